@@ -1,0 +1,1 @@
+"""Camera ingest node: time-aligned images and joint state to one Observation."""

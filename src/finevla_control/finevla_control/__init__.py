@@ -1,0 +1,1 @@
+"""Safety bridge node: action chunks to controller trajectories, or not."""

@@ -1,0 +1,17 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="finevla_control",
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    package_data={"finevla_control": ["py.typed"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/finevla_control"]),
+        ("share/finevla_control", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    description="Safety bridge node: action chunks to controller trajectories, or not.",
+    license="Apache-2.0",
+    entry_points={"console_scripts": ["safety_bridge = finevla_control.bridge_node:main"]},
+)

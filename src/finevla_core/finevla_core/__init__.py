@@ -1,0 +1,1 @@
+"""The domain, free of ROS and torch: instructions, observations, chunks, bundles, safety."""

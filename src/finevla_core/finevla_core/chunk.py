@@ -1,0 +1,29 @@
+"""A policy's plan: absolute joint targets at fixed steps, tied to an observation and to an instruction."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ActionChunk:
+    """`actions` `(horizon, D)` float64; row k is the target at `stamp_ns + (k + 1) * dt_s`.
+
+    Not validated here: a chunk is a stranger's word, and the safety gate is the door that judges it.
+    """
+
+    stamp_ns: int
+    instruction_id: str
+    embodiment: str
+    names: tuple[str, ...]
+    dt_s: float
+    actions: NDArray[np.float64]
+    policy: str = ""
+    sequence: int = 0
+    inference_s: float = 0.0
+
+    @property
+    def horizon(self) -> int:
+        """Rows of the chunk."""
+        return int(self.actions.shape[0])

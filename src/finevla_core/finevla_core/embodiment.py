@@ -1,0 +1,155 @@
+"""A robot as the policy sees it, read from `config/robots/<name>.yaml`: the only place that says what topics mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import ArrayLike, NDArray
+
+from finevla_core.errors import FineVLAError
+
+
+@dataclass(frozen=True)
+class Value:
+    """One entry of the state and action vectors, and the URDF joint behind it.
+
+    `value = (position - zero) / (one - zero)` for grippers; arm joints keep their radians (zero 0, one 1).
+    """
+
+    name: str
+    joint: str
+    zero: float = 0.0
+    one: float = 1.0
+    is_gripper: bool = False
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera by the name the policy knows; `topic` is the raw image's, relative to the stack's namespace."""
+
+    name: str
+    topic: str
+    frame: str
+
+
+@dataclass(frozen=True)
+class Controller:
+    """A joint_trajectory_controller and the joints it claims, in its order."""
+
+    name: str
+    joints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Embodiment:
+    """Joint order, cameras, controllers, limits beyond the URDF's, and rates of one robot."""
+
+    name: str
+    urdf: str
+    base_frame: str
+    state_topic: str
+    values: tuple[Value, ...]
+    cameras: tuple[Camera, ...]
+    controllers: tuple[Controller, ...]
+    max_acceleration: tuple[float, ...]
+    observation_rate_hz: float
+    image_height: int
+    image_width: int
+    max_skew_s: float
+    max_age_s: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the state and action values, in order."""
+        return tuple(v.name for v in self.values)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """URDF joints behind the values, in the same order."""
+        return tuple(v.joint for v in self.values)
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """Camera names, in the order of an observation's images."""
+        return tuple(c.name for c in self.cameras)
+
+    def to_values(self, positions: ArrayLike) -> NDArray[np.float64]:
+        """Joint positions `(..., D)` (rad, m) to vector values (rad, 0...1)."""
+        zero, one = self._scale()
+        return (np.asarray(positions, dtype=np.float64) - zero) / (one - zero)
+
+    def to_positions(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Vector values `(..., D)` to joint positions (rad, m)."""
+        zero, one = self._scale()
+        return np.asarray(values, dtype=np.float64) * (one - zero) + zero
+
+    def _scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array([v.zero for v in self.values]), np.array([v.one for v in self.values])
+
+
+def load_embodiment(path: str | Path) -> Embodiment:
+    """Read and check a robot file; raises `FineVLAError` that names the file and the entry."""
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FineVLAError(f"robot file '{path}' cannot be read: {error}") from error
+    if not isinstance(raw, Mapping):
+        raise FineVLAError(f"robot file '{path}' is not a mapping; see config/robots/cobotmagic.yaml for the shape")
+    try:
+        return _parse(raw)
+    except FineVLAError as error:
+        raise FineVLAError(f"robot file '{path}': {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FineVLAError(f"robot file '{path}': missing or malformed entry ({error})") from error
+
+
+def _parse(raw: Mapping[str, Any]) -> Embodiment:
+    known = {"name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation"}
+    if unknown := set(raw) - known:
+        raise FineVLAError(f"unknown entry '{sorted(unknown)[0]}'; known are {', '.join(sorted(known))}")
+    values = tuple(_value(entry) for entry in raw["values"])
+    cameras = tuple(Camera(**entry) for entry in raw["cameras"])
+    controllers = tuple(Controller(c["name"], tuple(c["joints"])) for c in raw["controllers"])
+    observation = raw["observation"]
+    embodiment = Embodiment(
+        name=raw["name"],
+        urdf=raw["urdf"],
+        base_frame=raw["base_frame"],
+        state_topic=raw["state_topic"],
+        values=values,
+        cameras=cameras,
+        controllers=controllers,
+        max_acceleration=tuple(float(entry["max_acceleration"]) for entry in raw["values"]),
+        observation_rate_hz=float(observation["rate_hz"]),
+        image_height=int(observation["height"]),
+        image_width=int(observation["width"]),
+        max_skew_s=float(observation["max_skew_s"]),
+        max_age_s=float(observation["max_age_s"]),
+    )
+    _check(embodiment)
+    return embodiment
+
+
+def _value(entry: Mapping[str, Any]) -> Value:
+    closed, opened = entry.get("closed_m"), entry.get("open_m")
+    if closed is None and opened is None:
+        return Value(name=entry["name"], joint=entry["joint"])
+    if closed is None or opened is None or float(closed) == float(opened):
+        raise FineVLAError(f"gripper '{entry['name']}' needs closed_m and open_m, and they must differ")
+    return Value(entry["name"], entry["joint"], zero=float(closed), one=float(opened), is_gripper=True)
+
+
+def _check(e: Embodiment) -> None:
+    for what, names in (("value", e.names), ("joint", e.joints), ("camera", e.camera_names)):
+        if twice := {n for n in names if names.count(n) > 1}:
+            raise FineVLAError(f"{what} '{sorted(twice)[0]}' is listed twice")
+    claimed = [joint for controller in e.controllers for joint in controller.joints]
+    if sorted(claimed) != sorted(e.joints):
+        odd = sorted(set(claimed) ^ set(e.joints)) or claimed
+        raise FineVLAError(f"every joint needs exactly one controller; look at '{odd[0]}'")
+    if not e.values or min(e.max_acceleration) <= 0 or e.observation_rate_hz <= 0:
+        raise FineVLAError("values, max_acceleration and observation.rate_hz must be there and positive")

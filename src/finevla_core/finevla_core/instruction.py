@@ -1,0 +1,120 @@
+"""What the operator says: a raw goal, an optional fine text, and the ten factors of FineVLA as data.
+
+Checked here, once: whoever holds an `Instruction` may trust it.
+"""
+
+import dataclasses
+import uuid
+from dataclasses import dataclass, field, fields
+
+from finevla_core.errors import FineVLAError
+
+MAX_TEXT = 2000  # characters; ten times the longest fine instruction of the published data sets
+MAX_STEPS = 16
+
+ACTORS = ("left_arm", "right_arm", "both_arms")
+APPROACHES = ("top", "left", "right", "front", "back")
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The ten dimensions of a fine-grained instruction, each slot optional (None or empty = not said).
+
+    Slot names are those of RoboFine-Bench's capabilities (arXiv 2605.27284).
+    """
+
+    action_sequence: tuple[str, ...] = ()
+    active_actor: str | None = None
+    target_category: str | None = None
+    target_color: str | None = None
+    target_material: str | None = None
+    target_shape_or_size: str | None = None
+    initial_pose: str | None = None
+    initial_workspace_location: str | None = None
+    initial_relation: str | None = None
+    initial_state: str | None = None
+    final_pose: str | None = None
+    final_workspace_location: str | None = None
+    final_relation: str | None = None
+    final_state: str | None = None
+    contact_region: str | None = None
+    approach_direction: str | None = None
+    translation_direction: str | None = None
+    translation_extent: str | None = None
+    rotation_direction: str | None = None
+    rotation_angle: str | None = None
+    path_shape: str | None = None
+    base_motion: str | None = None
+    torso_motion: str | None = None
+    camera_motion: str | None = None
+    interaction_type: str | None = None
+    affected_object: str | None = None
+    effect: str | None = None
+    failure: str | None = None
+    retry: str | None = None
+    recovery_result: str | None = None
+    attempt_count: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.action_sequence) > MAX_STEPS:
+            raise FineVLAError(f"action_sequence has {len(self.action_sequence)} steps; say it in at most {MAX_STEPS}")
+        for name, value in self.said().items():
+            for text in value if isinstance(value, tuple) else (value,):
+                _check_text(text, f"factor '{name}'")
+        _check_choice("active_actor", self.active_actor, ACTORS)
+        _check_choice("approach_direction", self.approach_direction, APPROACHES)
+
+    def said(self) -> dict[str, str | tuple[str, ...]]:
+        """The slots that carry a value, in the order of the ten dimensions."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name))}
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One checked instruction; `id` is unique, `stamp_ns` is when it was said."""
+
+    raw: str
+    fine: str = ""
+    factors: Factors = field(default_factory=Factors)
+    id: str = ""
+    stamp_ns: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.raw.strip() and not self.fine.strip():
+            raise FineVLAError("the instruction is empty; say what to do, e.g. 'reach the red cube with the left arm'")
+        for name, text in (("raw", self.raw), ("fine", self.fine)):
+            _check_text(text, f"the instruction's {name} text")
+        if len(self.id) > 128:
+            raise FineVLAError(f"the instruction's id has {len(self.id)} characters; at most 128 are allowed")
+
+    def stamped(self, stamp_ns: int) -> "Instruction":
+        """This instruction with an id and a stamp, made up where they are missing."""
+        return dataclasses.replace(self, id=self.id or uuid.uuid4().hex[:12], stamp_ns=self.stamp_ns or stamp_ns)
+
+    def prompt(self) -> str:
+        """The text a policy reads: the fine text if there is one, else the raw one, then the factors in words."""
+        said = [self.fine.strip() or self.raw.strip()]
+        factors = self.factors
+        said.extend(factors.action_sequence)
+        if factors.active_actor:
+            said.append(f"use the {factors.active_actor.replace('_', ' ')}")
+        target = [t for t in (factors.target_color, factors.target_shape_or_size, factors.target_category) if t]
+        if target:
+            said.append(f"the target is the {' '.join(target)}")
+        if factors.approach_direction:
+            said.append(f"approach from the {factors.approach_direction}")
+        return ". ".join(part.rstrip(". ") for part in said)
+
+
+def _check_text(text: str, where: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise FineVLAError(f"{where} has {len(text)} characters; at most {MAX_TEXT} are allowed")
+    if "\ufffd" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise FineVLAError(f"{where} is not valid UTF-8; send it again in UTF-8")
+    if "\x00" in text:
+        raise FineVLAError(f"{where} contains a NUL character; remove it")
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise FineVLAError(f"factor '{name}' is '{value}'; it must be one of {', '.join(choices)}")

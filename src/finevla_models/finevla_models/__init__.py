@@ -1,0 +1,1 @@
+"""Torch definitions: backbones, action heads, losses."""

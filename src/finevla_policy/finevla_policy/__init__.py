@@ -1,0 +1,1 @@
+"""Policy node (lifecycle): instruction and observation to ActionChunk."""

@@ -1,0 +1,1 @@
+"""What every FineVLA node shares: parameters from dataclasses, message conversion, QoS, diagnostics."""

@@ -1,0 +1,132 @@
+"""Messages of finevla_interfaces to and from the domain types of finevla_core, and stamps to nanoseconds."""
+
+import array
+from dataclasses import fields
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from finevla_core.chunk import ActionChunk
+from finevla_core.instruction import Factors, Instruction
+from finevla_core.observation import Observation
+from finevla_interfaces import msg
+
+NS = 1_000_000_000
+
+
+def to_ns(stamp: Time) -> int:
+    """A message's stamp in nanoseconds."""
+    return int(stamp.sec) * NS + int(stamp.nanosec)
+
+
+def to_stamp(stamp_ns: int) -> Time:
+    """Nanoseconds to a message's stamp."""
+    return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+
+
+def instruction_from_msg(message: msg.Instruction) -> Instruction:
+    """A checked instruction; raises `FineVLAError` for what cannot be followed."""
+    slots: dict[str, object] = {}
+    for slot in fields(Factors):
+        said = tuple(getattr(message.factors, slot.name))
+        if slot.name == "action_sequence":
+            slots[slot.name] = said
+        elif said:
+            slots[slot.name] = said[0]
+    return Instruction(
+        raw=message.raw,
+        fine=message.fine,
+        factors=Factors(**slots),  # type: ignore[arg-type]
+        id=message.id,
+        stamp_ns=to_ns(message.stamp),
+    )
+
+
+def instruction_to_msg(instruction: Instruction) -> msg.Instruction:
+    """The message of an instruction."""
+    factors = msg.Factors()
+    for name, value in instruction.factors.said().items():
+        setattr(factors, name, list(value) if isinstance(value, tuple) else [value])
+    return msg.Instruction(
+        id=instruction.id,
+        stamp=to_stamp(instruction.stamp_ns),
+        raw=instruction.raw,
+        fine=instruction.fine,
+        factors=factors,
+    )
+
+
+def observation_from_msg(message: msg.Observation) -> Observation:
+    """An observation whose images view the message's own buffer; raises `FineVLAError` if sizes do not fit."""
+    images = np.frombuffer(message.images, dtype=np.uint8)
+    shape = (len(message.cameras), message.height, message.width, 3)
+    if images.size != int(np.prod(shape)):
+        images = np.zeros((0, 0, 0, 3), np.uint8)  # refused by Observation, with the camera count named
+    else:
+        images = images.reshape(shape)
+    return Observation(
+        stamp_ns=to_ns(message.header.stamp),
+        cameras=tuple(message.cameras),
+        images=images,
+        image_stamps_ns=tuple(to_ns(s) for s in message.image_stamps),
+        state=np.array(message.state, dtype=np.float32),
+        state_stamp_ns=to_ns(message.state_stamp),
+        sequence=message.sequence,
+    )
+
+
+def observation_to_msg(
+    observation: Observation, embodiment: str, frame_id: str, state_names: tuple[str, ...]
+) -> msg.Observation:
+    """The message of an observation; images travel as one array (the fast way through rclpy)."""
+    message = msg.Observation(
+        sequence=observation.sequence,
+        embodiment=embodiment,
+        cameras=list(observation.cameras),
+        image_stamps=[to_stamp(s) for s in observation.image_stamps_ns],
+        height=observation.images.shape[1],
+        width=observation.images.shape[2],
+        state_names=list(state_names),
+        state=array.array("f", observation.state.tobytes()),
+        state_stamp=to_stamp(observation.state_stamp_ns),
+        skew_s=observation.skew_s,
+    )
+    message.images = array.array("B", observation.images.tobytes())
+    message.header.stamp = to_stamp(observation.stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def chunk_from_msg(message: msg.ActionChunk) -> ActionChunk:
+    """A chunk as it came: unchecked, except that an impossible shape becomes an empty plan (which the gate refuses)."""
+    actions = np.array(message.actions, dtype=np.float64)
+    shape = (message.horizon, len(message.names))
+    fits = actions.size == shape[0] * shape[1] and actions.size > 0
+    return ActionChunk(
+        stamp_ns=to_ns(message.header.stamp),
+        instruction_id=message.instruction_id,
+        embodiment=message.embodiment,
+        names=tuple(message.names),
+        dt_s=message.dt_s,
+        actions=actions.reshape(shape) if fits else np.zeros((0, len(message.names))),
+        policy=message.policy,
+        sequence=message.sequence,
+        inference_s=message.inference_s,
+    )
+
+
+def chunk_to_msg(chunk: ActionChunk, frame_id: str) -> msg.ActionChunk:
+    """The message of a chunk."""
+    message = msg.ActionChunk(
+        sequence=chunk.sequence,
+        instruction_id=chunk.instruction_id,
+        embodiment=chunk.embodiment,
+        policy=chunk.policy,
+        names=list(chunk.names),
+        dt_s=chunk.dt_s,
+        horizon=chunk.horizon,
+        actions=array.array("d", np.ascontiguousarray(chunk.actions, dtype=np.float64).tobytes()),
+        inference_s=chunk.inference_s,
+    )
+    message.header.stamp = to_stamp(chunk.stamp_ns)
+    message.header.frame_id = frame_id
+    return message

@@ -1,0 +1,47 @@
+"""ROS parameters from one frozen dataclass per node: type, bounds and a sentence, visible in `ros2 param describe`."""
+
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeVar
+
+from finevla_core.errors import FineVLAError
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Meta:
+    text: str
+    low: float | None
+    high: float | None
+
+
+def param(default: Any, text: str, low: float | None = None, high: float | None = None) -> Any:
+    """A dataclass field that is a read-only ROS parameter: default, one sentence, inclusive bounds for numbers."""
+    meta = {"param": _Meta(text, low, high)}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+def declare(node: Node, cls: type[T]) -> T:
+    """Declare every field of `cls` on `node` and return the values given; raises `FineVLAError` naming the parameter."""
+    values: dict[str, Any] = {}
+    for f in fields(cls):  # type: ignore[arg-type]
+        meta: _Meta = f.metadata["param"]
+        default = f.default if f.default is not MISSING else f.default_factory()  # type: ignore[misc]
+        descriptor = ParameterDescriptor(description=meta.text, read_only=True)
+        if isinstance(default, float) and meta.low is not None and meta.high is not None:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=meta.low, to_value=meta.high)]
+        elif isinstance(default, int) and not isinstance(default, bool) and meta.low is not None and meta.high is not None:
+            descriptor.integer_range = [IntegerRange(from_value=int(meta.low), to_value=int(meta.high))]
+        try:
+            values[f.name] = node.declare_parameter(f.name, default, descriptor).value
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            bounds = f" between {meta.low} and {meta.high}" if meta.low is not None else ""
+            raise FineVLAError(
+                f"parameter '{f.name}' of node '{node.get_name()}' must be a {type(default).__name__}{bounds}: {error}"
+            ) from error
+    return cls(**values)

@@ -1,0 +1,32 @@
+"""Where the installed share folder of the package finevla is, and how a robot or bundle is found by its short name."""
+
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from finevla_core.errors import FineVLAError
+
+
+def share() -> Path:
+    """The share folder of `finevla` (launch, config, urdf, models)."""
+    try:
+        return Path(get_package_share_directory("finevla"))
+    except PackageNotFoundError as error:
+        raise FineVLAError("package 'finevla' is not in this environment; run '. install/setup.bash' first") from error
+
+
+def robot_file(robot: str) -> Path:
+    """A robot file by path, or by name from `config/robots/`."""
+    return _find(robot, share() / "config" / "robots", ".yaml", "robot")
+
+
+def bundle_directory(bundle: str) -> Path:
+    """A policy bundle by path, or by name from `models/`."""
+    return _find(bundle, share() / "models", "", "bundle")
+
+
+def _find(given: str, folder: Path, suffix: str, what: str) -> Path:
+    path = Path(given) if "/" in given or given.endswith((".yaml", ".yml")) else folder / f"{given}{suffix}"
+    if not path.exists():
+        known = ", ".join(sorted(p.name.removesuffix(".yaml") for p in folder.glob(f"*{suffix}"))) or "none"
+        raise FineVLAError(f"{what} '{given}' is not at '{path}'; give a path or one of: {known}")
+    return path

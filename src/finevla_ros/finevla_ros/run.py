@@ -1,0 +1,34 @@
+"""How every node starts and ends: user mistakes in one sentence, Ctrl-C without a traceback, exit codes that mean it."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import rclpy
+from finevla_core.errors import FineVLAError
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+
+def run_node(
+    make: Callable[[], Node],
+    argv: Sequence[str] | None = None,
+    executor: Callable[[], Executor] = SingleThreadedExecutor,
+) -> int:
+    """Make the node and spin it until it is told to stop; returns the process's exit code (0 fine, 2 bad input)."""
+    rclpy.init(args=list(argv) if argv is not None else None)
+    node: Node | None = None
+    try:
+        node = make()
+        spinner = executor()
+        spinner.add_node(node)
+        spinner.spin()
+    except FineVLAError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

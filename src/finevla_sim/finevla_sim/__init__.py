@@ -1,0 +1,1 @@
+"""MuJoCo Cobot Magic that answers on the robot's own topics; scenes, tasks, demonstrator."""
