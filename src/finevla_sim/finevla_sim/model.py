@@ -1,0 +1,215 @@
+"""The MuJoCo model of a scene: the robot comes from its URDF through `MjSpec`, only the table is added here."""
+
+import functools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import mujoco
+import numpy as np
+from finevla_core.embodiment import Embodiment
+from finevla_core.urdf import expand
+
+from finevla_sim.scene import COLORS, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
+
+TIMESTEP_S = 0.004  # 25 steps per control step; grasps are stable up to 0.005
+# The colour image of a D435 or Dabai is 4:3 with a horizontal view of about 55 degrees; a square image keeps that width.
+CAMERA_FOVY_DEG = 55.0
+VISUAL_GROUP = 1
+
+# Who touches whom: contype is the own bit, conaffinity the others'. Within one arm nothing touches.
+_LEFT, _RIGHT, _OBJECT, _TABLE = 1, 2, 4, 8
+_TOUCHES = {
+    _LEFT: _RIGHT | _OBJECT | _TABLE,
+    _RIGHT: _LEFT | _OBJECT | _TABLE,
+    _OBJECT: _LEFT | _RIGHT | _OBJECT | _TABLE,
+    _TABLE: _LEFT | _RIGHT | _OBJECT,
+}
+_KEEP_ALL = '<mujoco><compiler fusestatic="false" discardvisual="false" balanceinertia="false"/></mujoco></robot>'
+
+
+@functools.lru_cache(maxsize=4)
+def robot_urdf(path: Path) -> str:
+    """The expanded URDF with MuJoCo's compiler told to keep every frame and every visual shape."""
+    return expand(path).replace("</robot>", _KEEP_ALL)
+
+
+def build(scene: Scene, embodiment: Embodiment, urdf_path: Path) -> mujoco.MjModel:
+    """Compile the model of one scene; actuators are in the order of the embodiment's values."""
+    spec = mujoco.MjSpec.from_string(robot_urdf(urdf_path))
+    _options(spec)
+    _robot(spec, embodiment)
+    _room(spec, scene.look)
+    for item in scene.objects:
+        _object(spec, item)
+    for bowl in scene.bowls:
+        _bowl(spec, bowl)
+    _cameras(spec, [camera.name for camera in embodiment.cameras], embodiment, scene.look)
+    return spec.compile()
+
+
+def _options(spec: mujoco.MjSpec) -> None:
+    spec.option.timestep = TIMESTEP_S
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    spec.option.impratio = 10.0  # friction as stiff as contact: grasped objects do not creep out
+    spec.option.iterations = 20
+    spec.option.ls_iterations = 10
+    spec.visual.global_.offwidth = 1280
+    spec.visual.global_.offheight = 960
+    spec.visual.quality.shadowsize = 0
+    spec.visual.quality.offsamples = 0
+    spec.visual.map.znear = 0.01
+    spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
+    spec.visual.headlight.diffuse = [0.25, 0.25, 0.25]
+    spec.visual.headlight.specular = [0.0, 0.0, 0.0]
+
+
+def _robot(spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
+    for body in spec.bodies:
+        body.gravcomp = 1.0 if body.name != "world" else 0.0  # the Piper compensates gravity itself
+        side = _LEFT if body.name.startswith("left_") else _RIGHT if body.name.startswith("right_") else 0
+        for geom in body.geoms:
+            if geom.group == VISUAL_GROUP:
+                geom.contype = geom.conaffinity = 0
+                continue
+            geom.contype, geom.conaffinity = side, _TOUCHES.get(side, 0)
+            geom.group = 3
+            if "gripper_link" in body.name:
+                geom.friction = [1.5, 0.05, 0.001]
+                geom.condim = 4
+                geom.priority = 1
+    for value in embodiment.values:
+        joint = spec.joint(value.joint)
+        actuator = spec.add_actuator(name=value.joint, target=value.joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        if value.is_gripper:
+            joint.armature, joint.damping = 0.2, [5.0, 0, 0]
+            actuator.set_to_position(kp=1500.0, kv=60.0)
+            actuator.forcerange = [-40.0, 40.0]  # the gripper's rated clamp force
+        else:
+            # Reflected motor inertia dominates; the gains give the lag of some 30 ms that such arms show.
+            joint.armature, joint.damping = 0.1, [0.5, 0, 0]
+            actuator.set_to_position(kp=900.0, kv=22.0)
+            actuator.forcerange = [-100.0, 100.0]
+        actuator.ctrlrange = [joint.range[0], joint.range[1]]
+        actuator.ctrllimited = mujoco.mjtLimited.mjLIMITED_TRUE
+    for mimic in spec.equalities:
+        joint = spec.joint(mimic.name1) if spec.joint(mimic.name1) is not None else None
+        if joint is not None:
+            joint.armature, joint.damping = 0.2, [5.0, 0, 0]
+        mimic.solref = [0.01, 1.0]
+
+
+def _room(spec: mujoco.MjSpec, look: Look) -> None:
+    world = spec.worldbody
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.82, 0.86, 0.90],
+        rgb2=[0.60, 0.66, 0.72],
+        width=32,
+        height=192,
+    )
+    light = min(max(look.light, 0.2), 1.0)
+    world.add_light(
+        pos=[0.5 + look.light_xy[0], look.light_xy[1], 2.4],
+        dir=[-0.1 * look.light_xy[0], -0.1 * look.light_xy[1], -1],
+        diffuse=[light] * 3,
+        specular=[0.1] * 3,
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        castshadow=False,
+    )
+    world.add_geom(
+        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[4, 4, 0.1], rgba=[*look.floor, 1],
+        contype=0, conaffinity=0, group=VISUAL_GROUP,
+    )  # fmt: skip
+    thickness = 0.03
+    world.add_geom(
+        name="table",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[0.30, 0.60, thickness / 2],
+        pos=[0.65, 0, TABLE_HEIGHT_M - thickness / 2],
+        rgba=[*look.table, 1],
+        contype=_TABLE,
+        conaffinity=_TOUCHES[_TABLE],
+        friction=[0.8, 0.02, 0.001],
+        group=VISUAL_GROUP,
+    )
+    for x in (0.40, 0.90):
+        for y in (-0.55, 0.55):
+            world.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.02, 0.02, 0.355], pos=[x, y, 0.355],
+                rgba=[0.25, 0.25, 0.27, 1], contype=0, conaffinity=0, group=VISUAL_GROUP,
+            )  # fmt: skip
+
+
+def _object(spec: mujoco.MjSpec, item: SceneObject) -> None:
+    half_yaw = item.yaw_rad / 2
+    body = spec.worldbody.add_body(
+        name=item.name,
+        pos=[*item.position, TABLE_HEIGHT_M + item.height_m + 0.001],
+        quat=[math.cos(half_yaw), 0, 0, math.sin(half_yaw)],
+    )
+    body.add_freejoint(name=item.name)
+    s = item.size_m
+    kinds: dict[str, tuple[mujoco.mjtGeom, Sequence[float]]] = {
+        "cube": (mujoco.mjtGeom.mjGEOM_BOX, (s / 2, s / 2, s / 2)),
+        "brick": (mujoco.mjtGeom.mjGEOM_BOX, (s * 0.9, s * 0.45, s * 0.4)),
+        "cylinder": (mujoco.mjtGeom.mjGEOM_CYLINDER, (s / 2, s * 0.55, 0)),
+        "ball": (mujoco.mjtGeom.mjGEOM_SPHERE, (s / 2, 0, 0)),
+    }
+    kind, size = kinds[item.shape]
+    body.add_geom(
+        name=item.name,
+        type=kind,
+        size=list(size),
+        mass=0.04,
+        rgba=[*COLORS[item.color], 1],
+        contype=_OBJECT,
+        conaffinity=_TOUCHES[_OBJECT],
+        friction=[1.0, 0.02, 0.002],
+        condim=6 if item.shape == "ball" else 4,
+        group=VISUAL_GROUP,
+    )
+
+
+def _bowl(spec: mujoco.MjSpec, bowl: Bowl) -> None:
+    body = spec.worldbody.add_body(name=bowl.name, pos=[*bowl.position, TABLE_HEIGHT_M])
+    common = {
+        "rgba": [*bowl.color, 1], "contype": _TABLE, "conaffinity": _TOUCHES[_TABLE],
+        "group": VISUAL_GROUP, "friction": [0.8, 0.02, 0.001],
+    }  # fmt: skip
+    body.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[0.050, 0.004, 0], pos=[0, 0, 0.004], **common)
+    sides = 12
+    for k in range(sides):
+        angle = 2 * math.pi * k / sides
+        lean = math.radians(25)  # outwards
+        axis = np.array([-math.sin(angle), math.cos(angle), 0.0]) * math.sin(lean / 2)
+        tilt = np.array([math.cos(lean / 2), *axis])
+        turn = np.array([math.cos(angle / 2), 0, 0, math.sin(angle / 2)])
+        quat = np.zeros(4)
+        mujoco.mju_mulQuat(quat, tilt, turn)
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=[0.003, 0.0165, 0.022],
+            pos=[0.058 * math.cos(angle), 0.058 * math.sin(angle), 0.022],
+            quat=quat.tolist(),
+            **common,
+        )
+
+
+def _cameras(spec: mujoco.MjSpec, names: Sequence[str], embodiment: Embodiment, look: Look) -> None:
+    for name, camera in zip(names, embodiment.cameras, strict=True):
+        # An optical frame looks along +z with y down, a MuJoCo camera along -z with y up: half a turn about x.
+        half = np.array(look.camera_tilt_rad) / 2
+        jitter = np.array([1.0, *half])
+        jitter /= np.linalg.norm(jitter)
+        quat = np.zeros(4)
+        mujoco.mju_mulQuat(quat, jitter, np.array([0.0, 1.0, 0.0, 0.0]))
+        spec.body(camera.frame).add_camera(
+            name=name, pos=list(look.camera_shift_m), quat=quat.tolist(), fovy=CAMERA_FOVY_DEG
+        )
+    spec.worldbody.add_camera(
+        name="overview", pos=[1.55, 0.0, 1.62], xyaxes=[0, 1, 0, -0.66, 0, 0.75], fovy=45.0
+    )

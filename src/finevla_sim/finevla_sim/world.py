@@ -1,0 +1,171 @@
+"""One simulated scene in step mode: targets in, physics, images and ground truth out; no ROS, as fast as it can."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("MUJOCO_GL", "egl")  # headless by default; must be said before mujoco is imported
+
+import mujoco  # noqa: E402
+import numpy as np  # noqa: E402
+from finevla_core.embodiment import Embodiment  # noqa: E402
+from finevla_core.errors import FineVLAError  # noqa: E402
+from numpy.typing import ArrayLike, NDArray  # noqa: E402
+
+from finevla_sim.model import TIMESTEP_S, VISUAL_GROUP, build  # noqa: E402
+from finevla_sim.scene import Scene  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What only the simulator knows; positions `(3,)` and poses `(4, 4)` in base_footprint, metres."""
+
+    stamp_ns: int
+    objects: dict[str, NDArray[np.float64]]
+    tcps: dict[str, NDArray[np.float64]]
+    contacts: frozenset[tuple[str, str]]
+
+
+class World:
+    """A scene that runs. Values are the embodiment's: rad, grippers 0 closed ... 1 open."""
+
+    def __init__(
+        self, scene: Scene, embodiment: Embodiment, urdf_path: Path, image_size: tuple[int, int] = (96, 96)
+    ) -> None:
+        self.embodiment = embodiment
+        self.image_size = image_size
+        self._urdf_path = urdf_path
+        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        self.reset(scene)
+
+    def reset(self, scene: Scene) -> None:
+        """Start `scene` afresh at time zero."""
+        self.close()
+        self.scene = scene
+        self.model = build(scene, self.embodiment, self._urdf_path)
+        self.data = mujoco.MjData(self.model)
+        joints = [self.model.joint(name) for name in self.embodiment.joints]
+        self._q = np.array([joint.qposadr[0] for joint in joints])
+        self._v = np.array([joint.dofadr[0] for joint in joints])
+        positions = self.embodiment.to_positions(scene.arm_start)
+        self.data.qpos[self._q] = positions
+        self._mimic_fingers()
+        self.data.ctrl[:] = positions
+        mujoco.mj_forward(self.model, self.data)
+        self._owners = [_owner(self.model.body(b).name) for b in self.model.geom_bodyid]
+
+    @property
+    def dt_s(self) -> float:
+        """One physics step, seconds."""
+        return TIMESTEP_S
+
+    @property
+    def stamp_ns(self) -> int:
+        """Simulated time since the reset."""
+        return round(self.data.time * 1e9)
+
+    def values(self) -> NDArray[np.float64]:
+        """Measured state `(D,)`."""
+        return self.embodiment.to_values(self.data.qpos[self._q])
+
+    def positions(self) -> NDArray[np.float64]:
+        """Measured joint positions `(D,)`, rad and m."""
+        return self.data.qpos[self._q].copy()
+
+    def velocities(self) -> NDArray[np.float64]:
+        """Measured joint velocities `(D,)`, rad/s and m/s."""
+        return self.data.qvel[self._v].copy()
+
+    def set_targets(self, values: ArrayLike) -> None:
+        """Targets of the position servos `(D,)`, values."""
+        self.data.ctrl[:] = self.embodiment.to_positions(values)
+
+    def set_position_targets(self, positions: ArrayLike) -> None:
+        """Targets of the position servos `(D,)`, rad and m."""
+        self.data.ctrl[:] = positions
+
+    def step(self, count: int = 1) -> None:
+        """Advance by `count` physics steps."""
+        mujoco.mj_step(self.model, self.data, count)
+
+    def push(self, values: ArrayLike) -> None:
+        """Set the arms to `values` at once, as a disturbance does; for demonstrations only."""
+        self.data.qpos[self._q] = self.embodiment.to_positions(values)
+        self._mimic_fingers()
+        mujoco.mj_forward(self.model, self.data)
+
+    def images(self) -> NDArray[np.uint8]:
+        """All cameras of the embodiment, `(C, H, W, 3)` RGB."""
+        return np.stack([self.image(name) for name in self.embodiment.camera_names])
+
+    def image(self, camera: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """One camera ('overview' included), `(H, W, 3)` RGB."""
+        renderer = self._renderer(size or self.image_size)
+        renderer.update_scene(self.data, camera=camera, scene_option=_visible())
+        return renderer.render()
+
+    def truth(self) -> Truth:
+        """Ground truth of this moment."""
+        bodies = {name: self._pose(name) for name in [o.name for o in self.scene.objects]}
+        bodies |= {bowl.name: self._pose(bowl.name) for bowl in self.scene.bowls}
+        tcps = {side: self._pose(f"{side}_tcp") for side in self._sides()}
+        return Truth(self.stamp_ns, bodies, tcps, self._contacts())
+
+    def close(self) -> None:
+        """Give the renderers' GL contexts back."""
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers.clear()
+
+    def _sides(self) -> Sequence[str]:
+        return [side for side in ("left", "right") if any(j.startswith(f"{side}_") for j in self.embodiment.joints)]
+
+    def _pose(self, body: str) -> NDArray[np.float64]:
+        pose = np.eye(4)
+        at = self.data.body(body)
+        pose[:3, :3], pose[:3, 3] = at.xmat.reshape(3, 3), at.xpos
+        return pose
+
+    def _contacts(self) -> frozenset[tuple[str, str]]:
+        touching = set()
+        for contact in self.data.contact:
+            first, second = (self._owners[g] for g in contact.geom)
+            for gripper, other in ((first, second), (second, first)):
+                if gripper in ("left", "right") and other not in ("left", "right", ""):
+                    touching.add((gripper, other))
+        return frozenset(touching)
+
+    def _mimic_fingers(self) -> None:
+        for value in self.embodiment.values:
+            if value.is_gripper:
+                mimic = self.model.joint(value.joint.replace("joint1", "joint2"))
+                self.data.qpos[mimic.qposadr[0]] = -self.data.qpos[self.model.joint(value.joint).qposadr[0]]
+
+    def _renderer(self, size: tuple[int, int]) -> mujoco.Renderer:
+        if size not in self._renderers:
+            try:
+                renderer = mujoco.Renderer(self.model, *size)
+            except Exception as error:  # MuJoCo raises whatever its GL backend does
+                raise FineVLAError(
+                    f"cannot render without a display ({error}); install libegl1 libgl1-mesa-dri libgles2 with apt"
+                ) from error
+            renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
+            renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+            self._renderers[size] = renderer
+        return self._renderers[size]
+
+
+def _visible() -> mujoco.MjvOption:
+    option = mujoco.MjvOption()
+    option.geomgroup[:] = 0
+    option.geomgroup[VISUAL_GROUP] = 1
+    return option
+
+
+def _owner(body: str) -> str:
+    """'left' or 'right' for the fingers, the object's name for objects, '' for everything else."""
+    if "gripper_link" in body:
+        return body.split("_", 1)[0]
+    is_robot = body.startswith(("left_", "right_", "camera_", "base_")) and not body.endswith("bowl")
+    return "" if is_robot or body == "world" else body
