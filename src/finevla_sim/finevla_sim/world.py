@@ -1,20 +1,17 @@
 """One simulated scene in step mode: targets in, physics, images and ground truth out; no ROS, as fast as it can."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("MUJOCO_GL", "egl")  # headless by default; must be said before mujoco is imported
+import mujoco
+import numpy as np
+from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
+from numpy.typing import ArrayLike, NDArray
 
-import mujoco  # noqa: E402
-import numpy as np  # noqa: E402
-from finevla_core.embodiment import Embodiment  # noqa: E402
-from finevla_core.errors import FineVLAError  # noqa: E402
-from numpy.typing import ArrayLike, NDArray  # noqa: E402
-
-from finevla_sim.model import TIMESTEP_S, VISUAL_GROUP, build  # noqa: E402
-from finevla_sim.scene import Scene  # noqa: E402
+from finevla_sim.model import TIMESTEP_S, VISUAL_GROUP, build
+from finevla_sim.scene import Scene
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,180 @@
+"""Demonstrations in bulk: `python -m finevla_sim.demos --out data/demos --episodes 6000`; shards of plain arrays.
+
+Only executions that the judge found right are kept. Shards are written whole or not at all, so a run can be resumed.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from finevla_core.errors import FineVLAError
+from numpy.typing import NDArray
+
+from finevla_sim.demonstrator import Demonstrator, Episode, Unreachable
+from finevla_sim.ik import ArmIK
+from finevla_sim.language import phrasings
+from finevla_sim.robot import default_robot
+from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.scene import Scene
+from finevla_sim.tasks import TASKS, sample_goal
+from finevla_sim.world import World
+
+SHARD_EPISODES = 50
+PHRASINGS = 8
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        tasks = _mixture(options.tasks)
+        generate(options.out, options.episodes, options.seed, tasks, options.frames, options.processes)
+    except FineVLAError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; finished shards stay, the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def generate(out: Path, episodes: int, seed: int, tasks: dict[str, float], frames: int, processes: int) -> None:
+    """Write shards of `SHARD_EPISODES` successful episodes each until there are `episodes`."""
+    out.mkdir(parents=True, exist_ok=True)
+    shards = range(-(-episodes // SHARD_EPISODES))
+    todo = [(out, shard, seed, tasks, frames) for shard in shards if not _shard_path(out, seed, shard).exists()]
+    start, done = time.monotonic(), 0
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        for tried in pool.imap_unordered(_write_shard, todo):
+            done += 1
+            rate = done * SHARD_EPISODES / (time.monotonic() - start)
+            print(
+                f"{done}/{len(todo)} shards of {SHARD_EPISODES}, {rate:.1f} episodes/s, "
+                f"{SHARD_EPISODES / tried:.0%} of the tries succeeded",
+                flush=True,
+            )
+
+
+def load_shards(folder: Path) -> Iterator[dict[str, Any]]:
+    """Shards of a folder in order: arrays over frames (`images`, `states`, `chunks`, `episode`) and `episodes` (dicts)."""
+    paths = sorted(folder.glob("shard_*.npz"))
+    if not paths:
+        raise FineVLAError(f"no demonstrations in '{folder}'; make some with 'python -m finevla_sim.demos --out {folder}'")
+    for path in paths:
+        with np.load(path, allow_pickle=False) as shard:
+            arrays: dict[str, Any] = {key: shard[key] for key in shard.files}
+        arrays["episodes"] = json.loads(bytes(arrays["episodes"]))
+        yield arrays
+
+
+def _write_shard(job: tuple[Path, int, int, dict[str, float], int]) -> int:
+    out, shard, seed, tasks, frames = job
+    maker = _Maker()
+    episodes: list[tuple[Episode, list[tuple[str, str]]]] = []
+    tried = 0
+    while len(episodes) < SHARD_EPISODES:
+        scene_seed = seed + shard * 1000 + tried
+        tried += 1
+        made = maker.make(scene_seed, tasks, frames)
+        if made is not None:
+            episodes.append(made)
+    _save(_shard_path(out, seed, shard), episodes)
+    return tried
+
+
+class _Maker:
+    """One process's world and IK."""
+
+    def __init__(self) -> None:
+        robot = default_robot()
+        self.robot = robot
+        self.ik = ArmIK(robot.embodiment, robot.urdf_path)
+        self.world: World | None = None
+
+    def make(self, seed: int, tasks: dict[str, float], frames: int) -> tuple[Episode, list[tuple[str, str]]] | None:
+        rng = np.random.default_rng([seed, 11])
+        task = str(rng.choice(list(tasks), p=list(tasks.values())))
+        scene = sample_scene(seed, task, self.ik)
+        self._show(scene)
+        goal = sample_goal(scene, rng)
+        assert self.world is not None
+        try:
+            episode = Demonstrator(self.world, self.ik).demonstrate(goal, rng, frames)
+        except Unreachable:
+            return None
+        split = "test" if seed >= TEST_SEEDS else "train"
+        return (episode, phrasings(goal, scene, rng, PHRASINGS, split)) if episode.success else None
+
+    def _show(self, scene: Scene) -> None:
+        if self.world is None:
+            self.world = World(scene, self.robot.embodiment, self.robot.urdf_path)
+        else:
+            self.world.reset(scene)
+
+
+def _save(path: Path, made: list[tuple[Episode, list[tuple[str, str]]]]) -> None:
+    meta = [
+        {
+            "seed": episode.scene.seed,
+            "goal": asdict(episode.goal),
+            "texts": texts,
+            "target_position": episode.target_position.tolist(),
+            "bowl_position": episode.bowl_position.tolist() if episode.goal.bowl else None,
+            "outcome": episode.outcome.as_dict(),
+            "steps": len(episode.path),
+        }
+        for episode, texts in made
+    ]
+    arrays: dict[str, NDArray[Any]] = {
+        "images": np.concatenate([e.images for e, _ in made]),
+        "states": np.concatenate([e.states for e, _ in made]),
+        "chunks": np.concatenate([e.chunks for e, _ in made]),
+        "episode": np.concatenate([np.full(len(e.frames), i, np.int32) for i, (e, _) in enumerate(made)]),
+        "episodes": np.frombuffer(json.dumps(meta).encode(), np.uint8),
+    }
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    os.replace(temporary, path)
+
+
+def _shard_path(out: Path, seed: int, shard: int) -> Path:
+    return out / f"shard_{seed:08d}_{shard:04d}.npz"
+
+
+def _mixture(text: str) -> dict[str, float]:
+    """'reach:2,pick:1' -> probabilities."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.partition(":")
+        if name not in TASKS:
+            raise FineVLAError(f"unknown task '{name}'; known are {', '.join(TASKS)}")
+        try:
+            weights[name] = float(weight or 1)
+        except ValueError as error:
+            raise FineVLAError(f"task weight '{weight}' is not a number; write e.g. reach:2,pick:1") from error
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="finevla_sim.demos", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("--episodes", type=int, default=1000, help="successful episodes wanted")
+    parser.add_argument("--seed", type=int, default=0, help=f"first scene seed; {TEST_SEEDS} and above is the test split")
+    parser.add_argument("--tasks", default="reach,pick,put", help="tasks with optional weights, e.g. reach:2,pick:1")
+    parser.add_argument("--frames", type=int, default=10, help="frames kept (and rendered) per episode")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""The robot file and its URDF by path, for code that runs without ROS; nodes pass what they resolved themselves."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.errors import FineVLAError
+
+
+@dataclass(frozen=True)
+class Robot:
+    """An embodiment and where its URDF is."""
+
+    embodiment: Embodiment
+    urdf_path: Path
+
+
+def load_robot(robot_file: Path) -> Robot:
+    """Read a robot file; its `urdf` is relative to the folder above `config/`."""
+    embodiment = load_embodiment(robot_file)
+    return Robot(embodiment, robot_file.parents[2] / embodiment.urdf)
+
+
+def default_robot() -> Robot:
+    """The Cobot Magic, from the installed share folder or, in a source checkout, from the tree."""
+    places = [Path(p) / "share" / "finevla" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    for place in [*places, *Path(__file__).resolve().parents]:
+        if (file := place / "config" / "robots" / "cobotmagic.yaml").is_file():
+            return load_robot(file)
+    raise FineVLAError("config/robots/cobotmagic.yaml is not found; run '. install/setup.bash' first")
