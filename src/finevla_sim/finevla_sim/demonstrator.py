@@ -154,7 +154,7 @@ class Demonstrator:
         ways = [Way(before, -1.0, OPEN), Way(contact, -2.0, OPEN)]
         if goal.task == "reach":
             return ways
-        ways += [Way(contact, 0.5, CLOSED), Way(contact + [0, 0, 0.10], -1.0, CLOSED)]
+        ways += [Way(contact, 0.6, CLOSED), Way(contact + [0, 0, 0.10], -1.0, CLOSED)]
         if goal.task == "pick":
             return ways
         over = np.array([*self.world.scene.bowl(goal.bowl).position, TABLE_HEIGHT_M + 0.13])

@@ -52,9 +52,7 @@ def _options(spec: mujoco.MjSpec) -> None:
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-    spec.option.impratio = 10.0  # friction as stiff as contact: grasped objects do not creep out
-    spec.option.iterations = 20
-    spec.option.ls_iterations = 10
+    spec.option.impratio = 3.0
     spec.visual.global_.offwidth = 1280
     spec.visual.global_.offheight = 960
     spec.visual.quality.shadowsize = 0
@@ -79,13 +77,15 @@ def _robot(spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
                 geom.friction = [1.5, 0.05, 0.001]
                 geom.condim = 4
                 geom.priority = 1
+                geom.solref = [0.02, 1.0]
+                geom.solimp = [0.9, 0.97, 0.002, 0.5, 2.0]
     for value in embodiment.values:
         joint = spec.joint(value.joint)
         actuator = spec.add_actuator(name=value.joint, target=value.joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
         if value.is_gripper:
             joint.armature, joint.damping = 0.2, [5.0, 0, 0]
-            actuator.set_to_position(kp=1500.0, kv=60.0)
-            actuator.forcerange = [-40.0, 40.0]  # the gripper's rated clamp force
+            actuator.set_to_position(kp=800.0, kv=60.0)
+            actuator.forcerange = [-12.0, 12.0]  # rated for 40 N; 12 N hold 40 g without shooting it away
         else:
             # Reflected motor inertia dominates; the gains give the lag of some 30 ms that such arms show.
             joint.armature, joint.damping = 0.1, [0.5, 0, 0]

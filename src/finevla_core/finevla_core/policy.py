@@ -1,0 +1,140 @@
+"""A policy bundle on ONNX Runtime: text features once per instruction, then observation in, chunk out. No torch."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from finevla_core.bundle import Bundle, check_embodiment, load_bundle
+from finevla_core.chunk import ActionChunk
+from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.instruction import Instruction
+from finevla_core.observation import Observation
+from finevla_core.text import encode
+
+PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+@dataclass(frozen=True)
+class EncodedInstruction:
+    """An instruction with its text features `(1, T, D)` and mask `(1, T)`."""
+
+    instruction: Instruction
+    text: NDArray[np.float32]
+    mask: NDArray[np.float32]
+
+
+class OnnxPolicy:
+    """`predict(observation, encoded) -> ActionChunk`; not thread-safe, one caller at a time."""
+
+    def __init__(self, bundle: Bundle, embodiment: Embodiment, threads: int, providers: Sequence[str] | None) -> None:
+        check_embodiment(bundle, embodiment)
+        self.bundle, self.embodiment, self.manifest = bundle, embodiment, bundle.manifest
+        available = ort.get_available_providers()
+        chosen = [name for name in (providers or PREFERRED) if name in available]
+        if not chosen:
+            raise FineVLAError(f"none of the providers {list(providers or PREFERRED)} is there; available: {available}")
+        self._text = _session(bundle.text_model, threads, chosen)
+        self._policy = _session(bundle.policy_model, threads, chosen)
+        self.provider = self._policy.get_providers()[0]
+        self._order = [embodiment.camera_names.index(camera) for camera in self.manifest.cameras]
+        self._sequence = 0
+        self._warm_up()
+
+    @property
+    def horizon_s(self) -> float:
+        """Time that one chunk covers, seconds."""
+        return self.manifest.horizon * self.manifest.dt_s
+
+    def encode(self, instruction: Instruction) -> EncodedInstruction:
+        """Text features of an instruction; do this once per instruction, not per chunk."""
+        ngrams, mask = encode(instruction.prompt(), self.manifest.text)
+        (text,) = self._text.run(["text"], {"ngrams": ngrams[None], "mask": mask[None]})
+        return EncodedInstruction(instruction, text, mask[None])
+
+    def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
+        """The next chunk; raises `FineVLAError` if the observation does not fit or the network's answer is not finite."""
+        self.check(observation)
+        start = time.perf_counter()
+        images = observation.images
+        if self._order != list(range(len(observation.cameras))):
+            images = np.ascontiguousarray(images[self._order])
+        inputs = {"images": images[None], "state": observation.state[None], "text": encoded.text, "mask": encoded.mask}
+        actions = self._policy.run(["actions"], inputs)[0][0].astype(np.float64)
+        if not np.isfinite(actions).all():
+            raise FineVLAError(f"bundle '{self.manifest.name}' answered with values that are not finite; its chunk is dropped")
+        self._sequence += 1
+        return ActionChunk(
+            stamp_ns=observation.stamp_ns,
+            instruction_id=encoded.instruction.id,
+            embodiment=self.embodiment.name,
+            names=self.embodiment.names,
+            dt_s=self.manifest.dt_s,
+            actions=actions,
+            policy=self.manifest.name,
+            sequence=self._sequence,
+            inference_s=time.perf_counter() - start,
+        )
+
+    def check(self, observation: Observation) -> None:
+        """Refuse an observation of other cameras, another image size or another state length."""
+        m = self.manifest
+        if observation.cameras != self.embodiment.camera_names:
+            raise FineVLAError(
+                f"observation has cameras {list(observation.cameras)}, robot '{self.embodiment.name}' has "
+                f"{list(self.embodiment.camera_names)}; check the ingest's robot file"
+            )
+        if observation.images.shape[1:3] != (m.image_height, m.image_width):
+            height, width = observation.images.shape[1:3]
+            raise FineVLAError(
+                f"observation images are {height}x{width}, bundle '{m.name}' needs {m.image_height}x{m.image_width}; "
+                "set observation.height and width in the robot file"
+            )
+        if observation.state.shape != (len(m.values),):
+            raise FineVLAError(f"observation state has {observation.state.size} values, bundle needs {len(m.values)}")
+
+    def _warm_up(self) -> None:
+        m = self.manifest
+        expected = (m.horizon, len(m.values))
+        observation = Observation(
+            stamp_ns=0,
+            cameras=self.embodiment.camera_names,
+            images=np.zeros((len(self.embodiment.cameras), m.image_height, m.image_width, 3), np.uint8),
+            image_stamps_ns=(0,) * len(self.embodiment.cameras),
+            state=np.zeros(len(m.values), np.float32),
+            state_stamp_ns=0,
+        )
+        try:
+            encoded = self.encode(Instruction(raw="warm up"))
+            for _ in range(2):
+                chunk = self.predict(observation, encoded)
+        except FineVLAError:
+            raise
+        except Exception as error:  # onnxruntime's exceptions share no documented base
+            raise FineVLAError(f"bundle '{self.bundle.path}' does not run: {error}") from error
+        if chunk.actions.shape != expected:
+            raise FineVLAError(f"bundle '{self.bundle.path}' answers {chunk.actions.shape}, its manifest says {expected}")
+        self._sequence = 0
+
+
+def load_policy(
+    path: str | Path, embodiment: Embodiment, threads: int = 1, providers: Sequence[str] | None = None
+) -> OnnxPolicy:
+    """Load, verify and warm up a bundle for a robot; TensorRT before CUDA before CPU, whichever is there."""
+    return OnnxPolicy(load_bundle(path), embodiment, threads, providers)
+
+
+def _session(path: Path, threads: int, providers: Sequence[str]) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=list(providers))
+    except Exception as error:  # onnxruntime's exceptions share no documented base
+        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {error}") from error

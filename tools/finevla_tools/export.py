@@ -1,0 +1,132 @@
+"""`finevla export`: a trained checkpoint to a policy bundle of two ONNX graphs, checked against torch before it is kept."""
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from finevla_core.bundle import Manifest, write_bundle
+from finevla_core.text import TextSpec, encode
+from finevla_models.tabletop import TabletopPolicy
+from finevla_sim.robot import default_robot
+from torch import Tensor, nn
+
+from finevla_tools.train import load_model
+
+TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
+DT_S = 0.1
+TOLERANCE = 1e-3  # radians between torch and ONNX Runtime, float32 both
+
+
+class _Text(nn.Module):
+    def __init__(self, model: TabletopPolicy) -> None:
+        super().__init__()
+        self.text = model.text
+
+    def forward(self, ngrams: Tensor, mask: Tensor) -> Tensor:
+        encoded: Tensor = self.text(ngrams, mask)
+        return encoded
+
+
+class _Act(nn.Module):
+    """Raw images and values in, absolute targets out: scaling lives in the graph, a runtime cannot get it wrong."""
+
+    def __init__(self, model: TabletopPolicy) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor, state: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        scaled = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+        out = self.model.act(scaled, state, text, mask)
+        return out.chunk, out.where
+
+
+def export(checkpoint: Path, out: Path, card: str) -> Path:
+    """Write the bundle `out`; raises `RuntimeError` if ONNX Runtime does not agree with torch."""
+    model, options = load_model(checkpoint)
+    config = model.config
+    robot = default_robot().embodiment
+    size = (robot.image_height, robot.image_width)
+    spec = TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token)
+    example = _example(model, spec, size)
+    text_onnx = _onnx(_Text(model), (example["ngrams"], example["mask"]), ["ngrams", "mask"], ["text"])
+    inputs = (example["images"], example["state"], example["text"], example["mask"])
+    policy_onnx = _onnx(_Act(model), inputs, ["images", "state", "text", "mask"], ["actions", "where"])
+    _agree(model, text_onnx, policy_onnx, example)
+    manifest = Manifest(
+        name=out.name,
+        embodiment=robot.name,
+        cameras=robot.camera_names,
+        image_height=size[0],
+        image_width=size[1],
+        values=robot.names,
+        horizon=config.horizon,
+        dt_s=DT_S,
+        text=spec,
+        text_model=TEXT_MODEL,
+        policy_model=POLICY_MODEL,
+        files={},
+        statistics={
+            name: [round(float(v), 6) for v in getattr(model, name)] for name in ("state_mean", "state_std", "step_std")
+        },
+        training=_plain(options),
+    )
+    contents = {TEXT_MODEL: text_onnx, POLICY_MODEL: policy_onnx, CARD: card.encode()}
+    return write_bundle(out, manifest, contents).path
+
+
+def _example(model: TabletopPolicy, spec: TextSpec, size: tuple[int, int]) -> dict[str, Tensor]:
+    ngrams, mask = encode("reach the red cube with the left arm, from above", spec)
+    generator = torch.Generator().manual_seed(0)
+    batch = {"ngrams": torch.from_numpy(ngrams)[None], "mask": torch.from_numpy(mask)[None]}
+    shape = (1, model.config.cameras, *size, 3)
+    batch["images"] = torch.randint(0, 256, shape, generator=generator).to(torch.uint8)
+    batch["state"] = torch.randn(1, model.config.dimensions, generator=generator) * 0.3
+    with torch.no_grad():
+        batch["text"] = model.text(batch["ngrams"], batch["mask"])
+    return batch
+
+
+def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str]) -> bytes:
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        module.eval(), inputs, buffer, input_names=names, output_names=outputs, opset_version=17, dynamo=False
+    )
+    return buffer.getvalue()
+
+
+def _agree(model: TabletopPolicy, text_onnx: bytes, policy_onnx: bytes, example: dict[str, Tensor]) -> None:
+    import onnxruntime as ort
+
+    with torch.no_grad():
+        wanted = _Act(model)(example["images"], example["state"], example["text"], example["mask"])[0].numpy()
+    arrays = {name: tensor.numpy() for name, tensor in example.items()}
+    providers = ["CPUExecutionProvider"]
+    text = ort.InferenceSession(text_onnx, providers=providers)
+    (encoded,) = text.run(None, {"ngrams": arrays["ngrams"], "mask": arrays["mask"]})
+    policy = ort.InferenceSession(policy_onnx, providers=providers)
+    feed = {"images": arrays["images"], "state": arrays["state"], "text": encoded, "mask": arrays["mask"]}
+    gap = float(np.abs(policy.run(["actions"], feed)[0] - wanted).max())
+    if not gap < TOLERANCE:
+        raise RuntimeError(f"ONNX Runtime and torch differ by {gap:.2g}; the bundle is not written")
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Training options without folders of the machine it ran on."""
+    return {k: [Path(d).name for d in v] if k == "demos" else v for k, v in options.items()}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla export`."""
+    parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of 'finevla train'")
+    parser.add_argument("--out", type=Path, required=True, help="bundle directory to write, e.g. models/tabletop")
+    parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`finevla export`."""
+    card = arguments.card.read_text(encoding="utf-8") if arguments.card else "# Model card\n\nNot written yet.\n"
+    print(f"bundle: {export(arguments.checkpoint, arguments.out, card)}")
+    return 0
