@@ -27,6 +27,8 @@ FROM = {"left": (0.0, SIDE_M), "right": (0.0, -SIDE_M), "front": (SIDE_M, 0.0), 
 HOVER_M = 0.025  # fingertips above the object's centre when reaching
 OPEN, CLOSED = 1.0, 0.0
 SETTLE_STEPS = 6
+# Well inside what the arm's controller allows (3.0 rad/s, 5.0 rad/s^2): what is learned from it overshoots a little.
+MAX_VELOCITY, MAX_ACCELERATION = 1.5, 3.0
 
 
 class Unreachable(Exception):
@@ -182,9 +184,11 @@ class Demonstrator:
         side = np.array([v.name.startswith(arm) and not v.is_gripper for v in self.embodiment.values])
         targets[:, side] = _blend_in(values[side], targets[:, side])
         targets[:, self._gripper(arm)] = np.interp(ticks, times, grippers)
+        stretch = _stretch(targets[:, side])
+        targets = _resampled(targets, stretch)
         if np.linalg.norm(self.ik.tcp(targets[-1], arm)[:3, 3] - points[-1]) > 0.008:
             raise Unreachable
-        self._way_steps = [round(t / CONTROL_S) for t in times[1:]]
+        self._way_steps = [round(t * stretch / CONTROL_S) for t in times[1:]]
         self._way_start = start
         return Plan(targets)
 
@@ -227,7 +231,7 @@ class Demonstrator:
 
 def _rounded(times: NDArray[np.float64], points: NDArray[np.float64], ticks: NDArray[np.float64]) -> NDArray[np.float64]:
     """Piecewise straight path with smoothed corners and soft start and end: linear interpolation under a moving window."""
-    window = 5
+    window = 7
     padded = np.concatenate([np.full(window, ticks[0]), ticks, np.full(window, ticks[-1])])
     warped = np.column_stack([np.interp(padded, times, points[:, axis]) for axis in range(3)])
     kernel = np.hanning(window + 2)[1:-1]
@@ -248,6 +252,20 @@ def _blend_in(start: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArr
     eased = targets + ramp[:, None] * gap
     eased[0] = start
     return eased
+
+
+def _stretch(targets: NDArray[np.float64]) -> float:
+    """How much slower a path of arm joints `(N, J)` must run to keep within the expert's own limits, at least 1."""
+    velocity = np.diff(targets, axis=0) / CONTROL_S
+    acceleration = np.diff(velocity, axis=0, prepend=0.0, append=0.0) / CONTROL_S
+    return max(1.0, float(abs(velocity).max()) / MAX_VELOCITY, (float(abs(acceleration).max()) / MAX_ACCELERATION) ** 0.5)
+
+
+def _resampled(targets: NDArray[np.float64], stretch: float) -> NDArray[np.float64]:
+    """The same path, `stretch` times slower, at the same rate."""
+    steps = len(targets) - 1
+    count = round(steps * stretch)
+    return np.asarray(CubicSpline(np.arange(steps + 1), targets, bc_type="clamped")(np.linspace(0, steps, count + 1)))
 
 
 def _bowl_position(scene: Scene, goal: Goal) -> NDArray[np.float32]:
