@@ -86,6 +86,11 @@ class Embodiment:
         zero, one = self._scale()
         return np.asarray(values, dtype=np.float64) * (one - zero) + zero
 
+    def to_velocities(self, velocities: ArrayLike) -> NDArray[np.float64]:
+        """Rates of change of values `(..., D)` to joint velocities (rad/s, m/s)."""
+        zero, one = self._scale()
+        return np.asarray(velocities, dtype=np.float64) * (one - zero)
+
     def _scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return np.array([v.zero for v in self.values]), np.array([v.one for v in self.values])
 
