@@ -1,0 +1,304 @@
+"""Node `simulator`: the MuJoCo Cobot Magic on the robot's own topics; one thread runs physics, cameras and publishing.
+
+Stamps are the time of capture; with `publish_clock` they are simulated time and the node publishes /clock itself.
+"""
+
+import array
+import io
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from finevla_core.errors import FineVLAError
+from finevla_interfaces.msg import SceneObject as SceneObjectMsg
+from finevla_interfaces.msg import SceneTruth
+from finevla_interfaces.srv import ResetScene
+from finevla_ros import qos
+from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.params import declare, param
+from finevla_ros.paths import robot_file
+from finevla_ros.run import run_node
+from geometry_msgs.msg import Pose
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from finevla_sim.ik import ArmIK
+from finevla_sim.model import CAMERA_FOVY_DEG
+from finevla_sim.robot import load_robot
+from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.tasks import TASKS
+from finevla_sim.trajectory_controller import Point, TrajectoryController
+from finevla_sim.world import World
+
+STEP_NS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the simulator."""
+
+    robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
+    task: str = param("reach", "task whose scenes are laid out: reach, pick or put")
+    seed: int = param(TEST_SEEDS, "seed of the first scene; the same seed gives the same scene", 0, 2**31 - 1)
+    image_height: int = param(224, "height of the camera images, pixels", 16, 960)
+    image_width: int = param(224, "width of the camera images, pixels", 16, 1280)
+    camera_rate_hz: float = param(10.0, "rate of the camera images, Hz", 0.5, 60.0)
+    state_rate_hz: float = param(100.0, "rate of joint_states, Hz", 5.0, 250.0)
+    speed: float = param(1.0, "simulated seconds per second; 0 = as fast as it can (with publish_clock only)", 0.0, 100.0)
+    publish_clock: bool = param(False, "publish /clock and stamp everything with simulated time")
+
+
+class Simulator(Node):
+    """Topics in and out; the world itself is `finevla_sim.world.World`."""
+
+    def __init__(self) -> None:
+        super().__init__("simulator")
+        self.parameters = p = declare(self, Parameters)
+        if p.speed == 0.0 and not p.publish_clock:
+            raise FineVLAError("speed 0 (as fast as it can) needs publish_clock:=true")
+        robot = load_robot(robot_file(p.robot))
+        self.embodiment = robot.embodiment
+        self.ik = ArmIK(robot.embodiment, robot.urdf_path)
+        self.task = self._known_task(p.task)
+        self.lock = threading.Lock()
+        self.world = World(
+            sample_scene(p.seed, self.task, self.ik), self.embodiment, robot.urdf_path, (p.image_height, p.image_width)
+        )
+        self.time_offset_ns = 0  # simulated time goes on across resets
+        self.controllers: list[TrajectoryController] = []
+        self._hold_all()
+        self.images = {c.name: _ImageOut(self, c.topic, c.frame, p) for c in self.embodiment.cameras}
+        self.overview = self.create_publisher(CompressedImage, "camera_overview/image_raw/compressed", qos.SENSOR)
+        self.joint_states = self.create_publisher(JointState, self.embodiment.state_topic, qos.SENSOR)
+        self.truth = self.create_publisher(SceneTruth, "sim/ground_truth", qos.NEWEST)
+        self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
+        self.clock = self.create_publisher(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
+        for controller in self.controllers:
+            topic = f"{controller.name}/joint_trajectory"
+            self.create_subscription(JointTrajectory, topic, self._trajectory_callback(controller), qos.ALL)
+        self.create_service(ResetScene, "sim/reset", self._on_reset)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="simulation")
+        self._thread.start()
+        self.get_logger().info(f"simulating {self.embodiment.name}, task {self.task}: {self._describe()}")
+
+    def destroy_node(self) -> None:
+        """Stop the simulation before its publishers go."""
+        self._stop.set()
+        self._thread.join(timeout=5.0)
+        super().destroy_node()
+
+    def _trajectory_callback(self, controller: TrajectoryController):  # noqa: ANN202  (a plain callback)
+        def on_trajectory(message: JointTrajectory) -> None:
+            points = [
+                Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in message.points
+            ]
+            with self.lock:
+                try:
+                    controller.accept(message.joint_names, points, to_ns(message.header.stamp), self._now_ns())
+                except FineVLAError as error:
+                    self.get_logger().warning(str(error))
+
+        return on_trajectory
+
+    def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
+        try:
+            task = self._known_task(request.task or self.task)
+            scene = sample_scene(request.seed, task, self.ik)
+        except FineVLAError as error:
+            response.message = str(error)
+            return response
+        with self.lock:
+            self.task = task
+            self.time_offset_ns += self.world.stamp_ns
+            self._pending_scene = scene
+            self._reset_done = threading.Event()
+        response.success = self._reset_done.wait(5.0)
+        response.message = self._describe() if response.success else "the simulation does not answer"
+        return response
+
+    _pending_scene = None
+
+    def _run(self) -> None:
+        """The simulation thread: everything that touches MuJoCo or a GL context."""
+        p = self.parameters
+        due_state = due_camera = due_report = 0
+        steps, started, simulated = 0, time.monotonic(), 0
+        while not self._stop.is_set():
+            with self.lock:
+                if self._pending_scene is not None:
+                    self.world.reset(self._pending_scene)
+                    self._hold_all()
+                    self._pending_scene = None
+                    self._reset_done.set()
+                now_ns = self._now_ns()
+                targets = np.concatenate([c.sample(now_ns) for c in self.controllers])
+            self.world.set_position_targets(targets[self._target_order])
+            self.world.step()
+            simulated += STEP_NS
+            steps += 1
+            if simulated >= due_state:
+                self._publish_state()
+                due_state += round(1e9 / p.state_rate_hz)
+            if simulated >= due_camera:
+                self._publish_cameras()
+                due_camera += round(1e9 / p.camera_rate_hz)
+            if simulated >= due_report:
+                self._report(simulated * 1e-9 / max(time.monotonic() - started, 1e-3))
+                due_report += 1_000_000_000
+            if p.speed:
+                ahead = simulated * 1e-9 / p.speed - (time.monotonic() - started)
+                if ahead > 0:
+                    time.sleep(ahead)
+                elif ahead < -1.0:  # fell behind for good (a suspended laptop): do not race to catch up
+                    started -= ahead
+        self.world.close()
+
+    def _now_ns(self) -> int:
+        if self.parameters.publish_clock:
+            return self.time_offset_ns + self.world.stamp_ns + 1
+        return self.get_clock().now().nanoseconds
+
+    def _publish_state(self) -> None:
+        stamp = to_stamp(self._now_ns())
+        if self.clock is not None:
+            self.clock.publish(Clock(clock=stamp))
+        positions, velocities = self.world.positions(), self.world.velocities()
+        message = JointState(name=list(self.embodiment.joints))
+        message.header.stamp = stamp
+        message.position = array.array("d", positions.tobytes())
+        message.velocity = array.array("d", velocities.tobytes())
+        self.joint_states.publish(message)
+
+    def _publish_cameras(self) -> None:
+        stamp = to_stamp(self._now_ns())
+        for name, out in self.images.items():
+            if out.is_wanted():
+                out.publish(self.world.image(name), stamp)
+        if self.overview.get_subscription_count():
+            picture = self.world.image("overview", (480, 640))
+            self.overview.publish(_jpeg(picture, stamp, "overview"))
+        self.truth.publish(self._truth_message(stamp))
+
+    def _truth_message(self, stamp: Time) -> SceneTruth:
+        truth, scene = self.world.truth(), self.world.scene
+        message = SceneTruth(seed=scene.seed, task=scene.task)
+        message.header.stamp, message.header.frame_id = stamp, self.embodiment.base_frame
+        for item in scene.objects:
+            message.objects.append(
+                SceneObjectMsg(
+                    name=item.name, shape=item.shape, color=item.color, size_m=item.size_m,
+                    pose=_pose(truth.objects[item.name]),
+                )
+            )  # fmt: skip
+        for bowl in scene.bowls:
+            message.objects.append(
+                SceneObjectMsg(name=bowl.name, shape="bowl", color="", size_m=0.14, pose=_pose(truth.objects[bowl.name]))
+            )
+        message.left_tcp = _pose(truth.tcps.get("left", np.eye(4)))
+        message.right_tcp = _pose(truth.tcps.get("right", np.eye(4)))
+        message.contacts = sorted(f"{side}:{name}" for side, name in truth.contacts)
+        return message
+
+    def _report(self, factor: float) -> None:
+        slow = self.parameters.speed and factor < 0.97 * self.parameters.speed
+        status = DiagnosticStatus(
+            name=f"{self.get_fully_qualified_name()}: real time",
+            level=DiagnosticStatus.WARN if slow else DiagnosticStatus.OK,
+            message=f"real-time factor {factor:.2f}",
+            values=[KeyValue(key="real_time_factor", value=f"{factor:.3f}")],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = to_stamp(self._now_ns())
+        self.diagnostics.publish(message)
+
+    def _hold_all(self) -> None:
+        """Controllers hold where the arms are; existing ones are kept, their subscriptions point at them."""
+        positions = dict(zip(self.embodiment.joints, self.world.positions(), strict=True))
+        if not self.controllers:
+            self.controllers = [
+                TrajectoryController(c.name, c.joints, np.zeros(len(c.joints))) for c in self.embodiment.controllers
+            ]
+            claimed = [joint for c in self.controllers for joint in c.joints]
+            self._target_order = [claimed.index(joint) for joint in self.embodiment.joints]
+        for controller in self.controllers:
+            controller.hold(np.array([positions[joint] for joint in controller.joints]))
+
+    def _known_task(self, task: str) -> str:
+        if task not in TASKS:
+            raise FineVLAError(f"unknown task '{task}'; known are {', '.join(TASKS)}")
+        return task
+
+    def _describe(self) -> str:
+        scene = self.world.scene
+        return f"seed {scene.seed}: {', '.join(o.name.replace('_', ' ') for o in scene.objects)}, two bowls"
+
+
+class _ImageOut:
+    """One camera's publishers; raw images leave through one preallocated array, the fast way through rclpy."""
+
+    def __init__(self, node: Node, topic: str, frame: str, p: Parameters) -> None:
+        self.frame = frame
+        self.raw = node.create_publisher(Image, topic, qos.SENSOR)
+        self.compressed = node.create_publisher(CompressedImage, f"{topic}/compressed", qos.SENSOR)
+        self.info = node.create_publisher(CameraInfo, topic.rsplit("/", 1)[0] + "/camera_info", qos.SENSOR)
+        self.message = Image(encoding="rgb8", height=p.image_height, width=p.image_width, step=3 * p.image_width)
+        self.message.header.frame_id = frame
+        self.message.data = array.array("B", bytes(3 * p.image_height * p.image_width))
+        self.view = np.frombuffer(self.message.data, np.uint8).reshape(p.image_height, p.image_width, 3)
+        self.info_message = _camera_info(frame, p.image_height, p.image_width)
+
+    def is_wanted(self) -> bool:
+        """Whether anybody looks."""
+        return any(pub.get_subscription_count() for pub in (self.raw, self.compressed, self.info))
+
+    def publish(self, image: NDArray[np.uint8], stamp: Time) -> None:
+        """Raw, and JPEG only if somebody subscribed to it."""
+        self.view[:] = image
+        self.message.header.stamp = self.info_message.header.stamp = stamp
+        self.raw.publish(self.message)
+        self.info.publish(self.info_message)
+        if self.compressed.get_subscription_count():
+            self.compressed.publish(_jpeg(image, stamp, self.frame))
+
+
+def _jpeg(image: NDArray[np.uint8], stamp: Time, frame: str) -> CompressedImage:
+    buffer = io.BytesIO()
+    PillowImage.fromarray(image).save(buffer, "jpeg", quality=90)
+    message = CompressedImage(format="rgb8; jpeg compressed rgb8")
+    message.header.stamp, message.header.frame_id = stamp, frame
+    message.data = array.array("B", buffer.getvalue())
+    return message
+
+
+def _camera_info(frame: str, height: int, width: int) -> CameraInfo:
+    """A pinhole camera whose vertical view is the model's."""
+    f = height / 2 / np.tan(np.radians(CAMERA_FOVY_DEG) / 2)
+    cx, cy = (width - 1) / 2, (height - 1) / 2
+    message = CameraInfo(height=height, width=width, distortion_model="plumb_bob", d=[0.0] * 5)
+    message.header.frame_id = frame
+    message.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def _pose(matrix: NDArray[np.float64]) -> Pose:
+    pose = Pose()
+    pose.position.x, pose.position.y, pose.position.z = map(float, matrix[:3, 3])
+    quaternion = Rotation.from_matrix(matrix[:3, :3]).as_quat()
+    pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = map(float, quaternion)
+    return pose
+
+
+def main() -> int:
+    """Entry point."""
+    return run_node(Simulator)

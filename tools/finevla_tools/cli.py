@@ -1,0 +1,52 @@
+"""The command line `finevla`: one subcommand per job, each imported only when asked for."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from finevla_core.errors import FineVLAError
+
+COMMANDS = {
+    "up": ("finevla_tools.up", "start the stack from its launch description"),
+    "say": ("finevla_tools.say", "steer: send one instruction"),
+    "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
+    "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
+    "demos": ("finevla_tools.demos", "make demonstrations to train from"),
+    "train": ("finevla_tools.train", "train the tabletop policy"),
+    "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
+    "evaluate": ("finevla_tools.evaluate", "measure a bundle in closed loop"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; user mistakes are one sentence and exit code 2, Ctrl-C is 130."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: finevla COMMAND ...\n")
+        print("\n".join(f"  {name:10s} {text}" for name, (_, text) in COMMANDS.items()))
+        return 0 if arguments else 2
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        print(f"error: unknown command '{name}'; known are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    module_name, text = COMMANDS[name]
+    try:
+        module = importlib.import_module(module_name)
+        parser = argparse.ArgumentParser(prog=f"finevla {name}", description=module.__doc__ or text)
+        module.add_arguments(parser)
+        return int(module.run(parser.parse_args(rest)))
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "onnx"):
+            raise
+        print(f"error: '{name}' needs {error.name}; run 'make train-setup' first", file=sys.stderr)
+        return 2
+    except FineVLAError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""A policy in closed loop with the simulator, without ROS: the same policy runtime and safety bridge as the nodes use."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from finevla_core.instruction import Instruction
+from finevla_core.observation import Observation
+from finevla_core.policy import OnnxPolicy
+from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.limits import robot_limits
+from finevla_core.urdf import expand
+from finevla_sim.robot import Robot
+from finevla_sim.world import Truth, World
+
+CONTROL_NS = 20_000_000
+OBSERVE_NS = 100_000_000
+LATENCY_NS = 60_000_000  # observation's stamp to chunk at the bridge; of the order of what the node stack shows
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What happened: ground truth at 10 Hz, chunks accepted and refused by code."""
+
+    trace: list[Truth]
+    accepted: int
+    rejected: dict[str, int]
+
+
+def roll_out(world: World, robot: Robot, policy: OnnxPolicy, instruction: Instruction, seconds: float) -> Rollout:
+    """Follow `instruction` for `seconds` of simulated time in the world's scene, or less once the arms rest."""
+    embodiment = robot.embodiment
+    limits = robot_limits(embodiment, expand(robot.urdf_path))
+    bridge = Bridge(embodiment, limits, GateOptions(), BridgeOptions())
+    encoded = policy.encode(instruction)
+    bridge.on_instruction(instruction.id, world.stamp_ns)
+    trace, pending = [world.truth()], []
+    for tick in range(round(seconds * 1e9 / CONTROL_NS)):
+        now = tick * CONTROL_NS + OBSERVE_NS
+        bridge.on_joint_state(now, embodiment.joints, world.positions().tolist(), now)
+        if now % OBSERVE_NS == 0:
+            observation = _observe(world, embodiment.camera_names, now)
+            pending.append((now + LATENCY_NS, policy.predict(observation, encoded)))
+            trace.append(world.truth())
+            if _rests(trace):
+                break
+        if pending and now >= pending[0][0]:
+            bridge.on_chunk(pending.pop(0)[1], now)
+        bridge.tick(now)
+        bridge.take()
+        if bridge.plan is not None:
+            world.set_targets(np.clip(bridge.plan.at(now + CONTROL_NS)[0], limits.lower, limits.upper))
+        world.step(round(CONTROL_NS * 1e-9 / world.dt_s))
+    return Rollout(trace, bridge.counts.accepted, dict(bridge.counts.rejected))
+
+
+def _observe(world: World, cameras: tuple[str, ...], now_ns: int) -> Observation:
+    return Observation(
+        stamp_ns=now_ns,
+        cameras=cameras,
+        images=world.images(),
+        image_stamps_ns=(now_ns,) * len(cameras),
+        state=world.values().astype(np.float32),
+        state_stamp_ns=now_ns,
+    )
+
+
+def _rests(trace: list[Truth]) -> bool:
+    """Both grippers within 4 mm of where they were two seconds ago."""
+    if len(trace) < 40:
+        return False
+    return all(np.linalg.norm(trace[-1].tcps[s][:3, 3] - trace[-21].tcps[s][:3, 3]) < 0.004 for s in trace[-1].tcps)
