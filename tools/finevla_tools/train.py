@@ -72,13 +72,14 @@ class Demonstrations:
         """Tensors of the given frames, each with one of its episode's phrasings."""
         episodes = self.episode[frames]
         phrasing = rng.integers(self.ngrams.shape[1], size=len(frames))
+        longest = int(self.mask[episodes, phrasing].sum(1).max())
         arrays = {
             "images": self.images[frames],
             "state": self.states[frames],
             "chunk": self.chunks[frames],
             "where": self.where[episodes],
-            "ngrams": self.ngrams[episodes, phrasing].astype(np.int64),
-            "mask": self.mask[episodes, phrasing],
+            "ngrams": self.ngrams[episodes, phrasing, :longest].astype(np.int64),
+            "mask": self.mask[episodes, phrasing, :longest],
         }
         return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
 
@@ -111,7 +112,7 @@ def train(options: Options, out: Path, resume: bool, device: torch.device) -> Pa
         optimiser.step()
         schedule.step()
         average.update_parameters(model)
-        log = {k: 0.98 * v + 0.02 * float(losses[k].detach()) if step > first else float(losses[k]) for k, v in log.items()}
+        log = {k: 0.98 * v + 0.02 * losses[k].item() if step > first else losses[k].item() for k, v in log.items()}
         if (step + 1) % 100 == 0:
             pace = (time.monotonic() - started) / (step + 1 - first)
             left_min = pace * (options.steps - step - 1) / 60
@@ -147,13 +148,15 @@ def _losses(model: TabletopPolicy, batch: dict[str, Tensor], options: Options) -
 
 
 def _augment(images: Tensor) -> Tensor:
-    """(B, C, H, W, 3) uint8 -> (B, C, 3, H, W) in -1...1 with other light and noise."""
-    x = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-    size = (len(x), x.shape[1], 1, 1, 1)
-    gain = 1 + 0.15 * torch.randn(size, device=x.device)
-    tint = 1 + 0.05 * torch.randn((len(x), x.shape[1], 3, 1, 1), device=x.device)
-    shift = 0.08 * torch.randn(size, device=x.device)
-    return x * gain * tint + shift + 0.03 * torch.randn_like(x)
+    """(B, C, H, W, 3) uint8 -> (B, C, 3, H, W) about -1...1, under other light and colour and with a little noise."""
+    batch, cameras, height, width, _ = images.shape
+    each = (batch, cameras, 1, 1, 1)
+    gain = (1 + 0.15 * torch.randn(each)) * (1 + 0.05 * torch.randn((batch, cameras, 1, 1, 3)))
+    offset = 0.08 * torch.randn(each) - gain
+    noise = 0.03 * torch.randn((1, 1, height, width, 3))  # one pattern per batch: noise for every pixel costs more than it gives
+    device = images.device
+    lit = images.float().mul_((gain / 127.5).to(device)).add_(offset.to(device)).add_(noise.to(device))
+    return lit.permute(0, 1, 4, 2, 3).contiguous()
 
 
 def _statistics(data: Demonstrations) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,34 @@
+# The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
+.PHONY: help setup train-setup demo test test-fast lint bench clean
+SHELL := /bin/bash
+IN_WORKSPACE = . install/setup.bash &&
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## environment, ROS 2, workspace; seconds when it is done already
+	@bash tools/setup/setup.sh
+
+train-setup:  ## what training and export need on top (torch)
+	@bash tools/setup/setup.sh train.txt
+
+demo: setup  ## say how, and a simulated Cobot Magic does it: video and report in out/demo; ARGS=--interactive stays up
+	@$(IN_WORKSPACE) finevla demo $(ARGS)
+
+test:  ## set up everything, lint, types, all tests
+	@bash tools/setup/setup.sh dev.txt train.txt
+	@$(MAKE) --no-print-directory lint
+	@$(IN_WORKSPACE) python -m pytest
+
+test-fast:  ## the everyday subset, under three minutes
+	@bash tools/setup/setup.sh dev.txt
+	@$(IN_WORKSPACE) python -m pytest -m "not stack and not slow"
+
+lint:  ## ruff and mypy
+	@$(IN_WORKSPACE) ruff check . && ruff format --check . && mypy
+
+bench: setup  ## measure this machine and print the table of test/benchmark
+	@$(IN_WORKSPACE) python test/benchmark/bench.py $(ARGS)
+
+clean:  ## remove what was built, keep .venv and data
+	rm -rf build install log out

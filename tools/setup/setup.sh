@@ -1,0 +1,60 @@
+#!/bin/bash
+# Set up everything: Python environment, ROS 2 (wheels, unless a ROS 2 is sourced), EGL, the workspace.
+# usage: tools/setup/setup.sh [robot.txt dev.txt train.txt ...]   run as often as you like; what is done is not done again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD
+say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
+
+if [ -n "${ROS_DISTRO:-}" ] && [ -d "/opt/ros/${ROS_DISTRO}" ]; then
+  say "ROS 2 ${ROS_DISTRO} is sourced; build with it: rosdep install --from-paths . src --ignore-src -y, pip install -r requirements/robot.txt, colcon build (see README)"
+fi
+
+if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null; then
+  python=$(sh tools/setup/find_python.sh)
+  say "making .venv with $python"
+  rm -rf .venv
+  "$python" -m venv .venv
+fi
+[ -x .venv/bin/uv ] || { say "installing uv"; .venv/bin/python -m pip install --quiet "$(grep '^uv==' requirements/tools.txt)"; }
+
+lists=(ros.txt robot.txt "$@")
+stamp=$( (printf '%s\n' "${lists[@]}"; cd requirements; cat constraints.txt "${lists[@]}") | sha256sum | cut -d' ' -f1)
+if ! grep -qsx "$stamp" .venv/finevla-requirements; then
+  say "installing ${lists[*]}"
+  .venv/bin/uv pip install --quiet --python .venv/bin/python -c requirements/constraints.txt $(printf -- '-r requirements/%s ' "${lists[@]}")
+  .venv/bin/python tools/setup/mend_wheels.py
+  .venv/bin/python tools/setup/underlay.py
+  echo "$stamp" >> .venv/finevla-requirements
+fi
+
+need=()
+ldconfig -p | grep -q 'libEGL\.so\.1' || need+=(libegl1)
+ldconfig -p | grep -q 'libGLESv2\.so\.2' || need+=(libgles2)
+ls /usr/lib/*/dri/swrast_dri.so /usr/lib/*/libgallium-*.so /usr/lib/*/dri/*gallium* >/dev/null 2>&1 || need+=(libgl1-mesa-dri)
+command -v g++ >/dev/null || need+=(g++)
+if [ ${#need[@]} -gt 0 ]; then
+  sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
+  if command -v apt-get >/dev/null && { [ -z "$sudo" ] || command -v sudo >/dev/null; }; then
+    say "installing ${need[*]} with apt"
+    $sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${need[@]}" >/dev/null
+  else
+    echo "error: ${need[*]} are missing and apt-get cannot be used; install them (headless rendering and the compiler)" >&2
+    exit 1
+  fi
+fi
+
+# shellcheck disable=SC1091
+. .venv/setup.sh
+stamp=$( { echo "$root"; find package.xml setup.py setup.cfg src \( -name package.xml -o -name 'setup.*' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name CMakeLists.txt \) -type f -print0 | sort -z | xargs -0 sha256sum; find launch config urdf models -type f | sort; } | sha256sum | cut -d' ' -f1)
+if ! grep -qsx "$stamp" install/finevla-build; then
+  say "building the workspace (the interfaces take most of it)"
+  mkdir -p log
+  if ! colcon build --symlink-install --cmake-args -DPython3_EXECUTABLE="$root/.venv/bin/python" -DBUILD_TESTING=OFF >log/setup-build.txt 2>&1; then
+    tail -n 40 log/setup-build.txt >&2
+    echo "error: colcon build failed; the whole output is in log/setup-build.txt" >&2
+    exit 1
+  fi
+  echo "$stamp" > install/finevla-build
+fi
+say "ready: '. install/setup.bash' puts ros packages and the command 'finevla' on your paths"
