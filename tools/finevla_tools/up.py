@@ -130,7 +130,7 @@ def refuse_second_stack(namespace: str) -> None:
     import rclpy
 
     context = rclpy.Context()
-    rclpy.init(context=context)
+    rclpy.init(args=[], context=context)
     try:
         node = rclpy.create_node("finevla_up", context=context, enable_rosout=False)
         time.sleep(0.7)  # discovery has no end to wait for

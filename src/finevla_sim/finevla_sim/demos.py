@@ -1,4 +1,4 @@
-"""Demonstrations in bulk: `python -m finevla_sim.demos --out data/demos --episodes 6000`; shards of plain arrays.
+"""Demonstrations in bulk: `finevla demos --out data/demos --episodes 6000`; shards of plain arrays.
 
 Only executions that the judge found right are kept. Shards are written whole or not at all, so a run can be resumed.
 """
@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,10 @@ SHARD_EPISODES = 50
 PHRASINGS = 8
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
-    options = _parser().parse_args(argv)
+def run(options: argparse.Namespace) -> int:
+    """`finevla demos`; raises `FineVLAError` for what cannot be done."""
     try:
-        tasks = _mixture(options.tasks)
-        generate(options.out, options.episodes, options.seed, tasks, options.frames, options.processes)
-    except FineVLAError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        generate(options.out, options.episodes, options.seed, _mixture(options.tasks), options.frames, options.processes)
     except KeyboardInterrupt:
         print("\nstopped; finished shards stay, the same command goes on from there", file=sys.stderr)
         return 130
@@ -67,7 +62,7 @@ def load_shards(folder: Path) -> Iterator[dict[str, Any]]:
     """Shards of a folder in order: arrays over frames (`images`, `states`, `chunks`, `episode`) and `episodes` (dicts)."""
     paths = sorted(folder.glob("shard_*.npz"))
     if not paths:
-        raise FineVLAError(f"no demonstrations in '{folder}'; make some with 'python -m finevla_sim.demos --out {folder}'")
+        raise FineVLAError(f"no demonstrations in '{folder}'; make some with 'finevla demos --out {folder}'")
     for path in paths:
         with np.load(path, allow_pickle=False) as shard:
             arrays: dict[str, Any] = {key: shard[key] for key in shard.files}
@@ -165,16 +160,11 @@ def _mixture(text: str) -> dict[str, float]:
     return {name: weight / total for name, weight in weights.items()}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="finevla_sim.demos", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla demos`."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--episodes", type=int, default=1000, help="successful episodes wanted")
     parser.add_argument("--seed", type=int, default=0, help=f"first scene seed; {TEST_SEEDS} and above is the test split")
     parser.add_argument("--tasks", default="reach,pick,put", help="tasks with optional weights, e.g. reach:2,pick:1")
     parser.add_argument("--frames", type=int, default=10, help="frames kept (and rendered) per episode")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

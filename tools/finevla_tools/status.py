@@ -1,0 +1,96 @@
+"""`finevla status`: one live screen - instruction, rates, latencies, safety, diagnostics; `--once` prints it once."""
+
+import argparse
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from finevla_ros import qos
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from finevla_tools.client import STATES, Client
+
+STALE_S = 2.0
+LEVEL_COLORS = {0: "green", 1: "yellow", 2: "red", 3: "red"}
+STATE_COLORS = ("yellow", "cyan", "green", "red")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla status`."""
+    parser.add_argument("--once", action="store_true", help="print once; exit code 1 if the stack is not there")
+    parser.add_argument("--namespace", default="finevla")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`finevla status`."""
+    diagnostics: dict[str, Any] = {}
+
+    def on_diagnostics(message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.startswith(f"/{arguments.namespace.strip('/')}/"):
+                diagnostics[status.name] = (time.monotonic(), status)
+
+    with Client(arguments.namespace) as client:
+        client.listen("/diagnostics", DiagnosticArray, qos.ALL, on_diagnostics)
+        console = Console()
+        if arguments.once:
+            there = client.wait(lambda: {"policy/status", "safety/status"} <= set(client.newest), 5.0)
+            client.wait(lambda: len(diagnostics) >= 3, 2.5)
+            console.print(screen(client, diagnostics))
+            return 0 if there else 1
+        with Live(console=console, refresh_per_second=5, screen=console.is_terminal) as live:
+            while True:
+                live.update(screen(client, diagnostics))
+                time.sleep(0.2)
+
+
+def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
+    """The whole screen from what has come so far."""
+    table = Table(title=f"FineVLA /{client.namespace}", show_header=False, title_justify="left", expand=True)
+    table.add_column(style="bold", no_wrap=True, width=12)
+    table.add_column()
+    instruction = client.newest.get("active_instruction")
+    said = (instruction.fine or instruction.raw) if instruction is not None and instruction.id else "[dim]none[/]"
+    table.add_row("instruction", said)
+    table.add_row("policy", _policy(client))
+    table.add_row("safety", _safety(client))
+    health = Table(show_header=False, expand=True)
+    health.add_column(no_wrap=True)
+    health.add_column()
+    for name, (seen_s, status) in sorted(diagnostics.items()):
+        level = status.level[0] if isinstance(status.level, bytes) else status.level
+        old = time.monotonic() - seen_s > 2 * STALE_S
+        color = "red" if old else LEVEL_COLORS[level]
+        health.add_row(name, f"[{color}]{'no longer heard' if old else status.message}[/]")
+    return Group(table, health)
+
+
+def _policy(client: Client) -> str:
+    status = _fresh(client, "policy/status")
+    if status is None:
+        return "[red]not heard[/]"
+    text = (
+        f"{status.bundle} on {status.provider}, {status.state}; {status.rate_hz:.1f} chunks/s, "
+        f"inference {status.inference_s * 1e3:.1f} ms, horizon {status.horizon_s:.1f} s, {status.chunks} chunks"
+    )
+    return f"{text} [yellow]{status.text}[/]" if status.text else text
+
+
+def _safety(client: Client) -> str:
+    status = _fresh(client, "safety/status")
+    if status is None:
+        return "[red]not heard[/]"
+    refused = ", ".join(f"{c} {n}" for c, n in zip(status.reject_codes, status.reject_counts, strict=True))
+    return (
+        f"[{STATE_COLORS[status.state]}]{STATES[status.state]}[/]: {status.reason}; {status.chunks_accepted} accepted, "
+        f"{status.chunks_rejected} refused{f' ({refused})' if refused else ''}; chunk age {status.chunk_age_s * 1e3:.0f} ms, "
+        f"plan left {status.plan_left_s:.1f} s"
+    )
+
+
+def _fresh(client: Client, topic: str) -> Any:
+    if time.monotonic() - client.received_s.get(topic, -1e9) > STALE_S:
+        return None
+    return client.newest[topic]
