@@ -59,8 +59,8 @@ class Recording:
 class Stage:
     """The running stack as the demo sees it: say something, watch until the arms rest."""
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, stack: Stack) -> None:
+        self.client, self.stack = client, stack
         self.recording: Recording | None = None
         robot = default_robot()
         self.ik = ArmIK(robot.embodiment, robot.urdf_path)
@@ -79,8 +79,10 @@ class Stage:
         self.recording = recording = Recording([], [])
         started = time.monotonic()
         self.client.say(instruction)
-        self.client.wait(lambda: time.monotonic() - started > 3.0 and _rests(recording.trace), seconds)
+        self.client.wait(lambda: self.stack.failed or (time.monotonic() - started > 3.0 and _rests(recording.trace)), seconds)
         self.recording = None
+        if self.stack.failed:
+            raise FineVLAError(f"a node ended with exit code {self.stack.exit_code}; its last words are in nodes.log")
         return recording
 
     def _truth_seed(self) -> int:
@@ -142,7 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with Client(namespace, name="finevla_demo") as client:
             _wait_until_ready(client, stack, log.name)
-            return _interactive(client, launch) if arguments.interactive else _perform(client, arguments)
+            stage = Stage(client, stack)
+            return _interactive(stage, launch) if arguments.interactive else _perform(stage, arguments)
     finally:
         stack.stop()
         log.close()
@@ -157,8 +160,7 @@ def _wait_until_ready(client: Client, stack: Stack, log: str) -> None:
             client.wait_until_ready(0.0)
 
 
-def _perform(client: Client, arguments: argparse.Namespace) -> int:
-    stage = Stage(client)
+def _perform(stage: Stage, arguments: argparse.Namespace) -> int:
     acts = programme(lambda seed, task: sample_scene(seed, task, stage.ik))
     results, pictures, scene = [], [], None
     for number, act in enumerate(acts, 1):
@@ -170,7 +172,7 @@ def _perform(client: Client, arguments: argparse.Namespace) -> int:
         results.append(_result(act, outcome, right, recording))
         pictures += [captioned(p, (act.text, "")) for p in recording.pictures]
         pictures += [captioned(p, (act.text, outcome.sentence())) for p in recording.pictures[-1:] * RATE_HZ]
-    _leave(arguments.out, results, pictures, client)
+    _leave(arguments.out, results, pictures, stage.client)
     every = [ok for result in results for ok in result["obeyed"].values()]
     print(f"{sum(every)} of {len(every)} factors obeyed; video and report in {arguments.out}")
     return 1 if arguments.strict and not all(every) else 0
@@ -212,8 +214,7 @@ def _leave(out: Path, results: Sequence[dict[str, Any]], pictures: Sequence[NDAr
         write_mp4(out / "demo.mp4", pictures, RATE_HZ)
 
 
-def _interactive(client: Client, launch: Launch) -> int:
-    stage = Stage(client)
+def _interactive(stage: Stage, launch: Launch) -> int:
     seed = int(launch.arguments["seed"])
     scene = stage.lay_out(seed, launch.arguments["task"])
     print("on the table: " + ", ".join(o.name.replace("_", " ") for o in scene.objects) + ", two bowls")

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from finevla_core.bundle import Manifest, write_bundle
+from finevla_core.safety.limits import robot_limits
 from finevla_core.text import TextSpec, encode
+from finevla_core.urdf import expand
 from finevla_models.tabletop import TabletopPolicy
 from finevla_sim.robot import default_robot
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from finevla_tools.train import load_model
 
 TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
 DT_S = 0.1
+MARGIN_RAD = 0.01  # inside the limits: the bridge's spline may swing a little beyond a target
 TOLERANCE = 1e-3  # radians between torch and ONNX Runtime, float32 both
 
 
@@ -31,30 +34,40 @@ class _Text(nn.Module):
 
 
 class _Act(nn.Module):
-    """Raw images and values in, absolute targets out: scaling lives in the graph, a runtime cannot get it wrong."""
+    """Raw images and values in, absolute targets out: scaling lives in the graph, a runtime cannot get it wrong.
 
-    def __init__(self, model: TabletopPolicy) -> None:
+    Targets are cut to the robot's range as part of the policy: regression onto a joint that rests at its limit comes
+    out a little beyond it now and then, and the safety gate, rightly, forgives nobody.
+    """
+
+    def __init__(self, model: TabletopPolicy, lower: Tensor, upper: Tensor) -> None:
         super().__init__()
         self.model = model
+        self.register_buffer("lower", lower.float())
+        self.register_buffer("upper", upper.float())
 
     def forward(self, images: Tensor, state: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         scaled = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
         out = self.model.act(scaled, state, text, mask)
-        return out.chunk, out.where
+        return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.where
 
 
 def export(checkpoint: Path, out: Path, card: str) -> Path:
     """Write the bundle `out`; raises `RuntimeError` if ONNX Runtime does not agree with torch."""
     model, options = load_model(checkpoint)
     config = model.config
-    robot = default_robot().embodiment
+    place = default_robot()
+    robot = place.embodiment
     size = (robot.image_height, robot.image_width)
     spec = TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token)
     example = _example(model, spec, size)
     text_onnx = _onnx(_Text(model), (example["ngrams"], example["mask"]), ["ngrams", "mask"], ["text"])
     inputs = (example["images"], example["state"], example["text"], example["mask"])
-    policy_onnx = _onnx(_Act(model), inputs, ["images", "state", "text", "mask"], ["actions", "where"])
-    _agree(model, text_onnx, policy_onnx, example)
+    limits = robot_limits(robot, expand(place.urdf_path))
+    margin = np.where(limits.is_gripper, 0.0, MARGIN_RAD)
+    act = _Act(model, torch.from_numpy(limits.lower + margin), torch.from_numpy(limits.upper - margin))
+    policy_onnx = _onnx(act, inputs, ["images", "state", "text", "mask"], ["actions", "where"])
+    _agree(act, text_onnx, policy_onnx, example)
     manifest = Manifest(
         name=out.name,
         embodiment=robot.name,
@@ -97,11 +110,11 @@ def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outpu
     return buffer.getvalue()
 
 
-def _agree(model: TabletopPolicy, text_onnx: bytes, policy_onnx: bytes, example: dict[str, Tensor]) -> None:
+def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, Tensor]) -> None:
     import onnxruntime as ort
 
     with torch.no_grad():
-        wanted = _Act(model)(example["images"], example["state"], example["text"], example["mask"])[0].numpy()
+        wanted = act(example["images"], example["state"], example["text"], example["mask"])[0].numpy()
     arrays = {name: tensor.numpy() for name, tensor in example.items()}
     providers = ["CPUExecutionProvider"]
     text = ort.InferenceSession(text_onnx, providers=providers)

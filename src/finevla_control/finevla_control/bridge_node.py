@@ -139,10 +139,18 @@ class SafetyBridge(Node):
             )
             message.header.stamp = self.get_clock().now().to_msg()
             self.events.publish(message)
-            log = (self.get_logger().info, self.get_logger().warning, self.get_logger().error)[event.level]
-            log(f"{event.code}: {event.text}")
+            self._log(event.level, f"{event.code}: {event.text}")
         if events:
             self._publish_status()
+
+    def _log(self, level: int, text: str) -> None:
+        """One call site per severity: rclpy refuses to log with two from the same line."""
+        if level == msg.SafetyEvent.INFO:
+            self.get_logger().info(text)
+        elif level == msg.SafetyEvent.WARN:
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().error(text)
 
     def _publish_status(self) -> None:
         bridge = self.bridge

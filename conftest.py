@@ -1,0 +1,151 @@
+"""Fixtures for all packages: the robots, a tiny policy bundle, and ROS domains and processes of a test's own."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "test" / "support"))  # tiny_bundle, shared by the packages' tests
+
+SINGLE_ARM = """
+name: single
+urdf: urdf/single.urdf.xacro
+base_frame: base_footprint
+state_topic: joint_states
+values:
+  - {name: joint1, joint: left_joint1, max_acceleration: 5.0}
+  - {name: joint2, joint: left_joint2, max_acceleration: 5.0}
+  - {name: joint3, joint: left_joint3, max_acceleration: 5.0}
+  - {name: joint4, joint: left_joint4, max_acceleration: 5.0}
+  - {name: joint5, joint: left_joint5, max_acceleration: 5.0}
+  - {name: joint6, joint: left_joint6, max_acceleration: 5.0}
+  - {name: gripper, joint: left_gripper_joint1, closed_m: 0.0, open_m: 0.05, max_acceleration: 5.0}
+cameras:
+  - {name: wrist, topic: camera_wrist/image_raw, frame: camera_left_optical_frame}
+controllers:
+  - {name: arm_controller, joints: [left_joint1, left_joint2, left_joint3, left_joint4, left_joint5, left_joint6]}
+  - {name: gripper_controller, joints: [left_gripper_joint1]}
+observation: {rate_hz: 10.0, height: 48, width: 64, max_skew_s: 0.06, max_age_s: 0.15}
+"""
+SINGLE_URDF = """<?xml version="1.0"?>
+<robot name="single" xmlns:xacro="http://www.ros.org/wiki/xacro">
+  <xacro:include filename="{urdf}/piper.xacro"/>
+  <xacro:include filename="{urdf}/camera.xacro"/>
+  <xacro:colours/>
+  <link name="base_footprint"/>
+  <xacro:piper prefix="left_" parent="base_footprint" xyz="0 0 0"/>
+  <xacro:camera name="left" parent="left_link6" xyz="-0.07 0 0.02" rpy="0 -1.22 0"/>
+</robot>
+"""
+
+
+@pytest.fixture(scope="session")
+def cobotmagic_file() -> Path:
+    """The robot file in the tree."""
+    return ROOT / "config" / "robots" / "cobotmagic.yaml"
+
+
+@pytest.fixture(scope="session")
+def cobotmagic_urdf() -> Path:
+    """The xacro in the tree."""
+    return ROOT / "urdf" / "cobotmagic.urdf.xacro"
+
+
+@pytest.fixture(scope="session")
+def single_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another robot: one arm, 7 values, one camera, not square; proves that nothing is made for 14 alone."""
+    root = tmp_path_factory.mktemp("single")
+    (root / "config" / "robots").mkdir(parents=True)
+    (root / "urdf").mkdir()
+    (root / "urdf" / "single.urdf.xacro").write_text(SINGLE_URDF.format(urdf=ROOT / "urdf"))
+    file = root / "config" / "robots" / "single.yaml"
+    file.write_text(textwrap.dedent(SINGLE_ARM))
+    return file
+
+
+_domains = itertools.count(os.getpid() % 50)
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A ROS domain of this test's own, on this machine only."""
+    domain = str(101 + next(_domains) % 100)
+    monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    return domain
+
+
+class NodeProcess:
+    """A node in a process of its own; `lines` is what it has printed so far."""
+
+    def __init__(self, package: str, executable: str, parameters: dict[str, object], namespace: str) -> None:
+        from ament_index_python.packages import get_package_prefix
+
+        path = Path(get_package_prefix(package)) / "lib" / package / executable
+        command = [str(path), "--ros-args", "-r", f"__ns:=/{namespace}"]
+        for name, value in parameters.items():
+            command += ["-p", f"{name}:={value}"]
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+
+    def wait_for_line(self, text: str, timeout_s: float = 30.0) -> str:
+        """The first line that contains `text`."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while not (found := [line for line in self.lines if text in line]):
+                if not self._changed.wait(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
+                    raise AssertionError(f"no line with {text!r}; the node said:\n" + "\n".join(self.lines))
+        return found[0]
+
+    def wait_for_exit(self, timeout_s: float = 30.0) -> int:
+        """The exit code."""
+        code = self.process.wait(timeout_s)
+        self._thread.join(timeout=5.0)
+        return code
+
+    def stop(self) -> int:
+        """SIGINT, as Ctrl-C does; SIGKILL if that does not help."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+            try:
+                self.process.wait(10.0)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        return self.wait_for_exit()
+
+
+@pytest.fixture
+def start_node(ros_domain: str) -> Iterator[Callable[..., NodeProcess]]:
+    """`start_node(package, executable, namespace="finevla", **parameters)`; everything started is stopped again."""
+    del ros_domain
+    started: list[NodeProcess] = []
+
+    def start(package: str, executable: str, namespace: str = "finevla", **parameters: object) -> NodeProcess:
+        started.append(NodeProcess(package, executable, parameters, namespace))
+        return started[-1]
+
+    yield start
+    for node in started:
+        node.stop()

@@ -1,0 +1,154 @@
+"""Promises of the domain types: instruction, embodiment, text, steering."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.instruction import MAX_TEXT, Factors, Instruction
+from finevla_core.steering import Steering
+from finevla_core.text import TextSpec, encode, words
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "x" * (MAX_TEXT + 1), "broken \ufffd text", "nul \x00"])
+def test_instruction_that_cannot_be_followed_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(FineVLAError) as refused:
+        Instruction(raw=text)
+    assert "\n" not in str(refused.value)
+
+
+def test_unknown_factor_value_is_refused_with_the_choices() -> None:
+    with pytest.raises(FineVLAError, match="left_arm, right_arm, both_arms"):
+        Factors(active_actor="third_arm")
+    with pytest.raises(FineVLAError, match="top, left, right, front, back"):
+        Factors(approach_direction="below")
+
+
+def test_ten_factors_are_individually_optional() -> None:
+    assert Factors().said() == {}
+    assert Factors(retry="once").said() == {"retry": "once"}
+
+
+def test_prompt_says_the_fine_text_and_the_factors() -> None:
+    instruction = Instruction("reach it", "from above.", Factors(active_actor="left_arm", target_color="red"))
+    assert instruction.prompt() == "from above. use the left arm. the target is the red"
+
+
+def test_missing_id_and_stamp_are_made_up_and_given_ones_are_kept() -> None:
+    made = Instruction("go").stamped(5)
+    assert made.id
+    assert made.stamp_ns == 5
+    assert made.stamped(9) == made
+
+
+@given(st.text(max_size=300))
+def test_any_text_encodes_to_fixed_sizes(text: str) -> None:
+    spec = TextSpec(100, 16, 6)
+    ngrams, mask = encode(text, spec)
+    assert ngrams.shape == (16, 6)
+    assert mask.shape == (16,)
+    assert mask[0] == 1
+    assert ngrams.min() >= 0
+    assert ngrams.max() <= 100
+
+
+def test_words_ignore_case_and_width() -> None:
+    assert words("Reach the RED cube, 2x.") == ["reach", "the", "red", "cube", ",", "2", "x", "."]
+    assert words("ＲＥＤ") == ["red"]
+
+
+def test_unknown_word_shares_pieces_with_its_relatives() -> None:
+    spec = TextSpec(1_000_000, 4, 40)
+    known, unknown = (set(encode(w, spec)[0][0]) - {0} for w in ("cylinder", "cylinders"))
+    assert len(known & unknown) > 8
+    assert len(known & (set(encode("brick", spec)[0][0]) - {0})) == 0
+
+
+def test_second_embodiment_has_seven_values(single_file: Path) -> None:
+    robot = load_embodiment(single_file)
+    assert len(robot.names) == 7
+    assert robot.camera_names == ("wrist",)
+
+
+def test_gripper_values_are_shares_of_the_finger_travel(cobotmagic_file: Path) -> None:
+    robot = load_embodiment(cobotmagic_file)
+    positions = np.linspace(0.01, 0.14, 14)
+    assert np.allclose(robot.to_positions(robot.to_values(positions)), positions)
+    assert robot.to_values(np.full(14, 0.05))[6] == pytest.approx(1.0)
+
+
+def test_robot_file_mistakes_are_named(cobotmagic_file: Path, tmp_path: Path) -> None:
+    good = yaml.safe_load(cobotmagic_file.read_text())
+    mistakes = {
+        "listed twice": lambda d: d["values"].append(d["values"][0]),
+        "exactly one controller": lambda d: d["controllers"].pop(),
+        "unknown entry 'wheels'": lambda d: d.update(wheels=4),
+        "closed_m and open_m": lambda d: d["values"][6].pop("open_m"),
+        "missing or malformed": lambda d: d.pop("base_frame"),
+    }
+    for said, spoil in mistakes.items():
+        data = yaml.safe_load(yaml.safe_dump(good))
+        spoil(data)
+        file = tmp_path / "robot.yaml"
+        file.write_text(yaml.safe_dump(data))
+        with pytest.raises(FineVLAError, match=said):
+            load_embodiment(file)
+
+
+_yaml_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_keys = st.sampled_from(["name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation"])
+
+
+@given(data=st.dictionaries(_keys, _yaml_values, max_size=8))
+def test_any_robot_file_gives_an_embodiment_or_one_sentence(data: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_text(yaml.safe_dump(data))
+    try:
+        assert isinstance(load_embodiment(file), Embodiment)
+    except FineVLAError as error:
+        assert "any.yaml" in str(error)
+
+
+def test_new_instruction_replaces_the_old_and_its_chunks_no_longer_count() -> None:
+    steering = Steering()
+    first, second = Instruction("a", id="1"), Instruction("b", id="2")
+    steering.set(first)
+    assert steering.accepts("1")
+    steering.set(second)
+    assert not steering.accepts("1")
+    assert steering.accepts("2")
+    ended = steering.ended("1")
+    assert ended is not None
+    assert ended.how == "replaced"
+    assert steering.ended("2") is None
+
+
+def test_clearing_an_instruction_that_is_no_longer_active_changes_nothing() -> None:
+    steering = Steering()
+    steering.set(Instruction("a", id="1"))
+    steering.set(Instruction("b", id="2"))
+    assert not steering.clear("1", "done", "time is up")
+    assert steering.accepts("2")
+    assert steering.clear("2", "cancelled", "by the client")
+    assert not steering.accepts("2")
+
+
+@given(st.lists(st.tuples(st.sampled_from("sc"), st.sampled_from("abc")), max_size=40))
+def test_at_most_the_last_instruction_is_accepted(steps: list[tuple[str, str]]) -> None:
+    steering, last = Steering(), None
+    for step, name in steps:
+        if step == "s":
+            steering.set(Instruction(name, id=name))
+            last = name
+        elif steering.clear(name, "done", ""):
+            assert name == last
+            last = None
+        assert [n for n in "abc" if steering.accepts(n)] == ([last] if last else [])

@@ -1,0 +1,313 @@
+"""Promises of the safety core: what is accepted stays within limits, what is not is refused whole and by name."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from finevla_core.chunk import ActionChunk
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.safety.bridge import Bridge, BridgeOptions, State
+from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.limits import Limits, robot_limits, tightened
+from finevla_core.safety.plan import Plan, hold, join, stop
+from finevla_core.urdf import expand
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SECOND = 1_000_000_000
+START = 100 * SECOND
+HOME = np.array([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    embodiment: Embodiment
+    limits: Limits
+
+    @property
+    def home(self) -> np.ndarray:
+        return np.tile(HOME, len(self.embodiment.names) // 7)
+
+    def bridge(self) -> Bridge:
+        """A bridge that holds at home, with instruction 'now' active."""
+        bridge = Bridge(self.embodiment, self.limits, GateOptions(), BridgeOptions())
+        self.feel(bridge, self.home, START)
+        bridge.on_instruction("now", START)
+        return bridge
+
+    def feel(self, bridge: Bridge, values: np.ndarray, now_ns: int) -> None:
+        bridge.on_joint_state(now_ns, self.embodiment.joints, list(self.embodiment.to_positions(values)), now_ns)
+
+    def chunk(self, stamp_ns: int = START, amplitude: float = 0.15, **changes: object) -> ActionChunk:
+        """A smooth chunk from home: every arm joint moves by `amplitude` within the horizon."""
+        phase = np.arange(1, 17) / 16
+        ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
+        moving = np.tile([1, 1, 1, 1, 1, 1, 0], len(self.embodiment.names) // 7)
+        actions = self.home + amplitude * ramp[:, None] * moving
+        plain = ActionChunk(stamp_ns, "now", self.embodiment.name, self.embodiment.names, 0.1, actions)
+        return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module", params=["cobotmagic", "single"])
+def setup(request: pytest.FixtureRequest, cobotmagic_file: Path, single_file: Path) -> Setup:
+    file = cobotmagic_file if request.param == "cobotmagic" else single_file
+    embodiment = load_embodiment(file)
+    return Setup(embodiment, robot_limits(embodiment, expand(file.parents[2] / embodiment.urdf)))
+
+
+def sampled(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    times = np.linspace(int(plan.times_ns[0]), plan.end_ns, 400).astype(np.int64)
+    pairs = [plan.at(int(t)) for t in times]
+    return np.array([p for p, _ in pairs]), np.array([v for _, v in pairs])
+
+
+def test_smooth_chunk_is_followed_and_ends_at_rest(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    assert bridge.state is State.FOLLOWING
+    assert bridge.plan is not None
+    position, velocity = bridge.plan.at(bridge.plan.end_ns + SECOND)
+    assert np.allclose(velocity, 0)
+    assert np.allclose(position, setup.chunk().actions[-1], atol=0.02)
+
+
+def test_commands_carry_positions_velocities_and_end_with_zero_velocity(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    commands, _ = bridge.take()
+    assert [c.controller for c in commands] == [c.name for c in setup.embodiment.controllers]
+    for command in commands:
+        assert command.start_ns == START + SECOND // 20
+        assert (np.diff(command.times_s) > 0).all()
+        assert command.times_s[0] > 0
+        assert np.allclose(command.velocities[-1], 0)
+
+
+REFUSED = {
+    "chunk.embodiment": {"embodiment": "other"},
+    "chunk.joints": {"names": ("a", "b")},
+    "chunk.stale": {"stamp_ns": START - 2 * SECOND},
+    "chunk.future": {"stamp_ns": START + 2 * SECOND},
+    "chunk.instruction": {"instruction_id": "before"},
+    "chunk.dt": {"dt_s": 0.0},
+}
+
+
+@pytest.mark.parametrize("code", sorted(REFUSED))
+def test_chunk_is_refused_by_name(setup: Setup, code: str) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(**REFUSED[code]), START + SECOND // 20)
+    assert list(bridge.counts.rejected) == [code]
+    assert bridge.state is State.HOLDING
+    assert bridge.take()[0] == []
+
+
+def test_broken_actions_are_refused_by_name(setup: Setup) -> None:
+    size = len(setup.embodiment.names)
+    good = setup.chunk().actions
+    for code, actions in {
+        "chunk.finite": np.where(np.arange(size) == 2, np.nan, good),
+        "chunk.shape": good[:, :-1],
+        "chunk.horizon": good[:1],
+        "chunk.start": good + np.where(np.arange(size) == 0, 0.5, 0.0),
+        "chunk.position": good + np.where(np.arange(size) == 1, np.linspace(0, 4, 16)[:, None], 0.0),
+        "chunk.velocity": good + np.where(np.arange(size) == 0, np.minimum(np.linspace(0, 6.4, 16), 2.2)[:, None], 0.0),
+        "chunk.acceleration": good + np.where(np.arange(size) == 0, 0.2 * np.sin(np.arange(16) * 0.9)[:, None], 0.0),
+    }.items():
+        bridge = setup.bridge()
+        bridge.on_chunk(setup.chunk(actions=actions), START + SECOND // 20)
+        assert bridge.counts.rejected, code
+        assert list(bridge.counts.rejected) in ([code], ["chunk.acceleration"] if code == "chunk.velocity" else [code])
+        assert bridge.take()[0] == []
+
+
+def test_same_chunk_twice_is_refused(setup: Setup) -> None:
+    bridge = setup.bridge()
+    for _ in range(2):
+        bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    assert bridge.counts.accepted == 1
+    assert bridge.counts.rejected == {"chunk.sequence": 1}
+
+
+def test_seam_is_continuous_in_position_velocity_and_acceleration(setup: Setup) -> None:
+    first = join(hold(setup.home, START), setup.chunk(), START + SECOND // 20, setup.limits)
+    assert first is not None
+    now = START + SECOND // 2
+    second = join(first, setup.chunk(START + 4 * SECOND // 10, amplitude=0.2), now, setup.limits)
+    assert second is not None
+    arm = ~setup.limits.is_gripper
+    assert np.allclose(first.at(now)[0], second.at(now)[0])
+    assert np.allclose(first.at(now)[1][arm], second.at(now)[1][arm])
+    assert np.allclose(first.acceleration(now)[arm], second.acceleration(now)[arm], atol=1e-6)
+    assert abs(first.at(now)[1][arm]).max() > 0.02  # it was under way
+
+
+def test_late_chunk_is_joined_by_its_rows_to_come(setup: Setup) -> None:
+    late = START + int(0.42 * SECOND)
+    plan = join(hold(setup.home, START), setup.chunk(), late, setup.limits)
+    assert plan is not None
+    assert plan.times_ns[0] == late
+    assert plan.times_ns[1] == START + 5 * SECOND // 10
+    assert join(hold(setup.home, START), setup.chunk(), START + int(1.58 * SECOND), setup.limits) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.floats(0.0, 0.6), noise=st.floats(0.0, 0.05), late_ms=st.integers(0, 450))
+def test_nothing_that_is_accepted_leaves_the_limits(setup: Setup, seed: int, scale: float, noise: float, late_ms: int) -> None:
+    rng = np.random.default_rng(seed)
+    bridge = setup.bridge()
+    limits, now = setup.limits, START
+    for _ in range(4):
+        start = bridge.plan.at(now)[0] if bridge.plan is not None else setup.home
+        walk = np.cumsum(rng.normal(0, scale / 16, (16, len(start))), axis=0) + rng.normal(0, noise, (16, len(start)))
+        actions = start + np.where(rng.random(len(start)) < 0.5, walk, 0)
+        now += SECOND // 5
+        stamp = now - late_ms * 1_000_000
+        setup.feel(bridge, bridge.plan.at(now)[0], now)
+        bridge.on_chunk(setup.chunk(max(stamp, START + 1), actions=actions), now)
+        positions, velocities = sampled(bridge.plan)
+        slack = limits.slack + 1e-9
+        assert (positions >= limits.lower - slack).all()
+        assert (positions <= limits.upper + slack).all()
+        assert (abs(velocities) <= limits.velocity * (1 + 1e-6)).all()
+        assert (bridge.plan.extremes().acceleration <= limits.acceleration * (1 + 1e-6)).all()
+        assert np.allclose(velocities[-1], 0)
+
+
+def test_extremes_are_those_of_dense_sampling(setup: Setup) -> None:
+    plan = join(hold(setup.home, START), setup.chunk(amplitude=0.4), START + SECOND // 20, setup.limits)
+    assert plan is not None
+    positions, velocities = sampled(plan)
+    found = plan.extremes()
+    assert np.allclose(found.highest, positions.max(0), atol=1e-4)
+    assert np.allclose(found.lowest, positions.min(0), atol=1e-4)
+    assert (found.speed >= abs(velocities).max(0) - 1e-9).all()
+    assert np.allclose(found.speed, abs(velocities).max(0), atol=1e-2)
+
+
+def test_stop_brakes_within_the_limits_and_holds(setup: Setup) -> None:
+    running = join(hold(setup.home, START), setup.chunk(amplitude=0.5), START + SECOND // 20, setup.limits)
+    assert running is not None
+    now = START + SECOND
+    plan = stop(running, now, setup.limits)
+    assert (plan.extremes().acceleration <= setup.limits.acceleration).all()
+    assert plan.end_ns - now < SECOND
+    assert np.allclose(plan.at(now)[1], running.at(now)[1])
+    assert np.allclose(plan.at(plan.end_ns)[1], 0)
+
+
+def test_stop_is_latched_until_reset(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    now = START + SECOND
+    bridge.on_stop(now, "stop.topic", "asked for")
+    bridge.on_chunk(setup.chunk(now), now + SECOND // 20)
+    assert bridge.state is State.STOPPED
+    assert bridge.counts.rejected["bridge.state"] == 1
+    assert not bridge.reset(now + SECOND // 10)[0]  # too early
+    assert not bridge.reset(now + 3 * SECOND)[0]  # no fresh joint state
+    for k in range(2):
+        setup.feel(bridge, bridge.plan.at(now + SECOND)[0], now + 3 * SECOND + k * SECOND // 100)
+    assert bridge.reset(now + 3 * SECOND + SECOND // 50)[0]
+    assert bridge.state is State.HOLDING
+
+
+def test_reset_is_refused_while_the_arm_moves(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_stop(START + SECOND, "stop.topic", "asked for")
+    for k in range(3):
+        setup.feel(bridge, setup.home + 0.002 * k, START + 3 * SECOND + k * SECOND // 100)
+    assert not bridge.reset(START + 3 * SECOND + SECOND // 40)[0]
+
+
+def test_hold_is_the_last_commanded_position_not_zero_and_not_the_lagging_arm(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    end = bridge.plan.end_ns
+    for now in range(START + SECOND // 10, end + SECOND // 10, SECOND // 20):
+        setup.feel(bridge, bridge.plan.at(now)[0] - 0.01, now)
+        bridge.tick(now)
+    assert bridge.state is State.HOLDING
+    assert np.allclose(bridge.plan.at(end + SECOND)[0], setup.chunk().actions[-1], atol=0.02)
+
+
+def test_lost_joint_states_stop_a_moving_arm_and_disable_a_resting_one(setup: Setup) -> None:
+    moving, resting = setup.bridge(), setup.bridge()
+    moving.on_chunk(setup.chunk(), START + SECOND // 20)
+    for bridge in (moving, resting):
+        bridge.tick(START + SECOND)
+    assert moving.state is State.STOPPED
+    assert resting.state is State.DISABLED
+    setup.feel(resting, setup.home, START + 2 * SECOND)
+    assert resting.state is State.HOLDING
+
+
+def test_arm_that_does_not_follow_is_stopped(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(amplitude=0.6), START + SECOND // 20)
+    assert bridge.state is State.FOLLOWING
+    for k in range(1, 40):
+        now = START + SECOND // 20 + k * SECOND // 20
+        setup.feel(bridge, setup.home, now)
+        bridge.tick(now)
+    assert bridge.state is State.STOPPED
+    assert "from where it should be" in bridge.reason
+
+
+def test_jump_of_the_joint_state_stops_motion_and_is_adopted_at_rest(setup: Setup) -> None:
+    moving, resting = setup.bridge(), setup.bridge()
+    moving.on_chunk(setup.chunk(), START + SECOND // 20)
+    elsewhere = setup.home + np.where(setup.limits.is_gripper, 0.0, 0.5) * np.sign(1.0)
+    elsewhere = np.clip(elsewhere, setup.limits.lower, setup.limits.upper)
+    for bridge in (moving, resting):
+        setup.feel(bridge, elsewhere, START + SECOND // 10)
+    assert moving.state is State.STOPPED
+    assert resting.state is State.HOLDING
+    assert np.allclose(resting.plan.at(START + SECOND)[0], elsewhere)
+
+
+def test_clock_that_jumps_back_stops_motion(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    bridge.tick(START - 10 * SECOND)
+    assert bridge.state is State.STOPPED
+
+
+def test_cleared_instruction_ends_the_motion_smoothly(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(amplitude=0.5), START + SECOND // 20)
+    bridge.take()
+    bridge.on_instruction("", START + SECOND)
+    assert bridge.take()[0]
+    assert bridge.plan.end_ns < START + 2 * SECOND
+    assert (bridge.plan.extremes().acceleration <= setup.limits.acceleration).all()
+
+
+@given(values=st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20))
+def test_any_joint_state_is_taken_or_ignored(setup: Setup, values: list[float]) -> None:
+    bridge = Bridge(setup.embodiment, setup.limits, GateOptions(), BridgeOptions())
+    bridge.on_joint_state(START, setup.embodiment.joints[: len(values)], values[: len(setup.embodiment.joints)], START)
+    if bridge.state is State.HOLDING:
+        assert np.isfinite(bridge.plan.positions).all()
+
+
+def test_limits_file_can_tighten_but_not_loosen(setup: Setup, tmp_path: Path) -> None:
+    file, name = tmp_path / "limits.yaml", setup.embodiment.names[0]
+    file.write_text(f"values: {{{name}: {{velocity: 1.0, upper: 1.5}}}}")
+    narrow = tightened(setup.limits, setup.embodiment, file)
+    assert narrow.velocity[0] == 1.0
+    assert narrow.upper[0] == 1.5
+    for text in (
+        f"values: {{{name}: {{velocity: 30.0}}}}",
+        f"values: {{{name}: {{lower: -9}}}}",
+        f"values: {{{name}: {{velocity: .nan}}}}",
+        "values: {elbow: {velocity: 1}}",
+        f"values: {{{name}: {{speed: 1}}}}",
+        "values: 3",
+        "[",
+    ):
+        file.write_text(text)
+        with pytest.raises(FineVLAError, match=r"limits\.yaml"):
+            tightened(setup.limits, setup.embodiment, file)

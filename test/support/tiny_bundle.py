@@ -1,0 +1,94 @@
+"""A policy bundle of a few bytes for tests: real ONNX, real hashes; its chunk moves every joint by the text's mean.
+
+`python test/support/tiny_bundle.py OUT [ROBOT_FILE]` writes one.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+from finevla_core.bundle import Manifest, write_bundle
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.text import TextSpec
+from onnx import TensorProto, helper, numpy_helper
+
+HORIZON, DT_S = 16, 0.1
+SPEC = TextSpec(buckets=64, max_tokens=8, ngrams_per_token=4)
+
+
+def make_tiny_bundle(out: Path, embodiment: Embodiment, drift: float = 0.1, finite: bool = True) -> Path:
+    """Write a bundle whose chunk is state + drift * ramp, reaching `drift` (values) at the end of the horizon."""
+    size = len(embodiment.names)
+    contents = {
+        "text.onnx": _text_model().SerializeToString(),
+        "policy.onnx": _policy_model(embodiment, drift, finite).SerializeToString(),
+        "card.md": b"# Tiny bundle for tests\n",
+    }
+    manifest = Manifest(
+        name=out.name,
+        embodiment=embodiment.name,
+        cameras=embodiment.camera_names,
+        image_height=embodiment.image_height,
+        image_width=embodiment.image_width,
+        values=embodiment.names,
+        horizon=HORIZON,
+        dt_s=DT_S,
+        text=SPEC,
+        text_model="text.onnx",
+        policy_model="policy.onnx",
+        files={},
+        statistics={"values": size},
+    )
+    return write_bundle(out, manifest, contents).path
+
+
+def _text_model() -> onnx.ModelProto:
+    tokens, grams = SPEC.max_tokens, SPEC.ngrams_per_token
+    nodes = [
+        helper.make_node("Cast", ["ngrams"], ["as_float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["as_float"], ["text"], axes=[2], keepdims=1),
+        helper.make_node("Identity", ["mask"], ["unused"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("ngrams", TensorProto.INT64, [1, tokens, grams]),
+        helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, tokens]),
+    ]
+    outputs = [helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, tokens, 1])]
+    return _model(helper.make_graph(nodes, "text", inputs, outputs))
+
+
+def _policy_model(embodiment: Embodiment, drift: float, finite: bool) -> onnx.ModelProto:
+    size, cameras = len(embodiment.names), len(embodiment.cameras)
+    phase = np.arange(1, HORIZON + 1) / HORIZON
+    ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
+    moving = np.array([0.0 if v.is_gripper else 1.0 for v in embodiment.values])
+    steps = (drift * ramp[:, None] * moving[None]).astype(np.float32)[None]
+    if not finite:
+        steps[:] = np.nan
+    constant = numpy_helper.from_array(steps, "steps")
+    axes = numpy_helper.from_array(np.array([1], np.int64), "axes")
+    nodes = [
+        helper.make_node("Unsqueeze", ["state", "axes"], ["rows"]),
+        helper.make_node("Add", ["rows", "steps"], ["actions"]),
+    ]
+    shape = [1, cameras, embodiment.image_height, embodiment.image_width, 3]
+    inputs = [
+        helper.make_tensor_value_info("images", TensorProto.UINT8, shape),
+        helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, size]),
+        helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_tokens, 1]),
+        helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, SPEC.max_tokens]),
+    ]
+    outputs = [helper.make_tensor_value_info("actions", TensorProto.FLOAT, [1, HORIZON, size])]
+    return _model(helper.make_graph(nodes, "policy", inputs, outputs, [constant, axes]))
+
+
+def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+if __name__ == "__main__":
+    robot = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parents[2] / "config/robots/cobotmagic.yaml"
+    print(make_tiny_bundle(Path(sys.argv[1]), load_embodiment(robot)))
