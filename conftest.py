@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
-sys.path.insert(0, str(ROOT / "test" / "support"))  # tiny_bundle, shared by the packages' tests
+sys.path[:0] = [str(ROOT / "test" / "support"), str(ROOT / "test" / "stack")]  # tiny_bundle, probe, stack_checks
 
 SINGLE_ARM = """
 name: single

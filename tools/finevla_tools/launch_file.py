@@ -52,6 +52,8 @@ def load_launch(path: Path, given: Mapping[str, str]) -> Launch:
         reader.read(raw["launch"])
     except FineVLAError as error:
         raise FineVLAError(f"launch file '{path}': {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise FineVLAError(f"launch file '{path}': missing or malformed entry ({error!r})") from error
     if unknown := sorted(set(given) - set(reader.known)):
         raise FineVLAError(f"unknown argument '{unknown[0]}'; '{path.name}' knows {', '.join(reader.known)}")
     return Launch(tuple(reader.processes), reader.environment, reader.variables)

@@ -1,13 +1,14 @@
 """Policy bundles: a directory with a manifest, ONNX files and a card; verified whole before anything in it is used."""
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -18,6 +19,9 @@ from finevla_core.text import TextSpec
 
 SCHEMA = "finevla.bundle/1"
 MANIFEST = "manifest.yaml"
+OPTIONAL = ("statistics", "training")
+MAX_HORIZON = 1000  # rows; a hundred times what policies use, so that a slip of the pen is not allocated
+MAX_PIXELS = 4096  # image edge
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,17 @@ def load_bundle(path: str | Path) -> Bundle:
     try:
         raw = yaml.safe_load((path / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FineVLAError(f"bundle '{path}': {MANIFEST} cannot be read: {error}") from error
+        text = " ".join(str(error).split())
+        raise FineVLAError(f"bundle '{path}': {MANIFEST} cannot be read: {text}") from error
     try:
         manifest = _manifest(raw)
-        for model in (manifest.text_model, manifest.policy_model):
-            if model not in manifest.files:
-                raise FineVLAError(f"'{model}' is not listed under files")
+        for entry in ("text_model", "policy_model"):
+            if getattr(manifest, entry) not in manifest.files:
+                raise FineVLAError(f"{entry} '{getattr(manifest, entry)}' is not listed under files")
+        # Installed files may be links into the source tree; the bundle is where its manifest really lies.
+        root = (path / MANIFEST).resolve().parent
         for relative, digest in manifest.files.items():
-            _verify(path, relative, digest)
+            _verify(path, root, relative, digest)
     except FineVLAError as error:
         raise FineVLAError(f"bundle '{path}': {error}") from error
     return Bundle(path, manifest)
@@ -96,21 +103,43 @@ def check_embodiment(bundle: Bundle, embodiment: Embodiment) -> None:
             raise FineVLAError(f"{where}: value '{theirs}' stands where the robot has '{ours}' - {advice}")
     if missing := [camera for camera in manifest.cameras if camera not in embodiment.camera_names]:
         raise FineVLAError(f"{where} needs camera '{missing[0]}', which robot '{embodiment.name}' lacks - {advice}")
+    size = (embodiment.image_height, embodiment.image_width)
+    if size != (manifest.image_height, manifest.image_width):
+        raise FineVLAError(
+            f"{where} needs images of {manifest.image_height}x{manifest.image_width} (height x width), robot "
+            f"'{embodiment.name}' gives {size[0]}x{size[1]} - set observation.height and width in the robot file"
+        )
 
 
 def write_bundle(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
-    """Write a bundle whole or not at all; `manifest.files` is filled in from `contents`."""
+    """Write a bundle whole or not at all; `manifest.files` is filled in from `contents`.
+
+    It is verified before it takes its place, and a bundle that stood there stays until then.
+    """
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     manifest = dataclasses.replace(manifest, files=hashes)
+    for name in contents:
+        _check_confined(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for name, data in contents.items():
-        (temporary / name).write_bytes(data)
-    (temporary / MANIFEST).write_text(_yaml(manifest), encoding="utf-8")
-    if path.exists():
-        shutil.rmtree(path)
-    temporary.rename(path)
+    replaced = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for name, data in contents.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(data)
+        (temporary / MANIFEST).write_text(_yaml(manifest), encoding="utf-8")
+        load_bundle(temporary)
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(replaced)
+        temporary.rename(path)
+    except BaseException:
+        if replaced.exists() and not path.exists():
+            replaced.rename(path)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
     return load_bundle(path)
 
 
@@ -123,43 +152,79 @@ def _yaml(manifest: Manifest) -> str:
 def _manifest(raw: Any) -> Manifest:
     if not isinstance(raw, Mapping) or raw.get("schema") != SCHEMA:
         raise FineVLAError(f"{MANIFEST} must start with 'schema: {SCHEMA}'")
-    known = {field.name for field in dataclasses.fields(Manifest)}
-    for key in raw:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            raise FineVLAError(f"unknown entry '{key}' in {MANIFEST}" + (f"; did you mean '{near[0]}'?" if near else ""))
-    try:
-        manifest = Manifest(
-            name=str(raw["name"]),
-            embodiment=str(raw["embodiment"]),
-            cameras=tuple(map(str, raw["cameras"])),
-            image_height=int(raw["image_height"]),
-            image_width=int(raw["image_width"]),
-            values=tuple(map(str, raw["values"])),
-            horizon=int(raw["horizon"]),
-            dt_s=float(raw["dt_s"]),
-            text=TextSpec(**{key: int(value) for key, value in raw["text"].items()}),
-            text_model=str(raw["text_model"]),
-            policy_model=str(raw["policy_model"]),
-            files={str(name): str(digest) for name, digest in raw["files"].items()},
-            statistics=dict(raw.get("statistics") or {}),
-            training=dict(raw.get("training") or {}),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineVLAError(f"{MANIFEST} has a missing or malformed entry: {error}") from error
-    if manifest.horizon < 2 or manifest.dt_s <= 0 or min(dataclasses.astuple(manifest.text)) < 1:
-        raise FineVLAError(f"{MANIFEST}: horizon must be at least 2, dt_s and the text sizes positive")
+    known = [field.name for field in dataclasses.fields(Manifest)]
+    _check_keys(raw, known, [k for k in known if k not in OPTIONAL], MANIFEST)
+    sizes = [field.name for field in dataclasses.fields(TextSpec)]
+    text = _typed(raw, "text", dict)
+    _check_keys(text, sizes, sizes, f"entry 'text' of {MANIFEST}")
+    files = _typed(raw, "files", dict)
+    manifest = Manifest(
+        name=_typed(raw, "name", str),
+        embodiment=_typed(raw, "embodiment", str),
+        cameras=_names(raw, "cameras"),
+        image_height=_whole(raw, "image_height", 1, MAX_PIXELS),
+        image_width=_whole(raw, "image_width", 1, MAX_PIXELS),
+        values=_names(raw, "values"),
+        horizon=_whole(raw, "horizon", 2, MAX_HORIZON),
+        dt_s=float(_typed(raw, "dt_s", float, int)),
+        text=TextSpec(**{size: _whole(text, size, 1, 2**24) for size in sizes}),
+        text_model=_typed(raw, "text_model", str),
+        policy_model=_typed(raw, "policy_model", str),
+        files={str(name): str(digest).lower() for name, digest in files.items()},
+        statistics=_typed(raw, "statistics", dict) if raw.get("statistics") else {},
+        training=_typed(raw, "training", dict) if raw.get("training") else {},
+    )
+    if not 0.0 < manifest.dt_s < 10.0:
+        raise FineVLAError(f"entry 'dt_s' of {MANIFEST} is {manifest.dt_s}; it must be between 0 and 10 seconds")
     return manifest
 
 
-def _verify(root: Path, relative: str, digest: str) -> None:
-    path = root / relative
-    confined = not Path(relative).is_absolute() and path.resolve().is_relative_to(root.resolve())
-    if not confined:
+def _check_keys(raw: Mapping[str, Any], known: Collection[str], needed: Collection[str], where: str) -> None:
+    for key in raw:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            raise FineVLAError(f"unknown entry '{key}' in {where}" + (f"; did you mean '{near[0]}'?" if near else ""))
+    if missing := [key for key in needed if key not in raw]:
+        raise FineVLAError(f"{where} has no entry '{missing[0]}'")
+
+
+def _typed(raw: Mapping[str, Any], key: str, *kinds: type) -> Any:
+    value = raw[key]
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise FineVLAError(f"entry '{key}' of {MANIFEST} must be a {kinds[0].__name__}, not {value!r}")
+    return value
+
+
+def _whole(raw: Mapping[str, Any], key: str, low: int, high: int) -> int:
+    value: int = _typed(raw, key, int)
+    if not low <= value <= high:
+        raise FineVLAError(f"entry '{key}' of {MANIFEST} is {value}; it must be between {low} and {high}")
+    return value
+
+
+def _names(raw: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    names = _typed(raw, key, list)
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise FineVLAError(f"entry '{key}' of {MANIFEST} must list at least one name, each once")
+    return tuple(names)
+
+
+def _check_confined(relative: str) -> None:
+    path = PurePosixPath(relative)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in relative:
         raise FineVLAError(f"file '{relative}' lies outside the bundle; every file must be inside it")
+
+
+def _verify(folder: Path, root: Path, relative: str, digest: str) -> None:
+    _check_confined(relative)
+    path = folder / relative
+    if not path.resolve().is_relative_to(root):
+        raise FineVLAError(f"file '{relative}' is a link that leads out of the bundle; put the file itself there")
     if not path.is_file():
         raise FineVLAError(f"file '{relative}' is missing; copy the whole bundle again")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != digest:
-        raise FineVLAError(f"file '{relative}' does not match its SHA-256; it was changed or cut, copy the bundle again")
+        raise FineVLAError(
+            f"file '{relative}' does not match its SHA-256; it was changed or cut, copy the bundle again"
+        )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime as ort
@@ -18,6 +19,8 @@ from finevla_core.observation import Observation
 from finevla_core.text import encode
 
 PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+TEXT_SIGNATURE = (("ngrams", "mask"), "text")
+POLICY_SIGNATURE = (("images", "state", "text", "mask"), "actions")
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,11 @@ class OnnxPolicy:
         available = ort.get_available_providers()
         chosen = [name for name in (providers or PREFERRED) if name in available]
         if not chosen:
-            raise FineVLAError(f"none of the providers {list(providers or PREFERRED)} is there; available: {available}")
-        self._text = _session(bundle.text_model, threads, chosen)
-        self._policy = _session(bundle.policy_model, threads, chosen)
+            raise FineVLAError(
+                f"ONNX Runtime has none of {', '.join(providers or PREFERRED)} here; it has {', '.join(available)}"
+            )
+        self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
+        self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE)
         self.provider = self._policy.get_providers()[0]
         self._order = [embodiment.camera_names.index(camera) for camera in self.manifest.cameras]
         self._sequence = 0
@@ -54,20 +59,18 @@ class OnnxPolicy:
     def encode(self, instruction: Instruction) -> EncodedInstruction:
         """Text features of an instruction; do this once per instruction, not per chunk."""
         ngrams, mask = encode(instruction.prompt(), self.manifest.text)
-        (text,) = self._text.run(["text"], {"ngrams": ngrams[None], "mask": mask[None]})
+        text = self._run(self._text, "text", {"ngrams": ngrams[None], "mask": mask[None]})
         return EncodedInstruction(instruction, text, mask[None])
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
-        """The next chunk; raises `FineVLAError` if the observation does not fit or the network's answer is not finite."""
+        """The next chunk; raises `FineVLAError` if the observation does not fit or the network's answer is no plan."""
         self.check(observation)
         start = time.perf_counter()
         images = observation.images
         if self._order != list(range(len(observation.cameras))):
             images = np.ascontiguousarray(images[self._order])
         inputs = {"images": images[None], "state": observation.state[None], "text": encoded.text, "mask": encoded.mask}
-        actions = self._policy.run(["actions"], inputs)[0][0].astype(np.float64)
-        if not np.isfinite(actions).all():
-            raise FineVLAError(f"bundle '{self.manifest.name}' answered with values that are not finite; its chunk is dropped")
+        actions = self._checked(self._run(self._policy, "actions", inputs))
         self._sequence += 1
         return ActionChunk(
             stamp_ns=observation.stamp_ns,
@@ -96,11 +99,13 @@ class OnnxPolicy:
                 "set observation.height and width in the robot file"
             )
         if observation.state.shape != (len(m.values),):
-            raise FineVLAError(f"observation state has {observation.state.size} values, bundle needs {len(m.values)}")
+            raise FineVLAError(
+                f"observation state has {observation.state.size} values, bundle '{m.name}' needs {len(m.values)}; "
+                "check the ingest's robot file"
+            )
 
     def _warm_up(self) -> None:
         m = self.manifest
-        expected = (m.horizon, len(m.values))
         observation = Observation(
             stamp_ns=0,
             cameras=self.embodiment.camera_names,
@@ -109,17 +114,32 @@ class OnnxPolicy:
             state=np.zeros(len(m.values), np.float32),
             state_stamp_ns=0,
         )
-        try:
-            encoded = self.encode(Instruction(raw="warm up"))
-            for _ in range(2):
-                chunk = self.predict(observation, encoded)
-        except FineVLAError:
-            raise
-        except Exception as error:  # onnxruntime's exceptions share no documented base
-            raise FineVLAError(f"bundle '{self.bundle.path}' does not run: {error}") from error
-        if chunk.actions.shape != expected:
-            raise FineVLAError(f"bundle '{self.bundle.path}' answers {chunk.actions.shape}, its manifest says {expected}")
+        encoded = self.encode(Instruction(raw="warm up"))
+        for _ in range(2):
+            self.predict(observation, encoded)
         self._sequence = 0
+
+    def _run(self, session: ort.InferenceSession, output: str, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        try:
+            (answer,) = session.run([output], inputs)
+        except Exception as error:  # onnxruntime's exceptions share no documented base
+            raise FineVLAError(f"bundle '{self.manifest.name}' does not run: {_one_line(error)}") from error
+        return cast(NDArray[np.float32], answer)
+
+    def _checked(self, answer: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The network's `(1, horizon, D)` answer as a plan `(horizon, D)`; a stranger's word, so shape and values count."""
+        m, expected = self.manifest, (1, self.manifest.horizon, len(self.manifest.values))
+        if answer.shape != expected:
+            raise FineVLAError(
+                f"bundle '{m.name}' answers {answer.shape}, its manifest says {expected}; export it again"
+            )
+        if not np.isfinite(answer).all():
+            step, value = np.argwhere(~np.isfinite(answer[0]))[0]
+            raise FineVLAError(
+                f"bundle '{m.name}' answered {answer[0, step, value]} for '{m.values[value]}' at step {step + 1}; "
+                "the chunk is dropped"
+            )
+        return answer[0].astype(np.float64)
 
 
 def load_policy(
@@ -129,12 +149,28 @@ def load_policy(
     return OnnxPolicy(load_bundle(path), embodiment, threads, providers)
 
 
-def _session(path: Path, threads: int, providers: Sequence[str]) -> ort.InferenceSession:
+def _session(
+    path: Path, threads: int, providers: Sequence[str], signature: tuple[tuple[str, ...], str]
+) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Between two chunks the threads have nothing to do; spinning would take the cores from the other nodes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(str(path), options, providers=list(providers))
+        session = ort.InferenceSession(str(path), options, providers=list(providers))
     except Exception as error:  # onnxruntime's exceptions share no documented base
-        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {error}") from error
+        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
+    inputs, output = signature
+    if sorted(i.name for i in session.get_inputs()) != sorted(inputs):
+        raise FineVLAError(
+            f"'{path}' has inputs {sorted(i.name for i in session.get_inputs())}, needs {sorted(inputs)}"
+        )
+    if output not in [o.name for o in session.get_outputs()]:
+        raise FineVLAError(f"'{path}' has no output '{output}'; export the bundle again")
+    return session
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

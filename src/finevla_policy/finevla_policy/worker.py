@@ -2,34 +2,52 @@
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import EncodedInstruction, OnnxPolicy
+from finevla_core.policy import EncodedInstruction
+
+
+class Policy(Protocol):
+    """What the worker needs of a policy; `finevla_core.policy.OnnxPolicy` is one."""
+
+    def encode(self, instruction: Instruction) -> EncodedInstruction:
+        """Text features, once per instruction."""
+
+    def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
+        """The next chunk."""
 
 
 class Worker:
-    """Calls `on_chunk` (from its thread) for each answer and `on_error` with a sentence for what could not be answered."""
+    """Answers each observation for the instruction that is active when it is taken up, not when it came.
+
+    From its thread it calls `on_chunk` with each answer and `on_error` with a sentence for what could not be answered.
+    """
 
     def __init__(
-        self, policy: OnnxPolicy, on_chunk: Callable[[ActionChunk], None], on_error: Callable[[str], None]
+        self,
+        policy: Policy,
+        instruction: Callable[[], Instruction | None],
+        on_chunk: Callable[[ActionChunk], None],
+        on_error: Callable[[str], None],
     ) -> None:
-        self.policy, self.on_chunk, self.on_error = policy, on_chunk, on_error
-        self.skipped = 0
+        self.policy, self.instruction, self.on_chunk, self.on_error = policy, instruction, on_chunk, on_error
+        self.superseded = 0
         self._condition = threading.Condition()
-        self._mail: tuple[Observation, Instruction] | None = None
+        self._mail: Observation | None = None
         self._encoded: EncodedInstruction | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
-    def offer(self, observation: Observation, instruction: Instruction) -> None:
+    def offer(self, observation: Observation) -> None:
         """Leave the newest observation; one that still lies there was never looked at and is superseded."""
         with self._condition:
-            self.skipped += self._mail is not None
-            self._mail = (observation, instruction)
+            self.superseded += self._mail is not None
+            self._mail = observation
             self._condition.notify()
 
     def stop(self) -> None:
@@ -40,19 +58,27 @@ class Worker:
         self._thread.join(timeout=10.0)
 
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._mail is not None or self._stopping)
-                if self._stopping:
-                    return
-                assert self._mail is not None
-                observation, instruction = self._mail
-                self._mail = None
+        while (observation := self._take()) is not None:
+            instruction = self.instruction()
+            if instruction is None:
+                continue
             try:
-                if self._encoded is None or self._encoded.instruction is not instruction:
-                    self._encoded = self.policy.encode(instruction)
-                chunk = self.policy.predict(observation, self._encoded)
+                chunk = self._answer(observation, instruction)
             except FineVLAError as error:
                 self.on_error(str(error))
+            except Exception as error:  # the thread must outlive a bug, or the heartbeat would go on over a dead policy
+                self.on_error(f"inference failed unexpectedly: {type(error).__name__}: {error}")
             else:
                 self.on_chunk(chunk)
+
+    def _take(self) -> Observation | None:
+        """The newest observation, waited for; None when it is time to end."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._mail is not None or self._stopping)
+            observation, self._mail = self._mail, None
+            return None if self._stopping else observation
+
+    def _answer(self, observation: Observation, instruction: Instruction) -> ActionChunk:
+        if self._encoded is None or self._encoded.instruction is not instruction:
+            self._encoded = self.policy.encode(instruction)
+        return self.policy.predict(observation, self._encoded)

@@ -1,0 +1,131 @@
+"""Promises of the bridge node on real DDS: good chunks become trajectories, everything else becomes a reason."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from finevla_core.chunk import ActionChunk
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_interfaces import msg
+from finevla_ros import qos
+from finevla_ros.convert import chunk_to_msg, to_ns, to_stamp
+from probe import Probe
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Empty
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
+DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
+
+
+@pytest.fixture
+def robot(cobotmagic_file: Path) -> Embodiment:
+    return load_embodiment(cobotmagic_file)
+
+
+class Arm(Probe):
+    """Plays a perfect arm at home: joint states all the time, whatever is commanded."""
+
+    def start(self, robot: Embodiment) -> None:
+        self.robot = robot
+        self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
+        self.events = self.listen("safety/events", msg.SafetyEvent, qos.ALL)
+        self.commands = {c.name: self.listen(f"{c.name}/joint_trajectory", JointTrajectory, qos.ALL) for c in robot.controllers}
+        self.chunks = self.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
+        self.active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+        states = self.publisher(JointState, "joint_states", qos.SENSOR)
+        positions = robot.to_positions(HOME).tolist()
+
+        def feel() -> None:
+            message = JointState(name=list(robot.joints), position=positions)
+            message.header.stamp = to_stamp(self.now_ns())
+            states.publish(message)
+
+        self.node.create_timer(0.02, feel)
+        self.wait(lambda: self.status and self.status[-1].state == HOLDING, "the bridge to hold")
+        self.active.publish(msg.Instruction(id="now", raw="go"))
+        threading.Event().wait(0.2)  # the instruction and the chunks are different streams
+
+    def send(self, identity: str = "now", spoil: bool = False) -> None:
+        phase = np.arange(1, 17) / 16
+        ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
+        actions = HOME + 0.15 * ramp[:, None] * np.tile([1, 1, 1, 1, 1, 1, 0], 2)
+        if spoil:
+            actions[3, 4] = np.nan
+        chunk = ActionChunk(self.now_ns(), identity, self.robot.name, self.robot.names, 0.1, actions)
+        self.chunks.publish(chunk_to_msg(chunk, self.robot.base_frame))
+
+    def in_state(self, state: int) -> None:
+        self.wait(lambda: self.status[-1].state == state, f"state {state}")
+
+
+def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.wait(lambda: all(arm.commands.values()), "a trajectory for every controller")
+        for controller in robot.controllers:
+            message = arm.commands[controller.name][0]
+            assert tuple(message.joint_names) == controller.joints
+            assert 0 <= arm.now_ns() - to_ns(message.header.stamp) < 2_000_000_000
+            assert np.allclose(message.points[-1].velocities, 0)
+            assert all(len(p.positions) == len(p.velocities) == len(controller.joints) for p in message.points)
+        gripper = arm.commands["left_gripper_controller"][0]
+        assert gripper.points[-1].positions[0] == pytest.approx(0.05)  # values 0...1 became metres
+        arm.in_state(FOLLOWING)
+        assert arm.status[-1].chunks_accepted == 1
+
+
+@pytest.mark.parametrize(("fault", "code"), [({"spoil": True}, "chunk.finite"), ({"identity": "old"}, "chunk.instruction")])
+def test_bad_chunk_becomes_a_reason_and_no_motion(start_node, robot: Embodiment, fault: dict, code: str) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send(**fault)
+        arm.wait(lambda: any(e.code == code for e in arm.events), f"the event {code}")
+        assert not any(arm.commands.values())
+        arm.wait(lambda: list(arm.status[-1].reject_codes) == [code], "the count in the status")
+
+
+@pytest.mark.parametrize("by", ["topic", "service"])
+def test_stop_is_latched_and_only_reset_leaves_it(start_node, robot: Embodiment, by: str) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        if by == "topic":
+            arm.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
+        else:
+            assert arm.call(Trigger, "safety/stop", Trigger.Request()).success
+        arm.in_state(STOPPED)
+        stopped = len(arm.commands["left_arm_controller"])
+        arm.send()
+        arm.wait(lambda: any(e.code == "bridge.state" for e in arm.events), "the refusal")
+        assert len(arm.commands["left_arm_controller"]) == stopped
+        assert "wait" in arm.call(Trigger, "safety/reset", Trigger.Request()).message  # cooling down
+        for _ in range(50):
+            if arm.call(Trigger, "safety/reset", Trigger.Request()).success:
+                break
+            threading.Event().wait(0.1)
+        arm.in_state(HOLDING)
+
+
+def test_second_commander_of_a_controller_is_a_stop(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.node.create_publisher(JointTrajectory, "left_arm_controller/joint_trajectory", qos.ALL)
+        arm.in_state(STOPPED)
+        assert "only one bridge may command the arm" in arm.status[-1].reason
+
+
+def test_loosened_limits_are_one_sentence_and_exit_code_2(start_node, tmp_path: Path) -> None:
+    file = tmp_path / "limits.yaml"
+    file.write_text("values: {left_joint1: {velocity: 50}}")
+    node = start_node("finevla_control", "safety_bridge", limits=file)
+    assert node.wait_for_exit() == 2
+    assert any("looser than the robot's" in line for line in node.lines)

@@ -1,0 +1,68 @@
+"""How the policy is doing: rates, medians and the one sentence for the operator, kept without ROS.
+
+Times given as `now_s` are monotonic seconds.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+WAITING_S = 1.0  # without an observation for this long, the state says so
+RATE_WINDOW_S = 2.0
+
+
+@dataclass
+class Health:
+    """Counts and recent samples; `trouble` is the last thing that went wrong, cleared by the next good chunk."""
+
+    horizon_s: float = 0.0
+    period_s: float = 0.0  # of the observations
+    chunks: int = 0
+    dropped: int = 0  # chunks of an instruction that was no longer active
+    refused: int = 0  # observations that did not fit
+    observed_s: float = float("-inf")
+    trouble: str = ""
+    inference_s: deque[float] = field(default_factory=lambda: deque(maxlen=50))
+    published_s: deque[float] = field(default_factory=lambda: deque(maxlen=400))
+
+    def published(self, now_s: float, inference_s: float) -> None:
+        """A chunk went out."""
+        self.chunks += 1
+        self.trouble = ""
+        self.inference_s.append(inference_s)
+        self.published_s.append(now_s)
+
+    def state(self, now_s: float, is_active: bool, has_instruction: bool) -> str:
+        """One of "inactive", "waiting for observations", "idle" (no instruction) and "running"."""
+        if not is_active:
+            return "inactive"
+        if now_s - self.observed_s > WAITING_S:
+            return "waiting for observations"
+        return "running" if has_instruction else "idle"
+
+    def rate_hz(self, now_s: float) -> float:
+        """Chunks per second over the last two seconds."""
+        return sum(now_s - t < RATE_WINDOW_S for t in tuple(self.published_s)) / RATE_WINDOW_S
+
+    def median_inference_s(self) -> float:
+        """Median of the last 50 chunks; 0 before the first."""
+        samples = sorted(self.inference_s.copy())
+        return samples[len(samples) // 2] if samples else 0.0
+
+    def warning(self, rival: str) -> str:
+        """One sentence for the operator, the gravest first; empty = all is well."""
+        median_s = self.median_inference_s()
+        if rival:
+            return rival
+        if median_s > self.horizon_s > 0:
+            return (
+                f"inference takes {median_s:.2f} s, longer than the {self.horizon_s:.2f} s a chunk covers: the arms stop "
+                "between chunks; use a faster provider, more threads or a smaller bundle"
+            )
+        if self.trouble:
+            return self.trouble
+        if median_s > self.period_s > 0:
+            return (
+                f"inference takes {median_s:.3f} s, longer than the observations' period of {self.period_s:.3f} s: "
+                "observations in between are skipped"
+            )
+        return ""

@@ -1,0 +1,39 @@
+"""The same checks through launch_testing, for those who have it: ROS 2 from apt."""
+
+import unittest
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("launch_testing", reason="launch_testing comes with ROS 2 from apt; test_stack.py runs the same checks")
+
+import launch
+import launch_testing.actions
+from finevla_core.embodiment import load_embodiment
+from finevla_tools.client import Client
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import AnyLaunchDescriptionSource
+from stack_checks import Checks
+from tiny_bundle import make_tiny_bundle
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.launch_test
+def generate_test_description() -> launch.LaunchDescription:
+    """The stack in simulation with the tiny bundle."""
+    robot = load_embodiment(ROOT / "config" / "robots" / "cobotmagic.yaml")
+    bundle = make_tiny_bundle(Path("/tmp") / "finevla_launch_testing", robot, drift=0.06)
+    source = AnyLaunchDescriptionSource(str(ROOT / "launch" / "cobotmagic.launch.yaml"))
+    stack = IncludeLaunchDescription(source, launch_arguments={"robot": "sim", "bundle": str(bundle)}.items())
+    return launch.LaunchDescription([stack, launch_testing.actions.ReadyToTest()])
+
+
+class TestStack(unittest.TestCase):
+    """Assertions of `stack_checks`."""
+
+    def test_every_interface_steers_and_stop_is_latched(self) -> None:
+        with Client() as client:
+            checks = Checks(client)
+            checks.every_interface_steers()
+            checks.stop_and_reset()

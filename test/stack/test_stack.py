@@ -1,0 +1,73 @@
+"""The whole stack through `finevla up`: launch, steer by every interface, kill, stop, recover, and leave nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from finevla_core.embodiment import load_embodiment
+from finevla_tools.client import Client
+from finevla_tools.launch_file import load_launch
+from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
+from stack_checks import Checks
+from tiny_bundle import make_tiny_bundle
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, cobotmagic_file: Path) -> Path:
+    return make_tiny_bundle(tmp_path / "tiny", load_embodiment(cobotmagic_file), drift=0.06)
+
+
+@pytest.mark.timeout(240)
+def test_steer_kill_stop_recover(ros_domain: str, bundle: Path) -> None:
+    del ros_domain
+    lines: list[str] = []
+    launch = load_launch(launch_path(DEFAULT_FILE), {"robot": "sim", "bundle": str(bundle)})
+    stack = Stack(launch, lambda name, line: lines.append(f"[{name}] {line}"))
+    try:
+        with Client() as client:
+            checks = Checks(client)
+            checks.every_interface_steers()
+            checks.stop_and_reset()
+            checks.killed_policy_means_hold_and_comes_back(lambda: stack.pid("policy"))
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n" + "\n".join(lines[-40:])) from error
+    finally:
+        pids = [stack.pid(p.name) for p in launch.processes]
+        stack.stop()
+    assert not stack.failed
+    assert not any(pid and Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.timeout(120)
+def test_up_ends_in_order_on_ctrl_c_and_refuses_a_second_stack(ros_domain: str, bundle: Path) -> None:
+    command = [sys.executable, "-m", "finevla_tools.cli", "up", f"bundle:={bundle}"]
+    environment = os.environ | {"ROS_DOMAIN_ID": ros_domain, "PYTHONUNBUFFERED": "1"}
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    held, lines = threading.Event(), []
+
+    def read() -> None:
+        assert first.stdout is not None
+        for line in first.stdout:
+            lines.append(line)
+            if "state.holding" in line:
+                held.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        assert held.wait(60.0), "".join(lines)
+        second = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+        assert second.returncode == 2
+        assert "already runs in ROS domain" in second.stderr
+    finally:
+        first.send_signal(signal.SIGINT)
+        code = first.wait(30.0)
+        reader.join(5.0)
+    assert code == 0
+    assert "Traceback" not in "".join(lines)

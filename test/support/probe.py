@@ -1,0 +1,80 @@
+"""A test's own ROS node: publishes, subscribes and calls, and waits for events with a bound instead of sleeping."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+
+TIMEOUT_S = 20.0
+
+
+class Probe:
+    """Context manager; `messages[topic]` is everything that came."""
+
+    def __init__(self, namespace: str = "finevla") -> None:
+        self.messages: dict[str, list[Any]] = {}
+        self.changed = threading.Condition()
+        self.context = rclpy.Context()
+        rclpy.init(args=[], context=self.context)
+        self.node = rclpy.create_node("probe", namespace=namespace, context=self.context, enable_rosout=False)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.executor.shutdown(timeout_sec=2.0)
+        self.thread.join(timeout=2.0)
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self.context)
+
+    def listen(self, topic: str, kind: Any, profile: Any) -> list[Any]:
+        """Collect what comes on a topic."""
+        collected: list[Any] = self.messages.setdefault(topic, [])
+
+        def on_message(message: Any) -> None:
+            with self.changed:
+                collected.append(message)
+                self.changed.notify_all()
+
+        self.node.create_subscription(kind, topic, on_message, profile)
+        return collected
+
+    def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = TIMEOUT_S) -> Any:
+        """Until `condition` is true; fails with `what` was waited for."""
+        deadline = time.monotonic() + timeout_s
+        with self.changed:
+            while not (found := condition()):
+                left = deadline - time.monotonic()
+                assert left > 0, f"waited {timeout_s} s for {what}"
+                self.changed.wait(min(left, 0.2))
+        return found
+
+    def publisher(self, kind: Any, topic: str, profile: Any) -> Any:
+        """A publisher that already has a subscriber."""
+        publisher = self.node.create_publisher(kind, topic, profile)
+        self.wait(publisher.get_subscription_count, f"a subscriber on {topic}")
+        return publisher
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """A service's response."""
+        client = self.node.create_client(kind, name)
+        assert client.wait_for_service(timeout_sec=TIMEOUT_S), f"service {name} is not there"
+        return self.result(client.call_async(request), name)
+
+    def result(self, future: Any, what: str) -> Any:
+        """A future's result."""
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        assert done.wait(TIMEOUT_S), f"waited {TIMEOUT_S} s for {what}"
+        return future.result()
+
+    def now_ns(self) -> int:
+        """The node's clock."""
+        return int(self.node.get_clock().now().nanoseconds)

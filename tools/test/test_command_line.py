@@ -1,0 +1,111 @@
+"""Promises of the command line: mistakes are one sentence and an exit code, what is started is also stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from finevla_tools import cli, up
+from finevla_tools.launch_file import load_launch
+from finevla_tools.up import Stack
+from finevla_tools.video import captioned, write_mp4
+
+
+def finevla(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "finevla_tools.cli", *words], capture_output=True, text=True, timeout=60, **options)
+
+
+def test_unknown_command_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fly"]) == 2
+    assert "unknown command 'fly'; known are" in capsys.readouterr().err
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    said = capsys.readouterr().out
+    assert all(command in said for command in cli.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("say", ""), "the instruction is empty"),
+        (("say", "x" * 10_000), "10000 characters"),
+        (("say", "go", "--actor", "foot"), "left_arm, right_arm, both_arms"),
+        (("up", "nothing.launch.yaml"), "does not exist"),
+        (("up", "speed:=3"), "unknown argument 'speed'"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_code_2(words: tuple[str, ...], said: str) -> None:
+    done = finevla(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_broken_utf8_is_refused() -> None:
+    command = [sys.executable.encode(), b"-m", b"finevla_tools.cli", b"say", b"reach \xff\xfe"]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    assert done.returncode == 2
+    assert b"not valid UTF-8" in done.stderr
+
+
+def test_no_stack_is_one_sentence(ros_domain: str) -> None:
+    done = finevla("say", "go", env=os.environ | {"ROS_DOMAIN_ID": ros_domain})
+    assert done.returncode == 2
+    assert "no stack answers in namespace '/finevla'" in done.stderr
+
+
+def launch_of(tmp_path: Path, *executables: dict[str, object]):
+    file = tmp_path / "x.launch.yaml"
+    file.write_text(yaml.safe_dump({"launch": [{"executable": e} for e in executables]}))
+    return load_launch(file, {})
+
+
+def wait_for(condition, timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_first_failure_is_the_exit_code_and_everything_else_is_stopped(tmp_path: Path) -> None:
+    lines: list[tuple[str, str]] = []
+    launch = launch_of(tmp_path, {"cmd": "sleep 100", "name": "sleeper"}, {"cmd": "sh -c 'echo hello; exit 7'", "name": "bad"})
+    stack = Stack(launch, lambda name, line: lines.append((name, line)))
+    assert stack.wait() == 7
+    pid = stack.pid("sleeper")
+    stack.stop()
+    assert ("bad", "hello") in lines
+    assert pid is not None
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_respawned_process_comes_back_and_stubborn_one_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "GRACE_S", (0.3, 0.3, 2.0))
+    stubborn = "sh -c \"trap '' INT TERM; while true; do sleep 0.1; done\""
+    stack = Stack(launch_of(tmp_path, {"cmd": "sleep 100", "name": "a", "respawn": True}, {"cmd": stubborn, "name": "b"}), lambda *_: None)
+    wait_for(lambda: stack.pid("a") and stack.pid("b"))
+    first = stack.pid("a")
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: stack.pid("a") not in (None, first))
+    pids = [stack.pid("a"), stack.pid("b")]
+    stack.stop()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_video_is_written_whole_with_its_captions(tmp_path: Path) -> None:
+    import av
+
+    picture = captioned(np.full((120, 160, 3), 200, np.uint8), ("reach " * 30, "done"))
+    assert picture.shape == (176, 160, 3)
+    assert picture[130:170].max() > 150  # there is text
+    write_mp4(tmp_path / "v.mp4", [picture] * 12, 10)
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 12
+    assert [p.name for p in tmp_path.iterdir()] == ["v.mp4"]
