@@ -219,12 +219,10 @@ def _verify(folder: Path, root: Path, relative: str, digest: str) -> None:
     _check_confined(relative)
     path = folder / relative
     if not path.resolve().is_relative_to(root):
-        raise FineVLAError(f"file '{relative}' is a link that leads out of the bundle; put the file itself there")
+        raise FineVLAError(f"file '{relative}' is a link that leads outside the bundle; put the file itself there")
     if not path.is_file():
         raise FineVLAError(f"file '{relative}' is missing; copy the whole bundle again")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != digest:
-        raise FineVLAError(
-            f"file '{relative}' does not match its SHA-256; it was changed or cut, copy the bundle again"
-        )
+        raise FineVLAError(f"file '{relative}' does not match its SHA-256; it was changed or cut; copy it again")

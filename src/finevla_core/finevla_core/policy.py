@@ -127,17 +127,15 @@ class OnnxPolicy:
         return cast(NDArray[np.float32], answer)
 
     def _checked(self, answer: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The network's `(1, horizon, D)` answer as a plan `(horizon, D)`; a stranger's word, so shape and values count."""
+        """The network's `(1, horizon, D)` answer as a plan `(horizon, D)`; a stranger's word, so it is judged."""
         m, expected = self.manifest, (1, self.manifest.horizon, len(self.manifest.values))
         if answer.shape != expected:
-            raise FineVLAError(
-                f"bundle '{m.name}' answers {answer.shape}, its manifest says {expected}; export it again"
-            )
+            raise FineVLAError(f"bundle '{m.name}' answers {answer.shape}, its manifest says {expected}")
         if not np.isfinite(answer).all():
             step, value = np.argwhere(~np.isfinite(answer[0]))[0]
             raise FineVLAError(
-                f"bundle '{m.name}' answered {answer[0, step, value]} for '{m.values[value]}' at step {step + 1}; "
-                "the chunk is dropped"
+                f"bundle '{m.name}' answered {answer[0, step, value]}, which is not finite, for "
+                f"'{m.values[value]}' at step {step + 1}; the chunk is dropped"
             )
         return answer[0].astype(np.float64)
 

@@ -40,16 +40,12 @@ class Steering:
         """
         if self.active is not None and self.active.id == instruction.id:
             if not same_words(self.active, instruction):
-                raise FineVLAError(
-                    f"id '{instruction.id}' is taken by the active instruction; leave it empty or change it"
-                )
+                raise FineVLAError(f"id '{instruction.id}' is the active instruction's; leave it empty or change it")
             return False
         if (ended := self._ended.get(instruction.id)) is not None:
-            raise FineVLAError(
-                f"instruction '{instruction.id}' has ended ({ended.text}); to say it again, leave the id empty"
-            )
+            raise FineVLAError(f"instruction '{instruction.id}' has ended ({ended.text}); say it again without the id")
         if self.active is not None:
-            self.clear(self.active.id, "replaced", f"replaced by {instruction.id}")
+            self.clear(self.active.id, "replaced", f"replaced by instruction '{instruction.id}'")
         self.active, self.chunks = instruction, 0
         return True
 

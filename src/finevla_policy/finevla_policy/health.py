@@ -55,8 +55,8 @@ class Health:
             return rival
         if median_s > self.horizon_s > 0:
             return (
-                f"inference takes {median_s:.2f} s, longer than the {self.horizon_s:.2f} s a chunk covers: the arms stop "
-                "between chunks; use a faster provider, more threads or a smaller bundle"
+                f"inference takes {median_s:.2f} s, longer than the {self.horizon_s:.2f} s a chunk covers: the arms "
+                "stop between chunks; use a faster provider, more threads or a smaller bundle"
             )
         if self.trouble:
             return self.trouble

@@ -1,6 +1,6 @@
 """Node `policy` (lifecycle): instruction and observation to action chunks, steered by topic, text, service or action.
 
-Callbacks never wait for inference; a new instruction takes effect with the next chunk, chunks of the old one are dropped.
+Callbacks never wait for inference; a new instruction takes effect with the next chunk, and the old one's are dropped.
 """
 
 import math
@@ -10,6 +10,14 @@ from dataclasses import dataclass
 
 import rclpy.executors
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from std_msgs.msg import String
+
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
@@ -19,26 +27,19 @@ from finevla_core.steering import Ended, Steering, means_stop, same_words
 from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
 from finevla_interfaces.srv import SetInstruction
+from finevla_policy.health import Health
+from finevla_policy.rivals import HEARD_S, RivalWatch
+from finevla_policy.worker import Worker
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, instruction_from_msg, instruction_to_msg, observation_from_msg
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file
 from finevla_ros.run import run_node
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.action.server import ServerGoalHandle
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.publisher import Publisher
-from std_msgs.msg import String
-
-from finevla_policy.health import Health
-from finevla_policy.rivals import HEARD_S, RivalWatch
-from finevla_policy.worker import Worker
 
 FEEDBACK_S = 0.2
 CANCEL_POLL_S = 0.05
-RIVAL = "another policy publishes on {topic} too: chunks are held back until it is alone; stop one of them"
+RIVAL_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
+RIVAL_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
 PROVIDERS = {
     "auto": None,
     "tensorrt": ("TensorrtExecutionProvider",),
@@ -74,6 +75,7 @@ class PolicyNode(LifecycleNode):
         self.changed = threading.Condition()
         self.steering = Steering()
         self.rivals = RivalWatch()
+        self.others = 0  # other publishers on our topic, as the DDS graph has them
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
         self.policy: OnnxPolicy | None = None
         self.worker: Worker | None = None
@@ -279,7 +281,7 @@ class PolicyNode(LifecycleNode):
                 self.get_logger().info(f"instruction '{active.id}' ended: {text}")
 
     def _follow(self, handle: ServerGoalHandle) -> FollowInstruction.Result:
-        """In a thread of the executor: watch one instruction until its time is up, it is cancelled, replaced or stopped."""
+        """In a thread of the executor: follow one instruction until its time is up or it is ended otherwise."""
         try:
             limit_s = handle.request.timeout_s
             if not math.isfinite(limit_s) or limit_s < 0:
@@ -325,7 +327,8 @@ class PolicyNode(LifecycleNode):
 
     def _report(self) -> None:
         now_s, active, policy = time.monotonic(), self.steering.active, self.policy
-        if self.count_publishers(self.chunk_topic) <= (self.chunk_publisher is not None):
+        self.others = self.count_publishers(self.chunk_topic) - (self.chunk_publisher is not None)
+        if self.others <= 0:
             self.rivals.alone()
         message = msg.PolicyStatus(
             bundle=policy.manifest.name if policy else "",
@@ -343,7 +346,8 @@ class PolicyNode(LifecycleNode):
         self.status_publisher.publish(message)
 
     def _warning(self) -> str:
-        return self.health.warning(RIVAL.format(topic=self.chunk_topic) if self.rivals.is_rivalled else "")
+        rival = RIVAL_HEARD if self.rivals.is_rivalled else RIVAL_SEEN if self.others > 0 else ""
+        return self.health.warning(rival.format(topic=self.chunk_topic))
 
     def _diagnose(self) -> None:
         health, warning = self.health, self._warning()
