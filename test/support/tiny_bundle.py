@@ -1,4 +1,4 @@
-"""A policy bundle of a few bytes for tests: real ONNX, real hashes; its chunk moves every joint by the text's mean.
+"""A policy bundle of a few bytes for tests: real ONNX, real hashes; its chunk turns the first joint of every arm.
 
 `python test/support/tiny_bundle.py OUT [ROBOT_FILE]` writes one.
 """
@@ -18,7 +18,7 @@ SPEC = TextSpec(buckets=64, max_tokens=8, ngrams_per_token=4)
 
 
 def make_tiny_bundle(out: Path, embodiment: Embodiment, drift: float = 0.1, finite: bool = True) -> Path:
-    """Write a bundle whose chunk is state + drift * ramp, reaching `drift` (values) at the end of the horizon."""
+    """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon."""
     size = len(embodiment.names)
     contents = {
         "text.onnx": _text_model().SerializeToString(),
@@ -62,7 +62,7 @@ def _policy_model(embodiment: Embodiment, drift: float, finite: bool) -> onnx.Mo
     size, cameras = len(embodiment.names), len(embodiment.cameras)
     phase = np.arange(1, HORIZON + 1) / HORIZON
     ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
-    moving = np.array([0.0 if v.is_gripper else 1.0 for v in embodiment.values])
+    moving = np.array([v.name.endswith("joint1") for v in embodiment.values])  # the joint that has room both ways
     steps = (drift * ramp[:, None] * moving[None]).astype(np.float32)[None]
     if not finite:
         steps[:] = np.nan

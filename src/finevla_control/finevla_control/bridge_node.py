@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from finevla_core.embodiment import load_embodiment
-from finevla_core.safety.bridge import Bridge, BridgeOptions, State, Trajectory
+from finevla_core.safety.bridge import Bridge, BridgeOptions, Event, State, Trajectory
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.limits import robot_limits, tightened
 from finevla_core.urdf import expand
@@ -26,6 +26,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 TICK_S = 0.02
+LOG_EVERY_S = 1.0
 STATUS_EVERY = 5  # ticks: 10 Hz
 
 
@@ -60,6 +61,7 @@ class SafetyBridge(Node):
         self.bridge = Bridge(self.embodiment, limits, gate, BridgeOptions(state_timeout_s=p.state_timeout_s))
         self.ticks = 0
         self.judged_s = 0.0
+        self.logged_s: dict[str, float] = {}
         self.controllers = {
             c.name: self.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
             for c in self.embodiment.controllers
@@ -139,15 +141,21 @@ class SafetyBridge(Node):
             )
             message.header.stamp = self.get_clock().now().to_msg()
             self.events.publish(message)
-            self._log(event.level, f"{event.code}: {event.text}")
+            self._log(event)
         if events:
             self._publish_status()
 
-    def _log(self, level: int, text: str) -> None:
-        """One call site per severity: rclpy refuses to log with two from the same line."""
-        if level == msg.SafetyEvent.INFO:
+    def _log(self, event: Event) -> None:
+        """Every event is published, but the same one is logged once a second: a policy may be refused at 10 Hz."""
+        now = time.monotonic()
+        if event.level == msg.SafetyEvent.WARN and now - self.logged_s.get(event.code, -1.0) < LOG_EVERY_S:
+            return
+        self.logged_s[event.code] = now
+        text = f"{event.code}: {event.text}"
+        # One call site per severity: rclpy refuses to log with two from the same line.
+        if event.level == msg.SafetyEvent.INFO:
             self.get_logger().info(text)
-        elif level == msg.SafetyEvent.WARN:
+        elif event.level == msg.SafetyEvent.WARN:
             self.get_logger().warning(text)
         else:
             self.get_logger().error(text)
