@@ -1,5 +1,6 @@
 """A policy bundle of a few bytes for tests: real ONNX, real hashes; its chunk turns the first joint of every arm.
 
+It can be made to answer every text differently, and to take its time.
 `python test/support/tiny_bundle.py OUT [ROBOT_FILE]` writes one.
 """
 
@@ -8,21 +9,34 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from finevla_core.bundle import Manifest, write_bundle
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.text import TextSpec
-from onnx import TensorProto, helper, numpy_helper
 
 HORIZON, DT_S = 16, 0.1
+WORK_SIZE = 256
 SPEC = TextSpec(buckets=64, max_tokens=8, ngrams_per_token=4)
 
 
-def make_tiny_bundle(out: Path, embodiment: Embodiment, drift: float = 0.1, finite: bool = True) -> Path:
-    """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon."""
+def make_tiny_bundle(
+    out: Path,
+    embodiment: Embodiment,
+    drift: float = 0.1,
+    finite: bool = True,
+    text_gain: float = 0.0,
+    work: int = 0,
+) -> Path:
+    """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon.
+
+    `text_gain` adds the mean of the text's n-gram ids times this to every value; `work` multiplies matrices for so
+    many rounds of about a third of a millisecond first.
+    """
     size = len(embodiment.names)
     contents = {
         "text.onnx": _text_model().SerializeToString(),
-        "policy.onnx": _policy_model(embodiment, drift, finite).SerializeToString(),
+        "policy.onnx": _policy_model(embodiment, drift, finite, text_gain, work).SerializeToString(),
         "card.md": b"# Tiny bundle for tests\n",
     }
     manifest = Manifest(
@@ -58,7 +72,7 @@ def _text_model() -> onnx.ModelProto:
     return _model(helper.make_graph(nodes, "text", inputs, outputs))
 
 
-def _policy_model(embodiment: Embodiment, drift: float, finite: bool) -> onnx.ModelProto:
+def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain: float, work: int) -> onnx.ModelProto:
     size, cameras = len(embodiment.names), len(embodiment.cameras)
     phase = np.arange(1, HORIZON + 1) / HORIZON
     ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
@@ -66,12 +80,29 @@ def _policy_model(embodiment: Embodiment, drift: float, finite: bool) -> onnx.Mo
     steps = (drift * ramp[:, None] * moving[None]).astype(np.float32)[None]
     if not finite:
         steps[:] = np.nan
-    constant = numpy_helper.from_array(steps, "steps")
-    axes = numpy_helper.from_array(np.array([1], np.int64), "axes")
+    constants = {
+        "steps": steps,
+        "axes": np.array([1], np.int64),
+        "gain": np.array(text_gain, np.float32),
+        "rounds": np.array(work, np.int64),
+        "go_on": np.array(True),
+        "unit": np.eye(WORK_SIZE, dtype=np.float32),
+        "nothing": np.array(0.0, np.float32),
+    }
     nodes = [
         helper.make_node("Unsqueeze", ["state", "axes"], ["rows"]),
-        helper.make_node("Add", ["rows", "steps"], ["actions"]),
+        helper.make_node("Add", ["rows", "steps"], ["moved"]),
+        helper.make_node("ReduceMean", ["text"], ["meaning"], keepdims=0),
+        helper.make_node("Mul", ["meaning", "gain"], ["offset"]),
+        helper.make_node("Add", ["moved", "offset"], ["meant"]),
+        # The loop's matrix starts as unit + mean of the text and stays what it is: only time passes.
+        helper.make_node("Add", ["unit", "meaning"], ["start"]),
+        helper.make_node("Loop", ["rounds", "go_on", "start"], ["worked"], body=_round()),
+        helper.make_node("ReduceMean", ["worked"], ["sum"], keepdims=0),
+        helper.make_node("Mul", ["sum", "nothing"], ["no_more"]),
+        helper.make_node("Add", ["meant", "no_more"], ["actions"]),
     ]
+    initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     shape = [1, cameras, embodiment.image_height, embodiment.image_width, 3]
     inputs = [
         helper.make_tensor_value_info("images", TensorProto.UINT8, shape),
@@ -80,7 +111,25 @@ def _policy_model(embodiment: Embodiment, drift: float, finite: bool) -> onnx.Mo
         helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, SPEC.max_tokens]),
     ]
     outputs = [helper.make_tensor_value_info("actions", TensorProto.FLOAT, [1, HORIZON, size])]
-    return _model(helper.make_graph(nodes, "policy", inputs, outputs, [constant, axes]))
+    return _model(helper.make_graph(nodes, "policy", inputs, outputs, initializers))
+
+
+def _round() -> onnx.GraphProto:
+    size = [WORK_SIZE, WORK_SIZE]
+    nodes = [
+        helper.make_node("Identity", ["more"], ["still"]),
+        helper.make_node("MatMul", ["before", "unit"], ["after"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("round", TensorProto.INT64, []),
+        helper.make_tensor_value_info("more", TensorProto.BOOL, []),
+        helper.make_tensor_value_info("before", TensorProto.FLOAT, size),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+        helper.make_tensor_value_info("after", TensorProto.FLOAT, size),
+    ]
+    return helper.make_graph(nodes, "round", inputs, outputs)
 
 
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:

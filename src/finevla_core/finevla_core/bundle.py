@@ -191,7 +191,7 @@ def _check_keys(raw: Mapping[str, Any], known: Collection[str], needed: Collecti
 def _typed(raw: Mapping[str, Any], key: str, *kinds: type) -> Any:
     value = raw[key]
     if not isinstance(value, kinds) or isinstance(value, bool):
-        raise FineVLAError(f"entry '{key}' of {MANIFEST} must be a {kinds[0].__name__}, not {value!r}")
+        raise FineVLAError(f"entry '{key}' of {MANIFEST} must be of type {kinds[0].__name__}, not {value!r}")
     return value
 
 

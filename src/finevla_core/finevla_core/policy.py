@@ -130,7 +130,7 @@ class OnnxPolicy:
         """The network's `(1, horizon, D)` answer as a plan `(horizon, D)`; a stranger's word, so it is judged."""
         m, expected = self.manifest, (1, self.manifest.horizon, len(self.manifest.values))
         if answer.shape != expected:
-            raise FineVLAError(f"bundle '{m.name}' answers {answer.shape}, its manifest says {expected}")
+            raise FineVLAError(f"bundle '{m.name}' answers {answer.shape} where its manifest says {expected}")
         if not np.isfinite(answer).all():
             step, value = np.argwhere(~np.isfinite(answer[0]))[0]
             raise FineVLAError(
@@ -161,10 +161,9 @@ def _session(
     except Exception as error:  # onnxruntime's exceptions share no documented base
         raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
     inputs, output = signature
-    if sorted(i.name for i in session.get_inputs()) != sorted(inputs):
-        raise FineVLAError(
-            f"'{path}' has inputs {sorted(i.name for i in session.get_inputs())}, needs {sorted(inputs)}"
-        )
+    found = sorted(i.name for i in session.get_inputs())
+    if found != sorted(inputs):
+        raise FineVLAError(f"'{path}' has inputs {', '.join(found)}; a bundle's needs {', '.join(inputs)}")
     if output not in [o.name for o in session.get_outputs()]:
         raise FineVLAError(f"'{path}' has no output '{output}'; export the bundle again")
     return session

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import MAX_TEXT, Factors, Instruction
-from finevla_core.steering import Steering
 from finevla_core.text import TextSpec, encode, words
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "x" * (MAX_TEXT + 1), "broken \ufffd text", "nul \x00"])
@@ -104,51 +104,18 @@ _yaml_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-_keys = st.sampled_from(["name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation"])
+_keys = st.sampled_from(
+    ["name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation"]
+)
 
 
 @given(data=st.dictionaries(_keys, _yaml_values, max_size=8))
-def test_any_robot_file_gives_an_embodiment_or_one_sentence(data: dict[str, object], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_robot_file_gives_an_embodiment_or_one_sentence(
+    data: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yaml"
     file.write_text(yaml.safe_dump(data))
     try:
         assert isinstance(load_embodiment(file), Embodiment)
     except FineVLAError as error:
         assert "any.yaml" in str(error)
-
-
-def test_new_instruction_replaces_the_old_and_its_chunks_no_longer_count() -> None:
-    steering = Steering()
-    first, second = Instruction("a", id="1"), Instruction("b", id="2")
-    steering.set(first)
-    assert steering.accepts("1")
-    steering.set(second)
-    assert not steering.accepts("1")
-    assert steering.accepts("2")
-    ended = steering.ended("1")
-    assert ended is not None
-    assert ended.how == "replaced"
-    assert steering.ended("2") is None
-
-
-def test_clearing_an_instruction_that_is_no_longer_active_changes_nothing() -> None:
-    steering = Steering()
-    steering.set(Instruction("a", id="1"))
-    steering.set(Instruction("b", id="2"))
-    assert not steering.clear("1", "done", "time is up")
-    assert steering.accepts("2")
-    assert steering.clear("2", "cancelled", "by the client")
-    assert not steering.accepts("2")
-
-
-@given(st.lists(st.tuples(st.sampled_from("sc"), st.sampled_from("abc")), max_size=40))
-def test_at_most_the_last_instruction_is_accepted(steps: list[tuple[str, str]]) -> None:
-    steering, last = Steering(), None
-    for step, name in steps:
-        if step == "s":
-            steering.set(Instruction(name, id=name))
-            last = name
-        elif steering.clear(name, "done", ""):
-            assert name == last
-            last = None
-        assert [n for n in "abc" if steering.accepts(n)] == ([last] if last else [])
