@@ -30,6 +30,7 @@ class Checks:
         self.topic = client.node.create_publisher(msg.Instruction, "instruction", qos.ALL)
         self.stop = client.node.create_publisher(Empty, "safety/stop", qos.ALL)
         client.wait_until_ready(60.0)
+        self.wait(lambda: "joint_states" in client.newest, "joint states")
         for publisher in (self.text, self.topic, self.stop):
             self.wait(publisher.get_subscription_count, "subscribers")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from finevla_core.embodiment import load_embodiment
+from finevla_core.errors import FineVLAError
 from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
@@ -35,7 +36,7 @@ def test_steer_kill_stop_recover(ros_domain: str, bundle: Path) -> None:
             checks.every_interface_steers()
             checks.stop_and_reset()
             checks.killed_policy_means_hold_and_comes_back(lambda: stack.pid("policy"))
-    except AssertionError as error:
+    except (AssertionError, FineVLAError) as error:
         raise AssertionError(f"{error}\n" + "\n".join(lines[-40:])) from error
     finally:
         pids = [stack.pid(p.name) for p in launch.processes]

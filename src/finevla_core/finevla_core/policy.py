@@ -1,7 +1,7 @@
 """A policy bundle on ONNX Runtime: text features once per instruction, then observation in, chunk out. No torch."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -119,7 +119,7 @@ class OnnxPolicy:
             self.predict(observation, encoded)
         self._sequence = 0
 
-    def _run(self, session: ort.InferenceSession, output: str, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    def _run(self, session: ort.InferenceSession, output: str, inputs: Mapping[str, object]) -> NDArray[np.float32]:
         try:
             (answer,) = session.run([output], inputs)
         except Exception as error:  # onnxruntime's exceptions share no documented base
@@ -137,7 +137,7 @@ class OnnxPolicy:
                 f"bundle '{m.name}' answered {answer[0, step, value]}, which is not finite, for "
                 f"'{m.values[value]}' at step {step + 1}; the chunk is dropped"
             )
-        return answer[0].astype(np.float64)
+        return np.asarray(answer[0], dtype=np.float64)
 
 
 def load_policy(

@@ -198,6 +198,13 @@ def test_stop_brakes_within_the_limits_and_holds(setup: Setup) -> None:
     assert np.allclose(plan.at(plan.end_ns)[1], 0)
 
 
+def test_stop_at_rest_is_long_enough_to_reach_the_controller(setup: Setup) -> None:
+    running = join(hold(setup.home, START), setup.chunk(), START + SECOND // 20, setup.limits)
+    assert running is not None
+    for now in (START + SECOND // 20, running.end_ns - 1):
+        assert stop(running, now, setup.limits).end_ns - now >= SECOND // 10
+
+
 def test_stop_is_latched_until_reset(setup: Setup) -> None:
     bridge = setup.bridge()
     bridge.on_chunk(setup.chunk(), START + SECOND // 20)

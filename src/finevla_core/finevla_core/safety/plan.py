@@ -25,6 +25,8 @@ CUTOFF = 8.0
 TAIL_ACCELERATION = 0.35  # of the limit, for the stop behind the last row
 GRIPPER_PACE = 0.5  # of the velocity limit
 STOP_ACCELERATION = 0.9  # of the limit, for a stop on request
+# A stop that is over before it reaches the controller is refused there, and the old trajectory would go on.
+MIN_STOP_S = 0.15
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def stop(plan: Plan, now_ns: int, limits: Limits) -> Plan:
     """From `plan` at `now_ns` to rest, each joint along its way, as fast as the limits allow; then hold."""
     position, velocity = plan.at(now_ns)
     deceleration = STOP_ACCELERATION * limits.acceleration
-    seconds = float(max((abs(velocity) / deceleration).max(), 1e-3))
+    seconds = float(max((abs(velocity) / deceleration).max(), MIN_STOP_S))
     # Constant deceleration, all joints over the same time: position is a parabola, which one cubic piece holds exactly.
     times = np.array([now_ns, now_ns + round(seconds / NS)], np.int64)
     rest = position + velocity * seconds / 2

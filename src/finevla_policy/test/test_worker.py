@@ -1,0 +1,177 @@
+"""Promises of the inference thread, the rival watch and the health sentences, without ROS and without waiting for time."""
+
+import queue
+import threading
+
+import numpy as np
+import pytest
+from finevla_core.chunk import ActionChunk
+from finevla_core.errors import FineVLAError
+from finevla_core.instruction import Instruction
+from finevla_core.observation import Observation
+from finevla_core.policy import EncodedInstruction
+from finevla_policy.health import Health
+from finevla_policy.rivals import HEARD_S, RivalWatch
+from finevla_policy.worker import Worker
+
+PATIENCE_S = 20.0
+
+
+def seen(stamp_ns: int) -> Observation:
+    return Observation(stamp_ns, ("eye",), np.zeros((1, 2, 2, 3), np.uint8), (stamp_ns,), np.zeros(3, np.float32), stamp_ns)
+
+
+class GatedPolicy:
+    """Answers an observation only when told to, and says when it has begun; stamp 13 is a mistake, 666 a bug."""
+
+    def __init__(self) -> None:
+        self.begun: queue.Queue[int] = queue.Queue()
+        self.gate = threading.Semaphore(0)
+        self.encoded: list[str] = []
+
+    def encode(self, instruction: Instruction) -> EncodedInstruction:
+        self.encoded.append(instruction.id)
+        return EncodedInstruction(instruction, np.zeros((1, 1, 1), np.float32), np.ones((1, 1), np.float32))
+
+    def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
+        self.begun.put(observation.stamp_ns)
+        assert self.gate.acquire(timeout=PATIENCE_S)
+        if observation.stamp_ns == 13:
+            raise FineVLAError("unlucky")
+        if observation.stamp_ns == 666:
+            raise RuntimeError("a bug")
+        return ActionChunk(observation.stamp_ns, encoded.instruction.id, "r", ("a",), 0.1, np.zeros((2, 1)))
+
+
+class Stage:
+    """A worker with its policy, the active instruction and what came out."""
+
+    def __init__(self) -> None:
+        self.policy = GatedPolicy()
+        self.instruction: Instruction | None = Instruction("go", id="first")
+        self.chunks: queue.Queue[ActionChunk] = queue.Queue()
+        self.errors: queue.Queue[str] = queue.Queue()
+        self.worker = Worker(self.policy, lambda: self.instruction, self.chunks.put, self.errors.put)
+
+    def begin(self, stamp_ns: int) -> None:
+        """Offer an observation and see that its inference has begun."""
+        self.worker.offer(seen(stamp_ns))
+        assert self.policy.begun.get(timeout=PATIENCE_S) == stamp_ns
+
+    def finish(self) -> ActionChunk:
+        self.policy.gate.release()
+        return self.chunks.get(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def stage():
+    made = Stage()
+    yield made
+    made.policy.gate.release(100)
+    made.worker.stop()
+
+
+def test_newest_observation_wins_and_the_superseded_are_counted(stage: Stage) -> None:
+    stage.begin(1)
+    for stamp in (2, 3, 4, 5):
+        stage.worker.offer(seen(stamp))
+    assert stage.finish().stamp_ns == 1
+    assert stage.finish().stamp_ns == 5
+    assert stage.worker.superseded == 3
+    assert stage.chunks.empty()
+
+
+def test_waiting_observation_is_answered_for_the_newest_instruction(stage: Stage) -> None:
+    stage.begin(1)
+    stage.worker.offer(seen(2))
+    stage.instruction = Instruction("come", id="second")
+    assert stage.finish().instruction_id == "first"  # begun before the change: the node drops it by its id
+    assert stage.finish().instruction_id == "second"
+
+
+def test_text_features_are_computed_once_per_instruction(stage: Stage) -> None:
+    for stamp in range(1, 6):
+        stage.begin(stamp)
+        stage.finish()
+    stage.instruction = Instruction("come", id="second")
+    for stamp in range(6, 9):
+        stage.begin(stamp)
+        stage.finish()
+    assert stage.policy.encoded == ["first", "second"]
+
+
+def test_without_an_instruction_nothing_is_computed(stage: Stage) -> None:
+    stage.instruction = None
+    stage.worker.offer(seen(1))
+    stage.begin_after_silence = stage.worker  # the mailbox is emptied in order: 2 is only begun once 1 was let go
+    while stage.worker._mail is not None:
+        pass
+    stage.instruction = Instruction("go", id="later")
+    stage.begin(2)
+    assert stage.finish().stamp_ns == 2
+    assert stage.policy.begun.empty()
+
+
+def test_thread_outlives_mistakes_and_bugs_and_names_them(stage: Stage) -> None:
+    stage.begin(13)
+    stage.policy.gate.release()
+    assert stage.errors.get(timeout=PATIENCE_S) == "unlucky"
+    stage.begin(666)
+    stage.policy.gate.release()
+    assert stage.errors.get(timeout=PATIENCE_S) == "inference failed unexpectedly: RuntimeError: a bug"
+    stage.begin(1)
+    assert stage.finish().stamp_ns == 1
+
+
+def test_stop_ends_the_thread_after_the_running_inference(stage: Stage) -> None:
+    stage.begin(1)
+    stage.worker.offer(seen(2))
+    stage.policy.gate.release()
+    stage.worker.stop()
+    assert not stage.worker._thread.is_alive()
+    assert stage.policy.begun.empty()
+
+
+def test_our_own_chunks_are_no_rival_and_others_are() -> None:
+    watch = RivalWatch()
+    duration_s = 0.0123456789  # comes back from the wire as float32
+    watch.sent(1, "a", duration_s)
+    watch.heard(0.0, 1, "a", float(np.float32(duration_s)))
+    assert not watch.is_rivalled
+    assert not watch.is_near(0.0)
+    watch.heard(1.0, 1, "a", 0.0123)  # same observation, same instruction, same count: another machine's duration
+    assert watch.is_rivalled
+    assert watch.is_near(1.0 + 0.9 * HEARD_S)
+    assert not watch.is_near(1.0 + 1.1 * HEARD_S)
+    watch.alone()
+    assert not watch.is_rivalled
+
+
+def test_health_warns_of_the_gravest_first() -> None:
+    health = Health(horizon_s=1.6, period_s=0.1)
+    assert health.warning("") == ""
+    health.published(0.0, 0.05)
+    assert health.warning("") == ""
+    for now in range(60):
+        health.published(float(now), 0.3)
+    assert "0.300 s, longer than the observations' period of 0.100 s" in health.warning("")
+    health.trouble = "observation refused: too small"
+    assert health.warning("") == "observation refused: too small"
+    for now in range(60):
+        health.published(float(now), 2.0)
+    assert "2.00 s, longer than the 1.60 s a chunk covers" in health.warning("")
+    assert health.warning("another policy") == "another policy"
+
+
+def test_health_knows_its_state_and_rate() -> None:
+    health = Health()
+    assert health.state(0.0, is_active=False, has_instruction=False) == "inactive"
+    assert health.state(0.0, is_active=True, has_instruction=True) == "waiting for observations"
+    health.observed_s = 10.0
+    assert health.state(10.5, is_active=True, has_instruction=False) == "idle"
+    assert health.state(10.5, is_active=True, has_instruction=True) == "running"
+    assert health.state(11.5, is_active=True, has_instruction=True) == "waiting for observations"
+    for i in range(40):
+        health.published(i * 0.1, 0.01)
+    assert health.rate_hz(3.95) == pytest.approx(10.0)
+    assert health.rate_hz(100.0) == 0.0
