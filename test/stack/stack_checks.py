@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from rclpy.action import ActionClient
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Empty, String
+from std_srvs.srv import Trigger
+
 from finevla_core.instruction import Factors, Instruction
 from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
 from finevla_ros import qos
 from finevla_tools.client import Client
-from rclpy.action import ActionClient
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Empty, String
-from std_srvs.srv import Trigger
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 
@@ -44,7 +45,10 @@ class Checks:
         return np.array(self.client.newest["joint_states"].position)
 
     def chunk_for(self, identity: str) -> None:
-        self.wait(lambda: getattr(self.client.newest.get("action_chunk"), "instruction_id", "") == identity, f"a chunk for {identity}")
+        self.wait(
+            lambda: getattr(self.client.newest.get("action_chunk"), "instruction_id", "") == identity,
+            f"a chunk for {identity}",
+        )
 
     def moves(self) -> None:
         start = self.positions()

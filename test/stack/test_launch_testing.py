@@ -5,16 +5,19 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("launch_testing", reason="launch_testing comes with ROS 2 from apt; test_stack.py runs the same checks")
+pytest.importorskip(
+    "launch_testing", reason="launch_testing comes with ROS 2 from apt; test_stack.py runs the same checks"
+)
 
-import launch
 import launch_testing.actions
-from finevla_core.embodiment import load_embodiment
-from finevla_tools.client import Client
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import AnyLaunchDescriptionSource
 from stack_checks import Checks
 from tiny_bundle import make_tiny_bundle
+
+import launch
+from finevla_core.embodiment import load_embodiment
+from finevla_tools.client import Client
 
 ROOT = Path(__file__).parents[2]
 

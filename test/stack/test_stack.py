@@ -8,13 +8,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from stack_checks import Checks
+from tiny_bundle import make_tiny_bundle
+
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
-from stack_checks import Checks
-from tiny_bundle import make_tiny_bundle
 
 pytestmark = pytest.mark.stack
 

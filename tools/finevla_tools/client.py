@@ -7,13 +7,14 @@ from typing import Any, Self
 
 import rclpy
 from builtin_interfaces.msg import Time
+from rclpy.executors import SingleThreadedExecutor
+
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
 from finevla_interfaces.srv import ResetScene, SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import instruction_to_msg
-from rclpy.executors import SingleThreadedExecutor
 
 CALL_TIMEOUT_S = 10.0
 STATES = ("disabled", "holding", "following", "stopped")
@@ -85,7 +86,9 @@ class Client:
             raise FineVLAError("the policy node is missing; look at its output")
         if safety is None:
             raise FineVLAError("the safety bridge is missing; look at its output")
-        raise FineVLAError(f"the stack is not ready: policy {policy.state}, bridge {STATES[safety.state]} ({safety.reason})")
+        raise FineVLAError(
+            f"the stack is not ready: policy {policy.state}, bridge {STATES[safety.state]} ({safety.reason})"
+        )
 
     def is_ready(self) -> bool:
         """Whether a bundle is loaded, observations come and the bridge holds or follows."""

@@ -12,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CompressedImage
+
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_interfaces.msg import SceneTruth
@@ -23,11 +28,6 @@ from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import Scene
 from finevla_sim.tasks import Goal
 from finevla_sim.world import Truth
-from numpy.typing import NDArray
-from PIL import Image
-from scipy.spatial.transform import Rotation
-from sensor_msgs.msg import CompressedImage
-
 from finevla_tools.client import Client
 from finevla_tools.launch_file import Launch, load_launch, parse_arguments
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path, refuse_second_stack
@@ -79,7 +79,9 @@ class Stage:
         self.recording = recording = Recording([], [])
         started = time.monotonic()
         self.client.say(instruction)
-        self.client.wait(lambda: self.stack.failed or (time.monotonic() - started > 3.0 and _rests(recording.trace)), seconds)
+        self.client.wait(
+            lambda: self.stack.failed or (time.monotonic() - started > 3.0 and _rests(recording.trace)), seconds
+        )
         self.recording = None
         if self.stack.failed:
             raise FineVLAError(f"a node ended with exit code {self.stack.exit_code}; its last words are in nodes.log")
@@ -107,7 +109,10 @@ def programme(scene_of: Callable[[int, str], Scene]) -> list[Act]:
         first, second = scene.objects[0], scene.objects[1]
         name = first.name.replace("_", " ")
         if factor == "arm":
-            acts += [Act(seed, f"reach the {name} with the {arm} arm", Goal("reach", arm, first.name)) for arm in ("left", "right")]
+            acts += [
+                Act(seed, f"reach the {name} with the {arm} arm", Goal("reach", arm, first.name))
+                for arm in ("left", "right")
+            ]
         elif factor == "target":
             for item in (first, second):
                 words = f"using the left arm, go to the {item.name.replace('_', ' ')}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from finevla_core.instruction import Instruction
 from finevla_core.policy import load_policy
 from finevla_sim.ik import ArmIK
@@ -20,7 +21,6 @@ from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import TASKS, default_arm, sample_goal
 from finevla_sim.world import World
-
 from finevla_tools.rollout import roll_out
 
 SECONDS = {"reach": 10.0, "pick": 14.0, "put": 20.0}

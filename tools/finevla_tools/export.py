@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from finevla_core.bundle import Manifest, write_bundle
 from finevla_core.safety.limits import robot_limits
 from finevla_core.text import TextSpec, encode
 from finevla_core.urdf import expand
 from finevla_models.tabletop import TabletopPolicy
 from finevla_sim.robot import default_robot
-from torch import Tensor, nn
-
 from finevla_tools.train import load_model
 
 TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"

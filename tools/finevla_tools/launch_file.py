@@ -13,8 +13,10 @@ from typing import Any
 
 import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
+
 from finevla_core.errors import FineVLAError
 
+ACTIONS = ("arg", "let", "set_env", "node", "executable", "group")
 NODE_KEYS = {"pkg", "exec", "name", "namespace", "param", "remap", "args", "if", "unless", "respawn", "output"}
 _INNERMOST = re.compile(r"\$\((\S+?)(?:\s+([^()$]*?))?\)")
 _EQUALITY = re.compile(r"""^['"]?\s*['"]([^'"]*)['"]\s*(==|!=)\s*['"]([^'"]*)['"]\s*['"]?$""")
@@ -86,7 +88,9 @@ class _Reader:
             kind, body = next(iter(action.items()))
             handler = getattr(self, f"_do_{kind}", None)
             if handler is None:
-                raise FineVLAError(f"action '{kind}' is not supported by this runner; use ros2 launch, or arg, let, set_env, node, executable, group")
+                raise FineVLAError(
+                    f"action '{kind}' is not supported by this runner; use ros2 launch, or {', '.join(ACTIONS)}"
+                )
             handler(body)
 
     def text(self, value: Any) -> str:
@@ -105,7 +109,7 @@ class _Reader:
             return self.variables[rest]
         if kind == "find-pkg-share":
             try:
-                return get_package_share_directory(rest)
+                return str(get_package_share_directory(rest))
             except PackageNotFoundError as error:
                 raise FineVLAError(f"package '{rest}' is not in this environment") from error
         if kind == "env":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import OnnxPolicy

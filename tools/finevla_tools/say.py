@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target-color")
     parser.add_argument("--target-shape")
     parser.add_argument("--namespace", default="finevla")
-    parser.add_argument("--watch", type=float, default=0.0, metavar="S", help="then show for S seconds what the bridge does")
+    parser.add_argument(
+        "--watch", type=float, default=0.0, metavar="S", help="then show for S seconds what the bridge does"
+    )
 
 
 def instruction_from(arguments: argparse.Namespace) -> Instruction:

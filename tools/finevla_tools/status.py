@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from finevla_ros import qos
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from finevla_ros import qos
 from finevla_tools.client import STATES, Client
 
 STALE_S = 2.0

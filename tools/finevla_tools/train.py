@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.text import TextSpec, encode
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
 from finevla_sim.demos import load_shards
-from numpy.typing import NDArray
-from torch import Tensor
 
 CHECKPOINT = "checkpoint.pt"
 WHERE_SCALE_M = 0.1  # position errors count in decimetres beside normalised joint errors
@@ -116,7 +117,10 @@ def train(options: Options, out: Path, resume: bool, device: torch.device) -> Pa
         if (step + 1) % 100 == 0:
             pace = (time.monotonic() - started) / (step + 1 - first)
             left_min = pace * (options.steps - step - 1) / 60
-            print(f"step {step + 1}: " + ", ".join(f"{k} {v:.4f}" for k, v in log.items()) + f"; {left_min:.0f} min left", flush=True)
+            print(
+                f"step {step + 1}: " + ", ".join(f"{k} {v:.4f}" for k, v in log.items()) + f"; {left_min:.0f} min left",
+                flush=True,
+            )
         if (step + 1) % 500 == 0 or step + 1 == options.steps:
             _save(path, step + 1, model, average, optimiser, schedule, options)
     return path
@@ -153,7 +157,9 @@ def _augment(images: Tensor) -> Tensor:
     each = (batch, cameras, 1, 1, 1)
     gain = (1 + 0.15 * torch.randn(each)) * (1 + 0.05 * torch.randn((batch, cameras, 1, 1, 3)))
     offset = 0.08 * torch.randn(each) - gain
-    noise = 0.03 * torch.randn((1, 1, height, width, 3))  # one pattern per batch: noise for every pixel costs more than it gives
+    noise = 0.03 * torch.randn(
+        (1, 1, height, width, 3)
+    )  # one pattern per batch: noise for every pixel costs more than it gives
     device = images.device
     lit = images.float().mul_((gain / 127.5).to(device)).add_(offset.to(device)).add_(noise.to(device))
     return lit.permute(0, 1, 4, 2, 3).contiguous()

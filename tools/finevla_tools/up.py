@@ -1,6 +1,7 @@
 """`finevla up`: start the stack from its launch description where `ros2 launch` is not installed; Ctrl-C ends it in order."""
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,6 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_ros.paths import share
-
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
 
 DEFAULT_FILE = "cobotmagic.launch.yaml"
@@ -174,7 +174,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _signal_group(pid: int, sig: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, sig)
-    except ProcessLookupError:
-        pass

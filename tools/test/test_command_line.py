@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+
 from finevla_tools import cli, up
 from finevla_tools.launch_file import load_launch
 from finevla_tools.up import Stack
@@ -17,7 +18,9 @@ from finevla_tools.video import captioned, write_mp4
 
 
 def finevla(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "finevla_tools.cli", *words], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "finevla_tools.cli", *words], capture_output=True, text=True, timeout=60, **options
+    )
 
 
 def test_unknown_command_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +79,9 @@ def wait_for(condition, timeout_s: float = 10.0) -> None:
 
 def test_first_failure_is_the_exit_code_and_everything_else_is_stopped(tmp_path: Path) -> None:
     lines: list[tuple[str, str]] = []
-    launch = launch_of(tmp_path, {"cmd": "sleep 100", "name": "sleeper"}, {"cmd": "sh -c 'echo hello; exit 7'", "name": "bad"})
+    launch = launch_of(
+        tmp_path, {"cmd": "sleep 100", "name": "sleeper"}, {"cmd": "sh -c 'echo hello; exit 7'", "name": "bad"}
+    )
     stack = Stack(launch, lambda name, line: lines.append((name, line)))
     assert stack.wait() == 7
     pid = stack.pid("sleeper")
@@ -86,10 +91,15 @@ def test_first_failure_is_the_exit_code_and_everything_else_is_stopped(tmp_path:
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_respawned_process_comes_back_and_stubborn_one_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_respawned_process_comes_back_and_stubborn_one_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(up, "GRACE_S", (0.3, 0.3, 2.0))
     stubborn = "sh -c \"trap '' INT TERM; while true; do sleep 0.1; done\""
-    stack = Stack(launch_of(tmp_path, {"cmd": "sleep 100", "name": "a", "respawn": True}, {"cmd": stubborn, "name": "b"}), lambda *_: None)
+    stack = Stack(
+        launch_of(tmp_path, {"cmd": "sleep 100", "name": "a", "respawn": True}, {"cmd": stubborn, "name": "b"}),
+        lambda *_: None,
+    )
     wait_for(lambda: stack.pid("a") and stack.pid("b"))
     first = stack.pid("a")
     os.kill(first, signal.SIGKILL)

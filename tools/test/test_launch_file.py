@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from finevla_core.errors import FineVLAError
-from finevla_tools.launch_file import load_launch, parse_arguments
 from hypothesis import given
 from hypothesis import strategies as st
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.launch_file import load_launch, parse_arguments
 
 STACK = Path(__file__).parents[2] / "launch" / "cobotmagic.launch.yaml"
 
@@ -63,19 +64,30 @@ def test_conditions_and_groups(tmp_path: Path) -> None:
     launch = read(
         tmp_path,
         {"arg": {"name": "mode", "default": "a"}},
-        {"executable": {"cmd": "echo one", "if": "$(eval '\"$(var mode)\" == \"a\"')"}},
-        {"executable": {"cmd": "echo two", "unless": "$(eval '\"$(var mode)\" == \"a\"')"}},
-        {"group": [{"executable": {"cmd": "echo three"}}, {"if": "$(eval '\"$(var mode)\" != \"a\"')"}]},
+        {"executable": {"cmd": "echo one", "if": '$(eval \'"$(var mode)" == "a"\')'}},
+        {"executable": {"cmd": "echo two", "unless": '$(eval \'"$(var mode)" == "a"\')'}},
+        {"group": [{"executable": {"cmd": "echo three"}}, {"if": '$(eval \'"$(var mode)" != "a"\')'}]},
     )
     assert [p.command for p in launch.processes] == [("echo", "one")]
 
 
 _leaves = st.none() | st.booleans() | st.integers() | st.sampled_from(["$(var x)", "$(", "a", "$(eval 'x')", "'"])
-_trees = st.recursive(_leaves, lambda t: st.lists(t, max_size=3) | st.dictionaries(st.sampled_from(["arg", "let", "node", "name", "value", "pkg", "exec", "if", "default"]), t, max_size=3), max_leaves=10)
+_trees = st.recursive(
+    _leaves,
+    lambda t: (
+        st.lists(t, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["arg", "let", "node", "name", "value", "pkg", "exec", "if", "default"]), t, max_size=3
+        )
+    ),
+    max_leaves=10,
+)
 
 
 @given(tree=_trees)
-def test_any_launch_file_is_read_or_refused_in_one_sentence(tree: object, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_launch_file_is_read_or_refused_in_one_sentence(
+    tree: object, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     file = tmp_path_factory.getbasetemp() / "any.launch.yaml"
     file.write_text(yaml.safe_dump({"launch": tree}))
     try:

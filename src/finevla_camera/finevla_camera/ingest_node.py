@@ -9,6 +9,12 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CompressedImage as CompressedImageMsg
+from sensor_msgs.msg import Image as ImageMsg
+from sensor_msgs.msg import JointState
+
 from finevla_core.assembler import Assembler, Problem
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
@@ -20,11 +26,6 @@ from finevla_ros.convert import observation_to_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
-from rclpy.node import Node
-from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CompressedImage as CompressedImageMsg
-from sensor_msgs.msg import Image as ImageMsg
-from sensor_msgs.msg import JointState
 
 # A serialized message with a header starts with 4 bytes of encapsulation, then the stamp: int32 s, uint32 ns.
 _STAMP = struct.Struct("<iI")
@@ -74,7 +75,9 @@ class CameraIngest(Node):
         self.create_timer(1.0, self._report)
 
     def _subscribe(self, camera: str, topic: str) -> None:
-        kind, name = (ImageMsg, topic) if self.parameters.transport == "raw" else (CompressedImageMsg, f"{topic}/compressed")
+        kind, name = (
+            (ImageMsg, topic) if self.parameters.transport == "raw" else (CompressedImageMsg, f"{topic}/compressed")
+        )
         self.create_subscription(kind, name, lambda data: self._on_image(camera, data), qos.SENSOR, raw=True)
 
     def _on_image(self, camera: str, data: bytes) -> None:

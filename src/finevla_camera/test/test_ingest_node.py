@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from probe import Probe
+from sensor_msgs.msg import Image, JointState
+
 from finevla_core.assembler import Assembler
 from finevla_core.embodiment import load_embodiment
 from finevla_core.images import RawImage
@@ -14,8 +17,6 @@ from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import observation_from_msg, to_stamp
-from probe import Probe
-from sensor_msgs.msg import Image, JointState
 
 SIZE = 120
 
@@ -55,7 +56,9 @@ def test_live_observations_are_the_offline_ones_bit_for_bit(start_node, cobotmag
             threading.Event().wait(0.02)  # joint states and images are different streams; let this one arrive first
             for index, (name, publisher) in enumerate(cameras.items()):
                 frame = image(10 * k + index, now)
-                offline.add_image(name, now, lambda f=frame: RawImage(f.encoding, f.height, f.width, f.step, bytes(f.data)))
+                offline.add_image(
+                    name, now, lambda f=frame: RawImage(f.encoding, f.height, f.width, f.step, bytes(f.data))
+                )
                 publisher.publish(frame)
             probe.wait(lambda k=k: len(seen) > k, f"observation {k}")
             wanted = offline.observe(probe.now_ns())

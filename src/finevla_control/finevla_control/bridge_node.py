@@ -8,6 +8,12 @@ from dataclasses import dataclass
 
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Empty
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions, Event, State, Trajectory
 from finevla_core.safety.gate import GateOptions
@@ -19,11 +25,6 @@ from finevla_ros.convert import chunk_from_msg, to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
-from rclpy.node import Node
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Empty
-from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 TICK_S = 0.02
 LOG_EVERY_S = 1.0

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finevla_core.chunk import ActionChunk
-from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_interfaces import msg
-from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, to_ns, to_stamp
 from probe import Probe
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
+
+from finevla_core.chunk import ActionChunk
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_interfaces import msg
+from finevla_ros import qos
+from finevla_ros.convert import chunk_to_msg, to_ns, to_stamp
 
 HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
@@ -32,7 +33,9 @@ class Arm(Probe):
         self.robot = robot
         self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
         self.events = self.listen("safety/events", msg.SafetyEvent, qos.ALL)
-        self.commands = {c.name: self.listen(f"{c.name}/joint_trajectory", JointTrajectory, qos.ALL) for c in robot.controllers}
+        self.commands = {
+            c.name: self.listen(f"{c.name}/joint_trajectory", JointTrajectory, qos.ALL) for c in robot.controllers
+        }
         self.chunks = self.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         states = self.publisher(JointState, "joint_states", qos.SENSOR)
@@ -79,7 +82,9 @@ def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Emb
         assert arm.status[-1].chunks_accepted == 1
 
 
-@pytest.mark.parametrize(("fault", "code"), [({"spoil": True}, "chunk.finite"), ({"identity": "old"}, "chunk.instruction")])
+@pytest.mark.parametrize(
+    ("fault", "code"), [({"spoil": True}, "chunk.finite"), ({"identity": "old"}, "chunk.instruction")]
+)
 def test_bad_chunk_becomes_a_reason_and_no_motion(start_node, robot: Embodiment, fault: dict, code: str) -> None:
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:

@@ -68,7 +68,9 @@ class Assembler:
         index = {name: i for i, name in enumerate(names)}
         missing = [j for j in self.embodiment.joints if index.get(j, len(positions)) >= len(positions)]
         if missing:
-            self._bad["joint_states"] = Problem("joint_states", "state.joints", f"joint '{missing[0]}' is missing from it")
+            self._bad["joint_states"] = Problem(
+                "joint_states", "state.joints", f"joint '{missing[0]}' is missing from it"
+            )
             return
         values = self.embodiment.to_values([positions[index[j]] for j in self.embodiment.joints])
         if not np.isfinite(values).all():

@@ -56,10 +56,14 @@ def _from_raw(image: RawImage) -> Image.Image:
         raise FineVLAError(f"image encoding '{image.encoding}' is not supported; use one of {', '.join(CHANNELS)}")
     channels = CHANNELS[image.encoding]
     if image.height < 1 or image.width < 1 or image.step < image.width * channels:
-        raise FineVLAError(f"image of {image.width}x{image.height} {image.encoding} cannot have rows of {image.step} bytes")
+        raise FineVLAError(
+            f"image of {image.width}x{image.height} {image.encoding} cannot have rows of {image.step} bytes"
+        )
     data = np.frombuffer(image.data, np.uint8)
     if data.size < image.step * image.height:
-        raise FineVLAError(f"image has {data.size} bytes, {image.step * image.height} are needed; it was cut on the way")
+        raise FineVLAError(
+            f"image has {data.size} bytes, {image.step * image.height} are needed; it was cut on the way"
+        )
     rows = data[: image.step * image.height].reshape(image.height, image.step)[:, : image.width * channels]
     pixels = rows.reshape(image.height, image.width, channels)
     if channels == 1:

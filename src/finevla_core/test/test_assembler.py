@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
 from finevla_core.assembler import Assembler, Problem
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage, RawImage, to_policy_image
 from finevla_core.observation import Observation
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 
 MS = 1_000_000
 T0 = 50_000 * MS

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny_bundle import make_tiny_bundle
+
 from finevla_core.bundle import MANIFEST, check_embodiment, load_bundle
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import load_policy
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from tiny_bundle import make_tiny_bundle
 
 
 @pytest.fixture
@@ -37,7 +38,9 @@ def observation(robot_file: Path) -> Observation:
 
 
 @pytest.mark.parametrize("which", ["cobotmagic_file", "single_file"])
-def test_policy_answers_with_a_chunk_of_the_observations_time(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_policy_answers_with_a_chunk_of_the_observations_time(
+    which: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     file = request.getfixturevalue(which)
     robot = load_embodiment(file)
     policy = load_policy(make_tiny_bundle(tmp_path / "tiny", robot), robot)
@@ -99,7 +102,12 @@ def test_observation_of_another_size_is_refused(bundle: Path, cobotmagic_file: P
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(st.sampled_from(["name", "values", "horizon", "dt_s", "text", "files", "cameras", "schema"]), st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "values", "horizon", "dt_s", "text", "files", "cameras", "schema"]),
+        st.none() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2),
+    )
+)
 def test_any_manifest_gives_a_bundle_or_one_sentence(bundle: Path, changes: dict[str, object]) -> None:
     original = (bundle / MANIFEST).read_text()
     try:
@@ -112,5 +120,8 @@ def test_any_manifest_gives_a_bundle_or_one_sentence(bundle: Path, changes: dict
 
 
 def test_runtime_imports_neither_torch_nor_ros() -> None:
-    code = "import sys, finevla_core.policy, finevla_core.safety.bridge; print([m for m in ('torch', 'rclpy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = "import sys, finevla_core.policy, finevla_core.safety.bridge\n"
+    code += "print([m for m in ('torch', 'rclpy') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
+
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand, joint_limits
-from scipy.spatial.transform import Rotation
 
 BASES = {"left": (0.23875, 0.300, 0.775), "right": (0.23875, -0.300, 0.775)}
 # q1...q6, position of link6 in the arm's base (m), roll pitch yaw (deg), fingertip (m): the vendor SDK's DH model
@@ -34,7 +35,9 @@ def kinematics(urdf: str, cobotmagic_file: Path) -> Kinematics:
 
 @pytest.mark.parametrize("side", BASES)
 @pytest.mark.parametrize(("q", "position", "rpy", "tip"), VECTORS)
-def test_forward_kinematics_are_the_vendors(kinematics: Kinematics, side: str, q: tuple, position: tuple, rpy: tuple, tip: tuple) -> None:
+def test_forward_kinematics_are_the_vendors(
+    kinematics: Kinematics, side: str, q: tuple, position: tuple, rpy: tuple, tip: tuple
+) -> None:
     joints = np.zeros(14)
     joints[0 if side == "left" else 7 :][:6] = q
     flange = kinematics.frame_pose(joints, f"{side}_link6")
@@ -95,13 +98,17 @@ def test_joint_without_limits_is_refused_by_name(urdf: str) -> None:
 def test_wrist_cameras_look_as_the_mount_says(kinematics: Kinematics) -> None:
     for side in BASES:
         q = np.tile([0.3, 1.2, -0.9, 0.4, 0.6, -0.5, 0.02], 2)
-        relative = np.linalg.inv(kinematics.frame_pose(q, f"{side}_link6")) @ kinematics.frame_pose(q, f"camera_{side}_optical_frame")
+        relative = np.linalg.inv(kinematics.frame_pose(q, f"{side}_link6")) @ kinematics.frame_pose(
+            q, f"camera_{side}_optical_frame"
+        )
         assert np.allclose(relative[:3, 2], (0.343, 0, 0.939), atol=1e-3)
         assert np.allclose(-relative[:3, 1], (-0.939, 0, 0.343), atol=1e-3)
         assert np.allclose(relative[:3, 3], (-0.0721, 0.0134, 0.0200))
 
 
-@pytest.mark.parametrize("plugin", ["mock_components/GenericSystem", "joint_state_topic_hardware_interface/JointStateTopicSystem"])
+@pytest.mark.parametrize(
+    "plugin", ["mock_components/GenericSystem", "joint_state_topic_hardware_interface/JointStateTopicSystem"]
+)
 def test_one_tree_and_a_control_block_per_arm_with_any_plugin(cobotmagic_urdf: Path, plugin: str) -> None:
     root = ET.fromstring(expand(cobotmagic_urdf, hardware_plugin=plugin))
     links = {link.get("name") for link in root.findall("link")}

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
@@ -13,8 +16,6 @@ from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.limits import Limits, robot_limits, tightened
 from finevla_core.safety.plan import Plan, hold, join, stop
 from finevla_core.urdf import expand
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SECOND = 1_000_000_000
 START = 100 * SECOND
@@ -154,8 +155,12 @@ def test_late_chunk_is_joined_by_its_rows_to_come(setup: Setup) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), scale=st.floats(0.0, 0.6), noise=st.floats(0.0, 0.05), late_ms=st.integers(0, 450))
-def test_nothing_that_is_accepted_leaves_the_limits(setup: Setup, seed: int, scale: float, noise: float, late_ms: int) -> None:
+@given(
+    seed=st.integers(0, 2**32 - 1), scale=st.floats(0.0, 0.6), noise=st.floats(0.0, 0.05), late_ms=st.integers(0, 450)
+)
+def test_nothing_that_is_accepted_leaves_the_limits(
+    setup: Setup, seed: int, scale: float, noise: float, late_ms: int
+) -> None:
     rng = np.random.default_rng(seed)
     bridge = setup.bridge()
     limits, now = setup.limits, START

@@ -50,7 +50,7 @@ class GroundedCamera(nn.Module):
         maps = self.backbone(image)
         gain, bias = self.film(queries.mean(1)).unsqueeze(-1).unsqueeze(-1).chunk(2, dim=1)
         maps = self.mix(maps * (1 + gain) + bias)
-        batch, channels, height, width = maps.shape
+        batch, _channels, height, width = maps.shape
         keys = nn.functional.normalize(self.key(maps).flatten(2).float(), dim=1)
         wanted = nn.functional.normalize(self.query(queries).float(), dim=2)
         logits = torch.bmm(wanted, keys) * self.scale.exp().clamp(max=200.0)

@@ -5,6 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
+from probe import Probe
+from rclpy.action import ActionClient
+from std_msgs.msg import String
+from tiny_bundle import make_tiny_bundle
+
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
@@ -12,10 +17,6 @@ from finevla_interfaces.action import FollowInstruction
 from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import observation_to_msg
-from probe import Probe
-from rclpy.action import ActionClient
-from std_msgs.msg import String
-from tiny_bundle import make_tiny_bundle
 
 
 @pytest.fixture

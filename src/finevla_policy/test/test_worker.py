@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
@@ -18,7 +19,9 @@ PATIENCE_S = 20.0
 
 
 def seen(stamp_ns: int) -> Observation:
-    return Observation(stamp_ns, ("eye",), np.zeros((1, 2, 2, 3), np.uint8), (stamp_ns,), np.zeros(3, np.float32), stamp_ns)
+    return Observation(
+        stamp_ns, ("eye",), np.zeros((1, 2, 2, 3), np.uint8), (stamp_ns,), np.zeros(3, np.float32), stamp_ns
+    )
 
 
 class GatedPolicy:

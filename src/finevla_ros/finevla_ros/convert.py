@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 from builtin_interfaces.msg import Time
+
 from finevla_core.chunk import ActionChunk
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.observation import Observation

@@ -3,10 +3,11 @@
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
-from finevla_core.errors import FineVLAError
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
+
+from finevla_core.errors import FineVLAError
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ def param(default: Any, text: str, low: float | None = None, high: float | None 
     return field(default=default, metadata=meta)
 
 
-def declare(node: Node, cls: type[T]) -> T:
+def declare[T](node: Node, cls: type[T]) -> T:
     """Declare every field of `cls` on `node` and return the values given; raises `FineVLAError` naming the parameter."""
     values: dict[str, Any] = {}
     for f in fields(cls):  # type: ignore[arg-type]
@@ -35,7 +36,12 @@ def declare(node: Node, cls: type[T]) -> T:
         descriptor = ParameterDescriptor(description=meta.text, read_only=True)
         if isinstance(default, float) and meta.low is not None and meta.high is not None:
             descriptor.floating_point_range = [FloatingPointRange(from_value=meta.low, to_value=meta.high)]
-        elif isinstance(default, int) and not isinstance(default, bool) and meta.low is not None and meta.high is not None:
+        elif (
+            isinstance(default, int)
+            and not isinstance(default, bool)
+            and meta.low is not None
+            and meta.high is not None
+        ):
             descriptor.integer_range = [IntegerRange(from_value=int(meta.low), to_value=int(meta.high))]
         try:
             values[f.name] = node.declare_parameter(f.name, default, descriptor).value

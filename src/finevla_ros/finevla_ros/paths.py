@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
 from finevla_core.errors import FineVLAError
 
 

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 import rclpy
-from finevla_core.errors import FineVLAError
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+
+from finevla_core.errors import FineVLAError
 
 
 def run_node(

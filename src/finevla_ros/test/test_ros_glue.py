@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES, Factors, Instruction
@@ -20,8 +23,6 @@ from finevla_ros.convert import (
     to_stamp,
 )
 from finevla_ros.params import declare, param
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\ufffd"), min_size=1, max_size=20)
 plain = {f.name: st.none() | texts for f in fields(Factors) if f.name != "action_sequence"}

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from finevla_core.embodiment import Embodiment
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from finevla_core.embodiment import Embodiment
 from finevla_sim.ik import ArmIK, grasp_pose
 from finevla_sim.judge import Outcome, judge, obeyed
 from finevla_sim.sampling import ARM_BASE, GRASP_TILT_RAD
 from finevla_sim.scene import TABLE_HEIGHT_M, Scene
 from finevla_sim.tasks import Goal
-from finevla_sim.world import Truth, World
+from finevla_sim.world import World
 
 CONTROL_S = 0.1
 HORIZON = 16
@@ -151,16 +151,16 @@ class Demonstrator:
         """The gripper's path for a goal, from wherever it is."""
         item = self.world.scene.object(goal.target)
         target = np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
-        contact = target + [0, 0, HOVER_M if goal.task == "reach" else 0.004]
-        before = contact + [*FROM[goal.approach], UP_M]
+        contact = [*target, 0, 0, HOVER_M if goal.task == "reach" else 0.004]
+        before = [*contact, *FROM[goal.approach], UP_M]
         ways = [Way(before, -1.0, OPEN), Way(contact, -2.0, OPEN)]
         if goal.task == "reach":
             return ways
-        ways += [Way(contact, 0.6, CLOSED), Way(contact + [0, 0, 0.10], -1.0, CLOSED)]
+        ways += [Way(contact, 0.6, CLOSED), Way([*contact, 0, 0, 0.1], -1.0, CLOSED)]
         if goal.task == "pick":
             return ways
         over = np.array([*self.world.scene.bowl(goal.bowl).position, TABLE_HEIGHT_M + 0.13])
-        return [*ways, Way(over, -1.0, CLOSED), Way(over, 0.4, OPEN), Way(over + [0, 0, 0.04], -1.0, OPEN)]
+        return [*ways, Way(over, -1.0, CLOSED), Way(over, 0.4, OPEN), Way([*over, 0, 0, 0.04], -1.0, OPEN)]
 
     def _plan(self, arm: str, values: NDArray[np.float64], ways: Sequence[Way], start: int) -> Plan:
         """Joint targets from `values` along `ways[start:]`; the gripper path is a smooth curve, IK at every step."""
@@ -229,7 +229,9 @@ class Demonstrator:
         return set(rng.permutation(length)[:frames].tolist())
 
 
-def _rounded(times: NDArray[np.float64], points: NDArray[np.float64], ticks: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rounded(
+    times: NDArray[np.float64], points: NDArray[np.float64], ticks: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Piecewise straight path with smoothed corners and soft start and end: linear interpolation under a moving window."""
     window = 7
     padded = np.concatenate([np.full(window, ticks[0]), ticks, np.full(window, ticks[-1])])
@@ -258,7 +260,9 @@ def _stretch(targets: NDArray[np.float64]) -> float:
     """How much slower a path of arm joints `(N, J)` must run to keep within the expert's own limits, at least 1."""
     velocity = np.diff(targets, axis=0) / CONTROL_S
     acceleration = np.diff(velocity, axis=0, prepend=0.0, append=0.0) / CONTROL_S
-    return max(1.0, float(abs(velocity).max()) / MAX_VELOCITY, (float(abs(acceleration).max()) / MAX_ACCELERATION) ** 0.5)
+    return max(
+        1.0, float(abs(velocity).max()) / MAX_VELOCITY, (float(abs(acceleration).max()) / MAX_ACCELERATION) ** 0.5
+    )
 
 
 def _resampled(targets: NDArray[np.float64], stretch: float) -> NDArray[np.float64]:

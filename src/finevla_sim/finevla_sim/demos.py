@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from finevla_core.errors import FineVLAError
 from numpy.typing import NDArray
 
+from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import Demonstrator, Episode, Unreachable
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import phrasings
@@ -34,7 +34,9 @@ PHRASINGS = 8
 def run(options: argparse.Namespace) -> int:
     """`finevla demos`; raises `FineVLAError` for what cannot be done."""
     try:
-        generate(options.out, options.episodes, options.seed, _mixture(options.tasks), options.frames, options.processes)
+        generate(
+            options.out, options.episodes, options.seed, _mixture(options.tasks), options.frames, options.processes
+        )
     except KeyboardInterrupt:
         print("\nstopped; finished shards stay, the same command goes on from there", file=sys.stderr)
         return 130
@@ -164,7 +166,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla demos`."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--episodes", type=int, default=1000, help="successful episodes wanted")
-    parser.add_argument("--seed", type=int, default=0, help=f"first scene seed; {TEST_SEEDS} and above is the test split")
+    parser.add_argument(
+        "--seed", type=int, default=0, help=f"first scene seed; {TEST_SEEDS} and above is the test split"
+    )
     parser.add_argument("--tasks", default="reach,pick,put", help="tasks with optional weights, e.g. reach:2,pick:1")
     parser.add_argument("--frames", type=int, default=10, help="frames kept (and rendered) per episode")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)

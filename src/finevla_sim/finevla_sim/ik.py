@@ -5,9 +5,9 @@ from pathlib import Path
 import mink
 import mujoco
 import numpy as np
-from finevla_core.embodiment import Embodiment
 from numpy.typing import NDArray
 
+from finevla_core.embodiment import Embodiment
 from finevla_sim.model import robot_urdf
 
 # Position matters, orientation yields: far objects are grasped with a tilted wrist rather than missed.
@@ -39,9 +39,7 @@ class ArmIK:
         task = mink.FrameTask(f"{side}_tcp", "body", POSITION_COST, ORIENTATION_COST, lm_damping=1e-3)
         task.set_target(mink.SE3.from_matrix(pose))
         for _ in range(iterations):
-            velocity = mink.solve_ik(
-                self.configuration, [task], STEP_S, "daqp", damping=1e-4, limits=self._limits
-            )
+            velocity = mink.solve_ik(self.configuration, [task], STEP_S, "daqp", damping=1e-4, limits=self._limits)
             self.configuration.integrate_inplace(velocity, STEP_S)
         solved = self.embodiment.to_values(self.configuration.q[self._q])
         return np.where(arm, solved, values)

@@ -81,16 +81,12 @@ def obeyed(goal: Goal, outcome: Outcome) -> dict[str, bool]:
 
 
 def _lifted(scene: Scene, trace: Sequence[Truth]) -> str:
-    rise = {
-        o.name: max(t.objects[o.name][2, 3] for t in trace) - trace[0].objects[o.name][2, 3] for o in scene.objects
-    }
+    rise = {o.name: max(t.objects[o.name][2, 3] for t in trace) - trace[0].objects[o.name][2, 3] for o in scene.objects}
     best = max(rise, key=lambda name: rise[name])
     return best if rise[best] > LIFTED_M else ""
 
 
-def _closest(
-    scene: Scene, trace: Sequence[Truth], path: NDArray[np.float64], lifted: str
-) -> tuple[str, int, float]:
+def _closest(scene: Scene, trace: Sequence[Truth], path: NDArray[np.float64], lifted: str) -> tuple[str, int, float]:
     """The object that the tcp went to, when it got there, and how near (horizontally) it came.
 
     Where nothing was lifted, that is the object below the lowest point of the path (its end, if it is about as low).

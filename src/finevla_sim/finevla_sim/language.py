@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from finevla_core.instruction import Factors, Instruction
 
+from finevla_core.instruction import Factors, Instruction
 from finevla_sim.scene import Scene
 from finevla_sim.tasks import Goal, default_arm
 
@@ -37,9 +37,13 @@ ARM = Words(
     ("with the {} arm", "using the {} arm", "with your {} arm", "with the {} hand", "with the {} gripper"),
     ("by means of the {} arm", "using your {} hand", "with the {} robot arm"),
 )
-ARM_FIRST = Words(("use the {} arm to", "let the {} arm", "take the {} arm and"), ("have the {} arm", "use your {} hand to"))
+ARM_FIRST = Words(
+    ("use the {} arm to", "let the {} arm", "take the {} arm and"), ("have the {} arm", "use your {} hand to")
+)
 FROM = {
-    "top": Words(("from above", "from the top", "straight from above", "top down"), ("vertically from above", "from overhead")),
+    "top": Words(
+        ("from above", "from the top", "straight from above", "top down"), ("vertically from above", "from overhead")
+    ),
     "left": Words(
         ("from the left", "coming from the left side", "from its left side", "from the left side"),
         ("approaching from the left", "entering from the left hand side"),
@@ -67,7 +71,9 @@ PICK_END = Words(
     ("close the gripper and lift it", "then raise it", "and lift it off the table", "and hold it up"),
     ("and bring it up into the air",),
 )
-INTO = Words(("in the {} bowl", "into the {} bowl", "in the bowl on the {}"), ("inside the {} bowl", "into the {} hand bowl"))
+INTO = Words(
+    ("in the {} bowl", "into the {} bowl", "in the bowl on the {}"), ("inside the {} bowl", "into the {} hand bowl")
+)
 
 
 def factors_of(goal: Goal, scene: Scene) -> Factors:
@@ -166,5 +172,17 @@ def _finish(text: str, rng: np.random.Generator) -> str:
 
 def all_words(split: str) -> Sequence[str]:
     """Every alternative of the grammar in that split, for tests."""
-    groups = [*SHAPE_WORDS.values(), ANY_OBJECT, ARM, ARM_FIRST, *FROM.values(), REACH, PICK, PUT, REACH_END, PICK_END, INTO]
+    groups = [
+        *SHAPE_WORDS.values(),
+        ANY_OBJECT,
+        ARM,
+        ARM_FIRST,
+        *FROM.values(),
+        REACH,
+        PICK,
+        PUT,
+        REACH_END,
+        PICK_END,
+        INTO,
+    ]
     return [word for group in groups for word in (group.test if split == "test" else group.train)]

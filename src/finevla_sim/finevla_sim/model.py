@@ -7,9 +7,9 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
+
 from finevla_core.embodiment import Embodiment
 from finevla_core.urdf import expand
-
 from finevla_sim.scene import COLORS, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
 
 TIMESTEP_S = 0.004  # 25 steps per control step; grasps are stable up to 0.005
@@ -210,6 +210,4 @@ def _cameras(spec: mujoco.MjSpec, names: Sequence[str], embodiment: Embodiment, 
         spec.body(camera.frame).add_camera(
             name=name, pos=list(look.camera_shift_m), quat=quat.tolist(), fovy=CAMERA_FOVY_DEG
         )
-    spec.worldbody.add_camera(
-        name="overview", pos=[1.55, 0.0, 1.62], xyaxes=[0, 1, 0, -0.66, 0, 0.75], fovy=45.0
-    )
+    spec.worldbody.add_camera(name="overview", pos=[1.55, 0.0, 1.62], xyaxes=[0, 1, 0, -0.66, 0, 0.75], fovy=45.0)

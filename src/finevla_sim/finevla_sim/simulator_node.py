@@ -12,15 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from finevla_core.errors import FineVLAError
-from finevla_interfaces.msg import SceneObject as SceneObjectMsg
-from finevla_interfaces.msg import SceneTruth
-from finevla_interfaces.srv import ResetScene
-from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
-from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
-from finevla_ros.run import run_node
 from geometry_msgs.msg import Pose
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
@@ -30,6 +21,15 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_core.errors import FineVLAError
+from finevla_interfaces.msg import SceneObject as SceneObjectMsg
+from finevla_interfaces.msg import SceneTruth
+from finevla_interfaces.srv import ResetScene
+from finevla_ros import qos
+from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.params import declare, param
+from finevla_ros.paths import robot_file
+from finevla_ros.run import run_node
 from finevla_sim.ik import ArmIK
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import load_robot
@@ -52,7 +52,9 @@ class Parameters:
     image_width: int = param(224, "width of the camera images, pixels", 16, 1280)
     camera_rate_hz: float = param(10.0, "rate of the camera images, Hz", 0.5, 60.0)
     state_rate_hz: float = param(100.0, "rate of joint_states, Hz", 5.0, 250.0)
-    speed: float = param(1.0, "simulated seconds per second; 0 = as fast as it can (with publish_clock only)", 0.0, 100.0)
+    speed: float = param(
+        1.0, "simulated seconds per second; 0 = as fast as it can (with publish_clock only)", 0.0, 100.0
+    )
     publish_clock: bool = param(False, "publish /clock and stamp everything with simulated time")
 
 
@@ -96,11 +98,9 @@ class Simulator(Node):
         self._thread.join(timeout=5.0)
         super().destroy_node()
 
-    def _trajectory_callback(self, controller: TrajectoryController):  # noqa: ANN202  (a plain callback)
+    def _trajectory_callback(self, controller: TrajectoryController):
         def on_trajectory(message: JointTrajectory) -> None:
-            points = [
-                Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in message.points
-            ]
+            points = [Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in message.points]
             with self.lock:
                 try:
                     controller.accept(message.joint_names, points, to_ns(message.header.stamp), self._now_ns())
@@ -201,7 +201,9 @@ class Simulator(Node):
             )  # fmt: skip
         for bowl in scene.bowls:
             message.objects.append(
-                SceneObjectMsg(name=bowl.name, shape="bowl", color="", size_m=0.14, pose=_pose(truth.objects[bowl.name]))
+                SceneObjectMsg(
+                    name=bowl.name, shape="bowl", color="", size_m=0.14, pose=_pose(truth.objects[bowl.name])
+                )
             )
         message.left_tcp = _pose(truth.tcps.get("left", np.eye(4)))
         message.right_tcp = _pose(truth.tcps.get("right", np.eye(4)))

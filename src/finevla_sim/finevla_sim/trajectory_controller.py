@@ -3,12 +3,14 @@
 Facts: ros2_controllers' documentation and source; `interpolate_from_desired_state` is on, as in config/controllers.yaml.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from finevla_core.errors import FineVLAError
 from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError
 
 VELOCITY_EPSILON = 1e-6
 
@@ -77,9 +79,7 @@ class TrajectoryController:
         self._position = (
             (1 + 2 * s) * (1 - s) ** 2 * p0 + s * (1 - s) ** 2 * m0 + s**2 * (3 - 2 * s) * p1 + s**2 * (s - 1) * m1
         )
-        self._velocity = (
-            6 * s * (s - 1) * (p0 - p1) + (3 * s**2 - 4 * s + 1) * m0 + (3 * s**2 - 2 * s) * m1
-        ) / h
+        self._velocity = (6 * s * (s - 1) * (p0 - p1) + (3 * s**2 - 4 * s + 1) * m0 + (3 * s**2 - 2 * s) * m1) / h
         return self._position
 
     def _check(self, joints: Sequence[str], points: Sequence[Point], stamp_ns: int, now_ns: int) -> None:
@@ -91,7 +91,7 @@ class TrajectoryController:
         if not points:
             raise FineVLAError(f"{where}: it has no points")
         times = [p.time_from_start_ns for p in points]
-        if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)) or times[0] < 0:
+        if any(later <= earlier for earlier, later in itertools.pairwise(times)) or times[0] < 0:
             raise FineVLAError(f"{where}: time_from_start must increase strictly")
         if stamp_ns and stamp_ns + times[-1] <= now_ns:
             raise FineVLAError(f"{where}: it ended {(now_ns - stamp_ns - times[-1]) * 1e-9:.3f} s ago")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
 from numpy.typing import ArrayLike, NDArray
 
+from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
 from finevla_sim.model import TIMESTEP_S, VISUAL_GROUP, build
 from finevla_sim.scene import Scene
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from finevla_core.errors import FineVLAError
 from finevla_sim import demos
 from finevla_sim.language import ARM, FROM, REACH, factors_of, phrasings, sentence
 from finevla_sim.scene import Bowl, Scene, SceneObject
 from finevla_sim.tasks import APPROACHES, Goal
-from hypothesis import given
-from hypothesis import strategies as st
 
 SCENE = Scene(
     1,
@@ -34,7 +35,9 @@ goals = st.builds(
 
 
 @given(goals, st.integers(0, 10_000), st.booleans(), st.booleans(), st.sampled_from(["train", "test"]))
-def test_sentence_says_what_was_asked_for_and_nothing_false(goal: Goal, seed: int, arm: bool, approach: bool, split: str) -> None:
+def test_sentence_says_what_was_asked_for_and_nothing_false(
+    goal: Goal, seed: int, arm: bool, approach: bool, split: str
+) -> None:
     text = sentence(goal, SCENE, np.random.default_rng(seed), arm=arm, approach=approach, split=split).lower()
     other = {"left": "right", "right": "left"}[goal.arm]
     for word in ("arm", "gripper", "hand to"):
@@ -72,7 +75,9 @@ def test_some_phrasings_are_kept_for_tests() -> None:
 
 
 @pytest.mark.slow
-def test_demonstrations_come_back_from_disk_and_a_second_run_makes_nothing_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demonstrations_come_back_from_disk_and_a_second_run_makes_nothing_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demos, "SHARD_EPISODES", 2)
     path = demos._shard_path(tmp_path, 5, 0)
     demos._write_shard((tmp_path, 0, 5, {"reach": 1.0}, 3))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_sim.demonstrator import Demonstrator, Disturbance, Episode
@@ -129,7 +130,9 @@ def demonstrate(world: World, ik: ArmIK, goal: Goal, seed: int = 0, **options: i
 
 @pytest.mark.parametrize("approach", ["top", "left", "right", "front"])
 @pytest.mark.parametrize("arm", ["left", "right"])
-def test_expert_reaches_with_the_arm_and_from_the_side_it_is_told(world: World, ik: ArmIK, scene: Scene, arm: str, approach: str) -> None:
+def test_expert_reaches_with_the_arm_and_from_the_side_it_is_told(
+    world: World, ik: ArmIK, scene: Scene, arm: str, approach: str
+) -> None:
     goal = Goal("reach", arm, scene.objects[0].name, approach)
     episode = demonstrate(world, ik, goal, frames=0, disturbance=Disturbance(pushes=0))
     assert obeyed(goal, episode.outcome) == dict.fromkeys(obeyed(goal, episode.outcome), True)
@@ -148,13 +151,15 @@ def test_expert_puts_objects_into_bowls(robot: Robot, ik: ArmIK) -> None:
     assert sum(done) >= 7
 
 
-def test_labels_start_where_the_arm_is_and_stay_within_the_experts_limits(world: World, ik: ArmIK, scene: Scene) -> None:
+def test_labels_start_where_the_arm_is_and_stay_within_the_experts_limits(
+    world: World, ik: ArmIK, scene: Scene
+) -> None:
     goal = Goal("reach", "right", scene.objects[0].name)
     episode = demonstrate(world, ik, goal, seed=3, frames=20, disturbance=Disturbance(pushes=2))
     arm = [i for i in range(14) if i not in (6, 13)]
     assert abs(episode.chunks[:, 0] - episode.states)[:, arm].max() < 0.25
     assert abs(np.diff(episode.chunks, axis=1))[..., arm].max() / 0.1 < 2.0
-    idle = [i for i in range(6)]
+    idle = list(range(6))
     assert abs(np.diff(episode.chunks, axis=1))[..., idle].max() < 1e-6
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from finevla_core.errors import FineVLAError
-from finevla_sim.trajectory_controller import Point, TrajectoryController
 from hypothesis import given
 from hypothesis import strategies as st
+
+from finevla_core.errors import FineVLAError
+from finevla_sim.trajectory_controller import Point, TrajectoryController
 
 S = 1_000_000_000
 NOW = 50 * S
@@ -66,7 +67,14 @@ def test_what_the_controller_refuses_changes_nothing(said: str) -> None:
     assert np.allclose(c.sample(NOW + S), [0, 1])
 
 
-@given(st.lists(st.tuples(st.integers(1, 900), st.floats(-2, 2), st.floats(-1, 1)), min_size=1, max_size=6, unique_by=lambda p: p[0]))
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 900), st.floats(-2, 2), st.floats(-1, 1)),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda p: p[0],
+    )
+)
 def test_cubic_pieces_meet_their_points_and_are_continuous(points: list[tuple[int, float, float]]) -> None:
     points = sorted(points)
     c = controller()

@@ -56,18 +56,24 @@ class Gate:
             return rejection
         plan = join(context.plan, chunk, context.now_ns, self.limits)
         if plan is None:
-            return Rejection("chunk.stale", "all but its last row lie in the past; the policy is slower than its horizon")
+            return Rejection(
+                "chunk.stale", "all but its last row lie in the past; the policy is slower than its horizon"
+            )
         return self._motion(plan) or plan
 
     def _schema(self, chunk: ActionChunk, context: Context) -> Rejection | None:
         if chunk.embodiment != self.embodiment.name:
-            return Rejection("chunk.embodiment", f"it is for robot '{chunk.embodiment}', this is '{self.embodiment.name}'")
+            return Rejection(
+                "chunk.embodiment", f"it is for robot '{chunk.embodiment}', this is '{self.embodiment.name}'"
+            )
         if chunk.names != self.embodiment.names:
             return Rejection("chunk.joints", f"its joints are {list(chunk.names)[:14]}, not this robot's")
         if chunk.actions.ndim != 2 or chunk.actions.shape[1:] != (len(self.embodiment.names),):
             return Rejection("chunk.shape", f"its actions have shape {chunk.actions.shape}")
         if not 2 <= chunk.horizon <= self.options.max_horizon:
-            return Rejection("chunk.horizon", f"it has {chunk.horizon} rows; 2 to {self.options.max_horizon} are allowed")
+            return Rejection(
+                "chunk.horizon", f"it has {chunk.horizon} rows; 2 to {self.options.max_horizon} are allowed"
+            )
         if not 0.005 <= chunk.dt_s <= 1.0:
             return Rejection("chunk.dt", f"its step is {chunk.dt_s} s; 0.005 to 1 s are allowed")
         return None
@@ -81,16 +87,22 @@ class Gate:
     def _time(self, chunk: ActionChunk, context: Context) -> Rejection | None:
         age_s = (context.now_ns - chunk.stamp_ns) * 1e-9
         if age_s > self.options.max_age_s:
-            return Rejection("chunk.stale", f"its observation is {age_s:.2f} s old; {self.options.max_age_s} s are allowed")
+            return Rejection(
+                "chunk.stale", f"its observation is {age_s:.2f} s old; {self.options.max_age_s} s are allowed"
+            )
         if age_s < -self.options.max_future_s:
-            return Rejection("chunk.future", f"its observation is stamped {-age_s:.2f} s in the future; check the clocks")
+            return Rejection(
+                "chunk.future", f"its observation is stamped {-age_s:.2f} s in the future; check the clocks"
+            )
         return None
 
     def _origin(self, chunk: ActionChunk, context: Context) -> Rejection | None:
         if not context.instruction_id:
             return Rejection("chunk.instruction", "no instruction is active")
         if chunk.instruction_id != context.instruction_id:
-            return Rejection("chunk.instruction", f"it obeys '{chunk.instruction_id}', active is '{context.instruction_id}'")
+            return Rejection(
+                "chunk.instruction", f"it obeys '{chunk.instruction_id}', active is '{context.instruction_id}'"
+            )
         if chunk.stamp_ns <= context.last_stamp_ns:
             return Rejection("chunk.sequence", "it is not newer than the chunk that is running")
         return None
@@ -119,7 +131,9 @@ class Gate:
         over = np.maximum(self.limits.lower - lowest, highest - self.limits.upper)
         if (over > self.limits.slack).any():
             index = int((over - self.limits.slack).argmax())
-            return Rejection("chunk.position", f"{self.embodiment.names[index]} would be {over[index]:.3f} outside its limits")
+            return Rejection(
+                "chunk.position", f"{self.embodiment.names[index]} would be {over[index]:.3f} outside its limits"
+            )
         return None
 
     def _motion(self, plan: Plan) -> Rejection | None:

@@ -55,14 +55,18 @@ def tightened(limits: Limits, embodiment: Embodiment, path: str | Path) -> Limit
         narrowed = {name: getattr(limits, name).copy() for name in ("lower", "upper", "velocity", "acceleration")}
         for value, changes in entries.items():
             if value not in embodiment.names:
-                raise FineVLAError(f"limits file '{path}': unknown value '{value}'; known are {', '.join(embodiment.names)}")
+                raise FineVLAError(
+                    f"limits file '{path}': unknown value '{value}'; known are {', '.join(embodiment.names)}"
+                )
             index = embodiment.names.index(value)
             for what, number in changes.items():
                 _narrow(narrowed, what, index, float(number), f"limits file '{path}', '{value}'")
     except FineVLAError:
         raise
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineVLAError(f"limits file '{path}' cannot be read: {error}; it needs 'values: {{name: {{velocity: ...}}}}'") from error
+        raise FineVLAError(
+            f"limits file '{path}' cannot be read: {error}; it needs 'values: {{name: {{velocity: ...}}}}'"
+        ) from error
     result = Limits(**narrowed, is_gripper=limits.is_gripper)
     if (result.lower >= result.upper).any():
         raise FineVLAError(f"limits file '{path}' leaves no room between lower and upper")

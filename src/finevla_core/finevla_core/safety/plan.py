@@ -114,7 +114,7 @@ def hold(position: NDArray[np.float64], now_ns: int) -> Plan:
 def join(plan: Plan, chunk: ActionChunk, now_ns: int, limits: Limits) -> Plan | None:
     """Go from `plan` at `now_ns` over into the rows of `chunk` that are still to come; None if fewer than two are."""
     dt_ns = round(chunk.dt_s / NS)
-    times = chunk.stamp_ns + dt_ns * np.arange(1, chunk.horizon + 1, dtype=np.int64)
+    times: NDArray[np.int64] = chunk.stamp_ns + dt_ns * np.arange(1, chunk.horizon + 1, dtype=np.int64)
     ahead = times > now_ns + MIN_FIRST_GAP * dt_ns
     times, rows = times[ahead], chunk.actions[ahead]
     if len(times) < 2:
@@ -124,7 +124,8 @@ def join(plan: Plan, chunk: ActionChunk, now_ns: int, limits: Limits) -> Plan | 
     knots_ns = np.concatenate([[now_ns], times, [times[-1] + round(tail_s / NS)]]).astype(np.int64)
     position, velocity = plan.at(now_ns)
     start = np.stack([position, velocity, plan.acceleration(now_ns)])
-    positions, velocities = _smoothest((knots_ns - now_ns) * NS, rows, start, chunk.dt_s)
+    seconds = np.asarray((knots_ns - now_ns) * NS, dtype=np.float64)
+    positions, velocities = _smoothest(seconds, rows, start, chunk.dt_s)
     _grippers(positions, velocities, knots_ns, rows, position, limits)
     positions[0], velocities[0], velocities[-1] = position, velocity, 0.0
     return Plan(knots_ns, positions, velocities)
