@@ -27,7 +27,8 @@ test-fast:  ## the everyday subset, under three minutes
 lint:  ## ruff and mypy
 	@$(IN_WORKSPACE) ruff check . && ruff format --check . && mypy
 
-bench: setup  ## measure this machine and print the table of test/benchmark
+bench:  ## measure this machine and print the table of test/benchmark
+	@bash tools/setup/setup.sh dev.txt
 	@$(IN_WORKSPACE) python test/benchmark/bench.py $(ARGS)
 
 clean:  ## remove what was built, keep .venv and data

@@ -1,11 +1,11 @@
 """The part of the ROS 2 YAML launch format that this project uses, read into a list of processes; the rest is refused.
 
-Real `ros2 launch` reads the same files. Nothing here starts anything.
+Real `ros2 launch` reads the same files: what it would refuse (a number where it wants text) is refused here too.
 """
 
 import os
-import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,50 +15,71 @@ import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.substitution import Scope, expand
 
-ACTIONS = ("arg", "let", "set_env", "node", "executable", "group")
-NODE_KEYS = {"pkg", "exec", "name", "namespace", "param", "remap", "args", "if", "unless", "respawn", "output"}
-_INNERMOST = re.compile(r"\$\((\S+?)(?:\s+([^()$]*?))?\)")
-_EQUALITY = re.compile(r"""^['"]?\s*['"]([^'"]*)['"]\s*(==|!=)\s*['"]([^'"]*)['"]\s*['"]?$""")
+CONDITIONS = {"if", "unless"}
+PROCESS_KEYS = {"name", "args", "respawn", "respawn_delay", "output"} | CONDITIONS
+KEYS = {
+    "arg": {"name", "default", "description"} | CONDITIONS,
+    "let": {"name", "value"} | CONDITIONS,
+    "set_env": {"name", "value"} | CONDITIONS,
+    "node": {"pkg", "exec", "namespace", "param", "remap", "ros_args"} | PROCESS_KEYS,
+    "executable": {"cmd"} | PROCESS_KEYS,
+    "group": {"children", "scoped"} | CONDITIONS,
+    "include": {"file", "arg"} | CONDITIONS,
+}
 TRUE, FALSE = ("true", "1"), ("false", "0")
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process to start: `command` is complete; `respawn` starts it again when it ends."""
+    """One process to start: `command` is complete, `environment` comes on top of ours, `respawn` starts it again."""
 
     name: str
     command: tuple[str, ...]
+    environment: Mapping[str, str]
     respawn: bool
+    respawn_delay_s: float
+    node: str = ""  # full name of the node it runs, empty = none or its own choice
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Processes, environment and the values of the arguments."""
+    """Processes in order, and the values of the arguments."""
 
     processes: tuple[Process, ...]
-    environment: Mapping[str, str]
     arguments: Mapping[str, str]
 
 
+class _Entry(dict[str, Any]):
+    """A mapping that knows its line."""
+
+    line = 0
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _construct(loader: _Loader, node: yaml.MappingNode) -> _Entry:
+    entry = _Entry(loader.construct_mapping(node, deep=True))
+    entry.line = node.start_mark.line + 1
+    return entry
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _construct)
+
+
 def load_launch(path: Path, given: Mapping[str, str]) -> Launch:
-    """Read a launch file with arguments `given`; raises `FineVLAError` naming what it does not understand."""
+    """Read a launch file with arguments `given`; raises `FineVLAError` naming file, line and what is not understood."""
+    reader = _Reader(given)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FineVLAError(f"launch file '{path}' cannot be read: {error}") from error
-    if not isinstance(raw, Mapping) or not isinstance(raw.get("launch"), list):
-        raise FineVLAError(f"launch file '{path}' has no list 'launch:'")
-    reader = _Reader(path, given)
-    try:
-        reader.read(raw["launch"])
-    except FineVLAError as error:
-        raise FineVLAError(f"launch file '{path}': {error}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise FineVLAError(f"launch file '{path}': missing or malformed entry ({error!r})") from error
+        reader.read_file(path)
+    except RecursionError as error:
+        raise FineVLAError(f"launch file '{path}' is nested too deeply") from error
     if unknown := sorted(set(given) - set(reader.known)):
-        raise FineVLAError(f"unknown argument '{unknown[0]}'; '{path.name}' knows {', '.join(reader.known)}")
-    return Launch(tuple(reader.processes), reader.environment, reader.variables)
+        raise FineVLAError(f"unknown argument '{unknown[0]}'; '{path.name}' knows {', '.join(reader.known) or 'none'}")
+    return Launch(tuple(reader.processes), reader.variables)
 
 
 def parse_arguments(words: Sequence[str]) -> dict[str, str]:
@@ -72,131 +93,194 @@ def parse_arguments(words: Sequence[str]) -> dict[str, str]:
     return given
 
 
+def _read_yaml(path: Path) -> list[Any]:
+    try:
+        # A subclass of SafeLoader: it makes plain data only.
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, TypeError) as error:
+        raise FineVLAError(f"launch file '{path}' cannot be read: {error}") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("launch"), list):
+        raise FineVLAError(f"launch file '{path}' has no list 'launch:'")
+    return list(raw["launch"])
+
+
 class _Reader:
-    def __init__(self, path: Path, given: Mapping[str, str]) -> None:
-        self.path, self.given = path, given
-        self.variables: dict[str, str] = {}
-        self.known: list[str] = []
+    """Actions are carried out in order, as `ros2 launch` does; groups are scopes, includes are not."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self.variables: dict[str, str] = dict(given)
         self.environment: dict[str, str] = {}
+        self.known: list[str] = []
         self.processes: list[Process] = []
+        self.files: list[Path] = []
+
+    def read_file(self, path: Path) -> None:
+        """A launch file and what it includes."""
+        if path.resolve() in self.files:
+            raise FineVLAError(f"launch file '{path}' includes itself")
+        actions = _read_yaml(path)
+        self.files.append(path.resolve())
+        self.read(actions)
+        self.files.pop()
 
     def read(self, actions: Sequence[Any]) -> None:
-        """Actions in order, as `ros2 launch` does them."""
+        """One list of actions."""
         for action in actions:
-            if not isinstance(action, Mapping) or len(action) != 1:
-                raise FineVLAError(f"an action must have exactly one kind, found {action!r:.80}")
-            kind, body = next(iter(action.items()))
-            handler = getattr(self, f"_do_{kind}", None)
-            if handler is None:
+            if not isinstance(action, _Entry) or len(action) != 1:
+                line = f":{action.line}" if isinstance(action, _Entry) else ""
                 raise FineVLAError(
-                    f"action '{kind}' is not supported by this runner; use ros2 launch, or {', '.join(ACTIONS)}"
+                    f"{self.files[-1]}{line}: an action must have exactly one kind, found {action!r:.80}"
                 )
-            handler(body)
-
-    def text(self, value: Any) -> str:
-        """A value with its substitutions carried out, innermost first."""
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        while (match := _INNERMOST.search(text)) is not None:
-            text = text[: match.start()] + self._substitute(match.group(1), match.group(2) or "") + text[match.end() :]
-        if "$(" in text:
-            raise FineVLAError(f"substitution in '{text}' is not understood")
-        return text
-
-    def _substitute(self, kind: str, rest: str) -> str:
-        if kind == "var":
-            if rest not in self.variables:
-                raise FineVLAError(f"variable '{rest}' is not declared")
-            return self.variables[rest]
-        if kind == "find-pkg-share":
+            kind, body = next(iter(action.items()))
+            depth = len(self.files)
             try:
-                return str(get_package_share_directory(rest))
-            except PackageNotFoundError as error:
-                raise FineVLAError(f"package '{rest}' is not in this environment") from error
-        if kind == "env":
-            name, _, default = rest.partition(" ")
-            return os.environ.get(name, default.strip("'\""))
-        if kind == "dirname":
-            return str(self.path.parent)
-        if kind == "eval":
-            match = _EQUALITY.match(rest)
-            if match is None:
-                raise FineVLAError(f"only comparisons of two texts are supported in $(eval ...), found '{rest}'")
-            return str((match[1] == match[3]) == (match[2] == "==")).lower()
-        raise FineVLAError(f"substitution '$({kind} ...)' is not supported by this runner")
+                self._act(kind, body)
+            except FineVLAError as error:
+                if len(self.files) > depth or str(error).startswith(str(self.files[-1])):
+                    raise  # it already says where
+                raise FineVLAError(f"{self.files[-1]}:{action.line}: {error}") from error
 
-    def _do_arg(self, body: Mapping[str, Any]) -> None:
-        name = str(body["name"])
-        self.known.append(name)
-        if name in self.given:
-            self.variables[name] = self.given[name]
-        elif "default" in body:
-            self.variables[name] = self.text(body["default"])
-        else:
-            raise FineVLAError(f"argument '{name}' has no default; give {name}:=...")
+    def _act(self, kind: str, body: Any) -> None:
+        if kind not in KEYS:
+            raise FineVLAError(f"action '{kind}' is not supported by this runner; known are {', '.join(KEYS)}")
+        if kind == "group" and isinstance(body, list):
+            body = _Entry(children=body)
+        if not isinstance(body, _Entry):
+            raise FineVLAError(f"'{kind}' must be a mapping, found {body!r:.80}")
+        if unknown := sorted(map(str, set(body) - KEYS[kind])):
+            raise FineVLAError(f"key '{unknown[0]}' of '{kind}' is not supported by this runner")
+        if self._is_wanted(body):
+            getattr(self, f"_do_{kind}")(body)
 
-    def _do_let(self, body: Mapping[str, Any]) -> None:
-        self.variables[str(body["name"])] = self.text(body["value"])
+    def _do_arg(self, body: _Entry) -> None:
+        name = _text(body, "name")
+        if name not in self.known:
+            self.known.append(name)
+        if name not in self.variables:
+            if "default" not in body:
+                raise FineVLAError(f"argument '{name}' has no default; give {name}:=...")
+            self.variables[name] = self._expanded(body, "default")
 
-    def _do_set_env(self, body: Mapping[str, Any]) -> None:
-        self.environment[str(body["name"])] = self.text(body["value"])
+    def _do_let(self, body: _Entry) -> None:
+        self.variables[self._expanded(body, "name")] = self._expanded(body, "value")
 
-    def _do_group(self, body: Sequence[Mapping[str, Any]]) -> None:
-        conditions = [entry for entry in body if set(entry) <= {"if", "unless"}]
-        if all(self._wanted(entry) for entry in conditions):
-            self.read([entry for entry in body if entry not in conditions])
+    def _do_set_env(self, body: _Entry) -> None:
+        self.environment[self._expanded(body, "name")] = self._expanded(body, "value")
 
-    def _do_node(self, body: Mapping[str, Any]) -> None:
-        if unknown := set(body) - NODE_KEYS:
-            raise FineVLAError(f"node key '{sorted(unknown)[0]}' is not supported by this runner")
-        if not self._wanted(body):
-            return
-        package, executable = self.text(body["pkg"]), self.text(body["exec"])
-        try:
-            path = Path(get_package_prefix(package)) / "lib" / package / executable
-        except PackageNotFoundError as error:
-            raise FineVLAError(f"package '{package}' is not in this environment") from error
-        if not path.exists():
-            raise FineVLAError(f"package '{package}' has no executable '{executable}'")
-        command = [str(path), *shlex.split(self.text(body.get("args", ""))), "--ros-args"]
-        if "name" in body:
-            command += ["-r", f"__node:={self.text(body['name'])}"]
-        if "namespace" in body:
-            command += ["-r", f"__ns:=/{self.text(body['namespace']).strip('/')}"]
-        for remap in body.get("remap", []):
-            command += ["-r", f"{self.text(remap['from'])}:={self.text(remap['to'])}"]
-        for entry in body.get("param", []):
-            if "from" in entry:
-                command += ["--params-file", self.text(entry["from"])]
-            else:
-                command += ["-p", f"{entry['name']}:={_parameter(self.text(entry['value']))}"]
-        self._add(self.text(body.get("name", executable)), command, body)
+    def _do_group(self, body: _Entry) -> None:
+        children, scoped = body.get("children"), body.get("scoped", True)
+        if not isinstance(children, list) or not isinstance(scoped, bool):
+            raise FineVLAError("'group' needs a list of actions under 'children', and 'scoped' must be true or false")
+        before = self.variables, self.environment
+        if scoped:
+            self.variables, self.environment = dict(self.variables), dict(self.environment)
+        self.read(children)
+        if scoped:
+            self.variables, self.environment = before
 
-    def _do_executable(self, body: Mapping[str, Any]) -> None:
-        if unknown := set(body) - {"cmd", "name", "if", "unless", "respawn", "output"}:
-            raise FineVLAError(f"executable key '{sorted(unknown)[0]}' is not supported by this runner")
-        if self._wanted(body):
-            command = shlex.split(self.text(body["cmd"]))
-            self._add(self.text(body.get("name", command[0])), command, body)
+    def _do_include(self, body: _Entry) -> None:
+        for entry in _entries(body, "arg", {"name", "value"}):
+            self.variables[self._expanded(entry, "name")] = self._expanded(entry, "value")
+        self.read_file(Path(self._expanded(body, "file")))
 
-    def _add(self, name: str, command: Sequence[str], body: Mapping[str, Any]) -> None:
-        respawn = self._truth(self.text(body.get("respawn", "false")))
-        self.processes.append(Process(name, tuple(command), respawn))
+    def _do_node(self, body: _Entry) -> None:
+        package, executable = self._expanded(body, "pkg"), self._expanded(body, "exec")
+        command = [str(_executable(package, executable)), *shlex.split(self._expanded(body, "args", "")), "--ros-args"]
+        command += shlex.split(self._expanded(body, "ros_args", ""))
+        name, space = self._expanded(body, "name", ""), self._expanded(body, "namespace", "").strip("/")
+        command += ["-r", f"__node:={name}"] if name else []
+        command += ["-r", f"__ns:=/{space}"] if space else []
+        for entry in _entries(body, "remap", {"from", "to"}):
+            command += ["-r", f"{self._expanded(entry, 'from')}:={self._expanded(entry, 'to')}"]
+        for entry in _entries(body, "param", {"name", "value", "type", "from"}):
+            command += self._parameter(entry)
+        self._add(name or executable, command, body, f"/{space}/{name}".replace("//", "/") if name else "")
 
-    def _wanted(self, body: Mapping[str, Any]) -> bool:
-        wanted = self._truth(self.text(body["if"])) if "if" in body else True
-        return wanted and not (self._truth(self.text(body["unless"])) if "unless" in body else False)
+    def _do_executable(self, body: _Entry) -> None:
+        command = shlex.split(self._expanded(body, "cmd")) + shlex.split(self._expanded(body, "args", ""))
+        if not command:
+            raise FineVLAError("'cmd' is empty")
+        self._add(self._expanded(body, "name", command[0]), command, body)
 
-    @staticmethod
-    def _truth(text: str) -> bool:
-        if text.lower() not in TRUE + FALSE:
-            raise FineVLAError(f"'{text}' is not a condition; it must come out as true or false")
-        return text.lower() in TRUE
+    def _parameter(self, entry: _Entry) -> list[str]:
+        if "from" in entry:
+            return ["--params-file", self._expanded(entry, "from")]
+        name, value = self._expanded(entry, "name"), entry.get("value")
+        if not isinstance(value, str | int | float | bool):
+            raise FineVLAError(f"parameter '{name}' has no value of a supported kind (text, number, true or false)")
+        kind = entry.get("type")
+        if kind not in (None, "str"):
+            raise FineVLAError(f"type '{kind}' of parameter '{name}' is not supported by this runner; known is str")
+        text = expand(value, self._scope()) if isinstance(value, str) else str(value).lower()
+        return ["-p", f"{name}:={text if kind is None and _is_plain(text) else _quoted(text)}"]
+
+    def _add(self, name: str, command: Sequence[str], body: _Entry, node: str = "") -> None:
+        delay = body.get("respawn_delay", 0.0)
+        if isinstance(delay, bool) or not isinstance(delay, float | int) or not 0 <= delay < 3600:
+            raise FineVLAError(f"respawn_delay is {delay!r}; give seconds as a number")
+        count = Counter(p.name.partition("#")[0] for p in self.processes)[name]
+        unique = f"{name}#{count + 1}" if count else name
+        respawn = _truth(self._expanded(body, "respawn", "false"))
+        self.processes.append(Process(unique, tuple(command), dict(self.environment), respawn, float(delay), node))
+
+    def _is_wanted(self, body: _Entry) -> bool:
+        return _truth(self._expanded(body, "if", "true")) and not _truth(self._expanded(body, "unless", "false"))
+
+    def _expanded(self, body: _Entry, key: str, default: str | None = None) -> str:
+        return expand(_text(body, key, default), self._scope())
+
+    def _scope(self) -> Scope:
+        return Scope(self.variables, os.environ | self.environment, str(self.files[-1].parent), _share)
 
 
-def _parameter(text: str) -> str:
-    """Texts are quoted for rcl's YAML reader, unless they read as numbers or booleans; an empty text stays a text."""
+def _text(body: _Entry, key: str, default: str | None = None) -> str:
+    if key not in body and default is None:
+        raise FineVLAError(f"'{key}' is missing")
+    value = body.get(key, default)
+    if not isinstance(value, str):
+        raise FineVLAError(f"'{key}' must be a text, found {value!r:.40}; put it in quotes")
+    return value
+
+
+def _entries(body: _Entry, key: str, allowed: set[str]) -> list[_Entry]:
+    entries = body.get(key, [])
+    if not isinstance(entries, list) or not all(isinstance(e, _Entry) for e in entries):
+        raise FineVLAError(f"'{key}' must be a list of mappings")
+    if unknown := sorted(str(k) for e in entries for k in e if k not in allowed):
+        raise FineVLAError(f"key '{unknown[0]}' of '{key}' is not supported by this runner")
+    return entries
+
+
+def _share(package: str) -> str:
     try:
-        plain = isinstance(yaml.safe_load(text), int | float | bool)
-    except yaml.YAMLError:
-        plain = False
-    return text if plain else "'" + text.replace("'", "''") + "'"
+        return str(get_package_share_directory(package))
+    except (PackageNotFoundError, ValueError) as error:
+        raise FineVLAError(f"package '{package}' is not in this environment") from error
+
+
+def _executable(package: str, executable: str) -> Path:
+    try:
+        path = Path(get_package_prefix(package)) / "lib" / package / executable
+    except (PackageNotFoundError, ValueError) as error:
+        raise FineVLAError(f"package '{package}' is not in this environment") from error
+    if not executable or not path.is_file():
+        raise FineVLAError(f"package '{package}' has no executable '{executable}'")
+    return path
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in TRUE + FALSE:
+        raise FineVLAError(f"'{text}' is not a condition; it must come out as true or false")
+    return text.lower() in TRUE
+
+
+def _is_plain(text: str) -> bool:
+    """Whether rcl's YAML reader takes the text for a number or a boolean."""
+    try:
+        return isinstance(yaml.safe_load(text), int | float | bool)
+    except (yaml.YAMLError, ValueError):
+        return False
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Promises of the policy node on real DDS: steered by topic, text, service and action; old chunks dropped; heart beats on."""
+"""Promises of the policy node on real DDS: steered four ways, old chunks dropped, a steady heart."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Promises of the inference thread, the rival watch and the health sentences, without ROS and without waiting for time."""
+"""Promises of the inference thread, the rival watch and the health sentences, without ROS."""
 
 import queue
 import threading
@@ -54,7 +54,13 @@ class Stage:
         self.instruction: Instruction | None = Instruction("go", id="first")
         self.chunks: queue.Queue[ActionChunk] = queue.Queue()
         self.errors: queue.Queue[str] = queue.Queue()
-        self.worker = Worker(self.policy, lambda: self.instruction, self.chunks.put, self.errors.put)
+        self.asked: queue.Queue[None] = queue.Queue()
+        self.worker = Worker(self.policy, self.ask, self.chunks.put, self.errors.put)
+
+    def ask(self) -> Instruction | None:
+        instruction = self.instruction
+        self.asked.put(None)
+        return instruction
 
     def begin(self, stamp_ns: int) -> None:
         """Offer an observation and see that its inference has begun."""
@@ -106,9 +112,7 @@ def test_text_features_are_computed_once_per_instruction(stage: Stage) -> None:
 def test_without_an_instruction_nothing_is_computed(stage: Stage) -> None:
     stage.instruction = None
     stage.worker.offer(seen(1))
-    stage.begin_after_silence = stage.worker  # the mailbox is emptied in order: 2 is only begun once 1 was let go
-    while stage.worker._mail is not None:
-        pass
+    stage.asked.get(timeout=PATIENCE_S)
     stage.instruction = Instruction("go", id="later")
     stage.begin(2)
     assert stage.finish().stamp_ns == 2

@@ -210,4 +210,4 @@ def _cameras(spec: mujoco.MjSpec, names: Sequence[str], embodiment: Embodiment, 
         spec.body(camera.frame).add_camera(
             name=name, pos=list(look.camera_shift_m), quat=quat.tolist(), fovy=CAMERA_FOVY_DEG
         )
-    spec.worldbody.add_camera(name="overview", pos=[1.55, 0.0, 1.62], xyaxes=[0, 1, 0, -0.66, 0, 0.75], fovy=45.0)
+    spec.worldbody.add_camera(name="overview", pos=[1.45, 0.0, 1.40], xyaxes=[0, 1, 0, -0.47, 0, 0.883], fovy=42.0)

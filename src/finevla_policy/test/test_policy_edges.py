@@ -1,0 +1,306 @@
+"""Promises of the policy node where things go wrong on real DDS: late chunks, rivals, reused ids, lifecycle, Ctrl-C."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from probe import Probe
+from rclpy.action import ActionClient
+from std_msgs.msg import String
+from tiny_bundle import make_tiny_bundle
+
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.observation import Observation
+from finevla_interfaces import msg
+from finevla_interfaces.action import FollowInstruction
+from finevla_interfaces.srv import SetInstruction
+from finevla_ros import qos
+from finevla_ros.convert import observation_to_msg
+
+SLOW = 3000  # rounds of the tiny bundle's work: about a second on one core
+
+
+@pytest.fixture
+def robot(cobotmagic_file: Path) -> Embodiment:
+    return load_embodiment(cobotmagic_file)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, robot: Embodiment) -> Path:
+    return make_tiny_bundle(tmp_path / "tiny", robot)
+
+
+class Stage(Probe):
+    """A probe that listens to everything the policy says."""
+
+    def __init__(self, robot: Embodiment) -> None:
+        super().__init__()
+        self.robot = robot
+        self.chunks = self.listen("action_chunk", msg.ActionChunk, qos.ALL)
+        self.active = self.listen("active_instruction", msg.Instruction, qos.LATCHED)
+        self.status = self.listen("policy/status", msg.PolicyStatus, qos.LATCHED)
+        self.diagnostics = self.listen("/diagnostics", DiagnosticArray, qos.ALL)
+        self._observations = self.node.create_publisher(msg.Observation, "observation", qos.NEWEST)
+
+    def say(self, text: str, identity: str = "") -> SetInstruction.Response:
+        request = SetInstruction.Request(instruction=msg.Instruction(id=identity, raw=text))
+        return self.call(SetInstruction, "set_instruction", request)
+
+    def observe(self, **changes: Any) -> None:
+        self.wait(self._observations.get_subscription_count, "the policy's subscription")
+        now, count, robot = self.now_ns(), len(self.robot.cameras), self.robot
+        images = np.zeros((count, robot.image_height, robot.image_width, 3), np.uint8)
+        seen = Observation(now, robot.camera_names, images, (now,) * count, np.zeros(14, np.float32), now)
+        message = observation_to_msg(seen, robot.name, robot.base_frame, robot.names)
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self._observations.publish(message)
+
+    def chunk_for(self, identity: str) -> msg.ActionChunk:
+        def found() -> msg.ActionChunk | None:
+            self.observe()
+            return next((c for c in self.chunks if c.instruction_id == identity), None)
+
+        return self.wait(found, f"a chunk for instruction '{identity}'")
+
+    def state(self, state: str) -> None:
+        self.wait(lambda: self.status and self.status[-1].state == state, f"state '{state}'")
+
+    def said(self, text: str) -> None:
+        self.wait(lambda: self.status and text in self.status[-1].text, f"'{text}' in the status")
+
+    def counted(self, key: str) -> int:
+        """The newest value of a count in the diagnostics."""
+        for array in reversed(self.diagnostics):
+            for value in array.status[0].values:
+                if value.key == key:
+                    return int(value.value)
+        return 0
+
+    def change(self, transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(self.call(ChangeState, "policy/change_state", request).success)
+
+    def follow(self, text: str, identity: str = "", timeout_s: float = 0.0) -> Any:
+        client = ActionClient(self.node, FollowInstruction, "follow_instruction")
+        assert client.wait_for_server(20.0)
+        goal = FollowInstruction.Goal(instruction=msg.Instruction(id=identity, raw=text), timeout_s=timeout_s)
+        return self.result(client.send_goal_async(goal), "acceptance")
+
+
+def test_chunk_begun_for_the_old_instruction_is_dropped(start_node, tmp_path: Path, robot: Embodiment) -> None:
+    slow = make_tiny_bundle(tmp_path / "slow", robot, text_gain=0.001, work=SLOW)
+    start_node("finevla_policy", "policy", bundle=slow, status_rate_hz=20.0)
+    with Stage(robot) as stage:
+        assert stage.say("reach the cube", "old").accepted
+        stage.observe()
+        stage.state("running")  # the observation has arrived, and its inference takes many times this heartbeat
+        assert stage.say("reach the ball", "new").accepted
+        stage.wait(lambda: stage.counted("chunks_dropped"), "the old chunk to be dropped")
+        assert not stage.chunks
+        stage.chunk_for("new")
+        assert {chunk.instruction_id for chunk in stage.chunks} == {"new"}
+
+
+def test_slow_policy_skips_observations_and_says_so(start_node, tmp_path: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=make_tiny_bundle(tmp_path / "slow", robot, work=SLOW))
+    with Stage(robot) as stage:
+        stage.say("reach the cube", "slow")
+        beats = len(stage.status)
+        stage.chunk_for("slow")
+        stage.said("longer than the observations' period of 0.100 s")
+        assert stage.status[-1].observations_skipped > 0
+        assert len(stage.status) > beats, "the heart stood still during inference"
+
+
+def test_new_words_change_the_actions_in_mid_run(start_node, tmp_path: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=make_tiny_bundle(tmp_path / "wordy", robot, text_gain=0.001))
+    with Stage(robot) as stage:
+        stage.say("reach the cube", "cube")
+        cube = stage.chunk_for("cube")
+        stage.say("reach the ball", "ball")
+        assert list(stage.chunk_for("ball").actions) != list(cube.actions)
+        stage.say("reach the cube", "cube again")
+        assert list(stage.chunk_for("cube again").actions) == list(cube.actions)
+
+
+def test_stop_in_words_ends_the_chunks_and_the_goal(start_node, bundle: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        goal = stage.follow("reach the cube", "going")
+        stage.chunk_for("going")
+        stage.publisher(String, "instruction/text", qos.ALL).publish(String(data="Stop!"))
+        result = stage.result(goal.get_result_async(), "the goal's end")
+        assert result.status == GoalStatus.STATUS_ABORTED
+        assert result.result.message == "the operator said stop"
+        assert result.result.chunks >= 1
+        stage.wait(lambda: stage.active[-1].id == "", "no active instruction")
+        stage.observe()
+        stage.state("idle")
+        published = stage.status[-1].chunks
+        beats = len(stage.status)
+        stage.wait(lambda: len(stage.status) >= beats + 2, "two more heartbeats")
+        assert stage.status[-1].chunks == published
+
+
+def test_reused_id_and_bad_goal_are_refused_with_the_reason(start_node, bundle: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        assert stage.say("reach the cube", "1").accepted
+        assert "id '1' is the active instruction's" in stage.say("reach the ball", "1").message
+        assert stage.say("reach the cube", "1").accepted
+        assert stage.say("reach the ball", "2").accepted
+        assert "'1' has ended (replaced by instruction '2')" in stage.say("reach the cube", "1").message
+        for text, timeout_s, said in ((" ", 0.0, "empty"), ("go", -1.0, "timeout_s is -1.0"), ("go", np.inf, "inf")):
+            goal = stage.follow(text, timeout_s=timeout_s)
+            result = stage.result(goal.get_result_async(), "the refusal")
+            assert result.status == GoalStatus.STATUS_ABORTED
+            assert not result.result.success
+            assert result.result.message.startswith("refused: ")
+            assert said in result.result.message
+        stage.chunk_for("2")
+
+
+def test_text_that_is_repeated_as_a_stream_stays_one_instruction(start_node, bundle: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        text = stage.publisher(String, "instruction/text", qos.ALL)
+        for _ in range(5):
+            text.publish(String(data="reach the cube"))
+        text.publish(String(data="reach the ball"))
+        stage.wait(lambda: stage.active and stage.active[-1].raw == "reach the ball", "the last text to be active")
+        assert len({instruction.id for instruction in stage.active if instruction.id}) <= 2
+        assert stage.active[-1].stamp.sec > 0
+
+
+def test_broken_utf8_is_refused_in_one_sentence(start_node, bundle: Path, robot: Embodiment) -> None:
+    node = start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        publisher = stage.publisher(String, "instruction/text", qos.ALL)
+        # CDR: little-endian header, length with the closing NUL, then bytes that are no UTF-8.
+        broken = b"reach \xff\xfe the cube\x00"
+        publisher.publish(b"\x00\x01\x00\x00" + len(broken).to_bytes(4, "little") + broken)
+        node.wait_for_line("instruction refused: the instruction's raw text is not valid UTF-8")
+        assert stage.say("reach the cube", "good").accepted
+        assert {instruction.id for instruction in stage.active} <= {"", "good"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"embodiment": "other"}, "it is of robot 'other', this policy drives 'cobotmagic'"),
+        ({"state_names": ["a"] * 14}, "its state_names are not those of robot 'cobotmagic'"),
+        ({"cameras": ["front", "left", "up"]}, "check the ingest's robot file"),
+        ({"state": [float("nan")] * 14}, "state must be a finite float32 vector"),
+    ],
+)
+def test_observation_that_does_not_fit_is_refused_and_named(
+    start_node, bundle: Path, robot: Embodiment, changes: dict[str, Any], said: str
+) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        stage.say("reach the cube", "1")
+        stage.observe(**changes)
+        stage.said(said)
+        assert not stage.chunks
+        stage.chunk_for("1")
+        stage.wait(lambda: stage.status[-1].text == "", "the status to be clean again")
+
+
+def test_second_policy_does_not_start_beside_an_active_one(start_node, bundle: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        stage.say("reach the cube", "mine")
+        stage.chunk_for("mine")
+        second = start_node("finevla_policy", "policy", bundle=bundle)
+        assert second.wait_for_exit() == 2
+        errors = [line for line in second.lines if line.startswith("error: ")]
+        assert errors == ["error: another policy is active on /finevla/action_chunk; stop it or take another namespace"]
+        assert stage.say("reach the ball", "still").accepted
+        stage.chunk_for("still")
+
+
+def test_chunks_of_somebody_else_hold_ours_back_until_that_ends(start_node, bundle: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        stage.say("reach the cube", "mine")
+        stage.chunk_for("mine")
+        intruder = stage.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
+        intruder.publish(msg.ActionChunk(instruction_id="mine", policy="intruder"))
+        stage.said("our chunks are held back")
+        published = stage.status[-1].chunks
+        beats = len(stage.status)
+        stage.observe()
+        stage.wait(lambda: len(stage.status) >= beats + 3, "three heartbeats")
+        assert stage.status[-1].chunks == published
+        stage.node.destroy_publisher(intruder)
+        stage.wait(lambda: stage.observe() or stage.status[-1].chunks > published, "chunks again")
+
+
+def test_lifecycle_manager_starts_stops_and_hands_over(start_node, bundle: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle, autostart=False)
+    with Stage(robot) as stage:
+        stage.state("inactive")
+        response = stage.say("reach the cube")
+        assert not response.accepted
+        assert "not active; configure and activate it" in response.message
+        assert stage.change(Transition.TRANSITION_CONFIGURE)
+        assert stage.change(Transition.TRANSITION_ACTIVATE)
+        assert stage.say("reach the cube", "1").accepted
+        stage.chunk_for("1")
+        assert stage.change(Transition.TRANSITION_DEACTIVATE)
+        stage.state("inactive")
+        stage.wait(lambda: stage.active[-1].id == "", "the instruction to be over")
+        assert stage.change(Transition.TRANSITION_ACTIVATE)
+        stage.observe()
+        stage.state("idle")  # the old instruction does not start moving the arms again
+        assert stage.status[-1].instruction_id == ""
+        stage.say("reach the ball", "2")
+        stage.chunk_for("2")
+
+
+def test_lifecycle_configure_fails_with_the_sentence(start_node, bundle: Path, robot: Embodiment) -> None:
+    (bundle / "text.onnx").write_bytes(b"other")
+    node = start_node("finevla_policy", "policy", bundle=bundle, autostart=False)
+    with Stage(robot) as stage:
+        assert not stage.change(Transition.TRANSITION_CONFIGURE)
+        node.wait_for_line("does not match its SHA-256")
+        stage.said("does not match its SHA-256")
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_end_during_inference_and_goal_it_ends_without_traceback(
+    start_node, tmp_path: Path, robot: Embodiment, sign: signal.Signals
+) -> None:
+    node = start_node("finevla_policy", "policy", bundle=make_tiny_bundle(tmp_path / "slow", robot, work=SLOW))
+    with Stage(robot) as stage:
+        stage.follow("reach the cube", "going")
+        stage.observe()
+        stage.state("running")
+        os.killpg(node.process.pid, sign)
+        assert node.wait_for_exit() == 0
+    assert "Traceback" not in "\n".join(node.lines)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"provider": "gpu"}, "parameter 'provider' is 'gpu'; it must be one of auto, tensorrt, cuda, cpu"),
+        ({"provider": "tensorrt"}, "ONNX Runtime has none of TensorrtExecutionProvider here"),
+        ({"threads": 0}, "parameter 'threads' of node 'policy' must be a int between 1 and 64"),
+    ],
+)
+def test_wrong_parameters_are_one_sentence_and_exit_code_2(
+    start_node, bundle: Path, parameters: dict[str, object], said: str
+) -> None:
+    node = start_node("finevla_policy", "policy", bundle=bundle, **parameters)
+    assert node.wait_for_exit() == 2
+    assert said in "\n".join(node.lines)
+    assert "Traceback" not in "\n".join(node.lines)
