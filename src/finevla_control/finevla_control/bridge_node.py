@@ -36,7 +36,7 @@ class Parameters:
     """Parameters of the safety bridge."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
-    limits: str = param("", "operational limits file; it can tighten the robot's limits, never loosen them")
+    limits: str = param("none", "operational limits file, which can only tighten the robot's limits, or none")
     max_chunk_age_s: float = param(0.5, "oldest observation a chunk may come from, seconds", 0.05, 5.0)
     max_start_jump_rad: float = param(0.25, "largest step from the running motion to a chunk, rad", 0.01, 1.0)
     max_tracking_error_rad: float = param(0.30, "largest distance between planned and measured joint, rad", 0.02, 1.0)
@@ -52,7 +52,7 @@ class SafetyBridge(Node):
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)
         limits = robot_limits(self.embodiment, expand(file.parents[2] / self.embodiment.urdf))
-        if p.limits:
+        if p.limits != "none":
             limits = tightened(limits, self.embodiment, p.limits)
         gate = GateOptions(
             max_age_s=p.max_chunk_age_s,

@@ -256,6 +256,13 @@ def test_lost_joint_states_stop_a_moving_arm_and_disable_a_resting_one(setup: Se
     assert resting.state is State.HOLDING
 
 
+def test_joint_states_of_another_clock_are_not_trusted(setup: Setup) -> None:
+    bridge = Bridge(setup.embodiment, setup.limits, GateOptions(), BridgeOptions())
+    bridge.on_joint_state(5 * SECOND, setup.embodiment.joints, list(setup.embodiment.to_positions(setup.home)), START)
+    assert bridge.state is State.DISABLED
+    assert "use_sim_time" in bridge.reason
+
+
 def test_arm_that_does_not_follow_is_stopped(setup: Setup) -> None:
     bridge = setup.bridge()
     bridge.on_chunk(setup.chunk(amplitude=0.6), START + SECOND // 20)

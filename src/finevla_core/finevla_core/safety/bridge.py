@@ -102,6 +102,10 @@ class Bridge:
         self._watch_clock(now_ns)
         if stamp_ns <= self._state_ns:
             return None
+        if (off_s := abs(now_ns - stamp_ns) * NS) > self.options.state_timeout_s:
+            if self.state is State.DISABLED:
+                self.reason = f"joint states are stamped {off_s:.1f} s off this clock; check use_sim_time and the clocks"
+            return None
         jumped = self._note_velocity(measured, stamp_ns)
         self._measured, self._state_ns = measured, stamp_ns
         if jumped and self.state is State.FOLLOWING:
