@@ -22,7 +22,7 @@ from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.world import World
 from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch, parse_arguments
-from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
+from finevla_tools.up import DEFAULT_FILE, Stack, launch_path, running
 
 
 class Stages:
@@ -78,17 +78,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("## Simulator without ROS\n")
     _print_table(["measure", "value"], _world())
     launch = load_launch(launch_path(DEFAULT_FILE), parse_arguments(options.arguments))
-    stack = Stack(launch, lambda *_: None)
-    try:
-        with Client(launch.arguments["namespace"]) as client:
-            stages, factors = Stages(client), []
-            client.listen("/diagnostics", DiagnosticArray, qos.ALL, lambda m: factors.extend(_factors(m)))
-            client.wait_until_ready(60.0)
-            rows, cpu = _measure(client, stages, stack, options.seconds)
-            accepted = client.newest["safety/status"].chunks_accepted
-            rejected = client.newest["safety/status"].chunks_rejected
-    finally:
-        stack.stop()
+    with running(launch, lambda *_: None) as stack, Client(launch.arguments["namespace"]) as client:
+        stages, factors = Stages(client), []
+        client.listen("/diagnostics", DiagnosticArray, qos.ALL, lambda m: factors.extend(_factors(m)))
+        client.wait_until_ready(60.0)
+        rows, cpu = _measure(client, stages, stack, options.seconds)
+        accepted = client.newest["safety/status"].chunks_accepted
+        rejected = client.newest["safety/status"].chunks_rejected
     print(f"\n## Stack, {options.seconds:.0f} s, {accepted} chunks accepted, {rejected} refused\n")
     _print_table(["stage", "median ms", "p99 ms", "worst ms"], [[k, *_spread(v)] for k, v in rows.items()])
     print()

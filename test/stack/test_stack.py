@@ -32,6 +32,7 @@ def test_steer_kill_stop_recover(ros_domain: str, bundle: Path) -> None:
     launch = load_launch(launch_path(DEFAULT_FILE), {"robot": "sim", "bundle": str(bundle)})
     stack = Stack(launch, lambda name, line: lines.append(f"[{name}] {line}"))
     try:
+        stack.start()
         with Client() as client:
             checks = Checks(client)
             checks.every_interface_steers()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self
 
 import rclpy
@@ -18,6 +19,14 @@ from finevla_ros.convert import instruction_to_msg
 
 CALL_TIMEOUT_S = 10.0
 STATES = ("disabled", "holding", "following", "stopped")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What became of an instruction: its id, or none and a sentence if it ended the active one ("stop")."""
+
+    id: str
+    message: str
 
 
 class Client:
@@ -97,14 +106,14 @@ class Client:
             return False
         return bool(policy.state != "waiting for observations" and safety.state in (1, 2))
 
-    def say(self, instruction: Instruction) -> str:
-        """Steer by service; returns the accepted instruction's id, raises `FineVLAError` with the reason otherwise."""
+    def say(self, instruction: Instruction) -> Said:
+        """Steer by service; raises `FineVLAError` with the reason if it is not accepted."""
         message = instruction_to_msg(instruction)
         message.stamp = Time()
         response = self._call(self._set_instruction, SetInstruction.Request(instruction=message), "set_instruction")
         if not response.accepted:
             raise FineVLAError(response.message)
-        return str(response.id)
+        return Said(str(response.id), str(response.message))
 
     def reset_scene(self, seed: int, task: str) -> str:
         """Lay out a simulated scene; returns what lies in it."""

@@ -62,7 +62,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _construct(loader: _Loader, node: yaml.MappingNode) -> _Entry:
-    entry = _Entry(loader.construct_mapping(node, deep=True))
+    entry = _Entry({str(k): v for k, v in loader.construct_mapping(node, deep=True).items()})
     entry.line = node.start_mark.line + 1
     return entry
 

@@ -7,6 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from finevla_ros import qos
@@ -52,7 +53,7 @@ def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
     table.add_column(style="bold", no_wrap=True, width=12)
     table.add_column()
     instruction = client.newest.get("active_instruction")
-    said = (instruction.fine or instruction.raw) if instruction is not None and instruction.id else "[dim]none[/]"
+    said = escape(instruction.fine or instruction.raw) if instruction is not None and instruction.id else "[dim]none[/]"
     table.add_row("instruction", said)
     table.add_row("policy", _policy(client))
     table.add_row("safety", _safety(client))
@@ -63,7 +64,7 @@ def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
         level = status.level[0] if isinstance(status.level, bytes) else status.level
         old = time.monotonic() - seen_s > 2 * STALE_S
         color = "red" if old else LEVEL_COLORS[level]
-        health.add_row(name, f"[{color}]{'no longer heard' if old else status.message}[/]")
+        health.add_row(escape(name), f"[{color}]{'no longer heard' if old else escape(status.message)}[/]")
     return Group(table, health)
 
 
@@ -72,10 +73,10 @@ def _policy(client: Client) -> str:
     if status is None:
         return "[red]not heard[/]"
     text = (
-        f"{status.bundle} on {status.provider}, {status.state}; {status.rate_hz:.1f} chunks/s, "
+        f"{escape(status.bundle)} on {status.provider}, {status.state}; {status.rate_hz:.1f} chunks/s, "
         f"inference {status.inference_s * 1e3:.1f} ms, horizon {status.horizon_s:.1f} s, {status.chunks} chunks"
     )
-    return f"{text} [yellow]{status.text}[/]" if status.text else text
+    return f"{text} [yellow]{escape(status.text)}[/]" if status.text else text
 
 
 def _safety(client: Client) -> str:
@@ -84,7 +85,7 @@ def _safety(client: Client) -> str:
         return "[red]not heard[/]"
     refused = ", ".join(f"{c} {n}" for c, n in zip(status.reject_codes, status.reject_counts, strict=True))
     return (
-        f"[{STATE_COLORS[status.state]}]{STATES[status.state]}[/]: {status.reason}; {status.chunks_accepted} accepted, "
+        f"[{STATE_COLORS[status.state]}]{STATES[status.state]}[/]: {escape(status.reason)}; {status.chunks_accepted} accepted, "
         f"{status.chunks_rejected} refused{f' ({refused})' if refused else ''}; chunk age {status.chunk_age_s * 1e3:.0f} ms, "
         f"plan left {status.plan_left_s:.1f} s"
     )

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from finevla_core.errors import FineVLAError
 from finevla_ros.paths import share
@@ -17,9 +18,9 @@ from finevla_tools.launch_file import Launch, Process, load_launch, parse_argume
 
 DEFAULT_FILE = "cobotmagic.launch.yaml"
 GRACE_S = (6.0, 3.0, 2.0)  # after SIGINT, SIGTERM, SIGKILL
-RESPAWN_S = 0.5
 BAD_INPUT = 2  # a node that ends so was given something that will not get better by starting it again
 COLORS = (36, 32, 35, 33, 34, 31)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Printer = Callable[[str, str], None]
 
@@ -30,12 +31,10 @@ class Stack:
     def __init__(self, launch: Launch, printer: Printer) -> None:
         self.launch, self.printer = launch, printer
         self.exit_code = 0
-        self._stopping = threading.Event()
+        self._stopping, self._changed = threading.Event(), threading.Event()
         self._children: dict[str, subprocess.Popen[str]] = {}
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._keep, args=(p,), daemon=True) for p in launch.processes]
-        for thread in self._threads:
-            thread.start()
 
     @property
     def failed(self) -> bool:
@@ -48,38 +47,61 @@ class Stack:
             child = self._children.get(name)
         return child.pid if child is not None and child.poll() is None else None
 
+    def start(self) -> None:
+        """Start all processes; returns at once."""
+        for thread in self._threads:
+            thread.start()
+
     def wait(self) -> int:
         """Until a process fails or all have ended; returns the exit code of the first failure."""
         while not self.failed and any(thread.is_alive() for thread in self._threads):
-            time.sleep(0.1)
+            self._changed.wait(0.5)
+            self._changed.clear()
         return self.exit_code
 
-    def stop(self) -> None:
-        """SIGINT, then SIGTERM, then SIGKILL, each with its time; returns when nothing runs any more."""
+    def stop(self, impatient: Callable[[], bool] = lambda: False) -> None:
+        """SIGINT, then SIGTERM, then SIGKILL, each with its time; returns when nothing runs any more.
+
+        `impatient` is asked while waiting: true means that the next harder signal is due now.
+        """
         self._stopping.set()
         for sig, seconds in zip((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), GRACE_S, strict=True):
             with self._lock:
                 running = [child for child in self._children.values() if child.poll() is None]
-            if not running:
-                break
             for child in running:
                 _signal_group(child.pid, sig)
             deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline and any(child.poll() is None for child in running):
+            while any(child.poll() is None for child in running) and time.monotonic() < deadline and not impatient():
                 time.sleep(0.05)
         for thread in self._threads:
-            thread.join(timeout=2.0)
+            if thread.ident is not None:
+                thread.join(timeout=2.0)
 
     def _keep(self, process: Process) -> None:
         """Start one process and print what it says; again if it is to be respawned."""
-        environment = os.environ | dict(self.launch.environment) | {"PYTHONUNBUFFERED": "1"}
-        while not self._stopping.is_set():
-            with self._lock:
-                if self._stopping.is_set():
-                    return
+        while (child := self._start(process)) is not None:
+            reader = threading.Thread(target=self._read, args=(process.name, child), daemon=True)
+            reader.start()
+            code = child.wait()
+            _signal_group(child.pid, signal.SIGKILL)  # what it started and left behind
+            reader.join(timeout=2.0)
+            if self._stopping.is_set():
+                return
+            self.printer(process.name, f"ended {_how(code)}")
+            if not process.respawn or code == BAD_INPUT:
+                self._ended(code)
+                return
+            self._stopping.wait(process.respawn_delay_s)
+
+    def _start(self, process: Process) -> subprocess.Popen[str] | None:
+        """The started process; None when the stack is stopping or it cannot be started."""
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            try:
                 child = subprocess.Popen(
                     process.command,
-                    env=environment,
+                    env=os.environ | dict(process.environment) | {"PYTHONUNBUFFERED": "1"},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
@@ -87,31 +109,63 @@ class Stack:
                     errors="replace",
                     start_new_session=True,
                 )
-                self._children[process.name] = child
-            assert child.stdout is not None
-            for line in child.stdout:
-                self.printer(process.name, line.rstrip("\n"))
-            code = child.wait()
-            if self._stopping.is_set():
-                return
-            self.printer(process.name, f"ended with exit code {code}")
-            if not process.respawn or code == BAD_INPUT:
-                if code:
-                    self.exit_code = self.exit_code or (code if code > 0 else 128 - code)
-                return
-            self._stopping.wait(RESPAWN_S)
+            except OSError as error:
+                self.printer(process.name, f"cannot be started: {error}")
+                self._ended(127)
+                return None
+            self._children[process.name] = child
+            return child
+
+    def _read(self, name: str, child: subprocess.Popen[str]) -> None:
+        assert child.stdout is not None
+        for line in child.stdout:
+            self.printer(name, line.rstrip("\n"))
+
+    def _ended(self, code: int) -> None:
+        self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
+        self._changed.set()
 
 
-def prefixed(names: list[str]) -> Printer:
-    """A printer that puts the process's name, coloured on a terminal, before every line."""
+@contextlib.contextmanager
+def running(launch: Launch, printer: Printer) -> Iterator[Stack]:
+    """A stack that is stopped on every way out; a signal to end is a KeyboardInterrupt, a second one makes haste."""
+    pressed: list[int] = []
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        pressed.append(number)
+        if len(pressed) == 1:
+            raise KeyboardInterrupt
+
+    before = {sig: signal.signal(sig, on_signal) for sig in ENDING}
+    stack = Stack(launch, printer)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        pressed.append(0)  # from here on a signal only makes haste
+        asked = len(pressed)
+
+        def impatient() -> bool:
+            nonlocal asked
+            more, asked = len(pressed) > asked, len(pressed)
+            return more
+
+        stack.stop(impatient)
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
+
+
+def prefixed(names: Sequence[str]) -> Printer:
+    """A printer that puts the process's name, coloured on a terminal, before every line; a closed pipe silences it."""
     width = max(map(len, names), default=0)
+    is_colored = sys.stdout.isatty()
     lock = threading.Lock()
 
     def write(name: str, line: str) -> None:
         label = f"[{name}]".ljust(width + 2)
-        if sys.stdout.isatty():
+        if is_colored:
             label = f"\033[{COLORS[names.index(name) % len(COLORS)]}m{label}\033[0m"
-        with lock:
+        with lock, contextlib.suppress(BrokenPipeError):  # who reads us may go; the arms must not care
             print(f"{label} {line}", flush=True)
 
     return write
@@ -125,24 +179,15 @@ def launch_path(given: str) -> Path:
     return path
 
 
-def refuse_second_stack(namespace: str) -> None:
+def refuse_second_stack(launch: Launch) -> None:
     """Two stacks in one domain and namespace would both command the arms: refuse by name."""
-    import rclpy
+    from finevla_tools.graph import answering
 
-    context = rclpy.Context()
-    rclpy.init(args=[], context=context)
-    try:
-        node = rclpy.create_node("finevla_up", context=context, enable_rosout=False)
-        time.sleep(0.7)  # discovery has no end to wait for
-        there = {f"{ns.rstrip('/')}/{name}" for name, ns in node.get_node_names_and_namespaces()}
-        node.destroy_node()
-    finally:
-        rclpy.try_shutdown(context=context)
-    rival = f"/{namespace.strip('/')}/safety_bridge"
-    if rival in there:
+    if there := answering([process.node for process in launch.processes if process.node]):
         domain = os.environ.get("ROS_DOMAIN_ID", "0")
         raise FineVLAError(
-            f"a stack with {rival} already runs in ROS domain {domain}; stop it, or set another ROS_DOMAIN_ID or namespace:=..."
+            f"a stack with {', '.join(there)} already runs in ROS domain {domain}; "
+            "stop it, or set another ROS_DOMAIN_ID or namespace:=..."
         )
 
 
@@ -161,18 +206,17 @@ def run(arguments: argparse.Namespace) -> int:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
         return 0
-    refuse_second_stack(launch.arguments.get("namespace", "finevla"))
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    stack = Stack(launch, prefixed([p.name for p in launch.processes]))
-    try:
-        return stack.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        stack.stop()
+    refuse_second_stack(launch)
+    code = 0
+    with contextlib.suppress(KeyboardInterrupt), running(launch, prefixed([p.name for p in launch.processes])) as stack:
+        code = stack.wait()
+    return code
+
+
+def _how(code: int) -> str:
+    return f"with exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
 
 
 def _signal_group(pid: int, sig: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, sig)

@@ -1,7 +1,10 @@
-"""MP4 with captions from single pictures; H.264 through PyAV."""
+"""MP4 and pictures with captions; H.264 through PyAV, written whole or not at all."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -9,34 +12,57 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 BAR = 56  # height of the caption bar, pixels
+COLORS = ((240, 240, 240), (150, 205, 150))
 
 
 def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
-    """The picture `(H, W, 3)` with a bar of up to two lines of text below."""
+    """The picture `(H, W, 3)` with a bar of up to two lines of text below; too long lines are cut."""
     height, width, _ = picture.shape
     canvas = Image.new("RGB", (width, height + BAR), (20, 22, 26))
     canvas.paste(Image.fromarray(picture), (0, 0))
     draw = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=16)
     for row, line in enumerate(lines[:2]):
-        color = (240, 240, 240) if row == 0 else (150, 205, 150)
         while line and draw.textlength(line, font=font) > width - 20:
             line = line[:-2]
-        draw.text((10, height + 6 + 23 * row), line, font=font, fill=color)
+        draw.text((10, height + 6 + 23 * row), line, font=font, fill=COLORS[row])
     return np.asarray(canvas)
 
 
-def write_mp4(path: Path, pictures: Sequence[NDArray[np.uint8]], rate_hz: int) -> None:
-    """Write all pictures (same size, even sides) whole or not at all."""
-    temporary = path.with_suffix(".tmp.mp4")
-    height, width, _ = pictures[0].shape
-    with av.open(str(temporary), "w") as container:
-        stream = container.add_stream("libx264", rate=rate_hz)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"crf": "24", "preset": "veryfast"}
-        for picture in pictures:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    temporary.replace(path)
+def write_picture(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> None:
+    """Pictures of the same height side by side, as PNG."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    Image.fromarray(np.concatenate(list(pictures), axis=1)).save(temporary, "png")
+    os.replace(temporary, path)
+
+
+class Movie:
+    """Context manager: pictures of one size (even sides) go straight to the file, which appears when all went well."""
+
+    def __init__(self, path: Path, rate_hz: int) -> None:
+        self.path, self.rate_hz, self.frames = path, rate_hz, 0
+        self._temporary = path.with_name(f".{path.stem}.tmp.mp4")
+        self._container = av.open(str(self._temporary), "w")
+        self._stream: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def add(self, picture: NDArray[np.uint8]) -> None:
+        """One more picture `(H, W, 3)` RGB."""
+        if self._stream is None:
+            self._stream = self._container.add_stream("libx264", rate=self.rate_hz)
+            self._stream.height, self._stream.width = picture.shape[:2]
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.options = {"crf": "24", "preset": "veryfast"}
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        self.frames += 1
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+        if kind is None and self.frames:
+            os.replace(self._temporary, self.path)
+        else:
+            self._temporary.unlink(missing_ok=True)

@@ -8,29 +8,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.launch_file import load_launch, parse_arguments
+from finevla_tools.launch_file import Launch, load_launch, parse_arguments
+from finevla_tools.substitution import KNOWN, Scope, expand
 
 STACK = Path(__file__).parents[2] / "launch" / "cobotmagic.launch.yaml"
+IS_A, IS_NOT_A = '$(eval \'"$(var mode)" == "a"\')', '$(eval \'"$(var mode)" != "a"\')'
 
 
-def read(tmp_path: Path, *actions: object, **given: str):
+def read(tmp_path: Path, *actions: object, **given: str) -> Launch:
     file = tmp_path / "test.launch.yaml"
     file.write_text(yaml.safe_dump({"launch": list(actions)}))
     return load_launch(file, given)
 
 
 def test_simulation_starts_four_nodes_with_the_arguments_given() -> None:
-    launch = load_launch(STACK, {"bundle": "b", "namespace": "lab", "seed": "7"})
+    launch = load_launch(STACK, {"bundle": "7", "namespace": "lab", "seed": "7", "log_level": "debug"})
     assert [p.name for p in launch.processes] == ["simulator", "camera_ingest", "policy", "safety_bridge"]
+    assert [p.node for p in launch.processes] == [f"/lab/{p.name}" for p in launch.processes]
     assert all("__ns:=/lab" in p.command for p in launch.processes)
+    assert all(p.command[p.command.index("--log-level") + 1] == "debug" for p in launch.processes)
     assert "seed:=7" in launch.processes[0].command
-    assert "bundle:='b'" in launch.processes[2].command
-    assert launch.environment["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml")
+    assert "bundle:='7'" in launch.processes[2].command  # a name, although it looks like a number
+    assert all(p.environment["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml") for p in launch.processes)
     assert [p.respawn for p in launch.processes] == [False, True, True, False]
 
 
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
-    with pytest.raises(FineVLAError, match=r"robot_state_publisher|controller_manager|command"):
+    with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: package 'robot_state_publisher'"):
         load_launch(STACK, {"robot": "real"})
 
 
@@ -44,47 +48,155 @@ def test_unknown_argument_is_named_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("action", "said"),
     [
-        ({"include": {"file": "x"}}, "'include' is not supported"),
-        ({"node": {"pkg": "finevla_sim", "exec": "simulator", "machine": "m"}}, "key 'machine'"),
+        ({"push_ros_namespace": {"namespace": "x"}}, "action 'push_ros_namespace' is not supported"),
+        ({"node": {"pkg": "finevla_sim", "exec": "simulator", "machine": "m"}}, "key 'machine' of 'node'"),
         ({"node": {"pkg": "finevla_sim", "exec": "nothing"}}, "no executable 'nothing'"),
         ({"node": {"pkg": "no_such_package", "exec": "x"}}, "package 'no_such_package'"),
+        ({"node": {"pkg": "finevla_sim"}}, "'exec' is missing"),
         ({"let": {"name": "a", "value": "$(anon x)"}}, r"\$\(anon"),
         ({"let": {"name": "a", "value": "$(var b)"}}, "variable 'b'"),
         ({"let": {"name": "a", "value": "$(eval '1 + 1')"}}, "comparisons"),
+        ({"let": {"name": "a", "value": "$(var b"}}, "not closed"),
+        ({"let": {"name": "a", "value": "$(env FINEVLA_NOT_SET)"}}, "'FINEVLA_NOT_SET' is not set"),
+        ({"arg": {"name": "a", "default": 7}}, "'default' must be a text, found 7"),
         ({"executable": {"cmd": "true", "if": "perhaps"}}, "'perhaps' is not a condition"),
+        ({"executable": {"cmd": "true", "respawn": "true", "respawn_delay": -1}}, "respawn_delay is -1"),
+        ({"include": {"file": "$(dirname)/none.launch.yaml"}}, "none.launch.yaml' cannot be read"),
+        ({"include": {"file": "$(dirname)/test.launch.yaml"}}, "includes itself"),
+        ({"group": [{"group": [{"let": {"name": "a"}}]}]}, "'value' is missing"),
         ({"arg": {"name": "a"}}, "'a' has no default"),
     ],
 )
-def test_what_is_not_understood_is_refused_by_name(tmp_path: Path, action: dict, said: str) -> None:
-    with pytest.raises(FineVLAError, match=said):
-        read(tmp_path, action)
+def test_what_is_not_understood_is_refused_by_name_with_its_line(tmp_path: Path, action: dict, said: str) -> None:
+    with pytest.raises(FineVLAError, match=said) as caught:
+        read(tmp_path, {"let": {"name": "before", "value": "x"}}, action)
+    line = 7 if "group" in action else 5  # of the innermost action; `before` takes lines 2 to 4
+    assert str(caught.value).startswith(f"{tmp_path}/test.launch.yaml:{line}: ")
+    assert str(caught.value).count("test.launch.yaml:") == 1
 
 
 def test_conditions_and_groups(tmp_path: Path) -> None:
     launch = read(
         tmp_path,
         {"arg": {"name": "mode", "default": "a"}},
-        {"executable": {"cmd": "echo one", "if": '$(eval \'"$(var mode)" == "a"\')'}},
-        {"executable": {"cmd": "echo two", "unless": '$(eval \'"$(var mode)" == "a"\')'}},
-        {"group": [{"executable": {"cmd": "echo three"}}, {"if": '$(eval \'"$(var mode)" != "a"\')'}]},
+        {"executable": {"cmd": "echo one", "if": IS_A}},
+        {"executable": {"cmd": "echo two", "unless": IS_A}},
+        {"group": {"if": IS_NOT_A, "children": [{"executable": {"cmd": "echo three"}}]}},
+        {"group": [{"executable": {"cmd": "echo four"}}]},
     )
-    assert [p.command for p in launch.processes] == [("echo", "one")]
+    assert [p.command for p in launch.processes] == [("echo", "one"), ("echo", "four")]
+    assert [p.name for p in launch.processes] == ["echo", "echo#2"]
 
 
-_leaves = st.none() | st.booleans() | st.integers() | st.sampled_from(["$(var x)", "$(", "a", "$(eval 'x')", "'"])
-_trees = st.recursive(
-    _leaves,
-    lambda t: (
-        st.lists(t, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["arg", "let", "node", "name", "value", "pkg", "exec", "if", "default"]), t, max_size=3
-        )
-    ),
-    max_leaves=10,
+def test_what_a_group_sets_stays_in_it(tmp_path: Path) -> None:
+    inside = [{"let": {"name": "x", "value": "in"}}, {"set_env": {"name": "FINEVLA_X", "value": "in"}}]
+    tail = [{"executable": {"cmd": "echo $(var x) $(env FINEVLA_X unset)"}}]
+    start = {"let": {"name": "x", "value": "out"}}
+    said = [p.command for p in read(tmp_path, start, {"group": [*inside, *tail]}, *tail).processes]
+    assert said == [("echo", "in", "in"), ("echo", "out", "unset")]
+    opened = read(tmp_path, start, {"group": {"scoped": False, "children": inside}}, *tail)
+    assert [p.command for p in opened.processes] == [("echo", "in", "in")]
+    assert opened.processes[0].environment == {"FINEVLA_X": "in"}
+
+
+def test_included_file_gets_its_arguments(tmp_path: Path) -> None:
+    part = [{"arg": {"name": "who", "default": "nobody"}}, {"executable": {"cmd": "echo $(var who) $(dirname)"}}]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "part.launch.yaml").write_text(yaml.safe_dump({"launch": part}))
+    file = "$(dirname)/sub/part.launch.yaml"
+    launch = read(
+        tmp_path, {"include": {"file": file, "arg": [{"name": "who", "value": "me"}]}}, {"include": {"file": file}}
+    )
+    assert [p.command for p in launch.processes] == [
+        ("echo", "me", str(tmp_path / "sub"))
+    ] * 2  # includes are no scopes
+
+
+_plain = st.text(st.characters(exclude_categories=["Cs"])).filter(
+    lambda text: "$(" not in text and not text.endswith("$")
 )
+_any = st.text(st.characters(exclude_categories=["Cs"]))
+_tricky = st.text(st.sampled_from("$()'\" ab=!vare")) | st.lists(
+    st.sampled_from(["$(var a)", "$(", ")", "'", '"', " ", "$(eval ", "==", "$(env b c)", "x"])
+).map("".join)
 
 
-@given(tree=_trees)
+def scope(**variables: str) -> Scope:
+    return Scope(variables, {}, "/folder", lambda package: f"/share/{package}")
+
+
+@given(before=_plain, value=_any, after=_plain)
+def test_values_are_put_in_as_they_are_and_never_read_again(before: str, value: str, after: str) -> None:
+    assert expand(f"{before}$(var a){after}", scope(a=value)) == before + value + after
+
+
+@given(text=_plain)
+def test_text_without_substitutions_stays_as_it_is(text: str) -> None:
+    assert expand(text, scope()) == text
+
+
+_words = st.text(st.characters(exclude_characters="'\"\\$", exclude_categories=["Cs", "Cc"]), max_size=8)
+
+
+@given(left=_words, right=_words)
+def test_comparison_is_true_exactly_for_equal_texts(left: str, right: str) -> None:
+    for text, other in ((left, right), (left, left)):
+        same = expand('$(eval \'"$(var l)" == "$(var r)"\')', scope(l=text, r=other))
+        different = expand("$(eval \"'$(var l)' != '$(var r)'\")", scope(l=text, r=other))
+        assert (same, different) == (("true", "false") if text == other else ("false", "true"))
+
+
+@given(text=_tricky)
+def test_any_text_is_expanded_or_refused_in_one_sentence(text: str) -> None:
+    try:
+        expand(text, scope(a="1"))
+    except FineVLAError as error:
+        assert str(error)
+
+
+def test_nested_substitutions() -> None:
+    variables = scope(package="finevla", name="who", who="me")
+    assert expand("$(find-pkg-share $(var package))/x$(var $(var name))", variables) == "/share/finevla/xme"
+    assert expand("$(env NOT_SET 'two words')", variables) == "two words"
+    assert expand("$(env NOT_SET $(dirname))", variables) == "/folder"
+
+
+_keys = [
+    *KNOWN,
+    "launch",
+    "arg",
+    "let",
+    "set_env",
+    "node",
+    "executable",
+    "group",
+    "include",
+    "children",
+    "name",
+    "value",
+]
+_keys += [
+    "pkg",
+    "exec",
+    "cmd",
+    "if",
+    "unless",
+    "default",
+    "param",
+    "remap",
+    "file",
+    "respawn",
+    "respawn_delay",
+    "scoped",
+]
+_leaves = st.none() | st.booleans() | st.integers() | st.floats() | _tricky
+_trees = st.recursive(
+    _leaves, lambda t: st.lists(t, max_size=3) | st.dictionaries(st.sampled_from(_keys), t, max_size=3), max_leaves=12
+)
+_actions = st.lists(st.dictionaries(st.sampled_from(_keys), _trees, min_size=1, max_size=1), max_size=4)
+
+
+@given(tree=_actions | _trees)
 def test_any_launch_file_is_read_or_refused_in_one_sentence(
     tree: object, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -1,0 +1,63 @@
+"""Who is on the ROS graph: nodes that answer, told apart from the dead, whom DDS names for up to 20 s more."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import rclpy
+from rcl_interfaces.srv import ListParameters
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+DISCOVERY_S = 0.7  # discovery has no end to wait for
+ANSWER_S = 1.5
+LEASE_S = 25.0
+
+
+def answering(names: Sequence[str]) -> list[str]:
+    """Those of the nodes (full names) that are alive in this ROS domain; waits until DDS has forgotten dead ones."""
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    node = rclpy.create_node("finevla_look", context=context, enable_rosout=False)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    try:
+        time.sleep(DISCOVERY_S)
+        deadline = time.monotonic() + LEASE_S
+        while named := _named(node, names):
+            if alive := _answer(node, named):
+                return alive
+            if time.monotonic() > deadline:
+                return named  # named for longer than a dead node can be: it hangs
+        return []
+    finally:
+        executor.shutdown(timeout_sec=2.0)
+        thread.join(timeout=2.0)
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+def _named(node: Node, names: Sequence[str]) -> list[str]:
+    there = {f"{space.rstrip('/')}/{name}" for name, space in node.get_node_names_and_namespaces()}
+    return sorted(there & set(names))
+
+
+def _answer(node: Node, names: Sequence[str]) -> list[str]:
+    """Those that answer the parameter service that every node has."""
+    clients = {name: node.create_client(ListParameters, f"{name}/list_parameters") for name in names}
+    asked: dict[str, Any] = {}
+    deadline = time.monotonic() + ANSWER_S
+    while time.monotonic() < deadline and not (
+        asked.keys() == clients.keys() and all(f.done() for f in asked.values())
+    ):
+        for name, client in clients.items():
+            if name not in asked and client.service_is_ready():
+                asked[name] = client.call_async(ListParameters.Request())
+        time.sleep(0.02)
+    alive = [name for name, future in asked.items() if future.done()]
+    for client in clients.values():
+        node.destroy_client(client)
+    return alive
