@@ -88,6 +88,8 @@ class Simulator(Node):
             self.create_subscription(JointTrajectory, topic, self._trajectory_callback(controller), qos.ALL)
         self.create_service(ResetScene, "sim/reset", self._on_reset)
         self._stop = threading.Event()
+        self._failure: Exception | None = None
+        self._failed = self.create_guard_condition(self._raise_failure)
         self._thread = threading.Thread(target=self._run, name="simulation")
         self._thread.start()
         self.get_logger().info(f"simulating {self.embodiment.name}, task {self.task}: {self._describe()}")
@@ -128,7 +130,21 @@ class Simulator(Node):
     _pending_scene = None
 
     def _run(self) -> None:
-        """The simulation thread: everything that touches MuJoCo or a GL context."""
+        """The simulation thread: everything that touches MuJoCo or a GL context; its failure ends the node."""
+        try:
+            self._simulate()
+        except Exception as error:  # Ctrl-C takes the publishers away before it stops this thread
+            if self.context.ok():
+                self._failure = error
+                self._failed.trigger()
+        finally:
+            self.world.close()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _simulate(self) -> None:
         p = self.parameters
         due_state = due_camera = due_report = 0
         steps, started, simulated = 0, time.monotonic(), 0
@@ -160,7 +176,6 @@ class Simulator(Node):
                     time.sleep(ahead)
                 elif ahead < -1.0:  # fell behind for good (a suspended laptop): do not race to catch up
                     started -= ahead
-        self.world.close()
 
     def _now_ns(self) -> int:
         if self.parameters.publish_clock:
