@@ -34,10 +34,7 @@ def test_steer_kill_stop_recover(ros_domain: str, bundle: Path) -> None:
     try:
         stack.start()
         with Client() as client:
-            checks = Checks(client)
-            checks.every_interface_steers()
-            checks.stop_and_reset()
-            checks.killed_policy_means_hold_and_comes_back(lambda: stack.pid("policy"))
+            Checks(client).run_all(lambda: stack.pid("policy"))
     except (AssertionError, FineVLAError) as error:
         raise AssertionError(f"{error}\n" + "\n".join(lines[-40:])) from error
     finally:

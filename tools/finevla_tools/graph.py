@@ -10,7 +10,7 @@ from rcl_interfaces.srv import ListParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-DISCOVERY_S = 0.7  # discovery has no end to wait for
+DISCOVERY_S = 2.0  # discovery has no end to wait for; 0.7 s is too short on two busy cores
 ANSWER_S = 1.5
 LEASE_S = 25.0
 
@@ -25,7 +25,9 @@ def answering(names: Sequence[str]) -> list[str]:
     thread = threading.Thread(target=executor.spin, daemon=True)
     thread.start()
     try:
-        time.sleep(DISCOVERY_S)
+        seen_by = time.monotonic() + DISCOVERY_S
+        while not _named(node, names) and time.monotonic() < seen_by:
+            time.sleep(0.05)
         deadline = time.monotonic() + LEASE_S
         while named := _named(node, names):
             if alive := _answer(node, named):
