@@ -14,6 +14,7 @@ COMMANDS = {
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
     "demos": ("finevla_tools.demos", "make demonstrations to train from"),
+    "pictures": ("finevla_tools.pictures", "make pictures to learn the names of things from"),
     "train": ("finevla_tools.train", "train the tabletop policy"),
     "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
     "evaluate": ("finevla_tools.evaluate", "measure a bundle in closed loop"),

@@ -128,7 +128,9 @@ def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, T
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Training options without folders of the machine it ran on."""
-    return {k: [Path(d).name for d in v] if k == "demos" else v for k, v in options.items()}
+    named = {"demos": [Path(d).name for d in options["demos"]], "pictures": Path(options.get("pictures", "")).name}
+    named["start"] = Path(options.get("start", "")).parent.name
+    return options | named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,8 +20,10 @@ from torch import Tensor
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.text import TextSpec, encode
+from finevla_models.grounding import place_loss
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
 from finevla_sim.demos import load_shards
+from finevla_sim.pictures import load_pictures
 
 CHECKPOINT = "checkpoint.pt"
 WHERE_SCALE_M = 0.1  # position errors count in decimetres beside normalised joint errors
@@ -37,8 +39,12 @@ class Options:
     rate: float = 1e-3
     seed: int = 0
     blind: float = 0.15  # share of samples that must do without the joint state
-    ema: float = 0.999
+    ema: float = 0.998
     where_weight: float = 1.0
+    start: str = ""  # checkpoint whose averaged weights to start from; empty = from nothing
+    pictures: str = ""  # folder of still pictures; empty = none
+    ground_steps: int = 2500  # steps on pictures alone, before the demonstrations
+    ground_batch: int = 64
 
 
 class Demonstrations:
@@ -85,6 +91,35 @@ class Demonstrations:
         return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
 
 
+class Pictures:
+    """Front pictures in memory; every object in one can be the one that a sentence names."""
+
+    def __init__(self, folder: Path, spec: TextSpec) -> None:
+        shards = list(load_pictures(folder))
+        self.images = np.concatenate([shard["images"] for shard in shards])
+        scenes = [scene for shard in shards for scene in shard["scenes"]]
+        self.first = np.cumsum([0, *(len(scene) for scene in scenes)])
+        places = [place for scene in scenes for place in scene]
+        self.pixels = np.array([place["pixel"] for place in places], np.float32)
+        rows = [[encode(text, spec) for text in place["texts"]] for place in places]
+        self.ngrams = np.array([[n for n, _ in row] for row in rows], np.int16)
+        self.mask = np.array([[m for _, m in row] for row in rows], np.float32)
+
+    def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
+        """Random pictures, in each a random object under a random name."""
+        scene = rng.integers(len(self.images), size=size)
+        place = rng.integers(self.first[scene], self.first[scene + 1])
+        text = rng.integers(self.ngrams.shape[1], size=size)
+        longest = int(self.mask[place, text].sum(1).max())
+        arrays = {
+            "images": self.images[scene][:, None],
+            "pixels": self.pixels[place],
+            "ngrams": self.ngrams[place, text, :longest].astype(np.int64),
+            "mask": self.mask[place, text, :longest],
+        }
+        return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+
+
 def train(options: Options, out: Path, resume: bool, device: torch.device) -> Path:
     """Train and write checkpoints to `out`; returns the last one's path."""
     torch.manual_seed(options.seed)
@@ -93,20 +128,29 @@ def train(options: Options, out: Path, resume: bool, device: torch.device) -> Pa
     data = Demonstrations([Path(d) for d in options.demos], spec, options.seed)
     print(f"{len(data.episodes)} episodes, {len(data)} frames; {options.steps} steps of {options.batch}", flush=True)
     model = TabletopPolicy(config, *_statistics(data)).to(device)
+    if options.start:
+        model.load_state_dict(load_model(Path(options.start))[0].state_dict())
+    pictures = Pictures(Path(options.pictures), spec) if options.pictures else None
+    out.mkdir(parents=True, exist_ok=True)
+    path, first = out / CHECKPOINT, 0
+    if pictures is not None and not (resume and path.exists()):
+        _ground(model, pictures, options, device)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.ema), use_buffers=True
     )
     optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, options.steps))
-    out.mkdir(parents=True, exist_ok=True)
-    path, first = out / CHECKPOINT, 0
     if resume and path.exists():
         first = _load(path, model, average, optimiser, schedule)
         print(f"going on from step {first}", flush=True)
-    started, log = time.monotonic(), {"loss": 0.0, "chunk": 0.0, "where": 0.0}
+    started, log = time.monotonic(), dict.fromkeys(("loss", "chunk", "where", "place"), 0.0)
     for step, frames in enumerate(_draw(len(data), options, first), first):
         rng = np.random.default_rng([options.seed, step])
         losses = _losses(model, data.batch(frames, rng, device), options)
+        losses["place"] = torch.zeros(())
+        if pictures is not None:
+            losses["place"] = _place(model, pictures.batch(options.ground_batch // 2, rng, device))
+            losses["loss"] = losses["loss"] + 0.2 * losses["place"]
         optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -136,6 +180,33 @@ def load_model(path: Path) -> tuple[TabletopPolicy, dict[str, Any]]:
     model = TabletopPolicy(config, empty, empty + 1, empty + 1)
     model.load_state_dict({k.removeprefix("module."): v for k, v in saved["average"].items() if k != "n_averaged"})
     return model.eval(), json.loads(saved["options"])
+
+
+def _ground(model: TabletopPolicy, pictures: Pictures, options: Options, device: torch.device) -> None:
+    """Learn to find what a sentence names, in pictures alone: cheap, and the demonstrations build on it."""
+    parts = [*model.text.parameters(), *model.queries.parameters(), *model.front.parameters()]
+    optimiser = torch.optim.AdamW(parts, lr=2 * options.rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, options.ground_steps))
+    started, mean = time.monotonic(), 0.0
+    for step in range(options.ground_steps):
+        rng = np.random.default_rng([options.seed, step, 2])
+        loss = _place(model, pictures.batch(options.ground_batch, rng, device))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parts, 1.0)
+        optimiser.step()
+        schedule.step()
+        mean = 0.97 * mean + 0.03 * loss.item() if step else loss.item()
+        if (step + 1) % 100 == 0:
+            left_min = (time.monotonic() - started) / (step + 1) * (options.ground_steps - step - 1) / 60
+            print(f"pictures, step {step + 1}: place {mean:.3f}; {left_min:.0f} min left", flush=True)
+
+
+def _place(model: TabletopPolicy, batch: dict[str, Tensor]) -> Tensor:
+    images = _augment(batch["images"])[:, 0]
+    with torch.autocast(images.device.type, torch.bfloat16):
+        logits = model.find(images, batch["ngrams"], batch["mask"])
+    return place_loss(logits.float(), batch["pixels"])
 
 
 def _losses(model: TabletopPolicy, batch: dict[str, Tensor], options: Options) -> dict[str, Tensor]:
@@ -239,6 +310,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla train`."""
     parser.add_argument("demos", nargs="+", help="folders made by 'finevla demos'")
     parser.add_argument("--out", type=Path, default=Path("out/train"), help="folder of the checkpoint")
+    parser.add_argument("--start", default="", help="checkpoint to start from, e.g. of fewer demonstrations")
+    parser.add_argument("--pictures", default="", help="folder made by 'finevla pictures': learn names of things first")
+    parser.add_argument("--ground-steps", type=int, default=Options.ground_steps, help="steps on the pictures alone")
     parser.add_argument("--steps", type=int, default=Options.steps)
     parser.add_argument("--batch", type=int, default=Options.batch)
     parser.add_argument("--seed", type=int, default=Options.seed)
@@ -251,7 +325,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    options = Options(tuple(arguments.demos), arguments.steps, arguments.batch, seed=arguments.seed)
+    options = Options(
+        tuple(arguments.demos),
+        arguments.steps,
+        arguments.batch,
+        seed=arguments.seed,
+        start=arguments.start,
+        pictures=arguments.pictures,
+        ground_steps=arguments.ground_steps,
+    )
     path = train(options, arguments.out, arguments.resume, device)
     print(f"checkpoint: {path}")
     return 0

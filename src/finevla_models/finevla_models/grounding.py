@@ -45,8 +45,9 @@ class GroundedCamera(nn.Module):
         self.scale = nn.Parameter(torch.tensor(4.0))
         self.features = queries * (last + 2)
 
-    def forward(self, image: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
-        """`image` (B, 3, H, W) in -1...1, `queries` (B, Q, D) -> features (B, Q * (C + 2)), coordinates (B, Q, 2)."""
+    def forward(self, image: Tensor, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`image` (B, 3, H, W) in -1...1, `queries` (B, Q, D) -> features (B, Q * (C + 2)), coordinates (B, Q, 2) and
+        attention logits (B, Q, h, w)."""
         maps = self.backbone(image)
         gain, bias = self.film(queries.mean(1)).unsqueeze(-1).unsqueeze(-1).chunk(2, dim=1)
         maps = self.mix(maps * (1 + gain) + bias)
@@ -59,7 +60,21 @@ class GroundedCamera(nn.Module):
         grid = _grid(height, width, image.device)
         coordinates = torch.matmul(weights, grid)
         features = torch.cat([attended, coordinates], dim=2)
-        return features.reshape(batch, -1), coordinates
+        return features.reshape(batch, -1), coordinates, logits.reshape(batch, -1, height, width)
+
+
+def place_loss(logits: Tensor, pixels: Tensor) -> Tensor:
+    """Cross entropy between attention `logits` (B, h, w) and a small blot around `pixels` (B, 2) in -1...1.
+
+    Regressing the attention's mean position leaves it spread over all objects; this asks for one place.
+    """
+    height, width = logits.shape[1:]
+    rows = torch.arange(height, device=logits.device) + 0.5
+    columns = torch.arange(width, device=logits.device) + 0.5
+    x, y = (pixels[:, 0] + 1) / 2 * width, (pixels[:, 1] + 1) / 2 * height
+    far = (columns[None, None] - x[:, None, None]) ** 2 + (rows[None, :, None] - y[:, None, None]) ** 2
+    blot = torch.softmax((-far / 2).flatten(1), dim=1)
+    return -(blot * logits.flatten(1).log_softmax(1)).sum(1).mean()
 
 
 def _grid(height: int, width: int, device: torch.device) -> Tensor:

@@ -36,12 +36,14 @@ class TabletopConfig:
 @dataclass(frozen=True)
 class Output:
     """`chunk` (B, horizon, D) values; `steps` the same relative to the state; `where` (B, 6): target and place, metres
-    in the base frame; `coordinates` (B, Q, 2): where in the front image the queries look, -1...1."""
+    in the base frame; `coordinates` (B, Q, 2): where in the front image the queries look, -1...1; `attention` (B, Q, h, w):
+    logits of the same."""
 
     chunk: Tensor
     steps: Tensor
     where: Tensor
     coordinates: Tensor
+    attention: Tensor
 
 
 class Residual(nn.Module):
@@ -101,7 +103,7 @@ class TabletopPolicy(nn.Module):
         `blind` (B,) is 1 where the network must do without the state (training only).
         """
         queries = self.queries(text, mask)
-        front, coordinates = self.front(images[:, 0], queries)
+        front, coordinates, attention = self.front(images[:, 0], queries)
         seen = [front]
         for camera in range(1, self.config.cameras):
             seen.append(self.wrist(images[:, camera], queries)[0])
@@ -112,7 +114,13 @@ class TabletopPolicy(nn.Module):
         coefficients = self.decoder(torch.cat([features, normal, known, where], dim=1))
         coefficients = coefficients.view(-1, self.config.dimensions, self.config.basis)
         steps = torch.matmul(coefficients, self.basis).transpose(1, 2) * self.step_std
-        return Output(state.unsqueeze(1) + steps, steps, where, coordinates)
+        return Output(state.unsqueeze(1) + steps, steps, where, coordinates, attention)
+
+    def find(self, image: Tensor, ngrams: Tensor, mask: Tensor) -> Tensor:
+        """Attention logits (B, h, w) of the query that looks for the target in front images (B, 3, H, W)."""
+        queries = self.queries(self.text(ngrams, mask), mask)
+        logits: Tensor = self.front(image, queries)[2]
+        return logits[:, 0]
 
     def forward(
         self, images: Tensor, state: Tensor, ngrams: Tensor, mask: Tensor, blind: Tensor | None = None

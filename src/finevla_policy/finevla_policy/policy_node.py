@@ -3,41 +3,31 @@
 Callbacks never wait for inference; a new instruction takes effect with the next chunk, and the old one's are dropped.
 """
 
-import math
-import threading
 import time
 from dataclasses import dataclass
 
 import rclpy.executors
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.action.server import ServerGoalHandle
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
-from std_msgs.msg import String
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.instruction import Instruction
 from finevla_core.policy import OnnxPolicy, load_policy
-from finevla_core.steering import Ended, Steering, means_stop, same_words
 from finevla_interfaces import msg
-from finevla_interfaces.action import FollowInstruction
-from finevla_interfaces.srv import SetInstruction
+from finevla_policy.desk import Desk
 from finevla_policy.health import Health
 from finevla_policy.rivals import HEARD_S, RivalWatch
 from finevla_policy.worker import Worker
 from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, instruction_from_msg, instruction_to_msg, observation_from_msg
+from finevla_ros.convert import chunk_to_msg, observation_from_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file
 from finevla_ros.run import run_node
 
-FEEDBACK_S = 0.2
-CANCEL_POLL_S = 0.05
+RIVAL_FIRST = "another policy is active on {topic}; stop it or take another namespace"
 RIVAL_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
 RIVAL_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
 PROVIDERS = {
@@ -61,7 +51,7 @@ class Parameters:
 
 
 class PolicyNode(LifecycleNode):
-    """Wires `Steering` and `Worker` to topics, a service and an action."""
+    """Wires the operator's `Desk` and the inference `Worker` together: lifecycle, observations in, chunks and status out."""
 
     def __init__(self) -> None:
         super().__init__("policy")
@@ -71,12 +61,11 @@ class PolicyNode(LifecycleNode):
                 f"parameter 'provider' is '{self.parameters.provider}'; known are {', '.join(PROVIDERS)}"
             )
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
-        # Guards steering and the two topics that tell of it, so that no old chunk follows a new instruction.
-        self.changed = threading.Condition()
-        self.steering = Steering()
         self.rivals = RivalWatch()
+        self.is_settled = False
         self.others = 0  # other publishers on our topic, as the DDS graph has them
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
+        self.desk: Desk | None = None  # opened once it is known that nobody else steers here
         self.policy: OnnxPolicy | None = None
         self.worker: Worker | None = None
         self.chunk_publisher: Publisher | None = None
@@ -86,21 +75,10 @@ class PolicyNode(LifecycleNode):
         if self.parameters.autostart:
             self._load()
             self._listen(HEARD_S)
-        self.active_publisher = self.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+        self.desk = Desk(self, self.health, lambda: self.chunk_publisher is not None)
         self.status_publisher = self.create_publisher(msg.PolicyStatus, "policy/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self.create_subscription(msg.Observation, "observation", self._on_observation, qos.NEWEST)
-        self.create_subscription(msg.Instruction, "instruction", self._on_instruction, qos.ALL)
-        self.create_subscription(String, "instruction/text", self._on_text, qos.ALL)
-        self.create_service(SetInstruction, "set_instruction", self._on_service)
-        self.action = ActionServer(
-            self,
-            FollowInstruction,
-            "follow_instruction",
-            self._follow,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-            callback_group=ReentrantCallbackGroup(),
-        )
         # By the wall's clock: the heart beats on while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0 / self.parameters.status_rate_hz, self._report, clock=steady)
@@ -122,12 +100,11 @@ class PolicyNode(LifecycleNode):
         """Start answering observations, unless another policy does."""
         assert self.policy is not None
         if self.rivals.is_near(time.monotonic()):
-            return self._failed(
-                f"another policy is active on {self.chunk_topic}; stop it first or take another namespace"
-            )
+            return self._failed(RIVAL_FIRST.format(topic=self.chunk_topic))
+        self.rivals.activated(time.monotonic())
+        self.is_settled = False
         self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
-        self.worker = Worker(self.policy, lambda: self.steering.active, self._on_chunk, self._on_trouble)
-        self.active_publisher.publish(msg.Instruction())
+        self.worker = Worker(self.policy, lambda: self.desk.steering.active, self._on_chunk, self._on_trouble)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -173,10 +150,12 @@ class PolicyNode(LifecycleNode):
         return TransitionCallbackReturn.FAILURE
 
     def _stop(self, why: str) -> None:
-        self._end("stopped", why)
+        if self.desk is not None:
+            self.desk.end("stopped", why)
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
+        self.rivals.deactivated()
         if self.chunk_publisher is not None:
             self.destroy_publisher(self.chunk_publisher)
             self.chunk_publisher = None
@@ -184,7 +163,7 @@ class PolicyNode(LifecycleNode):
     def _on_observation(self, message: msg.Observation) -> None:
         self.health.observed_s = time.monotonic()
         worker = self.worker
-        if self.steering.active is None or worker is None:
+        if self.desk.steering.active is None or worker is None:
             return
         try:
             self._check_origin(message)
@@ -202,134 +181,36 @@ class PolicyNode(LifecycleNode):
 
     def _on_chunk(self, chunk: ActionChunk) -> None:
         """From the inference thread."""
-        with self.changed:
-            if self.chunk_publisher is None or not self.steering.accepts(chunk.instruction_id):
+        with self.desk.changed:
+            if self.chunk_publisher is None or not self.desk.steering.accepts(chunk.instruction_id):
                 self.health.dropped += 1
                 return
             if self.rivals.is_rivalled or not self.context.ok():
                 return
-            self.rivals.sent(chunk.sequence, chunk.instruction_id, chunk.inference_s)
+            self.rivals.sent_chunk(chunk.sequence, chunk.instruction_id, chunk.inference_s)
             self.chunk_publisher.publish(chunk_to_msg(chunk, self.embodiment.base_frame))
-            self.steering.chunks += 1
+            self.desk.steering.chunks += 1
             self.health.published(time.monotonic(), chunk.inference_s)
 
     def _on_any_chunk(self, message: msg.ActionChunk) -> None:
-        self.rivals.heard(time.monotonic(), message.sequence, message.instruction_id, message.inference_s)
+        self.rivals.heard_chunk(time.monotonic(), message.sequence, message.instruction_id, message.inference_s)
 
     def _on_any_status(self, message: msg.PolicyStatus) -> None:
-        """While this policy is inactive, an active one's heartbeat is somebody else's."""
-        if self.chunk_publisher is None and message.state != "inactive":
-            self.rivals.heard_other(time.monotonic())
+        if message.state != "inactive":
+            stamp_ns = to_ns(message.header.stamp)
+            self.rivals.heard_beat(time.monotonic(), stamp_ns, message.chunks, message.observations_skipped)
 
     def _on_trouble(self, text: str) -> None:
         if text != self.health.trouble:
             self.get_logger().warning(text)
         self.health.trouble = text
 
-    def _on_instruction(self, message: msg.Instruction) -> None:
-        try:
-            self._steer(instruction_from_msg(message), is_stream=True)
-        except FineVLAError as error:
-            self.get_logger().warning(f"instruction refused: {error}")
-
-    def _on_text(self, message: String) -> None:
-        try:
-            self._steer(Instruction(raw=message.data), is_stream=True)
-        except FineVLAError as error:
-            self.get_logger().warning(f"instruction refused: {error}")
-
-    def _on_service(
-        self, request: SetInstruction.Request, response: SetInstruction.Response
-    ) -> SetInstruction.Response:
-        try:
-            instruction = self._steer(instruction_from_msg(request.instruction))
-            response.id = instruction.id if instruction else ""
-            response.message = "" if instruction else "stopped: no instruction is active"
-            response.accepted = True
-        except FineVLAError as error:
-            response.message = str(error)
-        return response
-
-    def _steer(self, instruction: Instruction, is_stream: bool = False) -> Instruction | None:
-        """Make it the active instruction and say so; None if it ended the active one ("stop")."""
-        if self.chunk_publisher is None:
-            raise FineVLAError("the policy is not active; configure and activate it first")
-        if means_stop(instruction):
-            self._end("stopped", "the operator said stop")
-            return None
-        with self.changed:
-            active = self.steering.active
-            # `ros2 topic pub` without --once repeats itself: the same words without an id are no new instruction.
-            if is_stream and active is not None and not instruction.id and same_words(active, instruction):
-                return active
-            instruction = instruction.stamped(self.get_clock().now().nanoseconds)
-            if self.steering.set(instruction):
-                self.active_publisher.publish(instruction_to_msg(instruction))
-                self.changed.notify_all()
-                self.get_logger().info(f"instruction '{instruction.id}': {instruction.prompt()}")
-        return instruction
-
-    def _end(self, how: str, text: str, instruction_id: str | None = None) -> None:
-        """End the active instruction (if it is that one): no more chunks, and the bridge comes to a smooth stop."""
-        with self.changed:
-            active = self.steering.active
-            if active is None or not self.steering.clear(instruction_id or active.id, how, text):
-                return
-            self.changed.notify_all()
-            if self.context.ok():
-                self.active_publisher.publish(msg.Instruction())
-                self.get_logger().info(f"instruction '{active.id}' ended: {text}")
-
-    def _follow(self, handle: ServerGoalHandle) -> FollowInstruction.Result:
-        """In a thread of the executor: follow one instruction until its time is up or it is ended otherwise."""
-        try:
-            limit_s = handle.request.timeout_s
-            if not math.isfinite(limit_s) or limit_s < 0:
-                raise FineVLAError(f"timeout_s is {limit_s}; give seconds, or 0 to follow until told otherwise")
-            instruction = self._steer(instruction_from_msg(handle.request.instruction))
-        except FineVLAError as error:
-            self.get_logger().warning(f"goal refused: {error}")
-            handle.abort()
-            return FollowInstruction.Result(message=f"refused: {error}")
-        if instruction is None:
-            handle.succeed()
-            return FollowInstruction.Result(success=True, message="stopped: no instruction is active")
-        ended = self._watch(handle, instruction, limit_s)
-        if self.context.ok():
-            finish = {"done": handle.succeed, "cancelled": handle.canceled}
-            finish.get(ended.how, handle.abort)()
-        return FollowInstruction.Result(
-            success=ended.how == "done", id=instruction.id, message=ended.text, chunks=ended.chunks
-        )
-
-    def _watch(self, handle: ServerGoalHandle, instruction: Instruction, limit_s: float) -> Ended:
-        """Feedback until the instruction has ended, by whatever cause; time is the node's, simulated or real."""
-        started_ns = self.get_clock().now().nanoseconds
-        told_s = float("-inf")
-        while True:
-            with self.changed:
-                if (ended := self.steering.ended(instruction.id)) is not None:
-                    return ended
-                chunks = self.steering.count(instruction.id)
-            elapsed_s = (self.get_clock().now().nanoseconds - started_ns) * 1e-9
-            if handle.is_cancel_requested:
-                self._end("cancelled", "cancelled by the client", instruction.id)
-            elif 0 < limit_s <= elapsed_s:
-                self._end("done", f"followed for {limit_s:.1f} s", instruction.id)
-            elif time.monotonic() - told_s >= FEEDBACK_S:
-                told_s = time.monotonic()
-                feedback = FollowInstruction.Feedback(id=instruction.id, chunks=chunks, elapsed_s=elapsed_s)
-                feedback.inference_s = self.health.median_inference_s()
-                handle.publish_feedback(feedback)
-            else:
-                with self.changed:
-                    self.changed.wait_for(lambda: self.steering.ended(instruction.id) is not None, CANCEL_POLL_S)
-
     def _report(self) -> None:
-        now_s, active, policy = time.monotonic(), self.steering.active, self.policy
+        now_s, active, policy = time.monotonic(), self.desk.steering.active, self.policy
         self.others = self.count_publishers(self.chunk_topic) - (self.chunk_publisher is not None)
         if self.others <= 0:
             self.rivals.alone()
+        self._settle(now_s)
         message = msg.PolicyStatus(
             bundle=policy.manifest.name if policy else "",
             provider=policy.provider if policy else "",
@@ -343,10 +224,25 @@ class PolicyNode(LifecycleNode):
             horizon_s=self.health.horizon_s,
         )
         message.header.stamp = self.get_clock().now().to_msg()
+        self.rivals.sent_beat(to_ns(message.header.stamp), message.chunks, message.observations_skipped)
         self.status_publisher.publish(message)
 
+    def _settle(self, now_s: float) -> None:
+        """A newcomer that finds another policy gives way; one that finds none says that no instruction is active."""
+        if self.is_settled or self.chunk_publisher is None:
+            return
+        if self.rivals.is_near(now_s):
+            self._on_trouble(RIVAL_FIRST.format(topic=self.chunk_topic))
+            if self.parameters.autostart:
+                raise FineVLAError(self.health.trouble)
+            self.trigger_deactivate()
+        elif self.rivals.is_settled(now_s):
+            self.is_settled = True
+            self.desk.tell_if_idle()
+
     def _warning(self) -> str:
-        rival = RIVAL_HEARD if self.rivals.is_rivalled else RIVAL_SEEN if self.others > 0 else ""
+        is_seen = self.others > 0 or self.rivals.is_near(time.monotonic())
+        rival = RIVAL_HEARD if self.rivals.is_rivalled else RIVAL_SEEN if is_seen else ""
         return self.health.warning(rival.format(topic=self.chunk_topic))
 
     def _diagnose(self) -> None:

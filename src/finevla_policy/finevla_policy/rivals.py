@@ -1,32 +1,55 @@
-"""Tells whether another policy speaks on our topic, by what is heard: the DDS graph names the dead for 20 s more."""
+"""Tells whether another policy speaks on our topics, by what is heard: the DDS graph names the dead for 20 s more.
+
+Give it everything that is sent and everything that is heard on `action_chunk` and `policy/status`.
+"""
 
 import struct
 from collections import deque
 
-HEARD_S = 1.0  # a heartbeat or chunk this recent means that somebody is there; heartbeats come at 0.5 to 50 Hz
+HEARD_S = 1.0  # a word this recent means that somebody is there: heartbeats come at 2 Hz or more
+SETTLED_S = 5.0  # after so long everybody has been discovered: DDS announces every 3 s when its first calls are lost
 
 
 class RivalWatch:
-    """Give it every chunk that is sent and every one that is heard on the same topic."""
+    """Times given as `now_s` are monotonic seconds; what is not among our own last words is somebody else's."""
 
     def __init__(self) -> None:
-        self.is_rivalled = False
+        self.is_rivalled = False  # by chunks: ours are held back
         self._sent: deque[tuple[int, str, bytes]] = deque(maxlen=64)
+        self._beats: deque[tuple[int, int, int]] = deque(maxlen=64)
         self._heard_s = float("-inf")
+        self._active_since_s = float("inf")
 
-    def sent(self, sequence: int, instruction_id: str, inference_s: float) -> None:
+    def activated(self, now_s: float) -> None:
+        """We begin to speak."""
+        self._active_since_s = now_s
+
+    def deactivated(self) -> None:
+        """We are silent; every word is somebody else's."""
+        self._active_since_s = float("inf")
+
+    def is_settled(self, now_s: float) -> bool:
+        """Whether we have been active for long enough to be the one who was there first."""
+        return now_s - self._active_since_s > SETTLED_S
+
+    def sent_chunk(self, sequence: int, instruction_id: str, inference_s: float) -> None:
         """Our own chunk, told before it is published."""
         self._sent.append(_key(sequence, instruction_id, inference_s))
 
-    def heard(self, now_s: float, sequence: int, instruction_id: str, inference_s: float) -> None:
+    def sent_beat(self, stamp_ns: int, chunks: int, skipped: int) -> None:
+        """Our own heartbeat, told before it is published."""
+        self._beats.append((stamp_ns, chunks, skipped))
+
+    def heard_chunk(self, now_s: float, sequence: int, instruction_id: str, inference_s: float) -> None:
         """A chunk on the topic; one that we never sent is a rival's."""
         if _key(sequence, instruction_id, inference_s) not in self._sent:
-            self.heard_other(now_s)
+            self._heard_s = now_s
             self.is_rivalled = True
 
-    def heard_other(self, now_s: float) -> None:
-        """The heartbeat of somebody else's active policy."""
-        self._heard_s = now_s
+    def heard_beat(self, now_s: float, stamp_ns: int, chunks: int, skipped: int) -> None:
+        """The heartbeat of an active policy."""
+        if (stamp_ns, chunks, skipped) not in self._beats:
+            self._heard_s = now_s
 
     def is_near(self, now_s: float) -> bool:
         """Whether another active policy was heard just now."""

@@ -12,7 +12,7 @@ from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import EncodedInstruction
 from finevla_policy.health import Health
-from finevla_policy.rivals import HEARD_S, RivalWatch
+from finevla_policy.rivals import HEARD_S, SETTLED_S, RivalWatch
 from finevla_policy.worker import Worker
 
 PATIENCE_S = 20.0
@@ -142,16 +142,38 @@ def test_stop_ends_the_thread_after_the_running_inference(stage: Stage) -> None:
 def test_our_own_chunks_are_no_rival_and_others_are() -> None:
     watch = RivalWatch()
     duration_s = 0.0123456789  # comes back from the wire as float32
-    watch.sent(1, "a", duration_s)
-    watch.heard(0.0, 1, "a", float(np.float32(duration_s)))
+    watch.sent_chunk(1, "a", duration_s)
+    watch.heard_chunk(0.0, 1, "a", float(np.float32(duration_s)))
     assert not watch.is_rivalled
     assert not watch.is_near(0.0)
-    watch.heard(1.0, 1, "a", 0.0123)  # same observation, same instruction, same count: another machine's duration
+    watch.heard_chunk(1.0, 1, "a", 0.0123)  # same observation, same instruction, same count: another machine's duration
     assert watch.is_rivalled
     assert watch.is_near(1.0 + 0.9 * HEARD_S)
     assert not watch.is_near(1.0 + 1.1 * HEARD_S)
     watch.alone()
     assert not watch.is_rivalled
+
+
+def test_our_own_heartbeat_is_no_rival_and_another_one_is() -> None:
+    watch = RivalWatch()
+    watch.heard_beat(0.0, 100, 0, 0)  # before we say a word
+    assert watch.is_near(0.0)
+    watch.sent_beat(5_000, 2, 1)
+    watch.heard_beat(50.0, 5_000, 2, 1)
+    assert not watch.is_near(50.0)
+    watch.heard_beat(50.0, 5_001, 2, 1)
+    assert watch.is_near(50.0)
+    assert not watch.is_rivalled  # only chunks of another move the arms
+
+
+def test_policy_is_settled_once_everybody_has_been_discovered() -> None:
+    watch = RivalWatch()
+    assert not watch.is_settled(1e9)
+    watch.activated(10.0)
+    assert not watch.is_settled(10.0 + 0.9 * SETTLED_S)
+    assert watch.is_settled(10.0 + 1.1 * SETTLED_S)
+    watch.deactivated()
+    assert not watch.is_settled(1e9)
 
 
 def test_health_warns_of_the_gravest_first() -> None:

@@ -151,16 +151,16 @@ class Demonstrator:
         """The gripper's path for a goal, from wherever it is."""
         item = self.world.scene.object(goal.target)
         target = np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
-        contact = [*target, 0, 0, HOVER_M if goal.task == "reach" else 0.004]
-        before = [*contact, *FROM[goal.approach], UP_M]
+        contact = target + np.array([0, 0, HOVER_M if goal.task == "reach" else 0.004])
+        before = contact + np.array([*FROM[goal.approach], UP_M])
         ways = [Way(before, -1.0, OPEN), Way(contact, -2.0, OPEN)]
         if goal.task == "reach":
             return ways
-        ways += [Way(contact, 0.6, CLOSED), Way([*contact, 0, 0, 0.1], -1.0, CLOSED)]
+        ways += [Way(contact, 0.6, CLOSED), Way(contact + np.array([0, 0, 0.1]), -1.0, CLOSED)]
         if goal.task == "pick":
             return ways
         over = np.array([*self.world.scene.bowl(goal.bowl).position, TABLE_HEIGHT_M + 0.13])
-        return [*ways, Way(over, -1.0, CLOSED), Way(over, 0.4, OPEN), Way([*over, 0, 0, 0.04], -1.0, OPEN)]
+        return [*ways, Way(over, -1.0, CLOSED), Way(over, 0.4, OPEN), Way(over + np.array([0, 0, 0.04]), -1.0, OPEN)]
 
     def _plan(self, arm: str, values: NDArray[np.float64], ways: Sequence[Way], start: int) -> Plan:
         """Joint targets from `values` along `ways[start:]`; the gripper path is a smooth curve, IK at every step."""

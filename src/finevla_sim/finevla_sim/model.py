@@ -16,6 +16,7 @@ TIMESTEP_S = 0.004  # 25 steps per control step; grasps are stable up to 0.005
 # The colour image of a D435 or Dabai is 4:3 with a horizontal view of about 55 degrees; a square image keeps that width.
 CAMERA_FOVY_DEG = 55.0
 VISUAL_GROUP = 1
+MAX_PICTURE = (960, 1280)  # rows, columns of the off-screen buffer
 
 # Who touches whom: contype is the own bit, conaffinity the others'. Within one arm nothing touches.
 _LEFT, _RIGHT, _OBJECT, _TABLE = 1, 2, 4, 8
@@ -53,8 +54,7 @@ def _options(spec: mujoco.MjSpec) -> None:
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 3.0
-    spec.visual.global_.offwidth = 1280
-    spec.visual.global_.offheight = 960
+    spec.visual.global_.offheight, spec.visual.global_.offwidth = MAX_PICTURE
     spec.visual.quality.shadowsize = 0
     spec.visual.quality.offsamples = 0
     spec.visual.map.znear = 0.01

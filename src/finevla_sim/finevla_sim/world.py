@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
-from finevla_sim.model import TIMESTEP_S, VISUAL_GROUP, build
+from finevla_sim.model import TIMESTEP_S, build
+from finevla_sim.painter import Painter
 from finevla_sim.scene import Scene
 
 
@@ -33,14 +33,15 @@ class World:
         self.embodiment = embodiment
         self.image_size = image_size
         self._urdf_path = urdf_path
-        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        self._painter: Painter | None = None
         self.reset(scene)
 
     def reset(self, scene: Scene) -> None:
         """Start `scene` afresh at time zero."""
-        self.close()
         self.scene = scene
         self.model = build(scene, self.embodiment, self._urdf_path)
+        if self._painter is not None:
+            self._painter.look_at(self.model)
         self.data = mujoco.MjData(self.model)
         joints = [self.model.joint(name) for name in self.embodiment.joints]
         self._q = np.array([joint.qposadr[0] for joint in joints])
@@ -98,9 +99,16 @@ class World:
 
     def image(self, camera: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """One camera ('overview' included), `(H, W, 3)` RGB."""
-        renderer = self._renderer(size or self.image_size)
-        renderer.update_scene(self.data, camera=camera, scene_option=_visible())
-        return renderer.render()
+        if self._painter is None:
+            self._painter = Painter(self.model)
+        return self._painter.picture(self.data, camera, size or self.image_size)
+
+    def project(self, camera: str, position: NDArray[np.float64]) -> tuple[float, float]:
+        """Where a point appears in a square image of a camera: x to the right, y down, the image spans -1...1."""
+        seen = self.data.camera(camera)
+        x, y, z = seen.xmat.reshape(3, 3).T @ (position - seen.xpos)  # MuJoCo's cameras look along -z, y is up
+        scale = np.tan(np.radians(self.model.camera(camera).fovy[0]) / 2) * -z
+        return float(x / scale), float(-y / scale)
 
     def truth(self) -> Truth:
         """Ground truth of this moment."""
@@ -110,10 +118,10 @@ class World:
         return Truth(self.stamp_ns, bodies, tcps, self._contacts())
 
     def close(self) -> None:
-        """Give the renderers' GL contexts back."""
-        for renderer in self._renderers.values():
-            renderer.close()
-        self._renderers.clear()
+        """Give the GL context back."""
+        if self._painter is not None:
+            self._painter.close()
+            self._painter = None
 
     def _sides(self) -> Sequence[str]:
         return [side for side in ("left", "right") if any(j.startswith(f"{side}_") for j in self.embodiment.joints)]
@@ -138,26 +146,6 @@ class World:
             if value.is_gripper:
                 mimic = self.model.joint(value.joint.replace("joint1", "joint2"))
                 self.data.qpos[mimic.qposadr[0]] = -self.data.qpos[self.model.joint(value.joint).qposadr[0]]
-
-    def _renderer(self, size: tuple[int, int]) -> mujoco.Renderer:
-        if size not in self._renderers:
-            try:
-                renderer = mujoco.Renderer(self.model, *size)
-            except Exception as error:  # MuJoCo raises whatever its GL backend does
-                raise FineVLAError(
-                    f"cannot render without a display ({error}); install libegl1 libgl1-mesa-dri libgles2 with apt"
-                ) from error
-            renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
-            renderer.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
-            self._renderers[size] = renderer
-        return self._renderers[size]
-
-
-def _visible() -> mujoco.MjvOption:
-    option = mujoco.MjvOption()
-    option.geomgroup[:] = 0
-    option.geomgroup[VISUAL_GROUP] = 1
-    return option
 
 
 def _owner(body: str) -> str:

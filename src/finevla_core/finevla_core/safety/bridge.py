@@ -104,7 +104,9 @@ class Bridge:
             return None
         if (off_s := abs(now_ns - stamp_ns) * NS) > self.options.state_timeout_s:
             if self.state is State.DISABLED:
-                self.reason = f"joint states are stamped {off_s:.1f} s off this clock; check use_sim_time and the clocks"
+                self.reason = (
+                    f"joint states are stamped {off_s:.1f} s off this clock; check use_sim_time and the clocks"
+                )
             return None
         jumped = self._note_velocity(measured, stamp_ns)
         self._measured, self._state_ns = measured, stamp_ns
