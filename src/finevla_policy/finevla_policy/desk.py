@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -97,14 +98,17 @@ class Desk:
                 self.node.get_logger().info(f"instruction '{instruction.id}': {instruction.prompt()}")
         return instruction
 
-    def end(self, how: str, text: str, instruction_id: str | None = None) -> None:
-        """End the active instruction (if it is that one): no more chunks, and the bridge comes to a smooth stop."""
+    def end(self, how: str, text: str, instruction_id: str | None = None, quietly: bool = False) -> None:
+        """End the active instruction (if it is that one): no more chunks, and the bridge comes to a smooth stop.
+
+        `quietly`: when the process ends, nothing can be published any more.
+        """
         with self.changed:
             active = self.steering.active
             if active is None or not self.steering.clear(instruction_id or active.id, how, text):
                 return
             self.changed.notify_all()
-            if self.node.context.ok():
+            if not quietly:
                 self.active_publisher.publish(msg.Instruction())
                 self.node.get_logger().info(f"instruction '{active.id}' ended: {text}")
 
@@ -122,11 +126,15 @@ class Desk:
         if instruction is None:
             handle.succeed()
             return FollowInstruction.Result(success=True, message="stopped: no instruction is active")
-        ended = self._watch(handle, instruction, limit_s)
-        if self.node.context.ok():
+        try:
+            ended = self._watch(handle, instruction, limit_s)
             was_cancelled = ended.how == "cancelled" and handle.is_cancel_requested
             finish = handle.succeed if ended.how == "done" else handle.canceled if was_cancelled else handle.abort
             finish()
+        except RCLError:
+            if self.node.context.ok():
+                raise
+            return FollowInstruction.Result(id=instruction.id, message="the process ended")  # nobody hears it
         return FollowInstruction.Result(
             success=ended.how == "done", id=instruction.id, message=ended.text, chunks=ended.chunks
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import rclpy.executors
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -124,7 +125,7 @@ class PolicyNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """End the inference thread and the goals before their publishers go."""
-        self._stop("the policy was shut down")
+        self._stop("the policy was shut down", quietly=True)
         super().destroy_node()
 
     def _load(self) -> None:
@@ -149,9 +150,9 @@ class PolicyNode(LifecycleNode):
         self._on_trouble(text)
         return TransitionCallbackReturn.FAILURE
 
-    def _stop(self, why: str) -> None:
+    def _stop(self, why: str, quietly: bool = False) -> None:
         if self.desk is not None:
-            self.desk.end("stopped", why)
+            self.desk.end("stopped", why, quietly=quietly)
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
@@ -185,10 +186,15 @@ class PolicyNode(LifecycleNode):
             if self.chunk_publisher is None or not self.desk.steering.accepts(chunk.instruction_id):
                 self.health.dropped += 1
                 return
-            if self.rivals.is_rivalled or not self.context.ok():
+            if self.rivals.is_rivalled:
                 return
             self.rivals.sent_chunk(chunk.sequence, chunk.instruction_id, chunk.inference_s)
-            self.chunk_publisher.publish(chunk_to_msg(chunk, self.embodiment.base_frame))
+            try:
+                self.chunk_publisher.publish(chunk_to_msg(chunk, self.embodiment.base_frame))
+            except RCLError:
+                if self.context.ok():
+                    raise
+                return  # the process ends: the signal handler took the context away during inference
             self.desk.steering.chunks += 1
             self.health.published(time.monotonic(), chunk.inference_s)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Stage(Probe):
     def __init__(self, robot: Embodiment) -> None:
         super().__init__()
         self.robot = robot
+        self.clients: dict[str, Any] = {}
         self.chunks = self.listen("action_chunk", msg.ActionChunk, qos.ALL)
         self.active = self.listen("active_instruction", msg.Instruction, qos.LATCHED)
         self.status = self.listen("policy/status", msg.PolicyStatus, qos.LATCHED)
@@ -50,8 +52,18 @@ class Stage(Probe):
         self._observations = self.node.create_publisher(msg.Observation, "observation", qos.NEWEST)
 
     def say(self, text: str, identity: str = "") -> SetInstruction.Response:
+        """By service, again if no response comes: a new client's first one can be lost to DDS discovery."""
+        client = self.clients.get("set_instruction") or self.node.create_client(SetInstruction, "set_instruction")
+        self.clients["set_instruction"] = client
+        assert client.wait_for_service(timeout_sec=20.0)
         request = SetInstruction.Request(instruction=msg.Instruction(id=identity, raw=text))
-        return self.call(SetInstruction, "set_instruction", request)
+        for _ in range(4):
+            answered = threading.Event()
+            future = client.call_async(request)
+            future.add_done_callback(lambda _, answered=answered: answered.set())
+            if answered.wait(5.0):
+                return future.result()
+        raise AssertionError("the service 'set_instruction' does not answer")
 
     def observe(self, **changes: Any) -> None:
         self.wait(self._observations.get_subscription_count, "the policy's subscription")

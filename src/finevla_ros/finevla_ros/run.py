@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -28,6 +29,10 @@ def run_node(
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RCLError:
+        if rclpy.ok():
+            raise
+        # Told to end in the middle of a callback: the signal handler took the context from under it.
     finally:
         if node is not None:
             node.destroy_node()
