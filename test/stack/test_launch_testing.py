@@ -22,6 +22,7 @@ from finevla_core.embodiment import load_embodiment
 from finevla_tools.client import Client
 
 ROOT = Path(__file__).parents[2]
+FOLDER = tempfile.TemporaryDirectory()
 
 
 @pytest.mark.launch_test
@@ -30,7 +31,7 @@ def generate_test_description() -> launch.LaunchDescription:
     os.environ["ROS_DOMAIN_ID"] = str(101 + os.getpid() % 100)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     robot = load_embodiment(ROOT / "config" / "robots" / "cobotmagic.yaml")
-    bundle = make_tiny_bundle(Path(tempfile.mkdtemp()) / "tiny", robot, drift=0.06)
+    bundle = make_tiny_bundle(Path(FOLDER.name) / "tiny", robot, drift=0.06)
     source = AnyLaunchDescriptionSource(str(ROOT / "launch" / "cobotmagic.launch.yaml"))
     stack = IncludeLaunchDescription(source, launch_arguments={"robot": "sim", "bundle": str(bundle)}.items())
     return launch.LaunchDescription([stack, launch_testing.actions.ReadyToTest()])

@@ -18,6 +18,7 @@ from finevla_tools.launch_file import load_launch
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
 pytestmark = pytest.mark.stack
+FINEVLA = (sys.executable, "-m", "finevla_tools.cli")
 
 
 @pytest.fixture
@@ -45,8 +46,10 @@ def test_steer_kill_stop_recover(ros_domain: str, bundle: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_up_ends_in_order_on_ctrl_c_and_refuses_a_second_stack(ros_domain: str, bundle: Path) -> None:
-    command = [sys.executable, "-m", "finevla_tools.cli", "up", f"bundle:={bundle}"]
+def test_up_is_steered_watched_and_ends_in_order_on_ctrl_c_and_refuses_a_second_stack(
+    ros_domain: str, bundle: Path
+) -> None:
+    command = [*FINEVLA, "up", f"bundle:={bundle}"]
     environment = os.environ | {"ROS_DOMAIN_ID": ros_domain, "PYTHONUNBUFFERED": "1"}
     first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     held, lines = threading.Event(), []
@@ -65,6 +68,15 @@ def test_up_ends_in_order_on_ctrl_c_and_refuses_a_second_stack(ros_domain: str, 
         second = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
         assert second.returncode == 2
         assert "already runs in ROS domain" in second.stderr
+        say = [*FINEVLA, "say", "reach the [/red] cube", "--actor", "left_arm", "--wait", "20"]
+        said = subprocess.run(say, capture_output=True, text=True, env=environment, timeout=60)
+        assert (said.returncode, said.stderr) == (0, "")
+        assert "the bridge is following" in said.stdout
+        status = [*FINEVLA, "status", "--once"]
+        shown = subprocess.run(status, capture_output=True, text=True, env=environment, timeout=60)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert "reach the [/red] cube" in shown.stdout  # what an operator says is no markup
+        assert "real-time factor" in shown.stdout
     finally:
         first.send_signal(signal.SIGINT)
         code = first.wait(30.0)

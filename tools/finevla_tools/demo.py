@@ -117,7 +117,7 @@ def _perform(stage: Stage, arguments: argparse.Namespace) -> int:
     with Movie(arguments.out / "demo.mp4", RATE_HZ) as movie:
         for number, act in enumerate(programme(stage.scene), 1):
             scene = stage.lay_out(act.seed, act.goal.task)
-            recording = stage.follow(Instruction(raw=act.text), act.seconds)
+            recording = stage.follow(Instruction(raw=act.text), act.seconds) or Recording()
             outcome = judge(scene, recording.trace)
             right = {factor: ok for factor, ok in obeyed(act.goal, outcome).items() if factor in act.told}
             _print_act(number, act, outcome, right)
@@ -202,7 +202,8 @@ def _interactive(stage: Stage, launch: Launch) -> int:
                 seed += 1
                 scene = _show(stage.lay_out(seed, task))
             elif text:
-                print(f"  {_sentence(judge(scene, stage.follow(Instruction(raw=text), SENTENCE_S).trace))}")
+                recording = stage.follow(Instruction(raw=text), SENTENCE_S)
+                print(f"  {_sentence(judge(scene, recording.trace)) if recording else 'stopped'}")
         except FineVLAError as error:
             stage.check()
             print(f"  {error}")

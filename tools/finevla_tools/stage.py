@@ -61,10 +61,12 @@ class Stage:
             raise FineVLAError(f"the simulator does not show the scene of seed {seed}; look at its output")
         return self.scene(seed, task)
 
-    def follow(self, instruction: Instruction, seconds: float) -> Recording:
-        """Say it and record until the arms rest after having moved, or the time is up."""
+    def follow(self, instruction: Instruction, seconds: float) -> Recording | None:
+        """Say it and record until the arms rest after having moved, or the time is up; None if it only said "stop"."""
         self.recording = recording = Recording()
-        self.client.say(instruction)
+        if not self.client.say(instruction).id:
+            self.recording = None
+            return None
         self.client.wait(lambda: self.stack.failed or rests(recording.trace), seconds)
         self.recording = None
         self.check()
@@ -75,7 +77,7 @@ class Stage:
     def check(self) -> None:
         """Raises `FineVLAError` if a node has ended."""
         if self.stack.failed:
-            raise FineVLAError(f"a node ended with exit code {self.stack.exit_code}; look at its last words")
+            raise FineVLAError(self.stack.epitaph)
 
     def _is_laid_out(self, seed: int, task: str) -> bool:
         truth = self.client.newest.get("sim/ground_truth")
@@ -95,7 +97,7 @@ def wait_for_stack(client: Client, stack: Stack, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not client.wait(client.is_ready, 0.5):
         if stack.failed:
-            raise FineVLAError(f"a node ended with exit code {stack.exit_code}; look at its last words")
+            raise FineVLAError(stack.epitaph)
         if time.monotonic() > deadline:
             client.wait_until_ready(0.0)
 

@@ -1,6 +1,7 @@
 """`finevla status`: one live screen - instruction, rates, latencies, safety, diagnostics; `--once` prints it once."""
 
 import argparse
+import math
 import time
 from typing import Any
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         console = Console()
         if arguments.once:
             there = client.wait(lambda: {"policy/status", "safety/status"} <= set(client.newest), 5.0)
-            client.wait(lambda: len(diagnostics) >= 3, 2.5)
+            client.wait(lambda: len(diagnostics) >= 4, 2.5)
             console.print(screen(client, diagnostics))
             return 0 if there else 1
         with Live(console=console, refresh_per_second=5, screen=console.is_terminal) as live:
@@ -65,6 +66,8 @@ def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
         old = time.monotonic() - seen_s > 2 * STALE_S
         color = "red" if old else LEVEL_COLORS[level]
         health.add_row(escape(name), f"[{color}]{'no longer heard' if old else escape(status.message)}[/]")
+    if not diagnostics:
+        health.add_row("diagnostics", "[red]none heard[/]")
     return Group(table, health)
 
 
@@ -84,9 +87,10 @@ def _safety(client: Client) -> str:
     if status is None:
         return "[red]not heard[/]"
     refused = ", ".join(f"{c} {n}" for c, n in zip(status.reject_codes, status.reject_counts, strict=True))
+    age = "none yet" if math.isnan(status.chunk_age_s) else f"{status.chunk_age_s * 1e3:.0f} ms"
     return (
         f"[{STATE_COLORS[status.state]}]{STATES[status.state]}[/]: {escape(status.reason)}; {status.chunks_accepted} accepted, "
-        f"{status.chunks_rejected} refused{f' ({refused})' if refused else ''}; chunk age {status.chunk_age_s * 1e3:.0f} ms, "
+        f"{status.chunks_rejected} refused{f' ({refused})' if refused else ''}; chunk age {age}, "
         f"plan left {status.plan_left_s:.1f} s"
     )
 

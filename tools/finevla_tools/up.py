@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -31,6 +31,7 @@ class Stack:
     def __init__(self, launch: Launch, printer: Printer) -> None:
         self.launch, self.printer = launch, printer
         self.exit_code = 0
+        self.epitaph = ""  # which process failed first, how, and its last words
         self._stopping, self._changed = threading.Event(), threading.Event()
         self._children: dict[str, subprocess.Popen[str]] = {}
         self._lock = threading.Lock()
@@ -80,7 +81,8 @@ class Stack:
     def _keep(self, process: Process) -> None:
         """Start one process and print what it says; again if it is to be respawned."""
         while (child := self._start(process)) is not None:
-            reader = threading.Thread(target=self._read, args=(process.name, child), daemon=True)
+            said: list[str] = []
+            reader = threading.Thread(target=self._read, args=(process.name, child, said), daemon=True)
             reader.start()
             code = child.wait()
             _signal_group(child.pid, signal.SIGKILL)  # what it started and left behind
@@ -89,7 +91,7 @@ class Stack:
                 return
             self.printer(process.name, f"ended {_how(code)}")
             if not process.respawn or code == BAD_INPUT:
-                self._ended(code)
+                self._ended(code, f"{process.name} ended {_how(code)}: {said[-1] if said else 'it said nothing'}")
                 return
             self._stopping.wait(process.respawn_delay_s)
 
@@ -111,19 +113,37 @@ class Stack:
                 )
             except OSError as error:
                 self.printer(process.name, f"cannot be started: {error}")
-                self._ended(127)
+                self._ended(127, f"{process.name} cannot be started: {error}")
                 return None
             self._children[process.name] = child
             return child
 
-    def _read(self, name: str, child: subprocess.Popen[str]) -> None:
+    def _read(self, name: str, child: subprocess.Popen[str], said: list[str]) -> None:
         assert child.stdout is not None
-        for line in child.stdout:
-            self.printer(name, line.rstrip("\n"))
+        for line in without_interrupts((line.rstrip("\n") for line in child.stdout), self._stopping.is_set):
+            self.printer(name, line)
+            said[:] = [line.strip() or (said[-1] if said else "")]
 
-    def _ended(self, code: int) -> None:
-        self.exit_code = self.exit_code or (code if code >= 0 else 128 - code)
+    def _ended(self, code: int, epitaph: str) -> None:
+        if code and not self.exit_code:
+            self.exit_code, self.epitaph = code if code > 0 else 128 - code, epitaph
         self._changed.set()
+
+
+def without_interrupts(lines: Iterable[str], is_stopping: Callable[[], bool]) -> Iterator[str]:
+    """The lines, less the traceback of a Ctrl-C that met Python before the program was ready for it."""
+    held: list[str] = []
+    for line in lines:
+        if held or (is_stopping() and line.startswith("Traceback (most recent call last)")):
+            held.append(line)
+            if line[:1].isspace() or len(held) == 1:
+                continue
+            if not line.startswith("KeyboardInterrupt"):
+                yield from held
+            held = []
+        else:
+            yield line
+    yield from held
 
 
 @contextlib.contextmanager

@@ -90,6 +90,7 @@ def test_first_failure_is_the_exit_code_and_everything_else_is_stopped(tmp_path:
     stack = Stack(launch, lambda name, line: lines.append((name, line)))
     stack.start()
     assert stack.wait() == 7
+    assert stack.epitaph == "bad ended with exit code 7: hello"
     pid = stack.pid("sleeper")
     stack.stop()
     assert ("bad", "hello") in lines
@@ -167,6 +168,14 @@ def test_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert stack.wait() == 127
     stack.stop()
     assert "cannot be started" in lines[0][1]
+
+
+def test_only_the_traceback_of_an_early_ctrl_c_is_held_back() -> None:
+    interrupt = ["Traceback (most recent call last):", '  File "x"', "    import y", "KeyboardInterrupt"]
+    bug = ["Traceback (most recent call last):", '  File "x"', "ValueError: a bug"]
+    lines = ["before", *interrupt, "between", *bug, "after", interrupt[0]]
+    assert list(up.without_interrupts(lines, lambda: True)) == ["before", "between", *bug, "after", interrupt[0]]
+    assert list(up.without_interrupts(lines, lambda: False)) == lines
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
