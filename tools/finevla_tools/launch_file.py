@@ -142,7 +142,9 @@ class _Reader:
 
     def _act(self, kind: str, body: Any) -> None:
         if kind not in KEYS:
-            raise FineVLAError(f"action '{kind}' is not supported by this runner; known are {', '.join(KEYS)}")
+            raise FineVLAError(
+                f"action '{kind}' is not supported by this runner (ros2 launch may have it); known are {', '.join(KEYS)}"
+            )
         if kind == "group" and isinstance(body, list):
             body = _Entry(children=body)
         if not isinstance(body, _Entry):

@@ -34,7 +34,7 @@ def test_simulation_starts_four_nodes_with_the_arguments_given() -> None:
 
 
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
-    with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: package 'robot_state_publisher'"):
+    with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: .*(robot_state_publisher|command)"):
         load_launch(STACK, {"robot": "real"})
 
 
