@@ -78,7 +78,8 @@ def _substitute(content: str, scope: Scope) -> str:
     kind, *rest = _words(content) or [""]
     if kind not in KNOWN:
         raise FineVLAError(
-            f"substitution '$({kind} ...)' is not supported by this runner (ros2 launch may have it); known are {', '.join(KNOWN)}"
+            f"substitution '$({kind} ...)' is not supported by this runner (ros2 launch may have it); "
+            f"known are {', '.join(KNOWN)}"
         )
     arguments = [expand(word, scope) for word in rest]
     wanted = {"dirname": (0,), "env": (1, 2)}.get(kind, (1,))
