@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
+PATH=$PATH:/usr/sbin:/sbin  # ldconfig, for people who are not root
+mkdir -p models
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 
 if [ -n "${ROS_DISTRO:-}" ] && [ -d "/opt/ros/${ROS_DISTRO}" ]; then
