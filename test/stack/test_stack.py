@@ -1,5 +1,6 @@
 """The whole stack through `finevla up`: launch, steer by every interface, kill, stop, recover, and leave nothing behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -83,3 +84,28 @@ def test_up_is_steered_watched_and_ends_in_order_on_ctrl_c_and_refuses_a_second_
         reader.join(5.0)
     assert code == 0
     assert "Traceback" not in "".join(lines)
+
+
+@pytest.mark.timeout(240)
+def test_demo_leaves_video_picture_and_report_whatever_the_policy_does(
+    ros_domain: str, bundle: Path, tmp_path: Path
+) -> None:
+    import av
+
+    out = tmp_path / "out"
+    command = [*FINEVLA, "demo", f"bundle:={bundle}", "--out", str(out), "--seconds", "1.5"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"ROS_DOMAIN_ID": ros_domain}, timeout=200
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads((out / "report.json").read_text())
+    assert report["bundle"] == "tiny"
+    assert report["chunks_accepted"] > 0
+    assert len(report["acts"]) >= 6
+    assert all(act["asked"] in done.stdout and act["happened"] in done.stdout for act in report["acts"])
+    assert not all(ok for act in report["acts"] for ok in act["obeyed"].values())  # this policy listens to nobody
+    with av.open(str(out / "demo.mp4")) as video:
+        assert video.streams.video[0].codec_context.name == "h264"
+        assert sum(1 for _ in video.decode(video=0)) > 10 * len(report["acts"])
+    assert sorted(path.name for path in out.iterdir()) == ["demo.mp4", "nodes.log", "pair.png", "report.json"]
+    assert "Traceback" not in (out / "nodes.log").read_text()

@@ -31,7 +31,6 @@ from finevla_tools.up import DEFAULT_FILE, Printer, launch_path, refuse_second_s
 from finevla_tools.video import Movie, captioned, write_picture
 
 READY_TIMEOUT_S = 60.0
-SENTENCE_S = 20.0  # longest that one sentence from the terminal is watched
 DEMO_SEEDS = TEST_SEEDS + 900_000
 
 
@@ -43,7 +42,6 @@ class Act:
     text: str
     goal: Goal
     told: tuple[str, ...]
-    seconds: float = 12.0
 
 
 def programme(scene_of: Callable[[int, str], Scene]) -> list[Act]:
@@ -76,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla demo`."""
     parser.add_argument("arguments", nargs="*", metavar="key:=value", help="launch arguments, e.g. bundle:=tabletop")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the video and the report")
+    parser.add_argument("--seconds", type=float, default=12.0, help="longest that one instruction is watched")
     parser.add_argument("--interactive", action="store_true", help="stay up and take sentences from the terminal")
     parser.add_argument("--strict", action="store_true", help="exit code 1 if an instruction was not obeyed")
     parser.add_argument("--show-nodes", action="store_true", help="print what the nodes say")
@@ -86,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = {"robot": "sim"} | parse_arguments(arguments.arguments)
     if given["robot"] != "sim":
         raise FineVLAError("the demo judges by ground truth, which only the simulator has; leave robot:=sim")
+    if not 1.0 <= arguments.seconds <= 600.0:
+        raise FineVLAError(f"--seconds is {arguments.seconds}; give seconds between 1 and 600")
     launch = load_launch(launch_path(DEFAULT_FILE), given)
     refuse_second_stack(launch)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         wait_for_stack(client, stack, READY_TIMEOUT_S)
         stage = Stage(client, stack)
-        return _interactive(stage, launch) if arguments.interactive else _perform(stage, arguments)
+        return _interactive(stage, launch, arguments.seconds) if arguments.interactive else _perform(stage, arguments)
 
 
 def _printer(log: TextIO, shows: bool) -> Printer:
@@ -117,7 +118,7 @@ def _perform(stage: Stage, arguments: argparse.Namespace) -> int:
     with Movie(arguments.out / "demo.mp4", RATE_HZ) as movie:
         for number, act in enumerate(programme(stage.scene), 1):
             scene = stage.lay_out(act.seed, act.goal.task)
-            recording = stage.follow(Instruction(raw=act.text), act.seconds) or Recording()
+            recording = stage.follow(Instruction(raw=act.text), arguments.seconds) or Recording()
             outcome = judge(scene, recording.trace)
             right = {factor: ok for factor, ok in obeyed(act.goal, outcome).items() if factor in act.told}
             _print_act(number, act, outcome, right)
@@ -191,7 +192,7 @@ def _report(path: Path, results: Sequence[dict[str, Any]], client: Client) -> in
     return int(safety.chunks_accepted)
 
 
-def _interactive(stage: Stage, launch: Launch) -> int:
+def _interactive(stage: Stage, launch: Launch, seconds: float) -> int:
     seed, task = int(launch.arguments["seed"]), launch.arguments["task"]
     scene = _show(stage.lay_out(seed, task))
     print("say what to do ('new' = next scene, 'stop' = stop, Ctrl-D = end)")
@@ -202,7 +203,7 @@ def _interactive(stage: Stage, launch: Launch) -> int:
                 seed += 1
                 scene = _show(stage.lay_out(seed, task))
             elif text:
-                recording = stage.follow(Instruction(raw=text), SENTENCE_S)
+                recording = stage.follow(Instruction(raw=text), seconds)
                 print(f"  {_sentence(judge(scene, recording.trace)) if recording else 'stopped'}")
         except FineVLAError as error:
             stage.check()

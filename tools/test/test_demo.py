@@ -1,0 +1,87 @@
+"""Promises of the demonstration: what it asks is a fair test, and it knows when the arms rest."""
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import Point, Pose, Quaternion
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from finevla_interfaces.msg import SceneObject, SceneTruth
+from finevla_sim.ik import ArmIK
+from finevla_sim.judge import Outcome, obeyed
+from finevla_sim.robot import default_robot
+from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.world import Truth
+from finevla_tools.demo import Act, programme
+from finevla_tools.stage import RATE_HZ, REST_S, rests, truth_from_msg
+
+
+@pytest.fixture(scope="module")
+def acts() -> list[Act]:
+    robot = default_robot()
+    ik = ArmIK(robot.embodiment, robot.urdf_path)
+    return programme(lambda seed, task: sample_scene(seed, task, ik))
+
+
+def test_at_least_six_instructions_in_scenes_that_nobody_trained_on(acts: list[Act]) -> None:
+    assert len(acts) >= 6
+    assert all(act.seed >= TEST_SEEDS for act in acts)
+    assert {act.goal.arm for act in acts} == {"left", "right"}
+    assert {act.goal.approach for act in acts} > {"left", "right"}
+
+
+def test_pairs_share_the_scene_and_differ_in_one_factor(acts: list[Act]) -> None:
+    changed = []
+    for first, second in zip(acts[::2], acts[1::2], strict=True):
+        assert first.seed == second.seed
+        differences = [f for f in ("arm", "target", "approach") if getattr(first.goal, f) != getattr(second.goal, f)]
+        assert len(differences) == 1
+        changed += differences
+        if differences != ["target"]:
+            words = zip(first.text.split(), second.text.split(), strict=True)
+            assert sum(one != other for one, other in words) == 1
+    assert set(changed) == {"arm", "target", "approach"}
+
+
+def test_only_what_the_sentence_names_is_judged(acts: list[Act]) -> None:
+    for act in acts:
+        assert set(act.told) <= set(obeyed(act.goal, Outcome("", "", 0.0, "", "", "")))
+        assert act.goal.arm in act.text
+        assert act.goal.target.replace("_", " ") in act.text
+        assert ("approach_direction" in act.told) == ("from the" in act.text)
+
+
+@given(seed=st.integers(0, 2**31))
+def test_ground_truth_survives_the_wire(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    poses, matrices = [], []
+    for _ in range(3):
+        rotation, place = Rotation.random(random_state=rng), rng.normal(size=3)
+        x, y, z, w = map(float, rotation.as_quat())
+        px, py, pz = map(float, place)
+        poses.append(Pose(position=Point(x=px, y=py, z=pz), orientation=Quaternion(x=x, y=y, z=z, w=w)))
+        matrices.append(np.block([[rotation.as_matrix(), place[:, None]], [np.zeros(3), 1.0]]))
+    message = SceneTruth(left_tcp=poses[0], right_tcp=poses[1], contacts=["left:red_cube"])
+    message.objects = [SceneObject(name="red_cube", pose=poses[2])]
+    truth = truth_from_msg(message)
+    np.testing.assert_allclose(
+        [truth.tcps["left"], truth.tcps["right"], truth.objects["red_cube"]], matrices, atol=1e-9
+    )
+    assert truth.contacts == {("left", "red_cube")}
+
+
+def trace(heights: np.ndarray) -> list[Truth]:
+    """The left tcp at these heights, the right one still."""
+    left = [np.block([[np.eye(3), np.array([[0.0], [0.0], [z]])], [np.zeros(3), 1.0]]) for z in heights]
+    return [Truth(0, {}, {"left": pose, "right": np.eye(4)}, frozenset()) for pose in left]
+
+
+def test_arms_rest_only_after_they_have_gone_somewhere() -> None:
+    window = round(REST_S * RATE_HZ)
+    still, down = np.full(3 * window, 1.0), np.linspace(1.0, 0.9, 20)
+    assert not rests([])
+    assert not rests(trace(still))
+    assert not rests(trace(np.concatenate([still, down])))
+    assert not rests(trace(np.concatenate([still, down, np.full(window // 2, 0.9)])))
+    assert rests(trace(np.concatenate([still, down, np.full(window + 1, 0.9)])))
