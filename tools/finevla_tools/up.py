@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,7 +103,7 @@ class Stack:
                 return None
             try:
                 child = subprocess.Popen(
-                    process.command,
+                    [*_leash(process.command[0]), *process.command],
                     env=os.environ | dict(process.environment) | {"PYTHONUNBUFFERED": "1"},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -231,6 +232,13 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt), running(launch, prefixed([p.name for p in launch.processes])) as stack:
         code = stack.wait()
     return code
+
+
+def _leash(program: str) -> Sequence[str]:
+    """Before a command: the kernel ends it when we are killed and can no longer do so; OSError if it is not there."""
+    if shutil.which(program) is None:
+        raise FileNotFoundError(f"'{program}' is not on PATH")
+    return ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 
 
 def _how(code: int) -> str:

@@ -4,7 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
-PATH=$PATH:/usr/sbin:/sbin  # ldconfig, for people who are not root
 mkdir -p models
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 
@@ -31,10 +30,11 @@ if ! grep -qsx "$stamp" .venv/finevla-requirements; then
 fi
 
 need=()
-ldconfig -p | grep -q 'libEGL\.so\.1' || need+=(libegl1)
-ldconfig -p | grep -q 'libGLESv2\.so\.2' || need+=(libgles2)
-ls /usr/lib/*/dri/swrast_dri.so /usr/lib/*/libgallium-*.so /usr/lib/*/dri/*gallium* >/dev/null 2>&1 || need+=(libgl1-mesa-dri)
+for package in libegl1 libgles2 libgl1-mesa-dri; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || need+=("$package")
+done
 command -v g++ >/dev/null || need+=(g++)
+command -v make >/dev/null || need+=(make)
 if [ ${#need[@]} -gt 0 ]; then
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
   if command -v apt-get >/dev/null && { [ -z "$sudo" ] || command -v sudo >/dev/null; }; then

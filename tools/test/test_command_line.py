@@ -1,6 +1,7 @@
 """Promises of the command line: mistakes are one sentence and an exit code, what is started is also stopped."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,6 +191,21 @@ def test_up_ends_in_order_whatever_signal_ends_it(tmp_path: Path, sig: signal.Si
     _, said = up_process.communicate(timeout=30)
     assert (up_process.returncode, said) == (0, "")
     assert not is_running(pid)
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is not there")
+def test_killed_runner_leaves_nothing_running(tmp_path: Path) -> None:
+    file = tmp_path / "x.launch.yaml"
+    file.write_text(
+        yaml.safe_dump({"launch": [{"executable": {"cmd": "sh -c 'echo $$; exec sleep 100'", "name": "s"}}]})
+    )
+    command = [sys.executable, "-m", "finevla_tools.cli", "up", str(file)]
+    up_process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert up_process.stdout is not None
+    pid = int(up_process.stdout.readline().split()[1])
+    up_process.kill()
+    up_process.wait(10.0)
+    wait_for(lambda: not is_running(pid))
 
 
 def test_reader_that_goes_away_does_not_end_the_nodes(tmp_path: Path) -> None:
