@@ -24,6 +24,14 @@ from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch, parse_arguments
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path, running
 
+STAGES = (
+    "image to observation",
+    "observation to chunk (with inference)",
+    "chunk to command",
+    "overhead without inference",
+    "inference",
+)
+
 
 class Stages:
     """Arrival times by the stamp of the observation that started it all."""
@@ -50,8 +58,7 @@ class Stages:
 
     def rows(self) -> dict[str, list[float]]:
         """Milliseconds per stage, for every chunk that was commanded within 50 ms of its arrival."""
-        rows: dict[str, list[float]] = {key: [] for key in ("image to observation", "observation to chunk (with inference)",
-                                                            "chunk to command", "overhead without inference", "inference")}  # fmt: skip
+        rows: dict[str, list[float]] = {name: [] for name in STAGES}
         for stamp, (chunk_ns, inference_s) in self.chunks.items():
             observed = self.observed.get(stamp)
             command = next((t for t in self.commands if -2_000_000 < t - chunk_ns < 50_000_000), None)

@@ -43,7 +43,7 @@ class Options:
     where_weight: float = 1.0
     start: str = ""  # checkpoint whose averaged weights to start from; empty = from nothing
     pictures: str = ""  # folder of still pictures; empty = none
-    ground_steps: int = 2500  # steps on pictures alone, before the demonstrations
+    ground_steps: int = 1500  # steps on pictures alone, before the demonstrations
     ground_batch: int = 64
 
 
@@ -129,7 +129,7 @@ def train(options: Options, out: Path, resume: bool, device: torch.device) -> Pa
     print(f"{len(data.episodes)} episodes, {len(data)} frames; {options.steps} steps of {options.batch}", flush=True)
     model = TabletopPolicy(config, *_statistics(data)).to(device)
     if options.start:
-        model.load_state_dict(load_model(Path(options.start))[0].state_dict())
+        _start_from(model, Path(options.start), everything=not options.pictures)
     pictures = Pictures(Path(options.pictures), spec) if options.pictures else None
     out.mkdir(parents=True, exist_ok=True)
     path, first = out / CHECKPOINT, 0
@@ -182,10 +182,17 @@ def load_model(path: Path) -> tuple[TabletopPolicy, dict[str, Any]]:
     return model.eval(), json.loads(saved["options"])
 
 
+def _start_from(model: TabletopPolicy, path: Path, everything: bool) -> None:
+    """Take over a checkpoint's weights; what pictures will teach starts afresh, old habits there are hard to unlearn."""
+    taught = ("text.", "queries.", "front.")
+    weights = load_model(path)[0].state_dict()
+    model.load_state_dict({k: v for k, v in weights.items() if everything or not k.startswith(taught)}, strict=False)
+
+
 def _ground(model: TabletopPolicy, pictures: Pictures, options: Options, device: torch.device) -> None:
     """Learn to find what a sentence names, in pictures alone: cheap, and the demonstrations build on it."""
     parts = [*model.text.parameters(), *model.queries.parameters(), *model.front.parameters()]
-    optimiser = torch.optim.AdamW(parts, lr=2 * options.rate, weight_decay=0.02)
+    optimiser = torch.optim.AdamW(parts, lr=options.rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, options.ground_steps))
     started, mean = time.monotonic(), 0.0
     for step in range(options.ground_steps):

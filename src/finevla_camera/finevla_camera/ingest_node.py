@@ -5,10 +5,13 @@ Images are kept as the bytes that came; only the frames that are used are unpack
 
 import struct
 import time
-from collections import deque
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy._rclpy_pybind11 import RMWError
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage as CompressedImageMsg
@@ -27,9 +30,10 @@ from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
 
-# A serialized message with a header starts with 4 bytes of encapsulation, then the stamp: int32 s, uint32 ns.
-_STAMP = struct.Struct("<iI")
+# A serialized message with a header starts with 4 bytes of encapsulation (the second one's lowest bit: little endian),
+# then the stamp: int32 s, uint32 ns.
 _STAMP_AT = 4
+_STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,34 @@ class Parameters:
 
 @dataclass
 class Statistics:
-    """What the last second showed, for diagnostics."""
+    """What happened since the last report; series in seconds."""
 
     observations: int = 0
-    frames: dict[str, int] = field(default_factory=dict)
-    skew_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
-    age_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
-    decode_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
-    problems: tuple[Problem, ...] = ()
+    frames: Counter[str] = field(default_factory=Counter)
+    problems: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sentences: dict[tuple[str, str], str] = field(default_factory=dict)
+    series: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, name: str, value_s: float) -> None:
+        """One more value of a series."""
+        self.series.setdefault(name, []).append(value_s)
+
+    def complain(self, problems: tuple[Problem, ...]) -> None:
+        """Count problems by source and code; of each kind the newest sentence is kept (they differ in their numbers)."""
+        for problem in problems:
+            self.problems[problem.source, problem.code] += 1
+            self.sentences[problem.source, problem.code] = f"{problem.source}: {problem.text}"
+
+    def values(self) -> dict[str, object]:
+        """Everything as diagnostics show it: frames of each camera that came and were not used are its drops."""
+        shown: dict[str, object] = {"observations_per_s": self.observations}
+        for camera, count in self.frames.items():
+            shown[f"frames_per_s_{camera}"] = count
+            shown[f"frames_unused_{camera}"] = max(0, count - self.observations)
+        for name, samples in self.series.items():
+            middle = sorted(samples)[len(samples) // 2]
+            shown |= {f"{name}_median": round(middle, 5), f"{name}_max": round(max(samples), 5)}
+        return shown | {f"problem {code}, {source}": count for (source, code), count in self.problems.items()}
 
 
 class CameraIngest(Node):
@@ -62,17 +86,14 @@ class CameraIngest(Node):
             raise FineVLAError(f"parameter 'transport' is '{self.parameters.transport}'; it must be raw or compressed")
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
         self.assembler = Assembler(self.embodiment)
-        self.statistics = Statistics(frames=dict.fromkeys(self.embodiment.camera_names, 0))
-        # A little shorter than the period, so that a camera's jitter does not cost every second frame.
-        self.min_gap_ns = round(0.8e9 / self.embodiment.observation_rate_hz)
-        self.used: dict[str, int] = dict.fromkeys(self.embodiment.camera_names, 0)
-        self.emitted_ns = 0
+        self.statistics = self._no_statistics()
         self.publisher = self.create_publisher(msg.Observation, "observation", qos.NEWEST)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         for camera in self.embodiment.cameras:
             self._subscribe(camera.name, camera.topic)
         self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
-        self.create_timer(1.0, self._report)
+        # By the machine's own clock: a /clock that stands still must be reported too.
+        self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _subscribe(self, camera: str, topic: str) -> None:
         kind, name = (
@@ -81,71 +102,74 @@ class CameraIngest(Node):
         self.create_subscription(kind, name, lambda data: self._on_image(camera, data), qos.SENSOR, raw=True)
 
     def _on_image(self, camera: str, data: bytes) -> None:
-        seconds, nanoseconds = _STAMP.unpack_from(data, _STAMP_AT)
-        unpack = _unpack_raw if self.parameters.transport == "raw" else _unpack_compressed
-        self.assembler.add_image(camera, seconds * 1_000_000_000 + nanoseconds, lambda: unpack(data))
         self.statistics.frames[camera] += 1
-        self._emit_if_due()
+        unpack = _unpack_raw if self.parameters.transport == "raw" else _unpack_compressed
+        now_ns, started = self.get_clock().now().nanoseconds, time.perf_counter()
+        if len(data) < _STAMP_AT + 8:
+            self.statistics.complain((Problem(f"camera {camera}", "image.broken", "a message without a stamp came"),))
+            return
+        self.assembler.add_image(camera, _stamp_ns(data), lambda: unpack(data))
+        result = self.assembler.poll(now_ns)
+        if isinstance(result, Observation):
+            self.statistics.add("decode_s", time.perf_counter() - started)
+            self._publish(result, now_ns)
+        elif result is not None:
+            self.statistics.complain(result)
 
     def _on_state(self, message: JointState) -> None:
         self.assembler.add_state(to_ns(message.header.stamp), message.name, message.position)
 
-    def _emit_if_due(self) -> None:
-        stamps = self.assembler.newest_stamps()
-        if any(stamps[name] == self.used[name] or not stamps[name] for name in stamps):
-            return
-        if 0 <= min(stamps.values()) - self.emitted_ns < self.min_gap_ns:
-            return
-        now_ns, started = self.get_clock().now().nanoseconds, time.perf_counter()
-        result = self.assembler.observe(now_ns)
-        self.used = stamps
-        if not isinstance(result, Observation):
-            self.statistics.problems = result
-            return
-        self.emitted_ns = min(result.image_stamps_ns)
-        self.publisher.publish(
-            observation_to_msg(result, self.embodiment.name, self.embodiment.base_frame, self.embodiment.names)
-        )
-        self.statistics.problems = ()
-        self.statistics.observations += 1
-        self.statistics.skew_s.append(result.skew_s)
-        self.statistics.age_s.append((now_ns - result.stamp_ns) * 1e-9)
-        self.statistics.decode_s.append(time.perf_counter() - started)
+    def _publish(self, observation: Observation, now_ns: int) -> None:
+        e, s = self.embodiment, self.statistics
+        self.publisher.publish(observation_to_msg(observation, e.name, e.base_frame, e.names))
+        s.observations += 1
+        s.add("age_s", (now_ns - observation.stamp_ns) * 1e-9)
+        s.add("skew_s", observation.skew_s)
+        for camera, stamp_ns in zip(observation.cameras, observation.image_stamps_ns, strict=True):
+            s.add(f"age_s_{camera}", (now_ns - stamp_ns) * 1e-9)
 
     def _report(self) -> None:
-        s = self.statistics
+        s, self.statistics = self.statistics, self._no_statistics()
+        now = self.get_clock().now()
         if not s.observations and not s.problems:
-            result = self.assembler.observe(self.get_clock().now().nanoseconds)
-            s.problems = () if isinstance(result, Observation) else result
+            s.complain(self.assembler.diagnose(now.nanoseconds))
         level = DiagnosticStatus.OK if s.observations else DiagnosticStatus.ERROR
-        text = "; ".join(f"{p.source}: {p.text}" for p in s.problems) or f"{s.observations} observations/s"
         if s.problems and s.observations:
             level = DiagnosticStatus.WARN
-        values = {"observations_per_s": s.observations, "clock_resets": self.assembler.resets}
-        values |= {f"frames_per_s_{name}": count for name, count in s.frames.items()}
-        values |= {f"problem_{p.code}": p.source for p in s.problems}
-        for name in ("skew_s", "age_s", "decode_s"):
-            if samples := sorted(getattr(s, name)):
-                values |= {f"{name}_median": round(samples[len(samples) // 2], 5), f"{name}_max": round(samples[-1], 5)}
+        values = s.values() | {"clock_resets": self.assembler.resets}
         status = DiagnosticStatus(
             name=f"{self.get_fully_qualified_name()}: observations",
             level=level,
-            message=text,
+            message="; ".join(s.sentences.values()) or f"{s.observations} observations/s",
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
         )
         message = DiagnosticArray(status=[status])
-        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.stamp = now.to_msg()
         self.diagnostics.publish(message)
-        self.statistics = Statistics(frames=dict.fromkeys(self.embodiment.camera_names, 0))
+
+    def _no_statistics(self) -> Statistics:
+        return Statistics(frames=Counter(dict.fromkeys(self.embodiment.camera_names, 0)))
+
+
+def _stamp_ns(data: bytes) -> int:
+    seconds, nanoseconds = _STAMP[data[1] & 1].unpack_from(data, _STAMP_AT)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
 def _unpack_raw(data: bytes) -> EncodedImage:
-    message = deserialize_message(data, ImageMsg)
+    message = _deserialized(data, ImageMsg)
     return RawImage(message.encoding, message.height, message.width, message.step, memoryview(message.data))
 
 
 def _unpack_compressed(data: bytes) -> EncodedImage:
-    return CompressedImage(memoryview(deserialize_message(data, CompressedImageMsg).data))
+    return CompressedImage(memoryview(_deserialized(data, CompressedImageMsg).data))
+
+
+def _deserialized(data: bytes, kind: type) -> Any:
+    try:
+        return deserialize_message(data, kind)
+    except RMWError as error:
+        raise FineVLAError(f"its message is no {kind.__name__}: it was cut on the way or is of another type") from error
 
 
 def main() -> int:

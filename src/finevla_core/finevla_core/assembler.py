@@ -5,7 +5,7 @@ It holds no clock of its own: the same messages in the same order, asked at the 
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,15 @@ NS = 1e-9
 CLOCK_RESET_S = 0.5
 # Clocks of two machines differ by milliseconds; a stamp this far ahead of the observer's own clock is a wrong clock.
 FUTURE_S = 0.1
+# Part of the observation period that must pass before the next: less than all of it, so that a camera's jitter does not
+# cost every second observation.
+GAP = 0.8
+# Enough to go back to the frame that belongs to the slowest camera's: 0.27 s at 30 Hz; states: 0.25 s at 1 kHz.
 IMAGES_KEPT = 8
 STATES_KEPT = 256
+
+Frame = tuple[int, Loader]
+State = tuple[int, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,31 @@ class Problem:
     text: str
 
 
+Problems = tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class ImageMessage:
+    """An image as it was received (live or by the recorder) at `received_ns`; `load` gives its content."""
+
+    received_ns: int
+    camera: str
+    stamp_ns: int
+    load: Loader
+
+
+@dataclass(frozen=True)
+class StateMessage:
+    """A joint state (rad, m) as it was received at `received_ns`."""
+
+    received_ns: int
+    stamp_ns: int
+    names: Sequence[str]
+    positions: Sequence[float]
+
+
 class Assembler:
-    """Buffers the newest images and joint states of an embodiment and aligns them on request."""
+    """Buffers the newest images and joint states of an embodiment; `observe` aligns them, `poll` says when."""
 
     def __init__(self, embodiment: Embodiment) -> None:
         self.embodiment = embodiment
@@ -49,8 +79,10 @@ class Assembler:
         self._images: dict[str, deque[tuple[int, Loader]]] = {
             name: deque(maxlen=IMAGES_KEPT) for name in self.embodiment.camera_names
         }
-        self._states: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=STATES_KEPT)
-        self._bad: dict[str, Problem] = {}
+        self._states: deque[State] = deque(maxlen=STATES_KEPT)
+        self._bad_state: Problem | None = None
+        self._tried: dict[str, int] = {}
+        self._observed_ns: int | None = None
 
     def add_image(self, camera: str, stamp_ns: int, load: Loader) -> None:
         """A frame of a camera; `load` gives its content and is called only if the frame is used."""
@@ -62,57 +94,73 @@ class Assembler:
         self._images[camera].append((stamp_ns, load))
 
     def add_state(self, stamp_ns: int, names: Sequence[str], positions: Sequence[float]) -> None:
-        """A joint state; joints of no concern are ignored, an incomplete or non-finite one is remembered as a problem."""
+        """A joint state, in any order of joints; further joints (mimic, base) are ignored, a broken one is a problem.
+
+        One message must hold all joints: a vector patched together from two would hide how far apart they lie.
+        """
+        index = {name: i for i, name in enumerate(names)}
+        if index and not any(joint in index for joint in self.embodiment.joints):
+            return  # another device on the same topic
         if self._states and not self._in_order(stamp_ns, self._states[-1][0]):
             return
-        index = {name: i for i, name in enumerate(names)}
         missing = [j for j in self.embodiment.joints if index.get(j, len(positions)) >= len(positions)]
         if missing:
-            self._bad["joint_states"] = Problem(
-                "joint_states", "state.joints", f"joint '{missing[0]}' is missing from it"
-            )
+            self._bad_state = Problem("joint_states", "state.joints", f"joint '{missing[0]}' is missing from it")
             return
         values = self.embodiment.to_values([positions[index[j]] for j in self.embodiment.joints])
         if not np.isfinite(values).all():
-            self._bad["joint_states"] = Problem("joint_states", "state.finite", "it holds values that are not finite")
+            self._bad_state = Problem("joint_states", "state.finite", "it holds values that are not finite")
             return
-        self._bad.pop("joint_states", None)
+        self._bad_state = None
         self._states.append((stamp_ns, values.astype(np.float32)))
 
-    def newest_stamps(self) -> dict[str, int]:
-        """Newest stamp per camera, 0 if there is none yet."""
-        return {name: frames[-1][0] if frames else 0 for name, frames in self._images.items()}
+    def poll(self, now_ns: int) -> Observation | Problems | None:
+        """To be called after each image: what `observe` gives as soon as all cameras have moved on; None until then.
 
-    def observe(self, at_ns: int) -> Observation | tuple[Problem, ...]:
-        """The newest image of every camera not after `at_ns`, and the joint state nearest to the oldest of them.
+        At most the robot's observation rate. `now_ns` is when the image was received; a stamp ahead of it by no more
+        than clocks differ (or than /clock lags behind the images) is taken as now.
+        """
+        newest = {name: frames[-1][0] for name, frames in self._images.items() if frames}
+        if len(newest) < len(self._images) or any(self._tried.get(name) == stamp for name, stamp in newest.items()):
+            return None
+        rate_hz = self.embodiment.observation_rate_hz
+        if self._observed_ns is not None and (min(newest.values()) - self._observed_ns) * NS < GAP / rate_hz:
+            return None
+        self._tried = newest
+        ahead_ns = max(newest.values()) - now_ns
+        result = self.observe(now_ns + ahead_ns if 0 < ahead_ns * NS <= FUTURE_S else now_ns)
+        if isinstance(result, Observation):
+            self._observed_ns = min(result.image_stamps_ns)
+        return result
 
+    def observe(self, at_ns: int) -> Observation | Problems:
+        """One moment not after `at_ns`: that of the camera whose newest image is the oldest.
+
+        Every other camera gives its first image not before that moment; the joint state is the one nearest to it.
         Problems instead if something is missing, too old, too far apart or broken; nothing is ever filled in.
         """
+        moment = self._align(at_ns)
+        if not isinstance(moment, _Moment):
+            return moment
         problems: list[Problem] = []
-        chosen = [self._newest_image(name, at_ns, problems) for name in self.embodiment.camera_names]
-        frames = [frame for frame in chosen if frame is not None]
-        reference = min((stamp for stamp, _ in frames), default=at_ns)
-        state = self._nearest_state(reference, at_ns, problems)
-        if problems or state is None:
-            return tuple(problems)
-        stamps = [stamp for stamp, _ in frames]
-        oldest, newest = min(*stamps, state[0]), max(*stamps, state[0])
-        skew_s = (newest - oldest) * NS
-        if skew_s > self.embodiment.max_skew_s:
-            return (self._skew_problem(dict(zip(self.embodiment.camera_names, stamps, strict=True)), state[0], skew_s),)
-        images = self._decoded(frames, problems)
+        images = self._decoded(moment.frames, problems)
         if problems:
             return tuple(problems)
         self._sequence += 1
         return Observation(
-            stamp_ns=oldest,
+            stamp_ns=moment.oldest_ns,
             cameras=self.embodiment.camera_names,
             images=np.stack(images),
-            image_stamps_ns=tuple(stamps),
-            state=state[1],
-            state_stamp_ns=state[0],
+            image_stamps_ns=moment.image_stamps_ns,
+            state=moment.state[1],
+            state_stamp_ns=moment.state[0],
             sequence=self._sequence - 1,
         )
+
+    def diagnose(self, at_ns: int) -> Problems:
+        """What `observe` would complain about before it looks into the images; changes nothing."""
+        moment = self._align(at_ns)
+        return () if isinstance(moment, _Moment) else moment
 
     def _in_order(self, stamp_ns: int, newest_ns: int) -> bool:
         if (newest_ns - stamp_ns) * NS > CLOCK_RESET_S:
@@ -121,47 +169,61 @@ class Assembler:
             return True
         return stamp_ns > newest_ns
 
-    def _newest_image(self, camera: str, at_ns: int, problems: list[Problem]) -> tuple[int, Loader] | None:
+    def _align(self, at_ns: int) -> "_Moment | Problems":
+        problems: list[Problem] = []
+        usable = [self._usable_images(name, at_ns, problems) for name in self.embodiment.camera_names]
+        reference = min((frames[-1][0] for frames in usable if frames), default=at_ns)
+        state = self._nearest_state(reference, at_ns, problems)
+        if problems or state is None:
+            return tuple(problems)
+        moment = _Moment(tuple(next(f for f in frames if f[0] >= reference) for frames in usable), state)
+        if moment.skew_s > self.embodiment.max_skew_s:
+            return (self._skew_problem(moment),)
+        return moment
+
+    def _usable_images(self, camera: str, at_ns: int, problems: list[Problem]) -> list[Frame]:
         frames, source = self._images[camera], f"camera {camera}"
         usable = [frame for frame in frames if frame[0] <= at_ns]
-        if not usable:
-            if frames and (frames[0][0] - at_ns) * NS > FUTURE_S:
-                text = f"its images are stamped {(frames[0][0] - at_ns) * NS:.2f} s ahead of this clock; synchronise the clocks"
-                problems.append(Problem(source, "image.future", text))
-            else:
-                problems.append(Problem(source, "image.missing", "no image has come"))
-            return None
-        age_s = (at_ns - usable[-1][0]) * NS
-        if age_s > self.embodiment.max_age_s:
+        age_s = (at_ns - usable[-1][0]) * NS if usable else float("inf")
+        if age_s <= self.embodiment.max_age_s:
+            return usable
+        if not frames:
+            problems.append(Problem(source, "image.missing", "no image has come"))
+        elif frames[-1][0] > at_ns:
+            problems.append(Problem(source, "image.future", _ahead("images", frames[-1][0] - at_ns)))
+        else:
             text = f"its newest image is {age_s:.2f} s old; {self.embodiment.max_age_s} s are allowed"
             problems.append(Problem(source, "image.stale", text))
-            return None
-        return usable[-1]
+        return []
 
-    def _nearest_state(
-        self, reference_ns: int, at_ns: int, problems: list[Problem]
-    ) -> tuple[int, NDArray[np.float32]] | None:
-        source = "joint_states"
-        stamps = [stamp for stamp, _ in self._states]
+    def _nearest_state(self, reference_ns: int, at_ns: int, problems: list[Problem]) -> State | None:
+        source, stamps = "joint_states", [stamp for stamp, _ in self._states]
         usable = bisect_right(stamps, at_ns)
-        if not usable:
-            problems.append(self._bad.get(source) or Problem(source, "state.missing", "no joint state has come"))
-            return None
         after = bisect_right(stamps, reference_ns, hi=usable)
-        nearest = min(range(max(0, after - 1), min(usable, after + 1)), key=lambda i: abs(stamps[i] - reference_ns))
-        if (at_ns - stamps[nearest]) * NS > self.embodiment.max_age_s:
-            text = f"the newest is {(at_ns - stamps[usable - 1]) * NS:.2f} s old; {self.embodiment.max_age_s} s are allowed"
-            problems.append(self._bad.get(source) or Problem(source, "state.stale", text))
-            return None
-        return self._states[nearest]
+        near = range(max(0, after - 1), min(usable, after + 1))
+        nearest = min(near, key=lambda i: abs(stamps[i] - reference_ns), default=None)
+        age_s = (at_ns - stamps[nearest]) * NS if nearest is not None else float("inf")
+        if nearest is not None and age_s <= self.embodiment.max_age_s:
+            return self._states[nearest]
+        if self._bad_state is not None:
+            problems.append(self._bad_state)
+        elif not stamps:
+            problems.append(Problem(source, "state.missing", "no joint state has come"))
+        elif stamps[-1] > at_ns and not usable:
+            problems.append(Problem(source, "state.future", _ahead("stamps", stamps[-1] - at_ns)))
+        else:
+            text = f"the newest is {age_s:.2f} s old; {self.embodiment.max_age_s} s are allowed"
+            problems.append(Problem(source, "state.stale", text))
+        return None
 
-    def _skew_problem(self, stamps: dict[str, int], state_ns: int, skew_s: float) -> Problem:
-        every = {f"camera {name}": stamp for name, stamp in stamps.items()} | {"joint_states": state_ns}
-        behind = min(every, key=lambda source: every[source])
-        text = f"it lies {skew_s * 1e3:.0f} ms behind the newest part; {self.embodiment.max_skew_s * 1e3:.0f} ms are allowed"
+    def _skew_problem(self, moment: "_Moment") -> Problem:
+        names = [*(f"camera {name}" for name in self.embodiment.camera_names), "joint_states"]
+        behind = names[[*moment.image_stamps_ns, moment.state[0]].index(moment.oldest_ns)]
+        allowed_ms = self.embodiment.max_skew_s * 1e3
+        text = f"it lies {moment.skew_s * 1e3:.0f} ms behind the newest part; {allowed_ms:.0f} ms are allowed"
         return Problem(behind, "skew", text)
 
-    def _decoded(self, frames: Sequence[tuple[int, Loader]], problems: list[Problem]) -> list[NDArray[np.uint8]]:
+    def _decoded(self, frames: Sequence[Frame], problems: list[Problem]) -> list[NDArray[np.uint8]]:
         images = []
         for name, (_, load) in zip(self.embodiment.camera_names, frames, strict=True):
             try:
@@ -169,3 +231,42 @@ class Assembler:
             except FineVLAError as error:
                 problems.append(Problem(f"camera {name}", "image.broken", str(error)))
         return images
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """One frame per camera and the joint state that belong together, not decoded yet."""
+
+    frames: tuple[Frame, ...]
+    state: State
+
+    @property
+    def image_stamps_ns(self) -> tuple[int, ...]:
+        return tuple(stamp for stamp, _ in self.frames)
+
+    @property
+    def oldest_ns(self) -> int:
+        return min(*self.image_stamps_ns, self.state[0])
+
+    @property
+    def skew_s(self) -> float:
+        return (max(*self.image_stamps_ns, self.state[0]) - self.oldest_ns) * NS
+
+
+def _ahead(what: str, ahead_ns: int) -> str:
+    return f"its {what} are {ahead_ns * NS:.2f} s ahead of this clock; synchronise the clocks"
+
+
+def observe_all(
+    embodiment: Embodiment, messages: Iterable[ImageMessage | StateMessage]
+) -> Iterator[Observation | Problems]:
+    """What the ingest node would have published (and complained about) had it received these messages, in this order."""
+    assembler = Assembler(embodiment)
+    for message in messages:
+        if isinstance(message, StateMessage):
+            assembler.add_state(message.stamp_ns, message.names, message.positions)
+            continue
+        assembler.add_image(message.camera, message.stamp_ns, message.load)
+        result = assembler.poll(message.received_ns)
+        if result is not None:
+            yield result

@@ -4,18 +4,24 @@ The wider side is cut, never squeezed: what is round stays round, whatever the c
 """
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from finevla_core.errors import FineVLAError
 
-CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
+# Bytes per pixel and Pillow's name for their order; Pillow swaps colours and drops alpha and padding while it copies.
+ENCODINGS = {"rgb8": (3, "RGB"), "bgr8": (3, "BGR"), "rgba8": (4, "RGBX"), "bgra8": (4, "BGRX"), "mono8": (1, "L")}
+# 16-bit grey (a depth image on a colour topic) would be clipped to white, CMYK is no camera's: both are refused.
+COMPRESSED_MODES = ("RGB", "RGBA", "L", "LA", "P")
 MAX_PIXELS = 4096 * 4096  # far beyond any camera here; a bomb is refused before it is unpacked
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# What Pillow raises for broken files: a broken PNG header is a SyntaxError, a chunk cut short a struct.error.
+BROKEN = (Image.DecompressionBombError, OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
 
 Buffer = bytes | bytearray | memoryview | NDArray[np.uint8]
 
@@ -48,13 +54,13 @@ def to_policy_image(image: EncodedImage, height: int, width: int) -> NDArray[np.
     box = _middle(picture.width, picture.height, width, height)
     if picture.size != (width, height) or box != (0, 0, width, height):
         picture = picture.resize((width, height), Image.Resampling.BOX, box=box)
-    return np.asarray(picture)
+    return np.asarray(picture.convert("RGB"))  # mono only after it has been shrunk
 
 
 def _from_raw(image: RawImage) -> Image.Image:
-    if image.encoding not in CHANNELS:
-        raise FineVLAError(f"image encoding '{image.encoding}' is not supported; use one of {', '.join(CHANNELS)}")
-    channels = CHANNELS[image.encoding]
+    if image.encoding not in ENCODINGS:
+        raise FineVLAError(f"image encoding '{image.encoding}' is not supported; use one of {', '.join(ENCODINGS)}")
+    channels, order = ENCODINGS[image.encoding]
     if image.height < 1 or image.width < 1 or image.step < image.width * channels:
         raise FineVLAError(
             f"image of {image.width}x{image.height} {image.encoding} cannot have rows of {image.step} bytes"
@@ -64,21 +70,19 @@ def _from_raw(image: RawImage) -> Image.Image:
         raise FineVLAError(
             f"image has {data.size} bytes, {image.step * image.height} are needed; it was cut on the way"
         )
-    rows = data[: image.step * image.height].reshape(image.height, image.step)[:, : image.width * channels]
-    pixels = rows.reshape(image.height, image.width, channels)
-    if channels == 1:
-        return Image.fromarray(pixels[:, :, 0]).convert("RGB")
-    order = [2, 1, 0] if image.encoding.startswith("bgr") else [0, 1, 2]
-    return Image.fromarray(np.ascontiguousarray(pixels[:, :, order]) if channels == 4 or order[0] else pixels)
+    mode = "L" if order == "L" else "RGB"
+    return Image.frombytes(mode, (image.width, image.height), data.data, "raw", order, image.step, 1)
 
 
 def _from_compressed(image: CompressedImage, height: int, width: int) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(bytes(image.data)), formats=("JPEG", "PNG"))
+        if picture.width * picture.height > MAX_PIXELS or picture.mode not in COMPRESSED_MODES:
+            raise ValueError(f"{picture.width}x{picture.height} of kind {picture.mode} is no colour camera's picture")
         # libjpeg can shrink by powers of two while it decodes; twice the wanted size is left for the averaging.
         picture.draft("RGB", (2 * width, 2 * height))
         return picture.convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
+    except BROKEN as error:
         raise FineVLAError(f"compressed image cannot be decoded: {error}") from error
 
 

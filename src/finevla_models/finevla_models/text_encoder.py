@@ -13,6 +13,9 @@ class TextEncoder(nn.Module):
     def __init__(self, buckets: int, max_tokens: int, width: int, layers: int = 2, heads: int = 4) -> None:
         super().__init__()
         self.ngrams = nn.Embedding(buckets + 1, width, padding_idx=0)
+        # Small at first: with the default of 1, the noise of a thousand n-grams hides the few words that matter.
+        with torch.no_grad():
+            self.ngrams.weight.mul_(0.1)
         self.position = nn.Parameter(torch.randn(max_tokens, width) * 0.02)
         layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.1, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)

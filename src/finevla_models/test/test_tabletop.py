@@ -52,7 +52,9 @@ def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
 def test_blind_rows_do_not_see_the_state(model: TabletopPolicy) -> None:
     images, state, ngrams, mask = inputs()
     blind = torch.ones(2)
-    assert torch.allclose(model(images, state, ngrams, mask, blind).steps, model(images, state + 1, ngrams, mask, blind).steps)
+    assert torch.allclose(
+        model(images, state, ngrams, mask, blind).steps, model(images, state + 1, ngrams, mask, blind).steps
+    )
 
 
 def test_padding_changes_nothing(model: TabletopPolicy) -> None:
