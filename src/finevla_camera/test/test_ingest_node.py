@@ -1,24 +1,31 @@
 """Promises of the ingest node on real DDS: the offline assembler's observations, bit for bit; nothing bad passed on."""
 
 import array
-import threading
+import io
+import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from PIL import Image as PillowImage
 from probe import Probe
-from sensor_msgs.msg import Image, JointState
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
-from finevla_core.assembler import Assembler
-from finevla_core.embodiment import load_embodiment
-from finevla_core.images import RawImage
+from finevla_core import images
+from finevla_core.assembler import ImageMessage, StateMessage, observe_all
+from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import observation_from_msg, to_stamp
+from finevla_ros.convert import observation_from_msg, to_ns, to_stamp
 
 SIZE = 120
+MS = 1_000_000
+SECOND = 1_000 * MS
 
 
 def image(shade: int, stamp_ns: int, encoding: str = "rgb8") -> Image:
@@ -40,36 +47,144 @@ def diagnosis(probe: Probe) -> Callable[[str], object]:
     return lambda text: any(text in status.message for m in heard for status in m.status)
 
 
-def test_live_observations_are_the_offline_ones_bit_for_bit(start_node, cobotmagic_file: Path) -> None:
+@dataclass(frozen=True)
+class Shot:
+    """What one moment looks like on the wire and in a bag: a joint state and an image per camera."""
+
+    state: JointState
+    images: dict[str, Image | CompressedImage]
+
+    def as_bag(self, received_ns: int) -> tuple[StateMessage, list[ImageMessage]]:
+        stamp_ns = to_ns(self.state.header.stamp)
+        state = StateMessage(received_ns, stamp_ns, self.state.name, list(self.state.position))
+        return state, [
+            ImageMessage(received_ns, name, to_ns(m.header.stamp), lambda m=m: content(m))
+            for name, m in self.images.items()
+        ]
+
+
+def content(message: Image | CompressedImage) -> images.EncodedImage:
+    if isinstance(message, CompressedImage):
+        return images.CompressedImage(bytes(message.data))
+    return images.RawImage(message.encoding, message.height, message.width, message.step, bytes(message.data))
+
+
+def shot(robot: Embodiment, k: int, stamp_ns: int, transport: str) -> Shot:
+    """Cameras up to 28 ms apart, another joint state each time; JPEG and PNG, or rgb8 and bgr8, in turns."""
+    pictures: dict[str, Image | CompressedImage] = {}
+    for index, name in enumerate(robot.camera_names):
+        at = stamp_ns + 14 * MS * ((index + k) % 3)
+        pictures[name] = image(10 * k + index, at, "bgr8" if (k + index) % 2 else "rgb8")
+        if transport == "compressed":
+            buffer, pixels = io.BytesIO(), np.frombuffer(pictures[name].data, np.uint8).reshape(SIZE, SIZE, 3)
+            PillowImage.fromarray(pixels).save(buffer, "JPEG" if k % 2 else "PNG")
+            pictures[name] = CompressedImage(format="jpeg", data=array.array("B", buffer.getvalue()))
+            pictures[name].header.stamp = to_stamp(at)
+    return Shot(joint_state(robot, stamp_ns + 3 * MS, 0.01 * k), pictures)
+
+
+@pytest.fixture
+def patient_file(cobotmagic_file: Path, tmp_path: Path) -> Path:
+    """The robot with a minute of patience: what a loaded test machine takes for a message must not matter."""
+    text = cobotmagic_file.read_text()
+    assert "max_age_s: 0.15" in text
+    file = tmp_path / "patient.yaml"
+    file.write_text(text.replace("max_age_s: 0.15", "max_age_s: 60.0"))
+    return file
+
+
+@pytest.mark.parametrize("transport", ["raw", "compressed"])
+def test_live_observations_are_the_offline_ones_bit_for_bit(start_node, patient_file: Path, transport: str) -> None:
+    """Under /clock. First until all ends have met, then the clock jumps back, which empties the node's buffers: from
+    there on it has the same history as the offline assembler."""
+    robot = load_embodiment(patient_file)
+    start_node("finevla_camera", "camera_ingest", robot=str(patient_file), transport=transport, use_sim_time=True)
+    kind, suffix = (Image, "") if transport == "raw" else (CompressedImage, "/compressed")
+    with Probe() as probe:
+        seen = probe.listen("observation", msg.Observation, qos.NEWEST)
+        heard = probe.listen("/diagnostics", DiagnosticArray, qos.ALL)
+        clock = probe.publisher(Clock, "/clock", qos.SENSOR)
+        cameras = {c.name: probe.publisher(kind, c.topic + suffix, qos.SENSOR) for c in robot.cameras}
+        states = probe.publisher(JointState, robot.state_topic, qos.SENSOR)
+
+        def send_images(of: Shot) -> None:
+            for name, picture in of.images.items():
+                cameras[name].publish(picture)
+
+        def set_clock(second: int) -> bool:
+            clock.publish(Clock(clock=to_stamp(second * SECOND)))
+            return any(m.header.stamp.sec == second for m in heard)
+
+        before = itertools.count(100 * SECOND, SECOND // 10)
+
+        def warm_up() -> bool:
+            first = shot(robot, 0, next(before), transport)
+            states.publish(first.state)
+            send_images(first)
+            return bool(seen)
+
+        probe.wait(lambda: set_clock(150), "the node's clock to follow /clock")
+        probe.wait(warm_up, "a first observation")
+        probe.wait(lambda: set_clock(20), "the node's clock to follow /clock back")
+
+        shots = [shot(robot, k, 10 * SECOND + k * SECOND // 10, transport) for k in range(12)]
+        bag = [shots[0].as_bag(20 * SECOND)[0]]
+        for k, current in enumerate(shots):
+            # The joint state of the next moment goes ahead of this one's images: when their observation has come, it
+            # has come, too.
+            bag += [later.as_bag(20 * SECOND)[0] for later in shots[k + 1 : k + 2]] + current.as_bag(20 * SECOND)[1]
+        wanted = list(observe_all(robot, bag))
+        assert len(wanted) == len(shots)
+
+        def first_state_has_come() -> bool:
+            states.publish(shots[0].state)
+            said = [status.message for m in heard for status in m.status]
+            return "no image has come" in said[-1] and "joint_states" not in said[-1]
+
+        probe.wait(first_state_has_come, "the node to have joint states only")
+        old = len(seen)
+        for k, current in enumerate(shots):
+            for later in shots[k + 1 : k + 2]:
+                states.publish(later.state)
+            send_images(current)
+            probe.wait(lambda k=k: len(seen) > old + k, f"observation {k}")
+            live, offline = observation_from_msg(seen[old + k]), wanted[k]
+            assert isinstance(offline, Observation)
+            assert live.images.tobytes() == offline.images.tobytes()
+            assert live.state.tobytes() == offline.state.tobytes()
+            assert (live.stamp_ns, live.image_stamps_ns, live.state_stamp_ns, live.skew_s) == (
+                offline.stamp_ns, offline.image_stamps_ns, offline.state_stamp_ns, offline.skew_s,
+            )  # fmt: skip
+            assert live.sequence - observation_from_msg(seen[old]).sequence == offline.sequence
+
+
+@pytest.mark.parametrize(("off_s", "said"), [(-2, " s old; 0.15 s are allowed"), (5, "ahead of this clock")])
+def test_stale_images_and_a_wrong_clock_are_named_and_not_passed_on(
+    start_node, cobotmagic_file: Path, off_s: int, said: str
+) -> None:
     robot = load_embodiment(cobotmagic_file)
     start_node("finevla_camera", "camera_ingest", robot=str(cobotmagic_file))
     with Probe() as probe:
         seen = probe.listen("observation", msg.Observation, qos.NEWEST)
-        cameras = {c.name: probe.publisher(Image, c.topic, qos.SENSOR) for c in robot.cameras}
+        says = diagnosis(probe)
+        publishers = [probe.publisher(Image, c.topic, qos.SENSOR) for c in robot.cameras]
         states = probe.publisher(JointState, robot.state_topic, qos.SENSOR)
-        offline = Assembler(robot)
-        for k in range(5):
-            now = probe.now_ns()
-            message = joint_state(robot, now - 1_000_000, 0.01 * k)
-            offline.add_state(now - 1_000_000, message.name, message.position)
-            states.publish(message)
-            threading.Event().wait(0.02)  # joint states and images are different streams; let this one arrive first
-            for index, (name, publisher) in enumerate(cameras.items()):
-                frame = image(10 * k + index, now)
-                offline.add_image(
-                    name, now, lambda f=frame: RawImage(f.encoding, f.height, f.width, f.step, bytes(f.data))
-                )
-                publisher.publish(frame)
-            probe.wait(lambda k=k: len(seen) > k, f"observation {k}")
-            wanted = offline.observe(probe.now_ns())
-            assert isinstance(wanted, Observation)
-            live = observation_from_msg(seen[k])
-            assert live.images.tobytes() == wanted.images.tobytes()
-            assert live.state.tobytes() == wanted.state.tobytes()
-            assert (live.stamp_ns, live.image_stamps_ns, live.state_stamp_ns, live.sequence) == (
-                wanted.stamp_ns, wanted.image_stamps_ns, wanted.state_stamp_ns, wanted.sequence,
-            )  # fmt: skip
-            threading.Event().wait(0.1)  # the ingest's own rate
+
+        def keep_sending() -> bool:
+            states.publish(joint_state(robot, probe.now_ns(), 0.0))
+            for publisher in publishers:
+                publisher.publish(image(1, probe.now_ns() + off_s * SECOND))
+            return all(says(f"camera {name}: its") for name in robot.camera_names) and bool(says(said))
+
+        probe.wait(keep_sending, f"a diagnosis that says '{said}'")
+        assert not seen
+
+
+def test_a_clock_that_never_starts_is_reported(start_node, cobotmagic_file: Path) -> None:
+    start_node("finevla_camera", "camera_ingest", robot=str(cobotmagic_file), use_sim_time=True)
+    with Probe() as probe:
+        says = diagnosis(probe)
+        probe.wait(lambda: says("camera front: no image has come"), "a diagnosis without /clock")
 
 
 def test_missing_camera_is_named_and_nothing_is_passed_on(start_node, cobotmagic_file: Path) -> None:

@@ -127,8 +127,10 @@ class Assembler:
         if self._observed_ns is not None and (min(newest.values()) - self._observed_ns) * NS < GAP / rate_hz:
             return None
         self._tried = newest
-        ahead_ns = max(newest.values()) - now_ns
-        result = self.observe(now_ns + ahead_ns if 0 < ahead_ns * NS <= FUTURE_S else now_ns)
+        # Without this an older frame would be shown again, and again, for as long as the clocks disagree.
+        if ahead := {name: stamp - now_ns for name, stamp in newest.items() if (stamp - now_ns) * NS > FUTURE_S}:
+            return tuple(Problem(f"camera {n}", "image.future", _ahead("images", ns)) for n, ns in ahead.items())
+        result = self.observe(max(now_ns, *newest.values()))
         if isinstance(result, Observation):
             self._observed_ns = min(result.image_stamps_ns)
         return result

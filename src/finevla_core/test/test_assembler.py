@@ -1,18 +1,16 @@
-"""Promises of the one assembler and of the image path: nothing stale, skewed, broken or made up gets through."""
+"""Promises of the one assembler: nothing stale, skewed, broken or made up gets through, live or from a bag."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from finevla_core.assembler import Assembler, Problem
+from finevla_core.assembler import Assembler, ImageMessage, Problem, StateMessage, observe_all
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.images import CompressedImage, RawImage, to_policy_image
+from finevla_core.images import RawImage
 from finevla_core.observation import Observation
 
 MS = 1_000_000
@@ -156,50 +154,122 @@ def test_same_messages_give_the_same_observations(robot: Embodiment, steps: list
     assert play() == play()
 
 
-def test_rgb_and_bgr_come_out_alike() -> None:
-    pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    as_rgb = to_policy_image(RawImage("rgb8", 4, 6, 18, pixels.tobytes()), 4, 6)
-    as_bgr = to_policy_image(RawImage("bgr8", 4, 6, 18, np.ascontiguousarray(pixels[:, :, ::-1]).tobytes()), 4, 6)
-    assert (as_rgb == pixels).all()
-    assert (as_bgr == pixels).all()
+def test_fast_cameras_give_the_frames_that_belong_to_the_slowest_one(cobotmagic_file: Path) -> None:
+    robot = load_embodiment(cobotmagic_file)
+    assembler = Assembler(robot)
+    for k in range(4):
+        assembler.add_image("front", T0 + 33 * k * MS, raw)
+        assembler.add_image("left", T0 + 33 * k * MS, raw)
+    assembler.add_image("right", T0 + 20 * MS, raw)  # 79 ms behind: too far from their newest frames
+    assembler.add_state(T0 + 22 * MS, robot.joints, [0.0] * 14)
+    result = assembler.observe(T0 + 110 * MS)
+    assert isinstance(result, Observation)
+    assert result.image_stamps_ns == (T0 + 33 * MS, T0 + 33 * MS, T0 + 20 * MS)
+    assert result.stamp_ns == T0 + 20 * MS  # aligning has not made it older
 
 
-def test_padded_rows_and_alpha_are_left_out() -> None:
-    pixels = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-    padded = np.concatenate([pixels.reshape(2, 12), np.full((2, 4), 255, np.uint8)], axis=1)
-    image = to_policy_image(RawImage("bgra8", 2, 3, 16, padded.tobytes()), 2, 3)
-    assert (image == pixels[:, :, [2, 1, 0]]).all()
+def test_joints_come_in_any_order_and_others_are_ignored(robot: Embodiment) -> None:
+    names = ["wheel", *reversed(robot.joints), "mimic"]
+    positions = [9.0, *(0.001 * k for k in reversed(range(len(robot.joints)))), float("nan")]
+    assembler = Assembler(robot)
+    feed(assembler, robot, T0)
+    assembler.add_state(T0 + MS, names, positions)
+    assembler.add_state(T0 + 2 * MS, ["wheel"], [1.0])
+    for name in robot.camera_names:
+        assembler.add_image(name, T0 + 2 * MS, raw)
+    result = assembler.observe(T0 + 2 * MS)
+    assert isinstance(result, Observation)
+    assert result.state_stamp_ns == T0 + MS
+    wanted = robot.to_values([0.001 * k for k in range(len(robot.joints))]).astype(np.float32)
+    assert (result.state == wanted).all()
 
 
-def test_wide_image_is_cut_in_the_middle_and_averaged() -> None:
-    pixels = np.zeros((4, 8, 3), np.uint8)
-    pixels[:, 2:6] = 100
-    pixels[::2, 2:6] += 20
-    assert (to_policy_image(RawImage("rgb8", 4, 8, 24, pixels.tobytes()), 2, 2) == 110).all()
+def test_late_message_is_not_put_before_a_newer_one(robot: Embodiment) -> None:
+    assembler = Assembler(robot)
+    feed(assembler, robot, T0 + 20 * MS)
+    feed(assembler, robot, T0)
+    result = assembler.observe(T0 + 10 * MS)
+    assert {p.code for p in result if isinstance(p, Problem)} == {"image.future", "state.future"}
+    assert assembler.resets == 0
 
 
-def test_jpeg_and_png_are_decoded() -> None:
-    pixels = np.full((32, 32, 3), (200, 40, 90), np.uint8)
-    for kind, tolerance in (("PNG", 0), ("JPEG", 6)):
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, kind)
-        image = to_policy_image(CompressedImage(buffer.getvalue()), 16, 16)
-        assert abs(image.astype(int) - pixels[0, 0]).max() <= tolerance
+def test_poll_answers_once_all_cameras_have_moved_on_and_not_faster_than_the_rate(robot: Embodiment) -> None:
+    assembler, answers = Assembler(robot), []
+    for k in range(0, 400, 20):  # 50 Hz cameras, 10 Hz observations
+        assembler.add_state(T0 + k * MS, robot.joints, [0.0] * len(robot.joints))
+        for name in robot.camera_names:
+            assembler.add_image(name, T0 + k * MS, raw)
+            answer = assembler.poll(T0 + k * MS)
+            assert answer is None or name == robot.camera_names[-1]
+            answers.append(answer)
+    stamps = [a.stamp_ns for a in answers if isinstance(a, Observation)]
+    assert stamps == [T0 + k * MS for k in range(0, 400, 80)]
+    assert all(a is None or isinstance(a, Observation) for a in answers)
 
 
-@given(st.binary(max_size=200))
-def test_any_bytes_are_refused_in_one_sentence(data: bytes) -> None:
-    with pytest.raises(FineVLAError):
-        to_policy_image(CompressedImage(data), 8, 8)
+def test_poll_waits_for_a_camera_that_has_stopped_and_diagnose_names_it(cobotmagic_file: Path) -> None:
+    robot = load_embodiment(cobotmagic_file)
+    assembler = Assembler(robot)
+    feed(assembler, robot, T0)
+    assert isinstance(assembler.poll(T0), Observation)
+    for k in range(1, 6):
+        for name in ("front", "left"):
+            assembler.add_image(name, T0 + 100 * k * MS, raw)
+            assert assembler.poll(T0 + 100 * k * MS) is None
+        assembler.add_state(T0 + 100 * k * MS, robot.joints, [0.0] * 14)
+    assert problems(assembler.diagnose(T0 + 500 * MS)) == ["camera right: image.stale"]
 
 
-@given(
-    st.sampled_from(["rgb8", "mono8", "bgra8", "16UC1", ""]),
-    st.integers(0, 9), st.integers(0, 9), st.integers(0, 40), st.binary(max_size=400),
-)  # fmt: skip
-def test_any_raw_image_is_shown_or_refused(encoding: str, height: int, width: int, step: int, data: bytes) -> None:
-    try:
-        image = to_policy_image(RawImage(encoding, height, width, step, data), 5, 7)
-    except FineVLAError:
-        return
-    assert image.shape == (5, 7, 3)
+def test_clock_that_lags_a_little_costs_nothing_and_one_that_lags_much_is_named(robot: Embodiment) -> None:
+    assembler = Assembler(robot)
+    feed(assembler, robot, T0)
+    assert isinstance(assembler.poll(T0 - 50 * MS), Observation)
+    feed(assembler, robot, T0 + 300 * MS)
+    assert problems(assembler.poll(T0 + 150 * MS)) == [f"camera {n}: image.future" for n in robot.camera_names]
+    feed(assembler, robot, T0 + 400 * MS)
+    assert isinstance(assembler.poll(T0 + 400 * MS), Observation)
+
+
+def test_simulated_time_may_start_at_zero(robot: Embodiment) -> None:
+    assembler = Assembler(robot)
+    feed(assembler, robot, 0)
+    assert isinstance(assembler.poll(0), Observation)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_bag_gives_what_the_live_assembler_gave(robot: Embodiment, data: st.DataObject) -> None:
+    live, seen, bag, now = Assembler(robot), [], [], T0
+    for _ in range(60):
+        now += data.draw(st.integers(0, 30)) * MS
+        stamp = now - data.draw(st.integers(-20, 90)) * MS
+        source = data.draw(st.sampled_from([*robot.camera_names, "state"]))
+        if data.draw(st.integers(0, 40)) == 0:
+            now, stamp = now - 2_000 * MS, stamp - 2_000 * MS  # the clock starts again
+        if source == "state":
+            bag.append(
+                StateMessage(now, stamp, robot.joints, [1e-3 * data.draw(st.integers(0, 9))] * len(robot.joints))
+            )
+            live.add_state(stamp, bag[-1].names, bag[-1].positions)
+            continue
+        shade = data.draw(st.integers(0, 255))
+        bag.append(ImageMessage(now, source, stamp, lambda shade=shade: raw(shade)))
+        live.add_image(source, stamp, bag[-1].load)
+        if (answer := live.poll(now)) is not None:
+            seen.append(answer)
+
+    def plain(answers: list[object]) -> list[object]:
+        return [
+            (a.sequence, a.image_stamps_ns, a.state_stamp_ns, a.images.tobytes(), a.state.tobytes())
+            if isinstance(a, Observation) else a for a in answers
+        ]  # fmt: skip
+
+    assert plain(list(observe_all(robot, bag))) == plain(seen)
+    observations = [answer for answer in seen if isinstance(answer, Observation)]
+    assert all(o.skew_s <= robot.max_skew_s + 1e-9 for o in observations)
+    assert len({o.image_stamps_ns for o in observations}) == len(observations) or live.resets  # none is shown twice
+
+
+def test_an_image_of_an_unknown_camera_is_refused_by_name(robot: Embodiment) -> None:
+    with pytest.raises(FineVLAError, match="camera 'tail' is not one of"):
+        Assembler(robot).add_image("tail", T0, raw)
