@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy._rclpy_pybind11 import RMWError
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage as CompressedImageMsg
 from sensor_msgs.msg import Image as ImageMsg
@@ -34,6 +35,10 @@ from finevla_ros.run import run_node
 # then the stamp: int32 s, uint32 ns.
 _STAMP_AT = 4
 _STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
+
+# Not the newest joint state is wanted but the one nearest to an image: none may push another out while frames are being
+# decoded (50 are 0.5 s at 100 Hz).
+EVERY_STATE = QoSProfile(depth=50, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,10 @@ class CameraIngest(Node):
         self.statistics = self._no_statistics()
         self.publisher = self.create_publisher(msg.Observation, "observation", qos.NEWEST)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
+        # Before the cameras: what is ready at the same time is handled in this order, and an image needs its state.
+        self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, EVERY_STATE)
         for camera in self.embodiment.cameras:
             self._subscribe(camera.name, camera.topic)
-        self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
         # By the machine's own clock: a /clock that stands still must be reported too.
         self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
