@@ -29,7 +29,8 @@ def test_simulation_starts_four_nodes_with_the_arguments_given() -> None:
     assert all(p.command[p.command.index("--log-level") + 1] == "debug" for p in launch.processes)
     assert "seed:=7" in launch.processes[0].command
     assert "bundle:='7'" in launch.processes[2].command  # a name, although it looks like a number
-    assert all(p.environment["FASTDDS_DEFAULT_PROFILES_FILE"].endswith("fastdds.xml") for p in launch.processes)
+    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):  # Jazzy's, and its successors'
+        assert all(p.environment[name].endswith("fastdds.xml") for p in launch.processes)
     assert [p.respawn for p in launch.processes] == [False, True, True, False]
 
 
