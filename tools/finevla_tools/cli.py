@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
     "demos": ("finevla_tools.demos", "make demonstrations to train from"),
     "pictures": ("finevla_tools.pictures", "make pictures to learn the names of things from"),
+    "motions": ("finevla_tools.motions", "make motions without pictures to learn how to move from"),
     "train": ("finevla_tools.train", "train the tabletop policy"),
     "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
     "evaluate": ("finevla_tools.evaluate", "measure a bundle in closed loop"),

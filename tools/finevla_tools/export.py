@@ -82,7 +82,8 @@ def export(checkpoint: Path, out: Path, card: str) -> Path:
         policy_model=POLICY_MODEL,
         files={},
         statistics={
-            name: [round(float(v), 6) for v in getattr(model, name)] for name in ("state_mean", "state_std", "step_std")
+            name: [round(float(v), 6) for v in getattr(model, name)]
+            for name in ("state_mean", "state_std", "step_std", "where_mean", "where_std")
         },
         training=_plain(options),
     )
@@ -128,9 +129,8 @@ def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, T
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Training options without folders of the machine it ran on."""
-    named = {"demos": [Path(d).name for d in options["demos"]], "pictures": Path(options.get("pictures", "")).name}
-    named["start"] = Path(options.get("start", "")).parent.name
-    return options | named
+    named = {name: Path(options[name]).name for name in ("pictures", "motions")}
+    return options | named | {"demos": [Path(d).name for d in options["demos"]]}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,13 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import load_policy
-from finevla_sim import demos, pictures
+from finevla_core.text import TextSpec
+from finevla_sim import demos, motions, pictures
 from finevla_sim.robot import default_robot
 from finevla_tools.evaluate import wilson
 from finevla_tools.export import export
 from finevla_tools.train import Options, load_model, train
+from finevla_tools.training_data import STATES_PER_PLAN, Demonstrations, Motions
 
 pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
@@ -24,18 +26,18 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    before = demos.SHARD_EPISODES, pictures.SHARD_SCENES
-    demos.SHARD_EPISODES, pictures.SHARD_SCENES = 4, 6
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demos, "SHARD_EPISODES", 4)
+        patch.setattr(pictures, "SHARD_SCENES", 6)
+        patch.setattr(motions, "SHARD_SCENES", 6)
         demos._write_shard((folder, 0, 3, {"reach": 1.0}, 6))
         pictures._write_shard((folder, 0))
-    finally:
-        demos.SHARD_EPISODES, pictures.SHARD_SCENES = before
+        motions._write_shard((folder, 0))
     return folder
 
 
 def options(data: Path, steps: int) -> Options:
-    return Options((str(data),), steps=steps, batch=6, pictures=str(data), ground_steps=2, ground_batch=8)
+    return Options((str(data),), str(data), str(data), steps, 1, batch=6, pictures_batch=8, plans_batch=4)
 
 
 def test_same_seed_same_weights_and_a_checkpoint_can_be_gone_on_from(data: Path, tmp_path: Path) -> None:
@@ -56,6 +58,28 @@ def test_exported_bundle_answers_as_the_checkpoint_and_obeys_the_limits(data: Pa
     chunk = policy.predict(seen, policy.encode(Instruction("reach the red cube")))
     assert chunk.actions.shape == (16, 14)
     assert chunk.actions[:, 0].max() <= 2.618  # the state was beyond the limit, the answer is not
+
+
+def test_motions_keep_to_the_path_and_to_the_robots_limits(data: Path) -> None:
+    spec = TextSpec(64, 32, 8)
+    rows = Motions(data, spec, 0).batch(8, np.random.default_rng(0), CPU)
+    assert rows["state"].shape == (8 * STATES_PER_PLAN, 14)
+    assert rows["chunk"].shape == (8 * STATES_PER_PLAN, 16, 14)
+    assert rows["where"].shape == (8, 6)
+    ahead = (rows["chunk"][:, 0] - rows["state"]).abs()
+    joints = [i for i in range(14) if i not in (6, 13)]  # fingers around an object stay behind their target
+    assert ahead[:, joints].max() < 0.3
+    still = ahead.view(8, STATES_PER_PLAN, 14).amax(1) == 0
+    assert (still.sum(1) >= 6).all(), "the other arm keeps still, without noise"
+
+
+def test_other_sentences_mean_other_objects(data: Path) -> None:
+    made = Demonstrations([data], TextSpec(64, 32, 8), 0)
+    frames = np.arange(len(made))
+    rng = np.random.default_rng(0)
+    shown, other = made.batch(frames, rng, CPU), made.others(frames, rng, CPU)
+    assert torch.equal(shown["images"], other["images"])
+    assert ((shown["where"] - other["where"])[:, :2].norm(dim=1) > 0.05).all()
 
 
 def test_missing_checkpoint_is_one_sentence(tmp_path: Path) -> None:

@@ -45,9 +45,8 @@ class GroundedCamera(nn.Module):
         self.scale = nn.Parameter(torch.tensor(4.0))
         self.features = queries * (last + 2)
 
-    def forward(self, image: Tensor, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`image` (B, 3, H, W) in -1...1, `queries` (B, Q, D) -> features (B, Q * (C + 2)), coordinates (B, Q, 2) and
-        attention logits (B, Q, h, w)."""
+    def forward(self, image: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """`image` (B, 3, H, W) in -1...1, `queries` (B, Q, D) -> features (B, Q * (C + 2)), attention logits (B, Q, h, w)."""
         maps = self.backbone(image)
         gain, bias = self.film(queries.mean(1)).unsqueeze(-1).unsqueeze(-1).chunk(2, dim=1)
         maps = self.mix(maps * (1 + gain) + bias)
@@ -60,7 +59,7 @@ class GroundedCamera(nn.Module):
         grid = _grid(height, width, image.device)
         coordinates = torch.matmul(weights, grid)
         features = torch.cat([attended, coordinates], dim=2)
-        return features.reshape(batch, -1), coordinates, logits.reshape(batch, -1, height, width)
+        return features.reshape(batch, -1), logits.reshape(batch, -1, height, width)
 
 
 def place_loss(logits: Tensor, pixels: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'; the robot does without")
 
 from finevla_models.grounding import place_loss
-from finevla_models.tabletop import TabletopConfig, TabletopPolicy, smooth_basis
+from finevla_models.tabletop import Scales, TabletopConfig, TabletopPolicy, smooth_basis
 
 CONFIG = TabletopConfig(buckets=64, max_tokens=8, ngrams_per_token=4, hidden=64)
 
@@ -14,8 +14,8 @@ CONFIG = TabletopConfig(buckets=64, max_tokens=8, ngrams_per_token=4, hidden=64)
 @pytest.fixture(scope="module")
 def model() -> TabletopPolicy:
     torch.manual_seed(0)
-    ones = torch.ones(14)
-    return TabletopPolicy(CONFIG, torch.zeros(14), ones, ones).eval()
+    zeros, ones = torch.zeros(14), torch.ones(14)
+    return TabletopPolicy(CONFIG, Scales(zeros, ones, ones, torch.zeros(6), torch.ones(6))).eval()
 
 
 def inputs(batch: int = 2) -> tuple:
@@ -49,12 +49,12 @@ def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
     assert not torch.allclose(before, model(*given).steps)
 
 
-def test_blind_rows_do_not_see_the_state(model: TabletopPolicy) -> None:
+def test_motion_follows_from_where_state_and_words_alone(model: TabletopPolicy) -> None:
     images, state, ngrams, mask = inputs()
-    blind = torch.ones(2)
-    assert torch.allclose(
-        model(images, state, ngrams, mask, blind).steps, model(images, state + 1, ngrams, mask, blind).steps
-    )
+    seen, queries = model(images, state, ngrams, mask), model.read(ngrams, mask)
+    assert torch.allclose(model.move(seen.where, state, queries), seen.steps, atol=1e-6)
+    elsewhere = seen.where + torch.tensor([0.1, 0, 0, 0, 0, 0])
+    assert not torch.allclose(model.move(elsewhere, state, queries), seen.steps)
 
 
 def test_padding_changes_nothing(model: TabletopPolicy) -> None:
@@ -66,8 +66,14 @@ def test_padding_changes_nothing(model: TabletopPolicy) -> None:
     assert torch.allclose(before, model(images, state, ngrams[:, :5], mask[:, :5]).steps, atol=1e-5)
 
 
-def test_place_loss_is_least_where_the_blot_is() -> None:
+def test_place_loss_is_least_where_the_object_is() -> None:
     pixels = torch.tensor([[0.25, -0.5]])
-    right, wrong = torch.zeros(1, 24, 24), torch.zeros(1, 24, 24)
-    right[0, int(0.25 * 24), int(0.625 * 24)] = wrong[0, 20, 2] = 8.0
-    assert place_loss(right, pixels) < place_loss(torch.zeros(1, 24, 24), pixels) < place_loss(wrong, pixels)
+    rows, columns = torch.meshgrid(torch.arange(24) + 0.5, torch.arange(24) + 0.5, indexing="ij")
+
+    def blot(x: float, y: float) -> torch.Tensor:
+        return (-((columns - (x + 1) * 12) ** 2 + (rows - (y + 1) * 12) ** 2) / 2)[None]
+
+    right, beside = place_loss(blot(0.25, -0.5), pixels), place_loss(blot(0.25, -0.25), pixels)
+    nowhere = place_loss(torch.zeros(1, 24, 24), pixels)
+    assert right < beside
+    assert right < nowhere < place_loss(blot(-0.7, 0.7), pixels)

@@ -23,7 +23,7 @@ from finevla_policy.health import Health
 from finevla_policy.rivals import HEARD_S, RivalWatch
 from finevla_policy.worker import Worker
 from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, observation_from_msg, to_ns
+from finevla_ros.convert import chunk_to_msg, observation_from_msg, to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file
 from finevla_ros.run import run_node
@@ -63,6 +63,7 @@ class PolicyNode(LifecycleNode):
             )
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
         self.rivals = RivalWatch()
+        self.active_since_ns = 0
         self.is_settled = False
         self.others = 0  # other publishers on our topic, as the DDS graph has them
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
@@ -102,7 +103,8 @@ class PolicyNode(LifecycleNode):
         assert self.policy is not None
         if self.rivals.is_near(time.monotonic()):
             return self._failed(RIVAL_FIRST.format(topic=self.chunk_topic))
-        self.rivals.activated(time.monotonic())
+        self.active_since_ns = time.time_ns()
+        self.rivals.activated(time.monotonic(), self.active_since_ns)
         self.is_settled = False
         self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.worker = Worker(self.policy, lambda: self.desk.steering.active, self._on_chunk, self._on_trouble)
@@ -203,8 +205,7 @@ class PolicyNode(LifecycleNode):
 
     def _on_any_status(self, message: msg.PolicyStatus) -> None:
         if message.state != "inactive":
-            stamp_ns = to_ns(message.header.stamp)
-            self.rivals.heard_beat(time.monotonic(), stamp_ns, message.chunks, message.observations_skipped)
+            self.rivals.heard_beat(time.monotonic(), to_ns(message.active_since))
 
     def _on_trouble(self, text: str) -> None:
         if text != self.health.trouble:
@@ -220,6 +221,7 @@ class PolicyNode(LifecycleNode):
         message = msg.PolicyStatus(
             bundle=policy.manifest.name if policy else "",
             provider=policy.provider if policy else "",
+            active_since=to_stamp(self.active_since_ns if self.chunk_publisher else 0),
             instruction_id=active.id if active else "",
             state=self.health.state(now_s, self.chunk_publisher is not None, active is not None),
             text=self._warning(),
@@ -230,19 +232,18 @@ class PolicyNode(LifecycleNode):
             horizon_s=self.health.horizon_s,
         )
         message.header.stamp = self.get_clock().now().to_msg()
-        self.rivals.sent_beat(to_ns(message.header.stamp), message.chunks, message.observations_skipped)
         self.status_publisher.publish(message)
 
     def _settle(self, now_s: float) -> None:
         """A newcomer that finds another policy gives way; one that finds none says that no instruction is active."""
-        if self.is_settled or self.chunk_publisher is None:
+        if self.chunk_publisher is None:
             return
-        if self.rivals.is_near(now_s):
+        if self.rivals.is_junior(now_s):
             self._on_trouble(RIVAL_FIRST.format(topic=self.chunk_topic))
             if self.parameters.autostart:
                 raise FineVLAError(self.health.trouble)
             self.trigger_deactivate()
-        elif self.rivals.is_settled(now_s):
+        elif not self.is_settled and self.rivals.is_settled(now_s):
             self.is_settled = True
             self.desk.tell_if_idle()
 

@@ -1,6 +1,7 @@
 """Tells whether another policy speaks on our topics, by what is heard: the DDS graph names the dead for 20 s more.
 
-Give it everything that is sent and everything that is heard on `action_chunk` and `policy/status`.
+Give it every chunk that is sent and everything that is heard on `action_chunk` and `policy/status`. Of two policies the
+younger gives way, by the time of activation in their heartbeats; whoever of them is heard first, both know which it is.
 """
 
 import struct
@@ -16,16 +17,17 @@ class RivalWatch:
     def __init__(self) -> None:
         self.is_rivalled = False  # by chunks: ours are held back
         self._sent: deque[tuple[int, str, bytes]] = deque(maxlen=64)
-        self._beats: deque[tuple[int, int, int]] = deque(maxlen=64)
-        self._heard_s = float("-inf")
+        self._since_ns: list[int] = []  # our own activations
+        self._heard_s = self._elder_s = float("-inf")
         self._active_since_s = float("inf")
 
-    def activated(self, now_s: float) -> None:
-        """We begin to speak."""
+    def activated(self, now_s: float, since_ns: int) -> None:
+        """We begin to speak; `since_ns` is what our heartbeats will say."""
         self._active_since_s = now_s
+        self._since_ns.append(since_ns)
 
     def deactivated(self) -> None:
-        """We are silent; every word is somebody else's."""
+        """We are silent."""
         self._active_since_s = float("inf")
 
     def is_settled(self, now_s: float) -> bool:
@@ -36,20 +38,23 @@ class RivalWatch:
         """Our own chunk, told before it is published."""
         self._sent.append(_key(sequence, instruction_id, inference_s))
 
-    def sent_beat(self, stamp_ns: int, chunks: int, skipped: int) -> None:
-        """Our own heartbeat, told before it is published."""
-        self._beats.append((stamp_ns, chunks, skipped))
-
     def heard_chunk(self, now_s: float, sequence: int, instruction_id: str, inference_s: float) -> None:
         """A chunk on the topic; one that we never sent is a rival's."""
         if _key(sequence, instruction_id, inference_s) not in self._sent:
             self._heard_s = now_s
             self.is_rivalled = True
 
-    def heard_beat(self, now_s: float, stamp_ns: int, chunks: int, skipped: int) -> None:
-        """The heartbeat of an active policy."""
-        if (stamp_ns, chunks, skipped) not in self._beats:
-            self._heard_s = now_s
+    def heard_beat(self, now_s: float, since_ns: int) -> None:
+        """The heartbeat of a policy that has been active since then."""
+        if since_ns in self._since_ns:
+            return
+        self._heard_s = now_s
+        if self._since_ns and since_ns < self._since_ns[-1]:
+            self._elder_s = now_s
+
+    def is_junior(self, now_s: float) -> bool:
+        """Whether a policy that became active before us was heard just now."""
+        return now_s - self._elder_s < HEARD_S
 
     def is_near(self, now_s: float) -> bool:
         """Whether another active policy was heard just now."""

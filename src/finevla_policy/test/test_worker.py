@@ -154,22 +154,37 @@ def test_our_own_chunks_are_no_rival_and_others_are() -> None:
     assert not watch.is_rivalled
 
 
-def test_our_own_heartbeat_is_no_rival_and_another_one_is() -> None:
+def test_of_two_policies_the_younger_gives_way() -> None:
+    elder, younger = RivalWatch(), RivalWatch()
+    younger.heard_beat(0.0, 100)  # before it says a word: enough not to begin
+    assert younger.is_near(0.0)
+    elder.activated(0.0, 100)
+    younger.activated(0.0, 200)
+    for watch in (elder, younger):
+        watch.heard_beat(50.0, 100)
+        watch.heard_beat(50.0, 200)
+    assert elder.is_near(50.0)
+    assert not elder.is_junior(50.0)
+    assert younger.is_junior(50.0)
+    assert not younger.is_junior(50.0 + 1.1 * HEARD_S)
+    assert not younger.is_rivalled  # only chunks of another move the arms
+
+
+def test_our_own_heartbeat_is_no_rival_also_after_a_restart() -> None:
     watch = RivalWatch()
-    watch.heard_beat(0.0, 100, 0, 0)  # before we say a word
-    assert watch.is_near(0.0)
-    watch.sent_beat(5_000, 2, 1)
-    watch.heard_beat(50.0, 5_000, 2, 1)
-    assert not watch.is_near(50.0)
-    watch.heard_beat(50.0, 5_001, 2, 1)
-    assert watch.is_near(50.0)
-    assert not watch.is_rivalled  # only chunks of another move the arms
+    watch.activated(0.0, 100)
+    watch.deactivated()
+    watch.activated(1.0, 200)
+    watch.heard_beat(1.0, 100)
+    watch.heard_beat(1.0, 200)
+    assert not watch.is_near(1.0)
+    assert not watch.is_junior(1.0)
 
 
 def test_policy_is_settled_once_everybody_has_been_discovered() -> None:
     watch = RivalWatch()
     assert not watch.is_settled(1e9)
-    watch.activated(10.0)
+    watch.activated(10.0, 1)
     assert not watch.is_settled(10.0 + 0.9 * SETTLED_S)
     assert watch.is_settled(10.0 + 1.1 * SETTLED_S)
     watch.deactivated()

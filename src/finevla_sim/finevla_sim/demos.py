@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_sim.demonstrator import Demonstrator, Episode, Unreachable
+from finevla_sim.demonstrator import Demonstrator, Episode
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import phrasings
+from finevla_sim.motions import where_of
+from finevla_sim.planner import Unreachable
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import Scene
-from finevla_sim.tasks import TASKS, sample_goal
+from finevla_sim.tasks import TASKS, Goal, sample_goal
 from finevla_sim.world import World
 
 SHARD_EPISODES = 50
 PHRASINGS = 8
+OTHER_PHRASINGS = 3  # for each object that was not the target
+
+# A demonstration, its sentences (level, text), and what other sentences would have meant in its scene.
+Made = tuple[Episode, list[tuple[str, str]], list[dict[str, Any]]]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,7 +81,7 @@ def load_shards(folder: Path) -> Iterator[dict[str, Any]]:
 def _write_shard(job: tuple[Path, int, int, dict[str, float], int]) -> int:
     out, shard, seed, tasks, frames = job
     maker = _Maker()
-    episodes: list[tuple[Episode, list[tuple[str, str]]]] = []
+    episodes: list[Made] = []
     tried = 0
     while len(episodes) < SHARD_EPISODES:
         scene_seed = seed + shard * 1000 + tried
@@ -96,7 +102,7 @@ class _Maker:
         self.ik = ArmIK(robot.embodiment, robot.urdf_path)
         self.world: World | None = None
 
-    def make(self, seed: int, tasks: dict[str, float], frames: int) -> tuple[Episode, list[tuple[str, str]]] | None:
+    def make(self, seed: int, tasks: dict[str, float], frames: int) -> Made | None:
         rng = np.random.default_rng([seed, 11])
         task = str(rng.choice(list(tasks), p=list(tasks.values())))
         scene = sample_scene(seed, task, self.ik)
@@ -107,8 +113,10 @@ class _Maker:
             episode = Demonstrator(self.world, self.ik).demonstrate(goal, rng, frames)
         except Unreachable:
             return None
+        if not episode.success:
+            return None
         split = "test" if seed >= TEST_SEEDS else "train"
-        return (episode, phrasings(goal, scene, rng, PHRASINGS, split)) if episode.success else None
+        return episode, phrasings(goal, scene, rng, PHRASINGS, split), _others(goal, scene, rng, split)
 
     def _show(self, scene: Scene) -> None:
         if self.world is None:
@@ -117,24 +125,35 @@ class _Maker:
             self.world.reset(scene)
 
 
-def _save(path: Path, made: list[tuple[Episode, list[tuple[str, str]]]]) -> None:
+def _others(goal: Goal, scene: Scene, rng: np.random.Generator, split: str) -> list[dict[str, Any]]:
+    """The same pictures under other sentences: where the target would be if another object had been named."""
+    named = []
+    for item in scene.objects:
+        if item.name != goal.target:
+            other = replace(sample_goal(scene, rng), target=item.name)
+            texts = [text for _, text in phrasings(other, scene, rng, OTHER_PHRASINGS, split)]
+            named.append({"where": where_of(scene, other), "texts": texts})
+    return named
+
+
+def _save(path: Path, made: list[Made]) -> None:
     meta = [
         {
             "seed": episode.scene.seed,
             "goal": asdict(episode.goal),
             "texts": texts,
-            "target_position": episode.target_position.tolist(),
-            "bowl_position": episode.bowl_position.tolist() if episode.goal.bowl else None,
+            "where": where_of(episode.scene, episode.goal),
+            "others": others,
             "outcome": episode.outcome.as_dict(),
             "steps": len(episode.path),
         }
-        for episode, texts in made
+        for episode, texts, others in made
     ]
     arrays: dict[str, NDArray[Any]] = {
-        "images": np.concatenate([e.images for e, _ in made]),
-        "states": np.concatenate([e.states for e, _ in made]),
-        "chunks": np.concatenate([e.chunks for e, _ in made]),
-        "episode": np.concatenate([np.full(len(e.frames), i, np.int32) for i, (e, _) in enumerate(made)]),
+        "images": np.concatenate([e.images for e, _, _ in made]),
+        "states": np.concatenate([e.states for e, _, _ in made]),
+        "chunks": np.concatenate([e.chunks for e, _, _ in made]),
+        "episode": np.concatenate([np.full(len(e.frames), i, np.int32) for i, (e, _, _) in enumerate(made)]),
         "episodes": np.frombuffer(json.dumps(meta).encode(), np.uint8),
     }
     temporary = path.with_suffix(f".{os.getpid()}.tmp")

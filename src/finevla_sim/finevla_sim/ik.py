@@ -26,6 +26,7 @@ class ArmIK:
         self.embodiment = embodiment
         self.configuration = mink.Configuration(self.model)
         self._q = np.array([self.model.joint(joint).qposadr[0] for joint in embodiment.joints])
+        self._range = np.array([self.model.joint(joint).range for joint in embodiment.joints]).T
         self._limits = [mink.ConfigurationLimit(self.model, gain=0.9)]
 
     def solve(
@@ -43,6 +44,10 @@ class ArmIK:
             self.configuration.integrate_inplace(velocity, STEP_S)
         solved = self.embodiment.to_values(self.configuration.q[self._q])
         return np.where(arm, solved, values)
+
+    def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values `(D,)` cut to the joints' limits."""
+        return self.embodiment.to_values(np.clip(self.embodiment.to_positions(values), *self._range))
 
     def tcp(self, values: NDArray[np.float64], side: str) -> NDArray[np.float64]:
         """Pose `(4, 4)` of `side`'s tcp."""

@@ -8,10 +8,11 @@ import pytest
 
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
-from finevla_sim.demonstrator import Demonstrator, Disturbance, Episode
+from finevla_sim.demonstrator import Demonstrator, Episode
 from finevla_sim.ik import ArmIK
 from finevla_sim.judge import judge, obeyed
 from finevla_sim.model import CAMERA_FOVY_DEG
+from finevla_sim.planner import Disturbance
 from finevla_sim.robot import Robot, load_robot
 from finevla_sim.sampling import BOWL_CLEARANCE_M, CLEARANCE_M, TEST_SEEDS, sample_scene
 from finevla_sim.scene import COLORS, Scene
