@@ -35,8 +35,8 @@ class Options:
     motions: str = ""  # folder of plans without pictures; empty = none
     steps: int = 7000
     demos_from: int = 3000  # steps on pictures and motions alone before: cheap ones, and demonstrations build on them
-    batch: int = 48  # demonstrated frames; as many again under other sentences, to find other objects
-    pictures_batch: int = 48
+    batch: int = 48  # demonstrated frames, each under its own sentence and one that names another object
+    pictures_batch: int = 32  # pictures, each under two sentences
     plans_batch: int = 64
     rate: float = 1e-3
     seed: int = 0
@@ -136,7 +136,6 @@ def _losses(model: TabletopPolicy, data: Data, options: Options, step: int, devi
         if step >= options.demos_from:
             frames = rng.integers(len(data.demos), size=options.batch)
             losses |= _demonstrated(model, data.demos.batch(frames, rng, device))
-            losses["other"] = _where(model, data.demos.others(frames, rng, device))
     return losses
 
 
@@ -155,24 +154,17 @@ def _motion(model: TabletopPolicy, batch: dict[str, Tensor]) -> Tensor:
 
 
 def _demonstrated(model: TabletopPolicy, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Demonstrations: the target and the chunk, from pictures, state and words."""
-    out = model(_augment(batch["images"]), batch["state"], batch["ngrams"], batch["mask"])
-    return {"chunk": _chunk_loss(model, out.steps, batch), "where": _where_loss(model, out.where, batch)}
-
-
-def _where(model: TabletopPolicy, batch: dict[str, Tensor]) -> Tensor:
-    """The same frames under another sentence: where the target would be."""
-    queries = model.read(batch["ngrams"], batch["mask"])
-    return _where_loss(model, model.locate(_augment(batch["images"]), batch["state"], queries), batch)
+    """Demonstrations: where, for all sentences, and the chunk, for what was shown, from pictures, state and words."""
+    queries, state = model.read(batch["ngrams"], batch["mask"]), batch["state"]
+    where = model.locate(_augment(batch["images"]), state, queries)
+    steps = model.move(where[: len(state)], state, queries[: len(state)])
+    wrong = ((where.float() - batch["where"]) / model.where_std).abs().mean()
+    return {"chunk": _chunk_loss(model, steps, batch), "where": 2 * wrong}
 
 
 def _chunk_loss(model: TabletopPolicy, steps: Tensor, batch: dict[str, Tensor]) -> Tensor:
     wanted = (batch["chunk"] - batch["state"].unsqueeze(1)) / model.step_std
     return (steps.float() / model.step_std - wanted).abs().mean()
-
-
-def _where_loss(model: TabletopPolicy, where: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    return ((where.float() - batch["where"]) / model.where_std).abs().mean()
 
 
 def _augment(images: Tensor) -> Tensor:

@@ -67,22 +67,18 @@ class Demonstrations:
         return len(self.states)
 
     def batch(self, frames: NDArray[np.int64], rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """The given frames, each under one of its episode's sentences."""
+        """The given B frames, and 2 B sentences with their `where`: first each frame's own, of which `chunk` is true,
+        then for each one that names another object; nobody showed how to go there from here."""
         episodes = self.episode[frames]
+        other = rng.integers(self.first_other[episodes], self.first_other[episodes + 1])
         arrays = {
             "images": self.images[frames],
             "state": self.states[frames],
             "chunk": self.chunks[frames],
-            "where": self.where[episodes],
+            "where": np.concatenate([self.where[episodes], self.other_where[other]]),
         }
-        return _tensors(arrays | self.sentences.draw(episodes, rng), device)
-
-    def others(self, frames: NDArray[np.int64], rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """The given frames under sentences that name another object; nobody showed how to go there from here."""
-        episodes = self.episode[frames]
-        other = rng.integers(self.first_other[episodes], self.first_other[episodes + 1])
-        arrays = {"images": self.images[frames], "state": self.states[frames], "where": self.other_where[other]}
-        return _tensors(arrays | self.other_sentences.draw(other, rng), device)
+        own, others = self.sentences.draw(episodes, rng), self.other_sentences.draw(other, rng)
+        return _tensors(arrays | _below(own, others), device)
 
 
 class Pictures:
@@ -98,9 +94,10 @@ class Pictures:
         self.sentences = Sentences([place["texts"] for place in places], spec)
 
     def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """Random pictures, in each a random object under a random name."""
+        """Random pictures (B), and 2 B sentences with the `pixels` of what they name: two for each picture."""
         scene = rng.integers(len(self.images), size=size)
-        place = rng.integers(self.first[scene], self.first[scene + 1])
+        both = np.concatenate([scene, scene])
+        place = rng.integers(self.first[both], self.first[both + 1])
         arrays = {"images": self.images[scene][:, None], "pixels": self.pixels[place]}
         return _tensors(arrays | self.sentences.draw(place, rng), device)
 
@@ -135,6 +132,16 @@ class Motions:
             "where": self.where[plan],
         }
         return _tensors(arrays | self.sentences.draw(plan, rng), device)
+
+
+def _below(above: dict[str, NDArray[Any]], below: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Two draws of sentences as one, the shorter ones padded."""
+    longest = max(above["mask"].shape[1], below["mask"].shape[1])
+
+    def padded(array: NDArray[Any]) -> NDArray[Any]:
+        return np.pad(array, [(0, 0), (0, longest - array.shape[1]), *[(0, 0)] * (array.ndim - 2)])
+
+    return {name: np.concatenate([padded(above[name]), padded(below[name])]) for name in above}
 
 
 def _tensors(arrays: dict[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:

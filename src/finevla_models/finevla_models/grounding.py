@@ -46,8 +46,13 @@ class GroundedCamera(nn.Module):
         self.features = queries * (last + 2)
 
     def forward(self, image: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
-        """`image` (B, 3, H, W) in -1...1, `queries` (B, Q, D) -> features (B, Q * (C + 2)), attention logits (B, Q, h, w)."""
+        """`image` (B, 3, H, W) in -1...1, `queries` (B, Q, D) -> features (B, Q * (C + 2)), attention logits (B, Q, h, w).
+
+        With n times as many queries as images, row i of the queries is for image i mod B: looking again costs little.
+        """
         maps = self.backbone(image)
+        if len(queries) > len(image):
+            maps = maps.repeat(len(queries) // len(image), 1, 1, 1)
         gain, bias = self.film(queries.mean(1)).unsqueeze(-1).unsqueeze(-1).chunk(2, dim=1)
         maps = self.mix(maps * (1 + gain) + bias)
         batch, _channels, height, width = maps.shape

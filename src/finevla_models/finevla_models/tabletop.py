@@ -105,7 +105,11 @@ class TabletopPolicy(nn.Module):
         )
 
     def locate(self, images: Tensor, state: Tensor, queries: Tensor) -> Tensor:
-        """`where` (B, 6) in metres, from `images` (B, C, 3, H, W) in -1...1, `state` (B, D) and `queries` (B, Q, width)."""
+        """`where` (B, 6) in metres, from `images` (B, C, 3, H, W) in -1...1, `state` (B, D) and `queries` (B, Q, width).
+
+        With n times as many queries, each image and state serves n of them, as in `GroundedCamera`.
+        """
+        state = state.repeat(len(queries) // len(state), 1) if len(queries) > len(state) else state
         seen = [self.front(images[:, 0], queries)[0]]
         for camera in range(1, self.config.cameras):
             seen.append(self.wrist(images[:, camera], queries)[0])

@@ -66,6 +66,14 @@ def test_padding_changes_nothing(model: TabletopPolicy) -> None:
     assert torch.allclose(before, model(images, state, ngrams[:, :5], mask[:, :5]).steps, atol=1e-5)
 
 
+def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
+    images, state, ngrams, mask = inputs()
+    queries = model.read(ngrams, mask)
+    both = model.locate(images, state, torch.cat([queries, queries.flip(0)]))
+    assert torch.allclose(both[:2], model.locate(images, state, queries), atol=1e-6)
+    assert torch.allclose(both[2:], model.locate(images, state, queries.flip(0)), atol=1e-6)
+
+
 def test_place_loss_is_least_where_the_object_is() -> None:
     pixels = torch.tensor([[0.25, -0.5]])
     rows, columns = torch.meshgrid(torch.arange(24) + 0.5, torch.arange(24) + 0.5, indexing="ij")
