@@ -11,7 +11,7 @@ from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.text import TextSpec, encode
-from finevla_sim.demos import load_shards
+from finevla_sim.demos import load_demos
 from finevla_sim.motions import load_motions
 from finevla_sim.pictures import load_pictures
 from finevla_sim.planner import HORIZON
@@ -42,7 +42,7 @@ class Demonstrations:
     """Frames (images uint8, states, chunks) with the sentences of their episode, and what others would have meant."""
 
     def __init__(self, folders: Sequence[Path], spec: TextSpec, seed: int) -> None:
-        shards = [shard for folder in folders for shard in load_shards(folder)]
+        shards = [shard for folder in folders for shard in load_demos(folder)]
         self.episodes: list[dict[str, Any]] = [e for shard in shards for e in shard["episodes"]]
         offsets = np.cumsum([0, *(len(shard["episodes"]) for shard in shards)])
         self.episode = np.concatenate([s["episode"] + o for s, o in zip(shards, offsets, strict=False)])

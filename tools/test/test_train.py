@@ -26,13 +26,9 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demos, "SHARD_EPISODES", 4)
-        patch.setattr(pictures, "SHARD_SCENES", 6)
-        patch.setattr(motions, "SHARD_SCENES", 6)
-        demos._write_shard((folder, 0, 3, {"reach": 1.0}, 6))
-        pictures._write_shard((folder, 0))
-        motions._write_shard((folder, 0))
+    demos.write_demos(folder / "demos_0.npz", 3, 4, {"reach": 1.0}, 6)
+    pictures.write_pictures(folder / "pictures_0.npz", 0, 6)
+    motions.write_motions(folder / "motions_0.npz", 0, 6)
     return folder
 
 

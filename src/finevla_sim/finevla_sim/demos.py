@@ -4,18 +4,13 @@ Only executions that the judge found right are kept. Shards are written whole or
 """
 
 import argparse
-import json
-import multiprocessing
 import os
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import Demonstrator, Episode
@@ -26,10 +21,12 @@ from finevla_sim.planner import Unreachable
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import Scene
+from finevla_sim.shards import load_shards, make_shards, save_shard
 from finevla_sim.tasks import TASKS, Goal, sample_goal
 from finevla_sim.world import World
 
 SHARD_EPISODES = 50
+SEEDS_PER_SHARD = 1000  # room for tries that fail
 PHRASINGS = 8
 OTHER_PHRASINGS = 3  # for each object that was not the target
 
@@ -37,60 +34,23 @@ OTHER_PHRASINGS = 3  # for each object that was not the target
 Made = tuple[Episode, list[tuple[str, str]], list[dict[str, Any]]]
 
 
-def run(options: argparse.Namespace) -> int:
-    """`finevla demos`; raises `FineVLAError` for what cannot be done."""
-    try:
-        generate(
-            options.out, options.episodes, options.seed, _mixture(options.tasks), options.frames, options.processes
-        )
-    except KeyboardInterrupt:
-        print("\nstopped; finished shards stay, the same command goes on from there", file=sys.stderr)
-        return 130
-    return 0
+def load_demos(folder: Path) -> Iterator[dict[str, Any]]:
+    """Shards: arrays over frames (`images`, `states`, `chunks`, `episode`) and `episodes`, a list of dicts."""
+    return load_shards(folder, "demos", "episodes")
 
 
-def generate(out: Path, episodes: int, seed: int, tasks: dict[str, float], frames: int, processes: int) -> None:
-    """Write shards of `SHARD_EPISODES` successful episodes each until there are `episodes`."""
-    out.mkdir(parents=True, exist_ok=True)
-    shards = range(-(-episodes // SHARD_EPISODES))
-    todo = [(out, shard, seed, tasks, frames) for shard in shards if not _shard_path(out, seed, shard).exists()]
-    start, done = time.monotonic(), 0
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for tried in pool.imap_unordered(_write_shard, todo):
-            done += 1
-            rate = done * SHARD_EPISODES / (time.monotonic() - start)
-            print(
-                f"{done}/{len(todo)} shards of {SHARD_EPISODES}, {rate:.1f} episodes/s, "
-                f"{SHARD_EPISODES / tried:.0%} of the tries succeeded",
-                flush=True,
-            )
-
-
-def load_shards(folder: Path) -> Iterator[dict[str, Any]]:
-    """Shards of a folder in order: arrays over frames (`images`, `states`, `chunks`, `episode`) and `episodes` (dicts)."""
-    paths = sorted(folder.glob("shard_*.npz"))
-    if not paths:
-        raise FineVLAError(f"no demonstrations in '{folder}'; make some with 'finevla demos --out {folder}'")
-    for path in paths:
-        with np.load(path, allow_pickle=False) as shard:
-            arrays: dict[str, Any] = {key: shard[key] for key in shard.files}
-        arrays["episodes"] = json.loads(bytes(arrays["episodes"]))
-        yield arrays
-
-
-def _write_shard(job: tuple[Path, int, int, dict[str, float], int]) -> int:
-    out, shard, seed, tasks, frames = job
+def write_demos(path: Path, first: int, count: int, tasks: dict[str, float], frames: int) -> tuple[int, int]:
+    """A shard of `count` successful episodes in scenes of the seeds `first`..., and how many had to be tried."""
     maker = _Maker()
-    episodes: list[Made] = []
+    made: list[Made] = []
     tried = 0
-    while len(episodes) < SHARD_EPISODES:
-        scene_seed = seed + shard * 1000 + tried
+    while len(made) < count:
+        one = maker.make(first + tried, tasks, frames)
         tried += 1
-        made = maker.make(scene_seed, tasks, frames)
-        if made is not None:
-            episodes.append(made)
-    _save(_shard_path(out, seed, shard), episodes)
-    return tried
+        if one is not None:
+            made.append(one)
+    _save(path, made)
+    return count, tried
 
 
 class _Maker:
@@ -149,21 +109,13 @@ def _save(path: Path, made: list[Made]) -> None:
         }
         for episode, texts, others in made
     ]
-    arrays: dict[str, NDArray[Any]] = {
+    arrays = {
         "images": np.concatenate([e.images for e, _, _ in made]),
         "states": np.concatenate([e.states for e, _, _ in made]),
         "chunks": np.concatenate([e.chunks for e, _, _ in made]),
         "episode": np.concatenate([np.full(len(e.frames), i, np.int32) for i, (e, _, _) in enumerate(made)]),
-        "episodes": np.frombuffer(json.dumps(meta).encode(), np.uint8),
     }
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-    os.replace(temporary, path)
-
-
-def _shard_path(out: Path, seed: int, shard: int) -> Path:
-    return out / f"shard_{seed:08d}_{shard:04d}.npz"
+    save_shard(path, arrays, episodes=meta)
 
 
 def _mixture(text: str) -> dict[str, float]:
@@ -191,3 +143,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", default="reach,pick,put", help="tasks with optional weights, e.g. reach:2,pick:1")
     parser.add_argument("--frames", type=int, default=10, help="frames kept (and rendered) per episode")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+
+
+def run(options: argparse.Namespace) -> int:
+    """`finevla demos`; raises `FineVLAError` for what cannot be done."""
+    tasks, shards = _mixture(options.tasks), range(-(-options.episodes // SHARD_EPISODES))
+    paths = [options.out / f"demos_{options.seed:08d}_{shard:04d}.npz" for shard in shards]
+    jobs = [(options.seed + shard * SEEDS_PER_SHARD, SHARD_EPISODES, tasks, options.frames) for shard in shards]
+    return make_shards(paths, jobs, write_demos, "episodes", options.processes)

@@ -4,11 +4,7 @@ A plan costs a hundredth of a rendered demonstration, so that how to move, once 
 """
 
 import argparse
-import json
-import multiprocessing
 import os
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import phrasings
 from finevla_sim.planner import CLOSED, Disturbance, Plan, Planner, Unreachable, Way, gripper_index, may_push
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
 from finevla_sim.scene import TABLE_HEIGHT_M, Scene
+from finevla_sim.shards import load_shards, make_shards, save_shard
 from finevla_sim.tasks import TASKS, Goal, sample_goal
 
 SHARD_SCENES = 200
@@ -39,36 +35,18 @@ def where_of(scene: Scene, goal: Goal) -> list[float]:
     return [*target, *([*scene.bowl(goal.bowl).position, TABLE_HEIGHT_M] if goal.bowl else target)]
 
 
-def make_motions(out: Path, scenes: int, processes: int) -> None:
-    """Write shards of the plans for `SHARD_SCENES` scenes; finished shards are kept, so a run can be resumed."""
-    out.mkdir(parents=True, exist_ok=True)
-    todo = [(out, shard) for shard in range(-(-scenes // SHARD_SCENES)) if not _path(out, shard).exists()]
-    started, plans = time.monotonic(), 0
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for done, count in enumerate(pool.imap_unordered(_write_shard, todo), 1):
-            plans += count
-            print(f"{done}/{len(todo)} shards, {plans / (time.monotonic() - started):.0f} plans/s", flush=True)
-
-
 def load_motions(folder: Path) -> Iterator[dict[str, Any]]:
     """Shards: `states` and `targets` (N, D) of all plans in a row, `starts` (P + 1,) and `plans`, a list of P dicts."""
-    paths = sorted(folder.glob("motions_*.npz"))
-    if not paths:
-        raise FineVLAError(f"no motions in '{folder}'; make some with 'finevla motions --out {folder}'")
-    for path in paths:
-        with np.load(path, allow_pickle=False) as shard:
-            arrays: dict[str, Any] = {key: shard[key] for key in shard.files}
-        arrays["plans"] = json.loads(bytes(arrays["plans"]))
-        yield arrays
+    return load_shards(folder, "motions", "plans")
 
 
-def _write_shard(job: tuple[Path, int]) -> int:
-    out, shard = job
+def write_motions(path: Path, first: int, count: int) -> tuple[int, int]:
+    """A shard of the scenes `first`... of the motions' seeds."""
     robot = default_robot()
     planner = Planner(ArmIK(robot.embodiment, robot.urdf_path))
     states, targets, plans = [], [], []
-    for number in range(SHARD_SCENES):
-        seed = FIRST_SEED + shard * SHARD_SCENES + number
+    tries = 0
+    for seed in range(FIRST_SEED + first, FIRST_SEED + first + count):
         rng = np.random.default_rng([seed, 17])
         scene = sample_scene(seed, str(rng.choice(list(TASKS))), planner.ik)
         values = np.array(scene.arm_start)
@@ -78,24 +56,22 @@ def _write_shard(job: tuple[Path, int]) -> int:
             try:
                 made = _plans(planner, scene, goal, values, rng)
             except Unreachable:
+                tries += 1
                 continue
+            tries += len(made)
             for plan in made:
                 held = _held(planner, scene, goal, plan, rng)
                 states.append(held)
                 targets.append(plan.targets)
                 plans.append({"where": where_of(scene, goal), "texts": texts, "goal": asdict(goal)})
             values = held[rng.integers(len(held))] if goal.task == "reach" else np.array(scene.arm_start)
-    arrays: dict[str, NDArray[Any]] = {
+    arrays = {
         "states": np.concatenate(states).astype(np.float32),
         "targets": np.concatenate(targets).astype(np.float32),
         "starts": np.cumsum([0, *(len(t) for t in targets)]),
-        "plans": np.frombuffer(json.dumps(plans).encode(), np.uint8),
     }
-    temporary = _path(out, shard).with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-    os.replace(temporary, _path(out, shard))
-    return len(plans)
+    save_shard(path, arrays, plans=plans)
+    return len(plans), tries
 
 
 def _plans(
@@ -124,10 +100,6 @@ def _held(planner: Planner, scene: Scene, goal: Goal, plan: Plan, rng: np.random
     return states
 
 
-def _path(out: Path, shard: int) -> Path:
-    return out / f"motions_{shard:04d}.npz"
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla motions`."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
@@ -137,9 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """`finevla motions`."""
-    try:
-        make_motions(options.out, options.scenes, options.processes)
-    except KeyboardInterrupt:
-        print("\nstopped; finished shards stay, the same command goes on from there", file=sys.stderr)
-        return 130
-    return 0
+    firsts = range(0, options.scenes, SHARD_SCENES)
+    paths = [options.out / f"motions_{first // SHARD_SCENES:04d}.npz" for first in firsts]
+    jobs = [(first, SHARD_SCENES) for first in firsts]
+    return make_shards(paths, jobs, write_motions, "plans", options.processes)

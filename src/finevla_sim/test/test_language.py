@@ -11,6 +11,7 @@ from finevla_core.errors import FineVLAError
 from finevla_sim import demos
 from finevla_sim.language import ARM, FROM, REACH, factors_of, phrasings, sentence
 from finevla_sim.scene import Bowl, Scene, SceneObject
+from finevla_sim.shards import load_shards, make_shards, save_shard
 from finevla_sim.tasks import APPROACHES, Goal
 
 SCENE = Scene(
@@ -75,24 +76,34 @@ def test_some_phrasings_are_kept_for_tests() -> None:
 
 
 @pytest.mark.slow
-def test_demonstrations_come_back_from_disk_and_a_second_run_makes_nothing_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(demos, "SHARD_EPISODES", 2)
-    path = demos._shard_path(tmp_path, 5, 0)
-    demos._write_shard((tmp_path, 0, 5, {"reach": 1.0}, 3))
-    shard = next(demos.load_shards(tmp_path))
+def test_demonstrations_come_back_from_disk(tmp_path: Path) -> None:
+    assert demos.write_demos(tmp_path / "demos_0.npz", 5, 2, {"reach": 1.0}, 3)[0] == 2
+    shard = next(demos.load_demos(tmp_path))
     assert shard["images"].shape == (6, 3, 96, 96, 3)
     assert shard["chunks"].shape == (6, 16, 14)
     assert len(shard["episodes"]) == 2
     assert shard["episodes"][0]["texts"]
-    before = path.stat().st_mtime_ns
-    demos.generate(tmp_path, 2, 5, {"reach": 1.0}, 3, 1)
-    assert path.stat().st_mtime_ns == before
+
+
+def write_list(path: Path, content: int) -> tuple[int, int]:
+    save_shard(path, {"x": np.arange(3)}, things=[{"content": content}])
+    return 1, 1
+
+
+def test_a_second_run_makes_only_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / "new" / f"things_{i}.npz" for i in range(3)]
+    assert make_shards(paths, [(i,) for i in range(3)], write_list, "things", 1) == 0
+    paths[1].unlink()
+    before = paths[0].stat().st_mtime_ns
+    assert make_shards(paths, [(i + 10,) for i in range(3)], write_list, "things", 1) == 0
+    assert "1/1 shards" in capsys.readouterr().out
+    assert paths[0].stat().st_mtime_ns == before
+    assert [s["things"][0]["content"] for s in load_shards(paths[0].parent, "things", "things")] == [0, 11, 2]
+    assert sorted(paths[0].parent.iterdir()) == paths, "nothing half-written is left"
 
 
 def test_missing_demonstrations_and_unknown_tasks_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FineVLAError, match="no demonstrations"):
-        next(demos.load_shards(tmp_path))
+    with pytest.raises(FineVLAError, match="no demos in .*; make some with 'finevla demos"):
+        next(demos.load_demos(tmp_path))
     with pytest.raises(FineVLAError, match="unknown task 'fly'"):
         demos._mixture("reach:1,fly:2")
