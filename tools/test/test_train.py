@@ -40,6 +40,9 @@ def test_same_seed_same_weights_and_a_checkpoint_can_be_gone_on_from(data: Path,
     first, second = (load_model(train(options(data, 3), tmp_path / name, False, CPU))[0] for name in "ab")
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
+    saved = torch.load(tmp_path / "a" / "checkpoint.pt", weights_only=True)["average"]
+    for name, values in first.state_dict().items():
+        assert torch.equal(values, saved[f"module.{name}"])
     train(options(data, 5), tmp_path / "a", True, CPU)
     assert torch.load(tmp_path / "a" / "checkpoint.pt", weights_only=True)["step"] == 5
 

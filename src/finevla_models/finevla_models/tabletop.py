@@ -90,7 +90,7 @@ class TabletopPolicy(nn.Module):
         self.front = GroundedCamera(config.text_width, config.queries, (32, 48, 64, 64), (2, 2, 1, 1))
         self.wrist = GroundedCamera(config.text_width, config.queries, (24, 48, 64), (2, 2, 2))
         for name, values in vars(scales).items():
-            self.register_buffer(name, values.float())
+            self.register_buffer(name, values.float().clone())
         self.register_buffer("basis", torch.from_numpy(smooth_basis(config.horizon, config.basis)))
         said = config.queries * config.text_width
         seen = self.front.features + (config.cameras - 1) * self.wrist.features
