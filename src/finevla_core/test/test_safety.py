@@ -124,6 +124,18 @@ def test_broken_actions_are_refused_by_name(setup: Setup) -> None:
         assert bridge.take()[0] == []
 
 
+def test_arm_at_rest_gets_into_a_chunk_in_full_motion_within_the_limits(setup: Setup) -> None:
+    moving = np.where(np.arange(len(setup.embodiment.names)) == 0, 0.08 * np.arange(1, 17)[:, None], 0.0)
+    chunk, now = setup.chunk(actions=setup.home + moving), START + SECOND // 20
+    quick = join(hold(setup.home, START), chunk, now, setup.limits)
+    assert (quick.extremes().acceleration > setup.limits.acceleration).any()
+    bridge = setup.bridge()
+    bridge.on_chunk(chunk, now)
+    assert bridge.counts.accepted == 1
+    assert (bridge.plan.extremes().acceleration <= setup.limits.acceleration).all()
+    assert bridge.plan.at(START + 14 * SECOND // 10)[0][0] == pytest.approx(chunk.actions[13, 0], abs=0.03)
+
+
 def test_same_chunk_twice_is_refused(setup: Setup) -> None:
     bridge = setup.bridge()
     for _ in range(2):

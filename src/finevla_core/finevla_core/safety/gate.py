@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import Plan, join
+from finevla_core.safety.plan import FADES, Plan, join
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,21 @@ class Gate:
                 return rejection
         if rejection := self._rows(chunk):
             return rejection
-        plan = join(context.plan, chunk, context.now_ns, self.limits)
+        return self._joined(chunk, context)
+
+    def _joined(self, chunk: ActionChunk, context: Context) -> Plan | Rejection:
+        """The motion that the chunk becomes, by the quickest fade that keeps to the accelerations."""
+        for fade in FADES:
+            result = self._faded(chunk, context, fade)
+            if isinstance(result, Plan) or result.code != "chunk.acceleration":
+                break
+        return result
+
+    def _faded(self, chunk: ActionChunk, context: Context, fade: tuple[float, ...]) -> Plan | Rejection:
+        plan = join(context.plan, chunk, context.now_ns, self.limits, fade)
         if plan is None:
-            return Rejection(
-                "chunk.stale", "all but its last row lie in the past; the policy is slower than its horizon"
-            )
+            text = "all but its last row lie in the past; the policy is slower than its horizon"
+            return Rejection("chunk.stale", text)
         return self._motion(plan) or plan
 
     def _schema(self, chunk: ActionChunk, context: Context) -> Rejection | None:

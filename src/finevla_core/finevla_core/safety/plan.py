@@ -16,8 +16,9 @@ from finevla_core.safety.limits import Limits
 
 NS = 1e-9
 DEGREE = 3
-# The first rows pull less: the running plan fades into the new chunk over 0.3 s at 10 Hz.
-FADE = (0.1, 0.3, 0.6)
+# The first rows pull less: the running plan fades into the new chunk over 0.3 s at 10 Hz, or over 0.8 s: a policy that
+# does not see velocities answers an arm at rest with rows in full motion, and the arm must get there from rest.
+FADES = ((0.1, 0.3, 0.6), (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75))
 # A first knot closer than this share of a step would turn a small position error into a large acceleration.
 MIN_FIRST_GAP = 0.5
 # Wiggles of a chunk faster than this (rad/s, about 0.8 s per period) are noise of the policy, not motion.
@@ -111,8 +112,13 @@ def hold(position: NDArray[np.float64], now_ns: int) -> Plan:
     return Plan(np.array([now_ns], np.int64), position[None].astype(np.float64), np.zeros((1, position.size)))
 
 
-def join(plan: Plan, chunk: ActionChunk, now_ns: int, limits: Limits) -> Plan | None:
-    """Go from `plan` at `now_ns` over into the rows of `chunk` that are still to come; None if fewer than two are."""
+def join(
+    plan: Plan, chunk: ActionChunk, now_ns: int, limits: Limits, fade: tuple[float, ...] = FADES[0]
+) -> Plan | None:
+    """Go from `plan` at `now_ns` over into the rows of `chunk` that are still to come; None if fewer than two are.
+
+    `fade` is how much of their weight the first of these rows have.
+    """
     dt_ns = round(chunk.dt_s / NS)
     times: NDArray[np.int64] = chunk.stamp_ns + dt_ns * np.arange(1, chunk.horizon + 1, dtype=np.int64)
     ahead = times > now_ns + MIN_FIRST_GAP * dt_ns
@@ -125,7 +131,7 @@ def join(plan: Plan, chunk: ActionChunk, now_ns: int, limits: Limits) -> Plan | 
     position, velocity = plan.at(now_ns)
     start = np.stack([position, velocity, plan.acceleration(now_ns)])
     seconds = np.asarray((knots_ns - now_ns) * NS, dtype=np.float64)
-    positions, velocities = _smoothest(seconds, rows, start, chunk.dt_s)
+    positions, velocities = _smoothest(seconds, rows, start, chunk.dt_s, fade)
     _grippers(positions, velocities, knots_ns, rows, position, limits)
     positions[0], velocities[0], velocities[-1] = position, velocity, 0.0
     return Plan(knots_ns, positions, velocities)
@@ -143,7 +149,11 @@ def stop(plan: Plan, now_ns: int, limits: Limits) -> Plan:
 
 
 def _smoothest(
-    times_s: NDArray[np.float64], rows: NDArray[np.float64], start: NDArray[np.float64], dt_s: float
+    times_s: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    start: NDArray[np.float64],
+    dt_s: float,
+    fade: tuple[float, ...],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Positions and velocities at `times_s` of the cubic spline x with breaks there that minimises
 
@@ -157,7 +167,7 @@ def _smoothest(
     basis = BSpline(knots, np.eye(pieces + DEGREE), DEGREE)
     value, slope, jerk = basis(times_s), basis(times_s, 1), basis((times_s[1:] + times_s[:-1]) / 2, 3)
     weight = np.ones(len(rows)) * dt_s
-    weight[: len(FADE)] *= FADE[: len(rows)]
+    weight[: len(fade)] *= fade[: len(rows)]
     data = value[1:-1]
     constraints = np.stack([value[0], slope[0], basis(times_s[0], 2), slope[-1]])
     size, held = pieces + DEGREE, len(constraints)
