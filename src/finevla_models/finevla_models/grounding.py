@@ -51,8 +51,7 @@ class GroundedCamera(nn.Module):
         With n times as many queries as images, row i of the queries is for image i mod B: looking again costs little.
         """
         maps = self.backbone(image)
-        if len(queries) > len(image):
-            maps = maps.repeat(len(queries) // len(image), 1, 1, 1)
+        maps = maps.repeat(queries.shape[0] // maps.shape[0], 1, 1, 1)
         gain, bias = self.film(queries.mean(1)).unsqueeze(-1).unsqueeze(-1).chunk(2, dim=1)
         maps = self.mix(maps * (1 + gain) + bias)
         batch, _channels, height, width = maps.shape

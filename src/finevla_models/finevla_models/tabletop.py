@@ -109,7 +109,7 @@ class TabletopPolicy(nn.Module):
 
         With n times as many queries, each image and state serves n of them, as in `GroundedCamera`.
         """
-        state = state.repeat(len(queries) // len(state), 1) if len(queries) > len(state) else state
+        state = state.repeat(queries.shape[0] // state.shape[0], 1)
         seen = [self.front(images[:, 0], queries)[0]]
         for camera in range(1, self.config.cameras):
             seen.append(self.wrist(images[:, camera], queries)[0])
