@@ -24,6 +24,7 @@ from finevla_policy.rivals import HEARD_S, RivalWatch
 from finevla_policy.worker import Worker
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_from_msg, to_ns, to_stamp
+from finevla_ros.executor import GoalsAsideExecutor
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file
 from finevla_ros.run import run_node
@@ -277,4 +278,4 @@ class PolicyNode(LifecycleNode):
 
 def main() -> int:
     """Entry point."""
-    return run_node(PolicyNode, executor=lambda: rclpy.executors.MultiThreadedExecutor(4))
+    return run_node(PolicyNode, executor=GoalsAsideExecutor)
