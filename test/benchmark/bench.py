@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import psutil
 from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import CameraInfo
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.instruction import Instruction
@@ -25,11 +26,13 @@ from finevla_tools.launch_file import load_launch, parse_arguments
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path, running
 
 STAGES = (
-    "image to observation",
+    "image stamp to last image (rendering, in place of cameras)",
+    "last image to observation",
     "observation to chunk (with inference)",
     "chunk to command",
-    "overhead without inference",
     "inference",
+    "image stamp to command, without inference",
+    "the same without rendering: the stack's overhead",
 )
 
 
@@ -38,16 +41,23 @@ class Stages:
 
     def __init__(self, client: Client) -> None:
         self.now = lambda: client.node.get_clock().now().nanoseconds
-        self.observed: dict[int, int] = {}
+        self.imaged: dict[int, int] = {}
+        self.observed: dict[int, tuple[int, int]] = {}  # arrival, and stamp of the last image in it
         self.skew_s: list[float] = []
         self.chunks: dict[int, tuple[int, float]] = {}
         self.commands: list[int] = []
+        for camera in default_robot().embodiment.cameras:
+            # Published right after the image; to listen to images themselves would slow down what is measured.
+            client.listen(camera.topic.replace("image_raw", "camera_info"), CameraInfo, qos.SENSOR, self._on_image)
         client.listen("observation", msg.Observation, qos.NEWEST, self._on_observation)
         client.listen("action_chunk", msg.ActionChunk, qos.NEWEST, self._on_chunk)
         client.listen("left_arm_controller/joint_trajectory", JointTrajectory, qos.ALL, self._on_command)
 
+    def _on_image(self, message: CameraInfo) -> None:
+        self.imaged[to_ns(message.header.stamp)] = self.now()
+
     def _on_observation(self, message: msg.Observation) -> None:
-        self.observed[to_ns(message.header.stamp)] = self.now()
+        self.observed[to_ns(message.header.stamp)] = (self.now(), to_ns(message.image_stamps[-1]))
         self.skew_s.append(message.skew_s)
 
     def _on_chunk(self, message: msg.ActionChunk) -> None:
@@ -60,16 +70,19 @@ class Stages:
         """Milliseconds per stage, for every chunk that was commanded within 50 ms of its arrival."""
         rows: dict[str, list[float]] = {name: [] for name in STAGES}
         for stamp, (chunk_ns, inference_s) in self.chunks.items():
-            observed = self.observed.get(stamp)
+            observed, image_stamp = self.observed.get(stamp, (None, None))
+            imaged = self.imaged.get(image_stamp)
             command = next((t for t in self.commands if -2_000_000 < t - chunk_ns < 50_000_000), None)
-            if observed is None or command is None:
+            if imaged is None or observed is None or command is None:
                 continue
             stages = (
-                observed - stamp,
+                imaged - stamp,
+                observed - imaged,
                 chunk_ns - observed,
                 command - chunk_ns,
-                command - stamp - inference_s * 1e9,
                 inference_s * 1e9,
+                command - stamp - inference_s * 1e9,
+                command - imaged - inference_s * 1e9,
             )
             for key, ns in zip(rows, stages, strict=True):
                 rows[key].append(ns * 1e-6)
