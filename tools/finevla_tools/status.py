@@ -15,6 +15,7 @@ from finevla_ros import qos
 from finevla_tools.client import STATES, Client
 
 STALE_S = 2.0
+LISTEN_S = 2.5  # within this every node is discovered (1.6 s measured) and reports its diagnostics (every second)
 LEVEL_COLORS = {0: "green", 1: "yellow", 2: "red", 3: "red"}
 STATE_COLORS = ("yellow", "cyan", "green", "red")
 
@@ -39,13 +40,22 @@ def run(arguments: argparse.Namespace) -> int:
         console = Console()
         if arguments.once:
             there = client.wait(lambda: {"policy/status", "safety/status"} <= set(client.newest), 5.0)
-            client.wait(lambda: len(diagnostics) >= 4, 2.5)
+            since_s = time.monotonic()
+            client.wait(lambda: time.monotonic() - since_s > LISTEN_S and _all_heard(client, diagnostics), 2 * LISTEN_S)
             console.print(screen(client, diagnostics))
             return 0 if there else 1
         with Live(console=console, refresh_per_second=5, screen=console.is_terminal) as live:
             while True:
                 live.update(screen(client, diagnostics))
                 time.sleep(0.2)
+
+
+def _all_heard(client: Client, diagnostics: dict[str, Any]) -> bool:
+    """Whether every node here that publishes diagnostics has been heard."""
+    publishers = client.node.get_publishers_info_by_topic("/diagnostics")
+    nodes = {f"{publisher.node_namespace}/{publisher.node_name}" for publisher in publishers}
+    ours = {node for node in nodes if node.startswith(f"/{client.namespace.strip('/')}/")}
+    return all(any(name.startswith(f"{node}:") for name in diagnostics) for node in ours)
 
 
 def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
