@@ -83,7 +83,7 @@ def test_up_is_steered_watched_and_ends_in_order_on_ctrl_c_and_refuses_a_second_
         code = first.wait(30.0)
         reader.join(5.0)
     assert code == 0
-    assert "Traceback" not in "".join(lines)
+    assert "Traceback" not in "".join(lines), "".join(lines)
 
 
 @pytest.mark.timeout(240)

@@ -1,10 +1,10 @@
 """How every node starts and ends: user mistakes in one sentence, Ctrl-C without a traceback, exit codes that mean it."""
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
 import rclpy
-from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -17,6 +17,9 @@ def run_node(
     executor: Callable[[], Executor] = SingleThreadedExecutor,
 ) -> int:
     """Make the node and spin it until it is told to stop; returns the process's exit code (0 fine, 2 bad input)."""
+    # rclpy's own handler shuts the context down, and spin ends between two callbacks. Python's default would raise
+    # KeyboardInterrupt anywhere, even inside a message conversion, where it comes out as some other error.
+    signal.signal(signal.SIGINT, lambda *_: None)
     rclpy.init(args=list(argv) if argv is not None else None)
     node: Node | None = None
     try:
@@ -27,9 +30,9 @@ def run_node(
     except FineVLAError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
-    except RCLError:
+    except Exception:
         if rclpy.ok():
             raise
         # Told to end in the middle of a callback: the signal handler took the context from under it.

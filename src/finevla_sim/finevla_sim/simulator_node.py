@@ -39,6 +39,7 @@ from finevla_sim.trajectory_controller import Point, TrajectoryController
 from finevla_sim.world import World
 
 STEP_NS = 4_000_000
+OVERVIEW_SIZE = (480, 640)
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ class Simulator(Node):
 
     def _simulate(self) -> None:
         p = self.parameters
+        self._warm_up()
         due_state = due_camera = due_report = 0
         steps, started, simulated = 0, time.monotonic(), 0
         while not self._stop.is_set():
@@ -182,6 +184,12 @@ class Simulator(Node):
             return self.time_offset_ns + self.world.stamp_ns + 1
         return self.get_clock().now().nanoseconds
 
+    def _warm_up(self) -> None:
+        """The first picture of a kind takes a tenth of a second and more: not in the middle of a motion."""
+        for camera in self.images:
+            self.world.image(camera)
+        _jpeg(self.world.image("overview", OVERVIEW_SIZE), Time(), "overview")
+
     def _publish_state(self) -> None:
         stamp = to_stamp(self._now_ns())
         if self.clock is not None:
@@ -199,7 +207,7 @@ class Simulator(Node):
             if out.is_wanted():
                 out.publish(self.world.image(name), stamp)
         if self.overview.get_subscription_count():
-            picture = self.world.image("overview", (480, 640))
+            picture = self.world.image("overview", OVERVIEW_SIZE)
             self.overview.publish(_jpeg(picture, stamp, "overview"))
         self.truth.publish(self._truth_message(stamp))
 
