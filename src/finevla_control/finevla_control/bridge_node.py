@@ -40,7 +40,7 @@ class Parameters:
     max_chunk_age_s: float = param(0.5, "oldest observation a chunk may come from, seconds", 0.05, 5.0)
     max_start_jump_rad: float = param(0.25, "largest step from the running motion to a chunk, rad", 0.01, 1.0)
     max_tracking_error_rad: float = param(0.30, "largest distance between planned and measured joint, rad", 0.02, 1.0)
-    state_timeout_s: float = param(0.3, "without a joint state for this long the arm's state is unknown", 0.05, 5.0)
+    state_timeout_s: float = param(0.5, "without a joint state for this long the arm's state is unknown", 0.05, 5.0)
 
 
 class SafetyBridge(Node):

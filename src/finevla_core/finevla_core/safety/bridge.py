@@ -33,7 +33,8 @@ class State(enum.IntEnum):
 class BridgeOptions:
     """Times in seconds, angles in rad."""
 
-    state_timeout_s: float = 0.3
+    # Longer than the 0.33 s that Fast DDS holds a writer up when a newcomer joins over shared memory (measured).
+    state_timeout_s: float = 0.5
     reset_cooldown_s: float = 0.5
     rest_velocity: float = 0.05
     clock_jump_s: float = 1.0
