@@ -16,6 +16,7 @@ from finevla_interfaces import msg
 from finevla_interfaces.srv import ResetScene, SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import instruction_to_msg
+from finevla_tools.transport import use_stack_transport
 
 CALL_TIMEOUT_S = 10.0
 STATES = ("disabled", "holding", "following", "stopped")
@@ -37,6 +38,7 @@ class Client:
         self.newest: dict[str, Any] = {}
         self.received_s: dict[str, float] = {}
         self._changed = threading.Condition()
+        use_stack_transport()
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
         self.node = rclpy.create_node(name, namespace=self.namespace, context=self._context, enable_rosout=False)

@@ -10,13 +10,16 @@ from rcl_interfaces.srv import ListParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-DISCOVERY_S = 2.0  # discovery has no end to wait for; 0.7 s is too short on two busy cores
+from finevla_tools.transport import use_stack_transport
+
+DISCOVERY_S = 3.5  # discovery has no end to wait for; when its first calls are lost, DDS announces again after 3 s
 ANSWER_S = 1.5
 LEASE_S = 25.0
 
 
 def answering(names: Sequence[str]) -> list[str]:
     """Those of the nodes (full names) that are alive in this ROS domain; waits until DDS has forgotten dead ones."""
+    use_stack_transport()
     context = rclpy.Context()
     rclpy.init(args=[], context=context)
     node = rclpy.create_node("finevla_look", context=context, enable_rosout=False)
