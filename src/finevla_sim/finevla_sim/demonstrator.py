@@ -1,41 +1,57 @@
-"""A scripted expert that sees ground truth: it plans gripper paths, is pushed off them, and plans again.
+"""A scripted expert that sees ground truth: it plans gripper paths, is disturbed, misses, plans again and tries again.
 
-What is recorded at a frame is what the expert would do from there, so a push is never an action to imitate.
+What is recorded as a chunk at a step is what the expert would do from there, so a push is never an action to imitate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
+from finevla_sim.episode import CONTROL_S
 from finevla_sim.ik import ArmIK
-from finevla_sim.judge import Outcome, judge, obeyed
-from finevla_sim.planner import CONTROL_S, Disturbance, Plan, Planner, may_push
-from finevla_sim.scene import Scene
+from finevla_sim.judge import Outcome, judge, score, success
+from finevla_sim.planner import CLOSED, Disturbance, Plan, Planner, may_push
+from finevla_sim.scene import TABLE_HEIGHT_M, Scene, SceneObject
 from finevla_sim.tasks import Goal
-from finevla_sim.world import World
+from finevla_sim.world import Truth, World
 
 SETTLE_STEPS = 6
+TRIES = 3
+NUDGE_M = (0.03, 0.045)  # an object that is nudged away while the gripper comes down
 
 
 @dataclass
-class Episode:
-    """A demonstration; F recorded frames out of T control steps."""
+class Demonstration:
+    """An executed goal over T control steps; `chunks` (T, HORIZON, D) are what the expert meant to do at each.
+
+    `is_right` (T,) is False where it did not know yet that its plan had gone wrong: nothing to imitate.
+    """
 
     goal: Goal
     scene: Scene
-    frames: list[int]
-    images: NDArray[np.uint8]
     states: NDArray[np.float32]
+    actions: NDArray[np.float32]
     chunks: NDArray[np.float32]
-    path: NDArray[np.float32]
-    outcome: Outcome
+    images: NDArray[np.uint8] | None
+    is_right: NDArray[np.bool_]
+    trace: list[Truth]
+    events: list[tuple[int, str]]
+    outcome: Outcome = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outcome = judge(self.scene, self.trace)
+
+    @property
+    def score(self) -> float:
+        """Points out of 100."""
+        return score(self.goal, self.outcome, self.scene)
 
     @property
     def success(self) -> bool:
-        """Whether the judge found every factor obeyed."""
-        return all(obeyed(self.goal, self.outcome).values())
+        """Whether the task was done."""
+        return success(self.goal, self.outcome, self.scene)
 
 
 class Demonstrator:
@@ -46,55 +62,136 @@ class Demonstrator:
         self.embodiment: Embodiment = world.embodiment
 
     def demonstrate(
-        self, goal: Goal, rng: np.random.Generator, frames: int | None = None, disturbance: Disturbance | None = None
-    ) -> Episode:
-        """Run `goal` in the world's scene and record `frames` random steps (None = all); raises `Unreachable`."""
-        world, scene = self.world, self.world.scene
-        disturbance = disturbance or Disturbance()
-        stage = self.planner.ways(scene, goal)
-        plan = self.planner.plan(goal.arm, world.values(), stage)
-        length = plan.steps + SETTLE_STEPS
-        pushes = set(rng.integers(3, max(4, plan.steps - 4), size=rng.integers(0, disturbance.pushes + 1)).tolist())
-        wanted = _draw_frames(frames, length, rng)
-        recorded: list[int] = []
-        images, states, chunks, path, trace = [], [], [], [], [world.truth()]
-        step, planned_at = 0, 0
-        while step < length:
-            done = plan.done(step - planned_at)
-            if step in pushes and may_push(stage, done):
-                pushed = self.planner.pushed(world.values(), goal.arm, rng, disturbance.scale_rad)
-                world.push(pushed)
-                world.set_targets(pushed)
-                plan, planned_at = self.planner.plan(goal.arm, world.values(), stage, done), step
-                length = step + plan.steps + SETTLE_STEPS
-            path.append(world.values())
-            if wanted is None or step in wanted:
-                recorded.append(step)
-                images.append(world.images())
-                states.append(world.values())
-                chunks.append(plan.chunk(step - planned_at))
-            self._execute(plan, step - planned_at)
-            trace.append(world.truth())
-            step += 1
-        return Episode(
-            goal=goal,
-            scene=scene,
-            frames=recorded,
-            images=np.array(images, np.uint8),
-            states=np.array(states, np.float32),
-            chunks=np.array(chunks, np.float32),
-            path=np.array(path, np.float32),
-            outcome=judge(scene, trace),
+        self, goal: Goal, rng: np.random.Generator, disturbance: Disturbance | None = None, draw: bool = True
+    ) -> Demonstration:
+        """Run `goal` in the world's scene, with pictures if `draw`; raises `Unreachable` where no path is found."""
+        run = _Run(self.world, self.planner, goal, rng, disturbance or Disturbance(), draw)
+        for item in _targets(self.world.scene, goal):
+            run.handle(item)
+        run.rest()
+        return run.demonstration()
+
+
+def _targets(scene: Scene, goal: Goal) -> list[SceneObject]:
+    """What is handled, in order: the target, or everything, nearest to the arm's own side first."""
+    if goal.task != "clean":
+        return [scene.object(goal.target)]
+    return clean_order(scene, goal.arm)
+
+
+def clean_order(scene: Scene, arm: str) -> list[SceneObject]:
+    """All objects, from the arm's own side to the other."""
+    return sorted(scene.objects, key=lambda item: -item.position[1] if arm == "left" else item.position[1])
+
+
+class _Run:
+    """One execution, as it grows."""
+
+    def __init__(
+        self,
+        world: World,
+        planner: Planner,
+        goal: Goal,
+        rng: np.random.Generator,
+        disturbance: Disturbance,
+        draw: bool,
+    ) -> None:
+        self.world, self.planner, self.goal, self.rng = world, planner, goal, rng
+        self.disturbance, self.draw = disturbance, draw
+        self.states: list[NDArray[np.float64]] = []
+        self.actions: list[NDArray[np.float64]] = []
+        self.chunks: list[NDArray[np.float64]] = []
+        self.images: list[NDArray[np.uint8]] = []
+        self.is_right: list[bool] = []
+        self.trace = [world.truth()]
+        self.events: list[tuple[int, str]] = []
+
+    def handle(self, item: SceneObject) -> None:
+        """Do the goal with one object, again where the fingers closed on nothing."""
+        nudged = self.goal.task in ("pick", "place_color") and self.rng.random() < 0.05 * self.disturbance.pushes
+        for attempt in range(TRIES):
+            ways = self.planner.ways(self.world.scene, self.goal, item, self._centre(item))
+            grasp = next((i for i, way in enumerate(ways) if way.gripper == CLOSED), len(ways))
+            if self._follow(ways, item, grasp, nudge=nudged and attempt == 0):
+                return
+            self.events.append((len(self.states), f"missed the {item.name.replace('_', ' ')}, tries again"))
+
+    def rest(self) -> None:
+        """Hold still for a moment, so that things settle."""
+        still = Plan(np.tile(self._last(), (2, 1)), (1,))
+        for _ in range(SETTLE_STEPS):
+            self._step(still, 1, True)
+
+    def demonstration(self) -> Demonstration:
+        return Demonstration(
+            goal=self.goal,
+            scene=self.world.scene,
+            states=np.array(self.states, np.float32),
+            actions=np.array(self.actions, np.float32),
+            chunks=np.array(self.chunks, np.float32),
+            images=np.array(self.images, np.uint8) if self.draw else None,
+            is_right=np.array(self.is_right),
+            trace=self.trace,
+            events=self.events,
         )
 
-    def _execute(self, plan: Plan, step: int) -> None:
+    def _follow(self, ways: list, item: SceneObject, grasp: int, nudge: bool) -> bool:
+        """Along `ways`; False as soon as the object turns out not to be in the hand."""
+        plan = self.planner.plan(self.goal.arm, self._last(), ways)
+        pushes = self._pushes(plan)
+        begun, right, last_done = len(self.states), True, 0
+        while (step := len(self.states) - begun) < plan.steps:
+            done = plan.done(step)
+            if len(self.states) in pushes and may_push(ways, done):
+                plan, begun, step = self._push(ways, done), len(self.states), 0
+            if nudge and done == 1 and last_done == 0:
+                self._nudge(item)
+                right = False
+            last_done = done
+            if done == grasp + 2 and self._is_lost(item):
+                return False
+            self._step(plan, step, right)
+        return True
+
+    def _pushes(self, plan: Plan) -> set[int]:
+        count = self.rng.integers(0, self.disturbance.pushes + 1) if self.disturbance.pushes else 0
+        steps = self.rng.integers(3, max(4, plan.steps - 4), size=count)
+        return {len(self.states) + int(step) for step in steps}
+
+    def _push(self, ways: list, done: int) -> Plan:
+        pushed = self.planner.pushed(self.world.values(), self.goal.arm, self.rng, self.disturbance.scale_rad)
+        self.world.push(pushed)
+        self.world.set_targets(pushed)
+        self.events.append((len(self.states), "the arm was pushed"))
+        return self.planner.plan(self.goal.arm, pushed, ways, done)
+
+    def _nudge(self, item: SceneObject) -> None:
+        pose = self.world.truth().objects[item.name].copy()
+        angle = self.rng.uniform(0, 2 * np.pi)
+        pose[:2, 3] += self.rng.uniform(*NUDGE_M) * np.array([np.cos(angle), np.sin(angle)])
+        self.world.put(item.name, pose)
+        self.events.append((len(self.states), f"the {item.name.replace('_', ' ')} was moved"))
+
+    def _is_lost(self, item: SceneObject) -> bool:
+        """Off the table it should be by now."""
+        return self.goal.task != "turn" and self._centre(item)[2] < TABLE_HEIGHT_M + item.height_m + 0.01
+
+    def _centre(self, item: SceneObject) -> NDArray[np.float64]:
+        return self.trace[-1].objects[item.name][:3, 3].copy()
+
+    def _last(self) -> NDArray[np.float64]:
+        """Where the robot was told to be: a measured gripper around an object is not where it is told to be."""
+        return self.actions[-1] if self.actions else self.world.values()
+
+    def _step(self, plan: Plan, step: int, right: bool) -> None:
         parts = 5
-        for part in range(parts):
-            self.world.set_targets(plan.at((step + (part + 1) / parts) * CONTROL_S))
+        self.states.append(self.world.values())
+        self.actions.append(plan.targets[min(step + 1, plan.steps)])
+        self.chunks.append(plan.chunk(step))
+        self.is_right.append(right)
+        if self.draw:
+            self.images.append(self.world.images())
+        for targets in plan.at((step + np.arange(1, parts + 1) / parts) * CONTROL_S):
+            self.world.set_targets(targets)
             self.world.step(round(CONTROL_S / parts / self.world.dt_s))
-
-
-def _draw_frames(frames: int | None, length: int, rng: np.random.Generator) -> set[int] | None:
-    if frames is None:
-        return None
-    return set(rng.permutation(length)[:frames].tolist())
+        self.trace.append(self.world.truth())

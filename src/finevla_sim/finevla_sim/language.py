@@ -1,188 +1,297 @@
-"""Sentences for goals, by a small grammar: raw ones say what, fine ones also how; every statement is true of the motion.
+"""Sentences for goals: raw ones say what, fine ones also how; every statement is true of the motion.
 
-Some words and orders are kept for testing only (`split="test"`), so that a policy meets phrasings it never read.
+With each sentence comes what it says, slot by slot, so that nobody has to guess what it left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from finevla_core.instruction import Factors, Instruction
-from finevla_sim.scene import Scene
-from finevla_sim.tasks import Goal, default_arm
+from finevla_sim.grammar import expand
+from finevla_sim.scene import BOWLS, KNOB, Scene, SceneObject
+from finevla_sim.tasks import PUTS, Goal
+
+HOW = ("arm", "approach", "grasp", "path")  # what fine sentences add; the rest says what
+
+COLOR = "{color}(||| coloured|~ colored)"
+SIZE = {"small": "(small|little|smaller|~tiny|~smallest)", "big": "(big|large|bigger|~huge|~largest)"}
+SHAPE = {
+    "cube": "(cube|block|box|~square block|~dice)",
+    "cylinder": "(cylinder|can|tin|~drum|~round can)",
+    "ball": "(ball|sphere|round ball|~orb|~marble)",
+    "brick": "(brick|bar|long brick|~slab|~bar of clay)",
+    KNOB: "(knob|dial|rotary knob|~control knob|~turning knob)",
+}
+ANYTHING = "(object|thing|one|~item|~piece)"
+IT = "(it|the object|~the thing)"
+
+ARM_LAST = "(with|using|by|~by means of) (the|your|~the robot's) {arm} (arm|hand|gripper|~manipulator|~robot arm)"
+ARM_FIRST = "(use|take|~employ) (the|your) {arm} (arm|hand|gripper|~manipulator) (to|and)"
+ARM_APART = "(use|work with|do it with|this is for|move only|~employ|~rely on) (the|your) {arm} (arm|hand|gripper|~manipulator)"
+
+SIDE_FROM = (
+    "((from|coming from|approaching from|moving in from|~entering from|~arriving from) (the|its|~the object's)"
+    " {side}( side|-hand side||~ flank)|on a path from the {side}|sideways in from the {side})"
+)
+FROM = {
+    "top": (
+        "(from above|from the top|straight from above|top down|straight down|coming down from above|from its top"
+        "|vertically|~from overhead|~descending vertically)"
+    ),
+    "left": SIDE_FROM.format(side="left").replace("sideways in from", "in from"),
+    "right": SIDE_FROM.format(side="right").replace("sideways in from", "in from"),
+    "front": (
+        "((from|coming from|approaching from|moving in from|~entering from|~arriving from)"
+        " (the|its) (front|far side|front side|~far end)|from the side away from you|~from beyond it)"
+    ),
+}
+FROM_APART = "(approach it|come in|move in|the gripper comes|~go in|~enter) {how}"
+GRASP = {
+    "sideways": (
+        "((gripping|holding|pinching|~clasping) it (sideways|from side to side|by its sides|across|~laterally)"
+        "|with the fingers (at its sides|beside it|~on either side))"
+    ),
+    "lengthways": (
+        "((gripping|holding|pinching|~clasping) it (lengthways|front to back|from front and back|~fore and aft)"
+        "|with (one finger in front and one behind|a finger before it and one behind it|~one finger ahead and one behind))"
+    ),
+}
+GRASP_APART = {
+    "sideways": "(grip|hold|pinch|~clasp) it (sideways|from side to side|by its sides|across|~laterally)",
+    "lengthways": "(grip|hold|pinch|~clasp) it (lengthways|front to back|from front and back|~fore and aft)",
+}
+PATH = {
+    "over": "(over|above|across the top of|~high over|~passing over) the (post|pole|column|~pillar|~obstacle)",
+    "round": "(round|around|past the far side of|~passing around|~in a curve around) the (post|pole|column|~pillar|~obstacle)",
+}
+PATH_APART = "(carry|bring|take|~convey) it {path}"
+
+REACH = "(reach|go to|move to|reach for|move the gripper to|go over to|point at|~head for|~reach towards|~travel to)"
+PICK = "(pick up|grasp|grab|take|lift|pick|get|~seize|~get hold of|~snatch)"
+PUT = "(put|place|drop|move|put away|bring|~deposit|~set)"
+LAY = "(put|place|set|lay|~deposit|~rest)"
+STACK = "(stack|put|place|set|~pile|~rest)"
+TURN = "(turn|rotate|twist|~spin|~swivel)"
+CLEAN = (
+    "((clean|clear|tidy up|tidy|~clear up) the table (and put|by putting|: put|~and throw) (everything|all objects|~all of it) {into}"
+    "|(put|place|move|~collect|~gather) (everything|all objects|all the things|~every item) {into}"
+    "|(clear|move|~sweep) (everything|all objects) (from|off) the table {into})"
+)
+REACH_END = "(and stop just above it|and hover over it|then hold still with the gripper open|and wait there|~and stay right above it)"
+PICK_END = "(and lift it|then raise it|and lift it off the table|and hold it up|~and bring it up into the air)"
+INTO = (
+    "((in|into|inside|~down into) the {side} (bowl|dish|~basin)|(in|into) the (bowl|dish|~basin) on the {side}( side||~ hand side)"
+    "|(in|into) the {side}-hand bowl)"
+)
+ONTO = "(on|onto|on top of|~atop|~upon)"
+WAY = {
+    "clockwise": "(clockwise|in clockwise direction|the way a clock goes|~as a clock goes)",
+    "counterclockwise": (
+        "(counterclockwise|anticlockwise|counter-clockwise|in counterclockwise direction|~anti-clockwise|~against the clock)"
+    ),
+}
 
 
 @dataclass(frozen=True)
-class Words:
-    """Alternatives for one meaning; the last few are held out for tests."""
+class Said:
+    """A sentence, and what it says: slot -> word, "" where it says nothing of it."""
 
-    train: tuple[str, ...]
-    test: tuple[str, ...]
-
-    def pick(self, rng: np.random.Generator, split: str) -> str:
-        """One alternative of the split."""
-        choices = self.test if split == "test" else self.train
-        return choices[rng.integers(len(choices))]
+    text: str
+    slots: dict[str, str]
 
 
-SHAPE_WORDS = {
-    "cube": Words(("cube", "block", "box"), ("cube", "block")),
-    "cylinder": Words(("cylinder", "can", "tin"), ("cylinder", "can")),
-    "ball": Words(("ball", "sphere", "round ball"), ("ball", "sphere")),
-    "brick": Words(("brick", "long brick", "bar"), ("brick", "bar")),
-}
-ANY_OBJECT = Words(("object", "thing", "one"), ("item", "object"))
-ARM = Words(
-    ("with the {} arm", "using the {} arm", "with your {} arm", "with the {} hand", "with the {} gripper"),
-    ("by means of the {} arm", "using your {} hand", "with the {} robot arm"),
-)
-ARM_FIRST = Words(
-    ("use the {} arm to", "let the {} arm", "take the {} arm and"), ("have the {} arm", "use your {} hand to")
-)
-FROM = {
-    "top": Words(
-        ("from above", "from the top", "straight from above", "top down"), ("vertically from above", "from overhead")
-    ),
-    "left": Words(
-        ("from the left", "coming from the left side", "from its left side", "from the left side"),
-        ("approaching from the left", "entering from the left hand side"),
-    ),
-    "right": Words(
-        ("from the right", "coming from the right side", "from its right side", "from the right side"),
-        ("approaching from the right", "entering from the right hand side"),
-    ),
-    "front": Words(
-        ("from the front", "from the far side", "coming from the front", "from the front side"),
-        ("approaching from the front", "entering from the far side"),
-    ),
-}
-REACH = Words(
-    ("reach", "go to", "move to", "reach for", "move the gripper to", "go over to", "point at"),
-    ("head for", "reach towards", "travel to"),
-)
-PICK = Words(("pick up", "grasp", "grab", "take", "lift", "pick"), ("pick up and hold", "seize", "get hold of"))
-PUT = Words(("put", "place", "drop", "move", "put away"), ("deposit", "set"))
-REACH_END = Words(
-    ("and stop just above it", "and hover over it", "then hold still with the gripper open", "and wait there"),
-    ("and stay right above it",),
-)
-PICK_END = Words(
-    ("close the gripper and lift it", "then raise it", "and lift it off the table", "and hold it up"),
-    ("and bring it up into the air",),
-)
-INTO = Words(
-    ("in the {} bowl", "into the {} bowl", "in the bowl on the {}"), ("inside the {} bowl", "into the {} hand bowl")
-)
+def how_of(goal: Goal) -> tuple[str, ...]:
+    """What a fine sentence about the goal can add to a raw one."""
+    return tuple(name for name in HOW if getattr(goal, name))
 
 
-def factors_of(goal: Goal, scene: Scene) -> Factors:
-    """The goal's factors as data."""
-    item = scene.object(goal.target)
-    steps = {
-        "reach": ("reach the target",),
-        "pick": ("grasp the target", "lift it"),
-        "put": ("grasp the target", f"place it in the {goal.bowl.replace('_', ' ')}"),
-    }
-    return Factors(
-        action_sequence=steps[goal.task],
-        active_actor=f"{goal.arm}_arm",
-        target_category="object",
-        target_color=item.color,
-        target_shape_or_size=item.shape,
-        final_workspace_location=goal.bowl.replace("_", " ") or None,
-        approach_direction=goal.approach,
-    )
+def say(goal: Goal, scene: Scene, rng: np.random.Generator, how: Collection[str], split: str) -> Said:
+    """One sentence that says what, and of how only the parts named in `how`."""
+    slots = dict.fromkeys(("arm", "approach", "grasp", "path", "turn", "place", "below_color", "below_shape"), "")
+    slots |= {"task": _kind(goal), "color": "", "shape": "", "size": "", "turn": goal.turn}
+    slots |= {name: getattr(goal, name) for name in how_of(goal) if name in how}
+    target = below = ""
+    if goal.target:
+        target, named = _name(scene.object(goal.target), scene, rng, split)
+        slots |= named
+    if goal.place in BOWLS:
+        slots["place"] = goal.place
+    elif goal.place:
+        below, named = _name(scene.object(goal.place), scene, rng, split)
+        slots |= {"place": "object", "below_color": named["color"], "below_shape": named["shape"]}
+    return Said(_Sentence(goal, slots, target, below, rng, split).text(), slots)
 
 
-def sentence(goal: Goal, scene: Scene, rng: np.random.Generator, *, arm: bool, approach: bool, split: str) -> str:
-    """One sentence that names the target (and the bowl), and the arm or the approach side where asked to."""
-    target = _target(goal, scene, rng, split)
-    how = FROM[goal.approach].pick(rng, split) if approach else ""
-    with_arm = ARM.pick(rng, split).format(goal.arm) if arm else ""
-    first = arm and rng.random() < 0.3
-    if first:
-        with_arm = ""
-    main, ending = _clauses(goal, target, how, rng, split)
-    if first:
-        text = f"{ARM_FIRST.pick(rng, split).format(goal.arm)} {main}"
-    elif with_arm and rng.random() < 0.5:
-        text = f"{with_arm}{', ' if rng.random() < 0.5 else ' '}{main}"
-    else:
-        text = f"{main} {with_arm}".strip()
-    if ending:
-        text = f"{text}{', ' if rng.random() < 0.5 else ' '}{ending}"
-    if rng.random() < 0.15:
-        text = f"please {text}"
-    return _finish(text, rng)
-
-
-def phrasings(goal: Goal, scene: Scene, rng: np.random.Generator, count: int, split: str) -> list[tuple[str, str]]:
-    """`count` pairs (level, sentence), level "raw" or "fine", all true of the goal; none says less than is needed."""
-    must_arm = goal.arm != default_arm(scene.object(goal.target))
-    must_approach = goal.approach != "top"
-    said = []
+def phrasings(goal: Goal, scene: Scene, rng: np.random.Generator, count: int, split: str) -> dict[str, list[Said]]:
+    """`count` raw and `count` fine sentences; of the fine ones half say all there is to say of how, the rest some."""
+    every = how_of(goal)
+    fine = []
     for _ in range(count):
-        arm = must_arm or bool(rng.random() < 0.5)
-        approach = must_approach or bool(rng.random() < 0.4)
-        text = sentence(goal, scene, rng, arm=arm, approach=approach, split=split)
-        said.append(("fine" if arm or approach else "raw", text))
-    return said
+        some = [name for name in every if rng.random() < 0.6] or [every[rng.integers(len(every))]]
+        fine.append(say(goal, scene, rng, every if rng.random() < 0.5 else some, split))
+    return {"raw": [say(goal, scene, rng, (), split) for _ in range(count)], "fine": fine}
 
 
 def instruction_of(goal: Goal, scene: Scene, rng: np.random.Generator, split: str) -> Instruction:
     """A raw and a fine text with the factors as data."""
     return Instruction(
-        raw=sentence(goal, scene, rng, arm=False, approach=False, split=split),
-        fine=sentence(goal, scene, rng, arm=True, approach=True, split=split),
+        raw=say(goal, scene, rng, (), split).text,
+        fine=say(goal, scene, rng, how_of(goal), split).text,
         factors=factors_of(goal, scene),
     )
 
 
-def _target(goal: Goal, scene: Scene, rng: np.random.Generator, split: str) -> str:
-    item = scene.object(goal.target)
-    ways = ["both", "both"]
-    if sum(o.color == item.color for o in scene.objects) == 1:
-        ways.append("color")
-    if sum(o.shape == item.shape for o in scene.objects) == 1:
-        ways.append("shape")
+def factors_of(goal: Goal, scene: Scene) -> Factors:
+    """The goal's factors as data."""
+    item = scene.object(goal.target) if goal.target else None
+    onto = goal.place and goal.place not in BOWLS
+    said = goal.place.replace("_", " ")
+    return Factors(
+        action_sequence=_steps(goal, said),
+        active_actor=f"{goal.arm}_arm",
+        target_category="object" if item else "every object",
+        target_color=item.color if item else None,
+        target_shape_or_size=" ".join(w for w in (item.size, item.shape) if w) if item else None,
+        final_workspace_location=said if goal.place and not onto else None,
+        final_relation=f"on top of the {said}" if onto else None,
+        contact_region={"sideways": "left and right side", "lengthways": "front and back"}.get(goal.grasp),
+        approach_direction=goal.approach,
+        rotation_direction=goal.turn or None,
+        path_shape={"over": "over the post", "round": "round the post"}.get(goal.path),
+    )
+
+
+def _steps(goal: Goal, place: str) -> tuple[str, ...]:
+    if goal.task in PUTS:
+        it = "each object" if goal.task == "clean" else "the target"
+        return (f"grasp {it}", f"place it {'in' if goal.place in BOWLS else 'on'} the {place}")
+    steps = {"reach": ("reach the target",), "pick": ("grasp the target", "lift it")}
+    return steps.get(goal.task, ("grasp the target", f"turn it {goal.turn}"))
+
+
+def _kind(goal: Goal) -> str:
+    """The task as a policy tells it from words: pick-and-place tasks differ in their scenes only."""
+    return "place" if goal.task in ("place_color", "place_shape", "place_size", "detour") else goal.task
+
+
+def _name(item: SceneObject, scene: Scene, rng: np.random.Generator, split: str) -> tuple[str, dict[str, str]]:
+    """A name that fits no other object, and the slots it fills."""
+    others = [o for o in scene.objects if o.name != item.name]
+    ways = [("color", "shape")] * 2
+    if all(o.color != item.color for o in others):
+        ways.append(("color",))
+    if all(o.shape != item.shape for o in others):
+        ways.append(("shape",))
     way = ways[rng.integers(len(ways))]
-    noun = ANY_OBJECT.pick(rng, split) if way == "color" else SHAPE_WORDS[item.shape].pick(rng, split)
-    return f"the {noun}" if way == "shape" else f"the {item.color} {noun}"
+    if item.size:
+        way = ("size", *(way if any(o.size == "" for o in others) or rng.random() < 0.5 else ("shape",)))
+    words = [expand(SIZE[item.size], rng, split) if "size" in way else ""]
+    words.append(expand(COLOR.format(color=item.color), rng, split) if "color" in way else "")
+    words.append(expand(SHAPE[item.shape] if "shape" in way else ANYTHING, rng, split))
+    named = {slot: getattr(item, slot) if slot in way else "" for slot in ("color", "shape", "size")}
+    return "the " + " ".join(word for word in words if word), named
 
 
-def _clauses(goal: Goal, target: str, how: str, rng: np.random.Generator, split: str) -> tuple[str, str]:
-    """Main clause with the approach in it, and an ending that may be empty."""
-    if goal.task == "put":
-        side = goal.bowl.removesuffix("_bowl")
-        into = INTO.pick(rng, split).format(side)
-        if how or rng.random() < 0.3:
-            return f"{PICK.pick(rng, split)} {target} {how}".strip(), f"and {PUT.pick(rng, split)} it {into}"
-        return f"{PUT.pick(rng, split)} {target} {into}", ""
-    verb, end = (REACH, REACH_END) if goal.task == "reach" else (PICK, PICK_END)
-    ending = end.pick(rng, split) if rng.random() < 0.35 else ""
-    return f"{verb.pick(rng, split)} {target} {how}".strip(), ending
+class _Sentence:
+    """Puts one together: what there is to say of how stands in the main clause, or in sentences of its own."""
+
+    def __init__(
+        self, goal: Goal, slots: dict[str, str], target: str, below: str, rng: np.random.Generator, split: str
+    ) -> None:
+        self.goal, self.slots, self.target, self.below = goal, slots, target, below
+        self.rng, self.split = rng, split
+        self.before: list[str] = []
+        self.after: list[str] = []
+
+    def text(self) -> str:
+        arm_first, arm_last = self._arm()
+        main = self._main(*self._adjuncts())
+        clause = f"{arm_first} {main} {arm_last}".strip()
+        if arm_first and not arm_first.endswith((" to", " and")) and self._odds(0.5):
+            clause = f"{arm_first}, {main}"
+        if self._odds(0.1):
+            clause = f"please {clause}"
+        parts = [*self.before, clause, *self.after]
+        if len(parts) > 1 and self._odds(0.5):
+            return " ".join(_capital(part) + "." for part in parts)
+        joiner = ("; ", ", then ", ". ")[self.rng.integers(3)] if len(parts) > 1 else ""
+        text = joiner.join(parts) if joiner != ", then " else ", ".join(parts)
+        text = _capital(text) if self._odds(0.5) else text
+        return text + "." if self._odds(0.4) else text
+
+    def _arm(self) -> tuple[str, str]:
+        """What stands before and after the main clause about the arm."""
+        if not (arm := self.slots["arm"]):
+            return "", ""
+        way = self.rng.random()
+        if way < 0.25:
+            (self.before if self._odds(0.6) else self.after).append(self._expand(ARM_APART, arm=arm))
+            return "", ""
+        if way < 0.5:
+            return self._expand(ARM_FIRST, arm=arm), ""
+        last = self._expand(ARM_LAST, arm=arm)
+        return (last, "") if self._odds(0.4) else ("", last)
+
+    def _adjuncts(self) -> tuple[str, str]:
+        """How to come and grip, within the main clause; and the path, where the carrying is said."""
+        near = []
+        if approach := self.slots["approach"]:
+            how = self._expand(FROM[approach])
+            if self._odds(0.3):
+                self.after.append(self._expand(FROM_APART, how=how))
+            else:
+                near.append(how)
+        if grasp := self.slots["grasp"]:
+            if self._odds(0.3):
+                self.after.append(self._expand(GRASP_APART[grasp]))
+            else:
+                near.append(self._expand(GRASP[grasp]))
+        path = ""
+        if self.slots["path"]:
+            path = self._expand(PATH[self.slots["path"]])
+            if self._odds(0.4):
+                self.after.append(self._expand(PATH_APART, path=path))
+                path = ""
+        return " ".join(near), path
+
+    def _main(self, near: str, path: str) -> str:
+        task, target = self.slots["task"], self.target
+        if task == "reach":
+            end = self._expand(REACH_END) if self._odds(0.35) else ""
+            return f"{self._expand(REACH)} {target} {near} {end}".strip()
+        if task == "pick":
+            end = self._expand(PICK_END) if self._odds(0.35) else ""
+            return f"{self._expand(PICK)} {target} {near} {end}".strip()
+        if task == "turn":
+            way = self._expand(WAY[self.goal.turn])
+            if self._odds(0.3):
+                return f"{self._expand(PICK)} {target} {near} and {self._expand(TURN)} it {way}"
+            return f"{self._expand(TURN)} {target} {way} {near}".strip()
+        into = self._into()
+        if task == "clean":
+            clean = self._expand(CLEAN).replace("{into}", into)
+            return f"{clean} {near}".strip()
+        put, pick = (STACK if self.below else PUT), self._expand(PICK)
+        if near or path or self._odds(0.4):
+            it = self._expand(IT)
+            return f"{pick} {target} {near} and {self._expand(LAY if self.below else PUT)} {it} {path} {into}"
+        return f"{self._expand(put)} {target} {into}"
+
+    def _into(self) -> str:
+        if self.below:
+            return f"{self._expand(ONTO)} {self.below}"
+        return self._expand(INTO, side=self.goal.place.removesuffix("_bowl"))
+
+    def _expand(self, pattern: str, **words: str) -> str:
+        for name, word in words.items():
+            pattern = pattern.replace("{" + name + "}", word)
+        return expand(pattern, self.rng, self.split)
+
+    def _odds(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
 
 
-def _finish(text: str, rng: np.random.Generator) -> str:
-    if rng.random() < 0.5:
-        text = text[0].upper() + text[1:]
-    return text + "." if rng.random() < 0.4 else text
-
-
-def all_words(split: str) -> Sequence[str]:
-    """Every alternative of the grammar in that split, for tests."""
-    groups = [
-        *SHAPE_WORDS.values(),
-        ANY_OBJECT,
-        ARM,
-        ARM_FIRST,
-        *FROM.values(),
-        REACH,
-        PICK,
-        PUT,
-        REACH_END,
-        PICK_END,
-        INTO,
-    ]
-    return [word for group in groups for word in (group.test if split == "test" else group.train)]
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

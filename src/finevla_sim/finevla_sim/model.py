@@ -10,7 +10,19 @@ import numpy as np
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.urdf import expand
-from finevla_sim.scene import COLORS, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
+from finevla_sim.scene import (
+    COLORS,
+    KNOB,
+    POST,
+    POST_HEIGHT_M,
+    POST_RADIUS_M,
+    TABLE_HEIGHT_M,
+    Bowl,
+    Clutter,
+    Look,
+    Scene,
+    SceneObject,
+)
 
 TIMESTEP_S = 0.004  # 25 steps per control step; grasps are stable up to 0.005
 # The colour image of a D435 or Dabai is 4:3 with a horizontal view of about 55 degrees; a square image keeps that width.
@@ -42,9 +54,13 @@ def build(scene: Scene, embodiment: Embodiment, urdf_path: Path) -> mujoco.MjMod
     _robot(spec, embodiment)
     _room(spec, scene.look)
     for item in scene.objects:
-        _object(spec, item)
+        _knob(spec, item) if item.shape == KNOB else _object(spec, item, scene.friction)
     for bowl in scene.bowls:
         _bowl(spec, bowl)
+    if scene.post is not None:
+        _post(spec, scene.post)
+    for thing in scene.clutter:
+        _clutter(spec, thing)
     _cameras(spec, [camera.name for camera in embodiment.cameras], embodiment, scene.look)
     return spec.compile()
 
@@ -54,6 +70,7 @@ def _options(spec: mujoco.MjSpec) -> None:
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 3.0
+    spec.option.enableflags |= mujoco.mjtEnableBit.mjENBL_SLEEP  # what lies still costs nothing
     spec.visual.global_.offheight, spec.visual.global_.offwidth = MAX_PICTURE
     spec.visual.quality.shadowsize = 0
     spec.visual.quality.offsamples = 0
@@ -136,6 +153,8 @@ def _room(spec: mujoco.MjSpec, look: Look) -> None:
         friction=[0.8, 0.02, 0.001],
         group=VISUAL_GROUP,
     )
+    if look.table_pattern:
+        _chequer(world, look)
     for x in (0.40, 0.90):
         for y in (-0.55, 0.55):
             world.add_geom(
@@ -144,7 +163,21 @@ def _room(spec: mujoco.MjSpec, look: Look) -> None:
             )  # fmt: skip
 
 
-def _object(spec: mujoco.MjSpec, item: SceneObject) -> None:
+def _chequer(world: mujoco.MjsBody, look: Look) -> None:
+    """Tiles of random shades on the table; geoms rather than a texture, so that models share their assets."""
+    rng = np.random.default_rng(look.table_pattern)
+    rows, columns = 6, 12
+    for i in range(rows):
+        for j in range(columns):
+            shade = np.clip(np.array(look.table) * rng.uniform(0.6, 1.3), 0.03, 0.97)
+            world.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.05, 0.05, 0.0005],
+                pos=[0.40 + 0.1 * i, -0.55 + 0.1 * j, TABLE_HEIGHT_M - 0.0003],
+                rgba=[*shade.tolist(), 1], contype=0, conaffinity=0, group=VISUAL_GROUP,
+            )  # fmt: skip
+
+
+def _object(spec: mujoco.MjSpec, item: SceneObject, friction: float) -> None:
     half_yaw = item.yaw_rad / 2
     body = spec.worldbody.add_body(
         name=item.name,
@@ -155,7 +188,7 @@ def _object(spec: mujoco.MjSpec, item: SceneObject) -> None:
     s = item.size_m
     kinds: dict[str, tuple[mujoco.mjtGeom, Sequence[float]]] = {
         "cube": (mujoco.mjtGeom.mjGEOM_BOX, (s / 2, s / 2, s / 2)),
-        "brick": (mujoco.mjtGeom.mjGEOM_BOX, (s * 0.9, s * 0.45, s * 0.4)),
+        "brick": (mujoco.mjtGeom.mjGEOM_BOX, (s * 0.75, s * 0.4, s * 0.4)),
         "cylinder": (mujoco.mjtGeom.mjGEOM_CYLINDER, (s / 2, s * 0.55, 0)),
         "ball": (mujoco.mjtGeom.mjGEOM_SPHERE, (s / 2, 0, 0)),
     }
@@ -168,10 +201,57 @@ def _object(spec: mujoco.MjSpec, item: SceneObject) -> None:
         rgba=[*COLORS[item.color], 1],
         contype=_OBJECT,
         conaffinity=_TOUCHES[_OBJECT],
-        friction=[1.0, 0.02, 0.002],
+        friction=[1.0 * friction, 0.02, 0.002],
         condim=6 if item.shape == "ball" else 4,
         group=VISUAL_GROUP,
     )
+
+
+def _knob(spec: mujoco.MjSpec, item: SceneObject) -> None:
+    """A round cap with a white pointer on a grey foot; it turns without end, with a little friction."""
+    foot = spec.worldbody.add_body(name=f"{item.name}_foot", pos=[*item.position, TABLE_HEIGHT_M])
+    foot.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[0.030, 0.004, 0], pos=[0, 0, 0.004], rgba=[0.3, 0.3, 0.32, 1],
+        contype=_TABLE, conaffinity=_TOUCHES[_TABLE], group=VISUAL_GROUP,
+    )  # fmt: skip
+    half_yaw = item.yaw_rad / 2
+    cap = foot.add_body(name=item.name, pos=[0, 0, item.height_m], quat=[math.cos(half_yaw), 0, 0, math.sin(half_yaw)])
+    cap.add_joint(
+        name=item.name, type=mujoco.mjtJoint.mjJNT_HINGE, axis=[0, 0, 1], damping=[0.02, 0, 0], frictionloss=0.01,
+        armature=1e-4,
+    )  # fmt: skip
+    radius = item.size_m / 2
+    cap.add_geom(
+        name=item.name, type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[radius, 0.018, 0], mass=0.05,
+        rgba=[*COLORS[item.color], 1], contype=_OBJECT, conaffinity=_TOUCHES[_OBJECT], friction=[1.0, 0.02, 0.002],
+        condim=4, group=VISUAL_GROUP,
+    )  # fmt: skip
+    cap.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX, size=[radius / 2, 0.003, 0.001], pos=[radius / 2, 0, 0.019], mass=0.001,
+        rgba=[0.95, 0.95, 0.95, 1], contype=0, conaffinity=0, group=VISUAL_GROUP,
+    )  # fmt: skip
+
+
+def _post(spec: mujoco.MjSpec, position: tuple[float, float]) -> None:
+    """An obstacle that stands freely: whoever runs into it knocks it over."""
+    half = POST_HEIGHT_M / 2
+    body = spec.worldbody.add_body(name=POST, pos=[*position, TABLE_HEIGHT_M + half + 0.0005])
+    body.add_freejoint(name=POST)
+    body.add_geom(
+        name=POST, type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[POST_RADIUS_M, half, 0], mass=0.15,
+        rgba=[0.15, 0.16, 0.18, 1], contype=_OBJECT, conaffinity=_TOUCHES[_OBJECT], friction=[1.0, 0.02, 0.002],
+        condim=4, group=VISUAL_GROUP,
+    )  # fmt: skip
+
+
+def _clutter(spec: mujoco.MjSpec, thing: Clutter) -> None:
+    """Flat and fixed: it disturbs the eye, not the hand."""
+    half_yaw = thing.yaw_rad / 2
+    spec.worldbody.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX, size=list(thing.size_m), pos=[*thing.position, TABLE_HEIGHT_M + thing.size_m[2]],
+        quat=[math.cos(half_yaw), 0, 0, math.sin(half_yaw)], rgba=[*thing.color, 1], contype=0, conaffinity=0,
+        group=VISUAL_GROUP,
+    )  # fmt: skip
 
 
 def _bowl(spec: mujoco.MjSpec, bowl: Bowl) -> None:

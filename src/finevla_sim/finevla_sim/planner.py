@@ -11,22 +11,30 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from finevla_core.embodiment import Embodiment
-from finevla_sim.ik import ArmIK, grasp_pose
-from finevla_sim.sampling import ARM_BASE, GRASP_TILT_RAD
-from finevla_sim.scene import TABLE_HEIGHT_M, Scene
+from finevla_sim.episode import CONTROL_S
+from finevla_sim.ik import ArmIK
+from finevla_sim.sampling import ARM_BASE, natural_pose
+from finevla_sim.scene import BOWLS, POST_HEIGHT_M, TABLE_HEIGHT_M, Scene, SceneObject
 from finevla_sim.tasks import Goal
 
-CONTROL_S = 0.1
 HORIZON = 16
 SPEED_M_S = 0.22
 SLOW_M_S = 0.12
-SIDE_M, UP_M = 0.075, 0.085  # where the last straight line to the target begins, for an approach from a side
+SIDE_M, UP_M = 0.058, 0.092  # where the last straight line to the target begins, for an approach from a side
 FROM = {"left": (0.0, SIDE_M), "right": (0.0, -SIDE_M), "front": (SIDE_M, 0.0), "top": (0.0, 0.0)}
 HOVER_M = 0.025  # fingertips above the object's centre when reaching
+BITE_M = 0.006  # fingertips below the object's centre when grasping: a ball held above its middle slips out
+LIFT_M = 0.10
+DROP_M = 0.13  # over a bowl, above the table
+CARRY_M = 0.115  # past the post on its far side, above the table
+AROUND_M = 0.10  # from the post's axis to the path round it
+TURN_RAD = 1.1
 OPEN, CLOSED = 1.0, 0.0
+FINGERS_S = 0.4  # to open or close
 # Well inside what the arm's controller allows (3.0 rad/s, 5.0 rad/s^2): what is learned from it overshoots a little.
 MAX_VELOCITY, MAX_ACCELERATION = 1.5, 3.0
 MAX_STRETCH = 2.7  # a path that must run slower than this is not worth imitating
+MAX_MISS_M, MAX_TWIST_RAD = 0.008, 0.4
 
 
 class Unreachable(Exception):
@@ -35,11 +43,16 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Way:
-    """One stretch of a gripper path: to `position` (3,) within `seconds`, then `gripper` holds."""
+    """One stretch of a gripper path: to `position` (3,) at `speed_m_s` or within `seconds`, then `gripper` holds.
+
+    `turn_rad` is the gripper's turn about its pointing axis, from how it naturally faces there.
+    """
 
     position: NDArray[np.float64]
-    seconds: float
     gripper: float
+    turn_rad: float
+    speed_m_s: float = SPEED_M_S
+    seconds: float = 0.0
 
 
 @dataclass
@@ -63,9 +76,9 @@ class Plan:
         """Control steps until the end."""
         return len(self.targets) - 1
 
-    def at(self, time_s: float) -> NDArray[np.float64]:
-        """Targets `(D,)` at a time since planning."""
-        return np.asarray(self.spline(min(max(time_s, 0.0), self.steps * CONTROL_S)))
+    def at(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Targets `(K, D)` at times `(K,)` since planning."""
+        return np.asarray(self.spline(np.clip(times_s, 0.0, self.steps * CONTROL_S)))
 
     def done(self, step: int) -> int:
         """How many ways of the whole path lie behind at `step`."""
@@ -91,20 +104,35 @@ class Planner:
         self.ik = ik
         self.embodiment: Embodiment = ik.embodiment
 
-    def ways(self, scene: Scene, goal: Goal) -> list[Way]:
-        """The gripper's path for a goal, from wherever it is."""
-        item = scene.object(goal.target)
-        target = np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
-        contact = target + np.array([0, 0, HOVER_M if goal.task == "reach" else 0.004])
+    def ways(self, scene: Scene, goal: Goal, item: SceneObject, centre: NDArray[np.float64]) -> list[Way]:
+        """The gripper's path for a goal with `item`, whose centre is at `centre` (3,), from wherever the arm is."""
+        turn = grasp_turn(centre, goal.arm, goal.grasp)
+        contact = centre + np.array([0, 0, HOVER_M if goal.task == "reach" else -BITE_M])
+        contact[2] = max(contact[2], TABLE_HEIGHT_M + 0.008)
         before = contact + np.array([*FROM[goal.approach], UP_M])
-        ways = [Way(before, -1.0, OPEN), Way(contact, -2.0, OPEN)]
+        ways = [Way(before, OPEN, turn), Way(contact, OPEN, turn, SLOW_M_S)]
+        if goal.path:  # the way to the target may lead across the post
+            ways.insert(0, Way(np.array([*before[:2], TABLE_HEIGHT_M + POST_HEIGHT_M + 0.11]), OPEN, turn))
         if goal.task == "reach":
             return ways
-        ways += [Way(contact, 0.6, CLOSED), Way(contact + np.array([0, 0, 0.1]), -1.0, CLOSED)]
+        ways.append(Way(contact, CLOSED, turn, seconds=0.5))
+        if goal.task == "turn":
+            end = turn + (TURN_RAD if goal.turn == "counterclockwise" else -TURN_RAD)
+            up = contact + np.array([0, 0, 0.07])
+            return [*ways, Way(contact, CLOSED, end, seconds=1.3), Way(contact, OPEN, end, seconds=0.5), Way(up, OPEN, end)]
+        up = contact + np.array([0, 0, LIFT_M])
         if goal.task == "pick":
-            return ways
-        over = np.array([*scene.bowl(goal.bowl).position, TABLE_HEIGHT_M + 0.13])
-        return [*ways, Way(over, -1.0, CLOSED), Way(over, 0.4, OPEN), Way(over + np.array([0, 0, 0.04]), -1.0, OPEN)]
+            return [*ways, Way(up, CLOSED, turn)]
+        if goal.place in BOWLS:
+            over = np.array([*scene.bowl(goal.place).position, TABLE_HEIGHT_M + DROP_M])
+            carried = _carried(scene, goal, contact, turn, over)
+            return [*ways, *carried, Way(over, OPEN, turn, seconds=0.5), Way(over + [0, 0, 0.04], OPEN, turn)]
+        below = scene.object(goal.place)
+        rest = np.array([*below.position, TABLE_HEIGHT_M + 2 * below.height_m + item.height_m + 0.002])
+        rest[2] += contact[2] - centre[2]
+        over = rest + np.array([0, 0, 0.06])
+        down = [Way(over, CLOSED, turn), Way(rest, CLOSED, turn, SLOW_M_S), Way(rest, OPEN, turn, seconds=0.5)]
+        return [*ways, Way(up, CLOSED, turn), *down, Way(rest + [0, 0, 0.08], OPEN, turn)]
 
     def plan(self, arm: str, values: NDArray[np.float64], ways: Sequence[Way], start: int = 0) -> Plan:
         """Joint targets from `values` (at rest) along `ways[start:]`, a smooth curve of the gripper with IK at every step.
@@ -113,31 +141,35 @@ class Planner:
         """
         gripper = gripper_index(self.embodiment, arm)
         here = self.ik.tcp(values, arm)[:3, 3]
-        points, times, grippers = [here], [0.0], [values[gripper]]
+        points, turns, times = [here], [ways[start].turn_rad], [0.0]
+        fingers: list[tuple[float, float]] = [(0.0, float(values[gripper]))]
         for way in ways[start:]:
             distance = float(np.linalg.norm(way.position - points[-1]))
-            seconds = way.seconds if way.seconds > 0 else distance / (SPEED_M_S if way.seconds > -1.5 else SLOW_M_S)
-            seconds = max(2, round((seconds + (0.5 if len(times) == 1 else 0.2)) / CONTROL_S)) * CONTROL_S
+            seconds = way.seconds or distance / way.speed_m_s + (0.5 if len(times) == 1 else 0.2)
+            seconds = max(2, round(seconds / CONTROL_S)) * CONTROL_S
+            fingers.append((times[-1], fingers[-1][1]))
+            fingers.append((times[-1] + min(FINGERS_S, seconds), way.gripper))
             points.append(way.position)
+            turns.append(way.turn_rad)
             times.append(times[-1] + seconds)
-            grippers.append(way.gripper)
         ticks = np.arange(round(times[-1] / CONTROL_S) + 1) * CONTROL_S
-        curve = _rounded(np.array(times), np.array(points), ticks)
+        curve = _rounded(np.array(times), np.column_stack([np.array(points), turns]), ticks)
         targets = np.tile(values, (len(ticks), 1))
-        for i, position in enumerate(curve):
-            pose = grasp_pose(position, ARM_BASE[arm], GRASP_TILT_RAD)
+        pose = np.eye(4)
+        for i, (*position, turn) in enumerate(curve):
+            pose = natural_pose(np.array(position), arm, turn)
             previous = targets[i - 1] if i else values
-            targets[i] = self.ik.solve(previous, arm, pose, 4 if i else 1)
+            targets[i] = self.ik.solve(previous, arm, pose, 4 if i else 30)
         targets[0] = values
         side = arm_mask(self.embodiment, arm)
         targets[:, side] = _blend_in(values[side], targets[:, side])
-        targets[:, gripper] = np.interp(ticks, times, grippers)
+        targets[:, gripper] = np.interp(ticks, [t for t, _ in fingers], [g for _, g in fingers])
         stretch = _stretch(targets[:, side])
         if stretch > MAX_STRETCH:
-            raise Unreachable  # past a singular pose: nothing to learn from
+            raise Unreachable(f"{stretch:.1f} times too fast")  # past a singular pose: nothing to learn from
         targets = _resampled(targets, stretch)
-        if np.linalg.norm(self.ik.tcp(targets[-1], arm)[:3, 3] - points[-1]) > 0.008:
-            raise Unreachable
+        targets[:, gripper] = np.clip(targets[:, gripper], CLOSED, OPEN)
+        self._check_end(targets[-1], arm, pose)
         return Plan(targets, tuple(round(t * stretch / CONTROL_S) for t in times[1:]), start)
 
     def pushed(
@@ -147,6 +179,41 @@ class Planner:
         moved = values + arm_mask(self.embodiment, arm) * rng.normal(0.0, scale_rad, values.shape)
         moved = self.ik.clipped(moved)
         return moved if self.ik.tcp(moved, arm)[2, 3] > TABLE_HEIGHT_M + 0.06 else values
+
+    def _check_end(self, values: NDArray[np.float64], arm: str, wanted: NDArray[np.float64]) -> None:
+        end = self.ik.tcp(values, arm)
+        twist = np.arccos(np.clip(end[:3, 1] @ wanted[:3, 1], -1.0, 1.0))
+        if np.linalg.norm(end[:3, 3] - wanted[:3, 3]) > MAX_MISS_M or twist > MAX_TWIST_RAD:
+            raise Unreachable("the arm does not get there")
+
+
+def _carried(scene: Scene, goal: Goal, contact: NDArray[np.float64], turn: float, over: NDArray[np.float64]) -> list[Way]:
+    """From the table to above a bowl: straight, or past the post as the goal says."""
+    if not goal.path:
+        return [Way(contact + [0, 0, LIFT_M], CLOSED, turn), Way(over, CLOSED, turn)]
+    assert scene.post is not None
+    x, y = scene.post
+    if goal.path == "round":
+        low = TABLE_HEIGHT_M + CARRY_M
+        corner = [np.array([x + AROUND_M, y - np.sign(y) * 0.03, low]), np.array([x + AROUND_M, y + np.sign(y) * 0.03, low])]
+        return [Way(np.array([*contact[:2], low]), CLOSED, turn), *(Way(c, CLOSED, turn) for c in corner), Way(over, CLOSED, turn)]
+    high = TABLE_HEIGHT_M + POST_HEIGHT_M + 0.085
+    return [
+        Way(np.array([*contact[:2], high]), CLOSED, turn),
+        Way(np.array([x, y, high]), CLOSED, turn),
+        Way(np.array([x, y + np.sign(y) * 0.04, high]), CLOSED, turn),
+        Way(over, CLOSED, turn),
+    ]
+
+
+def grasp_turn(centre: NDArray[np.float64], arm: str, grasp: str) -> float:
+    """How far the gripper turns, from how it naturally faces over `centre`, to close along the asked axis; |angle| <= pi/2."""
+    if not grasp:
+        return 0.0
+    axis = natural_pose(centre, arm)[:2, 1]
+    wanted = 0.5 * np.pi if grasp == "sideways" else 0.0
+    gap = wanted - np.arctan2(axis[1], axis[0])
+    return float((gap + 0.5 * np.pi) % np.pi - 0.5 * np.pi)
 
 
 def may_push(ways: Sequence[Way], done: int) -> bool:
@@ -170,10 +237,10 @@ def _rounded(
     """Piecewise straight path with smoothed corners and soft start and end: linear interpolation under a moving window."""
     window = 7
     padded = np.concatenate([np.full(window, ticks[0]), ticks, np.full(window, ticks[-1])])
-    warped = np.column_stack([np.interp(padded, times, points[:, axis]) for axis in range(3)])
+    warped = np.column_stack([np.interp(padded, times, points[:, axis]) for axis in range(points.shape[1])])
     kernel = np.hanning(window + 2)[1:-1]
     kernel /= kernel.sum()
-    smooth = np.column_stack([np.convolve(warped[:, axis], kernel, mode="same") for axis in range(3)])
+    smooth = np.column_stack([np.convolve(warped[:, axis], kernel, mode="same") for axis in range(points.shape[1])])
     smooth = smooth[window:-window]
     smooth[0], smooth[-1] = points[0], points[-1]
     return smooth

@@ -13,27 +13,38 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "orange": (0.93, 0.42, 0.05),
 }
 SHAPES = ("cube", "cylinder", "ball", "brick")
+KNOB = "knob"
+SIZES = ("small", "big")
 BOWLS = ("left_bowl", "right_bowl")
+POST = "post"
+POST_RADIUS_M, POST_HEIGHT_M = 0.016, 0.12
+LEVELS = ("easy", "hard")
 
 
 @dataclass(frozen=True)
 class SceneObject:
-    """A thing to grasp; `size_m` is its edge or diameter, `position` (x, y) in base_footprint, `yaw_rad` about z."""
+    """A thing to grasp; `size_m` is its edge or diameter, `position` (x, y) in base_footprint, `yaw_rad` about z.
+
+    A knob is fixed to the table and turns. `size` is a word where two things differ in nothing else, else "".
+    """
 
     shape: str
     color: str
     size_m: float
     position: tuple[float, float]
     yaw_rad: float = 0.0
+    size: str = ""
 
     @property
     def name(self) -> str:
-        """Unique in a scene: no two objects share colour and shape."""
-        return f"{self.color}_{self.shape}"
+        """Unique in a scene: no two objects share size word, colour and shape."""
+        return "_".join(part for part in (self.size, self.color, self.shape) if part)
 
     @property
     def height_m(self) -> float:
-        """Height of its centre above the table."""
+        """Height of its centre above the table; of a knob, of where it is gripped."""
+        if self.shape == KNOB:
+            return 0.030
         return self.size_m * {"cube": 0.5, "cylinder": 0.55, "ball": 0.5, "brick": 0.4}[self.shape]
 
 
@@ -56,11 +67,22 @@ class Look:
     floor: tuple[float, float, float] = (0.55, 0.57, 0.60)
     camera_shift_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
     camera_tilt_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    table_pattern: int = 0  # seed of a chequered table top; 0 = plain
+
+
+@dataclass(frozen=True)
+class Clutter:
+    """A flat grey thing that lies about and is never named; half edges in metres."""
+
+    position: tuple[float, float]
+    size_m: tuple[float, float, float]
+    color: tuple[float, float, float]
+    yaw_rad: float
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A seeded scene; `arm_start` are the embodiment's values (rad, grippers 0...1)."""
+    """A seeded scene; `arm_start` are the embodiment's values (rad, grippers 0...1), `post` an obstacle's place."""
 
     seed: int
     task: str
@@ -68,6 +90,10 @@ class Scene:
     bowls: tuple[Bowl, ...]
     arm_start: tuple[float, ...]
     look: Look = Look()
+    level: str = "easy"
+    post: tuple[float, float] | None = None
+    clutter: tuple[Clutter, ...] = ()
+    friction: float = 1.0  # of the objects, times the usual
 
     def object(self, name: str) -> SceneObject:
         """The object of that name; KeyError if there is none."""

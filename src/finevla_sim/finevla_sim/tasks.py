@@ -4,44 +4,72 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finevla_sim.scene import BOWLS, Scene, SceneObject
+from finevla_sim.scene import BOWLS, KNOB, Scene, SceneObject
 
 SIDES = ("left", "right")
 APPROACHES = ("top", "left", "right", "front")  # the side that the gripper comes from, seen from the robot
+GRASPS = ("sideways", "lengthways")  # fingers at the left and right of the object, or in front of it and behind it
+PATHS = ("over", "round")  # past the post: above it, or on its far side
+TURNS = ("clockwise", "counterclockwise")  # seen from above
+
+# The factors of a goal by the names of FineVLA's ten dimensions (arXiv 2605.27284), and the goal's field behind each.
+FACTORS = {
+    "active_actor": "arm",
+    "target_object": "target",
+    "approach_direction": "approach",
+    "contact_region": "grasp",
+    "path_shape": "path",
+    "final_configuration": "place",
+    "rotation_direction": "turn",
+}
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task and the sentence that explains it."""
+    """A task, the sentence that explains it, how long it may take, and what besides arm, target and approach steers it."""
 
     name: str
     text: str
-    uses_bowl: bool = False
+    seconds: float
+    steers: tuple[str, ...] = ()
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("reach", "move the open gripper to the target and stop just above it"),
-        Task("pick", "grasp the target and lift it"),
-        Task("put", "grasp the target, carry it to a bowl and drop it there", uses_bowl=True),
+        Task("reach", "move the open gripper to the target and stop just above it", 9.0),
+        Task("pick", "grasp the target and lift it", 11.0, ("grasp",)),
+        Task("place_color", "put the thing of the named colour into a bowl", 16.0, ("place",)),
+        Task("place_shape", "put the thing of the named shape into a bowl", 16.0, ("place",)),
+        Task("place_size", "put the small or the big one into a bowl", 16.0, ("place",)),
+        Task("detour", "put the target into the bowl behind the post, over the post or round it", 18.0, ("path",)),
+        Task("stack", "put the target on top of another object", 17.0, ("place",)),
+        Task("turn", "grasp a knob and turn it", 12.0, ("turn",)),
+        Task("clean", "put everything on the table into a bowl", 40.0, ("place",)),
     )
 }
+PUTS = ("place_color", "place_shape", "place_size", "detour", "stack", "clean")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """One thing to do and how: `arm` "left" or "right", `approach` one of `APPROACHES`, `bowl` for put only."""
+    """One thing to do and how: each field one of the words above, names of objects and bowls, or "" where it has no part.
+
+    `target` is "" for clean: everything. `grasp` is "" where the fingers may close as it suits the arm.
+    """
 
     task: str
     arm: str
     target: str
     approach: str = "top"
-    bowl: str = ""
+    grasp: str = ""
+    path: str = ""
+    place: str = ""
+    turn: str = ""
 
 
 def default_arm(item: SceneObject) -> str:
-    """The arm taken when none is named: the one on the target's side."""
+    """The arm on an object's side."""
     return "left" if item.position[1] > 0 else "right"
 
 
@@ -50,15 +78,55 @@ def default_bowl(arm: str) -> str:
     return f"{arm}_bowl"
 
 
-def sample_goal(scene: Scene, rng: np.random.Generator) -> Goal:
-    """A goal for the scene's task; half of them take the default arm, a third come from above.
+def is_held_out(goal: Goal) -> bool:
+    """Left hand to right bowl: the combination that no training data has."""
+    return goal.arm == "left" and goal.place == "right_bowl"
 
-    The left arm never gets the right bowl: that combination is kept out of training on purpose.
-    """
-    target = scene.objects[rng.integers(len(scene.objects))]
+
+def sample_goal(scene: Scene, rng: np.random.Generator) -> Goal:
+    """A goal for the scene's task; half of them take the default arm, a third come from above, none is held out."""
+    task, targets = scene.task, candidates(scene)
+    target = targets[rng.integers(len(targets))]
     arm = default_arm(target) if rng.random() < 0.5 else SIDES[rng.integers(2)]
     approach = "top" if rng.random() < 0.33 else APPROACHES[rng.integers(len(APPROACHES))]
-    bowl = ""
-    if TASKS[scene.task].uses_bowl:
-        bowl = default_bowl(arm) if arm == "left" or rng.random() < 0.7 else BOWLS[0]
-    return Goal(scene.task, arm, target.name, approach, bowl)
+    grasp = path = place = turn = ""
+    if task == "pick" and rng.random() < 0.67:
+        grasp = GRASPS[rng.integers(2)]
+    if task == "turn":
+        turn = TURNS[rng.integers(2)]
+    if task == "stack":
+        others = supports(scene, target)
+        place = others[rng.integers(len(others))].name
+    elif task == "detour":
+        path, place = PATHS[rng.integers(2)], post_bowl(scene)
+        arm = place.removesuffix("_bowl")
+        approach = str(rng.choice([side for side in APPROACHES if side != arm]))  # no room between target and post
+    elif task in PUTS:
+        place = default_bowl(arm) if arm == "left" or rng.random() < 0.6 else BOWLS[0]
+    return Goal(task, arm, "" if task == "clean" else target.name, approach, grasp, path, place, turn)
+
+
+def candidates(scene: Scene) -> list[SceneObject]:
+    """The objects that the scene's task can be about."""
+    if scene.task == "turn":
+        return [item for item in scene.objects if item.shape == KNOB]
+    if scene.task == "place_size":
+        return [item for item in scene.objects if item.size]
+    movable = [item for item in scene.objects if item.shape != KNOB]
+    if scene.task == "stack":
+        return [item for item in movable if supports(scene, item)]
+    if scene.task == "detour":
+        return movable[:1]
+    return movable
+
+
+def supports(scene: Scene, item: SceneObject) -> list[SceneObject]:
+    """What `item` can be stacked on: other things with a flat top, if it lies flat itself."""
+    flat = ("cube", "brick", "cylinder")
+    return [o for o in scene.objects if o.shape in flat and o.name != item.name and item.shape in flat]
+
+
+def post_bowl(scene: Scene) -> str:
+    """The bowl behind the scene's post."""
+    assert scene.post is not None
+    return BOWLS[0] if scene.post[1] > 0 else BOWLS[1]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_sim.model import TIMESTEP_S, build
 from finevla_sim.painter import Painter
-from finevla_sim.scene import Scene
+from finevla_sim.scene import POST, Scene
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class World:
         self.data.ctrl[:] = positions
         mujoco.mj_forward(self.model, self.data)
         self._owners = [_owner(self.model.body(b).name) for b in self.model.geom_bodyid]
+        names = [*(o.name for o in scene.objects), *(b.name for b in scene.bowls), *([POST] if scene.post else [])]
+        self._watched = {name: self.model.body(name).id for name in names}
+        self._watched |= {f"{side}_tcp": self.model.body(f"{side}_tcp").id for side in self._sides()}
 
     @property
     def dt_s(self) -> float:
@@ -112,10 +115,24 @@ class World:
 
     def truth(self) -> Truth:
         """Ground truth of this moment."""
-        bodies = {name: self._pose(name) for name in [o.name for o in self.scene.objects]}
-        bodies |= {bowl.name: self._pose(bowl.name) for bowl in self.scene.bowls}
-        tcps = {side: self._pose(f"{side}_tcp") for side in self._sides()}
-        return Truth(self.stamp_ns, bodies, tcps, self._contacts())
+        poses = np.zeros((len(self._watched), 4, 4))
+        ids = list(self._watched.values())
+        poses[:, :3, :3] = self.data.xmat[ids].reshape(-1, 3, 3)
+        poses[:, :3, 3] = self.data.xpos[ids]
+        poses[:, 3, 3] = 1.0
+        every = dict(zip(self._watched, poses, strict=True))
+        tcps = {side: every.pop(f"{side}_tcp") for side in self._sides()}
+        return Truth(self.stamp_ns, every, tcps, self._contacts())
+
+    def put(self, name: str, pose: NDArray[np.float64]) -> None:
+        """Set an object to `pose` (4, 4) at once, at rest; nothing else moves."""
+        joint = self.model.joint(name)
+        at, speed = joint.qposadr[0], joint.dofadr[0]
+        quat = np.zeros(4)
+        mujoco.mju_mat2Quat(quat, np.ascontiguousarray(pose[:3, :3]).reshape(9))
+        self.data.qpos[at : at + 7] = [*pose[:3, 3], *quat]
+        self.data.qvel[speed : speed + 6] = 0.0
+        mujoco.mj_forward(self.model, self.data)
 
     def close(self) -> None:
         """Give the GL context back."""
@@ -126,16 +143,10 @@ class World:
     def _sides(self) -> Sequence[str]:
         return [side for side in ("left", "right") if any(j.startswith(f"{side}_") for j in self.embodiment.joints)]
 
-    def _pose(self, body: str) -> NDArray[np.float64]:
-        pose = np.eye(4)
-        at = self.data.body(body)
-        pose[:3, :3], pose[:3, 3] = at.xmat.reshape(3, 3), at.xpos
-        return pose
-
     def _contacts(self) -> frozenset[tuple[str, str]]:
         touching = set()
-        for contact in self.data.contact:
-            first, second = (self._owners[g] for g in contact.geom)
+        for pair in self.data.contact.geom:
+            first, second = self._owners[pair[0]], self._owners[pair[1]]
             for gripper, other in ((first, second), (second, first)):
                 if gripper in ("left", "right") and other not in ("left", "right", ""):
                     touching.add((gripper, other))
@@ -153,4 +164,4 @@ def _owner(body: str) -> str:
     if "gripper_link" in body:
         return body.split("_", 1)[0]
     is_robot = body.startswith(("left_", "right_", "camera_", "base_")) and not body.endswith("bowl")
-    return "" if is_robot or body == "world" else body
+    return "" if is_robot or body == "world" else body.removesuffix("_foot")

@@ -1,0 +1,372 @@
+"""Motions for many goals from many states, with pictures of some of their moments: what a policy is trained from.
+
+Plans are not executed but posed - arms and objects are put where they would be - so that a moment costs its pictures only,
+and a motion without pictures a hundredth of a demonstration.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError
+from finevla_sim.demonstrator import NUDGE_M, clean_order
+from finevla_sim.ik import ArmIK
+from finevla_sim.language import phrasings
+from finevla_sim.planner import (
+    BITE_M,
+    CLOSED,
+    OPEN,
+    Disturbance,
+    Plan,
+    Planner,
+    Unreachable,
+    Way,
+    gripper_index,
+    may_push,
+)
+from finevla_sim.robot import default_robot
+from finevla_sim.sampling import sample_scene
+from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Scene, SceneObject
+from finevla_sim.shards import load_shards, make_shards, save_shard
+from finevla_sim.tasks import TASKS, Goal, sample_goal
+from finevla_sim.world import World
+
+SHARD_SCENES = 100
+FIRST_SEED = 200_000  # below the test split's, above what `finevla demos` uses by default
+GOALS = 2  # per scene
+PHRASINGS = 5  # raw ones, and as many fine ones
+MAX_OBJECTS = 6
+TABLE, HAND, PLACED = 0, 1, 2
+SETTLED_STEPS = 6  # moments are drawn from after a plan's end too, where the arm must keep still
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One plan for one object: `states` and `targets` (N, D); `where` (N, 6) is where the object is at each step, and
+    where it shall end (where it lies, if it is to stay); `phase` (N,) says if it is on the table, in hand or placed.
+
+    Moments are drawn from the first `usable` steps: where more is to be done, the rest of a plan is not what comes next.
+    """
+
+    states: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    where: NDArray[np.float64]
+    phase: NDArray[np.int64]
+    usable: int
+
+
+def load_drills(folder: Path) -> Iterator[dict[str, Any]]:
+    """Shards: `states`, `targets` (N, D) and `where` (N, 6) of all plans in a row, `starts` (P + 1,), `usable` (P,) steps
+    of each to draw moments from, and `plans` (P dicts).
+
+    Where pictures were made: `images` (M, C, H, W, 3) of the moments `rows` (M,) with the state `image_states` (M, D) and
+    every object's place `places` (M, MAX_OBJECTS, 3), NaN where there is none; `scene` (M,) indexes `scenes`.
+    """
+    for shard in load_shards(folder, "drills", "plans"):
+        shard["scenes"] = _decoded(shard["scenes"])
+        yield shard
+
+
+def write_drills(path: Path, first: int, count: int, tasks: dict[str, float], pictures: int) -> tuple[int, int]:
+    """A shard of the scenes `first`... of the drills' seeds, `pictures` moments of each plan drawn."""
+    maker = _Maker(pictures)
+    tries = 0
+    for seed in range(FIRST_SEED + first, FIRST_SEED + first + count):
+        rng = np.random.default_rng([seed, 17])
+        task = str(rng.choice(list(tasks), p=list(tasks.values())))
+        scene = sample_scene(seed, task, maker.planner.ik)
+        for _ in range(GOALS):
+            tries += 1
+            try:
+                maker.drill(scene, sample_goal(scene, rng), rng)
+            except Unreachable:
+                continue
+    maker.save(path)
+    return len(maker.plans), tries
+
+
+class _Maker:
+    """One shard as it grows."""
+
+    def __init__(self, pictures: int) -> None:
+        self.robot = default_robot()
+        self.planner = Planner(ArmIK(self.robot.embodiment, self.robot.urdf_path))
+        self.pictures = pictures
+        self.world: World | None = None
+        self.legs: list[Leg] = []
+        self.plans: list[dict[str, Any]] = []
+        self.scenes: list[dict[str, Any]] = []
+        self.rows = 0
+        self.shots: list[tuple[NDArray[np.uint8], int, NDArray[np.float64], NDArray[np.float64], int]] = []
+
+    def drill(self, scene: Scene, goal: Goal, rng: np.random.Generator) -> None:
+        """All legs of a goal; raises `Unreachable` before anything is kept."""
+        values = _shaken_start(scene, rng)
+        items = clean_order(scene, goal.arm) if goal.task == "clean" else [scene.object(goal.target)]
+        made: list[tuple[Leg, SceneObject, list[SceneObject]]] = []
+        for k, item in enumerate(items):
+            legs = legs_of(self.planner, scene, goal, item, values, rng)
+            if k + 1 < len(items):
+                legs = [replace(leg, usable=int((leg.phase != PLACED).sum())) for leg in legs]
+            made += [(leg, item, items[:k]) for leg in legs]
+            values = legs[0].targets[-1]
+        said = phrasings(goal, scene, rng, PHRASINGS, "train")
+        plan = {"goal": asdict(goal), "said": {level: [asdict(s) for s in some] for level, some in said.items()}}
+        self.scenes.append({"objects": [asdict(o) for o in scene.objects], "bowls": [b.position for b in scene.bowls]})
+        for leg, item, tidied in made:
+            if self.pictures:
+                self._draw(scene, goal, leg, item, tidied, rng)
+            self.legs.append(leg)
+            self.plans.append(plan)
+            self.rows += len(leg.states)
+
+    def save(self, path: Path) -> None:
+        """Write the shard."""
+        arrays: dict[str, NDArray[Any]] = {
+            "states": np.concatenate([leg.states for leg in self.legs]).astype(np.float32),
+            "targets": np.concatenate([leg.targets for leg in self.legs]).astype(np.float32),
+            "where": np.concatenate([leg.where for leg in self.legs]).astype(np.float32),
+            "starts": np.cumsum([0, *(len(leg.states) for leg in self.legs)]),
+            "usable": np.array([leg.usable for leg in self.legs]),
+        }
+        if self.shots:
+            images, rows, states, places, scenes = zip(*self.shots, strict=True)
+            arrays |= {
+                "images": np.array(images, np.uint8),
+                "rows": np.array(rows),
+                "image_states": np.array(states, np.float32),
+                "places": np.array(places, np.float32),
+                "scene": np.array(scenes),
+            }
+        save_shard(path, arrays, plans=self.plans, scenes=self.scenes)
+
+    def _draw(
+        self,
+        scene: Scene,
+        goal: Goal,
+        leg: Leg,
+        item: SceneObject,
+        tidied: Sequence[SceneObject],
+        rng: np.random.Generator,
+    ) -> None:
+        world = self._world(scene)
+        settled = SETTLED_STEPS if leg.usable == len(leg.states) else 0
+        steps = rng.integers(0, leg.usable + settled, size=self.pictures)
+        for step in np.minimum(steps, leg.usable - 1):
+            places = np.full((MAX_OBJECTS, 3), np.nan)
+            for k, other in enumerate(scene.objects):
+                at = np.array([*other.position, TABLE_HEIGHT_M + other.height_m])
+                if other.name == item.name:
+                    at = leg.where[step, :3]
+                elif other in tidied:
+                    at = np.array([*scene.bowl(goal.place).position, TABLE_HEIGHT_M]) + _in_bowl(other, rng)
+                places[k] = at
+                if other.shape != KNOB:
+                    world.put(other.name, _posed(at, other.yaw_rad))
+            state = leg.states[step] + rng.normal(0, 0.004, leg.states.shape[1]) * (leg.states[step] < 1.0)
+            world.push(state)
+            self.shots.append((world.images(), self.rows + int(step), world.values(), places, len(self.scenes) - 1))
+
+    def _world(self, scene: Scene) -> World:
+        if self.world is None:
+            self.world = World(scene, self.robot.embodiment, self.robot.urdf_path)
+        elif self.world.scene is not scene:
+            self.world.reset(scene)
+        return self.world
+
+
+def legs_of(
+    planner: Planner,
+    scene: Scene,
+    goal: Goal,
+    item: SceneObject,
+    values: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> list[Leg]:
+    """The plan from `values`, from where pushes on the way lead to, from a miss, and with the object in hand."""
+    centre = np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
+    ways = planner.ways(scene, goal, item, centre)
+    width = _width(item, rng)
+    plan = planner.plan(goal.arm, values, ways)
+    legs = [_leg(planner, scene, goal, item, centre, ways, plan, width)]
+    push, last = Disturbance(), plan
+    for _ in range(push.pushes):
+        step = int(rng.integers(3, max(4, last.steps - 4)))
+        done = last.done(step)
+        if not may_push(ways, done):
+            break
+        pushed = planner.pushed(last.targets[min(step, last.steps)], goal.arm, rng, push.scale_rad)
+        last = planner.plan(goal.arm, pushed, ways, done)
+        legs.append(_leg(planner, scene, goal, item, centre, ways, last, width))
+    grasp = next((i for i, way in enumerate(ways) if way.gripper == CLOSED), None)
+    if grasp is not None and goal.task != "turn":
+        if rng.random() < 0.4:
+            legs += _after_miss(planner, scene, goal, item, ways, plan, grasp, width, rng)
+        if rng.random() < 0.5:
+            legs += _pushed_in_hand(planner, scene, goal, item, centre, ways, plan, grasp, width, rng)
+    return legs
+
+
+def _after_miss(
+    planner: Planner,
+    scene: Scene,
+    goal: Goal,
+    item: SceneObject,
+    ways: Sequence[Way],
+    plan: Plan,
+    grasp: int,
+    width: float,
+    rng: np.random.Generator,
+) -> list[Leg]:
+    """The fingers closed on nothing, somewhere between contact and a little above; the object lies beside them."""
+    low, high = plan.ends[grasp], plan.ends[min(grasp + 1, len(plan.ends) - 1)]
+    values = plan.targets[int(rng.integers(low, high + 1))].copy()
+    values[gripper_index(planner.embodiment, goal.arm)] = rng.uniform(0.0, 0.15)
+    angle, gap = rng.uniform(0, 2 * np.pi), rng.uniform(0.7 * NUDGE_M[0], NUDGE_M[1])
+    centre = np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
+    centre[:2] += gap * np.array([np.cos(angle), np.sin(angle)])
+    again = planner.ways(scene, goal, item, centre)
+    up = Way(again[0].position, OPEN, again[0].turn_rad)
+    try:
+        retry = planner.plan(goal.arm, values, [up, *again[1:]])
+    except Unreachable:
+        return []
+    return [_leg(planner, scene, goal, item, centre, again, retry, width)]
+
+
+def _pushed_in_hand(
+    planner: Planner,
+    scene: Scene,
+    goal: Goal,
+    item: SceneObject,
+    centre: NDArray[np.float64],
+    ways: Sequence[Way],
+    plan: Plan,
+    grasp: int,
+    width: float,
+    rng: np.random.Generator,
+) -> list[Leg]:
+    """The object is held, and the arm is not quite on its path."""
+    closed = [i for i, way in enumerate(ways) if way.gripper == CLOSED]
+    low, high = plan.ends[grasp], plan.ends[closed[-1]]
+    if high - low < 4:
+        return []
+    step = int(rng.integers(low + 1, high))
+    values = planner.pushed(plan.targets[step], goal.arm, rng, 0.08)
+    try:
+        onward = planner.plan(goal.arm, values, ways, plan.done(step))
+    except Unreachable:
+        return []
+    return [_leg(planner, scene, goal, item, centre, ways, onward, width)]
+
+
+def _leg(
+    planner: Planner,
+    scene: Scene,
+    goal: Goal,
+    item: SceneObject,
+    centre: NDArray[np.float64],
+    ways: Sequence[Way],
+    plan: Plan,
+    width: float,
+) -> Leg:
+    """States along a plan: its targets, but fingers around an object stop at its width, and it goes where they go."""
+    gripper = gripper_index(planner.embodiment, goal.arm)
+    states = plan.targets.copy()
+    done = np.array([plan.done(step) for step in range(len(states))])
+    closes = [i for i, way in enumerate(ways) if way.gripper == CLOSED]
+    phase = np.full(len(states), TABLE)
+    if closes:
+        closing = (done >= closes[0]) & (done <= closes[-1])
+        released = (done > closes[-1]) & (states[:, gripper] > width)
+        states[closing, gripper] = np.maximum(states[closing, gripper], width)
+        late = (done > closes[-1]) & ~released
+        states[late, gripper] = width
+        phase[(closing & (states[:, gripper] <= width + 1e-6)) | late] = HAND
+        phase[released] = PLACED
+    place = centre
+    if goal.place in BOWLS:
+        place = np.array([*scene.bowl(goal.place).position, TABLE_HEIGHT_M])
+    elif goal.place:
+        below = scene.object(goal.place)
+        place = np.array([*below.position, TABLE_HEIGHT_M + 2 * below.height_m + item.height_m])
+    at = np.tile(centre, (len(states), 1))
+    if goal.task != "turn":
+        for step in np.flatnonzero(phase == HAND):
+            at[step] = planner.ik.tcp(states[step], goal.arm)[:3, 3] + [0.0, 0.0, BITE_M]
+        at[phase == PLACED] = place + ([0.0, 0.0, item.height_m + 0.008] if goal.place in BOWLS else [0.0, 0.0, 0.0])
+    ends = at if goal.task in ("pick", "reach", "turn") else np.tile(place, (len(states), 1))
+    return Leg(states, plan.targets, np.column_stack([at, ends]), phase, len(states))
+
+
+def _width(item: SceneObject, rng: np.random.Generator) -> float:
+    """Where the fingers stop around an object, as a gripper value."""
+    if item.shape == "brick":
+        return float(item.size_m * rng.uniform(0.8, 1.5) / 0.1)
+    return float(item.size_m * rng.uniform(1.0, 1.15) / 0.1)
+
+
+def _shaken_start(scene: Scene, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The scene's start; sometimes with a gripper that is not open."""
+    values = np.array(scene.arm_start)
+    for index in (6, 13):
+        if rng.random() < 0.15:
+            values[index] = rng.uniform(0.0, 1.0)
+    return values
+
+
+def _in_bowl(item: SceneObject, rng: np.random.Generator) -> NDArray[np.float64]:
+    angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.025)
+    return np.array([radius * np.cos(angle), radius * np.sin(angle), 0.008 + item.height_m])
+
+
+def _posed(position: NDArray[np.float64], yaw_rad: float) -> NDArray[np.float64]:
+    pose = np.eye(4)
+    pose[:2, :2] = [[np.cos(yaw_rad), -np.sin(yaw_rad)], [np.sin(yaw_rad), np.cos(yaw_rad)]]
+    pose[:3, 3] = position
+    return pose
+
+
+def _decoded(data: NDArray[np.uint8]) -> Any:
+    import json
+
+    return json.loads(bytes(data))
+
+
+def mixture(text: str) -> dict[str, float]:
+    """'reach:2,pick:1' -> probabilities; raises `FineVLAError` for what is no task."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.partition(":")
+        if name not in TASKS:
+            raise FineVLAError(f"unknown task '{name}'; known are {', '.join(TASKS)}")
+        try:
+            weights[name] = float(weight or 1)
+        except ValueError as error:
+            raise FineVLAError(f"task weight '{weight}' is not a number; write e.g. reach:2,pick:1") from error
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla drills`."""
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("--scenes", type=int, default=8000, help=f"scenes, {GOALS} goals in each")
+    parser.add_argument("--first", type=int, default=0, help="number of the first scene")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="tasks with optional weights, e.g. reach:2,pick:1")
+    parser.add_argument("--pictures", type=int, default=0, help="moments of each plan drawn by all cameras")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+
+
+def run(options: argparse.Namespace) -> int:
+    """`finevla drills`."""
+    firsts = range(options.first, options.first + options.scenes, SHARD_SCENES)
+    paths = [options.out / f"drills_{first // SHARD_SCENES:05d}.npz" for first in firsts]
+    jobs = [(first, SHARD_SCENES, mixture(options.tasks), options.pictures) for first in firsts]
+    return make_shards(paths, jobs, write_drills, "plans", options.processes)
