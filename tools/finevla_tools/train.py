@@ -1,184 +1,234 @@
-"""`finevla train`: the tabletop policy from demonstrations, by behaviour cloning; seeded, resumable, CPU or GPU.
+"""`finevla train`: the tabletop policy's reader, finder and mover, each from what is cheap for it; seeded, resumable.
 
 Checkpoints hold tensors only and are read with `weights_only`, so a file cannot run code.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError
 from finevla_core.text import TextSpec
-from finevla_models.grounding import place_loss
-from finevla_models.tabletop import Scales, TabletopConfig, TabletopPolicy
-from finevla_tools.training_data import Demonstrations, Motions, Pictures
+from finevla_core.urdf import expand
+from finevla_models.chain import arm_chains
+from finevla_models.finder import place_loss
+from finevla_models.mover import HEADS, Flow
+from finevla_models.reader import one_hot, probabilities, reading_loss
+from finevla_models.tabletop import TabletopConfig, TabletopPolicy
+from finevla_sim.drills import load_drills
+from finevla_sim.robot import default_robot
+from finevla_tools.training_data import Drills, Sentences
 
-CHECKPOINT = "checkpoint.pt"
-PLACE_WEIGHT = 0.3  # a cross entropy beside normalised distances
+PARTS = ("reader", "finder", "mover")
+SAVE_EVERY, SAY_EVERY = 500, 100
+ATTENTION_WEIGHT, GUESS_WEIGHT = 0.3, 0.5
+NOISE_SCALE = 0.5  # of the flow's fixed noise: nearer to the middle than a random draw
+SCALES = ("state_mean", "state_std", "where_mean", "where_std")
+
+Losses = Callable[[int], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
 class Options:
     """Hyperparameters of a run; stored in the bundle's manifest."""
 
-    demos: tuple[str, ...]
-    pictures: str = ""  # folder of still pictures; empty = none
-    motions: str = ""  # folder of plans without pictures; empty = none
-    steps: int = 7000
-    demos_from: int = 3000  # steps on pictures and motions alone before: cheap ones, and demonstrations build on them
-    batch: int = 48  # demonstrated frames, each under its own sentence and one that names another object
-    pictures_batch: int = 32  # pictures, each under two sentences
-    plans_batch: int = 64
-    rate: float = 1e-3
+    drills: tuple[str, ...]
+    mixture: float = 0.5  # share of fine sentences
+    head: str = "flow"
     seed: int = 0
+    reader_steps: int = 2500
+    finder_steps: int = 6000
+    mover_steps: int = 12000
+    sentences: int = 128  # per step of the reader
+    pictures: int = 32  # per step of the finder
+    moments: int = 1024  # per step of the mover
+    rate: float = 1e-3
     ema: float = 0.998
 
-
-@dataclass(frozen=True)
-class Data:
-    """All that a run learns from."""
-
-    demos: Demonstrations
-    pictures: Pictures | None
-    motions: Motions | None
-
-    @classmethod
-    def load(cls, options: Options, spec: TextSpec) -> "Data":
-        """Everything the options name, in memory."""
-        return cls(
-            Demonstrations([Path(d) for d in options.demos], spec, options.seed),
-            Pictures(Path(options.pictures), spec) if options.pictures else None,
-            Motions(Path(options.motions), spec, options.seed) if options.motions else None,
-        )
-
-    def scales(self) -> Scales:
-        """Statistics of the demonstrations."""
-        demos = self.demos
-        steps = demos.chunks - demos.states[:, None]
-        where = np.concatenate([demos.where, demos.other_where])
-        arrays = (
-            demos.states.mean(0),
-            demos.states.std(0).clip(0.02),
-            steps.std((0, 1)).clip(0.02),
-            where.mean(0),
-            where.std(0).clip(0.01),
-        )
-        return Scales(*(torch.from_numpy(array) for array in arrays))
+    def steps(self, part: str) -> int:
+        """How long a part is trained."""
+        return int(getattr(self, f"{part}_steps"))
 
 
-def train(options: Options, out: Path, resume: bool, device: torch.device) -> Path:
-    """Train and write checkpoints to `out`; returns the last one's path."""
-    torch.manual_seed(options.seed)
-    config = TabletopConfig()
-    data = Data.load(options, TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token))
-    print(f"{len(data.demos.episodes)} episodes, {len(data.demos)} frames; {options.steps} steps", flush=True)
-    model = TabletopPolicy(config, data.scales()).to(device)
+def new_model(head: str) -> TabletopPolicy:
+    """An untrained policy for the default robot."""
+    robot = default_robot()
+    return TabletopPolicy(TabletopConfig(head=head), arm_chains(robot.embodiment, expand(robot.urdf_path)))
+
+
+def train(options: Options, out: Path, parts: Sequence[str], resume: bool, threads: int) -> None:
+    """Train the parts at the same time, each with its share of the threads, and write `out/PART.pt` of each."""
+    if not 0.0 <= options.mixture <= 1.0:
+        raise FineVLAError(f"--mixture is {options.mixture}; give the share of fine sentences, 0 to 1")
     out.mkdir(parents=True, exist_ok=True)
-    path, first = out / CHECKPOINT, 0
-    average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.ema), use_buffers=True
-    )
-    optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, options.steps))
-    if resume and path.exists():
-        first = _load(path, model, average, optimiser, schedule)
-        print(f"going on from step {first}", flush=True)
-    started, log = time.monotonic(), dict[str, float]()
-    for step in range(first, options.steps):
-        losses = _losses(model, data, options, step, device)
-        optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(model)
-        for name, loss in losses.items():
-            log[name] = 0.98 * log.get(name, loss.item()) + 0.02 * loss.item()
-        if (step + 1) % 100 == 0:
-            pace = (time.monotonic() - started) / (step + 1 - first)
-            said = ", ".join(f"{name} {value:.4f}" for name, value in log.items())
-            print(f"step {step + 1}: {said}; {pace:.2f} s/step", flush=True)
-        if (step + 1) % 500 == 0 or step + 1 == options.steps:
-            _save(path, step + 1, model, average, optimiser, schedule, options)
-    return path
+    each = max(1, (threads or os.cpu_count() or 1) // len(parts))
+    if len(parts) == 1 or torch.cuda.is_available():
+        for part in parts:
+            _train_part((part, options, out, resume, each))
+        return
+    with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:
+        for _ in pool.imap_unordered(_train_part, [(part, options, out, resume, each) for part in parts]):
+            pass
 
 
-def load_model(path: Path) -> tuple[TabletopPolicy, dict[str, Any]]:
-    """The averaged weights of a checkpoint as a model, and its options."""
-    if not path.is_file():
-        raise FineVLAError(f"no checkpoint at '{path}'; train first with 'finevla train'")
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    config = TabletopConfig(**json.loads(saved["config"]))
-    values, places = torch.ones(config.dimensions), torch.ones(6)
-    model = TabletopPolicy(config, Scales(values, values, values, places, places))
-    model.load_state_dict({k.removeprefix("module."): v for k, v in saved["average"].items() if k != "n_averaged"})
-    return model.eval(), json.loads(saved["options"])
+def _train_part(job: tuple[str, Options, Path, bool, int]) -> None:
+    part, options, out, resume, threads = job
+    torch.set_num_threads(threads)
+    torch.manual_seed(options.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = new_model(options.head).to(device)
+    drills = Drills([Path(d) for d in options.drills], options.mixture, with_pictures=part == "finder")
+    _set_scales(model, drills, options)
+    losses = {"reader": _reading, "finder": _finding, "mover": _moving}[part](model, drills, options, device)
+    scales = {name: getattr(model, name).cpu() for name in SCALES}
+    _fit(part, _modules(model, part), losses, options, scales, out / f"{part}.pt", resume)
 
 
-def _losses(model: TabletopPolicy, data: Data, options: Options, step: int, device: torch.device) -> dict[str, Tensor]:
-    """What is wrong, by kind, on this step's batches; the same for the same seed and step."""
-    rng = np.random.default_rng([options.seed, step])
-    losses: dict[str, Tensor] = {}
-    with torch.autocast(device.type, torch.bfloat16):
-        if data.pictures is not None:
-            losses["place"] = PLACE_WEIGHT * _place(model, data.pictures.batch(options.pictures_batch, rng, device))
-        if data.motions is not None:
-            losses["motion"] = _motion(model, data.motions.batch(options.plans_batch, rng, device))
-        if step >= options.demos_from:
-            frames = rng.integers(len(data.demos), size=options.batch)
-            losses |= _demonstrated(model, data.demos.batch(frames, rng, device))
+def _modules(model: TabletopPolicy, part: str) -> nn.ModuleDict:
+    """What a part's training changes, and the scales that it was made with."""
+    parts = {"reader": ("text", "reader"), "finder": ("finder",), "mover": ("mover",)}[part]
+    return nn.ModuleDict({name: getattr(model, name) for name in parts})
+
+
+def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None:
+    """Statistics of the first shard's motions; the noise that the flow starts from at run time is the seed's."""
+    shard = next(load_drills(Path(options.drills[0]), without=("images",)))
+    states, where = torch.from_numpy(shard["states"]), torch.from_numpy(shard["where"])
+    model.state_mean.copy_(states.mean(0))
+    model.state_std.copy_(states.std(0).clamp(min=0.05))
+    model.where_mean.copy_(where.mean(0))
+    model.where_std.copy_(where.std(0).clamp(min=0.03))
+    batch = drills.moments(20_000, np.random.default_rng(1), torch.device("cpu"))
+    raw = torch.einsum("hk,bhd->bkd", model.mover.inverse.cpu(), batch["steps"])
+    model.mover.step_std.copy_(raw.std(0).clamp(min=0.02))
+    if isinstance(model.mover.head, Flow):
+        generator = torch.Generator().manual_seed(options.seed)
+        model.mover.head.noise.copy_(NOISE_SCALE * torch.randn(model.mover.head.noise.shape, generator=generator))
+
+
+def _reading(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
+    config = model.config
+    sentences = Sentences(drills, TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token))
+    drills.texts.clear()
+
+    def losses(step: int) -> dict[str, Tensor]:
+        batch = sentences.batch(options.sentences, np.random.default_rng([options.seed, step, 1]), device)
+        logits = model.reader(model.text(batch["ngrams"], batch["mask"]), batch["mask"])
+        return {"reading": reading_loss(logits, batch["said"])}
+
     return losses
 
 
-def _place(model: TabletopPolicy, batch: dict[str, Tensor]) -> Tensor:
-    """Pictures: the attention of the query that looks for the target lies on it."""
-    images = _augment(batch["images"])[:, 0]
-    return place_loss(model.find(images, model.read(batch["ngrams"], batch["mask"])).float(), batch["pixels"])
+def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
+    pictures = drills.pictures
+    if pictures is None:
+        raise FineVLAError("the finder needs drills with pictures; make some with 'finevla drills --pictures 2'")
+    print(f"finder: {len(pictures)} pictures", flush=True)
+
+    def losses(step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([options.seed, step, 2])
+        batch = pictures.batch(drills, options.pictures, rng, device)
+        slots = one_hot(batch["said"].flatten(0, 1)).unflatten(0, batch["said"].shape[:2])
+        wanted = (batch["where"] - model.where_mean) / model.where_std
+        with torch.autocast(device.type, torch.bfloat16):
+            where, logits, guess = model.locate(augment(batch["images"]), batch["state"], slots)
+            attention = torch.stack([_attention(maps, batch["pixels"][..., c, :]) for c, maps in enumerate(logits)])
+        return {
+            "where": (where - wanted).abs().mean(),
+            "guess": GUESS_WEIGHT * (guess - wanted).abs().mean(),
+            "attention": ATTENTION_WEIGHT * attention.mean(),
+        }
+
+    return losses
 
 
-def _motion(model: TabletopPolicy, batch: dict[str, Tensor]) -> Tensor:
-    """Plans: told where, the chunk is the plan's."""
-    each = len(batch["state"]) // len(batch["where"])
-    queries = model.read(batch["ngrams"], batch["mask"]).repeat_interleave(each, 0)
-    steps = model.move(batch["where"].repeat_interleave(each, 0), batch["state"], queries)
-    return _chunk_loss(model, steps, batch)
+def _attention(logits: Tensor, pixels: Tensor) -> Tensor:
+    """`logits` (B, N, Q, h, w) should lie on `pixels` (B, N, Q, 2), where those are in the image."""
+    inside = (pixels.abs() < 1).all(-1)
+    if not inside.any():
+        return logits.sum() * 0
+    return place_loss(logits[inside], pixels[inside])
 
 
-def _demonstrated(model: TabletopPolicy, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Demonstrations: where, for all sentences, and the chunk, for what was shown, from pictures, state and words."""
-    queries, state = model.read(batch["ngrams"], batch["mask"]), batch["state"]
-    where = model.locate(_augment(batch["images"]), state, queries)
-    steps = model.move(where[: len(state)], state, queries[: len(state)])
-    wrong = ((where.float() - batch["where"]) / model.where_std).abs().mean()
-    return {"chunk": _chunk_loss(model, steps, batch), "where": 2 * wrong}
+def _moving(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
+    print(f"mover: {len(drills.usable)} plans, {len(drills.states)} states", flush=True)
+    drills.texts.clear()
+
+    def losses(step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([options.seed, step, 3])
+        batch = drills.moments(options.moments, rng, device)
+        slots = _unsure(one_hot(batch["said"]))
+        with torch.autocast(device.type, torch.bfloat16):
+            inputs = model.aims(batch["state"], batch["where"], slots)
+            return {options.head: model.mover.loss(inputs, batch["steps"])}
+
+    return losses
 
 
-def _chunk_loss(model: TabletopPolicy, steps: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    wanted = (batch["chunk"] - batch["state"].unsqueeze(1)) / model.step_std
-    return (steps.float() / model.step_std - wanted).abs().mean()
+def _unsure(slots: Tensor) -> Tensor:
+    """What was said, as a reader that is not quite sure would have it."""
+    noise = probabilities(torch.randn_like(slots) * 3)
+    share = 0.08 * torch.rand_like(slots[:, :1]) ** 2
+    return (1 - share) * slots + share * noise
 
 
-def _augment(images: Tensor) -> Tensor:
+def augment(images: Tensor) -> Tensor:
     """(B, C, H, W, 3) uint8 -> (B, C, 3, H, W) about -1...1, under other light and colour and with a little noise."""
     batch, cameras, height, width, _ = images.shape
     each = (batch, cameras, 1, 1, 1)
     gain = (1 + 0.15 * torch.randn(each)) * (1 + 0.05 * torch.randn((batch, cameras, 1, 1, 3)))
     offset = 0.08 * torch.randn(each) - gain
-    noise = 0.03 * torch.randn(
-        (1, 1, height, width, 3)
-    )  # one pattern per batch: noise for every pixel costs more than it gives
+    # One pattern per batch: noise for every pixel costs more than it gives.
+    noise = 0.03 * torch.randn((1, 1, height, width, 3))
     device = images.device
     lit = images.float().mul_((gain / 127.5).to(device)).add_(offset.to(device)).add_(noise.to(device))
     return lit.permute(0, 1, 4, 2, 3).contiguous()
+
+
+def _fit(
+    part: str,
+    modules: nn.ModuleDict,
+    losses: Losses,
+    options: Options,
+    scales: dict[str, Tensor],
+    path: Path,
+    resume: bool,
+) -> None:
+    average = torch.optim.swa_utils.AveragedModel(
+        modules, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.ema), use_buffers=True
+    )
+    optimiser = torch.optim.AdamW(modules.parameters(), lr=options.rate, weight_decay=0.02)
+    steps = options.steps(part)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
+    state = {"model": modules, "average": average, "optimiser": optimiser, "schedule": schedule}
+    first = _load(path, state) if resume and path.exists() else 0
+    started, log = time.monotonic(), dict[str, float]()
+    for step in range(first, steps):
+        wrong = losses(step)
+        optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(wrong.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(modules)
+        for name, loss in wrong.items():
+            log[name] = 0.98 * log.get(name, loss.item()) + 0.02 * loss.item()
+        if (step + 1) % SAY_EVERY == 0:
+            pace = (time.monotonic() - started) / (step + 1 - first)
+            said = ", ".join(f"{name} {value:.4f}" for name, value in log.items())
+            print(f"{part} {step + 1}/{steps}: {said}; {pace:.3f} s/step", flush=True)
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
+            _save(path, step + 1, state, options, scales)
 
 
 def _rate(step: int, steps: int) -> float:
@@ -186,67 +236,63 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm) * 0.5 * (1 + float(np.cos(np.pi * min(1.0, step / steps))))
 
 
-def _save(path: Path, step: int, model: Any, average: Any, optimiser: Any, schedule: Any, options: Options) -> None:
-    state = {
-        "step": step,
-        "model": model.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "schedule": schedule.state_dict(),
-        "config": json.dumps(model.describe()),
-        "options": json.dumps(options.__dict__),
-    }
+def _save(path: Path, step: int, state: dict[str, Any], options: Options, scales: dict[str, Tensor]) -> None:
+    saved = {name: part.state_dict() for name, part in state.items()}
     temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
+    torch.save(saved | {"step": step, "options": json.dumps(asdict(options)), "scales": scales}, temporary)
     os.replace(temporary, path)
 
 
-def _load(path: Path, model: Any, average: Any, optimiser: Any, schedule: Any) -> int:
+def _load(path: Path, state: dict[str, Any]) -> int:
     saved = torch.load(path, weights_only=True)
-    for name, part in (("model", model), ("average", average), ("optimiser", optimiser), ("schedule", schedule)):
+    for name, part in state.items():
         part.load_state_dict(saved[name])
+    print(f"{path.stem}: going on from step {saved['step']}", flush=True)
     return int(saved["step"])
+
+
+def load_model(folder: Path) -> tuple[TabletopPolicy, dict[str, Any]]:
+    """The averaged weights of all parts in a training folder as a model, and the mover's options."""
+    model, options = None, {}
+    for part in ("mover", "finder", "reader"):
+        path = folder / f"{part}.pt"
+        if not path.is_file():
+            raise FineVLAError(f"no '{path}'; train first with 'finevla train'")
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        if model is None:
+            options = json.loads(saved["options"])
+            model = new_model(options["head"])
+            for name, scale in saved["scales"].items():
+                getattr(model, name).copy_(scale)
+        if any(not torch.equal(getattr(model, name), scale) for name, scale in saved["scales"].items()):
+            raise FineVLAError(f"'{path}' was trained on other drills than 'mover.pt' beside it; train them together")
+        average = {k.removeprefix("module."): v for k, v in saved["average"].items() if k != "n_averaged"}
+        _modules(model, part).load_state_dict(average)
+    assert model is not None
+    return model.eval(), options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla train`."""
-    parser.add_argument("demos", nargs="+", help="folders made by 'finevla demos'")
-    parser.add_argument("--out", type=Path, default=Path("out/train"), help="folder of the checkpoint")
-    parser.add_argument("--pictures", default="", help="folder made by 'finevla pictures': to find what is named")
-    parser.add_argument("--motions", default="", help="folder made by 'finevla motions': to move there as told")
-    parser.add_argument("--steps", type=int, default=Options.steps)
-    parser.add_argument(
-        "--demos-from", type=int, default=Options.demos_from, help="steps on pictures and motions alone before"
-    )
+    parser.add_argument("drills", nargs="+", help="folders made by 'finevla drills'")
+    parser.add_argument("--out", type=Path, default=Path("out/train"), help="folder of the checkpoints")
+    parser.add_argument("--mixture", type=float, default=Options.mixture, help="share of fine sentences, 0 to 1")
+    parser.add_argument("--head", choices=HEADS, default=Options.head)
+    parser.add_argument("--parts", default=",".join(PARTS), help="which parts to train, e.g. reader,mover")
+    for part in PARTS:
+        parser.add_argument(f"--{part}-steps", type=int, default=getattr(Options, f"{part}_steps"))
     parser.add_argument("--seed", type=int, default=Options.seed)
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = all")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`finevla train`."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    options = Options(
-        tuple(arguments.demos),
-        arguments.pictures,
-        arguments.motions,
-        arguments.steps,
-        arguments.demos_from,
-        seed=arguments.seed,
-    )
-    path = train(options, arguments.out, arguments.resume, device)
-    print(f"checkpoint: {path}")
+    parts = arguments.parts.split(",")
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise FineVLAError(f"unknown part '{unknown[0]}'; known are {', '.join(PARTS)}")
+    steps = {f"{part}_steps": getattr(arguments, f"{part}_steps") for part in PARTS}
+    options = Options(tuple(arguments.drills), arguments.mixture, arguments.head, arguments.seed, **steps)
+    train(options, arguments.out, parts, arguments.resume, arguments.threads)
+    print(f"checkpoints: {arguments.out}")
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """`python -m finevla_tools.train`."""
-    parser = argparse.ArgumentParser(prog="finevla train", description=__doc__)
-    add_arguments(parser)
-    return run(parser.parse_args(argv))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

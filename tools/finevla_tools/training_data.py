@@ -1,166 +1,246 @@
-"""What `finevla train` learns from, in memory: demonstrations, pictures, motions; and how batches are drawn from them."""
+"""What `finevla train` learns from, in memory: sentences and what they say, moments of motions, pictures of moments."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from finevla_core.instruction import Factors, Instruction
 from finevla_core.text import TextSpec, encode
-from finevla_sim.demos import load_demos
-from finevla_sim.motions import load_motions
-from finevla_sim.pictures import load_pictures
+from finevla_models.factors import SLOTS, indices
+from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
+from finevla_sim.ik import ArmIK
 from finevla_sim.planner import HORIZON
+from finevla_sim.robot import default_robot
+from finevla_sim.sampling import sample_scene
+from finevla_sim.scene import TABLE_HEIGHT_M, Look
+from finevla_sim.world import World
 
-STATES_PER_PLAN = 16
-SETTLED_STEPS = 6  # states drawn from after a plan's end, where the arm must keep still
-LAG_STEPS = 0.5  # a measured state is behind its target by up to this much
-NOISE_RAD = 0.01
+LAG_STEPS = 0.6  # a measured state is behind its target by up to this much
+NOISE_RAD = 0.012
+WHERE_NOISE_M = 0.003  # a finder's is never exact
+NAMES_PER_PICTURE = 6
+BOWL = MAX_OBJECTS  # indices of the two bowls among a picture's places
+SLOT = {name: i for i, name in enumerate(SLOTS)}
+
+
+class Drills:
+    """All shards of some folders: plans in a row, what was said of them, and pictures of some moments.
+
+    `mixture` is the share of fine sentences: 1 = fine only, 0 = raw only.
+    """
+
+    def __init__(self, folders: Sequence[Path], mixture: float, with_pictures: bool) -> None:
+        self.mixture = mixture
+        shards = []
+        for folder in folders:
+            shards += list(load_drills(folder, without=() if with_pictures else ("images", "places")))
+        self.states = np.concatenate([s["states"] for s in shards])
+        self.targets = np.concatenate([s["targets"] for s in shards])
+        self.where = np.concatenate([s["where"] for s in shards])
+        lengths = np.concatenate([np.diff(s["starts"]) for s in shards])
+        self.first = np.cumsum([0, *lengths])
+        self.usable = np.concatenate([s["usable"] for s in shards])
+        goals = [goal for s in shards for goal in s["goals"]]
+        offsets = np.cumsum([0, *(len(s["goals"]) for s in shards)])
+        self.goal = np.concatenate([s["goal"] + o for s, o in zip(shards, offsets, strict=False)])
+        self.texts = [[[said["text"] for said in goal[level]] for level in ("raw", "fine")] for goal in goals]
+        self.said = np.array(
+            [[[indices(said["slots"]) for said in goal[level]] for level in ("raw", "fine")] for goal in goals], np.int8
+        )
+        self.pictures = Pictures([s for s in shards if "images" in s]) if with_pictures else None
+        settled = np.where(self.usable == lengths, SETTLED_STEPS, 0)
+        self._moments = np.cumsum([0, *(self.usable + settled)])
+
+    def draw_said(self, goals: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """For each of `goals` (B,) what one of its sentences says, (B, S)."""
+        level = (rng.random(len(goals)) < self.mixture).astype(np.int64)
+        which = rng.integers(self.said.shape[2], size=len(goals))
+        return self.said[goals, level, which].astype(np.int64)
+
+    def moments(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
+        """Random moments of plans, a little behind and beside them: state, where, said, steps (B, HORIZON, D)."""
+        moment = rng.integers(self._moments[-1], size=size)
+        plan = np.searchsorted(self._moments, moment, side="right") - 1
+        first, last = self.first[plan], self.first[plan + 1] - 1
+        step = np.minimum(first + moment - self._moments[plan], last)
+        lag = rng.random((size, 1)).astype(np.float32) * LAG_STEPS
+        now, before = self.states[step], self.states[np.maximum(step - 1, first)]
+        moves = abs(self.targets[first] - self.targets[last]) > 0
+        moves |= abs(now - self.targets[first]) > 0
+        noise = (rng.normal(0.0, NOISE_RAD, now.shape) * moves).astype(np.float32)
+        state = now + lag * (before - now) + noise
+        ahead = np.minimum(step[:, None] + 1 + np.arange(HORIZON), last[:, None])
+        where = self.where[step] + rng.normal(0, WHERE_NOISE_M, (size, 6)).astype(np.float32)
+        arrays = {
+            "state": state,
+            "where": where,
+            "said": self.draw_said(self.goal[plan], rng),
+            "steps": self.targets[ahead] - state[:, None],
+        }
+        return tensors(arrays, device)
 
 
 class Sentences:
-    """Several sentences for each of many things, as n-gram ids: `ngrams` (things, sentences, T, G)."""
+    """All sentences of drills, as n-gram ids, with what they say."""
 
-    def __init__(self, texts: Sequence[Sequence[str]], spec: TextSpec) -> None:
-        rows = [[encode(text, spec) for text in row] for row in texts]
-        self.ngrams = np.array([[ngrams for ngrams, _ in row] for row in rows], np.int16)
-        self.mask = np.array([[mask for _, mask in row] for row in rows], np.float32)
+    def __init__(self, drills: Drills, spec: TextSpec) -> None:
+        levels = [level for level, share in ((0, 1 - drills.mixture), (1, drills.mixture)) if share > 0]
+        texts = [text for goal in drills.texts for level in levels for text in goal[level]]
+        self.said = np.concatenate([drills.said[g, level] for g in range(len(drills.texts)) for level in levels])
+        coded = [encode(text, spec) for text in texts]
+        self.ngrams = np.array([ngrams[: spec.max_tokens] for ngrams, _ in coded], np.int16)
+        self.mask = np.array([mask for _, mask in coded], np.float32)
 
-    def draw(self, things: NDArray[np.int64], rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-        """For each of the `things` (B,) one of its sentences: `ngrams` (B, T, G) and `mask` (B, T), T the longest."""
-        one = rng.integers(self.ngrams.shape[1], size=len(things))
-        longest = int(self.mask[things, one].sum(1).max())
-        ngrams = self.ngrams[things, one, :longest].astype(np.int64)
-        return {"ngrams": ngrams, "mask": self.mask[things, one, :longest]}
+    def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
+        """Random sentences: `ngrams` (B, T, G), `mask` (B, T) and `said` (B, S)."""
+        one = rng.integers(len(self.said), size=size)
+        longest = int(self.mask[one].sum(1).max())
+        arrays = {
+            "ngrams": self.ngrams[one, :longest].astype(np.int64),
+            "mask": self.mask[one, :longest],
+            "said": self.said[one].astype(np.int64),
+        }
+        return tensors(arrays, device)
 
 
-class Demonstrations:
-    """Frames (images uint8, states, chunks) with the sentences of their episode, and what others would have meant."""
+class Pictures:
+    """Pictures of moments, with the place of everything in them, in metres and in each camera's image."""
 
-    def __init__(self, folders: Sequence[Path], spec: TextSpec, seed: int) -> None:
-        shards = [shard for folder in folders for shard in load_demos(folder)]
-        self.episodes: list[dict[str, Any]] = [e for shard in shards for e in shard["episodes"]]
-        offsets = np.cumsum([0, *(len(shard["episodes"]) for shard in shards)])
-        self.episode = np.concatenate([s["episode"] + o for s, o in zip(shards, offsets, strict=False)])
-        self.states = np.concatenate([shard["states"] for shard in shards])
-        self.chunks = np.concatenate([shard["chunks"] for shard in shards])
-        self.images = np.empty((len(self.states), *shards[0]["images"].shape[1:]), np.uint8)
+    def __init__(self, shards: Sequence[dict[str, Any]]) -> None:
+        count = sum(len(s["images"]) for s in shards)
+        self.images = np.empty((count, *shards[0]["images"].shape[1:]), np.uint8)
         at = 0
         for shard in shards:
             images = shard.pop("images")
             self.images[at : at + len(images)] = images
             at += len(images)
-        rng = np.random.default_rng(seed)
-        texts = [_prompts([t for _, t in episode["texts"]], episode["goal"], rng) for episode in self.episodes]
-        self.sentences = Sentences(texts, spec)
-        self.where = np.array([episode["where"] for episode in self.episodes], np.float32)
-        others = [other for episode in self.episodes for other in episode["others"]]
-        self.first_other = np.cumsum([0, *(len(episode["others"]) for episode in self.episodes)])
-        self.other_sentences = Sentences([other["texts"] for other in others], spec)
-        self.other_where = np.array([other["where"] for other in others], np.float32)
+        self.states = np.concatenate([s["image_states"] for s in shards])
+        rows = np.cumsum([0, *(len(s["states"]) for s in shards)])
+        self.rows = np.concatenate([s["rows"] + r for s, r in zip(shards, rows, strict=False)])
+        goals = np.cumsum([0, *(len(s["goals"]) for s in shards)])
+        self.goal = np.concatenate([self._goals(s) + g for s, g in zip(shards, goals, strict=False)])
+        self.where = np.concatenate([s["where"][s["rows"]] for s in shards])
+        self.scenes = [scene for s in shards for scene in s["scenes"]]
+        offsets = np.cumsum([0, *(len(s["scenes"]) for s in shards)])
+        self.scene = np.concatenate([s["scene"] + o for s, o in zip(shards, offsets, strict=False)])
+        places = np.concatenate([s["places"] for s in shards])
+        bowls = np.array([scene["bowls"] for scene in self.scenes], np.float32)
+        bowls = np.concatenate([bowls, np.full((*bowls.shape[:2], 1), TABLE_HEIGHT_M, np.float32)], axis=2)
+        self.places = np.concatenate([places, bowls[self.scene]], axis=1)
+        self.kinds = np.zeros((len(self.scenes), MAX_OBJECTS, 3), np.int8)
+        for i, scene in enumerate(self.scenes):
+            for k, item in enumerate(scene["objects"]):
+                self.kinds[i, k] = [SLOTS[s].index(item[s]) for s in ("color", "shape", "size")]
+        self.pixels = _pixels(self.states, np.concatenate([self.places, self.where.reshape(-1, 2, 3)], axis=1))
 
     def __len__(self) -> int:
-        return len(self.states)
+        return len(self.images)
 
-    def batch(self, frames: NDArray[np.int64], rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """The given B frames, and 2 B sentences with their `where`: first each frame's own, of which `chunk` is true,
-        then for each one that names another object; nobody showed how to go there from here."""
-        episodes = self.episode[frames]
-        other = rng.integers(self.first_other[episodes], self.first_other[episodes + 1])
+    def batch(self, drills: Drills, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
+        """Random pictures and N = 1 + NAMES_PER_PICTURE sentences for each, the first of them what was really asked.
+
+        images (B, C, H, W, 3), state (B, D), said (B, N, S), where (B, N, 6), pixels (B, N, 2, C, 2).
+        """
+        pick = rng.integers(len(self.images), size=size)
+        own = drills.draw_said(self.goal[pick], rng)[:, None]
+        where, pixels = self.where[pick, None], self.pixels[pick, -2:][:, None]
+        saids, wheres, points = [own], [where], [pixels]
+        for _ in range(NAMES_PER_PICTURE):
+            said, target, end = self._other(pick, rng)
+            index = np.arange(size)
+            saids.append(said[:, None])
+            wheres.append(np.concatenate([self.places[pick][index, target], self.places[pick][index, end]], 1)[:, None])
+            both = self.pixels[pick]
+            points.append(np.stack([both[index, target], both[index, end]], 1)[:, None])
         arrays = {
-            "images": self.images[frames],
-            "state": self.states[frames],
-            "chunk": self.chunks[frames],
-            "where": np.concatenate([self.where[episodes], self.other_where[other]]),
+            "images": self.images[pick],
+            "state": self.states[pick],
+            "said": np.concatenate(saids, 1),
+            "where": np.concatenate(wheres, 1).astype(np.float32),
+            "pixels": np.concatenate(points, 1).astype(np.float32),
         }
-        own, others = self.sentences.draw(episodes, rng), self.other_sentences.draw(other, rng)
-        return _tensors(arrays | _below(own, others), device)
+        return tensors(arrays, device)
+
+    def _other(
+        self, pick: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """For each picture a sentence about another thing in it: what it says, and the indices of its two places."""
+        said = np.zeros((len(pick), len(SLOTS)), np.int64)
+        target = np.zeros(len(pick), np.int64)
+        end = np.zeros(len(pick), np.int64)
+        for i, scene in enumerate(self.scene[pick]):
+            kinds = self.kinds[scene]
+            count = len(self.scenes[scene]["objects"])
+            target[i] = one = int(rng.integers(count))
+            task = ("reach", "pick", "place", "stack")[int(rng.integers(4))]
+            if kinds[one, 1] == SLOTS["shape"].index("knob"):
+                task = "turn"
+            said[i, SLOT["task"]] = SLOTS["task"].index(task)
+            said[i, [SLOT["color"], SLOT["shape"], SLOT["size"]]] = _named(kinds, count, one, rng)
+            said[i, SLOT["arm"]] = rng.integers(3)
+            end[i] = one
+            if task == "place":
+                bowl = int(rng.integers(2))
+                end[i], said[i, SLOT["place"]] = BOWL + bowl, SLOTS["place"].index(("left_bowl", "right_bowl")[bowl])
+            elif task == "stack":
+                others = [k for k in range(count) if k != one]
+                end[i] = below = others[int(rng.integers(len(others)))]
+                said[i, SLOT["place"]] = SLOTS["place"].index("object")
+                said[i, [SLOT["below_color"], SLOT["below_shape"]]] = _named(kinds, count, below, rng)[:2]
+                if kinds[below, 2]:  # not to be told from its like by colour and shape
+                    end[i], said[i, SLOT["place"]] = one, 0
+                    said[i, [SLOT["below_color"], SLOT["below_shape"]]] = 0
+                    said[i, SLOT["task"]] = SLOTS["task"].index("pick")
+        return said, target, end
+
+    @staticmethod
+    def _goals(shard: dict[str, Any]) -> NDArray[np.int64]:
+        plan = np.searchsorted(shard["starts"], shard["rows"], side="right") - 1
+        return np.asarray(shard["goal"][plan])
 
 
-class Pictures:
-    """Front pictures; every object in one can be the one that a sentence names."""
-
-    def __init__(self, folder: Path, spec: TextSpec) -> None:
-        shards = list(load_pictures(folder))
-        self.images = np.concatenate([shard["images"] for shard in shards])
-        scenes = [scene for shard in shards for scene in shard["scenes"]]
-        self.first = np.cumsum([0, *(len(scene) for scene in scenes)])
-        places = [place for scene in scenes for place in scene]
-        self.pixels = np.array([place["pixel"] for place in places], np.float32)
-        self.sentences = Sentences([place["texts"] for place in places], spec)
-
-    def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """Random pictures (B), and 2 B sentences with the `pixels` of what they name: two for each picture."""
-        scene = rng.integers(len(self.images), size=size)
-        both = np.concatenate([scene, scene])
-        place = rng.integers(self.first[both], self.first[both + 1])
-        arrays = {"images": self.images[scene][:, None], "pixels": self.pixels[place]}
-        return _tensors(arrays | self.sentences.draw(place, rng), device)
+def _named(kinds: NDArray[np.int8], count: int, one: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Colour, shape and size as a name would have them: all that is needed, at times more."""
+    for _ in range(4):
+        use = rng.random(3) < (0.7, 0.7, 1.0)
+        fits = ((kinds[:count] == kinds[one]) | ~use).all(1)
+        if use.any() and fits.sum() == 1:
+            return np.where(use, kinds[one], 0)
+    return kinds[one].astype(np.int64)
 
 
-class Motions:
-    """Plans without pictures: states and targets of all plans in a row."""
+def _pixels(states: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where points (M, K, 3) appear to each camera (M, K, C, 2), -1...1 within its image, NaN behind it.
 
-    def __init__(self, folder: Path, spec: TextSpec, seed: int) -> None:
-        shards = list(load_motions(folder))
-        self.states = np.concatenate([shard["states"] for shard in shards])
-        self.targets = np.concatenate([shard["targets"] for shard in shards])
-        lengths = np.concatenate([np.diff(shard["starts"]) for shard in shards])
-        self.first = np.cumsum([0, *lengths])
-        plans = [plan for shard in shards for plan in shard["plans"]]
-        self.where = np.array([plan["where"] for plan in plans], np.float32)
-        rng = np.random.default_rng(seed)
-        self.sentences = Sentences([_prompts(plan["texts"], plan["goal"], rng) for plan in plans], spec)
-
-    def batch(self, plans: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """Random plans (P) and, along each, random states (P * STATES_PER_PLAN): a little behind and beside it."""
-        plan = rng.integers(len(self.where), size=plans)
-        first, last = self.first[plan, None], self.first[plan + 1, None] - 1
-        step = first + (rng.random((plans, STATES_PER_PLAN)) * (last - first + 1 + SETTLED_STEPS)).astype(np.int64)
-        lag = rng.random((*step.shape, 1)).astype(np.float32) * LAG_STEPS
-        now, before = self.states[np.minimum(step, last)], self.states[np.clip(step - 1, first, last)]
-        moves = abs(self.targets[first] - self.targets[last]) > 0
-        noise = (rng.normal(0.0, NOISE_RAD, now.shape) * moves).astype(np.float32)
-        ahead = np.minimum(step[..., None] + 1 + np.arange(HORIZON), last[..., None])
-        arrays = {
-            "state": (now + lag * (before - now) + noise).reshape(-1, now.shape[-1]),
-            "chunk": self.targets[ahead].reshape(-1, HORIZON, now.shape[-1]),
-            "where": self.where[plan],
-        }
-        return _tensors(arrays | self.sentences.draw(plan, rng), device)
+    By the cameras' nominal mounts: the small errors that scenes give them are for the network to bear.
+    """
+    robot = default_robot()
+    scene = replace(sample_scene(0, "reach", ArmIK(robot.embodiment, robot.urdf_path)), look=Look())
+    world = World(scene, robot.embodiment, robot.urdf_path)
+    plain = mujoco.MjData(world.model)
+    names = robot.embodiment.camera_names
+    ids = [world.model.camera(name).id for name in names]
+    scale = np.tan(np.radians(world.model.cam_fovy[ids]) / 2)
+    joints = [world.model.joint(name).qposadr[0] for name in robot.embodiment.joints]
+    found = np.empty((*points.shape[:2], len(names), 2), np.float32)
+    for i, state in enumerate(states):
+        plain.qpos[joints] = robot.embodiment.to_positions(state)
+        mujoco.mj_kinematics(world.model, plain)
+        mujoco.mj_camlight(world.model, plain)
+        for c, camera in enumerate(ids):
+            seen = (points[i] - plain.cam_xpos[camera]) @ plain.cam_xmat[camera].reshape(3, 3)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                xy = seen[:, :2] * [1, -1] / (scale[c] * -seen[:, 2:])
+            found[i, :, c] = np.where(seen[:, 2:] < -0.02, xy, np.nan)
+    return found
 
 
-def _below(above: dict[str, NDArray[Any]], below: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Two draws of sentences as one, the shorter ones padded."""
-    longest = max(above["mask"].shape[1], below["mask"].shape[1])
-
-    def padded(array: NDArray[Any]) -> NDArray[Any]:
-        return np.pad(array, [(0, 0), (0, longest - array.shape[1]), *[(0, 0)] * (array.ndim - 2)])
-
-    return {name: np.concatenate([padded(above[name]), padded(below[name])]) for name in above}
-
-
-def _tensors(arrays: dict[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
+def tensors(arrays: dict[str, NDArray[Any]], device: torch.device) -> dict[str, Tensor]:
+    """Arrays as tensors on a device."""
     return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-
-
-def _prompts(texts: Sequence[str], goal: dict[str, str], rng: np.random.Generator) -> list[str]:
-    """The sentences; a third of them with some factors said as data too, as the policy node would word them."""
-    color, shape = goal["target"].split("_")
-    prompts = []
-    for text in texts:
-        if rng.random() < 0.33:
-            said = rng.random(3) < 0.6
-            factors = Factors(
-                active_actor=f"{goal['arm']}_arm" if said[0] else None,
-                target_color=color if said[1] else None,
-                target_shape_or_size=shape if said[1] else None,
-                approach_direction=goal["approach"] if said[2] else None,
-            )
-            text = Instruction(raw=text, factors=factors).prompt()
-        prompts.append(text)
-    return prompts

@@ -19,6 +19,7 @@ from finevla_sim.world import Truth, World
 
 SETTLE_STEPS = 6
 TRIES = 3
+NUDGED = ("pick", "place_color", "place_shape")
 NUDGE_M = (0.03, 0.045)  # an object that is nudged away while the gripper comes down
 
 
@@ -108,7 +109,7 @@ class _Run:
 
     def handle(self, item: SceneObject) -> None:
         """Do the goal with one object, again where the fingers closed on nothing."""
-        nudged = self.goal.task in ("pick", "place_color") and self.rng.random() < 0.05 * self.disturbance.pushes
+        nudged = self.goal.task in NUDGED and self.rng.random() < self.disturbance.nudge
         for attempt in range(TRIES):
             ways = self.planner.ways(self.world.scene, self.goal, item, self._centre(item))
             grasp = next((i for i, way in enumerate(ways) if way.gripper == CLOSED), len(ways))
@@ -151,7 +152,7 @@ class _Run:
             if done == grasp + 2 and self._is_lost(item):
                 return False
             self._step(plan, step, right)
-        return True
+        return grasp == len(ways) or plan.done(plan.steps) > grasp + 2 or not self._is_lost(item)
 
     def _pushes(self, plan: Plan) -> set[int]:
         count = self.rng.integers(0, self.disturbance.pushes + 1) if self.disturbance.pushes else 0

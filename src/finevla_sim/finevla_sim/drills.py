@@ -61,16 +61,14 @@ class Leg:
     usable: int
 
 
-def load_drills(folder: Path) -> Iterator[dict[str, Any]]:
+def load_drills(folder: Path, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """Shards: `states`, `targets` (N, D) and `where` (N, 6) of all plans in a row, `starts` (P + 1,), `usable` (P,) steps
-    of each to draw moments from, and `plans` (P dicts).
+    of each to draw moments from, and `goal` (P,), its index in `goals`: dicts of the goal and what was said of it.
 
     Where pictures were made: `images` (M, C, H, W, 3) of the moments `rows` (M,) with the state `image_states` (M, D) and
     every object's place `places` (M, MAX_OBJECTS, 3), NaN where there is none; `scene` (M,) indexes `scenes`.
     """
-    for shard in load_shards(folder, "drills", "plans"):
-        shard["scenes"] = _decoded(shard["scenes"])
-        yield shard
+    return load_shards(folder, "drills", ("goals", "scenes"), without)
 
 
 def write_drills(path: Path, first: int, count: int, tasks: dict[str, float], pictures: int) -> tuple[int, int]:
@@ -88,7 +86,7 @@ def write_drills(path: Path, first: int, count: int, tasks: dict[str, float], pi
             except Unreachable:
                 continue
     maker.save(path)
-    return len(maker.plans), tries
+    return len(maker.legs), tries
 
 
 class _Maker:
@@ -100,7 +98,8 @@ class _Maker:
         self.pictures = pictures
         self.world: World | None = None
         self.legs: list[Leg] = []
-        self.plans: list[dict[str, Any]] = []
+        self.goal: list[int] = []  # of each leg
+        self.goals: list[dict[str, Any]] = []
         self.scenes: list[dict[str, Any]] = []
         self.rows = 0
         self.shots: list[tuple[NDArray[np.uint8], int, NDArray[np.float64], NDArray[np.float64], int]] = []
@@ -117,13 +116,13 @@ class _Maker:
             made += [(leg, item, items[:k]) for leg in legs]
             values = legs[0].targets[-1]
         said = phrasings(goal, scene, rng, PHRASINGS, "train")
-        plan = {"goal": asdict(goal), "said": {level: [asdict(s) for s in some] for level, some in said.items()}}
+        self.goals.append(asdict(goal) | {level: [asdict(s) for s in some] for level, some in said.items()})
         self.scenes.append({"objects": [asdict(o) for o in scene.objects], "bowls": [b.position for b in scene.bowls]})
         for leg, item, tidied in made:
             if self.pictures:
                 self._draw(scene, goal, leg, item, tidied, rng)
             self.legs.append(leg)
-            self.plans.append(plan)
+            self.goal.append(len(self.goals) - 1)
             self.rows += len(leg.states)
 
     def save(self, path: Path) -> None:
@@ -134,6 +133,7 @@ class _Maker:
             "where": np.concatenate([leg.where for leg in self.legs]).astype(np.float32),
             "starts": np.cumsum([0, *(len(leg.states) for leg in self.legs)]),
             "usable": np.array([leg.usable for leg in self.legs]),
+            "goal": np.array(self.goal),
         }
         if self.shots:
             images, rows, states, places, scenes = zip(*self.shots, strict=True)
@@ -144,7 +144,7 @@ class _Maker:
                 "places": np.array(places, np.float32),
                 "scene": np.array(scenes),
             }
-        save_shard(path, arrays, plans=self.plans, scenes=self.scenes)
+        save_shard(path, arrays, goals=self.goals, scenes=self.scenes)
 
     def _draw(
         self,
@@ -331,12 +331,6 @@ def _posed(position: NDArray[np.float64], yaw_rad: float) -> NDArray[np.float64]
     pose[:2, :2] = [[np.cos(yaw_rad), -np.sin(yaw_rad)], [np.sin(yaw_rad), np.cos(yaw_rad)]]
     pose[:3, 3] = position
     return pose
-
-
-def _decoded(data: NDArray[np.uint8]) -> Any:
-    import json
-
-    return json.loads(bytes(data))
 
 
 def mixture(text: str) -> dict[str, float]:

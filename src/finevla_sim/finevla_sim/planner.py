@@ -91,10 +91,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """How demonstrations are disturbed: number of pushes drawn from 0...`pushes`, joint offsets of `scale_rad`."""
+    """How demonstrations are disturbed: number of pushes drawn from 0...`pushes`, joint offsets of `scale_rad`.
+
+    With probability `nudge` the object is moved away while the gripper comes down.
+    """
 
     pushes: int = 2
     scale_rad: float = 0.12
+    nudge: float = 0.1
+
+
+UNDISTURBED = Disturbance(0, 0.0, 0.0)
 
 
 class Planner:

@@ -53,15 +53,17 @@ def save_shard(path: Path, arrays: dict[str, NDArray[Any]], **lists: Sequence[An
     os.replace(temporary, path)
 
 
-def load_shards(folder: Path, kind: str, lists: str) -> Iterator[dict[str, Any]]:
-    """The shards of a kind in a folder, in order; `lists` names what was saved as a list."""
+def load_shards(
+    folder: Path, kind: str, lists: Sequence[str], without: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """The shards of a kind in a folder, in order; `lists` names what was saved as lists, `without` is not read."""
     paths = sorted(folder.glob(f"{kind}_*.npz"))
     if not paths:
         raise FineVLAError(f"no {kind} in '{folder}'; make some with 'finevla {kind} --out {folder}'")
     for path in paths:
         with np.load(path, allow_pickle=False) as shard:
-            arrays: dict[str, Any] = {key: shard[key] for key in shard.files}
-        arrays[lists] = json.loads(bytes(arrays[lists]))
+            arrays: dict[str, Any] = {key: shard[key] for key in shard.files if key not in without}
+        arrays |= {name: json.loads(bytes(arrays[name])) for name in lists}
         yield arrays
 
 

@@ -1,19 +1,42 @@
-"""Promises of the sentences: true, unambiguous, with words kept for tests, and demonstrations that survive the disk."""
+"""Promises of the sentences: true, unambiguous, with words kept for tests, and what they say told slot by slot."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
-from finevla_sim import demos
-from finevla_sim.language import ARM, FROM, REACH, factors_of, phrasings, sentence
+from finevla_sim import drills
+from finevla_sim.grammar import HELD_OUT, alternatives, expand
+from finevla_sim.language import (
+    ARM_APART,
+    ARM_FIRST,
+    ARM_LAST,
+    CLEAN,
+    FROM,
+    GRASP,
+    HOW,
+    INTO,
+    PATH,
+    PICK,
+    PUT,
+    REACH,
+    SHAPE,
+    SIZE,
+    TURN,
+    WAY,
+    factors_of,
+    how_of,
+    phrasings,
+    say,
+)
 from finevla_sim.scene import Bowl, Scene, SceneObject
 from finevla_sim.shards import load_shards, make_shards, save_shard
-from finevla_sim.tasks import APPROACHES, Goal
+from finevla_sim.tasks import APPROACHES, GRASPS, PATHS, TURNS, Goal
 
+BOWLS = (Bowl("left_bowl", (0.4, 0.25)), Bowl("right_bowl", (0.4, -0.25)))
 SCENE = Scene(
     1,
     "reach",
@@ -21,45 +44,73 @@ SCENE = Scene(
         SceneObject("cube", "red", 0.04, (0.45, 0.1)),
         SceneObject("ball", "red", 0.04, (0.45, -0.1)),
         SceneObject("brick", "blue", 0.04, (0.5, 0.0)),
+        SceneObject("brick", "green", 0.03, (0.4, 0.0), size="small"),
+        SceneObject("brick", "green", 0.045, (0.4, 0.1), size="big"),
     ),
-    (Bowl("left_bowl", (0.4, 0.25)), Bowl("right_bowl", (0.4, -0.25))),
+    BOWLS,
     (0.0,) * 14,
 )
+NAMES = [o.name for o in SCENE.objects]
 goals = st.builds(
     Goal,
-    task=st.sampled_from(["reach", "pick", "put"]),
+    task=st.sampled_from(["reach", "pick", "place_color", "detour", "stack"]),
     arm=st.sampled_from(["left", "right"]),
-    target=st.sampled_from([o.name for o in SCENE.objects]),
+    target=st.sampled_from(NAMES),
     approach=st.sampled_from(APPROACHES),
-    bowl=st.sampled_from(["left_bowl", "right_bowl"]),
+    grasp=st.sampled_from(("", *GRASPS)),
+    path=st.sampled_from(("", *PATHS)),
+    place=st.sampled_from(["left_bowl", "right_bowl"]),
+).map(lambda g: Goal(**{**g.__dict__, "place": "blue_brick" if g.task == "stack" else g.place}))
+knobs = st.builds(
+    Goal,
+    task=st.just("turn"),
+    arm=st.sampled_from(["left", "right"]),
+    target=st.just("red_cube"),
+    approach=st.sampled_from(APPROACHES),
+    turn=st.sampled_from(TURNS),
 )
+splits = st.sampled_from(["train", "test"])
+seeds = st.integers(0, 10_000)
 
 
-@given(goals, st.integers(0, 10_000), st.booleans(), st.booleans(), st.sampled_from(["train", "test"]))
-def test_sentence_says_what_was_asked_for_and_nothing_false(
-    goal: Goal, seed: int, arm: bool, approach: bool, split: str
+@settings(max_examples=300)
+@given(goals | knobs, seeds, st.sets(st.sampled_from(HOW)), splits)
+def test_a_sentence_says_what_was_asked_for_and_nothing_false(
+    goal: Goal, seed: int, how: set[str], split: str
 ) -> None:
-    text = sentence(goal, SCENE, np.random.default_rng(seed), arm=arm, approach=approach, split=split).lower()
-    other = {"left": "right", "right": "left"}[goal.arm]
-    for word in ("arm", "gripper", "hand to"):
-        assert f"{other} {word}" not in text
-    if arm:
+    said = say(goal, SCENE, np.random.default_rng(seed), how, split)
+    text, other = said.text.lower(), {"left": "right", "right": "left"}
+    for word in ("arm", "gripper", "manipulator", "robot"):
+        assert f"{other[goal.arm]} {word}" not in text
+    for name in how_of(goal):
+        assert said.slots[name] == (getattr(goal, name) if name in how else "")
+    if "arm" in how:
         assert goal.arm in text
+    if goal.turn:
+        assert said.slots["turn"] == goal.turn
     item = SCENE.object(goal.target)
-    assert not any(c in text for c in ("red", "blue") if c != item.color)
-    if item.color == "red":  # two red objects: the shape must be named
-        assert any(w in text for w in ("cube", "block", "box", "ball", "sphere"))
-    if goal.task == "put":
-        assert "bowl" in text
-        assert goal.bowl.removesuffix("_bowl") in text
+    below = {SCENE.object(goal.place).color} if goal.task == "stack" else set()
+    assert not {c for c in ("red", "blue", "green") if c in text} - {item.color} - below
+    if goal.task in ("place_color", "detour"):
+        assert any(f"{goal.place.removesuffix('_bowl')}{end}" in text for end in (" ", "-", "", "."))
 
 
-@given(goals, st.integers(0, 1000))
-def test_a_motion_that_is_not_the_default_is_said(goal: Goal, seed: int) -> None:
-    for _, text in phrasings(goal, SCENE, np.random.default_rng(seed), 4, "train"):
-        if goal.approach != "top":
-            side = {"front": ("front", "far")}.get(goal.approach, (goal.approach,))
-            assert any(s in text.lower() for s in side)
+@settings(max_examples=200)
+@given(goals, seeds, splits)
+def test_the_name_in_a_sentence_fits_one_object_only(goal: Goal, seed: int, split: str) -> None:
+    slots = say(goal, SCENE, np.random.default_rng(seed), (), split).slots
+    named = {slot: slots[slot] for slot in ("color", "shape", "size") if slots[slot]}
+    fits = [o.name for o in SCENE.objects if all(getattr(o, slot) == word for slot, word in named.items())]
+    assert fits == [goal.target]
+
+
+@given(goals, seeds)
+def test_raw_says_what_and_fine_says_how_too(goal: Goal, seed: int) -> None:
+    said = phrasings(goal, SCENE, np.random.default_rng(seed), 3, "train")
+    for raw in said["raw"]:
+        assert not any(raw.slots[name] for name in HOW)
+    for fine in said["fine"]:
+        assert any(fine.slots[name] for name in HOW)
 
 
 @given(goals)
@@ -67,22 +118,36 @@ def test_factors_are_the_goals(goal: Goal) -> None:
     factors = factors_of(goal, SCENE)
     assert factors.active_actor == f"{goal.arm}_arm"
     assert factors.approach_direction == goal.approach
-    assert f"{factors.target_color}_{factors.target_shape_or_size}" == goal.target
+    assert (factors.contact_region is None) == (not goal.grasp)
+    if goal.place in ("left_bowl", "right_bowl"):
+        assert factors.final_workspace_location == goal.place.replace("_", " ")
 
 
-def test_some_phrasings_are_kept_for_tests() -> None:
-    for words in (ARM, REACH, *FROM.values()):
-        assert not set(words.train) & set(words.test)
+@pytest.mark.parametrize("pattern", [ARM_LAST, ARM_FIRST, ARM_APART, REACH, PICK, PUT, TURN, INTO, CLEAN, *SIZE.values(),
+                                     *FROM.values(), *GRASP.values(), *PATH.values(), *WAY.values(), *SHAPE.values()])  # fmt: skip
+def test_every_pattern_keeps_some_phrasings_for_tests(pattern: str) -> None:
+    train, test = set(alternatives(pattern, "train")), set(alternatives(pattern, "test"))
+    assert train < test
+    assert not any(HELD_OUT in text or "(" in text for text in test)
+
+
+@given(seeds)
+def test_training_never_draws_a_held_out_phrasing(seed: int) -> None:
+    assert expand(REACH, np.random.default_rng(seed), "train") in alternatives(REACH, "train")
 
 
 @pytest.mark.slow
-def test_demonstrations_come_back_from_disk(tmp_path: Path) -> None:
-    assert demos.write_demos(tmp_path / "demos_0.npz", 5, 2, {"reach": 1.0}, 3)[0] == 2
-    shard = next(demos.load_demos(tmp_path))
-    assert shard["images"].shape == (6, 3, 96, 96, 3)
-    assert shard["chunks"].shape == (6, 16, 14)
-    assert len(shard["episodes"]) == 2
-    assert shard["episodes"][0]["texts"]
+def test_drills_come_back_from_disk_with_pictures_where_things_are(tmp_path: Path) -> None:
+    made, tried = drills.write_drills(tmp_path / "drills_0.npz", 5, 3, {"pick": 0.5, "clean": 0.5}, 2)
+    shard = next(drills.load_drills(tmp_path))
+    assert made >= tried == 6
+    assert len(shard["starts"]) == made + 1 == len(shard["goal"]) + 1
+    assert shard["images"].shape == (2 * made, 3, 96, 96, 3)
+    assert len(shard["states"]) == len(shard["where"]) == shard["starts"][-1]
+    for rows, places in zip(shard["rows"], shard["places"], strict=True):
+        gaps = np.linalg.norm(places - shard["where"][rows, :3], axis=1)
+        assert np.nanmin(gaps) < 1e-6, "the target is among the things in the picture"
+    assert set(shard["goals"][0]) >= {"task", "arm", "raw", "fine"}
 
 
 def write_list(path: Path, content: int) -> tuple[int, int]:
@@ -98,12 +163,12 @@ def test_a_second_run_makes_only_what_is_missing(tmp_path: Path, capsys: pytest.
     assert make_shards(paths, [(i + 10,) for i in range(3)], write_list, "things", 1) == 0
     assert "1/1 shards" in capsys.readouterr().out
     assert paths[0].stat().st_mtime_ns == before
-    assert [s["things"][0]["content"] for s in load_shards(paths[0].parent, "things", "things")] == [0, 11, 2]
+    assert [s["things"][0]["content"] for s in load_shards(paths[0].parent, "things", ("things",))] == [0, 11, 2]
     assert sorted(paths[0].parent.iterdir()) == paths, "nothing half-written is left"
 
 
-def test_missing_demonstrations_and_unknown_tasks_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FineVLAError, match="no demos in .*; make some with 'finevla demos"):
-        next(demos.load_demos(tmp_path))
+def test_missing_drills_and_unknown_tasks_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FineVLAError, match="no drills in .*; make some with 'finevla drills"):
+        next(drills.load_drills(tmp_path))
     with pytest.raises(FineVLAError, match="unknown task 'fly'"):
-        demos._mixture("reach:1,fly:2")
+        drills.mixture("reach:1,fly:2")

@@ -1,0 +1,121 @@
+"""Finds what is meant: cameras, joint state and the words' slots to where the target is and where it shall end.
+
+One pass over the pictures serves any number of sentences; a sentence costs two queries of soft attention per camera.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from finevla_models.factors import PLACE, TARGET, WIDTH, columns
+
+QUERIES = 2  # the target, and where it shall end
+
+
+def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, group norm, SiLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.GroupNorm(8, outputs), nn.SiLU(inplace=True)
+    )
+
+
+def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Two hidden layers."""
+    return nn.Sequential(
+        nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, outputs)
+    )
+
+
+class Eye(nn.Module):
+    """A camera's feature map, and what queries find in it.
+
+    The expected coordinates of each attention map are a spatial softmax (Levine et al. 2016).
+    """
+
+    def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], words: int) -> None:
+        super().__init__()
+        pairs = zip((3, *channels[:-1]), channels, strides, strict=True)
+        self.backbone = nn.Sequential(*(conv(i, o, s) for i, o, s in pairs))
+        self.width = channels[-1]
+        self.key = nn.Conv2d(self.width + 2, self.width, 1)
+        self.target = mlp(len(columns(TARGET)), 128, self.width)
+        self.place = mlp(len(columns(PLACE)), 128, self.width)
+        self.scale = nn.Parameter(torch.tensor(2.3))
+        self.words = words
+        self.features = QUERIES * (self.width + 3)
+        self.register_buffer("target_columns", torch.tensor(columns(TARGET)))
+        self.register_buffer("place_columns", torch.tensor(columns(PLACE)))
+
+    def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """`image` (B, 3, H, W) in -1...1 -> values (B, C, h, w) and keys (B, C, h * w)."""
+        values = self.backbone(image)
+        _, _, height, width = values.shape
+        grid = _grid(height, width, image.device).T.reshape(1, 2, height, width).to(values.dtype)
+        keys = self.key(torch.cat([values, grid.expand(values.shape[0], -1, -1, -1)], dim=1))
+        return values, keys.flatten(2)
+
+    def find(self, values: Tensor, keys: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """For N sentences per picture, `slots` (B, N, WIDTH): features (B, N, `features`), logits (B, N, Q, h, w)."""
+        batch, _, height, width = values.shape
+        wanted = torch.stack(
+            [self.target(slots[..., self.target_columns]), self.place(slots[..., self.place_columns])], dim=2
+        ).flatten(1, 2)
+        logits = torch.bmm(wanted, keys).float() * (self.scale.exp() / self.width)
+        weights = logits.softmax(-1)
+        seen = torch.bmm(weights, values.flatten(2).float().transpose(1, 2))
+        where = torch.matmul(weights, _grid(height, width, values.device))
+        sure = weights.amax(-1, keepdim=True)
+        features = torch.cat([where, sure, seen], dim=2).reshape(batch, -1, self.features)
+        return features, logits.reshape(batch, -1, QUERIES, height, width)
+
+
+class Finder(nn.Module):
+    """`where` (B, N, 6), metres in the base frame, for N sentences per observation."""
+
+    def __init__(self, cameras: int, dimensions: int, hands: int) -> None:
+        super().__init__()
+        self.front = Eye((32, 48, 64, 64), (2, 2, 1, 1), WIDTH)
+        self.wrist = Eye((24, 48, 64), (2, 2, 2), WIDTH)
+        self.cameras = cameras
+        self.place = nn.ModuleList(mlp(self.front.width + 3, 128, 3) for _ in range(QUERIES))
+        seen = self.front.features + (cameras - 1) * self.wrist.features
+        self.refine = nn.Sequential(
+            nn.Linear(seen + WIDTH + dimensions + hands + 3 * QUERIES, 320), nn.SiLU(), nn.Linear(320, 320), nn.SiLU(),
+            nn.Linear(320, 3 * QUERIES),
+        )  # fmt: skip
+
+    def forward(self, images: Tensor, body: Tensor, slots: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+        """`images` (B, C, 3, H, W), `body` (B, D + hands), `slots` (B, N, WIDTH) -> normalised where (B, N, 6), the
+        attention logits per camera, and a first guess (B, N, 6) from the first camera alone."""
+        count = slots.shape[1]
+        found, logits = [], []
+        for camera in range(self.cameras):
+            eye = self.wrist if camera else self.front
+            features, attention = eye.find(*eye.look(images[:, camera]), slots)
+            found.append(features)
+            logits.append(attention)
+        first = found[0].unflatten(2, (QUERIES, -1))
+        guess = torch.cat([place(first[:, :, i]) for i, place in enumerate(self.place)], dim=2)
+        body = body.unsqueeze(1).expand(-1, count, -1)
+        where = guess + self.refine(torch.cat([*found, slots, body, guess], dim=2))
+        return where.float(), logits, guess.float()
+
+
+def place_loss(logits: Tensor, pixels: Tensor) -> Tensor:
+    """Cross entropy between attention `logits` (M, h, w) and a small blot around `pixels` (M, 2) in -1...1.
+
+    Regressing the attention's mean position leaves it spread over all objects; this asks for one place.
+    """
+    height, width = logits.shape[1:]
+    rows = torch.arange(height, device=logits.device) + 0.5
+    columns_ = torch.arange(width, device=logits.device) + 0.5
+    x, y = (pixels[:, 0] + 1) / 2 * width, (pixels[:, 1] + 1) / 2 * height
+    far = (columns_[None, None] - x[:, None, None]) ** 2 + (rows[None, :, None] - y[:, None, None]) ** 2
+    blot = torch.softmax((-far / 0.7).flatten(1), dim=1)
+    return -(blot * logits.flatten(1).log_softmax(1)).sum(1).mean()
+
+
+def _grid(height: int, width: int, device: torch.device) -> Tensor:
+    rows = (torch.arange(height, device=device) + 0.5) / height * 2 - 1
+    columns_ = (torch.arange(width, device=device) + 0.5) / width * 2 - 1
+    y, x = torch.meshgrid(rows, columns_, indexing="ij")
+    return torch.stack([x.reshape(-1), y.reshape(-1)], dim=1)
