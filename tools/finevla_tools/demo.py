@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,8 +22,8 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_sim.judge import Outcome, judge, obeyed
 from finevla_sim.sampling import TEST_SEEDS
-from finevla_sim.scene import Scene
-from finevla_sim.tasks import Goal
+from finevla_sim.scene import BOWLS, Scene
+from finevla_sim.tasks import FACTORS, GRASPS, PATHS, TURNS, Goal, candidates, default_arm, post_bowl
 from finevla_tools.client import Client
 from finevla_tools.launch_file import Launch, load_launch, parse_arguments
 from finevla_tools.stage import RATE_HZ, Recording, Stage, wait_for_stack
@@ -31,6 +31,15 @@ from finevla_tools.up import DEFAULT_FILE, Printer, launch_path, refuse_second_s
 from finevla_tools.video import Movie, captioned, write_picture
 
 READY_TIMEOUT_S = 60.0
+PAIRS = (
+    ("reach", "arm"),
+    ("reach", "target"),
+    ("reach", "approach"),
+    ("pick", "grasp"),
+    ("detour", "path"),
+    ("place_color", "place"),
+    ("turn", "turn"),
+)
 DEMO_SEEDS = TEST_SEEDS + 900_000
 
 
@@ -45,36 +54,60 @@ class Act:
 
 
 def programme(scene_of: Callable[[int, str], Scene]) -> list[Act]:
-    """Eight instructions in four unseen scenes: pairs that differ in one factor - arm, target, approach side."""
+    """Fourteen instructions in seven unseen scenes: pairs that differ in one factor each."""
     acts: list[Act] = []
-    told = ("active_actor", "target_object")
-    for k, factor in enumerate(("arm", "target", "approach", "arm")):
+    for k, (task, factor) in enumerate(PAIRS):
         seed = DEMO_SEEDS + k
-        scene = scene_of(seed, "reach")
-        first, second = scene.objects[0].name, scene.objects[1].name
-        said = first.replace("_", " ")
-        if factor == "arm":
-            pair = [(f"reach the {said} with the {arm} arm", Goal("reach", arm, first)) for arm in ("left", "right")]
-        elif factor == "target":
-            pair = [
-                (f"using the left arm, go to the {name.replace('_', ' ')}", Goal("reach", "left", name))
-                for name in (first, second)
-            ]
-        else:
-            pair = [
-                (f"with the right arm, reach for the {said} from the {side}", Goal("reach", "right", first, side))
-                for side in ("left", "right")
-            ]
-        said_too = ("approach_direction",) if factor == "approach" else ()
-        acts += [Act(seed, text, goal, told + said_too) for text, goal in pair]
+        scene = scene_of(seed, task)
+        acts += [_act(seed, scene, goal, factor) for goal in _pair(scene, task, factor)]
     return acts
+
+
+def _pair(scene: Scene, task: str, factor: str) -> tuple[Goal, Goal]:
+    """The same goal twice, but for one field."""
+    first, *others = candidates(scene)
+    arm = default_arm(first)
+    goal = Goal(task, arm, first.name)
+    choices: dict[str, tuple[str, str]] = {
+        "arm": ("left", "right"),
+        "target": (first.name, others[0].name if others else ""),
+        "approach": ("left", "right"),
+        "grasp": GRASPS,
+        "path": PATHS,
+        "place": (BOWLS[0], BOWLS[1]),
+        "turn": TURNS,
+    }
+    if factor == "place":
+        goal = replace(goal, arm="right")  # left hand to right bowl is the combination that it never learned
+    if factor == "path":
+        goal = replace(goal, arm=post_bowl(scene).removesuffix("_bowl"), place=post_bowl(scene))
+    one, other = choices[factor]
+    return replace(goal, **{factor: one}), replace(goal, **{factor: other})
+
+
+def _act(seed: int, scene: Scene, goal: Goal, factor: str) -> Act:
+    """Plain words, the same for both of a pair but for what differs."""
+    said = goal.target.replace("_", " ")
+    side = goal.place.removesuffix("_bowl")
+    texts = {
+        "arm": f"reach the {said} with the {goal.arm} arm",
+        "target": f"using the {goal.arm} arm, go to the {said}",
+        "approach": f"with the {goal.arm} arm, reach for the {said} from the {goal.approach}",
+        "grasp": f"with the {goal.arm} arm, pick up the {said}, holding it {goal.grasp}",
+        "path": f"with the {goal.arm} arm, grab the {said} and bring it {goal.path} the post into the {side} bowl",
+        "place": f"with the {goal.arm} arm, put the {said} into the {side} bowl",
+        "turn": f"with the {goal.arm} arm, turn the {said} {goal.turn}",
+    }
+    fields = {field: name for name, field in FACTORS.items()}
+    told = dict.fromkeys(("active_actor", "target_object", fields[factor]))
+    return Act(seed, texts[factor], goal, tuple(told))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla demo`."""
     parser.add_argument("arguments", nargs="*", metavar="key:=value", help="launch arguments, e.g. bundle:=tabletop")
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the video and the report")
-    parser.add_argument("--seconds", type=float, default=12.0, help="longest that one instruction is watched")
+    parser.add_argument("--seconds", type=float, default=20.0, help="longest that one instruction is watched")
     parser.add_argument("--interactive", action="store_true", help="stay up and take sentences from the terminal")
     parser.add_argument("--strict", action="store_true", help="exit code 1 if an instruction was not obeyed")
     parser.add_argument("--show-nodes", action="store_true", help="print what the nodes say")

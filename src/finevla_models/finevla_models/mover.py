@@ -65,7 +65,7 @@ class Flow(nn.Module):
     that is not decided by the words does not change its mind from chunk to chunk.
     """
 
-    def __init__(self, features: int, coefficients: int, width: int = 384, draws: int = 3) -> None:
+    def __init__(self, features: int, coefficients: int, width: int = 384, draws: int = 2) -> None:
         super().__init__()
         self.draws = draws
         self.into = nn.Linear(coefficients + features + 16, width)

@@ -34,7 +34,7 @@ from finevla_sim.ik import ArmIK
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import load_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
-from finevla_sim.tasks import TASKS
+from finevla_sim.scene import POST, POST_RADIUS_M
 from finevla_sim.trajectory_controller import Point, TrajectoryController
 from finevla_sim.world import World
 
@@ -70,7 +70,7 @@ class Simulator(Node):
         robot = load_robot(robot_file(p.robot))
         self.embodiment = robot.embodiment
         self.ik = ArmIK(robot.embodiment, robot.urdf_path)
-        self.task = self._known_task(p.task)
+        self.task = p.task
         self.lock = threading.Lock()
         self.world = World(
             sample_scene(p.seed, self.task, self.ik), self.embodiment, robot.urdf_path, (p.image_height, p.image_width)
@@ -114,7 +114,7 @@ class Simulator(Node):
 
     def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
         try:
-            task = self._known_task(request.task or self.task)
+            task = request.task or self.task
             scene = sample_scene(request.seed, task, self.ik)
         except FineVLAError as error:
             response.message = str(error)
@@ -228,6 +228,12 @@ class Simulator(Node):
                     name=bowl.name, shape="bowl", color="", size_m=0.14, pose=_pose(truth.objects[bowl.name])
                 )
             )
+        if scene.post:
+            message.objects.append(
+                SceneObjectMsg(
+                    name=POST, shape="post", color="", size_m=2 * POST_RADIUS_M, pose=_pose(truth.objects[POST])
+                )
+            )
         message.left_tcp = _pose(truth.tcps.get("left", np.eye(4)))
         message.right_tcp = _pose(truth.tcps.get("right", np.eye(4)))
         message.contacts = sorted(f"{side}:{name}" for side, name in truth.contacts)
@@ -257,14 +263,9 @@ class Simulator(Node):
         for controller in self.controllers:
             controller.hold(np.array([positions[joint] for joint in controller.joints]))
 
-    def _known_task(self, task: str) -> str:
-        if task not in TASKS:
-            raise FineVLAError(f"unknown task '{task}'; known are {', '.join(TASKS)}")
-        return task
-
     def _describe(self) -> str:
         scene = self.world.scene
-        return f"seed {scene.seed}: {', '.join(o.name.replace('_', ' ') for o in scene.objects)}, two bowls"
+        return f"seed {scene.seed}: {', '.join(o.name.replace('_', ' ') for o in scene.objects)}, two bowls{', a post' if scene.post else ''}"
 
 
 class _ImageOut:
