@@ -108,7 +108,6 @@ def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain:
         helper.make_tensor_value_info("images", TensorProto.UINT8, shape),
         helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, size]),
         helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_tokens, 1]),
-        helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, SPEC.max_tokens]),
     ]
     outputs = [helper.make_tensor_value_info("actions", TensorProto.FLOAT, [1, HORIZON, size])]
     return _model(helper.make_graph(nodes, "policy", inputs, outputs, initializers))

@@ -15,7 +15,7 @@ from finevla_core.text import TextSpec, encode
 from finevla_core.urdf import expand
 from finevla_models.tabletop import TabletopPolicy
 from finevla_sim.robot import default_robot
-from finevla_tools.train import load_model
+from finevla_tools.train import SCALES, load_model
 
 TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
 DT_S = 0.1
@@ -24,13 +24,14 @@ TOLERANCE = 1e-3  # radians between torch and ONNX Runtime, float32 both
 
 
 class _Text(nn.Module):
+    """Words to the probabilities of what they say; the policy reads nothing else of them."""
+
     def __init__(self, model: TabletopPolicy) -> None:
         super().__init__()
-        self.text = model.text
+        self.model = model
 
     def forward(self, ngrams: Tensor, mask: Tensor) -> Tensor:
-        encoded: Tensor = self.text(ngrams, mask)
-        return encoded
+        return self.model.read(self.model.text(ngrams, mask), mask)
 
 
 class _Act(nn.Module):
@@ -46,15 +47,15 @@ class _Act(nn.Module):
         self.register_buffer("lower", lower.float())
         self.register_buffer("upper", upper.float())
 
-    def forward(self, images: Tensor, state: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, state: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         scaled = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-        out = self.model.act(scaled, state, text, mask)
+        out = self.model.act(scaled, state, text)
         return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.where
 
 
-def export(checkpoint: Path, out: Path, card: str) -> Path:
+def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Path:
     """Write the bundle `out`; raises `RuntimeError` if ONNX Runtime does not agree with torch."""
-    model, options = load_model(checkpoint)
+    model, options = load_model(folder, finder)
     config = model.config
     place = default_robot()
     robot = place.embodiment
@@ -62,11 +63,11 @@ def export(checkpoint: Path, out: Path, card: str) -> Path:
     spec = TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token)
     example = _example(model, spec, size)
     text_onnx = _onnx(_Text(model), (example["ngrams"], example["mask"]), ["ngrams", "mask"], ["text"])
-    inputs = (example["images"], example["state"], example["text"], example["mask"])
+    inputs = (example["images"], example["state"], example["text"])
     limits = robot_limits(robot, expand(place.urdf_path))
     margin = np.where(limits.is_gripper, 0.0, MARGIN_RAD)
     act = _Act(model, torch.from_numpy(limits.lower + margin), torch.from_numpy(limits.upper - margin))
-    policy_onnx = _onnx(act, inputs, ["images", "state", "text", "mask"], ["actions", "where"])
+    policy_onnx = _onnx(act, inputs, ["images", "state", "text"], ["actions", "where"])
     _agree(act, text_onnx, policy_onnx, example)
     manifest = Manifest(
         name=out.name,
@@ -82,8 +83,7 @@ def export(checkpoint: Path, out: Path, card: str) -> Path:
         policy_model=POLICY_MODEL,
         files={},
         statistics={
-            name: [round(float(v), 6) for v in getattr(model, name)]
-            for name in ("state_mean", "state_std", "step_std", "where_mean", "where_std")
+            name: [round(float(v), 6) for v in getattr(model, name)] for name in SCALES
         },
         training=_plain(options),
     )
@@ -99,7 +99,7 @@ def _example(model: TabletopPolicy, spec: TextSpec, size: tuple[int, int]) -> di
     batch["images"] = torch.randint(0, 256, shape, generator=generator).to(torch.uint8)
     batch["state"] = torch.randn(1, model.config.dimensions, generator=generator) * 0.3
     with torch.no_grad():
-        batch["text"] = model.text(batch["ngrams"], batch["mask"])
+        batch["text"] = _Text(model)(batch["ngrams"], batch["mask"])
     return batch
 
 
@@ -115,13 +115,13 @@ def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, T
     import onnxruntime as ort
 
     with torch.no_grad():
-        wanted = act(example["images"], example["state"], example["text"], example["mask"])[0].numpy()
+        wanted = act(example["images"], example["state"], example["text"])[0].numpy()
     arrays = {name: tensor.numpy() for name, tensor in example.items()}
     providers = ["CPUExecutionProvider"]
     text = ort.InferenceSession(text_onnx, providers=providers)
     (encoded,) = text.run(None, {"ngrams": arrays["ngrams"], "mask": arrays["mask"]})
     policy = ort.InferenceSession(policy_onnx, providers=providers)
-    feed = {"images": arrays["images"], "state": arrays["state"], "text": encoded, "mask": arrays["mask"]}
+    feed = {"images": arrays["images"], "state": arrays["state"], "text": encoded}
     gap = float(np.abs(policy.run(["actions"], feed)[0] - wanted).max())
     if not gap < TOLERANCE:
         raise RuntimeError(f"ONNX Runtime and torch differ by {gap:.2g}; the bundle is not written")
@@ -129,13 +129,13 @@ def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, T
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Training options without folders of the machine it ran on."""
-    named = {name: Path(options[name]).name for name in ("pictures", "motions")}
-    return options | named | {"demos": [Path(d).name for d in options["demos"]]}
+    return options | {"drills": [Path(d).name for d in options["drills"]]}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla export`."""
-    parser.add_argument("checkpoint", type=Path, help="checkpoint.pt of 'finevla train'")
+    parser.add_argument("folder", type=Path, help="folder of checkpoints that 'finevla train' wrote")
+    parser.add_argument("--finder", type=Path, help="take the finder of this run instead; it does not depend on the mixture")
     parser.add_argument("--out", type=Path, required=True, help="bundle directory to write, e.g. models/tabletop")
     parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
 
@@ -143,5 +143,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """`finevla export`."""
     card = arguments.card.read_text(encoding="utf-8") if arguments.card else "# Model card\n\nNot written yet.\n"
-    print(f"bundle: {export(arguments.checkpoint, arguments.out, card)}")
+    print(f"bundle: {export(arguments.folder, arguments.out, card, arguments.finder)}")
     return 0

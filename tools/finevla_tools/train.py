@@ -251,11 +251,11 @@ def _load(path: Path, state: dict[str, Any]) -> int:
     return int(saved["step"])
 
 
-def load_model(folder: Path) -> tuple[TabletopPolicy, dict[str, Any]]:
-    """The averaged weights of all parts in a training folder as a model, and the mover's options."""
+def load_model(folder: Path, finder: Path | None = None) -> tuple[TabletopPolicy, dict[str, Any]]:
+    """The averaged weights of all parts in a training folder (or the finder of another) as a model; the mover's options."""
     model, options = None, {}
     for part in ("mover", "finder", "reader"):
-        path = folder / f"{part}.pt"
+        path = (finder or folder if part == "finder" else folder) / f"{part}.pt"
         if not path.is_file():
             raise FineVLAError(f"no '{path}'; train first with 'finevla train'")
         saved = torch.load(path, map_location="cpu", weights_only=True)

@@ -20,16 +20,15 @@ from finevla_core.text import encode
 
 PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 TEXT_SIGNATURE = (("ngrams", "mask"), "text")
-POLICY_SIGNATURE = (("images", "state", "text", "mask"), "actions")
+POLICY_SIGNATURE = (("images", "state", "text"), "actions")
 
 
 @dataclass(frozen=True)
 class EncodedInstruction:
-    """An instruction with its text features `(1, T, D)` and mask `(1, T)`."""
+    """An instruction with its text features `(1, ...)`: whatever the bundle's text model makes for its policy model."""
 
     instruction: Instruction
     text: NDArray[np.float32]
-    mask: NDArray[np.float32]
 
 
 class OnnxPolicy:
@@ -60,7 +59,7 @@ class OnnxPolicy:
         """Text features of an instruction; do this once per instruction, not per chunk."""
         ngrams, mask = encode(instruction.prompt(), self.manifest.text)
         text = self._run(self._text, "text", {"ngrams": ngrams[None], "mask": mask[None]})
-        return EncodedInstruction(instruction, text, mask[None])
+        return EncodedInstruction(instruction, text)
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
         """The next chunk; raises `FineVLAError` if the observation does not fit or the network's answer is no plan."""
@@ -69,7 +68,7 @@ class OnnxPolicy:
         images = observation.images
         if self._order != list(range(len(observation.cameras))):
             images = np.ascontiguousarray(images[self._order])
-        inputs = {"images": images[None], "state": observation.state[None], "text": encoded.text, "mask": encoded.mask}
+        inputs = {"images": images[None], "state": observation.state[None], "text": encoded.text}
         actions = self._checked(self._run(self._policy, "actions", inputs))
         self._sequence += 1
         return ActionChunk(

@@ -5,17 +5,23 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'; the robot does without")
 
-from finevla_models.grounding import place_loss
-from finevla_models.tabletop import Scales, TabletopConfig, TabletopPolicy, smooth_basis
+from finevla_core.kinematics import Kinematics
+from finevla_core.urdf import expand
+from finevla_models.chain import arm_chains
+from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
+from finevla_models.finder import place_loss
+from finevla_models.mover import Flow, Regression, smooth_basis
+from finevla_models.reader import one_hot, probabilities, reading_loss
+from finevla_models.tabletop import TabletopConfig, TabletopPolicy
+from finevla_sim.robot import default_robot
 
-CONFIG = TabletopConfig(buckets=64, max_tokens=8, ngrams_per_token=4, hidden=64)
 
-
-@pytest.fixture(scope="module")
-def model() -> TabletopPolicy:
+@pytest.fixture(scope="module", params=["flow", "regression"])
+def model(request: pytest.FixtureRequest) -> TabletopPolicy:
     torch.manual_seed(0)
-    zeros, ones = torch.zeros(14), torch.ones(14)
-    return TabletopPolicy(CONFIG, Scales(zeros, ones, ones, torch.zeros(6), torch.ones(6))).eval()
+    robot = default_robot()
+    config = TabletopConfig(head=request.param, buckets=64, max_tokens=8, ngrams_per_token=4, hidden=64)
+    return TabletopPolicy(config, arm_chains(robot.embodiment, expand(robot.urdf_path))).eval()
 
 
 def inputs(batch: int = 2) -> tuple:
@@ -25,12 +31,27 @@ def inputs(batch: int = 2) -> tuple:
     return images, torch.rand((batch, 14), generator=generator), ngrams, torch.ones(batch, 8)
 
 
-def test_chunk_has_the_horizon_and_starts_at_the_state(model: TabletopPolicy) -> None:
+def test_the_chain_in_the_network_is_the_urdfs() -> None:
+    robot = default_robot()
+    kinematics = Kinematics(expand(robot.urdf_path), robot.embodiment.joints)
+    chains = arm_chains(robot.embodiment, expand(robot.urdf_path))
+    states = np.random.default_rng(0).uniform(-1, 1, (20, 14))
+    positions, rotations = chains(torch.from_numpy(states).float())
+    for state, position, rotation in zip(states, positions, rotations, strict=True):
+        for arm, side in enumerate(("left", "right")):
+            pose = kinematics.frame_pose(robot.embodiment.to_positions(state), f"{side}_tcp")
+            assert np.allclose(position[arm], pose[:3, 3], atol=1e-5)
+            assert np.allclose(rotation[arm], pose[:3, :3], atol=1e-5)
+
+
+def test_chunk_has_the_horizon_and_begins_at_the_state(model: TabletopPolicy) -> None:
     images, state, ngrams, mask = inputs()
     out = model(images, state, ngrams, mask)
     assert out.chunk.shape == (2, 16, 14)
     assert out.where.shape == (2, 6)
-    assert torch.allclose(out.chunk, state.unsqueeze(1) + out.steps)
+    steps = out.chunk - state.unsqueeze(1)
+    fitted = model.mover.steps(model.mover.coefficients(steps))
+    assert torch.allclose(fitted, steps, atol=1e-4), "the chunk is made of functions that are zero now"
 
 
 def test_basis_is_zero_now_and_a_partition_later() -> None:
@@ -44,42 +65,65 @@ def test_basis_is_zero_now_and_a_partition_later() -> None:
 @pytest.mark.parametrize("changed", [0, 1, 2])
 def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
     given = list(inputs())
-    before = model(*given).steps
+    before = model(*given).chunk - given[1].unsqueeze(1)
     given[changed] = given[changed].flip(0)
-    assert not torch.allclose(before, model(*given).steps)
-
-
-def test_motion_follows_from_where_state_and_words_alone(model: TabletopPolicy) -> None:
-    images, state, ngrams, mask = inputs()
-    seen, queries = model(images, state, ngrams, mask), model.read(ngrams, mask)
-    assert torch.allclose(model.move(seen.where, state, queries), seen.steps, atol=1e-6)
-    elsewhere = seen.where + torch.tensor([0.1, 0, 0, 0, 0, 0])
-    assert not torch.allclose(model.move(elsewhere, state, queries), seen.steps)
+    assert not torch.allclose(before, model(*given).chunk - given[1].unsqueeze(1))
 
 
 def test_padding_changes_nothing(model: TabletopPolicy) -> None:
     images, state, ngrams, mask = inputs()
     mask[:, 5:] = 0
-    before = model(images, state, ngrams, mask).steps
+    before = model(images, state, ngrams, mask).chunk
     ngrams[:, 5:] = 7
-    assert torch.allclose(before, model(images, state, ngrams, mask).steps, atol=1e-6)
-    assert torch.allclose(before, model(images, state, ngrams[:, :5], mask[:, :5]).steps, atol=1e-5)
+    assert torch.allclose(before, model(images, state, ngrams, mask).chunk, atol=1e-5)
+    assert torch.allclose(before, model(images, state, ngrams[:, :5], mask[:, :5]).chunk, atol=1e-5)
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
-    images, state, ngrams, mask = inputs()
-    queries = model.read(ngrams, mask)
-    both = model.locate(images, state, torch.cat([queries, queries.flip(0)]))
-    assert torch.allclose(both[:2], model.locate(images, state, queries), atol=1e-6)
-    assert torch.allclose(both[2:], model.locate(images, state, queries.flip(0)), atol=1e-6)
+    images, state, _, _ = inputs()
+    slots = probabilities(torch.randn((2, 3, WIDTH), generator=torch.Generator().manual_seed(2)).flatten(0, 1))
+    slots = slots.unflatten(0, (2, 3))
+    every = model.locate(images, state, slots)[0]
+    for k in range(3):
+        assert torch.allclose(every[:, k], model.locate(images, state, slots[:, k : k + 1])[0][:, 0], atol=1e-5)
+
+
+def test_slots_are_probabilities_and_reading_is_learned_against_what_was_said() -> None:
+    said = torch.from_numpy(indices({name: words[-1] for name, words in SLOTS.items()}))[None]
+    assert one_hot(said).sum() == len(SLOTS)
+    sure = 20 * one_hot(said)
+    assert reading_loss(sure, said) < 1e-3 < reading_loss(-sure, said)
+    for part in probabilities(torch.randn(4, WIDTH)).split(SIZES, dim=1):
+        assert torch.allclose(part.sum(1), torch.ones(4))
+    assert len(columns(("arm",))) == 3
+
+
+def test_flow_keeps_two_ways_apart_where_regression_blurs_them() -> None:
+    torch.manual_seed(0)
+    wanted = torch.tensor([[-1.0, -1.0], [1.0, 1.0]]).repeat(64, 1)
+    nothing = torch.zeros(128, 4)
+    ends = {}
+    for head in (Flow(4, 2, width=32), Regression(4, 2)):
+        optimiser = torch.optim.Adam(head.parameters(), 1e-2)
+        for _ in range(400):
+            optimiser.zero_grad()
+            head.loss(nothing, wanted).backward()
+            optimiser.step()
+        outs = []
+        for seed in range(8):
+            if isinstance(head, Flow):
+                head.noise.copy_(torch.randn(1, 2, generator=torch.Generator().manual_seed(seed)))
+            outs.append(head(nothing[:1]).detach()[0])
+        ends[type(head)] = torch.stack(outs).abs().mean()
+    assert ends[Flow] > 0.8 > 0.5 > ends[Regression]
 
 
 def test_place_loss_is_least_where_the_object_is() -> None:
     pixels = torch.tensor([[0.25, -0.5]])
-    rows, columns = torch.meshgrid(torch.arange(24) + 0.5, torch.arange(24) + 0.5, indexing="ij")
+    rows, columns_ = torch.meshgrid(torch.arange(24) + 0.5, torch.arange(24) + 0.5, indexing="ij")
 
     def blot(x: float, y: float) -> torch.Tensor:
-        return (-((columns - (x + 1) * 12) ** 2 + (rows - (y + 1) * 12) ** 2) / 2)[None]
+        return (-((columns_ - (x + 1) * 12) ** 2 + (rows - (y + 1) * 12) ** 2) / 2)[None]
 
     right, beside = place_loss(blot(0.25, -0.5), pixels), place_loss(blot(0.25, -0.25), pixels)
     nowhere = place_loss(torch.zeros(1, 24, 24), pixels)
