@@ -16,6 +16,7 @@ from finevla_sim.world import Truth, World
 
 CONTROL_NS = 20_000_000
 OBSERVE_NS = 100_000_000
+MAX_WAIT = 60  # observations after which an arm that has not moved will not
 LATENCY_NS = 60_000_000  # observation's stamp to chunk at the bridge; of the order of what the node stack shows
 
 
@@ -67,7 +68,11 @@ def _observe(world: World, cameras: tuple[str, ...], now_ns: int) -> Observation
 
 
 def _rests(trace: list[Truth]) -> bool:
-    """Both grippers within 4 mm of where they were two seconds ago."""
+    """Both grippers within 4 mm of where they were two seconds ago, after one of them had gone somewhere."""
     if len(trace) < 40:
         return False
-    return all(np.linalg.norm(trace[-1].tcps[s][:3, 3] - trace[-21].tcps[s][:3, 3]) < 0.004 for s in trace[-1].tcps)
+    now, before, start = trace[-1].tcps, trace[-21].tcps, trace[0].tcps
+    went = len(trace) > MAX_WAIT or any(
+        np.linalg.norm(pose[:3, 3] - start[side][:3, 3]) > 0.04 for side in now for pose in (now[side], before[side])
+    )
+    return went and all(np.linalg.norm(now[s][:3, 3] - before[s][:3, 3]) < 0.004 for s in now)

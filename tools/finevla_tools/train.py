@@ -120,6 +120,7 @@ def _reading(model: TabletopPolicy, drills: Drills, options: Options, device: to
     config = model.config
     sentences = Sentences(drills, TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token))
     drills.texts.clear()
+    drills.goals.clear()
 
     def losses(step: int) -> dict[str, Tensor]:
         batch = sentences.batch(options.sentences, np.random.default_rng([options.seed, step, 1]), device)
@@ -163,6 +164,7 @@ def _attention(logits: Tensor, pixels: Tensor) -> Tensor:
 def _moving(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
     print(f"mover: {len(drills.usable)} plans, {len(drills.states)} states", flush=True)
     drills.texts.clear()
+    drills.goals.clear()
 
     def losses(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([options.seed, step, 3])

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from finevla_core.instruction import Factors, Instruction
 from finevla_core.text import TextSpec, encode
 from finevla_models.factors import SLOTS, indices
 from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
 from finevla_sim.ik import ArmIK
+from finevla_sim.language import CONTACT_REGIONS
 from finevla_sim.planner import HORIZON
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
@@ -46,7 +48,7 @@ class Drills:
         lengths = np.concatenate([np.diff(s["starts"]) for s in shards])
         self.first = np.cumsum([0, *lengths])
         self.usable = np.concatenate([s["usable"] for s in shards])
-        goals = [goal for s in shards for goal in s["goals"]]
+        self.goals = goals = [goal for s in shards for goal in s["goals"]]
         offsets = np.cumsum([0, *(len(s["goals"]) for s in shards)])
         self.goal = np.concatenate([s["goal"] + o for s, o in zip(shards, offsets, strict=False)])
         self.texts = [[[said["text"] for said in goal[level]] for level in ("raw", "fine")] for goal in goals]
@@ -87,12 +89,24 @@ class Drills:
 
 
 class Sentences:
-    """All sentences of drills, as n-gram ids, with what they say."""
+    """All sentences of drills, as n-gram ids, with what they say; fine ones also with some of it as factors.
+
+    What comes as data is worded as the policy node words it: `Instruction.prompt`.
+    """
 
     def __init__(self, drills: Drills, spec: TextSpec) -> None:
         levels = [level for level, share in ((0, 1 - drills.mixture), (1, drills.mixture)) if share > 0]
         texts = [text for goal in drills.texts for level in levels for text in goal[level]]
         self.said = np.concatenate([drills.said[g, level] for g in range(len(drills.texts)) for level in levels])
+        if drills.mixture > 0:
+            rng = np.random.default_rng(0)
+            pairs = [
+                prompted(goal, text, said, rng)
+                for goal, some, saids in zip(drills.goals, drills.texts, drills.said, strict=True)
+                for text, said in zip([*some[0][:1], *some[1][:1]], [saids[0, 0], saids[1, 0]], strict=True)
+            ]
+            texts += [text for text, _ in pairs]
+            self.said = np.concatenate([self.said, np.array([said for _, said in pairs], np.int8)])
         coded = [encode(text, spec) for text in texts]
         self.ngrams = np.array([ngrams[: spec.max_tokens] for ngrams, _ in coded], np.int16)
         self.mask = np.array([mask for _, mask in coded], np.float32)
@@ -203,6 +217,32 @@ class Pictures:
     def _goals(shard: dict[str, Any]) -> NDArray[np.int64]:
         plan = np.searchsorted(shard["starts"], shard["rows"], side="right") - 1
         return np.asarray(shard["goal"][plan])
+
+
+def prompted(
+    goal: dict[str, Any], text: str, said: NDArray[np.int8], rng: np.random.Generator
+) -> tuple[str, NDArray[np.int8]]:
+    """The sentence with some of the goal's factors as data, as the policy node words them, and what it says then."""
+    use = rng.random(6) < 0.4
+    *size, color, shape = goal["target"].split("_") if goal["target"] else ("", "")
+    slots: dict[str, str] = {}
+    for chosen, names in zip(use, (("arm",), ("approach",), ("grasp",), ("path",), ("turn",)), strict=False):
+        slots |= {name: goal[name] for name in names if chosen and goal[name]}
+    if use[5] and color:
+        slots |= {"color": color, "shape": shape, "size": "".join(size)}
+    factors = Factors(
+        active_actor=f"{slots['arm']}_arm" if "arm" in slots else None,
+        target_color=slots.get("color"),
+        target_shape_or_size=" ".join([*size, shape]) if "shape" in slots else None,
+        approach_direction=slots.get("approach"),
+        contact_region=CONTACT_REGIONS.get(slots.get("grasp", "")),
+        path_shape=f"{slots['path']} the post" if "path" in slots else None,
+        rotation_direction=slots.get("turn"),
+    )
+    said = said.copy()
+    for name, word in slots.items():
+        said[SLOT[name]] = SLOTS[name].index(word)
+    return Instruction(raw=text, factors=factors).prompt(), said
 
 
 def _named(kinds: NDArray[np.int8], count: int, one: int, rng: np.random.Generator) -> NDArray[np.int64]:

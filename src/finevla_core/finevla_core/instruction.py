@@ -101,8 +101,15 @@ class Instruction:
         target = [t for t in (factors.target_color, factors.target_shape_or_size, factors.target_category) if t]
         if target:
             said.append(f"the target is the {' '.join(target)}")
-        if factors.approach_direction:
-            said.append(f"approach from the {factors.approach_direction}")
+        phrases = {
+            "approach from the {}": factors.approach_direction,
+            "grip it at its {}": factors.contact_region,
+            "carry it {}": factors.path_shape,
+            "turn it {}": factors.rotation_direction,
+            "put it in the {}": factors.final_workspace_location,
+            "put it {}": factors.final_relation,
+        }
+        said.extend(phrase.format(word) for phrase, word in phrases.items() if word)
         return ". ".join(part.rstrip(". ") for part in said)
 
 

@@ -62,6 +62,7 @@ GRASP_APART = {
     "sideways": "(grip|hold|pinch|~clasp) it (sideways|from side to side|by its sides|across|~laterally)",
     "lengthways": "(grip|hold|pinch|~clasp) it (lengthways|front to back|from front and back|~fore and aft)",
 }
+CONTACT_REGIONS = {"sideways": "left and right side", "lengthways": "front and back"}
 PATH = {
     "over": "(over|above|across the top of|~high over|~passing over) the (post|pole|column|~pillar|~obstacle)",
     "round": "(round|around|past the far side of|~passing around|~in a curve around) the (post|pole|column|~pillar|~obstacle)",
@@ -156,7 +157,7 @@ def factors_of(goal: Goal, scene: Scene) -> Factors:
         target_shape_or_size=" ".join(w for w in (item.size, item.shape) if w) if item else None,
         final_workspace_location=said if goal.place and not onto else None,
         final_relation=f"on top of the {said}" if onto else None,
-        contact_region={"sideways": "left and right side", "lengthways": "front and back"}.get(goal.grasp),
+        contact_region=CONTACT_REGIONS.get(goal.grasp),
         approach_direction=goal.approach,
         rotation_direction=goal.turn or None,
         path_shape={"over": "over the post", "round": "round the post"}.get(goal.path),
