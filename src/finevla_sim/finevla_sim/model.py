@@ -189,7 +189,7 @@ def _object(spec: mujoco.MjSpec, item: SceneObject, friction: float) -> None:
     kinds: dict[str, tuple[mujoco.mjtGeom, Sequence[float]]] = {
         "cube": (mujoco.mjtGeom.mjGEOM_BOX, (s / 2, s / 2, s / 2)),
         "brick": (mujoco.mjtGeom.mjGEOM_BOX, (s * 0.75, s * 0.4, s * 0.4)),
-        "cylinder": (mujoco.mjtGeom.mjGEOM_CYLINDER, (s / 2, s * 0.55, 0)),
+        "cylinder": (mujoco.mjtGeom.mjGEOM_CYLINDER, (s / 2, s * 0.8, 0)),
         "ball": (mujoco.mjtGeom.mjGEOM_SPHERE, (s / 2, 0, 0)),
     }
     kind, size = kinds[item.shape]

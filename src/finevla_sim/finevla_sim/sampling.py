@@ -90,13 +90,14 @@ def _kinds(rng: np.random.Generator, task: str, is_test: bool) -> list[Kind]:
         both: list[Kind] = [(size, color, shape) for size in SIZES]
         return [*both, *[k for k in kinds[1:] if k[1:] != (color, shape)][: count - 3]]
     if task == "stack":
-        flat = [kind for kind in kinds if kind[2] != "ball"]
-        return [*flat[:2], *[k for k in kinds if k not in flat[:2]][: count - 2]]
+        base = next(kind for kind in kinds if kind[2] in ("cube", "brick"))
+        other = next(kind for kind in kinds if kind[2] != "ball" and kind != base)
+        return [base, other, *[k for k in kinds if k not in (base, other)][: count - 2]]
     if task == "turn":
         knobs: list[Kind] = [("", color, KNOB) for color in colors[: int(rng.integers(1, 3))]]
         return [*knobs, *kinds[: count - 2]]
-    if task == "clean":
-        return kinds[: int(rng.integers(2, 4))]
+    if task == "clean":  # cans do not lie still on what is in the bowl already
+        return [kind for kind in kinds if kind[2] != "cylinder"][: int(rng.integers(2, 4))]
     return kinds[: 3 if task == "detour" else count]
 
 

@@ -45,7 +45,7 @@ class SceneObject:
         """Height of its centre above the table; of a knob, of where it is gripped."""
         if self.shape == KNOB:
             return 0.030
-        return self.size_m * {"cube": 0.5, "cylinder": 0.55, "ball": 0.5, "brick": 0.4}[self.shape]
+        return self.size_m * {"cube": 0.5, "cylinder": 0.8, "ball": 0.5, "brick": 0.4}[self.shape]
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ def sample_goal(scene: Scene, rng: np.random.Generator) -> Goal:
         arm = place.removesuffix("_bowl")
         approach = str(rng.choice([side for side in APPROACHES if side != arm]))  # no room between target and post
     elif task in PUTS:
-        place = default_bowl(arm) if arm == "left" or rng.random() < 0.6 else BOWLS[0]
+        own = arm == "left" or task == "clean" or rng.random() < 0.6
+        place = default_bowl(arm) if own else BOWLS[0]
     return Goal(task, arm, "" if task == "clean" else target.name, approach, grasp, path, place, turn)
 
 
@@ -121,9 +122,10 @@ def candidates(scene: Scene) -> list[SceneObject]:
 
 
 def supports(scene: Scene, item: SceneObject) -> list[SceneObject]:
-    """What `item` can be stacked on: other things with a flat top, if it lies flat itself."""
-    flat = ("cube", "brick", "cylinder")
-    return [o for o in scene.objects if o.shape in flat and o.name != item.name and item.shape in flat]
+    """What `item` can be stacked on: cubes and bricks, if it stands on a flat side itself."""
+    if item.shape not in ("cube", "brick", "cylinder"):
+        return []
+    return [o for o in scene.objects if o.shape in ("cube", "brick") and o.name != item.name]
 
 
 def post_bowl(scene: Scene) -> str:
