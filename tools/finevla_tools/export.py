@@ -95,7 +95,7 @@ def _example(model: TabletopPolicy, spec: TextSpec, size: tuple[int, int]) -> di
     ngrams, mask = encode("reach the red cube with the left arm, from above", spec)
     generator = torch.Generator().manual_seed(0)
     batch = {"ngrams": torch.from_numpy(ngrams)[None], "mask": torch.from_numpy(mask)[None]}
-    shape = (1, model.config.cameras, *size, 3)
+    shape = (1, len(model.finder.mounts.on), *size, 3)
     batch["images"] = torch.randint(0, 256, shape, generator=generator).to(torch.uint8)
     batch["state"] = torch.randn(1, model.config.dimensions, generator=generator) * 0.3
     with torch.no_grad():

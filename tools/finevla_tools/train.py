@@ -20,18 +20,19 @@ from torch import Tensor, nn
 from finevla_core.errors import FineVLAError
 from finevla_core.text import TextSpec
 from finevla_core.urdf import expand
-from finevla_models.chain import arm_chains
+from finevla_models.chain import arm_chains, camera_mounts
 from finevla_models.finder import place_loss
 from finevla_models.mover import HEADS, Flow
 from finevla_models.reader import one_hot, probabilities, reading_loss
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
 from finevla_sim.drills import load_drills
+from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
 from finevla_tools.training_data import Drills, Sentences
 
 PARTS = ("reader", "finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
-ATTENTION_WEIGHT, GUESS_WEIGHT = 0.3, 0.5
+ATTENTION_WEIGHT = 0.3
 NOISE_SCALE = 0.5  # of the flow's fixed noise: nearer to the middle than a random draw
 SCALES = ("state_mean", "state_std", "where_mean", "where_std")
 
@@ -63,7 +64,9 @@ class Options:
 def new_model(head: str) -> TabletopPolicy:
     """An untrained policy for the default robot."""
     robot = default_robot()
-    return TabletopPolicy(TabletopConfig(head=head), arm_chains(robot.embodiment, expand(robot.urdf_path)))
+    urdf = expand(robot.urdf_path)
+    mounts = camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
+    return TabletopPolicy(TabletopConfig(head=head), arm_chains(robot.embodiment, urdf), mounts)
 
 
 def train(options: Options, out: Path, parts: Sequence[str], resume: bool, threads: int) -> None:
@@ -140,13 +143,11 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         rng = np.random.default_rng([options.seed, step, 2])
         batch = pictures.batch(drills, options.pictures, rng, device)
         slots = one_hot(batch["said"].flatten(0, 1)).unflatten(0, batch["said"].shape[:2])
-        wanted = (batch["where"] - model.where_mean) / model.where_std
         with torch.autocast(device.type, torch.bfloat16):
-            where, logits, guess = model.locate(augment(batch["images"]), batch["state"], slots)
+            where, logits = model.locate(augment(batch["images"]), batch["state"], slots)
             attention = torch.stack([_attention(maps, batch["pixels"][..., c, :]) for c, maps in enumerate(logits)])
         return {
-            "where": (where - wanted).abs().mean(),
-            "guess": GUESS_WEIGHT * (guess - wanted).abs().mean(),
+            "where": ((where - batch["where"]) / model.where_std).abs().mean(),
             "attention": ATTENTION_WEIGHT * attention.mean(),
         }
 

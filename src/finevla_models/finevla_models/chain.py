@@ -1,4 +1,8 @@
-"""Forward kinematics of the arms inside a network: it knows from the start where its grippers are, and learns the rest."""
+"""Forward kinematics inside a network: it knows from the start where its grippers and cameras are, and learns the rest."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import numpy as np
 import pinocchio
@@ -7,6 +11,19 @@ from torch import Tensor, nn
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+
+FAR_M = 1.5  # no camera looks further along its rays
+
+
+def exact(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep mixed precision out of a method: half a float's digits are 2 mm at arm's length."""
+
+    @wraps(function)
+    def exactly(self: nn.Module, *inputs: Any) -> Any:
+        with torch.autocast(next(self.buffers()).device.type, enabled=False):
+            return function(self, *inputs)
+
+    return exactly
 
 
 class ArmChains(nn.Module):
@@ -20,6 +37,7 @@ class ArmChains(nn.Module):
         self.register_buffer("links", links.float())
         self.register_buffer("columns", columns)
 
+    @exact
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
         arms, joints = self.columns.shape
         angles = state[:, self.columns.reshape(-1)].reshape(-1, arms, joints)
@@ -49,3 +67,49 @@ def arm_chains(embodiment: Embodiment, urdf: str, sides: tuple[str, ...] = ("lef
         links.append(np.array(chain))
         columns.append(values)
     return ArmChains(torch.from_numpy(np.array(links)), torch.tensor(columns))
+
+
+class CameraMounts(nn.Module):
+    """Where the cameras are and what their pixels look at, from the grippers' poses.
+
+    `mounts` (C, 4, 4) are optical frames (z forward, x right, y down) in the base frame, or in the tcp of arm `on[c]`.
+    Images are square with the field of view `fov_deg`; points in them run from -1 to 1 rightwards and downwards.
+    """
+
+    def __init__(self, mounts: Tensor, on: list[int | None], fov_deg: float) -> None:
+        super().__init__()
+        self.register_buffer("mounts", mounts.float())
+        self.on, self.scale = on, float(np.tan(np.radians(fov_deg) / 2))
+
+    @exact
+    def point(self, camera: int, pixels: Tensor, height: Tensor, positions: Tensor, rotations: Tensor) -> Tensor:
+        """Where the rays through `pixels` (B, M, 2) of a camera reach `height` (B, M), metres: (B, M, 3), base frame.
+
+        Rays that hardly go down are cut off `FAR_M` from the camera, so that nothing becomes infinite.
+        """
+        origin, axes = self.mounts[camera, :3, 3].expand(len(pixels), -1), self.mounts[camera, :3, :3]
+        arm = self.on[camera]
+        if arm is not None:
+            origin = positions[:, arm] + torch.matmul(rotations[:, arm], origin.unsqueeze(2)).squeeze(2)
+            axes = torch.matmul(rotations[:, arm], axes)
+        ray = torch.cat([pixels * self.scale, torch.ones_like(pixels[..., :1])], dim=2)
+        ray = torch.matmul(ray, axes.transpose(-1, -2))
+        down = (origin[:, 2:] - height).clamp(min=0.0) / (-ray[..., 2]).clamp(min=0.05)
+        return origin.unsqueeze(1) + ray * down.clamp(max=FAR_M).unsqueeze(2)
+
+
+def camera_mounts(embodiment: Embodiment, urdf: str, fov_deg: float, sides: tuple[str, ...] = ("left", "right")) -> CameraMounts:
+    """The cameras of a robot from its expanded URDF; raises `FineVLAError` for one on a moving link that is no wrist."""
+    model = pinocchio.buildModelFromXML(urdf)
+    tcps = [model.frames[model.getFrameId(f"{side}_tcp")] for side in sides]
+    mounts, on = [], []
+    for camera in embodiment.cameras:
+        frame = model.frames[model.getFrameId(camera.frame)]
+        arms = [arm for arm, tcp in enumerate(tcps) if tcp.parentJoint == frame.parentJoint]
+        if frame.parentJoint and not arms:
+            raise FineVLAError(f"camera '{camera.name}' moves with neither gripper; this policy needs fixed or wrist cameras")
+        arm = arms[0] if arms else None
+        mount = frame.placement if arm is None else tcps[arm].placement.inverse() * frame.placement
+        mounts.append(mount.homogeneous)
+        on.append(arm)
+    return CameraMounts(torch.from_numpy(np.array(mounts)), on, fov_deg)

@@ -6,9 +6,12 @@ One pass over the pictures serves any number of sentences; a sentence costs two 
 import torch
 from torch import Tensor, nn
 
+from finevla_models.chain import CameraMounts
 from finevla_models.factors import PLACE, TARGET, WIDTH, columns
 
 QUERIES = 2  # the target, and where it shall end
+TABLE_M = 0.76  # about where things on the table have their centres
+MIDDLE_M = (0.45, 0.0, TABLE_M)  # of where things are, to count from
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -62,42 +65,62 @@ class Eye(nn.Module):
         logits = torch.bmm(wanted, keys).float() * (self.scale.exp() / self.width)
         weights = logits.softmax(-1)
         seen = torch.bmm(weights, values.flatten(2).float().transpose(1, 2))
-        where = torch.matmul(weights, _grid(height, width, values.device))
+        where = (weights.unsqueeze(3) * _grid(height, width, values.device)).sum(2)  # a matmul would round it off
         sure = weights.amax(-1, keepdim=True)
         features = torch.cat([where, sure, seen], dim=2).reshape(batch, -1, self.features)
         return features, logits.reshape(batch, -1, QUERIES, height, width)
 
 
 class Finder(nn.Module):
-    """`where` (B, N, 6), metres in the base frame, for N sentences per observation."""
+    """`where` (B, N, 6), metres in the base frame, for N sentences per observation.
 
-    def __init__(self, cameras: int, dimensions: int, hands: int) -> None:
+    Each camera's attention is a ray, and the ray meets the height that things are thought to lie at; each gripper may
+    hold what is asked for. Which of these candidates to believe, and how far it is off, is learned.
+    """
+
+    def __init__(self, mounts: CameraMounts, hands: int, dimensions: int, arms: int) -> None:
         super().__init__()
-        self.front = Eye((32, 48, 64, 64), (2, 2, 1, 1), WIDTH)
+        self.mounts = mounts
+        self.front = Eye((32, 48, 64, 64), (2, 1, 2, 1), WIDTH)
         self.wrist = Eye((24, 48, 64), (2, 2, 2), WIDTH)
-        self.cameras = cameras
-        self.place = nn.ModuleList(mlp(self.front.width + 3, 128, 3) for _ in range(QUERIES))
-        seen = self.front.features + (cameras - 1) * self.wrist.features
-        self.refine = nn.Sequential(
-            nn.Linear(seen + WIDTH + dimensions + hands + 3 * QUERIES, 320), nn.SiLU(), nn.Linear(320, 320), nn.SiLU(),
-            nn.Linear(320, 3 * QUERIES),
-        )  # fmt: skip
+        self.cameras = len(mounts.on)
+        candidates = self.cameras + arms + 1  # the last one is a guess that nothing is seen of
+        seen = self.cameras * (self.front.width + 3) + WIDTH + dimensions + hands
+        self.height = nn.ModuleList(mlp(seen, 96, 4) for _ in range(QUERIES))
+        self.weigh = nn.ModuleList(mlp(seen + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
 
-    def forward(self, images: Tensor, body: Tensor, slots: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
-        """`images` (B, C, 3, H, W), `body` (B, D + hands), `slots` (B, N, WIDTH) -> normalised where (B, N, 6), the
-        attention logits per camera, and a first guess (B, N, 6) from the first camera alone."""
-        count = slots.shape[1]
-        found, logits = [], []
+    def forward(
+        self, images: Tensor, body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`images` (B, C, 3, H, W), `body` (B, D + hands), grippers' positions and rotations, `slots` (B, N, WIDTH) ->
+        where (B, N, 6), metres, and each camera's attention logits (B, N, Q, h, w)."""
+        batch, count, _ = slots.shape
+        positions, rotations = hands
+        found, pixels, logits = [], [], []
         for camera in range(self.cameras):
-            eye = self.wrist if camera else self.front
+            eye = self.wrist if self.mounts.on[camera] is not None else self.front
             features, attention = eye.find(*eye.look(images[:, camera]), slots)
-            found.append(features)
+            found.append(features.reshape(batch, count, QUERIES, -1))
+            pixels.append(found[-1][..., :2].float())
             logits.append(attention)
-        first = found[0].unflatten(2, (QUERIES, -1))
-        guess = torch.cat([place(first[:, :, i]) for i, place in enumerate(self.place)], dim=2)
-        body = body.unsqueeze(1).expand(-1, count, -1)
-        where = guess + self.refine(torch.cat([*found, slots, body, guess], dim=2))
-        return where.float(), logits, guess.float()
+        context = torch.cat([slots, body.unsqueeze(1).expand(-1, count, -1)], dim=2)
+        held = positions.unsqueeze(1).expand(-1, count, -1, -1)
+        where = []
+        for query in range(QUERIES):
+            seen = torch.cat([context, *(features[:, :, query] for features in found)], dim=2)
+            guess = self.height[query](seen).float()
+            height = TABLE_M + 0.1 * guess[..., 0]
+            points = [
+                self.mounts.point(camera, pixels[camera][:, :, query], height, positions, rotations)
+                for camera in range(self.cameras)
+            ]
+            centre = positions.new_tensor(MIDDLE_M)
+            candidates = torch.cat([torch.stack([*points, centre + 0.2 * guess[..., 1:]], dim=2), held], dim=2)
+            near = ((candidates - centre) / 0.2).flatten(2)
+            out = self.weigh[query](torch.cat([seen, near], dim=2)).float()
+            weights = out[..., 3:].softmax(-1)
+            where.append((weights.unsqueeze(3) * candidates).sum(2) + 0.05 * out[..., :3])
+        return torch.cat(where, dim=2), logits
 
 
 def place_loss(logits: Tensor, pixels: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from finevla_models.chain import ArmChains
+from finevla_models.chain import ArmChains, CameraMounts
 from finevla_models.factors import WIDTH
 from finevla_models.finder import Finder
 from finevla_models.mover import Mover, near
@@ -28,7 +28,6 @@ class TabletopConfig:
     dimensions: int = 14
     arms: int = 2
     horizon: int = 16
-    cameras: int = 3
     buckets: int = 8192
     max_tokens: int = 64
     ngrams_per_token: int = 12
@@ -54,12 +53,12 @@ class Output:
 class TabletopPolicy(nn.Module):
     """Reader, finder and mover, and the scales of what goes between them."""
 
-    def __init__(self, config: TabletopConfig, chains: ArmChains) -> None:
+    def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts) -> None:
         super().__init__()
         self.config, self.chains = config, chains
         self.text = TextEncoder(config.buckets, config.max_tokens, config.text_width)
         self.reader = Reader(config.text_width)
-        self.finder = Finder(config.cameras, config.dimensions, config.hands)
+        self.finder = Finder(mounts, config.hands, config.dimensions, config.arms)
         gaps = 2 * 6 * config.arms
         inputs = config.dimensions + config.hands + WIDTH + 6 + gaps
         self.mover = Mover(
@@ -74,13 +73,10 @@ class TabletopPolicy(nn.Module):
         """Slots (B, WIDTH) from text features."""
         return probabilities(self.reader(text, mask))
 
-    def locate(self, images: Tensor, state: Tensor, slots: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
+    def locate(self, images: Tensor, state: Tensor, slots: Tensor) -> tuple[Tensor, list[Tensor]]:
         """See `Finder.forward`; `state` (B, D) values, `slots` (B, N, WIDTH)."""
-        return self.finder(images, self.body(state), slots)
-
-    def metres(self, normal: Tensor) -> Tensor:
-        """A normalised `where` in metres."""
-        return normal * self.where_std + self.where_mean
+        where, logits = self.finder(images, self.body(state), self.chains(state), slots)
+        return where, logits
 
     def body(self, state: Tensor) -> Tensor:
         """What the robot feels: normalised values, and where its grippers are (B, D + hands)."""
@@ -98,7 +94,7 @@ class TabletopPolicy(nn.Module):
 
     def act(self, images: Tensor, state: Tensor, slots: Tensor) -> Output:
         """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH)."""
-        where = self.metres(self.locate(images, state, slots.unsqueeze(1))[0][:, 0])
+        where = self.locate(images, state, slots.unsqueeze(1))[0][:, 0]
         return Output(state.unsqueeze(1) + self.mover(self.aims(state, where, slots)), where)
 
     def forward(self, images: Tensor, state: Tensor, ngrams: Tensor, mask: Tensor) -> Output:

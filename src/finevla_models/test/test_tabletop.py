@@ -1,5 +1,7 @@
 """Promises of the network: chunks begin where the arm is, stay smooth, and depend on words, pictures and state."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,13 +9,18 @@ torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'
 
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
-from finevla_models.chain import arm_chains
+from finevla_models.chain import arm_chains, camera_mounts
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
 from finevla_models.finder import place_loss
 from finevla_models.mover import Flow, Regression, smooth_basis
 from finevla_models.reader import one_hot, probabilities, reading_loss
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
+from finevla_sim.ik import ArmIK
+from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
+from finevla_sim.sampling import sample_scene
+from finevla_sim.scene import Look
+from finevla_sim.world import World
 
 
 @pytest.fixture(scope="module", params=["flow", "regression"])
@@ -21,7 +28,35 @@ def model(request: pytest.FixtureRequest) -> TabletopPolicy:
     torch.manual_seed(0)
     robot = default_robot()
     config = TabletopConfig(head=request.param, buckets=64, max_tokens=8, ngrams_per_token=4, hidden=64)
-    return TabletopPolicy(config, arm_chains(robot.embodiment, expand(robot.urdf_path))).eval()
+    urdf = expand(robot.urdf_path)
+    mounts = camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
+    return TabletopPolicy(config, arm_chains(robot.embodiment, urdf), mounts).eval()
+
+
+def test_a_camera_points_at_what_the_simulator_shows_there() -> None:
+    """A thing's pixel, by MuJoCo's camera, leads back to the thing."""
+    robot = default_robot()
+    urdf = expand(robot.urdf_path)
+    chains = arm_chains(robot.embodiment, urdf)
+    mounts = camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
+    scene = replace(sample_scene(3, "pick", ArmIK(robot.embodiment, robot.urdf_path)), look=Look())
+    world = World(scene, robot.embodiment, robot.urdf_path)
+    state = torch.from_numpy(world.values()).float()[None]
+    scale = np.tan(np.radians(CAMERA_FOVY_DEG) / 2)
+    checked = 0
+    for item in scene.objects:
+        place = world.truth().objects[item.name][:3, 3]
+        for index, name in enumerate(robot.embodiment.camera_names):
+            camera = world.data.camera(name)
+            seen = camera.xmat.reshape(3, 3).T @ (place - camera.xpos)
+            pixel = torch.tensor(seen[:2] * [1, -1] / (-seen[2] * scale)).float()
+            if seen[2] > -0.02 or pixel.abs().max() > 2:
+                continue
+            height = torch.tensor([[place[2]]]).float()
+            point = mounts.point(index, pixel[None, None], height, *chains(state))
+            assert np.allclose(point[0, 0].numpy(), place, atol=2e-3)
+            checked += 1
+    assert checked >= len(scene.objects) + 1  # all from the front, some from a wrist
 
 
 def inputs(batch: int = 2) -> tuple:
