@@ -115,12 +115,12 @@ def say(goal: Goal, scene: Scene, rng: np.random.Generator, how: Collection[str]
     slots |= {name: getattr(goal, name) for name in how_of(goal) if name in how}
     target = below = ""
     if goal.target:
-        target, named = _name(scene.object(goal.target), scene, rng, split)
+        target, named = _name(scene.object(goal.target), scene, _dice(rng), split)
         slots |= named
     if goal.place in BOWLS:
         slots["place"] = goal.place
     elif goal.place:
-        below, named = _name(scene.object(goal.place), scene, rng, split)
+        below, named = _name(scene.object(goal.place), scene, _dice(rng), split)
         slots |= {"place": "object", "below_color": named["color"], "below_shape": named["shape"]}
     return Said(_Sentence(goal, slots, target, below, rng, split).text(), slots)
 
@@ -288,10 +288,15 @@ class _Sentence:
     def _expand(self, pattern: str, **words: str) -> str:
         for name, word in words.items():
             pattern = pattern.replace("{" + name + "}", word)
-        return expand(pattern, self.rng, self.split)
+        return expand(pattern, _dice(self.rng), self.split)
 
     def _odds(self, share: float) -> bool:
         return bool(self.rng.random() < share)
+
+
+def _dice(rng: np.random.Generator) -> np.random.Generator:
+    """Dice of its own for a part of a sentence: another word there leaves all other parts as they are."""
+    return np.random.default_rng(rng.integers(2**32))
 
 
 def _capital(text: str) -> str:
