@@ -11,13 +11,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from finevla_core.bundle import Manifest, write_bundle
+from finevla_core.bundle import Manifest, TextSpec, write_bundle
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_core.text import TextSpec
+from finevla_core.text import MARK, UNKNOWN, Vocabulary
 
 HORIZON, DT_S = 16, 0.1
 WORK_SIZE = 256
-SPEC = TextSpec(buckets=64, max_tokens=8, ngrams_per_token=4)
+SPEC = TextSpec("vocabulary.txt", max_tokens=8)
+WORDS = ("reach", "the", "cube", "ball", "red", "blue", "left", "right", "arm", "go", "up", "down")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def tiny_vocabulary() -> Vocabulary:
+    """Single letters, every beginning of a few words, digits and punctuation."""
+    grown = [f"{MARK}{word[:size]}" for word in WORDS for size in range(1, len(word) + 1)]
+    return Vocabulary((UNKNOWN, *dict.fromkeys([*grown, *LETTERS, *"0123456789", *".,;:!?"])))
 
 
 def make_tiny_bundle(
@@ -30,11 +38,12 @@ def make_tiny_bundle(
 ) -> Path:
     """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon.
 
-    `text_gain` adds the mean of the text's n-gram ids times this to every value; `work` multiplies matrices for so
+    `text_gain` adds the mean of the text's tokens times this to every value; `work` multiplies matrices for so
     many rounds of about a third of a millisecond first.
     """
     size = len(embodiment.names)
     contents = {
+        SPEC.vocabulary: tiny_vocabulary().dump(),
         "text.onnx": _text_model().SerializeToString(),
         "policy.onnx": _policy_model(embodiment, drift, finite, text_gain, work).SerializeToString(),
         "card.md": b"# Tiny bundle for tests\n",
@@ -58,18 +67,18 @@ def make_tiny_bundle(
 
 
 def _text_model() -> onnx.ModelProto:
-    tokens, grams = SPEC.max_tokens, SPEC.ngrams_per_token
+    """Each token as its own feature, looked up in a table as real ones are."""
+    table = np.arange(len(tiny_vocabulary()), dtype=np.float32)[:, None]
     nodes = [
-        helper.make_node("Cast", ["ngrams"], ["as_float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["as_float"], ["text"], axes=[2], keepdims=1),
+        helper.make_node("Gather", ["table", "tokens"], ["text"], axis=0),
         helper.make_node("Identity", ["mask"], ["unused"]),
     ]
     inputs = [
-        helper.make_tensor_value_info("ngrams", TensorProto.INT64, [1, tokens, grams]),
-        helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, tokens]),
+        helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, SPEC.max_tokens]),
+        helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, SPEC.max_tokens]),
     ]
-    outputs = [helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, tokens, 1])]
-    return _model(helper.make_graph(nodes, "text", inputs, outputs))
+    outputs = [helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_tokens, 1])]
+    return _model(helper.make_graph(nodes, "text", inputs, outputs, [numpy_helper.from_array(table, "table")]))
 
 
 def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain: float, work: int) -> onnx.ModelProto:

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finevla_core.bundle import Manifest, write_bundle
+from finevla_core.bundle import Manifest, TextSpec, write_bundle
 from finevla_core.safety.limits import robot_limits
-from finevla_core.text import TextSpec, encode
+from finevla_core.text import Vocabulary, encode
 from finevla_core.urdf import expand
 from finevla_models.tabletop import TabletopPolicy
+from finevla_models.word_vectors import licence, load_pretrained
 from finevla_sim.robot import default_robot
 from finevla_tools.train import SCALES, load_model
 
 TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
+VOCABULARY, LICENCE = "vocabulary.txt", "vocabulary.LICENSE"
 DT_S = 0.1
 MARGIN_RAD = 0.01  # inside the limits: the bridge's spline may swing a little beyond a target
 TOLERANCE = 1e-3  # radians between torch and ONNX Runtime, float32 both
@@ -30,8 +32,8 @@ class _Text(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, ngrams: Tensor, mask: Tensor) -> Tensor:
-        return self.model.read(self.model.text(ngrams, mask), mask)
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        return self.model.read(self.model.text(tokens, mask), mask)
 
 
 class _Act(nn.Module):
@@ -60,9 +62,9 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
     place = default_robot()
     robot = place.embodiment
     size = (robot.image_height, robot.image_width)
-    spec = TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token)
-    example = _example(model, spec, size)
-    text_onnx = _onnx(_Text(model), (example["ngrams"], example["mask"]), ["ngrams", "mask"], ["text"])
+    vocabulary, _ = load_pretrained()  # the model's own: its table refuses weights that were trained with another
+    example = _example(model, vocabulary, size)
+    text_onnx = _onnx(_Text(model), (example["tokens"], example["mask"]), ["tokens", "mask"], ["text"])
     inputs = (example["images"], example["state"], example["text"])
     limits = robot_limits(robot, expand(place.urdf_path))
     margin = np.where(limits.is_gripper, 0.0, MARGIN_RAD)
@@ -78,7 +80,7 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
         values=robot.names,
         horizon=config.horizon,
         dt_s=DT_S,
-        text=spec,
+        text=TextSpec(VOCABULARY, config.max_tokens),
         text_model=TEXT_MODEL,
         policy_model=POLICY_MODEL,
         files={},
@@ -88,18 +90,20 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
         training=_plain(options),
     )
     contents = {TEXT_MODEL: text_onnx, POLICY_MODEL: policy_onnx, CARD: card.encode()}
+    contents |= {VOCABULARY: vocabulary.dump(), LICENCE: licence().encode()}
     return write_bundle(out, manifest, contents).path
 
 
-def _example(model: TabletopPolicy, spec: TextSpec, size: tuple[int, int]) -> dict[str, Tensor]:
-    ngrams, mask = encode("reach the red cube with the left arm, from above", spec)
+def _example(model: TabletopPolicy, vocabulary: Vocabulary, size: tuple[int, int]) -> dict[str, Tensor]:
+    text = "reach the red cube with the left arm, from above"
+    tokens, mask = encode(text, vocabulary, model.config.max_tokens)
     generator = torch.Generator().manual_seed(0)
-    batch = {"ngrams": torch.from_numpy(ngrams)[None], "mask": torch.from_numpy(mask)[None]}
+    batch = {"tokens": torch.from_numpy(tokens)[None], "mask": torch.from_numpy(mask)[None]}
     shape = (1, len(model.finder.mounts.on), *size, 3)
     batch["images"] = torch.randint(0, 256, shape, generator=generator).to(torch.uint8)
     batch["state"] = torch.randn(1, model.config.dimensions, generator=generator) * 0.3
     with torch.no_grad():
-        batch["text"] = _Text(model)(batch["ngrams"], batch["mask"])
+        batch["text"] = _Text(model)(batch["tokens"], batch["mask"])
     return batch
 
 
@@ -119,7 +123,7 @@ def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, T
     arrays = {name: tensor.numpy() for name, tensor in example.items()}
     providers = ["CPUExecutionProvider"]
     text = ort.InferenceSession(text_onnx, providers=providers)
-    (encoded,) = text.run(None, {"ngrams": arrays["ngrams"], "mask": arrays["mask"]})
+    (encoded,) = text.run(None, {"tokens": arrays["tokens"], "mask": arrays["mask"]})
     policy = ort.InferenceSession(policy_onnx, providers=providers)
     feed = {"images": arrays["images"], "state": arrays["state"], "text": encoded}
     gap = float(np.abs(policy.run(["actions"], feed)[0] - wanted).max())

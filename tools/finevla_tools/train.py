@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError
-from finevla_core.text import TextSpec
 from finevla_core.urdf import expand
 from finevla_models.chain import arm_chains, camera_mounts
 from finevla_models.finder import place_loss
 from finevla_models.mover import HEADS, Flow
 from finevla_models.reader import one_hot, probabilities, reading_loss
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
+from finevla_models.word_vectors import load_pretrained
 from finevla_sim.drills import load_drills
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
@@ -65,8 +65,8 @@ def new_model(head: str) -> TabletopPolicy:
     """An untrained policy for the default robot."""
     robot = default_robot()
     urdf = expand(robot.urdf_path)
-    mounts = camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
-    return TabletopPolicy(TabletopConfig(head=head), arm_chains(robot.embodiment, urdf), mounts)
+    chains, mounts = arm_chains(robot.embodiment, urdf), camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
+    return TabletopPolicy(TabletopConfig(head=head), chains, mounts, load_pretrained()[1])
 
 
 def train(options: Options, out: Path, parts: Sequence[str], resume: bool, threads: int) -> None:
@@ -120,14 +120,12 @@ def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None
 
 
 def _reading(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
-    config = model.config
-    sentences = Sentences(drills, TextSpec(config.buckets, config.max_tokens, config.ngrams_per_token))
-    drills.texts.clear()
-    drills.goals.clear()
+    folders = [Path(folder) for folder in options.drills]
+    sentences = Sentences(folders, options.mixture, load_pretrained()[0], model.config.max_tokens)
 
     def losses(step: int) -> dict[str, Tensor]:
         batch = sentences.batch(options.sentences, np.random.default_rng([options.seed, step, 1]), device)
-        logits = model.reader(model.text(batch["ngrams"], batch["mask"]), batch["mask"])
+        logits = model.reader(model.text(batch["tokens"], batch["mask"]), batch["mask"])
         return {"reading": reading_loss(logits, batch["said"])}
 
     return losses
@@ -164,8 +162,6 @@ def _attention(logits: Tensor, pixels: Tensor) -> Tensor:
 
 def _moving(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
     print(f"mover: {len(drills.usable)} plans, {len(drills.states)} states", flush=True)
-    drills.texts.clear()
-    drills.goals.clear()
 
     def losses(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([options.seed, step, 3])

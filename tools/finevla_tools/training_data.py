@@ -1,7 +1,7 @@
 """What `finevla train` learns from, in memory: sentences and what they say, moments of motions, pictures of moments."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
-from finevla_core.text import TextSpec, encode
+from finevla_core.text import Vocabulary, encode
 from finevla_models.factors import SLOTS, indices
 from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
 from finevla_sim.ik import ArmIK
-from finevla_sim.language import CONTACT_REGIONS
+from finevla_sim.language import Said, factors_of, how_of, say, some_of
 from finevla_sim.planner import HORIZON
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
-from finevla_sim.scene import TABLE_HEIGHT_M, Look
+from finevla_sim.scene import BOWLS, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
+from finevla_sim.tasks import Goal
 from finevla_sim.world import World
 
 LAG_STEPS = 0.6  # a measured state is behind its target by up to this much
 NOISE_RAD = 0.012
 WHERE_NOISE_M = 0.003  # a finder's is never exact
 NAMES_PER_PICTURE = 6
+PROMPTED = 0.25  # of the fine sentences come with factors as data
+ARRAYS = ("images", "states", "targets", "where", "places", "image_states")
 BOWL = MAX_OBJECTS  # indices of the two bowls among a picture's places
 SLOT = {name: i for i, name in enumerate(SLOTS)}
 
@@ -48,10 +51,9 @@ class Drills:
         lengths = np.concatenate([np.diff(s["starts"]) for s in shards])
         self.first = np.cumsum([0, *lengths])
         self.usable = np.concatenate([s["usable"] for s in shards])
-        self.goals = goals = [goal for s in shards for goal in s["goals"]]
+        goals = [goal for s in shards for goal in s["goals"]]
         offsets = np.cumsum([0, *(len(s["goals"]) for s in shards)])
         self.goal = np.concatenate([s["goal"] + o for s, o in zip(shards, offsets, strict=False)])
-        self.texts = [[[said["text"] for said in goal[level]] for level in ("raw", "fine")] for goal in goals]
         self.said = np.array(
             [[[indices(said["slots"]) for said in goal[level]] for level in ("raw", "fine")] for goal in goals], np.int8
         )
@@ -89,36 +91,32 @@ class Drills:
 
 
 class Sentences:
-    """All sentences of drills, as n-gram ids, with what they say; fine ones also with some of it as factors.
+    """Ever new sentences about the goals of drills, and what they say; fine ones at times with some of it as factors.
 
     What comes as data is worded as the policy node words it: `Instruction.prompt`.
     """
 
-    def __init__(self, drills: Drills, spec: TextSpec) -> None:
-        levels = [level for level, share in ((0, 1 - drills.mixture), (1, drills.mixture)) if share > 0]
-        texts = [text for goal in drills.texts for level in levels for text in goal[level]]
-        self.said = np.concatenate([drills.said[g, level] for g in range(len(drills.texts)) for level in levels])
-        if drills.mixture > 0:
-            rng = np.random.default_rng(0)
-            pairs = [
-                prompted(goal, text, said, rng)
-                for goal, some, saids in zip(drills.goals, drills.texts, drills.said, strict=True)
-                for text, said in zip([*some[0][:1], *some[1][:1]], [saids[0, 0], saids[1, 0]], strict=True)
-            ]
-            texts += [text for text, _ in pairs]
-            self.said = np.concatenate([self.said, np.array([said for _, said in pairs], np.int8)])
-        coded = [encode(text, spec) for text in texts]
-        self.ngrams = np.array([ngrams[: spec.max_tokens] for ngrams, _ in coded], np.int16)
-        self.mask = np.array([mask for _, mask in coded], np.float32)
+    def __init__(self, folders: Sequence[Path], mixture: float, vocabulary: Vocabulary, max_tokens: int) -> None:
+        self.goals, self.mixture = load_goals(folders), mixture
+        self.vocabulary, self.max_tokens = vocabulary, max_tokens
+
+    def draw(self, rng: np.random.Generator) -> Said:
+        """One sentence."""
+        goal, scene = self.goals[rng.integers(len(self.goals))]
+        if rng.random() >= self.mixture:
+            return say(goal, scene, rng, (), "train")
+        said = say(goal, scene, rng, some_of(how_of(goal), rng), "train")
+        return prompted(goal, scene, said, rng) if rng.random() < PROMPTED else said
 
     def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """Random sentences: `ngrams` (B, T, G), `mask` (B, T) and `said` (B, S)."""
-        one = rng.integers(len(self.said), size=size)
-        longest = int(self.mask[one].sum(1).max())
+        """`tokens` (B, T), `mask` (B, T) and `said` (B, S)."""
+        saids = [self.draw(rng) for _ in range(size)]
+        tokens, masks = zip(*(encode(said.text, self.vocabulary, self.max_tokens) for said in saids), strict=True)
+        longest = int(max(mask.sum() for mask in masks))
         arrays = {
-            "ngrams": self.ngrams[one, :longest].astype(np.int64),
-            "mask": self.mask[one, :longest],
-            "said": self.said[one].astype(np.int64),
+            "tokens": np.array(tokens)[:, :longest],
+            "mask": np.array(masks)[:, :longest],
+            "said": np.array([indices(said.slots) for said in saids]),
         }
         return tensors(arrays, device)
 
@@ -219,30 +217,41 @@ class Pictures:
         return np.asarray(shard["goal"][plan])
 
 
-def prompted(
-    goal: dict[str, Any], text: str, said: NDArray[np.int8], rng: np.random.Generator
-) -> tuple[str, NDArray[np.int8]]:
+def load_goals(folders: Sequence[Path]) -> list[tuple[Goal, Scene]]:
+    """Every goal of drills with its scene, as far as it can be named: objects and bowls."""
+    names = [field.name for field in fields(Goal)]
+    found = []
+    for shard in (shard for folder in folders for shard in load_drills(folder, without=ARRAYS)):
+        for goal, scene in zip(shard["goals"], shard["scenes"], strict=True):
+            objects = tuple(SceneObject(**item) for item in scene["objects"])
+            bowls = tuple(Bowl(name, tuple(at)) for name, at in zip(BOWLS, scene["bowls"], strict=True))
+            made = Goal(**{name: goal[name] for name in names})
+            found.append((made, Scene(0, made.task, objects, bowls, ())))
+    return found
+
+
+def prompted(goal: Goal, scene: Scene, said: Said, rng: np.random.Generator) -> Said:
     """The sentence with some of the goal's factors as data, as the policy node words them, and what it says then."""
     use = rng.random(6) < 0.4
-    *size, color, shape = goal["target"].split("_") if goal["target"] else ("", "")
-    slots: dict[str, str] = {}
-    for chosen, names in zip(use, (("arm",), ("approach",), ("grasp",), ("path",), ("turn",)), strict=False):
-        slots |= {name: goal[name] for name in names if chosen and goal[name]}
-    if use[5] and color:
-        slots |= {"color": color, "shape": shape, "size": "".join(size)}
+    slots = {
+        name: getattr(goal, name)
+        for chosen, name in zip(use, ("arm", "approach", "grasp", "path", "turn"), strict=False)
+        if chosen and getattr(goal, name)
+    }
+    if use[5] and goal.target:
+        item = scene.object(goal.target)
+        slots |= {"color": item.color, "shape": item.shape, "size": item.size}
+    every = factors_of(goal, scene)
     factors = Factors(
-        active_actor=f"{slots['arm']}_arm" if "arm" in slots else None,
-        target_color=slots.get("color"),
-        target_shape_or_size=" ".join([*size, shape]) if "shape" in slots else None,
-        approach_direction=slots.get("approach"),
-        contact_region=CONTACT_REGIONS.get(slots.get("grasp", "")),
-        path_shape=f"{slots['path']} the post" if "path" in slots else None,
-        rotation_direction=slots.get("turn"),
+        active_actor=every.active_actor if "arm" in slots else None,
+        target_color=every.target_color if "color" in slots else None,
+        target_shape_or_size=every.target_shape_or_size if "color" in slots else None,
+        approach_direction=every.approach_direction if "approach" in slots else None,
+        contact_region=every.contact_region if "grasp" in slots else None,
+        path_shape=every.path_shape if "path" in slots else None,
+        rotation_direction=every.rotation_direction if "turn" in slots else None,
     )
-    said = said.copy()
-    for name, word in slots.items():
-        said[SLOT[name]] = SLOTS[name].index(word)
-    return Instruction(raw=text, factors=factors).prompt(), said
+    return Said(Instruction(raw=said.text, factors=factors).prompt(), said.slots | slots)
 
 
 def _named(kinds: NDArray[np.int8], count: int, one: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -11,8 +11,8 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import load_policy
-from finevla_core.text import TextSpec
 from finevla_models.factors import SLOTS
+from finevla_models.word_vectors import load_pretrained
 from finevla_sim import drills
 from finevla_sim.robot import default_robot
 from finevla_tools.export import export
@@ -80,8 +80,9 @@ def test_mixture_decides_whether_sentences_say_how(data: Path, mixture: float, s
     said = made.draw_said(np.zeros(200, np.int64), np.random.default_rng(0))
     how = said[:, [SLOT["arm"], SLOT["approach"]]] > 0
     assert how.any() == says
-    sentences = Sentences(made, TextSpec(64, 32, 8))
-    assert (sentences.said[:, [SLOT["arm"], SLOT["approach"]]] > 0).any() == says
+    batch = Sentences([data], mixture, load_pretrained()[0], 32).batch(100, np.random.default_rng(0), CPU)
+    assert bool((batch["said"][:, [SLOT["arm"], SLOT["approach"]]] > 0).any()) == says
+    assert batch["tokens"].shape == batch["mask"].shape
 
 
 def test_sentences_about_a_picture_mean_what_is_in_it(data: Path) -> None:

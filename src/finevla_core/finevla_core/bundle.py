@@ -15,13 +15,21 @@ import yaml
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.text import TextSpec
 
-SCHEMA = "finevla.bundle/1"
+SCHEMA = "finevla.bundle/2"
 MANIFEST = "manifest.yaml"
 OPTIONAL = ("statistics", "training")
 MAX_HORIZON = 1000  # rows; a hundred times what policies use, so that a slip of the pen is not allocated
 MAX_PIXELS = 4096  # image edge
+MAX_TOKENS = 4096  # pieces of words; an instruction has at most 2000 characters
+
+
+@dataclass(frozen=True)
+class TextSpec:
+    """How a policy reads: the file of its vocabulary, and how many pieces of words it takes at once."""
+
+    vocabulary: str
+    max_tokens: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,11 @@ class Bundle:
     manifest: Manifest
 
     @property
+    def vocabulary(self) -> Path:
+        """File of the vocabulary that the text encoder was made with."""
+        return self.path / self.manifest.text.vocabulary
+
+    @property
     def text_model(self) -> Path:
         """ONNX file of the text encoder."""
         return self.path / self.manifest.text_model
@@ -75,9 +88,14 @@ def load_bundle(path: str | Path) -> Bundle:
         raise FineVLAError(f"bundle '{path}': {MANIFEST} cannot be read: {text}") from error
     try:
         manifest = _manifest(raw)
-        for entry in ("text_model", "policy_model"):
-            if getattr(manifest, entry) not in manifest.files:
-                raise FineVLAError(f"{entry} '{getattr(manifest, entry)}' is not listed under files")
+        used = {
+            "text.vocabulary": manifest.text.vocabulary,
+            "text_model": manifest.text_model,
+            "policy_model": manifest.policy_model,
+        }
+        for entry, file in used.items():
+            if file not in manifest.files:
+                raise FineVLAError(f"{entry} '{file}' is not listed under files")
         # Installed files may be links into the source tree; the bundle is where its manifest really lies.
         root = (path / MANIFEST).resolve().parent
         for relative, digest in manifest.files.items():
@@ -150,13 +168,18 @@ def _yaml(manifest: Manifest) -> str:
 
 
 def _manifest(raw: Any) -> Manifest:
-    if not isinstance(raw, Mapping) or raw.get("schema") != SCHEMA:
+    if not isinstance(raw, Mapping) or "schema" not in raw:
         raise FineVLAError(f"{MANIFEST} must start with 'schema: {SCHEMA}'")
+    if raw["schema"] != SCHEMA:
+        raise FineVLAError(
+            f"{MANIFEST} is of schema '{raw['schema']}', this version reads '{SCHEMA}' only; take a bundle of this "
+            "version, or train and export it again"
+        )
     known = [field.name for field in dataclasses.fields(Manifest)]
     _check_keys(raw, known, [k for k in known if k not in OPTIONAL], MANIFEST)
-    sizes = [field.name for field in dataclasses.fields(TextSpec)]
+    entries = [field.name for field in dataclasses.fields(TextSpec)]
     text = _typed(raw, "text", dict)
-    _check_keys(text, sizes, sizes, f"entry 'text' of {MANIFEST}")
+    _check_keys(text, entries, entries, f"entry 'text' of {MANIFEST}")
     files = _typed(raw, "files", dict)
     manifest = Manifest(
         name=_typed(raw, "name", str),
@@ -167,7 +190,7 @@ def _manifest(raw: Any) -> Manifest:
         values=_names(raw, "values"),
         horizon=_whole(raw, "horizon", 2, MAX_HORIZON),
         dt_s=float(_typed(raw, "dt_s", float, int)),
-        text=TextSpec(**{size: _whole(text, size, 1, 2**24) for size in sizes}),
+        text=TextSpec(_typed(text, "vocabulary", str), _whole(text, "max_tokens", 1, MAX_TOKENS)),
         text_model=_typed(raw, "text_model", str),
         policy_model=_typed(raw, "policy_model", str),
         files={str(name): str(digest).lower() for name, digest in files.items()},

@@ -16,10 +16,10 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.text import encode
+from finevla_core.text import encode, load_vocabulary
 
 PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
-TEXT_SIGNATURE = (("ngrams", "mask"), "text")
+TEXT_SIGNATURE = (("tokens", "mask"), "text")
 POLICY_SIGNATURE = (("images", "state", "text"), "actions")
 
 
@@ -43,6 +43,7 @@ class OnnxPolicy:
             raise FineVLAError(
                 f"ONNX Runtime has none of {', '.join(providers or PREFERRED)} here; it has {', '.join(available)}"
             )
+        self.vocabulary = load_vocabulary(bundle.vocabulary)
         self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
         self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE)
         self.provider = self._policy.get_providers()[0]
@@ -57,9 +58,8 @@ class OnnxPolicy:
 
     def encode(self, instruction: Instruction) -> EncodedInstruction:
         """Text features of an instruction; do this once per instruction, not per chunk."""
-        ngrams, mask = encode(instruction.prompt(), self.manifest.text)
-        text = self._run(self._text, "text", {"ngrams": ngrams[None], "mask": mask[None]})
-        return EncodedInstruction(instruction, text)
+        tokens, mask = encode(instruction.prompt(), self.vocabulary, self.manifest.text.max_tokens)
+        return EncodedInstruction(instruction, self._features(tokens, mask))
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
         """The next chunk; raises `FineVLAError` if the observation does not fit or the network's answer is no plan."""
@@ -103,6 +103,9 @@ class OnnxPolicy:
                 "check the ingest's robot file"
             )
 
+    def _features(self, tokens: NDArray[np.int64], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._run(self._text, "text", {"tokens": tokens[None], "mask": mask[None]})
+
     def _warm_up(self) -> None:
         m = self.manifest
         observation = Observation(
@@ -113,6 +116,9 @@ class OnnxPolicy:
             state=np.zeros(len(m.values), np.float32),
             state_stamp_ns=0,
         )
+        # The last piece must have a vector as well: a vocabulary too long fails now, not at the word that needs it.
+        size = self.manifest.text.max_tokens
+        self._features(np.full(size, len(self.vocabulary) - 1), np.ones(size, np.float32))
         encoded = self.encode(Instruction(raw="warm up"))
         for _ in range(2):
             self.predict(observation, encoded)

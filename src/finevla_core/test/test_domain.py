@@ -1,4 +1,4 @@
-"""Promises of the domain types: instruction, embodiment, text, steering."""
+"""Promises of the domain types: instruction, embodiment."""
 
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import MAX_TEXT, Factors, Instruction
-from finevla_core.text import TextSpec, encode, words
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "x" * (MAX_TEXT + 1), "broken \ufffd text", "nul \x00"])
@@ -43,29 +42,6 @@ def test_missing_id_and_stamp_are_made_up_and_given_ones_are_kept() -> None:
     assert made.id
     assert made.stamp_ns == 5
     assert made.stamped(9) == made
-
-
-@given(st.text(max_size=300))
-def test_any_text_encodes_to_fixed_sizes(text: str) -> None:
-    spec = TextSpec(100, 16, 6)
-    ngrams, mask = encode(text, spec)
-    assert ngrams.shape == (16, 6)
-    assert mask.shape == (16,)
-    assert mask[0] == 1
-    assert ngrams.min() >= 0
-    assert ngrams.max() <= 100
-
-
-def test_words_ignore_case_and_width() -> None:
-    assert words("Reach the RED cube, 2x.") == ["reach", "the", "red", "cube", ",", "2", "x", "."]
-    assert words("ＲＥＤ") == ["red"]
-
-
-def test_unknown_word_shares_pieces_with_its_relatives() -> None:
-    spec = TextSpec(1_000_000, 4, 40)
-    known, unknown = (set(encode(w, spec)[0][0]) - {0} for w in ("cylinder", "cylinders"))
-    assert len(known & unknown) > 8
-    assert len(known & (set(encode("brick", spec)[0][0]) - {0})) == 0
 
 
 def test_second_embodiment_has_seven_values(single_file: Path) -> None:

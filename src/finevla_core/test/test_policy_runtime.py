@@ -101,7 +101,7 @@ def _for_cameras(model: onnx.ModelProto, count: int) -> onnx.ModelProto:
 
 def test_network_without_the_contracts_inputs_or_outputs_is_refused(bundle: Path, robot: Embodiment) -> None:
     swapped = with_model(bundle, "policy.onnx", onnx.load(str(bundle / "text.onnx")))
-    with pytest.raises(FineVLAError, match=r"policy\.onnx' has inputs mask, ngrams; a bundle's needs images, state"):
+    with pytest.raises(FineVLAError, match=r"policy\.onnx' has inputs mask, tokens; a bundle's needs images, state"):
         load_policy(swapped, robot)
 
 
@@ -112,6 +112,14 @@ def test_file_that_is_no_network_is_refused_in_one_line(bundle: Path, robot: Emb
     with pytest.raises(FineVLAError, match=r"text\.onnx' is not an ONNX model that runs here") as error:
         load_policy(bundle, robot)
     assert "\n" not in str(error.value)
+
+
+def test_vocabulary_longer_than_the_networks_table_is_refused_at_once(bundle: Path, robot: Embodiment) -> None:
+    old = load_bundle(bundle).manifest
+    contents = {file: (bundle / file).read_bytes() for file in old.files}
+    write_bundle(bundle, old, contents | {"vocabulary.txt": contents["vocabulary.txt"] + b"more\n"})
+    with pytest.raises(FineVLAError, match="'tiny' does not run: .*out of .*bounds"):
+        load_policy(bundle, robot)
 
 
 def test_answer_of_another_size_than_the_manifest_says_is_refused(bundle: Path, robot: Embodiment) -> None:
@@ -142,7 +150,10 @@ def test_image_size_of_the_robot_file_is_compared_at_once(bundle: Path, robot: E
         ({"horizn": 16}, "unknown entry 'horizn' in manifest.yaml; did you mean 'horizon'?"),
         ({"text": {"max_token": 8}}, "'max_token' in entry 'text' of manifest.yaml; did you mean 'max_tokens'?"),
         ({"policy_model": "other.onnx"}, "policy_model 'other.onnx' is not listed under files"),
-        ({"schema": "finevla.bundle/2"}, "must start with 'schema: finevla.bundle/1'"),
+        ({"text": {"vocabulary": 7, "max_tokens": 8}}, "'vocabulary' of manifest.yaml must be of type str, not 7"),
+        ({"text": {"vocabulary": "other.txt", "max_tokens": 8}}, "text.vocabulary 'other.txt' is not listed under files"),
+        ({"schema": None}, "must start with 'schema: finevla.bundle/2'"),
+        ({"schema": "finevla.bundle/1"}, "is of schema 'finevla.bundle/1', this version reads 'finevla.bundle/2' only"),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_manifest_are_named(bundle: Path, changes: dict[str, Any], said: str) -> None:
@@ -176,8 +187,8 @@ def test_bundle_that_would_not_load_does_not_replace_the_good_one(bundle: Path) 
 
 
 def test_bundle_is_replaced_whole_and_leaves_nothing_beside_it(bundle: Path) -> None:
-    contents = {name: (bundle / name).read_bytes() for name in ("text.onnx", "policy.onnx")}
+    contents = {name: (bundle / name).read_bytes() for name in ("vocabulary.txt", "text.onnx", "policy.onnx")}
     write_bundle(bundle, manifest_of(bundle, name="second"), contents | {"media/picture.txt": b"x"})
     assert load_bundle(bundle).manifest.name == "second"
-    assert sorted(p.name for p in bundle.iterdir()) == ["manifest.yaml", "media", "policy.onnx", "text.onnx"]
+    assert sorted(p.name for p in bundle.iterdir()) == ["manifest.yaml", "media", *sorted(contents)]
     assert [path.name for path in bundle.parent.iterdir()] == ["tiny"]

@@ -28,9 +28,7 @@ class TabletopConfig:
     dimensions: int = 14
     arms: int = 2
     horizon: int = 16
-    buckets: int = 8192
-    max_tokens: int = 64
-    ngrams_per_token: int = 12
+    max_tokens: int = 128
     text_width: int = 96
     basis: int = 6
     hidden: int = 512
@@ -51,12 +49,12 @@ class Output:
 
 
 class TabletopPolicy(nn.Module):
-    """Reader, finder and mover, and the scales of what goes between them."""
+    """Reader, finder and mover, and the scales of what goes between them; `words` (V, d) as for `TextEncoder`."""
 
-    def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts) -> None:
+    def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts, words: Tensor) -> None:
         super().__init__()
         self.config, self.chains = config, chains
-        self.text = TextEncoder(config.buckets, config.max_tokens, config.text_width)
+        self.text = TextEncoder(words, config.max_tokens, config.text_width)
         self.reader = Reader(config.text_width)
         self.finder = Finder(mounts, config.hands, config.dimensions, config.arms)
         gaps = 2 * 6 * config.arms
@@ -97,9 +95,9 @@ class TabletopPolicy(nn.Module):
         where = self.locate(images, state, slots.unsqueeze(1))[0][:, 0]
         return Output(state.unsqueeze(1) + self.mover(self.aims(state, where, slots)), where)
 
-    def forward(self, images: Tensor, state: Tensor, ngrams: Tensor, mask: Tensor) -> Output:
+    def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor) -> Output:
         """From words to chunk in one go."""
-        return self.act(images, state, self.read(self.text(ngrams, mask), mask))
+        return self.act(images, state, self.read(self.text(tokens, mask), mask))
 
     def describe(self) -> dict[str, Any]:
         """The configuration as plain data."""

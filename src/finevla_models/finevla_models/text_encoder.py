@@ -1,30 +1,71 @@
-"""A small text encoder without a vocabulary: hashed n-gram embeddings and two transformer layers, one vector per word.
+"""A small text encoder on pretrained word pieces: their vectors stay as they are, a projection and a transformer learn.
 
-Words never seen in training still share character n-grams with known ones (fastText, Bojanowski et al. 2017).
+One feature vector per piece: 'left' and 'right' of a sentence are never averaged.
 """
+
+import hashlib
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 
-class TextEncoder(nn.Module):
-    """`ngrams` (B, T, G) int64, 0 = padding, and `mask` (B, T) float -> (B, T, width)."""
+NOISE = 0.6  # of a vector's size, at most, in training: what lies near a known word shall be read like it
 
-    def __init__(self, buckets: int, max_tokens: int, width: int, layers: int = 2, heads: int = 4) -> None:
+
+class WordTable(nn.Module):
+    """Vectors (V, d) of word pieces, frozen, one byte per number: `tokens` (B, T) int64 -> (B, T, d) float32.
+
+    Each row has a scale of its own; the error is at most 1/254 of its largest number. Neither parameter nor buffer: with
+    some decays, averaging weights cuts whole numbers down step by step, and no checkpoint need repeat them. A digest is
+    kept instead, and loading weights that were trained with another table raises `ValueError`.
+    """
+
+    def __init__(self, table: Tensor) -> None:
         super().__init__()
-        self.ngrams = nn.Embedding(buckets + 1, width, padding_idx=0)
-        # Small at first: with the default of 1, the noise of a thousand n-grams hides the few words that matter.
-        with torch.no_grad():
-            self.ngrams.weight.mul_(0.1)
+        table = table.float()
+        scales = (table.abs().amax(1, keepdim=True) / 127).clamp(min=1e-4).half()
+        self.codes, self.scales = (table / scales.float()).round().clamp(-127, 127).to(torch.int8), scales
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Look up."""
+        return self.codes[tokens].float() * self.scales[tokens].float()
+
+    def get_extra_state(self) -> Tensor:
+        """SHA-256 of the table, (32,) uint8."""
+        data = self.codes.cpu().numpy().tobytes() + self.scales.cpu().numpy().tobytes()
+        return torch.frombuffer(bytearray(hashlib.sha256(data).digest()), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Compare with the digest of a checkpoint."""
+        if not torch.equal(state.cpu(), self.get_extra_state()):
+            raise ValueError("these weights were trained with another word table; train them again with this one")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "WordTable":
+        """Go along to another device, as buffers do."""
+        super()._apply(fn, recurse)
+        self.codes, self.scales = fn(self.codes), fn(self.scales)
+        return self
+
+
+class TextEncoder(nn.Module):
+    """Features of a text; `table` (V, d) are the vectors of the vocabulary's pieces in their order."""
+
+    def __init__(self, table: Tensor, max_tokens: int, width: int, layers: int = 2, heads: int = 4) -> None:
+        super().__init__()
+        self.table = WordTable(table)
+        self.project = nn.Linear(table.shape[1], width)
         self.position = nn.Parameter(torch.randn(max_tokens, width) * 0.02)
         layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.1, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, ngrams: Tensor, mask: Tensor) -> Tensor:
-        """Encode; padded words come out as zeros."""
-        present = (ngrams > 0).to(torch.float32).unsqueeze(-1)
-        words = (self.ngrams(ngrams) * present).sum(2) / present.sum(2).clamp(min=1.0)
-        words = words + self.position[: words.shape[1]]
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """`tokens` (B, T) int64 and `mask` (B, T) float, T up to `max_tokens` -> (B, T, width), zeros where padded."""
+        vectors = self.table(tokens)
+        if self.training:
+            size = NOISE * vectors.square().mean(2, keepdim=True).sqrt()
+            vectors = vectors + size * torch.rand_like(size) * torch.randn_like(vectors)
+        words = self.project(vectors) + self.position[: tokens.shape[1]]
         encoded = self.layers(words, src_key_padding_mask=mask < 0.5)
         return self.norm(encoded) * mask.unsqueeze(-1)

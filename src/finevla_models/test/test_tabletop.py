@@ -27,10 +27,10 @@ from finevla_sim.world import World
 def model(request: pytest.FixtureRequest) -> TabletopPolicy:
     torch.manual_seed(0)
     robot = default_robot()
-    config = TabletopConfig(head=request.param, buckets=64, max_tokens=8, ngrams_per_token=4, hidden=64)
+    config = TabletopConfig(head=request.param, max_tokens=8, hidden=64)
     urdf = expand(robot.urdf_path)
     mounts = camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
-    return TabletopPolicy(config, arm_chains(robot.embodiment, urdf), mounts).eval()
+    return TabletopPolicy(config, arm_chains(robot.embodiment, urdf), mounts, torch.randn(64, 32)).eval()
 
 
 def test_a_camera_points_at_what_the_simulator_shows_there() -> None:
@@ -62,8 +62,8 @@ def test_a_camera_points_at_what_the_simulator_shows_there() -> None:
 def inputs(batch: int = 2) -> tuple:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand((batch, 3, 3, 96, 96), generator=generator) * 2 - 1
-    ngrams = torch.randint(1, 64, (batch, 8, 4), generator=generator)
-    return images, torch.rand((batch, 14), generator=generator), ngrams, torch.ones(batch, 8)
+    tokens = torch.randint(1, 64, (batch, 8), generator=generator)
+    return images, torch.rand((batch, 14), generator=generator), tokens, torch.ones(batch, 8)
 
 
 def test_the_chain_in_the_network_is_the_urdfs() -> None:
@@ -80,8 +80,8 @@ def test_the_chain_in_the_network_is_the_urdfs() -> None:
 
 
 def test_chunk_has_the_horizon_and_begins_at_the_state(model: TabletopPolicy) -> None:
-    images, state, ngrams, mask = inputs()
-    out = model(images, state, ngrams, mask)
+    images, state, tokens, mask = inputs()
+    out = model(images, state, tokens, mask)
     assert out.chunk.shape == (2, 16, 14)
     assert out.where.shape == (2, 6)
     steps = out.chunk - state.unsqueeze(1)
@@ -106,12 +106,12 @@ def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
 
 
 def test_padding_changes_nothing(model: TabletopPolicy) -> None:
-    images, state, ngrams, mask = inputs()
+    images, state, tokens, mask = inputs()
     mask[:, 5:] = 0
-    before = model(images, state, ngrams, mask).chunk
-    ngrams[:, 5:] = 7
-    assert torch.allclose(before, model(images, state, ngrams, mask).chunk, atol=1e-5)
-    assert torch.allclose(before, model(images, state, ngrams[:, :5], mask[:, :5]).chunk, atol=1e-5)
+    before = model(images, state, tokens, mask).chunk
+    tokens[:, 5:] = 7
+    assert torch.allclose(before, model(images, state, tokens, mask).chunk, atol=1e-5)
+    assert torch.allclose(before, model(images, state, tokens[:, :5], mask[:, :5]).chunk, atol=1e-5)
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 SPLITS = ("train", "test")
 HELD_OUT = "~"
-TEST_SHARE = 0.7  # of the choices that have held-out alternatives take one of them when testing
+TEST_SHARE = 0.5  # of the choices that have held-out alternatives take one of them when testing
 
 _INNERMOST = re.compile(r"\(([^()]*)\)")
 

@@ -15,82 +15,117 @@ from finevla_sim.tasks import PUTS, Goal
 
 HOW = ("arm", "approach", "grasp", "path")  # what fine sentences add; the rest says what
 
-COLOR = "{color}(||| coloured|~ colored)"
-SIZE = {"small": "(small|little|smaller|~tiny|~smallest)", "big": "(big|large|bigger|~huge|~largest)"}
-SHAPE = {
-    "cube": "(cube|block|box|~square block|~dice)",
-    "cylinder": "(cylinder|can|tin|~drum|~round can)",
-    "ball": "(ball|sphere|round ball|~orb|~marble)",
-    "brick": "(brick|bar|long brick|~slab|~bar of clay)",
-    KNOB: "(knob|dial|rotary knob|~control knob|~turning knob)",
+COLOR = {
+    "red": "(red|red|red|crimson|scarlet|ruby|~cherry red|~bright red)",
+    "green": "(green|green|green|emerald|lime green|grass green|~leaf green|~dark green)",
+    "blue": "(blue|blue|blue|navy|azure|sky blue|~deep blue|~navy blue)",
+    "yellow": "(yellow|yellow|yellow|golden|lemon|lemon yellow|~golden yellow|~bright yellow)",
+    "purple": "(purple|purple|purple|violet|magenta|lilac|~dark purple|~violet purple)",
+    "orange": "(orange|orange|orange|tangerine|amber|bright orange|~deep orange|~pumpkin orange)",
 }
-ANYTHING = "(object|thing|one|~item|~piece)"
-IT = "(it|the object|~the thing)"
+COLORED = "(||| coloured| colored|~-coloured|~-tinted)"
+SIZE = {
+    "small": "(small|little|smaller|tiny|mini|smallest|~littlest|~very small)",
+    "big": "(big|large|bigger|huge|larger|giant|biggest|~largest|~very big)",
+}
+SHAPE = {
+    "cube": "(cube|block|box|square block|dice|crate|cubic block|~square box|~cubic box)",
+    "cylinder": "(cylinder|can|tin|drum|tube|round can|barrel|~canister|~tin can)",
+    "ball": "(ball|sphere|round ball|marble|globe|~orb|~spherical ball)",
+    "brick": "(brick|bar|long brick|slab|ingot|flat bar|~long bar|~flat brick)",
+    KNOB: "(knob|dial|rotary knob|control knob|turning knob|rotary switch|~rotary dial|~round knob)",
+}
+ANYTHING = "(object|thing|one|item|piece|~element|~body)"
+IT = "(it|the object|that|this|~the thing)"
 
-ARM_LAST = "(with|using|by|~by means of) (the|your|~the robot's) {arm} (arm|hand|gripper|~manipulator|~robot arm)"
-ARM_FIRST = "(use|take|~employ) (the|your) {arm} (arm|hand|gripper|~manipulator) (to|and)"
-ARM_APART = "(use|work with|do it with|this is for|move only|~employ|~rely on) (the|your) {arm} (arm|hand|gripper|~manipulator)"
+ARM_LAST = "(with|using|by|by means of|~through) (the|your|the robot's|its) {arm} (arm|hand|gripper|manipulator|robot arm|~claw|~arm of the robot)"
+ARM_FIRST = "(use|take|employ|have|~utilise) (the|your|the robot's) {arm} (arm|hand|gripper|manipulator|robot arm|~claw) (to|and)"
+ARM_APART = (
+    "(use|work with|do it with|this is for|move only|employ|rely on|only use|it is the turn of|~do this using|~make use of)"
+    " (the|your|the robot's) {arm} (arm|hand|gripper|manipulator|robot arm|~claw)"
+)
 
 SIDE_FROM = (
-    "((from|coming from|approaching from|moving in from|~entering from|~arriving from) (the|its|~the object's)"
-    " {side}( side|-hand side||~ flank)|on a path from the {side}|sideways in from the {side})"
+    "((from|coming from|approaching from|moving in from|entering from|arriving from|starting from|~coming in from)"
+    " (the|its|the object's|~the target's) {side}( side|-hand side|| flank| hand side)"
+    "|on a path from the {side}|sideways in from the {side}|~along a line from the {side})"
 )
 FROM = {
     "top": (
         "(from above|from the top|straight from above|top down|straight down|coming down from above|from its top"
-        "|vertically|~from overhead|~descending vertically)"
+        "|vertically|from overhead|descending vertically|from up high|~from right above|~straight down from overhead)"
     ),
     "left": SIDE_FROM.format(side="left").replace("sideways in from", "in from"),
     "right": SIDE_FROM.format(side="right").replace("sideways in from", "in from"),
     "front": (
-        "((from|coming from|approaching from|moving in from|~entering from|~arriving from)"
-        " (the|its) (front|far side|front side|~far end)|from the side away from you|~from beyond it)"
+        "((from|coming from|approaching from|moving in from|entering from|arriving from|~coming in from)"
+        " (the|its|the object's) (front|far side|front side|far end|~far front)"
+        "|from the side away from you|from beyond it|from behind it|~from the distant side)"
     ),
 }
-FROM_APART = "(approach it|come in|move in|the gripper comes|~go in|~enter) {how}"
+FROM_APART = "(approach it|come in|move in|the gripper comes|go in|enter|get there|~travel in) {how}"
 GRASP = {
     "sideways": (
-        "((gripping|holding|pinching|~clasping) it (sideways|from side to side|by its sides|across|~laterally)"
-        "|with the fingers (at its sides|beside it|~on either side))"
+        "((gripping|holding|pinching|clasping|grasping|~clamping) it (sideways|from side to side|by its sides|across|laterally|~at its sides)"
+        "|with the fingers (at its sides|beside it|on either side|left and right of it|~to its left and right))"
     ),
     "lengthways": (
-        "((gripping|holding|pinching|~clasping) it (lengthways|front to back|from front and back|~fore and aft)"
-        "|with (one finger in front and one behind|a finger before it and one behind it|~one finger ahead and one behind))"
+        "((gripping|holding|pinching|clasping|grasping|~clamping) it"
+        " (lengthways|lengthwise|front to back|from front and back|fore and aft|~at its front and back)"
+        "|with (one finger in front and one behind|a finger before it and one behind it|one finger ahead and one behind"
+        "|~the fingers in front and behind))"
     ),
 }
 GRASP_APART = {
-    "sideways": "(grip|hold|pinch|~clasp) it (sideways|from side to side|by its sides|across|~laterally)",
-    "lengthways": "(grip|hold|pinch|~clasp) it (lengthways|front to back|from front and back|~fore and aft)",
+    "sideways": "(grip|hold|pinch|clasp|grasp|~clamp) it (sideways|from side to side|by its sides|across|laterally|~at its sides)",
+    "lengthways": (
+        "(grip|hold|pinch|clasp|grasp|~clamp) it"
+        " (lengthways|lengthwise|front to back|from front and back|fore and aft|~at its front and back)"
+    ),
 }
 CONTACT_REGIONS = {"sideways": "left and right side", "lengthways": "front and back"}
 PATH = {
-    "over": "(over|above|across the top of|~high over|~passing over) the (post|pole|column|~pillar|~obstacle)",
-    "round": "(round|around|past the far side of|~passing around|~in a curve around) the (post|pole|column|~pillar|~obstacle)",
+    "over": "(over|above|across the top of|high over|passing over|up and over|~right over) (the|that) (post|pole|column|pillar|obstacle|stick|~thin post)",
+    "round": (
+        "(round|around|past the far side of|passing around|in a curve around|in an arc round|~all around)"
+        " (the|that) (post|pole|column|pillar|obstacle|stick|~thin post)"
+    ),
 }
-PATH_APART = "(carry|bring|take|~convey) it {path}"
+PATH_APART = "(carry|bring|take|convey|move|~transport) it {path}"
 
-REACH = "(reach|go to|move to|reach for|move the gripper to|go over to|point at|~head for|~reach towards|~travel to)"
-PICK = "(pick up|grasp|grab|take|lift|pick|get|~seize|~get hold of|~snatch)"
-PUT = "(put|place|drop|move|put away|bring|~deposit|~set)"
-LAY = "(put|place|set|lay|~deposit|~rest)"
-STACK = "(stack|put|place|set|~pile|~rest)"
-TURN = "(turn|rotate|twist|~spin|~swivel)"
+REACH = (
+    "(reach|go to|move to|reach for|move the gripper to|go over to|point at|head for|reach towards|travel to|hover over"
+    "|~move over to|~go towards)"
+)
+PICK = "(pick up|grasp|grab|take|lift|pick|get|seize|get hold of|snatch|fetch|~take hold of|~lift up)"
+PUT = "(put|place|drop|move|put away|bring|deposit|set|carry|~drop off|~set down)"
+LAY = "(put|place|set|lay|deposit|rest|~set down|~put down)"
+STACK = "(stack|put|place|set|pile|rest|balance|~stack up|~put down)"
+TURN = "(turn|rotate|twist|spin|swivel|~turn around|~give a twist to)"
 CLEAN = (
-    "((clean|clear|tidy up|tidy|~clear up) the table (and put|by putting|: put|~and throw) (everything|all objects|~all of it) {into}"
-    "|(put|place|move|~collect|~gather) (everything|all objects|all the things|~every item) {into}"
-    "|(clear|move|~sweep) (everything|all objects) (from|off) the table {into})"
+    "((clean|clear|tidy up|tidy|clear up|~clean up) the table (and put|by putting|: put|and throw|and drop)"
+    " (everything|all objects|all of it|~every object) {into}"
+    "|(put|place|move|collect|gather|~bring) (everything|all objects|all the things|every item|~every object) {into}"
+    "|(clear|move|sweep|~tidy) (everything|all objects|all things|~every object) (from|off) the table {into})"
 )
-REACH_END = "(and stop just above it|and hover over it|then hold still with the gripper open|and wait there|~and stay right above it)"
-PICK_END = "(and lift it|then raise it|and lift it off the table|and hold it up|~and bring it up into the air)"
+REACH_END = (
+    "(and stop just above it|and hover over it|then hold still with the gripper open|and wait there|and stay right above it"
+    "|~and stop right over it)"
+)
+PICK_END = "(and lift it|then raise it|and lift it off the table|and hold it up|and bring it up into the air|~and raise it up)"
 INTO = (
-    "((in|into|inside|~down into) the {side} (bowl|dish|~basin)|(in|into) the (bowl|dish|~basin) on the {side}( side||~ hand side)"
-    "|(in|into) the {side}-hand bowl)"
+    "((in|into|inside|down into) the {side} (bowl|dish|basin|container|~round bowl|~cup)"
+    "|(in|into) the (bowl|dish|basin|container|~round bowl) (on|to|at) the {side}( side|| hand side)"
+    "|(in|into) the {side}-hand (bowl|dish|~basin))"
 )
-ONTO = "(on|onto|on top of|~atop|~upon)"
+ONTO = "(on|onto|on top of|atop|upon|~right on top of|~on the top of)"
 WAY = {
-    "clockwise": "(clockwise|in clockwise direction|the way a clock goes|~as a clock goes)",
+    "clockwise": (
+        "(clockwise|in clockwise direction|the way a clock goes|as a clock goes|in the direction of the clock|~with the clock)"
+    ),
     "counterclockwise": (
-        "(counterclockwise|anticlockwise|counter-clockwise|in counterclockwise direction|~anti-clockwise|~against the clock)"
+        "(counterclockwise|anticlockwise|counter-clockwise|in counterclockwise direction|anti-clockwise|against the clock"
+        "|~opposite to the clock)"
     ),
 }
 
@@ -122,17 +157,20 @@ def say(goal: Goal, scene: Scene, rng: np.random.Generator, how: Collection[str]
     elif goal.place:
         below, named = _name(scene.object(goal.place), scene, _dice(rng), split)
         slots |= {"place": "object", "below_color": named["color"], "below_shape": named["shape"]}
-    return Said(_Sentence(goal, slots, target, below, rng, split).text(), slots)
+    text = _Sentence(goal, slots, target, below, rng, split).text()
+    return Said(" ".join(text.split()), slots)
 
 
 def phrasings(goal: Goal, scene: Scene, rng: np.random.Generator, count: int, split: str) -> dict[str, list[Said]]:
     """`count` raw and `count` fine sentences; of the fine ones half say all there is to say of how, the rest some."""
-    every = how_of(goal)
-    fine = []
-    for _ in range(count):
-        some = [name for name in every if rng.random() < 0.6] or [every[rng.integers(len(every))]]
-        fine.append(say(goal, scene, rng, every if rng.random() < 0.5 else some, split))
+    fine = [say(goal, scene, rng, some_of(how_of(goal), rng), split) for _ in range(count)]
     return {"raw": [say(goal, scene, rng, (), split) for _ in range(count)], "fine": fine}
+
+
+def some_of(how: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
+    """At least one part of how, half of the time all."""
+    some = tuple(name for name in how if rng.random() < 0.6) or (how[rng.integers(len(how))],)
+    return how if rng.random() < 0.5 else some
 
 
 def instruction_of(goal: Goal, scene: Scene, rng: np.random.Generator, split: str) -> Instruction:
@@ -189,7 +227,7 @@ def _name(item: SceneObject, scene: Scene, rng: np.random.Generator, split: str)
     if item.size:
         way = ("size", *(way if any(o.size == "" for o in others) or rng.random() < 0.5 else ("shape",)))
     words = [expand(SIZE[item.size], rng, split) if "size" in way else ""]
-    words.append(expand(COLOR.format(color=item.color), rng, split) if "color" in way else "")
+    words.append(expand(COLOR[item.color] + COLORED, rng, split) if "color" in way else "")
     words.append(expand(SHAPE[item.shape] if "shape" in way else ANYTHING, rng, split))
     named = {slot: getattr(item, slot) if slot in way else "" for slot in ("color", "shape", "size")}
     return "the " + " ".join(word for word in words if word), named
