@@ -16,7 +16,7 @@ COMMANDS = {
     "drills": ("finevla_tools.drills", "make motions, with pictures of some of their moments, to train from"),
     "train": ("finevla_tools.train", "train the tabletop policy"),
     "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
-    "evaluate": ("finevla_tools.evaluate", "measure a bundle in closed loop"),
+    "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
 }
 
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "onnx"):
+        if error.name not in ("torch", "onnx", "pyarrow", "safetensors"):
             raise
         print(f"error: '{name}' needs {error.name}; run 'make train-setup' first", file=sys.stderr)
         return 2

@@ -84,9 +84,7 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
         text_model=TEXT_MODEL,
         policy_model=POLICY_MODEL,
         files={},
-        statistics={
-            name: [round(float(v), 6) for v in getattr(model, name)] for name in SCALES
-        },
+        statistics={name: [round(float(v), 6) for v in getattr(model, name)] for name in SCALES},
         training=_plain(options),
     )
     contents = {TEXT_MODEL: text_onnx, POLICY_MODEL: policy_onnx, CARD: card.encode()}
@@ -139,7 +137,9 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla export`."""
     parser.add_argument("folder", type=Path, help="folder of checkpoints that 'finevla train' wrote")
-    parser.add_argument("--finder", type=Path, help="take the finder of this run instead; it does not depend on the mixture")
+    parser.add_argument(
+        "--finder", type=Path, help="take the finder of this run instead; it does not depend on the mixture"
+    )
     parser.add_argument("--out", type=Path, required=True, help="bundle directory to write, e.g. models/tabletop")
     parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
 

@@ -1,12 +1,14 @@
 """A policy in closed loop with the simulator, without ROS: the same policy runtime and safety bridge as the nodes use."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
+from finevla_core.chunk import ActionChunk
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import OnnxPolicy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.limits import robot_limits
@@ -20,6 +22,9 @@ MAX_WAIT = 60  # observations after which an arm that has not moved will not
 LATENCY_NS = 60_000_000  # observation's stamp to chunk at the bridge; of the order of what the node stack shows
 
 
+Watch = Callable[[World], None]
+
+
 @dataclass(frozen=True)
 class Rollout:
     """What happened: ground truth at 10 Hz, chunks accepted and refused by code."""
@@ -29,8 +34,28 @@ class Rollout:
     rejected: dict[str, int]
 
 
-def roll_out(world: World, robot: Robot, policy: OnnxPolicy, instruction: Instruction, seconds: float) -> Rollout:
-    """Follow `instruction` for `seconds` of simulated time in the world's scene, or less once the arms rest."""
+class Policy(Protocol):
+    """What can be rolled out: a bundle at run time, or what stands in for one."""
+
+    def encode(self, instruction: Instruction) -> Any:
+        """Once per instruction."""
+
+    def predict(self, observation: Observation, encoded: Any) -> ActionChunk:
+        """Once per observation."""
+
+
+def roll_out(
+    world: World,
+    robot: Robot,
+    policy: Policy,
+    instruction: Instruction,
+    seconds: float,
+    watch: Watch | None = None,
+) -> Rollout:
+    """Follow `instruction` for `seconds` of simulated time in the world's scene, or less once the arms rest.
+
+    `watch` is called with the world at every observation.
+    """
     embodiment = robot.embodiment
     limits = robot_limits(embodiment, expand(robot.urdf_path))
     bridge = Bridge(embodiment, limits, GateOptions(), BridgeOptions())
@@ -44,6 +69,8 @@ def roll_out(world: World, robot: Robot, policy: OnnxPolicy, instruction: Instru
             observation = _observe(world, embodiment.camera_names, now)
             pending.append((now + LATENCY_NS, policy.predict(observation, encoded)))
             trace.append(world.truth())
+            if watch is not None:
+                watch(world)
             if _rests(trace):
                 break
         if pending and now >= pending[0][0]:

@@ -68,9 +68,11 @@ def test_moments_keep_to_the_path_and_the_other_arm_keeps_still(data: Path) -> N
     batch = Drills([data], 0.5, False).moments(200, np.random.default_rng(0), CPU)
     joints = [i for i in range(14) if i not in (6, 13)]  # fingers around an object stay behind their target
     assert batch["steps"][:, 0, joints].abs().max() < 0.35
-    assert (batch["steps"][:, :, :6].abs().amax((1, 2)) == 0).logical_or(
-        batch["steps"][:, :, 7:13].abs().amax((1, 2)) == 0
-    ).all()
+    assert (
+        (batch["steps"][:, :, :6].abs().amax((1, 2)) == 0)
+        .logical_or(batch["steps"][:, :, 7:13].abs().amax((1, 2)) == 0)
+        .all()
+    )
     assert batch["where"].shape == (200, 6)
 
 

@@ -61,7 +61,9 @@ def arm_chains(embodiment: Embodiment, urdf: str, sides: tuple[str, ...] = ("lef
         for i in values:
             joint = model.getJointId(embodiment.values[i].joint)
             if model.joints[joint].shortname() != "JointModelRZ":
-                raise FineVLAError(f"joint '{embodiment.values[i].joint}' does not turn about z; this policy needs that")
+                raise FineVLAError(
+                    f"joint '{embodiment.values[i].joint}' does not turn about z; this policy needs that"
+                )
             chain.append(model.jointPlacements[joint].homogeneous)
         chain.append(model.frames[model.getFrameId(f"{side}_tcp")].placement.homogeneous)
         links.append(np.array(chain))
@@ -98,7 +100,9 @@ class CameraMounts(nn.Module):
         return origin.unsqueeze(1) + ray * down.clamp(max=FAR_M).unsqueeze(2)
 
 
-def camera_mounts(embodiment: Embodiment, urdf: str, fov_deg: float, sides: tuple[str, ...] = ("left", "right")) -> CameraMounts:
+def camera_mounts(
+    embodiment: Embodiment, urdf: str, fov_deg: float, sides: tuple[str, ...] = ("left", "right")
+) -> CameraMounts:
     """The cameras of a robot from its expanded URDF; raises `FineVLAError` for one on a moving link that is no wrist."""
     model = pinocchio.buildModelFromXML(urdf)
     tcps = [model.frames[model.getFrameId(f"{side}_tcp")] for side in sides]
@@ -107,7 +111,9 @@ def camera_mounts(embodiment: Embodiment, urdf: str, fov_deg: float, sides: tupl
         frame = model.frames[model.getFrameId(camera.frame)]
         arms = [arm for arm, tcp in enumerate(tcps) if tcp.parentJoint == frame.parentJoint]
         if frame.parentJoint and not arms:
-            raise FineVLAError(f"camera '{camera.name}' moves with neither gripper; this policy needs fixed or wrist cameras")
+            raise FineVLAError(
+                f"camera '{camera.name}' moves with neither gripper; this policy needs fixed or wrist cameras"
+            )
         arm = arms[0] if arms else None
         mount = frame.placement if arm is None else tcps[arm].placement.inverse() * frame.placement
         mounts.append(mount.homogeneous)

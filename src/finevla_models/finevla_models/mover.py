@@ -100,7 +100,9 @@ class Flow(nn.Module):
 class Mover(nn.Module):
     """`move(...)` gives the chunk's steps (B, horizon, D) relative to the state."""
 
-    def __init__(self, head: str, inputs: int, dimensions: int, horizon: int, basis: int, hidden: int, blocks: int) -> None:
+    def __init__(
+        self, head: str, inputs: int, dimensions: int, horizon: int, basis: int, hidden: int, blocks: int
+    ) -> None:
         super().__init__()
         self.dimensions, self.basis_count = dimensions, basis
         splines = smooth_basis(horizon, basis)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from finevla_models.factors import SIZES, WIDTH
+from finevla_models.factors import SIZES
 
 
 class Reader(nn.Module):

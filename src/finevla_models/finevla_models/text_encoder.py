@@ -9,7 +9,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-
 NOISE = 0.6  # of a vector's size, at most, in training: what lies near a known word shall be read like it
 
 

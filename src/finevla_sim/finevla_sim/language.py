@@ -38,11 +38,12 @@ SHAPE = {
 ANYTHING = "(object|thing|one|item|piece|~element|~body)"
 IT = "(it|the object|that|this|~the thing)"
 
-ARM_LAST = "(with|using|by|by means of|~through) (the|your|the robot's|its) {arm} (arm|hand|gripper|manipulator|robot arm|~claw|~arm of the robot)"
-ARM_FIRST = "(use|take|employ|have|~utilise) (the|your|the robot's) {arm} (arm|hand|gripper|manipulator|robot arm|~claw) (to|and)"
+HAND = "{arm} (arm|hand|gripper|manipulator|robot arm|~claw|~arm of the robot)"
+ARM_LAST = f"(with|using|by|by means of|~through) (the|your|the robot's|its) {HAND}"
+ARM_FIRST = f"(use|take|employ|have|~utilise) (the|your|the robot's) {HAND} (to|and)"
 ARM_APART = (
     "(use|work with|do it with|this is for|move only|employ|rely on|only use|it is the turn of|~do this using|~make use of)"
-    " (the|your|the robot's) {arm} (arm|hand|gripper|manipulator|robot arm|~claw)"
+    f" (the|your|the robot's) {HAND}"
 )
 
 SIDE_FROM = (
@@ -66,7 +67,8 @@ FROM = {
 FROM_APART = "(approach it|come in|move in|the gripper comes|go in|enter|get there|~travel in) {how}"
 GRASP = {
     "sideways": (
-        "((gripping|holding|pinching|clasping|grasping|~clamping) it (sideways|from side to side|by its sides|across|laterally|~at its sides)"
+        "((gripping|holding|pinching|clasping|grasping|~clamping) it"
+        " (sideways|from side to side|by its sides|across|laterally|~at its sides)"
         "|with the fingers (at its sides|beside it|on either side|left and right of it|~to its left and right))"
     ),
     "lengthways": (
@@ -77,18 +79,20 @@ GRASP = {
     ),
 }
 GRASP_APART = {
-    "sideways": "(grip|hold|pinch|clasp|grasp|~clamp) it (sideways|from side to side|by its sides|across|laterally|~at its sides)",
+    "sideways": (
+        "(grip|hold|pinch|clasp|grasp|~clamp) it (sideways|from side to side|by its sides|across|laterally|~at its sides)"
+    ),
     "lengthways": (
         "(grip|hold|pinch|clasp|grasp|~clamp) it"
         " (lengthways|lengthwise|front to back|from front and back|fore and aft|~at its front and back)"
     ),
 }
 CONTACT_REGIONS = {"sideways": "left and right side", "lengthways": "front and back"}
+OBSTACLE = "(the|that) (post|pole|column|pillar|obstacle|stick|~thin post)"
 PATH = {
-    "over": "(over|above|across the top of|high over|passing over|up and over|~right over) (the|that) (post|pole|column|pillar|obstacle|stick|~thin post)",
+    "over": f"(over|above|across the top of|high over|passing over|up and over|~right over) {OBSTACLE}",
     "round": (
-        "(round|around|past the far side of|passing around|in a curve around|in an arc round|~all around)"
-        " (the|that) (post|pole|column|pillar|obstacle|stick|~thin post)"
+        f"(round|around|past the far side of|passing around|in a curve around|in an arc round|~all around) {OBSTACLE}"
     ),
 }
 PATH_APART = "(carry|bring|take|convey|move|~transport) it {path}"
@@ -112,7 +116,9 @@ REACH_END = (
     "(and stop just above it|and hover over it|then hold still with the gripper open|and wait there|and stay right above it"
     "|~and stop right over it)"
 )
-PICK_END = "(and lift it|then raise it|and lift it off the table|and hold it up|and bring it up into the air|~and raise it up)"
+PICK_END = (
+    "(and lift it|then raise it|and lift it off the table|and hold it up|and bring it up into the air|~and raise it up)"
+)
 INTO = (
     "((in|into|inside|down into) the {side} (bowl|dish|basin|container|~round bowl|~cup)"
     "|(in|into) the (bowl|dish|basin|container|~round bowl) (on|to|at) the {side}( side|| hand side)"
@@ -158,7 +164,7 @@ def say(goal: Goal, scene: Scene, rng: np.random.Generator, how: Collection[str]
         below, named = _name(scene.object(goal.place), scene, _dice(rng), split)
         slots |= {"place": "object", "below_color": named["color"], "below_shape": named["shape"]}
     text = _Sentence(goal, slots, target, below, rng, split).text()
-    return Said(" ".join(text.split()), slots)
+    return Said(" ".join(text.split()).replace(" in in ", " in "), slots)
 
 
 def phrasings(goal: Goal, scene: Scene, rng: np.random.Generator, count: int, split: str) -> dict[str, list[Said]]:

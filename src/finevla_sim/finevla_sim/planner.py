@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from finevla_core.embodiment import Embodiment
 from finevla_sim.episode import CONTROL_S
 from finevla_sim.ik import ArmIK
-from finevla_sim.sampling import ARM_BASE, natural_pose
+from finevla_sim.sampling import natural_pose
 from finevla_sim.scene import BOWLS, POST_HEIGHT_M, TABLE_HEIGHT_M, Scene, SceneObject
 from finevla_sim.tasks import Goal
 
@@ -126,20 +126,25 @@ class Planner:
         if goal.task == "turn":
             end = turn + (TURN_RAD if goal.turn == "counterclockwise" else -TURN_RAD)
             up = contact + np.array([0, 0, 0.07])
-            return [*ways, Way(contact, CLOSED, end, seconds=1.3), Way(contact, OPEN, end, seconds=0.5), Way(up, OPEN, end)]
+            return [
+                *ways,
+                Way(contact, CLOSED, end, seconds=1.3),
+                Way(contact, OPEN, end, seconds=0.5),
+                Way(up, OPEN, end),
+            ]
         up = contact + np.array([0, 0, LIFT_M])
         if goal.task == "pick":
             return [*ways, Way(up, CLOSED, turn)]
         if goal.place in BOWLS:
             over = np.array([*scene.bowl(goal.place).position, TABLE_HEIGHT_M + DROP_M])
             carried = _carried(scene, goal, contact, turn, over)
-            return [*ways, *carried, Way(over, OPEN, turn, seconds=0.5), Way(over + [0, 0, 0.04], OPEN, turn)]
+            return [*ways, *carried, Way(over, OPEN, turn, seconds=0.5), Way(over + np.array([0, 0, 0.04]), OPEN, turn)]
         below = scene.object(goal.place)
         rest = np.array([*below.position, TABLE_HEIGHT_M + 2 * below.height_m + item.height_m + 0.002])
         rest[2] += contact[2] - centre[2]
         over = rest + np.array([0, 0, 0.06])
         down = [Way(over, CLOSED, turn), Way(rest, CLOSED, turn, SLOW_M_S), Way(rest, OPEN, turn, seconds=0.5)]
-        return [*ways, Way(up, CLOSED, turn), *down, Way(rest + [0, 0, 0.08], OPEN, turn)]
+        return [*ways, Way(up, CLOSED, turn), *down, Way(rest + np.array([0, 0, 0.08]), OPEN, turn)]
 
     def plan(self, arm: str, values: NDArray[np.float64], ways: Sequence[Way], start: int = 0) -> Plan:
         """Joint targets from `values` (at rest) along `ways[start:]`, a smooth curve of the gripper with IK at every step.
@@ -194,16 +199,25 @@ class Planner:
             raise Unreachable("the arm does not get there")
 
 
-def _carried(scene: Scene, goal: Goal, contact: NDArray[np.float64], turn: float, over: NDArray[np.float64]) -> list[Way]:
+def _carried(
+    scene: Scene, goal: Goal, contact: NDArray[np.float64], turn: float, over: NDArray[np.float64]
+) -> list[Way]:
     """From the table to above a bowl: straight, or past the post as the goal says."""
     if not goal.path:
-        return [Way(contact + [0, 0, LIFT_M], CLOSED, turn), Way(over, CLOSED, turn)]
+        return [Way(contact + np.array([0, 0, LIFT_M]), CLOSED, turn), Way(over, CLOSED, turn)]
     assert scene.post is not None
     x, y = scene.post
     if goal.path == "round":
         low = TABLE_HEIGHT_M + CARRY_M
-        corner = [np.array([x + AROUND_M, y - np.sign(y) * 0.03, low]), np.array([x + AROUND_M, y + np.sign(y) * 0.03, low])]
-        return [Way(np.array([*contact[:2], low]), CLOSED, turn), *(Way(c, CLOSED, turn) for c in corner), Way(over, CLOSED, turn)]
+        corner = [
+            np.array([x + AROUND_M, y - np.sign(y) * 0.03, low]),
+            np.array([x + AROUND_M, y + np.sign(y) * 0.03, low]),
+        ]
+        return [
+            Way(np.array([*contact[:2], low]), CLOSED, turn),
+            *(Way(c, CLOSED, turn) for c in corner),
+            Way(over, CLOSED, turn),
+        ]
     high = TABLE_HEIGHT_M + POST_HEIGHT_M + 0.085
     return [
         Way(np.array([*contact[:2], high]), CLOSED, turn),

@@ -53,9 +53,7 @@ def save_shard(path: Path, arrays: dict[str, NDArray[Any]], **lists: Sequence[An
     os.replace(temporary, path)
 
 
-def load_shards(
-    folder: Path, kind: str, lists: Sequence[str], without: Sequence[str] = ()
-) -> Iterator[dict[str, Any]]:
+def load_shards(folder: Path, kind: str, lists: Sequence[str], without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """The shards of a kind in a folder, in order; `lists` names what was saved as lists, `without` is not read."""
     paths = sorted(folder.glob(f"{kind}_*.npz"))
     if not paths:

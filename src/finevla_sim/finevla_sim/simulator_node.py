@@ -265,7 +265,8 @@ class Simulator(Node):
 
     def _describe(self) -> str:
         scene = self.world.scene
-        return f"seed {scene.seed}: {', '.join(o.name.replace('_', ' ') for o in scene.objects)}, two bowls{', a post' if scene.post else ''}"
+        things = [o.name.replace("_", " ") for o in scene.objects] + ["two bowls"] + (["a post"] if scene.post else [])
+        return f"seed {scene.seed}: {', '.join(things)}"
 
 
 class _ImageOut:

@@ -1,0 +1,193 @@
+"""What is asked in an evaluation: cases from a seed, and their trials; the same for every policy that is asked."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError
+from finevla_sim.demonstrator import clean_order
+from finevla_sim.ik import ArmIK
+from finevla_sim.language import Said, how_of, say
+from finevla_sim.planner import Planner, Unreachable
+from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.scene import BOWLS, TABLE_HEIGHT_M, Scene, SceneObject
+from finevla_sim.tasks import (
+    APPROACHES,
+    FACTORS,
+    GRASPS,
+    PATHS,
+    SIDES,
+    TASKS,
+    TURNS,
+    Goal,
+    candidates,
+    is_held_out,
+    sample_goal,
+    supports,
+)
+
+FIRST_SEED = TEST_SEEDS + 1_000_000  # of a million seeds of the test split, used for nothing else
+SEEDS_PER_KIND, SEEDS_PER_TRY, TRIES = 100_000, 2_000, 40
+PUT_TASKS = ("place_color", "place_shape", "place_size")
+
+# The tasks that pairs about a factor are made of, in turn.
+PAIRED = {
+    "active_actor": ("reach", "pick", *PUT_TASKS, "stack", "turn"),
+    "target_object": ("reach", "pick", *PUT_TASKS, "stack"),
+    "approach_direction": tuple(TASKS),
+    "contact_region": ("pick",),
+    "path_shape": ("detour",),
+    "final_configuration": (*PUT_TASKS, "stack"),
+    "rotation_direction": ("turn",),
+}
+KINDS = (*PAIRED, "task", "hard", "held_out")
+SLOT_OF = {"active_actor": "arm", "approach_direction": "approach", "contact_region": "grasp", "path_shape": "path"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many scenes: `pairs` for each factor, `tasks` and `hard` for each task, `held_out` in all."""
+
+    pairs: int = 60
+    tasks: int = 20
+    hard: int = 10
+    held_out: int = 60
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scene to try something in; `kind` is a factor (a pair of trials), "task" (fine and raw), "hard" or "held_out"."""
+
+    kind: str
+    task: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """Unique in an evaluation."""
+        return f"{self.kind}/{self.task}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One sentence in one scene: `told` are the factors that its words fix, `member` its place in the case."""
+
+    case: Case
+    member: int
+    level: str
+    seed: int
+    goal: Goal
+    words: str  # fine or raw
+    text: str
+    told: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        goal = {f"goal_{name}": value for name, value in asdict(self.goal).items()}
+        case = {"kind": self.case.kind, "number": self.case.number}
+        return case | {name: getattr(self, name) for name in ("member", "level", "seed", "words", "text")} | goal
+
+
+def cases_of(size: Size) -> list[Case]:
+    """All cases, so mixed that the first tenth of them is a small evaluation of everything."""
+    if max(asdict(size).values()) >= SEEDS_PER_TRY:
+        raise FineVLAError(f"an evaluation has fewer than {SEEDS_PER_TRY} scenes of a kind; give smaller numbers")
+    sets = [[Case(kind, tasks[n % len(tasks)], n) for n in range(size.pairs)] for kind, tasks in PAIRED.items()]
+    for kind, count in (("task", size.tasks), ("hard", size.hard)):
+        sets.append([Case(kind, task, n) for n in range(count) for task in TASKS])
+    sets.append([Case("held_out", PUT_TASKS[n % len(PUT_TASKS)], n) for n in range(size.held_out)])
+    order = [((n + 0.5) / len(some), k, case) for k, some in enumerate(sets) for n, case in enumerate(some)]
+    return [case for _, _, case in sorted(order, key=lambda entry: entry[:2])]
+
+
+def trials_of(case: Case, ik: ArmIK) -> tuple[Scene, list[Trial]]:
+    """The scene of a case and its trials; goals that an arm cannot reach are not asked for."""
+    first = FIRST_SEED + KINDS.index(case.kind) * SEEDS_PER_KIND + case.number * len(TASKS) % SEEDS_PER_TRY
+    first += list(TASKS).index(case.task)
+    level = "hard" if case.kind == "hard" else "easy"
+    planner = Planner(ik)
+    for attempt in range(TRIES):
+        seed = first + attempt * SEEDS_PER_TRY
+        scene = sample_scene(seed, case.task, ik, level)
+        rng = np.random.default_rng([seed, 41])
+        goals = goals_of(case, scene, rng)
+        if goals and all(is_reachable(planner, scene, goal) for goal in goals):
+            words = ("fine", "raw") if case.kind == "task" else ("fine",) * len(goals)
+            dice = int(rng.integers(2**32))
+            return scene, [_trial(case, k, scene, goal, words[k], dice) for k, goal in enumerate(goals)]
+    raise FineVLAError(f"no scene for case '{case.key}' among {TRIES} seeds; this is a mistake in the evaluation")
+
+
+def goals_of(case: Case, scene: Scene, rng: np.random.Generator) -> list[Goal]:
+    """Goals of a case's trials: two that differ in one factor, one twice, or one; none if the scene does not allow it."""
+    goal = sample_goal(scene, rng)
+    if case.kind in ("task", "hard"):
+        return [goal] * (2 if case.kind == "task" else 1)
+    if case.kind == "held_out":
+        goal = replace(goal, arm="left", place="right_bowl")
+        return [goal]
+    field = FACTORS[case.kind]
+    goal = _prepared(goal, field, rng)
+    values = [value for value in _choices(scene, goal, field) if not is_held_out(replace(goal, **{field: value}))]
+    if len(values) < 2 or (scene.task == "stack" and field == "target" and goal.place in values):
+        return []
+    one, other = rng.permutation(values)[:2]
+    return [replace(goal, **{field: str(one)}), replace(goal, **{field: str(other)})]
+
+
+def is_reachable(planner: Planner, scene: Scene, goal: Goal) -> bool:
+    """Whether the arm gets to all that the goal asks of it."""
+    items = clean_order(scene, goal.arm) if goal.task == "clean" else [scene.object(goal.target)]
+    values = np.array(scene.arm_start)
+    try:
+        for item in items:
+            values = planner.plan(goal.arm, values, planner.ways(scene, goal, item, _centre(item))).targets[-1]
+    except Unreachable:
+        return False
+    return True
+
+
+def _prepared(goal: Goal, field: str, rng: np.random.Generator) -> Goal:
+    """So that both values of the field can be asked for: the right hand serves both bowls, both hands the left one."""
+    if field == "arm" and goal.place in BOWLS:
+        return replace(goal, place="left_bowl")
+    if field == "place" and goal.place in BOWLS:
+        return replace(goal, arm="right")
+    if field == "grasp" and not goal.grasp:
+        return replace(goal, grasp=str(rng.choice(GRASPS)))
+    return goal
+
+
+def _choices(scene: Scene, goal: Goal, field: str) -> Sequence[str]:
+    if field == "target":
+        below = scene.object(goal.place) if goal.task == "stack" else None
+        return [o.name for o in candidates(scene) if below is None or below in supports(scene, o)]
+    if field == "place":
+        return [o.name for o in supports(scene, scene.object(goal.target))] if goal.task == "stack" else BOWLS
+    if field == "approach" and goal.task == "detour":
+        return [side for side in APPROACHES if side != goal.arm]  # no room between target and post
+    words: dict[str, Sequence[str]] = {
+        "arm": SIDES, "approach": APPROACHES, "grasp": GRASPS, "path": PATHS, "turn": TURNS,
+    }  # fmt: skip
+    return words[field]
+
+
+def _trial(case: Case, member: int, scene: Scene, goal: Goal, words: str, dice: int) -> Trial:
+    """The same dice for both of a pair, so that their sentences differ in what they ask for only."""
+    said = say(goal, scene, np.random.default_rng(dice), how_of(goal) if words == "fine" else (), "test")
+    return Trial(case, member, scene.level, scene.seed, goal, words, said.text, _told(goal, said))
+
+
+def _told(goal: Goal, said: Said) -> tuple[str, ...]:
+    return tuple(
+        factor
+        for factor, field in FACTORS.items()
+        if getattr(goal, field) and said.slots.get(SLOT_OF.get(factor, ""), "-")
+    )
+
+
+def _centre(item: SceneObject) -> NDArray[np.float64]:
+    return np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
