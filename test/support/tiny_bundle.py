@@ -13,11 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from finevla_core.bundle import Manifest, TextSpec, write_bundle
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_core.text import MARK, UNKNOWN, Vocabulary
+from finevla_core.text import MARK, PIECES, UNKNOWN, Vocabulary
 
 HORIZON, DT_S = 16, 0.1
 WORK_SIZE = 256
-SPEC = TextSpec("vocabulary.txt", max_tokens=8)
+SPEC = TextSpec("vocabulary.txt", max_words=8)
 WORDS = ("reach", "the", "cube", "ball", "red", "blue", "left", "right", "arm", "go", "up", "down")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -67,18 +67,20 @@ def make_tiny_bundle(
 
 
 def _text_model() -> onnx.ModelProto:
-    """Each token as its own feature, looked up in a table as real ones are."""
+    """The sum of its tokens as each word's feature, looked up in a table as real ones are."""
     table = np.arange(len(tiny_vocabulary()), dtype=np.float32)[:, None]
     nodes = [
-        helper.make_node("Gather", ["table", "tokens"], ["text"], axis=0),
+        helper.make_node("Gather", ["table", "tokens"], ["pieces"], axis=0),
+        helper.make_node("ReduceSum", ["pieces", "axes"], ["text"], keepdims=0),
         helper.make_node("Identity", ["mask"], ["unused"]),
     ]
     inputs = [
-        helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, SPEC.max_tokens]),
-        helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, SPEC.max_tokens]),
+        helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, SPEC.max_words, PIECES]),
+        helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, SPEC.max_words]),
     ]
-    outputs = [helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_tokens, 1])]
-    return _model(helper.make_graph(nodes, "text", inputs, outputs, [numpy_helper.from_array(table, "table")]))
+    outputs = [helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_words, 1])]
+    constants = [numpy_helper.from_array(table, "table"), numpy_helper.from_array(np.array([2]), "axes")]
+    return _model(helper.make_graph(nodes, "text", inputs, outputs, constants))
 
 
 def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain: float, work: int) -> onnx.ModelProto:
@@ -116,7 +118,7 @@ def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain:
     inputs = [
         helper.make_tensor_value_info("images", TensorProto.UINT8, shape),
         helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, size]),
-        helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_tokens, 1]),
+        helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_words, 1]),
     ]
     outputs = [helper.make_tensor_value_info("actions", TensorProto.FLOAT, [1, HORIZON, size])]
     return _model(helper.make_graph(nodes, "policy", inputs, outputs, initializers))

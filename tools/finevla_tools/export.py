@@ -80,7 +80,7 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
         values=robot.names,
         horizon=config.horizon,
         dt_s=DT_S,
-        text=TextSpec(VOCABULARY, config.max_tokens),
+        text=TextSpec(VOCABULARY, config.max_words),
         text_model=TEXT_MODEL,
         policy_model=POLICY_MODEL,
         files={},
@@ -94,7 +94,7 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
 
 def _example(model: TabletopPolicy, vocabulary: Vocabulary, size: tuple[int, int]) -> dict[str, Tensor]:
     text = "reach the red cube with the left arm, from above"
-    tokens, mask = encode(text, vocabulary, model.config.max_tokens)
+    tokens, mask = encode(text, vocabulary, model.config.max_words)
     generator = torch.Generator().manual_seed(0)
     batch = {"tokens": torch.from_numpy(tokens)[None], "mask": torch.from_numpy(mask)[None]}
     shape = (1, len(model.finder.mounts.on), *size, 3)

@@ -121,7 +121,7 @@ def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None
 
 def _reading(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
     folders = [Path(folder) for folder in options.drills]
-    sentences = Sentences(folders, options.mixture, load_pretrained()[0], model.config.max_tokens)
+    sentences = Sentences(folders, options.mixture, *load_pretrained(), model.config.max_words)
 
     def losses(step: int) -> dict[str, Tensor]:
         batch = sentences.batch(options.sentences, np.random.default_rng([options.seed, step, 1]), device)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
-from finevla_core.text import Vocabulary, encode
+from finevla_core.text import Vocabulary, encode, words
 from finevla_models.factors import SLOTS, indices
+from finevla_models.word_vectors import neighbours
 from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import Said, factors_of, how_of, say, some_of
@@ -28,6 +29,8 @@ LAG_STEPS = 0.6  # a measured state is behind its target by up to this much
 NOISE_RAD = 0.012
 WHERE_NOISE_M = 0.003  # a finder's is never exact
 NAMES_PER_PICTURE = 6
+LISTENED = 5000  # sentences that are listened to for the words that the grammar has
+EXCHANGED = 0.08  # of the words
 PROMPTED = 0.25  # of the fine sentences come with factors as data
 ARRAYS = ("images", "states", "targets", "where", "places", "image_states")
 BOWL = MAX_OBJECTS  # indices of the two bowls among a picture's places
@@ -96,9 +99,14 @@ class Sentences:
     What comes as data is worded as the policy node words it: `Instruction.prompt`.
     """
 
-    def __init__(self, folders: Sequence[Path], mixture: float, vocabulary: Vocabulary, max_tokens: int) -> None:
+    def __init__(
+        self, folders: Sequence[Path], mixture: float, vocabulary: Vocabulary, table: Tensor, max_words: int
+    ) -> None:
         self.goals, self.mixture = load_goals(folders), mixture
-        self.vocabulary, self.max_tokens = vocabulary, max_tokens
+        self.vocabulary, self.max_words = vocabulary, max_words
+        rng = np.random.default_rng(0)
+        heard = {word for _ in range(LISTENED) for word in words(self.draw(rng).text) if word.isalpha()}
+        self.like = {word: others for word, others in neighbours(heard, vocabulary, table).items() if others}
 
     def draw(self, rng: np.random.Generator) -> Said:
         """One sentence."""
@@ -108,10 +116,18 @@ class Sentences:
         said = say(goal, scene, rng, some_of(how_of(goal), rng), "train")
         return prompted(goal, scene, said, rng) if rng.random() < PROMPTED else said
 
+    def varied(self, text: str, rng: np.random.Generator) -> str:
+        """The text with some words exchanged for others of about the same meaning, which the grammar does not have."""
+        return " ".join(
+            others[rng.integers(len(others))] if (others := self.like.get(word)) and rng.random() < EXCHANGED else word
+            for word in words(text)
+        )
+
     def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """`tokens` (B, T), `mask` (B, T) and `said` (B, S)."""
+        """`tokens` (B, T, P), `mask` (B, T) and `said` (B, S)."""
         saids = [self.draw(rng) for _ in range(size)]
-        tokens, masks = zip(*(encode(said.text, self.vocabulary, self.max_tokens) for said in saids), strict=True)
+        texts = [self.varied(said.text, rng) for said in saids]
+        tokens, masks = zip(*(encode(text, self.vocabulary, self.max_words) for text in texts), strict=True)
         longest = int(max(mask.sum() for mask in masks))
         arrays = {
             "tokens": np.array(tokens)[:, :longest],

@@ -82,7 +82,7 @@ def test_mixture_decides_whether_sentences_say_how(data: Path, mixture: float, s
     said = made.draw_said(np.zeros(200, np.int64), np.random.default_rng(0))
     how = said[:, [SLOT["arm"], SLOT["approach"]]] > 0
     assert how.any() == says
-    batch = Sentences([data], mixture, load_pretrained()[0], 32).batch(100, np.random.default_rng(0), CPU)
+    batch = Sentences([data], mixture, *load_pretrained(), 32).batch(100, np.random.default_rng(0), CPU)
     assert bool((batch["said"][:, [SLOT["arm"], SLOT["approach"]]] > 0).any()) == says
     assert batch["tokens"].shape == batch["mask"].shape
 

@@ -21,15 +21,15 @@ MANIFEST = "manifest.yaml"
 OPTIONAL = ("statistics", "training")
 MAX_HORIZON = 1000  # rows; a hundred times what policies use, so that a slip of the pen is not allocated
 MAX_PIXELS = 4096  # image edge
-MAX_TOKENS = 4096  # pieces of words; an instruction has at most 2000 characters
+MAX_WORDS = 2000  # an instruction has at most 2000 characters
 
 
 @dataclass(frozen=True)
 class TextSpec:
-    """How a policy reads: the file of its vocabulary, and how many pieces of words it takes at once."""
+    """How a policy reads: the file of its vocabulary, and how many words it takes at once."""
 
     vocabulary: str
-    max_tokens: int
+    max_words: int
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _manifest(raw: Any) -> Manifest:
         values=_names(raw, "values"),
         horizon=_whole(raw, "horizon", 2, MAX_HORIZON),
         dt_s=float(_typed(raw, "dt_s", float, int)),
-        text=TextSpec(_typed(text, "vocabulary", str), _whole(text, "max_tokens", 1, MAX_TOKENS)),
+        text=TextSpec(_typed(text, "vocabulary", str), _whole(text, "max_words", 1, MAX_WORDS)),
         text_model=_typed(raw, "text_model", str),
         policy_model=_typed(raw, "policy_model", str),
         files={str(name): str(digest).lower() for name, digest in files.items()},

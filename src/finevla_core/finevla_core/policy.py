@@ -16,7 +16,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.text import encode, load_vocabulary
+from finevla_core.text import PIECES, encode, load_vocabulary
 
 PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 TEXT_SIGNATURE = (("tokens", "mask"), "text")
@@ -58,7 +58,7 @@ class OnnxPolicy:
 
     def encode(self, instruction: Instruction) -> EncodedInstruction:
         """Text features of an instruction; do this once per instruction, not per chunk."""
-        tokens, mask = encode(instruction.prompt(), self.vocabulary, self.manifest.text.max_tokens)
+        tokens, mask = encode(instruction.prompt(), self.vocabulary, self.manifest.text.max_words)
         return EncodedInstruction(instruction, self._features(tokens, mask))
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
@@ -117,8 +117,8 @@ class OnnxPolicy:
             state_stamp_ns=0,
         )
         # The last piece must have a vector as well: a vocabulary too long fails now, not at the word that needs it.
-        size = self.manifest.text.max_tokens
-        self._features(np.full(size, len(self.vocabulary) - 1), np.ones(size, np.float32))
+        size = self.manifest.text.max_words
+        self._features(np.full((size, PIECES), len(self.vocabulary) - 1), np.ones(size, np.float32))
         encoded = self.encode(Instruction(raw="warm up"))
         for _ in range(2):
             self.predict(observation, encoded)

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from finevla_core.errors import FineVLAError
 MARK = "\u2581"  # begins a piece that begins a word, as in SentencePiece's vocabularies
 UNKNOWN = "<unknown>"  # the first piece of every vocabulary
 MAX_PIECES = 200_000
+PIECES = 6  # of a word at most; English ones have one to four
 MAX_LETTERS = 64  # of a word; what is longer is no word, and the rest is not read
 
 _WORD = re.compile(r"[^\W\d_]+|\d+|[.,;:!?]", re.UNICODE)
@@ -94,23 +95,19 @@ def words(text: str) -> list[str]:
     return list(_words(text))
 
 
-def encode(text: str, vocabulary: Vocabulary, max_tokens: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """`tokens` `(max_tokens,)`, 0 where nothing is known or nothing is left, and `mask` `(max_tokens,)`, 1 where text is.
+def encode(text: str, vocabulary: Vocabulary, max_words: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """`tokens` `(max_words, PIECES)`, a word's pieces in a row and 0 where there is none, and `mask` `(max_words,)`.
 
-    Longer texts are cut. A text without a single word comes out as one empty token, so that attention always has
-    something to read.
+    Longer texts and words are cut. A text without a single word comes out as one empty word, so that attention always
+    has something to read.
     """
-    tokens = np.zeros(max_tokens, np.int64)
-    mask = np.zeros(max_tokens, np.float32)
+    tokens = np.zeros((max_words, PIECES), np.int64)
+    mask = np.zeros(max_words, np.float32)
     mask[0] = 1.0
-    end = 0
-    for word in _words(text):
-        found = _tokens(vocabulary, word)[: max_tokens - end]
-        tokens[end : end + len(found)] = found
-        end += len(found)
-        if end == max_tokens:
-            break
-    mask[:end] = 1.0
+    for row, word in enumerate(islice(_words(text), max_words)):
+        found = _tokens(vocabulary, word)[:PIECES]
+        tokens[row, : len(found)] = found
+        mask[row] = 1.0
     return tokens, mask
 
 

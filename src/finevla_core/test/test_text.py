@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
-from finevla_core.text import MARK, UNKNOWN, Vocabulary, encode, is_piece, load_vocabulary, words
+from finevla_core.text import MARK, PIECES, UNKNOWN, Vocabulary, encode, is_piece, load_vocabulary, words
 
 MERGED = ("ck", "an", "ti", "lock", "clock", f"{MARK}clock", f"{MARK}a", f"{MARK}an", f"{MARK}anti", "cl", "lo")
 VOCABULARY = Vocabulary((UNKNOWN, *MERGED, *"abcdeiklnostw", *"012", *".,"))
 SIZE = 16
 
 
-def pieces(text: str) -> list[str]:
+def pieces(text: str) -> list[list[str]]:
     tokens, mask = encode(text, VOCABULARY, SIZE)
-    return [VOCABULARY.pieces[token] for token in tokens[mask > 0]]
+    return [[VOCABULARY.pieces[token] for token in row if token] for row in tokens[mask > 0]]
 
 
 any_text = (
@@ -31,7 +31,7 @@ any_text = (
 @given(any_text, st.integers(1, SIZE))
 def test_any_text_encodes_to_fixed_sizes(text: str, size: int) -> None:
     tokens, mask = encode(text, VOCABULARY, size)
-    assert (tokens.shape, mask.shape) == ((size,), (size,))
+    assert (tokens.shape, mask.shape) == ((size, PIECES), (size,))
     assert (tokens.dtype, mask.dtype) == (np.int64, np.float32)
     assert tokens.min() >= 0
     assert tokens.max() < len(VOCABULARY)
@@ -59,22 +59,22 @@ def test_words_ignore_case_and_width() -> None:
 
 
 def test_earlier_pieces_are_put_together_first() -> None:
-    assert pieces("clock") == ["cl", "o", "ck"]  # not the longest: 'ck' comes before 'lock' in the list
+    assert pieces("clock") == [["cl", "o", "ck"]]  # not the longest: 'ck' comes before 'lock' in the list
     assert VOCABULARY.split("anticlock") == [f"{MARK}anti", "cl", "o", "ck"]
 
 
 def test_a_number_is_its_digits_and_punctuation_stands_alone() -> None:
-    assert pieces("12, an.") == ["1", "2", ",", f"{MARK}an", "."]
+    assert pieces("12, an.") == [["1", "2"], [","], [f"{MARK}an"], ["."]]
 
 
 def test_letters_that_are_in_no_piece_come_out_as_one_unknown_and_accents_are_left_away() -> None:
-    assert pieces("方块 an") == [UNKNOWN, f"{MARK}an"]
-    assert pieces("ań") == [f"{MARK}an"]
-    assert pieces("xyzti") == [UNKNOWN, "ti"]
+    assert pieces("方块 an") == [[], [f"{MARK}an"]]
+    assert VOCABULARY.split("ań") == [f"{MARK}an"]
+    assert VOCABULARY.split("xyzti") == [UNKNOWN, "ti"]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "---", "\x00", "\ud800", "🙂"])
-def test_text_without_a_word_is_one_empty_token(text: str) -> None:
+def test_text_without_a_word_is_one_empty_word(text: str) -> None:
     tokens, mask = encode(text, VOCABULARY, SIZE)
     assert mask.tolist() == [1.0] + [0.0] * (SIZE - 1)
     assert not tokens.any()

@@ -28,8 +28,8 @@ class TabletopConfig:
     dimensions: int = 14
     arms: int = 2
     horizon: int = 16
-    max_tokens: int = 128
-    text_width: int = 96
+    max_words: int = 64
+    text_width: int = 128
     basis: int = 6
     hidden: int = 512
     blocks: int = 3
@@ -54,7 +54,7 @@ class TabletopPolicy(nn.Module):
     def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts, words: Tensor) -> None:
         super().__init__()
         self.config, self.chains = config, chains
-        self.text = TextEncoder(words, config.max_tokens, config.text_width)
+        self.text = TextEncoder(words, config.max_words, config.text_width)
         self.reader = Reader(config.text_width)
         self.finder = Finder(mounts, config.hands, config.dimensions, config.arms)
         gaps = 2 * 6 * config.arms

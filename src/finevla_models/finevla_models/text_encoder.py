@@ -1,6 +1,6 @@
 """A small text encoder on pretrained word pieces: their vectors stay as they are, a projection and a transformer learn.
 
-One feature vector per piece: 'left' and 'right' of a sentence are never averaged.
+One feature vector per word, which begins as the mean of its pieces: 'left' and 'right' of a sentence are never averaged.
 """
 
 import hashlib
@@ -50,18 +50,19 @@ class WordTable(nn.Module):
 class TextEncoder(nn.Module):
     """Features of a text; `table` (V, d) are the vectors of the vocabulary's pieces in their order."""
 
-    def __init__(self, table: Tensor, max_tokens: int, width: int, layers: int = 2, heads: int = 4) -> None:
+    def __init__(self, table: Tensor, max_words: int, width: int, layers: int = 2, heads: int = 4) -> None:
         super().__init__()
         self.table = WordTable(table)
         self.project = nn.Linear(table.shape[1], width)
-        self.position = nn.Parameter(torch.randn(max_tokens, width) * 0.02)
+        self.position = nn.Parameter(torch.randn(max_words, width) * 0.02)
         layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.1, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """`tokens` (B, T) int64 and `mask` (B, T) float, T up to `max_tokens` -> (B, T, width), zeros where padded."""
-        vectors = self.table(tokens)
+        """`tokens` (B, T, P) int64 and `mask` (B, T) float, T up to `max_words` -> (B, T, width), zeros where padded."""
+        pieces = (tokens > 0).float().sum(2, keepdim=True).clamp(min=1.0)
+        vectors = self.table(tokens).sum(2) / pieces
         if self.training:
             size = NOISE * vectors.square().mean(2, keepdim=True).sqrt()
             vectors = vectors + size * torch.rand_like(size) * torch.randn_like(vectors)

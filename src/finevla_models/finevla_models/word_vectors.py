@@ -4,6 +4,7 @@ Nothing is downloaded, and the robot needs none of it: what is used here travels
 """
 
 import json
+from collections.abc import Collection
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from safetensors.numpy import load_file
 from torch import Tensor
 
 from finevla_core.errors import FineVLAError
-from finevla_core.text import UNKNOWN, Vocabulary, is_piece
+from finevla_core.text import MARK, UNKNOWN, Vocabulary, is_piece
 
 PACKAGE = "wordllama"
+NEAR, NEIGHBOURS = 0.33, 6  # cosine from which a word means about the same, and how many such are taken
+LETTERS = 3  # a single-piece word of fewer is more often the beginning of another
 TABLE = "wordllama/weights/l2_supercat_256.safetensors"
 TOKENIZER = "wordllama/tokenizers/l2_supercat_tokenizer_config.json"
 
@@ -34,6 +37,29 @@ def load_pretrained() -> tuple[Vocabulary, Tensor]:
     kept = sorted((token, piece) for piece, token in tokens.items() if is_piece(piece))
     rows = np.concatenate([np.zeros_like(table[:1]), table[[token for token, _ in kept]]])
     return Vocabulary((UNKNOWN, *(piece for _, piece in kept))), torch.from_numpy(rows)
+
+
+def neighbours(known: Collection[str], vocabulary: Vocabulary, table: Tensor) -> dict[str, list[str]]:
+    """For each known word, others that training never shows and that mean about the same, the nearest first.
+
+    A word belongs to the nearest known one only: 'right' is near 'left', but never stands for it.
+    """
+    words = sorted(known)
+    others = [piece[len(MARK) :] for piece in vocabulary.pieces if piece.startswith(MARK) and len(piece) > LETTERS]
+    others = [word for word in others if word not in known]
+    near = _meanings(others, vocabulary, table) @ _meanings(words, vocabulary, table).T
+    best, nearest = near.max(1)
+    found: dict[str, list[str]] = {word: [] for word in words}
+    for i in best.argsort(descending=True).tolist():
+        if best[i] > NEAR and len(found[words[nearest[i]]]) < NEIGHBOURS:
+            found[words[nearest[i]]].append(others[i])
+    return found
+
+
+def _meanings(words: Collection[str], vocabulary: Vocabulary, table: Tensor) -> Tensor:
+    """Unit vectors (W, 256): the mean of each word's pieces."""
+    vectors = [table[[vocabulary.tokens[piece] for piece in vocabulary.split(word)]].float().mean(0) for word in words]
+    return torch.nn.functional.normalize(torch.stack(vectors), dim=1)
 
 
 def licence() -> str:

@@ -27,7 +27,7 @@ from finevla_sim.world import World
 def model(request: pytest.FixtureRequest) -> TabletopPolicy:
     torch.manual_seed(0)
     robot = default_robot()
-    config = TabletopConfig(head=request.param, max_tokens=8, hidden=64)
+    config = TabletopConfig(head=request.param, max_words=8, hidden=64)
     urdf = expand(robot.urdf_path)
     mounts = camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
     return TabletopPolicy(config, arm_chains(robot.embodiment, urdf), mounts, torch.randn(64, 32)).eval()
@@ -62,7 +62,7 @@ def test_a_camera_points_at_what_the_simulator_shows_there() -> None:
 def inputs(batch: int = 2) -> tuple:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand((batch, 3, 3, 96, 96), generator=generator) * 2 - 1
-    tokens = torch.randint(1, 64, (batch, 8), generator=generator)
+    tokens = torch.randint(1, 64, (batch, 8, 3), generator=generator)
     return images, torch.rand((batch, 14), generator=generator), tokens, torch.ones(batch, 8)
 
 

@@ -1,4 +1,4 @@
-"""Promises of the text encoder: pieces keep their own features, padding changes nothing, the table stays what it is."""
+"""Promises of the text encoder: words keep their own features, padding changes nothing, the table stays what it is."""
 
 import io
 
@@ -23,7 +23,7 @@ def encoder() -> TextEncoder:
 
 
 def text(length: int = TOKENS) -> tuple[torch.Tensor, torch.Tensor]:
-    tokens = torch.randint(0, PIECES, (3, TOKENS), generator=torch.Generator().manual_seed(1))
+    tokens = torch.randint(1, PIECES, (3, TOKENS, 2), generator=torch.Generator().manual_seed(1))
     return tokens, (torch.arange(TOKENS) < length).float().expand(3, -1).contiguous()
 
 
@@ -33,7 +33,7 @@ def test_table_is_kept_to_one_part_in_two_hundred_of_each_rows_largest_number() 
     assert not WordTable(TABLE)(torch.zeros(1, 1, dtype=torch.long)).any()
 
 
-def test_one_feature_vector_per_piece_and_zeros_where_padded(encoder: TextEncoder) -> None:
+def test_one_feature_vector_per_word_and_zeros_where_padded(encoder: TextEncoder) -> None:
     tokens, mask = text(5)
     features = encoder(tokens, mask)
     assert features.shape == (3, TOKENS, WIDTH)

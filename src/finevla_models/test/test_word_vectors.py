@@ -15,7 +15,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.text import MARK, UNKNOWN, Vocabulary, encode, is_piece, words
 from finevla_models import word_vectors
 from finevla_models.text_encoder import WordTable
-from finevla_models.word_vectors import licence, load_pretrained
+from finevla_models.word_vectors import licence, load_pretrained, neighbours
 
 KNOWN = words(
     "grab hold pick lift push pull reach put drop turn stack bowl cup plate box cube ball cylinder knob table red "
@@ -88,12 +88,22 @@ def test_unseen_word_lies_next_to_a_known_one_of_its_meaning(
     vocabulary, vectors = pretrained[0], WordTable(pretrained[1])
 
     def meaning(word: str) -> Tensor:
-        tokens, mask = encode(word, vocabulary, 8)
-        found = (vectors(torch.from_numpy(tokens)) * torch.from_numpy(mask)[:, None]).sum(0)
+        tokens, _ = encode(word, vocabulary, 1)
+        found = vectors(torch.from_numpy(tokens))[0].sum(0)
         return found / found.norm()
 
     assert word not in KNOWN
     assert max(KNOWN, key=lambda known: float(meaning(word) @ meaning(known))) == nearest
+
+
+def test_neighbours_mean_the_same_and_opposites_never_stand_for_each_other(pretrained: tuple[Vocabulary, Tensor]) -> None:
+    known = {"left", "right", "big", "pick", "put", "above"}
+    found = neighbours(known, *pretrained)
+    assert {"picked", "selecting"} & set(found["pick"])
+    assert "placed" in found["put"]
+    assert not known & {word for others in found.values() for word in others}
+    every = [word for others in found.values() for word in others]
+    assert len(set(every)) == len(every), "each belongs to one word only"
 
 
 def test_package_is_read_but_not_imported(pretrained: tuple[Vocabulary, Tensor]) -> None:
