@@ -13,6 +13,7 @@ COMMANDS = {
     "say": ("finevla_tools.say", "steer: send one instruction"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
+    "demos": ("finevla_tools.demos", "write demonstrations as a LeRobot data set and as rosbags"),
     "drills": ("finevla_tools.drills", "make motions, with pictures of some of their moments, to train from"),
     "train": ("finevla_tools.train", "train the tabletop policy"),
     "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),

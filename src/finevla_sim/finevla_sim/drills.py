@@ -345,6 +345,8 @@ def mixture(text: str) -> dict[str, float]:
         except ValueError as error:
             raise FineVLAError(f"task weight '{weight}' is not a number; write e.g. reach:2,pick:1") from error
     total = sum(weights.values())
+    if not all(0.0 <= weight < float("inf") for weight in weights.values()) or total <= 0.0:
+        raise FineVLAError(f"task weights in '{text}' must be positive numbers")
     return {name: weight / total for name, weight in weights.items()}
 
 

@@ -189,3 +189,8 @@ def test_missing_drills_and_unknown_tasks_are_one_sentence(tmp_path: Path) -> No
         next(drills.load_drills(tmp_path))
     with pytest.raises(FineVLAError, match="unknown task 'fly'"):
         drills.mixture("reach:1,fly:2")
+    for text in ("reach:-1,pick", "reach:0", "reach:nan", "reach:inf"):
+        with pytest.raises(FineVLAError, match="must be positive numbers"):
+            drills.mixture(text)
+    with pytest.raises(FineVLAError, match="'much' is not a number"):
+        drills.mixture("reach:much")
