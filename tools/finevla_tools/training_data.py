@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
-from finevla_core.text import Vocabulary, encode, words
+from finevla_core.text import MARK, Vocabulary, encode, words
 from finevla_models.factors import SLOTS, indices
 from finevla_models.word_vectors import neighbours
 from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
 from finevla_sim.ik import ArmIK
-from finevla_sim.language import Said, factors_of, how_of, say, some_of
+from finevla_sim.language import FILLERS, Said, factors_of, how_of, say, some_of
 from finevla_sim.planner import HORIZON
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
-from finevla_sim.scene import BOWLS, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
+from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
 from finevla_sim.tasks import Goal
 from finevla_sim.world import World
 
@@ -29,6 +29,8 @@ LAG_STEPS = 0.6  # a measured state is behind its target by up to this much
 NOISE_RAD = 0.012
 WHERE_NOISE_M = 0.003  # a finder's is never exact
 NAMES_PER_PICTURE = 6
+CLEANED = 0.12  # of the other sentences ask for everything
+IN_HAND_M, IN_BOWL_M = 0.06, 0.06
 LISTENED = 5000  # sentences that are listened to for the words that the grammar has
 EXCHANGED = 0.08  # of the words
 PROMPTED = 0.25  # of the fine sentences come with factors as data
@@ -106,7 +108,9 @@ class Sentences:
         self.vocabulary, self.max_words = vocabulary, max_words
         rng = np.random.default_rng(0)
         heard = {word for _ in range(LISTENED) for word in words(self.draw(rng).text) if word.isalpha()}
-        self.like = {word: others for word, others in neighbours(heard, vocabulary, table).items() if others}
+        self.like = neighbours(heard, vocabulary, table)
+        pieces = (piece[len(MARK) :] for piece in vocabulary.pieces if piece.startswith(MARK))
+        self.any_word = [word for word in pieces if len(word) > 2 and word not in heard]
 
     def draw(self, rng: np.random.Generator) -> Said:
         """One sentence."""
@@ -117,11 +121,14 @@ class Sentences:
         return prompted(goal, scene, said, rng) if rng.random() < PROMPTED else said
 
     def varied(self, text: str, rng: np.random.Generator) -> str:
-        """The text with some words exchanged for others of about the same meaning, which the grammar does not have."""
-        return " ".join(
-            others[rng.integers(len(others))] if (others := self.like.get(word)) and rng.random() < EXCHANGED else word
-            for word in words(text)
-        )
+        """The text with words that the grammar does not have: for some of its words others of about the same meaning,
+        for some that carry none any at all."""
+        found = words(text)
+        for i in np.flatnonzero(rng.random(len(found)) < EXCHANGED):
+            others = self.any_word if found[i] in FILLERS else self.like.get(found[i])
+            if others:
+                found[i] = others[rng.integers(len(others))]
+        return " ".join(found)
 
     def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
         """`tokens` (B, T, P), `mask` (B, T) and `said` (B, S)."""
@@ -180,10 +187,12 @@ class Pictures:
         where, pixels = self.where[pick, None], self.pixels[pick, -2:][:, None]
         saids, wheres, points = [own], [where], [pixels]
         for _ in range(NAMES_PER_PICTURE):
-            said, target, end = self._other(pick, rng)
+            said, target, end, raised = self._other(pick, rng)
             index = np.arange(size)
             saids.append(said[:, None])
-            wheres.append(np.concatenate([self.places[pick][index, target], self.places[pick][index, end]], 1)[:, None])
+            ends = self.places[pick][index, end]
+            ends[:, 2] += raised
+            wheres.append(np.concatenate([self.places[pick][index, target], ends], 1)[:, None])
             both = self.pixels[pick]
             points.append(np.stack([both[index, target], both[index, end]], 1)[:, None])
         arrays = {
@@ -197,14 +206,23 @@ class Pictures:
 
     def _other(
         self, pick: NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """For each picture a sentence about another thing in it: what it says, and the indices of its two places."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """For each picture a sentence about another thing in it: what it says, the indices of its two places, and how
+        far above the second one the thing shall end."""
         said = np.zeros((len(pick), len(SLOTS)), np.int64)
         target = np.zeros(len(pick), np.int64)
         end = np.zeros(len(pick), np.int64)
+        raised = np.zeros(len(pick))
         for i, scene in enumerate(self.scene[pick]):
             kinds = self.kinds[scene]
             count = len(self.scenes[scene]["objects"])
+            items = [SceneObject(**item) for item in self.scenes[scene]["objects"]]
+            if rng.random() < CLEANED and all(item.shape != KNOB for item in items):
+                arm = int(rng.integers(2))
+                target[i], end[i] = self._next(pick[i], items, arm), BOWL + arm
+                said[i, [SLOT["task"], SLOT["place"]]] = SLOTS["task"].index("clean"), 1 + arm
+                said[i, SLOT["arm"]] = 1 + arm if rng.random() < 0.5 else 0
+                continue
             target[i] = one = int(rng.integers(count))
             task = ("reach", "pick", "place", "stack")[int(rng.integers(4))]
             if kinds[one, 1] == SLOTS["shape"].index("knob"):
@@ -219,13 +237,22 @@ class Pictures:
             elif task == "stack":
                 others = [k for k in range(count) if k != one]
                 end[i] = below = others[int(rng.integers(len(others)))]
+                raised[i] = items[below].height_m + items[one].height_m
                 said[i, SLOT["place"]] = SLOTS["place"].index("object")
                 said[i, [SLOT["below_color"], SLOT["below_shape"]]] = _named(kinds, count, below, rng)[:2]
                 if kinds[below, 2]:  # not to be told from its like by colour and shape
-                    end[i], said[i, SLOT["place"]] = one, 0
+                    end[i], said[i, SLOT["place"]], raised[i] = one, 0, 0.0
                     said[i, [SLOT["below_color"], SLOT["below_shape"]]] = 0
                     said[i, SLOT["task"]] = SLOTS["task"].index("pick")
-        return said, target, end
+        return said, target, end, raised
+
+    def _next(self, pick: int, items: list[SceneObject], arm: int) -> int:
+        """What is handled next when that arm cleans the table: what is in the air, else the nearest to its side."""
+        places = self.places[pick]
+        high = [k for k in range(len(items)) if places[k, 2] > TABLE_HEIGHT_M + IN_HAND_M]
+        away = [k for k in range(len(items)) if np.linalg.norm(places[k, :2] - places[BOWL + arm, :2]) > IN_BOWL_M]
+        side = 1 if arm == 0 else -1
+        return high[0] if high else max(away or range(len(items)), key=lambda k: side * places[k, 1])
 
     @staticmethod
     def _goals(shard: dict[str, Any]) -> NDArray[np.int64]:

@@ -81,11 +81,12 @@ class Finder(nn.Module):
     def __init__(self, mounts: CameraMounts, hands: int, dimensions: int, arms: int) -> None:
         super().__init__()
         self.mounts = mounts
-        self.front = Eye((32, 48, 64, 64), (2, 1, 2, 1), WIDTH)
-        self.wrist = Eye((24, 48, 64), (2, 2, 2), WIDTH)
+        self.front = Eye((32, 48, 96, 96, 96), (2, 1, 2, 1, 1), WIDTH)
+        self.wrist = Eye((32, 48, 64, 64), (2, 2, 1, 2), WIDTH)
         self.cameras = len(mounts.on)
         candidates = self.cameras + arms + 1  # the last one is a guess that nothing is seen of
-        seen = self.cameras * (self.front.width + 3) + WIDTH + dimensions + hands
+        eyes = [self.wrist if arm is not None else self.front for arm in mounts.on]
+        seen = sum(eye.width + 3 for eye in eyes) + WIDTH + dimensions + hands
         self.height = nn.ModuleList(mlp(seen, 96, 4) for _ in range(QUERIES))
         self.weigh = nn.ModuleList(mlp(seen + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
 

@@ -13,6 +13,11 @@ from finevla_sim.grammar import expand
 from finevla_sim.scene import BOWLS, KNOB, Scene, SceneObject
 from finevla_sim.tasks import PUTS, Goal
 
+# Words of the grammar that carry no meaning of their own: whatever stands in their place, the sentence says the same.
+FILLERS = frozenset(
+    "a and by coming do employ entering for going have is it its item make means moving of object"
+    " only please rely s that the then thing this to travel use using with work your".split()
+)
 HOW = ("arm", "approach", "grasp", "path")  # what fine sentences add; the rest says what
 
 COLOR = {
