@@ -159,7 +159,9 @@ def run(arguments: argparse.Namespace) -> int:
     if kept < arguments.episodes:
         raise FineVLAError(f"only {kept} episodes came out as told; give a smaller --first")
     wall = time.monotonic() - started
-    print(f"{kept} episodes of {seconds / kept:.1f} s on average, {tried - kept} left out; {kept / wall:.1f} episodes/s")
+    print(
+        f"{kept} episodes of {seconds / kept:.1f} s on average, {tried - kept} left out; {kept / wall:.1f} episodes/s"
+    )
     for writer in writers:
         print(f"written: {writer.root}")
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -223,9 +224,8 @@ class TestRosbag:
             wanted = getattr(one.instruction.factors, slot.name) or ()
             assert list(getattr(said.factors, slot.name)) == ([wanted] if isinstance(wanted, str) else list(wanted))
         with Reader(bag) as reader:
-            kept = reader.metadata.custom
             qos = {c.topic: c.ext.offered_qos_profiles[0] for c in reader.connections}  # type: ignore[union-attr]
-        assert kept is not None
+        kept = yaml.safe_load((bag / "metadata.yaml").read_text())["rosbag2_bagfile_information"]["custom_data"]
         assert (kept["outcome"], kept["success"], kept["seed"]) == ("in the left bowl", "true", "0")
         assert json.loads(kept["events"]) == [[3, "pushed"], [7, "missed"]]
         assert qos["/left_robot/active_instruction"].durability.name == "TRANSIENT_LOCAL"

@@ -96,7 +96,9 @@ def test_unseen_word_lies_next_to_a_known_one_of_its_meaning(
     assert max(KNOWN, key=lambda known: float(meaning(word) @ meaning(known))) == nearest
 
 
-def test_neighbours_mean_the_same_and_opposites_never_stand_for_each_other(pretrained: tuple[Vocabulary, Tensor]) -> None:
+def test_neighbours_mean_the_same_and_opposites_never_stand_for_each_other(
+    pretrained: tuple[Vocabulary, Tensor],
+) -> None:
     known = {"left", "right", "big", "pick", "put", "above"}
     found = neighbours(known, *pretrained)
     assert {"picked", "selecting"} & set(found["pick"])

@@ -34,7 +34,7 @@ class GatedPolicy:
 
     def encode(self, instruction: Instruction) -> EncodedInstruction:
         self.encoded.append(instruction.id)
-        return EncodedInstruction(instruction, np.zeros((1, 1, 1), np.float32), np.ones((1, 1), np.float32))
+        return EncodedInstruction(instruction, np.zeros((1, 1, 1), np.float32))
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
         self.begun.put(observation.stamp_ns)
