@@ -303,8 +303,8 @@ def _named(kinds: NDArray[np.int8], count: int, one: int, rng: np.random.Generat
         use = rng.random(3) < (0.7, 0.7, 1.0)
         fits = ((kinds[:count] == kinds[one]) | ~use).all(1)
         if use.any() and fits.sum() == 1:
-            return (kinds[one] * use).astype(np.int64)
-    return kinds[one].astype(np.int64)
+            return np.array(kinds[one] * use, np.int64)
+    return np.array(kinds[one], np.int64)
 
 
 def _pixels(states: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.float32]:

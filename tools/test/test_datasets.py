@@ -149,9 +149,10 @@ class TestLeRobot:
         assert not [key for key in read.features if key.startswith("observation.images")]
 
     def test_interrupted_set_leaves_nothing(self, cobotmagic: Embodiment, tmp_path: Path) -> None:
-        with pytest.raises(KeyboardInterrupt), LeRobotWriter(tmp_path / "set", cobotmagic) as writer:
-            writer.add(episode(cobotmagic))
-            writer._dataset.add_frame = _interrupt
+        writer = LeRobotWriter(tmp_path / "set", cobotmagic)
+        writer.add(episode(cobotmagic))
+        writer._dataset.add_frame = _interrupt
+        with pytest.raises(KeyboardInterrupt):
             writer.add(episode(cobotmagic))
         assert list(tmp_path.iterdir()) == []
         with pytest.raises(FineVLAError, match="closed"):
@@ -262,9 +263,10 @@ class TestRosbag:
     def test_interrupted_bag_leaves_only_those_before(
         self, cobotmagic: Embodiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with pytest.raises(KeyboardInterrupt), RosbagWriter(tmp_path / "bags", cobotmagic) as writer:
-            writer.add(episode(cobotmagic, images=False))
-            monkeypatch.setattr(writer._messages, "trajectory", _interrupt)
+        writer = RosbagWriter(tmp_path / "bags", cobotmagic)
+        writer.add(episode(cobotmagic, images=False))
+        monkeypatch.setattr(writer._messages, "trajectory", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
             writer.add(episode(cobotmagic, images=False))
         assert [p.name for p in (tmp_path / "bags").iterdir()] == ["episode_000000"]
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow comes with 'make train-setup'; the robot does without")
 
+from tiny_bundle import make_tiny_bundle
+
 from finevla_core.errors import FineVLAError
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import how_of
@@ -21,10 +23,9 @@ from finevla_tools import cli
 from finevla_tools.evaluation import report, runner
 from finevla_tools.evaluation.contestants import Wanderer
 from finevla_tools.evaluation.runner import BUNDLE, Job, Trier, open_folder, read_records, run_jobs
-from finevla_tools.evaluation.statistics import Share, average, paired, plain, share, summarise, wilson
+from finevla_tools.evaluation.statistics import Share, average, paired, plain, summarise, wilson
 from finevla_tools.evaluation.trials import KINDS, PAIRED, Case, Size, cases_of, trials_of
 from finevla_tools.evaluation.videos import pair_cases
-from tiny_bundle import make_tiny_bundle
 
 SMALL = Size(pairs=4, tasks=1, hard=1, held_out=3)
 FIRST = [Case(kind, tasks[n % len(tasks)], n) for kind, tasks in PAIRED.items() for n in range(3)]

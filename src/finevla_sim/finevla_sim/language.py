@@ -15,9 +15,10 @@ from finevla_sim.tasks import PUTS, Goal
 
 # Words of the grammar that carry no meaning of their own: whatever stands in their place, the sentence says the same.
 FILLERS = frozenset(
-    "a and by coming do employ entering for going have is it its item make means moving of object"
-    " only please rely s that the then thing this to travel use using with work your".split()
-)
+    {"a", "and", "by", "coming", "do", "employ", "entering", "for", "going", "have", "is", "it", "its", "item", "make",
+     "means", "moving", "of", "object", "only", "please", "rely", "s", "that", "the", "then", "thing", "this", "to",
+     "travel", "use", "using", "with", "work", "your"}
+)  # fmt: skip
 HOW = ("arm", "approach", "grasp", "path")  # what fine sentences add; the rest says what
 
 COLOR = {
