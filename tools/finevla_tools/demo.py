@@ -40,6 +40,7 @@ PAIRS = (
     ("place_color", "place"),
     ("turn", "turn"),
 )
+PICTURED = ("arm", "path")
 DEMO_SEEDS = TEST_SEEDS + 900_000
 
 
@@ -161,7 +162,8 @@ def _perform(stage: Stage, arguments: argparse.Namespace) -> int:
             stills += [still] if recording.pictures else []
         if not movie.frames:
             raise FineVLAError("the simulator sent no pictures of camera_overview; look at its output")
-    write_picture(arguments.out / "pair.png", stills[:2])
+    shown = [k for k, (_, factor) in enumerate(PAIRS) if factor in PICTURED]
+    write_picture(arguments.out / "pair.png", [stills[2 * k : 2 * k + 2] for k in shown if 2 * k + 1 < len(stills)])
     accepted = _report(arguments.out / "report.json", results, stage.client)
     every = [ok for result in results for ok in result["obeyed"].values()]
     print(f"\n{sum(every)} of {len(every)} factors obeyed; video, picture and report in {arguments.out}")

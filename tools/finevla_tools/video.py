@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+PALETTE = 192
 BAR = 56  # height of the caption bar, pixels
 COLORS = ((240, 240, 240), (150, 205, 150))
 
@@ -29,10 +30,11 @@ def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.ui
     return np.asarray(canvas)
 
 
-def write_picture(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> None:
-    """Pictures of the same height side by side, as PNG."""
+def write_picture(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
+    """Rows of pictures of the same size as one PNG, in few enough colours to go into a README."""
     temporary = path.with_name(f".{path.name}.tmp")
-    Image.fromarray(np.concatenate(list(pictures), axis=1)).save(temporary, "png")
+    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows if row], axis=0)
+    Image.fromarray(sheet).quantize(PALETTE, dither=Image.Dither.NONE).save(temporary, "png", optimize=True)
     os.replace(temporary, path)
 
 
