@@ -251,7 +251,7 @@ def _load(path: Path, state: dict[str, Any]) -> int:
 
 
 def load_model(folder: Path, finder: Path | None = None) -> tuple[TabletopPolicy, dict[str, Any]]:
-    """The averaged weights of all parts in a training folder (or the finder of another) as a model; the mover's options."""
+    """The averaged weights of all parts in a training folder (or the finder of another) as a model, and its options."""
     model, options = None, {}
     for part in ("mover", "finder", "reader"):
         path = (finder or folder if part == "finder" else folder) / f"{part}.pt"
@@ -265,6 +265,7 @@ def load_model(folder: Path, finder: Path | None = None) -> tuple[TabletopPolicy
                 getattr(model, name).copy_(scale)
         if any(not torch.equal(getattr(model, name), scale) for name, scale in saved["scales"].items()):
             raise FineVLAError(f"'{path}' was trained on other drills than 'mover.pt' beside it; train them together")
+        options[f"{part}_steps"] = json.loads(saved["options"])[f"{part}_steps"]
         average = {k.removeprefix("module."): v for k, v in saved["average"].items() if k != "n_averaged"}
         _modules(model, part).load_state_dict(average)
     assert model is not None

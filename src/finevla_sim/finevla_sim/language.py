@@ -15,9 +15,8 @@ from finevla_sim.tasks import PUTS, Goal
 
 # Words of the grammar that carry no meaning of their own: whatever stands in their place, the sentence says the same.
 FILLERS = frozenset(
-    {"a", "and", "by", "coming", "do", "employ", "entering", "for", "going", "have", "is", "it", "its", "item", "make",
-     "means", "moving", "of", "object", "only", "please", "rely", "s", "that", "the", "then", "thing", "this", "to",
-     "travel", "use", "using", "with", "work", "your"}
+    {"a", "and", "coming", "do", "employ", "entering", "going", "have", "is", "item", "make", "means", "moving", "object",
+     "please", "rely", "that", "the", "then", "thing", "this", "travel", "use", "using", "work", "your"}
 )  # fmt: skip
 HOW = ("arm", "approach", "grasp", "path")  # what fine sentences add; the rest says what
 
@@ -36,19 +35,20 @@ SIZE = {
 }
 SHAPE = {
     "cube": "(cube|block|box|square block|dice|crate|cubic block|~square box|~cubic box)",
-    "cylinder": "(cylinder|can|tin|drum|tube|round can|barrel|~canister|~tin can)",
-    "ball": "(ball|sphere|round ball|marble|globe|~orb|~spherical ball)",
+    "cylinder": "(cylinder|can|tin|drum|tube|round can|barrel|canister|tin can|~round tin|~can of tin)",
+    "ball": "(ball|sphere|round ball|marble|globe|orb|~round sphere|~spherical object)",
     "brick": "(brick|bar|long brick|slab|ingot|flat bar|~long bar|~flat brick)",
-    KNOB: "(knob|dial|rotary knob|control knob|turning knob|rotary switch|~rotary dial|~round knob)",
+    KNOB: "(knob|dial|rotary knob|control knob|turning knob|rotary switch|~rotary dial|~control dial)",
 }
 ANYTHING = "(object|thing|one|item|piece|~element|~body)"
 IT = "(it|the object|that|this|~the thing)"
 
-HAND = "{arm} (arm|hand|gripper|manipulator|robot arm|~claw|~arm of the robot)"
-ARM_LAST = f"(with|using|by|by means of|~through) (the|your|the robot's|its) {HAND}"
-ARM_FIRST = f"(use|take|employ|have|~utilise) (the|your|the robot's) {HAND} (to|and)"
+HAND = "{arm} (arm|hand|gripper|manipulator|robot arm|claw|~robotic arm|~robot hand)"
+ARM_LAST = f"(with|using|by|by means of|through|via|~employing|~with the help of) (the|your|the robot's|its) {HAND}"
+ARM_FIRST = f"(use|take|employ|have|utilise|~make use of) (the|your|the robot's) {HAND} (to|and)"
 ARM_APART = (
-    "(use|work with|do it with|this is for|move only|employ|rely on|only use|it is the turn of|~do this using|~make use of)"
+    "(use|work with|do it with|this is for|move only|employ|rely on|only use|it is the turn of|do this using"
+    "|make use of|~operate with|~do all this with)"
     f" (the|your|the robot's) {HAND}"
 )
 
@@ -60,14 +60,15 @@ SIDE_FROM = (
 FROM = {
     "top": (
         "(from above|from the top|straight from above|top down|straight down|coming down from above|from its top"
-        "|vertically|from overhead|descending vertically|from up high|~from right above|~straight down from overhead)"
+        "|vertically|from overhead|descending vertically|from up high|from right above"
+        "|~directly from above|~straight from the top)"
     ),
     "left": SIDE_FROM.format(side="left").replace("sideways in from", "in from"),
     "right": SIDE_FROM.format(side="right").replace("sideways in from", "in from"),
     "front": (
         "((from|coming from|approaching from|moving in from|entering from|arriving from|~coming in from)"
         " (the|its|the object's) (front|far side|front side|far end|~far front)"
-        "|from the side away from you|from beyond it|from behind it|~from the distant side)"
+        "|from the side away from you|from beyond it|from behind it|from the distant side|~from the far end of it)"
     ),
 }
 FROM_APART = "(approach it|come in|move in|the gripper comes|go in|enter|get there|~travel in) {how}"
@@ -126,18 +127,19 @@ PICK_END = (
     "(and lift it|then raise it|and lift it off the table|and hold it up|and bring it up into the air|~and raise it up)"
 )
 INTO = (
-    "((in|into|inside|down into) the {side} (bowl|dish|basin|container|~round bowl|~cup)"
+    "((in|into|inside|down into) the {side} (bowl|dish|basin|container|cup|~round bowl|~round dish)"
     "|(in|into) the (bowl|dish|basin|container|~round bowl) (on|to|at) the {side}( side|| hand side)"
     "|(in|into) the {side}-hand (bowl|dish|~basin))"
 )
 ONTO = "(on|onto|on top of|atop|upon|~right on top of|~on the top of)"
 WAY = {
     "clockwise": (
-        "(clockwise|in clockwise direction|the way a clock goes|as a clock goes|in the direction of the clock|~with the clock)"
+        "(clockwise|in clockwise direction|the way a clock goes|as a clock goes|in the direction of the clock|with the clock"
+        "|~in the clock's direction)"
     ),
     "counterclockwise": (
         "(counterclockwise|anticlockwise|counter-clockwise|in counterclockwise direction|anti-clockwise|against the clock"
-        "|~opposite to the clock)"
+        "|opposite to the clock|~against the clock's direction)"
     ),
 }
 
