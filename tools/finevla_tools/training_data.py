@@ -234,6 +234,8 @@ class Pictures:
             if task == "place":
                 bowl = int(rng.integers(2))
                 end[i], said[i, SLOT["place"]] = BOWL + bowl, SLOTS["place"].index(("left_bowl", "right_bowl")[bowl])
+                if bowl == 1 and said[i, SLOT["arm"]] == SLOTS["arm"].index("left"):
+                    said[i, SLOT["arm"]] = 0  # held out
             elif task == "stack":
                 others = [k for k in range(count) if k != one]
                 end[i] = below = others[int(rng.integers(len(others)))]

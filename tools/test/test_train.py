@@ -93,6 +93,9 @@ def test_sentences_about_a_picture_mean_what_is_in_it(data: Path) -> None:
     batch = made.pictures.batch(made, 12, np.random.default_rng(0), CPU)
     assert batch["where"].shape == (12, 7, 6)
     assert batch["pixels"].shape == (12, 7, 2, 3, 2)
+    said = made.pictures.batch(made, 400, np.random.default_rng(1), CPU)["said"]
+    left, right_bowl = SLOTS["arm"].index("left"), SLOTS["place"].index("right_bowl")
+    assert not ((said[..., SLOT["arm"]] == left) & (said[..., SLOT["place"]] == right_bowl)).any(), "is held out"
     stays = (batch["where"][..., :3] == batch["where"][..., 3:]).all(-1)
     picks = batch["said"][..., SLOT["task"]] == SLOTS["task"].index("reach")
     assert stays[picks].all()
