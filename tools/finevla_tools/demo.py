@@ -40,7 +40,7 @@ PAIRS = (
     ("place_color", "place"),
     ("turn", "turn"),
 )
-PICTURED = ("arm", "path")
+PICTURED = ("target",)
 DEMO_SEEDS = TEST_SEEDS + 900_000
 
 

@@ -1,6 +1,5 @@
 """Runs trials in parallel processes and keeps every result as it comes, so that an evaluation goes on where it ended."""
 
-import hashlib
 import json
 import multiprocessing
 import time
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from finevla_core.bundle import MANIFEST
+from finevla_core.bundle import load_bundle
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.policy import load_policy
@@ -132,8 +131,13 @@ def run_jobs(jobs: Sequence[Job], bundle: Path | None, folder: Path, processes: 
 
 def open_folder(folder: Path, bundle: Path) -> None:
     """Make the folder, or make sure that what is in it is of the same bundle."""
-    digest = hashlib.sha256((bundle / MANIFEST).read_bytes()).hexdigest()  # which has those of all its files
-    header = {"schema": "finevla.evaluation/1", "bundle": bundle.resolve().name, "sha256": digest}
+    manifest = load_bundle(bundle).manifest
+    used = (manifest.text.vocabulary, manifest.text_model, manifest.policy_model)
+    header = {
+        "schema": "finevla.evaluation/1",
+        "bundle": manifest.name,
+        "sha256": {file: manifest.files[file] for file in used},
+    }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / HEADER
     if path.is_file():
