@@ -25,6 +25,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
 SIZES = tuple(len(words) for words in SLOTS.values())
 WIDTH = sum(SIZES)
 TARGET = ("task", "arm", "color", "shape", "size", "place")  # what it takes to know which object is meant
+MOVE = ("task", "arm", "approach", "grasp", "path", "turn")  # and how to get there, the two places being known
 PLACE = ("task", "place", "below_color", "below_shape", "color", "shape", "size", "arm")  # and where it shall end
 
 

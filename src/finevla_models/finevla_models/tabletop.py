@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from finevla_models.chain import ArmChains, CameraMounts
-from finevla_models.factors import WIDTH
+from finevla_models.factors import MOVE, columns
 from finevla_models.finder import Finder
 from finevla_models.mover import Mover, near
 from finevla_models.reader import Reader, probabilities
@@ -58,10 +58,11 @@ class TabletopPolicy(nn.Module):
         self.reader = Reader(config.text_width)
         self.finder = Finder(mounts, config.hands, config.dimensions, config.arms)
         gaps = 2 * 6 * config.arms
-        inputs = config.dimensions + config.hands + WIDTH + 6 + gaps
+        inputs = config.dimensions + config.hands + len(columns(MOVE)) + 6 + gaps
         self.mover = Mover(
             config.head, inputs, config.dimensions, config.horizon, config.basis, config.hidden, config.blocks
         )
+        self.register_buffer("move_columns", torch.tensor(columns(MOVE)))
         self.register_buffer("state_mean", torch.zeros(config.dimensions))
         self.register_buffer("state_std", torch.ones(config.dimensions))
         self.register_buffer("where_mean", torch.zeros(6))
@@ -84,11 +85,15 @@ class TabletopPolicy(nn.Module):
         return torch.cat([(state - self.state_mean) / self.state_std, placed.flatten(1), axes.flatten(1)], dim=1)
 
     def aims(self, state: Tensor, where: Tensor, slots: Tensor) -> Tensor:
-        """What the mover reads: body, slots, where, and how far from each gripper."""
+        """What the mover reads: body, how to move, where, and how far from each gripper.
+
+        It is not told what things are called: where they are is enough, and no name can come to stand for a motion.
+        """
         positions, _ = self.chains(state)
         gaps = torch.cat([where[:, None, :3] - positions, where[:, None, 3:] - positions], dim=2)
         place = (where - self.where_mean) / self.where_std
-        return torch.cat([self.body(state), slots, place, near(gaps).flatten(1)], dim=1)
+        how = slots[:, self.move_columns]
+        return torch.cat([self.body(state), how, place, near(gaps).flatten(1)], dim=1)
 
     def act(self, images: Tensor, state: Tensor, slots: Tensor) -> Output:
         """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH)."""
