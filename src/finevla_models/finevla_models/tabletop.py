@@ -4,8 +4,7 @@ Between seeing and moving there are six numbers, where the target is and where i
 rest a handful of probabilities. So each part learns from what is cheap for it, and a person can look at what was meant.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -103,7 +102,3 @@ class TabletopPolicy(nn.Module):
     def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor) -> Output:
         """From words to chunk in one go."""
         return self.act(images, state, self.read(self.text(tokens, mask), mask))
-
-    def describe(self) -> dict[str, Any]:
-        """The configuration as plain data."""
-        return asdict(self.config)

@@ -110,7 +110,7 @@ class _Maker:
         items = clean_order(scene, goal.arm) if goal.task == "clean" else [scene.object(goal.target)]
         made: list[tuple[Leg, SceneObject, list[SceneObject]]] = []
         for k, item in enumerate(items):
-            legs = legs_of(self.planner, scene, goal, item, values, rng)
+            legs = legs_of(Handling(self.planner, scene, goal, item, _width(item, rng)), values, rng)
             if k + 1 < len(items):
                 legs = [replace(leg, usable=int((leg.phase != PLACED).sum())) for leg in legs]
             made += [(leg, item, items[:k]) for leg in legs]
@@ -161,7 +161,7 @@ class _Maker:
         for step in np.minimum(steps, leg.usable - 1):
             places = np.full((MAX_OBJECTS, 3), np.nan)
             for k, other in enumerate(scene.objects):
-                at = np.array([*other.position, TABLE_HEIGHT_M + other.height_m])
+                at = other.centre
                 if other.name == item.name:
                     at = leg.where[step, :3]
                 elif other in tidied:
@@ -181,20 +181,23 @@ class _Maker:
         return self.world
 
 
-def legs_of(
-    planner: Planner,
-    scene: Scene,
-    goal: Goal,
-    item: SceneObject,
-    values: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> list[Leg]:
+@dataclass(frozen=True)
+class Handling:
+    """One object, handled for a goal: what all its legs share. `width` is where the fingers stop around it."""
+
+    planner: Planner
+    scene: Scene
+    goal: Goal
+    item: SceneObject
+    width: float
+
+
+def legs_of(handling: Handling, values: NDArray[np.float64], rng: np.random.Generator) -> list[Leg]:
     """The plan from `values`, from where pushes on the way lead to, from a miss, and with the object in hand."""
-    centre = np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
-    ways = planner.ways(scene, goal, item, centre)
-    width = _width(item, rng)
+    planner, goal, centre = handling.planner, handling.goal, handling.item.centre
+    ways = planner.ways(handling.scene, goal, handling.item, centre)
     plan = planner.plan(goal.arm, values, ways)
-    legs = [_leg(planner, scene, goal, item, centre, ways, plan, width)]
+    legs = [_leg(handling, centre, ways, plan)]
     push, last = Disturbance(), plan
     for _ in range(push.pushes):
         step = int(rng.integers(3, max(4, last.steps - 4)))
@@ -203,84 +206,62 @@ def legs_of(
             break
         pushed = planner.pushed(last.targets[min(step, last.steps)], goal.arm, rng, push.scale_rad)
         last = planner.plan(goal.arm, pushed, ways, done)
-        legs.append(_leg(planner, scene, goal, item, centre, ways, last, width))
-    grasp = next((i for i, way in enumerate(ways) if way.gripper == CLOSED), None)
-    if grasp is not None and goal.task != "turn":
+        legs.append(_leg(handling, centre, ways, last))
+    if goal.task != "turn" and any(way.gripper == CLOSED for way in ways):
         if rng.random() < 0.4:
-            legs += _after_miss(planner, scene, goal, item, ways, plan, grasp, width, rng)
+            legs += _after_miss(handling, ways, plan, rng)
         if rng.random() < 0.5:
-            legs += _pushed_in_hand(planner, scene, goal, item, centre, ways, plan, grasp, width, rng)
+            legs += _pushed_in_hand(handling, ways, plan, rng)
     return legs
 
 
-def _after_miss(
-    planner: Planner,
-    scene: Scene,
-    goal: Goal,
-    item: SceneObject,
-    ways: Sequence[Way],
-    plan: Plan,
-    grasp: int,
-    width: float,
-    rng: np.random.Generator,
-) -> list[Leg]:
+def _after_miss(handling: Handling, ways: Sequence[Way], plan: Plan, rng: np.random.Generator) -> list[Leg]:
     """The fingers closed on nothing, somewhere between contact and a little above; the object lies beside them."""
+    planner, goal = handling.planner, handling.goal
+    grasp = _closing(ways)[0]
     low, high = plan.ends[grasp], plan.ends[min(grasp + 1, len(plan.ends) - 1)]
     values = plan.targets[int(rng.integers(low, high + 1))].copy()
     values[gripper_index(planner.embodiment, goal.arm)] = rng.uniform(0.0, 0.15)
     angle, gap = rng.uniform(0, 2 * np.pi), rng.uniform(0.7 * NUDGE_M[0], NUDGE_M[1])
-    centre = np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
+    centre = handling.item.centre
     centre[:2] += gap * np.array([np.cos(angle), np.sin(angle)])
-    again = planner.ways(scene, goal, item, centre)
+    again = planner.ways(handling.scene, goal, handling.item, centre)
     up = Way(again[0].position, OPEN, again[0].turn_rad)
     try:
         retry = planner.plan(goal.arm, values, [up, *again[1:]])
     except Unreachable:
         return []
-    return [_leg(planner, scene, goal, item, centre, again, retry, width)]
+    return [_leg(handling, centre, again, retry)]
 
 
-def _pushed_in_hand(
-    planner: Planner,
-    scene: Scene,
-    goal: Goal,
-    item: SceneObject,
-    centre: NDArray[np.float64],
-    ways: Sequence[Way],
-    plan: Plan,
-    grasp: int,
-    width: float,
-    rng: np.random.Generator,
-) -> list[Leg]:
+def _pushed_in_hand(handling: Handling, ways: Sequence[Way], plan: Plan, rng: np.random.Generator) -> list[Leg]:
     """The object is held, and the arm is not quite on its path."""
-    closed = [i for i, way in enumerate(ways) if way.gripper == CLOSED]
-    low, high = plan.ends[grasp], plan.ends[closed[-1]]
+    planner, arm = handling.planner, handling.goal.arm
+    closed = _closing(ways)
+    low, high = plan.ends[closed[0]], plan.ends[closed[-1]]
     if high - low < 4:
         return []
     step = int(rng.integers(low + 1, high))
-    values = planner.pushed(plan.targets[step], goal.arm, rng, 0.08)
+    values = planner.pushed(plan.targets[step], arm, rng, 0.08)
     try:
-        onward = planner.plan(goal.arm, values, ways, plan.done(step))
+        onward = planner.plan(arm, values, ways, plan.done(step))
     except Unreachable:
         return []
-    return [_leg(planner, scene, goal, item, centre, ways, onward, width)]
+    return [_leg(handling, handling.item.centre, ways, onward)]
 
 
-def _leg(
-    planner: Planner,
-    scene: Scene,
-    goal: Goal,
-    item: SceneObject,
-    centre: NDArray[np.float64],
-    ways: Sequence[Way],
-    plan: Plan,
-    width: float,
-) -> Leg:
+def _closing(ways: Sequence[Way]) -> list[int]:
+    """The ways on which the gripper closes or is closed."""
+    return [i for i, way in enumerate(ways) if way.gripper == CLOSED]
+
+
+def _leg(handling: Handling, centre: NDArray[np.float64], ways: Sequence[Way], plan: Plan) -> Leg:
     """States along a plan: its targets, but fingers around an object stop at its width, and it goes where they go."""
-    gripper = gripper_index(planner.embodiment, goal.arm)
+    scene, goal, item, width = handling.scene, handling.goal, handling.item, handling.width
+    gripper = gripper_index(handling.planner.embodiment, goal.arm)
     states = plan.targets.copy()
     done = np.array([plan.done(step) for step in range(len(states))])
-    closes = [i for i, way in enumerate(ways) if way.gripper == CLOSED]
+    closes = _closing(ways)
     phase = np.full(len(states), TABLE)
     if closes:
         closing = (done >= closes[0]) & (done <= closes[-1])
@@ -299,7 +280,7 @@ def _leg(
     at = np.tile(centre, (len(states), 1))
     if goal.task != "turn":
         for step in np.flatnonzero(phase == HAND):
-            at[step] = planner.ik.tcp(states[step], goal.arm)[:3, 3] + [0.0, 0.0, BITE_M]
+            at[step] = handling.planner.ik.tcp(states[step], goal.arm)[:3, 3] + [0.0, 0.0, BITE_M]
         at[phase == PLACED] = place + ([0.0, 0.0, item.height_m + 0.008] if goal.place in BOWLS else [0.0, 0.0, 0.0])
     ends = at if goal.task in ("pick", "reach", "turn") else np.tile(place, (len(states), 1))
     return Leg(states, plan.targets, np.column_stack([at, ends]), phase, len(states))

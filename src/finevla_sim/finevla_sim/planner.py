@@ -271,7 +271,6 @@ def _blend_in(start: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArr
     """The wrist's orientation is not where the path wants it at first: ease from `start` into the path."""
     count = min(12, len(targets))
     gap = start - targets[1] if len(targets) > 1 else np.zeros_like(start)
-    ramp = np.ones(len(targets))
     phase = np.clip((np.arange(len(targets)) - 1) / count, 0.0, 1.0)
     ramp = 1 - phase**3 * (10 - 15 * phase + 6 * phase**2)
     eased = targets + ramp[:, None] * gap

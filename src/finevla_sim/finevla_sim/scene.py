@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 TABLE_HEIGHT_M = 0.74  # RoboTwin's table; the arms' bases are 35 mm above it
 
 COLORS: dict[str, tuple[float, float, float]] = {
@@ -46,6 +49,11 @@ class SceneObject:
         if self.shape == KNOB:
             return 0.030
         return self.size_m * {"cube": 0.5, "cylinder": 0.8, "ball": 0.5, "brick": 0.4}[self.shape]
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """Where its centre lies, (3,), in base_footprint."""
+        return np.array([*self.position, TABLE_HEIGHT_M + self.height_m])
 
 
 @dataclass(frozen=True)

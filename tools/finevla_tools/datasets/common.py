@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,7 +44,7 @@ class Staged:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class EpisodeWriter:
+class EpisodeWriter(ABC):
     """The shape of a writer: `add` episodes, then `close`; as a context manager, an exception leaves no half output."""
 
     def __init__(self, root: Path | str, embodiment: Embodiment, fps: int) -> None:
@@ -88,14 +89,14 @@ class EpisodeWriter:
         else:
             self.abort()
 
-    def _write(self, episode: Episode) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self, episode: Episode) -> None: ...
 
-    def _finish(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _finish(self) -> None: ...
 
-    def _discard(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _discard(self) -> None: ...
 
 
 def refuse_existing(path: Path) -> None:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import clean_order
@@ -13,7 +12,7 @@ from finevla_sim.ik import ArmIK
 from finevla_sim.language import Said, how_of, say
 from finevla_sim.planner import Planner, Unreachable
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
-from finevla_sim.scene import BOWLS, TABLE_HEIGHT_M, Scene, SceneObject
+from finevla_sim.scene import BOWLS, Scene
 from finevla_sim.tasks import (
     APPROACHES,
     FACTORS,
@@ -144,7 +143,7 @@ def is_reachable(planner: Planner, scene: Scene, goal: Goal) -> bool:
     values = np.array(scene.arm_start)
     try:
         for item in items:
-            values = planner.plan(goal.arm, values, planner.ways(scene, goal, item, _centre(item))).targets[-1]
+            values = planner.plan(goal.arm, values, planner.ways(scene, goal, item, item.centre)).targets[-1]
     except Unreachable:
         return False
     return True
@@ -187,7 +186,3 @@ def _told(goal: Goal, said: Said) -> tuple[str, ...]:
         for factor, field in FACTORS.items()
         if getattr(goal, field) and said.slots.get(SLOT_OF.get(factor, ""), "-")
     )
-
-
-def _centre(item: SceneObject) -> NDArray[np.float64]:
-    return np.array([*item.position, TABLE_HEIGHT_M + item.height_m])
