@@ -35,17 +35,19 @@ def make_tiny_bundle(
     finite: bool = True,
     text_gain: float = 0.0,
     work: int = 0,
+    memory_gain: float | None = None,
 ) -> Path:
     """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon.
 
     `text_gain` adds the mean of the text's tokens times this to every value; `work` multiplies matrices for so
-    many rounds of about a third of a millisecond first.
+    many rounds of about a third of a millisecond first. With `memory_gain` it has a memory: it counts its chunks there
+    and adds this to every value for each that it remembers.
     """
     size = len(embodiment.names)
     contents = {
         SPEC.vocabulary: tiny_vocabulary().dump(),
         "text.onnx": _text_model().SerializeToString(),
-        "policy.onnx": _policy_model(embodiment, drift, finite, text_gain, work).SerializeToString(),
+        "policy.onnx": _policy_model(embodiment, drift, finite, text_gain, work, memory_gain).SerializeToString(),
         "card.md": b"# Tiny bundle for tests\n",
     }
     manifest = Manifest(
@@ -83,7 +85,9 @@ def _text_model() -> onnx.ModelProto:
     return _model(helper.make_graph(nodes, "text", inputs, outputs, constants))
 
 
-def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain: float, work: int) -> onnx.ModelProto:
+def _policy_model(
+    embodiment: Embodiment, drift: float, finite: bool, text_gain: float, work: int, memory_gain: float | None
+) -> onnx.ModelProto:
     size, cameras = len(embodiment.names), len(embodiment.cameras)
     phase = np.arange(1, HORIZON + 1) / HORIZON
     ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
@@ -111,8 +115,15 @@ def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain:
         helper.make_node("Loop", ["rounds", "go_on", "start"], ["worked"], body=_round()),
         helper.make_node("ReduceMean", ["worked"], ["sum"], keepdims=0),
         helper.make_node("Mul", ["sum", "nothing"], ["no_more"]),
-        helper.make_node("Add", ["meant", "no_more"], ["actions"]),
+        helper.make_node("Add", ["meant", "no_more"], ["forgetful" if memory_gain is not None else "actions"]),
     ]
+    if memory_gain is not None:
+        constants |= {"memory_gain": np.array(memory_gain, np.float32), "one": np.array(1.0, np.float32)}
+        nodes += [
+            helper.make_node("Mul", ["memory", "memory_gain"], ["recalled"]),
+            helper.make_node("Add", ["forgetful", "recalled"], ["actions"]),
+            helper.make_node("Add", ["memory", "one"], ["remembered"]),
+        ]
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     shape = [1, cameras, embodiment.image_height, embodiment.image_width, 3]
     inputs = [
@@ -121,6 +132,9 @@ def _policy_model(embodiment: Embodiment, drift: float, finite: bool, text_gain:
         helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_words, 1]),
     ]
     outputs = [helper.make_tensor_value_info("actions", TensorProto.FLOAT, [1, HORIZON, size])]
+    if memory_gain is not None:
+        inputs.append(helper.make_tensor_value_info("memory", TensorProto.FLOAT, [1, 1]))
+        outputs.append(helper.make_tensor_value_info("remembered", TensorProto.FLOAT, [1, 1]))
     return _model(helper.make_graph(nodes, "policy", inputs, outputs, initializers))
 
 

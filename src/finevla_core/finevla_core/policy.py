@@ -21,6 +21,7 @@ from finevla_core.text import PIECES, encode, load_vocabulary
 PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 TEXT_SIGNATURE = (("tokens", "mask"), "text")
 POLICY_SIGNATURE = (("images", "state", "text"), "actions")
+MEMORY, REMEMBERED = "memory", "remembered"  # optional: an input, zeros where there is none, and the next one's value
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,21 @@ class EncodedInstruction:
     text: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """What a policy made of an observation besides the chunk, for the next one under the same instruction."""
+
+    encoded: EncodedInstruction
+    stamp_ns: int
+    memory: NDArray[np.float32]
+
+
 class OnnxPolicy:
-    """`predict(observation, encoded) -> ActionChunk`; not thread-safe, one caller at a time."""
+    """`predict(observation, encoded) -> ActionChunk`; not thread-safe, one caller at a time.
+
+    A bundle may have a memory: it hears its last answer again while the same encoded instruction goes on. It starts
+    anew with other words, after a gap longer than a chunk, when time goes back, and when an answer was refused.
+    """
 
     def __init__(self, bundle: Bundle, embodiment: Embodiment, threads: int, providers: Sequence[str] | None) -> None:
         check_embodiment(bundle, embodiment)
@@ -45,7 +59,9 @@ class OnnxPolicy:
             )
         self.vocabulary = load_vocabulary(bundle.vocabulary)
         self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
-        self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE)
+        self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE, (MEMORY,))
+        self._memory_shape = _memory_shape(self._policy, bundle.policy_model)
+        self._remembered: Remembered | None = None
         self.provider = self._policy.get_providers()[0]
         self._order = [embodiment.camera_names.index(camera) for camera in self.manifest.cameras]
         self._sequence = 0
@@ -68,8 +84,17 @@ class OnnxPolicy:
         images = observation.images
         if self._order != list(range(len(observation.cameras))):
             images = np.ascontiguousarray(images[self._order])
-        inputs = {"images": images[None], "state": observation.state[None], "text": encoded.text}
-        actions = self._checked(self._run(self._policy, "actions", inputs))
+        inputs: dict[str, object] = {"images": images[None], "state": observation.state[None], "text": encoded.text}
+        before, self._remembered = self._remembered, None
+        if self._memory_shape is None:
+            (answer,) = self._run(self._policy, ("actions",), inputs)
+            actions = self._checked(answer)
+        else:
+            inputs[MEMORY] = self._recalled(before, observation, encoded)
+            answer, memory = self._run(self._policy, ("actions", REMEMBERED), inputs)
+            actions = self._checked(answer)
+            if np.isfinite(memory).all():
+                self._remembered = Remembered(encoded, observation.stamp_ns, memory)
         self._sequence += 1
         return ActionChunk(
             stamp_ns=observation.stamp_ns,
@@ -82,6 +107,16 @@ class OnnxPolicy:
             sequence=self._sequence,
             inference_s=time.perf_counter() - start,
         )
+
+    def _recalled(
+        self, before: Remembered | None, observation: Observation, encoded: EncodedInstruction
+    ) -> NDArray[np.float32]:
+        """What it answered a moment ago to the same words, or zeros."""
+        if before is not None and before.encoded is encoded:
+            age_s = (observation.stamp_ns - before.stamp_ns) / 1e9
+            if 0 <= age_s <= self.horizon_s:
+                return before.memory
+        return np.zeros(self._memory_shape or (), np.float32)
 
     def check(self, observation: Observation) -> None:
         """Refuse an observation of other cameras, another image size or another state length."""
@@ -104,7 +139,8 @@ class OnnxPolicy:
             )
 
     def _features(self, tokens: NDArray[np.int64], mask: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._run(self._text, "text", {"tokens": tokens[None], "mask": mask[None]})
+        (text,) = self._run(self._text, ("text",), {"tokens": tokens[None], "mask": mask[None]})
+        return text
 
     def _warm_up(self) -> None:
         m = self.manifest
@@ -122,14 +158,16 @@ class OnnxPolicy:
         encoded = self.encode(Instruction(raw="warm up"))
         for _ in range(2):
             self.predict(observation, encoded)
-        self._sequence = 0
+        self._sequence, self._remembered = 0, None
 
-    def _run(self, session: ort.InferenceSession, output: str, inputs: Mapping[str, object]) -> NDArray[np.float32]:
+    def _run(
+        self, session: ort.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, object]
+    ) -> list[NDArray[np.float32]]:
         try:
-            (answer,) = session.run([output], inputs)
+            answers = session.run(list(outputs), inputs)
         except Exception as error:  # onnxruntime's exceptions share no documented base
             raise FineVLAError(f"bundle '{self.manifest.name}' does not run: {_one_line(error)}") from error
-        return cast(NDArray[np.float32], answer)
+        return cast(list[NDArray[np.float32]], answers)
 
     def _checked(self, answer: NDArray[np.float32]) -> NDArray[np.float64]:
         """The network's `(1, horizon, D)` answer as a plan `(horizon, D)`; a stranger's word, so it is judged."""
@@ -152,8 +190,26 @@ def load_policy(
     return OnnxPolicy(load_bundle(path), embodiment, threads, providers)
 
 
+def _memory_shape(session: ort.InferenceSession, path: Path) -> tuple[int, ...] | None:
+    """The shape of a network's memory, or None if it has none."""
+    taken = next((value.shape for value in session.get_inputs() if value.name == MEMORY), None)
+    if taken is None:
+        return None
+    given = next((value.shape for value in session.get_outputs() if value.name == REMEMBERED), None)
+    if taken != given or not all(isinstance(size, int) for size in taken):
+        raise FineVLAError(
+            f"'{path}' has an input '{MEMORY}' of shape {taken} and an output '{REMEMBERED}' of shape {given}; "
+            "both must be there, of one fixed shape: export the bundle again"
+        )
+    return tuple(taken)
+
+
 def _session(
-    path: Path, threads: int, providers: Sequence[str], signature: tuple[tuple[str, ...], str]
+    path: Path,
+    threads: int,
+    providers: Sequence[str],
+    signature: tuple[tuple[str, ...], str],
+    optional: tuple[str, ...] = (),
 ) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -167,7 +223,7 @@ def _session(
         raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
     inputs, output = signature
     found = sorted(i.name for i in session.get_inputs())
-    if found != sorted(inputs):
+    if sorted(set(found) - set(optional)) != sorted(inputs):
         raise FineVLAError(f"'{path}' has inputs {', '.join(found)}; a bundle's needs {', '.join(inputs)}")
     if output not in [o.name for o in session.get_outputs()]:
         raise FineVLAError(f"'{path}' has no output '{output}'; export the bundle again")

@@ -66,6 +66,40 @@ def test_provider_that_is_not_there_is_refused_and_the_one_in_use_is_told(bundle
         load_policy(bundle, robot, providers=["NoSuchProvider"])
 
 
+def at(observation: Observation, stamp_s: float) -> Observation:
+    return dataclasses.replace(observation, stamp_ns=round(stamp_s * 1e9))
+
+
+def test_memory_lasts_as_long_as_the_words_and_the_time_go_on(tmp_path: Path, robot: Embodiment) -> None:
+    """The tiny network counts its chunks in its memory and adds one for each."""
+    policy = load_policy(make_tiny_bundle(tmp_path / "counts", robot, drift=3e38, memory_gain=1.0), robot)
+    cube, ball = policy.encode(Instruction("reach the cube")), policy.encode(Instruction("reach the ball"))
+
+    def counted(stamp_s: float, encoded=cube) -> float:
+        return policy.predict(at(seen(robot), stamp_s), encoded).actions[0, 1]
+
+    assert [counted(t) for t in (1.0, 1.1, 1.2)] == [0, 1, 2], "nothing is left of the warm-up"
+    assert counted(1.3, ball) == 0, "other words"
+    assert counted(1.4) == 0, "and back"
+    assert counted(1.4) == 1, "the same moment again"
+    assert counted(1.4 + policy.horizon_s) == 2
+    assert counted(1.5 + 2 * policy.horizon_s) == 0, "longer ago than a chunk lasts"
+    assert counted(1.0) == 0, "time went back"
+    with pytest.raises(FineVLAError, match="not finite"):
+        policy.predict(at(seen(robot, 3e38), 1.1), cube)  # twice 3e38 is infinite
+    assert counted(1.2) == 0, "what was refused is not remembered"
+
+
+def test_memory_that_does_not_come_back_is_refused_at_once(tmp_path: Path, robot: Embodiment) -> None:
+    bundle = make_tiny_bundle(tmp_path / "forgets", robot, memory_gain=1.0)
+    model = onnx.load(str(bundle / "policy.onnx"))
+    del model.graph.output[1]
+    with pytest.raises(
+        FineVLAError, match=r"input 'memory' of shape \[1, 1\] and an output 'remembered' of shape None"
+    ):
+        load_policy(with_model(bundle, "policy.onnx", model), robot)
+
+
 def test_cameras_reach_the_network_in_its_own_order(tmp_path: Path, robot: Embodiment) -> None:
     """A network that reads brightness off its first camera must get the one that its manifest lists first."""
     bundle = make_tiny_bundle(tmp_path / "bright", robot)
