@@ -20,9 +20,10 @@ from finevla_tools.train import SCALES, load_model
 
 TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
 VOCABULARY, LICENCE = "vocabulary.txt", "vocabulary.LICENSE"
+INPUTS, OUTPUTS = ("images", "state", "text", "memory"), ("actions", "remembered")
 DT_S = 0.1
 MARGIN_RAD = 0.01  # inside the limits: the bridge's spline may swing a little beyond a target
-TOLERANCE = 1e-3  # radians between torch and ONNX Runtime, float32 both
+TOLERANCE = 1e-3  # radians and metres between torch and ONNX Runtime, float32 both
 
 
 class _Text(nn.Module):
@@ -49,10 +50,10 @@ class _Act(nn.Module):
         self.register_buffer("lower", lower.float())
         self.register_buffer("upper", upper.float())
 
-    def forward(self, images: Tensor, state: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, state: Tensor, text: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         scaled = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-        out = self.model.act(scaled, state, text)
-        return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.where
+        out = self.model.act(scaled, state, text, memory)
+        return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.memory
 
 
 def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Path:
@@ -65,11 +66,11 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
     vocabulary, _ = load_pretrained()  # the model's own: its table refuses weights that were trained with another
     example = _example(model, vocabulary, size)
     text_onnx = _onnx(_Text(model), (example["tokens"], example["mask"]), ["tokens", "mask"], ["text"])
-    inputs = (example["images"], example["state"], example["text"])
+    inputs = tuple(example[name] for name in INPUTS)
     limits = robot_limits(robot, expand(place.urdf_path))
     margin = np.where(limits.is_gripper, 0.0, MARGIN_RAD)
     act = _Act(model, torch.from_numpy(limits.lower + margin), torch.from_numpy(limits.upper - margin))
-    policy_onnx = _onnx(act, inputs, ["images", "state", "text"], ["actions", "where"])
+    policy_onnx = _onnx(act, inputs, list(INPUTS), list(OUTPUTS))
     _agree(act, text_onnx, policy_onnx, example)
     manifest = Manifest(
         name=out.name,
@@ -102,6 +103,7 @@ def _example(model: TabletopPolicy, vocabulary: Vocabulary, size: tuple[int, int
     batch["state"] = torch.randn(1, model.config.dimensions, generator=generator) * 0.3
     with torch.no_grad():
         batch["text"] = _Text(model)(batch["tokens"], batch["mask"])
+    batch["memory"] = torch.tensor([[0.4, 0.2, 0.77, 0.5, -0.1, 0.8, 1.0]])
     return batch
 
 
@@ -116,17 +118,20 @@ def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outpu
 def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, Tensor]) -> None:
     import onnxruntime as ort
 
-    with torch.no_grad():
-        wanted = act(example["images"], example["state"], example["text"])[0].numpy()
     arrays = {name: tensor.numpy() for name, tensor in example.items()}
     providers = ["CPUExecutionProvider"]
     text = ort.InferenceSession(text_onnx, providers=providers)
     (encoded,) = text.run(None, {"tokens": arrays["tokens"], "mask": arrays["mask"]})
     policy = ort.InferenceSession(policy_onnx, providers=providers)
-    feed = {"images": arrays["images"], "state": arrays["state"], "text": encoded}
-    gap = float(np.abs(policy.run(["actions"], feed)[0] - wanted).max())
-    if not gap < TOLERANCE:
-        raise RuntimeError(f"ONNX Runtime and torch differ by {gap:.2g}; the bundle is not written")
+    for memory in (torch.zeros_like(example["memory"]), example["memory"]):
+        given = example | {"memory": memory}
+        with torch.no_grad():
+            wanted = act(*(given[name] for name in INPUTS))
+        feed = {name: given[name].numpy() for name in INPUTS} | {"text": encoded}
+        found = policy.run(list(OUTPUTS), feed)
+        gap = max(float(np.abs(f - w.numpy()).max()) for f, w in zip(found, wanted, strict=True))
+        if not gap < TOLERANCE:
+            raise RuntimeError(f"ONNX Runtime and torch differ by {gap:.2g}; the bundle is not written")
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

@@ -141,8 +141,9 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         rng = np.random.default_rng([options.seed, step, 2])
         batch = pictures.batch(drills, options.pictures, rng, device)
         slots = one_hot(batch["said"].flatten(0, 1)).unflatten(0, batch["said"].shape[:2])
+        images = augment(batch["images"], batch["recoloured"])
         with torch.autocast(device.type, torch.bfloat16):
-            where, logits = model.locate(augment(batch["images"]), batch["state"], slots)
+            where, logits = model.locate(images, batch["state"], slots, batch["memory"])
             attention = torch.stack([_attention(maps, batch["pixels"][..., c, :]) for c, maps in enumerate(logits)])
         return {
             "where": ((where - batch["where"]) / model.where_std).abs().mean(),
@@ -181,8 +182,13 @@ def _unsure(slots: Tensor) -> Tensor:
     return (1 - share) * slots + share * noise
 
 
-def augment(images: Tensor) -> Tensor:
-    """(B, C, H, W, 3) uint8 -> (B, C, 3, H, W) about -1...1, under other light and colour and with a little noise."""
+def augment(images: Tensor, recoloured: Tensor) -> Tensor:
+    """(B, C, H, W, 3) uint8 -> (B, C, 3, H, W) about -1...1, under other light and colour and with a little noise.
+
+    Those `recoloured` (B,) get colours that no name fits.
+    """
+    images = images.float()
+    images[recoloured] = recolour(images[recoloured])
     batch, cameras, height, width, _ = images.shape
     each = (batch, cameras, 1, 1, 1)
     gain = (1 + 0.15 * torch.randn(each)) * (1 + 0.05 * torch.randn((batch, cameras, 1, 1, 3)))
@@ -190,8 +196,17 @@ def augment(images: Tensor) -> Tensor:
     # One pattern per batch: noise for every pixel costs more than it gives.
     noise = 0.03 * torch.randn((1, 1, height, width, 3))
     device = images.device
-    lit = images.float().mul_((gain / 127.5).to(device)).add_(offset.to(device)).add_(noise.to(device))
+    lit = images.mul_((gain / 127.5).to(device)).add_(offset.to(device)).add_(noise.to(device))
     return lit.permute(0, 1, 4, 2, 3).contiguous()
+
+
+def recolour(images: Tensor) -> Tensor:
+    """(B, C, H, W, 3) of 0...255 with the hues of each picture turned by any angle, and paler or stronger."""
+    angle, strength = 2 * torch.pi * torch.rand(len(images), 1, 1), 0.4 + 0.8 * torch.rand(len(images), 1, 1)
+    grey = torch.full((3, 3), 1 / 3)
+    turn = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / 3**0.5
+    mixed = grey + strength * (angle.cos() * (torch.eye(3) - grey) + angle.sin() * turn)
+    return torch.matmul(images.flatten(1, 3), mixed.mT.to(images.device)).clamp(0, 255).view_as(images)
 
 
 def _fit(

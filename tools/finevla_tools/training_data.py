@@ -22,13 +22,16 @@ from finevla_sim.planner import HORIZON
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
 from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
-from finevla_sim.tasks import Goal
+from finevla_sim.tasks import SIDES, Goal
 from finevla_sim.world import World
 
 LAG_STEPS = 0.6  # a measured state is behind its target by up to this much
 NOISE_RAD = 0.012
-WHERE_NOISE_M = 0.003  # a finder's is never exact
-NAMES_PER_PICTURE = 6
+WHERE_NOISE_M = (0.001, 0.008)  # a finder's is never exact, and at times it is quite wrong
+NAMES_PER_PICTURE = 9
+RECOLOURED = 0.25  # of the pictures get other colours, and sentences that name none: a shape is no colour
+FORGOT, FOUND_WRONG, WAS_IN_HAND, WAS_BEFORE = 0.25, 0.15, 0.05, 0.1  # shares of memories; the rest is about right
+MEMORY_NOISE_M = 0.006
 CLEANED = 0.12  # of the other sentences ask for everything
 IN_HAND_M, IN_BOWL_M = 0.06, 0.06
 LISTENED = 5000  # sentences that are listened to for the words that the grammar has
@@ -85,7 +88,10 @@ class Drills:
         noise = (rng.normal(0.0, NOISE_RAD, now.shape) * moves).astype(np.float32)
         state = now + lag * (before - now) + noise
         ahead = np.minimum(step[:, None] + 1 + np.arange(HORIZON), last[:, None])
-        where = self.where[step] + rng.normal(0, WHERE_NOISE_M, (size, 6)).astype(np.float32)
+        wrong = rng.uniform(*WHERE_NOISE_M, (size, 1)) * rng.normal(size=(size, 6))
+        stays = (self.where[step, :3] == self.where[step, 3:]).all(1)
+        wrong[stays, 3:] = wrong[stays, :3]  # one place, seen once
+        where = self.where[step] + wrong.astype(np.float32)
         arrays = {
             "state": state,
             "where": where,
@@ -161,6 +167,9 @@ class Pictures:
         goals = np.cumsum([0, *(len(s["goals"]) for s in shards)])
         self.goal = np.concatenate([self._goals(s) + g for s, g in zip(shards, goals, strict=False)])
         self.where = np.concatenate([s["where"][s["rows"]] for s in shards])
+        self.where_before = np.concatenate([s["where"][np.maximum(s["rows"] - 1, _begins(s))] for s in shards])
+        self.where_first = np.concatenate([s["where"][_begins(s)] for s in shards])
+        self.hands = _hands(self.states)
         self.scenes = [scene for s in shards for scene in s["scenes"]]
         offsets = np.cumsum([0, *(len(s["scenes"]) for s in shards)])
         self.scene = np.concatenate([s["scene"] + o for s, o in zip(shards, offsets, strict=False)])
@@ -172,6 +181,10 @@ class Pictures:
         for i, scene in enumerate(self.scenes):
             for k, item in enumerate(scene["objects"]):
                 self.kinds[i, k] = [SLOTS[s].index(item[s]) for s in ("color", "shape", "size")]
+        # Which things need no colour to be named.
+        alike = (self.kinds[:, :, None, 1:] == self.kinds[:, None, :, 1:]).all(3).sum(2)
+        self.count = np.array([len(scene["objects"]) for scene in self.scenes])
+        self.plain = (alike == 1) & (np.arange(MAX_OBJECTS) < self.count[:, None])
         self.pixels = _pixels(self.states, np.concatenate([self.places, self.where.reshape(-1, 2, 3)], axis=1))
 
     def __len__(self) -> int:
@@ -180,35 +193,61 @@ class Pictures:
     def batch(self, drills: Drills, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
         """Random pictures and N = 1 + NAMES_PER_PICTURE sentences for each, the first of them what was really asked.
 
-        images (B, C, H, W, 3), state (B, D), said (B, N, S), where (B, N, 6), pixels (B, N, 2, C, 2).
+        images (B, C, H, W, 3), state (B, D), said (B, N, S), where (B, N, 6), pixels (B, N, 2, C, 2),
+        memory (B, N, MEMORY); recoloured (B,) pictures are to get other colours: no sentence names one.
         """
         pick = rng.integers(len(self.images), size=size)
-        own = drills.draw_said(self.goal[pick], rng)[:, None]
-        where, pixels = self.where[pick, None], self.pixels[pick, -2:][:, None]
-        saids, wheres, points = [own], [where], [pixels]
-        for _ in range(NAMES_PER_PICTURE):
-            said, target, end, raised = self._other(pick, rng)
-            index = np.arange(size)
-            saids.append(said[:, None])
+        recoloured = (rng.random(size) < RECOLOURED) & self.plain[self.scene[pick]].any(1)
+        index, pixels = np.arange(size), self.pixels[pick]
+        saids, wheres, points, before = [], [], [], []
+        for _ in range(1 + NAMES_PER_PICTURE):
+            said, target, end, raised = self._other(pick, recoloured, rng)
+            saids.append(said)
             ends = self.places[pick][index, end]
             ends[:, 2] += raised
-            wheres.append(np.concatenate([self.places[pick][index, target], ends], 1)[:, None])
-            both = self.pixels[pick]
-            points.append(np.stack([both[index, target], both[index, end]], 1)[:, None])
+            wheres.append(np.concatenate([self.places[pick][index, target], ends], 1))
+            before.append(wheres[-1].copy())
+            points.append(np.stack([pixels[index, target], pixels[index, end]], 1))
+        own = ~recoloured
+        saids[0][own] = drills.draw_said(self.goal[pick[own]], rng)
+        wheres[0][own], points[0][own] = self.where[pick[own]], pixels[own, -2:]
+        stale = rng.random((size, 1)) < WAS_BEFORE
+        before[0][own] = np.where(stale, self.where_first[pick], self.where_before[pick])[own]
         arrays = {
             "images": self.images[pick],
             "state": self.states[pick],
-            "said": np.concatenate(saids, 1),
-            "where": np.concatenate(wheres, 1).astype(np.float32),
-            "pixels": np.concatenate(points, 1).astype(np.float32),
+            "said": np.stack(saids, 1),
+            "where": np.stack(wheres, 1).astype(np.float32),
+            "pixels": np.stack(points, 1).astype(np.float32),
+            "memory": self._remembered(pick, np.stack(before, 1), rng).astype(np.float32),
+            "recoloured": recoloured,
         }
         return tensors(arrays, device)
 
+    def _remembered(
+        self, pick: NDArray[np.int64], before: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """What may be remembered of places that were at `before` (B, N, 6): a policy hears its own last answer again,
+        and so it must not believe it against what it sees."""
+        shape = before.shape[:2]
+        places = before + MEMORY_NOISE_M * np.exp(0.7 * rng.normal(size=(*shape, 1))) * rng.normal(size=before.shape)
+        how = rng.random((*shape, 2))
+        for query in range(2):
+            part = places[..., 3 * query : 3 * query + 3]
+            others = (rng.random(shape) * (self.count[self.scene[pick], None] + 2)).astype(int)
+            others = np.where(others < self.count[self.scene[pick], None], others, BOWL + rng.integers(2, size=shape))
+            wrong = how[..., query] < FOUND_WRONG
+            part[wrong] = self.places[pick[:, None], others][wrong]
+            held = how[..., query] > 1 - WAS_IN_HAND
+            part[held] = self.hands[pick[:, None], rng.integers(2, size=shape)][held]
+        known = rng.random((*shape, 1)) >= FORGOT
+        return np.concatenate([places * known, known], axis=2)
+
     def _other(
-        self, pick: NDArray[np.int64], rng: np.random.Generator
+        self, pick: NDArray[np.int64], recoloured: NDArray[np.bool_], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """For each picture a sentence about another thing in it: what it says, the indices of its two places, and how
-        far above the second one the thing shall end."""
+        far above the second one the thing shall end. For recoloured pictures, one that names no colours."""
         said = np.zeros((len(pick), len(SLOTS)), np.int64)
         target = np.zeros(len(pick), np.int64)
         end = np.zeros(len(pick), np.int64)
@@ -223,12 +262,13 @@ class Pictures:
                 said[i, [SLOT["task"], SLOT["place"]]] = SLOTS["task"].index("clean"), 1 + arm
                 said[i, SLOT["arm"]] = 1 + arm if rng.random() < 0.5 else 0
                 continue
-            target[i] = one = int(rng.integers(count))
+            plain = np.flatnonzero(self.plain[scene]) if recoloured[i] else np.arange(count)
+            target[i] = one = int(rng.choice(plain))
             task = ("reach", "pick", "place", "stack")[int(rng.integers(4))]
             if kinds[one, 1] == SLOTS["shape"].index("knob"):
                 task = "turn"
             said[i, SLOT["task"]] = SLOTS["task"].index(task)
-            said[i, [SLOT["color"], SLOT["shape"], SLOT["size"]]] = _named(kinds, count, one, rng)
+            said[i, [SLOT["color"], SLOT["shape"], SLOT["size"]]] = self._name(scene, one, recoloured[i], rng)
             said[i, SLOT["arm"]] = rng.integers(3)
             end[i] = one
             if task == "place":
@@ -237,16 +277,21 @@ class Pictures:
                 if bowl == 1 and said[i, SLOT["arm"]] == SLOTS["arm"].index("left"):
                     said[i, SLOT["arm"]] = 0  # held out
             elif task == "stack":
-                others = [k for k in range(count) if k != one]
-                end[i] = below = others[int(rng.integers(len(others)))]
+                others = [k for k in plain if k != one and not kinds[k, 2]]  # sizes are not named here
+                if not others:
+                    said[i, SLOT["task"]] = SLOTS["task"].index("pick")
+                    continue
+                end[i] = below = int(rng.choice(others))
                 raised[i] = items[below].height_m + items[one].height_m
                 said[i, SLOT["place"]] = SLOTS["place"].index("object")
-                said[i, [SLOT["below_color"], SLOT["below_shape"]]] = _named(kinds, count, below, rng)[:2]
-                if kinds[below, 2]:  # not to be told from its like by colour and shape
-                    end[i], said[i, SLOT["place"]], raised[i] = one, 0, 0.0
-                    said[i, [SLOT["below_color"], SLOT["below_shape"]]] = 0
-                    said[i, SLOT["task"]] = SLOTS["task"].index("pick")
+                name = self._name(scene, below, recoloured[i], rng)
+                said[i, [SLOT["below_color"], SLOT["below_shape"]]] = name[:2]
         return said, target, end, raised
+
+    def _name(self, scene: int, one: int, plainly: bool, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Colour, shape and size of a thing as a name would have them, `plainly` without the colour."""
+        kinds = self.kinds[scene]
+        return kinds[one] * np.array([0, 1, 1]) if plainly else _named(kinds, self.count[scene], one, rng)
 
     def _next(self, pick: int, items: list[SceneObject], arm: int) -> int:
         """What is handled next when that arm cleans the table: what is in the air, else the nearest to its side."""
@@ -258,8 +303,24 @@ class Pictures:
 
     @staticmethod
     def _goals(shard: dict[str, Any]) -> NDArray[np.int64]:
-        plan = np.searchsorted(shard["starts"], shard["rows"], side="right") - 1
-        return np.asarray(shard["goal"][plan])
+        return np.asarray(shard["goal"][_plans(shard)])
+
+
+def _plans(shard: dict[str, Any]) -> NDArray[np.int64]:
+    """Which plan each picture belongs to, (M,)."""
+    return np.asarray(np.searchsorted(shard["starts"], shard["rows"], side="right") - 1)
+
+
+def _begins(shard: dict[str, Any]) -> NDArray[np.int64]:
+    """The row at which each picture's plan begins, (M,)."""
+    return np.asarray(shard["starts"][_plans(shard)])
+
+
+def _hands(states: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Where the grippers are (M, 2, 3)."""
+    robot = default_robot()
+    ik = ArmIK(robot.embodiment, robot.urdf_path)
+    return np.array([[ik.tcp(state, side)[:3, 3] for side in SIDES] for state in states.astype(float)])
 
 
 def load_goals(folders: Sequence[Path]) -> list[tuple[Goal, Scene]]:

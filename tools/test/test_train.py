@@ -16,8 +16,8 @@ from finevla_models.word_vectors import load_pretrained
 from finevla_sim import drills
 from finevla_sim.robot import default_robot
 from finevla_tools.export import export
-from finevla_tools.train import PARTS, Options, load_model, train
-from finevla_tools.training_data import SLOT, Drills, Sentences
+from finevla_tools.train import PARTS, Options, load_model, recolour, train
+from finevla_tools.training_data import NAMES_PER_PICTURE, SLOT, Drills, Sentences
 
 pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
@@ -61,6 +61,8 @@ def test_exported_bundle_answers_and_obeys_the_limits(data: Path, tmp_path: Path
     seen = Observation(0, cameras, np.zeros((3, 96, 96, 3), np.uint8), (0,) * 3, np.full(14, 5.0, np.float32), 0)
     chunk = policy.predict(seen, policy.encode(Instruction("reach the red cube")))
     assert chunk.actions.shape == (16, 14)
+    again = policy.predict(seen, policy.encode(Instruction("reach the red cube")))
+    assert np.array_equal(again.actions, chunk.actions), "words that are new start from nothing"
     assert chunk.actions[:, 0].max() <= 2.618  # the state was beyond the limit, the answer is not
 
 
@@ -91,14 +93,40 @@ def test_sentences_about_a_picture_mean_what_is_in_it(data: Path) -> None:
     made = Drills([data], 0.5, True)
     assert made.pictures is not None
     batch = made.pictures.batch(made, 12, np.random.default_rng(0), CPU)
-    assert batch["where"].shape == (12, 7, 6)
-    assert batch["pixels"].shape == (12, 7, 2, 3, 2)
-    said = made.pictures.batch(made, 400, np.random.default_rng(1), CPU)["said"]
+    sentences = 1 + NAMES_PER_PICTURE
+    assert batch["where"].shape == (12, sentences, 6)
+    assert batch["pixels"].shape == (12, sentences, 2, 3, 2)
+    many = made.pictures.batch(made, 400, np.random.default_rng(1), CPU)
+    said = many["said"]
+    assert many["recoloured"].any()
+    assert not said[many["recoloured"]][..., [SLOT["color"], SLOT["below_color"]]].any(), "no name fits its colours"
     left, right_bowl = SLOTS["arm"].index("left"), SLOTS["place"].index("right_bowl")
     assert not ((said[..., SLOT["arm"]] == left) & (said[..., SLOT["place"]] == right_bowl)).any(), "is held out"
     stays = (batch["where"][..., :3] == batch["where"][..., 3:]).all(-1)
     picks = batch["said"][..., SLOT["task"]] == SLOTS["task"].index("reach")
     assert stays[picks].all()
+
+
+def test_memories_are_mostly_right_and_at_times_wrong_or_none(data: Path) -> None:
+    made = Drills([data], 0.5, True)
+    assert made.pictures is not None
+    batch = made.pictures.batch(made, 400, np.random.default_rng(1), CPU)
+    known = batch["memory"][..., -1] == 1
+    assert 0.6 < known.float().mean() < 0.9
+    assert not batch["memory"][~known].any(), "what is not known is nothing"
+    off = (batch["memory"][..., :3] - batch["where"][..., :3]).norm(dim=-1)[known]
+    assert off.median() < 0.02
+    assert 0.05 < (off > 0.05).float().mean() < 0.4
+
+
+def test_recoloured_pictures_keep_their_light_and_lose_their_hues() -> None:
+    torch.manual_seed(0)
+    grey, red = torch.full((1, 3, 4, 4, 3), 90.0), torch.zeros(1, 3, 4, 4, 3)
+    red[..., 0] = 200.0
+    assert torch.allclose(recolour(grey), grey, atol=1e-3)
+    reds = torch.cat([recolour(red)[:, 0, 0, 0] for _ in range(40)])
+    assert (reds.argmax(1) != 0).float().mean() > 0.4
+    assert ((reds >= 0) & (reds <= 255)).all()
 
 
 def test_missing_and_mixed_checkpoints_are_one_sentence(data: Path, tmp_path: Path) -> None:

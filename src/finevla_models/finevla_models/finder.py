@@ -10,6 +10,7 @@ from finevla_models.chain import CameraMounts
 from finevla_models.factors import PLACE, TARGET, WIDTH, columns
 
 QUERIES = 2  # the target, and where it shall end
+MEMORY = 3 * QUERIES + 1  # both as they were found a moment ago, and whether they were: 1 or 0
 TABLE_M = 0.76  # about where things on the table have their centres
 MIDDLE_M = (0.45, 0.0, TABLE_M)  # of where things are, to count from
 
@@ -75,7 +76,8 @@ class Finder(nn.Module):
     """`where` (B, N, 6), metres in the base frame, for N sentences per observation.
 
     Each camera's attention is a ray, and the ray meets the height that things are thought to lie at; each gripper may
-    hold what is asked for. Which of these candidates to believe, and how far it is off, is learned.
+    hold what is asked for; and it may be where it was found a moment ago, which is all there is to go by while the arms
+    hide it. Which of these candidates to believe, and how far it is off, is learned.
     """
 
     def __init__(self, mounts: CameraMounts, hands: int, dimensions: int, arms: int) -> None:
@@ -84,17 +86,18 @@ class Finder(nn.Module):
         self.front = Eye((32, 48, 96, 96, 96), (2, 1, 2, 1, 1), WIDTH)
         self.wrist = Eye((32, 48, 64, 64), (2, 2, 1, 2), WIDTH)
         self.cameras = len(mounts.on)
-        candidates = self.cameras + arms + 1  # the last one is a guess that nothing is seen of
+        candidates = self.cameras + arms + 2  # and a guess that nothing is seen of, and the memory
         eyes = [self.wrist if arm is not None else self.front for arm in mounts.on]
         seen = sum(eye.width + 3 for eye in eyes) + WIDTH + dimensions + hands
         self.height = nn.ModuleList(mlp(seen, 96, 4) for _ in range(QUERIES))
-        self.weigh = nn.ModuleList(mlp(seen + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
+        self.weigh = nn.ModuleList(mlp(seen + 1 + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
 
     def forward(
-        self, images: Tensor, body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor
+        self, images: Tensor, body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor, memory: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        """`images` (B, C, 3, H, W), `body` (B, D + hands), grippers' positions and rotations, `slots` (B, N, WIDTH) ->
-        where (B, N, 6), metres, and each camera's attention logits (B, N, Q, h, w)."""
+        """`images` (B, C, 3, H, W), `body` (B, D + hands), grippers' positions and rotations, `slots` (B, N, WIDTH) and
+        `memory` (B, N, MEMORY), zeros where there is none -> where (B, N, 6), metres, and each camera's attention
+        logits (B, N, Q, h, w)."""
         batch, count, _ = slots.shape
         positions, rotations = hands
         found, pixels, logits = [], [], []
@@ -106,6 +109,8 @@ class Finder(nn.Module):
             logits.append(attention)
         context = torch.cat([slots, body.unsqueeze(1).expand(-1, count, -1)], dim=2)
         held = positions.unsqueeze(1).expand(-1, count, -1, -1)
+        centre, known = positions.new_tensor(MIDDLE_M), memory[..., -1:]
+        remembered = memory[..., :-1].unflatten(2, (QUERIES, 3))
         where = []
         for query in range(QUERIES):
             seen = torch.cat([context, *(features[:, :, query] for features in found)], dim=2)
@@ -115,10 +120,10 @@ class Finder(nn.Module):
                 self.mounts.point(camera, pixels[camera][:, :, query], height, positions, rotations)
                 for camera in range(self.cameras)
             ]
-            centre = positions.new_tensor(MIDDLE_M)
-            candidates = torch.cat([torch.stack([*points, centre + 0.2 * guess[..., 1:]], dim=2), held], dim=2)
+            points += [centre + 0.2 * guess[..., 1:], centre + known * (remembered[:, :, query] - centre)]
+            candidates = torch.cat([torch.stack(points, dim=2), held], dim=2)
             near = ((candidates - centre) / 0.2).flatten(2)
-            out = self.weigh[query](torch.cat([seen, near], dim=2)).float()
+            out = self.weigh[query](torch.cat([seen, known, near], dim=2)).float()
             weights = out[..., 3:].softmax(-1)
             where.append((weights.unsqueeze(3) * candidates).sum(2) + 0.05 * out[..., :3])
         return torch.cat(where, dim=2), logits

@@ -46,6 +46,11 @@ class Output:
     chunk: Tensor
     where: Tensor
 
+    @property
+    def memory(self) -> Tensor:
+        """What to give along with the next observation, (B, MEMORY)."""
+        return torch.cat([self.where, torch.ones_like(self.where[:, :1])], dim=1)
+
 
 class TabletopPolicy(nn.Module):
     """Reader, finder and mover, and the scales of what goes between them; `words` (V, d) as for `TextEncoder`."""
@@ -71,9 +76,9 @@ class TabletopPolicy(nn.Module):
         """Slots (B, WIDTH) from text features."""
         return probabilities(self.reader(text, mask))
 
-    def locate(self, images: Tensor, state: Tensor, slots: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """See `Finder.forward`; `state` (B, D) values, `slots` (B, N, WIDTH)."""
-        where, logits = self.finder(images, self.body(state), self.chains(state), slots)
+    def locate(self, images: Tensor, state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """See `Finder.forward`; `state` (B, D) values, `slots` (B, N, WIDTH), `memory` (B, N, MEMORY)."""
+        where, logits = self.finder(images, self.body(state), self.chains(state), slots, memory)
         return where, logits
 
     def body(self, state: Tensor) -> Tensor:
@@ -94,11 +99,12 @@ class TabletopPolicy(nn.Module):
         how = slots[:, self.move_columns]
         return torch.cat([self.body(state), how, place, near(gaps).flatten(1)], dim=1)
 
-    def act(self, images: Tensor, state: Tensor, slots: Tensor) -> Output:
-        """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH)."""
-        where = self.locate(images, state, slots.unsqueeze(1))[0][:, 0]
+    def act(self, images: Tensor, state: Tensor, slots: Tensor, memory: Tensor) -> Output:
+        """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH), and the
+        `memory` (B, MEMORY) of the observation before, or zeros."""
+        where = self.locate(images, state, slots.unsqueeze(1), memory.unsqueeze(1))[0][:, 0]
         return Output(state.unsqueeze(1) + self.mover(self.aims(state, where, slots)), where)
 
-    def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor) -> Output:
+    def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor, memory: Tensor) -> Output:
         """From words to chunk in one go."""
-        return self.act(images, state, self.read(self.text(tokens, mask), mask))
+        return self.act(images, state, self.read(self.text(tokens, mask), mask), memory)

@@ -11,7 +11,7 @@ from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_models.chain import arm_chains, camera_mounts
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
-from finevla_models.finder import place_loss
+from finevla_models.finder import MEMORY, place_loss
 from finevla_models.mover import Flow, Regression, smooth_basis
 from finevla_models.reader import one_hot, probabilities, reading_loss
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
@@ -63,7 +63,8 @@ def inputs(batch: int = 2) -> tuple:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand((batch, 3, 3, 96, 96), generator=generator) * 2 - 1
     tokens = torch.randint(1, 64, (batch, 8, 3), generator=generator)
-    return images, torch.rand((batch, 14), generator=generator), tokens, torch.ones(batch, 8)
+    state, memory = torch.rand((batch, 14), generator=generator), torch.rand((batch, MEMORY), generator=generator)
+    return images, state, tokens, torch.ones(batch, 8), memory
 
 
 def test_the_chain_in_the_network_is_the_urdfs() -> None:
@@ -80,10 +81,11 @@ def test_the_chain_in_the_network_is_the_urdfs() -> None:
 
 
 def test_chunk_has_the_horizon_and_begins_at_the_state(model: TabletopPolicy) -> None:
-    images, state, tokens, mask = inputs()
-    out = model(images, state, tokens, mask)
+    given = inputs()
+    state, out = given[1], model(*given)
     assert out.chunk.shape == (2, 16, 14)
     assert out.where.shape == (2, 6)
+    assert out.memory.shape == (2, MEMORY)
     steps = out.chunk - state.unsqueeze(1)
     fitted = model.mover.steps(model.mover.coefficients(steps))
     assert torch.allclose(fitted, steps, atol=1e-4), "the chunk is made of functions that are zero now"
@@ -97,7 +99,7 @@ def test_basis_is_zero_now_and_a_partition_later() -> None:
     assert np.allclose(smooth_basis(1600, 6)[:, 0], 0, atol=2e-2)
 
 
-@pytest.mark.parametrize("changed", [0, 1, 2])
+@pytest.mark.parametrize("changed", [0, 1, 2, 4])
 def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
     given = list(inputs())
     before = model(*given).chunk - given[1].unsqueeze(1)
@@ -106,21 +108,31 @@ def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
 
 
 def test_padding_changes_nothing(model: TabletopPolicy) -> None:
-    images, state, tokens, mask = inputs()
+    images, state, tokens, mask, memory = inputs()
     mask[:, 5:] = 0
-    before = model(images, state, tokens, mask).chunk
+    before = model(images, state, tokens, mask, memory).chunk
     tokens[:, 5:] = 7
-    assert torch.allclose(before, model(images, state, tokens, mask).chunk, atol=1e-5)
-    assert torch.allclose(before, model(images, state, tokens[:, :5], mask[:, :5]).chunk, atol=1e-5)
+    assert torch.allclose(before, model(images, state, tokens, mask, memory).chunk, atol=1e-5)
+    assert torch.allclose(before, model(images, state, tokens[:, :5], mask[:, :5], memory).chunk, atol=1e-5)
+
+
+def test_places_are_forgotten_with_the_mark_that_they_are_known(model: TabletopPolicy) -> None:
+    images, state, tokens, mask, memory = inputs()
+    memory[:, -1] = 0
+    before = model(images, state, tokens, mask, memory).where
+    assert torch.allclose(before, model(images, state, tokens, mask, torch.zeros_like(memory)).where, atol=1e-6)
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
-    images, state, _, _ = inputs()
+    images, state, *_ = inputs()
     slots = probabilities(torch.randn((2, 3, WIDTH), generator=torch.Generator().manual_seed(2)).flatten(0, 1))
     slots = slots.unflatten(0, (2, 3))
-    every = model.locate(images, state, slots)[0]
+    memory = torch.rand((2, 3, MEMORY), generator=torch.Generator().manual_seed(3))
+    every = model.locate(images, state, slots, memory)[0]
     for k in range(3):
-        assert torch.allclose(every[:, k], model.locate(images, state, slots[:, k : k + 1])[0][:, 0], atol=1e-5)
+        one = slice(k, k + 1)
+        alone = model.locate(images, state, slots[:, one], memory[:, one])[0]
+        assert torch.allclose(every[:, k], alone[:, 0], atol=1e-5)
 
 
 def test_slots_are_probabilities_and_reading_is_learned_against_what_was_said() -> None:
