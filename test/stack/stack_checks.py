@@ -12,7 +12,6 @@ import psutil
 from rclpy.action import ActionClient
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
-from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.instruction import Factors, Instruction
@@ -24,6 +23,7 @@ from finevla_tools.client import Client
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 STILL_RAD = 2e-3
+COOL_DOWN_S = 0.6  # longer than the bridge's `reset_cooldown_s`
 FASTEST = 1.0  # rad/s; the tiny bundle asks for a tenth of it, a jump of 0.02 rad between two states is twice as fast
 
 
@@ -52,7 +52,6 @@ class Checks:
         self.text = client.node.create_publisher(String, "instruction/text", qos.ALL)
         self.topic = client.node.create_publisher(msg.Instruction, "instruction", qos.ALL)
         self.stop = client.node.create_publisher(Empty, "safety/stop", qos.ALL)
-        self.reset = client.node.create_client(Trigger, "safety/reset")
         self.action = ActionClient(client.node, FollowInstruction, "follow_instruction")
         client.wait_until_ready(60.0)
         self.wait(lambda: self.track, "joint states")
@@ -111,8 +110,8 @@ class Checks:
         refused = self.client.newest["safety/status"].chunks_rejected
         self.wait(lambda: self.client.newest["safety/status"].chunks_rejected > refused, "chunks to be refused")
         self.is_still()
-        assert self.reset.wait_for_service(10.0)
-        self.wait(self._is_reset, "the reset")
+        self.passes(COOL_DOWN_S)
+        self.client.reset_bridge()
         self.moves()  # the policy never stopped talking
 
     def killed_policy_means_hold_and_comes_back(self, policy: Callable[[], int | None]) -> None:
@@ -187,12 +186,6 @@ class Checks:
         first = len(self.track) - 1
         self.passes(0.5)
         assert np.ptp([joints for _, joints in self.track[first:]], axis=0).max() < STILL_RAD
-
-    def _is_reset(self) -> bool:
-        """Ask once; refused while the cool-down lasts."""
-        future = self.reset.call_async(Trigger.Request())
-        self.wait(future.done, "the reset's answer")
-        return bool(future.result().success)
 
     def _on_state(self, message: JointState) -> None:
         self.track.append((to_ns(message.header.stamp) * 1e-9, np.array(message.position)))

@@ -9,6 +9,7 @@ from typing import Any, Self
 import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
+from std_srvs.srv import Trigger
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
@@ -49,6 +50,7 @@ class Client:
         self.listen("active_instruction", msg.Instruction, qos.LATCHED)
         self._set_instruction = self.node.create_client(SetInstruction, "set_instruction")
         self._reset_scene = self.node.create_client(ResetScene, "sim/reset")
+        self._reset_bridge = self.node.create_client(Trigger, "safety/reset")
         self._instruction = self.node.create_publisher(msg.Instruction, "instruction", qos.ALL)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
         self._thread.start()
@@ -120,6 +122,13 @@ class Client:
     def reset_scene(self, seed: int, task: str) -> str:
         """Lay out a simulated scene; returns what lies in it."""
         response = self._call(self._reset_scene, ResetScene.Request(seed=seed, task=task), "sim/reset")
+        if not response.success:
+            raise FineVLAError(response.message)
+        return str(response.message)
+
+    def reset_bridge(self) -> str:
+        """Let a stopped safety bridge go on; raises `FineVLAError` with its reason if it will not."""
+        response = self._call(self._reset_bridge, Trigger.Request(), "safety/reset")
         if not response.success:
             raise FineVLAError(response.message)
         return str(response.message)

@@ -26,7 +26,7 @@ from finevla_tools.up import Stack
 RATE_HZ = 10  # of ground truth and pictures
 REST_M, REST_S = 0.004, 1.5
 WENT_M = 0.04  # an arm that went less far has not started yet
-FOLLOWING = 2
+FOLLOWING, STOPPED = 2, 3  # states of `SafetyStatus`
 
 
 @dataclass
@@ -53,9 +53,14 @@ class Stage:
         return sample_scene(seed, task, self.ik)
 
     def lay_out(self, seed: int, task: str) -> Scene:
-        """Reset the simulator to a scene; the arms rest first, so that nothing is pulled from under a running plan."""
+        """Reset the simulator to a scene; the arms rest first, so that nothing is pulled from under a running plan.
+
+        A bridge that stopped in the scene before is reset as well: here, nobody stands next to the arms.
+        """
         self.client.say(Instruction(raw="stop"))
         self.client.wait(lambda: self.client.newest["safety/status"].state != FOLLOWING, 10.0)
+        if self.client.newest["safety/status"].state == STOPPED:
+            self.client.reset_bridge()
         self.client.reset_scene(seed, task)
         if not self.client.wait(lambda: self._is_laid_out(seed, task), 10.0):
             raise FineVLAError(f"the simulator does not show the scene of seed {seed}; look at its output")
