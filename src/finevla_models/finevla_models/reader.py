@@ -7,19 +7,19 @@ from finevla_models.factors import SIZES
 
 
 class Reader(nn.Module):
-    """One learned query per slot reads the words; `text` (B, T, D), `mask` (B, T) -> logits (B, WIDTH)."""
+    """One learned query per slot looks for its words; `text` (B, T, D), `mask` (B, T) -> logits (B, WIDTH)."""
 
-    def __init__(self, width: int, heads: int = 4) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.queries = nn.Parameter(torch.randn(len(SIZES), width) * 0.02)
-        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.queries = nn.Parameter(torch.randn(len(SIZES), width) * width**-0.5)
+        self.key, self.value = nn.Linear(width, width), nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in SIZES)
 
     def forward(self, text: Tensor, mask: Tensor) -> Tensor:
-        queries = self.queries.expand(text.shape[0], -1, -1)
-        read, _ = self.attention(queries, text, text, key_padding_mask=mask < 0.5, need_weights=False)
-        read = self.norm(queries + read)
+        scores = torch.matmul(self.queries, self.key(text).transpose(1, 2))
+        weights = scores.float().masked_fill(mask.unsqueeze(1) < 0.5, float("-inf")).softmax(-1)
+        read = self.norm(torch.bmm(weights.to(text.dtype), self.value(text)))
         return torch.cat([head(read[:, i]) for i, head in enumerate(self.heads)], dim=1)
 
 

@@ -1,4 +1,4 @@
-"""A small text encoder on pretrained word pieces: their vectors stay as they are, a projection and a transformer learn.
+"""A small text encoder on pretrained word pieces: their vectors stay as they are, a projection and convolutions learn.
 
 One feature vector per word, which begins as the mean of its pieces: 'left' and 'right' of a sentence are never averaged.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+REACH = 2  # words to either side; two layers see four
 NOISE = 0.6  # of a vector's size, at most, in training: what lies near a known word shall be read like it
 
 
@@ -47,25 +48,44 @@ class WordTable(nn.Module):
         return self
 
 
-class TextEncoder(nn.Module):
-    """Features of a text; `table` (V, d) are the vectors of the vocabulary's pieces in their order."""
+class Neighbours(nn.Module):
+    """Pre-norm residual convolution over a word and the `REACH` words on either side of it."""
 
-    def __init__(self, table: Tensor, max_words: int, width: int, layers: int = 2, heads: int = 4) -> None:
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.mix = nn.Conv1d(width, width, 2 * REACH + 1, padding=REACH)
+        self.out = nn.Linear(width, width)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, words: Tensor, mask: Tensor) -> Tensor:
+        """`words` (B, T, width), `mask` (B, T, 1) -> (B, T, width)."""
+        mixed = self.mix((self.norm(words) * mask).transpose(1, 2)).transpose(1, 2)
+        return words + self.dropout(self.out(nn.functional.gelu(mixed)))
+
+
+class TextEncoder(nn.Module):
+    """Features of a text; `table` (V, d) are the vectors of the vocabulary's pieces in their order.
+
+    A word is understood from its neighbours and from nothing else, wherever it stands: 'left' beside 'hand' means the
+    same whatever bowl the sentence ends with, also one that training never showed with it.
+    """
+
+    def __init__(self, table: Tensor, width: int, layers: int = 2) -> None:
         super().__init__()
         self.table = WordTable(table)
         self.project = nn.Linear(table.shape[1], width)
-        self.position = nn.Parameter(torch.randn(max_words, width) * 0.02)
-        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.1, batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.layers = nn.ModuleList(Neighbours(width) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """`tokens` (B, T, P) int64 and `mask` (B, T) float, T up to `max_words` -> (B, T, width), zeros where padded."""
+        """`tokens` (B, T, P) int64 and `mask` (B, T) float -> (B, T, width), zeros where padded."""
         pieces = (tokens > 0).float().sum(2, keepdim=True).clamp(min=1.0)
         vectors = self.table(tokens).sum(2) / pieces
         if self.training:
             size = NOISE * vectors.square().mean(2, keepdim=True).sqrt()
             vectors = vectors + size * torch.rand_like(size) * torch.randn_like(vectors)
-        words = self.project(vectors) + self.position[: tokens.shape[1]]
-        encoded = self.layers(words, src_key_padding_mask=mask < 0.5)
-        return self.norm(encoded) * mask.unsqueeze(-1)
+        words, is_word = self.project(vectors), mask.unsqueeze(-1)
+        for layer in self.layers:
+            words = layer(words, is_word)
+        return self.norm(words) * is_word

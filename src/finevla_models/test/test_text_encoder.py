@@ -19,7 +19,7 @@ TABLE[0] = 0
 @pytest.fixture
 def encoder() -> TextEncoder:
     torch.manual_seed(0)
-    return TextEncoder(TABLE.half(), TOKENS, WIDTH).eval()
+    return TextEncoder(TABLE.half(), WIDTH).eval()
 
 
 def text(length: int = TOKENS) -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,6 +55,16 @@ def test_order_of_words_matters(encoder: TextEncoder) -> None:
     assert not torch.allclose(encoder(tokens, mask), swapped, atol=1e-3)
 
 
+def test_a_word_is_understood_from_four_neighbours_wherever_it_stands(encoder: TextEncoder) -> None:
+    tokens, mask = text()
+    before = encoder(tokens, mask)
+    tokens[:, 10:] = 7
+    assert torch.allclose(before[:, :6], encoder(tokens, mask)[:, :6], atol=1e-6)
+    assert not torch.allclose(before[:, 6], encoder(tokens, mask)[:, 6], atol=1e-4)
+    later, ones = torch.cat([tokens[:, :1], tokens], 1), torch.ones(3, TOKENS + 1)
+    assert torch.allclose(encoder(tokens, mask)[:, 5], encoder(later, ones)[:, 6], atol=1e-5)
+
+
 def test_training_and_averaging_leave_the_table_alone(encoder: TextEncoder) -> None:
     before = encoder.table.codes.clone()
     average = torch.optim.swa_utils.AveragedModel(
@@ -74,15 +84,15 @@ def test_weights_of_another_table_are_refused(encoder: TextEncoder) -> None:
     torch.save(encoder.state_dict(), saved)
     saved.seek(0)
     weights = torch.load(saved, weights_only=True)
-    TextEncoder(TABLE.half(), TOKENS, WIDTH).load_state_dict(weights)
+    TextEncoder(TABLE.half(), WIDTH).load_state_dict(weights)
     with pytest.raises(ValueError, match="trained with another word table"):
-        TextEncoder(TABLE.roll(1, 0).half(), TOKENS, WIDTH).load_state_dict(weights)
+        TextEncoder(TABLE.roll(1, 0).half(), WIDTH).load_state_dict(weights)
 
 
 def test_exported_graph_agrees_and_holds_one_byte_per_number_of_the_table() -> None:
     torch.manual_seed(0)
     rows, size = 4000, 64
-    encoder = TextEncoder(torch.randn(rows, size), TOKENS, WIDTH).eval()
+    encoder = TextEncoder(torch.randn(rows, size), WIDTH).eval()
     tokens, mask = text(5)
     graph = io.BytesIO()
     names = {"input_names": ["tokens", "mask"], "output_names": ["text"]}
