@@ -74,6 +74,9 @@ def _options(spec: mujoco.MjSpec) -> None:
     spec.visual.global_.offheight, spec.visual.global_.offwidth = MAX_PICTURE
     spec.visual.quality.shadowsize = 0
     spec.visual.quality.offsamples = 0
+    spec.visual.quality.numquads = (
+        2  # per edge of a box; MuJoCo's 4 doubles the time of a picture and changes hardly any pixel
+    )
     spec.visual.map.znear = 0.01
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
     spec.visual.headlight.diffuse = [0.25, 0.25, 0.25]
