@@ -33,6 +33,7 @@ from finevla_tools.training_data import Drills, Sentences
 PARTS = ("reader", "finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
 ATTENTION_WEIGHT = 0.3
+BLURRED = 0.3  # of the pictures of each camera
 NOISE_SCALE = 0.5  # of the flow's fixed noise: nearer to the middle than a random draw
 SCALES = ("state_mean", "state_std", "where_mean", "where_std")
 
@@ -89,9 +90,10 @@ def _train_part(job: tuple[str, Options, Path, bool, int]) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = new_model(options.head).to(device)
+    model = new_model(options.head)
     drills = Drills([Path(d) for d in options.drills], options.mixture, with_pictures=part == "finder")
     _set_scales(model, drills, options)
+    model.to(device)
     losses = {"reader": _reading, "finder": _finding, "mover": _moving}[part](model, drills, options, device)
     scales = {name: getattr(model, name).cpu() for name in SCALES}
     _fit(part, _modules(model, part), losses, options, scales, out / f"{part}.pt", resume)
@@ -99,7 +101,7 @@ def _train_part(job: tuple[str, Options, Path, bool, int]) -> None:
 
 def _modules(model: TabletopPolicy, part: str) -> nn.ModuleDict:
     """What a part's training changes, and the scales that it was made with."""
-    parts = {"reader": ("text", "reader"), "finder": ("finder",), "mover": ("mover",)}[part]
+    parts = {"reader": ("text", "reader"), "finder": ("finder",), "mover": ("chooser", "mover")}[part]
     return nn.ModuleDict({name: getattr(model, name) for name in parts})
 
 
@@ -112,7 +114,8 @@ def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None
     model.where_mean.copy_(where.mean(0))
     model.where_std.copy_(where.std(0).clamp(min=0.03))
     batch = drills.moments(20_000, np.random.default_rng(1), torch.device("cpu"))
-    raw = torch.einsum("hk,bhd->bkd", model.mover.inverse.cpu(), batch["steps"])
+    steps = model.own_steps(batch["steps"], batch["left"])
+    raw = torch.einsum("hk,bhd->bkd", model.mover.inverse, steps)
     model.mover.step_std.copy_(raw.std(0).clamp(min=0.02))
     if isinstance(model.mover.head, Flow):
         generator = torch.Generator().manual_seed(options.seed)
@@ -125,8 +128,9 @@ def _reading(model: TabletopPolicy, drills: Drills, options: Options, device: to
 
     def losses(step: int) -> dict[str, Tensor]:
         batch = sentences.batch(options.sentences, np.random.default_rng([options.seed, step, 1]), device)
-        logits = model.reader(model.text(batch["tokens"], batch["mask"]), batch["mask"])
-        return {"reading": reading_loss(logits, batch["said"])}
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = model.reader(model.text(batch["tokens"], batch["mask"]), batch["mask"])
+        return {"reading": reading_loss(logits.float(), batch["said"])}
 
     return losses
 
@@ -141,10 +145,15 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         rng = np.random.default_rng([options.seed, step, 2])
         batch = pictures.batch(drills, options.pictures, rng, device)
         slots = one_hot(batch["said"].flatten(0, 1)).unflatten(0, batch["said"].shape[:2])
-        images = augment(batch["images"], batch["recoloured"])
+        views = augment([batch[f"view{camera}"] for camera in range(len(model.finder.eyes))], batch["recoloured"])
         with torch.autocast(device.type, torch.bfloat16):
-            where, logits = model.locate(images, batch["state"], slots, batch["memory"])
-            attention = torch.stack([_attention(maps, batch["pixels"][..., c, :]) for c, maps in enumerate(logits)])
+            where, logits = model.locate(views, batch["state"], slots, batch["memory"])
+            attention = torch.stack(
+                [
+                    _attention(maps, batch["pixels"][..., camera, :], eye.top)
+                    for camera, (eye, maps) in enumerate(zip(model.finder.eyes, logits, strict=True))
+                ]
+            )
         return {
             "where": ((where - batch["where"]) / model.where_std).abs().mean(),
             "attention": ATTENTION_WEIGHT * attention.mean(),
@@ -153,12 +162,12 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
     return losses
 
 
-def _attention(logits: Tensor, pixels: Tensor) -> Tensor:
-    """`logits` (B, N, Q, h, w) should lie on `pixels` (B, N, Q, 2), where those are in the image."""
-    inside = (pixels.abs() < 1).all(-1)
+def _attention(logits: Tensor, pixels: Tensor, top: float) -> Tensor:
+    """`logits` (B, N, Q, h, w) should lie on `pixels` (B, N, Q, 2), where those are in the part of the image below `top`."""
+    inside = (pixels.abs() < 1).all(-1) & (pixels[..., 1] > top)
     if not inside.any():
         return logits.sum() * 0
-    return place_loss(logits[inside], pixels[inside])
+    return place_loss(logits[inside], pixels[inside], top)
 
 
 def _moving(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
@@ -169,8 +178,12 @@ def _moving(model: TabletopPolicy, drills: Drills, options: Options, device: tor
         batch = drills.moments(options.moments, rng, device)
         slots = _unsure(one_hot(batch["said"]))
         with torch.autocast(device.type, torch.bfloat16):
-            inputs = model.aims(batch["state"], batch["where"], slots)
-            return {options.head: model.mover.loss(inputs, batch["steps"])}
+            inputs = model.aims(batch["state"], batch["where"], slots, batch["left"])
+            habit = model.habit(batch["state"], batch["where"], slots).float()
+            return {
+                options.head: model.mover.loss(inputs, model.own_steps(batch["steps"], batch["left"])),
+                "arm": nn.functional.binary_cross_entropy_with_logits(habit, batch["left"]),
+            }
 
     return losses
 
@@ -182,31 +195,42 @@ def _unsure(slots: Tensor) -> Tensor:
     return (1 - share) * slots + share * noise
 
 
-def augment(images: Tensor, recoloured: Tensor) -> Tensor:
-    """(B, C, H, W, 3) uint8 -> (B, C, 3, H, W) about -1...1, under other light and colour and with a little noise.
+def augment(views: Sequence[Tensor], recoloured: Tensor) -> list[Tensor]:
+    """Each (B, H, W, 3) uint8 -> (B, 3, H, W) about -1...1, under other light and colour, with a little noise, and some
+    of them blurred as a resized camera picture is.
 
-    Those `recoloured` (B,) get colours that no name fits.
+    Those `recoloured` (B,) get colours that no name fits, the same for all cameras.
     """
-    images = images.float()
-    images[recoloured] = recolour(images[recoloured])
-    batch, cameras, height, width, _ = images.shape
-    each = (batch, cameras, 1, 1, 1)
-    gain = (1 + 0.15 * torch.randn(each)) * (1 + 0.05 * torch.randn((batch, cameras, 1, 1, 3)))
-    offset = 0.08 * torch.randn(each) - gain
-    # One pattern per batch: noise for every pixel costs more than it gives.
-    noise = 0.03 * torch.randn((1, 1, height, width, 3))
-    device = images.device
-    lit = images.mul_((gain / 127.5).to(device)).add_(offset.to(device)).add_(noise.to(device))
-    return lit.permute(0, 1, 4, 2, 3).contiguous()
+    turn = hues(int(recoloured.sum()))
+    batch = len(recoloured)
+    made = []
+    for view in views:
+        images = view.float()
+        images[recoloured] = recolour(images[recoloured], turn)
+        gain = (1 + 0.15 * torch.randn(batch, 1, 1, 1)) * (1 + 0.05 * torch.randn(batch, 1, 1, 3))
+        offset = 0.08 * torch.randn(batch, 1, 1, 1) - gain
+        # One pattern per batch: noise for every pixel costs more than it gives.
+        noise = 0.03 * torch.randn((1, *view.shape[1:3], 3))
+        device = images.device
+        lit = images.mul_((gain / 127.5).to(device)).add_(offset.to(device)).add_(noise.to(device))
+        lit = lit.permute(0, 3, 1, 2).contiguous()
+        blurred = torch.rand(batch) < BLURRED
+        lit[blurred] = nn.functional.avg_pool2d(nn.functional.pad(lit[blurred], (1, 0, 1, 0), "replicate"), 2, 1)
+        made.append(lit)
+    return made
 
 
-def recolour(images: Tensor) -> Tensor:
-    """(B, C, H, W, 3) of 0...255 with the hues of each picture turned by any angle, and paler or stronger."""
-    angle, strength = 2 * torch.pi * torch.rand(len(images), 1, 1), 0.4 + 0.8 * torch.rand(len(images), 1, 1)
+def recolour(images: Tensor, turn: Tensor) -> Tensor:
+    """(B, H, W, 3) of 0...255 with the colours of each picture mixed by `turn` (B, 3, 3)."""
+    return torch.matmul(images.flatten(1, 2), turn.to(images.device)).clamp(0, 255).view_as(images)
+
+
+def hues(count: int) -> Tensor:
+    """Mixtures (B, 3, 3) that turn all hues by any angle and make them paler or stronger; grey stays grey."""
+    angle, strength = 2 * torch.pi * torch.rand(count, 1, 1), 0.4 + 0.8 * torch.rand(count, 1, 1)
     grey = torch.full((3, 3), 1 / 3)
     turn = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / 3**0.5
-    mixed = grey + strength * (angle.cos() * (torch.eye(3) - grey) + angle.sin() * turn)
-    return torch.matmul(images.flatten(1, 3), mixed.mT.to(images.device)).clamp(0, 255).view_as(images)
+    return (grey + strength * (angle.cos() * (torch.eye(3) - grey) + angle.sin() * turn)).mT
 
 
 def _fit(

@@ -13,11 +13,15 @@ from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.text import MARK, Vocabulary, encode, words
+from finevla_core.urdf import expand
+from finevla_models.chain import camera_mounts
 from finevla_models.factors import SLOTS, indices
+from finevla_models.finder import SHRINK, fixed_rows
 from finevla_models.word_vectors import neighbours
 from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import FILLERS, Said, factors_of, how_of, say, some_of
+from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.planner import HORIZON
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
@@ -35,9 +39,11 @@ MEMORY_NOISE_M = 0.006
 CLEANED = 0.12  # of the other sentences ask for everything
 IN_HAND_M, IN_BOWL_M = 0.06, 0.06
 LISTENED = 5000  # sentences that are listened to for the words that the grammar has
+ROUND = 16  # batches of sentences are as long as a multiple of this: every new shape costs time to get used to
 EXCHANGED = 0.08  # of the words
 PROMPTED = 0.25  # of the fine sentences come with factors as data
 ARRAYS = ("images", "states", "targets", "where", "places", "image_states")
+UNSEEN = ("images", "places")
 BOWL = MAX_OBJECTS  # indices of the two bowls among a picture's places
 SLOT = {name: i for i, name in enumerate(SLOTS)}
 
@@ -51,8 +57,10 @@ class Drills:
     def __init__(self, folders: Sequence[Path], mixture: float, with_pictures: bool) -> None:
         self.mixture = mixture
         shards = []
-        for folder in folders:
-            shards += list(load_drills(folder, without=() if with_pictures else ("images", "places")))
+        for shard in (s for folder in folders for s in load_drills(folder, () if with_pictures else UNSEEN)):
+            if "images" in shard:
+                shard["views"] = _views(shard.pop("images"))
+            shards.append(shard)
         self.states = np.concatenate([s["states"] for s in shards])
         self.targets = np.concatenate([s["targets"] for s in shards])
         self.where = np.concatenate([s["where"] for s in shards])
@@ -62,10 +70,11 @@ class Drills:
         goals = [goal for s in shards for goal in s["goals"]]
         offsets = np.cumsum([0, *(len(s["goals"]) for s in shards)])
         self.goal = np.concatenate([s["goal"] + o for s, o in zip(shards, offsets, strict=False)])
+        self.left = np.array([goal["arm"] == SIDES[0] for goal in goals])
         self.said = np.array(
             [[[indices(said["slots"]) for said in goal[level]] for level in ("raw", "fine")] for goal in goals], np.int8
         )
-        self.pictures = Pictures([s for s in shards if "images" in s]) if with_pictures else None
+        self.pictures = Pictures([s for s in shards if "views" in s]) if with_pictures else None
         settled = np.where(self.usable == lengths, SETTLED_STEPS, 0)
         self._moments = np.cumsum([0, *(self.usable + settled)])
 
@@ -76,7 +85,8 @@ class Drills:
         return self.said[goals, level, which].astype(np.int64)
 
     def moments(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """Random moments of plans, a little behind and beside them: state, where, said, steps (B, HORIZON, D)."""
+        """Random moments of plans, a little behind and beside them: state, where, said, steps (B, HORIZON, D), and
+        left (B, 1): 1 where the left arm moves, else 0."""
         moment = rng.integers(self._moments[-1], size=size)
         plan = np.searchsorted(self._moments, moment, side="right") - 1
         first, last = self.first[plan], self.first[plan + 1] - 1
@@ -97,6 +107,7 @@ class Drills:
             "where": where,
             "said": self.draw_said(self.goal[plan], rng),
             "steps": self.targets[ahead] - state[:, None],
+            "left": self.left[self.goal[plan]].astype(np.float32)[:, None],
         }
         return tensors(arrays, device)
 
@@ -142,6 +153,7 @@ class Sentences:
         texts = [self.varied(said.text, rng) for said in saids]
         tokens, masks = zip(*(encode(text, self.vocabulary, self.max_words) for text in texts), strict=True)
         longest = int(max(mask.sum() for mask in masks))
+        longest = min(self.max_words, -(-longest // ROUND) * ROUND)
         arrays = {
             "tokens": np.array(tokens)[:, :longest],
             "mask": np.array(masks)[:, :longest],
@@ -154,13 +166,7 @@ class Pictures:
     """Pictures of moments, with the place of everything in them, in metres and in each camera's image."""
 
     def __init__(self, shards: Sequence[dict[str, Any]]) -> None:
-        count = sum(len(s["images"]) for s in shards)
-        self.images = np.empty((count, *shards[0]["images"].shape[1:]), np.uint8)
-        at = 0
-        for shard in shards:
-            images = shard.pop("images")
-            self.images[at : at + len(images)] = images
-            at += len(images)
+        self.views = [np.concatenate(some) for some in zip(*(s.pop("views") for s in shards), strict=True)]
         self.states = np.concatenate([s["image_states"] for s in shards])
         rows = np.cumsum([0, *(len(s["states"]) for s in shards)])
         self.rows = np.concatenate([s["rows"] + r for s, r in zip(shards, rows, strict=False)])
@@ -188,15 +194,15 @@ class Pictures:
         self.pixels = _pixels(self.states, np.concatenate([self.places, self.where.reshape(-1, 2, 3)], axis=1))
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.states)
 
     def batch(self, drills: Drills, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
         """Random pictures and N = 1 + NAMES_PER_PICTURE sentences for each, the first of them what was really asked.
 
-        images (B, C, H, W, 3), state (B, D), said (B, N, S), where (B, N, 6), pixels (B, N, 2, C, 2),
-        memory (B, N, MEMORY); recoloured (B,) pictures are to get other colours: no sentence names one.
+        view0... (B, h, w, 3), what each camera's eye gets; state (B, D), said (B, N, S), where (B, N, 6), pixels
+        (B, N, 2, C, 2), memory (B, N, MEMORY); recoloured (B,) pictures are to get other colours: no sentence names one.
         """
-        pick = rng.integers(len(self.images), size=size)
+        pick = rng.integers(len(self), size=size)
         recoloured = (rng.random(size) < RECOLOURED) & self.plain[self.scene[pick]].any(1)
         index, pixels = np.arange(size), self.pixels[pick]
         saids, wheres, points, before = [], [], [], []
@@ -214,7 +220,7 @@ class Pictures:
         stale = rng.random((size, 1)) < WAS_BEFORE
         before[0][own] = np.where(stale, self.where_first[pick], self.where_before[pick])[own]
         arrays = {
-            "images": self.images[pick],
+            **{f"view{camera}": view[pick] for camera, view in enumerate(self.views)},
             "state": self.states[pick],
             "said": np.stack(saids, 1),
             "where": np.stack(wheres, 1).astype(np.float32),
@@ -304,6 +310,24 @@ class Pictures:
     @staticmethod
     def _goals(shard: dict[str, Any]) -> NDArray[np.int64]:
         return np.asarray(shard["goal"][_plans(shard)])
+
+
+def _views(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """`Finder.views` of pictures (M, C, H, W, 3), kept as bytes: the rest of them is never looked at."""
+    robot = default_robot()
+    mounts = camera_mounts(robot.embodiment, expand(robot.urdf_path), CAMERA_FOVY_DEG)
+    size = images.shape[2]
+    views = []
+    for camera, arm in enumerate(mounts.on):
+        if arm is None:
+            views.append(images[:, camera, fixed_rows(size) :].copy())
+            continue
+        total = np.full((len(images), size // SHRINK, size // SHRINK, 3), SHRINK**2 // 2, np.uint16)
+        for row in range(SHRINK):
+            for column in range(SHRINK):
+                total += images[:, camera, row::SHRINK, column::SHRINK]
+        views.append((total // SHRINK**2).astype(np.uint8))
+    return views
 
 
 def _plans(shard: dict[str, Any]) -> NDArray[np.int64]:

@@ -142,7 +142,7 @@ class TestLeRobot:
     ) -> None:
         with LeRobotWriter(tmp_path / "set", cobotmagic) as writer:
             writer.add(episode(cobotmagic, images=False))
-            with pytest.raises(FineVLAError, match="pictures are front 96x96.*before were none"):
+            with pytest.raises(FineVLAError, match="pictures are front 192x192.*before were none"):
                 writer.add(episode(cobotmagic))
         read = self.read(tmp_path / "set")
         assert read.num_episodes == 1

@@ -16,7 +16,7 @@ from finevla_models.word_vectors import load_pretrained
 from finevla_sim import drills
 from finevla_sim.robot import default_robot
 from finevla_tools.export import export
-from finevla_tools.train import PARTS, Options, load_model, recolour, train
+from finevla_tools.train import PARTS, Options, hues, load_model, recolour, train
 from finevla_tools.training_data import NAMES_PER_PICTURE, SLOT, Drills, Sentences
 
 pytestmark = pytest.mark.slow
@@ -58,7 +58,7 @@ def test_exported_bundle_answers_and_obeys_the_limits(data: Path, tmp_path: Path
     assert sum(file.stat().st_size for file in bundle.iterdir()) < 30e6
     policy = load_policy(bundle, robot.embodiment)
     cameras = robot.embodiment.camera_names
-    seen = Observation(0, cameras, np.zeros((3, 96, 96, 3), np.uint8), (0,) * 3, np.full(14, 5.0, np.float32), 0)
+    seen = Observation(0, cameras, np.zeros((3, 192, 192, 3), np.uint8), (0,) * 3, np.full(14, 5.0, np.float32), 0)
     chunk = policy.predict(seen, policy.encode(Instruction("reach the red cube")))
     assert chunk.actions.shape == (16, 14)
     again = policy.predict(seen, policy.encode(Instruction("reach the red cube")))
@@ -121,10 +121,10 @@ def test_memories_are_mostly_right_and_at_times_wrong_or_none(data: Path) -> Non
 
 def test_recoloured_pictures_keep_their_light_and_lose_their_hues() -> None:
     torch.manual_seed(0)
-    grey, red = torch.full((1, 3, 4, 4, 3), 90.0), torch.zeros(1, 3, 4, 4, 3)
+    grey, red = torch.full((1, 4, 4, 3), 90.0), torch.zeros(40, 4, 4, 3)
     red[..., 0] = 200.0
-    assert torch.allclose(recolour(grey), grey, atol=1e-3)
-    reds = torch.cat([recolour(red)[:, 0, 0, 0] for _ in range(40)])
+    assert torch.allclose(recolour(grey, hues(1)), grey, atol=1e-3)
+    reds = recolour(red, hues(40))[:, 0, 0]
     assert (reds.argmax(1) != 0).float().mean() > 0.4
     assert ((reds >= 0) & (reds <= 255)).all()
 

@@ -168,7 +168,7 @@ def test_value_that_is_not_finite_is_named_with_its_step(tmp_path: Path, robot: 
 
 def test_image_size_of_the_robot_file_is_compared_at_once(bundle: Path, robot: Embodiment) -> None:
     other = dataclasses.replace(robot, image_height=48)
-    with pytest.raises(FineVLAError, match=r"needs images of 96x96 .* gives 48x96 - set observation\.height"):
+    with pytest.raises(FineVLAError, match=r"needs images of 192x192 .* gives 48x192 - set observation\.height"):
         check_embodiment(load_bundle(bundle), other)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 
 FAR_M = 1.5  # no camera looks further along its rays
+MIRROR = torch.tensor([1.0, -1.0, 1.0])  # a place as it is seen in the plane between the arms
+ALIKE_M = 1e-4  # how far from each other's image two arms may be
 
 
 def exact(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,6 +72,29 @@ def arm_chains(embodiment: Embodiment, urdf: str, sides: tuple[str, ...] = ("lef
         links.append(np.array(chain))
         columns.append(values)
     return ArmChains(torch.from_numpy(np.array(links)), torch.tensor(columns))
+
+
+def mirror_signs(chains: ArmChains) -> Tensor:
+    """`(J,)` of 1 and -1: an arm's joints times these are the other arm's in a mirror, the plane y = 0 between them.
+
+    Raises `FineVLAError` if the two arms are no mirror images of each other.
+    """
+    arms, joints = chains.columns.shape
+    size = int(chains.columns.max()) + 1
+    left, right = chains.columns if arms == 2 else (None, None)
+    if left is None or right is None:
+        raise FineVLAError(f"this policy needs two arms, the robot has {arms}")
+    generator = torch.Generator().manual_seed(0)
+    angles = torch.rand((32, joints), generator=generator) * 2 - 1
+    for signs in product((1.0, -1.0), repeat=joints):
+        state = torch.zeros(32, size)
+        state[:, left], state[:, right] = angles, angles * torch.tensor(signs)
+        positions, rotations = chains(state)
+        poses = torch.cat([positions.unsqueeze(-1), rotations], dim=-1)
+        gap = poses[:, 0] * MIRROR[:, None] * torch.cat([torch.ones(1), MIRROR]) - poses[:, 1]
+        if gap.abs().max() < ALIKE_M:
+            return torch.tensor(signs)
+    raise FineVLAError("the robot's arms are no mirror images of each other; this policy needs that")
 
 
 class CameraMounts(nn.Module):

@@ -24,9 +24,12 @@ SLOTS: dict[str, tuple[str, ...]] = {
 }
 SIZES = tuple(len(words) for words in SLOTS.values())
 WIDTH = sum(SIZES)
-TARGET = ("task", "arm", "color", "shape", "size", "place")  # what it takes to know which object is meant
-MOVE = ("task", "arm", "approach", "grasp", "path", "turn")  # and how to get there, the two places being known
-PLACE = ("task", "place", "below_color", "below_shape", "color", "shape", "size", "arm")  # and where it shall end
+WHAT = ("task", "color", "shape", "size", "place", "below_color", "below_shape")  # what tells where things are
+TARGET = ("task", "color", "shape", "size", "place")  # which object is meant; the place for all that has to go there
+PLACE = WHAT  # and where it shall end
+MOVE = ("task", "approach", "grasp", "path", "turn")  # how to get there, the two places and the arm being known
+MIRRORED = {"approach": {"left": "right", "right": "left"}, "turn": {"clockwise": "counterclockwise"}}
+MIRRORED["turn"] |= {other: one for one, other in MIRRORED["turn"].items()}
 
 
 def indices(slots: Mapping[str, str]) -> NDArray[np.int64]:
@@ -38,3 +41,14 @@ def columns(names: tuple[str, ...]) -> list[int]:
     """Which of the `WIDTH` columns belong to the named slots."""
     ends = np.cumsum([0, *SIZES])
     return [k for i, name in enumerate(SLOTS) if name in names for k in range(ends[i], ends[i + 1])]
+
+
+def mirrored(names: tuple[str, ...]) -> list[int]:
+    """The order in which the named slots' columns say what is said of them, as it looks in a mirror between the arms."""
+    order, at = [], 0
+    for name, words in SLOTS.items():
+        if name in names:
+            swap = MIRRORED.get(name, {})
+            order += [at + words.index(swap.get(word, word)) for word in words]
+            at += len(words)
+    return order

@@ -7,12 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from finevla_models.chain import CameraMounts
-from finevla_models.factors import PLACE, TARGET, WIDTH, columns
+from finevla_models.factors import PLACE, TARGET, WHAT, columns
 
 QUERIES = 2  # the target, and where it shall end
 MEMORY = 3 * QUERIES + 1  # both as they were found a moment ago, and whether they were: 1 or 0
 TABLE_M = 0.76  # about where things on the table have their centres
 MIDDLE_M = (0.45, 0.0, TABLE_M)  # of where things are, to count from
+# What of a square picture a camera's eye gets: of a fixed one the part below the middle, where the table is, in full
+# detail; of a wrist's everything at half the detail.
+FIXED_TOP = 0.0
+SHRINK = 2
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -35,8 +39,9 @@ class Eye(nn.Module):
     The expected coordinates of each attention map are a spatial softmax (Levine et al. 2016).
     """
 
-    def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], words: int) -> None:
+    def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], top: float = -1.0) -> None:
         super().__init__()
+        self.top = top
         pairs = zip((3, *channels[:-1]), channels, strides, strict=True)
         self.backbone = nn.Sequential(*(conv(i, o, s) for i, o, s in pairs))
         self.width = channels[-1]
@@ -44,16 +49,15 @@ class Eye(nn.Module):
         self.target = mlp(len(columns(TARGET)), 128, self.width)
         self.place = mlp(len(columns(PLACE)), 128, self.width)
         self.scale = nn.Parameter(torch.tensor(2.3))
-        self.words = words
         self.features = QUERIES * (self.width + 3)
         self.register_buffer("target_columns", torch.tensor(columns(TARGET)))
         self.register_buffer("place_columns", torch.tensor(columns(PLACE)))
 
     def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """`image` (B, 3, H, W) in -1...1 -> values (B, C, h, w) and keys (B, C, h * w)."""
+        """`image` (B, 3, H, W) in -1...1, from `top` down -> values (B, C, h, w) and keys (B, C, h * w)."""
         values = self.backbone(image)
         _, _, height, width = values.shape
-        grid = _grid(height, width, image.device).T.reshape(1, 2, height, width).to(values.dtype)
+        grid = self.grid(height, width, image.device).T.reshape(1, 2, height, width).to(values.dtype)
         keys = self.key(torch.cat([values, grid.expand(values.shape[0], -1, -1, -1)], dim=1))
         return values, keys.flatten(2)
 
@@ -66,10 +70,17 @@ class Eye(nn.Module):
         logits = torch.bmm(wanted, keys).float() * (self.scale.exp() / self.width)
         weights = logits.softmax(-1)
         seen = torch.bmm(weights, values.flatten(2).float().transpose(1, 2))
-        where = (weights.unsqueeze(3) * _grid(height, width, values.device)).sum(2)  # a matmul would round it off
+        where = (weights.unsqueeze(3) * self.grid(height, width, values.device)).sum(2)  # a matmul would round it off
         sure = weights.amax(-1, keepdim=True)
         features = torch.cat([where, sure, seen], dim=2).reshape(batch, -1, self.features)
         return features, logits.reshape(batch, -1, QUERIES, height, width)
+
+    def grid(self, height: int, width: int, device: torch.device) -> Tensor:
+        """Where the cells of a feature map lie in the whole picture, (height * width, 2), -1...1 rightwards and down."""
+        rows = (torch.arange(height, device=device) + 0.5) / height * (1 - self.top) + self.top
+        columns_ = (torch.arange(width, device=device) + 0.5) / width * 2 - 1
+        y, x = torch.meshgrid(rows, columns_, indexing="ij")
+        return torch.stack([x.reshape(-1), y.reshape(-1)], dim=1)
 
 
 class Finder(nn.Module):
@@ -77,37 +88,48 @@ class Finder(nn.Module):
 
     Each camera's attention is a ray, and the ray meets the height that things are thought to lie at; each gripper may
     hold what is asked for; and it may be where it was found a moment ago, which is all there is to go by while the arms
-    hide it. Which of these candidates to believe, and how far it is off, is learned.
+    hide it. Which of these candidates to believe, and how far it is off, is learned. It is not told which arm moves, or
+    how: nothing that is said of that changes where things are.
     """
 
     def __init__(self, mounts: CameraMounts, hands: int, dimensions: int, arms: int) -> None:
         super().__init__()
         self.mounts = mounts
-        self.front = Eye((32, 48, 96, 96, 96), (2, 1, 2, 1, 1), WIDTH)
-        self.wrist = Eye((32, 48, 64, 64), (2, 2, 1, 2), WIDTH)
+        self.front = Eye((24, 48, 64, 64, 64), (2, 2, 1, 1, 1), FIXED_TOP)
+        self.wrist = Eye((32, 48, 64, 64), (2, 2, 1, 2))
+        self.eyes = [self.front if arm is None else self.wrist for arm in mounts.on]
         self.cameras = len(mounts.on)
         candidates = self.cameras + arms + 2  # and a guess that nothing is seen of, and the memory
-        eyes = [self.wrist if arm is not None else self.front for arm in mounts.on]
-        seen = sum(eye.width + 3 for eye in eyes) + WIDTH + dimensions + hands
+        self.register_buffer("what_columns", torch.tensor(columns(WHAT)))
+        seen = sum(eye.width + 3 for eye in self.eyes) + len(columns(WHAT)) + dimensions + hands
         self.height = nn.ModuleList(mlp(seen, 96, 4) for _ in range(QUERIES))
         self.weigh = nn.ModuleList(mlp(seen + 1 + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
 
+    def views(self, images: Tensor) -> list[Tensor]:
+        """What each eye gets of `images` (B, C, 3, H, W), square: see `FIXED_TOP` and `SHRINK`."""
+        size = images.shape[-1]
+        return [
+            images[:, camera, :, fixed_rows(size) :]
+            if self.mounts.on[camera] is None
+            else nn.functional.avg_pool2d(images[:, camera], SHRINK)
+            for camera in range(self.cameras)
+        ]
+
     def forward(
-        self, images: Tensor, body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor, memory: Tensor
+        self, views: list[Tensor], body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor, memory: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        """`images` (B, C, 3, H, W), `body` (B, D + hands), grippers' positions and rotations, `slots` (B, N, WIDTH) and
+        """`views` of the cameras, `body` (B, D + hands), grippers' positions and rotations, `slots` (B, N, WIDTH) and
         `memory` (B, N, MEMORY), zeros where there is none -> where (B, N, 6), metres, and each camera's attention
         logits (B, N, Q, h, w)."""
         batch, count, _ = slots.shape
         positions, rotations = hands
         found, pixels, logits = [], [], []
-        for camera in range(self.cameras):
-            eye = self.wrist if self.mounts.on[camera] is not None else self.front
-            features, attention = eye.find(*eye.look(images[:, camera]), slots)
+        for eye, view in zip(self.eyes, views, strict=True):
+            features, attention = eye.find(*eye.look(view), slots)
             found.append(features.reshape(batch, count, QUERIES, -1))
             pixels.append(found[-1][..., :2].float())
             logits.append(attention)
-        context = torch.cat([slots, body.unsqueeze(1).expand(-1, count, -1)], dim=2)
+        context = torch.cat([slots[..., self.what_columns], body.unsqueeze(1).expand(-1, count, -1)], dim=2)
         held = positions.unsqueeze(1).expand(-1, count, -1, -1)
         centre, known = positions.new_tensor(MIDDLE_M), memory[..., -1:]
         remembered = memory[..., :-1].unflatten(2, (QUERIES, 3))
@@ -129,22 +151,21 @@ class Finder(nn.Module):
         return torch.cat(where, dim=2), logits
 
 
-def place_loss(logits: Tensor, pixels: Tensor) -> Tensor:
-    """Cross entropy between attention `logits` (M, h, w) and a small blot around `pixels` (M, 2) in -1...1.
+def fixed_rows(size: int) -> int:
+    """The first row of a fixed camera's picture of `size` rows that its eye gets."""
+    return round((FIXED_TOP + 1) / 2 * size)
+
+
+def place_loss(logits: Tensor, pixels: Tensor, top: float = -1.0) -> Tensor:
+    """Cross entropy between attention `logits` (M, h, w) and a small blot around `pixels` (M, 2) in -1...1, of which
+    the map shows the rows from `top` down.
 
     Regressing the attention's mean position leaves it spread over all objects; this asks for one place.
     """
     height, width = logits.shape[1:]
     rows = torch.arange(height, device=logits.device) + 0.5
     columns_ = torch.arange(width, device=logits.device) + 0.5
-    x, y = (pixels[:, 0] + 1) / 2 * width, (pixels[:, 1] + 1) / 2 * height
+    x, y = (pixels[:, 0] + 1) / 2 * width, (pixels[:, 1] - top) / (1 - top) * height
     far = (columns_[None, None] - x[:, None, None]) ** 2 + (rows[None, :, None] - y[:, None, None]) ** 2
     blot = torch.softmax((-far / 0.7).flatten(1), dim=1)
     return -(blot * logits.flatten(1).log_softmax(1)).sum(1).mean()
-
-
-def _grid(height: int, width: int, device: torch.device) -> Tensor:
-    rows = (torch.arange(height, device=device) + 0.5) / height * 2 - 1
-    columns_ = (torch.arange(width, device=device) + 0.5) / width * 2 - 1
-    y, x = torch.meshgrid(rows, columns_, indexing="ij")
-    return torch.stack([x.reshape(-1), y.reshape(-1)], dim=1)

@@ -2,6 +2,7 @@
 
 Between seeing and moving there are six numbers, where the target is and where it shall end, and between words and the
 rest a handful of probabilities. So each part learns from what is cheap for it, and a person can look at what was meant.
+Which arm moves is decided once, by the words or else by habit; the mover sees every motion as if it were the left arm's.
 """
 
 from dataclasses import dataclass
@@ -9,14 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from finevla_models.chain import ArmChains, CameraMounts
-from finevla_models.factors import MOVE, columns
-from finevla_models.finder import Finder
+from finevla_models.chain import MIRROR, ArmChains, CameraMounts, mirror_signs
+from finevla_models.factors import MOVE, columns, mirrored
+from finevla_models.finder import MEMORY, Finder, mlp
 from finevla_models.mover import Mover, near
 from finevla_models.reader import Reader, probabilities
 from finevla_models.text_encoder import TextEncoder
 
-MARGIN = 0.02  # of a slot's probability that training spreads over its words: a reader is never quite sure
+FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
+REMEMBERED = MEMORY + 1  # the finder's memory, and which arm it was: 1 left, 0 right
 
 
 @dataclass(frozen=True)
@@ -38,35 +40,52 @@ class TabletopConfig:
         """Numbers that say where the grippers are: position and two axes of each."""
         return 9 * self.arms
 
+    @property
+    def own(self) -> int:
+        """Values of one arm, its gripper the last of them."""
+        return self.dimensions // self.arms
+
 
 @dataclass(frozen=True)
 class Output:
-    """`chunk` (B, horizon, D) values; `where` (B, 6): the target and where it shall end, metres in the base frame."""
+    """`chunk` (B, horizon, D) values; `where` (B, 6): the target and where it shall end, metres in the base frame;
+    `left` (B, 1): 1 if the left arm moves, 0 if the right one does."""
 
     chunk: Tensor
     where: Tensor
+    left: Tensor
 
     @property
     def memory(self) -> Tensor:
-        """What to give along with the next observation, (B, MEMORY)."""
-        return torch.cat([self.where, torch.ones_like(self.where[:, :1])], dim=1)
+        """What to give along with the next observation, (B, REMEMBERED)."""
+        return torch.cat([self.where, torch.ones_like(self.left), self.left], dim=1)
 
 
 class TabletopPolicy(nn.Module):
-    """Reader, finder and mover, and the scales of what goes between them; `words` (V, d) as for `TextEncoder`."""
+    """Reader, finder, chooser and mover, and the scales of what goes between them; `words` as for `TextEncoder`."""
 
     def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts, words: Tensor) -> None:
         super().__init__()
         self.config, self.chains = config, chains
-        self.text = TextEncoder(words, config.max_words, config.text_width)
+        self.text = TextEncoder(words, config.text_width)
         self.reader = Reader(config.text_width)
         self.finder = Finder(mounts, config.hands, config.dimensions, config.arms)
-        gaps = 2 * 6 * config.arms
-        inputs = config.dimensions + config.hands + len(columns(MOVE)) + 6 + gaps
+        how = len(columns(MOVE))
+        self.chooser = mlp(config.dimensions + config.hands + how + 6 + 2 * 6 * config.arms, 64, 1)
         self.mover = Mover(
-            config.head, inputs, config.dimensions, config.horizon, config.basis, config.hidden, config.blocks
+            config.head,
+            config.own + 9 + how + 6 + 2 * 6,
+            config.own,
+            config.horizon,
+            config.basis,
+            config.hidden,
+            config.blocks,
         )
         self.register_buffer("move_columns", torch.tensor(columns(MOVE)))
+        self.register_buffer("mirrored_columns", torch.tensor(columns(MOVE))[mirrored(MOVE)])
+        self.register_buffer("arm_columns", torch.tensor(columns(("arm",))))
+        self.register_buffer("mirrored_values", torch.cat([mirror_signs(chains), torch.ones(1)]))
+        self.register_buffer("mirrored_places", MIRROR.repeat(2))
         self.register_buffer("state_mean", torch.zeros(config.dimensions))
         self.register_buffer("state_std", torch.ones(config.dimensions))
         self.register_buffer("where_mean", torch.zeros(6))
@@ -76,9 +95,9 @@ class TabletopPolicy(nn.Module):
         """Slots (B, WIDTH) from text features."""
         return probabilities(self.reader(text, mask))
 
-    def locate(self, images: Tensor, state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def locate(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, list[Tensor]]:
         """See `Finder.forward`; `state` (B, D) values, `slots` (B, N, WIDTH), `memory` (B, N, MEMORY)."""
-        where, logits = self.finder(images, self.body(state), self.chains(state), slots, memory)
+        where, logits = self.finder(views, self.body(state), self.chains(state), slots, memory)
         return where, logits
 
     def body(self, state: Tensor) -> Tensor:
@@ -88,23 +107,63 @@ class TabletopPolicy(nn.Module):
         placed = (positions - self.where_mean[:3]) / 0.15
         return torch.cat([(state - self.state_mean) / self.state_std, placed.flatten(1), axes.flatten(1)], dim=1)
 
-    def aims(self, state: Tensor, where: Tensor, slots: Tensor) -> Tensor:
-        """What the mover reads: body, how to move, where, and how far from each gripper.
-
-        It is not told what things are called: where they are is enough, and no name can come to stand for a motion.
-        """
+    def habit(self, state: Tensor, where: Tensor, slots: Tensor) -> Tensor:
+        """Logit (B, 1) of the left arm, as one would use it where the words leave that open."""
         positions, _ = self.chains(state)
-        gaps = torch.cat([where[:, None, :3] - positions, where[:, None, 3:] - positions], dim=2)
-        place = (where - self.where_mean) / self.where_std
-        how = slots[:, self.move_columns]
-        return torch.cat([self.body(state), how, place, near(gaps).flatten(1)], dim=1)
+        how, place = slots[:, self.move_columns], (where - self.where_mean) / self.where_std
+        logit: Tensor = self.chooser(torch.cat([self.body(state), how, place, near(_gaps(where, positions))], dim=1))
+        return logit
+
+    def choose(self, state: Tensor, where: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
+        """1 where the left arm moves, 0 where the right one does (B, 1); `memory` (B, REMEMBERED)."""
+        known, was_left = memory[:, MEMORY - 1 : MEMORY], memory[:, MEMORY:]
+        habit = torch.sigmoid(self.habit(state, where, slots) + FAITHFUL * known * (2 * was_left - 1))
+        open_, left, _ = slots[:, self.arm_columns].split(1, dim=1)
+        return (left + open_ * habit > 0.5).to(state.dtype)
+
+    def aims(self, state: Tensor, where: Tensor, slots: Tensor, left: Tensor) -> Tensor:
+        """What the mover reads: the moving arm, how to move, where, and how far from its gripper, (B, inputs).
+
+        A right arm is seen in a mirror between the arms, where it is a left one. Neither the other arm nor names
+        are told: where things are is enough, and no name can come to stand for a motion.
+        """
+        own = self.config.own
+        twin = self.mirrored_values * state[:, own:]
+        values = left * state[:, :own] + (1 - left) * twin
+        places = left * where + (1 - left) * self.mirrored_places * where
+        how = left * slots[:, self.move_columns] + (1 - left) * slots[:, self.mirrored_columns]
+        positions, rotations = self.chains(torch.cat([values, values], dim=1))
+        position, axes = positions[:, 0], rotations[:, 0, :, :2].flatten(1)
+        scaled = (values - self.state_mean[:own]) / self.state_std[:own]
+        hand = torch.cat([(position - self.where_mean[:3]) / 0.15, axes], dim=1)
+        place = (places - self.where_mean) / self.where_std
+        return torch.cat([scaled, hand, how, place, near(_gaps(places, position.unsqueeze(1)))], dim=1)
+
+    def own_steps(self, steps: Tensor, left: Tensor) -> Tensor:
+        """Of `steps` (B, horizon, D) those of the moving arm, mirrored if it is the right one: (B, horizon, own)."""
+        own, left = self.config.own, left.unsqueeze(2)
+        return left * steps[..., :own] + (1 - left) * self.mirrored_values * steps[..., own:]
+
+    def both(self, steps: Tensor, left: Tensor) -> Tensor:
+        """The opposite of `own_steps`: (B, horizon, D), nothing for the arm that keeps still."""
+        left = left.unsqueeze(2)
+        return torch.cat([left * steps, (1 - left) * self.mirrored_values * steps], dim=2)
 
     def act(self, images: Tensor, state: Tensor, slots: Tensor, memory: Tensor) -> Output:
         """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH), and the
-        `memory` (B, MEMORY) of the observation before, or zeros."""
-        where = self.locate(images, state, slots.unsqueeze(1), memory.unsqueeze(1))[0][:, 0]
-        return Output(state.unsqueeze(1) + self.mover(self.aims(state, where, slots)), where)
+        `memory` (B, REMEMBERED) of the observation before, or zeros."""
+        views = self.finder.views(images)
+        where = self.locate(views, state, slots.unsqueeze(1), memory[:, :MEMORY].unsqueeze(1))[0][:, 0]
+        left = self.choose(state, where, slots, memory)
+        steps = self.both(self.mover(self.aims(state, where, slots, left)), left)
+        return Output(state.unsqueeze(1) + steps, where, left)
 
     def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor, memory: Tensor) -> Output:
         """From words to chunk in one go."""
         return self.act(images, state, self.read(self.text(tokens, mask), mask), memory)
+
+
+def _gaps(where: Tensor, positions: Tensor) -> Tensor:
+    """From grippers at `positions` (B, A, 3) to both places of `where` (B, 6): (B, 6 * A)."""
+    gaps = torch.cat([where[:, None, :3] - positions, where[:, None, 3:] - positions], dim=2)
+    return gaps.flatten(1)

@@ -7,14 +7,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'; the robot does without")
 
+from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
-from finevla_models.chain import arm_chains, camera_mounts
+from finevla_models.chain import arm_chains, camera_mounts, mirror_signs
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
 from finevla_models.finder import MEMORY, place_loss
 from finevla_models.mover import Flow, Regression, smooth_basis
 from finevla_models.reader import one_hot, probabilities, reading_loss
-from finevla_models.tabletop import TabletopConfig, TabletopPolicy
+from finevla_models.tabletop import REMEMBERED, TabletopConfig, TabletopPolicy
 from finevla_sim.ik import ArmIK
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
@@ -61,9 +62,9 @@ def test_a_camera_points_at_what_the_simulator_shows_there() -> None:
 
 def inputs(batch: int = 2) -> tuple:
     generator = torch.Generator().manual_seed(1)
-    images = torch.rand((batch, 3, 3, 96, 96), generator=generator) * 2 - 1
+    images = torch.rand((batch, 3, 3, 192, 192), generator=generator) * 2 - 1
     tokens = torch.randint(1, 64, (batch, 8, 3), generator=generator)
-    state, memory = torch.rand((batch, 14), generator=generator), torch.rand((batch, MEMORY), generator=generator)
+    state, memory = torch.rand((batch, 14), generator=generator), torch.rand((batch, REMEMBERED), generator=generator)
     return images, state, tokens, torch.ones(batch, 8), memory
 
 
@@ -85,10 +86,12 @@ def test_chunk_has_the_horizon_and_begins_at_the_state(model: TabletopPolicy) ->
     state, out = given[1], model(*given)
     assert out.chunk.shape == (2, 16, 14)
     assert out.where.shape == (2, 6)
-    assert out.memory.shape == (2, MEMORY)
-    steps = out.chunk - state.unsqueeze(1)
+    assert out.memory.shape == (2, REMEMBERED)
+    steps = model.own_steps(out.chunk - state.unsqueeze(1), out.left)
     fitted = model.mover.steps(model.mover.coefficients(steps))
     assert torch.allclose(fitted, steps, atol=1e-4), "the chunk is made of functions that are zero now"
+    still = out.chunk[:, :, 7:] if out.left[0] else out.chunk[:, :, :7]
+    assert torch.equal(still[0], state[0, 7:].expand(16, -1) if out.left[0] else state[0, :7].expand(16, -1))
 
 
 def test_basis_is_zero_now_and_a_partition_later() -> None:
@@ -118,9 +121,63 @@ def test_padding_changes_nothing(model: TabletopPolicy) -> None:
 
 def test_places_are_forgotten_with_the_mark_that_they_are_known(model: TabletopPolicy) -> None:
     images, state, tokens, mask, memory = inputs()
-    memory[:, -1] = 0
+    memory[:, MEMORY - 1] = 0
     before = model(images, state, tokens, mask, memory).where
     assert torch.allclose(before, model(images, state, tokens, mask, torch.zeros_like(memory)).where, atol=1e-6)
+
+
+def sentence(**said: str) -> torch.Tensor:
+    """Slots (1, WIDTH) of a sentence, all but what is given not said."""
+    slots = {name: words[0] for name, words in SLOTS.items()} | said
+    return one_hot(torch.from_numpy(indices(slots))[None])
+
+
+def test_a_right_arm_moves_as_the_left_one_does_in_a_mirror(model: TabletopPolicy) -> None:
+    """The whole of a motion: joints, places, the side to come from and the way to turn."""
+    state = torch.rand((1, 14), generator=torch.Generator().manual_seed(4))
+    swapped = torch.cat([model.mirrored_values * state[:, 7:], model.mirrored_values * state[:, :7]], 1)
+    where = torch.tensor([[0.45, 0.10, 0.77, 0.42, 0.25, 0.8]])
+    left = sentence(task="turn", approach="left", turn="clockwise")
+    right = sentence(task="turn", approach="right", turn="counterclockwise")
+    one, none = torch.ones(1, 1), torch.zeros(1, 1)
+    steps = model.both(model.mover(model.aims(state, where, left, one)), one)
+    there = where * torch.tensor([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    twin = model.both(model.mover(model.aims(swapped, there, right, none)), none)
+    assert torch.allclose(twin[..., 7:], model.mirrored_values * steps[..., :7], atol=1e-5)
+    assert not twin[..., :7].any()
+    assert not steps[..., 7:].any()
+    assert torch.equal(model.own_steps(model.both(steps[..., :7], one), one), steps[..., :7])
+
+
+def test_words_choose_the_arm_and_else_it_stays_the_same(model: TabletopPolicy) -> None:
+    state, where = inputs()[1], torch.rand((2, 6), generator=torch.Generator().manual_seed(5))
+    memory = torch.cat([torch.zeros(2, MEMORY - 1), torch.ones(2, 1), torch.tensor([[1.0], [0.0]])], 1)
+    for arm, wanted in (("left", [1.0, 1.0]), ("right", [0.0, 0.0]), ("", [1.0, 0.0])):
+        said = sentence(arm=arm).expand(2, -1)
+        assert model.choose(state, where, said, memory).flatten().tolist() == wanted
+    unsaid, new = sentence().expand(2, -1), torch.zeros_like(memory)
+    habit = (model.habit(state, where, unsaid) > 0).float()
+    assert torch.equal(model.choose(state, where, unsaid, new), habit)
+
+
+def test_arms_that_are_no_mirror_images_are_refused() -> None:
+    robot = default_robot()
+    chains = arm_chains(robot.embodiment, expand(robot.urdf_path))
+    assert mirror_signs(chains).tolist() == [-1, 1, 1, -1, 1, -1]
+    chains.links[1, 0, 0, 3] += 0.01
+    with pytest.raises(FineVLAError, match="no mirror images"):
+        mirror_signs(chains)
+
+
+def test_a_fixed_camera_is_read_where_the_table_is(model: TabletopPolicy) -> None:
+    """What is above the middle of its picture changes nothing, and a pixel means the same place as in the whole."""
+    images, state, tokens, mask, memory = inputs()
+    before = model(images, state, tokens, mask, memory).where
+    images[:, 0, :, :96] = 0
+    assert torch.equal(before, model(images, state, tokens, mask, memory).where)
+    grid = model.finder.front.grid(24, 48, torch.device("cpu"))
+    assert grid[0, 1] == pytest.approx(0.5 / 24)
+    assert grid[-1].tolist() == pytest.approx([1 - 1 / 48, 1 - 0.5 / 24])
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
@@ -128,10 +185,11 @@ def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
     slots = probabilities(torch.randn((2, 3, WIDTH), generator=torch.Generator().manual_seed(2)).flatten(0, 1))
     slots = slots.unflatten(0, (2, 3))
     memory = torch.rand((2, 3, MEMORY), generator=torch.Generator().manual_seed(3))
-    every = model.locate(images, state, slots, memory)[0]
+    views = model.finder.views(images)
+    every = model.locate(views, state, slots, memory)[0]
     for k in range(3):
         one = slice(k, k + 1)
-        alone = model.locate(images, state, slots[:, one], memory[:, one])[0]
+        alone = model.locate(views, state, slots[:, one], memory[:, one])[0]
         assert torch.allclose(every[:, k], alone[:, 0], atol=1e-5)
 
 
@@ -175,4 +233,8 @@ def test_place_loss_is_least_where_the_object_is() -> None:
     right, beside = place_loss(blot(0.25, -0.5), pixels), place_loss(blot(0.25, -0.25), pixels)
     nowhere = place_loss(torch.zeros(1, 24, 24), pixels)
     assert right < beside
+    lower = blot(0.25, 0.0)  # a map of the lower half has what is at 0.5 in its middle
+    assert place_loss(lower, torch.tensor([[0.25, 0.5]]), 0.0) == pytest.approx(
+        float(place_loss(lower, torch.tensor([[0.25, 0.0]])))
+    )
     assert right < nowhere < place_loss(blot(-0.7, 0.7), pixels)

@@ -25,13 +25,16 @@ class Truth:
 
 
 class World:
-    """A scene that runs. Values are the embodiment's: rad, grippers 0 closed ... 1 open."""
+    """A scene that runs. Values are the embodiment's: rad, grippers 0 closed ... 1 open.
+
+    Pictures are `image_size` (height, width), by default those of the robot's observations.
+    """
 
     def __init__(
-        self, scene: Scene, embodiment: Embodiment, urdf_path: Path, image_size: tuple[int, int] = (96, 96)
+        self, scene: Scene, embodiment: Embodiment, urdf_path: Path, image_size: tuple[int, int] | None = None
     ) -> None:
         self.embodiment = embodiment
-        self.image_size = image_size
+        self.image_size = image_size or (embodiment.image_height, embodiment.image_width)
         self._urdf_path = urdf_path
         self._painter: Painter | None = None
         self.reset(scene)

@@ -159,7 +159,7 @@ def test_drills_come_back_from_disk_with_pictures_where_things_are(tmp_path: Pat
     shard = next(drills.load_drills(tmp_path))
     assert made >= tried == 6
     assert len(shard["starts"]) == made + 1 == len(shard["goal"]) + 1
-    assert shard["images"].shape == (2 * made, 3, 96, 96, 3)
+    assert shard["images"].shape == (2 * made, 3, 192, 192, 3)
     assert len(shard["states"]) == len(shard["where"]) == shard["starts"][-1]
     for rows, places in zip(shard["rows"], shard["places"], strict=True):
         gaps = np.linalg.norm(places - shard["where"][rows, :3], axis=1)

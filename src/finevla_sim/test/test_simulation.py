@@ -114,7 +114,7 @@ def test_objects_appear_where_the_camera_model_puts_them(world: World, scene: Sc
 
 
 def test_pictures_have_the_size_asked_for(world: World) -> None:
-    assert world.images().shape == (3, 96, 96, 3)
+    assert world.images().shape == (3, 192, 192, 3)  # the robot file's
     assert world.image("overview", (120, 160)).shape == (120, 160, 3)
 
 
