@@ -24,12 +24,11 @@ SLOTS: dict[str, tuple[str, ...]] = {
 }
 SIZES = tuple(len(words) for words in SLOTS.values())
 WIDTH = sum(SIZES)
-WHAT = ("task", "color", "shape", "size", "place", "below_color", "below_shape")  # what tells where things are
 TARGET = ("task", "color", "shape", "size", "place")  # which object is meant; the place for all that has to go there
-PLACE = WHAT  # and where it shall end
+WHAT = (*TARGET, "below_color", "below_shape")  # and where it shall end
 MOVE = ("task", "approach", "grasp", "path", "turn")  # how to get there, the two places and the arm being known
-MIRRORED = {"approach": {"left": "right", "right": "left"}, "turn": {"clockwise": "counterclockwise"}}
-MIRRORED["turn"] |= {other: one for one, other in MIRRORED["turn"].items()}
+MIRRORED = {"left": "right", "left_bowl": "right_bowl", "clockwise": "counterclockwise"}
+MIRRORED |= {right: left for left, right in MIRRORED.items()}
 
 
 def indices(slots: Mapping[str, str]) -> NDArray[np.int64]:
@@ -48,7 +47,6 @@ def mirrored(names: tuple[str, ...]) -> list[int]:
     order, at = [], 0
     for name, words in SLOTS.items():
         if name in names:
-            swap = MIRRORED.get(name, {})
-            order += [at + words.index(swap.get(word, word)) for word in words]
+            order += [at + words.index(MIRRORED.get(word, word)) for word in words]
             at += len(words)
     return order

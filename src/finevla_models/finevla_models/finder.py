@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from finevla_models.chain import CameraMounts
-from finevla_models.factors import PLACE, TARGET, WHAT, columns
+from finevla_models.factors import TARGET, WHAT, columns
 
 QUERIES = 2  # the target, and where it shall end
 MEMORY = 3 * QUERIES + 1  # both as they were found a moment ago, and whether they were: 1 or 0
@@ -47,11 +47,11 @@ class Eye(nn.Module):
         self.width = channels[-1]
         self.key = nn.Conv2d(self.width + 2, self.width, 1)
         self.target = mlp(len(columns(TARGET)), 128, self.width)
-        self.place = mlp(len(columns(PLACE)), 128, self.width)
+        self.place = mlp(len(columns(WHAT)), 128, self.width)
         self.scale = nn.Parameter(torch.tensor(2.3))
         self.features = QUERIES * (self.width + 3)
         self.register_buffer("target_columns", torch.tensor(columns(TARGET)))
-        self.register_buffer("place_columns", torch.tensor(columns(PLACE)))
+        self.register_buffer("place_columns", torch.tensor(columns(WHAT)))
 
     def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """`image` (B, 3, H, W) in -1...1, from `top` down -> values (B, C, h, w) and keys (B, C, h * w)."""
