@@ -26,7 +26,8 @@ from finevla_sim.scene import BOWLS, Scene
 from finevla_sim.tasks import FACTORS, GRASPS, PATHS, TURNS, Goal, candidates, default_arm, post_bowl
 from finevla_tools.client import Client
 from finevla_tools.launch_file import Launch, load_launch, parse_arguments
-from finevla_tools.stage import RATE_HZ, Recording, Stage, wait_for_stack
+from finevla_tools.rest import RATE_HZ
+from finevla_tools.stage import Recording, Stage, wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, Printer, launch_path, refuse_second_stack, running
 from finevla_tools.video import Movie, captioned, write_picture
 

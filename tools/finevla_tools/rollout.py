@@ -15,10 +15,10 @@ from finevla_core.safety.limits import robot_limits
 from finevla_core.urdf import expand
 from finevla_sim.robot import Robot
 from finevla_sim.world import Truth, World
+from finevla_tools.rest import rests
 
 CONTROL_NS = 20_000_000
 OBSERVE_NS = 100_000_000
-MAX_WAIT = 60  # observations after which an arm that has not moved will not
 LATENCY_NS = 60_000_000  # observation's stamp to chunk at the bridge; of the order of what the node stack shows
 
 
@@ -71,7 +71,7 @@ def roll_out(
             trace.append(world.truth())
             if watch is not None:
                 watch(world)
-            if _rests(trace):
+            if rests(trace):
                 break
         if pending and now >= pending[0][0]:
             bridge.on_chunk(pending.pop(0)[1], now)
@@ -92,14 +92,3 @@ def _observe(world: World, cameras: tuple[str, ...], now_ns: int) -> Observation
         state=world.values().astype(np.float32),
         state_stamp_ns=now_ns,
     )
-
-
-def _rests(trace: list[Truth]) -> bool:
-    """Both grippers within 4 mm of where they were two seconds ago, after one of them had gone somewhere."""
-    if len(trace) < 40:
-        return False
-    now, before, start = trace[-1].tcps, trace[-21].tcps, trace[0].tcps
-    went = len(trace) > MAX_WAIT or any(
-        np.linalg.norm(pose[:3, 3] - start[side][:3, 3]) > 0.04 for side in now for pose in (now[side], before[side])
-    )
-    return went and all(np.linalg.norm(now[s][:3, 3] - before[s][:3, 3]) < 0.004 for s in now)

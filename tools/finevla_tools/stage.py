@@ -1,7 +1,6 @@
 """A simulated scene on the running stack: lay it out, say something, record ground truth and pictures until all rests."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +20,9 @@ from finevla_sim.sampling import sample_scene
 from finevla_sim.scene import Scene
 from finevla_sim.world import Truth
 from finevla_tools.client import Client
+from finevla_tools.rest import rests
 from finevla_tools.up import Stack
 
-RATE_HZ = 10  # of ground truth and pictures
-REST_M, REST_S = 0.004, 1.5
-WENT_M = 0.04  # an arm that went less far has not started yet
 FOLLOWING, STOPPED = 2, 3  # states of `SafetyStatus`
 
 
@@ -113,16 +110,6 @@ def truth_from_msg(message: SceneTruth) -> Truth:
     objects = {item.name: _matrix(item.pose) for item in message.objects}
     tcps = {"left": _matrix(message.left_tcp), "right": _matrix(message.right_tcp)}
     return Truth(to_ns(message.header.stamp), objects, tcps, contacts)
-
-
-def rests(trace: Sequence[Truth]) -> bool:
-    """Both grippers have stayed where they are for `REST_S`, after one of them had gone somewhere."""
-    window = round(REST_S * RATE_HZ)
-    if len(trace) <= window:
-        return False
-    now, before, start = trace[-1].tcps, trace[-1 - window].tcps, trace[0].tcps
-    still = all(np.linalg.norm(now[s][:3, 3] - before[s][:3, 3]) < REST_M for s in now)
-    return still and any(np.linalg.norm(now[s][:3, 3] - start[s][:3, 3]) > WENT_M for s in now)
 
 
 def _matrix(pose: Any) -> NDArray[np.float64]:

@@ -48,9 +48,9 @@ class Options:
     mixture: float = 0.5  # share of fine sentences
     head: str = "flow"
     seed: int = 0
-    reader_steps: int = 2500
-    finder_steps: int = 6000
-    mover_steps: int = 12000
+    reader_steps: int = 1500
+    finder_steps: int = 9000
+    mover_steps: int = 6000
     sentences: int = 128  # per step of the reader
     pictures: int = 32  # per step of the finder
     moments: int = 1024  # per step of the mover

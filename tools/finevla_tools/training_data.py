@@ -41,6 +41,7 @@ IN_HAND_M, IN_BOWL_M = 0.06, 0.06
 LISTENED = 5000  # sentences that are listened to for the words that the grammar has
 ROUND = 16  # batches of sentences are as long as a multiple of this: every new shape costs time to get used to
 EXCHANGED = 0.08  # of the words
+ADDED = 0.4  # of the sentences have a word too many
 PROMPTED = 0.25  # of the fine sentences come with factors as data
 ARRAYS = ("images", "states", "targets", "where", "places", "image_states")
 UNSEEN = ("images", "places")
@@ -127,7 +128,8 @@ class Sentences:
         heard = {word for _ in range(LISTENED) for word in words(self.draw(rng).text) if word.isalpha()}
         self.like = neighbours(heard, vocabulary, table)
         pieces = (piece[len(MARK) :] for piece in vocabulary.pieces if piece.startswith(MARK))
-        self.any_word = [word for word in pieces if len(word) > 2 and word not in heard]
+        alike = heard.union(*self.like.values())
+        self.any_word = [word for word in pieces if len(word) > 2 and word not in alike]
 
     def draw(self, rng: np.random.Generator) -> Said:
         """One sentence."""
@@ -139,12 +141,14 @@ class Sentences:
 
     def varied(self, text: str, rng: np.random.Generator) -> str:
         """The text with words that the grammar does not have: for some of its words others of about the same meaning,
-        for some that carry none any at all."""
+        for some that carry none any at all, and at times a word too many, which means nothing wherever it stands."""
         found = words(text)
         for i in np.flatnonzero(rng.random(len(found)) < EXCHANGED):
             others = self.any_word if found[i] in FILLERS else self.like.get(found[i])
             if others:
                 found[i] = others[rng.integers(len(others))]
+        if rng.random() < ADDED:
+            found.insert(int(rng.integers(len(found) + 1)), self.any_word[rng.integers(len(self.any_word))])
         return " ".join(found)
 
     def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:

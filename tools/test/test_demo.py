@@ -15,7 +15,8 @@ from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import FACTORS, is_held_out
 from finevla_sim.world import Truth
 from finevla_tools.demo import Act, programme
-from finevla_tools.stage import RATE_HZ, REST_S, rests, truth_from_msg
+from finevla_tools.rest import GIVEN_UP_S, RATE_HZ, REST_S, rests
+from finevla_tools.stage import truth_from_msg
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +79,11 @@ def trace(heights: np.ndarray) -> list[Truth]:
 
 def test_arms_rest_only_after_they_have_gone_somewhere() -> None:
     window = round(REST_S * RATE_HZ)
-    still, down = np.full(3 * window, 1.0), np.linspace(1.0, 0.9, 20)
+    still, down = np.full(round(GIVEN_UP_S * RATE_HZ), 1.0), np.linspace(1.0, 0.9, 20)
     assert not rests([])
     assert not rests(trace(still))
+    assert rests(trace(np.full(len(still) + 1, 1.0))), "one that has not started by now will not"
+    still = still[: window + 1]
     assert not rests(trace(np.concatenate([still, down])))
     assert not rests(trace(np.concatenate([still, down, np.full(window // 2, 0.9)])))
     assert rests(trace(np.concatenate([still, down, np.full(window + 1, 0.9)])))

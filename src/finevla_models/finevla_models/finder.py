@@ -107,7 +107,7 @@ class Finder(nn.Module):
 
     def views(self, images: Tensor) -> list[Tensor]:
         """What each eye gets of `images` (B, C, 3, H, W), square: see `FIXED_TOP` and `SHRINK`."""
-        size = images.shape[-1]
+        size = int(images.shape[-1])
         return [
             images[:, camera, :, fixed_rows(size) :]
             if self.mounts.on[camera] is None

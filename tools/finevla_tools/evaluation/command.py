@@ -16,6 +16,7 @@ from finevla_tools.evaluation.through_stack import compare, run_through_stack, s
 from finevla_tools.evaluation.trials import KINDS, Case, Size, cases_of
 from finevla_tools.evaluation.videos import pair_cases, write_videos
 
+CHEAP = "oracle"  # needs no pictures
 QUICK = Size(pairs=6, tasks=2, hard=1, held_out=6)
 
 
@@ -38,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baselines", default="oracle,blind,random", help="which to run beside it (on the easy cases), '' for none"
     )
-    parser.add_argument("--baseline-share", type=float, default=0.25, help="of the cases that baselines are tried in")
+    parser.add_argument(
+        "--baseline-share", type=float, default=0.25, help=f"of the cases that baselines are tried in; {CHEAP} in all"
+    )
     parser.add_argument("--videos", type=int, default=1, help="pairs of each factor to film")
     parser.add_argument("--stack", type=int, default=0, metavar="N", help="run N pairs through the real stack as well")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -62,10 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
             raise FineVLAError(f"unknown baseline '{name}'; known are {', '.join(BASELINES)}")
     out = arguments.out or Path("out/evaluate") / arguments.bundle.resolve().name
     open_folder(out, arguments.bundle)
-    few = [case for case in cases if case.kind != "hard"]
-    few = few[: max(1, round(len(few) * share))]
-    jobs = [Job(BUNDLE, case) for case in cases] + [Job(name, case) for name in baselines for case in few]
-    print(f"{len(cases)} cases for {bundle.manifest.name}, {len(few)} for each of {len(baselines)} baselines; {out}")
+    easy = [case for case in cases if case.kind != "hard"]
+    tried = {name: easy if name == CHEAP else easy[: max(1, round(len(easy) * share))] for name in baselines}
+    jobs = [Job(BUNDLE, case) for case in cases] + [Job(name, case) for name, some in tried.items() for case in some]
+    counted = "".join(f", {len(some)} for {name}" for name, some in tried.items())
+    print(f"{len(cases)} cases for {bundle.manifest.name}{counted}; {out}")
     started = time.monotonic()
     every = run_jobs(jobs, arguments.bundle, out, max(1, arguments.processes))
     records = {name: [r for r in every if r["contestant"] == name] for name in (BUNDLE, *baselines)}
