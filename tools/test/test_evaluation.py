@@ -23,7 +23,7 @@ from finevla_tools import cli
 from finevla_tools.evaluation import report, runner
 from finevla_tools.evaluation.contestants import Wanderer
 from finevla_tools.evaluation.runner import BUNDLE, Job, Trier, open_folder, read_records, run_jobs
-from finevla_tools.evaluation.statistics import Share, average, paired, plain, summarise, wilson
+from finevla_tools.evaluation.statistics import Share, average, paired, plain, summarise, together, wilson
 from finevla_tools.evaluation.trials import KINDS, PAIRED, Case, Size, cases_of, trials_of
 from finevla_tools.evaluation.videos import pair_cases
 
@@ -129,6 +129,23 @@ def test_hard_and_raw_trials_do_not_count_among_easy_fine_ones() -> None:
     assert found["factors"]["path_shape"].trials == 1
     assert (found["success"]["raw"].right, found["success"]["fine"].right) == (1, 0)
     assert found["hard"]["factors"]["path_shape"].trials == 1
+
+
+def test_seeds_taken_together_count_as_one_evaluation() -> None:
+    one, other = summarise([record(), record(member=1)]), summarise([record(number=7, obeyed={"path_shape": False})])
+    found = together([one, other])
+    assert str(found["factors"]["path_shape"]) == str(Share(2, 3, *wilson(2, 3)))
+    assert found["pairs"]["path_shape"].trials == 1
+    assert report.comparison_of({"one": one, "together": found})
+
+
+def test_other_numbers_are_other_scenes(ik: ArmIK) -> None:
+    here, there = cases_of(SMALL), cases_of(SMALL, first=40)
+    assert [case.kind for case in here] == [case.kind for case in there]
+    assert not {case.key for case in here} & {case.key for case in there}
+    assert trials_of(here[0], ik)[0].seed != trials_of(there[0], ik)[0].seed
+    with pytest.raises(FineVLAError, match="fewer than 2000 scenes"):
+        cases_of(SMALL, first=1999)
 
 
 def test_a_summary_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:

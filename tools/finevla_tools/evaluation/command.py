@@ -11,7 +11,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.evaluation.contestants import BASELINES
 from finevla_tools.evaluation.report import SUMMARY, comparison_of, markdown, read_summary, tables_of, write_reports
 from finevla_tools.evaluation.runner import BUNDLE, Job, open_folder, run_jobs
-from finevla_tools.evaluation.statistics import summarise
+from finevla_tools.evaluation.statistics import summarise, together
 from finevla_tools.evaluation.through_stack import compare, run_through_stack, sample
 from finevla_tools.evaluation.trials import KINDS, Case, Size, cases_of
 from finevla_tools.evaluation.videos import pair_cases, write_videos
@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--held-out", type=int, default=Size.held_out, help="scenes for the hand and bowl never trained"
     )
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first scene of each kind; others are new ones"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of everything, for a first look")
     parser.add_argument(
         "--only", default="", help=f"only these kinds of cases, e.g. task or path_shape ({', '.join(KINDS)})"
@@ -48,12 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare", type=Path, nargs="+", metavar="FOLDER", help="only print finished evaluations side by side"
     )
+    parser.add_argument("--together", action="store_true", help="with --compare: and as one, for seeds of one recipe")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`finevla evaluate`."""
     if arguments.compare:
-        print(markdown(comparison_of({folder.name: _finished(folder) for folder in arguments.compare})))
+        compared = {folder.name: _finished(folder) for folder in arguments.compare}
+        if arguments.together:
+            compared["together"] = together(list(compared.values()))
+        print(markdown(comparison_of(compared)))
         return 0
     if arguments.bundle is None:
         raise FineVLAError("name a bundle directory, e.g. 'finevla evaluate models/tabletop'")
@@ -95,7 +102,7 @@ def _cases(arguments: argparse.Namespace) -> list[Case]:
     size = Size(arguments.pairs, arguments.tasks, arguments.hard, arguments.held_out)
     if min(size.pairs, size.tasks, size.hard, size.held_out) < 0:
         raise FineVLAError("numbers of scenes must not be negative")
-    cases = cases_of(QUICK if arguments.quick else size)
+    cases = cases_of(QUICK if arguments.quick else size, arguments.first)
     only = [kind for kind in arguments.only.split(",") if kind]
     for kind in only:
         if kind not in KINDS:

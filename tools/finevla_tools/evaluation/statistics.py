@@ -81,6 +81,19 @@ def paired(records: Sequence[Record]) -> dict[str, list[tuple[Record, Record]]]:
     return {factor: [(p[0], p[1]) for p in pairs.values() if len(p) == 2] for factor, pairs in found.items()}
 
 
+def together(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The shares of several summaries as if all their trials had been one evaluation; sums and means are left out."""
+    found: dict[str, Any] = {}
+    for name, value in summaries[0].items():
+        same = [summary[name] for summary in summaries]
+        if isinstance(value, Share):
+            right, trials = sum(s.right for s in same), sum(s.trials for s in same)
+            found[name] = Share(right, trials, *wilson(right, trials))
+        elif isinstance(value, dict):
+            found[name] = together(same)
+    return found
+
+
 def plain(summary: Any) -> Any:
     """A summary as JSON has it: shares as dicts, no NaN."""
     if isinstance(summary, Share):

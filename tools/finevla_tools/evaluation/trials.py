@@ -90,14 +90,18 @@ class Trial:
         return case | {name: getattr(self, name) for name in ("member", "level", "seed", "words", "text")} | goal
 
 
-def cases_of(size: Size) -> list[Case]:
-    """All cases, so mixed that the first tenth of them is a small evaluation of everything."""
-    if max(asdict(size).values()) >= SEEDS_PER_TRY:
+def cases_of(size: Size, first: int = 0) -> list[Case]:
+    """All cases, numbered from `first`, so mixed that the first tenth of them is a small evaluation of everything."""
+    if first < 0 or first + max(asdict(size).values()) >= SEEDS_PER_TRY:
         raise FineVLAError(f"an evaluation has fewer than {SEEDS_PER_TRY} scenes of a kind; give smaller numbers")
-    sets = [[Case(kind, tasks[n % len(tasks)], n) for n in range(size.pairs)] for kind, tasks in PAIRED.items()]
+
+    def numbers(count: int) -> range:
+        return range(first, first + count)
+
+    sets = [[Case(kind, tasks[n % len(tasks)], n) for n in numbers(size.pairs)] for kind, tasks in PAIRED.items()]
     for kind, count in (("task", size.tasks), ("hard", size.hard)):
-        sets.append([Case(kind, task, n) for n in range(count) for task in TASKS])
-    sets.append([Case("held_out", PUT_TASKS[n % len(PUT_TASKS)], n) for n in range(size.held_out)])
+        sets.append([Case(kind, task, n) for n in numbers(count) for task in TASKS])
+    sets.append([Case("held_out", PUT_TASKS[n % len(PUT_TASKS)], n) for n in numbers(size.held_out)])
     order = [((n + 0.5) / len(some), k, case) for k, some in enumerate(sets) for n, case in enumerate(some)]
     return [case for _, _, case in sorted(order, key=lambda entry: entry[:2])]
 
