@@ -16,7 +16,7 @@ from finevla_core.urdf import expand
 from finevla_models.tabletop import TabletopPolicy
 from finevla_models.word_vectors import licence, load_pretrained
 from finevla_sim.robot import default_robot
-from finevla_tools.train import SCALES, load_model
+from finevla_tools.train import load_model
 
 TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
 VOCABULARY, LICENCE = "vocabulary.txt", "vocabulary.LICENSE"
@@ -85,7 +85,7 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
         text_model=TEXT_MODEL,
         policy_model=POLICY_MODEL,
         files={},
-        statistics={name: [round(float(v), 6) for v in getattr(model, name)] for name in SCALES},
+        statistics={name: [round(float(v), 6) for v in buffer] for name, buffer in model.moving.named_buffers()},
         training=_plain(options),
     )
     contents = {TEXT_MODEL: text_onnx, POLICY_MODEL: policy_onnx, CARD: card.encode()}

@@ -18,8 +18,12 @@ def rests(trace: Sequence[Truth]) -> bool:
     window = round(REST_S * RATE_HZ)
     if len(trace) <= window:
         return False
-    now, before, start = trace[-1].tcps, trace[-1 - window].tcps, trace[0].tcps
-    if any(np.linalg.norm(now[s][:3, 3] - before[s][:3, 3]) > REST_M for s in now):
+    # All of the window: an arm that went down and came up again is where it was, and yet it does not rest.
+    if max(_apart(trace[-1], truth) for truth in trace[-1 - window : -1]) > REST_M:
         return False
-    went = any(np.linalg.norm(now[s][:3, 3] - start[s][:3, 3]) > WENT_M for s in now)
-    return went or len(trace) > GIVEN_UP_S * RATE_HZ
+    return _apart(trace[-1], trace[0]) > WENT_M or len(trace) > GIVEN_UP_S * RATE_HZ
+
+
+def _apart(one: Truth, other: Truth) -> float:
+    """How far the gripper that went further is from where it was."""
+    return max(float(np.linalg.norm(one.tcps[s][:3, 3] - other.tcps[s][:3, 3])) for s in one.tcps)

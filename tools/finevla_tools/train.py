@@ -35,7 +35,6 @@ SAVE_EVERY, SAY_EVERY = 500, 100
 ATTENTION_WEIGHT = 0.3
 BLURRED = 0.3  # of the pictures of each camera
 NOISE_SCALE = 0.5  # of the flow's fixed noise: nearer to the middle than a random draw
-SCALES = ("state_mean", "state_std", "where_mean", "where_std")
 
 Losses = Callable[[int], dict[str, Tensor]]
 
@@ -95,13 +94,16 @@ def _train_part(job: tuple[str, Options, Path, bool, int]) -> None:
     _set_scales(model, drills, options)
     model.to(device)
     losses = {"reader": _reading, "finder": _finding, "mover": _moving}[part](model, drills, options, device)
-    scales = {name: getattr(model, name).cpu() for name in SCALES}
-    _fit(part, _modules(model, part), losses, options, scales, out / f"{part}.pt", resume)
+    _fit(part, _modules(model, part), losses, options, out / f"{part}.pt", resume)
 
 
 def _modules(model: TabletopPolicy, part: str) -> nn.ModuleDict:
     """What a part's training changes, and the scales that it was made with."""
-    parts = {"reader": ("text", "reader"), "finder": ("finder",), "mover": ("chooser", "mover")}[part]
+    parts = {
+        "reader": ("text", "reader"),
+        "finder": ("seeing", "finder"),
+        "mover": ("moving", "chooser", "mover"),
+    }[part]
     return nn.ModuleDict({name: getattr(model, name) for name in parts})
 
 
@@ -109,10 +111,8 @@ def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None
     """Statistics of the first shard's motions; the noise that the flow starts from at run time is the seed's."""
     shard = next(load_drills(Path(options.drills[0]), without=("images",)))
     states, where = torch.from_numpy(shard["states"]), torch.from_numpy(shard["where"])
-    model.state_mean.copy_(states.mean(0))
-    model.state_std.copy_(states.std(0).clamp(min=0.05))
-    model.where_mean.copy_(where.mean(0))
-    model.where_std.copy_(where.std(0).clamp(min=0.03))
+    for scales in (model.seeing, model.moving):
+        scales.fit(states, where)
     batch = drills.moments(20_000, np.random.default_rng(1), torch.device("cpu"))
     steps = model.own_steps(batch["steps"], batch["left"])
     raw = torch.einsum("hk,bhd->bkd", model.mover.inverse, steps)
@@ -155,7 +155,7 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
                 ]
             )
         return {
-            "where": ((where - batch["where"]) / model.where_std).abs().mean(),
+            "where": ((where - batch["where"]) / model.seeing.where_std).abs().mean(),
             "attention": ATTENTION_WEIGHT * attention.mean(),
         }
 
@@ -238,7 +238,6 @@ def _fit(
     modules: nn.ModuleDict,
     losses: Losses,
     options: Options,
-    scales: dict[str, Tensor],
     path: Path,
     resume: bool,
 ) -> None:
@@ -266,7 +265,7 @@ def _fit(
             said = ", ".join(f"{name} {value:.4f}" for name, value in log.items())
             print(f"{part} {step + 1}/{steps}: {said}; {pace:.3f} s/step", flush=True)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
-            _save(path, step + 1, state, options, scales)
+            _save(path, step + 1, state, options)
 
 
 def _rate(step: int, steps: int) -> float:
@@ -274,10 +273,10 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm) * 0.5 * (1 + float(np.cos(np.pi * min(1.0, step / steps))))
 
 
-def _save(path: Path, step: int, state: dict[str, Any], options: Options, scales: dict[str, Tensor]) -> None:
+def _save(path: Path, step: int, state: dict[str, Any], options: Options) -> None:
     saved = {name: part.state_dict() for name, part in state.items()}
     temporary = path.with_suffix(".tmp")
-    torch.save(saved | {"step": step, "options": json.dumps(asdict(options)), "scales": scales}, temporary)
+    torch.save(saved | {"step": step, "options": json.dumps(asdict(options))}, temporary)
     os.replace(temporary, path)
 
 
@@ -300,10 +299,6 @@ def load_model(folder: Path, finder: Path | None = None) -> tuple[TabletopPolicy
         if model is None:
             options = json.loads(saved["options"])
             model = new_model(options["head"])
-            for name, scale in saved["scales"].items():
-                getattr(model, name).copy_(scale)
-        if any(not torch.equal(getattr(model, name), scale) for name, scale in saved["scales"].items()):
-            raise FineVLAError(f"'{path}' was trained on other drills than 'mover.pt' beside it; train them together")
         options[f"{part}_steps"] = json.loads(saved["options"])[f"{part}_steps"]
         average = {k.removeprefix("module."): v for k, v in saved["average"].items() if k != "n_averaged"}
         _modules(model, part).load_state_dict(average)

@@ -87,3 +87,11 @@ def test_arms_rest_only_after_they_have_gone_somewhere() -> None:
     assert not rests(trace(np.concatenate([still, down])))
     assert not rests(trace(np.concatenate([still, down, np.full(window // 2, 0.9)])))
     assert rests(trace(np.concatenate([still, down, np.full(window + 1, 0.9)])))
+
+
+def test_an_arm_that_went_down_and_came_up_again_does_not_rest() -> None:
+    window = round(REST_S * RATE_HZ)
+    down = np.linspace(1.0, 0.9, window // 2)
+    heights = np.concatenate([np.linspace(1.2, 1.0, 10), down, down[::-1]])
+    traces = [trace(heights[: k + 1]) for k in range(len(heights))]
+    assert not any(rests(some) for some in traces)

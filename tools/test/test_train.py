@@ -129,7 +129,7 @@ def test_recoloured_pictures_keep_their_light_and_lose_their_hues() -> None:
     assert ((reds >= 0) & (reds <= 255)).all()
 
 
-def test_missing_and_mixed_checkpoints_are_one_sentence(data: Path, tmp_path: Path) -> None:
+def test_missing_checkpoints_and_no_share_are_one_sentence(data: Path, tmp_path: Path) -> None:
     with pytest.raises(FineVLAError, match="train first"):
         load_model(tmp_path)
     with pytest.raises(FineVLAError, match="share of fine sentences"):

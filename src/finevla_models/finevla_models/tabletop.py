@@ -17,6 +17,7 @@ from finevla_models.mover import Mover, near
 from finevla_models.reader import Reader, probabilities
 from finevla_models.text_encoder import TextEncoder
 
+HAND_M = 0.15  # about how far grippers are from the middle of things
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
 REMEMBERED = MEMORY + 1  # the finder's memory, and which arm it was: 1 left, 0 right
 
@@ -61,8 +62,34 @@ class Output:
         return torch.cat([self.where, torch.ones_like(self.left), self.left], dim=1)
 
 
+class Scales(nn.Module):
+    """What a part's numbers are counted from and in: means and spreads of the motions that it was trained with."""
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.register_buffer("state_mean", torch.zeros(dimensions))
+        self.register_buffer("state_std", torch.ones(dimensions))
+        self.register_buffer("where_mean", torch.zeros(6))
+        self.register_buffer("where_std", torch.ones(6))
+
+    def fit(self, states: Tensor, where: Tensor) -> None:
+        """From states (N, D) and places (N, 6) of motions; what hardly changes is not blown up."""
+        self.state_mean.copy_(states.mean(0))
+        self.state_std.copy_(states.std(0).clamp(min=0.05))
+        self.where_mean.copy_(where.mean(0))
+        self.where_std.copy_(where.std(0).clamp(min=0.03))
+
+    def places(self, where: Tensor) -> Tensor:
+        """Normalised places (..., 6)."""
+        return (where - self.where_mean) / self.where_std
+
+    def hands(self, positions: Tensor) -> Tensor:
+        """Normalised positions (..., 3) of grippers."""
+        return (positions - self.where_mean[:3]) / HAND_M
+
+
 class TabletopPolicy(nn.Module):
-    """Reader, finder, chooser and mover, and the scales of what goes between them; `words` as for `TextEncoder`."""
+    """Reader, finder, chooser and mover; what sees has other scales than what moves; `words` as for `TextEncoder`."""
 
     def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts, words: Tensor) -> None:
         super().__init__()
@@ -86,10 +113,7 @@ class TabletopPolicy(nn.Module):
         self.register_buffer("arm_columns", torch.tensor(columns(("arm",))))
         self.register_buffer("mirrored_values", torch.cat([mirror_signs(chains), torch.ones(1)]))
         self.register_buffer("mirrored_places", MIRROR.repeat(2))
-        self.register_buffer("state_mean", torch.zeros(config.dimensions))
-        self.register_buffer("state_std", torch.ones(config.dimensions))
-        self.register_buffer("where_mean", torch.zeros(6))
-        self.register_buffer("where_std", torch.ones(6))
+        self.seeing, self.moving = Scales(config.dimensions), Scales(config.dimensions)
 
     def read(self, text: Tensor, mask: Tensor) -> Tensor:
         """Slots (B, WIDTH) from text features."""
@@ -97,21 +121,21 @@ class TabletopPolicy(nn.Module):
 
     def locate(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, list[Tensor]]:
         """See `Finder.forward`; `state` (B, D) values, `slots` (B, N, WIDTH), `memory` (B, N, MEMORY)."""
-        where, logits = self.finder(views, self.body(state), self.chains(state), slots, memory)
+        where, logits = self.finder(views, self.body(state, self.seeing), self.chains(state), slots, memory)
         return where, logits
 
-    def body(self, state: Tensor) -> Tensor:
+    def body(self, state: Tensor, scales: Scales) -> Tensor:
         """What the robot feels: normalised values, and where its grippers are (B, D + hands)."""
         positions, rotations = self.chains(state)
         axes = rotations[..., :2].flatten(2)
-        placed = (positions - self.where_mean[:3]) / 0.15
-        return torch.cat([(state - self.state_mean) / self.state_std, placed.flatten(1), axes.flatten(1)], dim=1)
+        values = (state - scales.state_mean) / scales.state_std
+        return torch.cat([values, scales.hands(positions).flatten(1), axes.flatten(1)], dim=1)
 
     def habit(self, state: Tensor, where: Tensor, slots: Tensor) -> Tensor:
         """Logit (B, 1) of the left arm, as one would use it where the words leave that open."""
         positions, _ = self.chains(state)
-        how, place = slots[:, self.move_columns], (where - self.where_mean) / self.where_std
-        logit: Tensor = self.chooser(torch.cat([self.body(state), how, place, near(_gaps(where, positions))], dim=1))
+        body, how, place = self.body(state, self.moving), slots[:, self.move_columns], self.moving.places(where)
+        logit: Tensor = self.chooser(torch.cat([body, how, place, near(_gaps(where, positions))], dim=1))
         return logit
 
     def choose(self, state: Tensor, where: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
@@ -134,9 +158,9 @@ class TabletopPolicy(nn.Module):
         how = left * slots[:, self.move_columns] + (1 - left) * slots[:, self.mirrored_columns]
         positions, rotations = self.chains(torch.cat([values, values], dim=1))
         position, axes = positions[:, 0], rotations[:, 0, :, :2].flatten(1)
-        scaled = (values - self.state_mean[:own]) / self.state_std[:own]
-        hand = torch.cat([(position - self.where_mean[:3]) / 0.15, axes], dim=1)
-        place = (places - self.where_mean) / self.where_std
+        scaled = (values - self.moving.state_mean[:own]) / self.moving.state_std[:own]
+        hand = torch.cat([self.moving.hands(position), axes], dim=1)
+        place = self.moving.places(places)
         return torch.cat([scaled, hand, how, place, near(_gaps(places, position.unsqueeze(1)))], dim=1)
 
     def own_steps(self, steps: Tensor, left: Tensor) -> Tensor:
