@@ -33,6 +33,7 @@ from finevla_tools.training_data import Drills, Sentences
 PARTS = ("reader", "finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
 ATTENTION_WEIGHT = 0.3
+ECHOES = 6  # times that a finder in training hears its own answer to a picture: what is a little off must not run away
 BLURRED = 0.3  # of the pictures of each camera
 NOISE_SCALE = 0.5  # of the flow's fixed noise: nearer to the middle than a random draw
 
@@ -48,8 +49,8 @@ class Options:
     head: str = "flow"
     seed: int = 0
     reader_steps: int = 1500
-    finder_steps: int = 9000
-    mover_steps: int = 6000
+    finder_steps: int = 9500
+    mover_steps: int = 4000
     sentences: int = 128  # per step of the reader
     pictures: int = 32  # per step of the finder
     moments: int = 1024  # per step of the mover
@@ -147,7 +148,12 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         slots = one_hot(batch["said"].flatten(0, 1)).unflatten(0, batch["said"].shape[:2])
         views = augment([batch[f"view{camera}"] for camera in range(len(model.finder.eyes))], batch["recoloured"])
         with torch.autocast(device.type, torch.bfloat16):
-            where, logits = model.locate(views, batch["state"], slots, batch["memory"])
+            features, logits = model.finder.see(views, slots)
+            body, hands = model.body(batch["state"], model.seeing), model.chains(batch["state"])
+            memory, known, answers = batch["memory"], torch.ones_like(batch["memory"][..., -1:]), []
+            for _ in range(ECHOES):
+                answers.append(model.finder.place(features, body, hands, slots, memory))
+                memory = torch.cat([answers[-1].detach(), known], dim=2)
             attention = torch.stack(
                 [
                     _attention(maps, batch["pixels"][..., camera, :], eye.top)
@@ -155,7 +161,7 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
                 ]
             )
         return {
-            "where": ((where - batch["where"]) / model.seeing.where_std).abs().mean(),
+            "where": ((torch.stack(answers) - batch["where"]) / model.seeing.where_std).abs().mean(),
             "attention": ATTENTION_WEIGHT * attention.mean(),
         }
 

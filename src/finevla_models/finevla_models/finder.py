@@ -121,14 +121,25 @@ class Finder(nn.Module):
         """`views` of the cameras, `body` (B, D + hands), grippers' positions and rotations, `slots` (B, N, WIDTH) and
         `memory` (B, N, MEMORY), zeros where there is none -> where (B, N, 6), metres, and each camera's attention
         logits (B, N, Q, h, w)."""
+        features, logits = self.see(views, slots)
+        return self.place(features, body, hands, slots, memory), logits
+
+    def see(self, views: list[Tensor], slots: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What each camera shows of it: features (B, N, Q, ...), the first two where it looks, and attention logits."""
         batch, count, _ = slots.shape
-        positions, rotations = hands
-        found, pixels, logits = [], [], []
+        found, logits = [], []
         for eye, view in zip(self.eyes, views, strict=True):
             features, attention = eye.find(*eye.look(view), slots)
             found.append(features.reshape(batch, count, QUERIES, -1))
-            pixels.append(found[-1][..., :2].float())
             logits.append(attention)
+        return found, logits
+
+    def place(
+        self, found: list[Tensor], body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor, memory: Tensor
+    ) -> Tensor:
+        """Both places (B, N, 6) from what the cameras show and from `memory`."""
+        count = slots.shape[1]
+        positions, rotations = hands
         context = torch.cat([slots[..., self.what_columns], body.unsqueeze(1).expand(-1, count, -1)], dim=2)
         held = positions.unsqueeze(1).expand(-1, count, -1, -1)
         centre, known = positions.new_tensor(MIDDLE_M), memory[..., -1:]
@@ -139,16 +150,18 @@ class Finder(nn.Module):
             guess = self.height[query](seen).float()
             height = TABLE_M + 0.1 * guess[..., 0]
             points = [
-                self.mounts.point(camera, pixels[camera][:, :, query], height, positions, rotations)
-                for camera in range(self.cameras)
+                self.mounts.point(camera, features[:, :, query, :2].float(), height, positions, rotations)
+                for camera, features in enumerate(found)
             ]
             points += [centre + 0.2 * guess[..., 1:], centre + known * (remembered[:, :, query] - centre)]
             candidates = torch.cat([torch.stack(points, dim=2), held], dim=2)
             near = ((candidates - centre) / 0.2).flatten(2)
             out = self.weigh[query](torch.cat([seen, known, near], dim=2)).float()
             weights = out[..., 3:].softmax(-1)
-            where.append((weights.unsqueeze(3) * candidates).sum(2) + 0.05 * out[..., :3])
-        return torch.cat(where, dim=2), logits
+            # What is remembered is right as it is: a correction would be made again at every moment.
+            believed = weights[..., len(points) - 1].unsqueeze(2)
+            where.append((weights.unsqueeze(3) * candidates).sum(2) + (1 - believed) * 0.05 * out[..., :3])
+        return torch.cat(where, dim=2)
 
 
 def fixed_rows(size: int) -> int:
