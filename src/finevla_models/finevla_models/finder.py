@@ -17,6 +17,7 @@ MIDDLE_M = (0.45, 0.0, TABLE_M)  # of where things are, to count from
 # detail; of a wrist's everything at half the detail.
 FIXED_TOP = 0.0
 SHRINK = 2
+AROUND = 2.3  # cells of a feature map around where an eye looks most that belong to what it looks at
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -36,7 +37,7 @@ def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 class Eye(nn.Module):
     """A camera's feature map, and what queries find in it.
 
-    The expected coordinates of each attention map are a spatial softmax (Levine et al. 2016).
+    The coordinates of each attention map's peak are a spatial softmax (Levine et al. 2016) of what is around it.
     """
 
     def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], top: float = -1.0) -> None:
@@ -70,10 +71,21 @@ class Eye(nn.Module):
         logits = torch.bmm(wanted, keys).float() * (self.scale.exp() / self.width)
         weights = logits.softmax(-1)
         seen = torch.bmm(weights, values.flatten(2).float().transpose(1, 2))
-        where = (weights.unsqueeze(3) * self.grid(height, width, values.device)).sum(2)  # a matmul would round it off
+        where = self.peak(weights, self.grid(height, width, values.device), 2 / width)
         sure = weights.amax(-1, keepdim=True)
         features = torch.cat([where, sure, seen], dim=2).reshape(batch, -1, self.features)
         return features, logits.reshape(batch, -1, QUERIES, height, width)
+
+    @staticmethod
+    def peak(weights: Tensor, grid: Tensor, cell: float) -> Tensor:
+        """Mean position (B, Q, 2) of what lies around the greatest of `weights` (B, Q, P) at `grid` (P, 2).
+
+        The mean of everything would lie between two things that are both thought of.
+        """
+        top = grid[weights.argmax(-1)]
+        near = ((grid - top.unsqueeze(2)) ** 2).sum(3) < (AROUND * cell) ** 2
+        local = weights * near
+        return (local.unsqueeze(3) * grid).sum(2) / local.sum(-1, keepdim=True)  # a matmul would round it off
 
     def grid(self, height: int, width: int, device: torch.device) -> Tensor:
         """Where the cells of a feature map lie in the whole picture, (height * width, 2), -1...1 rightwards and down."""
