@@ -49,7 +49,7 @@ class Options:
     head: str = "flow"
     seed: int = 0
     reader_steps: int = 1500
-    finder_steps: int = 9500
+    finder_steps: int = 10000
     mover_steps: int = 4000
     sentences: int = 128  # per step of the reader
     pictures: int = 32  # per step of the finder

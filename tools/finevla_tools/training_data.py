@@ -36,6 +36,10 @@ NAMES_PER_PICTURE = 9
 RECOLOURED = 0.25  # of the pictures get other colours, and sentences that name none: a shape is no colour
 FORGOT, FOUND_WRONG, WAS_IN_HAND, WAS_BEFORE = 0.25, 0.15, 0.05, 0.1  # shares of memories; the rest is about right
 MEMORY_NOISE_M = 0.003
+GRIP, IS_OPEN = (
+    (0.82, 1.04),
+    0.95,
+)  # how much further or less far fingers close; a gripper's value from which it is open
 CLEANED = 0.12  # of the other sentences ask for everything
 IN_HAND_M, IN_BOWL_M = 0.06, 0.06
 LISTENED = 5000  # sentences that are listened to for the words that the grammar has
@@ -180,6 +184,7 @@ class Pictures:
         self.where_before = np.concatenate([s["where"][np.maximum(s["rows"] - 1, _begins(s))] for s in shards])
         self.where_first = np.concatenate([s["where"][_begins(s)] for s in shards])
         self.hands = _hands(self.states)
+        self.grippers = [i for i, value in enumerate(default_robot().embodiment.values) if value.is_gripper]
         self.scenes = [scene for s in shards for scene in s["scenes"]]
         offsets = np.cumsum([0, *(len(s["scenes"]) for s in shards)])
         self.scene = np.concatenate([s["scene"] + o for s, o in zip(shards, offsets, strict=False)])
@@ -225,7 +230,7 @@ class Pictures:
         before[0][own] = np.where(stale, self.where_first[pick], self.where_before[pick])[own]
         arrays = {
             **{f"view{camera}": view[pick] for camera, view in enumerate(self.views)},
-            "state": self.states[pick],
+            "state": self._gripped(self.states[pick], rng),
             "said": np.stack(saids, 1),
             "where": np.stack(wheres, 1).astype(np.float32),
             "pixels": np.stack(points, 1).astype(np.float32),
@@ -233,6 +238,12 @@ class Pictures:
             "recoloured": recoloured,
         }
         return tensors(arrays, device)
+
+    def _gripped(self, states: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """States whose grippers, where they are not open, have closed a little more or less round what they hold."""
+        some = rng.uniform(*GRIP, (len(states), len(self.grippers)))
+        states[:, self.grippers] *= np.where(states[:, self.grippers] < IS_OPEN, some, 1.0).astype(np.float32)
+        return states
 
     def _remembered(
         self, pick: NDArray[np.int64], before: NDArray[np.float64], rng: np.random.Generator
