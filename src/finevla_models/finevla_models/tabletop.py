@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from finevla_models.chain import MIRROR, ArmChains, CameraMounts, mirror_signs
 from finevla_models.factors import MOVE, columns, mirrored
-from finevla_models.finder import MEMORY, Finder, mlp
+from finevla_models.finder import MEMORY, QUERIES, Finder, mlp
 from finevla_models.mover import Mover, near
 from finevla_models.reader import Reader, probabilities
 from finevla_models.text_encoder import TextEncoder
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
+SURE, AWAY_M = 0.23, 0.04  # a fixed camera's attention where it sees what is meant, and how far off memory may be then
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
 REMEMBERED = MEMORY + 1  # the finder's memory, and which arm it was: 1 left, 0 right
 
@@ -124,6 +125,18 @@ class TabletopPolicy(nn.Module):
         where, logits = self.finder(views, self.body(state, self.seeing), self.chains(state), slots, memory)
         return where, logits
 
+    def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
+        """Both places (B, 6) for one sentence each; what a camera clearly shows elsewhere is not where it was."""
+        slots, memory = slots.unsqueeze(1), memory.unsqueeze(1)
+        features, _ = self.finder.see(views, slots)
+        body, hands = self.body(state, self.seeing), self.chains(state)
+        kept = self.finder.place(features, body, hands, slots, memory).unflatten(2, (QUERIES, 3))
+        fresh = self.finder.place(features, body, hands, slots, torch.zeros_like(memory)).unflatten(2, (QUERIES, 3))
+        fixed = [found for found, arm in zip(features, self.finder.mounts.on, strict=True) if arm is None]
+        sure = torch.stack([found[..., 2:3] for found in fixed]).amax(0)
+        away = (fresh - kept).square().sum(3, keepdim=True) > AWAY_M**2
+        return torch.where(away & (sure > SURE), fresh, kept).flatten(1)
+
     def body(self, state: Tensor, scales: Scales) -> Tensor:
         """What the robot feels: normalised values, and where its grippers are (B, D + hands)."""
         positions, rotations = self.chains(state)
@@ -177,7 +190,7 @@ class TabletopPolicy(nn.Module):
         """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH), and the
         `memory` (B, REMEMBERED) of the observation before, or zeros."""
         views = self.finder.views(images)
-        where = self.locate(views, state, slots.unsqueeze(1), memory[:, :MEMORY].unsqueeze(1))[0][:, 0]
+        where = self.find(views, state, slots, memory[:, :MEMORY])
         left = self.choose(state, where, slots, memory)
         steps = self.both(self.mover(self.aims(state, where, slots, left)), left)
         return Output(state.unsqueeze(1) + steps, where, left)

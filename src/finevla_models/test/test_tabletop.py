@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
+from finevla_models import tabletop
 from finevla_models.chain import arm_chains, camera_mounts, mirror_signs
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
 from finevla_models.finder import MEMORY, place_loss
@@ -178,6 +179,19 @@ def test_a_fixed_camera_is_read_where_the_table_is(model: TabletopPolicy) -> Non
     grid = model.finder.front.grid(24, 48, torch.device("cpu"))
     assert grid[0, 1] == pytest.approx(0.5 / 24)
     assert grid[-1].tolist() == pytest.approx([1 - 1 / 48, 1 - 0.5 / 24])
+
+
+def test_what_is_clearly_seen_elsewhere_is_not_where_it_was(
+    model: TabletopPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, state, *_ = inputs()
+    views, said = model.finder.views(images), sentence().expand(2, -1)
+    far = torch.tensor([[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.0]]).expand(2, -1)
+    alone = [model.locate(views, state, said[:, None], m[:, None])[0][:, 0] for m in (far, torch.zeros_like(far))]
+    for sure, wanted in ((-1.0, alone[1]), (2.0, alone[0])):  # always sure, and never
+        monkeypatch.setattr(tabletop, "SURE", sure)
+        monkeypatch.setattr(tabletop, "AWAY_M", 0.0)
+        assert torch.allclose(model.find(views, state, said, far), wanted, atol=1e-5)
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
