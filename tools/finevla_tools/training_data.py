@@ -36,10 +36,8 @@ NAMES_PER_PICTURE = 9
 RECOLOURED = 0.25  # of the pictures get other colours, and sentences that name none: a shape is no colour
 FORGOT, FOUND_WRONG, WAS_IN_HAND, WAS_BEFORE = 0.25, 0.15, 0.05, 0.1  # shares of memories; the rest is about right
 MEMORY_NOISE_M = 0.003
-GRIP, IS_OPEN = (
-    (0.82, 1.04),
-    0.95,
-)  # how much further or less far fingers close; a gripper's value from which it is open
+GRIP = (0.82, 1.04)  # how much further or less far fingers close round what they hold
+IS_OPEN = 0.95  # a gripper from this value on
 CLEANED = 0.12  # of the other sentences ask for everything
 IN_HAND_M, IN_BOWL_M = 0.06, 0.06
 LISTENED = 5000  # sentences that are listened to for the words that the grammar has
