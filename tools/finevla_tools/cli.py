@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
     "demos": ("finevla_tools.demos", "write demonstrations as a LeRobot data set and as rosbags"),
     "drills": ("finevla_tools.drills", "make motions, with pictures of some of their moments, to train from"),
+    "rehearse": ("finevla_tools.rehearse", "keep what a policy sees while it acts, to train its eyes from"),
     "train": ("finevla_tools.train", "train the tabletop policy"),
     "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
     "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),

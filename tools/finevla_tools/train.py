@@ -33,7 +33,8 @@ from finevla_tools.training_data import Drills, Sentences
 PARTS = ("reader", "finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
 ATTENTION_WEIGHT = 0.3
-ECHOES = 6  # times that a finder in training hears its own answer to a picture: what is a little off must not run away
+ECHOES = 4  # times that a finder in training hears its own answer to a picture: what is a little off must not run away
+HANDED_ON = 2  # and to the picture before
 BLURRED = 0.3  # of the pictures of each camera
 NOISE_SCALE = 0.5  # of the flow's fixed noise: nearer to the middle than a random draw
 
@@ -150,18 +151,29 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         with torch.autocast(device.type, torch.bfloat16):
             features, logits = model.finder.see(views, slots)
             body, hands = model.body(batch["state"], model.seeing), model.chains(batch["state"])
-            memory, known, answers = batch["memory"], torch.ones_like(batch["memory"][..., -1:]), []
-            for _ in range(ECHOES):
-                answers.append(model.finder.place(features, body, hands, slots, memory))
-                memory = torch.cat([answers[-1].detach(), known], dim=2)
+
+            def answers(part: slice, memory: Tensor, times: int) -> list[Tensor]:
+                """What the finder says of pictures, time and again, hearing `memory` and then itself."""
+                said, known = [], torch.ones_like(memory[..., -1:])
+                for _ in range(times):
+                    found, grippers = [some[part] for some in features], (hands[0][part], hands[1][part])
+                    said.append(model.finder.place(found, body[part], grippers, slots[part], memory))
+                    memory = torch.cat([said[-1].detach(), known], dim=2)
+                return said
+
+            every, later = slice(None), slice(len(slots) // 2, None)
+            first = answers(every, batch["memory"], ECHOES)
+            kept = torch.cat([first[-1].detach(), torch.ones_like(batch["memory"][..., -1:])], dim=2)
+            then = answers(later, kept[: len(slots) // 2], HANDED_ON)
             attention = torch.stack(
                 [
                     _attention(maps, batch["pixels"][..., camera, :], eye.top)
                     for camera, (eye, maps) in enumerate(zip(model.finder.eyes, logits, strict=True))
                 ]
             )
+        wrong = [*(a - batch["where"] for a in first), *(a - batch["where"][later] for a in then)]
         return {
-            "where": ((torch.stack(answers) - batch["where"]) / model.seeing.where_std).abs().mean(),
+            "where": (torch.cat(wrong) / model.seeing.where_std).abs().mean(),
             "attention": ATTENTION_WEIGHT * attention.mean(),
         }
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.text import MARK, Vocabulary, encode, words
 from finevla_core.urdf import expand
-from finevla_models.chain import camera_mounts
+from finevla_models.chain import CameraMounts, camera_mounts
 from finevla_models.factors import SLOTS, indices
 from finevla_models.finder import SHRINK, fixed_rows
 from finevla_models.word_vectors import neighbours
@@ -59,10 +59,12 @@ class Drills:
 
     def __init__(self, folders: Sequence[Path], mixture: float, with_pictures: bool) -> None:
         self.mixture = mixture
+        robot = default_robot()
+        mounts = camera_mounts(robot.embodiment, expand(robot.urdf_path), CAMERA_FOVY_DEG)
         shards = []
         for shard in (s for folder in folders for s in load_drills(folder, () if with_pictures else UNSEEN)):
             if "images" in shard:
-                shard["views"] = _views(shard.pop("images"))
+                shard["views"] = _views(shard.pop("images"), mounts)
             shards.append(shard)
         self.states = np.concatenate([s["states"] for s in shards])
         self.targets = np.concatenate([s["targets"] for s in shards])
@@ -181,6 +183,9 @@ class Pictures:
         self.where = np.concatenate([s["where"][s["rows"]] for s in shards])
         self.where_before = np.concatenate([s["where"][np.maximum(s["rows"] - 1, _begins(s))] for s in shards])
         self.where_first = np.concatenate([s["where"][_begins(s)] for s in shards])
+        starts = np.concatenate([_begins(s) + r for s, r in zip(shards, rows, strict=False)])
+        follows = np.concatenate([[False], starts[1:] == starts[:-1]])
+        self.earlier = np.arange(len(starts)) - follows  # the picture before, of the same plan, or else the same one
         self.hands = _hands(self.states)
         self.grippers = [i for i, value in enumerate(default_robot().embodiment.values) if value.is_gripper]
         self.scenes = [scene for s in shards for scene in s["scenes"]]
@@ -204,36 +209,39 @@ class Pictures:
         return len(self.states)
 
     def batch(self, drills: Drills, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """Random pictures and N = 1 + NAMES_PER_PICTURE sentences for each, the first of them what was really asked.
+        """Random pictures, in front of them as many that were taken a little earlier, and N = 1 + NAMES_PER_PICTURE
+        sentences for each pair, the first of them what was really asked.
 
         view0... (B, h, w, 3), what each camera's eye gets; state (B, D), said (B, N, S), where (B, N, 6), pixels
         (B, N, 2, C, 2), memory (B, N, MEMORY); recoloured (B,) pictures are to get other colours: no sentence names one.
         """
-        pick = rng.integers(len(self), size=size)
-        recoloured = (rng.random(size) < RECOLOURED) & self.plain[self.scene[pick]].any(1)
-        index, pixels = np.arange(size), self.pixels[pick]
+        later = rng.integers(len(self), size=size // 2)
+        pairs = np.stack([self.earlier[later], later])
+        recoloured = (rng.random(len(later)) < RECOLOURED) & self.plain[self.scene[later]].any(1)
         saids, wheres, points, before = [], [], [], []
         for _ in range(1 + NAMES_PER_PICTURE):
-            said, target, end, raised = self._other(pick, recoloured, rng)
+            said, target, end, raised = self._other(pairs, recoloured, rng)
             saids.append(said)
-            ends = self.places[pick][index, end]
-            ends[:, 2] += raised
-            wheres.append(np.concatenate([self.places[pick][index, target], ends], 1))
+            ends = self.places[pairs, end]
+            ends[..., 2] += raised
+            wheres.append(np.concatenate([self.places[pairs, target], ends], 2))
             before.append(wheres[-1].copy())
-            points.append(np.stack([pixels[index, target], pixels[index, end]], 1))
+            points.append(np.stack([self.pixels[pairs, target], self.pixels[pairs, end]], 2))
         own = ~recoloured
-        saids[0][own] = drills.draw_said(self.goal[pick[own]], rng)
-        wheres[0][own], points[0][own] = self.where[pick[own]], pixels[own, -2:]
-        stale = rng.random((size, 1)) < WAS_BEFORE
-        before[0][own] = np.where(stale, self.where_first[pick], self.where_before[pick])[own]
+        asked = pairs[:, own]
+        saids[0][own] = drills.draw_said(self.goal[later[own]], rng)
+        wheres[0][:, own], points[0][:, own] = self.where[asked], self.pixels[asked, -2:]
+        stale = rng.random((*asked.shape, 1)) < WAS_BEFORE
+        before[0][:, own] = np.where(stale, self.where_first[asked], self.where_before[asked])
+        pick = pairs.reshape(-1)
         arrays = {
             **{f"view{camera}": view[pick] for camera, view in enumerate(self.views)},
             "state": self._gripped(self.states[pick], rng),
-            "said": np.stack(saids, 1),
-            "where": np.stack(wheres, 1).astype(np.float32),
-            "pixels": np.stack(points, 1).astype(np.float32),
-            "memory": self._remembered(pick, np.stack(before, 1), rng).astype(np.float32),
-            "recoloured": recoloured,
+            "said": np.tile(np.stack(saids, 1), (2, 1, 1)),
+            "where": np.concatenate(np.stack(wheres, 2)).astype(np.float32),
+            "pixels": np.concatenate(np.stack(points, 2)).astype(np.float32),
+            "memory": self._remembered(pick, np.concatenate(np.stack(before, 2)), rng).astype(np.float32),
+            "recoloured": np.tile(recoloured, 2),
         }
         return tensors(arrays, device)
 
@@ -263,26 +271,27 @@ class Pictures:
         return np.concatenate([places * known, known], axis=2)
 
     def _other(
-        self, pick: NDArray[np.int64], recoloured: NDArray[np.bool_], rng: np.random.Generator
+        self, pairs: NDArray[np.int64], recoloured: NDArray[np.bool_], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """For each picture a sentence about another thing in it: what it says, the indices of its two places, and how
-        far above the second one the thing shall end. For recoloured pictures, one that names no colours."""
-        said = np.zeros((len(pick), len(SLOTS)), np.int64)
-        target = np.zeros(len(pick), np.int64)
-        end = np.zeros(len(pick), np.int64)
-        raised = np.zeros(len(pick))
-        for i, scene in enumerate(self.scene[pick]):
+        """For each of `pairs` (2, B) of pictures a sentence about another thing in them: what it says (B, S), the index
+        of its target in both (2, B) and of where that shall end (B,), and how far above. For `recoloured` (B,) ones, a
+        sentence that names no colours."""
+        count = pairs.shape[1]
+        said = np.zeros((count, len(SLOTS)), np.int64)
+        target = np.zeros((2, count), np.int64)
+        end = np.zeros(count, np.int64)
+        raised = np.zeros(count)
+        for i, scene in enumerate(self.scene[pairs[1]]):
             kinds = self.kinds[scene]
-            count = len(self.scenes[scene]["objects"])
             items = [SceneObject(**item) for item in self.scenes[scene]["objects"]]
             if rng.random() < CLEANED and all(item.shape != KNOB for item in items):
                 arm = int(rng.integers(2))
-                target[i], end[i] = self._next(pick[i], items, arm), BOWL + arm
+                target[:, i], end[i] = [self._next(picture, items, arm) for picture in pairs[:, i]], BOWL + arm
                 said[i, [SLOT["task"], SLOT["place"]]] = SLOTS["task"].index("clean"), 1 + arm
                 said[i, SLOT["arm"]] = 1 + arm if rng.random() < 0.5 else 0
                 continue
-            plain = np.flatnonzero(self.plain[scene]) if recoloured[i] else np.arange(count)
-            target[i] = one = int(rng.choice(plain))
+            plain = np.flatnonzero(self.plain[scene]) if recoloured[i] else np.arange(len(items))
+            target[:, i] = one = int(rng.choice(plain))
             task = ("reach", "pick", "place", "stack")[int(rng.integers(4))]
             if kinds[one, 1] == SLOTS["shape"].index("knob"):
                 task = "turn"
@@ -325,10 +334,8 @@ class Pictures:
         return np.asarray(shard["goal"][_plans(shard)])
 
 
-def _views(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+def _views(images: NDArray[np.uint8], mounts: CameraMounts) -> list[NDArray[np.uint8]]:
     """`Finder.views` of pictures (M, C, H, W, 3), kept as bytes: the rest of them is never looked at."""
-    robot = default_robot()
-    mounts = camera_mounts(robot.embodiment, expand(robot.urdf_path), CAMERA_FOVY_DEG)
     size = images.shape[2]
     views = []
     for camera, arm in enumerate(mounts.on):

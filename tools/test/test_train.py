@@ -107,6 +107,21 @@ def test_sentences_about_a_picture_mean_what_is_in_it(data: Path) -> None:
     assert stays[picks].all()
 
 
+def test_pictures_come_with_the_one_before_and_the_same_sentences(data: Path) -> None:
+    made = Drills([data], 0.5, True)
+    pictures = made.pictures
+    assert pictures is not None
+    assert (pictures.earlier <= np.arange(len(pictures))).all()
+    assert (pictures.rows[pictures.earlier] <= pictures.rows).all()
+    assert (pictures.earlier < np.arange(len(pictures))).mean() == pytest.approx(0.5), "two of each plan"
+    assert (pictures.goal[pictures.earlier] == pictures.goal).all()
+    batch = pictures.batch(made, 100, np.random.default_rng(2), CPU)
+    earlier, later = (slice(None, 50), slice(50, None))
+    assert (batch["said"][earlier] == batch["said"][later]).all()
+    still = (batch["where"][earlier] == batch["where"][later]).all(-1)
+    assert 0.5 < still.float().mean() < 1.0, "most things lie still, some are carried"
+
+
 def test_memories_are_mostly_right_and_at_times_wrong_or_none(data: Path) -> None:
     made = Drills([data], 0.5, True)
     assert made.pictures is not None

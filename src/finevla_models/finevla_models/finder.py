@@ -127,17 +127,9 @@ class Finder(nn.Module):
             for camera in range(self.cameras)
         ]
 
-    def forward(
-        self, views: list[Tensor], body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor, memory: Tensor
-    ) -> tuple[Tensor, list[Tensor]]:
-        """`views` of the cameras, `body` (B, D + hands), grippers' positions and rotations, `slots` (B, N, WIDTH) and
-        `memory` (B, N, MEMORY), zeros where there is none -> where (B, N, 6), metres, and each camera's attention
-        logits (B, N, Q, h, w)."""
-        features, logits = self.see(views, slots)
-        return self.place(features, body, hands, slots, memory), logits
-
     def see(self, views: list[Tensor], slots: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What each camera shows of it: features (B, N, Q, ...), the first two where it looks, and attention logits."""
+        """What each camera shows of what `slots` (B, N, WIDTH) name: features (B, N, Q, ...), the first two where it
+        looks, and attention logits (B, N, Q, h, w)."""
         batch, count, _ = slots.shape
         found, logits = [], []
         for eye, view in zip(self.eyes, views, strict=True):
@@ -149,7 +141,8 @@ class Finder(nn.Module):
     def place(
         self, found: list[Tensor], body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor, memory: Tensor
     ) -> Tensor:
-        """Both places (B, N, 6) from what the cameras show and from `memory`."""
+        """Both places (B, N, 6), metres, from what the cameras show, `body` (B, D + hands), the grippers' positions and
+        rotations, `slots` (B, N, WIDTH) and `memory` (B, N, MEMORY), zeros where there is none."""
         count = slots.shape[1]
         positions, rotations = hands
         context = torch.cat([slots[..., self.what_columns], body.unsqueeze(1).expand(-1, count, -1)], dim=2)

@@ -120,11 +120,6 @@ class TabletopPolicy(nn.Module):
         """Slots (B, WIDTH) from text features."""
         return probabilities(self.reader(text, mask))
 
-    def locate(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """See `Finder.forward`; `state` (B, D) values, `slots` (B, N, WIDTH), `memory` (B, N, MEMORY)."""
-        where, logits = self.finder(views, self.body(state, self.seeing), self.chains(state), slots, memory)
-        return where, logits
-
     def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
         """Both places (B, 6) for one sentence each; what a camera clearly shows elsewhere is not where it was."""
         slots, memory = slots.unsqueeze(1), memory.unsqueeze(1)

@@ -181,13 +181,21 @@ def test_a_fixed_camera_is_read_where_the_table_is(model: TabletopPolicy) -> Non
     assert grid[-1].tolist() == pytest.approx([1 - 1 / 48, 1 - 0.5 / 24])
 
 
+def places(
+    model: TabletopPolicy, views: list[torch.Tensor], state: torch.Tensor, slots: torch.Tensor, memory: torch.Tensor
+) -> torch.Tensor:
+    """Where the finder has it, memory or not."""
+    features, _ = model.finder.see(views, slots)
+    return model.finder.place(features, model.body(state, model.seeing), model.chains(state), slots, memory)
+
+
 def test_what_is_clearly_seen_elsewhere_is_not_where_it_was(
     model: TabletopPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, state, *_ = inputs()
     views, said = model.finder.views(images), sentence().expand(2, -1)
     far = torch.tensor([[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.0]]).expand(2, -1)
-    alone = [model.locate(views, state, said[:, None], m[:, None])[0][:, 0] for m in (far, torch.zeros_like(far))]
+    alone = [places(model, views, state, said[:, None], m[:, None])[:, 0] for m in (far, torch.zeros_like(far))]
     for sure, wanted in ((-1.0, alone[1]), (2.0, alone[0])):  # always sure, and never
         monkeypatch.setattr(tabletop, "SURE", sure)
         monkeypatch.setattr(tabletop, "AWAY_M", 0.0)
@@ -200,10 +208,10 @@ def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
     slots = slots.unflatten(0, (2, 3))
     memory = torch.rand((2, 3, MEMORY), generator=torch.Generator().manual_seed(3))
     views = model.finder.views(images)
-    every = model.locate(views, state, slots, memory)[0]
+    every = places(model, views, state, slots, memory)
     for k in range(3):
         one = slice(k, k + 1)
-        alone = model.locate(views, state, slots[:, one], memory[:, one])[0]
+        alone = places(model, views, state, slots[:, one], memory[:, one])
         assert torch.allclose(every[:, k], alone[:, 0], atol=1e-5)
 
 

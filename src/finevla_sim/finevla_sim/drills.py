@@ -44,6 +44,7 @@ PHRASINGS = 5  # raw ones, and as many fine ones
 MAX_OBJECTS = 6
 TABLE, HAND, PLACED = 0, 1, 2
 SETTLED_STEPS = 6  # moments are drawn from after a plan's end too, where the arm must keep still
+SOON_STEPS = 12  # from one picture of a plan to the next, at most: long enough for a thing to be let go of, or hidden
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def load_drills(folder: Path, without: Sequence[str] = ()) -> Iterator[dict[str,
     of each to draw moments from, and `goal` (P,), its index in `goals`: dicts of the goal and what was said of it.
 
     Where pictures were made: `images` (M, C, H, W, 3) of the moments `rows` (M,) with the state `image_states` (M, D) and
-    every object's place `places` (M, MAX_OBJECTS, 3), NaN where there is none; `scene` (M,) indexes `scenes`.
+    every object's place `places` (M, MAX_OBJECTS, 3), NaN where there is none; `scene` (M,) indexes `scenes`. Those of
+    one plan are together, the earlier ones first.
     """
     return load_shards(folder, "drills", ("goals", "scenes"), without)
 
@@ -157,8 +159,11 @@ class _Maker:
     ) -> None:
         world = self._world(scene)
         settled = SETTLED_STEPS if leg.usable == len(leg.states) else 0
-        steps = rng.integers(0, leg.usable + settled, size=self.pictures)
-        for step in np.minimum(steps, leg.usable - 1):
+        last = rng.integers(0, leg.usable + settled)
+        gaps = rng.integers(1, SOON_STEPS + 1, size=self.pictures)
+        gaps[-1] = 0
+        steps = last - np.cumsum(gaps[::-1])[::-1]
+        for step in steps.clip(0, leg.usable - 1):
             places = np.full((MAX_OBJECTS, 3), np.nan)
             for k, other in enumerate(scene.objects):
                 at = other.centre
