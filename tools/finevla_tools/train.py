@@ -149,7 +149,7 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         slots = one_hot(batch["said"].flatten(0, 1)).unflatten(0, batch["said"].shape[:2])
         views = augment([batch[f"view{camera}"] for camera in range(len(model.finder.eyes))], batch["recoloured"])
         with torch.autocast(device.type, torch.bfloat16):
-            features, logits = model.finder.see(views, slots)
+            features, logits = model.finder.see(views, slots, model.grips(batch["state"]))
             body, hands = model.body(batch["state"], model.seeing), model.chains(batch["state"])
 
             def answers(part: slice, memory: Tensor, times: int) -> list[Tensor]:

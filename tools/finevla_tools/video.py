@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-PALETTE = 192
 BAR = 56  # height of the caption bar, pixels
 COLORS = ((240, 240, 240), (150, 205, 150))
 
@@ -31,10 +30,10 @@ def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.ui
 
 
 def write_picture(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
-    """Rows of pictures of the same size as one PNG, in few enough colours to go into a README."""
+    """Rows of pictures of the same size as one PNG."""
     temporary = path.with_name(f".{path.name}.tmp")
     sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows if row], axis=0)
-    Image.fromarray(sheet).quantize(PALETTE, dither=Image.Dither.NONE).save(temporary, "png", optimize=True)
+    Image.fromarray(sheet).save(temporary, "png", optimize=True)
     os.replace(temporary, path)
 
 

@@ -40,15 +40,15 @@ class Eye(nn.Module):
     The coordinates of each attention map's peak are a spatial softmax (Levine et al. 2016) of what is around it.
     """
 
-    def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], top: float = -1.0) -> None:
+    def __init__(self, channels: tuple[int, ...], strides: tuple[int, ...], grips: int, top: float = -1.0) -> None:
         super().__init__()
         self.top = top
         pairs = zip((3, *channels[:-1]), channels, strides, strict=True)
         self.backbone = nn.Sequential(*(conv(i, o, s) for i, o, s in pairs))
         self.width = channels[-1]
         self.key = nn.Conv2d(self.width + 2, self.width, 1)
-        self.target = mlp(len(columns(TARGET)), 128, self.width)
-        self.place = mlp(len(columns(WHAT)), 128, self.width)
+        self.target = mlp(len(columns(TARGET)) + grips, 128, self.width)
+        self.place = mlp(len(columns(WHAT)) + grips, 128, self.width)
         self.scale = nn.Parameter(torch.tensor(2.3))
         self.features = QUERIES * (self.width + 3)
         self.register_buffer("target_columns", torch.tensor(columns(TARGET)))
@@ -62,12 +62,14 @@ class Eye(nn.Module):
         keys = self.key(torch.cat([values, grid.expand(values.shape[0], -1, -1, -1)], dim=1))
         return values, keys.flatten(2)
 
-    def find(self, values: Tensor, keys: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
-        """For N sentences per picture, `slots` (B, N, WIDTH): features (B, N, `features`), logits (B, N, Q, h, w)."""
+    def find(self, values: Tensor, keys: Tensor, slots: Tensor, grips: Tensor) -> tuple[Tensor, Tensor]:
+        """For N sentences per picture, `slots` (B, N, WIDTH), and how far the grippers are open, `grips` (B, A): a thing
+        may be hidden in a closed one. Features (B, N, `features`), logits (B, N, Q, h, w)."""
         batch, _, height, width = values.shape
-        wanted = torch.stack(
-            [self.target(slots[..., self.target_columns]), self.place(slots[..., self.place_columns])], dim=2
-        ).flatten(1, 2)
+        grips = grips.unsqueeze(1).expand(-1, slots.shape[1], -1)
+        target = self.target(torch.cat([slots[..., self.target_columns], grips], dim=2))
+        place = self.place(torch.cat([slots[..., self.place_columns], grips], dim=2))
+        wanted = torch.stack([target, place], dim=2).flatten(1, 2)
         logits = torch.bmm(wanted, keys).float() * (self.scale.exp() / self.width)
         weights = logits.softmax(-1)
         seen = torch.bmm(weights, values.flatten(2).float().transpose(1, 2))
@@ -107,8 +109,8 @@ class Finder(nn.Module):
     def __init__(self, mounts: CameraMounts, hands: int, dimensions: int, arms: int) -> None:
         super().__init__()
         self.mounts = mounts
-        self.front = Eye((24, 48, 64, 64, 64), (2, 2, 1, 1, 1), FIXED_TOP)
-        self.wrist = Eye((32, 48, 64, 64), (2, 2, 1, 2))
+        self.front = Eye((24, 48, 64, 64, 64), (2, 2, 1, 1, 1), arms, FIXED_TOP)
+        self.wrist = Eye((32, 48, 64, 64), (2, 2, 1, 2), arms)
         self.eyes = [self.front if arm is None else self.wrist for arm in mounts.on]
         self.cameras = len(mounts.on)
         candidates = self.cameras + arms + 2  # and a guess that nothing is seen of, and the memory
@@ -127,13 +129,13 @@ class Finder(nn.Module):
             for camera in range(self.cameras)
         ]
 
-    def see(self, views: list[Tensor], slots: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """What each camera shows of what `slots` (B, N, WIDTH) name: features (B, N, Q, ...), the first two where it
-        looks, and attention logits (B, N, Q, h, w)."""
+    def see(self, views: list[Tensor], slots: Tensor, grips: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What each camera shows of what `slots` (B, N, WIDTH) name, with the grippers open as far as `grips` (B, A):
+        features (B, N, Q, ...), the first two where it looks, and attention logits (B, N, Q, h, w)."""
         batch, count, _ = slots.shape
         found, logits = [], []
         for eye, view in zip(self.eyes, views, strict=True):
-            features, attention = eye.find(*eye.look(view), slots)
+            features, attention = eye.find(*eye.look(view), slots, grips)
             found.append(features.reshape(batch, count, QUERIES, -1))
             logits.append(attention)
         return found, logits

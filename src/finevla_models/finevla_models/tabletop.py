@@ -123,7 +123,7 @@ class TabletopPolicy(nn.Module):
     def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
         """Both places (B, 6) for one sentence each; what a camera clearly shows elsewhere is not where it was."""
         slots, memory = slots.unsqueeze(1), memory.unsqueeze(1)
-        features, _ = self.finder.see(views, slots)
+        features, _ = self.finder.see(views, slots, self.grips(state))
         body, hands = self.body(state, self.seeing), self.chains(state)
         kept = self.finder.place(features, body, hands, slots, memory).unflatten(2, (QUERIES, 3))
         fresh = self.finder.place(features, body, hands, slots, torch.zeros_like(memory)).unflatten(2, (QUERIES, 3))
@@ -131,6 +131,10 @@ class TabletopPolicy(nn.Module):
         sure = torch.stack([found[..., 2:3] for found in fixed]).amax(0)
         away = (fresh - kept).square().sum(3, keepdim=True) > AWAY_M**2
         return torch.where(away & (sure > SURE), fresh, kept).flatten(1)
+
+    def grips(self, state: Tensor) -> Tensor:
+        """How far each gripper is open (B, A), 0 closed ... 1 open."""
+        return state[:, self.config.own - 1 :: self.config.own]
 
     def body(self, state: Tensor, scales: Scales) -> Tensor:
         """What the robot feels: normalised values, and where its grippers are (B, D + hands)."""

@@ -185,7 +185,7 @@ def places(
     model: TabletopPolicy, views: list[torch.Tensor], state: torch.Tensor, slots: torch.Tensor, memory: torch.Tensor
 ) -> torch.Tensor:
     """Where the finder has it, memory or not."""
-    features, _ = model.finder.see(views, slots)
+    features, _ = model.finder.see(views, slots, model.grips(state))
     return model.finder.place(features, model.body(state, model.seeing), model.chains(state), slots, memory)
 
 

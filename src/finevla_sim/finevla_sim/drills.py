@@ -88,7 +88,7 @@ def write_drills(path: Path, first: int, count: int, tasks: dict[str, float], pi
             except Unreachable:
                 continue
     maker.save(path)
-    return len(maker.legs), tries
+    return len(maker.goals), tries
 
 
 class _Maker:
@@ -350,4 +350,4 @@ def run(options: argparse.Namespace) -> int:
     firsts = range(options.first, options.first + options.scenes, SHARD_SCENES)
     paths = [options.out / f"drills_{first // SHARD_SCENES:05d}.npz" for first in firsts]
     jobs = [(first, SHARD_SCENES, mixture(options.tasks), options.pictures) for first in firsts]
-    return make_shards(paths, jobs, write_drills, "plans", options.processes)
+    return make_shards(paths, jobs, write_drills, "goals", options.processes)
