@@ -12,13 +12,12 @@ from torch import Tensor, nn
 
 from finevla_models.chain import MIRROR, ArmChains, CameraMounts, mirror_signs
 from finevla_models.factors import MOVE, columns, mirrored
-from finevla_models.finder import MEMORY, QUERIES, Finder, mlp
+from finevla_models.finder import MEMORY, Finder, mlp
 from finevla_models.mover import Mover, near
 from finevla_models.reader import Reader, probabilities
 from finevla_models.text_encoder import TextEncoder
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
-SURE, AWAY_M = 0.23, 0.04  # a fixed camera's attention where it sees what is meant, and how far off memory may be then
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
 REMEMBERED = MEMORY + 1  # the finder's memory, and which arm it was: 1 left, 0 right
 
@@ -121,20 +120,16 @@ class TabletopPolicy(nn.Module):
         return probabilities(self.reader(text, mask))
 
     def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
-        """Both places (B, 6) for one sentence each; what a camera clearly shows elsewhere is not where it was."""
-        slots, memory = slots.unsqueeze(1), memory.unsqueeze(1)
+        """Both places (B, 6) for one sentence each, `slots` (B, WIDTH) and `memory` (B, MEMORY)."""
+        slots = slots.unsqueeze(1)
         features, _ = self.finder.see(views, slots, self.grips(state))
         body, hands = self.body(state, self.seeing), self.chains(state)
-        kept = self.finder.place(features, body, hands, slots, memory).unflatten(2, (QUERIES, 3))
-        fresh = self.finder.place(features, body, hands, slots, torch.zeros_like(memory)).unflatten(2, (QUERIES, 3))
-        fixed = [found for found, arm in zip(features, self.finder.mounts.on, strict=True) if arm is None]
-        sure = torch.stack([found[..., 2:3] for found in fixed]).amax(0)
-        away = (fresh - kept).square().sum(3, keepdim=True) > AWAY_M**2
-        return torch.where(away & (sure > SURE), fresh, kept).flatten(1)
+        return self.finder.place(features, body, hands, slots, memory.unsqueeze(1)).squeeze(1)
 
     def grips(self, state: Tensor) -> Tensor:
-        """How far each gripper is open (B, A), 0 closed ... 1 open."""
-        return state[:, self.config.own - 1 :: self.config.own]
+        """How far each gripper is open (B, A), normalised."""
+        values = (state - self.seeing.state_mean) / self.seeing.state_std
+        return values[:, self.config.own - 1 :: self.config.own]
 
     def body(self, state: Tensor, scales: Scales) -> Tensor:
         """What the robot feels: normalised values, and where its grippers are (B, D + hands)."""

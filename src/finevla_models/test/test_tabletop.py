@@ -10,10 +10,9 @@ torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
-from finevla_models import tabletop
 from finevla_models.chain import arm_chains, camera_mounts, mirror_signs
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
-from finevla_models.finder import MEMORY, place_loss
+from finevla_models.finder import MEMORY, decided, place_loss
 from finevla_models.mover import Flow, Regression, smooth_basis
 from finevla_models.reader import one_hot, probabilities, reading_loss
 from finevla_models.tabletop import REMEMBERED, TabletopConfig, TabletopPolicy
@@ -189,17 +188,13 @@ def places(
     return model.finder.place(features, model.body(state, model.seeing), model.chains(state), slots, memory)
 
 
-def test_what_is_clearly_seen_elsewhere_is_not_where_it_was(
-    model: TabletopPolicy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    images, state, *_ = inputs()
-    views, said = model.finder.views(images), sentence().expand(2, -1)
-    far = torch.tensor([[0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 1.0]]).expand(2, -1)
-    alone = [places(model, views, state, said[:, None], m[:, None])[:, 0] for m in (far, torch.zeros_like(far))]
-    for sure, wanted in ((-1.0, alone[1]), (2.0, alone[0])):  # always sure, and never
-        monkeypatch.setattr(tabletop, "SURE", sure)
-        monkeypatch.setattr(tabletop, "AWAY_M", 0.0)
-        assert torch.allclose(model.find(views, state, said, far), wanted, atol=1e-5)
+def test_of_two_things_that_are_thought_of_one_is_meant() -> None:
+    """Neither the mean of them nor the one that is trusted most alone: those that agree count together."""
+    weights = torch.tensor([0.3, 0.25, 0.25, 0.2])
+    candidates = torch.tensor([[0.0, 0.0, 0.7], [0.5, 0.0, 0.7], [0.51, 0.0, 0.7], [0.9, 0.0, 0.7]])
+    assert decided(weights, candidates).tolist() == [0.0, 0.5, 0.5, 0.0]
+    batch = decided(weights.expand(2, 3, 4), candidates.expand(2, 3, 4, 3))
+    assert torch.allclose(batch, torch.tensor([0.0, 0.5, 0.5, 0.0]).expand(2, 3, 4))
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
