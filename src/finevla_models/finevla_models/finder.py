@@ -17,6 +17,7 @@ MIDDLE_M = (0.45, 0.0, TABLE_M)  # of where things are, to count from
 # detail; of a wrist's everything at half the detail.
 FIXED_TOP = 0.0
 SHRINK = 2
+FAITHFUL = 1.0  # how much more what is remembered counts
 SAME_M = 0.04  # candidates that are nearer to each other are of one thing
 AROUND = 2.3  # cells of a feature map around where an eye looks most that belong to what it looks at
 
@@ -167,20 +168,21 @@ class Finder(nn.Module):
             out = self.weigh[query](torch.cat([seen, known, near], dim=2)).float()
             weights = out[..., 3:].softmax(-1)
             if not self.training:
-                weights = decided(weights, candidates)
+                weights = decided(weights, candidates, known * FAITHFUL, len(points) - 1)
             # What is remembered is right as it is: a correction would be made again at every moment.
             believed = weights[..., len(points) - 1].unsqueeze(2)
             where.append((weights.unsqueeze(3) * candidates).sum(2) + (1 - believed) * 0.05 * out[..., :3])
         return torch.cat(where, dim=2)
 
 
-def decided(weights: Tensor, candidates: Tensor) -> Tensor:
+def decided(weights: Tensor, candidates: Tensor, faith: Tensor, remembered: int) -> Tensor:
     """The `weights` (..., K) of those `candidates` (..., K, 3) that lie together and are trusted most, together; 0 for others.
 
-    The mean of everything would lie where nothing is, and memory would keep it.
+    The mean of everything would lie where nothing is, and memory would keep it. Those with number `remembered` among them
+    count 1 + `faith` (..., 1) times: one glance at another thing must not open the hand.
     """
     together = (candidates.unsqueeze(-2) - candidates.unsqueeze(-3)).square().sum(-1) < SAME_M**2
-    support = (weights.unsqueeze(-2) * together).sum(-1)
+    support = (weights.unsqueeze(-2) * together).sum(-1) * (1 + faith * together[..., remembered])
     best = support.argmax(-1, keepdim=True).expand_as(support).unsqueeze(-2)
     local = weights * together.gather(-2, best).squeeze(-2)
     return local / local.sum(-1, keepdim=True)

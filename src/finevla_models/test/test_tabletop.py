@@ -192,9 +192,14 @@ def test_of_two_things_that_are_thought_of_one_is_meant() -> None:
     """Neither the mean of them nor the one that is trusted most alone: those that agree count together."""
     weights = torch.tensor([0.3, 0.25, 0.25, 0.2])
     candidates = torch.tensor([[0.0, 0.0, 0.7], [0.5, 0.0, 0.7], [0.51, 0.0, 0.7], [0.9, 0.0, 0.7]])
-    assert decided(weights, candidates).tolist() == [0.0, 0.5, 0.5, 0.0]
-    batch = decided(weights.expand(2, 3, 4), candidates.expand(2, 3, 4, 3))
+    assert decided(weights, candidates, torch.zeros(1), 3).tolist() == [0.0, 0.5, 0.5, 0.0]
+    some, many = torch.zeros(2, 3, 1), candidates.expand(2, 3, 4, 3)
+    batch = decided(weights.expand(2, 3, 4), many, some, 3)
     assert torch.allclose(batch, torch.tensor([0.0, 0.5, 0.5, 0.0]).expand(2, 3, 4))
+    assert decided(weights, candidates, torch.ones(1), 0).tolist() == [1.0, 0.0, 0.0, 0.0], (
+        "what is remembered counts more"
+    )
+    assert decided(weights, candidates, torch.ones(1), 3).tolist() == [0.0, 0.5, 0.5, 0.0], "but it may be wrong"
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
