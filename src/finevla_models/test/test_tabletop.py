@@ -105,6 +105,8 @@ def test_basis_is_zero_now_and_a_partition_later() -> None:
 @pytest.mark.parametrize("changed", [0, 1, 2, 4])
 def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
     given = list(inputs())
+    if changed == 0:
+        given[4] = torch.zeros_like(given[4])  # an untrained finder may believe in its memory alone
     before = model(*given).chunk - given[1].unsqueeze(1)
     given[changed] = given[changed].flip(0)
     assert not torch.allclose(before, model(*given).chunk - given[1].unsqueeze(1))
