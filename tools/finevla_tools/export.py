@@ -103,7 +103,8 @@ def _example(model: TabletopPolicy, vocabulary: Vocabulary, size: tuple[int, int
     batch["state"] = torch.randn(1, model.config.dimensions, generator=generator) * 0.3
     with torch.no_grad():
         batch["text"] = _Text(model)(batch["tokens"], batch["mask"])
-    batch["memory"] = torch.tensor([[0.4, 0.2, 0.77, 0.5, -0.1, 0.8, 1.0, 1.0]])
+    found, hands = [0.4, 0.2, 0.77, 0.5, -0.1, 0.8], [0.4, 0.2, 0.77, 0.5, 0.4, -0.2, 0.9, 1.0]
+    batch["memory"] = torch.tensor([[*found, 1.0, 1.0, *hands]])
     return batch
 
 

@@ -17,7 +17,7 @@ MIDDLE_M = (0.45, 0.0, TABLE_M)  # of where things are, to count from
 # detail; of a wrist's everything at half the detail.
 FIXED_TOP = 0.0
 SHRINK = 2
-FAITHFUL = 1.0  # how much more what is remembered counts
+FAITHFUL, CERTAIN = 1.0, 1e9  # how much more what is remembered counts, and if it is known to be there
 SAME_M = 0.04  # candidates that are nearer to each other are of one thing
 AROUND = 2.3  # cells of a feature map around where an eye looks most that belong to what it looks at
 
@@ -143,10 +143,18 @@ class Finder(nn.Module):
         return found, logits
 
     def place(
-        self, found: list[Tensor], body: Tensor, hands: tuple[Tensor, Tensor], slots: Tensor, memory: Tensor
+        self,
+        found: list[Tensor],
+        body: Tensor,
+        hands: tuple[Tensor, Tensor],
+        slots: Tensor,
+        memory: Tensor,
+        in_hand: Tensor | None = None,
     ) -> Tensor:
         """Both places (B, N, 6), metres, from what the cameras show, `body` (B, D + hands), the grippers' positions and
-        rotations, `slots` (B, N, WIDTH) and `memory` (B, N, MEMORY), zeros where there is none."""
+        rotations, `slots` (B, N, WIDTH) and `memory` (B, N, MEMORY), zeros where there is none.
+
+        `in_hand` (B, N, 1) is 1 where a closed hand holds the target: then it is about where it is remembered to be."""
         count = slots.shape[1]
         positions, rotations = hands
         context = torch.cat([slots[..., self.what_columns], body.unsqueeze(1).expand(-1, count, -1)], dim=2)
@@ -168,7 +176,10 @@ class Finder(nn.Module):
             out = self.weigh[query](torch.cat([seen, known, near], dim=2)).float()
             weights = out[..., 3:].softmax(-1)
             if not self.training:
-                weights = decided(weights, candidates, known * FAITHFUL, len(points) - 1)
+                faith = known * FAITHFUL
+                if in_hand is not None and query == 0:
+                    faith = faith + in_hand * CERTAIN
+                weights = decided(weights, candidates, faith, len(points) - 1)
             # What is remembered is right as it is: a correction would be made again at every moment.
             believed = weights[..., len(points) - 1].unsqueeze(2)
             where.append((weights.unsqueeze(3) * candidates).sum(2) + (1 - believed) * 0.05 * out[..., :3])
@@ -182,6 +193,7 @@ def decided(weights: Tensor, candidates: Tensor, faith: Tensor, remembered: int)
     count 1 + `faith` (..., 1) times: one glance at another thing must not open the hand.
     """
     together = (candidates.unsqueeze(-2) - candidates.unsqueeze(-3)).square().sum(-1) < SAME_M**2
+    weights = weights.clamp(min=1e-9)
     support = (weights.unsqueeze(-2) * together).sum(-1) * (1 + faith * together[..., remembered])
     best = support.argmax(-1, keepdim=True).expand_as(support).unsqueeze(-2)
     local = weights * together.gather(-2, best).squeeze(-2)

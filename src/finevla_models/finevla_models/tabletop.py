@@ -19,7 +19,11 @@ from finevla_models.text_encoder import TextEncoder
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
-REMEMBERED = MEMORY + 1  # the finder's memory, and which arm it was: 1 left, 0 right
+HELD, OPENING = (
+    (0.15, 0.9),
+    0.02,
+)  # a gripper is closed around something between these, until it opens by more than this
+IN_HAND_M = 0.03  # and what was found so near to it is what it holds
 
 
 @dataclass(frozen=True)
@@ -46,20 +50,27 @@ class TabletopConfig:
         """Values of one arm, its gripper the last of them."""
         return self.dimensions // self.arms
 
+    @property
+    def remembered(self) -> int:
+        """The finder's memory, which arm it was (1 left, 0 right), where the grippers were and how far open."""
+        return MEMORY + 1 + 4 * self.arms
+
 
 @dataclass(frozen=True)
 class Output:
     """`chunk` (B, horizon, D) values; `where` (B, 6): the target and where it shall end, metres in the base frame;
-    `left` (B, 1): 1 if the left arm moves, 0 if the right one does."""
+    `left` (B, 1): 1 if the left arm moves, 0 if the right one does; `hands` (B, A, 4): where the grippers are, metres,
+    and how far they are open."""
 
     chunk: Tensor
     where: Tensor
     left: Tensor
+    hands: Tensor
 
     @property
     def memory(self) -> Tensor:
-        """What to give along with the next observation, (B, REMEMBERED)."""
-        return torch.cat([self.where, torch.ones_like(self.left), self.left], dim=1)
+        """What to give along with the next observation, (B, `remembered`)."""
+        return torch.cat([self.where, torch.ones_like(self.left), self.left, self.hands.flatten(1)], dim=1)
 
 
 class Scales(nn.Module):
@@ -111,6 +122,7 @@ class TabletopPolicy(nn.Module):
         self.register_buffer("move_columns", torch.tensor(columns(MOVE)))
         self.register_buffer("mirrored_columns", torch.tensor(columns(MOVE))[mirrored(MOVE)])
         self.register_buffer("arm_columns", torch.tensor(columns(("arm",))))
+        self.register_buffer("place_columns", torch.tensor(columns(("place",))))
         self.register_buffer("mirrored_values", torch.cat([mirror_signs(chains), torch.ones(1)]))
         self.register_buffer("mirrored_places", MIRROR.repeat(2))
         self.seeing, self.moving = Scales(config.dimensions), Scales(config.dimensions)
@@ -120,11 +132,33 @@ class TabletopPolicy(nn.Module):
         return probabilities(self.reader(text, mask))
 
     def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
-        """Both places (B, 6) for one sentence each, `slots` (B, WIDTH) and `memory` (B, MEMORY)."""
+        """Both places (B, 6) for one sentence each, `slots` (B, WIDTH) and `memory` (B, `remembered`)."""
+        carried, held = self.carried(state, slots, memory)
         slots = slots.unsqueeze(1)
         features, _ = self.finder.see(views, slots, self.grips(state))
         body, hands = self.body(state, self.seeing), self.chains(state)
-        return self.finder.place(features, body, hands, slots, memory.unsqueeze(1)).squeeze(1)
+        return self.finder.place(features, body, hands, slots, carried.unsqueeze(1), held.unsqueeze(1)).squeeze(1)
+
+    def carried(self, state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The finder's part (B, MEMORY) of `memory` (B, `remembered`), brought up to this moment: what was found in a hand
+        that holds something has moved with it; and where that is so (B, 1).
+
+        Heard as it was, it would stay behind, and the hand would open.
+        """
+        now, before = self.hands(state), memory[:, MEMORY + 1 :].unflatten(1, (self.config.arms, 4))
+        grips = now[..., 3]
+        near_hand = (memory[:, None, :3] - before[..., :3]).square().sum(2) < IN_HAND_M**2
+        closed = (grips > HELD[0]) & (grips < HELD[1]) & (grips - before[..., 3] < OPENING)
+        holds = near_hand & closed & (memory[:, MEMORY - 1 : MEMORY] > 0.5)
+        moved = (holds.unsqueeze(2) * (now - before)[..., :3]).sum(1)
+        goes_nowhere = slots[:, self.place_columns[:1]] > 0.5  # so the place where it shall end is where it is
+        places = [memory[:, :3] + moved, memory[:, 3:6] + goes_nowhere * moved]
+        return torch.cat([*places, memory[:, 6:MEMORY]], dim=1), holds.any(1, keepdim=True).to(state.dtype)
+
+    def hands(self, state: Tensor) -> Tensor:
+        """Where the grippers are, metres, and how far open, 0 closed ... 1 open: (B, A, 4)."""
+        positions, _ = self.chains(state)
+        return torch.cat([positions, state[:, self.config.own - 1 :: self.config.own].unsqueeze(2)], dim=2)
 
     def grips(self, state: Tensor) -> Tensor:
         """How far each gripper is open (B, A), normalised."""
@@ -146,8 +180,8 @@ class TabletopPolicy(nn.Module):
         return logit
 
     def choose(self, state: Tensor, where: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
-        """1 where the left arm moves, 0 where the right one does (B, 1); `memory` (B, REMEMBERED)."""
-        known, was_left = memory[:, MEMORY - 1 : MEMORY], memory[:, MEMORY:]
+        """1 where the left arm moves, 0 where the right one does (B, 1); `memory` (B, `remembered`)."""
+        known, was_left = memory[:, MEMORY - 1 : MEMORY], memory[:, MEMORY : MEMORY + 1]
         habit = torch.sigmoid(self.habit(state, where, slots) + FAITHFUL * known * (2 * was_left - 1))
         open_, left, _ = slots[:, self.arm_columns].split(1, dim=1)
         return (left + open_ * habit > 0.5).to(state.dtype)
@@ -182,12 +216,12 @@ class TabletopPolicy(nn.Module):
 
     def act(self, images: Tensor, state: Tensor, slots: Tensor, memory: Tensor) -> Output:
         """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH), and the
-        `memory` (B, REMEMBERED) of the observation before, or zeros."""
+        `memory` (B, `remembered`) of the observation before, or zeros."""
         views = self.finder.views(images)
-        where = self.find(views, state, slots, memory[:, :MEMORY])
+        where = self.find(views, state, slots, memory)
         left = self.choose(state, where, slots, memory)
         steps = self.both(self.mover(self.aims(state, where, slots, left)), left)
-        return Output(state.unsqueeze(1) + steps, where, left)
+        return Output(state.unsqueeze(1) + steps, where, left, self.hands(state))
 
     def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor, memory: Tensor) -> Output:
         """From words to chunk in one go."""

@@ -15,7 +15,7 @@ from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
 from finevla_models.finder import MEMORY, decided, place_loss
 from finevla_models.mover import Flow, Regression, smooth_basis
 from finevla_models.reader import one_hot, probabilities, reading_loss
-from finevla_models.tabletop import REMEMBERED, TabletopConfig, TabletopPolicy
+from finevla_models.tabletop import TabletopConfig, TabletopPolicy
 from finevla_sim.ik import ArmIK
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
@@ -64,7 +64,8 @@ def inputs(batch: int = 2) -> tuple:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand((batch, 3, 3, 192, 192), generator=generator) * 2 - 1
     tokens = torch.randint(1, 64, (batch, 8, 3), generator=generator)
-    state, memory = torch.rand((batch, 14), generator=generator), torch.rand((batch, REMEMBERED), generator=generator)
+    state = torch.rand((batch, 14), generator=generator)
+    memory = torch.rand((batch, TabletopConfig().remembered), generator=generator)
     return images, state, tokens, torch.ones(batch, 8), memory
 
 
@@ -86,7 +87,7 @@ def test_chunk_has_the_horizon_and_begins_at_the_state(model: TabletopPolicy) ->
     state, out = given[1], model(*given)
     assert out.chunk.shape == (2, 16, 14)
     assert out.where.shape == (2, 6)
-    assert out.memory.shape == (2, REMEMBERED)
+    assert out.memory.shape == (2, model.config.remembered)
     steps = model.own_steps(out.chunk - state.unsqueeze(1), out.left)
     fitted = model.mover.steps(model.mover.coefficients(steps))
     assert torch.allclose(fitted, steps, atol=1e-4), "the chunk is made of functions that are zero now"
@@ -202,6 +203,32 @@ def test_of_two_things_that_are_thought_of_one_is_meant() -> None:
         "what is remembered counts more"
     )
     assert decided(weights, candidates, torch.ones(1), 3).tolist() == [0.0, 0.5, 0.5, 0.0], "but it may be wrong"
+
+
+def test_what_is_in_a_closed_hand_moves_with_it(model: TabletopPolicy) -> None:
+    """Unless the hand is open, closed on nothing, or elsewhere; a bowl that it shall go to stays where it is."""
+    low, high = torch.zeros(1, 14), torch.zeros(1, 14)
+    high[:, 1] = 0.3
+    before = model.hands(low)
+    by = (model.hands(high) - before)[0, 0, :3]
+    assert by.norm() > 0.05
+    here = before[:, 0, :3] + torch.tensor([[0.0, 0.01, 0.0]])
+
+    def heard(grip: float, place: str, found: torch.Tensor, was: float | None = None) -> torch.Tensor:
+        high[:, 6] = grip
+        before[:, 0, 3] = grip if was is None else was
+        memory = torch.cat([found, found, torch.ones(1, 2), before.flatten(1)], dim=1)
+        heard_of, held = model.carried(high, sentence(place=place), memory)
+        moved = heard_of[0] - memory[0, :MEMORY]
+        assert bool(held) == bool(moved.any())
+        return moved
+
+    nothing = torch.zeros(3)
+    assert torch.allclose(heard(0.4, "", here), torch.cat([by, by, torch.zeros(1)]), atol=1e-6)
+    assert torch.allclose(heard(0.4, "left_bowl", here), torch.cat([by, nothing, torch.zeros(1)]), atol=1e-6)
+    for grip, found in ((1.0, here), (0.05, here), (0.4, here + 0.1)):
+        assert not heard(grip, "", found).any()
+    assert not heard(0.4, "", here, was=0.35).any(), "it opens"
 
 
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
