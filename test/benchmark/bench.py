@@ -140,7 +140,7 @@ def _world() -> list[list[str]]:
     scene = sample_scene(TEST_SEEDS, "reach", ik)
     world = World(scene, robot.embodiment, robot.urdf_path)
     rows = []
-    for size in ((96, 96), (224, 224)):
+    for size in ((192, 192), (224, 224)):
         world.image_size = size
         world.images()
         seconds = _time(world.images, 30)
