@@ -6,7 +6,7 @@ let go of beside the bowl - it must have seen to get out of: dataset aggregation
 
 import argparse
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import EncodedInstruction, OnnxPolicy, load_policy
 from finevla_sim.demonstrator import clean_order
-from finevla_sim.drills import MAX_OBJECTS, PHRASINGS, mixture
+from finevla_sim.drills import MAX_OBJECTS, laid_out, mixture, told
 from finevla_sim.ik import ArmIK
-from finevla_sim.language import how_of, phrasings, say, some_of
+from finevla_sim.language import how_of, say, some_of
 from finevla_sim.planner import Planner
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
@@ -78,14 +78,13 @@ def write_rehearsals(path: Path, bundle: Path, first: int, count: int, tasks: di
             world = World(scene, robot.embodiment, robot.urdf_path)
         else:
             world.reset(scene)
-        told = some_of(how_of(goal), rng) if rng.random() < FINE else ()
+        how = some_of(how_of(goal), rng) if rng.random() < FINE else ()
         pupil = Pupil(policy, world)
-        instruction = Instruction(raw=say(goal, scene, rng, told, "train").text, id="rehearsal")
+        instruction = Instruction(raw=say(goal, scene, rng, how, "train").text, id="rehearsal")
         roll_out(world, robot, pupil, instruction, TASKS[scene.task].seconds)
         kept.append(_trial(pupil, scene, goal))
-        said = phrasings(goal, scene, rng, PHRASINGS, "train")
-        goals.append(asdict(goal) | {level: [asdict(s) for s in some] for level, some in said.items()})
-        scenes.append({"objects": [asdict(o) for o in scene.objects], "bowls": [b.position for b in scene.bowls]})
+        goals.append(told(goal, scene, rng))
+        scenes.append(laid_out(scene))
     lengths = [len(trial["states"]) for trial in kept]
     starts, order = np.cumsum([0, *lengths]), np.arange(len(kept))
     counts = [len(trial["images"]) for trial in kept]

@@ -152,19 +152,18 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
             features, logits = model.finder.see(views, slots, model.grips(batch["state"]))
             body, hands = model.body(batch["state"], model.seeing), model.chains(batch["state"])
 
-            def answers(part: slice, memory: Tensor, times: int) -> list[Tensor]:
-                """What the finder says of pictures, time and again, hearing `memory` and then itself."""
+            def answers(part: slice, memory: Tensor, times: int) -> tuple[list[Tensor], Tensor]:
+                """What the finder says of pictures, time and again, hearing `memory` and then itself; its last memory."""
                 said, known = [], torch.ones_like(memory[..., -1:])
                 for _ in range(times):
                     found, grippers = [some[part] for some in features], (hands[0][part], hands[1][part])
                     said.append(model.finder.place(found, body[part], grippers, slots[part], memory))
                     memory = torch.cat([said[-1].detach(), known], dim=2)
-                return said
+                return said, memory
 
             every, later = slice(None), slice(len(slots) // 2, None)
-            first = answers(every, batch["memory"], ECHOES)
-            kept = torch.cat([first[-1].detach(), torch.ones_like(batch["memory"][..., -1:])], dim=2)
-            then = answers(later, kept[: len(slots) // 2], HANDED_ON)
+            first, heard = answers(every, batch["memory"], ECHOES)
+            then, _ = answers(later, heard[: len(slots) // 2], HANDED_ON)
             attention = torch.stack(
                 [
                     _attention(maps, batch["pixels"][..., camera, :], eye.top)

@@ -19,10 +19,8 @@ from finevla_models.text_encoder import TextEncoder
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
-HELD, OPENING = (
-    (0.15, 0.9),
-    0.02,
-)  # a gripper is closed around something between these, until it opens by more than this
+HELD = (0.15, 0.9)  # a gripper is closed around something between these
+OPENING = 0.02  # until it opens by more than this from one moment to the next
 IN_HAND_M = 0.03  # and what was found so near to it is what it holds
 
 

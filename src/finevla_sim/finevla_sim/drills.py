@@ -117,9 +117,8 @@ class _Maker:
                 legs = [replace(leg, usable=int((leg.phase != PLACED).sum())) for leg in legs]
             made += [(leg, item, items[:k]) for leg in legs]
             values = legs[0].targets[-1]
-        said = phrasings(goal, scene, rng, PHRASINGS, "train")
-        self.goals.append(asdict(goal) | {level: [asdict(s) for s in some] for level, some in said.items()})
-        self.scenes.append({"objects": [asdict(o) for o in scene.objects], "bowls": [b.position for b in scene.bowls]})
+        self.goals.append(told(goal, scene, rng))
+        self.scenes.append(laid_out(scene))
         for leg, item, tidied in made:
             if self.pictures:
                 self._draw(scene, goal, leg, item, tidied, rng)
@@ -184,6 +183,17 @@ class _Maker:
         elif self.world.scene is not scene:
             self.world.reset(scene)
         return self.world
+
+
+def told(goal: Goal, scene: Scene, rng: np.random.Generator) -> dict[str, Any]:
+    """A goal and what may be said of it, as shards have it."""
+    said = phrasings(goal, scene, rng, PHRASINGS, "train")
+    return asdict(goal) | {level: [asdict(s) for s in some] for level, some in said.items()}
+
+
+def laid_out(scene: Scene) -> dict[str, Any]:
+    """What can be named in a scene, as shards have it."""
+    return {"objects": [asdict(o) for o in scene.objects], "bowls": [b.position for b in scene.bowls]}
 
 
 @dataclass(frozen=True)
