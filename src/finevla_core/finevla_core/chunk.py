@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 class ActionChunk:
     """`actions` `(horizon, D)` float64; row k is the target at `stamp_ns + (k + 1) * dt_s`.
 
+    `client` is the node that sends it, `epoch` the bridge's (`SafetyStatus.epoch`) when the observation was taken,
+    `joining` how it is to be joined to the running plan ("blend", "ensemble" or "rtc").
     Not validated here: a chunk is a stranger's word, and the safety gate is the door that judges it.
     """
 
@@ -20,6 +22,9 @@ class ActionChunk:
     dt_s: float
     actions: NDArray[np.float64]
     policy: str = ""
+    client: str = ""
+    epoch: int = 0
+    joining: str = "blend"
     sequence: int = 0
     inference_s: float = 0.0
 
