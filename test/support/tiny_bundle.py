@@ -36,18 +36,22 @@ def make_tiny_bundle(
     text_gain: float = 0.0,
     work: int = 0,
     memory_gain: float | None = None,
+    continues: bool = False,
+    joining: str = "blend",
 ) -> Path:
     """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon.
 
     `text_gain` adds the mean of the text's tokens times this to every value; `work` multiplies matrices for so
     many rounds of about a third of a millisecond first. With `memory_gain` it has a memory: it counts its chunks there
-    and adds this to every value for each that it remembers.
+    and adds this to every value for each that it remembers. One that `continues` goes over from the running chunk to
+    its own as the weights say.
     """
     size = len(embodiment.names)
+    policy = _policy_model(embodiment, drift, finite, text_gain, work, memory_gain, continues)
     contents = {
         SPEC.vocabulary: tiny_vocabulary().dump(),
         "text.onnx": _text_model().SerializeToString(),
-        "policy.onnx": _policy_model(embodiment, drift, finite, text_gain, work, memory_gain).SerializeToString(),
+        "policy.onnx": policy.SerializeToString(),
         "card.md": b"# Tiny bundle for tests\n",
     }
     manifest = Manifest(
@@ -63,6 +67,7 @@ def make_tiny_bundle(
         text_model="text.onnx",
         policy_model="policy.onnx",
         files={},
+        joining=joining,
         statistics={"values": size},
     )
     return write_bundle(out, manifest, contents).path
@@ -86,7 +91,13 @@ def _text_model() -> onnx.ModelProto:
 
 
 def _policy_model(
-    embodiment: Embodiment, drift: float, finite: bool, text_gain: float, work: int, memory_gain: float | None
+    embodiment: Embodiment,
+    drift: float,
+    finite: bool,
+    text_gain: float,
+    work: int,
+    memory_gain: float | None,
+    continues: bool,
 ) -> onnx.ModelProto:
     size, cameras = len(embodiment.names), len(embodiment.cameras)
     phase = np.arange(1, HORIZON + 1) / HORIZON
@@ -115,15 +126,27 @@ def _policy_model(
         helper.make_node("Loop", ["rounds", "go_on", "start"], ["worked"], body=_round()),
         helper.make_node("ReduceMean", ["worked"], ["sum"], keepdims=0),
         helper.make_node("Mul", ["sum", "nothing"], ["no_more"]),
-        helper.make_node("Add", ["meant", "no_more"], ["forgetful" if memory_gain is not None else "actions"]),
+        helper.make_node("Add", ["meant", "no_more"], ["forgetful"]),
     ]
+    own = "forgetful"
     if memory_gain is not None:
         constants |= {"memory_gain": np.array(memory_gain, np.float32), "one": np.array(1.0, np.float32)}
         nodes += [
             helper.make_node("Mul", ["memory", "memory_gain"], ["recalled"]),
-            helper.make_node("Add", ["forgetful", "recalled"], ["actions"]),
+            helper.make_node("Add", ["forgetful", "recalled"], ["recalling"]),
             helper.make_node("Add", ["memory", "one"], ["remembered"]),
         ]
+        own = "recalling"
+    if continues:
+        constants["columns"] = np.array([2], np.int64)
+        nodes += [
+            helper.make_node("Sub", ["previous", own], ["gap"]),
+            helper.make_node("Unsqueeze", ["weights", "columns"], ["firm"]),
+            helper.make_node("Mul", ["gap", "firm"], ["pull"]),
+            helper.make_node("Add", [own, "pull"], ["pulled"]),
+        ]
+        own = "pulled"
+    nodes.append(helper.make_node("Identity", [own], ["actions"]))
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     shape = [1, cameras, embodiment.image_height, embodiment.image_width, 3]
     inputs = [
@@ -135,6 +158,9 @@ def _policy_model(
     if memory_gain is not None:
         inputs.append(helper.make_tensor_value_info("memory", TensorProto.FLOAT, [1, 1]))
         outputs.append(helper.make_tensor_value_info("remembered", TensorProto.FLOAT, [1, 1]))
+    if continues:
+        inputs.append(helper.make_tensor_value_info("previous", TensorProto.FLOAT, [1, HORIZON, size]))
+        inputs.append(helper.make_tensor_value_info("weights", TensorProto.FLOAT, [1, HORIZON]))
     return _model(helper.make_graph(nodes, "policy", inputs, outputs, initializers))
 
 

@@ -6,19 +6,20 @@ import difflib
 import hashlib
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
+from finevla_core.chunk import JOININGS
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 
 SCHEMA = "finevla.bundle/2"
 MANIFEST = "manifest.yaml"
-OPTIONAL = ("statistics", "training")
+OPTIONAL = ("joining", "statistics", "training")
 MAX_HORIZON = 1000  # rows; a hundred times what policies use, so that a slip of the pen is not allocated
 MAX_PIXELS = 4096  # image edge
 MAX_WORDS = 2000  # an instruction has at most 2000 characters
@@ -48,6 +49,7 @@ class Manifest:
     text_model: str
     policy_model: str
     files: Mapping[str, str]  # relative path -> SHA-256
+    joining: str = JOININGS[0]  # how its chunks are joined to the running one
     statistics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     schema: str = SCHEMA
@@ -194,6 +196,7 @@ def _manifest(raw: Any) -> Manifest:
         text_model=_typed(raw, "text_model", str),
         policy_model=_typed(raw, "policy_model", str),
         files={str(name): str(digest).lower() for name, digest in files.items()},
+        joining=_one_of(raw, "joining", JOININGS) if "joining" in raw else JOININGS[0],
         statistics=_typed(raw, "statistics", dict) if raw.get("statistics") else {},
         training=_typed(raw, "training", dict) if raw.get("training") else {},
     )
@@ -223,6 +226,13 @@ def _whole(raw: Mapping[str, Any], key: str, low: int, high: int) -> int:
     if not low <= value <= high:
         raise FineVLAError(f"entry '{key}' of {MANIFEST} is {value}; it must be between {low} and {high}")
     return value
+
+
+def _one_of(raw: Mapping[str, Any], key: str, known: Sequence[str]) -> str:
+    word: str = _typed(raw, key, str)
+    if word not in known:
+        raise FineVLAError(f"entry '{key}' of {MANIFEST} is '{word}'; known are {', '.join(known)}")
+    return word
 
 
 def _names(raw: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+JOININGS = ("blend", "ensemble", "rtc")  # the first one where nothing is said
+
 
 @dataclass(frozen=True)
 class ActionChunk:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from finevla_core.bundle import Bundle, check_embodiment, load_bundle
 from finevla_core.chunk import ActionChunk
+from finevla_core.continuation import Accepted, aligned, row_weights
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
@@ -22,6 +23,8 @@ PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecution
 TEXT_SIGNATURE = (("tokens", "mask"), "text")
 POLICY_SIGNATURE = (("images", "state", "text"), "actions")
 MEMORY, REMEMBERED = "memory", "remembered"  # optional: an input, zeros where there is none, and the next one's value
+PREVIOUS, WEIGHTS = "previous", "weights"  # optional inputs: the running chunk, and how firm each row of it is
+KEPT = 64  # newest chunks: more than are made while one lasts
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,13 @@ class EncodedInstruction:
 
 
 @dataclass(frozen=True)
-class Remembered:
-    """What a policy made of an observation besides the chunk, for the next one under the same instruction."""
+class Past:
+    """What a policy made of the observations before, for the next one under the same instruction."""
 
     encoded: EncodedInstruction
     stamp_ns: int
-    memory: NDArray[np.float32]
+    memory: NDArray[np.float32] | None
+    chunks: tuple[ActionChunk, ...]  # newest last
 
 
 class OnnxPolicy:
@@ -46,6 +50,7 @@ class OnnxPolicy:
 
     A bundle may have a memory: it hears its last answer again while the same encoded instruction goes on. It starts
     anew with other words, after a gap longer than a chunk, when time goes back, and when an answer was refused.
+    One that joins by real-time chunking continues, under the same rules, the chunk that it was last told is `accepted`.
     """
 
     def __init__(self, bundle: Bundle, embodiment: Embodiment, threads: int, providers: Sequence[str] | None) -> None:
@@ -59,9 +64,11 @@ class OnnxPolicy:
             )
         self.vocabulary = load_vocabulary(bundle.vocabulary)
         self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
-        self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE, (MEMORY,))
+        self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE, (MEMORY, PREVIOUS, WEIGHTS))
         self._memory_shape = _memory_shape(self._policy, bundle.policy_model)
-        self._remembered: Remembered | None = None
+        self._takes_running = _takes_running(self._policy, bundle)
+        self._past: Past | None = None
+        self._accepted = Accepted()
         self.provider = self._policy.get_providers()[0]
         self._order = [embodiment.camera_names.index(camera) for camera in self.manifest.cameras]
         self._sequence = 0
@@ -85,18 +92,16 @@ class OnnxPolicy:
         if self._order != list(range(len(observation.cameras))):
             images = np.ascontiguousarray(images[self._order])
         inputs: dict[str, object] = {"images": images[None], "state": observation.state[None], "text": encoded.text}
-        before, self._remembered = self._remembered, None
-        if self._memory_shape is None:
-            (answer,) = self._run(self._policy, ("actions",), inputs)
-            actions = self._checked(answer)
-        else:
-            inputs[MEMORY] = self._recalled(before, observation, encoded)
-            answer, memory = self._run(self._policy, ("actions", REMEMBERED), inputs)
-            actions = self._checked(answer)
-            if np.isfinite(memory).all():
-                self._remembered = Remembered(encoded, observation.stamp_ns, memory)
+        past, self._past = self._goes_on(observation, encoded), None
+        if self._memory_shape is not None:
+            inputs[MEMORY] = np.zeros(self._memory_shape, np.float32) if past is None else past.memory
+        if self._takes_running:
+            inputs[PREVIOUS], inputs[WEIGHTS] = self._running(observation, past)
+        outputs = ("actions",) if self._memory_shape is None else ("actions", REMEMBERED)
+        answer, *memory = self._run(self._policy, outputs, inputs)
+        actions = self._checked(answer)
         self._sequence += 1
-        return ActionChunk(
+        chunk = ActionChunk(
             stamp_ns=observation.stamp_ns,
             instruction_id=encoded.instruction.id,
             embodiment=self.embodiment.name,
@@ -104,19 +109,38 @@ class OnnxPolicy:
             dt_s=self.manifest.dt_s,
             actions=actions,
             policy=self.manifest.name,
+            joining=self.manifest.joining,
             sequence=self._sequence,
             inference_s=time.perf_counter() - start,
         )
+        if all(np.isfinite(values).all() for values in memory):
+            chunks = (*(past.chunks if past else ()), chunk)[-KEPT:]
+            self._past = Past(encoded, observation.stamp_ns, memory[0] if memory else None, chunks)
+        return chunk
 
-    def _recalled(
-        self, before: Remembered | None, observation: Observation, encoded: EncodedInstruction
-    ) -> NDArray[np.float32]:
-        """What it answered a moment ago to the same words, or zeros."""
-        if before is not None and before.encoded is encoded:
-            age_s = (observation.stamp_ns - before.stamp_ns) / 1e9
-            if 0 <= age_s <= self.horizon_s:
-                return before.memory
-        return np.zeros(self._memory_shape or (), np.float32)
+    def accepted(self, sequence: int, executed_steps: int) -> None:
+        """What the bridge says of the chunk that it accepted last (0 = it runs none of ours), and how many of its rows
+        were past when it came; from any thread. What it refused is never continued.
+        """
+        self._accepted = Accepted(sequence, executed_steps)
+
+    def _goes_on(self, observation: Observation, encoded: EncodedInstruction) -> Past | None:
+        """What it answered a moment ago to the same words, if it did."""
+        past = self._past
+        if past is None or past.encoded is not encoded:
+            return None
+        return past if 0 <= (observation.stamp_ns - past.stamp_ns) / 1e9 <= self.horizon_s else None
+
+    def _running(self, observation: Observation, past: Past | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The running chunk `(1, horizon, D)` by this observation's time, and its weights `(1, horizon)`; or zeros."""
+        accepted, horizon = self._accepted, self.manifest.horizon
+        chunks = past.chunks if past is not None and self.manifest.joining == "rtc" else ()
+        running = next((chunk for chunk in chunks if chunk.sequence == accepted.sequence), None)
+        if running is None:
+            return np.zeros((1, horizon, len(self.manifest.values)), np.float32), np.zeros((1, horizon), np.float32)
+        previous, overlap = aligned(running, observation.stamp_ns)
+        weights = row_weights(horizon, overlap, accepted.executed_steps)
+        return previous[None].astype(np.float32), weights[None].astype(np.float32)
 
     def check(self, observation: Observation) -> None:
         """Refuse an observation of other cameras, another image size or another state length."""
@@ -158,7 +182,7 @@ class OnnxPolicy:
         encoded = self.encode(Instruction(raw="warm up"))
         for _ in range(2):
             self.predict(observation, encoded)
-        self._sequence, self._remembered = 0, None
+        self._sequence, self._past = 0, None
 
     def _run(
         self, session: ort.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, object]
@@ -202,6 +226,17 @@ def _memory_shape(session: ort.InferenceSession, path: Path) -> tuple[int, ...] 
             "both must be there, of one fixed shape: export the bundle again"
         )
     return tuple(taken)
+
+
+def _takes_running(session: ort.InferenceSession, bundle: Bundle) -> bool:
+    """Whether a network can be given a running chunk; refuses a bundle that would need that."""
+    found = [value.name for value in session.get_inputs() if value.name in (PREVIOUS, WEIGHTS)]
+    if len(found) == 1 or (not found and bundle.manifest.joining == "rtc"):
+        raise FineVLAError(
+            f"'{bundle.policy_model}' has not both inputs '{PREVIOUS}' and '{WEIGHTS}', which joining 'rtc' needs: "
+            "export the bundle again from a flow head, or say 'joining: blend' in its manifest"
+        )
+    return bool(found)
 
 
 def _session(
