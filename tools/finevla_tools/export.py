@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from finevla_core.bundle import Manifest, TextSpec, write_bundle
+from finevla_core.chunk import JOININGS
+from finevla_core.errors import FineVLAError
 from finevla_core.safety.limits import robot_limits
 from finevla_core.text import Vocabulary, encode
 from finevla_core.urdf import expand
@@ -21,6 +23,7 @@ from finevla_tools.train import load_model
 TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
 VOCABULARY, LICENCE = "vocabulary.txt", "vocabulary.LICENSE"
 INPUTS, OUTPUTS = ("images", "state", "text", "memory"), ("actions", "remembered")
+CONTINUED = ("previous", "weights")  # inputs of a flow alone: it can be made to continue a running chunk
 DT_S = 0.1
 MARGIN_RAD = 0.01  # inside the limits: the bridge's spline may swing a little beyond a target
 TOLERANCE = 1e-3  # radians and metres between torch and ONNX Runtime, float32 both
@@ -50,27 +53,41 @@ class _Act(nn.Module):
         self.register_buffer("lower", lower.float())
         self.register_buffer("upper", upper.float())
 
-    def forward(self, images: Tensor, state: Tensor, text: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what the graph takes, in the order of `forward`."""
+        return INPUTS + CONTINUED if self.model.config.head == "flow" else INPUTS
+
+    def forward(
+        self,
+        images: Tensor,
+        state: Tensor,
+        text: Tensor,
+        memory: Tensor,
+        previous: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         scaled = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-        out = self.model.act(scaled, state, text, memory)
+        out = self.model.act(scaled, state, text, memory, previous, weights)
         return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.memory
 
 
-def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Path:
+def export(folder: Path, out: Path, card: str, finder: Path | None = None, joining: str = JOININGS[0]) -> Path:
     """Write the bundle `out`; raises `RuntimeError` if ONNX Runtime does not agree with torch."""
     model, options = load_model(folder, finder)
     config = model.config
+    if joining == "rtc" and config.head != "flow":
+        raise FineVLAError(f"joining 'rtc' needs head 'flow', '{folder}' has '{config.head}'; use --joining ensemble")
     place = default_robot()
     robot = place.embodiment
     size = (robot.image_height, robot.image_width)
     vocabulary, _ = load_pretrained()  # the model's own: its table refuses weights that were trained with another
     example = _example(model, vocabulary, size)
     text_onnx = _onnx(_Text(model), (example["tokens"], example["mask"]), ["tokens", "mask"], ["text"])
-    inputs = tuple(example[name] for name in INPUTS)
     limits = robot_limits(robot, expand(place.urdf_path))
     margin = np.where(limits.is_gripper, 0.0, MARGIN_RAD)
     act = _Act(model, torch.from_numpy(limits.lower + margin), torch.from_numpy(limits.upper - margin))
-    policy_onnx = _onnx(act, inputs, list(INPUTS), list(OUTPUTS))
+    policy_onnx = _onnx(act, tuple(example[name] for name in act.inputs), list(act.inputs), list(OUTPUTS))
     _agree(act, text_onnx, policy_onnx, example)
     manifest = Manifest(
         name=out.name,
@@ -85,6 +102,7 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None) -> Pa
         text_model=TEXT_MODEL,
         policy_model=POLICY_MODEL,
         files={},
+        joining=joining,
         statistics={name: [round(float(v), 6) for v in buffer] for name, buffer in model.moving.named_buffers()},
         training=_plain(options),
     )
@@ -105,6 +123,11 @@ def _example(model: TabletopPolicy, vocabulary: Vocabulary, size: tuple[int, int
         batch["text"] = _Text(model)(batch["tokens"], batch["mask"])
     found, hands = [0.4, 0.2, 0.77, 0.5, -0.1, 0.8], [0.4, 0.2, 0.77, 0.5, 0.4, -0.2, 0.9, 1.0]
     batch["memory"] = torch.tensor([[*found, 1.0, 1.0, *hands]])
+    horizon = model.config.horizon
+    batch["previous"] = batch["state"].unsqueeze(1) + 0.1 * torch.randn(
+        1, horizon, model.config.dimensions, generator=generator
+    ).cumsum(1)
+    batch["weights"] = torch.linspace(1.0, 0.0, horizon)[None]
     return batch
 
 
@@ -124,11 +147,11 @@ def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, T
     text = ort.InferenceSession(text_onnx, providers=providers)
     (encoded,) = text.run(None, {"tokens": arrays["tokens"], "mask": arrays["mask"]})
     policy = ort.InferenceSession(policy_onnx, providers=providers)
-    for memory in (torch.zeros_like(example["memory"]), example["memory"]):
-        given = example | {"memory": memory}
+    new = {name: torch.zeros_like(example[name]) for name in ("memory", "weights")}
+    for given in (example | new, example):
         with torch.no_grad():
-            wanted = act(*(given[name] for name in INPUTS))
-        feed = {name: given[name].numpy() for name in INPUTS} | {"text": encoded}
+            wanted = act(*(given[name] for name in act.inputs))
+        feed = {name: given[name].numpy() for name in act.inputs} | {"text": encoded}
         found = policy.run(list(OUTPUTS), feed)
         gap = max(float(np.abs(f - w.numpy()).max()) for f, w in zip(found, wanted, strict=True))
         if not gap < TOLERANCE:
@@ -147,11 +170,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--finder", type=Path, help="take the finder of this run instead; it does not depend on the mixture"
     )
     parser.add_argument("--out", type=Path, required=True, help="bundle directory to write, e.g. models/tabletop")
+    parser.add_argument(
+        "--joining",
+        choices=JOININGS,
+        default=JOININGS[0],
+        help="how the bridge joins a chunk to the running one; rtc = the policy continues its own (head flow only)",
+    )
     parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`finevla export`."""
     card = arguments.card.read_text(encoding="utf-8") if arguments.card else "# Model card\n\nNot written yet.\n"
-    print(f"bundle: {export(arguments.folder, arguments.out, card, arguments.finder)}")
+    print(f"bundle: {export(arguments.folder, arguments.out, card, arguments.finder, arguments.joining)}")
     return 0

@@ -54,13 +54,18 @@ def test_same_seed_same_weights_and_checkpoints_can_be_gone_on_from(data: Path, 
 def test_exported_bundle_answers_and_obeys_the_limits(data: Path, tmp_path: Path, head: str) -> None:
     robot = default_robot()
     folder = run(options(data, 2, head=head), tmp_path / "run")
-    bundle = export(folder, tmp_path / "bundle", "# card\n")
+    joining = "rtc" if head == "flow" else "ensemble"
+    bundle = export(folder, tmp_path / "bundle", "# card\n", joining=joining)
+    if head == "regression":
+        with pytest.raises(FineVLAError, match="joining 'rtc' needs head 'flow'"):
+            export(folder, tmp_path / "no", "# card\n", joining="rtc")
     assert sum(file.stat().st_size for file in bundle.iterdir()) < 30e6
     policy = load_policy(bundle, robot.embodiment)
     cameras = robot.embodiment.camera_names
     seen = Observation(0, cameras, np.zeros((3, 192, 192, 3), np.uint8), (0,) * 3, np.full(14, 5.0, np.float32), 0)
     chunk = policy.predict(seen, policy.encode(Instruction("reach the red cube")))
     assert chunk.actions.shape == (16, 14)
+    assert chunk.joining == joining
     again = policy.predict(seen, policy.encode(Instruction("reach the red cube")))
     assert np.array_equal(again.actions, chunk.actions), "words that are new start from nothing"
     assert chunk.actions[:, 0].max() <= 2.618  # the state was beyond the limit, the answer is not

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from finevla_models.chain import MIRROR, ArmChains, CameraMounts, mirror_signs
 from finevla_models.factors import MOVE, columns, mirrored
 from finevla_models.finder import MEMORY, Finder, mlp
-from finevla_models.mover import Mover, near
+from finevla_models.mover import Mover, Running, near
 from finevla_models.reader import Reader, probabilities
 from finevla_models.text_encoder import TextEncoder
 
@@ -212,13 +212,32 @@ class TabletopPolicy(nn.Module):
         left = left.unsqueeze(2)
         return torch.cat([left * steps, (1 - left) * self.mirrored_values * steps], dim=2)
 
-    def act(self, images: Tensor, state: Tensor, slots: Tensor, memory: Tensor) -> Output:
+    def running(self, previous: Tensor, weights: Tensor, state: Tensor, left: Tensor) -> Running:
+        """A running chunk `previous` (B, horizon, D) of values as the mover sees it: relative, the moving arm's alone.
+
+        The other arm keeps still whatever was planned for it.
+        """
+        return Running(self.own_steps(previous - state.unsqueeze(1), left), weights)
+
+    def act(
+        self,
+        images: Tensor,
+        state: Tensor,
+        slots: Tensor,
+        memory: Tensor,
+        previous: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> Output:
         """One chunk per row: `images` (B, C, 3, H, W) in -1...1, `state` (B, D) values, `slots` (B, WIDTH), and the
-        `memory` (B, `remembered`) of the observation before, or zeros."""
+        `memory` (B, `remembered`) of the observation before, or zeros.
+
+        A flow continues `previous` (B, horizon, D), values at this chunk's times, as far as `weights` (B, horizon) say.
+        """
         views = self.finder.views(images)
         where = self.find(views, state, slots, memory)
         left = self.choose(state, where, slots, memory)
-        steps = self.both(self.mover(self.aims(state, where, slots, left)), left)
+        continued = None if previous is None or weights is None else self.running(previous, weights, state, left)
+        steps = self.both(self.mover(self.aims(state, where, slots, left), continued), left)
         return Output(state.unsqueeze(1) + steps, where, left, self.hands(state))
 
     def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor, memory: Tensor) -> Output:

@@ -13,7 +13,7 @@ from finevla_core.urdf import expand
 from finevla_models.chain import arm_chains, camera_mounts, mirror_signs
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
 from finevla_models.finder import MEMORY, decided, place_loss
-from finevla_models.mover import Flow, Regression, smooth_basis
+from finevla_models.mover import Flow, Mover, Regression, Running, smooth_basis
 from finevla_models.reader import one_hot, probabilities, reading_loss
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
 from finevla_sim.ik import ArmIK
@@ -272,6 +272,69 @@ def test_flow_keeps_two_ways_apart_where_regression_blurs_them() -> None:
             outs.append(head(nothing[:1]).detach()[0])
         ends[type(head)] = torch.stack(outs).abs().mean()
     assert ends[Flow] > 0.8 > 0.5 > ends[Regression]
+
+
+@pytest.fixture(scope="module")
+def flowing() -> tuple[Mover, torch.Tensor]:
+    """A mover with a flow that has learned to lie around one chunk, and inputs for it."""
+    torch.manual_seed(0)
+    mover = Mover("flow", 4, 7, 16, 6, 32, 1)
+    optimiser, wanted = torch.optim.Adam(mover.parameters(), 3e-3), torch.randn(1, 42)
+    inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    for _ in range(300):
+        optimiser.zero_grad()
+        mover.loss(inputs, mover.steps(wanted + 0.3 * torch.randn(64, 42))).backward()
+        optimiser.step()
+    return mover.eval().requires_grad_(False), inputs[:8]
+
+
+def falling(executed: int, overlap: int) -> torch.Tensor:
+    """Weights (8, 16): 1 for what was executed, evenly down to 0 at the end of the overlap."""
+    return ((overlap - torch.arange(16)) / (overlap - executed + 1)).clamp(0, 1).expand(8, -1)
+
+
+@pytest.mark.parametrize(("executed", "overlap"), [(1, 15), (2, 14), (4, 12)])
+def test_rows_that_were_executed_are_kept_and_the_open_ones_stay_the_movers(
+    flowing: tuple[Mover, torch.Tensor], executed: int, overlap: int
+) -> None:
+    mover, inputs = flowing
+    own = mover(inputs)
+    other = own + mover.steps(0.5 * torch.randn(8, 42, generator=torch.Generator().manual_seed(2)))
+    guided = mover(inputs, Running(other, falling(executed, overlap)))
+    kept, apart = (guided - other)[:, :executed].abs(), (own - other)[:, :executed].abs()
+    assert kept.mean() < 0.1 * apart.mean()
+    assert kept.max() < 0.2 * apart.max()
+    assert (guided - own)[:, -1].abs().mean() < 0.2 * (guided - other)[:, -1].abs().mean()
+    middle = slice(executed, overlap)
+    assert (guided - other)[:, middle].abs().mean() < (own - other)[:, middle].abs().mean()
+
+
+def test_without_weight_a_running_chunk_changes_nothing(flowing: tuple[Mover, torch.Tensor]) -> None:
+    mover, inputs = flowing
+    other = 10 * torch.randn(8, 16, 7, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(mover(inputs, Running(other, torch.zeros(8, 16))), mover(inputs))
+
+
+def test_only_the_moving_arm_continues_seen_in_its_mirror(model: TabletopPolicy) -> None:
+    """What was planned for the other arm counts for nothing: that one keeps still."""
+    if model.config.head != "flow":
+        pytest.skip("a flow alone can continue a chunk")
+    state = inputs()[1]
+    left = torch.tensor([[1.0], [0.0]])
+    steps = torch.randn((2, 16, 7), generator=torch.Generator().manual_seed(6))
+    previous = state.unsqueeze(1) + model.both(steps, left)
+    assert torch.allclose(model.running(previous, torch.ones(2, 16), state, left).steps, steps, atol=1e-6)
+    images, state, tokens, mask, memory = inputs()
+    slots = model.read(model.text(tokens, mask), mask)
+    weights = torch.linspace(1, 0, 16).expand(2, -1)
+    plain = model.act(images, state, slots, memory)
+    own = plain.left.unsqueeze(2) * torch.ones(14).index_fill(0, torch.arange(7, 14), 0)
+    own = own + (1 - plain.left.unsqueeze(2)) * torch.ones(14).index_fill(0, torch.arange(7), 0)
+    pulled = model.act(images, state, slots, memory, plain.chunk + 0.3, weights).chunk
+    elsewhere = model.act(images, state, slots, memory, plain.chunk + 0.3 + 5 * (1 - own), weights).chunk
+    assert torch.equal(pulled, elsewhere)
+    assert not ((pulled - state.unsqueeze(1)) * (1 - own)).any()
+    assert ((pulled - plain.chunk) * own)[:, 3].sum(1).min() > 0.3, "all joints are drawn the same way"
 
 
 def test_place_loss_is_least_where_the_object_is() -> None:
