@@ -4,7 +4,7 @@ Callbacks never wait for inference; a new instruction takes effect with the next
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import rclpy.executors
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -72,6 +72,7 @@ class PolicyNode(LifecycleNode):
         self.policy: OnnxPolicy | None = None
         self.worker: Worker | None = None
         self.chunk_publisher: Publisher | None = None
+        self.client, self.epoch = self.get_fully_qualified_name(), 0  # what the bridge knows our chunks by
         self.chunk_topic = self.resolve_topic_name("action_chunk")
         self.create_subscription(msg.ActionChunk, "action_chunk", self._on_any_chunk, qos.ALL)
         self.create_subscription(msg.PolicyStatus, "policy/status", self._on_any_status, qos.ALL)
@@ -81,6 +82,7 @@ class PolicyNode(LifecycleNode):
         self.desk = Desk(self, self.health, lambda: self.chunk_publisher is not None)
         self.status_publisher = self.create_publisher(msg.PolicyStatus, "policy/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
+        self.create_subscription(msg.SafetyStatus, "safety/status", self._on_bridge, qos.LATCHED)
         self.create_subscription(msg.Observation, "observation", self._on_observation, qos.NEWEST)
         # By the wall's clock: the heart beats on while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -171,10 +173,17 @@ class PolicyNode(LifecycleNode):
             return
         try:
             self._check_origin(message)
-            worker.offer(observation_from_msg(message))
+            worker.offer(observation_from_msg(message), self.epoch)
         except FineVLAError as error:
             self.health.refused += 1
             self._on_trouble(f"observation refused: {error}")
+
+    def _on_bridge(self, status: msg.SafetyStatus) -> None:
+        """Its epoch for the observations to come; and which chunk of ours it runs, if it runs one."""
+        self.epoch = status.epoch
+        is_ours = status.state == msg.SafetyStatus.FOLLOWING and status.client in ("", self.client)
+        if self.policy is not None:
+            self.policy.accepted(status.chunk_sequence if is_ours else 0, status.executed_steps)
 
     def _check_origin(self, message: msg.Observation) -> None:
         robot = self.embodiment
@@ -193,7 +202,9 @@ class PolicyNode(LifecycleNode):
                 return
             self.rivals.sent_chunk(chunk.sequence, chunk.instruction_id, chunk.inference_s)
             try:
-                self.chunk_publisher.publish(chunk_to_msg(chunk, self.embodiment.base_frame))
+                self.chunk_publisher.publish(
+                    chunk_to_msg(replace(chunk, client=self.client), self.embodiment.base_frame)
+                )
             except RCLError:
                 if self.context.ok():
                     raise

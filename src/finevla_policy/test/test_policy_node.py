@@ -178,3 +178,47 @@ def test_bad_bundle_is_one_sentence_and_exit_code_2(start_node, bundle: Path, si
     assert node.wait_for_exit() == 2
     assert sum("error: " in line for line in node.lines) == 1
     assert not any("Traceback" in line for line in node.lines)
+
+
+def test_chunks_say_who_sends_them_and_of_which_epoch_they_are(start_node, bundle: Path, robot: Embodiment) -> None:
+    start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage() as stage:
+        stage.start(robot)
+        bridge = stage.publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
+        stage.publisher(msg.Instruction, "instruction", qos.ALL).publish(msg.Instruction(id="1", raw="go"))
+        first = stage.chunk_for("1")
+        assert (first.client, first.epoch, first.joining) == ("/finevla/policy", 0, "blend")
+        bridge.publish(msg.SafetyStatus(epoch=41))
+
+        def of_the_new_epoch() -> bool:
+            stage.observe()
+            return stage.chunks[-1].epoch == 41
+
+        stage.wait(of_the_new_epoch, "a chunk of the new epoch")
+
+
+def test_policy_continues_the_chunk_that_the_bridge_says_it_follows(
+    start_node, tmp_path: Path, robot: Embodiment
+) -> None:
+    """The state is 0 and the tiny network's own idea of the first joint the same ramp every time; so the chunk that is
+    continued is ahead of it, unless the bridge follows somebody else."""
+    start_node(
+        "finevla_policy", "policy", bundle=make_tiny_bundle(tmp_path / "rtc", robot, continues=True, joining="rtc")
+    )
+    with Stage() as stage:
+        stage.start(robot)
+        bridge = stage.publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
+        stage.publisher(msg.Instruction, "instruction", qos.ALL).publish(msg.Instruction(id="1", raw="go"))
+        own = np.array(stage.chunk_for("1").actions).reshape(16, 14)[:, 0]
+
+        def chunk(is_continued: bool, client: str) -> bool:
+            status = msg.SafetyStatus(state=msg.SafetyStatus.FOLLOWING, client=client, executed_steps=4)
+            status.chunk_sequence = stage.chunks[-1].sequence
+            bridge.publish(status)
+            stage.observe()
+            newest = np.array(stage.chunks[-1].actions).reshape(16, 14)[:, 0]
+            return bool(np.abs(newest - own).max() > 1e-6) == is_continued
+
+        stage.wait(lambda: chunk(True, "/finevla/policy"), "a chunk that continues the one before")
+        assert stage.chunks[-1].joining == "rtc"
+        stage.wait(lambda: chunk(False, "/somebody/else"), "a chunk that continues none")

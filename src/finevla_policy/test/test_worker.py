@@ -130,6 +130,13 @@ def test_thread_outlives_mistakes_and_bugs_and_names_them(stage: Stage) -> None:
     assert stage.finish().stamp_ns == 1
 
 
+def test_chunk_carries_the_epoch_of_its_own_observation(stage: Stage) -> None:
+    stage.worker.offer(seen(1), epoch=7)
+    assert stage.policy.begun.get(timeout=PATIENCE_S) == 1
+    stage.worker.offer(seen(2), epoch=8)
+    assert [stage.finish().epoch for _ in range(2)] == [7, 8]
+
+
 def test_stop_ends_the_thread_after_the_running_inference(stage: Stage) -> None:
     stage.begin(1)
     stage.worker.offer(seen(2))
