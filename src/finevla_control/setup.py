@@ -13,5 +13,10 @@ setup(
     zip_safe=False,
     description="Safety bridge node: action chunks to controller trajectories, or not.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["safety_bridge = finevla_control.bridge_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "safety_bridge = finevla_control.bridge_node:main",
+            "safety_watchdog = finevla_control.watchdog_node:main",
+        ]
+    },
 )

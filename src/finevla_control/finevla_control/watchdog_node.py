@@ -1,0 +1,222 @@
+"""Node `safety_watchdog`: a second opinion in a process of its own, whose stop works when everything else hangs.
+
+The decisions are `finevla_core.safety.watchdog.Watchdog`'s; this file only carries messages. It runs by the machine's
+steady clock: simulated time that stands still, or a clock that jumps, is one of the things it watches.
+"""
+
+import time
+import zlib
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, Empty
+from trajectory_msgs.msg import JointTrajectory
+
+from finevla_control.trajectories import times_ns, trajectory_to_msg
+from finevla_core.embodiment import load_embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.safety.limits import robot_limits, tightened
+from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
+from finevla_core.safety.watches import carriers
+from finevla_core.safety.words import Event
+from finevla_core.urdf import expand
+from finevla_interfaces import msg
+from finevla_ros import qos
+from finevla_ros.convert import observation_from_msg, to_ns
+from finevla_ros.params import declare, param
+from finevla_ros.paths import robot_file
+from finevla_ros.run import run_node
+
+BRIDGE = "safety_bridge"
+TICK_S = 0.02  # the longest a finding waits for its stop
+HEARTBEAT_S = 0.05
+# Asking the graph about one topic takes 0.1 ms; a rival is heard within a quarter of a second.
+RIVALS_S = 0.25
+LOG_EVERY_S = 1.0
+NAMELESS = "_NODE_NAME_UNKNOWN_"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the watchdog."""
+
+    robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
+    limits: str = param("none", "operational limits file, which can only tighten the robot's limits, or none")
+    bridge_timeout_s: float = param(0.3, "a safety bridge silent for this long hangs: stop, seconds", 0.1, 2.0)
+    joints_timeout_s: float = param(0.5, "without (new) joint states for this long: stop, seconds", 0.1, 2.0)
+    observations_timeout_s: float = param(1.0, "without an observation for this long: warning, seconds", 0.2, 10.0)
+    chunks_timeout_s: float = param(1.0, "following without a chunk for this long: warning, seconds", 0.2, 10.0)
+    policy_timeout_s: float = param(1.0, "a policy silent for this long: warning, seconds", 0.5, 10.0)
+    deadman: bool = param(False, "whether safety/deadman (std_msgs/Bool, true = held) must be held, else stop")
+    deadman_timeout_s: float = param(0.3, "a deadman switch silent for this long is released, seconds", 0.05, 2.0)
+    clock_jump_s: float = param(0.2, "a step of the ROS clock larger than this is a jump: stop, seconds", 0.05, 10.0)
+    clock_still_s: float = param(1.0, "simulated time still for this long: stop, seconds", 0.2, 10.0)
+    frozen_pictures: int = param(5, "so many pictures in a row that did not change but had to: stop", 2, 100)
+    frozen_moved_rad: float = param(0.01, "motion between two pictures that must change them, rad", 0.001, 0.5)
+    camera_noise: bool = param(True, "cameras have sensor noise; false in simulation, where fixed ones are not judged")
+    confirm_s: float = param(0.06, "a bridge that does not confirm a stop within this: own stop, seconds", 0.02, 1.0)
+
+
+class SafetyWatchdog(Node):
+    """Subscriptions feed the watchdog, `_flush` publishes what it decided."""
+
+    def __init__(self) -> None:
+        super().__init__("safety_watchdog")
+        p = declare(self, Parameters)
+        file = robot_file(p.robot)
+        self.embodiment = load_embodiment(file)
+        urdf = expand(file.parents[2] / self.embodiment.urdf)
+        limits = robot_limits(self.embodiment, urdf)
+        if p.limits != "none":
+            limits = tightened(limits, self.embodiment, p.limits)
+        own = self.get_fully_qualified_name()
+        self.watchdog = Watchdog(
+            self.embodiment,
+            limits,
+            carriers(urdf, self.embodiment.joints, {c.name: c.frame for c in self.embodiment.cameras}),
+            WatchdogOptions(**{name: value for name, value in vars(p).items() if name not in ("robot", "limits")}),
+            (f"{self.get_namespace().rstrip('/')}/{BRIDGE}", own),
+            self.get_parameter("use_sim_time").value,
+            time.monotonic_ns(),
+        )
+        self.sender = own
+        self.logged_s: dict[str, float] = {}
+        self.refused = ""
+        self.stop = self.create_publisher(Empty, "safety/stop", qos.ALL)
+        self.controllers = {
+            c.name: self.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
+            for c in self.embodiment.controllers
+        }
+        self.heartbeat = self.create_publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        self.events = self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL)
+        self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
+        self._subscribe()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(TICK_S, self._on_tick, clock=steady)
+        self.create_timer(HEARTBEAT_S, self._beat, clock=steady)
+        self.create_timer(RIVALS_S, self._look_for_rivals, clock=steady)
+        self.create_timer(1.0, self._diagnose, clock=steady)
+
+    def _subscribe(self) -> None:
+        w, now = self.watchdog, time.monotonic_ns
+        self.create_subscription(msg.SafetyStatus, "safety/status", self._on_status, qos.LATCHED)
+        self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
+        for name in self.controllers:
+            self.create_subscription(JointTrajectory, f"{name}/joint_trajectory", self._hearing(name), qos.ALL)
+        self.create_subscription(
+            msg.Instruction, "active_instruction", lambda m: w.on_instruction(m.id, now()), qos.LATCHED
+        )
+        self.create_subscription(msg.ActionChunk, "action_chunk", lambda _: w.on_chunk(now()), qos.NEWEST, raw=True)
+        self.create_subscription(msg.PolicyStatus, "policy/status", lambda _: w.on_policy(now()), qos.LATCHED, raw=True)
+        self.create_subscription(msg.Observation, "observation", self._on_observation, qos.NEWEST)
+        self.create_subscription(Bool, "safety/deadman", lambda m: w.on_deadman(m.data, now()), qos.NEWEST)
+
+    def _clock_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _on_state(self, message: JointState) -> None:
+        self.watchdog.on_joint_state(
+            to_ns(message.header.stamp), message.name, message.position, message.velocity, time.monotonic_ns()
+        )
+
+    def _on_status(self, message: msg.SafetyStatus) -> None:
+        self.watchdog.on_status(message.state, message.epoch, time.monotonic_ns())
+        self._flush()
+
+    def _on_observation(self, message: msg.Observation) -> None:
+        try:
+            seen = observation_from_msg(message)
+        except FineVLAError as error:  # the policy refuses it too, and says so; without a good one it is a silence
+            self.refused = str(error)
+            return
+        hashes = {camera: zlib.crc32(image) for camera, image in zip(seen.cameras, seen.images, strict=True)}
+        self.watchdog.on_observation(hashes, seen.state, time.monotonic_ns())
+
+    def _hearing(self, controller: str):
+        def on_trajectory(message: JointTrajectory) -> None:
+            if message.header.frame_id == self.sender:
+                return
+            self.watchdog.on_trajectory(
+                controller,
+                message.joint_names,
+                to_ns(message.header.stamp),
+                times_ns(message),
+                [point.positions for point in message.points],
+                [point.velocities for point in message.points],
+                time.monotonic_ns(),
+                self._clock_ns(),
+            )
+            self._flush()
+
+        return on_trajectory
+
+    def _look_for_rivals(self) -> None:
+        for publisher in self.controllers.values():
+            names = [
+                "" if info.node_name == NAMELESS else f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+                for info in self.get_publishers_info_by_topic(publisher.topic_name)
+            ]
+            self.watchdog.on_publishers(publisher.topic_name, names, time.monotonic_ns())
+
+    def _on_tick(self) -> None:
+        self.watchdog.tick(time.monotonic_ns(), self._clock_ns())
+        self._flush()
+
+    def _flush(self) -> None:
+        asks, trajectories, events = self.watchdog.take()
+        if asks:
+            self.stop.publish(Empty())
+        for trajectory in trajectories:
+            self.controllers[trajectory.controller].publish(trajectory_to_msg(trajectory, self.sender))
+        for event in events:
+            message = msg.SafetyEvent(
+                level=event.level, code=event.code, text=event.text, instruction_id=event.instruction_id
+            )
+            message.header.stamp = self.get_clock().now().to_msg()
+            self.events.publish(message)
+            self._log(event)
+
+    def _log(self, event: Event) -> None:
+        """Every event is published, but the same warning is logged once a second."""
+        now = time.monotonic()
+        if event.level == msg.SafetyEvent.WARN and now - self.logged_s.get(event.code, -1.0) < LOG_EVERY_S:
+            return
+        self.logged_s[event.code] = now
+        text = f"{event.code}: {event.text}"
+        # One call site per severity: rclpy refuses to log with two from the same line.
+        if event.level == msg.SafetyEvent.INFO:
+            self.get_logger().info(text)
+        elif event.level == msg.SafetyEvent.WARN:
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().error(text)
+
+    def _beat(self) -> None:
+        trouble = self.watchdog.trouble
+        message = msg.Heartbeat(node=self.sender, is_well=not trouble, text=trouble)
+        message.header.stamp = self.get_clock().now().to_msg()
+        self.heartbeat.publish(message)
+
+    def _diagnose(self) -> None:
+        w = self.watchdog
+        level = DiagnosticStatus.ERROR if w.latched else DiagnosticStatus.WARN if w.findings else DiagnosticStatus.OK
+        text = f"stopped, {w.latched}: {w.reason}" if w.latched else "; ".join(w.findings.values()) or "all is well"
+        values = {"latched": w.latched, "own_stops": w.brakes, "observation_refused": self.refused, **w.findings}
+        status = DiagnosticStatus(
+            name=f"{self.sender}: watchdog",
+            level=level,
+            message=text,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self.diagnostics.publish(message)
+        self.refused = ""
+
+
+def main() -> int:
+    """Entry point."""
+    return run_node(SafetyWatchdog)

@@ -1,0 +1,235 @@
+"""A stop that needs no bridge: what the controllers were last told, followed along, and how to come to rest from there.
+
+It starts from the command of this moment, for the measurement lags behind it; only where that is not known, from what
+was measured. Trajectories live in the controllers' clock (`clock_ns`), measurements age by the steady one (`now_ns`).
+"""
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.embodiment import Embodiment
+from finevla_core.safety.limits import Limits
+from finevla_core.safety.plan import Plan, stop
+from finevla_core.safety.words import Trajectory
+
+NS = 1e-9
+# A command farther from the arm than this was refused or is not obeyed: braking from it would be a leap. As the bridge.
+MAX_LAG_RAD = 0.30
+# The controller goes on from its own command, which is ahead of what was measured: half of the limits leave room for it.
+MEASURED_SHARE = 0.5
+MAX_AGE_S = 0.5  # of a measurement that tells anything
+MAX_AHEAD_S = 0.1  # a measurement is carried on along its velocity, but no farther
+WINDOW_NS = 50_000_000  # over which speed is measured: long against an encoder's noise, short against a stop
+ABSURD = 1.0  # a command this far beyond the limits is not where the arm is, whatever follows it
+REST_EPSILON = 1e-6  # the controller refuses a last point that is faster
+PIECE_NS = 10_000_000
+CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
+
+
+@dataclass(frozen=True)
+class _Felt:
+    stamp_ns: int
+    now_ns: int
+    values: NDArray[np.float64]
+
+
+class Brake:
+    """Knows the robot's motion from two sides, command and measurement, and brings it to rest within the limits."""
+
+    def __init__(self, embodiment: Embodiment, limits: Limits) -> None:
+        self.embodiment, self.limits = embodiment, limits
+        self._scale = embodiment.to_velocities(np.ones(len(embodiment.joints)))
+        self._joints = {c.name: c.joints for c in embodiment.controllers}
+        self._columns = {n: np.array([embodiment.joints.index(j) for j in js]) for n, js in self._joints.items()}
+        self._told: dict[str, Plan] = {}
+        self._until_ns: dict[str, int] = {}
+        self._felt: deque[_Felt] = deque(maxlen=256)
+        self._velocity: NDArray[np.float64] = np.zeros(len(embodiment.joints))
+
+    @property
+    def stamp_ns(self) -> int:
+        """Of the newest measured joint state; -1 = none."""
+        return self._felt[-1].stamp_ns if self._felt else -1
+
+    def felt(
+        self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
+    ) -> bool:
+        """A measured joint state; False if it tells nothing: not all joints of this robot, not finite, not newer."""
+        index = {name: i for i, name in enumerate(names)}
+        if len(positions) != len(names) or any(joint not in index for joint in self.embodiment.joints):
+            return False
+        order = [index[joint] for joint in self.embodiment.joints]
+        values = self.embodiment.to_values([positions[i] for i in order])
+        if not np.isfinite(values).all():
+            return False
+        if self._felt and stamp_ns <= (last_ns := self._felt[-1].stamp_ns):
+            if stamp_ns == last_ns:
+                return False
+            self._felt.clear()  # the stamps' clock went back: a speed across that means nothing
+        self._felt.append(_Felt(stamp_ns, now_ns, values))
+        while len(self._felt) > 2 and stamp_ns - self._felt[1].stamp_ns >= WINDOW_NS:
+            self._felt.popleft()
+        self._velocity = self._difference()
+        if len(velocities) == len(names):
+            given = np.array([velocities[i] for i in order]) / self._scale
+            self._velocity = np.where(np.isfinite(given), given, self._velocity)
+        return True
+
+    def told(
+        self,
+        controller: str,
+        joints: Sequence[str],
+        start_ns: int,
+        times_ns: Sequence[int],
+        positions: Sequence[Sequence[float]],
+        velocities: Sequence[Sequence[float]],
+        now_ns: int,
+        clock_ns: int,
+    ) -> bool:
+        """A trajectory on a controller's topic, as joint_trajectory_controller takes it; False if it would refuse it.
+
+        It goes on from the last command; `start_ns` 0 = now. Without velocities only its end is known.
+        """
+        own = self._joints[controller]
+        if sorted(joints) != sorted(own) or not times_ns or len(positions) != len(times_ns):
+            return False
+        moving = len(velocities) == len(times_ns) and all(len(v) == len(own) for v in velocities)
+        if any(len(p) != len(own) for p in positions) or (moving and max(map(abs, velocities[-1])) > REST_EPSILON):
+            return False
+        order, columns = [list(joints).index(joint) for joint in own], self._columns[controller]
+        part = replace(self.embodiment, values=tuple(self.embodiment.values[i] for i in columns))
+        times = np.array(times_ns, np.int64) + (start_ns or clock_ns)
+        places = part.to_values(np.array(positions, np.float64)[:, order])
+        if (np.diff(times) <= 0).any() or times[-1] <= clock_ns or not np.isfinite(places).all():
+            return False
+        speeds = np.array(velocities, np.float64)[:, order] / self._scale[columns] if moving else None
+        now = self._state(controller, now_ns, clock_ns)
+        self._until_ns[controller] = int(times[-1])
+        self._told.pop(controller, None)
+        lower, upper = self.limits.lower[columns] - ABSURD, self.limits.upper[columns] + ABSURD
+        is_sane = ((lower < places) & (places < upper)).all()
+        if speeds is None or not np.isfinite(speeds).all() or not is_sane:
+            return True
+        ahead = times > clock_ns
+        position, velocity = (now[0], now[1]) if now is not None else (places[ahead][0], np.zeros(len(own)))
+        self._told[controller] = Plan(
+            np.concatenate([[clock_ns], times[ahead]]).astype(np.int64),
+            np.concatenate([position[None], places[ahead]]),
+            np.concatenate([velocity[None], speeds[ahead]]),
+        )
+        return True
+
+    def forget(self) -> None:
+        """The controllers' clock jumped: what was told before no longer says where they are."""
+        self._told.clear()
+        self._until_ns.clear()
+
+    def is_running(self, clock_ns: int) -> bool:
+        """Whether a trajectory that a controller was told is not over yet."""
+        return any(until_ns > clock_ns for until_ns in self._until_ns.values())
+
+    def speed(self, now_ns: int) -> float:
+        """Fastest measured arm joint, rad/s; 0 if nothing was measured just now."""
+        if not self._is_fresh(now_ns):
+            return 0.0
+        return float((abs(self._velocity) * ~self.limits.is_gripper).max())
+
+    def stops(self, controllers: Collection[str], stamp_ns: int, now_ns: int, clock_ns: int) -> list[Trajectory]:
+        """To rest, one trajectory for each of `controllers` whose state is known; all joints rest at the same time.
+
+        `stamp_ns` 0 = from the moment the controller takes it, for where its clock cannot be trusted.
+        """
+        known = {c: s for c in controllers if (s := self._state(c, now_ns, clock_ns)) is not None}
+        size = len(self.embodiment.joints)
+        position, velocity, acceleration, share = np.zeros(size), np.zeros(size), np.zeros(size), np.ones(size)
+        for controller, state in known.items():
+            columns = self._columns[controller]
+            position[columns], velocity[columns], acceleration[columns] = state
+            share[columns] = 1.0 if self._is_followed(controller, now_ns, clock_ns) else MEASURED_SHARE
+        if not known:
+            return []
+        plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
+        places = self.embodiment.to_positions(np.clip(plan.positions, self.limits.lower, self.limits.upper))
+        speeds = self.embodiment.to_velocities(plan.velocities)
+        times_s = np.asarray((plan.times_ns - clock_ns) * NS, np.float64)
+        trajectories = [
+            Trajectory(
+                controller,
+                self._joints[controller],
+                stamp_ns,
+                times_s[1:],
+                places[1:, self._columns[controller]],
+                speeds[1:, self._columns[controller]],
+            )
+            for controller in known
+        ]
+        for t in trajectories:  # the stop is what is followed from here on
+            times_ns = [round(s / NS) for s in t.times_s]
+            self.told(
+                t.controller, t.joints, 0, times_ns, t.positions.tolist(), t.velocities.tolist(), now_ns, clock_ns
+            )
+        return trajectories
+
+    def _state(
+        self, controller: str, now_ns: int, clock_ns: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+        """Position, velocity and acceleration of a controller's values; None if neither told nor felt."""
+        columns = self._columns[controller]
+        if self._is_followed(controller, now_ns, clock_ns):
+            plan = self._told[controller]
+            (position, velocity), acceleration = plan.at(clock_ns), plan.acceleration(clock_ns)
+            return (
+                position,
+                self._capped(velocity, "velocity", columns),
+                self._capped(acceleration, "acceleration", columns),
+            )
+        if not self._is_fresh(now_ns):
+            return None
+        ahead_s = min((now_ns - self._felt[-1].now_ns) * NS, MAX_AHEAD_S)
+        velocity = self._capped(self._velocity[columns], "velocity", columns)
+        return self._felt[-1].values[columns] + velocity * ahead_s, velocity, np.zeros(len(columns))
+
+    def _capped(self, rates: NDArray[np.float64], limit: str, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the robot can do of it: nothing that is heard or measured makes a stop longer than that."""
+        most = getattr(self.limits, limit)[columns]
+        return np.asarray(np.clip(rates, -most, most))
+
+    def _is_followed(self, controller: str, now_ns: int, clock_ns: int) -> bool:
+        """Whether the command is known and the arm is near it (a gripper is not, when it holds something)."""
+        if controller not in self._told:
+            return False
+        if not self._is_fresh(now_ns):
+            return True
+        columns = self._columns[controller]
+        gap = abs(self._told[controller].at(clock_ns)[0] - self._felt[-1].values[columns])
+        return bool((gap * ~self.limits.is_gripper[columns]).max() < MAX_LAG_RAD)
+
+    def _is_fresh(self, now_ns: int) -> bool:
+        return bool(self._felt) and (now_ns - self._felt[-1].now_ns) * NS < MAX_AGE_S
+
+    def _difference(self) -> NDArray[np.float64]:
+        first, last = self._felt[0], self._felt[-1]
+        if last.stamp_ns <= first.stamp_ns:
+            return np.zeros(len(last.values))
+        return (last.values - first.values) / ((last.stamp_ns - first.stamp_ns) * NS)
+
+    def _shared(self, share: NDArray[np.float64]) -> Limits:
+        """The limits with only a share of what may change motion: accelerations and their rates."""
+        changed = {f.name: getattr(self.limits, f.name) * share for f in fields(Limits) if f.name in CHANGES}
+        return replace(self.limits, **changed)
+
+
+def _motion(
+    position: NDArray[np.float64], velocity: NDArray[np.float64], acceleration: NDArray[np.float64], at_ns: int
+) -> Plan:
+    """A plan that moves so at `at_ns`: all that a stop asks of the plan it leaves."""
+    h = PIECE_NS * NS
+    return Plan(
+        np.array([at_ns, at_ns + PIECE_NS], np.int64),
+        np.stack([position, position + velocity * h + acceleration * h**2 / 2]),
+        np.stack([velocity, velocity + acceleration * h]),
+    )

@@ -1,0 +1,378 @@
+"""The watchdog without ROS: a second opinion beside the bridge, whose stop works when everything else hangs.
+
+It asks the bridge to stop, brakes the arms itself where the bridge does not, and stays latched until the bridge was
+reset. It never commands anything but a stop. Unknown means hold.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.embodiment import Embodiment
+from finevla_core.safety.brake import Brake
+from finevla_core.safety.limits import Limits
+from finevla_core.safety.watches import Beat, Cameras, Rivals, RosClock
+from finevla_core.safety.words import Event, State, Trajectory
+
+NS = 1e-9
+JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
+
+
+class Verdict(enum.IntEnum):
+    """What a finding leads to; values are the levels of `SafetyEvent`."""
+
+    WARNING = 1
+    STOP = 2
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a finding leads to while nothing moves and while something does, why so, and what the operator reads."""
+
+    at_rest: Verdict
+    moving: Verdict
+    why: str
+    says: str
+
+
+_W, _S = Verdict.WARNING, Verdict.STOP
+# What leads to a stop and what to a warning only. A warning at rest becomes a stop as soon as something moves.
+WATCHES: dict[str, Watch] = {
+    "watchdog.bridge": Watch(
+        _W, _S,
+        "a hung bridge cannot stop what it began; at rest it has begun nothing, and it refuses to move without us",
+        "the safety bridge has said nothing for {0:.2f} s (topic safety/status); it hangs or died: see its log, then"
+        " start it again and call safety/reset",
+    ),
+    "watchdog.joints": Watch(
+        _W, _S,
+        "nobody knows where the arms are; at rest they stay where they were commanded to",
+        "no joint state of all joints for {0:.2f} s (topic {1}); check the arms' driver, their power and CAN",
+    ),
+    "watchdog.joints_still": Watch(
+        _W, _S,
+        "a driver that repeats its last reading hides where the arms are",
+        "joint states come, but their stamps stand still since {0:.2f} s (topic {1}); restart the arms' driver",
+    ),
+    "watchdog.camera_frozen": Watch(
+        _W, _S,
+        "a policy that looks at an old picture moves blindly; nothing behind it can notice",
+        "{0}: the last {1} pictures are the same although the arms moved, only their stamps are new;"
+        " replug the camera or restart its driver",
+    ),
+    "watchdog.observations": Watch(
+        _W, _W,
+        "without observations there are no chunks, and the running plan ends by itself, smoothly",
+        "no observation for {0:.2f} s (topic observation); see what camera_ingest says in /diagnostics",
+    ),
+    "watchdog.policy": Watch(
+        _W, _W,
+        "without a policy there are no chunks, and the running plan ends by itself, smoothly",
+        "the policy has said nothing for {0:.2f} s (topic policy/status); see its log and start it again",
+    ),
+    "watchdog.chunks": Watch(
+        _W, _W,
+        "the running plan ends by itself, smoothly",
+        "no action chunk for {0:.2f} s although an instruction is being followed; see policy/status",
+    ),
+    "watchdog.deadman": Watch(
+        _S, _S,
+        "the operator's hand decides, at rest too: motion must not begin without it",
+        "the operator's deadman switch is {0} (topic safety/deadman); hold it, then call safety/reset",
+    ),
+    "watchdog.rival": Watch(
+        _S, _S,
+        "nobody could say who moves the arms, or begins to in the next moment",
+        "not only the safety bridge commands the arms: {0}; stop it (one that was killed is listed for 20 s more)",
+    ),
+    "watchdog.clock_jump": Watch(
+        _W, _S,
+        "the controllers follow trajectories by this clock: their motion has jumped or stopped with it",
+        "the ROS clock jumped by {0:+.2f} s; check who sets the time (NTP, /clock), then call safety/reset",
+    ),
+    "watchdog.clock_still": Watch(
+        _W, _S,
+        "neither plans nor stamps mean anything while time stands still",
+        "simulated time has stood still for {0:.2f} s (topic /clock); the simulation is paused or gone",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WatchdogOptions:
+    """Times in seconds of the steady clock, angles in rad."""
+
+    # Six periods of safety/status at 20 Hz.
+    bridge_timeout_s: float = 0.3
+    # Longer than the 0.33 s that Fast DDS holds a writer up when a newcomer joins over shared memory (measured).
+    joints_timeout_s: float = 0.5
+    observations_timeout_s: float = 1.0
+    chunks_timeout_s: float = 1.0
+    policy_timeout_s: float = 1.0
+    deadman: bool = False
+    deadman_timeout_s: float = 0.3
+    clock_jump_s: float = 0.2
+    clock_still_s: float = 1.0
+    frozen_pictures: int = 5
+    frozen_moved_rad: float = 0.01
+    camera_noise: bool = True
+    # What was never heard is missing only after the nodes have found each other, and after a policy has been loaded.
+    startup_s: float = 3.0
+    loading_s: float = 15.0
+    rest_speed: float = 0.05
+    # Stop asked -> STOPPED confirmed; a healthy bridge takes some 2 ms.
+    confirm_s: float = 0.06
+    ask_again_s: float = 0.2
+    # After our stop should be over, or the bridge's, the arms rest within this, or are braked again, so many times.
+    settle_s: float = 1.5
+    attempts: int = 4
+
+
+class Watchdog:
+    """Feed it what is heard, `tick` it at 50 Hz, publish what `take` gives."""
+
+    def __init__(
+        self,
+        embodiment: Embodiment,
+        limits: Limits,
+        carriers: Mapping[str, NDArray[np.bool_]],
+        options: WatchdogOptions,
+        names: tuple[str, str],
+        is_simulated: bool,
+        now_ns: int,
+    ) -> None:
+        self.embodiment, self.options = embodiment, options
+        self.brake = Brake(embodiment, limits)
+        self.cameras = Cameras(carriers, ~limits.is_gripper, options.camera_noise, options.frozen_moved_rad)
+        self.rivals = Rivals(*names)
+        found_ns, loaded_ns = (now_ns + round(s / NS) for s in (options.startup_s, options.loading_s))
+        self.clock = RosClock(options.clock_jump_s, is_simulated, Beat(loaded_ns))
+        self.bridge, self.joints, self.stamps, self.deadman = (Beat(found_ns) for _ in range(4))
+        self.observations, self.policy, self.chunks = (Beat(loaded_ns) for _ in range(3))
+        self.state = State.DISABLED
+        self.epoch: int | None = None
+        self.instruction_id = ""
+        self.is_held = True
+        self.findings: dict[str, str] = {}  # code to sentence, as of the last tick
+        self.latched = ""  # code of the finding that led to the stop; empty = not latched
+        self.reason = ""
+        self.brakes = 0  # stops of our own since the latch
+        self._confirmed_ns: int | None = None
+        self._latched_ns = self._asked_ns = self._settled_ns = 0
+        self._latched_epoch: int | None = None
+        self._attempts = 0
+        self._causes = ""  # findings of the last tick that lead to a stop
+        self._asks = False
+        self._trajectories: list[Trajectory] = []
+        self._events: list[Event] = []
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing may move now, one sentence; empty = as far as the watchdog sees, it may.
+
+        A latch whose cause is gone and that the bridge has confirmed is no trouble: the bridge is STOPPED, and a reset
+        is the person's decision.
+        """
+        return self._causes or (self.reason if self._confirmed_ns is None else "")
+
+    def on_joint_state(
+        self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
+    ) -> None:
+        """A measured joint state."""
+        before = self.brake.stamp_ns
+        usable = self.brake.felt(stamp_ns, names, positions, velocities, now_ns)
+        if usable:
+            self.stamps.heard(now_ns)
+        if usable or stamp_ns == before:
+            self.joints.heard(now_ns)
+
+    def on_status(self, state: int, epoch: int, now_ns: int) -> None:
+        """The bridge's heartbeat; leaving STOPPED, or another epoch than the one that was stopped, is a reset."""
+        self.bridge.heard(now_ns)
+        # A state that we do not know may be one in which something moves.
+        was, self.state = self.state, State(state) if state in State else State.FOLLOWING
+        self.epoch = epoch
+        if self.state is State.FOLLOWING and was is not State.FOLLOWING:
+            self.chunks.heard(now_ns)
+        if not self.latched:
+            return
+        if self._latched_epoch is None:
+            self._latched_epoch = epoch
+        if self.state is State.STOPPED:
+            self._confirmed_ns = now_ns if self._confirmed_ns is None else self._confirmed_ns
+        elif self._confirmed_ns is not None or epoch != self._latched_epoch:
+            self._say(0, "watchdog.reset", f"the bridge was reset and is {self.state.name.lower()}; watching on")
+            self.latched = self.reason = ""
+            self.clock.jumped_ns = None  # a jump is over once a person has looked; whatever lasts stops again
+
+    def on_instruction(self, instruction_id: str, now_ns: int) -> None:
+        """The active instruction; empty = none."""
+        self.instruction_id = instruction_id
+        self.chunks.heard(now_ns)
+
+    def on_chunk(self, now_ns: int) -> None:
+        """Some chunk of the policy."""
+        self.chunks.heard(now_ns)
+
+    def on_policy(self, now_ns: int) -> None:
+        """The policy's heartbeat."""
+        self.policy.heard(now_ns)
+
+    def on_observation(self, hashes: Mapping[str, int], state: NDArray[np.float64], now_ns: int) -> None:
+        """An observation: content hash per camera, and the state `(D,)` measured with the pictures."""
+        self.observations.heard(now_ns)
+        self.cameras.saw(hashes, state)
+
+    def on_deadman(self, is_held: bool, now_ns: int) -> None:
+        """The operator's switch."""
+        self.is_held = is_held
+        self.deadman.heard(now_ns)
+
+    def on_publishers(self, topic: str, names: Sequence[str], now_ns: int) -> None:
+        """Fully qualified names of the nodes that publish on a command topic, once per publisher; empty = not known."""
+        self.rivals.seen(topic, names, now_ns)
+
+    def on_trajectory(
+        self,
+        controller: str,
+        joints: Sequence[str],
+        start_ns: int,
+        times_ns: Sequence[int],
+        positions: Sequence[Sequence[float]],
+        velocities: Sequence[Sequence[float]],
+        now_ns: int,
+        clock_ns: int,
+    ) -> None:
+        """What somebody else than the watchdog told a controller; after a stop it is answered with a stop.
+
+        The bridge's own stop is let pass: it comes before or with its STOPPED. A bridge that wakes up after we braked
+        does not know where the arms are by now, and what it sends then is nothing to follow.
+        """
+        accepted = self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
+        if not accepted or not self.latched:
+            return
+        is_late = self._confirmed_ns is not None and (now_ns - self._confirmed_ns) * NS > self.options.confirm_s
+        if self.brakes or is_late:
+            self._brake([controller], now_ns, clock_ns, "something commands them after the stop")
+
+    def tick(self, now_ns: int, clock_ns: int) -> None:
+        """Look at everything; `clock_ns` is the ROS clock."""
+        jumped_ns = self.clock.jumped_ns
+        self.clock.tick(now_ns, clock_ns)
+        if self.clock.jumped_ns != jumped_ns:
+            self.brake.forget()
+        findings = self._look(now_ns)
+        is_moving = self.state is State.FOLLOWING or self._needs_braking(now_ns, clock_ns)
+        stops = [code for code in findings if self._verdict(code, is_moving) is Verdict.STOP]
+        self._tell(findings, stops)
+        self.findings, self._causes = findings, "; ".join(findings[code] for code in stops)
+        if stops and not self.latched:
+            self._latch(stops[0], findings[stops[0]], now_ns)
+        if self.latched:
+            self._see_to_it(now_ns, clock_ns)
+
+    def take(self) -> tuple[bool, list[Trajectory], list[Event]]:
+        """Since the last call: whether the bridge is to be asked to stop, own stops for the controllers, events."""
+        taken = self._asks, self._trajectories, self._events
+        self._asks, self._trajectories, self._events = False, [], []
+        return taken
+
+    def _look(self, now_ns: int) -> dict[str, str]:
+        """What is wrong, code to sentence; the gravest first."""
+        o, found = self.options, dict[str, str]()
+        topic = self.embodiment.state_topic
+
+        def silent(code: str, beat: Beat, timeout_s: float, *more: object) -> None:
+            if (silent_s := beat.silent_s(now_ns)) > timeout_s:
+                found[code] = WATCHES[code].says.format(silent_s, *more)
+
+        if rivals := self.rivals.found():
+            who = "; ".join(f"{who} on {topic}" for topic, who in rivals.items())
+            found["watchdog.rival"] = WATCHES["watchdog.rival"].says.format(who)
+        silent("watchdog.bridge", self.bridge, o.bridge_timeout_s)
+        silent("watchdog.joints", self.joints, o.joints_timeout_s, topic)
+        # Stamps of simulated time cannot go on while it stands still, which is a finding of its own.
+        if "watchdog.joints" not in found and not self.clock.still_s(now_ns) > 0.5 * o.joints_timeout_s:
+            silent("watchdog.joints_still", self.stamps, o.joints_timeout_s, topic)
+        if o.deadman and (not self.is_held or self.deadman.silent_s(now_ns) > o.deadman_timeout_s):
+            says = "missing" if self.is_held else "released"
+            found["watchdog.deadman"] = WATCHES["watchdog.deadman"].says.format(says)
+        if self.clock.jumped_ns is not None and (now_ns - self.clock.jumped_ns) * NS < JUMP_TOLD_S:
+            found["watchdog.clock_jump"] = WATCHES["watchdog.clock_jump"].says.format(self.clock.jumped_s)
+        if (still_s := self.clock.still_s(now_ns)) > o.clock_still_s:
+            found["watchdog.clock_still"] = WATCHES["watchdog.clock_still"].says.format(still_s)
+        if frozen := self.cameras.frozen(o.frozen_pictures):
+            who = "cameras " + ", ".join(frozen) if len(frozen) > 1 else f"camera {frozen[0]}"
+            found["watchdog.camera_frozen"] = WATCHES["watchdog.camera_frozen"].says.format(who, o.frozen_pictures + 1)
+        silent("watchdog.observations", self.observations, o.observations_timeout_s)
+        silent("watchdog.policy", self.policy, o.policy_timeout_s)
+        if self.instruction_id and self.state is State.FOLLOWING:
+            silent("watchdog.chunks", self.chunks, o.chunks_timeout_s)
+        return found
+
+    def _verdict(self, code: str, is_moving: bool) -> Verdict:
+        return WATCHES[code].moving if is_moving else WATCHES[code].at_rest
+
+    def _tell(self, findings: Mapping[str, str], stops: Sequence[str]) -> None:
+        """An event for each finding that is new and for each that is over; the one that latches is told there."""
+        for code, text in findings.items():
+            if code not in self.findings and (code not in stops or self.latched):
+                self._say(int(Verdict.STOP if code in stops else Verdict.WARNING), code, text)
+        for code in sorted(self.findings.keys() - findings.keys()):
+            self._say(0, code, f"over: {self.findings[code]}")
+
+    def _needs_braking(self, now_ns: int, clock_ns: int) -> bool:
+        """By what the controllers were told, or by what is measured."""
+        return self.brake.is_running(clock_ns) or self.brake.speed(now_ns) > self.options.rest_speed
+
+    def _latch(self, code: str, text: str, now_ns: int) -> None:
+        self.latched, self.reason = code, text
+        self.brakes = self._attempts = 0
+        self._confirmed_ns, self._latched_epoch = None, self.epoch
+        self._latched_ns = self._asked_ns = now_ns
+        self._settled_ns = now_ns + round(self.options.settle_s / NS)
+        self._asks = True
+        self._say(int(Verdict.STOP), code, f"stop: {text}")
+
+    def _see_to_it(self, now_ns: int, clock_ns: int) -> None:
+        """Latched: ask until the bridge confirms, brake where it does not, and again where the arms do not rest."""
+        o = self.options
+        is_confirmed = self._confirmed_ns is not None
+        if not is_confirmed and (now_ns - self._asked_ns) * NS >= o.ask_again_s:
+            self._asks, self._asked_ns = True, now_ns
+        if not self._needs_braking(now_ns, clock_ns):
+            return
+        if self.latched == "watchdog.rival":
+            why = "the motion may be the rival's, and the bridge can stop only its own"
+            is_due = True
+        else:
+            why = "the bridge did not confirm the stop"
+            is_hung = self.bridge.silent_s(now_ns) > o.bridge_timeout_s
+            is_due = is_hung or (not is_confirmed and (now_ns - self._latched_ns) * NS >= o.confirm_s)
+        if is_due and not self.brakes:
+            self._brake(self._controllers, now_ns, clock_ns, why)
+        elif now_ns >= self._settled_ns and self._attempts < o.attempts:
+            self._attempts += 1
+            self._brake(self._controllers, now_ns, clock_ns, "they do not come to rest")
+
+    def _brake(self, controllers: Sequence[str], now_ns: int, clock_ns: int, why: str) -> None:
+        # A controller takes "from now on" whatever its clock says; by a clock in doubt it might refuse our stop.
+        is_doubtful = {"watchdog.clock_jump", "watchdog.clock_still"} & self.findings.keys()
+        trajectories = self.brake.stops(controllers, 0 if is_doubtful else clock_ns, now_ns, clock_ns)
+        self._trajectories += trajectories
+        self._settled_ns = now_ns + round(self.options.settle_s / NS)
+        if not self.brakes:
+            done = "the watchdog brakes the arms itself" if trajectories else "the arms cannot be braked, use the"
+            done += "" if trajectories else " emergency stop: neither a command nor a joint state is known"
+            self._say(int(Verdict.STOP), "watchdog.brake", f"{done}: {why}")
+        self.brakes += 1
+
+    @property
+    def _controllers(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.embodiment.controllers)
+
+    def _say(self, level: int, code: str, text: str) -> None:
+        self._events.append(Event(level, code, text, self.instruction_id))

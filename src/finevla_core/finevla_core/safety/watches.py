@@ -1,0 +1,147 @@
+"""What the watchdog looks with: heartbeats, cameras that show old pictures, clocks that jump, rivals on a command topic.
+
+Times are steady nanoseconds (`now_ns`), whatever the ROS clock does; each watch only observes and judges nothing.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+NS = 1e-9
+
+
+@dataclass
+class Beat:
+    """When something was last heard; before its first word it counts from `since_ns`, the start plus time to find it."""
+
+    since_ns: int
+
+    def heard(self, now_ns: int) -> None:
+        """It spoke."""
+        self.since_ns = max(self.since_ns, now_ns)
+
+    def silent_s(self, now_ns: int) -> float:
+        """For how long it has been silent."""
+        return max(0.0, (now_ns - self.since_ns) * NS)
+
+
+@dataclass
+class Cameras:
+    """Counts pictures that did not change although they must have, per camera.
+
+    `carriers` says per camera which values move it `(D,)`. A simulated picture of a still scene is the same to the last
+    bit, so without noise only the motion of its own carrier counts (measured: 0.01 rad of any of them changes it, and
+    the fixed front camera often sees no arm). With noise, as every real sensor has it, any motion of the arms does.
+    """
+
+    carriers: Mapping[str, NDArray[np.bool_]]
+    arms: NDArray[np.bool_]
+    has_noise: bool
+    moved_rad: float
+    same: dict[str, int] = field(default_factory=dict)
+    _hashes: dict[str, int] = field(default_factory=dict)
+    _state: NDArray[np.float64] | None = None
+
+    def saw(self, hashes: Mapping[str, int], state: NDArray[np.float64]) -> None:
+        """One observation: content hash per camera, and the state `(D,)` that was measured with it."""
+        before, self._state = self._state, np.array(state, np.float64)
+        if before is None or before.shape != state.shape or state.shape != self.arms.shape:
+            moved = np.zeros(self.arms.shape, np.bool_)
+        else:
+            moved = (abs(self._state - before) > self.moved_rad) & self.arms
+        for camera, content in hashes.items():
+            counts = self.arms if self.has_noise else self.carriers.get(camera, np.zeros_like(self.arms))
+            if self._hashes.get(camera) != content:
+                self.same[camera] = 0
+            elif (moved & counts).any():
+                self.same[camera] = self.same.get(camera, 0) + 1
+            self._hashes[camera] = content
+
+    def frozen(self, pictures: int) -> list[str]:
+        """Cameras that have shown the same picture for so many more observations, in which they must have changed."""
+        return [camera for camera, count in self.same.items() if count >= pictures]
+
+
+def carrying_joints(urdf: str, link: str) -> set[str]:
+    """Names of the movable joints between the root and a link; empty for a link that is fixed or not there."""
+    above = {}
+    for joint in ET.fromstring(urdf).iter("joint"):
+        child, parent = joint.find("child"), joint.find("parent")
+        if child is not None and parent is not None:
+            above[child.get("link")] = (joint, parent.get("link"))
+    found: set[str] = set()
+    at: str | None = link
+    while at in above:
+        joint, at = above.pop(at)
+        if joint.get("type") != "fixed":
+            found.add(str(joint.get("name")))
+    return found
+
+
+@dataclass
+class RosClock:
+    """The ROS clock against the steady one. Scaled simulated time runs at any pace: there only jumps back count."""
+
+    jump_s: float
+    is_simulated: bool
+    ran: Beat
+    jumped_s: float = 0.0
+    jumped_ns: int | None = None
+    _steady_ns: int | None = None
+    _clock_ns: int = 0
+
+    def tick(self, now_ns: int, clock_ns: int) -> None:
+        """Compare; to be called often, for what counts is the jump between two calls."""
+        if self._steady_ns is not None:
+            ahead_s = (clock_ns - self._clock_ns) * NS
+            if not self.is_simulated:
+                ahead_s -= (now_ns - self._steady_ns) * NS
+            if ahead_s < -self.jump_s or (ahead_s > self.jump_s and not self.is_simulated):
+                self.jumped_s, self.jumped_ns = ahead_s, now_ns
+            if clock_ns != self._clock_ns:
+                self.ran.heard(now_ns)
+        self._steady_ns, self._clock_ns = now_ns, clock_ns
+
+    def still_s(self, now_ns: int) -> float:
+        """For how long simulated time has stood still; the machine's own clock cannot."""
+        return self.ran.silent_s(now_ns) if self.is_simulated else 0.0
+
+
+@dataclass
+class Rivals:
+    """Who publishes on the command topics besides one bridge and the watchdog itself.
+
+    DDS tells of a publisher before it tells whose it is: one without a name counts only when it stays without.
+    """
+
+    bridge: str
+    watchdog: str
+    nameless_ns: int = 1_000_000_000
+    _by_topic: dict[str, str] = field(default_factory=dict)
+    _nameless_since_ns: dict[str, int] = field(default_factory=dict)
+
+    def seen(self, topic: str, names: Sequence[str], now_ns: int) -> None:
+        """The fully qualified node names of all publishers on one topic; an empty one is not known yet."""
+        rivals = sorted(set(names) - {self.bridge, self.watchdog, ""})
+        if list(names).count(self.bridge) > 1:
+            rivals.append(f"a second {self.bridge}")
+        if "" in names:
+            since_ns = self._nameless_since_ns.setdefault(topic, now_ns)
+            if now_ns - since_ns >= self.nameless_ns:
+                rivals.append("a publisher without a name")
+        else:
+            self._nameless_since_ns.pop(topic, None)
+        self._by_topic[topic] = ", ".join(rivals)
+
+    def found(self) -> dict[str, str]:
+        """Topics with rivals, and who they are."""
+        return {topic: who for topic, who in self._by_topic.items() if who}
+
+
+def carriers(urdf: str, joints: Collection[str], frames: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
+    """Per camera (name to frame) which of `joints` move it, `(D,)`."""
+    above = {camera: carrying_joints(urdf, frame) for camera, frame in frames.items()}
+    return {camera: np.array([joint in names for joint in joints]) for camera, names in above.items()}

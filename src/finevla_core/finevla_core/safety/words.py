@@ -1,0 +1,39 @@
+"""What the bridge and the watchdog say, to controllers and to people; they share these words and no code."""
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class State(enum.IntEnum):
+    """Values are those of `SafetyStatus`."""
+
+    DISABLED = 0
+    HOLDING = 1
+    FOLLOWING = 2
+    STOPPED = 3
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """For one controller: points from `start_ns` on, `times_s` `(N,)`, URDF positions and velocities `(N, J)`."""
+
+    controller: str
+    joints: tuple[str, ...]
+    start_ns: int
+    times_s: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that was done or found; `level` 0 info, 1 warning, 2 error."""
+
+    level: int
+    code: str
+    text: str
+    instruction_id: str = ""
+    chunk_sequence: int = 0
