@@ -21,9 +21,10 @@ def read(tmp_path: Path, *actions: object, **given: str) -> Launch:
     return load_launch(file, given)
 
 
-def test_simulation_starts_four_nodes_with_the_arguments_given() -> None:
+def test_simulation_starts_five_nodes_with_the_arguments_given() -> None:
     launch = load_launch(STACK, {"bundle": "7", "namespace": "lab", "seed": "7", "log_level": "debug"})
-    assert [p.name for p in launch.processes] == ["simulator", "camera_ingest", "policy", "safety_bridge"]
+    names = ["simulator", "camera_ingest", "policy", "safety_bridge", "safety_watchdog"]
+    assert [p.name for p in launch.processes] == names
     assert [p.node for p in launch.processes] == [f"/lab/{p.name}" for p in launch.processes]
     assert all("__ns:=/lab" in p.command for p in launch.processes)
     assert all(p.command[p.command.index("--log-level") + 1] == "debug" for p in launch.processes)
@@ -31,7 +32,7 @@ def test_simulation_starts_four_nodes_with_the_arguments_given() -> None:
     assert "bundle:='7'" in launch.processes[2].command  # a name, although it looks like a number
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):  # Jazzy's, and its successors'
         assert all(p.environment[name].endswith("fastdds.xml") for p in launch.processes)
-    assert [p.respawn for p in launch.processes] == [False, True, True, False]
+    assert [p.respawn for p in launch.processes] == [False, True, True, False, True]
 
 
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
