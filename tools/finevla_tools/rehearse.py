@@ -60,6 +60,10 @@ class Pupil:
         self.truths.append(self.world.truth())
         return self.policy.predict(observation, encoded)
 
+    def accepted(self, sequence: int, executed_steps: int) -> None:
+        """As the policy is told."""
+        self.policy.accepted(sequence, executed_steps)
+
 
 def write_rehearsals(path: Path, bundle: Path, first: int, count: int, tasks: dict[str, float]) -> tuple[int, int]:
     """A shard as `load_drills` reads it, one plan per trial, none of whose moments is one to move by: `usable` is 0."""

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from finevla_core.chunk import ActionChunk
+from finevla_core.continuation import Accepted
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge, BridgeOptions, State
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.limits import robot_limits
 from finevla_core.urdf import expand
@@ -43,6 +44,9 @@ class Policy(Protocol):
     def predict(self, observation: Observation, encoded: Any) -> ActionChunk:
         """Once per observation."""
 
+    def accepted(self, sequence: int, executed_steps: int) -> None:
+        """Before each observation, which of its chunks the bridge follows (0 = none), and its rows past when it came."""
+
 
 def roll_out(
     world: World,
@@ -61,12 +65,13 @@ def roll_out(
     bridge = Bridge(embodiment, limits, GateOptions(), BridgeOptions())
     encoded = policy.encode(instruction)
     bridge.on_instruction(instruction.id, world.stamp_ns)
-    trace, pending = [world.truth()], []
+    trace, pending, newest = [world.truth()], [], Accepted()
     for tick in range(round(seconds * 1e9 / CONTROL_NS)):
         now = tick * CONTROL_NS + OBSERVE_NS
         bridge.on_joint_state(now, embodiment.joints, world.positions().tolist(), now)
         if now % OBSERVE_NS == 0:
             observation = _observe(world, embodiment.camera_names, now)
+            policy.accepted(newest.sequence if bridge.state is State.FOLLOWING else 0, newest.executed_steps)
             pending.append((now + LATENCY_NS, policy.predict(observation, encoded)))
             trace.append(world.truth())
             if watch is not None:
@@ -74,13 +79,22 @@ def roll_out(
             if rests(trace):
                 break
         if pending and now >= pending[0][0]:
-            bridge.on_chunk(pending.pop(0)[1], now)
+            newest = _offered(bridge, pending.pop(0)[1], now, newest)
         bridge.tick(now)
         bridge.take()
         if bridge.plan is not None:
             world.set_targets(np.clip(bridge.plan.at(now + CONTROL_NS)[0], limits.lower, limits.upper))
         world.step(round(CONTROL_NS * 1e-9 / world.dt_s))
     return Rollout(trace, bridge.counts.accepted, dict(bridge.counts.rejected))
+
+
+def _offered(bridge: Bridge, chunk: ActionChunk, now_ns: int, newest: Accepted) -> Accepted:
+    """The chunk that the bridge accepted last, after it was offered another one."""
+    before = bridge.counts.accepted
+    bridge.on_chunk(chunk, now_ns)
+    if bridge.counts.accepted == before:
+        return newest
+    return Accepted(chunk.sequence, int(bridge.counts.executed_s / chunk.dt_s))
 
 
 def _observe(world: World, cameras: tuple[str, ...], now_ns: int) -> Observation:

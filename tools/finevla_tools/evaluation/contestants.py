@@ -50,3 +50,6 @@ class Wanderer:
             sequence=self.sequence,
             inference_s=0.0,
         )
+
+    def accepted(self, sequence: int, executed_steps: int) -> None:
+        """Does not care."""
