@@ -52,7 +52,7 @@ def setup(request: pytest.FixtureRequest, cobotmagic_file: Path, single_file: Pa
 class Stack:
     """A healthy stack around a watchdog, in which single parts can be silenced; `step` lets time pass."""
 
-    def __init__(self, setup: Setup, simulated: bool = False, **options: object) -> None:
+    def __init__(self, setup: Setup, simulated: bool = False, silent: tuple[str, ...] = (), **options: object) -> None:
         self.setup, self.embodiment = setup, setup.embodiment
         self.now_ns, self.clock_ns = START, CLOCK
         frames = {c.name: c.frame for c in self.embodiment.cameras}
@@ -69,7 +69,7 @@ class Stack:
         self.values = setup.home.copy()
         self.velocity = np.zeros(len(self.values))  # of the arms, when nothing is told
         self.state, self.epoch = State.HOLDING, 1
-        self.silent: set[str] = set()
+        self.silent = set(silent)
         self.frozen: set[str] = set()
         self.stamps_stand, self.held, self.pace = False, True, 1.0
         self.stamp_ns = CLOCK
@@ -235,10 +235,15 @@ def test_what_comes_back_is_told(setup: Setup) -> None:
 
 
 def test_nothing_is_missing_while_the_stack_starts(setup: Setup) -> None:
-    stack = Stack(setup, startup_s=3.0, loading_s=15.0)
-    stack.silent = {"bridge", "joints", "policy", "observations"}
+    stack = Stack(setup, silent=("bridge", "joints", "policy", "observations"), startup_s=3.0, loading_s=15.0)
     stack.step(2.5)
     assert stack.codes == []
+
+
+def test_what_has_spoken_once_may_be_missing_at_once(setup: Setup) -> None:
+    stack = Stack(setup, startup_s=3.0).move()
+    stack.silent.add("bridge")
+    assert stack.step(0.34).watchdog.latched == "watchdog.bridge"
 
 
 def test_late_bridge_is_no_hung_bridge(setup: Setup) -> None:

@@ -21,7 +21,7 @@ class Beat:
 
     def heard(self, now_ns: int) -> None:
         """It spoke."""
-        self.since_ns = max(self.since_ns, now_ns)
+        self.since_ns = now_ns
 
     def silent_s(self, now_ns: int) -> float:
         """For how long it has been silent."""

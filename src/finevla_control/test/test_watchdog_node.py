@@ -1,0 +1,273 @@
+"""Promises of the watchdog node on real DDS: it asks for stops, makes them where nobody else does, and is quiet else."""
+
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rclpy
+from probe import Probe
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, Empty
+from trajectory_msgs.msg import JointTrajectory
+
+from finevla_control.trajectories import times_ns, trajectory_to_msg
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.observation import Observation
+from finevla_core.safety.limits import Limits, robot_limits
+from finevla_core.safety.words import Trajectory
+from finevla_core.urdf import expand
+from finevla_interfaces import msg
+from finevla_ros import qos
+from finevla_ros.convert import observation_to_msg, to_ns, to_stamp
+from finevla_sim.trajectory_controller import Point, TrajectoryController
+
+HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
+DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
+WATCHDOG = "/finevla/safety_watchdog"
+PERIOD_S = 0.01
+
+
+@pytest.fixture
+def robot(cobotmagic_file: Path) -> Embodiment:
+    return load_embodiment(cobotmagic_file)
+
+
+@pytest.fixture
+def limits(robot: Embodiment, cobotmagic_urdf: Path) -> Limits:
+    return robot_limits(robot, expand(cobotmagic_urdf))
+
+
+class Stage(Probe):
+    """Plays the bridge (under its name), the arms with their controllers, and the rest of a healthy stack."""
+
+    def start(self, robot: Embodiment) -> None:
+        self.robot = robot
+        positions = robot.to_positions(HOME)
+        self.columns = {c.name: [robot.joints.index(j) for j in c.joints] for c in robot.controllers}
+        self.arms = [TrajectoryController(c.name, c.joints, positions[self.columns[c.name]]) for c in robot.controllers]
+        self.commanded: list[tuple[int, np.ndarray]] = []
+        self.refused: list[str] = []
+        self.state, self.epoch, self.is_frozen, self.held = HOLDING, 1, False, True
+        self.spoke_s = 0.0
+        self.obeys = True  # stops when asked to
+        self.stops = self.listen("safety/stop", Empty, qos.ALL)
+        self.events = self.listen("safety/events", msg.SafetyEvent, qos.ALL)
+        self.beats = self.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
+        self.own = {c.name: list[JointTrajectory]() for c in robot.controllers}
+        for arm in self.arms:
+            self.node.create_subscription(
+                JointTrajectory, f"{arm.name}/joint_trajectory", self._controller(arm), qos.ALL
+            )
+        self.bridge = rclpy.create_node("safety_bridge", namespace="finevla", context=self.context, enable_rosout=False)
+        self.executor.add_node(self.bridge)
+        self.status = self.bridge.create_publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
+        self.commands = {
+            c.name: self.bridge.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
+            for c in robot.controllers
+        }
+        self.bridge.create_subscription(Empty, "safety/stop", self._on_stop, qos.ALL)
+        self.states = self.publisher(JointState, "joint_states", qos.SENSOR)
+        self.deadman = self.publisher(Bool, "safety/deadman", qos.NEWEST)
+        self.observations = self.publisher(msg.Observation, "observation", qos.NEWEST)
+        self.wait(lambda: self.status.get_subscription_count(), "the watchdog to listen")
+        self.pictures = itertools.count(1)
+        self.heart = self.bridge.create_timer(0.05, self._speak)
+        self.bridge.create_timer(PERIOD_S, self._feel)
+        self.bridge.create_timer(0.1, self._see)
+        self.wait(lambda: self.beats and self.commanded and self.beats[-1].is_well, "a watchdog that is well")
+
+    def _controller(self, arm: TrajectoryController) -> Callable[[JointTrajectory], None]:
+        def on_trajectory(m: JointTrajectory) -> None:
+            points = [Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in m.points]
+            with self.changed:
+                if m.header.frame_id == WATCHDOG:
+                    self.own[arm.name].append(m)
+                try:
+                    arm.accept(m.joint_names, points, to_ns(m.header.stamp), self.now_ns())
+                except ValueError as error:
+                    self.refused.append(str(error))
+                self.changed.notify_all()
+
+        return on_trajectory
+
+    def _speak(self) -> None:
+        self.status.publish(msg.SafetyStatus(state=self.state, epoch=self.epoch))
+        self.deadman.publish(Bool(data=self.held))
+        self.spoke_s = time.monotonic()
+
+    def _feel(self) -> None:
+        now_ns = self.now_ns()
+        positions = np.zeros(len(self.robot.joints))
+        with self.changed:
+            for arm in self.arms:
+                positions[self.columns[arm.name]] = arm.sample(now_ns)
+            self.commanded.append((now_ns, positions))
+            self.changed.notify_all()
+        message = JointState(name=list(self.robot.joints), position=positions.tolist())
+        message.header.stamp = to_stamp(now_ns)
+        self.states.publish(message)
+
+    def _see(self) -> None:
+        content = 0 if self.is_frozen else next(self.pictures) % 256
+        shape = (len(self.robot.cameras), 16, 16, 3)
+        now_ns = self.now_ns()
+        values = self.robot.to_values(self.commanded[-1][1]) if self.commanded else HOME
+        seen = Observation(
+            now_ns, self.robot.camera_names, np.full(shape, content, np.uint8), (now_ns,) * shape[0],
+            values.astype(np.float32), now_ns, 0,
+        )  # fmt: skip
+        self.observations.publish(observation_to_msg(seen, self.robot.name, "base_footprint", self.robot.names))
+
+    def _on_stop(self, _: Empty) -> None:
+        if self.obeys and self.state != STOPPED:
+            self.state = STOPPED
+            self.tell(0.02, 0.4)
+            self._speak()
+
+    def tell(self, speed: float, seconds: float) -> None:
+        """As the bridge: a smooth motion of all arm joints from where they are commanded to."""
+        now_ns = self.now_ns()
+        phase = np.linspace(0, 1, 21)[1:]
+        ramp, slope = phase**2 * (3 - 2 * phase), 6 * phase * (1 - phase) / seconds
+        away = speed * seconds / 2 * np.tile([1, -1, 1, 1, 1, 1, 0], 2)
+        for arm in self.arms:
+            columns = self.columns[arm.name]
+            with self.changed:
+                rows = arm.sample(now_ns) + ramp[:, None] * away[columns]
+            told = Trajectory(arm.name, arm.joints, now_ns, phase * seconds, rows, slope[:, None] * away[columns])
+            self.commands[arm.name].publish(trajectory_to_msg(told, ""))
+
+    def go(self, speed: float = 0.6, seconds: float = 4.0) -> None:
+        """The bridge follows a chunk, and the arms move."""
+        self.state = FOLLOWING
+        self.tell(speed, seconds)
+        first = self.commanded[-1][1]
+        self.wait(lambda: abs(self.commanded[-1][1] - first).max() > 0.05, "the arms to move")
+
+    def hang(self) -> float:
+        """The bridge says no more; when it last did."""
+        self.heart.cancel()
+        return self.spoke_s
+
+    def wait_for(self, code: str) -> msg.SafetyEvent:
+        return self.wait(lambda: [e for e in self.events if e.code == code], f"the event {code}")[0]
+
+    def wait_for_own_stop(self) -> None:
+        self.wait(lambda: all(self.own.values()), "a stop of the watchdog for every controller")
+
+    def wait_for_rest(self) -> None:
+        def rests() -> bool:
+            recent = [p for t, p in self.commanded[-25:]]
+            return len(recent) == 25 and abs(recent[-1] - recent[0]).max() == 0.0
+
+        self.wait(rests, "the arms to rest")
+
+
+def test_hung_bridge_is_braked_to_rest_within_the_limits(start_node, robot: Embodiment, limits: Limits) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    with Stage() as stage:
+        stage.start(robot)
+        stage.obeys = False
+        stage.go()
+        spoke_s = stage.hang()
+        stage.wait_for_own_stop()
+        assert time.monotonic() - spoke_s < 0.5  # 0.3 s to notice, a tick, and a busy machine
+        stage.wait_for_rest()
+        assert stage.wait_for("watchdog.bridge").level == msg.SafetyEvent.ERROR
+        assert not stage.refused
+        for controller in robot.controllers:
+            (stop,) = stage.own[controller.name]
+            assert tuple(stop.joint_names) == controller.joints
+            assert not any(stop.points[-1].velocities)
+            assert times_ns(stop) == sorted(set(times_ns(stop)))
+        stage.wait(lambda: not stage.beats[-1].is_well, "a heartbeat that says why")
+        within_limits(stage, limits)
+        assert stage.stops
+
+
+def within_limits(stage: Stage, limits: Limits) -> None:
+    """What the controllers commanded, sampled: nothing faster, harder or farther than the robot may.
+
+    The sampling differs in length, and a trajectory begins some milliseconds after it was made: hence the tolerance.
+    """
+    times = np.array([t for t, _ in stage.commanded]) * 1e-9
+    values = stage.robot.to_values(np.array([p for _, p in stage.commanded]))
+    assert (values >= limits.lower - 1e-3).all()
+    assert (values <= limits.upper + 1e-3).all()
+    window = 5
+    middle = (times[window:] + times[:-window]) / 2
+    speed = (values[window:] - values[:-window]) / (times[window:] - times[:-window])[:, None]
+    hardest = abs((speed[window:] - speed[:-window]) / (middle[window:] - middle[:-window])[:, None]).max(0)
+    assert (hardest <= 1.3 * limits.acceleration).all()
+    assert (abs(speed) <= limits.velocity).all()
+
+
+def test_confirmed_stop_is_left_to_the_bridge_and_a_reset_ends_it(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_watchdog", deadman=True)
+    with Stage() as stage:
+        stage.start(robot)
+        stage.go()
+        stage.held = False
+        stage.wait(lambda: stage.state == STOPPED, "the stop")
+        assert "released" in stage.wait_for("watchdog.deadman").text
+        stage.wait_for_rest()
+        assert not any(stage.own.values())
+        stage.held = True
+        stage.wait(lambda: stage.beats[-1].is_well, "a watchdog that sees no cause any more")
+        stage.state, stage.epoch = HOLDING, 2
+        stage.wait_for("watchdog.reset")
+
+
+def test_bridge_that_speaks_but_does_not_stop_is_braked(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_watchdog", deadman=True)
+    with Stage() as stage:
+        stage.start(robot)
+        stage.obeys = False
+        stage.go()
+        stage.held = False
+        stage.wait_for_own_stop()
+        stage.wait_for("watchdog.brake")
+        stage.wait_for_rest()
+        stage.wait(lambda: len(stage.stops) > 1, "it to be asked again")
+
+
+def test_second_commander_is_a_stop(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    with Stage() as stage:
+        stage.start(robot)
+        stage.node.create_publisher(JointTrajectory, "left_arm_controller/joint_trajectory", qos.ALL)
+        stage.wait(lambda: stage.state == STOPPED, "the stop")
+        text = stage.wait_for("watchdog.rival").text
+        assert "/finevla/probe on /finevla/left_arm_controller/joint_trajectory" in text
+        assert not any(stage.own.values())  # nothing moved
+
+
+def test_frozen_camera_is_a_stop_only_while_the_arms_move(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    with Stage() as stage:
+        stage.start(robot)
+        stage.is_frozen = True
+        seen = len(stage.commanded)
+        stage.wait(lambda: len(stage.commanded) > seen + 100, "ten equal pictures at rest")
+        assert stage.state == HOLDING
+        stage.go()
+        stage.wait(lambda: stage.state == STOPPED, "the stop")
+        assert "cameras front, left, right" in stage.wait_for("watchdog.camera_frozen").text
+        assert not any(stage.own.values())
+
+
+def test_healthy_stack_hears_nothing_but_the_heartbeat(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    with Stage() as stage:
+        stage.start(robot)
+        stage.go(seconds=1.0)
+        begun, beats = time.monotonic(), len(stage.beats)
+        stage.wait(lambda: len(stage.beats) >= beats + 40, "forty heartbeats")
+        assert time.monotonic() - begun < 3.0  # 20 Hz
+        assert all(beat.is_well and beat.node == WATCHDOG for beat in stage.beats)
+        assert not stage.stops
+        assert not any(stage.own.values())
+        assert not [e for e in stage.events if e.level == msg.SafetyEvent.ERROR]
