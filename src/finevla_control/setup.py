@@ -11,12 +11,14 @@ setup(
     ],
     install_requires=["setuptools"],
     zip_safe=False,
-    description="Safety bridge node: action chunks to controller trajectories, or not.",
+    description="Safety bridge node: action chunks to controller trajectories, or not; driver of the Piper arm.",
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
             "safety_bridge = finevla_control.bridge_node:main",
             "safety_watchdog = finevla_control.watchdog_node:main",
+            "piper_driver = finevla_control.piper_node:main",
+            "piper_estop = finevla_control.piper.estop:main",
         ]
     },
 )
