@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
@@ -77,8 +78,10 @@ class PiperDriver(Node):
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self.create_subscription(JointState, f"{arm}/joint_commands", self._on_command, qos.NEWEST)
         self.create_subscription(Empty, f"{arm}/emergency_stop", self._on_stop_topic, qos.ALL)
-        self.create_service(Trigger, f"{arm}/emergency_stop", self._on_stop_service)
-        self.create_service(PiperPower, f"{arm}/power", self._on_power)
+        # A service that waits keeps its callback group busy: in the timer's group it would stop the bus.
+        waits = ReentrantCallbackGroup()
+        self.create_service(Trigger, f"{arm}/emergency_stop", self._on_stop_service, callback_group=waits)
+        self.create_service(PiperPower, f"{arm}/power", self._on_power, callback_group=waits)
         self.create_timer(1.0 / p.state_rate_hz, self._on_tick)
         self.create_timer(STATUS_S, self._publish_status)
         self.create_timer(DIAGNOSTICS_S, self._diagnose)
