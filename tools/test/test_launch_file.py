@@ -12,6 +12,7 @@ from finevla_tools.launch_file import Launch, load_launch, parse_arguments
 from finevla_tools.substitution import KNOWN, Scope, expand
 
 STACK = Path(__file__).parents[2] / "launch" / "cobotmagic.launch.yaml"
+PIPER = STACK.with_name("piper.launch.yaml")
 IS_A, IS_NOT_A = '$(eval \'"$(var mode)" == "a"\')', '$(eval \'"$(var mode)" != "a"\')'
 
 
@@ -38,6 +39,16 @@ def test_simulation_starts_five_nodes_with_the_arguments_given() -> None:
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
     with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: .*(robot_state_publisher|command)"):
         load_launch(STACK, {"robot": "real"})
+
+
+def test_each_piper_arm_gets_a_driver_on_its_own_bus() -> None:
+    launch = load_launch(PIPER, {"can_right": "can7", "namespace": "lab"})
+    assert [p.node for p in launch.processes] == ["/lab/left_piper_driver", "/lab/right_piper_driver"]
+    for process, prefix, interface in zip(launch.processes, ("left_", "right_"), ("can_left", "can7"), strict=True):
+        assert {f"prefix:='{prefix}'", f"interface:='{interface}'", "stroke_m:=0.10"} <= set(process.command)
+        assert not process.respawn
+    with pytest.raises(FineVLAError, match="cobotmagic.launch.yaml"):  # known there, too; then ros2_control is missing
+        load_launch(STACK, {"robot": "real", "driver": "piper", "can_left": "can6", "stroke_m": "0.07"})
 
 
 def test_unknown_argument_is_named_with_the_known_ones() -> None:
