@@ -22,13 +22,13 @@ urdf: urdf/single.urdf.xacro
 base_frame: base_footprint
 state_topic: joint_states
 values:
-  - {name: joint1, joint: left_joint1, max_acceleration: 5.0}
-  - {name: joint2, joint: left_joint2, max_acceleration: 5.0}
-  - {name: joint3, joint: left_joint3, max_acceleration: 5.0}
-  - {name: joint4, joint: left_joint4, max_acceleration: 5.0}
-  - {name: joint5, joint: left_joint5, max_acceleration: 5.0}
-  - {name: joint6, joint: left_joint6, max_acceleration: 5.0}
-  - {name: gripper, joint: left_gripper_joint1, closed_m: 0.0, open_m: 0.05, max_acceleration: 5.0}
+  - {name: joint1, joint: left_joint1, max_acceleration: 5.0, max_jerk: 100.0}
+  - {name: joint2, joint: left_joint2, max_acceleration: 5.0, max_jerk: 100.0}
+  - {name: joint3, joint: left_joint3, max_acceleration: 5.0, max_jerk: 100.0}
+  - {name: joint4, joint: left_joint4, max_acceleration: 5.0, max_jerk: 100.0}
+  - {name: joint5, joint: left_joint5, max_acceleration: 5.0, max_jerk: 100.0}
+  - {name: joint6, joint: left_joint6, max_acceleration: 5.0, max_jerk: 100.0}
+  - {name: gripper, joint: left_gripper_joint1, closed_m: 0.0, open_m: 0.05, max_acceleration: 5.0, max_jerk: 200.0}
 cameras:
   - {name: wrist, topic: camera_wrist/image_raw, frame: camera_left_optical_frame}
 controllers:

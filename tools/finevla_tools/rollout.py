@@ -1,18 +1,19 @@
 """A policy in closed loop with the simulator, without ROS: the same policy runtime and safety bridge as the nodes use."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.continuation import Accepted
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.safety.bridge import Bridge, BridgeOptions, State
+from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.limits import robot_limits
+from finevla_core.safety.words import State
 from finevla_core.urdf import expand
 from finevla_sim.robot import Robot
 from finevla_sim.world import Truth, World
@@ -20,6 +21,7 @@ from finevla_tools.rest import rests
 
 CONTROL_NS = 20_000_000
 OBSERVE_NS = 100_000_000
+CLIENT = "rollout"  # who has command authority
 LATENCY_NS = 60_000_000  # observation's stamp to chunk at the bridge; of the order of what the node stack shows
 
 
@@ -61,40 +63,39 @@ def roll_out(
     `watch` is called with the world at every observation.
     """
     embodiment = robot.embodiment
-    limits = robot_limits(embodiment, expand(robot.urdf_path))
-    bridge = Bridge(embodiment, limits, GateOptions(), BridgeOptions())
+    envelope = envelope_of(robot)
+    bridge = Bridge(embodiment, envelope, GateOptions(), BridgeOptions())
     encoded = policy.encode(instruction)
     bridge.on_instruction(instruction.id, world.stamp_ns)
-    trace, pending, newest = [world.truth()], [], Accepted()
+    trace, pending = [world.truth()], []
     for tick in range(round(seconds * 1e9 / CONTROL_NS)):
         now = tick * CONTROL_NS + OBSERVE_NS
         bridge.on_joint_state(now, embodiment.joints, world.positions().tolist(), now)
         if now % OBSERVE_NS == 0:
             observation = _observe(world, embodiment.camera_names, now)
-            policy.accepted(newest.sequence if bridge.state is State.FOLLOWING else 0, newest.executed_steps)
-            pending.append((now + LATENCY_NS, policy.predict(observation, encoded)))
+            following = bridge.state is State.FOLLOWING
+            policy.accepted(bridge.counts.chunk_sequence if following else 0, bridge.counts.executed_steps)
+            chunk = replace(policy.predict(observation, encoded), client=CLIENT, epoch=bridge.epoch)
+            pending.append((now + LATENCY_NS, chunk))
             trace.append(world.truth())
             if watch is not None:
                 watch(world)
             if rests(trace):
                 break
         if pending and now >= pending[0][0]:
-            newest = _offered(bridge, pending.pop(0)[1], now, newest)
+            bridge.on_chunk(pending.pop(0)[1], now)
         bridge.tick(now)
         bridge.take()
         if bridge.plan is not None:
-            world.set_targets(np.clip(bridge.plan.at(now + CONTROL_NS)[0], limits.lower, limits.upper))
+            world.set_targets(np.clip(bridge.plan.at(now + CONTROL_NS)[0], bridge.limits.lower, bridge.limits.upper))
         world.step(round(CONTROL_NS * 1e-9 / world.dt_s))
     return Rollout(trace, bridge.counts.accepted, dict(bridge.counts.rejected))
 
 
-def _offered(bridge: Bridge, chunk: ActionChunk, now_ns: int, newest: Accepted) -> Accepted:
-    """The chunk that the bridge accepted last, after it was offered another one."""
-    before = bridge.counts.accepted
-    bridge.on_chunk(chunk, now_ns)
-    if bridge.counts.accepted == before:
-        return newest
-    return Accepted(chunk.sequence, int(bridge.counts.executed_s / chunk.dt_s))
+@lru_cache(maxsize=4)
+def envelope_of(robot: Robot) -> Envelope:
+    """The robot's safety envelope, worked out once: it keeps no state."""
+    return load_envelope(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
 
 
 def _observe(world: World, cameras: tuple[str, ...], now_ns: int) -> Observation:

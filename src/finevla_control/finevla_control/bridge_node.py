@@ -10,25 +10,28 @@ from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Empty
-from std_srvs.srv import Trigger
+from std_msgs.msg import Bool, Empty
+from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from finevla_core.embodiment import load_embodiment
-from finevla_core.safety.bridge import Bridge, BridgeOptions, Event, State, Trajectory
+from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.limits import robot_limits, tightened
+from finevla_core.safety.words import Event, State, Trajectory
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
+from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import chunk_from_msg, to_ns, to_stamp
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
+from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
 
 TICK_S = 0.02
 LOG_EVERY_S = 1.0
-STATUS_EVERY = 5  # ticks: 10 Hz
+STATUS_EVERY = 2  # ticks: 25 Hz, the watchdog's measure of life
+WATCHDOG = "safety_watchdog"  # it may publish to controllers as well: a stop, and nothing else
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,18 @@ class Parameters:
     """Parameters of the safety bridge."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
-    limits: str = param("none", "operational limits file, which can only tighten the robot's limits, or none")
+    limits: str = param("cobotmagic", "safety file: a name in config/safety or a path; none = the robot's own limits")
     max_chunk_age_s: float = param(0.5, "oldest observation a chunk may come from, seconds", 0.05, 5.0)
     max_start_jump_rad: float = param(0.25, "largest step from the running motion to a chunk, rad", 0.01, 1.0)
-    max_tracking_error_rad: float = param(0.30, "largest distance between planned and measured joint, rad", 0.02, 1.0)
+    max_tracking_error_rad: float = param(0.25, "largest distance of joint and plan beyond lag, rad", 0.02, 1.0)
+    feedback_lag_s: float = param(0.1, "how far measured joints may lag behind, seconds", 0.0, 0.5)
     state_timeout_s: float = param(0.5, "without a joint state for this long the arm's state is unknown", 0.05, 5.0)
+    max_rejections: int = param(10, "so many refused chunks in a row are a stop", 1, 1000)
+    watchdog: bool = param(True, "whether nothing moves without the watchdog's heartbeat")
+    watchdog_timeout_s: float = param(0.5, "a watchdog silent for this long is gone: stop, seconds", 0.1, 5.0)
+    deadman: bool = param(False, "whether safety/deadman (std_msgs/Bool, true = held) must be held")
+    deadman_timeout_s: float = param(0.3, "a deadman switch silent for this long is released, seconds", 0.05, 2.0)
+    step: bool = param(False, "start in step mode: every plan waits for a yes on safety/approve")
 
 
 class SafetyBridge(Node):
@@ -51,17 +61,19 @@ class SafetyBridge(Node):
         p = declare(self, Parameters)
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)
-        limits = robot_limits(self.embodiment, expand(file.parents[2] / self.embodiment.urdf))
-        if p.limits != "none":
-            limits = tightened(limits, self.embodiment, p.limits)
-        gate = GateOptions(
-            max_age_s=p.max_chunk_age_s,
-            max_start_jump=p.max_start_jump_rad,
-            max_tracking_error=p.max_tracking_error_rad,
+        urdf = expand(file.parents[2] / self.embodiment.urdf)
+        # A bridge that starts again must not take chunks that were meant for the one before it: epochs are seconds.
+        self.bridge = Bridge(
+            self.embodiment,
+            load_envelope(self.embodiment, urdf, safety_file(p.limits)),
+            _gate_options(p),
+            _bridge_options(p),
+            epoch=time.time_ns() // 1_000_000_000,
         )
-        self.bridge = Bridge(self.embodiment, limits, gate, BridgeOptions(state_timeout_s=p.state_timeout_s))
+        self.bridge.is_stepping = p.step
         self.ticks = 0
         self.judged_s = 0.0
+        self.shown: object = None  # the plan that was last shown as waiting
         self.logged_s: dict[str, float] = {}
         self.controllers = {
             c.name: self.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
@@ -69,15 +81,24 @@ class SafetyBridge(Node):
         }
         self.status = self.create_publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
         self.events = self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL)
+        self.pending = self.create_publisher(msg.PendingPlan, "safety/pending_plan", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
+        self._listen()
+        self.create_timer(TICK_S, self._on_tick)
+        self._publish_status()
+
+    def _listen(self) -> None:
         self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
         self.create_subscription(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
         self.create_subscription(msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
+        self.create_subscription(msg.Heartbeat, "safety/watchdog", self._on_watchdog, qos.NEWEST)
+        self.create_subscription(Bool, "safety/deadman", self._on_deadman, qos.NEWEST)
         self.create_subscription(Empty, "safety/stop", self._on_stop_topic, qos.ALL)
         self.create_service(Trigger, "safety/stop", self._on_stop_service)
         self.create_service(Trigger, "safety/reset", self._on_reset)
-        self.create_timer(TICK_S, self._on_tick)
-        self._publish_status()
+        self.create_service(Authority, "safety/authority", self._on_authority)
+        self.create_service(SetBool, "safety/step_mode", self._on_step_mode)
+        self.create_service(SetBool, "safety/approve", self._on_approve)
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -95,6 +116,14 @@ class SafetyBridge(Node):
         self._flush()
         self.judged_s = time.perf_counter() - started
 
+    def _on_watchdog(self, message: msg.Heartbeat) -> None:
+        self.bridge.on_watchdog(message.is_well, message.text, self._now_ns())
+        self._flush()
+
+    def _on_deadman(self, message: Bool) -> None:
+        self.bridge.on_deadman(message.data, self._now_ns())
+        self._flush()
+
     def _on_stop_topic(self, _: Empty) -> None:
         self.bridge.on_stop(self._now_ns(), "stop.topic", "stop was asked for by topic")
         self._flush()
@@ -110,6 +139,22 @@ class SafetyBridge(Node):
         self._flush()
         return response
 
+    def _on_authority(self, request: Authority.Request, response: Authority.Response) -> Authority.Response:
+        act = self.bridge.release_authority if request.release else self.bridge.take_authority
+        response.success, response.message = act(request.client, self._now_ns())
+        response.holder = self.bridge.client
+        return response
+
+    def _on_step_mode(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success, response.message = True, self.bridge.step(request.data, self._now_ns())
+        self._flush()
+        return response
+
+    def _on_approve(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success, response.message = self.bridge.approve(request.data, self._now_ns())
+        self._flush()
+        return response
+
     def _on_tick(self) -> None:
         self.bridge.tick(self._now_ns())
         self._flush()
@@ -122,8 +167,11 @@ class SafetyBridge(Node):
 
     def _watch_for_rivals(self) -> None:
         """Two bridges, or anything else that commands a controller, is a stop: nobody could say who moves the arm."""
+        own = {(self.get_name(), self.get_namespace()), (WATCHDOG, self.get_namespace())}
         for publisher in self.controllers.values():
-            if self.count_publishers(publisher.topic_name) > 1:
+            there = self.get_publishers_info_by_topic(publisher.topic_name)
+            names = [(info.node_name, info.node_namespace) for info in there]
+            if set(names) - own or len(names) > len(set(names)):
                 text = f"something else publishes on {publisher.topic_name} too; only one bridge may command the arm"
                 self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
         self._flush()
@@ -143,6 +191,8 @@ class SafetyBridge(Node):
             message.header.stamp = self.get_clock().now().to_msg()
             self.events.publish(message)
             self._log(event)
+        if self.bridge.waiting is not self.shown:
+            self._show_waiting()
         if events:
             self._publish_status()
 
@@ -161,19 +211,48 @@ class SafetyBridge(Node):
         else:
             self.get_logger().error(text)
 
+    def _show_waiting(self) -> None:
+        """Step mode: the plan that waits, or that none does any more."""
+        waiting = self.shown = self.bridge.waiting
+        message = msg.PendingPlan()
+        message.header.frame_id = self.embodiment.base_frame
+        message.header.stamp = self.get_clock().now().to_msg()
+        if waiting is not None:
+            plan, clearance, found = waiting.judged.plan, waiting.judged.clearance, waiting.judged.plan.extremes()
+            message.chunk_sequence, message.client = waiting.chunk.sequence, waiting.chunk.client
+            message.instruction_id, message.names = waiting.chunk.instruction_id, list(self.embodiment.names)
+            times_s = (plan.times_ns - plan.times_ns[0]) * 1e-9
+            message.times_s, message.duration_s = times_s.tolist(), float(times_s[-1])
+            message.positions = plan.positions.ravel().tolist()
+            message.speeds, message.travel = found.speed.tolist(), (found.highest - found.lowest).tolist()
+            message.speed_scale, message.clearance_m = waiting.judged.speed_scale, clearance.distance_m
+            message.closest = clearance.closest
+        self.pending.publish(message)
+
     def _publish_status(self) -> None:
-        bridge = self.bridge
+        bridge, counts = self.bridge, self.bridge.counts
+        following = bridge.state is State.FOLLOWING
+        judged = bridge.judged if following else None
         message = msg.SafetyStatus(
             state=int(bridge.state),
             reason=bridge.reason,
-            instruction_id=bridge.instruction_id if bridge.state is State.FOLLOWING else "",
-            chunks_accepted=bridge.counts.accepted,
-            chunks_rejected=sum(bridge.counts.rejected.values()),
-            reject_codes=list(bridge.counts.rejected),
-            reject_counts=list(bridge.counts.rejected.values()),
-            chunk_age_s=bridge.counts.chunk_age_s,
-            executed_s=bridge.counts.executed_s,
+            instruction_id=bridge.instruction_id if following else "",
+            chunks_accepted=counts.accepted,
+            chunks_rejected=sum(counts.rejected.values()),
+            reject_codes=list(counts.rejected),
+            reject_counts=list(counts.rejected.values()),
+            chunk_age_s=counts.chunk_age_s,
+            executed_s=counts.executed_s,
+            executed_steps=counts.executed_steps,
+            chunk_sequence=counts.chunk_sequence if following else 0,
             plan_left_s=bridge.plan_left_s(self._now_ns()),
+            epoch=bridge.epoch,
+            client=bridge.client,
+            speed_scale=judged.speed_scale if judged else 1.0,
+            clearance_m=judged.clearance.distance_m if judged else float("nan"),
+            closest=judged.clearance.closest if judged else "",
+            stepping=bridge.is_stepping,
+            waiting=bridge.waiting is not None,
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self.status.publish(message)
@@ -191,6 +270,24 @@ class SafetyBridge(Node):
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics.publish(message)
+
+
+def _gate_options(p: Parameters) -> GateOptions:
+    return GateOptions(
+        max_age_s=p.max_chunk_age_s,
+        max_start_jump=p.max_start_jump_rad,
+        max_tracking_error=p.max_tracking_error_rad,
+        feedback_lag_s=p.feedback_lag_s,
+    )
+
+
+def _bridge_options(p: Parameters) -> BridgeOptions:
+    return BridgeOptions(
+        state_timeout_s=p.state_timeout_s,
+        max_rejections=p.max_rejections,
+        watchdog_timeout_s=p.watchdog_timeout_s if p.watchdog else None,
+        deadman_timeout_s=p.deadman_timeout_s if p.deadman else None,
+    )
 
 
 def _message(trajectory: Trajectory) -> JointTrajectory:

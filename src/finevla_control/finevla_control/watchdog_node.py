@@ -18,7 +18,7 @@ from trajectory_msgs.msg import JointTrajectory
 from finevla_control.trajectories import times_ns, trajectory_to_msg
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.limits import robot_limits, tightened
+from finevla_core.safety.envelope import load_limits
 from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
 from finevla_core.safety.watches import carriers
 from finevla_core.safety.words import Event
@@ -27,14 +27,13 @@ from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import observation_from_msg, to_ns
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
+from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
 
 BRIDGE = "safety_bridge"
-TICK_S = 0.02  # the longest a finding waits for its stop
-HEARTBEAT_S = 0.05
-# Asking the graph about one topic takes 0.1 ms; a rival is heard within a quarter of a second.
-RIVALS_S = 0.25
+TICK_S = 0.01  # half of the longest that a finding may wait for its stop
+# In ticks: 50 Hz, 20 Hz, 4 Hz and 1 Hz. One timer for all of them: rclpy looks at every one of them each time it wakes.
+LOOK_EVERY, BEAT_EVERY, RIVALS_EVERY, DIAGNOSE_EVERY = 2, 5, 25, 100
 LOG_EVERY_S = 1.0
 NAMELESS = "_NODE_NAME_UNKNOWN_"
 
@@ -44,7 +43,7 @@ class Parameters:
     """Parameters of the watchdog."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
-    limits: str = param("none", "operational limits file, which can only tighten the robot's limits, or none")
+    limits: str = param("cobotmagic", "safety file: a name in config/safety or a path; none = the robot's own limits")
     bridge_timeout_s: float = param(0.3, "a safety bridge silent for this long hangs: stop, seconds", 0.1, 2.0)
     joints_timeout_s: float = param(0.5, "without (new) joint states for this long: stop, seconds", 0.1, 2.0)
     observations_timeout_s: float = param(1.0, "without an observation for this long: warning, seconds", 0.2, 10.0)
@@ -69,9 +68,7 @@ class SafetyWatchdog(Node):
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
-        limits = robot_limits(self.embodiment, urdf)
-        if p.limits != "none":
-            limits = tightened(limits, self.embodiment, p.limits)
+        limits = load_limits(self.embodiment, urdf, safety_file(p.limits))
         own = self.get_fully_qualified_name()
         self.watchdog = Watchdog(
             self.embodiment,
@@ -94,11 +91,7 @@ class SafetyWatchdog(Node):
         self.events = self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self._subscribe()
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(TICK_S, self._on_tick, clock=steady)
-        self.create_timer(HEARTBEAT_S, self._beat, clock=steady)
-        self.create_timer(RIVALS_S, self._look_for_rivals, clock=steady)
-        self.create_timer(1.0, self._diagnose, clock=steady)
+        self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _subscribe(self) -> None:
         w, now = self.watchdog, time.monotonic_ns
@@ -162,8 +155,16 @@ class SafetyWatchdog(Node):
             self.watchdog.on_publishers(publisher.topic_name, names, time.monotonic_ns())
 
     def _on_tick(self) -> None:
-        self.watchdog.tick(time.monotonic_ns(), self._clock_ns())
-        self._flush()
+        self.ticks += 1
+        if self.ticks % RIVALS_EVERY == 0:
+            self._look_for_rivals()
+        if self.ticks % LOOK_EVERY == 0:
+            self.watchdog.tick(time.monotonic_ns(), self._clock_ns())
+            self._flush()
+        if self.ticks % BEAT_EVERY == 0:
+            self._beat()
+        if self.ticks % DIAGNOSE_EVERY == 0:
+            self._diagnose()
 
     def _flush(self) -> None:
         asks, trajectories, events = self.watchdog.take()

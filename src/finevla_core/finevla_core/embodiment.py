@@ -55,6 +55,7 @@ class Embodiment:
     cameras: tuple[Camera, ...]
     controllers: tuple[Controller, ...]
     max_acceleration: tuple[float, ...]
+    max_jerk: tuple[float, ...]
     observation_rate_hz: float
     image_height: int
     image_width: int
@@ -129,6 +130,7 @@ def _parse(raw: Mapping[str, Any]) -> Embodiment:
         cameras=cameras,
         controllers=controllers,
         max_acceleration=tuple(float(entry["max_acceleration"]) for entry in raw["values"]),
+        max_jerk=tuple(float(entry["max_jerk"]) for entry in raw["values"]),
         observation_rate_hz=float(observation["rate_hz"]),
         image_height=int(observation["height"]),
         image_width=int(observation["width"]),
@@ -156,5 +158,5 @@ def _check(e: Embodiment) -> None:
     if sorted(claimed) != sorted(e.joints):
         odd = sorted(set(claimed) ^ set(e.joints)) or claimed
         raise FineVLAError(f"every joint needs exactly one controller; look at '{odd[0]}'")
-    if not e.values or min(e.max_acceleration) <= 0 or e.observation_rate_hz <= 0:
-        raise FineVLAError("values, max_acceleration and observation.rate_hz must be there and positive")
+    if not e.values or min(*e.max_acceleration, *e.max_jerk, e.observation_rate_hz) <= 0:
+        raise FineVLAError("values, max_acceleration, max_jerk and observation.rate_hz must be there and positive")

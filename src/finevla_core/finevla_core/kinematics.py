@@ -10,7 +10,10 @@ from finevla_core.errors import FineVLAError
 
 
 class Kinematics:
-    """Poses of frames for positions of the named joints; mimic joints follow, all others stay at zero."""
+    """Poses of frames for positions of the named joints; mimic joints follow, all others stay at zero.
+
+    `order` `(D,)` is where the named joints stand in the model's configuration vector.
+    """
 
     def __init__(self, urdf: str, joints: Sequence[str]) -> None:
         self.model = pinocchio.buildModelFromXML(urdf, mimic=True)
@@ -19,25 +22,26 @@ class Kinematics:
         if missing:
             raise FineVLAError(f"joint '{missing[0]}' of the robot file is not in the URDF")
         ids = [self.model.getJointId(joint) for joint in joints]
-        self._q = np.array([self.model.joints[i].idx_q for i in ids])
+        self.order = np.array([self.model.joints[i].idx_q for i in ids])
         self._v = np.array([self.model.joints[i].idx_v for i in ids])
 
     def frame_pose(self, positions: ArrayLike, frame: str) -> NDArray[np.float64]:
         """Pose `(4, 4)` of a frame in the root frame; `positions` `(D,)` rad or m."""
         frame_id = self._frame(frame)
-        pinocchio.forwardKinematics(self.model, self.data, self._full(positions))
+        pinocchio.forwardKinematics(self.model, self.data, self.configuration(positions))
         return np.array(pinocchio.updateFramePlacement(self.model, self.data, frame_id).homogeneous)
 
     def jacobian(self, positions: ArrayLike, frame: str) -> NDArray[np.float64]:
         """Jacobian `(6, D)` (linear above angular) at the frame's origin, in axes of the root frame."""
         full = pinocchio.computeFrameJacobian(
-            self.model, self.data, self._full(positions), self._frame(frame), pinocchio.LOCAL_WORLD_ALIGNED
+            self.model, self.data, self.configuration(positions), self._frame(frame), pinocchio.LOCAL_WORLD_ALIGNED
         )
         return np.array(full[:, self._v])
 
-    def _full(self, positions: ArrayLike) -> NDArray[np.float64]:
+    def configuration(self, positions: ArrayLike) -> NDArray[np.float64]:
+        """The model's configuration vector for `positions` `(D,)`."""
         q = pinocchio.neutral(self.model)
-        q[self._q] = np.asarray(positions, dtype=np.float64)
+        q[self.order] = np.asarray(positions, dtype=np.float64)
         return np.array(q)
 
     def _frame(self, frame: str) -> int:

@@ -20,6 +20,11 @@ def robot_file(robot: str) -> Path:
     return _find(robot, share() / "config" / "robots", ".yaml", "robot")
 
 
+def safety_file(safety: str) -> Path | None:
+    """A safety file by path, or by name from `config/safety/`; "none" is none."""
+    return None if safety == "none" else _find(safety, share() / "config" / "safety", ".yaml", "safety file")
+
+
 def bundle_directory(bundle: str) -> Path:
     """A policy bundle by path, or by name from `models/`."""
     return _find(bundle, share() / "models", "", "bundle")

@@ -10,16 +10,18 @@ from finevla_core.errors import FineVLAError
 
 @dataclass(frozen=True)
 class Robot:
-    """An embodiment and where its URDF is."""
+    """An embodiment, where its URDF is, and its safety file if it has one."""
 
     embodiment: Embodiment
     urdf_path: Path
+    safety_path: Path | None = None
 
 
 def load_robot(robot_file: Path) -> Robot:
     """Read a robot file; its `urdf` is relative to the folder above `config/`."""
     embodiment = load_embodiment(robot_file)
-    return Robot(embodiment, robot_file.parents[2] / embodiment.urdf)
+    safety = robot_file.parents[1] / "safety" / robot_file.name
+    return Robot(embodiment, robot_file.parents[2] / embodiment.urdf, safety if safety.is_file() else None)
 
 
 def default_robot() -> Robot:

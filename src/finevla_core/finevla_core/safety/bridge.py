@@ -3,94 +3,100 @@
 Hold means the last commanded position. Unknown means hold. Nothing leaves STOPPED but an explicit reset.
 """
 
-import enum
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.gate import Context, Gate, GateOptions, Rejection
-from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import Plan, hold, stop
+from finevla_core.safety.envelope import Envelope
+from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.joining import ENSEMBLED
+from finevla_core.safety.plan import NS, Plan, hold, stop
+from finevla_core.safety.words import Event, State, Trajectory
 
-NS = 1e-9
-
-
-class State(enum.IntEnum):
-    """Values are those of `SafetyStatus`."""
-
-    DISABLED = 0
-    HOLDING = 1
-    FOLLOWING = 2
-    STOPPED = 3
+# These say when and by whom, not what: a policy that is told something else meanwhile is not out of its mind.
+INNOCENT = frozenset(
+    ("chunk.stale", "chunk.late", "chunk.sequence", "chunk.epoch", "chunk.instruction", "chunk.authority")
+)
 
 
 @dataclass(frozen=True)
 class BridgeOptions:
-    """Times in seconds, angles in rad."""
+    """Times in seconds, angles in rad. `watchdog_timeout_s` and `deadman_timeout_s` are None where none is demanded."""
 
     # Longer than the 0.33 s that Fast DDS holds a writer up when a newcomer joins over shared memory (measured).
     state_timeout_s: float = 0.5
     reset_cooldown_s: float = 0.5
     rest_velocity: float = 0.05
     clock_jump_s: float = 1.0
+    max_rejections: int = 10  # of what is said, in a row; then the policy is taken for broken
+    authority_timeout_s: float = 2.0  # at rest without a chunk for so long, and anybody may take over
+    watchdog_timeout_s: float | None = None
+    deadman_timeout_s: float | None = None
+    # Measured positions overshoot and sag: a pose this much nearer to something than allowed may still be held.
+    adoption_slack_m: float = 0.01
 
 
 @dataclass(frozen=True)
-class Trajectory:
-    """For one controller: points from `start_ns` on, `times_s` `(N,)`, URDF positions and velocities `(N, J)`."""
+class Waiting:
+    """Step mode: a chunk that passed, and what it would become if the operator said yes."""
 
-    controller: str
-    joints: tuple[str, ...]
-    start_ns: int
-    times_s: NDArray[np.float64]
-    positions: NDArray[np.float64]
-    velocities: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something the bridge did; `level` 0 info, 1 warning, 2 error."""
-
-    level: int
-    code: str
-    text: str
-    instruction_id: str = ""
-    chunk_sequence: int = 0
+    chunk: ActionChunk
+    judged: Judged
 
 
 @dataclass
 class Counts:
-    """What happened since the start."""
+    """What happened since the start; the last four are of the newest accepted chunk."""
 
     accepted: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     chunk_age_s: float = float("nan")
     executed_s: float = float("nan")
+    executed_steps: int = 0
+    chunk_sequence: int = 0
 
 
 class Bridge:
-    """State machine around the gate; every method takes the current time, so it works under any clock."""
+    """State machine around the gate; every method takes the current time, so it works under any clock.
+
+    Only heartbeats are timed by the steady clock: they beat on whatever simulated time does.
+    `epoch` must be larger than that of any bridge before it on this robot; a reset begins the next one.
+    """
 
     def __init__(
-        self, embodiment: Embodiment, limits: Limits, gate_options: GateOptions, options: BridgeOptions
+        self,
+        embodiment: Embodiment,
+        envelope: Envelope,
+        gate_options: GateOptions,
+        options: BridgeOptions,
+        epoch: int = 1,
+        steady_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self.embodiment, self.limits, self.options = embodiment, limits, options
-        self.gate = Gate(embodiment, limits, gate_options)
+        self.embodiment, self.envelope, self.limits, self.options = embodiment, envelope, envelope.limits, options
+        self.gate = Gate(embodiment, envelope, gate_options)
+        self.epoch, self._steady_ns = epoch, steady_ns
         self.state, self.reason = State.DISABLED, "no joint state yet"
         self.counts = Counts()
         self.commands: list[Trajectory] = []
         self.events: list[Event] = []
         self.plan: Plan | None = None
-        self.instruction_id = ""
+        self.judged: Judged | None = None
+        self.instruction_id = self.client = ""
+        self.is_stepping = False
+        self.waiting: Waiting | None = None
+        self._recent: deque[ActionChunk] = deque(maxlen=ENSEMBLED - 1)
         self._measured: NDArray[np.float64] | None = None
         self._velocity: NDArray[np.float64] | None = None
-        self._state_ns = self._stopped_ns = self._now_ns = 0
-        self._last_stamp_ns = -1
+        self._state_ns = self._stopped_ns = self._now_ns = self._client_ns = 0
+        self._watchdog_ns = self._deadman_ns = -1
+        self._last_stamp_ns = self._last_sequence = -1
+        self._in_a_row = 0
 
     def on_joint_state(self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], now_ns: int) -> None:
         """A measured joint state; joints not of this robot are ignored, an incomplete or non-finite one is refused."""
@@ -119,32 +125,88 @@ class Bridge:
 
     def on_instruction(self, instruction_id: str, now_ns: int) -> None:
         """The active instruction changed; an empty id ends the motion smoothly."""
+        if instruction_id != self.instruction_id:
+            self._recent.clear()
+            self.waiting, self._in_a_row = None, 0
         self.instruction_id = instruction_id
         if not instruction_id and self.state is State.FOLLOWING and self.plan is not None:
             self.plan = stop(self.plan, now_ns, self.limits)
             self._command()
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
-        """Accept or refuse a chunk; an accepted one is commanded at once."""
+        """Accept or refuse a chunk; an accepted one is commanded at once, or shown first in step mode."""
         result = self._judge(chunk, now_ns)
         if isinstance(result, Rejection):
-            self.counts.rejected[result.code] += 1
-            text = f"chunk {chunk.sequence} refused: {result.text}"
-            return self._say(1, result.code, text, chunk.instruction_id, chunk.sequence)
-        self.plan, self._last_stamp_ns = result, chunk.stamp_ns
-        self.counts.accepted += 1
-        self.counts.chunk_age_s = (now_ns - chunk.stamp_ns) * NS
-        self.counts.executed_s = max(0.0, min(self.counts.chunk_age_s, chunk.horizon * chunk.dt_s))
-        self._enter(State.FOLLOWING, "following the policy's chunks")
-        self._command()
+            return self._refuse(chunk, result, now_ns)
+        self._in_a_row = 0
+        if not self.is_stepping:
+            return self._follow(chunk, result, now_ns)
+        self.waiting = Waiting(chunk, result)
+        self._say(0, "step.waiting", f"chunk {chunk.sequence} waits for the operator's yes", chunk.instruction_id)
         return None
 
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
         """Come to rest within the limits and stay there until a reset."""
         self._stop(now_ns, code, text)
 
+    def on_watchdog(self, is_well: bool, text: str, now_ns: int) -> None:
+        """The watchdog's heartbeat; one that is not well is a stop."""
+        self._watchdog_ns = self._steady_ns()
+        if not is_well and self.state in (State.HOLDING, State.FOLLOWING):
+            self._stop(now_ns, "watchdog", f"the watchdog says: {text}")
+
+    def on_deadman(self, is_held: bool, now_ns: int) -> None:
+        """The operator's deadman switch: held, or let go."""
+        self._deadman_ns = self._steady_ns() if is_held else -1
+        if not is_held and self.options.deadman_timeout_s is not None and self.state is State.FOLLOWING:
+            self._stop(now_ns, "deadman", "the deadman switch was let go")
+
+    def take_authority(self, client: str, now_ns: int) -> tuple[bool, str]:
+        """Give command authority to `client` if nobody has it."""
+        if not client:
+            return False, "a client needs a name: its fully qualified node name"
+        if self.client not in ("", client) and not self._is_free(now_ns):
+            return False, f"'{self.client}' has command authority; it must give it up, or its motion must end"
+        self.client, self._client_ns = client, now_ns
+        return True, f"'{client}' has command authority"
+
+    def release_authority(self, client: str, now_ns: int) -> tuple[bool, str]:
+        """Take it from `client`; a running plan goes on to its end, which is at rest."""
+        if client != self.client:
+            return False, f"'{client}' has no command authority; " + (
+                f"'{self.client}' has" if self.client else "nobody has"
+            )
+        self.client = ""
+        return True, "nobody has command authority"
+
+    def step(self, is_on: bool, now_ns: int) -> str:
+        """Switch step mode: every plan waits, at rest, for the operator's yes."""
+        self.is_stepping, self.waiting = is_on, None
+        if is_on and self.state is State.FOLLOWING and self.plan is not None:
+            self.plan = stop(self.plan, now_ns, self.limits)
+            self._command()
+        return "every plan waits for a yes on safety/approve" if is_on else "plans are followed as they come"
+
+    def approve(self, is_yes: bool, now_ns: int) -> tuple[bool, str]:
+        """The operator's answer to the plan that waits. It is judged again as if its observation were of this moment."""
+        if self.waiting is None:
+            return False, "no plan waits"
+        chunk, self.waiting = self.waiting.chunk, None
+        if not is_yes:
+            self._say(
+                0, "step.refused", f"chunk {chunk.sequence} was turned down by the operator", chunk.instruction_id
+            )
+            return True, "turned down; the next plan will be shown"
+        now_chunk = replace(chunk, stamp_ns=now_ns)
+        result = self._judge(now_chunk, now_ns)
+        if isinstance(result, Rejection):
+            self._refuse(now_chunk, result, now_ns)
+            return False, f"it does not pass any more: {result.text}"
+        self._follow(now_chunk, result, now_ns)
+        return True, "following it; the next plan will be shown when the arms rest"
+
     def reset(self, now_ns: int) -> tuple[bool, str]:
-        """Leave STOPPED: only at rest, with a fresh joint state, after a cool-down."""
+        """Leave STOPPED: only at rest, with a fresh joint state, after a cool-down. Begins a new epoch."""
         if self.state is not State.STOPPED:
             return False, f"nothing to reset: the bridge is {self.state.name.lower()}"
         if (now_ns - self._stopped_ns) * NS < self.options.reset_cooldown_s:
@@ -153,12 +215,16 @@ class Bridge:
             return False, "joint states are missing; start the arm's driver first"
         if self._velocity is not None and abs(self._velocity).max() > self.options.rest_velocity:
             return False, "the arm still moves; wait until it rests"
-        self._adopt(now_ns)
+        if missing := self._missing():
+            return False, missing
+        self.epoch += 1
+        if not self._adopt(now_ns):
+            return False, self.reason
         self._say(0, "reset", "stop was reset; holding")
         return True, "holding"
 
     def tick(self, now_ns: int) -> None:
-        """Watch what does not announce itself: lost joint states, tracking errors, the end of a plan."""
+        """Watch what does not announce itself: lost joint states and heartbeats, tracking errors, the end of a plan."""
         self._watch_clock(now_ns)
         if self.state in (State.HOLDING, State.FOLLOWING) and not self._fresh(now_ns):
             if self.state is State.FOLLOWING:
@@ -167,12 +233,14 @@ class Bridge:
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
         if self.state is not State.FOLLOWING or self.plan is None or self._measured is None:
             return
-        gap = abs(self._measured - self.plan.at(self._state_ns)[0]) * ~self.limits.is_gripper
-        if gap.max() > self.gate.options.max_tracking_error:
-            name = self.embodiment.names[int(gap.argmax())]
-            self._stop(now_ns, "state.tracking", f"{name} is {gap.max():.2f} rad from where it should be")
+        if missing := self._missing():
+            self._stop(now_ns, "heartbeat.lost", missing)
+        elif off := self.gate.tracking(self.plan, self._measured, self._state_ns):
+            self._stop(now_ns, "state.tracking", f"{off[0]} is {off[1]:.2f} rad from where it should be")
         elif now_ns >= self.plan.end_ns:
             self._enter(State.HOLDING, "the plan ended; holding its last position")
+            self._last_sequence, self.judged = -1, None
+            self._recent.clear()
 
     def take(self) -> tuple[list[Trajectory], list[Event]]:
         """Commands and events since the last call."""
@@ -184,24 +252,72 @@ class Bridge:
         """Motion left in the running plan, seconds."""
         return max(0.0, (self.plan.end_ns - now_ns) * NS) if self.plan is not None else 0.0
 
-    def _judge(self, chunk: ActionChunk, now_ns: int) -> Plan | Rejection:
+    def _judge(self, chunk: ActionChunk, now_ns: int) -> Judged | Rejection:
         if self.state not in (State.HOLDING, State.FOLLOWING) or self.plan is None or self._measured is None:
             return Rejection("bridge.state", f"the bridge is {self.state.name.lower()}: {self.reason}")
         if not self._fresh(now_ns):
             return Rejection("state.stale", "the joint state is too old to judge it by")
-        context = Context(now_ns, self.instruction_id, self._last_stamp_ns, self.plan, self._measured)
+        if missing := self._missing():
+            return Rejection("heartbeat.lost", missing)
+        if self.is_stepping and (self.waiting is not None or self.state is State.FOLLOWING):
+            return Rejection("step.waiting", "step mode: another plan waits or is under way")
+        context = Context(
+            now_ns=now_ns,
+            instruction_id=self.instruction_id,
+            epoch=self.epoch,
+            client="" if self._is_free(now_ns) else self.client,
+            last_stamp_ns=self._last_stamp_ns,
+            last_sequence=self._last_sequence,
+            plan=self.plan,
+            measured=self._measured,
+            measured_ns=self._state_ns,
+            recent=self._recent,
+        )
         return self.gate.check(chunk, context)
 
-    def _adopt(self, now_ns: int) -> None:
-        """Hold: where the arm was last commanded to if it still is there, else where it is."""
+    def _refuse(self, chunk: ActionChunk, why: Rejection, now_ns: int) -> None:
+        self.counts.rejected[why.code] += 1
+        self._say(1, why.code, f"chunk {chunk.sequence} refused: {why.text}", chunk.instruction_id, chunk.sequence)
+        if not why.code.startswith("chunk.") or why.code in INNOCENT:
+            return
+        self._in_a_row += 1
+        if self._in_a_row >= self.options.max_rejections:
+            text = f"{self._in_a_row} chunks in a row were refused, the last one because {why.text}"
+            self._stop(now_ns, "chunk.rejections", text)
+
+    def _follow(self, chunk: ActionChunk, judged: Judged, now_ns: int) -> None:
+        self.plan, self.judged = judged.plan, judged
+        self._last_stamp_ns, self._last_sequence = chunk.stamp_ns, chunk.sequence
+        self.client, self._client_ns = chunk.client, now_ns
+        # An older chunk's times mean nothing any more once the motion runs slower than it was meant.
+        self._recent.append(chunk) if judged.speed_scale == 1.0 else self._recent.clear()
+        counts, age_s = self.counts, (now_ns - chunk.stamp_ns) * NS
+        counts.accepted += 1
+        counts.chunk_age_s, counts.chunk_sequence = age_s, chunk.sequence
+        counts.executed_s = max(0.0, min(age_s, chunk.horizon * chunk.dt_s))
+        counts.executed_steps = int(counts.executed_s / chunk.dt_s)
+        self._enter(State.FOLLOWING, "following the policy's chunks")
+        self._command()
+
+    def _adopt(self, now_ns: int) -> bool:
+        """Hold: where the arm was last commanded to if it still is there, else where it is - if it may be there."""
         assert self._measured is not None
         position = np.clip(self._measured, self.limits.lower, self.limits.upper)
         if self.plan is not None:
             planned = self.plan.at(now_ns)[0]
             gap = abs(planned - self._measured) * ~self.limits.is_gripper
             position = planned if gap.max() < self.gate.options.max_tracking_error else position
-        self.plan = hold(position, now_ns)
+        here = self.envelope.clearance.at(self._measured, self.options.adoption_slack_m)
+        if here.code:
+            self._enter(
+                State.DISABLED, f"this pose is not allowed: {here.violation}; move the arm, or mend the safety file"
+            )
+            return False
+        self.plan, self.judged, self.waiting = hold(position, now_ns), None, None
+        self._last_sequence, self._in_a_row = -1, 0
+        self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
+        return True
 
     def _stop(self, now_ns: int, code: str, text: str) -> None:
         if self.state is State.STOPPED:
@@ -210,8 +326,24 @@ class Bridge:
         if self.plan is not None and self.state is State.FOLLOWING:
             self.plan = stop(self.plan, now_ns, self.limits)
             self._command()
+        self.client, self.waiting = "", None
         self._enter(State.STOPPED, text)
         self._say(2, code, f"stopped: {text}; call safety/reset when it is safe")
+
+    def _missing(self) -> str:
+        """The sentence for a heartbeat that is demanded and does not come; empty if all do."""
+        watchdog_s, deadman_s = self.options.watchdog_timeout_s, self.options.deadman_timeout_s
+        now_ns = self._steady_ns()
+        if watchdog_s is not None and (self._watchdog_ns < 0 or now_ns - self._watchdog_ns > watchdog_s / NS):
+            return "the watchdog does not answer; start it (ros2 run finevla_control safety_watchdog)"
+        if deadman_s is not None and (self._deadman_ns < 0 or now_ns - self._deadman_ns > deadman_s / NS):
+            return "the deadman switch is not held (std_msgs/Bool on safety/deadman)"
+        return ""
+
+    def _is_free(self, now_ns: int) -> bool:
+        """Whether anybody may take command: nobody has it, or who has it has been silent at rest."""
+        idle = (now_ns - self._client_ns) * NS > self.options.authority_timeout_s
+        return not self.client or (idle and self.state is not State.FOLLOWING)
 
     def _note_velocity(self, measured: NDArray[np.float64], stamp_ns: int) -> bool:
         """Measured velocity from two states; True if the arm cannot have moved that fast."""
@@ -238,22 +370,7 @@ class Bridge:
     def _command(self) -> None:
         """The running plan as one trajectory per controller."""
         assert self.plan is not None
-        values = np.clip(self.plan.positions, self.limits.lower, self.limits.upper)
-        positions = self.embodiment.to_positions(values)
-        velocities = self.embodiment.to_velocities(self.plan.velocities)
-        times = (self.plan.times_ns - self.plan.times_ns[0]) * NS
-        for controller in self.embodiment.controllers:
-            columns = [self.embodiment.joints.index(joint) for joint in controller.joints]
-            self.commands.append(
-                Trajectory(
-                    controller.name,
-                    controller.joints,
-                    int(self.plan.times_ns[0]),
-                    times[1:],
-                    positions[1:, columns],
-                    velocities[1:, columns],
-                )
-            )
+        self.commands += trajectories(self.plan, self.embodiment, self.limits.lower, self.limits.upper)
 
     def _enter(self, state: State, reason: str) -> None:
         if state is not self.state:
@@ -262,3 +379,18 @@ class Bridge:
 
     def _say(self, level: int, code: str, text: str, instruction_id: str = "", chunk_sequence: int = 0) -> None:
         self.events.append(Event(level, code, text, instruction_id, chunk_sequence))
+
+
+def trajectories(
+    plan: Plan, embodiment: Embodiment, lower: NDArray[np.float64], upper: NDArray[np.float64]
+) -> list[Trajectory]:
+    """A plan as one trajectory per controller, from its first knot on, positions cut to `lower` and `upper`."""
+    positions = embodiment.to_positions(np.clip(plan.positions, lower, upper))
+    velocities = embodiment.to_velocities(plan.velocities)
+    times, start_ns = (plan.times_ns - plan.times_ns[0]) * NS, int(plan.times_ns[0])
+    made = []
+    for controller in embodiment.controllers:
+        columns = [embodiment.joints.index(joint) for joint in controller.joints]
+        points = positions[1:, columns], velocities[1:, columns]
+        made.append(Trajectory(controller.name, controller.joints, start_ns, times[1:], *points))
+    return made

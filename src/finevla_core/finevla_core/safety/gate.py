@@ -1,25 +1,34 @@
 """The gate: a chunk passes whole or not at all, each check with its own code; what has no rule does not pass."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import FADES, Plan, join
+from finevla_core.safety.clearance import Clearance
+from finevla_core.safety.envelope import Envelope
+from finevla_core.safety.joining import FADES, MODES, ensembled, join
+from finevla_core.safety.plan import NS, Extremes, Plan
+
+# Between a chunk's targets and the margin of a limit there is a zone in which motion towards the limit is slowed down.
+LIMIT_ZONE_RAD = 0.05
+ROUNDING = 1 + 1e-6
 
 
 @dataclass(frozen=True)
 class GateOptions:
-    """Tolerances; ages in seconds, jumps in values (rad, grippers 0...1)."""
+    """Tolerances; times in seconds, jumps in values (rad, grippers 0...1)."""
 
     max_age_s: float = 0.5
     max_future_s: float = 0.05
     max_horizon: int = 100
     max_start_jump: float = 0.25
-    max_tracking_error: float = 0.30
+    max_tracking_error: float = 0.25
+    # What an arm tells lags behind what it does (piper_sdk issue 34): so much more at speed is no tracking error.
+    feedback_lag_s: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -31,61 +40,109 @@ class Rejection:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A plan that passed, its least distance along the way, and the speed that was allowed (1 = as asked)."""
+
+    plan: Plan
+    clearance: Clearance
+    speed_scale: float
+
+
+@dataclass(frozen=True)
 class Context:
-    """What the gate compares a chunk with."""
+    """What the gate compares a chunk with. `client` has command authority; `measured` `(D,)` was true at `measured_ns`.
+
+    `last_stamp_ns` and `last_sequence` are those of the running chunk, -1 if none runs; `recent` are the accepted chunks,
+    oldest first, that an ensemble may look back on.
+    """
 
     now_ns: int
     instruction_id: str
+    epoch: int
+    client: str
     last_stamp_ns: int
+    last_sequence: int
     plan: Plan
     measured: NDArray[np.float64]
+    measured_ns: int
+    recent: Sequence[ActionChunk] = ()
 
 
 class Gate:
     """`check(chunk, context)` gives the joined plan, or the first rule that the chunk breaks."""
 
-    def __init__(self, embodiment: Embodiment, limits: Limits, options: GateOptions) -> None:
-        self.embodiment, self.limits, self.options = embodiment, limits, options
+    def __init__(self, embodiment: Embodiment, envelope: Envelope, options: GateOptions) -> None:
+        self.embodiment, self.envelope, self.limits, self.options = embodiment, envelope, envelope.limits, options
+        self._jump = np.where(self.limits.is_gripper, np.inf, options.max_start_jump)
 
-    def check(self, chunk: ActionChunk, context: Context) -> Plan | Rejection:
+    def check(self, chunk: ActionChunk, context: Context) -> Judged | Rejection:
         """Every rule in order; only a chunk that breaks none becomes a plan."""
-        for rule in (self._schema, self._finite, self._time, self._origin, self._start):
+        for rule in (self._schema, self._finite, self._time, self._origin, self._start, self._targets):
             if rejection := rule(chunk, context):
                 return rejection
-        if rejection := self._rows(chunk):
-            return rejection
         return self._joined(chunk, context)
 
-    def _joined(self, chunk: ActionChunk, context: Context) -> Plan | Rejection:
-        """The motion that the chunk becomes, by the quickest fade that keeps to the accelerations."""
-        for fade in FADES:
-            result = self._faded(chunk, context, fade)
-            if isinstance(result, Plan) or result.code != "chunk.acceleration":
-                break
-        return result
+    def tracking(self, plan: Plan, measured: NDArray[np.float64], measured_ns: int) -> tuple[str, float] | None:
+        """The value that is farther from where it is planned to be than lag explains, and how far; None if none is."""
+        position, velocity = plan.at(measured_ns)
+        gap = abs(measured - position) * ~self.limits.is_gripper
+        index = int((gap - self.options.feedback_lag_s * abs(velocity)).argmax())
+        most = self.options.max_tracking_error + self.options.feedback_lag_s * abs(velocity[index])
+        return (self.embodiment.names[index], float(gap[index])) if gap[index] > most else None
 
-    def _faded(self, chunk: ActionChunk, context: Context, fade: tuple[float, ...]) -> Plan | Rejection:
-        plan = join(context.plan, chunk, context.now_ns, self.limits, fade)
-        if plan is None:
-            text = "all but its last row lie in the past; the policy is slower than its horizon"
-            return Rejection("chunk.stale", text)
-        return self._motion(plan) or plan
+    def _joined(self, chunk: ActionChunk, context: Context) -> Judged | Rejection:
+        """The motion that the chunk becomes: at the speed asked for, or slower where it comes near something."""
+        if chunk.joining == "ensemble":
+            chunk = replace(chunk, actions=ensembled(chunk, context.recent))
+        plan = self._moved(chunk, context, 1.0)
+        if isinstance(plan, Rejection):
+            return plan
+        clearance = self.envelope.clearance.along(plan)
+        scale = min(clearance.speed_scale, self._limit_scale(plan))
+        if not clearance.code and scale < 1:
+            plan = self._moved(chunk, context, scale)
+            if isinstance(plan, Rejection):
+                return plan
+            clearance = self.envelope.clearance.along(plan)
+        if clearance.code:
+            return Rejection(clearance.code, clearance.violation)
+        return Judged(plan, clearance, scale)
+
+    def _moved(self, chunk: ActionChunk, context: Context, speed_scale: float) -> Plan | Rejection:
+        """By the quickest fade that keeps to accelerations and jerks."""
+        rejection = Rejection(
+            "chunk.late", "all but its last row lie in the past; the policy is slower than its horizon"
+        )
+        for fade in FADES[chunk.joining]:
+            plan = join(context.plan, chunk, context.now_ns, self.limits, fade, speed_scale)
+            if plan is None:
+                break
+            found = self._motion(plan.extremes())
+            if found is None:
+                return plan
+            rejection = found
+            if rejection.code not in ("chunk.acceleration", "chunk.jerk"):
+                break
+        return rejection
 
     def _schema(self, chunk: ActionChunk, context: Context) -> Rejection | None:
+        names = self.embodiment.names
         if chunk.embodiment != self.embodiment.name:
+            text = f"it is for robot '{chunk.embodiment[:40]}', this is '{self.embodiment.name}'"
+            return Rejection("chunk.embodiment", text)
+        if chunk.names != names:
             return Rejection(
-                "chunk.embodiment", f"it is for robot '{chunk.embodiment}', this is '{self.embodiment.name}'"
+                "chunk.joints", f"its joints are {list(chunk.names)[:14]}, not this robot's, in this order"
             )
-        if chunk.names != self.embodiment.names:
-            return Rejection("chunk.joints", f"its joints are {list(chunk.names)[:14]}, not this robot's")
-        if chunk.actions.ndim != 2 or chunk.actions.shape[1:] != (len(self.embodiment.names),):
+        if chunk.actions.ndim != 2 or chunk.actions.shape[1:] != (len(names),):
             return Rejection("chunk.shape", f"its actions have shape {chunk.actions.shape}")
-        if not 2 <= chunk.horizon <= self.options.max_horizon:
-            return Rejection(
-                "chunk.horizon", f"it has {chunk.horizon} rows; 2 to {self.options.max_horizon} are allowed"
-            )
+        most = self.options.max_horizon
+        if not 2 <= chunk.horizon <= most:
+            return Rejection("chunk.horizon", f"it has {chunk.horizon} rows; 2 to {most} are allowed")
         if not 0.005 <= chunk.dt_s <= 1.0:
             return Rejection("chunk.dt", f"its step is {chunk.dt_s} s; 0.005 to 1 s are allowed")
+        if chunk.joining not in MODES:
+            return Rejection("chunk.joining", f"joining '{chunk.joining[:40]}' is not one of {', '.join(MODES)}")
         return None
 
     def _finite(self, chunk: ActionChunk, context: Context) -> Rejection | None:
@@ -95,68 +152,108 @@ class Gate:
         return None
 
     def _time(self, chunk: ActionChunk, context: Context) -> Rejection | None:
-        age_s = (context.now_ns - chunk.stamp_ns) * 1e-9
-        if age_s > self.options.max_age_s:
-            return Rejection(
-                "chunk.stale", f"its observation is {age_s:.2f} s old; {self.options.max_age_s} s are allowed"
-            )
+        age_s, most = (context.now_ns - chunk.stamp_ns) * NS, self.options.max_age_s
+        if age_s > most:
+            return Rejection("chunk.stale", f"its observation is {age_s:.2f} s old; {most} s are allowed")
         if age_s < -self.options.max_future_s:
+            text = f"its observation is stamped {-age_s:.2f} s in the future; check the clocks"
+            return Rejection("chunk.future", text)
+        if age_s > (chunk.horizon - 1) * chunk.dt_s:
             return Rejection(
-                "chunk.future", f"its observation is stamped {-age_s:.2f} s in the future; check the clocks"
+                "chunk.late", "all but its last row lie in the past; the policy is slower than its horizon"
             )
+        if chunk.stamp_ns <= context.last_stamp_ns or chunk.sequence <= context.last_sequence:
+            text = (
+                f"number {chunk.sequence} is not newer than the chunk that is running, number {context.last_sequence}"
+            )
+            return Rejection("chunk.sequence", text)
+        if chunk.epoch != context.epoch:
+            text = f"it is of epoch {chunk.epoch}, now is {context.epoch}: the bridge was reset or started in between"
+            return Rejection("chunk.epoch", text)
         return None
 
     def _origin(self, chunk: ActionChunk, context: Context) -> Rejection | None:
         if not context.instruction_id:
             return Rejection("chunk.instruction", "no instruction is active")
         if chunk.instruction_id != context.instruction_id:
-            return Rejection(
-                "chunk.instruction", f"it obeys '{chunk.instruction_id}', active is '{context.instruction_id}'"
-            )
-        if chunk.stamp_ns <= context.last_stamp_ns:
-            return Rejection("chunk.sequence", "it is not newer than the chunk that is running")
+            text = f"it obeys '{chunk.instruction_id[:60]}', active is '{context.instruction_id}'"
+            return Rejection("chunk.instruction", text)
+        if not chunk.client:
+            return Rejection("chunk.authority", "it does not say which node sends it")
+        if context.client and chunk.client != context.client:
+            text = f"'{chunk.client[:60]}' sends it, but '{context.client}' has command authority"
+            return Rejection("chunk.authority", text)
         return None
 
     def _start(self, chunk: ActionChunk, context: Context) -> Rejection | None:
         """The row that is due now must continue where the arm is planned to be; the arm must be where it is planned."""
-        gap = abs(context.measured - context.plan.at(context.now_ns)[0]) * ~self.limits.is_gripper
-        if gap.max() > self.options.max_tracking_error:
-            name = chunk.names[int(gap.argmax())]
-            return Rejection("chunk.tracking", f"{name} is {gap.max():.2f} away from where it is planned to be")
-        row = int(np.clip((context.now_ns - chunk.stamp_ns) * 1e-9 / chunk.dt_s - 1, 0, chunk.horizon - 1))
-        jump = abs(chunk.actions[row] - context.plan.at(context.now_ns)[0]) / self._jump_scale()
+        planned = context.plan.at(context.now_ns)[0]
+        row = int(np.clip((context.now_ns - chunk.stamp_ns) * NS / chunk.dt_s - 1, 0, chunk.horizon - 1))
+        jump = abs(chunk.actions[row] - planned) / self._jump
         if jump.max() > 1.0:
             name = chunk.names[int(jump.argmax())]
             return Rejection("chunk.start", f"it starts too far from the running motion, at {name}")
+        if off := self.tracking(context.plan, context.measured, context.measured_ns):
+            return Rejection("chunk.tracking", f"{off[0]} is {off[1]:.2f} away from where it is planned to be")
         return None
 
-    def _jump_scale(self) -> NDArray[np.float64]:
-        """Grippers may be asked to open or close whole; the motion itself is still bound by velocity."""
-        return np.array([1.01 if v.is_gripper else self.options.max_start_jump for v in self.embodiment.values])
-
-    def _rows(self, chunk: ActionChunk) -> Rejection | None:
-        return self._inside(chunk.actions.min(0), chunk.actions.max(0))
-
-    def _inside(self, lowest: NDArray[np.float64], highest: NDArray[np.float64]) -> Rejection | None:
-        over = np.maximum(self.limits.lower - lowest, highest - self.limits.upper)
-        if (over > self.limits.slack).any():
-            index = int((over - self.limits.slack).argmax())
-            return Rejection(
-                "chunk.position", f"{self.embodiment.names[index]} would be {over[index]:.3f} outside its limits"
+    def _targets(self, chunk: ActionChunk, context: Context) -> Rejection | None:
+        """Positions with their margin - less only where the arm is in it already - and how far a step goes."""
+        limits, start = self.limits, context.plan.at(context.now_ns)[0]
+        lower = np.minimum(limits.lower + limits.margin, np.maximum(start, limits.lower))
+        upper = np.maximum(limits.upper - limits.margin, np.minimum(start, limits.upper))
+        if rejection := self._inside(chunk.actions.min(0), chunk.actions.max(0), lower, upper):
+            return rejection
+        step = abs(np.diff(chunk.actions, axis=0)).max(0) / (limits.velocity * chunk.dt_s) * ~limits.is_gripper
+        if step.max() > ROUNDING:
+            i = int(step.argmax())
+            text = (
+                f"{chunk.names[i]} would go {step[i]:.1f} times as far in one step as {limits.velocity[i]:.2f}/s allow"
             )
+            return Rejection("chunk.step", text)
         return None
 
-    def _motion(self, plan: Plan) -> Rejection | None:
-        found = plan.extremes()
-        if rejection := self._inside(found.lowest, found.highest):
+    def _inside(
+        self,
+        lowest: NDArray[np.float64],
+        highest: NDArray[np.float64],
+        lower: NDArray[np.float64],
+        upper: NDArray[np.float64],
+    ) -> Rejection | None:
+        over = np.maximum(lower - lowest, highest - upper) - self.limits.slack
+        if over.max() > 0:
+            i = int(over.argmax())
+            code = "chunk.gripper" if self.limits.is_gripper[i] else "chunk.position"
+            text = f"{self.embodiment.names[i]} would be {over[i] + self.limits.slack[i]:.3f} outside its limits"
+            return Rejection(code, text)
+        return None
+
+    def _motion(self, found: Extremes) -> Rejection | None:
+        limits = self.limits
+        if rejection := self._inside(found.lowest, found.highest, limits.lower, limits.upper):
             return rejection
         for code, values, limit, unit in (
-            ("chunk.velocity", found.speed, self.limits.velocity, "/s"),
-            ("chunk.acceleration", found.acceleration, self.limits.acceleration, "/s^2"),
+            ("chunk.velocity", found.speed, limits.velocity, "/s"),
+            ("chunk.acceleration", found.acceleration, limits.acceleration, "/s^2"),
+            ("chunk.jerk", found.jerk, limits.jerk, "/s^3"),
         ):
             excess = values / limit
-            if excess.max() > 1.0 + 1e-9:
+            if excess.max() > ROUNDING:
                 i = int(excess.argmax())
                 name = self.embodiment.names[i]
                 return Rejection(code, f"{name} would reach {values[i]:.2f}{unit}; {limit[i]:.2f}{unit} are allowed")
         return None
+
+    def _limit_scale(self, plan: Plan) -> float:
+        """Half the speed for motion that ends up right at a joint's limit, all of it from `LIMIT_ZONE_RAD` away."""
+        limits, start, found = self.limits, plan.positions[0], plan.extremes()
+        ends = (
+            (start - limits.lower, found.lowest - limits.lower),
+            (limits.upper - start, limits.upper - found.highest),
+        )
+        scale = 1.0
+        for before, least in ends:
+            towards = (before - least > LIMIT_ZONE_RAD) & ~limits.is_gripper
+            share = np.clip((least - limits.margin) / LIMIT_ZONE_RAD, 0.0, 1.0)
+            scale = min(scale, float(np.where(towards, 0.5 + share / 2, 1.0).min()))
+        return scale

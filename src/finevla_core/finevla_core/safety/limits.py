@@ -1,26 +1,32 @@
-"""What a robot may do, per value: the URDF's limits, tightened by the robot file and by an operational limits file."""
+"""What a robot may do, per value: the URDF's limits and the robot file's, narrowed by an operational file, never widened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, unknown
 from finevla_core.urdf import joint_limits
+
+NARROWED = ("lower", "upper", "velocity", "acceleration", "jerk")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Each `(D,)` float64 in values (rad, grippers 0...1), per second and per second squared."""
+    """Each `(D,)` float64 in values (rad, grippers 0...1), and per second, per second squared and cubed.
+
+    `margin` is how far from `lower` and `upper` targets must stay; the motion between targets may use it.
+    """
 
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
+    margin: NDArray[np.float64]
     velocity: NDArray[np.float64]
     acceleration: NDArray[np.float64]
+    jerk: NDArray[np.float64]
     is_gripper: NDArray[np.bool_]
 
     @property
@@ -33,51 +39,48 @@ class Limits:
 
 
 def robot_limits(embodiment: Embodiment, urdf: str) -> Limits:
-    """Limits of the URDF and of the robot file, in values."""
+    """Limits of the URDF and of the robot file, in values, with no margin."""
     hard = joint_limits(urdf, embodiment.joints)
-    span = np.array([v.one - v.zero for v in embodiment.values])
+    span = abs(np.array([v.one - v.zero for v in embodiment.values]))
     ends = np.sort([embodiment.to_values(hard.lower), embodiment.to_values(hard.upper)], axis=0)
     return Limits(
         lower=ends[0],
         upper=ends[1],
-        velocity=hard.velocity / abs(span),
-        acceleration=np.array(embodiment.max_acceleration) / abs(span),
+        margin=np.zeros(len(span)),
+        velocity=hard.velocity / span,
+        acceleration=np.array(embodiment.max_acceleration) / span,
+        jerk=np.array(embodiment.max_jerk) / span,
         is_gripper=np.array([v.is_gripper for v in embodiment.values]),
     )
 
 
-def tightened(limits: Limits, embodiment: Embodiment, path: str | Path) -> Limits:
-    """`limits` narrowed by an operational file; a file that loosens one, or names an unknown value, is refused."""
-    path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries: Mapping[str, Mapping[str, float]] = raw["values"]
-        narrowed = {name: getattr(limits, name).copy() for name in ("lower", "upper", "velocity", "acceleration")}
-        for value, changes in entries.items():
-            if value not in embodiment.names:
-                raise FineVLAError(
-                    f"limits file '{path}': unknown value '{value}'; known are {', '.join(embodiment.names)}"
-                )
-            index = embodiment.names.index(value)
-            for what, number in changes.items():
-                _narrow(narrowed, what, index, float(number), f"limits file '{path}', '{value}'")
-    except FineVLAError:
-        raise
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineVLAError(
-            f"limits file '{path}' cannot be read: {error}; it needs 'values: {{name: {{velocity: ...}}}}'"
-        ) from error
-    result = Limits(**narrowed, is_gripper=limits.is_gripper)
-    if (result.lower >= result.upper).any():
-        raise FineVLAError(f"limits file '{path}' leaves no room between lower and upper")
+def tightened(
+    limits: Limits, names: tuple[str, ...], entries: Mapping[str, Mapping[str, Any]], margin: float
+) -> Limits:
+    """`limits` narrowed by `entries` (value -> limit -> number) and with `margin` (rad) for the joints.
+
+    Raises `FineVLAError` for a value or limit that does not exist, and for one that is looser than the robot's.
+    """
+    narrowed = {what: getattr(limits, what).copy() for what in NARROWED}
+    for value, changes in entries.items():
+        if value not in names:
+            raise FineVLAError(unknown("value", value, names))
+        for what, number in changes.items():
+            if what not in narrowed:
+                raise FineVLAError(f"'{value}': {unknown('limit', what, NARROWED)}")
+            _narrow(narrowed[what], names.index(value), what, float(number), value)
+    if margin < limits.margin.max():
+        raise FineVLAError(f"margin_rad {margin} is looser than {limits.margin.max()}; it can only be tightened")
+    result = replace(limits, **narrowed, margin=np.where(limits.is_gripper, 0.0, margin))
+    room = result.upper - result.lower - 2 * result.margin
+    if (room <= 0).any():
+        raise FineVLAError(f"'{names[int(room.argmin())]}' is left no room between lower and upper")
     return result
 
 
-def _narrow(narrowed: dict[str, NDArray[np.float64]], what: str, index: int, number: float, where: str) -> None:
-    if what not in narrowed:
-        raise FineVLAError(f"{where}: unknown limit '{what}'; known are {', '.join(narrowed)}")
-    old = float(narrowed[what][index])
+def _narrow(values: NDArray[np.float64], index: int, what: str, number: float, value: str) -> None:
+    old = float(values[index])
     looser = number < old if what == "lower" else number > old
-    if looser or not np.isfinite(number) or (what in ("velocity", "acceleration") and number <= 0):
-        raise FineVLAError(f"{where}: {what} {number} is looser than the robot's {old:.4g}; it can only be tightened")
-    narrowed[what][index] = number
+    if looser or not np.isfinite(number) or (what not in ("lower", "upper") and number <= 0):
+        raise FineVLAError(f"'{value}': {what} {number} is looser than the robot's {old:.4g}; it can only be tightened")
+    values[index] = number

@@ -1,0 +1,312 @@
+"""How far a moving robot stays from itself and from what is fixed around it - along the motion, not only at its points.
+
+Distances are Pinocchio's and coal's; between two looks a pair of shapes comes no closer than its joints have moved it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import coal
+import numpy as np
+import pinocchio
+from numpy.typing import NDArray
+
+from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.kinematics import Kinematics
+from finevla_core.safety.plan import NS, Plan
+
+# What may stay unseen between two looks at a pair that is near; where it could touch, looks are as close as it takes.
+RESOLUTION_M = 0.02
+# Looks at one plan. An ordinary one takes two to ten; one that needs more is too close to be judged, and is refused.
+MOST_LOOKS = 150
+GRID = 13  # steps per joint when it is worked out which shapes can never touch
+POINT_M = 1e-3  # radius of the sphere that stands for a frame
+COLLISION, WORKSPACE = "chunk.collision", "chunk.workspace"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """Something fixed to keep out of: a box between two corners, or all that is behind a plane; metres, base frame.
+
+    Nothing may come nearer than `stop_m` (negative: how deep is still allowed); what comes nearer than `slow_m` is slowed
+    down. It is kept away from the named `frames`, or from every shape that moves if there are none.
+    """
+
+    name: str
+    stop_m: float = 0.0
+    slow_m: float = 0.0
+    box: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    plane: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # a point of it, and its normal away from the zone
+    frames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """How far the robot's own bodies stay apart, metres: refused below `stop_m`, slowed down below `slow_m`."""
+
+    stop_m: float = 0.005
+    slow_m: float = 0.03
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """Along a plan: the least `distance_m` of the pairs that were looked at, between what, and the speed that it allows.
+
+    If a pair comes closer than it may, `code` is `COLLISION` or `WORKSPACE` and `violation` says which and where.
+    """
+
+    distance_m: float
+    closest: str
+    speed_scale: float = 1.0
+    code: str = ""
+    violation: str = ""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    text: str
+    code: str
+    stop_m: float
+    slow_m: float
+    shapes: tuple[int, int]
+    reach: NDArray[np.float64]
+
+
+class ClearanceModel:
+    """`along(plan)` and `at(values)` for one robot, its spacing and the zones around it; not thread-safe."""
+
+    def __init__(
+        self, embodiment: Embodiment, urdf: str, spacing: Spacing, zones: Sequence[Zone] = (), slowest: float = 0.25
+    ) -> None:
+        self.embodiment, self.slowest = embodiment, slowest
+        self._kinematics = Kinematics(urdf, embodiment.joints)
+        self._model, self._data = self._kinematics.model, self._kinematics.data
+        self._shapes = pinocchio.buildGeomFromUrdfString(self._model, urdf, pinocchio.GeometryType.COLLISION)
+        self._reaches = [self._reach(shape) for shape in self._shapes.geometryObjects]
+        pairs = [*self._own_pairs(spacing)]
+        for zone in zones:
+            pairs += self._zone_pairs(zone)
+        self._pairs = self._possible(pairs)
+        for pair in self._pairs:
+            self._shapes.addCollisionPair(pinocchio.CollisionPair(*pair.shapes))
+        self._poses = pinocchio.GeometryData(self._shapes)
+        self._stop = np.array([pair.stop_m for pair in self._pairs])
+        self._slow = np.maximum(self._stop, [pair.slow_m for pair in self._pairs])
+        self._reach_of = np.array([pair.reach for pair in self._pairs]).reshape(len(self._pairs), -1)
+        self._first, self._second = np.array([pair.shapes for pair in self._pairs], int).reshape(-1, 2).T
+        radii = np.array([_radius(shape.geometry) for shape in self._shapes.geometryObjects])
+        self._radii = radii[self._first] + radii[self._second]
+
+    def at(self, values: NDArray[np.float64], slack_m: float = 0.0) -> Clearance:
+        """Of the robot at rest at `values` `(D,)`, which may be nearer to things than a plan by `slack_m`."""
+        everything = np.arange(len(self._pairs))
+        return self._judged(everything, self._look(values, everything) + slack_m)
+
+    def along(self, plan: Plan) -> Clearance:
+        """Of the whole motion; pairs that it cannot bring together, by how far it goes, are not looked at."""
+        travel = self._travel(plan)
+        apart = (self._apart(plan.positions[0]) + self._apart(plan.positions[-1])) / 2
+        near = np.flatnonzero(apart - self._reach_of @ travel[-1] / 2 < self._slow)
+        first = self._look(plan.positions[0], near)
+        worst = self._judged(near, first)
+        return worst if worst.code or len(plan.times_ns) < 2 else self._between(plan, travel, near, first)
+
+    def _between(
+        self, plan: Plan, travel: NDArray[np.float64], near: NDArray[np.int64], first: NDArray[np.float64]
+    ) -> Clearance:
+        """Bisect the plan's time until every gap between two looks is known to be free; the least distances seen.
+
+        In each gap only the pairs are looked at again that it could bring together.
+        """
+        start_ns, end_ns = int(plan.times_ns[0]), int(plan.times_ns[-1])
+        last = self._look(plan.positions[-1], near)
+        least, looks = np.minimum(first, last), 2
+        spans = [(start_ns, travel[0], first, end_ns, travel[-1], last, np.arange(len(near)))]
+        while spans:
+            start_ns, here, before, end_ns, there, after, kept = spans.pop()
+            pairs = near[kept]
+            stop, slow = self._stop[pairs], self._slow[pairs]
+            bound = (before + after - self._reach_of[pairs] @ (there - here)) / 2
+            coarse = np.minimum(before, after) - bound > RESOLUTION_M
+            open_ = (bound < stop) | ((bound < slow) & coarse)
+            if not open_.any():
+                continue
+            if looks == MOST_LOOKS:
+                pair = self._pairs[pairs[int((bound - stop).argmin())]]
+                text = f"{pair.text} come too near to be judged"
+                return Clearance(float(least.min()), pair.text, self.slowest, pair.code, text)
+            before, after, kept = before[open_], after[open_], kept[open_]
+            middle_ns = (start_ns + end_ns) // 2
+            middle, looks = self._look(plan.at(middle_ns)[0], near[kept]), looks + 1
+            least[kept] = np.minimum(least[kept], middle)
+            if (middle < self._stop[near[kept]]).any():
+                break
+            between = _at(plan, travel, middle_ns)
+            spans.append((middle_ns, between, middle, end_ns, there, after, kept))
+            spans.append((start_ns, here, before, middle_ns, between, middle, kept))
+        return self._judged(near, least, first)
+
+    def _judged(
+        self, pairs: NDArray[np.int64], least: NDArray[np.float64], start: NDArray[np.float64] | None = None
+    ) -> Clearance:
+        """What the least distances mean; only what comes nearer than it was at the `start` is slowed down."""
+        if not len(pairs):
+            return Clearance(float("inf"), "")
+        stop, slow = self._stop[pairs], self._slow[pairs]
+        closest = int((least - stop).argmin())
+        pair = self._pairs[pairs[closest]]
+        distance = float(least[closest])
+        if distance < stop[closest]:
+            text = (
+                f"{pair.text} would be {distance * 1e3:.0f} mm apart; {pair.stop_m * 1e3:.0f} mm are the least allowed"
+            )
+            return Clearance(distance, pair.text, self.slowest, pair.code, text)
+        share = np.clip((least - stop) / np.maximum(slow - stop, 1e-9), 0.0, 1.0)
+        approaching = np.zeros(len(pairs), bool) if start is None else (least < start - 1e-3) & (least < slow)
+        scale = np.where(approaching, self.slowest + (1 - self.slowest) * share, 1.0).min()
+        return Clearance(distance, pair.text, float(scale))
+
+    def _look(self, values: NDArray[np.float64], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Distances of `pairs` at `values`."""
+        self._place(values)
+        compute, shapes, poses = pinocchio.computeDistance, self._shapes, self._poses
+        return np.array([compute(shapes, poses, k).min_distance for k in pairs.tolist()])
+
+    def _apart(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far the spheres around the shapes of each pair are apart at `values`: no more than the shapes are `(P,)`."""
+        self._place(values)
+        centres = np.array([pose.translation for pose in self._poses.oMg])
+        return np.asarray(np.linalg.norm(centres[self._first] - centres[self._second], axis=1) - self._radii)
+
+    def _place(self, values: NDArray[np.float64]) -> None:
+        q = self._kinematics.configuration(self.embodiment.to_positions(values))
+        pinocchio.updateGeometryPlacements(self._model, self._data, self._shapes, self._poses, q)
+
+    def _travel(self, plan: Plan) -> NDArray[np.float64]:
+        """How far each joint has gone at most, at each knot `(N, D)`, rad or m."""
+        if len(plan.times_ns) < 2:
+            return np.zeros_like(plan.positions)
+        gone = np.cumsum(plan.speeds() * np.diff(plan.times_ns)[:, None] * NS, axis=0)
+        return abs(self.embodiment.to_velocities(np.concatenate([np.zeros((1, gone.shape[1])), gone])))
+
+    def _own_pairs(self, spacing: Spacing) -> list[_Pair]:
+        count = self._shapes.ngeoms
+        pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+        return [self._pair(*pair, spacing.stop_m, spacing.slow_m) for pair in pairs if not self._are_neighbours(*pair)]
+
+    def _zone_pairs(self, zone: Zone) -> list[_Pair]:
+        kept = [i for i, shape in enumerate(self._shapes.geometryObjects) if shape.parentJoint and not zone.frames]
+        kept += [self._point(frame) for frame in zone.frames]
+        there = self._add(pinocchio.GeometryObject(zone.name, 0, _pose_of(zone), _shape_of(zone)))
+        return [self._pair(shape, there, zone.stop_m, zone.slow_m, WORKSPACE) for shape in kept]
+
+    def _point(self, frame: str) -> int:
+        if not self._model.existFrame(frame):
+            raise FineVLAError(f"frame '{frame}' is not in the URDF")
+        for i, shape in enumerate(self._shapes.geometryObjects):
+            if shape.name == frame:
+                return i
+        found = self._model.frames[self._model.getFrameId(frame)]
+        joint = found.parentJoint
+        return self._add(pinocchio.GeometryObject(frame, joint, found.placement, coal.Sphere(POINT_M)))
+
+    def _add(self, shape: pinocchio.GeometryObject) -> int:
+        index = int(self._shapes.addGeometryObject(shape))
+        self._reaches.append(self._reach(shape))
+        return index
+
+    def _pair(self, first: int, second: int, stop_m: float, slow_m: float, code: str = COLLISION) -> _Pair:
+        """Joints that carry both shapes do not move them against each other."""
+        a, b = self._reaches[first], self._reaches[second]
+        names = (self._name(first), self._name(second))
+        return _Pair(
+            " and ".join(names), code, stop_m, slow_m, (first, second), np.where((a > 0) & (b > 0), 0.0, a + b)
+        )
+
+    def _name(self, index: int) -> str:
+        """The link of a shape ("left_link5" of "left_link5_0"), or the zone's or frame's own name."""
+        shape = self._shapes.geometryObjects[index]
+        link, _, number = str(shape.name).rpartition("_")
+        return link if number.isdigit() else str(shape.name)
+
+    def _are_neighbours(self, first: int, second: int) -> bool:
+        """Shapes of one body or of two that share a joint, and the two fingers of a gripper: they touch by design."""
+        a, b = (self._shapes.geometryObjects[i].parentJoint for i in (first, second))
+        parents, joints = self._model.parents, self._model.joints
+        if a == b or parents[a] == b or parents[b] == a:
+            return True
+        return bool(parents[a] == parents[b] and joints[a].idx_q == joints[b].idx_q)
+
+    def _possible(self, pairs: list[_Pair]) -> list[_Pair]:
+        """Without the pairs that one or two joints move and that cannot touch within the joints' limits."""
+        lower, upper = self._model.lowerPositionLimit, self._model.upperPositionLimit
+        order = self._kinematics.order
+        data = pinocchio.GeometryData(self._shapes)
+        kept = []
+        for pair in pairs:
+            moving = np.flatnonzero(pair.reach)
+            if pair.code != COLLISION or len(moving) > 2:
+                kept.append(pair)
+                continue
+            ends = [np.linspace(lower[order[j]], upper[order[j]], GRID) for j in moving]
+            least = np.inf
+            for combination in np.stack(np.meshgrid(*ends), -1).reshape(-1, len(moving)):
+                q = pinocchio.neutral(self._model)
+                q[order[moving]] = combination
+                pinocchio.updateGeometryPlacements(self._model, self._data, self._shapes, data, q)
+                least = min(least, _distance(self._shapes, data, *pair.shapes))
+            if least < 0:
+                kept.append(pair)
+        return kept
+
+    def _reach(self, shape: pinocchio.GeometryObject) -> NDArray[np.float64]:
+        """How far the shape's farthest point can move per radian (or metre) of each value's joint `(D,)`, at most."""
+        model, order = self._model, self._kinematics.order
+        reach = np.zeros(len(order))
+        joint = shape.parentJoint
+        far = float(np.linalg.norm(shape.placement.translation)) + _radius(shape.geometry)
+        while joint:
+            index = np.flatnonzero(order == model.joints[joint].idx_q)
+            slides = "P" in model.joints[joint].shortname()
+            if len(index):
+                reach[index[0]] += 1.0 if slides else far
+            if slides:
+                q = model.joints[joint].idx_q
+                far += max(abs(model.lowerPositionLimit[q]), abs(model.upperPositionLimit[q]))
+            far += float(np.linalg.norm(model.jointPlacements[joint].translation))
+            joint = model.parents[joint]
+        return reach
+
+
+def _at(plan: Plan, travel: NDArray[np.float64], now_ns: int) -> NDArray[np.float64]:
+    piece = min(max(int(np.searchsorted(plan.times_ns, now_ns, side="right")) - 1, 0), len(plan.times_ns) - 2)
+    start, end = int(plan.times_ns[piece]), int(plan.times_ns[piece + 1])
+    return np.asarray(travel[piece] + (travel[piece + 1] - travel[piece]) * ((now_ns - start) / (end - start)))
+
+
+def _distance(shapes: pinocchio.GeometryModel, poses: pinocchio.GeometryData, first: int, second: int) -> float:
+    result = coal.DistanceResult()
+    a, b = shapes.geometryObjects[first].geometry, shapes.geometryObjects[second].geometry
+    here, there = (coal.Transform3s(poses.oMg[i].rotation, poses.oMg[i].translation) for i in (first, second))
+    return float(coal.distance(a, here, b, there, coal.DistanceRequest(), result))
+
+
+def _shape_of(zone: Zone) -> coal.CollisionGeometry:
+    if zone.box is not None:
+        return coal.Box(*(np.array(zone.box[1]) - np.array(zone.box[0])))
+    assert zone.plane is not None
+    point, normal = (np.array(part, float) for part in zone.plane)
+    normal /= np.linalg.norm(normal)
+    return coal.Halfspace(normal, float(normal @ point))
+
+
+def _pose_of(zone: Zone) -> pinocchio.SE3:
+    middle = np.zeros(3) if zone.box is None else (np.array(zone.box[0]) + np.array(zone.box[1])) / 2
+    return pinocchio.SE3(np.eye(3), middle)
+
+
+def _radius(geometry: coal.CollisionGeometry) -> float:
+    """Of a sphere around the shape's own origin that holds it; infinite for a half-space."""
+    geometry.computeLocalAABB()
+    return float(np.linalg.norm(geometry.aabb_center) + geometry.aabb_radius)

@@ -1,0 +1,145 @@
+"""Joining a chunk to the running plan without a jump and without a stop, three ways.
+
+*blend* fades from the running plan into the new chunk; *ensemble* goes where the newest chunks mean to be on average (ACT,
+Zhao et al. 2023); *rtc* takes a chunk whose policy continued the running one itself (real-time chunking, Black et al. 2025).
+In each the new plan starts with the running one's position, velocity and acceleration, and what was really executed decides
+where a chunk is joined: its rows have stamps, and rows in the past are past.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline
+
+from finevla_core.chunk import ActionChunk
+from finevla_core.safety.limits import Limits
+from finevla_core.safety.plan import NS, Plan
+
+Fade = tuple[float, ...]
+
+DEGREE = 3
+# How much of their weight the first rows have. The running plan fades into the new chunk over 0.3 s at 10 Hz, or over 0.8 s:
+# a policy that does not see velocities answers an arm at rest with rows in full motion, and the arm must get there from rest.
+QUICK: Fade = (0.1, 0.3, 0.6)
+GENTLE: Fade = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
+AT_ONCE: Fade = ()
+FADES: dict[str, tuple[Fade, ...]] = {
+    "blend": (QUICK, GENTLE),
+    "ensemble": (QUICK, GENTLE),
+    "rtc": (AT_ONCE, QUICK, GENTLE),
+}
+MODES = tuple(FADES)
+ENSEMBLED = 8  # chunks, the newest among them
+ENSEMBLE_DECAY = 0.1  # a chunk's weight is exp(-decay * how many are older), as in ACT, where the oldest weighs most
+# A first knot closer than this share of a step would turn a small position error into a large acceleration.
+MIN_FIRST_GAP = 0.5
+# Wiggles of a chunk faster than this (rad/s, about 0.8 s per period) are noise of the policy, not motion. Grippers go
+# where they are told at a pace that is smooth already.
+CUTOFF, GRIPPER_CUTOFF = 8.0, 25.0
+TAIL_ACCELERATION = 0.35  # of the limit, for the stop behind the last row
+GRIPPER_PACE, GRIPPER_ACCELERATION = 0.5, 0.25  # of the limits
+GRIPPER_EASE_S = 0.12
+
+
+def join(
+    plan: Plan, chunk: ActionChunk, now_ns: int, limits: Limits, fade: Fade = QUICK, speed_scale: float = 1.0
+) -> Plan | None:
+    """Go from `plan` at `now_ns` over into the rows of `chunk` that are still to come; None if fewer than two are.
+
+    `fade` is how much of their weight the first of these rows have; with a `speed_scale` below 1 they come so much later.
+    """
+    dt_ns = round(chunk.dt_s / NS)
+    times: NDArray[np.int64] = chunk.stamp_ns + dt_ns * np.arange(1, chunk.horizon + 1, dtype=np.int64)
+    ahead = times > now_ns + MIN_FIRST_GAP * dt_ns
+    times, rows = times[ahead], chunk.actions[ahead]
+    if len(times) < 2:
+        return None
+    times = now_ns + np.round((times - now_ns) / speed_scale).astype(np.int64)
+    leaving = np.clip((rows[-1] - rows[-2]) / chunk.dt_s * speed_scale, -limits.velocity, limits.velocity)
+    tail_s = max(chunk.dt_s, float((abs(leaving) / (TAIL_ACCELERATION * limits.acceleration)).max()))
+    knots_ns = np.concatenate([[now_ns], times, [times[-1] + round(tail_s / NS)]]).astype(np.int64)
+    position, velocity = plan.at(now_ns)
+    start = np.stack([position, velocity, plan.acceleration(now_ns)])
+    seconds = np.asarray((knots_ns - now_ns) * NS, dtype=np.float64)
+    smoother = _Smoother(seconds)
+    positions, velocities = smoother.fit(rows, start, fade, CUTOFF)
+    grip = limits.is_gripper
+    if grip.any():
+        rows = _paced(seconds, rows[:, grip], start[:, grip], limits, grip)
+        positions[:, grip], velocities[:, grip] = smoother.fit(rows, start[:, grip], AT_ONCE, GRIPPER_CUTOFF)
+    positions[0], velocities[0], velocities[-1] = position, velocity, 0.0
+    return Plan(knots_ns, positions, velocities)
+
+
+def ensembled(chunk: ActionChunk, recent: Sequence[ActionChunk]) -> NDArray[np.float64]:
+    """Rows `(horizon, D)` of `chunk`, each the mean of what it and the `recent` chunks (oldest first) want at that time."""
+    total, weights = np.zeros_like(chunk.actions), np.zeros(chunk.horizon)
+    for order, other in enumerate([*recent, chunk]):
+        rows = (chunk.stamp_ns - other.stamp_ns) * NS / other.dt_s + np.arange(chunk.horizon)
+        covered = (rows >= 0) & (rows <= other.horizon - 1)
+        weight = np.exp(-ENSEMBLE_DECAY * order) * covered
+        low = np.clip(rows.astype(int), 0, other.horizon - 2)
+        part = np.clip(rows - low, 0.0, 1.0)[:, None]
+        total += weight[:, None] * ((1 - part) * other.actions[low] + part * other.actions[low + 1])
+        weights += weight
+    return np.asarray(total / weights[:, None])
+
+
+class _Smoother:
+    """Smoothing splines with breaks at `times_s`: of all cubic splines x, the one that minimises
+
+    sum_k w_k |x(t_k) - row_k|^2 h + cutoff^-6 * integral |jerk|^2,
+
+    given position, velocity, acceleration at the start and rest at the end. Its frequency response,
+    1 / (1 + (omega / cutoff)^6), leaves motion alone and takes noise away.
+    """
+
+    def __init__(self, times_s: NDArray[np.float64]) -> None:
+        self.size = len(times_s) - 1 + DEGREE
+        knots = np.concatenate([np.full(DEGREE, times_s[0]), times_s, np.full(DEGREE, times_s[-1])])
+        basis = BSpline(knots, np.eye(self.size), DEGREE)
+        self.value, self.slope = basis(times_s), basis(times_s, 1)
+        jerk = basis((times_s[1:] + times_s[:-1]) / 2, 3)
+        self.roughness = jerk.T @ (jerk * np.diff(times_s)[:, None])
+        self.held = np.stack([self.value[0], self.slope[0], basis(times_s[0], 2), self.slope[-1]])
+        self.step = times_s[2] - times_s[1]
+
+    def fit(
+        self, rows: NDArray[np.float64], start: NDArray[np.float64], fade: Fade, cutoff: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Positions and velocities at the breaks; `rows` are wanted at the inner ones, `start` `(3, D)` is where it begins."""
+        weight = np.full(len(rows), self.step)
+        weight[: len(fade)] *= fade[: len(rows)]
+        data, size = self.value[1:-1], self.size
+        system = np.zeros((size + len(self.held), size + len(self.held)))
+        system[:size, :size] = data.T @ (data * weight[:, None]) + self.roughness * cutoff**-6
+        system[:size, size:], system[size:, :size] = self.held.T, self.held
+        right = np.concatenate([data.T @ (rows * weight[:, None]), start, np.zeros((1, rows.shape[1]))])
+        solved = np.linalg.solve(system, right)[:size]
+        return self.value @ solved, self.slope @ solved
+
+
+def _paced(
+    times_s: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    start: NDArray[np.float64],
+    limits: Limits,
+    grip: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Where grippers can be when the rows say "closed" at once and fingers take their time: `rows` with a pace.
+
+    Speed changes by constant acceleration from row to row, and falls with the way that is left.
+    """
+    pace, most = GRIPPER_PACE * limits.velocity[grip], GRIPPER_ACCELERATION * limits.acceleration[grip]
+    position, velocity = start[0], start[1]
+    paced = np.empty_like(rows)
+    for k, (row, step) in enumerate(zip(rows, np.diff(times_s), strict=False)):
+        side = np.where(row >= position, 1.0, -1.0)
+        gap, speed = side * (row - position), side * velocity
+        # The speed at the row's time that is left-over way / GRIPPER_EASE_S: it runs out gently, with no corner to overshoot.
+        wanted = np.minimum((gap - speed * step / 2) / (GRIPPER_EASE_S + step / 2), pace)
+        now = side * np.clip(wanted, speed - most * step, speed + most * step)
+        position, velocity = position + (velocity + now) / 2 * step, now
+        paced[k] = position
+    return paced
