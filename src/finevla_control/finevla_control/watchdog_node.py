@@ -6,11 +6,15 @@ steady clock: simulated time that stands still, or a clock that jumps, is one of
 
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty
 from trajectory_msgs.msg import JointTrajectory
@@ -31,9 +35,13 @@ from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
 
 BRIDGE = "safety_bridge"
-TICK_S = 0.01  # half of the longest that a finding may wait for its stop
-# In ticks: 50 Hz, 20 Hz, 4 Hz and 1 Hz. One timer for all of them: rclpy looks at every one of them each time it wakes.
-LOOK_EVERY, BEAT_EVERY, RIVALS_EVERY, DIAGNOSE_EVERY = 2, 5, 25, 100
+TICK_S = 1 / 60  # the longest that a finding waits for its stop
+# In ticks: 20 Hz, 4 Hz and 1 Hz. One timer for all, for rclpy looks at each one whenever it wakes.
+BEAT_EVERY, RIVALS_EVERY, DIAGNOSE_EVERY = 3, 15, 60
+# Likewise for the handlers of incompatible QoS that it makes for each topic: they took a third of this node's time. Both
+# ends take their QoS from one place, and what is not heard is told anyway.
+QUIET_IN = SubscriptionEventCallbacks(use_default_callbacks=False)
+QUIET_OUT = PublisherEventCallbacks(use_default_callbacks=False)
 LOG_EVERY_S = 1.0
 NAMELESS = "_NODE_NAME_UNKNOWN_"
 
@@ -82,30 +90,35 @@ class SafetyWatchdog(Node):
         self.sender = own
         self.logged_s: dict[str, float] = {}
         self.refused = ""
-        self.stop = self.create_publisher(Empty, "safety/stop", qos.ALL)
+        self.ticks = 0
+        self.stop = self._out(Empty, "safety/stop", qos.ALL)
         self.controllers = {
-            c.name: self.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
+            c.name: self._out(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
             for c in self.embodiment.controllers
         }
-        self.heartbeat = self.create_publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
-        self.events = self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL)
-        self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
+        self.heartbeat = self._out(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        self.events = self._out(msg.SafetyEvent, "safety/events", qos.ALL)
+        self.diagnostics = self._out(DiagnosticArray, "/diagnostics", qos.ALL)
         self._subscribe()
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
+    def _out(self, kind: type, topic: str, profile: QoSProfile) -> Publisher:
+        return self.create_publisher(kind, topic, profile, event_callbacks=QUIET_OUT)
+
+    def _in(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
+        self.create_subscription(kind, topic, callback, profile, event_callbacks=QUIET_IN)
+
     def _subscribe(self) -> None:
         w, now = self.watchdog, time.monotonic_ns
-        self.create_subscription(msg.SafetyStatus, "safety/status", self._on_status, qos.LATCHED)
-        self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
+        self._in(msg.SafetyStatus, "safety/status", self._on_status, qos.LATCHED)
+        self._in(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
         for name in self.controllers:
-            self.create_subscription(JointTrajectory, f"{name}/joint_trajectory", self._hearing(name), qos.ALL)
-        self.create_subscription(
-            msg.Instruction, "active_instruction", lambda m: w.on_instruction(m.id, now()), qos.LATCHED
-        )
-        self.create_subscription(msg.ActionChunk, "action_chunk", lambda _: w.on_chunk(now()), qos.NEWEST, raw=True)
-        self.create_subscription(msg.PolicyStatus, "policy/status", lambda _: w.on_policy(now()), qos.LATCHED, raw=True)
-        self.create_subscription(msg.Observation, "observation", self._on_observation, qos.NEWEST)
-        self.create_subscription(Bool, "safety/deadman", lambda m: w.on_deadman(m.data, now()), qos.NEWEST)
+            self._in(JointTrajectory, f"{name}/joint_trajectory", self._hearing(name), qos.ALL)
+        self._in(msg.Instruction, "active_instruction", lambda m: w.on_instruction(m.id, now()), qos.LATCHED)
+        self._in(msg.ActionChunk, "action_chunk", lambda _: w.on_chunk(now()), qos.NEWEST)
+        self._in(msg.PolicyStatus, "policy/status", lambda _: w.on_policy(now()), qos.LATCHED)
+        self._in(msg.Observation, "observation", self._on_observation, qos.NEWEST)
+        self._in(Bool, "safety/deadman", lambda m: w.on_deadman(m.data, now()), qos.NEWEST)
 
     def _clock_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -128,7 +141,7 @@ class SafetyWatchdog(Node):
         hashes = {camera: zlib.crc32(image) for camera, image in zip(seen.cameras, seen.images, strict=True)}
         self.watchdog.on_observation(hashes, seen.state, time.monotonic_ns())
 
-    def _hearing(self, controller: str):
+    def _hearing(self, controller: str) -> Callable[[JointTrajectory], None]:
         def on_trajectory(message: JointTrajectory) -> None:
             if message.header.frame_id == self.sender:
                 return
@@ -158,9 +171,8 @@ class SafetyWatchdog(Node):
         self.ticks += 1
         if self.ticks % RIVALS_EVERY == 0:
             self._look_for_rivals()
-        if self.ticks % LOOK_EVERY == 0:
-            self.watchdog.tick(time.monotonic_ns(), self._clock_ns())
-            self._flush()
+        self.watchdog.tick(time.monotonic_ns(), self._clock_ns())
+        self._flush()
         if self.ticks % BEAT_EVERY == 0:
             self._beat()
         if self.ticks % DIAGNOSE_EVERY == 0:

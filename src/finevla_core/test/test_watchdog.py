@@ -246,6 +246,18 @@ def test_what_has_spoken_once_may_be_missing_at_once(setup: Setup) -> None:
     assert stack.step(0.34).watchdog.latched == "watchdog.bridge"
 
 
+def test_its_own_sleep_is_nobodys_silence(setup: Setup) -> None:
+    stack = Stack(setup, deadman=True).move()
+    for _ in range(3):
+        stack.now_ns, stack.clock_ns = stack.now_ns + SECOND, stack.clock_ns + SECOND
+        stack.watchdog.tick(stack.now_ns, stack.clock_ns)  # before it has read what came
+        stack.take()
+        stack.step(0.1)
+    assert stack.codes == []
+    stack.silent.add("bridge")
+    assert stack.step(0.34).watchdog.latched == "watchdog.bridge"
+
+
 def test_late_bridge_is_no_hung_bridge(setup: Setup) -> None:
     stack = Stack(setup).move()
     for _ in range(10):

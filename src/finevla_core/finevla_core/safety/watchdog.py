@@ -19,6 +19,7 @@ from finevla_core.safety.words import Event, State, Trajectory
 
 NS = 1e-9
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
+LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 
 
 class Verdict(enum.IntEnum):
@@ -152,6 +153,7 @@ class Watchdog:
         self.clock = RosClock(options.clock_jump_s, is_simulated, Beat(loaded_ns))
         self.bridge, self.joints, self.stamps, self.deadman = (Beat(found_ns) for _ in range(4))
         self.observations, self.policy, self.chunks = (Beat(loaded_ns) for _ in range(3))
+        self._ticked_ns = now_ns
         self.state = State.DISABLED
         self.epoch: int | None = None
         self.instruction_id = ""
@@ -260,6 +262,7 @@ class Watchdog:
 
     def tick(self, now_ns: int, clock_ns: int) -> None:
         """Look at everything; `clock_ns` is the ROS clock."""
+        self._excuse(now_ns)
         jumped_ns = self.clock.jumped_ns
         self.clock.tick(now_ns, clock_ns)
         if self.clock.jumped_ns != jumped_ns:
@@ -279,6 +282,14 @@ class Watchdog:
         taken = self._asks, self._trajectories, self._events
         self._asks, self._trajectories, self._events = False, [], []
         return taken
+
+    def _excuse(self, now_ns: int) -> None:
+        """What came while the watchdog slept is still unread: its own sleep is nobody's silence."""
+        slept_ns, self._ticked_ns = now_ns - self._ticked_ns, now_ns
+        if slept_ns > LATE_NS:
+            beats = (self.bridge, self.joints, self.stamps, self.deadman, self.observations, self.policy, self.chunks)
+            for beat in (*beats, self.clock.ran):
+                beat.excuse(slept_ns, now_ns)
 
     def _look(self, now_ns: int) -> dict[str, str]:
         """What is wrong, code to sentence; the gravest first."""

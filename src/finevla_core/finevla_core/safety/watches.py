@@ -23,6 +23,10 @@ class Beat:
         """It spoke."""
         self.since_ns = now_ns
 
+    def excuse(self, for_ns: int, now_ns: int) -> None:
+        """It may have spoken, but the listener slept: what waits for him is read after he has looked at the clock."""
+        self.since_ns = min(self.since_ns + for_ns, max(now_ns, self.since_ns))
+
     def silent_s(self, now_ns: int) -> float:
         """For how long it has been silent."""
         return max(0.0, (now_ns - self.since_ns) * NS)
