@@ -5,7 +5,7 @@ What may be sent when is `finevla_control.piper.arm.Arm`'s; this file only carri
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -32,7 +32,7 @@ from finevla_ros.run import run_node
 STATUS_S = 0.2
 DIAGNOSTICS_S = 1.0
 LOG_EVERY_S = 1.0
-CONFIRM_STOP_S = 0.5
+CONFIRM_S = 0.5  # how long the arm may take to say that it has done what it was told
 STROKES_M = (0.07, 0.10)
 
 
@@ -50,7 +50,7 @@ class Parameters:
     state_rate_hz: float = param(200.0, "rate of joint states and of commands on the bus", 10.0, 500.0)
     feedback_timeout_s: float = param(0.2, "feedback older than this counts as none, seconds", 0.05, 5.0)
     enable_timeout_s: float = param(5.0, "longest time that enabling may take, seconds", 0.5, 30.0)
-    max_jump_rad: float = param(0.2, "a command farther than this from the last one is refused, rad", 0.01, 1.0)
+    max_jump_rad: float = param(0.3, "a command farther than this from the last one is refused, rad", 0.01, 1.0)
     frozen_rad: float = param(
         0.05, "feedback that stays the same while a command moves this far is frozen, rad", 0.01, 1.0
     )
@@ -70,13 +70,14 @@ class PiperDriver(Node):
         self.published_s = 0.0
         self.refused = 0
         self.refusal = ""
+        self.rivals = ""
         self.logged: dict[str, float] = {}
         self.last_status = PiperStatus()
         arm = self.names.arm
         self.states = self.create_publisher(JointState, f"{arm}/joint_states", qos.SENSOR)
         self.status = self.create_publisher(PiperStatus, f"{arm}/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.create_subscription(JointState, f"{arm}/joint_commands", self._on_command, qos.NEWEST)
+        self.commands = self.create_subscription(JointState, f"{arm}/joint_commands", self._on_command, qos.NEWEST)
         self.create_subscription(Empty, f"{arm}/emergency_stop", self._on_stop_topic, qos.ALL)
         # A service that waits keeps its callback group busy: in the timer's group it would stop the bus.
         waits = ReentrantCallbackGroup()
@@ -121,6 +122,8 @@ class PiperDriver(Node):
 
     def _on_command(self, message: JointState) -> None:
         try:
+            if self.rivals:
+                raise FineVLAError(self.rivals)
             command = self.names.command(message.name, message.position)
             refusal = self.link.arm.command(command.positions, command.width_m, time.monotonic())
         except FineVLAError as error:
@@ -135,8 +138,7 @@ class PiperDriver(Node):
 
     async def _on_stop_service(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._stop("service")
-        deadline = time.monotonic() + CONFIRM_STOP_S
-        text = await self._when(lambda: self._stop_outcome(deadline))
+        text = await self._when(self._stop_outcome(time.monotonic()))
         response.success, response.message = not text, text or "emergency stop, confirmed by the arm; it sinks slowly"
         return response
 
@@ -144,11 +146,13 @@ class PiperDriver(Node):
         self.link.arm.emergency_stop(time.monotonic())
         self.get_logger().error(f"emergency stop was asked for by {by}")
 
-    def _stop_outcome(self, deadline_s: float) -> str | None:
-        now_s = time.monotonic()
-        if self.link.arm.is_stop_confirmed(now_s):
-            return ""
-        return None if now_s < deadline_s else "the arm has not confirmed the emergency stop: cut its power"
+    def _stop_outcome(self, asked_s: float) -> Callable[[], str | None]:
+        late = "the arm has not confirmed the emergency stop: cut its power"
+        return lambda: _outcome(self.link.arm.is_stop_confirmed, asked_s + CONFIRM_S, late)
+
+    def _off_outcome(self, asked_s: float) -> Callable[[], str | None]:
+        late = "the arm was told to switch its motors off, but has not confirmed it"
+        return lambda: _outcome(self.link.arm.is_off, asked_s + CONFIRM_S, late)
 
     async def _on_power(self, request: PiperPower.Request, response: PiperPower.Response) -> PiperPower.Response:
         arm, now_s = self.link.arm, time.monotonic()
@@ -157,9 +161,11 @@ class PiperDriver(Node):
             text = arm.enable(now_s) or await self._when(lambda: arm.enable_result)
             done = "enabled"
         elif request.action == PiperPower.Request.DISABLE:
-            text, done = arm.disable(request.confirm, now_s), "motors off"
+            text = arm.disable(request.confirm, now_s) or await self._when(self._off_outcome(now_s))
+            done = "motors off"
         elif request.action == PiperPower.Request.RESET:
-            text, done = arm.reset(request.confirm, now_s), "reset: motors off; enable the arm"
+            text = arm.reset(request.confirm, now_s) or await self._when(self._off_outcome(now_s))
+            done = "reset: motors off; enable the arm"
         elif request.action == PiperPower.Request.CLEAR_ERRORS:
             text, done = arm.clear_errors(now_s), "asked the arm to clear its errors"
         else:
@@ -210,13 +216,21 @@ class PiperDriver(Node):
         return now != (last.is_connected, last.is_enabled, last.is_ready)
 
     def _publish_status(self) -> None:
-        self.last_status = self._read_status()
-        self.status.publish(self.last_status)
+        status = self._read_status()
+        for error in status.errors:
+            if error not in self.last_status.errors:
+                self.get_logger().error(error)
+        self.last_status = status
+        self.status.publish(status)
 
     def _diagnose(self) -> None:
+        topic = self.commands.topic_name
+        too_many = self.count_publishers(topic) > 1
+        self.rivals = f"more than one node publishes on {topic}; only ros2_control may" if too_many else ""
         status, arm = self._read_status(), self.link.arm
         values = {
             "frames_per_s": status.frames_per_s,
+            "feedback_age_s": f"{time.monotonic() - arm.feedback.newest_s:.3f}",
             "control_mode": status.control_mode,
             "arm_status": status.arm_status,
             "firmware": status.firmware,
@@ -243,14 +257,27 @@ def _options(p: Parameters, names: Names) -> Options:
     file = robot_file(p.robot)
     urdf = expand(file.parents[2] / load_embodiment(file).urdf, stroke=str(p.stroke_m / 2))
     limits = joint_limits(urdf, names.commanded[:6])
-    same = {
-        name: getattr(p, name)
-        for name in (
-            "interface", "stroke_m", "speed_percent", "gripper_effort_nm", "enable_timeout_s", "max_jump_rad", "frozen_rad",
-            "frozen_s",
-        )
-    }  # fmt: skip
-    return replace(Options(p.interface, limits.lower, limits.upper), timeout_s=p.feedback_timeout_s, **same)
+    return Options(
+        interface=p.interface,
+        lower=limits.lower,
+        upper=limits.upper,
+        stroke_m=p.stroke_m,
+        speed_percent=p.speed_percent,
+        gripper_effort_nm=p.gripper_effort_nm,
+        timeout_s=p.feedback_timeout_s,
+        enable_timeout_s=p.enable_timeout_s,
+        max_jump_rad=p.max_jump_rad,
+        frozen_rad=p.frozen_rad,
+        frozen_s=p.frozen_s,
+    )
+
+
+def _outcome(is_done: Callable[[float], bool], deadline_s: float, late: str) -> str | None:
+    """Empty when done, `late` after the deadline, None in between."""
+    now_s = time.monotonic()
+    if is_done(now_s):
+        return ""
+    return None if now_s < deadline_s else late
 
 
 def main() -> int:

@@ -113,6 +113,15 @@ def test_operator_enables_controller_commands_and_stop_ends_it(driven: Driven) -
     driven.until_ready()
 
 
+def test_second_commander_is_refused(driven: Driven) -> None:
+    driven.until_ready()
+    commands = driven.publisher(JointState, "left_arm/joint_commands", qos.NEWEST)
+    driven.publisher(JointState, "left_arm/joint_commands", qos.NEWEST)
+    driven.wait(lambda: driven.driver.rivals, "the driver to notice")
+    commands.publish(JointState(name=NAMES[:7], position=[*HOME, 0.03]))
+    driven.wait(lambda: "only ros2_control may" in driven.status[-1].text, "the refusal in the status")
+
+
 def test_stop_by_topic(driven: Driven) -> None:
     driven.until_ready()
     driven.publisher(Empty, "left_arm/emergency_stop", qos.ALL).publish(Empty())

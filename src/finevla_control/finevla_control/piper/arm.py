@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from finevla_control.piper import protocol as p
 from finevla_control.piper.feedback import ArmState, Feedback
 from finevla_control.piper.frozen import FrozenWatch
+from finevla_control.piper.introduce import Setup
 
 CONFIRM = "the arm may fall"
 STOP_EVERY_S = 0.02
 ENABLE_EVERY_S = 0.05
-ASK_EVERY_S = 0.5
-ASK_TIMES = 6  # then the firmware is taken for one that does not know the question
 FOREIGN_S = 1.0  # how long a foreign command counts: a leader repeats it every few milliseconds
 # Two measurements, all of whose frames are new, must agree before one is trusted as the place to hold.
 SETTLE_S, SETTLED_RAD = 0.02, 0.02
@@ -51,7 +50,7 @@ class Options:
     gripper_effort_nm: float = 1.0
     timeout_s: float = 0.5
     enable_timeout_s: float = 5.0
-    max_jump_rad: float = 0.2
+    max_jump_rad: float = 0.3
     frozen_rad: float = 0.05
     frozen_s: float = 0.5
 
@@ -71,13 +70,12 @@ class Arm:
 
     def attach(self) -> None:
         """A bus was opened: what was known of the arm before is no longer known."""
-        if self._enabling_until is not None:
-            self._enabling_until, self.enable_result = None, "the CAN bus was lost while enabling; ask again"
+        self._end_enabling("the CAN bus was lost while enabling; ask again")
         self.feedback = Feedback(self.options.timeout_s)
         self.hold: tuple[NDArray[np.float64], float] | None = None  # joints, opening: what the arm is told now
         self._candidate: ArmState | None = None
         self._foreign: tuple[int, float] | None = None
-        self._asked, self._asked_s, self._is_set_up = 0, -math.inf, False
+        self._setup = Setup(self.options.stroke_m)
         self._sent_s = -math.inf
         self._watch = FrozenWatch(self.options.frozen_rad, self.options.frozen_s)
 
@@ -95,7 +93,7 @@ class Arm:
             self.hold = None
             self._repeat_stop(now_s)
             return
-        self._set_up(now_s)
+        self._send(*self._setup.due(self.feedback, now_s))
         self._continue_enabling(now_s)
         if self.not_ready_to_hold(now_s):
             self.hold, self._candidate = None, None
@@ -181,7 +179,8 @@ class Arm:
 
     def emergency_stop(self, now_s: float) -> None:
         """Stop now; repeated by `tick` until the arm confirms, even over a reconnection."""
-        self.stopped, self.hold, self._enabling_until = True, None, None
+        self.stopped, self.hold = True, None
+        self._end_enabling("emergency stop while enabling")
         self._sent_s = now_s
         self._send(p.emergency_stop())
 
@@ -192,6 +191,11 @@ class Arm:
     def is_enabled(self, now_s: float) -> bool:
         """Whether all six drivers have said lately that they are on."""
         return not self.feedback.not_enabled(now_s)
+
+    def is_off(self, now_s: float) -> bool:
+        """Whether all six drivers have said lately that they are off."""
+        drivers = [self.feedback.driver(i, now_s) for i in range(6)]
+        return all(driver is not None and not driver.is_enabled for driver in drivers)
 
     def is_ready(self, now_s: float) -> bool:
         """Whether a command would be carried out."""
@@ -242,8 +246,7 @@ class Arm:
     def _not_connected(self, now_s: float) -> list[str]:
         if self.feedback.is_connected(now_s):
             return []
-        age = now_s - self.feedback.newest_s
-        since = "yet" if math.isinf(age) else f"for {age:.1f} s"
+        since = "yet" if math.isinf(self.feedback.newest_s) else "any more"
         return [f"{self.options.interface}: no frame from the arm {since}; check its power, its cable and the bit rate"]
 
     def _is_stopped(self, now_s: float) -> bool:
@@ -259,9 +262,9 @@ class Arm:
         ]
 
     def _stroke_mismatch(self) -> list[str]:
-        said = self.feedback.stroke_m
-        if math.isnan(said) or said == 0.0 or abs(said - self.options.stroke_m) < 5e-4:
+        if not self._setup.is_contradicted(self.feedback):
             return []
+        said = self.feedback.stroke_m
         return [
             f"{self.options.interface}: the gripper says its stroke is {said:.3f} m, but stroke_m is "
             f"{self.options.stroke_m:.3f}; set stroke_m:={said:.2f} and the URDF's stroke to half of it"
@@ -288,40 +291,17 @@ class Arm:
             return [f"{_joints(outside)} outside the limits; with motors off, move the arm back by hand"]
         return []
 
-    def _set_up(self, now_s: float) -> None:
-        """Ask once for firmware and gripper; tell the gripper its stroke only if it does not contradict.
-
-        Some units report an opening of 0 until they are told (0x47D), and telling changes what they say: so ask first.
-        """
-        if not self.feedback.is_connected(now_s):
-            self._asked, self._is_set_up = 0, False  # it may come back as another one, or freshly switched on
-            return
-        if now_s - self._asked_s < ASK_EVERY_S:
-            return
-        is_known = not math.isnan(self.feedback.stroke_m) and self.feedback.firmware() is not None
-        if not self._is_set_up and not self._stroke_mismatch() and (is_known or self._asked >= ASK_TIMES):
-            self._send(p.gripper_setup(self.options.stroke_m))
-            self._is_set_up = True
-            self._asked = 0  # read back what it has taken
-        elif self._asked >= ASK_TIMES and not self._stroke_mismatch():
-            return
-        self._asked, self._asked_s = self._asked + 1, now_s
-        self._send(p.ask_gripper_setup())
-        if self.feedback.firmware() is None:
-            self._send(p.ask_firmware())
-
     def _continue_enabling(self, now_s: float) -> None:
         if self._enabling_until is None:
             return
         lacking = self.feedback.not_enabled(now_s)
-        if not lacking:
-            self._enabling_until, self.enable_result = None, ""
+        if self._is_stopped(now_s):
+            self._end_enabling("emergency stop while enabling")
+        elif not lacking:
+            self._end_enabling("")
         elif now_s > self._enabling_until:
-            self._enabling_until = None
             problem = next(iter(self.errors(now_s)), "check power and emergency stop button, or CLEAR_ERRORS")
-            self.enable_result = (
-                f"{_joints(lacking)} not enabled after {self.options.enable_timeout_s:.1f} s: {problem}"
-            )
+            self._end_enabling(f"{_joints(lacking)} not enabled after {self.options.enable_timeout_s:.1f} s: {problem}")
         elif now_s - self._sent_s >= ENABLE_EVERY_S:
             self._sent_s = now_s
             self._send(p.enable())
@@ -340,7 +320,12 @@ class Arm:
             self.hold = (positions, min(self.options.stroke_m, max(0.0, state.width_m)))
 
     def _release(self) -> None:
-        self.released, self.hold, self._enabling_until = True, None, None
+        self.released, self.hold = True, None
+        self._end_enabling("switched off while enabling")
+
+    def _end_enabling(self, result: str) -> None:
+        if self._enabling_until is not None:
+            self._enabling_until, self.enable_result = None, result
 
     def _send(self, *frames: p.Frame) -> None:
         for frame in frames:

@@ -79,8 +79,13 @@ class Feedback:
 
     def not_enabled(self, now_s: float) -> tuple[int, ...]:
         """Joints, counted from 1, whose driver has not said lately that it is enabled."""
-        said = [self._fresh(i, now_s) for i in p.DRIVERS]
-        return tuple(i + 1 for i, driver in enumerate(said) if not (isinstance(driver, p.Driver) and driver.is_enabled))
+        drivers = [self.driver(i, now_s) for i in range(6)]
+        return tuple(i + 1 for i, driver in enumerate(drivers) if driver is None or not driver.is_enabled)
+
+    def driver(self, joint: int, now_s: float) -> p.Driver | None:
+        """What the driver of a joint, counted from 0, has said lately."""
+        said = self._fresh(p.DRIVERS[joint], now_s)
+        return said if isinstance(said, p.Driver) else None
 
     def state(self, now_s: float) -> ArmState | None:
         """The measured state; None unless every joint and the gripper have said theirs lately."""
@@ -122,9 +127,8 @@ class Feedback:
             if status.arm_status not in TARGET_STATUSES:
                 found.append(f"arm: {status.arm_word}")
             found += [f"joint {i}: does not answer the arm's own controller" for i in status.not_communicating]
-        for i, identity in enumerate(p.DRIVERS):
-            driver = self._fresh(identity, now_s)
-            if isinstance(driver, p.Driver):
+        for i in range(6):
+            if driver := self.driver(i, now_s):
                 found += [f"joint {i + 1}: {word}" for word in p.error_words(driver.bits, p.DRIVER_BITS)]
         gripper = self._fresh(p.GRIPPER, now_s)
         if isinstance(gripper, p.Gripper):

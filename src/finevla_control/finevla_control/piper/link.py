@@ -61,7 +61,7 @@ class Link:
         self.wall = wall
         self.arm = Arm(self, options)
         self.bus: can.BusABC | None = None
-        self.problem = ""  # why there is no bus
+        self.problem = ""  # why the bus was lost, until a frame comes again
         self.events: list[str] = []  # sentences for the log, taken by whoever logs
         self.send_failures = 0
         self._pause_s, self._next_s = FIRST_PAUSE_S, -math.inf
@@ -111,9 +111,6 @@ class Link:
         except FineVLAError as error:
             self._lose(str(error), now_s)
             return
-        if self.problem:
-            self.events.append(f"{self._name}: the CAN interface is open again; the arm is not enabled by this")
-        self.problem = ""
         self.arm.attach()
 
     def _receive(self, now_s: float) -> None:
@@ -123,10 +120,14 @@ class Link:
                 return
             if message.is_error_frame and message.arbitration_id & ERROR_BUS_OFF:
                 self._lose(
-                    f"{self._name}: bus-off (too many errors on the CAN bus); check cable, power and bit rate", now_s
+                    f"{self._name}: bus-off (too many errors on the CAN bus); check cable, power and bit rate, then run: "
+                    f"sudo ip link set {self._name} down; sudo ip link set {self._name} up",
+                    now_s,
                 )
                 return
-            self._pause_s = FIRST_PAUSE_S
+            if self.problem and not message.is_error_frame:
+                self.events.append(f"{self._name}: frames come again; the arm is not enabled by this")
+                self.problem, self._pause_s = "", FIRST_PAUSE_S
             # Frames wait in the kernel until they are read: their own stamps say since when.
             delay = min(MAX_DELAY_S, max(0.0, self.wall() - message.timestamp)) if message.timestamp else 0.0
             self.arm.on_frame(message, now_s - delay)
