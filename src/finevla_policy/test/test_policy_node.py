@@ -211,8 +211,9 @@ def test_policy_continues_the_chunk_that_the_bridge_says_it_follows(
         stage.publisher(msg.Instruction, "instruction", qos.ALL).publish(msg.Instruction(id="1", raw="go"))
         own = np.array(stage.chunk_for("1").actions).reshape(16, 14)[:, 0]
 
-        def chunk(is_continued: bool, client: str) -> bool:
-            status = msg.SafetyStatus(state=msg.SafetyStatus.FOLLOWING, client=client, executed_steps=4)
+        def chunk(is_continued: bool, client: str, scale: float = 1.0) -> bool:
+            status = msg.SafetyStatus(state=msg.SafetyStatus.FOLLOWING, client=client, speed_scale=scale)
+            status.executed_steps = 4
             status.chunk_sequence = stage.chunks[-1].sequence
             bridge.publish(status)
             stage.observe()
@@ -222,3 +223,5 @@ def test_policy_continues_the_chunk_that_the_bridge_says_it_follows(
         stage.wait(lambda: chunk(True, "/finevla/policy"), "a chunk that continues the one before")
         assert stage.chunks[-1].joining == "rtc"
         stage.wait(lambda: chunk(False, "/somebody/else"), "a chunk that continues none")
+        stage.wait(lambda: chunk(True, "/finevla/policy"), "again one that continues")
+        stage.wait(lambda: chunk(False, "/finevla/policy", 0.5), "none, as the motion was slowed down")
