@@ -1,6 +1,9 @@
 """Promises of the watchdog node on real DDS: it asks for stops, makes them where nobody else does, and is quiet else."""
 
 import itertools
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +14,11 @@ import rclpy
 from probe import Probe
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_control.trajectories import times_ns, trajectory_to_msg
+from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.observation import Observation
 from finevla_core.safety.limits import Limits, robot_limits
@@ -21,7 +26,7 @@ from finevla_core.safety.words import Trajectory
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import observation_to_msg, to_ns, to_stamp
+from finevla_ros.convert import chunk_to_msg, observation_to_msg, to_ns, to_stamp
 from finevla_sim.trajectory_controller import Point, TrajectoryController
 
 HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
@@ -40,44 +45,29 @@ def limits(robot: Embodiment, cobotmagic_urdf: Path) -> Limits:
     return robot_limits(robot, expand(cobotmagic_urdf))
 
 
-class Stage(Probe):
-    """Plays the bridge (under its name), the arms with their controllers, and the rest of a healthy stack."""
+class Arms(Probe):
+    """Plays the arms with their controllers, and cameras that see something new each time."""
 
-    def start(self, robot: Embodiment) -> None:
+    def play(self, robot: Embodiment) -> None:
         self.robot = robot
         positions = robot.to_positions(HOME)
         self.columns = {c.name: [robot.joints.index(j) for j in c.joints] for c in robot.controllers}
         self.arms = [TrajectoryController(c.name, c.joints, positions[self.columns[c.name]]) for c in robot.controllers]
         self.commanded: list[tuple[int, np.ndarray]] = []
         self.refused: list[str] = []
-        self.state, self.epoch, self.is_frozen, self.held = HOLDING, 1, False, True
-        self.spoke_s = 0.0
-        self.obeys = True  # stops when asked to
+        self.is_frozen = False
         self.stops = self.listen("safety/stop", Empty, qos.ALL)
         self.events = self.listen("safety/events", msg.SafetyEvent, qos.ALL)
         self.beats = self.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
         self.own = {c.name: list[JointTrajectory]() for c in robot.controllers}
         for arm in self.arms:
-            self.node.create_subscription(
-                JointTrajectory, f"{arm.name}/joint_trajectory", self._controller(arm), qos.ALL
-            )
-        self.bridge = rclpy.create_node("safety_bridge", namespace="finevla", context=self.context, enable_rosout=False)
-        self.executor.add_node(self.bridge)
-        self.status = self.bridge.create_publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
-        self.commands = {
-            c.name: self.bridge.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
-            for c in robot.controllers
-        }
-        self.bridge.create_subscription(Empty, "safety/stop", self._on_stop, qos.ALL)
+            topic = f"{arm.name}/joint_trajectory"
+            self.node.create_subscription(JointTrajectory, topic, self._controller(arm), qos.ALL)
         self.states = self.publisher(JointState, "joint_states", qos.SENSOR)
-        self.deadman = self.publisher(Bool, "safety/deadman", qos.NEWEST)
         self.observations = self.publisher(msg.Observation, "observation", qos.NEWEST)
-        self.wait(lambda: self.status.get_subscription_count(), "the watchdog to listen")
         self.pictures = itertools.count(1)
-        self.heart = self.bridge.create_timer(0.05, self._speak)
-        self.bridge.create_timer(PERIOD_S, self._feel)
-        self.bridge.create_timer(0.1, self._see)
-        self.wait(lambda: self.beats and self.commanded and self.beats[-1].is_well, "a watchdog that is well")
+        self.node.create_timer(PERIOD_S, self._feel)
+        self.node.create_timer(0.1, self._see)
 
     def _controller(self, arm: TrajectoryController) -> Callable[[JointTrajectory], None]:
         def on_trajectory(m: JointTrajectory) -> None:
@@ -92,11 +82,6 @@ class Stage(Probe):
                 self.changed.notify_all()
 
         return on_trajectory
-
-    def _speak(self) -> None:
-        self.status.publish(msg.SafetyStatus(state=self.state, epoch=self.epoch))
-        self.deadman.publish(Bool(data=self.held))
-        self.spoke_s = time.monotonic()
 
     def _feel(self) -> None:
         now_ns = self.now_ns()
@@ -120,6 +105,48 @@ class Stage(Probe):
             values.astype(np.float32), now_ns, 0,
         )  # fmt: skip
         self.observations.publish(observation_to_msg(seen, self.robot.name, "base_footprint", self.robot.names))
+
+    def wait_for(self, code: str) -> msg.SafetyEvent:
+        return self.wait(lambda: [e for e in self.events if e.code == code], f"the event {code}")[0]
+
+    def wait_for_own_stop(self) -> None:
+        self.wait(lambda: all(self.own.values()), "a stop of the watchdog for every controller")
+
+    def wait_for_rest(self) -> None:
+        def rests() -> bool:
+            recent = [p for t, p in self.commanded[-25:]]
+            return len(recent) == 25 and abs(recent[-1] - recent[0]).max() == 0.0
+
+        self.wait(rests, "the arms to rest")
+
+
+class Stage(Arms):
+    """Plays the bridge too, under its name, and the operator's deadman switch."""
+
+    def start(self, robot: Embodiment) -> None:
+        self.state, self.epoch, self.held = HOLDING, 1, True
+        self.spoke_s = 0.0
+        self.obeys = True  # stops when asked to
+        self.bridge = rclpy.create_node("safety_bridge", namespace="finevla", context=self.context, enable_rosout=False)
+        self.executor.add_node(self.bridge)
+        self.status = self.bridge.create_publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
+        self.commands = {
+            c.name: self.bridge.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
+            for c in robot.controllers
+        }
+        self.bridge.create_subscription(Empty, "safety/stop", self._on_stop, qos.ALL)
+        self.play(robot)
+        self.deadman = self.publisher(Bool, "safety/deadman", qos.NEWEST)
+        both = self.commands.values()  # the watchdog and the controllers
+        self.wait(lambda: all(p.get_subscription_count() == 2 for p in both), "the commands to be heard")
+        self.wait(self.status.get_subscription_count, "the watchdog to listen")
+        self.heart = self.bridge.create_timer(0.05, self._speak)
+        self.wait(lambda: self.beats and self.commanded and self.beats[-1].is_well, "a watchdog that is well")
+
+    def _speak(self) -> None:
+        self.status.publish(msg.SafetyStatus(state=self.state, epoch=self.epoch))
+        self.deadman.publish(Bool(data=self.held))
+        self.spoke_s = time.monotonic()
 
     def _on_stop(self, _: Empty) -> None:
         if self.obeys and self.state != STOPPED:
@@ -152,19 +179,6 @@ class Stage(Probe):
         self.heart.cancel()
         return self.spoke_s
 
-    def wait_for(self, code: str) -> msg.SafetyEvent:
-        return self.wait(lambda: [e for e in self.events if e.code == code], f"the event {code}")[0]
-
-    def wait_for_own_stop(self) -> None:
-        self.wait(lambda: all(self.own.values()), "a stop of the watchdog for every controller")
-
-    def wait_for_rest(self) -> None:
-        def rests() -> bool:
-            recent = [p for t, p in self.commanded[-25:]]
-            return len(recent) == 25 and abs(recent[-1] - recent[0]).max() == 0.0
-
-        self.wait(rests, "the arms to rest")
-
 
 def test_hung_bridge_is_braked_to_rest_within_the_limits(start_node, robot: Embodiment, limits: Limits) -> None:
     start_node("finevla_control", "safety_watchdog")
@@ -188,7 +202,7 @@ def test_hung_bridge_is_braked_to_rest_within_the_limits(start_node, robot: Embo
         assert stage.stops
 
 
-def within_limits(stage: Stage, limits: Limits) -> None:
+def within_limits(stage: Arms, limits: Limits) -> None:
     """What the controllers commanded, sampled: nothing faster, harder or farther than the robot may.
 
     The sampling differs in length, and a trajectory begins some milliseconds after it was made: hence the tolerance.
@@ -271,3 +285,60 @@ def test_healthy_stack_hears_nothing_but_the_heartbeat(start_node, robot: Embodi
         assert not stage.stops
         assert not any(stage.own.values())
         assert not [e for e in stage.events if e.level == msg.SafetyEvent.ERROR]
+
+
+class Driver(Arms):
+    """Sends chunks to a real bridge."""
+
+    def start(self, robot: Embodiment) -> None:
+        self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
+        self.play(robot)
+        self.chunks = self.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
+        active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+        self.wait(lambda: self.status and self.status[-1].state == HOLDING and self.beats, "the bridge to hold")
+        active.publish(msg.Instruction(id="now", raw="go"))
+
+    def go(self) -> None:
+        """Send the same motion until the bridge, which first has to hear of the instruction, follows it."""
+        first = self.commanded[-1][1]
+        for sequence in range(100):
+            phase = np.arange(1, 17) / 16
+            ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
+            actions = self.robot.to_values(first) + 0.3 * ramp[:, None] * np.tile([1, 1, 1, 1, 1, 1, 0], 2)
+            chunk = ActionChunk(
+                self.now_ns(), "now", self.robot.name, self.robot.names, 0.1, actions,
+                client="/finevla/driver", epoch=self.status[-1].epoch, sequence=sequence,
+            )  # fmt: skip
+            self.chunks.publish(chunk_to_msg(chunk, self.robot.base_frame))
+            if threading.Event().wait(0.1) or self.status[-1].state == FOLLOWING:
+                break
+        self.wait(lambda: abs(self.commanded[-1][1] - first).max() > 0.03, "the arms to move")
+
+
+def test_stopped_bridge_process_ends_in_rest_also_after_it_wakes_up(
+    start_node, robot: Embodiment, limits: Limits
+) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    bridge = start_node("finevla_control", "safety_bridge").process.pid
+    with Driver() as driver:
+        driver.start(robot)
+        driver.go()
+        os.kill(bridge, signal.SIGSTOP)
+        try:
+            driver.wait_for_own_stop()
+            driver.wait_for_rest()
+            rest = driver.commanded[-1][1]
+        finally:
+            os.kill(bridge, signal.SIGCONT)
+        driver.wait(lambda: driver.status[-1].state == STOPPED, "the bridge to stop")
+        driver.wait_for_rest()
+        assert abs(driver.commanded[-1][1] - rest).max() < 0.01  # its belated stop is no motion
+        within_limits(driver, limits)
+        epoch = driver.status[-1].epoch
+        for _ in range(100):
+            if driver.call(Trigger, "safety/reset", Trigger.Request()).success:
+                break
+            threading.Event().wait(0.1)
+        driver.wait_for("watchdog.reset")
+        driver.wait(lambda: driver.status[-1].epoch == epoch + 1 and driver.status[-1].state == HOLDING, "holding")
+        driver.go()
