@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from probe import Probe
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Empty
-from std_srvs.srv import Trigger
+from std_msgs.msg import Bool, Empty
+from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_interfaces import msg
+from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, to_ns, to_stamp
 
@@ -27,10 +28,10 @@ def robot(cobotmagic_file: Path) -> Embodiment:
 
 
 class Arm(Probe):
-    """Plays a perfect arm at home: joint states all the time, whatever is commanded."""
+    """Plays a perfect arm at home and the watchdog: joint states and heartbeats, whatever is commanded."""
 
     def start(self, robot: Embodiment) -> None:
-        self.robot = robot
+        self.robot, self.is_watched, self.sequence = robot, True, 0
         self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
         self.events = self.listen("safety/events", msg.SafetyEvent, qos.ALL)
         self.commands = {
@@ -39,25 +40,34 @@ class Arm(Probe):
         self.chunks = self.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         states = self.publisher(JointState, "joint_states", qos.SENSOR)
+        beats = self.node.create_publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        self.pending = self.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
         positions = robot.to_positions(HOME).tolist()
 
         def feel() -> None:
             message = JointState(name=list(robot.joints), position=positions)
             message.header.stamp = to_stamp(self.now_ns())
             states.publish(message)
+            if self.is_watched:
+                beats.publish(msg.Heartbeat(node="/finevla/safety_watchdog", is_well=True))
 
         self.node.create_timer(0.02, feel)
         self.wait(lambda: self.status and self.status[-1].state == HOLDING, "the bridge to hold")
         self.active.publish(msg.Instruction(id="now", raw="go"))
         threading.Event().wait(0.2)  # the instruction and the chunks are different streams
 
-    def send(self, identity: str = "now", spoil: bool = False) -> None:
+    def send(self, identity: str = "now", spoil: bool = False, client: str = "/policy", epochs_ago: int = 0) -> None:
         phase = np.arange(1, 17) / 16
         ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
         actions = HOME + 0.15 * ramp[:, None] * np.tile([1, 1, 1, 1, 1, 1, 0], 2)
         if spoil:
             actions[3, 4] = np.nan
-        chunk = ActionChunk(self.now_ns(), identity, self.robot.name, self.robot.names, 0.1, actions)
+        self.sequence += 1
+        epoch = self.status[-1].epoch - epochs_ago
+        chunk = ActionChunk(
+            self.now_ns(), identity, self.robot.name, self.robot.names, 0.1, actions, "bundle", client, epoch,
+            sequence=self.sequence,
+        )  # fmt: skip
         self.chunks.publish(chunk_to_msg(chunk, self.robot.base_frame))
 
     def in_state(self, state: int) -> None:
@@ -83,7 +93,13 @@ def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Emb
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [({"spoil": True}, "chunk.finite"), ({"identity": "old"}, "chunk.instruction")]
+    ("fault", "code"),
+    [
+        ({"spoil": True}, "chunk.finite"),
+        ({"identity": "old"}, "chunk.instruction"),
+        ({"epochs_ago": 1}, "chunk.epoch"),
+        ({"client": ""}, "chunk.authority"),
+    ],
 )
 def test_bad_chunk_becomes_a_reason_and_no_motion(start_node, robot: Embodiment, fault: dict, code: str) -> None:
     start_node("finevla_control", "safety_bridge")
@@ -117,6 +133,71 @@ def test_stop_is_latched_and_only_reset_leaves_it(start_node, robot: Embodiment,
                 break
             threading.Event().wait(0.1)
         arm.in_state(HOLDING)
+
+
+def test_nothing_moves_without_the_watchdog(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        arm.is_watched = False
+        arm.in_state(STOPPED)
+        assert "watchdog does not answer" in arm.status[-1].reason
+        threading.Event().wait(0.6)  # the cool-down
+        assert "watchdog does not answer" in arm.call(Trigger, "safety/reset", Trigger.Request()).message
+
+
+def test_authority_is_one_clients_and_a_second_is_refused_by_name(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        assert arm.call(Authority, "safety/authority", Authority.Request(client="/teleop")).success
+        refused = arm.call(Authority, "safety/authority", Authority.Request(client="/policy"))
+        assert (refused.success, refused.holder) == (False, "/teleop")
+        assert "'/teleop' has command authority" in refused.message
+        arm.send()
+        arm.wait(lambda: any("'/teleop' has command authority" in e.text for e in arm.events), "the refusal")
+        assert arm.call(Authority, "safety/authority", Authority.Request(client="/teleop", release=True)).success
+        arm.send()
+        arm.in_state(FOLLOWING)
+        assert arm.status[-1].client == "/policy"
+
+
+def test_step_mode_shows_each_plan_and_waits_for_a_yes(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge", step=True)
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        plan = arm.wait(lambda: arm.pending and arm.pending[-1].chunk_sequence and arm.pending[-1], "a plan to be shown")
+        assert plan.client == "/policy"
+        assert len(plan.positions) == len(plan.times_s) * len(robot.names)
+        assert max(plan.travel) == pytest.approx(0.15, abs=0.02)
+        assert plan.closest
+        assert not any(arm.commands.values())
+        assert arm.call(SetBool, "safety/approve", SetBool.Request(data=False)).success
+        arm.wait(lambda: arm.pending[-1].chunk_sequence == 0, "the plan to be gone")
+        arm.send()
+        arm.wait(lambda: arm.pending[-1].chunk_sequence == 2, "the next plan")
+        assert arm.call(SetBool, "safety/approve", SetBool.Request(data=True)).success
+        arm.in_state(FOLLOWING)
+        assert all(arm.commands.values())
+
+
+def test_released_deadman_is_a_stop(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge", deadman=True, deadman_timeout_s=2.0)
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.wait(lambda: any(e.code == "heartbeat.lost" for e in arm.events), "the refusal")
+        deadman = arm.publisher(Bool, "safety/deadman", qos.NEWEST)
+        deadman.publish(Bool(data=True))
+        threading.Event().wait(0.2)  # two streams
+        arm.send()
+        arm.in_state(FOLLOWING)
+        deadman.publish(Bool(data=False))
+        arm.in_state(STOPPED)
+        assert "deadman" in arm.status[-1].reason
 
 
 def test_second_commander_of_a_controller_is_a_stop(start_node, robot: Embodiment) -> None:
