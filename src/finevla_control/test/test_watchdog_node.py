@@ -19,6 +19,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from finevla_control.trajectories import times_ns, trajectory_to_msg
 from finevla_core.chunk import ActionChunk
+from finevla_core.controller import Point, TrajectoryController
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.observation import Observation
 from finevla_core.safety.limits import Limits, robot_limits
@@ -27,7 +28,6 @@ from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_to_msg, to_ns, to_stamp
-from finevla_sim.trajectory_controller import Point, TrajectoryController
 
 HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)

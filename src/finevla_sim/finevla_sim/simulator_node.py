@@ -21,6 +21,7 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_core.controller import Point, TrajectoryController
 from finevla_core.errors import FineVLAError
 from finevla_interfaces.msg import SceneObject as SceneObjectMsg
 from finevla_interfaces.msg import SceneTruth
@@ -35,7 +36,6 @@ from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import load_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import POST, POST_RADIUS_M
-from finevla_sim.trajectory_controller import Point, TrajectoryController
 from finevla_sim.world import World
 
 STEP_NS = 4_000_000

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finevla_core.controller import Point, TrajectoryController
 from finevla_core.errors import FineVLAError
-from finevla_sim.trajectory_controller import Point, TrajectoryController
 
 S = 1_000_000_000
 NOW = 50 * S
@@ -40,10 +40,35 @@ def test_new_trajectory_replaces_the_running_one_from_the_last_command() -> None
     assert np.allclose(c.sample(NOW + 2 * S), [0, 1])
 
 
-def test_points_already_past_are_left_out() -> None:
+def test_command_steps_onto_a_trajectory_whose_first_points_are_past() -> None:
     c = controller()
     c.accept(JOINTS, [Point(S, (9.0, 9.0)), Point(3 * S, (1.0, 1.0))], NOW - 2 * S, NOW)
-    assert abs(c.sample(NOW + S // 2)).max() < 2
+    assert np.allclose(c.sample(NOW), [5, 5])
+    assert np.allclose(c.sample(NOW + S // 2), [3, 3])
+
+
+def test_start_in_the_future_drops_the_old_trajectory_at_once() -> None:
+    c = controller()
+    c.accept(JOINTS, [Point(S, (1.0, 1.0))], 0, NOW)
+    c.accept(JOINTS, [Point(0, (2.0, 2.0)), Point(S, (3.0, 3.0))], NOW + 2 * S, NOW)
+    assert np.allclose(c.sample(NOW + S), [1.0, 1.5])  # half the way from where it was to the first point
+    assert np.allclose(c.sample(NOW + 2 * S), [2, 2])
+
+
+def test_segment_is_straight_where_one_of_its_ends_has_no_velocity() -> None:
+    c = controller()
+    c.accept(JOINTS, [Point(S, (1.0, 1.0)), Point(2 * S, (2.0, 2.0), (0.0, 0.0))], 0, NOW)
+    assert np.allclose(c.sample(NOW + 3 * S // 2), [1.5, 1.5])
+    assert np.allclose(c.velocity, [1, 1])
+
+
+def test_arm_too_far_from_its_trajectory_is_held_where_it_is() -> None:
+    c = TrajectoryController("arm_controller", JOINTS, np.array([0.0, 1.0]), tolerance=[0.2, 0.0])
+    assert not c.watch([5.0, 1.0], NOW)  # nothing runs
+    c.accept(JOINTS, [Point(S, (1.0, 2.0))], 0, NOW)
+    assert not c.watch([0.31, 9.0], NOW + S // 2)  # the second joint is not watched
+    assert "'a' is too far" in c.watch([0.29, 1.1], NOW + S // 2)
+    assert np.allclose(c.sample(NOW + 5 * S), [0.29, 1.1])
 
 
 REFUSED = {
@@ -52,6 +77,7 @@ REFUSED = {
     "no points": (JOINTS, [], 0),
     "increase strictly": (JOINTS, [Point(S, (1.0, 1.0)), Point(S, (1.0, 1.0))], 0),
     "ended": (JOINTS, [Point(S, (1.0, 1.0))], NOW - 2 * S),
+    "names a joint twice": (("a", "b", "a"), [Point(S, (1.0, 1.0, 1.0))], 0),
     "1 positions": (JOINTS, [Point(S, (1.0,))], 0),
     "not finite": (JOINTS, [Point(S, (1.0, float("nan")))], 0),
     "not zero": (JOINTS, [Point(S, (1.0, 1.0), (0.1, 0.0))], 0),
