@@ -379,3 +379,45 @@ def test_broken_safety_file_is_refused_in_a_sentence(setup: Setup, tmp_path: Pat
     file.write_text(text.replace("NAME", setup.embodiment.names[0]))
     with pytest.raises(FineVLAError, match=rf"limits\.yaml.*{BROKEN_FILES[text]}"):
         load_envelope(setup.embodiment, setup.urdf, file)
+
+
+def test_motion_of_a_client_that_took_authority_needs_no_instruction_and_keeps_the_policy_out(setup: Setup) -> None:
+    bridge = setup.bridge()
+    motion = {"instruction_id": "motion:1", "client": "/motion"}
+    bridge.on_chunk(setup.chunk(**motion), START + SECOND // 20)
+    assert list(bridge.counts.rejected) == ["chunk.instruction"]  # nobody asked for authority by name
+    assert bridge.take_authority("/motion", START)[0]
+    bridge.on_chunk(setup.chunk(START + 1), START + SECOND // 20)
+    assert bridge.counts.rejected["chunk.authority"] == 1
+    bridge.on_chunk(setup.chunk(START + 2, instruction_id="motion:1"), START + SECOND // 20)
+    assert bridge.counts.rejected["chunk.instruction"] == 2  # the policy cannot say that it is a motion
+    for stamp, active in ((START + SECOND // 10, "now"), (START + SECOND // 5, "another")):
+        bridge.on_instruction(active, stamp)
+        bridge.on_chunk(setup.chunk(stamp, **motion), stamp + SECOND // 100)
+    assert bridge.counts.accepted == 2
+    assert "operator's motion" in bridge.reason
+
+
+def test_taken_authority_outlives_a_rest_but_not_its_holders_silence(setup: Setup) -> None:
+    bridge = setup.bridge()
+    assert bridge.take_authority("/motion", START)[0]
+    assert not bridge.take_authority("/policy", START + 9 * SECOND)[0]
+    assert bridge.take_authority("/policy", START + 11 * SECOND)[0]
+    late = START + 11 * SECOND
+    setup.feel(bridge, setup.home, late)
+    chunk = setup.chunk(late, instruction_id="motion:1", client="/motion")
+    bridge.on_chunk(chunk, late)
+    assert list(bridge.counts.rejected) == ["chunk.instruction"]
+
+
+def test_stop_and_the_end_of_instructions_take_authority_back(setup: Setup) -> None:
+    for end in (lambda b: b.on_stop(START + SECOND, "test", "test"), lambda b: b.on_instruction("", START + SECOND)):
+        bridge = setup.bridge()
+        bridge.take_authority("/motion", START)
+        bridge.on_chunk(setup.chunk(instruction_id="motion:1", client="/motion"), START + SECOND // 20)
+        assert bridge.state is State.FOLLOWING
+        end(bridge)
+        assert (bridge.client, bridge.is_taken) == ("", False)
+        setup.feel(bridge, setup.home, START + SECOND)
+        bridge.on_chunk(setup.chunk(START + SECOND, instruction_id="motion:1", client="/motion"), START + SECOND)
+        assert bridge.counts.accepted == 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.gate import MOTION, Context, Gate, GateOptions, Judged, Rejection
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.plan import NS, Plan, hold, stop
 from finevla_core.safety.words import Event, State, Trajectory
@@ -36,6 +36,7 @@ class BridgeOptions:
     clock_jump_s: float = 1.0
     max_rejections: int = 10  # of what is said, in a row; then the policy is taken for broken
     authority_timeout_s: float = 2.0  # at rest without a chunk for so long, and anybody may take over
+    taken_timeout_s: float = 10.0  # the same for a client that took authority by name: it may be planning
     watchdog_timeout_s: float | None = None
     deadman_timeout_s: float | None = None
     # Measured positions overshoot and sag: a pose this much nearer to something than allowed may still be held.
@@ -88,6 +89,7 @@ class Bridge:
         self.plan: Plan | None = None
         self.judged: Judged | None = None
         self.instruction_id = self.client = ""
+        self.is_taken = False  # whether `client` asked for authority by name, and did not just send the first chunk
         self.is_stepping = False
         self.waiting: Waiting | None = None
         self._recent: deque[ActionChunk] = deque(maxlen=ENSEMBLED - 1)
@@ -124,7 +126,7 @@ class Bridge:
         return None
 
     def on_instruction(self, instruction_id: str, now_ns: int) -> None:
-        """The active instruction changed; an empty id ends the motion smoothly."""
+        """The active instruction changed; an empty id ends the motion smoothly, an operator's own motion too."""
         if instruction_id != self.instruction_id:
             self._recent.clear()
             self.waiting, self._in_a_row = None, 0
@@ -132,6 +134,8 @@ class Bridge:
         if not instruction_id and self.state is State.FOLLOWING and self.plan is not None:
             self.plan = stop(self.plan, now_ns, self.limits)
             self._command()
+        if not instruction_id and self.is_taken:  # else its next chunk would set the arms in motion again
+            self.client, self.is_taken = "", False
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Accept or refuse a chunk; an accepted one is commanded at once, or shown first in step mode."""
@@ -167,7 +171,7 @@ class Bridge:
             return False, "a client needs a name: its fully qualified node name"
         if self.client not in ("", client) and not self._is_free(now_ns):
             return False, f"'{self.client}' has command authority; it must give it up, or its motion must end"
-        self.client, self._client_ns = client, now_ns
+        self.client, self.is_taken, self._client_ns = client, True, now_ns
         return True, f"'{client}' has command authority"
 
     def release_authority(self, client: str, now_ns: int) -> tuple[bool, str]:
@@ -176,7 +180,7 @@ class Bridge:
             return False, f"'{client}' has no command authority; " + (
                 f"'{self.client}' has" if self.client else "nobody has"
             )
-        self.client = ""
+        self.client, self.is_taken = "", False
         return True, "nobody has command authority"
 
     def step(self, is_on: bool, now_ns: int) -> str:
@@ -272,6 +276,7 @@ class Bridge:
             measured=self._measured,
             measured_ns=self._state_ns,
             recent=self._recent,
+            is_taken=self.is_taken and not self._is_free(now_ns),
         )
         return self.gate.check(chunk, context)
 
@@ -288,6 +293,7 @@ class Bridge:
     def _follow(self, chunk: ActionChunk, judged: Judged, now_ns: int) -> None:
         self.plan, self.judged = judged.plan, judged
         self._last_stamp_ns, self._last_sequence = chunk.stamp_ns, chunk.sequence
+        self.is_taken = self.is_taken and chunk.client == self.client
         self.client, self._client_ns = chunk.client, now_ns
         # An older chunk's times mean nothing any more once the motion runs slower than it was meant.
         self._recent.append(chunk) if judged.speed_scale == 1.0 else self._recent.clear()
@@ -296,7 +302,8 @@ class Bridge:
         counts.chunk_age_s, counts.chunk_sequence = age_s, chunk.sequence
         counts.executed_s = max(0.0, min(age_s, chunk.horizon * chunk.dt_s))
         counts.executed_steps = int(counts.executed_s / chunk.dt_s)
-        self._enter(State.FOLLOWING, "following the policy's chunks")
+        whose = "an operator's motion" if chunk.instruction_id.startswith(MOTION) else "the policy's chunks"
+        self._enter(State.FOLLOWING, f"following {whose}")
         self._command()
 
     def _adopt(self, now_ns: int) -> bool:
@@ -326,7 +333,7 @@ class Bridge:
         if self.plan is not None and self.state is State.FOLLOWING:
             self.plan = stop(self.plan, now_ns, self.limits)
             self._command()
-        self.client, self.waiting = "", None
+        self.client, self.is_taken, self.waiting = "", False, None
         self._enter(State.STOPPED, text)
         self._say(2, code, f"stopped: {text}; call safety/reset when it is safe")
 
@@ -342,7 +349,8 @@ class Bridge:
 
     def _is_free(self, now_ns: int) -> bool:
         """Whether anybody may take command: nobody has it, or who has it has been silent at rest."""
-        idle = (now_ns - self._client_ns) * NS > self.options.authority_timeout_s
+        timeout_s = self.options.taken_timeout_s if self.is_taken else self.options.authority_timeout_s
+        idle = (now_ns - self._client_ns) * NS > timeout_s
         return not self.client or (idle and self.state is not State.FOLLOWING)
 
     def _note_velocity(self, measured: NDArray[np.float64], stamp_ns: int) -> bool:

@@ -10,12 +10,14 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.joining import FADES, MODES, ensembled, join
+from finevla_core.safety.joining import MANNERS, MODES, ensembled, join
 from finevla_core.safety.plan import NS, Extremes, Plan
 
 # Between a chunk's targets and the margin of a limit there is a zone in which motion towards the limit is slowed down.
 LIMIT_ZONE_RAD = 0.05
 ROUNDING = 1 + 1e-6
+# An operator's motion (homing, going to a pose) obeys no instruction; its chunks carry an id that begins so.
+MOTION = "motion:"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Judged:
 class Context:
     """What the gate compares a chunk with. `client` has command authority; `measured` `(D,)` was true at `measured_ns`.
 
+    If `is_taken`, the client asked for authority by name, and may move the arms without an instruction.
     `last_stamp_ns` and `last_sequence` are those of the running chunk, -1 if none runs; `recent` are the accepted chunks,
     oldest first, that an ensemble may look back on.
     """
@@ -66,6 +69,7 @@ class Context:
     measured: NDArray[np.float64]
     measured_ns: int
     recent: Sequence[ActionChunk] = ()
+    is_taken: bool = False
 
 
 class Gate:
@@ -109,20 +113,18 @@ class Gate:
         return Judged(plan, clearance, scale)
 
     def _moved(self, chunk: ActionChunk, context: Context, speed_scale: float) -> Plan | Rejection:
-        """By the quickest fade that keeps to accelerations and jerks."""
+        """In the first manner that keeps to the limits."""
         rejection = Rejection(
             "chunk.late", "all but its last row lie in the past; the policy is slower than its horizon"
         )
-        for fade in FADES[chunk.joining]:
-            plan = join(context.plan, chunk, context.now_ns, self.limits, fade, speed_scale)
+        for manner in MANNERS[chunk.joining]:
+            plan = join(context.plan, chunk, context.now_ns, self.limits, manner, speed_scale)
             if plan is None:
                 break
             found = self._motion(plan.extremes())
             if found is None:
                 return plan
             rejection = found
-            if rejection.code not in ("chunk.acceleration", "chunk.jerk"):
-                break
         return rejection
 
     def _schema(self, chunk: ActionChunk, context: Context) -> Rejection | None:
@@ -173,9 +175,10 @@ class Gate:
         return None
 
     def _origin(self, chunk: ActionChunk, context: Context) -> Rejection | None:
-        if not context.instruction_id:
+        is_motion = context.is_taken and chunk.instruction_id.startswith(MOTION) and chunk.client == context.client
+        if not context.instruction_id and not is_motion:
             return Rejection("chunk.instruction", "no instruction is active")
-        if chunk.instruction_id != context.instruction_id:
+        if chunk.instruction_id != context.instruction_id and not is_motion:
             text = f"it obeys '{chunk.instruction_id[:60]}', active is '{context.instruction_id}'"
             return Rejection("chunk.instruction", text)
         if not chunk.client:

@@ -7,6 +7,7 @@ where a chunk is joined: its rows have stamps, and rows in the past are past.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,30 +25,48 @@ DEGREE = 3
 QUICK: Fade = (0.1, 0.3, 0.6)
 GENTLE: Fade = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
 AT_ONCE: Fade = ()
-FADES: dict[str, tuple[Fade, ...]] = {
-    "blend": (QUICK, GENTLE),
-    "ensemble": (QUICK, GENTLE),
-    "rtc": (AT_ONCE, QUICK, GENTLE),
-}
-MODES = tuple(FADES)
 ENSEMBLED = 8  # chunks, the newest among them
 ENSEMBLE_DECAY = 0.1  # a chunk's weight is exp(-decay * how many are older), as in ACT, where the oldest weighs most
 # A first knot closer than this share of a step would turn a small position error into a large acceleration.
 MIN_FIRST_GAP = 0.5
 # Wiggles of a chunk faster than this (rad/s, about 0.8 s per period) are noise of the policy, not motion. Grippers go
 # where they are told at a pace that is smooth already.
-CUTOFF, GRIPPER_CUTOFF = 8.0, 25.0
+CUTOFF, CLOSE_CUTOFF, GRIPPER_CUTOFF = 8.0, 20.0, 25.0
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a plan goes over into a chunk: with what fade, and how closely it keeps to the rows."""
+
+    fade: Fade = QUICK
+    cutoff: float = CUTOFF
+
+
+# What is tried in turn until a plan keeps to the limits. The last one keeps closer to rows that turn sharply at a limit,
+# where the smoothest curve would swing past it.
+_COMMON = (Manner(QUICK), Manner(GENTLE), Manner(QUICK, CLOSE_CUTOFF))
+MANNERS: dict[str, tuple[Manner, ...]] = {
+    "blend": _COMMON,
+    "ensemble": _COMMON,
+    "rtc": (Manner(AT_ONCE), *_COMMON),
+}
+MODES = tuple(MANNERS)
 TAIL_ACCELERATION = 0.35  # of the limit, for the stop behind the last row
 GRIPPER_PACE, GRIPPER_ACCELERATION = 0.5, 0.25  # of the limits
 GRIPPER_EASE_S = 0.12
 
 
 def join(
-    plan: Plan, chunk: ActionChunk, now_ns: int, limits: Limits, fade: Fade = QUICK, speed_scale: float = 1.0
+    plan: Plan,
+    chunk: ActionChunk,
+    now_ns: int,
+    limits: Limits,
+    manner: Manner = _COMMON[0],
+    speed_scale: float = 1.0,
 ) -> Plan | None:
     """Go from `plan` at `now_ns` over into the rows of `chunk` that are still to come; None if fewer than two are.
 
-    `fade` is how much of their weight the first of these rows have; with a `speed_scale` below 1 they come so much later.
+    With a `speed_scale` below 1 they come so much later.
     """
     dt_ns = round(chunk.dt_s / NS)
     times: NDArray[np.int64] = chunk.stamp_ns + dt_ns * np.arange(1, chunk.horizon + 1, dtype=np.int64)
@@ -63,7 +82,7 @@ def join(
     start = np.stack([position, velocity, plan.acceleration(now_ns)])
     seconds = np.asarray((knots_ns - now_ns) * NS, dtype=np.float64)
     smoother = _Smoother(seconds)
-    positions, velocities = smoother.fit(rows, start, fade, CUTOFF)
+    positions, velocities = smoother.fit(rows, start, manner.fade, manner.cutoff)
     grip = limits.is_gripper
     if grip.any():
         rows = _paced(seconds, rows[:, grip], start[:, grip], limits, grip)
