@@ -16,7 +16,7 @@ from finevla_sim.model import robot_urdf
 POSITION_COST, ORIENTATION_COST = 1.0, 0.08
 DAMPING = 1e-5
 MAX_STEP_RAD = 0.3  # per iteration: the model is linear only nearby
-LIMIT_MARGIN_RAD = 0.005
+LIMIT_MARGIN_RAD = 0.035  # inside the safety gate's margin (config/safety), with room for splines through the solutions
 
 
 class ArmIK:
@@ -66,8 +66,10 @@ class ArmIK:
         return solved
 
     def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values `(D,)` cut to the joints' limits."""
-        return self.embodiment.to_values(np.clip(self.embodiment.to_positions(values), *self._range))
+        """Values `(..., D)` cut to the joints' limits, arm joints with the margin."""
+        margin = np.array([0.0 if value.is_gripper else LIMIT_MARGIN_RAD for value in self.embodiment.values])
+        lower, upper = self._range[0] + margin, self._range[1] - margin
+        return self.embodiment.to_values(np.clip(self.embodiment.to_positions(values), lower, upper))
 
     def tcp(self, values: NDArray[np.float64], side: str) -> NDArray[np.float64]:
         """Pose `(4, 4)` of `side`'s tcp."""
