@@ -169,7 +169,9 @@ def test_step_mode_shows_each_plan_and_waits_for_a_yes(start_node, robot: Embodi
     with Arm() as arm:
         arm.start(robot)
         arm.send()
-        plan = arm.wait(lambda: arm.pending and arm.pending[-1].chunk_sequence and arm.pending[-1], "a plan to be shown")
+        plan = arm.wait(
+            lambda: arm.pending and arm.pending[-1].chunk_sequence and arm.pending[-1], "a plan to be shown"
+        )
         assert plan.client == "/policy"
         assert len(plan.positions) == len(plan.times_s) * len(robot.names)
         assert max(plan.travel) == pytest.approx(0.15, abs=0.02)

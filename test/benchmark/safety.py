@@ -1,0 +1,317 @@
+"""The safety gate in figures: adversarial chunks, clean replay of the scripted expert, seams, and what a judgement costs.
+
+    python test/benchmark/safety.py fuzz --chunks 1000000 [--seed 0]
+    python test/benchmark/safety.py oracle --episodes 300
+    python test/benchmark/safety.py seams --episodes 40
+    python test/benchmark/safety.py gate --episodes 40
+
+What the gate lets through is checked by other means than the gate's own: SciPy's curves through the commanded knots, and
+distances by MuJoCo's collision code instead of coal's.
+"""
+
+import argparse
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicHermiteSpline
+
+from finevla_core.chunk import ActionChunk
+from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.plan import Plan
+from finevla_core.safety.words import State
+from finevla_sim.demonstrator import Demonstrator
+from finevla_sim.drills import mixture
+from finevla_sim.model import robot_urdf
+from finevla_sim.robot import default_robot
+from finevla_sim.tasks import TASKS
+from finevla_tools.demos import Performer, Wanted
+from finevla_tools.rollout import envelope_of
+
+ROBOT = default_robot()
+E, ENVELOPE = ROBOT.embodiment, envelope_of(ROBOT)
+L = ENVELOPE.limits
+ARM = ~L.is_gripper
+MS, START = 1_000_000, 10_000_000_000
+STEP_NS = 100 * MS
+FAR_M = 1.0
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What an episode said and felt: `states` (T, D), `chunks` (T, H, D)."""
+
+    task: str
+    states: NDArray[np.float64]
+    chunks: NDArray[np.float64]
+
+
+def record(episodes: int, first: int = 20_000) -> list[Recorded]:
+    """Undisturbed demonstrations of the scripted expert, without pictures."""
+    kept: list[Recorded] = []
+    original = Demonstrator.demonstrate
+
+    def keep(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        done = original(self, *args, **kwargs)
+        kept.append(Recorded(done.goal.task, done.states.astype(float), done.chunks.astype(float)))
+        return done
+
+    Demonstrator.demonstrate = keep  # type: ignore[method-assign]
+    performer = Performer(Wanted(mixture(",".join(TASKS)), "easy", False, False))
+    for seed in range(first, first + episodes):
+        performer.perform(seed)
+    Demonstrator.demonstrate = original  # type: ignore[method-assign]
+    return kept
+
+
+class Distances:
+    """Least distance between the two arms, by MuJoCo: a second opinion."""
+
+    def __init__(self) -> None:
+        self.model = mujoco.MjSpec.from_string(robot_urdf(ROBOT.urdf_path)).compile()
+        self.data = mujoco.MjData(self.model)
+        self.q = np.array([self.model.joint(joint).qposadr[0] for joint in E.joints])
+        twins = [(j, j.replace("joint1", "joint2")) for j in E.joints if "gripper" in j]
+        self.twins = [(E.joints.index(j), self.model.joint(twin).qposadr[0]) for j, twin in twins]
+        self.arms = [self._shapes(side) for side in ("left_", "right_")]
+
+    def between_arms(self, values: NDArray[np.float64], most_m: float = FAR_M) -> float:
+        """Metres, `most_m` if they are farther apart."""
+        positions = E.to_positions(values)
+        self.data.qpos[self.q] = positions
+        for index, address in self.twins:
+            self.data.qpos[address] = -positions[index]
+        mujoco.mj_kinematics(self.model, self.data)
+        least = most_m
+        for a in self.arms[0]:
+            for b in self.arms[1]:
+                if np.linalg.norm(self.data.geom_xpos[a] - self.data.geom_xpos[b]) < least + 0.3:
+                    least = min(least, mujoco.mj_geomDistance(self.model, self.data, a, b, least, None))
+        return least
+
+    def _shapes(self, side: str) -> list[int]:
+        of = self.model.geom_bodyid
+        return [i for i in range(self.model.ngeom) if self.model.body(int(of[i])).name.startswith(side + "link")
+                or self.model.body(int(of[i])).name.startswith(side + "gripper")]  # fmt: skip
+
+
+def chunk_at(rows: NDArray[np.float64], stamp_ns: int, number: int, joining: str = "blend") -> ActionChunk:
+    """A well-formed chunk of the client that has authority."""
+    return ActionChunk(stamp_ns, "x", E.name, E.names, 0.1, rows, "", "bench", 1, joining, number)
+
+
+def fresh(values: NDArray[np.float64], now_ns: int = START) -> Bridge:
+    """A bridge that holds at `values` with an instruction."""
+    bridge = Bridge(E, ENVELOPE, GateOptions(), BridgeOptions())
+    feel(bridge, values, now_ns)
+    bridge.on_instruction("x", now_ns)
+    return bridge
+
+
+def feel(bridge: Bridge, values: NDArray[np.float64], now_ns: int) -> None:
+    """A joint state."""
+    bridge.on_joint_state(now_ns, E.joints, E.to_positions(values).tolist(), now_ns)
+
+
+def violations(plan: Plan, distances: Distances | None, samples: int = 60) -> list[str]:
+    """Which limits a commanded plan breaks, by dense samples of SciPy's curve through its knots."""
+    seconds = (plan.times_ns - plan.times_ns[0]) * 1e-9
+    curve = CubicHermiteSpline(seconds, plan.positions, plan.velocities)
+    times = np.linspace(0.0, seconds[-1], samples * 4)
+    positions, velocities, found = curve(times), curve(times, 1), []
+    slack = L.slack + 1e-6
+    if (positions < L.lower - slack).any() or (positions > L.upper + slack).any():
+        found.append("position")
+    if (abs(velocities) > L.velocity * 1.001).any() or not np.allclose(plan.velocities[-1], 0, atol=1e-9):
+        found.append("velocity")
+    if (abs(curve(times, 2)) > L.acceleration * 1.001).any():
+        found.append("acceleration")
+    if (abs(curve((seconds[1:] + seconds[:-1]) / 2, 3)) > L.jerk * 1.001).any():
+        found.append("jerk")
+    if distances is not None:
+        # The two fingers' common slack (1 mm of overshoot each) is not modelled the same way: half of the distance allowed.
+        near = min(distances.between_arms(p, 0.05) for p in positions[:: len(positions) // samples or 1])
+        if near < 0.0025:
+            found.append("distance")
+    return found
+
+
+def adversary(rng: np.random.Generator, bridge: Bridge, now_ns: int) -> ActionChunk:
+    """A chunk that aims at a limit, a seam, arm-arm contact, the table - or is broken in some way."""
+    assert bridge.plan is not None
+    start = bridge.plan.at(now_ns)[0]
+    horizon = int(rng.integers(2, 30))
+    kind = rng.integers(0, 8)
+    stamp = now_ns - int(rng.uniform(0, 0.3) * 1e9)
+    ramp = np.linspace(0, 1, horizon)[:, None] ** rng.uniform(0.3, 3)
+    if kind == 0:  # towards one end of the joints' ranges, as fast as may be
+        goal = np.where(rng.random(len(start)) < 0.5, L.lower, L.upper) + rng.normal(0, 0.02, len(start))
+        rows = start + (goal - start) * ramp * rng.uniform(0, 1.2)
+    elif kind == 1:  # arms inwards, into each other
+        goal = start.copy()
+        goal[[0, 7]] = rng.uniform(-1.6, 0.2), rng.uniform(-0.2, 1.6)
+        goal[[1, 8]], goal[[2, 9]] = rng.uniform(0.5, 2.5, 2), rng.uniform(-2.0, -0.2, 2)
+        rows = start + (goal - start) * ramp
+    elif kind == 2:  # down, into the table or itself
+        goal = np.clip(start + rng.normal(0, 1.0, len(start)), L.lower, L.upper)
+        rows = start + (goal - start) * ramp
+    elif kind == 3:  # shaking
+        rows = start + rng.normal(0, 10 ** rng.uniform(-4, 0), (horizon, len(start)))
+    elif kind == 4:  # a jump in the middle
+        rows = np.tile(start, (horizon, 1))
+        rows[horizon // 2 :] += rng.normal(0, 0.5, len(start))
+    elif kind == 5:  # a smooth walk, most of which is fine
+        rows = start + np.cumsum(rng.normal(0, rng.uniform(0, 0.05), (horizon, len(start))), axis=0)
+    elif kind == 6:  # broken numbers and shapes
+        rows = np.tile(start, (horizon, 1))
+        rows.flat[rng.integers(rows.size)] = rng.choice([np.nan, np.inf, -np.inf, 1e300, -1e9])
+        if rng.random() < 0.3:
+            rows = rows[:, :-1]
+    else:  # grippers slam
+        rows = np.tile(start, (horizon, 1))
+        rows[:, L.is_gripper] = rng.integers(0, 2, (horizon, int(L.is_gripper.sum()))) + rng.normal(0, 0.01)
+    if kind not in (3, 6) and rng.random() < 0.7:
+        rows = np.clip(rows, L.lower + L.margin, L.upper - L.margin)
+    number = bridge._last_sequence + int(rng.integers(0, 4))
+    chunk = chunk_at(rows, stamp, number, str(rng.choice(["blend", "ensemble", "rtc", "x"], p=[0.5, 0.24, 0.24, 0.02])))
+    if rng.random() < 0.05:
+        field, value = [("dt_s", rng.choice([0.0, np.nan, 1e-9, 0.01, 5.0])), ("epoch", 0), ("client", "other"),
+                        ("instruction_id", "y"), ("names", E.names[::-1]), ("embodiment", "z")][rng.integers(6)]  # fmt: skip
+        object.__setattr__(chunk, field, value)
+    return chunk
+
+
+def fuzz(chunks: int, seed: int) -> None:
+    """Adversarial chunks against one bridge after another; every plan that is commanded is checked."""
+    rng, distances = np.random.default_rng(seed), Distances()
+    codes: Counter[str] = Counter()
+    bad: list[str] = []
+    checked = stops = done = 0
+    started = time.monotonic()
+    home = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
+    while done < chunks:
+        bridge, now = fresh(home), START
+        for _ in range(100):
+            now += int(rng.uniform(0.02, 0.4) * 1e9)
+            if bridge.plan is None or bridge.state not in (State.HOLDING, State.FOLLOWING):
+                break
+            feel(bridge, bridge.plan.at(now)[0] + rng.normal(0, 0.002, len(home)) * ARM, now)
+            bridge.on_chunk(adversary(rng, bridge, now), now)
+            done += 1
+            if bridge.take()[0]:
+                checked += 1
+                bad += violations(bridge.plan, distances if checked % 10 == 0 else None)
+            if rng.random() < 0.02:
+                bridge.on_stop(now, "fuzz", "fuzz")
+                stops += 1
+                bad += [f"stop: {what}" for what in violations(bridge.plan, None)]
+            bridge.tick(now)
+            bridge._in_a_row = 0  # the latch is tested elsewhere; here every chunk shall be judged
+        codes.update(bridge.counts.rejected)
+    print(f"{done} chunks, {checked} accepted and checked, {stops} stops, {time.monotonic() - started:.0f} s")
+    print(", ".join(f"{code} {count}" for code, count in codes.most_common()))
+    print(f"violations: {len(bad)} {dict(Counter(bad))}")
+
+
+def oracle(episodes: int) -> None:
+    """Every chunk of the expert, 60 ms after its observation; a refusal for nearness is true if MuJoCo agrees."""
+    distances, refused, true = Distances(), Counter(), 0
+    accepted, touching = 0, 0
+    for episode in record(episodes):
+        bridge, is_touching = fresh(episode.states[0]), False
+        for k, rows in enumerate(episode.chunks):
+            now = START + (k + 1) * STEP_NS
+            planned = bridge.plan.at(now)[0]
+            feel(bridge, np.where(abs(episode.states[k] - planned) < 0.2, episode.states[k], planned), now)
+            before = bridge.counts.rejected.copy()
+            bridge.on_chunk(chunk_at(rows, now, k + 1), now + 60 * MS)
+            new = bridge.counts.rejected - before
+            if new:
+                if min(distances.between_arms(row) for row in rows) < 0.015 or "chunk.workspace" in new:
+                    is_touching, true = True, true + 1
+                    break  # from here on the arm is elsewhere than the expert thinks
+                refused.update(new)
+            bridge.tick(now + 60 * MS)
+        accepted += bridge.counts.accepted
+        touching += is_touching
+    print(
+        f"{episodes} episodes, {accepted} chunks accepted; {touching} episodes end at a true refusal (arms or table touch)"
+    )
+    print(f"false rejections: {sum(refused.values())} {dict(refused)}")
+
+
+def seams(episodes: int) -> None:
+    """Jerk where a chunk takes over, against replacing the running chunk naively, for delays and with jitter."""
+    recorded, rng = record(episodes), np.random.default_rng(0)
+    print("| delay ms | naive rad/s^3 | blend | ensemble | rtc, policy not continuing |\n|---|---|---|---|---|")
+    for delay in (50, 150, 300, -1):
+        naive: list[float] = []
+        ours: dict[str, list[float]] = {"blend": [], "ensemble": [], "rtc": []}
+        for episode in recorded:
+            for mode, jerks in ours.items():
+                bridge, last = fresh(episode.states[0]), -1
+                for k in range(0, len(episode.chunks), 4):
+                    late = (delay if delay > 0 else int(rng.uniform(50, 300))) * MS
+                    noisy = episode.chunks[k] + rng.normal(0, 0.004, episode.chunks[k].shape[1]) * ARM
+                    now = START + (k + 1) * STEP_NS + late
+                    planned = bridge.plan.at(now)[0]
+                    feel(bridge, planned, now)
+                    if mode == "blend" and last >= 0:
+                        naive.append(_naive(episode.chunks[last], noisy, last, k, late))
+                    was = bridge.counts.accepted
+                    bridge.on_chunk(chunk_at(noisy, now - late, k + 1, mode), now)
+                    if bridge.counts.accepted > was and last >= 0:
+                        first = bridge.plan
+                        piece = np.flatnonzero(first.times_ns[:-1] - first.times_ns[0] < STEP_NS)
+                        jerks.append(float(abs(6 * first._coefficients[3][piece][:, ARM]).max(1).mean()))
+                    last = k
+        row = [f"{np.mean(j):.1f} ({np.mean(j) / np.mean(naive):.1%})" for j in ours.values()]
+        print(f"| {delay if delay > 0 else '50-300, jitter'} | {np.mean(naive):.0f} | {' | '.join(row)} |")
+
+
+def _naive(old: NDArray[np.float64], new: NDArray[np.float64], last: int, k: int, late_ns: int) -> float:
+    """Jerk at the seam when rows are played as they come, each a set point of a 10 Hz controller: third differences."""
+    done = min(k - last + late_ns // STEP_NS, len(old) - 1)
+    ahead = min(late_ns // STEP_NS, len(new) - 4)
+    played = np.concatenate([old[max(done - 2, 0) : done + 1], new[ahead + 1 : ahead + 4]])
+    return float((abs(np.diff(played, 3, axis=0)) / 0.1**3).max(0)[ARM].max())
+
+
+def gate(episodes: int) -> None:
+    """What a judgement of a 16 x 14 chunk costs on one core, collision and workspace included."""
+    times: list[float] = []
+    for episode in record(episodes):
+        bridge = fresh(episode.states[0])
+        for k, rows in enumerate(episode.chunks):
+            now = START + (k + 1) * STEP_NS
+            feel(bridge, bridge.plan.at(now)[0], now)
+            chunk = chunk_at(rows, now, k + 1)
+            begun = time.perf_counter()
+            bridge.on_chunk(chunk, now + 60 * MS)
+            times.append(time.perf_counter() - begun)
+            bridge.tick(now + 60 * MS)
+            bridge.take()
+    p50, p90, p99, worst = np.percentile(np.array(times) * 1e3, [50, 90, 99, 100])
+    print(f"{len(times)} chunks: median {p50:.2f} ms, p90 {p90:.2f}, p99 {p99:.2f}, worst {worst:.2f}")
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("fuzz", "oracle", "seams", "gate"))
+    parser.add_argument("--chunks", type=int, default=20_000)
+    parser.add_argument("--episodes", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.what == "fuzz":
+        fuzz(arguments.chunks, arguments.seed)
+    else:
+        {"oracle": oracle, "seams": seams, "gate": gate}[arguments.what](arguments.episodes)
+
+
+if __name__ == "__main__":
+    main()
