@@ -119,6 +119,8 @@ def feel(bridge: Bridge, values: NDArray[np.float64], now_ns: int) -> None:
 
 def violations(plan: Plan, distances: Distances | None, samples: int = 60) -> list[str]:
     """Which limits a commanded plan breaks, by dense samples of SciPy's curve through its knots."""
+    if len(plan.times_ns) < 2:
+        return []  # a stop of what held already
     seconds = (plan.times_ns - plan.times_ns[0]) * 1e-9
     curve = CubicHermiteSpline(seconds, plan.positions, plan.velocities)
     times = np.linspace(0.0, seconds[-1], samples * 4)

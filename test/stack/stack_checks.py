@@ -60,11 +60,20 @@ class Checks:
 
     def run_all(self, policy: Callable[[], int | None] = policy_pid) -> None:
         """Everything that the stack promises."""
+        self.safety_nodes_are_there()
         self.every_interface_steers()
         self.what_cannot_be_followed_is_refused()
         self.stop_and_reset()
         self.killed_policy_means_hold_and_comes_back(policy)
         self.arms_never_jumped()
+
+    def safety_nodes_are_there(self) -> None:
+        """A safety node that nobody launched protects nobody."""
+        self.client.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
+        for name in ("safety_bridge", "safety_watchdog"):
+            self.wait(lambda name=name: name in self.client.node.get_node_names(), f"the node {name}")
+        self.wait(lambda: "safety/watchdog" in self.client.newest, "the watchdog's heartbeat")
+        assert self.client.newest["safety/watchdog"].is_well
 
     def every_interface_steers(self) -> None:
         """Topic, text, service, action; each replaces the one before in mid-motion."""
