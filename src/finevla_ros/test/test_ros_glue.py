@@ -59,10 +59,12 @@ def test_observations_and_chunks_survive_the_wire() -> None:
     assert (back.images == images).all()
     assert (back.state == seen.state).all()
     assert (back.stamp_ns, back.image_stamps_ns, back.state_stamp_ns, back.sequence) == (7, (7, 9), 8, 5)
-    chunk = ActionChunk(7, "id", "robot", ("x", "y"), 0.1, rng.normal(size=(4, 2)), "policy", 3, 0.01)
+    actions = rng.normal(size=(4, 2))
+    chunk = ActionChunk(7, "id", "robot", ("x", "y"), 0.1, actions, "policy", "/policy", 5, "rtc", 3, 0.01)
     returned = chunk_from_msg(chunk_to_msg(chunk, "base"))
     assert (returned.actions == chunk.actions).all()
     assert (returned.names, returned.dt_s, returned.sequence) == (("x", "y"), 0.1, 3)
+    assert (returned.client, returned.epoch, returned.joining) == ("/policy", 5, "rtc")
 
 
 def test_message_whose_sizes_do_not_fit_is_refused_or_empty() -> None:
