@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import time
 
 import can
 import numpy as np
@@ -29,7 +30,8 @@ class Bench:
         self.buses: list[can.BusABC] = []
         self.simulated = SimulatedPiper(self.bus(), joints=HOME)
         self.options = dataclasses.replace(Options("can_left", LOWER, UPPER), **options)  # type: ignore[arg-type]
-        self.link = Link(self.open_it, self.options)
+        self.delay_s = -1e12  # how long frames waited before they were read; hugely negative = not at all
+        self.link = Link(self.open_it, self.options, wall=lambda: time.time() + self.delay_s)
         self.arm = self.link.arm
 
     def bus(self) -> can.BusABC:

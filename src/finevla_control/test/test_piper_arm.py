@@ -278,9 +278,11 @@ def test_lagging_feedback_is_not_frozen(ready: Bench) -> None:
     assert ready.simulated.joints[0] == pytest.approx(HOME[0] + 0.6, abs=0.005)
 
 
-def test_held_arm_may_be_perfectly_still() -> None:
+def test_held_arm_may_be_perfectly_still_and_a_short_way_out_and_back_is_forgotten() -> None:
     watch = FrozenWatch(0.05, 0.5)
     assert not any(watch.update([0.0] * 6, [0.04] * 6, t / 10) for t in range(100))
+    watch = FrozenWatch(0.05, 0.5)
+    assert not any(watch.update([0.0] * 6, [0.1 if t % 4 == 1 else 0.0] * 6, t / 10) for t in range(100))
 
 
 def test_lost_frames_do_not_matter_but_lost_joints_do(ready: Bench) -> None:
@@ -414,6 +416,63 @@ def test_gripper_velocity_is_derived_from_its_opening(ready: Bench) -> None:
 
 _known = (p.STATUS, *p.JOINTS, p.GRIPPER, *p.MOTORS, *p.DRIVERS, p.GRIPPER_SETUP_REPLY, p.FIRMWARE, *p.MOTION_COMMANDS)
 _ids = st.sampled_from(_known) | st.integers(0, 0x7FF)
+
+
+def test_one_measurement_is_not_enough_to_take_the_arm_over(bench: Bench) -> None:
+    bench.simulated.enabled[:] = True
+    bench.until(lambda: bench.arm.state(bench.now_s) is not None)
+    bench.until(lambda: not bench.arm.not_ready_to_hold(bench.now_s))
+    since_s = bench.now_s
+    bench.until(lambda: bench.simulated.targets_seen())
+    assert bench.now_s - since_s >= 0.02
+
+
+def test_target_a_hair_beyond_a_limit_and_place_a_little_outside_become_the_limit(bench: Bench) -> None:
+    bench.simulated.joints[1] = -0.03  # folded, with the usual offset of its zero
+    bench.make_ready()
+    assert bench.arm.hold[0][1] == 0.0  # type: ignore[index]
+    target = np.array(bench.arm.hold[0])  # type: ignore[index]
+    target[1] = -0.0008
+    assert bench.command(target, -0.0005) == ""
+    assert bench.arm.hold[0][1] == 0.0  # type: ignore[index]
+    assert bench.arm.hold[1] == 0.0  # type: ignore[index]
+
+
+def test_state_is_as_old_as_its_oldest_frame(ready: Bench) -> None:
+    ready.simulated.faults.missing = {0x2A7}
+    ready.advance(0.1)
+    state = ready.arm.state(ready.now_s)
+    assert state is not None
+    assert ready.now_s - state.stamp_s == pytest.approx(0.1, abs=0.011)
+
+
+def test_frames_that_waited_count_from_when_they_came(ready: Bench) -> None:
+    ready.delay_s = 0.15
+    ready.advance(0.1)
+    state = ready.arm.state(ready.now_s)
+    assert state is not None
+    assert 0.15 <= ready.now_s - state.stamp_s < 0.5
+
+
+@pytest.mark.parametrize("kind", ["is_error_frame", "is_remote_frame", "is_extended_id"])
+def test_frames_of_other_kinds_are_not_the_arms(bench: Bench, kind: str) -> None:
+    message = can.Message(arbitration_id=p.STATUS, **{"is_extended_id": False, kind: True}, dlc=8)
+    bench.arm.on_frame(message, bench.now_s)
+    message = can.Message(arbitration_id=p.MODE, **{"is_extended_id": False, kind: True}, dlc=8)
+    bench.arm.on_frame(message, bench.now_s)
+    assert not bench.arm.feedback.newest
+    assert "somebody else" not in bench.errors()
+
+
+def test_arm_that_was_switched_off_is_not_commanded_even_if_its_drivers_still_say_on(ready: Bench) -> None:
+    ready.simulated._switch = lambda *_: None  # type: ignore[method-assign]
+    assert ready.arm.disable(CONFIRM, ready.now_s) == ""
+    ready.advance(0.05)
+    ready.simulated.received.clear()
+    ready.advance(0.5)
+    assert ready.arm.is_enabled(ready.now_s)
+    assert not {f.id for f in ready.simulated.received} & p.MOTION_COMMANDS
+    assert "switched off on request" in ready.arm.not_ready(ready.now_s)[0]
 
 
 @settings(max_examples=30, deadline=None)

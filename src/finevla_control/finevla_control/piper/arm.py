@@ -107,7 +107,7 @@ class Arm:
             positions, width_m = self.hold  # sending may find the bus lost, which empties it
             self._send(p.joint_mode(self.options.speed_percent), *p.joint_targets(positions))
             self._send(p.gripper_target(width_m, self.options.gripper_effort_nm))
-            self.frozen = self.frozen or self._watch.update(state.positions, positions, now_s)
+            self.frozen = self._watch.update(state.positions, positions, now_s)
 
     def command(self, positions: Sequence[float], width_m: float, now_s: float) -> str:
         """New target of all six joints (rad) and the gripper (total opening, m); returns why not, or an empty text."""

@@ -82,7 +82,7 @@ class SimulatedPiper:
             if not self.faults.bus_off:
                 self._obey(p.Frame(message.arbitration_id, bytes(message.data)), now_s)
         self._move(now_s)
-        if not self.faults.silent and not self.faults.bus_off:
+        if not self.faults.bus_off:
             self._report(now_s)
 
     def fail_bus(self) -> None:
@@ -183,6 +183,10 @@ class SimulatedPiper:
 
     def _send(self, identity: int, data: bytes) -> None:
         self._sent += 1
-        if identity in self.faults.missing or (self.faults.lost_every and self._sent % self.faults.lost_every == 0):
+        if (
+            self.faults.silent
+            or identity in self.faults.missing
+            or (self.faults.lost_every and self._sent % self.faults.lost_every == 0)
+        ):
             return
         self.bus.send(can.Message(arbitration_id=identity, data=data, is_extended_id=False))
