@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from controllers import MS, Controllers, Played, Real, S, Trace, missing_for_real
+from controllers import Controllers, Played, Real, S, Trace, missing_for_real
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
