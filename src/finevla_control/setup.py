@@ -18,6 +18,7 @@ setup(
             "safety_bridge = finevla_control.bridge_node:main",
             "safety_watchdog = finevla_control.watchdog_node:main",
             "piper_driver = finevla_control.piper_node:main",
+            "vendor_bridge = finevla_control.vendor_node:main",
             "piper_estop = finevla_control.piper.estop:main",
         ]
     },

@@ -41,6 +41,16 @@ def test_real_robot_needs_ros2_control_and_says_so() -> None:
         load_launch(STACK, {"robot": "real"})
 
 
+def test_vendors_driver_gets_a_bridge_instead_of_controllers() -> None:
+    launch = load_launch(STACK, {"robot": "vendor", "vendor": "puppet", "left_state": "/left"})
+    names = ["camera_ingest", "policy", "safety_bridge", "safety_watchdog", "vendor_bridge"]
+    assert [p.name for p in launch.processes] == names
+    bridge, watchdog = launch.processes[-1], launch.processes[-2]
+    assert {"driver:='puppet'", "left_state:='/left'", "right_state:=''", "speed_percent:=50"} <= set(bridge.command)
+    assert not bridge.respawn
+    assert "camera_noise:=true" in watchdog.command
+
+
 def test_each_piper_arm_gets_a_driver_on_its_own_bus() -> None:
     launch = load_launch(PIPER, {"can_right": "can7", "namespace": "lab"})
     assert [p.node for p in launch.processes] == ["/lab/left_piper_driver", "/lab/right_piper_driver"]

@@ -3,6 +3,7 @@
 from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from finevla_core.controller import Point
 from finevla_core.safety.words import Trajectory
 from finevla_ros.convert import NS, to_ns, to_stamp
 
@@ -24,3 +25,8 @@ def trajectory_to_msg(trajectory: Trajectory, sender: str) -> JointTrajectory:
 def times_ns(message: JointTrajectory) -> list[int]:
     """When its points are due, from its start."""
     return [to_ns(point.time_from_start) for point in message.points]
+
+
+def points_of(message: JointTrajectory) -> list[Point]:
+    """Its points, as the controllers we play take them."""
+    return [Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in message.points]

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from finevla_core.errors import FineVLAError
 
 VELOCITY_EPSILON = float(np.finfo(np.float32).eps)  # the controller compares with that of a C++ float
+SHORTEST_BRAKE_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,14 @@ class TrajectoryController:
         self._position: NDArray[np.float64] = np.array(positions, float)
         self._velocity: NDArray[np.float64] = np.zeros(len(self.joints))
         self._knots: list[_Knot] = []
+
+    def brake(self, deceleration: ArrayLike, now_ns: int) -> None:
+        """From the command to rest, all joints in the same time and none harder than `deceleration` `(J,)`."""
+        position, velocity = self.sample(now_ns), self._velocity
+        time_s = max(float((abs(velocity) / np.asarray(deceleration)).max()), SHORTEST_BRAKE_S)
+        # The cubic with these ends is a parabola: the deceleration is the same all the way.
+        end = Point(round(time_s * 1e9), tuple(position + velocity * time_s / 2), (0.0,) * len(self.joints))
+        self.accept(self.joints, [end], 0, now_ns)
 
     def accept(self, joints: Sequence[str], points: Sequence[Point], stamp_ns: int, now_ns: int) -> None:
         """Replace the running trajectory; raises `FineVLAError` where the controller would refuse the message.

@@ -62,6 +62,17 @@ def test_segment_is_straight_where_one_of_its_ends_has_no_velocity() -> None:
     assert np.allclose(c.velocity, [1, 1])
 
 
+def test_brake_decelerates_evenly_from_the_command_to_rest() -> None:
+    c = controller()
+    c.accept(JOINTS, [Point(S, (1.0, 1.5), (1.0, 0.5)), Point(2 * S, (2.0, 2.0), (0.0, 0.0))], 0, NOW)
+    start = c.sample(NOW + S).copy()
+    c.brake([2.0, 2.0], NOW + S)
+    assert np.allclose(c.sample(NOW + S + S // 4), start + np.array([1.0, 0.5]) * (0.25 - 0.25**2))
+    assert np.allclose(c.velocity, [0.5, 0.25])
+    assert np.allclose(c.sample(NOW + 5 * S), start + np.array([0.25, 0.125]))
+    assert np.allclose(c.velocity, 0)
+
+
 def test_arm_too_far_from_its_trajectory_is_held_where_it_is() -> None:
     c = TrajectoryController("arm_controller", JOINTS, np.array([0.0, 1.0]), tolerance=[0.2, 0.0])
     assert not c.watch([5.0, 1.0], NOW)  # nothing runs
