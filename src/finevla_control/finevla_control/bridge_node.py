@@ -6,30 +6,30 @@ The decisions are `finevla_core.safety.bridge.Bridge`'s; this file only carries 
 import time
 from dataclasses import dataclass
 
-from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty
 from std_srvs.srv import SetBool, Trigger
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+from trajectory_msgs.msg import JointTrajectory
 
+from finevla_control.logs import EventLog
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.words import Event, State, Trajectory
+from finevla_core.safety.words import State
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Authority
 from finevla_ros import qos
-from finevla_ros.convert import chunk_from_msg, to_ns, to_stamp
+from finevla_ros.convert import chunk_from_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
+from finevla_ros.trajectories import trajectory_to_msg
 
 TICK_S = 0.02
-LOG_EVERY_S = 1.0
 STATUS_EVERY = 2  # ticks: 25 Hz, the watchdog's measure of life
 WATCHDOG = "safety_watchdog"  # it may publish to controllers as well: a stop, and nothing else
 
@@ -74,13 +74,12 @@ class SafetyBridge(Node):
         self.ticks = 0
         self.judged_s = 0.0
         self.shown: object = None  # the plan that was last shown as waiting
-        self.logged_s: dict[str, float] = {}
         self.controllers = {
             c.name: self.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
             for c in self.embodiment.controllers
         }
         self.status = self.create_publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
-        self.events = self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL)
+        self.events = EventLog(self, self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL))
         self.pending = self.create_publisher(msg.PendingPlan, "safety/pending_plan", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self._listen()
@@ -180,37 +179,13 @@ class SafetyBridge(Node):
     def _flush(self) -> None:
         commands, events = self.bridge.take()
         for trajectory in commands:
-            self.controllers[trajectory.controller].publish(_message(trajectory))
+            self.controllers[trajectory.controller].publish(trajectory_to_msg(trajectory))
         for event in events:
-            message = msg.SafetyEvent(
-                level=event.level,
-                code=event.code,
-                text=event.text,
-                instruction_id=event.instruction_id,
-                chunk_sequence=event.chunk_sequence,
-            )
-            message.header.stamp = self.get_clock().now().to_msg()
-            self.events.publish(message)
-            self._log(event)
+            self.events.tell(event)
         if self.bridge.waiting is not self.shown:
             self._show_waiting()
         if events:
             self._publish_status()
-
-    def _log(self, event: Event) -> None:
-        """Every event is published, but the same one is logged once a second: a policy may be refused at 10 Hz."""
-        now = time.monotonic()
-        if event.level == msg.SafetyEvent.WARN and now - self.logged_s.get(event.code, -1.0) < LOG_EVERY_S:
-            return
-        self.logged_s[event.code] = now
-        text = f"{event.code}: {event.text}"
-        # One call site per severity: rclpy refuses to log with two from the same line.
-        if event.level == msg.SafetyEvent.INFO:
-            self.get_logger().info(text)
-        elif event.level == msg.SafetyEvent.WARN:
-            self.get_logger().warning(text)
-        else:
-            self.get_logger().error(text)
 
     def _show_waiting(self) -> None:
         """Step mode: the plan that waits, or that none does any more."""
@@ -289,23 +264,6 @@ def _bridge_options(p: Parameters) -> BridgeOptions:
         watchdog_timeout_s=p.watchdog_timeout_s if p.watchdog else None,
         deadman_timeout_s=p.deadman_timeout_s if p.deadman else None,
     )
-
-
-def _message(trajectory: Trajectory) -> JointTrajectory:
-    message = JointTrajectory(joint_names=list(trajectory.joints))
-    message.header.stamp = to_stamp(trajectory.start_ns)
-    for time_s, positions, velocities in zip(
-        trajectory.times_s, trajectory.positions, trajectory.velocities, strict=True
-    ):
-        time_ns = round(time_s * 1e9)
-        message.points.append(
-            JointTrajectoryPoint(
-                positions=positions.tolist(),
-                velocities=velocities.tolist(),
-                time_from_start=Duration(sec=time_ns // 1_000_000_000, nanosec=time_ns % 1_000_000_000),
-            )
-        )
-    return message
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
+from finevla_control.logs import SeldomLog
 from finevla_control.piper.arm import Options
 from finevla_control.piper.link import Link, open_bus
 from finevla_control.piper.names import Names
@@ -31,7 +32,6 @@ from finevla_ros.run import run_node
 
 STATUS_S = 0.2
 DIAGNOSTICS_S = 1.0
-LOG_EVERY_S = 1.0
 CONFIRM_S = 0.5  # how long the arm may take to say that it has done what it was told
 STROKES_M = (0.07, 0.10)
 
@@ -71,7 +71,7 @@ class PiperDriver(Node):
         self.refused = 0
         self.refusal = ""
         self.rivals = ""
-        self.logged: dict[str, float] = {}
+        self.seldom = SeldomLog(self)
         self.last_status = PiperStatus()
         arm = self.names.arm
         self.states = self.create_publisher(JointState, f"{arm}/joint_states", qos.SENSOR)
@@ -131,7 +131,7 @@ class PiperDriver(Node):
         self.refusal = refusal
         if refusal:
             self.refused += 1
-            self._log_seldom(refusal)
+            self.seldom.warn(refusal)
 
     def _on_stop_topic(self, _: Empty) -> None:
         self._stop("topic")
@@ -179,12 +179,6 @@ class PiperDriver(Node):
         future = Future()
         self.waiting.append((done, future))
         return future
-
-    def _log_seldom(self, text: str) -> None:
-        kind, now_s = text[:40], time.monotonic()
-        if now_s - self.logged.get(kind, -LOG_EVERY_S) >= LOG_EVERY_S:
-            self.logged[kind] = now_s
-            self.get_logger().warning(text)
 
     def _read_status(self) -> PiperStatus:
         arm, now_s = self.link.arm, time.monotonic()

@@ -3,7 +3,6 @@
 What is commanded when is `finevla_control.vendor.VendorArms`'s; this file only carries messages.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_control.trajectories import points_of
+from finevla_control.logs import SeldomLog
 from finevla_control.vendor import DIALECTS, PARTS, Options, VendorArms
 from finevla_core.embodiment import Controller, load_embodiment
 from finevla_core.errors import FineVLAError, unknown
@@ -22,9 +21,9 @@ from finevla_ros.convert import to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
+from finevla_ros.trajectories import points_of
 
 WATCH_S = 1.0
-LOG_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class VendorBridge(Node):
         self.arms = VendorArms(self.embodiment, limits, self.dialect, _options(p))
         self.published_ns = 0
         self.rivals = ""
-        self.logged_s: dict[str, float] = {}
+        self.seldom = SeldomLog(self)
         self.joint_states = self.create_publisher(JointState, self.embodiment.state_topic, qos.SENSOR)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         given = {"left": (p.left_state, p.left_command), "right": (p.right_state, p.right_command)}
@@ -86,7 +85,7 @@ class VendorBridge(Node):
             stamp_ns = to_ns(message.header.stamp)
             why = self.arms.felt(arm, stamp_ns, message.name, message.position, message.velocity, self._now_ns())
             if why:
-                self._log_seldom(f"{why}; it is ignored")
+                self.seldom.warn(f"{why}; it is ignored")
             self._publish_state()
 
         return on_state
@@ -114,7 +113,7 @@ class VendorBridge(Node):
                     self._now_ns(),
                 )
             except FineVLAError as error:
-                self._log_seldom(str(error))
+                self.seldom.warn(str(error))
 
         return on_trajectory
 
@@ -152,12 +151,6 @@ class VendorBridge(Node):
         message = DiagnosticArray(status=[status])
         message.header.stamp = to_stamp(self._now_ns())
         self.diagnostics.publish(message)
-
-    def _log_seldom(self, text: str) -> None:
-        kind, now_s = text[:40], time.monotonic()
-        if now_s - self.logged_s.get(kind, -LOG_EVERY_S) >= LOG_EVERY_S:
-            self.logged_s[kind] = now_s
-            self.get_logger().warning(text)
 
 
 def _options(p: Parameters) -> Options:

@@ -19,13 +19,12 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_control.trajectories import times_ns, trajectory_to_msg
+from finevla_control.logs import EventLog
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
 from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
 from finevla_core.safety.watches import carriers
-from finevla_core.safety.words import Event
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
@@ -33,6 +32,7 @@ from finevla_ros.convert import observation_from_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
+from finevla_ros.trajectories import times_ns, trajectory_to_msg
 
 BRIDGE = "safety_bridge"
 TICK_S = 1 / 60  # the longest that a finding waits for its stop
@@ -42,7 +42,6 @@ BEAT_EVERY, RIVALS_EVERY, DIAGNOSE_EVERY = 3, 15, 60
 # ends take their QoS from one place, and what is not heard is told anyway.
 QUIET_IN = SubscriptionEventCallbacks(use_default_callbacks=False)
 QUIET_OUT = PublisherEventCallbacks(use_default_callbacks=False)
-LOG_EVERY_S = 1.0
 NAMELESS = "_NODE_NAME_UNKNOWN_"
 
 
@@ -88,7 +87,6 @@ class SafetyWatchdog(Node):
             time.monotonic_ns(),
         )
         self.sender = own
-        self.logged_s: dict[str, float] = {}
         self.refused = ""
         self.ticks = 0
         self.stop = self._out(Empty, "safety/stop", qos.ALL)
@@ -97,7 +95,7 @@ class SafetyWatchdog(Node):
             for c in self.embodiment.controllers
         }
         self.heartbeat = self._out(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
-        self.events = self._out(msg.SafetyEvent, "safety/events", qos.ALL)
+        self.events = EventLog(self, self._out(msg.SafetyEvent, "safety/events", qos.ALL))
         self.diagnostics = self._out(DiagnosticArray, "/diagnostics", qos.ALL)
         self._subscribe()
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -185,27 +183,7 @@ class SafetyWatchdog(Node):
         for trajectory in trajectories:
             self.controllers[trajectory.controller].publish(trajectory_to_msg(trajectory, self.sender))
         for event in events:
-            message = msg.SafetyEvent(
-                level=event.level, code=event.code, text=event.text, instruction_id=event.instruction_id
-            )
-            message.header.stamp = self.get_clock().now().to_msg()
-            self.events.publish(message)
-            self._log(event)
-
-    def _log(self, event: Event) -> None:
-        """Every event is published, but the same warning is logged once a second."""
-        now = time.monotonic()
-        if event.level == msg.SafetyEvent.WARN and now - self.logged_s.get(event.code, -1.0) < LOG_EVERY_S:
-            return
-        self.logged_s[event.code] = now
-        text = f"{event.code}: {event.text}"
-        # One call site per severity: rclpy refuses to log with two from the same line.
-        if event.level == msg.SafetyEvent.INFO:
-            self.get_logger().info(text)
-        elif event.level == msg.SafetyEvent.WARN:
-            self.get_logger().warning(text)
-        else:
-            self.get_logger().error(text)
+            self.events.tell(event)
 
     def _beat(self) -> None:
         trouble = self.watchdog.trouble

@@ -17,9 +17,8 @@ from std_msgs.msg import Bool, Empty
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_control.trajectories import times_ns, trajectory_to_msg
 from finevla_core.chunk import ActionChunk
-from finevla_core.controller import Point, TrajectoryController
+from finevla_core.controller import TrajectoryController
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.observation import Observation
 from finevla_core.safety.limits import Limits, robot_limits
@@ -28,6 +27,7 @@ from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_to_msg, to_ns, to_stamp
+from finevla_ros.trajectories import points_of, times_ns, trajectory_to_msg
 
 HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
@@ -71,7 +71,7 @@ class Arms(Probe):
 
     def _controller(self, arm: TrajectoryController) -> Callable[[JointTrajectory], None]:
         def on_trajectory(m: JointTrajectory) -> None:
-            points = [Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in m.points]
+            points = points_of(m)
             with self.changed:
                 if m.header.frame_id == WATCHDOG:
                     self.own[arm.name].append(m)

@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_core.controller import Point, TrajectoryController
+from finevla_core.controller import TrajectoryController
 from finevla_core.errors import FineVLAError
 from finevla_interfaces.msg import SceneObject as SceneObjectMsg
 from finevla_interfaces.msg import SceneTruth
@@ -31,6 +31,7 @@ from finevla_ros.convert import to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
+from finevla_ros.trajectories import points_of
 from finevla_sim.ik import ArmIK
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import load_robot
@@ -103,7 +104,7 @@ class Simulator(Node):
 
     def _trajectory_callback(self, controller: TrajectoryController):
         def on_trajectory(message: JointTrajectory) -> None:
-            points = [Point(to_ns(p.time_from_start), tuple(p.positions), tuple(p.velocities)) for p in message.points]
+            points = points_of(message)
             with self.lock:
                 try:
                     controller.accept(message.joint_names, points, to_ns(message.header.stamp), self._now_ns())

@@ -8,7 +8,7 @@ from finevla_core.safety.words import Trajectory
 from finevla_ros.convert import NS, to_ns, to_stamp
 
 
-def trajectory_to_msg(trajectory: Trajectory, sender: str) -> JointTrajectory:
+def trajectory_to_msg(trajectory: Trajectory, sender: str = "") -> JointTrajectory:
     """The message of a trajectory; the header's frame, which controllers do not read, says who sent it."""
     message = JointTrajectory(joint_names=list(trajectory.joints))
     message.header.stamp, message.header.frame_id = to_stamp(trajectory.start_ns), sender
