@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from finevla_core.chunk import ActionChunk
 from finevla_core.controller import Point
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_core.safety.bridge import Bridge, BridgeOptions, trajectories
+from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.commands import trajectories
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.plan import Plan, hold
@@ -328,7 +329,7 @@ def test_bridges_plans_are_accepted_and_reproduced(
 
 def test_hold_is_no_message(robot: Embodiment, envelope: Envelope) -> None:
     limits = envelope.limits
-    held = trajectories(hold(HOME_VALUES, S), robot, limits.lower, limits.upper)
+    held = trajectories(hold(HOME_VALUES, S), robot, limits)
     assert all(len(t.times_s) == 0 for t in held)  # a controller would refuse it, and holds its last point anyway
 
 

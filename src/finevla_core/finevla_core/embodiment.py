@@ -1,6 +1,6 @@
 """A robot as the policy sees it, read from `config/robots/<name>.yaml`: the only place that says what topics mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,11 @@ class Embodiment:
     def camera_names(self) -> tuple[str, ...]:
         """Camera names, in the order of an observation's images."""
         return tuple(c.name for c in self.cameras)
+
+    def order_in(self, names: Sequence[str]) -> list[int] | None:
+        """Where this robot's joints stand in `names`, in the order of the values; None if one is missing."""
+        index = {name: i for i, name in enumerate(names)}
+        return [index[joint] for joint in self.joints] if all(joint in index for joint in self.joints) else None
 
     def to_values(self, positions: ArrayLike) -> NDArray[np.float64]:
         """Joint positions `(..., D)` (rad, m) to vector values (rad, 0...1)."""

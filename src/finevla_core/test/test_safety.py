@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finevla_core.chunk import ActionChunk
+from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope, load_limits
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.joining import join
+from finevla_core.safety.joining import MANNERS, join
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, hold, stop
 from finevla_core.safety.words import State
@@ -148,6 +148,10 @@ def test_arm_at_rest_gets_into_a_chunk_in_full_motion_within_the_limits(setup: S
     assert bridge.counts.accepted == 1
     assert (bridge.plan.extremes().acceleration <= setup.limits.acceleration).all()
     assert bridge.plan.at(START + 14 * SECOND // 10)[0][0] == pytest.approx(chunk.actions[13, 0], abs=0.03)
+
+
+def test_every_joining_that_a_bundle_may_name_has_its_manners() -> None:
+    assert tuple(MANNERS) == JOININGS
 
 
 def test_same_chunk_twice_is_refused(setup: Setup) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.commands import trajectories
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import Plan, stop
+from finevla_core.safety.plan import NS, Plan, stop
 from finevla_core.safety.words import Trajectory
 
-NS = 1e-9
 # A command farther from the arm than this was refused or is not obeyed: braking from it would be a leap. As the bridge.
 MAX_LAG_RAD = 0.30
 # The controller goes on from its own command, which is ahead of what was measured: half of the limits leave room for it.
@@ -59,10 +59,9 @@ class Brake:
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
     ) -> bool:
         """A measured joint state; False if it tells nothing: not all joints of this robot, not finite, not newer."""
-        index = {name: i for i, name in enumerate(names)}
-        if len(positions) != len(names) or any(joint not in index for joint in self.embodiment.joints):
+        order = self.embodiment.order_in(names)
+        if len(positions) != len(names) or order is None:
             return False
-        order = [index[joint] for joint in self.embodiment.joints]
         values = self.embodiment.to_values([positions[i] for i in order])
         if not np.isfinite(values).all():
             return False
@@ -153,26 +152,17 @@ class Brake:
         if not known:
             return []
         plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
-        places = self.embodiment.to_positions(np.clip(plan.positions, self.limits.lower, self.limits.upper))
-        speeds = self.embodiment.to_velocities(plan.velocities)
-        times_s = np.asarray((plan.times_ns - clock_ns) * NS, np.float64)
-        trajectories = [
-            Trajectory(
-                controller,
-                self._joints[controller],
-                stamp_ns,
-                times_s[1:],
-                places[1:, self._columns[controller]],
-                speeds[1:, self._columns[controller]],
-            )
-            for controller in known
+        stops = [
+            replace(t, start_ns=stamp_ns)
+            for t in trajectories(plan, self.embodiment, self.limits)
+            if t.controller in known
         ]
-        for t in trajectories:  # the stop is what is followed from here on
+        for t in stops:  # the stop is what is followed from here on
             times_ns = [round(s / NS) for s in t.times_s]
             self.told(
                 t.controller, t.joints, 0, times_ns, t.positions.tolist(), t.velocities.tolist(), now_ns, clock_ns
             )
-        return trajectories
+        return stops
 
     def _state(
         self, controller: str, now_ns: int, clock_ns: int

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.commands import trajectories
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.gate import MOTION, Context, Gate, GateOptions, Judged, Rejection
 from finevla_core.safety.joining import ENSEMBLED
@@ -102,10 +103,10 @@ class Bridge:
 
     def on_joint_state(self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], now_ns: int) -> None:
         """A measured joint state; joints not of this robot are ignored, an incomplete or non-finite one is refused."""
-        index = {name: i for i, name in enumerate(names)}
-        if len(positions) != len(names) or any(joint not in index for joint in self.embodiment.joints):
+        order = self.embodiment.order_in(names)
+        if len(positions) != len(names) or order is None:
             return self._say(1, "state.joints", "joint state lacks joints of this robot; it is ignored")
-        measured = self.embodiment.to_values([positions[index[joint]] for joint in self.embodiment.joints])
+        measured = self.embodiment.to_values([positions[i] for i in order])
         if not np.isfinite(measured).all():
             return self._say(1, "state.finite", "joint state is not finite; it is ignored")
         self._watch_clock(now_ns)
@@ -378,7 +379,7 @@ class Bridge:
     def _command(self) -> None:
         """The running plan as one trajectory per controller."""
         assert self.plan is not None
-        self.commands += trajectories(self.plan, self.embodiment, self.limits.lower, self.limits.upper)
+        self.commands += trajectories(self.plan, self.embodiment, self.limits)
 
     def _enter(self, state: State, reason: str) -> None:
         if state is not self.state:
@@ -387,18 +388,3 @@ class Bridge:
 
     def _say(self, level: int, code: str, text: str, instruction_id: str = "", chunk_sequence: int = 0) -> None:
         self.events.append(Event(level, code, text, instruction_id, chunk_sequence))
-
-
-def trajectories(
-    plan: Plan, embodiment: Embodiment, lower: NDArray[np.float64], upper: NDArray[np.float64]
-) -> list[Trajectory]:
-    """A plan as one trajectory per controller, from its first knot on, positions cut to `lower` and `upper`."""
-    positions = embodiment.to_positions(np.clip(plan.positions, lower, upper))
-    velocities = embodiment.to_velocities(plan.velocities)
-    times, start_ns = (plan.times_ns - plan.times_ns[0]) * NS, int(plan.times_ns[0])
-    made = []
-    for controller in embodiment.controllers:
-        columns = [embodiment.joints.index(joint) for joint in controller.joints]
-        points = positions[1:, columns], velocities[1:, columns]
-        made.append(Trajectory(controller.name, controller.joints, start_ns, times[1:], *points))
-    return made

@@ -24,11 +24,10 @@ WALLS = (("front", 0, 1), ("back", 0, -1), ("left", 1, 1), ("right", 1, -1), ("t
 
 @dataclass(frozen=True)
 class Envelope:
-    """What a robot may do; `slowest` is the least that motion is slowed down to before it is refused."""
+    """What a robot may do: limits of its values, and how near it may come to itself and to what is around it."""
 
     limits: Limits
     clearance: ClearanceModel
-    slowest: float = 0.25
 
 
 def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = None) -> Envelope:
@@ -42,7 +41,7 @@ def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = N
             spacing, slowest = _spacing(raw.get("spacing") or {}, spacing), _number(raw, "slowest", slowest, 0.05, 1.0)
             zones += [*(_zone(entry) for entry in raw.get("zones") or ()), *_walls(raw.get("frames_within"))]
     with _blamed(path):
-        return Envelope(limits, ClearanceModel(embodiment, urdf, spacing, zones, slowest), slowest)
+        return Envelope(limits, ClearanceModel(embodiment, urdf, spacing, zones, slowest))
 
 
 def load_limits(embodiment: Embodiment, urdf: str, path: str | Path | None = None) -> Limits:

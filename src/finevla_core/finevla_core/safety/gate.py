@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.chunk import ActionChunk
+from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.joining import MANNERS, MODES, ensembled, join
+from finevla_core.safety.joining import MANNERS, ensembled, join
 from finevla_core.safety.plan import NS, Extremes, Plan
 
 # Between a chunk's targets and the margin of a limit there is a zone in which motion towards the limit is slowed down.
@@ -143,8 +143,8 @@ class Gate:
             return Rejection("chunk.horizon", f"it has {chunk.horizon} rows; 2 to {most} are allowed")
         if not 0.005 <= chunk.dt_s <= 1.0:
             return Rejection("chunk.dt", f"its step is {chunk.dt_s} s; 0.005 to 1 s are allowed")
-        if chunk.joining not in MODES:
-            return Rejection("chunk.joining", f"joining '{chunk.joining[:40]}' is not one of {', '.join(MODES)}")
+        if chunk.joining not in JOININGS:
+            return Rejection("chunk.joining", f"joining '{chunk.joining[:40]}' is not one of {', '.join(JOININGS)}")
         return None
 
     def _finite(self, chunk: ActionChunk, context: Context) -> Rejection | None:

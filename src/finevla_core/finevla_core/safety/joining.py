@@ -50,7 +50,6 @@ MANNERS: dict[str, tuple[Manner, ...]] = {
     "ensemble": _COMMON,
     "rtc": (Manner(AT_ONCE), *_COMMON),
 }
-MODES = tuple(MANNERS)
 TAIL_ACCELERATION = 0.35  # of the limit, for the stop behind the last row
 GRIPPER_PACE, GRIPPER_ACCELERATION = 0.5, 0.25  # of the limits
 GRIPPER_EASE_S = 0.12

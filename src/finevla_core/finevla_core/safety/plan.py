@@ -47,6 +47,14 @@ class Plan:
 
     def extremes(self) -> "Extremes":
         """Exact extremes over the whole plan, `(D,)` each."""
+        return self._extremes
+
+    def speeds(self) -> NDArray[np.float64]:
+        """The highest speed of each piece `(N - 1, D)`."""
+        return self._speeds
+
+    @cached_property
+    def _extremes(self) -> "Extremes":
         if len(self.times_ns) < 2:
             zero = np.zeros(self.positions.shape[1])
             return Extremes(self.positions[0], self.positions[0], zero, zero, zero)
@@ -62,11 +70,11 @@ class Plan:
             places.append(c0 + t * (c1 + t * (c2 + t * c3)))
         everywhere = np.concatenate(places)
         return Extremes(
-            everywhere.min(0), everywhere.max(0), self.speeds().max(0), acceleration, np.asarray(abs(6 * c3).max(0))
+            everywhere.min(0), everywhere.max(0), self._speeds.max(0), acceleration, np.asarray(abs(6 * c3).max(0))
         )
 
-    def speeds(self) -> NDArray[np.float64]:
-        """The highest speed of each piece `(N - 1, D)`."""
+    @cached_property
+    def _speeds(self) -> NDArray[np.float64]:
         h = self._steps_s[:, None]
         _, c1, c2, c3 = self._coefficients
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.brake import Brake
 from finevla_core.safety.limits import Limits
+from finevla_core.safety.plan import NS
 from finevla_core.safety.watches import Beat, Cameras, Rivals, RosClock
 from finevla_core.safety.words import Event, State, Trajectory
 
-NS = 1e-9
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-NS = 1e-9
+from finevla_core.safety.plan import NS
 
 
 @dataclass

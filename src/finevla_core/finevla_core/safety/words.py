@@ -1,4 +1,4 @@
-"""What the bridge and the watchdog say, to controllers and to people; they share these words and no code."""
+"""What the bridge and the watchdog say, to controllers and to people; they share these words."""
 
 import enum
 from dataclasses import dataclass
