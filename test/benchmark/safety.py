@@ -12,10 +12,10 @@ distances by MuJoCo's collision code instead of coal's.
 import argparse
 import time
 from collections import Counter
-from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from expert import record
 from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 
@@ -24,12 +24,8 @@ from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.plan import Plan
 from finevla_core.safety.words import State
-from finevla_sim.demonstrator import Demonstrator
-from finevla_sim.drills import mixture
 from finevla_sim.model import robot_urdf
 from finevla_sim.robot import default_robot
-from finevla_sim.tasks import TASKS
-from finevla_tools.demos import Performer, Wanted
 from finevla_tools.rollout import envelope_of
 
 ROBOT = default_robot()
@@ -39,33 +35,7 @@ ARM = ~L.is_gripper
 MS, START = 1_000_000, 10_000_000_000
 STEP_NS = 100 * MS
 FAR_M = 1.0
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What an episode said and felt: `states` (T, D), `chunks` (T, H, D)."""
-
-    task: str
-    states: NDArray[np.float64]
-    chunks: NDArray[np.float64]
-
-
-def record(episodes: int, first: int = 20_000) -> list[Recorded]:
-    """Undisturbed demonstrations of the scripted expert, without pictures."""
-    kept: list[Recorded] = []
-    original = Demonstrator.demonstrate
-
-    def keep(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        done = original(self, *args, **kwargs)
-        kept.append(Recorded(done.goal.task, done.states.astype(float), done.chunks.astype(float)))
-        return done
-
-    Demonstrator.demonstrate = keep  # type: ignore[method-assign]
-    performer = Performer(Wanted(mixture(",".join(TASKS)), "easy", False, False))
-    for seed in range(first, first + episodes):
-        performer.perform(seed)
-    Demonstrator.demonstrate = original  # type: ignore[method-assign]
-    return kept
+FIRST_SEED = 20_000
 
 
 class Distances:
@@ -223,9 +193,9 @@ def oracle(episodes: int) -> None:
     """Every chunk of the expert, 60 ms after its observation; a refusal for nearness is true if MuJoCo agrees."""
     distances, refused, true = Distances(), Counter(), 0
     accepted, touching = 0, 0
-    for episode in record(episodes):
+    for episode in record(episodes, FIRST_SEED):
         bridge, is_touching = fresh(episode.states[0]), False
-        for k, rows in enumerate(episode.chunks):
+        for k, rows in enumerate(episode.chunks.astype(float)):
             now = START + (k + 1) * STEP_NS
             planned = bridge.plan.at(now)[0]
             feel(bridge, np.where(abs(episode.states[k] - planned) < 0.2, episode.states[k], planned), now)
@@ -248,7 +218,7 @@ def oracle(episodes: int) -> None:
 
 def seams(episodes: int) -> None:
     """Jerk where a chunk takes over, against replacing the running chunk naively, for delays and with jitter."""
-    recorded, rng = record(episodes), np.random.default_rng(0)
+    recorded, rng = record(episodes, FIRST_SEED), np.random.default_rng(0)
     print("| delay ms | naive rad/s^3 | blend | ensemble | rtc, policy not continuing |\n|---|---|---|---|---|")
     for delay in (50, 150, 300, -1):
         naive: list[float] = []
@@ -286,9 +256,9 @@ def _naive(old: NDArray[np.float64], new: NDArray[np.float64], last: int, k: int
 def gate(episodes: int) -> None:
     """What a judgement of a 16 x 14 chunk costs on one core, collision and workspace included."""
     times: list[float] = []
-    for episode in record(episodes):
+    for episode in record(episodes, FIRST_SEED):
         bridge = fresh(episode.states[0])
-        for k, rows in enumerate(episode.chunks):
+        for k, rows in enumerate(episode.chunks.astype(float)):
             now = START + (k + 1) * STEP_NS
             feel(bridge, bridge.plan.at(now)[0], now)
             chunk = chunk_at(rows, now, k + 1)

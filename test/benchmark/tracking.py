@@ -12,6 +12,7 @@ import argparse
 from dataclasses import dataclass, field
 
 import numpy as np
+from expert import record
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
@@ -22,13 +23,10 @@ from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.words import State, Trajectory
 from finevla_core.urdf import expand
-from finevla_sim.demonstrator import Demonstration, Demonstrator
-from finevla_sim.drills import mixture
+from finevla_sim.demonstrator import Demonstration
 from finevla_sim.episode import CONTROL_S
 from finevla_sim.robot import default_robot
-from finevla_sim.tasks import TASKS
 from finevla_sim.world import World
-from finevla_tools.demos import Performer, Wanted
 from finevla_tools.rollout import envelope_of
 
 ROBOT = default_robot()
@@ -43,23 +41,7 @@ UNDER_WAY = round(1e9 / STEP_NS)  # steps until the plan has caught up with a mo
 NEAR = 125  # steps before and after, in which the nearest point of a path is looked for
 MOVING_M_S = 0.005
 BAR_MM = 1.0
-
-
-def record(episodes: int, first: int = 30_000) -> list[Demonstration]:
-    """Undisturbed demonstrations of the scripted expert, without pictures."""
-    kept: list[Demonstration] = []
-    original = Demonstrator.demonstrate
-
-    def keep(self, *args, **kwargs):  # type: ignore[no-untyped-def]
-        kept.append(original(self, *args, **kwargs))
-        return kept[-1]
-
-    Demonstrator.demonstrate = keep  # type: ignore[method-assign]
-    performer = Performer(Wanted(mixture(",".join(TASKS)), "easy", False, False))
-    for seed in range(first, first + episodes):
-        performer.perform(seed)
-    Demonstrator.demonstrate = original  # type: ignore[method-assign]
-    return kept
+FIRST_SEED = 30_000
 
 
 @dataclass
@@ -225,7 +207,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--delay-ms", type=int, default=2)
     arguments = parser.parse_args()
-    episodes = record(arguments.episodes)
+    episodes = record(arguments.episodes, FIRST_SEED)
     kinematics = Kinematics(expand(ROBOT.urdf_path), E.joints)
     world = World(episodes[0].scene, E, ROBOT.urdf_path)
     distances, runs = Distances(), []
