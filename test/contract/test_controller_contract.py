@@ -225,8 +225,13 @@ class Driven:
         self.bridge.on_instruction("x", controllers.now_ns())
 
     def run(self, seconds: float) -> None:
-        """Time passes; at its end the bridge is told where the arms are and asked for what is due."""
-        self.traces.append(self.controllers.run(seconds))
+        """Time passes; ten times a second the bridge is told where the arms are and asked for what is due."""
+        whole, rest_s = divmod(seconds, 0.1)
+        for part_s in [0.1] * int(whole) + [rest_s] * (rest_s > 1e-6):
+            self._pass(part_s)
+
+    def _pass(self, part_s: float) -> None:
+        self.traces.append(self.controllers.run(part_s))
         now_ns, last = self.controllers.now_ns(), self.traces[-1]
         where = {
             j: p for c in self.robot.controllers for j, p in zip(c.joints, last[c.name].positions[-1], strict=True)

@@ -18,12 +18,14 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.watches import Rivals
 from finevla_core.safety.words import State
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import chunk_from_msg, to_ns
+from finevla_ros.graph import publishers_of
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -71,6 +73,7 @@ class SafetyBridge(Node):
             epoch=time.time_ns() // 1_000_000_000,
         )
         self.bridge.is_stepping = p.step
+        self.rivals = Rivals(self.get_fully_qualified_name(), f"{self.get_namespace().rstrip('/')}/{WATCHDOG}")
         self.ticks = 0
         self.judged_s = 0.0
         self.shown: object = None  # the plan that was last shown as waiting
@@ -166,14 +169,12 @@ class SafetyBridge(Node):
 
     def _watch_for_rivals(self) -> None:
         """Two bridges, or anything else that commands a controller, is a stop: nobody could say who moves the arm."""
-        own = self.get_name(), self.get_namespace()
+        now_ns = time.monotonic_ns()
         for publisher in self.controllers.values():
-            there = self.get_publishers_info_by_topic(publisher.topic_name)
-            names = [(info.node_name, info.node_namespace) for info in there]
-            # A watchdog that was killed and started again is there twice for a while; only we must be there once.
-            if set(names) - {own, (WATCHDOG, own[1])} or names.count(own) > 1:
-                text = f"something else publishes on {publisher.topic_name} too; only one bridge may command the arm"
-                self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
+            self.rivals.seen(publisher.topic_name, publishers_of(self, publisher.topic_name), now_ns)
+        for topic, who in self.rivals.found().items():
+            text = f"{who} publishes on {topic} too; only one bridge may command the arm"
+            self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
         self._flush()
 
     def _flush(self) -> None:

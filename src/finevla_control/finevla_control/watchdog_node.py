@@ -29,6 +29,7 @@ from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import observation_from_msg, to_ns
+from finevla_ros.graph import publishers_of
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -42,7 +43,6 @@ BEAT_EVERY, RIVALS_EVERY, DIAGNOSE_EVERY = 3, 15, 60
 # ends take their QoS from one place, and what is not heard is told anyway.
 QUIET_IN = SubscriptionEventCallbacks(use_default_callbacks=False)
 QUIET_OUT = PublisherEventCallbacks(use_default_callbacks=False)
-NAMELESS = "_NODE_NAME_UNKNOWN_"
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,8 @@ class SafetyWatchdog(Node):
 
     def _look_for_rivals(self) -> None:
         for publisher in self.controllers.values():
-            names = [
-                "" if info.node_name == NAMELESS else f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-                for info in self.get_publishers_info_by_topic(publisher.topic_name)
-            ]
-            self.watchdog.on_publishers(publisher.topic_name, names, time.monotonic_ns())
+            topic = publisher.topic_name
+            self.watchdog.on_publishers(topic, publishers_of(self, topic), time.monotonic_ns())
 
     def _on_tick(self) -> None:
         self.ticks += 1

@@ -275,6 +275,27 @@ def test_hold_is_the_last_commanded_position_not_zero_and_not_the_lagging_arm(se
     assert np.allclose(bridge.plan.at(end + SECOND)[0], setup.chunk().actions[-1], atol=0.02)
 
 
+@pytest.mark.parametrize("woken_by", ["tick", "stop", "watchdog", "chunk", "end of instruction", "step mode"])
+def test_a_bridge_that_hung_commands_nothing_when_it_wakes_up(setup: Setup, woken_by: str) -> None:
+    bridge = setup.bridge()
+    bridge.tick(START + SECOND // 20)
+    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    bridge.take()
+    awake = START + SECOND // 20 + 3 * SECOND // 10  # the watchdog has braked the arms: the plan is nobody's any more
+    setup.feel(bridge, setup.home, awake)
+    {
+        "tick": lambda: None,
+        "stop": lambda: bridge.on_stop(awake, "stop.topic", "asked for"),
+        "watchdog": lambda: bridge.on_watchdog(False, "the bridge hung", awake),
+        "chunk": lambda: bridge.on_chunk(setup.chunk(stamp_ns=awake), awake),
+        "end of instruction": lambda: bridge.on_instruction("", awake),
+        "step mode": lambda: bridge.step(True, awake),
+    }[woken_by]()
+    bridge.tick(awake)
+    assert bridge.take()[0] == []
+    assert bridge.state is State.STOPPED
+
+
 def test_lost_joint_states_stop_a_moving_arm_and_disable_a_resting_one(setup: Setup) -> None:
     moving, resting = setup.bridge(), setup.bridge()
     moving.on_chunk(setup.chunk(), START + SECOND // 20)

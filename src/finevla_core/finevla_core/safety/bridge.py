@@ -35,6 +35,8 @@ class BridgeOptions:
     reset_cooldown_s: float = 0.5
     rest_velocity: float = 0.05
     clock_jump_s: float = 1.0
+    # A bridge that did nothing for so long hung. By now the watchdog may have braked the arms: shorter than its patience.
+    asleep_s: float = 0.25
     max_rejections: int = 10  # of what is said, in a row; then the policy is taken for broken
     authority_timeout_s: float = 2.0  # at rest without a chunk for so long, and anybody may take over
     taken_timeout_s: float = 10.0  # the same for a client that took authority by name: it may be planning
@@ -97,6 +99,7 @@ class Bridge:
         self._measured: NDArray[np.float64] | None = None
         self._velocity: NDArray[np.float64] | None = None
         self._state_ns = self._stopped_ns = self._now_ns = self._client_ns = 0
+        self._tick_ns = -1
         self._watchdog_ns = self._deadman_ns = -1
         self._last_stamp_ns = self._last_sequence = -1
         self._in_a_row = 0
@@ -132,9 +135,8 @@ class Bridge:
             self._recent.clear()
             self.waiting, self._in_a_row = None, 0
         self.instruction_id = instruction_id
-        if not instruction_id and self.state is State.FOLLOWING and self.plan is not None:
-            self.plan = stop(self.plan, now_ns, self.limits)
-            self._command()
+        if not instruction_id:
+            self._brake(now_ns)
         if not instruction_id and self.is_taken:  # else its next chunk would set the arms in motion again
             self.client, self.is_taken = "", False
 
@@ -187,9 +189,8 @@ class Bridge:
     def step(self, is_on: bool, now_ns: int) -> str:
         """Switch step mode: every plan waits, at rest, for the operator's yes."""
         self.is_stepping, self.waiting = is_on, None
-        if is_on and self.state is State.FOLLOWING and self.plan is not None:
-            self.plan = stop(self.plan, now_ns, self.limits)
-            self._command()
+        if is_on:
+            self._brake(now_ns)
         return "every plan waits for a yes on safety/approve" if is_on else "plans are followed as they come"
 
     def approve(self, is_yes: bool, now_ns: int) -> tuple[bool, str]:
@@ -231,6 +232,9 @@ class Bridge:
     def tick(self, now_ns: int) -> None:
         """Watch what does not announce itself: lost joint states and heartbeats, tracking errors, the end of a plan."""
         self._watch_clock(now_ns)
+        if (slept_s := self._slept_s(now_ns)) and self.state is State.FOLLOWING:
+            self._stop(now_ns, "bridge.asleep", f"this bridge hung for {slept_s:.2f} s; is the computer overloaded?")
+        self._tick_ns = now_ns
         if self.state in (State.HOLDING, State.FOLLOWING) and not self._fresh(now_ns):
             if self.state is State.FOLLOWING:
                 self._stop(now_ns, "state.lost", f"no joint state for {self.options.state_timeout_s} s")
@@ -260,6 +264,8 @@ class Bridge:
     def _judge(self, chunk: ActionChunk, now_ns: int) -> Judged | Rejection:
         if self.state not in (State.HOLDING, State.FOLLOWING) or self.plan is None or self._measured is None:
             return Rejection("bridge.state", f"the bridge is {self.state.name.lower()}: {self.reason}")
+        if slept_s := self._slept_s(now_ns):
+            return Rejection("bridge.asleep", f"this bridge hung for {slept_s:.2f} s")
         if not self._fresh(now_ns):
             return Rejection("state.stale", "the joint state is too old to judge it by")
         if missing := self._missing():
@@ -331,12 +337,21 @@ class Bridge:
         if self.state is State.STOPPED:
             return
         self._stopped_ns = now_ns
-        if self.plan is not None and self.state is State.FOLLOWING:
-            self.plan = stop(self.plan, now_ns, self.limits)
-            self._command()
+        self._brake(now_ns)
         self.client, self.is_taken, self.waiting = "", False, None
         self._enter(State.STOPPED, text)
         self._say(2, code, f"stopped: {text}; call safety/reset when it is safe")
+
+    def _brake(self, now_ns: int) -> None:
+        """Let the running motion come to rest - unless we slept: then nobody knows whose motion it is by now."""
+        if self.plan is not None and self.state is State.FOLLOWING and not self._slept_s(now_ns):
+            self.plan = stop(self.plan, now_ns, self.limits)
+            self._command()
+
+    def _slept_s(self, now_ns: int) -> float:
+        """For how long this bridge hung while the arms moved on; 0 if it did not."""
+        gap_s = (now_ns - self._tick_ns) * NS if self._tick_ns >= 0 else 0.0
+        return gap_s if gap_s > self.options.asleep_s else 0.0
 
     def _missing(self) -> str:
         """The sentence for a heartbeat that is demanded and does not come; empty if all do."""
