@@ -35,6 +35,8 @@ controllers:
   - {name: arm_controller, joints: [left_joint1, left_joint2, left_joint3, left_joint4, left_joint5, left_joint6]}
   - {name: gripper_controller, joints: [left_gripper_joint1]}
 observation: {rate_hz: 10.0, height: 48, width: 64, max_skew_s: 0.06, max_age_s: 0.15}
+poses:
+  home: {joint1: 0.0, joint2: 1.3, joint3: -1.6, joint4: 0.0, joint5: 1.0, joint6: 0.0, gripper: 1.0}
 """
 SINGLE_URDF = """<?xml version="1.0"?>
 <robot name="single" xmlns:xacro="http://www.ros.org/wiki/xacro">

@@ -9,7 +9,9 @@ import numpy as np
 import yaml
 from numpy.typing import ArrayLike, NDArray
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, unknown
+
+HOME = "home"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class Controller:
 
 
 @dataclass(frozen=True)
+class Pose:
+    """A pose by name: the values that it sets; those that it does not name stay where they are."""
+
+    name: str
+    values: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Embodiment:
     """Joint order, cameras, controllers, limits beyond the URDF's, and rates of one robot."""
 
@@ -61,6 +71,7 @@ class Embodiment:
     image_width: int
     max_skew_s: float
     max_age_s: float
+    poses: tuple[Pose, ...] = ()  # `HOME` among them if it came from a robot file
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +87,16 @@ class Embodiment:
     def camera_names(self) -> tuple[str, ...]:
         """Camera names, in the order of an observation's images."""
         return tuple(c.name for c in self.cameras)
+
+    def moved(self, values: ArrayLike, pose: str) -> NDArray[np.float64]:
+        """`values` `(D,)` with those that the named pose sets; raises `FineVLAError` if there is no such pose."""
+        moved = np.array(values, dtype=np.float64)
+        known = {p.name: p.values for p in self.poses}
+        if pose not in known:
+            raise FineVLAError(unknown("pose", pose, known))
+        for name, number in known[pose]:
+            moved[self.names.index(name)] = number
+        return moved
 
     def order_in(self, names: Sequence[str]) -> list[int] | None:
         """Where this robot's joints stand in `names`, in the order of the values; None if one is missing."""
@@ -119,9 +140,9 @@ def load_embodiment(path: str | Path) -> Embodiment:
 
 
 def _parse(raw: Mapping[str, Any]) -> Embodiment:
-    known = {"name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation"}
-    if unknown := set(raw) - known:
-        raise FineVLAError(f"unknown entry '{sorted(unknown)[0]}'; known are {', '.join(sorted(known))}")
+    known = {"name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation", "poses"}
+    if odd := sorted(set(raw) - known):
+        raise FineVLAError(unknown("entry", odd[0], sorted(known)))
     values = tuple(_value(entry) for entry in raw["values"])
     cameras = tuple(Camera(**entry) for entry in raw["cameras"])
     controllers = tuple(Controller(c["name"], tuple(c["joints"])) for c in raw["controllers"])
@@ -141,6 +162,7 @@ def _parse(raw: Mapping[str, Any]) -> Embodiment:
         image_width=int(observation["width"]),
         max_skew_s=float(observation["max_skew_s"]),
         max_age_s=float(observation["max_age_s"]),
+        poses=tuple(_pose(name, entry, values) for name, entry in (raw.get("poses") or {}).items()),
     )
     _check(embodiment)
     return embodiment
@@ -155,10 +177,28 @@ def _value(entry: Mapping[str, Any]) -> Value:
     return Value(entry["name"], entry["joint"], zero=float(closed), one=float(opened), is_gripper=True)
 
 
+def _pose(name: str, entry: Mapping[str, Any], values: Sequence[Value]) -> Pose:
+    grippers = {value.name: value.is_gripper for value in values}
+    numbers = []
+    for value, given in entry.items():
+        number = float(given)
+        if value not in grippers:
+            raise FineVLAError(f"pose '{name}': {unknown('value', value, grippers)}")
+        if not np.isfinite(number) or (grippers[value] and not 0.0 <= number <= 1.0):
+            raise FineVLAError(f"pose '{name}': {value} is {number}; it must be finite, and 0 to 1 for a gripper")
+        numbers.append((value, number))
+    if not numbers:
+        raise FineVLAError(f"pose '{name}' sets no value")
+    return Pose(str(name), tuple(numbers))
+
+
 def _check(e: Embodiment) -> None:
     for what, names in (("value", e.names), ("joint", e.joints), ("camera", e.camera_names)):
         if twice := {n for n in names if names.count(n) > 1}:
             raise FineVLAError(f"{what} '{sorted(twice)[0]}' is listed twice")
+    home = [name for pose in e.poses if pose.name == HOME for name, _ in pose.values]
+    if lacking := [name for name in e.names if name not in home]:
+        raise FineVLAError(f"poses.{HOME} must set every value; '{lacking[0]}' is missing")
     claimed = [joint for controller in e.controllers for joint in controller.joints]
     if sorted(claimed) != sorted(e.joints):
         odd = sorted(set(claimed) ^ set(e.joints)) or claimed

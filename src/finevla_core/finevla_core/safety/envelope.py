@@ -5,7 +5,7 @@ The file (`config/safety/`) narrows what the URDF, the robot file and the file t
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,13 @@ class Envelope:
     clearance: ClearanceModel
 
 
-def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = None) -> Envelope:
-    """The envelope of `path`, or the robot's own limits and spacing alone; raises `FineVLAError` naming file and entry."""
+def load_envelope(
+    embodiment: Embodiment, urdf: str, path: str | Path | None = None, spare_m: float = 0.0
+) -> Envelope:
+    """The envelope of `path`, or the robot's own limits and spacing alone; raises `FineVLAError` naming file and entry.
+
+    All distances are `spare_m` larger than the file says: for a planner, who leaves room for what comes after it.
+    """
     entries = _read(path)
     limits = _limits(embodiment, urdf, entries)
     zones: list[Zone] = []
@@ -40,6 +45,8 @@ def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = N
         with _blamed(where):
             spacing, slowest = _spacing(raw.get("spacing") or {}, spacing), _number(raw, "slowest", slowest, 0.05, 1.0)
             zones += [*(_zone(entry) for entry in raw.get("zones") or ()), *_walls(raw.get("frames_within"))]
+    zones = [replace(zone, stop_m=zone.stop_m + spare_m, slow_m=zone.slow_m + spare_m) for zone in zones]
+    spacing = Spacing(spacing.stop_m + spare_m, spacing.slow_m + spare_m)
     with _blamed(path):
         return Envelope(limits, ClearanceModel(embodiment, urdf, spacing, zones, slowest))
 

@@ -1,0 +1,114 @@
+"""From the corners of a way to one smooth motion in time, at rest at both ends: a C2 curve, and how far along it when.
+
+The curve is a cubic B-spline whose control points lie on the way: it stays among them, and so within the limits, and comes
+the closer to the corners the more there are. A quintic (minimum jerk; Flash & Hogan 1985) says how far along it when.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import BSpline
+
+from finevla_core.safety.limits import Limits
+
+ROUNDINGS = (3, 6, 12, 24, 48)  # pieces of the curve: the fewer, the wider corners are rounded
+LOOKS = 400  # points at which the curve's derivatives are compared with the limits
+DEGREE = 3
+SHORTEST_S = 0.4  # not a twitch, however short the way
+SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Rows `(N, D)` that are due every `dt_s`, the first one after `dt_s`; the last is the goal."""
+
+    rows: NDArray[np.float64]
+    dt_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """From rest to rest."""
+        return len(self.rows) * self.dt_s
+
+
+class Curve:
+    """Pieces that are gone through one after the other, from rest to rest each; one piece, unless it stops at corners."""
+
+    def __init__(self, pieces: list[BSpline]) -> None:
+        self.pieces = pieces
+
+    def timed(self, limits: Limits, share: float, most_rows: int, row_s: float) -> Timed:
+        """As fast as velocity, acceleration and jerk allow, `share` of the limits each; rows every `row_s` or more."""
+        durations = np.array([_duration_s(piece, limits, share) for piece in self.pieces])
+        ends = np.cumsum(durations)
+        count = int(np.clip(np.ceil(ends[-1] / row_s), 4, most_rows))
+        times = ends[-1] * np.arange(1, count + 1) / count
+        which = np.minimum(np.searchsorted(ends, times), len(ends) - 1)
+        rows = []
+        for k, time in zip(which.tolist(), times.tolist(), strict=True):
+            part = np.clip((time - ends[k]) / durations[k] + 1.0, 0.0, 1.0)
+            rows.append(self.pieces[k](self.pieces[k].t[-1] * _quintic(part)[0]))
+        rows[-1] = self.pieces[-1].c[-1]
+        return Timed(np.array(rows), float(ends[-1] / count))
+
+
+def curves(corners: NDArray[np.float64], limits: Limits) -> Iterator[Curve]:
+    """Curves along a way `(N, D)`, each closer to it than the one before; the last one is the way, with a stop at each corner."""
+    corners = _distinct(corners)
+    if len(corners) > 2:
+        for pieces in ROUNDINGS:
+            yield Curve([_spline(corners, limits, pieces)])
+    yield Curve([_spline(np.stack(pair), limits, 1) for pair in zip(corners, corners[1:], strict=False)])
+
+
+def _spline(corners: NDArray[np.float64], limits: Limits, pieces: int) -> BSpline:
+    """Control points at Greville's abscissae of the way's length: what is straight is gone through evenly.
+
+    Length is the time that each step takes at full speed.
+    """
+    steps = (abs(np.diff(corners, axis=0)) / limits.velocity).max(1)
+    gone = np.concatenate([[0.0], np.cumsum(steps)])
+    knots = np.concatenate([[0.0] * DEGREE, np.linspace(0.0, gone[-1], pieces + 1), [gone[-1]] * DEGREE])
+    places = np.lib.stride_tricks.sliding_window_view(knots[1:-1], DEGREE).mean(1)
+    control = np.stack([np.interp(places, gone, column) for column in corners.T], axis=1)
+    control[0], control[-1] = corners[0], corners[-1]
+    return BSpline(knots, control, DEGREE)
+
+
+def _duration_s(curve: BSpline, limits: Limits, share: float) -> float:
+    """Speed, acceleration and jerk fall with the first, second and third power of it, so it follows from one look at 1 s."""
+    length = curve.t[-1]
+    s, ds, dds, ddds = _quintic(np.linspace(0.0, 1.0, LOOKS))
+    u, du, ddu, dddu = (length * x[:, None] for x in (s, ds, dds, ddds))
+    first, second, third = (curve(u[:, 0], order) for order in (1, 2, 3))
+    speed = abs(first * du)
+    acceleration = abs(second * du**2 + first * ddu)
+    jerk = abs(third * du**3 + 3 * second * du * ddu + first * dddu)
+    return max(
+        SHORTEST_S,
+        float((speed / (share * limits.velocity)).max()),
+        float((acceleration / (share * limits.acceleration)).max()) ** (1 / 2),
+        float((jerk / (share * limits.jerk)).max()) ** (1 / 3),
+    )
+
+
+def _quintic[T: (float, NDArray[np.float64])](part: T) -> tuple[T, T, T, T]:
+    """0 to 1 with no velocity and no acceleration at the ends, and its first three derivatives."""
+    p = part
+    return (
+        p**3 * (10 - 15 * p + 6 * p**2),
+        30 * p**2 * (1 - p) ** 2,
+        60 * p * (1 - p) * (1 - 2 * p),
+        60 * (1 - 6 * p + 6 * p**2),
+    )
+
+
+def _distinct(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without corners that lie on the one before; start and goal stay."""
+    kept = [corners[0], *(b for a, b in zip(corners, corners[1:], strict=False) if abs(b - a).max() > SAME)]
+    if len(kept) == 1:
+        kept.append(corners[-1])
+    kept[-1] = corners[-1]
+    return np.array(kept)
