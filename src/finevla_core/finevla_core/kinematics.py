@@ -12,7 +12,8 @@ from finevla_core.errors import FineVLAError
 class Kinematics:
     """Poses of frames for positions of the named joints; mimic joints follow, all others stay at zero.
 
-    `order` `(D,)` is where the named joints stand in the model's configuration vector.
+    `ids` are the named joints' in the model; `order` and `order_v` `(D,)` are where they stand in its vectors of
+    configuration and velocity.
     """
 
     def __init__(self, urdf: str, joints: Sequence[str]) -> None:
@@ -21,9 +22,9 @@ class Kinematics:
         missing = [joint for joint in joints if not self.model.existJointName(joint)]
         if missing:
             raise FineVLAError(f"joint '{missing[0]}' of the robot file is not in the URDF")
-        ids = [self.model.getJointId(joint) for joint in joints]
-        self.order = np.array([self.model.joints[i].idx_q for i in ids])
-        self._v = np.array([self.model.joints[i].idx_v for i in ids])
+        self.ids = [int(self.model.getJointId(joint)) for joint in joints]
+        self.order = np.array([self.model.joints[i].idx_q for i in self.ids])
+        self.order_v = np.array([self.model.joints[i].idx_v for i in self.ids])
 
     def frame_pose(self, positions: ArrayLike, frame: str) -> NDArray[np.float64]:
         """Pose `(4, 4)` of a frame in the root frame; `positions` `(D,)` rad or m."""
@@ -36,7 +37,7 @@ class Kinematics:
         full = pinocchio.computeFrameJacobian(
             self.model, self.data, self.configuration(positions), self._frame(frame), pinocchio.LOCAL_WORLD_ALIGNED
         )
-        return np.array(full[:, self._v])
+        return np.array(full[:, self.order_v])
 
     def configuration(self, positions: ArrayLike) -> NDArray[np.float64]:
         """The model's configuration vector for `positions` `(D,)`."""

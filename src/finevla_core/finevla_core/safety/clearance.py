@@ -73,6 +73,56 @@ class _Pair:
     reach: NDArray[np.float64]
 
 
+class _Travel:
+    """How far each joint of a plan has gone, at most: within a piece it may be at its highest speed all the time."""
+
+    def __init__(self, plan: Plan, embodiment: Embodiment) -> None:
+        self.plan = plan
+        self._steps_ns = np.diff(plan.times_ns)
+        gone = np.cumsum(plan.speeds() * self._steps_ns[:, None] * NS, axis=0)
+        self._at_knots = abs(embodiment.to_velocities(np.concatenate([np.zeros((1, gone.shape[1])), gone])))
+        self.total: NDArray[np.float64] = self._at_knots[-1]
+        along = self._at_knots.sum(1)
+        self.halfway_ns = int(np.interp(along[-1] / 2, along, plan.times_ns))
+        self.until_middle: NDArray[np.float64] = self.at(np.array([self.halfway_ns]))[0]
+
+    def at(self, times_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Rad or m gone since the start at each time, `(K, D)`."""
+        times = self.plan.times_ns
+        piece = np.clip(np.searchsorted(times, times_ns, side="right") - 1, 0, len(times) - 2)
+        share = (times_ns - times[piece]) / self._steps_ns[piece]
+        return np.asarray(self._at_knots[piece] + (self._at_knots[piece + 1] - self._at_knots[piece]) * share[:, None])
+
+
+@dataclass(frozen=True)
+class _Gaps:
+    """Times between two looks at a pair, a gap per row: which pair, when, the distances then, how far the joints go."""
+
+    which: NDArray[np.int64]
+    start_ns: NDArray[np.int64]
+    end_ns: NDArray[np.int64]
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    travel: NDArray[np.float64]
+
+    def only(self, rows: NDArray[np.bool_]) -> "_Gaps":
+        """Some of them."""
+        return _Gaps(*(part[rows] for part in vars(self).values()))
+
+    def halved(
+        self, middle_ns: NDArray[np.int64], distances: NDArray[np.float64], travel: NDArray[np.float64]
+    ) -> "_Gaps":
+        """Two for each, after a look in between; `travel` is that of the first halves."""
+        return _Gaps(
+            np.concatenate([self.which, self.which]),
+            np.concatenate([self.start_ns, middle_ns]),
+            np.concatenate([middle_ns, self.end_ns]),
+            np.concatenate([self.before, distances]),
+            np.concatenate([distances, self.after]),
+            np.concatenate([travel, self.travel - travel]),
+        )
+
+
 class ClearanceModel:
     """`along(plan)` and `at(values)` for one robot, its spacing and the zones around it; not thread-safe."""
 
@@ -95,8 +145,13 @@ class ClearanceModel:
         self._slow = np.maximum(self._stop, [pair.slow_m for pair in self._pairs])
         self._reach_of = np.array([pair.reach for pair in self._pairs]).reshape(len(self._pairs), -1)
         self._first, self._second = np.array([pair.shapes for pair in self._pairs], int).reshape(-1, 2).T
-        radii = np.array([_radius(shape.geometry) for shape in self._shapes.geometryObjects])
-        self._radii = radii[self._first] + radii[self._second]
+        self._radius = np.array([_radius(shape.geometry) for shape in self._shapes.geometryObjects])
+        self._radii = self._radius[self._first] + self._radius[self._second]
+        self._reach_by_shape = np.array(self._reaches)
+        self._turns = np.array(["R" in self._model.joints[i].shortname() for i in self._kinematics.ids])
+        # [i, j]: whether joint i is behind joint j, as seen from the root.
+        self._behind = np.array([[j != i and j in self._model.supports[i] for j in self._kinematics.ids]
+                                 for i in self._kinematics.ids], float)  # fmt: skip
 
     def at(self, values: NDArray[np.float64], slack_m: float = 0.0) -> Clearance:
         """Of the robot at rest at `values` `(D,)`, which may be nearer to things than a plan by `slack_m`."""
@@ -105,47 +160,69 @@ class ClearanceModel:
 
     def along(self, plan: Plan) -> Clearance:
         """Of the whole motion; pairs that it cannot bring together, by how far it goes, are not looked at."""
-        travel = self._travel(plan)
-        apart = (self._apart(plan.positions[0]) + self._apart(plan.positions[-1])) / 2
-        near = np.flatnonzero(apart - self._reach_of @ travel[-1] / 2 < self._slow)
-        first = self._look(plan.positions[0], near)
-        worst = self._judged(near, first)
-        return worst if worst.code or len(plan.times_ns) < 2 else self._between(plan, travel, near, first)
+        if len(plan.times_ns) < 2:
+            return self.at(plan.positions[0])
+        travel = _Travel(plan, self.embodiment)
+        middle_ns = travel.halfway_ns
+        most = np.maximum(travel.until_middle, travel.total - travel.until_middle)
+        middle = plan.at(middle_ns)[0]
+        # First by spheres around the shapes and by how far they can move at all, then by how far they can move from here.
+        apart = self._apart(middle)
+        near = np.flatnonzero(apart - self._reach_of @ most < self._slow)
+        reach = self._reach_from(middle, near, most)
+        still = apart[near] - reach @ most < self._slow[near]
+        near, reach = near[still], reach[still]
+        least = self._look(middle, near)
+        is_open = least - reach @ most < self._slow[near]
+        which = np.flatnonzero(is_open)
+        first, last = (self._look(plan.positions[k], near[which]) for k in (0, -1))
+        start = least.copy()
+        start[which] = first
+        gaps = _Gaps(
+            np.tile(which, 2),
+            np.repeat([plan.times_ns[0], middle_ns], len(which)),
+            np.repeat([middle_ns, plan.times_ns[-1]], len(which)),
+            np.concatenate([first, least[which]]),
+            np.concatenate([least[which], last]),
+            np.repeat([travel.until_middle, travel.total - travel.until_middle], len(which), axis=0),
+        )
+        least[which] = np.minimum(np.minimum(first, last), least[which])
+        return self._between(travel, near, reach, gaps, least, start)
 
     def _between(
-        self, plan: Plan, travel: NDArray[np.float64], near: NDArray[np.int64], first: NDArray[np.float64]
+        self,
+        travel: _Travel,
+        near: NDArray[np.int64],
+        reach: NDArray[np.float64],
+        gaps: _Gaps,
+        least: NDArray[np.float64],
+        start: NDArray[np.float64],
     ) -> Clearance:
-        """Bisect the plan's time until every gap between two looks is known to be free; the least distances seen.
-
-        In each gap only the pairs are looked at again that it could bring together.
-        """
-        start_ns, end_ns = int(plan.times_ns[0]), int(plan.times_ns[-1])
-        last = self._look(plan.positions[-1], near)
-        least, looks = np.minimum(first, last), 2
-        spans = [(start_ns, travel[0], first, end_ns, travel[-1], last, np.arange(len(near)))]
-        while spans:
-            start_ns, here, before, end_ns, there, after, kept = spans.pop()
-            pairs = near[kept]
+        """Halve `gaps` until each is known to be free; `near` are the pairs, `least` their least distances so far."""
+        looks = 3
+        while True:
+            pairs = near[gaps.which]
             stop, slow = self._stop[pairs], self._slow[pairs]
-            bound = (before + after - self._reach_of[pairs] @ (there - here)) / 2
-            coarse = np.minimum(before, after) - bound > RESOLUTION_M
-            open_ = (bound < stop) | ((bound < slow) & coarse)
-            if not open_.any():
-                continue
-            if looks == MOST_LOOKS:
+            if (np.minimum(gaps.before, gaps.after) < stop).any():
+                break
+            bound = (gaps.before + gaps.after - np.einsum("kd,kd->k", reach[gaps.which], gaps.travel)) / 2
+            coarse = np.minimum(gaps.before, gaps.after) - bound > RESOLUTION_M
+            is_open = (bound < stop) | ((bound < slow) & coarse)
+            if not is_open.any():
+                break
+            moments, moment = np.unique((gaps.start_ns + gaps.end_ns)[is_open] // 2, return_inverse=True)
+            looks += len(moments)
+            if looks > MOST_LOOKS:
                 pair = self._pairs[pairs[int((bound - stop).argmin())]]
                 text = f"{pair.text} come too near to be judged"
                 return Clearance(float(least.min()), pair.text, self.slowest, pair.code, text)
-            before, after, kept = before[open_], after[open_], kept[open_]
-            middle_ns = (start_ns + end_ns) // 2
-            middle, looks = self._look(plan.at(middle_ns)[0], near[kept]), looks + 1
-            least[kept] = np.minimum(least[kept], middle)
-            if (middle < self._stop[near[kept]]).any():
-                break
-            between = _at(plan, travel, middle_ns)
-            spans.append((middle_ns, between, middle, end_ns, there, after, kept))
-            spans.append((start_ns, here, before, middle_ns, between, middle, kept))
-        return self._judged(near, least, first)
+            gaps, middle = gaps.only(is_open), np.empty(len(moment))
+            for k, values in enumerate(travel.plan.positions_at(moments)):
+                rows = moment == k
+                middle[rows] = self._look(values, near[gaps.which[rows]])
+            np.minimum.at(least, gaps.which, middle)
+            gaps = gaps.halved(moments[moment], middle, travel.at(moments)[moment] - travel.at(gaps.start_ns))
+        return self._judged(near, least, start)
 
     def _judged(
         self, pairs: NDArray[np.int64], least: NDArray[np.float64], start: NDArray[np.float64] | None = None
@@ -183,12 +260,22 @@ class ClearanceModel:
         q = self._kinematics.configuration(self.embodiment.to_positions(values))
         pinocchio.updateGeometryPlacements(self._model, self._data, self._shapes, self._poses, q)
 
-    def _travel(self, plan: Plan) -> NDArray[np.float64]:
-        """How far each joint has gone at most, at each knot `(N, D)`, rad or m."""
-        if len(plan.times_ns) < 2:
-            return np.zeros_like(plan.positions)
-        gone = np.cumsum(plan.speeds() * np.diff(plan.times_ns)[:, None] * NS, axis=0)
-        return abs(self.embodiment.to_velocities(np.concatenate([np.zeros((1, gone.shape[1])), gone])))
+    def _reach_from(
+        self, values: NDArray[np.float64], pairs: NDArray[np.int64], travel: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Like `_reach_of[pairs]`, but for motion from `values` by `travel` `(D,)` at most, which `_place` was called for.
+
+        What turns with a joint moves by its distance from the axis, and that changes by no more than the joints behind it
+        move the shape.
+        """
+        q = self._kinematics.configuration(self.embodiment.to_positions(values))
+        jacobian = pinocchio.computeJointJacobians(self._model, self._data, q)[:, self._kinematics.order_v]
+        centres = np.array([pose.translation for pose in self._poses.oMg])
+        levers = np.linalg.norm(jacobian[:3].T + np.cross(jacobian[3:].T, centres[:, None]), axis=2)
+        levers += self._radius[:, None] + (self._reach_by_shape * travel) @ self._behind
+        reach = np.where(self._turns, np.minimum(levers, self._reach_by_shape), self._reach_by_shape)
+        moves = self._reach_of[pairs] > 0
+        return np.asarray((reach[self._first[pairs]] + reach[self._second[pairs]]) * moves)
 
     def _own_pairs(self, spacing: Spacing) -> list[_Pair]:
         count = self._shapes.ngeoms
@@ -277,12 +364,6 @@ class ClearanceModel:
             far += float(np.linalg.norm(model.jointPlacements[joint].translation))
             joint = model.parents[joint]
         return reach
-
-
-def _at(plan: Plan, travel: NDArray[np.float64], now_ns: int) -> NDArray[np.float64]:
-    piece = min(max(int(np.searchsorted(plan.times_ns, now_ns, side="right")) - 1, 0), len(plan.times_ns) - 2)
-    start, end = int(plan.times_ns[piece]), int(plan.times_ns[piece + 1])
-    return np.asarray(travel[piece] + (travel[piece + 1] - travel[piece]) * ((now_ns - start) / (end - start)))
 
 
 def _distance(shapes: pinocchio.GeometryModel, poses: pinocchio.GeometryData, first: int, second: int) -> float:

@@ -30,9 +30,7 @@ class Envelope:
     clearance: ClearanceModel
 
 
-def load_envelope(
-    embodiment: Embodiment, urdf: str, path: str | Path | None = None, spare_m: float = 0.0
-) -> Envelope:
+def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = None, spare_m: float = 0.0) -> Envelope:
     """The envelope of `path`, or the robot's own limits and spacing alone; raises `FineVLAError` naming file and entry.
 
     All distances are `spare_m` larger than the file says: for a planner, who leaves room for what comes after it.

@@ -38,6 +38,14 @@ class Plan:
         t, (c0, c1, c2, c3) = self._piece(now_ns)
         return c0 + t * (c1 + t * (c2 + t * c3)), c1 + t * (2 * c2 + 3 * t * c3)
 
+    def positions_at(self, times_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Positions `(K, D)` at many times, each as by `at`."""
+        inside = np.clip(times_ns, self.times_ns[0], self.times_ns[-1])
+        piece = np.clip(np.searchsorted(self.times_ns, inside, side="right") - 1, 0, len(self.times_ns) - 2)
+        t = ((inside - self.times_ns[piece]) * NS)[:, None]
+        c0, c1, c2, c3 = (c[piece] for c in self._coefficients)
+        return np.asarray(c0 + t * (c1 + t * (c2 + t * c3)))
+
     def acceleration(self, now_ns: int) -> NDArray[np.float64]:
         """Acceleration `(D,)`; zero before the start and after the end."""
         if not self.times_ns[0] <= now_ns < self.end_ns:
