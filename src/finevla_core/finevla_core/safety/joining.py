@@ -145,19 +145,29 @@ def _paced(
     limits: Limits,
     grip: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Where grippers can be when the rows say "closed" at once and fingers take their time: `rows` with a pace.
-
-    Speed changes by constant acceleration from row to row, and falls with the way that is left.
-    """
+    """Where grippers can be when the rows say "closed" at once and fingers take their time: `rows` with a pace."""
     pace, most = GRIPPER_PACE * limits.velocity[grip], GRIPPER_ACCELERATION * limits.acceleration[grip]
-    position, velocity = start[0], start[1]
-    paced = np.empty_like(rows)
-    for k, (row, step) in enumerate(zip(rows, np.diff(times_s), strict=False)):
-        side = np.where(row >= position, 1.0, -1.0)
+    steps_s = np.diff(times_s).tolist()
+    columns = [
+        _paced_one(steps_s, wanted, position, velocity, fastest, hardest)
+        for wanted, position, velocity, fastest, hardest in zip(
+            rows.T.tolist(), start[0].tolist(), start[1].tolist(), pace.tolist(), most.tolist(), strict=True
+        )
+    ]
+    return np.array(columns).T
+
+
+def _paced_one(
+    steps_s: list[float], rows: list[float], position: float, velocity: float, pace: float, most: float
+) -> list[float]:
+    """One gripper. Speed changes by constant acceleration from row to row, and falls with the way that is left."""
+    paced = []
+    for row, step in zip(rows, steps_s, strict=False):
+        side = 1.0 if row >= position else -1.0
         gap, speed = side * (row - position), side * velocity
         # The speed at the row's time that is left-over way / GRIPPER_EASE_S: it runs out gently, with no corner to overshoot.
-        wanted = np.minimum((gap - speed * step / 2) / (GRIPPER_EASE_S + step / 2), pace)
-        now = side * np.clip(wanted, speed - most * step, speed + most * step)
+        wanted = min((gap - speed * step / 2) / (GRIPPER_EASE_S + step / 2), pace)
+        now = side * min(max(wanted, speed - most * step), speed + most * step)
         position, velocity = position + (velocity + now) / 2 * step, now
-        paced[k] = position
+        paced.append(position)
     return paced

@@ -40,6 +40,8 @@ class Plan:
 
     def positions_at(self, times_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Positions `(K, D)` at many times, each as by `at`."""
+        if len(self.times_ns) < 2:
+            return np.repeat(self.positions, len(times_ns), axis=0)
         inside = np.clip(times_ns, self.times_ns[0], self.times_ns[-1])
         piece = np.clip(np.searchsorted(self.times_ns, inside, side="right") - 1, 0, len(self.times_ns) - 2)
         t = ((inside - self.times_ns[piece]) * NS)[:, None]
