@@ -1,7 +1,8 @@
 """From "go there" to a chunk that the safety gate will accept: straight if that is free, else around; smooth; judged beforehand.
 
 One chunk holds a whole motion, however long it takes: so the gate judges all of it before anything moves, and step mode
-shows all of it at once. A hundred rows lie close enough on any way; only the time between them grows.
+shows all of it at once. A hundred rows lie close enough on any way; only the time between them grows. Only a way that winds
+past so much that one judgement cannot take it in is cut into parts that end at rest.
 """
 
 from collections.abc import Callable
@@ -19,21 +20,22 @@ from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.gate import MOTION, Context, Gate, GateOptions, Judged, Rejection
 from finevla_core.safety.plan import hold
 
-ROW_S = 0.1
+ROW_S, MOST_ROW_S = 0.1, 1.0  # the gate takes no more between rows
 THERE = 2e-3  # rad, and share of a gripper's opening: nearer than this is there
 MOST_SHARE = 0.9  # of the limits: the spline that the gate draws through the rows swings a little wider than they do
 SLOW = 0.9  # a straight way that the gate slows down further than this is compared with a way around
 SLOWER = 1.15  # what the gate finds too quick is tried again so much slower, a few times
 ATTEMPTS = 4
+MOST_CUTS = 4  # a way is halved so often at most
+TOO_QUICK = ("chunk.velocity", "chunk.acceleration", "chunk.jerk", "chunk.step")
 CLIENT = "/planner"
 
 
 @dataclass(frozen=True)
-class Motion:
+class Part:
     """Rows `(N, D)` every `dt_s` from rest to rest, and what a gate of the same rules made of them.
 
-    `duration_s` is how long it will really take, `speed_scale` 1 unless the gate slows it down, `is_straight` whether it is
-    the straight line in joint values.
+    `duration_s` is how long it will really take, `speed_scale` 1 unless the gate slows it down.
     """
 
     actions: NDArray[np.float64]
@@ -41,9 +43,10 @@ class Motion:
     duration_s: float
     speed_scale: float
     clearance: Clearance
-    is_straight: bool
 
-    def chunk(self, embodiment: Embodiment, stamp_ns: int, identity: str, client: str, epoch: int, sequence: int = 1) -> ActionChunk:
+    def chunk(
+        self, embodiment: Embodiment, stamp_ns: int, identity: str, client: str, epoch: int, sequence: int = 1
+    ) -> ActionChunk:
         """As the bridge takes it; `identity` is added to the prefix of operators' motions."""
         return ActionChunk(
             stamp_ns, MOTION + identity, embodiment.name, embodiment.names, self.dt_s, self.actions, "", client, epoch,
@@ -51,13 +54,34 @@ class Motion:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Motion:
+    """One part, rarely more, each a chunk; `is_straight` if it is the straight line in joint values."""
+
+    parts: tuple[Part, ...]
+    is_straight: bool
+
+    @property
+    def duration_s(self) -> float:
+        """Of all parts."""
+        return sum(part.duration_s for part in self.parts)
+
+    @property
+    def speed_scale(self) -> float:
+        """Of the part that the gate slows down most; 1 = as asked."""
+        return min(part.speed_scale for part in self.parts)
+
+
 class Mover:
     """`motion(start, goal, speed)` by one planner and one gate; not thread-safe."""
 
-    def __init__(self, embodiment: Embodiment, room: Room, planner: Planner, options: GateOptions | None = None) -> None:
+    def __init__(
+        self, embodiment: Embodiment, room: Room, planner: Planner, options: GateOptions | None = None
+    ) -> None:
         self.embodiment, self.room, self.planner = embodiment, room, planner
         self.options = options or GateOptions()
         self._gate = Gate(embodiment, room.envelope, self.options)
+        self._refused = ""
 
     def motion(
         self,
@@ -80,43 +104,60 @@ class Mover:
             raise FineVLAError(f"the arms rest too near to something to move on from here: {why}; move them by hand")
         straight = self._along(np.stack([start, goal]), speed)
         if straight is not None and straight.speed_scale >= SLOW:
-            return straight
+            return Motion((straight,), is_straight=True)
+        found = [] if straight is None else [Motion((straight,), is_straight=True)]
         try:
             corners = self.planner.plan(start, goal, is_wanted)
+            parts = self._parts(corners, speed, MOST_CUTS)
+            if parts is not None:
+                found.append(Motion(parts, is_straight=len(corners) == 2))
         except FineVLAError:
-            if straight is None or not is_wanted():
+            if not found or not is_wanted():
                 raise
-            return straight
-        around = self._along(corners, speed)
-        found = [motion for motion in (straight, around) if motion is not None]
         if not found:
-            raise FineVLAError("a way was found, but no motion along it passes the gate; go by way of another pose")
+            raise FineVLAError(
+                f"a way was found, but the gate lets no motion along it pass: {self._refused}; go by way of another pose"
+            )
         return min(found, key=lambda motion: motion.duration_s)
 
-    def _along(self, corners: NDArray[np.float64], speed: float) -> Motion | None:
-        """The first curve along the corners that the gate lets pass without slowing it down, or the quickest that passes."""
-        best: Motion | None = None
-        for curve in curves(corners, self.room.envelope.limits):
-            motion = self._judged(corners, curve, min(speed, MOST_SHARE))
-            if motion is not None and (best is None or motion.duration_s < best.duration_s):
-                best = motion
-            if motion is not None and motion.speed_scale == 1.0:
+    def _parts(self, corners: NDArray[np.float64], speed: float, cuts: int) -> tuple[Part, ...] | None:
+        """In one part if the gate takes it, else in halves, and so on."""
+        if (whole := self._along(corners, speed)) is not None:
+            return (whole,)
+        if not cuts:
+            return None
+        if len(corners) == 2:
+            corners = np.stack([corners[0], corners.mean(0), corners[1]])
+        middle = len(corners) // 2
+        halves = [self._parts(half, speed, cuts - 1) for half in (corners[: middle + 1], corners[middle:])]
+        return None if None in halves else tuple(part for half in halves if half for part in half)
+
+    def _along(self, corners: NDArray[np.float64], speed: float) -> Part | None:
+        """The quickest motion along the corners that the gate lets pass, one that it does not slow down if there is one."""
+        limits, best = self.room.envelope.limits, None
+        share = min(speed, MOST_SHARE)
+        for curve in sorted(curves(corners, limits), key=lambda curve: curve.duration_s(limits, share)):
+            part = self._judged(corners[0], curve, share)
+            if part is not None and (best is None or part.duration_s < best.duration_s):
+                best = part
+            if part is not None and part.speed_scale == 1.0:
                 break
         return best
 
-    def _judged(self, corners: NDArray[np.float64], curve: Curve, share: float) -> Motion | None:
+    def _judged(self, start: NDArray[np.float64], curve: Curve, share: float) -> Part | None:
         for _ in range(ATTEMPTS):
             timed = curve.timed(self.room.envelope.limits, share, self.options.max_horizon, ROW_S)
-            if timed.dt_s > 1.0:
+            if timed.dt_s > MOST_ROW_S:
+                most_s = self.options.max_horizon * MOST_ROW_S
                 raise FineVLAError(
-                    f"at that speed it would take {timed.duration_s:.0f} s; {self.options.max_horizon} s are the most, ask for more speed"
+                    f"at that speed it would take {timed.duration_s:.0f} s, {most_s:.0f} s are the most; ask for more speed"
                 )
-            found = self._asked(corners[0], timed)
+            found = self._asked(start, timed)
             if isinstance(found, Judged):
                 taken_s = (found.plan.end_ns - int(found.plan.times_ns[0])) * 1e-9
-                is_straight = len(corners) == 2
-                return Motion(timed.rows, timed.dt_s, taken_s, found.speed_scale, found.clearance, is_straight)
-            if found.code not in ("chunk.velocity", "chunk.acceleration", "chunk.jerk", "chunk.step"):
+                return Part(timed.rows, timed.dt_s, taken_s, found.speed_scale, found.clearance)
+            self._refused = found.text
+            if found.code not in TOO_QUICK:
                 return None
             share /= SLOWER
         return None

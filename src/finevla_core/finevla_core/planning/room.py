@@ -45,9 +45,7 @@ class Room:
         over = np.maximum(self.lower - values, values - self.upper)
         if over.max() > 1e-9:
             i = int(over.argmax())
-            return (
-                f"{self.embodiment.names[i]} would be {values[i]:.3f}; {self.lower[i]:.3f} to {self.upper[i]:.3f} are allowed"
-            )
+            return f"{self.embodiment.names[i]} would be {values[i]:.3f}; {self.lower[i]:.3f} to {self.upper[i]:.3f} are allowed"
         return self.too_near(values)
 
     def too_near(self, values: NDArray[np.float64]) -> str:

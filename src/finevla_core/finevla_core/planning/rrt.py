@@ -14,8 +14,10 @@ from finevla_core.errors import FineVLAError
 from finevla_core.planning.room import Room
 
 SEED = 1
-RANGE_RAD = 1.2  # longest edge of the tree (Euclidean, all moving joints): long ones rarely are free, short ones are many
-SHORTCUTS = 60  # tried per way; a count, not a time: the same on every machine
+RANGE_RAD = (
+    1.2  # longest edge of the tree (Euclidean, all moving joints): long ones rarely are free, short ones are many
+)
+SHORTCUTS = 100  # tried per way; a count, not a time: the same on every machine
 SAME = 1e-6
 
 
@@ -147,9 +149,7 @@ class _Search:
         return self.room.is_free(self._whole(a), self._whole(b))
 
 
-def moving_joints(
-    embodiment: Embodiment, start: NDArray[np.float64], goal: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def moving_joints(embodiment: Embodiment, start: NDArray[np.float64], goal: NDArray[np.float64]) -> NDArray[np.int64]:
     """Indices of all joints of the arms that have somewhere to go; an arm is what one controller moves."""
     moving: list[int] = []
     for controller in embodiment.controllers:

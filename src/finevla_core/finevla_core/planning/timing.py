@@ -39,8 +39,12 @@ class Curve:
     def __init__(self, pieces: list[BSpline]) -> None:
         self.pieces = pieces
 
+    def duration_s(self, limits: Limits, share: float) -> float:
+        """As fast as velocity, acceleration and jerk allow, `share` of the limits each."""
+        return sum(_duration_s(piece, limits, share) for piece in self.pieces)
+
     def timed(self, limits: Limits, share: float, most_rows: int, row_s: float) -> Timed:
-        """As fast as velocity, acceleration and jerk allow, `share` of the limits each; rows every `row_s` or more."""
+        """Rows every `row_s`, or farther apart if there were more than `most_rows`."""
         durations = np.array([_duration_s(piece, limits, share) for piece in self.pieces])
         ends = np.cumsum(durations)
         count = int(np.clip(np.ceil(ends[-1] / row_s), 4, most_rows))
