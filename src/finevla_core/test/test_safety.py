@@ -154,6 +154,37 @@ def test_every_joining_that_a_bundle_may_name_has_its_manners() -> None:
     assert tuple(MANNERS) == JOININGS
 
 
+@pytest.mark.parametrize("speed_scale", [0.25, 0.4, 0.54, 0.9, 1.0])
+@pytest.mark.parametrize("late_ms", [20, 60, 130])
+def test_gripper_that_opens_slowly_does_not_swing_past_its_end(setup: Setup, speed_scale: float, late_ms: int) -> None:
+    values = setup.home.copy()
+    grip = np.flatnonzero(setup.limits.is_gripper)
+    values[grip] = 0.0
+    plan = hold(values, START)
+    for k in range(12):  # a chunk every 0.1 s, each says "open"
+        stamp = START + k * SECOND // 10
+        actions = np.tile(values, (16, 1))
+        actions[:, grip] = np.clip((k + np.arange(16)) / 4, 0, 1)[:, None]
+        chunk = setup.chunk(stamp_ns=stamp, actions=actions)
+        plan = join(plan, chunk, stamp + late_ms * SECOND // 1000, setup.limits, speed_scale=speed_scale)
+        assert plan is not None
+        assert plan.extremes().highest[grip].max() <= 1 + setup.limits.slack[grip].max()
+
+
+def test_slowed_chunk_goes_the_same_way_in_more_time(setup: Setup) -> None:
+    plan, chunk = hold(setup.home, START), setup.chunk()
+    quick = join(plan, chunk, START + SECOND // 20, setup.limits)
+    slow = join(plan, chunk, START + SECOND // 20, setup.limits, speed_scale=0.5)
+    assert quick is not None
+    assert slow is not None
+    assert slow.extremes().speed.max() == pytest.approx(quick.extremes().speed.max() / 2, rel=0.2)
+    assert np.allclose(slow.positions[-1], quick.positions[-1], atol=0.01)
+    for share in (0.3, 0.6, 0.9):
+        at = START + SECOND // 20 + round(share * 1.55 * SECOND)
+        later = START + SECOND // 20 + round(share * 2 * 1.55 * SECOND)
+        assert np.allclose(quick.at(at)[0], slow.at(later)[0], atol=0.03)
+
+
 def test_same_chunk_twice_is_refused(setup: Setup) -> None:
     bridge = setup.bridge()
     for _ in range(2):

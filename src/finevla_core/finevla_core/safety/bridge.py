@@ -93,6 +93,7 @@ class Bridge:
         self.judged: Judged | None = None
         self.instruction_id = self.client = ""
         self.is_taken = False  # whether `client` asked for authority by name, and did not just send the first chunk
+        self._mover = ""  # whose chunk is being followed
         self.is_stepping = False
         self.waiting: Waiting | None = None
         self._recent: deque[ActionChunk] = deque(maxlen=ENSEMBLED - 1)
@@ -178,11 +179,18 @@ class Bridge:
         return True, f"'{client}' has command authority"
 
     def release_authority(self, client: str, now_ns: int) -> tuple[bool, str]:
-        """Take it from `client`; a running plan goes on to its end, which is at rest."""
+        """Take it from `client`; its own motion, if it asked for authority by name, comes smoothly to rest at once.
+
+        Any other running plan goes on to its end, which is at rest.
+        """
         if client != self.client:
             return False, f"'{client}' has no command authority; " + (
                 f"'{self.client}' has" if self.client else "nobody has"
             )
+        if self.is_taken and self._mover == client:
+            self._brake(now_ns)
+        if self.waiting is not None and self.waiting.chunk.client == client:
+            self.waiting = None
         self.client, self.is_taken = "", False
         return True, "nobody has command authority"
 
@@ -301,7 +309,7 @@ class Bridge:
         self.plan, self.judged = judged.plan, judged
         self._last_stamp_ns, self._last_sequence = chunk.stamp_ns, chunk.sequence
         self.is_taken = self.is_taken and chunk.client == self.client
-        self.client, self._client_ns = chunk.client, now_ns
+        self.client, self._client_ns, self._mover = chunk.client, now_ns, chunk.client
         # An older chunk's times mean nothing any more once the motion runs slower than it was meant.
         self._recent.append(chunk) if judged.speed_scale == 1.0 else self._recent.clear()
         counts, age_s = self.counts, (now_ns - chunk.stamp_ns) * NS

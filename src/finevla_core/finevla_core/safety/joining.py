@@ -69,12 +69,14 @@ def join(
     """
     dt_ns = round(chunk.dt_s / NS)
     times: NDArray[np.int64] = chunk.stamp_ns + dt_ns * np.arange(1, chunk.horizon + 1, dtype=np.int64)
+    rows = chunk.actions
+    if speed_scale < 1:
+        times, rows = _slowed(times, rows, now_ns, speed_scale)
     ahead = times > now_ns + MIN_FIRST_GAP * dt_ns
-    times, rows = times[ahead], chunk.actions[ahead]
+    times, rows = times[ahead], rows[ahead]
     if len(times) < 2:
         return None
-    times = now_ns + np.round((times - now_ns) / speed_scale).astype(np.int64)
-    leaving = np.clip((rows[-1] - rows[-2]) / chunk.dt_s * speed_scale, -limits.velocity, limits.velocity)
+    leaving = np.clip((rows[-1] - rows[-2]) / chunk.dt_s, -limits.velocity, limits.velocity)
     tail_s = max(chunk.dt_s, float((abs(leaving) / (TAIL_ACCELERATION * limits.acceleration)).max()))
     knots_ns = np.concatenate([[now_ns], times, [times[-1] + round(tail_s / NS)]]).astype(np.int64)
     position, velocity = plan.at(now_ns)
@@ -102,6 +104,19 @@ def ensembled(chunk: ActionChunk, recent: Sequence[ActionChunk]) -> NDArray[np.f
         total += weight[:, None] * ((1 - part) * other.actions[low] + part * other.actions[low + 1])
         weights += weight
     return np.asarray(total / weights[:, None])
+
+
+def _slowed(
+    times_ns: NDArray[np.int64], rows: NDArray[np.float64], now_ns: int, speed_scale: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The way from now on at a share of the speed, in rows as far apart in time as before.
+
+    Rows that came apart would leave a gripper, which may change its speed at rows only, time to swing past its end.
+    """
+    step_ns, end_ns = int(times_ns[1] - times_ns[0]), now_ns + round((int(times_ns[-1]) - now_ns) / speed_scale)
+    slow_ns = np.arange(end_ns, now_ns, -step_ns, dtype=np.int64)[::-1]
+    asked_ns = now_ns + (slow_ns - now_ns) * speed_scale
+    return slow_ns, np.stack([np.interp(asked_ns, times_ns, column) for column in rows.T], axis=1)
 
 
 class _Smoother:
