@@ -38,16 +38,17 @@ def make_tiny_bundle(
     memory_gain: float | None = None,
     continues: bool = False,
     joining: str = "blend",
+    pace: float | None = None,
 ) -> Path:
     """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon.
 
     `text_gain` adds the mean of the text's tokens times this to every value; `work` multiplies matrices for so
     many rounds of about a third of a millisecond first. With `memory_gain` it has a memory: it counts its chunks there
     and adds this to every value for each that it remembers. One that `continues` goes over from the running chunk to
-    its own as the weights say.
+    its own as the weights say. With a `pace` (rad/s) it turns the first arm alone instead, and that far: to `drift`.
     """
     size = len(embodiment.names)
-    policy = _policy_model(embodiment, drift, finite, text_gain, work, memory_gain, continues)
+    policy = _policy_model(embodiment, drift, finite, text_gain, work, memory_gain, continues, pace)
     contents = {
         SPEC.vocabulary: tiny_vocabulary().dump(),
         "text.onnx": _text_model().SerializeToString(),
@@ -98,6 +99,7 @@ def _policy_model(
     work: int,
     memory_gain: float | None,
     continues: bool,
+    pace: float | None,
 ) -> onnx.ModelProto:
     size, cameras = len(embodiment.names), len(embodiment.cameras)
     phase = np.arange(1, HORIZON + 1) / HORIZON
@@ -106,8 +108,15 @@ def _policy_model(
     steps = (drift * ramp[:, None] * moving[None]).astype(np.float32)[None]
     if not finite:
         steps[:] = np.nan
+    # At a pace: towards the goal, no farther than the pace goes by each row.
+    first = moving & (np.cumsum(moving) == 1) & (pace is not None)
+    if pace is not None:
+        steps[:] = 0.0
     constants = {
         "steps": steps,
+        "goal": np.array(drift, np.float32),
+        "most": ((pace or 0.0) * DT_S * np.arange(1, HORIZON + 1, dtype=np.float32))[None, :, None],
+        "first": first.astype(np.float32),
         "axes": np.array([1], np.int64),
         "gain": np.array(text_gain, np.float32),
         "rounds": np.array(work, np.int64),
@@ -117,7 +126,11 @@ def _policy_model(
     }
     nodes = [
         helper.make_node("Unsqueeze", ["state", "axes"], ["rows"]),
-        helper.make_node("Add", ["rows", "steps"], ["moved"]),
+        helper.make_node("Sub", ["goal", "rows"], ["way"]),
+        helper.make_node("Min", ["way", "most"], ["cut"]),
+        helper.make_node("Mul", ["cut", "first"], ["paced"]),
+        helper.make_node("Add", ["rows", "paced"], ["led"]),
+        helper.make_node("Add", ["led", "steps"], ["moved"]),
         helper.make_node("ReduceMean", ["text"], ["meaning"], keepdims=0),
         helper.make_node("Mul", ["meaning", "gain"], ["offset"]),
         helper.make_node("Add", ["moved", "offset"], ["meant"]),

@@ -54,6 +54,13 @@ class Stack:
         for thread in self._threads:
             thread.start()
 
+    def start_again(self, name: str) -> None:
+        """Start a process that has ended and is not respawned, as a person would."""
+        process = next(p for p in self.launch.processes if p.name == name)
+        if self.pid(name) is None:
+            self._threads.append(threading.Thread(target=self._keep, args=(process,), daemon=True))
+            self._threads[-1].start()
+
     def wait(self) -> int:
         """Until a process fails or all have ended; returns the exit code of the first failure."""
         while not self.failed and any(thread.is_alive() for thread in self._threads):

@@ -1,0 +1,165 @@
+"""All drills. What is promised here is what the tests ask of the stack and what the README says."""
+
+from collections.abc import Sequence
+
+from finevla_core.errors import FineVLAError, unknown
+from finevla_tools.faults import inject as do
+from finevla_tools.faults.drill import Drill, Promise, Recovery
+from finevla_tools.faults.relay import CHUNKS
+
+STOPS, RESTS, FOLLOWS, SAFE = Promise.STOPS, Promise.RESTS, Promise.FOLLOWS, Promise.SAFE
+ITSELF, TOLD, RESET, NONE = Recovery.ITSELF, Recovery.TOLD, Recovery.RESET, Recovery.NONE
+
+# Of the nodes' parameters: how long a silence is none.
+BRIDGE_S, JOINTS_S, WATCHDOG_S = 0.3, 0.5, 0.5
+
+# What each node's death and hanging lead to; a node of the launch description that is not here is a mistake.
+NODES = {
+    "safety_bridge": (
+        Drill(
+            "bridge killed", "kill -9 of the safety bridge, which is then started again by hand",
+            do.killed("safety_bridge"), STOPS, RESET, BRIDGE_S, ("watchdog.bridge",),
+        ),
+        Drill(
+            "bridge hangs", "SIGSTOP of the safety bridge, later SIGCONT",
+            do.hung("safety_bridge"), STOPS, RESET, BRIDGE_S, ("watchdog.bridge",),
+        ),
+    ),
+    "safety_watchdog": (
+        Drill(
+            "watchdog killed", "kill -9 of the watchdog, which the launch starts again",
+            do.killed("safety_watchdog"), STOPS, RESET, WATCHDOG_S, ("heartbeat.lost",),
+        ),
+        Drill(
+            "watchdog hangs", "SIGSTOP of the watchdog, later SIGCONT",
+            do.hung("safety_watchdog"), STOPS, RESET, WATCHDOG_S, ("heartbeat.lost",),
+        ),
+    ),
+    "policy": (
+        Drill(
+            "policy killed", "kill -9 of the policy, which the launch starts again",
+            do.killed("policy"), RESTS, TOLD, codes=("watchdog.policy", "watchdog.chunks"),
+        ),
+        Drill(
+            "policy hangs", "SIGSTOP of the policy, later SIGCONT",
+            do.hung("policy"), RESTS, codes=("watchdog.policy", "watchdog.chunks"),
+        ),
+    ),
+    "camera_ingest": (
+        Drill(
+            "ingest killed", "kill -9 of the camera ingest, which the launch starts again",
+            do.killed("camera_ingest"), RESTS, codes=("watchdog.observations",),
+        ),
+        Drill(
+            "ingest hangs", "SIGSTOP of the camera ingest, later SIGCONT",
+            do.hung("camera_ingest"), RESTS, codes=("watchdog.observations",),
+        ),
+    ),
+    "simulator": (
+        Drill(
+            "robot silent", "SIGSTOP of the simulator: arms, cameras and controllers say nothing any more; later SIGCONT",
+            do.hung("simulator"), STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints"), arms_seen=False,
+        ),
+        Drill(
+            "robot gone", "kill -9 of the simulator, which stands for arms, cameras and controllers",
+            do.killed("simulator"), STOPS, NONE, JOINTS_S, ("state.lost", "watchdog.joints"), arms_seen=False,
+        ),
+    ),
+    "motion": (
+        Drill("motion killed", "kill -9 of the node that moves to poses, idle", do.killed("motion"), FOLLOWS),
+        Drill("motion hangs", "SIGSTOP of the node that moves to poses, idle", do.hung("motion"), FOLLOWS),
+    ),
+}  # fmt: skip
+
+CHUNK_FAULTS = (
+    Drill("chunks lost", "no chunk arrives any more", do.all_lost(CHUNKS), RESTS),
+    Drill("every other chunk lost", "half of the chunks arrive", do.every_other_lost(CHUNKS), FOLLOWS),
+    Drill("chunks late", "every chunk comes 0.2 s later", do.delayed(CHUNKS, 0.2), FOLLOWS),
+    Drill("chunks stale", "every chunk comes 0.7 s later", do.delayed(CHUNKS, 0.7), RESTS, codes=("chunk.stale",)),
+    Drill("chunks doubled", "every chunk comes twice", do.doubled(CHUNKS), FOLLOWS, codes=("chunk.sequence",)),
+    Drill("chunks reordered", "chunks overtake each other", do.reordered(CHUNKS), FOLLOWS, codes=("chunk.sequence",)),
+    Drill("old chunk again", "one chunk comes again and again", do.first_again(CHUNKS), RESTS, codes=("chunk.stale",)),
+    Drill("policy ten times slower", "inference takes ten times as long", do.slower(10.0), SAFE, lasts_s=2.0),
+    Drill("one NaN", "one chunk holds a NaN", do.spoiled(do.valued(float("nan")), 1), FOLLOWS, codes=("chunk.finite",)),
+    Drill("NaN", "every chunk holds a NaN", do.spoiled(do.valued(float("nan"))), STOPS, RESET, 0.9, ("chunk.finite",)),
+    Drill("Inf", "every chunk holds an Inf", do.spoiled(do.valued(float("inf"))), STOPS, RESET, 0.9, ("chunk.finite",)),
+    Drill("huge value", "every chunk holds 1e6", do.spoiled(do.valued(1e6)), STOPS, RESET, 0.9, ("chunk.position",)),
+    Drill("one huge value", "one chunk holds 1e6", do.spoiled(do.valued(1e6), 1), FOLLOWS, codes=("chunk.position",)),
+    Drill("huge chunk", "chunks of 20,000 rows", do.spoiled(do.longer(20_000)), STOPS, RESET, 0.9, ("chunk.horizon",)),
+    Drill("wrong joints", "two joints' names exchanged", do.spoiled(do.other_joints), STOPS, RESET, 0.9, ("chunk.joints",)),
+    Drill("short rows", "a value is missing", do.spoiled(do.fewer_values), STOPS, RESET, 0.9, ("chunk.shape",)),
+    Drill("leap", "every value 0.5 off", do.spoiled(do.moved_by(0.5)), STOPS, RESET, 0.9, ("chunk.start",)),
+    Drill(
+        "swapped arms", "the left arm's values where the right arm's belong", do.spoiled(do.arms_swapped),
+        STOPS, RESET, 0.9, ("chunk.start",), arms_apart=True,
+    ),
+    Drill("old epoch", "chunks of before the last reset", do.spoiled(do.old_epoch), RESTS, codes=("chunk.epoch",)),
+)  # fmt: skip
+
+ROBOT_FAULTS = (
+    Drill("camera stops", "no picture of the left wrist any more", do.camera_stopped("left"), RESTS, codes=("diagnostics",)),
+    Drill(
+        "camera freezes", "the left wrist's picture stands still, its stamps go on", do.camera_frozen("left"),
+        STOPS, RESET, 0.6, ("watchdog.camera_frozen",),
+    ),
+    Drill(
+        "cameras swapped", "the wrists' topics are exchanged", do.cameras_swapped("left", "right", True),
+        RESTS, codes=("diagnostics",),
+    ),
+    Drill(
+        "camera cables swapped", "the wrists' pictures are exchanged, and nothing says so",
+        do.cameras_swapped("left", "right", False), SAFE,
+    ),
+    Drill(
+        "joint states stop", "no joint state any more", do.states_stopped,
+        STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints"),
+    ),
+    Drill(
+        "joint states stale", "the driver repeats its last joint state", do.states_stale,
+        STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints_still"),
+    ),
+    Drill("joint states jump", "a joint says 0.5 rad more", do.states_off(1, 0.5), STOPS, RESET, 0.0, ("state.jump",)),
+    Drill(
+        "joint states NaN", "a joint says NaN", do.states_off(1, float("nan"), absolute=True),
+        STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints"),
+    ),
+)  # fmt: skip
+
+CLOCK_FAULTS = (
+    Drill("clock jumps back", "time goes back by 2 s", do.clock_jumped(-2.0), STOPS, RESET, 0.0, ("clock.jump", "watchdog.clock_jump"), clock=True),
+    Drill("clock steps back", "time goes back by 0.3 s", do.clock_jumped(-0.3), STOPS, RESET, 0.0, ("clock.jump", "watchdog.clock_jump"), clock=True),
+    Drill("clock jumps ahead", "time goes 2 s ahead", do.clock_jumped(2.0), STOPS, RESET, 0.0, (), clock=True),
+    Drill("clock stops", "time stands still", do.clock_stopped, STOPS, RESET, 1.0, ("watchdog.clock_still",), clock=True),
+)  # fmt: skip
+
+MACHINE_FAULTS = (
+    Drill("stop pressed", "nothing is wrong: the operator stops", do.stop_pressed, STOPS, RESET, 0.0, ("stop.topic",)),
+    Drill(
+        "rival", "a second publisher on a controller's topic", do.rival, STOPS, RESET, 1.0, ("watchdog.rival", "bridge.rival")
+    ),
+    Drill("disk full", "no process of the stack can write to a file any more", do.disk_full, FOLLOWS, lasts_s=2.0),
+    Drill("load", "ten busy processes per core", do.loaded(10), SAFE, RESET, lasts_s=4.0),
+)  # fmt: skip
+
+
+def drills_for(nodes: Sequence[str]) -> list[Drill]:
+    """All drills of a stack of these nodes; raises `FineVLAError` for a node of which nothing is promised."""
+    of_nodes: list[Drill] = []
+    for node in nodes:
+        if node not in NODES:
+            raise FineVLAError(
+                f"nothing is promised of node '{node}'; say in faults/catalogue.py what its end leads to"
+            )
+        of_nodes += NODES[node]
+    ordered = [d for d in of_nodes if d.recovery is not NONE]
+    last = [d for d in of_nodes if d.recovery is NONE]
+    return [*MACHINE_FAULTS, *ordered, *CHUNK_FAULTS, *ROBOT_FAULTS, *last, *CLOCK_FAULTS]
+
+
+def chosen(names: Sequence[str], drills: Sequence[Drill]) -> list[Drill]:
+    """By name, in the order of the catalogue; all if none is given."""
+    by_name = {drill.name: drill for drill in drills}
+    for name in names:
+        if name not in by_name:
+            raise FineVLAError(unknown("drill", name, tuple(by_name)))
+    return [drill for drill in drills if not names or drill.name in names]

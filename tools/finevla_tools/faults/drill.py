@@ -1,0 +1,80 @@
+"""What a drill is, and what came of one."""
+
+import enum
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from finevla_tools.faults.inject import Injector
+
+
+class Promise(enum.Enum):
+    """What the arms do about a fault; nothing ever breaks a limit, that is promised of all."""
+
+    STOPS = "stops"  # at once and latched: nothing moves until a person resets
+    RESTS = "rests"  # the running plan ends by itself, at rest
+    FOLLOWS = "keeps following"
+    SAFE = "follows, rests or stops"  # which of them depends on the machine
+
+
+class Recovery(enum.Enum):
+    """What it takes to go on, without starting the stack again."""
+
+    ITSELF = "by itself"
+    TOLD = "when it is told again"
+    RESET = "after safety/reset"
+    NONE = "only by starting the stack again"
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One fault. `fault` does it and, when its context is left, undoes it.
+
+    `observable_s` is how long after the fault it can be known at all: a silence, once its timeout has run out. `codes` are
+    events of which the operator must see one.
+    """
+
+    name: str
+    does: str
+    fault: Callable[["Injector"], AbstractContextManager[None]]
+    promise: Promise
+    recovery: Recovery = Recovery.ITSELF
+    observable_s: float = 0.0
+    codes: tuple[str, ...] = ()
+    lasts_s: float = 1.2  # how long it is watched where there is no stop or rest to wait for
+    clock: bool = False  # needs simulated time
+    arms_apart: bool = False  # needs arms in different poses
+    arms_seen: bool = True  # whether the true motion of the arms can be measured meanwhile
+    nodes: tuple[str, ...] = ()  # that must be in the launch description
+
+    @property
+    def promised(self) -> str:
+        """One sentence."""
+        where = f", {self.observable_s:g} s after it began" if self.observable_s else ""
+        what = {
+            Promise.STOPS: f"the arms are stopped{where}, and stay so until a reset",
+            Promise.RESTS: "the running motion ends at rest by itself",
+            Promise.FOLLOWS: "the motion goes on",
+            Promise.SAFE: "the motion goes on, ends at rest or is stopped; nothing else",
+        }[self.promise]
+        return f"{what}; goes on {self.recovery.value}"
+
+
+@dataclass
+class Result:
+    """What happened. Times in seconds, None where there is nothing to measure."""
+
+    name: str
+    does: str
+    promised: str
+    happened: str = ""
+    broken: list[str] = field(default_factory=list)  # promises that were not kept, one sentence each; empty = all kept
+    speed: float = 0.0  # fastest arm joint at the fault, rad/s
+    stop_s: float | None = None  # fault to the stop command
+    late_s: float | None = None  # the fault being observable to the stop command
+    rest_s: float | None = None  # stop command to rest
+    needed_s: float | None = None  # what the limits need for a stop from the speed at the stop command
+    share: float = 0.0  # of the limits that the commands used at most, from the fault on (1 = right at one)
+    saw: list[str] = field(default_factory=list)  # what the operator saw, in order

@@ -1,0 +1,398 @@
+"""The faults themselves: each is a context manager that does the damage and, when it is left, undoes what can be undone."""
+
+import array
+import contextlib
+import itertools
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Empty
+from trajectory_msgs.msg import JointTrajectory
+
+from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
+from finevla_ros import qos
+from finevla_tools.client import Client
+from finevla_tools.faults.relay import CHUNKS, CLOCK, Relay, Relays, stamp_ns, stamped
+from finevla_tools.up import Stack
+
+Fault = Callable[["Injector"], AbstractContextManager[None]]
+GONE_S = 10.0
+
+
+@dataclass
+class Injector:
+    """What faults are done with."""
+
+    stack: Stack
+    relays: Relays
+    client: Client
+    robot: Embodiment
+
+    def pid(self, node: str) -> int:
+        """Of a running node; raises `FineVLAError` if there is none."""
+        pid = self.stack.pid(node)
+        if pid is None:
+            raise FineVLAError(f"'{node}' does not run")
+        return pid
+
+    @contextlib.contextmanager
+    def changing(self, topic: str, change: Callable[[Relay, bytes], None]) -> Iterator[None]:
+        """Let `change` decide what becomes of the messages of a topic."""
+        relay = self.relays.by_topic[topic]
+        relay.change = lambda data: change(relay, data)
+        try:
+            yield
+        finally:
+            relay.change = None
+
+
+def killed(node: str) -> Fault:
+    """kill -9; one that the launch does not start again is started again by hand."""
+
+    @contextlib.contextmanager
+    def fault(i: Injector) -> Iterator[None]:
+        pid = i.pid(node)
+        os.kill(pid, signal.SIGKILL)
+        yield
+        process = next(p for p in i.stack.launch.processes if p.name == node)
+        if not process.respawn:
+            i.stack.start_again(node)
+
+    return fault
+
+
+def hung(node: str) -> Fault:
+    """SIGSTOP, and SIGCONT afterwards."""
+
+    @contextlib.contextmanager
+    def fault(i: Injector) -> Iterator[None]:
+        pid = i.pid(node)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    return fault
+
+
+def all_lost(topic: str) -> Fault:
+    """Nothing comes through."""
+    return lambda i: i.changing(topic, lambda *_: None)
+
+
+def every_other_lost(topic: str) -> Fault:
+    """Half of it comes through."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        turn = itertools.cycle((True, False))
+        return i.changing(topic, lambda relay, data: relay.send(data) if next(turn) else None)
+
+    return fault
+
+
+def delayed(topic: str, seconds: float) -> Fault:
+    """Everything comes later."""
+    return lambda i: i.changing(topic, lambda relay, data: relay.later(seconds, data))
+
+
+def doubled(topic: str) -> Fault:
+    """Everything comes twice."""
+
+    def twice(relay: Relay, data: bytes) -> None:
+        relay.send(data)
+        relay.later(0.02, data)
+
+    return lambda i: i.changing(topic, twice)
+
+
+def reordered(topic: str) -> Fault:
+    """Every second message comes before the one that it should follow."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        held: list[bytes] = []
+
+        def change(relay: Relay, data: bytes) -> None:
+            if not held:
+                held.append(data)
+                return
+            relay.send(data)
+            relay.later(0.01, held.pop())
+
+        return i.changing(topic, change)
+
+    return fault
+
+
+def first_again(topic: str) -> Fault:
+    """The message of now, again and again."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        held: list[bytes] = []
+
+        def change(relay: Relay, data: bytes) -> None:
+            held.append(data) if not held else None
+            relay.send(held[0])
+
+        return i.changing(topic, change)
+
+    return fault
+
+
+def spoiled(change: Callable[[Any, Injector], None], times: int | None = None) -> Fault:
+    """Every chunk (or only the first `times`) is changed in place."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        from finevla_interfaces.msg import ActionChunk
+
+        done = itertools.count()
+
+        def spoil(relay: Relay, data: bytes) -> None:
+            if times is not None and next(done) >= times:
+                return relay.send(data)
+            chunk = deserialize_message(data, ActionChunk)
+            change(chunk, i)
+            relay.send(serialize_message(chunk))
+
+        return i.changing(CHUNKS, spoil)
+
+    return fault
+
+
+def valued(value: float) -> Callable[[Any, Injector], None]:
+    """One action in the middle of a chunk is something else."""
+
+    def change(chunk: Any, i: Injector) -> None:
+        chunk.actions[len(chunk.actions) // 2] = value
+
+    return change
+
+
+def moved_by(rad: float) -> Callable[[Any, Injector], None]:
+    """Every action is that much off."""
+
+    def change(chunk: Any, i: Injector) -> None:
+        chunk.actions = array.array("d", (np.array(chunk.actions) + rad).tobytes())
+
+    return change
+
+
+def other_joints(chunk: Any, i: Injector) -> None:
+    """The names of two joints are exchanged."""
+    names = list(chunk.names)
+    names[0], names[1] = names[1], names[0]
+    chunk.names = names
+
+
+def fewer_values(chunk: Any, i: Injector) -> None:
+    """A row is one value short."""
+    chunk.actions = chunk.actions[: -chunk.horizon]
+
+
+def arms_swapped(chunk: Any, i: Injector) -> None:
+    """The left arm's values stand where the right arm's belong."""
+    rows = np.array(chunk.actions).reshape(chunk.horizon, -1)
+    half = rows.shape[1] // 2
+    chunk.actions = array.array("d", np.roll(rows, half, axis=1).tobytes())
+
+
+def old_epoch(chunk: Any, i: Injector) -> None:
+    """As if it had been made before the last reset."""
+    chunk.epoch -= 1
+
+
+def longer(rows: int) -> Callable[[Any, Injector], None]:
+    """A chunk of that many rows."""
+
+    def change(chunk: Any, i: Injector) -> None:
+        last = np.array(chunk.actions).reshape(chunk.horizon, -1)[-1]
+        chunk.actions = array.array("d", np.tile(last, (rows, 1)).tobytes())
+        chunk.horizon = rows
+
+    return change
+
+
+def slower(times: float) -> Fault:
+    """As if inference took so many times as long: one chunk at a time, and it comes that much later."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        from finevla_interfaces.msg import ActionChunk
+
+        free_s = 0.0
+
+        def change(relay: Relay, data: bytes) -> None:
+            nonlocal free_s
+            if time.monotonic() < free_s:
+                return
+            more_s = (times - 1) * max(float(deserialize_message(data, ActionChunk).inference_s), 0.01)
+            free_s = time.monotonic() + more_s
+            relay.later(more_s, data)
+
+        return i.changing(CHUNKS, change)
+
+    return fault
+
+
+def camera_topic(i: Injector, camera: str) -> str:
+    """The raw image's."""
+    return next(c.topic for c in i.robot.cameras if c.name == camera)
+
+
+def camera_stopped(camera: str) -> Fault:
+    """No picture any more."""
+    return lambda i: all_lost(camera_topic(i, camera))(i)
+
+
+def camera_frozen(camera: str) -> Fault:
+    """Fresh stamps, the same picture."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        held: list[bytes] = []
+
+        def change(relay: Relay, data: bytes) -> None:
+            held.append(data) if not held else None
+            relay.send(stamped(held[0], stamp_ns(data)))
+
+        return i.changing(camera_topic(i, camera), change)
+
+    return fault
+
+
+def cameras_swapped(one: str, other: str, says_so: bool) -> Fault:
+    """Two cameras' pictures are exchanged; `says_so` if the frame in their headers goes with them."""
+
+    @contextlib.contextmanager
+    def fault(i: Injector) -> Iterator[None]:
+        from sensor_msgs.msg import Image
+
+        topics = [camera_topic(i, name) for name in (one, other)]
+        frames = {c.topic: c.frame for c in i.robot.cameras}
+
+        def to(topic: str) -> Callable[[Relay, bytes], None]:
+            def change(_: Relay, data: bytes) -> None:
+                if not says_so:
+                    message = deserialize_message(data, Image)
+                    message.header.frame_id = frames[topic]
+                    data = serialize_message(message)
+                i.relays.by_topic[topic].send(data)
+
+            return change
+
+        with i.changing(topics[0], to(topics[1])), i.changing(topics[1], to(topics[0])):
+            yield
+
+    return fault
+
+
+def states_stopped(i: Injector) -> AbstractContextManager[None]:
+    """No joint state any more."""
+    return all_lost(i.robot.state_topic)(i)
+
+
+def states_stale(i: Injector) -> AbstractContextManager[None]:
+    """The same joint state again and again, stamp and all."""
+    return first_again(i.robot.state_topic)(i)
+
+
+def states_off(joint: int, value: float, absolute: bool = False) -> Fault:
+    """One joint says something else from now on."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        from sensor_msgs.msg import JointState
+
+        def change(relay: Relay, data: bytes) -> None:
+            message = deserialize_message(data, JointState)
+            message.position[joint] = value if absolute else message.position[joint] + value
+            relay.send(serialize_message(message))
+
+        return i.changing(i.robot.state_topic, change)
+
+    return fault
+
+
+def clock_jumped(seconds: float) -> Fault:
+    """The time that the nodes go by is off from now on; the arms' and cameras' own is not."""
+
+    def fault(i: Injector) -> AbstractContextManager[None]:
+        off_ns = round(seconds * 1e9)
+        return i.changing(CLOCK, lambda relay, data: relay.send(stamped(data, max(0, stamp_ns(data) + off_ns))))
+
+    return fault
+
+
+def clock_stopped(i: Injector) -> AbstractContextManager[None]:
+    """Time stands still for the nodes."""
+    return all_lost(CLOCK)(i)
+
+
+@contextlib.contextmanager
+def stop_pressed(i: Injector) -> Iterator[None]:
+    """Nothing is wrong: the operator stops."""
+    publisher = i.client.node.create_publisher(Empty, "safety/stop", qos.ALL)
+    try:
+        i.client.wait(lambda: bool(publisher.get_subscription_count()), GONE_S)
+        publisher.publish(Empty())
+        yield
+    finally:
+        i.client.node.destroy_publisher(publisher)
+
+
+@contextlib.contextmanager
+def rival(i: Injector) -> Iterator[None]:
+    """Somebody else is about to command an arm."""
+    topic = f"{i.robot.controllers[0].name}/joint_trajectory"
+    publisher = i.client.node.create_publisher(JointTrajectory, topic, qos.ALL)
+    try:
+        yield
+    finally:
+        i.client.node.destroy_publisher(publisher)
+
+
+def loaded(processes_per_core: int) -> Fault:
+    """Busy processes of ordinary priority."""
+
+    @contextlib.contextmanager
+    def fault(i: Injector) -> Iterator[None]:
+        count = processes_per_core * (os.cpu_count() or 1)
+        # They look whether we are still there: a drill that is killed leaves nothing burning behind.
+        code = f"import os\nwhile os.getppid() == {os.getpid()}:\n    for _ in range(200000): pass"
+        busy: list[subprocess.Popen[bytes]] = []
+        try:
+            for _ in range(count):
+                busy.append(subprocess.Popen([sys.executable, "-S", "-E", "-c", code], env={}))
+            yield
+        finally:
+            for process in busy:
+                process.kill()
+            for process in busy:
+                process.wait()
+
+    return fault
+
+
+@contextlib.contextmanager
+def disk_full(i: Injector) -> Iterator[None]:
+    """No process of the stack can write another byte to a file."""
+    before: dict[int, tuple[int, int]] = {}
+    pids = [pid for p in i.stack.launch.processes if (pid := i.stack.pid(p.name)) is not None]
+    try:
+        for pid in pids:
+            hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+            before[pid] = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
+        yield
+    finally:
+        for pid, limits in before.items():
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)

@@ -1,0 +1,91 @@
+"""What came of a drill: were limits kept, when was it stopped, when did the arms rest, and was the promise kept."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.controller import TrajectoryController
+from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.safety.limits import Limits
+from finevla_tools.faults.record import State, Told
+
+STEP_NS = 1_000_000
+# A trajectory that comes later than this has not begun where it meant to: only then its way is part of the motion.
+LATE_NS = 50_000_000
+# Of the limits: differences over a millisecond, and knots that are whole nanoseconds.
+ROUNDING = 1.02
+# What servos and contacts add to a commanded speed, and the share that a measurement may be off.
+MEASURED_SHARE, MEASURED_SPEED = 1.15, 0.1
+
+
+def commanded(
+    told: Sequence[Told], robot: Embodiment, start: State, span_ns: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions and velocities `(T, D)` in values, each millisecond of `span_ns`, that the controllers asked of the arms.
+
+    The controllers are played from `start` on, where they held; what they would have refused is left out.
+    """
+    held = robot.to_positions(start.positions)
+    controllers = {
+        c.name: TrajectoryController(c.name, c.joints, [held[robot.joints.index(joint)] for joint in c.joints])
+        for c in robot.controllers
+    }
+    times = np.arange(*span_ns, STEP_NS)
+    positions, velocities = np.zeros((2, len(times), len(robot.joints)))
+    for name, controller in controllers.items():
+        columns = [robot.joints.index(joint) for joint in controller.joints]
+        queue = [(_began(t), t) for t in told if t.controller == name]
+        for row, now_ns in enumerate(times.tolist()):
+            while queue and queue[0][0] <= now_ns:
+                at_ns, t = queue.pop(0)
+                try:
+                    controller.accept(t.joints, t.points, t.stamp_ns, at_ns)
+                except FineVLAError:
+                    continue
+            positions[row, columns], velocities[row, columns] = controller.sample(now_ns), controller.velocity
+    scale = robot.to_velocities(np.ones(len(robot.joints)))
+    return robot.to_values(positions), velocities / scale
+
+
+def _began(told: Told) -> int:
+    """When the controller took it: with its stamp, as the message's way takes a moment that is no part of the motion."""
+    is_prompt = told.stamp_ns and 0 <= told.clock_ns - told.stamp_ns < LATE_NS
+    return told.stamp_ns if is_prompt else told.clock_ns
+
+
+def limits_used(
+    positions: NDArray[np.float64], velocities: NDArray[np.float64], limits: Limits
+) -> dict[str, tuple[int, float]]:
+    """Per limit the value that came nearest to it and the share it used; above `ROUNDING` it is broken."""
+    middle, half = (limits.upper + limits.lower) / 2, (limits.upper - limits.lower) / 2 + limits.slack
+    accelerations = np.diff(velocities, axis=0) / (STEP_NS * 1e-9)
+    steps = np.diff(positions, axis=0) / (STEP_NS * 1e-9)  # a leap has no velocity of its own
+    shares = {
+        "position": abs(positions - middle) / half,
+        "velocity": np.maximum(abs(velocities[1:]), abs(steps)) / limits.velocity,
+        # A cubic's acceleration is a straight line, and over a knot it steps: the mean over a millisecond is between.
+        "acceleration": abs(accelerations) / limits.acceleration,
+    }
+    found = {}
+    for what, share in shares.items():
+        most = share.max(0)
+        found[what] = int(most.argmax()), float(most.max())
+    return found
+
+
+def measured_breach(states: Sequence[State], limits: Limits, names: Sequence[str]) -> str:
+    """A joint that was measured faster than its limit, as a sentence; empty = none."""
+    if not states:
+        return ""
+    speeds = abs(np.array([state.velocities for state in states])).max(0) * ~limits.is_gripper
+    over = speeds - (MEASURED_SHARE * limits.velocity + MEASURED_SPEED)
+    i = int(over.argmax())
+    return f"{names[i]} was measured at {speeds[i]:.2f} rad/s" if over[i] > 0 else ""
+
+
+def needed_s(velocities: NDArray[np.float64], limits: Limits) -> float:
+    """The shortest time in which all arm joints can come to rest from `velocities` `(D,)`, without acceleration before."""
+    v, a, j = abs(velocities) * ~limits.is_gripper, limits.acceleration, limits.jerk
+    return float(np.where(v > a**2 / j, v / a + a / j, 2 * np.sqrt(v / j)).max())

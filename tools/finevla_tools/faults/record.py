@@ -1,0 +1,141 @@
+"""What a drill looks at: true joint states, what the controllers were told, the bridge's states, and what the operator saw."""
+
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from numpy.typing import NDArray
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from finevla_core.controller import Point
+from finevla_core.embodiment import Embodiment
+from finevla_interfaces import msg
+from finevla_ros import qos
+from finevla_ros.convert import to_ns
+from finevla_ros.trajectories import points_of
+from finevla_tools.client import Client
+from finevla_tools.faults.relay import BEFORE
+
+REST = 0.05  # rad/s, measured, of the fastest joint
+RESTED_S = 0.25
+WARN, ERROR = 1, 2
+
+
+@dataclass(frozen=True)
+class State:
+    """A true joint state, of before any relay: positions and velocities `(J,)` in values."""
+
+    at_s: float
+    stamp_ns: int
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A trajectory on a controller's topic; `clock_ns` is the controllers' time when it came."""
+
+    at_s: float
+    clock_ns: int
+    controller: str
+    joints: tuple[str, ...]
+    stamp_ns: int
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An event, or a line of the diagnostics that is not OK."""
+
+    at_s: float
+    level: int
+    code: str
+    text: str
+
+
+class Recorder:
+    """Remembers since the last `begin`; times are the steady clock's (`at_s`)."""
+
+    def __init__(self, client: Client, robot: Embodiment, simulated_time: bool) -> None:
+        self.client, self.robot, self.simulated_time = client, robot, simulated_time
+        self._is_arm = np.array([not value.is_gripper for value in robot.values])
+        self._scale = robot.to_velocities(np.ones(len(robot.joints)))
+        self._lock = threading.Lock()
+        self.begin()
+        client.listen(f"{BEFORE}/{robot.state_topic}", JointState, qos.SENSOR, self._on_state)
+        for controller in robot.controllers:
+            topic = f"{controller.name}/joint_trajectory"
+            client.listen(topic, JointTrajectory, qos.ALL, partial(self._on_told, controller.name))
+        client.listen("safety/events", msg.SafetyEvent, qos.ALL, self._on_event)
+        client.listen("/diagnostics", DiagnosticArray, qos.ALL, self._on_diagnostics)
+
+    def begin(self) -> None:
+        """Forget what was."""
+        with self._lock:
+            self.states: list[State] = []
+            self.told: list[Told] = []
+            self.seen: list[Seen] = []
+
+    def speed(self, state: State) -> float:
+        """Fastest arm joint."""
+        return float(abs(state.velocities[self._is_arm]).max())
+
+    def is_moving(self, least: float) -> bool:
+        """Whether an arm is at speed right now."""
+        return bool(self.states) and self.speed(self.states[-1]) > least
+
+    def rested_at_s(self, since_s: float) -> float | None:
+        """When the arms came to rest, and have stayed so until now and for long enough; None if they have not."""
+        states = [state for state in self.states if state.at_s >= since_s]
+        rested: float | None = None
+        for state in reversed(states):
+            if self.speed(state) > REST:
+                break
+            rested = state.at_s
+        return rested if rested is not None and states[-1].at_s - rested >= RESTED_S else None
+
+    def first_error(self, since_s: float) -> Seen | None:
+        """The first event that tells of a stop."""
+        return next((s for s in self.seen if s.at_s >= since_s and s.level == ERROR and s.code != "diagnostics"), None)
+
+    def clock_ns(self) -> int:
+        """The controllers' clock."""
+        if self.simulated_time:
+            return self.states[-1].stamp_ns if self.states else 0
+        return time.time_ns()
+
+    def _on_state(self, message: JointState) -> None:
+        if list(message.name) != list(self.robot.joints):
+            return
+        velocities = np.array(message.velocity) / self._scale
+        positions = self.robot.to_values(np.array(message.position))
+        with self._lock:
+            self.states.append(State(time.monotonic(), to_ns(message.header.stamp), positions, velocities))
+
+    def _on_told(self, controller: str, message: JointTrajectory) -> None:
+        stamp = to_ns(message.header.stamp)
+        told = Told(
+            time.monotonic(), self.clock_ns(), controller, tuple(message.joint_names), stamp, tuple(points_of(message))
+        )
+        with self._lock:
+            self.told.append(told)
+
+    def _on_event(self, message: msg.SafetyEvent) -> None:
+        self._see(message.level, message.code, message.text)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            level: Any = status.level
+            level = level[0] if isinstance(level, bytes) else int(level)
+            node, _, what = status.name.rpartition("/")
+            if level and node == f"/{self.client.namespace}":
+                self._see(level, "diagnostics", f"{what}: {status.message}")
+
+    def _see(self, level: int, code: str, text: str) -> None:
+        with self._lock:
+            self.seen.append(Seen(time.monotonic(), int(level), code, text))

@@ -1,0 +1,337 @@
+"""One drill after the other on a stack in simulation that is started for them, in a ROS domain of its own."""
+
+import contextlib
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.instruction import Instruction
+from finevla_core.safety.envelope import load_limits
+from finevla_core.urdf import expand
+from finevla_ros.paths import robot_file, safety_file
+from finevla_tools.client import Client
+from finevla_tools.faults import judge
+from finevla_tools.faults.drill import Drill, Promise, Recovery, Result
+from finevla_tools.faults.inject import Injector
+from finevla_tools.faults.record import Recorder, Seen
+from finevla_tools.faults.relay import Relays, lines_of
+from finevla_tools.launch_file import Launch, load_launch
+from finevla_tools.stage import wait_for_stack
+from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
+
+HOLDING, FOLLOWING, STOPPED = 1, 2, 3
+READY_S, SET_OUT_S, COME_TO_REST_S, RECOVER_S = 60.0, 15.0, 6.0, 40.0
+SPEED = 0.15  # rad/s; an arm this fast is in the middle of a motion
+UNDER_WAY_S = 0.4  # the first command of a motion starts from where the arms sag to, not from where they were sent to
+APART_RAD = 0.35  # further than a chunk may be from where the arm is
+BEFORE_NS = 100_000_000  # before the fault, judged too: the commands that were under way
+
+
+@contextlib.contextmanager
+def own_domain() -> Iterator[str]:
+    """A ROS domain on this machine alone, so that no robot can be reached."""
+    own = {
+        "ROS_DOMAIN_ID": str(random.SystemRandom().randrange(2, 100)),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+    }
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    try:
+        yield own["ROS_DOMAIN_ID"]
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def drill_launch(bundle: str, clock: bool) -> Launch:
+    """The stack in simulation, whose nodes publish to the relays."""
+    given = {"robot": "sim", "bundle": bundle, "clock": str(clock).lower()}
+    launch = load_launch(launch_path(DEFAULT_FILE), given)
+    robot = load_embodiment(robot_file(launch.arguments["robot_file"]))
+    remaps: dict[str, list[str]] = {}
+    for line in lines_of(robot, clock):
+        remaps.setdefault(line.node, []).extend(("-r", f"{line.topic}:={line.before}"))
+    # The arguments of a node end with its ROS arguments.
+    processes = [replace(p, command=(*p.command, *remaps.get(p.name, ()))) for p in launch.processes]
+    return replace(launch, processes=tuple(processes))
+
+
+class Session:
+    """A stack that is spoiled and mended; `run` does one drill and leaves it as it was. A context manager."""
+
+    def __init__(self, bundle: str, sentence: str, task: str = "reach", seed: int = 1_000_000) -> None:
+        self.bundle, self.sentence, self.task, self.seed = bundle, sentence, task, seed
+        self.log: list[str] = []
+        self._life = contextlib.ExitStack()
+        self._clock: bool | None = None  # of the stack that runs; None = none does
+        self.stack: Stack
+        self.client: Client
+        self.recorder: Recorder
+        self.injector: Injector
+
+    def __enter__(self) -> Self:
+        self._life.enter_context(own_domain())
+        self._folder = self._life.enter_context(tempfile.TemporaryDirectory())
+        self._stack_life = self._life.enter_context(contextlib.ExitStack())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._life.close()
+
+    def run(self, drill: Drill) -> Result:
+        """Set out, fault, watch, mend, judge."""
+        self._need_stack(drill.clock)
+        nodes = [process.name for process in self.stack.launch.processes]
+        if lacking := sorted(set(drill.nodes) - set(nodes)):
+            raise FineVLAError(f"drill '{drill.name}': no node '{lacking[0]}' in the launch description")
+        try:
+            self._set_out(drill)
+        except FineVLAError as error:  # once: what a drill left behind is no excuse for the next
+            self.log.append(f"starting the stack again: {error}")
+            self._end_stack()
+            self._need_stack(drill.clock)
+            self._set_out(drill)
+        return _Run(self, drill).result()
+
+    def end_stack(self) -> None:
+        """The next drill starts another one."""
+        self._end_stack()
+
+    def _need_stack(self, clock: bool) -> None:
+        if self._clock is clock and all(self.stack.pid(p.name) for p in self.stack.launch.processes):
+            return
+        self._end_stack()
+        life = self._stack_life
+        launch = drill_launch(self.bundle, clock)
+        self.robot: Embodiment = load_embodiment(robot_file(launch.arguments["robot_file"]))
+        file = robot_file(launch.arguments["robot_file"])
+        urdf = expand(file.parents[2] / self.robot.urdf)
+        self.limits = load_limits(self.robot, urdf, safety_file(launch.arguments["limits"]))
+        logs = Path(self._folder) / "log"
+        launch = replace(
+            launch,
+            processes=tuple(
+                replace(p, environment={**p.environment, "ROS_LOG_DIR": str(logs)}) for p in launch.processes
+            ),
+        )
+        self.stack = Stack(launch, lambda name, line: self.log.append(f"[{name}] {line}"))
+        life.callback(self.stack.stop)
+        self._clock = clock
+        namespace = launch.arguments["namespace"]
+        relays = life.enter_context(Relays(lines_of(self.robot, clock), namespace))
+        self.stack.start()
+        self.client = life.enter_context(Client(namespace, name="finevla_drill"))
+        self.recorder = Recorder(self.client, self.robot, clock)
+        self.injector = Injector(self.stack, relays, self.client, self.robot)
+        wait_for_stack(self.client, self.stack, READY_S)
+
+    def _end_stack(self) -> None:
+        self._stack_life.close()
+        self._clock = None
+
+    def _set_out(self, drill: Drill) -> None:
+        """At home, and under way."""
+        client, recorder = self.client, self.recorder
+        client.say(Instruction(raw="stop"))
+        self.wait(lambda: self.state() != FOLLOWING, COME_TO_REST_S, "the bridge to come to rest")
+        if self.state() == STOPPED:
+            self.reset(COME_TO_REST_S)
+        client.reset_scene(self.seed, self.task)
+        began_s = time.monotonic()
+        self.wait(lambda: recorder.rested_at_s(began_s), COME_TO_REST_S, "the arms to rest at home")
+        self.wait(client.is_ready, SET_OUT_S, "the stack to be ready")
+        recorder.begin()
+        self.wait(lambda: recorder.states, COME_TO_REST_S, "joint states")
+        client.say(Instruction(raw=self.sentence))
+        self.wait(lambda: self._is_under_way(drill.arms_apart), SET_OUT_S, "the arms to move")
+
+    def _is_under_way(self, apart: bool) -> bool:
+        r = self.recorder
+        if self.state() != FOLLOWING or not r.is_moving(SPEED):
+            return False
+        if not r.told or time.monotonic() - r.told[0].at_s < UNDER_WAY_S:
+            return False
+        positions = self.recorder.states[-1].positions
+        half = len(positions) // 2
+        return not apart or bool(abs(positions[:half] - positions[half:])[:-1].max() > APART_RAD)
+
+    def state(self) -> int:
+        """Of the bridge, as it was heard last."""
+        return int(self.client.newest["safety/status"].state)
+
+    def accepted(self) -> int:
+        """Chunks so far."""
+        return int(self.client.newest["safety/status"].chunks_accepted)
+
+    def wait(self, condition: Callable[[], object], seconds: float, what: str) -> None:
+        """Raises `FineVLAError` if it does not come true in time."""
+        if not self.client.wait(lambda: bool(condition()), seconds):
+            raise FineVLAError(f"waited {seconds:g} s for {what}")
+
+    def reset(self, seconds: float) -> float:
+        """As a person does it: ask, read why not, ask again; returns how long that took."""
+        began_s = time.monotonic()
+        while True:
+            try:
+                if self.state() == STOPPED:
+                    self.client.reset_bridge()
+                self.wait(lambda: self.state() in (HOLDING, FOLLOWING), 1.0, "the bridge to hold")
+                return time.monotonic() - began_s
+            except FineVLAError as error:
+                if time.monotonic() - began_s > seconds:
+                    raise FineVLAError(f"no reset within {seconds:g} s: {error}") from error
+            self.client.wait(lambda: False, 0.2)
+
+
+class _Run:
+    """One drill from the fault on."""
+
+    def __init__(self, session: Session, drill: Drill) -> None:
+        self.session, self.drill = session, drill
+        self.recorder = session.recorder
+        self.outcome = ""
+        self.broken: list[str] = []
+
+    def result(self) -> Result:
+        drill, recorder = self.drill, self.recorder
+        self.fault_ns = recorder.clock_ns()
+        self.speed = recorder.speed(recorder.states[-1])
+        with contextlib.ExitStack() as healing:
+            fault = drill.fault(self.session.injector)
+            self.fault_s = time.monotonic()
+            healing.enter_context(fault)
+            self._watch()
+            self.over_s, over_ns = time.monotonic(), recorder.clock_ns()
+        self._read_off(over_ns)
+        self.recovery = self._recover()
+        return self._judged()
+
+    def _watch(self) -> None:
+        """Until what must come has come and the arms rest, or for as long as there is nothing to wait for."""
+        drill, client = self.drill, self.session.client
+        if drill.promise in (Promise.FOLLOWS, Promise.SAFE):
+            until_s = self.fault_s + drill.lasts_s
+            client.wait(lambda: time.monotonic() > until_s, drill.lasts_s + 1.0)
+        elif drill.promise is Promise.RESTS:
+            client.wait(
+                lambda: self._stopped() is not None or (self.session.state() != FOLLOWING and self._rests()),
+                drill.observable_s + COME_TO_REST_S,
+            )
+            client.wait(lambda: self._rests(), COME_TO_REST_S)
+        else:
+            most_s = drill.observable_s + COME_TO_REST_S
+            client.wait(lambda: self._stopped() is not None and (not drill.arms_seen or self._rests()), most_s)
+            until_s = time.monotonic() + 0.3
+            client.wait(lambda: time.monotonic() > until_s, 1.0)
+
+    def _stopped(self) -> Seen | None:
+        return self.recorder.first_error(self.fault_s)
+
+    def _rests(self) -> bool:
+        return self.recorder.rested_at_s(self.fault_s) is not None
+
+    def _read_off(self, over_ns: int) -> None:
+        """Everything that is measured, at the end of the fault."""
+        r, drill, limits = self.recorder, self.drill, self.session.limits
+        self.stopped, rested_s = self._stopped(), r.rested_at_s(self.fault_s)
+        states = [s for s in r.states if s.at_s >= self.fault_s]
+        span = self.fault_ns - BEFORE_NS, max(over_ns, self.fault_ns + 1)
+        positions, velocities = judge.commanded(r.told, self.session.robot, r.states[0], span)
+        used = judge.limits_used(positions, velocities, limits)
+        self.share = max(share for _, share in used.values())
+        names = self.session.robot.names
+        for what, (i, share) in used.items():
+            if share > judge.ROUNDING:
+                self.broken.append(f"{names[i]} was commanded to {share:.2f} of its {what} limit")
+        if drill.arms_seen and (breach := judge.measured_breach(states, limits, names)):
+            self.broken.append(breach)
+        self.stop_s = self.rest_s = self.needed_s = None
+        if self.stopped is not None:
+            self.stop_s = self.stopped.at_s - self.fault_s
+            row = round((self.stopped.at_s - self.fault_s) * 1e3 + BEFORE_NS * 1e-6)
+            self.needed_s = judge.needed_s(velocities[min(max(row - 5, 0), len(velocities) - 1)], limits)
+            if drill.arms_seen and rested_s is not None:
+                self.rest_s = max(0.0, rested_s - self.stopped.at_s)
+        if self.stopped is not None:
+            self.outcome = "stopped"
+        elif self.session.state() == FOLLOWING:
+            self.outcome = "kept following"
+        else:
+            self.outcome = "came to rest" if rested_s is not None else "did not come to rest"
+
+    def _recover(self) -> str:
+        """Mended: what it takes until chunks move the arms again; a sentence."""
+        session, drill = self.session, self.drill
+        began_s = time.monotonic()
+        if drill.recovery is Recovery.NONE:
+            session.end_stack()
+            return ""
+        needed: list[str] = []
+        try:
+            if drill.recovery is Recovery.RESET:
+                session.reset(RECOVER_S)
+                needed.append("reset")
+            if drill.recovery in (Recovery.RESET, Recovery.TOLD):
+                session.wait(session.client.is_ready, RECOVER_S, "the stack to be ready")
+                session.client.say(Instruction(raw=session.sentence))
+                needed.append("told again")
+            before = session.accepted()
+            session.wait(
+                lambda: session.state() == FOLLOWING and session.accepted() > before, SET_OUT_S, "chunks to be followed"
+            )
+        except FineVLAError as error:
+            self.broken.append(f"did not go on {drill.recovery.value}: {error}")
+            return ""
+        taken_s = time.monotonic() - began_s
+        how = " and ".join(needed)
+        return f"went on{f' when {how}' if how else ''} after {taken_s:.1f} s"
+
+    def _judged(self) -> Result:
+        drill = self.drill
+        right: Mapping[Promise, tuple[str, ...]] = {
+            Promise.STOPS: ("stopped",),
+            Promise.RESTS: ("came to rest",),
+            Promise.FOLLOWS: ("kept following",),
+            Promise.SAFE: ("stopped", "came to rest", "kept following"),
+        }
+        if self.outcome not in right[drill.promise]:
+            self.broken.append(f"promised was that the drill {drill.promise.value}; the motion {self.outcome}")
+        if drill.promise is Promise.STOPS and drill.arms_seen and self.stopped is not None and self.rest_s is None:
+            self.broken.append("the arms did not come to rest")
+        seen = [s for s in self.recorder.seen if s.at_s >= self.fault_s]
+        codes = {s.code for s in seen}
+        if drill.codes and not codes & set(drill.codes):
+            self.broken.append(f"the operator saw none of {', '.join(drill.codes)}")
+        late_s = None if self.stop_s is None else self.stop_s - drill.observable_s
+        return Result(
+            drill.name,
+            drill.does,
+            drill.promised,
+            "; ".join(filter(None, (self.outcome, self.recovery))),
+            self.broken,
+            self.speed,
+            self.stop_s,
+            late_s,
+            self.rest_s,
+            self.needed_s,
+            self.share,
+            _told(seen, self.over_s),
+        )
+
+
+def _told(seen: list[Seen], over_s: float) -> list[str]:
+    """What the operator saw during the fault, the gravest first, each kind once."""
+    during = [s for s in seen if s.at_s <= over_s and s.level > 0]
+    ordered = sorted(during, key=lambda s: (s.code == "diagnostics", -s.level, s.at_s))
+    texts: dict[str, str] = {}
+    for s in ordered:
+        kind = s.text.partition(":")[0] if s.code == "diagnostics" else s.code
+        texts.setdefault(kind, s.text if s.code == "diagnostics" else f"{s.code}: {s.text}")
+    return list(texts.values())
