@@ -16,6 +16,7 @@ setup(
     entry_points={
         "console_scripts": [
             "safety_bridge = finevla_control.bridge_node:main",
+            "motion = finevla_control.motion_node:main",
             "safety_watchdog = finevla_control.watchdog_node:main",
             "piper_driver = finevla_control.piper_node:main",
             "vendor_bridge = finevla_control.vendor_node:main",

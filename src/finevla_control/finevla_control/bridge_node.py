@@ -144,6 +144,7 @@ class SafetyBridge(Node):
     def _on_authority(self, request: Authority.Request, response: Authority.Response) -> Authority.Response:
         act = self.bridge.release_authority if request.release else self.bridge.take_authority
         response.success, response.message = act(request.client, self._now_ns())
+        self._flush()
         response.holder = self.bridge.client
         return response
 
@@ -230,6 +231,7 @@ class SafetyBridge(Node):
             closest=judged.clearance.closest if judged else "",
             stepping=bridge.is_stepping,
             waiting=bridge.waiting is not None,
+            planned=bridge.plan.at(self._now_ns())[0].tolist() if bridge.plan is not None else [],
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self.status.publish(message)

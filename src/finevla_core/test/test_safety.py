@@ -477,3 +477,43 @@ def test_stop_and_the_end_of_instructions_take_authority_back(setup: Setup) -> N
         setup.feel(bridge, setup.home, START + SECOND)
         bridge.on_chunk(setup.chunk(START + SECOND, instruction_id="motion:1", client="/motion"), START + SECOND)
         assert bridge.counts.accepted == 1
+
+
+def test_motion_of_a_client_that_gives_up_authority_is_braked_within_the_limits_and_held(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_instruction("", START)
+    bridge.take_authority("/motion", START)
+    bridge.on_chunk(setup.chunk(instruction_id="motion:1", client="/motion"), START + SECOND // 20)
+    middle = START + 8 * SECOND // 10
+    assert abs(bridge.plan.at(middle)[1]).max() > 0.1  # under way
+    bridge.take()
+    setup.feel(bridge, bridge.plan.at(middle)[0], middle)
+    bridge.tick(middle)
+    assert bridge.release_authority("/motion", middle) == (True, "nobody has command authority")
+    found = bridge.plan.extremes()
+    assert bridge.plan.end_ns < middle + SECOND // 2
+    assert (found.acceleration <= setup.limits.acceleration * (1 + 1e-6)).all()
+    assert (found.jerk <= setup.limits.jerk * (1 + 1e-6)).all()
+    assert [c.controller for c in bridge.take()[0]] == [c.name for c in setup.embodiment.controllers]
+    end = bridge.plan.end_ns
+    setup.feel(bridge, bridge.plan.at(end)[0], end)
+    bridge.tick(end)
+    assert (bridge.state, bridge.client) == (State.HOLDING, "")
+
+
+def test_motion_of_others_goes_on_when_a_client_gives_up_authority(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+    bridge.take()
+    assert bridge.release_authority("/policy", START + SECOND // 10)[0]
+    assert bridge.take()[0] == []  # a policy never asked for authority by name: its plan ends as planned
+
+
+def test_plan_that_waits_is_gone_when_its_client_gives_up_authority(setup: Setup) -> None:
+    bridge = setup.bridge()
+    bridge.step(True, START)
+    bridge.take_authority("/motion", START)
+    bridge.on_chunk(setup.chunk(instruction_id="motion:1", client="/motion"), START + SECOND // 20)
+    assert bridge.waiting is not None
+    bridge.release_authority("/motion", START + SECOND // 10)
+    assert bridge.approve(True, START + SECOND // 5) == (False, "no plan waits")

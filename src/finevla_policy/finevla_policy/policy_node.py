@@ -17,6 +17,7 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.policy import OnnxPolicy, load_policy
+from finevla_core.safety.gate import MOTION
 from finevla_interfaces import msg
 from finevla_policy.desk import Desk
 from finevla_policy.health import Health
@@ -25,10 +26,12 @@ from finevla_policy.worker import Worker
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_from_msg, to_ns, to_stamp
 from finevla_ros.executor import GoalsAsideExecutor
+from finevla_ros.graph import publishers_of
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file
 from finevla_ros.run import run_node
 
+PLANNER = "motion"
 RIVAL_FIRST = "another policy is active on {topic}; stop it or take another namespace"
 RIVAL_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
 RIVAL_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
@@ -74,6 +77,7 @@ class PolicyNode(LifecycleNode):
         self.chunk_publisher: Publisher | None = None
         self.client, self.epoch = self.get_fully_qualified_name(), 0  # what the bridge knows our chunks by
         self.chunk_topic = self.resolve_topic_name("action_chunk")
+        self.planner = f"{self.get_namespace().rstrip('/')}/{PLANNER}"
         self.create_subscription(msg.ActionChunk, "action_chunk", self._on_any_chunk, qos.ALL)
         self.create_subscription(msg.PolicyStatus, "policy/status", self._on_any_status, qos.ALL)
         if self.parameters.autostart:
@@ -215,6 +219,8 @@ class PolicyNode(LifecycleNode):
             self.health.published(time.monotonic(), chunk.inference_s)
 
     def _on_any_chunk(self, message: msg.ActionChunk) -> None:
+        if message.instruction_id.startswith(MOTION):
+            return
         self.rivals.heard_chunk(time.monotonic(), message.sequence, message.instruction_id, message.inference_s)
 
     def _on_any_status(self, message: msg.PolicyStatus) -> None:
@@ -228,7 +234,9 @@ class PolicyNode(LifecycleNode):
 
     def _report(self) -> None:
         now_s, active, policy = time.monotonic(), self.desk.steering.active, self.policy
-        self.others = self.count_publishers(self.chunk_topic) - (self.chunk_publisher is not None)
+        # Whoever plans motions for the operator speaks there as well, and is no rival: the bridge lets one command at a time.
+        speakers = [name for name in publishers_of(self, self.chunk_topic) if name != self.planner]
+        self.others = len(speakers) - (self.chunk_publisher is not None)
         if self.others <= 0:
             self.rivals.alone()
         self._settle(now_s)

@@ -1,4 +1,4 @@
-"""From "go there" to a chunk that the safety gate will accept: straight if that is free, else around; smooth; judged beforehand.
+"""From "go there" to a chunk that the safety gate will accept: straight or around, smooth, and judged beforehand.
 
 One chunk holds a whole motion, however long it takes: so the gate judges all of it before anything moves, and step mode
 shows all of it at once. A hundred rows lie close enough on any way; only the time between them grows. Only a way that winds

@@ -52,7 +52,8 @@ class Reach:
         if frame not in self.frames:
             raise FineVLAError(unknown("frame", frame, self.frames))
         target, joints = pinocchio.SE3(pose), self._joints(frame)
-        found, nearest = [], (np.inf, np.inf)
+        nearest = (np.inf, np.inf)
+        found: list[NDArray[np.float64]] = []
         for guess in self._guesses(start, joints):
             values, missed = self._descend(frame, target, guess, joints)
             if missed[0] < THERE_M and missed[1] < THERE_RAD:

@@ -1,4 +1,4 @@
-"""Where a robot may be and what it may pass through in a straight line, by the safety gate's own envelope; and in words why not.
+"""Where a robot may be and go in a straight line, by the safety gate's own envelope; and in words why not.
 
 A planner's `Room` has a little more distance to everything than the gate asks for, so that no path lies right at the border.
 """
@@ -45,7 +45,8 @@ class Room:
         over = np.maximum(self.lower - values, values - self.upper)
         if over.max() > 1e-9:
             i = int(over.argmax())
-            return f"{self.embodiment.names[i]} would be {values[i]:.3f}; {self.lower[i]:.3f} to {self.upper[i]:.3f} are allowed"
+            allowed = f"{self.lower[i]:.3f} to {self.upper[i]:.3f}"
+            return f"{self.embodiment.names[i]} would be {values[i]:.3f}; {allowed} are allowed"
         return self.too_near(values)
 
     def too_near(self, values: NDArray[np.float64]) -> str:

@@ -44,7 +44,7 @@ class RRTConnect:
             if found is not None:
                 return found
         raise FineVLAError(
-            f"no way to the goal was found within {self.timeout_s:.0f} s; go there by way of another pose, or move one arm first"
+            f"no way to the goal was found within {self.timeout_s:.0f} s; go by way of another pose, or move one arm first"
         )
 
 
@@ -95,7 +95,7 @@ class _Search:
         room, whole = self.room, self._whole
 
         class Straight(base.MotionValidator):  # type: ignore[name-defined,misc]
-            def checkMotion(self, a: object, b: object) -> bool:  # noqa: N802
+            def checkMotion(self, a: object, b: object) -> bool:
                 return room.is_free(whole(numbers(a)), whole(numbers(b)))
 
         information.setStateValidityChecker(lambda state: not room.too_near(whole(numbers(state))))

@@ -4,6 +4,7 @@ The curve is a cubic B-spline whose control points lie on the way: it stays amon
 the closer to the corners the more there are. A quintic (minimum jerk; Flash & Hogan 1985) says how far along it when.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Curve:
 
     def duration_s(self, limits: Limits, share: float) -> float:
         """As fast as velocity, acceleration and jerk allow, `share` of the limits each."""
-        return sum(_duration_s(piece, limits, share) for piece in self.pieces)
+        return float(sum(_duration_s(piece, limits, share) for piece in self.pieces))
 
     def timed(self, limits: Limits, share: float, most_rows: int, row_s: float) -> Timed:
         """Rows every `row_s`, or farther apart if there were more than `most_rows`."""
@@ -52,19 +53,19 @@ class Curve:
         which = np.minimum(np.searchsorted(ends, times), len(ends) - 1)
         rows = []
         for k, time in zip(which.tolist(), times.tolist(), strict=True):
-            part = np.clip((time - ends[k]) / durations[k] + 1.0, 0.0, 1.0)
-            rows.append(self.pieces[k](self.pieces[k].t[-1] * _quintic(part)[0]))
+            part = np.clip(np.array([(time - ends[k]) / durations[k] + 1.0]), 0.0, 1.0)
+            rows.append(self.pieces[k](self.pieces[k].t[-1] * _quintic(part)[0])[0])
         rows[-1] = self.pieces[-1].c[-1]
         return Timed(np.array(rows), float(ends[-1] / count))
 
 
 def curves(corners: NDArray[np.float64], limits: Limits) -> Iterator[Curve]:
-    """Curves along a way `(N, D)`, each closer to it than the one before; the last one is the way, with a stop at each corner."""
+    """Curves along a way `(N, D)`, each closer to it than the one before; the last is the way itself, with stops at corners."""
     corners = _distinct(corners)
     if len(corners) > 2:
         for pieces in ROUNDINGS:
             yield Curve([_spline(corners, limits, pieces)])
-    yield Curve([_spline(np.stack(pair), limits, 1) for pair in zip(corners, corners[1:], strict=False)])
+    yield Curve([_spline(np.stack(pair), limits, 1) for pair in itertools.pairwise(corners)])
 
 
 def _spline(corners: NDArray[np.float64], limits: Limits, pieces: int) -> BSpline:
@@ -83,8 +84,8 @@ def _spline(corners: NDArray[np.float64], limits: Limits, pieces: int) -> BSplin
 
 def _duration_s(curve: BSpline, limits: Limits, share: float) -> float:
     """Speed, acceleration and jerk fall with the first, second and third power of it, so it follows from one look at 1 s."""
-    length = curve.t[-1]
-    s, ds, dds, ddds = _quintic(np.linspace(0.0, 1.0, LOOKS))
+    length = float(curve.t[-1])
+    s, ds, dds, ddds = _quintic(np.arange(LOOKS + 1) / LOOKS)
     u, du, ddu, dddu = (length * x[:, None] for x in (s, ds, dds, ddds))
     first, second, third = (curve(u[:, 0], order) for order in (1, 2, 3))
     speed = abs(first * du)
@@ -93,12 +94,12 @@ def _duration_s(curve: BSpline, limits: Limits, share: float) -> float:
     return max(
         SHORTEST_S,
         float((speed / (share * limits.velocity)).max()),
-        float((acceleration / (share * limits.acceleration)).max()) ** (1 / 2),
-        float((jerk / (share * limits.jerk)).max()) ** (1 / 3),
+        float(np.sqrt((acceleration / (share * limits.acceleration)).max())),
+        float(np.cbrt((jerk / (share * limits.jerk)).max())),
     )
 
 
-def _quintic[T: (float, NDArray[np.float64])](part: T) -> tuple[T, T, T, T]:
+def _quintic(part: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """0 to 1 with no velocity and no acceleration at the ends, and its first three derivatives."""
     p = part
     return (
@@ -111,7 +112,7 @@ def _quintic[T: (float, NDArray[np.float64])](part: T) -> tuple[T, T, T, T]:
 
 def _distinct(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without corners that lie on the one before; start and goal stay."""
-    kept = [corners[0], *(b for a, b in zip(corners, corners[1:], strict=False) if abs(b - a).max() > SAME)]
+    kept = [corners[0], *(b for a, b in itertools.pairwise(corners) if abs(b - a).max() > SAME)]
     if len(kept) == 1:
         kept.append(corners[-1])
     kept[-1] = corners[-1]
