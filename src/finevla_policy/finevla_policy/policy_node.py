@@ -17,7 +17,6 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.policy import OnnxPolicy, load_policy
-from finevla_core.safety.gate import MOTION
 from finevla_interfaces import msg
 from finevla_policy.desk import Desk
 from finevla_policy.health import Health
@@ -219,7 +218,7 @@ class PolicyNode(LifecycleNode):
             self.health.published(time.monotonic(), chunk.inference_s)
 
     def _on_any_chunk(self, message: msg.ActionChunk) -> None:
-        if message.instruction_id.startswith(MOTION):
+        if message.client == self.planner:
             return
         self.rivals.heard_chunk(time.monotonic(), message.sequence, message.instruction_id, message.inference_s)
 

@@ -40,6 +40,10 @@ class Room:
 
     def why_not(self, values: NDArray[np.float64]) -> str:
         """What is wrong with resting at `values` `(D,)`, a clause without a full stop; empty if nothing is."""
+        return self.why_not_in_limits(values) or self.too_near(values)
+
+    def why_not_in_limits(self, values: NDArray[np.float64]) -> str:
+        """The same by the limits of the values alone."""
         if not np.isfinite(values).all():
             return "it is not finite"
         over = np.maximum(self.lower - values, values - self.upper)
@@ -47,7 +51,7 @@ class Room:
             i = int(over.argmax())
             allowed = f"{self.lower[i]:.3f} to {self.upper[i]:.3f}"
             return f"{self.embodiment.names[i]} would be {values[i]:.3f}; {allowed} are allowed"
-        return self.too_near(values)
+        return ""
 
     def too_near(self, values: NDArray[np.float64]) -> str:
         """The same without the limits: what the arms may be in the margin of, where they are already."""
