@@ -11,6 +11,8 @@ from finevla_core.errors import FineVLAError
 COMMANDS = {
     "up": ("finevla_tools.up", "start the stack from its launch description"),
     "say": ("finevla_tools.say", "steer: send one instruction"),
+    "home": ("finevla_tools.home", "both arms to the home pose, around what is in the way"),
+    "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
     "demos": ("finevla_tools.demos", "write demonstrations as a LeRobot data set and as rosbags"),

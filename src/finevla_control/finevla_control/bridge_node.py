@@ -18,6 +18,7 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.watchdog import DEAD_LISTED_NS
 from finevla_core.safety.watches import Rivals
 from finevla_core.safety.words import State
 from finevla_core.urdf import expand
@@ -73,7 +74,11 @@ class SafetyBridge(Node):
             epoch=time.time_ns() // 1_000_000_000,
         )
         self.bridge.is_stepping = p.step
-        self.rivals = Rivals(self.get_fully_qualified_name(), f"{self.get_namespace().rstrip('/')}/{WATCHDOG}")
+        self.rivals = Rivals(
+            self.get_fully_qualified_name(),
+            f"{self.get_namespace().rstrip('/')}/{WATCHDOG}",
+            second_ns=DEAD_LISTED_NS if p.watchdog else 0,  # the watchdog hears two bridges speak at once
+        )
         self.ticks = 0
         self.judged_s = 0.0
         self.shown: object = None  # the plan that was last shown as waiting

@@ -1,0 +1,267 @@
+"""Promises of the motion node, on real DDS, against a real safety bridge and arms that do what the bridge commands."""
+
+import math
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
+from probe import Probe
+from rclpy.action import ActionClient
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Empty
+from std_srvs.srv import SetBool
+from trajectory_msgs.msg import JointTrajectory
+
+from finevla_core.controller import TrajectoryController
+from finevla_core.embodiment import HOME, Embodiment, load_embodiment
+from finevla_core.kinematics import Kinematics
+from finevla_core.safety.limits import Limits, robot_limits
+from finevla_core.urdf import expand
+from finevla_interfaces import msg
+from finevla_interfaces.action import GoTo, Home
+from finevla_interfaces.srv import Authority
+from finevla_ros import qos
+from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.trajectories import points_of
+
+START = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)  # some way from home
+HOLDING, FOLLOWING, STOPPED = 1, 2, 3
+SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
+PERIOD_S = 0.01
+
+
+@pytest.fixture
+def robot(cobotmagic_file: Path) -> Embodiment:
+    return load_embodiment(cobotmagic_file)
+
+
+@pytest.fixture
+def limits(robot: Embodiment, cobotmagic_urdf: Path) -> Limits:
+    return robot_limits(robot, expand(cobotmagic_urdf))
+
+
+class Bench(Probe):
+    """Plays the arms with their controllers, and the watchdog's heartbeat; asks the motion node."""
+
+    def start(self, robot: Embodiment) -> None:
+        self.robot, self.is_felt = robot, True
+        positions = robot.to_positions(START)
+        self.columns = {c.name: [robot.joints.index(j) for j in c.joints] for c in robot.controllers}
+        self.arms = [TrajectoryController(c.name, c.joints, positions[self.columns[c.name]]) for c in robot.controllers]
+        self.track: list[tuple[int, np.ndarray]] = []
+        self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
+        self.chunks = self.listen("action_chunk", msg.ActionChunk, qos.NEWEST)
+        self.pending = self.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
+        for arm in self.arms:
+            self.node.create_subscription(
+                JointTrajectory, f"{arm.name}/joint_trajectory", lambda m, arm=arm: self._accept(arm, m), qos.ALL
+            )
+        self.states = self.node.create_publisher(JointState, "joint_states", qos.SENSOR)
+        self.beats = self.node.create_publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        self.clients = {name: ActionClient(self.node, kind, name) for name, kind in (("home", Home), ("go_to", GoTo))}
+        self.feedback: list[float] = []
+        self.node.create_timer(PERIOD_S, self._feel)
+        self.in_state(HOLDING)
+        for client in self.clients.values():
+            assert client.wait_for_server(20.0)
+
+    def _accept(self, arm: TrajectoryController, message: JointTrajectory) -> None:
+        arm.accept(message.joint_names, points_of(message), to_ns(message.header.stamp), self.now_ns())
+
+    def _feel(self) -> None:
+        now_ns, positions = self.now_ns(), np.zeros(len(self.robot.joints))
+        for arm in self.arms:
+            positions[self.columns[arm.name]] = arm.sample(now_ns)
+        with self.changed:
+            self.track.append((now_ns, self.robot.to_values(positions)))
+            self.changed.notify_all()
+        message = JointState(name=list(self.robot.joints), position=positions.tolist())
+        message.header.stamp = to_stamp(now_ns)
+        if self.is_felt:
+            self.states.publish(message)
+        self.beats.publish(msg.Heartbeat(node="/finevla/safety_watchdog", is_well=True))
+
+    def in_state(self, state: int) -> None:
+        self.wait(lambda: self.status and self.status[-1].state == state, f"state {state}")
+
+    def ask(self, name: str, **goal: Any) -> Any:
+        """The handle of an accepted goal."""
+        kind = {"home": Home, "go_to": GoTo}[name]
+        future = self.clients[name].send_goal_async(
+            kind.Goal(**goal), feedback_callback=lambda m: self.feedback.append(m.feedback.left_s)
+        )
+        handle = self.result(future, "the goal's acceptance")
+        assert handle.accepted
+        return handle
+
+    def end(self, handle: Any) -> tuple[int, str]:
+        """How the goal ended, and what was said of it."""
+        ended = self.result(handle.get_result_async(), "the goal's end")
+        assert ended.result.success == (ended.status == SUCCEEDED)
+        return ended.status, ended.result.message
+
+    def go(self, name: str, **goal: Any) -> tuple[int, str]:
+        return self.end(self.ask(name, **goal))
+
+    def is_free(self) -> None:
+        self.wait(lambda: self.status[-1].client == "", "authority to be given back")
+
+
+@pytest.fixture
+def bench(start_node: Any, robot: Embodiment) -> Any:
+    def start(**parameters: object) -> None:
+        start_node("finevla_control", "safety_bridge", **parameters)
+        start_node("finevla_control", "motion", planner="ompl")
+        bench.start(robot)
+
+    with Bench() as bench:
+        bench.begin = start
+        yield bench
+
+
+def test_home_moves_both_arms_to_the_robots_home_and_gives_authority_back(bench: Bench, limits: Limits) -> None:
+    bench.begin()
+    assert bench.go("home", speed_scale=0.5) == (SUCCEEDED, "there")
+    goal = bench.robot.moved(START, HOME)
+    assert np.allclose(bench.track[-1][1], goal, atol=5e-3)
+    times, values = np.array([t for t, _ in bench.track]) * 1e-9, np.array([v for _, v in bench.track])
+    speed = abs(np.diff(values, axis=0)) / np.maximum(np.diff(times), 0.5 * PERIOD_S)[:, None]
+    assert (speed.max(0) < 0.6 * limits.velocity).all()
+    assert bench.feedback[0] > bench.feedback[-1] >= 0.0
+    assert len(bench.chunks) == 1  # all of it at once
+    bench.is_free()
+    assert bench.go("home") == (SUCCEEDED, "there already")
+
+
+def test_go_to_moves_only_what_it_names_and_a_gripper_pose_is_reached(bench: Bench, cobotmagic_urdf: Path) -> None:
+    bench.begin()
+    robot = bench.robot
+    assert bench.go("go_to", names=["left_joint1", "right_gripper"], values=[0.2, 0.4], speed_scale=0.9)[0] == SUCCEEDED
+    expected = START.copy()
+    expected[0], expected[13] = 0.2, 0.4
+    assert np.allclose(bench.track[-1][1], expected, atol=5e-3)
+    kinematics = Kinematics(expand(cobotmagic_urdf), robot.joints)
+    wanted = kinematics.frame_pose(robot.to_positions(robot.moved(START, HOME)), "left_tcp")
+    half = math.acos(np.clip((np.trace(wanted[:3, :3]) - 1) / 2, -1, 1)) / 2
+    axis = np.array([wanted[2, 1] - wanted[1, 2], wanted[0, 2] - wanted[2, 0], wanted[1, 0] - wanted[0, 1]])
+    x, y, z = (math.sin(half) * axis / np.linalg.norm(axis)).tolist()
+    pose = PoseStamped(
+        pose=Pose(
+            position=Point(x=wanted[0, 3], y=wanted[1, 3], z=wanted[2, 3]),
+            orientation=Quaternion(x=x, y=y, z=z, w=math.cos(half)),
+        )
+    )
+    pose.header.frame_id = robot.base_frame
+    assert bench.go("go_to", frame="left_tcp", pose=pose, speed_scale=0.9)[0] == SUCCEEDED
+    reached = kinematics.frame_pose(robot.to_positions(bench.track[-1][1]), "left_tcp")
+    assert np.allclose(reached, wanted, atol=5e-3)
+    assert np.allclose(bench.track[-1][1][7:], expected[7:], atol=5e-3)
+
+
+def test_what_cannot_be_done_is_refused_in_one_sentence_and_nothing_moves(bench: Bench) -> None:
+    bench.begin()
+    pose = PoseStamped(pose=Pose(position=Point(x=3.0, y=0.0, z=1.0), orientation=Quaternion(w=1.0)))
+    elsewhere = PoseStamped()
+    elsewhere.header.frame_id = "camera"
+    for goal, text in (
+        ({"pose_name": "hom"}, "unknown pose 'hom'; did you mean 'home'?"),
+        ({}, "say where to go"),
+        ({"names": ["left_joint9"], "values": [0.0]}, "unknown value 'left_joint9'"),
+        ({"names": ["left_joint1"], "values": []}, "one value for each name"),
+        ({"names": ["left_joint1"], "values": [9.0]}, "left_joint1 would be 9.000"),
+        ({"names": ["left_joint1"], "values": [math.nan]}, "not finite"),
+        ({"names": ["left_joint2"], "values": [2.6]}, "left_joint2"),
+        ({"pose_name": "home", "speed_scale": 1.5}, "give a share of the limits"),
+        ({"frame": "left_tcp", "pose": pose}, "left_tcp cannot be at"),
+        ({"frame": "left_tcp", "pose": elsewhere}, "give it in 'base_footprint'"),
+        ({"frame": "tool", "pose": PoseStamped(pose=Pose(orientation=Quaternion(w=1.0)))}, "unknown frame 'tool'"),
+    ):
+        if "left_joint2" in text:
+            goal = {"names": ["left_joint2", "left_joint3"], "values": [2.6, -0.4]}
+            text = "would be"
+        status, message = bench.go("go_to", **goal)
+        assert (status, text in message) == (ABORTED, True), message
+    assert not bench.chunks
+    bench.is_free()
+
+
+def test_cancel_brakes_within_the_limits_and_the_arms_hold(bench: Bench, limits: Limits) -> None:
+    bench.begin()
+    handle = bench.ask("home", speed_scale=0.3)
+    bench.wait(lambda: abs(bench.track[-1][1] - START).max() > 0.15, "the arms to move")
+    bench.result(handle.cancel_goal_async(), "the cancel's answer")
+    cancelled_ns = bench.now_ns()
+    assert bench.end(handle) == (CANCELED, "cancelled: the arms were braked and hold")
+    bench.in_state(HOLDING)
+    bench.is_free()
+    bench.wait(lambda: bench.track[-1][0] > cancelled_ns + 1_000_000_000, "another moment")
+    moved = [v for t, v in bench.track if t > cancelled_ns + 700_000_000]
+    assert np.ptp(moved, axis=0).max() < 1e-6
+    assert abs(moved[-1] - bench.robot.moved(START, HOME)).max() > 0.05  # it was not there yet
+    recent = [(t, v) for t, v in bench.track if t > cancelled_ns - 100_000_000]
+    times, values = np.array([t for t, _ in recent]) * 1e-9, np.array([v for _, v in recent])
+    steps = np.diff(values, axis=0) / np.diff(times)[:, None]
+    assert (abs(steps).max(0) < limits.velocity).all()
+    assert bench.go("home", speed_scale=0.9) == (SUCCEEDED, "there")
+
+
+def test_second_goal_and_a_stop_are_told_by_their_sentences(bench: Bench) -> None:
+    bench.begin()
+    handle = bench.ask("home", speed_scale=0.2)
+    bench.in_state(FOLLOWING)
+    assert bench.go("go_to", pose_name="open") == (ABORTED, "'home' is under way; cancel it, or wait for its end")
+    assert bench.status[-1].state == FOLLOWING
+    bench.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
+    status, text = bench.end(handle)
+    assert status == ABORTED
+    assert text == "the bridge is stopped: stop was asked for by topic"
+    assert bench.go("home") == (ABORTED, "the bridge is stopped: stop was asked for by topic")
+
+
+def test_who_else_commands_is_not_interrupted(bench: Bench) -> None:
+    bench.begin()
+    assert bench.call(Authority, "safety/authority", Authority.Request(client="/teleop")).success
+    status, text = bench.go("home")
+    assert (status, text) == (
+        ABORTED,
+        "'/teleop' has command authority; it must give it up, or its motion must end",
+    )
+    assert bench.call(Authority, "safety/authority", Authority.Request(client="/teleop", release=True)).success
+    active = bench.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+    active.publish(msg.Instruction(id="now", raw="reach the cube"))
+    threading.Event().wait(0.3)  # two streams
+    status, text = bench.go("home")
+    assert status == ABORTED
+    assert text == "the policy follows 'reach the cube'; clear the instruction first (finevla say stop)"
+    active.publish(msg.Instruction())
+    threading.Event().wait(0.3)
+    handle = bench.ask("home", speed_scale=0.2)
+    bench.in_state(FOLLOWING)
+    active.publish(msg.Instruction())  # "stop" said in mid-motion
+    status, text = bench.end(handle)
+    assert status == ABORTED
+    assert text.startswith("the motion was ended: an instruction was cleared")
+
+
+def test_lost_joint_states_are_refused(bench: Bench) -> None:
+    bench.begin()
+    bench.is_felt = False
+    bench.wait(lambda: bench.status[-1].state == 0, "the bridge to know nothing")
+    assert bench.go("home") == (ABORTED, "the bridge is disabled: joint states stopped coming; nothing is commanded")
+
+
+def test_step_mode_shows_the_whole_motion_and_waits_for_a_yes(bench: Bench) -> None:
+    bench.begin(step=True)
+    handle = bench.ask("home", speed_scale=0.9)
+    bench.wait(lambda: bench.pending and bench.pending[-1].chunk_sequence, "the motion to be shown")
+    assert bench.pending[-1].client == "/finevla/motion"
+    assert abs(bench.track[-1][1] - START).max() < 1e-6
+    assert bench.call(SetBool, "safety/approve", SetBool.Request(data=False)).success
+    assert bench.end(handle) == (ABORTED, "the operator turned the motion down")
+    handle = bench.ask("home", speed_scale=0.9)
+    bench.wait(lambda: bench.pending[-1].chunk_sequence, "the motion to be shown again")
+    assert bench.call(SetBool, "safety/approve", SetBool.Request(data=True)).success
+    assert bench.end(handle) == (SUCCEEDED, "there")

@@ -1,0 +1,19 @@
+"""`finevla home`: both arms to the robot's home pose, around what is in the way, through the safety gate; Ctrl-C brakes."""
+
+import argparse
+
+from finevla_tools.go import add_common, checked_speed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla home`."""
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`finevla home`."""
+    speed = checked_speed(arguments)
+    from finevla_interfaces.action import Home
+    from finevla_tools.moves import move
+
+    return move(arguments.namespace, Home, "home", Home.Goal(speed_scale=speed))

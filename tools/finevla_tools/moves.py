@@ -1,0 +1,57 @@
+"""How the command line asks for a planned motion: one goal, its progress in one line, Ctrl-C brakes."""
+
+import sys
+import threading
+from typing import Any
+
+from rclpy.action import ActionClient
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.client import Client
+
+FOUND_S = 5.0  # longer than DDS needs when its first calls are lost
+CANCEL_S = 10.0
+
+
+def move(namespace: str, kind: Any, name: str, goal: Any) -> int:
+    """Send the goal and wait for its end; raises `FineVLAError` with the node's sentence if it does not end well."""
+    with Client(namespace) as client:
+        action = ActionClient(client.node, kind, name)
+        try:
+            if not action.wait_for_server(FOUND_S):
+                there = "safety/status" in client.newest
+                missing = "the motion node is missing" if there else "no stack answers"
+                raise FineVLAError(f"{missing} in namespace '/{client.namespace}'; start one with 'finevla up'")
+            handle = _result(action.send_goal_async(goal, feedback_callback=_show), FOUND_S)
+            if not handle.accepted:
+                raise FineVLAError("the motion node did not take the goal")
+            ended = handle.get_result_async()
+            try:
+                result = _result(ended, None)
+            except KeyboardInterrupt:
+                print("\ncancelling", flush=True)
+                _result(handle.cancel_goal_async(), CANCEL_S)
+                print(_result(ended, CANCEL_S).result.message)
+                raise
+            _show(None)
+            if not result.result.success:
+                raise FineVLAError(result.result.message)
+            print(result.result.message)
+            return 0
+        finally:
+            action.destroy()
+
+
+def _show(message: Any) -> None:
+    """The time left, over and over in the same place of a terminal; `None` wipes it away."""
+    if sys.stdout.isatty():
+        text = "" if message is None else f"{message.feedback.left_s:.1f} s left"
+        print(f"\r{text:20s}\r", end="", flush=True)
+
+
+def _result(future: Any, timeout_s: float | None) -> Any:
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    if not done.wait(timeout_s):
+        raise FineVLAError("the motion node does not answer; look at its output")
+    return future.result()
