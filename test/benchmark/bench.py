@@ -31,6 +31,7 @@ STAGES = (
     "observation to chunk (with inference)",
     "chunk to command",
     "inference",
+    "observation to command, without inference",
     "image stamp to command, without inference",
     "the same without rendering: the stack's overhead",
 )
@@ -81,6 +82,7 @@ class Stages:
                 chunk_ns - observed,
                 command - chunk_ns,
                 inference_s * 1e9,
+                command - observed - inference_s * 1e9,
                 command - stamp - inference_s * 1e9,
                 command - imaged - inference_s * 1e9,
             )
