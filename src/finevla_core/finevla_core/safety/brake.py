@@ -133,9 +133,16 @@ class Brake:
 
     def speed(self, now_ns: int) -> float:
         """Fastest measured arm joint, rad/s; 0 if nothing was measured just now."""
-        if not self._is_fresh(now_ns):
+        if not self.is_measured(now_ns):
             return 0.0
         return float((abs(self._velocity) * ~self.limits.is_gripper).max())
+
+    def needed_s(self, now_ns: int) -> float:
+        """How long a stop takes from the speed that is measured."""
+        arms = ~self.limits.is_gripper
+        return float(
+            ((self.speed(now_ns) / self.limits.acceleration + self.limits.acceleration / self.limits.jerk) * arms).max()
+        )
 
     def stops(self, controllers: Collection[str], stamp_ns: int, now_ns: int, clock_ns: int) -> list[Trajectory]:
         """To rest, one trajectory for each of `controllers` whose state is known; all joints rest at the same time.
@@ -177,7 +184,7 @@ class Brake:
                 self._capped(velocity, "velocity", columns),
                 self._capped(acceleration, "acceleration", columns),
             )
-        if not self._is_fresh(now_ns):
+        if not self.is_measured(now_ns):
             return None
         ahead_s = min((now_ns - self._felt[-1].now_ns) * NS, MAX_AHEAD_S)
         velocity = self._capped(self._velocity[columns], "velocity", columns)
@@ -192,13 +199,14 @@ class Brake:
         """Whether the command is known and the arm is near it (a gripper is not, when it holds something)."""
         if controller not in self._told:
             return False
-        if not self._is_fresh(now_ns):
+        if not self.is_measured(now_ns):
             return True
         columns = self._columns[controller]
         gap = abs(self._told[controller].at(clock_ns)[0] - self._felt[-1].values[columns])
         return bool((gap * ~self.limits.is_gripper[columns]).max() < MAX_LAG_RAD)
 
-    def _is_fresh(self, now_ns: int) -> bool:
+    def is_measured(self, now_ns: int) -> bool:
+        """Whether a measurement tells where the arms are now."""
         return bool(self._felt) and (now_ns - self._felt[-1].now_ns) * NS < MAX_AGE_S
 
     def _difference(self) -> NDArray[np.float64]:

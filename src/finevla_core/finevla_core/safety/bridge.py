@@ -37,6 +37,7 @@ class BridgeOptions:
     clock_jump_s: float = 1.0
     # A bridge that did nothing for so long hung. By now the watchdog may have braked the arms: shorter than its patience.
     asleep_s: float = 0.25
+    back_s: float = 0.05  # a clock that goes back by more was set
     max_rejections: int = 10  # of what is said, in a row; then the policy is taken for broken
     authority_timeout_s: float = 2.0  # at rest without a chunk for so long, and anybody may take over
     taken_timeout_s: float = 10.0  # the same for a client that took authority by name: it may be planning
@@ -100,8 +101,9 @@ class Bridge:
         self._measured: NDArray[np.float64] | None = None
         self._velocity: NDArray[np.float64] | None = None
         self._state_ns = self._stopped_ns = self._now_ns = self._client_ns = 0
-        self._tick_ns = -1
+        self._tick_ns = self._tick_steady_ns = -1
         self._watchdog_ns = self._deadman_ns = -1
+        self._unwell = ""  # what the watchdog said last, if it was not well
         self._last_stamp_ns = self._last_sequence = -1
         self._in_a_row = 0
 
@@ -159,7 +161,7 @@ class Bridge:
 
     def on_watchdog(self, is_well: bool, text: str, now_ns: int) -> None:
         """The watchdog's heartbeat; one that is not well is a stop."""
-        self._watchdog_ns = self._steady_ns()
+        self._watchdog_ns, self._unwell = self._steady_ns(), "" if is_well else text or "it is not well"
         if not is_well and self.state in (State.HOLDING, State.FOLLOWING):
             self._stop(now_ns, "watchdog", f"the watchdog says: {text}")
 
@@ -231,6 +233,8 @@ class Bridge:
             return False, "the arm still moves; wait until it rests"
         if missing := self._missing():
             return False, missing
+        if self._unwell and self.options.watchdog_timeout_s is not None:
+            return False, f"the watchdog says: {self._unwell}"
         self.epoch += 1
         if not self._adopt(now_ns):
             return False, self.reason
@@ -240,9 +244,9 @@ class Bridge:
     def tick(self, now_ns: int) -> None:
         """Watch what does not announce itself: lost joint states and heartbeats, tracking errors, the end of a plan."""
         self._watch_clock(now_ns)
-        if (slept_s := self._slept_s(now_ns)) and self.state is State.FOLLOWING:
-            self._stop(now_ns, "bridge.asleep", f"this bridge hung for {slept_s:.2f} s; is the computer overloaded?")
-        self._tick_ns = now_ns
+        if (lost := self._lost_track(now_ns)) and self.state is State.FOLLOWING:
+            self._stop(now_ns, *lost)
+        self._tick_ns, self._tick_steady_ns = now_ns, self._steady_ns()
         if self.state in (State.HOLDING, State.FOLLOWING) and not self._fresh(now_ns):
             if self.state is State.FOLLOWING:
                 self._stop(now_ns, "state.lost", f"no joint state for {self.options.state_timeout_s} s")
@@ -272,8 +276,8 @@ class Bridge:
     def _judge(self, chunk: ActionChunk, now_ns: int) -> Judged | Rejection:
         if self.state not in (State.HOLDING, State.FOLLOWING) or self.plan is None or self._measured is None:
             return Rejection("bridge.state", f"the bridge is {self.state.name.lower()}: {self.reason}")
-        if slept_s := self._slept_s(now_ns):
-            return Rejection("bridge.asleep", f"this bridge hung for {slept_s:.2f} s")
+        if lost := self._lost_track(now_ns):
+            return Rejection(*lost)
         if not self._fresh(now_ns):
             return Rejection("state.stale", "the joint state is too old to judge it by")
         if missing := self._missing():
@@ -351,15 +355,26 @@ class Bridge:
         self._say(2, code, f"stopped: {text}; call safety/reset when it is safe")
 
     def _brake(self, now_ns: int) -> None:
-        """Let the running motion come to rest - unless we slept: then nobody knows whose motion it is by now."""
-        if self.plan is not None and self.state is State.FOLLOWING and not self._slept_s(now_ns):
+        """Let the running motion come to rest - unless we lost track of it: then the watchdog brakes what still moves."""
+        if self.plan is not None and self.state is State.FOLLOWING and not self._lost_track(now_ns):
             self.plan = stop(self.plan, now_ns, self.limits)
             self._command()
 
-    def _slept_s(self, now_ns: int) -> float:
-        """For how long this bridge hung while the arms moved on; 0 if it did not."""
-        gap_s = (now_ns - self._tick_ns) * NS if self._tick_ns >= 0 else 0.0
-        return gap_s if gap_s > self.options.asleep_s else 0.0
+    def _lost_track(self, now_ns: int) -> tuple[str, str] | None:
+        """Code and sentence if the time since the last tick is none in which the arms did what is known; None = all well.
+
+        A stop from where the plan is by a clock that jumped would be a leap, and after a sleep it may be somebody else's.
+        """
+        if self._tick_ns < 0:
+            return None
+        gap_s = (now_ns - self._tick_ns) * NS
+        if gap_s < -self.options.back_s:
+            return "clock.jump", f"the clock jumped back by {-gap_s:.2f} s; check who sets it (NTP, /clock)"
+        if gap_s <= self.options.asleep_s:
+            return None
+        if (self._steady_ns() - self._tick_steady_ns) * NS < gap_s / 2:
+            return "clock.jump", f"the clock jumped ahead by {gap_s:.2f} s; check who sets it (NTP, /clock)"
+        return "bridge.asleep", f"this bridge hung for {gap_s:.2f} s; is the computer overloaded?"
 
     def _missing(self) -> str:
         """The sentence for a heartbeat that is demanded and does not come; empty if all do."""

@@ -96,31 +96,67 @@ class _Travel:
 
 @dataclass(frozen=True)
 class _Gaps:
-    """Times between two looks at a pair, a gap per row: which pair, when, the distances then, how far the joints go."""
+    """Times between two looks at a pair, a gap per row: which pair, when it begins and ends, the distances then, and how far
+    the joints can have brought the pair together since the plan's start until then."""
 
     which: NDArray[np.int64]
     start_ns: NDArray[np.int64]
     end_ns: NDArray[np.int64]
     before: NDArray[np.float64]
     after: NDArray[np.float64]
-    travel: NDArray[np.float64]
+    start_moved: NDArray[np.float64]
+    end_moved: NDArray[np.float64]
 
     def only(self, rows: NDArray[np.bool_]) -> "_Gaps":
         """Some of them."""
         return _Gaps(*(part[rows] for part in vars(self).values()))
 
     def halved(
-        self, middle_ns: NDArray[np.int64], distances: NDArray[np.float64], travel: NDArray[np.float64]
+        self, middle_ns: NDArray[np.int64], distances: NDArray[np.float64], moved: NDArray[np.float64]
     ) -> "_Gaps":
-        """Two for each, after a look in between; `travel` is that of the first halves."""
+        """Two for each, after a look in between."""
         return _Gaps(
             np.concatenate([self.which, self.which]),
             np.concatenate([self.start_ns, middle_ns]),
             np.concatenate([middle_ns, self.end_ns]),
             np.concatenate([self.before, distances]),
             np.concatenate([distances, self.after]),
-            np.concatenate([travel, self.travel - travel]),
+            np.concatenate([self.start_moved, moved]),
+            np.concatenate([moved, self.end_moved]),
         )
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """Pairs of which one shape is fixed: a box around that one, and which shape the other is."""
+
+    pairs: NDArray[np.int64]
+    others: NDArray[np.int64]
+    to_local: NDArray[np.float64]
+    origin: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, pairs: Sequence[_Pair], shapes: Sequence[pinocchio.GeometryObject]) -> "_Fixed":
+        """A half-space across the axes is in a box without end: nothing is known of it."""
+        found = [(k, *pair.shapes) for k, pair in enumerate(pairs) if 0 in [shapes[i].parentJoint for i in pair.shapes]]
+        ordered = [(k, b, a) if shapes[b].parentJoint == 0 else (k, a, b) for k, a, b in found]
+        there = [shapes[fixed] for _, fixed, _ in ordered]
+        boxes = [_box_of(shape.geometry) for shape in there]
+        return cls(
+            np.array([k for k, _, _ in ordered], int),
+            np.array([other for _, _, other in ordered], int),
+            np.array([shape.placement.rotation.T for shape in there]).reshape(-1, 3, 3),
+            np.array([shape.placement.translation for shape in there]).reshape(-1, 3),
+            np.array([lower for lower, _ in boxes]).reshape(-1, 3),
+            np.array([upper for _, upper in boxes]).reshape(-1, 3),
+        )
+
+    def distances(self, centres: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the other shapes' `centres` (by shape) from the boxes."""
+        local = np.einsum("kij,kj->ki", self.to_local, centres[self.others] - self.origin)
+        return np.asarray(np.linalg.norm(np.maximum(np.maximum(self.lower - local, local - self.upper), 0.0), axis=1))
 
 
 class ClearanceModel:
@@ -147,6 +183,7 @@ class ClearanceModel:
         self._first, self._second = np.array([pair.shapes for pair in self._pairs], int).reshape(-1, 2).T
         self._radius = np.array([_radius(shape.geometry) for shape in self._shapes.geometryObjects])
         self._radii = self._radius[self._first] + self._radius[self._second]
+        self._fixed = _Fixed.of(self._pairs, self._shapes.geometryObjects)
         self._reach_by_shape = np.array(self._reaches)
         self._turns = np.array(["R" in self._model.joints[i].shortname() for i in self._kinematics.ids])
         # [i, j]: whether joint i is behind joint j, as seen from the root.
@@ -166,27 +203,20 @@ class ClearanceModel:
         middle_ns = travel.halfway_ns
         most = np.maximum(travel.until_middle, travel.total - travel.until_middle)
         middle = plan.at(middle_ns)[0]
-        # First by spheres around the shapes and by how far they can move at all, then by how far they can move from here.
-        apart = self._apart(middle)
+        # First by how far shapes can move at all, then by how far they can move from here, then by their distances here.
+        apart, centres = self._apart(middle)
         near = np.flatnonzero(apart - self._reach_of @ most < self._slow)
-        reach = self._reach_from(middle, near, most)
+        reach = self._reach_from(middle, centres, near, most)
         still = apart[near] - reach @ most < self._slow[near]
         near, reach = near[still], reach[still]
         least = self._look(middle, near)
-        is_open = least - reach @ most < self._slow[near]
-        which = np.flatnonzero(is_open)
+        which = np.flatnonzero(least - reach @ most < self._slow[near])
         first, last = (self._look(plan.positions[k], near[which]) for k in (0, -1))
-        start = least.copy()
-        start[which] = first
-        gaps = _Gaps(
-            np.tile(which, 2),
-            np.repeat([plan.times_ns[0], middle_ns], len(which)),
-            np.repeat([middle_ns, plan.times_ns[-1]], len(which)),
-            np.concatenate([first, least[which]]),
-            np.concatenate([least[which], last]),
-            np.repeat([travel.until_middle, travel.total - travel.until_middle], len(which), axis=0),
-        )
-        least[which] = np.minimum(np.minimum(first, last), least[which])
+        start, here = least.copy(), least[which]
+        start[which], least[which] = first, np.minimum(np.minimum(first, last), here)
+        begins_ns, ends_ns = (np.full(len(which), time_ns) for time_ns in (plan.times_ns[0], plan.times_ns[-1]))
+        whole = _Gaps(which, begins_ns, ends_ns, first, last, np.zeros(len(which)), reach[which] @ travel.total)
+        gaps = whole.halved(np.full(len(which), middle_ns), here, reach[which] @ travel.until_middle)
         return self._between(travel, near, reach, gaps, least, start)
 
     def _between(
@@ -203,11 +233,11 @@ class ClearanceModel:
         while True:
             pairs = near[gaps.which]
             stop, slow = self._stop[pairs], self._slow[pairs]
-            if (np.minimum(gaps.before, gaps.after) < stop).any():
+            nearest = np.minimum(gaps.before, gaps.after)
+            if (nearest < stop).any():
                 break
-            bound = (gaps.before + gaps.after - np.einsum("kd,kd->k", reach[gaps.which], gaps.travel)) / 2
-            coarse = np.minimum(gaps.before, gaps.after) - bound > RESOLUTION_M
-            is_open = (bound < stop) | ((bound < slow) & coarse)
+            bound = (gaps.before + gaps.after + gaps.start_moved - gaps.end_moved) / 2
+            is_open = (bound < stop) | ((bound < slow) & (nearest - bound > RESOLUTION_M))
             if not is_open.any():
                 break
             moments, moment = np.unique((gaps.start_ns + gaps.end_ns)[is_open] // 2, return_inverse=True)
@@ -221,7 +251,8 @@ class ClearanceModel:
                 rows = moment == k
                 middle[rows] = self._look(values, near[gaps.which[rows]])
             np.minimum.at(least, gaps.which, middle)
-            gaps = gaps.halved(moments[moment], middle, travel.at(moments)[moment] - travel.at(gaps.start_ns))
+            moved = np.einsum("kd,kd->k", reach[gaps.which], travel.at(moments)[moment])
+            gaps = gaps.halved(moments[moment], middle, moved)
         return self._judged(near, least, start)
 
     def _judged(
@@ -250,32 +281,42 @@ class ClearanceModel:
         compute, shapes, poses = pinocchio.computeDistance, self._shapes, self._poses
         return np.array([compute(shapes, poses, k).min_distance for k in pairs.tolist()])
 
-    def _apart(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How far the spheres around the shapes of each pair are apart at `values`: no more than the shapes are `(P,)`."""
+    def _apart(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far the shapes of each pair are apart at `values`, at least `(P,)`: spheres around them, or boxes if fixed.
+
+        And the shapes' centres `(S, 3)`.
+        """
         self._place(values)
         centres = np.array([pose.translation for pose in self._poses.oMg])
-        return np.asarray(np.linalg.norm(centres[self._first] - centres[self._second], axis=1) - self._radii)
+        apart = np.linalg.norm(centres[self._first] - centres[self._second], axis=1) - self._radii
+        apart[self._fixed.pairs] = self._fixed.distances(centres) - self._radius[self._fixed.others]
+        return apart, centres
 
     def _place(self, values: NDArray[np.float64]) -> None:
         q = self._kinematics.configuration(self.embodiment.to_positions(values))
         pinocchio.updateGeometryPlacements(self._model, self._data, self._shapes, self._poses, q)
 
     def _reach_from(
-        self, values: NDArray[np.float64], pairs: NDArray[np.int64], travel: NDArray[np.float64]
+        self,
+        values: NDArray[np.float64],
+        centres: NDArray[np.float64],
+        pairs: NDArray[np.int64],
+        travel: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Like `_reach_of[pairs]`, but for motion from `values` by `travel` `(D,)` at most, which `_place` was called for.
+        """Like `_reach_of[pairs]`, but for motion from `values` by `travel` `(D,)` at most; the shapes' `centres` are there.
 
         What turns with a joint moves by its distance from the axis, and that changes by no more than the joints behind it
         move the shape.
         """
         q = self._kinematics.configuration(self.embodiment.to_positions(values))
         jacobian = pinocchio.computeJointJacobians(self._model, self._data, q)[:, self._kinematics.order_v]
-        centres = np.array([pose.translation for pose in self._poses.oMg])
-        levers = np.linalg.norm(jacobian[:3].T + np.cross(jacobian[3:].T, centres[:, None]), axis=2)
+        x, y, z = centres.T[:, :, None]
+        vx, vy, vz, wx, wy, wz = jacobian
+        levers = np.sqrt((vx + wy * z - wz * y) ** 2 + (vy + wz * x - wx * z) ** 2 + (vz + wx * y - wy * x) ** 2)
         levers += self._radius[:, None] + (self._reach_by_shape * travel) @ self._behind
         reach = np.where(self._turns, np.minimum(levers, self._reach_by_shape), self._reach_by_shape)
-        moves = self._reach_of[pairs] > 0
-        return np.asarray((reach[self._first[pairs]] + reach[self._second[pairs]]) * moves)
+        both = reach[self._first[pairs]] + reach[self._second[pairs]]
+        return np.asarray(both * (self._reach_of[pairs] > 0))
 
     def _own_pairs(self, spacing: Spacing) -> list[_Pair]:
         count = self._shapes.ngeoms
@@ -385,6 +426,12 @@ def _shape_of(zone: Zone) -> coal.CollisionGeometry:
 def _pose_of(zone: Zone) -> pinocchio.SE3:
     middle = np.zeros(3) if zone.box is None else (np.array(zone.box[0]) + np.array(zone.box[1])) / 2
     return pinocchio.SE3(np.eye(3), middle)
+
+
+def _box_of(geometry: coal.CollisionGeometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper corner of a box around the shape, in its own axes."""
+    geometry.computeLocalAABB()
+    return np.array(geometry.aabb_local.min_), np.array(geometry.aabb_local.max_)
 
 
 def _radius(geometry: coal.CollisionGeometry) -> float:

@@ -15,9 +15,12 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.safety.brake import Brake
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import NS
-from finevla_core.safety.watches import Beat, Cameras, Rivals, RosClock
+from finevla_core.safety.watches import Beat, Cameras, Rivals, RosClock, Voices
 from finevla_core.safety.words import Event, State, Trajectory
 
+# DDS lists the publishers of a killed process for 20 s; two bridges that live are told apart by what they say.
+DEAD_LISTED_NS = 25_000_000_000
+CLOCK_DOUBTFUL_S = 0.1  # simulated time that stands still for so long: the controllers may be ahead of it
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 
@@ -47,6 +50,11 @@ WATCHES: dict[str, Watch] = {
         "a hung bridge cannot stop what it began; at rest it has begun nothing, and it refuses to move without us",
         "the safety bridge has said nothing for {0:.2f} s (topic safety/status); it hangs or died: see its log, then"
         " start it again and call safety/reset",
+    ),
+    "watchdog.motion": Watch(
+        _W, _S,
+        "a bridge that hung, or whose clock jumped, cannot brake: it does not know where the motion is",
+        "the bridge says that it stopped, but {0:.2f} s later the arms still move; see what it says, then call safety/reset",
     ),
     "watchdog.joints": Watch(
         _W, _S,
@@ -127,7 +135,8 @@ class WatchdogOptions:
     # Stop asked -> STOPPED confirmed; a healthy bridge takes some 2 ms.
     confirm_s: float = 0.06
     ask_again_s: float = 0.2
-    # After our stop should be over, or the bridge's, the arms rest within this, or are braked again, so many times.
+    # After the bridge's stop should be over the arms rest within this, after our own within the next, or are braked again.
+    grace_s: float = 0.25
     settle_s: float = 1.5
     attempts: int = 4
 
@@ -148,7 +157,8 @@ class Watchdog:
         self.embodiment, self.options = embodiment, options
         self.brake = Brake(embodiment, limits)
         self.cameras = Cameras(carriers, ~limits.is_gripper, options.camera_noise, options.frozen_moved_rad)
-        self.rivals = Rivals(*names)
+        self.rivals = Rivals(*names, second_ns=DEAD_LISTED_NS)
+        self.voices = Voices()
         found_ns, loaded_ns = (now_ns + round(s / NS) for s in (options.startup_s, options.loading_s))
         self.clock = RosClock(options.clock_jump_s, is_simulated, Beat(loaded_ns))
         self.bridge, self.joints, self.stamps, self.deadman = (Beat(found_ns) for _ in range(4))
@@ -164,7 +174,8 @@ class Watchdog:
         self.brakes = 0  # stops of our own since the latch
         self._confirmed_ns: int | None = None
         self._latched_ns = self._asked_ns = self._settled_ns = 0
-        self._latched_epoch: int | None = None
+        self._stop_took_s = 0.0
+        self._rests_by_ns: int | None = None  # after a stop of the bridge's own; None = not to be looked at
         self._attempts = 0
         self._causes = ""  # findings of the last tick that lead to a stop
         self._asks = False
@@ -192,20 +203,23 @@ class Watchdog:
             self.joints.heard(now_ns)
 
     def on_status(self, state: int, epoch: int, now_ns: int) -> None:
-        """The bridge's heartbeat; leaving STOPPED, or another epoch than the one that was stopped, is a reset."""
+        """The bridge's heartbeat. Leaving STOPPED is a reset; a bridge that was started anew must be STOPPED first."""
         self.bridge.heard(now_ns)
+        self.voices.heard(epoch, now_ns)
         # A state that we do not know may be one in which something moves.
         was, self.state = self.state, State(state) if state in State else State.FOLLOWING
         self.epoch = epoch
         if self.state is State.FOLLOWING and was is not State.FOLLOWING:
             self.chunks.heard(now_ns)
+        if self.state is not State.STOPPED:
+            self._rests_by_ns = None
+        elif was is not State.STOPPED:
+            self._rests_by_ns = self._rested_by_ns(now_ns)
         if not self.latched:
             return
-        if self._latched_epoch is None:
-            self._latched_epoch = epoch
         if self.state is State.STOPPED:
             self._confirmed_ns = now_ns if self._confirmed_ns is None else self._confirmed_ns
-        elif self._confirmed_ns is not None or epoch != self._latched_epoch:
+        elif self._confirmed_ns is not None:
             self._say(0, "watchdog.reset", f"the bridge was reset and is {self.state.name.lower()}; watching on")
             self.latched = self.reason = ""
             self.clock.jumped_ns = None  # a jump is over once a person has looked; whatever lasts stops again
@@ -267,8 +281,9 @@ class Watchdog:
         self.clock.tick(now_ns, clock_ns)
         if self.clock.jumped_ns != jumped_ns:
             self.brake.forget()
-        findings = self._look(now_ns)
-        is_moving = self.state is State.FOLLOWING or self._needs_braking(now_ns, clock_ns)
+        needs_braking = self._needs_braking(now_ns, clock_ns)
+        findings = self._look(now_ns, needs_braking)
+        is_moving = self.state is State.FOLLOWING or needs_braking
         stops = [code for code in findings if self._verdict(code, is_moving) is Verdict.STOP]
         self._tell(findings, stops)
         self.findings, self._causes = findings, "; ".join(findings[code] for code in stops)
@@ -291,7 +306,7 @@ class Watchdog:
             for beat in (*beats, self.clock.ran):
                 beat.excuse(slept_ns, now_ns)
 
-    def _look(self, now_ns: int) -> dict[str, str]:
+    def _look(self, now_ns: int, needs_braking: bool) -> dict[str, str]:
         """What is wrong, code to sentence; the gravest first."""
         o, found = self.options, dict[str, str]()
         topic = self.embodiment.state_topic
@@ -300,10 +315,18 @@ class Watchdog:
             if (silent_s := beat.silent_s(now_ns)) > timeout_s:
                 found[code] = WATCHES[code].says.format(silent_s, *more)
 
-        if rivals := self.rivals.found():
-            who = "; ".join(f"{who} on {topic}" for topic, who in rivals.items())
+        who = "; ".join(f"{who} on {topic}" for topic, who in self.rivals.found().items())
+        if who or self.voices.are_two(now_ns):
+            who = who or "two bridges speak on safety/status"
             found["watchdog.rival"] = WATCHES["watchdog.rival"].says.format(who)
         silent("watchdog.bridge", self.bridge, o.bridge_timeout_s)
+        if self._rests_by_ns is not None and now_ns >= self._rests_by_ns:
+            late_s = (now_ns - self._rests_by_ns) * NS
+            # Looked at for a moment only: later somebody may push the arms, or the emergency stop lets them sink.
+            if late_s > o.settle_s or not (needs_braking or self.latched == "watchdog.motion"):
+                self._rests_by_ns = None
+            elif not self.latched or self.latched == "watchdog.motion":
+                found["watchdog.motion"] = WATCHES["watchdog.motion"].says.format(self._stop_took_s + late_s)
         silent("watchdog.joints", self.joints, o.joints_timeout_s, topic)
         # Stamps of simulated time cannot go on while it stands still, which is a finding of its own.
         if "watchdog.joints" not in found and not self.clock.still_s(now_ns) > 0.5 * o.joints_timeout_s:
@@ -342,9 +365,9 @@ class Watchdog:
     def _latch(self, code: str, text: str, now_ns: int) -> None:
         self.latched, self.reason = code, text
         self.brakes = self._attempts = 0
-        self._confirmed_ns, self._latched_epoch = None, self.epoch
+        self._confirmed_ns = None
         self._latched_ns = self._asked_ns = now_ns
-        self._settled_ns = now_ns + round(self.options.settle_s / NS)
+        self._settled_ns = self._rested_by_ns(now_ns)
         self._asks = True
         self._say(int(Verdict.STOP), code, f"stop: {text}")
 
@@ -356,13 +379,16 @@ class Watchdog:
             self._asks, self._asked_ns = True, now_ns
         if not self._needs_braking(now_ns, clock_ns):
             return
-        if self.latched == "watchdog.rival":
-            why = "the motion may be the rival's, and the bridge can stop only its own"
-            is_due = True
+        is_late = is_confirmed or (now_ns - self._latched_ns) * NS >= o.confirm_s
+        if self._is_clock_doubtful(now_ns):
+            why, is_due = "by its clock the bridge does not know where the motion is", True
+        elif self.latched == "watchdog.motion":
+            why, is_due = "the bridge did not", True
+        elif self.latched == "watchdog.rival":  # on top of the bridge's stop: two at the same time would be a jerk
+            why, is_due = "the motion may be the rival's, and the bridge can stop only its own", is_late
         else:
             why = "the bridge did not confirm the stop"
-            is_hung = self.bridge.silent_s(now_ns) > o.bridge_timeout_s
-            is_due = is_hung or (not is_confirmed and (now_ns - self._latched_ns) * NS >= o.confirm_s)
+            is_due = self.bridge.silent_s(now_ns) > o.bridge_timeout_s or (is_late and not is_confirmed)
         if is_due and not self.brakes:
             self._brake(self._controllers, now_ns, clock_ns, why)
         elif now_ns >= self._settled_ns and self._attempts < o.attempts:
@@ -370,8 +396,10 @@ class Watchdog:
             self._brake(self._controllers, now_ns, clock_ns, "they do not come to rest")
 
     def _brake(self, controllers: Sequence[str], now_ns: int, clock_ns: int, why: str) -> None:
-        # A controller takes "from now on" whatever its clock says; by a clock in doubt it might refuse our stop.
-        is_doubtful = {"watchdog.clock_jump", "watchdog.clock_still"} & self.findings.keys()
+        # A controller takes "from now on" whatever its clock says; by a clock in doubt it might refuse our stop. And where
+        # the motion is by now, a measurement can tell better, if there is one.
+        if (is_doubtful := self._is_clock_doubtful(now_ns)) and self.brake.is_measured(now_ns):
+            self.brake.forget()
         trajectories = self.brake.stops(controllers, 0 if is_doubtful else clock_ns, now_ns, clock_ns)
         self._trajectories += trajectories
         self._settled_ns = now_ns + round(self.options.settle_s / NS)
@@ -380,6 +408,14 @@ class Watchdog:
             done += "" if trajectories else " emergency stop: neither a command nor a joint state is known"
             self._say(int(Verdict.STOP), "watchdog.brake", f"{done}: {why}")
         self.brakes += 1
+
+    def _is_clock_doubtful(self, now_ns: int) -> bool:
+        return "watchdog.clock_jump" in self.findings or self.clock.still_s(now_ns) > CLOCK_DOUBTFUL_S
+
+    def _rested_by_ns(self, now_ns: int) -> int:
+        """When a stop that begins now is over for certain."""
+        self._stop_took_s = self.brake.needed_s(now_ns) + self.options.grace_s
+        return now_ns + round(self._stop_took_s / NS)
 
     @property
     def _controllers(self) -> tuple[str, ...]:

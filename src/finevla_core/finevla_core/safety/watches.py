@@ -118,20 +118,26 @@ class RosClock:
 class Rivals:
     """Who publishes on the command topics besides one bridge and the watchdog itself.
 
-    DDS tells of a publisher before it tells whose it is: one without a name counts only when it stays without.
+    DDS tells of a publisher before it tells whose it is: one without a name counts only when it stays without. And it tells
+    of one that was killed for 20 s more: a second bridge counts at once, or only after `second_ns` for who hears them speak.
     """
 
     bridge: str
     watchdog: str
     nameless_ns: int = 1_000_000_000
+    second_ns: int = 0
     _by_topic: dict[str, str] = field(default_factory=dict)
     _nameless_since_ns: dict[str, int] = field(default_factory=dict)
+    _second_since_ns: dict[str, int] = field(default_factory=dict)
 
     def seen(self, topic: str, names: Sequence[str], now_ns: int) -> None:
         """The fully qualified node names of all publishers on one topic; an empty one is not known yet."""
         rivals = sorted(set(names) - {self.bridge, self.watchdog, ""})
         if list(names).count(self.bridge) > 1:
-            rivals.append(f"a second {self.bridge}")
+            if now_ns - self._second_since_ns.setdefault(topic, now_ns) >= self.second_ns:
+                rivals.append(f"a second {self.bridge}")
+        else:
+            self._second_since_ns.pop(topic, None)
         if "" in names:
             since_ns = self._nameless_since_ns.setdefault(topic, now_ns)
             if now_ns - since_ns >= self.nameless_ns:
@@ -149,3 +155,22 @@ def carriers(urdf: str, joints: Collection[str], frames: Mapping[str, str]) -> d
     """Per camera (name to frame) which of `joints` move it, `(D,)`."""
     above = {camera: carrying_joints(urdf, frame) for camera, frame in frames.items()}
     return {camera: np.array([joint in names for joint in joints]) for camera, names in above.items()}
+
+
+@dataclass
+class Voices:
+    """Whether one bridge speaks or two, by the epochs in what they say: a bridge's own only ever grows."""
+
+    remember_ns: int = 1_000_000_000
+    epoch: int | None = None
+    _heard_older_ns: int | None = None
+
+    def heard(self, epoch: int, now_ns: int) -> None:
+        """A status of some bridge."""
+        if self.epoch is not None and epoch < self.epoch:
+            self._heard_older_ns = now_ns
+        self.epoch = epoch
+
+    def are_two(self, now_ns: int) -> bool:
+        """Whether an older bridge spoke just now although a newer one has."""
+        return self._heard_older_ns is not None and now_ns - self._heard_older_ns < self.remember_ns
