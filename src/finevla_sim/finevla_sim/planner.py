@@ -1,6 +1,7 @@
 """Gripper paths for goals, and joint targets along them: where the scripted expert would go from any state, and how.
 
-Needs no simulation: from ground truth of the scene and the robot's values alone.
+Needs no simulation: from ground truth of the scene and the robot's values alone. What the safety gate would refuse because
+something comes too near, it does not plan: it moves one arm only, and where the other is in the way, the goal cannot be had.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,12 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.clearance import ClearanceModel
+from finevla_core.safety.plan import NS
+from finevla_core.safety.plan import Plan as Motion
 from finevla_sim.episode import CONTROL_S
 from finevla_sim.ik import ArmIK
+from finevla_sim.robot import default_clearance
 from finevla_sim.sampling import natural_pose
 from finevla_sim.scene import BOWLS, POST_HEIGHT_M, TABLE_HEIGHT_M, Scene, SceneObject
 from finevla_sim.tasks import Goal
@@ -80,6 +85,11 @@ class Plan:
         """Targets `(K, D)` at times `(K,)` since planning."""
         return np.asarray(self.spline(np.clip(times_s, 0.0, self.steps * CONTROL_S)))
 
+    def motion(self) -> Motion:
+        """As the safety gate looks at motions."""
+        times = np.arange(len(self.targets)) * CONTROL_S
+        return Motion(np.round(times / NS).astype(np.int64), self.targets, self.spline(times, 1))
+
     def done(self, step: int) -> int:
         """How many ways of the whole path lie behind at `step`."""
         return self.start + sum(step > end for end in self.ends)
@@ -107,9 +117,10 @@ UNDISTURBED = Disturbance(0, 0.0, 0.0)
 class Planner:
     """Plans for any scene; keeps no state between calls."""
 
-    def __init__(self, ik: ArmIK) -> None:
+    def __init__(self, ik: ArmIK, clearance: ClearanceModel | None = None) -> None:
         self.ik = ik
         self.embodiment: Embodiment = ik.embodiment
+        self.clearance = clearance or default_clearance()
 
     def ways(self, scene: Scene, goal: Goal, item: SceneObject, centre: NDArray[np.float64]) -> list[Way]:
         """The gripper's path for a goal with `item`, whose centre is at `centre` (3,), from wherever the arm is."""
@@ -149,7 +160,7 @@ class Planner:
     def plan(self, arm: str, values: NDArray[np.float64], ways: Sequence[Way], start: int = 0) -> Plan:
         """Joint targets from `values` (at rest) along `ways[start:]`, a smooth curve of the gripper with IK at every step.
 
-        Raises `Unreachable` where the arm does not get there, or only at a crawl.
+        Raises `Unreachable` where the arm does not get there, or only at a crawl, or comes too near to something.
         """
         gripper = gripper_index(self.embodiment, arm)
         here = self.ik.tcp(values, arm)[:3, 3]
@@ -182,15 +193,19 @@ class Planner:
         targets = _resampled(targets, stretch)
         targets[:, gripper] = np.clip(targets[:, gripper], CLOSED, OPEN)
         self._check_end(targets[-1], arm, pose)
-        return Plan(targets, tuple(round(t * stretch / CONTROL_S) for t in times[1:]), start)
+        plan = Plan(targets, tuple(round(t * stretch / CONTROL_S) for t in times[1:]), start)
+        if violation := self.clearance.along(plan.motion()).violation:
+            raise Unreachable(violation)
+        return plan
 
     def pushed(
         self, values: NDArray[np.float64], arm: str, rng: np.random.Generator, scale_rad: float
     ) -> NDArray[np.float64]:
-        """`values` with the arm pushed a little, within its limits; unchanged where that would end in the table."""
+        """`values` with the arm pushed a little, within its limits; unchanged where it would hit the table or the other arm."""
         moved = values + arm_mask(self.embodiment, arm) * rng.normal(0.0, scale_rad, values.shape)
         moved = self.ik.clipped(moved)
-        return moved if self.ik.tcp(moved, arm)[2, 3] > TABLE_HEIGHT_M + 0.06 else values
+        is_high = self.ik.tcp(moved, arm)[2, 3] > TABLE_HEIGHT_M + 0.06
+        return moved if is_high and not self.clearance.at(moved).code else values
 
     def _check_end(self, values: NDArray[np.float64], arm: str, wanted: NDArray[np.float64]) -> None:
         end = self.ik.tcp(values, arm)

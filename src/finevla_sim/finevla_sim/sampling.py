@@ -10,8 +10,20 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_sim.ik import ArmIK, grasp_pose
-from finevla_sim.scene import COLORS, KNOB, LEVELS, SHAPES, SIZES, Bowl, Clutter, Look, Scene, SceneObject
-from finevla_sim.tasks import TASKS
+from finevla_sim.scene import (
+    COLORS,
+    KNOB,
+    LEVELS,
+    SHAPES,
+    SIZES,
+    TABLE_HEIGHT_M,
+    Bowl,
+    Clutter,
+    Look,
+    Scene,
+    SceneObject,
+)
+from finevla_sim.tasks import EITHER_BOWL, TASKS
 
 TEST_SEEDS = 1_000_000  # seeds from here on are never used for training
 
@@ -23,6 +35,10 @@ GRASP_TILT_RAD, FAR_TILT_RAD = 0.3, 0.8  # of the gripper, outwards: near, and w
 NEAR_M, FAR_M = 0.45, 0.62  # horizontally from the arm's base
 CLEARANCE_M = 0.085  # between object centres: the open gripper is 0.1 m wide
 BOWL_CLEARANCE_M = 0.135
+# Where an arm may be asked to reach for the other's bowl, hands start outside of a cone over their own bowl: its radius at the
+# height from which things are dropped, and that height. Inside two of three are in the way of the other hand, outside 3 of
+# 100; there the expert, who moves one arm only, takes another goal.
+CONE_M = (0.20, TABLE_HEIGHT_M + 0.13)
 POST_Y = (0.125, 0.135)  # between the target, near the middle, and a bowl
 
 HELD_OUT_KINDS = (("purple", "cylinder"), ("green", "brick"), ("orange", "ball"))
@@ -52,7 +68,7 @@ def sample_scene(seed: int, task: str, ik: ArmIK, level: str = "easy") -> Scene:
     else:
         places = _positions(rng, len(kinds), bowls)
     objects = tuple(_object(rng, kind, place) for kind, place in zip(kinds, places, strict=False))
-    start = _arm_start(rng, ik)
+    start = _arm_start(rng, ik, np.random.default_rng([seed, 11]), bowls if task in EITHER_BOWL else ())
     look, clutter, friction = _look(rng), (), 1.0
     if level == "hard":
         look = _hard_look(rng)
@@ -140,13 +156,27 @@ def _detour_places(rng: np.random.Generator, count: int, post: tuple[float, floa
     return [target, *moved][:count]
 
 
-def _arm_start(rng: np.random.Generator, ik: ArmIK) -> tuple[float, ...]:
+def _arm_start(
+    rng: np.random.Generator, ik: ArmIK, again: np.random.Generator, bowls: tuple[Bowl, ...]
+) -> tuple[float, ...]:
+    """Both arms' values; a hand without room for the other's over its bowl is drawn `again`, and changes nothing else."""
     values = np.array(READY * 2)
     for side, sign in (("left", 1), ("right", -1)):
-        at = np.array([rng.uniform(0.34, 0.48), sign * rng.uniform(0.22, 0.38), rng.uniform(0.87, 1.05)])
-        pose = grasp_pose(at, ARM_BASE[side], rng.uniform(0.1, 0.6))
-        values = ik.solve(values, side, pose, 40)
+        at, tilt = _hand(rng, sign)
+        while any(bowl.name.startswith(side) and not _leaves_room(at, bowl) for bowl in bowls):
+            at, tilt = _hand(again, sign)
+        values = ik.solve(values, side, grasp_pose(at, ARM_BASE[side], tilt), 40)
     return tuple(values.tolist())
+
+
+def _hand(rng: np.random.Generator, sign: int) -> tuple[NDArray[np.float64], float]:
+    at = np.array([rng.uniform(0.34, 0.48), sign * rng.uniform(0.22, 0.38), rng.uniform(0.87, 1.05)])
+    return at, rng.uniform(0.1, 0.6)
+
+
+def _leaves_room(hand: NDArray[np.float64], bowl: Bowl) -> bool:
+    radius, low = CONE_M
+    return math.dist(hand[:2], bowl.position) + hand[2] - low >= radius
 
 
 def _look(rng: np.random.Generator) -> Look:

@@ -48,7 +48,8 @@ TASKS = {
         Task("clean", "put everything on the table into a bowl", 40.0, ("place",)),
     )
 }
-PUTS = ("place_color", "place_shape", "place_size", "detour", "stack", "clean")
+EITHER_BOWL = ("place_color", "place_shape", "place_size")  # tasks in which an arm may be asked to reach for any bowl
+PUTS = (*EITHER_BOWL, "detour", "stack", "clean")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import BOWLS, Scene
 from finevla_sim.tasks import (
     APPROACHES,
+    EITHER_BOWL,
     FACTORS,
     GRASPS,
     PATHS,
@@ -30,16 +31,15 @@ from finevla_sim.tasks import (
 
 FIRST_SEED = TEST_SEEDS + 1_000_000  # of a million seeds of the test split, used for nothing else
 SEEDS_PER_KIND, SEEDS_PER_TRY, TRIES = 100_000, 2_000, 40
-PUT_TASKS = ("place_color", "place_shape", "place_size")
 
 # The tasks that pairs about a factor are made of, in turn.
 PAIRED = {
-    "active_actor": ("reach", "pick", *PUT_TASKS, "stack", "turn"),
-    "target_object": ("reach", "pick", *PUT_TASKS, "stack"),
+    "active_actor": ("reach", "pick", *EITHER_BOWL, "stack", "turn"),
+    "target_object": ("reach", "pick", *EITHER_BOWL, "stack"),
     "approach_direction": tuple(TASKS),
     "contact_region": ("pick",),
     "path_shape": ("detour",),
-    "final_configuration": (*PUT_TASKS, "stack"),
+    "final_configuration": (*EITHER_BOWL, "stack"),
     "rotation_direction": ("turn",),
 }
 KINDS = (*PAIRED, "task", "hard", "held_out")
@@ -101,7 +101,7 @@ def cases_of(size: Size, first: int = 0) -> list[Case]:
     sets = [[Case(kind, tasks[n % len(tasks)], n) for n in numbers(size.pairs)] for kind, tasks in PAIRED.items()]
     for kind, count in (("task", size.tasks), ("hard", size.hard)):
         sets.append([Case(kind, task, n) for n in numbers(count) for task in TASKS])
-    sets.append([Case("held_out", PUT_TASKS[n % len(PUT_TASKS)], n) for n in numbers(size.held_out)])
+    sets.append([Case("held_out", EITHER_BOWL[n % len(EITHER_BOWL)], n) for n in numbers(size.held_out)])
     order = [((n + 0.5) / len(some), k, case) for k, some in enumerate(sets) for n, case in enumerate(some)]
     return [case for _, _, case in sorted(order, key=lambda entry: entry[:2])]
 
