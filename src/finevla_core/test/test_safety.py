@@ -1,6 +1,8 @@
 """Promises of the safety core: what is accepted stays within limits, what is not is refused whole and by name."""
 
 import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +41,10 @@ class Setup:
     def home(self) -> np.ndarray:
         return np.tile(HOME, len(self.embodiment.names) // 7)
 
-    def bridge(self) -> Bridge:
+    def bridge(self, steady_ns: Callable[[], int] = time.monotonic_ns, **options: object) -> Bridge:
         """A bridge that holds at home, with instruction 'now' active."""
-        bridge = Bridge(self.embodiment, self.envelope, GateOptions(), BridgeOptions())
+        chosen = BridgeOptions(**options)  # type: ignore[arg-type]
+        bridge = Bridge(self.embodiment, self.envelope, GateOptions(), chosen, steady_ns=steady_ns)
         self.feel(bridge, self.home, START)
         bridge.on_instruction("now", START)
         return bridge
@@ -307,12 +310,20 @@ def test_hold_is_the_last_commanded_position_not_zero_and_not_the_lagging_arm(se
 
 
 @pytest.mark.parametrize("woken_by", ["tick", "stop", "watchdog", "chunk", "end of instruction", "step mode"])
-def test_a_bridge_that_hung_commands_nothing_when_it_wakes_up(setup: Setup, woken_by: str) -> None:
-    bridge = setup.bridge()
-    bridge.tick(START + SECOND // 20)
-    bridge.on_chunk(setup.chunk(), START + SECOND // 20)
+@pytest.mark.parametrize(("gap_s", "steady_s", "code"), [
+    (0.3, 0.3, "bridge.asleep"), (2.0, 0.02, "clock.jump"), (-0.3, 0.02, "clock.jump"), (-2.0, 0.02, "clock.jump"),
+])  # fmt: skip
+def test_a_bridge_that_lost_track_of_time_commands_nothing(
+    setup: Setup, woken_by: str, gap_s: float, steady_s: float, code: str
+) -> None:
+    steady = [0]
+    bridge = setup.bridge(steady_ns=lambda: steady[0])
+    began = START + SECOND // 20
+    bridge.tick(began)
+    bridge.on_chunk(setup.chunk(), began)
     bridge.take()
-    awake = START + SECOND // 20 + 3 * SECOND // 10  # the watchdog has braked the arms: the plan is nobody's any more
+    # The watchdog has braked the arms, or the plan means another time than the controllers': it is nobody's any more.
+    steady[0], awake = round(steady_s * SECOND), began + round(gap_s * SECOND)
     setup.feel(bridge, setup.home, awake)
     {
         "tick": lambda: None,
@@ -323,8 +334,23 @@ def test_a_bridge_that_hung_commands_nothing_when_it_wakes_up(setup: Setup, woke
         "step mode": lambda: bridge.step(True, awake),
     }[woken_by]()
     bridge.tick(awake)
-    assert bridge.take()[0] == []
+    commands, events = bridge.take()
+    assert commands == []
     assert bridge.state is State.STOPPED
+    if woken_by == "tick":
+        assert code in [event.code for event in events]
+
+
+def test_no_reset_while_the_watchdog_is_not_well(setup: Setup) -> None:
+    bridge = setup.bridge(watchdog_timeout_s=1e9)
+    bridge.on_watchdog(False, "a rival commands the arms", START)
+    later = START + SECOND
+    setup.feel(bridge, setup.home, later)
+    bridge.tick(later)
+    assert bridge.state is State.STOPPED
+    assert bridge.reset(later) == (False, "the watchdog says: a rival commands the arms")
+    bridge.on_watchdog(True, "", later)
+    assert bridge.reset(later)[0]
 
 
 def test_lost_joint_states_stop_a_moving_arm_and_disable_a_resting_one(setup: Setup) -> None:

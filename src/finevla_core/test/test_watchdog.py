@@ -166,6 +166,7 @@ def test_healthy_stack_is_left_alone_at_rest_and_in_motion(setup: Setup) -> None
 # What is done to a moving stack, and the code of it.
 FAULTS: dict[str, Callable[[Stack], object]] = {
     "watchdog.bridge": lambda s: s.silent.add("bridge"),
+    "watchdog.motion": lambda s: setattr(s, "state", State.STOPPED),  # that is what it says; the arms go on
     "watchdog.joints": lambda s: s.silent.add("joints"),
     "watchdog.joints_still": lambda s: setattr(s, "stamps_stand", True),
     "watchdog.observations": lambda s: s.silent.add("observations"),
@@ -193,6 +194,9 @@ def test_each_fault_leads_to_what_the_table_says(setup: Setup, code: str, is_mov
     stack.step(1.5)
     if code == "watchdog.camera_frozen" and not is_moving:
         assert stack.codes == []  # a still scene may look the same for ever
+        return
+    if code == "watchdog.motion" and not is_moving:
+        assert stack.codes == []  # a bridge that stops at rest is well
         return
     if code == "watchdog.chunks" and not is_moving:
         assert stack.codes == []  # nobody expects chunks where nothing is followed
@@ -341,7 +345,7 @@ def test_machine_clock_that_is_slewed_is_no_jump(setup: Setup) -> None:
         ([BRIDGE, WATCHDOG, WATCHDOG], False),  # the watchdog's own ghost, after it was started again
         ([], False),
         ([BRIDGE, ""], False),  # just discovered, not known yet
-        ([BRIDGE, BRIDGE], True),
+        ([BRIDGE, BRIDGE], False),  # a killed one is listed for 20 s more; two that live are heard
         ([BRIDGE, "/other/safety_bridge"], True),
         (["/finevla/teleop"], True),
     ],
@@ -401,7 +405,7 @@ def test_bridge_that_does_not_answer_is_asked_again(setup: Setup) -> None:
     assert stack.asked >= 5
 
 
-def test_restarted_bridge_is_a_reset_by_its_new_epoch(setup: Setup) -> None:
+def test_bridge_that_was_started_again_moves_nothing_before_a_reset(setup: Setup) -> None:
     stack = Stack(setup).move()
     stack.silent.add("bridge")
     stack.step(0.5)
@@ -411,7 +415,37 @@ def test_restarted_bridge_is_a_reset_by_its_new_epoch(setup: Setup) -> None:
     stack.step(0.5)
     assert stack.watchdog.latched  # it woke up as it was
     stack.state, stack.epoch = State.HOLDING, 7
+    stack.step(0.2)
+    assert stack.watchdog.latched  # a new one, which has not been told yet
+    assert stack.watchdog.trouble
+    stack.state = State.STOPPED
+    stack.step(0.1)
+    assert stack.watchdog.trouble == ""
+    stack.state, stack.epoch = State.HOLDING, 8
     assert not stack.step(0.1).watchdog.latched
+
+
+def test_killed_bridge_that_dds_still_lists_is_no_second_one(setup: Setup) -> None:
+    stack = Stack(setup)
+    for _ in range(200):
+        stack.watchdog.on_publishers("left", [BRIDGE, BRIDGE, WATCHDOG], stack.now_ns)
+        stack.step(0.1)
+    assert not stack.watchdog.latched
+    for _ in range(60):
+        stack.watchdog.on_publishers("left", [BRIDGE, BRIDGE, WATCHDOG], stack.now_ns)
+        stack.step(0.1)
+    assert stack.watchdog.latched == "watchdog.rival"  # longer than the dead are listed: it hangs
+
+
+def test_two_bridges_that_speak_are_a_stop(setup: Setup) -> None:
+    stack = Stack(setup)
+    stack.epoch = 7
+    stack.step(0.1)
+    assert not stack.watchdog.latched
+    stack.watchdog.on_status(int(State.HOLDING), 1, stack.now_ns)
+    stack.step(0.1)
+    assert stack.watchdog.latched == "watchdog.rival"
+    assert "two bridges speak" in stack.watchdog.reason
 
 
 # The own stop
@@ -549,7 +583,7 @@ def test_the_bridges_own_stop_is_let_pass(setup: Setup) -> None:
     stack.follow(told, 0.3)
     stack.held = False
     stack.follow(told, 0.02)
-    own = stack.tell(speed=0.05, seconds=0.5)
+    own = stack.tell(speed=0.05, seconds=0.25)
     stack.state = State.STOPPED
     stack.follow(own, 1.0)
     assert stack.trajectories == []
@@ -670,3 +704,44 @@ def test_no_order_of_events_raises_and_only_the_bridge_unlatches(
             assert not trajectory.velocities[-1].any()
             assert np.isfinite(trajectory.positions).all()
         assert not latched or w.latched or confirmed
+
+
+def test_arms_that_move_on_after_the_bridges_stop_are_braked(setup: Setup) -> None:
+    stack = Stack(setup)
+    told = stack.tell(speed=0.5, seconds=3.0)
+    stack.follow(told, 1.5)
+    stack.state = State.STOPPED  # as a bridge that hung for a moment says it, and commands nothing
+    stack.follow(told, 0.5)
+    assert stack.watchdog.latched == "watchdog.motion"
+    at_ns = stack.trajectories[0].start_ns
+    within_limits(with_start(stop_plan(stack), *told.at(at_ns), at_ns), setup.limits)
+
+
+def test_bridge_that_stopped_well_is_left_alone_when_somebody_pushes_the_arms(setup: Setup) -> None:
+    stack = Stack(setup).move()
+    stack.state, stack.velocity = State.STOPPED, stack.velocity * 0
+    stack.step(1.0)
+    stack.velocity = 0.2 * setup.arms
+    stack.step(2.0)
+    assert (stack.watchdog.latched, stack.trajectories) == ("", [])
+
+
+def test_while_time_stands_still_the_stop_starts_from_the_measurement(setup: Setup) -> None:
+    stack = Stack(setup, simulated=True)
+    told = stack.tell(speed=0.5, seconds=3.0)
+    stack.follow(told, 1.0)
+    stack.pace = 0.0
+    stack.silent.add("bridge")  # its timers stand still too
+    ahead = told.at(stack.clock_ns + SECOND // 2)[0]
+    for k in range(1, 26):  # the arms follow their own time, and their driver stamps with it
+        stack.stamp_ns = stack.clock_ns + k * TICK
+        stack.values = told.at(stack.stamp_ns)[0]
+        positions = list(stack.embodiment.to_positions(stack.values))
+        stack.watchdog.on_joint_state(stack.stamp_ns, stack.embodiment.joints, positions, (), stack.now_ns)
+        stack.silent.add("joints")
+        stack.step(TICK / SECOND)
+    assert stack.watchdog.latched == "watchdog.bridge"
+    first = stack.trajectories[0]
+    assert first.start_ns == 0
+    columns = [stack.embodiment.joints.index(j) for j in first.joints]
+    assert abs(first.positions[0] - stack.embodiment.to_positions(ahead)[columns]).max() < 0.12

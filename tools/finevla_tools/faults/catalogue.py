@@ -12,6 +12,8 @@ ITSELF, TOLD, RESET, NONE = Recovery.ITSELF, Recovery.TOLD, Recovery.RESET, Reco
 
 # Of the nodes' parameters: how long a silence is none.
 BRIDGE_S, JOINTS_S, WATCHDOG_S = 0.3, 0.5, 0.5
+REFUSALS_S = 1.0  # ten chunks in a row, at 10 Hz
+FROZEN_S = 0.7  # five pictures that had to change, at 10 Hz
 
 # What each node's death and hanging lead to; a node of the launch description that is not here is a mistake.
 NODES = {
@@ -81,17 +83,17 @@ CHUNK_FAULTS = (
     Drill("old chunk again", "one chunk comes again and again", do.first_again(CHUNKS), RESTS, codes=("chunk.stale",)),
     Drill("policy ten times slower", "inference takes ten times as long", do.slower(10.0), SAFE, lasts_s=2.0),
     Drill("one NaN", "one chunk holds a NaN", do.spoiled(do.valued(float("nan")), 1), FOLLOWS, codes=("chunk.finite",)),
-    Drill("NaN", "every chunk holds a NaN", do.spoiled(do.valued(float("nan"))), STOPS, RESET, 0.9, ("chunk.finite",)),
-    Drill("Inf", "every chunk holds an Inf", do.spoiled(do.valued(float("inf"))), STOPS, RESET, 0.9, ("chunk.finite",)),
-    Drill("huge value", "every chunk holds 1e6", do.spoiled(do.valued(1e6)), STOPS, RESET, 0.9, ("chunk.position",)),
+    Drill("NaN", "every chunk holds a NaN", do.spoiled(do.valued(float("nan"))), STOPS, RESET, REFUSALS_S, ("chunk.finite",)),
+    Drill("Inf", "every chunk holds an Inf", do.spoiled(do.valued(float("inf"))), STOPS, RESET, REFUSALS_S, ("chunk.finite",)),
+    Drill("huge value", "every chunk holds 1e6", do.spoiled(do.valued(1e6)), STOPS, RESET, REFUSALS_S, ("chunk.position",)),
     Drill("one huge value", "one chunk holds 1e6", do.spoiled(do.valued(1e6), 1), FOLLOWS, codes=("chunk.position",)),
-    Drill("huge chunk", "chunks of 20,000 rows", do.spoiled(do.longer(20_000)), STOPS, RESET, 0.9, ("chunk.horizon",)),
-    Drill("wrong joints", "two joints' names exchanged", do.spoiled(do.other_joints), STOPS, RESET, 0.9, ("chunk.joints",)),
-    Drill("short rows", "a value is missing", do.spoiled(do.fewer_values), STOPS, RESET, 0.9, ("chunk.shape",)),
-    Drill("leap", "every value 0.5 off", do.spoiled(do.moved_by(0.5)), STOPS, RESET, 0.9, ("chunk.start",)),
+    Drill("huge chunk", "chunks of 20,000 rows", do.spoiled(do.longer(20_000)), STOPS, RESET, REFUSALS_S, ("chunk.horizon",)),
+    Drill("wrong joints", "two joints' names exchanged", do.spoiled(do.other_joints), STOPS, RESET, REFUSALS_S, ("chunk.joints",)),
+    Drill("short rows", "a value is missing", do.spoiled(do.fewer_values), STOPS, RESET, REFUSALS_S, ("chunk.horizon",)),
+    Drill("leap", "every value 0.5 off", do.spoiled(do.moved_by(0.5)), STOPS, RESET, REFUSALS_S, ("chunk.start",)),
     Drill(
         "swapped arms", "the left arm's values where the right arm's belong", do.spoiled(do.arms_swapped),
-        STOPS, RESET, 0.9, ("chunk.start",), arms_apart=True,
+        STOPS, RESET, REFUSALS_S, ("chunk.start",), arms_apart=True,
     ),
     Drill("old epoch", "chunks of before the last reset", do.spoiled(do.old_epoch), RESTS, codes=("chunk.epoch",)),
 )  # fmt: skip
@@ -100,7 +102,7 @@ ROBOT_FAULTS = (
     Drill("camera stops", "no picture of the left wrist any more", do.camera_stopped("left"), RESTS, codes=("diagnostics",)),
     Drill(
         "camera freezes", "the left wrist's picture stands still, its stamps go on", do.camera_frozen("left"),
-        STOPS, RESET, 0.6, ("watchdog.camera_frozen",),
+        STOPS, RESET, FROZEN_S, ("watchdog.camera_frozen",),
     ),
     Drill(
         "cameras swapped", "the wrists' topics are exchanged", do.cameras_swapped("left", "right", True),
@@ -108,7 +110,7 @@ ROBOT_FAULTS = (
     ),
     Drill(
         "camera cables swapped", "the wrists' pictures are exchanged, and nothing says so",
-        do.cameras_swapped("left", "right", False), SAFE,
+        do.cameras_swapped("left", "right", False), SAFE, RESET,
     ),
     Drill(
         "joint states stop", "no joint state any more", do.states_stopped,

@@ -208,6 +208,7 @@ class _Run:
             self.fault_s = time.monotonic()
             healing.enter_context(fault)
             self._watch()
+            self.state = self.session.state()
             self.over_s, over_ns = time.monotonic(), recorder.clock_ns()
         self._read_off(over_ns)
         self.recovery = self._recover()
@@ -261,7 +262,7 @@ class _Run:
                 self.rest_s = max(0.0, rested_s - self.stopped.at_s)
         if self.stopped is not None:
             self.outcome = "stopped"
-        elif self.session.state() == FOLLOWING:
+        elif self.state == FOLLOWING:
             self.outcome = "kept following"
         else:
             self.outcome = "came to rest" if rested_s is not None else "did not come to rest"
@@ -269,7 +270,7 @@ class _Run:
     def _recover(self) -> str:
         """Mended: what it takes until chunks move the arms again; a sentence."""
         session, drill = self.session, self.drill
-        began_s = time.monotonic()
+        heard_s, began_s = session.client.received_s, time.monotonic()
         if drill.recovery is Recovery.NONE:
             session.end_stack()
             return ""
@@ -279,7 +280,11 @@ class _Run:
                 session.reset(RECOVER_S)
                 needed.append("reset")
             if drill.recovery in (Recovery.RESET, Recovery.TOLD):
-                session.wait(session.client.is_ready, RECOVER_S, "the stack to be ready")
+                session.wait(
+                    lambda: heard_s["policy/status"] > began_s and session.client.is_ready(),
+                    RECOVER_S,
+                    "the stack to be ready",
+                )
                 session.client.say(Instruction(raw=session.sentence))
                 needed.append("told again")
             before = session.accepted()
