@@ -70,7 +70,7 @@ class Checks:
     def safety_nodes_are_there(self) -> None:
         """A safety node that nobody launched protects nobody."""
         self.client.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
-        for name in ("safety_bridge", "safety_watchdog"):
+        for name in ("safety_bridge", "safety_watchdog", "motion"):
             self.wait(lambda name=name: name in self.client.node.get_node_names(), f"the node {name}")
         self.wait(lambda: getattr(self.client.newest.get("safety/watchdog"), "is_well", False), "a well watchdog")
 

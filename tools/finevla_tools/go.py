@@ -65,11 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.goal:
         raise FineVLAError("say where to go: a pose or name=value ...; 'finevla go --list' shows what there is")
-    pose, names, values = goal_from(arguments.goal, robot)
+    name, names, values = goal_from(arguments.goal, robot)
     speed = checked_speed(arguments)
     from finevla_interfaces.action import GoTo
     from finevla_tools.moves import move
 
     return move(
-        arguments.namespace, GoTo, "go_to", GoTo.Goal(pose_name=pose, names=names, values=values, speed_scale=speed)
+        arguments.namespace, GoTo, "go_to", GoTo.Goal(pose_name=name, names=names, values=values, speed_scale=speed)
     )

@@ -22,16 +22,15 @@ def move(namespace: str, kind: Any, name: str, goal: Any) -> int:
                 there = "safety/status" in client.newest
                 missing = "the motion node is missing" if there else "no stack answers"
                 raise FineVLAError(f"{missing} in namespace '/{client.namespace}'; start one with 'finevla up'")
-            handle = _result(action.send_goal_async(goal, feedback_callback=_show), FOUND_S)
-            if not handle.accepted:
-                raise FineVLAError("the motion node did not take the goal")
-            ended = handle.get_result_async()
+            sent = action.send_goal_async(goal, feedback_callback=_show)
             try:
-                result = _result(ended, None)
+                handle = _result(sent, FOUND_S)
+                if not handle.accepted:
+                    raise FineVLAError("the motion node did not take the goal")
+                result = _result(handle.get_result_async(), None)
             except KeyboardInterrupt:
                 print("\ncancelling", flush=True)
-                _result(handle.cancel_goal_async(), CANCEL_S)
-                print(_result(ended, CANCEL_S).result.message)
+                print(_cancelled(sent))
                 raise
             _show(None)
             if not result.result.success:
@@ -40,6 +39,13 @@ def move(namespace: str, kind: Any, name: str, goal: Any) -> int:
             return 0
         finally:
             action.destroy()
+
+
+def _cancelled(sent: Any) -> str:
+    """Also of a goal whose acceptance is still on its way: it must not move the arms when nobody waits any more."""
+    handle = _result(sent, CANCEL_S)
+    _result(handle.cancel_goal_async(), CANCEL_S)
+    return str(_result(handle.get_result_async(), CANCEL_S).result.message)
 
 
 def _show(message: Any) -> None:
