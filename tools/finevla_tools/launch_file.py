@@ -20,7 +20,7 @@ from finevla_tools.substitution import Scope, expand
 CONDITIONS = {"if", "unless"}
 PROCESS_KEYS = {"name", "args", "respawn", "respawn_delay", "output"} | CONDITIONS
 KEYS = {
-    "arg": {"name", "default", "description"} | CONDITIONS,
+    "arg": {"name", "default", "description", "choice"} | CONDITIONS,
     "let": {"name", "value"} | CONDITIONS,
     "set_env": {"name", "value"} | CONDITIONS,
     "node": {"pkg", "exec", "namespace", "param", "remap", "ros_args"} | PROCESS_KEYS,
@@ -162,6 +162,9 @@ class _Reader:
             if "default" not in body:
                 raise FineVLAError(f"argument '{name}' has no default; give {name}:=...")
             self.variables[name] = self._expanded(body, "default")
+        choices = [self._expanded(entry, "value") for entry in _entries(body, "choice", {"value"})]
+        if choices and self.variables[name] not in choices:
+            raise FineVLAError(f"{name}:={self.variables[name]} is not one of {', '.join(choices)}")
 
     def _do_let(self, body: _Entry) -> None:
         self.variables[self._expanded(body, "name")] = self._expanded(body, "value")

@@ -22,9 +22,9 @@ def read(tmp_path: Path, *actions: object, **given: str) -> Launch:
     return load_launch(file, given)
 
 
-def test_simulation_starts_five_nodes_with_the_arguments_given() -> None:
+def test_simulation_starts_six_nodes_with_the_arguments_given() -> None:
     launch = load_launch(STACK, {"bundle": "7", "namespace": "lab", "seed": "7", "log_level": "debug"})
-    names = ["simulator", "camera_ingest", "policy", "safety_bridge", "safety_watchdog"]
+    names = ["simulator", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion"]
     assert [p.name for p in launch.processes] == names
     assert [p.node for p in launch.processes] == [f"/lab/{p.name}" for p in launch.processes]
     assert all("__ns:=/lab" in p.command for p in launch.processes)
@@ -33,7 +33,7 @@ def test_simulation_starts_five_nodes_with_the_arguments_given() -> None:
     assert "bundle:='7'" in launch.processes[2].command  # a name, although it looks like a number
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):  # Jazzy's, and its successors'
         assert all(p.environment[name].endswith("fastdds.xml") for p in launch.processes)
-    assert [p.respawn for p in launch.processes] == [False, True, True, False, True]
+    assert [p.respawn for p in launch.processes] == [False, True, True, False, True, True]
 
 
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
@@ -43,9 +43,9 @@ def test_real_robot_needs_ros2_control_and_says_so() -> None:
 
 def test_vendors_driver_gets_a_bridge_instead_of_controllers() -> None:
     launch = load_launch(STACK, {"robot": "vendor", "vendor": "puppet", "left_state": "/left"})
-    names = ["camera_ingest", "policy", "safety_bridge", "safety_watchdog", "vendor_bridge"]
+    names = ["camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion", "vendor_bridge"]
     assert [p.name for p in launch.processes] == names
-    bridge, watchdog = launch.processes[-1], launch.processes[-2]
+    bridge, watchdog = launch.processes[-1], launch.processes[-3]
     assert {"driver:='puppet'", "left_state:='/left'", "right_state:=''", "speed_percent:=50"} <= set(bridge.command)
     assert not bridge.respawn
     assert "camera_noise:=true" in watchdog.command
@@ -66,6 +66,12 @@ def test_unknown_argument_is_named_with_the_known_ones() -> None:
         load_launch(STACK, {"bundel": "x"})
     with pytest.raises(FineVLAError, match="key:=value"):
         parse_arguments(["bundle=x"])
+
+
+@pytest.mark.parametrize("wrong", ["driver:=pipre", "robot:=simulation", "vendor:=ros", "planner:=chomp"])
+def test_misspelled_choice_is_refused_with_what_there_is(wrong: str) -> None:
+    with pytest.raises(FineVLAError, match=f"{wrong} is not one of .*, "):
+        load_launch(STACK, parse_arguments([wrong]))
 
 
 @pytest.mark.parametrize(
