@@ -73,7 +73,10 @@ def roll_out(
         bridge.on_joint_state(now, embodiment.joints, world.positions().tolist(), now)
         if now % OBSERVE_NS == 0:
             observation = _observe(world, embodiment.camera_names, now)
-            policy.accepted(bridge.counts.chunk_sequence if _follows(bridge) else 0, bridge.counts.executed_steps)
+            if bridge.state is State.FOLLOWING and bridge.judged is not None:
+                policy.accepted(bridge.counts.chunk_sequence, bridge.counts.executed_steps, bridge.judged.speed_scale)
+            else:
+                policy.accepted(0, 0)
             chunk = replace(policy.predict(observation, encoded), client=CLIENT, epoch=bridge.epoch)
             pending.append((now + LATENCY_NS, chunk))
             trace.append(world.truth())
@@ -95,11 +98,6 @@ def roll_out(
 def envelope_of(robot: Robot) -> Envelope:
     """The robot's safety envelope, worked out once: it keeps no state."""
     return load_envelope(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
-
-
-def _follows(bridge: Bridge) -> bool:
-    """Whether it follows a chunk at full speed: of one that was slowed down the stamps say little. As the node has it."""
-    return bridge.state is State.FOLLOWING and bridge.judged is not None and bridge.judged.speed_scale == 1.0
 
 
 def _observe(world: World, cameras: tuple[str, ...], now_ns: int) -> Observation:

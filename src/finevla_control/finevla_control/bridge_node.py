@@ -118,10 +118,12 @@ class SafetyBridge(Node):
         self._flush()
 
     def _on_chunk(self, message: msg.ActionChunk) -> None:
-        started = time.perf_counter()
+        started, accepted = time.perf_counter(), self.bridge.counts.accepted
         self.bridge.on_chunk(chunk_from_msg(message), self._now_ns())
         self._flush()
         self.judged_s = time.perf_counter() - started
+        if self.bridge.counts.accepted > accepted:
+            self._publish_status()  # at once: a policy that continues its running chunk must know which one runs
 
     def _on_watchdog(self, message: msg.Heartbeat) -> None:
         self.bridge.on_watchdog(message.is_well, message.text, self._now_ns())

@@ -118,11 +118,12 @@ class OnnxPolicy:
             self._past = Past(encoded, observation.stamp_ns, memory[0] if memory else None, chunks)
         return chunk
 
-    def accepted(self, sequence: int, executed_steps: int) -> None:
+    def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         """What the bridge says of the chunk that it accepted last (0 = it runs none of ours), and how many of its rows
-        were past when it came; from any thread. What it refused is never continued.
+        were past when it came; from any thread. What it refused is never continued, nor what it slowed down: of that the
+        stamps no longer say where the arms will be.
         """
-        self._accepted = Accepted(sequence, executed_steps)
+        self._accepted = Accepted(sequence, executed_steps) if speed_scale == 1.0 else Accepted()
 
     def _goes_on(self, observation: Observation, encoded: EncodedInstruction) -> Past | None:
         """What it answered a moment ago to the same words, if it did."""

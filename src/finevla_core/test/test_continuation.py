@@ -117,6 +117,8 @@ def test_refused_chunk_is_not_continued_the_one_before_is(loop: Loop) -> None:
     loop.chunk(1.0, state=5.0)  # refused, or lost: nobody said that it was accepted
     third = loop.chunk(2.0, state=1.0)
     np.testing.assert_allclose(firm(third), row_weights(HORIZON, HORIZON - 2, 2), atol=1e-6)
+    loop.policy.accepted(third.sequence, 1, speed_scale=0.6)
+    assert not firm(loop.chunk(2.5, state=1.0)).any(), "what was slowed down is elsewhere than its stamps say"
     loop.policy.accepted(0, 0)
     assert not firm(loop.chunk(3.0, state=1.0)).any(), "the bridge runs none of ours"
     loop.policy.accepted(999, 2)

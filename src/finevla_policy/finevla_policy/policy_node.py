@@ -182,13 +182,11 @@ class PolicyNode(LifecycleNode):
             self._on_trouble(f"observation refused: {error}")
 
     def _on_bridge(self, status: msg.SafetyStatus) -> None:
-        """Its epoch for the observations to come; and which chunk of ours it follows, if it does so at the full speed:
-        of one that was slowed down the stamps no longer say where the arms will be."""
+        """Its epoch for the observations to come, and which chunk of ours it follows."""
         self.epoch = status.epoch
         is_ours = status.state == msg.SafetyStatus.FOLLOWING and status.client == self.client
-        is_followed = is_ours and status.speed_scale == 1.0
         if self.policy is not None:
-            self.policy.accepted(status.chunk_sequence if is_followed else 0, status.executed_steps)
+            self.policy.accepted(status.chunk_sequence if is_ours else 0, status.executed_steps, status.speed_scale)
 
     def _check_origin(self, message: msg.Observation) -> None:
         robot = self.embodiment
