@@ -24,7 +24,7 @@ class Listener:
     def encode(self, instruction: Instruction) -> Instruction:
         return instruction
 
-    def accepted(self, sequence: int, executed_steps: int) -> None:
+    def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         self.heard.append((sequence, executed_steps))
 
     def predict(self, observation: Observation, encoded: Any) -> ActionChunk:
