@@ -31,11 +31,14 @@ SPARE_M = 0.015
 END = 5e-3  # the gate's spline ends within this of the last row
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Setup:
-    embodiment: Embodiment = dataclasses.field(repr=False)  # hypothesis prints it all
-    urdf: str = dataclasses.field(repr=False)
-    mover: Mover = dataclasses.field(repr=False)
+    embodiment: Embodiment
+    urdf: str
+    mover: Mover
+
+    def __repr__(self) -> str:
+        return self.embodiment.name  # hypothesis prints it
 
     @property
     def room(self) -> Room:
@@ -56,8 +59,8 @@ class Setup:
         bridge = Bridge(self.embodiment, self.room.envelope, GateOptions(), BridgeOptions())
         now_ns, plans = 100 * SECOND, []
         self._feel(bridge, start, now_ns)
-        bridge.take_authority("/motion", now_ns)
         for number, part in enumerate(motion.parts, 1):
+            bridge.take_authority("/motion", now_ns)
             bridge.on_chunk(part.chunk(self.embodiment, now_ns, "test", "/motion", bridge.epoch, number), now_ns)
             assert bridge.state is State.FOLLOWING, bridge.take()[1]
             plans.append(bridge.plan)
@@ -116,7 +119,7 @@ def check(setup: Setup, start: np.ndarray, goal: np.ndarray, motion: Motion) -> 
     assert sum((plan.end_ns - plan.times_ns[0]) * NS for plan in plans) == pytest.approx(motion.duration_s, rel=0.05)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_any_motion_that_is_found_keeps_to_limits_and_distances_and_ends_at_its_goal(setup: Setup, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -223,7 +226,7 @@ def test_timed_curves_start_and_end_at_rest_within_their_share_of_the_limits(
     assert isinstance(curve.pieces[0], BSpline)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_pose_that_an_arm_can_have_is_found_and_the_rest_stays(setup: Setup, seed: int) -> None:
     rng = np.random.default_rng(seed)

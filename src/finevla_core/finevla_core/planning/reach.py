@@ -14,9 +14,10 @@ from finevla_core.errors import FineVLAError, unknown
 from finevla_core.kinematics import Kinematics
 from finevla_core.safety.limits import Limits
 
-GUESSES = 40  # random places to start from, beside where the arm is and the robot's poses
+GUESSES = 60  # random places to start from, beside where the arm is and the robot's poses
 ITERATIONS = 80
-DAMPING = 1e-4
+# The damping falls with the error (Sugihara 2011): far away it keeps steps small, near the end it does not slow them down.
+DAMPING, LEAST_DAMPING = 1e-2, 1e-8
 MAX_STEP_RAD = 0.3  # per iteration: the Jacobian is true only nearby
 THERE_M, THERE_RAD = 5e-4, 5e-3
 SAME_RAD = 1e-2
@@ -110,7 +111,24 @@ class Reach:
             if missed[0] < THERE_M / 10 and missed[1] < THERE_RAD / 10:
                 break
             jacobian = self._kinematics.jacobian(positions, frame)[:, joints] * self._scale[joints]
-            step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + DAMPING * np.eye(6), error)
-            step *= min(1.0, MAX_STEP_RAD / max(float(abs(step).max()), 1e-12))
-            values[joints] = np.clip(values[joints] + step, self._lower[joints], self._upper[joints])
+            low, high = self._lower[joints] - values[joints], self._upper[joints] - values[joints]
+            values[joints] += _step(jacobian, error, low, high)
         return values, missed
+
+
+def _step(
+    jacobian: NDArray[np.float64], error: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Towards less error within `low` and `high`; what a joint at its limit cannot do, the others try to."""
+    damping = (DAMPING * float(error @ error) + LEAST_DAMPING) * np.eye(6)
+    step, is_free = np.zeros(len(low)), np.ones(len(low), bool)
+    for _ in range(3):
+        j = jacobian[:, is_free]
+        step[is_free] = j.T @ np.linalg.solve(j @ j.T + damping, error - jacobian @ (step * ~is_free))
+        step *= min(1.0, MAX_STEP_RAD / max(float(abs(step).max()), 1e-12))
+        is_over = is_free & ((step < low) | (step > high))
+        step = np.clip(step, low, high)
+        is_free &= ~is_over
+        if not is_over.any() or not is_free.any():
+            break
+    return step
