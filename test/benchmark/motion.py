@@ -68,7 +68,7 @@ def anywhere(rng: np.random.Generator, room: Room) -> NDArray[np.float64]:
 
 
 def spare_m(mover: Mover, start: NDArray[np.float64], motion: Motion) -> float:
-    """-1 if the gate refuses a part, or if something is too near somewhere along it; else the distance seen least often enough."""
+    """The least distance along it; -1 if the gate refuses a part, or something is too near somewhere."""
     gate = Gate(mover.embodiment, mover.room.envelope, GateOptions())
     least = np.inf
     for number, part in enumerate(motion.parts, 1):
@@ -94,12 +94,12 @@ def report(goals: str, spent: NDArray[np.float64], found: list[Motion], failed: 
     print(
         f"  planning: median {np.median(spent):.2f} s, p99 {np.quantile(spent, 0.99):.2f} s, worst {spent.max():.2f} s"
     )
-    print(
-        f"  duration: median {np.median(durations):.1f} s, p90 {np.quantile(durations, 0.9):.1f} s, worst {durations.max():.1f} s"
+    p90 = np.quantile(durations, 0.9)
+    print(f"  duration: median {np.median(durations):.1f} s, p90 {p90:.1f} s, worst {durations.max():.1f} s")
+    unslowed, whole = (
+        sum(part) for part in zip(*((m.speed_scale == 1.0, len(m.parts) == 1) for m in found), strict=True)
     )
-    print(
-        f"  not slowed by the gate: {sum(m.speed_scale == 1.0 for m in found)}; in one chunk: {sum(len(m.parts) == 1 for m in found)}"
-    )
+    print(f"  not slowed by the gate: {unslowed}; in one chunk: {whole}")
     print(f"  every 10 ms of it free by the gate's distances: {nearest >= 0}")
     for why, number in failed.items():
         print(f"  {number} x {why}")

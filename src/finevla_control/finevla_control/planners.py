@@ -9,7 +9,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.planning.room import Planner, Room
 from finevla_core.planning.rrt import RRTConnect
-from finevla_core.safety.envelope import load_envelope
+from finevla_core.safety.envelope import load_boxes, load_envelope
 
 PLANNERS = ("auto", "moveit", "ompl")
 SPARE_M = 0.015  # more distance than the gate asks for, where start and goal leave so much
@@ -26,6 +26,6 @@ def make_planner(
             raise FineVLAError(
                 f"planner:=moveit needs moveit_py ({error}); install it, or take planner:=ompl"
             ) from error
-        return MoveItPlanner(node, embodiment, urdf, timeout_s)
+        return MoveItPlanner(node, embodiment, urdf, load_boxes(safety), timeout_s)
     wide = Room(embodiment, load_envelope(embodiment, urdf, safety, SPARE_M))
     return RRTConnect(embodiment, (wide, room), timeout_s)

@@ -121,7 +121,8 @@ def _step(
 ) -> NDArray[np.float64]:
     """Towards less error within `low` and `high`; what a joint at its limit cannot do, the others try to."""
     damping = (DAMPING * float(error @ error) + LEAST_DAMPING) * np.eye(6)
-    step, is_free = np.zeros(len(low)), np.ones(len(low), bool)
+    step: NDArray[np.float64] = np.zeros(len(low))
+    is_free = np.ones(len(low), bool)
     for _ in range(3):
         j = jacobian[:, is_free]
         step[is_free] = j.T @ np.linalg.solve(j @ j.T + damping, error - jacobian @ (step * ~is_free))

@@ -49,6 +49,15 @@ def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = N
         return Envelope(limits, ClearanceModel(embodiment, urdf, spacing, zones, slowest))
 
 
+def load_boxes(path: str | Path | None) -> tuple[Zone, ...]:
+    """The zones of `path` that are boxes kept away from everything: what a planner of another make can be told."""
+    found: list[Zone] = []
+    for where, raw in _read(path):
+        with _blamed(where):
+            found += [_zone(entry) for entry in raw.get("zones") or ()]
+    return tuple(zone for zone in found if zone.box is not None and not zone.frames)
+
+
 def load_limits(embodiment: Embodiment, urdf: str, path: str | Path | None = None) -> Limits:
     """The limits of `load_envelope` alone: quicker, for what does not look at distances."""
     return _limits(embodiment, urdf, _read(path))
