@@ -13,6 +13,7 @@ COMMANDS = {
     "say": ("finevla_tools.say", "steer: send one instruction"),
     "home": ("finevla_tools.home", "both arms to the home pose, around what is in the way"),
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
+    "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
     "demos": ("finevla_tools.demos", "write demonstrations as a LeRobot data set and as rosbags"),

@@ -133,6 +133,14 @@ class Client:
             raise FineVLAError(response.message)
         return str(response.message)
 
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """One call of a service that is seldom asked; raises `FineVLAError` if nobody answers."""
+        client = self.node.create_client(kind, name)
+        try:
+            return self._call(client, request, name)
+        finally:
+            self.node.destroy_client(client)
+
     def _call(self, client: Any, request: Any, name: str) -> Any:
         if not client.wait_for_service(timeout_sec=CALL_TIMEOUT_S):
             raise FineVLAError(f"service '/{self.namespace}/{name}' does not answer; is the stack up?")

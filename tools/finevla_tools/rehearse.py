@@ -60,9 +60,9 @@ class Pupil:
         self.truths.append(self.world.truth())
         return self.policy.predict(observation, encoded)
 
-    def accepted(self, sequence: int, executed_steps: int) -> None:
+    def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         """As the policy is told."""
-        self.policy.accepted(sequence, executed_steps)
+        self.policy.accepted(sequence, executed_steps, speed_scale)
 
 
 def write_rehearsals(path: Path, bundle: Path, first: int, count: int, tasks: dict[str, float]) -> tuple[int, int]:

@@ -46,7 +46,7 @@ class Policy(Protocol):
     def predict(self, observation: Observation, encoded: Any) -> ActionChunk:
         """Once per observation."""
 
-    def accepted(self, sequence: int, executed_steps: int) -> None:
+    def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         """Before each observation, which of its chunks the bridge follows (0 = none), and its rows past when it came."""
 
 

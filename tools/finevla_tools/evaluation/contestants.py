@@ -51,5 +51,5 @@ class Wanderer:
             inference_s=0.0,
         )
 
-    def accepted(self, sequence: int, executed_steps: int) -> None:
+    def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         """Does not care."""

@@ -1,0 +1,64 @@
+"""A perfect arm at home with a watchdog and a policy, for nodes and tools that need a bridge with something behind it."""
+
+import threading
+
+import numpy as np
+from probe import Probe
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from finevla_core.chunk import ActionChunk
+from finevla_core.embodiment import Embodiment
+from finevla_interfaces import msg
+from finevla_ros import qos
+from finevla_ros.convert import chunk_to_msg, to_stamp
+
+HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
+DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
+
+
+class Arm(Probe):
+    """Plays a perfect arm at home and the watchdog: joint states and heartbeats, whatever is commanded."""
+
+    def start(self, robot: Embodiment) -> None:
+        self.robot, self.is_watched, self.sequence = robot, True, 0
+        self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
+        self.events = self.listen("safety/events", msg.SafetyEvent, qos.ALL)
+        self.commands = {
+            c.name: self.listen(f"{c.name}/joint_trajectory", JointTrajectory, qos.ALL) for c in robot.controllers
+        }
+        self.chunks = self.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
+        self.active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+        states = self.publisher(JointState, "joint_states", qos.SENSOR)
+        beats = self.node.create_publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        self.pending = self.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
+        positions = robot.to_positions(HOME).tolist()
+
+        def feel() -> None:
+            message = JointState(name=list(robot.joints), position=positions)
+            message.header.stamp = to_stamp(self.now_ns())
+            states.publish(message)
+            if self.is_watched:
+                beats.publish(msg.Heartbeat(node="/finevla/safety_watchdog", is_well=True))
+
+        self.node.create_timer(0.02, feel)
+        self.wait(lambda: self.status and self.status[-1].state == HOLDING, "the bridge to hold")
+        self.active.publish(msg.Instruction(id="now", raw="go"))
+        threading.Event().wait(0.2)  # the instruction and the chunks are different streams
+
+    def send(self, identity: str = "now", spoil: bool = False, client: str = "/policy", epochs_ago: int = 0) -> None:
+        phase = np.arange(1, 17) / 16
+        ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
+        actions = HOME + 0.15 * ramp[:, None] * np.tile([1, 1, 1, 1, 1, 1, 0], 2)
+        if spoil:
+            actions[3, 4] = np.nan
+        self.sequence += 1
+        epoch = self.status[-1].epoch - epochs_ago
+        chunk = ActionChunk(
+            self.now_ns(), identity, self.robot.name, self.robot.names, 0.1, actions, "bundle", client, epoch,
+            sequence=self.sequence,
+        )  # fmt: skip
+        self.chunks.publish(chunk_to_msg(chunk, self.robot.base_frame))
+
+    def in_state(self, state: int) -> None:
+        self.wait(lambda: self.status[-1].state == state, f"state {state}")
