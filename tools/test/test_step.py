@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,21 @@ from finevla_interfaces import msg
 from finevla_tools.step import described
 
 TIMEOUT_S = 60
+
+
+@pytest.fixture
+def tell() -> Iterator[Callable[..., "Told"]]:
+    """Starts `finevla step ...`; what still runs in the end is ended."""
+    started: list[Told] = []
+
+    def start(*words: str) -> Told:
+        started.append(Told(*words))
+        return started[-1]
+
+    yield start
+    for told in started:
+        told.process.kill()
+        told.process.wait()
 
 
 @pytest.fixture
@@ -51,11 +67,11 @@ class Told:
         self.process.stdin.flush()
 
 
-def test_plan_is_followed_after_a_yes_only(start_node, robot: Embodiment) -> None:
+def test_plan_is_followed_after_a_yes_only(start_node, tell, robot: Embodiment) -> None:
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        step = Told()
+        step = tell()
         step.until("every plan waits for a yes")
         arm.wait(lambda: arm.status[-1].stepping, "step mode")
         arm.send()
@@ -77,15 +93,15 @@ def test_plan_is_followed_after_a_yes_only(start_node, robot: Embodiment) -> Non
         step.until("step mode stays on")
         assert step.process.wait(TIMEOUT_S) == 0
         assert arm.status[-1].stepping
-        off = Told("--off")
+        off = tell("--off")
         off.until("followed as they come")
         assert off.process.wait(TIMEOUT_S) == 0
         arm.wait(lambda: not arm.status[-1].stepping, "the end of step mode")
 
 
-def test_no_bridge_is_one_sentence(ros_domain: str) -> None:
+def test_no_bridge_is_one_sentence(ros_domain: str, tell) -> None:
     del ros_domain
-    step = Told()
+    step = tell()
     said = step.until("start one with 'finevla up'")
     assert "no safety bridge answers in namespace '/finevla'" in said
     assert step.process.wait(TIMEOUT_S) == 2
