@@ -603,15 +603,24 @@ def test_gripper_that_holds_something_keeps_holding_it(setup: Setup) -> None:
     assert stop.positions[-1] == pytest.approx(closed, abs=1e-9)
 
 
-@pytest.mark.parametrize("code", ["watchdog.clock_jump", "watchdog.clock_still"])
-def test_by_a_clock_in_doubt_the_stop_is_stamped_from_now_on(setup: Setup, code: str) -> None:
-    stack = Stack(setup, simulated=code == "watchdog.clock_still")
+def test_by_a_clock_that_nothing_tells_the_stop_is_stamped_from_now_on(setup: Setup) -> None:
+    stack = Stack(setup, simulated=True)
     stack.follow(stack.tell(seconds=4.0), 0.5)
     stack.velocity = 0.2 * setup.arms
-    FAULTS[code](stack)
+    FAULTS["watchdog.clock_still"](stack)  # and the joint states' stamps stand still with it
     stack.step(1.3)
-    assert stack.trajectories
-    assert {t.start_ns for t in stack.trajectories[: len(setup.embodiment.controllers)]} == {0}
+    assert {t.start_ns for t in stack.trajectories} == {0}
+
+
+def test_stop_that_did_not_help_is_stamped_from_now_on_the_next_time(setup: Setup) -> None:
+    stack = Stack(setup)
+    stack.follow(stack.tell(seconds=4.0), 0.5)
+    stack.velocity = 0.2 * setup.arms
+    FAULTS["watchdog.clock_jump"](stack)
+    stack.step(3.0)
+    controllers = len(setup.embodiment.controllers)
+    assert {t.start_ns for t in stack.trajectories[:controllers]} == {stack.trajectories[0].start_ns} != {0}
+    assert {t.start_ns for t in stack.trajectories[controllers : 2 * controllers]} == {0}
 
 
 def test_where_nothing_is_known_nothing_is_sent(setup: Setup) -> None:
@@ -726,22 +735,24 @@ def test_bridge_that_stopped_well_is_left_alone_when_somebody_pushes_the_arms(se
     assert (stack.watchdog.latched, stack.trajectories) == ("", [])
 
 
-def test_while_time_stands_still_the_stop_starts_from_the_measurement(setup: Setup) -> None:
-    stack = Stack(setup, simulated=True)
+@pytest.mark.parametrize("jump_s", [None, -2.0, -0.3, 0.5, 2.0])
+def test_by_a_wrong_clock_it_brakes_within_the_limits_by_that_of_the_joint_states(
+    setup: Setup, jump_s: float | None
+) -> None:
+    """None: time stands still. The arms and their driver keep to their own time, in which they do what they were told."""
+    stack = Stack(setup, simulated=jump_s is None)
     told = stack.tell(speed=0.5, seconds=3.0)
     stack.follow(told, 1.0)
-    stack.pace = 0.0
-    stack.silent.add("bridge")  # its timers stand still too
-    ahead = told.at(stack.clock_ns + SECOND // 2)[0]
-    for k in range(1, 26):  # the arms follow their own time, and their driver stamps with it
-        stack.stamp_ns = stack.clock_ns + k * TICK
-        stack.values = told.at(stack.stamp_ns)[0]
-        positions = list(stack.embodiment.to_positions(stack.values))
-        stack.watchdog.on_joint_state(stack.stamp_ns, stack.embodiment.joints, positions, (), stack.now_ns)
-        stack.silent.add("joints")
+    theirs_ns = stack.clock_ns
+    stack.pace = 1.0 if jump_s is not None else 0.0
+    stack.clock_ns += round((jump_s or 0.0) * SECOND)
+    stack.silent.update(("joints", "bridge"))
+    while not stack.trajectories and theirs_ns < told.end_ns:
+        theirs_ns += TICK
+        positions = list(stack.embodiment.to_positions(told.at(theirs_ns)[0]))
+        stack.watchdog.on_joint_state(theirs_ns, stack.embodiment.joints, positions, (), stack.now_ns + TICK)
         stack.step(TICK / SECOND)
-    assert stack.watchdog.latched == "watchdog.bridge"
-    first = stack.trajectories[0]
-    assert first.start_ns == 0
-    columns = [stack.embodiment.joints.index(j) for j in first.joints]
-    assert abs(first.positions[0] - stack.embodiment.to_positions(ahead)[columns]).max() < 0.12
+    at_ns = stack.trajectories[0].start_ns
+    assert abs(at_ns - theirs_ns) < 2 * TICK
+    assert (at_ns - CLOCK) / SECOND < 2.0
+    within_limits(with_start(stop_plan(stack), *told.at(at_ns), at_ns), setup.limits)

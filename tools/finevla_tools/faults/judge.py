@@ -12,8 +12,9 @@ from finevla_core.safety.limits import Limits
 from finevla_tools.faults.record import State, Told
 
 STEP_NS = 1_000_000
-# A trajectory that comes later than this has not begun where it meant to: only then its way is part of the motion.
-LATE_NS = 50_000_000
+# A message's way takes a moment that is no part of the motion, and under load it is ours that is long: what it does to the
+# arms is seen in what is measured.
+LATE_NS = 1_000_000_000
 # Of the limits: differences over a millisecond, and knots that are whole nanoseconds.
 ROUNDING = 1.02
 # What servos and contacts add to a commanded speed, and the share that a measurement may be off.
@@ -50,9 +51,10 @@ def commanded(
 
 
 def _began(told: Told) -> int:
-    """When the controller took it: with its stamp, as the message's way takes a moment that is no part of the motion."""
-    is_prompt = told.stamp_ns and 0 <= told.clock_ns - told.stamp_ns < LATE_NS
-    return told.stamp_ns if is_prompt else told.clock_ns
+    """When it takes effect: at its stamp, unless that is another clock's, or it is over by then."""
+    age_ns = told.clock_ns - told.stamp_ns
+    is_over = age_ns > told.points[-1].time_from_start_ns if told.points else True
+    return told.stamp_ns if told.stamp_ns and 0 <= age_ns < LATE_NS and not is_over else told.clock_ns
 
 
 def limits_used(

@@ -28,6 +28,7 @@ from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 READY_S, SET_OUT_S, COME_TO_REST_S, RECOVER_S = 60.0, 15.0, 6.0, 40.0
+NEW_S = 1.0
 SPEED = 0.15  # rad/s; an arm this fast is in the middle of a motion
 UNDER_WAY_S = 0.4  # the first command of a motion starts from where the arms sag to, not from where they were sent to
 APART_RAD = 0.35  # further than a chunk may be from where the arm is
@@ -180,7 +181,9 @@ class Session:
         began_s = time.monotonic()
         while True:
             try:
-                if self.state() == STOPPED:
+                self.wait(lambda: self.client.received_s["safety/status"] > began_s, seconds, "a bridge that speaks")
+                # One that was just started holds at first, until the watchdog has told it of the stop.
+                if self.state() == STOPPED or self.client.wait(lambda: self.state() == STOPPED, NEW_S):
                     self.client.reset_bridge()
                 self.wait(lambda: self.state() in (HOLDING, FOLLOWING), 1.0, "the bridge to hold")
                 return time.monotonic() - began_s

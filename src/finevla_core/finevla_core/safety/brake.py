@@ -27,6 +27,9 @@ WINDOW_NS = 50_000_000  # over which speed is measured: long against an encoder'
 ABSURD = 1.0  # a command this far beyond the limits is not where the arm is, whatever follows it
 REST_EPSILON = 1e-6  # the controller refuses a last point that is faster
 PIECE_NS = 10_000_000
+# What is known of the command differs from it by microradians, which would be a jerk if the next knot were right ahead.
+FIRST_GAP_NS = 5_000_000
+STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
 
 
@@ -122,10 +125,9 @@ class Brake:
         )
         return True
 
-    def forget(self) -> None:
-        """The controllers' clock jumped: what was told before no longer says where they are."""
-        self._told.clear()
-        self._until_ns.clear()
+    def clock_ns(self, now_ns: int) -> int | None:
+        """The controllers' clock as the joint states have it, which come from the same driver; None without a fresh one."""
+        return self._felt[-1].stamp_ns + now_ns - self._felt[-1].now_ns if self.is_measured(now_ns) else None
 
     def is_running(self, clock_ns: int) -> bool:
         """Whether a trajectory that a controller was told is not over yet."""
@@ -159,6 +161,8 @@ class Brake:
         if not known:
             return []
         plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
+        keep = (plan.times_ns == clock_ns) | (plan.times_ns >= clock_ns + FIRST_GAP_NS)
+        plan = Plan(plan.times_ns[keep], plan.positions[keep], plan.velocities[keep])
         stops = [
             replace(t, start_ns=stamp_ns)
             for t in trajectories(plan, self.embodiment, self.limits)
@@ -217,6 +221,7 @@ class Brake:
 
     def _shared(self, share: NDArray[np.float64]) -> Limits:
         """The limits with only a share of what may change motion: accelerations and their rates."""
+        share = STOP_SHARE * share
         changed = {f.name: getattr(self.limits, f.name) * share for f in fields(Limits) if f.name in CHANGES}
         return replace(self.limits, **changed)
 

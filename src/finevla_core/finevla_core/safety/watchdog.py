@@ -20,7 +20,8 @@ from finevla_core.safety.words import Event, State, Trajectory
 
 # DDS lists the publishers of a killed process for 20 s; two bridges that live are told apart by what they say.
 DEAD_LISTED_NS = 25_000_000_000
-CLOCK_DOUBTFUL_S = 0.1  # simulated time that stands still for so long: the controllers may be ahead of it
+# Clocks this far from that of the joint states are not the controllers'; and simulated time that stands still for so long.
+CLOCK_DOUBTFUL_S = 0.1
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 
@@ -267,6 +268,7 @@ class Watchdog:
         The bridge's own stop is let pass: it comes before or with its STOPPED. A bridge that wakes up after we braked
         does not know where the arms are by now, and what it sends then is nothing to follow.
         """
+        clock_ns = self._controllers_ns(now_ns, clock_ns)
         accepted = self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
         if not accepted or not self.latched:
             return
@@ -277,10 +279,10 @@ class Watchdog:
     def tick(self, now_ns: int, clock_ns: int) -> None:
         """Look at everything; `clock_ns` is the ROS clock."""
         self._excuse(now_ns)
-        jumped_ns = self.clock.jumped_ns
         self.clock.tick(now_ns, clock_ns)
-        if self.clock.jumped_ns != jumped_ns:
-            self.brake.forget()
+        ours_ns, clock_ns = clock_ns, self._controllers_ns(now_ns, clock_ns)
+        if self._rests_by_ns is not None and ours_ns != clock_ns:  # the bridge's stop was by that clock too
+            self._rests_by_ns, self._stop_took_s = min(self._rests_by_ns, now_ns), 0.0
         needs_braking = self._needs_braking(now_ns, clock_ns)
         findings = self._look(now_ns, needs_braking)
         is_moving = self.state is State.FOLLOWING or needs_braking
@@ -381,7 +383,7 @@ class Watchdog:
             return
         is_late = is_confirmed or (now_ns - self._latched_ns) * NS >= o.confirm_s
         if self._is_clock_doubtful(now_ns):
-            why, is_due = "by its clock the bridge does not know where the motion is", True
+            why, is_due = "by its clock the bridge does not know where the motion is", self._is_jump_told(now_ns)
         elif self.latched == "watchdog.motion":
             why, is_due = "the bridge did not", True
         elif self.latched == "watchdog.rival":  # on top of the bridge's stop: two at the same time would be a jerk
@@ -396,11 +398,11 @@ class Watchdog:
             self._brake(self._controllers, now_ns, clock_ns, "they do not come to rest")
 
     def _brake(self, controllers: Sequence[str], now_ns: int, clock_ns: int, why: str) -> None:
-        # A controller takes "from now on" whatever its clock says; by a clock in doubt it might refuse our stop. And where
-        # the motion is by now, a measurement can tell better, if there is one.
-        if (is_doubtful := self._is_clock_doubtful(now_ns)) and self.brake.is_measured(now_ns):
-            self.brake.forget()
-        trajectories = self.brake.stops(controllers, 0 if is_doubtful else clock_ns, now_ns, clock_ns)
+        # By a clock that may not be the controllers' they might refuse our stop; "from now on" (0) they take, but not as
+        # exactly: only where there is no other way, or where it did not help.
+        is_known = self.brake.clock_ns(now_ns) is not None or not self._is_clock_doubtful(now_ns)
+        stamp_ns = clock_ns if is_known and not self._attempts else 0
+        trajectories = self.brake.stops(controllers, stamp_ns, now_ns, clock_ns)
         self._trajectories += trajectories
         self._settled_ns = now_ns + round(self.options.settle_s / NS)
         if not self.brakes:
@@ -411,6 +413,16 @@ class Watchdog:
 
     def _is_clock_doubtful(self, now_ns: int) -> bool:
         return "watchdog.clock_jump" in self.findings or self.clock.still_s(now_ns) > CLOCK_DOUBTFUL_S
+
+    def _is_jump_told(self, now_ns: int) -> bool:
+        """Whether a joint state since the jump says which clock jumped, the driver's too or only ours - or none will."""
+        jumped_ns = self.clock.jumped_ns
+        return jumped_ns is None or self.joints.since_ns > jumped_ns or now_ns - jumped_ns > LATE_NS // 2
+
+    def _controllers_ns(self, now_ns: int, clock_ns: int) -> int:
+        """The controllers' clock: ours, unless the joint states have another."""
+        theirs_ns = self.brake.clock_ns(now_ns)
+        return clock_ns if theirs_ns is None or abs(theirs_ns - clock_ns) * NS < CLOCK_DOUBTFUL_S else theirs_ns
 
     def _rested_by_ns(self, now_ns: int) -> int:
         """When a stop that begins now is over for certain."""
