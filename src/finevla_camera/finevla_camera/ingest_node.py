@@ -91,6 +91,7 @@ class CameraIngest(Node):
             raise FineVLAError(f"parameter 'transport' is '{self.parameters.transport}'; it must be raw or compressed")
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
         self.assembler = Assembler(self.embodiment)
+        self.frames = {c.frame: c.name for c in self.embodiment.cameras}
         self.statistics = self._no_statistics()
         self.publisher = self.create_publisher(msg.Observation, "observation", qos.NEWEST)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
@@ -109,18 +110,26 @@ class CameraIngest(Node):
 
     def _on_image(self, camera: str, data: bytes) -> None:
         self.statistics.frames[camera] += 1
-        unpack = _unpack_raw if self.parameters.transport == "raw" else _unpack_compressed
         now_ns, started = self.get_clock().now().nanoseconds, time.perf_counter()
         if len(data) < _STAMP_AT + 8:
             self.statistics.complain((Problem(f"camera {camera}", "image.broken", "a message without a stamp came"),))
             return
-        self.assembler.add_image(camera, _stamp_ns(data), lambda: unpack(data))
+        self.assembler.add_image(camera, _stamp_ns(data), lambda: self._unpack(camera, data))
         result = self.assembler.poll(now_ns)
         if isinstance(result, Observation):
             self.statistics.add("decode_s", time.perf_counter() - started)
             self._publish(result, now_ns)
         elif result is not None:
             self.statistics.complain(result)
+
+    def _unpack(self, camera: str, data: bytes) -> EncodedImage:
+        message = _deserialized(data, ImageMsg if self.parameters.transport == "raw" else CompressedImageMsg)
+        # Frames that nobody knows pass: drivers name theirs as they like. One that is another camera's is a mistake.
+        if (whose := self.frames.get(message.header.frame_id, camera)) != camera:
+            raise FineVLAError(f"its picture is camera {whose}'s, by its frame_id; are the cameras exchanged?")
+        if self.parameters.transport == "compressed":
+            return CompressedImage(memoryview(message.data))
+        return RawImage(message.encoding, message.height, message.width, message.step, memoryview(message.data))
 
     def _on_state(self, message: JointState) -> None:
         self.assembler.add_state(to_ns(message.header.stamp), message.name, message.position)
@@ -160,15 +169,6 @@ class CameraIngest(Node):
 def _stamp_ns(data: bytes) -> int:
     seconds, nanoseconds = _STAMP[data[1] & 1].unpack_from(data, _STAMP_AT)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
-
-
-def _unpack_raw(data: bytes) -> EncodedImage:
-    message = _deserialized(data, ImageMsg)
-    return RawImage(message.encoding, message.height, message.width, message.step, memoryview(message.data))
-
-
-def _unpack_compressed(data: bytes) -> EncodedImage:
-    return CompressedImage(memoryview(_deserialized(data, CompressedImageMsg).data))
 
 
 def _deserialized(data: bytes, kind: type) -> Any:

@@ -13,6 +13,7 @@ ITSELF, TOLD, RESET, NONE = Recovery.ITSELF, Recovery.TOLD, Recovery.RESET, Reco
 # Of the nodes' parameters: how long a silence is none.
 BRIDGE_S, JOINTS_S, WATCHDOG_S = 0.3, 0.5, 0.5
 REFUSALS_S = 1.0  # ten chunks in a row, at 10 Hz
+RIVAL_S = 0.25  # so often the watchdog asks DDS who is there
 FROZEN_S = 0.7  # five pictures that had to change, at 10 Hz
 
 # What each node's death and hanging lead to; a node of the launch description that is not here is a mistake.
@@ -88,7 +89,7 @@ CHUNK_FAULTS = (
     Drill("huge value", "every chunk holds 1e6", do.spoiled(do.valued(1e6)), STOPS, RESET, REFUSALS_S, ("chunk.position",)),
     Drill("one huge value", "one chunk holds 1e6", do.spoiled(do.valued(1e6), 1), FOLLOWS, codes=("chunk.position",)),
     Drill("huge chunk", "chunks of 20,000 rows", do.spoiled(do.longer(20_000)), STOPS, RESET, REFUSALS_S, ("chunk.horizon",)),
-    Drill("wrong joints", "two joints' names exchanged", do.spoiled(do.other_joints), STOPS, RESET, REFUSALS_S, ("chunk.joints",)),
+    Drill("wrong joints", "two names exchanged", do.spoiled(do.other_joints), STOPS, RESET, REFUSALS_S, ("chunk.joints",)),
     Drill("short rows", "a value is missing", do.spoiled(do.fewer_values), STOPS, RESET, REFUSALS_S, ("chunk.horizon",)),
     Drill("leap", "every value 0.5 off", do.spoiled(do.moved_by(0.5)), STOPS, RESET, REFUSALS_S, ("chunk.start",)),
     Drill(
@@ -127,17 +128,21 @@ ROBOT_FAULTS = (
     ),
 )  # fmt: skip
 
+JUMP = ("clock.jump", "watchdog.clock_jump")
 CLOCK_FAULTS = (
-    Drill("clock jumps back", "time goes back by 2 s", do.clock_jumped(-2.0), STOPS, RESET, 0.0, ("clock.jump", "watchdog.clock_jump"), clock=True),
-    Drill("clock steps back", "time goes back by 0.3 s", do.clock_jumped(-0.3), STOPS, RESET, 0.0, ("clock.jump", "watchdog.clock_jump"), clock=True),
-    Drill("clock jumps ahead", "time goes 2 s ahead", do.clock_jumped(2.0), STOPS, RESET, 0.0, (), clock=True),
-    Drill("clock stops", "time stands still", do.clock_stopped, STOPS, RESET, 1.0, ("watchdog.clock_still",), clock=True),
+    Drill("clock jumps back", "the nodes' time goes back by 2 s", do.clock_jumped(-2.0), STOPS, RESET, 0.0, JUMP, clock=True),
+    Drill("clock steps back", "the nodes' time goes back by 0.3 s", do.clock_jumped(-0.3), STOPS, RESET, 0.0, JUMP, clock=True),
+    Drill("clock jumps ahead", "the nodes' time goes 2 s ahead", do.clock_jumped(2.0), STOPS, RESET, 0.0, JUMP, clock=True),
+    Drill(
+        "clock stops", "the nodes' time stands still", do.clock_stopped,
+        STOPS, RESET, BRIDGE_S, ("watchdog.clock_still", "watchdog.bridge"), clock=True,
+    ),
 )  # fmt: skip
 
 MACHINE_FAULTS = (
     Drill("stop pressed", "nothing is wrong: the operator stops", do.stop_pressed, STOPS, RESET, 0.0, ("stop.topic",)),
     Drill(
-        "rival", "a second publisher on a controller's topic", do.rival, STOPS, RESET, 1.0, ("watchdog.rival", "bridge.rival")
+        "rival", "a second publisher on a controller's topic", do.rival, STOPS, RESET, RIVAL_S, ("watchdog.rival", "bridge.rival")
     ),
     Drill("disk full", "no process of the stack can write to a file any more", do.disk_full, FOLLOWS, lasts_s=2.0),
     Drill("load", "ten busy processes per core", do.loaded(10), SAFE, RESET, lasts_s=4.0),

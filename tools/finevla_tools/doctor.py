@@ -1,0 +1,226 @@
+"""`finevla doctor`: is everything here that the stack needs? With --drill: faults on purpose, on a simulated stack of its own.
+
+Neither touches a robot: drills start their own simulation in a ROS domain of their own, on this machine only.
+"""
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finevla_core.errors import FineVLAError
+
+if TYPE_CHECKING:
+    from finevla_tools.faults.drill import Drill
+
+DRILL_SEED = 1_000_000  # of the scene in which a drill moves
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `remedy` says what to do and is empty where all is well."""
+
+    what: str
+    found: str
+    remedy: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla doctor`."""
+    parser.add_argument("--bundle", default="tabletop", help="policy bundle: a name in models or a path")
+    parser.add_argument("--limits", default="cobotmagic", help="safety file: a name in config/safety or a path")
+    parser.add_argument("--can", nargs="*", default=[], metavar="INTERFACE", help="also look at these CAN interfaces")
+    parser.add_argument("--drill", nargs="*", metavar="NAME", help="run these drills (all) on a simulation of its own")
+    parser.add_argument("--list", action="store_true", help="list the drills with what is promised")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="with --drill: write the table to a .md or .json")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`finevla doctor`; exit code 1 if something is wrong or a promise was broken."""
+    if arguments.list:
+        from finevla_tools.faults.report import listing
+
+        print(listing(_drills()))
+        return 0
+    if arguments.drill is not None:
+        return _drill(arguments)
+    if arguments.report is not None:
+        raise FineVLAError("--report needs --drill")
+    findings = list(_look(arguments))
+    width = max(len(f.what) for f in findings)
+    for finding in findings:
+        sign = "PROBLEM" if finding.remedy else "ok"
+        print(f"{sign:8s}{finding.what:{width}s}  {finding.found}{f' - {finding.remedy}' if finding.remedy else ''}")
+    return int(any(finding.remedy for finding in findings))
+
+
+def _drills() -> "list[Drill]":
+    from finevla_tools.faults.catalogue import drills_for
+    from finevla_tools.launch_file import load_launch
+    from finevla_tools.up import DEFAULT_FILE, launch_path
+
+    return drills_for([p.name for p in load_launch(launch_path(DEFAULT_FILE), {"robot": "sim"}).processes])
+
+
+def _drill(arguments: argparse.Namespace) -> int:
+    from finevla_ros.paths import bundle_directory
+    from finevla_tools.faults.catalogue import chosen
+    from finevla_tools.faults.report import line, write
+    from finevla_tools.faults.session import Session
+
+    drills = chosen(arguments.drill, _drills())
+    if arguments.report is not None:
+        write(arguments.report, [])  # what cannot be written is better known before
+    bundle_directory(arguments.bundle)
+    print(f"{len(drills)} drills on a simulation of their own, which is started now; no robot is touched", flush=True)
+    results = []
+    with Session(arguments.bundle, _sentence()) as session:
+        for drill in drills:
+            results.append(session.run(drill))
+            print(line(results[-1]), flush=True)
+            if arguments.report is not None:
+                write(arguments.report, results)
+    broken = [result.name for result in results if result.broken]
+    print(f"{len(results) - len(broken)} of {len(results)} kept" + (f"; broken: {', '.join(broken)}" if broken else ""))
+    return int(bool(broken))
+
+
+def _sentence() -> str:
+    """A motion of the left arm that every bundle for this scene understands."""
+    from finevla_sim.ik import ArmIK
+    from finevla_sim.robot import default_robot
+    from finevla_sim.sampling import sample_scene
+    from finevla_sim.tasks import candidates
+
+    robot = default_robot()
+    target = candidates(sample_scene(DRILL_SEED, "reach", ArmIK(robot.embodiment, robot.urdf_path)))[0]
+    return f"reach the {target.name.replace('_', ' ')} with the left arm"
+
+
+def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
+    """Everything in turn; what raises is a finding too."""
+    checks: list[tuple[str, Callable[[], str], str]] = [
+        ("Python", _python, "use Python 3.12"),
+        ("ROS 2", _ros, "run '. install/setup.bash', or 'make setup' before"),
+        ("DDS profile", _dds, "unset the variable, or put what config/fastdds.xml says into your file"),
+        ("robot file", _robot, "see config/robots/cobotmagic.yaml for the shape"),
+        ("safety file", lambda: _safety(arguments.limits), "see config/safety/cobotmagic.yaml for the shape"),
+        ("bundle", lambda: _bundle(arguments.bundle), "give --bundle a bundle, or export it again"),
+        ("ONNX Runtime", _providers, "pip install onnxruntime"),
+        ("rendering", _rendering, "set MUJOCO_GL=egl and install libegl1 and libgl1-mesa-dri"),
+        ("log folder", _logs, "make room, or set ROS_LOG_DIR to a folder that can be written"),
+    ]
+    checks += [(f"CAN {name}", lambda name=name: _can(name), _can_remedy(name)) for name in arguments.can]  # type: ignore[misc]
+    for what, check, remedy in checks:
+        try:
+            yield Finding(what, check())
+        except Exception as error:
+            text = str(error).strip().splitlines()
+            yield Finding(what, text[0] if text else type(error).__name__, remedy)
+
+
+def _python() -> str:
+    if sys.version_info[:2] != (3, 12):
+        raise FineVLAError(f"this is Python {platform.python_version()}")
+    return platform.python_version()
+
+
+def _ros() -> str:
+    import rclpy
+
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    rclpy.create_node("finevla_doctor", context=context, enable_rosout=False).destroy_node()
+    rclpy.shutdown(context=context)
+    importlib.import_module("finevla_interfaces.msg")
+    return f"{os.environ.get('ROS_DISTRO', 'unknown distribution')}, domain {os.environ.get('ROS_DOMAIN_ID', '0')}"
+
+
+def _dds() -> str:
+    from finevla_ros.paths import share
+
+    own = share() / "config" / "fastdds.xml"
+    given = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE") or os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE")
+    if given and Path(given).resolve() != own.resolve():
+        raise FineVLAError(f"FASTRTPS_DEFAULT_PROFILES_FILE is '{given}'")
+    rmw = os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
+    return f"{own} on {rmw}"
+
+
+def _robot() -> str:
+    from finevla_core.embodiment import load_embodiment
+    from finevla_ros.paths import robot_file
+
+    robot = load_embodiment(robot_file("cobotmagic"))
+    return f"{robot.name}: {len(robot.joints)} joints, cameras {', '.join(robot.camera_names)}"
+
+
+def _safety(limits: str) -> str:
+    from finevla_core.embodiment import load_embodiment
+    from finevla_core.safety.envelope import load_envelope
+    from finevla_core.urdf import expand
+    from finevla_ros.paths import robot_file, safety_file
+
+    file = robot_file("cobotmagic")
+    robot = load_embodiment(file)
+    load_envelope(robot, expand(file.parents[2] / robot.urdf), safety_file(limits))
+    return str(safety_file(limits) or "none: the robot's own limits alone")
+
+
+def _bundle(name: str) -> str:
+    from finevla_core.embodiment import load_embodiment
+    from finevla_core.policy import load_policy
+    from finevla_ros.paths import bundle_directory, robot_file
+
+    policy = load_policy(bundle_directory(name), load_embodiment(robot_file("cobotmagic")))
+    return f"{policy.manifest.name}: all hashes as in its manifest, runs on {policy.provider}"
+
+
+def _providers() -> str:
+    import onnxruntime
+
+    return f"{onnxruntime.__version__}: {', '.join(onnxruntime.get_available_providers())}"
+
+
+def _rendering() -> str:
+    from finevla_sim.ik import ArmIK
+    from finevla_sim.robot import default_robot
+    from finevla_sim.sampling import sample_scene
+    from finevla_sim.world import World
+
+    robot = default_robot()
+    scene = sample_scene(DRILL_SEED, "reach", ArmIK(robot.embodiment, robot.urdf_path))
+    world = World(scene, robot.embodiment, robot.urdf_path, (64, 64))
+    try:
+        if not world.image(robot.embodiment.camera_names[0]).any():
+            raise FineVLAError("the simulated cameras are black")
+    finally:
+        world.close()
+    return f"works, MUJOCO_GL={os.environ.get('MUJOCO_GL', 'not set')}"
+
+
+def _logs() -> str:
+    folder = Path(os.environ.get("ROS_LOG_DIR") or Path(os.environ.get("ROS_HOME") or Path.home() / ".ros") / "log")
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".finevla_doctor"
+    probe.write_bytes(b"x" * 4096)
+    probe.unlink()
+    return str(folder)
+
+
+def _can(name: str) -> str:
+    state = Path("/sys/class/net") / name / "operstate"
+    if not state.exists():
+        raise FineVLAError("there is no such interface")
+    if (text := state.read_text().strip()) == "down":
+        raise FineVLAError("it is down")
+    return text
+
+
+def _can_remedy(name: str) -> str:
+    return f"sudo ip link set {name} up type can bitrate 1000000"

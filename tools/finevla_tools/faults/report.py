@@ -1,0 +1,60 @@
+"""The results of drills as lines of a terminal, as a table of Markdown, and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.faults.drill import Drill, Result
+
+HEAD = (
+    "drill", "what is done", "promised", "happened", "rad/s", "fault to stop command", "stop command to rest",
+    "the limits need", "of the limits used", "the operator saw",
+)  # fmt: skip
+TEXT_LETTERS = 160
+
+
+def line(result: Result) -> str:
+    """One result as it comes."""
+    stop = f"; stop after {_ms(result.stop_s)}" if result.stop_s is not None else ""
+    rest = f", at rest {_ms(result.rest_s)} later ({_ms(result.needed_s)} needed)" if result.rest_s is not None else ""
+    broken = "".join(f"\n    BROKEN: {text}" for text in result.broken)
+    saw = f"\n    {_short(result.saw[0])}" if result.saw else ""
+    return f"{'ok    ' if not result.broken else 'BROKEN'} {result.name:24s} {result.happened}{stop}{rest}{saw}{broken}"
+
+
+def listing(drills: Sequence[Drill]) -> str:
+    """What there is, and what is promised."""
+    return "\n".join(f"{drill.name:24s} {drill.does}\n{'':24s} -> {drill.promised}" for drill in drills)
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """A table."""
+    rows = [HEAD, ("---",) * len(HEAD)]
+    for r in results:
+        happened = r.happened + "".join(f"; **broken: {text}**" for text in r.broken)
+        times = _ms(r.stop_s), _ms(r.rest_s), _ms(r.needed_s)
+        saw = _short(r.saw[0]) if r.saw else "nothing"
+        rows.append((r.name, r.does, r.promised, happened, f"{r.speed:.2f}", *times, f"{100 * r.share:.0f} %", saw))
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows) + "\n"
+
+
+def write(path: Path, results: Sequence[Result]) -> None:
+    """By its ending, .json or .md."""
+    if path.suffix not in (".md", ".json"):
+        raise FineVLAError(f"--report '{path}' must end in .md or .json")
+    text = markdown(results) if path.suffix == ".md" else json.dumps([asdict(r) for r in results], indent=1) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FineVLAError(f"--report '{path}' cannot be written: {error}") from error
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1e3:.0f} ms"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT_LETTERS else text[: TEXT_LETTERS - 1] + "…"
