@@ -37,7 +37,8 @@ CLIENT = "/planner"
 class Part:
     """Rows `(N, D)` every `dt_s` from rest to rest, and what a gate of the same rules made of them.
 
-    `duration_s` is how long it will really take, `speed_scale` 1 unless the gate slows it down.
+    `duration_s` is how long it will really take, `speed_scale` 1 unless the gate slows it down, `end` `(D,)` where it ends:
+    the gate's spline misses the last row by a little.
     """
 
     actions: NDArray[np.float64]
@@ -45,6 +46,7 @@ class Part:
     duration_s: float
     speed_scale: float
     clearance: Clearance
+    end: NDArray[np.float64]
 
     def chunk(
         self, embodiment: Embodiment, stamp_ns: int, identity: str, client: str, epoch: int, sequence: int = 1
@@ -104,13 +106,13 @@ class Mover:
             return None
         if why := self.room.too_near(start):
             raise FineVLAError(f"the arms rest too near to something to move on from here: {why}; move them by hand")
-        straight = self._along(np.stack([start, goal]), speed)
+        straight = self._along(np.stack([start, goal]), start, speed)
         if straight is not None and straight.speed_scale >= SLOW:
             return Motion((straight,), is_straight=True)
         found = [] if straight is None else [Motion((straight,), is_straight=True)]
         try:
             corners = self.planner.plan(start, goal, is_wanted)
-            parts = self._parts(corners, speed, MOST_CUTS)
+            parts = self._parts(corners, start, speed, MOST_CUTS)
             if parts is not None:
                 found.append(Motion(parts, is_straight=len(corners) == 2))
         except FineVLAError:
@@ -122,24 +124,27 @@ class Mover:
             )
         return min(found, key=lambda motion: motion.duration_s)
 
-    def _parts(self, corners: NDArray[np.float64], speed: float, cuts: int) -> tuple[Part, ...] | None:
-        """In one part if the gate takes it, else in halves, and so on."""
-        if (whole := self._along(corners, speed)) is not None:
+    def _parts(
+        self, corners: NDArray[np.float64], start: NDArray[np.float64], speed: float, cuts: int
+    ) -> tuple[Part, ...] | None:
+        """In one part if the gate takes it, else in halves, and so on; `start` is where the part before really ends."""
+        if (whole := self._along(corners, start, speed)) is not None:
             return (whole,)
         if not cuts:
             return None
         if len(corners) == 2:
             corners = np.stack([corners[0], corners.mean(0), corners[1]])
         middle = len(corners) // 2
-        halves = [self._parts(half, speed, cuts - 1) for half in (corners[: middle + 1], corners[middle:])]
-        return None if None in halves else tuple(part for half in halves if half for part in half)
+        first = self._parts(corners[: middle + 1], start, speed, cuts - 1)
+        second = self._parts(corners[middle:], first[-1].end, speed, cuts - 1) if first else None
+        return first + second if first and second else None
 
-    def _along(self, corners: NDArray[np.float64], speed: float) -> Part | None:
+    def _along(self, corners: NDArray[np.float64], start: NDArray[np.float64], speed: float) -> Part | None:
         """The quickest motion along the corners that the gate lets pass, one that it does not slow down if there is one."""
         limits, best = self.room.envelope.limits, None
         share = min(speed, MOST_SHARE)
         for curve in sorted(curves(corners, limits), key=lambda curve: curve.duration_s(limits, share)):
-            part = self._judged(corners[0], curve, share)
+            part = self._judged(start, curve, share)
             if part is not None and (best is None or part.duration_s < best.duration_s):
                 best = part
             if part is not None and part.speed_scale == 1.0:
@@ -157,7 +162,8 @@ class Mover:
             found = self._asked(start, timed)
             if isinstance(found, Judged):
                 taken_s = (found.plan.end_ns - int(found.plan.times_ns[0])) * 1e-9
-                return Part(timed.rows, timed.dt_s, taken_s, found.speed_scale, found.clearance)
+                end = found.plan.positions[-1]
+                return Part(timed.rows, timed.dt_s, taken_s, found.speed_scale, found.clearance, end)
             self._refused = found.text
             if found.code not in TOO_QUICK:
                 return None
