@@ -1,0 +1,62 @@
+"""Compressed pictures as recordings hold them: what kind and size they are, by their header, and decoded.
+
+What enters is not trusted: sizes are looked at before anything is decoded.
+"""
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.convert.episode import Encoded, Picture
+
+MAX_SIDE = 8192  # pixels; larger than any robot's camera, small enough that a wrong header cannot fill the memory
+KINDS = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
+
+
+def encoded(data: bytes, where: str) -> Encoded:
+    """A JPEG or PNG file as a picture; raises `FineVLAError` beginning with `where` if it is neither."""
+    for begin, kind in KINDS.items():
+        if data.startswith(begin):
+            return Encoded(data, kind)
+    what = f"begins with {data[:4].hex(' ')}" if data else "is empty"
+    raise FineVLAError(f"{where} is no JPEG or PNG picture: it {what}; look at how it was recorded")
+
+
+def size(picture: Picture, where: str) -> tuple[int, int]:
+    """Height and width, by the header of a compressed one; raises `FineVLAError` beginning with `where`."""
+    if not isinstance(picture, Encoded):
+        return picture.shape[0], picture.shape[1]
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of huge ones, which are refused below
+            with Image.open(io.BytesIO(picture.data), formats=[picture.kind]) as image:
+                width, height = image.size
+    except Exception as error:  # PIL's parsers raise whatever they meet
+        raise FineVLAError(f"{where} has a broken {picture.kind.upper()} header: {said(error)}") from error
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise FineVLAError(f"{where} says it is {width}x{height}; at most {MAX_SIDE} pixels a side are read")
+    return height, width
+
+
+def decode(picture: Picture, where: str) -> NDArray[np.uint8]:
+    """`(H, W, 3)` RGB; raises `FineVLAError` beginning with `where` if the picture is broken or too large."""
+    if not isinstance(picture, Encoded):
+        return picture
+    from PIL import Image
+
+    size(picture, where)
+    try:
+        with Image.open(io.BytesIO(picture.data), formats=[picture.kind]) as image:
+            return np.asarray(image.convert("RGB"), np.uint8)
+    except Exception as error:
+        raise FineVLAError(f"{where} cannot be decoded: {said(error)}") from error
+
+
+def said(error: BaseException) -> str:
+    """What an exception of others says, in one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
