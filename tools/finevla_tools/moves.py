@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.action import ActionClient
@@ -22,15 +23,15 @@ def move(namespace: str, kind: Any, name: str, goal: Any) -> int:
                 there = "safety/status" in client.newest
                 missing = "the motion node is missing" if there else "no stack answers"
                 raise FineVLAError(f"{missing} in namespace '/{client.namespace}'; start one with 'finevla up'")
-            sent = action.send_goal_async(goal, feedback_callback=_show)
+            sent = _asked(client, lambda: action.send_goal_async(goal, feedback_callback=_show))
             try:
                 handle = _result(sent, FOUND_S)
                 if not handle.accepted:
                     raise FineVLAError("the motion node did not take the goal")
-                result = _result(handle.get_result_async(), None)
+                result = _result(_asked(client, handle.get_result_async), None)
             except KeyboardInterrupt:
                 print("\ncancelling", flush=True)
-                print(_cancelled(sent))
+                print(_cancelled(client, sent))
                 raise
             _show(None)
             if not result.result.success:
@@ -41,11 +42,27 @@ def move(namespace: str, kind: Any, name: str, goal: Any) -> int:
             action.destroy()
 
 
-def _cancelled(sent: Any) -> str:
+def _cancelled(client: Client, sent: Any) -> str:
     """Also of a goal whose acceptance is still on its way: it must not move the arms when nobody waits any more."""
     handle = _result(sent, CANCEL_S)
-    _result(handle.cancel_goal_async(), CANCEL_S)
-    return str(_result(handle.get_result_async(), CANCEL_S).result.message)
+    _result(_asked(client, handle.cancel_goal_async), CANCEL_S)
+    return str(_result(_asked(client, handle.get_result_async), CANCEL_S).result.message)
+
+
+def _asked(client: Client, ask: Callable[[], Any]) -> Any:
+    """The future of a request that is sent from the thread that takes answers: sent from another one, rclpy may take the
+    answer before it has noted that it waits for one, and drop it."""
+    sent: list[Any] = []
+    done = threading.Event()
+
+    def run() -> None:
+        sent.append(ask())
+        done.set()
+
+    client.node.executor.create_task(run)
+    if not done.wait(CANCEL_S):
+        raise FineVLAError("the motion node does not answer; look at its output")
+    return sent[0]
 
 
 def _show(message: Any) -> None:
