@@ -18,7 +18,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.substitution import Scope, expand
 
 CONDITIONS = {"if", "unless"}
-PROCESS_KEYS = {"name", "args", "respawn", "respawn_delay", "output"} | CONDITIONS
+PROCESS_KEYS = {"name", "args", "respawn", "respawn_delay", "output", "env"} | CONDITIONS
 KEYS = {
     "arg": {"name", "default", "description", "choice"} | CONDITIONS,
     "let": {"name", "value"} | CONDITIONS,
@@ -226,7 +226,8 @@ class _Reader:
         count = Counter(p.name.partition("#")[0] for p in self.processes)[name]
         unique = f"{name}#{count + 1}" if count else name
         respawn = _truth(self._expanded(body, "respawn", "false"))
-        self.processes.append(Process(unique, tuple(command), dict(self.environment), respawn, float(delay), node))
+        own = {self._expanded(e, "name"): self._expanded(e, "value") for e in _entries(body, "env", {"name", "value"})}
+        self.processes.append(Process(unique, tuple(command), self.environment | own, respawn, float(delay), node))
 
     def _is_wanted(self, body: _Entry) -> bool:
         return _truth(self._expanded(body, "if", "true")) and not _truth(self._expanded(body, "unless", "false"))

@@ -142,7 +142,7 @@ CLOCK_FAULTS = (
 MACHINE_FAULTS = (
     Drill("stop pressed", "nothing is wrong: the operator stops", do.stop_pressed, STOPS, RESET, 0.0, ("stop.topic",)),
     Drill(
-        "rival", "a second publisher on a controller's topic", do.rival, STOPS, RESET, RIVAL_S, ("watchdog.rival", "bridge.rival")
+        "rival", "a second publisher on a controller", do.rival, STOPS, RESET, RIVAL_S, ("watchdog.rival", "bridge.rival")
     ),
     Drill("disk full", "no process of the stack can write to a file any more", do.disk_full, FOLLOWS, lasts_s=2.0),
     Drill("load", "ten busy processes per core", do.loaded(10), SAFE, RESET, lasts_s=4.0),
