@@ -5,6 +5,8 @@ Nothing outside the file is ever read: links other than plain ones, external and
 
 import contextlib
 import json
+import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ MAX_FRAMES = 1_000_000  # five and a half hours at 50 Hz
 MAX_CHUNK = 1 << 28  # bytes that one read may have to unpack; collectors use one picture per chunk
 BLOCK = 4096  # rows of numbers in memory at once
 KNOWN_FILTERS = {1, 2, 3, 5, 6, 32000}  # deflate, shuffle, fletcher32, nbit, scaleoffset, lzf: part of every h5py
+DEFLATE, VLEN_ENTRY = 1, 16
 GRIPPERS = ("auto", "metres", "normalised", "motor")
 METRES_UP_TO, NORMALISED_UP_TO, BELOW_ZERO = 0.11, 1.05, -0.05  # what the three scales look like in recordings
 MOTOR_OPEN = 3.6  # ARX motors' reading of an open gripper
@@ -135,8 +138,6 @@ class Hdf5Source:
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
-    import re
-
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
@@ -467,6 +468,34 @@ class _Content:
             is_whole = found.id.get_num_chunks() == np.prod(pieces, dtype=float)
         if not is_whole:  # HDF5 would give zeros for what is not there
             raise FineVLAError(f"{where} was not wholly written; the recording broke off")
+        if found.dtype.kind == "O":
+            self._check_lengths(found, where, filters)
+
+    def _check_lengths(self, found: Any, where: str, filters: set[int]) -> None:
+        """Refuse data of variable length that say they are larger than the file: HDF5 would reserve that much for them."""
+        if filters - {DEFLATE}:
+            raise FineVLAError(f"{where} is of variable length and packed other than by gzip; repack it without")
+        size = self.path.stat().st_size
+        total = 0
+        for entries in self._stored_entries(found, where, bool(filters)):
+            lengths = np.frombuffer(entries, "<u4")[:: VLEN_ENTRY // 4]
+            total += int(lengths.sum(dtype=np.uint64))
+            if total > size:
+                raise FineVLAError(f"{where} says it is larger than the whole file; the file is broken")
+
+    def _stored_entries(self, found: Any, where: str, is_deflated: bool) -> Iterator[bytes]:
+        """As they are in the file: length (4 bytes), where the data are (8) and their number there (4)."""
+        with self.path.open("rb") as raw:
+            if found.chunks is None:
+                raw.seek(found.id.get_offset() or 0)
+                yield _whole(raw.read(found.size * VLEN_ENTRY))
+                return
+            most = int(np.prod(found.chunks, dtype=np.int64)) * VLEN_ENTRY
+            for i in range(found.id.get_num_chunks()):
+                chunk = found.id.get_chunk_info(i)
+                raw.seek(chunk.byte_offset)
+                data = raw.read(min(chunk.size, most + 1024))
+                yield _whole(zlib.decompressobj().decompress(data, most) if is_deflated else data)
 
 
 class _Images:
@@ -493,6 +522,10 @@ class _Images:
         if self._is_bgr:
             return np.ascontiguousarray(pictures.decode(picture, self.where(i))[..., ::-1])
         return picture
+
+
+def _whole(entries: bytes) -> bytes:
+    return entries[: len(entries) // VLEN_ENTRY * VLEN_ENTRY]
 
 
 def _vlen(dtype: np.dtype[Any]) -> Any:

@@ -4,6 +4,7 @@ What enters is not trusted: sizes are looked at before anything is decoded.
 """
 
 import io
+import re
 import warnings
 
 import numpy as np
@@ -59,4 +60,4 @@ def decode(picture: Picture, where: str) -> NDArray[np.uint8]:
 
 def said(error: BaseException) -> str:
     """What an exception of others says, in one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return " ".join(re.sub(r" <_io.BytesIO[^>]*>", "", str(error)).split()).strip("'")[:200] or type(error).__name__

@@ -1,0 +1,161 @@
+"""Recordings in the formats of others, written to their documented layouts, and ways to damage them; for tests."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+TASK = "pick up the red cube"
+CAMERAS = ("cam_high", "cam_left_wrist", "cam_right_wrist")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Made-up motion: `states`, `actions` (T, D) float32, `images` (T, C, H, W, 3)."""
+
+    states: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    images: NDArray[np.uint8]
+
+
+def recording(
+    seed: int = 0, frames: int = 12, width: int = 14, cameras: int = 3, size: tuple[int, int] = (48, 64)
+) -> Recording:
+    """Smooth motion, grippers (every seventh value) between 0 and 1, smooth pictures that differ in every frame."""
+    rng = np.random.default_rng(seed)
+    states = np.cumsum(rng.normal(0, 0.02, (frames + 1, width)), axis=0).astype(np.float32)
+    states[:, 6::7] = np.linspace(0.02, 0.98, frames + 1, dtype=np.float32)[:, None]
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
+    images = np.empty((frames, cameras, *size, 3), np.uint8)
+    for k in range(frames):
+        for c in range(cameras):
+            red, green = 30 + 60 * c + 2 * k + 0 * rows, rows * 255 // size[0]
+            images[k, c] = np.stack([red, green, columns * 255 // size[1]], axis=2)
+    return Recording(states[:-1], states[1:], images)
+
+
+def jpeg(picture: NDArray[np.uint8], quality: int = 90) -> bytes:
+    """The picture as a JPEG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "jpeg", quality=quality)
+    return buffer.getvalue()
+
+
+def aloha(
+    path: Path, r: Recording, stored: str = "raw", gripper: float = 1.0, base: bool = True, **attributes: Any
+) -> None:
+    """The vendor's collector; `stored`: "raw", "padded" (JPEG, compress_len) or "bytes" (RDT's fixed-length JPEG)."""
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    states, actions = r.states.copy(), r.actions.copy()
+    states[:, 6::7] *= np.float32(gripper)
+    actions[:, 6::7] *= np.float32(gripper)
+    with h5py.File(path, "w") as file:
+        file.attrs["sim"], file.attrs["compress"] = False, stored != "raw"
+        for key, value in attributes.items():
+            file.attrs[key] = value
+        group = file.create_group("observations")
+        for name in ("qpos", "qvel", "effort"):
+            group[name] = states if name == "qpos" else np.zeros_like(states)
+        file["action"] = actions
+        if base:
+            file["base_action"] = np.arange(2 * len(states), dtype=np.float32).reshape(-1, 2)
+        shown = group.create_group("images")
+        lengths = []
+        for c, camera in enumerate(CAMERAS[: r.images.shape[1]]):
+            pictures = r.images[:, c]
+            if stored == "raw":
+                shown.create_dataset(camera, data=pictures, chunks=(1, *pictures.shape[1:]))
+                continue
+            files = [jpeg(picture) for picture in pictures]
+            longest = max(map(len, files))
+            lengths.append([len(f) for f in files])
+            if stored == "bytes":
+                shown[camera] = np.array(files, f"S{longest}")
+            else:
+                shown[camera] = np.array([np.frombuffer(f.ljust(longest, b"\0"), np.uint8) for f in files])
+        if stored == "padded":
+            file["compress_len"] = np.array(lengths)
+
+
+def robomind(path: Path, r: Recording) -> None:
+    """RoboMIND's AgileX episodes: an arm each, pictures of variable length, the task in the file."""
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for who, values in (("puppet", r.states), ("master", r.actions)):
+            file[f"{who}/joint_position_left"] = values[:, :7].astype(np.float64)
+            file[f"{who}/joint_position_right"] = values[:, 7:].astype(np.float64)
+        for c, camera in enumerate(("camera_front", "camera_left_wrist", "camera_right_wrist")):
+            shown = file.create_dataset(
+                f"observations/rgb_images/{camera}", (len(r.states),), dtype=h5py.vlen_dtype(np.uint8)
+            )
+            for k, picture in enumerate(r.images[:, c]):
+                shown[k] = np.frombuffer(jpeg(picture), np.uint8)
+        file["language_raw"] = np.array([TASK.encode()], dtype=object)
+
+
+def truncated(data: bytes, rng: np.random.Generator) -> bytes:
+    """The first part of a file."""
+    return data[: int(rng.integers(len(data)))]
+
+
+def flipped(data: bytes, rng: np.random.Generator, most: int = 16) -> bytes:
+    """A few bits turned, half of the time near the beginning, where formats keep what matters."""
+    changed = bytearray(data)
+    reach = len(data) if rng.random() < 0.5 else min(len(data), 4096)
+    for _ in range(int(rng.integers(1, most + 1))):
+        changed[int(rng.integers(reach))] ^= 1 << int(rng.integers(8))
+    return bytes(changed)
+
+
+def scrambled(data: bytes, rng: np.random.Generator) -> bytes:
+    """A stretch overwritten with noise."""
+    begin = int(rng.integers(len(data)))
+    noise = rng.bytes(min(len(data) - begin, int(rng.integers(1, 512))))
+    return data[:begin] + noise + data[begin + len(noise) :]
+
+
+def edited_json(path: Path, rng: np.random.Generator) -> None:
+    """One value somewhere in a JSON file replaced by something that does not belong there."""
+    root = json.loads(path.read_text(encoding="utf-8"))
+    odd = [
+        None,
+        -1,
+        10**30,
+        1e308,
+        "",
+        "../../../etc/passwd",
+        "/etc/passwd",
+        [],
+        {},
+        True,
+        "\0",
+        [[[]]],
+        "{x.__class__}",
+    ]
+    spots: list[tuple[Any, Any]] = []
+
+    def walk(node: Any) -> None:
+        for key in node if isinstance(node, dict) else range(len(node)):
+            spots.append((node, key))
+            if isinstance(node[key], dict | list):
+                walk(node[key])
+
+    walk(root)
+    node, key = spots[int(rng.integers(len(spots)))]
+    if rng.random() < 0.3 and isinstance(node, dict):
+        del node[key]
+    else:
+        node[key] = odd[int(rng.integers(len(odd)))]
+    path.write_text(json.dumps(root), encoding="utf-8")
+
+
+DAMAGES = (truncated, flipped, scrambled)
