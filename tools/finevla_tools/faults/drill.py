@@ -78,3 +78,4 @@ class Result:
     needed_s: float | None = None  # what the limits need for a stop from the speed at the stop command
     share: float = 0.0  # of the limits that the commands used at most, from the fault on (1 = right at one)
     saw: list[str] = field(default_factory=list)  # what the operator saw, in order
+    codes: set[str] = field(default_factory=set)  # of the events meanwhile

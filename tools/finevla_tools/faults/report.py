@@ -44,7 +44,11 @@ def write(path: Path, results: Sequence[Result]) -> None:
     """By its ending, .json or .md."""
     if path.suffix not in (".md", ".json"):
         raise FineVLAError(f"--report '{path}' must end in .md or .json")
-    text = markdown(results) if path.suffix == ".md" else json.dumps([asdict(r) for r in results], indent=1) + "\n"
+    text = (
+        markdown(results)
+        if path.suffix == ".md"
+        else json.dumps([asdict(r) | {"codes": sorted(r.codes)} for r in results], indent=1) + "\n"
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

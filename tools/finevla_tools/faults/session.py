@@ -29,6 +29,7 @@ from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 READY_S, SET_OUT_S, COME_TO_REST_S, RECOVER_S = 60.0, 15.0, 6.0, 40.0
 NEW_S = 1.0
+HELD_UP = {"bridge.asleep", "watchdog.bridge"}
 SPEED = 0.15  # rad/s; an arm this fast is in the middle of a motion
 UNDER_WAY_S = 0.4  # the first command of a motion starts from where the arms sag to, not from where they were sent to
 APART_RAD = 0.35  # further than a chunk may be from where the arm is
@@ -92,6 +93,14 @@ class Session:
         nodes = [process.name for process in self.stack.launch.processes]
         if lacking := sorted(set(drill.nodes) - set(nodes)):
             raise FineVLAError(f"drill '{drill.name}': no node '{lacking[0]}' in the launch description")
+        result = self._once(drill)
+        if drill.promise in (Promise.RESTS, Promise.FOLLOWS) and result.codes & HELD_UP:
+            # The machine did not let the bridge run for a while: a fault of its own, and no answer to this one.
+            result = self._once(drill)
+            result.happened += " (at the second try: at the first the machine held the bridge up)"
+        return result
+
+    def _once(self, drill: Drill) -> Result:
         try:
             self._set_out(drill)
         except FineVLAError as error:  # once: what a drill left behind is no excuse for the next
@@ -331,6 +340,7 @@ class _Run:
             self.needed_s,
             self.share,
             _told(seen, self.over_s),
+            {s.code for s in seen if s.at_s <= self.over_s},
         )
 
 

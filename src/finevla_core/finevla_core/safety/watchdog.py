@@ -22,6 +22,7 @@ from finevla_core.safety.words import Event, State, Trajectory
 DEAD_LISTED_NS = 25_000_000_000
 # Clocks this far from that of the joint states are not the controllers'; and simulated time that stands still for so long.
 CLOCK_DOUBTFUL_S = 0.1
+HEARD_S = 0.035  # two ticks: what was sent with a message of another topic has come by then
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 
@@ -386,8 +387,11 @@ class Watchdog:
             why, is_due = "by its clock the bridge does not know where the motion is", self._is_jump_told(now_ns)
         elif self.latched == "watchdog.motion":
             why, is_due = "the bridge did not", True
-        elif self.latched == "watchdog.rival":  # on top of the bridge's stop: two at the same time would be a jerk
-            why, is_due = "the motion may be the rival's, and the bridge can stop only its own", is_late
+        elif self.latched == "watchdog.rival":
+            # On top of the bridge's stop, which must have been heard: two at the same time would be a jerk.
+            since_ns = self._latched_ns + round(o.confirm_s / NS) if self._confirmed_ns is None else self._confirmed_ns
+            why = "the motion may be the rival's, and the bridge can stop only its own"
+            is_due = (now_ns - since_ns) * NS >= HEARD_S
         else:
             why = "the bridge did not confirm the stop"
             is_due = self.bridge.silent_s(now_ns) > o.bridge_timeout_s or (is_late and not is_confirmed)
