@@ -134,9 +134,9 @@ def violations(plan: Plan, distances: Distances | None, samples: int = 60) -> li
         nearest = [distances.nearest(p, 0.05) for p in positions[:: len(positions) // samples or 1]]
         between, table = np.min(nearest, axis=0)
         if between < 0.0025:
-            found.append("distance")
+            found.append(f"arms {between * 1e3:.1f} mm apart")
         if table < TABLE["stop_m"] - 0.001:
-            found.append("table")
+            found.append(f"{-table * 1e3:.1f} mm in the table")
     return found
 
 

@@ -29,9 +29,10 @@ ENSEMBLED = 8  # chunks, the newest among them
 ENSEMBLE_DECAY = 0.1  # a chunk's weight is exp(-decay * how many are older), as in ACT, where the oldest weighs most
 # A first knot closer than this share of a step would turn a small position error into a large acceleration.
 MIN_FIRST_GAP = 0.5
-# Wiggles of a chunk faster than this (rad/s, about 0.8 s per period) are noise of the policy, not motion. Grippers go
-# where they are told at a pace that is smooth already.
-CUTOFF, CLOSE_CUTOFF, GRIPPER_CUTOFF = 8.0, 20.0, 25.0
+# Wiggles of a chunk faster than this (rad/s: 8 is a period of 0.8 s) are noise of the policy, not motion. The closer plan
+# is tried first, for it keeps nearer to smooth rows; the calmer one needs less acceleration. Grippers go where they are told
+# at a pace that is smooth already.
+CLOSE, CALM, CLOSEST, GRIPPER_CUTOFF = 12.0, 8.0, 20.0, 25.0
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ class Manner:
     """How a plan goes over into a chunk: with what fade, and how closely it keeps to the rows."""
 
     fade: Fade = QUICK
-    cutoff: float = CUTOFF
+    cutoff: float = CLOSE
 
 
 # What is tried in turn until a plan keeps to the limits. The last one keeps closer to rows that turn sharply at a limit,
 # where the smoothest curve would swing past it.
-_COMMON = (Manner(QUICK), Manner(GENTLE), Manner(QUICK, CLOSE_CUTOFF))
+_COMMON = (Manner(), Manner(QUICK, CALM), Manner(GENTLE, CALM), Manner(QUICK, CLOSEST))
 MANNERS: dict[str, tuple[Manner, ...]] = {
     "blend": _COMMON,
     "ensemble": _COMMON,
-    "rtc": (Manner(AT_ONCE), *_COMMON),
+    "rtc": (Manner(AT_ONCE, CALM), *_COMMON),
 }
 TAIL_ACCELERATION = 0.35  # of the limit, for the stop behind the last row
 GRIPPER_PACE, GRIPPER_ACCELERATION = 0.5, 0.25  # of the limits
