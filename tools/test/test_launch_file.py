@@ -128,6 +128,13 @@ def test_what_a_group_sets_stays_in_it(tmp_path: Path) -> None:
     assert opened.processes[0].environment == {"FINEVLA_X": "in"}
 
 
+def test_a_process_may_have_an_environment_of_its_own(tmp_path: Path) -> None:
+    common = {"set_env": {"name": "FINEVLA_X", "value": "all"}}
+    own = {"executable": {"cmd": "echo", "env": [{"name": "FINEVLA_X", "value": "own"}]}}
+    launch = read(tmp_path, common, own, {"executable": {"cmd": "echo"}})
+    assert [p.environment["FINEVLA_X"] for p in launch.processes] == ["own", "all"]
+
+
 def test_included_file_gets_its_arguments(tmp_path: Path) -> None:
     part = [{"arg": {"name": "who", "default": "nobody"}}, {"executable": {"cmd": "echo $(var who) $(dirname)"}}]
     (tmp_path / "sub").mkdir()

@@ -225,6 +225,36 @@ def test_wrong_encoding_is_named_and_nothing_is_passed_on(start_node, cobotmagic
         assert not seen
 
 
+def test_picture_of_another_camera_is_named_and_nothing_is_passed_on(start_node, cobotmagic_file: Path) -> None:
+    robot = load_embodiment(cobotmagic_file)
+    start_node("finevla_camera", "camera_ingest", robot=str(cobotmagic_file))
+    with Probe() as probe:
+        seen = probe.listen("observation", msg.Observation, qos.NEWEST)
+        says = diagnosis(probe)
+        publishers = {c.name: probe.publisher(Image, c.topic, qos.SENSOR) for c in robot.cameras}
+        states = probe.publisher(JointState, robot.state_topic, qos.SENSOR)
+        frames = {c.name: c.frame for c in robot.cameras}
+
+        def keep_sending(left: str, right: str) -> None:
+            states.publish(joint_state(robot, probe.now_ns(), 0.0))
+            for name, frame in {"front": "as_its_driver_likes", "left": left, "right": right}.items():
+                picture = image(1, probe.now_ns())
+                picture.header.frame_id = frame
+                publishers[name].publish(picture)
+
+        def is_refused() -> bool:
+            keep_sending(frames["right"], frames["left"])
+            return bool(says("camera left: its picture is camera right's, by its frame_id"))
+
+        def is_taken() -> bool:
+            keep_sending(frames["left"], frames["right"])
+            return bool(seen)
+
+        probe.wait(is_refused, "the swap to be reported")
+        assert seen == []
+        probe.wait(is_taken, "an observation")
+
+
 def test_unknown_transport_is_one_sentence_and_exit_code_2(start_node) -> None:
     node = start_node("finevla_camera", "camera_ingest", transport="pigeon")
     assert node.wait_for_exit() == 2

@@ -29,7 +29,7 @@ from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 READY_S, SET_OUT_S, COME_TO_REST_S, RECOVER_S = 60.0, 15.0, 6.0, 40.0
 NEW_S = 1.0
-HELD_UP = {"bridge.asleep", "watchdog.bridge"}
+HELD_UP = {"bridge.asleep", "watchdog.bridge", "state.lost", "watchdog.joints", "heartbeat.lost"}
 SPEED = 0.15  # rad/s; an arm this fast is in the middle of a motion
 UNDER_WAY_S = 0.4  # the first command of a motion starts from where the arms sag to, not from where they were sent to
 APART_RAD = 0.35  # further than a chunk may be from where the arm is
@@ -94,10 +94,11 @@ class Session:
         if lacking := sorted(set(drill.nodes) - set(nodes)):
             raise FineVLAError(f"drill '{drill.name}': no node '{lacking[0]}' in the launch description")
         result = self._once(drill)
-        if drill.promise in (Promise.RESTS, Promise.FOLLOWS) and result.codes & HELD_UP:
-            # The machine did not let the bridge run for a while: a fault of its own, and no answer to this one.
+        if result.broken and result.codes & HELD_UP - set(drill.codes):
+            # The machine did not let a node run for a while: a fault of its own, and no answer to this one.
+            self.log.append(f"once more, for the machine held a node up: {'; '.join(result.broken)}")
             result = self._once(drill)
-            result.happened += " (at the second try: at the first the machine held the bridge up)"
+            result.happened += " (at the second try: at the first the machine held a node up)"
         return result
 
     def _once(self, drill: Drill) -> Result:
@@ -254,7 +255,7 @@ class _Run:
         """Everything that is measured, at the end of the fault."""
         r, drill, limits = self.recorder, self.drill, self.session.limits
         self.stopped, rested_s = self._stopped(), r.rested_at_s(self.fault_s)
-        states = [s for s in r.states if s.at_s >= self.fault_s]
+        states = [s for s in r.states if s.at_s >= self.fault_s - judge.STOOD_S]
         span = self.fault_ns - BEFORE_NS, max(over_ns, self.fault_ns + 1)
         positions, velocities = judge.commanded(r.told, self.session.robot, r.states[0], span)
         used = judge.limits_used(positions, velocities, limits)
