@@ -1,0 +1,383 @@
+"""A LeRobot data set as its files, v2.0 to v3.0: what is said of each episode, and its rows, read with pyarrow alone.
+
+Nothing is decoded, and nothing of one episode stays in memory for the next but one row group. Whatever is wrong with one
+episode is told when that episode is read; whatever is wrong with all of them when the data set is opened.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError, unknown
+
+MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
+DATA_V2 = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
+VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
+DATA_V3 = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEO_V3 = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+PLACE = re.compile(r"\{(\w+)(?::0?(\d)d)?\}")
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Where one camera's pictures of an episode are: a file, and the seconds of it that are the episode's."""
+
+    key: str
+    path: Path
+    begin_s: float
+    end_s: float | None  # None: to the end of the file
+
+
+@dataclass(frozen=True)
+class EpisodeFile:
+    """What the metadata say of one episode. `length` and `tasks` are as stated there, which may be wrong or missing (None).
+
+    `rows` is the half-open interval of the whole data set's `index` (v3.0); `path` holds this episode alone in v2.x.
+    """
+
+    index: int
+    path: Path
+    length: int | None
+    tasks: tuple[str, ...] | None
+    is_shared: bool = False
+    videos: tuple[Footage, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file name that v2.1 gives it."""
+        return f"episode_{self.index:06d}"
+
+
+@dataclass(frozen=True)
+class LeRobotFiles:
+    """An opened data set; picklable, so that any worker can read it. `problems` are sentences about its metadata."""
+
+    root: Path
+    fps: float
+    version: str
+    robot: str
+    features: Mapping[str, Mapping[str, Any]]
+    episodes: tuple[EpisodeFile, ...]
+    info: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
+    task_table: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def is_v3(self) -> bool:
+        """Whether many episodes share a file."""
+        return self.version.startswith("v3")
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """The names of a feature's values, or nothing where none are stated."""
+        names = self.features.get(key, {}).get("names")
+        if isinstance(names, Mapping):  # {"motors": [...]} of LeRobot 2.0
+            names = next(iter(names.values()), None)
+        return tuple(map(str, names)) if isinstance(names, Sequence) and not isinstance(names, str) else ()
+
+    def read(self, episode: EpisodeFile, columns: Iterable[str] | None = None) -> pa.Table:
+        """The episode's rows; of `columns` those that are there. Raises `FineVLAError` naming file and fault."""
+        wanted = None if columns is None else tuple(dict.fromkeys(columns))
+        if not episode.is_shared:
+            return _whole(episode.path, wanted)
+        table = _part(episode.path, episode.index, wanted)
+        if table.num_rows == 0:
+            raise FineVLAError(f"'{episode.path}' has no rows of episode {episode.index}")
+        return table
+
+
+def open_dataset(root: Path | str) -> LeRobotFiles:
+    """Raises `FineVLAError` in one sentence if it is no LeRobot data set of v2.x or v3.0."""
+    root = Path(root)
+    path = root / "meta" / "info.json"
+    if not path.is_file():
+        raise FineVLAError(f"'{root}' is no LeRobot data set: it has no meta/info.json")
+    info = read_json(path)
+    if not isinstance(info, dict):
+        raise FineVLAError(f"'{path}' is not a JSON object")
+    version = str(info.get("codebase_version", "v2.1"))
+    if not re.fullmatch(r"v[23]\.\d+", version):
+        raise FineVLAError(f"'{path}': codebase_version '{version[:40]}' is not known; v2.0, v2.1 and v3.0 are read")
+    fps = info.get("fps")
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 10_000:
+        raise FineVLAError(f"'{path}': fps is {str(fps)[:40]}; a number above 0 is needed")
+    features = info.get("features")
+    if not isinstance(features, dict) or not all(isinstance(f, dict) for f in features.values()):
+        raise FineVLAError(f"'{path}': features is not an object of objects")
+    video_keys = [key for key, feature in features.items() if feature.get("dtype") == "video"]
+    try:
+        listed = (_list_v3 if version.startswith("v3") else _list_v2)(root, info, video_keys)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, FineVLAError):
+            raise
+        raise FineVLAError(f"'{root}/meta' cannot be understood: {_short(error)}") from error
+    episodes, tasks, problems = listed
+    robot = str(info.get("robot_type") or "")
+    return LeRobotFiles(root, float(fps), version, robot, features, tuple(episodes), info, tuple(problems), tasks)
+
+
+def read_json(path: Path) -> Any:
+    """JSON, also with the bare NaN and Infinity that Python writes; raises `FineVLAError` naming the file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FineVLAError(f"'{path}' cannot be read: {_short(error)}") from error
+
+
+def read_lines(path: Path) -> tuple[list[Any], list[str]]:
+    """Objects of a .jsonl file, and a sentence for each line that is none."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise FineVLAError(f"'{path}' cannot be read: {_short(error)}") from error
+    rows, problems = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            rows.append(row)
+        else:
+            problems.append(f"'{path}', line {number}, is not a JSON object and was left out")
+    return rows, problems
+
+
+def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
+    """A column as `(T, D)` of its own number type; scalars become `(T, 1)`. Raises `FineVLAError` for anything else."""
+    if key not in table.column_names:
+        raise FineVLAError(f"{where}: " + unknown("column", key, table.column_names))
+    array = table.column(key).combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+    rows = len(array)
+    while pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type):
+        if array.null_count:
+            raise FineVLAError(f"{where}: column '{key}' has empty cells")
+        if not pa.types.is_fixed_size_list(array.type):
+            lengths = np.diff(np.asarray(array.offsets))
+            if len(lengths) and (lengths != lengths[0]).any():
+                odd = int(np.flatnonzero(lengths != lengths[0])[0])
+                raise FineVLAError(f"{where}: column '{key}' has {lengths[0]} values, but {lengths[odd]} in row {odd}")
+        array = array.flatten()
+    if array.null_count:
+        raise FineVLAError(f"{where}: column '{key}' has empty cells")
+    kind = array.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        raise FineVLAError(f"{where}: column '{key}' holds {kind}, numbers are needed")
+    flat = np.asarray(array.to_numpy(zero_copy_only=False))
+    if flat.dtype == np.float16:
+        flat = flat.astype(np.float32)
+    return flat.reshape(rows, -1) if rows else flat.reshape(0, 0)
+
+
+def _whole(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
+    try:
+        if path.stat().st_size == 0:
+            raise FineVLAError(f"'{path}' is empty (0 bytes)")
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=_there(file, columns), use_threads=False)
+    except FileNotFoundError:
+        raise FineVLAError(f"'{path}' is missing") from None
+    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        if isinstance(error, FineVLAError):
+            raise
+        raise FineVLAError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
+
+
+def _part(path: Path, index: int, columns: tuple[str, ...] | None) -> pa.Table:
+    """Rows of one episode out of a shared file: only its row groups are read."""
+    try:
+        groups = _groups(path, _stamp(path))
+        tables = []
+        for group, (low, high) in enumerate(groups):
+            if low <= index <= high:
+                table = _group(path, _stamp(path), group, columns)
+                tables.append(table.filter(pc.equal(table.column("episode_index"), index)))
+    except FileNotFoundError:
+        raise FineVLAError(f"'{path}' is missing") from None
+    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        if isinstance(error, FineVLAError):
+            raise
+        raise FineVLAError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
+    if not tables:
+        raise FineVLAError(f"'{path}' has no rows of episode {index}")
+    return pa.concat_tables(tables)
+
+
+@lru_cache(maxsize=8)
+def _groups(path: Path, _: tuple[int, int]) -> list[tuple[int, int]]:
+    """First and last episode of each row group, by the file's statistics or, where it has none, by looking."""
+    with pq.ParquetFile(path) as file:
+        column = file.schema_arrow.get_field_index("episode_index")
+        if column < 0:
+            raise FineVLAError(f"'{path}' has no column 'episode_index'")
+        names = [file.metadata.row_group(0).column(c).path_in_schema for c in range(file.metadata.num_columns)] if (
+            file.metadata.num_row_groups
+        ) else []  # fmt: skip
+        found = []
+        for group in range(file.metadata.num_row_groups):
+            stats = file.metadata.row_group(group).column(names.index("episode_index")).statistics
+            if stats is not None and stats.has_min_max:
+                found.append((int(stats.min), int(stats.max)))
+            else:
+                rows = file.read_row_group(group, columns=["episode_index"]).column(0).to_numpy()
+                found.append((int(rows.min()), int(rows.max())) if len(rows) else (0, -1))
+        return found
+
+
+@lru_cache(maxsize=1)  # files that were rewritten by other tools have one group for all episodes: it is read once
+def _group(path: Path, _: tuple[int, int], group: int, columns: tuple[str, ...] | None) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        wanted = None if columns is None else (*columns, "episode_index")
+        return file.read_row_group(group, columns=_there(file, wanted), use_threads=False)
+
+
+def _there(file: pq.ParquetFile, columns: tuple[str, ...] | None) -> list[str] | None:
+    return None if columns is None else [c for c in dict.fromkeys(columns) if c in file.schema_arrow.names]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _list_v2(
+    root: Path, info: Mapping[str, Any], video_keys: Sequence[str]
+) -> tuple[list[EpisodeFile], dict[int, str], list[str]]:
+    rows: dict[int, Any] = {}
+    problems: list[str] = []
+    for name in ("episodes.jsonl", "episode.jsonl"):
+        if (root / "meta" / name).is_file():
+            found, problems = read_lines(root / "meta" / name)
+            for row in found:
+                number = row.get("episode_index")
+                if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < MAX_EPISODES:
+                    rows[number] = row
+                else:
+                    problems.append(f"'{root}/meta/{name}' has a line without an episode_index; it was left out")
+            break
+    tasks: dict[int, str] = {}
+    if (root / "meta" / "tasks.jsonl").is_file():
+        found, more = read_lines(root / "meta" / "tasks.jsonl")
+        problems += more
+        tasks = {row["task_index"]: str(row.get("task", "")) for row in found if isinstance(row.get("task_index"), int)}
+    total, size = _count(info, "total_episodes", 0), max(1, _count(info, "chunks_size", 1000))
+    template, video_template = _template(info, "data_path", DATA_V2), _template(info, "video_path", VIDEO_V2)
+    lying = {int(p.stem[8:]): p for p in sorted((root / "data").glob("**/episode_*.parquet")) if p.stem[8:].isdecimal()}
+    episodes = []
+    for number in sorted({*range(total), *rows, *lying}):
+        fields = {"episode_index": number, "episode_chunk": number // size}
+        path = _inside(root, template, fields)
+        path = path if path.exists() else lying.get(number, path)
+        videos = tuple(
+            Footage(key, _inside(root, video_template, fields | {"video_key": key}), 0.0, None) for key in video_keys
+        )
+        row = rows.get(number, {})
+        episodes.append(EpisodeFile(number, path, _length(row), _tasks(row, tasks), False, videos))
+    return episodes, tasks, problems
+
+
+def _list_v3(
+    root: Path, info: Mapping[str, Any], video_keys: Sequence[str]
+) -> tuple[list[EpisodeFile], dict[int, str], list[str]]:
+    template, video_template = _template(info, "data_path", DATA_V3), _template(info, "video_path", VIDEO_V3)
+    wanted = ["episode_index", "length", "tasks", "data/chunk_index", "data/file_index"]
+    parts = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
+    wanted += [f"videos/{key}/{part}" for key in video_keys for part in parts]
+    episodes: dict[int, EpisodeFile] = {}
+    problems: list[str] = []
+    files = sorted((root / "meta" / "episodes").glob("**/*.parquet"))
+    for file in files:
+        try:
+            table = _whole(file, tuple(wanted))
+        except FineVLAError as error:
+            problems.append(str(error))
+            continue
+        for row in table.to_pylist():
+            number = row.get("episode_index")
+            if not isinstance(number, int) or not 0 <= number < MAX_EPISODES:
+                problems.append(f"'{file}' has a row without an episode_index; it was left out")
+                continue
+            place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
+            videos = []
+            for key in video_keys:
+                at = {part: row.get(f"videos/{key}/{part}") for part in parts}
+                if at["chunk_index"] is not None:
+                    path = _inside(root, video_template, {**at, "video_key": key})
+                    videos.append(Footage(key, path, float(at["from_timestamp"]), float(at["to_timestamp"])))
+            path = _inside(root, template, place)
+            episodes[number] = EpisodeFile(number, path, _length(row), _tasks(row, {}), True, tuple(videos))
+    if not episodes:
+        raise FineVLAError(problems[0] if problems else f"'{root}' has no meta/episodes/*/*.parquet")
+    tasks: dict[int, str] = {}
+    if (root / "meta" / "tasks.parquet").is_file():
+        try:
+            table = pq.read_table(root / "meta" / "tasks.parquet")
+            text = "task" if "task" in table.column_names else "__index_level_0__"
+            tasks = dict(zip(table["task_index"].to_pylist(), map(str, table[text].to_pylist()), strict=True))
+        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+            problems.append(f"'{root}/meta/tasks.parquet' cannot be read: {_short(error)}")
+    return [episodes[number] for number in sorted(episodes)], tasks, problems
+
+
+def _template(info: Mapping[str, Any], key: str, default: str) -> str:
+    given = info.get(key) or default
+    if not isinstance(given, str) or len(given) > 500:
+        raise FineVLAError(f"meta/info.json: {key} is not a path with places to fill in")
+    return given
+
+
+def _inside(root: Path, template: str, fields: Mapping[str, Any]) -> Path:
+    """The template filled in; raises `FineVLAError` for a path that leaves the data set."""
+
+    def fill(match: re.Match[str]) -> str:
+        value = fields.get(match[1])
+        if value is None:
+            raise FineVLAError(f"meta/info.json: '{template[:80]}' has the unknown place '{match[1]}'")
+        return f"{int(value):0{match[2]}d}" if match[2] else str(value)
+
+    filled = PLACE.sub(fill, template)
+    if filled.startswith("/") or "\0" in filled or ".." in Path(filled).parts:
+        raise FineVLAError(f"meta/info.json: '{filled[:80]}' leaves the data set's folder; it is not followed")
+    return root / filled
+
+
+def _count(info: Mapping[str, Any], key: str, default: int) -> int:
+    given = info.get(key, default)
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MAX_EPISODES:
+        raise FineVLAError(f"meta/info.json: {key} is {str(given)[:40]}; a number of 0 to {MAX_EPISODES} is needed")
+    return given
+
+
+def _length(row: Mapping[str, Any]) -> int | None:
+    given = row.get("length")
+    return given if isinstance(given, int) and not isinstance(given, bool) else None
+
+
+def _tasks(row: Mapping[str, Any], table: Mapping[int, str]) -> tuple[str, ...] | None:
+    """Task texts that stand in the row, else those its index names; None where nothing is said."""
+    given = row.get("tasks")
+    if given is None and "task_index" in row:
+        said = row["task_index"]
+        some = said if isinstance(said, list) else [said]
+        return tuple(table[i] for i in some if isinstance(i, int) and i in table) or None
+    if isinstance(given, str):
+        return (given,)
+    return tuple("" if text is None else str(text) for text in given) if isinstance(given, list) else None
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:200] + "..."
