@@ -32,7 +32,8 @@ def test_simulation_starts_six_nodes_with_the_arguments_given() -> None:
     assert "seed:=7" in launch.processes[0].command
     assert "bundle:='7'" in launch.processes[2].command  # a name, although it looks like a number
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):  # Jazzy's, and its successors'
-        assert all(p.environment[name].endswith("fastdds.xml") for p in launch.processes)
+        files = {p.name: Path(p.environment[name]).name for p in launch.processes}
+        assert files == dict.fromkeys(names, "fastdds.xml") | {"safety_bridge": "fastdds_udp.xml"}
     assert [p.respawn for p in launch.processes] == [False, True, True, False, True, True]
 
 
