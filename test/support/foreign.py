@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from finevla_core.embodiment import Embodiment
+from finevla_tools.convert.episode import Camera, Frame, Header
 
 TASK = "pick up the red cube"
 CAMERAS = ("cam_high", "cam_left_wrist", "cam_right_wrist")
@@ -100,6 +104,45 @@ def robomind(path: Path, r: Recording) -> None:
             for k, picture in enumerate(r.images[:, c]):
                 shown[k] = np.frombuffer(jpeg(picture), np.uint8)
         file["language_raw"] = np.array([TASK.encode()], dtype=object)
+
+
+@dataclass(frozen=True)
+class Played:
+    """A recording as the episode of a reader; `tasks` are spread evenly over the frames."""
+
+    header: Header
+    of: Recording
+    tasks: tuple[str, ...] = (TASK,)
+
+    def frames(self) -> Iterator[Frame]:
+        """One after the other."""
+        names = [camera.name for camera in self.header.cameras]
+        for k, (state, action) in enumerate(zip(self.of.states, self.of.actions, strict=True)):
+            task = self.tasks[k * len(self.tasks) // len(self.of.states)]
+            yield Frame(state, action, dict(zip(names, self.of.images[k], strict=True)), task)
+
+
+def played(r: Recording, robot: Embodiment, fps: int = 10, name: str = "episode", **more: Any) -> Played:
+    """With the robot's names."""
+    cameras = tuple(Camera(camera, *r.images.shape[2:4]) for camera in robot.camera_names[: r.images.shape[1]])
+    facts = {"outcome": "success", "operator": "Ünal"}
+    return Played(Header(name, fps, robot.name, robot.names, robot.names, cameras, (), facts), r, **more)
+
+
+def parts(folder: Path, robot: Embodiment, episodes: int = 3, images: str = "video", frames: int = 12) -> list[Path]:
+    """Converted episodes, two tasks in all but the first; videos small and without loss, so that they can be compared."""
+    from finevla_tools.convert.encode import Codec
+    from finevla_tools.convert.worker import PartOptions, make_part
+
+    codec = Codec(vcodec="libx264rgb", pix_fmt="rgb24", crf=0, threads=1)
+    made = []
+    for i in range(episodes):
+        made.append(folder / f"part_{i}")
+        made[-1].mkdir(parents=True)
+        tasks = (TASK, f"then task {i}") if i else (TASK,)
+        episode = played(recording(i, frames + i), robot, name=f"episode_{i}", tasks=tasks)
+        make_part(episode, made[-1], PartOptions(images, codec), {})
+    return made
 
 
 def truncated(data: bytes, rng: np.random.Generator) -> bytes:
