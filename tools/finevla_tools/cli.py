@@ -18,8 +18,11 @@ COMMANDS = {
     "doctor": ("finevla_tools.doctor", "check the installation; --drill: faults on purpose, in simulation"),
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
     "demos": ("finevla_tools.demos", "write demonstrations as a LeRobot data set and as rosbags"),
+    "convert": ("finevla_tools.convert.command", "recordings to LeRobot data sets, to train from"),
     "drills": ("finevla_tools.drills", "make motions, with pictures of some of their moments, to train from"),
     "rehearse": ("finevla_tools.rehearse", "keep what a policy sees while it acts, to train its eyes from"),
+    "canonicalise": ("finevla_tools.canonical.command", "a data set as FineVLA's 80 values with a mask, and back"),
+    "clean": ("finevla_tools.clean.command", "what is wrong with which episode of a data set, and a set without them"),
     "train": ("finevla_tools.train", "train the tabletop policy"),
     "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
     "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
@@ -31,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: finevla COMMAND ...\n")
-        print("\n".join(f"  {name:10s} {text}" for name, (_, text) in COMMANDS.items()))
+        print("\n".join(f"  {name:12s} {text}" for name, (_, text) in COMMANDS.items()))
         return 0 if arguments else 2
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:

@@ -1,0 +1,158 @@
+"""Recordings to data sets for training: `finevla convert IN --out OUT`.
+
+IN is a rosbag2 recording or any other kind that is known (see --kind), or a folder of them. Frames of bags are made at a
+fixed rate, or (--mode live) exactly as the camera ingest would have made them. Nothing is filled in: what is missing cuts
+an episode or has it refused, and meta/finevla_report.jsonl says so. A run that was interrupted goes on where it was.
+"""
+
+import argparse
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.errors import FineVLAError
+from finevla_tools.convert import bags, resample, sources
+from finevla_tools.convert.encode import Codec
+from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
+from finevla_tools.convert.pools import ENGINES
+from finevla_tools.convert.worker import KINDS as IMAGES
+from finevla_tools.convert.worker import PartOptions
+
+FORMATS = ("lerobot-v3", "lerobot-v2.1")
+# Options that change how the work is done, and nothing in the result: a conversion may go on with others.
+INDIFFERENT = ("jobs", "engine", "robot")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla convert`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("input", type=Path, metavar="IN", help="a recording, or a folder of them")
+    parser.add_argument("--out", type=Path, required=True, help="data set to make; must not exist")
+    parser.add_argument("--to", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument(
+        "--kind", help=f"what IN is, if its files do not say: {', '.join(k.name for k in sources.KINDS)}"
+    )
+    parser.add_argument("--robot", default="cobotmagic", help="robot file: a name in config/robots or a path")
+    parser.add_argument("--task", default="", help="the task in words, in place of what was recorded")
+    parser.add_argument("--group", choices=GROUPINGS, default=GROUPINGS[0], help="episodes that do not fit the first")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    _add_bag_arguments(parser.add_argument_group("frames of bags"))
+    _add_picture_arguments(parser.add_argument_group("pictures"))
+
+
+def _add_bag_arguments(group: Any) -> None:
+    d = bags.BagOptions()
+    group.add_argument("--mode", choices=bags.MODES, default=d.mode, help="fixed rate, or as the live ingest")
+    group.add_argument("--fps", type=int, help="frames per second; default: the robot file's observation rate")
+    group.add_argument("--images-by", choices=resample.HOWS[:2], default=d.images)
+    group.add_argument("--states-by", choices=resample.HOWS, default=d.states)
+    group.add_argument("--max-skew", type=float, metavar="S", help="message to frame; default: the robot file's")
+    group.add_argument("--gaps", choices=resample.GAPS, default=d.gaps, help="several episodes, or none")
+    group.add_argument("--min-frames", type=int, default=d.min_frames, help="shorter pieces are left out")
+    group.add_argument(
+        "--max-repeats", type=float, default=d.max_repeats, help="share of frames with the picture before"
+    )
+    group.add_argument("--actions", choices=bags.ACTIONS, default=d.actions)
+    group.add_argument(
+        "--max-hold", type=float, default=d.max_hold_s, metavar="S", help="age of a command still in force"
+    )
+    group.add_argument("--cameras", help="names with commas; '' for none; default: the robot file's")
+    group.add_argument("--namespace", help="of the robot, if the recording has several")
+
+
+def _add_picture_arguments(group: Any) -> None:
+    c = Codec()
+    group.add_argument(
+        "--images", choices=IMAGES, default=IMAGES[0], help="video; png: exact; keep: JPEG and PNG as recorded"
+    )
+    group.add_argument("--size", help="HEIGHTxWIDTH: cut and shrunk as the ingest does; default: as recorded")
+    group.add_argument("--codec", default=c.vcodec)
+    group.add_argument("--crf", type=int, default=c.crf, help="quality; lower is better and larger")
+    group.add_argument("--gop", type=int, default=c.g, help="frames from one key frame to the next")
+    group.add_argument("--preset", help="the codec's; default: LeRobot's")
+    group.add_argument("--encoder-threads", type=int, help="per camera; default: the codec's choice")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`finevla convert`."""
+    file = _robot_file(arguments.robot)
+    embodiment = load_embodiment(file)
+    settings = {k: v for k, v in vars(arguments).items() if k not in INDIFFERENT}
+    settings["robot_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
+    return Conversion(
+        source=sources.source(arguments.input, options, arguments.kind),
+        out=arguments.out,
+        assemble=_writer(arguments.to),
+        options=PartOptions(arguments.images, _codec(arguments)),
+        settings=settings,
+        jobs=arguments.jobs,
+        engine=arguments.engine,
+        grouping=arguments.group,
+        say=partial(print, flush=True),
+    ).run()
+
+
+def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bags.BagOptions:
+    cameras = None if a.cameras is None else tuple(c for c in a.cameras.split(",") if c)
+    if odd := [c for c in cameras or () if c not in embodiment.camera_names]:
+        raise FineVLAError(
+            f"robot '{embodiment.name}' has no camera '{odd[0]}'; it has {', '.join(embodiment.camera_names)}"
+        )
+    return bags.BagOptions(
+        mode=a.mode,
+        fps=a.fps,
+        images=a.images_by,
+        states=a.states_by,
+        max_skew_s=a.max_skew,
+        gaps=a.gaps,
+        min_frames=a.min_frames,
+        max_repeats=a.max_repeats,
+        actions=a.actions,
+        max_hold_s=a.max_hold,
+        cameras=cameras,
+        size=None if a.size is None else _size(a.size),
+        namespace=a.namespace,
+        task=a.task.strip(),
+    )
+
+
+def _codec(a: argparse.Namespace) -> Codec:
+    return Codec(vcodec=a.codec, crf=a.crf, g=a.gop, preset=a.preset, threads=a.encoder_threads)
+
+
+def _size(text: str) -> tuple[int, int]:
+    numbers = text.lower().split("x")
+    if len(numbers) != 2 or not all(n.isdigit() and 0 < int(n) <= 8192 for n in numbers):
+        raise FineVLAError(f"--size '{text}' is not HEIGHTxWIDTH, as in 192x192")
+    return int(numbers[0]), int(numbers[1])
+
+
+def _writer(name: str) -> Assemble:
+    if name == "lerobot-v3":
+        from finevla_tools.convert.lerobot_v3 import assemble
+
+        return assemble
+    import importlib
+
+    return importlib.import_module("finevla_tools.convert.lerobot_v21").assemble  # type: ignore[no-any-return]
+
+
+def _robot_file(robot: str) -> Path:
+    """A robot file by path, or by name: installed, or in a source checkout."""
+    if "/" in robot or robot.endswith((".yaml", ".yml")):
+        return Path(robot)
+    places = [Path(p) / "share" / "finevla" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    known: Sequence[Path] = ()
+    for place in [*places, *Path(__file__).resolve().parents]:
+        folder = place / "config" / "robots"
+        if (file := folder / f"{robot}.yaml").is_file():
+            return file
+        known = known or sorted(folder.glob("*.yaml"))
+    names = ", ".join(p.stem for p in known) or "none; run '. install/setup.bash' first"
+    raise FineVLAError(f"robot '{robot}' is not known; known are {names}")

@@ -1,0 +1,196 @@
+"""Pictures to videos while they come: one encoder per camera, each in a thread of its own; and videos joined as they are.
+
+PyAV and Pillow let go of Python's lock, so cameras are decoded and encoded side by side. Queues are short and block:
+nothing is dropped, and never more than a few pictures are in memory.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.convert import pictures
+from finevla_tools.convert.episode import Camera, Picture
+
+QUEUED = 4  # pictures that wait for a camera's encoder
+QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
+# Larger pictures are thinned for the statistics to about this many pixels across, as LeRobot does.
+STATS_SIDE, STATS_THIN_FROM = 150, 300
+
+
+@dataclass(frozen=True)
+class Codec:
+    """LeRobot's names and defaults (its RGBEncoderConfig); `preset` None is LeRobot's for AV1, the codec's own otherwise."""
+
+    vcodec: str = "libsvtav1"
+    pix_fmt: str = "yuv420p"
+    g: int = 2
+    crf: int = 30
+    preset: str | None = None
+    threads: int | None = None  # None: the codec decides
+
+    def options(self) -> dict[str, str]:
+        """FFmpeg's options, the same as LeRobot makes of its own settings."""
+        options = {"g": str(self.g), "crf": str(self.crf)}
+        preset = self.preset or ("12" if self.vcodec == "libsvtav1" else None)
+        if preset is not None:
+            options["preset"] = preset
+        if self.vcodec == "libsvtav1":
+            lp = "" if self.threads is None else f":lp={self.threads}"
+            options["svtav1-params"] = f"fast-decode=0{lp}"
+        elif self.threads is not None:
+            options["threads"] = str(self.threads)
+        return options
+
+    def facts(self) -> dict[str, Any]:
+        """As LeRobot's encoder settings know it."""
+        known = {key: value for key, value in asdict(self).items() if key != "threads"}
+        if self.preset is None and self.vcodec == "libsvtav1":
+            known["preset"] = 12
+        elif self.preset is not None and self.preset.lstrip("-").isdigit():
+            known["preset"] = int(self.preset)
+        return known
+
+
+class PictureStatistics:
+    """Exact statistics of 8-bit pictures: how often each value comes, per channel."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._counts = np.zeros((3, 256), np.int64)
+
+    def add(self, picture: NDArray[np.uint8]) -> None:
+        """One more `(H, W, 3)`."""
+        height, width = picture.shape[:2]
+        if max(height, width) >= STATS_THIN_FROM:
+            thin = max(1, max(height, width) // STATS_SIDE)
+            picture = picture[::thin, ::thin]
+        for channel in range(3):
+            self._counts[channel] += np.bincount(picture[..., channel].ravel(), minlength=256)
+        self.frames += 1
+
+    def numbers(self) -> dict[str, list[float]]:
+        """By name, three values of 0...1 each (red, green, blue), and `count`."""
+        values = np.arange(256) / 255.0
+        total = self._counts.sum(axis=1)
+        mean = self._counts @ values / total
+        numbers = {
+            "min": [values[np.flatnonzero(c)[0]] for c in self._counts],
+            "max": [values[np.flatnonzero(c)[-1]] for c in self._counts],
+            "mean": mean,
+            "std": np.sqrt(np.maximum(0, self._counts @ values**2 / total - mean**2)),
+        }
+        below = np.cumsum(self._counts, axis=1)
+        for name, q in QUANTILES.items():
+            # The smallest value that at least this share of the pixels does not exceed.
+            numbers[name] = [values[np.searchsorted(c, q * c[-1], side="left")] for c in below]
+        return {k: [float(v) for v in numbers[k]] for k in numbers} | {"count": [float(self.frames)]}
+
+
+class CameraEncoder:
+    """A camera's video: `put` pictures, then `finish`; errors of its thread come out of either."""
+
+    def __init__(self, path: Path, camera: Camera, fps: int, codec: Codec) -> None:
+        self.path, self.camera, self.fps, self.codec = path, camera, fps, codec
+        self.statistics = PictureStatistics()
+        self._queue: queue.Queue[Picture | None] = queue.Queue(QUEUED)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=f"encode {camera.name}", daemon=True)
+        self._thread.start()
+
+    def put(self, picture: Picture) -> None:
+        """Waits while the encoder is behind."""
+        self._check()
+        self._queue.put(picture)
+
+    def finish(self) -> None:
+        """Waits until the video is whole."""
+        self._queue.put(None)
+        self._thread.join()
+        self._check()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._encode()
+        except BaseException as error:
+            self._error = error
+            while self._queue.get() is not None:  # whoever puts must not wait for ever; `put` tells of it
+                pass
+
+    def _encode(self) -> None:
+        import av
+
+        shape, where = (self.camera.height, self.camera.width, 3), f"a picture of camera {self.camera.name}"
+        with av.open(str(self.path), "w") as container:
+            stream = add_stream(container, self.camera, self.fps, self.codec)
+            while (picture := self._queue.get()) is not None:
+                decoded = pictures.decode(picture, where)
+                if decoded.shape != shape:
+                    is_, was = f"{decoded.shape[1]}x{decoded.shape[0]}", f"{shape[1]}x{shape[0]}"
+                    raise FineVLAError(f"{where} is {is_}, the first one was {was}; record one size, or give --size")
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(decoded), format="rgb24")
+                frame.pts, frame.time_base = self.statistics.frames, Fraction(1, self.fps)
+                container.mux(stream.encode(frame))
+                self.statistics.add(decoded)
+            container.mux(stream.encode())
+
+
+def add_stream(container: Any, camera: Camera, fps: int, codec: Codec) -> Any:
+    """A video stream of a container that is being written."""
+    os.environ.setdefault("SVT_LOG", "1")  # errors only
+    import av
+
+    av.logging.set_libav_level(av.logging.ERROR)
+    try:
+        stream = container.add_stream(codec.vcodec, fps, options=codec.options())
+    except (ValueError, av.FFmpegError) as error:
+        raise FineVLAError(f"video codec '{codec.vcodec}' cannot be used: {pictures.said(error)}") from error
+    stream.pix_fmt, stream.width, stream.height = codec.pix_fmt, camera.width, camera.height
+    stream.time_base = Fraction(1, fps)
+    return stream
+
+
+def join(videos: Sequence[Path], frames: Sequence[int], fps: int, target: Path) -> None:
+    """Videos one after the other, packet by packet, nothing encoded again; video i has `frames[i]` frames.
+
+    Times are counted in frames, so that the thousandth video begins exactly where it shall; FFmpeg's own joining goes by
+    durations in microseconds, and its error grows. Raises `FineVLAError` if one does not fit the first.
+    """
+    import av
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(target), "w", options={"movflags": "faststart"}) as output:
+        stream, before, first = None, 0, None
+        for video, count in zip(videos, frames, strict=True):
+            with av.open(str(video)) as source:
+                origin = source.streams.video[0]
+                said = (origin.codec_context.name, origin.width, origin.height, origin.pix_fmt, origin.time_base)
+                if stream is None:
+                    stream, first = output.add_stream_from_template(origin, opaque=True), said
+                    stream.time_base = origin.time_base
+                elif said != first:
+                    raise FineVLAError(f"video '{video}' is {said}, those before it are {first}; they cannot be joined")
+                offset = Fraction(before, fps) / origin.time_base
+                if offset.denominator != 1:
+                    raise FineVLAError(
+                        f"video '{video}' counts time in {origin.time_base} s, which {fps} fps do not fit"
+                    )
+                for packet in source.demux(origin):
+                    if packet.dts is None:
+                        continue
+                    packet.pts, packet.dts = packet.pts + int(offset), packet.dts + int(offset)
+                    packet.stream = stream
+                    output.mux(packet)
+            before += count

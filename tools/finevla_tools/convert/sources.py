@@ -1,0 +1,51 @@
+"""Which reader an input is for: one line per kind. Readers are imported only when it is their turn."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.convert.episode import Source
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of recording: `matches` looks at names only; `make` gets the input and the command's options."""
+
+    name: str
+    matches: Callable[[Path], bool]
+    make: Callable[[Path, Mapping[str, Any]], Source]
+
+
+def _has_bags(path: Path) -> bool:
+    from finevla_tools.convert.bagfile import STORAGE, is_bag
+
+    return is_bag(path) or _has(path, "metadata.yaml", *(f"*{suffix}" for suffix in STORAGE))
+
+
+def _bags(path: Path, options: Mapping[str, Any]) -> Source:
+    from finevla_tools.convert.bags import BagSource
+
+    return BagSource(path, options["embodiment"], options["bags"])
+
+
+def _has(path: Path, *patterns: str) -> bool:
+    return path.is_dir() and any(next(path.rglob(pattern), None) is not None for pattern in patterns)
+
+
+# The first that matches is taken: a LeRobot data set beside which somebody put a bag is still a data set.
+KINDS: tuple[Kind, ...] = (Kind("rosbag2", _has_bags, _bags),)
+
+
+def source(path: Path, options: Mapping[str, Any], kind: str | None = None) -> Source:
+    """The reader for an input; raises `FineVLAError` if there is none for it."""
+    if not path.exists():
+        raise FineVLAError(f"'{path}' does not exist")
+    names = [k.name for k in KINDS]
+    if kind is not None and kind not in names:
+        raise FineVLAError(f"kind '{kind}' is unknown; known are {', '.join(names)}")
+    for candidate in KINDS:
+        if candidate.name == kind or (kind is None and candidate.matches(path)):
+            return candidate.make(path, options)
+    raise FineVLAError(f"'{path}' holds no recording that can be read; known are {', '.join(names)}")
