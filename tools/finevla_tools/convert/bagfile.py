@@ -105,7 +105,7 @@ class Recording:
                     stream = self.topics.by_topic[connection.topic]
                     found = self._read(stream, connection.msgtype, received_ns, data)
                     if found is not None:
-                        yield Message(stream, counts[stream], found[0] or received_ns, received_ns, found[1])
+                        yield Message(stream, counts[stream], found[0], received_ns, found[1])
                         counts[stream] += 1
 
     def image(self, stream: str, data: bytes) -> EncodedImage:
@@ -126,9 +126,10 @@ class Recording:
             return _stamp_ns(data), data
         message = deserialize(data, kind)
         if kind == INSTRUCTION:
-            factors = {f: _plain(getattr(message.factors, f)) for f in message.factors.__dataclass_fields__}
-            said_ = Said(message.id, message.raw, message.fine, {k: v for k, v in factors.items() if v})
-            return _ns(message.stamp), said_
+            named = (name for name in message.factors.__dataclass_fields__ if not name.startswith("_"))
+            factors = {name: _plain(getattr(message.factors, name)) for name in named}
+            words = Said(message.id, message.raw, message.fine, {k: v for k, v in factors.items() if v})
+            return _ns(message.stamp) or received_ns, words
         stamp_ns = _ns(message.header.stamp)
         if kind == JOINT_STATE:
             return self._state(stamp_ns, message)

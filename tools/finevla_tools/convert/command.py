@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     return Conversion(
         source=sources.source(arguments.input, options, arguments.kind),
         out=arguments.out,
-        assemble=_writer(arguments.to),
+        assemble=_writer(arguments.to, embodiment),
         options=PartOptions(arguments.images, _codec(arguments)),
         settings=settings,
         jobs=arguments.jobs,
@@ -133,14 +133,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1])
 
 
-def _writer(name: str) -> Assemble:
+def _writer(name: str, embodiment: Embodiment) -> Assemble:
     if name == "lerobot-v3":
-        from finevla_tools.convert.lerobot_v3 import assemble
+        from finevla_tools.convert.lerobot_v3 import write_v3
 
-        return assemble
-    import importlib
+        return partial(write_v3, embodiment=embodiment)
+    from finevla_tools.convert.lerobot_v21 import write_v21
 
-    return importlib.import_module("finevla_tools.convert.lerobot_v21").assemble  # type: ignore[no-any-return]
+    return partial(write_v21, embodiment=embodiment)
 
 
 def _robot_file(robot: str) -> Path:

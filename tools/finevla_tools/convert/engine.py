@@ -29,7 +29,7 @@ FORMAT = 1  # of parts; another number makes those of an older version anew
 GROUPINGS = ("refuse", "split")
 
 # Puts parts (their folders, in order) together at a folder that does not exist yet.
-Assemble = Callable[[Sequence[Path], Path], None]
+Assemble = Callable[[Sequence[Path], Path], object]
 
 
 @dataclass(frozen=True)

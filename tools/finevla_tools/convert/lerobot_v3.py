@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert.encode import join
 from finevla_tools.convert.episode import Words
+from finevla_tools.convert.modality import modality
 from finevla_tools.convert.part import ACTION, STATE, Part, image_key, read_part
 from finevla_tools.datasets.common import to_json
 from finevla_tools.datasets.lerobot_writer import EPISODES_FILE
@@ -40,17 +42,22 @@ class V3Options:
             raise FineVLAError("files of a data set must hold at least 1 MB")
 
 
-def assemble(folders: Sequence[Path], root: Path, options: V3Options | None = None) -> None:
-    """Write the parts of one kind (see `engine`), in order, to a data set at `root`, which must not exist."""
+def write_v3(
+    folders: Sequence[Path], root: Path, embodiment: Embodiment | None = None, options: V3Options | None = None
+) -> None:
+    """Write the parts of one kind (see `engine`), in order, to a data set at `root`, which must not exist.
+
+    `embodiment` names the slots of meta/modality.json where its values are the parts'.
+    """
     o = options or V3Options()
-    parts = [read_part(folder)[0] for folder in folders[:1]]
-    features = _features(parts[0], _speaks(folders))
+    part, _ = read_part(folders[0])
+    features = _features(part, _speaks(folders))
     with _quiet():
         meta = _metadata().create(
             repo_id=f"finevla/{root.name}",
-            fps=parts[0].header.fps,
+            fps=part.header.fps,
             features=features,
-            robot_type=parts[0].header.robot,
+            robot_type=part.header.robot,
             root=root,
             use_videos=any(f["dtype"] == "video" for f in features.values()),
             data_files_size_in_mb=o.data_file_mb,
@@ -58,7 +65,7 @@ def assemble(folders: Sequence[Path], root: Path, options: V3Options | None = No
         )
         _fill(meta, folders, o)
         meta.finalize()
-    _modality(root, parts[0])
+    _modality(root, part, embodiment)
 
 
 def _fill(meta: Any, folders: Sequence[Path], o: V3Options) -> None:
@@ -83,14 +90,15 @@ def facts(part: Part) -> dict[str, Any]:
     """What meta/finevla_episodes.jsonl says of an episode: its facts, its name, and its words."""
     h = part.header
     words = [{"time_s": w.time_s, "role": w.role, "content": w.content, "style": w.style} for w in h.words]
-    return {"episode": h.name, "steps": part.length, **dict(h.facts), **({"words": words} if words else {})}
+    return {"name": h.name, "steps": part.length, **dict(h.facts), **({"words": words} if words else {})}
 
 
 class _Data:
     """Data files: the frames of one part after another, each in row groups of its own."""
 
     def __init__(self, meta: Any, limit: int) -> None:
-        self._meta, self._limit, self._writer, self._path = meta, limit, None, Path()
+        self._meta, self._limit, self._path = meta, limit, Path()
+        self._writer: Any = None
         self._schema = _hf_features(meta.features).arrow_schema
         self._chunk, self._file = 0, 0
         self._frames = 0
@@ -143,7 +151,7 @@ class _Data:
         }
         if PERSISTENT in self._schema.names:
             made |= _language(part, at, self._schema)
-        columns = [made.get(name, table[name] if name in table.column_names else None) for name in self._schema.names]
+        columns = [made[name] if name in made else table[name] for name in self._schema.names]
         flat = [c if f.type == c.type else _cast(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
         return pa.Table.from_arrays(flat, schema=self._schema)
 
@@ -205,16 +213,30 @@ def _language(part: Part, at: Any, schema: Any) -> dict[str, Any]:
     import pyarrow as pa
 
     fps, words = part.header.fps, part.header.words
-    persistent = [_row(w) | {"timestamp": w.time_s} for w in words if not w.is_event]
+    kinds = {name: schema.field(name).type for name in (PERSISTENT, EVENTS)}
+    once = _lists([[_row(w) | {"timestamp": w.time_s} for w in words if not w.is_event]], kinds[PERSISTENT])
     events: dict[int, list[dict[str, Any]]] = {}
     for w in words:
         if w.is_event:
             events.setdefault(min(round(w.time_s * fps), part.length - 1), []).append(_row(w))
-    once = pa.array([persistent], schema.field(PERSISTENT).type)
     return {
         PERSISTENT: once.take(pa.array(np.zeros(len(at), np.int64))),
-        EVENTS: pa.array([events.get(int(k), []) for k in at], schema.field(EVENTS).type),
+        EVENTS: _lists([events.get(int(k), []) for k in at], kinds[EVENTS]),
     }
+
+
+def _lists(cells: Sequence[Sequence[Mapping[str, Any]]], kind: Any) -> Any:
+    """A column of lists of rows; by hand, for Arrow makes no JSON values (the tool calls, of which there are none)."""
+    import pyarrow as pa
+
+    rows = [row for cell in cells for row in cell]
+    columns = [
+        pa.nulls(len(rows), f.type) if f.name == "tool_calls" else pa.array([row[f.name] for row in rows], f.type)
+        for f in kind.value_type
+    ]
+    ends = np.cumsum([0, *(len(cell) for cell in cells)])
+    values = pa.StructArray.from_arrays(columns, fields=list(kind.value_type))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values, type=kind)
 
 
 def _row(word: Words) -> dict[str, Any]:
@@ -261,25 +283,10 @@ def _matrix(column: Any) -> Any:
     return values.flatten().to_numpy().reshape(len(values), -1)
 
 
-def _modality(root: Path, part: Part) -> None:
-    """meta/modality.json: which values are what, for tools that read it (GR00T, starVLA, FineVLA's)."""
+def _modality(root: Path, part: Part, embodiment: Embodiment | None) -> None:
     h = part.header
-    groups = {"state": (h.state_names, STATE), "action": (h.action_names, ACTION)}
-    made: dict[str, Any] = {what: _spans(names, key) for what, (names, key) in groups.items()}
-    made["video"] = {camera.name: {"original_key": image_key(camera.name)} for camera in h.cameras}
-    made["annotation"] = {"human.action.task_description": {"original_key": "task_index"}}
+    made = modality(h.state_names, h.action_names, [camera.name for camera in h.cameras], embodiment)
     (root / "meta" / "modality.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
-
-
-def _spans(names: Sequence[str], key: str) -> dict[str, Any]:
-    """Runs of values that belong together, by name: `left_joint1` ... `left_joint6` are `left_joint`."""
-    spans: dict[str, Any] = {}
-    for i, name in enumerate(names):
-        group = name.rstrip("0123456789").rstrip("_-") or name
-        while group in spans and spans[group]["end"] != i:
-            group += "_"  # the same name again further on is another group
-        spans.setdefault(group, {"start": i, "end": i, "original_key": key})["end"] = i + 1
-    return spans
 
 
 def _encoder(part: Part) -> Any:

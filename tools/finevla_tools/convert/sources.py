@@ -30,12 +30,40 @@ def _bags(path: Path, options: Mapping[str, Any]) -> Source:
     return BagSource(path, options["embodiment"], options["bags"])
 
 
+def _is_lerobot(path: Path) -> bool:
+    from finevla_tools.convert.lerobot_in import matches
+
+    return matches(path)
+
+
+def _lerobot(path: Path, options: Mapping[str, Any]) -> Source:
+    from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
+
+    return LeRobotSource(path, LeRobotOptions(task=options["task"]))
+
+
+def _has_hdf5(path: Path) -> bool:
+    from finevla_tools.convert.hdf5 import matches
+
+    return matches(path)
+
+
+def _hdf5(path: Path, options: Mapping[str, Any]) -> Source:
+    from finevla_tools.convert.hdf5 import Hdf5Options, Hdf5Source
+
+    return Hdf5Source(path, options["embodiment"], Hdf5Options(fps=options["fps"], task=options["task"]))
+
+
 def _has(path: Path, *patterns: str) -> bool:
     return path.is_dir() and any(next(path.rglob(pattern), None) is not None for pattern in patterns)
 
 
 # The first that matches is taken: a LeRobot data set beside which somebody put a bag is still a data set.
-KINDS: tuple[Kind, ...] = (Kind("rosbag2", _has_bags, _bags),)
+KINDS: tuple[Kind, ...] = (
+    Kind("lerobot", _is_lerobot, _lerobot),
+    Kind("rosbag2", _has_bags, _bags),
+    Kind("hdf5", _has_hdf5, _hdf5),
+)
 
 
 def source(path: Path, options: Mapping[str, Any], kind: str | None = None) -> Source:
