@@ -276,6 +276,8 @@ def _list_v2(
     total, size = _count(info, "total_episodes", 0), max(1, _count(info, "chunks_size", 1000))
     template, video_template = _template(info, "data_path", DATA_V2), _template(info, "video_path", VIDEO_V2)
     lying = {int(p.stem[8:]): p for p in sorted((root / "data").glob("**/episode_*.parquet")) if p.stem[8:].isdecimal()}
+    if total > 1000 + 10 * len({*rows, *lying}):  # missing ones are told one by one, but not millions of them
+        raise FineVLAError(f"'{root}/meta/info.json' says there are {total} episodes, {len({*rows, *lying})} are there")
     episodes = []
     for number in sorted({*range(total), *rows, *lying}):
         fields = {"episode_index": number, "episode_chunk": number // size}
