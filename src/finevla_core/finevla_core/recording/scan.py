@@ -1,0 +1,271 @@
+"""Reads MCAP from the first byte on, without its index: whatever is whole is found, however the file ends.
+
+Nothing here holds more than one chunk, and no length that a broken file claims is believed before it was read.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from finevla_core.errors import FineVLAError
+from finevla_core.recording import mcap
+
+_RECORD = struct.Struct("<BQ")
+_MESSAGE = struct.Struct("<HIQQ")
+_READ = 1 << 20
+MAX_CHUNK = 1 << 30  # what a chunk may unpack to; writers make chunks of megabytes
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A message type: `encoding` is "ros2msg", "ros2idl" ..."""
+
+    number: int
+    name: str
+    encoding: str
+    definition: bytes
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A topic; its schema came before it."""
+
+    number: int
+    schema: Schema | None
+    topic: str
+    encoding: str
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message; `data` is as it was recorded."""
+
+    channel: Channel
+    sequence: int
+    log_ns: int
+    publish_ns: int
+    data: memoryview
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Named texts."""
+
+    name: str
+    values: dict[str, str]
+
+
+Found = Channel | Message | Metadata
+
+
+@dataclass
+class Report:
+    """How far a file was whole. `end` is the first byte behind what was read, `size` the file's."""
+
+    size: int = 0
+    end: int = 0
+    is_finished: bool = False  # the index and the last magic are there
+    messages: int = 0
+    complaints: list[str] = field(default_factory=list)
+
+
+class _Cut(Exception):
+    """The data ends, or goes bad, before the record does."""
+
+
+class Scan:
+    """Iterate once over `Found`; `report` fills up meanwhile. Raises `FineVLAError` for what is no MCAP file at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.report = path, Report()
+        self._schemas: dict[int, Schema] = {}
+        self._channels: dict[int, Channel] = {}
+
+    def __iter__(self) -> Iterator[Found]:
+        try:
+            with self.path.open("rb") as file:
+                self.report.size = file.seek(0, 2)
+                file.seek(0)
+                if file.read(len(mcap.MAGIC)) != mcap.MAGIC:
+                    raise FineVLAError(f"'{self.path}' is no MCAP file: it does not begin like one")
+                self.report.end = len(mcap.MAGIC)
+                yield from self._file(file)
+        except OSError as error:
+            raise FineVLAError(f"'{self.path}' cannot be read: {error.strerror}") from error
+
+    def _file(self, file: BinaryIO) -> Iterator[Found]:
+        while True:
+            head = file.read(_RECORD.size)
+            if len(head) < _RECORD.size:
+                self._complain("the file ends before its index" if not head else "a record is cut off")
+                return
+            opcode, length = _RECORD.unpack(head)
+            left = self.report.size - file.tell()
+            if opcode == mcap.DATA_END:
+                self._end(file)
+                return
+            if not opcode:
+                self._complain("what follows is no MCAP record")
+                return
+            if opcode == mcap.CHUNK:
+                yield from self._chunk(file, min(length, left), is_cut=length > left)
+            elif length > left:
+                self._complain("a record is cut off")
+                return
+            elif opcode in (mcap.SCHEMA, mcap.CHANNEL, mcap.MESSAGE, mcap.METADATA):
+                yield from self._record(opcode, memoryview(file.read(length)))
+            else:
+                file.seek(length, 1)
+            if length > left:
+                return
+            self.report.end = file.tell()
+
+    def _end(self, file: BinaryIO) -> None:
+        file.seek(-len(mcap.MAGIC), 2)
+        self.report.is_finished = file.read() == mcap.MAGIC
+        if self.report.is_finished:
+            self.report.end = self.report.size
+        else:
+            self._complain("the index is cut off")
+
+    def _chunk(self, file: BinaryIO, length: int, is_cut: bool) -> Iterator[Found]:
+        if length < mcap.CHUNK_HEAD:
+            self._complain("a chunk is cut off")
+            return
+        head = file.read(32)
+        _first, _last, size, crc, named = struct.unpack("<QQQII", head)
+        if named > min(16, length - 40):
+            self._complain("a chunk names no compression that is known")
+            file.seek(length - len(head), 1)
+            return
+        compression = file.read(named).decode(errors="replace")
+        (_packed,) = struct.unpack("<Q", file.read(8))
+        body = file.read(length - 40 - named)
+        try:
+            data, is_whole = _unpacked(compression, body, size)
+        except FineVLAError as error:
+            self._complain(str(error))
+            return
+        if is_cut or not is_whole:
+            self._complain("a chunk is cut off")
+        elif crc and zlib.crc32(data) != crc:
+            self._complain(f"a chunk of {len(data)} bytes is not what was written (its checksum differs); left out")
+            return
+        yield from self._records(memoryview(data))
+
+    def _records(self, data: memoryview) -> Iterator[Found]:
+        at = 0
+        while at + _RECORD.size <= len(data):
+            opcode, length = _RECORD.unpack_from(data, at)
+            at += _RECORD.size
+            if length > len(data) - at:
+                return
+            if opcode in (mcap.SCHEMA, mcap.CHANNEL, mcap.MESSAGE):
+                yield from self._record(opcode, data[at : at + length])
+            at += length
+
+    def _record(self, opcode: int, data: memoryview) -> Iterator[Found]:
+        try:
+            if opcode == mcap.SCHEMA:
+                schema = _schema(data)
+                self._schemas[schema.number] = schema
+            elif opcode == mcap.CHANNEL:
+                channel = self._channel(data)
+                if channel.number not in self._channels:
+                    self._channels[channel.number] = channel
+                    yield channel
+            elif opcode == mcap.METADATA:
+                name, at = _text(data, 0)
+                yield Metadata(name, _map(data, at)[0])
+            else:
+                yield self._message(data)
+        except (_Cut, struct.error, UnicodeDecodeError) as error:
+            self._complain(str(error) if isinstance(error, _Cut) else "a record is malformed; left out")
+
+    def _channel(self, data: memoryview) -> Channel:
+        number, schema = struct.unpack_from("<HH", data)
+        topic, at = _text(data, 4)
+        encoding, at = _text(data, at)
+        if schema and schema not in self._schemas:
+            raise _Cut(f"topic '{topic[:80]}' has no message type; left out")
+        return Channel(number, self._schemas.get(schema), topic, encoding, _map(data, at)[0])
+
+    def _message(self, data: memoryview) -> Message:
+        number, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data)
+        channel = self._channels.get(number)
+        if channel is None:
+            raise _Cut("a message belongs to no topic; left out")
+        self.report.messages += 1
+        return Message(channel, sequence, log_ns, publish_ns, data[_MESSAGE.size :])
+
+    def _complain(self, sentence: str) -> None:
+        if sentence not in self.report.complaints and len(self.report.complaints) < 20:
+            self.report.complaints.append(sentence)
+
+
+def _schema(data: memoryview) -> Schema:
+    (number,) = struct.unpack_from("<H", data)
+    name, at = _text(data, 2)
+    encoding, at = _text(data, at)
+    return Schema(number, name, encoding, _bytes(data, at)[0])
+
+
+def _bytes(data: memoryview, at: int) -> tuple[bytes, int]:
+    (length,) = struct.unpack_from("<I", data, at)
+    end = at + 4 + length
+    if end > len(data):
+        raise _Cut("a record is malformed; left out")
+    return bytes(data[at + 4 : end]), end
+
+
+def _text(data: memoryview, at: int) -> tuple[str, int]:
+    found, end = _bytes(data, at)
+    return found.decode(), end
+
+
+def _map(data: memoryview, at: int) -> tuple[dict[str, str], int]:
+    (length,) = struct.unpack_from("<I", data, at)
+    at, end = at + 4, at + 4 + length
+    values: dict[str, str] = {}
+    while at < end:
+        key, at = _text(data, at)
+        values[key], at = _text(data, at)
+    return values, at
+
+
+def _unpacked(compression: str, body: bytes, size: int) -> tuple[bytes, bool]:
+    """What a chunk holds, as far as it is there, and whether that is all; raises `FineVLAError` where it cannot be read."""
+    if not compression:
+        return body[:size], len(body) >= size
+    if size > MAX_CHUNK:
+        raise FineVLAError(f"a chunk claims {size} bytes unpacked; left out")
+    unpacker = _unpacker(compression)
+    data, at = bytearray(), 0
+    try:
+        while at < len(body) and len(data) < size:
+            data += unpacker.decompress(body[at : at + _READ])
+            at += _READ
+    except MemoryError:
+        raise
+    except Exception:  # each library has an error of its own, some of them private
+        return bytes(data[:size]), False
+    return bytes(data[:size]), len(data) >= size
+
+
+def _unpacker(compression: str) -> Any:
+    try:
+        if compression == "lz4":
+            from lz4.frame import LZ4FrameDecompressor
+
+            return LZ4FrameDecompressor()
+        if compression == "zstd":
+            from backports import zstd
+
+            return zstd.ZstdDecompressor()
+    except ImportError as error:
+        raise FineVLAError(f"a chunk is packed with {compression}; run 'make data-setup' first") from error
+    raise FineVLAError(f"a chunk is packed with '{compression[:16]}', which is not known; left out")

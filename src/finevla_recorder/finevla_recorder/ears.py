@@ -1,0 +1,189 @@
+"""Hears the topics of an episode: serialized messages, taken by a thread of its own at a fixed pace.
+
+An executor builds and waits on a set of all subscriptions for every single message: measured, several times the processor
+time of asking each one now and then. The middleware keeps what comes meanwhile, and the time at which it came.
+"""
+
+import importlib
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+
+from finevla_core.errors import FineVLAError
+from finevla_core.recording.episode import Episode
+from finevla_core.recording.metadata import Definitions, Qos, Topic
+
+POLL_S = 0.01
+# What comes while this process stands still: two seconds of pictures, five of states at 200 Hz.
+PICTURES, OTHERS = 60, 1000
+LARGE = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/PointCloud2")
+
+
+class _Deaf(CallbackGroup):
+    """Keeps its subscriptions out of every executor's wait set."""
+
+    def can_execute(self, entity: Any) -> bool:
+        return False
+
+    def beginning_execution(self, entity: Any) -> bool:
+        return False
+
+    def ending_execution(self, entity: Any) -> None:
+        pass
+
+
+@dataclass
+class _Ear:
+    """One subscription; `newest` is the last sequence number, where one publisher alone numbers the messages."""
+
+    channel: int
+    subscription: Any
+    profile: tuple[ReliabilityPolicy, DurabilityPolicy]
+    is_alone: bool
+    newest: int = 0
+
+
+class Ears:
+    """Records `wanted` topics (absolute names) into `episode` from the moment that somebody publishes them until `stop`."""
+
+    def __init__(
+        self,
+        node: Node,
+        episode: Episode,
+        wanted: Iterable[str],
+        definitions: Definitions,
+        clock_ns: Callable[[], int] | None,
+    ) -> None:
+        """`clock_ns` gives a message's time; None: the time at which the middleware received it."""
+        self._node, self._episode, self._definitions, self._clock_ns = node, episode, definitions, clock_ns
+        self._wanted = tuple(dict.fromkeys(wanted))
+        self._group = _Deaf()
+        self._ears: dict[str, _Ear] = {}
+        self.complaints: dict[str, str] = {}
+        self._lock = threading.Lock()  # of the ears
+        self._end = threading.Event()
+        self.problem = ""
+        self.look()
+        self._thread = threading.Thread(target=self._listen, name="ears")
+        self._thread.start()
+
+    @property
+    def topics(self) -> list[str]:
+        """What is being heard."""
+        return list(self._ears)
+
+    def look(self) -> None:
+        """Subscribe to what is published by now, as its publishers offer it; to be called now and then."""
+        for name in self._wanted:
+            offers = self._node.get_publishers_info_by_topic(name)
+            if not offers or name in self.complaints:
+                continue
+            profile, ear = _profile(offers), self._ears.get(name)
+            if ear is None:
+                self._open(name, offers)
+            else:
+                ear.is_alone = len(offers) == 1
+                if ear.profile != (profile.reliability, profile.durability):
+                    self._replace(name, ear, offers)
+
+    def stop(self) -> None:
+        """Take what has come, and no more."""
+        self._end.set()
+        self._thread.join()
+        for ear in self._ears.values():
+            self._node.destroy_subscription(ear.subscription)
+
+    def _open(self, name: str, offers: list[TopicEndpointInfo]) -> None:
+        types = {offer.topic_type for offer in offers}
+        if len(types) > 1:
+            self.complaints[name] = f"{name} is published with several types, {' and '.join(sorted(types))}"
+            return
+        try:
+            topic = Topic(name, types.pop(), str(offers[0].topic_type_hash), tuple(_offered(o) for o in offers))
+            kind, definition = _message_class(topic.type), self._definitions.of(topic.type)
+            channel = self._episode.add(topic, definition)
+        except (FineVLAError, OSError) as error:
+            self.complaints[name] = f"{name}: {error}"
+            return
+        with self._lock:
+            self._ears[name] = self._subscribed(name, kind, channel, offers)
+
+    def _replace(self, name: str, ear: _Ear, offers: list[TopicEndpointInfo]) -> None:
+        """A publisher has come that offers less than what was asked for: ask again, or it is not heard."""
+        with self._lock:
+            self._drain(ear)
+            self._ears[name] = self._subscribed(name, ear.subscription.msg_type, ear.channel, offers)
+        self._node.destroy_subscription(ear.subscription)
+
+    def _subscribed(self, name: str, kind: Any, channel: int, offers: list[TopicEndpointInfo]) -> _Ear:
+        profile = _profile(offers)
+        subscription = self._node.create_subscription(
+            kind, name, lambda _: None, profile, callback_group=self._group, raw=True
+        )
+        return _Ear(channel, subscription, (profile.reliability, profile.durability), len(offers) == 1)
+
+    def _listen(self) -> None:
+        is_last = False
+        try:
+            while not is_last:
+                is_last = self._end.wait(POLL_S)
+                with self._lock:
+                    for ear in self._ears.values():
+                        self._drain(ear)
+        except Exception as error:  # an episode that hears nothing any more must not look like one that does
+            self.problem = f"nothing can be heard any more: {error}"
+
+    def _drain(self, ear: _Ear) -> None:
+        put, kind = self._episode.tape.put, ear.subscription.msg_type
+        handle = ear.subscription.handle
+        with handle:
+            while (taken := handle.take_message(kind, True)) is not None:
+                data, about = taken
+                came_ns = self._clock_ns() if self._clock_ns else about["received_timestamp"]
+                put(ear.channel, came_ns, about["source_timestamp"], data)
+                number = about["publication_sequence_number"]
+                # Numbers are a publisher's own: of several they say nothing, and a new one begins again.
+                if number and ear.is_alone:
+                    if ear.newest and number > ear.newest + 1:
+                        self._episode.lost[ear.channel] += number - ear.newest - 1
+                    ear.newest = number
+
+
+def _profile(offers: list[TopicEndpointInfo]) -> QoSProfile:
+    """The most that all publishers offer, so that each is heard."""
+    reliable = all(o.qos_profile.reliability == ReliabilityPolicy.RELIABLE for o in offers)
+    latched = all(o.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offers)
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=PICTURES if offers[0].topic_type in LARGE else OTHERS,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _offered(offer: TopicEndpointInfo) -> Qos:
+    q = offer.qos_profile
+    return Qos(
+        q.history.name.lower(),
+        q.depth,
+        q.reliability.name.lower(),
+        q.durability.name.lower(),
+        q.deadline.nanoseconds,
+        q.lifespan.nanoseconds,
+        q.liveliness.name.lower(),
+        q.liveliness_lease_duration.nanoseconds,
+    )
+
+
+def _message_class(kind: str) -> Any:
+    package, _, name = kind.replace("/msg/", "/").partition("/")
+    try:
+        return getattr(importlib.import_module(f"{package}.msg"), name)
+    except (ImportError, AttributeError) as error:
+        raise FineVLAError(f"message type '{kind}' is not built here; source the workspace that has it") from error
