@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,92 @@ def parts(folder: Path, robot: Embodiment, episodes: int = 3, images: str = "vid
         episode = played(recording(i, frames + i), robot, name=f"episode_{i}", tasks=tasks)
         make_part(episode, made[-1], PartOptions(images, codec), {})
     return made
+
+
+def rlds(path: Path, episodes: list[dict[str, Any]]) -> None:
+    """A TFRecord file of tf.train.Examples, made with the protobuf runtime; values are bytes, floats or ints in lists."""
+    import google_crc32c
+
+    def masked(data: bytes) -> bytes:
+        crc = google_crc32c.value(data)
+        return ((((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for features in episodes:
+            data = _example(features)
+            length = len(data).to_bytes(8, "little")
+            file.write(length + masked(length) + data + masked(data))
+
+
+def _example(features: dict[str, Any]) -> bytes:
+    message = _example_type()()
+    for key, values in features.items():
+        feature = message.features.feature[key]
+        if isinstance(values[0], bytes):
+            feature.bytes_list.value.extend(values)
+        elif isinstance(values[0], int | np.integer):
+            feature.int64_list.value.extend(int(value) for value in values)
+        else:
+            feature.float_list.value.extend(float(value) for value in values)
+    return bytes(message.SerializeToString())
+
+
+@lru_cache
+def _example_type() -> Any:
+    """tf.train.Example, declared to the protobuf runtime."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
+    field = descriptor_pb2.FieldDescriptorProto
+    for name, kind in (
+        ("BytesList", field.TYPE_BYTES),
+        ("FloatList", field.TYPE_FLOAT),
+        ("Int64List", field.TYPE_INT64),
+    ):
+        message = file.message_type.add(name=name)
+        message.field.add(name="value", number=1, label=field.LABEL_REPEATED, type=kind)
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, name in enumerate(("BytesList", "FloatList", "Int64List"), 1):
+        plain = name.replace("List", "_list").lower()
+        feature.field.add(
+            name=plain, number=number, label=field.LABEL_OPTIONAL, type=field.TYPE_MESSAGE,
+            type_name=f".tensorflow.{name}", oneof_index=0,
+        )  # fmt: skip
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, label=field.LABEL_OPTIONAL, type=field.TYPE_STRING)
+    entry.field.add(
+        name="value", number=2, label=field.LABEL_OPTIONAL, type=field.TYPE_MESSAGE, type_name=".tensorflow.Feature"
+    )
+    features.field.add(
+        name="feature", number=1, label=field.LABEL_REPEATED, type=field.TYPE_MESSAGE,
+        type_name=".tensorflow.Features.FeatureEntry",
+    )  # fmt: skip
+    example = file.message_type.add(name="Example")
+    example.field.add(
+        name="features", number=1, label=field.LABEL_OPTIONAL, type=field.TYPE_MESSAGE, type_name=".tensorflow.Features"
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
+
+
+def bridge(r: Recording) -> dict[str, Any]:
+    """A step for each frame of `r` (7 values), as BridgeData V2 has them."""
+    steps = len(r.states)
+    flags = {"is_first": [1] + [0] * (steps - 1), "is_last": [0] * (steps - 1) + [1]}
+    return {
+        "steps/observation/state": r.states.ravel(),
+        "steps/action": r.actions.ravel(),
+        "steps/language_instruction": [TASK.encode()] * steps,
+        **{f"steps/observation/image_{c}": [jpeg(p) for p in r.images[:, c]] for c in range(r.images.shape[1])},
+        **{f"steps/{key}": value for key, value in flags.items()},
+        "steps/discount": [1.0] * steps,
+        "episode_metadata/episode_id": [-7],
+    }
 
 
 def truncated(data: bytes, rng: np.random.Generator) -> bytes:
