@@ -15,6 +15,8 @@ COMMANDS = {
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
     "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
+    "record": ("finevla_tools.record", "record episodes: start, stop and label them by keys"),
+    "bags": ("finevla_tools.bags", "list, describe, play and repair recordings"),
     "doctor": ("finevla_tools.doctor", "check the installation; --drill: faults on purpose, in simulation"),
     "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
     "demos": ("finevla_tools.demos", "write demonstrations as a LeRobot data set and as rosbags"),

@@ -1,0 +1,174 @@
+"""What is wrong with which episode of a LeRobot data set (v2.0 to v3.0): a table with value, threshold and reason, and a page.
+
+Nothing is deleted. Thresholds come from the data by robust statistics where physics gives none; --set changes them, and
+takes seconds, for what was measured is kept. --out makes a data set of the kept episodes. A folder of data sets is looked at
+one by one.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from finevla_core.errors import FineVLAError
+
+WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
+MAX_DEPTH = 4  # of folders in which data sets are looked for
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `finevla clean` takes."""
+    parser.add_argument("dataset", type=Path, help="a LeRobot data set, or a folder of them")
+    parser.add_argument("--report", type=Path, help="folder of tables and page; without it out/clean/<data set>")
+    parser.add_argument("--out", type=Path, help="make a data set of the kept episodes here")
+    parser.add_argument("--set", action="append", default=[], metavar="CHECK=NUMBER", help="a threshold of your own")
+    parser.add_argument("--only", metavar="CHECK,...", help="run these checks only")
+    parser.add_argument("--skip", metavar="CHECK,...", help="all but these")
+    parser.add_argument("--note", metavar="CHECK,...", help="flag, but do not drop for these")
+    parser.add_argument("--k", type=float, default=6.0, help="how many robust deviations from the median are unusual")
+    parser.add_argument("--no-video", action="store_true", help="do not open the videos")
+    parser.add_argument("--rate", type=float, default=4.0, help="pictures looked at per second of video")
+    parser.add_argument("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
+    parser.add_argument("--robot", help="a robot file whose limits hold; without it the field map's or the data set's")
+    parser.add_argument("--compat", choices=["finevla"], help="FineVLA's own filters, numbers and reports instead")
+    parser.add_argument("--threshold", type=float, help="with --compat: the largest distance")
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one per core")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be decided, write nothing")
+    parser.add_argument("--list", action="store_true", help="list the checks and leave")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 when all was looked at, whatever was found."""
+    if arguments.list:
+        from finevla_tools.clean.checks import CHECKS
+
+        for check in CHECKS.values():
+            line = f"{check.fixed:g} {check.unit}" if check.fixed is not None else "from the data"
+            print(f"  {check.name:15s} {check.looks_for}; {line}{'; notes only' if check.notes else ''}")
+        return 0
+    _check(arguments)
+    roots = _datasets(arguments.dataset)
+    if arguments.compat:
+        return _compat(arguments, roots)
+    if len(roots) > 1 and arguments.out is not None:
+        raise FineVLAError("--out makes one data set; name one of those in this folder")
+    failed = 0
+    for root in roots:
+        report = arguments.report or Path("out/clean")
+        if arguments.report is None or len(roots) > 1:
+            report = report / (root.resolve().name if len(roots) == 1 else root.relative_to(arguments.dataset))
+        try:
+            _clean(arguments, root, report)
+        except FineVLAError as error:
+            if len(roots) == 1:
+                raise
+            failed += 1
+            print(f"left out: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
+    from finevla_tools.clean import decide, keep, page, run
+    from finevla_tools.datasets.lerobot_files import open_dataset
+
+    given = decide.parse_set(arguments.set)
+    names = decide.chosen(arguments.only, arguments.skip, not arguments.no_video)
+    notes = frozenset(decide.chosen(arguments.note, None, True)) - {"corrupt"} if arguments.note else frozenset()
+    dataset = open_dataset(root)
+    for problem in dataset.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    if arguments.out is not None:
+        keep.refuse(dataset, arguments.out)
+    plan = _plan(arguments, dataset, names)
+    jobs = _jobs(arguments, len(dataset.episodes), not arguments.no_video)
+    found = run.measured(dataset, plan, None if arguments.dry_run else report / run.JOURNAL, jobs)
+    decisions = decide.decide(found.findings, names, given, arguments.k, notes)
+    summary = run.summary_of(dataset, plan, decisions)
+    if not arguments.dry_run:
+        run.write_tables(report, decisions)
+        page.write_page(report, dataset, plan, decisions)
+        run.write_summary(report, summary)
+    _print(summary, decisions)
+    if not arguments.dry_run:
+        print(f"report: {report / page.PAGE}")
+    if arguments.out is not None and not arguments.dry_run:
+        kept = keep.write_kept(dataset, arguments.out, [e.episode for e in decisions.episodes if e.keep])
+        print(f"data set of {kept} episodes: {arguments.out}")
+
+
+def _compat(arguments: argparse.Namespace, roots: list[Path]) -> int:
+    """FineVLA's three reports, in the data set's report folder."""
+    from finevla_tools.clean import compat
+
+    report = arguments.report or Path("out/clean") / arguments.dataset.resolve().name
+    jobs = arguments.jobs
+    for line in compat.write_reports(
+        arguments.dataset, roots, report, arguments.map, arguments.threshold, jobs, arguments.dry_run
+    ):
+        print(line)
+    return 0
+
+
+def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -> Any:
+    from finevla_tools.canonical.arms import ROBOTS, config_folder
+    from finevla_tools.canonical.convert import choose_map
+    from finevla_tools.clean.measure import ACTION, STATE, Plan
+
+    try:
+        fields = choose_map(dataset, arguments.map)
+    except FineVLAError:
+        if arguments.map or not {STATE, ACTION} <= set(dataset.features):
+            raise
+        fields = None  # values are compared as they are
+    robot = arguments.robot or (fields.robot if fields else "")
+    if not robot and (config_folder(ROBOTS) / f"{Path(dataset.robot).name}.yaml").is_file():
+        robot = dataset.robot
+    return Plan(names, fields, robot, arguments.rate)
+
+
+def _print(summary: dict[str, Any], decisions: Any) -> None:
+    dropped = [e for e in decisions.episodes if not e.keep]
+    print(f"{summary['episodes']} episodes: {summary['kept']} kept, {len(dropped)} dropped")
+    for entry in summary["checks"]:
+        if entry["flagged"]:
+            line = "-" if entry["threshold"] is None else f"{entry['threshold']:.4g}"
+            name = entry["check"] + (f" ({entry['camera']})" if entry["camera"] else "")
+            note = "" if entry["drops"] else ", noted only"
+            print(f"  {name:28s} {entry['flagged']:5d} flagged, threshold {line} ({entry['from']}){note}")
+    for episode in dropped[:10]:
+        print(f"  episode {episode.episode}: {episode.reasons[0]}")
+    if len(dropped) > 10:
+        print(f"  ... and {len(dropped) - 10} more, in the report")
+
+
+def _jobs(arguments: argparse.Namespace, episodes: int, videos: bool) -> int:
+    from finevla_tools.datasets.jobs import cores
+
+    worth = 1 + episodes * (5 if videos else 1) // WORTH_A_PROCESS
+    return int(arguments.jobs or min(cores(), worth))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if not 0 < arguments.k < 1e6:
+        raise FineVLAError(f"--k is {arguments.k}; a number above 0 is needed")
+    if not 0 < arguments.rate <= 1000:
+        raise FineVLAError(f"--rate is {arguments.rate}; pictures per second, above 0")
+    if arguments.jobs < 0:
+        raise FineVLAError(f"--jobs is {arguments.jobs}; at least 1, or 0 for one per core")
+    if arguments.threshold is not None and not arguments.compat:
+        raise FineVLAError("--threshold is for --compat finevla; give --set divergence=...")
+
+
+def _datasets(path: Path) -> list[Path]:
+    if (path / "meta" / "info.json").is_file():
+        return [path]
+    if not path.is_dir():
+        raise FineVLAError(f"'{path}' does not exist")
+    found = sorted(
+        file.parent.parent
+        for depth in range(1, MAX_DEPTH + 1)
+        for file in path.glob("/".join(["*"] * depth) + "/meta/info.json")
+    )
+    if not found:
+        raise FineVLAError(f"'{path}' is no LeRobot data set and has none in it: there is no meta/info.json")
+    return found

@@ -1,0 +1,88 @@
+"""`finevla clean --compat finevla`: FineVLA's filters over one data set or a folder of them, and its reports.
+
+They are written where they are asked for, as `<key>_filter_report.json`; FineVLA's clustering wants that in the data set.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.canonical.arms import config_folder
+from finevla_tools.canonical.convert import choose_map
+from finevla_tools.canonical.unify import Rules
+from finevla_tools.clean.finevla import Limits, Verdict, dataset_key, judge, load_limits
+from finevla_tools.clean.reports import (
+    DIFF_FILE,
+    diff_report,
+    flat_report,
+    report_name,
+    structured_report,
+    write_report,
+)
+from finevla_tools.datasets.jobs import Progress, cores, over
+from finevla_tools.datasets.lerobot_files import open_dataset
+
+WORTH_A_PROCESS = 50
+
+
+def write_reports(
+    top: Path, roots: list[Path], report: Path, map_name: str | None, threshold: float | None, jobs: int, dry_run: bool
+) -> Iterator[str]:
+    """Lines for the terminal. A single data set gets a flat report, a folder of them the structured one."""
+    parts: dict[str, dict[int, Verdict]] = {}
+    failed = 0
+    is_flat = roots == [top]
+    for root in roots:
+        try:
+            limits, verdicts = judge_all(root, map_name, threshold, jobs)
+        except FineVLAError as error:
+            if is_flat:
+                raise
+            failed += 1
+            yield f"left out: {error}"
+            continue
+        name = root.name if root.name not in parts else root.relative_to(top).as_posix()  # equal names are kept apart
+        parts[name] = verdicts
+        problems = sum(bool(v.reasons) for v in verdicts.values())
+        yield f"{name}: {problems} of {len(verdicts)} episodes are problems (L2 threshold {limits.l2})"
+        if not dry_run:
+            folder = report if is_flat else report / root.relative_to(top)
+            folder.mkdir(parents=True, exist_ok=True)
+            key = dataset_key(root)
+            if limits.slots:
+                write_report(folder / DIFF_FILE, diff_report(key, root, limits, verdicts), True)
+            if is_flat:
+                write_report(folder / report_name(key), flat_report(key, root, limits, verdicts), True)
+                yield f"report: {folder / report_name(key)}"
+    if not is_flat and not dry_run:
+        report.mkdir(parents=True, exist_ok=True)
+        key = dataset_key(top)
+        path = report / report_name(key)
+        write_report(path, structured_report(key, top, threshold, parts, failed), True)
+        yield f"report: {path}"
+
+
+def judge_all(
+    root: Path, map_name: str | None, threshold: float | None, jobs: int = 1
+) -> tuple[Limits, dict[int, Verdict]]:
+    """Every episode's verdict, by its index."""
+    dataset = open_dataset(root)
+    limits = load_limits(config_folder("clean") / "finevla.yaml", dataset_key(root))
+    if threshold is not None:
+        limits = Limits(limits.min_frames, limits.slots, threshold)
+    rules = None
+    if limits.slots:
+        try:
+            rules = Rules(choose_map(dataset, map_name), compat=True)
+        except FineVLAError:
+            if map_name:
+                raise  # without any map FineVLA looks at no distances either
+    job = partial(judge, dataset, rules, limits)
+    verdicts = {}
+    with Progress("filter", len(dataset.episodes)) as progress:
+        number = jobs or min(cores(), 1 + len(dataset.episodes) // WORTH_A_PROCESS)
+        for episode, verdict in over(job, dataset.episodes, number):
+            verdicts[episode.index] = verdict
+            progress.step()
+    return limits, verdicts

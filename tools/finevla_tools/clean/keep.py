@@ -1,0 +1,152 @@
+"""A data set of the kept episodes: v3.0 through LeRobot's own tools, v2.x by copying files and writing the lists anew.
+
+What LeRobot's tools know nothing of goes along: `meta/finevla_episodes.jsonl` with new indices, and language columns.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.canonical.files import write_json
+from finevla_tools.datasets.common import Staged
+from finevla_tools.datasets.lerobot_files import (
+    DATA_V2,
+    VIDEO_V2,
+    LeRobotFiles,
+    read_json,
+    read_lines,
+)
+from finevla_tools.datasets.lerobot_writer import EPISODES_FILE
+
+SIDE_FILES = ("modality.json", "tasks.jsonl", "README.md")
+
+
+def refuse(dataset: LeRobotFiles, out: Path) -> None:
+    """Raise `FineVLAError` before anything is measured if `out` cannot be made."""
+    if os.path.lexists(out):
+        raise FineVLAError(f"'{out}' exists already; remove it or name a new folder")
+    if out.resolve().is_relative_to(dataset.root.resolve()):
+        raise FineVLAError(f"'{out}' lies in the data set itself; name a folder beside it")
+
+
+def write_kept(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> int:
+    """Whole or not at all; how many episodes there are in it."""
+    if not kept:
+        raise FineVLAError("no episode is kept: there is no data set to write")
+    refuse(dataset, out)
+    staged = Staged(out)
+    try:
+        if len(kept) == len(dataset.episodes):
+            shutil.copytree(dataset.root, staged.path, ignore=shutil.ignore_patterns("unified_output", ".*"))
+        elif dataset.is_v3:
+            _with_lerobot(dataset, staged.path, kept)
+        else:
+            _copy_v2(dataset, staged.path, kept)
+        if len(kept) != len(dataset.episodes):
+            _keep_ours(dataset.root, staged.path, kept)
+    except BaseException:
+        staged.discard()
+        raise
+    staged.publish()
+    return len(kept)
+
+
+def _with_lerobot(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> None:
+    try:
+        from lerobot.datasets.dataset_tools import delete_episodes
+        from lerobot.datasets.lerobot_dataset import LeRobotDataset
+    except ImportError as error:
+        raise FineVLAError(f"writing v3.0 needs {error.name}; run 'make data-setup' first") from error
+    drop = sorted({e.index for e in dataset.episodes} - set(kept))
+    os.environ.setdefault("SVT_LOG", "1")
+    logging.getLogger().setLevel(logging.WARNING)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bars
+            source = LeRobotDataset(f"finevla/{dataset.root.name}", root=dataset.root, video_backend="pyav")
+            delete_episodes(source, drop, output_dir=out, repo_id=f"finevla/{out.name}")
+    except FineVLAError:
+        raise
+    except Exception as error:  # whatever LeRobot makes of a data set that it cannot read
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise FineVLAError(
+            f"LeRobot cannot read '{dataset.root}' for a copy without the dropped episodes: {said}"
+        ) from error
+
+
+def _copy_v2(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> None:
+    """Episode files with new numbers; everything else of a row stays as it is."""
+    info = dict(read_json(dataset.root / "meta" / "info.json"))
+    size = max(1, int(info.get("chunks_size", 1000)))
+    (out / "meta").mkdir(parents=True)
+    frames, episodes = 0, {e.index: e for e in dataset.episodes}
+    for new, old in enumerate(kept):
+        episode = episodes[old]
+        table = dataset.read(episode)
+        place = {"episode_index": new, "episode_chunk": new // size}
+        path = out / DATA_V2.format(**place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, _renumbered(table, new, frames))
+        for footage in episode.videos:
+            to = out / VIDEO_V2.format(**place, video_key=footage.key)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            if footage.path.is_file():
+                shutil.copyfile(footage.path, to)
+        frames += table.num_rows
+    for name in SIDE_FILES:
+        if (source := dataset.root / "meta" / name).is_file():
+            shutil.copyfile(source, out / "meta" / name)
+    for name in ("episodes.jsonl", "episodes_stats.jsonl"):
+        if (dataset.root / "meta" / name).is_file():
+            _renumber_lines(dataset.root / "meta" / name, out / "meta" / name, kept)
+    info |= {
+        "total_episodes": len(kept),
+        "total_frames": frames,
+        "total_chunks": 1 + (len(kept) - 1) // size,
+        "total_videos": len(kept) * sum(f.get("dtype") == "video" for f in dataset.features.values()),
+        "splits": {"train": f"0:{len(kept)}"},
+        "data_path": DATA_V2,
+        "video_path": VIDEO_V2 if info.get("video_path") else info.get("video_path"),
+    }
+    write_json(out / "meta" / "info.json", info)
+
+
+def _renumbered(table: pa.Table, index: int, first: int) -> pa.Table:
+    new = {"episode_index": np.full(table.num_rows, index), "index": np.arange(first, first + table.num_rows)}
+    for name, array in new.items():
+        if (at := table.schema.get_field_index(name)) >= 0:
+            table = table.set_column(at, table.schema.field(at), pa.array(array, table.schema.field(at).type))
+    return table
+
+
+def _keep_ours(source: Path, out: Path, kept: Sequence[int]) -> None:
+    """What is beside LeRobot's own files."""
+    if (source / EPISODES_FILE).is_file():
+        _renumber_lines(source / EPISODES_FILE, out / EPISODES_FILE, kept)
+    if (source / "meta" / "modality.json").is_file() and not (out / "meta" / "modality.json").exists():
+        shutil.copyfile(source / "meta" / "modality.json", out / "meta" / "modality.json")
+
+
+def _renumber_lines(source: Path, out: Path, kept: Sequence[int]) -> None:
+    numbers = {old: new for new, old in enumerate(kept)}
+    rows, _ = read_lines(source)
+    found: dict[int, Mapping[str, Any]] = {
+        numbers[row["episode_index"]]: row for row in rows if row.get("episode_index") in numbers
+    }
+    with out.open("w", encoding="utf-8") as file:
+        for new in sorted(found):
+            file.write(json.dumps({**found[new], "episode_index": new}, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    pq.write_table(table, path, compression="snappy")
