@@ -118,9 +118,8 @@ class BagSource:
             self._last = None
             e, o = self.embodiment, self.options
             cameras = e.camera_names if o.cameras is None else o.cameras
-            recording = Recording(path, e, cameras, o.namespace)
             try:
-                self._last = _Analysis(recording, o)
+                self._last = _Analysis(Recording(path, e, cameras, o.namespace), o)
             except FineVLAError as error:
                 raise _named(path, error) from error
         return self._last

@@ -206,7 +206,8 @@ def convert_one(job: Job, task: Task) -> Outcome:
         return Outcome(name, folders=_folders(name, len(references)), frames=frames)
     except FineVLAError as error:
         shutil.rmtree(hidden, ignore_errors=True)
-        return Outcome(name, reason=" ".join(str(error).split()))
+        reason = " ".join(str(error).split())
+        return Outcome(name, reason if name in reason else f"episode '{name}': {reason}")
     except OSError as error:
         shutil.rmtree(hidden, ignore_errors=True)
         return Outcome(name, reason=f"episode '{name}' could not be converted: {error}")

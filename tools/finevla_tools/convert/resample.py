@@ -77,7 +77,7 @@ def choose(stamps: Stamps, times: Stamps, how: str) -> Choice:
         return _one(order, np.where(take_after, a, b), has_before | has_after, np.where(take_after, ahead, behind))
     exists = has_before & has_after
     span = np.maximum(ordered[a] - ordered[b], 1)
-    weight = np.where(behind == 0, 0.0, behind / span)
+    weight = np.where(exists & (behind != 0), behind / span, 0.0)
     a = np.where(behind == 0, b, a)
     skew = np.where(behind == 0, 0, np.maximum(behind, ahead))
     return Choice(
@@ -115,7 +115,7 @@ def choose_command(
         m = order[newest[k]]
         due = commands.due[begins[m] : ends[m]]
         p = min(int(np.searchsorted(due, wanted[k], side="left")), len(due) - 1)
-        late = max(0, int(times[k]) + step_ns - int(due[p]) - tolerance)
+        late = int(times[k]) + step_ns - int(due[p]) if due[p] < wanted[k] else 0
         if late <= max_hold_ns:
             message[k], point[k], held[k] = m, commands.point[begins[m] + p], late
     return message, point, held
