@@ -187,10 +187,10 @@ def report(figures: dict[str, Any], episode: Path) -> int:
         f"share of one core: idle {figures['idle']:.1%}, "
         + ", ".join(f"{k} {v:.0%}" for k, v in figures["shares"].items())
     )
-    disk = told["disk"]
+    disk, late_ms = told["disk"], figures["published"]["late_s"] * 1e3
     print(
         f"recorder's memory at most {figures['memory'] >> 20} MB; at most {disk['most_bytes_waiting'] >> 20} MB waited for "
-        f"the disk, slowest write {disk['slowest_write_s']} s; publisher at most {figures['published']['late_s'] * 1e3:.0f} ms late"
+        f"the disk, slowest write {disk['slowest_write_s']} s; publisher at most {late_ms:.0f} ms late"
     )
     return missing
 

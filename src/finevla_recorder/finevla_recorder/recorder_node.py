@@ -46,7 +46,7 @@ class Parameters:
     )
     folder: str = param("~/finevla/episodes", "where episodes go, a folder each")
     transport: str = param("raw", "images to record: raw, compressed or both")
-    topics: list[str] = param([""], "more topics to record, beside those of the stack")
+    topics: str = param("", "more topics to record, beside those of the stack, with blanks between them")
     min_free_mb: int = param(1024, "the disk is not filled further than this", 0, 1_000_000_000)
     max_episode_mb: int = param(0, "an episode that has grown so large is stopped; 0 = never", 0, 1_000_000_000)
     queue_mb: int = param(256, "memory for what waits for the disk", 1, 100_000)
@@ -88,7 +88,7 @@ class Recorder(Node):
         self.folder = Path(p.folder).expanduser().absolute()
         self.limits = Limits(p.min_free_mb << 20, p.max_episode_mb << 20, p.queue_mb << 20)
         self.needed, others = topics(self.embodiment, p.transport)
-        self.wanted = [self.resolve_topic_name(t) for t in (*self.needed, *others, *filter(None, p.topics))]
+        self.wanted = [self.resolve_topic_name(t) for t in (*self.needed, *others, *p.topics.split())]
         self.needed = [self.resolve_topic_name(t) for t in self.needed]
         self.definitions = Definitions()
         self.bundle, self.instruction = "", msg.Instruction()

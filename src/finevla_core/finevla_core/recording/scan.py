@@ -16,7 +16,7 @@ from finevla_core.recording import mcap
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<HIQQ")
 _READ = 1 << 20
-MAX_CHUNK = 1 << 30  # what a chunk may unpack to; writers make chunks of megabytes
+MAX_CHUNK = 1 << 28  # what a chunk may unpack to, and a record hold; writers make chunks of megabytes
 
 
 @dataclass(frozen=True)
@@ -112,15 +112,15 @@ class Scan:
                 self._complain("what follows is no MCAP record")
                 return
             if opcode == mcap.CHUNK:
-                yield from self._chunk(file, min(length, left), is_cut=length > left)
-            elif length > left:
+                yield from self._chunk(file, min(length, left, MAX_CHUNK), is_cut=length > min(left, MAX_CHUNK))
+            elif length > min(left, MAX_CHUNK):
                 self._complain("a record is cut off")
                 return
             elif opcode in (mcap.SCHEMA, mcap.CHANNEL, mcap.MESSAGE, mcap.METADATA):
                 yield from self._record(opcode, memoryview(file.read(length)))
             else:
                 file.seek(length, 1)
-            if length > left:
+            if length > min(left, MAX_CHUNK):
                 return
             self.report.end = file.tell()
 

@@ -1,0 +1,137 @@
+"""Publishes a recording through DDS, with the qualities of service that were offered when it was recorded.
+
+What could move a robot is left out unless asked for, and nothing is published where a running node publishes already:
+two joint states at once are no joint state.
+"""
+
+import importlib
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from finevla_core.errors import FineVLAError
+
+COMMANDS = (
+    *("trajectory_msgs/msg/JointTrajectory", "finevla_interfaces/msg/ActionChunk", "finevla_interfaces/msg/Heartbeat"),
+    *("std_msgs/msg/Empty", "geometry_msgs/msg/Twist", "control_msgs/msg/JointJog"),
+)
+STEERING = ("instruction", "instruction/text", "command", "cmd")  # ends of names
+DISCOVERY_S = 2.0
+NS = 1_000_000_000
+
+
+def play(bag: Path, rate: float, wanted: Sequence[str], prefix: str, has_commands: bool) -> int:
+    """Play to the end; Ctrl-C ends it. Raises `FineVLAError` for what cannot be played."""
+    if not 0.001 <= rate <= 1000.0:
+        raise FineVLAError(f"rate {rate} is not possible; 0.001 to 1000 are")
+    try:
+        from rosbags.highlevel import AnyReader, AnyReaderError
+    except ImportError as error:
+        raise FineVLAError(f"playing needs {error.name}; run 'make data-setup' first") from error
+    try:
+        with AnyReader([bag]) as reader:
+            return _play(reader, rate, wanted, prefix.rstrip("/"), has_commands)
+    except (AnyReaderError, OSError, UnicodeDecodeError) as error:
+        sentence = " ".join(str(error).split())
+        raise FineVLAError(
+            f"'{bag}' cannot be played: {sentence[:200]}; is it one for 'finevla bags repair'?"
+        ) from error
+
+
+def chosen(connections: Iterable[Any], wanted: Sequence[str], has_commands: bool) -> tuple[list[Any], list[str]]:
+    """Connections to play, and names of the topics that are left out because they could move a robot."""
+    all_of = list(connections)
+    names = {connection.topic for connection in all_of}
+    if unknown := [name for name in wanted if name not in names]:
+        raise FineVLAError(f"the recording has no topic '{unknown[0]}'; it has {', '.join(sorted(names))}")
+    picked = [c for c in all_of if c.topic in wanted or not wanted]
+    moving = {c.topic for c in picked if c.msgtype in COMMANDS or c.topic.endswith(STEERING)}
+    left_out = set() if has_commands else moving
+    return [c for c in picked if c.topic not in left_out], sorted(left_out)
+
+
+def _play(reader: Any, rate: float, wanted: Sequence[str], prefix: str, has_commands: bool) -> int:
+    connections, left_out = chosen(reader.connections, wanted, has_commands)
+    if left_out:
+        print(f"left out, for they could move a robot: {', '.join(left_out)}; --commands plays them too", flush=True)
+    if not connections:
+        raise FineVLAError("nothing is left to play")
+    import rclpy
+
+    from finevla_tools.transport import use_stack_transport
+
+    use_stack_transport()
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    node = rclpy.create_node("bag_player", context=context, enable_rosout=False)
+    try:
+        names = {c.id: f"{prefix}{c.topic}" for c in connections}
+        _refuse_live(node, set(names.values()))
+        made: dict[str, Any] = {}
+        publishers: dict[int, Any] = {}
+        for c in connections:
+            if names[c.id] not in made:
+                made[names[c.id]] = node.create_publisher(_message_class(c.msgtype), names[c.id], _profile(c))
+            publishers[c.id] = made[names[c.id]]
+        count, seconds = _publish(reader, connections, publishers, rate)
+        print(f"{count} messages of {len(made)} topics in {seconds:.1f} s", flush=True)
+        for publisher in made.values():
+            publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=1.0))
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+    return 0
+
+
+def _publish(reader: Any, connections: list[Any], publishers: dict[int, Any], rate: float) -> tuple[int, float]:
+    # Who listens already shall hear the first message, too: discovery takes about a second.
+    until_s = time.monotonic() + DISCOVERY_S
+    while time.monotonic() < until_s and not all(p.get_subscription_count() for p in publishers.values()):
+        time.sleep(0.02)
+    start_s, first_ns, count = time.monotonic(), -1, 0
+    for connection, stamp_ns, data in reader.messages(connections=connections):
+        first_ns = stamp_ns if first_ns < 0 else first_ns
+        left_s = start_s + (stamp_ns - first_ns) / NS / rate - time.monotonic()
+        if left_s > 0:
+            time.sleep(left_s)
+        publishers[connection.id].publish(bytes(data))
+        count += 1
+    return count, time.monotonic() - start_s
+
+
+def _refuse_live(node: Any, names: set[str]) -> None:
+    until_s = time.monotonic() + DISCOVERY_S
+    while time.monotonic() < until_s:
+        for name in sorted(names):
+            for other in node.get_publishers_info_by_topic(name):
+                raise FineVLAError(
+                    f"'{name}' is published by '{other.node_namespace.rstrip('/')}/{other.node_name}' already; stop that "
+                    "first, choose other --topics, or play beside it with --prefix /replay"
+                )
+        time.sleep(0.1)
+
+
+def _profile(connection: Any) -> Any:
+    """Reliable or latched only if every publisher was, so that what listened then listens now."""
+    from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+    offers = connection.ext.offered_qos_profiles
+    best_effort = any(q.reliability.name == "BEST_EFFORT" for q in offers)
+    latched = bool(offers) and all(q.durability.name == "TRANSIENT_LOCAL" for q in offers)
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1 if latched else 100,
+        reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _message_class(kind: str) -> Any:
+    package, _, name = kind.replace("/msg/", "/").partition("/")
+    try:
+        return getattr(importlib.import_module(f"{package}.msg"), name)
+    except (ImportError, AttributeError) as error:
+        raise FineVLAError(
+            f"message type '{kind}' is not built here; source the workspace that has it, or choose --topics"
+        ) from error
