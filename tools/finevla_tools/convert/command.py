@@ -15,7 +15,7 @@ from typing import Any
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import bags, resample, sources
+from finevla_tools.convert import bags, hdf5, resample, sources
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.pools import ENGINES
@@ -43,12 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
     _add_bag_arguments(parser.add_argument_group("frames of bags"))
     _add_picture_arguments(parser.add_argument_group("pictures"))
+    _add_foreign_arguments(parser.add_argument_group("files of others: what they do not say of themselves"))
 
 
 def _add_bag_arguments(group: Any) -> None:
     d = bags.BagOptions()
     group.add_argument("--mode", choices=bags.MODES, default=d.mode, help="fixed rate, or as the live ingest")
-    group.add_argument("--fps", type=int, help="frames per second; default: the robot file's observation rate")
+    group.add_argument(
+        "--fps", type=int, help="frames per second; default: of bags the robot file's, else the source's"
+    )
     group.add_argument("--images-by", choices=resample.HOWS[:2], default=d.images)
     group.add_argument("--states-by", choices=resample.HOWS, default=d.states)
     group.add_argument("--max-skew", type=float, metavar="S", help="message to frame; default: the robot file's")
@@ -76,6 +79,17 @@ def _add_picture_arguments(group: Any) -> None:
     group.add_argument("--gop", type=int, default=c.g, help="frames from one key frame to the next")
     group.add_argument("--preset", help="the codec's; default: LeRobot's")
     group.add_argument("--encoder-threads", type=int, help="per camera; default: the codec's choice")
+
+
+def _add_foreign_arguments(group: Any) -> None:
+    group.add_argument("--gripper", choices=hdf5.GRIPPERS, default="auto", help="HDF5: its scale; auto: by its range")
+    group.add_argument("--motor-open", type=float, default=hdf5.MOTOR_OPEN, help="HDF5: motors' reading when open")
+    group.add_argument("--motor-open-action", type=float, help="HDF5: the leader's, if another")
+    group.add_argument("--colours", choices=("rgb", "bgr"), default="rgb", help="HDF5: as the pictures are stored")
+    group.add_argument("--base", action="store_true", help="HDF5: append base_action to the actions")
+    group.add_argument("--dataset", default="", help="RLDS: a map of config/datasets, or a file; default: by its keys")
+    group.add_argument("--state-key", default="observation.state", help="LeRobot: the column that is the state")
+    group.add_argument("--action-key", default="action", help="LeRobot: the column that is the action")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ Which keys are state, action, pictures and words is said per data set in config/
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ class RldsSource:
     options: RldsOptions = RldsOptions()
 
     def references(self) -> list[Reference]:
-        """A record each; where a file breaks off, one more that tells so."""
+        """A record each; where a file breaks off, one more that tells so. A map that does not exist is told at once."""
+        if self.options.dataset:
+            _named(self.options.dataset)
         top = self.path.parent if self.path.is_file() else self.path
         files = [self.path] if self.path.is_file() else sorted(p for p in top.rglob("*.tfrecord*") if p.is_file())
         found = []
@@ -197,16 +200,14 @@ class RldsEpisode:
 
 
 def _choose(features: Mapping[str, Any], path: Path, wanted: str, where: str) -> DatasetMap:
-    if wanted.endswith((".yaml", ".yml")):
-        chosen = load_map(Path(wanted))
+    if wanted:
+        chosen = _named(wanted)
     else:
         known = {one.name: one for one in all_maps()}
-        if wanted and wanted not in known:
-            raise FineVLAError(unknown("data set", wanted, known))
         # TFDS calls its files <data set>-<split>.tfrecord-<shard>-of-<shards>.
         by_name = [one for one in known.values() if path.name.split("-", 1)[0] in one.names]
         by_keys = [one for one in known.values() if all(key in features for key in one.needed)]
-        found = [known[wanted]] if wanted else by_name or by_keys
+        found = by_name or by_keys
         if not found:
             raise FineVLAError(
                 f"{where}: its keys fit none of {', '.join(known)}; name the data set or give a map of it"
@@ -217,12 +218,23 @@ def _choose(features: Mapping[str, Any], path: Path, wanted: str, where: str) ->
     return chosen
 
 
-def all_maps() -> list[DatasetMap]:
+def _named(wanted: str) -> DatasetMap:
+    """A map by its name, or by its file."""
+    if wanted.endswith((".yaml", ".yml")):
+        return load_map(Path(wanted))
+    known = {one.name: one for one in all_maps()}
+    if wanted not in known:
+        raise FineVLAError(unknown("data set", wanted, known))
+    return known[wanted]
+
+
+@lru_cache
+def all_maps() -> tuple[DatasetMap, ...]:
     """Those of config/datasets, installed or in a source checkout."""
     shares = [Path(p) / "share" / "finevla" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     for place in (*shares, *Path(__file__).resolve().parents):
         if files := sorted((place / "config" / "datasets").glob("*.yaml")):
-            return [load_map(file) for file in files]
+            return tuple(load_map(file) for file in files)
     raise FineVLAError("config/datasets is not found; run '. install/setup.bash' first")
 
 

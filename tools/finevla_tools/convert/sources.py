@@ -39,7 +39,8 @@ def _is_lerobot(path: Path) -> bool:
 def _lerobot(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
 
-    return LeRobotSource(path, LeRobotOptions(task=options["task"]))
+    given = {"state": options["state_key"], "action": options["action_key"], "task": options["task"]}
+    return LeRobotSource(path, LeRobotOptions(**given))
 
 
 def _has_hdf5(path: Path) -> bool:
@@ -51,7 +52,22 @@ def _has_hdf5(path: Path) -> bool:
 def _hdf5(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.hdf5 import Hdf5Options, Hdf5Source
 
-    return Hdf5Source(path, options["embodiment"], Hdf5Options(fps=options["fps"], task=options["task"]))
+    given = {
+        key: options[key] for key in ("fps", "gripper", "motor_open", "motor_open_action", "colours", "base", "task")
+    }
+    return Hdf5Source(path, options["embodiment"], Hdf5Options(**given))
+
+
+def _has_rlds(path: Path) -> bool:
+    from finevla_tools.convert.rlds import matches
+
+    return matches(path)
+
+
+def _rlds(path: Path, options: Mapping[str, Any]) -> Source:
+    from finevla_tools.convert.rlds import RldsOptions, RldsSource
+
+    return RldsSource(path, RldsOptions(dataset=options["dataset"], fps=options["fps"], task=options["task"]))
 
 
 def _has(path: Path, *patterns: str) -> bool:
@@ -63,6 +79,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("lerobot", _is_lerobot, _lerobot),
     Kind("rosbag2", _has_bags, _bags),
     Kind("hdf5", _has_hdf5, _hdf5),
+    Kind("rlds", _has_rlds, _rlds),
 )
 
 
