@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -289,3 +290,203 @@ def edited_json(path: Path, rng: np.random.Generator) -> None:
 
 
 DAMAGES = (truncated, flipped, scrambled)
+
+
+HDF5_HARMS = (
+    "external link",
+    "soft link",
+    "external storage",
+    "virtual",
+    "references",
+    "huge",
+    "huge picture",
+    "huge chunk",
+    "never written",
+    "wrong type",
+    "compound",
+    "missing",
+    "no pictures",
+    "shorter",
+    "wider",
+    "NaN",
+    "no JPEG",
+    "ring",
+    "empty",
+)
+
+
+def harm_hdf5(path: Path, how: str) -> None:
+    """What a hostile or careless writer does to a file of `aloha` with twelve frames."""
+    import h5py
+
+    with h5py.File(path, "a") as file:
+        images = file["observations/images"]
+        if how == "external link":
+            del file["action"]
+            file["action"] = h5py.ExternalLink("other.hdf5", "/action")
+        elif how == "soft link":
+            del file["action"]
+            file["action"] = h5py.SoftLink("/observations/qpos")
+        elif how == "external storage":
+            del file["action"]
+            file.create_dataset("action", (12, 14), "f4", external=[("/etc/passwd", 0, 12 * 14 * 4)])
+        elif how == "virtual":
+            del images["cam_high"]
+            layout = h5py.VirtualLayout((12, 48, 64, 3), "u1")
+            layout[:] = h5py.VirtualSource("other.hdf5", "x", (12, 48, 64, 3))
+            images.create_virtual_dataset("cam_high", layout)
+        elif how == "references":
+            del images["cam_high"]
+            images.create_dataset("cam_high", data=np.array([file.ref] * 12, dtype=h5py.ref_dtype))
+        elif how == "huge":
+            del file["action"]
+            file.create_dataset("action", (10**12, 14), "f4", chunks=(1024, 14))
+        elif how == "huge picture":
+            del images["cam_high"]
+            images.create_dataset("cam_high", (12, 10**6, 10**6, 3), "u1", chunks=(1, 1000, 1000, 3))
+        elif how == "huge chunk":
+            del images["cam_high"]
+            images.create_dataset("cam_high", (12, 8000, 8000, 3), "u1", chunks=(12, 8000, 8000, 3), compression="gzip")
+        elif how == "never written":
+            del images["cam_high"]
+            images.create_dataset("cam_high", (12, 48, 64, 3), "u1", chunks=(1, 48, 64, 3))
+        elif how == "wrong type":
+            del file["action"]
+            file["action"] = np.full((12, 14), b"x")
+        elif how == "compound":
+            del file["action"]
+            file["action"] = np.zeros((12, 14), [("a", "f4")])
+        elif how == "missing":
+            del file["action"]
+        elif how == "no pictures":
+            del file["observations/images"]
+        elif how == "shorter":
+            del file["action"]
+            file["action"] = np.zeros((11, 14), "f4")
+        elif how == "wider":
+            del file["action"]
+            file["action"] = np.zeros((12, 16), "f4")
+        elif how == "NaN":
+            file["action"][5, 3] = np.nan
+        elif how == "no JPEG":
+            del images["cam_high"]
+            images["cam_high"] = np.ones((12, 100), np.uint8)
+        elif how == "ring":
+            del file["observations/images"]
+            file["observations/images"] = file["observations"]
+        elif how == "empty":
+            del file["action"], file["observations/qpos"]
+            file["action"] = file["observations/qpos"] = np.zeros((0, 14), "f4")
+        else:
+            raise AssertionError(how)
+
+
+LEROBOT_HARMS = (
+    "path out of the set",
+    "absolute path",
+    "code in the path",
+    "link out of the set",
+    "feature as a path",
+    "no video",
+    "short video",
+    "gap in the video",
+    "other size",
+    "no rows",
+    "rows missing in between",
+    "rows missing at the end",
+    "no action",
+    "text for numbers",
+    "no shape",
+    "huge shape",
+    "no state",
+    "broken rate",
+    "no JSON",
+    "deep JSON",
+    "other version",
+)
+
+
+def edit_info(root: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change info.json."""
+    path = root / "meta/info.json"
+    info = json.loads(path.read_text())
+    change(info)
+    path.write_text(json.dumps(info))
+
+
+def _other_rows(root: Path, change: Callable[[Any], Any]) -> None:
+    import pyarrow.parquet as pq
+
+    path = root / "data/chunk-000/episode_000000.parquet"
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+def _video(root: Path, frames: int, size: tuple[int, int] = (48, 64), skip: int = -1) -> Path:
+    import av
+
+    path = root / "short.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
+        for k in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.zeros((*size, 3), np.uint8), format="rgb24")
+            frame.pts = k
+            if k != skip:
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def harm_lerobot(root: Path, how: str) -> None:
+    """What a hostile or careless writer does to a v2.1 data set whose first episode has twelve frames."""
+    key, outside = "observation.images.left", root.parent / "outside.mp4"
+    video = root / f"videos/chunk-000/{key}/episode_000000.mp4"
+    if how == "path out of the set":
+        edit_info(root, lambda info: info.update(data_path="../../{episode_chunk}/{episode_index}.parquet"))
+    elif how == "absolute path":
+        edit_info(root, lambda info: info.update(video_path="/etc/{video_key}"))
+    elif how == "code in the path":
+        edit_info(root, lambda info: info.update(video_path="{video_key.__class__.__mro__}"))
+    elif how == "link out of the set":
+        shutil.move(video, outside)
+        video.symlink_to(outside)
+    elif how == "feature as a path":
+        edit_info(root, lambda info: info["features"].update({"observation.images.../../x": info["features"][key]}))
+    elif how == "no video":
+        video.unlink()
+    elif how == "short video":
+        shutil.copy(_video(root, 5), video)
+    elif how == "gap in the video":
+        shutil.copy(_video(root, 12, skip=4), video)
+    elif how == "other size":
+        shutil.copy(_video(root, 12, (96, 128)), video)
+    elif how == "no rows":
+        (root / "data/chunk-000/episode_000000.parquet").unlink()
+    elif how == "rows missing in between":
+        import pyarrow as pa
+
+        _other_rows(root, lambda t: pa.concat_tables([t.slice(0, 4), t.slice(5)]))
+    elif how == "rows missing at the end":
+        _other_rows(root, lambda t: t.slice(0, 9))
+    elif how == "no action":
+        _other_rows(root, lambda t: t.drop_columns(["action"]))
+    elif how == "text for numbers":
+        import pyarrow as pa
+
+        _other_rows(root, lambda t: t.set_column(0, "observation.state", pa.array(["x"] * t.num_rows)))
+    elif how == "no shape":
+        edit_info(root, lambda info: info["features"]["action"].pop("shape"))
+    elif how == "huge shape":
+        edit_info(root, lambda info: info["features"][key].update(shape=[10**9, 10**9, 3]))
+    elif how == "no state":
+        edit_info(root, lambda info: info["features"].pop("observation.state"))
+    elif how == "broken rate":
+        edit_info(root, lambda info: info.update(fps=29.97))
+    elif how == "no JSON":
+        (root / "meta/info.json").write_text("{")
+    elif how == "deep JSON":
+        (root / "meta/info.json").write_text("[" * 100_000)
+    elif how == "other version":
+        edit_info(root, lambda info: info.update(codebase_version="v9.0"))
+    else:
+        raise AssertionError(how)

@@ -163,70 +163,6 @@ def test_episodes_come_in_the_order_of_their_numbers_under_different_names(tmp_p
     assert not matches(Path(__file__).parent)
 
 
-def break_it(path: Path, how: str) -> None:
-    """Damage that a hostile or careless writer does."""
-    with h5py.File(path, "a") as file:
-        images = file["observations/images"]
-        if how == "external link":
-            del file["action"]
-            file["action"] = h5py.ExternalLink("other.hdf5", "/action")
-        elif how == "soft link":
-            del file["action"]
-            file["action"] = h5py.SoftLink("/observations/qpos")
-        elif how == "external storage":
-            del file["action"]
-            file.create_dataset("action", (12, 14), "f4", external=[("/etc/passwd", 0, 12 * 14 * 4)])
-        elif how == "virtual":
-            del images["cam_high"]
-            layout = h5py.VirtualLayout((12, 48, 64, 3), "u1")
-            layout[:] = h5py.VirtualSource("other.hdf5", "x", (12, 48, 64, 3))
-            images.create_virtual_dataset("cam_high", layout)
-        elif how == "references":
-            del images["cam_high"]
-            images.create_dataset("cam_high", data=np.array([file.ref] * 12, dtype=h5py.ref_dtype))
-        elif how == "huge":
-            del file["action"]
-            file.create_dataset("action", (10**12, 14), "f4", chunks=(1024, 14))
-        elif how == "huge picture":
-            del images["cam_high"]
-            images.create_dataset("cam_high", (12, 10**6, 10**6, 3), "u1", chunks=(1, 1000, 1000, 3))
-        elif how == "huge chunk":
-            del images["cam_high"]
-            images.create_dataset("cam_high", (12, 8000, 8000, 3), "u1", chunks=(12, 8000, 8000, 3), compression="gzip")
-        elif how == "never written":
-            del images["cam_high"]
-            images.create_dataset("cam_high", (12, 48, 64, 3), "u1", chunks=(1, 48, 64, 3))
-        elif how == "wrong type":
-            del file["action"]
-            file["action"] = np.full((12, 14), b"x")
-        elif how == "compound":
-            del file["action"]
-            file["action"] = np.zeros((12, 14), [("a", "f4")])
-        elif how == "missing":
-            del file["action"]
-        elif how == "no pictures":
-            del file["observations/images"]
-        elif how == "shorter":
-            del file["action"]
-            file["action"] = np.zeros((11, 14), "f4")
-        elif how == "wider":
-            del file["action"]
-            file["action"] = np.zeros((12, 16), "f4")
-        elif how == "NaN":
-            file["action"][5, 3] = np.nan
-        elif how == "no JPEG":
-            del images["cam_high"]
-            images["cam_high"] = np.ones((12, 100), np.uint8)
-        elif how == "ring":
-            del file["observations/images"]
-            file["observations/images"] = file["observations"]
-        elif how == "empty":
-            del file["action"], file["observations/qpos"]
-            file["action"] = file["observations/qpos"] = np.zeros((0, 14), "f4")
-        else:
-            raise AssertionError(how)
-
-
 @pytest.mark.parametrize(
     ("how", "says"),
     [
@@ -241,7 +177,7 @@ def break_it(path: Path, how: str) -> None:
 def test_hostile_file_gets_one_sentence(tmp_path: Path, robot: Embodiment, how: str, says: str) -> None:
     path = tmp_path / "task" / "episode_0.hdf5"
     foreign.aloha(path, foreign.recording())
-    break_it(path, how)
+    foreign.harm_hdf5(path, how)
     with pytest.raises(FineVLAError, match=says) as caught:
         read(path, robot)
     assert "\n" not in str(caught.value)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ def test_pictures_in_tables_are_read_back_exactly(v21_images: Path, robot: Embod
 
 
 def test_v20_is_read_like_v21(copy: Path, robot: Embodiment) -> None:
-    edit(copy, lambda info: info.update(codebase_version="v2.0"))
+    foreign.edit_info(copy, lambda info: info.update(codebase_version="v2.0"))
     (copy / "meta/episodes_stats.jsonl").unlink()
     assert_same(copy, robot)
 
@@ -112,7 +111,9 @@ def test_language_columns_are_kept(copy: Path) -> None:
     table = table.append_column("language_events", pa.array([[event] if k == 3 else [] for k in range(rows)]))
     pq.write_table(table, path)
     language = {"dtype": "language", "shape": [1], "names": None}
-    edit(copy, lambda info: info["features"].update(language_persistent=language, language_events=language))
+    foreign.edit_info(
+        copy, lambda info: info["features"].update(language_persistent=language, language_events=language)
+    )
     assert read(copy)[0].words == (
         Words(0.5, "assistant", "reach", "subtask"),
         Words(pytest.approx(0.3), "user", "where?", "vqa", "left", is_event=True),
@@ -124,95 +125,6 @@ def test_task_can_be_said(copy: Path) -> None:
     with pytest.raises(FineVLAError, match="not in the table of tasks"):
         read(copy)
     assert {frame.task for frame in read(copy, task="fold")[1]} == {"fold"}
-
-
-def edit(root: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = root / "meta/info.json"
-    info = json.loads(path.read_text())
-    change(info)
-    path.write_text(json.dumps(info))
-
-
-def other_rows(root: Path, change: Callable[[Any], Any]) -> None:
-    import pyarrow.parquet as pq
-
-    path = root / "data/chunk-000/episode_000000.parquet"
-    pq.write_table(change(pq.read_table(path)), path)
-
-
-def shorten_video(root: Path) -> None:
-    folder = root / "videos/chunk-000/observation.images.left"
-    shutil.copy(foreign_video(root, 5), folder / "episode_000000.mp4")
-
-
-def foreign_video(root: Path, frames: int, size: tuple[int, int] = (48, 64), skip: int = -1) -> Path:
-    import av
-
-    path = root / "short.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
-        for k in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.zeros((*size, 3), np.uint8), format="rgb24")
-            frame.pts = k
-            if k != skip:
-                container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def damage(root: Path, how: str) -> None:
-    key, outside = "observation.images.left", root.parent / "outside.mp4"
-    video = root / f"videos/chunk-000/{key}/episode_000000.mp4"
-    if how == "path out of the set":
-        edit(root, lambda info: info.update(data_path="../../{episode_chunk}/{episode_index}.parquet"))
-    elif how == "absolute path":
-        edit(root, lambda info: info.update(video_path="/etc/{video_key}"))
-    elif how == "code in the path":
-        edit(root, lambda info: info.update(video_path="{video_key.__class__.__mro__}"))
-    elif how == "link out of the set":
-        shutil.move(video, outside)
-        video.symlink_to(outside)
-    elif how == "feature as a path":
-        edit(root, lambda info: info["features"].update({"observation.images.../../x": info["features"][key]}))
-    elif how == "no video":
-        video.unlink()
-    elif how == "short video":
-        shutil.copy(foreign_video(root, 5), video)
-    elif how == "gap in the video":
-        shutil.copy(foreign_video(root, 12, skip=4), video)
-    elif how == "other size":
-        shutil.copy(foreign_video(root, 12, (96, 128)), video)
-    elif how == "no rows":
-        (root / "data/chunk-000/episode_000000.parquet").unlink()
-    elif how == "rows missing in between":
-        import pyarrow as pa
-
-        other_rows(root, lambda t: pa.concat_tables([t.slice(0, 4), t.slice(5)]))
-    elif how == "rows missing at the end":
-        other_rows(root, lambda t: t.slice(0, 9))
-    elif how == "no action":
-        other_rows(root, lambda t: t.drop_columns(["action"]))
-    elif how == "text for numbers":
-        import pyarrow as pa
-
-        other_rows(root, lambda t: t.set_column(0, "observation.state", pa.array(["x"] * t.num_rows)))
-    elif how == "no shape":
-        edit(root, lambda info: info["features"]["action"].pop("shape"))
-    elif how == "huge shape":
-        edit(root, lambda info: info["features"][key].update(shape=[10**9, 10**9, 3]))
-    elif how == "no state":
-        edit(root, lambda info: info["features"].pop("observation.state"))
-    elif how == "broken rate":
-        edit(root, lambda info: info.update(fps=29.97))
-    elif how == "no JSON":
-        (root / "meta/info.json").write_text("{")
-    elif how == "deep JSON":
-        (root / "meta/info.json").write_text("[" * 100_000)
-    elif how == "other version":
-        edit(root, lambda info: info.update(codebase_version="v9.0"))
-    else:
-        raise AssertionError(how)
 
 
 @pytest.mark.parametrize(
@@ -228,14 +140,14 @@ def damage(root: Path, how: str) -> None:
     ],
 )  # fmt: skip
 def test_broken_data_set_gets_one_sentence(copy: Path, how: str, says: str) -> None:
-    damage(copy, how)
+    foreign.harm_lerobot(copy, how)
     with pytest.raises(FineVLAError, match=says) as caught:
         read(copy)
     assert "\n" not in str(caught.value)
 
 
 def test_other_episodes_of_a_damaged_set_are_read(copy: Path) -> None:
-    damage(copy, "no video")
+    foreign.harm_lerobot(copy, "no video")
     assert len(read(copy, 1)[1]) == 13
 
 
