@@ -151,7 +151,7 @@ class Stage(Arms):
     def _on_stop(self, _: Empty) -> None:
         if self.obeys and self.state != STOPPED:
             self.state = STOPPED
-            self.tell(0.02, 0.4)
+            self.tell(0.02, 0.2)  # as long as a stop at this speed takes
             self._speak()
 
     def tell(self, speed: float, seconds: float) -> None:
