@@ -3,7 +3,7 @@
 Only grey values are looked at. How many pictures there are is counted without decoding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +17,9 @@ from finevla_tools.clean.checks import Array, Measure, runs
 from finevla_tools.datasets.lerobot_files import Footage
 
 GRID = 8  # a picture is compared with the next by the means of 8 x 8 fields: noise and encoders vanish in them
-SAME_LEVEL = 0.75  # of 255: what two encodings of the same picture differ by, in every field, is less
+# Of 255: by less than this do two encodings of the same picture differ in a field of 24 x 24 pixels; in smaller ones by more,
+# for noise falls with the root of the area.
+SAME_LEVEL, SAME_AREA = 1.0, 24 * 24
 BLACK_LEVEL = 40  # of 255: black is 16 in most videos, and a lens cap lets a little light in
 MAX_PIXELS = 50_000_000  # a picture of more is a broken header
 
@@ -30,6 +32,7 @@ class Look:
     bright: float
     sharp: float
     fields: NDArray[np.float64]
+    area: float  # of a field, pixels
 
 
 def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, list[Look]]:
@@ -58,7 +61,7 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
                 container, stream, footage, fps, wanted
             )  # fmt: skip
             return len(times), [_look(frame, t - footage.begin_s) for t, frame in frames]
-    except (av.error.FFmpegError, OSError, ValueError, IndexError, MemoryError) as error:
+    except (av.error.FFmpegError, OSError, ValueError, IndexError, MemoryError, ArithmeticError) as error:
         if isinstance(error, FineVLAError):
             raise
         raise FineVLAError(f"'{footage.path}' cannot be decoded: {' '.join(str(error).split())[:160]}") from error
@@ -117,10 +120,8 @@ def _some(container: Any, stream: Any, footage: Footage, wanted: set[float]) -> 
             break
         if packet.is_keyframe and float(packet.pts * packet.time_base) in wanted:
             left -= 1
-            for frame in packet.decode():
-                yield frame.time, frame
-    for frame in stream.codec_context.decode(None):
-        yield frame.time, frame
+            yield from _timed(packet.decode(), stream)
+    yield from _timed(stream.codec_context.decode(None), stream)
 
 
 def _every(
@@ -129,13 +130,20 @@ def _every(
     """All pictures are decoded, those nearest to the wanted times given."""
     _seek(container, stream, footage)
     k, half = 0, 0.5 / fps
-    for frame in container.decode(stream):
-        if frame.time is None or k == len(wanted):
+    for at, frame in _timed(container.decode(stream), stream):
+        if k == len(wanted):
             break
-        if frame.time >= wanted[k] - half:
-            yield frame.time, frame
-            while k < len(wanted) and wanted[k] - half <= frame.time:
+        if at >= wanted[k] - half:
+            yield at, frame
+            while k < len(wanted) and wanted[k] - half <= at:
                 k += 1
+
+
+def _timed(frames: Iterable[Any], stream: Any) -> Iterator[tuple[float, Any]]:
+    """A frame that comes late out of the decoder knows no time base: the stream's is meant."""
+    for frame in frames:
+        if frame.pts is not None:
+            yield float(frame.pts * stream.time_base), frame
 
 
 def _seek(container: Any, stream: Any, footage: Footage) -> None:
@@ -155,12 +163,13 @@ def _look(frame: Any, at_s: float) -> Look:
     rows, columns = (np.linspace(0, n, GRID + 1).astype(int) for n in grey.shape)
     sums = np.add.reduceat(np.add.reduceat(grey, rows[:-1], axis=0, dtype=np.float64), columns[:-1], axis=1)
     areas = np.outer(np.maximum(np.diff(rows), 1), np.maximum(np.diff(columns), 1))
-    return Look(at_s, float(np.percentile(grey[::4, ::4], 99)), sharpness(grey), sums / areas)
+    return Look(at_s, float(np.percentile(grey[::4, ::4], 99)), sharpness(grey), sums / areas, float(areas.min()))
 
 
 def _frozen(looks: list[Look], state: Array, fps: float) -> tuple[float, list[int]]:
     """Longest time without change in which the robot goes more than a seventh of its way, and where it begins."""
-    same = np.array([np.abs(a.fields - b.fields).max() < SAME_LEVEL for a, b in pairwise(looks)])
+    level = SAME_LEVEL * max(1.0, (SAME_AREA / looks[0].area) ** 0.5)
+    same = np.array([np.abs(a.fields - b.fields).max() < level for a, b in pairwise(looks)])
     worst, first = 0.0, [0]
     for begin, end in runs(same) if len(same) else []:
         seconds = looks[end].at_s - looks[begin].at_s
