@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from made_bags import MS, START, aligned, episode, pixels
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_tools import cli
+from finevla_tools.convert import lerobot_v3
 from finevla_tools.convert.bags import BagOptions, BagSource
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.episode import Encoded
@@ -140,21 +142,18 @@ def test_codec_options_are_those_lerobot_makes() -> None:
         assert codec.options() == theirs
 
 
-def test_files_are_split_and_videos_begin_where_they_shall(robot: Embodiment, tmp_path: Path) -> None:
-    from finevla_tools.convert.lerobot_v3 import V3Options, write_v3
-
+def test_files_are_split_and_videos_begin_where_they_shall(
+    robot: Embodiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bags = tmp_path / "bags"
     for i in range(4):
         aligned(robot, steps=9, seed=i, size=(96, 96)).write(bags / f"b{i}")
-    with pytest.MonkeyPatch.context() as patch:
-        import finevla_tools.convert.lerobot_v3 as v3
-
-        patch.setattr(v3, "MB", 1 << 13)  # so that a "MB" is 8 KiB: data files hold two or so, videos several
-        patch.setattr("finevla_tools.convert.lerobot_v3.V3Options", lambda: V3Options(2, 1))
-        assert write_v3
-        assert convert(bags, "--out", tmp_path / "set", "--jobs", 1, "--codec", "h264", "--gop", 10) == 0
+    monkeypatch.setattr(lerobot_v3, "MB", 1 << 10)
+    monkeypatch.setattr(lerobot_v3, "V3Options", partial(lerobot_v3.V3Options, data_file_mb=12, video_file_mb=5))
+    assert convert(bags, "--out", tmp_path / "set", "--jobs", 1, "--codec", "h264", "--gop", 10) == 0
     data = read(tmp_path / "set")
     assert len(list((tmp_path / "set/data").rglob("*.parquet"))) > 1
+    assert len(list((tmp_path / "set/videos/observation.images.front").rglob("*.mp4"))) > 1
     for i in range(data.num_frames):
         assert image(data[i], "front")[..., 0].mean() == pytest.approx(i % 9, abs=4), "the picture of that very frame"
 

@@ -101,7 +101,7 @@ class _Data:
         self._writer: Any = None
         self._schema = _hf_features(meta.features).arrow_schema
         self._chunk, self._file = 0, 0
-        self._frames = 0
+        self._frames, self._size = 0, 0
 
     def add(self, part: Part, index: int) -> dict[str, Any]:
         """Copy a part's frames; gives where they are, as LeRobot's episode table says it."""
@@ -122,11 +122,12 @@ class _Data:
         }
 
     def _open(self, size: int) -> None:
+        """A file that has room for a part of `size` bytes; what the file itself has on disk by now lags behind."""
         import pyarrow.parquet as pq
 
-        if self._writer is not None and self._path.stat().st_size + size >= self._limit:
+        if self._writer is not None and self._size + size >= self._limit:
             self._writer.close()
-            self._writer = None
+            self._writer, self._size = None, 0
             self._chunk, self._file = _next_file(self._chunk, self._file, self._meta.chunks_size)
         if self._writer is None:
             place = self._meta.data_path.format(chunk_index=self._chunk, file_index=self._file)
@@ -139,6 +140,7 @@ class _Data:
             self._writer = pq.ParquetWriter(
                 self._path, self._schema, compression=packed, use_dictionary=["task_index"] if pictures else True
             )
+        self._size += size
 
     def _table(self, table: Any, part: Part, index: int, tasks: Any) -> Any:
         import pyarrow as pa
