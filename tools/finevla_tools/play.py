@@ -16,7 +16,7 @@ COMMANDS = (
     *("trajectory_msgs/msg/JointTrajectory", "finevla_interfaces/msg/ActionChunk", "finevla_interfaces/msg/Heartbeat"),
     *("std_msgs/msg/Empty", "geometry_msgs/msg/Twist", "control_msgs/msg/JointJog"),
 )
-STEERING = ("instruction", "instruction/text", "command", "cmd")  # ends of names
+STEERING = ("/instruction", "/instruction/text", "/command", "/cmd")  # ends of names
 DISCOVERY_S = 2.0
 NS = 1_000_000_000
 

@@ -1,4 +1,4 @@
-"""`finevla record`: episodes by the operator's keys: Enter or space starts and stops, s success, f failure, d discard, q quits."""
+"""`finevla record`: episodes by keys: Enter or space starts and stops, s success, f failure, d discard; q quits."""
 
 import argparse
 import select

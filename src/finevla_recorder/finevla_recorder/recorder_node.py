@@ -258,6 +258,8 @@ class Recorder(Node):
         return [topic for topic in self.needed if topic not in heard]
 
     def _report(self) -> None:
+        if not self.context.ok():  # told to end: nobody can be told anything any more
+            return
         session = self.session
         done = session.episode.progress() if session is not None else self.last.progress
         silent = self._silent() if session is not None else []
