@@ -101,15 +101,19 @@ def _publish(reader: Any, connections: list[Any], publishers: dict[int, Any], ra
 
 
 def _refuse_live(node: Any, names: set[str]) -> None:
+    from finevla_ros.graph import publishers_of
+
     until_s = time.monotonic() + DISCOVERY_S
     while time.monotonic() < until_s:
-        for name in sorted(names):
-            for other in node.get_publishers_info_by_topic(name):
-                raise FineVLAError(
-                    f"'{name}' is published by '{other.node_namespace.rstrip('/')}/{other.node_name}' already; stop that "
-                    "first, choose other --topics, or play beside it with --prefix /replay"
-                )
         time.sleep(0.1)
+        live = {name: who for name in sorted(names) if (who := publishers_of(node, name))}
+        is_known = any(all(who) for who in live.values())
+        for name, who in live.items():
+            if is_known or time.monotonic() >= until_s:  # DDS knows of a publisher before it knows whose it is
+                raise FineVLAError(
+                    f"'{name}' is published by '{who[0] or 'another node'}' already; stop that first, choose other "
+                    "--topics, or play beside it with --prefix /replay"
+                )
 
 
 def _profile(connection: Any) -> Any:
