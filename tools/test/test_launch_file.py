@@ -37,6 +37,15 @@ def test_simulation_starts_six_nodes_with_the_arguments_given() -> None:
     assert [p.respawn for p in launch.processes] == [False, True, True, False, True, True]
 
 
+def test_the_recorder_is_started_when_asked_for() -> None:
+    launch = load_launch(STACK, {"record": "true", "episodes": "/data/e", "transport": "compressed"})
+    recorder = launch.processes[-1]
+    assert (recorder.name, recorder.respawn) == ("recorder", True)
+    assert {"folder:='/data/e'", "transport:='compressed'", "robot:='cobotmagic'"} <= set(recorder.command)
+    with pytest.raises(FineVLAError, match="record"):
+        load_launch(STACK, {"record": "maybe"})
+
+
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
     with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: .*(robot_state_publisher|command)"):
         load_launch(STACK, {"robot": "real"})

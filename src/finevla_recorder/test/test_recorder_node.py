@@ -156,6 +156,24 @@ def test_independent_reader_and_its_types_agree(start_recorder, tmp_path: Path) 
     assert connection.ext.offered_qos_profiles[0].reliability.name == "RELIABLE"
 
 
+def test_rosbag2_itself_opens_it(start_recorder, tmp_path: Path) -> None:
+    rosbag2 = pytest.importorskip("rosbag2_py", reason="needs ROS 2 from apt")
+    start_recorder()
+    with Stage() as stage:
+        stage.begin()
+        name = stage.start().episode
+        stage.stream(0.3)
+        stage.wait(stage.is_written, "everything to be written")
+        assert stage.stop().success
+    reader = rosbag2.SequentialReader()
+    reader.open(rosbag2.StorageOptions(str(tmp_path / name), "mcap"), rosbag2.ConverterOptions("cdr", "cdr"))
+    found: dict[str, list[bytes]] = {}
+    while reader.has_next():
+        topic, data, _ = reader.read_next()
+        found.setdefault(topic.removeprefix("/finevla/"), []).append(data)
+    assert {topic: found[topic] for topic in stage.sent} == stage.sent
+
+
 def test_killed_in_mid_recording_loses_less_than_a_second(start_recorder, tmp_path: Path) -> None:
     node = start_recorder()
     with Stage() as stage:
