@@ -110,7 +110,7 @@ def _compat(arguments: argparse.Namespace, roots: list[Path]) -> int:
 
 
 def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -> Any:
-    from finevla_tools.canonical.arms import ROBOTS, config_folder
+    from finevla_tools.canonical.arms import ROBOTS, config_folder, limits
     from finevla_tools.canonical.convert import choose_map
     from finevla_tools.clean.measure import ACTION, STATE, Plan
 
@@ -123,6 +123,8 @@ def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -
     robot = arguments.robot or (fields.robot if fields else "")
     if not robot and (config_folder(ROBOTS) / f"{Path(dataset.robot).name}.yaml").is_file():
         robot = dataset.robot
+    if robot:
+        limits(robot)  # one that is not there is no fault of the episodes
     return Plan(names, fields, robot, arguments.rate)
 
 

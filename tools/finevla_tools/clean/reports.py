@@ -76,7 +76,7 @@ def diff_report(key: str, root: Path, limits: Limits, verdicts: Mapping[int, Ver
         "metric": "range_norm_l2",
         "threshold": limits.l2,
         "total_episodes": len(verdicts),
-        "valid_episodes": sum(np.isfinite(v.l2 or 0.0) for v in known.values()),
+        "valid_episodes": sum(bool(np.isfinite(v.l2 or 0.0)) for v in known.values()),
         "flagged_episodes": [f"episode_{i:06d}" for i in flagged],
         "statistics": l2_statistics([v.l2 for v in known.values()], True) or {},
         "episodes": [
