@@ -6,7 +6,7 @@ time of asking each one now and then. The middleware keeps what comes meanwhile,
 
 import importlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,12 +57,16 @@ class Ears:
         node: Node,
         episode: Episode,
         wanted: Iterable[str],
+        known: Mapping[str, str],
         definitions: Definitions,
         clock_ns: Callable[[], int] | None,
     ) -> None:
-        """`clock_ns` gives a message's time; None: the time at which the middleware received it."""
+        """`known` are types of topics that are heard from the start on, although nobody publishes them yet.
+
+        `clock_ns` gives a message's time; None: the time at which the middleware received it.
+        """
         self._node, self._episode, self._definitions, self._clock_ns = node, episode, definitions, clock_ns
-        self._wanted = tuple(dict.fromkeys(wanted))
+        self._wanted, self._known = tuple(dict.fromkeys(wanted)), dict(known)
         self._group = _Deaf()
         self._ears: dict[str, _Ear] = {}
         self.complaints: dict[str, str] = {}
@@ -82,9 +86,10 @@ class Ears:
         """Subscribe to what is published by now, as its publishers offer it; to be called now and then."""
         for name in self._wanted:
             offers = self._node.get_publishers_info_by_topic(name)
-            if not offers or name in self.complaints:
+            ear = self._ears.get(name)
+            if name in self.complaints or (not offers and (ear or name not in self._known)):
                 continue
-            profile, ear = _profile(offers), self._ears.get(name)
+            profile = _profile(offers)
             if ear is None:
                 self._open(name, offers)
             else:
@@ -100,28 +105,35 @@ class Ears:
             self._node.destroy_subscription(ear.subscription)
 
     def _open(self, name: str, offers: list[TopicEndpointInfo]) -> None:
-        types = {offer.topic_type for offer in offers}
+        types = {offer.topic_type for offer in offers} or {self._known[name]}
         if len(types) > 1:
             self.complaints[name] = f"{name} is published with several types, {' and '.join(sorted(types))}"
             return
+        kind = types.pop()
         try:
-            topic = Topic(name, types.pop(), str(offers[0].topic_type_hash), tuple(_offered(o) for o in offers))
-            kind, definition = _message_class(topic.type), self._definitions.of(topic.type)
-            channel = self._episode.add(topic, definition)
+            message_class, definition = _message_class(kind), self._definitions.of(kind)
+            ear = self._subscribed(name, message_class, offers)
+            topic = Topic(name, kind, self._hash(name, kind, offers), tuple(_offered(o) for o in offers))
+            ear.channel = self._episode.add(topic, definition)
         except (FineVLAError, OSError) as error:
             self.complaints[name] = f"{name}: {error}"
             return
         with self._lock:
-            self._ears[name] = self._subscribed(name, kind, channel, offers)
+            self._ears[name] = ear
+
+    def _hash(self, name: str, kind: str, offers: list[TopicEndpointInfo]) -> str:
+        """Of the type; our own subscription knows it, too."""
+        ends = offers or self._node.get_subscriptions_info_by_topic(name)
+        return next((str(end.topic_type_hash) for end in ends if end.topic_type == kind), "")
 
     def _replace(self, name: str, ear: _Ear, offers: list[TopicEndpointInfo]) -> None:
         """A publisher has come that offers less than what was asked for: ask again, or it is not heard."""
         with self._lock:
             self._drain(ear)
-            self._ears[name] = self._subscribed(name, ear.subscription.msg_type, ear.channel, offers)
+            self._ears[name] = self._subscribed(name, ear.subscription.msg_type, offers, ear.channel)
         self._node.destroy_subscription(ear.subscription)
 
-    def _subscribed(self, name: str, kind: Any, channel: int, offers: list[TopicEndpointInfo]) -> _Ear:
+    def _subscribed(self, name: str, kind: Any, offers: list[TopicEndpointInfo], channel: int = 0) -> _Ear:
         profile = _profile(offers)
         subscription = self._node.create_subscription(
             kind, name, lambda _: None, profile, callback_group=self._group, raw=True
@@ -156,12 +168,12 @@ class Ears:
 
 
 def _profile(offers: list[TopicEndpointInfo]) -> QoSProfile:
-    """The most that all publishers offer, so that each is heard."""
+    """The most that all publishers offer, so that each is heard; of none yet, what most offer."""
     reliable = all(o.qos_profile.reliability == ReliabilityPolicy.RELIABLE for o in offers)
-    latched = all(o.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offers)
+    latched = bool(offers) and all(o.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offers)
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=PICTURES if offers[0].topic_type in LARGE else OTHERS,
+        depth=PICTURES if offers and offers[0].topic_type in LARGE else OTHERS,
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )

@@ -27,11 +27,18 @@ from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
 
-REPORT_S, LOOK_S = 0.5, 1.0
+REPORT_S = 0.5
+# Heard from an episode's start on: `ros2 topic pub --once` comes, speaks and goes before anybody could look for it.
+SPOKEN = {
+    "instruction": "finevla_interfaces/msg/Instruction",
+    "instruction/text": "std_msgs/msg/String",
+    "safety/stop": "std_msgs/msg/Empty",
+}
 # Beside cameras, states and commands. What nobody publishes costs nothing.
 TOPICS = (
-    *("instruction", "instruction/text", "active_instruction", "action_chunk", "policy/status"),
-    *("safety/status", "safety/events", "safety/pending_plan", "safety/stop"),
+    *SPOKEN,
+    *("active_instruction", "action_chunk", "policy/status"),
+    *("safety/status", "safety/events", "safety/pending_plan"),
     *("robot_description", "/tf", "/tf_static", "/diagnostics"),
 )
 
@@ -90,13 +97,14 @@ class Recorder(Node):
         self.needed, others = topics(self.embodiment, p.transport)
         self.wanted = [self.resolve_topic_name(t) for t in (*self.needed, *others, *p.topics.split())]
         self.needed = [self.resolve_topic_name(t) for t in self.needed]
+        self.known = {self.resolve_topic_name(t): kind for t, kind in SPOKEN.items()}
         self.definitions = Definitions()
         self.bundle, self.instruction = "", msg.Instruction()
         self.lock = threading.RLock()  # of the session: goals run on threads of their own
         self.session: _Session | None = None
         self.last = _Last()
         self.left_over = unfinished(self.folder)
-        self.looked_s, self.written = 0.0, (0.0, 0)
+        self.written = (0.0, 0)
         self.status = self.create_publisher(msg.RecorderStatus, "recorder/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self.create_subscription(msg.PolicyStatus, "policy/status", self._on_policy, qos.LATCHED)
@@ -122,7 +130,7 @@ class Recorder(Node):
             now_ns, is_simulated = time.time_ns(), bool(self.get_parameter("use_sim_time").value)
             episode = Episode(self.folder, labels, facts | {"clock": _CLOCKS[is_simulated]}, self.limits, now_ns)
             clock = (lambda: int(self.get_clock().now().nanoseconds)) if is_simulated else None
-            ears = Ears(self, episode, self.wanted, self.definitions, clock)
+            ears = Ears(self, episode, self.wanted, self.known, self.definitions, clock)
             self.session = _Session(episode, ears)
             self._tell_instruction()
             silent = self._silent()
@@ -248,8 +256,7 @@ class Recorder(Node):
                     self.stop("", session.problem)
                 except FineVLAError as error:
                     self.get_logger().error(str(error))
-            elif session is not None and time.monotonic() - self.looked_s > LOOK_S:
-                self.looked_s = time.monotonic()
+            elif session is not None:
                 session.ears.look()
         self._report()
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from action_msgs.msg import GoalStatus
 from probe import Probe
 from rclpy.action import ActionClient
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import String
 
 from finevla_core.recording.episode import load
 from finevla_core.recording.repair import repair
@@ -156,6 +158,23 @@ def test_independent_reader_and_its_types_agree(start_recorder, tmp_path: Path) 
     assert connection.ext.offered_qos_profiles[0].reliability.name == "RELIABLE"
 
 
+def test_a_word_said_once_by_somebody_who_comes_and_goes_is_recorded(start_recorder, tmp_path: Path) -> None:
+    start_recorder()
+    with Stage() as stage:
+        stage.begin()
+        name = stage.start().episode
+        passer_by = stage.publisher(String, "instruction/text", qos.ALL)
+        passer_by.publish(String(data="the other cup"))
+        stage.node.destroy_publisher(passer_by)
+        stage.wait(lambda: "/finevla/instruction/text" in stage.status[-1].topics, "the topic")
+        stage.wait(lambda: 1 in stage.status[-1].counts, "the word")
+        assert stage.stop().success
+    assert b"the other cup" in recorded(tmp_path / name)["instruction/text"][0]
+    topic = yaml.safe_load((tmp_path / name / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+    hashes = [t["topic_metadata"]["type_description_hash"] for t in topic["topics_with_message_count"]]
+    assert all(said.startswith("RIHS01_") and len(said) == 71 for said in hashes)
+
+
 def test_rosbag2_itself_opens_it(start_recorder, tmp_path: Path) -> None:
     rosbag2 = pytest.importorskip("rosbag2_py", reason="needs ROS 2 from apt")
     start_recorder()
@@ -285,7 +304,7 @@ def test_an_action_records_for_a_time_or_until_it_is_cancelled(start_recorder, t
         timed = RecordEpisode.Goal(task="timed", seconds=0.5, outcome="success")
         goal = stage.result(client.send_goal_async(timed), "the goal")
         answer = stage.result(goal.get_result_async(), "the result")
-        assert (answer.status, answer.result.success) == (GoalStatus.STATUS_SUCCEEDED, True)
+        assert (answer.status, answer.result.success) == (GoalStatus.STATUS_SUCCEEDED, True), answer.result.message
         told = load(tmp_path / answer.result.episode)
         assert (told["outcome"], told["state"]) == ("success", "finished")
         assert 0.4 < told["duration_s"] < 3.0
