@@ -55,7 +55,9 @@ def _scene(state: NDArray[np.float64], seed: int, size: tuple[int, int]) -> NDAr
     """A textured table with a bright square that goes where the first joints of both arms are."""
     rng = np.random.default_rng(seed % 7)
     height, width = size
-    table = np.kron(rng.integers(60, 200, (height // 4, width // 4)), np.ones((4, 4)))
+    block = max(4, height // 24)
+    table = np.kron(rng.integers(60, 200, (-(-height // block), -(-width // block))), np.ones((block, block)))
+    table = table[:height, :width]
     made = np.repeat(table[None].astype(np.uint8), len(state), axis=0)
     for k, row in enumerate(state):
         x = int((width - 12) * (0.5 + 0.9 * (row[0] + row[1] - 1.3)) % (width - 12))

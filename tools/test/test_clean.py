@@ -493,6 +493,41 @@ class TestKept:
         info = read_json(tmp_path / "kept/meta/info.json")
         assert (info["total_episodes"], info["total_frames"], info["splits"]) == (3, first, {"train": "0:3"})
 
+    @pytest.mark.slow
+    def test_lerobots_own_converter_takes_the_kept_v21(self, tmp_path: Path) -> None:
+        converter = pytest.importorskip("lerobot.scripts.convert_dataset_v21_to_v30")
+        lerobot = pytest.importorskip("lerobot.datasets.lerobot_dataset")
+        takes = [take(seed, cameras=("front",)) for seed in range(4)]
+        takes[1].state[9, 9] = np.nan
+        root = write(tmp_path / "set", takes)
+        lines = []
+        for k, one in enumerate(takes):
+            index = np.arange(len(one.state)) + sum(len(t.state) for t in takes[:k])
+            columns = {"observation.state": one.state, "action": one.action, "timestamp": one.stamps[:, None],
+                       "frame_index": np.arange(len(index))[:, None], "index": index[:, None],
+                       "episode_index": np.full((len(index), 1), k), "task_index": np.zeros((len(index), 1), int)}  # fmt: skip
+            stats = {
+                key: {how: getattr(np, how)(x, axis=0).tolist() for how in ("min", "max", "mean", "std")}
+                | {"count": [len(x)]}
+                for key, x in columns.items()
+            }
+            grey = {how: [[[0.5]]] * 3 for how in ("min", "max", "mean", "std")} | {"count": [len(index)]}
+            lines.append(json.dumps({"episode_index": k, "stats": stats | {"observation.images.front": grey}}))
+        (root / "meta/episodes_stats.jsonl").write_text("\n".join(lines))
+        assert (
+            main(
+                ["clean", str(root), "--report", str(tmp_path / "r"), "--out", str(tmp_path / "t/kept"), "--jobs", "1"]
+            )
+            == 0
+        )
+        converter.convert_dataset(repo_id="t/kept", root=tmp_path / "t/kept", push_to_hub=False)
+        kept = lerobot.LeRobotDataset("t/kept", root=tmp_path / "t/kept", video_backend="pyav")
+        assert kept.meta.total_episodes == 3
+        first = [int(i) for i in kept.meta.episodes["dataset_from_index"]]
+        for new, old in enumerate((0, 2, 3)):
+            assert np.array_equal(kept[first[new] + 5]["observation.state"], takes[old].state[5])
+        assert kept.meta.stats["index"]["max"] == len(kept) - 1
+
     def test_nothing_is_overwritten_or_written_into_the_data_set(self, tmp_path: Path) -> None:
         root = write(tmp_path / "set", [take(0)])
         (tmp_path / "there").mkdir()

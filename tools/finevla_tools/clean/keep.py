@@ -89,7 +89,7 @@ def _copy_v2(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> None:
     info = dict(read_json(dataset.root / "meta" / "info.json"))
     size = max(1, int(info.get("chunks_size", 1000)))
     (out / "meta").mkdir(parents=True)
-    frames, episodes = 0, {e.index: e for e in dataset.episodes}
+    frames, firsts, episodes = 0, [0], {e.index: e for e in dataset.episodes}
     for new, old in enumerate(kept):
         episode = episodes[old]
         table = dataset.read(episode)
@@ -103,12 +103,13 @@ def _copy_v2(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> None:
             if footage.path.is_file():
                 shutil.copyfile(footage.path, to)
         frames += table.num_rows
+        firsts.append(frames)
     for name in SIDE_FILES:
         if (source := dataset.root / "meta" / name).is_file():
             shutil.copyfile(source, out / "meta" / name)
     for name in ("episodes.jsonl", "episodes_stats.jsonl"):
         if (dataset.root / "meta" / name).is_file():
-            _renumber_lines(dataset.root / "meta" / name, out / "meta" / name, kept)
+            _renumber_lines(dataset.root / "meta" / name, out / "meta" / name, kept, firsts)
     info |= {
         "total_episodes": len(kept),
         "total_frames": frames,
@@ -137,7 +138,8 @@ def _keep_ours(source: Path, out: Path, kept: Sequence[int]) -> None:
         shutil.copyfile(source / "meta" / "modality.json", out / "meta" / "modality.json")
 
 
-def _renumber_lines(source: Path, out: Path, kept: Sequence[int]) -> None:
+def _renumber_lines(source: Path, out: Path, kept: Sequence[int], firsts: Sequence[int] | None = None) -> None:
+    """Lines of the kept episodes; statistics of the two columns that count, if there are any, follow `firsts`."""
     numbers = {old: new for new, old in enumerate(kept)}
     rows, _ = read_lines(source)
     found: dict[int, Mapping[str, Any]] = {
@@ -145,7 +147,18 @@ def _renumber_lines(source: Path, out: Path, kept: Sequence[int]) -> None:
     }
     with out.open("w", encoding="utf-8") as file:
         for new in sorted(found):
-            file.write(json.dumps({**found[new], "episode_index": new}, ensure_ascii=False) + "\n")
+            row = {**found[new], "episode_index": new}
+            if firsts is not None and isinstance(stats := row.get("stats"), dict):
+                row["stats"] = stats | _counting(stats, new, firsts[new], firsts[new + 1])
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _counting(stats: Mapping[str, Any], episode: int, first: int, end: int) -> dict[str, Any]:
+    new = {
+        "episode_index": {"min": [episode], "max": [episode], "mean": [float(episode)]},
+        "index": {"min": [first], "max": [end - 1], "mean": [(first + end - 1) / 2]},
+    }
+    return {key: {**stats[key], **values} for key, values in new.items() if isinstance(stats.get(key), dict)}
 
 
 def _write(path: Path, table: pa.Table) -> None:
