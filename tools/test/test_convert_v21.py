@@ -123,3 +123,39 @@ def test_parts_are_not_touched(tmp_path: Path, robot: Embodiment) -> None:
     before = {p: p.read_bytes() for p in folders[0].rglob("*") if p.is_file()}
     write_v21(folders, tmp_path / "set", robot)
     assert before == {p: p.read_bytes() for p in folders[0].rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "rlds", "lerobot"])
+def test_command_takes_files_of_others_and_gives_v21(
+    tmp_path: Path, robot: Embodiment, cobotmagic_file: Path, kind: str
+) -> None:
+    """From the command line to the tables: state and action are bit for bit what was recorded."""
+    import argparse
+
+    import pyarrow.parquet as pq
+
+    from finevla_tools.convert import command
+
+    pytest.importorskip("google_crc32c")
+    recordings = [foreign.recording(i, 12 + i, *((7, 1) if kind == "rlds" else ())) for i in range(2)]
+    source, more = tmp_path / "in", ["--task", "fold the towel"]
+    if kind == "hdf5":
+        for i, r in enumerate(recordings):
+            foreign.aloha(source / f"episode_{i}.hdf5", r)
+        more += ["--gripper", "normalised", "--fps", "25"]
+    elif kind == "rlds":
+        foreign.rlds(source / "x.tfrecord", [foreign.bridge(r) for r in recordings])
+        more += ["--dataset", "bridge", "--fps", "25"]
+    else:
+        write_v21(foreign.parts(tmp_path / "parts", robot, 2, "png"), source, robot)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    fixed = ["--to", "lerobot-v2.1", "--images", "keep", "--robot", str(cobotmagic_file), "--jobs", "1"]
+    assert command.run(parser.parse_args([str(source), "--out", str(tmp_path / "out"), *fixed, *more])) == 0
+    info = json.loads((tmp_path / "out/meta/info.json").read_text())
+    assert info["fps"] == (10 if kind == "lerobot" else 25)
+    assert [row["task"] for row in lines(tmp_path / "out/meta/tasks.jsonl")] == ["fold the towel"]
+    for i, r in enumerate(recordings):
+        table = pq.read_table(tmp_path / "out" / info["data_path"].format(episode_chunk=0, episode_index=i))
+        assert (np.array(table["observation.state"].to_pylist(), np.float32) == r.states).all()
+        assert (np.array(table["action"].to_pylist(), np.float32) == r.actions).all()
