@@ -127,8 +127,15 @@ def other_paths(path: Path, rng: np.random.Generator) -> None:
     file.write_text(text, encoding="utf-8")
 
 
+def _needed(path: Path) -> list[Path]:
+    """The files that an input's first episode is read from."""
+    others = ("episode_000001", "episodes_stats.jsonl", "modality.json", "finevla_episodes.jsonl")
+    files = (p for p in path.rglob("*") if p.is_file() and p.stat().st_size)
+    return sorted(p for p in files if not p.name.startswith(others))
+
+
 def one_file_less(path: Path, rng: np.random.Generator) -> None:
-    files = sorted(p for p in path.rglob("*") if p.is_file())
+    files = _needed(path)
     files[int(rng.integers(len(files)))].unlink()
 
 
@@ -146,8 +153,7 @@ def edited(path: Path, rng: np.random.Generator) -> None:
 
 def bytes_harmed(path: Path, rng: np.random.Generator) -> None:
     """A file cut off, bits turned, or a stretch overwritten with noise."""
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    files = [p for p in files if "episode_000001" not in p.name and p.stat().st_size]
+    files = [path] if path.is_file() else _needed(path)
     file = files[int(rng.integers(len(files)))]
     harm = foreign.DAMAGES[int(rng.integers(len(foreign.DAMAGES)))]
     file.write_bytes(harm(file.read_bytes(), rng))
