@@ -63,6 +63,7 @@ def write_kept(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> int:
 
 
 def _with_lerobot(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> None:
+    logging.getLogger("lerobot").setLevel(logging.ERROR)  # it tells at length of decoders that it does without
     try:
         from lerobot.datasets.dataset_tools import delete_episodes
         from lerobot.datasets.lerobot_dataset import LeRobotDataset
@@ -70,7 +71,6 @@ def _with_lerobot(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> None
         raise FineVLAError(f"writing v3.0 needs {error.name}; run 'make data-setup' first") from error
     drop = sorted({e.index for e in dataset.episodes} - set(kept))
     os.environ.setdefault("SVT_LOG", "1")
-    logging.getLogger().setLevel(logging.WARNING)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bars
             source = LeRobotDataset(f"finevla/{dataset.root.name}", root=dataset.root, video_backend="pyav")
