@@ -149,7 +149,7 @@ def test_files_are_split_and_videos_begin_where_they_shall(
     for i in range(4):
         aligned(robot, steps=9, seed=i, size=(96, 96)).write(bags / f"b{i}")
     monkeypatch.setattr(lerobot_v3, "MB", 1 << 10)
-    monkeypatch.setattr(lerobot_v3, "V3Options", partial(lerobot_v3.V3Options, data_file_mb=12, video_file_mb=5))
+    monkeypatch.setattr(lerobot_v3, "V3Options", partial(lerobot_v3.V3Options, data_file_mb=1, video_file_mb=5))
     assert convert(bags, "--out", tmp_path / "set", "--jobs", 1, "--codec", "h264", "--gop", 10) == 0
     data = read(tmp_path / "set")
     assert len(list((tmp_path / "set/data").rglob("*.parquet"))) > 1
@@ -172,12 +172,12 @@ def test_killed_in_the_middle_it_goes_on_and_nothing_differs(robot: Embodiment, 
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     assert not (tmp_path / "set").exists()
-    kept = {p: p.stat().st_mtime_ns for p in parts.glob("b*/done.json")}
-    assert kept
     until = time.monotonic() + 30
     while _children(running.pid) and time.monotonic() < until:
         time.sleep(0.1)
     assert not _children(running.pid), "workers end with whom they work for"
+    kept = list(parts.glob("b*/done.json"))  # one more may have become whole before its worker ended
+    assert kept
     result = subprocess.run([*command, str(tmp_path / "set")], check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert f"{len(kept)} of 5 episodes are converted already" in result.stdout

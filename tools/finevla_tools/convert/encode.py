@@ -170,6 +170,7 @@ def join(videos: Sequence[Path], frames: Sequence[int], fps: int, target: Path) 
     """
     import av
 
+    av.logging.set_libav_level(av.logging.ERROR)
     target.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(target), "w", options={"movflags": "faststart"}) as output:
         stream, before, first = None, 0, None
