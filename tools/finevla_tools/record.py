@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_ros import qos
     from finevla_tools.client import Client
 
-    if arguments.seconds < 0:
+    if not 0.0 <= arguments.seconds < 1e6:
         raise FineVLAError(f"{arguments.seconds} s cannot be recorded; say a time, or nothing for the keys")
     with Client(arguments.namespace) as client:
         client.listen("recorder/status", msg.RecorderStatus, qos.LATCHED)

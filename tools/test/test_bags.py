@@ -151,6 +151,12 @@ def test_play_refuses_what_it_cannot_do(tmp_path: Path, capsys, options: list[st
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "1e9"])
+def test_a_time_that_is_none_is_refused(capsys, seconds: str) -> None:
+    assert cli.main(["record", f"--seconds={seconds}"]) == 2
+    assert "cannot be recorded" in capsys.readouterr().err
+
+
 def test_episodes_by_keys(start_node, tmp_path: Path) -> None:
     start_node("finevla_recorder", "recorder", folder=str(tmp_path), min_free_mb=0)
     with Probe() as probe:
