@@ -187,6 +187,7 @@ def test_repair_keeps_what_is_known_and_says_what_is_missing(tmp_path: Path) -> 
     before = {p: hashlib.sha256(p.read_bytes()).digest() for p in episode.folder.iterdir()}
     done = repair(episode.folder)
     assert {p: hashlib.sha256(p.read_bytes()).digest() for p in episode.folder.iterdir()} == before
+    assert not unfinished(tmp_path)
     told = load(done.folder)
     assert (told["state"], told["task"], told["operator"], told["messages"]) == ("recovered", "stack", "ada", 5)
     assert "operator: ada" in (done.folder / "metadata.yaml").read_text()

@@ -104,6 +104,7 @@ class Recorder(Node):
         self.session: _Session | None = None
         self.last = _Last()
         self.left_over = unfinished(self.folder)
+        provenance.software()  # asks git, once, before an operator waits for it
         self.written = (0.0, 0)
         self.status = self.create_publisher(msg.RecorderStatus, "recorder/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
@@ -163,6 +164,7 @@ class Recorder(Node):
                 raise
             finally:
                 self.last.progress = session.episode.progress()
+                self.left_over = unfinished(self.folder)
                 session.over.set()
             done = self.last.progress
             said = f"'{folder}': {done.messages} messages, {done.bytes >> 20} MB" + _losses(done)

@@ -21,7 +21,7 @@ from finevla_core.recording.tape import QUEUE_BYTES, Tape, free_bytes
 
 SCHEMA = "finevla.episode/1"
 RECORDING, FINISHED, RECOVERED = "recording", "finished", "recovered"
-TRASH = "trash"
+TRASH, REPAIRED = "trash", "_repaired"  # a folder, and what the name of a repaired copy ends with
 MAX_LABEL = 200
 
 
@@ -220,5 +220,6 @@ def load(folder: Path) -> dict[str, Any]:
 
 
 def unfinished(root: Path) -> list[str]:
-    """Names of the episodes that a crash has left, as far as nobody records them now."""
-    return sorted(file.parent.name for file in root.glob(f"*/{EPISODE}") if load(file.parent).get("state") == RECORDING)
+    """Names of the episodes that a crash has left and nobody has repaired yet (one that is being recorded looks alike)."""
+    names = (file.parent.name for file in root.glob(f"*/{EPISODE}") if load(file.parent).get("state") == RECORDING)
+    return sorted(name for name in names if not (root / f"{name}{REPAIRED}").exists())

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.episode import RECOVERED, load
+from finevla_core.recording.episode import RECOVERED, REPAIRED, load
 from finevla_core.recording.metadata import EPISODE, METADATA, Bag, Qos, Topic, custom_data, write_whole
 from finevla_core.recording.scan import Channel, Message, Metadata, Report, Scan
 
@@ -44,7 +44,7 @@ def repair(bag: Path, out: Path | None = None) -> Repaired:
     bag = Path(str(bag))
     files = mcap_files(bag)
     home = bag if bag.is_dir() else bag.parent
-    out = out or bag.parent / f"{bag.stem if bag.is_file() else bag.name}_repaired"
+    out = out or bag.parent / f"{bag.stem if bag.is_file() else bag.name}{REPAIRED}"
     if out.exists() or out.is_symlink():
         raise FineVLAError(f"'{out}' exists already; remove it or give --out another name")
     staged = out.parent / f".{out.name}.repairing"
