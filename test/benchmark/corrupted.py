@@ -221,10 +221,10 @@ def child(pipe: Connection, seeds: range, intact: dict[str, Path], work: Path, o
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # FFmpeg's and others' remarks
     formats = chosen(only)
     for seed in seeds:
-        begun = time.monotonic()
+        begun = time.process_time()  # others may keep the machine busy
         outcome = trial(seed, intact, work, formats)
         peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        pipe.send((seed, *outcome, time.monotonic() - begun, peak_mib))
+        pipe.send((seed, *outcome, time.process_time() - begun, peak_mib))
 
 
 def trials(count: int, first: int, intact: dict[str, Path], work: Path, only: str) -> Iterator[Any]:
@@ -350,7 +350,7 @@ def main() -> int:
             counts[kind][outcome] += 1
             slowest, largest = max(slowest, seconds), max(largest, mib)
             if given.say:
-                print(seed, kind, outcome, text)
+                print(seed, kind, f"{seconds:.2f} s", outcome, text)
             if outcome not in (SENTENCE, WHOLE) or seconds > LIMIT_S or mib > LIMIT_MIB:
                 failures.append(f"seed {seed}, {kind}: {outcome} {text} ({seconds:.1f} s, {mib:.0f} MiB)")
         for kind, count in counts.items():
@@ -358,7 +358,7 @@ def main() -> int:
         total = sum(counts.values(), Counter())
         print(
             f"all {sum(total.values())}: {total[SENTENCE]} one sentence, {total[WHOLE]} {WHOLE}, "
-            f"{sum(total.values()) - total[SENTENCE] - total[WHOLE]} neither; slowest {slowest:.2f} s, "
+            f"{sum(total.values()) - total[SENTENCE] - total[WHOLE]} neither; slowest {slowest:.2f} s of CPU, "
             f"largest {largest:.0f} MiB, {time.monotonic() - begun:.0f} s in all",
             flush=True,
         )
