@@ -307,3 +307,12 @@ def test_what_the_recorder_knew_is_kept(robot: Embodiment, tmp_path: Path) -> No
     bag = aligned(robot).write(tmp_path / "bag", custom={"operator": "Åsa", "outcome": "placed"})
     [(header, _)] = convert(bag, robot)
     assert header.facts["recording"] == {"operator": "Åsa", "outcome": "placed"}
+
+
+def test_what_was_discarded_is_left_out_and_the_recorders_notes_are_kept(robot: Embodiment, tmp_path: Path) -> None:
+    for name in ("good", "trash/bad", ".half"):
+        aligned(robot, steps=3).write(tmp_path / name)
+    (tmp_path / "good" / "episode.json").write_text('{"operator": "ada", "outcome": "success"}')
+    [(header, _)] = convert(tmp_path, robot)
+    assert header.name == "good"
+    assert header.facts["episode"] == {"operator": "ada", "outcome": "success"}

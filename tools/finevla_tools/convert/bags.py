@@ -3,6 +3,7 @@
 A bag is read twice: first for its stamps, from which it is decided what makes which frame, then for the frames.
 """
 
+import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ MAX_WAITING_BYTES = 256 << 20
 # Part of a step by which an observation may come early or late before it counts as a gap (live mode).
 LIVE_JITTER = 0.5
 KEPT_CUSTOM = 64 << 10  # characters of a recorder's own metadata that go on into the data set
+TRASH = "trash"  # where the recorder puts what is discarded
 STAND_IN = RawImage("mono8", 1, 1, 1, b"\0")  # a picture that nobody looks at
 
 
@@ -98,7 +100,8 @@ class BagSource:
         if is_bag(self.root):
             found = [self.root]
         else:
-            found = sorted(p for p in self.root.rglob("*") if is_bag(p) and not (p.is_file() and is_bag(p.parent)))
+            below = (p for p in self.root.rglob("*") if not _is_aside(p.relative_to(self.root)))
+            found = sorted(p for p in below if is_bag(p) and not (p.is_file() and is_bag(p.parent)))
         relative = [p.stem if p == self.root else str(p.relative_to(self.root).with_suffix("")) for p in found]
         return [Reference(name, path) for name, path in zip(episode_names(relative), found, strict=True)]
 
@@ -361,6 +364,8 @@ class _Analysis:
         custom = self.recording.custom
         if custom and sum(len(k) + len(v) for k, v in custom.items()) <= KEPT_CUSTOM:
             facts["recording"] = custom
+        if told := _told(self.recording.path):
+            facts["episode"] = told
         return facts
 
     # --- second pass
@@ -480,6 +485,21 @@ def _observe(assembler: Assembler, m: Message, load: Any) -> Any:
         assembler.add_image(m.stream.removeprefix("camera "), m.stamp_ns, lambda: load(m))
         return assembler.poll(m.received_ns)
     return None
+
+
+def _is_aside(path: Path) -> bool:
+    """What the recorder's operator discarded, and what is hidden (being written)."""
+    return any(part == TRASH or part.startswith(".") for part in path.parts)
+
+
+def _told(bag: Path) -> dict[str, Any]:
+    """The recorder's episode.json beside the messages, if there is a sound one."""
+    try:
+        text = (bag / "episode.json").read_bytes()[: KEPT_CUSTOM + 1]
+        told = json.loads(text) if len(text) <= KEPT_CUSTOM else None
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _size(picture: Picture, stream: str) -> tuple[int, int]:
