@@ -39,14 +39,41 @@ class _Deaf(CallbackGroup):
 
 
 @dataclass
+class Numbers:
+    """Counts what is missing by the sequence numbers of a topic's only publisher; of several they say nothing."""
+
+    is_alone: bool
+    _newest: int = 0
+    _before: int = -1  # the number before the last gap
+
+    def set_alone(self, is_alone: bool) -> None:
+        """As the graph says now."""
+        if is_alone and not self.is_alone:
+            self._newest, self._before = 0, -1
+        self.is_alone = is_alone
+
+    def missing(self, number: int) -> int:
+        """Messages that are missing before this one; negative if what was counted last was no gap."""
+        if not self.is_alone or not number:
+            return 0
+        newest, self._newest = self._newest, number
+        if number <= newest:  # another publisher, whom the graph will show in a moment, or the same one begins again
+            self.is_alone = False
+            return 1 + self._before - newest if number == self._before + 1 else 0
+        if not newest or number == newest + 1:
+            return 0
+        self._before = newest
+        return number - newest - 1
+
+
+@dataclass
 class _Ear:
-    """One subscription; `newest` is the last sequence number, where one publisher alone numbers the messages."""
+    """One subscription."""
 
     channel: int
     subscription: Any
     profile: tuple[ReliabilityPolicy, DurabilityPolicy]
-    is_alone: bool
-    newest: int = 0
+    numbers: Numbers
 
 
 class Ears:
@@ -93,7 +120,8 @@ class Ears:
             if ear is None:
                 self._open(name, offers)
             else:
-                ear.is_alone = len(offers) == 1
+                with self._lock:
+                    ear.numbers.set_alone(len(offers) == 1)
                 if ear.profile != (profile.reliability, profile.durability):
                     self._replace(name, ear, offers)
 
@@ -138,7 +166,7 @@ class Ears:
         subscription = self._node.create_subscription(
             kind, name, lambda _: None, profile, callback_group=self._group, raw=True
         )
-        return _Ear(channel, subscription, (profile.reliability, profile.durability), len(offers) == 1)
+        return _Ear(channel, subscription, (profile.reliability, profile.durability), Numbers(len(offers) == 1))
 
     def _listen(self) -> None:
         is_last = False
@@ -159,12 +187,8 @@ class Ears:
                 data, about = taken
                 came_ns = self._clock_ns() if self._clock_ns else about["received_timestamp"]
                 put(ear.channel, came_ns, about["source_timestamp"], data)
-                number = about["publication_sequence_number"]
-                # Numbers are a publisher's own: of several they say nothing, and a new one begins again.
-                if number and ear.is_alone:
-                    if ear.newest and number > ear.newest + 1:
-                        self._episode.lost[ear.channel] += number - ear.newest - 1
-                    ear.newest = number
+                if missing := ear.numbers.missing(about["publication_sequence_number"] or 0):
+                    self._episode.lost[ear.channel] += missing
 
 
 def _profile(offers: list[TopicEndpointInfo]) -> QoSProfile:
