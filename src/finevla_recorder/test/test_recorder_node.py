@@ -12,6 +12,7 @@ import yaml
 from action_msgs.msg import GoalStatus
 from probe import Probe
 from rclpy.action import ActionClient
+from rclpy.duration import Duration
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
@@ -165,6 +166,7 @@ def test_a_word_said_once_by_somebody_who_comes_and_goes_is_recorded(start_recor
         name = stage.start().episode
         passer_by = stage.publisher(String, "instruction/text", qos.ALL)
         passer_by.publish(String(data="the other cup"))
+        assert passer_by.wait_for_all_acked(Duration(seconds=10.0))  # as `ros2 topic pub` stays for a moment
         stage.node.destroy_publisher(passer_by)
         stage.wait(lambda: "/finevla/instruction/text" in stage.status[-1].topics, "the topic")
         stage.wait(lambda: 1 in stage.status[-1].counts, "the word")
