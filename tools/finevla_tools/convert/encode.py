@@ -53,6 +53,7 @@ class Codec:
     def facts(self) -> dict[str, Any]:
         """As LeRobot's encoder settings know it."""
         known = {key: value for key, value in asdict(self).items() if key != "threads"}
+        known["vcodec"] = {"libx264": "h264", "libx265": "hevc"}.get(self.vcodec, self.vcodec)
         if self.preset is None and self.vcodec == "libsvtav1":
             known["preset"] = 12
         elif self.preset is not None and self.preset.lstrip("-").isdigit():

@@ -294,7 +294,11 @@ def _modality(root: Path, part: Part, embodiment: Embodiment | None) -> None:
 def _encoder(part: Part) -> Any:
     with _imports():
         from lerobot.configs import RGBEncoderConfig
-    return RGBEncoderConfig(**dict(part.codec))
+    try:
+        return RGBEncoderConfig(**dict(part.codec))
+    except ValueError as error:
+        said = " ".join(str(error).split())
+        raise FineVLAError(f"LeRobot does not take these settings of the video encoder: {said}") from error
 
 
 def _metadata() -> Any:
