@@ -22,7 +22,8 @@ def read(tmp_path: Path, *actions: object, **given: str) -> Launch:
     return load_launch(file, given)
 
 
-def test_simulation_starts_six_nodes_with_the_arguments_given() -> None:
+def test_simulation_starts_six_nodes_with_the_arguments_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     launch = load_launch(STACK, {"bundle": "7", "namespace": "lab", "seed": "7", "log_level": "debug"})
     names = ["simulator", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion"]
     assert [p.name for p in launch.processes] == names
@@ -33,7 +34,7 @@ def test_simulation_starts_six_nodes_with_the_arguments_given() -> None:
     assert "bundle:='7'" in launch.processes[2].command  # a name, although it looks like a number
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):  # Jazzy's, and its successors'
         files = {p.name: Path(p.environment[name]).name for p in launch.processes}
-        assert files == dict.fromkeys(names, "fastdds.xml") | {"safety_bridge": "fastdds_udp.xml"}
+        assert files == dict.fromkeys(names, "fastdds.xml") | {"safety_bridge": "fastdds_udp_LOCALHOST.xml"}
     assert [p.respawn for p in launch.processes] == [False, True, True, False, True, True]
 
 
