@@ -159,6 +159,7 @@ class _Analysis:
         self.said: list[tuple[int, Said]] = []
         self.sizes: dict[str, tuple[int, int]] = {}
         self.broken_states = 0
+        self._problem = "a camera has no picture"
         self.needs: dict[str, tuple[str, Ordinals]] = {}  # slot: stream, ordinal per frame
         self.weight: NDArray[np.float64] = np.zeros(0)
         self.points: dict[str, Ordinals] = {}  # by controller: which point of the command
@@ -166,6 +167,11 @@ class _Analysis:
         observed = self._scan()
         self.times = self._moments() if options.mode == "fixed" else observed
         self.segments = self._decide()
+        streams = [*self.cameras, STATE, *((OBSERVED,) if options.mode == "live" else ())]
+        self.histograms = resample.report(self.skews, {stream: self.stamps(stream) for stream in streams})
+        # The second pass needs what was chosen, not what it was chosen from: an hour's stamps are megabytes.
+        for spent in (self._stamps, self._ordinals, self._points, self.skews):
+            spent.clear()
 
     # --- first pass
 
@@ -179,6 +185,8 @@ class _Analysis:
             if isinstance(observation, Observation):
                 observed.append(observation.stamp_ns)
                 self._add(OBSERVED, observation.stamp_ns, len(observed) - 1)
+            elif observation:
+                self._problem = f"{observation[0].source}: {observation[0].text}"
         return np.array(observed, np.int64)
 
     def _note(self, m: Message, newest: dict[str, int]) -> None:
@@ -222,6 +230,8 @@ class _Analysis:
 
     def _decide(self) -> list[Segment]:
         o = self.options
+        if not len(self.times) and o.mode == "live":
+            raise FineVLAError(f"the ingest node would have observed nothing: {self._problem}")
         if not len(self.times):
             raise FineVLAError("no moment has a picture of every camera and a joint state; look at the topics' stamps")
         lacks: dict[str, NDArray[np.bool_]] = {}
@@ -345,7 +355,6 @@ class _Analysis:
 
     def _facts(self, segment: Segment, spoken: Sequence[tuple[float, Said]]) -> dict[str, Any]:
         o = self.options
-        streams = [*self.cameras, STATE, *(OBSERVED for _ in (1,) if o.mode == "live")]
         facts: dict[str, Any] = {
             "source": self.recording.path.name,
             "frames_by": o.mode if o.mode == "live" else {"fps": self.fps, "images": o.images, "states": o.states},
@@ -357,7 +366,7 @@ class _Analysis:
             "instructions": [
                 {"time_s": t, "id": s.id, "raw": s.raw, "fine": s.fine, "factors": dict(s.factors)} for t, s in spoken
             ],
-            "histograms_ms": resample.report(self.skews, {stream: self.stamps(stream) for stream in streams}),
+            "histograms_ms": self.histograms,
         }
         if o.mode == "fixed":
             facts["repeated_pictures"] = {stream: self._repeats(stream, segment) for stream in self.cameras}
