@@ -36,9 +36,10 @@ def make(root: Path, episodes: int) -> None:
     for name in CAMERAS:
         folder = root / f"videos/chunk-000/observation.images.{name}"
         for k, one in enumerate(shown):
-            write_video(root / f"{name}{k}.mp4", one.pictures[name], FPS, "libsvtav1")
+            if not (video := root.parent / f"{name}{k}.mp4").exists():
+                write_video(video, one.pictures[name], FPS, "libsvtav1")
         for episode in range(episodes):
-            shutil.copyfile(root / f"{name}{episode % 2}.mp4", folder / f"episode_{episode:06d}.mp4")
+            shutil.copyfile(root.parent / f"{name}{episode % 2}.mp4", folder / f"episode_{episode:06d}.mp4")
     first_row = 0
     for episode, one in enumerate(takes):
         write_rows(root / f"data/chunk-000/episode_{episode:06d}.parquet", one, episode, first_row, 0)
