@@ -27,6 +27,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", ["video", "png"])
 def test_lerobot_s_own_converter_takes_it_and_gives_the_same_frames(
     tmp_path: Path, robot: Embodiment, images: str
