@@ -54,7 +54,8 @@ class Commands:
 
 def grid(first_ns: int, last_ns: int, fps: int) -> Stamps:
     """The moments `first_ns + k / fps` up to `last_ns`, rounded to ns each for itself so that nothing adds up."""
-    count = max(0, (last_ns - first_ns) * fps // SECOND + 1)
+    # Stamps at such a rate are rounded, too: by one nanosecond the last message must not miss the last frame.
+    count = max(0, (last_ns - first_ns + 1) * fps // SECOND + 1)
     return first_ns + (np.arange(count, dtype=np.int64) * SECOND + fps // 2) // fps
 
 
