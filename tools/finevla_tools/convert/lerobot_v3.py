@@ -83,7 +83,7 @@ def _fill(meta: Any, folders: Sequence[Path], o: V3Options) -> None:
     for key in keys:
         videos[key].close()
         meta.update_video_info(key, video_encoder=_encoder(part))
-    _write_info(meta)
+    _write_last(meta)
 
 
 def facts(part: Part) -> dict[str, Any]:
@@ -319,10 +319,13 @@ def _next_file(chunk: int, file: int, per_chunk: int) -> tuple[int, int]:
     return update_chunk_file_indices(chunk, file, per_chunk)  # type: ignore[no-any-return]
 
 
-def _write_info(meta: Any) -> None:
+def _write_last(meta: Any) -> None:
+    """Info with what the videos say of themselves; statistics in the features' order, for LeRobot's is another each time."""
     with _imports():
-        from lerobot.datasets.io_utils import write_info
+        from lerobot.datasets.io_utils import write_info, write_stats
     write_info(meta.info, meta.root)
+    meta.stats = {key: meta.stats[key] for key in meta.features if key in meta.stats}
+    write_stats(meta.stats, meta.root)
 
 
 @contextlib.contextmanager
