@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finevla_core.embodiment import load_embodiment
-from finevla_core.safety.clearance import COLLISION, WORKSPACE
+from finevla_core.kinematics import Kinematics
+from finevla_core.safety.clearance import COLLISION, WORKSPACE, ClearanceModel, Spacing, Zone
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.plan import Plan
 from finevla_core.urdf import expand
@@ -79,6 +80,29 @@ def test_no_moment_of_a_motion_is_nearer_than_the_model_says(
         assert not any(moment.code for moment in moments)
     elif "too near" not in judged.violation:  # a moment of the motion really is as near as the sentence says
         assert min(moment.distance_m for moment in moments) < judged.distance_m + 0.05
+
+
+@pytest.mark.parametrize("finger", ["left_gripper_link1", "left_gripper_link2", "right_gripper_link2"])
+def test_fingers_that_open_into_something_are_found_also_the_one_that_mimics(
+    cobotmagic_file: Path, envelope: Envelope, finger: str
+) -> None:
+    """Only a gripper moves; a wall stands where the finger gets to in the end."""
+    embodiment = envelope.clearance.embodiment
+    urdf = expand(cobotmagic_file.parents[2] / embodiment.urdf)
+    closed = HOME.copy()
+    closed[[6, 13]] = 0.0
+    kinematics = Kinematics(urdf, embodiment.joints)
+    arm = finger.split("_")[0]
+    tip, base = (kinematics.frame_pose(embodiment.to_positions(HOME), f)[:3, 3] for f in (f"{arm}_tcp", finger))
+    side = np.sign((base - tip)[1])  # at home fingers move along y
+    corners = tip + np.array([[-0.039, side * 0.045, -0.02], [0.02, side * 0.075, 0.02]])
+    zone = Zone("wall", box=(tuple(corners.min(0)), tuple(corners.max(0))))
+    model = ClearanceModel(embodiment, urdf, Spacing(0.005, 0.03), [zone])
+    assert model.at(closed).code == ""
+    knots = closed + np.linspace(0, 1, 9)[:, None] * (HOME - closed)
+    judged = model.along(motion(knots, 100))
+    assert judged.code == model.at(HOME).code == WORKSPACE
+    assert finger in judged.violation
 
 
 def test_only_what_comes_nearer_is_slowed_down(envelope: Envelope) -> None:

@@ -388,6 +388,14 @@ class ClearanceModel:
                 kept.append(pair)
         return kept
 
+    def _driver(self, joint: int) -> tuple[int, float]:
+        """The joint that moves this one, which is itself unless it mimics another, and by how much of its motion."""
+        model = self._model
+        for mimicking, mimicked in zip(model.mimicking_joints, model.mimicked_joints, strict=True):
+            if joint == mimicking:
+                return int(mimicked), abs(float(model.joints[joint].extract().scaling))
+        return joint, 1.0
+
     def _reach(self, shape: pinocchio.GeometryObject) -> NDArray[np.float64]:
         """How far the shape's farthest point can move per radian (or metre) of each value's joint `(D,)`, at most."""
         model, order = self._model, self._kinematics.order
@@ -395,13 +403,14 @@ class ClearanceModel:
         joint = shape.parentJoint
         far = float(np.linalg.norm(shape.placement.translation)) + _radius(shape.geometry)
         while joint:
-            index = np.flatnonzero(order == model.joints[joint].idx_q)
-            slides = "P" in model.joints[joint].shortname()
+            driver, scaling = self._driver(joint)
+            index = np.flatnonzero(order == model.joints[driver].idx_q)
+            slides = "P" in model.joints[driver].shortname()
             if len(index):
-                reach[index[0]] += 1.0 if slides else far
+                reach[index[0]] += scaling * (1.0 if slides else far)
             if slides:
-                q = model.joints[joint].idx_q
-                far += max(abs(model.lowerPositionLimit[q]), abs(model.upperPositionLimit[q]))
+                q = model.joints[driver].idx_q
+                far += scaling * max(abs(model.lowerPositionLimit[q]), abs(model.upperPositionLimit[q]))
             far += float(np.linalg.norm(model.jointPlacements[joint].translation))
             joint = model.parents[joint]
         return reach
