@@ -1,5 +1,6 @@
 """Fixtures for all packages: the robots, a tiny policy bundle, and ROS domains and processes of a test's own."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -48,6 +49,15 @@ SINGLE_URDF = """<?xml version="1.0"?>
   <xacro:camera name="left" parent="left_link6" xyz="-0.07 0 0.02" rpy="0 -1.22 0"/>
 </robot>
 """
+
+
+@pytest.fixture(autouse=True)
+def ordinary_priority() -> Iterator[None]:
+    """A test that encodes AV1 leaves this process a real-time one (see `finevla_tools.priority`), and all that it starts."""
+    yield
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import Camera, Picture
+from finevla_tools.priority import give_way
 
 QUEUED = 4  # pictures that wait for a camera's encoder
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
@@ -144,6 +145,8 @@ class CameraEncoder:
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(decoded), format="rgb24")
                 frame.pts, frame.time_base = self.statistics.frames, Fraction(1, self.fps)
                 container.mux(stream.encode(frame))
+                if self.statistics.frames == 0:  # the first one opened the encoder
+                    give_way()
                 self.statistics.add(decoded)
             container.mux(stream.encode())
 

@@ -12,11 +12,13 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_sim.episode import Episode
 from finevla_tools.datasets.common import EpisodeWriter, Staged, facts, to_json
+from finevla_tools.priority import give_way
 
 EPISODES_FILE = "meta/finevla_episodes.jsonl"  # one line per episode, keyed by LeRobot's episode_index
 # LeRobot appends each episode to the newest video file by copying all of it: 1.7 ms per episode that is in already.
 # Its own limit of 200 MB holds thousands of episodes at 96x96; 4 MB hold about 80.
 VIDEO_FILE_MB = 4
+GIVE_WAY_EVERY = 20  # frames
 
 
 class LeRobotWriter(EpisodeWriter):
@@ -80,6 +82,8 @@ class LeRobotWriter(EpisodeWriter):
                 for name, image in zip(episode.cameras, episode.images[step], strict=True):
                     frame[_image_key(name)] = image
             self._dataset.add_frame(frame)
+            if step % GIVE_WAY_EVERY == 1:  # the encoders open in threads of their own, some frames later
+                give_way()
         self._dataset.save_episode()
         with (self._staged.path / EPISODES_FILE).open("a", encoding="utf-8") as file:
             file.write(to_json({"episode_index": self.episodes} | facts(episode)) + "\n")
