@@ -1,6 +1,5 @@
 """Fixtures for all packages: the robots, a tiny policy bundle, and ROS domains and processes of a test's own."""
 
-import contextlib
 import itertools
 import os
 import signal
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from finevla_tools.priority import give_way
 
 ROOT = Path(__file__).parent
 sys.path[:0] = [str(ROOT / "test" / "support"), str(ROOT / "test" / "stack")]  # tiny_bundle, probe, stack_checks
@@ -55,9 +56,7 @@ SINGLE_URDF = """<?xml version="1.0"?>
 def ordinary_priority() -> Iterator[None]:
     """A test that encodes AV1 leaves this process a real-time one (see `finevla_tools.priority`), and all that it starts."""
     yield
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
+    give_way()
 
 
 @pytest.fixture(scope="session")

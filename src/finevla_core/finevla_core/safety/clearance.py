@@ -88,9 +88,8 @@ class _Travel:
 
     def at(self, times_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Rad or m gone since the start at each time, `(K, D)`."""
-        times = self.plan.times_ns
-        piece = np.clip(np.searchsorted(times, times_ns, side="right") - 1, 0, len(times) - 2)
-        share = (times_ns - times[piece]) / self._steps_ns[piece]
+        piece = self.plan.pieces(times_ns)
+        share = (times_ns - self.plan.times_ns[piece]) / self._steps_ns[piece]
         return np.asarray(self._at_knots[piece] + (self._at_knots[piece + 1] - self._at_knots[piece]) * share[:, None])
 
 

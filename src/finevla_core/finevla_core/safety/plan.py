@@ -43,10 +43,14 @@ class Plan:
         if len(self.times_ns) < 2:
             return np.repeat(self.positions, len(times_ns), axis=0)
         inside = np.clip(times_ns, self.times_ns[0], self.times_ns[-1])
-        piece = np.clip(np.searchsorted(self.times_ns, inside, side="right") - 1, 0, len(self.times_ns) - 2)
+        piece = self.pieces(inside)
         t = ((inside - self.times_ns[piece]) * NS)[:, None]
         c0, c1, c2, c3 = (c[piece] for c in self._coefficients)
         return np.asarray(c0 + t * (c1 + t * (c2 + t * c3)))
+
+    def pieces(self, times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which piece of the spline each time lies in `(K,)`; the first or last one for times outside of all."""
+        return np.clip(np.searchsorted(self.times_ns, times_ns, side="right") - 1, 0, len(self.times_ns) - 2)
 
     def acceleration(self, now_ns: int) -> NDArray[np.float64]:
         """Acceleration `(D,)`; zero before the start and after the end."""
