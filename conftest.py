@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_tools.priority import give_way
 
 ROOT = Path(__file__).parent
@@ -63,6 +64,12 @@ def ordinary_priority() -> Iterator[None]:
 def cobotmagic_file() -> Path:
     """The robot file in the tree."""
     return ROOT / "config" / "robots" / "cobotmagic.yaml"
+
+
+@pytest.fixture(scope="session")
+def robot(cobotmagic_file: Path) -> Embodiment:
+    """The Cobot Magic as its robot file has it."""
+    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture(scope="session")

@@ -13,17 +13,12 @@ pytest.importorskip("rosbags", reason="rosbags come with 'make data-setup'")
 from made_bags import MS, SECOND, START, Scene, aligned, episode, pixels
 
 from finevla_core.assembler import ImageMessage, StateMessage, observe_all
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage
 from finevla_core.observation import Observation
 from finevla_tools.convert.bags import BagOptions, BagSource
 from finevla_tools.convert.episode import Encoded, Frame, Header
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 def convert(path: Path, robot: Embodiment, **options: Any) -> list[tuple[Header, list[Frame]]]:

@@ -10,16 +10,11 @@ h5py = pytest.importorskip("h5py")
 
 import foreign
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import Encoded, Frame, Header
 from finevla_tools.convert.hdf5 import Hdf5Options, Hdf5Source, matches
-
-
-@pytest.fixture(scope="module")
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 def read(path: Path, robot: Embodiment, **options: object) -> tuple[Header, list[Frame]]:

@@ -13,17 +13,12 @@ pytest.importorskip("av")
 
 import foreign
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import Frame, Header, Words
 from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource, matches
 from finevla_tools.convert.lerobot_v21 import write_v21
-
-
-@pytest.fixture(scope="module")
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture(scope="module")

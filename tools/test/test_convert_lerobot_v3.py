@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 from made_bags import MS, START, aligned, episode, pixels
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_tools import cli
 from finevla_tools.convert import lerobot_v3
 from finevla_tools.convert.bags import BagOptions, BagSource
@@ -35,11 +35,6 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = pytest.importorskip("datasets").config
     monkeypatch.setattr(config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 def read(root: Path) -> Any:

@@ -18,11 +18,6 @@ from finevla_tools.convert.lerobot_v21 import write_v21
 from finevla_tools.convert.modality import modality
 
 
-@pytest.fixture(scope="module")
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
-
-
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 

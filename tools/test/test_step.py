@@ -4,12 +4,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from played_arm import FOLLOWING, HOLDING, Arm
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_tools.step import described
 
@@ -29,11 +28,6 @@ def tell() -> Iterator[Callable[..., "Told"]]:
     for told in started:
         told.process.kill()
         told.process.wait()
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 class Told:

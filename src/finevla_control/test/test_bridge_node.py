@@ -10,15 +10,10 @@ from std_msgs.msg import Bool, Empty
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Embodiment) -> None:

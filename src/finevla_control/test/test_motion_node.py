@@ -17,7 +17,7 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.controller import TrajectoryController
-from finevla_core.embodiment import HOME, Embodiment, load_embodiment
+from finevla_core.embodiment import HOME, Embodiment
 from finevla_core.kinematics import Kinematics
 from finevla_core.safety.limits import Limits, robot_limits
 from finevla_core.urdf import expand
@@ -32,11 +32,6 @@ START = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)  # some way from home
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
 PERIOD_S = 0.01
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture

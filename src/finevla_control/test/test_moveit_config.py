@@ -7,17 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.safety.clearance import COLLISION
 from finevla_core.safety.envelope import load_boxes, load_envelope
 from finevla_core.urdf import expand, joint_limits
 
 FOLDER = Path(__file__).parents[3] / "config" / "moveit"
-
-
-@pytest.fixture(scope="module")
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.controller import TrajectoryController
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.observation import Observation
 from finevla_core.safety.limits import Limits, robot_limits
 from finevla_core.safety.words import Trajectory
@@ -33,11 +33,6 @@ HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
 WATCHDOG = "/finevla/safety_watchdog"
 PERIOD_S = 0.01
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture

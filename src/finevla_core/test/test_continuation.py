@@ -14,7 +14,7 @@ from tiny_bundle import DT_S, HORIZON, make_tiny_bundle
 from finevla_core.bundle import MANIFEST, load_bundle, write_bundle
 from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.continuation import aligned, row_weights
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
@@ -65,11 +65,6 @@ def test_no_stamps_and_no_delay_lead_out_of_the_chunk(
 def test_weights_fall_evenly_between_what_was_executed_and_the_end() -> None:
     np.testing.assert_allclose(row_weights(8, 6, 2), [1, 1, 0.8, 0.6, 0.4, 0.2, 0, 0])
     assert not row_weights(8, 0, 5).any()
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 class Loop:

@@ -12,16 +12,11 @@ from onnx import TensorProto, helper
 from tiny_bundle import make_tiny_bundle
 
 from finevla_core.bundle import MANIFEST, Manifest, check_embodiment, load_bundle, write_bundle
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import load_policy
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture

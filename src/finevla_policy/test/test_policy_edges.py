@@ -17,7 +17,7 @@ from rclpy.action import ActionClient
 from std_msgs.msg import String
 from tiny_bundle import make_tiny_bundle
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
@@ -26,11 +26,6 @@ from finevla_ros import qos
 from finevla_ros.convert import observation_to_msg
 
 SLOW = 1200  # rounds of the tiny bundle's work: about 0.4 s on one core, four times the period and a quarter of the horizon
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture

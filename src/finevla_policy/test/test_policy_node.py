@@ -10,18 +10,13 @@ from rclpy.action import ActionClient
 from std_msgs.msg import String
 from tiny_bundle import make_tiny_bundle
 
-from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.embodiment import Embodiment
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
 from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import observation_to_msg
-
-
-@pytest.fixture
-def robot(cobotmagic_file: Path) -> Embodiment:
-    return load_embodiment(cobotmagic_file)
 
 
 @pytest.fixture
