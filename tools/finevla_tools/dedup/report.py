@@ -1,6 +1,7 @@
 """What a person looks at to believe in the duplicates: one HTML file that needs nothing from elsewhere.
 
-`Run` and `Group` are all it knows; the same contents give the same bytes. What is too much for a page is thinned, and it says so.
+`Run` and `Group` are all it knows; the same contents give the same bytes. What is too much for a page is thinned,
+and it says so.
 """
 
 from __future__ import annotations
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
     from finevla_tools.dedup.sampling import Choice
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A count of clusters that the automatic cut weighed."""
-
-    clusters: int
-    distance: float  # height of the merge that leaves so many
-    score: float  # FineVLA's relative gap, or whatever `Clusters.how` names; nan = could not be weighed
 
 
 @dataclass(frozen=True)
@@ -53,8 +45,6 @@ class Group:
     choices: Sequence[Choice]  # one per episode, any order
     distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = never aligned; None = none kept
     bounds: Array | None = None  # condensed lower bounds: they stand in where a distance is not known
-    cut: float | None = None  # distance at which the tree was cut, if it was
-    candidates: Sequence[Candidate] = ()
     notes: Sequence[str] = ()  # sentences: what was approximated, and by how much
 
 
