@@ -6,6 +6,7 @@ and it says so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,9 +39,7 @@ class Group:
     ids: Sequence[str]  # as in `Trajectory.id`
     tasks: Sequence[str]
     lengths: NDArray[np.int64]  # frames
-    values: Sequence[
-        Array
-    ]  # (T, A, D) each, as in `Trajectory.values`; may read lazily, only what is drawn is asked for
+    values: Sequence[Array]  # (T, A, D) each, as in `Trajectory`; may read lazily: only what is drawn is asked for
     clusters: Clusters
     choices: Sequence[Choice]  # one per episode, any order
     distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = never aligned; None = none kept
@@ -68,4 +67,8 @@ class Run:
 
 def write_report(path: Path, run: Run, groups: Sequence[Group]) -> None:
     """The page, whole or not at all."""
-    raise NotImplementedError
+    from finevla_tools.dedup.page import page
+
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(page(run, groups), encoding="utf-8")
+    os.replace(temporary, path)
