@@ -32,8 +32,9 @@ TASK = "task_index"
 class Loaded:
     """What came of one episode: `values` `(T, A, D)` as `Trajectory` has them, or None and `skipped`, the sentence why.
 
-    `non_unit` and `flipped` count the frames whose quaternion was mended (in compat mode: would have been);
-    `lacking` are the values that the data set does not have and that are 0 here.
+    Quaternions are as they are in the data set: `cost.prepare` mends them, and FineVLA's distance wants them unmended.
+    `non_unit` and `flipped` count the frames with something to mend; `lacking` are the values that the data set does not
+    have and that are 0 here.
     """
 
     values: Array | None
@@ -175,21 +176,19 @@ def _arms(
             assert source.map is not None
             raw = _raw_quaternions(source.map, wanted.origin, body.name, columns)
             pose[:, 3:] = pose[:, 3:] if raw is None else raw
-        found[name] = _finished(pose, gripper, lacking, wanted.compat, where)
+        found[name] = _arm(pose, gripper, lacking, where)
     return found
 
 
-def _finished(pose: Array, gripper: Array, lacking: tuple[str, ...], compat: bool, where: str) -> _Arm:
-    """Quaternions with unit norm and signs that do not jump, unless `compat`; how many of either there were."""
+def _arm(pose: Array, gripper: Array, lacking: tuple[str, ...], where: str) -> _Arm:
+    """With counts of quaternions of other norms than 1, and of signs that jump."""
     quaternions = pose[:, 3:]
     norms = np.linalg.norm(quaternions, axis=1)
     if bad := np.flatnonzero(norms < MIN_NORM).tolist():
         raise FineVLAError(f"{where}: the quaternion of frame {bad[0]} is zero")
     flipped = int((np.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0).sum())
     non_unit = int((np.abs(norms - 1) > UNIT).sum())
-    if not compat:
-        quaternions = continuous(quaternions / norms[:, None])
-    return _Arm(np.hstack([pose[:, :3], quaternions, gripper]), non_unit, flipped, lacking)
+    return _Arm(np.hstack([pose, gripper]), non_unit, flipped, lacking)
 
 
 def _as_quaternion(pose: Array, form: str, where: str) -> Array:

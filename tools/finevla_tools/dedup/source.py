@@ -29,7 +29,7 @@ class Wanted:
     origin: str = "state"
     fps: float | None = None
     max_frames: int = 20_000
-    compat: bool = False  # quaternions as they are in the file
+    compat: bool = False  # FineVLA's reading of poses in several parts
 
 
 @dataclass(frozen=True)
