@@ -20,6 +20,10 @@ KINDS = ("warped", "noisy", "object", "mixed")  # of copies; a motion's first on
 WORKSPACE = np.array([[0.25, 0.0, 0.05], [0.6, 0.4, 0.3]])
 REST = np.array([0.2, 0.25, 0.2])
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])  # the gripper points down; quaternions are x, y, z, w
+SETTLING_M, SETTLING_RAD = (
+    0.015,
+    0.05,
+)  # a hand is never quite still: so far it goes, on each axis, while the gripper moves
 SENSOR_M, SENSOR_RAD = 0.0002, 0.001  # white noise that every recording has
 
 
@@ -56,20 +60,19 @@ class Recipe:
     copies: float = 7.0  # mean size of a cluster; sizes are geometric, so that many motions have no duplicate
     mirrored: float = 0.15  # share of mirrored copies, of dual-arm trajectories
     warp: float = 1.4  # copies take up to so many times as long, or as short, and so do parts of them
-    shake_m: float = 0.002  # smooth noise of a shaky operator, standard deviation
-    shake_rad: float = np.radians(1.0)
-    offset_m: float = 0.01  # another object is grasped and put down so far from the first, on each axis
-    offset_rad: float = np.radians(3.0)
+    shake_m: float = 0.0015  # smooth noise of a shaky operator, standard deviation
+    shake_rad: float = np.radians(0.7)
+    offset_m: float = 0.008  # another object is grasped and put down so far from the first, on each axis
+    offset_rad: float = np.radians(2.0)
 
 
 def group(seed: int, task: int, count: int, recipe: Recipe = Recipe()) -> Planted:
     """`count` trajectories of task number `task`, in random order; the same arguments give the same bytes."""
     random = np.random.default_rng((seed, task))
-    scene = _Scene.drawn(random, recipe.arms)
     made: list[tuple[Array, tuple[int, bool], str]] = []
     motion = 0
     while len(made) < count:
-        base = _Motion.drawn(random, scene, recipe)
+        base = _Motion.drawn(random, recipe)
         for copy in range(min(int(random.geometric(1 / recipe.copies)), count - len(made))):
             kind = KINDS[random.integers(len(KINDS))] if copy else "base"
             values = _copy(random, base, kind, recipe)
@@ -101,20 +104,6 @@ def mirrored(values: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class _Scene:
-    """What the motions of a task have in common: who acts, where things stand, how often something is moved."""
-
-    actors: tuple[str, ...]
-    moves: int
-    opening: float  # of the gripper around the object
-
-    @staticmethod
-    def drawn(random: np.random.Generator, arms: int) -> "_Scene":
-        actors = (LEFT, RIGHT, BOTH) if arms == 2 else (RIGHT,)
-        return _Scene(actors, int(random.integers(1, 3)), random.uniform(0.0, 0.5))
-
-
-@dataclass(frozen=True)
 class _Track:
     """Strokes of one arm, over a phase from 0 to 1: along a Bezier curve with a minimum-jerk profile; a pause is one too."""
 
@@ -122,6 +111,7 @@ class _Track:
     curves: Array  # (K, 4, 3) control points, m
     rotations: Array  # (K, 2, 4) from, to
     grips: Array  # (K, 2) from, to
+    stays: tuple[bool, ...]  # (K,) the arm waits for its gripper; never the first or the last one
 
     def at(self, phase: Array) -> Array:
         """(T,) phases -> (T, 8)."""
@@ -142,11 +132,11 @@ class _Motion:
     frames: int
 
     @staticmethod
-    def drawn(random: np.random.Generator, scene: _Scene, recipe: Recipe) -> "_Motion":
-        actor = scene.actors[random.integers(len(scene.actors))]
+    def drawn(random: np.random.Generator, recipe: Recipe) -> "_Motion":
         arms = (LEFT, RIGHT)[-recipe.arms :]
+        actor = (*arms, BOTH)[random.integers(len(arms) + 1)]
         tracks = tuple(
-            _moving(random, scene, arm == RIGHT) if actor in (arm, BOTH) else _resting(arm == RIGHT) for arm in arms
+            _moving(random, arm == RIGHT) if actor in (arm, BOTH) else _resting(arm == RIGHT) for arm in arms
         )
         return _Motion(tracks, max(10, int(recipe.frames * random.uniform(0.7, 1.3))))
 
@@ -155,13 +145,14 @@ class _Motion:
         return replace(self, tracks=tuple(_displaced(random, track, recipe) for track in self.tracks))
 
 
-def _moving(random: np.random.Generator, scene: _Scene, is_right: bool) -> _Track:
-    """From rest: approach, close, carry, open, as often as the scene says, and back to rest."""
+def _moving(random: np.random.Generator, is_right: bool) -> _Track:
+    """From rest: approach, close around an object, carry, open; once or a few times; back to rest."""
     side = np.array([1, -1 if is_right else 1, 1])
     lengths: list[float] = []
     curves: list[Array] = []
     turns: list[tuple[Array, Array]] = []
     grips: list[tuple[float, float]] = []
+    stays: list[bool] = []
     here, turned, grip = REST * side, DOWN, 1.0
 
     def go(there: Array, to: Array, seconds: float) -> None:
@@ -170,19 +161,23 @@ def _moving(random: np.random.Generator, scene: _Scene, is_right: bool) -> _Trac
         curves.append(np.stack([here, here * 2 / 3 + there / 3 + up[0], here / 3 + there * 2 / 3 + up[1], there]))
         turns.append((turned, to))
         grips.append((grip, grip))
+        stays.append(False)
         lengths.append(seconds)
         here, turned = there, to
 
     def hold(opening: float, seconds: float) -> None:
-        nonlocal grip
-        curves.append(np.tile(here, (4, 1)))
-        turns.append((turned, turned))
+        nonlocal grip, here, turned
+        there = here + random.normal(0, SETTLING_M, 3)
+        curves.append(np.linspace(here, there, 4))
+        to = _times(_small(random.normal(0, SETTLING_RAD, 3)), turned)
+        turns.append((turned, to))
         grips.append((grip, opening))
+        stays.append(True)
         lengths.append(seconds)
-        grip = opening
+        here, turned, grip = there, to, opening
 
-    for _ in range(scene.moves):
-        for opening in (scene.opening, 1.0):
+    for _ in range(random.integers(1, 4)):
+        for opening in (random.uniform(0.0, 0.6), 1.0):
             yaw, tilt = random.uniform(-1.2, 1.2), random.normal(0, 0.25, 2)
             to = _times(_small(np.array([tilt[0], tilt[1], yaw])), DOWN)
             go(random.uniform(*WORKSPACE) * side, to, random.uniform(1.0, 3.0))
@@ -191,31 +186,30 @@ def _moving(random: np.random.Generator, scene: _Scene, is_right: bool) -> _Trac
                 hold(opening, random.uniform(0.2, 1.0))
     go(REST * side, DOWN, random.uniform(1.0, 2.0))
     ends = np.cumsum(lengths) / np.sum(lengths)
-    return _Track(ends, np.array(curves), np.array(turns), np.array(grips))
+    return _Track(ends, np.array(curves), np.array(turns), np.array(grips), tuple(stays))
 
 
 def _resting(is_right: bool) -> _Track:
     here = REST * [1, -1 if is_right else 1, 1]
-    return _Track(np.ones(1), np.tile(here, (1, 4, 1)), np.tile(DOWN, (1, 2, 1)), np.ones((1, 2)))
+    return _Track(np.ones(1), np.tile(here, (1, 4, 1)), np.tile(DOWN, (1, 2, 1)), np.ones((1, 2)), (False,))
 
 
 def _displaced(random: np.random.Generator, track: _Track, recipe: Recipe) -> _Track:
+    """Strokes go, stays begin and end, elsewhere: whatever joins at a stay is shifted and turned with it."""
     curves, turns = track.curves.copy(), track.rotations.copy()
-    for k in range(len(curves) - 1):
-        if np.ptp(track.grips[k + 1]) == 0 or np.ptp(track.grips[k]) > 0:
+    for k, is_stay in enumerate(track.stays):
+        if not is_stay or track.stays[k - 1]:
             continue
+        last = k
+        while track.stays[last + 1]:
+            last += 1
         shift = random.uniform(-1, 1, 3) * recipe.offset_m
         turn = _small(random.normal(0, recipe.offset_rad, 3))
-        to = _times(turn, turns[k, 1])
-        curves[k, 2:] += shift  # arrives, does it, and leaves from there
-        turns[k, 1] = to
-        after = k + 1
-        while np.ptp(track.curves[after], axis=0).max() == 0:
-            curves[after] += shift
-            turns[after] = to
-            after += 1
-        curves[after, :2] += shift
-        turns[after, 0] = to
+        curves[k - 1, 2:] += shift
+        curves[k : last + 1] += shift
+        curves[last + 1, :2] += shift
+        ends = turns.reshape(-1, 4)  # a stroke's end and the next one's beginning lie side by side
+        ends[2 * k - 1 : 2 * last + 3] = _times(turn, ends[2 * k - 1 : 2 * last + 3])
     return replace(track, curves=curves, rotations=turns)
 
 
