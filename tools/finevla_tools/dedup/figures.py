@@ -22,6 +22,7 @@ WIDTH, LEFT, RIGHT = 560, 46, 10  # the heat map and the tree above it share the
 SIDE = WIDTH - LEFT - RIGHT
 TALL, STRIP, TOP = 150, 12, 10  # of the tree, of the clusters' colours below it, of the air above
 COLOURS, SHAPES, SINGLE = 6, 3, "c0"
+NUMBERED = 12  # clusters with their number in the plane: more would cover the points
 SHADES = 48
 # From near to far, dark to light: told apart without colour vision and in grey print.
 RAMP = np.array(
@@ -41,8 +42,9 @@ class Scale:
 
     def ticks(self) -> list[float]:
         """Round distances that are evenly spaced as drawn, more or less."""
-        rounded = [float(f"{self.top * part * part:.1g}") for part in (0.0, 0.35, 0.65, 0.95)]
-        return [tick for tick in dict.fromkeys(rounded) if tick <= self.top]
+        places = [self.top * part * part for part in (0.0, 0.35, 0.65, 0.95)]
+        rounded = [next((r for d in (1, 2) if (r := float(f"{at:.{d}g}")) <= self.top), at) for at in places]
+        return list(dict.fromkeys(rounded))
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,8 @@ def classes(labels: Sequence[int], sizes: Mapping[int, int]) -> dict[int, str]:
 
 
 def scale_of(values: Array, cut: float | None = None) -> Scale:
-    """Wide enough for all that is finite."""
-    every = np.append(values.ravel(), cut or 0.0)
-    return Scale(float(every[np.isfinite(every)].max(initial=0.0)) * 1.02 or 1.0)
+    """Wide enough for all that is finite, with room above the cut."""
+    return Scale(max(float(values[np.isfinite(values)].max(initial=0.0)) * 1.02, (cut or 0.0) * 1.3) or 1.0)
 
 
 def heat_map(square: Array, shown: Shown, scale: Scale, names: Mapping[int, str], title: str) -> str:
@@ -132,6 +133,8 @@ def tree(shown: Shown, scale: Scale, cut: float | None, names: Mapping[int, str]
         parts.append(f"<line class=grid x1={LEFT} y1={y:.1f} x2={WIDTH - RIGHT} y2={y:.1f} />")
         parts.append(f"<text x={LEFT - 6} y={y + 4:.1f} text-anchor=end>{number(tick)}</text>")
     for link in links(shown, scale, names):
+        if math.isinf(link.height):
+            continue  # what ends there has no place above the cut
         d = f"M{link.corners[0][0]:.1f} {link.corners[0][1]:.1f}V{link.corners[1][1]:.1f}"
         d += f"H{link.corners[2][0]:.1f}V{link.corners[3][1]:.1f}"
         parts.append(f"<path class='link {link.kind}' d='{d}' />")
@@ -142,7 +145,7 @@ def tree(shown: Shown, scale: Scale, cut: float | None, names: Mapping[int, str]
         if wide > 15:
             parts.append(f"<text x={x + wide / 2:.1f} y={TALL + STRIP + 16} text-anchor=middle>{label}</text>")
     if cut is not None:
-        y = level(scale, cut)
+        y = level(scale, cut)  # whatever the cut, at least 12 % from the upper edge: its label fits
         parts.append(f"<line class=limit x1={LEFT} y1={y:.1f} x2={WIDTH - RIGHT} y2={y:.1f} />")
         parts.append(f"<text class=limit x={WIDTH - RIGHT} y={y - 4:.1f} text-anchor=end>cut at {number(cut)}</text>")
     return _svg(WIDTH, TALL + STRIP + 22, "".join(parts), title)
@@ -176,8 +179,9 @@ def plane(
         said = f"<title>{html.escape(ids[episode])}, cluster {label}</title>"
         dots.append(f"<path class='dot {kind}' d='M{x:.1f} {y:.1f}{_SHAPES[shape]}'>{said}</path>")
         if medoids.get(label) == episode and kind != SINGLE:
-            marks.append(f"<circle class='ring' cx={x:.1f} cy={y:.1f} r=7 />")
-            marks.append(f"<text class=name x={x + 9:.1f} y={y - 6:.1f}>{label}</text>")
+            marks.append(f"<circle class='ring' cx={x:.1f} cy={y:.1f} r=6 />")
+            if order[label] < NUMBERED:
+                marks.append(f"<text class=name x={x + 9:.1f} y={y - 6:.1f}>{label}</text>")
     return _svg(size, tall, "".join(dots + marks), title)
 
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from finevla_tools.clean.charts import number
 from finevla_tools.dedup.embedding import embed, filled
 from finevla_tools.dedup.figures import classes, heat_map, plane, scale_of, tree
-from finevla_tools.dedup.overlay import Frame, Panel, drawn, frames, overlay, panels
+from finevla_tools.dedup.overlay import Frame, Panel, drawn, frames, overlay, panels, still
 from finevla_tools.dedup.report import Group, Run
 from finevla_tools.dedup.shown import Shown, by_size, shown, square_of, to_medoid
 
 Array = NDArray[np.float64]
-PATHS = 480  # episodes whose paths are drawn, on the whole page
+PATHS = 720  # episodes whose paths are drawn, on the whole page
 CLUSTERS, MEMBERS = 12, 16  # of a group, of a cluster: what is drawn of paths
+GUESSED = 0.5  # share of distances: when more are only guessed, a plane would show the guess
 
 
 def section(group: Group, run: Run, anchor: str, paths: int) -> str:
@@ -38,7 +39,6 @@ def section(group: Group, run: Run, anchor: str, paths: int) -> str:
         f"<section class=group id={anchor}><h2>{html.escape(group.name)}</h2>"
         + "".join(f"<p class=note>{html.escape(text)}</p>" for text in said)
         + _pictures(group, names)
-        + _candidates(group)
         + _clusters(group, run, sizes, names, paths)
         + "<p class=note><a href=#groups>All groups</a></p></section>"
     )
@@ -63,18 +63,21 @@ def _pictures(group: Group, names: Mapping[int, str]) -> str:
     else:
         parts.append("<p class=note>There is no tree: the clusters were not found by merging.</p>")
     parts.append(f"{heat}{_open(some)}</figure>")
-    if count > 2:
-        parts.append(_plane(group, some, square, names, unknown, thinned))
-    return "".join([*parts, "</div>"])
+    parts.append(f"<div>{_plane(group, some, square, names, unknown, thinned)}{_candidates(group)}</div></div>")
+    return "".join(parts)
 
 
 def _open(some: Shown) -> str:
     if some.tree is None or np.isfinite(some.tree[:, 2]).all():
         return ""
-    return "<p class=note>Dotted merges were not computed: they lie above the cut.</p>"
+    return "<p class=note>What would be merged above the cut was not computed.</p>"
 
 
 def _plane(group: Group, some: Shown, square: Array, names: Mapping[int, str], unknown: float, thinned: str) -> str:
+    if len(some.episodes) < 3:
+        return ""
+    if unknown > GUESSED and group.bounds is None:
+        return "<p class=note>Too few distances are known for a picture of all episodes in a plane.</p>"
     bounds = None if group.bounds is None else square_of(group.bounds, len(group.ids), some.episodes)
     found = embed(filled(square, bounds))
     stand_in = "their lower bounds" if bounds is not None else "the largest known one"
@@ -107,7 +110,7 @@ def _candidates(group: Group) -> str:
     return (
         "<h3>Where it could be cut</h3><p class=note>Leap: the height above the cut by that below. Silhouette: how much nearer "
         "an episode is to its own cluster than to the next, 1 at best. Score: the leap's logarithm times the silhouette.</p>"
-        f"<div class=wide tabindex=0 role=region aria-label='Candidates of the cut'><table>{head}{''.join(rows)}</table></div>"
+        f"<div class=wide tabindex=0 role=region aria-label='Candidates of the cut'><table class=narrow>{head}{''.join(rows)}</table></div>"
     )
 
 
@@ -116,7 +119,7 @@ def _clusters(group: Group, run: Run, sizes: Mapping[int, int], names: Mapping[i
     if not several:
         return "<p class=note>No episode is like another here: there are no paths to lay over each other.</p>"
     chosen = several[:CLUSTERS]
-    limit = max(1, min(MEMBERS, paths // len(chosen) - 1))
+    limit = next((m for m in range(MEMBERS, 1, -1) if sum(min(sizes[k] - 1, m) + 1 for k in chosen) <= paths), 1)
     medoids = {label: int(group.clusters.medoids[label - 1]) for label in chosen}
     members, apart = {}, {}
     for label in chosen:
@@ -152,8 +155,9 @@ def _clusters(group: Group, run: Run, sizes: Mapping[int, int], names: Mapping[i
         "From above: x up, y to the left. From the side: x to the right, z up. " if run.measure.space == "eef" else ""
     )
     return (
-        "<h3>The paths of each cluster, laid over each other</h3><p class=note>Thick: the medoid, with a dot where it begins; "
-        f"thin: other episodes of its cluster. {axes}Gripper over the episode's own time. All clusters to one scale.{said}</p>"
+        "<h3>The paths of each cluster, laid over each other</h3><p class=note>Grey band: the medoid, with a ring where it "
+        f"begins; thin lines: other episodes of its cluster. {axes}Gripper over the episode's own time. All clusters to one "
+        f"scale.{said}</p>"
         f"<div class=clusters>{''.join(figures)}</div>"
     )
 
@@ -182,6 +186,11 @@ def _figure(
     few = f" {len(members)} of the {size - 1:,} others drawn." if len(members) < size - 1 else ""
     columns = 3 if run.measure.space == "eef" else 4
     title = f"Paths of {len(members)} episodes of cluster {label} of {group.name} over the medoid {group.ids[medoid]}"
+    resting = still(some, windows, [values[i] for i in (medoid, *members)])
+    if len(resting) < len(run.arms):
+        pairs = [(p, w) for p, w in zip(some, windows, strict=True) if p.arm not in resting]
+        some, windows = [p for p, _ in pairs], [w for _, w in pairs]
+        few += "".join(f" The {run.arms[arm]} arm rests." for arm in sorted(resting))
     picture = overlay(some, windows, columns, values[medoid], [values[i] for i in members], kind, title)
     return (
         f"<figure><figcaption><b>Cluster {label}</b> {size:,} episodes, {kept:,} kept; medoid {html.escape(group.ids[medoid])}."

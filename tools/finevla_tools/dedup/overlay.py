@@ -4,7 +4,7 @@ All clusters of a group are drawn to one scale, so that what looks alike is alik
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,11 +100,12 @@ def overlay(
         parts.append(f"<g transform='translate({x} {y})'><rect class=pane width={WIDE} height={HIGH} />")
         parts.append(f"<text class=name x=10 y=30>{html.escape(panel.title[:26])}</text>")
         thin = "".join(path(window.place(panel.points(values))) for values in members)
-        if thin:
-            parts.append(f"<path class='thin {kind}' d='{thin}' />")
         best = window.place(panel.points(medoid))
         if len(best):
-            parts.append(f"<path class='thick {kind}' d='{path(best)}' />")
+            parts.append(f"<path class=thick d='{path(best)}' />")
+        if thin:  # on top: where they leave the medoid's band is what one looks for
+            parts.append(f"<path class='thin {kind}' d='{thin}' />")
+        if len(best):
             parts.append(f"<circle class=begin cx={best[0, 0]} cy={best[0, 1]} r=8 />")
         if panel.is_space:
             parts.append(_rule(window))
@@ -127,6 +128,17 @@ def path(points: NDArray[np.int64]) -> str:
         f"{' ' if a >= 0 and k else ''}{a}{' ' if b >= 0 else ''}{b}" for k, (a, b) in enumerate(steps.tolist())
     )
     return f"M{points[0, 0]} {points[0, 1]}" + (f"l{said}" if said else "h0")
+
+
+def still(shown: Sequence[Panel], windows: Sequence[Frame], trajectories: Sequence[Array]) -> set[int]:
+    """Arms that do not move in any of them: nowhere by more than 3 % of a panel."""
+    moving = set()
+    for panel, window in zip(shown, windows, strict=True):
+        for values in trajectories:
+            points = panel.points(values)[:, int(panel.across == TIME) :]
+            if len(points) and (np.ptp(points, axis=0) * window.units[-points.shape[1] :]).max() > 0.03 * HIGH:
+                moving.add(panel.arm)
+    return {panel.arm for panel in shown} - moving
 
 
 def drawn(members: Sequence[int], apart: Array, limit: int) -> list[int]:
@@ -155,9 +167,3 @@ def _rule(window: Frame) -> str:
     return (
         f"<path class=rule d='M{x} {y}h{-length:.0f}' /><text class=small x={x} y={y - 8} text-anchor=end>{said}</text>"
     )
-
-
-KEYS: Mapping[str, str] = {
-    "thick": "the medoid, the episode in the middle of its cluster",
-    "thin": "the other episodes of the cluster",
-}
