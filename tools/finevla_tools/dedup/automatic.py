@@ -15,6 +15,7 @@ from scipy.spatial.distance import squareform
 
 WEIGHED = 12  # leaps that are looked at closer, the largest
 NOISE = 0.02  # of the median distance: less is no difference
+ROUNDING = 1e-12  # in the measure's units
 LEAST_RATIO = 1.5  # of the heights around a leap; without structure they seldom have it
 LEAST_SILHOUETTE = 0.7  # "a strong structure has been found" (Kaufman and Rousseeuw 1990, table 4 of chapter 2)
 
@@ -35,8 +36,9 @@ class Candidate:
 
 
 def noise_of(condensed: NDArray[np.float64]) -> float:
-    """Distances up to this one are no difference; 0 if all are 0."""
-    return NOISE * float(np.median(condensed) or np.mean(condensed))
+    """Distances up to this one are no difference; 0 if hardly any is more than rounding."""
+    noise = NOISE * float(np.median(condensed) or np.mean(condensed))
+    return noise if noise > ROUNDING else 0.0
 
 
 def candidates(tree: NDArray[np.float64], condensed: NDArray[np.float64], most: int = WEIGHED) -> tuple[Candidate, ...]:
@@ -66,7 +68,7 @@ def best(weighed: tuple[Candidate, ...], condensed: NDArray[np.float64]) -> tupl
     """The height to cut at and, in words, why."""
     noise = noise_of(condensed)
     if noise == 0:
-        return 0.0, "cut at distance 0: all episodes are the same"
+        return ROUNDING, "cut at distance 0: all episodes are the same"
     if (found := next((c for c in weighed if c.stands_out), None)) is not None:
         return found.distance, (
             f"cut at distance {found.distance:.4g}, found: the merge heights leap {found.ratio:.1f}-fold there and the "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.linalg import eigh
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
@@ -173,13 +174,20 @@ def _tree(condensed: NDArray[np.float64], n: int, method: str) -> tuple[NDArray[
     """SciPy's linkage, and its name in the sentence."""
     if method != WARD:
         return linkage(condensed, method), f"{method} linkage"
-    from sklearn.manifold import ClassicalMDS  # slow to import
-
-    dimensions = min(WARD_DIMENSIONS, n - 1)
-    points = ClassicalMDS(n_components=dimensions, metric="precomputed").fit_transform(squareform(condensed))
+    points = _embedded(condensed, min(WARD_DIMENSIONS, n - 1))
     return linkage(points, WARD), (
-        f"Ward's linkage on an embedding in {dimensions} dimensions (DTW is no Euclidean distance, and Ward is of those alone)"
+        f"Ward's linkage on an embedding in {points.shape[1]} dimensions (it is valid of Euclidean distances alone)"
     )
+
+
+def _embedded(condensed: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
+    """Points `(N, dimensions)` about as far apart as given, by classical scaling (Torgerson 1952)."""
+    squares = squareform(condensed) ** 2
+    about = squares.mean(axis=0)
+    inner = (about[:, None] + about - about.mean() - squares) / 2
+    values, vectors = eigh(inner, subset_by_index=(len(inner) - dimensions, len(inner) - 1))
+    # DTW keeps no triangle inequality: some axes would be imaginary.
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
 def _cut(
