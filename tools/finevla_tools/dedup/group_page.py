@@ -110,7 +110,8 @@ def _candidates(group: Group) -> str:
     return (
         "<h3>Where it could be cut</h3><p class=note>Leap: the height above the cut by that below. Silhouette: how much nearer "
         "an episode is to its own cluster than to the next, 1 at best. Score: the leap's logarithm times the silhouette.</p>"
-        f"<div class=wide tabindex=0 role=region aria-label='Candidates of the cut'><table class=narrow>{head}{''.join(rows)}</table></div>"
+        "<div class=wide tabindex=0 role=region aria-label='Candidates of the cut'><table class=narrow>"
+        f"{head}{''.join(rows)}</table></div>"
     )
 
 

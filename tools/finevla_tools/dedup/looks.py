@@ -19,7 +19,8 @@ td, th { overflow-wrap: normal } td.id { overflow-wrap: anywhere; min-width: 9re
 .pictures, .clusters { display: grid; gap: 1rem; align-items: start; margin: 1rem 0 }
 .pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)) }
 .clusters { grid-template-columns: repeat(auto-fill, minmax(min(100%, 22.5rem), 1fr)) }
-figcaption { min-height: 0; margin-bottom: .4rem } .narrow { width: auto } .narrow td, .narrow th { padding-right: 1.1rem } .plain { max-width: 22rem; margin-top: 1rem }
+figcaption { min-height: 0; margin-bottom: .4rem } .narrow { width: auto } .narrow td, .narrow th { padding-right: 1.1rem }
+.plain { max-width: 22rem; margin-top: 1rem }
 input[type=search] { font: inherit; padding: .3rem .5rem; width: min(100%, 22rem); color: inherit; background: var(--card);
   border: 1px solid var(--rule); border-radius: 4px; margin: .4rem 0 }
 .score { display: inline-block; height: .6em; background: var(--c1); margin-right: .5em; vertical-align: baseline }

@@ -25,7 +25,8 @@ def page(run: Run, groups: Sequence[Group]) -> str:
     reduced = sorted(order, key=lambda k: (_kept(groups[k]) - len(groups[k].ids), order.index(k)))
     full = set(order if len(order) <= FULL else reduced[:FULL])
     paths = PATHS // max(len(full), 1)
-    parts = [_head(run, groups), _how(run), _groups(groups, order, full)]
+    arms = max((g.arms for g in groups), key=len, default=())
+    parts = [_head(run, groups), _how(run, arms), _groups(groups, order, full)]
     parts += [section(groups[k], run, f"g{k + 1}", paths) for k in order if k in full]
     parts += [_skipped(run), _episodes(run, groups, order)]
     title = html.escape(run.name)
@@ -62,20 +63,21 @@ def _head(run: Run, groups: Sequence[Group]) -> str:
     )
 
 
-def _how(run: Run) -> str:
-    measured = "".join(f"<li>{html.escape(s)}" for s in (*in_words(run.measure, run.arms), *run.asked))
+def _how(run: Run, arms: Sequence[str]) -> str:
+    measured = "".join(f"<li>{html.escape(s)}" for s in (*in_words(run.measure, arms), *run.asked))
     stages = ", ".join(f"{html.escape(name)} {_time(spent)}" for name, spent in run.seconds.items())
     mode = "FineVLA's own mode (compat)" if run.measure.compat else "the default mode"
     rows = [
         f"<tr><td><b>{html.escape(d.what)}</b><td>{html.escape(d.finevla)}<td>{html.escape(d.default)}"
         f"<td>{'yes' if d.matters else 'no'}"
-        for d in differences(run.measure, len(run.arms))
+        for d in differences(run.measure, len(arms))
     ]
     head = "<thead><tr><th>what<th>FineVLA's tool (compat)<th>default<th>concerns this run</thead>"
     files = "".join(f"<li><code>{html.escape(n)}</code>: {html.escape(what)}" for n, what in run.files.items())
     return (
         f"<h2>What was measured</h2><ul>{measured}</ul><p class=note>Time: {stages or 'not taken'}. "
         f"{run.aligned:,} of {run.pairs:,} pairs were aligned; lower bounds told the others apart.</p>"
+        + "".join(f"<p class=note>{html.escape(text)}</p>" for text in run.notes)
         + (f"<p>Beside this page:</p><ul>{files}</ul>" if files else "")
         + f"<h2>Where the two modes differ</h2><p class=note>This is {mode}.</p>"
         + _table(head, rows, "Where the two modes differ", is_sortable=False)
@@ -139,7 +141,12 @@ def _episodes(run: Run, groups: Sequence[Group], order: Sequence[int]) -> str:
         if len(rows) >= LISTED:
             break
         rows += _rows(groups[k], LISTED - len(rows))
-    names = ("<th>episode", "<th>group", "<th>task", *(f"<th class=n>{n}" for n in ("cluster", "frames", "to medoid")))
+    names = (
+        "<th>episode",
+        "<th>group",
+        "<th>task",
+        *(f"<th class=n>{n}" for n in ("cluster", "frames", "distance to medoid")),
+    )
     head = f"<thead><tr>{''.join(names)}<th>verdict<th>why</thead>"
     more = f"<p class=note>{_more(total, run)}</p>" if total > LISTED else ""
     return f"<h2 id=episodes>Episodes</h2>{more}{_table(head, rows, 'Episodes')}"

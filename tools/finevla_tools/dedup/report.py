@@ -42,6 +42,7 @@ class Group:
     values: Sequence[Array]  # (T, A, D) each, as in `Trajectory`; may read lazily: only what is drawn is asked for
     clusters: Clusters
     choices: Sequence[Choice]  # one per episode, any order
+    arms: Sequence[str] = ("left", "right")  # names of the A arms
     distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = never aligned; None = none kept
     bounds: Array | None = None  # condensed lower bounds: they stand in where a distance is not known
     notes: Sequence[str] = ()  # sentences: what was approximated, and by how much
@@ -58,7 +59,7 @@ class Run:
     seconds: Mapping[str, float]  # of each stage, in order
     skipped: Sequence[tuple[str, str]] = ()  # id, reason
     asked: Sequence[str] = ()  # sentences: linkage, cut, budget, seed
-    arms: Sequence[str] = ("left", "right")  # names of the A arms
+    notes: Sequence[str] = ()  # sentences: what was missing in the data, say
     joints: Sequence[str] = ()  # names of the D - 1 joints, in joint space
     compared: Compared | None = None
     table: str = "episodes.parquet"  # where every episode is listed
