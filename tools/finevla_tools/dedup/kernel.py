@@ -8,7 +8,6 @@ float32 and its error. TODO
 """
 # mypy: allow-untyped-decorators
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
@@ -16,18 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup.cost import PADDING, Measure, Prepared
-from finevla_tools.dedup.lanes import WIDTH, load, root, size, spread, store, where
+from finevla_tools.dedup.cost import Measure, Prepared
+from finevla_tools.dedup.sweep import align_all
 
-F4 = np.float32
-INF, ONE = F4(np.inf), F4(1)
-# asin(x) / x of x^2 from 0 to 1/2 (angles to pi), times 2 / 4^k: see `_angle`
-ASIN = tuple(
-    F4(c)
-    for c in (2.00000016, 0.0833254894, 0.00943634271, 0.001219181, 0.000469720919, -0.000104575164, 4.87827664e-05)
-)
-REBASE = 16  # diagonals between two subtractions of the smallest cost so far
-GRID = F4(1024)  # it is rounded to 1 / GRID, with which the subtraction is exact
 WORTH_A_TASK = 4_000_000  # table cells, some milliseconds: smaller parts are not worth a thread's while
 
 
@@ -94,115 +84,10 @@ def _smaller(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.float64
 def _distances(prepared: Prepared, second: NDArray[np.float32], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
     measure: Measure = prepared.measure
     sums = np.empty((len(pairs), 3))
-    _align_all(
+    align_all(
         prepared.values, second, prepared.offsets, prepared.lengths, pairs, prepared.arms, prepared.dims,
-        measure.space == "eef", F4(prepared.weights[1]), F4(not measure.two_stage), measure.band or 0, sums,
+        measure.space == "eef", np.float32(prepared.weights[1]), np.float32(not measure.two_stage), measure.band or 0, sums,
     )  # fmt: skip
     cost, length, grip = sums.T
     total = cost + grip if measure.two_stage else cost
     return np.asarray(total / length if measure.normalize else total)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _align_all(values, others, offsets, lengths, pairs, arms, dims, poses, w_rot, flat, band, sums):  # type: ignore[no-untyped-def]
-    """Cost, length and gripper differences of each pair's path into `sums` `(P, 3)`."""
-    longest = 0
-    for p in range(len(pairs)):
-        longest = max(longest, lengths[pairs[p, 0]], lengths[pairs[p, 1]])
-    table = np.empty(9 * (longest + 2 + PADDING), F4)
-    turned = np.zeros(arms * dims * longest + PADDING, F4)
-    for p in range(len(pairs)):
-        n, m = lengths[pairs[p, 0]], lengths[pairs[p, 1]]
-        at, other = offsets[pairs[p, 0]], offsets[pairs[p, 1]]
-        for row in range(arms * dims):
-            for t in range(m):
-                turned[row * m + t] = others[other + row * m + m - 1 - t]
-        width = max(band, abs(n - m)) if band else n + m
-        sums[p] = _align(values[at:], n, turned, m, arms, dims, poses, w_rot, flat, width, table)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _align(first, n, turned, m, arms, dims, poses, w_rot, flat, band, table):  # type: ignore[no-untyped-def]
-    """Cost, length and gripper differences of the path through the table of two trajectories, the second one turned round.
-
-    `table` keeps the last three diagonals of each, one slot for every frame i of the first trajectory, and a border of inf.
-    """
-    slot = n + 2 + PADDING
-    lengths, grips = 3 * slot, 6 * slot
-    table[:lengths] = INF
-    table[lengths : 9 * slot] = 0
-    table[0] = 0
-    base = 0.0
-    for diagonal in range(2, n + m + 1):
-        low, high = max(1, diagonal - m, (diagonal - band + 1) // 2), min(n, diagonal - 1, (diagonal + band) // 2)
-        now, before, earlier = diagonal % 3 * slot, (diagonal - 1) % 3 * slot, (diagonal - 2) % 3 * slot
-        for i in range(low - 1, high, WIDTH):
-            cost, grip = _costs(first, i, n, turned, i + 1 + m - diagonal, m, arms, dims, poses, w_rot)
-            cost = cost + spread(flat) * grip
-            best, above, left = load(table, earlier + i), load(table, before + i), load(table, before + i + 1)
-            up = above < best
-            best = where(up, above, best)
-            sideways = left < best
-            store(table, now + i + 1, where(sideways, left, best) + cost)
-            for carried in (lengths, grips):
-                here = where(up, load(table, carried + before + i), load(table, carried + earlier + i))
-                here = where(sideways, load(table, carried + before + i + 1), here)
-                store(table, carried + now + i + 1, here + (spread(ONE) if carried == lengths else grip))
-        table[now + low - 1] = table[now + high + 1] = INF
-        if diagonal % REBASE == 0:
-            base += _rebase(table, now + low, now + high + 1, before + low - 1, before + high + 1)
-    end = (n + m) % 3 * slot + n
-    return base + table[end], np.float64(table[lengths + end]), np.float64(table[grips + end])
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _costs(first, i, n, turned, j, m, arms, dims, poses, w_rot):  # type: ignore[no-untyped-def]
-    """Without and of the gripper, of sixteen frames of the first trajectory from i on and of the second, turned, from j on."""
-    cost, grip = spread(F4(0)), spread(F4(0))
-    for arm in range(arms):
-        row = arm * dims
-        square = spread(F4(0))
-        for d in range(row, row + (3 if poses else dims - 1)):
-            step = load(first, d * n + i) - load(turned, d * m + j)
-            square = square + step * step
-        cost = cost + root(square)
-        if poses:
-            apart, turned_apart = spread(F4(0)), spread(F4(0))
-            for d in range(row + 3, row + 7):
-                one, other = load(first, d * n + i), load(turned, d * m + j)
-                apart = apart + (one - other) * (one - other)
-                turned_apart = turned_apart + (one + other) * (one + other)
-            cost = cost + spread(w_rot) * _angle(where(apart < turned_apart, apart, turned_apart))
-        d = row + dims - 1
-        grip = grip + size(load(first, d * n + i) - load(turned, d * m + j))
-    return cost, grip
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _angle(square):  # type: ignore[no-untyped-def]
-    """The angle (rad) between rotations whose quaternions are sqrt(square) apart: 4 asin(sqrt(square) / 2).
-
-    By the chord: the arc cosine of a float32 product would be wrong by 3e-4 rad for almost equal rotations.
-    """
-    series = spread(ASIN[6])
-    series = spread(ASIN[5]) + square * series
-    series = spread(ASIN[4]) + square * series
-    series = spread(ASIN[3]) + square * series
-    series = spread(ASIN[2]) + square * series
-    series = spread(ASIN[1]) + square * series
-    series = spread(ASIN[0]) + square * series
-    return root(square) * series
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _rebase(table, low, high, low_before, high_before):  # type: ignore[no-untyped-def]
-    """Takes the smallest cost of a diagonal from it and the one before, so that what is near the best path stays precise."""
-    least = INF
-    for k in range(low, high):
-        least = min(least, table[k])
-    least = F4(math.floor(least * GRID)) / GRID
-    for k in range(low, high):
-        table[k] -= least
-    for k in range(low_before, high_before):
-        table[k] -= least
-    return np.float64(least)
