@@ -1,6 +1,6 @@
 """One episode to one part, streamed: what a worker process does. Needs neither torch nor LeRobot."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from finevla_tools.convert.episode import Encoded, Episode, Frame, Header, Pictu
 from finevla_tools.convert.part import ACTION, DATA_FILE, STATE, Part, image_key, write_part
 
 ROWS = 4096  # rows that are collected before they become a table
-GROUP_BYTES = 64 << 20  # and a row group of the file at the latest
+GROUP_BYTES = 16 << 20  # and a row group of the file at the latest
 PROGRESS_EVERY = 50  # frames
 PROGRESS_FILE = "progress"
 KINDS = ("video", "png", "keep")
@@ -114,11 +114,12 @@ class _ImageSink:
 
     def __init__(self, header: Header, camera: Any, folder: Path, options: PartOptions) -> None:
         self._camera, self._options, self._count = camera, options, 0
+        self._sizes = pictures.Sizes()
         self.statistics = PictureStatistics()
 
     def put(self, picture: Picture) -> bytes:
         where = f"a picture of camera {self._camera.name}"
-        if (is_ := pictures.size(picture, where)) != (self._camera.height, self._camera.width):
+        if (is_ := self._sizes.of(picture, where)) != (self._camera.height, self._camera.width):
             was = f"{self._camera.width}x{self._camera.height}"
             raise FineVLAError(
                 f"{where} is {is_[1]}x{is_[0]}, the first one was {was}; record one size, or give --size"
@@ -204,13 +205,14 @@ class _Table:
             return
         at = np.arange(self.length - n, self.length, dtype=np.int64)
         columns: list[Any] = [
-            pa.FixedSizeListArray.from_arrays(pa.array(block[:n].ravel().copy()), block.shape[1])
+            pa.FixedSizeListArray.from_arrays(_numbers(block[:n].ravel()), block.shape[1])
             for block in (self._state, self._action)
         ]
-        columns += [pa.array((at / self._header.fps).astype(np.float32)), pa.array(at), pa.array(self._task[:n].copy())]
+        times = (at / self._header.fps).astype(np.float32)
+        columns += [_numbers(values) for values in (times, at, self._task[:n])]
         for camera in self._cameras:
-            data = pa.array(self._pictures[camera], pa.binary())
-            path = pa.array([f"frame-{k:06d}" for k in at], pa.string())
+            data = _cells(self._pictures[camera], pa.binary())
+            path = _cells([b"frame-%06d" % k for k in at], pa.string())
             columns.append(pa.StructArray.from_arrays([data, path], names=["bytes", "path"]))
             self._pictures[camera] = []
         batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
@@ -234,6 +236,24 @@ class _Table:
                 self._group()
         finally:
             self._writer.close()
+
+
+# Columns are not made by `pa.array`: it imports pandas, a third of a second in every worker.
+
+
+def _numbers(values: NDArray[Any]) -> Any:
+    """A column of `(N,)` numbers, copied."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values.copy())])
+
+
+def _cells(cells: Sequence[bytes], kind: Any) -> Any:
+    """A column of bytes or text."""
+    import pyarrow as pa
+
+    ends = np.cumsum([0, *map(len, cells)], dtype=np.int32)
+    return pa.Array.from_buffers(kind, len(cells), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(cells))])
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
