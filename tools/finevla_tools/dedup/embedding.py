@@ -40,15 +40,14 @@ def embed(square: Array) -> Embedding:
     return Embedding(points, float(np.sqrt(((shown - square) ** 2).sum() / (square**2).sum())))
 
 
-def filled(known: Array, bounds: Array | None) -> Array:
-    """Distances (M, M) with nan replaced: by the lower bound, else by the largest that is known; diagonal 0.
+def filled(known: Array, bounds: Array) -> Array:
+    """Distances (M, M) with nan replaced by the lower bound, and by the largest known one where there is none; diagonal 0.
 
-    What was never aligned is far apart, or it would have been: both fillings keep it so.
+    What was never aligned is far apart, or it would have been: both keep it so.
     """
-    unknown = np.isnan(known)
-    largest = float(np.nanmax(known, initial=0.0, where=~unknown)) or 1.0
-    square = np.where(unknown, np.full_like(known, largest) if bounds is None else bounds, known)
-    square = np.where(np.isfinite(square), square, largest)  # a nan frame makes a pair infinitely far
+    square = np.where(np.isnan(known), bounds, known)
+    largest = float(square[np.isfinite(square)].max(initial=0.0)) or 1.0
+    square = np.where(np.isfinite(square), square, largest)
     square = (square + square.T) / 2
     np.fill_diagonal(square, 0.0)
     return square

@@ -44,18 +44,24 @@ def section(group: Group, run: Run, anchor: str, paths: int) -> str:
     )
 
 
+def from_medoid(group: Group) -> Array:
+    """Of every episode, (N,); nan where it is not known."""
+    if group.to_medoid is not None:
+        return group.to_medoid
+    return to_medoid(group.distances, group.clusters.labels, group.clusters.medoids, group.is_exact)
+
+
 def _pictures(group: Group, names: Mapping[int, str]) -> str:
     c, count = group.clusters, len(group.ids)
     some = shown(c.labels, c.medoids, c.linkage)
-    square = square_of(group.distances, count, some.episodes)
+    square = square_of(group.distances, count, some.episodes, group.is_exact)
     unknown = float(np.isnan(square[np.triu_indices(len(square), 1)]).mean()) if count > 1 else 0.0
     thinned = f" {len(some.episodes)} of {count:,} episodes are shown, evenly chosen." if some.is_thinned else ""
     grey = f" Grey: {100 * unknown:.0f} % that did not have to be aligned." if unknown else ""
     name = group.name
     heat = heat_map(square, some, scale_of(square), names, f"Distances within {name}, ordered by cluster")
-    parts = [
-        "<div class=pictures><figure><figcaption><b>Every episode against every other</b> in the order of the tree above; "
-    ]
+    ordered = "in the order of the tree" if some.tree is not None else "cluster by cluster"
+    parts = [f"<div class=pictures><figure><figcaption><b>Every episode against every other</b> {ordered}; "]
     parts.append(f"dark is near, white frames are clusters, numbers name them.{grey}{thinned}</figcaption>")
     if some.tree is not None:
         scale = scale_of(some.tree[:, 2], c.distance)
@@ -76,12 +82,11 @@ def _open(some: Shown) -> str:
 def _plane(group: Group, some: Shown, square: Array, names: Mapping[int, str], unknown: float, thinned: str) -> str:
     if len(some.episodes) < 3:
         return ""
-    if unknown > GUESSED and group.bounds is None:
+    bounds = square_of(group.distances, len(group.ids), some.episodes)
+    if float(np.isnan(bounds).mean()) > GUESSED:
         return "<p class=note>Too few distances are known for a picture of all episodes in a plane.</p>"
-    bounds = None if group.bounds is None else square_of(group.bounds, len(group.ids), some.episodes)
     found = embed(filled(square, bounds))
-    stand_in = "their lower bounds" if bounds is not None else "the largest known one"
-    guessed = f" In place of unknown distances stand {stand_in}." if unknown else ""
+    guessed = " In place of distances that are not known stand their lower bounds." if unknown else ""
     medoids = {label: int(m) for label, m in enumerate(group.clusters.medoids.tolist(), 1)}
     title = f"Episodes of {group.name} in a plane, near each other if alike, coloured by cluster"
     return (
@@ -122,13 +127,13 @@ def _clusters(group: Group, run: Run, sizes: Mapping[int, int], names: Mapping[i
     chosen = several[:CLUSTERS]
     limit = next((m for m in range(MEMBERS, 1, -1) if sum(min(sizes[k] - 1, m) + 1 for k in chosen) <= paths), 1)
     medoids = {label: int(group.clusters.medoids[label - 1]) for label in chosen}
-    members, apart = {}, {}
+    members, apart, far = {}, {}, from_medoid(group)
     for label in chosen:
         others = np.flatnonzero((group.clusters.labels == label) & (np.arange(len(group.ids)) != medoids[label]))
-        apart[label] = to_medoid(group.distances, len(group.ids), medoids[label], others)
+        apart[label] = far[others]
         members[label] = drawn(others.tolist(), apart[label], limit)
     values = {i: group.values[i] for label in chosen for i in (medoids[label], *members[label])}
-    some = panels(run.measure.space, run.arms, next(iter(values.values())).shape[2], run.joints)
+    some = panels(run.measure.space, group.arms, next(iter(values.values())).shape[2], run.joints)
     windows = frames(some, list(values.values()))
     figures = [
         _figure(
@@ -152,12 +157,11 @@ def _clusters(group: Group, run: Run, sizes: Mapping[int, int], names: Mapping[i
         f"{singles:,} single episodes" * (singles > 0),
     ]
     said = f" Not drawn: {' and '.join(text for text in rest if text)}." if any(rest) else ""
-    axes = (
-        "From above: x up, y to the left. From the side: x to the right, z up. " if run.measure.space == "eef" else ""
-    )
+    is_eef = run.measure.space == "eef"
+    axes = "From above: x up, y to the left. From the side: x to the right, z up. Gripper" if is_eef else "Values"
     return (
         "<h3>The paths of each cluster, laid over each other</h3><p class=note>Grey band: the medoid, with a ring where it "
-        f"begins; thin lines: other episodes of its cluster. {axes}Gripper over the episode's own time. All clusters to one "
+        f"begins; thin lines: other episodes of its cluster. {axes} over the episode's own time. All clusters to one "
         f"scale.{said}</p>"
         f"<div class=clusters>{''.join(figures)}</div>"
     )
@@ -188,10 +192,10 @@ def _figure(
     columns = 3 if run.measure.space == "eef" else 4
     title = f"Paths of {len(members)} episodes of cluster {label} of {group.name} over the medoid {group.ids[medoid]}"
     resting = still(some, windows, [values[i] for i in (medoid, *members)])
-    if len(resting) < len(run.arms):
+    if len(resting) < len(group.arms):
         pairs = [(p, w) for p, w in zip(some, windows, strict=True) if p.arm not in resting]
         some, windows = [p for p, _ in pairs], [w for _, w in pairs]
-        few += "".join(f" The {run.arms[arm]} arm rests." for arm in sorted(resting))
+        few += "".join(f" The {group.arms[arm]} arm rests." for arm in sorted(resting))
     picture = overlay(some, windows, columns, values[medoid], [values[i] for i in members], kind, title)
     return (
         f"<figure><figcaption><b>Cluster {label}</b> {size:,} episodes, {kept:,} kept; medoid {html.escape(group.ids[medoid])}."

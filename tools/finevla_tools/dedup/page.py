@@ -9,10 +9,9 @@ import numpy as np
 
 from finevla_tools.clean.charts import number
 from finevla_tools.dedup.figures import both_modes
-from finevla_tools.dedup.group_page import PATHS, section
+from finevla_tools.dedup.group_page import PATHS, from_medoid, section
 from finevla_tools.dedup.looks import SCRIPT, STYLE
 from finevla_tools.dedup.report import Group, Run
-from finevla_tools.dedup.shown import to_medoid
 from finevla_tools.dedup.words import differences, in_words
 
 FULL = 30  # groups with pictures
@@ -155,10 +154,7 @@ def _episodes(run: Run, groups: Sequence[Group], order: Sequence[int]) -> str:
 def _rows(group: Group, limit: int) -> Iterable[str]:
     """Cluster by cluster, the medoid first, then the nearest to it."""
     labels, medoids, count = group.clusters.labels, group.clusters.medoids, len(group.ids)
-    apart = np.full(count, np.nan)
-    for label, medoid in enumerate(medoids.tolist(), 1):
-        members = np.flatnonzero(labels == label)
-        apart[members] = to_medoid(group.distances, count, medoid, members)
+    apart = from_medoid(group)
     choices = {choice.index: choice for choice in group.choices}
     central = set(medoids.tolist())
     name = html.escape(group.name)

@@ -43,8 +43,9 @@ class Group:
     clusters: Clusters
     choices: Sequence[Choice]  # one per episode, any order
     arms: Sequence[str] = ("left", "right")  # names of the A arms
-    distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = never aligned; None = none kept
-    bounds: Array | None = None  # condensed lower bounds: they stand in where a distance is not known
+    distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = not known; None = none was kept
+    is_exact: NDArray[np.bool_] | None = None  # condensed: elsewhere `distances` are lower bounds; None = everywhere
+    to_medoid: Array | None = None  # (N,) if it is known even where `distances` are not
     notes: Sequence[str] = ()  # sentences: what was approximated, and by how much
 
 

@@ -1,6 +1,5 @@
 """Which episodes of a group a picture can hold, in which order, and the part of the merge tree that is theirs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -106,25 +105,33 @@ def induced(linkage: Array, chosen: Indices) -> Array:
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
-def square_of(condensed: Array | None, count: int, chosen: Indices) -> Array:
-    """Distances (M, M) among `chosen` of `count` episodes, read from the condensed form; nan where nothing is known."""
+def square_of(condensed: Array | None, count: int, chosen: Indices, is_exact: NDArray[np.bool_] | None = None) -> Array:
+    """Distances (M, M) among `chosen` of `count` episodes, read from the condensed form; nan where they are not exact."""
     size = len(chosen)
     square = np.full((size, size), np.nan)
     np.fill_diagonal(square, 0.0)
     if condensed is not None and size > 1:
         a, b = np.triu_indices(size, 1)
-        square[a, b] = square[b, a] = condensed[place_of(chosen[a], chosen[b], count)]
+        places = place_of(chosen[a], chosen[b], count)
+        found = np.asarray(condensed[places], dtype=np.float64)
+        square[a, b] = square[b, a] = found if is_exact is None else np.where(is_exact[places], found, np.nan)
     return square
 
 
-def to_medoid(condensed: Array | None, count: int, medoid: int, members: Sequence[int] | Indices) -> Array:
-    """Distance of each member to the medoid; nan where it is not known."""
-    some = np.asarray(members, dtype=np.int64)
-    found = np.full(len(some), np.nan)
-    other = some != medoid
-    found[~other] = 0.0
-    if condensed is not None and other.any():
-        found[other] = condensed[place_of(some[other], np.full(int(other.sum()), medoid), count)]
+def to_medoid(
+    condensed: Array | None, labels: Indices, medoids: Indices, is_exact: NDArray[np.bool_] | None = None
+) -> Array:
+    """Distance of each of N episodes to the medoid of its cluster; nan where it is not exact."""
+    count = len(labels)
+    found, every = np.full(count, np.nan), np.arange(count)
+    medoid = medoids[labels - 1]
+    found[medoid == every] = 0.0
+    others = every[medoid != every]
+    if condensed is not None and len(others):
+        places = place_of(others, medoid[others], count)
+        found[others] = condensed[places]
+        if is_exact is not None:
+            found[others[~is_exact[places]]] = np.nan
     return found
 
 
