@@ -5,22 +5,18 @@ cost. Long tables are swept in strips of rows, so that what a strip reads stays 
 """
 # mypy: allow-untyped-decorators, allow-untyped-defs
 
-import math
-
 import numba
 import numpy as np
 
-from finevla_tools.dedup.lanes import WIDTH, load, root, size, spread, store, where
+from finevla_tools.dedup.lanes import WIDTH, load, root, size, spread, store, where, widened
 
 F4 = np.float32
-INF, ONE = F4(np.inf), F4(1)
+ONE = F4(1)
 # 2 asin(x) / x as a polynomial of (2 x)^2 from 0 to 2, which is all angles to pi: within 1.3e-7 of it (Chebyshev's nodes)
 ASIN = tuple(
     F4(c)
     for c in (2.00000016, 0.0833254894, 0.00943634271, 0.001219181, 0.000469720919, -0.000104575164, 4.87827664e-05)
 )
-REBASE = 16  # diagonals between two subtractions of the smallest cost
-GRID = 1024.0  # it is rounded down to 1 / GRID: sums of float32 are multiples of a finer step, and nothing is lost
 CACHE = 10240  # float32 that a strip may read again and again: most of the 48 KB of a first-level cache
 
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -37,9 +33,10 @@ def align_all(values, others, offsets, lengths, pairs, arms, dims, poses, w_rot,
     for p in range(len(pairs)):
         longest = max(longest, lengths[pairs[p, 0]], lengths[pairs[p, 1]])
     row = (longest // WIDTH + 3) * WIDTH  # with a vector before and after: blocks are whole, and some lie half outside
-    first, turned, costs, table = _aligned(rows * row), _aligned(rows * row), _aligned(2 * row), _aligned(6 * row)
-    border, carried = np.empty(longest + 1), np.empty((2, longest + 1), F4)
-    height = CACHE // (2 * rows + 8) // WIDTH * WIDTH
+    first, turned, costs = _aligned(rows * row, F4), _aligned(rows * row, F4), _aligned(2 * row, F4)
+    table, carried = _aligned(2 * row, np.float64), _aligned(4 * row, F4)
+    border, along = np.empty(longest + 1), np.empty((2, longest + 1), F4)
+    height = CACHE // (2 * rows + 10) // WIDTH * WIDTH
     for p in range(len(pairs)):
         n, m = lengths[pairs[p, 0]], lengths[pairs[p, 1]]
         one, other = offsets[pairs[p, 0]], offsets[pairs[p, 1]]
@@ -48,42 +45,44 @@ def align_all(values, others, offsets, lengths, pairs, arms, dims, poses, w_rot,
                 turned[r * row + WIDTH + t] = others[other + r * m + m - 1 - t]
         width = max(band, abs(n - m)) if band else n + m
         strips = -(-n // height) if min(n, m, width) > height else 1
-        border[:], carried[:], border[0] = np.inf, 0, 0
+        border[:], along[:], border[0] = np.inf, 0, 0
         for strip in range(strips):
             top, bottom = n * strip // strips, n * (strip + 1) // strips
             for r in range(rows):
                 for t in range(bottom - top):
                     first[r * row + t] = values[one + r * n + top + t]
             _strip(
-                first, top, bottom, turned, m, arms, dims, poses, w_rot, flat, width, costs, table, row, border, carried
-            )
+                first, top, bottom, turned, m, arms, dims, poses, w_rot, flat, width,
+                costs, table, carried, row, border, along,
+            )  # fmt: skip
             border[0] = np.inf
-        sums[p, 0], sums[p, 1], sums[p, 2] = border[m], carried[0, m], carried[1, m]
+        sums[p, 0], sums[p, 1], sums[p, 2] = border[m], along[0, m], along[1, m]
 
 
 @compiled
-def _aligned(count):
+def _aligned(count, kind):
     """Zeros that begin with a cache line."""
-    room = np.zeros(count + WIDTH, F4)
-    return room[(-room.ctypes.data % 64) // 4 :][:count]
+    room = np.zeros(count + WIDTH, kind)
+    return room[(-room.ctypes.data % 64) // room.itemsize :][:count]
 
 
 @compiled
-def _strip(first, top, bottom, turned, m, arms, dims, poses, w_rot, flat, band, costs, table, row, border, carried):
-    """The rows `top` to `bottom` of the table; `border` and `carried` hold the row above, and its last row afterwards.
+def _strip(
+    first, top, bottom, turned, m, arms, dims, poses, w_rot, flat, band, costs, table, carried, row, border, along
+):
+    """The rows `top` to `bottom` of the table; `border` and `along` hold the row above, and its last row afterwards.
 
-    `table` has two diagonals of costs, of lengths and of grippers, a slot for each row i of the strip and one for the row
-    above; the older diagonal is overwritten from its end, where it is needed no more. The second trajectory is turned
-    round: along a diagonal both are read forwards. Lanes outside the table compute what nobody reads: its cells are kept
-    apart from them by borders of infinite cost.
+    `table` has two diagonals of sums of costs, `carried` of lengths and of grippers, a slot for each row i of the strip and
+    one for the row above; the older diagonal is overwritten from its end, where it is needed no more. The second trajectory
+    is turned round: along a diagonal both are read forwards. Lanes outside the table compute what nobody reads: its cells
+    are kept apart from them by borders of infinite cost.
     """
-    height, lengths, grips = bottom - top, 2 * row, 4 * row
+    height, grips = bottom - top, 2 * row
     begin, end = max(0, top - band), height - 1 + min(m, bottom + band)
-    base = math.floor(border[begin + 1] * GRID) / GRID if top else 0.0
     now, before = WIDTH, row + WIDTH
-    table[:lengths] = INF
-    _enter(table, now - 1, lengths, grips, border, carried, begin, base)
-    _enter(table, before - 1, lengths, grips, border, carried, begin + 1, base)
+    table[:] = np.inf
+    _enter(table, carried, now - 1, grips, border, along, begin)
+    _enter(table, carried, before - 1, grips, border, along, begin + 1)
     for diagonal in range(begin, end):
         low = max(0, diagonal - m + 1, (diagonal - top - band + 1) // 2)
         high = min(height - 1, diagonal, (diagonal - top + band) // 2)
@@ -103,51 +102,28 @@ def _strip(first, top, bottom, turned, m, arms, dims, poses, w_rot, flat, band, 
             up = above < best
             best = where(up, above, best)
             sideways = left < best
-            store(table, here, where(sideways, left, best) + load(costs, k) + spread(flat) * grip)
-            length = _taken(table, lengths + here, lengths + there, up, sideways)
-            store(table, lengths + here, length + spread(ONE))
-            store(table, grips + here, _taken(table, grips + here, grips + there, up, sideways) + grip)
-        table[now + low - 1] = table[now + high + 1] = INF
+            store(table, here, where(sideways, left, best) + widened(load(costs, k) + spread(flat) * grip))
+            store(carried, here, _taken(carried, here, there, up, sideways) + spread(ONE))
+            store(carried, grips + here, _taken(carried, grips + here, grips + there, up, sideways) + grip)
+        table[now + low - 1] = table[now + high + 1] = np.inf
         if low == 0 and diagonal + 1 < m:
-            _enter(table, now - 1, lengths, grips, border, carried, diagonal + 2, base)
+            _enter(table, carried, now - 1, grips, border, along, diagonal + 2)
         if high == height - 1:
             j, last = diagonal - height + 2, now + height - 1
-            border[j] = base + table[last]
-            carried[0, j], carried[1, j] = table[lengths + last], table[grips + last]
-        if diagonal % REBASE == 0:
-            base += _rebase(table, now, before, low, high)
+            border[j], along[0, j], along[1, j] = table[last], carried[last], carried[grips + last]
         now, before = before, now
 
 
 @compiled
-def _enter(table, slot, lengths, grips, border, carried, j, base):
+def _enter(table, carried, slot, grips, border, along, j):
     """What paths have gathered in the row above."""
-    table[slot] = border[j] - base
-    table[lengths + slot], table[grips + slot] = carried[0, j], carried[1, j]
+    table[slot], carried[slot], carried[grips + slot] = border[j], along[0, j], along[1, j]
 
 
 @compiled
-def _taken(table, here, there, up, sideways):
+def _taken(carried, here, there, up, sideways):
     """What is carried, from the cells that were come from."""
-    return where(sideways, load(table, there), where(up, load(table, there - 1), load(table, here - 1)))
-
-
-@compiled
-def _rebase(table, now, before, low, high):
-    """Takes the smallest cost of the diagonal `now` from both: what is near the best path stays small and so precise."""
-    least = F4(math.floor(_least(table, now + low, now + high + 1) * GRID) / GRID)
-    for k in range(low - 2, high + 2):
-        table[now + k] -= least
-        table[before + k] -= least
-    return np.float64(least)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
-def _least(table, begin, end):
-    least = INF
-    for k in range(begin, end):
-        least = min(least, table[k])
-    return least
+    return where(sideways, load(carried, there), where(up, load(carried, there - 1), load(carried, here - 1)))
 
 
 @compiled
