@@ -1,0 +1,259 @@
+"""Distances on disk, block by block: what was computed once is not computed again, whatever became of the run.
+
+A block is a range of SciPy's condensed matrix: its pairs lie side by side in the file, so one write and one checksum do.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.datasets.jobs import Progress
+from finevla_tools.dedup.cost import Prepared
+from finevla_tools.dedup.engines import over
+from finevla_tools.dedup.journal import Journal, unwritable, write_at
+
+Exact = Callable[[Prepared, NDArray[np.int64]], NDArray[np.float64]]
+"""A group and pairs of its indices `(P, 2)` to their distances `(P,)`."""
+Range = tuple[int, int]
+"""First condensed index and the one behind the last."""
+
+MATRIX, BLOCKS, KNOWN, GROUPS = "distances.bin", "blocks.journal", "known.journal", "groups.journal"
+BLOCK_CELLS = 2_000_000_000  # table cells of a block, about a second of two cores: what a kill costs at most
+PAIR_BYTES = 160  # of memory while a pair is computed: indices, order, work, sums
+MEMORY_MB = 1024
+BLOCK = struct.Struct("<QQI")  # range, CRC-32 of its distances
+MB = 1 << 20
+
+
+def identity(prepared: Prepared) -> dict[str, str]:
+    """What distances depend on, hashed; a name is what another hash would mean."""
+    contents = hashlib.blake2b(repr((prepared.arms, prepared.dims, prepared.weights)).encode(), digest_size=16)
+    for array in (prepared.lengths, prepared.offsets, prepared.values, prepared.mirrored):
+        contents.update(np.ascontiguousarray(array).data)
+    return {
+        "another measure": prepared.measure.key(),
+        "other episodes, or the same in another order": _hash(json.dumps(prepared.ids)),
+        "the same episodes with other values": contents.hexdigest(),
+    }
+
+
+def stored(
+    prepared: Prepared,
+    folder: Path,
+    memory_mb: int = MEMORY_MB,
+    engine: str = "local",
+    what: str | None = "distances",
+    exact: Exact | None = None,
+) -> NDArray[Any]:
+    """All distances of the group, `(N (N - 1) / 2,)` in SciPy's order, read-only from `folder`; missing ones are computed.
+
+    float32, with a `compat` measure float64. `memory_mb` bounds the memory of trajectories and blocks, `what` is said on the
+    progress line (None: no line), `exact` is the kernel's `pair_distances` unless given.
+    Raises `FineVLAError` if the folder has distances of something else, the disk is full, or memory is too small.
+    """
+    most = pairs_at_once(prepared, memory_mb)
+    total = len(prepared) * (len(prepared) - 1) // 2
+    kind = np.dtype(prepared.values.dtype)
+    if not total:
+        return np.empty(0, kind)
+    path = folder / MATRIX
+    with Journal(folder / BLOCKS, identity(prepared)) as journal:
+        try:
+            with path.open("r+b" if path.exists() else "w+b", buffering=0) as file:
+                # Room first: a full disk is told at once, and holes never fault later.
+                _reserve(file.fileno(), total * kind.itemsize)
+                believed = list(_believed(journal, path, kind))
+                missing = list(_blocks(believed, total, min(most, _worth(prepared))))
+                compute = partial(_compute, exact=exact or _exact, kind=kind)
+                for (first, behind), data in _said(what, missing, over(engine, compute, prepared, missing)):
+                    write_at(file.fileno(), data, first * kind.itemsize)
+                    journal.append(BLOCK.pack(first, behind, zlib.crc32(data)))
+        except OSError as error:
+            raise unwritable(path, error) from error
+    return np.memmap(path, kind, mode="r", shape=(total,))
+
+
+class Remembered:
+    """Distances of a group's pairs where only some are asked for: looked up, else computed and kept in `folder`.
+
+    Call it with pairs `(P, 2)`. Distances are rounded as they are on disk, so a run that goes on gets the very same ones.
+    `computed` counts pairs. Needs 4 bytes of memory for each pair of the group.
+    """
+
+    def __init__(
+        self, prepared: Prepared, folder: Path, memory_mb: int = MEMORY_MB, exact: Exact | None = None
+    ) -> None:
+        """Raises `FineVLAError` as `stored` does."""
+        self.computed = 0
+        self._prepared, self._exact = prepared, exact or _exact
+        self._most = min(pairs_at_once(prepared, memory_mb), _worth(prepared))
+        self._kind = np.dtype(prepared.values.dtype)
+        total = len(prepared) * (len(prepared) - 1) // 2
+        self._found = np.full(total, np.nan, self._kind)
+        self._journal = Journal(folder / KNOWN, identity(prepared))
+        for record in self._journal.records():
+            count = len(record) // (8 + self._kind.itemsize)
+            which = np.frombuffer(record, np.int64, count)
+            self._found[which] = np.frombuffer(record, self._kind, count, 8 * count)
+
+    def __call__(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Distances `(P,)`."""
+        which = condensed_of(pairs, len(self._prepared))
+        asked = np.unique(which[np.isnan(self._found[which])])
+        for k in range(0, len(asked), self._most):
+            part = asked[k : k + self._most]
+            values = self._exact(self._prepared, pairs_of(part, len(self._prepared))).astype(self._kind)
+            self._journal.append(part.tobytes() + values.tobytes())
+            self._found[part] = values
+            self.computed += len(part)
+        return self._found[which].astype(np.float64)
+
+    def known(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which distances `(P,)` need no computing."""
+        return np.asarray(~np.isnan(self._found[condensed_of(pairs, len(self._prepared))]))
+
+    def close(self) -> None:
+        """Another process may use the folder now."""
+        self._journal.close()
+
+
+@dataclass
+class Work:
+    """The distances of many groups in one folder, and which groups are done; a run that was killed goes on from there."""
+
+    folder: Path
+    memory_mb: int = MEMORY_MB
+    engine: str = "local"
+    _done: dict[str, Any] = field(default_factory=dict)
+    _journal: Journal | None = None
+
+    def group(self, name: str, prepared: Prepared, what: str | None = None) -> NDArray[Any]:
+        """All distances of a group, as `stored`."""
+        return stored(prepared, self.place(name), self.memory_mb, self.engine, what)
+
+    def some(self, name: str, prepared: Prepared) -> Remembered:
+        """Distances of a group where only some are asked for."""
+        return Remembered(prepared, self.place(name), self.memory_mb)
+
+    def place(self, name: str) -> Path:
+        """A group's folder: names may be any text, so that it is their hash."""
+        return self.folder / _hash(name)
+
+    def result(self, name: str, prepared: Prepared, settings: str = "") -> Any | None:
+        """What `finish` was told of this group with these contents and settings; None: it is not done."""
+        self._open()
+        return self._done.get(_signature(name, prepared, settings))
+
+    def finish(self, name: str, prepared: Prepared, result: Any, settings: str = "") -> None:
+        """The group is done; `result` is anything that JSON can hold."""
+        signature = _signature(name, prepared, settings)
+        self._open().append(json.dumps([signature, result]).encode())
+        self._done[signature] = result
+
+    def close(self) -> None:
+        """Another process may use the folder now."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _open(self) -> Journal:
+        if self._journal is None:
+            self._journal = Journal(self.folder / GROUPS, {"another program": "finevla dedup"})
+            self._done = dict(json.loads(record) for record in self._journal.records())
+        return self._journal
+
+
+def pairs_of(which: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Condensed indices `(P,)` to pairs i < j `(P, 2)` of `n` episodes."""
+    rows = np.arange(n, dtype=np.int64)
+    begins = rows * n - rows * (rows + 1) // 2
+    i = np.searchsorted(begins[: max(n - 1, 1)], which, side="right") - 1
+    return np.column_stack([i, which - begins[i] + i + 1])
+
+
+def condensed_of(pairs: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Pairs `(P, 2)` in any order to condensed indices `(P,)`."""
+    i, j = np.sort(pairs, axis=1).T
+    return np.asarray(n * i - i * (i + 1) // 2 + j - i - 1)
+
+
+def pairs_at_once(prepared: Prepared, memory_mb: int) -> int:
+    """How many fit; raises `FineVLAError` if the trajectories alone need more than half of the memory."""
+    trajectories = (prepared.values.nbytes + prepared.mirrored.nbytes) / MB
+    if trajectories > memory_mb / 2:
+        raise FineVLAError(
+            f"the group's {len(prepared)} trajectories take {trajectories:.0f} MB, and twice that is needed: "
+            f"allow more than {memory_mb} MB, or make finer groups"
+        )
+    return int((memory_mb - trajectories) * MB / PAIR_BYTES)
+
+
+def _worth(prepared: Prepared) -> int:
+    """Pairs of a block that takes its time."""
+    mean = float(prepared.lengths.mean()) ** 2 * (1 + prepared.measure.mirror)
+    return max(1, int(BLOCK_CELLS / mean))
+
+
+def _blocks(believed: Iterable[Range], total: int, most: int) -> Iterator[Range]:
+    """What is missing, in ranges of at most `most` pairs: blocks need not be cut as they were in an earlier run."""
+    at = 0
+    for first, behind in (*sorted(believed), (total, total)):
+        for k in range(at, first, most):
+            yield k, min(k + most, first)
+        at = max(at, behind)
+
+
+def _believed(journal: Journal, path: Path, kind: np.dtype[Any]) -> Iterator[Range]:
+    """Ranges whose distances have the checksum that they were written with."""
+    values = np.memmap(path, kind, mode="r")
+    for record in journal.records():
+        first, behind, sum_ = BLOCK.unpack(record)
+        if behind <= len(values) and zlib.crc32(values[first:behind]) == sum_:
+            yield first, behind
+
+
+def _compute(prepared: Prepared, block: Range, exact: Exact, kind: np.dtype[Any]) -> bytes:
+    pairs = pairs_of(np.arange(*block, dtype=np.int64), len(prepared))
+    return exact(prepared, pairs).astype(kind).tobytes()
+
+
+def _exact(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    from finevla_tools.dedup.kernel import pair_distances  # numba
+
+    return pair_distances(prepared, pairs)
+
+
+def _said[Done](what: str | None, missing: list[Range], done: Iterator[Done]) -> Iterator[Done]:
+    """The same, with a progress line."""
+    if what is None or not missing:
+        yield from done
+        return
+    with Progress(what, len(missing), "blocks") as progress:
+        for one in done:
+            yield one
+            progress.step()
+
+
+def _reserve(file: int, size: int) -> None:
+    import os
+
+    if os.fstat(file).st_size < size:
+        os.posix_fallocate(file, 0, size)
+
+
+def _signature(name: str, prepared: Prepared, settings: str) -> str:
+    return _hash(json.dumps([name, settings, *identity(prepared).values()]))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
