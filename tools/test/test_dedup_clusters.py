@@ -1,11 +1,12 @@
 """Promises of clustering: SciPy's cut and no other, medoids by definition, FineVLA's numbers worked out by hand and anew."""
 
+import json
 from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -17,6 +18,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import clusters as module
+from finevla_tools.dedup import finevla_clusters as fv
 from finevla_tools.dedup.automatic import candidates
 from finevla_tools.dedup.clusters import METHODS, TREES, Cut, by_size, cluster, from_merges, looked_up, medoids
 
@@ -217,3 +219,246 @@ def test_what_is_no_distance_is_named(odd: float) -> None:
         distances[place] = odd
         with pytest.raises(FineVLAError, match=f"episodes {i} and {j} of their group"):
             cluster(distances, 5, Cut())
+
+
+# --- FineVLA's numbers --------------------------------------------------------------------------------------------------
+
+
+def line(*points: float) -> NDArray[np.float64]:
+    """Distances of points on a line, as a matrix."""
+    at = np.array(points)
+    return np.abs(at[:, None] - at)
+
+
+def plain_auto_k(tree: NDArray[np.float64], limit: int) -> tuple[int, float]:
+    """finevla.md 2.6 read again: h(k) = linkage[N - k, 2], the first largest of (h(k) - h(k + 1)) / h(k + 1)."""
+    n, best, winner = len(tree) + 1, -1.0, 2
+    for k in range(2, min(limit, n - 1)):
+        low, high = tree[n - k - 1][2], tree[n - k][2]
+        gap = (high - low) / low if low > 1e-12 else float("inf")
+        if gap > best:
+            best, winner = gap, k
+    return winner, max(best, 0.0)
+
+
+def plain_tree(square: NDArray[np.float64], ids: list[int], rules: fv.Recursion) -> dict[str, list[int]]:
+    """The tree of trees with a stack instead of a recursion; depth first, left to right."""
+    leaves: dict[str, list[int]] = {}
+    waiting = [("", ids, 0)]
+    while waiting:
+        path, members, depth = waiting.pop()
+        room = rules.max_leaves - len(leaves) if rules.max_leaves else 10**9
+        k = 0
+        if len(members) >= rules.min_size and depth < rules.max_depth and room >= 2:
+            sub = [[square[i][j] for j in members] for i in members]
+            tree = linkage(squareform(np.array(sub), checks=False), rules.method)
+            k, gap = plain_auto_k(tree, 10)
+            k = 0 if depth > 0 and round(gap, 4) < rules.min_rel_gap else min(k, room)
+        if not k:
+            leaves[path[1:] or "0"] = members
+            continue
+        labels = fcluster(tree, k, "maxclust")
+        for c in sorted(set(labels.tolist()), reverse=True):
+            waiting.append((f"{path}.{c}", [m for m, at in zip(members, labels, strict=True) if at == c], depth + 1))
+    return leaves
+
+
+def test_auto_k_by_hand() -> None:
+    # Average linkage merges at 1, 2, 10, and (20 + 21.5) ... : {0, 1}, {11, 13} and 40 on their own.
+    found = fv.flat(line(0, 1, 11, 13, 40), 0)
+    # heights: 1 (0-1), 2 (11-13), 11.5 (mean of 11 13 10 12), 33.75 (mean of 40 39 29 27)
+    assert found.tree[:, 2].tolist() == [1, 2, 11.5, 33.75]
+    assert found.auto is not None
+    assert found.auto.merge_heights == {2: 33.75, 3: 11.5, 4: 2.0}
+    assert found.auto.rel_gaps == {2: (33.75 - 11.5) / 11.5, 3: (11.5 - 2) / 2}
+    assert found.k == found.auto.k == 3
+    assert len(set(found.labels.tolist())) == 3
+    assert found.labels.min() == 1
+    assert found.auto.as_json() == {
+        "merge_heights": {2: 33.75, 3: 11.5, 4: 2.0},
+        "abs_gaps": {2: 22.25, 3: 9.5},
+        "rel_gaps": {2: 1.9348, 3: 4.75},
+        "ranked_k": [3, 2],
+        "best_rel_gap": 4.75,
+        "second_rel_gap": 1.9348,
+        "confidence_ratio": 2.46,
+        "confident": True,
+    }
+    json.dumps(found.auto.as_json())
+
+
+def test_auto_k_where_there_is_nothing_to_choose() -> None:
+    assert fv.flat(line(0, 1), 0).k == 2
+    assert fv.auto_k(linkage(np.ones(1))).as_json() == {"note": "too few samples for auto-k"}
+    assert fv.auto_k(linkage(pdist(np.array([[0.0], [1], [5]])))).as_json() == {"note": "cannot compute gaps"}
+    assert fv.flat(line(0, 1, 5), 0).k == 2
+    assert fv.auto_k(fv.tree_of(np.zeros((5, 5)), "average")).k == 2  # 0 above 0 is an infinite gap; the first wins
+    with pytest.raises(FineVLAError, match="2 episodes or more"):
+        fv.flat(np.zeros((1, 1)), 0)
+
+
+@quick
+@given(condensed(16), trees)
+def test_auto_k_is_the_plain_rule(distances: NDArray[np.float64], method: str) -> None:
+    square = squareform(distances)
+    found = fv.flat(square, 0, method)
+    assert found.auto is not None
+    if not found.auto.note:
+        assert (found.k, found.auto.best) == plain_auto_k(found.tree, 10)
+    assert (found.labels == fcluster(linkage(distances, method), found.k, "maxclust")).all()
+    assert fv.flat(square, 99, method).k == len(square)
+
+
+def test_leaves_by_hand() -> None:
+    # Two heaps far apart (k = 2); in the first two pairs and a point, in the second nothing stands out.
+    square = line(0, 0.1, 10, 10.1, 30, 1000, 1001, 1002.1, 1003.3, 1004.6)
+    tree = fv.recursive(square, fv.Recursion(min_size=3, max_depth=3, min_rel_gap=5.0))
+    assert tree.k == 2
+    assert tree.leaves() == {"1": (5, 6, 7, 8, 9), "2.1": (2, 3), "2.2": (0, 1), "2.3": (4,)}  # numbered by fcluster
+    stops = {name: part.stop for name, part in tree.parts.items()}
+    assert stops["2"] == ""
+    assert "rel_gap too small" in stops["1"]
+    written = tree.as_json(range(100, 110))
+    assert written["count"] == 10
+    assert written["leaf"] is False
+    assert sorted(m for part in written["sub_clusters"].values() for m in part["episodes"]) == list(range(100, 110))
+    json.dumps(written)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    condensed(16),
+    trees,
+    st.integers(1, 6),
+    st.integers(0, 4),
+    st.sampled_from((0.0, 0.03, 0.3, 1.0)),
+    st.integers(0, 8),
+)
+def test_tree_of_trees_is_the_plain_one(
+    distances: NDArray[np.float64], method: str, size: int, depth: int, gap: float, most: int
+) -> None:
+    square, rules = squareform(distances), fv.Recursion(method, max(size, 2), depth, gap, most)
+    tree = fv.recursive(square, rules)
+    leaves = tree.leaves()
+    assert {k: list(v) for k, v in leaves.items()} == plain_tree(square, list(range(len(square))), rules)
+    assert sorted(i for members in leaves.values() for i in members) == list(range(len(square)))
+    assert list(fv.in_order(leaves)) == sorted(leaves)
+
+
+def test_every_stop_rule_is_named() -> None:
+    square = line(*(2.0**k for k in range(12)))
+    for rules, stop in (
+        (fv.Recursion(min_size=20), "too_few (12 < 20)"),
+        (fv.Recursion(max_depth=0), "max_depth (0)"),
+        (fv.Recursion(max_leaves=1), "leaf_budget exhausted (1 < 2)"),
+    ):
+        tree = fv.recursive(square, rules)
+        assert tree.stop == stop
+        assert tree.leaves() == {"0": tuple(range(12))}
+    pairs = line(0, 1, 10, 11, 1000, 1001, 1010, 1011)  # k = 2, and 2 again in each half
+    for most, stop in ((2, "max_leaf_clusters (2)"), (3, "leaf_budget exhausted (1 < 2)")):
+        tree = fv.recursive(pairs, fv.Recursion(min_size=2, max_depth=2, max_leaves=most))
+        assert {name: part.stop for name, part in tree.parts.items()} == {"1": "", "2": stop}
+        assert {part.stop for part in tree.parts["1"].parts.values()} == {"max_depth (2)"}
+
+
+def test_ward_is_that_of_scikit_learn_1_6() -> None:
+    rng = np.random.RandomState(2)
+    m, x = rng.uniform(0.1, 1, (7, 7)), rng.normal(size=(7, 3))
+    d = np.linalg.norm(x[:, None] - x[None], axis=-1) * (1 + 0.2 * m)
+    square = (d + d.T) / 2
+    np.fill_diagonal(square, 0)
+    # Made by MDS(6, dissimilarity="precomputed", random_state=42, normalized_stress="auto") of scikit-learn 1.6.1.
+    first = [
+        0.6488259171792502,
+        0.18497335330757772,
+        -0.3773549182579107,
+        0.286285419849607,
+        -0.12810212008256777,
+        -0.5498714299543893,
+    ]
+    points = fv.embedded(square, 6)
+    assert points[0] == pytest.approx(first, abs=1e-9)
+    assert points == pytest.approx(plain_mds(square, 6), abs=1e-9)
+    assert (fv.tree_of(square, "ward") == linkage(points, "ward")).all()
+
+
+def plain_mds(square: NDArray[np.float64], dimensions: int) -> NDArray[np.float64]:
+    """SMACOF as scikit-learn 1.2 to 1.6 ran it by default: 4 starts, 300 steps, eps 1e-3; nothing of it is used here."""
+    n, rng, results = len(square), np.random.RandomState(42), []
+    for _ in range(4):
+        x, before = rng.uniform(size=(n, dimensions)), None
+        for _ in range(300):
+            apart = np.sqrt(((x[:, None] - x) ** 2).sum(-1))
+            stress = ((apart - square) ** 2).sum() / 2
+            b = -square / np.where(apart == 0, 1e-5, apart)
+            b[np.diag_indices(n)] -= b.sum(axis=1)
+            x = b @ x / n
+            now = stress / np.linalg.norm(x, axis=1).sum()
+            if before is not None and before - now < 1e-3:
+                break
+            before = now
+        results.append((stress, x))
+    return min(results, key=lambda r: r[0])[1]
+
+
+def test_k_medoids_by_hand() -> None:
+    # RandomState(42).choice(5, 2, replace=False) starts at episodes 1 and 4 - worked on from there by hand:
+    assert np.random.RandomState(42).choice(5, size=2, replace=False).tolist() == [1, 4]
+    # at 0 1 2 | 20 21: medoid 1 keeps 0 1 2 (sums 3 2 3), medoid 4 keeps 3 4 (sums 1 1: the first) and becomes 3.
+    labels, chosen = fv.k_medoids(line(0, 1, 2, 20, 21), 2)
+    assert labels.tolist() == [0, 0, 0, 1, 1]
+    assert chosen.tolist() == [1, 3]
+
+
+@quick
+@given(condensed(), st.integers(1, 12))
+def test_k_medoids_is_the_plain_alternation(distances: NDArray[np.float64], k: int) -> None:
+    square = squareform(distances)
+    n = len(square)
+    assume(k <= n)
+    medoid = np.random.RandomState(42).choice(n, size=k, replace=False).tolist()
+    for _ in range(300):
+        at = [min(range(k), key=lambda c: (square[i][medoid[c]], c)) for i in range(n)]
+        anew = []
+        for c in range(k):
+            members = [i for i in range(n) if at[i] == c]
+            sums = [square[np.ix_([i], members)].sum() for i in members]
+            anew.append(members[int(np.argmin(sums))] if members else medoid[c])
+        if anew == medoid:
+            break
+        medoid = anew
+    labels, chosen = fv.k_medoids(square, k)
+    assert labels.tolist() == [min(range(k), key=lambda c: (square[i][chosen[c]], c)) for i in range(n)]
+    if (distances * 4 == np.round(distances * 4)).all():  # sums without rounding: ties fall alike
+        assert chosen.tolist() == medoid
+
+
+def test_k_medoids_of_no_clusters_is_a_sentence() -> None:
+    with pytest.raises(FineVLAError, match="cannot make 0 clusters"):
+        fv.k_medoids(line(0, 1), 0)
+
+
+def test_divisor() -> None:
+    assert [fv.divisor_k(n, 10) for n in (1, 19, 29, 30, 1000)] == [2, 2, 2, 3, 100]
+    with pytest.raises(FineVLAError, match="1 or more"):
+        fv.divisor_k(5, 0)
+
+
+def test_representatives_are_drawn_one_after_the_other() -> None:
+    groups = fv.groups_of(np.array([10, 2, 2, 10, 2, 1, 10]))
+    assert groups == {"1": (5,), "2": (1, 2, 4), "10": (0, 3, 6)}
+    stream = np.random.RandomState(42)
+    expected = {name: members[stream.randint(0, len(members))] for name, members in groups.items()}
+    assert fv.representatives(groups) == expected
+    leaves = {"2": (0, 1, 2), "10": (3, 4, 5), "1.2": (6, 7)}
+    assert list(fv.representatives(fv.in_order(leaves))) == ["1.2", "10", "2"]
+
+
+def test_the_rest_of_dedup_sees_finevlas_numbering() -> None:
+    square = line(0, 10, 10.1, 10.2, 30)
+    found = fv.flat(square, 3)
+    seen = fv.as_clusters(square, fv.groups_of(found.labels), found.tree, "FineVLA's average linkage, k 3")
+    assert (seen.labels == found.labels).all()
+    assert [int(seen.labels[m]) for m in seen.medoids] == [1, 2, 3]
+    assert 2 in seen.medoids
