@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,21 +106,23 @@ class Embodiment:
 
     def to_values(self, positions: ArrayLike) -> NDArray[np.float64]:
         """Joint positions `(..., D)` (rad, m) to vector values (rad, 0...1)."""
-        zero, one = self._scale()
-        return (np.asarray(positions, dtype=np.float64) - zero) / (one - zero)
+        zero, span = self._scale
+        return (np.asarray(positions, dtype=np.float64) - zero) / span
 
     def to_positions(self, values: ArrayLike) -> NDArray[np.float64]:
         """Vector values `(..., D)` to joint positions (rad, m)."""
-        zero, one = self._scale()
-        return np.asarray(values, dtype=np.float64) * (one - zero) + zero
+        zero, span = self._scale
+        return np.asarray(values, dtype=np.float64) * span + zero
 
     def to_velocities(self, velocities: ArrayLike) -> NDArray[np.float64]:
         """Rates of change of values `(..., D)` to joint velocities (rad/s, m/s)."""
-        zero, one = self._scale()
-        return np.asarray(velocities, dtype=np.float64) * (one - zero)
+        return np.asarray(velocities, dtype=np.float64) * self._scale[1]
 
+    @cached_property
     def _scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return np.array([v.zero for v in self.values]), np.array([v.one for v in self.values])
+        """Joint positions at value 0, and from there to value 1."""
+        zero = np.array([v.zero for v in self.values])
+        return zero, np.array([v.one for v in self.values]) - zero
 
 
 def load_embodiment(path: str | Path) -> Embodiment:

@@ -19,6 +19,7 @@ class Kinematics:
     def __init__(self, urdf: str, joints: Sequence[str]) -> None:
         self.model = pinocchio.buildModelFromXML(urdf, mimic=True)
         self.data = self.model.createData()
+        self._neutral: NDArray[np.float64] = np.array(pinocchio.neutral(self.model))
         missing = [joint for joint in joints if not self.model.existJointName(joint)]
         if missing:
             raise FineVLAError(f"joint '{missing[0]}' of the robot file is not in the URDF")
@@ -41,9 +42,9 @@ class Kinematics:
 
     def configuration(self, positions: ArrayLike) -> NDArray[np.float64]:
         """The model's configuration vector for `positions` `(D,)`."""
-        q = pinocchio.neutral(self.model)
-        q[self.order] = np.asarray(positions, dtype=np.float64)
-        return np.array(q)
+        q = self._neutral.copy()
+        q[self.order] = positions
+        return q
 
     def _frame(self, frame: str) -> int:
         if not self.model.existFrame(frame):

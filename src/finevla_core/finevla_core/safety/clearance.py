@@ -20,6 +20,7 @@ from finevla_core.safety.plan import NS, Plan
 RESOLUTION_M = 0.02
 # Looks at one plan. An ordinary one takes two to ten; one that needs more is too close to be judged, and is refused.
 MOST_LOOKS = 150
+FEW = 60  # pairs that are looked at as quickly as it can be told how far all are apart at least
 GRID = 13  # steps per joint when it is worked out which shapes can never touch
 POINT_M = 1e-3  # radius of the sphere that stands for a frame
 COLLISION, WORKSPACE = "chunk.collision", "chunk.workspace"
@@ -83,8 +84,7 @@ class _Travel:
         self._at_knots = abs(embodiment.to_velocities(np.concatenate([np.zeros((1, gone.shape[1])), gone])))
         self.total: NDArray[np.float64] = self._at_knots[-1]
         along = self._at_knots.sum(1)
-        self.halfway_ns = int(np.interp(along[-1] / 2, along, plan.times_ns))
-        self.until_middle: NDArray[np.float64] = self.at(np.array([self.halfway_ns]))[0]
+        self.quarters_ns = np.interp(along[-1] * np.array([0.25, 0.5, 0.75]), along, plan.times_ns).astype(np.int64)
 
     def at(self, times_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Rad or m gone since the start at each time, `(K, D)`."""
@@ -105,6 +105,23 @@ class _Gaps:
     after: NDArray[np.float64]
     start_moved: NDArray[np.float64]
     end_moved: NDArray[np.float64]
+
+    @classmethod
+    def between(
+        cls,
+        which: NDArray[np.int64],
+        moments_ns: NDArray[np.int64],
+        distances: NDArray[np.float64],
+        moved: NDArray[np.float64],
+    ) -> "_Gaps":
+        """Those between neighbouring ones of `moments_ns` `(M,)`, at which `distances` and `moved` `(M, K)` are known."""
+        count = len(moments_ns) - 1
+        times_ns = np.repeat(moments_ns, len(which)).reshape(count + 1, -1)
+        return cls(
+            np.tile(which, count),
+            *(part.ravel() for part in (times_ns[:-1], times_ns[1:], distances[:-1], distances[1:])),
+            *(part.ravel() for part in (moved[:-1], moved[1:])),
+        )
 
     def only(self, rows: NDArray[np.bool_]) -> "_Gaps":
         """Some of them."""
@@ -154,8 +171,8 @@ class _Fixed:
 
     def distances(self, centres: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of the other shapes' `centres` (by shape) from the boxes."""
-        local = np.einsum("kij,kj->ki", self.to_local, centres[self.others] - self.origin)
-        return np.asarray(np.linalg.norm(np.maximum(np.maximum(self.lower - local, local - self.upper), 0.0), axis=1))
+        local = np.einsum("kij,kj->ki", self.to_local, centres.take(self.others, 0) - self.origin)
+        return _norm(np.maximum(np.maximum(self.lower - local, local - self.upper), 0.0))
 
 
 class ClearanceModel:
@@ -179,10 +196,14 @@ class ClearanceModel:
         self._stop = np.array([pair.stop_m for pair in self._pairs])
         self._slow = np.maximum(self._stop, [pair.slow_m for pair in self._pairs])
         self._reach_of = np.array([pair.reach for pair in self._pairs]).reshape(len(self._pairs), -1)
+        self._moves = self._reach_of > 0
         self._first, self._second = np.array([pair.shapes for pair in self._pairs], int).reshape(-1, 2).T
         self._radius = np.array([_radius(shape.geometry) for shape in self._shapes.geometryObjects])
         self._radii = self._radius[self._first] + self._radius[self._second]
         self._fixed = _Fixed.of(self._pairs, self._shapes.geometryObjects)
+        shapes = self._shapes.geometryObjects
+        self._parents = np.array([shape.parentJoint for shape in shapes])
+        self._origins = np.array([[*shape.placement.translation, 1.0] for shape in shapes])  # homogeneous, by parent
         self._reach_by_shape = np.array(self._reaches)
         self._turns = np.array(["R" in self._model.joints[i].shortname() for i in self._kinematics.ids])
         # [i, j]: whether joint i is behind joint j, as seen from the root.
@@ -199,24 +220,40 @@ class ClearanceModel:
         if len(plan.times_ns) < 2:
             return self.at(plan.positions[0])
         travel = _Travel(plan, self.embodiment)
-        middle_ns = travel.halfway_ns
-        most = np.maximum(travel.until_middle, travel.total - travel.until_middle)
-        middle = plan.at(middle_ns)[0]
-        # First by how far shapes can move at all, then by how far they can move from here, then by their distances here.
+        near, reach = self._within_reach(plan.at(int(travel.quarters_ns[1]))[0], travel)
+        # Looks at the start, a quarter of the way from either end, and at the end: no moment is farther than a quarter from
+        # one. What is known then of a pair is its distance or, from `slow_m` on, that it is at least so far.
+        moments_ns = np.array([plan.times_ns[0], travel.quarters_ns[0], travel.quarters_ns[2], plan.times_ns[-1]])
+        moved = travel.at(moments_ns) @ reach.T
+        middle = travel.at(travel.quarters_ns[1:2])[0] @ reach.T
+        slow, poses = self._slow[near], plan.positions_at(moments_ns)
+        known, is_exact = np.empty((4, len(near))), np.zeros((4, len(near)), bool)
+        for k, until in ((1, moved[0]), (2, moved[3])):
+            known[k] = self._apart(poses[k])[0][near] if len(near) > FEW else -np.inf
+            is_exact[k] = known[k] - np.maximum(abs(moved[k] - until), abs(moved[k] - middle)) < slow
+            known[k, is_exact[k]] = self._look(poses[k], near[is_exact[k]])
+        for k, beside in ((0, 1), (3, 2)):
+            known[k] = known[beside] - abs(moved[beside] - moved[k])
+            is_exact[k] = known[k] < slow
+            known[k, is_exact[k]] = self._look(poses[k], near[is_exact[k]])
+        which = np.flatnonzero(is_exact[1:3].any(0))
+        gaps = _Gaps.between(which, moments_ns, known[:, which], moved[:, which])
+        return self._between(travel, near, reach, gaps, np.where(is_exact, known, np.inf).min(0), known[0])
+
+    def _within_reach(
+        self, middle: NDArray[np.float64], travel: _Travel
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs that the motion might bring close, and how far each joint can bring them together `(K, D)`.
+
+        First by how far shapes can move at all, then by how far they can move from the pose in the middle of the way.
+        """
         apart, centres = self._apart(middle)
+        half = travel.at(travel.quarters_ns[1:2])[0]
+        most = np.maximum(half, travel.total - half)
         near = np.flatnonzero(apart - self._reach_of @ most < self._slow)
         reach = self._reach_from(middle, centres, near, most)
         still = apart[near] - reach @ most < self._slow[near]
-        near, reach = near[still], reach[still]
-        least = self._look(middle, near)
-        which = np.flatnonzero(least - reach @ most < self._slow[near])
-        first, last = (self._look(plan.positions[k], near[which]) for k in (0, -1))
-        start, here = least.copy(), least[which]
-        start[which], least[which] = first, np.minimum(np.minimum(first, last), here)
-        begins_ns, ends_ns = (np.full(len(which), time_ns) for time_ns in (plan.times_ns[0], plan.times_ns[-1]))
-        whole = _Gaps(which, begins_ns, ends_ns, first, last, np.zeros(len(which)), reach[which] @ travel.total)
-        gaps = whole.halved(np.full(len(which), middle_ns), here, reach[which] @ travel.until_middle)
-        return self._between(travel, near, reach, gaps, least, start)
+        return near[still], reach[still]
 
     def _between(
         self,
@@ -228,7 +265,7 @@ class ClearanceModel:
         start: NDArray[np.float64],
     ) -> Clearance:
         """Halve `gaps` until each is known to be free; `near` are the pairs, `least` their least distances so far."""
-        looks = 3
+        looks = 4
         while True:
             pairs = near[gaps.which]
             stop, slow = self._stop[pairs], self._slow[pairs]
@@ -286,8 +323,9 @@ class ClearanceModel:
         And the shapes' centres `(S, 3)`.
         """
         self._place(values)
-        centres = np.array([pose.translation for pose in self._poses.oMg])
-        apart = np.linalg.norm(centres[self._first] - centres[self._second], axis=1) - self._radii
+        joints = np.array([pose.homogeneous for pose in self._data.oMi])
+        centres = np.einsum("sij,sj->si", joints.take(self._parents, 0)[:, :3], self._origins)
+        apart = _norm(centres.take(self._first, 0) - centres.take(self._second, 0)) - self._radii
         apart[self._fixed.pairs] = self._fixed.distances(centres) - self._radius[self._fixed.others]
         return apart, centres
 
@@ -314,8 +352,8 @@ class ClearanceModel:
         levers = np.sqrt((vx + wy * z - wz * y) ** 2 + (vy + wz * x - wx * z) ** 2 + (vz + wx * y - wy * x) ** 2)
         levers += self._radius[:, None] + (self._reach_by_shape * travel) @ self._behind
         reach = np.where(self._turns, np.minimum(levers, self._reach_by_shape), self._reach_by_shape)
-        both = reach[self._first[pairs]] + reach[self._second[pairs]]
-        return np.asarray(both * (self._reach_of[pairs] > 0))
+        both = reach.take(self._first[pairs], 0) + reach.take(self._second[pairs], 0)
+        return np.asarray(both * self._moves.take(pairs, 0))
 
     def _own_pairs(self, spacing: Spacing) -> list[_Pair]:
         count = self._shapes.ngeoms
@@ -413,6 +451,11 @@ class ClearanceModel:
             far += float(np.linalg.norm(model.jointPlacements[joint].translation))
             joint = model.parents[joint]
         return reach
+
+
+def _norm(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row; quicker than NumPy's own, whose way through all axes takes longer than the sums."""
+    return np.asarray(np.sqrt(np.einsum("kd,kd->k", vectors, vectors)))
 
 
 def _distance(shapes: pinocchio.GeometryModel, poses: pinocchio.GeometryData, first: int, second: int) -> float:

@@ -50,7 +50,7 @@ class Plan:
 
     def pieces(self, times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Which piece of the spline each time lies in `(K,)`; the first or last one for times outside of all."""
-        return np.clip(np.searchsorted(self.times_ns, times_ns, side="right") - 1, 0, len(self.times_ns) - 2)
+        return np.searchsorted(self.times_ns[1:-1], times_ns, side="right")
 
     def acceleration(self, now_ns: int) -> NDArray[np.float64]:
         """Acceleration `(D,)`; zero before the start and after the end."""
@@ -183,4 +183,4 @@ def _integrated(
 
 def _within(times_s: NDArray[np.float64], steps_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """Times clipped into their pieces; what is not a number (no such time) becomes the start."""
-    return np.clip(np.nan_to_num(times_s, nan=0.0, posinf=0.0, neginf=0.0), 0.0, steps_s)
+    return np.asarray(np.fmin(np.fmax(times_s, 0.0), steps_s))
