@@ -21,7 +21,7 @@ MIN_RANGE = 1e-12  # FineVLA's: a dimension that does not move is not scaled
 MIN_NORM = 1e-6  # a shorter quaternion is no rotation that anybody meant
 MAX_WEIGHT = 1e6
 MAX_VALUE = 1e9  # of what the kernel sees: its square is far inside float32
-PADDING = 64  # finite values behind the last: the kernel reads whole vectors
+Values = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class Prepared:
     arms: int
     dims: int
     weights: tuple[float, float, float]
-    values: NDArray[np.float32] | NDArray[np.float64]
-    mirrored: NDArray[np.float32] | NDArray[np.float64]
+    values: Values
+    mirrored: Values
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def of(self, n: int, mirrored: bool = False) -> NDArray[np.float32] | NDArray[np.float64]:
+    def of(self, n: int, mirrored: bool = False) -> Values:
         """Trajectory n as `(A, D, T)`, a view."""
         flat = self.mirrored if mirrored else self.values
         size = self.arms * self.dims * int(self.lengths[n])
@@ -135,10 +135,10 @@ def prepare(trajectories: Sequence[Trajectory], measure: Measure) -> Prepared:
         folded[-1] = measure.w_grip
     lengths = np.array([len(one.values) for one in trajectories], np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths[:-1] * arms * dims)]).astype(np.int64)
-    kind = np.float64 if measure.compat else np.float32
+    kind: type[np.float32] | type[np.float64] = np.float64 if measure.compat else np.float32
     total = int(lengths.sum()) * arms * dims
-    values = np.zeros(total + PADDING, kind)
-    mirrored = np.zeros(total + PADDING if measure.mirror else 0, kind)
+    values = np.zeros(total, kind)
+    mirrored = np.zeros(total if measure.mirror else 0, kind)
     for one, at in zip(trajectories, offsets.tolist(), strict=True):
         for target, image in ((values, False), (mirrored, True)) if measure.mirror else ((values, False),):
             rows = _laid_out(mirror_image(one.values) if image else one.values, measure, lower, span, folded)

@@ -1,13 +1,16 @@
-"""Distances by dynamic time warping, compiled: the table is swept along its anti-diagonals, sixteen cells at a time.
+"""Distances of a group by dynamic time warping: pairs shared out over threads, or given to a GPU.
 
-Nothing of the table is kept but three diagonals: the path's length and its gripper differences travel with the cost, so
-that the two-stage distance needs no way back, and memory grows with T, not T^2. Steps, tie order (diagonal, up, left)
-and band are FineVLA's; of a pair the trajectory with the smaller index is the first one, so d(a, b) = d(b, a) in ties too.
+Steps, tie order (diagonal, up, left) and band are FineVLA's. Of a pair the trajectory with the smaller index is the first
+one, so that d(a, b) = d(b, a) where paths tie, too.
 
-float32 and its error. TODO
+Error. Frames are float32 and so is what a pair of them costs: coordinates are scaled to 0 ... 1, their rounding (3e-8) and
+that of root and arc give a frame cost some 2e-7 of its value, or of 1 where it is smaller. Costs are summed in float64, so
+the sum along one path is no worse, and the gripper's sum, in float32, is some 1e-6 of itself. The one thing that could tell
+more is a path: where two are alike to 1e-7 of a frame's cost, the other one may be taken, and the two-stage distance reads
+the gripper along it. TODO measured.
 """
-# mypy: allow-untyped-decorators
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
@@ -15,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup.cost import Measure, Prepared
+from finevla_tools.dedup import compat_distance
+from finevla_tools.dedup.cost import Prepared, Values
 from finevla_tools.dedup.sweep import align_all
 
+Align = Callable[[Prepared, Values, NDArray[np.int64]], NDArray[np.float64]]  # cost, length, gripper `(P, 3)`
 WORTH_A_TASK = 4_000_000  # table cells, some milliseconds: smaller parts are not worth a thread's while
 
 
@@ -29,21 +34,28 @@ def pair_distances(prepared: Prepared, pairs: NDArray[np.int64], device: str = "
     pairs = np.sort(np.asarray(pairs, np.int64).reshape(-1, 2), axis=1)
     if pairs.size and not (pairs.min() >= 0 and pairs.max() < len(prepared)):
         raise FineVLAError(f"pairs name trajectories {pairs.min()} to {pairs.max()} of a group of {len(prepared)}")
+    if device == "cuda" and not prepared.measure.compat:
+        return _measured(prepared, pairs, _on_gpu)
     if device != "cpu":
-        raise FineVLAError(f"device '{device}' is none of cpu, cuda")
+        raise FineVLAError(f"device '{device}': distances are computed on cpu, and without compat on cuda")
     order = np.argsort(-cells(prepared, pairs), kind="stable")
     found = np.empty(len(pairs))
-    parts = _parts(cells(prepared, pairs)[order], numba.get_num_threads())
+    parts = _parts(cells(prepared, pairs[order]), numba.get_num_threads())
 
     def align(part: slice) -> None:
-        found[order[part]] = _smaller(prepared, pairs[order[part]])
+        these = pairs[order[part]]
+        compat = prepared.measure.compat
+        found[order[part]] = (
+            compat_distance.distances(prepared, these) if compat else _measured(prepared, these, _swept)
+        )
 
+    # Threads of our own, since the kernel lets go of Python's lock: unlike those of prange they may be called from several
+    # threads, survive a fork, and take the next part when they are done with one.
     if len(parts) < 2:
-        for part in parts:
-            align(part)
-        return found
-    with ThreadPoolExecutor(numba.get_num_threads()) as threads:
-        list(threads.map(align, parts))
+        list(map(align, parts))
+    else:
+        with ThreadPoolExecutor(numba.get_num_threads()) as threads:
+            list(threads.map(align, parts))
     return found
 
 
@@ -74,20 +86,26 @@ def _parts(work: NDArray[np.int64], threads: int) -> list[slice]:
     return [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def _smaller(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Distances on one thread; with mirror images, of the two the smaller."""
-    measure = prepared.measure
-    found = _distances(prepared, prepared.values, pairs)
-    return np.minimum(found, _distances(prepared, prepared.mirrored, pairs)) if measure.mirror else found
+def _measured(prepared: Prepared, pairs: NDArray[np.int64], align: Align) -> NDArray[np.float64]:
+    """Distances of sorted pairs from what `align` sums up along their paths; with mirror images, of the two the smaller."""
+    found = np.full(len(pairs), np.inf)
+    for others in (prepared.values, prepared.mirrored) if prepared.measure.mirror else (prepared.values,):
+        cost, length, grip = align(prepared, others, pairs).T
+        total = cost + grip if prepared.measure.two_stage else cost
+        found = np.minimum(found, total / length if prepared.measure.normalize else total)
+    return found
 
 
-def _distances(prepared: Prepared, second: NDArray[np.float32], pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    measure: Measure = prepared.measure
-    sums = np.empty((len(pairs), 3))
+def _swept(prepared: Prepared, others: Values, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    measure, sums = prepared.measure, np.empty((len(pairs), 3))
     align_all(
-        prepared.values, second, prepared.offsets, prepared.lengths, pairs, prepared.arms, prepared.dims,
+        prepared.values, others, prepared.offsets, prepared.lengths, pairs, prepared.arms, prepared.dims,
         measure.space == "eef", np.float32(prepared.weights[1]), np.float32(not measure.two_stage), measure.band or 0, sums,
     )  # fmt: skip
-    cost, length, grip = sums.T
-    total = cost + grip if measure.two_stage else cost
-    return np.asarray(total / length if measure.normalize else total)
+    return sums
+
+
+def _on_gpu(prepared: Prepared, others: Values, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    from finevla_tools.dedup import cuda  # only there where it is asked for
+
+    return cuda.align_all(prepared, others, pairs)
