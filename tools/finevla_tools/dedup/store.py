@@ -5,6 +5,7 @@ A block is a range of SciPy's condensed matrix: its pairs lie side by side in th
 
 import hashlib
 import json
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -91,13 +92,19 @@ class Remembered:
     """
 
     def __init__(
-        self, prepared: Prepared, folder: Path, memory_mb: int = MEMORY_MB, exact: Exact | None = None
+        self,
+        prepared: Prepared,
+        folder: Path,
+        memory_mb: int = MEMORY_MB,
+        engine: str = "local",
+        exact: Exact | None = None,
     ) -> None:
         """Raises `FineVLAError` as `stored` does."""
         self.computed = 0
-        self._prepared, self._exact = prepared, exact or _exact
+        self._prepared, self._engine = prepared, engine
         self._most = min(pairs_at_once(prepared, memory_mb), _worth(prepared))
         self._kind = np.dtype(prepared.values.dtype)
+        self._compute = partial(_compute_some, exact=exact or _exact, kind=self._kind)
         total = len(prepared) * (len(prepared) - 1) // 2
         self._found = np.full(total, np.nan, self._kind)
         self._journal = Journal(folder / KNOWN, identity(prepared))
@@ -110,9 +117,8 @@ class Remembered:
         """Distances `(P,)`."""
         which = condensed_of(pairs, len(self._prepared))
         asked = np.unique(which[np.isnan(self._found[which])])
-        for k in range(0, len(asked), self._most):
-            part = asked[k : k + self._most]
-            values = self._exact(self._prepared, pairs_of(part, len(self._prepared))).astype(self._kind)
+        parts = (asked[k : k + self._most] for k in range(0, len(asked), self._most))
+        for part, values in over(self._engine, self._compute, self._prepared, parts):
             self._journal.append(part.tobytes() + values.tobytes())
             self._found[part] = values
             self.computed += len(part)
@@ -143,7 +149,7 @@ class Work:
 
     def some(self, name: str, prepared: Prepared) -> Remembered:
         """Distances of a group where only some are asked for."""
-        return Remembered(prepared, self.place(name), self.memory_mb)
+        return Remembered(prepared, self.place(name), self.memory_mb, self.engine)
 
     def place(self, name: str) -> Path:
         """A group's folder: names may be any text, so that it is their hash."""
@@ -223,8 +229,13 @@ def _believed(journal: Journal, path: Path, kind: np.dtype[Any]) -> Iterator[Ran
 
 
 def _compute(prepared: Prepared, block: Range, exact: Exact, kind: np.dtype[Any]) -> bytes:
-    pairs = pairs_of(np.arange(*block, dtype=np.int64), len(prepared))
-    return exact(prepared, pairs).astype(kind).tobytes()
+    return _compute_some(prepared, np.arange(*block, dtype=np.int64), exact, kind).tobytes()
+
+
+def _compute_some(
+    prepared: Prepared, which: NDArray[np.int64], exact: Exact, kind: np.dtype[Any]
+) -> NDArray[np.floating[Any]]:
+    return exact(prepared, pairs_of(which, len(prepared))).astype(kind)
 
 
 def _exact(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -245,8 +256,6 @@ def _said[Done](what: str | None, missing: list[Range], done: Iterator[Done]) ->
 
 
 def _reserve(file: int, size: int) -> None:
-    import os
-
     if os.fstat(file).st_size < size:
         os.posix_fallocate(file, 0, size)
 

@@ -1,0 +1,297 @@
+"""Scale of `finevla dedup`: a whole job beside the reference's, growth to 50,000 trajectories, a million on paper.
+
+usage: dedup.py job [--arms 1|2] [--size N] [--share S]    duplicates found, and how much faster
+       dedup.py growth [--most N] [--group N]              time per trajectory at a fixed group size, memory, disk
+       dedup.py million [--group N]                        planned with the rates measured here
+"""
+
+import argparse
+import functools
+import json
+import math
+import multiprocessing
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import planted
+from numpy.typing import NDArray
+
+TASKS, SEED = 10, 0
+CALIBRATION = (1_000_000, 1_000_001, 1_000_002)  # tasks that are in no job: labels are looked at in them alone
+HEIGHTS = np.arange(1.0, 12.01, 0.1)
+SIZES = (1_000, 5_000, 20_000, 50_000)
+CHUNK = 4  # pairs that the reference sends to a process at a time
+
+
+def threshold(recipe: planted.Recipe, mirror: bool, size: int = 200) -> float:
+    """Where to cut: the middle of the heights with the best F1 on the calibration tasks, as somebody who has looked at a few
+    pairs would set it. The labels of the tasks that are then measured play no part."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    from finevla_tools.dedup.cost import Measure, prepare
+    from finevla_tools.dedup.kernel import condensed
+
+    counts = np.zeros((len(HEIGHTS), 3))
+    for task in CALIBRATION:
+        group = planted.group(SEED, task, size, recipe)
+        tree = linkage(condensed(prepare(group.trajectories(), Measure(mirror=mirror))), "average")
+        truth = group.motions if mirror else group.labels
+        counts += [agreement(fcluster(tree, height, "distance"), truth) for height in HEIGHTS]
+    f1 = 2 * counts[:, 0] / (counts[:, 1] + counts[:, 2])
+    return float(HEIGHTS[f1 >= f1.max() - 1e-9].mean())
+
+
+def agreement(labels: NDArray[np.int64], truth: NDArray[np.int64]) -> tuple[int, int, int]:
+    """Pairs that are rightly in one cluster, that should be, that are."""
+    i, j = np.triu_indices(len(labels), 1)
+    found, wanted = labels[i] == labels[j], truth[i] == truth[j]
+    return int((found & wanted).sum()), int(wanted.sum()), int(found.sum())
+
+
+@dataclass
+class Done:
+    """What came of one group."""
+
+    labels: NDArray[np.int64]
+    kept: int
+    pairs: int
+    aligned: int
+
+
+def compared(group: planted.Planted, measure, cut, work) -> Done:  # type: ignore[no-untyped-def]
+    """One group from trajectories to a choice, with what is known of it on disk: what a run does."""
+    from finevla_tools.dedup.known import compare, distances
+    from finevla_tools.dedup.sampling import select
+
+    trajectories, name = group.trajectories(), group.ids[0]
+    known = compare(name, trajectories, measure, cut, work)
+    with distances(name, trajectories, measure, cut, work) as of:
+        choices = select(known.clusters, of, None, 1, [], SEED)
+    kept = sum(choice.kept for choice in choices)
+    return Done(known.clusters.labels, kept, len(group) * (len(group) - 1) // 2, known.aligned)
+
+
+# The reference ---------------------------------------------------------------------------------------------------------------
+
+
+def reference_seconds(groups: list[planted.Planted], share: float, jobs: int) -> tuple[float, int, int]:
+    """All pairs of all groups, one arm after the other, as `finevla.md` 2.4 says: a pool to which both sequences of every pair
+    are pickled. A random `share` of the pairs is computed; seconds are those of all. Also pairs computed and pairs in all."""
+    random = np.random.default_rng(SEED)
+    seconds, computed, total = 0.0, 0, 0
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        warm = groups[0].values[0][:20, 0]
+        pool.map(aligned_by_reference, [(0, 1, warm, warm)] * (4 * jobs), chunksize=1)  # imports and compiles
+        for group in groups:
+            pairs = np.column_stack(np.triu_indices(len(group), 1))
+            some = pairs[np.sort(random.choice(len(pairs), max(1, round(share * len(pairs))), replace=False))]
+            begin = time.perf_counter()
+            for arm in range(group.values[0].shape[1]):
+                sequences = scaled([values[:, arm] for values in group.values])
+                matrix = np.zeros((len(group), len(group)))
+                tasks = ((i, j, sequences[i], sequences[j]) for i, j in some)
+                for i, j, distance in pool.imap_unordered(aligned_by_reference, tasks, chunksize=CHUNK):
+                    matrix[i, j] = matrix[j, i] = distance
+            seconds += (time.perf_counter() - begin) * len(pairs) / len(some)
+            computed, total = computed + len(some), total + len(pairs)
+    return seconds, computed, total
+
+
+def scaled(sequences: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Global min-max over the group, quaternions left as they are."""
+    stacked = np.concatenate(sequences)
+    low, span = stacked.min(0), np.ptp(stacked, axis=0)
+    span[span < 1e-12] = 1.0
+    low[3:7], span[3:7] = 0.0, 1.0
+    return [(sequence - low) / span for sequence in sequences]
+
+
+def aligned_by_reference(task: tuple[int, int, NDArray[np.float64], NDArray[np.float64]]) -> tuple[int, int, float]:
+    """In a process of the pool."""
+    i, j, a, b = task
+    return i, j, reference()(a, b)
+
+
+@functools.cache
+def reference():  # type: ignore[no-untyped-def]
+    """The reference's two-stage distance of two `(T, 8)`: compiled full table, and a walk back."""
+    from dedup_kernel import reference_two_stage
+
+    return reference_two_stage
+
+
+# Subcommands -----------------------------------------------------------------------------------------------------------------
+
+
+def job(arguments: argparse.Namespace) -> None:
+    from finevla_tools.datasets.jobs import cores
+    from finevla_tools.dedup.clusters import Cut
+    from finevla_tools.dedup.cost import Measure
+    from finevla_tools.dedup.store import Work
+
+    recipe = planted.Recipe(arms=arguments.arms)
+    size = arguments.size // TASKS
+    groups = list(planted.groups(SEED, TASKS, size, recipe))
+    frames = np.array([len(values) for group in groups for values in group.values])
+    print(
+        f"\n{TASKS} tasks of {size}, {arguments.arms} arm(s), {frames.min()} to {frames.max()} frames, mean {frames.mean():.0f}"
+    )
+    ours: dict[bool, float] = {}
+    print("\n| what | cut at | s | recall | precision | pairs aligned | kept |")
+    print("|---|---|---|---|---|---|---|")
+    aligned = 0
+    for mirror in (False, True)[: arguments.arms]:
+        measure = Measure(mirror=mirror)
+        cut = Cut("average", threshold(recipe, mirror))
+        with tempfile.TemporaryDirectory() as warm, tempfile.TemporaryDirectory() as folder:
+            compared(planted.group(SEED, CALIBRATION[0], 20, recipe), measure, cut, Work(Path(warm)))  # compiles
+            work, begin = Work(Path(folder)), time.perf_counter()
+            done = [compared(group, measure, cut, work) for group in groups]
+            ours[mirror] = time.perf_counter() - begin
+            work.close()
+        if not mirror:
+            aligned = sum(d.aligned for d in done)
+        report(
+            "average, given" + (", mirrored is alike" if mirror else ""),
+            cut.distance or 0,
+            ours[mirror],
+            groups,
+            done,
+            mirror,
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        work, begin = Work(Path(folder)), time.perf_counter()
+        done = [compared(group, Measure(), Cut("average"), work) for group in groups]
+        report("average, automatic", math.nan, time.perf_counter() - begin, groups, done, False)
+        work.close()
+    seconds, computed, total = reference_seconds(groups, arguments.share, cores())
+    print("\n| job | pairs aligned | s | times |\n|---|---|---|---|")
+    print(f"| reference, {cores()} processes | {total:,} (measured on {computed:,}) | {seconds:.1f} | 1 |")
+    print(f"| ours, whole | {aligned:,} | {ours[False]:.2f} | {seconds / ours[False]:.0f} |")
+
+
+def report(
+    what: str, height: float, seconds: float, groups: list[planted.Planted], done: list[Done], mirror: bool
+) -> None:
+    both, wanted, found = np.sum(
+        [agreement(d.labels, g.motions if mirror else g.labels) for g, d in zip(groups, done, strict=True)], axis=0
+    )
+    pairs, aligned = sum(d.pairs for d in done), sum(d.aligned for d in done)
+    print(
+        f"| {what} | {height:.2f} | {seconds:.2f} | {both / wanted:.2%} | {both / max(found, 1):.2%} "
+        f"| {aligned / pairs:.1%} of {pairs:,} | {sum(d.kept for d in done)} |"
+    )
+
+
+def growth(arguments: argparse.Namespace) -> None:
+    """Each size in a process of its own, so that the largest memory is its own."""
+    height = threshold(planted.Recipe(arms=arguments.arms), False)
+    print(f"\ngroups of {arguments.group}, {arguments.arms} arm(s), average linkage cut at {height:.2f}\n")
+    print("| trajectories | s | ms per trajectory | pairs | aligned | planned s | peak memory, MB | disk, MB |")
+    print("|---|---|---|---|---|---|---|---|")
+    each = []
+    for size in [s for s in SIZES if s <= arguments.most]:
+        text = subprocess.run(
+            [sys.executable, __file__, "one", "--size", str(size), "--group", str(arguments.group), "--height", str(height),
+             "--arms", str(arguments.arms)],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        r = json.loads(text.splitlines()[-1])
+        each.append(r["seconds"] / size)
+        low, likely, high = r["planned"]
+        print(
+            f"| {size:,} | {r['seconds']:.1f} | {1e3 * each[-1]:.2f} | {r['pairs']:,} | {r['aligned'] / r['pairs']:.1%} "
+            f"| {likely:.1f} ({low:.1f} to {high:.1f}) | {r['memory_mb']:.0f} | {r['disk_mb']:.0f} |",
+            flush=True,
+        )
+    print(f"\nlargest by smallest time per trajectory: {max(each) / min(each):.3f}")
+
+
+def one(arguments: argparse.Namespace) -> None:
+    """A run of one size: plan first, then do it."""
+    from finevla_tools.datasets.jobs import cores
+    from finevla_tools.dedup.clusters import Cut
+    from finevla_tools.dedup.cost import Measure
+    from finevla_tools.dedup.plan import Workload, estimate, measured
+    from finevla_tools.dedup.store import MEMORY_MB, Work
+
+    recipe, measure, cut = planted.Recipe(arms=arguments.arms), Measure(), Cut("average", arguments.height)
+    tasks = arguments.size // arguments.group
+    sample = [planted.group(SEED, task, arguments.group, recipe) for task in CALIBRATION]
+    rates = measured([group.trajectories() for group in sample], measure, cut)
+    lengths = (np.array([len(v) for v in g.values]) for g in planted.groups(SEED, tasks, arguments.group, recipe))
+    planned = estimate(Workload.of(lengths), rates, cores(), MEMORY_MB, None)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        compared(sample[0], measure, cut, Work(Path(folder) / "warm"))
+        work, seconds, pairs, aligned = Work(Path(folder) / "work"), 0.0, 0, 0
+        for group in planted.groups(SEED, tasks, arguments.group, recipe):
+            begin = time.perf_counter()
+            done = compared(group, measure, cut, work)
+            seconds += time.perf_counter() - begin
+            pairs, aligned = pairs + done.pairs, aligned + done.aligned
+        work.close()
+        disk = sum(f.stat().st_blocks * 512 for f in (Path(folder) / "work").rglob("*"))
+    print(json.dumps({
+        "seconds": seconds, "pairs": pairs, "aligned": aligned, "planned": planned.seconds, "disk_mb": disk / 1e6,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }))  # fmt: skip
+
+
+def million(arguments: argparse.Namespace) -> None:
+    """Two shapes of a million: groups all of one size, and of sizes as data sets have them, many small and some large."""
+    from finevla_tools.dedup.clusters import Cut
+    from finevla_tools.dedup.cost import Measure
+    from finevla_tools.dedup.plan import Workload, estimate, measured, said
+
+    recipe = planted.Recipe(arms=arguments.arms)
+    cut = Cut("average", threshold(recipe, False))
+    sample = [planted.group(SEED, task, arguments.group, recipe) for task in (*CALIBRATION, 0, 1, 2)]
+    rates = measured([group.trajectories() for group in sample], Measure(), cut)
+    lengths = np.array([len(v) for group in sample for v in group.values])
+    for name, sizes in (
+        (f"5,000 groups of {arguments.group}", np.full(1_000_000 // arguments.group, arguments.group)),
+        ("groups of log-normal sizes, most below 100, the largest of thousands", heavy(1_000_000)),
+    ):
+        random = np.random.default_rng(SEED)
+        work = Workload.of(random.choice(lengths, size) for size in sizes)
+        print(f"\n{name}\n")
+        for cores in (2, 16, 96):
+            found = estimate(work, rates, cores, 2048, arguments.price_per_core_hour)
+            for line in said(work, rates, found)[0 if cores == 2 else 1 : None if cores == 96 else -2]:
+                print(f"- {line}")
+
+
+def heavy(total: int) -> NDArray[np.int64]:
+    """Group sizes that add up to `total`."""
+    random = np.random.default_rng(SEED)
+    sizes = np.clip(np.rint(random.lognormal(math.log(40), 1.5, total)), 1, 20_000).astype(np.int64)
+    before = np.cumsum(sizes) - sizes
+    return np.minimum(sizes, total - before)[before < total]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for run in (job, growth, million, one):
+        command = commands.add_parser(run.__name__)
+        command.set_defaults(run=run)
+        command.add_argument("--arms", type=int, default=2, choices=[1, 2])
+        command.add_argument("--group", type=int, default=200)
+        command.add_argument("--size", type=int, default=2_000)
+        command.add_argument("--share", type=float, default=0.1, help="of the pairs that the reference computes")
+        command.add_argument("--most", type=int, default=50_000)
+        command.add_argument("--height", type=float, default=4.0)
+        command.add_argument("--folder", type=Path, help="where distances are put; a temporary folder without it")
+        command.add_argument("--price-per-core-hour", type=float, default=None)
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""What a run will take before it is begun: hours, memory, disk and price, from lengths and a measured sample of groups.
+
+`estimate` is arithmetic on facts; `measured` is what needs a clock. Every assumption is in the sentences that come out.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.dedup.clusters import Cut
+from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.store import PAIR_BYTES, Work
+
+RATE_S = 0.3  # how long the kernel's rate is measured in each group of the sample
+BUDGET_S = 20.0  # no other group is begun after that
+MOST = 400  # members of a group that is measured: of a larger one, so many
+DOUBT = 1.25  # either way, of whatever was measured: machines differ by as much from one minute to the next
+PROGRAM_MB = 350  # of memory, libraries included
+MATRIX_BYTES = 8  # of memory for each two members of the largest group: clustering has them as a square
+DISK_BYTES = 12  # a distance and where it belongs, at most
+GB = 1e9
+
+
+class Interval(NamedTuple):
+    """The likely value between two bounds that it will seldom leave."""
+
+    low: float
+    likely: float
+    high: float
+
+    def times(self, factor: float) -> "Interval":
+        return Interval(*(v * factor for v in self))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """How much there is to do; `cells` are those of full tables over all pairs, `largest` is the largest group's size."""
+
+    trajectories: int
+    groups: int
+    pairs: int
+    cells: float
+    frames: int
+    largest: int
+    largest_frames: int
+
+    @staticmethod
+    def of(groups: Iterable[NDArray[np.int64]]) -> "Workload":
+        """From the lengths of each group's trajectories, in frames."""
+        count = members = pairs = frames = largest = most = 0
+        cells = 0.0
+        for lengths in groups:
+            n, total = len(lengths), int(lengths.sum())
+            count, members, frames = count + 1, members + n, frames + total
+            pairs += n * (n - 1) // 2
+            cells += (float(total) ** 2 - float((lengths.astype(float) ** 2).sum())) / 2
+            largest, most = max(largest, n), max(most, total)
+        if not members:
+            raise FineVLAError("there is nothing to plan: no episode can be compared")
+        return Workload(members, count, pairs, cells, frames, largest, most)
+
+    def grown(self, factor: float) -> "Workload":
+        """So many times as many groups of the same kind."""
+        return Workload(
+            round(self.trajectories * factor), round(self.groups * factor), round(self.pairs * factor),
+            self.cells * factor, round(self.frames * factor), self.largest, self.largest_frames,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What was measured, of one core. `share` are a pair's table cells as a part of the full table (band; mirror images
+    double them); `aligned` the part of the pairs that bounds do not spare; `pair_s` all else that a pair takes: bounds,
+    clustering, choice; `trajectory_s` what a trajectory takes: reading, making it ready."""
+
+    cells_s: Interval
+    aligned: Interval
+    pair_s: Interval
+    trajectory_s: Interval
+    share: float = 1.0
+    values: int = 16  # of a frame, all arms
+    sampled: int = 0  # groups
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of wall clock on `cores`, bytes of memory and of disk; `price` is None if none was given."""
+
+    cores: int
+    align_s: Interval
+    other_s: Interval
+    seconds: Interval
+    memory: float
+    disk: float
+    price: Interval | None
+
+
+def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per_core_hour: float | None) -> Estimate:
+    """Alignments are shared by all cores, the rest is done by one: so the estimate of many cores stays honest."""
+    if cores < 1:
+        raise FineVLAError(f"a run on {cores} cores cannot be planned; give at least 1")
+    if price_per_core_hour is not None and not 0 <= price_per_core_hour < np.inf:
+        raise FineVLAError(f"{price_per_core_hour} is no price of a core and hour; give a number from 0 up")
+    cells = work.cells * rates.share
+    fast, likely, slow = rates.cells_s.high, rates.cells_s.likely, rates.cells_s.low
+    align = Interval(
+        cells * rates.aligned.low / (fast * cores),
+        cells * rates.aligned.likely / (likely * cores),
+        cells * rates.aligned.high / (slow * cores),
+    )
+    pieces = zip(rates.pair_s, rates.trajectory_s, strict=True)
+    other = Interval(*(work.pairs * pair + work.trajectories * one for pair, one in pieces))
+    seconds = Interval(*(a + b for a, b in zip(align, other, strict=True)))
+    blocks = min(memory_mb * 1e6, work.pairs * float(PAIR_BYTES))
+    memory = PROGRAM_MB * 1e6 + blocks + work.largest_frames * rates.values * 12 + work.largest**2 * MATRIX_BYTES
+    disk = work.frames * rates.values * 8.0 + work.pairs * rates.aligned.high * DISK_BYTES
+    price = None if price_per_core_hour is None else seconds.times(cores * price_per_core_hour / 3600)
+    return Estimate(cores, align, other, seconds, memory, disk, price)
+
+
+def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
+    """For a person: what, how long, how much, and what that rests on."""
+    lines = [
+        f"{work.trajectories:,} trajectories in {work.groups:,} groups, the largest of {work.largest:,}; {work.pairs:,} pairs",
+        f"time on {found.cores} core{'s' * (found.cores > 1)}: {_spoken(found.seconds)}; "
+        f"aligning takes {found.align_s.likely / max(found.seconds.likely, 1e-9):.0%} of it",
+        f"memory: {found.memory / GB:.1f} GB; disk while it runs: {found.disk / GB:.1f} GB",
+    ]
+    if found.price is not None:
+        lines.append(f"price: {found.price.likely:,.2f} ({found.price.low:,.2f} to {found.price.high:,.2f})")
+    return [
+        *lines,
+        f"measured on {rates.sampled} group{'s' * (rates.sampled != 1)} here: {rates.cells_s.likely / 1e6:,.0f} million table "
+        f"cells a second and core, {rates.aligned.likely:.1%} of the pairs aligned; the interval is two standard errors, "
+        f"at least a factor of {DOUBT:g} either way",
+        "assumed: the groups that were measured stand for the others, each core is as fast as one here, aligning is shared by "
+        "all cores and all else done by one, and nothing else runs",
+    ]
+
+
+def measured(
+    sample: Sequence[Sequence[Trajectory]], measure: Measure, cut: Cut, read_s: float = 0.0, seed: int = 0
+) -> Rates:
+    """Compare each group of `sample`, as a run does, for at most about `BUDGET_S`; `read_s` is what reading one takes.
+
+    Groups of fewer than two are left out; raises `FineVLAError` if there are no others.
+    """
+    import numba
+
+    random = np.random.default_rng(seed)
+    groups = [_some(group, random) for group in sample if len(group) > 1]
+    if not groups:
+        raise FineVLAError("there is nothing to measure: no group of the sample has two episodes")
+    _once(groups[0][:4], measure, cut, random)  # compiles
+    found, begin = [], time.monotonic()
+    for group in groups:
+        found.append(_once(group, measure, cut, random))
+        if time.monotonic() - begin > BUDGET_S:
+            break
+    speed, aligned, pair_s, trajectory_s, share = np.array(found).T
+    threads = numba.get_num_threads()
+    arms, dims = groups[0][0].values.shape[1:]
+    weights = np.array([len(g) * (len(g) - 1) / 2 for g in groups[: len(found)]])
+    return Rates(
+        _interval(speed / threads, weights),
+        _interval(aligned, weights, most=1.0),
+        _interval(pair_s, weights),
+        _interval(trajectory_s + read_s, weights),
+        float(np.average(share, weights=weights)),
+        int(arms * dims),
+        len(found),
+    )
+
+
+def _once(
+    group: Sequence[Trajectory], measure: Measure, cut: Cut, random: np.random.Generator
+) -> tuple[float, float, float, float, float]:
+    """Of one group: cells a second on all threads, part aligned, other seconds a pair, seconds a trajectory, table's share."""
+    from finevla_tools.dedup.kernel import cells, pair_distances
+    from finevla_tools.dedup.known import compare
+
+    begin = time.monotonic()
+    prepared = prepare(group, measure)
+    making_s = time.monotonic() - begin
+    pairs = np.sort(_random_pairs(len(group), random), axis=1)
+    work = cells(prepared, pairs)
+    full = prepared.lengths[pairs].prod(axis=1)
+    begin, done, at = time.monotonic(), 0.0, 0
+    while (took := time.monotonic() - begin) < RATE_S or not done:
+        step = pairs[at : at + 256]
+        pair_distances(prepared, step)
+        done += float(work[at : at + 256].sum())
+        at = at + 256 if at + 256 < len(pairs) else 0
+    speed = done / max(took, 1e-9)
+    begin = time.monotonic()
+    with TemporaryDirectory() as folder:
+        known = compare("sample", group, measure, cut, Work(Path(folder)))
+    took = time.monotonic() - begin
+    count = len(group) * (len(group) - 1) / 2
+    align_s = known.aligned * float(work.mean()) / speed
+    return (
+        speed,
+        min(known.aligned / count, 1.0),
+        max(took - align_s - making_s, 0.0) / count,
+        making_s / len(group),
+        float(work.sum() / full.sum()),
+    )
+
+
+def _random_pairs(count: int, random: np.random.Generator, most: int = 4096) -> NDArray[np.int64]:
+    first = random.integers(count, size=most)
+    return np.stack([first, (first + random.integers(1, count, size=most)) % count], axis=1)
+
+
+def _some(group: Sequence[Trajectory], random: np.random.Generator) -> list[Trajectory]:
+    if len(group) <= MOST:
+        return list(group)
+    return [group[i] for i in np.sort(random.choice(len(group), MOST, replace=False))]
+
+
+def _interval(values: NDArray[np.float64], weights: NDArray[np.float64], most: float = np.inf) -> Interval:
+    """The mean by weight, and two standard errors of it, or `DOUBT` where that is wider."""
+    mean = float(np.average(values, weights=weights))
+    error = 2 * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    low, high = min(mean - error, mean / DOUBT), max(mean + error, mean * DOUBT)
+    return Interval(max(low, mean / 10), mean, min(high, most))
+
+
+def _spoken(seconds: Interval) -> str:
+    units = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+    size, unit = next((u for u in units if seconds.likely >= 2 * u[0]), units[-1])
+    low, likely, high = seconds.times(1 / size)
+    return f"{likely:.3g} {unit} ({low:.3g} to {high:.3g})"
