@@ -25,10 +25,14 @@ COMMANDS = {
     "rehearse": ("finevla_tools.rehearse", "keep what a policy sees while it acts, to train its eyes from"),
     "canonicalise": ("finevla_tools.canonical.command", "a data set as FineVLA's 80 values with a mask, and back"),
     "clean": ("finevla_tools.clean.command", "what is wrong with which episode of a data set, and a set without them"),
+    "dedup": ("finevla_tools.dedup.command", "which trajectories say the same, and which of them to keep"),
     "train": ("finevla_tools.train", "train the tabletop policy"),
     "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
     "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
 }
+
+SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors"), "train-setup")
+SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids"), "data-setup")  # what installs a module that is missing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "onnx", "pyarrow", "safetensors"):
+        if error.name not in SETUPS:
             raise
-        print(f"error: '{name}' needs {error.name}; run 'make train-setup' first", file=sys.stderr)
+        print(f"error: '{name}' needs {error.name}; run 'make {SETUPS[error.name]}' first", file=sys.stderr)
         return 2
     except FineVLAError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -145,6 +145,9 @@ def _read(source: Source, wanted: Wanted, entry: Entry, where: str) -> tuple[dic
     if source.map is None:
         joints = columns[keys[0]].astype(np.float64)
         return {wanted.arms[-1]: _Arm(joints)}, table.num_rows, tasks
+    for field in (*source.map.state, *source.map.action):
+        if bad := np.flatnonzero(~np.isfinite(_cut(field, columns)).all(axis=1)).tolist():
+            raise FineVLAError(f"{where}: {field.name} of frame {bad[0]} is NaN or infinite")
     forward = _forward(source.map) if wanted.space == "eef" else {}
     unified = unify(columns, Rules(source.map, compat=wanted.compat), forward, where)
     return _arms(unified, columns, source, wanted, where), table.num_rows, tasks

@@ -1,0 +1,223 @@
+"""Which trajectories of a data set say the same, and which of them to keep: by DTW, as FineVLA, for one arm or both.
+
+Reads LeRobot v2.0 to v3.0 and unified episodes, one data set or several; writes a row per episode with its reason, a page to
+look at, and on request a data set of what is kept. Nothing is deleted. Interrupted, the same command goes on.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from finevla_core.errors import FineVLAError
+
+WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
+MIN_MEMORY_MB = 256
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `finevla dedup` takes."""
+    add = parser.add_argument
+    add("dataset", type=Path, nargs="+", help="LeRobot data sets, or folders of unified episodes")
+    add("--out", type=Path, help="folder of tables and page; without it out/dedup/<data set>")
+    add("--dataset-out", "--dataset", dest="dataset_out", type=Path, metavar="FOLDER",
+        help="make a LeRobot data set of what is kept; of several data sets, one folder each in it")  # fmt: skip
+    group = parser.add_argument_group("what is compared")
+    add = group.add_argument
+    add("--by", choices=["task", "dataset", "all"], default="task", help="who is compared with whom")
+    add("--space", choices=["eef", "joint"], default="eef", help="poses of the tool and gripper, or joints and gripper")
+    add("--arms", choices=["left", "right", "both"], default="both", help="both: those that an episode has")
+    add("--from", dest="origin", choices=["state", "action"], default="state", help="what was, or what was commanded")
+    add("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
+    add("--fps", type=float, metavar="HZ", help="resample all trajectories to this rate")
+    add("--max-frames", type=int, default=20_000, metavar="N", help="longer episodes are skipped")
+    add("--clean", type=Path, action="append", default=[], metavar="REPORT",
+        help="leave out what 'finevla clean' drops (its report folder), or a filter report of FineVLA's")  # fmt: skip
+    group = parser.add_argument_group("how far two of them are apart")
+    add = group.add_argument
+    add("--w-pos", type=float, default=1.0, help="weight of the position (per its range in the group) or the joints")
+    add("--w-rot", type=float, default=1.0, help="weight of the rotation (per rad)")
+    add("--w-grip", type=float, help="weight of the gripper (per its range in the group); without it FineVLA's 100")
+    add("--band", type=int, metavar="FRAMES", help="Sakoe-Chiba band: how far an alignment may stray")
+    add(
+        "--one-stage", action="store_true", help="align by the gripper too, instead of adding its difference afterwards"
+    )
+    add("--no-scale", action="store_true", help="metres and radians instead of parts of the group's range")
+    add("--mirror", action="store_true", help="a motion and its mirror image by the other arm are alike, too")
+    group = parser.add_argument_group("what is alike, and what is kept of it")
+    add = group.add_argument
+    add("--cut-distance", type=float, metavar="X", help="what is closer is alike; most pairs are then never aligned")
+    add("--clusters", type=int, metavar="K", help="so many clusters in each group; without either the data say")
+    add("--linkage", default="average", help="average, complete, single, ward or kmedoids")
+    add(
+        "--per-cluster",
+        type=int,
+        default=1,
+        metavar="Q",
+        help="keep so many of each cluster: its medoid and what differs most",
+    )
+    add("--budget", type=int, metavar="N", help="keep so many of all")
+    add("--keep-file", type=Path, metavar="FILE", help="ids or indices that stay, one a line (reviewed episodes)")
+    add("--seed", type=int, help="of all draws; without it 0, with --compat FineVLA's 42")
+    add("--recursive", action="store_true", help="with --compat: clusters of clusters")
+    add("--compat", choices=["finevla"], help="FineVLA's own distances, clusters, draws and files")
+    group = parser.add_argument_group("the work itself")
+    add = group.add_argument
+    add("--distances", action="store_true", help="write the distances that were computed, too")
+    add("--jobs", type=int, default=0, help="processes; 0 = one per core")
+    add("--memory", type=int, default=2048, metavar="MB", help="of distances in memory; the rest is on disk")
+    add("--engine", choices=["local", "ray"], default="local", help="ray: distances on a Ray cluster")
+    add("--force", action="store_true", help="begin anew what was interrupted with other options")
+    add("--plan", action="store_true", help="estimate time, memory and disk from a sample, and leave")
+    add("--dry-run", action="store_true", help="say what would be compared, write nothing")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 when all was looked at, whatever was skipped."""
+    from finevla_tools.dedup import decided
+    from finevla_tools.dedup.source import check_rates, entries_of, open_sources
+
+    _check(arguments)
+    job = _job(arguments)
+    sources = open_sources(arguments.dataset, job.wanted, arguments.map)
+    for problem in (p for source in sources for p in source.problems):
+        print(f"warning: {problem}", file=sys.stderr)
+    if arguments.by != "dataset":
+        check_rates(sources, arguments.fps)
+    entries = decided.without_dropped(entries_of(sources), sources, arguments.clean)
+    entries = decided.with_forced(entries, sources, arguments.keep_file)
+    job = _with_processes(job, arguments, len(entries))
+    out = arguments.out or Path("out/dedup") / sources[0].name.replace("/", "_")
+    if arguments.dry_run:
+        _print_intent(sources, entries, job)
+        return 0
+    return _dedup(arguments, sources, entries, job, out)
+
+
+def _dedup(arguments: argparse.Namespace, sources: Any, entries: Any, job: Any, out: Path) -> int:
+    from finevla_tools.datasets.common import Staged
+    from finevla_tools.dedup import outputs, tables
+    from finevla_tools.dedup import run as runs
+
+    outputs.refuse_datasets(sources, arguments.dataset_out)
+    with runs.workplace(out, arguments.force) as work:
+        staged = Staged(out)
+        try:
+            staged.path.mkdir()
+            outcome = runs.dedup(sources, entries, job, staged.path, work)
+            differ, compared = outputs.differences(job, outcome)
+            outputs.write_page(staged.path, sources, job, outcome, differ, compared)
+            said = outputs.said_of(sources, job, outcome, differ)
+            tables.write_run(staged.path, said)
+        except BaseException:
+            staged.discard()
+            raise
+        staged.publish()
+    _print(said, outcome)
+    print(f"report: {out / outputs.PAGE}")
+    for folder, count in outputs.write_datasets(sources, arguments.dataset_out, outcome):
+        print(f"data set of {count} episodes: {folder}")
+    return 0
+
+
+def _job(arguments: argparse.Namespace) -> Any:
+    from finevla_tools.dedup.clusters import Cut
+    from finevla_tools.dedup.cost import Measure
+    from finevla_tools.dedup.run import Job
+    from finevla_tools.dedup.source import ARMS, Wanted
+
+    compat = arguments.compat == "finevla"
+    arms = ARMS if arguments.arms == "both" else (arguments.arms,)
+    wanted = Wanted(arguments.space, arms, arguments.origin, arguments.fps, arguments.max_frames, compat)
+    measure = Measure(
+        space=arguments.space,
+        w_pos=arguments.w_pos,
+        w_rot=arguments.w_rot,
+        w_grip=100.0 if arguments.w_grip is None else arguments.w_grip,
+        scale=not arguments.no_scale,
+        two_stage=not arguments.one_stage,
+        band=arguments.band,
+        mirror=arguments.mirror,
+        compat=compat,
+    )
+    seed = arguments.seed if arguments.seed is not None else 42 if compat else 0
+    cut = Cut(arguments.linkage, arguments.cut_distance, arguments.clusters, seed)
+    return Job(
+        wanted=wanted,
+        measure=measure,
+        cut=cut,
+        recursion=_recursion(arguments) if arguments.recursive else None,
+        by=arguments.by,
+        budget=arguments.budget,
+        per_cluster=arguments.per_cluster,
+        seed=seed,
+        memory_mb=arguments.memory,
+        engine=arguments.engine,
+        with_distances=arguments.distances,
+    )
+
+
+def _recursion(arguments: argparse.Namespace) -> Any:
+    """FineVLA's rules: by task it makes at most 20 leaves and splits from 4 episodes on, else from 5."""
+    from finevla_tools.dedup.finevla_clusters import Recursion
+
+    by_task = arguments.by == "task"
+    return Recursion(arguments.linkage, 4 if by_task else 5, 3 if by_task else 2, max_leaves=20 if by_task else 0)
+
+
+def _with_processes(job: Any, arguments: argparse.Namespace, episodes: int) -> Any:
+    from dataclasses import replace
+
+    from finevla_tools.datasets.jobs import cores
+
+    return replace(job, jobs=arguments.jobs or min(cores(), 1 + episodes // WORTH_A_PROCESS))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    for name, least in (("max_frames", 2), ("per_cluster", 1), ("budget", 1), ("jobs", 0), ("memory", MIN_MEMORY_MB)):
+        given = getattr(arguments, name)
+        if given is not None and given < least:
+            raise FineVLAError(f"--{name.replace('_', '-')} is {given}; at least {least} is needed")
+    if arguments.fps is not None and not 0 < arguments.fps <= 10_000:
+        raise FineVLAError(f"--fps is {arguments.fps}; frames per second, above 0 and at most 10000")
+    if arguments.seed is not None and not 0 <= arguments.seed < 2**32:
+        raise FineVLAError(f"--seed is {arguments.seed}; a whole number from 0 to {2**32 - 1}")
+    if arguments.compat and arguments.mirror:
+        raise FineVLAError("--mirror is not FineVLA's: leave out either --mirror or --compat")
+    if arguments.recursive and not arguments.compat:
+        raise FineVLAError("--recursive is FineVLA's: add --compat finevla")
+    if arguments.compat:
+        for name in ("cut_distance", "budget", "per_cluster"):
+            if getattr(arguments, name) is not None:
+                raise FineVLAError(f"FineVLA has no --{name.replace('_', '-')}: leave out either it or --compat")
+        if arguments.linkage == "kmedoids":
+            raise FineVLAError("FineVLA draws from its tree's clusters: with --compat take another --linkage")
+
+
+def _print_intent(sources: Any, entries: Any, job: Any) -> None:
+    from finevla_tools.dedup.groups import Item, grouped
+
+    some = [entry for entry in entries if not entry.dropped]
+    items = [Item(e.file.tasks or (), sources[e.source].name, job.wanted.arms, 0) for e in some]
+    groups = grouped(items, job.by)
+    print(f"{len(some)} of {len(entries)} episodes would be read and compared in {len(groups)} groups, "
+          f"{sum(group.pairs for group in groups):,} pairs")  # fmt: skip
+    for group in groups[:10]:
+        print(f"  {len(group.members):6d} episodes, {group.pairs:10,d} pairs: {group.name[:80]}")
+    if len(groups) > 10:
+        print(f"  ... and {len(groups) - 10} more")
+
+
+def _print(said: dict[str, Any], outcome: Any) -> None:
+    counts = said["counts"]
+    share = "" if said["pruned_share"] is None else f", {said['pruned_share']:.0%} of them never aligned"
+    print(f"{counts['episodes']} episodes: {counts['compared']} compared, {counts['skipped']} skipped")
+    print(f"{said['pairs']:,} pairs in {counts['groups']} groups{share}")
+    print(f"{counts['clusters']} clusters; {counts['kept']} episodes kept, {counts['compared'] - counts['kept']} not")
+    for note in said["notes"]:
+        print(f"  {note}")
+    skipped = [row for row in outcome.read.rows if row.skipped]
+    for row in skipped[:10]:
+        print(f"  skipped {row.id}: {row.skipped}")
+    if len(skipped) > 10:
+        print(f"  ... and {len(skipped) - 10} more, in the table")

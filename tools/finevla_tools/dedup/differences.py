@@ -1,0 +1,113 @@
+"""Where FineVLA's distances and ours differ, on a sample of pairs, and which repair makes how much of it.
+
+The way from its distance to ours is gone one repair at a time; each step's change is that repair's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.store import pairs_of
+
+PAIRS = 100  # looked at in each group
+ALL_PAIRS = 2000  # in all of them
+CELLS = 2_000_000_000  # table cells of all of them: FineVLA's distance is slow
+LEAST = 1e-3  # relative: less is rounding
+REPAIRS = ("quaternion norms", "one divisor", "gripper under a band", "both arms aligned as one")
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Of one group: how many of the `pairs` looked at differ by more than LEAST, in all and by each repair."""
+
+    group: str
+    pairs: int
+    differ: int
+    largest: float  # relative
+    by: dict[str, int]
+
+    def as_json(self) -> dict[str, object]:
+        """For run.json."""
+        return asdict(self)
+
+
+def between(
+    group: str, trajectories: Sequence[Trajectory], measure: Measure, pairs: NDArray[np.int64]
+) -> tuple[Differences, NDArray[np.float64], NDArray[np.float64]]:
+    """Differences of these `pairs` `(P, 2)`, with FineVLA's and our distances of them; `measure` of either mode."""
+    some, inner = _enough(trajectories, pairs, measure)
+    steps = _way(some, replace(measure, mirror=False, compat=False), inner)
+    changes = [_apart(one, other) > LEAST for one, other in pairwise(steps)]
+    whole = _apart(steps[0], steps[-1])
+    by = {name: int(change.sum()) for name, change in zip(REPAIRS, changes, strict=True)}
+    return (
+        Differences(group, len(pairs), int((whole > LEAST).sum()), float(whole.max(initial=0.0)), by),
+        steps[0],
+        steps[-1],
+    )
+
+
+def sample(count: int, frames: Sequence[int], most: int, seed: int) -> NDArray[np.int64]:
+    """Up to `most` different pairs of `count` episodes `(P, 2)`, i < j, in order; fewer if they are long."""
+    total = count * (count - 1) // 2
+    most = min(most, total, max(1, int(CELLS / ALL_PAIRS * PAIRS / max(float(np.mean(frames)) ** 2, 1.0))))
+    chosen = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
+    return pairs_of(chosen, count)
+
+
+def _way(trajectories: Sequence[Trajectory], ours: Measure, pairs: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Distances of the pairs after none, one, ... all of the REPAIRS."""
+    theirs = replace(ours, compat=True)
+    arms = trajectories[0].values.shape[1]
+    unit = _unit(trajectories) if ours.space == "eef" else list(trajectories)
+    drops_gripper = ours.two_stage and ours.band is not None
+    by_arm = [[replace(t, values=t.values[:, k : k + 1]) for t in unit] for k in range(arms)]
+
+    def added(measure: Measure) -> NDArray[np.float64]:
+        return np.asarray(np.sum([_of(one, measure, pairs) for one in by_arm], axis=0))
+
+    whole = added(ours)
+    return [
+        _of(trajectories, theirs, pairs),
+        _of(unit, theirs, pairs),
+        added(replace(ours, w_grip=0.0)) if drops_gripper else whole,
+        whole,
+        whole if arms == 1 else _of(unit, ours, pairs),
+    ]
+
+
+def _enough(
+    trajectories: Sequence[Trajectory], pairs: NDArray[np.int64], measure: Measure
+) -> tuple[list[Trajectory], NDArray[np.int64]]:
+    """The pairs' trajectories and those with the group's extreme values, which scale them; the pairs among these."""
+    used = set(np.unique(pairs).tolist())
+    if measure.scale:
+        lowest, highest = (np.array([f(t.values, axis=0) for t in trajectories]) for f in (np.min, np.max))
+        used |= {*lowest.argmin(axis=0).ravel().tolist(), *highest.argmax(axis=0).ravel().tolist()}
+    chosen = np.array(sorted(used))
+    return [trajectories[k] for k in chosen], np.searchsorted(chosen, pairs)
+
+
+def _of(trajectories: Sequence[Trajectory], measure: Measure, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    from finevla_tools.dedup.kernel import pair_distances
+
+    return pair_distances(prepare(trajectories, measure), pairs)
+
+
+def _unit(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+    made = []
+    for one in trajectories:
+        values = one.values.copy()
+        values[:, :, 3:7] /= np.linalg.norm(values[:, :, 3:7], axis=2, keepdims=True)
+        made.append(replace(one, values=values))
+    return made
+
+
+def _apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Relative differences; where both are as good as nothing there is none."""
+    size = np.maximum(np.abs(one), np.abs(other))
+    return np.asarray(np.abs(one - other) / np.maximum(size, 1e-6))

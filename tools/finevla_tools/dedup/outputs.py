@@ -1,0 +1,212 @@
+"""What a run leaves for people and other programs: `run.json`, the page, data sets of what is kept."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.clean import keep
+from finevla_tools.datasets.lerobot_files import LeRobotFiles
+from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample
+from finevla_tools.dedup.report import Compared, Group, Run, write_report
+from finevla_tools.dedup.run import Job, Outcome
+from finevla_tools.dedup.source import Source
+
+PAGE = "report.html"
+LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn", "kmedoids")
+
+
+def differences(job: Job, outcome: Outcome) -> tuple[list[Differences], Compared]:
+    """FineVLA's distances beside ours, of some pairs of the largest groups."""
+    found: list[Differences] = []
+    used, other, left = [np.zeros(0)], [np.zeros(0)], ALL_PAIRS
+    for group in outcome.groups:
+        if left <= 0 or len(group.members) < 2:
+            break
+        frames = [outcome.read.spool.frames(n) for n in group.members]
+        pairs = sample(len(group.members), frames, min(PAIRS, left), job.seed)
+        trajectories = [outcome.read.trajectory(n) for n in group.members]
+        one, theirs, ours = between(group.name, trajectories, job.measure, pairs)
+        found.append(one)
+        used.append(theirs if job.measure.compat else ours)
+        other.append(ours if job.measure.compat else theirs)
+        left -= len(pairs)
+    return found, Compared(np.concatenate(used), np.concatenate(other))
+
+
+def said_of(sources: Sequence[Source], job: Job, outcome: Outcome, differ: Sequence[Differences]) -> dict[str, Any]:
+    """`run.json`."""
+    rows, read = outcome.read.rows, outcome.read
+    aligned, pairs = outcome.aligned, outcome.pairs
+    return {
+        "sources": [
+            {
+                "name": s.name,
+                "root": str(s.root),
+                "fps": s.fps,
+                "map": s.map.name if s.map else None,
+                "episodes": len(s.episodes),
+                "problems_of_the_metadata": list(s.problems),
+            }
+            for s in sources
+        ],
+        "wanted": asdict(job.wanted),
+        "measure": asdict(job.measure) | {"key": job.measure.key()},
+        "cut": asdict(job.cut),
+        "recursion": asdict(job.recursion) if job.recursion else None,
+        "by": job.by,
+        "budget": job.budget,
+        "per_cluster": job.per_cluster,
+        "seed": job.seed,
+        "versions": {name: _version(name) for name in LIBRARIES},
+        "counts": {
+            "episodes": len(rows),
+            "skipped": sum(bool(row.skipped) for row in rows),
+            "compared": len(read.entries),
+            "groups": len(outcome.groups),
+            "clusters": sum(len(known.clusters.medoids) for known in outcome.known),
+            "kept": sum(row.kept for row in rows),
+            "forced": sum(row.forced for row in rows),
+            "frames": sum(read.spool.frames(n) for n in range(len(read.spool))),
+            "non_unit_quaternions": sum(row.non_unit_quaternions for row in rows),
+            "flipped_quaternions": sum(row.flipped_quaternions for row in rows),
+        },
+        "pairs": pairs,
+        "aligned": aligned,
+        "pruned_share": 1 - aligned / pairs if pairs else None,
+        "seconds": outcome.seconds,
+        "notes": read.notes,
+        "differences_to_finevla": [one.as_json() for one in differ],
+        "groups": [
+            {
+                "name": group.name,
+                "episodes": len(group.members),
+                "arms": list(group.arms),
+                "clusters": len(known.clusters.medoids),
+                "cut": known.clusters.distance,
+                "how": known.clusters.how,
+                "pairs": group.pairs,
+                "aligned": known.aligned,
+                "kept": sum(choice.kept for choice in choices),
+            }
+            for group, known, choices in zip(outcome.groups, outcome.known, outcome.choices, strict=True)
+        ],
+    }
+
+
+def write_page(
+    folder: Path,
+    sources: Sequence[Source],
+    job: Job,
+    outcome: Outcome,
+    differ: Sequence[Differences],
+    compared: Compared,
+) -> None:
+    """`report.html`."""
+    read = outcome.read
+    groups = []
+    for group, known, choices in zip(outcome.groups, outcome.known, outcome.choices, strict=True):
+        rows = [read.rows[read.row_of[n]] for n in group.members]
+        exact = known.condensed
+        if exact is not None and known.is_exact is not None:
+            exact = np.where(known.is_exact, exact, np.nan)
+        groups.append(
+            Group(
+                group.name,
+                [row.id for row in rows],
+                [row.task for row in rows],
+                np.array([read.spool.frames(n) for n in group.members]),
+                [read.spool[n] for n in group.members],
+                known.clusters,
+                choices,
+                group.arms,
+                exact,
+                known.condensed if known.is_exact is not None else None,
+            )
+        )
+    skipped = [(row.id, row.skipped) for row in read.rows if row.skipped]
+    run = Run(
+        ", ".join(source.name for source in sources),
+        job.measure,
+        outcome.pairs,
+        outcome.aligned,
+        outcome.seconds,
+        skipped,
+        _asked(job),
+        [*read.notes, *_mended(outcome), *_differ(differ)],
+        (),
+        compared if len(compared.used) else None,
+    )
+    write_report(folder / PAGE, run, groups)
+
+
+def refuse_datasets(sources: Sequence[Source], out: Path | None) -> None:
+    """Raise `FineVLAError` before anything is read if data sets of what is kept cannot be made there."""
+    if out is None:
+        return
+    for source, place in _places(sources, out):
+        keep.refuse(_files(source), place)
+
+
+def write_datasets(sources: Sequence[Source], out: Path | None, outcome: Outcome) -> Iterator[tuple[Path, int]]:
+    """A LeRobot data set of the kept episodes of each source: its folder and how many there are."""
+    if out is None:
+        return
+    rows = outcome.read.rows
+    for source, place in _places(sources, out):
+        kept = [row.episode_index for row in rows if row.kept and row.dataset == source.name]
+        if kept:
+            yield place, keep.write_kept(_files(source), place, kept)
+
+
+def _places(sources: Sequence[Source], out: Path) -> list[tuple[Source, Path]]:
+    return [(source, out if len(sources) == 1 else out / source.name) for source in sources]
+
+
+def _files(source: Source) -> LeRobotFiles:
+    if source.files is None:
+        raise FineVLAError(
+            f"'{source.root}' is unified episodes without their data set: no other data set is made of it"
+        )
+    return source.files
+
+
+def _asked(job: Job) -> list[str]:
+    grouped = {"task": "episodes of the same task", "dataset": "episodes of the same data set", "all": "all episodes"}
+    said = [f"compared: {grouped[job.by]}, {job.wanted.space} from the {job.wanted.origin}", f"seed {job.seed}"]
+    if job.budget is not None:
+        said.append(f"budget: {job.budget} of all")
+    if job.per_cluster != 1:
+        said.append(f"{job.per_cluster} of each cluster")
+    return said
+
+
+def _mended(outcome: Outcome) -> list[str]:
+    rows = outcome.read.rows
+    flipped, odd = sum(r.flipped_quaternions for r in rows), sum(r.non_unit_quaternions for r in rows)
+    said = []
+    if flipped:
+        said.append(f"{flipped} quaternions change sign from the frame before")
+    if odd:
+        said.append(f"{odd} quaternions do not have norm 1")
+    return said
+
+
+def _differ(differ: Sequence[Differences]) -> list[str]:
+    pairs, count = sum(d.pairs for d in differ), sum(d.differ for d in differ)
+    if not count:
+        return [f"FineVLA's distances are the same on {pairs} pairs looked at"] if pairs else []
+    by = {name: sum(d.by[name] for d in differ) for name in differ[0].by}
+    why = ", ".join(f"{name} {number}" for name, number in by.items() if number)
+    return [f"FineVLA's distances differ on {count} of {pairs} pairs looked at ({why})"]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,71 @@
+"""All trajectories read, or said why not: what the rest of a run works on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.datasets.jobs import Progress
+from finevla_tools.dedup import tables
+from finevla_tools.dedup.cost import Trajectory
+from finevla_tools.dedup.groups import Item, task_of
+from finevla_tools.dedup.loading import Spool, load_all
+from finevla_tools.dedup.source import Entry, Source, Wanted
+
+
+@dataclass
+class Read:
+    """What could be read: trajectory `n` of the spool is of `entries[n]`; `rows` are of all episodes, in order."""
+
+    spool: Spool
+    entries: list[Entry]
+    rows: list[tables.Row]
+    row_of: list[int]  # of trajectory n
+    items: list[Item]
+    notes: list[str]
+
+    def trajectory(self, number: int) -> Trajectory:
+        return Trajectory(self.entries[number].id, self.spool[number])
+
+
+def read_all(sources: Sequence[Source], entries: Sequence[Entry], wanted: Wanted, jobs: int, work: Path) -> Read:
+    """Read what is not dropped; raises `FineVLAError` if nothing can be used."""
+    spool = Spool(work / "trajectories")
+    read = Read(spool, [], [_row(sources, entry) for entry in entries], [], [], [n for s in sources for n in s.notes])
+    place = {entry.id: k for k, entry in enumerate(entries)}
+    lacking: dict[str, int] = {}
+    todo = sum(not entry.dropped for entry in entries)
+    with Progress("read", todo) as progress:
+        for entry, found in load_all(sources, entries, wanted, jobs):
+            progress.step()
+            row = read.rows[place[entry.id]]
+            row.frames, row.non_unit_quaternions, row.flipped_quaternions = found.frames, found.non_unit, found.flipped
+            if found.task_indices and (files := sources[entry.source].files) is not None:
+                row.task = task_of([files.task_table.get(i, "") for i in found.task_indices])
+            if found.values is None:
+                row.skipped = row.reason = found.skipped
+                continue
+            row.arms = " and ".join(found.arms)
+            for what in found.lacking:
+                lacking[what] = lacking.get(what, 0) + 1
+            spool.add(found.values)
+            read.entries.append(entry)
+            read.row_of.append(place[entry.id])
+            read.items.append(Item((row.task,), row.dataset, found.arms, found.values.shape[2]))
+    spool.close()
+    read.notes += [f"{count} episodes have no {what}: it is 0 there" for what, count in sorted(lacking.items())]
+    if alone := sorted({item.arms[0] for item in read.items if len(item.arms) < len(wanted.arms)}):
+        count = sum(len(item.arms) < len(wanted.arms) for item in read.items)
+        read.notes.append(f"{count} episodes have the {' or '.join(alone)} arm alone")
+    if not read.entries:
+        first = next((row.skipped for row in read.rows if row.skipped), "all are dropped")
+        raise FineVLAError(f"no episode can be used; the first: {first}")
+    return read
+
+
+def _row(sources: Sequence[Source], entry: Entry) -> tables.Row:
+    source = sources[entry.source]
+    row = tables.Row(entry.id, source.name, entry.episode, task_of(entry.file.tasks or ()), forced=entry.forced)
+    if entry.dropped:
+        row.skipped = row.reason = entry.dropped
+    return row

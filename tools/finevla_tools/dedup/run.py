@@ -1,0 +1,174 @@
+"""From trajectories to choices: group, compare, cluster, choose; what an interruption shall not cost lies beside the output."""
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.datasets.jobs import Progress
+from finevla_tools.dedup import tables
+from finevla_tools.dedup.clusters import Cut
+from finevla_tools.dedup.cost import Measure
+from finevla_tools.dedup.finevla_clusters import Recursion
+from finevla_tools.dedup.finevla_run import Asked, Batch
+from finevla_tools.dedup.groups import Group, grouped
+from finevla_tools.dedup.known import Known, compare, distances
+from finevla_tools.dedup.reading import Read, read_all
+from finevla_tools.dedup.sampling import Choice, Keep, select
+from finevla_tools.dedup.shares import shares
+from finevla_tools.dedup.source import Entry, Source, Wanted
+from finevla_tools.dedup.store import Work
+
+SHOWN = 100  # of so many groups, the largest, distances stay at hand for the page: each is an open file
+
+FORCED, NO_ROOM = "named in the keep file", "the budget has no room for this group"
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that was asked. `recursion` is FineVLA's, and needs a measure with `compat`."""
+
+    wanted: Wanted = field(default_factory=Wanted)
+    measure: Measure = field(default_factory=Measure)
+    cut: Cut = field(default_factory=Cut)
+    recursion: Recursion | None = None
+    by: str = "task"
+    budget: int | None = None  # of all groups together
+    per_cluster: int | None = None  # None: one of each cluster, or as the budget has it
+    seed: int = 0
+    jobs: int = 1
+    memory_mb: int = 2048
+    engine: str = "local"
+    with_distances: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it; lists are by group, the largest group first."""
+
+    read: Read
+    groups: list[Group]
+    known: list[Known]
+    choices: list[list[Choice]]
+    seconds: dict[str, float]
+
+    @property
+    def pairs(self) -> int:
+        return sum(group.pairs for group in self.groups)
+
+    @property
+    def aligned(self) -> int:
+        return sum(known.aligned for known in self.known)
+
+
+@contextmanager
+def workplace(out: Path, fresh: bool) -> Iterator[Path]:
+    """A hidden folder beside `out` for what is needed again after an interruption; gone when all is done.
+
+    `fresh` forgets what is there. Raises `FineVLAError` if another process works there.
+    """
+    work = out.with_name(f".{out.name}.work")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock = (work / "lock").open("w")
+    except OSError as error:
+        raise FineVLAError(f"'{work}' cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FineVLAError(f"'{out}' is being made by another process; wait, or name another --out") from None
+        if fresh:
+            shutil.rmtree(work / "distances", ignore_errors=True)
+        yield work
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def dedup(sources: Sequence[Source], entries: Sequence[Entry], job: Job, folder: Path, work: Path) -> Outcome:
+    """Do it all; the tables are written into `folder`, what an interruption shall not cost into `work`."""
+    clock, seconds = time.monotonic(), {}
+    read = read_all(sources, entries, job.wanted, job.jobs, work)
+    seconds["read"] = time.monotonic() - clock
+    groups = grouped(read.items, job.by)
+    store = Work(work / "distances", job.memory_mb, job.engine)
+    try:
+        clock = time.monotonic()
+        known, drawn = _compared(sources, read, groups, job, folder, store)
+        seconds["compare"] = time.monotonic() - clock
+        clock = time.monotonic()
+        choices = drawn if job.measure.compat else _choices(read, groups, known, job, store)
+        seconds["choose"] = time.monotonic() - clock
+    finally:
+        store.close()
+    _fill(read, groups, known, choices)
+    tables.write_episodes(folder, read.rows)
+    return Outcome(read, groups, known, choices, seconds)
+
+
+def _compared(
+    sources: Sequence[Source], read: Read, groups: Sequence[Group], job: Job, folder: Path, store: Work
+) -> tuple[list[Known], list[list[Choice]]]:
+    """What is known of each group, and with FineVLA's clusters whom it drew."""
+    asked = Asked(job.cut, job.recursion, job.by, job.wanted.space)
+    batch = Batch(sources, read, groups, asked, folder) if job.measure.compat else None
+    known: list[Known] = []
+    drawn: list[list[Choice]] = []
+    with Progress("compare", len(groups), "groups") as progress, _distances(folder, groups, job) as writer:
+        for number, group in enumerate(groups):
+            trajectories = [read.trajectory(n) for n in group.members]
+            if batch is None:
+                found = compare(group.name, trajectories, job.measure, job.cut, store)
+            else:
+                found, chosen = batch.compare(number, trajectories, job.measure, store)
+                drawn.append(chosen)
+            if writer is not None:
+                rows = np.array([read.row_of[n] for n in group.members])
+                writer.add(number, rows, found.condensed, found.is_exact)
+            known.append(found if number < SHOWN else replace(found, condensed=None, is_exact=None))
+            progress.step()
+    if batch is not None:
+        batch.finish()
+    return known, drawn
+
+
+def _distances(folder: Path, groups: Sequence[Group], job: Job) -> AbstractContextManager[tables.DistanceWriter | None]:
+    names = [group.name for group in groups]
+    return tables.DistanceWriter(folder, names) if job.with_distances else nullcontext()
+
+
+def _choices(read: Read, groups: Sequence[Group], known: Sequence[Known], job: Job, store: Work) -> list[list[Choice]]:
+    forced = [{k: FORCED for k, n in enumerate(g.members) if read.entries[n].forced} for g in groups]
+    budgets: Sequence[int | None] = [None] * len(groups)
+    if job.budget is not None:
+        counts = [len(k.clusters.medoids) for k in known]
+        made = shares(job.budget, counts, [len(g.members) for g in groups], [len(f) for f in forced])
+        budgets = [int(share) for share in made]
+    found = []
+    for group, one, budget, some in zip(groups, known, budgets, forced, strict=True):
+        trajectories = [read.trajectory(n) for n in group.members]
+        if budget == 0:
+            found.append([Choice(k, False, NO_ROOM, int(label)) for k, label in enumerate(one.clusters.labels)])
+            continue
+        keep = Keep(budget, job.per_cluster, seed=job.seed)
+        with distances(group.name, trajectories, job.measure, job.cut, store) as of:
+            found.append(select(one.clusters, of, [t.id for t in trajectories], keep, some))
+    return found
+
+
+def _fill(read: Read, groups: Sequence[Group], known: Sequence[Known], choices: Sequence[Sequence[Choice]]) -> None:
+    """Rows of what was compared; clusters are counted within their group."""
+    for group, found, chosen in zip(groups, known, choices, strict=True):
+        for k, number in enumerate(group.members):
+            row, label = read.rows[read.row_of[number]], int(found.clusters.labels[k])
+            row.group, row.cluster = group.name, label
+            row.is_medoid = int(found.clusters.medoids[label - 1]) == k
+            row.distance_to_medoid = float(found.to_medoid[k])
+        for choice in chosen:
+            row = read.rows[read.row_of[group.members[choice.index]]]
+            row.kept, row.reason = choice.kept, choice.reason
