@@ -30,10 +30,12 @@ def embed(square: Array) -> Embedding:
             points[:, 0] = [-square[0, 1] / 2, square[0, 1] / 2]
         return Embedding(points, 0.0)
     from sklearn.manifold import MDS
+    from threadpoolctl import threadpool_limits
 
     size = float(square.max())  # its stop rule is absolute below 1
     model = MDS(2, metric="precomputed", init="classical_mds", n_init=1, max_iter=STEPS, random_state=0)
-    with warnings.catch_warnings():
+    # One thread: sums in one order give the same picture, and for so few points a pool is ten times slower.
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it stopped at the last step is no news to the reader of a picture
         points = _turned(size * model.fit_transform(square / size))
     shown = np.sqrt(((points[:, None] - points[None]) ** 2).sum(-1))

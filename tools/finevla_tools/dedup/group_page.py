@@ -48,13 +48,13 @@ def from_medoid(group: Group) -> Array:
     """Of every episode, (N,); nan where it is not known."""
     if group.to_medoid is not None:
         return group.to_medoid
-    return to_medoid(group.distances, group.clusters.labels, group.clusters.medoids, group.is_exact)
+    return to_medoid(group.distances, group.clusters.labels, group.clusters.medoids)
 
 
 def _pictures(group: Group, names: Mapping[int, str]) -> str:
     c, count = group.clusters, len(group.ids)
     some = shown(c.labels, c.medoids, c.linkage)
-    square = square_of(group.distances, count, some.episodes, group.is_exact)
+    square = square_of(group.distances, count, some.episodes)
     unknown = float(np.isnan(square[np.triu_indices(len(square), 1)]).mean()) if count > 1 else 0.0
     thinned = f" {len(some.episodes)} of {count:,} episodes are shown, evenly chosen." if some.is_thinned else ""
     grey = f" Grey: {100 * unknown:.0f} % that did not have to be aligned." if unknown else ""
@@ -82,8 +82,8 @@ def _open(some: Shown) -> str:
 def _plane(group: Group, some: Shown, square: Array, names: Mapping[int, str], unknown: float, thinned: str) -> str:
     if len(some.episodes) < 3:
         return ""
-    bounds = square_of(group.distances, len(group.ids), some.episodes)
-    if float(np.isnan(bounds).mean()) > GUESSED:
+    bounds = square_of(group.bounds, len(group.ids), some.episodes)
+    if float(np.isnan(np.where(np.isnan(square), bounds, square)).mean()) > GUESSED:
         return "<p class=note>Too few distances are known for a picture of all episodes in a plane.</p>"
     found = embed(filled(square, bounds))
     guessed = " In place of distances that are not known stand their lower bounds." if unknown else ""

@@ -44,7 +44,7 @@ text.limit, text.name { paint-order: stroke; stroke: var(--card); stroke-width: 
   figure { padding: .5rem } }
 @media print { body { font-size: 10pt; margin: 0; max-width: none } * { print-color-adjust: exact;
   -webkit-print-color-adjust: exact } figure, tr { break-inside: avoid } h2, h3 { break-after: avoid }
-  input[type=search] { display: none } .wide { overflow: visible } }
+  input[type=search] { display: none } th button::after { content: none !important } .wide { overflow: visible } }
 """
 )
 

@@ -89,7 +89,8 @@ def _compared(run: Run) -> str:
         return ""
     used, other = run.compared.used, run.compared.other
     known = np.isfinite(used) & np.isfinite(other)
-    apart = np.abs(used - other)[known] / np.maximum(np.maximum(np.abs(used), np.abs(other))[known], 1e-300)
+    both = np.stack([used, other])[:, known]
+    apart = np.abs(both[0] - both[1]) / np.maximum(np.abs(both).max(axis=0), 1e-300)
     if not len(apart):
         return "<p class=note>No pair of the sample has a distance in both modes.</p>"
     said = (

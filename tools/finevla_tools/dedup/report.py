@@ -43,10 +43,10 @@ class Group:
     clusters: Clusters
     choices: Sequence[Choice]  # one per episode, any order
     arms: Sequence[str] = ("left", "right")  # names of the A arms
-    distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = not known; None = none was kept
-    is_exact: NDArray[np.bool_] | None = None  # condensed: elsewhere `distances` are lower bounds; None = everywhere
-    to_medoid: Array | None = None  # (N,) if it is known even where `distances` are not
+    distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = not known; None = none at hand
+    bounds: Array | None = None  # condensed lower bounds: the plane takes them where a distance is not known
     notes: Sequence[str] = ()  # sentences: what was approximated, and by how much
+    to_medoid: Array | None = None  # (N,) distance to the cluster's medoid, if known even where `distances` are not
 
 
 @dataclass(frozen=True)

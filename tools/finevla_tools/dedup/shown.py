@@ -105,33 +105,25 @@ def induced(linkage: Array, chosen: Indices) -> Array:
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
-def square_of(condensed: Array | None, count: int, chosen: Indices, is_exact: NDArray[np.bool_] | None = None) -> Array:
-    """Distances (M, M) among `chosen` of `count` episodes, read from the condensed form; nan where they are not exact."""
+def square_of(condensed: Array | None, count: int, chosen: Indices) -> Array:
+    """Distances (M, M) among `chosen` of `count` episodes, read from the condensed form; nan where nothing is known."""
     size = len(chosen)
     square = np.full((size, size), np.nan)
     np.fill_diagonal(square, 0.0)
     if condensed is not None and size > 1:
         a, b = np.triu_indices(size, 1)
-        places = place_of(chosen[a], chosen[b], count)
-        found = np.asarray(condensed[places], dtype=np.float64)
-        square[a, b] = square[b, a] = found if is_exact is None else np.where(is_exact[places], found, np.nan)
+        square[a, b] = square[b, a] = condensed[place_of(chosen[a], chosen[b], count)]
     return square
 
 
-def to_medoid(
-    condensed: Array | None, labels: Indices, medoids: Indices, is_exact: NDArray[np.bool_] | None = None
-) -> Array:
-    """Distance of each of N episodes to the medoid of its cluster; nan where it is not exact."""
-    count = len(labels)
-    found, every = np.full(count, np.nan), np.arange(count)
+def to_medoid(condensed: Array | None, labels: Indices, medoids: Indices) -> Array:
+    """Distance of each of N episodes to the medoid of its cluster; nan where it is not known."""
+    every = np.arange(len(labels))
     medoid = medoids[labels - 1]
-    found[medoid == every] = 0.0
+    found = np.where(medoid == every, 0.0, np.nan)
     others = every[medoid != every]
     if condensed is not None and len(others):
-        places = place_of(others, medoid[others], count)
-        found[others] = condensed[places]
-        if is_exact is not None:
-            found[others[~is_exact[places]]] = np.nan
+        found[others] = condensed[place_of(others, medoid[others], len(labels))]
     return found
 
 
