@@ -477,7 +477,7 @@ class _Analysis:
             return to_policy_image(image, *self.options.size)
         if isinstance(image, CompressedImage):
             return pictures.encoded(bytes(image.data), f"a picture of {stream}")
-        return to_policy_image(image, image.height, image.width)
+        return pictures.raw(image)
 
     def _task(self, k: int) -> str:
         return self.options.task or _text(self._said_at(self.times[k]))

@@ -9,8 +9,10 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageFile
 
 from finevla_core.errors import FineVLAError
+from finevla_core.images import RawImage, to_policy_image
 from finevla_tools.convert.episode import Encoded, Picture
 
 MAX_SIDE = 8192  # pixels; larger than any robot's camera, small enough that a wrong header cannot fill the memory
@@ -51,35 +53,45 @@ class Sizes:
         return self._size
 
 
-def _parsed(picture: Encoded, where: str) -> tuple[tuple[int, int], int]:
-    """Height and width, and how many bytes of the file were looked at for them."""
-    from PIL import Image
-
-    file = io.BytesIO(picture.data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of huge ones, which are refused below
-            with Image.open(file, formats=[picture.kind]) as image:
-                (width, height), length = image.size, file.tell()
-    except Exception as error:  # PIL's parsers raise whatever they meet
-        raise FineVLAError(f"{where} has a broken {picture.kind.upper()} header: {said(error)}") from error
-    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise FineVLAError(f"{where} says it is {width}x{height}; at most {MAX_SIDE} pixels a side are read")
-    return (height, width), length
-
-
 def decode(picture: Picture, where: str) -> NDArray[np.uint8]:
     """`(H, W, 3)` RGB; raises `FineVLAError` beginning with `where` if the picture is broken or too large."""
     if not isinstance(picture, Encoded):
         return picture
-    from PIL import Image
+    with _opened(picture, io.BytesIO(picture.data), where) as image:
+        try:
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
+        except Exception as error:
+            raise FineVLAError(f"{where} cannot be decoded: {said(error)}") from error
 
-    size(picture, where)
+
+def raw(image: RawImage) -> NDArray[np.uint8]:
+    """`(H, W, 3)` RGB of an uncompressed picture, in its own size; not copied if it is that already."""
+    height, width = image.height, image.width
+    if image.encoding == "rgb8" and image.step == 3 * width and len(image.data) == 3 * width * height > 0:
+        return np.frombuffer(image.data, np.uint8).reshape(height, width, 3)
+    return to_policy_image(image, height, width)
+
+
+def _parsed(picture: Encoded, where: str) -> tuple[tuple[int, int], int]:
+    """Height and width, and how many bytes of the file were looked at for them."""
+    file = io.BytesIO(picture.data)
+    with _opened(picture, file, where) as image:
+        return (image.height, image.width), file.tell()
+
+
+def _opened(picture: Encoded, file: io.BytesIO, where: str) -> ImageFile.ImageFile:
+    """A file of which the header is sound and the size bearable; nothing is decoded yet."""
     try:
-        with Image.open(io.BytesIO(picture.data), formats=[picture.kind]) as image:
-            return np.asarray(image.convert("RGB"), np.uint8)
-    except Exception as error:
-        raise FineVLAError(f"{where} cannot be decoded: {said(error)}") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of huge ones, which are refused below
+            image = Image.open(file, formats=[picture.kind])
+    except Exception as error:  # PIL's parsers raise whatever they meet
+        raise FineVLAError(f"{where} has a broken {picture.kind.upper()} header: {said(error)}") from error
+    if not (0 < image.width <= MAX_SIDE and 0 < image.height <= MAX_SIDE):
+        raise FineVLAError(
+            f"{where} says it is {image.width}x{image.height}; at most {MAX_SIDE} pixels a side are read"
+        )
+    return image
 
 
 def said(error: BaseException) -> str:
