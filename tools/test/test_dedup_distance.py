@@ -274,6 +274,7 @@ def test_order_threads_and_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = np.column_stack(np.triu_indices(7, 1))
     found = condensed(prepared)
     monkeypatch.setattr(kernel, "WORTH_A_TASK", 1000)
+    monkeypatch.setattr(kernel.numba, "get_num_threads", lambda: 2)
     assert len(kernel._parts(cells(prepared, pairs), 2)) > 4
     np.testing.assert_array_equal(condensed(prepared), found)
     np.testing.assert_array_equal([pair_distances(prepared, pair)[0] for pair in pairs], found)

@@ -38,24 +38,17 @@ def pair_distances(prepared: Prepared, pairs: NDArray[np.int64], device: str = "
         return _measured(prepared, pairs, _on_gpu)
     if device != "cpu":
         raise FineVLAError(f"device '{device}': distances are computed on cpu, and without compat on cuda")
-    order = np.argsort(-cells(prepared, pairs), kind="stable")
+    work, threads = cells(prepared, pairs), numba.get_num_threads()
+    if threads == 1 or work.sum() < 2 * WORTH_A_TASK:
+        return _on_one_thread(prepared, pairs)
+    order = np.argsort(-work, kind="stable")
+    parts = [order[part] for part in _parts(work[order], threads)]
     found = np.empty(len(pairs))
-    parts = _parts(cells(prepared, pairs[order]), numba.get_num_threads())
-
-    def align(part: slice) -> None:
-        these = pairs[order[part]]
-        compat = prepared.measure.compat
-        found[order[part]] = (
-            compat_distance.distances(prepared, these) if compat else _measured(prepared, these, _swept)
-        )
-
-    # Threads of our own, since the kernel lets go of Python's lock: unlike those of prange they may be called from several
-    # threads, survive a fork, and take the next part when they are done with one.
-    if len(parts) < 2:
-        list(map(align, parts))
-    else:
-        with ThreadPoolExecutor(numba.get_num_threads()) as threads:
-            list(threads.map(align, parts))
+    # Python's threads, since the kernel lets go of their lock: unlike prange's they may be used from several threads at once,
+    # and who is done takes the next part.
+    with ThreadPoolExecutor(threads) as pool:
+        for part, distances in zip(parts, pool.map(lambda p: _on_one_thread(prepared, pairs[p]), parts), strict=True):
+            found[part] = distances
     return found
 
 
@@ -79,11 +72,13 @@ def cells(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
 def _parts(work: NDArray[np.int64], threads: int) -> list[slice]:
     """Slices of about equal work, several a thread, of pairs in falling order of work."""
     done = np.cumsum(work)
-    if not len(done):
-        return []
     each = max(int(done[-1]) // (8 * threads), WORTH_A_TASK)
     ends = np.unique(np.r_[np.flatnonzero(np.diff(done // each)) + 1, len(work)]).tolist()
     return [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _on_one_thread(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+    return compat_distance.distances(prepared, pairs) if prepared.measure.compat else _measured(prepared, pairs, _swept)
 
 
 def _measured(prepared: Prepared, pairs: NDArray[np.int64], align: Align) -> NDArray[np.float64]:
