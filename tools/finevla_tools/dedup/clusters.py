@@ -134,7 +134,7 @@ def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
 def medoids(labels: NDArray[np.int64], distances_of: DistancesOf) -> NDArray[np.int64]:
     """Of labels 1..K `(N,)`: each cluster's member with the least sum of distances to the others; ties: the lowest index."""
     sums = np.zeros(len(labels))
-    for pairs in _within(labels):
+    for pairs in pairs_within(labels):
         apart = distances_of(pairs)
         for side in (0, 1):
             sums += np.bincount(pairs[:, side], apart, len(labels))
@@ -157,7 +157,7 @@ def looked_up(condensed: NDArray[np.float64], n: int) -> DistancesOf:
     return distances_of
 
 
-def _within(labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def pairs_within(labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """All pairs of the same label, `PAIRS_AT_ONCE` or a few more at a time: kernels like few and large calls."""
     order = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels))[labels[order]]  # of each place in `order`: where its cluster ends there
