@@ -6,7 +6,6 @@ usage: dedup.py job [--arms 1|2] [--size N] [--share S]    duplicates found, and
 """
 
 import argparse
-import functools
 import json
 import math
 import multiprocessing
@@ -67,12 +66,12 @@ class Done:
 def compared(group: planted.Planted, measure, cut, work) -> Done:  # type: ignore[no-untyped-def]
     """One group from trajectories to a choice, with what is known of it on disk: what a run does."""
     from finevla_tools.dedup.known import compare, distances
-    from finevla_tools.dedup.sampling import select
+    from finevla_tools.dedup.sampling import Keep, select
 
     trajectories, name = group.trajectories(), group.ids[0]
     known = compare(name, trajectories, measure, cut, work)
     with distances(name, trajectories, measure, cut, work) as of:
-        choices = select(known.clusters, of, None, 1, [], SEED)
+        choices = select(known.clusters, of, group.ids, Keep(quota=1))
     kept = sum(choice.kept for choice in choices)
     return Done(known.clusters.labels, kept, len(group) * (len(group) - 1) // 2, known.aligned)
 
@@ -113,17 +112,11 @@ def scaled(sequences: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
 
 
 def aligned_by_reference(task: tuple[int, int, NDArray[np.float64], NDArray[np.float64]]) -> tuple[int, int, float]:
-    """In a process of the pool."""
+    """In a process of the pool: compiled full table and way back, and the walk along the path in Python."""
+    from dedup_kernel import two_stage, walk
+
     i, j, a, b = task
-    return i, j, reference()(a, b)
-
-
-@functools.cache
-def reference():  # type: ignore[no-untyped-def]
-    """The reference's two-stage distance of two `(T, 8)`: compiled full table, and a walk back."""
-    from dedup_kernel import reference_two_stage
-
-    return reference_two_stage
+    return i, j, two_stage(a, b, 0, walk, True)
 
 
 # Subcommands -----------------------------------------------------------------------------------------------------------------
