@@ -352,6 +352,13 @@ def test_memory_bounds_a_block_and_too_little_is_refused(tmp_path: Path, monkeyp
         stored(group, tmp_path, memory_mb=1, what=None, exact=exact)
 
 
+def test_memory_for_some_distances_of_a_large_group_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MB", 1 << 10)
+    group = prepared(60)
+    with pytest.raises(FineVLAError, match="a group of 60 take .* allow more than 13 MB, or make finer groups"):
+        Remembered(replace(group, values=group.values[:10]), tmp_path, memory_mb=13, exact=plain)
+
+
 def test_progress_says_blocks_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stored(prepared(), tmp_path, what="task 3", exact=plain)
     assert "task 3: 17 of 17 blocks" in capsys.readouterr().err

@@ -106,6 +106,11 @@ class Remembered:
         self._kind = np.dtype(prepared.values.dtype)
         self._compute = partial(_compute_some, exact=exact or _exact, kind=self._kind)
         total = len(prepared) * (len(prepared) - 1) // 2
+        if total * self._kind.itemsize > memory_mb * MB / 2:
+            raise FineVLAError(
+                f"the distances of a group of {len(prepared)} take {total * self._kind.itemsize / MB:.0f} MB, and twice that "
+                f"is needed: allow more than {memory_mb} MB, or make finer groups"
+            )
         self._found = np.full(total, np.nan, self._kind)
         self._journal = Journal(folder / KNOWN, identity(prepared))
         for record in self._journal.records():
