@@ -135,10 +135,9 @@ def prepare(trajectories: Sequence[Trajectory], measure: Measure) -> Prepared:
         folded[-1] = measure.w_grip
     lengths = np.array([len(one.values) for one in trajectories], np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths[:-1] * arms * dims)]).astype(np.int64)
-    kind: type[np.float32] | type[np.float64] = np.float64 if measure.compat else np.float32
     total = int(lengths.sum()) * arms * dims
-    values = np.zeros(total, kind)
-    mirrored = np.zeros(total if measure.mirror else 0, kind)
+    values: Values = np.zeros(total, np.float64) if measure.compat else np.zeros(total, np.float32)
+    mirrored = np.zeros_like(values[: total if measure.mirror else 0])
     for one, at in zip(trajectories, offsets.tolist(), strict=True):
         for target, image in ((values, False), (mirrored, True)) if measure.mirror else ((values, False),):
             rows = _laid_out(mirror_image(one.values) if image else one.values, measure, lower, span, folded)

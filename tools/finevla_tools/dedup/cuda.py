@@ -80,7 +80,7 @@ def _frame_cost(first, i, n, second, j, m, arms, dims, poses, w_rot):
         for d in range(row, row + 3 if poses else last):
             step = first[d * n + i] - second[d * m + j]
             square += step * step
-        cost += math.sqrt(square)
+        cost += np.float32(math.sqrt(square))
         if poses:
             near, far = np.float32(0), np.float32(0)
             for d in range(row + 3, last):
