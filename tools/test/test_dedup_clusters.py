@@ -155,7 +155,7 @@ def test_planted_copies_are_found_without_being_told_where_to_cut(method: str, m
     assert found.candidates[0].clusters == motions == len(found.medoids)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 10, 40, 300])
+@pytest.mark.parametrize("n", [2, 3, 5, 10, 40, 300, 1500])
 def test_without_structure_nothing_is_called_alike(n: int) -> None:
     distances, _ = planted(n, 0, 0)
     found = cluster(distances, n, Cut())
@@ -164,6 +164,15 @@ def test_without_structure_nothing_is_called_alike(n: int) -> None:
     exact = squareform(np.pad(squareform(distances), ((0, 1), (0, 1)), mode="edge"), checks=False)  # the last one twice
     if n > 2:
         assert len(cluster(exact, n + 1, Cut()).medoids) == n
+
+
+@pytest.mark.parametrize(("motions", "copies"), [(300, 1700), (1900, 100), (997, 3)])
+def test_copies_are_found_in_large_groups_where_heights_lie_close(motions: int, copies: int) -> None:
+    distances, source = planted(motions, copies, 0.08)
+    found = cluster(distances, motions + copies, Cut())
+    assert "leap" in found.how
+    assert found.candidates[0].stands_out
+    assert adjusted_rand_score(source, found.labels) > 0.98
 
 
 def test_the_same_episode_over_and_over_is_one_cluster() -> None:

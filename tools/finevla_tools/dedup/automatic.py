@@ -1,8 +1,8 @@
 """Where to cut a tree when nobody says: where the merge heights leap, and what is then in one cluster holds together.
 
 FineVLA takes the largest relative gap of the last ten heights: at most nine clusters, and an exact copy makes it infinite.
-Here every height is looked at, noise near 0 makes no gap, and where nothing stands out only what is nearly the same is merged:
-an episode is not thrown away on weak evidence.
+Here every height is looked at, noise near 0 makes no gap, a leap need not be free of merges, and where nothing stands out only
+what is nearly the same is merged: an episode is not thrown away on weak evidence.
 """
 
 import math
@@ -16,6 +16,7 @@ from scipy.spatial.distance import squareform
 WEIGHED = 12  # leaps that are looked at closer, the largest
 NOISE = 0.02  # of the median distance: less is no difference
 ROUNDING = 1e-12  # in the measure's units
+INSIDE = 0.1  # see _leaps
 LEAST_RATIO = 1.5  # of the heights around a leap; without structure they seldom have it
 LEAST_SILHOUETTE = 0.7  # "a strong structure has been found" (Kaufman and Rousseeuw 1990, table 4 of chapter 2)
 
@@ -25,8 +26,8 @@ class Candidate:
     """One height at which the tree could be cut."""
 
     clusters: int
-    distance: float  # half-way up the leap
-    ratio: float  # of the heights above and below, the noise added to both
+    distance: float  # half-way up its highest step
+    ratio: float  # of the heights where it ends and begins, the noise added to both
     silhouette: float  # mean over the episodes that have company (Rousseeuw 1987)
     score: float  # log(ratio) * silhouette
 
@@ -48,20 +49,38 @@ def candidates(tree: NDArray[np.float64], condensed: NDArray[np.float64], most: 
     heights, noise = tree[:, 2], noise_of(condensed)
     if noise == 0:
         return ()
-    ratios = (heights[1:] + noise) / (heights[:-1] + noise)
+    steps, ratios = _leaps(heights + noise)
     square = squareform((condensed / noise).astype(np.float32))  # a silhouette has no scale
-    found = []
-    for k in np.argsort(-ratios, kind="stable")[:most]:
-        if ratios[k] <= 1:
-            break  # equal heights, and so are all that follow
-        distance = float(heights[k] + heights[k + 1]) / 2
+    found: dict[float, Candidate] = {}
+    for step, ratio in zip(steps.tolist(), ratios.tolist(), strict=True):
+        distance = float(heights[step] + heights[step + 1]) / 2
+        if ratio <= 1 or len(found) == most:
+            break
+        if distance in found:
+            continue
         labels = fcluster(tree, distance, "distance").astype(np.int64) - 1
         company = np.bincount(labels)[labels] > 1
         each = np.asarray(kmedoids.silhouette(square, labels, samples=True, n_cpu=1)[1])
         silhouette = float(each[company].mean())
-        score = math.log(ratios[k]) * max(silhouette, 0.0)
-        found.append(Candidate(int(labels.max()) + 1, distance, float(ratios[k]), silhouette, score))
-    return tuple(sorted(found, key=lambda c: (-c.score, c.clusters)))
+        score = math.log(ratio) * max(silhouette, 0.0)
+        found[distance] = Candidate(int(labels.max()) + 1, distance, ratio, silhouette, score)
+    return tuple(sorted(found.values(), key=lambda c: (-c.score, c.clusters)))
+
+
+def _leaps(heights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Largest first: the step (from height k to k + 1) to cut in, and the ratio around it.
+
+    Between clusters of a large group lie a few merges of either kind: a leap may be so many steps long that it holds `INSIDE`
+    of the merges below or above it, whichever are fewer. It is cut in its highest step.
+    """
+    at, last = np.arange(len(heights) - 1), len(heights) - 1
+    length = np.maximum(1, np.round(INSIDE * np.minimum(at + 1, last - at))).astype(np.int64)
+    low = at - (length - 1) // 2
+    ratios = heights[low + length] / heights[low]
+    single = heights[1:] / heights[:-1]
+    order = np.argsort(-ratios, kind="stable")
+    steps = [low[k] + np.argmax(single[low[k] : low[k] + length[k]]) for k in order]
+    return np.array(steps, dtype=np.int64), ratios[order]
 
 
 def best(weighed: tuple[Candidate, ...], condensed: NDArray[np.float64]) -> tuple[float, str]:
