@@ -102,7 +102,7 @@ def test_a_cluster_larger_than_a_block_is_one_cluster() -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(30, 120), st.integers(1, 9), st.integers(4, 25), st.floats(0, 3), st.integers(0, 99))
+@given(st.integers(30, 120), st.integers(1, 9), st.integers(2, 25), st.floats(0, 3), st.integers(0, 99))
 def test_whatever_the_block_the_result_is_whole_and_the_same_again(
     n: int, per: int, block: int, distance: float, seed: int
 ) -> None:
@@ -144,6 +144,8 @@ def test_what_has_no_approximation_is_a_sentence() -> None:
     for method in ("single", "ward"):
         with pytest.raises(FineVLAError, match=f"{method} linkage cannot be approximated by blocks"):
             cluster_blocks(60, motions, Cut(method, count=3), block=20)
+    with pytest.raises(FineVLAError, match="blocks of 1 episodes"):
+        cluster_blocks(60, motions, Cut(), block=1)
     for method in ("average", "kmedoids"):
         with pytest.raises(FineVLAError, match="more than a block of 20 can hold"):
             cluster_blocks(60, motions, Cut(method, count=30), block=20)

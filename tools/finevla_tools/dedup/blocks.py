@@ -47,6 +47,10 @@ def cluster_blocks(
     cut is the median of those that the blocks find. k-medoids is that of a sample, and the nearest medoid for everyone else
     (CLARA; Kaufman and Rousseeuw 1990). Raises `FineVLAError` for cuts that have no such approximation.
     """
+    if block < 2:
+        raise FineVLAError(
+            f"blocks of {block} episodes have nothing to compare: give 2 or more, as many as memory allows"
+        )
     group = _Group(distances_of, exactly or _Exact(distances_of), block, np.random.default_rng(cut.seed))
     if n <= block:
         return group.exactly(np.arange(n), cut)
@@ -105,7 +109,8 @@ class _Group:
 
     def clustered(self, members: Indices, n: int, cut: Cut) -> tuple[Indices, Indices, int]:
         """Of each member its cluster, from 0; of each cluster its medoid; and how many blocks that took."""
-        of, centres, count = np.full(n, -1), [], 0
+        of, count = np.full(n, -1), 0
+        centres: list[int] = []
         for part in self.blocks(members):
             found = self.exactly(part, cut)
             of[part] = found.labels - 1 + len(centres)
@@ -143,7 +148,9 @@ def _sorted_out(
     group: _Group, n: int, cut: Cut, first: Indices, centres: Indices, heaps: Indices
 ) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     """Each heap clustered exactly; of one larger than a block only the medoids, and what was joined there is marked."""
-    labels, last, joined = np.full(n, -1), [], []
+    labels = np.full(n, -1)
+    last: list[int] = []
+    joined: list[bool] = []
     for episodes, mine in zip(_by_label(heaps[first]), _by_label(heaps), strict=True):
         if len(mine) == 1:
             labels[episodes], found = len(last), centres[mine]
@@ -171,9 +178,12 @@ def _by_label(labels: Indices) -> list[Indices]:
 def _found(group: _Group, n: int, cut: Cut) -> tuple[Indices, Indices, int, float, str]:
     """The first round where no distance is given: every block looks for its own, their median cuts them all."""
     trees = [(part, group.exactly(part, cut)) for part in group.blocks(np.arange(n))]
-    clear = [found.distance for _, found in trees if any(c.stands_out for c in found.candidates)]
-    distance = float(np.median(clear or [found.distance for _, found in trees]))
-    of, centres = np.full(n, -1), []
+    clear = [found.distance or 0.0 for _, found in trees if any(c.stands_out for c in found.candidates)]
+    # Where most blocks see nothing stand out, a few that do are no evidence.
+    chosen = clear if 2 * len(clear) >= len(trees) else [found.distance or 0.0 for _, found in trees]
+    distance = float(np.median(chosen))
+    of = np.full(n, -1)
+    centres: list[int] = []
     for part, found in trees:
         again = _cut_again(group, part, found, distance)
         of[part] = again.labels - 1 + len(centres)
@@ -194,7 +204,8 @@ def _by_count(group: _Group, n: int, cut: Cut) -> Clusters:
     parts = list(group.blocks(np.arange(n)))
     room = group.block - len(parts)
     _hold(cut.count, room, group.block)
-    first, centres = np.full(n, -1), []
+    first = np.full(n, -1)
+    centres: list[int] = []
     for part in parts:
         found = group.exactly(part, replace(cut, count=-(-room * len(part) // n)))
         first[part] = found.labels - 1 + len(centres)
