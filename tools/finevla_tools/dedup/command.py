@@ -13,6 +13,7 @@ from finevla_core.errors import FineVLAError
 
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
 MIN_MEMORY_MB = 256
+LISTED = 10  # lines on the screen; the table has all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--per-cluster",
         type=int,
-        default=1,
         metavar="Q",
         help="keep so many of each cluster: its medoid and what differs most",
     )
@@ -69,11 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--engine", choices=["local", "ray"], default="local", help="ray: distances on a Ray cluster")
     add("--force", action="store_true", help="begin anew what was interrupted with other options")
     add("--plan", action="store_true", help="estimate time, memory and disk from a sample, and leave")
+    add("--cores", type=int, metavar="N", help="with --plan: of the machines that will do it")
+    add("--price", type=float, metavar="PRICE", help="with --plan: of a core and hour")
     add("--dry-run", action="store_true", help="say what would be compared, write nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when all was looked at, whatever was skipped."""
+    from finevla_tools.datasets.jobs import cores
     from finevla_tools.dedup import decided
     from finevla_tools.dedup.source import check_rates, entries_of, open_sources
 
@@ -90,6 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path("out/dedup") / sources[0].name.replace("/", "_")
     if arguments.dry_run:
         _print_intent(sources, entries, job)
+        return 0
+    if arguments.plan:
+        from finevla_tools.dedup.planning import plan
+
+        for line in plan(sources, entries, job, arguments.cores or cores(), arguments.price):
+            print(line)
         return 0
     return _dedup(arguments, sources, entries, job, out)
 
@@ -174,7 +183,14 @@ def _with_processes(job: Any, arguments: argparse.Namespace, episodes: int) -> A
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name, least in (("max_frames", 2), ("per_cluster", 1), ("budget", 1), ("jobs", 0), ("memory", MIN_MEMORY_MB)):
+    for name, least in (
+        ("max_frames", 2),
+        ("per_cluster", 1),
+        ("budget", 1),
+        ("jobs", 0),
+        ("cores", 1),
+        ("memory", MIN_MEMORY_MB),
+    ):
         given = getattr(arguments, name)
         if given is not None and given < least:
             raise FineVLAError(f"--{name.replace('_', '-')} is {given}; at least {least} is needed")
@@ -195,17 +211,15 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _print_intent(sources: Any, entries: Any, job: Any) -> None:
-    from finevla_tools.dedup.groups import Item, grouped
+    from finevla_tools.dedup.planning import intended
 
-    some = [entry for entry in entries if not entry.dropped]
-    items = [Item(e.file.tasks or (), sources[e.source].name, job.wanted.arms, 0) for e in some]
-    groups = grouped(items, job.by)
-    print(f"{len(some)} of {len(entries)} episodes would be read and compared in {len(groups)} groups, "
-          f"{sum(group.pairs for group in groups):,} pairs")  # fmt: skip
-    for group in groups[:10]:
+    groups = intended(sources, entries, job)
+    count, pairs = sum(len(group.members) for group in groups), sum(group.pairs for group in groups)
+    print(f"{count} of {len(entries)} episodes would be read and compared in {len(groups)} groups, {pairs:,} pairs")
+    for group in groups[:LISTED]:
         print(f"  {len(group.members):6d} episodes, {group.pairs:10,d} pairs: {group.name[:80]}")
-    if len(groups) > 10:
-        print(f"  ... and {len(groups) - 10} more")
+    if len(groups) > LISTED:
+        print(f"  ... and {len(groups) - LISTED} more")
 
 
 def _print(said: dict[str, Any], outcome: Any) -> None:
@@ -217,7 +231,7 @@ def _print(said: dict[str, Any], outcome: Any) -> None:
     for note in said["notes"]:
         print(f"  {note}")
     skipped = [row for row in outcome.read.rows if row.skipped]
-    for row in skipped[:10]:
+    for row in skipped[:LISTED]:
         print(f"  skipped {row.id}: {row.skipped}")
-    if len(skipped) > 10:
-        print(f"  ... and {len(skipped) - 10} more, in the table")
+    if len(skipped) > LISTED:
+        print(f"  ... and {len(skipped) - LISTED} more, in the table")

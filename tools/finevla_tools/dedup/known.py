@@ -1,16 +1,21 @@
-"""Distances of one group, as many as its cut needs: lazily up to a given distance, else all of them."""
+"""Distances of one group, as many as its cut needs: lazily up to a given distance, in blocks of a large group, else all."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finevla_tools.dedup.clusters import TREES, Clusters, Cut, DistancesOf, cluster, from_merges, looked_up
 from finevla_tools.dedup.cost import Measure, Prepared, Trajectory, prepare
-from finevla_tools.dedup.store import Work, condensed_of
+from finevla_tools.dedup.store import MB, Work, condensed_of
 
+if TYPE_CHECKING:
+    from finevla_tools.dedup.lazy import Distances
+
+BLOCK = 5000  # episodes of a group that is compared as a whole
 LONG = 20_000  # pairs of a group from which on it has a progress line of its own
 
 
@@ -35,6 +40,8 @@ def compare(name: str, trajectories: Sequence[Trajectory], measure: Measure, cut
     if count < 2:
         return alone(count, cut)
     prepared = prepare(trajectories, measure)
+    if count > BLOCK:
+        return _by_blocks(name, prepared, cut, store)
     if _is_lazy(cut):
         return _lazily(name, prepared, cut, store)
     condensed = whole(name, prepared, store)
@@ -51,14 +58,11 @@ def distances(
         yield looked_up(np.zeros(0), len(trajectories))
         return
     prepared = prepare(trajectories, measure)
-    if not _is_lazy(cut):
+    if _is_lazy(cut) or len(prepared) > BLOCK:
+        with _some(name, prepared, store) as of:
+            yield of
+    else:
         yield looked_up(whole(name, prepared, store), len(prepared))
-        return
-    exact = store.some(name, prepared)
-    try:
-        yield exact
-    finally:
-        exact.close()
 
 
 def alone(count: int, cut: Cut) -> Known:
@@ -88,22 +92,69 @@ def _is_lazy(cut: Cut) -> bool:
     return cut.distance is not None and cut.method in TREES
 
 
-def _lazily(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
-    from finevla_tools.dedup.lazy import Distances, linkage_to
+@contextmanager
+def _some(name: str, prepared: Prepared, store: Work) -> Iterator[DistancesOf]:
+    """Distances that are kept as soon as they are computed; of a group whose pairs do not fit into memory they are not."""
+    pairs = len(prepared) * (len(prepared) - 1) // 2
+    if pairs * prepared.values.itemsize > store.memory_mb * MB / 2:
+        from finevla_tools.dedup.kernel import pair_distances
 
-    assert cut.distance is not None
-    count, exact = len(prepared), store.some(name, prepared)
+        yield lambda pairs: pair_distances(prepared, pairs)
+        return
+    exact = store.some(name, prepared)
     try:
-        lazy = Distances(prepared, exact)
-
-        def of(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-            which = condensed_of(pairs, count)
-            lazy.refine(which)
-            return np.asarray(lazy.lower[which], np.float64)
-
-        merges = linkage_to(lazy, cut.method, cut.distance)
-        clusters = from_merges(merges, count, of, cut)
-        found = to_medoids(clusters, of)
+        yield exact
     finally:
         exact.close()
+
+
+def _lazily(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
+    from finevla_tools.dedup.lazy import Distances
+
+    with _some(name, prepared, store) as exact:
+        lazy = Distances(prepared, exact)
+        clusters = _linked(lazy, cut)
+        found = to_medoids(clusters, _refined(lazy))
     return Known(clusters, lazy.lower, lazy.is_exact, found, lazy.aligned)
+
+
+def _by_blocks(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
+    """An approximation, see `blocks`; `aligned` counts what was asked for, some of it perhaps twice."""
+    from finevla_tools.dedup.blocks import cluster_blocks
+    from finevla_tools.dedup.bounds import COARSE, FINE, lower_bounds, outline
+    from finevla_tools.dedup.lazy import Distances
+
+    aligned, count = 0, len(prepared)
+    with _some(name, prepared, store) as exact:
+
+        def of(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+            nonlocal aligned
+            aligned += len(pairs)
+            return exact(pairs)
+
+        outlines = [outline(prepared, frames) for frames in (COARSE, FINE)] if _is_lazy(cut) else []
+
+        def lazily(members: NDArray[np.int64], cut: Cut) -> Clusters:
+            bounds = [lambda pairs, one=one: lower_bounds(prepared, members[pairs], one) for one in outlines]
+            return _linked(Distances(members, lambda pairs: of(members[pairs]), bounds), cut)
+
+        clusters = cluster_blocks(count, of, cut, BLOCK, lazily if outlines else None)
+        found = to_medoids(clusters, of)
+    return Known(clusters, None, None, found, min(aligned, count * (count - 1) // 2))
+
+
+def _linked(lazy: "Distances", cut: Cut) -> Clusters:
+    """Exactly, with few of the distances."""
+    from finevla_tools.dedup.lazy import linkage_to
+
+    assert cut.distance is not None
+    return from_merges(linkage_to(lazy, cut.method, cut.distance), lazy.n, _refined(lazy), cut)
+
+
+def _refined(lazy: "Distances") -> DistancesOf:
+    def of(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        which = condensed_of(pairs, lazy.n)
+        lazy.refine(which)
+        return lazy.lower[which]
+
+    return of

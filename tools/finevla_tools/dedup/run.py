@@ -127,7 +127,7 @@ def _compared(
             else:
                 found, chosen = batch.compare(number, trajectories, job.measure, store)
                 drawn.append(chosen)
-            if writer is not None:
+            if writer is not None and found.condensed is not None:
                 rows = np.array([read.row_of[n] for n in group.members])
                 writer.add(number, rows, found.condensed, found.is_exact)
             known.append(found if number < SHOWN else replace(found, condensed=None, is_exact=None))
