@@ -186,9 +186,11 @@ def growth(arguments: argparse.Namespace) -> None:
     """Each size in a process of its own, so that the largest memory is its own."""
     height = threshold(planted.Recipe(arms=arguments.arms), False)
     print(f"\ngroups of {arguments.group}, {arguments.arms} arm(s), average linkage cut at {height:.2f}\n")
-    print("| trajectories | s | ms per trajectory | pairs | aligned | planned s | peak memory, MB | disk, MB |")
-    print("|---|---|---|---|---|---|---|---|")
-    each = []
+    print(
+        "| trajectories | s | ms per trajectory | ms of a core | pairs | aligned | planned s | peak memory, MB | disk, MB |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    each, of_cores = [], []
     for size in [s for s in SIZES if s <= arguments.most]:
         text = subprocess.run(
             [sys.executable, __file__, "one", "--size", str(size), "--group", str(arguments.group), "--height", str(height),
@@ -197,13 +199,17 @@ def growth(arguments: argparse.Namespace) -> None:
         ).stdout  # fmt: skip
         r = json.loads(text.splitlines()[-1])
         each.append(r["seconds"] / size)
+        of_cores.append(r["of_cores"] / size)
         low, likely, high = r["planned"]
         print(
-            f"| {size:,} | {r['seconds']:.1f} | {1e3 * each[-1]:.2f} | {r['pairs']:,} | {r['aligned'] / r['pairs']:.1%} "
+            f"| {size:,} | {r['seconds']:.1f} | {1e3 * each[-1]:.2f} | {1e3 * of_cores[-1]:.2f} | {r['pairs']:,} "
+            f"| {r['aligned'] / r['pairs']:.1%} "
             f"| {likely:.1f} ({low:.1f} to {high:.1f}) | {r['memory_mb']:.0f} | {r['disk_mb']:.0f} |",
             flush=True,
         )
-    print(f"\nlargest by smallest time per trajectory: {max(each) / min(each):.3f}")
+    print(
+        f"\nlargest by smallest per trajectory: time {max(each) / min(each):.3f}, of cores {max(of_cores) / min(of_cores):.3f}"
+    )
 
 
 def one(arguments: argparse.Namespace) -> None:
@@ -218,20 +224,22 @@ def one(arguments: argparse.Namespace) -> None:
     tasks = arguments.size // arguments.group
     sample = [planted.group(SEED, task, arguments.group, recipe) for task in CALIBRATION]
     rates = measured([group.trajectories() for group in sample], measure, cut)
-    lengths = (np.array([len(v) for v in g.values]) for g in planted.groups(SEED, tasks, arguments.group, recipe))
-    planned = estimate(Workload.of(lengths), rates, cores(), MEMORY_MB, None)
+    seen = Workload.of(np.array([len(values) for values in group.values]) for group in sample)
+    planned = estimate(seen.grown(tasks / len(sample)), rates, cores(), MEMORY_MB, None)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         compared(sample[0], measure, cut, Work(Path(folder) / "warm"))
-        work, seconds, pairs, aligned = Work(Path(folder) / "work"), 0.0, 0, 0
+        work, seconds, of_cores, pairs, aligned = Work(Path(folder) / "work"), 0.0, 0.0, 0, 0
         for group in planted.groups(SEED, tasks, arguments.group, recipe):
-            begin = time.perf_counter()
+            begin, begin_cores = time.perf_counter(), time.process_time()
             done = compared(group, measure, cut, work)
             seconds += time.perf_counter() - begin
+            of_cores += time.process_time() - begin_cores
             pairs, aligned = pairs + done.pairs, aligned + done.aligned
         work.close()
         disk = sum(f.stat().st_blocks * 512 for f in (Path(folder) / "work").rglob("*"))
     print(json.dumps({
-        "seconds": seconds, "pairs": pairs, "aligned": aligned, "planned": planned.seconds, "disk_mb": disk / 1e6,
+        "seconds": seconds, "of_cores": of_cores, "pairs": pairs, "aligned": aligned,
+        "planned": planned.seconds, "disk_mb": disk / 1e6,
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }))  # fmt: skip
 
