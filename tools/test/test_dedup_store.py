@@ -18,6 +18,7 @@ from scipy.spatial.distance import squareform
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import engines, journal, store
 from finevla_tools.dedup.cost import Measure, Prepared, Trajectory, prepare
+from finevla_tools.dedup.found import Dense, Sparse
 from finevla_tools.dedup.store import Remembered, Work, condensed_of, pairs_of, stored
 
 N = 12
@@ -352,11 +353,35 @@ def test_memory_bounds_a_block_and_too_little_is_refused(tmp_path: Path, monkeyp
         stored(group, tmp_path, memory_mb=1, what=None, exact=exact)
 
 
-def test_memory_for_some_distances_of_a_large_group_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "MB", 1 << 10)
-    group = prepared(60)
-    with pytest.raises(FineVLAError, match="a group of 60 take .* allow more than 13 MB, or make finer groups"):
-        Remembered(replace(group, values=group.values[:10]), tmp_path, memory_mb=13, exact=plain)
+@given(
+    puts=st.lists(st.lists(st.integers(0, 200), max_size=30), max_size=20),
+    room=st.sampled_from([10**6, 24 * 40]),
+)
+def test_what_is_found_is_found_again_where_there_is_room(puts: list[list[int]], room: int) -> None:
+    sparse, dense = Sparse(np.dtype(np.float32), room), Dense(201, np.dtype(np.float32))
+    everything = np.arange(201)
+    for numbers in puts:
+        which = np.setdiff1d(numbers, everything[~np.isnan(dense.get(everything))]).astype(np.int64)
+        for one in (sparse, dense):
+            one.put(which, which.astype(np.float32) / 3)
+        some, all_ = sparse.get(everything), dense.get(everything)
+        if room == 10**6:
+            assert np.array_equal(some, all_, equal_nan=True)
+        else:
+            assert np.isnan(some).sum() >= 201 - 40
+            assert np.array_equal(some[~np.isnan(some)], all_[~np.isnan(some)])
+
+
+def test_group_too_large_for_memory_is_remembered_as_far_as_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "found", lambda _total, kind, _room: Sparse(kind, 10**6))
+    counted, some = Counted(), pairs_of(np.arange(0, 66, 2), N)
+    for asked in (some[:20], some, some[::-1]):
+        remembered = Remembered(prepared(), tmp_path, exact=counted)
+        assert np.array_equal(remembered(asked), plain(prepared(), asked).astype(np.float32))
+        remembered.close()
+    assert counted.count.sum() == len(some)
 
 
 def test_progress_says_blocks_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.datasets.jobs import Progress
 from finevla_tools.dedup.cost import Prepared
 from finevla_tools.dedup.engines import over
+from finevla_tools.dedup.found import found
 from finevla_tools.dedup.journal import Journal, unwritable, write_at
 
 Exact = Callable[[Prepared, NDArray[np.int64]], NDArray[np.float64]]
@@ -88,7 +89,8 @@ class Remembered:
     """Distances of a group's pairs where only some are asked for: looked up, else computed and kept in `folder`.
 
     Call it with pairs `(P, 2)`. Distances are rounded as they are on disk, so a run that goes on gets the very same ones.
-    `computed` counts pairs. Needs 4 bytes of memory for each pair of the group.
+    `computed` counts pairs. A quarter of the memory is for what is known; in a group too large for that, what is asked for
+    again may be computed again.
     """
 
     def __init__(
@@ -106,32 +108,30 @@ class Remembered:
         self._kind = np.dtype(prepared.values.dtype)
         self._compute = partial(_compute_some, exact=exact or _exact, kind=self._kind)
         total = len(prepared) * (len(prepared) - 1) // 2
-        if total * self._kind.itemsize > memory_mb * MB / 2:
-            raise FineVLAError(
-                f"the distances of a group of {len(prepared)} take {total * self._kind.itemsize / MB:.0f} MB, and twice that "
-                f"is needed: allow more than {memory_mb} MB, or make finer groups"
-            )
-        self._found = np.full(total, np.nan, self._kind)
+        self._found = found(total, self._kind, memory_mb * MB / 4)
         self._journal = Journal(folder / KNOWN, identity(prepared))
         for record in self._journal.records():
             count = len(record) // (8 + self._kind.itemsize)
-            which = np.frombuffer(record, np.int64, count)
-            self._found[which] = np.frombuffer(record, self._kind, count, 8 * count)
+            self._found.put(np.frombuffer(record, np.int64, count), np.frombuffer(record, self._kind, count, 8 * count))
 
     def __call__(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Distances `(P,)`."""
         which = condensed_of(pairs, len(self._prepared))
-        asked = np.unique(which[np.isnan(self._found[which])])
+        values = self._found.get(which)
+        asked = np.unique(which[np.isnan(values)])
         parts = (asked[k : k + self._most] for k in range(0, len(asked), self._most))
-        for part, values in over(self._engine, self._compute, self._prepared, parts):
-            self._journal.append(part.tobytes() + values.tobytes())
-            self._found[part] = values
+        for part, computed in over(self._engine, self._compute, self._prepared, parts):
+            self._journal.append(part.tobytes() + computed.tobytes())
+            self._found.put(part, computed)
+            at = np.minimum(np.searchsorted(part, which), len(part) - 1)
+            is_new = part[at] == which
+            values[is_new] = computed[at[is_new]]
             self.computed += len(part)
-        return self._found[which].astype(np.float64)
+        return values.astype(np.float64)
 
     def known(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which distances `(P,)` need no computing."""
-        return np.asarray(~np.isnan(self._found[condensed_of(pairs, len(self._prepared))]))
+        return np.asarray(~np.isnan(self._found.get(condensed_of(pairs, len(self._prepared)))))
 
     def close(self) -> None:
         """Another process may use the folder now."""
