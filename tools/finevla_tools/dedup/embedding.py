@@ -30,16 +30,16 @@ def embed(square: Array) -> Embedding:
             points[:, 0] = [-square[0, 1] / 2, square[0, 1] / 2]
         return Embedding(points, 0.0)
     from sklearn.manifold import MDS
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     size = float(square.max())  # its stop rule is absolute below 1
     model = MDS(2, metric="precomputed", init="classical_mds", n_init=1, max_iter=STEPS, random_state=0)
     # One thread: sums in one order give the same picture, and for so few points a pool is ten times slower.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it stopped at the last step is no news to the reader of a picture
-        points = _turned(size * model.fit_transform(square / size))
-    shown = np.sqrt(((points[:, None] - points[None]) ** 2).sum(-1))
-    return Embedding(points, float(np.sqrt(((shown - square) ** 2).sum() / (square**2).sum())))
+        found = _turned(size * model.fit_transform(square / size))
+    shown = np.sqrt(((found[:, None] - found[None]) ** 2).sum(-1))
+    return Embedding(found, float(np.sqrt(((shown - square) ** 2).sum() / (square**2).sum())))
 
 
 def filled(known: Array, bounds: Array) -> Array:
@@ -49,8 +49,7 @@ def filled(known: Array, bounds: Array) -> Array:
     """
     square = np.where(np.isnan(known), bounds, known)
     largest = float(square[np.isfinite(square)].max(initial=0.0)) or 1.0
-    square = np.where(np.isfinite(square), square, largest)
-    square = (square + square.T) / 2
+    square = np.asarray(np.where(np.isfinite(square), square, largest), dtype=np.float64)
     np.fill_diagonal(square, 0.0)
     return square
 
@@ -59,7 +58,7 @@ def _turned(points: Array) -> Array:
     """Centred, longest axis level, the first point that is off centre to the left and up."""
     centred = points - points.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
-    turned = centred @ axes[:, ::-1]
+    turned: Array = centred @ axes[:, ::-1]
     for axis in (0, 1):
         off = turned[np.abs(turned[:, axis]) > 1e-9 * np.abs(turned).max(), axis]
         if len(off) and off[0] > 0:

@@ -234,6 +234,6 @@ def _picture(square: Array, scale: Scale) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _shade(shares: Array) -> NDArray[np.uint8]:
+def _shade(shares: NDArray[np.floating]) -> NDArray[np.uint8]:
     places = np.linspace(0, 1, len(RAMP))
     return np.stack([np.interp(shares, places, RAMP[:, k]) for k in range(3)], 1).round().astype(np.uint8)

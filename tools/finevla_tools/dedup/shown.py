@@ -65,7 +65,8 @@ def joined(linkage: Array, count: int) -> Array:
     roots = [node for node in range(count + len(rows)) if node not in used]
     sizes = {node: 1 if node < count else int(rows[node - count, 3]) for node in roots}
     roots.sort(key=lambda node: (-sizes[node], node))
-    more, left = [], roots[0]
+    more: list[list[float]] = []
+    left = roots[0]
     for right in roots[1:]:
         node = count + len(rows) + len(more)
         sizes[node] = sizes[left] + sizes[right]
