@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.known import BLOCK, compare
 from finevla_tools.dedup.store import PAIR_BYTES, Work
 
 RATE_S = 0.3  # how long the kernel's rate is measured in each group of the sample
@@ -41,7 +42,10 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Workload:
-    """How much there is to do; `cells` are those of full tables over all pairs, `largest` is the largest group's size."""
+    """How much there is to do: `pairs` to look at, `cells` of their full tables; `largest` is the largest matrix's side.
+
+    In groups beyond `BLOCK`, which are compared by blocks, about `BLOCK` / 2 pairs a trajectory are looked at.
+    """
 
     trajectories: int
     groups: int
@@ -59,9 +63,10 @@ class Workload:
         for lengths in groups:
             n, total = len(lengths), int(lengths.sum())
             count, members, frames = count + 1, members + n, frames + total
-            pairs += n * (n - 1) // 2
-            cells += (float(total) ** 2 - float((lengths.astype(float) ** 2).sum())) / 2
-            largest, most = max(largest, n), max(most, total)
+            part = min(1.0, BLOCK / max(n, 1))
+            pairs += round(n * (n - 1) // 2 * part)
+            cells += (float(total) ** 2 - float((lengths.astype(float) ** 2).sum())) / 2 * part
+            largest, most = max(largest, min(n, BLOCK)), max(most, total)
         if not members:
             raise FineVLAError("there is nothing to plan: no episode can be compared")
         return Workload(members, count, pairs, cells, frames, largest, most)
@@ -128,7 +133,7 @@ def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per
 def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
     """For a person: what, how long, how much, and what that rests on."""
     lines = [
-        f"{work.trajectories:,} trajectories in {work.groups:,} groups, the largest of {work.largest:,}; {work.pairs:,} pairs",
+        f"{work.trajectories:,} trajectories in {work.groups:,} groups; {work.pairs:,} pairs to look at",
         f"time on {found.cores} core{'s' * (found.cores > 1)}: {_spoken(found.seconds)}; "
         f"aligning takes {found.align_s.likely / max(found.seconds.likely, 1e-9):.0%} of it",
         f"memory: {found.memory / GB:.1f} GB; disk while it runs: {found.disk / GB:.1f} GB",
@@ -184,7 +189,6 @@ def _once(
 ) -> tuple[float, float, float, float, float]:
     """Of one group: cells a second on all threads, part aligned, other seconds a pair, seconds a trajectory, table's share."""
     from finevla_tools.dedup.kernel import cells, pair_distances
-    from finevla_tools.dedup.known import compare
 
     begin = time.monotonic()
     prepared = prepare(group, measure)
