@@ -55,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except ModuleNotFoundError as error:
-        if error.name not in SETUPS:
+        if (missing := (error.name or "").partition(".")[0]) not in SETUPS:
             raise
-        print(f"error: '{name}' needs {error.name}; run 'make {SETUPS[error.name]}' first", file=sys.stderr)
+        print(f"error: '{name}' needs {missing}; run 'make {SETUPS[missing]}' first", file=sys.stderr)
         return 2
     except FineVLAError as error:
         print(f"error: {error}", file=sys.stderr)
