@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
-    from finevla_tools.clean import decide, keep, page, run
+    from finevla_tools.clean import decide, page, run
+    from finevla_tools.datasets import lerobot_kept
     from finevla_tools.datasets.lerobot_files import open_dataset
 
     given = decide.parse_set(arguments.set)
@@ -78,7 +79,7 @@ def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
     for problem in dataset.problems:
         print(f"warning: {problem}", file=sys.stderr)
     if arguments.out is not None:
-        keep.refuse(dataset, arguments.out)
+        lerobot_kept.refuse(dataset, arguments.out)
     plan = _plan(arguments, dataset, names)
     jobs = _jobs(arguments, len(dataset.episodes), not arguments.no_video)
     found = run.measured(dataset, plan, None if arguments.dry_run else report / run.JOURNAL, jobs)
@@ -92,7 +93,7 @@ def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
     if not arguments.dry_run:
         print(f"report: {report / page.PAGE}")
     if arguments.out is not None and not arguments.dry_run:
-        kept = keep.write_kept(dataset, arguments.out, [e.episode for e in decisions.episodes if e.keep])
+        kept = lerobot_kept.write_kept(dataset, arguments.out, [e.episode for e in decisions.episodes if e.keep])
         print(f"data set of {kept} episodes: {arguments.out}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.clean import keep
+from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample
 from finevla_tools.dedup.report import Compared, Group, Run, write_report
@@ -149,7 +149,7 @@ def refuse_datasets(sources: Sequence[Source], out: Path | None) -> None:
     if out is None:
         return
     for source, place in _places(sources, out):
-        keep.refuse(_files(source), place)
+        lerobot_kept.refuse(_files(source), place)
 
 
 def write_datasets(sources: Sequence[Source], out: Path | None, outcome: Outcome) -> Iterator[tuple[Path, int]]:
@@ -160,7 +160,7 @@ def write_datasets(sources: Sequence[Source], out: Path | None, outcome: Outcome
     for source, place in _places(sources, out):
         kept = [row.episode_index for row in rows if row.kept and row.dataset == source.name]
         if kept:
-            yield place, keep.write_kept(_files(source), place, kept)
+            yield place, lerobot_kept.write_kept(_files(source), place, kept)
 
 
 def _places(sources: Sequence[Source], out: Path) -> list[tuple[Source, Path]]:
