@@ -256,6 +256,9 @@ def test_refining_twice_computes_once() -> None:
     known.distances.refine(np.array([1, 5]))
     known.distances.advance(np.array([1, 5]))
     assert len(known.asked) == 2
+    asked = np.array([[3, 1], [0, 2], [4, 4], [1, 3]])
+    np.testing.assert_array_equal(known.distances.of(asked), known.matrix[asked[:, 0], asked[:, 1]])
+    assert len(known.asked) == 3, "the distance from 0 to 2 was known"
     known.check()
     pairs = known.distances.pairs(np.arange(66))
     np.testing.assert_array_equal(pairs, all_pairs(12))

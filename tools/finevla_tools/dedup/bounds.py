@@ -44,10 +44,10 @@ MARGIN = 4e-6  # rad
 MOVES, GRIPS = 2.0, 1.0  # how the segments are dealt out: to motion, to the gripper, and 1 to time
 CLOSED = F4(1e30)
 PADDING = WIDTH  # a vector that begins at the last value reads so far
-PAIRS_A_TASK = 4096
+PAIRS_A_TASK = 512
 # Lanes: shares `a` of the rows, and for each of them the same five of x, in units of the mean cost along the diagonal
 SHARES = np.repeat(np.array([0.5, 0.0, 1.0, 0.5], F4), 5)[:WIDTH]
-TRIED = np.resize(np.array([0.0, 0.2, 0.4, 0.7, 1.0], F4), WIDTH)
+TRIED = np.resize(np.array([0.0, 0.07, 0.2, 0.5, 1.0], F4), WIDTH)
 
 
 @dataclass(frozen=True)

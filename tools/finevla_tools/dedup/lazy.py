@@ -89,6 +89,15 @@ class Distances:
                 self.stage[some] += 1
         self.refine(which[stages == self.stages])
 
+    def of(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The distances (P,) of `pairs` (P, 2), those not yet known computed; 0 to itself."""
+        first, second = np.asarray(pairs, np.int64).reshape(-1, 2).T
+        found, is_other = np.zeros(len(first)), first != second
+        which = self.index(first[is_other], second[is_other])
+        self.refine(which)
+        found[is_other] = self.lower[which]
+        return found
+
     def pairs(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
         """Condensed indices (P,) to pairs (P, 2), the smaller index first."""
         first = np.searchsorted(self._starts, which, side="right") - 1
@@ -118,13 +127,16 @@ def linkage_to(distances: Distances, method: str, threshold: float) -> NDArray[n
         )
     if method not in METHODS:
         raise FineVLAError(unknown("linkage", method, METHODS))
+    from scipy.cluster.hierarchy import linkage
+
     done: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     work = [np.arange(distances.n)]
     while work:
         parts = [part for group in work for part in _connected(distances, group, threshold)]
         work, wanted = [], []
-        for part in parts:
-            tree = _tree(distances, part, method, threshold)
+        for part, bounds in parts:
+            tree = linkage(bounds, method)
+            tree = tree[tree[:, 2] <= threshold]
             if undecided := list(_undecided(distances, part, tree, method, threshold)):
                 wanted += undecided
                 work.append(part)
@@ -186,24 +198,23 @@ def _of_group(distances: Distances, group: NDArray[np.int64]) -> NDArray[np.floa
     return distances.lower[distances.index(group[first], group[second])]
 
 
-def _connected(distances: Distances, group: NDArray[np.int64], threshold: float) -> Iterator[NDArray[np.int64]]:
-    """Parts of two and more of `group` between which no bound is within the threshold: no merge will ever join them."""
+def _connected(
+    distances: Distances, group: NDArray[np.int64], threshold: float
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Parts of two and more of `group`, and their bounds, between which none is within the threshold: nothing joins them."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(group) < 2:
         return
-    labels = fcluster(linkage(_of_group(distances, group), "single"), threshold, "distance")
+    bounds = _of_group(distances, group)
+    labels = fcluster(linkage(bounds, "single"), threshold, "distance")
+    if labels.max() == 1:
+        yield group, bounds
+        return
     order = np.argsort(labels, kind="stable")
     for part in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
         if len(part) > 1:
-            yield group[part]
-
-
-def _tree(distances: Distances, part: NDArray[np.int64], method: str, threshold: float) -> NDArray[np.float64]:
-    from scipy.cluster.hierarchy import linkage
-
-    tree = linkage(_of_group(distances, part), method)
-    return np.asarray(tree[tree[:, 2] <= threshold])
+            yield group[part], _of_group(distances, group[part])
 
 
 def _joined(n: int, done: list[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> NDArray[np.float64]:
