@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup import engines, journal, store
+from finevla_tools.dedup import journal, side_by_side, store
+from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.cost import Measure, Prepared, Trajectory, prepare
 from finevla_tools.dedup.found import Dense, Sparse
+from finevla_tools.dedup.known import compare
+from finevla_tools.dedup.side_by_side import compare_all
 from finevla_tools.dedup.store import Remembered, Work, condensed_of, pairs_of, stored
 
 N = 12
@@ -431,45 +435,69 @@ def test_engines_are_named(tmp_path: Path) -> None:
         stored(prepared(), tmp_path, engine="rayy", what=None, exact=plain)
 
 
-def test_ray_has_the_same_code_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a Ray that runs each task at once, the last begun first."""
+class Ray:
+    """Runs each task at once, and the last begun is ready first."""
 
-    class Ray:
-        calls = 0
+    def __init__(self) -> None:
+        self.calls = 0
 
-        def is_initialized(self) -> bool:
-            return True
+    def is_initialized(self) -> bool:
+        return True
 
-        def cluster_resources(self) -> dict[str, float]:
-            return {"CPU": 2.0}
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0}
 
-        def put(self, value: object) -> list[object]:
-            return [value]
+    def put(self, value: object) -> list[object]:
+        return [value]
 
-        def remote(self, num_cpus: int):  # type: ignore[no-untyped-def]
-            def decorated(function):  # type: ignore[no-untyped-def]
-                def remote(job, handle, block):  # type: ignore[no-untyped-def]
-                    Ray.calls += 1
-                    done = function(job, *handle, block)
-                    return lambda: done
+    def remote(self, num_cpus: int):  # type: ignore[no-untyped-def]
+        def decorated(function):  # type: ignore[no-untyped-def]
+            def remote(job, handle, block):  # type: ignore[no-untyped-def]
+                self.calls += 1
+                done = function(job, *handle, block)
+                return lambda: done
 
-                function.remote = remote
-                return function
+            function.remote = remote
+            return function
 
-            return decorated
+        return decorated
 
-        def wait(self, handles: list[object], num_returns: int) -> tuple[list[object], list[object]]:
-            return handles[-1:], handles[:-1]
+    def wait(self, handles: list[object], num_returns: int) -> tuple[list[object], list[object]]:
+        return handles[-1:], handles[:-1]
 
-        def get(self, handle):  # type: ignore[no-untyped-def]
-            return handle()
+    def get(self, handle):  # type: ignore[no-untyped-def]
+        return handle()
 
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ray]:
     import numba
 
-    threads = numba.get_num_threads()
-    monkeypatch.setitem(sys.modules, "ray", Ray())
-    found = stored(prepared(), tmp_path, engine="ray", what=None, exact=plain)
+    threads, made = numba.get_num_threads(), Ray()
+    monkeypatch.setitem(sys.modules, "ray", made)
+    yield made
     numba.set_num_threads(threads)
+
+
+def test_ray_has_the_same_code_path(tmp_path: Path, ray: Ray) -> None:
+    found = stored(prepared(), tmp_path, engine="ray", what=None, exact=plain)
     assert np.array_equal(found, plain(prepared(), pairs_of(np.arange(66), N)).astype(np.float32))
-    assert Ray.calls == 17
-    assert engines.ENGINES == ("local", "ray")
+    assert ray.calls == 17
+
+
+@pytest.mark.parametrize("how", ["here", "processes", "ray"])
+def test_many_groups_side_by_side_give_what_one_after_the_other_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray: Ray, how: str
+) -> None:
+    monkeypatch.setattr(side_by_side, "SMALL", 13)
+    groups = [(f"task {size}", trajectories(size, seed=size)) for size in (15, 12, 1, 13, 2, 14, 7, 5)]
+    cut = Cut("average", 40.0)
+    store_ = Work(tmp_path / how, engine="ray" if how == "ray" else "local")
+    found = list(compare_all(groups, Measure(), cut, store_, 2 if how == "processes" else 1))
+    one_by_one = [compare(name, some, Measure(), cut, Work(tmp_path / "one")) for name, some in groups]
+    assert len(found) == len(groups)
+    for mine, other in zip(found, one_by_one, strict=True):
+        assert mine.clusters.labels.tolist() == other.clusters.labels.tolist()
+        assert np.array_equal(mine.to_medoid, other.to_medoid)
+    assert any(len(set(known.clusters.labels)) < len(known.clusters.labels) for known in found)
+    assert how != "ray" or ray.calls >= 6

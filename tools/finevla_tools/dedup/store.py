@@ -145,8 +145,8 @@ class Work:
     folder: Path
     memory_mb: int = MEMORY_MB
     engine: str = "local"
-    _done: dict[str, Any] = field(default_factory=dict)
-    _journal: Journal | None = None
+    _done: dict[str, Any] = field(init=False, default_factory=dict)
+    _journal: Journal | None = field(init=False, default=None)
 
     def group(self, name: str, prepared: Prepared, what: str | None = None) -> NDArray[Any]:
         """All distances of a group, as `stored`."""

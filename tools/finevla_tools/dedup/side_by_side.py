@@ -1,0 +1,83 @@
+"""Many groups at a time: a process each where they are small, one after the other on all threads where they are large.
+
+Of a small group most of the time goes to what threads cannot share: its tree, bounds of a few pairs at a time.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import groupby
+
+from finevla_tools.datasets.jobs import over
+from finevla_tools.dedup import engines
+from finevla_tools.dedup.clusters import Cut
+from finevla_tools.dedup.cost import Measure, Trajectory
+from finevla_tools.dedup.known import Known, compare
+from finevla_tools.dedup.store import Work
+
+SMALL = 1000  # trajectories: so many are sent to a process, and a larger group has work for all threads
+Named = tuple[str, Sequence[Trajectory]]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    measure: Measure
+    cut: Cut
+    store: Work
+
+
+def compare_all(groups: Iterable[Named], measure: Measure, cut: Cut, store: Work, jobs: int) -> Iterator[Known]:
+    """`compare` of each named group, in order, up to `jobs` at a time; on a Ray cluster if that is the store's engine.
+
+    Each process may use its part of the store's memory. Raises what `compare` raises.
+    """
+    if jobs == 1 and store.engine == "local":
+        yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in groups)
+        return
+    apart = replace(store, engine="local", memory_mb=store.memory_mb // jobs)
+    asked = _Asked(measure, cut, apart)
+    for is_small, some in groupby(groups, lambda named: len(named[1]) <= SMALL):
+        if not is_small:
+            yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in some)
+        elif store.engine == "local":
+            yield from (known for _, known in over(partial(_alone, asked), some, jobs))
+        else:
+            yield from _in_order(engines.over(store.engine, _numbered, asked, enumerate(some)))
+
+
+def _alone(asked: _Asked, named: Named) -> Known:
+    """In a process, whose neighbours have the other cores."""
+    import numba
+
+    _watch(os.getppid())
+    numba.set_num_threads(1)
+    return compare(*named, asked.measure, asked.cut, asked.store)
+
+
+@cache
+def _watch(parent: int) -> None:
+    """Without a parent there is nothing to work for: were it killed, this process would hold its group's files for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _numbered(asked: _Asked, block: tuple[int, Named]) -> Known:
+    return compare(*block[1], asked.measure, asked.cut, asked.store)
+
+
+def _in_order(done: Iterable[tuple[tuple[int, Named], Known]]) -> Iterator[Known]:
+    waiting: dict[int, Known] = {}
+    at = 0
+    for (number, _), known in done:
+        waiting[number] = known
+        while at in waiting:
+            yield waiting.pop(at)
+            at += 1
