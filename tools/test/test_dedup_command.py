@@ -328,6 +328,11 @@ class TestCompat:
         assert all(one["differ"] == one["pairs"] == 36 for one in found)
         assert all(one["by"]["quaternion norms"] == 0 < one["by"]["gripper under a band"] for one in found)
 
+    def test_clusters_of_both_modes_are_compared(self, compat: Path, done: Path) -> None:
+        for one in [*said_of(compat)["differences_to_finevla"], *said_of(done)["differences_to_finevla"]]:
+            assert one["clusters"] == [MOTIONS, MOTIONS]
+            assert one["apart"] == 0
+
     @pytest.mark.parametrize("more", [("--cut-distance", 1), ("--budget", 3), ("--per-cluster", 2), ("--mirror",),
                                       ("--linkage", "kmedoids")])  # fmt: skip
     def test_what_finevla_has_not_is_refused(self, planted: Path, tmp_path: Path, more: tuple[Any, ...]) -> None:
@@ -465,9 +470,10 @@ class TestBadInput:
         self, planted: Path, tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:  # fmt: skip
+        ours = {f"finevla_tools.dedup.{n}" for n in ("kernel", "sweep", "lanes", "bounds", "lazy", "compat_distance")}
+        for name in [n for n in sys.modules if n in ours or n.startswith(f"{module}.")]:
+            monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, module, None)
-        for name in ("kernel", "sweep", "lanes", "bounds", "lazy", "compat_distance"):
-            monkeypatch.delitem(sys.modules, f"finevla_tools.dedup.{name}", raising=False)
         more = {
             "numba": (),
             "sklearn": ("--compat", "finevla", "--linkage", "ward"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 
-WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
+WORTH_A_PROCESS = 1000  # episodes: a process takes as long to start as so many to be read
 MIN_MEMORY_MB = 256
 LISTED = 10  # lines on the screen; the table has all
 

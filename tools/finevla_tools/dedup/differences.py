@@ -9,8 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import squareform
 
+from finevla_tools.dedup.clusters import KMEDOIDS, Clusters, Cut, cluster
 from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.finevla_clusters import flat
 from finevla_tools.dedup.store import pairs_of
 
 PAIRS = 100  # looked at in each group
@@ -29,6 +32,8 @@ class Differences:
     differ: int
     largest: float  # relative
     by: dict[str, int]
+    clusters: tuple[int, int] | None = None  # FineVLA's and ours; None: too large to cluster it both ways
+    apart: int | None = None  # of all pairs of episodes, those that one of both has in one cluster and the other not
 
     def as_json(self) -> dict[str, object]:
         """For run.json."""
@@ -49,6 +54,27 @@ def between(
         steps[0],
         steps[-1],
     )
+
+
+def with_clusters(
+    found: Differences, trajectories: Sequence[Trajectory], measure: Measure, cut: Cut, clusters: Clusters
+) -> Differences:
+    """The same, with the clusters of the mode of the run beside those of the other mode, if that does not take long."""
+    count, frames = len(trajectories), float(np.mean([len(t.values) for t in trajectories]))
+    pairs = count * (count - 1) // 2
+    if pairs * frames**2 > CELLS or (pairs > PAIRS and not measure.compat):
+        return found
+    every = pairs_of(np.arange(pairs), count)
+    if measure.compat:
+        ours = cluster(_of(trajectories, replace(measure, compat=False), every), count, cut).labels
+        theirs = clusters.labels
+    else:
+        square = squareform(_of(trajectories, replace(measure, compat=True, mirror=False), every))
+        method = "average" if cut.method == KMEDOIDS else cut.method
+        ours, theirs = clusters.labels, flat(square, cut.count or 0, method).labels
+    one, other = (labels[every[:, 0]] == labels[every[:, 1]] for labels in (theirs, ours))
+    both = (len(np.unique(theirs)), len(np.unique(ours)))
+    return replace(found, clusters=both, apart=int((one != other).sum()))
 
 
 def sample(count: int, frames: Sequence[int], most: int, seed: int) -> NDArray[np.int64]:

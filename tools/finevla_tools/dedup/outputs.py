@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample
+from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
 from finevla_tools.dedup.report import Compared, Group, Run, write_report
 from finevla_tools.dedup.run import Job, Outcome
 from finevla_tools.dedup.source import Source
@@ -23,15 +24,17 @@ LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn", "kmedoids")
 def differences(job: Job, outcome: Outcome) -> tuple[list[Differences], Compared]:
     """FineVLA's distances beside ours, of some pairs of the largest groups."""
     found: list[Differences] = []
-    used, other, left = [np.zeros(0)], [np.zeros(0)], ALL_PAIRS
-    for group in outcome.groups:
+    used: list[NDArray[np.float64]] = [np.zeros(0)]
+    other: list[NDArray[np.float64]] = [np.zeros(0)]
+    left = ALL_PAIRS
+    for group, known in zip(outcome.groups, outcome.known, strict=True):
         if left <= 0 or len(group.members) < 2:
             break
         frames = [outcome.read.spool.frames(n) for n in group.members]
         pairs = sample(len(group.members), frames, min(PAIRS, left), job.seed)
         trajectories = [outcome.read.trajectory(n) for n in group.members]
         one, theirs, ours = between(group.name, trajectories, job.measure, pairs)
-        found.append(one)
+        found.append(with_clusters(one, trajectories, job.measure, job.cut, known.clusters))
         used.append(theirs if job.measure.compat else ours)
         other.append(ours if job.measure.compat else theirs)
         left -= len(pairs)
@@ -198,11 +201,16 @@ def _mended(outcome: Outcome) -> list[str]:
 
 def _differ(differ: Sequence[Differences]) -> list[str]:
     pairs, count = sum(d.pairs for d in differ), sum(d.differ for d in differ)
-    if not count:
+    if not count and not any(d.apart for d in differ):
         return [f"FineVLA's distances are the same on {pairs} pairs looked at"] if pairs else []
     by = {name: sum(d.by[name] for d in differ) for name in differ[0].by}
     why = ", ".join(f"{name} {number}" for name, number in by.items() if number)
-    return [f"FineVLA's distances differ on {count} of {pairs} pairs looked at ({why})"]
+    said = [f"FineVLA's distances differ on {count} of {pairs} pairs looked at ({why})"]
+    if both := [d for d in differ if d.clusters is not None]:
+        theirs, ours = (sum(d.clusters[k] for d in both if d.clusters) for k in (0, 1))
+        odd = sum(bool(d.apart) for d in both)
+        said.append(f"FineVLA finds {theirs} clusters where ours are {ours}; {odd} of {len(both)} groups differ")
+    return said
 
 
 def _version(name: str) -> str | None:
