@@ -1,6 +1,7 @@
 """From trajectories to choices: group, compare, cluster, choose; what an interruption shall not cost lies beside the output."""
 
 import fcntl
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.datasets.common import refuse_existing
 from finevla_tools.datasets.jobs import Progress
 from finevla_tools.dedup import tables
 from finevla_tools.dedup.clusters import Cut
@@ -18,13 +20,15 @@ from finevla_tools.dedup.cost import Measure
 from finevla_tools.dedup.finevla_clusters import Recursion
 from finevla_tools.dedup.finevla_run import Asked, Batch
 from finevla_tools.dedup.groups import Group, grouped
-from finevla_tools.dedup.known import Known, compare, distances
+from finevla_tools.dedup.known import Known, distances
 from finevla_tools.dedup.reading import Read, read_all
 from finevla_tools.dedup.sampling import Choice, Keep, select
 from finevla_tools.dedup.shares import shares
+from finevla_tools.dedup.side_by_side import compare_all
 from finevla_tools.dedup.source import Entry, Source, Wanted
 from finevla_tools.dedup.store import Work
 
+WORTH_PROCESSES = 200_000  # pairs, a second or more of two cores
 SHOWN = 100  # of so many groups, the largest, distances stay at hand for the page: each is an open file
 
 FORCED, NO_ROOM = "named in the keep file", "the budget has no room for this group"
@@ -68,26 +72,29 @@ class Outcome:
 
 
 @contextmanager
-def workplace(out: Path, fresh: bool) -> Iterator[Path]:
-    """A hidden folder beside `out` for what is needed again after an interruption; gone when all is done.
+def workplace(out: Path, fresh: bool) -> Iterator[tuple[Path, Path]]:
+    """A hidden folder beside `out` for what is needed again after an interruption, and one in it that becomes `out` at the end.
 
-    `fresh` forgets what is there. Raises `FineVLAError` if another process works there.
+    `fresh` forgets what is there. Raises `FineVLAError` if another process works there, or it cannot be written.
     """
+    refuse_existing(out)
     work = out.with_name(f".{out.name}.work")
+    made = work / "output"
     try:
         work.mkdir(parents=True, exist_ok=True)
-        lock = (work / "lock").open("w")
+        with (work / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FineVLAError(f"'{out}' is being made by another process; wait, or name another --out") from None
+            for old in (made, work / "distances") if fresh else (made,):
+                shutil.rmtree(old, ignore_errors=True)
+            made.mkdir()
+            yield work, made
+            os.rename(made, out)
+            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise FineVLAError(f"'{work}' cannot be written: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FineVLAError(f"'{out}' is being made by another process; wait, or name another --out") from None
-        if fresh:
-            shutil.rmtree(work / "distances", ignore_errors=True)
-        yield work
-        shutil.rmtree(work, ignore_errors=True)
+        raise FineVLAError(f"'{out}' cannot be made: {error}; what was computed is kept for the next try") from error
 
 
 def dedup(sources: Sequence[Source], entries: Sequence[Entry], job: Job, folder: Path, work: Path) -> Outcome:
@@ -120,21 +127,30 @@ def _compared(
     known: list[Known] = []
     drawn: list[list[Choice]] = []
     with Progress("compare", len(groups), "groups") as progress, _distances(folder, groups, job) as writer:
+        named = ((group.name, [read.trajectory(n) for n in group.members]) for group in groups)
+        side_by_side = compare_all(named, job.measure, job.cut, store, _processes(groups, job))
         for number, group in enumerate(groups):
-            trajectories = [read.trajectory(n) for n in group.members]
             if batch is None:
-                found = compare(group.name, trajectories, job.measure, job.cut, store)
+                found = next(side_by_side)
             else:
-                found, chosen = batch.compare(number, trajectories, job.measure, store)
+                found, chosen = batch.compare(number, [read.trajectory(n) for n in group.members], job.measure, store)
                 drawn.append(chosen)
-            if writer is not None and found.condensed is not None:
+            if writer is not None and found.condensed is None:
+                read.notes.append(f"distances of '{group.name}' are not written: it was compared in blocks")
+            elif writer is not None:
                 rows = np.array([read.row_of[n] for n in group.members])
+                assert found.condensed is not None
                 writer.add(number, rows, found.condensed, found.is_exact)
             known.append(found if number < SHOWN else replace(found, condensed=None, is_exact=None))
             progress.step()
     if batch is not None:
         batch.finish()
     return known, drawn
+
+
+def _processes(groups: Sequence[Group], job: Job) -> int:
+    """For which there is work: to start one takes a second or two."""
+    return job.jobs if sum(group.pairs for group in groups) > WORTH_PROCESSES else 1
 
 
 def _distances(folder: Path, groups: Sequence[Group], job: Job) -> AbstractContextManager[tables.DistanceWriter | None]:
