@@ -1,5 +1,6 @@
 """Promises of `finevla dedup`: planted duplicates go, everything is listed with its reason, FineVLA's files are its files."""
 
+import errno
 import json
 import sys
 from copy import deepcopy
@@ -82,7 +83,7 @@ def said_of(out: Path) -> dict[str, Any]:
 def done(planted: Path) -> Path:
     """The plain run of it, with distances and a data set of what is kept."""
     out = planted.parent / "out"
-    assert dedup(planted, "--out", out, "--distances", "--dataset-out", planted.parent / "kept") == 0
+    assert dedup(planted, "--out", out, "--distances", "--dataset", planted.parent / "kept") == 0
     return out
 
 
@@ -448,7 +449,7 @@ class TestBadInput:
         (["SET", "--clean", "nowhere"], "does not exist"),
         (["SET", "--max-frames", "20"], "no episode can be used"),
         (["SET", "--out", "SET"], "exists already"),
-        (["SET", "--dataset-out", "SET/kept"], "in the data set itself"),
+        (["SET", "--dataset", "SET/kept"], "in the data set itself"),
         (["SET", "OTHER"], "different frame rates"),
         (["SET", "OTHER", "--by", "all", "--compat", "finevla", "--fps", "10"], "within one data set"),
     ])  # fmt: skip
@@ -482,6 +483,19 @@ class TestBadInput:
         assert dedup(planted, "--out", tmp_path / "out", *more[module]) == 2
         assert f"'dedup' needs {module}; run 'make data-setup' first" in capsys.readouterr().err
 
+    def test_full_disk_is_one_sentence_and_the_next_try_goes_on(
+        self, planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def full(*_: Any, **__: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tables.pq, "write_table", full)
+            assert dedup(planted, "--out", tmp_path / "out") == 2
+        assert "No space left on device" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+        assert dedup(planted, "--out", tmp_path / "out") == 0
+
     def test_dry_run_writes_nothing(self, planted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert dedup(planted, "--out", tmp_path / "out", "--dry-run") == 0
         assert "19 of 19 episodes would be read and compared in 2 groups, 81 pairs" in capsys.readouterr().out
@@ -509,7 +523,7 @@ class TestSeveralSets:
     def test_are_compared_with_each_other_and_written_apart(self, tmp_path: Path) -> None:
         some = takes()[: MOTIONS * COPIES]
         one, other = write(tmp_path / "one", some[::2]), write(tmp_path / "other", some[1::2])
-        assert dedup(one, other, "--out", tmp_path / "out", "--dataset-out", tmp_path / "kept") == 0
+        assert dedup(one, other, "--out", tmp_path / "out", "--dataset", tmp_path / "kept") == 0
         rows = rows_of(tmp_path / "out")
         assert sum(row["kept"] for row in rows) == MOTIONS
         counts = {name: sum(row["kept"] for row in rows if row["dataset"] == name) for name in ("one", "other")}
@@ -537,7 +551,7 @@ class TestLeRobot:
                 made.add_frame({"observation.state": state, "action": action, "task": one.tasks[0]})
             made.save_episode()
         made.finalize()
-        assert dedup(tmp_path / "set", "--out", tmp_path / "out", "--dataset-out", tmp_path / "kept") == 0
+        assert dedup(tmp_path / "set", "--out", tmp_path / "out", "--dataset", tmp_path / "kept") == 0
         old = [row["episode_index"] for row in rows_of(tmp_path / "out") if row["kept"]]
         assert len(old) == MOTIONS
         kept = lerobot.LeRobotDataset("t/kept", root=tmp_path / "kept")

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("dataset", type=Path, nargs="+", help="LeRobot data sets, or folders of unified episodes")
     add("--out", type=Path, help="folder of tables and page; without it out/dedup/<data set>")
-    add("--dataset-out", "--dataset", dest="dataset_out", type=Path, metavar="FOLDER",
+    add("--dataset", dest="kept", type=Path, metavar="FOLDER",
         help="make a LeRobot data set of what is kept; of several data sets, one folder each in it")  # fmt: skip
     group = parser.add_argument_group("what is compared")
     add = group.add_argument
@@ -104,27 +104,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _dedup(arguments: argparse.Namespace, sources: Any, entries: Any, job: Any, out: Path) -> int:
-    from finevla_tools.datasets.common import Staged
     from finevla_tools.dedup import outputs, tables
     from finevla_tools.dedup import run as runs
 
-    outputs.refuse_datasets(sources, arguments.dataset_out)
-    with runs.workplace(out, arguments.force) as work:
-        staged = Staged(out)
-        try:
-            staged.path.mkdir()
-            outcome = runs.dedup(sources, entries, job, staged.path, work)
-            differ, compared = outputs.differences(job, outcome)
-            outputs.write_page(staged.path, sources, job, outcome, differ, compared)
-            said = outputs.said_of(sources, job, outcome, differ)
-            tables.write_run(staged.path, said)
-        except BaseException:
-            staged.discard()
-            raise
-        staged.publish()
+    outputs.refuse_datasets(sources, arguments.kept)
+    with runs.workplace(out, arguments.force) as (work, made):
+        outcome = runs.dedup(sources, entries, job, made, work)
+        differ, compared = outputs.differences(job, outcome)
+        outputs.write_page(made, sources, job, outcome, differ, compared)
+        said = outputs.said_of(sources, job, outcome, differ)
+        tables.write_run(made, said)
     _print(said, outcome)
     print(f"report: {out / outputs.PAGE}")
-    for folder, count in outputs.write_datasets(sources, arguments.dataset_out, outcome):
+    for folder, count in outputs.write_datasets(sources, arguments.kept, outcome):
         print(f"data set of {count} episodes: {folder}")
     return 0
 

@@ -135,12 +135,10 @@ def _compared(
             else:
                 found, chosen = batch.compare(number, [read.trajectory(n) for n in group.members], job.measure, store)
                 drawn.append(chosen)
-            if writer is not None and found.condensed is None:
-                read.notes.append(f"distances of '{group.name}' are not written: it was compared in blocks")
+            if writer is not None and found.condensed is not None:
+                writer.add(number, np.array([read.row_of[n] for n in group.members]), found.condensed, found.is_exact)
             elif writer is not None:
-                rows = np.array([read.row_of[n] for n in group.members])
-                assert found.condensed is not None
-                writer.add(number, rows, found.condensed, found.is_exact)
+                read.notes.append(f"distances of '{group.name}' are not written: it was compared in blocks")
             known.append(found if number < SHOWN else replace(found, condensed=None, is_exact=None))
             progress.step()
     if batch is not None:

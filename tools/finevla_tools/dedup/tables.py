@@ -1,6 +1,6 @@
 """What a run leaves behind for programs: a row per episode, distances on request, and `run.json`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.files import write_json
 from finevla_tools.clean.reports import strict
 
@@ -73,12 +72,12 @@ class Row:
 def write_episodes(folder: Path, rows: Sequence[Row]) -> None:
     """`episodes.parquet`."""
     columns = [pa.array([getattr(r, f.name) for r in rows], f.type) for f in EPISODE_SCHEMA]
-    _guarded(folder / EPISODES, lambda path: pq.write_table(pa.table(columns, schema=EPISODE_SCHEMA), path))
+    pq.write_table(pa.table(columns, schema=EPISODE_SCHEMA), folder / EPISODES)
 
 
 def write_run(folder: Path, said: Mapping[str, Any]) -> None:
     """`run.json`: strict JSON, numbers that are none are null."""
-    _guarded(folder / RUN, lambda path: write_json(path, strict(dict(said))))
+    write_json(folder / RUN, strict(dict(said)))
 
 
 class DistanceWriter:
@@ -88,11 +87,8 @@ class DistanceWriter:
     """
 
     def __init__(self, folder: Path, groups: Sequence[str]) -> None:
-        self._path, self._groups = folder / DISTANCES, pa.array(groups, pa.string())
-        try:
-            self._writer = pq.ParquetWriter(self._path, DISTANCE_SCHEMA, compression="zstd")
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
+        self._groups = pa.array(groups, pa.string())
+        self._writer = pq.ParquetWriter(folder / DISTANCES, DISTANCE_SCHEMA, compression="zstd")
 
     def __enter__(self) -> Self:
         return self
@@ -132,18 +128,4 @@ class DistanceWriter:
         exact = np.ones(len(i), bool) if is_exact is None else np.asarray(is_exact)
         names = pa.DictionaryArray.from_arrays(pa.array(np.full(int(some.sum()), group, np.int32)), self._groups)
         columns = [names, *(pa.array(column[some]) for column in (i, j, distances, exact))]
-        try:
-            self._writer.write_table(pa.table(columns, schema=DISTANCE_SCHEMA))
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
-
-
-def _guarded(path: Path, write: Callable[[Path], None]) -> None:
-    try:
-        write(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> FineVLAError:
-    return FineVLAError(f"'{path}' cannot be written: {error.strerror or error}; give --out where there is room")
+        self._writer.write_table(pa.table(columns, schema=DISTANCE_SCHEMA))
