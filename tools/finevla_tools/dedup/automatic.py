@@ -18,7 +18,7 @@ NOISE = 0.02  # of the median distance: less is no difference
 ROUNDING = 1e-12  # in the measure's units
 INSIDE = 0.1  # see _leaps
 LEAST_RATIO = 1.5  # of the heights around a leap; without structure they seldom have it
-LEAST_SILHOUETTE = 0.7  # "a strong structure has been found" (Kaufman and Rousseeuw 1990, table 4 of chapter 2)
+LEAST_SILHOUETTE = 0.7  # "a strong structure has been found" (Kaufman and Rousseeuw 1990, chapter 2)
 
 
 @dataclass(frozen=True)
