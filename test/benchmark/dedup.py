@@ -9,12 +9,14 @@ import argparse
 import json
 import math
 import multiprocessing
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +55,19 @@ def agreement(labels: NDArray[np.int64], truth: NDArray[np.int64]) -> tuple[int,
     return int((found & wanted).sum()), int(wanted.sum()), int(found.sum())
 
 
-@dataclass
+@dataclass(frozen=True)
+class Task:
+    """A group whose trajectories lie in a spool, from number `first` on."""
+
+    name: str
+    ids: tuple[str, ...]
+    first: int
+    labels: NDArray[np.int64]
+    motions: NDArray[np.int64]
+    frames: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Done:
     """What came of one group."""
 
@@ -63,17 +77,40 @@ class Done:
     aligned: int
 
 
-def compared(group: planted.Planted, measure, cut, work) -> Done:  # type: ignore[no-untyped-def]
-    """One group from trajectories to a choice, with what is known of it on disk: what a run does."""
-    from finevla_tools.dedup.known import compare, distances
-    from finevla_tools.dedup.sampling import Keep, select
+def spooled(groups: Iterable[planted.Planted], path: Path):  # type: ignore[no-untyped-def]
+    """Trajectories on disk as a run has them once they are read, and the truth about them."""
+    from finevla_tools.dedup.loading import Spool
 
-    trajectories, name = group.trajectories(), group.ids[0]
-    known = compare(name, trajectories, measure, cut, work)
-    with distances(name, trajectories, measure, cut, work) as of:
-        choices = select(known.clusters, of, group.ids, Keep(quota=1))
-    kept = sum(choice.kept for choice in choices)
-    return Done(known.clusters.labels, kept, len(group) * (len(group) - 1) // 2, known.aligned)
+    spool, tasks = Spool(path), []
+    for g in groups:
+        frames = np.array([len(values) for values in g.values])
+        tasks.append(Task(g.ids[0], g.ids, len(spool), g.labels, g.motions, frames))
+        for values in g.values:
+            spool.add(values)
+    spool.close()
+    return spool, tasks
+
+
+def compared(spool, tasks: list[Task], measure, cut, folder: Path, jobs: int) -> list[Done]:  # type: ignore[no-untyped-def]
+    """From trajectories on disk to choices, with what is known kept on disk: what a run does."""
+    from finevla_tools.dedup.cost import Trajectory
+    from finevla_tools.dedup.known import distances
+    from finevla_tools.dedup.sampling import Keep, select
+    from finevla_tools.dedup.side_by_side import compare_all
+    from finevla_tools.dedup.store import Work
+
+    def read(task: Task) -> list[Trajectory]:
+        return [Trajectory(name, spool[task.first + k]) for k, name in enumerate(task.ids)]
+
+    work, done = Work(folder), []
+    found = compare_all(((task.name, read(task)) for task in tasks), measure, cut, work, jobs)
+    known = [replace(one, condensed=None, is_exact=None) for one in found]
+    for task, one in zip(tasks, known, strict=True):
+        with distances(task.name, read(task), measure, cut, work) as of:
+            choices = select(one.clusters, of, task.ids, Keep(quota=1))
+        count = len(task.ids) * (len(task.ids) - 1) // 2
+        done.append(Done(one.clusters.labels, sum(choice.kept for choice in choices), count, one.aligned))
+    return done
 
 
 # The reference ---------------------------------------------------------------------------------------------------------------
@@ -126,66 +163,60 @@ def job(arguments: argparse.Namespace) -> None:
     from finevla_tools.datasets.jobs import cores
     from finevla_tools.dedup.clusters import Cut
     from finevla_tools.dedup.cost import Measure
-    from finevla_tools.dedup.store import Work
 
     recipe = planted.Recipe(arms=arguments.arms)
-    size = arguments.size // TASKS
-    groups = list(planted.groups(SEED, TASKS, size, recipe))
-    frames = np.array([len(values) for group in groups for values in group.values])
-    print(
-        f"\n{TASKS} tasks of {size}, {arguments.arms} arm(s), {frames.min()} to {frames.max()} frames, mean {frames.mean():.0f}"
-    )
-    ours: dict[bool, float] = {}
-    print("\n| what | cut at | s | recall | precision | pairs aligned | kept |")
-    print("|---|---|---|---|---|---|---|")
-    aligned = 0
-    for mirror in (False, True)[: arguments.arms]:
-        measure = Measure(mirror=mirror)
-        cut = Cut("average", threshold(recipe, mirror))
-        with tempfile.TemporaryDirectory() as warm, tempfile.TemporaryDirectory() as folder:
-            compared(planted.group(SEED, CALIBRATION[0], 20, recipe), measure, cut, Work(Path(warm)))  # compiles
-            work, begin = Work(Path(folder)), time.perf_counter()
-            done = [compared(group, measure, cut, work) for group in groups]
-            ours[mirror] = time.perf_counter() - begin
-            work.close()
-        if not mirror:
-            aligned = sum(d.aligned for d in done)
-        report(
-            "average, given" + (", mirrored is alike" if mirror else ""),
-            cut.distance or 0,
-            ours[mirror],
-            groups,
-            done,
-            mirror,
+    groups = list(planted.groups(SEED, TASKS, arguments.size // TASKS, recipe))
+    ours, aligned = math.inf, 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        spool, tasks = spooled(groups, folder / "spool")
+        frames = np.concatenate([task.frames for task in tasks])
+        print(f"\n{TASKS} tasks of {len(groups[0])}, {arguments.arms} arm(s), ", end="")
+        print(f"frames {frames.min()} to {frames.max()}, mean {frames.mean():.0f}; {cores()} cores")
+        print(
+            "\n| what | cut at | s | recall | precision | pairs aligned | kept |\n|---|---|---|---|---|---|---|",
+            flush=True,
         )
-    with tempfile.TemporaryDirectory() as folder:
-        work, begin = Work(Path(folder)), time.perf_counter()
-        done = [compared(group, Measure(), Cut("average"), work) for group in groups]
-        report("average, automatic", math.nan, time.perf_counter() - begin, groups, done, False)
-        work.close()
+        for what, mirror, is_given in (
+            ("given", False, True),
+            ("given, mirror images are alike", True, True),
+            ("automatic, all pairs", False, False),
+        ):
+            if mirror and arguments.arms == 1:
+                continue
+            measure = Measure(mirror=mirror)
+            cut = Cut("average", threshold(recipe, mirror) if is_given else None)
+            compared(*spooled([groups[0]], folder / "warm"), measure, cut, folder / f"warm {what}", 1)
+            begin = time.perf_counter()
+            done = compared(spool, tasks, measure, cut, folder / what, arguments.jobs)
+            took = time.perf_counter() - begin
+            report(what, cut.distance, took, tasks, done, mirror)
+            if what == "given":
+                ours, aligned = took, sum(d.aligned for d in done)
     seconds, computed, total = reference_seconds(groups, arguments.share, cores())
-    print("\n| job | pairs aligned | s | times |\n|---|---|---|---|")
-    print(f"| reference, {cores()} processes | {total:,} (measured on {computed:,}) | {seconds:.1f} | 1 |")
-    print(f"| ours, whole | {aligned:,} | {ours[False]:.2f} | {seconds / ours[False]:.0f} |")
+    print("\n| job | alignments | s | times |\n|---|---|---|---|")
+    total, computed = total * arguments.arms, computed * arguments.arms
+    print(f"| reference, {cores()} processes | {total:,} ({computed:,} timed) | {seconds:.1f} | 1 |")
+    print(f"| ours, whole, {cores()} cores | {aligned:,} | {ours:.2f} | {seconds / ours:.0f} |")
 
 
-def report(
-    what: str, height: float, seconds: float, groups: list[planted.Planted], done: list[Done], mirror: bool
-) -> None:
-    both, wanted, found = np.sum(
-        [agreement(d.labels, g.motions if mirror else g.labels) for g, d in zip(groups, done, strict=True)], axis=0
-    )
+def report(what: str, height: float | None, seconds: float, tasks: list[Task], done: list[Done], mirror: bool) -> None:
+    counts = [agreement(d.labels, t.motions if mirror else t.labels) for t, d in zip(tasks, done, strict=True)]
+    both, wanted, found = np.sum(counts, axis=0)
     pairs, aligned = sum(d.pairs for d in done), sum(d.aligned for d in done)
     print(
-        f"| {what} | {height:.2f} | {seconds:.2f} | {both / wanted:.2%} | {both / max(found, 1):.2%} "
-        f"| {aligned / pairs:.1%} of {pairs:,} | {sum(d.kept for d in done)} |"
+        f"| {what} | {'-' if height is None else f'{height:.2f}'} | {seconds:.2f} | {both / wanted:.2%} "
+        f"| {both / max(found, 1):.2%} | {aligned / pairs:.1%} of {pairs:,} | {sum(d.kept for d in done)} |",
+        flush=True,
     )
 
 
 def growth(arguments: argparse.Namespace) -> None:
     """Each size in a process of its own, so that the largest memory is its own."""
     height = threshold(planted.Recipe(arms=arguments.arms), False)
-    print(f"\ngroups of {arguments.group}, {arguments.arms} arm(s), average linkage cut at {height:.2f}\n")
+    print(
+        f"\ngroups of {arguments.group}, {arguments.arms} arm(s), {arguments.jobs} process(es), cut at {height:.2f}\n"
+    )
     print(
         "| trajectories | s | ms per trajectory | ms of a core | pairs | aligned | planned s | peak memory, MB | disk, MB |"
     )
@@ -194,7 +225,7 @@ def growth(arguments: argparse.Namespace) -> None:
     for size in [s for s in SIZES if s <= arguments.most]:
         text = subprocess.run(
             [sys.executable, __file__, "one", "--size", str(size), "--group", str(arguments.group), "--height", str(height),
-             "--arms", str(arguments.arms)],
+             "--arms", str(arguments.arms), "--jobs", str(arguments.jobs)],
             check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
         r = json.loads(text.splitlines()[-1])
@@ -218,30 +249,37 @@ def one(arguments: argparse.Namespace) -> None:
     from finevla_tools.dedup.clusters import Cut
     from finevla_tools.dedup.cost import Measure
     from finevla_tools.dedup.plan import Workload, estimate, measured
-    from finevla_tools.dedup.store import MEMORY_MB, Work
+    from finevla_tools.dedup.store import MEMORY_MB
 
     recipe, measure, cut = planted.Recipe(arms=arguments.arms), Measure(), Cut("average", arguments.height)
-    tasks = arguments.size // arguments.group
     sample = [planted.group(SEED, task, arguments.group, recipe) for task in CALIBRATION]
     rates = measured([group.trajectories() for group in sample], measure, cut)
     seen = Workload.of(np.array([len(values) for values in group.values]) for group in sample)
-    planned = estimate(seen.grown(tasks / len(sample)), rates, cores(), MEMORY_MB, None)
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        compared(sample[0], measure, cut, Work(Path(folder) / "warm"))
-        work, seconds, of_cores, pairs, aligned = Work(Path(folder) / "work"), 0.0, 0.0, 0, 0
-        for group in planted.groups(SEED, tasks, arguments.group, recipe):
-            begin, begin_cores = time.perf_counter(), time.process_time()
-            done = compared(group, measure, cut, work)
-            seconds += time.perf_counter() - begin
-            of_cores += time.process_time() - begin_cores
-            pairs, aligned = pairs + done.pairs, aligned + done.aligned
-        work.close()
-        disk = sum(f.stat().st_blocks * 512 for f in (Path(folder) / "work").rglob("*"))
+    planned = estimate(seen.grown(arguments.size / arguments.group / len(sample)), rates, cores(), MEMORY_MB, None)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        folder = Path(name)
+        spool, tasks = spooled(
+            planted.groups(SEED, arguments.size // arguments.group, arguments.group, recipe), folder / "spool"
+        )
+        begin, begin_cores = time.perf_counter(), of_cores()
+        done = compared(spool, tasks, measure, cut, folder / "work", arguments.jobs)
+        seconds = time.perf_counter() - begin
+        for process in multiprocessing.active_children():
+            process.join()
+        spent = of_cores() - begin_cores
+        disk = sum(f.stat().st_size for f in (folder / "work").rglob("*.*"))
+    most = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(json.dumps({
-        "seconds": seconds, "of_cores": of_cores, "pairs": pairs, "aligned": aligned,
+        "seconds": seconds, "of_cores": spent, "pairs": sum(d.pairs for d in done), "aligned": sum(d.aligned for d in done),
         "planned": planned.seconds, "disk_mb": disk / 1e6,
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory_mb": most[0] + (arguments.jobs if arguments.jobs > 1 else 0) * most[1],
     }))  # fmt: skip
+
+
+def of_cores() -> float:
+    """Seconds of cores so far, with those of processes that have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def million(arguments: argparse.Namespace) -> None:
@@ -256,7 +294,10 @@ def million(arguments: argparse.Namespace) -> None:
     rates = measured([group.trajectories() for group in sample], Measure(), cut)
     lengths = np.array([len(v) for group in sample for v in group.values])
     for name, sizes in (
-        (f"5,000 groups of {arguments.group}", np.full(1_000_000 // arguments.group, arguments.group)),
+        (
+            f"{1_000_000 // arguments.group:,} groups of {arguments.group}",
+            np.full(1_000_000 // arguments.group, arguments.group),
+        ),
         ("groups of log-normal sizes, most below 100, the largest of thousands", heavy(1_000_000)),
     ):
         random = np.random.default_rng(SEED)
@@ -286,6 +327,7 @@ def main() -> None:
         command.add_argument("--group", type=int, default=200)
         command.add_argument("--size", type=int, default=2_000)
         command.add_argument("--share", type=float, default=0.1, help="of the pairs that the reference computes")
+        command.add_argument("--jobs", type=int, default=1, help="processes: groups at a time")
         command.add_argument("--most", type=int, default=50_000)
         command.add_argument("--height", type=float, default=4.0)
         command.add_argument("--folder", type=Path, help="where distances are put; a temporary folder without it")

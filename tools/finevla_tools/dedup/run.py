@@ -28,7 +28,7 @@ from finevla_tools.dedup.side_by_side import compare_all
 from finevla_tools.dedup.source import Entry, Source, Wanted
 from finevla_tools.dedup.store import Work
 
-WORTH_PROCESSES = 200_000  # pairs, a second or more of two cores
+WORTH_PROCESSES = 2_000_000  # pairs, most of a minute; to start one takes some seconds
 SHOWN = 100  # of so many groups, the largest, distances stay at hand for the page: each is an open file
 
 FORCED, NO_ROOM = "named in the keep file", "the budget has no room for this group"
@@ -147,7 +147,7 @@ def _compared(
 
 
 def _processes(groups: Sequence[Group], job: Job) -> int:
-    """For which there is work: to start one takes a second or two."""
+    """For which there is work."""
     return job.jobs if sum(group.pairs for group in groups) > WORTH_PROCESSES else 1
 
 
