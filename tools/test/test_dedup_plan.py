@@ -1,6 +1,7 @@
 """Promises of the plan: what can be counted is counted exactly, the rest is an interval, and assumptions are said."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ RATES = Rates(
     aligned=Interval(0.05, 0.1, 0.2),
     pair_s=Interval(1e-6, 2e-6, 4e-6),
     trajectory_s=Interval(1e-3, 1e-3, 1e-3),
+    choice_s=Interval(1e-4, 2e-4, 3e-4),
     sampled=3,
 )
-WORK = Workload(1_000_000, 5_000, 99_500_000, 4e12, 200_000_000, 200, 40_000)
+WORK = Workload(1_000_000, 5_000, 99_500_000, 4e12, 200_000_000, 200, 40_000, small=1.0)
 
 
 @given(st.lists(st.lists(st.integers(2, 50), min_size=1, max_size=8), min_size=1, max_size=5))
@@ -43,10 +45,12 @@ def test_work_on_large_groups_grows_with_their_size_not_its_square() -> None:
 def test_estimate_by_hand() -> None:
     found = estimate(WORK, RATES, cores=4, memory_mb=1000, price_per_core_hour=0.05)
     assert found.align_s == pytest.approx((4e12 * 0.05 / 2e9 / 4, 4e12 * 0.1 / 1e9 / 4, 4e12 * 0.2 / 0.5e9 / 4))
-    assert found.other_s == pytest.approx((99.5 + 1000, 199 + 1000, 398 + 1000))
-    assert found.seconds.likely == pytest.approx(100 + 1199)
+    assert found.other_s == pytest.approx(((99.5 + 1000) / 4 + 100, (199 + 1000) / 4 + 200, (398 + 1000) / 4 + 300))
+    large = replace(WORK, small=0.0)
+    assert estimate(large, RATES, 4, 1000, None).other_s.likely == pytest.approx(199 + 1000 / 4 + 200)
+    assert found.seconds.likely == pytest.approx(100 + 1199 / 4 + 200)
     assert found.price is not None
-    assert found.price.likely == pytest.approx(1299 / 3600 * 4 * 0.05)
+    assert found.price.likely == pytest.approx((300 + 1199 / 4) / 3600 * 4 * 0.05)
     assert found.disk == 200e6 * 16 * 8 + 99.5e6 * 0.2 * 12
     assert found.memory > 1e9
 
@@ -65,9 +69,9 @@ def test_what_is_said_can_be_checked() -> None:
     text = "\n".join(lines)
     for part in (
         "1,000,000 trajectories in 5,000 groups; 99,500,000 pairs to look at",
-        "time on 4 cores: 21.6 minutes (",
+        "time on 4 cores: 10 minutes (",
         "10.0% of the pairs aligned",
-        "price: 0.07 (",
+        "price: 0.03 (",
         "assumed: ",
     ):
         assert part in text

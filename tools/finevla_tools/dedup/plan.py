@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.cost import Measure, Trajectory, prepare
-from finevla_tools.dedup.known import BLOCK, compare
+from finevla_tools.dedup.known import BLOCK, compare, distances
+from finevla_tools.dedup.sampling import Keep, select
+from finevla_tools.dedup.side_by_side import SMALL, WORTH
 from finevla_tools.dedup.store import PAIR_BYTES, Work
 
 RATE_S = 0.3  # how long the kernel's rate is measured in each group of the sample
@@ -54,11 +56,12 @@ class Workload:
     frames: int
     largest: int
     largest_frames: int
+    small: float = 0.0  # the part of the pairs that is in groups which are compared side by side
 
     @staticmethod
     def of(groups: Iterable[NDArray[np.int64]]) -> "Workload":
         """From the lengths of each group's trajectories, in frames."""
-        count = members = pairs = frames = largest = most = 0
+        count = members = pairs = frames = largest = most = small = 0
         cells = 0.0
         for lengths in groups:
             n, total = len(lengths), int(lengths.sum())
@@ -66,29 +69,35 @@ class Workload:
             part = min(1.0, BLOCK / max(n, 1))
             pairs += round(n * (n - 1) // 2 * part)
             cells += (float(total) ** 2 - float((lengths.astype(float) ** 2).sum())) / 2 * part
+            small += n * (n - 1) // 2 if n <= SMALL else 0
             largest, most = max(largest, min(n, BLOCK)), max(most, total)
         if not members:
             raise FineVLAError("there is nothing to plan: no episode can be compared")
-        return Workload(members, count, pairs, cells, frames, largest, most)
+        return Workload(members, count, pairs, cells, frames, largest, most, small / max(pairs, 1))
 
     def grown(self, factor: float) -> "Workload":
         """So many times as many groups of the same kind."""
         return Workload(
             round(self.trajectories * factor), round(self.groups * factor), round(self.pairs * factor),
             self.cells * factor, round(self.frames * factor), self.largest, self.largest_frames,
+            self.small,
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What was measured, of one core. `share` are a pair's table cells as a part of the full table (band; mirror images
-    double them); `aligned` the part of the pairs that bounds do not spare; `pair_s` all else that a pair takes: bounds,
-    clustering, choice; `trajectory_s` what a trajectory takes: reading, making it ready."""
+    """What was measured, of one core.
+
+    `aligned` is the part of the pairs that bounds do not spare; `pair_s` all else that comparing a pair takes: bounds,
+    clustering; `trajectory_s` reading a trajectory and making it ready; `choice_s` choosing, for each trajectory; `share` a
+    pair's table cells as a part of the full table (less with a band, twice with mirror images).
+    """
 
     cells_s: Interval
     aligned: Interval
     pair_s: Interval
     trajectory_s: Interval
+    choice_s: Interval
     share: float = 1.0
     values: int = 16  # of a frame, all arms
     sampled: int = 0  # groups
@@ -108,7 +117,8 @@ class Estimate:
 
 
 def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per_core_hour: float | None) -> Estimate:
-    """Alignments are shared by all cores, the rest is done by one: so the estimate of many cores stays honest."""
+    """Aligning and reading are shared by all cores; what else comparing takes, where groups are compared side by side; choosing
+    is not."""
     if cores < 1:
         raise FineVLAError(f"a run on {cores} cores cannot be planned; give at least 1")
     if price_per_core_hour is not None and not 0 <= price_per_core_hour < np.inf:
@@ -120,8 +130,12 @@ def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per
         cells * rates.aligned.likely / (likely * cores),
         cells * rates.aligned.high / (slow * cores),
     )
-    pieces = zip(rates.pair_s, rates.trajectory_s, strict=True)
-    other = Interval(*(work.pairs * pair + work.trajectories * one for pair, one in pieces))
+    small = work.small if work.pairs > WORTH else 0.0
+    alone = 1 - small + small / cores
+    pieces = zip(rates.pair_s, rates.trajectory_s, rates.choice_s, strict=True)
+    other = Interval(
+        *(work.pairs * pair * alone + work.trajectories * (one / cores + choice) for pair, one, choice in pieces)
+    )
     seconds = Interval(*(a + b for a, b in zip(align, other, strict=True)))
     blocks = min(memory_mb * 1e6, work.pairs * float(PAIR_BYTES))
     memory = PROGRAM_MB * 1e6 + blocks + work.largest_frames * rates.values * 12 + work.largest**2 * MATRIX_BYTES
@@ -145,8 +159,8 @@ def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
         f"measured on {rates.sampled} group{'s' * (rates.sampled != 1)} here: {rates.cells_s.likely / 1e6:,.0f} million table "
         f"cells a second and core, {rates.aligned.likely:.1%} of the pairs aligned; the interval is two standard errors, "
         f"at least a factor of {DOUBT:g} either way",
-        "assumed: the groups that were measured stand for the others, each core is as fast as one here, aligning is shared by "
-        "all cores and all else done by one, and nothing else runs",
+        "assumed: the groups that were measured stand for the others, each core is as fast as one here, reading, aligning "
+        f"and the groups up to {SMALL:,} are shared by all cores and the rest is done by one, and nothing else runs",
     ]
 
 
@@ -169,7 +183,7 @@ def measured(
         found.append(_once(group, measure, cut, random))
         if time.monotonic() - begin > BUDGET_S:
             break
-    speed, aligned, pair_s, trajectory_s, share = np.array(found).T
+    speed, aligned, pair_s, trajectory_s, choice_s, share = np.array(found).T
     threads = numba.get_num_threads()
     arms, dims = groups[0][0].values.shape[1:]
     weights = np.array([len(g) * (len(g) - 1) / 2 for g in groups[: len(found)]])
@@ -178,6 +192,7 @@ def measured(
         _interval(aligned, weights, most=1.0),
         _interval(pair_s, weights),
         _interval(trajectory_s + read_s, weights),
+        _interval(choice_s, weights),
         float(np.average(share, weights=weights)),
         int(arms * dims),
         len(found),
@@ -186,8 +201,8 @@ def measured(
 
 def _once(
     group: Sequence[Trajectory], measure: Measure, cut: Cut, random: np.random.Generator
-) -> tuple[float, float, float, float, float]:
-    """Of one group: cells a second on all threads, part aligned, other seconds a pair, seconds a trajectory, table's share."""
+) -> tuple[float, float, float, float, float, float]:
+    """Of one group: cells a second on all threads, part aligned, seconds a pair, a trajectory, a choice, and table's share."""
     from finevla_tools.dedup.kernel import cells, pair_distances
 
     begin = time.monotonic()
@@ -205,8 +220,12 @@ def _once(
     speed = done / max(took, 1e-9)
     begin = time.monotonic()
     with TemporaryDirectory() as folder:
-        known = compare("sample", group, measure, cut, Work(Path(folder)))
-    took = time.monotonic() - begin
+        store = Work(Path(folder))
+        known = compare("sample", group, measure, cut, store)
+        took, begin = time.monotonic() - begin, time.monotonic()
+        with distances("sample", group, measure, cut, store) as of:
+            select(known.clusters, of, [one.id for one in group], Keep())
+        choosing_s = time.monotonic() - begin
     count = len(group) * (len(group) - 1) / 2
     align_s = known.aligned * float(work.mean()) / speed
     return (
@@ -214,6 +233,7 @@ def _once(
         min(known.aligned / count, 1.0),
         max(took - align_s - making_s, 0.0) / count,
         making_s / len(group),
+        choosing_s / len(group),
         float(work.sum() / full.sum()),
     )
 

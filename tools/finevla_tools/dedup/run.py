@@ -24,11 +24,10 @@ from finevla_tools.dedup.known import Known, distances
 from finevla_tools.dedup.reading import Read, read_all
 from finevla_tools.dedup.sampling import Choice, Keep, select
 from finevla_tools.dedup.shares import shares
-from finevla_tools.dedup.side_by_side import compare_all
+from finevla_tools.dedup.side_by_side import WORTH, compare_all
 from finevla_tools.dedup.source import Entry, Source, Wanted
 from finevla_tools.dedup.store import Work
 
-WORTH_PROCESSES = 2_000_000  # pairs, most of a minute; to start one takes some seconds
 SHOWN = 100  # of so many groups, the largest, distances stay at hand for the page: each is an open file
 
 FORCED, NO_ROOM = "named in the keep file", "the budget has no room for this group"
@@ -148,7 +147,7 @@ def _compared(
 
 def _processes(groups: Sequence[Group], job: Job) -> int:
     """For which there is work."""
-    return job.jobs if sum(group.pairs for group in groups) > WORTH_PROCESSES else 1
+    return job.jobs if sum(group.pairs for group in groups) > WORTH else 1
 
 
 def _distances(folder: Path, groups: Sequence[Group], job: Job) -> AbstractContextManager[tables.DistanceWriter | None]:

@@ -19,6 +19,7 @@ from finevla_tools.dedup.known import Known, compare
 from finevla_tools.dedup.store import Work
 
 SMALL = 1000  # trajectories: so many are sent to a process, and a larger group has work for all threads
+WORTH = 2_000_000  # pairs, most of a minute: to start processes takes some seconds
 Named = tuple[str, Sequence[Trajectory]]
 
 
@@ -32,7 +33,8 @@ class _Asked:
 def compare_all(groups: Iterable[Named], measure: Measure, cut: Cut, store: Work, jobs: int) -> Iterator[Known]:
     """`compare` of each named group, in order, up to `jobs` at a time; on a Ray cluster if that is the store's engine.
 
-    Each process may use its part of the store's memory. Raises what `compare` raises.
+    Each process may use its part of the store's memory; below `WORTH` pairs in all they do not pay.
+    Raises what `compare` raises.
     """
     if jobs == 1 and store.engine == "local":
         yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in groups)
