@@ -11,7 +11,7 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 
-WORTH_A_PROCESS = 1000  # episodes: a process takes as long to start as so many to be read
+WORTH_A_PROCESS = 3000  # episodes: a process takes as long to start as so many to be read
 MIN_MEMORY_MB = 256
 LISTED = 10  # lines on the screen; the table has all
 
@@ -218,7 +218,8 @@ def _print(said: dict[str, Any], outcome: Any) -> None:
     counts = said["counts"]
     share = "" if said["pruned_share"] is None else f", {said['pruned_share']:.0%} of them never aligned"
     print(f"{counts['episodes']} episodes: {counts['compared']} compared, {counts['skipped']} skipped")
-    print(f"{said['pairs']:,} pairs in {counts['groups']} groups{share}")
+    many = "s" if counts["groups"] != 1 else ""
+    print(f"{said['pairs']:,} pairs in {counts['groups']} group{many}{share}")
     print(f"{counts['clusters']} clusters; {counts['kept']} episodes kept, {counts['compared'] - counts['kept']} not")
     for note in said["notes"]:
         print(f"  {note}")
