@@ -3,11 +3,13 @@
 Steps, tie order (diagonal, up, left) and band are FineVLA's. Of a pair the trajectory with the smaller index is the first
 one, so that d(a, b) = d(b, a) where paths tie, too.
 
-Error. Frames are float32 and so is what a pair of them costs: coordinates are scaled to 0 ... 1, their rounding (3e-8) and
-that of root and arc give a frame cost some 2e-7 of its value, or of 1 where it is smaller. Costs are summed in float64, so
-the sum along one path is no worse, and the gripper's sum, in float32, is some 1e-6 of itself. The one thing that could tell
-more is a path: where two are alike to 1e-7 of a frame's cost, the other one may be taken, and the two-stage distance reads
-the gripper along it. TODO measured.
+Error against float64. Frames and their costs are float32: coordinates run from 0 to 1 and are rounded by at most 3e-8, root
+and arc by 1.2e-7 of their value, so that a frame costs within some 3e-7, of itself or of 1 where it is smaller. Costs are
+summed in float64, which adds nothing; the gripper's sum is float32. A flat distance is within 1e-6 (measured: 2e-7). The
+two-stage distance reads the gripper along a path, and where two paths are alike to 1e-7 of a frame's cost it may read along
+the other one. Measured on 3,036 pairs of 100 to 1,500 frames: median 5e-7, 99 % below 2e-5, 7 pairs beyond 1e-4, the
+largest 2e-3; the reference changes as much in 3 pairs when nothing but its frames are rounded to float32, as data sets
+have them (`test/benchmark/dedup_kernel.py --errors 3000`).
 """
 
 from collections.abc import Callable
