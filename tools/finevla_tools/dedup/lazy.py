@@ -130,14 +130,14 @@ def linkage_to(distances: Distances, method: str, threshold: float) -> NDArray[n
     from scipy.cluster.hierarchy import linkage
 
     done: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
-    work = [np.arange(distances.n)]
+    work, decided = [np.arange(distances.n)], set[bytes]()
     while work:
         parts = [part for group in work for part in _connected(distances, group, threshold)]
         work, wanted = [], []
         for part, bounds in parts:
             tree = linkage(bounds, method)
             tree = tree[tree[:, 2] <= threshold]
-            if undecided := list(_undecided(distances, part, tree, method, threshold)):
+            if undecided := list(_undecided(distances, part, tree, method, threshold, decided)):
                 wanted += undecided
                 work.append(part)
             else:
@@ -231,29 +231,48 @@ def _joined(n: int, done: list[tuple[NDArray[np.int64], NDArray[np.float64]]]) -
 
 
 def _undecided(
-    distances: Distances, part: NDArray[np.int64], tree: NDArray[np.float64], method: str, threshold: float
+    distances: Distances,
+    part: NDArray[np.int64],
+    tree: NDArray[np.float64],
+    method: str,
+    threshold: float,
+    decided: set[bytes],
 ) -> Iterator[NDArray[np.int64]]:
-    """What the merges rest on: the better bounds of all of them, and distances of the lowest that are not decided."""
+    """What the merges rest on: the better bounds of all of them, and distances of the lowest that are not decided.
+
+    `decided` are merges that were: what they rest on stays exact.
+    """
     members = [part[[i]] for i in range(len(part))]
-    is_decided = [True] * len(part)
-    for one, other, height, _ in tree.tolist():
+    is_decided = np.ones(len(part) + len(tree), bool)
+    is_top = np.ones(len(part) + len(tree), bool)
+    for node, (one, other, height, _) in enumerate(tree.tolist(), len(part)):
         left, right = members[int(one)], members[int(other)]
         members.append(np.concatenate([left, right]))
+        is_top[[int(one), int(other)]] = False
+        is_lowest = is_decided[int(one)] and is_decided[int(other)]
+        if method != "single" and not is_lowest:
+            is_decided[node] = False
+            continue
+        name = members[-1].tobytes() + len(left).to_bytes(4)
+        if name in decided:
+            continue
         which = distances.index(np.repeat(left, len(right)), np.tile(right, len(left)))
         rests_on = which[[np.argmin(distances.lower[which])]] if method == "single" else which
-        is_open = bool((distances.stage[rests_on] <= distances.stages).any())
-        is_lowest = is_decided[int(one)] and is_decided[int(other)]
-        is_decided.append(is_lowest and not is_open)
-        if not is_open:
+        if (distances.stage[rests_on] > distances.stages).all():
+            decided.add(name)
             continue
+        is_decided[node] = False
         missing = (threshold - height) * len(which)
         which = which[distances.stage[which] <= distances.stages]
         if method == "single":
             yield _least(distances, which[distances.lower[which] <= threshold])
-        elif len(rough := which[distances.stage[which] < distances.stages]):
-            yield rough
-        elif is_lowest:
+        elif (distances.stage[which] == distances.stages).all():
             yield _most_telling(distances, which, missing if method == "average" else None)
+    if method != "single":
+        for node in np.flatnonzero(is_top & ~is_decided).tolist():
+            first, second = np.triu_indices(len(members[node]), 1)
+            which = distances.index(members[node][first], members[node][second])
+            yield which[distances.stage[which] < distances.stages]
 
 
 def _least(distances: Distances, which: NDArray[np.int64]) -> NDArray[np.int64]:
