@@ -155,3 +155,27 @@ def test_command_takes_files_of_others_and_gives_v21(
         table = pq.read_table(tmp_path / "out" / info["data_path"].format(episode_chunk=0, episode_index=i))
         assert (np.array(table["observation.state"].to_pylist(), np.float32) == r.states).all()
         assert (np.array(table["action"].to_pylist(), np.float32) == r.actions).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--codec", "nope"), "there is no video encoder 'nope' here; take libsvtav1, h264"),
+        (("--codec", "libdav1d"), "there is no video encoder 'libdav1d' here"),  # it only decodes
+        (("--codec", "h264", "--preset", "silly"), "video codec 'h264' does not work with options .*'silly'"),
+        (("--crf", "99"), "video codec 'libsvtav1' does not work with options .*'99'"),
+    ],
+)
+def test_an_encoder_that_cannot_is_refused_before_anything_is_read(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    import argparse
+
+    from finevla_tools.convert import command
+
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    words = [str(tmp_path / "not-there"), "--out", str(tmp_path / "out"), "--to", "lerobot-v2.1", *options]
+    with pytest.raises(FineVLAError, match=said):
+        command.run(parser.parse_args(words))
+    assert not list(tmp_path.iterdir())

@@ -15,7 +15,7 @@ from typing import Any
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import bags, hdf5, resample, sources
+from finevla_tools.convert import bags, encode, hdf5, resample, sources
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.pools import ENGINES
@@ -98,12 +98,15 @@ def run(arguments: argparse.Namespace) -> int:
     embodiment = load_embodiment(file)
     settings = {k: v for k, v in vars(arguments).items() if k not in INDIFFERENT}
     settings["robot_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    codec = _codec(arguments)
+    if arguments.images == "video":
+        _check(codec, arguments.to)
     options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
     return Conversion(
         source=sources.source(arguments.input, options, arguments.kind),
         out=arguments.out,
         assemble=_writer(arguments.to, embodiment),
-        options=PartOptions(arguments.images, _codec(arguments)),
+        options=PartOptions(arguments.images, codec),
         settings=settings,
         jobs=arguments.jobs,
         engine=arguments.engine,
@@ -138,6 +141,15 @@ def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bags.BagOptio
 
 def _codec(a: argparse.Namespace) -> Codec:
     return Codec(vcodec=a.codec, crf=a.crf, g=a.gop, preset=a.preset, threads=a.encoder_threads)
+
+
+def _check(codec: Codec, to: str) -> None:
+    """Raise `FineVLAError` now, not after hours, if there is no such encoder or the data set's format does not know it."""
+    encode.check(codec)
+    if to == "lerobot-v3" and codec != Codec():  # the default is LeRobot's own, and importing LeRobot takes seconds
+        from finevla_tools.convert.lerobot_v3 import encoder
+
+        encoder(codec.facts())
 
 
 def _size(text: str) -> tuple[int, int]:

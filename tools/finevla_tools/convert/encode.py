@@ -4,6 +4,7 @@ PyAV and Pillow let go of Python's lock, so cameras are decoded and encoded side
 nothing is dropped, and never more than a few pictures are in memory.
 """
 
+import io
 import os
 import queue
 import threading
@@ -21,6 +22,7 @@ from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import Camera, Picture
 from finevla_tools.priority import give_way
 
+CHECKED_SIDE = 64  # pixels; the least that every encoder takes
 QUEUED = 4  # pictures that wait for a camera's encoder
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 # Larger pictures are thinned for the statistics to about this many pixels across, as LeRobot does.
@@ -159,11 +161,36 @@ def add_stream(container: Any, camera: Camera, fps: int, codec: Codec) -> Any:
     av.logging.set_libav_level(av.logging.ERROR)
     try:
         stream = container.add_stream(codec.vcodec, fps, options=codec.options())
+    except av.codec.codec.UnknownCodecError as error:
+        raise FineVLAError(
+            f"there is no video encoder '{codec.vcodec}' here; take libsvtav1, h264, hevc or another that FFmpeg has"
+        ) from error
     except (ValueError, av.FFmpegError) as error:
         raise FineVLAError(f"video codec '{codec.vcodec}' cannot be used: {pictures.said(error)}") from error
     stream.pix_fmt, stream.width, stream.height = codec.pix_fmt, camera.width, camera.height
     stream.time_base = Fraction(1, fps)
     return stream
+
+
+def check(codec: Codec) -> None:
+    """Encode a small grey picture to nowhere; raises `FineVLAError` if that codec, with these settings, cannot.
+
+    Only the encoder itself knows what it takes, and whether it is built in and has the device that it needs.
+    """
+    import av
+
+    camera, grey = Camera("test", CHECKED_SIDE, CHECKED_SIDE), np.full((CHECKED_SIDE, CHECKED_SIDE, 3), 128, np.uint8)
+    with av.open(io.BytesIO(), "w", format="mp4") as container:
+        stream = add_stream(container, camera, 10, codec)
+        try:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode())
+        except (ValueError, av.FFmpegError) as error:
+            raise FineVLAError(
+                f"video codec '{codec.vcodec}' does not work with options {codec.options()}: {pictures.said(error)}"
+            ) from error
+        finally:
+            give_way()
 
 
 def join(videos: Sequence[Path], frames: Sequence[int], fps: int, target: Path) -> None:

@@ -82,7 +82,7 @@ def _fill(meta: Any, folders: Sequence[Path], o: V3Options) -> None:
             known.write(to_json({"episode_index": index, **facts(part)}) + "\n")
     for key in keys:
         videos[key].close()
-        meta.update_video_info(key, video_encoder=_encoder(part))
+        meta.update_video_info(key, video_encoder=encoder(part.codec))
     _write_last(meta)
 
 
@@ -291,11 +291,12 @@ def _modality(root: Path, part: Part, embodiment: Embodiment | None) -> None:
     (root / "meta" / "modality.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
 
 
-def _encoder(part: Part) -> Any:
+def encoder(codec: Mapping[str, Any]) -> Any:
+    """LeRobot's settings of a video encoder (`Codec.facts`); raises `FineVLAError` if it does not take them."""
     with _imports():
         from lerobot.configs import RGBEncoderConfig
     try:
-        return RGBEncoderConfig(**dict(part.codec))
+        return RGBEncoderConfig(**dict(codec))
     except ValueError as error:
         said = " ".join(str(error).split())
         raise FineVLAError(f"LeRobot does not take these settings of the video encoder: {said}") from error
