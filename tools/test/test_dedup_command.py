@@ -199,6 +199,20 @@ class TestPlanted:
         assert dedup(planted, "--out", tmp_path / "out", "--clean", tmp_path / "r") == 0
         assert rows_of(tmp_path / "out")[-1]["skipped"].startswith("clean: ")
 
+    def test_group_that_does_not_tell_is_cut_as_the_others(self, tmp_path: Path) -> None:
+        same = take(77, frames=40)
+        same.tasks = ["all the same"]
+        root = write(tmp_path / "set", [*takes(), same, *(warped(same, k) for k in range(5))])
+        assert dedup(root, "--out", tmp_path / "out") == 0
+        kept = [row for row in rows_of(tmp_path / "out") if row["kept"]]
+        assert [row["task"] for row in kept].count("all the same") == 1
+        assert len(kept) == TASKS * MOTIONS + 1
+        assert ["median of 2 groups" in group["how"] for group in said_of(tmp_path / "out")["groups"]] == [
+            False,
+            False,
+            True,
+        ]
+
     def test_large_groups_go_by_blocks(
         self, done: Path, planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -530,6 +544,21 @@ class TestSeveralSets:
         for name, count in counts.items():
             if count:
                 assert len(open_dataset(tmp_path / "kept" / name).episodes) == count
+
+    def test_of_other_arms_are_kept_apart_and_said(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        some = takes()[: MOTIONS * COPIES]
+        one, other = write(tmp_path / "both", some), write(tmp_path / "single", some, robot="some_arm")
+        left = {
+            "state": {"left_joint": {"original_key": "observation.state", "type": "abs_joint", "start": 0, "end": 6}}
+        }
+        (other / "meta/modality.json").write_text(json.dumps(left))
+        assert dedup(one, other, "--out", tmp_path / "out", "--space", "joint") == 0
+        said = capsys.readouterr().out
+        assert "the left arm alone is there: 9 of 18 episodes" in said
+        assert "left_gripper is not there and taken as 0: 9 of 18 episodes" in said
+        assert {(row["dataset"], row["group"]) for row in rows_of(tmp_path / "out")} == {
+            ("both", "task 0 [left and right, 7 values]"), ("single", "task 0 [left, 7 values]"),
+        }  # fmt: skip
 
     def test_by_data_set_rates_may_differ(self, tmp_path: Path) -> None:
         roots = [write(tmp_path / f"s{fps}", takes()[:6], fps=fps) for fps in (10, 30)]

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster
 
-from finevla_tools.dedup.clusters import TREES, Clusters, Cut, DistancesOf, cluster, from_merges, looked_up
+from finevla_tools.dedup.clusters import TREES, Clusters, Cut, DistancesOf, cluster, from_merges, grouped, looked_up
 from finevla_tools.dedup.cost import Measure, Prepared, Trajectory, prepare
 from finevla_tools.dedup.store import MB, Work, condensed_of
 
@@ -63,6 +64,20 @@ def distances(
             yield of
     else:
         yield looked_up(whole(name, prepared, store), len(prepared))
+
+
+def tells(found: Known) -> bool:
+    """Whether the automatic cut saw where to cut."""
+    return any(candidate.stands_out for candidate in found.clusters.candidates)
+
+
+def cut_again(found: Known, distance: float, groups: int, of: DistancesOf) -> Known:
+    """A tree in which nothing stands out, cut at the median `distance` of so many `groups` where something does."""
+    assert found.clusters.linkage is not None
+    labels = fcluster(found.clusters.linkage, distance, "distance")
+    how = f"cut at distance {distance:.4g}, the median of {groups} groups that tell: no leap of the heights stands out here"
+    clusters = grouped(labels, of, found.clusters.linkage, how, distance)
+    return replace(found, clusters=clusters, to_medoid=to_medoids(clusters, of))
 
 
 def alone(count: int, cut: Cut) -> Known:

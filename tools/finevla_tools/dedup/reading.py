@@ -10,7 +10,7 @@ from finevla_tools.dedup import tables
 from finevla_tools.dedup.cost import Trajectory
 from finevla_tools.dedup.groups import Item, task_of
 from finevla_tools.dedup.loading import Spool, load_all
-from finevla_tools.dedup.source import Entry, Source, Wanted
+from finevla_tools.dedup.source import ARMS, Entry, Source, Wanted
 
 
 @dataclass
@@ -53,10 +53,13 @@ def read_all(sources: Sequence[Source], entries: Sequence[Entry], wanted: Wanted
             read.row_of.append(place[entry.id])
             read.items.append(Item((row.task,), row.dataset, found.arms, found.values.shape[2]))
     spool.close()
-    read.notes += [f"{count} episodes have no {what}: it is 0 there" for what, count in sorted(lacking.items())]
-    if alone := sorted({item.arms[0] for item in read.items if len(item.arms) < len(wanted.arms)}):
-        count = sum(len(item.arms) < len(wanted.arms) for item in read.items)
-        read.notes.append(f"{count} episodes have the {' or '.join(alone)} arm alone")
+    total = len(read.items)
+    read.notes += [
+        f"{what} is not there and taken as 0: {n} of {total} episodes" for what, n in sorted(lacking.items())
+    ]
+    for arm in ARMS if len(wanted.arms) > 1 else ():
+        if alone := sum(item.arms == (arm,) for item in read.items):
+            read.notes.append(f"the {arm} arm alone is there: {alone} of {total} episodes")
     if not read.entries:
         first = next((row.skipped for row in read.rows if row.skipped), "all are dropped")
         raise FineVLAError(f"no episode can be used; the first: {first}")

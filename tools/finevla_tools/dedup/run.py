@@ -15,12 +15,12 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.datasets.common import refuse_existing
 from finevla_tools.datasets.jobs import Progress
 from finevla_tools.dedup import tables
-from finevla_tools.dedup.clusters import Cut
+from finevla_tools.dedup.clusters import TREES, Cut
 from finevla_tools.dedup.cost import Measure
 from finevla_tools.dedup.finevla_clusters import Recursion
 from finevla_tools.dedup.finevla_run import Asked, Batch
 from finevla_tools.dedup.groups import Group, grouped
-from finevla_tools.dedup.known import Known, distances
+from finevla_tools.dedup.known import Known, cut_again, distances, tells
 from finevla_tools.dedup.reading import Read, read_all
 from finevla_tools.dedup.sampling import Choice, Keep, select
 from finevla_tools.dedup.shares import shares
@@ -106,6 +106,8 @@ def dedup(sources: Sequence[Source], entries: Sequence[Entry], job: Job, folder:
     try:
         clock = time.monotonic()
         known, drawn = _compared(sources, read, groups, job, folder, store)
+        if not job.measure.compat and job.cut.method in TREES and job.cut.distance is job.cut.count is None:
+            _tell_the_others(read, groups, known, job, store)
         seconds["compare"] = time.monotonic() - clock
         clock = time.monotonic()
         choices = drawn if job.measure.compat else _choices(read, groups, known, job, store)
@@ -148,6 +150,22 @@ def _compared(
 def _processes(groups: Sequence[Group], job: Job) -> int:
     """For which there is work."""
     return job.jobs if sum(group.pairs for group in groups) > WORTH else 1
+
+
+def _tell_the_others(read: Read, groups: Sequence[Group], known: list[Known], job: Job, store: Work) -> None:
+    """Groups in which nothing stands out, as where all do the same, are cut as those in which something does.
+
+    Where most of three episodes and more see nothing, a few that do are no evidence.
+    """
+    telling = [one.clusters.distance for one in known if tells(one) and one.clusters.distance is not None]
+    if 2 * len(telling) < sum(len(group.members) > 2 for group in groups) or not telling:
+        return
+    distance = float(np.median(telling))
+    for number, (group, one) in enumerate(zip(groups, known, strict=True)):
+        if not tells(one) and one.clusters.linkage is not None:
+            trajectories = [read.trajectory(n) for n in group.members]
+            with distances(group.name, trajectories, job.measure, job.cut, store) as of:
+                known[number] = cut_again(one, distance, len(telling), of)
 
 
 def _distances(folder: Path, groups: Sequence[Group], job: Job) -> AbstractContextManager[tables.DistanceWriter | None]:
