@@ -12,10 +12,11 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup.bounds import COARSE, FINE, lower_bounds, outline
+from finevla_tools.dedup.bounds import lower_bounds
 from finevla_tools.dedup.cost import Measure, Trajectory, prepare
 from finevla_tools.dedup.kernel import condensed, pair_distances
 from finevla_tools.dedup.lazy import METHODS, Distances, linkage_to, nearest, within
+from finevla_tools.dedup.outlines import COARSE, FINE, outline
 
 Array = NDArray[np.float64]
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.dedup.bounds import COARSE, FINE, lower_bounds, outline
+from finevla_tools.dedup.bounds import lower_bounds
 from finevla_tools.dedup.cost import Prepared
 from finevla_tools.dedup.kernel import pair_distances
+from finevla_tools.dedup.outlines import COARSE, FINE, outline
 
 OfPairs = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """Pairs of indices (P, 2) to a number for each (P,)."""
@@ -130,7 +131,8 @@ def linkage_to(distances: Distances, method: str, threshold: float) -> NDArray[n
     from scipy.cluster.hierarchy import linkage
 
     done: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
-    work, decided = [np.arange(distances.n)], set[bytes]()
+    work: list[NDArray[np.int64]] = [np.arange(distances.n)]
+    decided: set[bytes] = set()
     while work:
         parts = [part for group in work for part in _connected(distances, group, threshold)]
         work, wanted = [], []
@@ -155,7 +157,7 @@ def nearest(distances: Distances, k: int) -> tuple[NDArray[np.int64], NDArray[np
     if not 1 <= k < distances.n:
         raise FineVLAError(f"{k} nearest of a group of {distances.n}: ask for 1 to {distances.n - 1}")
     found = np.empty((distances.n, k), np.int64)
-    open_rows = np.arange(distances.n)
+    open_rows: NDArray[np.int64] = np.arange(distances.n)
     while len(open_rows):
         wanted, still = [], []
         for row in open_rows.tolist():
