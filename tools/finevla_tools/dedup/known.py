@@ -11,7 +11,7 @@ from scipy.cluster.hierarchy import fcluster
 
 from finevla_tools.dedup.clusters import TREES, Clusters, Cut, DistancesOf, cluster, from_merges, grouped, looked_up
 from finevla_tools.dedup.cost import Measure, Prepared, Trajectory, prepare
-from finevla_tools.dedup.store import MB, Work, condensed_of
+from finevla_tools.dedup.store import Work, condensed_of
 
 if TYPE_CHECKING:
     from finevla_tools.dedup.lazy import Distances
@@ -109,13 +109,7 @@ def _is_lazy(cut: Cut) -> bool:
 
 @contextmanager
 def _some(name: str, prepared: Prepared, store: Work) -> Iterator[DistancesOf]:
-    """Distances that are kept as soon as they are computed; of a group whose pairs do not fit into memory they are not."""
-    pairs = len(prepared) * (len(prepared) - 1) // 2
-    if pairs * prepared.values.itemsize > store.memory_mb * MB / 2:
-        from finevla_tools.dedup.kernel import pair_distances
-
-        yield lambda pairs: pair_distances(prepared, pairs)
-        return
+    """Distances that are kept as soon as they are computed."""
     exact = store.some(name, prepared)
     try:
         yield exact
@@ -136,8 +130,9 @@ def _lazily(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
 def _by_blocks(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
     """An approximation, see `blocks`; `aligned` counts what was asked for, some of it perhaps twice."""
     from finevla_tools.dedup.blocks import cluster_blocks
-    from finevla_tools.dedup.bounds import COARSE, FINE, lower_bounds, outline
+    from finevla_tools.dedup.bounds import lower_bounds
     from finevla_tools.dedup.lazy import Distances
+    from finevla_tools.dedup.outlines import COARSE, FINE, outline
 
     aligned, count = 0, len(prepared)
     with _some(name, prepared, store) as exact:
