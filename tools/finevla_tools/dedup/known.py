@@ -1,7 +1,7 @@
 """Distances of one group, as many as its cut needs: lazily up to a given distance, in blocks of a large group, else all."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,8 @@ def distances(
         return
     prepared = prepare(trajectories, measure)
     if _is_lazy(cut) or len(prepared) > BLOCK:
-        with _some(name, prepared, store) as of:
-            yield of
+        with closing(store.some(name, prepared)) as exact:
+            yield exact
     else:
         yield looked_up(whole(name, prepared, store), len(prepared))
 
@@ -107,20 +107,10 @@ def _is_lazy(cut: Cut) -> bool:
     return cut.distance is not None and cut.method in TREES
 
 
-@contextmanager
-def _some(name: str, prepared: Prepared, store: Work) -> Iterator[DistancesOf]:
-    """Distances that are kept as soon as they are computed."""
-    exact = store.some(name, prepared)
-    try:
-        yield exact
-    finally:
-        exact.close()
-
-
 def _lazily(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
     from finevla_tools.dedup.lazy import Distances
 
-    with _some(name, prepared, store) as exact:
+    with closing(store.some(name, prepared)) as exact:
         lazy = Distances(prepared, exact)
         clusters = _linked(lazy, cut)
         found = to_medoids(clusters, _refined(lazy))
@@ -135,7 +125,7 @@ def _by_blocks(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
     from finevla_tools.dedup.outlines import COARSE, FINE, outline
 
     aligned, count = 0, len(prepared)
-    with _some(name, prepared, store) as exact:
+    with closing(store.some(name, prepared)) as exact:
 
         def of(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
             nonlocal aligned
