@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +78,8 @@ class Measure:
 
     def key(self) -> str:
         """The same for the same distances, on every machine: under it they are stored."""
-        numbers = [float(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else v for v in astuple(self)]
-        return hashlib.sha256(repr((VERSION, numbers)).encode()).hexdigest()[:16]
+        values = [float(v) if isinstance(v, Real) and not isinstance(v, bool) else v for v in astuple(self)]
+        return hashlib.sha256(repr((VERSION, values)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
