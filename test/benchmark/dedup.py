@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 TASKS, SEED = 10, 0
 CALIBRATION = (1_000_000, 1_000_001, 1_000_002)  # tasks that are in no job: labels are looked at in them alone
 HEIGHTS = np.arange(1.0, 12.01, 0.1)
-SIZES = (1_000, 5_000, 20_000, 50_000)
+SIZES = (1_000, 5_000, 20_000, 50_000, 1_000)  # the first once more: has the machine changed meanwhile?
 CHUNK = 4  # pairs that the reference sends to a process at a time
 
 
@@ -245,7 +245,6 @@ def growth(arguments: argparse.Namespace) -> None:
 
 def one(arguments: argparse.Namespace) -> None:
     """A run of one size: plan first, then do it."""
-    from finevla_tools.datasets.jobs import cores
     from finevla_tools.dedup.clusters import Cut
     from finevla_tools.dedup.cost import Measure
     from finevla_tools.dedup.plan import Workload, estimate, measured
@@ -255,7 +254,9 @@ def one(arguments: argparse.Namespace) -> None:
     sample = [planted.group(SEED, task, arguments.group, recipe) for task in CALIBRATION]
     rates = measured([group.trajectories() for group in sample], measure, cut)
     seen = Workload.of(np.array([len(values) for values in group.values]) for group in sample)
-    planned = estimate(seen.grown(arguments.size / arguments.group / len(sample)), rates, cores(), MEMORY_MB, None)
+    planned = estimate(
+        seen.grown(arguments.size / arguments.group / len(sample)), rates, arguments.jobs, MEMORY_MB, None
+    )
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         spool, tasks = spooled(
