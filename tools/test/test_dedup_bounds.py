@@ -16,7 +16,7 @@ from finevla_tools.dedup.bounds import lower_bounds
 from finevla_tools.dedup.cost import Measure, Trajectory, prepare
 from finevla_tools.dedup.kernel import condensed, pair_distances
 from finevla_tools.dedup.lazy import METHODS, Distances, linkage_to, nearest, within
-from finevla_tools.dedup.outlines import COARSE, FINE, outline
+from finevla_tools.dedup.outlines import COARSE, FINE, MAX_SEGMENTS, outline
 
 Array = NDArray[np.float64]
 
@@ -129,9 +129,29 @@ def test_order_of_a_pair_does_not_matter() -> None:
     assert lower_bounds(prepared, np.zeros((0, 2), np.int64)).shape == (0,)
 
 
-def test_finevlas_own_distance_is_not_bounded() -> None:
-    prepared = prepare(motions(3, 4), Measure(compat=True))
-    assert (lower_bounds(prepared, all_pairs(4)) == 0).all()
+def test_finevlas_own_distance_is_not_bounded_but_answered() -> None:
+    prepared = prepare(motions(3, 12), Measure(compat=True))
+    assert (lower_bounds(prepared, all_pairs(12)) == 0).all()
+    exact, lazy = condensed(prepared), Distances(prepared)
+    threshold = float(np.median(exact))
+    whole = linkage(exact, "average")
+    np.testing.assert_allclose(linkage_to(lazy, "average", threshold), whole[whole[:, 2] <= threshold])
+    assert lazy.aligned == len(exact)
+
+
+def test_long_and_short_motions_are_bounded_too() -> None:
+    """More frames than `MAX_SEGMENTS` times a segment, beside the fewest that there may be."""
+    random = np.random.default_rng(8)
+    made = [np.cumsum(random.normal(0, 0.02, (length, 1, 8)), 0) for length in (6000, 5000, 2, 3)]
+    for values in made:
+        values[..., 3:7] += np.array([0, 0, 0, 2.0])
+    prepared = prepare([Trajectory(f"t{k}", values) for k, values in enumerate(made)], Measure())
+    assert outline(prepared, FINE).counts.tolist() == [MAX_SEGMENTS, MAX_SEGMENTS, 1, 1]
+    exact = condensed(prepared)
+    for frames in (FINE, COARSE):
+        found = lower_bounds(prepared, all_pairs(4), outline(prepared, frames))
+        assert (found <= exact).all()
+        assert found[0] > 0
 
 
 class Known:

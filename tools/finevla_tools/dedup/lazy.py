@@ -130,6 +130,7 @@ def linkage_to(distances: Distances, method: str, threshold: float) -> NDArray[n
         raise FineVLAError(unknown("linkage", method, METHODS))
     from scipy.cluster.hierarchy import linkage
 
+    _without_bounds(distances)
     done: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
     work: list[NDArray[np.int64]] = [np.arange(distances.n)]
     decided: set[bytes] = set()
@@ -156,6 +157,7 @@ def nearest(distances: Distances, k: int) -> tuple[NDArray[np.int64], NDArray[np
     """
     if not 1 <= k < distances.n:
         raise FineVLAError(f"{k} nearest of a group of {distances.n}: ask for 1 to {distances.n - 1}")
+    _without_bounds(distances)
     found = np.empty((distances.n, k), np.int64)
     open_rows: NDArray[np.int64] = np.arange(distances.n)
     while len(open_rows):
@@ -190,6 +192,12 @@ def _cascade(prepared: Prepared) -> list[OfPairs]:
     """Bounds of coarse outlines, then of fine ones."""
     outlines = [outline(prepared, frames) for frames in (COARSE, FINE)]
     return [lambda pairs, one=one: lower_bounds(prepared, pairs, one) for one in outlines]  # type: ignore[misc]
+
+
+def _without_bounds(distances: Distances) -> None:
+    """Where the bounds say nothing at all (FineVLA's own distance has none) everything is needed, and best at once."""
+    if not distances.lower.any():
+        distances.refine(np.arange(len(distances.lower)))
 
 
 def _of_group(distances: Distances, group: NDArray[np.int64]) -> NDArray[np.float64]:
