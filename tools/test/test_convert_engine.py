@@ -17,12 +17,12 @@ from made_bags import aligned
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import pools
 from finevla_tools.convert.bags import BagOptions, BagSource
 from finevla_tools.convert.encode import PictureStatistics
 from finevla_tools.convert.engine import Conversion
 from finevla_tools.convert.part import Part, read_part
 from finevla_tools.convert.worker import PartOptions
+from finevla_tools.datasets.pools import ENGINES
 
 ROOT = Path(__file__).parents[2]
 
@@ -133,15 +133,8 @@ def test_episodes_that_do_not_fit_are_refused_by_name_or_grouped(bags: Path, rob
     assert sorted(p.name for p in (tmp_path / "sets").iterdir()) == ["group-00", "group-01", "meta"]
 
 
-def test_an_engine_that_is_not_there_is_one_sentence() -> None:
-    with pytest.raises(FineVLAError, match="engine 'dask' is unknown; known are local, ray"):
-        pools.make_pool("dask", 1, None)
-    with pytest.raises(FineVLAError, match="0 jobs cannot do anything"):
-        pools.make_pool("local", 0, None)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", pools.ENGINES)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_processes_give_the_same_parts(bags: Path, robot: Embodiment, tmp_path: Path, engine: str) -> None:
     if engine == "ray":
         pytest.importorskip("ray")

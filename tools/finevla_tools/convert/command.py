@@ -18,9 +18,9 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.convert import bags, encode, hdf5, resample, sources
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
-from finevla_tools.convert.pools import ENGINES
 from finevla_tools.convert.worker import KINDS as IMAGES
 from finevla_tools.convert.worker import PartOptions
+from finevla_tools.datasets.pools import ENGINES
 
 FORMATS = ("lerobot-v3", "lerobot-v2.1")
 # Options that change how the work is done, and nothing in the result: a conversion may go on with others.

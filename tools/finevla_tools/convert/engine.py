@@ -6,6 +6,7 @@ again and goes on with the parts that are whole.
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -20,11 +21,12 @@ from typing import Any, cast
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert.episode import Reference, Source
 from finevla_tools.convert.part import Part, read_part
-from finevla_tools.convert.pools import Pool, WorkerDied, make_pool
 from finevla_tools.convert.worker import PROGRESS_FILE, PartOptions, make_part
+from finevla_tools.datasets.jobs import over
 
 DONE_FILE = "done.json"
 REPORT_FILE = "meta/finevla_report.jsonl"
+AHEAD = 100  # episodes per process that may be done before the first of them: outcomes are small, recordings uneven
 FORMAT = 1  # of parts; another number makes those of an older version anew
 GROUPINGS = ("refuse", "split")
 
@@ -122,8 +124,9 @@ class Conversion:
             self.say(f"{len(outcomes)} of {len(tasks)} episodes are converted already")
         progress = _Progress(tasks, outcomes, parts, self.say)
         if todo:
-            job = Job(self.source, parts, self.options)
-            for task, outcome in _run(make_pool(self.engine, self.jobs, job), todo, progress.show):
+            convert = functools.partial(convert_one, Job(self.source, parts, self.options))
+            done = over(convert, todo, self.jobs, self.engine, ahead=AHEAD, died=_died, tick=progress.show)
+            for task, outcome in done:
                 outcomes[task.reference.name] = outcome
                 if outcome.reason:
                     self.say(f"refused: {outcome.reason}")
@@ -247,34 +250,9 @@ def _folders(name: str, pieces: int) -> tuple[str, ...]:
     return tuple(f"{name}/{i:05d}" for i in range(pieces))
 
 
-def _run(pool: Pool, tasks: Sequence[Task], tick: Callable[[], None]) -> Iterator[tuple[Task, Outcome]]:
-    """Every task's outcome as it comes. Of tasks that were under way when a worker died, each gets a second chance alone."""
-    waiting, suspects = list(reversed(tasks)), list[Task]()
-    running: dict[Any, Task] = {}
-    try:
-        while waiting or suspects or running:
-            is_alone = bool(suspects) and not running
-            if is_alone:
-                task = suspects.pop()
-                running[pool.submit(task)] = task
-            while waiting and not suspects and not is_alone and len(running) < pool.width:
-                task = waiting.pop()
-                running[pool.submit(task)] = task
-            for handle in pool.wait(list(running)):
-                task = running.pop(handle)
-                try:
-                    yield task, pool.result(handle)
-                except WorkerDied:
-                    if is_alone:
-                        reason = "the process that converted it died; is there enough memory?"
-                        yield task, Outcome(task.reference.name, f"episode '{task.reference.name}': {reason}")
-                    else:
-                        suspects.append(task)
-            tick()
-    except BaseException:
-        pool.kill()
-        raise
-    pool.close()
+def _died(task: Task) -> Outcome:
+    name = task.reference.name
+    return Outcome(name, f"episode '{name}': the process that converted it died; is there enough memory?")
 
 
 class _Progress:
