@@ -14,7 +14,8 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import Encoded, Frame, Header
-from finevla_tools.convert.hdf5 import Hdf5Options, Hdf5Source, matches
+from finevla_tools.convert.hdf5 import Hdf5Source, matches
+from finevla_tools.convert.hdf5_content import Hdf5Options
 
 
 def read(path: Path, robot: Embodiment, **options: object) -> tuple[Header, list[Frame]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import bags, encode, hdf5, resample, sources
+from finevla_tools.convert import bags, encode, hdf5_content, resample, sources
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.worker import KINDS as IMAGES
@@ -82,8 +82,12 @@ def _add_picture_arguments(group: Any) -> None:
 
 
 def _add_foreign_arguments(group: Any) -> None:
-    group.add_argument("--gripper", choices=hdf5.GRIPPERS, default="auto", help="HDF5: its scale; auto: by its range")
-    group.add_argument("--motor-open", type=float, default=hdf5.MOTOR_OPEN, help="HDF5: motors' reading when open")
+    group.add_argument(
+        "--gripper", choices=hdf5_content.GRIPPERS, default="auto", help="HDF5: its scale; auto: by its range"
+    )
+    group.add_argument(
+        "--motor-open", type=float, default=hdf5_content.MOTOR_OPEN, help="HDF5: motors' reading when open"
+    )
     group.add_argument("--motor-open-action", type=float, help="HDF5: the leader's, if another")
     group.add_argument("--colours", choices=("rgb", "bgr"), default="rgb", help="HDF5: as the pictures are stored")
     group.add_argument("--base", action="store_true", help="HDF5: append base_action to the actions")

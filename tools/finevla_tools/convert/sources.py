@@ -50,7 +50,8 @@ def _has_hdf5(path: Path) -> bool:
 
 
 def _hdf5(path: Path, options: Mapping[str, Any]) -> Source:
-    from finevla_tools.convert.hdf5 import Hdf5Options, Hdf5Source
+    from finevla_tools.convert.hdf5 import Hdf5Source
+    from finevla_tools.convert.hdf5_content import Hdf5Options
 
     given = {
         key: options[key] for key in ("fps", "gripper", "motor_open", "motor_open_action", "colours", "base", "task")
