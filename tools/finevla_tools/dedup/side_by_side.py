@@ -3,16 +3,12 @@
 Of a small group most of the time goes to what threads cannot share: its tree, bounds of a few pairs at a time.
 """
 
-import os
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 
 from finevla_tools.datasets.jobs import over
-from finevla_tools.dedup import engines
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.cost import Measure, Trajectory
 from finevla_tools.dedup.known import Known, compare
@@ -42,44 +38,15 @@ def compare_all(groups: Iterable[Named], measure: Measure, cut: Cut, store: Work
     apart = replace(store, engine="local", memory_mb=store.memory_mb // jobs)
     asked = _Asked(measure, cut, apart)
     for is_small, some in groupby(groups, lambda named: len(named[1]) <= SMALL):
-        if not is_small:
-            yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in some)
-        elif store.engine == "local":
-            yield from (known for _, known in over(partial(_alone, asked), some, jobs))
+        if is_small:
+            yield from (known for _, known in over(partial(_alone, asked), some, jobs, store.engine))
         else:
-            yield from _in_order(engines.over(store.engine, _numbered, asked, enumerate(some)))
+            yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in some)
 
 
 def _alone(asked: _Asked, named: Named) -> Known:
     """In a process, whose neighbours have the other cores."""
     import numba
 
-    _watch(os.getppid())
     numba.set_num_threads(1)
     return compare(*named, asked.measure, asked.cut, asked.store)
-
-
-@cache
-def _watch(parent: int) -> None:
-    """Without a parent there is nothing to work for: were it killed, this process would hold its group's files for ever."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _numbered(asked: _Asked, block: tuple[int, Named]) -> Known:
-    return compare(*block[1], asked.measure, asked.cut, asked.store)
-
-
-def _in_order(done: Iterable[tuple[tuple[int, Named], Known]]) -> Iterator[Known]:
-    waiting: dict[int, Known] = {}
-    at = 0
-    for (number, _), known in done:
-        waiting[number] = known
-        while at in waiting:
-            yield waiting.pop(at)
-            at += 1

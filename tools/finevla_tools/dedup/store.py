@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.datasets.jobs import Progress
+from finevla_tools.datasets.jobs import Progress, cores, over
 from finevla_tools.dedup.cost import Prepared
-from finevla_tools.dedup.engines import over
 from finevla_tools.dedup.found import found
 from finevla_tools.dedup.journal import Journal, unwritable, write_at
 
@@ -76,8 +75,9 @@ def stored(
                 _reserve(file.fileno(), total * kind.itemsize)
                 believed = list(_believed(journal, path, kind))
                 missing = list(_blocks(believed, total, min(most, _worth(prepared))))
-                compute = partial(_compute, exact=exact or _exact, kind=kind)
-                for (first, behind), data in _said(what, missing, over(engine, compute, prepared, missing)):
+                compute = partial(_compute, prepared, exact or _exact, kind, engine != "local")
+                jobs = 1 if engine == "local" else cores()  # here the kernel has threads
+                for (first, behind), data in _said(what, missing, over(compute, missing, jobs, engine)):
                     write_at(file.fileno(), data, first * kind.itemsize)
                     journal.append(BLOCK.pack(first, behind, zlib.crc32(data)))
         except OSError as error:
@@ -98,15 +98,13 @@ class Remembered:
         prepared: Prepared,
         folder: Path,
         memory_mb: int = MEMORY_MB,
-        engine: str = "local",
         exact: Exact | None = None,
     ) -> None:
         """Raises `FineVLAError` as `stored` does."""
         self.computed = 0
-        self._prepared, self._engine = prepared, engine
+        self._prepared, self._exact = prepared, exact or _exact
         self._most = min(pairs_at_once(prepared, memory_mb), _worth(prepared))
         self._kind = np.dtype(prepared.values.dtype)
-        self._compute = partial(_compute_some, exact=exact or _exact, kind=self._kind)
         total = len(prepared) * (len(prepared) - 1) // 2
         self._found = found(total, self._kind, memory_mb * MB / 4)
         self._journal = Journal(folder / KNOWN, identity(prepared))
@@ -119,8 +117,9 @@ class Remembered:
         which = condensed_of(pairs, len(self._prepared))
         values = self._found.get(which)
         asked = np.unique(which[np.isnan(values)])
-        parts = (asked[k : k + self._most] for k in range(0, len(asked), self._most))
-        for part, computed in over(self._engine, self._compute, self._prepared, parts):
+        for k in range(0, len(asked), self._most):
+            part = asked[k : k + self._most]
+            computed = self._exact(self._prepared, pairs_of(part, len(self._prepared))).astype(self._kind)
             self._journal.append(part.tobytes() + computed.tobytes())
             self._found.put(part, computed)
             at = np.minimum(np.searchsorted(part, which), len(part) - 1)
@@ -154,7 +153,7 @@ class Work:
 
     def some(self, name: str, prepared: Prepared) -> Remembered:
         """Distances of a group where only some are asked for."""
-        return Remembered(prepared, self.place(name), self.memory_mb, self.engine)
+        return Remembered(prepared, self.place(name), self.memory_mb)
 
     def place(self, name: str) -> Path:
         """A group's folder: names may be any text, so that it is their hash."""
@@ -233,14 +232,14 @@ def _believed(journal: Journal, path: Path, kind: np.dtype[Any]) -> Iterator[Ran
             yield first, behind
 
 
-def _compute(prepared: Prepared, block: Range, exact: Exact, kind: np.dtype[Any]) -> bytes:
-    return _compute_some(prepared, np.arange(*block, dtype=np.int64), exact, kind).tobytes()
+def _compute(prepared: Prepared, exact: Exact, kind: np.dtype[Any], is_alone: bool, block: Range) -> bytes:
+    """A block's distances; on one thread where neighbours have the other cores."""
+    if is_alone:
+        import numba
 
-
-def _compute_some(
-    prepared: Prepared, which: NDArray[np.int64], exact: Exact, kind: np.dtype[Any]
-) -> NDArray[np.floating[Any]]:
-    return exact(prepared, pairs_of(which, len(prepared))).astype(kind)
+        numba.set_num_threads(1)
+    pairs = pairs_of(np.arange(*block, dtype=np.int64), len(prepared))
+    return exact(prepared, pairs).astype(kind).tobytes()
 
 
 def _exact(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
