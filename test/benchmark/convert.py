@@ -32,7 +32,8 @@ os.environ.setdefault("SVT_LOG", "1")
 from made_bags import START, Scene
 
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_tools.convert.bags import BagOptions, BagSource
+from finevla_tools.convert.bag_analysis import BagOptions
+from finevla_tools.convert.bags import BagSource
 from finevla_tools.convert.encode import Codec, add_stream
 from finevla_tools.convert.engine import Conversion
 from finevla_tools.convert.episode import Camera

@@ -35,7 +35,7 @@ import made_bags
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import bags, pictures
+from finevla_tools.convert import bag_analysis, pictures
 from finevla_tools.convert.command import add_arguments
 from finevla_tools.convert.lerobot_v21 import write_v21
 from finevla_tools.convert.sources import source
@@ -182,7 +182,7 @@ def options() -> dict[str, Any]:
     """What the command line gives when nothing is said."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    return vars(parser.parse_args(["in", "--out", "out"])) | {"embodiment": ROBOT, "bags": bags.BagOptions()}
+    return vars(parser.parse_args(["in", "--out", "out"])) | {"embodiment": ROBOT, "bags": bag_analysis.BagOptions()}
 
 
 def read(path: Path) -> None:

@@ -17,7 +17,8 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage
 from finevla_core.observation import Observation
-from finevla_tools.convert.bags import BagOptions, BagSource
+from finevla_tools.convert.bag_analysis import BagOptions
+from finevla_tools.convert.bags import BagSource
 from finevla_tools.convert.episode import Encoded, Frame, Header
 
 

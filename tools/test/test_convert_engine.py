@@ -17,7 +17,8 @@ from made_bags import aligned
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert.bags import BagOptions, BagSource
+from finevla_tools.convert.bag_analysis import BagOptions
+from finevla_tools.convert.bags import BagSource
 from finevla_tools.convert.encode import PictureStatistics
 from finevla_tools.convert.engine import Conversion
 from finevla_tools.convert.part import Part, read_part

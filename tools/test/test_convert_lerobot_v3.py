@@ -22,7 +22,8 @@ from made_bags import MS, START, aligned, episode, pixels
 from finevla_core.embodiment import Embodiment
 from finevla_tools import cli
 from finevla_tools.convert import lerobot_v3
-from finevla_tools.convert.bags import BagOptions, BagSource
+from finevla_tools.convert.bag_analysis import BagOptions
+from finevla_tools.convert.bags import BagSource
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.episode import Encoded
 

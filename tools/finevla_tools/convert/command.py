@@ -15,7 +15,7 @@ from typing import Any
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import bags, encode, hdf5_content, resample, sources
+from finevla_tools.convert import bag_analysis, encode, hdf5_content, resample, sources
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.worker import KINDS as IMAGES
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_bag_arguments(group: Any) -> None:
-    d = bags.BagOptions()
-    group.add_argument("--mode", choices=bags.MODES, default=d.mode, help="fixed rate, or as the live ingest")
+    d = bag_analysis.BagOptions()
+    group.add_argument("--mode", choices=bag_analysis.MODES, default=d.mode, help="fixed rate, or as the live ingest")
     group.add_argument(
         "--fps", type=int, help="frames per second; default: of bags the robot file's, else the source's"
     )
@@ -60,7 +60,7 @@ def _add_bag_arguments(group: Any) -> None:
     group.add_argument(
         "--max-repeats", type=float, default=d.max_repeats, help="share of frames with the picture before"
     )
-    group.add_argument("--actions", choices=bags.ACTIONS, default=d.actions)
+    group.add_argument("--actions", choices=bag_analysis.ACTIONS, default=d.actions)
     group.add_argument(
         "--max-hold", type=float, default=d.max_hold_s, metavar="S", help="age of a command still in force"
     )
@@ -119,13 +119,13 @@ def run(arguments: argparse.Namespace) -> int:
     ).run()
 
 
-def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bags.BagOptions:
+def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bag_analysis.BagOptions:
     cameras = None if a.cameras is None else tuple(c for c in a.cameras.split(",") if c)
     if odd := [c for c in cameras or () if c not in embodiment.camera_names]:
         raise FineVLAError(
             f"robot '{embodiment.name}' has no camera '{odd[0]}'; it has {', '.join(embodiment.camera_names)}"
         )
-    return bags.BagOptions(
+    return bag_analysis.BagOptions(
         mode=a.mode,
         fps=a.fps,
         images=a.images_by,

@@ -1,0 +1,294 @@
+"""First pass over a bag: stamps of everything, and what of it makes which frame."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.assembler import CLOCK_RESET_S, Assembler
+from finevla_core.errors import FineVLAError
+from finevla_core.images import CompressedImage, RawImage, to_policy_image
+from finevla_core.observation import Observation
+from finevla_tools.convert import pictures, resample
+from finevla_tools.convert.bagfile import (
+    PLANNED,
+    SAID,
+    STATE,
+    Measured,
+    Message,
+    Recording,
+    Said,
+    Trajectory,
+    camera_stream,
+)
+from finevla_tools.convert.episode import Picture
+from finevla_tools.convert.resample import NONE, SECOND, Choice, Commands, Ordinals, Segment, Stamps
+
+MODES, ACTIONS = ("fixed", "live"), ("commanded", "next", "chunk")
+OBSERVED = "observation"
+# Part of a step by which an observation may come early or late before it counts as a gap (live mode).
+LIVE_JITTER = 0.5
+STAND_IN = RawImage("mono8", 1, 1, 1, b"\0")  # a picture that nobody looks at
+
+
+@dataclass(frozen=True)
+class BagOptions:
+    """How frames are made of messages; the defaults refuse rather than bend.
+
+    `fps` None is the robot file's observation rate. `max_skew_s` None is the robot file's. `max_repeats` is the share of
+    frames that may show the same picture as the frame before.
+    """
+
+    mode: str = "fixed"
+    fps: int | None = None
+    images: str = "nearest"
+    states: str = "nearest"
+    max_skew_s: float | None = None
+    gaps: str = "refuse"
+    min_frames: int = 2
+    max_repeats: float = 0.05
+    actions: str = "commanded"
+    max_hold_s: float = 0.5
+    cameras: tuple[str, ...] | None = None
+    size: tuple[int, int] | None = None
+    namespace: str | None = None
+    task: str = ""
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("mode", self.mode, MODES),
+            ("images", self.images, resample.HOWS[:2]),
+            ("states", self.states, resample.HOWS),
+            ("gaps", self.gaps, resample.GAPS),
+            ("actions", self.actions, ACTIONS),
+        ):
+            if value not in known:
+                raise FineVLAError(f"{what} '{value}' is unknown; known are {', '.join(known)}")
+        if self.mode == "live" and (self.fps, self.size, self.cameras) != (None, None, None):
+            raise FineVLAError(
+                "live mode makes what the ingest node makes: rate, size and cameras are the robot file's"
+            )
+
+
+class Analysis:
+    """First pass over a bag: stamps of everything, and what of it makes which frame."""
+
+    def __init__(self, recording: Recording, options: BagOptions) -> None:
+        self.recording, self.options, self.embodiment = recording, options, recording.embodiment
+        e = self.embodiment
+        self.fps = options.fps or round(e.observation_rate_hz)
+        self.step_ns = SECOND // self.fps
+        self.max_skew_ns = int((options.max_skew_s or e.max_skew_s) * SECOND)
+        self.cameras = [camera_stream(c) for c in recording.cameras]
+        self._stamps: dict[str, array[int]] = {}
+        self._ordinals: dict[str, array[int]] = {}
+        self._points: dict[str, tuple[array[int], array[int], array[int]]] = {}
+        self.said: list[tuple[int, Said]] = []
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.broken_states = 0
+        self._problem = "a camera has no picture"
+        self.needs: dict[str, tuple[str, Ordinals]] = {}  # slot: stream, ordinal per frame
+        self.weight: NDArray[np.float64] = np.zeros(0)
+        self.points: dict[str, Ordinals] = {}  # by controller: which point of the command
+        self.skews: dict[str, Stamps] = {}
+        observed = self._scan()
+        self.times = self._moments() if options.mode == "fixed" else observed
+        self.segments = self._decide()
+        streams = [*self.cameras, STATE, *((OBSERVED,) if options.mode == "live" else ())]
+        self.histograms = resample.report(self.skews, {stream: self.stamps(stream) for stream in streams})
+        # The second pass needs what was chosen, not what it was chosen from: an hour's stamps are megabytes.
+        for spent in (self._stamps, self._ordinals, self._points, self.skews):
+            spent.clear()
+
+    # --- first pass
+
+    def _scan(self) -> Stamps:
+        """Collect stamps; in live mode also observe, with stand-ins for the pictures. Gives the observations' stamps."""
+        assembler = Assembler(self.embodiment) if self.options.mode == "live" else None
+        observed, newest = array("q"), dict[str, int]()
+        for m in self.recording.messages():
+            self._note(m, newest)
+            observation = observe(assembler, m, lambda _: STAND_IN) if assembler else None
+            if isinstance(observation, Observation):
+                observed.append(observation.stamp_ns)
+                self._add(OBSERVED, observation.stamp_ns, len(observed) - 1)
+            elif observation:
+                self._problem = f"{observation[0].source}: {observation[0].text}"
+        return np.array(observed, np.int64)
+
+    def _note(self, m: Message, newest: dict[str, int]) -> None:
+        back_s = (newest.get(m.stream, m.stamp_ns) - m.stamp_ns) / SECOND
+        if back_s > CLOCK_RESET_S and m.stream != SAID and self.options.mode == "fixed":
+            raise FineVLAError(f"the clock of {m.stream} steps back by {back_s:.1f} s; cut the recording there")
+        newest[m.stream] = max(m.stamp_ns, newest.get(m.stream, m.stamp_ns))
+        if m.stream == SAID:
+            self.said.append((m.stamp_ns, m.content))
+            return
+        if m.stream == STATE and m.content.values is None:
+            self.broken_states += 1
+            return
+        if m.stream in self.cameras and m.stream not in self.sizes and self.options.mode == "fixed":
+            self.sizes[m.stream] = self.options.size or pictures.size(
+                self.picture(m.stream, m.content), f"a picture of {m.stream}"
+            )
+        if isinstance(m.content, Trajectory):
+            owner, point, due = self._points.setdefault(m.stream, (array("i"), array("i"), array("q")))
+            for p in np.argsort(m.content.due_ns, kind="stable"):
+                owner.append(m.ordinal)
+                point.append(int(p))
+                due.append(m.content.due_ns[p])
+        self._add(m.stream, m.stamp_ns, m.ordinal)
+
+    def _add(self, stream: str, stamp_ns: int, ordinal: int) -> None:
+        self._stamps.setdefault(stream, array("q")).append(stamp_ns)
+        self._ordinals.setdefault(stream, array("i")).append(ordinal)
+
+    def stamps(self, stream: str) -> Stamps:
+        """Stamps of a stream's usable messages, in the order of the recording."""
+        return np.array(self._stamps.get(stream, ()), np.int64)
+
+    # --- what makes which frame
+
+    def _moments(self) -> Stamps:
+        needed = {stream: self.stamps(stream) for stream in (*self.cameras, STATE)}
+        if empty := [stream for stream, stamps in needed.items() if not len(stamps)]:
+            raise FineVLAError(f"nothing usable of {empty[0]} was recorded")
+        return resample.grid(
+            max(int(s.min()) for s in needed.values()), min(int(s.max()) for s in needed.values()), self.fps
+        )
+
+    def _decide(self) -> list[Segment]:
+        o = self.options
+        if not len(self.times) and o.mode == "live":
+            raise FineVLAError(f"the ingest node would have observed nothing: {self._problem}")
+        if not len(self.times):
+            raise FineVLAError("no moment has a picture of every camera and a joint state; look at the topics' stamps")
+        lacks: dict[str, NDArray[np.bool_]] = {}
+        if o.mode == "fixed":
+            for stream in self.cameras:
+                lacks[stream] = self._take(stream, stream, self._choice(stream, o.images), self.max_skew_ns)
+            state = self._choice(STATE, o.states)
+            lacks[STATE] = self._take(STATE, STATE, state, self.max_skew_ns)
+            self.needs["after"], self.weight = (STATE, state.after), state.weight
+        else:
+            self.needs[OBSERVED] = OBSERVED, np.arange(len(self.times), dtype=np.int32)
+        lacks |= self._actions()
+        if not o.task:
+            lacks["an instruction"] = np.array([not text(self.said_at(t)) for t in self.times], bool)
+            if lacks["an instruction"].all():
+                raise FineVLAError("no instruction was recorded in it; say what was done by --task")
+        cut = self._segments(lacks)
+        self._refuse_repeats(cut)
+        return cut
+
+    def _segments(self, lacks: Mapping[str, NDArray[np.bool_]]) -> list[Segment]:
+        least = max(1, self.options.min_frames) + (self.options.actions == "next")
+        if self.options.mode == "fixed":
+            return resample.segments(lacks, self.times, self.options.gaps, least)
+        # Observations come when cameras do: an interval that is no step is a gap between two frames, not instead of one.
+        late = np.abs(np.diff(self.times) - SECOND / self.fps) > LIVE_JITTER * SECOND / self.fps
+        if late.any() and self.options.gaps == "refuse":
+            k = int(np.flatnonzero(late)[0])
+            length_s = (self.times[k + 1] - self.times[k]) / SECOND
+            raise FineVLAError(
+                f"{int(late.sum())} of its observations do not come {self.fps} times a second, the first after "
+                f"{length_s:.2f} s; use --gaps cut to make several episodes of it"
+            )
+        bounds = [0, *(int(k) + 1 for k in np.flatnonzero(late)), len(self.times)]
+        found: list[Segment] = []
+        problem: FineVLAError | None = None
+        for first, end in pairwise(bounds):
+            try:
+                within = {topic: lack[first:end] for topic, lack in lacks.items()}
+                parts = resample.segments(within, self.times[first:end], self.options.gaps, least)
+                found += [Segment(first + part.first, first + part.end) for part in parts]
+            except FineVLAError as error:
+                problem = problem or error
+        if not found:
+            assert problem is not None
+            raise problem
+        return found
+
+    def _choice(self, stream: str, how: str) -> Choice:
+        chosen = resample.choose(self.stamps(stream), self.times, how)
+        ordinals = np.append(np.array(self._ordinals.get(stream, ()), np.int32), NONE).astype(np.int32)
+        return Choice(ordinals[chosen.before], ordinals[chosen.after], chosen.weight, chosen.skew_ns)
+
+    def _take(self, slot: str, stream: str, choice: Choice, most_ns: int) -> NDArray[np.bool_]:
+        lack: NDArray[np.bool_] = (choice.before == NONE) | (choice.skew_ns > most_ns)
+        self.needs[slot], self.skews[slot] = (stream, choice.before), choice.skew_ns[~lack]
+        return lack
+
+    def _actions(self) -> dict[str, NDArray[np.bool_]]:
+        hold_ns = int(self.options.max_hold_s * SECOND)
+        if self.options.actions == "next":
+            return {}
+        if self.options.actions == "chunk":
+            chosen = resample.choose(self.stamps(PLANNED), self.times + self.step_ns // 10, "previous")
+            return {PLANNED: self._take(PLANNED, PLANNED, chosen, hold_ns)}
+        lacks = {}
+        for controller in self.embodiment.controllers:
+            name = controller.name
+            owner, point, due = self._points.get(name, ((), (), ()))
+            commands = Commands(
+                self.stamps(name), np.array(due, np.int64), np.array(owner, np.int32), np.array(point, np.int32)
+            )
+            message, self.points[name], held = resample.choose_command(commands, self.times, self.step_ns, hold_ns)
+            self.needs[name], lacks[name] = (name, message), message == NONE
+            self.skews[name] = held[message != NONE]
+        return lacks
+
+    def _refuse_repeats(self, cut: Sequence[Segment]) -> None:
+        frames = sum(s.end - s.first for s in cut)
+        for stream in self.cameras if self.options.mode == "fixed" else ():
+            repeats = sum(self.repeats(stream, s) for s in cut)
+            if repeats > self.options.max_repeats * frames:
+                raise FineVLAError(
+                    f"{repeats} of {frames} frames would show {stream}'s picture of the frame before: it is slower than "
+                    f"{self.fps} frames per second; choose a lower --fps, or allow it by --max-repeats"
+                )
+
+    def repeats(self, slot: str, segment: Segment) -> int:
+        """Frames of a piece that show the same picture as the frame before."""
+        ordinals = self.needs[slot][1][segment.first : segment.end]
+        return int((np.diff(ordinals) == 0).sum())
+
+    def said_at(self, at_ns: int) -> Said | None:
+        """The instruction in force at a moment."""
+        return max((s for s in self.said if s[0] <= at_ns), key=lambda s: s[0], default=(0, None))[1]
+
+    def picture(self, stream: str, data: bytes) -> Picture:
+        """The picture in a message, as the options want it; compressed ones of any size stay as they are."""
+        image = self.recording.image(stream, data)
+        if self.options.size is not None:
+            return to_policy_image(image, *self.options.size)
+        if isinstance(image, CompressedImage):
+            return pictures.encoded(bytes(image.data), f"a picture of {stream}")
+        return pictures.raw(image)
+
+    def task(self, k: int) -> str:
+        """What a frame's task is, in words."""
+        return self.options.task or text(self.said_at(self.times[k]))
+
+    def end(self, segment: Segment) -> int:
+        """Before which frame of the grid a piece's frames end: the last state may be an action only."""
+        return segment.end - (self.options.actions == "next")
+
+
+def observe(assembler: Assembler, m: Message, load: Any) -> Any:
+    """One message to the assembler, as the ingest node and `observe_all` give it; what came of it."""
+    if isinstance(m.content, Measured):
+        assembler.add_state(m.stamp_ns, m.content.names, m.content.positions)
+    elif isinstance(m.content, bytes):
+        assembler.add_image(m.stream.removeprefix("camera "), m.stamp_ns, lambda: load(m))
+        return assembler.poll(m.received_ns)
+    return None
+
+
+def text(said: Said | None) -> str:
+    """The fine words where there are some, else the raw ones."""
+    return "" if said is None else said.fine.strip() or said.raw.strip()
