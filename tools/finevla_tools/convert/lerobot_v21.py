@@ -1,6 +1,10 @@
 """Parts to a LeRobot v2.1 data set, the format of FineVLA's tools, starVLA and GR00T; written without LeRobot.
 
 One Parquet file and one video per camera and episode: what workers made is copied as it is, only indexes are added.
+
+Words of an episode are in meta/finevla_episodes.jsonl only. LeRobot's converter to v3.0 would take the language columns, but
+LeRobot of the time of v2.1 does not open a data set that declares them: it knows no data type "language". Whoever wants
+them in the tables writes v3.0.
 """
 
 import json
