@@ -14,6 +14,7 @@ from probe import Probe
 from rclpy.action import ActionClient
 from rclpy.duration import Duration
 from rclpy.serialization import serialize_message
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 
@@ -26,6 +27,7 @@ from finevla_interfaces.srv import StartEpisode, StopEpisode
 from finevla_ros import qos
 from finevla_ros.convert import to_stamp
 
+SECOND = 1_000_000_000
 FRONT, STATES = "camera_front/image_raw", "joint_states"
 
 
@@ -282,6 +284,27 @@ def test_discarded_episodes_go_to_the_trash(start_recorder, tmp_path: Path) -> N
         name = stage.start().episode
         assert stage.stop("discard").success
     assert load(tmp_path / "trash" / name)["outcome"] == "discard"
+
+
+def test_under_simulation_time_messages_are_stamped_by_the_clock(start_recorder, tmp_path: Path) -> None:
+    start_recorder(use_sim_time=True)
+    with Stage() as stage:
+        stage.begin()
+        clock = stage.node.create_publisher(Clock, "/clock", qos.SENSOR)
+        # The recorder's own messages say when it has heard the clock; each step is awaited, so stamps are exact.
+        seconds, name = (100, 101, 150), ""
+        for number, second in enumerate(seconds):
+            stage.wait(lambda: clock.get_subscription_count(), "the recorder to listen to the clock")
+            clock.publish(Clock(clock=to_stamp(second * SECOND)))
+            stage.wait(lambda s=second: stage.status[-1].header.stamp.sec == s, "the recorder's clock")
+            name = name or stage.start().episode
+            stage.send(STATES, state(number))
+            stage.wait(stage.is_written, "the state to be written")
+        assert stage.stop().success
+    entries = [e for e in Scan(next((tmp_path / name).glob("*.mcap"))) if isinstance(e, Message)]
+    stamps = [e.log_ns for e in entries if e.channel.topic.endswith(STATES)]
+    assert stamps == [second * SECOND for second in seconds]
+    assert load(tmp_path / name)["clock"] == "simulated"
 
 
 def test_an_interrupted_node_finishes_its_episode(start_recorder, tmp_path: Path) -> None:
