@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from finevla_tools.dedup.lazy import Distances
 
 BLOCK = 5000  # episodes of a group that is compared as a whole
+LAZY_CELLS = 10_000  # of a pair's table: shorter ones are aligned in the time that bounds and rounds of them take
 LONG = 20_000  # pairs of a group from which on it has a progress line of its own
 
 
@@ -43,7 +44,7 @@ def compare(name: str, trajectories: Sequence[Trajectory], measure: Measure, cut
     prepared = prepare(trajectories, measure)
     if count > BLOCK:
         return _by_blocks(name, prepared, cut, store)
-    if _is_lazy(cut):
+    if _is_lazy(cut, prepared):
         return _lazily(name, prepared, cut, store)
     condensed = whole(name, prepared, store)
     clusters = cluster(condensed, count, cut)
@@ -59,7 +60,7 @@ def distances(
         yield looked_up(np.zeros(0), len(trajectories))
         return
     prepared = prepare(trajectories, measure)
-    if _is_lazy(cut) or len(prepared) > BLOCK:
+    if _is_lazy(cut, prepared) or len(prepared) > BLOCK:
         with closing(store.some(name, prepared)) as exact:
             yield exact
     else:
@@ -102,9 +103,10 @@ def to_medoids(clusters: Clusters, of: DistancesOf) -> NDArray[np.float64]:
     return found
 
 
-def _is_lazy(cut: Cut) -> bool:
-    """Whether most pairs need not be aligned."""
-    return cut.distance is not None and cut.method in TREES
+def _is_lazy(cut: Cut, prepared: Prepared) -> bool:
+    """Whether most pairs need not be aligned, and to find out which is less work than to align them."""
+    is_worth_it = float(prepared.lengths.mean()) ** 2 >= LAZY_CELLS
+    return cut.distance is not None and cut.method in TREES and is_worth_it
 
 
 def _lazily(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
@@ -132,7 +134,7 @@ def _by_blocks(name: str, prepared: Prepared, cut: Cut, store: Work) -> Known:
             aligned += len(pairs)
             return exact(pairs)
 
-        outlines = [outline(prepared, frames) for frames in (COARSE, FINE)] if _is_lazy(cut) else []
+        outlines = [outline(prepared, frames) for frames in (COARSE, FINE)] if _is_lazy(cut, prepared) else []
 
         def lazily(members: NDArray[np.int64], cut: Cut) -> Clusters:
             bounds = [lambda pairs, one=one: lower_bounds(prepared, members[pairs], one) for one in outlines]
