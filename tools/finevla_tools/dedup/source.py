@@ -139,7 +139,7 @@ def _open_unified(root: Path, name: str, wanted: Wanted) -> Source:
     )
     problems = () if around is None else around.problems
     if missing := sorted(set(known) - set(paths)):
-        problems += (f"'{root}' lacks {len(missing)} episodes of its data set, the first is {missing[0]}",)
+        problems += (f"'{root}' lacks episodes of its data set: {len(missing)}, the first is {missing[0]}",)
     fps = around.fps if around else _recorded_rate(root)
     return Source(name, root, fps, episodes, around, targets=targets, problems=problems)
 
