@@ -119,8 +119,12 @@ class _Gaps:
         times_ns = np.repeat(moments_ns, len(which)).reshape(count + 1, -1)
         return cls(
             np.tile(which, count),
-            *(part.ravel() for part in (times_ns[:-1], times_ns[1:], distances[:-1], distances[1:])),
-            *(part.ravel() for part in (moved[:-1], moved[1:])),
+            times_ns[:-1].ravel(),
+            times_ns[1:].ravel(),
+            distances[:-1].ravel(),
+            distances[1:].ravel(),
+            moved[:-1].ravel(),
+            moved[1:].ravel(),
         )
 
     def only(self, rows: NDArray[np.bool_]) -> "_Gaps":
