@@ -14,8 +14,9 @@ from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.envelope import Envelope, load_envelope, load_limits
-from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.gate import Context, Gate, GateOptions, Judged
 from finevla_core.safety.joining import MANNERS, join
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, hold, stop
@@ -186,6 +187,33 @@ def test_slowed_chunk_goes_the_same_way_in_more_time(setup: Setup) -> None:
         at = START + SECOND // 20 + round(share * 1.55 * SECOND)
         later = START + SECOND // 20 + round(share * 2 * 1.55 * SECOND)
         assert np.allclose(quick.at(at)[0], slow.at(later)[0], atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("running", "allowed", "speed", "looks"),
+    [(1.0, 1.0, 1.0, 1), (1.0, 0.5, 0.5, 2), (0.5, 0.5, 0.465, 1), (0.5, 0.4, 0.4, 2), (0.5, 1.0, 0.465, 1)],
+)
+def test_chunk_after_a_slowed_one_is_tried_a_little_slower_than_that_was_allowed(
+    setup: Setup, running: float, allowed: float, speed: float, looks: int
+) -> None:
+    """And never goes faster than its own distances allow; with room again, the one after it has its full speed."""
+    asked = []
+
+    class Near:
+        def along(self, plan: Plan) -> Clearance:
+            asked.append(plan)
+            return Clearance(0.01, "table", allowed)
+
+    envelope = dataclasses.replace(setup.envelope, clearance=Near())  # type: ignore[arg-type]
+    gate = Gate(setup.embodiment, envelope, GateOptions())
+    now = START + SECOND // 20
+    context = Context(now, "now", 1, "", -1, -1, hold(setup.home, START), setup.home, now, allowed_scale=running)
+    judged = gate.check(setup.chunk(), context)
+    assert isinstance(judged, Judged)
+    assert judged.speed_scale == pytest.approx(speed)
+    assert judged.speed_scale <= judged.clearance.speed_scale
+    assert len(asked) == looks
+    assert judged.plan is asked[-1]
 
 
 def test_same_chunk_twice_is_refused(setup: Setup) -> None:

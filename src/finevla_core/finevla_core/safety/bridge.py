@@ -296,6 +296,7 @@ class Bridge:
             measured_ns=self._state_ns,
             recent=self._recent,
             is_taken=self.is_taken and not self._is_free(now_ns),
+            allowed_scale=1.0 if self.judged is None else self.judged.clearance.speed_scale,
         )
         return self.gate.check(chunk, context)
 

@@ -16,6 +16,9 @@ from finevla_core.safety.plan import NS, Extremes, Plan
 # Between a chunk's targets and the margin of a limit there is a zone in which motion towards the limit is slowed down.
 LIMIT_ZONE_RAD = 0.05
 ROUNDING = 1 + 1e-6
+# After a chunk that came near something the next is tried so much slower than that one was allowed to be. What is near
+# changes little from chunk to chunk, so that mostly holds, and the next is judged once instead of twice.
+EASED = 0.93
 # An operator's motion (homing, going to a pose) obeys no instruction; its chunks carry an id that begins so.
 MOTION = "motion:"
 
@@ -55,6 +58,7 @@ class Context:
     """What the gate compares a chunk with. `client` has command authority; `measured` `(D,)` was true at `measured_ns`.
 
     If `is_taken`, the client asked for authority by name, and may move the arms without an instruction.
+    `allowed_scale` is the speed that the running chunk's distances allow, 1 if none runs.
     `last_stamp_ns` and `last_sequence` are those of the running chunk, -1 if none runs; `recent` are the accepted chunks,
     oldest first, that an ensemble may look back on.
     """
@@ -70,6 +74,7 @@ class Context:
     measured_ns: int
     recent: Sequence[ActionChunk] = ()
     is_taken: bool = False
+    allowed_scale: float = 1.0
 
 
 class Gate:
@@ -99,11 +104,16 @@ class Gate:
         if chunk.joining == "ensemble":
             chunk = replace(chunk, actions=ensembled(chunk, context.recent))
         plan = self._moved(chunk, context, 1.0)
+        scale = 1.0 if isinstance(plan, Rejection) else self._limit_scale(plan)
+        if context.allowed_scale < 1:
+            scale = min(scale, EASED * context.allowed_scale)
+        if scale < 1:  # before distances are looked at, which is most of the work
+            plan = self._moved(chunk, context, scale)
         if isinstance(plan, Rejection):
             return plan
         clearance = self.envelope.clearance.along(plan)
-        scale = min(clearance.speed_scale, self._limit_scale(plan))
-        if not clearance.code and scale < 1:
+        if not clearance.code and clearance.speed_scale < scale:
+            scale = clearance.speed_scale
             plan = self._moved(chunk, context, scale)
             if isinstance(plan, Rejection):
                 return plan
