@@ -284,6 +284,8 @@ class Bridge:
             return Rejection("heartbeat.lost", missing)
         if self.is_stepping and (self.waiting is not None or self.state is State.FOLLOWING):
             return Rejection("step.waiting", "step mode: another plan waits or is under way")
+        # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
+        is_motion = chunk.instruction_id.startswith(MOTION)
         context = Context(
             now_ns=now_ns,
             instruction_id=self.instruction_id,
@@ -296,7 +298,7 @@ class Bridge:
             measured_ns=self._state_ns,
             recent=self._recent,
             is_taken=self.is_taken and not self._is_free(now_ns),
-            allowed_scale=1.0 if self.judged is None else self.judged.clearance.speed_scale,
+            allowed_scale=1.0 if self.judged is None or is_motion else self.judged.clearance.speed_scale,
         )
         return self.gate.check(chunk, context)
 
