@@ -108,6 +108,10 @@ def dedup(sources: Sequence[Source], entries: Sequence[Entry], job: Job, folder:
         known, drawn = _compared(sources, read, groups, job, folder, store)
         if not job.measure.compat and job.cut.method in TREES and job.cut.distance is job.cut.count is None:
             _tell_the_others(read, groups, known, job, store)
+        if groups and not any(group.pairs for group in groups):
+            read.notes.append(
+                "no group has two episodes: nothing was compared; --by dataset or --by all makes larger ones"
+            )
         seconds["compare"] = time.monotonic() - clock
         clock = time.monotonic()
         choices = drawn if job.measure.compat else _choices(read, groups, known, job, store)
@@ -158,7 +162,13 @@ def _tell_the_others(read: Read, groups: Sequence[Group], known: list[Known], jo
     Where most of three episodes and more see nothing, a few that do are no evidence.
     """
     telling = [one.clusters.distance for one in known if tells(one) and one.clusters.distance is not None]
-    if 2 * len(telling) < sum(len(group.members) > 2 for group in groups) or not telling:
+    large = sum(len(group.members) > 2 for group in groups)
+    if 2 * len(telling) < large or not telling:
+        if large > len(telling):
+            read.notes.append(
+                f"in {large - len(telling)} of {large} groups no cut stands out: what is not nearly the same is kept there; "
+                "--cut-distance and --clusters say otherwise"
+            )
         return
     distance = float(np.median(telling))
     for number, (group, one) in enumerate(zip(groups, known, strict=True)):
