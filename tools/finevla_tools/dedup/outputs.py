@@ -13,6 +13,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
+from finevla_tools.dedup.loading import Spool
 from finevla_tools.dedup.report import Compared, Group, Run, write_report
 from finevla_tools.dedup.run import Job, Outcome
 from finevla_tools.dedup.source import Source
@@ -101,6 +102,19 @@ def said_of(sources: Sequence[Source], job: Job, outcome: Outcome, differ: Seque
     }
 
 
+class _Paths(Sequence[NDArray[np.float64]]):
+    """The trajectories of a group, each read when it is drawn."""
+
+    def __init__(self, spool: Spool, members: Sequence[int]) -> None:
+        self._spool, self._members = spool, members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._spool[self._members[index]]
+
+
 def write_page(
     folder: Path,
     sources: Sequence[Source],
@@ -123,12 +137,13 @@ def write_page(
                 [row.id for row in rows],
                 [row.task for row in rows],
                 np.array([read.spool.frames(n) for n in group.members]),
-                [read.spool[n] for n in group.members],
+                _Paths(read.spool, group.members),
                 known.clusters,
                 choices,
                 group.arms,
                 exact,
                 known.condensed if known.is_exact is not None else None,
+                to_medoid=known.to_medoid,
             )
         )
     skipped = [(row.id, row.skipped) for row in read.rows if row.skipped]
@@ -180,12 +195,14 @@ def _files(source: Source) -> LeRobotFiles:
 
 def _asked(job: Job) -> list[str]:
     grouped = {"task": "episodes of the same task", "dataset": "episodes of the same data set", "all": "all episodes"}
-    said = [f"compared: {grouped[job.by]}, {job.wanted.space} from the {job.wanted.origin}", f"seed {job.seed}"]
-    if job.budget is not None:
-        said.append(f"budget: {job.budget} of all")
-    if job.per_cluster != 1:
-        said.append(f"{job.per_cluster} of each cluster")
-    return said
+    what = "poses of the tools" if job.wanted.space == "eef" else "joints"
+    of_each = "One episode" if job.per_cluster is None else f"At most {job.per_cluster}"
+    return [
+        f"Compared are {grouped[job.by]}, {what} from the {job.wanted.origin}.",
+        f"{of_each} of each cluster stays (seed {job.seed})."
+        if job.budget is None
+        else f"{job.budget} of all stay: medoids first, then what is least alike (seed {job.seed}).",
+    ]
 
 
 def _mended(outcome: Outcome) -> list[str]:
