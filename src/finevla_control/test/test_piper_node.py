@@ -110,6 +110,7 @@ def test_operator_enables_controller_commands_and_stop_ends_it(driven: Driven) -
     assert CONFIRM in driven.power(PiperPower.Request.RESET).message
     assert driven.power(PiperPower.Request.RESET, CONFIRM).success
     driven.wait(lambda: not driven.status[-1].is_enabled, "the motors to be off")
+    driven.wait(lambda: driven.status[-1].arm_status != "emergency stop", "the arm to say so, in another frame")
     driven.until_ready()
 
 
