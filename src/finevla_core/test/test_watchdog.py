@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from finevla_core.embodiment import Embodiment, load_embodiment
@@ -671,6 +671,7 @@ _event = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(events=st.lists(_event, max_size=40), simulated=st.booleans(), deadman=st.booleans())
+@example(events=[("state", 1, [9e299]), ("status", 0, 0)], simulated=False, deadman=False)  # an infinite speed
 def test_no_order_of_events_raises_and_only_the_bridge_unlatches(
     setup: Setup, events: list[tuple], simulated: bool, deadman: bool
 ) -> None:

@@ -34,6 +34,9 @@ class Verdict(enum.IntEnum):
     STOP = 2
 
 
+LONGEST_STOP_S = 5.0
+
+
 @dataclass(frozen=True)
 class Watch:
     """What a finding leads to while nothing moves and while something does, why so, and what the operator reads."""
@@ -430,7 +433,9 @@ class Watchdog:
 
     def _rested_by_ns(self, now_ns: int) -> int:
         """When a stop that begins now is over for certain."""
-        self._stop_took_s = self.brake.needed_s(now_ns) + self.options.grace_s
+        needed_s = self.brake.needed_s(now_ns)
+        # Speeds of joint states that leap by any number are no speeds; what the limits allow is over long before.
+        self._stop_took_s = (needed_s if needed_s < LONGEST_STOP_S else LONGEST_STOP_S) + self.options.grace_s
         return now_ns + round(self._stop_took_s / NS)
 
     @property
