@@ -15,7 +15,7 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.commands import trajectories
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.gate import MOTION, Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection, is_motion
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.plan import NS, Plan, hold, stop
 from finevla_core.safety.words import Event, State, Trajectory
@@ -284,8 +284,6 @@ class Bridge:
             return Rejection("heartbeat.lost", missing)
         if self.is_stepping and (self.waiting is not None or self.state is State.FOLLOWING):
             return Rejection("step.waiting", "step mode: another plan waits or is under way")
-        # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
-        is_motion = chunk.instruction_id.startswith(MOTION)
         context = Context(
             now_ns=now_ns,
             instruction_id=self.instruction_id,
@@ -298,7 +296,8 @@ class Bridge:
             measured_ns=self._state_ns,
             recent=self._recent,
             is_taken=self.is_taken and not self._is_free(now_ns),
-            allowed_scale=1.0 if self.judged is None or is_motion else self.judged.clearance.speed_scale,
+            # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
+            allowed_scale=1.0 if self.judged is None or is_motion(chunk) else self.judged.clearance.speed_scale,
         )
         return self.gate.check(chunk, context)
 
@@ -324,7 +323,7 @@ class Bridge:
         counts.chunk_age_s, counts.chunk_sequence = age_s, chunk.sequence
         counts.executed_s = max(0.0, min(age_s, chunk.horizon * chunk.dt_s))
         counts.executed_steps = int(counts.executed_s / chunk.dt_s)
-        whose = "an operator's motion" if chunk.instruction_id.startswith(MOTION) else "the policy's chunks"
+        whose = "an operator's motion" if is_motion(chunk) else "the policy's chunks"
         self._enter(State.FOLLOWING, f"following {whose}")
         self._command()
 

@@ -77,6 +77,11 @@ class Context:
     allowed_scale: float = 1.0
 
 
+def is_motion(chunk: ActionChunk) -> bool:
+    """Whether it is part of an operator's motion, by its own word; whether it may be is for the gate to say."""
+    return chunk.instruction_id.startswith(MOTION)
+
+
 class Gate:
     """`check(chunk, context)` gives the joined plan, or the first rule that the chunk breaks."""
 
@@ -185,10 +190,10 @@ class Gate:
         return None
 
     def _origin(self, chunk: ActionChunk, context: Context) -> Rejection | None:
-        is_motion = context.is_taken and chunk.instruction_id.startswith(MOTION) and chunk.client == context.client
-        if not context.instruction_id and not is_motion:
+        may_move = context.is_taken and is_motion(chunk) and chunk.client == context.client
+        if not context.instruction_id and not may_move:
             return Rejection("chunk.instruction", "no instruction is active")
-        if chunk.instruction_id != context.instruction_id and not is_motion:
+        if chunk.instruction_id != context.instruction_id and not may_move:
             text = f"it obeys '{chunk.instruction_id[:60]}', active is '{context.instruction_id}'"
             return Rejection("chunk.instruction", text)
         if not chunk.client:
