@@ -133,15 +133,16 @@ class Stage(Arms):
         self.bridge.create_subscription(Empty, "safety/stop", self._on_stop, qos.ALL)
         self.heart = self.bridge.create_timer(0.05, self._speak)
         self.play(robot)
-        for heard in (*self.commands.values(), self.status, self.deadman):
-            listeners = 2 if heard in self.commands.values() else 1  # the watchdog and the controllers
-            self.wait(lambda p=heard, n=listeners: p.get_subscription_count() == n, f"{heard.topic_name} to be heard")
-        self.wait(lambda: self.beats and self.commanded and self.beats[-1].is_well, "a watchdog that is well")
+        for told in (*self.commands.values(), self.status, self.deadman):
+            listeners = 2 if told in self.commands.values() else 1  # the watchdog and the controllers
+            self.wait(lambda p=told, n=listeners: p.get_subscription_count() == n, f"{told.topic_name} to be heard")
+        heard = len(self.beats) + 20  # a second: the first words to a newcomer take up to half of one
+        self.wait(lambda: len(self.beats) > heard and self.beats[-1].is_well, "a watchdog that is well")
         if self.state == STOPPED:  # it took longer to find the deadman switch than the watchdog waits
             self.state, self.epoch = HOLDING, self.epoch + 1
             self.wait_for("watchdog.reset")
-            self.events.clear()
-            self.stops.clear()
+        for until_now in (self.events, self.stops, *self.own.values()):
+            until_now.clear()
 
     def _speak(self) -> None:
         self.status.publish(msg.SafetyStatus(state=self.state, epoch=self.epoch))
