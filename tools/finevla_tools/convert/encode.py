@@ -24,6 +24,8 @@ from finevla_tools.priority import give_way
 
 CHECKED_SIDE = 64  # pixels; the least that every encoder takes
 QUEUED = 4  # pictures that wait for a camera's encoder
+# Written in fragments, for the muxer keeps an index of what is not written yet: of a whole hour it would be megabytes.
+FRAGMENTS = {"movflags": "delay_moov+default_base_moof", "frag_duration": str(10_000_000)}  # of 10 s (FFmpeg counts us)
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 # Larger pictures are thinned for the statistics to about this many pixels across, as LeRobot does.
 STATS_SIDE, STATS_THIN_FROM = 150, 300
@@ -41,7 +43,7 @@ class Codec:
     threads: int | None = None  # None: the codec decides
 
     def options(self) -> dict[str, str]:
-        """FFmpeg's options, the same as LeRobot makes of its own settings."""
+        """FFmpeg's options, the same as LeRobot makes of its own settings, but that x265 is quiet."""
         options = {"g": str(self.g), "crf": str(self.crf)}
         preset = self.preset or ("12" if self.vcodec == "libsvtav1" else None)
         if preset is not None:
@@ -51,6 +53,8 @@ class Codec:
             options["svtav1-params"] = f"fast-decode=0{lp}"
         elif self.threads is not None:
             options["threads"] = str(self.threads)
+        if self.vcodec in ("hevc", "libx265"):
+            options["x265-params"] = "log-level=error"  # it does not ask FFmpeg what to say
         return options
 
     def facts(self) -> dict[str, Any]:
@@ -137,7 +141,7 @@ class CameraEncoder:
         import av
 
         shape, where = (self.camera.height, self.camera.width, 3), f"a picture of camera {self.camera.name}"
-        with av.open(str(self.path), "w") as container:
+        with av.open(str(self.path), "w", options=FRAGMENTS) as container:
             stream = add_stream(container, self.camera, self.fps, self.codec)
             while (picture := self._queue.get()) is not None:
                 decoded = pictures.decode(picture, where)

@@ -1,6 +1,6 @@
 """Parts to a LeRobot v2.1 data set, the format of FineVLA's tools, starVLA and GR00T; written without LeRobot.
 
-One Parquet file and one video per camera and episode: what workers made is copied as it is, only indexes are added.
+One Parquet file and one video per camera and episode: what workers made is taken as it is, only indexes are added.
 
 Words of an episode are in meta/finevla_episodes.jsonl only. LeRobot's converter to v3.0 would take the language columns, but
 LeRobot of the time of v2.1 does not open a data set that declares them: it knows no data type "language". Whoever wants
@@ -8,8 +8,6 @@ them in the tables writes v3.0.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_tools.convert.encode import join
 from finevla_tools.convert.modality import modality
 from finevla_tools.convert.part import ACTION, STATE, Part, image_key, read_part
 from finevla_tools.datasets.common import Staged, to_json
@@ -89,8 +88,7 @@ class _Writer:
         if part.pictures == "video":
             for camera in header.cameras:
                 video = self._root / VIDEO.format(**place, video_key=image_key(camera.name))
-                video.parent.mkdir(parents=True, exist_ok=True)
-                _same_file(part.video(camera.name), video)
+                join([part.video(camera.name)], [part.length], header.fps, video)
         stats = {name: _statistics(values) for name, values in columns.items()}
         stats |= {image_key(camera): _per_channel(numbers) for camera, numbers in part.picture_stats.items()}
         self._say("meta/episodes.jsonl", {"episode_index": number, "tasks": list(part.tasks), "length": part.length})
@@ -237,11 +235,3 @@ def _video_info(video: Path, part: Part) -> dict[str, Any]:
         "video.channels": 3,
         "has_audio": False,
     }
-
-
-def _same_file(source: Path, target: Path) -> None:
-    """A second name for the same bytes where the file system can, else a copy."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -4,7 +4,8 @@ A part is a folder:
 
     part.json                             all of `Part` below: header, length, tasks, how pictures are kept, their statistics
     data.parquet                          a row per frame, in order; few row groups, each of bounded size
-    videos/observation.images.<c>.mp4     a video per camera, frame k at k / fps, first frame a key frame (pictures "video")
+    videos/observation.images.<c>.mp4     a video per camera, frame k at k / fps, first frame a key frame (pictures "video"),
+                                          written in fragments
 
 Columns of data.parquet: `observation.state` and `action` (fixed-size lists of float32), `timestamp` (float32, k / fps),
 `frame_index` (int64), `task_index` (int64, into the part's own `tasks`) and, where pictures are kept as "image",

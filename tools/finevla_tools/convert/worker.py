@@ -15,8 +15,8 @@ from finevla_tools.convert.encode import CameraEncoder, Codec, PictureStatistics
 from finevla_tools.convert.episode import Encoded, Episode, Frame, Header, Picture
 from finevla_tools.convert.part import ACTION, DATA_FILE, STATE, Part, image_key, write_part
 
-ROWS = 4096  # rows that are collected before they become a table
-GROUP_BYTES = 16 << 20  # and a row group of the file at the latest
+# A row group of data.parquet has so many rows, or so many bytes of pictures: all of it is in memory until it is written.
+ROWS, GROUP_BYTES = 4096, 16 << 20
 PROGRESS_EVERY = 50  # frames
 PROGRESS_FILE = "progress"
 KINDS = ("video", "png", "keep")
@@ -184,7 +184,6 @@ class _Table:
         self._task = np.empty(ROWS, np.int64)
         self._pictures: dict[str, list[bytes]] = {c: [] for c in self._cameras}
         self._rows, self._bytes = 0, 0
-        self._batches: list[Any] = []
 
     def add(self, frame: Frame, task: int, kept: Mapping[str, bytes]) -> None:
         """One more row."""
@@ -195,11 +194,9 @@ class _Table:
             self._bytes += len(data)
         self._rows, self.length = r + 1, self.length + 1
         if self._rows == ROWS or self._bytes > GROUP_BYTES:
-            self._batch()
-        if self._bytes > GROUP_BYTES:
-            self._group()
+            self._write()
 
-    def _batch(self) -> None:
+    def _write(self) -> None:
         pa, n = self._pa, self._rows
         if not n:
             return
@@ -215,17 +212,8 @@ class _Table:
             path = _cells([b"frame-%06d" % k for k in at], pa.string())
             columns.append(pa.StructArray.from_arrays([data, path], names=["bytes", "path"]))
             self._pictures[camera] = []
-        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
-        self._batches.append(batch)
-        self._rows = 0
-        if not self._cameras:
-            self._bytes += batch.nbytes
-
-    def _group(self) -> None:
-        self._batch()
-        if self._batches:
-            self._writer.write_table(self._pa.Table.from_batches(self._batches, self._schema))
-        self._batches, self._bytes = [], 0
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+        self._rows, self._bytes = 0, 0
 
     def __enter__(self) -> "_Table":
         return self
@@ -233,7 +221,7 @@ class _Table:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None:
-                self._group()
+                self._write()
         finally:
             self._writer.close()
 
