@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,9 @@ os.environ.setdefault("SVT_LOG", "1")
 from made_bags import START, Scene
 
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
+from finevla_tools.convert import command
 from finevla_tools.convert.encode import Codec, add_stream
-from finevla_tools.convert.engine import Conversion
 from finevla_tools.convert.episode import Camera
-from finevla_tools.convert.worker import PartOptions
 from finevla_tools.datasets.rosbag_writer import IMAGE
 from finevla_tools.priority import give_way
 
@@ -114,19 +111,14 @@ def _picture(scene: Scene, camera: Any, shown: Any, stamp: int, raw: bool) -> No
         scene.add(f"{camera.topic}/compressed", IMAGE, message, stamp)
 
 
-def convert(source: Path, out: Path, robot: Embodiment, images: str, codec: Codec, jobs: int) -> None:
-    from finevla_tools.convert.lerobot_v3 import write_v3
-
-    code = Conversion(
-        source=BagSource(source, robot, BagOptions(fps=FPS)),
-        out=out,
-        assemble=write_v3,
-        options=PartOptions(images, codec),
-        settings={},
-        jobs=jobs,
-        say=lambda _: None,
-    ).run()
-    assert code == 0
+def convert(source: Path, out: Path, jobs: int | None, *options: str) -> None:
+    """What a person runs, in this process: what is imported once is not measured."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    more = () if jobs is None else ("--jobs", str(jobs))
+    arguments = parser.parse_args([str(source), "--out", str(out), "--fps", str(FPS), *more, *options])
+    with redirect_stdout(io.StringIO()):
+        assert command.run(arguments) == 0
 
 
 def alone(pictures: list[list[NDArray[np.uint8]]], folder: Path, codec: Codec, episodes: int) -> None:
@@ -196,14 +188,13 @@ def encode(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
     for i in range(a.episodes):
         bag(robot, folder / "raw" / f"b{i}", pictures, True, a.frames)
         bag(robot, folder / "jpeg" / f"b{i}", packed, False, a.frames)
-    codec = Codec(threads=a.threads)
     ways: dict[str, Callable[[int], object]] = {
-        ALONE: lambda _: alone(pictures, folder, codec, a.episodes),
-        "finevla convert, raw images": lambda n: convert(
-            folder / "raw", folder / f"r{n}", robot, "video", codec, a.jobs
-        ),
-        f"{ALONE}, of the JPEGs": lambda _: alone(unpacked, folder, codec, a.episodes),
-        "finevla convert, JPEG": lambda n: convert(folder / "jpeg", folder / f"j{n}", robot, "video", codec, a.jobs),
+        ALONE: lambda _: alone(pictures, folder, Codec(), a.episodes),
+        f"{ALONE}, a thread each": lambda _: alone(pictures, folder, Codec(threads=1), a.episodes),
+        "finevla convert, raw images": lambda n: convert(folder / "raw", folder / f"r{n}", a.jobs),
+        f"{ALONE}, of the JPEGs": lambda _: alone(unpacked, folder, Codec(), a.episodes),
+        f"{ALONE}, of the JPEGs, a thread each": lambda _: alone(unpacked, folder, Codec(threads=1), a.episodes),
+        "finevla convert, JPEG": lambda n: convert(folder / "jpeg", folder / f"j{n}", a.jobs),
         "LeRobot, add_frame": lambda n: lerobot(pictures, folder / f"l{n}", robot, a.episodes),
         "LeRobot, streaming_encoding": lambda n: lerobot(
             pictures, folder / f"s{n}", robot, a.episodes, streaming_encoding=True, encoder_queue_maxsize=0
@@ -213,13 +204,16 @@ def encode(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
     for n in range(a.rounds):
         for name, way in ways.items():
             best[name] = tuple(map(min, best[name], timed(lambda way=way, n=n: way(n))))
-    print(f"{total} frames of three 640x480 cameras, {a.episodes} episodes, {os.cpu_count()} cores, {codec.facts()}\n")
+    print(
+        f"{total} frames of three 640x480 cameras, {a.episodes} episodes, {os.cpu_count()} cores, {Codec().facts()}\n"
+    )
     print("| way | three-camera frames/s | of the encoder alone | of LeRobot's add_frame | processor ms a frame |")
     print("|---|---|---|---|---|")
     for name, (wall_s, cpu_s) in best.items():
         # What was a JPEG is other pictures, and these take the encoder longer.
         same = f"{ALONE}, of the JPEGs" if "JPEG" in name else ALONE
-        one, other = best[same][0] / wall_s, best["LeRobot, add_frame"][0] / wall_s
+        one = min(best[same][0], best[f"{same}, a thread each"][0]) / wall_s
+        other = best["LeRobot, add_frame"][0] / wall_s
         print(f"| {name} | {total / wall_s:.1f} | {one:.2f} | {other:.2f} | {cpu_s / total * 1e3:.0f} |")
 
 
@@ -238,11 +232,10 @@ def keep(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
         timed(lambda n=n: [shutil.copyfile(f, folder / f"c{n}-{i}") for i, f in enumerate(files)]) for n in range(2)
     ]
     passes = [
-        timed(lambda n=n: convert(folder / "in", folder / f"k{n}", robot, "keep", Codec(), a.jobs))
-        for n in range(a.rounds)
+        timed(lambda n=n: convert(folder / "in", folder / f"k{n}", a.jobs, "--images", "keep")) for n in range(a.rounds)
     ]
     copied, (passed, cpu_s) = min(copies)[0], min(passes)
-    print(f"{size:.0f} MB of JPEG bags, {a.episodes} of {steps} frames, {a.jobs} jobs")
+    print(f"{size:.0f} MB of JPEG bags, {a.episodes} of {steps} frames, {a.jobs or os.cpu_count()} jobs")
     print(f"copy {size / copied:.0f} MB/s, finevla convert --images keep {size / passed:.0f} MB/s")
     print(f"bar: {min(150.0, 0.8 * size / copied):.0f} MB/s; {size / cpu_s:.0f} MB per second of one processor")
 
@@ -305,8 +298,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=100, help="per episode")
     parser.add_argument("--episodes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--threads", type=int, help="of each encoder; default: the codec's choice")
+    parser.add_argument("--jobs", type=int, help="default: the command's own")
     parser.add_argument("--megabytes", type=int, default=400)
     a = parser.parse_args()
     robot = load_embodiment(ROOT / "config" / "robots" / "cobotmagic.yaml")

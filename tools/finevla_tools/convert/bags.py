@@ -29,6 +29,11 @@ class BagSource:
     options: BagOptions = field(default_factory=BagOptions)
     _last: Analysis | None = field(default=None, init=False, repr=False, compare=False)
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Of each episode."""
+        return self.embodiment.camera_names if self.options.cameras is None else self.options.cameras
+
     def references(self) -> list[Reference]:
         """One per bag."""
         if is_bag(self.root):
@@ -53,10 +58,9 @@ class BagSource:
     def _analysed(self, path: Path) -> Analysis:
         if self._last is None or self._last.recording.path != path:
             self._last = None
-            e, o = self.embodiment, self.options
-            cameras = e.camera_names if o.cameras is None else o.cameras
+            o = self.options
             try:
-                self._last = Analysis(Recording(path, e, cameras, o.namespace), o)
+                self._last = Analysis(Recording(path, self.embodiment, self.cameras, o.namespace), o)
             except FineVLAError as error:
                 raise _named(path, error) from error
         return self._last

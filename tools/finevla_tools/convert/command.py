@@ -7,6 +7,7 @@ an episode or has it refused, and meta/finevla_report.jsonl says so. A run that 
 
 import argparse
 import hashlib
+import math
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -20,6 +21,7 @@ from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.worker import KINDS as IMAGES
 from finevla_tools.convert.worker import PartOptions
+from finevla_tools.datasets.jobs import cores
 from finevla_tools.datasets.pools import ENGINES
 
 FORMATS = ("lerobot-v3", "lerobot-v2.1")
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", default="cobotmagic", help="robot file: a name in config/robots or a path")
     parser.add_argument("--task", default="", help="the task in words, in place of what was recorded")
     parser.add_argument("--group", choices=GROUPINGS, default=GROUPINGS[0], help="episodes that do not fit the first")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--jobs", type=int, help="processes; default: so many that all cores have something to encode")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
     _add_bag_arguments(parser.add_argument_group("frames of bags"))
     _add_picture_arguments(parser.add_argument_group("pictures"))
@@ -78,7 +80,7 @@ def _add_picture_arguments(group: Any) -> None:
     group.add_argument("--crf", type=int, default=c.crf, help="quality; lower is better and larger")
     group.add_argument("--gop", type=int, default=c.g, help="frames from one key frame to the next")
     group.add_argument("--preset", help="the codec's; default: LeRobot's")
-    group.add_argument("--encoder-threads", type=int, help="per camera; default: the codec's choice")
+    group.add_argument("--encoder-threads", type=int, help="per camera; default: such that all cores are busy")
 
 
 def _add_foreign_arguments(group: Any) -> None:
@@ -106,13 +108,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.images == "video":
         _check(codec, arguments.to)
     options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
+    source = sources.source(arguments.input, options, arguments.kind)
+    # Each camera of each process has an encoder; how many cameras there are only bags say before they are read.
+    encoders = max(1, len(getattr(source, "cameras", ()))) if arguments.images == "video" else 1
+    enough = min(
+        cores(), math.ceil(cores() / encoders) + 1
+    )  # one more: between two recordings a process encodes nothing
+    jobs = enough if arguments.jobs is None else arguments.jobs
     return Conversion(
-        source=sources.source(arguments.input, options, arguments.kind),
+        source=source,
         out=arguments.out,
         assemble=_writer(arguments.to, embodiment),
-        options=PartOptions(arguments.images, codec),
+        options=PartOptions(arguments.images, encode.sharing(codec, jobs * encoders, cores())),
         settings=settings,
-        jobs=arguments.jobs,
+        jobs=jobs,
         engine=arguments.engine,
         grouping=arguments.group,
         say=partial(print, flush=True),
