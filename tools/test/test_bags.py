@@ -157,6 +157,7 @@ def test_a_time_that_is_none_is_refused(capsys, seconds: str) -> None:
     assert "cannot be recorded" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_episodes_by_keys(start_node, tmp_path: Path) -> None:
     start_node("finevla_recorder", "recorder", folder=str(tmp_path), min_free_mb=0)
     with Probe() as probe:

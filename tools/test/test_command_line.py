@@ -179,6 +179,7 @@ def test_only_the_traceback_of_an_early_ctrl_c_is_held_back() -> None:
     assert list(up.without_interrupts(lines, lambda: False)) == lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_ends_in_order_whatever_signal_ends_it(tmp_path: Path, sig: signal.Signals) -> None:
     file = tmp_path / "x.launch.yaml"
@@ -193,6 +194,7 @@ def test_up_ends_in_order_whatever_signal_ends_it(tmp_path: Path, sig: signal.Si
     assert not is_running(pid)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is not there")
 def test_killed_runner_leaves_nothing_running(tmp_path: Path) -> None:
     file = tmp_path / "x.launch.yaml"
@@ -208,6 +210,7 @@ def test_killed_runner_leaves_nothing_running(tmp_path: Path) -> None:
     wait_for(lambda: not is_running(pid))
 
 
+@pytest.mark.slow
 def test_reader_that_goes_away_does_not_end_the_nodes(tmp_path: Path) -> None:
     done = tmp_path / "done"
     file = tmp_path / "x.launch.yaml"

@@ -130,6 +130,7 @@ class TestPoses:
         assert made is not None
         np.testing.assert_array_equal(made[:, 0], take(0).state)
 
+    @pytest.mark.slow
     def test_several_processes_give_the_same(self, joints: Path) -> None:
         sources = open_sources([joints], Wanted(), None)
         one, two = (list(load_all(sources, entries_of(sources), Wanted(), jobs)) for jobs in (1, 2))

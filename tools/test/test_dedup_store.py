@@ -485,6 +485,7 @@ def test_ray_has_the_same_code_path(tmp_path: Path, ray: Ray) -> None:
     assert ray.calls == 17
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["here", "processes", "ray"])
 def test_many_groups_side_by_side_give_what_one_after_the_other_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray: Ray, how: str

@@ -12,6 +12,8 @@ from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_tools.step import described
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 TIMEOUT_S = 60
 
 

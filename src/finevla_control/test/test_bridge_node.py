@@ -34,6 +34,7 @@ def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Emb
         assert arm.status[-1].chunks_accepted == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "code"),
     [

@@ -28,6 +28,8 @@ from finevla_ros import qos
 from finevla_ros.convert import to_ns, to_stamp
 from finevla_ros.trajectories import points_of
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 START = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)  # some way from home
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6

@@ -476,6 +476,7 @@ def test_arm_that_was_switched_off_is_not_commanded_even_if_its_drivers_still_sa
     assert "switched off on request" in ready.arm.not_ready(ready.now_s)[0]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(frames=st.lists(st.tuples(_ids, st.binary(min_size=8, max_size=8)), min_size=1, max_size=30))
 def test_any_frames_neither_raise_nor_move_the_arm(frames: list[tuple[int, bytes]]) -> None:

@@ -22,6 +22,8 @@ from finevla_interfaces.srv import PiperPower
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 HOME = (0.3, 1.2, -0.9, 0.4, 0.6, -0.5)
 NAMES = [*(f"left_joint{i}" for i in range(1, 7)), "left_gripper_joint1", "left_gripper_joint2"]
 CONFIRM = "the arm may fall"

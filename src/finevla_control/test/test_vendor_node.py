@@ -11,6 +11,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from finevla_ros import qos
 from finevla_ros.convert import to_ns, to_stamp
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 HOME = [0.1, 1.3, -1.6, 0.2, 0.4, -0.1, 0.06]
 JOINTS = [f"left_joint{i}" for i in range(1, 7)]
 BY_PLACE = [f"joint{i}" for i in range(7)]

@@ -29,6 +29,8 @@ from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_to_msg, to_ns, to_stamp
 from finevla_ros.trajectories import points_of, times_ns, trajectory_to_msg
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
 WATCHDOG = "/finevla/safety_watchdog"

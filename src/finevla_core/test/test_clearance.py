@@ -63,6 +63,7 @@ def test_a_collision_between_two_allowed_poses_is_found(envelope: Envelope) -> N
     assert judged.code == COLLISION
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.02, 0.5), st.floats(0.0, 1.0), st.integers(20, 300))
 def test_no_moment_of_a_motion_is_nearer_than_the_model_says(

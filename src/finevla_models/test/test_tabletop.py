@@ -103,6 +103,7 @@ def test_basis_is_zero_now_and_a_partition_later() -> None:
     assert np.allclose(smooth_basis(1600, 6)[:, 0], 0, atol=2e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [0, 1, 2, 4])
 def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
     given = list(inputs())
@@ -113,6 +114,7 @@ def test_every_input_matters(model: TabletopPolicy, changed: int) -> None:
     assert not torch.allclose(before, model(*given).chunk - given[1].unsqueeze(1))
 
 
+@pytest.mark.slow
 def test_padding_changes_nothing(model: TabletopPolicy) -> None:
     images, state, tokens, mask, memory = inputs()
     mask[:, 5:] = 0
@@ -231,6 +233,7 @@ def test_what_is_in_a_closed_hand_moves_with_it(model: TabletopPolicy) -> None:
     assert not heard(0.4, "", here, was=0.35).any(), "it opens"
 
 
+@pytest.mark.slow
 def test_one_picture_serves_many_sentences(model: TabletopPolicy) -> None:
     images, state, *_ = inputs()
     slots = probabilities(torch.randn((2, 3, WIDTH), generator=torch.Generator().manual_seed(2)).flatten(0, 1))
@@ -254,6 +257,7 @@ def test_slots_are_probabilities_and_reading_is_learned_against_what_was_said() 
     assert len(columns(("arm",))) == 3
 
 
+@pytest.mark.slow
 def test_flow_keeps_two_ways_apart_where_regression_blurs_them() -> None:
     torch.manual_seed(0)
     wanted = torch.tensor([[-1.0, -1.0], [1.0, 1.0]]).repeat(64, 1)

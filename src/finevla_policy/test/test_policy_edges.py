@@ -25,6 +25,8 @@ from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import observation_to_msg
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 SLOW = 1200  # rounds of the tiny bundle's work: about 0.4 s on one core, four times the period and a quarter of the horizon
 
 

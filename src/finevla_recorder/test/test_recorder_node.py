@@ -27,6 +27,8 @@ from finevla_interfaces.srv import StartEpisode, StopEpisode
 from finevla_ros import qos
 from finevla_ros.convert import to_stamp
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 SECOND = 1_000_000_000
 FRONT, STATES = "camera_front/image_raw", "joint_states"
 

@@ -175,6 +175,7 @@ def write_list(path: Path, content: int) -> tuple[int, int]:
     return 1, 1
 
 
+@pytest.mark.slow
 def test_a_second_run_makes_only_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = [tmp_path / "new" / f"things_{i}.npz" for i in range(3)]
     assert make_shards(paths, [(i,) for i in range(3)], write_list, "things", 1) == 0
