@@ -121,16 +121,19 @@ def convert(source: Path, out: Path, jobs: int | None, *options: str) -> None:
         assert command.run(arguments) == 0
 
 
-def alone(pictures: list[list[NDArray[np.uint8]]], folder: Path, codec: Codec, episodes: int) -> None:
-    """Nothing but the encoder: frames from memory, a thread per camera, all episodes one after the other."""
+def alone(pictures: list[list[Any]], folder: Path, codec: Codec, episodes: int) -> None:
+    """Nothing but the encoder: frames from memory, a thread per camera, all episodes one after the other.
+
+    Pictures that are JPEG files are decoded when their turn comes.
+    """
     import av
 
-    def encode(camera: int, shown: list[NDArray[np.uint8]], episode: int) -> None:
-        height, width = shown[0].shape[:2]
+    def encode(camera: int, shown: list[Any], episode: int) -> None:
+        height, width = decoded(shown[0]).shape[:2]
         with av.open(str(folder / f"{camera}-{episode}.mp4"), "w") as container:
             stream = add_stream(container, Camera(CAMERAS[camera], height, width), FPS, codec)
             for k, picture in enumerate(shown):
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame = av.VideoFrame.from_ndarray(decoded(picture), format="rgb24")
                 frame.pts, frame.time_base = k, Fraction(1, FPS)
                 container.mux(stream.encode(frame))
                 if k == 0:
@@ -143,6 +146,10 @@ def alone(pictures: list[list[NDArray[np.uint8]]], folder: Path, codec: Codec, e
             thread.start()
         for thread in threads:
             thread.join()
+
+
+def decoded(picture: Any) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(picture))) if isinstance(picture, bytes) else picture
 
 
 def lerobot(pictures: list[list[NDArray[np.uint8]]], root: Path, robot: Embodiment, episodes: int, **more: Any) -> None:
@@ -184,7 +191,7 @@ def encode(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
     pictures = [list(footage(a.frames, 480, 640, c)) for c in range(len(CAMERAS))]
     total = a.frames * a.episodes
     packed = [[jpeg(p) for p in shown] for shown in pictures]
-    unpacked = [[np.asarray(Image.open(io.BytesIO(p))) for p in shown] for shown in packed]
+    unpacked = [[decoded(p) for p in shown] for shown in packed]
     for i in range(a.episodes):
         bag(robot, folder / "raw" / f"b{i}", pictures, True, a.frames)
         bag(robot, folder / "jpeg" / f"b{i}", packed, False, a.frames)
@@ -194,6 +201,7 @@ def encode(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
         "finevla convert, raw images": lambda n: convert(folder / "raw", folder / f"r{n}", a.jobs),
         f"{ALONE}, of the JPEGs": lambda _: alone(unpacked, folder, Codec(), a.episodes),
         f"{ALONE}, of the JPEGs, a thread each": lambda _: alone(unpacked, folder, Codec(threads=1), a.episodes),
+        "decoder and encoder alone, JPEG, a thread each": lambda _: alone(packed, folder, Codec(threads=1), a.episodes),
         "finevla convert, JPEG": lambda n: convert(folder / "jpeg", folder / f"j{n}", a.jobs),
         "LeRobot, add_frame": lambda n: lerobot(pictures, folder / f"l{n}", robot, a.episodes),
         "LeRobot, streaming_encoding": lambda n: lerobot(

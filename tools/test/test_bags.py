@@ -106,6 +106,7 @@ def test_what_is_no_recording_gets_one_sentence(tmp_path: Path, capsys, job: str
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_play_publishes_as_it_was_offered_and_nothing_that_moves(ros_domain: str, tmp_path: Path, capsys) -> None:
     pytest.importorskip("rosbags")
     del ros_domain
@@ -128,6 +129,7 @@ def test_play_publishes_as_it_was_offered_and_nothing_that_moves(ros_domain: str
     )
 
 
+@pytest.mark.slow
 def test_play_does_not_speak_over_a_running_node(ros_domain: str, tmp_path: Path, capsys) -> None:
     pytest.importorskip("rosbags")
     del ros_domain

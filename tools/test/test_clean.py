@@ -109,6 +109,7 @@ def episode_table(one: Take, episode: int) -> pa.Table:
     })  # fmt: skip
 
 
+@pytest.mark.slow
 class TestPlanted:
     def test_every_planted_defect_is_found(self, planted: tuple[Path, dict[int, str], Path]) -> None:
         _, where, report = planted

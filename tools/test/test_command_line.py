@@ -64,6 +64,7 @@ def test_broken_utf8_is_refused() -> None:
     assert b"not valid UTF-8" in done.stderr
 
 
+@pytest.mark.slow
 def test_no_stack_is_one_sentence(ros_domain: str) -> None:
     done = finevla("say", "go", env=os.environ | {"ROS_DOMAIN_ID": ros_domain})
     assert done.returncode == 2

@@ -368,6 +368,7 @@ for measure in (Measure(band=2, mirror=True), Measure("joint", two_stage=False))
 """
 
 
+@pytest.mark.slow
 def test_the_gpu_kernel_agrees_in_the_simulator() -> None:
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
     subprocess.run([sys.executable, "-c", SIMULATED], env=environment, check=True, timeout=120)

@@ -182,6 +182,7 @@ def killed(run: str, folder: Path, log: Path, at: int, in_writing: bool) -> None
     child.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [MATRIX, SOME], ids=["matrix", "some"])
 def test_killed_between_blocks_no_block_is_computed_twice(tmp_path: Path, run: str) -> None:
     log, folder, rest = tmp_path / "log", tmp_path / "store", Counted()
@@ -195,6 +196,7 @@ def test_killed_between_blocks_no_block_is_computed_twice(tmp_path: Path, run: s
     assert np.array_equal(found, plain(prepared(), pairs_of(np.arange(66), N)).astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [MATRIX, SOME], ids=["matrix", "some"])
 def test_killed_in_writing_the_half_record_is_not_believed(tmp_path: Path, run: str) -> None:
     log, folder, rest = tmp_path / "log", tmp_path / "store", Counted()

@@ -20,6 +20,7 @@ def made() -> list:
     return [performer.perform(seed) for seed in range(40)]
 
 
+@pytest.mark.slow
 def test_most_episodes_come_out_as_told_and_some_were_disturbed(made: list) -> None:
     kept = [done[0] for done in made if done and done[1]]
     assert len(kept) > 0.75 * len(made)
@@ -37,6 +38,7 @@ def test_an_episode_has_words_factors_and_steps_that_fit_the_robot(made: list) -
         assert np.diff(episode.stamps_ns).tolist() == [100_000_000] * (episode.steps - 1)
 
 
+@pytest.mark.slow
 def test_failures_are_told_from_successes() -> None:
     performer = Performer(Wanted({"stack": 1.0}, level="hard", pictures=False))
     done = [performer.perform(seed) for seed in range(25)]

@@ -93,6 +93,7 @@ def patient_file(cobotmagic_file: Path, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["raw", "compressed"])
 def test_live_observations_are_the_offline_ones_bit_for_bit(start_node, patient_file: Path, transport: str) -> None:
     """Under /clock. First until all ends have met, then the clock jumps back, which empties the node's buffers: from
@@ -158,6 +159,7 @@ def test_live_observations_are_the_offline_ones_bit_for_bit(start_node, patient_
             assert live.sequence - observation_from_msg(seen[old]).sequence == offline.sequence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("off_s", "said"), [(-2, " s old; 0.15 s are allowed"), (5, "ahead of this clock")])
 def test_stale_images_and_a_wrong_clock_are_named_and_not_passed_on(
     start_node, cobotmagic_file: Path, off_s: int, said: str
@@ -180,6 +182,7 @@ def test_stale_images_and_a_wrong_clock_are_named_and_not_passed_on(
         assert not seen
 
 
+@pytest.mark.slow
 def test_a_clock_that_never_starts_is_reported(start_node, cobotmagic_file: Path) -> None:
     start_node("finevla_camera", "camera_ingest", robot=str(cobotmagic_file), use_sim_time=True)
     with Probe() as probe:
@@ -206,6 +209,7 @@ def test_missing_camera_is_named_and_nothing_is_passed_on(start_node, cobotmagic
         assert not seen
 
 
+@pytest.mark.slow
 def test_wrong_encoding_is_named_and_nothing_is_passed_on(start_node, cobotmagic_file: Path) -> None:
     robot = load_embodiment(cobotmagic_file)
     start_node("finevla_camera", "camera_ingest", robot=str(cobotmagic_file))

@@ -15,6 +15,8 @@ from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
 
+pytestmark = pytest.mark.slow  # each starts nodes
+
 
 def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Embodiment) -> None:
     start_node("finevla_control", "safety_bridge")
@@ -34,7 +36,6 @@ def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Emb
         assert arm.status[-1].chunks_accepted == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "code"),
     [

@@ -108,6 +108,7 @@ def test_neighbours_mean_the_same_and_opposites_never_stand_for_each_other(
     assert len(set(every)) == len(every), "each belongs to one word only"
 
 
+@pytest.mark.slow
 def test_package_is_read_but_not_imported(pretrained: tuple[Vocabulary, Tensor]) -> None:
     code = "import sys; from finevla_models.word_vectors import load_pretrained as l; l(); print('wordllama' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

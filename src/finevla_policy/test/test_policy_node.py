@@ -100,6 +100,7 @@ def test_what_cannot_be_followed_is_refused_with_a_reason(start_node, bundle: Pa
         assert not any(instruction.id for instruction in stage.active)
 
 
+@pytest.mark.slow
 def test_action_gives_feedback_and_succeeds_when_its_time_is_up(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage() as stage:
@@ -120,6 +121,7 @@ def test_action_gives_feedback_and_succeeds_when_its_time_is_up(start_node, bund
         stage.wait(lambda: stage.active[-1].id == "", "the instruction to be cleared")
 
 
+@pytest.mark.slow
 def test_action_is_cancelled_or_replaced(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage() as stage:
@@ -143,6 +145,7 @@ def test_action_is_cancelled_or_replaced(start_node, bundle: Path, robot: Embodi
         stage.result(second.cancel_goal_async(), "the cancel response")
 
 
+@pytest.mark.slow
 def test_heart_beats_on_without_observations_and_says_so(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage() as stage:
@@ -152,6 +155,7 @@ def test_heart_beats_on_without_observations_and_says_so(start_node, bundle: Pat
         assert stage.status[-1].provider == "CPUExecutionProvider"
 
 
+@pytest.mark.slow
 def test_second_policy_on_the_topic_is_reported(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage() as stage:
@@ -175,6 +179,7 @@ def test_bad_bundle_is_one_sentence_and_exit_code_2(start_node, bundle: Path, si
     assert not any("Traceback" in line for line in node.lines)
 
 
+@pytest.mark.slow
 def test_chunks_say_who_sends_them_and_of_which_epoch_they_are(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage() as stage:
@@ -192,6 +197,7 @@ def test_chunks_say_who_sends_them_and_of_which_epoch_they_are(start_node, bundl
         stage.wait(of_the_new_epoch, "a chunk of the new epoch")
 
 
+@pytest.mark.slow
 def test_policy_continues_the_chunk_that_the_bridge_says_it_follows(
     start_node, tmp_path: Path, robot: Embodiment
 ) -> None:
