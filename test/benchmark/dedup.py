@@ -247,7 +247,7 @@ def one(arguments: argparse.Namespace) -> None:
     """A run of one size: plan first, then do it."""
     from finevla_tools.dedup.clusters import Cut
     from finevla_tools.dedup.cost import Measure
-    from finevla_tools.dedup.plan import Workload, estimate, measured
+    from finevla_tools.dedup.estimate import Workload, estimate, measured
     from finevla_tools.dedup.store import MEMORY_MB
 
     recipe, measure, cut = planted.Recipe(arms=arguments.arms), Measure(), Cut("average", arguments.height)
@@ -287,7 +287,7 @@ def million(arguments: argparse.Namespace) -> None:
     """Two shapes of a million: groups all of one size, and of sizes as data sets have them, many small and some large."""
     from finevla_tools.dedup.clusters import Cut
     from finevla_tools.dedup.cost import Measure
-    from finevla_tools.dedup.plan import Workload, estimate, measured, said
+    from finevla_tools.dedup.estimate import Workload, estimate, measured, said
 
     recipe = planted.Recipe(arms=arguments.arms)
     cut = Cut("average", threshold(recipe, False))

@@ -7,9 +7,9 @@ import numpy as np
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.cost import Trajectory
+from finevla_tools.dedup.estimate import MOST, Workload, estimate, measured, said
 from finevla_tools.dedup.groups import Group, Item, grouped
 from finevla_tools.dedup.loading import load
-from finevla_tools.dedup.plan import MOST, Workload, estimate, measured, said
 from finevla_tools.dedup.run import Job
 from finevla_tools.dedup.source import Entry, Source
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.cost import Measure, Trajectory
-from finevla_tools.dedup.plan import Interval, Rates, Workload, estimate, measured, said
+from finevla_tools.dedup.estimate import Interval, Rates, Workload, estimate, measured, said
 
 RATES = Rates(
     cells_s=Interval(0.5e9, 1e9, 2e9),
@@ -98,7 +98,7 @@ def made(count: int) -> list[Trajectory]:
 
 @pytest.mark.parametrize("measure", [Measure(), Measure(mirror=True), Measure(band=5)], ids=["plain", "mirror", "band"])
 def test_a_sample_is_measured(measure: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finevla_tools.dedup.plan.RATE_S", 0.0)
+    monkeypatch.setattr("finevla_tools.dedup.estimate.RATE_S", 0.0)
     rates = measured([made(12), made(1), made(15)], measure, Cut())
     assert rates.sampled == 2
     assert rates.values == 16
