@@ -285,11 +285,13 @@ def memory(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
 
 
 def _session(leader: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    """The leader and its workers; not what is between its fork and its exec, which still shows the leader's memory."""
+    found = [leader]
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError):
-            if int(stat.read_text().rsplit(")", 1)[1].split()[3]) == leader:
-                found.append(int(stat.parent.name))
+            session = int((process / "stat").read_text().rsplit(")", 1)[1].split()[3])
+            if session == leader and b"spawn_main" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
     return found
 
 
