@@ -1,0 +1,255 @@
+"""Promises of the watchdog's own stop: it comes where the bridge's does not, and keeps to the limits."""
+
+import numpy as np
+import pytest
+from watched_stack import CLOCK, FAULTS, SECOND, START, TICK, Setup, Stack
+
+from finevla_core.safety.brake import Brake
+from finevla_core.safety.limits import Limits
+from finevla_core.safety.plan import Plan
+from finevla_core.safety.words import State
+
+
+def stop_plan(stack: Stack) -> Plan:
+    """What the first own stop makes of all values."""
+    first = {t.controller: t for t in reversed(stack.trajectories)}
+    e = stack.embodiment
+    assert set(first) == {c.name for c in e.controllers}
+    times = {tuple(t.times_s) for t in first.values()}
+    assert len(times) == 1  # all joints rest at the same time
+    order = [first[c.name] for c in e.controllers]
+    joints = [j for t in order for j in t.joints]
+    back = [joints.index(j) for j in e.joints]
+    positions = e.to_values(np.concatenate([t.positions for t in order], axis=1)[:, back])
+    scale = e.to_velocities(np.ones(len(e.joints)))
+    velocities = np.concatenate([t.velocities for t in order], axis=1)[:, back] / scale
+    start_ns = order[0].start_ns
+    return Plan((start_ns + np.array(times.pop()) * SECOND).astype(np.int64), positions, velocities)
+
+
+def within_limits(plan: Plan, limits: Limits) -> None:
+    extremes = plan.extremes()
+    assert (extremes.lowest >= limits.lower - limits.slack).all()
+    assert (extremes.highest <= limits.upper + limits.slack).all()
+    assert (extremes.speed <= limits.velocity + 1e-6).all()
+    assert (extremes.acceleration <= limits.acceleration * 1.001).all()
+    assert not plan.velocities[-1].any()
+
+
+def with_start(plan: Plan, position: np.ndarray, velocity: np.ndarray, at_ns: int) -> Plan:
+    """As the controller sees it: from its command at that time on."""
+    return Plan(
+        np.concatenate([[at_ns], plan.times_ns]),
+        np.concatenate([position[None], plan.positions]),
+        np.concatenate([velocity[None], plan.velocities]),
+    )
+
+
+def test_hung_bridge_is_braked_from_the_command_within_the_limits(setup: Setup) -> None:
+    stack = Stack(setup)
+    told = stack.tell(speed=0.8, seconds=1.0)
+    stack.silent.add("bridge")
+    stack.follow(told, 0.4)
+    assert stack.watchdog.latched == "watchdog.bridge"
+    stop = stop_plan(stack)
+    at_ns = stack.trajectories[0].start_ns
+    position, velocity = told.at(at_ns)
+    assert abs(velocity).max() > 0.5
+    within_limits(with_start(stop, position, velocity, at_ns), setup.limits)
+    # Along its way: no joint turns back.
+    assert (np.sign(velocity) * (stop.positions[-1] - position) >= -1e-6).all()
+    assert (stop.end_ns - at_ns) / SECOND < 0.6
+
+
+def test_stop_starts_from_the_command_and_not_from_the_lagging_arm(setup: Setup) -> None:
+    stack = Stack(setup)
+    told = stack.tell()
+    stack.silent.add("bridge")
+    for _ in range(20):
+        stack.values = told.at(stack.clock_ns + TICK - SECOND // 10)[0]  # 100 ms behind
+        stack.step(TICK / SECOND)
+    at_ns = stack.trajectories[0].start_ns
+    position, velocity = told.at(at_ns)
+    within_limits(with_start(stop_plan(stack), position, velocity, at_ns), setup.limits)
+
+
+def test_without_a_known_command_it_brakes_from_the_measurement(setup: Setup) -> None:
+    stack = Stack(setup).move(0.5)
+    position, velocity = stack.values, stack.velocity
+    stack.silent.add("bridge")
+    stack.step(0.4)
+    stop = stop_plan(stack)
+    assert (np.sign(velocity) * (stop.positions[-1] - position) >= 0).all()
+    assert not stop.velocities[-1].any()
+
+
+def test_unconfirmed_stop_is_made_after_60_ms_and_not_before(setup: Setup) -> None:
+    stack = Stack(setup, deadman=True)
+    told = stack.tell()
+    stack.follow(told, 0.3)
+    stack.held = False
+    stack.follow(told, 0.06)
+    assert (stack.asked, stack.trajectories) == (1, [])
+    stack.follow(told, 0.04)
+    assert len(stack.trajectories) == len(setup.embodiment.controllers)
+
+
+def test_it_keeps_quiet_at_rest(setup: Setup) -> None:
+    stack = Stack(setup)
+    told = stack.tell()
+    stack.silent.add("bridge")
+    stack.follow(told, 0.36)
+    stop = stop_plan(stack)
+    stack.follow(stop, 5.0)
+    assert len(stack.trajectories) == len(setup.embodiment.controllers)
+    assert stack.codes == ["watchdog.bridge", "watchdog.brake"]
+
+
+def test_dead_bridge_at_rest_moves_nothing(setup: Setup) -> None:
+    stack = Stack(setup, deadman=True)
+    stack.silent.add("bridge")
+    stack.held = False
+    stack.step(5.0)
+    assert stack.watchdog.latched == "watchdog.deadman"
+    assert stack.trajectories == []
+
+
+def test_arms_that_do_not_rest_are_braked_again_but_not_for_ever(setup: Setup) -> None:
+    stack = Stack(setup).move(0.1)
+    stack.silent.add("bridge")
+    stack.step(12.0)
+    assert len(stack.trajectories) == 5 * len(setup.embodiment.controllers)
+
+
+def test_whatever_commands_the_arms_after_the_stop_is_answered(setup: Setup) -> None:
+    stack = Stack(setup)
+    told = stack.tell()
+    stack.silent.add("bridge")
+    stack.follow(told, 0.4).follow(stop_plan(stack), 1.0)
+    made = len(stack.trajectories)
+    stack.tell()  # the bridge wakes up and goes on
+    stack.take()
+    answers = stack.trajectories[made:]
+    assert len(answers) == len(setup.embodiment.controllers)
+    for answer in answers:
+        columns = [setup.embodiment.joints.index(j) for j in answer.joints]
+        assert np.allclose(answer.positions[-1], setup.embodiment.to_positions(stack.values)[columns], atol=1e-3)
+
+
+def test_the_bridges_own_stop_is_let_pass(setup: Setup) -> None:
+    stack = Stack(setup, deadman=True)
+    told = stack.tell()
+    stack.follow(told, 0.3)
+    stack.held = False
+    stack.follow(told, 0.02)
+    own = stack.tell(speed=0.05, seconds=0.25)
+    stack.state = State.STOPPED
+    stack.follow(own, 1.0)
+    assert stack.trajectories == []
+
+
+def test_gripper_that_holds_something_keeps_holding_it(setup: Setup) -> None:
+    """It was told to close and something is in between: a stop from where it is measured would open it."""
+    brake = Brake(setup.embodiment, setup.limits)
+    gripper = next(c for c in setup.embodiment.controllers if "gripper" in c.name)
+    measured = np.where(setup.limits.is_gripper, 0.4, setup.home)
+    brake.felt(CLOCK, setup.embodiment.joints, list(setup.embodiment.to_positions(measured)), (), START)
+    closed = [0.0]
+    assert brake.told(gripper.name, gripper.joints, 0, [SECOND // 10], [closed], [[0.0]], START, CLOCK)
+    later = SECOND // 2
+    brake.felt(CLOCK + later, setup.embodiment.joints, list(setup.embodiment.to_positions(measured)), (), START + later)
+    (stop,) = brake.stops([gripper.name], CLOCK + later, START + later, CLOCK + later)
+    assert stop.positions[-1] == pytest.approx(closed, abs=1e-9)
+
+
+def test_by_a_clock_that_nothing_tells_the_stop_is_stamped_from_now_on(setup: Setup) -> None:
+    stack = Stack(setup, simulated=True)
+    stack.follow(stack.tell(seconds=4.0), 0.5)
+    stack.velocity = 0.2 * setup.arms
+    FAULTS["watchdog.clock_still"](stack)  # and the joint states' stamps stand still with it
+    stack.step(1.3)
+    assert {t.start_ns for t in stack.trajectories} == {0}
+
+
+def test_stop_that_did_not_help_is_stamped_from_now_on_the_next_time(setup: Setup) -> None:
+    stack = Stack(setup)
+    stack.follow(stack.tell(seconds=4.0), 0.5)
+    stack.velocity = 0.2 * setup.arms
+    FAULTS["watchdog.clock_jump"](stack)
+    stack.step(3.0)
+    controllers = len(setup.embodiment.controllers)
+    assert {t.start_ns for t in stack.trajectories[:controllers]} == {stack.trajectories[0].start_ns} != {0}
+    assert {t.start_ns for t in stack.trajectories[controllers : 2 * controllers]} == {0}
+
+
+def test_where_nothing_is_known_nothing_is_sent(setup: Setup) -> None:
+    brake = Brake(setup.embodiment, setup.limits)
+    assert brake.stops([c.name for c in setup.embodiment.controllers], CLOCK, START, CLOCK) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"times_ns": []},
+        {"times_ns": [2, 1]},
+        {"positions": [[0.0], [float("nan")]]},
+        {"positions": [[0.0]]},
+        {"velocities": [[0.0], [0.5]]},
+        {"joints": ("elsewhere",)},
+        {"start_ns": CLOCK - 2 * SECOND},
+    ],
+)
+def test_trajectory_that_a_controller_refuses_is_not_followed(setup: Setup, change: dict) -> None:
+    brake = Brake(setup.embodiment, setup.limits)
+    gripper = next(c for c in setup.embodiment.controllers if "gripper" in c.name)
+    good = {
+        "joints": gripper.joints, "start_ns": CLOCK, "times_ns": [SECOND // 2, SECOND],
+        "positions": [[0.02], [0.0]], "velocities": [[0.0], [0.0]],
+    }  # fmt: skip
+    assert not brake.told(gripper.name, **{**good, **change}, now_ns=START, clock_ns=CLOCK)
+    assert not brake.is_running(CLOCK)
+    assert brake.told(gripper.name, **good, now_ns=START, clock_ns=CLOCK)
+    assert brake.is_running(CLOCK)
+
+
+def test_arms_that_move_on_after_the_bridges_stop_are_braked(setup: Setup) -> None:
+    stack = Stack(setup)
+    told = stack.tell(speed=0.5, seconds=3.0)
+    stack.follow(told, 1.5)
+    stack.state = State.STOPPED  # as a bridge that hung for a moment says it, and commands nothing
+    stack.follow(told, 0.5)
+    assert stack.watchdog.latched == "watchdog.motion"
+    at_ns = stack.trajectories[0].start_ns
+    within_limits(with_start(stop_plan(stack), *told.at(at_ns), at_ns), setup.limits)
+
+
+def test_bridge_that_stopped_well_is_left_alone_when_somebody_pushes_the_arms(setup: Setup) -> None:
+    stack = Stack(setup).move()
+    stack.state, stack.velocity = State.STOPPED, stack.velocity * 0
+    stack.step(1.0)
+    stack.velocity = 0.2 * setup.arms
+    stack.step(2.0)
+    assert (stack.watchdog.latched, stack.trajectories) == ("", [])
+
+
+@pytest.mark.parametrize("jump_s", [None, -2.0, -0.3, 0.5, 2.0])
+def test_by_a_wrong_clock_it_brakes_within_the_limits_by_that_of_the_joint_states(
+    setup: Setup, jump_s: float | None
+) -> None:
+    """None: time stands still. The arms and their driver keep to their own time, in which they do what they were told."""
+    stack = Stack(setup, simulated=jump_s is None)
+    told = stack.tell(speed=0.5, seconds=3.0)
+    stack.follow(told, 1.0)
+    theirs_ns = stack.clock_ns
+    stack.pace = 1.0 if jump_s is not None else 0.0
+    stack.clock_ns += round((jump_s or 0.0) * SECOND)
+    stack.silent.update(("joints", "bridge"))
+    while not stack.trajectories and theirs_ns < told.end_ns:
+        theirs_ns += TICK
+        positions = list(stack.embodiment.to_positions(told.at(theirs_ns)[0]))
+        stack.watchdog.on_joint_state(theirs_ns, stack.embodiment.joints, positions, (), stack.now_ns + TICK)
+        stack.step(TICK / SECOND)
+    at_ns = stack.trajectories[0].start_ns
+    assert abs(at_ns - theirs_ns) < 2 * TICK
+    assert (at_ns - CLOCK) / SECOND < 2.0
+    within_limits(with_start(stop_plan(stack), *told.at(at_ns), at_ns), setup.limits)
