@@ -24,6 +24,8 @@ DEAD_LISTED_NS = 25_000_000_000
 CLOCK_DOUBTFUL_S = 0.1
 HEARD_S = 0.035  # two ticks: what was sent with a message of another topic has come by then
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
+# Speeds of joint states that leap by any number are no speeds; what the limits allow is over long before.
+LONGEST_STOP_S = 5.0
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 
 
@@ -32,9 +34,6 @@ class Verdict(enum.IntEnum):
 
     WARNING = 1
     STOP = 2
-
-
-LONGEST_STOP_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -434,7 +433,6 @@ class Watchdog:
     def _rested_by_ns(self, now_ns: int) -> int:
         """When a stop that begins now is over for certain."""
         needed_s = self.brake.needed_s(now_ns)
-        # Speeds of joint states that leap by any number are no speeds; what the limits allow is over long before.
         self._stop_took_s = (needed_s if needed_s < LONGEST_STOP_S else LONGEST_STOP_S) + self.options.grace_s
         return now_ns + round(self._stop_took_s / NS)
 
