@@ -19,7 +19,6 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.convert import bag_analysis, encode, hdf5_content, resample, sources
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
-from finevla_tools.convert.episode import Source
 from finevla_tools.convert.worker import KINDS as IMAGES
 from finevla_tools.convert.worker import PartOptions
 from finevla_tools.datasets.jobs import cores
@@ -110,27 +109,22 @@ def run(arguments: argparse.Namespace) -> int:
         _check(codec, arguments.to)
     options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
     source = sources.source(arguments.input, options, arguments.kind)
-    jobs, codec = _shared_out(arguments, source, codec)
+    # Each camera of a process has an encoder; how many cameras there are only bags say before they are read.
+    encoders = max(1, len(getattr(source, "cameras", ()))) if arguments.images == "video" else 1
+    # One process more than keeps all cores busy: from one recording to the next it encodes nothing.
+    enough = min(cores(), math.ceil(cores() / encoders) + 1)
     return Conversion(
         source=source,
         out=arguments.out,
         assemble=_writer(arguments.to, embodiment),
         options=PartOptions(arguments.images, codec),
         settings=settings,
-        jobs=jobs,
+        jobs=enough if arguments.jobs is None else arguments.jobs,
+        encoders=encoders,
         engine=arguments.engine,
         grouping=arguments.group,
         say=partial(print, flush=True),
     ).run()
-
-
-def _shared_out(a: argparse.Namespace, source: Source, codec: Codec) -> tuple[int, Codec]:
-    """Processes that keep all cores busy, and the codec with threads for as many encoders as that makes."""
-    # Each camera of each process has an encoder; how many cameras there are only bags say before they are read.
-    cameras = max(1, len(getattr(source, "cameras", ()))) if a.images == "video" else 1
-    # One more than is busy: from one recording to the next a process encodes nothing.
-    jobs = min(cores(), math.ceil(cores() / cameras) + 1) if a.jobs is None else a.jobs
-    return jobs, encode.sharing(codec, min(jobs, len(source.references())) * cameras, cores())
 
 
 def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bag_analysis.BagOptions:

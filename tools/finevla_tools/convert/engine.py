@@ -14,15 +14,16 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.convert.encode import sharing
 from finevla_tools.convert.episode import Reference, Source
 from finevla_tools.convert.part import Part, read_part
 from finevla_tools.convert.worker import PROGRESS_FILE, PartOptions, make_part
-from finevla_tools.datasets.jobs import over
+from finevla_tools.datasets.jobs import cores, over
 
 DONE_FILE = "done.json"
 REPORT_FILE = "meta/finevla_report.jsonl"
@@ -65,7 +66,10 @@ class Outcome:
 
 @dataclass
 class Conversion:
-    """A run. `settings` are all that decide what comes out, as JSON knows them; `say` takes lines for the person."""
+    """A run. `settings` are all that decide what comes out, as JSON knows them; `say` takes lines for the person.
+
+    `encoders` is how many video encoders a process has at a time, as far as that is known.
+    """
 
     source: Source
     out: Path
@@ -73,6 +77,7 @@ class Conversion:
     options: PartOptions
     settings: Mapping[str, Any]
     jobs: int = 1
+    encoders: int = 1
     engine: str = "local"
     grouping: str = "refuse"
     say: Callable[[str], None] = print
@@ -124,7 +129,9 @@ class Conversion:
             self.say(f"{len(outcomes)} of {len(tasks)} episodes are converted already")
         progress = _Progress(tasks, outcomes, parts, self.say)
         if todo:
-            convert = functools.partial(convert_one, Job(self.source, parts, self.options))
+            codec = sharing(self.options.codec, min(self.jobs, len(todo)) * self.encoders, cores())
+            options = replace(self.options, codec=codec)
+            convert = functools.partial(convert_one, Job(self.source, parts, options))
             done = over(convert, todo, self.jobs, self.engine, ahead=AHEAD, died=_died, tick=progress.show)
             for task, outcome in done:
                 outcomes[task.reference.name] = outcome
