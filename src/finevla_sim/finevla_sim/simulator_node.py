@@ -40,6 +40,7 @@ from finevla_sim.scene import POST, POST_RADIUS_M
 from finevla_sim.world import World
 
 STEP_NS = 4_000_000
+GIVEN_UP_S = 1.0  # fallen behind for good (a suspended laptop): not caught up with
 OVERVIEW_SIZE = (480, 640)
 
 
@@ -92,6 +93,7 @@ class Simulator(Node):
         self._stop = threading.Event()
         self._failure: Exception | None = None
         self._failed = self.create_guard_condition(self._raise_failure)
+        self._started_s, self._simulated_ns = time.monotonic(), 0
         self._thread = threading.Thread(target=self._run, name="simulation")
         self._thread.start()
         self.get_logger().info(f"simulating {self.embodiment.name}, task {self.task}: {self._describe()}")
@@ -150,7 +152,7 @@ class Simulator(Node):
         p = self.parameters
         self._warm_up()
         due_state = due_camera = due_report = 0
-        steps, started, simulated = 0, time.monotonic(), 0
+        self._started_s = time.monotonic()
         while not self._stop.is_set():
             with self.lock:
                 if self._pending_scene is not None:
@@ -162,28 +164,40 @@ class Simulator(Node):
                 targets = np.concatenate([c.sample(now_ns) for c in self.controllers])
             self.world.set_position_targets(targets[self._target_order])
             self.world.step()
-            simulated += STEP_NS
-            steps += 1
-            if simulated >= due_state:
+            self._simulated_ns += STEP_NS
+            self._wait_until_due()
+            if self._simulated_ns >= due_state:
                 self._publish_state()
                 due_state += round(1e9 / p.state_rate_hz)
-            if simulated >= due_camera:
+            if self._simulated_ns >= due_camera:
                 self._publish_cameras()
                 due_camera += round(1e9 / p.camera_rate_hz)
-            if simulated >= due_report:
-                self._report(simulated * 1e-9 / max(time.monotonic() - started, 1e-3))
+            if self._simulated_ns >= due_report:
+                self._report(self._simulated_ns * 1e-9 / max(time.monotonic() - self._started_s, 1e-3))
                 due_report += 1_000_000_000
-            if p.speed:
-                ahead = simulated * 1e-9 / p.speed - (time.monotonic() - started)
-                if ahead > 0:
-                    time.sleep(ahead)
-                elif ahead < -1.0:  # fell behind for good (a suspended laptop): do not race to catch up
-                    started -= ahead
+
+    def _wait_until_due(self) -> None:
+        if not self.parameters.speed:
+            return
+        late_s = self._late_s()
+        if late_s < 0:
+            time.sleep(-late_s)
+        elif late_s > GIVEN_UP_S:
+            self._started_s += late_s
+
+    def _late_s(self) -> float:
+        """How much later it is than what was simulated is due."""
+        return time.monotonic() - self._started_s - self._simulated_ns * 1e-9 / self.parameters.speed
 
     def _now_ns(self) -> int:
+        """The time that is simulated: behind the clock by as much as the simulation is.
+
+        One that was held up catches up step by step, and its controllers with it: no arm leaps, and no two states are
+        stamped nearer to each other than the arm had time to move.
+        """
         if self.parameters.publish_clock:
             return self.time_offset_ns + self.world.stamp_ns + 1
-        return self.get_clock().now().nanoseconds
+        return self.get_clock().now().nanoseconds - round(max(0.0, self._late_s()) * 1e9)
 
     def _warm_up(self) -> None:
         """The first picture of a kind takes a tenth of a second and more: not in the middle of a motion."""

@@ -7,7 +7,7 @@ from finevla_tools.faults import inject as do
 from finevla_tools.faults.drill import Drill, Promise, Recovery
 from finevla_tools.faults.relay import CHUNKS
 
-STOPS, RESTS, FOLLOWS, SAFE = Promise.STOPS, Promise.RESTS, Promise.FOLLOWS, Promise.SAFE
+STOPS, RESTS, LASTS, FOLLOWS, SAFE = Promise.STOPS, Promise.RESTS, Promise.LASTS, Promise.FOLLOWS, Promise.SAFE
 ITSELF, TOLD, RESET, NONE = Recovery.ITSELF, Recovery.TOLD, Recovery.RESET, Recovery.NONE
 
 # Of the nodes' parameters: how long a silence is none.
@@ -51,7 +51,7 @@ NODES = {
     "camera_ingest": (
         Drill(
             "ingest killed", "kill -9 of the camera ingest, which the launch starts again",
-            do.killed("camera_ingest"), RESTS, codes=("watchdog.observations",),
+            do.killed("camera_ingest"), LASTS, codes=("watchdog.observations",), lasts_s=3.0,
         ),
         Drill(
             "ingest hangs", "SIGSTOP of the camera ingest, later SIGCONT",
@@ -59,6 +59,7 @@ NODES = {
         ),
     ),
     "simulator": (
+        Drill("robot held up", "SIGSTOP of the simulator for 0.15 s", do.held_up("simulator", 0.15), FOLLOWS),
         Drill(
             "robot silent", "SIGSTOP of the simulator: arms, cameras and controllers say nothing any more; later SIGCONT",
             do.hung("simulator"), STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints"), arms_seen=False,

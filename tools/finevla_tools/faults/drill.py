@@ -15,6 +15,7 @@ class Promise(enum.Enum):
 
     STOPS = "stops"  # at once and latched: nothing moves until a person resets
     RESTS = "rests"  # the running plan ends by itself, at rest
+    LASTS = "rests, or follows"  # the running plan ends so, unless what the launch starts again is back before that
     FOLLOWS = "keeps following"
     SAFE = "follows, rests or stops"  # which of them depends on the machine
 
@@ -56,6 +57,7 @@ class Drill:
         what = {
             Promise.STOPS: f"the arms are stopped{where}, and stay so until a reset",
             Promise.RESTS: "the running motion ends at rest by itself",
+            Promise.LASTS: "the running motion ends at rest by itself, unless the node is back before",
             Promise.FOLLOWS: "the motion goes on",
             Promise.SAFE: "the motion goes on, ends at rest or is stopped; nothing else",
         }[self.promise]

@@ -88,6 +88,18 @@ def hung(node: str) -> Fault:
     return fault
 
 
+def held_up(node: str, seconds: float) -> Fault:
+    """SIGSTOP for that long; over before it is watched."""
+
+    @contextlib.contextmanager
+    def fault(i: Injector) -> Iterator[None]:
+        with hung(node)(i):
+            time.sleep(seconds)
+        yield
+
+    return fault
+
+
 def all_lost(topic: str) -> Fault:
     """Nothing comes through."""
     return lambda i: i.changing(topic, lambda *_: None)

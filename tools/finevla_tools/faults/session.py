@@ -233,6 +233,8 @@ class _Run:
         if drill.promise in (Promise.FOLLOWS, Promise.SAFE):
             until_s = self.fault_s + drill.lasts_s
             client.wait(lambda: time.monotonic() > until_s, drill.lasts_s + 1.0)
+        elif drill.promise is Promise.LASTS:
+            client.wait(lambda: self.session.state() != FOLLOWING and self._rests(), drill.lasts_s)
         elif drill.promise is Promise.RESTS:
             client.wait(
                 lambda: self._stopped() is not None or (self.session.state() != FOLLOWING and self._rests()),
@@ -316,6 +318,7 @@ class _Run:
         right: Mapping[Promise, tuple[str, ...]] = {
             Promise.STOPS: ("stopped",),
             Promise.RESTS: ("came to rest",),
+            Promise.LASTS: ("came to rest", "kept following"),
             Promise.FOLLOWS: ("kept following",),
             Promise.SAFE: ("stopped", "came to rest", "kept following"),
         }
