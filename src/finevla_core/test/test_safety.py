@@ -423,6 +423,26 @@ def test_jump_of_the_joint_state_stops_motion_and_is_adopted_at_rest(setup: Setu
     assert np.allclose(resting.plan.at(START + SECOND)[0], elsewhere)
 
 
+@pytest.mark.parametrize("says", [7.5, -1e299])
+def test_what_no_encoder_in_order_says_stops_motion_and_is_never_adopted(setup: Setup, says: float) -> None:
+    moving, resting = setup.bridge(), setup.bridge()
+    moving.on_chunk(setup.chunk(), START + SECOND // 20)
+    is_broken = np.arange(len(setup.home)) == 1
+    for bridge in (moving, resting):
+        setup.feel(bridge, np.where(is_broken, setup.limits.upper + says, setup.home), START + SECOND // 10)
+    assert moving.state is State.STOPPED
+    assert moving.take()[1][-1].code == "state.range"
+    assert resting.state is State.HOLDING
+    assert np.allclose(resting.plan.at(START + SECOND)[0], setup.home)
+
+
+def test_arm_whose_zero_is_set_wrong_is_believed(setup: Setup) -> None:
+    bridge = Bridge(setup.embodiment, setup.envelope, GateOptions(), BridgeOptions())
+    is_wrist = np.arange(len(setup.home)) == 5
+    setup.feel(bridge, np.where(is_wrist, setup.limits.upper + 1.0, setup.home), START)
+    assert bridge.state is State.HOLDING
+
+
 def test_clock_that_jumps_back_stops_motion(setup: Setup) -> None:
     bridge = setup.bridge()
     bridge.on_chunk(setup.chunk(), START + SECOND // 20)

@@ -253,3 +253,17 @@ def test_by_a_wrong_clock_it_brakes_within_the_limits_by_that_of_the_joint_state
     assert abs(at_ns - theirs_ns) < 2 * TICK
     assert (at_ns - CLOCK) / SECOND < 2.0
     within_limits(with_start(stop_plan(stack), *told.at(at_ns), at_ns), setup.limits)
+
+
+def test_speeds_in_other_units_are_not_believed(setup: Setup) -> None:
+    brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
+    at_home, resting_s = list(e.to_positions(setup.home)), Brake(e, setup.limits).needed_s(START)
+    for k in range(3):
+        assert brake.felt(CLOCK + k * TICK, e.joints, at_home, [1000.0] * len(e.joints), START + k * TICK)
+    assert brake.needed_s(START + 2 * TICK) == resting_s
+
+
+def test_position_out_of_reach_is_no_joint_state(setup: Setup) -> None:
+    brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
+    assert not brake.felt(CLOCK, e.joints, [1e299] * len(e.joints), (), START)
+    assert brake.stamp_ns == -1

@@ -29,6 +29,7 @@ REST_EPSILON = 1e-6  # the controller refuses a last point that is faster
 PIECE_NS = 10_000_000
 # What is known of the command differs from it by microradians, which would be a jerk if the next knot were right ahead.
 FIRST_GAP_NS = 5_000_000
+CREDIBLE = 10.0  # times its limit: no joint is faster, and a driver that says so uses other units
 STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
 
@@ -61,12 +62,12 @@ class Brake:
     def felt(
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
     ) -> bool:
-        """A measured joint state; False if it tells nothing: not all joints of this robot, not finite, not newer."""
+        """A measured joint state; False if it tells nothing: not all joints of this robot, not to be believed, not newer."""
         order = self.embodiment.order_in(names)
         if len(positions) != len(names) or order is None:
             return False
         values = self.embodiment.to_values([positions[i] for i in order])
-        if not np.isfinite(values).all():
+        if self.limits.incredible(values) is not None:
             return False
         if self._felt and stamp_ns <= (last_ns := self._felt[-1].stamp_ns):
             if stamp_ns == last_ns:
@@ -78,7 +79,8 @@ class Brake:
         self._velocity = self._difference()
         if len(velocities) == len(names):
             given = np.array([velocities[i] for i in order]) / self._scale
-            self._velocity = np.where(np.isfinite(given), given, self._velocity)
+            is_credible = abs(given) < CREDIBLE * self.limits.velocity  # NaN is not
+            self._velocity = np.where(is_credible, given, self._velocity)
         return True
 
     def told(

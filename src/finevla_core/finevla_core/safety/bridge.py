@@ -108,13 +108,18 @@ class Bridge:
         self._in_a_row = 0
 
     def on_joint_state(self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], now_ns: int) -> None:
-        """A measured joint state; joints not of this robot are ignored, an incomplete or non-finite one is refused."""
+        """A measured joint state; joints not of this robot are ignored, incomplete and incredible ones are refused."""
         order = self.embodiment.order_in(names)
         if len(positions) != len(names) or order is None:
             return self._say(1, "state.joints", "joint state lacks joints of this robot; it is ignored")
         measured = self.embodiment.to_values([positions[i] for i in order])
         if not np.isfinite(measured).all():
             return self._say(1, "state.finite", "joint state is not finite; it is ignored")
+        if (i := self.limits.incredible(measured)) is not None:
+            text = f"joint state says {measured[i]:g} of {self.embodiment.names[i]}, which it cannot reach"
+            if self.state is State.FOLLOWING:
+                return self._stop(now_ns, "state.range", text)
+            return self._say(1, "state.range", f"{text}; it is ignored")
         self._watch_clock(now_ns)
         if stamp_ns <= self._state_ns:
             return None

@@ -11,6 +11,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.urdf import joint_limits
 
+TURN = 2 * np.pi  # no zero is set wrong by more: what an encoder says beyond that is its fault and no pose
 NARROWED = ("lower", "upper", "velocity", "acceleration", "jerk")
 
 
@@ -36,6 +37,11 @@ class Limits:
         A gripper that closes with some speed overshoots "closed" in the spline; the command itself is cut at the limit.
         """
         return np.where(self.is_gripper, 0.02, 1e-4)
+
+    def incredible(self, measured: NDArray[np.float64]) -> int | None:
+        """Index of a value in `measured` `(D,)` that no joint in order can have, not even with its zero set wrong."""
+        is_credible = (measured > self.lower - TURN) & (measured < self.upper + TURN)  # NaN is neither
+        return None if is_credible.all() else int(is_credible.argmin())
 
 
 def robot_limits(embodiment: Embodiment, urdf: str) -> Limits:
