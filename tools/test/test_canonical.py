@@ -241,6 +241,21 @@ class TestDataSet:
         assert np.array_equal(made.state[:, 58:60], raw[:, [2, 0]])
         assert np.flatnonzero(made.mask_state).tolist() == [58, 59]
 
+    def test_poses_that_a_modality_json_lacks_are_computed_for_a_known_robot(self, joints: Path) -> None:
+        shipped = choose_map(open_dataset(joints), None)
+        said = shipped.modality()
+        (joints / "meta/modality.json").write_text(json.dumps(said))
+        made = choose_map(open_dataset(joints), None)
+        assert (made.name, made.forward, made.robot) == (joints.name, shipped.forward, "cobotmagic")
+        assert choose_map(open_dataset(joints), None, compat=True).forward == ()
+        said["state"]["left_joint"]["end"] = 5  # an arm of five joints is none of this robot's
+        said["state"]["right_eef"] = {
+            **said["state"]["right_gripper"],
+            "type": "abs_quat",
+        }  # and this one has its poses
+        (joints / "meta/modality.json").write_text(json.dumps(said))
+        assert choose_map(open_dataset(joints), None).forward == ()
+
     def test_a_trainers_modality_json_is_no_field_map(self, joints: Path) -> None:
         raw = {
             "state": {"left_arm": {"start": 0, "end": 6}},

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     for problem in dataset.problems:
         print(f"warning: {problem}", file=sys.stderr)
     compat = arguments.compat == "finevla"
-    rules = Rules(convert.choose_map(dataset, arguments.map), Targets(**_targets(arguments.target)), compat)
+    rules = Rules(convert.choose_map(dataset, arguments.map, compat), Targets(**_targets(arguments.target)), compat)
     if arguments.dry_run:
         for _, text in convert.sample(dataset, rules, arguments.seed, arguments.episodes):
             print(text)

@@ -59,8 +59,12 @@ class Outcome:
         return self.made == 0 and not self.failed
 
 
-def choose_map(dataset: LeRobotFiles, given: str | None) -> FieldMap:
-    """By name or path, else the data set's own modality.json, else the shipped map of its robot type."""
+def choose_map(dataset: LeRobotFiles, given: str | None, compat: bool = False) -> FieldMap:
+    """By name or path, else the data set's own modality.json, else the shipped map of its robot type.
+
+    A modality.json cannot say how poses follow from joints: those that it lacks are computed as the map of the robot type
+    does, but not with `compat`, for FineVLA has no poses there.
+    """
     folder = config_folder(MAPS)
     shipped = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     if given:
@@ -71,12 +75,15 @@ def choose_map(dataset: LeRobotFiles, given: str | None) -> FieldMap:
             raise FineVLAError(unknown("field map", given, shipped))
         return yaml_map(path, dataset)
     own = dataset.root / "meta" / MODALITY_FILE
-    if is_tool_view(own):
-        return modality_map(own)
+    fields = modality_map(own) if is_tool_view(own) else None
+    if fields is not None and (compat or not dataset.robot):
+        return fields
     for path in shipped.values():
         found = yaml_map(path, dataset)
         if dataset.robot and dataset.robot.lower() in found.robot_types:
-            return found
+            return found if fields is None else fields.with_poses_of(found)
+    if fields is not None:
+        return fields
     raise FineVLAError(
         f"'{dataset.root}' has no meta/modality.json with types, and no map is for robot '{dataset.robot or '?'}'; "
         f"give --map: {', '.join(shipped)}, or a file like them"

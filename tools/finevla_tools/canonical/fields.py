@@ -1,7 +1,7 @@
 """Field maps: which column of a data set is which slot, from `meta/modality.json` or a YAML file, checked at the door."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,17 @@ class FieldMap:
     def keys(self) -> tuple[str, ...]:
         """All columns that are read."""
         return tuple(dict.fromkeys(f.key for f in (*self.state, *self.action)))
+
+    def with_poses_of(self, known: "FieldMap") -> "FieldMap":
+        """With the poses that `known`, a map of the same robot, computes, of arms that have all joints and no pose here."""
+        there = {f.slot for f in (*self.state, *self.action)}
+        sizes = {f.name: len(f.columns or ()) for f in self.state}
+        ways = tuple(
+            way
+            for way in known.forward
+            if way.slot not in there and sizes.get(way.slot.replace("_eef", "_joint")) == len(way.joints)
+        )
+        return replace(self, robot=known.robot, forward=ways) if ways else self
 
     def modality(self) -> dict[str, Any]:
         """As modality.json of FineVLA's tools."""

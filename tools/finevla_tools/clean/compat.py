@@ -74,7 +74,7 @@ def judge_all(
     rules = None
     if limits.slots:
         try:
-            rules = Rules(choose_map(dataset, map_name), compat=True)
+            rules = Rules(choose_map(dataset, map_name, compat=True), compat=True)
         except FineVLAError:
             if map_name:
                 raise  # without any map FineVLA looks at no distances either

@@ -115,7 +115,7 @@ def _open(root: Path, name: str, wanted: Wanted, given_map: str | None) -> Sourc
     files = open_dataset(root)
     source = Source(name, root, files.fps, files.episodes, files, problems=files.problems)
     try:
-        fields = choose_map(files, given_map)
+        fields = choose_map(files, given_map, wanted.compat)
     except FineVLAError:
         if given_map or wanted.space != "joint" or STATE not in files.features:
             raise
