@@ -21,11 +21,13 @@ from made_bags import MS, START, aligned, episode, pixels
 
 from finevla_core.embodiment import Embodiment
 from finevla_tools import cli
+from finevla_tools.canonical.convert import choose_map
 from finevla_tools.convert import lerobot_v3
 from finevla_tools.convert.bag_analysis import BagOptions
 from finevla_tools.convert.bags import BagSource
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.episode import Encoded
+from finevla_tools.datasets.lerobot_files import open_dataset
 
 # What AV1 at LeRobot's settings keeps of a smooth picture; its 4:2:0 colours alone cost more at hard edges.
 DECIBELS = 35.0
@@ -213,6 +215,9 @@ def test_simulator_episode_to_bag_to_lerobot(robot: Embodiment, tmp_path: Path) 
         np.testing.assert_array_equal(item["action"].numpy(), through(robot, made.actions[k]))
         for c, camera in enumerate(made.cameras):
             assert psnr(image(item, camera), made.images[k, c]) > 30, "rendered edges lose more than smooth pictures"
+    # What the data set says of itself is enough for the tools that come next.
+    fields = choose_map(open_dataset(tmp_path / "set"), None)
+    assert {way.slot for way in fields.forward} == {"left_eef", "right_eef"}
 
 
 def through(robot: Embodiment, values: Any) -> Any:
