@@ -239,7 +239,7 @@ class TestPage:
         run = replace(RUN, pairs=200, aligned=30, compared=Compared(used, used * [1.0, 1.1, 2.0, 1.0]))
         text = Page(page(run, [group(20, motions=2)])).text
         assert "85 %of 200 pairs never had to be aligned" in text
-        assert "2kept (10 %)18dropped as duplicates" in text
+        assert "2kept (10 %)18not kept" in text
         assert "3.5 sin all" in text
         assert "half of their distances differ by less than 9.1 %, the most by 50 %. 1 pair without" in text
 

@@ -47,7 +47,7 @@ def _head(run: Run, groups: Sequence[Group]) -> str:
         (f"{episodes:,}", f"episodes compared, in {_count(len(groups), 'group')}"),
         (f"{clusters:,}", "clusters"),
         (f"{kept:,}", f"kept ({_share(kept, episodes)})"),
-        (f"{episodes - kept:,}", "dropped as duplicates"),
+        (f"{episodes - kept:,}", "not kept"),
         (f"{len(run.skipped):,}", "skipped, not compared"),
         (_share(run.pairs - run.aligned, run.pairs), f"of {run.pairs:,} pairs never had to be aligned"),
         (_time(seconds), "in all"),
