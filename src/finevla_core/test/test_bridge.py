@@ -1,0 +1,181 @@
+"""Promises of the bridge: what stops motion, what is held, and which joint states are believed."""
+
+import numpy as np
+import pytest
+from guarded_arms import SECOND, START, Guarded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.words import State
+
+
+def test_stop_is_latched_until_reset(guarded: Guarded) -> None:
+    bridge = guarded.bridge()
+    bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
+    now = START + SECOND
+    bridge.on_stop(now, "stop.topic", "asked for")
+    bridge.on_chunk(guarded.chunk(now), now + SECOND // 20)
+    assert bridge.state is State.STOPPED
+    assert bridge.counts.rejected["bridge.state"] == 1
+    assert not bridge.reset(now + SECOND // 10)[0]  # too early
+    assert not bridge.reset(now + 3 * SECOND)[0]  # no fresh joint state
+    for k in range(2):
+        guarded.feel(bridge, bridge.plan.at(now + SECOND)[0], now + 3 * SECOND + k * SECOND // 100)
+    assert bridge.reset(now + 3 * SECOND + SECOND // 50)[0]
+    assert bridge.state is State.HOLDING
+
+
+def test_reset_is_refused_while_the_arm_moves(guarded: Guarded) -> None:
+    bridge = guarded.bridge()
+    bridge.on_stop(START + SECOND, "stop.topic", "asked for")
+    for k in range(3):
+        guarded.feel(bridge, guarded.home + 0.002 * k, START + 3 * SECOND + k * SECOND // 100)
+    assert not bridge.reset(START + 3 * SECOND + SECOND // 40)[0]
+
+
+def test_hold_is_the_last_commanded_position_not_zero_and_not_the_lagging_arm(guarded: Guarded) -> None:
+    bridge = guarded.bridge()
+    bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
+    end = bridge.plan.end_ns
+    for now in range(START + SECOND // 10, end + SECOND // 10, SECOND // 20):
+        guarded.feel(bridge, bridge.plan.at(now)[0] - 0.01, now)
+        bridge.tick(now)
+    assert bridge.state is State.HOLDING
+    assert np.allclose(bridge.plan.at(end + SECOND)[0], guarded.chunk().actions[-1], atol=0.02)
+
+
+@pytest.mark.parametrize("woken_by", ["tick", "stop", "watchdog", "chunk", "end of instruction", "step mode"])
+@pytest.mark.parametrize(("gap_s", "steady_s", "code"), [
+    (0.3, 0.3, "bridge.asleep"), (2.0, 0.02, "clock.jump"), (-0.3, 0.02, "clock.jump"), (-2.0, 0.02, "clock.jump"),
+])  # fmt: skip
+def test_a_bridge_that_lost_track_of_time_commands_nothing(
+    guarded: Guarded, woken_by: str, gap_s: float, steady_s: float, code: str
+) -> None:
+    steady = [0]
+    bridge = guarded.bridge(steady_ns=lambda: steady[0])
+    began = START + SECOND // 20
+    bridge.tick(began)
+    bridge.on_chunk(guarded.chunk(), began)
+    bridge.take()
+    # The watchdog has braked the arms, or the plan means another time than the controllers': it is nobody's any more.
+    steady[0], awake = round(steady_s * SECOND), began + round(gap_s * SECOND)
+    guarded.feel(bridge, guarded.home, awake)
+    {
+        "tick": lambda: None,
+        "stop": lambda: bridge.on_stop(awake, "stop.topic", "asked for"),
+        "watchdog": lambda: bridge.on_watchdog(False, "the bridge hung", awake),
+        "chunk": lambda: bridge.on_chunk(guarded.chunk(stamp_ns=awake), awake),
+        "end of instruction": lambda: bridge.on_instruction("", awake),
+        "step mode": lambda: bridge.step(True, awake),
+    }[woken_by]()
+    bridge.tick(awake)
+    commands, events = bridge.take()
+    assert commands == []
+    assert bridge.state is State.STOPPED
+    if woken_by == "tick":
+        assert code in [event.code for event in events]
+
+
+def test_no_reset_while_the_watchdog_is_not_well(guarded: Guarded) -> None:
+    bridge = guarded.bridge(watchdog_timeout_s=1e9)
+    bridge.on_watchdog(False, "a rival commands the arms", START)
+    later = START + SECOND
+    guarded.feel(bridge, guarded.home, later)
+    bridge.tick(later)
+    assert bridge.state is State.STOPPED
+    assert bridge.reset(later) == (False, "the watchdog says: a rival commands the arms")
+    bridge.on_watchdog(True, "", later)
+    assert bridge.reset(later)[0]
+
+
+def test_lost_joint_states_stop_a_moving_arm_and_disable_a_resting_one(guarded: Guarded) -> None:
+    moving, resting = guarded.bridge(), guarded.bridge()
+    moving.on_chunk(guarded.chunk(), START + SECOND // 20)
+    for bridge in (moving, resting):
+        bridge.tick(START + SECOND)
+    assert moving.state is State.STOPPED
+    assert resting.state is State.DISABLED
+    guarded.feel(resting, guarded.home, START + 2 * SECOND)
+    assert resting.state is State.HOLDING
+
+
+def test_joint_states_of_another_clock_are_not_trusted(guarded: Guarded) -> None:
+    bridge = Bridge(guarded.embodiment, guarded.envelope, GateOptions(), BridgeOptions())
+    bridge.on_joint_state(
+        5 * SECOND, guarded.embodiment.joints, list(guarded.embodiment.to_positions(guarded.home)), START
+    )
+    assert bridge.state is State.DISABLED
+    assert "use_sim_time" in bridge.reason
+
+
+def test_arm_that_does_not_follow_is_stopped(guarded: Guarded) -> None:
+    bridge = guarded.bridge()
+    bridge.on_chunk(guarded.chunk(amplitude=0.6), START + SECOND // 20)
+    assert bridge.state is State.FOLLOWING
+    for k in range(1, 40):
+        now = START + SECOND // 20 + k * SECOND // 20
+        guarded.feel(bridge, guarded.home, now)
+        bridge.tick(now)
+    assert bridge.state is State.STOPPED
+    assert "from where it should be" in bridge.reason
+
+
+def test_jump_of_the_joint_state_stops_motion_and_is_adopted_at_rest(guarded: Guarded) -> None:
+    moving, resting = guarded.bridge(), guarded.bridge()
+    moving.on_chunk(guarded.chunk(), START + SECOND // 20)
+    elsewhere = guarded.home + np.where(guarded.limits.is_gripper, 0.0, 0.5) * np.sign(1.0)
+    elsewhere = np.clip(elsewhere, guarded.limits.lower, guarded.limits.upper)
+    for bridge in (moving, resting):
+        guarded.feel(bridge, elsewhere, START + SECOND // 10)
+    assert moving.state is State.STOPPED
+    assert resting.state is State.HOLDING
+    assert np.allclose(resting.plan.at(START + SECOND)[0], elsewhere)
+
+
+@pytest.mark.parametrize("says", [7.5, -1e299])
+def test_what_no_encoder_in_order_says_stops_motion_and_is_never_adopted(guarded: Guarded, says: float) -> None:
+    moving, resting = guarded.bridge(), guarded.bridge()
+    moving.on_chunk(guarded.chunk(), START + SECOND // 20)
+    is_broken = np.arange(len(guarded.home)) == 1
+    for bridge in (moving, resting):
+        guarded.feel(bridge, np.where(is_broken, guarded.limits.upper + says, guarded.home), START + SECOND // 10)
+    assert moving.state is State.STOPPED
+    assert moving.take()[1][-1].code == "state.range"
+    assert resting.state is State.HOLDING
+    assert np.allclose(resting.plan.at(START + SECOND)[0], guarded.home)
+
+
+def test_arm_whose_zero_is_set_wrong_is_believed(guarded: Guarded) -> None:
+    bridge = Bridge(guarded.embodiment, guarded.envelope, GateOptions(), BridgeOptions())
+    is_wrist = np.arange(len(guarded.home)) == 5
+    guarded.feel(bridge, np.where(is_wrist, guarded.limits.upper + 1.0, guarded.home), START)
+    assert bridge.state is State.HOLDING
+
+
+def test_clock_that_jumps_back_stops_motion(guarded: Guarded) -> None:
+    bridge = guarded.bridge()
+    bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
+    bridge.tick(START - 10 * SECOND)
+    assert bridge.state is State.STOPPED
+
+
+def test_cleared_instruction_ends_the_motion_smoothly(guarded: Guarded) -> None:
+    bridge = guarded.bridge()
+    bridge.on_chunk(guarded.chunk(amplitude=0.5), START + SECOND // 20)
+    bridge.take()
+    bridge.on_instruction("", START + SECOND)
+    assert bridge.take()[0]
+    assert bridge.plan.end_ns < START + 2 * SECOND
+    assert (bridge.plan.extremes().acceleration <= guarded.limits.acceleration).all()
+
+
+@given(values=st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=20))
+def test_any_joint_state_is_taken_or_ignored(guarded: Guarded, values: list[float]) -> None:
+    bridge = Bridge(guarded.embodiment, guarded.envelope, GateOptions(), BridgeOptions())
+    bridge.on_joint_state(
+        START, guarded.embodiment.joints[: len(values)], values[: len(guarded.embodiment.joints)], START
+    )
+    if bridge.state is State.HOLDING:
+        assert np.isfinite(bridge.plan.positions).all()
