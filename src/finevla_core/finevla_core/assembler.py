@@ -126,13 +126,18 @@ class Assembler:
         rate_hz = self.embodiment.observation_rate_hz
         if self._observed_ns is not None and (min(newest.values()) - self._observed_ns) * NS < GAP / rate_hz:
             return None
-        self._tried = newest
         # Without this an older frame would be shown again, and again, for as long as the clocks disagree.
         if ahead := {name: stamp - now_ns for name, stamp in newest.items() if (stamp - now_ns) * NS > FUTURE_S}:
+            self._tried = newest
             return tuple(Problem(f"camera {n}", "image.future", _ahead("images", ns)) for n, ns in ahead.items())
         result = self.observe(max(now_ns, *newest.values()))
         if isinstance(result, Observation):
             self._observed_ns = min(result.image_stamps_ns)
+            self._tried = dict(zip(result.cameras, result.image_stamps_ns, strict=True))
+        else:  # whoever lags behind is waited for, and then the others' frames are still good
+            latest = max(newest.values())
+            late = {n: ns for n, ns in newest.items() if (latest - ns) * NS > self.embodiment.max_skew_s}
+            self._tried = late or newest
         return result
 
     def observe(self, at_ns: int) -> Observation | Problems:

@@ -220,6 +220,28 @@ def test_poll_waits_for_a_camera_that_has_stopped_and_diagnose_names_it(cobotmag
     assert problems(assembler.diagnose(T0 + 500 * MS)) == ["camera right: image.stale"]
 
 
+@settings(max_examples=300)
+@given(data=st.data())
+def test_lost_images_cost_their_own_observations_and_no_later_ones(cobotmagic_file: Path, data: st.DataObject) -> None:
+    """However many were lost, in whatever order they come: the next two bursts of all cameras make observations at once."""
+    robot = load_embodiment(cobotmagic_file)
+    assembler, period = Assembler(robot), data.draw(st.sampled_from([100 * MS, 140 * MS, 200 * MS]))
+    stagger = data.draw(st.lists(st.integers(0, 20 * MS), min_size=3, max_size=3))
+    lossy = data.draw(st.integers(1, 5))
+    for k in range(lossy + 3):
+        burst = {name: T0 + k * period + late for name, late in zip(robot.camera_names, stagger, strict=True)}
+        order = data.draw(st.permutations(robot.camera_names))
+        sent = [name for name in order if k >= lossy or data.draw(st.booleans())]
+        assembler.add_state(T0 + k * period + 10 * MS, robot.joints, [0.0] * 14)
+        results = []
+        for name in sent:
+            assembler.add_image(name, burst[name], raw)
+            results.append(assembler.poll(T0 + k * period + 25 * MS))
+        if k > lossy:
+            assert isinstance(results[-1], Observation)
+            assert results[-1].image_stamps_ns == tuple(burst.values())
+
+
 def test_clock_that_lags_a_little_costs_nothing_and_one_that_lags_much_is_named(robot: Embodiment) -> None:
     assembler = Assembler(robot)
     feed(assembler, robot, T0)
