@@ -224,11 +224,17 @@ class Assembler:
         return None
 
     def _skew_problem(self, moment: "_Moment") -> Problem:
-        names = [*(f"camera {name}" for name in self.embodiment.camera_names), "joint_states"]
-        behind = names[[*moment.image_stamps_ns, moment.state[0]].index(moment.oldest_ns)]
-        allowed_ms = self.embodiment.max_skew_s * 1e3
-        text = f"it lies {moment.skew_s * 1e3:.0f} ms behind the newest part; {allowed_ms:.0f} ms are allowed"
-        return Problem(behind, "skew", text)
+        """Names the camera that is apart from the others, and the joint states only if the cameras are together."""
+        stamps = moment.image_stamps_ns
+        middle_ns, state_ns = sorted(stamps)[len(stamps) // 2], moment.state[0]
+        allowed = f"{self.embodiment.max_skew_s * 1e3:.0f} ms are allowed"
+        if (max(stamps) - min(stamps)) * NS > self.embodiment.max_skew_s:
+            apart_ns, name = max((abs(s - middle_ns), n) for n, s in zip(self._images, stamps, strict=True))
+            text = f"its image that is nearest to the other cameras' lies {apart_ns * 1e-6:.0f} ms from them; {allowed}"
+            return Problem(f"camera {name}", "skew", text)
+        apart_ns = max(max(stamps) - state_ns, state_ns - min(stamps))
+        text = f"the one that is nearest to the images lies {apart_ns * 1e-6:.0f} ms from them; {allowed}"
+        return Problem("joint_states", "skew", text)
 
     def _decoded(self, frames: Sequence[Frame], problems: list[Problem]) -> list[NDArray[np.uint8]]:
         images = []

@@ -64,14 +64,32 @@ def test_stale_input_is_named_and_not_used(robot: Embodiment) -> None:
     assert problems(assembler.observe(late))[0] == f"camera {robot.camera_names[0]}: image.stale"
 
 
-def test_skew_beyond_the_bound_names_the_part_that_lags(cobotmagic_file: Path) -> None:
+def test_skew_beyond_the_bound_names_the_camera_that_lags(cobotmagic_file: Path) -> None:
     robot = load_embodiment(cobotmagic_file)
     assembler = Assembler(robot)
     for name, stamp in (("front", T0 - 80 * MS), ("left", T0), ("right", T0)):
         assembler.add_image(name, stamp, raw)
     for k in range(10):
-        assembler.add_state(T0 - 90 * MS + 10 * k * MS, robot.joints, [0.0] * 14)
+        assembler.add_state(T0 - 81 * MS + 10 * k * MS, robot.joints, [0.0] * 14)  # the nearest one lags behind, too
     assert problems(assembler.observe(T0 + MS)) == ["camera front: skew"]
+
+
+def test_camera_that_lost_the_image_of_the_moment_is_named(cobotmagic_file: Path) -> None:
+    robot = load_embodiment(cobotmagic_file)
+    assembler = Assembler(robot)
+    feed(assembler, robot, T0 - 200 * MS)
+    for name, stamp in (("front", T0), ("left", T0 + 100 * MS), ("right", T0)):
+        assembler.add_image(name, stamp, raw)
+    assembler.add_state(T0, robot.joints, [0.0] * 14)
+    assert problems(assembler.observe(T0 + 101 * MS)) == ["camera left: skew"]
+
+
+def test_joint_states_that_lag_behind_all_cameras_are_named(robot: Embodiment) -> None:
+    assembler = Assembler(robot)
+    feed(assembler, robot, T0 - 80 * MS)
+    for name in robot.camera_names:
+        assembler.add_image(name, T0, raw)
+    assert problems(assembler.observe(T0 + MS)) == ["joint_states: skew"]
 
 
 def test_images_from_the_future_are_not_used_and_a_wrong_clock_is_named(robot: Embodiment) -> None:

@@ -102,6 +102,7 @@ CHUNK_FAULTS = (
 
 ROBOT_FAULTS = (
     Drill("camera stops", "no picture of the left wrist any more", do.camera_stopped("left"), RESTS, codes=("diagnostics",)),
+    Drill("pictures lost", "every other picture of the left wrist is lost", do.camera_lossy("left"), FOLLOWS, lasts_s=3.0),
     Drill(
         "camera freezes", "the left wrist's picture stands still, its stamps go on", do.camera_frozen("left"),
         STOPS, RESET, FROZEN_S, ("watchdog.camera_frozen",),

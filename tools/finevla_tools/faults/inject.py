@@ -267,6 +267,11 @@ def camera_stopped(camera: str) -> Fault:
     return lambda i: all_lost(camera_topic(i, camera))(i)
 
 
+def camera_lossy(camera: str) -> Fault:
+    """Every other picture comes through."""
+    return lambda i: every_other_lost(camera_topic(i, camera))(i)
+
+
 def camera_frozen(camera: str) -> Fault:
     """Fresh stamps, the same picture."""
 
