@@ -2,12 +2,21 @@
 
 import numpy as np
 import pytest
+from guarded_arms import Guarded
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from watched_stack import CLOCK, FAULTS, SECOND, START, TICK, Setup, Stack
 
+from finevla_core.controller import Point, TrajectoryController
+from finevla_core.embodiment import Controller
 from finevla_core.safety.brake import Brake
+from finevla_core.safety.commands import trajectories
+from finevla_core.safety.joining import join
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import Plan
-from finevla_core.safety.words import State
+from finevla_core.safety.plan import Plan, hold, stop
+from finevla_core.safety.words import State, Trajectory
+
+MS = 1_000_000
 
 
 def stop_plan(stack: Stack) -> Plan:
@@ -267,3 +276,58 @@ def test_position_out_of_reach_is_no_joint_state(setup: Setup) -> None:
     brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
     assert not brake.felt(CLOCK, e.joints, [1e299] * len(e.joints), (), START)
     assert brake.stamp_ns == -1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    moving_s=st.floats(0.3, 1.2),
+    amplitude=st.floats(0.2, 0.5),
+    heard_ms=st.integers(0, 60),
+    after_ms=st.integers(70, 120),
+    taken_ms=st.integers(0, 4),
+)
+def test_braking_what_the_bridge_brakes_already_keeps_the_limits(
+    guarded: Guarded, moving_s: float, amplitude: float, heard_ms: int, after_ms: int, taken_ms: int
+) -> None:
+    """However late its stop was heard here, and though a controller takes ours some milliseconds late."""
+    e, limits, controllers = guarded.embodiment, guarded.limits, tuple(c.name for c in guarded.embodiment.controllers)
+    begin_ns = START + 50 * MS
+    motion = join(hold(guarded.home, START), guarded.chunk(amplitude=amplitude), begin_ns, limits)
+    assert motion is not None
+    stop_ns = begin_ns + round(moving_s * SECOND)
+    own_ns = stop_ns + after_ms * MS
+    stopping, brake = stop(motion, stop_ns, limits), Brake(e, limits)
+    sent: list[tuple[int, list[Trajectory]]] = []
+    for plan, sent_ns, late_ms in ((motion, begin_ns, 0), (stopping, stop_ns, heard_ms)):
+        brake.felt(sent_ns, e.joints, list(e.to_positions(motion.at(sent_ns)[0])), (), sent_ns)
+        sent.append((sent_ns, trajectories(plan, e, limits)))
+        for t in sent[-1][1]:
+            times_ns = [round(s * SECOND) for s in t.times_s]
+            now_ns, places, speeds = sent_ns + late_ms * MS, t.positions.tolist(), t.velocities.tolist()
+            assert brake.told(t.controller, t.joints, t.start_ns, times_ns, places, speeds, now_ns, now_ns)
+    brake.felt(own_ns, e.joints, list(e.to_positions(stopping.at(own_ns)[0])), (), own_ns)
+    sent.append((own_ns + taken_ms * MS, brake.stops(controllers, own_ns, own_ns, own_ns)))
+    played = [played_velocities(guarded, c, sent, range(stop_ns, own_ns + SECOND // 2, MS)) for c in e.controllers]
+    accelerations = np.diff(np.concatenate(played, axis=1), axis=0) / (MS / SECOND)
+    arms = [j for c in e.controllers for j in (e.joints.index(name) for name in c.joints)]
+    share = abs(accelerations) / e.to_velocities(limits.acceleration)[arms]
+    assert share[:, ~limits.is_gripper[arms]].max() < 1.02
+
+
+def played_velocities(
+    guarded: Guarded, controller: Controller, sent: list[tuple[int, list[Trajectory]]], times: range
+) -> np.ndarray:
+    """What a controller asks of its joints `(T, J)`, rad/s, by the trajectories and when it took them."""
+    home = guarded.embodiment.to_positions(guarded.home)
+    columns = [guarded.embodiment.joints.index(joint) for joint in controller.joints]
+    played, queue, found = TrajectoryController(controller.name, controller.joints, home[columns]), [*sent], []
+    for now_ns in times:
+        while queue and queue[0][0] <= now_ns:
+            at_ns, told = queue.pop(0)
+            t = next(t for t in told if t.controller == controller.name)
+            rows = zip(t.times_s, t.positions.tolist(), t.velocities.tolist(), strict=True)
+            points = [Point(round(s * SECOND), tuple(p), tuple(v)) for s, p, v in rows]
+            played.accept(t.joints, points, t.start_ns, at_ns)
+        played.sample(now_ns)
+        found.append(played.velocity.copy())
+    return np.array(found)

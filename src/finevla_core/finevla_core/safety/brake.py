@@ -27,8 +27,10 @@ WINDOW_NS = 50_000_000  # over which speed is measured: long against an encoder'
 ABSURD = 1.0  # a command this far beyond the limits is not where the arm is, whatever follows it
 REST_EPSILON = 1e-6  # the controller refuses a last point that is faster
 PIECE_NS = 10_000_000
-# What is known of the command differs from it by microradians, which would be a jerk if the next knot were right ahead.
-FIRST_GAP_NS = 5_000_000
+# What is known of the command differs from it by microradians, and a controller takes over some milliseconds late: both would
+# be a jerk if the next knot were right ahead.
+FIRST_GAP_NS = 10_000_000
+HEARD_LATE_NS = 100_000_000  # a trajectory is on its way for no longer; beyond, its stamp is another clock's
 CREDIBLE = 10.0  # times its limit: no joint is faster, and a driver that says so uses other units
 STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
@@ -111,17 +113,19 @@ class Brake:
         if (np.diff(times) <= 0).any() or times[-1] <= clock_ns or not np.isfinite(places).all():
             return False
         speeds = np.array(velocities, np.float64)[:, order] / self._scale[columns] if moving else None
-        now = self._state(controller, now_ns, clock_ns)
+        # The controller took it when it was sent; that it was heard later, here, changes nothing of the motion.
+        taken_ns = start_ns if 0 <= clock_ns - start_ns < HEARD_LATE_NS else clock_ns
+        then = self._state(controller, now_ns, taken_ns)
         self._until_ns[controller] = int(times[-1])
         self._told.pop(controller, None)
         lower, upper = self.limits.lower[columns] - ABSURD, self.limits.upper[columns] + ABSURD
         is_sane = ((lower < places) & (places < upper)).all()
         if speeds is None or not np.isfinite(speeds).all() or not is_sane:
             return True
-        ahead = times > clock_ns
-        position, velocity = (now[0], now[1]) if now is not None else (places[ahead][0], np.zeros(len(own)))
+        ahead = times > taken_ns
+        position, velocity = (then[0], then[1]) if then is not None else (places[ahead][0], np.zeros(len(own)))
         self._told[controller] = Plan(
-            np.concatenate([[clock_ns], times[ahead]]).astype(np.int64),
+            np.concatenate([[taken_ns], times[ahead]]).astype(np.int64),
             np.concatenate([position[None], places[ahead]]),
             np.concatenate([velocity[None], speeds[ahead]]),
         )
@@ -163,8 +167,7 @@ class Brake:
         if not known:
             return []
         plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
-        keep = (plan.times_ns == clock_ns) | (plan.times_ns >= clock_ns + FIRST_GAP_NS)
-        plan = Plan(plan.times_ns[keep], plan.positions[keep], plan.velocities[keep])
+        plan = _without_knots_right_ahead(plan)
         stops = [
             replace(t, start_ns=stamp_ns)
             for t in trajectories(plan, self.embodiment, self.limits)
@@ -226,6 +229,20 @@ class Brake:
         share = STOP_SHARE * share
         changed = {f.name: getattr(self.limits, f.name) * share for f in fields(Limits) if f.name in CHANGES}
         return replace(self.limits, **changed)
+
+
+def _without_knots_right_ahead(plan: Plan) -> Plan:
+    """One knot a gap after the start in place of all that are nearer to it."""
+    first_ns = int(plan.times_ns[0]) + FIRST_GAP_NS
+    later = plan.times_ns > first_ns
+    if later[1:].all():
+        return plan
+    position, velocity = plan.at(first_ns)
+    return Plan(
+        np.concatenate([plan.times_ns[:1], [first_ns], plan.times_ns[later]]),
+        np.concatenate([plan.positions[:1], position[None], plan.positions[later]]),
+        np.concatenate([plan.velocities[:1], velocity[None], plan.velocities[later]]),
+    )
 
 
 def _motion(
