@@ -114,7 +114,7 @@ class Brake:
             return False
         speeds = np.array(velocities, np.float64)[:, order] / self._scale[columns] if moving else None
         # The controller took it when it was sent; that it was heard later, here, changes nothing of the motion.
-        taken_ns = start_ns if 0 <= clock_ns - start_ns < HEARD_LATE_NS else clock_ns
+        taken_ns = start_ns if start_ns and 0 <= clock_ns - start_ns < HEARD_LATE_NS else clock_ns
         then = self._state(controller, now_ns, taken_ns)
         self._until_ns[controller] = int(times[-1])
         self._told.pop(controller, None)
