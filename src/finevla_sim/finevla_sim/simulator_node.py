@@ -124,7 +124,6 @@ class Simulator(Node):
             return response
         with self.lock:
             self.task = task
-            self.time_offset_ns += self.world.stamp_ns
             self._pending_scene = scene
             self._reset_done = threading.Event()
         response.success = self._reset_done.wait(5.0)
@@ -156,6 +155,7 @@ class Simulator(Node):
         while not self._stop.is_set():
             with self.lock:
                 if self._pending_scene is not None:
+                    self.time_offset_ns += self.world.stamp_ns
                     self.world.reset(self._pending_scene)
                     self._hold_all()
                     self._pending_scene = None
