@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from guarded_arms import HOME, SECOND, START
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.safety.limits import Limits, robot_limits
@@ -14,11 +15,8 @@ from finevla_core.safety.watches import carriers
 from finevla_core.safety.words import Event, State, Trajectory
 from finevla_core.urdf import expand
 
-SECOND = 1_000_000_000
 TICK = 20_000_000
-START = 100 * SECOND
 CLOCK = 1_700_000_000 * SECOND  # the ROS clock at START
-HOME = np.array([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0])
 BRIDGE, WATCHDOG = "/finevla/safety_bridge", "/finevla/safety_watchdog"
 
 

@@ -249,10 +249,8 @@ class TestDataSet:
         assert (made.name, made.forward, made.robot) == (joints.name, shipped.forward, "cobotmagic")
         assert choose_map(open_dataset(joints), None, compat=True).forward == ()
         said["state"]["left_joint"]["end"] = 5  # an arm of five joints is none of this robot's
-        said["state"]["right_eef"] = {
-            **said["state"]["right_gripper"],
-            "type": "abs_quat",
-        }  # and this one has its poses
+        # The other arm has its poses already.
+        said["state"]["right_eef"] = {**said["state"]["right_gripper"], "type": "abs_quat"}
         (joints / "meta/modality.json").write_text(json.dumps(said))
         assert choose_map(open_dataset(joints), None).forward == ()
 

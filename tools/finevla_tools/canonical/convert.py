@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -75,19 +75,23 @@ def choose_map(dataset: LeRobotFiles, given: str | None, compat: bool = False) -
             raise FineVLAError(unknown("field map", given, shipped))
         return yaml_map(path, dataset)
     own = dataset.root / "meta" / MODALITY_FILE
-    fields = modality_map(own) if is_tool_view(own) else None
-    if fields is not None and (compat or not dataset.robot):
-        return fields
-    for path in shipped.values():
-        found = yaml_map(path, dataset)
-        if dataset.robot and dataset.robot.lower() in found.robot_types:
-            return found if fields is None else fields.with_poses_of(found)
-    if fields is not None:
-        return fields
+    if is_tool_view(own):
+        fields = modality_map(own)
+        known = None if compat else _map_of_robot(dataset, shipped.values())
+        return fields if known is None else fields.with_poses_of(known)
+    if (known := _map_of_robot(dataset, shipped.values())) is not None:
+        return known
     raise FineVLAError(
         f"'{dataset.root}' has no meta/modality.json with types, and no map is for robot '{dataset.robot or '?'}'; "
         f"give --map: {', '.join(shipped)}, or a file like them"
     )
+
+
+def _map_of_robot(dataset: LeRobotFiles, paths: Iterable[Path]) -> FieldMap | None:
+    if not dataset.robot:
+        return None
+    maps = (yaml_map(path, dataset) for path in paths)
+    return next((found for found in maps if dataset.robot.lower() in found.robot_types), None)
 
 
 def load_episode(dataset: LeRobotFiles, episode: EpisodeFile, rules: Rules) -> Unified:
