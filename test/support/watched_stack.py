@@ -154,6 +154,7 @@ class Stack:
 # What is done to a moving stack, and the code of it.
 FAULTS: dict[str, Callable[[Stack], object]] = {
     "watchdog.bridge": lambda s: s.silent.add("bridge"),
+    "watchdog.restart": lambda s: setattr(s, "epoch", s.epoch + 100),
     "watchdog.motion": lambda s: setattr(s, "state", State.STOPPED),  # that is what it says; the arms go on
     "watchdog.joints": lambda s: s.silent.add("joints"),
     "watchdog.joints_still": lambda s: setattr(s, "stamps_stand", True),

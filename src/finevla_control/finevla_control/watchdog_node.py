@@ -184,6 +184,8 @@ class SafetyWatchdog(Node):
 
     def _beat(self) -> None:
         trouble = self.watchdog.trouble
+        if not (trouble or self.watchdog.hears):
+            return
         message = msg.Heartbeat(node=self.sender, is_well=not trouble, text=trouble)
         message.header.stamp = self.get_clock().now().to_msg()
         self.heartbeat.publish(message)

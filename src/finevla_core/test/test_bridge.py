@@ -90,6 +90,31 @@ def test_no_reset_while_the_watchdog_is_not_well(guarded: Guarded) -> None:
     assert bridge.reset(later)[0]
 
 
+def test_nothing_is_held_out_as_ready_before_the_watchdog_answers(guarded: Guarded) -> None:
+    steady = [0]
+    bridge = guarded.bridge(steady_ns=lambda: steady[0], watchdog_timeout_s=0.5)
+    assert bridge.state is State.DISABLED
+    assert "the watchdog does not answer" in bridge.reason
+    now = START + SECOND // 100
+    bridge.on_watchdog(True, "", now)
+    guarded.feel(bridge, guarded.home, now)
+    assert bridge.state is State.HOLDING
+    steady[0] += SECOND
+    bridge.tick(now + SECOND // 50)
+    assert (bridge.state, "the watchdog does not answer" in bridge.reason) == (State.DISABLED, True)
+    assert bridge.take()[0] == []  # nothing was commanded all the time
+
+
+def test_watchdog_that_is_not_well_stops_what_is_not_ready_yet(guarded: Guarded) -> None:
+    bridge = guarded.bridge(watchdog_timeout_s=1e9)
+    bridge.on_watchdog(False, "the safety bridge was started again", START)
+    guarded.feel(bridge, guarded.home, START + SECOND)
+    assert bridge.state is State.STOPPED
+    bridge.on_watchdog(True, "", START + SECOND)
+    assert bridge.state is State.STOPPED
+    assert bridge.reset(START + SECOND)[0]
+
+
 def test_lost_joint_states_stop_a_moving_arm_and_disable_a_resting_one(guarded: Guarded) -> None:
     moving, resting = guarded.bridge(), guarded.bridge()
     moving.on_chunk(guarded.chunk(), START + SECOND // 20)

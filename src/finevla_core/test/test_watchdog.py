@@ -261,6 +261,38 @@ def test_bridge_that_was_started_again_moves_nothing_before_a_reset(setup: Setup
     assert not stack.step(0.1).watchdog.latched
 
 
+@pytest.mark.parametrize("state", [State.DISABLED, State.HOLDING])
+@pytest.mark.parametrize("was_stopped", [False, True])
+def test_bridge_that_was_started_again_needs_a_reset_also_when_nothing_moved(
+    setup: Setup, was_stopped: bool, state: State
+) -> None:
+    stack = Stack(setup)
+    if was_stopped:  # by the watchdog, and confirmed: that is no reset of it either
+        FAULTS["watchdog.rival"](stack)
+        stack.step(0.1)
+        stack.watchdog.on_publishers("left", [BRIDGE, WATCHDOG], stack.now_ns)
+        stack.state = State.STOPPED
+        stack.step(0.1)
+    stack.state, stack.epoch = state, 60
+    stack.step(0.1)
+    assert stack.watchdog.latched
+    assert "started again" in stack.watchdog.trouble
+    stack.state = State.STOPPED
+    assert stack.step(0.1).watchdog.trouble == ""
+    stack.state, stack.epoch = State.HOLDING, 61
+    assert not stack.step(0.1).watchdog.latched
+
+
+@pytest.mark.parametrize("unheard", ["bridge", "joints"])
+def test_watchdog_that_does_not_hear_what_it_guards_is_none(setup: Setup, unheard: str) -> None:
+    stack = Stack(setup, silent=(unheard,), startup_s=3.0)
+    assert not stack.step(5.0).watchdog.hears
+    stack.silent.clear()
+    assert stack.step(0.1).watchdog.hears
+    stack.silent.add(unheard)
+    assert stack.step(1.0).watchdog.hears  # from now on its silence is a finding
+
+
 def test_killed_bridge_that_dds_still_lists_is_no_second_one(setup: Setup) -> None:
     stack = Stack(setup)
     for _ in range(200):
@@ -275,7 +307,7 @@ def test_killed_bridge_that_dds_still_lists_is_no_second_one(setup: Setup) -> No
 
 def test_two_bridges_that_speak_are_a_stop(setup: Setup) -> None:
     stack = Stack(setup)
-    stack.epoch = 7
+    stack.epoch = 2
     stack.step(0.1)
     assert not stack.watchdog.latched
     stack.watchdog.on_status(int(State.HOLDING), 1, stack.now_ns)

@@ -133,6 +133,8 @@ class Bridge:
         self._measured, self._state_ns = measured, stamp_ns
         if jumped and self.state is State.FOLLOWING:
             self._stop(now_ns, "state.jump", "joint state jumped faster than the arm can move")
+        elif self.state is State.DISABLED and (missing := self._unwatched()):
+            self.reason = missing
         elif self.state is State.DISABLED or (jumped and self.state is State.HOLDING):
             self._adopt(now_ns)
         return None
@@ -167,7 +169,7 @@ class Bridge:
     def on_watchdog(self, is_well: bool, text: str, now_ns: int) -> None:
         """The watchdog's heartbeat; one that is not well is a stop."""
         self._watchdog_ns, self._unwell = self._steady_ns(), "" if is_well else text or "it is not well"
-        if not is_well and self.state in (State.HOLDING, State.FOLLOWING):
+        if not is_well:
             self._stop(now_ns, "watchdog", f"the watchdog says: {text}")
 
     def on_deadman(self, is_held: bool, now_ns: int) -> None:
@@ -257,6 +259,8 @@ class Bridge:
                 self._stop(now_ns, "state.lost", f"no joint state for {self.options.state_timeout_s} s")
             else:
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
+        if self.state is State.HOLDING and (missing := self._unwatched()):
+            self._enter(State.DISABLED, missing)
         if self.state is not State.FOLLOWING or self.plan is None or self._measured is None:
             return
         if missing := self._missing():
@@ -385,13 +389,23 @@ class Bridge:
 
     def _missing(self) -> str:
         """The sentence for a heartbeat that is demanded and does not come; empty if all do."""
-        watchdog_s, deadman_s = self.options.watchdog_timeout_s, self.options.deadman_timeout_s
-        now_ns = self._steady_ns()
-        if watchdog_s is not None and (self._watchdog_ns < 0 or now_ns - self._watchdog_ns > watchdog_s / NS):
-            return "the watchdog does not answer; start it (ros2 run finevla_control safety_watchdog)"
-        if deadman_s is not None and (self._deadman_ns < 0 or now_ns - self._deadman_ns > deadman_s / NS):
+        if missing := self._unwatched():
+            return missing
+        if self._is_silent(self._deadman_ns, self.options.deadman_timeout_s):
             return "the deadman switch is not held (std_msgs/Bool on safety/deadman)"
         return ""
+
+    def _unwatched(self) -> str:
+        """The sentence for a watchdog that is demanded and does not answer; empty if it does."""
+        if self._is_silent(self._watchdog_ns, self.options.watchdog_timeout_s):
+            return (
+                "the watchdog does not answer; start it (ros2 run finevla_control safety_watchdog), or see in its log"
+                " what it does not hear"
+            )
+        return ""
+
+    def _is_silent(self, heard_ns: int, timeout_s: float | None) -> bool:
+        return timeout_s is not None and (heard_ns < 0 or (self._steady_ns() - heard_ns) * NS > timeout_s)
 
     def _is_free(self, now_ns: int) -> bool:
         """Whether anybody may take command: nobody has it, or who has it has been silent at rest."""

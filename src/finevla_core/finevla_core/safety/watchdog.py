@@ -55,6 +55,11 @@ WATCHES: dict[str, Watch] = {
         "the safety bridge has said nothing for {0:.2f} s (topic safety/status); it hangs or died: see its log, then"
         " start it again and call safety/reset",
     ),
+    "watchdog.restart": Watch(
+        _S, _S,
+        "a bridge that died has lost what it commanded; a person looks before another one moves the arms",
+        "the safety bridge was started again; look at the arms, then call safety/reset",
+    ),
     "watchdog.motion": Watch(
         _W, _S,
         "a bridge that hung, or whose clock jumped, cannot brake: it does not know where the motion is",
@@ -170,6 +175,7 @@ class Watchdog:
         self._ticked_ns = now_ns
         self.state = State.DISABLED
         self.epoch: int | None = None
+        self.is_new_bridge = False  # another one than before, and not STOPPED yet
         self.instruction_id = ""
         self.is_held = True
         self.findings: dict[str, str] = {}  # code to sentence, as of the last tick
@@ -195,6 +201,11 @@ class Watchdog:
         """
         return self._causes or (self.reason if self._confirmed_ns is None else "")
 
+    @property
+    def hears(self) -> bool:
+        """Whether it has found what it guards; until then it is no watchdog, and nothing may move."""
+        return self.bridge.has_spoken and self.joints.has_spoken
+
     def on_joint_state(
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
     ) -> None:
@@ -207,11 +218,13 @@ class Watchdog:
             self.joints.heard(now_ns)
 
     def on_status(self, state: int, epoch: int, now_ns: int) -> None:
-        """The bridge's heartbeat. Leaving STOPPED is a reset; a bridge that was started anew must be STOPPED first."""
+        """The bridge's heartbeat. Leaving STOPPED is a reset; a bridge that was started again must be STOPPED first."""
         self.bridge.heard(now_ns)
         self.voices.heard(epoch, now_ns)
         # A state that we do not know may be one in which something moves.
         was, self.state = self.state, State(state) if state in State else State.FOLLOWING
+        if self.epoch is not None and epoch not in (self.epoch, self.epoch + 1):  # a reset begins the next one
+            self.is_new_bridge, self._confirmed_ns = True, None
         self.epoch = epoch
         if self.state is State.FOLLOWING and was is not State.FOLLOWING:
             self.chunks.heard(now_ns)
@@ -219,6 +232,7 @@ class Watchdog:
             self._rests_by_ns = None
         elif was is not State.STOPPED:
             self._rests_by_ns = self._rested_by_ns(now_ns)
+        self.is_new_bridge = self.is_new_bridge and self.state is not State.STOPPED
         if not self.latched:
             return
         if self.state is State.STOPPED:
@@ -325,6 +339,8 @@ class Watchdog:
             who = who or "two bridges speak on safety/status"
             found["watchdog.rival"] = WATCHES["watchdog.rival"].says.format(who)
         silent("watchdog.bridge", self.bridge, o.bridge_timeout_s)
+        if self.is_new_bridge:
+            found["watchdog.restart"] = WATCHES["watchdog.restart"].says
         if self._rests_by_ns is not None and now_ns >= self._rests_by_ns:
             late_s = (now_ns - self._rests_by_ns) * NS
             # Looked at for a moment only: later somebody may push the arms, or the emergency stop lets them sink.

@@ -18,10 +18,11 @@ class Beat:
     """When something was last heard; before its first word it counts from `since_ns`, the start plus time to find it."""
 
     since_ns: int
+    has_spoken: bool = False
 
     def heard(self, now_ns: int) -> None:
         """It spoke."""
-        self.since_ns = now_ns
+        self.since_ns, self.has_spoken = now_ns, True
 
     def excuse(self, for_ns: int, now_ns: int) -> None:
         """It may have spoken, but the listener slept: what waits for him is read after he has looked at the clock."""
