@@ -99,6 +99,7 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> str:
     domain = str(2 + next(_domains) % 98)  # above 101 their ports are those that the kernel gives to anybody
     monkeypatch.setenv("ROS_DOMAIN_ID", domain)
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))  # as the launch file does
     return domain
 
 
@@ -167,3 +168,4 @@ def start_node(ros_domain: str) -> Iterator[Callable[..., NodeProcess]]:
     yield start
     for node in started:
         node.stop()
+        print(*node.lines, sep="\n")  # pytest shows it where a test failed

@@ -185,7 +185,7 @@ class SafetyWatchdog(Node):
     def _beat(self) -> None:
         trouble = self.watchdog.trouble
         if not (trouble or self.watchdog.hears):
-            return
+            return  # to the bridge, silence is a watchdog that is not there
         message = msg.Heartbeat(node=self.sender, is_well=not trouble, text=trouble)
         message.header.stamp = self.get_clock().now().to_msg()
         self.heartbeat.publish(message)

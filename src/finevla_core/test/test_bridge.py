@@ -159,7 +159,7 @@ def test_jump_of_the_joint_state_stops_motion_and_is_adopted_at_rest(guarded: Gu
     assert np.allclose(resting.plan.at(START + SECOND)[0], elsewhere)
 
 
-@pytest.mark.parametrize("says", [7.5, -1e299])
+@pytest.mark.parametrize("says", [7.5, -1e299, np.nan])
 def test_what_no_encoder_in_order_says_stops_motion_and_is_never_adopted(guarded: Guarded, says: float) -> None:
     moving, resting = guarded.bridge(), guarded.bridge()
     moving.on_chunk(guarded.chunk(), START + SECOND // 20)

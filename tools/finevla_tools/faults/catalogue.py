@@ -126,7 +126,7 @@ ROBOT_FAULTS = (
     Drill("joint states jump", "a joint says 0.5 rad more", do.states_off(1, 0.5), STOPS, RESET, 0.0, ("state.jump",)),
     Drill(
         "joint states NaN", "a joint says NaN", do.states_off(1, float("nan"), absolute=True),
-        STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints"),
+        STOPS, RESET, 0.0, ("state.range",),
     ),
 )  # fmt: skip
 

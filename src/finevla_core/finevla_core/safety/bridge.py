@@ -113,8 +113,6 @@ class Bridge:
         if len(positions) != len(names) or order is None:
             return self._say(1, "state.joints", "joint state lacks joints of this robot; it is ignored")
         measured = self.embodiment.to_values([positions[i] for i in order])
-        if not np.isfinite(measured).all():
-            return self._say(1, "state.finite", "joint state is not finite; it is ignored")
         if (i := self.limits.incredible(measured)) is not None:
             text = f"joint state says {measured[i]:g} of {self.embodiment.names[i]}, which it cannot reach"
             if self.state is State.FOLLOWING:
