@@ -99,7 +99,8 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> str:
     domain = str(2 + next(_domains) % 98)  # above 101 their ports are those that the kernel gives to anybody
     monkeypatch.setenv("ROS_DOMAIN_ID", domain)
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))  # as the launch file does
+    # As the launch file does: with Fast DDS's own settings nodes may take 5 s to find each other.
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))
     return domain
 
 
