@@ -14,6 +14,8 @@ from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException
 from std_msgs.msg import Empty
 
+from finevla_tools.faults.session import own_domain
+
 PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 BEAT_S, GIVE_UP_S, SETTLED_S = 0.05, 20.0, 6.0
 
@@ -43,8 +45,7 @@ def listen(talkers: int) -> None:
 
 def measure(talkers: int, times: int, profile: dict[str, str]) -> list[float]:
     """Seconds of each newcomer."""
-    own = {"ROS_DOMAIN_ID": str(2 + os.getpid() % 98), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    environment = {k: v for k, v in os.environ.items() if not k.endswith("_DEFAULT_PROFILES_FILE")} | own | profile
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_DEFAULT_PROFILES_FILE")} | profile
     command = [sys.executable, __file__]
     processes = [subprocess.Popen([*command, "--talk", str(n)], env=environment) for n in range(talkers)]
     try:
@@ -73,7 +74,8 @@ def main() -> None:
     print(f"| {args.talkers} nodes, {args.times} newcomers | median s | p90 s | worst s |\n|---|---|---|---|")
     ours = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(PROFILE)}
     for name, profile in (("config/fastdds.xml", ours), ("Fast DDS's own settings", {})):
-        seconds = measure(args.talkers, args.times, profile)
+        with own_domain():
+            seconds = measure(args.talkers, args.times, profile)
         print("| {} | {:.2f} | {:.2f} | {:.2f} |".format(name, *np.percentile(seconds, [50, 90, 100])))
     return None
 

@@ -192,7 +192,7 @@ class Session:
         while True:
             try:
                 self.wait(lambda: self.client.received_s["safety/status"] > began_s, seconds, "a bridge that speaks")
-                # One that was just started holds at first, until the watchdog has told it of the stop.
+                # One that was just started is disabled at first, until the watchdog answers and stops it.
                 if self.state() == STOPPED or self.client.wait(lambda: self.state() == STOPPED, NEW_S):
                     self.client.reset_bridge()
                 self.wait(lambda: self.state() in (HOLDING, FOLLOWING), 1.0, "the bridge to hold")

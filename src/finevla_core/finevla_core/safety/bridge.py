@@ -131,8 +131,6 @@ class Bridge:
         self._measured, self._state_ns = measured, stamp_ns
         if jumped and self.state is State.FOLLOWING:
             self._stop(now_ns, "state.jump", "joint state jumped faster than the arm can move")
-        elif self.state is State.DISABLED and (missing := self._unwatched()):
-            self.reason = missing
         elif self.state is State.DISABLED or (jumped and self.state is State.HOLDING):
             self._adopt(now_ns)
         return None
@@ -335,8 +333,14 @@ class Bridge:
         self._command()
 
     def _adopt(self, now_ns: int) -> bool:
-        """Hold: where the arm was last commanded to if it still is there, else where it is - if it may be there."""
+        """Hold: where the arm was last commanded to if it still is there, else where it is - if it may be there.
+
+        Not before the watchdog answers: who holds is ready to follow.
+        """
         assert self._measured is not None
+        if missing := self._unwatched():
+            self._enter(State.DISABLED, missing)
+            return False
         position = np.clip(self._measured, self.limits.lower, self.limits.upper)
         if self.plan is not None:
             planned = self.plan.at(now_ns)[0]

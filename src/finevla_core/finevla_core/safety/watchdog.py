@@ -174,7 +174,6 @@ class Watchdog:
         self.observations, self.policy, self.chunks = (Beat(loaded_ns) for _ in range(3))
         self._ticked_ns = now_ns
         self.state = State.DISABLED
-        self.epoch: int | None = None
         self.is_new_bridge = False  # another one than before, and not STOPPED yet
         self.instruction_id = ""
         self.is_held = True
@@ -220,12 +219,10 @@ class Watchdog:
     def on_status(self, state: int, epoch: int, now_ns: int) -> None:
         """The bridge's heartbeat. Leaving STOPPED is a reset; a bridge that was started again must be STOPPED first."""
         self.bridge.heard(now_ns)
-        self.voices.heard(epoch, now_ns)
+        if self.voices.heard(epoch, now_ns):
+            self.is_new_bridge, self._confirmed_ns = True, None
         # A state that we do not know may be one in which something moves.
         was, self.state = self.state, State(state) if state in State else State.FOLLOWING
-        if self.epoch is not None and epoch not in (self.epoch, self.epoch + 1):  # a reset begins the next one
-            self.is_new_bridge, self._confirmed_ns = True, None
-        self.epoch = epoch
         if self.state is State.FOLLOWING and was is not State.FOLLOWING:
             self.chunks.heard(now_ns)
         if self.state is not State.STOPPED:

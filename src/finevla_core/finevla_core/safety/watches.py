@@ -160,17 +160,18 @@ def carriers(urdf: str, joints: Collection[str], frames: Mapping[str, str]) -> d
 
 @dataclass
 class Voices:
-    """Whether one bridge speaks or two, by the epochs in what they say: a bridge's own only ever grows."""
+    """Whether one bridge speaks or two, or another one, by the epochs in what they say: each reset begins the next one."""
 
     remember_ns: int = 1_000_000_000
     epoch: int | None = None
     _heard_older_ns: int | None = None
 
-    def heard(self, epoch: int, now_ns: int) -> None:
-        """A status of some bridge."""
-        if self.epoch is not None and epoch < self.epoch:
+    def heard(self, epoch: int, now_ns: int) -> bool:
+        """A status of some bridge; True if it is another one than that which spoke before."""
+        before, self.epoch = self.epoch, epoch
+        if before is not None and epoch < before:
             self._heard_older_ns = now_ns
-        self.epoch = epoch
+        return before is not None and epoch not in (before, before + 1)
 
     def are_two(self, now_ns: int) -> bool:
         """Whether an older bridge spoke just now although a newer one has."""
