@@ -31,6 +31,10 @@ class Said:
     message: str
 
 
+class NoAnswer(FineVLAError):
+    """A service is not there or was silent: nobody said no, and asking again may help."""
+
+
 class Client:
     """Use as a context manager; `newest` holds the last message by topic name."""
 
@@ -134,7 +138,7 @@ class Client:
         return str(response.message)
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
-        """One call of a service that is seldom asked; raises `FineVLAError` if nobody answers."""
+        """One call of a service that is seldom asked; raises `NoAnswer` if nobody answers."""
         client = self.node.create_client(kind, name)
         try:
             return self._call(client, request, name)
@@ -143,10 +147,10 @@ class Client:
 
     def _call(self, client: Any, request: Any, name: str) -> Any:
         if not client.wait_for_service(timeout_sec=CALL_TIMEOUT_S):
-            raise FineVLAError(f"service '/{self.namespace}/{name}' does not answer; is the stack up?")
+            raise NoAnswer(f"service '/{self.namespace}/{name}' does not answer; is the stack up?")
         future = client.call_async(request)
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
         if not done.wait(CALL_TIMEOUT_S):
-            raise FineVLAError(f"service '/{self.namespace}/{name}' did not answer within {CALL_TIMEOUT_S:.0f} s")
+            raise NoAnswer(f"service '/{self.namespace}/{name}' did not answer within {CALL_TIMEOUT_S:.0f} s")
         return future.result()
