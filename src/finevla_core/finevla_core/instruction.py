@@ -4,13 +4,15 @@ Checked here, once: whoever holds an `Instruction` may trust it.
 """
 
 import dataclasses
+import unicodedata
 import uuid
 from dataclasses import dataclass, field, fields
 
 from finevla_core.errors import FineVLAError
 
-MAX_TEXT = 2000  # characters; ten times the longest fine instruction of the published data sets
+MAX_TEXT = 8000  # characters; some 1,300 English words, six times the longest fine text of the published data sets
 MAX_STEPS = 16
+EMPTY_FACTOR = "factor '{name}' is given but empty; leave it out, or say what is meant"
 
 ACTORS = ("left_arm", "right_arm", "both_arms")
 APPROACHES = ("top", "left", "right", "front", "back")
@@ -60,6 +62,8 @@ class Factors:
             raise FineVLAError(f"action_sequence has {len(self.action_sequence)} steps; say it in at most {MAX_STEPS}")
         for name, value in self.said().items():
             for text in value if isinstance(value, tuple) else (value,):
+                if not text.strip():
+                    raise FineVLAError(EMPTY_FACTOR.format(name=name))
                 _check_text(text, f"factor '{name}'")
         _check_choice("active_actor", self.active_actor, ACTORS)
         _check_choice("approach_direction", self.approach_direction, APPROACHES)
@@ -116,10 +120,25 @@ class Instruction:
 def _check_text(text: str, where: str) -> None:
     if len(text) > MAX_TEXT:
         raise FineVLAError(f"{where} has {len(text)} characters; at most {MAX_TEXT} are allowed")
+    check_signs(text, where)
+
+
+def check_signs(text: str, where: str) -> None:
+    """Refuse what is no text: broken UTF-8, and control signs other than newline and tab.
+
+    Args:
+        text: What somebody said or typed.
+        where: Begins the sentence, "the instruction's raw text".
+
+    Raises:
+        FineVLAError: One sentence that names the code point and its place, counted from 1.
+    """
     if "\ufffd" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise FineVLAError(f"{where} is not valid UTF-8; send it again in UTF-8")
-    if "\x00" in text:
-        raise FineVLAError(f"{where} contains a NUL character; remove it")
+    plain = text.replace("\r\n", "\n\n")  # Windows ends its lines so
+    for place, sign in enumerate(plain, 1):
+        if unicodedata.category(sign) == "Cc" and sign not in "\n\t":
+            raise FineVLAError(f"{where} has the control sign U+{ord(sign):04X} at character {place}; remove it")
 
 
 def _check_choice(name: str, value: str | None, choices: tuple[str, ...]) -> None:

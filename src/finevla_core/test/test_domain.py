@@ -13,11 +13,36 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import MAX_TEXT, Factors, Instruction
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n\t", "x" * (MAX_TEXT + 1), "broken \ufffd text", "nul \x00"])
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "x" * (MAX_TEXT + 1), "broken \ufffd text"])
 def test_instruction_that_cannot_be_followed_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(FineVLAError) as refused:
         Instruction(raw=text)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nul \x00", "U+0000 at character 5"),
+        ("go\x07", "U+0007 at character 3"),
+        ("\x1b[31mgo", "U+001B at character 1"),
+        ("go\rback", "U+000D at character 3"),
+        ("go\r\n\x85", "U+0085 at character 5"),
+    ],
+)
+def test_control_sign_is_refused_by_its_code_point(text: str, said: str) -> None:
+    with pytest.raises(FineVLAError) as refused:
+        Instruction(raw="go", fine=text)
+    assert str(refused.value) == f"the instruction's fine text has the control sign {said}; remove it"
+    with pytest.raises(FineVLAError, match="factor 'retry' has the control sign"):
+        Factors(retry=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["line\nline", "a\tb", "a\r\nb", "全角\u3000空格", "go \U0001f468\u200d\U0001f373!", "word " * 400]
+)
+def test_line_ends_tabs_and_every_printable_sign_pass(text: str) -> None:
+    assert Instruction(raw=text).raw == text
 
 
 def test_unknown_factor_value_is_refused_with_the_choices() -> None:

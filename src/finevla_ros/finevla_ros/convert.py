@@ -7,7 +7,8 @@ import numpy as np
 from builtin_interfaces.msg import Time
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.instruction import Factors, Instruction
+from finevla_core.errors import FineVLAError
+from finevla_core.instruction import EMPTY_FACTOR, Factors, Instruction
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 
@@ -25,10 +26,12 @@ def to_stamp(stamp_ns: int) -> Time:
 
 
 def instruction_from_msg(message: msg.Instruction) -> Instruction:
-    """A checked instruction; raises `FineVLAError` for what cannot be followed."""
+    """A checked instruction; raises `FineVLAError` for what cannot be followed, an empty factor among it."""
     slots: dict[str, object] = {}
     for slot in fields(Factors):
         said = tuple(getattr(message.factors, slot.name))
+        if "" in said:
+            raise FineVLAError(EMPTY_FACTOR.format(name=slot.name))
         if slot.name == "action_sequence":
             slots[slot.name] = said
         elif said:
@@ -42,8 +45,8 @@ def instruction_from_msg(message: msg.Instruction) -> Instruction:
     )
 
 
-def instruction_to_msg(instruction: Instruction) -> msg.Instruction:
-    """The message of an instruction."""
+def instruction_to_msg(instruction: Instruction, understood: str = "") -> msg.Instruction:
+    """The message of an instruction; `understood` is what a policy takes it for, where one has been asked."""
     factors = msg.Factors()
     for name, value in instruction.factors.said().items():
         setattr(factors, name, list(value) if isinstance(value, tuple) else [value])
@@ -53,6 +56,7 @@ def instruction_to_msg(instruction: Instruction) -> msg.Instruction:
         raw=instruction.raw,
         fine=instruction.fine,
         factors=factors,
+        understood=understood,
     )
 
 

@@ -12,6 +12,7 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES, Factors, Instruction
 from finevla_core.observation import Observation
+from finevla_interfaces import msg
 from finevla_ros.convert import (
     chunk_from_msg,
     chunk_to_msg,
@@ -24,7 +25,8 @@ from finevla_ros.convert import (
 )
 from finevla_ros.params import declare, param
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\ufffd"), min_size=1, max_size=20)
+signs = st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t", exclude_characters="\ufffd")
+texts = st.text(signs, min_size=1, max_size=20).filter(str.strip)
 plain = {f.name: st.none() | texts for f in fields(Factors) if f.name != "action_sequence"}
 factors = st.builds(
     Factors,
@@ -40,10 +42,23 @@ factors = st.builds(
 
 
 @settings(max_examples=50, deadline=None)
-@given(texts.filter(str.strip), st.just("") | texts, factors, texts, st.integers(0, 2**31 * 10**9 - 1))
+@given(texts, st.just("") | texts, factors, texts, st.integers(0, 2**31 * 10**9 - 1))
 def test_instructions_survive_the_wire(raw: str, fine: str, said: Factors, identity: str, stamp_ns: int) -> None:
     instruction = Instruction(raw, fine, said, identity, stamp_ns)
     assert instruction_from_msg(instruction_to_msg(instruction)) == instruction
+
+
+def test_understanding_travels_and_is_ignored_on_a_request() -> None:
+    message = instruction_to_msg(Instruction("go", id="1"), "move, left arm")
+    assert message.understood == "move, left arm"
+    assert instruction_from_msg(message) == Instruction("go", id="1")
+
+
+@pytest.mark.parametrize("given_empty", ["", " ", "\n"])
+@pytest.mark.parametrize("slot", ["active_actor", "target_color", "action_sequence"])
+def test_factor_that_is_given_but_empty_is_refused_by_name(slot: str, given_empty: str) -> None:
+    with pytest.raises(FineVLAError, match=f"factor '{slot}' is given but empty"):
+        instruction_from_msg(msg.Instruction(raw="go", factors=msg.Factors(**{slot: [given_empty]})))
 
 
 @given(st.integers(0, 2**31 * 10**9 - 1))
