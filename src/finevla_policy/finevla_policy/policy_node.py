@@ -18,9 +18,9 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.policy import OnnxPolicy, load_policy
 from finevla_interfaces import msg
-from finevla_policy.desk import Desk
+from finevla_policy.conflict_monitor import HEARD_S, ConflictMonitor
 from finevla_policy.health import Health
-from finevla_policy.rivals import HEARD_S, RivalWatch
+from finevla_policy.instruction_server import InstructionServer
 from finevla_policy.worker import Worker
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_from_msg, to_ns, to_stamp
@@ -31,9 +31,9 @@ from finevla_ros.paths import bundle_directory, robot_file
 from finevla_ros.run import run_node
 
 PLANNER = "motion"
-RIVAL_FIRST = "another policy is active on {topic}; stop it or take another namespace"
-RIVAL_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
-RIVAL_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
+CONFLICT_FIRST = "another policy is active on {topic}; stop it or take another namespace"
+CONFLICT_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
+CONFLICT_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
 PROVIDERS = {
     "auto": None,
     "tensorrt": ("TensorrtExecutionProvider",),
@@ -55,7 +55,7 @@ class Parameters:
 
 
 class PolicyNode(LifecycleNode):
-    """Wires the operator's `Desk` and the inference `Worker` together: lifecycle, observations in, chunks and status out."""
+    """Wires `InstructionServer` and inference `Worker` together: lifecycle, observations in, chunks and status out."""
 
     def __init__(self) -> None:
         super().__init__("policy")
@@ -65,12 +65,12 @@ class PolicyNode(LifecycleNode):
                 f"parameter 'provider' is '{self.parameters.provider}'; known are {', '.join(PROVIDERS)}"
             )
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
-        self.rivals = RivalWatch()
+        self.conflicts = ConflictMonitor()
         self.active_since_ns = 0
         self.is_settled = False
         self.others = 0  # other publishers on our topic, as the DDS graph has them
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
-        self.desk: Desk | None = None  # opened once it is known that nobody else steers here
+        self.instructions: InstructionServer | None = None  # opened once it is known that nobody else steers here
         self.policy: OnnxPolicy | None = None
         self.worker: Worker | None = None
         self.chunk_publisher: Publisher | None = None
@@ -82,7 +82,7 @@ class PolicyNode(LifecycleNode):
         if self.parameters.autostart:
             self._load()
             self._listen(HEARD_S)
-        self.desk = Desk(self, self.health, lambda: self.chunk_publisher is not None)
+        self.instructions = InstructionServer(self, self.health, lambda: self.chunk_publisher is not None)
         self.status_publisher = self.create_publisher(msg.PolicyStatus, "policy/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self.create_subscription(msg.SafetyStatus, "safety/status", self._on_bridge, qos.LATCHED)
@@ -107,13 +107,13 @@ class PolicyNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start answering observations, unless another policy does."""
         assert self.policy is not None
-        if self.rivals.is_near(time.monotonic()):
-            return self._failed(RIVAL_FIRST.format(topic=self.chunk_topic))
+        if self.conflicts.is_near(time.monotonic()):
+            return self._failed(CONFLICT_FIRST.format(topic=self.chunk_topic))
         self.active_since_ns = time.time_ns()
-        self.rivals.activated(time.monotonic(), self.active_since_ns)
+        self.conflicts.activated(time.monotonic(), self.active_since_ns)
         self.is_settled = False
         self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
-        self.worker = Worker(self.policy, lambda: self.desk.steering.active, self._on_chunk, self._on_trouble)
+        self.worker = Worker(self.policy, lambda: self.instructions.steering.active, self._on_chunk, self._on_trouble)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -159,12 +159,12 @@ class PolicyNode(LifecycleNode):
         return TransitionCallbackReturn.FAILURE
 
     def _stop(self, why: str, quietly: bool = False) -> None:
-        if self.desk is not None:
-            self.desk.end("stopped", why, quietly=quietly)
+        if self.instructions is not None:
+            self.instructions.end("stopped", why, quietly=quietly)
         if self.worker is not None:
             self.worker.stop()
             self.worker = None
-        self.rivals.deactivated()
+        self.conflicts.deactivated()
         if self.chunk_publisher is not None:
             self.destroy_publisher(self.chunk_publisher)
             self.chunk_publisher = None
@@ -172,7 +172,7 @@ class PolicyNode(LifecycleNode):
     def _on_observation(self, message: msg.Observation) -> None:
         self.health.observed_s = time.monotonic()
         worker = self.worker
-        if self.desk.steering.active is None or worker is None:
+        if self.instructions.steering.active is None or worker is None:
             return
         try:
             self._check_origin(message)
@@ -197,13 +197,13 @@ class PolicyNode(LifecycleNode):
 
     def _on_chunk(self, chunk: ActionChunk) -> None:
         """From the inference thread."""
-        with self.desk.changed:
-            if self.chunk_publisher is None or not self.desk.steering.accepts(chunk.instruction_id):
+        with self.instructions.changed:
+            if self.chunk_publisher is None or not self.instructions.steering.accepts(chunk.instruction_id):
                 self.health.dropped += 1
                 return
-            if self.rivals.is_rivalled:
+            if self.conflicts.is_conflicting:
                 return
-            self.rivals.sent_chunk(chunk.sequence, chunk.instruction_id, chunk.inference_s)
+            self.conflicts.sent_chunk(chunk.sequence, chunk.instruction_id, chunk.inference_s)
             try:
                 self.chunk_publisher.publish(
                     chunk_to_msg(replace(chunk, client=self.client), self.embodiment.base_frame)
@@ -212,17 +212,17 @@ class PolicyNode(LifecycleNode):
                 if self.context.ok():
                     raise
                 return  # the process ends: the signal handler took the context away during inference
-            self.desk.steering.chunks += 1
+            self.instructions.steering.chunks += 1
             self.health.published(time.monotonic(), chunk.inference_s)
 
     def _on_any_chunk(self, message: msg.ActionChunk) -> None:
         if message.client == self.planner:
             return
-        self.rivals.heard_chunk(time.monotonic(), message.sequence, message.instruction_id, message.inference_s)
+        self.conflicts.heard_chunk(time.monotonic(), message.sequence, message.instruction_id, message.inference_s)
 
     def _on_any_status(self, message: msg.PolicyStatus) -> None:
         if message.state != "inactive":
-            self.rivals.heard_beat(time.monotonic(), to_ns(message.active_since))
+            self.conflicts.heard_beat(time.monotonic(), to_ns(message.active_since))
 
     def _on_trouble(self, text: str) -> None:
         if text != self.health.trouble:
@@ -230,12 +230,12 @@ class PolicyNode(LifecycleNode):
         self.health.trouble = text
 
     def _report(self) -> None:
-        now_s, active, policy = time.monotonic(), self.desk.steering.active, self.policy
-        # Whoever plans motions for the operator speaks there as well, and is no rival: the bridge lets one command at a time.
+        now_s, active, policy = time.monotonic(), self.instructions.steering.active, self.policy
+        # Whoever plans motions for the operator speaks there as well: the bridge lets one command at a time.
         speakers = [name for name in publishers_of(self, self.chunk_topic) if name != self.planner]
         self.others = len(speakers) - (self.chunk_publisher is not None)
         if self.others <= 0:
-            self.rivals.alone()
+            self.conflicts.alone()
         self._settle(now_s)
         message = msg.PolicyStatus(
             bundle=policy.manifest.name if policy else "",
@@ -257,19 +257,19 @@ class PolicyNode(LifecycleNode):
         """A newcomer that finds another policy gives way; one that finds none says that no instruction is active."""
         if self.chunk_publisher is None:
             return
-        if self.rivals.is_junior(now_s):
-            self._on_trouble(RIVAL_FIRST.format(topic=self.chunk_topic))
+        if self.conflicts.is_junior(now_s):
+            self._on_trouble(CONFLICT_FIRST.format(topic=self.chunk_topic))
             if self.parameters.autostart:
                 raise FineVLAError(self.health.trouble)
             self.trigger_deactivate()
-        elif not self.is_settled and self.rivals.is_settled(now_s):
+        elif not self.is_settled and self.conflicts.is_settled(now_s):
             self.is_settled = True
-            self.desk.tell_if_idle()
+            self.instructions.tell_if_idle()
 
     def _warning(self) -> str:
-        is_seen = self.others > 0 or self.rivals.is_near(time.monotonic())
-        rival = RIVAL_HEARD if self.rivals.is_rivalled else RIVAL_SEEN if is_seen else ""
-        return self.health.warning(rival.format(topic=self.chunk_topic))
+        is_seen = self.others > 0 or self.conflicts.is_near(time.monotonic())
+        conflict = CONFLICT_HEARD if self.conflicts.is_conflicting else CONFLICT_SEEN if is_seen else ""
+        return self.health.warning(conflict.format(topic=self.chunk_topic))
 
     def _diagnose(self) -> None:
         health, warning = self.health, self._warning()
@@ -282,7 +282,7 @@ class PolicyNode(LifecycleNode):
             "observations_superseded": self.worker.superseded if self.worker else 0,
             "observations_refused": health.refused,
         }
-        level = DiagnosticStatus.ERROR if self.rivals.is_rivalled else DiagnosticStatus.WARN
+        level = DiagnosticStatus.ERROR if self.conflicts.is_conflicting else DiagnosticStatus.WARN
         status = DiagnosticStatus(
             name=f"{self.get_fully_qualified_name()}: inference",
             level=level if warning else DiagnosticStatus.OK,

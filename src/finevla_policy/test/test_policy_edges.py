@@ -1,4 +1,4 @@
-"""Promises of the policy node where things go wrong on real DDS: late chunks, rivals, reused ids, lifecycle, Ctrl-C."""
+"""Promises of the policy node where things go wrong on real DDS: late chunks, other policies, reused ids, lifecycle, Ctrl-C."""
 
 import os
 import signal

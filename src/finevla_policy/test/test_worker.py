@@ -1,4 +1,4 @@
-"""Promises of the inference thread, the rival watch and the health sentences, without ROS."""
+"""Promises of the inference thread, the conflict monitor and the health sentences, without ROS."""
 
 import queue
 import threading
@@ -11,8 +11,8 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import EncodedInstruction
+from finevla_policy.conflict_monitor import HEARD_S, SETTLED_S, ConflictMonitor
 from finevla_policy.health import Health
-from finevla_policy.rivals import HEARD_S, SETTLED_S, RivalWatch
 from finevla_policy.worker import Worker
 
 PATIENCE_S = 20.0
@@ -146,23 +146,23 @@ def test_stop_ends_the_thread_after_the_running_inference(stage: Stage) -> None:
     assert stage.policy.begun.empty()
 
 
-def test_our_own_chunks_are_no_rival_and_others_are() -> None:
-    watch = RivalWatch()
+def test_our_own_chunks_are_no_conflict_and_others_are() -> None:
+    watch = ConflictMonitor()
     duration_s = 0.0123456789  # comes back from the wire as float32
     watch.sent_chunk(1, "a", duration_s)
     watch.heard_chunk(0.0, 1, "a", float(np.float32(duration_s)))
-    assert not watch.is_rivalled
+    assert not watch.is_conflicting
     assert not watch.is_near(0.0)
     watch.heard_chunk(1.0, 1, "a", 0.0123)  # same observation, same instruction, same count: another machine's duration
-    assert watch.is_rivalled
+    assert watch.is_conflicting
     assert watch.is_near(1.0 + 0.9 * HEARD_S)
     assert not watch.is_near(1.0 + 1.1 * HEARD_S)
     watch.alone()
-    assert not watch.is_rivalled
+    assert not watch.is_conflicting
 
 
 def test_of_two_policies_the_younger_gives_way() -> None:
-    elder, younger = RivalWatch(), RivalWatch()
+    elder, younger = ConflictMonitor(), ConflictMonitor()
     younger.heard_beat(0.0, 100)  # before it says a word: enough not to begin
     assert younger.is_near(0.0)
     elder.activated(0.0, 100)
@@ -174,11 +174,11 @@ def test_of_two_policies_the_younger_gives_way() -> None:
     assert not elder.is_junior(50.0)
     assert younger.is_junior(50.0)
     assert not younger.is_junior(50.0 + 1.1 * HEARD_S)
-    assert not younger.is_rivalled  # only chunks of another move the arms
+    assert not younger.is_conflicting  # only chunks of another move the arms
 
 
-def test_our_own_heartbeat_is_no_rival_also_after_a_restart() -> None:
-    watch = RivalWatch()
+def test_our_own_heartbeat_is_no_conflict_also_after_a_restart() -> None:
+    watch = ConflictMonitor()
     watch.activated(0.0, 100)
     watch.deactivated()
     watch.activated(1.0, 200)
@@ -189,7 +189,7 @@ def test_our_own_heartbeat_is_no_rival_also_after_a_restart() -> None:
 
 
 def test_policy_is_settled_once_everybody_has_been_discovered() -> None:
-    watch = RivalWatch()
+    watch = ConflictMonitor()
     assert not watch.is_settled(1e9)
     watch.activated(10.0, 1)
     assert not watch.is_settled(10.0 + 0.9 * SETTLED_S)

@@ -29,7 +29,7 @@ FEEDBACK_S = 0.2
 CANCEL_POLL_S = 0.05
 
 
-class Desk:
+class InstructionServer:
     """Makes the node's steering interfaces; instructions are taken while `is_open()`."""
 
     def __init__(self, node: Node, health: Health, is_open: Callable[[], bool]) -> None:

@@ -11,11 +11,11 @@ HEARD_S = 1.0  # a word this recent means that somebody is there: heartbeats com
 SETTLED_S = 5.0  # after so long everybody has been discovered: DDS announces every 3 s when its first calls are lost
 
 
-class RivalWatch:
+class ConflictMonitor:
     """Times given as `now_s` are monotonic seconds; what is not among our own last words is somebody else's."""
 
     def __init__(self) -> None:
-        self.is_rivalled = False  # by chunks: ours are held back
+        self.is_conflicting = False  # by chunks: ours are held back
         self._sent: deque[tuple[int, str, bytes]] = deque(maxlen=64)
         self._since_ns: list[int] = []  # our own activations
         self._heard_s = self._elder_s = float("-inf")
@@ -39,10 +39,10 @@ class RivalWatch:
         self._sent.append(_key(sequence, instruction_id, inference_s))
 
     def heard_chunk(self, now_s: float, sequence: int, instruction_id: str, inference_s: float) -> None:
-        """A chunk on the topic; one that we never sent is a rival's."""
+        """A chunk on the topic; one that we never sent is another policy's."""
         if _key(sequence, instruction_id, inference_s) not in self._sent:
             self._heard_s = now_s
-            self.is_rivalled = True
+            self.is_conflicting = True
 
     def heard_beat(self, now_s: float, since_ns: int) -> None:
         """The heartbeat of a policy that has been active since then."""
@@ -62,7 +62,7 @@ class RivalWatch:
 
     def alone(self) -> None:
         """The graph shows no other publisher any more."""
-        self.is_rivalled = False
+        self.is_conflicting = False
 
 
 def _key(sequence: int, instruction_id: str, inference_s: float) -> tuple[int, str, bytes]:
