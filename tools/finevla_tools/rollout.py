@@ -1,5 +1,6 @@
 """A policy in closed loop with the simulator, without ROS: the same policy runtime and safety bridge as the nodes use."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,6 +15,7 @@ from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.words import State
+from finevla_core.understanding import TargetAbsent
 from finevla_core.urdf import expand
 from finevla_sim.robot import Robot
 from finevla_sim.world import Truth, World
@@ -66,19 +68,21 @@ def roll_out(
     envelope = envelope_of(robot)
     bridge = Bridge(embodiment, envelope, GateOptions(), BridgeOptions())
     encoded = policy.encode(instruction)
-    bridge.on_instruction(instruction.id, world.stamp_ns)
     trace, pending = [world.truth()], []
     for tick in range(round(seconds * 1e9 / CONTROL_NS)):
         now = tick * CONTROL_NS + OBSERVE_NS
         bridge.on_joint_state(now, embodiment.joints, world.positions().tolist(), now)
+        if bridge.instruction_id != instruction.id and bridge.state is State.HOLDING:
+            bridge.on_instruction(instruction.id, now)  # words count only while the bridge holds or follows
         if now % OBSERVE_NS == 0:
             observation = _observe(world, embodiment.camera_names, now)
             if bridge.state is State.FOLLOWING and bridge.judged is not None:
                 policy.accepted(bridge.counts.chunk_sequence, bridge.counts.executed_steps, bridge.judged.speed_scale)
             else:
                 policy.accepted(0, 0)
-            chunk = replace(policy.predict(observation, encoded), client=CLIENT, epoch=bridge.epoch)
-            pending.append((now + LATENCY_NS, chunk))
+            with contextlib.suppress(TargetAbsent):  # then there is no chunk, and the arms hold
+                chunk = replace(policy.predict(observation, encoded), client=CLIENT, epoch=bridge.epoch)
+                pending.append((now + LATENCY_NS, chunk))
             trace.append(world.truth())
             if watch is not None:
                 watch(world)
