@@ -221,10 +221,8 @@ _TOKEN = re.compile(
 _EAST_ASIAN = re.compile(rf"[{_HAN}{_KATAKANA}{_HANGUL}]")
 _FIRST = re.compile(rf"[^\W_]|[{_SIGNS}]")
 _HELD_DOWN = re.compile(rf"({_LETTER})\1{{3,}}")
-_TWICE = re.compile(r"(.)\1+")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u201b\u02bc\u02b9\uff07`\u00b4\u2032", "'"))
-# Accents, and what has no width.
-_INVISIBLE = re.compile(
+_INVISIBLE = re.compile(  # accents, and what has no width
     "[\u0300-\u036f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e01ef]+"
 )
@@ -371,8 +369,7 @@ class _Utterance:
     def _rest(self, at: int) -> str:
         """What follows the stop words, the fillers and their repetitions."""
         while at < len(self.words):
-            match = self._stop_at(at) or next((m for m in self._matches(at) if m.role in CHANGE_NOTHING), None)
-            if match is None:
+            if (match := self._stop_at(at) or self._skipped(at)) is None:
                 return self.text[self.starts[at] :].strip()
             at = match.end
         return ""
@@ -400,4 +397,4 @@ def _key(token: str) -> str:
         return word
     if not _EAST_ASIAN.match(word):
         word = _INVISIBLE.sub("", unicodedata.normalize("NFKD", word).casefold()).replace("'", "")
-    return _TWICE.sub(r"\1", word).replace("\u30fc", "")
+    return re.sub(r"(.)\1+", r"\1", word).replace("\u30fc", "")
