@@ -1,0 +1,268 @@
+"""Finds what an English text speaks of: noun phrases with their colour, shape, size and side, and how they end."""
+
+from dataclasses import dataclass, field
+
+from finevla_core.language.english_tokens import Token
+
+DETERMINERS = frozenset(
+    "the a an this that these those your its their our some any each every either another both such no".split()
+)
+FOREIGN = frozenset("my his her mine yours".split())
+NUMBERS = frozenset("two three four five six several many".split())
+MODIFIERS = frozenset(
+    """thin slim slender tall long short flat round narrow wide broad thick heavy light empty full open opened closed only same own other upper lower whole entire
+    coloured colored shaped active passive first second last next single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther
+    one active working loose lone lonely remaining available damn bloody said given free robot robots nearest nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color
+    opposite lower different another two three four slightly all just heavier lighter thicker taller shorter second such idle""".split()
+)
+HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
+
+
+@dataclass(slots=True)
+class Mention:
+    """A noun phrase: what it is, what it says of itself, and where in the text it stands."""
+
+    kind: str  # object, bowl, arm, post, table, finger, all, pronoun, side, unknown
+    start: int
+    end: int = 0
+    colors: list[str] = field(default_factory=list)
+    shapes: list[str] = field(default_factory=list)
+    sizes: list[str] = field(default_factory=list)
+    side: str = ""
+    head: str = ""
+    determiner: str = ""
+    unknown: list[str] = field(default_factory=list)
+    is_plural: bool = False
+    is_other: bool = False
+    is_one: bool = False
+    order: str = ""  # former, latter
+    # Set while the text is read:
+    prep: str = ""
+    verb: str = ""
+    verb_at: int = -1
+    is_subject: bool = False
+    is_negated: bool = False
+    is_side: bool = False  # stands in a subordinate remark
+    is_idle: bool = False
+    is_dead: bool = False  # replaced by a correction
+    is_repair: bool = False
+    is_hypothetical: bool = False
+    sentence: int = 0
+    clause: int = 0
+    entity: int = -1
+
+
+def _is_noun_next(tokens: list[Token], i: int) -> bool:
+    """Whether a word that belongs to a noun phrase stands at i."""
+    return i < len(tokens) and (
+        tokens[i].kind in HEADS or tokens[i].kind in ("color", "size", "side", "shapeword") or tokens[i].text == "one"
+    )
+
+
+def mention_at(tokens: list[Token], start: int) -> Mention | None:
+    """The noun phrase that begins at `start`; None where none does."""
+    m = Mention("", start)
+    i = _opening(tokens, start, m)
+    i = _body(tokens, i, m)
+    if not m.kind and not (m.colors or m.shapes or m.sizes or m.side or m.is_other or m.unknown):
+        return None
+    if not m.kind:
+        _name_headless(m)
+        if not m.kind:
+            return None
+    m.end = i
+    _postmodifiers(tokens, m)
+    return m
+
+
+def _opening(tokens: list[Token], i: int, m: Mention) -> int:
+    while i < len(tokens):
+        text = tokens[i].text
+        if text in DETERMINERS or text in FOREIGN:
+            m.determiner = m.determiner or text
+        elif text in NUMBERS:
+            m.is_plural = True
+        else:
+            break
+        i += 1
+    return i
+
+
+def _body(tokens: list[Token], i: int, m: Mention) -> int:
+    has_head = False
+    while i < len(tokens):
+        token = tokens[i]
+        kind = token.kind
+        if kind == "color" and not has_head:
+            m.colors.append(token.value)
+            m.head = token.text
+        elif kind == "size" and not has_head:
+            if (
+                token.text in ("little", "great", "minute", "large")
+                and not _is_noun_next(tokens, i + 1)
+                and m.determiner == "a"
+            ):
+                break
+            m.sizes.append(token.value)
+        elif kind == "side" and not has_head:
+            m.side = token.value
+        elif kind == "shapeword" and not has_head:
+            m.shapes.append(token.value)
+        elif token.text in ("other", "opposite") and not has_head:
+            m.is_other = True
+        elif token.text in ("former", "latter"):
+            m.order, m.kind, has_head = token.text, "object", True
+        elif (
+            token.text in ("one", "ones")
+            and (m.colors or m.sizes or m.side or m.is_other or m.determiner)
+            and not has_head
+        ):
+            if i + 1 < len(tokens) and tokens[i + 1].kind in HEADS and tokens[i + 1].kind != "thing":
+                i += 1
+                continue
+            m.is_one, has_head = True, True
+            i += 1
+            break
+        elif kind in HEADS and not (has_head and not _compounds(m, token)):
+            _take_head(m, token)
+            has_head = True
+        elif token.text in MODIFIERS and not has_head and _continues(tokens, i + 1):
+            pass
+        elif (
+            kind == "unknown"
+            and not has_head
+            and (m.determiner or m.colors or m.sizes or m.unknown)
+            and len(token.text) > 1
+        ):
+            m.unknown.append(token.text)
+        else:
+            break
+        i += 1
+    return i
+
+
+def _compounds(m: Mention, token: Token) -> bool:
+    return (m.kind == "object" and token.kind == "shape" and bool(m.shapes)) or (m.kind == token.kind == "arm")
+
+
+def _continues(tokens: list[Token], i: int) -> bool:
+    """Whether the noun phrase goes on after a modifier."""
+    for j in range(i, min(i + 4, len(tokens))):
+        if _is_noun_next(tokens, j) or tokens[j].kind == "unknown":
+            return True
+        if tokens[j].text not in MODIFIERS:
+            return False
+    return False
+
+
+def _take_head(m: Mention, token: Token) -> None:
+    if token.kind == "shape":
+        if m.shapes and m.kind == "object":  # "marble ball": the first noun is a material
+            m.unknown.append(m.head)
+            m.shapes.clear()
+        m.kind = "object"
+        if token.value not in m.shapes:
+            m.shapes.append(token.value)
+    elif token.kind == "thing":
+        m.kind = "object"
+    elif token.kind == "cup":
+        m.kind = "bowl" if m.side else "unknown"
+        if not m.side:
+            m.unknown.append("cup")
+    else:
+        m.kind = token.kind
+    m.head = token.text
+    if token.text.endswith("s") and token.kind not in ("all",):
+        m.is_plural = True
+
+
+def _name_headless(m: Mention) -> None:
+    """Say what a phrase without a noun is: "the red", "the left", "the other"."""
+    if m.unknown:
+        m.kind = "unknown"
+    elif m.colors or m.shapes or m.sizes:
+        m.kind = "object"
+    elif m.is_one and (m.side or m.is_other):
+        m.kind = "side"
+    elif m.is_one and m.determiner:
+        m.kind = "object"
+    elif (m.side or m.is_other) and m.determiner:
+        m.kind = "side"
+    elif m.side:
+        m.kind = "side"
+
+
+_FILL = frozenset(
+    "over standing lying located placed situated sitting that which is stands lies one resting out there mounted attached waiting up far".split()
+)
+
+
+def _postmodifiers(tokens: list[Token], m: Mention) -> None:
+    """Take in "on the left", "to your right", "that is blue", "of the two red cubes", "arm R"."""
+    i = m.end
+    n = len(tokens)
+    if (
+        m.kind == "arm"
+        and not m.side
+        and i < n
+        and tokens[i].kind == "side"
+        and not (i + 1 < n and tokens[i + 1].kind in HEADS)
+    ):
+        m.side, m.end = tokens[i].value, i + 1
+        return
+    if m.kind in ("arm", "bowl", "side") and not m.side:
+        _take_side(tokens, m)
+    if m.kind == "object":
+        _take_relative(tokens, m)
+        _take_of(tokens, m)
+
+
+def _take_side(tokens: list[Token], m: Mention) -> None:
+    i, n = m.end, len(tokens)
+    while i < n and tokens[i].text in _FILL:
+        i += 1
+    if i >= n or tokens[i].text not in ("on", "to", "at", "in", "of", "towards"):
+        return
+    i += 1
+    while i < n and tokens[i].text in ("the", "your", "its", "that", "same", "robot", "far", "very", "their"):
+        i += 1
+    if i < n and tokens[i].kind == "side":
+        m.side = tokens[i].value
+        i += 1
+        while i < n and tokens[i].text in ("hand", "side", "half", "end", "edge"):
+            i += 1
+        if tokens[i - 1].text == "hand" and i < n and tokens[i].kind in HEADS:
+            m.side = ""
+            return
+        m.end = i
+    elif i < n and tokens[i].text in ("side", "same") and tokens[i - 1].text in ("that", "same"):
+        m.side, m.end = "same", i + 1
+
+
+def _take_relative(tokens: list[Token], m: Mention) -> None:
+    i, n = m.end, len(tokens)
+    if i + 2 < n and tokens[i].text in ("that", "which") and tokens[i + 1].text in ("is", "are", "looks"):
+        j = i + 2
+        while j < n and tokens[j].text in ("very", "the", "entirely", "completely", "all", "rather", "more"):
+            j += 1
+        if j < n and tokens[j].kind == "color":
+            m.colors.append(tokens[j].value)
+        elif j < n and tokens[j].kind == "size":
+            m.sizes.append(tokens[j].value)
+        else:
+            return
+        m.end = j + 1
+
+
+def _take_of(tokens: list[Token], m: Mention) -> None:
+    """ "the larger of the two violet cans": what it is one of says what it is."""
+    i = m.end
+    if m.shapes or i + 1 >= len(tokens) or tokens[i].text not in ("of", "among"):
+        return
+    inner = mention_at(tokens, i + 1)
+    if inner is None or inner.kind != "object":
+        return
+    m.colors = m.colors or inner.colors
+    m.shapes = inner.shapes
+    m.unknown += inner.unknown
+    m.end = inner.end

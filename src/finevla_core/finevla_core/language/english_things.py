@@ -1,0 +1,225 @@
+"""English words for what stands in the world: colours, shapes, sizes, arms, bowls, the post, and the words beside them."""
+
+
+def _table(rows: dict[str, str]) -> dict[str, str]:
+    """Phrase -> value, from value -> phrases that are separated by commas."""
+    return {phrase.strip(): value for value, phrases in rows.items() for phrase in phrases.split(",")}
+
+
+COLORS = _table(
+    {
+        "red": "red, reddish, crimson, scarlet, ruby, vermilion, vermillion, carmine, maroon, burgundy, cherry, cherry red, "
+        "brick red, blood red, fire engine red, tomato red, wine red, rose red, bright red, dark red, light red, deep red",
+        "green": "green, greenish, emerald, emerald green, lime, lime green, grass green, leaf green, leafy green, olive, "
+        "olive green, jade, jade green, forest green, moss green, mint green, apple green, pea green, bottle green, "
+        "sea green, dark green, light green, bright green, deep green, pale green, chartreuse, viridian",
+        "blue": "blue, bluish, navy, navy blue, azure, sky blue, cobalt, cobalt blue, sapphire, sapphire blue, royal blue, "
+        "ultramarine, cerulean, ocean blue, midnight blue, baby blue, steel blue, dark blue, light blue, bright blue, "
+        "deep blue, pale blue, marine blue, cornflower blue",
+        "yellow": "yellow, yellowish, golden, gold, gold coloured, lemon, lemon yellow, golden yellow, canary, "
+        "canary yellow, mustard, mustard yellow, sunny yellow, sunshine yellow, banana yellow, bright yellow, dark yellow, "
+        "light yellow, pale yellow, deep yellow, butter yellow, corn yellow",
+        "purple": "purple, purplish, violet, magenta, lilac, lavender, mauve, plum, plum coloured, amethyst, aubergine, "
+        "violet purple, royal purple, dark purple, light purple, bright purple, deep purple, pale purple, grape purple",
+        "orange": "orange, orangey, tangerine, amber, pumpkin, pumpkin orange, carrot, carrot orange, apricot, mandarin, "
+        "bright orange, dark orange, light orange, deep orange, burnt orange, pale orange, clementine",
+    }
+)
+# Colour words that alone are something to eat or to wear: "the lemon" is none of our objects, "the lemon cube" is.
+FRUIT = frozenset(
+    "lemon lime cherry plum carrot pumpkin apricot mandarin tangerine clementine gold olive orange ruby".split()
+)
+FRUIT |= frozenset("emerald sapphire amethyst jade aubergine canary mustard".split())
+COLOR_ENDINGS = frozenset("coloured colored tinted hued tone toned colour color shaped sized looking ish".split())
+
+SHAPES = _table(
+    {
+        "cube": "cube, cubes, block, blocks, box, boxes, die, dice, dices, crate, crates, square block, cubic block, "
+        "cubic box, square box, cubic object, cubic thing, cuboid block, toy block, building block, cubic one, square one, cubical object",
+        "cylinder": "cylinder, cylinders, can, cans, tin, tins, drum, drums, tube, tubes, barrel, barrels, canister, "
+        "canisters, tin can, tin cans, round can, round tin, can of tin, soda can, drinks can, drink can, soup can, "
+        "cylindrical object, cylindrical thing, cylindrical one, cylindrical block, cylindrical can, beer can, cola can, "
+        "cylindrical item, cylindrical piece, roller",
+        "ball": "ball, balls, sphere, spheres, marble, marbles, globe, globes, orb, orbs, round ball, round sphere, "
+        "spherical object, spherical thing, spherical one, spherical item, round one, round object, round thing, bead",
+        "brick": "brick, bricks, bar, bars, slab, slabs, ingot, ingots, long brick, flat bar, long bar, flat brick, "
+        "long block, flat block, long box, oblong block, rectangular block, rectangular bar, oblong, oblong one, "
+        "rectangular brick, flat slab, oblong brick, long one, elongated block, elongated one, rectangular box, toy brick, oblong object",
+        "knob": "knob, knobs, dial, dials, rotary knob, control knob, turning knob, rotary switch, rotary dial, "
+        "control dial, turn knob, round knob, rotary control, rotating knob, rotary, adjusting knob, adjustment knob, "
+        "fixed knob, turning dial, rotatable knob",
+    }
+)
+SHAPE_WORDS = _table(
+    {
+        "cube": "cube shaped, cubic, cubical",
+        "cylinder": "cylinder shaped, cylindrical, can shaped",
+        "ball": "ball shaped, spherical",
+        "brick": "brick shaped, oblong, bar shaped",
+    }
+)
+SIZES = _table(
+    {
+        "small": "small, little, smaller, tiny, mini, smallest, littlest, very small, miniature, tinier, tiniest, wee, "
+        "minute, petite, teeny, small sized, undersized, compact, littler, lesser, pint sized",
+        "big": "big, large, bigger, huge, larger, giant, biggest, largest, very big, very large, great, enormous, bulky, "
+        "oversized, hefty, massive, sizeable, large sized, big sized, jumbo, king sized",
+    }
+)
+SIDES = {
+    "left": "left",
+    "right": "right",
+    "lefthand": "left",
+    "righthand": "right",
+    "leftmost": "left",
+    "rightmost": "right",
+}
+SIDES |= {"lh": "left", "rh": "right"}
+
+ARMS = "arm arms hand hands gripper grippers manipulator manipulators claw claws limb limbs"
+ARM_PHRASES = (
+    "robot arm, robotic arm, robot hand, robotic hand, robot arms, robot gripper, end effector, pincer, pincers, "
+    "mechanical arm, mechanical hand, mechanical claw, hand side arm, gripper arm, gripping hand, side arm, hand arm, "
+    "hand gripper, hand claw, hand manipulator, paw, mitt, arm gripper, arm and gripper, arm and hand, tool arm, effector, "
+    "side gripper, side hand, side claw, hand limb, side limb, tcp, grabber, forearm, hand one, side manipulator"
+)
+FINGERS = (
+    "finger, fingers, fingertip, fingertips, jaw, jaws, tip, tips, prong, prongs, digit, digits, finger tips, finger tip, "
+    "fingerpad, fingerpads, pad, pads, tines, gripper finger, gripper fingers"
+)
+BOWLS = (
+    "bowl, bowls, dish, dishes, basin, container, containers, round bowl, round dish, receptacle, vessel, bowl side, "
+    "hand bowl, hand dish, hand basin, hand side bowl, side bowl, hand container, side dish, glass bowl, hand one bowl, outer bowl"
+)
+CUPS = "cup"
+POSTS = (
+    "post, pole, column, pillar, obstacle, thin post, stick, stake, thin pole, upright post, slim post, upright, mast, "
+    "thin rod, upright rod, upright pole, barrier, vertical post, vertical pole, rod"
+)
+TABLES = (
+    "table, tabletop, table top, desk, worktop, work surface, workspace, workbench, bench, desktop, work area, counter, "
+    "workplace, surface, tables"
+)
+THINGS = (
+    "object, thing, item, piece, element, body, objects, things, items, pieces, elements, bodies, stuff, guy, fellow, "
+    "specimen, workpiece, part, parts, toy, toys, target, thingy, bit, one"
+)
+EVERYTHING = (
+    "everything, every object, every thing, every item, every piece, each object, each item, each thing, each of them, "
+    "every single object, every single thing, every single item, each piece, each and every object, everything else, "
+    "all objects, all things, all items, all pieces, all the objects, all the things, all the items, all the pieces, "
+    "all the stuff, all of it, all of them, all of the objects, all of the things, all of the items, all of these, "
+    "all of the stuff, all these things, all these objects, all those things, all of this, all that stuff, all this stuff, all this, "
+    "all stuff, the lot, the whole lot, the entire lot, whatever lies, whatever is, whatever you find, whatever you see, "
+    "whatever there is, them all, these things, those things, the things, the objects, the items, the pieces, the stuff, "
+    "all that lies, all that is, all there is, anything that lies, anything lying, every last object, every last thing, "
+    "every last item, every one of them, one object after another, one object after the other, one thing after another, "
+    "object after object, one after another, one after the other, one by one, all that, anything on, the clutter, clutter, "
+    "the mess, mess, every last one, all loose objects, all loose items, all loose things, the loose objects, the loose things, the loose items, "
+    "each remaining object, every remaining object, the remaining objects, all remaining objects, the bits and pieces, "
+    "all objects that, all the toys, the toys, every toy, all toys, all parts, all the parts, the parts, every part, "
+    "all bits and pieces, each of the objects, each of the things, each of the items, all four, all five, all three, these objects, "
+    "these items, those objects, those items, all of those, all the rest, all the clutter, all the bits, all bits, everything there"
+)
+APPROACHES = _table(
+    {
+        "top": "above, top, overhead, up high, straight above, directly above, right above, directly overhead, upward, "
+        "upwards, the air, on high, up above, over it, the top side, high above, over the top",
+        "front": "front, front side, far side, far end, far front, far face, distant side, distant end, behind, beyond, "
+        "back there, far edge, far away side, farthest side, furthest side, other side, opposite side, rear of the table, "
+        "farther side, further side, outer side, outside, far, farther end, remote side, remote end, away side, side away from you, "
+        "side that is farthest from you, side that is far from you, side farthest from you, side furthest from you, side far from you, "
+        "side facing away from you, side that faces away from you, side away from the robot, side that is away from you, side pointing away from you, "
+        "side turned away from you, side opposite you, side opposite to you, side facing away from the robot, side that is furthest from you, "
+        "side far from the robot, side farthest from the robot, side furthest from the robot, side facing away, side farther from you, side further from you",
+        "left": "left",
+        "right": "right",
+        "near": "near side, near end, nearside, near face, back, back side, rear, rear side, near edge, closer side, "
+        "close side, nearer side, nearest side, side facing you, side towards you, robot side, your side, near, side nearest you, "
+        "side nearest to you, side closest to you, side next to you, side close to you, side facing the robot",
+        "below": "below, underneath, beneath, under, the bottom, bottom, underside",
+    }
+)
+TURNS = _table(
+    {
+        "clockwise": "clockwise, clock wise, in clockwise direction, the way a clock goes, as a clock goes, cw, with the clock, "
+        "in the direction of the clock, in the clock direction, in the clock 's direction, like a clock, "
+        "the way the hands of a clock go, the way the hands of a clock move, the way clock hands go, the way clock hands move, "
+        "the way a clock turns, the way a clock runs, like the hands of a clock, as the hands of a clock go, sunwise, in the same direction as a clock, "
+        "the way the clock hands go, the way a clock hand goes, the way a clock hand moves, like clock hands, rightwards, rightward, as a clock does",
+        "counterclockwise": "counterclockwise, counter clockwise, anticlockwise, anti clockwise, ccw, against the clock, "
+        "opposite to the clock, against the clock 's direction, against the clock direction, counter clock wise, "
+        "against the hands of the clock, against the direction of the clock, contraclockwise, widdershins, "
+        "against clockwise, opposite to a clock, against the hands of a clock, against the way a clock goes, against the way the clock goes, leftwards, leftward, "
+        "opposite to clockwise, opposite to the hands of a clock, the opposite way to a clock, against the direction of a clock",
+    }
+)
+APPROACH_STARTS = (
+    "from",
+    "from straight",
+    "from directly",
+    "from right",
+    "from just",
+    "from only",
+    "from high",
+    "from somewhere",
+    "approach",
+    "approach from",
+    "from off to",
+    "from over on",
+    "from out on",
+    "from out",
+    "from around",
+    "from off",
+    "from slightly",
+    "from up",
+    "from the direction of",
+    "from out to",
+    "from over",
+    "from out from",
+    "via",
+    "in from",
+    "from on",
+    "from way out",
+    "from out of",
+    "at it from",
+    "from well",
+    "from a point",
+    "from far",
+    "from low on",
+    "from a spot to",
+    "from a point to",
+    "from a position to",
+)
+APPROACH_PHRASES = _table(
+    {
+        "top": "top down, straight down, vertically, straight downwards, vertically downwards, vertically down, straight downward, vertical descent, straight descent, "
+        "descending vertically, by the top, over the top of it, directly down, right down, down vertically, topdown, downward approach, perpendicularly, in a vertical descent",
+        "front": "from way back, by the far side, round the back of it, around the back of it, from behind it, from beyond it",
+        "left": "leftside approach, on a path from the left, along a line from the left",
+        "right": "on a path from the right, along a line from the right",
+    }
+)
+GRASPS = _table(
+    {
+        "sideways": "sideways, side to side, laterally, lateral, by its sides, at its sides, on its sides, across, "
+        "left and right, right and left, left to right, right to left, on either side, at either side, from both sides, on both sides, "
+        "by the sides, at the sides, left plus right, side by side grip, either side of it, by both sides, at both sides, crosswise, widthways, "
+        "widthwise, left / right, side on, left right, to its left and right, transversely, transverse, to either side, to both sides",
+        "lengthways": "lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft, "
+        "back and front, rear and front, longways, lengthway, front and behind, far and near side, near and far side, longwise, "
+        "in front and behind, longitudinally, longitudinal, near and far faces, near and far sides, far and near sides, before and behind, "
+        "ahead and behind, fore aft, front / back, in front and in back, near and far ends, front back, front or rear, front and rear",
+    }
+)
+IDLE = (
+    "parked, idle, idles, still, stationary, passive, at rest, resting, inactive, motionless, unused, folded, retracted position, "
+    "out of the way, out of this, out of it, aside, away from this, home pose, rest pose, rest position, resting position, resting place, "
+    "home position, switched off, off duty, powered down, bystander, bystanders, nothing, watch, watches, watching, spectator, "
+    "ignored, ignore, irrelevant, no part, no role, not needed, not required, not involved, stays put, stay put, standby, stands by, stand by, "
+    "standing by, where it is, where it was, stays there, waits, waiting, tucked in, tucked away, tucked, frozen, immobile, lying, docked, park, parks, "
+    "asleep, sleeps, sits this out, sit this out, out of action, disabled, broken, defective, out of order, damaged, faulty, "
+    "as it is, stays as it is, dormant, unmoved, uninvolved, steady, fixed, does not help, by its side, at home, clear of the scene, "
+    "sidelined, locked, stays back, kept back, holds back, back, well away, held as far away, a spectator, in reserve, on hold, rests, rest, "
+    "hangs, hanging, stowed, sits still, idly, uninvolved, off, relaxed, relaxes, no business, no job, not to move, home, bystand, spare"
+)

@@ -1,0 +1,221 @@
+"""Splits English text into tokens of known kinds; the longest phrase that the tables have is one token."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+from finevla_core.language import english_things as things
+from finevla_core.language import english_words as words
+
+MAX_TOKENS = 2000
+END = frozenset(".!?\n")
+BREAKS = frozenset(".!?\n;:-,")
+_CONTRACTIONS = [
+    (re.compile(pattern), by)
+    for pattern, by in (
+        (r"\bwon't\b", "will not"),
+        (r"\b(?:can't|cannot)\b", "can not"),
+        (r"n't\b", " not"),
+        (r"\b(don|doesn|isn|aren|shouldn|mustn|needn|wouldn|won)t\b", r"\1 not"),
+        (r"\bgimme\b", "give me"),
+        (r"\blemme\b", "let me"),
+        (r"'d\b", " would"),
+        (r"'ll\b", " will"),
+        (r"'ve\b", " have"),
+        (r"\bi'm\b", "i am"),
+        (r"\b(it|that|there|here|he|she|what|who|where)'s\b", r"\1 is"),
+        (r"'re\b", " are"),
+        (r"(?<=\w)'s\b|(?<=s)'(?=\s)", ""),
+        (r"(?<=\w)-(?=\w)", " "),
+        (r"_", " "),
+        (r"\bi\.e\.|\be\.g\.", " "),
+        (r"-+>|=+>|→|⇒", " to "),
+        (r"\s+-+\s+|\s*[–—]+\s*|--+", " - "),
+        (r"\.\.+|…", " , "),
+        (r"(?<=\d)[.,](?=\d)", ""),
+    )
+]
+_WORD = re.compile(r"\d+\s*(?:°|%)?|[^\W\d_]+(?:'s\b)?|'s|[.,;:!?()\[\]{}|/=\n\-]|[^\s]")
+_KEYS = frozenset(
+    "task action object target what arm hand gripper approach from direction dir size onto on path grasp dest destination place"
+    " color colour shape to into grip obj verb item side turn goal rotation route via bowl where which with using job side".split()
+)
+
+
+@dataclass(slots=True)
+class Token:
+    """A word or phrase: `kind` names the table that it is in ("unknown" for none), `value` what it stands for there."""
+
+    text: str
+    kind: str
+    value: str = ""
+    form: str = ""  # of a verb: base, s, ing, ed, noun
+    is_idle: bool = False
+
+
+class Phrases[T]:
+    """Looks up the longest of many phrases in a list of words."""
+
+    def __init__(self, table: dict[str, T]) -> None:
+        self._lengths: dict[str, list[int]] = {}
+        self._values = {tuple(phrase.split()): value for phrase, value in table.items()}
+        for phrase in self._values:
+            lengths = self._lengths.setdefault(phrase[0], [])
+            if len(phrase) not in lengths:
+                lengths.append(len(phrase))
+                lengths.sort(reverse=True)
+
+    def match(self, words_: list[str], start: int) -> tuple[int, T] | None:
+        """Return how many words the longest phrase at `start` has, and its value; None without one."""
+        for length in self._lengths.get(words_[start], ()):
+            value = self._values.get(tuple(words_[start : start + length]))
+            if value is not None:
+                return length, value
+        return None
+
+
+def _forms(verb: str) -> dict[str, str]:
+    """Inflected form -> name of the form, of a regular or listed verb."""
+    stem = verb[:-1] if verb.endswith("e") else verb
+    third = verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "z")) else "s")
+    forms = {verb: "base", third: "s", stem + "ing": "ing", stem + "ed": "ed"}
+    for form in words.IRREGULAR.get(verb, "").split():
+        ending = "ing" if form.endswith("ing") and form != "bring" else "s" if form in ("has", "is", "goes") else "ed"
+        ending = "s" if form.endswith("ies") else ending
+        if form == verb:
+            continue
+        forms[form] = ending
+    return forms
+
+
+def _split(phrases: str) -> list[str]:
+    return [phrase.strip() for phrase in phrases.split(",") if phrase.strip()]
+
+
+def _nouns() -> dict[str, tuple[str, str, str]]:
+    table: dict[str, tuple[str, str, str]] = {}
+    for kind, phrases in (
+        ("thing", _split(things.THINGS)),
+        ("all", _split(things.EVERYTHING)),
+        ("finger", _split(things.FINGERS)),
+        ("bowl", _split(things.BOWLS)),
+        ("cup", [things.CUPS]),
+        ("post", _split(things.POSTS)),
+        ("table", _split(things.TABLES)),
+        ("arm", things.ARMS.split() + _split(things.ARM_PHRASES)),
+    ):
+        table |= {phrase: (kind, phrase.split()[-1], "") for phrase in phrases}
+    for kind, rows in (
+        ("shape", things.SHAPES),
+        ("shapeword", things.SHAPE_WORDS),
+        ("size", things.SIZES),
+        ("side", things.SIDES),
+        ("color", things.COLORS),
+    ):
+        table |= {phrase: (kind, value, "") for phrase, value in rows.items()}
+    return table
+
+
+def _cues() -> dict[str, tuple[str, str, str]]:
+    """Phrases about how: the side to come from, the way to turn, how to hold."""
+    table = {phrase: ("turn", value, "") for phrase, value in things.TURNS.items()}
+    table |= {phrase: ("grasp", value, "") for phrase, value in things.GRASPS.items()}
+    for phrase, value in things.APPROACHES.items():
+        ends = ("", " side", " hand side", " flank", " edge", " end", " face") if value in ("left", "right") else ("",)
+        for start in things.APPROACH_STARTS:
+            for article in ("", "the ", "its ", "their ", "your ", "the object ", "the target "):
+                table |= {f"{start} {article}{phrase}{end}": ("approach", value, "") for end in ends}
+    return table | {phrase: ("approach", value, "") for phrase, value in things.APPROACH_PHRASES.items()}
+
+
+@cache
+def _lexicon() -> Phrases[tuple[str, str, str]]:
+    """Phrase -> kind, value, form of everything that is known."""
+    table: dict[str, tuple[str, str, str]] = {word: ("word", "", "") for word in words.ORDINARY}
+    for verb in words.CANNOT.split():
+        table |= {word: ("verb", "cannot", form) for word, form in _forms(verb).items()}
+    for value, verbs in reversed(list(words.VERBS.items())):
+        for verb in verbs.split():
+            table |= {word: ("verb", value, form) for word, form in _forms(verb).items()}
+    for value, preps in words.PREPS.items():
+        table |= {word: ("prep", value, "") for word in preps.split()}
+    for value, phrases in words.PREP_PHRASES.items():
+        table |= {phrase: ("prep", value, "") for phrase in _split(phrases)}
+    table |= {word: ("neg", "", "") for word in words.NEGATIONS.split()}
+    table |= {word: ("neg", "verb", "") for word in _split(words.NEG_VERBS)}
+    table |= {phrase: ("corr", "", "") for phrase in _split(words.CORRECTIONS)}
+    table |= {phrase: ("sub", "", "") for phrase in _split(words.SIDE_STARTS)}
+    table |= _nouns()
+    table |= _cues()
+    table |= words.FIXED
+    return Phrases(table)
+
+
+@cache
+def _idle() -> frozenset[str]:
+    return frozenset(_split(things.IDLE))
+
+
+def raw_words(text: str) -> list[str]:
+    """Lower-case words, numbers and punctuation of a text, contractions written out."""
+    text = unicodedata.normalize("NFKC", text[: 12 * MAX_TOKENS]).replace("’", "'").replace("‘", "'").lower()
+    for pattern, by in _CONTRACTIONS:
+        text = pattern.sub(by, text)
+    return _WORD.findall(text)[:MAX_TOKENS]
+
+
+def _clean(raw: list[str]) -> list[str]:
+    """Drop the signs that carry nothing and make one sign of those that part alike."""
+    out: list[str] = []
+    for number, word in enumerate(raw):
+        if word in "'\"“”«»*`#•~'s" and word != "-":
+            continue
+        if word in "()[]{}":
+            word = ","
+        elif word in "|/":
+            word = ";"
+        if word in (":", "=") and out and out[-1] in _KEYS and (len(out) < 2 or out[-2] in BREAKS or out[-2] == ";"):
+            continue
+        if word == "=":
+            continue
+        if word == "." and out and out[-1].isdigit() and (len(out) < 2 or out[-2] in END):
+            out.pop()  # the number of a step
+            continue
+        if word == "r" or word == "l":
+            word = {"r": "right", "l": "left"}[word]
+        if word == "\n" and number + 1 < len(raw) and not out:
+            continue
+        out.append(word)
+    return out
+
+
+def _names_a_thing(raw: list[str], at: int) -> bool:
+    """Whether a noun follows that takes the side: "from the left bowl" is no way to come."""
+    hit = _lexicon().match(raw, at) if at < len(raw) else None
+    return hit is not None and hit[1][0] in ("bowl", "arm", "cup", "shape", "thing", "color", "finger", "post")
+
+
+def tokens(text: str) -> list[Token]:
+    """Split a text into tokens."""
+    raw = _clean(raw_words(text))
+    lexicon, idle, out = _lexicon(), _idle(), []
+    i = 0
+    while i < len(raw):
+        word = raw[i]
+        if word in BREAKS:
+            out.append(Token(word, "break"))
+            i += 1
+            continue
+        if (hit := lexicon.match(raw, i)) is not None:
+            length, (kind, value, form) = hit
+            if kind == "approach" and _names_a_thing(raw, i + length):
+                length, kind, value, form = 1, "prep", "from", ""
+            phrase = word if length == 1 else " ".join(raw[i : i + length])
+            out.append(Token(phrase, kind, value, form, phrase in idle))
+            i += length
+            continue
+        kind = "number" if word[0].isdigit() else "unknown"
+        out.append(Token(word, kind))
+        i += 1
+    return out
