@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 from finevla_core.errors import FineVLAError
 from finevla_ros.paths import share
@@ -26,6 +27,10 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Printer = Callable[[str, str], None]
 
 
+class SecondStack(FineVLAError):
+    """A stack runs here already."""
+
+
 class Stack:
     """Running processes of a launch; every one is a process group of its own, so that nothing is left behind."""
 
@@ -33,6 +38,7 @@ class Stack:
         self.launch, self.printer = launch, printer
         self.exit_code = 0
         self.epitaph = ""  # which process failed first, how, and its last words
+        self.last_end = ""  # the same of the process that ended last, also if it is started again
         self._stopping, self._changed = threading.Event(), threading.Event()
         self._children: dict[str, subprocess.Popen[str]] = {}
         self._lock = threading.Lock()
@@ -98,8 +104,9 @@ class Stack:
             if self._stopping.is_set():
                 return
             self.printer(process.name, f"ended {_how(code)}")
+            self.last_end = f"{process.name} ended {_how(code)}: {said[-1] if said else 'it said nothing'}"
             if not process.respawn or code == BAD_INPUT:
-                self._ended(code, f"{process.name} ended {_how(code)}: {said[-1] if said else 'it said nothing'}")
+                self._ended(code, self.last_end)
                 return
             self._stopping.wait(process.respawn_delay_s)
 
@@ -154,33 +161,69 @@ def without_interrupts(lines: Iterable[str], is_stopping: Callable[[], bool]) ->
     yield from held
 
 
+class Interrupts:
+    """Context manager: the first Ctrl-C or other signal to end raises KeyboardInterrupt, later ones only make haste.
+
+    Work that must not be cut short goes on under `shielded`, and what ends the program after `hold`.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_told = False  # whether KeyboardInterrupt was raised
+        self._is_held = False
+        self._answered = 0  # signals that `is_impatient` has told of
+
+    def __enter__(self) -> Self:
+        self._before = {sig: signal.signal(sig, self._on_signal) for sig in ENDING}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sig, handler in self._before.items():
+            signal.signal(sig, handler)
+
+    def hold(self) -> None:
+        """From here on raise nothing."""
+        self._is_held, self._answered = True, self.count
+
+    @contextlib.contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Raise nothing meanwhile; what came in the meantime is raised at the end."""
+        before = self._is_held
+        self.hold()
+        try:
+            yield
+        finally:
+            self._is_held = before
+        if self.count and not before:
+            self._raise()
+
+    def is_impatient(self) -> bool:
+        """Return whether another signal came since the last call (or `hold`): the person wants it over."""
+        more, self._answered = self.count > self._answered, self.count
+        return more
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self.count += 1
+        if not self._is_held:
+            self._raise()
+
+    def _raise(self) -> None:
+        if not self._is_told:
+            self._is_told = True
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def running(launch: Launch, printer: Printer) -> Iterator[Stack]:
     """A stack that is stopped on every way out; a signal to end is a KeyboardInterrupt, a second one makes haste."""
-    pressed: list[int] = []
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        pressed.append(number)
-        if len(pressed) == 1:
-            raise KeyboardInterrupt
-
-    before = {sig: signal.signal(sig, on_signal) for sig in ENDING}
-    stack = Stack(launch, printer)
-    try:
-        stack.start()
-        yield stack
-    finally:
-        pressed.append(0)  # from here on a signal only makes haste
-        asked = len(pressed)
-
-        def impatient() -> bool:
-            nonlocal asked
-            more, asked = len(pressed) > asked, len(pressed)
-            return more
-
-        stack.stop(impatient)
-        for sig, handler in before.items():
-            signal.signal(sig, handler)
+    with Interrupts() as interrupts:
+        stack = Stack(launch, printer)
+        try:
+            stack.start()
+            yield stack
+        finally:
+            interrupts.hold()
+            stack.stop(interrupts.is_impatient)
 
 
 def prefixed(names: Sequence[str]) -> Printer:
@@ -208,12 +251,12 @@ def launch_path(given: str) -> Path:
 
 
 def refuse_second_stack(launch: Launch) -> None:
-    """Two stacks in one domain and namespace would both command the arms: refuse by name."""
+    """Raise `SecondStack` with names: two stacks in one domain and namespace would both command the arms."""
     from finevla_tools.graph import answering
 
     if there := answering([process.node for process in launch.processes if process.node]):
         domain = os.environ.get("ROS_DOMAIN_ID", "0")
-        raise FineVLAError(
+        raise SecondStack(
             f"a stack with {', '.join(there)} already runs in ROS domain {domain}; "
             "stop it, or set another ROS_DOMAIN_ID or namespace:=..."
         )

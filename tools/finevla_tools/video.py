@@ -1,6 +1,7 @@
 """MP4 and pictures with captions; H.264 through PyAV, written whole or not at all."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,21 @@ def captioned(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.ui
         while line and draw.textlength(line, font=font) > width - 20:
             line = line[:-2]
         draw.text((10, height + 6 + 23 * row), line, font=font, fill=COLORS[row])
+    return np.asarray(canvas)
+
+
+def card(size: tuple[int, int], lines: Sequence[str]) -> NDArray[np.uint8]:
+    """A dark picture of `size` (height, width, both even) with paragraphs of text; what does not fit is cut."""
+    height, width = size
+    canvas = Image.new("RGB", (width, height), (20, 22, 26))
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=18)
+    columns = int((width - 40) / draw.textlength("n", font=font))
+    y = height // 4
+    for k, line in enumerate(lines):
+        text = "\n".join(textwrap.wrap(line, columns))
+        draw.multiline_text((20, y), text, font=font, fill=COLORS[min(k, 1)], spacing=6)
+        y += round(draw.multiline_textbbox((0, 0), text, font=font, spacing=6)[3]) + 20
     return np.asarray(canvas)
 
 
@@ -59,11 +75,19 @@ class Movie:
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         self.frames += 1
 
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+    def close(self) -> None:
+        """End the file and put it in its place, unless there was no picture."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
         self._container.close()
-        if kind is None and self.frames:
+        if self.frames:
             os.replace(self._temporary, self.path)
         else:
+            self._temporary.unlink(missing_ok=True)
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._container.close()
             self._temporary.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import FACTORS, is_held_out
 from finevla_sim.world import Truth
-from finevla_tools.demo import Act, programme
+from finevla_tools.programme import Act, programme
 from finevla_tools.rest import GIVEN_UP_S, RATE_HZ, REST_S, rests
 from finevla_tools.stage import truth_from_msg
 
