@@ -7,32 +7,46 @@ import dataclasses
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from finevla_core.chunk_tally import ChunkTally
 from finevla_core.errors import FineVLAError
-from finevla_core.instruction import Factors, Instruction
-from finevla_core.text import words
+from finevla_core.instruction import Instruction
+from finevla_core.understanding import Understanding, unchecked
 
 REMEMBERED = 256  # ended ids kept, so that a late copy of an old instruction does not come back to life
-STOP_WORDS = ("stop", "halt")
+ABSENT_NS = 1_000_000_000  # observations without the target for so long end the instruction
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How an instruction ended ("replaced", "cancelled", "stopped" or "done"), a sentence, and its chunks."""
+    """How an instruction ended, a sentence, and its chunks.
+
+    `how` is "replaced", "cancelled", "stopped", "absent" (its target is not seen), "refused" (its chunks were) or "done";
+    `chunks` were published and `followed` of these by the bridge.
+    """
 
     how: str
     text: str
     chunks: int
+    followed: int = 0
 
 
 @dataclass
 class Steering:
-    """The active instruction, the chunks that went out for it, and what became of earlier ones."""
+    """The active instruction, what it is taken for, the chunks that went out for it, and what became of earlier ones.
+
+    `epoch` is the bridge's when the instruction began; `refusal` says why the last one was refused or ended, and is empty
+    while one is active.
+    """
 
     active: Instruction | None = None
-    chunks: int = 0
+    understanding: Understanding = field(default_factory=unchecked)
+    epoch: int = 0
+    tally: ChunkTally = field(default_factory=ChunkTally)
+    refusal: str = ""
     _ended: OrderedDict[str, Ended] = field(default_factory=OrderedDict)
+    _absent_since_ns: int | None = None
 
-    def set(self, instruction: Instruction) -> bool:
+    def set(self, instruction: Instruction, understanding: Understanding | None = None, epoch: int = 0) -> bool:
         """Make a stamped instruction the active one; False if it is the active one already (the same message again).
 
         The one before is replaced. An id stands for one instruction: raises `FineVLAError` when it comes back with
@@ -46,29 +60,50 @@ class Steering:
             raise FineVLAError(f"instruction '{instruction.id}' has ended ({ended.text}); say it again without the id")
         if self.active is not None:
             self.clear(self.active.id, "replaced", f"replaced by instruction '{instruction.id}'")
-        self.active, self.chunks = instruction, 0
+        self.active, self.understanding, self.epoch = instruction, understanding or unchecked(), epoch
+        self.tally, self.refusal, self._absent_since_ns = ChunkTally(), "", None
         return True
 
     def clear(self, instruction_id: str, how: str, text: str) -> bool:
         """End that instruction if it is the active one; True if it was."""
         if not self.accepts(instruction_id):
             return False
-        self._ended[instruction_id] = Ended(how, text, self.chunks)
+        self._ended[instruction_id] = Ended(how, text, self.tally.published, self.tally.followed)
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
-        self.active, self.chunks = None, 0
+        self.active, self.refusal = None, text
         return True
+
+    def refuse(self, text: str, ends: bool) -> bool:
+        """Remember why an instruction was refused; with `ends` the active one is over, too. True if one was ended."""
+        was_ended = (
+            ends and self.active is not None and self.clear(self.active.id, "stopped", f"new words came: {text}")
+        )
+        if self.active is None:
+            self.refusal = text
+        return was_ended
+
+    def on_target_absent(self, stamp_ns: int) -> bool:
+        """Note an observation, by its stamp, without the target; True if it has not been seen for a second by now."""
+        if self._absent_since_ns is None or stamp_ns < self._absent_since_ns:
+            self._absent_since_ns = stamp_ns
+        return stamp_ns - self._absent_since_ns >= ABSENT_NS
+
+    def on_chunk(self, sequence: int, now_s: float) -> None:
+        """Count a chunk that goes out for the active instruction: its target is seen."""
+        self._absent_since_ns = None
+        self.tally.on_published(sequence, now_s)
 
     def accepts(self, instruction_id: str) -> bool:
         """Whether a chunk computed for that instruction may still go out."""
         return self.active is not None and self.active.id == instruction_id
 
-    def count(self, instruction_id: str) -> int:
-        """Chunks that went out for an instruction, active or ended."""
+    def counts(self, instruction_id: str) -> tuple[int, int]:
+        """Chunks of an instruction, active or ended: those that went out, and of these those that were followed."""
         if self.accepts(instruction_id):
-            return self.chunks
+            return self.tally.published, self.tally.followed
         ended = self._ended.get(instruction_id)
-        return ended.chunks if ended else 0
+        return (ended.chunks, ended.followed) if ended else (0, 0)
 
     def ended(self, instruction_id: str) -> Ended | None:
         """What became of an instruction; None while it is active or if it is unknown."""
@@ -78,9 +113,3 @@ class Steering:
 def same_words(one: Instruction, other: Instruction) -> bool:
     """Whether two instructions say the same, whatever their ids and stamps."""
     return dataclasses.replace(one, id="", stamp_ns=0) == dataclasses.replace(other, id="", stamp_ns=0)
-
-
-def means_stop(instruction: Instruction) -> bool:
-    """Whether it says nothing but "stop": what an operator shouts is obeyed by the node, not left to a network."""
-    said = [word for word in words(instruction.fine.strip() or instruction.raw) if word.isalpha()]
-    return len(said) == 1 and said[0] in STOP_WORDS and instruction.factors == Factors()

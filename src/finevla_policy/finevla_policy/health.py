@@ -48,11 +48,14 @@ class Health:
         samples = sorted(self.inference_s.copy())
         return samples[len(samples) // 2] if samples else 0.0
 
-    def warning(self, conflict: str) -> str:
-        """One sentence for the operator, the gravest first; empty = all is well."""
+    def warning(self, conflict: str, silence: str = "") -> str:
+        """One sentence for the operator, the gravest first; empty = all is well.
+
+        `conflict` says that another policy is there, `silence` that the safety bridge is not heard.
+        """
         median_s = self.median_inference_s()
-        if conflict:
-            return conflict
+        if conflict or silence:
+            return conflict or silence
         if median_s > self.horizon_s > 0:
             return (
                 f"inference takes {median_s:.2f} s, longer than the {self.horizon_s:.2f} s a chunk covers: the arms "

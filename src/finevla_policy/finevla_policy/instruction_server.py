@@ -1,53 +1,95 @@
 """Where the operator speaks: instructions by topic, plain text, service and action, one memory behind all of them.
 
-`changed` guards the memory and the topic that tells of it, so that no old chunk follows a new instruction.
+Words that mean stop are obeyed in the callback that hears them, whatever state anything is in; other words are read in
+threads of their own, since nobody knows how long a policy takes. `changed` guards the memory and the topic that tells of it.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from rclpy._rclpy_pybind11 import RCLError
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.action.server import ServerGoalHandle
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from finevla_core.bridge_report import UNHEARD, UNHEARD_S, BridgeReport, refusal_now
+from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
-from finevla_core.steering import Ended, Steering, means_stop, same_words
+from finevla_core.steering import Steering, same_words
+from finevla_core.stop_words import StopUtterance, stop_word
+from finevla_core.understanding import NotUnderstood, Understanding
 from finevla_interfaces import msg
-from finevla_interfaces.action import FollowInstruction
 from finevla_interfaces.srv import SetInstruction
-from finevla_policy.health import Health
 from finevla_ros import qos
 from finevla_ros.convert import instruction_from_msg, instruction_to_msg
+from finevla_ros.executor import AsideGroup
 
-FEEDBACK_S = 0.2
-CANCEL_POLL_S = 0.05
+SAID_STOP = "the operator said stop"
+STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"
+STREAM_S = 3.0  # `ros2 topic pub` says it again each second
+STREAM, ENDED = "the same words still come", "their instruction is over ({}): end that publisher, then say them once"
+
+
+class NotNow(FineVLAError):
+    """No instruction may begin at the moment, whatever it says; one that runs goes on."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of words: the active instruction and what it is taken for, or none if they meant stop; and a remark."""
+
+    instruction: Instruction | None
+    understanding: Understanding | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """When words were heard: stops counted so far, and the bridge's epoch (None before its first word).
+
+    If either differs later, a stop came between.
+    """
+
+    stops: int
+    epoch: int | None
+
+
+@dataclass(frozen=True)
+class _Mail:
+    message: msg.Instruction
+    topic: str
+    number: int  # of the publisher's messages on that topic
+    occasion: Occasion
 
 
 class InstructionServer:
-    """Makes the node's steering interfaces; instructions are taken while `is_open()`."""
+    """Makes the node's steering interfaces, except the action.
 
-    def __init__(self, node: Node, health: Health, is_open: Callable[[], bool]) -> None:
-        self.node, self.health, self.is_open = node, health, is_open
-        self.changed = threading.Condition()
+    `client` is the name by which the bridge knows our chunks. `read` says what the policy takes an instruction for; it
+    raises `NotUnderstood`, or `NotNow` if there is no policy at work. `warn` logs a sentence.
+    """
+
+    def __init__(
+        self, node: Node, client: str, read: Callable[[Instruction], Understanding], warn: Callable[[str], None]
+    ) -> None:
+        self.node, self.client, self.read, self.warn = node, client, read, warn
+        self.changed = threading.Condition()  # never held for longer than it takes to publish an instruction
+        # Also held while a chunk is published, so that no old one follows a new instruction; a stop does not wait for it.
+        self.sending = threading.Lock()
         self.steering = Steering()
+        self.report: BridgeReport | None = None
+        self.reported_s = float("-inf")
+        self._stops = 0
+        self._order = threading.Lock()  # instructions are read one after the other
+        self._inbox = threading.Condition()
+        self._mail: _Mail | None = None
+        self._last: tuple[_Mail, float] | None = None  # what a topic said last, and when
         self.active_publisher = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         node.create_subscription(msg.Instruction, "instruction", self._on_instruction, qos.ALL)
         node.create_subscription(String, "instruction/text", self._on_text, qos.ALL)
-        node.create_service(SetInstruction, "set_instruction", self._on_service)
-        self.action = ActionServer(
-            node,
-            FollowInstruction,
-            "follow_instruction",
-            self._follow,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
-            callback_group=ReentrantCallbackGroup(),
-        )
+        node.create_service(SetInstruction, "set_instruction", self._on_service, callback_group=AsideGroup())
+        threading.Thread(target=self._read_mail, name="instructions", daemon=True).start()
 
     def tell_if_idle(self) -> None:
         """Say that no instruction is active: what a policy that died here was told last is still remembered elsewhere."""
@@ -55,48 +97,51 @@ class InstructionServer:
             if self.steering.active is None:
                 self.active_publisher.publish(msg.Instruction())
 
-    def _on_instruction(self, message: msg.Instruction) -> None:
-        try:
-            self.steer(instruction_from_msg(message), is_stream=True)
-        except FineVLAError as error:
-            self.node.get_logger().warning(f"instruction refused: {error}")
+    def occasion(self) -> Occasion:
+        """Return the moment by which to tell later whether a stop came in between."""
+        return Occasion(self._stops, self.report.epoch if self.report else None)
 
-    def _on_text(self, message: String) -> None:
-        try:
-            self.steer(Instruction(raw=message.data), is_stream=True)
-        except FineVLAError as error:
-            self.node.get_logger().warning(f"instruction refused: {error}")
+    def steer(self, message: msg.Instruction, occasion: Occasion | None = None, fault: str = "") -> Answer:
+        """Obey words, from any thread but the executor's.
 
-    def _on_service(
-        self, request: SetInstruction.Request, response: SetInstruction.Response
-    ) -> SetInstruction.Response:
-        try:
-            instruction = self.steer(instruction_from_msg(request.instruction))
-            response.id = instruction.id if instruction else ""
-            response.message = "" if instruction else "stopped: no instruction is active"
-            response.accepted = True
-        except FineVLAError as error:
-            response.message = str(error)
-        return response
+        `fault` is what else is wrong with the request. Raises `FineVLAError` with the reason for what is refused. What is
+        not understood, contradicts itself or is no instruction at all ends the running one, too: nobody changes his mind
+        to have the old one go on.
+        """
+        if (stop := stop_word(message.raw) or stop_word(message.fine)) is not None:
+            return Answer(None, None, self.stop(stop))
+        occasion = occasion or self.occasion()
+        with self._order:
+            try:
+                if fault:
+                    raise FineVLAError(fault)
+                instruction = instruction_from_msg(message)
+                if (running := self._same(instruction)) is not None:
+                    return running
+                self._check_now(occasion)
+                understanding = self.read(instruction)
+            except NotNow as error:
+                self._refuse(str(error), ends=False)
+                raise
+            except FineVLAError as error:
+                self._refuse(str(error), ends=True)
+                raise
+            return self._begin(instruction, understanding, occasion)
 
-    def steer(self, instruction: Instruction, is_stream: bool = False) -> Instruction | None:
-        """Make it the active instruction and say so; None if it ended the active one ("stop")."""
-        if not self.is_open():
-            raise FineVLAError("the policy is not active; configure and activate it first")
-        if means_stop(instruction):
-            self.end("stopped", "the operator said stop")
-            return None
+    def stop(self, utterance: StopUtterance) -> str:
+        """End the active instruction and have the bridge brake whatever moves, also if none is active; returns a sentence."""
         with self.changed:
+            self._stops += 1
             active = self.steering.active
-            # `ros2 topic pub` without --once repeats itself: the same words without an id are no new instruction.
-            if is_stream and active is not None and not instruction.id and same_words(active, instruction):
-                return active
-            instruction = instruction.stamped(self.node.get_clock().now().nanoseconds)
-            if self.steering.set(instruction):
-                self.active_publisher.publish(instruction_to_msg(instruction))
-                self.changed.notify_all()
-                self.node.get_logger().info(f"instruction '{instruction.id}': {instruction.prompt()}")
-        return instruction
+            if active is None or not self.steering.clear(active.id, "stopped", SAID_STOP):
+                self.steering.refusal = SAID_STOP
+            self.active_publisher.publish(msg.Instruction())
+            self.changed.notify_all()
+        text = "stopped: no instruction is active any more" if active else "stopped: no instruction was active"
+        if utterance.rest:
+            text += f"; the whole of it was taken for a stop, since it begins with '{utterance.word}'"
+        self.warn(f"{SAID_STOP}; {text}")
+        return text
 
     def end(self, how: str, text: str, instruction_id: str | None = None, quietly: bool = False) -> None:
         """End the active instruction (if it is that one): no more chunks, and the bridge comes to a smooth stop.
@@ -104,60 +149,168 @@ class InstructionServer:
         `quietly`: when the process ends, nothing can be published any more.
         """
         with self.changed:
-            active = self.steering.active
-            if active is None or not self.steering.clear(instruction_id or active.id, how, text):
-                return
-            self.changed.notify_all()
-            if not quietly:
-                self.active_publisher.publish(msg.Instruction())
-                self.node.get_logger().info(f"instruction '{active.id}' ended: {text}")
+            was_ended = self._end(how, text, instruction_id, quietly)
+        if was_ended and not quietly:
+            self.node.get_logger().info(f"instruction ended: {text}")
 
-    def _follow(self, handle: ServerGoalHandle) -> FollowInstruction.Result:
-        """In a thread of the executor: follow one instruction until its time is up or it is ended otherwise."""
-        try:
-            limit_s = handle.request.timeout_s
-            if not math.isfinite(limit_s) or limit_s < 0:
-                raise FineVLAError(f"timeout_s is {limit_s}; give seconds, or 0 to follow until told otherwise")
-            instruction = self.steer(instruction_from_msg(handle.request.instruction))
-        except FineVLAError as error:
-            self.node.get_logger().warning(f"goal refused: {error}")
-            handle.abort()
-            return FollowInstruction.Result(message=f"refused: {error}")
-        if instruction is None:
-            handle.succeed()
-            return FollowInstruction.Result(success=True, message="stopped: no instruction is active")
-        try:
-            ended = self._watch(handle, instruction, limit_s)
-            was_cancelled = ended.how == "cancelled" and handle.is_cancel_requested
-            finish = handle.succeed if ended.how == "done" else handle.canceled if was_cancelled else handle.abort
-            finish()
-        except RCLError:
-            if self.node.context.ok():
-                raise
-            return FollowInstruction.Result(id=instruction.id, message="the process ended")  # nobody hears it
-        return FollowInstruction.Result(
-            success=ended.how == "done", id=instruction.id, message=ended.text, chunks=ended.chunks
-        )
+    def finish(self, instruction_id: str, limit_s: float) -> None:
+        """End an instruction whose time is up: done if the bridge has followed it, else refused."""
+        with self.changed:
+            tally, is_waiting = self.steering.tally, self.report is not None and self.report.is_waiting
+            is_done = tally.is_followed(self.now_s())
+            text = f"{tally.summary(is_waiting)}, in {limit_s:.1f} s" if is_done else tally.summary(is_waiting)
+        self.end("done" if is_done else "refused", text, instruction_id)
 
-    def _watch(self, handle: ServerGoalHandle, instruction: Instruction, limit_s: float) -> Ended:
-        """Feedback until the instruction has ended, by whatever cause; time is the node's, simulated or real."""
-        started_ns = self.node.get_clock().now().nanoseconds
-        told_s = float("-inf")
-        while True:
+    def on_bridge(self, report: BridgeReport, followed: int) -> None:
+        """Hear the bridge: a stop ends the active instruction. `followed` is the chunk of ours that it follows, 0 = none."""
+        with self.changed:
+            self.report, self.reported_s = report, time.monotonic()
+            active, why = self.steering.active, report.ending(self.steering.epoch)
+            self.steering.tally.on_followed(followed)
+        if why and active is not None:
+            self.end("stopped", why, active.id)
+
+    def on_chunk_refused(self, instruction_id: str, sequence: int, code: str, text: str) -> None:
+        """Hear from the bridge that it refused a chunk."""
+        with self.changed:
+            if self.steering.accepts(instruction_id):
+                self.steering.tally.on_refused(sequence, code, text)
+
+    def on_target_absent(self, instruction_id: str, stamp_ns: int, text: str) -> bool:
+        """Hear from the policy that it does not see the target; True if that has lasted and the instruction is over."""
+        with self.changed:
+            is_over = self.steering.accepts(instruction_id) and self.steering.on_target_absent(stamp_ns)
+        if is_over:
+            self.end("absent", f"{text}: say it again when it is there", instruction_id)
+        return is_over
+
+    def send(self, chunk: ActionChunk, publish: Callable[[], None]) -> bool:
+        """Publish a chunk and count it, unless it is not the active instruction's any more: then False."""
+        with self.sending:
             with self.changed:
-                if (ended := self.steering.ended(instruction.id)) is not None:
-                    return ended
-                chunks = self.steering.count(instruction.id)
-            elapsed_s = (self.node.get_clock().now().nanoseconds - started_ns) * 1e-9
-            if handle.is_cancel_requested:
-                self.end("cancelled", "cancelled by the client", instruction.id)
-            elif 0 < limit_s <= elapsed_s:
-                self.end("done", f"followed for {limit_s:.1f} s", instruction.id)
-            elif time.monotonic() - told_s >= FEEDBACK_S:
-                told_s = time.monotonic()
-                feedback = FollowInstruction.Feedback(id=instruction.id, chunks=chunks, elapsed_s=elapsed_s)
-                feedback.inference_s = self.health.median_inference_s()
-                handle.publish_feedback(feedback)
-            else:
-                with self.changed:
-                    self.changed.wait_for(lambda: self.steering.ended(instruction.id) is not None, CANCEL_POLL_S)
+                if not self.steering.accepts(chunk.instruction_id):
+                    return False
+                self.steering.on_chunk(chunk.sequence, self.now_s())
+            publish()
+        return True
+
+    def bridge_silence(self) -> str:
+        """Return the sentence for a safety bridge that is not heard; empty if it is."""
+        return UNHEARD if time.monotonic() - self.reported_s > UNHEARD_S else ""
+
+    def now_s(self) -> float:
+        """The node's clock, seconds."""
+        return float(self.node.get_clock().now().nanoseconds) * 1e-9
+
+    def _same(self, instruction: Instruction) -> Answer | None:
+        """The answer if it is the active instruction, said again: by its id, or without one."""
+        with self.changed:
+            active, steering = self.steering.active, self.steering
+            if active is None or instruction.id not in ("", active.id) or not same_words(active, instruction):
+                return None
+            return Answer(active, steering.understanding, self.report.remark() if self.report else "")
+
+    def _check_now(self, occasion: Occasion) -> int:
+        """The bridge's epoch, if an instruction heard on that occasion may begin now."""
+        now = self.occasion()
+        if now.stops != occasion.stops or occasion.epoch not in (None, now.epoch):
+            raise NotNow(STOP_MEANWHILE)
+        refusal = refusal_now(self.report, time.monotonic() - self.reported_s, self.client)
+        if refusal or now.epoch is None:
+            raise NotNow(refusal)
+        return now.epoch
+
+    def _begin(self, instruction: Instruction, understanding: Understanding, occasion: Occasion) -> Answer:
+        """Make it the active instruction and say so, unless a stop came while it was read."""
+        instruction = instruction.stamped(self.node.get_clock().now().nanoseconds)
+        try:
+            with self.sending, self.changed:
+                is_new = self.steering.set(instruction, understanding, self._check_now(occasion))
+                if is_new:
+                    self.active_publisher.publish(instruction_to_msg(instruction, understanding.summary))
+                    self.changed.notify_all()
+        except FineVLAError as error:  # an id that is used up, too: it says nothing about what is wanted
+            self._refuse(str(error), ends=False)
+            raise
+        if is_new:
+            words = f"instruction '{instruction.id}': {instruction.prompt()} (understood: {understanding.summary})"
+            self.node.get_logger().info(words)
+        return Answer(instruction, understanding, self.report.remark() if self.report else "")
+
+    def _refuse(self, text: str, ends: bool) -> None:
+        with self.changed:
+            if self.steering.refuse(text, ends):
+                self._tell_end()
+        self.warn(f"instruction refused: {text}")
+
+    def _end(self, how: str, text: str, instruction_id: str | None, quietly: bool) -> bool:
+        active = self.steering.active
+        if active is None or not self.steering.clear(instruction_id or active.id, how, text):
+            return False
+        self._tell_end(quietly)
+        return True
+
+    def _tell_end(self, quietly: bool = False) -> None:
+        self.changed.notify_all()
+        if not quietly:
+            self.active_publisher.publish(msg.Instruction())
+
+    def _on_service(
+        self, request: SetInstruction.Request, response: SetInstruction.Response
+    ) -> SetInstruction.Response:
+        """In a thread of its own: a stop does not wait for the words before it to be read."""
+        try:
+            answer = self.steer(request.instruction)
+        except FineVLAError as error:
+            response.message = str(error)
+            response.unknown = list(error.unknown) if isinstance(error, NotUnderstood) else []
+            return response
+        response.accepted, response.message = True, answer.text
+        if answer.instruction is not None and answer.understanding is not None:
+            response.id, response.understood = answer.instruction.id, answer.understanding.summary
+            response.unknown = list(answer.understanding.unknown)
+            response.certainty, response.checked = answer.understanding.certainty, answer.understanding.is_checked
+        return response
+
+    def _on_instruction(self, message: msg.Instruction, info: dict[str, int]) -> None:
+        self._on_topic(message, "instruction", info)
+
+    def _on_text(self, message: String, info: dict[str, int]) -> None:
+        self._on_topic(msg.Instruction(raw=message.data), "instruction/text", info)
+
+    def _on_topic(self, message: msg.Instruction, topic: str, info: dict[str, int]) -> None:
+        """In the executor's thread: a stop is obeyed here, everything else waits for its turn, and only the newest does."""
+        if (stop := stop_word(message.raw) or stop_word(message.fine)) is not None:
+            self.stop(stop)
+            return
+        with self._inbox:
+            self._mail = _Mail(message, topic, info.get("publication_sequence_number") or 0, self.occasion())
+            self._inbox.notify()
+
+    def _read_mail(self) -> None:
+        while True:
+            with self._inbox:
+                self._inbox.wait_for(lambda: self._mail is not None)
+                mail, self._mail = self._mail, None
+            if mail is None or self._is_stream(mail):
+                continue
+            try:
+                self.steer(mail.message, mail.occasion)
+            except FineVLAError:
+                continue  # it is logged, and in the heartbeat
+
+    def _is_stream(self, mail: _Mail) -> bool:
+        """Whether it is a publisher that goes on saying what has ended: then these are no new words, and nothing moves."""
+        now_s, last = time.monotonic(), self._last
+        self._last = (mail, now_s)
+        if last is None or mail.message.id or self.steering.active is not None or not self.steering.refusal:
+            return False
+        before, heard_s = last
+        goes_on = before.number < mail.number and now_s - heard_s < STREAM_S
+        if not goes_on or (before.topic, before.message) != (mail.topic, mail.message):
+            return False
+        why = self.steering.refusal
+        self._refuse(
+            why if why.startswith(STREAM) else f"{STREAM} on {mail.topic}, but {ENDED.format(why)}", ends=False
+        )
+        return True

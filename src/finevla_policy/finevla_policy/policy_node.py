@@ -1,6 +1,7 @@
 """Node `policy` (lifecycle): instruction and observation to action chunks, steered by topic, text, service or action.
 
-Callbacks never wait for inference; a new instruction takes effect with the next chunk, and the old one's are dropped.
+Callbacks never wait for inference or for a bundle to load, so that a stop is always heard; a new instruction takes effect
+with the next chunk, and the old one's are dropped.
 """
 
 import time
@@ -8,29 +9,39 @@ from dataclasses import dataclass, replace
 
 import rclpy.executors
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy._rclpy_pybind11 import RCLError
+from lifecycle_msgs.srv import ChangeState
+from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.instruction import Instruction
 from finevla_core.policy import OnnxPolicy, load_policy
+from finevla_core.repeats import RepeatCounter
+from finevla_core.understanding import Understanding
 from finevla_interfaces import msg
 from finevla_policy.conflict_monitor import HEARD_S, ConflictMonitor
+from finevla_policy.follow_server import FollowServer
 from finevla_policy.health import Health
-from finevla_policy.instruction_server import InstructionServer
-from finevla_policy.worker import Worker
+from finevla_policy.instruction_server import InstructionServer, NotNow
+from finevla_policy.worker import Worker, understand
 from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, observation_from_msg, to_ns, to_stamp
-from finevla_ros.executor import GoalsAsideExecutor
+from finevla_ros.convert import chunk_to_msg, observation_from_msg, report_from_msg, to_ns, to_stamp
+from finevla_ros.executor import AsideInTurnGroup, GoalsAsideExecutor
 from finevla_ros.graph import publishers_of
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file
 from finevla_ros.run import run_node
 
 PLANNER = "motion"
+# Every status in order: one that says STOPPED must not be lost behind the next.
+EVERY_STATUS = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
+INACTIVE = "the policy is not active; configure and activate it first"
+LOADING = "the policy still loads its bundle; say it again in a moment"
 CONFLICT_FIRST = "another policy is active on {topic}; stop it or take another namespace"
 CONFLICT_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
 CONFLICT_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
@@ -59,6 +70,11 @@ class PolicyNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("policy")
+        self.transitions = AsideInTurnGroup()
+        for service in self.services:
+            if service.srv_type is ChangeState:  # rclpy offers no other way to give it a group
+                service.callback_group = self.transitions
+                self.transitions.add_entity(service)
         self.parameters = declare(self, Parameters)
         if self.parameters.provider not in PROVIDERS:
             raise FineVLAError(
@@ -69,7 +85,9 @@ class PolicyNode(LifecycleNode):
         self.active_since_ns = 0
         self.is_settled = False
         self.others = 0  # other publishers on our topic, as the DDS graph has them
+        self.is_loading = False
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
+        self.repeats = RepeatCounter()
         self.instructions: InstructionServer | None = None  # opened once it is known that nobody else steers here
         self.policy: OnnxPolicy | None = None
         self.worker: Worker | None = None
@@ -80,21 +98,21 @@ class PolicyNode(LifecycleNode):
         self.create_subscription(msg.ActionChunk, "action_chunk", self._on_any_chunk, qos.ALL)
         self.create_subscription(msg.PolicyStatus, "policy/status", self._on_any_status, qos.ALL)
         if self.parameters.autostart:
-            self._load()
             self._listen(HEARD_S)
-        self.instructions = InstructionServer(self, self.health, lambda: self.chunk_publisher is not None)
+        self.instructions = InstructionServer(self, self.client, self._read, self._warn)
+        self.follow = FollowServer(self.instructions, self.health)
         self.status_publisher = self.create_publisher(msg.PolicyStatus, "policy/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.create_subscription(msg.SafetyStatus, "safety/status", self._on_bridge, qos.LATCHED)
+        self.create_subscription(msg.SafetyStatus, "safety/status", self._on_bridge, EVERY_STATUS)
+        self.create_subscription(msg.SafetyEvent, "safety/events", self._on_event, qos.ALL)
         self.create_subscription(msg.Observation, "observation", self._on_observation, qos.NEWEST)
         # By the wall's clock: the heart beats on while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0 / self.parameters.status_rate_hz, self._report, clock=steady)
         self.create_timer(1.0, self._diagnose, clock=steady)
         if self.parameters.autostart:
-            self.trigger_configure()
-            if self.trigger_activate() is not TransitionCallbackReturn.SUCCESS:
-                raise FineVLAError(self.health.trouble)
+            self.is_loading = True
+            self.starter = self.create_timer(0.0, self._start, callback_group=self.transitions, clock=steady)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load, verify and warm up the bundle."""
@@ -113,7 +131,7 @@ class PolicyNode(LifecycleNode):
         self.conflicts.activated(time.monotonic(), self.active_since_ns)
         self.is_settled = False
         self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
-        self.worker = Worker(self.policy, lambda: self.instructions.steering.active, self._on_chunk, self._on_trouble)
+        self.worker = Worker(self.policy, self._active, self._on_chunk, self._on_absent, self._on_trouble)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -136,6 +154,15 @@ class PolicyNode(LifecycleNode):
         self._stop("the policy was shut down", quietly=True)
         super().destroy_node()
 
+    def _start(self) -> None:
+        """Configure and activate, in a thread; what is wrong ends the process with its sentence."""
+        self.starter.cancel()
+        self.trigger_configure()
+        is_started = self.trigger_activate() is TransitionCallbackReturn.SUCCESS if self.policy is not None else False
+        self.is_loading = False
+        if not is_started and self.context.ok():
+            raise FineVLAError(self.health.trouble)
+
     def _load(self) -> None:
         if self.policy is not None:
             return
@@ -153,6 +180,16 @@ class PolicyNode(LifecycleNode):
         while (left := deadline - time.monotonic()) > 0:
             executor.spin_once(timeout_sec=left)
         executor.remove_node(self)
+
+    def _active(self) -> Instruction | None:
+        return self.instructions.steering.active
+
+    def _read(self, instruction: Instruction) -> Understanding:
+        """What the policy takes an instruction for; it does not wait for the running inference."""
+        policy = self.policy
+        if policy is None or self.worker is None:
+            raise NotNow(LOADING if self.is_loading else INACTIVE)
+        return understand(policy, instruction)
 
     def _failed(self, text: str) -> TransitionCallbackReturn:
         self._on_trouble(text)
@@ -182,11 +219,18 @@ class PolicyNode(LifecycleNode):
             self._on_trouble(f"observation refused: {error}")
 
     def _on_bridge(self, status: msg.SafetyStatus) -> None:
-        """Its epoch for the observations to come, and which chunk of ours it follows."""
+        """Its epoch for the observations to come, which chunk of ours it follows, and whether an instruction may go on."""
         self.epoch = status.epoch
         is_ours = status.state == msg.SafetyStatus.FOLLOWING and status.client == self.client
+        followed = status.chunk_sequence if is_ours else 0
+        self.instructions.on_bridge(report_from_msg(status), followed)
         if self.policy is not None:
-            self.policy.accepted(status.chunk_sequence if is_ours else 0, status.executed_steps, status.speed_scale)
+            self.policy.accepted(followed, status.executed_steps, status.speed_scale)
+
+    def _on_event(self, event: msg.SafetyEvent) -> None:
+        """A chunk that the bridge refused says so with a warning."""
+        if event.level == msg.SafetyEvent.WARN and event.chunk_sequence:
+            self.instructions.on_chunk_refused(event.instruction_id, event.chunk_sequence, event.code, event.text)
 
     def _check_origin(self, message: msg.Observation) -> None:
         robot = self.embodiment
@@ -197,23 +241,30 @@ class PolicyNode(LifecycleNode):
 
     def _on_chunk(self, chunk: ActionChunk) -> None:
         """From the inference thread."""
-        with self.instructions.changed:
-            if self.chunk_publisher is None or not self.instructions.steering.accepts(chunk.instruction_id):
+        publisher = self.chunk_publisher
+        if self.conflicts.is_conflicting:
+            return
+        message = chunk_to_msg(replace(chunk, client=self.client), self.embodiment.base_frame)
+
+        def publish() -> None:
+            self.conflicts.sent_chunk(chunk.sequence, chunk.instruction_id, chunk.inference_s)
+            publisher.publish(message)
+
+        try:
+            if publisher is None or not self.instructions.send(chunk, publish):
                 self.health.dropped += 1
                 return
-            if self.conflicts.is_conflicting:
-                return
-            self.conflicts.sent_chunk(chunk.sequence, chunk.instruction_id, chunk.inference_s)
-            try:
-                self.chunk_publisher.publish(
-                    chunk_to_msg(replace(chunk, client=self.client), self.embodiment.base_frame)
-                )
-            except RCLError:
-                if self.context.ok():
-                    raise
-                return  # the process ends: the signal handler took the context away during inference
-            self.instructions.steering.chunks += 1
-            self.health.published(time.monotonic(), chunk.inference_s)
+        except (RCLError, InvalidHandle):
+            if self.context.ok() and self.chunk_publisher is publisher:
+                raise
+            return  # deactivated, or the process ends: the publisher went away during inference
+        self.health.published(time.monotonic(), chunk.inference_s)
+
+    def _on_absent(self, instruction_id: str, stamp_ns: int, text: str) -> None:
+        """From the inference thread: no chunk, and the arms hold."""
+        self._on_trouble(text)
+        if self.instructions.on_target_absent(instruction_id, stamp_ns, text):
+            self.health.trouble = ""  # the heartbeat goes on saying why the instruction is over
 
     def _on_any_chunk(self, message: msg.ActionChunk) -> None:
         if message.client == self.planner:
@@ -225,12 +276,17 @@ class PolicyNode(LifecycleNode):
             self.conflicts.heard_beat(time.monotonic(), to_ns(message.active_since))
 
     def _on_trouble(self, text: str) -> None:
-        if text != self.health.trouble:
-            self.get_logger().warning(text)
+        self._warn(text)
         self.health.trouble = text
 
+    def _warn(self, text: str) -> None:
+        if line := self.repeats.note(text, time.monotonic()):
+            self.get_logger().warning(line)
+
     def _report(self) -> None:
-        now_s, active, policy = time.monotonic(), self.instructions.steering.active, self.policy
+        now_s, steering, policy = time.monotonic(), self.instructions.steering, self.policy
+        with self.instructions.changed:
+            active, understood, refusal = steering.active, steering.understanding.summary, steering.refusal
         # Whoever plans motions for the operator speaks there as well: the bridge lets one command at a time.
         speakers = [name for name in publishers_of(self, self.chunk_topic) if name != self.planner]
         self.others = len(speakers) - (self.chunk_publisher is not None)
@@ -242,6 +298,8 @@ class PolicyNode(LifecycleNode):
             provider=policy.provider if policy else "",
             active_since=to_stamp(self.active_since_ns if self.chunk_publisher else 0),
             instruction_id=active.id if active else "",
+            understood=understood if active else "",
+            refusal=refusal,
             state=self.health.state(now_s, self.chunk_publisher is not None, active is not None),
             text=self._warning(),
             chunks=self.health.chunks,
@@ -269,9 +327,11 @@ class PolicyNode(LifecycleNode):
     def _warning(self) -> str:
         is_seen = self.others > 0 or self.conflicts.is_near(time.monotonic())
         conflict = CONFLICT_HEARD if self.conflicts.is_conflicting else CONFLICT_SEEN if is_seen else ""
-        return self.health.warning(conflict.format(topic=self.chunk_topic))
+        return self.health.warning(conflict.format(topic=self.chunk_topic), self.instructions.bridge_silence())
 
     def _diagnose(self) -> None:
+        for line in self.repeats.finished(time.monotonic()):
+            self.get_logger().info(line)
         health, warning = self.health, self._warning()
         values = {
             "bundle": self.policy.manifest.name if self.policy else "",

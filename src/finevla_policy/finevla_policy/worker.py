@@ -10,16 +10,37 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import EncodedInstruction
+from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding, unchecked
 
 
 class Policy(Protocol):
-    """What the worker needs of a policy; `finevla_core.policy.OnnxPolicy` is one."""
+    """What the worker needs of a policy; `finevla_core.policy.OnnxPolicy` is one.
+
+    One that can tell what it understood also has `understand(instruction) -> Understanding`, which may be called from any
+    thread while another is in `predict`: who says something new must not wait for what is being computed for the old.
+    """
 
     def encode(self, instruction: Instruction) -> EncodedInstruction:
         """Text features, once per instruction."""
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
-        """The next chunk."""
+        """The next chunk; raises `TargetAbsent` if what the instruction is about is not seen."""
+
+
+def understand(policy: Policy, instruction: Instruction) -> Understanding:
+    """Return what a policy takes an instruction for, or that it cannot tell; from any thread.
+
+    Raises `NotUnderstood`, also for a policy that fails over it: unknown means hold.
+    """
+    ask: Callable[[Instruction], Understanding] | None = getattr(policy, "understand", None)
+    try:
+        return unchecked() if ask is None else ask(instruction)
+    except FineVLAError:
+        raise
+    except Exception as error:  # a bug, or whatever a bundle's code may do; nothing moves on words that nobody has read
+        raise NotUnderstood(
+            f"the policy fails over it: {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -33,7 +54,8 @@ class Mail:
 class Worker:
     """Answers each observation for the instruction that is active when it is taken up, not when it came.
 
-    From its thread it calls `on_chunk` with each answer and `on_error` with a sentence for what could not be answered.
+    From its thread it calls `on_chunk` with each answer, `on_absent` with an instruction's id, an observation's stamp and a
+    sentence where the target is not seen, and `on_error` with a sentence for what could not be answered.
     """
 
     def __init__(
@@ -41,9 +63,11 @@ class Worker:
         policy: Policy,
         instruction: Callable[[], Instruction | None],
         on_chunk: Callable[[ActionChunk], None],
+        on_absent: Callable[[str, int, str], None],
         on_error: Callable[[str], None],
     ) -> None:
-        self.policy, self.instruction, self.on_chunk, self.on_error = policy, instruction, on_chunk, on_error
+        self.policy, self.instruction = policy, instruction
+        self.on_chunk, self.on_absent, self.on_error = on_chunk, on_absent, on_error
         self.superseded = 0
         self._condition = threading.Condition()
         self._mail: Mail | None = None
@@ -76,6 +100,8 @@ class Worker:
                 continue
             try:
                 chunk = self._answer(mail, instruction)
+            except TargetAbsent as error:
+                self.on_absent(instruction.id, mail.observation.stamp_ns, str(error))
             except FineVLAError as error:
                 self.on_error(str(error))
             except Exception as error:  # the thread must outlive a bug, or the heartbeat would go on over a dead policy

@@ -12,11 +12,13 @@ from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from played_bridge import PlayedBridge
 from probe import Probe
 from rclpy.action import ActionClient
 from std_msgs.msg import String
 from tiny_bundle import make_tiny_bundle
 
+from finevla_core.bridge_report import UNHEARD
 from finevla_core.embodiment import Embodiment
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
@@ -36,7 +38,7 @@ def bundle(tmp_path: Path, robot: Embodiment) -> Path:
 
 
 class Stage(Probe):
-    """A probe that listens to everything the policy says."""
+    """A probe that listens to everything the policy says, and plays the bridge."""
 
     def __init__(self, robot: Embodiment) -> None:
         super().__init__()
@@ -46,7 +48,14 @@ class Stage(Probe):
         self.active = self.listen("active_instruction", msg.Instruction, qos.LATCHED)
         self.status = self.listen("policy/status", msg.PolicyStatus, qos.LATCHED)
         self.diagnostics = self.listen("/diagnostics", DiagnosticArray, qos.ALL)
+        self.bridge = PlayedBridge(self)
         self._observations = self.node.create_publisher(msg.Observation, "observation", qos.NEWEST)
+
+    def ready(self) -> None:
+        def is_ready() -> bool:
+            return bool(self.status) and self.status[-1].state != "inactive" and UNHEARD not in self.status[-1].text
+
+        self.wait(is_ready, "a policy that is active and hears the bridge")
 
     def say(self, text: str, identity: str = "") -> SetInstruction.Response:
         """By service, again if no response comes: a new client's first one can be lost to DDS discovery."""
@@ -108,6 +117,7 @@ def test_chunk_begun_for_the_old_instruction_is_dropped(start_node, tmp_path: Pa
     slow = make_tiny_bundle(tmp_path / "slow", robot, text_gain=0.001, work=SLOW)
     start_node("finevla_policy", "policy", bundle=slow, status_rate_hz=20.0)
     with Stage(robot) as stage:
+        stage.ready()
         assert stage.say("reach the cube", "old").accepted
         stage.observe()
         stage.state("running")  # the observation has arrived, and its inference takes many times this heartbeat
@@ -121,6 +131,7 @@ def test_chunk_begun_for_the_old_instruction_is_dropped(start_node, tmp_path: Pa
 def test_slow_policy_skips_observations_and_says_so(start_node, tmp_path: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=make_tiny_bundle(tmp_path / "slow", robot, work=SLOW))
     with Stage(robot) as stage:
+        stage.ready()
         stage.say("reach the cube", "slow")
         beats = len(stage.status)
         stage.chunk_for("slow")
@@ -137,6 +148,7 @@ def test_slow_policy_skips_observations_and_says_so(start_node, tmp_path: Path, 
 def test_new_words_change_the_actions_in_mid_run(start_node, tmp_path: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=make_tiny_bundle(tmp_path / "wordy", robot, text_gain=0.001))
     with Stage(robot) as stage:
+        stage.ready()
         stage.say("reach the cube", "cube")
         cube = stage.chunk_for("cube")
         stage.say("reach the ball", "ball")
@@ -148,6 +160,7 @@ def test_new_words_change_the_actions_in_mid_run(start_node, tmp_path: Path, rob
 def test_stop_in_words_ends_the_chunks_and_the_goal(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
+        stage.ready()
         goal = stage.follow("reach the cube", "going")
         stage.chunk_for("going")
         stage.publisher(String, "instruction/text", qos.ALL).publish(String(data="Stop!"))
@@ -167,24 +180,28 @@ def test_stop_in_words_ends_the_chunks_and_the_goal(start_node, bundle: Path, ro
 def test_reused_id_and_bad_goal_are_refused_with_the_reason(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
+        stage.ready()
         assert stage.say("reach the cube", "1").accepted
         assert "id '1' is the active instruction's" in stage.say("reach the ball", "1").message
         assert stage.say("reach the cube", "1").accepted
         assert stage.say("reach the ball", "2").accepted
         assert "'1' has ended (replaced by instruction '2')" in stage.say("reach the cube", "1").message
+        stage.chunk_for("2")  # an id that is used up says nothing about what is wanted
         for text, timeout_s, said in ((" ", 0.0, "empty"), ("go", -1.0, "timeout_s is -1.0"), ("go", np.inf, "inf")):
+            assert stage.say("reach the cube", f"before {said}").accepted
             goal = stage.follow(text, timeout_s=timeout_s)
             result = stage.result(goal.get_result_async(), "the refusal")
             assert result.status == GoalStatus.STATUS_ABORTED
             assert not result.result.success
             assert result.result.message.startswith("refused: ")
             assert said in result.result.message
-        stage.chunk_for("2")
+            stage.wait(lambda: stage.active[-1].id == "", "what was running to be over")
 
 
 def test_text_that_is_repeated_as_a_stream_stays_one_instruction(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
+        stage.ready()
         text = stage.publisher(String, "instruction/text", qos.ALL)
         for _ in range(5):
             text.publish(String(data="reach the cube"))
@@ -197,6 +214,7 @@ def test_text_that_is_repeated_as_a_stream_stays_one_instruction(start_node, bun
 def test_broken_utf8_is_refused_in_one_sentence(start_node, bundle: Path, robot: Embodiment) -> None:
     node = start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
+        stage.ready()
         publisher = stage.publisher(String, "instruction/text", qos.ALL)
         # CDR: little-endian header, length with the closing NUL, then bytes that are no UTF-8.
         broken = b"reach \xff\xfe the cube\x00"
@@ -220,6 +238,7 @@ def test_observation_that_does_not_fit_is_refused_and_named(
 ) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
+        stage.ready()
         stage.say("reach the cube", "1")
         stage.observe(**changes)
         stage.said(said)
@@ -231,6 +250,7 @@ def test_observation_that_does_not_fit_is_refused_and_named(
 def test_second_policy_does_not_start_beside_an_active_one(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
+        stage.ready()
         stage.say("reach the cube", "mine")
         stage.chunk_for("mine")
         second = start_node("finevla_policy", "policy", bundle=bundle)
@@ -244,6 +264,7 @@ def test_second_policy_does_not_start_beside_an_active_one(start_node, bundle: P
 def test_chunks_of_somebody_else_hold_ours_back_until_that_ends(start_node, bundle: Path, robot: Embodiment) -> None:
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
+        stage.ready()
         stage.say("reach the cube", "mine")
         stage.chunk_for("mine")
         intruder = stage.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
@@ -267,6 +288,7 @@ def test_lifecycle_manager_starts_stops_and_hands_over(start_node, bundle: Path,
         assert "not active; configure and activate it" in response.message
         assert stage.change(Transition.TRANSITION_CONFIGURE)
         assert stage.change(Transition.TRANSITION_ACTIVATE)
+        stage.ready()
         assert stage.say("reach the cube", "1").accepted
         stage.chunk_for("1")
         assert stage.change(Transition.TRANSITION_DEACTIVATE)
@@ -295,6 +317,7 @@ def test_told_to_end_during_inference_and_goal_it_ends_without_traceback(
 ) -> None:
     node = start_node("finevla_policy", "policy", bundle=make_tiny_bundle(tmp_path / "slow", robot, work=SLOW))
     with Stage(robot) as stage:
+        stage.ready()
         stage.follow("reach the cube", "going")
         stage.observe()
         stage.state("running")

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
+from played_bridge import PlayedBridge
 from probe import Probe
 from rclpy.action import ActionClient
 from std_msgs.msg import String
 from tiny_bundle import make_tiny_bundle
 
+from finevla_core.bridge_report import UNHEARD
 from finevla_core.embodiment import Embodiment
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
@@ -25,14 +27,18 @@ def bundle(tmp_path: Path, robot: Embodiment) -> Path:
 
 
 class Stage(Probe):
-    """A probe that feeds observations while it waits."""
+    """A probe that feeds observations while it waits, and plays the bridge."""
 
     def start(self, robot: Embodiment) -> None:
-        self.robot = robot
+        self.robot, self.bridge = robot, PlayedBridge(self)
         self.chunks = self.listen("action_chunk", msg.ActionChunk, qos.NEWEST)
         self.active = self.listen("active_instruction", msg.Instruction, qos.LATCHED)
         self.status = self.listen("policy/status", msg.PolicyStatus, qos.LATCHED)
         self.observations = self.publisher(msg.Observation, "observation", qos.NEWEST)
+        self.wait(self.is_ready, "a policy that is active and hears the bridge")
+
+    def is_ready(self) -> bool:
+        return bool(self.status) and self.status[-1].state != "inactive" and UNHEARD not in self.status[-1].text
 
     def observe(self) -> None:
         now, count = self.now_ns(), len(self.robot.cameras)
@@ -62,7 +68,7 @@ def test_steering_by_topic_text_and_service(start_node, bundle: Path, robot: Emb
         stage.wait(lambda: stage.active[-1].raw == "reach the ball", "the text to become active")
         stage.chunk_for(stage.active[-1].id)
         response = stage.call(
-            SetInstruction, "set_instruction", SetInstruction.Request(instruction=msg.Instruction(raw="stay"))
+            SetInstruction, "set_instruction", SetInstruction.Request(instruction=msg.Instruction(raw="reach up"))
         )
         assert response.accepted
         stage.chunk_for(response.id)
@@ -91,6 +97,8 @@ def test_what_cannot_be_followed_is_refused_with_a_reason(start_node, bundle: Pa
             (msg.Instruction(raw=" "), "empty"),
             (msg.Instruction(raw="x" * 10_000), "10000 characters"),
             (msg.Instruction(raw="go", factors=msg.Factors(active_actor=["foot"])), "left_arm, right_arm, both_arms"),
+            (msg.Instruction(raw="go", factors=msg.Factors(target_color=[""])), "'target_color' is given but empty"),
+            (msg.Instruction(raw="go\a"), "U+0007 at character 3"),
         ):
             response = stage.call(SetInstruction, "set_instruction", SetInstruction.Request(instruction=instruction))
             assert not response.accepted
@@ -184,17 +192,14 @@ def test_chunks_say_who_sends_them_and_of_which_epoch_they_are(start_node, bundl
     start_node("finevla_policy", "policy", bundle=bundle)
     with Stage() as stage:
         stage.start(robot)
-        bridge = stage.publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
-        stage.publisher(msg.Instruction, "instruction", qos.ALL).publish(msg.Instruction(id="1", raw="go"))
+        topic = stage.publisher(msg.Instruction, "instruction", qos.ALL)
+        topic.publish(msg.Instruction(id="1", raw="go"))
         first = stage.chunk_for("1")
-        assert (first.client, first.epoch, first.joining) == ("/finevla/policy", 0, "blend")
-        bridge.publish(msg.SafetyStatus(epoch=41))
-
-        def of_the_new_epoch() -> bool:
-            stage.observe()
-            return stage.chunks[-1].epoch == 41
-
-        stage.wait(of_the_new_epoch, "a chunk of the new epoch")
+        assert (first.client, first.epoch, first.joining) == ("/finevla/policy", 1, "blend")
+        stage.bridge.say(epoch=41)
+        stage.wait(lambda: stage.active[-1].id == "", "the instruction of the old epoch to be over")
+        topic.publish(msg.Instruction(id="2", raw="go"))
+        assert stage.chunk_for("2").epoch == 41
 
 
 @pytest.mark.slow
@@ -208,15 +213,18 @@ def test_policy_continues_the_chunk_that_the_bridge_says_it_follows(
     )
     with Stage() as stage:
         stage.start(robot)
-        bridge = stage.publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
+        stage.bridge.refuses = lambda _: "chunk.late"  # what it follows is said below
         stage.publisher(msg.Instruction, "instruction", qos.ALL).publish(msg.Instruction(id="1", raw="go"))
         own = np.array(stage.chunk_for("1").actions).reshape(16, 14)[:, 0]
 
         def chunk(is_continued: bool, client: str, scale: float = 1.0) -> bool:
-            status = msg.SafetyStatus(state=msg.SafetyStatus.FOLLOWING, client=client, speed_scale=scale)
-            status.executed_steps = 4
-            status.chunk_sequence = stage.chunks[-1].sequence
-            bridge.publish(status)
+            stage.bridge.say(
+                state=msg.SafetyStatus.FOLLOWING,
+                client=client,
+                speed_scale=scale,
+                executed_steps=4,
+                chunk_sequence=stage.chunks[-1].sequence,
+            )
             stage.observe()
             newest = np.array(stage.chunks[-1].actions).reshape(16, 14)[:, 0]
             return bool(np.abs(newest - own).max() > 1e-6) == is_continued

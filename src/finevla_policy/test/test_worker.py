@@ -11,9 +11,10 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import EncodedInstruction
+from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
 from finevla_policy.conflict_monitor import HEARD_S, SETTLED_S, ConflictMonitor
 from finevla_policy.health import Health
-from finevla_policy.worker import Worker
+from finevla_policy.worker import Worker, understand
 
 PATIENCE_S = 20.0
 
@@ -25,12 +26,19 @@ def seen(stamp_ns: int) -> Observation:
 
 
 class GatedPolicy:
-    """Answers an observation only when told to, and says when it has begun; stamp 13 is a mistake, 666 a bug."""
+    """Answers an observation only when told to, and says when it has begun; stamp 13 is a mistake, 666 a bug, 404 empty."""
 
     def __init__(self) -> None:
         self.begun: queue.Queue[int] = queue.Queue()
         self.gate = threading.Semaphore(0)
         self.encoded: list[str] = []
+
+    def understand(self, instruction: Instruction) -> Understanding:
+        if instruction.raw == "crash":
+            raise RuntimeError("a bug")
+        if instruction.raw == "kettle":
+            raise NotUnderstood("I know none of: kettle", ("kettle",))
+        return Understanding(f"{instruction.raw}, as it was read")
 
     def encode(self, instruction: Instruction) -> EncodedInstruction:
         self.encoded.append(instruction.id)
@@ -43,6 +51,8 @@ class GatedPolicy:
             raise FineVLAError("unlucky")
         if observation.stamp_ns == 666:
             raise RuntimeError("a bug")
+        if observation.stamp_ns == 404:
+            raise TargetAbsent("I see no red cube")
         return ActionChunk(observation.stamp_ns, encoded.instruction.id, "r", ("a",), 0.1, np.zeros((2, 1)))
 
 
@@ -55,7 +65,10 @@ class Stage:
         self.chunks: queue.Queue[ActionChunk] = queue.Queue()
         self.errors: queue.Queue[str] = queue.Queue()
         self.asked: queue.Queue[None] = queue.Queue()
-        self.worker = Worker(self.policy, self.ask, self.chunks.put, self.errors.put)
+        self.absent: queue.Queue[tuple[str, int, str]] = queue.Queue()
+        self.worker = Worker(
+            self.policy, self.ask, self.chunks.put, lambda *told: self.absent.put(told), self.errors.put
+        )
 
     def ask(self) -> Instruction | None:
         instruction = self.instruction
@@ -146,6 +159,39 @@ def test_stop_ends_the_thread_after_the_running_inference(stage: Stage) -> None:
     assert stage.policy.begun.empty()
 
 
+def test_absent_target_is_told_with_its_instruction_and_stamp_and_makes_no_chunk(stage: Stage) -> None:
+    stage.begin(404)
+    stage.policy.gate.release()
+    assert stage.absent.get(timeout=PATIENCE_S) == ("first", 404, "I see no red cube")
+    assert stage.chunks.empty()
+    assert stage.errors.empty()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("kettle", "I know none of: kettle"), ("crash", "the policy fails over it: RuntimeError: a bug")],
+)
+def test_what_cannot_be_read_is_not_understood_and_does_not_wait_for_an_inference(
+    stage: Stage, words: str, said: str
+) -> None:
+    stage.begin(1)
+    with pytest.raises(NotUnderstood, match=said):
+        understand(stage.policy, Instruction(words))
+    assert understand(stage.policy, Instruction("go")).summary == "go, as it was read"
+    assert stage.finish().stamp_ns == 1
+
+
+def test_policy_that_cannot_tell_says_so() -> None:
+    class Mute:
+        def encode(self, instruction: Instruction) -> EncodedInstruction:
+            raise AssertionError("it is only asked what it understood")
+
+        def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
+            raise AssertionError("it is only asked what it understood")
+
+    assert not understand(Mute(), Instruction("go")).is_checked
+
+
 def test_our_own_chunks_are_no_conflict_and_others_are() -> None:
     watch = ConflictMonitor()
     duration_s = 0.0123456789  # comes back from the wire as float32
@@ -211,7 +257,8 @@ def test_health_warns_of_the_gravest_first() -> None:
     for now in range(60):
         health.published(float(now), 2.0)
     assert "2.00 s, longer than the 1.60 s a chunk covers" in health.warning("")
-    assert health.warning("another policy") == "another policy"
+    assert health.warning("", "no bridge") == "no bridge"
+    assert health.warning("another policy", "no bridge") == "another policy"
 
 
 def test_health_knows_its_state_and_rate() -> None:

@@ -6,10 +6,12 @@ from dataclasses import fields
 import numpy as np
 from builtin_interfaces.msg import Time
 
+from finevla_core.bridge_report import BridgeReport
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import EMPTY_FACTOR, Factors, Instruction
 from finevla_core.observation import Observation
+from finevla_core.safety.words import State
 from finevla_interfaces import msg
 
 NS = 1_000_000_000
@@ -57,6 +59,19 @@ def instruction_to_msg(instruction: Instruction, understood: str = "") -> msg.In
         fine=instruction.fine,
         factors=factors,
         understood=understood,
+    )
+
+
+def report_from_msg(status: msg.SafetyStatus) -> BridgeReport:
+    """What a bridge's status says about instructions; a state that nobody knows is one in which nothing may move."""
+    is_known = status.state in {int(state) for state in State}
+    return BridgeReport(
+        state=State(status.state) if is_known else State.DISABLED,
+        reason=status.reason if is_known else f"it says state {status.state}, which is unknown here",
+        client=status.client,
+        epoch=status.epoch,
+        is_stepping=status.stepping,
+        is_waiting=status.waiting,
     )
 
 

@@ -1,4 +1,4 @@
-"""An executor for nodes with an action: callbacks one after the other where they are taken, goals on threads of their own.
+"""An executor for nodes with an action: callbacks one after the other where they are taken, what waits on threads.
 
 rclpy's MultiThreadedExecutor hands every callback to a pool and takes it again and again until a thread has begun it;
 under load that loop keeps the interpreter from the very threads it waits for. Measured: a whole core, and chunks late by
@@ -7,12 +7,21 @@ a tenth of a second.
 
 import threading
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.executors import Executor, ShutdownException, TimeoutException
 from rclpy.task import Task
 
 
+class AsideGroup(ReentrantCallbackGroup):
+    """Callbacks that wait for something: each gets a thread of its own, as many at a time as come."""
+
+
+class AsideInTurnGroup(MutuallyExclusiveCallbackGroup):
+    """Callbacks that wait for something: each gets a thread of its own, one at a time."""
+
+
 class GoalsAsideExecutor(Executor):
-    """Like SingleThreadedExecutor, but what was made a task (the execution of a goal, which waits) gets a thread."""
+    """Like SingleThreadedExecutor, but what waits gets a thread: goals, which are tasks, and callbacks of aside groups."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +33,7 @@ class GoalsAsideExecutor(Executor):
             handler, entity, _node = self.wait_for_ready_callbacks(timeout_sec)
         except (ShutdownException, TimeoutException):
             return
-        if entity is None:
+        if entity is None or isinstance(entity.callback_group, AsideGroup | AsideInTurnGroup):
             self._begin(handler)
         else:
             handler()
