@@ -16,13 +16,14 @@ import yaml
 from finevla_core.chunk import JOININGS
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.language import READERS
 
 SCHEMA = "finevla.bundle/2"
 MANIFEST = "manifest.yaml"
-OPTIONAL = ("joining", "statistics", "training")
+OPTIONAL = ("text", "text_model", "reader", "seen_from", "joining", "statistics", "training")
 MAX_HORIZON = 1000  # rows; a hundred times what policies use, so that a slip of the pen is not allocated
 MAX_PIXELS = 4096  # image edge
-MAX_WORDS = 2000  # an instruction has at most 2000 characters
+MAX_WORDS = 8000  # an instruction has at most 8000 characters
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,12 @@ class TextSpec:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle says of itself. `statistics` is for training and readers; the ONNX graph holds its own copy."""
+    """What a bundle says of itself. `statistics` is for training and readers; the ONNX graph holds its own copy.
+
+    Words come to the policy either as features, by `text` and `text_model`, or as slots, by the `reader` of that name in
+    `finevla_core.language`; then the policy says what it understood. `seen_from` is the likelihood from which a policy
+    with an output `present` takes its target for seen.
+    """
 
     name: str
     embodiment: str
@@ -45,10 +51,12 @@ class Manifest:
     values: tuple[str, ...]
     horizon: int
     dt_s: float
-    text: TextSpec
-    text_model: str
     policy_model: str
     files: Mapping[str, str]  # relative path -> SHA-256
+    text: TextSpec | None = None
+    text_model: str = ""
+    reader: str = ""
+    seen_from: float = 0.5
     joining: str = JOININGS[0]  # how its chunks are joined to the running one
     statistics: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -64,7 +72,9 @@ class Bundle:
 
     @property
     def vocabulary(self) -> Path:
-        """File of the vocabulary that the text encoder was made with."""
+        """File of the vocabulary that the text encoder was made with; raises `FineVLAError` if there is none."""
+        if self.manifest.text is None:
+            raise FineVLAError(f"bundle '{self.path}' has no vocabulary: its words are read by '{self.manifest.reader}'")
         return self.path / self.manifest.text.vocabulary
 
     @property
@@ -90,12 +100,7 @@ def load_bundle(path: str | Path) -> Bundle:
         raise FineVLAError(f"bundle '{path}': {MANIFEST} cannot be read: {text}") from error
     try:
         manifest = _manifest(raw)
-        used = {
-            "text.vocabulary": manifest.text.vocabulary,
-            "text_model": manifest.text_model,
-            "policy_model": manifest.policy_model,
-        }
-        for entry, file in used.items():
+        for entry, file in used_files(manifest).items():
             if file not in manifest.files:
                 raise FineVLAError(f"{entry} '{file}' is not listed under files")
         # Installed files may be links into the source tree; the bundle is where its manifest really lies.
@@ -105,6 +110,14 @@ def load_bundle(path: str | Path) -> Bundle:
     except FineVLAError as error:
         raise FineVLAError(f"bundle '{path}': {error}") from error
     return Bundle(path, manifest)
+
+
+def used_files(manifest: Manifest) -> dict[str, str]:
+    """Return the files that a policy runs on, by their entry in the manifest."""
+    files = {"policy_model": manifest.policy_model}
+    if manifest.text is not None:
+        files |= {"text.vocabulary": manifest.text.vocabulary, "text_model": manifest.text_model}
+    return files
 
 
 def check_embodiment(bundle: Bundle, embodiment: Embodiment) -> None:
@@ -165,6 +178,7 @@ def write_bundle(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) 
 
 def _yaml(manifest: Manifest) -> str:
     plain = dataclasses.asdict(manifest)
+    plain = {key: value for key, value in plain.items() if value not in (None, "")}
     plain = {"schema": plain.pop("schema")} | {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
 
@@ -179,9 +193,8 @@ def _manifest(raw: Any) -> Manifest:
         )
     known = [field.name for field in dataclasses.fields(Manifest)]
     _check_keys(raw, known, [k for k in known if k not in OPTIONAL], MANIFEST)
-    entries = [field.name for field in dataclasses.fields(TextSpec)]
-    text = _typed(raw, "text", dict)
-    _check_keys(text, entries, entries, f"entry 'text' of {MANIFEST}")
+    if ("reader" in raw) == ("text" in raw) or ("text" in raw) != ("text_model" in raw):
+        raise FineVLAError(f"{MANIFEST} must have either the entry 'reader', or both 'text' and 'text_model'")
     files = _typed(raw, "files", dict)
     manifest = Manifest(
         name=_typed(raw, "name", str),
@@ -192,8 +205,10 @@ def _manifest(raw: Any) -> Manifest:
         values=_names(raw, "values"),
         horizon=_whole(raw, "horizon", 2, MAX_HORIZON),
         dt_s=float(_typed(raw, "dt_s", float, int)),
-        text=TextSpec(_typed(text, "vocabulary", str), _whole(text, "max_words", 1, MAX_WORDS)),
-        text_model=_typed(raw, "text_model", str),
+        text=_text_spec(raw) if "text" in raw else None,
+        text_model=_typed(raw, "text_model", str) if "text_model" in raw else "",
+        reader=_one_of(raw, "reader", READERS) if "reader" in raw else "",
+        seen_from=float(_typed(raw, "seen_from", float)) if "seen_from" in raw else Manifest.seen_from,
         policy_model=_typed(raw, "policy_model", str),
         files={str(name): str(digest).lower() for name, digest in files.items()},
         joining=_one_of(raw, "joining", JOININGS) if "joining" in raw else JOININGS[0],
@@ -202,7 +217,16 @@ def _manifest(raw: Any) -> Manifest:
     )
     if not 0.0 < manifest.dt_s < 10.0:
         raise FineVLAError(f"entry 'dt_s' of {MANIFEST} is {manifest.dt_s}; it must be between 0 and 10 seconds")
+    if not 0.0 < manifest.seen_from < 1.0:
+        raise FineVLAError(f"entry 'seen_from' of {MANIFEST} is {manifest.seen_from}; it must be between 0 and 1")
     return manifest
+
+
+def _text_spec(raw: Mapping[str, Any]) -> TextSpec:
+    entries = [field.name for field in dataclasses.fields(TextSpec)]
+    text = _typed(raw, "text", dict)
+    _check_keys(text, entries, entries, f"entry 'text' of {MANIFEST}")
+    return TextSpec(_typed(text, "vocabulary", str), _whole(text, "max_words", 1, MAX_WORDS))
 
 
 def _check_keys(raw: Mapping[str, Any], known: Collection[str], needed: Collection[str], where: str) -> None:

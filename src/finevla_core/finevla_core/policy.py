@@ -1,4 +1,7 @@
-"""A policy bundle on ONNX Runtime: text features once per instruction, then observation in, chunk out. No torch."""
+"""A policy bundle on ONNX Runtime: words once per instruction, then observation in, chunk out. No torch.
+
+Words reach the network as features of the bundle's text model, or as the slots that a reader of this package fills.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -16,23 +19,29 @@ from finevla_core.continuation import Accepted, aligned, row_weights
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.language.reader import read
+from finevla_core.language.slots import one_hot
 from finevla_core.observation import Observation
-from finevla_core.text import PIECES, encode, load_vocabulary
+from finevla_core.text import PIECES, Vocabulary, encode, load_vocabulary, words
+from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding, unchecked
 
 PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 TEXT_SIGNATURE = (("tokens", "mask"), "text")
 POLICY_SIGNATURE = (("images", "state", "text"), "actions")
 MEMORY, REMEMBERED = "memory", "remembered"  # optional: an input, zeros where there is none, and the next one's value
 PREVIOUS, WEIGHTS = "previous", "weights"  # optional inputs: the running chunk, and how firm each row of it is
+PRESENT = "present"  # optional output (1, 2): how likely the target is there, and what it shall be put on
 KEPT = 64  # newest chunks: more than are made while one lasts
 
 
 @dataclass(frozen=True)
 class EncodedInstruction:
-    """An instruction with its text features `(1, ...)`: whatever the bundle's text model makes for its policy model."""
+    """An instruction as the bundle's policy model gets it: `text` `(1, ...)`, features or slots; `things` are the names of
+    what it is about, the target and what that shall be put on, for those to be told that it is not seen."""
 
     instruction: Instruction
     text: NDArray[np.float32]
+    things: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class OnnxPolicy:
 
     A bundle may have a memory: it hears its last answer again while the same encoded instruction goes on. It starts
     anew with other words, after a gap longer than a chunk, when time goes back, and when an answer was refused.
+    One that can tell whether its target is there makes no chunk (`TargetAbsent`) until it has seen it once.
     One that joins by real-time chunking continues, under the same rules, the chunk that it was last told is `accepted`.
     """
 
@@ -62,11 +72,15 @@ class OnnxPolicy:
             raise FineVLAError(
                 f"ONNX Runtime has none of {', '.join(providers or PREFERRED)} here; it has {', '.join(available)}"
             )
-        self.vocabulary = load_vocabulary(bundle.vocabulary)
-        self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
+        self._text: ort.InferenceSession | None = None
+        if not bundle.manifest.reader:
+            self.vocabulary: Vocabulary = load_vocabulary(bundle.vocabulary)
+            self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
         self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE, (MEMORY, PREVIOUS, WEIGHTS))
         self._memory_shape = _memory_shape(self._policy, bundle.policy_model)
         self._takes_running = _takes_running(self._policy, bundle)
+        self._tells_presence = PRESENT in [value.name for value in self._policy.get_outputs()]
+        self._seen: EncodedInstruction | None = None  # whose target has been seen
         self._past: Past | None = None
         self._accepted = Accepted()
         self.provider = self._policy.get_providers()[0]
@@ -79,10 +93,34 @@ class OnnxPolicy:
         """Time that one chunk covers, seconds."""
         return self.manifest.horizon * self.manifest.dt_s
 
+    def understand(self, instruction: Instruction) -> Understanding:
+        """Return what the policy takes an instruction for; raises `NotUnderstood` for one that it cannot act on.
+
+        A bundle with a text model cannot tell; then only the length is looked at: nothing of a text is cut off.
+        """
+        if self.manifest.reader:
+            return read(instruction).understanding
+        self._check_length(instruction)
+        return unchecked()
+
     def encode(self, instruction: Instruction) -> EncodedInstruction:
-        """Text features of an instruction; do this once per instruction, not per chunk."""
+        """Prepare an instruction for `predict`, once; raises `NotUnderstood` as `understand` does."""
+        if self.manifest.reader:
+            answer = read(instruction)
+            return EncodedInstruction(instruction, one_hot(answer.slots)[None], answer.things)
+        assert self.manifest.text is not None
+        self._check_length(instruction)
         tokens, mask = encode(instruction.prompt(), self.vocabulary, self.manifest.text.max_words)
         return EncodedInstruction(instruction, self._features(tokens, mask))
+
+    def _check_length(self, instruction: Instruction) -> None:
+        assert self.manifest.text is not None
+        count, most = len(words(instruction.prompt())), self.manifest.text.max_words
+        if count > most:
+            raise NotUnderstood(
+                f"the instruction has {count} words and marks of punctuation with its factors, bundle '{self.manifest.name}' "
+                f"reads {most}: say it in fewer"
+            )
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
         """The next chunk; raises `FineVLAError` if the observation does not fit or the network's answer is no plan."""
@@ -97,8 +135,10 @@ class OnnxPolicy:
             inputs[MEMORY] = np.zeros(self._memory_shape, np.float32) if past is None else past.memory
         if self._takes_running:
             inputs[PREVIOUS], inputs[WEIGHTS] = self._running(observation, past)
-        outputs = ("actions",) if self._memory_shape is None else ("actions", REMEMBERED)
-        answer, *memory = self._run(self._policy, outputs, inputs)
+        names = ["actions"] + [REMEMBERED] * (self._memory_shape is not None) + [PRESENT] * self._tells_presence
+        answers = dict(zip(names, self._run(self._policy, names, inputs), strict=True))
+        self._look_for(encoded, answers)
+        answer, memory = answers["actions"], answers.get(REMEMBERED)
         actions = self._checked(answer)
         self._sequence += 1
         chunk = ActionChunk(
@@ -113,10 +153,20 @@ class OnnxPolicy:
             sequence=self._sequence,
             inference_s=time.perf_counter() - start,
         )
-        if all(np.isfinite(values).all() for values in memory):
+        if memory is None or np.isfinite(memory).all():
             chunks = (*(past.chunks if past else ()), chunk)[-KEPT:]
-            self._past = Past(encoded, observation.stamp_ns, memory[0] if memory else None, chunks)
+            self._past = Past(encoded, observation.stamp_ns, memory, chunks)
         return chunk
+
+    def _look_for(self, encoded: EncodedInstruction, answers: Mapping[str, NDArray[np.float32]]) -> None:
+        """Raise `TargetAbsent` while what the instruction names has not been seen; later a hand may well hide it."""
+        if self._seen is encoded or PRESENT not in answers:
+            return
+        likely = answers[PRESENT].reshape(-1)
+        absent = [name for name, p in zip(encoded.things, likely, strict=False) if name and not p >= self.manifest.seen_from]
+        if absent:
+            raise TargetAbsent("I see no " + " and no ".join(absent))
+        self._seen = encoded
 
     def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         """What the bridge says of the chunk that it accepted last (0 = it runs none of ours), and how many of its rows
@@ -164,6 +214,7 @@ class OnnxPolicy:
             )
 
     def _features(self, tokens: NDArray[np.int64], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        assert self._text is not None
         (text,) = self._run(self._text, ("text",), {"tokens": tokens[None], "mask": mask[None]})
         return text
 
@@ -177,13 +228,18 @@ class OnnxPolicy:
             state=np.zeros(len(m.values), np.float32),
             state_stamp_ns=0,
         )
+        for _ in range(2):
+            self.predict(observation, self._example())
+        self._sequence, self._past = 0, None
+
+    def _example(self) -> EncodedInstruction:
+        """Some instruction as the network gets it, about nothing that must be seen."""
+        if self.manifest.text is None:
+            return EncodedInstruction(Instruction(raw="warm up"), one_hot({})[None])
         # The last piece must have a vector as well: a vocabulary too long fails now, not at the word that needs it.
         size = self.manifest.text.max_words
-        self._features(np.full((size, PIECES), len(self.vocabulary) - 1), np.ones(size, np.float32))
-        encoded = self.encode(Instruction(raw="warm up"))
-        for _ in range(2):
-            self.predict(observation, encoded)
-        self._sequence, self._past = 0, None
+        text = self._features(np.full((size, PIECES), len(self.vocabulary) - 1), np.ones(size, np.float32))
+        return EncodedInstruction(Instruction(raw="warm up"), text)
 
     def _run(
         self, session: ort.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, object]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from finevla_core.bundle import load_bundle
+from finevla_core.bundle import load_bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.policy import load_policy
@@ -23,10 +23,10 @@ from finevla_sim.planner import UNDISTURBED, Unreachable
 from finevla_sim.robot import default_robot
 from finevla_sim.scene import Scene
 from finevla_sim.tasks import TASKS, sample_goal
-from finevla_sim.world import Truth, World
+from finevla_sim.world import World
 from finevla_tools.evaluation.contestants import Wanderer
 from finevla_tools.evaluation.trials import Case, Trial, trials_of
-from finevla_tools.rollout import Watch, roll_out
+from finevla_tools.rollout import Rollout, Watch, roll_out
 
 RECORDS, HEADER = "trials.jsonl", "evaluation.json"
 BUNDLE = "policy"  # the contestant that is not a baseline
@@ -57,8 +57,8 @@ class Trier:
     def record(self, contestant: str, scene: Scene, trial: Trial) -> dict[str, Any]:
         """Run one trial and judge it."""
         started = time.perf_counter()
-        trace, accepted, refused = self.execute(contestant, scene, trial)
-        outcome = judge(scene, trace)
+        rollout = self.execute(contestant, scene, trial)
+        outcome = judge(scene, rollout.trace)
         done = obeyed(trial.goal, outcome)
         return trial.as_dict() | {
             "contestant": contestant,
@@ -68,34 +68,32 @@ class Trier:
             "score": score(trial.goal, outcome, scene),
             "success": bool(success(trial.goal, outcome, scene)),
             "happened": outcome.sentence(),
-            "accepted": accepted,
-            "refused": sum(refused.values()),
-            "refusals": refused,
-            "seconds": (trace[-1].stamp_ns - trace[0].stamp_ns) * 1e-9,
+            "accepted": rollout.accepted,
+            "refused": sum(rollout.rejected.values()),
+            "refusals": rollout.rejected,
+            "latched": rollout.latched,
+            "held": rollout.held,
+            "seconds": (rollout.trace[-1].stamp_ns - rollout.trace[0].stamp_ns) * 1e-9,
             "wall_s": time.perf_counter() - started,
         }
 
-    def execute(
-        self, contestant: str, scene: Scene, trial: Trial, watch: Watch | None = None
-    ) -> tuple[list[Truth], int, dict[str, int]]:
-        """Ground truth at 10 Hz, chunks accepted, chunks refused by reason."""
+    def execute(self, contestant: str, scene: Scene, trial: Trial, watch: Watch | None = None) -> Rollout:
+        """Let the contestant do what the trial says; the oracle sends no chunks."""
         world = self._world(scene)
         if contestant == "oracle":
             rng = np.random.default_rng([trial.seed, trial.member])
             try:
                 demonstration = Demonstrator(world, self.ik).demonstrate(trial.goal, rng, UNDISTURBED, draw=False)
             except Unreachable:  # after something was pushed away
-                return [world.truth()], 0, {}
-            return demonstration.trace, 0, {}
+                return Rollout([world.truth()], 0, {})
+            return Rollout(demonstration.trace, 0, {})
         seconds = TASKS[trial.case.task].seconds
         if contestant == "random":
             wanderer = Wanderer(self.robot.embodiment, trial.seed + trial.member)
-            rollout = roll_out(world, self.robot, wanderer, Instruction(raw=trial.text, id="trial"), seconds, watch)
-        else:
-            assert self.policy is not None
-            text = _other_words(scene, trial) if contestant == "blind" else trial.text
-            rollout = roll_out(world, self.robot, self.policy, Instruction(raw=text, id="trial"), seconds, watch)
-        return rollout.trace, rollout.accepted, rollout.rejected
+            return roll_out(world, self.robot, wanderer, Instruction(raw=trial.text, id="trial"), seconds, watch)
+        assert self.policy is not None
+        text = _other_words(scene, trial) if contestant == "blind" else trial.text
+        return roll_out(world, self.robot, self.policy, Instruction(raw=text, id="trial"), seconds, watch)
 
     def _world(self, scene: Scene) -> World:
         if self.world is None:
@@ -132,7 +130,7 @@ def run_jobs(jobs: Sequence[Job], bundle: Path | None, folder: Path, processes: 
 def open_folder(folder: Path, bundle: Path) -> None:
     """Make the folder, or make sure that what is in it is of the same bundle."""
     manifest = load_bundle(bundle).manifest
-    used = (manifest.text.vocabulary, manifest.text_model, manifest.policy_model)
+    used = used_files(manifest).values()
     header = {
         "schema": "finevla.evaluation/1",
         "bundle": manifest.name,
