@@ -1,4 +1,4 @@
-"""`finevla export`: a trained checkpoint to a policy bundle of two ONNX graphs, checked against torch before it is kept."""
+"""`finevla export`: a trained checkpoint to a policy bundle with an ONNX graph, checked against torch before it is kept."""
 
 import argparse
 import io
@@ -9,35 +9,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finevla_core.bundle import Manifest, TextSpec, write_bundle
+from finevla_core.bundle import Manifest, write_bundle
 from finevla_core.chunk import JOININGS
 from finevla_core.errors import FineVLAError
+from finevla_core.language.slots import one_hot
 from finevla_core.safety.limits import robot_limits
-from finevla_core.text import Vocabulary, encode
 from finevla_core.urdf import expand
 from finevla_models.tabletop import TabletopPolicy
-from finevla_models.word_vectors import licence, load_pretrained
 from finevla_sim.robot import default_robot
 from finevla_tools.train import load_model
 
-TEXT_MODEL, POLICY_MODEL, CARD = "text.onnx", "policy.onnx", "card.md"
-VOCABULARY, LICENCE = "vocabulary.txt", "vocabulary.LICENSE"
-INPUTS, OUTPUTS = ("images", "state", "text", "memory"), ("actions", "remembered")
+POLICY_MODEL, CARD = "policy.onnx", "card.md"
+READER = "tabletop"
+INPUTS, OUTPUTS = ("images", "state", "text", "memory"), ("actions", "remembered", "present")
 CONTINUED = ("previous", "weights")  # inputs of a flow alone: it can be made to continue a running chunk
 DT_S = 0.1
 MARGIN_RAD = 0.01  # inside the limits: the bridge's spline may swing a little beyond a target
 TOLERANCE = 1e-3  # radians and metres between torch and ONNX Runtime, float32 both
-
-
-class _Text(nn.Module):
-    """Words to the probabilities of what they say; the policy reads nothing else of them."""
-
-    def __init__(self, model: TabletopPolicy) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        return self.model.read(self.model.text(tokens, mask), mask)
 
 
 class _Act(nn.Module):
@@ -66,10 +54,10 @@ class _Act(nn.Module):
         memory: Tensor,
         previous: Tensor | None = None,
         weights: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         scaled = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-        out = self.model.act(scaled, state, text, memory, previous, weights)
-        return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.memory
+        out = self.model(scaled, state, text, memory, previous, weights)
+        return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.memory, out.present
 
 
 def export(folder: Path, out: Path, card: str, finder: Path | None = None, joining: str = JOININGS[0]) -> Path:
@@ -81,14 +69,12 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None, joini
     place = default_robot()
     robot = place.embodiment
     size = (robot.image_height, robot.image_width)
-    vocabulary, _ = load_pretrained()  # the model's own: its table refuses weights that were trained with another
-    example = _example(model, vocabulary, size)
-    text_onnx = _onnx(_Text(model), (example["tokens"], example["mask"]), ["tokens", "mask"], ["text"])
+    example = _example(model, size)
     limits = robot_limits(robot, expand(place.urdf_path))
     margin = np.where(limits.is_gripper, 0.0, MARGIN_RAD)
     act = _Act(model, torch.from_numpy(limits.lower + margin), torch.from_numpy(limits.upper - margin))
     policy_onnx = _onnx(act, tuple(example[name] for name in act.inputs), list(act.inputs), list(OUTPUTS))
-    _agree(act, text_onnx, policy_onnx, example)
+    _agree(act, policy_onnx, example)
     manifest = Manifest(
         name=out.name,
         embodiment=robot.name,
@@ -98,29 +84,24 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None, joini
         values=robot.names,
         horizon=config.horizon,
         dt_s=DT_S,
-        text=TextSpec(VOCABULARY, config.max_words),
-        text_model=TEXT_MODEL,
+        reader=READER,
         policy_model=POLICY_MODEL,
         files={},
         joining=joining,
         statistics={name: [round(float(v), 6) for v in buffer] for name, buffer in model.moving.named_buffers()},
         training=_plain(options),
     )
-    contents = {TEXT_MODEL: text_onnx, POLICY_MODEL: policy_onnx, CARD: card.encode()}
-    contents |= {VOCABULARY: vocabulary.dump(), LICENCE: licence().encode()}
+    contents = {POLICY_MODEL: policy_onnx, CARD: card.encode()}
     return write_bundle(out, manifest, contents).path
 
 
-def _example(model: TabletopPolicy, vocabulary: Vocabulary, size: tuple[int, int]) -> dict[str, Tensor]:
-    text = "reach the red cube with the left arm, from above"
-    tokens, mask = encode(text, vocabulary, model.config.max_words)
+def _example(model: TabletopPolicy, size: tuple[int, int]) -> dict[str, Tensor]:
+    slots = {"task": "reach", "arm": "left", "approach": "top", "color": "red", "shape": "cube"}
     generator = torch.Generator().manual_seed(0)
-    batch = {"tokens": torch.from_numpy(tokens)[None], "mask": torch.from_numpy(mask)[None]}
+    batch = {"text": torch.from_numpy(one_hot(slots))[None]}
     shape = (1, len(model.finder.mounts.on), *size, 3)
     batch["images"] = torch.randint(0, 256, shape, generator=generator).to(torch.uint8)
     batch["state"] = torch.randn(1, model.config.dimensions, generator=generator) * 0.3
-    with torch.no_grad():
-        batch["text"] = _Text(model)(batch["tokens"], batch["mask"])
     found, hands = [0.4, 0.2, 0.77, 0.5, -0.1, 0.8], [0.4, 0.2, 0.77, 0.5, 0.4, -0.2, 0.9, 1.0]
     batch["memory"] = torch.tensor([[*found, 1.0, 1.0, *hands]])
     horizon = model.config.horizon
@@ -139,19 +120,16 @@ def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outpu
     return buffer.getvalue()
 
 
-def _agree(act: _Act, text_onnx: bytes, policy_onnx: bytes, example: dict[str, Tensor]) -> None:
+def _agree(act: _Act, policy_onnx: bytes, example: dict[str, Tensor]) -> None:
     import onnxruntime as ort
 
-    arrays = {name: tensor.numpy() for name, tensor in example.items()}
     providers = ["CPUExecutionProvider"]
-    text = ort.InferenceSession(text_onnx, providers=providers)
-    (encoded,) = text.run(None, {"tokens": arrays["tokens"], "mask": arrays["mask"]})
     policy = ort.InferenceSession(policy_onnx, providers=providers)
     new = {name: torch.zeros_like(example[name]) for name in ("memory", "weights")}
     for given in (example | new, example):
         with torch.no_grad():
             wanted = act(*(given[name] for name in act.inputs))
-        feed = {name: given[name].numpy() for name in act.inputs} | {"text": encoded}
+        feed = {name: given[name].numpy() for name in act.inputs}
         found = policy.run(list(OUTPUTS), feed)
         gap = max(float(np.abs(f - w.numpy()).max()) for f, w in zip(found, wanted, strict=True))
         if not gap < TOLERANCE:

@@ -1,4 +1,4 @@
-"""`finevla train`: the tabletop policy's reader, finder and mover, each from what is cheap for it; seeded, resumable.
+"""`finevla train`: the tabletop policy's finder and mover, each from what is cheap for it; seeded, resumable.
 
 Checkpoints hold tensors only and are read with `weights_only`, so a file cannot run code.
 """
@@ -20,19 +20,19 @@ from torch import Tensor, nn
 from finevla_core.errors import FineVLAError
 from finevla_core.urdf import expand
 from finevla_models.chain import arm_chains, camera_mounts
-from finevla_models.finder import place_loss
+from finevla_models.factors import SLOTS
+from finevla_models.finder import FREE, KINDS, place_loss
 from finevla_models.mover import HEADS, Flow
-from finevla_models.reader import one_hot, probabilities, reading_loss
+from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
-from finevla_models.word_vectors import load_pretrained
 from finevla_sim.drills import load_drills
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
-from finevla_tools.training_data import Drills, Sentences
+from finevla_tools.training_data import Drills
 
-PARTS = ("reader", "finder", "mover")
+PARTS = ("finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
-ATTENTION_WEIGHT = 0.3
+ATTENTION_WEIGHT, PRESENCE_WEIGHT, KIND_WEIGHT = 0.3, 0.3, 0.1
 ECHOES = 4  # times that a finder in training hears its own answer to a picture: what is a little off must not run away
 HANDED_ON = 2  # and to the picture before
 BLURRED = 0.3  # of the pictures of each camera
@@ -49,10 +49,8 @@ class Options:
     mixture: float = 0.5  # share of fine sentences
     head: str = "flow"
     seed: int = 0
-    reader_steps: int = 1500
     finder_steps: int = 10000
     mover_steps: int = 4000
-    sentences: int = 128  # per step of the reader
     pictures: int = 32  # per step of the finder
     moments: int = 1024  # per step of the mover
     rate: float = 1e-3
@@ -68,7 +66,7 @@ def new_model(head: str) -> TabletopPolicy:
     robot = default_robot()
     urdf = expand(robot.urdf_path)
     chains, mounts = arm_chains(robot.embodiment, urdf), camera_mounts(robot.embodiment, urdf, CAMERA_FOVY_DEG)
-    return TabletopPolicy(TabletopConfig(head=head), chains, mounts, load_pretrained()[1])
+    return TabletopPolicy(TabletopConfig(head=head), chains, mounts)
 
 
 def train(options: Options, out: Path, parts: Sequence[str], resume: bool, threads: int) -> None:
@@ -95,14 +93,13 @@ def _train_part(job: tuple[str, Options, Path, bool, int]) -> None:
     drills = Drills([Path(d) for d in options.drills], options.mixture, with_pictures=part == "finder")
     _set_scales(model, drills, options)
     model.to(device)
-    losses = {"reader": _reading, "finder": _finding, "mover": _moving}[part](model, drills, options, device)
+    losses = {"finder": _finding, "mover": _moving}[part](model, drills, options, device)
     _fit(part, _modules(model, part), losses, options, out / f"{part}.pt", resume)
 
 
 def _modules(model: TabletopPolicy, part: str) -> nn.ModuleDict:
     """What a part's training changes, and the scales that it was made with."""
     parts = {
-        "reader": ("text", "reader"),
         "finder": ("seeing", "finder"),
         "mover": ("moving", "chooser", "mover"),
     }[part]
@@ -122,19 +119,6 @@ def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None
     if isinstance(model.mover.head, Flow):
         generator = torch.Generator().manual_seed(options.seed)
         model.mover.head.noise.copy_(NOISE_SCALE * torch.randn(model.mover.head.noise.shape, generator=generator))
-
-
-def _reading(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
-    folders = [Path(folder) for folder in options.drills]
-    sentences = Sentences(folders, options.mixture, *load_pretrained(), model.config.max_words)
-
-    def losses(step: int) -> dict[str, Tensor]:
-        batch = sentences.batch(options.sentences, np.random.default_rng([options.seed, step, 1]), device)
-        with torch.autocast(device.type, torch.bfloat16):
-            logits = model.reader(model.text(batch["tokens"], batch["mask"]), batch["mask"])
-        return {"reading": reading_loss(logits.float(), batch["said"])}
-
-    return losses
 
 
 def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
@@ -166,22 +150,54 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
             then, _ = answers(later, heard[: len(slots) // 2], HANDED_ON)
             attention = torch.stack(
                 [
-                    _attention(maps, batch["pixels"][..., camera, :], eye.top)
+                    _attention(maps, batch["pixels"][..., camera, :], batch["present"], eye.top)
                     for camera, (eye, maps) in enumerate(zip(model.finder.eyes, logits, strict=True))
                 ]
             )
-        wrong = [*(a - batch["where"] for a in first), *(a - batch["where"][later] for a in then)]
+            present, kinds = model.finder.presence(features, slots), model.finder.kinds(features)
+        there = batch["present"].repeat_interleave(3, dim=2)  # nothing is to be learned of where a thing is that is not
+        wrong = [*(there * (a - batch["where"]) for a in first)]
+        wrong += [there[later] * (a - batch["where"][later]) for a in then]
+        matters = torch.stack([torch.ones_like(present[..., 0]), onto(batch["said"])], dim=2)
+        presence = nn.functional.binary_cross_entropy_with_logits(present, batch["present"], matters)
         return {
             "where": (torch.cat(wrong) / model.seeing.where_std).abs().mean(),
             "attention": ATTENTION_WEIGHT * attention.mean(),
+            "presence": PRESENCE_WEIGHT * presence,
+            "kind": KIND_WEIGHT * _looks(model, kinds, batch),
         }
 
     return losses
 
 
-def _attention(logits: Tensor, pixels: Tensor, top: float) -> Tensor:
-    """`logits` (B, N, Q, h, w) should lie on `pixels` (B, N, Q, 2), where those are in the part of the image below `top`."""
-    inside = (pixels.abs() < 1).all(-1) & (pixels[..., 1] > top)
+def onto(said: Tensor) -> Tensor:
+    """1.0 where `said` (..., S) names a thing that the target shall be put on, else 0.0, (...)."""
+    return (said[..., list(SLOTS).index("place")] == SLOTS["place"].index("object")).float()
+
+
+def _looks(model: TabletopPolicy, kinds: list[Tensor], batch: dict[str, Tensor]) -> Tensor:
+    """Cross entropy of colour and shape, as far as they are named, of targets that are there and in a camera's picture."""
+    slots, losses = list(SLOTS), []
+    for camera, (eye, logits) in enumerate(zip(model.finder.eyes, kinds, strict=True)):
+        pixels = batch["pixels"][:, :, 0, camera]
+        seen = _inside(pixels, eye.top) & (batch["present"][..., 0] > 0)
+        parts = logits[:, :, 0].float().split((*KINDS, FREE), dim=-1)
+        for slot, part in zip(("color", "shape"), parts, strict=False):
+            said = batch["said"][..., slots.index(slot)]
+            named = seen & (said > 0)
+            losses.append(nn.functional.cross_entropy(part[named], said[named] - 1) if named.any() else part.sum() * 0)
+    return torch.stack(losses).mean()
+
+
+def _inside(pixels: Tensor, top: float) -> Tensor:
+    """Which of `pixels` (..., 2) are in the part of the image below `top`."""
+    return (pixels.abs() < 1).all(-1) & (pixels[..., 1] > top)
+
+
+def _attention(logits: Tensor, pixels: Tensor, present: Tensor, top: float) -> Tensor:
+    """`logits` (B, N, Q, h, w) should lie on `pixels` (B, N, Q, 2) of what is `present` (B, N, Q), where those are in the
+    part of the image below `top`."""
+    inside = _inside(pixels, top) & (present > 0)
     if not inside.any():
         return logits.sum() * 0
     return place_loss(logits[inside], pixels[inside], top)
@@ -206,7 +222,7 @@ def _moving(model: TabletopPolicy, drills: Drills, options: Options, device: tor
 
 
 def _unsure(slots: Tensor) -> Tensor:
-    """What was said, as a reader that is not quite sure would have it."""
+    """What was said, not quite for sure: what moves shall not hang on the last per cent of a slot."""
     noise = probabilities(torch.randn_like(slots) * 3)
     share = 0.08 * torch.rand_like(slots[:, :1]) ** 2
     return (1 - share) * slots + share * noise
@@ -308,7 +324,7 @@ def _load(path: Path, state: dict[str, Any]) -> int:
 def load_model(folder: Path, finder: Path | None = None) -> tuple[TabletopPolicy, dict[str, Any]]:
     """The averaged weights of all parts in a training folder (or the finder of another) as a model, and its options."""
     model, options = None, {}
-    for part in ("mover", "finder", "reader"):
+    for part in ("mover", "finder"):
         path = (finder or folder if part == "finder" else folder) / f"{part}.pt"
         if not path.is_file():
             raise FineVLAError(f"no '{path}'; train first with 'finevla train'")
@@ -329,7 +345,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/train"), help="folder of the checkpoints")
     parser.add_argument("--mixture", type=float, default=Options.mixture, help="share of fine sentences, 0 to 1")
     parser.add_argument("--head", choices=HEADS, default=Options.head)
-    parser.add_argument("--parts", default=",".join(PARTS), help="which parts to train, e.g. reader,mover")
+    parser.add_argument("--parts", default=",".join(PARTS), help="which parts to train, e.g. mover")
     for part in PARTS:
         parser.add_argument(f"--{part}-steps", type=int, default=getattr(Options, f"{part}_steps"))
     parser.add_argument("--seed", type=int, default=Options.seed)

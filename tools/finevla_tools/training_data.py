@@ -1,4 +1,4 @@
-"""What `finevla train` learns from, in memory: sentences and what they say, moments of motions, pictures of moments."""
+"""What `finevla train` learns from, in memory: moments of motions, pictures of moments, and what is said of them."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -12,19 +12,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
-from finevla_core.text import MARK, Vocabulary, encode, words
 from finevla_core.urdf import expand
 from finevla_models.chain import CameraMounts, camera_mounts
 from finevla_models.factors import SLOTS, indices
 from finevla_models.finder import SHRINK, fixed_rows
-from finevla_models.word_vectors import neighbours
 from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
 from finevla_sim.ik import ArmIK
-from finevla_sim.language import FILLERS, Said, factors_of, how_of, say, some_of
+from finevla_sim.language import Said, factors_of
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.planner import HORIZON
 from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.sampling import HELD_OUT_KINDS, sample_scene
 from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
 from finevla_sim.tasks import SIDES, Goal
 from finevla_sim.world import World
@@ -33,6 +31,8 @@ LAG_STEPS = 0.6  # a measured state is behind its target by up to this much
 NOISE_RAD = 0.012
 WHERE_NOISE_M = (0.001, 0.008)  # a finder's is never exact, and at times it is quite wrong
 NAMES_PER_PICTURE = 9
+ABSENT_PER_PICTURE = 3  # sentences more about things that are not there
+ABSENT_BELOW = 0.25  # of them name a thing that is there, to be put on one that is not
 RECOLOURED = 0.25  # of the pictures get other colours, and sentences that name none: a shape is no colour
 FORGOT, FOUND_WRONG, WAS_IN_HAND, WAS_BEFORE = 0.25, 0.15, 0.05, 0.1  # shares of memories; the rest is about right
 MEMORY_NOISE_M = 0.003
@@ -40,11 +40,6 @@ GRIP = (0.82, 1.04)  # how much further or less far fingers close round what the
 IS_OPEN = 0.95  # a gripper from this value on
 CLEANED = 0.12  # of the other sentences ask for everything
 IN_HAND_M, IN_BOWL_M = 0.06, 0.06
-LISTENED = 5000  # sentences that are listened to for the words that the grammar has
-ROUND = 16  # batches of sentences are as long as a multiple of this: every new shape costs time to get used to
-EXCHANGED = 0.08  # of the words
-ADDED = 0.4  # of the sentences have a word too many
-PROMPTED = 0.25  # of the fine sentences come with factors as data
 ARRAYS = ("images", "states", "targets", "where", "places", "image_states")
 UNSEEN = ("images", "places")
 BOWL = MAX_OBJECTS  # indices of the two bowls among a picture's places
@@ -117,59 +112,6 @@ class Drills:
         return tensors(arrays, device)
 
 
-class Sentences:
-    """Ever new sentences about the goals of drills, and what they say; fine ones at times with some of it as factors.
-
-    What comes as data is worded as the policy node words it: `Instruction.prompt`.
-    """
-
-    def __init__(
-        self, folders: Sequence[Path], mixture: float, vocabulary: Vocabulary, table: Tensor, max_words: int
-    ) -> None:
-        self.goals, self.mixture = load_goals(folders), mixture
-        self.vocabulary, self.max_words = vocabulary, max_words
-        rng = np.random.default_rng(0)
-        heard = {word for _ in range(LISTENED) for word in words(self.draw(rng).text) if word.isalpha()}
-        self.like = neighbours(heard, vocabulary, table)
-        pieces = (piece[len(MARK) :] for piece in vocabulary.pieces if piece.startswith(MARK))
-        alike = heard.union(*self.like.values())
-        self.any_word = [word for word in pieces if len(word) > 2 and word not in alike]
-
-    def draw(self, rng: np.random.Generator) -> Said:
-        """One sentence."""
-        goal, scene = self.goals[rng.integers(len(self.goals))]
-        if rng.random() >= self.mixture:
-            return say(goal, scene, rng, (), "train")
-        said = say(goal, scene, rng, some_of(how_of(goal), rng), "train")
-        return prompted(goal, scene, said, rng) if rng.random() < PROMPTED else said
-
-    def varied(self, text: str, rng: np.random.Generator) -> str:
-        """The text with words that the grammar does not have: for some of its words others of about the same meaning,
-        for some that carry none any at all, and at times a word too many, which means nothing wherever it stands."""
-        found = words(text)
-        for i in np.flatnonzero(rng.random(len(found)) < EXCHANGED):
-            others = self.any_word if found[i] in FILLERS else self.like.get(found[i])
-            if others:
-                found[i] = others[rng.integers(len(others))]
-        if rng.random() < ADDED:
-            found.insert(int(rng.integers(len(found) + 1)), self.any_word[rng.integers(len(self.any_word))])
-        return " ".join(found)
-
-    def batch(self, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """`tokens` (B, T, P), `mask` (B, T) and `said` (B, S)."""
-        saids = [self.draw(rng) for _ in range(size)]
-        texts = [self.varied(said.text, rng) for said in saids]
-        tokens, masks = zip(*(encode(text, self.vocabulary, self.max_words) for text in texts), strict=True)
-        longest = int(max(mask.sum() for mask in masks))
-        longest = min(self.max_words, -(-longest // ROUND) * ROUND)
-        arrays = {
-            "tokens": np.array(tokens)[:, :longest],
-            "mask": np.array(masks)[:, :longest],
-            "said": np.array([indices(said.slots) for said in saids]),
-        }
-        return tensors(arrays, device)
-
-
 class Pictures:
     """Pictures of moments, with the place of everything in them, in metres and in each camera's image."""
 
@@ -209,18 +151,23 @@ class Pictures:
         return len(self.states)
 
     def batch(self, drills: Drills, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-        """Random pictures, in front of them as many that were taken a little earlier, and N = 1 + NAMES_PER_PICTURE
-        sentences for each pair, the first of them what was really asked.
+        """Random pictures, in front of them as many that were taken a little earlier, and N = 1 + NAMES_PER_PICTURE +
+        ABSENT_PER_PICTURE sentences for each pair, the first of them what was really asked, the last about things that
+        are not there.
 
         view0... (B, h, w, 3), what each camera's eye gets; state (B, D), said (B, N, S), where (B, N, 6), pixels
-        (B, N, 2, C, 2), memory (B, N, MEMORY); recoloured (B,) pictures are to get other colours: no sentence names one.
+        (B, N, 2, C, 2), memory (B, N, MEMORY), present (B, N, 2) 1 or 0 for each place; recoloured (B,) pictures are to
+        get other colours: no sentence names one.
         """
         later = rng.integers(len(self), size=size // 2)
         pairs = np.stack([self.earlier[later], later])
         recoloured = (rng.random(len(later)) < RECOLOURED) & self.plain[self.scene[later]].any(1)
-        saids, wheres, points, before = [], [], [], []
-        for _ in range(1 + NAMES_PER_PICTURE):
+        saids, wheres, points, before, presents = [], [], [], [], []
+        for name in range(1 + NAMES_PER_PICTURE + ABSENT_PER_PICTURE):
             said, target, end, raised = self._other(pairs, recoloured, rng)
+            presents.append(np.ones((len(later), 2), np.float32))
+            if name > NAMES_PER_PICTURE:
+                presents[-1] = self._absent(said, pairs[1], recoloured, rng)
             saids.append(said)
             ends = self.places[pairs, end]
             ends[..., 2] += raised
@@ -241,6 +188,7 @@ class Pictures:
             "where": np.concatenate(np.stack(wheres, 2)).astype(np.float32),
             "pixels": np.concatenate(np.stack(points, 2)).astype(np.float32),
             "memory": self._remembered(pick, np.concatenate(np.stack(before, 2)), rng).astype(np.float32),
+            "present": np.tile(np.stack(presents, 1), (2, 1, 1)),
             "recoloured": np.tile(recoloured, 2),
         }
         return tensors(arrays, device)
@@ -316,6 +264,49 @@ class Pictures:
                 said[i, [SLOT["below_color"], SLOT["below_shape"]]] = name[:2]
         return said, target, end, raised
 
+    def _absent(
+        self, said: NDArray[np.int64], pick: NDArray[np.int64], recoloured: NDArray[np.bool_], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Exchange in each of `said` (B, S), about pictures `pick` (B,), the name of a thing for one that is not there, of
+        the target or of what it shall be put on; return what is there now of both, (B, 2)."""
+        present = np.ones((len(said), 2), np.float32)
+        for i, scene in enumerate(self.scene[pick]):
+            if SLOTS["task"][said[i, SLOT["task"]]] == "clean":
+                continue
+            name = self._absent_name(scene, recoloured[i], rng)
+            if name is None:
+                continue
+            below = said[i, SLOT["place"]] == SLOTS["place"].index("object") and rng.random() < ABSENT_BELOW
+            if below and name[1] != SLOTS["shape"].index(KNOB):
+                said[i, [SLOT["below_color"], SLOT["below_shape"]]] = name
+                present[i, 1] = 0
+                continue
+            said[i, [SLOT["color"], SLOT["shape"], SLOT["size"]]] = [*name, 0]
+            if name[1] == SLOTS["shape"].index(KNOB):
+                said[i, SLOT["task"]] = SLOTS["task"].index("turn")
+                said[i, [SLOT["place"], SLOT["below_color"], SLOT["below_shape"]]] = 0
+            elif SLOTS["task"][said[i, SLOT["task"]]] == "turn":
+                said[i, SLOT["task"]] = SLOTS["task"].index(("reach", "pick")[rng.integers(2)])
+            # Where the target shall end is known only where another thing or a bowl is named for it.
+            present[i] = 0, said[i, SLOT["place"]] > 0
+        return present
+
+    def _absent_name(self, scene: int, plainly: bool, rng: np.random.Generator) -> tuple[int, int] | None:
+        """Colour and shape, 0 where not said, that fit nothing in a scene; mostly of parts that each fit something."""
+        there = {(int(color), int(shape)) for color, shape, _ in self.kinds[scene, : self.count[scene]]}
+        colors, shapes = {color for color, _ in there}, {shape for _, shape in there}
+        names = [(0, shape) for shape in range(1, len(SLOTS["shape"])) if shape not in shapes]
+        if not plainly:
+            other = [(color, shape) for color in range(1, len(SLOTS["color"])) for shape in range(1, len(SLOTS["shape"]))]
+            other = [name for name in other if name not in there and _kind_name(name) not in HELD_OUT_KINDS]
+            near = [name for name in other if name[0] in colors and name[1] in shapes]
+            if near and rng.random() < 0.5:
+                return near[rng.integers(len(near))]
+            if rng.random() < 0.6:
+                return other[rng.integers(len(other))]
+            names += [(color, 0) for color in range(1, len(SLOTS["color"])) if color not in colors]
+        return names[rng.integers(len(names))] if names else None
+
     def _name(self, scene: int, one: int, plainly: bool, rng: np.random.Generator) -> NDArray[np.int64]:
         """Colour, shape and size of a thing as a name would have them, `plainly` without the colour."""
         kinds = self.kinds[scene]
@@ -358,6 +349,11 @@ def _plans(shard: dict[str, Any]) -> NDArray[np.int64]:
 def _begins(shard: dict[str, Any]) -> NDArray[np.int64]:
     """The row at which each picture's plan begins, (M,)."""
     return np.asarray(shard["starts"][_plans(shard)])
+
+
+def _kind_name(kind: tuple[int, int]) -> tuple[str, str]:
+    """Words of a colour's and a shape's index."""
+    return SLOTS["color"][kind[0]], SLOTS["shape"][kind[1]]
 
 
 def _hands(states: NDArray[np.float32]) -> NDArray[np.float64]:

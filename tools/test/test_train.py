@@ -12,16 +12,16 @@ from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy import load_policy
 from finevla_models.factors import SLOTS
-from finevla_models.word_vectors import load_pretrained
 from finevla_sim import drills
 from finevla_sim.robot import default_robot
+from finevla_sim.sampling import HELD_OUT_KINDS
 from finevla_tools.export import export
 from finevla_tools.train import PARTS, Options, hues, load_model, recolour, train
-from finevla_tools.training_data import NAMES_PER_PICTURE, SLOT, Drills, Sentences
+from finevla_tools.training_data import ABSENT_PER_PICTURE, NAMES_PER_PICTURE, SLOT, Drills
 
 pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
-FEW = {"sentences": 8, "pictures": 4, "moments": 32}
+FEW = {"pictures": 4, "moments": 32}
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +89,13 @@ def test_mixture_decides_whether_sentences_say_how(data: Path, mixture: float, s
     said = made.draw_said(np.zeros(200, np.int64), np.random.default_rng(0))
     how = said[:, [SLOT["arm"], SLOT["approach"]]] > 0
     assert how.any() == says
-    batch = Sentences([data], mixture, *load_pretrained(), 32).batch(100, np.random.default_rng(0), CPU)
-    assert bool((batch["said"][:, [SLOT["arm"], SLOT["approach"]]] > 0).any()) == says
-    assert batch["tokens"].shape[:2] == batch["mask"].shape
 
 
 def test_sentences_about_a_picture_mean_what_is_in_it(data: Path) -> None:
     made = Drills([data], 0.5, True)
     assert made.pictures is not None
     batch = made.pictures.batch(made, 12, np.random.default_rng(0), CPU)
-    sentences = 1 + NAMES_PER_PICTURE
+    sentences = 1 + NAMES_PER_PICTURE + ABSENT_PER_PICTURE
     assert batch["where"].shape == (12, sentences, 6)
     assert batch["pixels"].shape == (12, sentences, 2, 3, 2)
     many = made.pictures.batch(made, 400, np.random.default_rng(1), CPU)
@@ -110,6 +107,26 @@ def test_sentences_about_a_picture_mean_what_is_in_it(data: Path) -> None:
     stays = (batch["where"][..., :3] == batch["where"][..., 3:]).all(-1)
     picks = batch["said"][..., SLOT["task"]] == SLOTS["task"].index("reach")
     assert stays[picks].all()
+
+
+def test_absent_names_fit_nothing_in_the_picture_and_no_held_out_kind_is_called_absent(data: Path) -> None:
+    made = Drills([data], 0.5, True)
+    pictures = made.pictures
+    assert pictures is not None
+    rng = np.random.default_rng(3)
+    kinds = {scene: {tuple(kind[:2]) for kind in pictures.kinds[scene, : pictures.count[scene]]} for scene in range(4)}
+    drawn = [(scene, pictures._absent_name(scene, plainly, rng)) for scene in kinds for plainly in (False, True) * 50]
+    held_out = [(SLOTS["color"].index(c), SLOTS["shape"].index(s)) for c, s in HELD_OUT_KINDS]
+    for scene, name in drawn:
+        if name is not None:
+            color, shape = name
+            fits = [kind for kind in kinds[scene] if color in (0, kind[0]) and shape in (0, kind[1])]
+            assert not fits
+            assert name not in held_out
+    batch = pictures.batch(made, 100, rng, CPU)
+    present = batch["present"]
+    assert present[:, : 1 + NAMES_PER_PICTURE].all()
+    assert 0.5 < 1 - present[:, 1 + NAMES_PER_PICTURE :, 0].mean() < 1.0
 
 
 def test_pictures_come_with_the_one_before_and_the_same_sentences(data: Path) -> None:

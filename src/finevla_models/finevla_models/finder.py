@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from finevla_models.chain import CameraMounts
-from finevla_models.factors import TARGET, WHAT, columns
+from finevla_models.factors import COLORS, SHAPES, TARGET, WHAT, columns
 
 QUERIES = 2  # the target, and where it shall end
 MEMORY = 3 * QUERIES + 1  # both as they were found a moment ago, and whether they were: 1 or 0
@@ -20,6 +20,9 @@ SHRINK = 2
 FAITHFUL, CERTAIN = 1.0, 1e9  # how much more what is remembered counts, and if it is known to be there
 SAME_M = 0.04  # candidates that are nearer to each other are of one thing
 AROUND = 2.3  # cells of a feature map around where an eye looks most that belong to what it looks at
+KINDS = (len(COLORS) - 1, len(SHAPES) - 1)  # colours and shapes that a thing can have
+FREE = 2  # features of a look besides its kind that may tell whether there is anything at all
+NAMED = (("color", "shape"), ("below_color", "below_shape"))  # the slots that name what each query looks for
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -51,6 +54,7 @@ class Eye(nn.Module):
         self.key = nn.Conv2d(self.width + 2, self.width, 1)
         self.target = mlp(len(columns(TARGET)) + grips, 128, self.width)
         self.place = mlp(len(columns(WHAT)) + grips, 128, self.width)
+        self.kind = nn.Linear(self.width, sum(KINDS) + FREE)
         self.scale = nn.Parameter(torch.tensor(2.3))
         self.features = QUERIES * (self.width + 3)
         self.register_buffer("target_columns", torch.tensor(columns(TARGET)))
@@ -118,6 +122,10 @@ class Finder(nn.Module):
         candidates = self.cameras + arms + 2  # and a guess that nothing is seen of, and the memory
         self.register_buffer("what_columns", torch.tensor(columns(WHAT)))
         seen = sum(eye.width + 3 for eye in self.eyes) + len(columns(WHAT)) + dimensions + hands
+        for names in NAMED:
+            for name in names:
+                self.register_buffer(f"{name}_columns", torch.tensor(columns((name,))))
+        self.present = mlp(self.cameras * (len(KINDS) + FREE + 1), 32, 1)
         self.height = nn.ModuleList(mlp(seen, 96, 4) for _ in range(QUERIES))
         self.weigh = nn.ModuleList(mlp(seen + 1 + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
 
@@ -141,6 +149,28 @@ class Finder(nn.Module):
             found.append(features.reshape(batch, count, QUERIES, -1))
             logits.append(attention)
         return found, logits
+
+    def kinds(self, found: list[Tensor]) -> list[Tensor]:
+        """Logits (B, N, Q, colours + shapes + `FREE`) of what each camera's features (see `see`) look like."""
+        logits: list[Tensor] = [eye.kind(features[..., 3:]) for eye, features in zip(self.eyes, found, strict=True)]
+        return logits
+
+    def presence(self, found: list[Tensor], slots: Tensor) -> Tensor:
+        """Logits (B, N, Q) that what `slots` (B, N, WIDTH) name is there, from what the cameras show of it.
+
+        Colour and shape are compared one by one, so that a pair that training never showed is judged like any other.
+        """
+        votes = []
+        for features, kind in zip(found, self.kinds(found), strict=True):
+            color, shape, free = kind.float().split((*KINDS, FREE), dim=-1)
+            agreed = []
+            for i, look in enumerate((color, shape)):
+                names = [slots[..., getattr(self, f"{names[i]}_columns")] for names in NAMED]
+                wanted = torch.stack(names, dim=2)
+                agreed.append(wanted[..., :1] + (wanted[..., 1:] * look.softmax(-1)).sum(-1, keepdim=True))
+            votes.append(torch.cat([*agreed, free, features[..., 2:3].float()], dim=-1))
+        logits: Tensor = self.present(torch.cat(votes, dim=-1)).squeeze(-1)
+        return logits
 
     def place(
         self,

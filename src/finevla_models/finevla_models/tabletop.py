@@ -1,7 +1,8 @@
-"""The tabletop policy: words are read into slots, cameras and slots say where, state and slots say how to get there.
+"""The tabletop policy: cameras and slots say where, state and slots say how to get there; a reader fills the slots.
 
 Between seeing and moving there are six numbers, where the target is and where it shall end, and between words and the
-rest a handful of probabilities. So each part learns from what is cheap for it, and a person can look at what was meant.
+rest the slots of `finevla_core.language`. So each part learns from what is cheap for it, and a person can look at what
+was meant.
 Which arm moves is decided once, by the words or else by habit; the mover sees every motion as if it were the left arm's.
 """
 
@@ -14,8 +15,6 @@ from finevla_models.chain import MIRROR, ArmChains, CameraMounts, mirror_signs
 from finevla_models.factors import MOVE, columns, mirrored
 from finevla_models.finder import MEMORY, Finder, mlp
 from finevla_models.mover import Mover, Running, near
-from finevla_models.reader import Reader, probabilities
-from finevla_models.text_encoder import TextEncoder
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
@@ -32,8 +31,6 @@ class TabletopConfig:
     dimensions: int = 14
     arms: int = 2
     horizon: int = 16
-    max_words: int = 64
-    text_width: int = 128
     basis: int = 6
     hidden: int = 512
     blocks: int = 3
@@ -58,12 +55,14 @@ class TabletopConfig:
 class Output:
     """`chunk` (B, horizon, D) values; `where` (B, 6): the target and where it shall end, metres in the base frame;
     `left` (B, 1): 1 if the left arm moves, 0 if the right one does; `hands` (B, A, 4): where the grippers are, metres,
-    and how far they are open."""
+    and how far they are open; `present` (B, 2): how likely it is that the target is there, and that what it shall be put
+    on is (1 where nothing of the kind is named)."""
 
     chunk: Tensor
     where: Tensor
     left: Tensor
     hands: Tensor
+    present: Tensor
 
     @property
     def memory(self) -> Tensor:
@@ -98,13 +97,11 @@ class Scales(nn.Module):
 
 
 class TabletopPolicy(nn.Module):
-    """Reader, finder, chooser and mover; what sees has other scales than what moves; `words` as for `TextEncoder`."""
+    """Finder, chooser and mover; what sees has other scales than what moves."""
 
-    def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts, words: Tensor) -> None:
+    def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts) -> None:
         super().__init__()
         self.config, self.chains = config, chains
-        self.text = TextEncoder(words, config.text_width)
-        self.reader = Reader(config.text_width)
         self.finder = Finder(mounts, config.hands, config.dimensions, config.arms)
         how = len(columns(MOVE))
         self.chooser = mlp(config.dimensions + config.hands + how + 6 + 2 * 6 * config.arms, 64, 1)
@@ -125,17 +122,17 @@ class TabletopPolicy(nn.Module):
         self.register_buffer("mirrored_places", MIRROR.repeat(2))
         self.seeing, self.moving = Scales(config.dimensions), Scales(config.dimensions)
 
-    def read(self, text: Tensor, mask: Tensor) -> Tensor:
-        """Slots (B, WIDTH) from text features."""
-        return probabilities(self.reader(text, mask))
-
-    def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> Tensor:
-        """Both places (B, 6) for one sentence each, `slots` (B, WIDTH) and `memory` (B, `remembered`)."""
+    def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Both places (B, 6), and how likely each thing is there (B, 2), for one sentence each: `slots` (B, WIDTH) and
+        `memory` (B, `remembered`)."""
         carried, held = self.carried(state, slots, memory)
         slots = slots.unsqueeze(1)
         features, _ = self.finder.see(views, slots, self.grips(state))
         body, hands = self.body(state, self.seeing), self.chains(state)
-        return self.finder.place(features, body, hands, slots, carried.unsqueeze(1), held.unsqueeze(1)).squeeze(1)
+        where = self.finder.place(features, body, hands, slots, carried.unsqueeze(1), held.unsqueeze(1)).squeeze(1)
+        present = self.finder.presence(features, slots).squeeze(1).sigmoid()
+        onto = slots[:, 0, self.place_columns[-1:]]  # else no thing is named that it shall be put on
+        return where, torch.cat([present[:, :1], 1 - onto * (1 - present[:, 1:])], dim=1)
 
     def carried(self, state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """The finder's part (B, MEMORY) of `memory` (B, `remembered`), brought up to this moment: what was found in a hand
@@ -219,7 +216,7 @@ class TabletopPolicy(nn.Module):
         """
         return Running(self.own_steps(previous - state.unsqueeze(1), left), weights)
 
-    def act(
+    def forward(
         self,
         images: Tensor,
         state: Tensor,
@@ -234,15 +231,11 @@ class TabletopPolicy(nn.Module):
         A flow continues `previous` (B, horizon, D), values at this chunk's times, as far as `weights` (B, horizon) say.
         """
         views = self.finder.views(images)
-        where = self.find(views, state, slots, memory)
+        where, present = self.find(views, state, slots, memory)
         left = self.choose(state, where, slots, memory)
         continued = None if previous is None or weights is None else self.running(previous, weights, state, left)
         steps = self.both(self.mover(self.aims(state, where, slots, left), continued), left)
-        return Output(state.unsqueeze(1) + steps, where, left, self.hands(state))
-
-    def forward(self, images: Tensor, state: Tensor, tokens: Tensor, mask: Tensor, memory: Tensor) -> Output:
-        """From words to chunk in one go."""
-        return self.act(images, state, self.read(self.text(tokens, mask), mask), memory)
+        return Output(state.unsqueeze(1) + steps, where, left, self.hands(state), present)
 
 
 def _gaps(where: Tensor, positions: Tensor) -> Tensor:
