@@ -1,0 +1,73 @@
+"""Reads what a Chinese sentence says about things on a table: slots, or why it must be refused."""
+
+from finevla_core.language import chinese_refusals as refusals
+from finevla_core.language.chinese_characters import is_chinese, plain
+from finevla_core.language.chinese_clauses import scene_of
+from finevla_core.language.chinese_grammar import phrases_of
+from finevla_core.language.chinese_roles import things_of, with_pairs
+from finevla_core.language.chinese_slots import (
+    approach_of,
+    arm_of,
+    grasp_of,
+    path_of,
+    place_of,
+    task_of,
+    turn_of,
+)
+from finevla_core.language.chinese_tokens import split
+from finevla_core.language.reading import Reading
+
+MAX_CHARACTERS = 2000
+
+
+def read_chinese(text: str) -> Reading:
+    """Read a Chinese text of at most `MAX_CHARACTERS`; simplified or traditional characters, simple English words among them.
+
+    Never raises; a text that cannot be acted on gets a `refusal`.
+    """
+    if not is_chinese(text[: 2 * MAX_CHARACTERS]):
+        return Reading(refusal="I read English and Chinese only.")
+    if len(text) > MAX_CHARACTERS:
+        return Reading(refusal=f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
+    words = plain(text)
+    scene = with_pairs(scene_of(phrases_of(split(words)), len(words)))
+    things = things_of(scene)
+    task = task_of(scene, things)
+    arm, arms = arm_of(scene)
+    approach, approaches, wrong_side = approach_of(scene, things)
+    grasp, grasps = grasp_of(scene)
+    path, paths = path_of(scene)
+    turn, turns = turn_of(scene)
+    place, places = place_of(scene)
+    slots = {"task": task, "arm": arm, "approach": approach, "grasp": grasp}
+    if task in ("place", "stack", "clean"):
+        slots["path"] = path
+        slots["place"] = "object" if task == "stack" else place
+    if task == "turn":
+        slots["turn"] = turn
+    if task != "clean":
+        slots.update(things.target)
+    if task == "stack":
+        slots.update({f"below_{name}": word for name, word in things.below.items() if name != "size"})
+    slots = {name: word for name, word in slots.items() if word}
+    refusal = refusals.refusal_of(scene, things, task)
+    if refusal is None and wrong_side:
+        refusal = refusals.Refusal(
+            f"I cannot come from '{wrong_side}': I come from above, from a side or from the far side."
+        )
+    if refusal is None:
+        refusal = refusals.contradiction(
+            {
+                "arm": arms,
+                "side to come from": approaches,
+                "way of grasping": grasps,
+                "path": paths and "path" in slots,
+                "way of turning": turns and task == "turn",
+                "bowl": places and task in ("place", "clean"),
+            }
+        )
+    if refusal is not None:
+        return Reading(slots, refusal.sentence, refusal.words, 0.0)
+    passed = tuple(dict.fromkeys(scene.phrases[at].text for at in refusals.unknown_words(scene)))
+    certainty = (0.8 if passed else 1.0) * (0.8 if things.is_guess else 1.0)
+    return Reading(slots, "", passed, certainty)

@@ -1,0 +1,89 @@
+"""Makes every way of writing Chinese one way: simplified characters, half-width letters and digits, plain marks."""
+
+import re
+import unicodedata
+
+# Traditional (and variant) characters and the simplified ones that the vocabulary is written in, in pairs.
+_PAIRS = """
+        機机 幾几 擡抬 檯台 臺台 颱台 颳刮 請请 將将 從从 離离 紅红 綠绿 藍蓝 黃黄 塊块 圓圆 體体 積积 長长 條条
+        隻只 衹只 祇只 個个 箇个 這这 邊边 側侧 後后 進进 過过 遠远 對对 動动 轉转 鈕钮 擰拧 順顺 時时 針针 鐘钟
+        鍾钟 來来 裡里 裏里 桿杆 榦干 乾干 幹干 繞绕 躍跃 飛飞 靜静 張张 開开 關关 閉闭 鬆松 緊紧 夾夹 撿捡 揀拣
+        舉举 擱搁 擺摆 裝装 運运 疊叠 壘垒 碼码 樓楼 東东 頂顶 頭头 兩两 雙双 單单 選选 擇择 換换 應应 該该 錯错
+        說说 話话 講讲 聽听 見见 視视 覺觉 給给 幫帮 煩烦 勞劳 駕驾 謝谢 託托 讓让 會会 為为 爲为 與与 並并 還还
+        當当 無无 沒没 須须 準准 淨净 潔洁 掃扫 掛挂 據据 處处 邇迩 間间 圍围 鄰邻 鄉乡 壓压 擠挤 撐撑 攜携 擋挡
+        揮挥 擴扩 擾扰 擔担 護护 盤盘 筆笔 紙纸 書书 電电 腦脑 鍵键 標标 燈灯 傘伞 門门 牆墙 車车 鐵铁 銅铜 鋼钢
+        銀银 鏡镜 鎖锁 鑰钥 錘锤 釘钉 鍋锅 鏟铲 壺壶 盃杯 麵面 飯饭 雞鸡 魚鱼 麥麦 豬猪 馬马 鳥鸟 龍龙 龜龟 葉叶
+        蘋苹 薑姜 鹽盐 醬酱 菸烟 煙烟 熱热 涼凉 凍冻 濕湿 溼湿 髒脏 壞坏 舊旧 輕轻 寬宽 緩缓 穩稳 勻匀 聲声 響响
+        溫温 數数 點点 線线 圖图 畫画 樣样 類类 種种 歲岁 釐厘 級级 組组 經经 終终 結结 續续 維维 編编 約约 細细
+        紋纹 純纯 練练 網网 繩绳 繫系 係系 縱纵 橫横 豎竖 竪竖 彎弯 歸归 復复 複复 備备 劃划 別别 剛刚 創创 劑剂
+        則则 務务 勢势 區区 協协 卻却 參参 吳吴 員员 問问 啟启 啓启 喚唤 嗎吗 嗚呜 嘗尝 團团 園园 場场 報报 塗涂
+        墊垫 墜坠 壯壮 夠够 奪夺 妳你 媽妈 孫孙 學学 實实 寫写 審审 導导 尋寻 屆届 層层 島岛 師师 帳帐 帶带 幣币
+        廚厨 廠厂 廣广 彈弹 徑径 徹彻 恆恒 惡恶 態态 慣惯 憑凭 懸悬 戲戏 戶户 拋抛 捨舍 掙挣 搖摇 搶抢 撈捞 擊击
+        擲掷 擬拟 攔拦 攝摄 攤摊 敗败 敵敌 斷断 於于 昇升 暫暂 曬晒 業业 極极 構构 樁桩 樂乐 橋桥 檢检 檔档 權权
+        歡欢 歷历 殘残 殼壳 氣气 決决 況况 洩泄 測测 湯汤 滅灭 滾滚 滿满 漲涨 漸渐 潑泼 灑洒 灣湾 災灾 爐炉 爛烂
+        爭争 爺爷 牽牵 狀状 獨独 獲获 現现 環环 產产 畢毕 異异 發发 髮发 盡尽 盪荡 監监 眾众 衆众 睏困 瞭了 矯矫
+        碩硕 確确 磚砖 礎础 禮礼 禦御 稱称 穀谷 竄窜 競竞 節节 範范 築筑 篩筛 簡简 籃篮 籠笼 糧粮 糰团 紀纪 紛纷
+        納纳 紮扎 絕绝 絲丝 綁绑 綜综 緣缘 縫缝 縮缩 總总 織织 繼继 纏缠 罰罚 罵骂 罷罢 羅罗 習习 聖圣 聞闻 聯联
+        聰聪 職职 肅肃 腳脚 脫脱 膠胶 臉脸 臟脏 臨临 舖铺 艙舱 艦舰 蓋盖 蔔卜 蘿萝 虛虚 號号 蝦虾 蠟蜡 術术 衛卫
+        衝冲 補补 製制 褲裤 襪袜 襯衬 規规 親亲 觀观 觸触 計计 訂订 記记 許许 訴诉 設设 訪访 試试 詞词 認认 誤误
+        語语 誰谁 調调 談谈 論论 諾诺 謂谓 證证 識识 譯译 議议 變变 貓猫 負负 財财 貨货 販贩 貫贯 責责 貼贴 買买
+        費费 賀贺 資资 賓宾 賣卖 質质 趕赶 趙赵 跡迹 踐践 蹤踪 軌轨 軟软 軸轴 較较 載载 輔辅 輛辆 輪轮 輸输 轆辘
+        辦办 農农 迴回 逕径 連连 週周 遊游 違违 遞递 遲迟 適适 邏逻 郵邮 釋释 鈴铃 鉗钳 錄录 錢钱 鏈链 鑷镊 鑽钻
+        閃闪 閒闲 閑闲 閘闸 閱阅 闊阔 陣阵 陰阴 陳陈 陸陆 陽阳 階阶 際际 隊队 險险 隨随 隱隐 隸隶 雖虽 雜杂 難难
+        雲云 霧雾 靈灵 韌韧 韓韩 頁页 項项 預预 頓顿 頻频 題题 額额 願愿 顏颜 顛颠 顧顾 顯显 風风 餅饼 養养 餘余
+        驅驱 驗验 驟骤 鬧闹 鬥斗 鹼碱 麼么 麽么 黨党 齊齐 齒齿 嘍喽 囉啰 囑嘱 嚕噜 嚐尝 喫吃 噹当 嚮向 姍姗 嬰婴
+        寧宁 寶宝 屬属 嶺岭 幀帧 彙汇 徵征 慾欲 憶忆 懷怀 揹背 搗捣 撫抚 撥拨 攪搅 敘叙 斂敛 晝昼 曉晓 棄弃 櫃柜
+        欄栏 歐欧 毀毁 濟济 濾滤 營营 牠它 祂它 鉤钩 鈎钩 閤合 闔合 閣阁 踫碰 著着 佈布 佔占 併并 倖幸 們们 偽伪
+        傑杰 傢家 傷伤 傳传 傾倾 僅仅 價价 儀仪 億亿 優优 儘尽 償偿 儲储 內内 冊册 凈净 凱凯 劇剧 劍剑 匯汇 厭厌
+        嚇吓 嚴严 囪囱 國国 塵尘 墻墙 壇坛 奮奋 婦妇 寢寝 尷尴 巖岩 彥彦 戰战 拚拼 掄抡 搆够 搾榨 樹树 樸朴 欽钦
+        毆殴 淺浅 渾浑 湧涌 滯滞 漁渔 潛潜 澤泽 濃浓 燒烧 燙烫 燭烛 猶犹 獎奖 瑩莹 甕瓮 疇畴 瘋疯 癢痒 皺皱 盞盏
+        瞇眯 砲炮 硯砚 秈籼 穫获 窩窝 竊窃 紐钮 絞绞 縛缚 繡绣 罈坛 翹翘 膚肤 膽胆 莊庄 華华 萬万 葷荤 蓮莲 薦荐
+        藥药 蟲虫 蠶蚕 訊讯 訓训 詢询 詳详 誇夸 諒谅 謹谨 譜谱 豐丰 貝贝 貴贵 賴赖 贈赠 趨趋 軀躯 輯辑 轟轰 辭辞
+        邁迈 鄭郑 醜丑 醫医 釀酿 銳锐 鋪铺 鋸锯 錶表 鍊链 鐲镯 鑲镶 闖闯 雛雏 靂雳 鞦秋 頑顽 頰颊 飄飘 飲饮 飼饲
+        飽饱 饅馒 餃饺 駛驶 騎骑 騙骗 驚惊 鬍胡 鮮鲜 鴨鸭 鵝鹅 鹹咸 麗丽 黏粘 鼕冬 倆俩 嘩哗 噴喷 塢坞 壟垄 屜屉
+        岡冈 攏拢 捲卷 攬揽 撓挠 撣掸 撻挞 擻擞 斬斩 暈晕 檸柠 矚瞩 稜棱 縷缕 綵彩 綽绰 罎坛 艷艳 豔艳 蹺跷 鍘铡
+        鑿凿 顆颗 飪饪 鬚须 嘆叹 牀床 鑒鉴 煞刹 剎刹 佇伫 竚伫
+    """
+_SIMPLIFIED = str.maketrans({pair[0]: pair[1] for pair in _PAIRS.split()})
+_TRADITIONAL_WORDS = (("公分", "厘米"), ("罐装物", "罐子"))
+
+# Marks, after compatibility normalisation.
+_MARKS = str.maketrans(
+    {
+        **dict.fromkeys("。．!?;\n\r｡‼⁉", "."),
+        **dict.fromkeys(",，…—–~～()（）[]【】《》<>〈〉「」『』“”‘’\"'`*#_{}⋯･•·|｜/\\", ","),
+        **dict.fromkeys(":：=＝→➜⇒»>", ":"),
+        "、": "/",
+        "､": "/",
+    }
+)
+_INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_JAPANESE_OR_KOREAN = re.compile("[\u3041-\u3096\u30a1-\u30fa\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
+# Characters that only Japanese writes so; Chinese has others, simplified and traditional.
+_JAPANESE_FORMS = frozenset(
+    "込働峠畑辻栃凪匂枠気図囲売変対実歩焼黒検験駅毎沢渋渓済圧広拡単戦弾徳恵悪拝抜払択掲撃桜楽様滝犠猟県砕稲穏絵継続縁総縄聴脳荘薬覧読譲転軽辺逓遅鉄鉱銭関陥険隠雑霊頼顔騒黙齢両乗亜仏仮価児処剣剤労勧勲収呉塁塩壱壊姫戻円団覇椀"
+)
+_LETTERS = re.compile(r"[^\W\d_]")
+
+
+def plain(text: str) -> str:
+    """Return the text in compatibility form, small letters, simplified characters, and with plain marks ("," "." ":" "/").
+
+    Its length may differ from the text's.
+    """
+    text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
+    text = _INVISIBLE.sub("", text).lower().translate(_SIMPLIFIED).translate(_MARKS)
+    for old, new in _TRADITIONAL_WORDS:
+        text = text.replace(old, new)
+    return text
+
+
+def is_chinese(text: str) -> bool:
+    """Tell whether the letters of a text are Chinese characters, simple Latin ones between them or not.
+
+    Japanese and Korean text is not, even without kana, as far as its characters are written in their own way.
+    """
+    if not _HAN.search(text) or _JAPANESE_OR_KOREAN.search(text) or _JAPANESE_FORMS.intersection(text):
+        return False
+    return all(letter.isascii() or _HAN.match(letter) for letter in _LETTERS.findall(text))

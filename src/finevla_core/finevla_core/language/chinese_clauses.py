@@ -1,0 +1,140 @@
+"""What of a text is denied, is only a remark, or was corrected later: phrases get their clause, polarity and weight here."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+
+from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
+from finevla_core.language.chinese_kinds import Kind
+
+_MARKS = (Kind.CLAUSE, Kind.SENTENCE, Kind.COLON, Kind.ASK)
+_ACTS = (
+    Kind.GRASP,
+    Kind.LIFT,
+    Kind.PUT,
+    Kind.STACK,
+    Kind.MOVE,
+    Kind.TURN,
+    Kind.CLEAN,
+    Kind.CLOSE,
+    Kind.OPEN,
+    Kind.DOWN,
+    Kind.WAIT,
+)
+# After "not" these are denied alone, and the verb behind them is not: "not with the left arm", "not from above".
+_MANNERS = (
+    Kind.USE,
+    Kind.FROM,
+    Kind.FROM_TOP,
+    Kind.SIDEWAYS,
+    Kind.LENGTHWAYS,
+    Kind.CLOCKWISE,
+    Kind.COUNTERCLOCKWISE,
+    Kind.ARM,
+)
+_ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The phrases of a whole text, in order, each with its clause; the questions that roles and slots ask of them."""
+
+    phrases: tuple[Phrase, ...]
+    size: int  # characters of the text
+
+    @cached_property
+    def letters(self) -> str:
+        """One letter for each phrase's kind."""
+        return letters(list(self.phrases))
+
+    @cached_property
+    def bounds(self) -> tuple[tuple[int, int], ...]:
+        """Where each clause begins and ends among the phrases."""
+        clauses: list[tuple[int, int]] = []
+        for place, phrase in enumerate(self.phrases):
+            if phrase.clause == len(clauses):
+                clauses.append((place, place + 1))
+            else:
+                clauses[-1] = (clauses[-1][0], place + 1)
+        return tuple(clauses)
+
+    def before(self, place: int, rule: str) -> bool:
+        """Whether a rule matches what stands directly before a phrase within its clause."""
+        start = self.bounds[self.phrases[place].clause][0]
+        return compile_rule(f"(?:{rule})$").search(self.letters[start:place]) is not None
+
+    def after(self, place: int, rule: str) -> bool:
+        """Whether a rule matches what stands directly behind a phrase within its clause."""
+        end = self.bounds[self.phrases[place].clause][1]
+        return compile_rule(rule).match(self.letters[place + 1 : end]) is not None
+
+    def has(self, rule: str) -> bool:
+        """Whether a rule matches anywhere in the text."""
+        return compile_rule(rule).search(self.letters) is not None
+
+    def clause(self, place: int) -> list[tuple[int, Phrase]]:
+        """The phrases of the clause that a phrase stands in, with their places."""
+        start, end = self.bounds[self.phrases[place].clause]
+        return list(enumerate(self.phrases[start:end], start))
+
+    def places(self, *kinds: Kind) -> list[int]:
+        """Where phrases of these kinds stand."""
+        return [place for place, phrase in enumerate(self.phrases) if phrase.kind in kinds]
+
+    def counts(self, place: int) -> bool:
+        """Whether a phrase is neither denied nor part of a remark."""
+        return not (self.phrases[place].is_negated or self.phrases[place].is_remark)
+
+    def is_corrected(self, first: int, second: int) -> bool:
+        """Whether a word of correction stands between two places."""
+        return any(phrase.kind is Kind.CORRECTION for phrase in self.phrases[first:second])
+
+
+def scene_of(phrases: list[Phrase], size: int) -> Scene:
+    """Number the clauses and sentences and mark what is denied or a remark."""
+    numbered: list[Phrase] = []
+    clause = sentence = 0
+    for phrase in phrases:
+        if numbered and numbered[-1].kind in _MARKS:
+            clause += 1
+            sentence += numbered[-1].kind in (Kind.SENTENCE, Kind.ASK)
+        numbered.append(replace(phrase, clause=clause, sentence=sentence))
+    marked: list[Phrase] = []
+    for _, members in groupby(numbered, key=lambda phrase: phrase.clause):
+        marked.extend(_with_remarks(_with_negation(list(members))))
+    return Scene(tuple(marked), size)
+
+
+def _with_negation(clause: list[Phrase]) -> list[Phrase]:
+    """Mark what a "not" of the clause denies, up to a word that ends it ("but", "take", "use") or the verb behind a manner."""
+    marked: list[Phrase] = []
+    denied: list[Kind] | None = None  # what the "not" has denied so far; None without "not"
+    is_soft = False  # "not yet" denies verbs, no objects; so does "don't take the ball to the bowl"
+    for phrase in clause:
+        if phrase.kind in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT):
+            denied, is_soft = [], phrase.kind is Kind.NOT_YET
+        elif denied is not None:
+            if (phrase.kind in _ENDS and denied) or (
+                phrase.kind in _ACTS and denied and denied[0] in _MANNERS and phrase.kind is not Kind.TOUCH
+            ):
+                denied = None
+            elif phrase.kind is Kind.TAKE:
+                is_soft = True
+        is_negated = denied is not None and not (is_soft and phrase.kind in (Kind.OBJECT, Kind.IT))
+        marked.append(replace(phrase, is_negated=is_negated and phrase.kind is not Kind.NOT))
+        if denied is not None and phrase.kind not in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT, *_MARKS):
+            denied.append(phrase.kind)
+    return marked
+
+
+def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
+    """Mark what follows a word that makes a remark or a condition, up to a word with which a command begins."""
+    marked: list[Phrase] = []
+    is_remark = False
+    for phrase in clause:
+        if phrase.kind in (Kind.REMARK, Kind.IF):
+            is_remark = True
+        elif phrase.kind in (Kind.TAKE, Kind.REQUEST) or (phrase.kind is Kind.USE and not phrase.is_negated):
+            is_remark = False
+        marked.append(replace(phrase, is_remark=is_remark))
+    return marked

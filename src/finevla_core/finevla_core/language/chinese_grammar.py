@@ -1,0 +1,153 @@
+"""Groups Chinese words to phrases: arms, bowls, things with their colour, shape and size; the rest stays word by word.
+
+A rule is a regular expression over kinds of words ("SIDE OF? WHICH* ARM"); `compile_rule` makes one of such a text.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_tokens import Token
+
+_LETTERS = {kind: chr(0x4E00 + place) for place, kind in enumerate(Kind)}
+_CLASSES = {
+    "SIDE": (Kind.LEFT, Kind.RIGHT),
+    "FACE": (Kind.LEFT, Kind.RIGHT, Kind.TOP, Kind.UNDER, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR, Kind.BESIDE),
+    "PLACE": (
+        Kind.LEFT,
+        Kind.RIGHT,
+        Kind.TOP,
+        Kind.UNDER,
+        Kind.FRONT,
+        Kind.BACK,
+        Kind.FAR,
+        Kind.NEAR,
+        Kind.BESIDE,
+        Kind.BETWEEN,
+        Kind.INSIDE,
+        Kind.HERE,
+    ),
+    "MARK": (Kind.CLAUSE, Kind.SENTENCE, Kind.COLON, Kind.ASK),
+    "ACT": (
+        Kind.GRASP,
+        Kind.LIFT,
+        Kind.PUT,
+        Kind.STACK,
+        Kind.MOVE,
+        Kind.TURN,
+        Kind.CLEAN,
+        Kind.CLOSE,
+        Kind.OPEN,
+        Kind.DOWN,
+        Kind.OVER,
+        Kind.ROUND,
+    ),
+    "QUALITY": (Kind.COLOR, Kind.SIZE),
+    "COUNT": (Kind.WHICH, Kind.MANY),
+}
+_NAME = re.compile("[A-Z_]+")
+
+
+@cache
+def compile_rule(rule: str) -> re.Pattern[str]:
+    """Make a regular expression over `letters` of a rule: names of kinds and classes, and the signs of expressions."""
+
+    def letters_of(name: re.Match[str]) -> str:
+        kinds = _CLASSES.get(name.group())
+        if kinds is None:
+            return _LETTERS[Kind[name.group()]]
+        return f"[{''.join(_LETTERS[kind] for kind in kinds)}]"
+
+    return re.compile(_NAME.sub(letters_of, rule).replace(" ", ""))
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase and what it says; `is_negated` and `is_remark` are filled in by `chinese_clauses`."""
+
+    kind: Kind
+    text: str
+    side: str = ""  # of an arm or a bowl: left, right, other, both or ""
+    qualities: dict[str, str] = field(default_factory=dict)  # of a thing: color, shape, size
+    value: str = ""
+    is_many: bool = False
+    is_twice: bool = False  # two colours or two sizes at once
+    is_negated: bool = False
+    is_remark: bool = False
+    clause: int = 0
+    sentence: int = 0
+
+
+_OBJECT = (
+    "COUNT* QUALITY (?: (?:OF | COUNT)* QUALITY )* (?:OF | COUNT)* (?: SHAPE+ | THING )?"
+    " | COUNT* SHAPE+ (?= OF? SIZE OF) OF? SIZE OF | COUNT* SHAPE+"
+)
+_RULES: tuple[tuple[Kind, str], ...] = (
+    (Kind.ARM, "ARM SIDE ARM"),
+    (Kind.ARM, "(?: SIDE | OTHER ) OF? COUNT* OF? ARM+"),
+    (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),
+    (Kind.ARM, "COUNT* ARM+"),
+    (Kind.BOWL, "(?: SIDE | OTHER ) OF? COUNT* SIZE? OF? BOWL"),
+    (Kind.BOWL, "SIDE EXIST? COUNT* BOWL"),
+    (Kind.BOWL, "COUNT* (?: COLOR OF? )? BOWL"),
+    (Kind.POST, "COUNT* (?: QUALITY OF? )* POST+"),
+    (Kind.OBJECT, _OBJECT),
+    (Kind.OTHER, "OTHER COUNT*"),
+    (Kind.IT, "COUNT* IT"),
+)
+
+
+def letters(phrases: list[Phrase]) -> str:
+    """The kinds of phrases as text, one letter each, for rules."""
+    return "".join(_LETTERS[phrase.kind] for phrase in phrases)
+
+
+def phrases_of(tokens: list[Token]) -> list[Phrase]:
+    """Group the words to phrases; fillers and what is left over of determiners are dropped."""
+    words = [token for token in tokens if token.kind is not Kind.FILLER]
+    text = "".join(_LETTERS[word.kind] for word in words)
+    phrases: list[Phrase] = []
+    at = 0
+    while at < len(words):
+        for kind, rule in _RULES:
+            if match := compile_rule(rule).match(text, at):
+                phrases.append(_phrase(kind, words[at : match.end()]))
+                at = match.end()
+                break
+        else:
+            word = words[at]
+            if word.kind not in (Kind.WHICH, Kind.SIZE):
+                phrases.append(Phrase(word.kind, word.text, value=word.value))
+            at += 1
+    return phrases
+
+
+def _phrase(kind: Kind, words: list[Token]) -> Phrase:
+    text = "".join(word.text for word in words)
+    kinds = {word.kind for word in words}
+    phrase = Phrase(kind, text, is_many=Kind.MANY in kinds)
+    if kind in (Kind.ARM, Kind.BOWL):
+        sides = {Kind.LEFT: "left", Kind.RIGHT: "right", Kind.OTHER: "other", Kind.MANY: "both"}
+        side = next((sides[word.kind] for word in words if word.kind in sides), "")
+        return replace(phrase, side=side, is_twice=Kind.COLOR in kinds)
+    if kind is Kind.POST and Kind.COLOR in kinds and words[-1].text in ("柱子", "柱"):
+        kind = Kind.OBJECT
+        words = [*words[:-1], Token(Kind.SHAPE, "cylinder", words[-1].text)]
+    if kind is Kind.OBJECT:
+        return _object(phrase, words)
+    return replace(phrase, kind=kind)
+
+
+def _object(phrase: Phrase, words: list[Token]) -> Phrase:
+    slots = {Kind.COLOR: "color", Kind.SIZE: "size", Kind.SHAPE: "shape"}
+    qualities: dict[str, str] = {}
+    is_twice = False
+    for word in words:
+        slot = slots.get(word.kind)
+        if slot is not None:
+            is_twice = is_twice or (slot != "shape" and qualities.get(slot, word.value) != word.value)
+            qualities[slot] = word.value
+    is_bare_size = qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个"))
+    kind = Kind.SIZE if is_bare_size else Kind.OBJECT
+    return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice)

@@ -1,0 +1,89 @@
+"""Kinds of Chinese words: what a word does in a sentence, and with which names the rules of the grammar are written."""
+
+import enum
+
+
+class Kind(enum.Enum):
+    """What a word does in a sentence; the rules of `chinese_grammar` are written with these names."""
+
+    COLOR = enum.auto()
+    SIZE = enum.auto()
+    SHAPE = enum.auto()
+    LEFT = enum.auto()
+    RIGHT = enum.auto()
+    TOP = enum.auto()
+    UNDER = enum.auto()
+    FRONT = enum.auto()
+    BACK = enum.auto()
+    FAR = enum.auto()
+    NEAR = enum.auto()
+    BESIDE = enum.auto()
+    BETWEEN = enum.auto()
+    INSIDE = enum.auto()
+    HERE = enum.auto()  # "那里": makes a place of an object
+    ARM = enum.auto()
+    FINGER = enum.auto()
+    BOWL = enum.auto()
+    POST = enum.auto()
+    TABLE = enum.auto()
+    THING = enum.auto()
+    IT = enum.auto()
+    OTHER = enum.auto()  # "另一只"
+    FORMER = enum.auto()
+    LATTER = enum.auto()
+    OF = enum.auto()  # "的"
+    WHICH = enum.auto()  # determiners, classifiers and the number one
+    MANY = enum.auto()
+    GRASP = enum.auto()
+    LIFT = enum.auto()
+    PUT = enum.auto()
+    STACK = enum.auto()
+    MOVE = enum.auto()
+    WAIT = enum.auto()
+    CLEAN = enum.auto()
+    TURN = enum.auto()
+    OVER = enum.auto()
+    ROUND = enum.auto()
+    PASS = enum.auto()  # "过": over or round, as the words about the post say
+    OPEN = enum.auto()
+    CLOSE = enum.auto()
+    DOWN = enum.auto()
+    TOUCH = enum.auto()  # what is negated of idle arms and of objects that do not matter
+    IDLE = enum.auto()
+    SELECT = enum.auto()
+    DO = enum.auto()  # "右手来做"
+    TAKE = enum.auto()  # "把"
+    FROM = enum.auto()
+    TO = enum.auto()
+    USE = enum.auto()
+    NOT = enum.auto()
+    NOT_YET = enum.auto()
+    EXCEPT = enum.auto()
+    BUT = enum.auto()  # ends a negation
+    BE = enum.auto()
+    EXIST = enum.auto()
+    CORRECTION = enum.auto()
+    THEN = enum.auto()
+    AND = enum.auto()
+    ALL = enum.auto()
+    IF = enum.auto()
+    REMARK = enum.auto()  # the clause gives a reason or speaks of something else
+    QUESTION = enum.auto()
+    REQUEST = enum.auto()
+    TARGET_KEY = enum.auto()  # "目标："
+    BELOW_KEY = enum.auto()
+    FROM_TOP = enum.auto()
+    SIDEWAYS = enum.auto()
+    LENGTHWAYS = enum.auto()
+    CLOCKWISE = enum.auto()
+    COUNTERCLOCKWISE = enum.auto()
+    FILLER = enum.auto()
+    CLAUSE = enum.auto()  # ","
+    SENTENCE = enum.auto()  # "."
+    LIST = enum.auto()  # "、"
+    COLON = enum.auto()  # ":" "=" and arrows
+    ASK = enum.auto()  # "?"
+    UNKNOWN = enum.auto()
+    OBJECT = enum.auto()  # a phrase: what has a colour, a shape or a size
+    ACTION = enum.auto()  # a verb for what the robot cannot do
+    OUTSIDE = enum.auto()  # a word that is known to be outside of the world; its value says in which way

@@ -1,0 +1,204 @@
+"""Which thing of a text is to be grasped, which one is to lie below it, and which ones only stand there."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_grammar import Phrase
+from finevla_core.language.chinese_kinds import Kind
+
+
+class Role(enum.Enum):
+    """What a thing is for."""
+
+    TARGET = enum.auto()
+    BELOW = enum.auto()
+    BESIDE = enum.auto()  # a place where nothing can be put: next to it
+    TOPIC = enum.auto()  # spoken of; the target if there is no better one
+    ASIDE = enum.auto()
+    DENIED = enum.auto()
+
+
+@dataclass
+class Things:
+    """The target's and the supporting object's qualities, and what made them doubtful."""
+
+    target: dict[str, str] = field(default_factory=dict)
+    below: dict[str, str] = field(default_factory=dict)
+    conflict: tuple[Phrase, Phrase] | None = None  # two targets
+    beside: Phrase | None = None
+    roles: dict[int, Role] = field(default_factory=dict)
+    is_guess: bool = False
+
+
+def agrees(some: Mapping[str, str], others: Mapping[str, str]) -> bool:
+    """Whether two descriptions can be of one thing."""
+    return all(others.get(name, word) == word for name, word in some.items())
+
+
+def with_pairs(scene: Scene) -> Scene:
+    """Put things in the place of "the former" and "the latter"."""
+    phrases = list(scene.phrases)
+    for place, phrase in enumerate(phrases):
+        if phrase.kind in (Kind.FORMER, Kind.LATTER):
+            pair = [p for p in phrases[:place] if p.kind is Kind.OBJECT][-2:]
+            if len(pair) == 2:
+                meant = pair[phrase.kind is Kind.LATTER]
+                phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=meant.qualities)
+    return Scene(tuple(phrases), scene.size)
+
+
+def things_of(scene: Scene) -> Things:
+    """Give every thing its role and put together what is said of the target and of the object below it."""
+    things = Things()
+    is_held = False
+    last: int | None = None
+    for place, phrase in enumerate(scene.phrases):
+        if phrase.kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(place):
+            is_held = True
+        if phrase.kind is not Kind.OBJECT:
+            continue
+        role = _role(scene, place, things, is_held, last)
+        things.roles[place] = role
+        if role is Role.TARGET:
+            _add_target(scene, things, place, last)
+        elif role is Role.BELOW:
+            _add_below(scene, things, place)
+        elif role is Role.BESIDE:
+            things.beside = phrase
+        if role is not Role.ASIDE:
+            last = place
+    _complete(scene, things)
+    return things
+
+
+def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | None) -> Role:
+    phrase = scene.phrases[place]
+    if _is_location(scene, place):
+        return Role.ASIDE
+    if phrase.is_negated:
+        return Role.DENIED
+    if scene.after(
+        place,
+        "(?: AND | LIST | OBJECT | ALL | COUNT | OF | THEN | PLACE | BUT )*"
+        " (?: NOT (?: BE | DO )? (?: TOUCH | THING | IDLE | SELECT ) | IDLE)",
+    ):
+        return Role.ASIDE
+    if scene.after(place, "(?: THEN | ALL )* NOT (?: GRASP | LIFT | MOVE ) MARK? $"):
+        return Role.DENIED
+    if phrase.is_remark:
+        return Role.TOPIC
+    if scene.before(place, "CORRECTION (?: BE | SELECT | BUT )?") and last is not None:
+        return things.roles[last] if things.roles[last] in (Role.TARGET, Role.BELOW) else Role.TARGET
+    if scene.before(place, "(?: AND | LIST )") and place - 2 in things.roles:
+        return things.roles[place - 2]
+    return _governed_role(scene, place, things, is_held)
+
+
+def _is_location(scene: Scene, place: int) -> bool:
+    """Whether a thing only says where another one is: "the cube beside the ball"."""
+    if scene.after(place, "OF? PLACE+ OF COUNT* (?: OBJECT | IT | THING)") or scene.after(
+        place, "(?: AND | LIST ) OBJECT OF? BETWEEN OF? OBJECT"
+    ):
+        return True
+    is_goal = scene.before(place, "(?: PUT | STACK | MOVE | TO | FROM )")
+    return not is_goal and scene.after(place, "OF? PLACE+ COUNT* OBJECT")
+
+
+def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> Role:
+    """The role that the word before a thing gives it, or else the words behind it."""
+    phrase = scene.phrases[place]
+    if scene.before(place, "BELOW_KEY COLON? | UNDER (?: BE | COLON )") or (
+        place > 1
+        and scene.phrases[place - 1].kind is Kind.COLON
+        and scene.phrases[place - 2].kind in (Kind.UNDER, Kind.BELOW_KEY)
+    ):
+        return Role.BELOW
+    if scene.before(place, "TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN"):
+        return Role.TARGET
+    if scene.before(place, "USE") and not scene.after(place, "OF? PLACE"):
+        return Role.TARGET
+    if scene.before(place, "(?: STACK | PUT ) TO?"):
+        return _put_role(scene, place)
+    if scene.before(place, "(?: MOVE | WAIT | DOWN | TO | LIFT )+"):
+        is_new = bool(things.target) and not agrees(phrase.qualities, things.target)
+        return Role.BELOW if is_held and is_new else Role.TARGET
+    if scene.before(place, "FROM"):
+        return Role.TARGET if not scene.after(place, ".* (?: ROUND | OVER | PASS )") else Role.TOPIC
+    if scene.before(place, "EXIST (?: COUNT | ALL )*"):
+        return Role.TOPIC
+    if scene.before(place, "(?: ROUND | OVER | TOUCH | PASS )"):
+        return Role.ASIDE
+    if scene.after(place, "OF? TOP (?: REQUEST | THEN | SELECT | ALL )* (?: PUT | STACK )"):
+        return Role.BELOW
+    is_moved = scene.after(
+        place,
+        "(?: (?! TAKE | NOT | EXIST | WAIT | USE ) . )* (?: PUT | STACK | GRASP | LIFT | TURN | CLOCKWISE | COUNTERCLOCKWISE )",
+    )
+    return Role.TARGET if is_moved and not scene.after(place, ".* (?:GRASP | PUT | STACK) OBJECT") else Role.TOPIC
+
+
+def _put_role(scene: Scene, place: int) -> Role:
+    """What is behind "put": the thing that is put, the one that it is put on, or one that it cannot be put beside."""
+    verb = scene.phrases[place - 1]
+    if scene.after(place, "OF? TOP"):
+        return Role.BELOW
+    if scene.after(
+        place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | NEAR | FAR | UNDER | HERE | INSIDE | BETWEEN )"
+    ):
+        return (
+            Role.BESIDE if verb.text.endswith(("到", "在", "至", "于", "进")) or verb.kind is Kind.TO else Role.TARGET
+        )
+    if verb.kind in (Kind.STACK, Kind.TO) or verb.text.endswith(("到", "在", "至", "于", "上")):
+        return Role.BELOW
+    return Role.TARGET
+
+
+def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> None:
+    phrase = scene.phrases[place]
+    if agrees(phrase.qualities, things.target):
+        things.target.update(phrase.qualities)
+        return
+    targets = [other for other, role in things.roles.items() if role is Role.TARGET and other < place]
+    if scene.is_corrected(targets[-1], place):
+        if "shape" in phrase.qualities and "color" in phrase.qualities:
+            things.target.clear()
+        things.target.update(phrase.qualities)
+    elif things.below and agrees(phrase.qualities, things.below):
+        things.below.update(phrase.qualities)
+        things.roles[place] = Role.BELOW
+    elif things.conflict is None:
+        things.conflict = (scene.phrases[targets[-1]], phrase)
+
+
+def _add_below(scene: Scene, things: Things, place: int) -> None:
+    phrase = scene.phrases[place]
+    if agrees(phrase.qualities, things.below):
+        things.below.update(phrase.qualities)
+        return
+    belows = [other for other, role in things.roles.items() if role is Role.BELOW and other < place]
+    if scene.is_corrected(belows[-1], place) and not ("shape" in phrase.qualities and "color" in phrase.qualities):
+        things.below.update(phrase.qualities)
+    else:
+        things.below = dict(phrase.qualities)
+
+
+def _complete(scene: Scene, things: Things) -> None:
+    """Fill what is missing of the target from the things that were only spoken of."""
+    weak = [place for place, role in things.roles.items() if role is Role.TOPIC]
+    if not things.target:
+        things.is_guess = True
+        for place in weak:
+            if agrees(scene.phrases[place].qualities, things.target):
+                things.target.update(scene.phrases[place].qualities)
+    denied = [place for place, role in things.roles.items() if role is Role.DENIED]
+    for place in reversed(weak):
+        qualities = scene.phrases[place].qualities
+        is_same = "shape" not in things.target or things.target["shape"] == qualities.get("shape")
+        if things.target and is_same and agrees(qualities, things.target):
+            things.target.update(qualities)
+    for place in denied:
+        shape = scene.phrases[place].qualities.get("shape")
+        if things.target and "shape" not in things.target and shape:
+            things.target["shape"] = shape

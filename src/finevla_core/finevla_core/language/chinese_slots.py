@@ -1,0 +1,306 @@
+"""Decides every slot of a text but the things': task, arm, approach, grasp, path, turn and place."""
+
+from itertools import pairwise
+
+from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_roles import Role, Things
+
+_SIDES = {
+    Kind.LEFT: "left",
+    Kind.RIGHT: "right",
+    Kind.TOP: "top",
+    Kind.FRONT: "front",
+    Kind.BACK: "front",
+    Kind.FAR: "front",
+}
+_OPPOSITE = {"left": "right", "right": "left"}
+
+
+def _settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
+    """The word that most speaks for, a corrected one not, and whether two different words were said.
+
+    `votes` are the places of what was said, in order.
+    """
+    last = ""
+    previous = -1
+    is_twofold = False
+    for place, word in votes:
+        if last and word != last and not scene.is_corrected(previous, place):
+            is_twofold = True
+            continue
+        last, previous = word, place
+    return last, is_twofold
+
+
+def task_of(scene: Scene, things: Things) -> str:
+    """The task, from verbs that count and from where things are to go."""
+    if is_clean(scene, things):
+        return "clean"
+    if (
+        any(scene.counts(place) for place in scene.places(Kind.TURN, Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE))
+        and things.target.get("shape", "knob") == "knob"
+    ):
+        return "turn"
+    if things.below:
+        return "stack"
+    if is_placed(scene):
+        return "place"
+    for place in scene.places(Kind.GRASP, Kind.CLOSE):
+        if scene.counts(place):
+            return "pick"
+    is_lifted = any(
+        scene.counts(place) and (scene.before(place, "TAKE (?: OBJECT | IT )") or scene.after(place, "OBJECT | IT"))
+        for place in scene.places(Kind.LIFT)
+    )
+    return "pick" if is_lifted else "reach"
+
+
+def is_clean(scene: Scene, things: Things) -> bool:
+    """Whether the whole table is to be cleared."""
+    if any(scene.counts(place) for place in scene.places(Kind.CLEAN)):
+        return True
+    if things.target and any(role is Role.TARGET for role in things.roles.values()):
+        return False
+    for place in scene.places(Kind.ALL, Kind.MANY):
+        kinds = {phrase.kind for other, phrase in scene.clause(place) if scene.counts(other)}
+        if kinds & {Kind.PUT, Kind.GRASP} and (kinds & {Kind.TABLE, Kind.THING} or scene.has("TABLE | THING")):
+            return True
+    return False
+
+
+def is_placed(scene: Scene) -> bool:
+    """Whether something is to be put into a bowl, or at least to be put somewhere."""
+    bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 0]
+    puts = [place for place in scene.places(Kind.PUT) if scene.counts(place)]
+    return bool(bowls) or any(not scene.phrases[place].text.endswith(("下", "好")) for place in puts)
+
+
+def arm_of(scene: Scene) -> tuple[str, bool]:
+    """The arm that acts, and whether the text says both."""
+    weights = {"left": 0, "right": 0}
+    votes: list[tuple[int, str]] = []
+    for place in scene.places(Kind.ARM):
+        side = scene.phrases[place].side
+        weight = _arm_weight(scene, place)
+        if side == "other":
+            side = _other(scene, place, Kind.ARM)
+        if side not in weights:
+            continue
+        weights[side] += weight
+        if weight > 0:
+            votes.append((place, side))
+    word, is_twofold = _settled(scene, votes)
+    if word and any(scene.phrases[place].kind is Kind.CORRECTION for place in range(votes[0][0], votes[-1][0])):
+        return word, is_twofold
+    active = [side for side, weight in weights.items() if weight > 0]
+    if len(active) == 2:
+        best = max(weights, key=lambda side: weights[side])
+        return best, weights["left"] == weights["right"] or (scene.size < 60 and min(weights.values()) > 1)
+    if active:
+        return active[0], False
+    idle = [side for side, weight in weights.items() if weight < 0]
+    return (_OPPOSITE[idle[0]], False) if len(idle) == 1 else ("", False)
+
+
+def _other(scene: Scene, place: int, kind: Kind) -> str:
+    """The side that "the other one" means: not the one that was spoken of before."""
+    for phrase in reversed(scene.phrases[:place]):
+        if phrase.kind is kind and phrase.side in _OPPOSITE:
+            return _OPPOSITE[phrase.side]
+    return ""
+
+
+def _arm_weight(scene: Scene, place: int) -> int:
+    phrase = scene.phrases[place]
+    if phrase.is_negated:
+        return -3
+    if phrase.is_remark:
+        return 0
+    if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT ) . )* IDLE"):
+        return -2
+    if scene.before(place, "USE") or scene.after(place, "DO"):
+        return 3
+    if scene.after(place, "(?: (?! ACT ) . )* WAIT"):
+        return 0 if scene.size > 60 else 1
+    return 2 if scene.after(place, ".* ACT") else 1
+
+
+def place_of(scene: Scene) -> tuple[str, bool]:
+    """The bowl that something is to end in, and whether the text says both."""
+    votes: list[tuple[int, str]] = []
+    denied: list[str] = []
+    for place in scene.places(Kind.BOWL, Kind.OTHER):
+        phrase = scene.phrases[place]
+        side = phrase.side
+        if side == "other" or (phrase.kind is Kind.OTHER and not phrase.is_negated):
+            side = _other(scene, place, Kind.BOWL)
+        if side not in _OPPOSITE:
+            continue
+        if phrase.is_negated:
+            denied.append(side)
+        elif _bowl_weight(scene, place) > 0:
+            votes.append((place, side))
+    strong = [(place, side) for place, side in votes if _bowl_weight(scene, place) > 1]
+    word, is_twofold = _settled(scene, strong or votes)
+    if not word and len(set(denied)) == 1:
+        word = _OPPOSITE[denied[0]]
+    return (f"{word}_bowl" if word else ""), is_twofold or word in denied
+
+
+def _bowl_weight(scene: Scene, place: int) -> int:
+    phrase = scene.phrases[place]
+    if phrase.is_negated or phrase.is_remark or phrase.side == "both":
+        return 0
+    if scene.after(
+        place,
+        "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE | INSIDE? EXIST | ALL? NOT",
+    ):
+        return 0
+    return 2 if scene.before(place, "(?: PUT | MOVE | TO | DOWN | WAIT | STACK | LIFT ) (?: TO | MOVE )?") else 1
+
+
+def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
+    """The side that the gripper comes from, whether the text says two, and the words of a side that it cannot come from."""
+    votes: list[tuple[int, str]] = []
+    wrong = ""
+    for place in scene.places(Kind.FROM):
+        face = _face(scene, place)
+        if face is None or not scene.counts(place):
+            continue
+        if scene.phrases[face].kind in _SIDES:
+            votes.append((place, _SIDES[scene.phrases[face].kind]))
+        elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR):
+            wrong = scene.phrases[face].text
+    votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if scene.counts(place))
+    word, is_twofold = _settled(scene, sorted(votes))
+    return word or _position(scene, things), is_twofold, wrong
+
+
+def _face(scene: Scene, place: int) -> int | None:
+    """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
+    is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
+    for other, phrase in scene.clause(place):
+        if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM):
+            continue
+        if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
+            return None
+        rest = [p.kind for p in scene.phrases[other + 1 :] if p.clause == phrase.clause]
+        acts = [
+            kind
+            for kind in rest
+            if kind
+            in (
+                Kind.ROUND,
+                Kind.OVER,
+                Kind.PASS,
+                Kind.PUT,
+                Kind.STACK,
+                Kind.OPEN,
+                Kind.GRASP,
+                Kind.MOVE,
+                Kind.TO,
+                Kind.DOWN,
+            )
+        ]
+        if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TO):
+            return None
+        if acts and is_held and acts[0] in (Kind.PUT, Kind.STACK, Kind.OPEN):
+            return None
+        return other
+    return None
+
+
+def _position(scene: Scene, things: Things) -> str:
+    """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
+    for place in scene.places(Kind.OBJECT, Kind.IT):
+        if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(place, "(?: MOVE | TO ) TO?"):
+            continue
+        if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
+            break
+        rest = scene.phrases[place + 1 : place + 3]
+        face = next((phrase.kind for phrase in rest if phrase.kind is not Kind.OF), None)
+        if face in (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
+            return _SIDES[face]
+        if face is Kind.TOP:
+            for phrase in scene.phrases[place + 1 :]:
+                if phrase.kind is Kind.DOWN:
+                    return "top"
+                if phrase.kind in (Kind.GRASP, Kind.CLOSE):
+                    break
+    return "top" if scene.has("COLON TOP (?: MARK | $)") else ""
+
+
+def grasp_of(scene: Scene) -> tuple[str, bool]:
+    """How the fingers lie at the object, and whether the text says both ways."""
+    votes = [
+        (place, "sideways" if scene.phrases[place].kind is Kind.SIDEWAYS else "lengthways")
+        for place in scene.places(Kind.SIDEWAYS, Kind.LENGTHWAYS)
+        if scene.counts(place)
+    ]
+    votes.extend(_finger_pairs(scene))
+    return _settled(scene, sorted(votes))
+
+
+def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
+    """Two opposite sides in one sentence that the fingers lie at."""
+    votes = []
+    free = [
+        place
+        for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
+        if scene.counts(place) and not scene.before(place, "(?: TO | BE | FROM (?: OBJECT | IT )? OF? )")
+    ]
+    pairs = {
+        frozenset((Kind.LEFT, Kind.RIGHT)): "sideways",
+        frozenset((Kind.FRONT, Kind.BACK)): "lengthways",
+        frozenset((Kind.FAR, Kind.NEAR)): "lengthways",
+        frozenset((Kind.FRONT, Kind.NEAR)): "lengthways",
+        frozenset((Kind.BACK, Kind.NEAR)): "lengthways",
+    }
+    for first, second in pairwise(free):
+        word = pairs.get(frozenset((scene.phrases[first].kind, scene.phrases[second].kind)))
+        is_near = second - first <= 8 and scene.phrases[first].sentence == scene.phrases[second].sentence
+        around = scene.phrases[max(0, first - 5) : second + 6]
+        if word and is_near and any(p.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for p in around):
+            votes.append((first, word))
+    return votes
+
+
+def path_of(scene: Scene) -> tuple[str, bool]:
+    """Over or round the post, and whether the text says both."""
+    votes: list[tuple[int, str]] = []
+    has_post = bool(scene.places(Kind.POST))
+    for place in scene.places(Kind.OVER):
+        if scene.counts(place) and has_post and not scene.after(place, "TABLE | BETWEEN | OBJECT"):
+            votes.append((place, "over"))
+    for place in scene.places(Kind.ROUND):
+        if scene.counts(place) and not scene.after(place, "TABLE | OBJECT"):
+            votes.append((place, "round"))
+    for place in scene.places(Kind.PASS, Kind.MOVE):
+        if not scene.counts(place) or not has_post:
+            continue
+        if scene.before(place, "(?: FROM | POST ) (?: OBJECT | POST | IT | OF )* TOP+"):
+            if scene.phrases[place].kind is Kind.PASS or scene.before(place, "POST OF? TOP+"):
+                votes.append((place, "over"))
+        elif scene.phrases[place].kind is Kind.PASS and scene.before(
+            place, "(?: FROM | POST ) (?: POST | IT | OF )* FACE+"
+        ):
+            votes.append((place, "round"))
+    return _settled(scene, sorted(votes))
+
+
+def turn_of(scene: Scene) -> tuple[str, bool]:
+    """Which way the knob is to be turned, and whether the text says both."""
+    votes: list[tuple[int, str]] = []
+    for place in scene.places(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE):
+        if scene.counts(place):
+            votes.append((place, scene.phrases[place].kind.name.lower()))
+    for place in scene.places(Kind.LEFT, Kind.RIGHT):
+        kinds = {phrase.kind for _, phrase in scene.clause(place)}
+        if (
+            scene.counts(place)
+            and scene.before(place, "TO")
+            and (Kind.TURN in kinds or not kinds & {Kind.MOVE, Kind.PUT})
+        ):
+            votes.append((place, "counterclockwise" if scene.phrases[place].kind is Kind.LEFT else "clockwise"))
+    return _settled(scene, sorted(votes))

@@ -1,0 +1,145 @@
+"""Splits Chinese text into words of the vocabulary; characters that are left over are unknown words.
+
+Of all ways to split a text the one with the fewest unknown characters is taken, and of these the one with the fewest words.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from finevla_core.language import chinese_outside as outside
+from finevla_core.language.chinese_fillers import FILLERS
+from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_words import VALUES, WORDS
+
+UNKNOWN_COST = 6  # words of one character that an unknown character may be avoided with
+_MARKS = {",": Kind.CLAUSE, ".": Kind.SENTENCE, ":": Kind.COLON, "/": Kind.LIST, "?": Kind.ASK}
+_SPACES = re.compile(r"\s+(?=[^a-z0-9])|(?<=[^a-z0-9])\s+")
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_SELF = "(?:你|您|机器人|我们|自己|机身|身体|机体|本体|机器|它自己|底座|操作台)?(?:自己|本身|这边)?"
+_FACE = "(?:的)?(?:那|这)?(?:一)?(?:侧|面|边|端|头|方)"
+# Words that no list can hold.
+_PATTERNS = (
+    (
+        Kind.FAR,
+        re.compile(
+            rf"(?:远离|背离|背对){_SELF}{_FACE}|离{_SELF}(?:最|更|较|比较|很)?远{_FACE}|(?:最|更|较|比较)远{_FACE}"
+        ),
+    ),
+    (
+        Kind.NEAR,
+        re.compile(
+            rf"(?:靠近|挨着|临近|朝着|面向|朝|贴近){_SELF}(?<=[你您人己身体本器]){_FACE}|离{_SELF}(?:最|更|较|比较|很)?近{_FACE}|(?:最|更|较)近的?(?:那|这)?一?[侧面边]"
+        ),
+    ),
+    (
+        Kind.FILLER,
+        re.compile(
+            r"第?[0-9]+(?:\.[0-9]+)?%?|(?:第)?[零〇一二两三四五六七八九十百]+(?:点[零一二三四五六七八九]+)?(?:多|来|几)?(?:个)?(?:厘米|毫米|米|度|秒钟|秒|分钟|牛|公斤|克|圈|倍|步|段|遍|次|下)|百分之[一二三四五六七八九十百]+"
+        ),
+    ),
+    (Kind.CLOCKWISE, re.compile("[往向朝](?:一|二|两|三|四|五)点钟?(?:的?方向|那边|那头|那儿|那里)?")),
+    (Kind.COUNTERCLOCKWISE, re.compile("[往向朝](?:七|八|九|十|十一)点钟?(?:的?方向|那边|那头|那儿|那里)?")),
+    (Kind.FILLER, re.compile("(?:十二|六|三|九|一|两|四|五|七|八|十|十一)点(?:钟|整)?")),
+    (Kind.FILLER, re.compile("[一二三四五六七八九十]+[是、](?=[左右把从用先])")),
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word: its kind, its slot's word ("" if it has none; what is wrong for words from outside) and how it is written."""
+
+    kind: Kind
+    value: str
+    text: str
+
+
+def split(text: str) -> list[Token]:
+    """Split text that `chinese_characters.plain` made; spaces between Chinese characters count nothing."""
+    text = _SPACES.sub("", text.strip())
+    edges = _pattern_edges(text)
+    words, lengths = _vocabulary()
+    size = len(text)
+    costs = [0] * (size + 1)
+    best: list[Token] = [Token(Kind.UNKNOWN, "", "")] * size
+    for at in range(size - 1, -1, -1):
+        costs[at], best[at] = costs[at + 1] + UNKNOWN_COST, _rest(text, at)
+        if len(best[at].text) > 1:
+            costs[at] = costs[at + len(best[at].text)] + UNKNOWN_COST
+        for length in lengths.get(text[at], ()):
+            token = words.get(text[at : at + length]) if at + length <= size else None
+            if token is not None and costs[at + length] + 1 < costs[at] and _is_whole(text, at, at + length):
+                costs[at], best[at] = costs[at + length] + 1, token
+        for token in edges.get(at, ()):
+            if costs[at + len(token.text)] + 1 <= costs[at]:
+                costs[at], best[at] = costs[at + len(token.text)] + 1, token
+    return _joined(text, best)
+
+
+def _rest(text: str, at: int) -> Token:
+    """What stands there if no word of the vocabulary does: a mark, an unknown Latin word or one unknown character."""
+    letter = text[at]
+    if letter in _MARKS:
+        return Token(_MARKS[letter], "", letter)
+    if latin := _LATIN.match(text, at):
+        return Token(Kind.UNKNOWN, "", latin.group())
+    return Token(Kind.UNKNOWN if _HAN.match(letter) else Kind.FILLER, "", letter)
+
+
+_LATIN = re.compile("[a-z]+(?:['-][a-z]+)*")
+
+
+def _is_whole(text: str, start: int, end: int) -> bool:
+    """Whether a word does not begin or end within a Latin word."""
+    begins = start == 0 or not (
+        text[start].isascii() and text[start].isalpha() and text[start - 1].isascii() and text[start - 1].isalpha()
+    )
+    ends = end == len(text) or not (
+        text[end - 1].isascii() and text[end - 1].isalpha() and text[end].isascii() and text[end].isalpha()
+    )
+    return begins and ends
+
+
+def _pattern_edges(text: str) -> dict[int, list[Token]]:
+    edges: dict[int, list[Token]] = {}
+    for kind, pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            edges.setdefault(match.start(), []).append(Token(kind, "", match.group()))
+    return edges
+
+
+def _joined(text: str, best: list[Token]) -> list[Token]:
+    """The words on the best way, unknown characters in a row as one unknown word."""
+    tokens: list[Token] = []
+    at = 0
+    while at < len(text):
+        token = best[at]
+        at += len(token.text)
+        if token.kind is Kind.UNKNOWN and tokens and tokens[-1].kind is Kind.UNKNOWN:
+            token = Token(Kind.UNKNOWN, "", tokens.pop().text + token.text)
+        tokens.append(token)
+    return tokens
+
+
+@cache
+def _vocabulary() -> tuple[dict[str, Token], dict[str, tuple[int, ...]]]:
+    """All words as tokens, and how long the words are that begin with a character; the world comes before what is outside."""
+    words: dict[str, Token] = {word: Token(Kind.FILLER, "", word) for word in FILLERS.split()}
+    for value, text in (
+        ("property", outside.PROPERTIES),
+        ("object", outside.OBJECTS),
+        ("place", outside.PLACES),
+        ("tool", outside.TOOLS),
+    ):
+        words.update({word: Token(Kind.OUTSIDE, value, word) for word in text.split()})
+    for value, text in outside.ACTIONS.items():
+        words.update({word: Token(Kind.ACTION, value, word) for word in text.split()})
+    for kind, text in WORDS.items():
+        words.update({word: Token(kind, "", word) for word in text.split()})
+    for kind, values in VALUES.items():
+        for value, text in values.items():
+            words.update({word: Token(kind, value, word) for word in text.split()})
+    lengths: dict[str, set[int]] = {}
+    for word in words:
+        lengths.setdefault(word[0], set()).add(len(word))
+    return words, {first: tuple(sorted(sizes)) for first, sizes in lengths.items()}
