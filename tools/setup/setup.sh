@@ -20,10 +20,10 @@ fi
 [ -x .venv/bin/uv ] || { say "installing uv"; .venv/bin/python -m pip install --quiet "$(grep '^uv==' requirements/tools.txt)"; }
 
 lists=(ros.txt robot.txt "$@")
-stamp=$( (printf '%s\n' "${lists[@]}"; cd requirements; cat constraints.txt excludes.txt "${lists[@]}") | sha256sum | cut -d' ' -f1)
+stamp=$( (printf '%s\n' "${lists[@]}"; cd requirements; cat constraints.txt "${lists[@]}") | sha256sum | cut -d' ' -f1)
 if ! grep -qsx "$stamp" .venv/finevla-requirements; then
   say "installing ${lists[*]}"
-  .venv/bin/uv pip install --quiet --python .venv/bin/python -c requirements/constraints.txt --excludes requirements/excludes.txt $(printf -- '-r requirements/%s ' "${lists[@]}")
+  .venv/bin/uv pip install --quiet --python .venv/bin/python -c requirements/constraints.txt $(printf -- '-r requirements/%s ' "${lists[@]}")
   .venv/bin/python tools/setup/mend_wheels.py
   .venv/bin/python tools/setup/underlay.py
   echo "$stamp" >> .venv/finevla-requirements
