@@ -13,11 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from finevla_core.bundle import Manifest, TextSpec, write_bundle
 from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.language.slots import WIDTH
 from finevla_core.text import MARK, PIECES, UNKNOWN, Vocabulary
 
 HORIZON, DT_S = 16, 0.1
 WORK_SIZE = 256
-SPEC = TextSpec("vocabulary.txt", max_words=8)
+SPEC = TextSpec("vocabulary.txt", max_words=64)
 WORDS = ("reach", "the", "cube", "ball", "red", "blue", "left", "right", "arm", "go", "up", "down")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -39,6 +40,8 @@ def make_tiny_bundle(
     continues: bool = False,
     joining: str = "blend",
     pace: float | None = None,
+    reader: str = "",
+    present: tuple[float, float] | None = None,
 ) -> Path:
     """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon.
 
@@ -46,15 +49,15 @@ def make_tiny_bundle(
     many rounds of about a third of a millisecond first. With `memory_gain` it has a memory: it counts its chunks there
     and adds this to every value for each that it remembers. One that `continues` goes over from the running chunk to
     its own as the weights say. With a `pace` (rad/s) it turns the first arm alone instead, and that far: to `drift`.
+    With a `reader` it gets slots and no text features; `present` is how likely it always says that its things are there.
     """
     size = len(embodiment.names)
-    policy = _policy_model(embodiment, drift, finite, text_gain, work, memory_gain, continues, pace)
-    contents = {
-        SPEC.vocabulary: tiny_vocabulary().dump(),
-        "text.onnx": _text_model().SerializeToString(),
-        "policy.onnx": policy.SerializeToString(),
-        "card.md": b"# Tiny bundle for tests\n",
-    }
+    policy = _policy_model(
+        embodiment, drift, finite, text_gain, work, memory_gain, continues, pace, bool(reader), present
+    )
+    contents = {"policy.onnx": policy.SerializeToString(), "card.md": b"# Tiny bundle for tests\n"}
+    if not reader:
+        contents |= {SPEC.vocabulary: tiny_vocabulary().dump(), "text.onnx": _text_model().SerializeToString()}
     manifest = Manifest(
         name=out.name,
         embodiment=embodiment.name,
@@ -64,8 +67,9 @@ def make_tiny_bundle(
         values=embodiment.names,
         horizon=HORIZON,
         dt_s=DT_S,
-        text=SPEC,
-        text_model="text.onnx",
+        text=None if reader else SPEC,
+        text_model="" if reader else "text.onnx",
+        reader=reader,
         policy_model="policy.onnx",
         files={},
         joining=joining,
@@ -100,6 +104,8 @@ def _policy_model(
     memory_gain: float | None,
     continues: bool,
     pace: float | None,
+    reads_slots: bool,
+    present: tuple[float, float] | None,
 ) -> onnx.ModelProto:
     size, cameras = len(embodiment.names), len(embodiment.cameras)
     phase = np.arange(1, HORIZON + 1) / HORIZON
@@ -160,14 +166,19 @@ def _policy_model(
         ]
         own = "pulled"
     nodes.append(helper.make_node("Identity", [own], ["actions"]))
+    if present is not None:
+        constants["likely"] = np.array([present], np.float32)
+        nodes.append(helper.make_node("Identity", ["likely"], ["present"]))
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     shape = [1, cameras, embodiment.image_height, embodiment.image_width, 3]
     inputs = [
         helper.make_tensor_value_info("images", TensorProto.UINT8, shape),
         helper.make_tensor_value_info("state", TensorProto.FLOAT, [1, size]),
-        helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, SPEC.max_words, 1]),
+        helper.make_tensor_value_info("text", TensorProto.FLOAT, [1, WIDTH] if reads_slots else [1, SPEC.max_words, 1]),
     ]
     outputs = [helper.make_tensor_value_info("actions", TensorProto.FLOAT, [1, HORIZON, size])]
+    if present is not None:
+        outputs.append(helper.make_tensor_value_info("present", TensorProto.FLOAT, [1, 2]))
     if memory_gain is not None:
         inputs.append(helper.make_tensor_value_info("memory", TensorProto.FLOAT, [1, 1]))
         outputs.append(helper.make_tensor_value_info("remembered", TensorProto.FLOAT, [1, 1]))

@@ -14,9 +14,10 @@ from tiny_bundle import make_tiny_bundle
 from finevla_core.bundle import MANIFEST, Manifest, check_embodiment, load_bundle, write_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.instruction import Instruction
+from finevla_core.instruction import Factors, Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import load_policy
+from finevla_core.policy import OnnxPolicy, load_policy
+from finevla_core.understanding import NotUnderstood, TargetAbsent
 
 
 @pytest.fixture
@@ -181,6 +182,10 @@ def test_image_size_of_the_robot_file_is_compared_at_once(bundle: Path, robot: E
         ({"policy_model": "other.onnx"}, "policy_model 'other.onnx' is not listed under files"),
         ({"text": {"vocabulary": 7, "max_words": 8}}, "'vocabulary' of manifest.yaml must be of type str, not 7"),
         ({"text": {"vocabulary": "other.txt", "max_words": 8}}, "text.vocabulary 'other.txt' is not listed under files"),
+        ({"reader": "tabletop"}, "must have either the entry 'reader', or both 'text' and 'text_model'"),
+        ({"text_model": None}, "must have either the entry 'reader', or both 'text' and 'text_model'"),
+        ({"text": None, "text_model": None, "reader": "seer"}, "'reader' of manifest.yaml is 'seer'; known are tabletop"),
+        ({"seen_from": 1.5}, "entry 'seen_from' of manifest.yaml is 1.5; it must be between 0 and 1"),
         ({"schema": None}, "must start with 'schema: finevla.bundle/2'"),
         ({"schema": "finevla.bundle/1"}, "is of schema 'finevla.bundle/1', this version reads 'finevla.bundle/2' only"),
     ],
@@ -221,3 +226,53 @@ def test_bundle_is_replaced_whole_and_leaves_nothing_beside_it(bundle: Path) -> 
     assert load_bundle(bundle).manifest.name == "second"
     assert sorted(p.name for p in bundle.iterdir()) == ["manifest.yaml", "media", *sorted(contents)]
     assert [path.name for path in bundle.parent.iterdir()] == ["tiny"]
+
+
+def test_text_longer_than_a_bundle_reads_is_refused_and_never_cut(tmp_path: Path, robot: Embodiment) -> None:
+    policy = load_policy(make_tiny_bundle(tmp_path / "short", robot, text_gain=0.01), robot)
+    policy.encode(Instruction("reach " * 64))
+    for ask in (policy.understand, policy.encode):
+        with pytest.raises(NotUnderstood, match="has 65 words .* reads 64: say it in fewer"):
+            ask(Instruction("reach " * 65))
+    with pytest.raises(NotUnderstood, match="with its factors"):
+        policy.encode(Instruction("reach " * 64, factors=Factors(active_actor="left_arm")))
+
+
+def test_bundle_with_a_text_model_says_that_nothing_was_checked(bundle: Path, robot: Embodiment) -> None:
+    understanding = load_policy(bundle, robot).understand(Instruction("polish the moon"))
+    assert not understanding.is_checked
+    assert "not checked" in understanding.summary
+
+
+def test_bundle_with_a_reader_says_what_it_understood_and_refuses_what_it_does_not_know(
+    tmp_path: Path, robot: Embodiment
+) -> None:
+    policy = load_policy(make_tiny_bundle(tmp_path / "reading", robot, text_gain=0.01, reader="tabletop"), robot)
+    understanding = policy.understand(Instruction("pick up the red cube with the left arm"))
+    assert understanding.is_checked
+    assert understanding.summary == "pick up · left arm · red cube"
+    cube = policy.predict(seen(robot), policy.encode(Instruction("pick up the red cube")))
+    assert cube.actions.shape == (16, len(robot.names))
+    for ask in (policy.understand, policy.encode):
+        with pytest.raises(NotUnderstood, match="kettle"):
+            ask(Instruction("pour the water from the kettle into the cup"))
+
+
+def test_nothing_is_planned_before_the_target_has_been_seen(tmp_path: Path, robot: Embodiment) -> None:
+    def policy(target: float, below: float) -> OnnxPolicy:
+        name = f"{target}_{below}".replace(".", "")
+        return load_policy(make_tiny_bundle(tmp_path / name, robot, reader="tabletop", present=(target, below)), robot)
+
+    stack = Instruction("put the red cube on the blue brick")
+    for likely, said in (((0.1, 0.9), "I see no red cube"), ((0.9, 0.1), "I see no blue brick")):
+        unseen = policy(*likely)
+        with pytest.raises(TargetAbsent, match=f"^{said}$"):
+            unseen.predict(seen(robot), unseen.encode(stack))
+    unseen = policy(0.1, 0.1)
+    with pytest.raises(TargetAbsent, match="^I see no red cube and no blue brick$"):
+        unseen.predict(seen(robot), unseen.encode(stack))
+    assert policy(0.9, 0.9).predict(seen(robot), policy(0.9, 0.9).encode(stack)).actions.shape[0] == 16
+    nan = policy(float("nan"), 0.9)
+    with pytest.raises(TargetAbsent):
+        nan.predict(seen(robot), nan.encode(Instruction("reach the ball")))
+    assert unseen.predict(seen(robot), unseen.encode(Instruction("clear the table"))), "names no thing"
