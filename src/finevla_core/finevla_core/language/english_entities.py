@@ -1,22 +1,25 @@
-"""Who is who: links the mentions of one object, gives pronouns and "the other one" what they stand for, lets corrections replace."""
+"""Who is who: links the mentions of one object, gives "it" and "the other one" what they stand for, lets corrections replace."""
 
 from dataclasses import dataclass, field
 
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_parse import Parse
+from finevla_core.language.english_roles import LIFELESS, PUTS, Roles
 
 OPPOSITE = {"left": "right", "right": "left"}
+_EMPTY_HEADS = frozenset("object thing item piece one target element body workpiece part".split())
 
 
 @dataclass
 class Entity:
-    """One object (or group) that the text speaks of."""
+    """One object, or a group of some, that the text speaks of."""
 
     color: str = ""
     shape: str = ""
     size: str = ""
     mentions: list[Mention] = field(default_factory=list)
     is_group: bool = False
+    weight: float = 0.0  # how strongly the text acts on it so far
 
     def fits(self, m: Mention) -> bool:
         """Whether nothing of the mention speaks against being this object."""
@@ -28,120 +31,141 @@ class Entity:
         pairs = ((self.color, m.colors), (self.shape, m.shapes), (self.size, m.sizes))
         return sum(bool(mine) and mine in theirs for mine, theirs in pairs)
 
-    def take(self, m: Mention) -> None:
+    def take(self, m: Mention, weight: float) -> None:
         """Add what the mention says."""
         self.color = self.color or (m.colors[-1] if m.colors else "")
         self.shape = self.shape or (m.shapes[-1] if m.shapes else "")
         self.size = self.size or (m.sizes[-1] if m.sizes else "")
         self.mentions.append(m)
+        self.weight += weight
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is known of it."""
+        return not (self.color or self.shape or self.size)
 
 
 class Links:
     """Entities in order of appearance."""
 
-    def __init__(self, parse: Parse) -> None:
-        self.parse = parse
+    def __init__(self, parse: Parse, roles: Roles) -> None:
+        self.parse, self.roles = parse, roles
         self.entities: list[Entity] = []
-        self.last_bowl_or_arm = ""
+        self.last_kind = ""  # of arm and bowl, the one spoken of last
         self.last_side: dict[str, str] = {}
+        self.last_object: Mention | None = None
         for number, m in enumerate(parse.mentions):
             self._link(number, m)
 
     def _link(self, number: int, m: Mention) -> None:
-        self._settle_side(m)
+        self._settle_side(number, m)
         if m.is_repair:
             self._replace(number, m)
         if m.kind in ("arm", "bowl"):
-            self._remember(m)
+            self.last_kind = m.kind
+            if m.side:
+                self.last_side[m.kind] = m.side
         elif m.kind == "object":
             self._object(m)
-        elif m.kind == "pronoun":
-            self._pronoun(number, m)
+            if self.last_object is None or not (m.is_negated or m.prep in LIFELESS or (m.prep == "on" and m.verb in PUTS)):
+                self.last_object = m
+        elif m.kind == "pronoun" and self.last_object is not None:
+            m.entity = self.last_object.entity
+            if m.entity >= 0:
+                self.entities[m.entity].weight += self.roles.score(m)
 
-    def _settle_side(self, m: Mention) -> None:
+    # ---- sides
+
+    def _settle_side(self, number: int, m: Mention) -> None:
         """Give "the left one" the kind of what was spoken of, and "the other hand" its side."""
+        before = self.parse.mentions[max(0, number - 2) : number]
+        if m.kind == "side" and any(b.kind == "finger" and b.sentence == m.sentence for b in before):
+            return
         if m.kind == "side":
-            if m.prep in ("with",) or (m.verb == "use" and not m.prep):
+            is_named = m.is_one or m.is_other or m.is_negated or m.is_repair
+            if m.verb == "turn" and not is_named:
+                return
+            if m.prep == "with" or (m.verb == "use" and not m.prep):
                 m.kind = "arm"
-            elif m.is_one or m.is_other or m.is_negated or m.is_repair or m.prep in ("", "in"):
-                m.kind = self.last_bowl_or_arm or ("arm" if not m.prep and m.verb != "turn" else "side")
-                if m.verb == "turn" and not (m.is_one or m.is_other or m.is_repair or m.is_negated):
-                    m.kind = "side"
+            elif is_named or m.prep in ("", "in"):
+                m.kind = self.last_kind or ("arm" if not m.prep else "side")
         if m.kind in ("arm", "bowl") and m.is_other and not m.side:
             m.side = OPPOSITE.get(self.last_side.get(m.kind, ""), "")
 
-    def _remember(self, m: Mention) -> None:
-        self.last_bowl_or_arm = m.kind
-        if m.side:
-            self.last_side[m.kind] = m.side
+    # ---- corrections
 
     def _replace(self, number: int, m: Mention) -> None:
+        """Let a correction take the place of what it corrects."""
         earlier = [e for e in self.parse.mentions[:number] if e.kind == m.kind and not e.is_dead and not e.is_negated]
-        same = [e for e in earlier if m.prep and e.prep == m.prep]
         if not earlier:
             return
-        old = (same or earlier)[-1]
+        old = ([e for e in earlier if m.prep and e.prep == m.prep] or earlier)[-1]
         old.is_dead = True
+        if old.entity >= 0:
+            self.entities[old.entity].weight -= 5.0
         if not m.prep and (not m.verb or m.verb_at == old.verb_at or m.verb in ("be", "want")):
+            own = self.roles.act(m)
+            if own is not None and m in own.objects:
+                own.objects.remove(m)
             m.prep, m.verb, m.verb_at, m.is_subject = old.prep, old.verb, old.verb_at, old.is_subject
+            act = self.roles.act(m)
+            if act is not None and m not in act.objects and not m.prep and not m.is_subject:
+                act.objects.append(m)
         if m.kind == "object" and not m.shapes:
             m.shapes = list(old.shapes)
         if m.kind == "object" and not m.colors and m.sizes:
             m.colors = list(old.colors)
-        for act in self.parse.acts:
-            if act.at == m.verb_at and m not in act.objects and not m.prep:
-                act.objects.append(m)
+
+    # ---- objects
 
     def _object(self, m: Mention) -> None:
         if m.order:
             singles = [n for n, e in enumerate(self.entities) if not e.is_group]
-            if len(singles) >= 2:
-                m.entity = singles[-2] if m.order == "former" else singles[-1]
-                self.entities[m.entity].mentions.append(m)
-            return
-        if m.is_other and len(self.entities) >= 1 and not (m.colors or m.sizes):
-            return
-        best, best_shares = -1, 0
-        for n, entity in enumerate(self.entities):
-            if (
-                entity.fits(m)
-                and (entity.shares(m) >= max(1, best_shares))
-                and not (m.is_plural and not entity.is_group)
-            ):
-                if self._is_new(m, entity):
-                    continue
-                best, best_shares = n, entity.shares(m)
-        if best >= 0 and (self.entities[best].is_group and not m.is_plural):
-            best = -1
-        if (
-            best < 0
-            and not (m.colors or m.shapes or m.sizes)
-            and self.entities
-            and not m.is_repair
-            and m.head in ("object", "thing", "item", "piece", "one", "target", "element", "body", "workpiece", "part")
-        ):
-            best = self._recent()
-        if best < 0:
+            number = singles[-2 if m.order == "former" else -1] if len(singles) >= 2 else -1
+            if number < 0:
+                return
+        else:
+            number = self._number(m)
+        if m.is_repair and number >= 0 and all(e.is_dead for e in self.entities[number].mentions):
+            number = -1
+        if number < 0:
             self._inherit(m)
             self.entities.append(Entity(is_group=m.is_plural))
-            best = len(self.entities) - 1
-        self.entities[best].take(m)
-        m.entity = best
+            number = len(self.entities) - 1
+        m.entity = number
+        self.entities[number].take(m, self.roles.score(m))
 
-    def _is_new(self, m: Mention, entity: Entity) -> bool:
-        """Whether "a ..." or a bare fragment after an equal one speaks of something new."""
-        return m.is_repair and all(e.is_dead for e in entity.mentions)
+    def _number(self, m: Mention) -> int:
+        """The entity that is meant; -1 for a new one."""
+        if not (m.colors or m.shapes or m.sizes):
+            is_old = self.entities and not m.is_repair and not m.is_other and m.head in _EMPTY_HEADS and m.determiner != "a"
+            return self._recent() if is_old else self._other(m)
+        fitting = [n for n, e in enumerate(self.entities) if e.fits(m) and e.is_group == m.is_plural]
+        sharing = [n for n in fitting if self.entities[n].shares(m)]
+        if sharing:
+            return max(sharing, key=lambda n: (self.entities[n].shares(m), self.entities[n].weight > 1, self.entities[n].mentions[-1].start))
+        recent = self._recent()
+        if recent in fitting and self._is_same(m, self.entities[recent]):
+            return recent
+        return -1
+
+    def _other(self, m: Mention) -> int:
+        """ "the other one" of two."""
+        singles = [n for n, e in enumerate(self.entities) if not e.is_group]
+        return singles[-2] if m.is_other and len(singles) >= 2 else -1
+
+    def _is_same(self, m: Mention, recent: Entity) -> bool:
+        """Whether a phrase that only adds to the one before it speaks of the same: "the can, the blue one"; "Green. Brick."."""
+        last = recent.mentions[-1]
+        is_bare = m.prep == "" and last.prep == "" and last.verb_at == m.verb_at and not m.is_subject
+        is_part = not m.shapes or not recent.shape
+        return is_part and is_bare and not m.is_negated and not last.is_negated and not m.determiner == "a" and m.sentence - last.sentence <= 1
 
     def _inherit(self, m: Mention) -> None:
         """ "the blue one" after "the red cube" is a cube; "the big one" after "two red cubes" is red, too."""
-        if m.shapes and not self._group(m):
-            return
-        source = self._group(m) or (
-            self.entities[self._recent()]
-            if self.entities
-            and (m.is_one or m.head in m.colors or (m.colors and not m.shapes and m.head != "thing") or m.sizes)
-            else None
-        )
+        source = self._group(m)
+        if source is None and self.entities and not m.shapes and m.head not in ("thing", "object", "item"):
+            source = self.entities[self._recent()]
         if source is None or m.head in ("thing", "object", "item"):
             return
         if not m.shapes and source.shape:
@@ -151,16 +175,10 @@ class Links:
 
     def _group(self, m: Mention) -> Entity | None:
         for entity in reversed(self.entities):
-            if entity.is_group and entity.fits(m) and not m.is_plural:
+            if entity.is_group and entity.fits(m) and not m.is_plural and not (entity.is_nothing):
                 return entity
         return None
 
     def _recent(self) -> int:
         """The entity mentioned last."""
         return max(range(len(self.entities)), key=lambda n: self.entities[n].mentions[-1].start, default=-1)
-
-    def _pronoun(self, number: int, m: Mention) -> None:
-        for earlier in reversed(self.parse.mentions[:number]):
-            if earlier.kind == "object" and not earlier.is_dead and earlier.entity >= 0:
-                m.entity = earlier.entity
-                return

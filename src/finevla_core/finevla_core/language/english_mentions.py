@@ -49,6 +49,7 @@ class Mention:
     is_hypothetical: bool = False
     sentence: int = 0
     clause: int = 0
+    clause_is_bare: bool = False  # no verb stands in the clause
     entity: int = -1
 
 
@@ -59,8 +60,10 @@ def _is_noun_next(tokens: list[Token], i: int) -> bool:
     )
 
 
-def mention_at(tokens: list[Token], start: int) -> Mention | None:
-    """The noun phrase that begins at `start`; None where none does."""
+def mention_at(tokens: list[Token], start: int, kind: str = "") -> Mention | None:
+    """The noun phrase that begins at `start`; None where none does, or where `kind` says that the word is another here."""
+    if kind == "word" and tokens[start].kind in ("shape", "side"):
+        return None
     m = Mention("", start)
     i = _opening(tokens, start, m)
     i = _body(tokens, i, m)
@@ -123,6 +126,9 @@ def _body(tokens: list[Token], i: int, m: Mention) -> int:
             m.is_one, has_head = True, True
             i += 1
             break
+        elif kind in ("color", "size", "shape") and m.kind == "object" and has_head and not m.determiner and not (m.colors or m.shapes) and m.head in ("object", "target", "item", "thing"):
+            has_head = False
+            continue
         elif kind in HEADS and not (has_head and not _compounds(m, token)):
             _take_head(m, token)
             has_head = True
@@ -142,7 +148,7 @@ def _body(tokens: list[Token], i: int, m: Mention) -> int:
 
 
 def _compounds(m: Mention, token: Token) -> bool:
-    return (m.kind == "object" and token.kind == "shape" and bool(m.shapes)) or (m.kind == token.kind == "arm")
+    return (m.kind == "object" and token.kind == "shape" and bool(m.shapes) and token.text != "can") or (m.kind == token.kind == "arm")
 
 
 def _continues(tokens: list[Token], i: int) -> bool:
@@ -257,6 +263,11 @@ def _take_relative(tokens: list[Token], m: Mention) -> None:
 def _take_of(tokens: list[Token], m: Mention) -> None:
     """ "the larger of the two violet cans": what it is one of says what it is."""
     i = m.end
+    if m.shapes and not m.colors and i + 2 < len(tokens) and tokens[i].text == "of":
+        inner = mention_at(tokens, i + 1)
+        if inner is not None and inner.kind == "object" and inner.colors and not inner.shapes:
+            m.colors, m.end = inner.colors, inner.end
+        return
     if m.shapes or i + 1 >= len(tokens) or tokens[i].text not in ("of", "among"):
         return
     inner = mention_at(tokens, i + 1)

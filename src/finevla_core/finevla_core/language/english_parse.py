@@ -2,31 +2,25 @@
 
 from dataclasses import dataclass, field
 
+from finevla_core.language.english_kinds import Context
 from finevla_core.language.english_mentions import Mention, mention_at
 from finevla_core.language.english_tokens import END, Token
 
-PRONOUNS = frozenset(("it", "them", "itself"))
-AUXILIARY = frozenset("is are was were be been being am gets get".split())
-_NOUN_BEFORE = frozenset("the a an its your their this that any each every of further no some one in".split())
-_CONDITIONS = frozenset(
-    (
-        "if",
-        "as if",
-        "as though",
-        "in case",
-        "unless",
-        "so that",
-        "lest",
-        "whether",
-        "even if",
-        "so as to",
-        "otherwise",
-        "just in case",
-    )
+PRONOUNS = frozenset(("it", "them", "itself", "they"))
+AUXILIARY = frozenset("is are was were be been being am gets get got".split())
+CONDITIONS = frozenset(
+    ("if", "as if", "as though", "in case", "unless", "so that", "lest", "whether", "even if", "so as to", "otherwise", "just in case", "or else")
 )
-_HYPOTHETICAL = frozenset(
-    "about ready prepare prepares preparing prepared able before would could might tend tends".split()
+_POLITE = frozenset("could would can might will".split())
+_HYPOTHETICAL = frozenset("about ready prepare prepares preparing prepared able tend tends".split())
+_JOINS = frozenset("and or then while but so plus".split())
+_STILL_FRESH = frozenset(
+    """ok okay hey robot first next finally well also slowly gently carefully you i we that please just now only kindly to then quickly softly
+    simply lastly afterwards alright so and yo hi hello second secondly oh ah um uh""".split()
 )
+_PURPOSE_OK = frozenset("want wants need needs like ask have has is are be going asked told about supposed used use kind way ready task job goal is".split())
+# Verbs that move the hand where nothing else is named, and what is named where something is.
+MOVERS = frozenset("mov slid bring brought guid send sent position swing swung draw drew drift align float eas steer advanc sneak leav left get".split())
 
 
 @dataclass(slots=True)
@@ -42,17 +36,15 @@ class Act:
     is_negated: bool = False
     is_side: bool = False
     is_hypothetical: bool = False
-    is_dead: bool = False
-    is_repair: bool = False
     is_passive: bool = False
-    is_start: bool = False  # first word of a clause: a command
+    is_command: bool = False  # base form where a clause begins
     subject: Mention | None = None
     objects: list[Mention] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Cue:
-    """A phrase that says how: `slot` is approach, turn, grasp or path."""
+    """A phrase that says how: `slot` is approach, turn or grasp."""
 
     slot: str
     value: str
@@ -63,6 +55,17 @@ class Cue:
     is_negated: bool = False
     is_dead: bool = False
     is_repair: bool = False
+    is_hypothetical: bool = False
+
+
+@dataclass(slots=True)
+class Unknown:
+    """A word that no table has, outside of noun phrases."""
+
+    text: str
+    sentence: int
+    is_side: bool
+    is_first: bool  # where a clause begins: a command, perhaps
 
 
 @dataclass
@@ -73,7 +76,8 @@ class Parse:
     mentions: list[Mention] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     cues: list[Cue] = field(default_factory=list)
-    unknown: list[tuple[str, bool, int]] = field(default_factory=list)  # word, whether in a remark, sentence
+    unknown: list[Unknown] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
     sentences: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -83,22 +87,25 @@ class Walk:
     def __init__(self, tokens: list[Token]) -> None:
         self.parse = Parse(tokens)
         self.tokens = tokens
+        self.context = Context(tokens)
         self.i = self.sentence = self.clause = self.start = 0
         self.last_side = ""
         self._new_sentence()
 
     def _new_sentence(self) -> None:
-        self.prep, self.act, self.subject = "", None, None
-        self.negated = self.side = self.hypothetical = self.repair = False
+        self.prep = ""
+        self.act: Act | None = None
+        self.subject: Mention | None = None
+        self.negated = self.side = self.hypothetical = self.repair = self.conditional = False
+        self.negated_acts = self.since_negation = 0
         self.fresh = True  # at the start of a clause
-        self.since_negation = 0
 
     def run(self) -> Parse:
         """Walk to the end."""
         while self.i < len(self.tokens):
-            before = self.i
-            self._step(self.tokens[self.i])
-            assert self.i > before
+            self.context.i, self.context.has_mentions = self.i, bool(self.parse.mentions)
+            self.context.verb = self.act.value if self.act else ""
+            self._step(self.tokens[self.i], self.context.kind())
         self._end_sentence()
         return self.parse
 
@@ -107,17 +114,14 @@ class Walk:
             self.parse.sentences.append((self.start, self.i))
         self.start = self.i
 
-    def _step(self, token: Token) -> None:
-        kind = self._kind(token)
+    def _step(self, token: Token, kind: str) -> None:
         if kind == "break":
             self._break(token)
         elif kind == "corr":
-            self._correct()
-        elif kind == "neg":
-            self.negated, self.since_negation = True, 0
-            if token.value == "verb":
-                self.prep = ""
+            self.repair, self.negated, self.prep, self.fresh = True, False, "", True
             self.i += 1
+        elif kind == "neg":
+            self._negate(token)
         elif kind == "sub":
             self._subordinate(token)
         elif kind == "verb":
@@ -128,154 +132,10 @@ class Walk:
             self._prep(token)
         elif token.text in PRONOUNS:
             self._add(Mention("pronoun", self.i, self.i + 1, head=token.text))
-        elif (found := mention_at(self.tokens, self.i)) is not None:
+        elif (found := mention_at(self.tokens, self.i, kind)) is not None:
             self._add(found)
         else:
             self._word(token, kind)
-
-    # ---- what a token is here
-
-    def _text(self, offset: int) -> str:
-        at = self.i + offset
-        return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
-
-    def _near(self, offset: int) -> str:
-        at = self.i + offset
-        return self.tokens[at].kind if 0 <= at < len(self.tokens) else "break"
-
-    def _kind(self, token: Token) -> str:
-        text = token.text
-        if text == "no":
-            return "corr" if self._is_no_correction() else "neg"
-        if token.kind == "corr" and text in (
-            "wait",
-            "er",
-            "err",
-            "wrong",
-            "make it",
-            "should be",
-            "that should be",
-            "mistake",
-        ):
-            return "corr" if self._near(-1) in ("break", "corr") and self.parse.mentions else "word"
-        if text in ("actually", "rather", "instead") and self._near(-1) == "break" and self.parse.mentions:
-            return "corr"
-        if text == "can" and token.kind == "shape":
-            return "shape" if self._is_can_noun() else "word"
-        if token.kind == "verb":
-            return self._verb_kind(token)
-        if token.kind == "side":
-            return self._side_kind(text)
-        if text in (
-            "back",
-            "down",
-            "off",
-            "around",
-            "round",
-            "past",
-            "over",
-            "by",
-            "in",
-            "on",
-            "through",
-            "along",
-            "inside",
-            "above",
-            "below",
-            "behind",
-            "beside",
-        ):
-            return "prep"
-        return token.kind
-
-    def _is_no_correction(self) -> bool:
-        before, after = self._near(-1), self._near(1)
-        if (
-            not self.parse.mentions
-            or before not in ("break", "corr")
-            and self._text(-1) not in ("hmm", "er", "um", "uh", "oh", "ah", "well", "wait")
-        ):
-            return False
-        return (
-            after in ("break", "corr", "verb", "prep") and self.tokens[self.i + 1].form != "ing"
-            if self.i + 1 < len(self.tokens) and after != "break"
-            else True
-            if after == "break"
-            else self._text(1) in ("the", "not", "wait")
-        )
-
-    def _is_can_noun(self) -> bool:
-        before = self._near(-1)
-        if self._text(1) in ("you", "be", "not", "i", "we", "stay", "rest", "remain"):
-            return self._text(-1) in ("the", "a") and self._text(1) in ("be", "not")
-        return before in ("color", "size", "shapeword", "break", "prep", "side") or self._text(-1) in (
-            "the", "a", "that", "this", "each", "any", "coloured", "colored", "one", "two", "same", "other", "either", "neither", "tall", "open", "thin", "empty",
-        ) or before == "verb" and self._text(1) not in ("it", "the")  # fmt: skip
-
-    def _verb_kind(self, token: Token) -> str:
-        before = self._text(-1)
-        if (
-            token.form in ("base", "s")
-            and (before in _NOUN_BEFORE or self._near(-1) in ("size", "number"))
-            and token.value not in ("be", "release")
-        ):
-            if before in ("that", "this") and token.form == "s":
-                return "verb"
-            if before in ("one", "in") and token.form == "s":
-                return "verb"
-            if before == "right" or before == "left":
-                return "verb"
-            token.form = "noun"
-        if token.text == "left" and token.value == "put":
-            return "side"
-        return "verb"
-
-    def _side_kind(self, text: str) -> str:
-        after = self._text(1)
-        if text == "right" and (
-            after
-            in (
-                "over",
-                "above",
-                "at",
-                "on",
-                "in",
-                "there",
-                "here",
-                "after",
-                "behind",
-                "beside",
-                "next to",
-                "before",
-                "onto",
-                "on top of",
-                "to",
-                "into",
-                "up",
-                "down",
-                "through",
-                "past",
-                "when",
-            )
-        ):
-            if (
-                self._text(-1) not in ("the", "your", "to", "its", "that", "from", "far", "left")
-                and self._near(-1) != "verb"
-                and self._near(-1) != "arm"
-            ):
-                return "word"
-            if self._near(-1) == "verb" and self.act is not None and self.act.value != "turn":
-                return "word"
-        if (
-            text == "left"
-            and self._text(-1) in ("is", "are", "be", "been", "was", "being")
-            and self._near(1) not in ("arm", "bowl", "finger")
-            and after not in ("of", "and")
-        ):
-            return "word"
-        return "side"
-
-    # ---- steps
 
     def _break(self, token: Token) -> None:
         self.i += 1
@@ -284,67 +144,91 @@ class Walk:
             self._end_sentence()
             self.sentence += 1
             self.clause += 1
-            repair = self.repair
             self._new_sentence()
-            self.repair = repair and self.start == self.i and not any(m.is_repair for m in self.parse.mentions[-1:])
             return
         self.clause += 1
         if token.text in ";:" or self.since_negation:
             self.negated = False
         self.side = False
-        if token.text in ";":
+        if token.text == ";":
             self.subject = self.act = None
-        self.hypothetical = False
+        self.hypothetical = self.conditional and len(self.tokens) > 60
 
-    def _correct(self) -> None:
-        self.repair, self.negated, self.prep, self.fresh = True, False, "", True
+    def _negate(self, token: Token) -> None:
+        self.negated, self.since_negation, self.negated_acts = True, 0, 0
+        if token.value == "verb":
+            self.prep, self.negated_acts = "", 1
         self.i += 1
 
     def _subordinate(self, token: Token) -> None:
-        self.side, self.prep = True, ""
-        self.clause += 1
-        self.subject = None
-        if token.text in _CONDITIONS:
+        is_polite = token.text in ("if", "whether") and self._text(1) in ("you", "i") and self._text(2) in _POLITE
+        if token.text in CONDITIONS and not is_polite:
             self.hypothetical = True
+            self.conditional = self.conditional or self.fresh
+        self.side, self.prep = not is_polite, ""
+        self.clause += 1
+        self.subject = self.act = None
         self.i += 1
 
+    def _text(self, offset: int) -> str:
+        at = self.i + offset
+        return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
+
+    def _kind(self, offset: int) -> str:
+        at = self.i + offset
+        return self.tokens[at].kind if 0 <= at < len(self.tokens) else "break"
+
     def _prep(self, token: Token) -> None:
+        if token.text == "to" and self._kind(1) in ("verb", "unknown"):
+            self._purpose()
+            return
         self.i += 1
         if token.value == "instead":
-            self.negated, self.since_negation = True, 0
-            self.prep = self.prep or ""
+            self.negated, self.since_negation, self.negated_acts = True, 0, 0
             return
         if token.value == "cause":
             self.side = True
             return
-        self.prep = token.value
         if token.text in ("before", "after", "until"):
             self.clause += 1
-            self.prep, self.fresh = "near", False
-            self.subject = None
-            if token.text == "before":
-                self.hypothetical = False
+            self.subject = self.act = None
+            self.prep = "near"
+            return
+        self.prep = token.value
+
+    def _purpose(self) -> None:
+        """ "to" before a verb: what it is for, or what is wanted."""
+        if self.fresh and self.act is None:
+            self.side = True
+        elif self._text(-1) not in _PURPOSE_OK and (self._kind(1) == "unknown" or self.tokens[self.i + 1].value in ("see", "cannot", "state")):
+            self.side = True
+        self.prep = ""
+        self.i += 1
 
     def _verb(self, token: Token) -> None:
-        is_passive = token.form == "ed" and (
-            self._text(-1) in AUXILIARY or self._text(-2) in AUXILIARY or self._text(-3) in AUXILIARY
-        )
+        is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
-        act.is_negated, act.is_side, act.is_passive, act.is_repair = self.negated, self.side, is_passive, self.repair
-        act.is_hypothetical, act.is_start, act.subject = self.hypothetical, self.fresh, self.subject
-        if self.subject is not None and token.value != "be":
+        act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
+        act.is_hypothetical, act.subject = self.hypothetical, self.subject
+        act.is_command = self.fresh and token.form == "base"
+        is_auxiliary = token.value == "be" or (token.value == "want" and self._text(1) == "to")
+        if self.subject is not None and not is_auxiliary and token.form != "noun" and not self.subject.is_subject:
             self.subject.verb, self.subject.verb_at, self.subject.is_subject = act.value, self.i, True
         self.parse.acts.append(act)
-        if token.value != "be" and token.form != "noun":
+        if token.form != "noun":
             self.act = act
-        self.since_negation += self.negated
+        if self.negated:
+            self.since_negation += 1
+            self.negated_acts += 1
         self.prep, self.fresh = "", False
         self.i += 1
 
     def _cue(self, slot: str, value: str) -> None:
         verb = self.act.value if self.act else ""
         cue = Cue(slot, value, self.i, self.sentence, self.clause, verb, self.negated, is_repair=self.repair)
+        cue.is_hypothetical = self._text(1) in ("would", "might", "could") or self.conditional
         self.parse.cues.append(cue)
+        self.repair = False
         if value in ("left", "right"):
             self.last_side = value
         self.since_negation += self.negated
@@ -353,23 +237,22 @@ class Walk:
 
     def _add(self, m: Mention) -> None:
         m.sentence, m.clause, m.prep = self.sentence, self.clause, self.prep
-        m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = (
-            self.negated,
-            self.side,
-            self.repair,
-            self.hypothetical,
-        )
+        before = self.parse.mentions[-1] if self.parse.mentions else None
+        if not m.prep and before is not None and self._text(-1) == "and" and before.end == self.i - 1 and before.kind == m.kind and m.kind in ("finger", "arm"):
+            m.prep = before.prep
+        m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = self.negated, self.side, self.repair, self.hypothetical
         if m.side == "same":
             m.side = self.last_side
         elif m.side:
             self.last_side = m.side
+        is_new = self.fresh or self.act is None or (self.act.clause != self.clause and self._kind(m.end - self.i) == "verb")
         if self.act is not None:
             m.verb, m.verb_at = self.act.value, self.act.at
-            if not m.prep and (self.act.clause == self.clause or not self.fresh):
+            if not m.prep and not (is_new and self._is_finite(m.end)):
                 self.act.objects.append(m)
-        if not m.prep and (self.act is None or self.fresh or self.act.clause != self.clause):
+        if not m.prep and is_new:
             self.subject = m
-        if m.determiner == "no":
+        if m.determiner in ("no", "neither"):
             m.is_negated = True
         if self.repair and m.kind != "pronoun":
             self.repair = False
@@ -378,68 +261,48 @@ class Walk:
         self.prep, self.fresh = "", False
         self.i = m.end
 
+    def _is_finite(self, at: int) -> bool:
+        """Whether a verb with an ending follows: the mention before it is a subject."""
+        return at < len(self.tokens) and self.tokens[at].kind == "verb" and self.tokens[at].form in ("s", "base", "ed")
+
     def _word(self, token: Token, kind: str) -> None:
         text = token.text
         self.i += 1
         if kind == "unknown":
-            self.parse.unknown.append((text, self.side or self.prep == "cause", self.sentence))
+            self.parse.unknown.append(Unknown(text, self.sentence, self.side, self.fresh))
             self.fresh = False
             self.prep = ""
-        elif text in ("and", "or", "then", "while", "but", "so", "plus"):
+        elif kind == "bad":
+            self.parse.bad.append(text)
+        elif text in _JOINS:
             self._conjunction(text)
         elif text in _HYPOTHETICAL:
-            self.hypothetical = self.hypothetical or (
-                text not in ("before",)
-                and not (text in ("would", "could", "might") and self._text(0) in ("you", "like"))
-            )
-        elif text in ("please", "just", "now", "only", "kindly", "to"):
-            pass
-        elif self._near(0) != "break":
-            self.fresh = self.fresh and text in (
-                "ok",
-                "okay",
-                "hey",
-                "robot",
-                "first",
-                "next",
-                "finally",
-                "well",
-                "also",
-                "slowly",
-                "gently",
-                "carefully",
-                "you",
-                "i",
-                "we",
-                "that",
-            )
+            self.hypothetical = text != "about" or self._text(0) == "to"
+        elif text == "should" and self.fresh and self.act is None and self.subject is None:
+            self.hypothetical = self.conditional = self.side = True
+        elif self._kind(0) != "break":
+            self.fresh = self.fresh and text in _STILL_FRESH
 
     def _conjunction(self, text: str) -> None:
-        if (
-            text == "but"
-            and self.parse.mentions
-            and self.tokens[self.i - 2].kind in ("arm", "thing", "all", "bowl", "word")
-            and self._text(-3) in ("any", "every", "all", "no", "either")
-        ):
-            self.negated, self.since_negation = True, 0
+        if text == "but" and self._text(-3) in ("any", "every", "all", "no", "either", "anything"):
+            self.negated, self.since_negation, self.negated_acts = True, 0, 0
             return
         if text != "or":
             self.clause += 1
             self.fresh = True
             self.prep = ""
         if text == "while":
-            self.subject = None
+            self.subject = self.act = None
         if text in ("but", "then", "so", "while"):
             self.negated = self.side = self.hypothetical = False
-        elif text == "and" and self._near(0) == "verb":
-            next_ = self.tokens[self.i]
-            if (
-                self.negated
-                and self.since_negation > 1
-                and next_.form == "base"
-                and self._near(1) != "break"
-                and self._text(1) not in PRONOUNS
-            ):
-                self.negated = False
-            if next_.form == "base":
-                self.side = self.side and self.hypothetical
+        elif text == "and":
+            self._and()
+
+    def _and(self) -> None:
+        is_verb = self._kind(0) == "verb"
+        if self.negated and not self.negated_acts:
+            self.negated = False
+        elif self.negated and is_verb and self.since_negation > 1 and self._text(1) not in PRONOUNS and self._kind(1) != "break":
+            self.negated = self.tokens[self.i].form != "base"
+        if is_verb and self.tokens[self.i].form == "base" and not self.hypothetical:
+            self.side = False

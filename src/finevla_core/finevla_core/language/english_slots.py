@@ -1,424 +1,249 @@
-"""Decides each slot from what an English text was parsed into."""
+"""Decides what an English text wants: the target, the task, and where the target shall end."""
 
 from dataclasses import dataclass, field
 
-from finevla_core.language.english_entities import OPPOSITE, Entity, Links
+from finevla_core.language.english_entities import Entity, Links
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_parse import Act, Cue, Parse
+from finevla_core.language.english_parse import Act, Parse
+from finevla_core.language.english_roles import PUTS, Roles, is_mover
 
-WORK = frozenset(("pick", "put", "throw", "stack", "turn", "reach"))
-ON = frozenset(("on", "over"))
+LONG = 45  # tokens; above, a text describes motions in steps
+_LIGHT = frozenset("take takes taking taken took get gets getting got hold holds holding held catch catches obtain collect gather claim".split())
+_WANTING = frozenset("pick put throw stack turn clean reach descend close open cannot squeeze".split())
+_STAYS = frozenset("stay stays stayed remain remains untouched alone".split())
 
 
 @dataclass
 class Decision:
-    """Slots, and what speaks against acting on them."""
+    """Slots, the objects that they speak of, and what speaks against acting on them."""
 
     slots: dict[str, str] = field(default_factory=dict)
     problem: str = ""
     target: Entity | None = None
     support: Entity | None = None
-    scores: dict[int, float] = field(default_factory=dict)
 
 
-class Decider:
-    """One decision for each slot."""
+class Text:
+    """A text with everything that was made of it."""
 
-    def __init__(self, parse: Parse, links: Links) -> None:
-        self.parse, self.links = parse, links
-        self.acts = [a for a in parse.acts if not a.is_dead]
-        self.positive = [a for a in self.acts if not a.is_negated and not a.is_hypothetical]
+    def __init__(self, parse: Parse) -> None:
+        self.parse = parse
+        with_verb = {a.clause for a in parse.acts if a.form != "noun"}
+        for m in parse.mentions:
+            m.clause_is_bare = m.clause not in with_verb
+        self.roles = Roles(parse)
+        self.links = Links(parse, self.roles)
+        self.is_long = len(parse.tokens) > LONG
         self.mentions = [m for m in parse.mentions if not m.is_dead]
-        self.is_long = len(parse.tokens) > 60
-        self.out = Decision()
-        self.verbless = {m.sentence for m in self.mentions} - {a.sentence for a in self.acts if a.form != "noun"}
+        self.positive = [a for a in parse.acts if not a.is_negated and not a.is_hypothetical]
+        for act in parse.acts:
+            act.objects = [m for m in act.objects if not m.is_negated and not m.is_dead]
+            if act.value == "reach" and is_mover(act) and any(self.is_thing(m) for m in act.objects):
+                act.value = "put"
 
-    def decide(self) -> Decision:
-        """Fill in the slots."""
-        self._target()
-        self._task()
-        self._arm()
-        self._approach()
-        self._grasp()
-        self._path()
-        self._turn()
-        return self.out
+        self.wanting = {a.sentence for a in self.positive if a.value in _WANTING and a.form != "noun"}
+        self.wanting |= {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
 
-    # ---- target
+    def is_thing(self, m: Mention) -> bool:
+        """Whether a mention is an object of the table, or stands for one."""
+        return m.kind == "object" or (m.kind == "pronoun" and m.entity >= 0 and not self.is_hand(m))
 
-    def _target(self) -> None:
-        scores: dict[int, float] = {}
-        for m in self.mentions:
-            if m.kind in ("object", "pronoun") and m.entity >= 0 and not m.is_negated:
-                scores[m.entity] = scores.get(m.entity, 0.0) + self._score(m)
-        self.out.scores = scores
-        if scores and max(scores.values()) > 0:
-            best = max(scores.values())
-            number = next(n for n in scores if scores[n] == best)
-            self.out.target = self._merged(number)
-
-    def _merged(self, number: int) -> Entity:
-        return self.links.entities[number]
-
-    def _score(self, m: Mention) -> float:
-        weight = 0.4 if m.is_side or m.is_hypothetical else 1.0
-        if m.kind == "pronoun":
-            weight *= 0.4
-        if m.sentence in self.verbless and not m.prep:
-            return 3.0
-        if m.sentence in self.verbless and m.prep == "to":
-            return 3.0
-        act = self._act_of(m)
-        if act is None:
-            return 0.5 * weight
-        if act.is_negated or m.is_idle:
-            return 0.0
-        return weight * self._role(m, act)
-
-    def _role(self, m: Mention, act: Act) -> float:
-        value = act.value
-        if m.is_subject:
-            return (
-                4.0
-                if value in WORK or (value in ("state", "be") and act.text in ("belongs", "belong", "end", "ends"))
-                else 0.5
-            )
-        if not m.prep:
-            return {
-                "pick": 5.0,
-                "put": 5.0,
-                "throw": 5.0,
-                "stack": 5.0,
-                "turn": 5.0,
-                "reach": 5.0,
-                "want": 3.0,
-                "see": 1.0,
-            }.get(value, 0.3 if value == "state" else 0.5)
-        if m.prep in ("near", "from", "under", "through"):
-            return 0.0
-        if value in ("put", "throw", "stack", "state") and m.prep in ON:
-            return 0.0
-        if value in ("reach", "descend", "close", "pick", "squeeze", "turn"):
-            return {"to": 4.0, "over": 3.5, "on": 3.5, "round": 3.0, "of": 2.5, "in": 2.0, "with": 1.0}.get(m.prep, 1.0)
-        return {"of": 1.5, "with": 2.0}.get(m.prep, 0.5)
-
-    def _act_of(self, m: Mention) -> Act | None:
-        for act in self.parse.acts:
-            if act.at == m.verb_at:
-                return act
-        return None
-
-    # ---- task, place and what is below
-
-    def _task(self) -> None:
-        out = self.out
-        if self._is_clean():
-            out.slots["task"] = "clean"
-            out.target = None
-            self._bowl()
-            return
-        target = out.target
-        if target is not None:
-            for slot in ("color", "shape", "size"):
-                if word := getattr(target, slot):
-                    out.slots[slot] = word
-        is_knob = target is not None and target.shape == "knob"
-        if is_knob:
-            out.slots["task"] = "turn" if self._turns() else "reach"
-            return
-        self._bowl()
-        if "place" in out.slots or self._goes_into_bowl():
-            out.slots["task"] = "place"
-            return
-        self._support()
-        if out.support is not None:
-            out.slots["task"] = "stack"
-            out.slots["place"] = "object"
-            for slot in ("color", "shape"):
-                if word := getattr(out.support, slot):
-                    out.slots[f"below_{slot}"] = word
-            return
-        out.slots["task"] = "turn" if target is not None and self._turns() else "pick" if self._picks() else "reach"
-
-    def _is_clean(self) -> bool:
-        for act in self.positive:
-            kinds = {m.kind for m in act.objects}
-            if act.value == "clean" and (
-                kinds & {"table", "all"}
-                or (
-                    act.text[:3] in ("cle", "tid", "dec")
-                    and act.form != "noun"
-                    and not kinds - {"pronoun", "arm"}
-                    and act.text[:4] != "clea"
-                )
-            ):
-                return True
-            if act.value in ("put", "clean", "throw", "pick", "stack") and "all" in kinds:
-                return True
-        for m in self.mentions:
-            if (
-                m.kind == "all"
-                and not m.is_negated
-                and m.is_subject
-                and m.verb in ("put", "pick", "reach", "state", "clean", "throw", "be")
-            ):
-                return not self._is_kept(m)
-            if m.kind == "table" and m.verb == "clean" and not m.is_negated:
-                return True
-        return (
-            any(a.value == "clean" and a.text.startswith(("clean", "tid")) and a.form != "noun" for a in self.positive)
-            and not self.out.target
-        )
-
-    def _is_kept(self, m: Mention) -> bool:
-        return any(
-            self.parse.tokens[i].text in ("stay", "stays", "remains", "remain", "untouched")
-            for i in range(m.end, min(m.end + 4, len(self.parse.tokens)))
-        )
-
-    def _bowl(self) -> None:
-        scores: dict[str, float] = {}
-        for m in self.mentions:
-            if m.kind != "bowl" or m.is_negated or not m.side or m.is_hypothetical:
-                continue
-            act = self._act_of(m)
-            if act is not None and act.is_negated:
-                continue
-            weight = {"in": 3.0, "to": 2.0, "over": 2.0, "on": 1.5}.get(m.prep, 0.0)
-            if not m.prep and (
-                m.sentence in self.verbless
-                or not m.is_subject
-                and (act is None or act.value not in ("pick", "turn", "open", "use"))
-            ):
-                weight = 1.0
-            if (
-                m.prep == "in"
-                and act is not None
-                and act.value in ("be", "state")
-                and act.text not in ("belong", "belongs", "end", "ends", "be")
-            ):
-                weight = 0.5
-            if weight:
-                scores[m.side] = scores.get(m.side, 0.0) + weight
-        if scores:
-            side = max(scores, key=lambda s: scores[s])
-            self.out.slots["place"] = f"{side}_bowl"
-
-    def _goes_into_bowl(self) -> bool:
-        return any(
-            m.kind == "bowl" and not m.is_negated and m.prep in ("in", "to", "over") and not m.side
-            for m in self.mentions
-        )
-
-    def _support(self) -> None:
-        scores: dict[int, float] = {}
-        target = self.out.target
-        for m in self.mentions:
-            if (
-                m.entity < 0
-                or m.is_negated
-                or m.prep not in ON
-                or m.kind not in ("object", "pronoun")
-                or m.is_hypothetical
-            ):
-                continue
-            if self.links.entities[m.entity] is target:
-                continue
-            act = self._act_of(m)
-            if act is not None and act.is_negated:
-                continue
-            value = act.value if act else ""
-            weight = 3.0 if value in ("put", "stack", "state", "throw", "be", "reach", "pick") else 1.0
-            if m.prep == "over" and not self._has_picked(m):
-                weight = 0.0
-            if value in ("close", "squeeze"):
-                weight = 0.0
-            scores[m.entity] = scores.get(m.entity, 0.0) + weight
-        if scores and max(scores.values()) > 0:
-            self.out.support = self.links.entities[max(scores, key=lambda n: scores[n])]
-
-    def _has_picked(self, m: Mention) -> bool:
-        return any(a.at < m.start and a.value in ("pick", "put", "stack", "close") for a in self.positive)
-
-    def _turns(self) -> bool:
-        return any(a.value == "turn" for a in self.positive) or any(
-            c.slot == "turn" and not c.is_negated for c in self.parse.cues if not c.is_dead
-        )
-
-    def _picks(self) -> bool:
-        for act in self.positive:
-            kinds = {m.kind for m in act.objects}
-            if act.value == "pick" and not kinds & {"arm", "finger", "post", "bowl"}:
-                if act.text in ("hold", "holds", "holding", "held") and not kinds & {"object"}:
-                    continue
-                return True
-            if act.value == "close" and self.is_long:
-                return True
-        return bool(
-            any(a.value in ("put",) and {m.kind for m in a.objects} & {"object"} for a in self.positive) and False
-        )
-
-    # ---- how
-
-    def _arm(self) -> None:
-        scores = {"left": 0.0, "right": 0.0}
-        for m in self.mentions:
-            if m.kind != "arm" or not m.side:
-                continue
-            if m.is_negated or self._is_idle(m):
-                scores[m.side] -= 3.0
-            elif m.is_plural:
-                continue
-            else:
-                scores[m.side] += 3.0 if m.prep == "with" or m.verb == "use" else 2.0
-        left, right = scores["left"], scores["right"]
-        if left > 0 and right > 0 and abs(left - right) < 2 and not self.is_long:
-            self.out.problem = "you say both left and right arm: say one"
-        elif left > right and (left > 0 or left == 0 > right):
-            self.out.slots["arm"] = "left"
-        elif right > left and (right > 0 or right == 0 > left):
-            self.out.slots["arm"] = "right"
-
-    def _is_idle(self, m: Mention) -> bool:
-        """Whether the words around say that this arm does nothing."""
-        act = self._act_of(m)
-        tokens = self.parse.tokens
-        if (
-            act is not None
-            and not m.is_subject
-            and not m.prep
-            and act.value == "state"
-            and act.text[:4] in ("keep", "leav", "lets")
-        ):
-            return True
-        if m.prep == "with" and act is not None:
-            return False
-        if act is not None and act.is_negated and m.is_subject:
-            return True
-        has_work = False
-        for i in range(m.end, min(m.end + 14, len(tokens))):
-            token = tokens[i]
-            if token.text in ".!?;\n" or (token.kind == "break" and has_work):
-                break
-            if token.text in ("while", "but"):
-                break
-            if (
-                token.kind == "verb"
-                and token.value in WORK | {"use", "descend", "close", "open"}
-                and token.form != "noun"
-                and not token.is_idle
-            ):
-                return False
-            if token.kind == "neg" and (i - m.end) < 6:
-                return True
-            if token.is_idle:
-                return True
-            if token.kind in ("arm", "shape", "bowl") and i > m.end:
-                break
-            has_work = has_work or token.kind == "verb"
+    def is_hand(self, m: Mention) -> bool:
+        """Whether a pronoun stands for an arm: the one named last before it."""
+        for earlier in reversed(self.parse.mentions[: self.parse.mentions.index(m)]):
+            if earlier.kind in ("object", "arm"):
+                return earlier.kind == "arm" and not earlier.prep and earlier.sentence == m.sentence
         return False
 
-    def _cues(self, slot: str) -> list[Cue]:
-        """Live cues of a slot, in order; a correction kills what was said before it."""
-        cues = [c for c in self.parse.cues if c.slot == slot]
-        for number, cue in enumerate(cues):
-            if cue.is_repair:
-                for earlier in cues[:number]:
-                    earlier.is_dead = True
-        return [c for c in cues if not c.is_dead]
+    def entity(self, m: Mention) -> Entity | None:
+        """The object that a mention stands for."""
+        return self.links.entities[m.entity] if m.entity >= 0 else None
 
-    def _approach(self) -> None:
-        values = [c.value for c in self._cues("approach") if not c.is_negated and c.verb not in ("withdraw",)]
-        wrong = [v for v in values if v in ("near", "below")]
-        if wrong and len(wrong) == len(values):
-            self.out.problem = f"I cannot come {'from below' if wrong[0] == 'below' else 'from the near side'}"
-        values = [v for v in values if v not in wrong]
-        if values:
-            self.out.slots["approach"] = max(values, key=lambda v: (values.count(v), -values.index(v)))
-
-    def _grasp(self) -> None:
-        values = [
-            c.value
-            for c in self._cues("grasp")
-            if not c.is_negated
-            and not (c.verb in ("reach", "put", "throw", "turn", "state", "stack") and self._needs_grip(c))
-        ]
-        values = values or self._fingers()
-        if values:
-            self.out.slots["grasp"] = values[-1]
-
-    def _needs_grip(self, cue: Cue) -> bool:
-        return self.parse.tokens[cue.at].text in ("sideways", "across", "lateral", "left and right")
-
-    def _fingers(self) -> list[str]:
-        """Where the fingers go, one by one."""
-        tokens = self.parse.tokens
-        for start, token in enumerate(tokens):
-            if token.kind != "finger":
-                continue
-            marks: set[str] = set()
-            for i in range(start, min(start + 22, len(tokens))):
-                if tokens[i].text in (".", "!", "?", "\n"):
-                    break
-                if tokens[i].kind == "neg" and i < start + 2:
-                    break
-                if tokens[i].kind == "side" and (i + 1 >= len(tokens) or tokens[i + 1].kind not in ("arm", "bowl")):
-                    marks.add(tokens[i].value)
-                text = tokens[i].text
-                if text in (
-                    "in front",
-                    "in front of",
-                    "ahead",
-                    "ahead of",
-                    "front",
-                    "before",
-                    "on the far side of",
-                    "beyond",
-                    "far",
-                ):
-                    marks.add("far")
-                elif text in ("behind", "back", "rear", "on the near side of", "near"):
-                    marks.add("near")
-            if {"left", "right"} <= marks:
-                return ["sideways"]
-            if {"far", "near"} <= marks:
-                return ["lengthways"]
-        return []
-
-    def _path(self) -> None:
-        values: list[tuple[str, bool]] = []
-        last = ""
-        for m in self.mentions:
-            if m.kind == "post" or (m.kind == "pronoun" and last == "post"):
-                word = {"over": "over", "round": "round"}.get(m.prep, "")
-                if word:
-                    values.append((word, m.is_negated))
-            if m.kind in ("post", "object"):
-                last = m.kind
-        yes = [v for v, negated in values if not negated]
-        no = [v for v, negated in values if negated]
-        if yes:
-            self.out.slots["path"] = yes[-1]
-        elif no:
-            self.out.slots["path"] = {"over": "round", "round": "over"}[no[-1]]
-
-    def _turn(self) -> None:
-        if self.out.slots.get("task") != "turn":
-            return
-        cues = self._cues("turn")
-        for m in self.mentions:
-            if m.kind == "side" and m.side and m.verb == "turn" and not m.is_negated:
-                cues.append(
-                    Cue("turn", "clockwise" if m.side == "right" else "counterclockwise", m.start, m.sentence, m.clause)
-                )
-        yes = [c.value for c in cues if not c.is_negated]
-        no = [c.value for c in cues if c.is_negated]
-        if len(set(yes)) > 1:
-            self.out.problem = "you say both clockwise and counterclockwise: say one"
-        elif yes:
-            self.out.slots["turn"] = yes[-1]
-        elif no:
-            self.out.slots["turn"] = "counterclockwise" if no[-1] == "clockwise" else "clockwise"
+    def is_target(self, m: Mention | None, target: Entity | None) -> bool:
+        """Whether a mention stands for the target."""
+        return m is not None and m.entity >= 0 and self.links.entities[m.entity] is target
 
 
-__all__ = ["OPPOSITE", "Decider", "Decision"]
+def decide(text: Text) -> Decision:
+    """Fill in target, task, place and what is below."""
+    out = Decision()
+    out.target = _target(text)
+    if _is_clean(text, out):
+        out.slots["task"] = "clean"
+        out.target = None
+        _bowl(text, out)
+        return out
+    if out.target is None:
+        return out
+    for slot in ("color", "shape", "size"):
+        if word := getattr(out.target, slot):
+            out.slots[slot] = word
+    out.slots["task"] = _task(text, out, out.target)
+    return out
+
+
+def _target(text: Text) -> Entity | None:
+    scores: dict[int, float] = {}
+    for m in text.mentions:
+        if m.kind in ("object", "pronoun") and m.entity >= 0 and not m.is_negated:
+            scores[m.entity] = scores.get(m.entity, 0.0) + text.roles.score(m)
+    if not scores or max(scores.values()) <= 0:
+        return None
+    best = max(scores.values())
+    if best < 4.0 and any(a.value == "turn" for a in text.positive):
+        for entity in text.links.entities:
+            if entity.shape == "knob":
+                return entity
+    return text.links.entities[next(n for n in scores if scores[n] == best)]
+
+
+def _task(text: Text, out: Decision, target: Entity) -> str:
+    if target.shape == "knob":
+        return "turn" if _turns(text, target) else "reach"
+    _bowl(text, out)
+    if "place" in out.slots or _is_for_a_bowl(text):
+        return "place"
+    out.support = _support(text, target)
+    if out.support is not None:
+        out.slots["place"] = "object"
+        for slot in ("color", "shape"):
+            if word := getattr(out.support, slot):
+                out.slots[f"below_{slot}"] = word
+        return "stack"
+    if not target.shape and _turns(text, target):
+        return "turn"
+    return "pick" if _picks(text, target) else "reach"
+
+
+# ---- clean
+
+
+def _is_clean(text: Text, out: Decision) -> bool:
+    for act in text.positive:
+        kinds = {m.kind for m in act.objects}
+        if act.value in ("put", "clean", "throw", "pick", "stack", "reach", "want") and "all" in kinds and act.form != "noun":
+            return True
+        if act.value == "clean" and (("table" in kinds) or _is_tidying(act, kinds)):
+            return True
+    for m in text.mentions:
+        if m.is_negated:
+            continue
+        if m.kind == "all" and (m.is_subject or m.clause_is_bare) and not _is_kept(text, m):
+            act = text.roles.act(m)
+            if m.clause_is_bare or (act is not None and not act.is_negated and act.value in ("put", "pick", "clean", "throw", "state", "reach", "stack")):
+                return True
+        if m.kind == "table" and m.verb == "clean":
+            return True
+        if m.kind == "all" and m.clause_is_bare is False and m.prep == "" and _in_bowl_with(text, m):
+            return True
+    return False
+
+
+def _in_bowl_with(text: Text, m: Mention) -> bool:
+    """ "Everything on it should be in the left bowl"."""
+    return not _is_kept(text, m) and any(b.kind == "bowl" and b.sentence == m.sentence and b.prep == "in" for b in text.mentions)
+
+
+def _is_tidying(act: Act, kinds: set[str]) -> bool:
+    is_word = act.text.startswith(("clean", "tid", "declut", "neat", "straighten"))
+    return is_word and act.form != "noun" and not kinds - {"pronoun", "arm", "table", "unknown"}
+
+
+def _is_kept(text: Text, m: Mention) -> bool:
+    tokens = text.parse.tokens
+    return any(tokens[i].text in _STAYS for i in range(m.end, min(m.end + 4, len(tokens))))
+
+
+# ---- where it ends
+
+
+def _bowl(text: Text, out: Decision) -> None:
+    scores: dict[str, float] = {}
+    for m in text.mentions:
+        if m.kind != "bowl" or m.is_negated or not m.side or m.is_hypothetical:
+            continue
+        act = text.roles.act(m)
+        if act is not None and act.is_negated:
+            continue
+        if weight := _bowl_weight(text, m, act):
+            scores[m.side] = scores.get(m.side, 0.0) + weight
+    if scores:
+        out.slots["place"] = f"{max(scores, key=lambda side: scores[side])}_bowl"
+
+
+def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
+    if not m.prep:
+        is_free = not m.is_subject and (act is None or act.value not in ("pick", "turn", "open", "use", "state", "close"))
+        return 1.0 if m.sentence in text.roles.verbless or is_free else 0.0
+    weight = {"in": 3.0, "to": 2.0, "over": 2.0, "on": 1.5}.get(m.prep, 0.0)
+    if m.prep == "in" and act is not None and act.value == "state" and act.text in ("lie", "lies", "lying", "stands", "sits", "sitting"):
+        return 0.0
+    return weight
+
+
+def _is_for_a_bowl(text: Text) -> bool:
+    return any(m.kind == "bowl" and not m.is_negated and m.prep in ("in", "to", "over") and not m.side for m in text.mentions)
+
+
+def _support(text: Text, target: Entity) -> Entity | None:
+    scores: dict[int, float] = {}
+    for m in text.mentions:
+        if m.entity < 0 or m.is_negated or m.prep not in ("on", "over") or m.is_hypothetical or text.is_target(m, target):
+            continue
+        act = text.roles.act(m)
+        if act is not None and act.is_negated:
+            continue
+        scores[m.entity] = scores.get(m.entity, 0.0) + _support_weight(text, m, act, target)
+    if scores and max(scores.values()) > 0:
+        return text.links.entities[max(scores, key=lambda n: scores[n])]
+    return None
+
+
+def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> float:
+    value = act.value if act else ""
+    entity = text.entity(m)
+    if value in ("close", "squeeze", "descend") or (entity is not None and entity.is_nothing and m.head in ("one", "part", "bit")):
+        return 0.0
+    if m.prep == "over":
+        has_picked = any(a.at < m.start and a.value in ("pick", "put", "stack", "close") for a in text.positive)
+        return 1.5 if has_picked else 0.0
+    return 3.0 if value in ("put", "stack", "state", "throw", "be", "reach", "pick") else 1.0
+
+
+# ---- what is done
+
+
+def _turns(text: Text, target: Entity) -> bool:
+    for act in text.positive:
+        if act.value != "turn":
+            continue
+        things = [m for m in act.objects if m.kind in ("object", "pronoun")]
+        if not things or any(text.is_target(m, target) or m.kind == "pronoun" for m in things):
+            return True
+    return any(c.slot == "turn" and not c.is_negated and not c.is_dead for c in text.parse.cues) and not any(
+        a.value == "turn" and a.is_negated for a in text.parse.acts
+    )
+
+
+def _picks(text: Text, target: Entity) -> bool:
+    refused = any(a.value in ("pick", "close") and a.is_negated for a in text.parse.acts)
+    strong = weak = 0
+    for act in text.positive:
+        if act.value == "close" and text.is_long:
+            weak += act.form != "noun"
+        if act.value != "pick":
+            continue
+        if act.form == "noun":
+            weak += 1
+        elif act.is_passive:
+            strong += text.is_target(act.subject, target) or act.subject is not None and act.subject.kind == "pronoun"
+            weak += act.subject is None and not text.is_long
+        elif any(text.is_target(m, target) for m in act.objects):
+            strong += act.text[:4] not in ("hold", "held") or any(m.kind == "object" for m in act.objects)
+        elif not act.objects:
+            strong += act.text not in _LIGHT
+            weak += act.text in _LIGHT and act.text[:4] not in ("hold", "held")
+    return bool(strong) or (bool(weak) and not refused)
+
+
+__all__ = ["PUTS", "Decision", "Text", "decide"]

@@ -216,6 +216,6 @@ def tokens(text: str) -> list[Token]:
             i += length
             continue
         kind = "number" if word[0].isdigit() else "unknown"
-        out.append(Token(word, kind))
+        out.append(Token(word, kind, is_idle=word in idle))
         i += 1
     return out

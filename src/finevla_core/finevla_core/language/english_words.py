@@ -3,25 +3,25 @@
 VERBS: dict[str, str] = {
     "pick": "pick grab grasp grip take get seize snatch fetch clutch clasp catch pinch clamp clench nab pluck capture "
     "retrieve scoop lift raise hoist elevate heave hold grapple snag collect gather obtain secure hook acquire claim nip "
-    "enclose encircle embrace uplift snap swipe whip bag fish",
-    "reach": "reach go move approach hover head travel point visit near come position advance proceed steer guide "
-    "glide swing fly extend stretch arrive send navigate line align aim direct slide float sail draw target nose creep ease "
-    "drift locate sneak inch dock address stop halt unfold",
+    "enclose encircle embrace uplift grapple",
+    "reach": "reach go move approach hover travel point visit come near position advance proceed steer guide "
+    "glide swing fly extend stretch arrive send navigate line align aim direct slide float sail draw creep ease "
+    "drift locate sneak dock stop halt unfold",
     "put": "put place drop set lay deposit carry transfer shift transport deliver dump pop stick release stow load "
-    "insert store relocate convey bring lower plop plonk plunk ferry haul lug cart shove tuck park leave file bung "
-    "discharge dispose ditch unload sink land chauffeur",
+    "insert store relocate convey bring lower plop plonk plunk ferry haul lug cart shove tuck park file bung stash toss-in "
+    "discharge dispose unload sink",
     "throw": "throw toss chuck fling lob sling hurl pitch cast",
-    "stack": "stack pile balance rest mount perch seat superimpose top heap crown build",
+    "stack": "stack pile balance rest mount perch superimpose",
     "turn": "turn rotate twist spin swivel crank revolve wind roll twirl whirl screw dial pivot",
     "clean": "clean clear tidy sweep declutter empty vacate neaten straighten",
     "squeeze": "squeeze press touch contact push compress",
     "close": "close shut tighten meet bite",
     "open": "open unclench spread part",
     "descend": "descend plunge dive swoop dip",
-    "be": "be",
-    "state": "stand sit lie stay remain belong end live finish wait keep let make have start begin become seem appear need",
+    "be": "be have",
+    "state": "stand sit lie stay remain belong end live finish wait keep let make start begin become seem appear need",
     "use": "use employ utilise utilize operate rely work involve apply deploy engage choose select",
-    "want": "want like wish prefer love need require",
+    "want": "want wish prefer need require",
     "see": "see find look watch check note notice spot consider",
     "withdraw": "withdraw retreat retract leave return back",
 }
@@ -46,7 +46,7 @@ CANNOT = (
     "push pull kick shake paint weigh juggle bounce measure break wrap crush smash stab punch ram hit cut chop wash wipe "
     "pour fill draw write knock tip flip roll squash flatten bend tear rip burn cook boil fry peel stir mix melt bake grill "
     "sew iron vacuum polish sort unpack hang feed drive walk run follow cross patrol step jump dance sing drill hammer saw "
-    "slice grate drain brew knead whisk heat toast season hand pass unlock disable override sudo ignore pretend imagine "
+    "slice grate drain brew knead whisk heat toast season hand unlock disable override sudo ignore pretend imagine "
     "swing punch slap pinch-off scratch lick eat drink blow swap exchange count photograph film scan hide bury balance-out "
     "dismantle disassemble assemble build glue tape tie untie fold unfold-out unscrew open-up kill attack destroy hurt stroke "
     "pat tap poke prod nudge tilt topple overturn upend strike bump catapult launch shoot drag rub scrub dust rinse soak dip-in "
@@ -67,7 +67,7 @@ PREPS: dict[str, str] = {
 }
 PREP_PHRASES: dict[str, str] = {
     "in": "down into, over into, back into, down in, down inside, inside of, back in",
-    "on": "on to, on top of, on the top of, on top, down on, down onto, down upon, onto the top of, over onto, on the upper face of, "
+    "on": "on to, on top of, on the top of, on top, down on, down on top of, down onto, down upon, onto the top of, over onto, on the upper face of, "
     "on the upper side of, to the top of, onto top of, up onto, up on",
     "over": "up and over, right over, high over, passing over, across the top of, over the top of, high above, well above, "
     "higher than, up over, just above, just over, right above, directly over, directly above, exactly over, exactly above, "
@@ -111,6 +111,9 @@ SIDE_STARTS = (
     "while it, while i, while we, just in case, by the time, as soon, the moment, in that case, assuming, just so, so i, so we, so nobody, so they, so nothing, so there"
 )
 ORDINARY = """
+top what when where who why how which whose whether stationary motionless motion travelled travel automatically repair repaired stationary camera cameras enter
+unfold unfolds decelerate decelerates accelerate accelerates climb climbs climbing ascend ascends ascending hang hangs hanging scene
+
 a an the this that these those some any each every either both all half whole entire same own such another other others more most less least much
 many few several enough only just even also too very quite rather almost nearly about approximately roughly around some so as than then thus
 i me we us you he she him her they them my our your his their its it itself yourself himself mine yours someone somebody anybody everybody everyone
@@ -197,9 +200,7 @@ FIXED: dict[str, tuple[str, str, str]] = {
 all right, alright, right now, right away, right there, right here, at rest, in turn, its turn, in place, take place, takes place, takes its time, take your time,
 take care, takes care, as well, as well as, one by one, of course, no problem, no matter, do not worry, no worries, no rush, no hurry, at all, at once, for me, a little,
 over there, over here, all over, on its own, by itself, be careful, so kind, as before, as now, on the way, in the way, out of the way, at most, at least, in front, close by,
-would you mind, do you mind, you know, you see, i see, let us, let me see, make sure, be sure, by accident, in one go, in the air, in mid air, into the air, up in the air, off the table, from the table, on the table, of the table,
-off the tabletop, off the surface, from the surface, on the tabletop, above the table, over the table, onto the table, on the desk, from the desk, off the desk, clear of the table,
-if you would, if you can, if you please, if possible, if you do not mind, if you could, if you will, if you like, would you, will you, could you, can you, thank you, thank you very much, when you are done, when you have a moment, when you can, when ready, when you are ready,
+would you mind, do you mind, you know, you see, i see, let us, let me see, make sure, be sure, by accident, in one go, in the air, in mid air, into the air, up in the air, if you would, if you can, if you please, if possible, if you do not mind, if you could, if you will, if you like, would you, will you, could you, can you, thank you, thank you very much, when you are done, when you have a moment, when you can, when ready, when you are ready,
 when you have time, when you get a chance, as soon as possible, as soon as you can, in one piece, to be clear, to be exact, to be precise, be so kind as to, be a dear, be a good robot, do me a favour, do me a favor, be gentle, with care, with great care, with caution, with ease, at your leisure, at your convenience,
 in your own time, no touching anything else, by the way, at the moment, for now, for later, for the moment, for the time being, this time, that is it, that is all, nothing else, and nothing else, nothing more, only that, go ahead, come on, go on, carry on, get going, keep going, keep on, have a go, a bit, a bit of, a touch, a tad, kind of, sort of,
 from where you are, from there, from here, from now on, from then on, from one, from it, from which it came, from the other, for it, for this, for that, for the job, for the task, for a second, for a moment, for a while, get ready, good morning, good afternoon, good evening, long way, well clear, half way, halfway, close to contact,
@@ -225,6 +226,27 @@ FIXED |= {
     "grab hold of": ("verb", "pick", "base"),
     "lay hold of": ("verb", "pick", "base"),
     "catch hold of": ("verb", "pick", "base"),
+    "head for": ("verb", "reach", "base"),
+    "heads for": ("verb", "reach", "s"),
+    "head to": ("verb", "reach", "base"),
+    "head towards": ("verb", "reach", "base"),
+    "head over": ("verb", "reach", "base"),
+    "heads to": ("verb", "reach", "s"),
+    "heads over": ("verb", "reach", "s"),
+    "heads towards": ("verb", "reach", "s"),
+    "heading for": ("verb", "reach", "ing"),
+    "heading to": ("verb", "reach", "ing"),
+    "upside down": ("bad", "upside down", ""),
+    "behind your back": ("bad", "behind your back", ""),
+    "inside out": ("bad", "inside out", ""),
+    "drop off": ("verb", "put", "base"),
+    "set down": ("verb", "put", "base"),
+    "put down": ("verb", "put", "base"),
+    "enter": ("verb", "reach", "base"),
+    "enters": ("verb", "reach", "s"),
+    "entering": ("verb", "reach", "ing"),
+    "the turn of": ("word", "", ""),
+    "lift off": ("verb", "pick", "base"),
     "get to": ("verb", "reach", "base"),
     "gets to": ("verb", "reach", "s"),
     "get at": ("verb", "reach", "base"),

@@ -1,0 +1,92 @@
+"""What a token of several kinds is where it stands: "can", "left", "right", "turn" and their like."""
+
+from finevla_core.language.english_tokens import Token
+
+PARTICLES = frozenset("back down off around round past over by in on through along inside above below behind beside".split())
+_NOUN_BEFORE = frozenset("the a an its your their this that any each every of further no some one in first second single next last".split())
+_CAN_BEFORE = frozenset(
+    "the a that this each any coloured colored one two same other either neither tall open thin empty of".split()
+)
+_RIGHT_BEFORE = frozenset(
+    """over above at on in there here after behind beside next before onto to into up down through past when underneath inside""".split()
+) | {"next to", "on top of", "in front of"}
+_LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that"))
+_SOUNDS = frozenset("hmm er um uh oh ah well wait ok".split())
+
+
+class Context:
+    """Tokens with a place in them."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens, self.i = tokens, 0
+        self.has_mentions = False
+        self.verb = ""  # class of the verb that rules here
+
+    def text(self, offset: int) -> str:
+        """Text of a token by its distance."""
+        at = self.i + offset
+        return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
+
+    def near(self, offset: int) -> str:
+        """Kind, by the tables, of a token by its distance."""
+        at = self.i + offset
+        return self.tokens[at].kind if 0 <= at < len(self.tokens) else "break"
+
+    def kind(self) -> str:
+        """The kind that the token at this place has here."""
+        token = self.tokens[self.i]
+        text = token.text
+        if text == "no":
+            return "corr" if self._is_no_correction() else "neg"
+        if token.kind == "corr" and text in _LATE:
+            return "corr" if self.near(-1) in ("break", "corr") and self.has_mentions else "word"
+        if text in ("actually", "rather", "instead") and self.near(-1) == "break" and self.has_mentions:
+            return "corr"
+        if text == "can" and token.kind == "shape":
+            return "shape" if self._is_can_noun() else "word"
+        if token.kind == "verb":
+            return self._verb_kind(token)
+        if token.kind == "side":
+            return "word" if self._is_no_side(text) else "side"
+        if token.kind == "shape" and text in ("blocks", "bars", "tubes") and self.near(-1) in ("post", "table", "arm"):
+            return "word"
+        return "prep" if text in PARTICLES else token.kind
+
+    def _is_no_correction(self) -> bool:
+        """Whether "no" takes back what was said, and is not "no lifting" or "no left gripper"."""
+        if not self.has_mentions or not (self.near(-1) in ("break", "corr") or self.text(-1) in _SOUNDS):
+            return False
+        after = self.near(1)
+        if after == "verb":
+            return self.tokens[self.i + 1].form == "base"
+        return after in ("break", "corr", "prep") or self.text(1) in ("the", "not", "wait", "it")
+
+    def _is_can_noun(self) -> bool:
+        after = self.text(1)
+        if after in ("you", "be", "not", "i", "we", "stay", "rest", "remain"):
+            return self.text(-1) in ("the", "a") and after in ("be", "not")
+        before = self.near(-1)
+        if before == "verb" or (before == "word" and self.text(-1) in ("up", "down")):
+            return after not in ("it", "the")
+        return before in ("color", "size", "shapeword", "break", "prep", "side") or self.text(-1) in _CAN_BEFORE
+
+    def _verb_kind(self, token: Token) -> str:
+        before = self.text(-1)
+        if token.form in ("base", "s") and token.value not in ("be", "release"):
+            is_noun = before in _NOUN_BEFORE or self.near(-1) in ("size", "number")
+            if is_noun and not (token.form == "s" and before in ("that", "this", "one", "in")):
+                token.form = "noun"
+        if token.form == "ing" and before in ("the", "no", "a", "for"):
+            token.form = "noun"
+        return "verb"
+
+    def _is_no_side(self, text: str) -> bool:
+        """Whether "right" is just "right above", or "left" just what was left there."""
+        after = self.text(1)
+        if text == "right" and after in _RIGHT_BEFORE:
+            if self.near(-1) == "verb":
+                return self.verb != "turn"
+            return self.text(-1) not in ("the", "your", "to", "its", "that", "from", "far", "left", "her", "a") and self.near(-1) != "arm"
+        if text == "left" and self.text(-1) in ("is", "are", "be", "been", "was", "being", "were"):
+            return self.near(1) not in ("arm", "bowl", "finger") and after not in ("of", "and", "")
+        return False

@@ -1,0 +1,235 @@
+"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which way."""
+
+from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse import Cue
+from finevla_core.language.english_roles import WORK
+from finevla_core.language.english_slots import Decision, Text
+from finevla_core.language.english_tokens import Token
+
+OPPOSITE = {"clockwise": "counterclockwise", "counterclockwise": "clockwise", "over": "round", "round": "over"}
+_ACTIVE = WORK | {"use", "descend", "close", "open", "clean"}
+_KEEPS = ("keep", "leav", "kept", "left", "park", "hold", "held", "ignor", "tuck")
+_BEGINNINGS = frozenset(("initially", "starts", "begins", "at the start", "at the beginning", "at first", "to begin with", "start", "begin", "starting"))
+_FAR = frozenset(("in front", "in front of", "ahead", "ahead of", "front", "before", "on the far side of", "beyond", "far", "far side"))
+_NEAR = frozenset(("behind", "back", "rear", "on the near side of", "near", "near side", "in back of"))
+_GRIP_ONLY = frozenset(("sideways", "across", "lateral", "laterally", "left and right", "left to right", "right to left"))
+
+
+def decide_manner(text: Text, out: Decision) -> None:
+    """Fill in arm, approach, grasp, path and turn."""
+    _arm(text, out)
+    _approach(text, out)
+    _grasp(text, out)
+    _path(text, out)
+    if out.slots.get("task") == "turn":
+        _turn(text, out)
+
+
+# ---- arm
+
+
+def _arm(text: Text, out: Decision) -> None:
+    scores, active = {"left": 0.0, "right": 0.0}, {"left": 0, "right": 0}
+    for m in text.mentions:
+        if m.kind != "arm" or not m.side or (m.is_plural and not m.determiner):
+            continue
+        if m.is_negated or is_idle(text, m):
+            scores[m.side] -= 3.0
+        else:
+            active[m.side] += 1
+            scores[m.side] += 3.0 if m.prep == "with" or m.verb == "use" else 2.0
+    left, right = scores["left"], scores["right"]
+    if active["left"] and active["right"] and not text.is_long and left > -1 and right > -1:
+        out.problem = "you say both left and right arm: say one"
+    elif left > right and left >= 0:
+        out.slots["arm"] = "left"
+    elif right > left and right >= 0:
+        out.slots["arm"] = "right"
+
+
+def is_idle(text: Text, m: Mention) -> bool:
+    """Whether the words around say that this arm does nothing."""
+    act = text.roles.act(m)
+    if any(t.text in _BEGINNINGS for t in text.parse.tokens[max(0, m.start - 4) : m.end + 4]):
+        return False
+    if m.prep == "with" and act is not None and act.value in _ACTIVE:
+        return False
+    if act is not None and not m.is_subject and not m.prep and act.text.startswith(_KEEPS):
+        return True
+    tokens = text.parse.tokens
+    verbs = 0
+    for i in range(m.end, min(m.end + 16, len(tokens))):
+        token = tokens[i]
+        if token.text in (".", "!", "?", ";", "\n", "while", "but", "until", "when"):
+            break
+        if _begins_anew(token, i - m.end, verbs):
+            break
+        if token.kind == "neg" and not verbs:
+            return True
+        if token.is_idle and not (token.text in ("still", "back", "home", "off") and verbs and _works(tokens, m.end, i)):
+            return True
+        if token.kind == "verb" and token.form != "noun" and token.value not in ("be", "state"):
+            verbs += 1
+            if _works(tokens, i, i + 1) and not _is_sent_away(tokens, i):
+                return False
+    return False
+
+
+def _begins_anew(token: Token, distance: int, verbs: int) -> bool:
+    return (token.kind == "break" and token.text == "," and verbs > 0) or (token.kind in ("bowl", "arm") and distance > 0)
+
+
+def _works(tokens: list[Token], start: int, end: int) -> bool:
+    return any(t.kind == "verb" and t.value in _ACTIVE and t.form != "noun" and not t.is_idle for t in tokens[start:end])
+
+
+def _is_sent_away(tokens: list[Token], at: int) -> bool:
+    return any(t.text in ("out of the way", "out of it", "aside", "home", "as far away as", "away") for t in tokens[at + 1 : at + 5])
+
+
+# ---- approach, grasp
+
+
+def _cues(text: Text, slot: str) -> list[Cue]:
+    """Live cues of a slot, in order; a correction kills what was said before it."""
+    cues = [c for c in text.parse.cues if c.slot == slot and not c.is_hypothetical]
+    for number, cue in enumerate(cues):
+        if cue.is_repair:
+            for earlier in cues[:number]:
+                earlier.is_dead = True
+    return [c for c in cues if not c.is_dead]
+
+
+def _approach(text: Text, out: Decision) -> None:
+    values = [c.value for c in _cues(text, "approach") if not c.is_negated]
+    bad = [value for value in values if value in ("near", "below")]
+    if bad and len(bad) == len(values):
+        out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
+    values = [value for value in values if value not in ("near", "below")]
+    if not values:
+        if _comes_down(text):
+            out.slots["approach"] = "top"
+        return
+    if len(set(values)) > 1 and not text.is_long:
+        out.problem = out.problem or "you say two sides to come from: say one"
+    out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
+
+
+def _comes_down(text: Text) -> bool:
+    """Whether the hand is lowered onto the target: that is from above, without being said so."""
+    for act in text.positive:
+        if act.text not in ("lower", "lowers", "lowering", "lowered") and act.value != "descend":
+            continue
+        is_hand = any(m.kind in ("arm", "finger") for m in act.objects) or (act.subject is not None and act.subject.kind in ("arm", "finger") and not act.objects)
+        onto = any(m.verb_at == act.at and m.prep in ("on", "over", "to", "round") and m.kind in ("object", "pronoun") for m in text.mentions)
+        if is_hand and onto:
+            return True
+    return False
+
+
+def _grasp(text: Text, out: Decision) -> None:
+    cues = [c for c in _cues(text, "grasp") if not _is_way_to_move(text, c)]
+    values = [c.value for c in cues if not c.is_negated] or _fingers(text)
+    if len(set(values)) > 1 and not text.is_long:
+        out.problem = out.problem or "you say both sideways and lengthways: say one"
+    if values:
+        out.slots["grasp"] = values[-1]
+
+
+def _is_way_to_move(text: Text, cue: Cue) -> bool:
+    """Whether "sideways" or "across" says where something moves, and not how it is held."""
+    if text.parse.tokens[cue.at].text not in _GRIP_ONLY:
+        return False
+    return cue.verb not in ("pick", "squeeze", "close") and (text.is_long or cue.verb not in ("", "be", "turn"))
+
+
+def _fingers(text: Text) -> list[str]:
+    """Where the fingers go, one by one."""
+    tokens = text.parse.tokens
+    for start, token in enumerate(tokens):
+        if token.kind != "finger":
+            continue
+        marks = _marks(tokens, start)
+        if {"left", "right"} <= marks:
+            return ["sideways"]
+        if {"far", "near"} <= marks:
+            return ["lengthways"]
+    return []
+
+
+def _marks(tokens: list[Token], start: int) -> set[str]:
+    marks: set[str] = set()
+    for i in range(start, min(start + 24, len(tokens))):
+        token = tokens[i]
+        if token.text in (".", "!", "?", "\n") or (token.kind == "neg" and i < start + 2):
+            break
+        words = token.text.split()
+        is_other = i + 1 < len(tokens) and tokens[i + 1].kind in ("arm", "bowl", "shape")
+        for side in ("left", "right"):
+            if side in words and not is_other and token.kind in ("side", "prep", "grasp", "word"):
+                marks.add(side)
+        if token.text in _FAR:
+            marks.add("far")
+        elif token.text in _NEAR:
+            marks.add("near")
+    return marks
+
+
+# ---- path, turn
+
+
+def _path(text: Text, out: Decision) -> None:
+    values: list[tuple[str, bool, bool]] = []
+    last: Mention | None = None
+    for m in text.mentions:
+        is_post = m.kind == "post" or (m.kind == "pronoun" and _is_post(text, m, last))
+        if is_post and m.prep in ("over", "round") and not m.is_hypothetical:
+            values.append((m.prep, m.is_negated, m.is_repair))
+        elif m.kind == "post" and m.prep in ("under", "through") and not m.is_negated:
+            out.problem = out.problem or f"I cannot carry things {m.prep} the post"
+        if m.kind in ("post", "object", "all"):
+            last = m
+    yes = [value for value, is_negated, _ in values if not is_negated]
+    no = [value for value, is_negated, _ in values if is_negated]
+    if len(set(yes)) > 1 and not text.is_long and not values[-1][2]:
+        out.problem = out.problem or "you say both over and round the post: say one"
+    if yes:
+        out.slots["path"] = yes[-1]
+    elif no:
+        out.slots["path"] = OPPOSITE[no[-1]]
+    elif any(m.kind == "post" for m in text.mentions):
+        _bare_path(text, out)
+
+
+def _is_post(text: Text, m: Mention, last: Mention | None) -> bool:
+    """Whether "over it" is over the post: it was named last, or something else is carried over it."""
+    if last is None or last.kind == "post":
+        return last is not None
+    act = text.roles.act(m)
+    is_carried = act is not None and any(text.is_thing(other) for other in act.objects if other is not m)
+    return is_carried and any(other.kind == "post" and other.start < m.start for other in text.mentions)
+
+
+def _bare_path(text: Text, out: Decision) -> None:
+    """ "there is a post, so take it around": the post is understood."""
+    for token in text.parse.tokens:
+        if token.text in ("around", "round", "detour"):
+            out.slots["path"] = "round"
+
+
+def _turn(text: Text, out: Decision) -> None:
+    cues = _cues(text, "turn")
+    tokens = text.parse.tokens
+    for m in text.mentions:
+        is_after = m.verb == "turn" or any(t.kind == "verb" and t.value == "turn" for t in tokens[max(0, m.start - 5) : m.start])
+        if m.kind == "side" and m.side and is_after:
+            value = "clockwise" if m.side == "right" else "counterclockwise"
+            cues.append(Cue("turn", value, m.start, m.sentence, m.clause, is_negated=m.is_negated))
+    yes = [c.value for c in cues if not c.is_negated]
+    no = [c.value for c in cues if c.is_negated]
+    if len(set(yes)) > 1:
+        out.problem = out.problem or "you say both clockwise and counterclockwise: say one"
+    elif yes:
+        out.slots["turn"] = yes[-1]
+    elif no:
+        out.slots["turn"] = OPPOSITE[no[-1]]

@@ -1,0 +1,63 @@
+"""What a mention does in its clause: how strongly it is what the robot acts on, or what something is put on."""
+
+from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse import MOVERS, Act, Parse
+
+WORK = frozenset(("pick", "put", "throw", "stack", "turn", "reach"))
+PUTS = frozenset(("put", "throw", "stack"))
+_OBJECT = {"pick": 5.0, "put": 5.0, "throw": 5.0, "stack": 5.0, "turn": 5.0, "reach": 5.0, "want": 3.0, "see": 1.0, "state": 0.3, "withdraw": 0.0}
+_AFTER = {"to": 4.0, "over": 3.5, "on": 3.5, "round": 3.0, "of": 2.5, "in": 2.0, "with": 1.0}
+_ENDS = frozenset("belongs belong end ends ending go goes need needs".split())
+LIFELESS = frozenset(("near", "from", "under", "through"))
+
+
+def is_mover(act: Act) -> bool:
+    """Whether the verb moves what is named after it: "move the cube", and not "approach the cube"."""
+    stem = act.text
+    for ending in ("ing", "es", "ed", "e", "s"):
+        stem = stem.removesuffix(ending)
+    return stem in MOVERS or act.text in MOVERS
+
+
+class Roles:
+    """Roles of all mentions of a text."""
+
+    def __init__(self, parse: Parse) -> None:
+        self.parse = parse
+        self._acts = {act.at: act for act in parse.acts}
+        self.verbless = {m.sentence for m in parse.mentions} - {a.sentence for a in parse.acts if a.form != "noun"}
+
+    def act(self, m: Mention) -> Act | None:
+        """The verb that rules a mention."""
+        return self._acts.get(m.verb_at)
+
+    def score(self, m: Mention) -> float:
+        """How strongly the mention is what the robot acts on."""
+        if m.is_negated or m.is_dead or (m.clause_is_bare and m.kind == "object" and not (m.colors or m.shapes or m.sizes)):
+            return 0.0
+        if m.sentence in self.verbless and m.prep in ("", "to"):
+            return 3.0
+        act = self.act(m)
+        if act is None:
+            return 2.0 if not m.prep and m.clause_is_bare else 0.5
+        if act.is_negated or act.value == "withdraw":
+            return 0.0
+        weight = 0.4 if m.is_side or m.is_hypothetical or act.is_hypothetical else 1.0
+        if m.kind == "pronoun":
+            weight *= 0.4
+        return weight * self._role(m, act)
+
+    def _role(self, m: Mention, act: Act) -> float:
+        value = act.value
+        if m.is_subject:
+            is_end = value in ("state", "be", "want") and act.text in _ENDS
+            return 4.0 if value in WORK or is_end else 0.5
+        if not m.prep:
+            return _OBJECT.get(value, 0.5)
+        if m.prep in LIFELESS:
+            return 0.0
+        if m.prep in ("on", "over") and (value in PUTS or value == "state"):
+            return 0.0
+        if value in ("reach", "descend", "close", "pick", "squeeze", "turn"):
+            return _AFTER.get(m.prep, 1.0)
+        return {"of": 1.5, "with": 2.0}.get(m.prep, 0.5)
