@@ -78,7 +78,7 @@ class Links:
 
     def _settle_side(self, number: int, m: Mention) -> None:
         """Give "the left one" the kind of what was spoken of, and "the other hand" its side."""
-        before = self.parse.mentions[max(0, number - 2) : number]
+        before = self.parse.mentions[max(0, number - 6) : number]
         if m.kind == "side" and any(b.kind == "finger" and b.sentence == m.sentence for b in before):
             return
         if m.kind == "side":
@@ -87,7 +87,7 @@ class Links:
                 return
             if m.prep == "with" or (m.verb == "use" and not m.prep):
                 m.kind = "arm"
-            elif is_named or m.prep in ("", "in"):
+            elif is_named or (m.prep in ("", "in") and len(self.parse.tokens) < 45):
                 m.kind = self.last_kind or ("arm" if not m.prep else "side")
         if m.kind in ("arm", "bowl") and m.is_other and not m.side:
             m.side = OPPOSITE.get(self.last_side.get(m.kind, ""), "")
@@ -164,9 +164,9 @@ class Links:
     def _inherit(self, m: Mention) -> None:
         """ "the blue one" after "the red cube" is a cube; "the big one" after "two red cubes" is red, too."""
         source = self._group(m)
-        if source is None and self.entities and not m.shapes and m.head not in ("thing", "object", "item"):
+        if source is None and self.entities and not m.shapes:
             source = self.entities[self._recent()]
-        if source is None or m.head in ("thing", "object", "item"):
+        if source is None or (m.head in _EMPTY_HEADS and m.head != "one"):
             return
         if not m.shapes and source.shape:
             m.shapes = [source.shape]

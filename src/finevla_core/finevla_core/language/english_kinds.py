@@ -1,5 +1,6 @@
 """What a token of several kinds is where it stands: "can", "left", "right", "turn" and their like."""
 
+from finevla_core.language.english_mentions import RIGHT_BEFORE
 from finevla_core.language.english_tokens import Token
 
 PARTICLES = frozenset("back down off around round past over by in on through along inside above below behind beside".split())
@@ -7,9 +8,6 @@ _NOUN_BEFORE = frozenset("the a an its your their this that any each every of fu
 _CAN_BEFORE = frozenset(
     "the a that this each any coloured colored one two same other either neither tall open thin empty of".split()
 )
-_RIGHT_BEFORE = frozenset(
-    """over above at on in there here after behind beside next before onto to into up down through past when underneath inside""".split()
-) | {"next to", "on top of", "in front of"}
 _LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that"))
 _SOUNDS = frozenset("hmm er um uh oh ah well wait ok".split())
 
@@ -44,6 +42,8 @@ class Context:
             return "corr"
         if text == "can" and token.kind == "shape":
             return "shape" if self._is_can_noun() else "word"
+        if text == "clear" and (self.text(1) == "of" or self.text(-1) in ("well", "is", "are", "be")):
+            return "word"
         if token.kind == "verb":
             return self._verb_kind(token)
         if token.kind == "side":
@@ -83,7 +83,7 @@ class Context:
     def _is_no_side(self, text: str) -> bool:
         """Whether "right" is just "right above", or "left" just what was left there."""
         after = self.text(1)
-        if text == "right" and after in _RIGHT_BEFORE:
+        if text == "right" and after in RIGHT_BEFORE:
             if self.near(-1) == "verb":
                 return self.verb != "turn"
             return self.text(-1) not in ("the", "your", "to", "its", "that", "from", "far", "left", "her", "a") and self.near(-1) != "arm"

@@ -33,11 +33,13 @@ def _arm(text: Text, out: Decision) -> None:
     for m in text.mentions:
         if m.kind != "arm" or not m.side or (m.is_plural and not m.determiner):
             continue
-        if m.is_negated or is_idle(text, m):
+        if m.is_negated:
+            scores[m.side] -= 3.0 if m.prep in ("", "with") else 0.0
+        elif is_idle(text, m):
             scores[m.side] -= 3.0
         else:
             active[m.side] += 1
-            scores[m.side] += 3.0 if m.prep == "with" or m.verb == "use" else 2.0
+            scores[m.side] += _arm_weight(text, m)
     left, right = scores["left"], scores["right"]
     if active["left"] and active["right"] and not text.is_long and left > -1 and right > -1:
         out.problem = "you say both left and right arm: say one"
@@ -45,6 +47,15 @@ def _arm(text: Text, out: Decision) -> None:
         out.slots["arm"] = "left"
     elif right > left and right >= 0:
         out.slots["arm"] = "right"
+
+
+def _arm_weight(text: Text, m: Mention) -> float:
+    act = text.roles.act(m)
+    if m.prep == "with" or m.verb == "use":
+        return 3.0
+    if m.is_subject and act is not None:
+        return 2.0 if act.value in WORK or act.form == "base" else 1.0
+    return 2.0
 
 
 def is_idle(text: Text, m: Mention) -> bool:

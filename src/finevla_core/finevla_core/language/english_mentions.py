@@ -15,6 +15,14 @@ MODIFIERS = frozenset(
     one active working loose lone lonely remaining available damn bloody said given free robot robots nearest nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color
     opposite lower different another two three four slightly all just heavier lighter thicker taller shorter second such idle""".split()
 )
+RIGHT_BEFORE = frozenset(
+    """over above at on in there here after behind beside next before onto to into up down through past when underneath inside""".split()
+) | {"next to", "on top of", "in front of", "on the top of"}
+PARTS = frozenset(
+    "side sides face faces end ends half edge edges way direction flank part corner rim hand position place row height".split()
+)
+KEYS = frozenset("object target item thing".split())
+JOINS = frozenset("and or then while but so plus to not".split())
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
 
@@ -92,59 +100,87 @@ def _opening(tokens: list[Token], i: int, m: Mention) -> int:
 
 
 def _body(tokens: list[Token], i: int, m: Mention) -> int:
-    has_head = False
-    while i < len(tokens):
-        token = tokens[i]
-        kind = token.kind
-        if kind == "color" and not has_head:
-            m.colors.append(token.value)
-            m.head = token.text
-        elif kind == "size" and not has_head:
-            if (
-                token.text in ("little", "great", "minute", "large")
-                and not _is_noun_next(tokens, i + 1)
-                and m.determiner == "a"
-            ):
-                break
-            m.sizes.append(token.value)
-        elif kind == "side" and not has_head:
-            m.side = token.value
-        elif kind == "shapeword" and not has_head:
-            m.shapes.append(token.value)
-        elif token.text in ("other", "opposite") and not has_head:
-            m.is_other = True
-        elif token.text in ("former", "latter"):
-            m.order, m.kind, has_head = token.text, "object", True
-        elif (
-            token.text in ("one", "ones")
-            and (m.colors or m.sizes or m.side or m.is_other or m.determiner)
-            and not has_head
-        ):
-            if i + 1 < len(tokens) and tokens[i + 1].kind in HEADS and tokens[i + 1].kind != "thing":
-                i += 1
-                continue
-            m.is_one, has_head = True, True
-            i += 1
-            break
-        elif kind in ("color", "size", "shape") and m.kind == "object" and has_head and not m.determiner and not (m.colors or m.shapes) and m.head in ("object", "target", "item", "thing"):
-            has_head = False
-            continue
-        elif kind in HEADS and not (has_head and not _compounds(m, token)):
-            _take_head(m, token)
-            has_head = True
-        elif token.text in MODIFIERS and not has_head and _continues(tokens, i + 1):
-            pass
-        elif (
-            kind == "unknown"
-            and not has_head
-            and (m.determiner or m.colors or m.sizes or m.unknown)
-            and len(token.text) > 1
-        ):
-            m.unknown.append(token.text)
-        else:
-            break
+    while i < len(tokens) and _takes(tokens, i, m):
         i += 1
+        if m.is_one or m.order:
+            break
     return i
+
+
+def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
+    """Whether the token at i belongs to the phrase; if so, it is taken in."""
+    token, has_head = tokens[i], bool(m.kind)
+    kind, text = token.kind, token.text
+    if has_head and not (_compounds(m, token) or _is_key(m, token)):
+        return False
+    if text in ("one", "ones"):
+        return _takes_one(tokens, i, m)
+    if kind in ("color", "size", "side", "shapeword"):
+        return _takes_property(tokens, i, m)
+    if text in ("other", "opposite"):
+        m.is_other = True
+    elif text in ("former", "latter"):
+        m.order, m.kind = text, "object"
+    elif kind in HEADS:
+        _take_head(m, token)
+    elif text in MODIFIERS:
+        return _continues(tokens, i + 1)
+    elif m.side and kind == "word" and text in PARTS:
+        m.kind = "part"
+    elif m.is_other and text in PARTS:
+        m.kind = "part"
+    else:
+        return _takes_strange(tokens, i, m)
+    return True
+
+
+def _takes_one(tokens: list[Token], i: int, m: Mention) -> bool:
+    is_number = i + 1 < len(tokens) and tokens[i + 1].kind in HEADS and tokens[i + 1].kind != "thing"
+    if is_number:
+        return True
+    m.is_one = bool(m.colors or m.sizes or m.side or m.is_other or m.shapes or m.determiner or m.unknown)
+    return m.is_one
+
+
+def _takes_property(tokens: list[Token], i: int, m: Mention) -> bool:
+    token = tokens[i]
+    m.kind = ""  # "object green cube"
+    if token.kind == "color":
+        m.colors.append(token.value)
+        m.head = token.text
+    elif token.kind == "size":
+        is_amount = token.text in ("little", "great", "minute", "large", "wee") and m.determiner == "a"
+        if is_amount and not _is_noun_next(tokens, i + 1):
+            return False
+        m.sizes.append(token.value)
+    elif token.kind == "side":
+        after = tokens[i + 1].text if i + 1 < len(tokens) else ""
+        if token.text == "right" and after in RIGHT_BEFORE and m.determiner in ("that", "this"):
+            return False
+        m.side = token.value
+    else:
+        m.shapes.append(token.value)
+    return True
+
+
+def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
+    """A word that is no known property: kept by name when it stands where a property or a noun would."""
+    token = tokens[i]
+    is_inside = bool(m.determiner or m.colors or m.sizes or m.unknown)
+    after = tokens[i + 1].kind if i + 1 < len(tokens) else ""
+    is_strange = token.kind == "unknown" and len(token.text) > 1
+    is_strange = is_strange or (token.kind == "word" and after in ("shape", "bowl", "arm", "color", "thing") and token.text not in JOINS)
+    is_strange = is_strange or (token.kind == "verb" and token.value == "cannot" and token.form in ("base", "s"))
+    if is_inside and is_strange:
+        m.unknown.append(token.text)
+        return True
+    return False
+
+
+def _is_key(m: Mention, token: Token) -> bool:
+    """Whether a property follows a mere key: "object green cube"."""
+    is_property = token.kind in ("color", "size", "shape", "shapeword")
+    return is_property and m.head in KEYS and not (m.determiner or m.colors or m.shapes or m.is_plural)
 
 
 def _compounds(m: Mention, token: Token) -> bool:
@@ -163,7 +199,7 @@ def _continues(tokens: list[Token], i: int) -> bool:
 
 def _take_head(m: Mention, token: Token) -> None:
     if token.kind == "shape":
-        if m.shapes and m.kind == "object":  # "marble ball": the first noun is a material
+        if m.shapes and m.kind == "object" and m.head != token.text:  # "marble ball": the first noun is a material
             m.unknown.append(m.head)
             m.shapes.clear()
         m.kind = "object"
@@ -190,7 +226,7 @@ def _name_headless(m: Mention) -> None:
         m.kind = "object"
     elif m.is_one and (m.side or m.is_other):
         m.kind = "side"
-    elif m.is_one and m.determiner:
+    elif m.is_one:
         m.kind = "object"
     elif (m.side or m.is_other) and m.determiner:
         m.kind = "side"

@@ -16,7 +16,7 @@ _HYPOTHETICAL = frozenset("about ready prepare prepares preparing prepared able 
 _JOINS = frozenset("and or then while but so plus".split())
 _STILL_FRESH = frozenset(
     """ok okay hey robot first next finally well also slowly gently carefully you i we that please just now only kindly to then quickly softly
-    simply lastly afterwards alright so and yo hi hello second secondly oh ah um uh""".split()
+    simply task action goal job lastly afterwards alright so and yo hi hello second secondly oh ah um uh""".split()
 )
 _PURPOSE_OK = frozenset("want wants need needs like ask have has is are be going asked told about supposed used use kind way ready task job goal is".split())
 # Verbs that move the hand where nothing else is named, and what is named where something is.
@@ -209,10 +209,10 @@ class Walk:
         is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
         act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
-        act.is_hypothetical, act.subject = self.hypothetical, self.subject
-        act.is_command = self.fresh and token.form == "base"
+        act.is_command = self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
+        act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
         is_auxiliary = token.value == "be" or (token.value == "want" and self._text(1) == "to")
-        if self.subject is not None and not is_auxiliary and token.form != "noun" and not self.subject.is_subject:
+        if self.subject is not None and not is_auxiliary and not act.is_command and token.form != "noun" and not self.subject.is_subject:
             self.subject.verb, self.subject.verb_at, self.subject.is_subject = act.value, self.i, True
         self.parse.acts.append(act)
         if token.form != "noun":
@@ -237,9 +237,8 @@ class Walk:
 
     def _add(self, m: Mention) -> None:
         m.sentence, m.clause, m.prep = self.sentence, self.clause, self.prep
-        before = self.parse.mentions[-1] if self.parse.mentions else None
-        if not m.prep and before is not None and self._text(-1) == "and" and before.end == self.i - 1 and before.kind == m.kind and m.kind in ("finger", "arm"):
-            m.prep = before.prep
+        if not m.prep and m.kind in ("finger", "arm") and self._text(-1) == "and":
+            m.prep = self._prep_before(m)
         m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = self.negated, self.side, self.repair, self.hypothetical
         if m.side == "same":
             m.side = self.last_side
@@ -260,6 +259,13 @@ class Walk:
         self.parse.mentions.append(m)
         self.prep, self.fresh = "", False
         self.i = m.end
+
+    def _prep_before(self, m: Mention) -> str:
+        """The preposition of the like phrase before "and": "with a finger ... and a finger ..."."""
+        for before in reversed(self.parse.mentions[-3:]):
+            if before.kind == m.kind and self.act is not None and before.verb_at == self.act.at:
+                return before.prep
+        return ""
 
     def _is_finite(self, at: int) -> bool:
         """Whether a verb with an ending follows: the mention before it is a subject."""

@@ -83,6 +83,10 @@ def _cannot(text: Text, out: Decision) -> str:
             return f"I cannot {act.text} things"
         if act.value == "throw" and "place" not in out.slots and out.slots.get("task") not in ("place", "clean"):
             return f"I cannot {act.text} things, I can put them into a bowl"
+    for number, token in enumerate(text.parse.tokens[:-1]):
+        after = text.parse.tokens[number + 1]
+        if token.text in ("by", "just by") and after.text.endswith("ing") and after.kind in ("verb", "unknown", "word") and after.value in ("", "see", "cannot", "want"):
+            return f"I cannot do it by {after.text}"
     hard = [a for a in text.positive if a.value == "squeeze" and not a.is_side and a.form != "noun"]
     if hard and not any(a.value in ("pick", "put", "stack", "turn", "reach", "descend") for a in text.positive if a.form != "noun"):
         return f"I cannot {hard[0].text} things"
@@ -122,12 +126,19 @@ def _wrong_arms(text: Text, out: Decision) -> str:
     for m in text.mentions:
         if m.kind in ("arm", "finger") and m.determiner in FOREIGN and not m.is_side and m.kind == "arm" or (m.determiner in FOREIGN and "own" == m.head):
             return "I can use my own arms only"
-        if m.kind == "arm" and not m.is_negated and (m.determiner == "both" or (m.is_plural and m.prep == "with")):
+        if m.kind == "object" and m.determiner == "both" and not m.is_negated:
+            return "one thing at a time: say only the first job"
+        if m.kind == "arm" and not m.is_negated and (m.determiner in ("both", "each") or (m.is_plural and m.prep == "with")):
             act = text.roles.act(m)
             if act is None or act.value not in ("state", "see"):
                 return "I use one arm at a time: say which"
         if m.kind == "finger" and m.is_plural and m.determiner and any(t.text in ("three", "four", "five") for t in text.parse.tokens[m.start : m.end]):
             return "I have two fingers on each hand"
+    tokens = text.parse.tokens
+    for number, token in enumerate(tokens):
+        ends = number + 1 == len(tokens) or tokens[number + 1].kind == "break"
+        if token.text == "both" and ends and any(m.kind == "arm" and not m.is_negated for m in text.mentions):
+            return "I use one arm at a time: say which"
     sides = [m for m in text.mentions if m.kind == "arm" and m.side]
     negated = {m.side for m in sides if m.is_negated}
     if len(negated) == 2:

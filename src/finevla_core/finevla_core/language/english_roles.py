@@ -51,7 +51,7 @@ class Roles:
         value = act.value
         if m.is_subject:
             is_end = value in ("state", "be", "want") and act.text in _ENDS
-            return 4.0 if value in WORK or is_end else 0.5
+            return 4.0 if value in WORK or value == "rise" or is_end else 0.5
         if not m.prep:
             return _OBJECT.get(value, 0.5)
         if m.prep in LIFELESS:

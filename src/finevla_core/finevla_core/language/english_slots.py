@@ -40,9 +40,21 @@ class Text:
             act.objects = [m for m in act.objects if not m.is_negated and not m.is_dead]
             if act.value == "reach" and is_mover(act) and any(self.is_thing(m) for m in act.objects):
                 act.value = "put"
+            if act.value == "put" and self._goes_up(act):
+                act.value = "pick"
 
         self.wanting = {a.sentence for a in self.positive if a.value in _WANTING and a.form != "noun"}
         self.wanting |= {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
+
+    def _goes_up(self, act: Act) -> bool:
+        """ "bring it up" is to lift it."""
+        tokens = self.parse.tokens
+        end = act.at + 1
+        while end < len(tokens) and end < act.at + 7 and tokens[end].kind not in ("break", "prep", "verb"):
+            if tokens[end].text in ("up", "upwards", "upward"):
+                return act.text not in ("set", "put", "place", "lay") and any(self.is_thing(m) for m in act.objects)
+            end += 1
+        return False
 
     def is_thing(self, m: Mention) -> bool:
         """Whether a mention is an object of the table, or stands for one."""
@@ -110,6 +122,9 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
             if word := getattr(out.support, slot):
                 out.slots[f"below_{slot}"] = word
         return "stack"
+    carries = any(a.value == "put" and any(text.is_target(m, target) for m in a.objects) for a in text.positive)
+    if carries and any(m.kind == "post" and m.prep in ("over", "round") for m in text.mentions):
+        return "place"
     if not target.shape and _turns(text, target):
         return "turn"
     return "pick" if _picks(text, target) else "reach"
@@ -235,9 +250,10 @@ def _picks(text: Text, target: Entity) -> bool:
             continue
         if act.form == "noun":
             weak += 1
-        elif act.is_passive:
+        elif act.form == "ed" and act.subject is not None and not act.objects:
             strong += text.is_target(act.subject, target) or act.subject is not None and act.subject.kind == "pronoun"
-            weak += act.subject is None and not text.is_long
+        elif act.is_passive:
+            weak += not text.is_long
         elif any(text.is_target(m, target) for m in act.objects):
             strong += act.text[:4] not in ("hold", "held") or any(m.kind == "object" for m in act.objects)
         elif not act.objects:

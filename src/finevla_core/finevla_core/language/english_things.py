@@ -123,9 +123,9 @@ EVERYTHING = (
 )
 APPROACHES = _table(
     {
-        "top": "above, top, overhead, up high, straight above, directly above, right above, directly overhead, upward, "
+        "top": "above it, above, top, overhead, up high, straight above, directly above, right above, directly overhead, upward, "
         "upwards, the air, on high, up above, over it, the top side, high above, over the top",
-        "front": "front, front side, far side, far end, far front, far face, distant side, distant end, behind, beyond, "
+        "front": "behind it, beyond it, front, front side, far side, far end, far front, far face, distant side, distant end, behind, beyond, "
         "back there, far edge, far away side, farthest side, furthest side, other side, opposite side, rear of the table, "
         "farther side, further side, outer side, outside, far, farther end, remote side, remote end, away side, side away from you, "
         "side that is farthest from you, side that is far from you, side farthest from you, side furthest from you, side far from you, "
@@ -219,7 +219,7 @@ IDLE = (
     "ignored, ignore, irrelevant, no part, no role, not needed, not required, not involved, stays put, stay put, standby, stands by, stand by, "
     "standing by, where it is, where it was, stays there, waits, waiting, tucked in, tucked away, tucked, frozen, immobile, lying, docked, park, parks, "
     "asleep, sleeps, sits this out, sit this out, out of action, disabled, broken, defective, out of order, damaged, faulty, "
-    "as it is, stays as it is, dormant, unmoved, uninvolved, steady, fixed, does not help, by its side, at home, clear of the scene, "
-    "sidelined, locked, stays back, kept back, holds back, back, well away, held as far away, a spectator, in reserve, on hold, rests, rest, "
+    "as it is, stays as it is, dormant, unmoved, uninvolved, does not help, by its side, at home, clear of the scene, "
+    "sidelined, locked, stays back, kept back, holds back, pulled back, held back, keeps back, well away, held as far away, a spectator, in reserve, on hold, rests, rest, "
     "hangs, hanging, stowed, sits still, idly, uninvolved, off, relaxed, relaxes, no business, no job, not to move, home, bystand, spare"
 )

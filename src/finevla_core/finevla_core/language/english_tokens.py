@@ -41,6 +41,7 @@ _KEYS = frozenset(
     "task action object target what arm hand gripper approach from direction dir size onto on path grasp dest destination place"
     " color colour shape to into grip obj verb item side turn goal rotation route via bowl where which with using job side".split()
 )
+_SIDED = frozenset("arm hand gripper bowl claw manipulator dest destination to = :".split())
 
 
 @dataclass(slots=True)
@@ -120,11 +121,13 @@ def _nouns() -> dict[str, tuple[str, str, str]]:
 def _cues() -> dict[str, tuple[str, str, str]]:
     """Phrases about how: the side to come from, the way to turn, how to hold."""
     table = {phrase: ("turn", value, "") for phrase, value in things.TURNS.items()}
-    table |= {phrase: ("grasp", value, "") for phrase, value in things.GRASPS.items()}
+    for phrase, value in things.GRASPS.items():
+        starts = ("", "from ", "from the ", "from its ", "at ", "at its ", "by its ", "on its ", "at the ") if " " in phrase else ("",)
+        table |= {start + phrase: ("grasp", value, "") for start in starts}
     for phrase, value in things.APPROACHES.items():
         ends = ("", " side", " hand side", " flank", " edge", " end", " face") if value in ("left", "right") else ("",)
         for start in things.APPROACH_STARTS:
-            for article in ("", "the ", "its ", "their ", "your ", "the object ", "the target "):
+            for article in ("", "the ", "its ", "their ", "your ", "the object ", "the target ", "that ", "this "):
                 table |= {f"{start} {article}{phrase}{end}": ("approach", value, "") for end in ends}
     return table | {phrase: ("approach", value, "") for phrase, value in things.APPROACH_PHRASES.items()}
 
@@ -182,7 +185,7 @@ def _clean(raw: list[str]) -> list[str]:
         if word == "." and out and out[-1].isdigit() and (len(out) < 2 or out[-2] in END):
             out.pop()  # the number of a step
             continue
-        if word == "r" or word == "l":
+        if word in ("r", "l") and ((out and out[-1] in _SIDED) or (number + 1 < len(raw) and raw[number + 1] in _SIDED)):
             word = {"r": "right", "l": "left"}[word]
         if word == "\n" and number + 1 < len(raw) and not out:
             continue

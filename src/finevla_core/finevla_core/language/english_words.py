@@ -14,6 +14,7 @@ VERBS: dict[str, str] = {
     "stack": "stack pile balance rest mount perch superimpose",
     "turn": "turn rotate twist spin swivel crank revolve wind roll twirl whirl screw dial pivot",
     "clean": "clean clear tidy sweep declutter empty vacate neaten straighten",
+    "rise": "rise ascend climb",
     "squeeze": "squeeze press touch contact push compress",
     "close": "close shut tighten meet bite",
     "open": "open unclench spread part",
@@ -32,7 +33,7 @@ IRREGULAR = {
     "throw": "threw thrown", "fling": "flung flinging", "sling": "slung", "rest": "rested", "spin": "spun spinning", "wind": "wound",
     "sweep": "swept", "tidy": "tidies tidied", "shut": "shut shutting", "keep": "kept", "let": "let letting", "lie": "lay lain lying",
     "stand": "stood", "sit": "sat sitting", "make": "made", "have": "has had having", "begin": "began begun beginning",
-    "be": "is are was were been being am 's 're", "find": "found", "see": "saw seen", "meet": "met", "slide": "slid",
+    "rise": "rose risen", "be": "is are was were been being am 's 're", "find": "found", "see": "saw seen", "meet": "met", "slide": "slid",
     "send": "sent", "grip": "gripped gripping", "grab": "grabbed grabbing", "snag": "snagged snagging", "stop": "stopped stopping",
     "carry": "carries carried", "lob": "lobbed lobbing", "become": "became", "bite": "bit bitten", "spread": "spread",
     "steer": "steered", "nab": "nabbed nabbing", "draw": "drew drawn", "hit": "hit hitting", "sink": "sank sunk", "dive": "dove",
@@ -90,7 +91,7 @@ NEGATIONS = "not never no without nor neither none nobody cannot nowhere nothing
 NEG_VERBS = (
     "avoid, avoids, avoiding, refrain from, leave alone, steer clear of, keep clear of, keep away from, stay away from, "
     "keeping clear of, stay clear of, ignore, disregard, skip, spare, forget about, never mind, forget, mind, careful with, watch out for, "
-    "beware of, steering clear of, keeping away from, instead of, rather than, careful not to, by no means, in no case, under no circumstances, "
+    "beware of, steering clear of, keeping away from, careful not to, by no means, in no case, under no circumstances, "
     "on no account, at no time, at no point, no need to, ignoring, leaving out, careful of, wary of, no longer"
 )
 CORRECTIONS = (
@@ -183,7 +184,7 @@ travel travels travelling traveling traveled pass passes passing passed lead lea
 reversed twirl rotation rotations spin lift lifts release releases descent ascent rise rises rising rose risen
 arc curve detour bow loop swing circle
 approach approaches approaching approached
-arrive arrives arriving arrived reached reaching
+arrive arrives arriving arrived
 pickup lifted lifting dest destination target obj src
 hover hovers hovering hovered
 alongside via per plus minus versus etc eg ie aka
@@ -236,6 +237,17 @@ FIXED |= {
     "heads towards": ("verb", "reach", "s"),
     "heading for": ("verb", "reach", "ing"),
     "heading to": ("verb", "reach", "ing"),
+    "would like": ("verb", "want", "base"),
+    "would love": ("verb", "want", "base"),
+    "would like to": ("word", "", ""),
+    "would love to": ("word", "", ""),
+    "do all this": ("word", "", ""),
+    "do all of this": ("word", "", ""),
+    "do all that": ("word", "", ""),
+    "all of this": ("word", "", ""),
+    "get there": ("verb", "reach", "base"),
+    "gets there": ("verb", "reach", "s"),
+    "getting there": ("verb", "reach", "ing"),
     "upside down": ("bad", "upside down", ""),
     "behind your back": ("bad", "behind your back", ""),
     "inside out": ("bad", "inside out", ""),
