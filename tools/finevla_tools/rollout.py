@@ -1,6 +1,5 @@
 """A policy in closed loop with the simulator, without ROS: the same policy runtime and safety bridge as the nodes use."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from finevla_core.chunk import ActionChunk
+from finevla_core.chunk_limiter import NoAllowedChunk
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.safety.bridge import Bridge, BridgeOptions
@@ -24,19 +24,26 @@ from finevla_tools.rest import rests
 CONTROL_NS = 20_000_000
 OBSERVE_NS = 100_000_000
 CLIENT = "rollout"  # who has command authority
+ERROR = 2  # level of an event that is a stop
+GIVEN_UP_S = 3.0  # of waiting for a reset: a stop and its cool-down take less than a second
 LATENCY_NS = 60_000_000  # observation's stamp to chunk at the bridge; of the order of what the node stack shows
-
 
 Watch = Callable[[World], None]
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """What happened: ground truth at 10 Hz, chunks accepted and refused by code."""
+    """What happened: ground truth at 10 Hz, chunks accepted and refused by code.
+
+    `latched` is the code of a stop that ended it ("chunk.rejections"), "" if none did; `held` is what the policy said last
+    in place of a chunk ("I see no red cube"), "" if it always gave one.
+    """
 
     trace: list[Truth]
     accepted: int
     rejected: dict[str, int]
+    latched: str = ""
+    held: str = ""
 
 
 class Policy(Protocol):
@@ -46,10 +53,87 @@ class Policy(Protocol):
         """Once per instruction."""
 
     def predict(self, observation: Observation, encoded: Any) -> ActionChunk:
-        """Once per observation."""
+        """Once per observation; raises `TargetAbsent` or `NoAllowedChunk` where it gives none."""
 
     def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         """Before each observation, which of its chunks the bridge follows (0 = none), and its rows past when it came."""
+
+
+class ClosedLoop:
+    """A world, a policy and a bridge between them, through as many instructions as one likes, one after the other."""
+
+    def __init__(self, world: World, robot: Robot, policy: Policy) -> None:
+        self.world, self.robot, self.policy = world, robot, policy
+        self.bridge = Bridge(robot.embodiment, envelope_of(robot), GateOptions(), BridgeOptions())
+        self.now_ns = OBSERVE_NS
+        self._stop_code = ""
+
+    def follow(self, instruction: Instruction, seconds: float, watch: Watch | None = None) -> Rollout:
+        """Obey `instruction` for `seconds` of simulated time, or less once the arms rest, from wherever they are.
+
+        `watch` is called with the world at every observation.
+        """
+        world, bridge, counts = self.world, self.bridge, self.bridge.counts
+        encoded, is_announced = self.policy.encode(instruction), False
+        self._stop_code, held, accepted, rejected = "", "", counts.accepted, counts.rejected.copy()
+        trace: list[Truth] = [world.truth()]
+        pending: list[tuple[int, ActionChunk]] = []
+        for _ in range(round(seconds * 1e9 / CONTROL_NS)):
+            now = self.now_ns
+            self._feel()
+            if not is_announced and bridge.state in (State.HOLDING, State.FOLLOWING):  # else words do not count
+                bridge.on_instruction(instruction.id, now)
+                is_announced = True
+            if now % OBSERVE_NS == 0:
+                try:
+                    pending.append((now + LATENCY_NS, self._predict(encoded)))
+                except (TargetAbsent, NoAllowedChunk) as error:
+                    held = str(error)
+                trace.append(world.truth())
+                if watch is not None:
+                    watch(world)
+                if rests(trace):
+                    self._move()
+                    break
+            if pending and now >= pending[0][0]:
+                bridge.on_chunk(pending.pop(0)[1], now)
+            self._move()
+        return Rollout(trace, counts.accepted - accepted, dict(counts.rejected - rejected), self._stop_code, held)
+
+    def reset(self) -> bool:
+        """Leave a stop as an operator does, once the arms rest; False if the bridge does not let go of it."""
+        for _ in range(round(GIVEN_UP_S * 1e9 / CONTROL_NS)):
+            if self.bridge.state is not State.STOPPED:
+                break
+            self._feel()
+            self._move()
+            self.bridge.reset(self.now_ns)
+        return self.bridge.state is not State.STOPPED
+
+    def _feel(self) -> None:
+        joints = self.robot.embodiment.joints
+        self.bridge.on_joint_state(self.now_ns, joints, self.world.positions().tolist(), self.now_ns)
+
+    def _predict(self, encoded: Any) -> ActionChunk:
+        observation = _observe(self.world, self.robot.embodiment.camera_names, self.now_ns)
+        bridge = self.bridge
+        if bridge.state is State.FOLLOWING and bridge.judged is not None:
+            self.policy.accepted(bridge.counts.chunk_sequence, bridge.counts.executed_steps, bridge.judged.speed_scale)
+        else:
+            self.policy.accepted(0, 0)
+        return replace(self.policy.predict(observation, encoded), client=CLIENT, epoch=bridge.epoch)
+
+    def _move(self) -> None:
+        """One step of bridge and physics."""
+        world, bridge = self.world, self.bridge
+        bridge.tick(self.now_ns)
+        _, events = bridge.take()
+        self._stop_code = self._stop_code or next((e.code for e in events if e.level == ERROR), "")
+        if bridge.plan is not None:
+            values = bridge.plan.at(self.now_ns + CONTROL_NS)[0]
+            world.set_targets(np.clip(values, bridge.limits.lower, bridge.limits.upper))
+        world.step(round(CONTROL_NS * 1e-9 / world.dt_s))
+        self.now_ns += CONTROL_NS
 
 
 def roll_out(
@@ -64,38 +148,7 @@ def roll_out(
 
     `watch` is called with the world at every observation.
     """
-    embodiment = robot.embodiment
-    envelope = envelope_of(robot)
-    bridge = Bridge(embodiment, envelope, GateOptions(), BridgeOptions())
-    encoded = policy.encode(instruction)
-    trace, pending = [world.truth()], []
-    for tick in range(round(seconds * 1e9 / CONTROL_NS)):
-        now = tick * CONTROL_NS + OBSERVE_NS
-        bridge.on_joint_state(now, embodiment.joints, world.positions().tolist(), now)
-        if bridge.instruction_id != instruction.id and bridge.state is State.HOLDING:
-            bridge.on_instruction(instruction.id, now)  # words count only while the bridge holds or follows
-        if now % OBSERVE_NS == 0:
-            observation = _observe(world, embodiment.camera_names, now)
-            if bridge.state is State.FOLLOWING and bridge.judged is not None:
-                policy.accepted(bridge.counts.chunk_sequence, bridge.counts.executed_steps, bridge.judged.speed_scale)
-            else:
-                policy.accepted(0, 0)
-            with contextlib.suppress(TargetAbsent):  # then there is no chunk, and the arms hold
-                chunk = replace(policy.predict(observation, encoded), client=CLIENT, epoch=bridge.epoch)
-                pending.append((now + LATENCY_NS, chunk))
-            trace.append(world.truth())
-            if watch is not None:
-                watch(world)
-            if rests(trace):
-                break
-        if pending and now >= pending[0][0]:
-            bridge.on_chunk(pending.pop(0)[1], now)
-        bridge.tick(now)
-        bridge.take()
-        if bridge.plan is not None:
-            world.set_targets(np.clip(bridge.plan.at(now + CONTROL_NS)[0], bridge.limits.lower, bridge.limits.upper))
-        world.step(round(CONTROL_NS * 1e-9 / world.dt_s))
-    return Rollout(trace, bridge.counts.accepted, dict(bridge.counts.rejected))
+    return ClosedLoop(world, robot, policy).follow(instruction, seconds, watch)
 
 
 @lru_cache(maxsize=4)

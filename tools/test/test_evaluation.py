@@ -108,6 +108,7 @@ def record(kind: str = "path_shape", member: int = 0, number: int = 0, **others)
         "contestant": BUNDLE, "kind": kind, "task": "detour", "number": number, "member": member, "level": "easy",
         "words": "fine", "told": ["path_shape"], "obeyed": {"path_shape": True, "active_actor": False}, "score": 60.0,
         "success": False, "accepted": 3, "refused": 1, "seconds": 5.0, "wall_s": 1.0, "text": "go", "refusals": {},
+        "latched": "", "held": "",
     }  # fmt: skip
     return made | others
 

@@ -1,6 +1,6 @@
-"""Promise of a rollout: the policy hears which of its chunks the bridge accepted before it makes the next one."""
-
-from typing import Any
+"""Promises of a rollout: the policy hears which of its chunks the bridge accepted before it makes the next one; what latched
+a stop is told, and after a reset the next instruction goes on from there.
+"""
 
 import numpy as np
 
@@ -8,11 +8,13 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.safety.words import State
+from finevla_core.understanding import TargetAbsent
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
 from finevla_sim.world import World
-from finevla_tools.rollout import roll_out
+from finevla_tools.rollout import ClosedLoop, roll_out
 
 
 class Listener:
@@ -27,14 +29,44 @@ class Listener:
     def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
         self.heard.append((sequence, executed_steps))
 
-    def predict(self, observation: Observation, encoded: Any) -> ActionChunk:
+    def predict(self, observation: Observation, encoded: Instruction) -> ActionChunk:
         self.made += 1
+        if encoded.raw == "reach what is not there":
+            raise TargetAbsent("I see no unicorn")
         actions = np.tile(observation.state.astype(np.float64), (16, 1))
         if self.made == 3:
             actions[:] = np.nan
+        if encoded.raw == "bend over backwards":
+            actions[:, 0] = 9.0
         return ActionChunk(
             observation.stamp_ns, encoded.id, self.robot.name, self.robot.names, 0.1, actions, sequence=self.made
         )
+
+
+def loop() -> ClosedLoop:
+    robot = default_robot()
+    scene = sample_scene(1, "reach", ArmIK(robot.embodiment, robot.urdf_path))
+    return ClosedLoop(World(scene, robot.embodiment, robot.urdf_path), robot, Listener(robot.embodiment))
+
+
+def test_what_latched_a_stop_is_told_and_after_a_reset_the_next_words_are_followed() -> None:
+    arms = loop()
+    refused = arms.follow(Instruction("bend over backwards", id="1"), 2.0)
+    assert refused.latched == "chunk.rejections"
+    assert sum(refused.rejected.values()) >= 10
+    assert arms.bridge.state is State.STOPPED
+    assert arms.reset()
+    followed = arms.follow(Instruction("stay", id="2"), 0.58)
+    assert followed.latched == ""
+    assert followed.rejected == {}
+    assert followed.accepted >= 5
+
+
+def test_a_target_that_is_not_there_is_told_and_moves_nothing() -> None:
+    arms = loop()
+    rollout = arms.follow(Instruction("reach what is not there", id="1"), 0.58)
+    assert rollout.held == "I see no unicorn"
+    assert (rollout.accepted, rollout.rejected, rollout.latched) == (0, {}, "")
 
 
 def test_policy_hears_what_was_accepted_and_never_what_was_refused() -> None:

@@ -91,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("\n" + markdown(tables_of(summaries)) + "\n")
     chunks = summaries[BUNDLE]["chunks"]
     print(f"chunks refused by the safety gate: {chunks['refused']} of {chunks['accepted'] + chunks['refused']}")
+    print(f"trials in which it stopped the arms: {summaries[BUNDLE]['latched']}")
     if stack:
         print(f"through the stack: obeyed {stack['obeyed']['stack']}, directly {stack['obeyed']['direct']}")
         print(f"  the same verdict on {stack['agree']}")

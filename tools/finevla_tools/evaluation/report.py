@@ -71,6 +71,7 @@ def comparison_of(summaries: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     rows += [[f"success, {words}", *(str(summaries[n]["success"][words]) for n in names)] for words in ("fine", "raw")]
     rows.append(["success, hard", *(str(summaries[n]["hard"]["success"]) for n in names)])
     rows.append(["left hand to right bowl", *(str(summaries[n]["held_out"]) for n in names)])
+    rows.append(["stopped by the safety gate", *(str(summaries[n].get("latched", "-")) for n in names)])
     return [("Side by side", ["", *names], rows)]
 
 
@@ -128,7 +129,8 @@ def _page(
         f"<h1>{html.escape(bundle)}: does it do as told?</h1>",
         f"<p class=note>{policy['trials']} trials in scenes that training never had, with phrasings kept for tests. "
         f"Shares with 95 % Wilson intervals. The safety gate refused {chunks['refused']} of "
-        f"{chunks['accepted'] + chunks['refused']} chunks; {seconds['simulated']:.0f} s of robot time.</p>",
+        f"{chunks['accepted'] + chunks['refused']} chunks and stopped the arms in {policy['latched']} trials; "
+        f"{seconds['simulated']:.0f} s of robot time.</p>",
     ]
     for title, head, rows in tables:
         cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)

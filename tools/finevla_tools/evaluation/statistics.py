@@ -67,6 +67,7 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "score": {words: _mean([r["score"] for r in some]) for words, some in asked.items()},
         "hard": {"factors": _by_factor(hard), "success": share(r["success"] for r in hard)},
         "held_out": share(r["success"] and r["obeyed"].get("active_actor", False) for r in held_out),
+        "latched": share(bool(r["latched"]) for r in records if "latched" in r),  # not in records of before
         "chunks": {"accepted": sum(r["accepted"] for r in records), "refused": sum(r["refused"] for r in records)},
         "seconds": {"simulated": sum(r["seconds"] for r in records), "computed": sum(r["wall_s"] for r in records)},
     }

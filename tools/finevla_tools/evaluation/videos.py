@@ -53,8 +53,7 @@ def _write(trier: Trier, case: Case, path: Path) -> None:
         def watch(world: World, pictures: list[NDArray[np.uint8]] = pictures) -> None:
             pictures.append(world.image("overview", SIZE))
 
-        trace, _, _ = trier.execute(BUNDLE, scene, trial, watch)
-        outcome = judge(scene, trace)
+        outcome = judge(scene, trier.execute(BUNDLE, scene, trial, watch).trace)
         verdict = "obeyed" if obeyed(trial.goal, outcome).get(case.kind, False) else "not as told"
         halves.append([captioned(p, (trial.text, "")) for p in pictures])
         halves[-1] += [captioned(pictures[-1], (trial.text, f"{verdict}: {outcome.sentence()}"))] * RATE_HZ * 2
