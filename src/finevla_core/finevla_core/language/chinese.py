@@ -4,7 +4,7 @@ from finevla_core.language import chinese_refusals as refusals
 from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import scene_of
 from finevla_core.language.chinese_grammar import phrases_of
-from finevla_core.language.chinese_roles import things_of, with_pairs
+from finevla_core.language.chinese_roles import things_of, with_references
 from finevla_core.language.chinese_slots import (
     approach_of,
     arm_of,
@@ -30,7 +30,7 @@ def read_chinese(text: str) -> Reading:
     if len(text) > MAX_CHARACTERS:
         return Reading(refusal=f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = plain(text)
-    scene = with_pairs(scene_of(phrases_of(split(words)), len(words)))
+    scene = with_references(scene_of(phrases_of(split(words)), len(words)))
     things = things_of(scene)
     task = task_of(scene, things)
     arm, arms = arm_of(scene)

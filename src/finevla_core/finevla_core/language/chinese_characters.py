@@ -64,7 +64,6 @@ _JAPANESE_OR_KOREAN = re.compile("[\u3041-\u3096\u30a1-\u30fa\u1100-\u11ff\u3131
 _JAPANESE_FORMS = frozenset(
     "込働峠畑辻栃凪匂枠気図囲売変対実歩焼黒検験駅毎沢渋渓済圧広拡単戦弾徳恵悪拝抜払択掲撃桜楽様滝犠猟県砕稲穏絵継続縁総縄聴脳荘薬覧読譲転軽辺逓遅鉄鉱銭関陥険隠雑霊頼顔騒黙齢両乗亜仏仮価児処剣剤労勧勲収呉塁塩壱壊姫戻円団覇椀"
 )
-_LETTERS = re.compile(r"[^\W\d_]")
 
 
 def plain(text: str) -> str:
@@ -86,4 +85,6 @@ def is_chinese(text: str) -> bool:
     """
     if not _HAN.search(text) or _JAPANESE_OR_KOREAN.search(text) or _JAPANESE_FORMS.intersection(text):
         return False
-    return all(letter.isascii() or _HAN.match(letter) for letter in _LETTERS.findall(text))
+    return all(
+        letter.isascii() or _HAN.match(letter) for letter in unicodedata.normalize("NFKC", text) if letter.isalpha()
+    )

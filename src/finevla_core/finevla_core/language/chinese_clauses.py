@@ -32,7 +32,7 @@ _MANNERS = (
     Kind.COUNTERCLOCKWISE,
     Kind.ARM,
 )
-_ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT)
+_ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT, Kind.THEN)
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,28 @@ class Scene:
         """Where phrases of these kinds stand."""
         return [place for place, phrase in enumerate(self.phrases) if phrase.kind in kinds]
 
+    def corrects(self, place: int) -> bool:
+        """Whether a word of correction stands before a phrase, with nothing but small words between."""
+        small = (
+            *_MARKS,
+            Kind.BE,
+            Kind.BUT,
+            Kind.SELECT,
+            Kind.USE,
+            Kind.FROM,
+            Kind.PUT,
+            Kind.STACK,
+            Kind.AT,
+            Kind.TO,
+            Kind.REQUEST,
+            Kind.THEN,
+            Kind.GRASP,
+        )
+        for phrase in reversed(self.phrases[:place]):
+            if phrase.kind not in small:
+                return phrase.kind is Kind.CORRECTION
+        return False
+
     def counts(self, place: int) -> bool:
         """Whether a phrase is neither denied nor part of a remark."""
         return not (self.phrases[place].is_negated or self.phrases[place].is_remark)
@@ -101,8 +123,26 @@ def scene_of(phrases: list[Phrase], size: int) -> Scene:
         numbered.append(replace(phrase, clause=clause, sentence=sentence))
     marked: list[Phrase] = []
     for _, members in groupby(numbered, key=lambda phrase: phrase.clause):
-        marked.extend(_with_remarks(_with_negation(list(members))))
+        marked.extend(_with_remarks(_with_negation(_with_corrections(list(members)))))
     return Scene(tuple(marked), size)
+
+
+def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
+    """Tell hesitations that correct what was said ("no, ...") from those that do not ("or")."""
+    words = [phrase for phrase in clause if phrase.kind not in _MARKS]
+    is_alone = clause[0].clause > 0 and len(words) == 1
+    checked: list[Phrase] = []
+    for place, phrase in enumerate(clause):
+        kind = phrase.kind
+        if kind is Kind.NOT and is_alone and phrase.text in ("不", "不是", "没", "非", "no"):
+            kind = Kind.CORRECTION
+        elif kind is Kind.HESITATION:
+            following = clause[place + 1].kind if place + 1 < len(clause) else None
+            is_doubled = Kind.HESITATION in (checked[-1].kind if checked else None, following)
+            is_first = not checked or checked[-1].kind is Kind.CORRECTION
+            kind = Kind.CORRECTION if (is_first and phrase.clause > 0) or is_doubled else Kind.AND
+        checked.append(replace(phrase, kind=kind))
+    return checked
 
 
 def _with_negation(clause: list[Phrase]) -> list[Phrase]:

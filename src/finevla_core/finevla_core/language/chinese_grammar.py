@@ -25,9 +25,11 @@ _CLASSES = {
         Kind.NEAR,
         Kind.BESIDE,
         Kind.BETWEEN,
+        Kind.CENTER,
         Kind.INSIDE,
         Kind.HERE,
     ),
+    "GOAL": (Kind.TO, Kind.AT),
     "MARK": (Kind.CLAUSE, Kind.SENTENCE, Kind.COLON, Kind.ASK),
     "ACT": (
         Kind.GRASP,
@@ -85,10 +87,12 @@ _OBJECT = (
 )
 _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "ARM SIDE ARM"),
+    (Kind.ARM, "ARM COLON SIDE (?= MARK | $ )"),
     (Kind.ARM, "(?: SIDE | OTHER ) OF? COUNT* OF? ARM+"),
     (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),
     (Kind.ARM, "COUNT* ARM+"),
     (Kind.BOWL, "(?: SIDE | OTHER ) OF? COUNT* SIZE? OF? BOWL"),
+    (Kind.BOWL, "BOWL COLON SIDE (?= MARK | $ )"),
     (Kind.BOWL, "SIDE EXIST? COUNT* BOWL"),
     (Kind.BOWL, "COUNT* (?: COLOR OF? )? BOWL"),
     (Kind.POST, "COUNT* (?: QUALITY OF? )* POST+"),

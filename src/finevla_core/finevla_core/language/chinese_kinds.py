@@ -19,6 +19,7 @@ class Kind(enum.Enum):
     NEAR = enum.auto()
     BESIDE = enum.auto()
     BETWEEN = enum.auto()
+    CENTER = enum.auto()
     INSIDE = enum.auto()
     HERE = enum.auto()  # "那里": makes a place of an object
     ARM = enum.auto()
@@ -55,6 +56,7 @@ class Kind(enum.Enum):
     TAKE = enum.auto()  # "把"
     FROM = enum.auto()
     TO = enum.auto()
+    AT = enum.auto()
     USE = enum.auto()
     NOT = enum.auto()
     NOT_YET = enum.auto()
@@ -63,6 +65,8 @@ class Kind(enum.Enum):
     BE = enum.auto()
     EXIST = enum.auto()
     CORRECTION = enum.auto()
+    HESITATION = enum.auto()  # a correction where a clause begins with it
+    SLIP = enum.auto()  # what objects do by themselves
     THEN = enum.auto()
     AND = enum.auto()
     ALL = enum.auto()
@@ -72,6 +76,8 @@ class Kind(enum.Enum):
     REQUEST = enum.auto()
     TARGET_KEY = enum.auto()  # "目标："
     BELOW_KEY = enum.auto()
+    SIDE_KEY = enum.auto()
+    TURN_KEY = enum.auto()
     FROM_TOP = enum.auto()
     SIDEWAYS = enum.auto()
     LENGTHWAYS = enum.auto()

@@ -66,8 +66,10 @@ def _action(scene: Scene, things: Things, task: str) -> Refusal | None:
         phrase = scene.phrases[place]
         if not scene.counts(place):
             continue
+        if scene.size > SHORT and any(p.kind is Kind.REMARK for _, p in scene.clause(place)):
+            continue
         is_done_to_it = scene.after(place, "COUNT* (?: OBJECT | IT | BOWL | POST | ARM )") or scene.before(
-            place, "TAKE (?: OBJECT | IT ) (?: TO? PLACE )?"
+            place, "TAKE (?: OBJECT | IT ) (?: GOAL? PLACE )?"
         )
         if scene.size <= SHORT or is_done_to_it:
             return Refusal(f"I cannot {phrase.value} things ('{phrase.text}').", (phrase.text,))
@@ -93,14 +95,23 @@ def _matters(scene: Scene, things: Things, place: int) -> bool:
             return True
     if not scene.counts(place):
         return False
-    if scene.before(
-        place, "(?: TAKE | GRASP | (?: PUT | STACK ) TO? | USE | SELECT | TARGET_KEY COLON? ) (?: OBJECT OF? )?"
-    ):
-        return True
     if scene.size > SHORT:
-        return False
+        is_thing = phrase.value in ("object", "place", "tool")
+        return (is_thing and scene.before(place, "(?: GRASP | USE | PUT | STACK | LIFT ) GOAL?")) or _is_argument(
+            scene, place
+        )
     commands = [p for p in scene.places(*_COMMANDS) if scene.counts(p)]
     return not commands or any(scene.phrases[p].clause == phrase.clause for p in commands)
+
+
+def _is_argument(scene: Scene, place: int) -> bool:
+    """Whether an unknown word is what is taken, or where something is put."""
+    if scene.phrases[place].value == "property":
+        return False
+    if scene.before(place, "TAKE | TARGET_KEY COLON?"):
+        return True
+    is_goal = scene.phrases[place - 1].text.endswith(("到", "进", "在", "入", "至", "于"))
+    return is_goal and scene.before(place, "(?: PUT | STACK ) GOAL?")
 
 
 def _way(scene: Scene, things: Things, task: str) -> Refusal | None:
@@ -113,7 +124,7 @@ def _way(scene: Scene, things: Things, task: str) -> Refusal | None:
         if not scene.counts(place):
             continue
         phrase = scene.phrases[place]
-        is_put = scene.before(place, "(?: PUT | STACK ) TO?")
+        is_put = scene.before(place, "(?: PUT | STACK ) GOAL?")
         if (
             is_put
             and phrase.kind is Kind.BOWL

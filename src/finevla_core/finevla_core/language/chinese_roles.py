@@ -37,16 +37,30 @@ def agrees(some: Mapping[str, str], others: Mapping[str, str]) -> bool:
     return all(others.get(name, word) == word for name, word in some.items())
 
 
-def with_pairs(scene: Scene) -> Scene:
-    """Put things in the place of "the former" and "the latter"."""
+def with_references(scene: Scene) -> Scene:
+    """Put things in the place of "the former" and "the latter", arms and bowls in the place of "the left one"."""
     phrases = list(scene.phrases)
     for place, phrase in enumerate(phrases):
+        if phrase.kind in (Kind.LEFT, Kind.RIGHT) and (kind := _sided_kind(scene, phrases, place)) is not None:
+            phrases[place] = replace(phrase, kind=kind, side=phrase.kind.name.lower())
         if phrase.kind in (Kind.FORMER, Kind.LATTER):
             pair = [p for p in phrases[:place] if p.kind is Kind.OBJECT][-2:]
             if len(pair) == 2:
                 meant = pair[phrase.kind is Kind.LATTER]
                 phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=meant.qualities)
     return Scene(tuple(phrases), scene.size)
+
+
+def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
+    """What "the left one" is: the kind of thing that was spoken of last, if one of the two is denied or corrected."""
+    if not scene.after(place, "OF? (?: MARK | $ )") or not scene.before(
+        place, "(?: ^ | NOT | CORRECTION | USE | PUT | GOAL | SELECT | BE | BUT )"
+    ):
+        return None
+    last = next((p for p in reversed(phrases[:place]) if p.kind in (Kind.ARM, Kind.BOWL)), None)
+    if last is None or not (last.is_negated or phrases[place].is_negated or scene.corrects(place)):
+        return None
+    return last.kind
 
 
 def things_of(scene: Scene) -> Things:
@@ -73,6 +87,10 @@ def things_of(scene: Scene) -> Things:
     return things
 
 
+# What may stand between a verb and its thing: where the thing lies ("the cube on the table").
+_WHERE = "(?: TABLE | PLACE | OF | EXIST | AT | (?: POST | BOWL ) OF? PLACE* OF? | OBJECT OF? PLACE+ OF )*"
+
+
 def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | None) -> Role:
     phrase = scene.phrases[place]
     if _is_location(scene, place):
@@ -87,9 +105,9 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
         return Role.ASIDE
     if scene.after(place, "(?: THEN | ALL )* NOT (?: GRASP | LIFT | MOVE ) MARK? $"):
         return Role.DENIED
-    if phrase.is_remark:
+    if phrase.is_remark or (phrase.is_many and scene.after(place, "OF? INSIDE")):
         return Role.TOPIC
-    if scene.before(place, "CORRECTION (?: BE | SELECT | BUT )?") and last is not None:
+    if last is not None and scene.corrects(place) and not scene.before(place, "PUT | STACK | GRASP"):
         return things.roles[last] if things.roles[last] in (Role.TARGET, Role.BELOW) else Role.TARGET
     if scene.before(place, "(?: AND | LIST )") and place - 2 in things.roles:
         return things.roles[place - 2]
@@ -102,7 +120,9 @@ def _is_location(scene: Scene, place: int) -> bool:
         place, "(?: AND | LIST ) OBJECT OF? BETWEEN OF? OBJECT"
     ):
         return True
-    is_goal = scene.before(place, "(?: PUT | STACK | MOVE | TO | FROM )")
+    if scene.after(place, "OF? PLACE+ (?: ALL | THEN )? EXIST"):
+        return True
+    is_goal = scene.before(place, "(?: PUT | STACK | MOVE | GOAL | FROM )")
     return not is_goal and scene.after(place, "OF? PLACE+ COUNT* OBJECT")
 
 
@@ -112,18 +132,24 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
     if scene.before(place, "BELOW_KEY COLON? | UNDER (?: BE | COLON )") or (
         place > 1
         and scene.phrases[place - 1].kind is Kind.COLON
-        and scene.phrases[place - 2].kind in (Kind.UNDER, Kind.BELOW_KEY)
+        and scene.phrases[place - 2].kind in (Kind.UNDER, Kind.DOWN, Kind.BELOW_KEY)
     ):
         return Role.BELOW
-    if scene.before(place, "TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN"):
+    is_drawn = (
+        place > 1 and scene.phrases[place - 1].kind is Kind.COLON and scene.phrases[place - 2].kind is Kind.OBJECT
+    )
+    if is_drawn and (things.target or scene.after(place, "OF? TOP")):  # "the cube -> the brick"
+        return Role.BELOW
+    if scene.before(place, f"(?: TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN ) {_WHERE}"):
         return Role.TARGET
     if scene.before(place, "USE") and not scene.after(place, "OF? PLACE"):
         return Role.TARGET
-    if scene.before(place, "(?: STACK | PUT ) TO?"):
+    if scene.before(place, "(?: STACK | PUT ) GOAL?"):
         return _put_role(scene, place)
-    if scene.before(place, "(?: MOVE | WAIT | DOWN | TO | LIFT )+"):
+    if scene.before(place, f"(?: MOVE | WAIT | DOWN | GOAL | LIFT ) {_WHERE}"):
         is_new = bool(things.target) and not agrees(phrase.qualities, things.target)
-        return Role.BELOW if is_held and is_new else Role.TARGET
+        is_carried = is_held or (scene.after(place, "OF? TOP") and scene.before(place, "(?: USE | TAKE ) OBJECT .*"))
+        return Role.BELOW if is_carried and is_new else Role.TARGET
     if scene.before(place, "FROM"):
         return Role.TARGET if not scene.after(place, ".* (?: ROUND | OVER | PASS )") else Role.TOPIC
     if scene.before(place, "EXIST (?: COUNT | ALL )*"):
@@ -142,7 +168,7 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
 def _put_role(scene: Scene, place: int) -> Role:
     """What is behind "put": the thing that is put, the one that it is put on, or one that it cannot be put beside."""
     verb = scene.phrases[place - 1]
-    if scene.after(place, "OF? TOP"):
+    if scene.after(place, "OF? (?: TOP | CENTER )"):
         return Role.BELOW
     if scene.after(
         place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | NEAR | FAR | UNDER | HERE | INSIDE | BETWEEN )"
@@ -168,8 +194,21 @@ def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> N
     elif things.below and agrees(phrase.qualities, things.below):
         things.below.update(phrase.qualities)
         things.roles[place] = Role.BELOW
+    elif scene.before(place, f"(?: TAKE | GRASP | LIFT ) {_WHERE}") and all(
+        _is_above(scene, other) for other in targets
+    ):
+        things.below = dict(things.target)
+        things.target = dict(phrase.qualities)
+        things.roles.update(dict.fromkeys(targets, Role.BELOW))
     elif things.conflict is None:
         things.conflict = (scene.phrases[targets[-1]], phrase)
+
+
+def _is_above(scene: Scene, place: int) -> bool:
+    """Whether a thing is spoken of as what something goes onto."""
+    return scene.after(place, "OF? TOP") and not scene.before(
+        place, f"(?: TAKE | GRASP | LIFT | SELECT | FROM ) {_WHERE}"
+    )
 
 
 def _add_below(scene: Scene, things: Things, place: int) -> None:
@@ -195,7 +234,9 @@ def _complete(scene: Scene, things: Things) -> None:
     denied = [place for place, role in things.roles.items() if role is Role.DENIED]
     for place in reversed(weak):
         qualities = scene.phrases[place].qualities
-        is_same = "shape" not in things.target or things.target["shape"] == qualities.get("shape")
+        is_same = "shape" not in things.target or things.target["shape"] == qualities.get(
+            "shape", things.target["shape"]
+        )
         if things.target and is_same and agrees(qualities, things.target):
             things.target.update(qualities)
     for place in denied:

@@ -14,6 +14,7 @@ _SIDES = {
     Kind.BACK: "front",
     Kind.FAR: "front",
 }
+LONG = 80  # characters; longer texts say many things by the way, and what they say first counts
 _OPPOSITE = {"left": "right", "right": "left"}
 
 
@@ -30,7 +31,12 @@ def _settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
             is_twofold = True
             continue
         last, previous = word, place
-    return last, is_twofold
+    return last, is_twofold and scene.size <= LONG
+
+
+def _is_corrected(scene: Scene, votes: list[tuple[int, str]]) -> bool:
+    """Whether one of the words was replaced by another one."""
+    return any(first[1] != second[1] and scene.is_corrected(first[0], second[0]) for first, second in pairwise(votes))
 
 
 def task_of(scene: Scene, things: Things) -> str:
@@ -72,8 +78,11 @@ def is_clean(scene: Scene, things: Things) -> bool:
 def is_placed(scene: Scene) -> bool:
     """Whether something is to be put into a bowl, or at least to be put somewhere."""
     bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 0]
-    puts = [place for place in scene.places(Kind.PUT) if scene.counts(place)]
-    return bool(bowls) or any(not scene.phrases[place].text.endswith(("下", "好")) for place in puts)
+    if bowls or scene.size > LONG:
+        return bool(bowls)
+    return any(
+        scene.counts(place) and not scene.phrases[place].text.endswith(("下", "好")) for place in scene.places(Kind.PUT)
+    )
 
 
 def arm_of(scene: Scene) -> tuple[str, bool]:
@@ -91,16 +100,17 @@ def arm_of(scene: Scene) -> tuple[str, bool]:
         if weight > 0:
             votes.append((place, side))
     word, is_twofold = _settled(scene, votes)
-    if word and any(scene.phrases[place].kind is Kind.CORRECTION for place in range(votes[0][0], votes[-1][0])):
+    if _is_corrected(scene, votes):
         return word, is_twofold
     active = [side for side, weight in weights.items() if weight > 0]
     if len(active) == 2:
         best = max(weights, key=lambda side: weights[side])
-        return best, weights["left"] == weights["right"] or (scene.size < 60 and min(weights.values()) > 1)
+        return best, scene.size <= LONG and (weights["left"] == weights["right"] or min(weights.values()) > 1)
     if active:
         return active[0], False
-    idle = [side for side, weight in weights.items() if weight < 0]
-    return (_OPPOSITE[idle[0]], False) if len(idle) == 1 else ("", False)
+    if weights["left"] == weights["right"]:
+        return "", False
+    return _OPPOSITE[min(weights, key=lambda side: weights[side])], False
 
 
 def _other(scene: Scene, place: int, kind: Kind) -> str:
@@ -117,12 +127,17 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -3
     if phrase.is_remark:
         return 0
-    if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT ) . )* IDLE"):
+    if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE"):
         return -2
+    if scene.after(
+        place,
+        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE ) GOAL? OF? (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
+    ):
+        return -1
     if scene.before(place, "USE") or scene.after(place, "DO"):
         return 3
     if scene.after(place, "(?: (?! ACT ) . )* WAIT"):
-        return 0 if scene.size > 60 else 1
+        return 0 if scene.size > LONG else 1
     return 2 if scene.after(place, ".* ACT") else 1
 
 
@@ -142,7 +157,7 @@ def place_of(scene: Scene) -> tuple[str, bool]:
         elif _bowl_weight(scene, place) > 0:
             votes.append((place, side))
     strong = [(place, side) for place, side in votes if _bowl_weight(scene, place) > 1]
-    word, is_twofold = _settled(scene, strong or votes)
+    word, is_twofold = _settled(scene, votes if _is_corrected(scene, votes) else strong or votes)
     if not word and len(set(denied)) == 1:
         word = _OPPOSITE[denied[0]]
     return (f"{word}_bowl" if word else ""), is_twofold or word in denied
@@ -157,7 +172,7 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE | INSIDE? EXIST | ALL? NOT",
     ):
         return 0
-    return 2 if scene.before(place, "(?: PUT | MOVE | TO | DOWN | WAIT | STACK | LIFT ) (?: TO | MOVE )?") else 1
+    return 2 if scene.before(place, "(?: PUT | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?") else 1
 
 
 def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
@@ -173,15 +188,36 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
         elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR):
             wrong = scene.phrases[face].text
     votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if scene.counts(place))
+    votes.extend(
+        (place, _SIDES[scene.phrases[place].kind]) for place in scene.places(*_SIDES) if _is_bare_face(scene, place)
+    )
     word, is_twofold = _settled(scene, sorted(votes))
     return word or _position(scene, things), is_twofold, wrong
+
+
+def _is_bare_face(scene: Scene, place: int) -> bool:
+    """Whether a side is said without "from": alone in its clause, after a key, or before "approach"."""
+    if not scene.counts(place):
+        return False
+    if (
+        place > 1
+        and scene.phrases[place - 1].kind is Kind.COLON
+        and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY)
+    ):
+        return True
+    if len(scene.phrases[place].text) > 1 and scene.before(place, "^") and scene.after(place, "(?: MARK | $ )"):
+        return True
+    is_free = scene.before(place, "^ | OBJECT OF? | IT OF? | ARM | USE ARM") and not scene.before(
+        place, "GOAL (?: OBJECT | IT ) OF?"
+    )
+    return is_free and scene.after(place, "(?: MOVE | GRASP )") and not scene.has("LEFT . RIGHT")
 
 
 def _face(scene: Scene, place: int) -> int | None:
     """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
     for other, phrase in scene.clause(place):
-        if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM):
+        if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING):
             continue
         if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
             return None
@@ -200,10 +236,11 @@ def _face(scene: Scene, place: int) -> int | None:
                 Kind.GRASP,
                 Kind.MOVE,
                 Kind.TO,
+                Kind.TURN,
                 Kind.DOWN,
             )
         ]
-        if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TO):
+        if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TO, Kind.TURN):
             return None
         if acts and is_held and acts[0] in (Kind.PUT, Kind.STACK, Kind.OPEN):
             return None
@@ -214,7 +251,9 @@ def _face(scene: Scene, place: int) -> int | None:
 def _position(scene: Scene, things: Things) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
     for place in scene.places(Kind.OBJECT, Kind.IT):
-        if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(place, "(?: MOVE | TO ) TO?"):
+        if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
+            place, "(?: MOVE | GOAL ) GOAL?"
+        ):
             continue
         if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
             break
@@ -228,7 +267,7 @@ def _position(scene: Scene, things: Things) -> str:
                     return "top"
                 if phrase.kind in (Kind.GRASP, Kind.CLOSE):
                     break
-    return "top" if scene.has("COLON TOP (?: MARK | $)") else ""
+    return ""
 
 
 def grasp_of(scene: Scene) -> tuple[str, bool]:
@@ -297,10 +336,10 @@ def turn_of(scene: Scene) -> tuple[str, bool]:
             votes.append((place, scene.phrases[place].kind.name.lower()))
     for place in scene.places(Kind.LEFT, Kind.RIGHT):
         kinds = {phrase.kind for _, phrase in scene.clause(place)}
-        if (
-            scene.counts(place)
-            and scene.before(place, "TO")
-            and (Kind.TURN in kinds or not kinds & {Kind.MOVE, Kind.PUT})
-        ):
+        is_key = (
+            place > 1 and scene.phrases[place - 1].kind is Kind.COLON and scene.phrases[place - 2].kind is Kind.TURN_KEY
+        )
+        is_way = is_key or scene.before(place, "TO") or scene.corrects(place)
+        if scene.counts(place) and is_way and (Kind.TURN in kinds or not kinds & {Kind.MOVE, Kind.PUT}):
             votes.append((place, "counterclockwise" if scene.phrases[place].kind is Kind.LEFT else "clockwise"))
     return _settled(scene, sorted(votes))
