@@ -12,13 +12,17 @@ TIMEOUT_S = 20.0
 
 
 class Probe:
-    """Context manager; `messages[topic]` is everything that came."""
+    """Context manager; `messages[topic]` is everything that came.
 
-    def __init__(self, namespace: str = "finevla") -> None:
+    In a `context` that is given it shares the DDS participant of whatever else is there: found at once, and never missed.
+    """
+
+    def __init__(self, namespace: str = "finevla", context: rclpy.Context | None = None) -> None:
         self.messages: dict[str, list[Any]] = {}
         self.changed = threading.Condition()
-        self.context = rclpy.Context()
-        rclpy.init(args=[], context=self.context)
+        self.is_own, self.context = context is None, context or rclpy.Context()
+        if self.is_own:
+            rclpy.init(args=[], context=self.context)
         self.node = rclpy.create_node("probe", namespace=namespace, context=self.context, enable_rosout=False)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
@@ -32,7 +36,8 @@ class Probe:
         self.executor.shutdown(timeout_sec=2.0)
         self.thread.join(timeout=2.0)
         self.node.destroy_node()
-        rclpy.try_shutdown(context=self.context)
+        if self.is_own:
+            rclpy.try_shutdown(context=self.context)
 
     def listen(self, topic: str, kind: Any, profile: Any) -> list[Any]:
         """Collect what comes on a topic."""

@@ -211,6 +211,20 @@ def test_text_that_is_repeated_as_a_stream_stays_one_instruction(start_node, bun
         assert stage.active[-1].stamp.sec > 0
 
 
+def test_refusal_that_repeats_is_logged_once_and_then_by_its_count(start_node, bundle: Path, robot: Embodiment) -> None:
+    node = start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        stage.ready()
+        text = stage.publisher(String, "instruction/text", qos.ALL)
+        for count in range(12):  # one after the other: of words that wait only the newest is read
+            text.publish(String(data=f"go\x07 {count}"))
+            stage.wait(lambda: stage.status[-1].refusal, "the refusal")
+            assert stage.say("reach the cube").accepted
+            stage.wait(lambda: stage.status[-1].refusal == "", "the next instruction")
+        node.wait_for_line("U+0007 at character 3; remove it (10 times in ")
+        assert sum("instruction refused" in line for line in node.lines) == 2
+
+
 def test_broken_utf8_is_refused_in_one_sentence(start_node, bundle: Path, robot: Embodiment) -> None:
     node = start_node("finevla_policy", "policy", bundle=bundle)
     with Stage(robot) as stage:
