@@ -69,10 +69,18 @@ class Links:
             self._object(m)
             if self.last_object is None or not (m.is_negated or m.prep in LIFELESS or (m.prep == "on" and m.verb in PUTS)):
                 self.last_object = m
+        elif m.kind == "pronoun" and m.head in ("them", "they") and self._follows_all(number, m):
+            m.kind = "all"
         elif m.kind == "pronoun" and self.last_object is not None:
             m.entity = self.last_object.entity
             if m.entity >= 0:
                 self.entities[m.entity].weight += self.roles.score(m)
+
+    def _follows_all(self, number: int, m: Mention) -> bool:
+        for earlier in reversed(self.parse.mentions[:number]):
+            if earlier.kind in ("object", "all", "finger"):
+                return earlier.kind == "all"
+        return False
 
     # ---- sides
 
@@ -157,7 +165,8 @@ class Links:
     def _is_same(self, m: Mention, recent: Entity) -> bool:
         """Whether a phrase that only adds to the one before it speaks of the same: "the can, the blue one"; "Green. Brick."."""
         last = recent.mentions[-1]
-        is_bare = m.prep == "" and last.prep == "" and last.verb_at == m.verb_at and not m.is_subject
+        is_tag = m.clause_is_bare and not m.determiner
+        is_bare = m.prep == "" and last.prep == "" and (last.verb_at == m.verb_at or is_tag) and not m.is_subject
         is_part = not m.shapes or not recent.shape
         return is_part and is_bare and not m.is_negated and not last.is_negated and not m.determiner == "a" and m.sentence - last.sentence <= 1
 

@@ -9,6 +9,8 @@ _CAN_BEFORE = frozenset(
     "the a that this each any coloured colored one two same other either neither tall open thin empty of".split()
 )
 _LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that"))
+_COMMAND_BEFORE = frozenset(("", ".", ",", "please", "and", "then", "now", "just", "you", "to", "robot", ";", ":", "!"))
+_HANDED = frozenset("over it me him her us them that this the".split())
 _SOUNDS = frozenset("hmm er um uh oh ah well wait ok".split())
 
 
@@ -40,6 +42,8 @@ class Context:
             return "corr" if self.near(-1) in ("break", "corr") and self.has_mentions else "word"
         if text in ("actually", "rather", "instead") and self.near(-1) == "break" and self.has_mentions:
             return "corr"
+        if text == "hand" and self.near(-1) in ("break", "word") and self.text(-1) in _COMMAND_BEFORE and self.text(1) in _HANDED:
+            token.kind, token.value, token.form = "verb", "cannot", "base"
         if text == "can" and token.kind == "shape":
             return "shape" if self._is_can_noun() else "word"
         if text == "clear" and (self.text(1) == "of" or self.text(-1) in ("well", "is", "are", "be")):

@@ -65,8 +65,9 @@ def is_idle(text: Text, m: Mention) -> bool:
         return False
     if m.prep == "with" and act is not None and act.value in _ACTIVE:
         return False
-    if act is not None and not m.is_subject and not m.prep and act.text.startswith(_KEEPS):
-        return True
+    if act is not None and not m.is_subject and not m.prep and act.at < m.start:
+        goes = any(o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind == "object" for o in text.mentions)
+        return act.text.startswith(_KEEPS) and not goes
     tokens = text.parse.tokens
     verbs = 0
     for i in range(m.end, min(m.end + 16, len(tokens))):
@@ -118,12 +119,25 @@ def _approach(text: Text, out: Decision) -> None:
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
     values = [value for value in values if value not in ("near", "below")]
     if not values:
-        if _comes_down(text):
+        if _goes_beyond(text):
+            out.slots["approach"] = "front"
+        elif _comes_down(text):
             out.slots["approach"] = "top"
         return
     if len(set(values)) > 1 and not text.is_long:
         out.problem = out.problem or "you say two sides to come from: say one"
     out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
+
+
+def _goes_beyond(text: Text) -> bool:
+    """ "go to the far side of the cube"."""
+    tokens = text.parse.tokens
+    for act in text.positive:
+        if act.value == "reach":
+            ends = " ".join(t.text for t in tokens[act.at + 1 : act.at + 8])
+            if "the far side of" in ends and not any(t.kind == "post" for t in tokens[act.at : act.at + 12]):
+                return True
+    return False
 
 
 def _comes_down(text: Text) -> bool:
@@ -181,7 +195,7 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
                 marks.add(side)
         if token.text in _FAR:
             marks.add("far")
-        elif token.text in _NEAR:
+        elif token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb"):
             marks.add("near")
     return marks
 
@@ -232,7 +246,8 @@ def _turn(text: Text, out: Decision) -> None:
     cues = _cues(text, "turn")
     tokens = text.parse.tokens
     for m in text.mentions:
-        is_after = m.verb == "turn" or any(t.kind == "verb" and t.value == "turn" for t in tokens[max(0, m.start - 5) : m.start])
+        before = [a for a in text.parse.acts if a.at < m.start and a.sentence == m.sentence]
+        is_after = bool(before) and before[-1].value == "turn" or any(t.value == "turn" and t.kind == "verb" for t in tokens[max(0, m.start - 5) : m.start])
         if m.kind == "side" and m.side and is_after:
             value = "clockwise" if m.side == "right" else "counterclockwise"
             cues.append(Cue("turn", value, m.start, m.sentence, m.clause, is_negated=m.is_negated))

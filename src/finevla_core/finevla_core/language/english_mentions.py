@@ -234,8 +234,8 @@ def _name_headless(m: Mention) -> None:
         m.kind = "side"
 
 
-_FILL = frozenset(
-    "over standing lying located placed situated sitting that which is stands lies one resting out there mounted attached waiting up far".split()
+_FILL = frozenset(("over there", "right there", "over here")) | frozenset(
+    "over standing lying located placed situated sitting that which is stands lies one resting out there here mounted attached waiting up far".split()
 )
 
 

@@ -11,6 +11,7 @@ AUXILIARY = frozenset("is are was were be been being am gets get got".split())
 CONDITIONS = frozenset(
     ("if", "as if", "as though", "in case", "unless", "so that", "lest", "whether", "even if", "so as to", "otherwise", "just in case", "or else")
 )
+_ANY = frozenset("any every all no either anything everything whatever anybody whichever".split())
 _POLITE = frozenset("could would can might will".split())
 _HYPOTHETICAL = frozenset("about ready prepare prepares preparing prepared able tend tends".split())
 _JOINS = frozenset("and or then while but so plus".split())
@@ -66,6 +67,8 @@ class Unknown:
     sentence: int
     is_side: bool
     is_first: bool  # where a clause begins: a command, perhaps
+    clause: int = 0
+    is_statement: bool = False  # in a clause that only says how things are
 
 
 @dataclass
@@ -96,6 +99,7 @@ class Walk:
         self.prep = ""
         self.act: Act | None = None
         self.subject: Mention | None = None
+        self.negates_once = False
         self.negated = self.side = self.hypothetical = self.repair = self.conditional = False
         self.negated_acts = self.since_negation = 0
         self.fresh = True  # at the start of a clause
@@ -139,7 +143,9 @@ class Walk:
 
     def _break(self, token: Token) -> None:
         self.i += 1
-        self.prep, self.fresh = "", True
+        if self._kind(-2) != "prep" or token.text in END:
+            self.prep = ""
+        self.fresh = True
         if token.text in END:
             self._end_sentence()
             self.sentence += 1
@@ -160,11 +166,17 @@ class Walk:
             self.prep, self.negated_acts = "", 1
         self.i += 1
 
+    def _negate_next(self) -> None:
+        """Negate the next mention or cue alone: "instead of ...", "any arm but ..."."""
+        self.negated = self.negates_once = True
+        self.since_negation = self.negated_acts = 0
+
     def _subordinate(self, token: Token) -> None:
         is_polite = token.text in ("if", "whether") and self._text(1) in ("you", "i") and self._text(2) in _POLITE
+        is_polite = is_polite or (token.text == "if" and any(t.text == "would" for t in self.tokens[self.start : self.i]))
         if token.text in CONDITIONS and not is_polite:
             self.hypothetical = True
-            self.conditional = self.conditional or self.fresh
+            self.conditional = self.conditional or self.i <= self.start + 1
         self.side, self.prep = not is_polite, ""
         self.clause += 1
         self.subject = self.act = None
@@ -184,7 +196,10 @@ class Walk:
             return
         self.i += 1
         if token.value == "instead":
-            self.negated, self.since_negation, self.negated_acts = True, 0, 0
+            self._negate_next()
+            return
+        if token.text == "as" and self.fresh and self._kind(0) == "word":
+            self.side, self.act, self.subject = True, None, None
             return
         if token.value == "cause":
             self.side = True
@@ -207,10 +222,14 @@ class Walk:
 
     def _verb(self, token: Token) -> None:
         is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
+        last = self.parse.mentions[-1] if self.parse.mentions else None
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
         act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
         act.is_command = self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
         act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
+        if token.form == "ed" and not is_passive and self.act is not None and self.act.value in ("want", "see", "be", "pick") and last is not None:
+            if last in self.act.objects and last.end == self.i:
+                act.is_passive, act.subject = True, last  # "I want the ball lifted"
         is_auxiliary = token.value == "be" or (token.value == "want" and self._text(1) == "to")
         if self.subject is not None and not is_auxiliary and not act.is_command and token.form != "noun" and not self.subject.is_subject:
             self.subject.verb, self.subject.verb_at, self.subject.is_subject = act.value, self.i, True
@@ -231,13 +250,18 @@ class Walk:
         self.repair = False
         if value in ("left", "right"):
             self.last_side = value
-        self.since_negation += self.negated
+        self._count_negation()
         self.prep = ""
         self.i += 1
 
+    def _count_negation(self) -> None:
+        self.since_negation += self.negated
+        if self.negates_once and self._text(1) != "or":
+            self.negated = self.negates_once = False
+
     def _add(self, m: Mention) -> None:
         m.sentence, m.clause, m.prep = self.sentence, self.clause, self.prep
-        if not m.prep and m.kind in ("finger", "arm") and self._text(-1) == "and":
+        if not m.prep and m.kind in ("finger", "arm", "object") and self._text(-1) == "and":
             m.prep = self._prep_before(m)
         m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = self.negated, self.side, self.repair, self.hypothetical
         if m.side == "same":
@@ -247,7 +271,8 @@ class Walk:
         is_new = self.fresh or self.act is None or (self.act.clause != self.clause and self._kind(m.end - self.i) == "verb")
         if self.act is not None:
             m.verb, m.verb_at = self.act.value, self.act.at
-            if not m.prep and not (is_new and self._is_finite(m.end)):
+            is_apart = self.fresh and m.kind not in ("object", "all", "pronoun") and self._kind(-1) == "break"
+            if not m.prep and not is_apart and not (is_new and self._is_finite(m.end)):
                 self.act.objects.append(m)
         if not m.prep and is_new:
             self.subject = m
@@ -255,7 +280,7 @@ class Walk:
             m.is_negated = True
         if self.repair and m.kind != "pronoun":
             self.repair = False
-        self.since_negation += self.negated
+        self._count_negation()
         self.parse.mentions.append(m)
         self.prep, self.fresh = "", False
         self.i = m.end
@@ -263,6 +288,8 @@ class Walk:
     def _prep_before(self, m: Mention) -> str:
         """The preposition of the like phrase before "and": "with a finger ... and a finger ..."."""
         for before in reversed(self.parse.mentions[-3:]):
+            if before.kind == m.kind == "object":
+                return before.prep if before.prep == "near" and before.end == self.i - 1 else ""
             if before.kind == m.kind and self.act is not None and before.verb_at == self.act.at:
                 return before.prep
         return ""
@@ -275,7 +302,7 @@ class Walk:
         text = token.text
         self.i += 1
         if kind == "unknown":
-            self.parse.unknown.append(Unknown(text, self.sentence, self.side, self.fresh))
+            self.parse.unknown.append(Unknown(text, self.sentence, self.side, self.fresh, self.clause))
             self.fresh = False
             self.prep = ""
         elif kind == "bad":
@@ -290,8 +317,8 @@ class Walk:
             self.fresh = self.fresh and text in _STILL_FRESH
 
     def _conjunction(self, text: str) -> None:
-        if text == "but" and self._text(-3) in ("any", "every", "all", "no", "either", "anything"):
-            self.negated, self.since_negation, self.negated_acts = True, 0, 0
+        if text == "but" and (self._text(-3) in _ANY or self._text(-2) in _ANY):
+            self._negate_next()
             return
         if text != "or":
             self.clause += 1

@@ -55,7 +55,7 @@ def _unknown(text: Text, out: Decision) -> list[str]:
         if not (text.is_long and m.is_negated) and not (_is_remark(text, m.sentence) and not text.is_target(m, out.target)):
             words += m.unknown
     if not text.is_long:
-        words += [u.text for u in text.parse.unknown if u.is_first or not (u.is_side or _is_remark(text, u.sentence))]
+        words += [u.text for u in text.parse.unknown if u.is_first or not (u.is_side or _is_remark(text, u.sentence) or u.is_statement)]
     return words
 
 
@@ -96,6 +96,8 @@ def _cannot(text: Text, out: Decision) -> str:
 def _wrong_target(text: Text, out: Decision) -> str:
     for act in text.positive:
         for m in act.objects:
+            if m.kind == "table" and out.slots.get("task") == "clean":
+                continue
             if act.value in ("pick", "put", "turn", "stack", "open", "close") and m.kind in ("bowl", "post", "table") and act.form != "noun" and not m.prep:
                 if not (m.kind == "bowl" and _is_tag(text, m)):
                     return f"I cannot {act.text} the {m.head}"
@@ -162,6 +164,7 @@ def _questions(text: Text, out: Decision) -> str:
         first = words[0]
         is_request = any(w in _REQUEST for w in words[:3]) and any(w in ("you", "it be", "it", "i", "we", "would you", "could you", "can you") for w in words[:4])
         is_request = is_request or words[0] in ("would you mind", "do you mind", "could you", "can you", "will you", "would you", "please", "do me a favour", "do me a favor")
+        is_request = is_request or any(a.text in _REQUEST and b.text == "you" for a, b in zip(tokens, tokens[1:], strict=False)) or any(t.text in ("could you", "can you", "would you", "will you") for t in tokens)
         is_asking = tokens[-1].text == "?" and not is_request
         is_asking = is_asking or (first in _ASK and not is_request and first not in ("do", "have", "which") and not (first in ("when", "what") and tokens[-1].text != "?"))
         is_asking = is_asking and not any(a.is_command and a.sentence == number for a in text.positive)
@@ -173,6 +176,17 @@ def _questions(text: Text, out: Decision) -> str:
 def _no_command(text: Text, out: Decision) -> str:
     """A text that speaks of something, without wanting anything."""
     target = out.target
+    tokens = text.parse.tokens
+    for m in text.mentions:
+        if m.prep == "near" and m.kind == "object" and m.start and tokens[m.start - 1].text == "out of":
+            return f"I cannot take things out of the {m.head}"
+    is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
+    if is_bare and tokens[0].text in ("i", "we", "my", "he", "she"):
+        return "say what to do with it"
+    if is_bare and target is not None and len(out.slots) == 2 and not target.shape and not any(m.is_one or m.head in ("thing", "object", "item") for m in target.mentions):
+        return "say which object: its colour and its shape"
+    if target is not None and target.mentions and all(m.prep == "of" for m in target.mentions) and not any(a.objects for a in text.positive):
+        return "say what to do with it"
     for act in text.positive:
         if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
             return ""
@@ -185,7 +199,10 @@ def _no_command(text: Text, out: Decision) -> str:
 def _several(text: Text, out: Decision) -> str:
     """Two jobs in one text."""
     if out.slots.get("task") == "clean":
-        return ""
+        things = [m for a in text.positive if a.value in ("put", "pick", "turn", "stack") for m in a.objects if m.kind == "object" and (m.colors or m.shapes)]
+        return "one thing at a time: say only the first job" if things else ""
+    if any(m.kind == "bowl" and m.determiner == "both" and m.prep and not m.is_negated for m in text.mentions):
+        return "you say both bowls: say one"
     jobs: list[Entity] = []
     for m in text.mentions:
         act = text.roles.act(m)
@@ -258,6 +275,8 @@ def _gripper_stays_open(text: Text) -> bool:
 
 def _no_end(text: Text, out: Decision) -> str:
     """Something shall be put, and it is not said where, or somewhere where nothing can be put."""
+    if out.support is not None and out.support.shape == "knob":
+        return "I cannot put things onto the knob"
     if out.slots.get("task") in ("place", "stack", "clean", "turn") or out.slots.get("path"):
         return ""
     for act in text.positive:

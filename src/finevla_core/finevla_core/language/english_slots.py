@@ -36,15 +36,30 @@ class Text:
         self.is_long = len(parse.tokens) > LONG
         self.mentions = [m for m in parse.mentions if not m.is_dead]
         self.positive = [a for a in parse.acts if not a.is_negated and not a.is_hypothetical]
+        self._by_clause = {c.clause for c in parse.cues if c.is_negated}
         for act in parse.acts:
             act.objects = [m for m in act.objects if not m.is_negated and not m.is_dead]
             if act.value == "reach" and is_mover(act) and any(self.is_thing(m) for m in act.objects):
                 act.value = "put"
+            self._focus(act)
             if act.value == "put" and self._goes_up(act):
                 act.value = "pick"
 
         self.wanting = {a.sentence for a in self.positive if a.value in _WANTING and a.form != "noun"}
         self.wanting |= {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
+
+    def _focus(self, act: Act) -> None:
+        """ "Do not grab it from above": it is the way that is excluded, not the deed."""
+        if not act.is_negated or act.value not in ("pick", "put", "stack", "turn", "reach") or act.clause not in self._by_clause:
+            return
+        cues = [c for c in self.parse.cues if c.is_negated and c.clause == act.clause and c.at > act.at]
+        about = [m for m in self.mentions if m.verb_at == act.at and m.kind in ("object", "pronoun") and m.is_negated]
+        if cues and about and not self.is_long:
+            act.is_negated = False
+            for m in about:
+                m.is_negated = False
+            act.objects += [m for m in about if not m.prep]
+            self.positive.append(act)
 
     def _goes_up(self, act: Act) -> bool:
         """ "bring it up" is to lift it."""
@@ -55,6 +70,17 @@ class Text:
                 return act.text not in ("set", "put", "place", "lay") and any(self.is_thing(m) for m in act.objects)
             end += 1
         return False
+
+        self._mark_statements()
+
+    def _mark_statements(self) -> None:
+        """Find the clauses that only say how things are: "the music is too loud"."""
+        says = {a.clause for a in self.parse.acts if a.value in ("be", "state", "happen")}
+        does = {a.clause for a in self.parse.acts if a.value in _WANTING | {"use", "want"} and a.form != "noun"}
+        for unknown in self.parse.unknown:
+            unknown.is_statement = bool(self.wanting) and unknown.clause in says - does
+        for m in self.parse.mentions:
+            m.is_side = m.is_side or (bool(m.unknown) and bool(self.wanting) and m.clause in says - does)
 
     def is_thing(self, m: Mention) -> bool:
         """Whether a mention is an object of the table, or stands for one."""
@@ -127,6 +153,9 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
         return "place"
     if not target.shape and _turns(text, target):
         return "turn"
+    wants = [a for a in text.positive if a.value in _WANTING | {"want"} and a.form != "noun"]
+    if wants and all(a.value == "want" and any(text.is_target(m, target) for m in a.objects) for a in wants):
+        return "pick"
     return "pick" if _picks(text, target) else "reach"
 
 
@@ -161,7 +190,7 @@ def _in_bowl_with(text: Text, m: Mention) -> bool:
 
 def _is_tidying(act: Act, kinds: set[str]) -> bool:
     is_word = act.text.startswith(("clean", "tid", "declut", "neat", "straighten"))
-    return is_word and act.form != "noun" and not kinds - {"pronoun", "arm", "table", "unknown"}
+    return is_word and act.form != "noun" and not kinds - {"pronoun", "table", "unknown"}
 
 
 def _is_kept(text: Text, m: Mention) -> bool:

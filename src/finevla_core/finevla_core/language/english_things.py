@@ -104,22 +104,25 @@ THINGS = (
     "object, thing, item, piece, element, body, objects, things, items, pieces, elements, bodies, stuff, guy, fellow, "
     "specimen, workpiece, part, parts, toy, toys, target, thingy, bit, one"
 )
+_EACH = "every, each, every single, each and every, every last, each remaining, every remaining, each single, any remaining, every other, whatever"
+_ALL = (
+    "all, all the, all of the, all these, all of these, all those, all of those, all remaining, the remaining, all the remaining, these, "
+    "those, all loose, the loose, all your, all my, both, all other, all the other, the other, the rest of the"
+)
+_SINGLE = "object, thing, item, piece, toy, part, bit, element, article"
+_PLURAL = "objects, things, items, pieces, toys, parts, bits, elements, stuff, bits and pieces, articles, odds and ends"
 EVERYTHING = (
-    "everything, every object, every thing, every item, every piece, each object, each item, each thing, each of them, "
-    "every single object, every single thing, every single item, each piece, each and every object, everything else, "
-    "all objects, all things, all items, all pieces, all the objects, all the things, all the items, all the pieces, "
-    "all the stuff, all of it, all of them, all of the objects, all of the things, all of the items, all of these, "
-    "all of the stuff, all these things, all these objects, all those things, all of this, all that stuff, all this stuff, all this, "
-    "all stuff, the lot, the whole lot, the entire lot, whatever lies, whatever you find, whatever you see, "
-    "them all, these things, those things, the things, the objects, the items, the pieces, the stuff, "
-    "all that lies, anything that lies, anything lying, every last object, every last thing, "
-    "every last item, every one of them, one object after another, one object after the other, one thing after another, "
-    "object after object, one after another, one after the other, anything on, the clutter, clutter, "
-    "the mess, mess, every last one, all loose objects, all loose items, all loose things, the loose objects, the loose things, the loose items, "
-    "each remaining object, every remaining object, the remaining objects, all remaining objects, the bits and pieces, "
-    "all objects that, all the toys, the toys, every toy, all toys, all parts, all the parts, the parts, every part, "
-    "all bits and pieces, each of the objects, each of the things, each of the items, all four, all five, all three, these objects, "
-    "these items, those objects, those items, all of those, all the rest, all the clutter, all the bits, all bits, everything there"
+    ", ".join(f"{each} {noun}" for each in _EACH.split(", ") for noun in _SINGLE.split(", "))
+    + ", "
+    + ", ".join(f"{all_} {noun}" for all_ in _ALL.split(", ") for noun in _PLURAL.split(", "))
+    + ", everything, everything else, everything there, the lot, the whole lot, the entire lot, all of it, all of them, them all, "
+    "each of them, every one of them, every last one, the objects, the things, the items, the pieces, the stuff, the toys, "
+    "all of this, all this, all that stuff, all this stuff, all stuff, all that clutter, the clutter, clutter, the mess, mess, the rest, all the rest, "
+    "whatever lies, whatever you find, whatever you see, whatever is lying, whatever is left, all that lies, anything that lies, anything lying, anything on, "
+    "one object after another, one object after the other, one thing after another, one item after another, one item after the other, "
+    "object after object, item after item, one after another, one after the other, one by one, each of the objects, each of the things, "
+    "each of the items, all four, all five, all three, one of the remaining objects, one of the objects, one of the items, one of the things, "
+    "the next object, the next item, the next thing, the lot of it, all the clutter, the whole mess, all of the above, the litter, all the mess, loose items, loose objects"
 )
 APPROACHES = _table(
     {
@@ -219,7 +222,7 @@ IDLE = (
     "ignored, ignore, irrelevant, no part, no role, not needed, not required, not involved, stays put, stay put, standby, stands by, stand by, "
     "standing by, where it is, where it was, stays there, waits, waiting, tucked in, tucked away, tucked, frozen, immobile, lying, docked, park, parks, "
     "asleep, sleeps, sits this out, sit this out, out of action, disabled, broken, defective, out of order, damaged, faulty, "
-    "as it is, stays as it is, dormant, unmoved, uninvolved, does not help, by its side, at home, clear of the scene, "
+    "as it is, stays as it is, dormant, unmoved, uninvolved, does not help, by its side, at home, clear of the scene, out of this, stay out of this, out of the picture, out of play, "
     "sidelined, locked, stays back, kept back, holds back, pulled back, held back, keeps back, well away, held as far away, a spectator, in reserve, on hold, rests, rest, "
     "hangs, hanging, stowed, sits still, idly, uninvolved, off, relaxed, relaxes, no business, no job, not to move, home, bystand, spare"
 )

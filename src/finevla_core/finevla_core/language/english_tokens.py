@@ -147,6 +147,7 @@ def _lexicon() -> Phrases[tuple[str, str, str]]:
         table |= {phrase: ("prep", value, "") for phrase in _split(phrases)}
     table |= {word: ("neg", "", "") for word in words.NEGATIONS.split()}
     table |= {word: ("neg", "verb", "") for word in _split(words.NEG_VERBS)}
+    table |= {phrase: ("word", "", "") for phrase in _split(things.IDLE) if " " in phrase}
     table |= {phrase: ("corr", "", "") for phrase in _split(words.CORRECTIONS)}
     table |= {phrase: ("sub", "", "") for phrase in _split(words.SIDE_STARTS)}
     table |= _nouns()

@@ -6,7 +6,7 @@ VERBS: dict[str, str] = {
     "enclose encircle embrace uplift grapple",
     "reach": "reach go move approach hover travel point visit come near position advance proceed steer guide "
     "glide swing fly extend stretch arrive send navigate line align aim direct slide float sail draw creep ease "
-    "drift locate sneak dock stop halt unfold",
+    "drift locate sneak dock stop halt unfold park hop leap vault jump station",
     "put": "put place drop set lay deposit carry transfer shift transport deliver dump pop stick release stow load "
     "insert store relocate convey bring lower plop plonk plunk ferry haul lug cart shove tuck park file bung stash toss-in "
     "discharge dispose unload sink",
@@ -21,9 +21,10 @@ VERBS: dict[str, str] = {
     "descend": "descend plunge dive swoop dip",
     "be": "be have",
     "state": "stand sit lie stay remain belong end live finish wait keep let make start begin become seem appear need",
+    "happen": "fall slip happen occur look fail count prove cost matter belong-to wobble",
     "use": "use employ utilise utilize operate rely work involve apply deploy engage choose select",
     "want": "want wish prefer need require",
-    "see": "see find look watch check note notice spot consider",
+    "see": "see find watch check note notice spot consider",
     "withdraw": "withdraw retreat retract leave return back",
 }
 IRREGULAR = {
@@ -33,7 +34,7 @@ IRREGULAR = {
     "throw": "threw thrown", "fling": "flung flinging", "sling": "slung", "rest": "rested", "spin": "spun spinning", "wind": "wound",
     "sweep": "swept", "tidy": "tidies tidied", "shut": "shut shutting", "keep": "kept", "let": "let letting", "lie": "lay lain lying",
     "stand": "stood", "sit": "sat sitting", "make": "made", "have": "has had having", "begin": "began begun beginning",
-    "rise": "rose risen", "be": "is are was were been being am 's 're", "find": "found", "see": "saw seen", "meet": "met", "slide": "slid",
+    "rise": "rose risen", "be": "is are was were been being am 's 're", "find": "found", "fall": "fell fallen", "slip": "slipped slipping", "hop": "hopped hopping", "see": "saw seen", "meet": "met", "slide": "slid",
     "send": "sent", "grip": "gripped gripping", "grab": "grabbed grabbing", "snag": "snagged snagging", "stop": "stopped stopping",
     "carry": "carries carried", "lob": "lobbed lobbing", "become": "became", "bite": "bit bitten", "spread": "spread",
     "steer": "steered", "nab": "nabbed nabbing", "draw": "drew drawn", "hit": "hit hitting", "sink": "sank sunk", "dive": "dove",
@@ -46,12 +47,12 @@ IRREGULAR = {
 CANNOT = (
     "push pull kick shake paint weigh juggle bounce measure break wrap crush smash stab punch ram hit cut chop wash wipe "
     "pour fill draw write knock tip flip roll squash flatten bend tear rip burn cook boil fry peel stir mix melt bake grill "
-    "sew iron vacuum polish sort unpack hang feed drive walk run follow cross patrol step jump dance sing drill hammer saw "
+    "sew iron vacuum polish sort unpack hang feed drive walk run follow cross patrol dance sing drill hammer saw "
     "slice grate drain brew knead whisk heat toast season hand unlock disable override sudo ignore pretend imagine "
-    "swing punch slap pinch-off scratch lick eat drink blow swap exchange count photograph film scan hide bury balance-out "
+    "punch slap lick eat drink blow swap exchange hide bury "
     "dismantle disassemble assemble build glue tape tie untie fold unfold-out unscrew open-up kill attack destroy hurt stroke "
     "pat tap poke prod nudge tilt topple overturn upend strike bump catapult launch shoot drag rub scrub dust rinse soak dip-in "
-    "sand varnish decorate dry freeze smell taste"
+    "varnish decorate smell taste"
 )
 PREPS: dict[str, str] = {
     "in": "in into inside within down into down in back into back in over into",
@@ -113,6 +114,16 @@ SIDE_STARTS = (
 )
 ORDINARY = """
 top what when where who why how which whose whether stationary motionless motion travelled travel automatically repair repaired stationary camera cameras enter
+freeze freezes freezing frozen excuse pardon grateful delighted pleased thankful obliged favour kindness cmd command instr param params arg args src tgt
+flank flanks wall walls loud quiet asleep sleeping tired busy late early hungry cold warm hot bright dark noisy noise music baby daughter son wife husband mother father kid kids child children boss
+dinner lunch breakfast supper tea coffee tomorrow guests visitors party cleaner room space kitchen office lab laboratory class lesson test tests demo demonstration experiment trial training data recording video
+example examples instance case sake fun pleasure chance luck problem problems trouble issue issues question questions answer answers idea ideas plan plans rule rules
+wrong right true false different difference similar matter matters interest interests belong important urgent urgently
+heavy fragile slippery delicate valuable precious expensive cheap old brittle sticky wobbly shaky unstable stable tall
+collision collisions contact contacts obstacle obstacles neighbour neighbours neighbor neighbors neighbouring neighbourhood vicinity background foreground
+hurt hurts harm danger dangerous risk risky sure afraid worried careless clumsy
+full empty spare enough extra whole
+tells remark remarks note notes hint hints tip info information detail details description
 unfold unfolds decelerate decelerates accelerate accelerates climb climbs climbing ascend ascends ascending hang hangs hanging scene
 
 a an the this that these those some any each every either both all half whole entire same own such another other others more most less least much
@@ -248,6 +259,18 @@ FIXED |= {
     "get there": ("verb", "reach", "base"),
     "gets there": ("verb", "reach", "s"),
     "getting there": ("verb", "reach", "ing"),
+    "top approach": ("approach", "top", ""),
+    "overhead approach": ("approach", "top", ""),
+    "vertical approach": ("approach", "top", ""),
+    "top grasp": ("approach", "top", ""),
+    "top grip": ("approach", "top", ""),
+    "left approach": ("approach", "left", ""),
+    "right approach": ("approach", "right", ""),
+    "front approach": ("approach", "front", ""),
+    "far side approach": ("approach", "front", ""),
+    "left side approach": ("approach", "left", ""),
+    "right side approach": ("approach", "right", ""),
+    "step aside": ("verb", "cannot", "base"),
     "upside down": ("bad", "upside down", ""),
     "behind your back": ("bad", "behind your back", ""),
     "inside out": ("bad", "inside out", ""),
