@@ -18,6 +18,7 @@ from finevla_core.recording.repair import MAX_YAML, mcap_files, repair
 from finevla_core.recording.scan import Channel, Message, Scan
 
 NS = 1_000_000_000
+SHOWN = 60  # characters of a task in the table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +113,7 @@ def show_list(folder: Path) -> int:
             continue
         count += 1
         lost = sum(n for key in ("dropped", "lost") if isinstance(n := found.facts.get(key, 0), int))
-        told = [str(found.facts.get(key, "")) for key in ("task", "outcome")]
+        told = [_one_line(str(found.facts.get(key, ""))) for key in ("task", "outcome")]
         numbers = (f"{found.duration_s:.1f}", str(found.messages), f"{found.size / 1e6:.1f}", str(lost))
         table.add_row(*map(escape, (bag.name, found.state, *told, *numbers)))
     console = Console(width=None if Console().is_terminal else 200)
@@ -123,6 +124,12 @@ def show_list(folder: Path) -> int:
     for sentence in odd:
         print(f"not a recording: {sentence}")
     return 0
+
+
+def _one_line(text: str) -> str:
+    """A task may be a whole paragraph: the table shows how it begins."""
+    plain = " ".join(text.split())
+    return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]} ..."
 
 
 def show(bag: Path) -> int:

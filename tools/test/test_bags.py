@@ -40,9 +40,9 @@ def run(*arguments: object) -> int:
     return cli.main(["bags", *map(str, arguments)])
 
 
-def episode(root: Path, outcome: str | None, count: int = 5) -> Path:
+def episode(root: Path, outcome: str | None, count: int = 5, task: str = "stack the cubes") -> Path:
     """An episode of `count` messages; outcome None: killed."""
-    made = Episode(root, Labels("stack the cubes", "ada"), {}, Limits(0), NOW_NS)
+    made = Episode(root, Labels(task, "ada"), {}, Limits(0), NOW_NS)
     channel = made.add(Topic("/a", "std_msgs/msg/String", "", (Qos(),)), Definitions().of("std_msgs/msg/String"))
     made.instruction(NOW_NS, "1", "stack", "gently")
     for i in range(count):
@@ -65,6 +65,14 @@ def test_list_shows_finished_unfinished_and_discarded_recordings(tmp_path: Path,
     assert "unfinished" in lines[cut.name]
     assert "1 discarded" in lines["2"]
     assert "something_else" in lines["not"]
+
+
+def test_list_shows_how_a_paragraph_begins(tmp_path: Path, capsys) -> None:
+    episode(tmp_path, "success", task="Lift it.\n\n" + "Then wait [b]a while[/b]. " * 100)
+    assert run("list", tmp_path) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "finished" in line]
+    assert "Lift it. Then wait [b]a while[/b]. " in line
+    assert " ... " in line
 
 
 def test_info_says_what_is_in_it_even_without_an_index(tmp_path: Path, capsys) -> None:

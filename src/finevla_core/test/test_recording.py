@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
+from finevla_core.instruction import MAX_TEXT
 from finevla_core.recording import episode as episodes
-from finevla_core.recording.episode import Episode, Labels, Limits, load, new_name, unfinished
+from finevla_core.recording.episode import REPAIRED, Episode, Labels, Limits, load, new_name, unfinished
 from finevla_core.recording.mcap import McapWriter
 from finevla_core.recording.metadata import Bag, Definitions, Qos, Topic
 from finevla_core.recording.repair import repair
@@ -223,11 +224,52 @@ def test_a_discarded_episode_is_moved_to_the_trash_whole(tmp_path: Path) -> None
     assert new_name(tmp_path, "", NOW_NS) != episode.name
 
 
-@pytest.mark.parametrize("task", ["../../etc", "/etc/passwd", "..", ".", "a\\b", "a\nb", "x" * 201, "a\0b"])
-def test_hostile_tasks_are_refused_in_one_sentence(task: str) -> None:
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"task": "x" * (MAX_TEXT + 1)},
+        {"task": "a\0b"},
+        {"task": "\x1b[31mred"},
+        {"task": "broken \ud800"},
+        {"operator": "x" * 201},
+        {"scene": "a\nb"},
+        {"scene": "a\u2028b"},
+        {"operator": "a\tb"},
+        {"operator": "a\x07"},
+    ],
+)
+def test_what_cannot_be_a_label_is_refused_in_one_sentence(labels: dict[str, str]) -> None:
     with pytest.raises(FineVLAError) as refused:
-        Labels(task)
+        Labels(**labels)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "../../etc/passwd",
+        "..",
+        "C:\\con",
+        "and/or: the red cube",
+        "把红色方块\u3000放进左边的碗",
+        "\U0001f468\u200d\U0001f373 cooks \U0001f373",
+        "first line\nsecond line\twith a tab",
+        "x/" * (MAX_TEXT // 2),
+        "碗" * MAX_TEXT,
+        "\U0001f373" * MAX_TEXT,
+    ],
+)
+def test_every_text_that_can_be_said_is_a_task_and_its_folder_is_a_plain_one(tmp_path: Path, task: str) -> None:
+    for _ in range(2):  # of the same task in the same second
+        episode = record(tmp_path, Labels(task))
+        folder = episode.stop("success", "the operator", [], {})
+        assert folder.parent == tmp_path
+        assert load(folder)["task"] == task
+    names = [path.name for path in tmp_path.iterdir()]
+    assert len(names) == 2
+    files = [path.name for path in tmp_path.rglob("*")]
+    assert max(len(os.fsencode(f"{name}{REPAIRED}")) for name in files) < 100  # NAME_MAX is 255 bytes
+    assert all(name.isascii() for name in files)
 
 
 @given(st.text(max_size=80))

@@ -18,6 +18,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 
+from finevla_core.instruction import MAX_TEXT
 from finevla_core.recording.episode import load
 from finevla_core.recording.repair import repair
 from finevla_core.recording.scan import Message, Scan
@@ -267,8 +268,8 @@ def test_an_episode_that_reaches_its_limit_is_stopped_cleanly_and_told(start_rec
     assert found == stage.sent[FRONT][: len(found)]
 
 
-@pytest.mark.parametrize("task", ["../../etc/cron.d/x", "/tmp/x", "a\nb", "x" * 1000])
-def test_hostile_names_are_refused_and_leave_nothing(start_recorder, tmp_path: Path, task: str) -> None:
+@pytest.mark.parametrize("task", ["go\x07", "\x1b[31m", "x" * (MAX_TEXT + 1)])
+def test_tasks_that_are_no_text_are_refused_and_leave_nothing(start_recorder, tmp_path: Path, task: str) -> None:
     start_recorder()
     with Stage() as stage:
         stage.begin()
@@ -277,6 +278,20 @@ def test_hostile_names_are_refused_and_leave_nothing(start_recorder, tmp_path: P
         assert response.message
         assert "\n" not in response.message
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("task", ["../../etc/cron.d/x", "/tmp/x", "a\nb", "左手\u3000拿红色方块", "word " * 400])
+def test_whatever_can_be_said_is_a_task_and_its_folder_lies_where_it_should(
+    start_recorder, tmp_path: Path, task: str
+) -> None:
+    start_recorder()
+    with Stage() as stage:
+        stage.begin()
+        response = stage.start(task)
+        assert response.success, response.message
+        assert stage.stop("success").success
+    assert [path.name for path in tmp_path.iterdir()] == [response.episode]
+    assert load(tmp_path / response.episode)["task"] == task
 
 
 def test_discarded_episodes_go_to_the_trash(start_recorder, tmp_path: Path) -> None:

@@ -16,28 +16,34 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
+from finevla_core.instruction import MAX_TEXT, check_signs
 from finevla_core.recording.metadata import EPISODE, Bag, Topic, custom_data, write_whole
 from finevla_core.recording.tape import QUEUE_BYTES, Tape, free_bytes
 
 SCHEMA = "finevla.episode/1"
 RECORDING, FINISHED, RECOVERED = "recording", "finished", "recovered"
 TRASH, REPAIRED = "trash", "_repaired"  # a folder, and what the name of a repaired copy ends with
-MAX_LABEL = 200
+MAX_LABEL = 200  # characters of operator, scene and outcome; a task is as long as an instruction may be
+MAX_SLUG = 48
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What the operator says of an episode; raises `FineVLAError` for what cannot be a label."""
+    """What the operator says of an episode; raises `FineVLAError` for what cannot be a label.
+
+    A task is any text that an instruction may be, of several lines, too.
+    """
 
     task: str = ""
     operator: str = ""
     scene: str = ""
 
     def __post_init__(self) -> None:
-        for what, label in (("task", self.task), ("operator", self.operator), ("scene", self.scene)):
+        if len(self.task) > MAX_TEXT:
+            raise FineVLAError(f"task has {len(self.task)} characters, at most {MAX_TEXT} are kept; say it shorter")
+        check_signs(self.task, "task")
+        for what, label in (("operator", self.operator), ("scene", self.scene)):
             check_label(what, label)
-        if re.search(r"[/\\]", self.task) or (self.task and not self.task.strip(". ")):
-            raise FineVLAError(f"task '{self.task}' names a path; say what is done, as in 'put the cube in the bowl'")
 
 
 @dataclass(frozen=True)
@@ -180,17 +186,21 @@ class Episode:
 
 
 def check_label(what: str, label: str) -> None:
-    """Raise `FineVLAError` for a label that is too long or has control characters in it."""
+    """Raise `FineVLAError` for a label of one line that is too long or has control signs in it."""
     if len(label) > MAX_LABEL:
         raise FineVLAError(f"{what} has {len(label)} characters, at most {MAX_LABEL} are kept; say it shorter")
-    if not label.isprintable():
-        raise FineVLAError(f"{what} {label[:40]!r} has signs in it that cannot be printed; type it again")
+    check_signs(label, what)
+    if len(label.splitlines()) > 1 or "\t" in label:
+        raise FineVLAError(f"{what} {label[:40]!r} has several lines or tabs; say it in one line")
 
 
 def new_name(root: Path, task: str, now_ns: int) -> str:
-    """A plain file name from the task and the time (UTC) that is not taken in `root` nor in its trash."""
+    """A plain file name from the task and the time (UTC) that is not taken in `root` nor in its trash.
+
+    ASCII and short, so that every file system takes it; the task itself, in whatever script, is in episode.json.
+    """
     plain = unicodedata.normalize("NFKD", task).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")[:48] or "episode"
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")[:MAX_SLUG] or "episode"
     stem = f"{slug}_{time.strftime('%Y%m%d_%H%M%S', time.gmtime(now_ns // 10**9))}"
     for number in range(1, 1000):
         name = stem if number == 1 else f"{stem}_{number}"
