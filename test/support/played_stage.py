@@ -74,7 +74,10 @@ class PlayedStack:
         self.instruction = self.refusal = ""
         self.chunks = self.said = 0
         self.asked_resets_s: list[float] = []
-        self.words: list[str] = []
+        self.words: list[str] = []  # and when they came
+        self.said_s: list[float] = []
+        self.published: list[str] = []  # topics
+        self.node = SimpleNamespace(create_publisher=self._create_publisher)
         self.failed, self.epitaph, self.exit_code, self.last_end = False, "", 0, ""
         robot = default_robot()
         self.ik = ArmIK(robot.embodiment, robot.urdf_path)
@@ -109,6 +112,7 @@ class PlayedStack:
     def say(self, instruction: Instruction) -> Said:
         """Follow it if the next answer is yes; a stop always."""
         self.words.append(instruction.raw)
+        self.said_s.append(self.time.now_s)
         if stop_word(instruction.raw):
             self._end("the operator said stop")
             return Said("", "stopped")
@@ -137,6 +141,10 @@ class PlayedStack:
         _answer(self.scenes)
         self._lay_out(seed, task)
         return "laid out"
+
+    def _create_publisher(self, kind: Any, topic: str, profile: Any) -> Any:
+        del kind, profile
+        return SimpleNamespace(publish=lambda _: self.published.append(topic))
 
     def stop(self, reason: str, code: str = "state.lost") -> None:
         """The bridge stops the arms."""

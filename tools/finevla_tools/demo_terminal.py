@@ -5,7 +5,6 @@ Nothing is reset here unless the person types it: whoever stopped the arms wants
 
 import os
 import select
-import time
 
 from std_msgs.msg import Empty
 
@@ -162,7 +161,7 @@ class Conversation:
     def _stop(self, text: str) -> None:
         """By the word, and by the bridge itself if the policy, which takes words, is not heard."""
         client = self.stage.client
-        if time.monotonic() - client.received_s.get("policy/status", float("-inf")) > POLICY_SILENT_S:
+        if self.stage.clock() - client.received_s.get("policy/status", float("-inf")) > POLICY_SILENT_S:
             client.node.create_publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
             print("  the policy is not heard: the safety bridge was stopped instead")
             return
