@@ -32,7 +32,7 @@ from finevla_tools.training_data import Drills
 
 PARTS = ("finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
-ATTENTION_WEIGHT, PRESENCE_WEIGHT, KIND_WEIGHT = 0.3, 0.3, 0.1
+ATTENTION_WEIGHT, PRESENCE_WEIGHT, KIND_WEIGHT = 0.3, 0.6, 0.3
 ECHOES = 4  # times that a finder in training hears its own answer to a picture: what is a little off must not run away
 HANDED_ON = 2  # and to the picture before
 BLURRED = 0.3  # of the pictures of each camera
@@ -133,7 +133,7 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         slots = one_hot(batch["said"].flatten(0, 1)).unflatten(0, batch["said"].shape[:2])
         views = augment([batch[f"view{camera}"] for camera in range(len(model.finder.eyes))], batch["recoloured"])
         with torch.autocast(device.type, torch.bfloat16):
-            features, logits = model.finder.see(views, slots, model.grips(batch["state"]))
+            features, logits, kinds = model.finder.see(views, slots, model.grips(batch["state"]))
             body, hands = model.body(batch["state"], model.seeing), model.chains(batch["state"])
 
             def answers(part: slice, memory: Tensor, times: int) -> tuple[list[Tensor], Tensor]:
@@ -154,7 +154,7 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
                     for camera, (eye, maps) in enumerate(zip(model.finder.eyes, logits, strict=True))
                 ]
             )
-            present, kinds = model.finder.presence(features, slots), model.finder.kinds(features)
+            present = model.finder.presence(features, kinds, slots)
         there = batch["present"].repeat_interleave(3, dim=2)  # nothing is to be learned of where a thing is that is not
         wrong = [*(there * (a - batch["where"]) for a in first)]
         wrong += [there[later] * (a - batch["where"][later]) for a in then]

@@ -56,7 +56,6 @@ class Eye(nn.Module):
         self.place = mlp(len(columns(WHAT)) + grips, 128, self.width)
         self.kind = nn.Linear(self.width, sum(KINDS) + FREE)
         self.scale = nn.Parameter(torch.tensor(2.3))
-        self.features = QUERIES * (self.width + 3)
         self.register_buffer("target_columns", torch.tensor(columns(TARGET)))
         self.register_buffer("place_columns", torch.tensor(columns(WHAT)))
 
@@ -68,9 +67,10 @@ class Eye(nn.Module):
         keys = self.key(torch.cat([values, grid.expand(values.shape[0], -1, -1, -1)], dim=1))
         return values, keys.flatten(2)
 
-    def find(self, values: Tensor, keys: Tensor, slots: Tensor, grips: Tensor) -> tuple[Tensor, Tensor]:
+    def find(self, values: Tensor, keys: Tensor, slots: Tensor, grips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For N sentences per picture, `slots` (B, N, WIDTH), and how far the grippers are open, `grips` (B, A): a thing
-        may be hidden in a closed one. Features (B, N, `features`), logits (B, N, Q, h, w)."""
+        may be hidden in a closed one. Features (B, N, Q, C + 3), logits (B, N, Q, h, w), and logits (B, N, Q, `KINDS` and
+        `FREE`) of what it looks like where it looks most."""
         batch, _, height, width = values.shape
         grips = grips.unsqueeze(1).expand(-1, slots.shape[1], -1)
         target = self.target(torch.cat([slots[..., self.target_columns], grips], dim=2))
@@ -79,21 +79,24 @@ class Eye(nn.Module):
         logits = torch.bmm(wanted, keys).float() * (self.scale.exp() / self.width)
         weights = logits.softmax(-1)
         seen = torch.bmm(weights, values.flatten(2).float().transpose(1, 2))
-        where = self.peak(weights, self.grid(height, width, values.device), 2 / width)
+        where, local = self.peak(weights, self.grid(height, width, values.device), 2 / width)
+        kinds = self.kind(torch.bmm(local, values.flatten(2).float().transpose(1, 2)))
         sure = weights.amax(-1, keepdim=True)
-        features = torch.cat([where, sure, seen], dim=2).reshape(batch, -1, self.features)
-        return features, logits.reshape(batch, -1, QUERIES, height, width)
+        features = torch.cat([where, sure, seen], dim=2).unflatten(1, (-1, QUERIES))
+        return features, logits.reshape(batch, -1, QUERIES, height, width), kinds.unflatten(1, (-1, QUERIES))
 
     @staticmethod
-    def peak(weights: Tensor, grid: Tensor, cell: float) -> Tensor:
-        """Mean position (B, Q, 2) of what lies around the greatest of `weights` (B, Q, P) at `grid` (P, 2).
+    def peak(weights: Tensor, grid: Tensor, cell: float) -> tuple[Tensor, Tensor]:
+        """Mean position (B, Q, 2) of what lies around the greatest of `weights` (B, Q, P) at `grid` (P, 2), and the weights
+        (B, Q, P) of that alone.
 
         The mean of everything would lie between two things that are both thought of.
         """
         top = grid[weights.argmax(-1)]
         near = ((grid - top.unsqueeze(2)) ** 2).sum(3) < (AROUND * cell) ** 2
         local = weights * near
-        return (local.unsqueeze(3) * grid).sum(2) / local.sum(-1, keepdim=True)  # a matmul would round it off
+        local = local / local.sum(-1, keepdim=True)
+        return (local.unsqueeze(3) * grid).sum(2), local  # a matmul would round it off
 
     def grid(self, height: int, width: int, device: torch.device) -> Tensor:
         """Where the cells of a feature map lie in the whole picture, (height * width, 2), -1...1 rightwards and down."""
@@ -139,29 +142,20 @@ class Finder(nn.Module):
             for camera in range(self.cameras)
         ]
 
-    def see(self, views: list[Tensor], slots: Tensor, grips: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def see(self, views: list[Tensor], slots: Tensor, grips: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """What each camera shows of what `slots` (B, N, WIDTH) name, with the grippers open as far as `grips` (B, A):
-        features (B, N, Q, ...), the first two where it looks, and attention logits (B, N, Q, h, w)."""
-        batch, count, _ = slots.shape
-        found, logits = [], []
-        for eye, view in zip(self.eyes, views, strict=True):
-            features, attention = eye.find(*eye.look(view), slots, grips)
-            found.append(features.reshape(batch, count, QUERIES, -1))
-            logits.append(attention)
-        return found, logits
+        features (B, N, Q, ...), the first two where it looks; attention logits (B, N, Q, h, w); and what it looks like."""
+        seen = [eye.find(*eye.look(view), slots, grips) for eye, view in zip(self.eyes, views, strict=True)]
+        features, logits, kinds = (list(part) for part in zip(*seen, strict=True))
+        return features, logits, kinds
 
-    def kinds(self, found: list[Tensor]) -> list[Tensor]:
-        """Logits (B, N, Q, colours + shapes + `FREE`) of what each camera's features (see `see`) look like."""
-        logits: list[Tensor] = [eye.kind(features[..., 3:]) for eye, features in zip(self.eyes, found, strict=True)]
-        return logits
-
-    def presence(self, found: list[Tensor], slots: Tensor) -> Tensor:
-        """Logits (B, N, Q) that what `slots` (B, N, WIDTH) name is there, from what the cameras show of it.
+    def presence(self, found: list[Tensor], kinds: list[Tensor], slots: Tensor) -> Tensor:
+        """Logits (B, N, Q) that what `slots` (B, N, WIDTH) name is there, from what the cameras show of it (see `see`).
 
         Colour and shape are compared one by one, so that a pair that training never showed is judged like any other.
         """
         votes = []
-        for features, kind in zip(found, self.kinds(found), strict=True):
+        for features, kind in zip(found, kinds, strict=True):
             color, shape, free = kind.float().split((*KINDS, FREE), dim=-1)
             agreed = []
             for i, look in enumerate((color, shape)):

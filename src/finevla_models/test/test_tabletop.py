@@ -179,7 +179,7 @@ def places(
     model: TabletopPolicy, views: list[torch.Tensor], state: torch.Tensor, slots: torch.Tensor, memory: torch.Tensor
 ) -> torch.Tensor:
     """Where the finder has it, memory or not."""
-    features, _ = model.finder.see(views, slots, model.grips(state))
+    features, *_ = model.finder.see(views, slots, model.grips(state))
     return model.finder.place(features, model.body(state, model.seeing), model.chains(state), slots, memory)
 
 
@@ -234,9 +234,8 @@ def test_what_is_not_named_is_never_missed(model: TabletopPolicy) -> None:
     assert ((onto > 0) & (onto < 1)).all()
     assert torch.equal(alone[:, 1], torch.ones(2))
     views = model.finder.views(images)
-    features, _ = model.finder.see(views, stack.unsqueeze(1), model.grips(state))
-    for features_of_camera, eye in zip(features, model.finder.eyes, strict=True):
-        assert eye.kind(features_of_camera[..., 3:]).shape[-1] == sum(KINDS) + FREE
+    *_, kinds = model.finder.see(views, stack.unsqueeze(1), model.grips(state))
+    assert [kind.shape[-1] for kind in kinds] == [sum(KINDS) + FREE] * 3
 
 
 @pytest.mark.slow
