@@ -66,7 +66,7 @@ class Links:
             if m.side:
                 self.last_side[m.kind] = m.side
         elif m.kind == "object":
-            self._object(m)
+            self._object(number, m)
             if self.last_object is None or not (m.is_negated or m.prep in LIFELESS or (m.prep == "on" and m.verb in PUTS)):
                 self.last_object = m
         elif m.kind == "pronoun" and m.head in ("them", "they") and self._follows_all(number, m):
@@ -126,14 +126,26 @@ class Links:
 
     # ---- objects
 
-    def _object(self, m: Mention) -> None:
+    def _predicate(self, number: int, m: Mention) -> int:
+        """The object of which "which is yellow" or "painted green" speaks; -1 where the mention is none of these."""
+        if m.shapes or m.determiner or m.is_one or m.prep or m.is_negated or m.is_repair or not (m.colors or m.sizes) or m.clause_is_bare and not number:
+            return -1
+        for earlier in reversed(self.parse.mentions[max(0, number - 6) : number]):
+            if earlier.kind == "object" and earlier.entity >= 0 and earlier.sentence == m.sentence and not earlier.is_negated:
+                entity = self.entities[earlier.entity]
+                is_free = not (entity.color if m.colors else entity.size)
+                return earlier.entity if is_free and earlier.shapes else -1
+        return -1
+
+    def _object(self, number_: int, m: Mention) -> None:
         if m.order:
             singles = [n for n, e in enumerate(self.entities) if not e.is_group]
             number = singles[-2 if m.order == "former" else -1] if len(singles) >= 2 else -1
             if number < 0:
                 return
         else:
-            number = self._number(m)
+            number = self._predicate(number_, m)
+            number = number if number >= 0 else self._number(m)
         if m.is_repair and number >= 0 and all(e.is_dead for e in self.entities[number].mentions):
             number = -1
         if number < 0:

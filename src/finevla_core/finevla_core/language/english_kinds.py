@@ -4,7 +4,7 @@ from finevla_core.language.english_mentions import RIGHT_BEFORE
 from finevla_core.language.english_tokens import Token
 
 PARTICLES = frozenset("back down off around round past over by in on through along inside above below behind beside".split())
-_NOUN_BEFORE = frozenset("the a an its your their this that any each every of further no some one in first second single next last".split())
+_NOUN_BEFORE = frozenset("the a an its your their this that any each every of further no some one in single".split())
 _CAN_BEFORE = frozenset(
     "the a that this each any coloured colored one two same other either neither tall open thin empty of".split()
 )
@@ -48,6 +48,8 @@ class Context:
             return "shape" if self._is_can_noun() else "word"
         if text == "clear" and (self.text(1) == "of" or self.text(-1) in ("well", "is", "are", "be")):
             return "word"
+        if text == "mind" and self.near(-1) == "break" and self.near(1) in ("word", "color", "post") and self.text(1) in ("the", "that"):
+            return "neg"
         if token.kind == "verb":
             return self._verb_kind(token)
         if token.kind == "side":
@@ -90,7 +92,7 @@ class Context:
         if text == "right" and after in RIGHT_BEFORE:
             if self.near(-1) == "verb":
                 return self.verb != "turn"
-            return self.text(-1) not in ("the", "your", "to", "its", "that", "from", "far", "left", "her", "a") and self.near(-1) != "arm"
+            return self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a") and self.near(-1) != "arm"
         if text == "left" and self.text(-1) in ("is", "are", "be", "been", "was", "being", "were"):
             return self.near(1) not in ("arm", "bowl", "finger") and after not in ("of", "and", "")
         return False

@@ -82,6 +82,8 @@ def is_idle(text: Text, m: Mention) -> bool:
             return True
         if token.kind == "verb" and token.form != "noun" and token.value not in ("be", "state"):
             verbs += 1
+            if i + 1 < len(tokens) and tokens[i + 1].kind == "neg":
+                return True  # "takes no part"
             if _works(tokens, i, i + 1) and not _is_sent_away(tokens, i):
                 return False
     return False
@@ -193,6 +195,8 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
         for side in ("left", "right"):
             if side in words and not is_other and token.kind in ("side", "prep", "grasp", "word"):
                 marks.add(side)
+        if token.text in ("beside", "on either side of", "either side", "astride"):
+            marks |= {"left", "right"}
         if token.text in _FAR:
             marks.add("far")
         elif token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb"):

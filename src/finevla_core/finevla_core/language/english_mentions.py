@@ -121,6 +121,8 @@ def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
         m.is_other = True
     elif text in ("former", "latter"):
         m.order, m.kind = text, "object"
+    elif text == "hand" and m.side and i + 1 < len(tokens) and tokens[i + 1].text in PARTS:
+        return True  # "left-hand edge"
     elif kind in HEADS:
         _take_head(m, token)
     elif text in MODIFIERS:

@@ -11,6 +11,7 @@ AUXILIARY = frozenset("is are was were be been being am gets get got".split())
 CONDITIONS = frozenset(
     ("if", "as if", "as though", "in case", "unless", "so that", "lest", "whether", "even if", "so as to", "otherwise", "just in case", "or else")
 )
+_ARTICLES = frozenset("the a an your its any both".split())
 _ANY = frozenset("any every all no either anything everything whatever anybody whichever".split())
 _POLITE = frozenset("could would can might will".split())
 _HYPOTHETICAL = frozenset("about ready prepare prepares preparing prepared able tend tends".split())
@@ -68,6 +69,11 @@ class Unknown:
     is_side: bool
     is_first: bool  # where a clause begins: a command, perhaps
     clause: int = 0
+    prep: str = ""
+    act: Act | None = None  # that rules in its clause
+    is_object: bool = False  # right after the verb
+    is_aside: bool = False  # alone between commas
+    is_predicate: bool = False  # "that is striped"
     is_statement: bool = False  # in a clause that only says how things are
 
 
@@ -99,6 +105,7 @@ class Walk:
         self.prep = ""
         self.act: Act | None = None
         self.subject: Mention | None = None
+        self.main: Mention | None = None  # subject that a relative clause interrupts
         self.negates_once = False
         self.negated = self.side = self.hypothetical = self.repair = self.conditional = False
         self.negated_acts = self.since_negation = 0
@@ -156,15 +163,21 @@ class Walk:
         if token.text in ";:" or self.since_negation:
             self.negated = False
         self.side = False
+        if self.main is not None and token.text == ",":
+            self.subject, self.main = self.main, None
         if token.text == ";":
             self.subject = self.act = None
         self.hypothetical = self.conditional and len(self.tokens) > 60
 
     def _negate(self, token: Token) -> None:
         self.negated, self.since_negation, self.negated_acts = True, 0, 0
-        if token.value == "verb":
-            self.prep, self.negated_acts = "", 1
         self.i += 1
+        follows = self._kind(0)
+        self.negates_once = token.text in ("not", "never", "no", "none", "neither", "nor") and follows != "verb" and (
+            follows == "prep" and self._text(0) != "to" or self._text(0) in _ARTICLES
+        )  # fmt: skip
+        if token.value == "verb" or token.text == "mind":
+            self.prep, self.negated_acts, self.negates_once = "", 1, True
 
     def _negate_next(self) -> None:
         """Negate the next mention or cue alone: "instead of ...", "any arm but ..."."""
@@ -177,6 +190,10 @@ class Walk:
         if token.text in CONDITIONS and not is_polite:
             self.hypothetical = True
             self.conditional = self.conditional or self.i <= self.start + 1
+        if token.text in ("which", "who", "whose", "whom", "where"):
+            self.main = self.subject
+            if self.prep in ("over", "round") and self.parse.mentions:
+                self.parse.mentions[-1].prep = self.prep  # "the post, over which ..."
         self.side, self.prep = not is_polite, ""
         self.clause += 1
         self.subject = self.act = None
@@ -223,6 +240,9 @@ class Walk:
     def _verb(self, token: Token) -> None:
         is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
         last = self.parse.mentions[-1] if self.parse.mentions else None
+        if self.repair and token.form == "base" and token.value in ("pick", "put", "stack", "reach", "turn", "clean", "throw"):
+            for earlier in self.parse.acts:
+                earlier.is_negated = earlier.is_negated or (earlier.sentence == self.sentence and earlier.value in ("pick", "put", "stack", "reach", "turn") and not earlier.objects)
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
         act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
         act.is_command = self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
@@ -268,14 +288,21 @@ class Walk:
             m.side = self.last_side
         elif m.side:
             self.last_side = m.side
+        if m.kind == "arm" and m.prep in ("near", "through") and self._text(-1) in ("by", "through", "via"):
+            m.prep = "with"
         is_new = self.fresh or self.act is None or (self.act.clause != self.clause and self._kind(m.end - self.i) == "verb")
         if self.act is not None:
             m.verb, m.verb_at = self.act.value, self.act.at
-            is_apart = self.fresh and m.kind not in ("object", "all", "pronoun") and self._kind(-1) == "break"
+            is_apart = self.fresh and m.kind not in ("object", "all", "pronoun")
             if not m.prep and not is_apart and not (is_new and self._is_finite(m.end)):
                 self.act.objects.append(m)
         if not m.prep and is_new:
             self.subject = m
+        if m.kind == "side" and self.parse.cues and self.parse.cues[-1].at == self.i - 2 and self._text(-1) in ("or", "and") and m.side:
+            cue = self.parse.cues[-1]
+            if cue.slot == "approach":
+                self.parse.cues.append(Cue("approach", m.side, self.i, self.sentence, self.clause, cue.verb, cue.is_negated))
+                m.kind = "part"
         if m.determiner in ("no", "neither"):
             m.is_negated = True
         if self.repair and m.kind != "pronoun":
@@ -302,11 +329,14 @@ class Walk:
         text = token.text
         self.i += 1
         if kind == "unknown":
-            self.parse.unknown.append(Unknown(text, self.sentence, self.side, self.fresh, self.clause))
+            self._strange(text)
             self.fresh = False
             self.prep = ""
         elif kind == "bad":
             self.parse.bad.append(text)
+        elif text == "all" and self.act is not None and self.act.value in ("clean", "put", "pick", "throw") and self._kind(0) in ("break", "prep"):
+            self.i -= 1
+            self._add(Mention("all", self.i, self.i + 1, head="all"))
         elif text in _JOINS:
             self._conjunction(text)
         elif text in _HYPOTHETICAL:
@@ -315,6 +345,15 @@ class Walk:
             self.hypothetical = self.conditional = self.side = True
         elif self._kind(0) != "break":
             self.fresh = self.fresh and text in _STILL_FRESH
+
+    def _strange(self, text: str) -> None:
+        act = self.act if self.act is not None and self.act.clause == self.clause else None
+        is_command = self.fresh and self._kind(0) != "break" and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is")
+        unknown = Unknown(text, self.sentence, self.side, is_command, self.clause, self.prep, act)
+        unknown.is_object = self._kind(-2) == "verb" or self._text(-2) in ("up", "down", "off", "on")
+        unknown.is_aside = self._kind(-2) == "break" and self._kind(0) == "break"
+        unknown.is_predicate = self._text(-2) in AUXILIARY and self._text(-3) in ("that", "which")
+        self.parse.unknown.append(unknown)
 
     def _conjunction(self, text: str) -> None:
         if text == "but" and (self._text(-3) in _ANY or self._text(-2) in _ANY):

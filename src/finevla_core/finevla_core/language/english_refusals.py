@@ -2,10 +2,11 @@
 
 from finevla_core.language.english_entities import Entity
 from finevla_core.language.english_mentions import FOREIGN, Mention
-from finevla_core.language.english_parse import Act
-from finevla_core.language.english_slots import PUTS, Decision, Text
+from finevla_core.language.english_parse import Act, Unknown
+from finevla_core.language.english_slots import PUTS, WANTING, Decision, Text
 
 _ASK = frozenset("where what who whom whose why how when which is are was were does did do has have am".split())
+_ASK_WHAT = frozenset("where who whom whose how which when".split())
 _REQUEST = frozenset("can could would will may might".split())
 _FOREIGN_WORDS = frozenset(
     """le la les une des du et est dans avec sur pour au aux ce cette il elle je tu nous vous ne pas el los las con por en del y una un der die das und mit
@@ -48,15 +49,45 @@ def _unknown(text: Text, out: Decision) -> list[str]:
     """Unknown words that matter: in a short text all that stand in no remark, in a long one those of the target."""
     words: list[str] = []
     for m in text.parse.mentions:
-        if not m.unknown or m.is_dead or (m.is_side and not text.is_target(m, out.target)):
+        if not m.unknown or m.is_dead or not _mention_matters(text, m, out):
             continue
         if text.is_long and not (m.kind == "object" and text.is_target(m, out.target) and len(m.unknown) < 2):
             continue
         if not (text.is_long and m.is_negated) and not (_is_remark(text, m.sentence) and not text.is_target(m, out.target)):
             words += m.unknown
     if not text.is_long:
-        words += [u.text for u in text.parse.unknown if u.is_first or not (u.is_side or _is_remark(text, u.sentence) or u.is_statement)]
+        words += [u.text for u in text.parse.unknown if _matters(text, u)]
     return words
+
+
+def _matters(text: Text, unknown: Unknown) -> bool:
+    """Whether an unknown word of a short text may change what shall be done."""
+    if unknown.is_predicate:
+        return True
+    if not text.wanting or unknown.is_first and not unknown.is_side:
+        return not unknown.is_aside or not text.wanting
+    act = unknown.act
+    if unknown.is_side or unknown.is_aside or unknown.is_statement or act is None or act.is_negated or act.value not in WANTING:
+        return False
+    if unknown.text.endswith("ly") and not unknown.is_object and not unknown.prep:
+        return False
+    return True
+
+
+def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
+    """Whether a phrase with an unknown word names something that the robot shall act on, use, or go to."""
+    entity = text.entity(m)
+    if entity is not None and entity in (out.target, out.support):
+        return True
+    act = text.roles.act(m)
+    if not text.wanting:
+        return True
+    if act is None or act.is_negated or act.value not in WANTING or act.clause != m.clause or m.is_negated:
+        return False
+    before = text.parse.tokens[m.start - 1].text if m.start else ""
+    if m.is_side or before in ("for", "like", "about", "as", "than", "at") or m.prep in ("of", "near"):
+        return m.kind != "unknown" and not m.is_side
+    return True
 
 
 def _is_remark(text: Text, sentence: int) -> bool:
@@ -79,18 +110,28 @@ def _cannot(text: Text, out: Decision) -> str:
     if text.parse.bad:
         return f"I cannot do this {text.parse.bad[0]}"
     for act in text.positive:
-        if act.value == "cannot" and not act.is_side and act.form != "noun":
+        if act.value == "cannot" and not act.is_side and act.form != "noun" and _is_wanted(text, act):
             return f"I cannot {act.text} things"
         if act.value == "throw" and "place" not in out.slots and out.slots.get("task") not in ("place", "clean"):
             return f"I cannot {act.text} things, I can put them into a bowl"
     for number, token in enumerate(text.parse.tokens[:-1]):
         after = text.parse.tokens[number + 1]
-        if token.text in ("by", "just by") and after.text.endswith("ing") and after.kind in ("verb", "unknown", "word") and after.value in ("", "see", "cannot", "want"):
+        if token.text in ("by", "just by") and after.text.endswith("ing") and after.kind in ("verb", "unknown", "word") and after.value in ("", "see", "cannot", "want", "happen"):
             return f"I cannot do it by {after.text}"
     hard = [a for a in text.positive if a.value == "squeeze" and not a.is_side and a.form != "noun"]
     if hard and not any(a.value in ("pick", "put", "stack", "turn", "reach", "descend") for a in text.positive if a.form != "noun"):
         return f"I cannot {hard[0].text} things"
     return ""
+
+
+def _is_wanted(text: Text, act: Act) -> bool:
+    """Whether a verb is something to do, and not "hiding behind the brick"."""
+    before = text.parse.tokens[act.at - 1].text if act.at else ""
+    if act.is_command or act.is_passive:
+        return True
+    if act.form == "ing":
+        return before in ("by", "start", "mind", "try", "keep", "begin", "and")
+    return act.form == "base" or any(text.is_thing(m) or m.kind in ("arm", "bowl", "post") for m in act.objects)
 
 
 def _wrong_target(text: Text, out: Decision) -> str:
@@ -99,7 +140,7 @@ def _wrong_target(text: Text, out: Decision) -> str:
             if m.kind == "table" and out.slots.get("task") == "clean":
                 continue
             if act.value in ("pick", "put", "turn", "stack", "open", "close") and m.kind in ("bowl", "post", "table") and act.form != "noun" and not m.prep:
-                if not (m.kind == "bowl" and _is_tag(text, m)):
+                if not (m.kind == "bowl" and (_is_tag(text, m) or (not m.determiner and act.value == "put"))):
                     return f"I cannot {act.text} the {m.head}"
             if act.value == "open" and text.is_thing(m) and m.kind == "object":
                 return f"I cannot open the {m.head}"
@@ -126,7 +167,7 @@ def _is_tag(text: Text, m: Mention) -> bool:
 
 def _wrong_arms(text: Text, out: Decision) -> str:
     for m in text.mentions:
-        if m.kind in ("arm", "finger") and m.determiner in FOREIGN and not m.is_side and m.kind == "arm" or (m.determiner in FOREIGN and "own" == m.head):
+        if m.kind == "arm" and m.determiner in FOREIGN and not m.is_side and not (m.is_subject and m.verb == "be") and (m.prep or m.verb in ("pick", "use", "put")):
             return "I can use my own arms only"
         if m.kind == "object" and m.determiner == "both" and not m.is_negated:
             return "one thing at a time: say only the first job"
@@ -165,7 +206,10 @@ def _questions(text: Text, out: Decision) -> str:
         is_request = any(w in _REQUEST for w in words[:3]) and any(w in ("you", "it be", "it", "i", "we", "would you", "could you", "can you") for w in words[:4])
         is_request = is_request or words[0] in ("would you mind", "do you mind", "could you", "can you", "will you", "would you", "please", "do me a favour", "do me a favor")
         is_request = is_request or any(a.text in _REQUEST and b.text == "you" for a, b in zip(tokens, tokens[1:], strict=False)) or any(t.text in ("could you", "can you", "would you", "will you") for t in tokens)
-        is_asking = tokens[-1].text == "?" and not is_request
+        is_request = is_request or (first in ("might", "may", "can", "could") and any(a.sentence == number and a.value in WANTING for a in text.positive))
+        is_request = is_request or words[:2] in (["mind", "lifting"], ["why", "do"], ["why", "not"]) or (first == "mind" and tokens[1].kind == "verb")
+        is_asking = tokens[-1].text == "?" and (not is_request or first in _ASK_WHAT) and words[:2] != ["how", "about"]
+        is_request = is_request and not is_asking
         is_asking = is_asking or (first in _ASK and not is_request and first not in ("do", "have", "which") and not (first in ("when", "what") and tokens[-1].text != "?"))
         is_asking = is_asking and not any(a.is_command and a.sentence == number for a in text.positive)
         asks += is_asking
@@ -190,6 +234,8 @@ def _no_command(text: Text, out: Decision) -> str:
     for act in text.positive:
         if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
             return ""
+    if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
+        return ""
     for m in text.mentions:
         if text.is_target(m, target) and (m.sentence in text.roles.verbless or text.roles.score(m) >= 2.0):
             return ""

@@ -58,6 +58,8 @@ class Roles:
             return 0.0
         if m.prep in ("on", "over") and (value in PUTS or value == "state"):
             return 0.0
+        if value == "wait":
+            return {"over": 3.0, "on": 2.0, "to": 2.5}.get(m.prep, 0.5)
         if value in ("reach", "descend", "close", "pick", "squeeze", "turn"):
             return _AFTER.get(m.prep, 1.0)
         return {"of": 1.5, "with": 2.0}.get(m.prep, 0.5)

@@ -9,7 +9,7 @@ from finevla_core.language.english_roles import PUTS, Roles, is_mover
 
 LONG = 45  # tokens; above, a text describes motions in steps
 _LIGHT = frozenset("take takes taking taken took get gets getting got hold holds holding held catch catches obtain collect gather claim".split())
-_WANTING = frozenset("pick put throw stack turn clean reach descend close open cannot squeeze".split())
+WANTING = frozenset("pick put throw stack turn clean reach descend close open cannot squeeze".split())
 _STAYS = frozenset("stay stays stayed remain remains untouched alone".split())
 
 
@@ -42,10 +42,14 @@ class Text:
             if act.value == "reach" and is_mover(act) and any(self.is_thing(m) for m in act.objects):
                 act.value = "put"
             self._focus(act)
+            if act.value == "stack" and act.text.startswith("rest") and not any(self.is_thing(m) for m in act.objects):
+                act.value = "state" if act.subject is not None and self.is_thing(act.subject) else "wait"
+                for m in self.mentions:
+                    m.verb = act.value if m.verb_at == act.at else m.verb
             if act.value == "put" and self._goes_up(act):
                 act.value = "pick"
 
-        self.wanting = {a.sentence for a in self.positive if a.value in _WANTING and a.form != "noun"}
+        self.wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
         self.wanting |= {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
 
     def _focus(self, act: Act) -> None:
@@ -72,11 +76,28 @@ class Text:
         return False
 
         self._mark_statements()
+        self._orphans()
+
+    def _orphans(self) -> None:
+        """ "It is the can that you must lift", "what I want lifted is the can": give a verb without an object the one it means."""
+        for act in self.positive:
+            if act.value not in ("pick", "put", "stack") or act.form == "noun" or act.objects or self.is_long:
+                continue
+            if act.subject is not None and self.is_thing(act.subject):
+                continue
+            near = [m for m in self.mentions if m.sentence == act.sentence and m.kind == "object" and not m.is_negated and not m.prep]
+            near = [m for m in near if (owner := self.roles.act(m)) is None or owner.value in ("be", "wait", "state", "see", "want") or owner is act]
+            before = [m for m in near if m.start < act.at]
+            after = [m for m in near if m.start > act.at]
+            if before or after:
+                m = before[-1] if before else after[0]
+                m.verb, m.verb_at, m.is_subject, m.is_side = act.value, act.at, False, False
+                act.objects.append(m)
 
     def _mark_statements(self) -> None:
         """Find the clauses that only say how things are: "the music is too loud"."""
         says = {a.clause for a in self.parse.acts if a.value in ("be", "state", "happen")}
-        does = {a.clause for a in self.parse.acts if a.value in _WANTING | {"use", "want"} and a.form != "noun"}
+        does = {a.clause for a in self.parse.acts if a.value in WANTING | {"use", "want"} and a.form != "noun"}
         for unknown in self.parse.unknown:
             unknown.is_statement = bool(self.wanting) and unknown.clause in says - does
         for m in self.parse.mentions:
@@ -153,7 +174,7 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
         return "place"
     if not target.shape and _turns(text, target):
         return "turn"
-    wants = [a for a in text.positive if a.value in _WANTING | {"want"} and a.form != "noun"]
+    wants = [a for a in text.positive if a.value in WANTING | {"want"} and a.form != "noun"]
     if wants and all(a.value == "want" and any(text.is_target(m, target) for m in a.objects) for a in wants):
         return "pick"
     return "pick" if _picks(text, target) else "reach"
@@ -166,6 +187,8 @@ def _is_clean(text: Text, out: Decision) -> bool:
     for act in text.positive:
         kinds = {m.kind for m in act.objects}
         if act.value in ("put", "clean", "throw", "pick", "stack", "reach", "want") and "all" in kinds and act.form != "noun":
+            return True
+        if act.value == "clean" and act.subject is not None and act.subject.kind in ("table", "all"):
             return True
         if act.value == "clean" and (("table" in kinds) or _is_tidying(act, kinds)):
             return True
@@ -180,7 +203,8 @@ def _is_clean(text: Text, out: Decision) -> bool:
             return True
         if m.kind == "all" and m.clause_is_bare is False and m.prep == "" and _in_bowl_with(text, m):
             return True
-    return False
+    is_named = out.target is not None and not out.target.is_nothing
+    return not is_named and any(m.kind == "all" and m.prep in ("over", "to", "of") for m in text.mentions)
 
 
 def _in_bowl_with(text: Text, m: Mention) -> bool:
@@ -217,6 +241,8 @@ def _bowl(text: Text, out: Decision) -> None:
 
 def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
     if not m.prep:
+        if act is not None and not m.is_subject and (act.value == "use" or (act.value in ("put", "clean", "throw") and not m.determiner)):
+            return 2.0
         is_free = not m.is_subject and (act is None or act.value not in ("pick", "turn", "open", "use", "state", "close"))
         return 1.0 if m.sentence in text.roles.verbless or is_free else 0.0
     weight = {"in": 3.0, "to": 2.0, "over": 2.0, "on": 1.5}.get(m.prep, 0.0)

@@ -207,8 +207,8 @@ GRASPS = _table(
     {
         "sideways": "sideways, side to side, laterally, lateral, by its sides, at its sides, on its sides, across, "
         "left and right, right and left, left to right, right to left, on either side, at either side, from both sides, on both sides, "
-        "by the sides, at the sides, left plus right, side by side grip, either side of it, by both sides, at both sides, crosswise, widthways, "
-        "widthwise, left / right, side on, left right, to its left and right, transversely, transverse, to either side, to both sides",
+        "by the sides, at the sides, left plus right, either side of it, by both sides, at both sides, crosswise, widthways, "
+        "widthwise, left / right, left right, to its left and right, transversely, transverse, to either side, to both sides",
         "lengthways": "lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft, "
         "back and front, rear and front, longways, lengthway, front and behind, far and near side, near and far side, longwise, "
         "in front and behind, longitudinally, longitudinal, near and far faces, near and far sides, far and near sides, before and behind, "

@@ -14,10 +14,15 @@ BREAKS = frozenset(".!?\n;:-,")
 _CONTRACTIONS = [
     (re.compile(pattern), by)
     for pattern, by in (
+        (r"\bdont\b", "do not"),
+        (r"\bwont\b", "will not"),
+        (r"\b(doesn|didn|isn|aren|shouldn|mustn|needn|wouldn|couldn|wasn|hasn|haven)t\b", r"\1't"),
+        (r"\bthats\b", "that is"),
         (r"\bwon't\b", "will not"),
         (r"\b(?:can't|cannot)\b", "can not"),
+        (r"\bshan't\b", "shall not"),
+        (r"\bain't\b", "is not"),
         (r"n't\b", " not"),
-        (r"\b(don|doesn|isn|aren|shouldn|mustn|needn|wouldn|won)t\b", r"\1 not"),
         (r"\bgimme\b", "give me"),
         (r"\blemme\b", "let me"),
         (r"'d\b", " would"),
@@ -200,9 +205,40 @@ def _names_a_thing(raw: list[str], at: int) -> bool:
     return hit is not None and hit[1][0] in ("bowl", "arm", "cup", "shape", "thing", "color", "finger", "post")
 
 
+def _core() -> dict[str, str]:
+    """Words that a slip of the keys shall not hide: as they come out with two letters swapped, one lost or one doubled."""
+    names = {w for rows in (things.COLORS, things.SHAPES, things.SIDES, things.SIZES) for w in rows if " " not in w}
+    names |= set(things.ARMS.split()) | {"bowl", "table", "clockwise", "counterclockwise", "anticlockwise", "finger", "fingers", "above", "object"}
+    verbs = {v for kind in ("pick", "reach", "put", "stack", "turn", "clean") for v in words.VERBS[kind].split()}
+    table: dict[str, str] = {}
+    for word in sorted(names | verbs):
+        swapped = (word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1))
+        table |= {w: word for w in swapped if len(w) >= 4 and w != word}
+    for word in sorted(names):
+        table |= {word[:i] + word[i + 1 :]: word for i in range(1, len(word)) if len(word) >= 6}
+        table |= {word[:i] + word[i] + word[i:]: word for i in range(len(word)) if len(word) >= 4}
+    return table
+
+
+@cache
+def _slips() -> dict[str, str]:
+    lexicon = _lexicon()
+    return {slip: word for slip, word in _core().items() if lexicon.match([slip], 0) is None}
+
+
+def _mend(raw: list[str]) -> list[str]:
+    """Mend slips of the keys in a text that is English otherwise."""
+    lexicon = _lexicon()
+    strange = [w for w in raw if w.isalpha() and lexicon.match([w], 0) is None]
+    if not strange or 3 * len(strange) > len(raw) + 3:
+        return raw
+    slips = _slips()
+    return [slips.get(word, word) for word in raw]
+
+
 def tokens(text: str) -> list[Token]:
     """Split a text into tokens."""
-    raw = _clean(raw_words(text))
+    raw = _mend(_clean(raw_words(text)))
     lexicon, idle, out = _lexicon(), _idle(), []
     i = 0
     while i < len(raw):

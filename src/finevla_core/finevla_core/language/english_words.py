@@ -7,12 +7,12 @@ VERBS: dict[str, str] = {
     "reach": "reach go move approach hover travel point visit come near position advance proceed steer guide "
     "glide swing fly extend stretch arrive send navigate line align aim direct slide float sail draw creep ease "
     "drift locate sneak dock stop halt unfold park hop leap vault jump station",
-    "put": "put place drop set lay deposit carry transfer shift transport deliver dump pop stick release stow load "
-    "insert store relocate convey bring lower plop plonk plunk ferry haul lug cart shove tuck park file bung stash toss-in "
+    "put": "put place drop set lay deposit carry transfer shift transport deliver dump pop stick release stow slip load "
+    "insert store relocate reposition convey bear whisk rehome bring lower plop plonk plunk ferry haul lug cart shove tuck park file bung stash toss-in "
     "discharge dispose unload sink",
     "throw": "throw toss chuck fling lob sling hurl pitch cast",
-    "stack": "stack pile balance rest mount perch superimpose",
-    "turn": "turn rotate twist spin swivel crank revolve wind roll twirl whirl screw dial pivot",
+    "stack": "stack pile balance rest mount perch superimpose seat heap plant settle shelve",
+    "turn": "turn rotate twist twiddle tweak spin swivel crank revolve wind roll twirl whirl screw dial pivot",
     "clean": "clean clear tidy sweep declutter empty vacate neaten straighten",
     "rise": "rise ascend climb",
     "squeeze": "squeeze press touch contact push compress",
@@ -20,8 +20,9 @@ VERBS: dict[str, str] = {
     "open": "open unclench spread part",
     "descend": "descend plunge dive swoop dip",
     "be": "be have",
-    "state": "stand sit lie stay remain belong end live finish wait keep let make start begin become seem appear need",
-    "happen": "fall slip happen occur look fail count prove cost matter belong-to wobble",
+    "wait": "wait linger loiter pause stay remain poise dwell tarry",
+    "state": "stand sit lie belong end live finish keep let make start begin become seem appear need",
+    "happen": "fall happen occur look fail count prove cost matter belong-to wobble",
     "use": "use employ utilise utilize operate rely work involve apply deploy engage choose select",
     "want": "want wish prefer need require",
     "see": "see find watch check note notice spot consider",
@@ -30,7 +31,7 @@ VERBS: dict[str, str] = {
 IRREGULAR = {
     "take": "took taken", "get": "got gotten", "catch": "caught", "hold": "held", "go": "went gone goes", "come": "came",
     "fly": "flew flown flies", "swing": "swung", "put": "put putting", "set": "set setting", "lay": "laid",
-    "drop": "dropped dropping", "pop": "popped popping", "stick": "stuck", "bring": "brought", "leave": "left",
+    "drop": "dropped dropping", "pop": "popped popping", "stick": "stuck", "bring": "brought", "bear": "bore borne", "leave": "left",
     "throw": "threw thrown", "fling": "flung flinging", "sling": "slung", "rest": "rested", "spin": "spun spinning", "wind": "wound",
     "sweep": "swept", "tidy": "tidies tidied", "shut": "shut shutting", "keep": "kept", "let": "let letting", "lie": "lay lain lying",
     "stand": "stood", "sit": "sat sitting", "make": "made", "have": "has had having", "begin": "began begun beginning",
@@ -48,7 +49,7 @@ CANNOT = (
     "push pull kick shake paint weigh juggle bounce measure break wrap crush smash stab punch ram hit cut chop wash wipe "
     "pour fill draw write knock tip flip roll squash flatten bend tear rip burn cook boil fry peel stir mix melt bake grill "
     "sew iron vacuum polish sort unpack hang feed drive walk run follow cross patrol dance sing drill hammer saw "
-    "slice grate drain brew knead whisk heat toast season hand unlock disable override sudo ignore pretend imagine "
+    "slice grate drain brew knead heat toast season hand unlock disable override sudo ignore pretend imagine "
     "punch slap lick eat drink blow swap exchange hide bury "
     "dismantle disassemble assemble build glue tape tie untie fold unfold-out unscrew open-up kill attack destroy hurt stroke "
     "pat tap poke prod nudge tilt topple overturn upend strike bump catapult launch shoot drag rub scrub dust rinse soak dip-in "
@@ -77,7 +78,7 @@ PREP_PHRASES: dict[str, str] = {
     "round": "all around, passing around, in a curve around, in an arc round, in an arc around, past the far side of, by the side of, "
     "wide of, in a curve round, all round, on the outside of, to the side of, in a wide curve around, in a bow around, "
     "round the side of, around the side of, in a detour around, at the side of, clear around, by way of",
-    "near": "next to, close to, close by, near to, in front of, to the left of, to the right of, left of, right of, in between, "
+    "near": "next to, close to, close by, near to, in front of, to the left of, to the right of, left of, right of, in between, closest to, nearest to, nearest, closest, farthest from, furthest from, right by, right beside, near by, next door to, hard by, "
     "on the left of, on the right of, at the left of, at the right of, adjacent to, not far from, in the vicinity of, "
     "in the neighbourhood of, at the foot of, side by side with, to the side of, a little behind, a bit behind, in back of, "
     "on the far side of, on the near side of, away from, out of, ahead of, in line with, far from, as far as, on the left side of, "
@@ -90,9 +91,9 @@ PREP_PHRASES: dict[str, str] = {
 }
 NEGATIONS = "not never no without nor neither none nobody cannot nowhere nothing hardly"
 NEG_VERBS = (
-    "avoid, avoids, avoiding, refrain from, leave alone, steer clear of, keep clear of, keep away from, stay away from, "
-    "keeping clear of, stay clear of, ignore, disregard, skip, spare, forget about, never mind, forget, mind, careful with, watch out for, "
-    "beware of, steering clear of, keeping away from, careful not to, by no means, in no case, under no circumstances, "
+    "avoid, avoids, avoiding, refrain from, leave alone, steer clear of, keep clear of, keep off, stay off, stay away from, "
+    "keeping clear of, stay clear of, ignore, disregard, skip, spare, forget about, never mind, forget, careful with, watch out for, "
+    "beware of, steering clear of, careful not to, by no means, in no case, under no circumstances, "
     "on no account, at no time, at no point, no need to, ignoring, leaving out, careful of, wary of, no longer"
 )
 CORRECTIONS = (
@@ -103,7 +104,10 @@ CORRECTIONS = (
     "no make that, no rather, i should say, wrong, whoops, no better, better still, no hang on, no hold on, belay that, delete that, "
     "i take that back, i misspoke, ignore that, disregard that, not that, beg your pardon, no make it, make it, sorry i meant, no not that, never mind that, "
     "that was wrong, hm no, nope, nah, no scratch that, no i meant, i said that wrong, er, i correct myself, wait, i changed my mind, came out wrong, "
-    "let me rephrase, rather make it, ehm no, err, erm no, that should be, should be, mistake, no that is, no thats wrong, misspoke"
+    "let me rephrase, rather make it, ehm no, err, erm no, that should be, should be, mistake, no that is, no thats wrong, misspoke, i tell a lie, did i say, silly me, what am i saying, come to think of it, wait a tick, wait a moment, wait a second, wait a minute, wait a sec, "
+    "hang on a sec, hang on a second, hang on a tick, hold on a second, hold on a sec, hold it, oh blast, blast, damn, dammit, bother, oh dear, no not, my apologies, my error, no sorry i mean, "
+    "sorry i mean, i beg your pardon, let us say, no let us say, er no make that, on reflection, better make that, better make it, no better, cancel, strike, scrap that, drat, oh wait, wait up, "
+    "uh no sorry, er sorry, or no, oh sorry, or better, no the other, did i say that, i mean no, ach, argh, d'oh, ugh, nay"
 )
 SIDE_STARTS = (
     "because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless, although, though, "
@@ -170,6 +174,12 @@ attempt attempts repeat repeats repeated repeatedly attention care watch touch t
 disturb disturbing knock knocking topple toppling tip tipping push pushing pushed pull pulling drag dragging drop dropping slip slips slipping slide sliding roll rolls rolling rolled tilt tilting tilts
 shake shaking wobble wobbling crush crushing squeeze squeezing squash damage damaging break breaking scratch spill spilling dent
 fall falls falling fell fallen stand topples
+ta cheers pretty pls plz please thx thanx tks ya yer ye real u ur n w bc cuz smth sth lol haha ha heh bestie love darling dear dearest sweetie honey poppet squire lad lass governor
+guv chum comrade mister madam machine device unit companion helper assistant butler sport angel star legend champ champion boss chief captain
+terribly awfully thoroughly heaps tons loads lots bunch whisker hair fraction smidgen hairs fuss ado needful contents pray prithee beseech forgive appreciated appreciate
+reckon suppose assume imagine expect remember recall forgot forget thought thinking believe wondered hoped hoping trust
+lo behold alas indeed verily merely solely purely properly respectfully humbly cordially
+good great okey dokey yup yeah yea nah aye roger affirmative righto
 mess messy dirty tidy clutter cluttered busy free available clear obvious important interesting ok alright
 namely actually basically really literally honestly frankly obviously naturally instead otherwise anyway anyhow however therefore hence accordingly besides moreover furthermore
 additionally respectively especially particularly mainly mostly largely usually normally typically initially originally previously currently presently lately recently
@@ -228,6 +238,8 @@ FIXED |= {
     "let go": ("verb", "release", "base"),
     "lets go": ("verb", "release", "s"),
     "letting go": ("verb", "release", "ing"),
+    "that is all right": ("word", "", ""),
+    "if that is all right": ("word", "", ""),
     "release": ("verb", "release", "base"),
     "releases": ("verb", "release", "s"),
     "take hold of": ("verb", "pick", "base"),
