@@ -6,7 +6,7 @@ Texts and factors must agree; what none of them says is completed by habit, and 
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from finevla_core.instruction import Factors, Instruction
@@ -19,7 +19,8 @@ from finevla_core.understanding import NotUnderstood, Understanding
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af]")  # Greek ... Thai, kana, Hangul
-_LATIN_WORD = re.compile(r"[a-zA-Z]{2,}")
+QUOTED, MANY, SENTENCE = 40, 16, 400  # letters of a word, words and letters in all that a refusal repeats
+_LONG_WORD = re.compile(rf"\S{{{QUOTED + 1},}}")
 TASKS = {"reach": "reach", "pick": "pick up", "place": "put", "stack": "stack", "turn": "turn", "clean": "clear the table"}
 SIDES = {"top": "from above", "left": "from its left", "right": "from its right", "front": "from its far side"}
 GRASPS = {"sideways": "fingers at its left and right", "lengthways": "fingers at its front and back"}
@@ -61,11 +62,16 @@ def read_text(text: str) -> Reading:
     plain = unicodedata.normalize("NFKC", text)
     if _OTHER_SCRIPT.search(plain):
         return Reading(refusal="I read English and Chinese only: say it in one of these")
-    if not _HAN.search(plain):
-        return read_english(text)
-    if len(_LATIN_WORD.findall(plain)) > len(_HAN.findall(plain)):
-        return Reading(refusal="this is neither English nor Chinese as a whole: say it in one language")
-    return read_chinese(text)
+    return _quoting_briefly(read_chinese(text) if _HAN.search(plain) else read_english(text))
+
+
+def _quoting_briefly(reading: Reading) -> Reading:
+    """A refusal quotes words of the text: none of them shall fill a screen."""
+    if not reading.refusal:
+        return reading
+    unknown = tuple(word if len(word) <= QUOTED else f"{word[:QUOTED]}..." for word in reading.unknown[:MANY])
+    refusal = _LONG_WORD.sub(lambda match: f"{match.group()[:QUOTED]}...", reading.refusal)
+    return replace(reading, refusal=refusal[:SENTENCE], unknown=unknown)
 
 
 def _read_texts(instruction: Instruction) -> Reading:
