@@ -220,9 +220,9 @@ class Driven:
         self.bridge = Bridge(robot, envelope, GateOptions(), BridgeOptions(), steady_ns=controllers.now_ns)
         self.plans: list[tuple[int, Plan]] = []
         self.traces: list[dict[str, Trace]] = []
-        self.number = 0
+        self.number = self.words = 0
         self.run(0.05)
-        self.bridge.on_instruction("x", controllers.now_ns())
+        self.say()
 
     def run(self, seconds: float) -> None:
         """Time passes; ten times a second the bridge is told where the arms are and asked for what is due."""
@@ -249,26 +249,32 @@ class Driven:
         start = self.bridge.plan.at(now_ns)[0]
         self.number += 1
         chunk = ActionChunk(
-            now_ns, "x", self.robot.name, self.robot.names, 0.1, start + (goal - start) * ramp,
+            now_ns, self.bridge.instruction_id, self.robot.name, self.robot.names, 0.1, start + (goal - start) * ramp,
             epoch=self.bridge.epoch, client="/policy", sequence=self.number,
         )  # fmt: skip
         self.bridge.on_chunk(chunk, now_ns)
         self._deliver()
 
+    def say(self) -> None:
+        """New words: an id that has ended does not come back."""
+        self.words += 1
+        self.bridge.on_instruction(f"words {self.words}", self.controllers.now_ns())
+
     def stop(self) -> None:
-        """A latched stop, rest, and on again."""
+        """A latched stop, rest, and on again with new words."""
         self.bridge.on_stop(self.controllers.now_ns(), "test", "test")
         self._deliver()
         for _ in range(16):
             self.run(0.1)
         done, text = self.bridge.reset(self.controllers.now_ns())
         assert done or self.bridge.state is State.HOLDING, text
+        self.say()
 
     def end(self) -> None:
         """The instruction is over; another begins."""
         self.bridge.on_instruction("", self.controllers.now_ns())
         self._deliver()
-        self.bridge.on_instruction("x", self.controllers.now_ns())
+        self.say()
 
     def _deliver(self) -> None:
         commands, _ = self.bridge.take()

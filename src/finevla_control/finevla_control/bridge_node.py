@@ -4,12 +4,13 @@ The decisions are `finevla_core.safety.bridge.Bridge`'s; this file only carries 
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Empty
+from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -21,6 +22,7 @@ from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.watchdog import DEAD_LISTED_NS
 from finevla_core.safety.watches import Rivals
 from finevla_core.safety.words import State
+from finevla_core.stop_words import stop_word
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Authority
@@ -97,6 +99,9 @@ class SafetyBridge(Node):
     def _listen(self) -> None:
         self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
         self.create_subscription(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
+        # What the operator says, for a stop word: no policy, busy or absent, may stand between.
+        self.create_subscription(msg.Instruction, "instruction", lambda m: self._hear(m.raw, m.fine), qos.ALL)
+        self.create_subscription(String, "instruction/text", lambda m: self._hear(m.data), qos.ALL)
         self.create_subscription(msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
         self.create_subscription(msg.Heartbeat, "safety/watchdog", self._on_watchdog, qos.NEWEST)
         self.create_subscription(Bool, "safety/deadman", self._on_deadman, qos.NEWEST)
@@ -113,9 +118,16 @@ class SafetyBridge(Node):
     def _on_state(self, message: JointState) -> None:
         self.bridge.on_joint_state(to_ns(message.header.stamp), message.name, message.position, self._now_ns())
 
-    def _on_instruction(self, message: msg.Instruction) -> None:
-        self.bridge.on_instruction(message.id, self._now_ns())
+    def _on_instruction(self, message: msg.Instruction, info: Mapping[str, int]) -> None:
+        # By the writer's clock: a late joiner is given what may have been announced long ago.
+        age_s = max(0.0, (time.time_ns() - info["source_timestamp"]) * 1e-9)
+        self.bridge.on_instruction(message.id, self._now_ns(), age_s)
         self._flush()
+
+    def _hear(self, *texts: str) -> None:
+        if heard := next(filter(None, map(stop_word, texts)), None):
+            self.bridge.on_stop_word(heard, self._now_ns())
+            self._flush()
 
     def _on_chunk(self, message: msg.ActionChunk) -> None:
         started, accepted = time.perf_counter(), self.bridge.counts.accepted

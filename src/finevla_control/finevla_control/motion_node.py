@@ -1,6 +1,7 @@
 """Node `motion`: actions `home` and `go_to`. It plans, asks the safety bridge for authority, and sends chunks like any policy.
 
-It commands nothing by itself: cancelling, a lost authority or a stop of the bridge ends a goal, and the bridge brakes.
+It commands nothing by itself: cancelling, a lost authority or a stop of the bridge ends a goal, and the bridge brakes. A goal
+that was ended does not go on after a reset.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ from finevla_core.planning.motion import Motion, Mover, Part
 from finevla_core.planning.reach import Reach
 from finevla_core.planning.room import Room
 from finevla_core.safety.envelope import load_envelope
-from finevla_core.safety.gate import MOTION
+from finevla_core.safety.mandate import MOTION
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo, Home
@@ -94,6 +95,8 @@ class MotionNode(Node):
         self.read_s = 0.0  # when a joint state was read last
         self.measured: tuple[int, NDArray[np.float64]] | None = None
         self.numbers = itertools.count(1)
+        self.epoch = 0  # of the bridge when the goal began; a reset begins another one
+        self.stop_word = ""  # what the bridge said of one since the goal began
         self.chunks = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.authority = self.create_client(Authority, "safety/authority")
         self.create_subscription(msg.SafetyStatus, "safety/status", self._on_status, qos.LATCHED)
@@ -115,6 +118,8 @@ class MotionNode(Node):
 
     def _on_event(self, message: msg.SafetyEvent) -> None:
         with self.changed:
+            if message.code == "stop.word":
+                self.stop_word = message.text
             if message.instruction_id in self.events:
                 self.events[message.instruction_id] = message
                 self.changed.notify_all()
@@ -189,23 +194,23 @@ class MotionNode(Node):
         target = goal(start)
 
         def is_wanted() -> bool:
-            return bool(self.context.ok() and not handle.is_cancel_requested)
+            return bool(self.context.ok() and not handle.is_cancel_requested and not self._why_ended())
 
         began_s = time.monotonic()
         try:
             motion = self.mover.motion(start, target, self.parameters.speed_scale if asked == 0.0 else asked, is_wanted)
-        except FineVLAError:
+        except FineVLAError as error:
             if handle.is_cancel_requested:
                 raise Cancelled from None
-            raise
+            raise FineVLAError(self._why_ended() or str(error)) from error
         if motion is None:
             return "there already"
         self.get_logger().info(f"{what}: {_described(motion)}; planned in {time.monotonic() - began_s:.2f} s")
-        left_s = motion.duration_s
-        for part in motion.parts:
+        left_s, number = motion.duration_s, next(self.numbers)
+        for index, part in enumerate(motion.parts, 1):
             left_s -= part.duration_s
             self._take()  # planning may have taken long, or the part before did
-            self._follow(handle, kind, part, f"{what}-{next(self.numbers)}", left_s)
+            self._follow(handle, kind, part, f"{what}-{number}/{index}", left_s)
         return self._arrived(target)
 
     @contextlib.contextmanager
@@ -224,6 +229,7 @@ class MotionNode(Node):
     def _in_command(self) -> Iterator[None]:
         """With the bridge's authority, which is given up whatever happens: that brakes what still moves."""
         self._check_bridge()
+        self._ask(release=True)  # what was ended from outside before this goal is over for us, too
         self._take()
         try:
             yield
@@ -236,17 +242,31 @@ class MotionNode(Node):
         """Refuse what the bridge would not let move, or what would take the arms from under a policy."""
         if not self._until(lambda: self.status is not None, ANSWER_S) or self._silent_s() > ANSWER_S:
             raise FineVLAError("the safety bridge says nothing; is the stack up?")
+        status = self.status
+        assert status is not None
+        self.epoch, self.stop_word = int(status.epoch), ""
+        if why := self._why_ended():
+            raise FineVLAError(why)
         if self.instruction.id:
             text = self.instruction.fine or self.instruction.raw
             raise FineVLAError(f"the policy follows '{text[:60]}'; clear the instruction first (finevla say stop)")
-        status = self.status
-        assert status is not None
-        if status.state in (msg.SafetyStatus.DISABLED, msg.SafetyStatus.STOPPED):
-            raise FineVLAError(f"the bridge is {STATES[status.state]}: {status.reason}")
         if not self._until(self._is_holding, REST_S):
             raise FineVLAError("the arms still move; wait until they rest")
 
+    def _why_ended(self) -> str:
+        """The bridge's reason if a goal cannot begin or go on: it is stopped or disabled, or was since the goal began."""
+        with self.changed:
+            status, stop_word = self.status, self.stop_word
+        assert status is not None
+        if status.state in (msg.SafetyStatus.DISABLED, msg.SafetyStatus.STOPPED):
+            return f"the bridge is {STATES[status.state]}: {status.reason}"
+        if status.epoch != self.epoch:
+            return "the bridge was stopped and reset meanwhile: the motion has ended; ask for it again"
+        return stop_word
+
     def _take(self) -> None:
+        if why := self._why_ended():
+            raise FineVLAError(why)
         response = self._ask(release=False)
         if not response.success:
             raise FineVLAError(response.message)
@@ -281,7 +301,8 @@ class MotionNode(Node):
         assert status is not None
         sequence = next(self.numbers)
         stamp_ns = int(self.get_clock().now().nanoseconds)
-        chunk = part.chunk(self.embodiment, stamp_ns, identity, self.client, status.epoch, sequence)
+        # The epoch is the goal's: what it plans before a stop, the bridge refuses after the reset.
+        chunk = part.chunk(self.embodiment, stamp_ns, identity, self.client, self.epoch, sequence)
         errand = Errand(MOTION + identity, sequence, self.client, int(status.chunks_accepted))
         self.events[errand.identity] = msg.SafetyEvent()
         try:
@@ -307,6 +328,8 @@ class MotionNode(Node):
             raise Cancelled
         if self._silent_s() > ANSWER_S:
             raise FineVLAError("the safety bridge says nothing any more; the motion is given up")
+        if why := self._why_ended():
+            raise FineVLAError(why)
         was_waiting = errand.is_waiting
         is_over = errand.sees(status, event, time.monotonic())
         if errand.is_waiting and not was_waiting:
@@ -358,8 +381,6 @@ class Errand:
 
     def sees(self, status: msg.SafetyStatus, event: msg.SafetyEvent, now_s: float) -> bool:
         """Whether the motion has come to its end; raises `FineVLAError` if it will not."""
-        if status.state in (msg.SafetyStatus.DISABLED, msg.SafetyStatus.STOPPED):
-            raise FineVLAError(f"the bridge is {STATES[status.state]}: {status.reason}")
         if event.level != msg.SafetyEvent.INFO:
             raise FineVLAError(f"the bridge refused the motion: {event.text.partition('refused: ')[2] or event.text}")
         if event.code == "step.refused":

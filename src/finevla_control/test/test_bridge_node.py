@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from played_arm import FOLLOWING, HOLDING, STOPPED, Arm
-from std_msgs.msg import Bool, Empty
+from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.embodiment import Embodiment
+from finevla_interfaces import msg
 from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
@@ -77,6 +78,92 @@ def test_stop_is_latched_and_only_reset_leaves_it(start_node, robot: Embodiment,
                 break
             threading.Event().wait(0.1)
         arm.in_state(HOLDING)
+
+
+def _say(arm: Arm, topic: str, text: str) -> None:
+    if topic == "instruction/text":
+        arm.publisher(String, topic, qos.ALL).publish(String(data=text))
+    else:
+        raw, fine = ("", text) if topic.endswith("fine") else (text, "")
+        arm.publisher(msg.Instruction, "instruction", qos.ALL).publish(msg.Instruction(raw=raw, fine=fine))
+
+
+@pytest.mark.parametrize(
+    ("topic", "text"),
+    [("instruction/text", "停下来!"), ("instruction", "STOP at the red cube"), ("instruction fine", "please stop")],
+)
+def test_stop_word_brakes_without_any_policy_and_needs_no_reset(
+    start_node, robot: Embodiment, topic: str, text: str
+) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        commands = len(arm.commands["left_arm_controller"])
+        _say(arm, topic, text)
+        event = arm.wait(lambda: next((e for e in arm.events if e.code == "stop.word"), None), "the stop")
+        assert event.level == msg.SafetyEvent.WARN
+        assert ("to be on the safe side" in event.text) == ("cube" in text)
+        arm.wait(lambda: len(arm.commands["left_arm_controller"]) > commands, "the braking")
+        braked = len(arm.commands["left_arm_controller"])
+        arm.in_state(HOLDING)
+        arm.active.publish(msg.Instruction(id="now", raw="go"))  # a policy that took no notice
+        threading.Event().wait(0.2)  # two streams
+        arm.send()
+        arm.wait(lambda: any(e.code == "chunk.ended" for e in arm.events), "the refusal")
+        assert len(arm.commands["left_arm_controller"]) == braked
+        arm.active.publish(msg.Instruction(id="new", raw="go on"))
+        threading.Event().wait(0.2)
+        arm.send("new")
+        arm.in_state(FOLLOWING)
+
+
+def test_words_that_only_contain_a_stop_word_are_left_to_the_policy(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        _say(arm, "instruction/text", "don't stop")
+        _say(arm, "instruction/text", "put the stopper in")
+        arm.send()
+        arm.in_state(FOLLOWING)
+        assert not any(e.code == "stop.word" for e in arm.events)
+
+
+def test_reset_moves_nothing_whatever_is_sent_and_what_was_latched_before_is_void(
+    start_node, robot: Embodiment
+) -> None:
+    node = start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        node.process.kill()  # the latched announcement outlives it
+        node.wait_for_exit()
+        commands = len(arm.commands["left_arm_controller"])
+        start_node("finevla_control", "safety_bridge")
+        before = arm.status[-1].epoch
+        arm.wait(lambda: arm.status[-1].epoch != before and arm.status[-1].state == HOLDING, "the new bridge to hold")
+        arm.wait(arm.chunks.get_subscription_count, "it to listen")
+        threading.Event().wait(1.0)  # whatever is latched has come by then
+        arm.send()
+        arm.wait(lambda: any(e.code in ("chunk.ended", "chunk.instruction") for e in arm.events), "the refusal")
+        arm.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
+        arm.in_state(STOPPED)
+        arm.active.publish(msg.Instruction(id="meanwhile", raw="go"))
+        threading.Event().wait(0.8)  # the cool-down, and another stream
+        assert arm.call(Trigger, "safety/reset", Trigger.Request()).success
+        arm.in_state(HOLDING)
+        for identity in ("now", "meanwhile"):
+            arm.active.publish(msg.Instruction(id=identity, raw="go"))
+            threading.Event().wait(0.2)
+            arm.send(identity)
+        arm.wait(lambda: sum(e.code == "chunk.ended" for e in arm.events) >= 2, "the refusals")
+        assert len(arm.commands["left_arm_controller"]) == commands
+        arm.active.publish(msg.Instruction(id="new", raw="go"))
+        threading.Event().wait(0.2)
+        arm.send("new")
+        arm.in_state(FOLLOWING)
 
 
 def test_nothing_moves_without_the_watchdog(start_node, robot: Embodiment) -> None:

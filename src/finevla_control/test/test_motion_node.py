@@ -12,14 +12,15 @@ from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
 from probe import Probe
 from rclpy.action import ActionClient
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Empty
-from std_srvs.srv import SetBool
+from std_msgs.msg import Empty, String
+from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.controller import TrajectoryController
 from finevla_core.embodiment import HOME, Embodiment
 from finevla_core.kinematics import Kinematics
 from finevla_core.safety.limits import Limits, robot_limits
+from finevla_core.safety.words import RESET_ADVICE
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo, Home
@@ -223,8 +224,47 @@ def test_second_goal_and_a_stop_are_told_by_their_sentences(bench: Bench) -> Non
     bench.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
     status, text = bench.end(handle)
     assert status == ABORTED
-    assert text == "the bridge is stopped: stop was asked for by topic"
-    assert bench.go("home") == (ABORTED, "the bridge is stopped: stop was asked for by topic")
+    assert text == f"the bridge is stopped: stop was asked for by topic; {RESET_ADVICE}"
+    assert bench.go("home") == (ABORTED, text)
+
+
+def test_home_that_a_stop_interrupted_does_not_go_on_after_the_reset(bench: Bench) -> None:
+    bench.begin()
+    handle = bench.ask("home", speed_scale=0.3)
+    bench.wait(lambda: abs(bench.track[-1][1] - START).max() > 0.1, "the arms to move")
+    bench.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
+    assert bench.end(handle)[0] == ABORTED
+    sent = len(bench.chunks)
+    bench.wait(lambda: bench.call(Trigger, "safety/reset", Trigger.Request()).success, "the reset")
+    bench.in_state(HOLDING)
+    reset_ns = bench.now_ns()
+    bench.wait(lambda: bench.track[-1][0] > reset_ns + 1_000_000_000, "another second")
+    assert np.ptp([v for t, v in bench.track if t > reset_ns], axis=0).max() < 1e-6
+    assert len(bench.chunks) == sent
+    assert bench.go("home", speed_scale=0.9) == (SUCCEEDED, "there")
+
+
+def test_stop_word_ends_a_motion_and_a_new_one_needs_no_reset(bench: Bench) -> None:
+    bench.begin()
+    handle = bench.ask("home", speed_scale=0.3)
+    bench.wait(lambda: abs(bench.track[-1][1] - START).max() > 0.1, "the arms to move")
+    bench.publisher(String, "instruction/text", qos.ALL).publish(String(data="Stop!"))
+    status, text = bench.end(handle)
+    assert (status, text) == (ABORTED, "the operator said 'stop'; the arms are braked and hold until new words come")
+    bench.in_state(HOLDING)
+    bench.is_free()
+    assert bench.go("home", speed_scale=0.9) == (SUCCEEDED, "there")
+
+
+def test_motion_that_waits_for_a_yes_is_over_after_a_stop_and_a_reset(bench: Bench) -> None:
+    bench.begin(step=True)
+    handle = bench.ask("home", speed_scale=0.9)
+    bench.wait(lambda: bench.pending and bench.pending[-1].chunk_sequence, "the motion to be shown")
+    bench.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
+    bench.wait(lambda: bench.call(Trigger, "safety/reset", Trigger.Request()).success, "the reset")
+    assert bench.end(handle)[0] == ABORTED
+    assert not bench.call(SetBool, "safety/approve", SetBool.Request(data=True)).success
+    assert abs(bench.track[-1][1] - START).max() < 1e-6
 
 
 def test_who_else_commands_is_not_interrupted(bench: Bench) -> None:

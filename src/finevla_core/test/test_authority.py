@@ -41,7 +41,7 @@ def test_stop_and_the_end_of_instructions_take_authority_back(guarded: Guarded) 
         bridge.on_chunk(guarded.chunk(instruction_id="motion:1", client="/motion"), START + SECOND // 20)
         assert bridge.state is State.FOLLOWING
         end(bridge)
-        assert (bridge.client, bridge.is_taken) == ("", False)
+        assert (bridge.client, bridge.authority.is_taken) == ("", False)
         guarded.feel(bridge, guarded.home, START + SECOND)
         bridge.on_chunk(guarded.chunk(START + SECOND, instruction_id="motion:1", client="/motion"), START + SECOND)
         assert bridge.counts.accepted == 1

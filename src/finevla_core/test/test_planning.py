@@ -70,7 +70,7 @@ class Setup:
         return plans
 
     def _feel(self, bridge: Bridge, values: np.ndarray, now_ns: int) -> None:
-        bridge._measured = None  # or it would take this for a jump
+        bridge.arms.position = None  # or it would take this for a jump
         bridge.on_joint_state(now_ns, self.embodiment.joints, list(self.embodiment.to_positions(values)), now_ns)
 
 

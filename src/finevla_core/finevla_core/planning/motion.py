@@ -17,7 +17,8 @@ from finevla_core.errors import FineVLAError
 from finevla_core.planning.room import Planner, Room
 from finevla_core.planning.timing import Curve, Timed, curves
 from finevla_core.safety.clearance import Clearance
-from finevla_core.safety.gate import MOTION, Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.mandate import MOTION
 from finevla_core.safety.plan import hold
 
 ROW_S, MOST_ROW_S = 0.1, 1.0  # the gate takes no more between rows

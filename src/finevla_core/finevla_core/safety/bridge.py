@@ -1,6 +1,7 @@
 """The safety bridge without ROS: joint states, instructions and chunks in; controller trajectories, events, status out.
 
-Hold means the last commanded position. Unknown means hold. Nothing leaves STOPPED but an explicit reset.
+Hold means the last commanded position. Unknown means hold. Nothing leaves STOPPED but an explicit reset, and a reset never
+moves: what was under way has ended.
 """
 
 import time
@@ -9,21 +10,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.commands import trajectories
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection, is_motion
+from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.heartbeats import Heartbeats
 from finevla_core.safety.joining import ENSEMBLED
+from finevla_core.safety.mandate import Mandate, is_motion
+from finevla_core.safety.measured import MeasuredArms
 from finevla_core.safety.plan import NS, Plan, hold, stop
-from finevla_core.safety.words import Event, State, Trajectory
+from finevla_core.safety.timekeeping import Timekeeper
+from finevla_core.safety.words import RESET_ADVICE, Event, State, Trajectory
+from finevla_core.stop_words import StopUtterance
 
 # These say when and by whom, not what: a policy that is told something else meanwhile is not out of its mind.
 INNOCENT = frozenset(
-    ("chunk.stale", "chunk.late", "chunk.sequence", "chunk.epoch", "chunk.instruction", "chunk.authority")
+    f"chunk.{why}" for why in ("stale", "late", "sequence", "epoch", "instruction", "authority", "ended")
 )
+UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 
 
 @dataclass(frozen=True)
@@ -85,41 +92,47 @@ class Bridge:
     ) -> None:
         self.embodiment, self.envelope, self.limits, self.options = embodiment, envelope, envelope.limits, options
         self.gate = Gate(embodiment, envelope, gate_options)
-        self.epoch, self._steady_ns = epoch, steady_ns
+        self.epoch = epoch
         self.state, self.reason = State.DISABLED, "no joint state yet"
         self.counts = Counts()
         self.commands: list[Trajectory] = []
         self.events: list[Event] = []
         self.plan: Plan | None = None
         self.judged: Judged | None = None
-        self.instruction_id = self.client = ""
-        self.is_taken = False  # whether `client` asked for authority by name, and did not just send the first chunk
-        self._mover = ""  # whose chunk is being followed
+        self.mandate = Mandate(steady_ns)
+        self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
+        self.time = Timekeeper(options.asleep_s, options.back_s, steady_ns)
+        self.authority = CommandAuthority(options.authority_timeout_s, options.taken_timeout_s)
+        self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s)
         self.is_stepping = False
         self.waiting: Waiting | None = None
         self._recent: deque[ActionChunk] = deque(maxlen=ENSEMBLED - 1)
-        self._measured: NDArray[np.float64] | None = None
-        self._velocity: NDArray[np.float64] | None = None
-        self._state_ns = self._stopped_ns = self._now_ns = self._client_ns = 0
-        self._tick_ns = self._tick_steady_ns = -1
-        self._watchdog_ns = self._deadman_ns = -1
-        self._unwell = ""  # what the watchdog said last, if it was not well
+        self._stopped_ns = self._now_ns = 0
         self._last_stamp_ns = self._last_sequence = -1
         self._in_a_row = 0
 
+    @property
+    def instruction_id(self) -> str:
+        """The instruction in force; empty = none."""
+        return self.mandate.instruction_id
+
+    @property
+    def client(self) -> str:
+        """Who has command authority; empty = nobody."""
+        return self.authority.client
+
     def on_joint_state(self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], now_ns: int) -> None:
         """A measured joint state; joints not of this robot are ignored, incomplete and incredible ones are refused."""
-        order = self.embodiment.order_in(names)
-        if len(positions) != len(names) or order is None:
+        measured = self.arms.read(names, positions)
+        if measured is None:
             return self._say(1, "state.joints", "joint state lacks joints of this robot; it is ignored")
-        measured = self.embodiment.to_values([positions[i] for i in order])
         if (i := self.limits.incredible(measured)) is not None:
             text = f"joint state says {measured[i]:g} of {self.embodiment.names[i]}, which it cannot reach"
             if self.state is State.FOLLOWING:
                 return self._stop(now_ns, "state.range", text)
             return self._say(1, "state.range", f"{text}; it is ignored")
         self._watch_clock(now_ns)
-        if stamp_ns <= self._state_ns:
+        if stamp_ns <= self.arms.stamp_ns:
             return None
         if (off_s := abs(now_ns - stamp_ns) * NS) > self.options.state_timeout_s:
             if self.state is State.DISABLED:
@@ -127,24 +140,36 @@ class Bridge:
                     f"joint states are stamped {off_s:.1f} s off this clock; check use_sim_time and the clocks"
                 )
             return None
-        jumped = self._note_velocity(measured, stamp_ns)
-        self._measured, self._state_ns = measured, stamp_ns
+        jumped = self.arms.note(measured, stamp_ns, is_continued=self.state is not State.DISABLED)
         if jumped and self.state is State.FOLLOWING:
             self._stop(now_ns, "state.jump", "joint state jumped faster than the arm can move")
         elif self.state is State.DISABLED or (jumped and self.state is State.HOLDING):
             self._adopt(now_ns)
         return None
 
-    def on_instruction(self, instruction_id: str, now_ns: int) -> None:
-        """The active instruction changed; an empty id ends the motion smoothly, an operator's own motion too."""
-        if instruction_id != self.instruction_id:
+    def on_instruction(self, instruction_id: str, now_ns: int, age_s: float = 0.0) -> None:
+        """The active instruction, as it was announced `age_s` ago; an empty id ends what moves, an operator's motion too.
+
+        One that was announced before the bridge held, or that has ended, does not count.
+        """
+        before = self.instruction_id
+        if not instruction_id:
+            self._end(now_ns, "no instruction is active any more")
+        self.mandate.announce(instruction_id, age_s)
+        if self.instruction_id != before:
             self._recent.clear()
             self.waiting, self._in_a_row = None, 0
-        self.instruction_id = instruction_id
-        if not instruction_id:
-            self._brake(now_ns)
-        if not instruction_id and self.is_taken:  # else its next chunk would set the arms in motion again
-            self.client, self.is_taken = "", False
+
+    def on_stop_word(self, heard: StopUtterance, now_ns: int) -> None:
+        """Come to rest: the operator said stop. What was under way has ended; the arms hold until new words come."""
+        instruction_id, is_moving = self.instruction_id, self.state is State.FOLLOWING
+        self._end(now_ns, f"the operator said '{heard.word}'")
+        text = f"the operator said '{heard.word}'"
+        if heard.rest:
+            text += f", and went on: '{heard.rest[:60]}'; to be on the safe side all of it was taken as a stop"
+        now = "are braked and hold" if is_moving else "hold"
+        done = f"the arms {now} until new words come" if self.state not in UNREADY else f"the bridge is {self._named()}"
+        self._say(1, "stop.word", f"{text}; {done}", instruction_id)
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Accept or refuse a chunk; an accepted one is commanded at once, or shown first in step mode."""
@@ -154,6 +179,7 @@ class Bridge:
         self._in_a_row = 0
         if not self.is_stepping:
             return self._follow(chunk, result, now_ns)
+        self._begin(chunk)
         self.waiting = Waiting(chunk, result)
         self._say(0, "step.waiting", f"chunk {chunk.sequence} waits for the operator's yes", chunk.instruction_id)
         return None
@@ -164,13 +190,13 @@ class Bridge:
 
     def on_watchdog(self, is_well: bool, text: str, now_ns: int) -> None:
         """The watchdog's heartbeat; one that is not well is a stop."""
-        self._watchdog_ns, self._unwell = self._steady_ns(), "" if is_well else text or "it is not well"
+        self.heartbeats.heard_watchdog(is_well, text)
         if not is_well:
             self._stop(now_ns, "watchdog", f"the watchdog says: {text}")
 
     def on_deadman(self, is_held: bool, now_ns: int) -> None:
         """The operator's deadman switch: held, or let go."""
-        self._deadman_ns = self._steady_ns() if is_held else -1
+        self.heartbeats.heard_deadman(is_held)
         if not is_held and self.options.deadman_timeout_s is not None and self.state is State.FOLLOWING:
             self._stop(now_ns, "deadman", "the deadman switch was let go")
 
@@ -178,26 +204,22 @@ class Bridge:
         """Give command authority to `client` if nobody has it."""
         if not client:
             return False, "a client needs a name: its fully qualified node name"
-        if self.client not in ("", client) and not self._is_free(now_ns):
-            return False, f"'{self.client}' has command authority; it must give it up, or its motion must end"
-        self.client, self.is_taken, self._client_ns = client, True, now_ns
-        return True, f"'{client}' has command authority"
+        if self.state in UNREADY:
+            return False, f"nobody can command the arms: the bridge is {self._named()}"
+        return self.authority.take(client, now_ns, self.state is State.FOLLOWING)
 
     def release_authority(self, client: str, now_ns: int) -> tuple[bool, str]:
         """Take it from `client`; its own motion, if it asked for authority by name, comes smoothly to rest at once.
 
         Any other running plan goes on to its end, which is at rest.
         """
-        if client != self.client:
-            return False, f"'{client}' has no command authority; " + (
-                f"'{self.client}' has" if self.client else "nobody has"
-            )
-        if self.is_taken and self._mover == client:
+        is_own = self.authority.is_taken and self.authority.mover == client == self.client
+        had_it, text = self.authority.give_up(client)
+        if had_it and is_own:
             self._brake(now_ns)
-        if self.waiting is not None and self.waiting.chunk.client == client:
+        if had_it and self.waiting is not None and self.waiting.chunk.client == client:
             self.waiting = None
-        self.client, self.is_taken = "", False
-        return True, "nobody has command authority"
+        return had_it, text
 
     def step(self, is_on: bool, now_ns: int) -> str:
         """Switch step mode: every plan waits, at rest, for the operator's yes."""
@@ -225,43 +247,43 @@ class Bridge:
         return True, "following it; the next plan will be shown when the arms rest"
 
     def reset(self, now_ns: int) -> tuple[bool, str]:
-        """Leave STOPPED: only at rest, with a fresh joint state, after a cool-down. Begins a new epoch."""
+        """Leave STOPPED: only at rest, with a fresh joint state, after a cool-down. Begins a new epoch, and moves nothing."""
         if self.state is not State.STOPPED:
             return False, f"nothing to reset: the bridge is {self.state.name.lower()}"
         if (now_ns - self._stopped_ns) * NS < self.options.reset_cooldown_s:
             return False, f"wait: a reset is possible {self.options.reset_cooldown_s} s after the stop"
-        if not self._fresh(now_ns):
+        if not self.arms.is_fresh(now_ns):
             return False, "joint states are missing; start the arm's driver first"
-        if self._velocity is not None and abs(self._velocity).max() > self.options.rest_velocity:
+        if self.arms.moves(self.options.rest_velocity):
             return False, "the arm still moves; wait until it rests"
-        if missing := self._missing():
+        if missing := self.heartbeats.missing():
             return False, missing
-        if self._unwell and self.options.watchdog_timeout_s is not None:
-            return False, f"the watchdog says: {self._unwell}"
+        if trouble := self.heartbeats.trouble():
+            return False, f"the watchdog says: {trouble}"
         self.epoch += 1
         if not self._adopt(now_ns):
             return False, self.reason
-        self._say(0, "reset", "stop was reset; holding")
-        return True, "holding"
+        self._say(0, "reset", "stop was reset; the arms hold until new words come")
+        return True, "holding; the arms rest until new words come"
 
     def tick(self, now_ns: int) -> None:
         """Watch what does not announce itself: lost joint states and heartbeats, tracking errors, the end of a plan."""
         self._watch_clock(now_ns)
-        if (lost := self._lost_track(now_ns)) and self.state is State.FOLLOWING:
+        if (lost := self.time.lost(now_ns)) and self.state is State.FOLLOWING:
             self._stop(now_ns, *lost)
-        self._tick_ns, self._tick_steady_ns = now_ns, self._steady_ns()
-        if self.state in (State.HOLDING, State.FOLLOWING) and not self._fresh(now_ns):
+        self.time.tick(now_ns)
+        if self.state in (State.HOLDING, State.FOLLOWING) and not self.arms.is_fresh(now_ns):
             if self.state is State.FOLLOWING:
                 self._stop(now_ns, "state.lost", f"no joint state for {self.options.state_timeout_s} s")
             else:
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
-        if self.state is State.HOLDING and (missing := self._unwatched()):
+        if self.state is State.HOLDING and (missing := self.heartbeats.unwatched()):
             self._enter(State.DISABLED, missing)
-        if self.state is not State.FOLLOWING or self.plan is None or self._measured is None:
+        if self.state is not State.FOLLOWING or self.plan is None or self.arms.position is None:
             return
-        if missing := self._missing():
+        if missing := self.heartbeats.missing():
             self._stop(now_ns, "heartbeat.lost", missing)
-        elif off := self.gate.tracking(self.plan, self._measured, self._state_ns):
+        elif off := self.gate.tracking(self.plan, self.arms.position, self.arms.stamp_ns):
             self._stop(now_ns, "state.tracking", f"{off[0]} is {off[1]:.2f} rad from where it should be")
         elif now_ns >= self.plan.end_ns:
             self._enter(State.HOLDING, "the plan ended; holding its last position")
@@ -279,30 +301,38 @@ class Bridge:
         return max(0.0, (self.plan.end_ns - now_ns) * NS) if self.plan is not None else 0.0
 
     def _judge(self, chunk: ActionChunk, now_ns: int) -> Judged | Rejection:
-        if self.state not in (State.HOLDING, State.FOLLOWING) or self.plan is None or self._measured is None:
-            return Rejection("bridge.state", f"the bridge is {self.state.name.lower()}: {self.reason}")
-        if lost := self._lost_track(now_ns):
+        if self.state in UNREADY or self.plan is None or self.arms.position is None:
+            self.mandate.turn_away(chunk.instruction_id)
+            return Rejection("bridge.state", f"the bridge is {self._named()}")
+        if why := self.mandate.why_void(chunk.instruction_id):
+            what = "this motion" if is_motion(chunk.instruction_id) else f"'{chunk.instruction_id[:60]}'"
+            return Rejection(
+                "chunk.ended", f"{what} has ended: {why}" + ("" if self.instruction_id else "; say it again")
+            )
+        if lost := self.time.lost(now_ns):
             return Rejection(*lost)
-        if not self._fresh(now_ns):
+        if not self.arms.is_fresh(now_ns):
             return Rejection("state.stale", "the joint state is too old to judge it by")
-        if missing := self._missing():
+        if missing := self.heartbeats.missing():
             return Rejection("heartbeat.lost", missing)
         if self.is_stepping and (self.waiting is not None or self.state is State.FOLLOWING):
             return Rejection("step.waiting", "step mode: another plan waits or is under way")
+        is_free = self.authority.is_free(now_ns, self.state is State.FOLLOWING)
+        is_own = is_motion(chunk.instruction_id)
         context = Context(
             now_ns=now_ns,
             instruction_id=self.instruction_id,
             epoch=self.epoch,
-            client="" if self._is_free(now_ns) else self.client,
+            client="" if is_free else self.client,
             last_stamp_ns=self._last_stamp_ns,
             last_sequence=self._last_sequence,
             plan=self.plan,
-            measured=self._measured,
-            measured_ns=self._state_ns,
+            measured=self.arms.position,
+            measured_ns=self.arms.stamp_ns,
             recent=self._recent,
-            is_taken=self.is_taken and not self._is_free(now_ns),
+            is_taken=self.authority.is_taken and not is_free,
             # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
-            allowed_scale=1.0 if self.judged is None or is_motion(chunk) else self.judged.clearance.speed_scale,
+            allowed_scale=1.0 if self.judged is None or is_own else self.judged.clearance.speed_scale,
         )
         return self.gate.check(chunk, context)
 
@@ -317,10 +347,10 @@ class Bridge:
             self._stop(now_ns, "chunk.rejections", text)
 
     def _follow(self, chunk: ActionChunk, judged: Judged, now_ns: int) -> None:
+        self._begin(chunk)
         self.plan, self.judged = judged.plan, judged
         self._last_stamp_ns, self._last_sequence = chunk.stamp_ns, chunk.sequence
-        self.is_taken = self.is_taken and chunk.client == self.client
-        self.client, self._client_ns, self._mover = chunk.client, now_ns, chunk.client
+        self.authority.moved(chunk.client, now_ns)
         # An older chunk's times mean nothing any more once the motion runs slower than it was meant.
         self._recent.append(chunk) if judged.speed_scale == 1.0 else self._recent.clear()
         counts, age_s = self.counts, (now_ns - chunk.stamp_ns) * NS
@@ -328,25 +358,37 @@ class Bridge:
         counts.chunk_age_s, counts.chunk_sequence = age_s, chunk.sequence
         counts.executed_s = max(0.0, min(age_s, chunk.horizon * chunk.dt_s))
         counts.executed_steps = int(counts.executed_s / chunk.dt_s)
-        whose = "an operator's motion" if is_motion(chunk) else "the policy's chunks"
+        whose = "an operator's motion" if is_motion(chunk.instruction_id) else "the policy's chunks"
         self._enter(State.FOLLOWING, f"following {whose}")
         self._command()
+
+    def _begin(self, chunk: ActionChunk) -> None:
+        if is_motion(chunk.instruction_id):
+            self.mandate.begin_motion(chunk.instruction_id)
+
+    def _end(self, now_ns: int, why: str) -> None:
+        """Brake, and end the instruction and the operator's motion for good: their next chunk would set the arms going."""
+        self._brake(now_ns)
+        self.mandate.end(why)
+        self._recent.clear()
+        self.waiting, self._in_a_row = None, 0
+        self.authority.dismiss(why)
 
     def _adopt(self, now_ns: int) -> bool:
         """Hold: where the arm was last commanded to if it still is there, else where it is - if it may be there.
 
         Not before the watchdog answers: who holds is ready to follow.
         """
-        assert self._measured is not None
-        if missing := self._unwatched():
+        assert self.arms.position is not None
+        if missing := self.heartbeats.unwatched():
             self._enter(State.DISABLED, missing)
             return False
-        position = np.clip(self._measured, self.limits.lower, self.limits.upper)
+        position = np.clip(self.arms.position, self.limits.lower, self.limits.upper)
         if self.plan is not None:
             planned = self.plan.at(now_ns)[0]
-            gap = abs(planned - self._measured) * ~self.limits.is_gripper
+            gap = abs(planned - self.arms.position) * ~self.limits.is_gripper
             position = planned if gap.max() < self.gate.options.max_tracking_error else position
-        here = self.envelope.clearance.at(self._measured, self.options.adoption_slack_m)
+        here = self.envelope.clearance.at(self.arms.position, self.options.adoption_slack_m)
         if here.code:
             self._enter(
                 State.DISABLED, f"this pose is not allowed: {here.violation}; move the arm, or mend the safety file"
@@ -363,67 +405,14 @@ class Bridge:
             return
         self._stopped_ns = now_ns
         self._brake(now_ns)
-        self.client, self.is_taken, self.waiting = "", False, None
-        self._enter(State.STOPPED, text)
-        self._say(2, code, f"stopped: {text}; call safety/reset when it is safe")
+        self._enter(State.STOPPED, f"{text}; {RESET_ADVICE}")
+        self._say(2, code, f"stopped: {text}; {RESET_ADVICE}")
 
     def _brake(self, now_ns: int) -> None:
         """Let the running motion come to rest - unless we lost track of it: then the watchdog brakes what still moves."""
-        if self.plan is not None and self.state is State.FOLLOWING and not self._lost_track(now_ns):
+        if self.plan is not None and self.state is State.FOLLOWING and not self.time.lost(now_ns):
             self.plan = stop(self.plan, now_ns, self.limits)
             self._command()
-
-    def _lost_track(self, now_ns: int) -> tuple[str, str] | None:
-        """Code and sentence if the time since the last tick is none in which the arms did what is known; None = all well.
-
-        A stop from where the plan is by a clock that jumped would be a leap, and after a sleep it may be somebody else's.
-        """
-        if self._tick_ns < 0:
-            return None
-        gap_s = (now_ns - self._tick_ns) * NS
-        if gap_s < -self.options.back_s:
-            return "clock.jump", f"the clock jumped back by {-gap_s:.2f} s; check who sets it (NTP, /clock)"
-        if gap_s <= self.options.asleep_s:
-            return None
-        if (self._steady_ns() - self._tick_steady_ns) * NS < gap_s / 2:
-            return "clock.jump", f"the clock jumped ahead by {gap_s:.2f} s; check who sets it (NTP, /clock)"
-        return "bridge.asleep", f"this bridge hung for {gap_s:.2f} s; is the computer overloaded?"
-
-    def _missing(self) -> str:
-        """The sentence for a heartbeat that is demanded and does not come; empty if all do."""
-        if missing := self._unwatched():
-            return missing
-        if self._is_silent(self._deadman_ns, self.options.deadman_timeout_s):
-            return "the deadman switch is not held (std_msgs/Bool on safety/deadman)"
-        return ""
-
-    def _unwatched(self) -> str:
-        """The sentence for a watchdog that is demanded and does not answer; empty if it does."""
-        if self._is_silent(self._watchdog_ns, self.options.watchdog_timeout_s):
-            return (
-                "the watchdog does not answer; start it (ros2 run finevla_control safety_watchdog), or see in its log"
-                " what it does not hear"
-            )
-        return ""
-
-    def _is_silent(self, heard_ns: int, timeout_s: float | None) -> bool:
-        return timeout_s is not None and (heard_ns < 0 or (self._steady_ns() - heard_ns) * NS > timeout_s)
-
-    def _is_free(self, now_ns: int) -> bool:
-        """Whether anybody may take command: nobody has it, or who has it has been silent at rest."""
-        timeout_s = self.options.taken_timeout_s if self.is_taken else self.options.authority_timeout_s
-        idle = (now_ns - self._client_ns) * NS > timeout_s
-        return not self.client or (idle and self.state is not State.FOLLOWING)
-
-    def _note_velocity(self, measured: NDArray[np.float64], stamp_ns: int) -> bool:
-        """Measured velocity from two states; True if the arm cannot have moved that fast."""
-        if self._measured is None or self.state is State.DISABLED:
-            self._velocity = None
-            return False
-        dt_s = (stamp_ns - self._state_ns) * NS
-        moved = (measured - self._measured) * ~self.limits.is_gripper
-        self._velocity = moved / dt_s
-        return bool((abs(moved) > 1.5 * self.limits.velocity * dt_s + 0.02).any())
 
     def _watch_clock(self, now_ns: int) -> None:
         if now_ns < self._now_ns - self.options.clock_jump_s / NS:
@@ -431,18 +420,26 @@ class Bridge:
                 self._stop(now_ns, "clock.jump", "the clock jumped back")
             elif self.state is State.HOLDING:
                 self._enter(State.DISABLED, "the clock jumped back; waiting for a fresh joint state")
-            self._state_ns, self._last_stamp_ns, self.plan = 0, -1, None
+            self.arms.stamp_ns, self._last_stamp_ns, self.plan = 0, -1, None
         self._now_ns = now_ns
-
-    def _fresh(self, now_ns: int) -> bool:
-        return self._measured is not None and abs(now_ns - self._state_ns) * NS < self.options.state_timeout_s
 
     def _command(self) -> None:
         """The running plan as one trajectory per controller."""
         assert self.plan is not None
         self.commands += trajectories(self.plan, self.embodiment, self.limits)
 
+    def _named(self) -> str:
+        return f"{self.state.name.lower()}: {self.reason}"
+
     def _enter(self, state: State, reason: str) -> None:
+        """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""
+        if state in UNREADY:
+            why = f"the bridge was {state.name.lower()}: {reason.removesuffix(f'; {RESET_ADVICE}')}"
+            self.mandate.close(why)
+            self.authority.dismiss(why)
+            self.waiting = None
+        elif self.state in UNREADY:
+            self.mandate.open()
         if state is not self.state:
             self._say(0, f"state.{state.name.lower()}", reason)
         self.state, self.reason = state, reason

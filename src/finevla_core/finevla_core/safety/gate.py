@@ -11,6 +11,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.joining import MANNERS, ensembled, join
+from finevla_core.safety.mandate import is_motion
 from finevla_core.safety.plan import NS, Extremes, Plan
 
 # Between a chunk's targets and the margin of a limit there is a zone in which motion towards the limit is slowed down.
@@ -19,8 +20,6 @@ ROUNDING = 1 + 1e-6
 # After a chunk that came near something the next is tried so much slower than that one was allowed to be. What is near
 # changes little from chunk to chunk, so that mostly holds, and the next is judged once instead of twice.
 EASED = 0.93
-# An operator's motion (homing, going to a pose) obeys no instruction; its chunks carry an id that begins so.
-MOTION = "motion:"
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,6 @@ class Context:
     recent: Sequence[ActionChunk] = ()
     is_taken: bool = False
     allowed_scale: float = 1.0
-
-
-def is_motion(chunk: ActionChunk) -> bool:
-    """Whether it is part of an operator's motion, by its own word; whether it may be is for the gate to say."""
-    return chunk.instruction_id.startswith(MOTION)
 
 
 class Gate:
@@ -190,7 +184,7 @@ class Gate:
         return None
 
     def _origin(self, chunk: ActionChunk, context: Context) -> Rejection | None:
-        may_move = context.is_taken and is_motion(chunk) and chunk.client == context.client
+        may_move = context.is_taken and is_motion(chunk.instruction_id) and chunk.client == context.client
         if not context.instruction_id and not may_move:
             return Rejection("chunk.instruction", "no instruction is active")
         if chunk.instruction_id != context.instruction_id and not may_move:

@@ -16,7 +16,7 @@ from finevla_core.safety.brake import Brake
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import NS
 from finevla_core.safety.watches import Beat, Cameras, Rivals, RosClock, Voices
-from finevla_core.safety.words import Event, State, Trajectory
+from finevla_core.safety.words import RESET_ADVICE, Event, State, Trajectory
 
 # DDS lists the publishers of a killed process for 20 s; two bridges that live are told apart by what they say.
 DEAD_LISTED_NS = 25_000_000_000
@@ -52,18 +52,19 @@ WATCHES: dict[str, Watch] = {
     "watchdog.bridge": Watch(
         _W, _S,
         "a hung bridge cannot stop what it began; at rest it has begun nothing, and it refuses to move without us",
-        "the safety bridge has said nothing for {0:.2f} s (topic safety/status); it hangs or died: see its log, then"
-        " start it again and call safety/reset",
+        "the safety bridge has said nothing for {0:.2f} s (topic safety/status); it hangs or died: see its log,"
+        f" and start it again; {RESET_ADVICE}",
     ),
     "watchdog.restart": Watch(
         _S, _S,
         "a bridge that died has lost what it commanded; a person looks before another one moves the arms",
-        "the safety bridge was started again; look at the arms, then call safety/reset",
+        f"the safety bridge was started again; look at the arms; {RESET_ADVICE}",
     ),
     "watchdog.motion": Watch(
         _W, _S,
         "a bridge that hung, or whose clock jumped, cannot brake: it does not know where the motion is",
-        "the bridge says that it stopped, but {0:.2f} s later the arms still move; see what it says, then call safety/reset",
+        "the bridge says that it stopped, but {0:.2f} s later the arms still move; see what it says;"
+        f" {RESET_ADVICE}",
     ),
     "watchdog.joints": Watch(
         _W, _S,
@@ -99,7 +100,8 @@ WATCHES: dict[str, Watch] = {
     "watchdog.deadman": Watch(
         _S, _S,
         "the operator's hand decides, at rest too: motion must not begin without it",
-        "the operator's deadman switch is {0} (topic safety/deadman); hold it, then call safety/reset",
+        "the operator's deadman switch is {0} (topic safety/deadman); hold it;"
+        f" {RESET_ADVICE}",
     ),
     "watchdog.rival": Watch(
         _S, _S,
@@ -109,7 +111,8 @@ WATCHES: dict[str, Watch] = {
     "watchdog.clock_jump": Watch(
         _W, _S,
         "the controllers follow trajectories by this clock: their motion has jumped or stopped with it",
-        "the ROS clock jumped by {0:+.2f} s; check who sets the time (NTP, /clock), then call safety/reset",
+        "the ROS clock jumped by {0:+.2f} s; check who sets the time (NTP, /clock);"
+        f" {RESET_ADVICE}",
     ),
     "watchdog.clock_still": Watch(
         _W, _S,
@@ -223,6 +226,8 @@ class Watchdog:
             self.is_new_bridge, self._confirmed_ns = True, None
         # A state that we do not know may be one in which something moves.
         was, self.state = self.state, State(state) if state in State else State.FOLLOWING
+        if self.state in (State.STOPPED, State.DISABLED):
+            self.instruction_id = ""  # it has ended, for all nodes
         if self.state is State.FOLLOWING and was is not State.FOLLOWING:
             self.chunks.heard(now_ns)
         if self.state is not State.STOPPED:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+# What a person does after a stop; every sentence that needs it says it so.
+RESET_ADVICE = "when it is safe: finevla reset (service safety/reset)"
+
 
 class State(enum.IntEnum):
     """Values are those of `SafetyStatus`."""

@@ -1,0 +1,442 @@
+"""Promises of a reset: it never moves. Whatever stopped the arms has ended what they did; they rest until new words come."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from guarded_arms import SECOND, START, Guarded
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.mandate import MAX_ID, REMEMBERED, Mandate
+from finevla_core.safety.words import RESET_ADVICE, State
+from finevla_core.stop_words import StopUtterance
+
+TICK = SECOND // 50
+POLICY, MOTION = "/policy", "/motion"
+
+
+class Run:
+    """A bridge with a clock, arms that do what it commands, a policy and an operator's client."""
+
+    def __init__(self, guarded: Guarded, **options: object) -> None:
+        self.guarded, self.now, self.steady, self.felt = guarded, START, 0, True
+        self.bridge = guarded.bridge(steady_ns=lambda: self.steady, **options)
+        self.sequence = 0
+        self.pass_time(1)
+        self.bridge.on_instruction("go", self.now)
+
+    def pass_time(self, ticks: int) -> None:
+        for _ in range(ticks):
+            self.now, self.steady = self.now + TICK, self.steady + TICK
+            self.bridge.on_watchdog(True, "", self.now)
+            self.bridge.on_deadman(True, self.now)
+            if self.felt:
+                self.guarded.feel(self.bridge, self.position(), self.now)
+            self.bridge.tick(self.now)
+
+    def position(self) -> np.ndarray:
+        plan = self.bridge.plan
+        return self.guarded.home if plan is None else plan.at(self.now)[0]
+
+    def chunk(
+        self, instruction_id: str = "go", client: str = POLICY, amplitude: float = 0.1, **changes: object
+    ) -> None:
+        """Fresh, of the bridge's own epoch, and from where the arms are: as good as a chunk can be."""
+        self.sequence += 1
+        way = self.guarded.chunk(amplitude=amplitude).actions - self.guarded.home
+        given = {"stamp_ns": self.now, "epoch": self.bridge.epoch, "sequence": self.sequence} | changes
+        chunk = self.guarded.chunk(instruction_id=instruction_id, client=client, actions=self.position() + way, **given)
+        self.bridge.on_chunk(chunk, self.now)
+
+    def accepted(self) -> int:
+        return self.bridge.counts.accepted
+
+    def reset(self) -> None:
+        self.felt = True
+        self.pass_time(100)
+        done, text = self.bridge.reset(self.now)
+        assert done, text
+        self.bridge.take()
+
+    def misbehave(self, by: str = "policy") -> None:
+        """All that a policy or a motion node may send that took no notice of the stop."""
+        for _ in range(3):
+            self.bridge.on_instruction("go", self.now)
+            self.chunk()
+            self.chunk("")
+            if by == "motion":
+                self.bridge.take_authority(MOTION, self.now)
+                for identity in ("motion:home-1", "motion:home-1/1", "motion:home-1/2", "motion:home-2"):
+                    self.chunk(identity, MOTION)
+            self.pass_time(5)
+
+
+def lose_states(run: Run) -> None:
+    run.felt = False
+    run.pass_time(40)
+
+
+def feel(values: Callable[[Run], np.ndarray]) -> Callable[[Run], None]:
+    def stop(run: Run) -> None:
+        run.now, run.steady = run.now + TICK, run.steady + TICK
+        run.guarded.feel(run.bridge, values(run), run.now)
+
+    return stop
+
+
+def refuse_all(run: Run) -> None:
+    for _ in range(10):
+        run.chunk(dt_s=0.0)
+
+
+def fall_silent(run: Run) -> None:
+    run.now, run.steady = run.now + TICK, run.steady + 2 * SECOND
+    run.bridge.tick(run.now)
+
+
+def do_not_follow(run: Run) -> None:
+    here, run.felt = run.guarded.home, False
+    for _ in range(200):
+        run.guarded.feel(run.bridge, here, run.now)
+        run.pass_time(1)
+
+
+def jump(seconds: float) -> Callable[[Run], None]:
+    def stop(run: Run) -> None:
+        run.now += round(seconds * SECOND)
+        run.bridge.tick(run.now)
+
+    return stop
+
+
+STOPS: dict[str, Callable[[Run], None]] = {
+    "topic": lambda run: run.bridge.on_stop(run.now, "stop.topic", "stop was asked for by topic"),
+    "service": lambda run: run.bridge.on_stop(run.now, "stop.service", "stop was asked for by service"),
+    "rival": lambda run: run.bridge.on_stop(run.now, "bridge.rival", "another node publishes too"),
+    "watchdog": lambda run: run.bridge.on_watchdog(False, "a camera is frozen", run.now),
+    "deadman let go": lambda run: run.bridge.on_deadman(False, run.now),
+    "heartbeats lost": fall_silent,
+    "rejections": refuse_all,
+    "states lost": lose_states,
+    "states jump": feel(lambda run: run.position() + 0.3),
+    "states NaN": feel(lambda run: np.full(len(run.guarded.home), np.nan)),
+    "tracking": do_not_follow,
+    "clock back": jump(-3.0),
+    "clock ahead": jump(2.0),
+}
+OPTIONS = {"deadman let go": {"deadman_timeout_s": 1.0}, "heartbeats lost": {"watchdog_timeout_s": 0.5}}
+
+
+def under_way(guarded: Guarded, kind: str, by: str) -> Run:
+    run = Run(guarded, **OPTIONS.get(kind, {}))
+    if by == "motion":
+        run.bridge.take_authority(MOTION, run.now)
+        run.chunk("motion:home-1/1", MOTION, amplitude=0.5)
+    else:
+        run.chunk(amplitude=0.5)
+    run.pass_time(12)
+    assert run.bridge.state is State.FOLLOWING
+    assert run.accepted() == 1
+    return run
+
+
+@pytest.mark.parametrize("by", ["policy", "motion"])
+@pytest.mark.parametrize("kind", STOPS)
+def test_after_a_reset_nothing_moves_before_new_words(guarded: Guarded, kind: str, by: str) -> None:
+    run = under_way(guarded, kind, by)
+    STOPS[kind](run)
+    assert run.bridge.state is State.STOPPED
+    assert run.bridge.reason.endswith(RESET_ADVICE)
+    assert run.bridge.instruction_id == run.bridge.client == ""
+    before = run.accepted()
+    run.misbehave(by)
+    run.reset()
+    run.misbehave(by)
+    assert (run.accepted(), run.bridge.state) == (before, State.HOLDING)
+    assert run.bridge.take()[0] == []
+    run.bridge.on_instruction("new words", run.now)
+    run.chunk("new words")
+    assert (run.accepted(), run.bridge.state) == (before + 1, State.FOLLOWING)
+
+
+@pytest.mark.parametrize("kind", STOPS)
+def test_after_a_reset_an_operators_new_motion_moves(guarded: Guarded, kind: str) -> None:
+    run = under_way(guarded, kind, "motion")
+    STOPS[kind](run)
+    run.reset()
+    assert not run.bridge.take_authority(MOTION, run.now)[0]  # the old motion took no notice yet
+    run.bridge.release_authority(MOTION, run.now)
+    assert run.bridge.take_authority(MOTION, run.now)[0]
+    run.chunk("motion:home-1/2", MOTION)
+    run.chunk("motion:home-1", MOTION)
+    assert (run.accepted(), run.bridge.counts.rejected["chunk.ended"]) == (1, 2)
+    run.chunk("motion:home-2/1", MOTION)
+    assert run.accepted() == 2
+
+
+def test_chunks_of_what_has_ended_say_so_and_are_no_reason_for_another_stop(guarded: Guarded) -> None:
+    run = under_way(guarded, "topic", "policy")
+    STOPS["topic"](run)
+    run.reset()
+    for _ in range(30):
+        run.bridge.on_instruction("go", run.now)
+        run.chunk()
+    assert run.bridge.state is State.HOLDING
+    assert run.bridge.counts.rejected["chunk.ended"] == 30
+    text = "'go' has ended: the bridge was stopped: stop was asked for by topic; say it again"
+    assert run.bridge.take()[1][-1].text.endswith(text)
+
+
+def test_words_said_while_the_bridge_is_stopped_do_not_count_after_the_reset(guarded: Guarded) -> None:
+    run = under_way(guarded, "topic", "policy")
+    STOPS["topic"](run)
+    run.bridge.on_instruction("meanwhile", run.now)
+    run.chunk("too")
+    run.reset()
+    for identity in ("meanwhile", "too"):
+        run.bridge.on_instruction(identity, run.now)
+        run.chunk(identity)
+    assert run.accepted() == 1
+    assert run.bridge.counts.rejected["chunk.ended"] == 2
+
+
+def test_words_of_before_the_first_joint_state_do_not_count(guarded: Guarded) -> None:
+    bridge = Bridge(guarded.embodiment, guarded.envelope, guarded.bridge().gate.options, guarded.bridge().options)
+    bridge.on_instruction("now", START)
+    guarded.feel(bridge, guarded.home, START)
+    bridge.on_instruction("now", START)
+    bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
+    assert list(bridge.counts.rejected) == ["chunk.ended"]
+
+
+def test_arms_at_rest_that_were_lost_and_found_wait_for_new_words(guarded: Guarded) -> None:
+    run = Run(guarded)
+    lose_states(run)
+    assert run.bridge.state is State.DISABLED
+    run.felt = True
+    run.pass_time(2)
+    assert run.bridge.state is State.HOLDING
+    run.misbehave()
+    assert run.accepted() == 0
+
+
+@pytest.mark.parametrize(("age_s", "counts"), [(0.0, True), (0.4, True), (0.6, False), (3600.0, False)])
+def test_old_announcement_that_arrives_late_does_not_count(guarded: Guarded, age_s: float, counts: bool) -> None:
+    run = under_way(guarded, "topic", "policy")
+    STOPS["topic"](run)
+    run.reset()
+    run.pass_time(25)
+    run.bridge.on_instruction("latched", run.now, age_s)  # 0.5 s after the reset
+    assert run.bridge.instruction_id == ("latched" if counts else "")
+    run.chunk("latched")
+    assert run.accepted() == 1 + counts
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.DISABLED])
+def test_authority_is_not_given_to_what_cannot_move(guarded: Guarded, state: State) -> None:
+    run = Run(guarded)
+    STOPS["topic"](run) if state is State.STOPPED else lose_states(run)
+    assert run.bridge.state is state
+    given, text = run.bridge.take_authority(MOTION, run.now)
+    assert not given
+    assert text == f"nobody can command the arms: the bridge is {state.name.lower()}: {run.bridge.reason}"
+
+
+def test_plan_that_waits_for_a_yes_is_gone_after_a_stop_and_its_words_too(guarded: Guarded) -> None:
+    for client, identity in ((POLICY, "go"), (MOTION, "motion:home-1/1")):
+        run = Run(guarded)
+        run.bridge.step(True, run.now)
+        if client == MOTION:
+            run.bridge.take_authority(MOTION, run.now)
+        run.chunk(identity, client)
+        assert run.bridge.waiting is not None
+        STOPS["topic"](run)
+        run.reset()
+        run.misbehave("motion" if client == MOTION else "policy")
+        assert run.bridge.waiting is None
+        assert run.bridge.approve(True, run.now) == (False, "no plan waits")
+
+
+@pytest.mark.parametrize("by", ["policy", "motion"])
+def test_stop_word_brakes_within_the_limits_ends_what_moves_and_is_not_latched(guarded: Guarded, by: str) -> None:
+    run = under_way(guarded, "word", by)
+    run.bridge.take()
+    run.bridge.on_stop_word(StopUtterance("stop", ""), run.now)
+    commands, events = run.bridge.take()
+    assert [c.controller for c in commands] == [c.name for c in guarded.embodiment.controllers]
+    found = run.bridge.plan.extremes()
+    assert (found.acceleration <= guarded.limits.acceleration * (1 + 1e-6)).all()
+    assert (found.jerk <= guarded.limits.jerk * (1 + 1e-6)).all()
+    assert [(e.level, e.code) for e in events] == [(1, "stop.word")]
+    assert events[0].text == "the operator said 'stop'; the arms are braked and hold until new words come"
+    assert run.bridge.instruction_id == run.bridge.client == ""
+    run.misbehave(by)
+    run.pass_time(50)
+    run.misbehave(by)
+    assert (run.accepted(), run.bridge.state) == (1, State.HOLDING)
+    assert run.bridge.counts.rejected["chunk.ended"] >= 6
+    run.bridge.on_instruction("new words", run.now)
+    run.chunk("new words")
+    assert run.accepted() == 2
+
+
+def test_stop_word_that_goes_on_says_that_it_erred_on_the_safe_side(guarded: Guarded) -> None:
+    run = under_way(guarded, "word", "policy")
+    run.bridge.on_stop_word(StopUtterance("stop", "at the red cube"), run.now)
+    text = run.bridge.take()[1][-1].text
+    assert "'stop', and went on: 'at the red cube'; to be on the safe side all of it was taken as a stop" in text
+
+
+def test_stop_word_at_rest_ends_what_was_said_and_in_a_stop_changes_nothing(guarded: Guarded) -> None:
+    run = Run(guarded)
+    run.bridge.on_stop_word(StopUtterance("停", ""), run.now)
+    assert run.bridge.take()[1][-1].text == "the operator said '停'; the arms hold until new words come"
+    run.misbehave()
+    assert run.accepted() == 0
+    STOPS["topic"](run)
+    run.bridge.on_stop_word(StopUtterance("停", ""), run.now)
+    assert run.bridge.state is State.STOPPED
+    assert "the bridge is stopped: stop was asked for by topic" in run.bridge.take()[1][-1].text
+
+
+def test_stop_word_while_a_motion_is_planned_lets_it_not_begin(guarded: Guarded) -> None:
+    run = Run(guarded)
+    run.bridge.take_authority(MOTION, run.now)
+    run.bridge.on_stop_word(StopUtterance("stop", ""), run.now)
+    given, text = run.bridge.take_authority(MOTION, run.now)
+    assert not given
+    assert text.startswith("the motion has ended: the operator said 'stop'")
+    run.chunk("motion:home-1", MOTION)
+    assert run.accepted() == 0
+
+
+def test_empty_instruction_ends_an_operators_motion_for_good(guarded: Guarded) -> None:
+    run = under_way(guarded, "cleared", "motion")
+    run.bridge.on_instruction("", run.now)
+    run.misbehave("motion")
+    run.pass_time(50)
+    assert (run.accepted(), run.bridge.state) == (1, State.HOLDING)
+
+
+def test_memory_of_what_has_ended_is_bounded_and_ids_too() -> None:
+    mandate = Mandate(lambda: 0)
+    mandate.open()
+    for number in range(3 * REMEMBERED):
+        mandate.end_one(f"id {number}", "test")
+    assert not mandate.why_void("id 0")
+    assert mandate.why_void(f"id {2 * REMEMBERED}") == "test"
+    mandate.announce("x" * (MAX_ID + 1))
+    assert mandate.instruction_id == ""
+
+
+class Chaos(RuleBasedStateMachine):
+    """Anybody sends anything at any time; only words that were first announced after a reset may move the arms."""
+
+    guarded: Guarded
+
+    @initialize()
+    def begin(self) -> None:
+        self.run = Run(self.guarded)
+        self.bridge, self.names, self.fresh = self.run.bridge, 0, True
+        self.bridge.take_authority(MOTION, self.run.now)
+        self.run.chunk("motion:a-1/1", MOTION)
+        self.before, self.is_interrupted = self.run.accepted(), False
+
+    @rule(kind=st.sampled_from(sorted(STOPS)))
+    def stop(self, kind: str) -> None:
+        was_taken, was = self.bridge.authority.is_taken, self.bridge.state
+        STOPS[kind](self.run)
+        if was not in (State.STOPPED, State.DISABLED) and self.bridge.state in (State.STOPPED, State.DISABLED):
+            self.is_interrupted = self.is_interrupted or was_taken
+        self.note()
+
+    @rule()
+    def reset(self) -> None:
+        self.run.felt = True
+        self.run.pass_time(60)
+        self.note()
+        self.bridge.reset(self.run.now)
+
+    @rule(kept=st.sampled_from(["go", "old", "motion:a-1"]), age_s=st.sampled_from([0.0, 5.0, 1e4]))
+    def announce_again(self, kept: str, age_s: float) -> None:
+        """Ids of before; one that was never heard is new words, unless it was announced long ago."""
+        before = self.bridge.instruction_id
+        self.bridge.on_instruction(kept, self.run.now, age_s)
+        self.fresh = self.fresh or (kept == "old" and before != self.bridge.instruction_id == "old")
+
+    @rule()
+    def announce_late(self) -> None:
+        """A latched message of long ago, whose id was never heard before."""
+        self.names += 1
+        self.bridge.on_instruction(f"late {self.names}", self.run.now, 1e6)
+        self.run.chunk(f"late {self.names}")
+
+    @rule()
+    def send(self) -> None:
+        """Everybody goes on with everything."""
+        for identity in ("go", "old", "", "motion:a-1/1", "motion:a-1/2", "motion:b-1"):
+            for client in (POLICY, MOTION):
+                self.run.chunk(identity, client)
+
+    @rule()
+    def take(self) -> None:
+        """A client that noticed nothing of a stop; one that had no motion then, or gave up authority, has a new one."""
+        given, _ = self.bridge.take_authority(MOTION, self.run.now)
+        assert not (given and self.is_interrupted)
+        self.fresh = self.fresh or given
+
+    @rule()
+    def give_up(self) -> None:
+        self.is_interrupted = False
+        self.bridge.release_authority(MOTION, self.run.now)
+
+    @rule(is_on=st.booleans())
+    def step(self, is_on: bool) -> None:
+        self.bridge.step(is_on, self.run.now)
+
+    @rule()
+    def approve(self) -> None:
+        self.bridge.approve(True, self.run.now)
+
+    @rule(ticks=st.integers(1, 30))
+    def wait(self, ticks: int) -> None:
+        self.run.pass_time(ticks)
+        self.note()
+
+    @rule()
+    def stop_word(self) -> None:
+        self.is_interrupted = self.is_interrupted or self.bridge.authority.is_taken
+        self.bridge.on_stop_word(StopUtterance("stop", ""), self.run.now)
+        self.fresh, self.before = False, self.run.accepted()
+
+    @precondition(lambda self: not self.fresh)
+    @rule()
+    def new_words(self) -> None:
+        """A person speaks: from here on chunks may be followed, until the next stop."""
+        if self.bridge.state in (State.HOLDING, State.FOLLOWING):
+            self.names += 1
+            self.fresh = True
+            self.bridge.on_instruction(f"new {self.names}", self.run.now)
+            self.run.chunk(f"new {self.names}")
+            if self.bridge.state is State.HOLDING and not self.bridge.is_stepping:
+                assert self.bridge.counts.rejected  # refused for another reason, and said so
+
+    def note(self) -> None:
+        """From a stop on nothing counts that was said."""
+        if self.bridge.state in (State.STOPPED, State.DISABLED):
+            self.fresh, self.before = False, self.run.accepted()
+
+    @invariant()
+    def nothing_moves_before_new_words(self) -> None:
+        if hasattr(self, "run") and not self.fresh:
+            assert self.run.accepted() == self.before
+
+
+def test_no_sequence_of_events_moves_the_arms_between_a_reset_and_new_words(guarded: Guarded) -> None:
+    from hypothesis.stateful import run_state_machine_as_test
+
+    machine = type("GuardedChaos", (Chaos,), {"guarded": guarded})
+    run_state_machine_as_test(machine, settings=settings(max_examples=80, stateful_step_count=20, deadline=None))
