@@ -1,9 +1,12 @@
 """Reads what a Chinese sentence says about things on a table: slots, or why it must be refused."""
 
-from finevla_core.language import chinese_refusals as refusals
+from dataclasses import replace
+
 from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import scene_of
 from finevla_core.language.chinese_grammar import phrases_of
+from finevla_core.language.chinese_limits import contradiction, limit_of, refused
+from finevla_core.language.chinese_refusals import refusal_of, unknown_words
 from finevla_core.language.chinese_roles import things_of, with_references
 from finevla_core.language.chinese_slots import (
     approach_of,
@@ -50,13 +53,11 @@ def read_chinese(text: str) -> Reading:
     if task == "stack":
         slots.update({f"below_{name}": word for name, word in things.below.items() if name != "size"})
     slots = {name: word for name, word in slots.items() if word}
-    refusal = refusals.refusal_of(scene, things, task)
+    refusal = refusal_of(scene, things, task) or limit_of(scene, things, task)
     if refusal is None and wrong_side:
-        refusal = refusals.Refusal(
-            f"I cannot come from '{wrong_side}': I come from above, from a side or from the far side."
-        )
+        refusal = refused(f"I cannot come from '{wrong_side}': I come from above, from a side or from the far side.")
     if refusal is None:
-        refusal = refusals.contradiction(
+        refusal = contradiction(
             {
                 "arm": arms,
                 "side to come from": approaches,
@@ -67,7 +68,7 @@ def read_chinese(text: str) -> Reading:
             }
         )
     if refusal is not None:
-        return Reading(slots, refusal.sentence, refusal.words, 0.0)
-    passed = tuple(dict.fromkeys(scene.phrases[at].text for at in refusals.unknown_words(scene)))
+        return replace(refusal, slots=slots)
+    passed = tuple(dict.fromkeys(scene.phrases[at].text for at in unknown_words(scene)))
     certainty = (0.8 if passed else 1.0) * (0.8 if things.is_guess else 1.0)
     return Reading(slots, "", passed, certainty)

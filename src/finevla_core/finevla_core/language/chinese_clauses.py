@@ -32,6 +32,9 @@ _MANNERS = (
     Kind.COUNTERCLOCKWISE,
     Kind.ARM,
 )
+_PERSONS = ("我", "他", "她", "咱", "谁")  # behind a verb they are only spoken of: "wait for me"
+_PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "本来")
+_FINAL_NOTS = ("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可")
 _ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT, Kind.THEN)
 
 
@@ -141,8 +144,18 @@ def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
             is_doubled = Kind.HESITATION in (checked[-1].kind if checked else None, following)
             is_first = not checked or checked[-1].kind is Kind.CORRECTION
             kind = Kind.CORRECTION if (is_first and phrase.clause > 0) or is_doubled else Kind.AND
+        elif kind is Kind.PUT and phrase.text.endswith("在") and _is_state(clause, place):
+            kind = Kind.EXIST
         checked.append(replace(phrase, kind=kind))
     return checked
+
+
+def _is_state(clause: list[Phrase], place: int) -> bool:
+    """Whether "put at" says only where something is: "the ball put at the edge"."""
+    is_told = any(phrase.kind in (Kind.TAKE, Kind.USE, Kind.GRASP, Kind.REQUEST) for phrase in clause[:place])
+    following = [phrase.kind for phrase in clause[place + 1 :] if phrase.kind not in (Kind.OF, Kind.WHICH)]
+    is_first = not any(phrase.kind in (Kind.OBJECT, Kind.IT, Kind.ARM) for phrase in clause[:place])
+    return not (is_told or is_first or (following and following[0] in (Kind.BOWL, Kind.OBJECT, Kind.IT, Kind.INSIDE)))
 
 
 def _with_negation(clause: list[Phrase]) -> list[Phrase]:
@@ -151,7 +164,9 @@ def _with_negation(clause: list[Phrase]) -> list[Phrase]:
     denied: list[Kind] | None = None  # what the "not" has denied so far; None without "not"
     is_soft = False  # "not yet" denies verbs, no objects; so does "don't take the ball to the bowl"
     for phrase in clause:
-        if phrase.kind in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT):
+        if phrase.kind is Kind.EXCEPT and any(other.kind is Kind.NOT for other in clause):
+            denied = None  # "touch nothing but the ball"
+        elif phrase.kind in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT):
             denied, is_soft = [], phrase.kind is Kind.NOT_YET
         elif denied is not None:
             if (phrase.kind in _ENDS and denied) or (
@@ -160,10 +175,15 @@ def _with_negation(clause: list[Phrase]) -> list[Phrase]:
                 denied = None
             elif phrase.kind is Kind.TAKE:
                 is_soft = True
+            elif phrase.kind in _ACTS and Kind.TAKE in denied:
+                is_soft = False
         is_negated = denied is not None and not (is_soft and phrase.kind in (Kind.OBJECT, Kind.IT))
         marked.append(replace(phrase, is_negated=is_negated and phrase.kind is not Kind.NOT))
         if denied is not None and phrase.kind not in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT, *_MARKS):
             denied.append(phrase.kind)
+    words = [phrase for phrase in marked if phrase.kind not in _MARKS]
+    if len(words) > 1 and words[-1].text in _FINAL_NOTS:  # "with the left hand won't do"
+        marked = [replace(phrase, is_negated=phrase.is_negated or phrase.kind is not Kind.OBJECT) for phrase in marked]
     return marked
 
 
@@ -171,10 +191,23 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     """Mark what follows a word that makes a remark or a condition, up to a word with which a command begins."""
     marked: list[Phrase] = []
     is_remark = False
+    is_past = any(phrase.text in _PAST for phrase in clause)
     for phrase in clause:
-        if phrase.kind in (Kind.REMARK, Kind.IF):
+        is_person = phrase.text in _PERSONS and any(other.kind in (*_ACTS, Kind.TAKE) for other in marked)
+        if phrase.kind in (Kind.REMARK, Kind.IF) and not is_person:
             is_remark = True
-        elif phrase.kind in (Kind.TAKE, Kind.REQUEST) or (phrase.kind is Kind.USE and not phrase.is_negated):
+        elif not is_past and _is_command(phrase, marked):
             is_remark = False
         marked.append(replace(phrase, is_remark=is_remark))
     return marked
+
+
+def _is_command(phrase: Phrase, marked: list[Phrase]) -> bool:
+    """Whether a command begins with a phrase; "I have taken ..." is none."""
+    if phrase.kind is Kind.TAKE:
+        who = [other.text in _PERSONS for other in marked if other.kind is Kind.REMARK]
+        return not (marked and marked[-1].kind is Kind.REMARK and any(who))
+    is_condition = any(other.kind is Kind.IF for other in marked)
+    if is_condition:
+        return phrase.kind is Kind.REQUEST and not phrase.text.startswith("我")
+    return phrase.kind is Kind.REQUEST or (phrase.kind is Kind.USE and not phrase.is_negated)

@@ -88,10 +88,11 @@ _OBJECT = (
 _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "ARM SIDE ARM"),
     (Kind.ARM, "ARM COLON SIDE (?= MARK | $ )"),
-    (Kind.ARM, "(?: SIDE | OTHER ) OF? COUNT* OF? ARM+"),
+    (Kind.ARM, "(?: SIDE | OTHER | SIDEWAYS | BETWEEN ) OF? COUNT* SIZE? OF? ARM+"),
     (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),
+    (Kind.ARM, "SIDE OF? COUNT+ (?= DO )"),
     (Kind.ARM, "COUNT* ARM+"),
-    (Kind.BOWL, "(?: SIDE | OTHER ) OF? COUNT* SIZE? OF? BOWL"),
+    (Kind.BOWL, "(?: SIDE | OTHER | SIDEWAYS ) OF? COUNT* SIZE? OF? BOWL"),
     (Kind.BOWL, "BOWL COLON SIDE (?= MARK | $ )"),
     (Kind.BOWL, "SIDE EXIST? COUNT* BOWL"),
     (Kind.BOWL, "COUNT* (?: COLOR OF? )? BOWL"),
@@ -109,7 +110,7 @@ def letters(phrases: list[Phrase]) -> str:
 
 def phrases_of(tokens: list[Token]) -> list[Phrase]:
     """Group the words to phrases; fillers and what is left over of determiners are dropped."""
-    words = [token for token in tokens if token.kind is not Kind.FILLER]
+    words = [token for token in _without_past(tokens) if token.kind is not Kind.FILLER]
     text = "".join(_LETTERS[word.kind] for word in words)
     phrases: list[Phrase] = []
     at = 0
@@ -127,12 +128,33 @@ def phrases_of(tokens: list[Token]) -> list[Phrase]:
     return phrases
 
 
+def _without_past(tokens: list[Token]) -> list[Token]:
+    """Take actions that are over ("have eaten", "is glued") for remarks."""
+    checked: list[Token] = []
+    is_taken = False
+    for place, token in enumerate(tokens):
+        is_taken = token.kind is Kind.TAKE or (is_taken and token.kind not in (Kind.CLAUSE, Kind.SENTENCE))
+        following = tokens[place + 1].text if place + 1 < len(tokens) else ""
+        is_over = following.startswith(("了", "过", "完", "死", "着", "好了")) and not is_taken
+        if token.kind is Kind.ACTION and is_over:
+            token = replace(token, kind=Kind.REMARK)
+        checked.append(token)
+    return checked
+
+
 def _phrase(kind: Kind, words: list[Token]) -> Phrase:
     text = "".join(word.text for word in words)
     kinds = {word.kind for word in words}
     phrase = Phrase(kind, text, is_many=Kind.MANY in kinds)
     if kind in (Kind.ARM, Kind.BOWL):
-        sides = {Kind.LEFT: "left", Kind.RIGHT: "right", Kind.OTHER: "other", Kind.MANY: "both"}
+        sides = {
+            Kind.LEFT: "left",
+            Kind.RIGHT: "right",
+            Kind.OTHER: "other",
+            Kind.MANY: "both",
+            Kind.SIDEWAYS: "both",
+            Kind.BETWEEN: "middle",
+        }
         side = next((sides[word.kind] for word in words if word.kind in sides), "")
         return replace(phrase, side=side, is_twice=Kind.COLOR in kinds)
     if kind is Kind.POST and Kind.COLOR in kinds and words[-1].text in ("柱子", "柱"):

@@ -76,6 +76,7 @@ class Kind(enum.Enum):
     REQUEST = enum.auto()
     TARGET_KEY = enum.auto()  # "目标："
     BELOW_KEY = enum.auto()
+    BASE = enum.auto()  # "the brick as the base"
     SIDE_KEY = enum.auto()
     TURN_KEY = enum.auto()
     FROM_TOP = enum.auto()

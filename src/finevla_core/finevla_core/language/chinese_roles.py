@@ -53,7 +53,11 @@ def with_references(scene: Scene) -> Scene:
 
 def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
     """What "the left one" is: the kind of thing that was spoken of last, if one of the two is denied or corrected."""
-    if not scene.after(place, "OF? (?: MARK | $ )") or not scene.before(
+    if scene.before(place, "PUT GOAL?") and scene.after(place, "OF? COUNT* (?: MARK | $ )"):
+        return Kind.BOWL if any(p.kind is Kind.BOWL for p in phrases[:place]) else None
+    if scene.before(place, "USE") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
+        return Kind.ARM
+    if not scene.after(place, "OF? (?: MARK | $ | NOT )") or not scene.before(
         place, "(?: ^ | NOT | CORRECTION | USE | PUT | GOAL | SELECT | BE | BUT )"
     ):
         return None
@@ -93,8 +97,12 @@ _WHERE = "(?: TABLE | PLACE | OF | EXIST | AT | (?: POST | BOWL ) OF? PLACE* OF?
 
 def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | None) -> Role:
     phrase = scene.phrases[place]
+    if phrase.is_many and scene.after(place, "OF? INSIDE"):
+        return Role.TOPIC
     if _is_location(scene, place):
         return Role.ASIDE
+    if scene.before(place, "EXCEPT") and not phrase.is_negated:
+        return Role.TARGET
     if phrase.is_negated:
         return Role.DENIED
     if scene.after(
@@ -105,7 +113,11 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
         return Role.ASIDE
     if scene.after(place, "(?: THEN | ALL )* NOT (?: GRASP | LIFT | MOVE ) MARK? $"):
         return Role.DENIED
-    if phrase.is_remark or (phrase.is_many and scene.after(place, "OF? INSIDE")):
+    if phrase.qualities.keys() == {"size"} and scene.after(place, "ALL"):
+        return Role.ASIDE
+    if scene.after(place, "BASE"):
+        return Role.BELOW
+    if phrase.is_remark:
         return Role.TOPIC
     if last is not None and scene.corrects(place) and not scene.before(place, "PUT | STACK | GRASP"):
         return things.roles[last] if things.roles[last] in (Role.TARGET, Role.BELOW) else Role.TARGET
@@ -120,7 +132,7 @@ def _is_location(scene: Scene, place: int) -> bool:
         place, "(?: AND | LIST ) OBJECT OF? BETWEEN OF? OBJECT"
     ):
         return True
-    if scene.after(place, "OF? PLACE+ (?: ALL | THEN )? EXIST"):
+    if scene.after(place, "OF? PLACE+ (?: ALL | THEN )? EXIST COUNT* OBJECT"):
         return True
     is_goal = scene.before(place, "(?: PUT | STACK | MOVE | GOAL | FROM )")
     return not is_goal and scene.after(place, "OF? PLACE+ COUNT* OBJECT")
@@ -140,12 +152,27 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
     )
     if is_drawn and (things.target or scene.after(place, "OF? TOP")):  # "the cube -> the brick"
         return Role.BELOW
-    if scene.before(place, f"(?: TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN ) {_WHERE}"):
+    if scene.before(place, "FINGER (?: PUT | STACK | AT ) GOAL?"):
+        return Role.TARGET
+    if scene.before(place, "(?: OUTSIDE | UNKNOWN | TABLE | BOWL | POST | ARM ) BE"):
+        return Role.ASIDE
+    is_raised = scene.phrases[place - 1].kind is Kind.LIFT and scene.phrases[place - 1].text.endswith(
+        ("到", "至", "于")
+    )
+    verbs = "TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN | SIDEWAYS | LENGTHWAYS"
+    if scene.before(place, f"(?: {verbs} ) {_WHERE}") and not is_raised:
         return Role.TARGET
     if scene.before(place, "USE") and not scene.after(place, "OF? PLACE"):
         return Role.TARGET
-    if scene.before(place, "(?: STACK | PUT ) GOAL?"):
-        return _put_role(scene, place)
+    if scene.before(place, "GOAL") and scene.after(
+        place, "OF? TOP (?: REQUEST | THEN | SELECT | ALL )* (?: PUT | STACK )"
+    ):
+        return Role.BELOW
+    if scene.before(place, f"(?: STACK | PUT ) GOAL? {_WHERE}"):
+        is_left = bool(things.below) and not things.target and not scene.after(place, "OF? TOP")
+        return Role.TARGET if is_left else _put_role(scene, place)
+    if scene.before(place, "ROUND") and scene.phrases[place - 1].text.endswith("到"):
+        return Role.TARGET
     if scene.before(place, f"(?: MOVE | WAIT | DOWN | GOAL | LIFT ) {_WHERE}"):
         is_new = bool(things.target) and not agrees(phrase.qualities, things.target)
         is_carried = is_held or (scene.after(place, "OF? TOP") and scene.before(place, "(?: USE | TAKE ) OBJECT .*"))
@@ -167,7 +194,8 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
 
 def _put_role(scene: Scene, place: int) -> Role:
     """What is behind "put": the thing that is put, the one that it is put on, or one that it cannot be put beside."""
-    verb = scene.phrases[place - 1]
+    verb = next(p for p in reversed(scene.phrases[:place]) if p.kind in (Kind.PUT, Kind.STACK))
+    is_goal = verb.text.endswith(("到", "在", "至", "于", "进")) or scene.before(place, f"GOAL {_WHERE}")
     if scene.after(place, "OF? (?: TOP | CENTER )"):
         return Role.BELOW
     if scene.after(
@@ -231,6 +259,7 @@ def _complete(scene: Scene, things: Things) -> None:
         for place in weak:
             if agrees(scene.phrases[place].qualities, things.target):
                 things.target.update(scene.phrases[place].qualities)
+    _stack_on_topic(scene, things, weak)
     denied = [place for place, role in things.roles.items() if role is Role.DENIED]
     for place in reversed(weak):
         qualities = scene.phrases[place].qualities
@@ -240,6 +269,22 @@ def _complete(scene: Scene, things: Things) -> None:
         if things.target and is_same and agrees(qualities, things.target):
             things.target.update(qualities)
     for place in denied:
-        shape = scene.phrases[place].qualities.get("shape")
-        if things.target and "shape" not in things.target and shape:
-            things.target["shape"] = shape
+        qualities = scene.phrases[place].qualities
+        names = ("shape", "color") if things.target.keys() == {"size"} else ("shape",)
+        if things.target and "shape" not in things.target:
+            things.target.update({name: qualities[name] for name in names if name in qualities})
+
+
+def _stack_on_topic(scene: Scene, things: Things, weak: list[int]) -> None:
+    """Find what "put it on top" means: the thing whose top was spoken of before."""
+    ends = ("上去", "上面", "上", "上头")
+    is_put_on = any(
+        scene.counts(place) and (scene.phrases[place].text.endswith(ends) or scene.after(place, "TOP"))
+        for place in scene.places(Kind.PUT, Kind.STACK)
+    )
+    if things.below or not is_put_on:
+        return
+    for place in weak:
+        qualities = scene.phrases[place].qualities
+        if scene.after(place, "OF? TOP") and not agrees(qualities, things.target):
+            things.below = dict(qualities)

@@ -15,6 +15,19 @@ _SIDES = {
     Kind.FAR: "front",
 }
 LONG = 80  # characters; longer texts say many things by the way, and what they say first counts
+_LIFTS = (
+    "拎",
+    "举",
+    "提",
+    "托",
+    "抱",
+    "捧",
+    "吊",
+    "拿",
+    "离",
+    "脱离",
+    "悬空",
+)  # of things; the arm itself is raised with others
 _OPPOSITE = {"left": "right", "right": "left"}
 
 
@@ -52,9 +65,10 @@ def task_of(scene: Scene, things: Things) -> str:
         return "stack"
     if is_placed(scene):
         return "place"
-    for place in scene.places(Kind.GRASP, Kind.CLOSE):
-        if scene.counts(place):
-            return "pick"
+    if any(_is_grasp(scene, place) for place in scene.places(Kind.GRASP, Kind.CLOSE, Kind.SIDEWAYS, Kind.LENGTHWAYS)):
+        return "pick"
+    if any(scene.counts(place) and scene.phrases[place].text.startswith(_LIFTS) for place in scene.places(Kind.LIFT)):
+        return "pick"
     is_lifted = any(
         scene.counts(place) and (scene.before(place, "TAKE (?: OBJECT | IT )") or scene.after(place, "OBJECT | IT"))
         for place in scene.places(Kind.LIFT)
@@ -62,10 +76,23 @@ def task_of(scene: Scene, things: Things) -> str:
     return "pick" if is_lifted else "reach"
 
 
+def _is_grasp(scene: Scene, place: int) -> bool:
+    """Whether a word counts that means to grasp, and is not taken back later ("no, do not grasp it")."""
+    phrase = scene.phrases[place]
+    is_manner = phrase.kind in (Kind.SIDEWAYS, Kind.LENGTHWAYS)
+    if not scene.counts(place) or (is_manner and not set(phrase.text) & set("夹抓捏持")):
+        return False
+    later = [p for p in scene.places(Kind.GRASP, Kind.LIFT) if p > place]
+    return not (later and scene.phrases[later[-1]].is_negated and scene.is_corrected(place, later[-1]))
+
+
 def is_clean(scene: Scene, things: Things) -> bool:
     """Whether the whole table is to be cleared."""
-    if any(scene.counts(place) for place in scene.places(Kind.CLEAN)):
-        return True
+    is_one = "color" in things.target
+    for place in scene.places(Kind.CLEAN):
+        is_put = is_one and scene.phrases[place].text.endswith("到")
+        if scene.counts(place) and not scene.before(place, "ARM") and not is_put:
+            return True
     if things.target and any(role is Role.TARGET for role in things.roles.values()):
         return False
     for place in scene.places(Kind.ALL, Kind.MANY):
@@ -80,14 +107,19 @@ def is_placed(scene: Scene) -> bool:
     bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 0]
     if bowls or scene.size > LONG:
         return bool(bowls)
-    return any(
-        scene.counts(place) and not scene.phrases[place].text.endswith(("下", "好")) for place in scene.places(Kind.PUT)
-    )
+    is_grasped = any(scene.counts(place) for place in scene.places(Kind.GRASP, Kind.LIFT))
+    for place in scene.places(Kind.PUT):
+        kinds = {phrase.kind for _, phrase in scene.clause(place)}
+        is_told = scene.counts(place) and not scene.phrases[place].text.endswith(("下", "好"))
+        if is_told and (kinds & {Kind.OBJECT, Kind.IT} or not is_grasped):
+            return True
+    return False
 
 
 def arm_of(scene: Scene) -> tuple[str, bool]:
     """The arm that acts, and whether the text says both."""
     weights = {"left": 0, "right": 0}
+    denied: set[str] = set()
     votes: list[tuple[int, str]] = []
     for place in scene.places(Kind.ARM):
         side = scene.phrases[place].side
@@ -97,11 +129,15 @@ def arm_of(scene: Scene) -> tuple[str, bool]:
         if side not in weights:
             continue
         weights[side] += weight
+        if weight < -1:
+            denied.add(side)
         if weight > 0:
             votes.append((place, side))
     word, is_twofold = _settled(scene, votes)
     if _is_corrected(scene, votes):
         return word, is_twofold
+    if scene.size <= LONG and (len(denied) == 2 or (word in denied and max(weights.values()) <= 1)):
+        return word, True
     active = [side for side, weight in weights.items() if weight > 0]
     if len(active) == 2:
         best = max(weights, key=lambda side: weights[side])
@@ -121,17 +157,33 @@ def _other(scene: Scene, place: int, kind: Kind) -> str:
     return ""
 
 
+def _is_idle_clause(scene: Scene, clause: int) -> bool:
+    """Whether a clause says, of the arm before it, that it rests ("as to the left hand, it has a day off")."""
+    if clause >= len(scene.bounds):
+        return False
+    kinds = [phrase.kind for phrase in scene.phrases[slice(*scene.bounds[clause])]]
+    return Kind.IDLE in kinds and not {Kind.OBJECT, Kind.ARM, Kind.IT} & set(kinds)
+
+
 def _arm_weight(scene: Scene, place: int) -> int:
     phrase = scene.phrases[place]
     if phrase.is_negated:
         return -3
     if phrase.is_remark:
         return 0
+    if scene.before(place, "EXCEPT"):
+        return 3
+    if scene.after(place, "(?: NOT | NOT_YET ) TOUCH OBJECT"):
+        return 0
+    if scene.after(place, "CLAUSE") and _is_idle_clause(scene, phrase.clause + 1):
+        return -2
+    if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
+        return 0
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE"):
         return -2
     if scene.after(
         place,
-        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE ) GOAL? OF? (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
+        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE | EXIST ) GOAL? OF? (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
     ):
         return -1
     if scene.before(place, "USE") or scene.after(place, "DO"):
@@ -205,19 +257,24 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY)
     ):
         return True
+    if scene.before(place, "SIDE_KEY (?: BE | GRASP | FROM | SELECT )?"):
+        return True
     if len(scene.phrases[place].text) > 1 and scene.before(place, "^") and scene.after(place, "(?: MARK | $ )"):
         return True
-    is_free = scene.before(place, "^ | OBJECT OF? | IT OF? | ARM | USE ARM") and not scene.before(
-        place, "GOAL (?: OBJECT | IT ) OF?"
+    if len(scene.phrases[place].text) > 1 and scene.before(place, "ARM") and scene.after(place, "$"):
+        return True
+    is_goal = scene.before(
+        place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"
     )
-    return is_free and scene.after(place, "(?: MOVE | GRASP )") and not scene.has("LEFT . RIGHT")
+    is_free = not is_goal and scene.before(place, "^ | OBJECT OF? | IT OF? | ARM")
+    return is_free and scene.after(place, "(?: MOVE | GRASP | PUT MARK )") and not scene.has("LEFT . RIGHT")
 
 
 def _face(scene: Scene, place: int) -> int | None:
     """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
     for other, phrase in scene.clause(place):
-        if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING):
+        if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING, Kind.TABLE):
             continue
         if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
             return None
@@ -252,7 +309,7 @@ def _position(scene: Scene, things: Things) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
     for place in scene.places(Kind.OBJECT, Kind.IT):
         if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
-            place, "(?: MOVE | GOAL ) GOAL?"
+            place, "(?: MOVE TO? | TO | ROUND )"
         ):
             continue
         if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
@@ -287,7 +344,8 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
     free = [
         place
         for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
-        if scene.counts(place) and not scene.before(place, "(?: TO | BE | FROM (?: OBJECT | IT )? OF? )")
+        if scene.counts(place)
+        and not scene.before(place, "(?: TO | BE | (?: OBJECT | ARM | BOWL ) AT | FROM (?: OBJECT | IT )? OF? )")
     ]
     pairs = {
         frozenset((Kind.LEFT, Kind.RIGHT)): "sideways",
@@ -314,6 +372,16 @@ def path_of(scene: Scene) -> tuple[str, bool]:
             votes.append((place, "over"))
     for place in scene.places(Kind.ROUND):
         if scene.counts(place) and not scene.after(place, "TABLE | OBJECT"):
+            votes.append((place, "round"))
+    for place in scene.places(Kind.PASS):
+        if scene.counts(place) and scene.after(place, "POST") and scene.phrases[place].text in ("越", "跨", "飞", "跃"):
+            votes.append((place, "over"))
+    for place in scene.places(Kind.FROM):
+        if scene.counts(place) and scene.after(place, "OF? POST OF? TOP"):
+            votes.append((place, "over"))
+        elif scene.counts(place) and scene.after(
+            place, "OF? POST OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | FAR | NEAR )"
+        ):
             votes.append((place, "round"))
     for place in scene.places(Kind.PASS, Kind.MOVE):
         if not scene.counts(place) or not has_post:

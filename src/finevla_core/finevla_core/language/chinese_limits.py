@@ -1,0 +1,185 @@
+"""What the robot cannot do with things that it knows: impossible places and ways, two jobs at once, contradictions."""
+
+from collections.abc import Iterator
+
+from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_roles import Role, Things
+from finevla_core.language.reading import Reading
+
+SHORT = 60  # characters; in longer texts unknown words are normal, and only those that something depends on matter
+_GOALS = ("到", "在", "于", "至", "往")  # a verb that ends so is followed by a place
+_THROWS = ("扔", "丢", "投", "抛", "甩")
+
+
+def refused(sentence: str, *words: str) -> Reading:
+    """Return a refusal."""
+    return Reading(refusal=sentence, unknown=words, certainty=0.0)
+
+
+def limit_of(scene: Scene, things: Things, task: str) -> Reading | None:
+    """Return the first thing of a text that cannot be done, None if all of it can."""
+    reasons = (_arms, _beside, _elsewhere, _thrown, _fixed, _knob, _pointless, _twice, _several, _two_places, _denied)
+    return next((refusal for reason in reasons if (refusal := reason(scene, things, task)) is not None), None)
+
+
+def _arms(scene: Scene, things: Things, task: str) -> Reading | None:
+    for place in scene.places(Kind.ARM):
+        phrase = scene.phrases[place]
+        if phrase.side == "middle":
+            return refused(f"I have no such arm ('{phrase.text}'): say the left or the right one.")
+        if phrase.side == "both" and scene.counts(place) and scene.size <= SHORT and not scene.before(place, "EXIST"):
+            return refused(f"I cannot use both arms at once ('{phrase.text}'): say which one.")
+    return None
+
+
+def _beside(scene: Scene, things: Things, task: str) -> Reading | None:
+    if things.beside is not None:
+        return refused(f"I cannot put things next to '{things.beside.text}': say a bowl, or on top of an object.")
+    return None
+
+
+def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
+    """Refuse a place that is neither in a bowl nor on an object."""
+    for place in scene.places(Kind.PUT, Kind.STACK):
+        verb = scene.phrases[place]
+        if not scene.counts(place) or scene.size > SHORT or scene.before(place, "FINGER"):
+            continue
+        where = scene.phrases[min(place + 1, len(scene.phrases) - 1)].text
+        if scene.after(
+            place,
+            "GOAL? (?: BOWL AND )? BOWL OF? (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN ) (?! OF? COUNT* OBJECT )",
+        ):
+            return refused(f"I can put things only into '{where}', not beside or under it.")
+        if scene.after(place, "GOAL? (?: TABLE | POST | ARM | FINGER )"):
+            return refused(f"I cannot put things there ('{where}'): say a bowl, or on top of an object.")
+        is_goal = verb.text.endswith(_GOALS) or scene.after(place, "GOAL")
+        is_open = scene.after(
+            place, "GOAL? (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR | BESIDE | UNDER | BETWEEN | CENTER | HERE )"
+        )
+        if is_goal and is_open and not scene.places(Kind.BOWL):
+            return refused(f"I cannot put things there ('{where}'): say a bowl, or on top of an object.")
+        if is_goal and scene.after(place, "GOAL? TOP") and not things.below:
+            return refused(f"I do not know on top of what ('{verb.text}{where}').")
+    return None
+
+
+def _thrown(scene: Scene, things: Things, task: str) -> Reading | None:
+    for place in scene.places(Kind.PUT):
+        verb = scene.phrases[place].text
+        if verb.startswith(_THROWS) and scene.counts(place) and not scene.places(Kind.BOWL) and not things.below:
+            return refused(f"I cannot throw things ('{verb}').", verb)
+    return None
+
+
+def _fixed(scene: Scene, things: Things, task: str) -> Reading | None:
+    for place in scene.places(Kind.BOWL, Kind.POST, Kind.TABLE):
+        phrase = scene.phrases[place]
+        if phrase.kind is Kind.TABLE and (scene.size > SHORT or task == "clean"):
+            continue
+        verbs = "TAKE" if phrase.kind is Kind.TABLE else "GRASP | LIFT | TAKE | TURN"
+        is_object = (
+            not scene.phrases[place - 1].text.endswith(_GOALS)
+            and scene.before(place, verbs)
+            and not scene.after(place, "OF? PLACE | OF | OBJECT | THING | ALL | MANY")
+        )
+        if is_object and scene.counts(place):
+            return refused(f"I cannot move '{phrase.text}': say one of the objects on the table.", phrase.text)
+    return None
+
+
+def _knob(scene: Scene, things: Things, task: str) -> Reading | None:
+    if things.target.get("shape") == "knob" and task in ("pick", "place", "stack"):
+        return refused("I cannot lift the knob: I can turn it or reach for it.")
+    if things.below.get("shape") == "knob":
+        return refused("I cannot put things on the knob.")
+    is_turned = scene.size <= SHORT and any(scene.counts(place) for place in scene.places(Kind.TURN))
+    if is_turned and things.target.get("shape", "knob") != "knob":
+        return refused(f"I cannot turn a {things.target['shape']}: I can turn the knob.")
+    return None
+
+
+def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
+    """Refuse a text that takes a thing and does not say what for."""
+    if task != "reach":
+        return None
+    for place, role in things.roles.items():
+        is_held = scene.after(place, ".* (?: GRASP | LIFT | MOVE )")
+        if role is Role.TARGET and scene.before(place, "TAKE") and not is_held:
+            return refused(f"Say what I shall do with '{scene.phrases[place].text}'.")
+    moved = next(
+        (place for place, role in things.roles.items() if role is Role.TARGET and scene.before(place, "TAKE")), None
+    )
+    is_neared = moved is not None and scene.phrases[moved + 1].text.startswith(("够", "靠", "接近", "对"))
+    if moved is not None and scene.after(moved, ".* MOVE") and not is_neared:
+        return refused(
+            f"I do not know where '{scene.phrases[moved].text}' shall go: say a bowl, or on top of an object."
+        )
+    return None
+
+
+def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
+    for place, role in things.roles.items():
+        phrase = scene.phrases[place]
+        if role in (Role.TARGET, Role.BELOW) and phrase.is_twice:
+            return refused(f"You say two things of one object: '{phrase.text}'.")
+        is_set = scene.after(place, "OF? (?: INSIDE | BETWEEN )")
+        if role is Role.TARGET and phrase.is_many and not is_set and scene.before(place, "TAKE | GRASP"):
+            return refused(f"One thing at a time: you say '{phrase.text}'.")
+    return None
+
+
+def _several(scene: Scene, things: Things, task: str) -> Reading | None:
+    if things.conflict is not None and task != "clean":
+        first, second = (phrase.text for phrase in things.conflict)
+        return refused(f"One thing at a time: you say both '{first}' and '{second}'.")
+    jobs = sorted(set(_jobs(scene, things, task)))
+    if len(jobs) > 1:
+        return refused(f"One thing at a time: you want me to {jobs[0]} and to {jobs[1]}.")
+    return None
+
+
+def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
+    """The kinds of jobs that cannot be parts of one: clearing the table, turning the knob, carrying an object."""
+    if task == "clean":
+        yield "clear the table"
+    for place, role in things.roles.items():
+        qualities = scene.phrases[place].qualities
+        shape = qualities.get("shape", "")
+        is_named = "color" in qualities or shape == "knob" or not scene.has("CLEAN")
+        if role is Role.TARGET and shape and is_named:
+            yield "turn the knob" if shape == "knob" else "move an object"
+
+
+def _two_places(scene: Scene, things: Things, task: str) -> Reading | None:
+    bowls = [place for place in scene.places(Kind.BOWL) if scene.counts(place) and scene.before(place, "PUT GOAL?")]
+    bowls = [place for place in bowls if not scene.after(place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK )")]
+    if task == "stack" and bowls and scene.size <= SHORT and not scene.places(Kind.CORRECTION):
+        return refused("One thing at a time: you say both an object to put it on and a bowl.")
+    return None
+
+
+def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
+    """Refuse a text that wants a thing taken and not taken, or taken and left where it is."""
+    if task in ("reach", "clean") or scene.size > SHORT:
+        return None
+    for place, role in things.roles.items():
+        phrase = scene.phrases[place]
+        if (
+            role is Role.DENIED
+            and phrase.qualities == things.target
+            and scene.before(place, "NOT .* GRASP | NOT TOUCH")
+        ):
+            return refused(f"You contradict yourself about '{phrase.text}'.")
+    for place in scene.places(Kind.LIFT):
+        if scene.phrases[place].is_negated and scene.phrases[place].text.startswith(("离", "脱离")):
+            return refused("You contradict yourself: you want it lifted and left on the table.")
+    if any(scene.after(place, "IDLE") and scene.counts(place) for place in scene.places(Kind.IT)):
+        return refused("You contradict yourself: you want it moved and left where it is.")
+    return None
+
+
+def contradiction(names: dict[str, bool]) -> Reading | None:
+    """Refuse a text that says two words for one of these slots."""
+    name = next((name for name, is_twofold in names.items() if is_twofold), None)
+    return None if name is None else refused(f"You contradict yourself about the {name}: say one.")
