@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_parse import Parse
+from finevla_core.language.english_parse import Cue, Parse
 from finevla_core.language.english_roles import LIFELESS, PUTS, Roles
 
 OPPOSITE = {"left": "right", "right": "left"}
@@ -84,8 +84,24 @@ class Links:
 
     # ---- sides
 
+    def _repairs_a_way(self, number: int, m: Mention) -> bool:
+        """ "turn it left, no, right", "from the left, sorry, the right": the correction is of a way, not of an arm."""
+        sided = [e for e in self.parse.mentions[:number] if e.side and not e.is_dead]
+        cues = [c for c in self.parse.cues if c.slot == "approach" and c.at < m.start and c.value in OPPOSITE]
+        if cues and (not sided or cues[-1].at > sided[-1].start):
+            cue = Cue("approach", m.side, m.start, m.sentence, m.clause, cues[-1].verb, is_repair=True)
+            self.parse.cues.append(cue)
+            m.kind = "part"
+            return True
+        if sided and sided[-1].kind == "side":
+            m.verb, m.verb_at, sided[-1].is_dead = sided[-1].verb, sided[-1].verb_at, True
+            return True
+        return False
+
     def _settle_side(self, number: int, m: Mention) -> None:
         """Give "the left one" the kind of what was spoken of, and "the other hand" its side."""
+        if m.kind == "side" and m.is_repair and m.side and self._repairs_a_way(number, m):
+            return
         before = self.parse.mentions[max(0, number - 6) : number]
         if m.kind == "side" and any(b.kind == "finger" and b.sentence == m.sentence for b in before):
             return
@@ -121,14 +137,15 @@ class Links:
                 act.objects.append(m)
         if m.kind == "object" and not m.shapes:
             m.shapes = list(old.shapes)
-        if m.kind == "object" and not m.colors and m.sizes:
+        if m.kind == "object" and not m.colors and (m.sizes or not m.determiner):
             m.colors = list(old.colors)
 
     # ---- objects
 
     def _predicate(self, number: int, m: Mention) -> int:
         """The object of which "which is yellow" or "painted green" speaks; -1 where the mention is none of these."""
-        if m.shapes or m.determiner or m.is_one or m.prep or m.is_negated or m.is_repair or not (m.colors or m.sizes) or m.clause_is_bare and not number:
+        same = m.determiner and any(t.text == "same" for t in self.parse.tokens[m.start : m.end])
+        if m.shapes or (m.determiner and not same) or m.is_one or m.prep or m.is_negated or m.is_repair or not (m.colors or m.sizes) or m.clause_is_bare and not number:
             return -1
         for earlier in reversed(self.parse.mentions[max(0, number - 6) : number]):
             if earlier.kind == "object" and earlier.entity >= 0 and earlier.sentence == m.sentence and not earlier.is_negated:

@@ -48,6 +48,10 @@ class Context:
             return "shape" if self._is_can_noun() else "word"
         if text == "clear" and (self.text(1) == "of" or self.text(-1) in ("well", "is", "are", "be")):
             return "word"
+        if text == "open" and token.kind == "verb" and self._is_state():
+            return "word"
+        if text in ("colour", "color") and self.near(-1) == "break" and self.text(1) in ("the", "it", "that"):
+            token.kind, token.value, token.form = "verb", "cannot", "base"
         if text == "mind" and self.near(-1) == "break" and self.near(1) in ("word", "color", "post") and self.text(1) in ("the", "that"):
             return "neg"
         if token.kind == "verb":
@@ -57,6 +61,12 @@ class Context:
         if token.kind == "shape" and text in ("blocks", "bars", "tubes") and self.near(-1) in ("post", "table", "arm"):
             return "word"
         return "prep" if text in PARTICLES else token.kind
+
+    def _is_state(self) -> bool:
+        """Whether "open" says how the hand is, and is not what it shall do."""
+        if self.text(-1) in ("fully", "wide", "held", "stay", "stays", "kept", "fingers", "jaws", "start", "starts", "initially", "is", "are", "an"):
+            return True
+        return self.near(-1) in ("arm", "finger") and self.text(1) not in ("the", "your", "its", "up", "it", "and", "them", "both")
 
     def _is_no_correction(self) -> bool:
         """Whether "no" takes back what was said, and is not "no lifting" or "no left gripper"."""
@@ -79,7 +89,8 @@ class Context:
     def _verb_kind(self, token: Token) -> str:
         before = self.text(-1)
         if token.form in ("base", "s") and token.value not in ("be", "release"):
-            is_noun = before in _NOUN_BEFORE or self.near(-1) in ("size", "number")
+            is_noun = before in _NOUN_BEFORE and not (before in ("that", "this") and self.text(1) in ("the", "a", "your", "it")) or self.near(-1) in ("size", "number")
+            is_noun = is_noun or (self.near(-1) in ("grasp", "turn", "approach") and self.text(-2) in ("a", "the", "no", "its", "your"))
             if is_noun and not (token.form == "s" and before in ("that", "this", "one", "in")):
                 token.form = "noun"
         if token.form == "ing" and before in ("the", "no", "a", "for"):
@@ -89,10 +100,14 @@ class Context:
     def _is_no_side(self, text: str) -> bool:
         """Whether "right" is just "right above", or "left" just what was left there."""
         after = self.text(1)
+        if text == "right" and self.text(-1) in ("this", "that", "it", "all", "just", "got") and self.near(1) == "break" and self.verb != "turn":
+            return True
         if text == "right" and after in RIGHT_BEFORE:
             if self.near(-1) == "verb":
                 return self.verb != "turn"
             return self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a") and self.near(-1) != "arm"
+        if text == "left" and self.text(-1) in ("who", "whoever", "i", "we", "he", "she", "they", "somebody", "someone", "you"):
+            return self.near(1) != "arm"
         if text == "left" and self.text(-1) in ("is", "are", "be", "been", "was", "being", "were"):
             return self.near(1) not in ("arm", "bowl", "finger") and after not in ("of", "and", "")
         return False

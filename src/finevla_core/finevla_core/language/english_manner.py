@@ -38,8 +38,18 @@ def _arm(text: Text, out: Decision) -> None:
         elif is_idle(text, m):
             scores[m.side] -= 3.0
         else:
+            if m.is_hypothetical and not text.is_long:
+                continue
+            if m.is_side and not m.prep and not _has_work(text, m):
+                scores[m.side] += 0.5
+                continue
             active[m.side] += 1
             scores[m.side] += _arm_weight(text, m)
+    for m in text.mentions:
+        if m.kind == "pronoun" and m.verb == "use" and not m.prep and not m.is_negated:
+            before = [a.side for a in text.mentions if a.kind == "arm" and a.side and a.start < m.start]
+            if before:
+                scores[before[-1]] += 6.0
     left, right = scores["left"], scores["right"]
     if active["left"] and active["right"] and not text.is_long and left > -1 and right > -1:
         out.problem = "you say both left and right arm: say one"
@@ -47,6 +57,10 @@ def _arm(text: Text, out: Decision) -> None:
         out.slots["arm"] = "left"
     elif right > left and right >= 0:
         out.slots["arm"] = "right"
+
+
+def _has_work(text: Text, m: Mention) -> bool:
+    return any(a.clause == m.clause and a.value in _ACTIVE and a.form != "noun" for a in text.parse.acts)
 
 
 def _arm_weight(text: Text, m: Mention) -> float:
@@ -123,7 +137,7 @@ def _approach(text: Text, out: Decision) -> None:
     if not values:
         if _goes_beyond(text):
             out.slots["approach"] = "front"
-        elif _comes_down(text):
+        elif _comes_down(text, out):
             out.slots["approach"] = "top"
         return
     if len(set(values)) > 1 and not text.is_long:
@@ -142,14 +156,16 @@ def _goes_beyond(text: Text) -> bool:
     return False
 
 
-def _comes_down(text: Text) -> bool:
+def _comes_down(text: Text, out: Decision) -> bool:
     """Whether the hand is lowered onto the target: that is from above, without being said so."""
     for act in text.positive:
         if act.text not in ("lower", "lowers", "lowering", "lowered") and act.value != "descend":
             continue
-        is_hand = any(m.kind in ("arm", "finger") for m in act.objects) or (act.subject is not None and act.subject.kind in ("arm", "finger") and not act.objects)
+        is_hand = any(m.kind in ("arm", "finger") for m in act.objects) or (act.subject is not None and act.subject.kind in ("arm", "finger", "pronoun") and not act.objects)
         onto = any(m.verb_at == act.at and m.prep in ("on", "over", "to", "round") and m.kind in ("object", "pronoun") for m in text.mentions)
-        if is_hand and onto:
+        has_gripped = any(a.at < act.at and a.value in ("pick", "close", "put") for a in text.positive)
+        onto = onto and (act.subject is None or act.subject.kind != "pronoun" or any(m.verb_at == act.at and text.is_target(m, out.target) and m.prep for m in text.mentions))
+        if is_hand and onto and not has_gripped:
             return True
     return False
 
@@ -209,10 +225,11 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
 
 def _path(text: Text, out: Decision) -> None:
     values: list[tuple[str, bool, bool]] = []
+    has_main = any(m.kind == "post" and m.prep in ("over", "round") and not m.is_side for m in text.mentions)
     last: Mention | None = None
     for m in text.mentions:
         is_post = m.kind == "post" or (m.kind == "pronoun" and _is_post(text, m, last))
-        if is_post and m.prep in ("over", "round") and not m.is_hypothetical:
+        if is_post and m.prep in ("over", "round") and not (m.is_side and has_main) and not m.is_hypothetical:
             values.append((m.prep, m.is_negated, m.is_repair))
         elif m.kind == "post" and m.prep in ("under", "through") and not m.is_negated:
             out.problem = out.problem or f"I cannot carry things {m.prep} the post"
@@ -222,6 +239,8 @@ def _path(text: Text, out: Decision) -> None:
     no = [value for value, is_negated, _ in values if is_negated]
     if len(set(yes)) > 1 and not text.is_long and not values[-1][2]:
         out.problem = out.problem or "you say both over and round the post: say one"
+    if set(yes) & set(no) and not text.is_long:
+        out.problem = out.problem or "you say a way past the post, and exclude it"
     if yes:
         out.slots["path"] = yes[-1]
     elif no:
@@ -254,7 +273,9 @@ def _turn(text: Text, out: Decision) -> None:
         is_after = bool(before) and before[-1].value == "turn" or any(t.value == "turn" and t.kind == "verb" for t in tokens[max(0, m.start - 5) : m.start])
         if m.kind == "side" and m.side and is_after:
             value = "clockwise" if m.side == "right" else "counterclockwise"
-            cues.append(Cue("turn", value, m.start, m.sentence, m.clause, is_negated=m.is_negated))
+            cues.append(Cue("turn", value, m.start, m.sentence, m.clause, "turn", is_negated=m.is_negated))
+    if any(c.verb == "turn" and not c.is_negated for c in cues):
+        cues = [c for c in cues if c.verb in ("turn", "")]
     yes = [c.value for c in cues if not c.is_negated]
     no = [c.value for c in cues if c.is_negated]
     if len(set(yes)) > 1:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from finevla_core.language.english_things import FRUIT
 from finevla_core.language.english_tokens import Token
 
 DETERMINERS = frozenset(
@@ -11,9 +12,9 @@ FOREIGN = frozenset("my his her mine yours".split())
 NUMBERS = frozenset("two three four five six several many".split())
 MODIFIERS = frozenset(
     """thin slim slender tall long short flat round narrow wide broad thick heavy light empty full open opened closed only same own other upper lower whole entire
-    coloured colored shaped active passive first second last next single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther
+    coloured colored shaped active passive first  last next single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther
     one active working loose lone lonely remaining available damn bloody said given free robot robots nearest nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color
-    opposite lower different another two three four slightly all just heavier lighter thicker taller shorter second such idle""".split()
+    opposite lower different another two three four slightly all just heavier lighter thicker taller shorter such idle""".split()
 )
 RIGHT_BEFORE = frozenset(
     """over above at on in there here after behind beside next before onto to into up down through past when underneath inside""".split()
@@ -22,7 +23,7 @@ PARTS = frozenset(
     "side sides face faces end ends half edge edges way direction flank part corner rim hand position place row height".split()
 )
 KEYS = frozenset("object target item thing".split())
-JOINS = frozenset("and or then while but so plus to not".split())
+JOINS = frozenset("and or then while but so plus to not i you we he she they it is are can will".split())
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
 
@@ -173,6 +174,7 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
     is_strange = token.kind == "unknown" and len(token.text) > 1
     is_strange = is_strange or (token.kind == "word" and after in ("shape", "bowl", "arm", "color", "thing") and token.text not in JOINS)
     is_strange = is_strange or (token.kind == "verb" and token.value == "cannot" and token.form in ("base", "s"))
+    is_strange = is_strange or (token.kind == "word" and i + 1 < len(tokens) and tokens[i + 1].text == "shaped" and token.text not in JOINS)
     if is_inside and is_strange:
         m.unknown.append(token.text)
         return True
@@ -222,6 +224,8 @@ def _take_head(m: Mention, token: Token) -> None:
 
 def _name_headless(m: Mention) -> None:
     """Say what a phrase without a noun is: "the red", "the left", "the other"."""
+    if m.colors and not m.shapes and m.head in FRUIT and m.determiner and not m.is_one and m.head != "orange":
+        m.unknown.append(m.head)
     if m.unknown:
         m.kind = "unknown"
     elif m.colors or m.shapes or m.sizes:
@@ -265,6 +269,8 @@ def _take_side(tokens: list[Token], m: Mention) -> None:
     i, n = m.end, len(tokens)
     while i < n and tokens[i].text in _FILL:
         i += 1
+    if m.kind == "bowl" and i + 2 < n and tokens[i].text in ("in", "at") and tokens[i + 2].text in ("middle", "centre", "center"):
+        m.unknown.append(tokens[i + 2].text)
     if i >= n or tokens[i].text not in ("on", "to", "at", "in", "of", "towards"):
         return
     i += 1

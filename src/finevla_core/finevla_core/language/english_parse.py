@@ -11,6 +11,9 @@ AUXILIARY = frozenset("is are was were be been being am gets get got".split())
 CONDITIONS = frozenset(
     ("if", "as if", "as though", "in case", "unless", "so that", "lest", "whether", "even if", "so as to", "otherwise", "just in case", "or else")
 )
+_MODAL = frozenset("should must shall ought to will has needs".split())
+_PERSONS = frozenset("i we he she they somebody someone nobody everybody who whoever".split())
+_LINKS = frozenset("that which should must shall has have to needs will is be ought can may only you i we".split())
 _ARTICLES = frozenset("the a an your its any both".split())
 _ANY = frozenset("any every all no either anything everything whatever anybody whichever".split())
 _POLITE = frozenset("could would can might will".split())
@@ -40,6 +43,8 @@ class Act:
     is_hypothetical: bool = False
     is_passive: bool = False
     is_command: bool = False  # base form where a clause begins
+    is_dropped: bool = False  # taken back
+    is_modal: bool = False  # after "should", "must" and their like
     subject: Mention | None = None
     objects: list[Mention] = field(default_factory=list)
 
@@ -160,7 +165,7 @@ class Walk:
             self._new_sentence()
             return
         self.clause += 1
-        if token.text in ";:" or self.since_negation:
+        if self._kind(-2) != "neg":
             self.negated = False
         self.side = False
         if self.main is not None and token.text == ",":
@@ -194,6 +199,7 @@ class Walk:
             self.main = self.subject
             if self.prep in ("over", "round") and self.parse.mentions:
                 self.parse.mentions[-1].prep = self.prep  # "the post, over which ..."
+                self.parse.mentions[-1].is_negated = False
         self.side, self.prep = not is_polite, ""
         self.clause += 1
         self.subject = self.act = None
@@ -212,6 +218,10 @@ class Walk:
             self._purpose()
             return
         self.i += 1
+        if token.text == "above" and self._is_tag():
+            self.i -= 1
+            self._cue("approach", "top")
+            return
         if token.value == "instead":
             self._negate_next()
             return
@@ -242,7 +252,8 @@ class Walk:
         last = self.parse.mentions[-1] if self.parse.mentions else None
         if self.repair and token.form == "base" and token.value in ("pick", "put", "stack", "reach", "turn", "clean", "throw"):
             for earlier in self.parse.acts:
-                earlier.is_negated = earlier.is_negated or (earlier.sentence == self.sentence and earlier.value in ("pick", "put", "stack", "reach", "turn") and not earlier.objects)
+                if earlier.sentence >= self.sentence - 1 and earlier.value in ("pick", "put", "stack", "reach", "turn"):
+                    earlier.is_negated = earlier.is_dropped = True
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
         act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
         act.is_command = self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
@@ -251,10 +262,21 @@ class Walk:
             if last in self.act.objects and last.end == self.i:
                 act.is_passive, act.subject = True, last  # "I want the ball lifted"
         is_auxiliary = token.value == "be" or (token.value == "want" and self._text(1) == "to")
+        act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
+        if self._text(-1) in _PERSONS and act.value in ("put", "pick", "stack", "turn", "throw", "clean", "reach") and (token.form == "ed" or token.text in ("put", "set", "cast")):
+            act.is_hypothetical = True  # a report
+        if token.text == "have" and act.is_command:
+            act.value = "want"
+        if self.subject is None and last is not None and last.kind == "object" and self._leads_from(last):
+            act.subject = last
+            if not is_auxiliary:
+                last.verb, last.verb_at, last.is_subject = act.value, self.i, True
         if self.subject is not None and not is_auxiliary and not act.is_command and token.form != "noun" and not self.subject.is_subject:
             self.subject.verb, self.subject.verb_at, self.subject.is_subject = act.value, self.i, True
         self.parse.acts.append(act)
-        if token.form != "noun":
+        is_reduced = token.form in ("ing", "ed") and not is_passive and token.value in ("state", "wait", "cannot", "see") and last is not None
+        is_reduced = is_reduced and last is not None and last.end == self.i and self.act is not None and last in self.act.objects
+        if token.form != "noun" and not is_reduced:
             self.act = act
         if self.negated:
             self.since_negation += 1
@@ -262,26 +284,32 @@ class Walk:
         self.prep, self.fresh = "", False
         self.i += 1
 
+    def _leads_from(self, m: Mention) -> bool:
+        """Whether only "that should" and the like stands between a mention and the verb here."""
+        between = [t.text for t in self.tokens[m.end : self.i]]
+        return bool(between) and between[0] in ("that", "which") and all(w in _LINKS for w in between)
+
     def _cue(self, slot: str, value: str) -> None:
         verb = self.act.value if self.act else ""
         cue = Cue(slot, value, self.i, self.sentence, self.clause, verb, self.negated, is_repair=self.repair)
-        cue.is_hypothetical = self._text(1) in ("would", "might", "could") or self.conditional
+        cue.is_hypothetical = self._text(1) in ("would", "might", "could") or (self.conditional and len(self.tokens) > 45)
         self.parse.cues.append(cue)
         self.repair = False
         if value in ("left", "right"):
             self.last_side = value
-        self._count_negation()
+        self._count_negation(self.i + 1)
         self.prep = ""
         self.i += 1
 
-    def _count_negation(self) -> None:
+    def _count_negation(self, end: int) -> None:
         self.since_negation += self.negated
-        if self.negates_once and self._text(1) != "or":
+        follows = self.tokens[end].text if end < len(self.tokens) else ""
+        if self.negates_once and follows not in ("or", "nor"):
             self.negated = self.negates_once = False
 
     def _add(self, m: Mention) -> None:
         m.sentence, m.clause, m.prep = self.sentence, self.clause, self.prep
-        if not m.prep and m.kind in ("finger", "arm", "object") and self._text(-1) == "and":
+        if not m.prep and m.kind in ("finger", "arm", "object", "bowl") and self._text(-1) in ("and", "or"):
             m.prep = self._prep_before(m)
         m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = self.negated, self.side, self.repair, self.hypothetical
         if m.side == "same":
@@ -307,7 +335,7 @@ class Walk:
             m.is_negated = True
         if self.repair and m.kind != "pronoun":
             self.repair = False
-        self._count_negation()
+        self._count_negation(m.end)
         self.parse.mentions.append(m)
         self.prep, self.fresh = "", False
         self.i = m.end
@@ -315,8 +343,10 @@ class Walk:
     def _prep_before(self, m: Mention) -> str:
         """The preposition of the like phrase before "and": "with a finger ... and a finger ..."."""
         for before in reversed(self.parse.mentions[-3:]):
-            if before.kind == m.kind == "object":
-                return before.prep if before.prep == "near" and before.end == self.i - 1 else ""
+            if before.kind == m.kind and before.end == self.i - 1 and (self._text(-1) == "or" or m.kind == "object"):
+                return before.prep if before.prep == "near" or self._text(-1) == "or" else ""
+            if m.kind in ("object", "bowl"):
+                return ""
             if before.kind == m.kind and self.act is not None and before.verb_at == self.act.at:
                 return before.prep
         return ""
@@ -339,20 +369,39 @@ class Walk:
             self._add(Mention("all", self.i, self.i + 1, head="all"))
         elif text in _JOINS:
             self._conjunction(text)
+        elif text in ("i", "we", "my", "he", "she", "they") and self._begins_relative():
+            self.side = True
         elif text in _HYPOTHETICAL:
             self.hypothetical = text != "about" or self._text(0) == "to"
+        elif text == "did" and self._text(0) != "not":
+            self.side = self.hypothetical = True
+        elif kind == "way" and self._is_tag():
+            self.i -= 1
+            self._cue("approach", token.value)
+        elif text in ("top", "front", "overhead") and self._is_tag():
+            self.i -= 1
+            self._cue("approach", "front" if text == "front" else "top")
         elif text == "should" and self.fresh and self.act is None and self.subject is None:
             self.hypothetical = self.conditional = self.side = True
         elif self._kind(0) != "break":
             self.fresh = self.fresh and text in _STILL_FRESH
 
+    def _is_tag(self) -> bool:
+        """Whether the word just passed stands alone between breaks."""
+        return self._kind(0) == "break" and (self.i < 2 or self._kind(-2) == "break")
+
+    def _begins_relative(self) -> bool:
+        """ "the block (that) I dropped": what somebody did with it is a remark."""
+        before = self.parse.mentions[-1] if self.parse.mentions else None
+        return before is not None and before.kind == "object" and (before.end == self.i - 1 or (before.end == self.i - 2 and self._text(-2) == "that"))
+
     def _strange(self, text: str) -> None:
         act = self.act if self.act is not None and self.act.clause == self.clause else None
-        is_command = self.fresh and self._kind(0) != "break" and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is")
+        is_command = self.fresh and self._text(-2) not in _PERSONS and self._kind(0) != "break" and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is")
         unknown = Unknown(text, self.sentence, self.side, is_command, self.clause, self.prep, act)
         unknown.is_object = self._kind(-2) == "verb" or self._text(-2) in ("up", "down", "off", "on")
         unknown.is_aside = self._kind(-2) == "break" and self._kind(0) == "break"
-        unknown.is_predicate = self._text(-2) in AUXILIARY and self._text(-3) in ("that", "which")
+        unknown.is_predicate = (self._text(-2) == "of" and self._text(-3) == "made") or self._text(-2) in AUXILIARY and self._text(-3) in ("that", "which")
         self.parse.unknown.append(unknown)
 
     def _conjunction(self, text: str) -> None:

@@ -51,7 +51,7 @@ def _unknown(text: Text, out: Decision) -> list[str]:
     for m in text.parse.mentions:
         if not m.unknown or m.is_dead or not _mention_matters(text, m, out):
             continue
-        if text.is_long and not (m.kind == "object" and text.is_target(m, out.target) and len(m.unknown) < 2):
+        if text.is_long and not (m.kind == "object" and text.is_target(m, out.target) and len(m.unknown) < 2 and (m.colors or m.shapes)):
             continue
         if not (text.is_long and m.is_negated) and not (_is_remark(text, m.sentence) and not text.is_target(m, out.target)):
             words += m.unknown
@@ -114,7 +114,16 @@ def _cannot(text: Text, out: Decision) -> str:
             return f"I cannot {act.text} things"
         if act.value == "throw" and "place" not in out.slots and out.slots.get("task") not in ("place", "clean"):
             return f"I cannot {act.text} things, I can put them into a bowl"
+    words = [t.text for t in text.parse.tokens]
+    if any(a == "or" and b == "not" or words[n : n + 3] == ["or", "do", "not"] for n, (a, b) in enumerate(zip(words, words[1:], strict=False))):
+        return "say clearly whether you want it"
+    if words[-1:] and words[-1] in ("on", "in", "into", "onto", "with", "to", "from", "the", "a", "of", "at", "and"):
+        return f"the text ends after '{words[-1]}': say the rest"
+    if out.slots.get("task") == "turn" and any(w in ("upwards", "downwards", "up", "down", "upward", "downward") and words[n - 1] in ("knob", "dial", "it") for n, w in enumerate(words)):
+        return "say clockwise or counterclockwise"
     for number, token in enumerate(text.parse.tokens[:-1]):
+        if token.kind == "finger" and any(w in ("beneath", "underneath", "below", "under") for w in words[number : number + 12]):
+            return "I cannot grip from above and below"
         after = text.parse.tokens[number + 1]
         if token.text in ("by", "just by") and after.text.endswith("ing") and after.kind in ("verb", "unknown", "word") and after.value in ("", "see", "cannot", "want", "happen"):
             return f"I cannot do it by {after.text}"
@@ -130,7 +139,7 @@ def _is_wanted(text: Text, act: Act) -> bool:
     if act.is_command or act.is_passive:
         return True
     if act.form == "ing":
-        return before in ("by", "start", "mind", "try", "keep", "begin", "and")
+        return before in ("by", "start", "mind", "try", "begin")
     return act.form == "base" or any(text.is_thing(m) or m.kind in ("arm", "bowl", "post") for m in act.objects)
 
 
@@ -175,13 +184,15 @@ def _wrong_arms(text: Text, out: Decision) -> str:
             act = text.roles.act(m)
             if act is None or act.value not in ("state", "see"):
                 return "I use one arm at a time: say which"
-        if m.kind == "finger" and m.is_plural and m.determiner and any(t.text in ("three", "four", "five") for t in text.parse.tokens[m.start : m.end]):
+        if m.kind == "finger" and m.is_plural and any(t.text in ("three", "four", "five") for t in text.parse.tokens[max(0, m.start - 1) : m.end]):
             return "I have two fingers on each hand"
     tokens = text.parse.tokens
     for number, token in enumerate(tokens):
         ends = number + 1 == len(tokens) or tokens[number + 1].kind == "break"
         if token.text == "both" and ends and any(m.kind == "arm" and not m.is_negated for m in text.mentions):
             return "I use one arm at a time: say which"
+    if any(m.kind == "arm" and m.determiner == "neither" and not m.side for m in text.mentions) and "task" in out.slots:
+        return "you exclude both arms"
     sides = [m for m in text.mentions if m.kind == "arm" and m.side]
     negated = {m.side for m in sides if m.is_negated}
     if len(negated) == 2:
@@ -207,10 +218,11 @@ def _questions(text: Text, out: Decision) -> str:
         is_request = is_request or words[0] in ("would you mind", "do you mind", "could you", "can you", "will you", "would you", "please", "do me a favour", "do me a favor")
         is_request = is_request or any(a.text in _REQUEST and b.text == "you" for a, b in zip(tokens, tokens[1:], strict=False)) or any(t.text in ("could you", "can you", "would you", "will you") for t in tokens)
         is_request = is_request or (first in ("might", "may", "can", "could") and any(a.sentence == number and a.value in WANTING for a in text.positive))
+        is_request = is_request or any(b.text in ("might", "may", "could", "can") and a.text in ("but", ",", "so") for a, b in zip(tokens, tokens[1:], strict=False))
         is_request = is_request or words[:2] in (["mind", "lifting"], ["why", "do"], ["why", "not"]) or (first == "mind" and tokens[1].kind == "verb")
         is_asking = tokens[-1].text == "?" and (not is_request or first in _ASK_WHAT) and words[:2] != ["how", "about"]
         is_request = is_request and not is_asking
-        is_asking = is_asking or (first in _ASK and not is_request and first not in ("do", "have", "which") and not (first in ("when", "what") and tokens[-1].text != "?"))
+        is_asking = is_asking or (first in _ASK and not is_request and not (first in ("do", "have", "which") and words[1:2] not in (["you"], ["i"], ["we"], ["they"])) and not (first in ("when", "what") and tokens[-1].text != "?"))
         is_asking = is_asking and not any(a.is_command and a.sentence == number for a in text.positive)
         asks += is_asking
         commands += not is_asking and any(a.sentence == number and a.value not in ("be", "see") for a in text.positive)
@@ -237,7 +249,7 @@ def _no_command(text: Text, out: Decision) -> str:
     if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
         return ""
     for m in text.mentions:
-        if text.is_target(m, target) and (m.sentence in text.roles.verbless or text.roles.score(m) >= 2.0):
+        if text.is_target(m, target) and (m.sentence in text.roles.verbless and m.prep in ("", "to") or text.roles.score(m) >= 2.0):
             return ""
     return "say what to do with it" if target is not None else ""
 
@@ -249,6 +261,8 @@ def _several(text: Text, out: Decision) -> str:
         return "one thing at a time: say only the first job" if things else ""
     if any(m.kind == "bowl" and m.determiner == "both" and m.prep and not m.is_negated for m in text.mentions):
         return "you say both bowls: say one"
+    if out.slots.get("place", "object") != "object" and any(m.kind == "object" and m.prep == "on" and not m.is_negated and not text.is_target(m, out.target) and m.colors for m in text.mentions):
+        return "you say a bowl and another object to put it on: say one"
     jobs: list[Entity] = []
     for m in text.mentions:
         act = text.roles.act(m)
@@ -264,7 +278,7 @@ def _several(text: Text, out: Decision) -> str:
     jobs = [job for job in jobs if not job.is_nothing]
     if any(not _may_be_same(a, b) for a in jobs for b in jobs):
         return "one thing at a time: say only the first job"
-    sides = {m.side for m in text.mentions if m.kind == "bowl" and m.side and not m.is_negated and m.prep in ("in", "to", "")}
+    sides = {m.side for m in text.mentions if m.kind == "bowl" and m.side and not m.is_negated and m.prep in ("in", "to", "") and not m.is_subject and not m.is_side and not m.is_hypothetical}
     if len(sides) > 1 and not any(m.kind == "bowl" and m.prep in ("from", "near") for m in text.mentions):
         return "you say both the left and the right bowl: say one"
     target = out.target
@@ -290,7 +304,7 @@ def _contradiction(text: Text, out: Decision) -> str:
     tokens = text.parse.tokens
     same = {"pick": ("pick", "squeeze"), "turn": ("turn",), "place": ("pick", "put"), "stack": ("pick", "put"), "reach": ("reach",), "clean": ("clean",)}
     for act in text.parse.acts:
-        if not act.is_negated or act.value not in same.get(task or "", ()) or act.form == "noun":
+        if not act.is_negated or act.is_dropped or act.value not in same.get(task or "", ()) or act.form == "noun":
             continue
         objects = [m for m in text.parse.mentions if m.verb_at == act.at]
         about = [m for m in objects if (m.kind == "pronoun" or text.is_target(m, out.target)) and not m.prep] or [m for m in [act.subject] if text.is_target(m, out.target)]
@@ -302,7 +316,7 @@ def _contradiction(text: Text, out: Decision) -> str:
     for act in text.positive:
         if act.value == "state" and act.text[:4] in ("leav", "keep", "left") or act.text in ("leave", "leaving", "leaves"):
             ends = " ".join(t.text for t in tokens[act.at : act.at + 9])
-            stays = any(words in ends for words in ("on the table", "where it is", "where it lies", "as it is", "where they are", "in place"))
+            stays = any(words in ends for words in ("on the table", "where it is", "where it lies", "as it is", "where they are", "in place", "everything on it", "everything on the table"))
             is_it = any(m.verb_at == act.at and (m.kind in ("pronoun", "all") or text.is_target(m, out.target)) for m in text.mentions)
             if stays and is_it and task in ("pick", "place", "stack", "clean"):
                 return f"you say to {task} it, and to leave it there"
@@ -315,8 +329,9 @@ def _contradiction(text: Text, out: Decision) -> str:
 
 def _gripper_stays_open(text: Text) -> bool:
     words = [t.text for t in text.parse.tokens]
+    closed = any(w in ("closed", "shut") for w in words)
     always = any(w in ("the whole time", "all the time", "the entire time", "throughout", "all along") for w in words)
-    return always and "open" in words
+    return always and ("open" in words or closed)
 
 
 def _no_end(text: Text, out: Decision) -> str:

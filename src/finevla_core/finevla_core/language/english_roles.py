@@ -47,10 +47,16 @@ class Roles:
             weight *= 0.4
         return weight * self._role(m, act)
 
+    def _is_placed(self, act: Act) -> bool:
+        tokens = self.parse.tokens[act.at + 1 : act.at + 4]
+        return any(t.value in ("in", "on") and t.kind == "prep" for t in tokens)
+
     def _role(self, m: Mention, act: Act) -> float:
         value = act.value
+        if value in PUTS and any(o.kind in ("arm", "finger") for o in act.objects):
+            value = "reach"
         if m.is_subject:
-            is_end = value in ("state", "be", "want") and act.text in _ENDS
+            is_end = value in ("state", "be", "want") and (act.text in _ENDS or act.is_modal and self._is_placed(act))
             return 4.0 if value in WORK or value == "rise" or is_end else 0.5
         if not m.prep:
             return _OBJECT.get(value, 0.5)

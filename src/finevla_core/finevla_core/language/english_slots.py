@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from finevla_core.language.english_entities import Entity, Links
+from finevla_core.language.english_entities import OPPOSITE, Entity, Links
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_parse import Act, Parse
 from finevla_core.language.english_roles import PUTS, Roles, is_mover
@@ -50,7 +50,10 @@ class Text:
                 act.value = "pick"
 
         self.wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
-        self.wanting |= {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
+        self.wanting |= {a.sentence for a in self.positive if a.subject is not None and self.is_thing(a.subject) and self.roles.score(a.subject) >= 4}
+        strange = {u.sentence for u in parse.unknown if not u.is_aside}
+        bare = {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
+        self.wanting |= bare - strange
 
     def _focus(self, act: Act) -> None:
         """ "Do not grab it from above": it is the way that is excluded, not the deed."""
@@ -204,7 +207,7 @@ def _is_clean(text: Text, out: Decision) -> bool:
         if m.kind == "all" and m.clause_is_bare is False and m.prep == "" and _in_bowl_with(text, m):
             return True
     is_named = out.target is not None and not out.target.is_nothing
-    return not is_named and any(m.kind == "all" and m.prep in ("over", "to", "of") for m in text.mentions)
+    return not is_named and any(m.kind == "all" and m.prep in ("over", "to", "of") and not m.is_negated for m in text.mentions)
 
 
 def _in_bowl_with(text: Text, m: Mention) -> bool:
@@ -235,6 +238,10 @@ def _bowl(text: Text, out: Decision) -> None:
             continue
         if weight := _bowl_weight(text, m, act):
             scores[m.side] = scores.get(m.side, 0.0) + weight
+    if not scores:
+        excluded = {m.side for m in text.mentions if m.kind == "bowl" and m.is_negated and m.side and m.prep in ("in", "to", "")}
+        if len(excluded) == 1 and any(m.kind == "bowl" and not m.is_negated and m.prep == "in" for m in text.mentions):
+            scores[OPPOSITE[next(iter(excluded))]] = 1.0
     if scores:
         out.slots["place"] = f"{max(scores, key=lambda side: scores[side])}_bowl"
 
@@ -258,7 +265,7 @@ def _is_for_a_bowl(text: Text) -> bool:
 def _support(text: Text, target: Entity) -> Entity | None:
     scores: dict[int, float] = {}
     for m in text.mentions:
-        if m.entity < 0 or m.is_negated or m.prep not in ("on", "over") or m.is_hypothetical or text.is_target(m, target):
+        if m.entity < 0 or m.is_negated or m.prep not in ("on", "over", "to") or m.is_hypothetical or text.is_target(m, target):
             continue
         act = text.roles.act(m)
         if act is not None and act.is_negated:
@@ -273,6 +280,10 @@ def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> 
     value = act.value if act else ""
     entity = text.entity(m)
     if value in ("close", "squeeze", "descend") or (entity is not None and entity.is_nothing and m.head in ("one", "part", "bit")):
+        return 0.0
+    if m.prep == "to":
+        return 2.0 if value == "stack" else 0.0
+    if m.prep == "over" and value == "reach" and act is not None and act.is_command and not text.is_long:
         return 0.0
     if m.prep == "over":
         has_picked = any(a.at < m.start and a.value in ("pick", "put", "stack", "close") for a in text.positive)

@@ -102,12 +102,12 @@ TABLES = (
 )
 THINGS = (
     "object, thing, item, piece, element, body, objects, things, items, pieces, elements, bodies, stuff, guy, fellow, "
-    "specimen, workpiece, part, parts, toy, toys, target, thingy, bit, one"
+    "specimen, workpiece, toy, toys, target, thingy, one"
 )
 _EACH = "every, each, every single, each and every, every last, each remaining, every remaining, each single, any remaining, every other, whatever"
 _ALL = (
     "all, all the, all of the, all these, all of these, all those, all of those, all remaining, the remaining, all the remaining, these, "
-    "those, all loose, the loose, all your, all my, both, all other, all the other, the other, the rest of the"
+    "those, all loose, the loose, all your, all my, all other, all the other, the rest of the"
 )
 _SINGLE = "object, thing, item, piece, toy, part, bit, element, article"
 _PLURAL = "objects, things, items, pieces, toys, parts, bits, elements, stuff, bits and pieces, articles, odds and ends"
@@ -206,9 +206,9 @@ APPROACH_PHRASES = _table(
 GRASPS = _table(
     {
         "sideways": "sideways, side to side, laterally, lateral, by its sides, at its sides, on its sides, across, "
-        "left and right, right and left, left to right, right to left, on either side, at either side, from both sides, on both sides, "
-        "by the sides, at the sides, left plus right, either side of it, by both sides, at both sides, crosswise, widthways, "
-        "widthwise, left / right, left right, to its left and right, transversely, transverse, to either side, to both sides",
+        "left and right, right and left, left to right, right to left, on either side, at either side, "
+        "by the sides, at the sides, left plus right, either side of it, crosswise, widthways, "
+        "widthwise, left / right, left right, to its left and right, transversely, transverse, to either side",
         "lengthways": "lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft, "
         "back and front, rear and front, longways, lengthway, front and behind, far and near side, near and far side, longwise, "
         "in front and behind, longitudinally, longitudinal, near and far faces, near and far sides, far and near sides, before and behind, "
@@ -224,5 +224,5 @@ IDLE = (
     "asleep, sleeps, sits this out, sit this out, out of action, disabled, broken, defective, out of order, damaged, faulty, "
     "as it is, stays as it is, dormant, unmoved, uninvolved, does not help, by its side, at home, clear of the scene, out of this, stay out of this, out of the picture, out of play, "
     "sidelined, locked, stays back, kept back, holds back, pulled back, held back, keeps back, well away, held as far away, a spectator, in reserve, on hold, rests, rest, "
-    "hangs, hanging, stowed, sits still, idly, uninvolved, off, relaxed, relaxes, no business, no job, not to move, home, bystand, spare"
+    "hangs, hanging, stowed, sits still, idly, uninvolved, off, relaxed, relaxes, no business, no job, being repaired, repaired, busy, occupied, jammed, stuck, out on loan, in repair, under repair, serviced, recalibrated, recharging, not to move, home, bystand, spare"
 )

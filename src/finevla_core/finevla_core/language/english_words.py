@@ -117,8 +117,8 @@ SIDE_STARTS = (
     "while it, while i, while we, just in case, by the time, as soon, the moment, in that case, assuming, just so, so i, so we, so nobody, so they, so nothing, so there"
 )
 ORDINARY = """
-top what when where who why how which whose whether stationary motionless motion travelled travel automatically repair repaired stationary camera cameras enter
-freeze freezes freezing frozen excuse pardon grateful delighted pleased thankful obliged favour kindness cmd command instr param params arg args src tgt
+top what when where who why how which whose whether stationary motionless motion travelled travel automatically repair repaired stationary enter
+freeze freezes freezing frozen better best worse excuse pardon grateful delighted pleased thankful obliged favour kindness cmd command instr param params arg args src tgt
 flank flanks wall walls loud quiet asleep sleeping tired busy late early hungry cold warm hot bright dark noisy noise music baby daughter son wife husband mother father kid kids child children boss
 dinner lunch breakfast supper tea coffee tomorrow guests visitors party cleaner room space kitchen office lab laboratory class lesson test tests demo demonstration experiment trial training data recording video
 example examples instance case sake fun pleasure chance luck problem problems trouble issue issues question questions answer answers idea ideas plan plans rule rules
@@ -157,7 +157,7 @@ upper underside bottom base equator mid height heights width breadth depth lengt
 position positions pose poses place places spot spots location orientation angle angles axis level point points line lines row direction directions way ways route course path
 centimetre centimetres centimeter centimeters cm mm millimetre millimetres millimeter millimeters decimetre metre metres meter meters inch inches degree degrees newton newtons percent
 motion motions movement movements step steps stage stages phase job jobs task tasks action actions move goal aim purpose exercise work operation mission procedure manoeuvre maneuver sequence
-wrist elbow shoulder joint joints motor motors forearm camera sensor sensors palm
+wrist elbow shoulder joint joints motor motors forearm sensor sensors palm
 grip grasp hold contact force pressure torque power energy
 left right leftwards rightwards sideways handed hand side
 thin slim slender tall long short flat round narrow wide wider widely broad thick heavy heavier heaviest light lighter empty full open closed opened
@@ -175,7 +175,7 @@ disturb disturbing knock knocking topple toppling tip tipping push pushing pushe
 shake shaking wobble wobbling crush crushing squeeze squeezing squash damage damaging break breaking scratch spill spilling dent
 fall falls falling fell fallen stand topples
 ta cheers pretty pls plz please thx thanx tks ya yer ye real u ur n w bc cuz smth sth lol haha ha heh bestie love darling dear dearest sweetie honey poppet squire lad lass governor
-guv chum comrade mister madam machine device unit companion helper assistant butler sport angel star legend champ champion boss chief captain
+guv chum comrade mister madam machine device unit companion helper assistant butler sport angel legend champ champion boss chief captain
 terribly awfully thoroughly heaps tons loads lots bunch whisker hair fraction smidgen hairs fuss ado needful contents pray prithee beseech forgive appreciated appreciate
 reckon suppose assume imagine expect remember recall forgot forget thought thinking believe wondered hoped hoping trust
 lo behold alas indeed verily merely solely purely properly respectfully humbly cordially
@@ -283,6 +283,12 @@ FIXED |= {
     "left side approach": ("approach", "left", ""),
     "right side approach": ("approach", "right", ""),
     "step aside": ("verb", "cannot", "base"),
+    "why do not you": ("word", "", ""),
+    "why not": ("word", "", ""),
+    "get you to": ("word", "", ""),
+    "ask you to": ("word", "", ""),
+    "far side": ("way", "front", ""),
+    "top side": ("way", "top", ""),
     "upside down": ("bad", "upside down", ""),
     "behind your back": ("bad", "behind your back", ""),
     "inside out": ("bad", "inside out", ""),
