@@ -20,7 +20,7 @@ from finevla_core.language.chinese_slots import (
 from finevla_core.language.chinese_tokens import split
 from finevla_core.language.reading import Reading
 
-MAX_CHARACTERS = 2000
+MAX_CHARACTERS = 1500
 
 
 def read_chinese(text: str) -> Reading:

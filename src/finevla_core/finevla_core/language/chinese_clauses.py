@@ -35,7 +35,11 @@ _MANNERS = (
 _PERSONS = ("我", "他", "她", "咱", "谁")  # behind a verb they are only spoken of: "wait for me"
 _PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "本来")
 _FINAL_NOTS = ("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可")
+_PERHAPS = ("可能", "也许", "大概", "打算", "准备", "似乎", "好像")
 _ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT, Kind.THEN)
+
+
+NEAR, FAR = 12, 40  # phrases before and behind one that rules look at
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,18 @@ class Scene:
     def before(self, place: int, rule: str) -> bool:
         """Whether a rule matches what stands directly before a phrase within its clause."""
         start = self.bounds[self.phrases[place].clause][0]
-        return compile_rule(f"(?:{rule})$").search(self.letters[start:place]) is not None
+        near = max(start, place - NEAR)
+        text = self.letters[near:place] if near == start else "." + self.letters[near:place]
+        return compile_rule(f"(?:{rule})$").search(text) is not None
 
     def after(self, place: int, rule: str) -> bool:
         """Whether a rule matches what stands directly behind a phrase within its clause."""
-        end = self.bounds[self.phrases[place].clause][1]
+        end = min(self.bounds[self.phrases[place].clause][1], place + 1 + FAR)
         return compile_rule(rule).match(self.letters[place + 1 : end]) is not None
+
+    def is_behind(self, place: int, mark: Kind, *kinds: Kind) -> bool:
+        """Whether a mark stands before a phrase and one of some kinds before the mark."""
+        return place > 1 and self.phrases[place - 1].kind is mark and self.phrases[place - 2].kind in kinds
 
     def has(self, rule: str) -> bool:
         """Whether a rule matches anywhere in the text."""
@@ -152,6 +162,8 @@ def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
 
 def _is_state(clause: list[Phrase], place: int) -> bool:
     """Whether "put at" says only where something is: "the ball put at the edge"."""
+    if compile_rule("(?: PLACE | TABLE | POST | BOWL )* OF OBJECT").match(letters(clause[place + 1 : place + 6])):
+        return True
     is_told = any(phrase.kind in (Kind.TAKE, Kind.USE, Kind.GRASP, Kind.REQUEST) for phrase in clause[:place])
     following = [phrase.kind for phrase in clause[place + 1 :] if phrase.kind not in (Kind.OF, Kind.WHICH)]
     is_first = not any(phrase.kind in (Kind.OBJECT, Kind.IT, Kind.ARM) for phrase in clause[:place])
@@ -210,4 +222,7 @@ def _is_command(phrase: Phrase, marked: list[Phrase]) -> bool:
     is_condition = any(other.kind is Kind.IF for other in marked)
     if is_condition:
         return phrase.kind is Kind.REQUEST and not phrase.text.startswith("我")
-    return phrase.kind is Kind.REQUEST or (phrase.kind is Kind.USE and not phrase.is_negated)
+    is_wish = bool(marked) and (
+        marked[-1].kind is Kind.SELECT or marked[-1].text in _PERHAPS
+    )  # "I may want to use ..."
+    return phrase.kind is Kind.REQUEST or (phrase.kind is Kind.USE and not phrase.is_negated and not is_wish)

@@ -11,24 +11,25 @@ from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_tokens import Token
 
 _LETTERS = {kind: chr(0x4E00 + place) for place, kind in enumerate(Kind)}
+PLACES = (
+    Kind.LEFT,
+    Kind.RIGHT,
+    Kind.TOP,
+    Kind.UNDER,
+    Kind.FRONT,
+    Kind.BACK,
+    Kind.FAR,
+    Kind.NEAR,
+    Kind.BESIDE,
+    Kind.BETWEEN,
+    Kind.CENTER,
+    Kind.INSIDE,
+    Kind.HERE,
+)  # beside, above ...: words that make a place of a thing
 _CLASSES = {
     "SIDE": (Kind.LEFT, Kind.RIGHT),
     "FACE": (Kind.LEFT, Kind.RIGHT, Kind.TOP, Kind.UNDER, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR, Kind.BESIDE),
-    "PLACE": (
-        Kind.LEFT,
-        Kind.RIGHT,
-        Kind.TOP,
-        Kind.UNDER,
-        Kind.FRONT,
-        Kind.BACK,
-        Kind.FAR,
-        Kind.NEAR,
-        Kind.BESIDE,
-        Kind.BETWEEN,
-        Kind.CENTER,
-        Kind.INSIDE,
-        Kind.HERE,
-    ),
+    "PLACE": PLACES,
     "GOAL": (Kind.TO, Kind.AT),
     "MARK": (Kind.CLAUSE, Kind.SENTENCE, Kind.COLON, Kind.ASK),
     "ACT": (
@@ -111,6 +112,10 @@ def letters(phrases: list[Phrase]) -> str:
 def phrases_of(tokens: list[Token]) -> list[Phrase]:
     """Group the words to phrases; fillers and what is left over of determiners are dropped."""
     words = [token for token in _without_past(tokens) if token.kind is not Kind.FILLER]
+    for place, word in enumerate(words[:-2]):
+        following = {words[place + 1].kind, words[place + 2].kind}
+        if word.text == "拿" and Kind.ARM in following and following <= {Kind.ARM, Kind.LEFT, Kind.RIGHT}:
+            words[place] = replace(word, kind=Kind.USE)  # "take the left hand to ..."
     text = "".join(_LETTERS[word.kind] for word in words)
     phrases: list[Phrase] = []
     at = 0

@@ -19,7 +19,20 @@ def refused(sentence: str, *words: str) -> Reading:
 
 def limit_of(scene: Scene, things: Things, task: str) -> Reading | None:
     """Return the first thing of a text that cannot be done, None if all of it can."""
-    reasons = (_arms, _beside, _elsewhere, _thrown, _fixed, _knob, _pointless, _twice, _several, _two_places, _denied)
+    reasons = (
+        _arms,
+        _beside,
+        _elsewhere,
+        _condition,
+        _thrown,
+        _fixed,
+        _knob,
+        _pointless,
+        _twice,
+        _several,
+        _two_places,
+        _denied,
+    )
     return next((refusal for reason in reasons if (refusal := reason(scene, things, task)) is not None), None)
 
 
@@ -48,10 +61,11 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
         where = scene.phrases[min(place + 1, len(scene.phrases) - 1)].text
         if scene.after(
             place,
-            "GOAL? (?: BOWL AND )? BOWL OF? (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN ) (?! OF? COUNT* OBJECT )",
+            "GOAL? (?: BOWL AND )? BOWL OF? (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN )"
+            " (?! OF? COUNT* OBJECT )",
         ):
             return refused(f"I can put things only into '{where}', not beside or under it.")
-        if scene.after(place, "GOAL? (?: TABLE | POST | ARM | FINGER )"):
+        if scene.after(place, "GOAL? (?: TABLE | POST | ARM | FINGER ) (?! OF? PLACE* OF? COUNT* OBJECT )"):
             return refused(f"I cannot put things there ('{where}'): say a bowl, or on top of an object.")
         is_goal = verb.text.endswith(_GOALS) or scene.after(place, "GOAL")
         is_open = scene.after(
@@ -61,6 +75,13 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
             return refused(f"I cannot put things there ('{where}'): say a bowl, or on top of an object.")
         if is_goal and scene.after(place, "GOAL? TOP") and not things.below:
             return refused(f"I do not know on top of what ('{verb.text}{where}').")
+    return None
+
+
+def _condition(scene: Scene, things: Things, task: str) -> Reading | None:
+    """Refuse what is to be done only if something is there."""
+    if scene.size <= SHORT and scene.has("(?: ^ | MARK ) IF (?: TABLE )? EXIST OBJECT"):
+        return refused("I cannot decide that: say one thing to do.")
     return None
 
 
@@ -105,7 +126,7 @@ def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
         return None
     for place, role in things.roles.items():
         is_held = scene.after(place, ".* (?: GRASP | LIFT | MOVE )")
-        if role is Role.TARGET and scene.before(place, "TAKE") and not is_held:
+        if role is Role.TARGET and scene.before(place, "TAKE | USE") and not is_held:
             return refused(f"Say what I shall do with '{scene.phrases[place].text}'.")
     moved = next(
         (place for place, role in things.roles.items() if role is Role.TARGET and scene.before(place, "TAKE")), None
@@ -174,6 +195,12 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.LIFT):
         if scene.phrases[place].is_negated and scene.phrases[place].text.startswith(("离", "脱离")):
             return refused("You contradict yourself: you want it lifted and left on the table.")
+    if any(
+        phrase.is_negated and scene.before(place, "NOT (?: GRASP | TOUCH )")
+        for place, phrase in enumerate(scene.phrases)
+        if phrase.kind is Kind.IT
+    ):
+        return refused("You contradict yourself: you want it moved and not touched.")
     if any(scene.after(place, "IDLE") and scene.counts(place) for place in scene.places(Kind.IT)):
         return refused("You contradict yourself: you want it moved and left where it is.")
     return None

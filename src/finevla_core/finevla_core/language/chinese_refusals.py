@@ -56,7 +56,8 @@ def _question(scene: Scene, things: Things) -> Reading | None:
     asking = {
         phrase.clause
         for place, phrase in enumerate(scene.phrases)
-        if phrase.kind is Kind.QUESTION and not any(p.kind in (Kind.REQUEST, Kind.IF) for _, p in scene.clause(place))
+        if phrase.kind is Kind.QUESTION
+        and not any(p.kind in (Kind.REQUEST, Kind.IF, Kind.ALL) for _, p in scene.clause(place))
     }
     commands = {scene.phrases[place].clause for place in scene.places(*_COMMANDS) if scene.counts(place)}
     if asking and not commands - asking:
@@ -105,7 +106,7 @@ def _matters(scene: Scene, things: Things, place: int) -> bool:
     wanted = (Role.TARGET, Role.BELOW)
     if scene.after(place, "OF? OBJECT"):
         other = next(p for p in range(place + 1, place + 3) if scene.phrases[p].kind is Kind.OBJECT)
-        if things.roles.get(other) in wanted:
+        if things.roles.get(other) in wanted or (scene.size <= SHORT and things.is_guess):
             return True
     is_head = scene.before(place, "OBJECT") and "shape" not in scene.phrases[place - 1].qualities
     if is_head and things.roles.get(place - 1) in wanted:
@@ -119,7 +120,7 @@ def _matters(scene: Scene, things: Things, place: int) -> bool:
         return (is_thing and scene.before(place, "(?: GRASP | USE | PUT | STACK | LIFT ) GOAL?")) or _is_argument(
             scene, place
         )
-    commands = [p for p in scene.places(*_COMMANDS) if scene.counts(p)]
+    commands = [p for p in scene.places(*_COMMANDS) if scene.counts(p) and scene.phrases[p].text != "要"]
     return not commands or any(scene.phrases[p].clause == phrase.clause for p in commands)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from finevla_core.language.chinese_clauses import Scene
-from finevla_core.language.chinese_grammar import Phrase
+from finevla_core.language.chinese_grammar import PLACES, Phrase
 from finevla_core.language.chinese_kinds import Kind
 
 
@@ -92,7 +92,25 @@ def things_of(scene: Scene) -> Things:
 
 
 # What may stand between a verb and its thing: where the thing lies ("the cube on the table").
-_WHERE = "(?: TABLE | PLACE | OF | EXIST | AT | (?: POST | BOWL ) OF? PLACE* OF? | OBJECT OF? PLACE+ OF )*"
+_NEAR = ("靠近", "挨近", "邻近", "贴近", "靠")
+_TAKES = "(?: TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN | SIDEWAYS | LENGTHWAYS )"
+_GOALS_OF_LIFTS = (
+    "提到",
+    "抬到",
+    "举到",
+    "升到",
+    "拎到",
+    "举至",
+    "提至",
+    "抬至",
+    "升至",
+    "提升到",
+    "抬升到",
+    "抬高到",
+    "升高到",
+)
+_PUT_ON_TOP = "OF? TOP (?: REQUEST | THEN | SELECT | ALL )* (?: PUT | STACK )"
+_WHERE = (Kind.TABLE, Kind.OF, Kind.EXIST, Kind.AT, *PLACES)
 
 
 def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | None) -> Role:
@@ -134,79 +152,104 @@ def _is_location(scene: Scene, place: int) -> bool:
         return True
     if scene.after(place, "OF? PLACE+ (?: ALL | THEN )? EXIST COUNT* OBJECT"):
         return True
+    if scene.before(place, "(?: EXIST | MOVE )") and scene.after(place, "OF COUNT* OBJECT"):
+        return True
+    if scene.before(place, "(?: OBJECT | IT ) (?: BUT | ALL | THEN )* AT") and scene.after(place, "OF? PLACE"):
+        return True
+    if scene.before(place, "(?: PUT | STACK | MOVE )") and scene.after(
+        place, "OF? (?: FACE | HERE )+ COUNT* OBJECT OF? PLACE"
+    ):
+        return True
     is_goal = scene.before(place, "(?: PUT | STACK | MOVE | GOAL | FROM )")
     return not is_goal and scene.after(place, "OF? PLACE+ COUNT* OBJECT")
 
 
+def _head(scene: Scene, place: int) -> int:
+    """Where the words begin that say where a thing lies ("the cube on the table", "the ball beside the left bowl")."""
+    start = scene.bounds[scene.phrases[place].clause][0]
+    at = place
+    has_of = False
+    while at > start:
+        kind = scene.phrases[at - 1].kind
+        has_of = has_of or kind is Kind.OF
+        is_marked = at < place and scene.phrases[at].kind in (*_WHERE, Kind.BOWL, Kind.POST, Kind.OBJECT)
+        is_near = kind is Kind.MOVE and is_marked and scene.phrases[at - 1].text.startswith(_NEAR)
+        is_thing = kind in (Kind.POST, Kind.BOWL) or (kind is Kind.OBJECT and is_marked and has_of)
+        if kind not in _WHERE and not is_thing and not is_near:
+            break
+        at -= 1
+    return at
+
+
 def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> Role:
-    """The role that the word before a thing gives it, or else the words behind it."""
-    phrase = scene.phrases[place]
-    if scene.before(place, "BELOW_KEY COLON? | UNDER (?: BE | COLON )") or (
-        place > 1
-        and scene.phrases[place - 1].kind is Kind.COLON
-        and scene.phrases[place - 2].kind in (Kind.UNDER, Kind.DOWN, Kind.BELOW_KEY)
+    """The role that the words before a thing give it, or else the words behind it."""
+    if scene.is_behind(place, Kind.COLON, Kind.UNDER, Kind.DOWN, Kind.BELOW_KEY) or scene.before(
+        place, "BELOW_KEY | UNDER BE"
     ):
         return Role.BELOW
-    is_drawn = (
-        place > 1 and scene.phrases[place - 1].kind is Kind.COLON and scene.phrases[place - 2].kind is Kind.OBJECT
-    )
-    if is_drawn and (things.target or scene.after(place, "OF? TOP")):  # "the cube -> the brick"
-        return Role.BELOW
+    if scene.is_behind(place, Kind.COLON, Kind.OBJECT) and (things.target or scene.after(place, "OF? TOP")):
+        return Role.BELOW  # "the cube -> the brick"
     if scene.before(place, "FINGER (?: PUT | STACK | AT ) GOAL?"):
         return Role.TARGET
     if scene.before(place, "(?: OUTSIDE | UNKNOWN | TABLE | BOWL | POST | ARM ) BE"):
         return Role.ASIDE
-    is_raised = scene.phrases[place - 1].kind is Kind.LIFT and scene.phrases[place - 1].text.endswith(
-        ("到", "至", "于")
-    )
-    verbs = "TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN | SIDEWAYS | LENGTHWAYS"
-    if scene.before(place, f"(?: {verbs} ) {_WHERE}") and not is_raised:
+    head = _head(scene, place)
+    if scene.before(head, _TAKES) and not scene.phrases[head - 1].text.endswith(_GOALS_OF_LIFTS):
         return Role.TARGET
     if scene.before(place, "USE") and not scene.after(place, "OF? PLACE"):
         return Role.TARGET
-    if scene.before(place, "GOAL") and scene.after(
-        place, "OF? TOP (?: REQUEST | THEN | SELECT | ALL )* (?: PUT | STACK )"
-    ):
+    if scene.before(place, "GOAL") and scene.after(place, _PUT_ON_TOP):
         return Role.BELOW
-    if scene.before(place, f"(?: STACK | PUT ) GOAL? {_WHERE}"):
+    if scene.before(head, "(?: STACK | PUT ) GOAL?"):
         is_left = bool(things.below) and not things.target and not scene.after(place, "OF? TOP")
-        return Role.TARGET if is_left else _put_role(scene, place)
+        return Role.TARGET if is_left else _put_role(scene, place, head)
+    return _reached_role(scene, place, things, is_held) or _topic_role(scene, place)
+
+
+def _reached_role(scene: Scene, place: int, things: Things, is_held: bool) -> Role | None:
+    """The role of a thing that the hand goes to, empty or not."""
+    phrase = scene.phrases[place]
+    head = _head(scene, place)
     if scene.before(place, "ROUND") and scene.phrases[place - 1].text.endswith("到"):
         return Role.TARGET
-    if scene.before(place, f"(?: MOVE | WAIT | DOWN | GOAL | LIFT ) {_WHERE}"):
+    if scene.before(head, "(?: MOVE | WAIT | DOWN | GOAL | LIFT )") or scene.before(place, "AT"):
         is_new = bool(things.target) and not agrees(phrase.qualities, things.target)
         is_carried = is_held or (scene.after(place, "OF? TOP") and scene.before(place, "(?: USE | TAKE ) OBJECT .*"))
         return Role.BELOW if is_carried and is_new else Role.TARGET
     if scene.before(place, "FROM"):
         return Role.TARGET if not scene.after(place, ".* (?: ROUND | OVER | PASS )") else Role.TOPIC
+    return None
+
+
+def _topic_role(scene: Scene, place: int) -> Role:
+    """The role of a thing without a verb before it."""
     if scene.before(place, "EXIST (?: COUNT | ALL )*"):
         return Role.TOPIC
     if scene.before(place, "(?: ROUND | OVER | TOUCH | PASS )"):
         return Role.ASIDE
-    if scene.after(place, "OF? TOP (?: REQUEST | THEN | SELECT | ALL )* (?: PUT | STACK )"):
+    if scene.after(place, _PUT_ON_TOP):
         return Role.BELOW
     is_moved = scene.after(
         place,
-        "(?: (?! TAKE | NOT | EXIST | WAIT | USE ) . )* (?: PUT | STACK | GRASP | LIFT | TURN | CLOCKWISE | COUNTERCLOCKWISE )",
+        "(?: (?! TAKE | NOT | EXIST | WAIT | USE ) . )*"
+        " (?: PUT | STACK | GRASP | LIFT | TURN | CLOCKWISE | COUNTERCLOCKWISE )",
     )
-    return Role.TARGET if is_moved and not scene.after(place, ".* (?:GRASP | PUT | STACK) OBJECT") else Role.TOPIC
+    return Role.TARGET if is_moved and not scene.after(place, ".* (?: GRASP | PUT | STACK ) OBJECT") else Role.TOPIC
 
 
-def _put_role(scene: Scene, place: int) -> Role:
+def _put_role(scene: Scene, place: int, head: int) -> Role:
     """What is behind "put": the thing that is put, the one that it is put on, or one that it cannot be put beside."""
-    verb = next(p for p in reversed(scene.phrases[:place]) if p.kind in (Kind.PUT, Kind.STACK))
-    is_goal = verb.text.endswith(("到", "在", "至", "于", "进")) or scene.before(place, f"GOAL {_WHERE}")
+    verb = next(phrase for phrase in reversed(scene.phrases[:head]) if phrase.kind in (Kind.PUT, Kind.STACK))
+    is_goal = (
+        verb.text.endswith(("到", "在", "至", "于", "进")) or scene.before(head, "GOAL") or scene.before(place, "AT")
+    )
     if scene.after(place, "OF? (?: TOP | CENTER )"):
         return Role.BELOW
     if scene.after(
         place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | NEAR | FAR | UNDER | HERE | INSIDE | BETWEEN )"
     ):
-        return (
-            Role.BESIDE if verb.text.endswith(("到", "在", "至", "于", "进")) or verb.kind is Kind.TO else Role.TARGET
-        )
-    if verb.kind in (Kind.STACK, Kind.TO) or verb.text.endswith(("到", "在", "至", "于", "上")):
-        return Role.BELOW
-    return Role.TARGET
+        return Role.BESIDE if is_goal else Role.TARGET
+    return Role.BELOW if verb.kind is Kind.STACK or is_goal or verb.text.endswith("上") else Role.TARGET
 
 
 def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> None:
@@ -222,7 +265,7 @@ def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> N
     elif things.below and agrees(phrase.qualities, things.below):
         things.below.update(phrase.qualities)
         things.roles[place] = Role.BELOW
-    elif scene.before(place, f"(?: TAKE | GRASP | LIFT ) {_WHERE}") and all(
+    elif scene.before(_head(scene, place), "(?: TAKE | GRASP | LIFT )") and all(
         _is_above(scene, other) for other in targets
     ):
         things.below = dict(things.target)
@@ -234,9 +277,8 @@ def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> N
 
 def _is_above(scene: Scene, place: int) -> bool:
     """Whether a thing is spoken of as what something goes onto."""
-    return scene.after(place, "OF? TOP") and not scene.before(
-        place, f"(?: TAKE | GRASP | LIFT | SELECT | FROM ) {_WHERE}"
-    )
+    is_taken = scene.before(_head(scene, place), "(?: TAKE | GRASP | LIFT | SELECT | FROM )")
+    return scene.after(place, "OF? TOP") and not is_taken
 
 
 def _add_below(scene: Scene, things: Things, place: int) -> None:

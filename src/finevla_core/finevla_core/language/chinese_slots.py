@@ -80,7 +80,10 @@ def _is_grasp(scene: Scene, place: int) -> bool:
     """Whether a word counts that means to grasp, and is not taken back later ("no, do not grasp it")."""
     phrase = scene.phrases[place]
     is_manner = phrase.kind in (Kind.SIDEWAYS, Kind.LENGTHWAYS)
-    if not scene.counts(place) or (is_manner and not set(phrase.text) & set("夹抓捏持")):
+    if not scene.counts(place):
+        return False
+    is_verb = scene.after(place, "OBJECT | IT") or any(scene.counts(p) for p in scene.places(Kind.LIFT))
+    if is_manner and not (is_verb and set(phrase.text) & set("夹抓捏持")):
         return False
     later = [p for p in scene.places(Kind.GRASP, Kind.LIFT) if p > place]
     return not (later and scene.phrases[later[-1]].is_negated and scene.is_corrected(place, later[-1]))
@@ -91,7 +94,7 @@ def is_clean(scene: Scene, things: Things) -> bool:
     is_one = "color" in things.target
     for place in scene.places(Kind.CLEAN):
         is_put = is_one and scene.phrases[place].text.endswith("到")
-        if scene.counts(place) and not scene.before(place, "ARM") and not is_put:
+        if scene.counts(place) and not is_put and not _is_freed(scene, place):
             return True
     if things.target and any(role is Role.TARGET for role in things.roles.values()):
         return False
@@ -102,6 +105,11 @@ def is_clean(scene: Scene, things: Things) -> bool:
     return False
 
 
+def _is_freed(scene: Scene, place: int) -> bool:
+    """Whether it is an arm that is free, not the table that is cleared."""
+    return scene.before(place, "ARM") and scene.phrases[place].text.startswith(("腾", "收"))
+
+
 def is_placed(scene: Scene) -> bool:
     """Whether something is to be put into a bowl, or at least to be put somewhere."""
     bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 0]
@@ -110,7 +118,11 @@ def is_placed(scene: Scene) -> bool:
     is_grasped = any(scene.counts(place) for place in scene.places(Kind.GRASP, Kind.LIFT))
     for place in scene.places(Kind.PUT):
         kinds = {phrase.kind for _, phrase in scene.clause(place)}
-        is_told = scene.counts(place) and not scene.phrases[place].text.endswith(("下", "好"))
+        is_told = (
+            scene.counts(place)
+            and not scene.before(place, "FINGER")
+            and not scene.phrases[place].text.endswith(("下", "好", "入", "进"))
+        )
         if is_told and (kinds & {Kind.OBJECT, Kind.IT} or not is_grasped):
             return True
     return False
@@ -136,7 +148,7 @@ def arm_of(scene: Scene) -> tuple[str, bool]:
     word, is_twofold = _settled(scene, votes)
     if _is_corrected(scene, votes):
         return word, is_twofold
-    if scene.size <= LONG and (len(denied) == 2 or (word in denied and max(weights.values()) <= 1)):
+    if scene.size <= LONG and (max(weights.values()) < -1 or (word in denied and max(weights.values()) <= 1)):
         return word, True
     active = [side for side, weight in weights.items() if weight > 0]
     if len(active) == 2:
@@ -171,10 +183,10 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -3
     if phrase.is_remark:
         return 0
-    if scene.before(place, "EXCEPT"):
+    if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and scene.phrases[place - 1].text.startswith("用")):
         return 3
     if scene.after(place, "(?: NOT | NOT_YET ) TOUCH OBJECT"):
-        return 0
+        return 1
     if scene.after(place, "CLAUSE") and _is_idle_clause(scene, phrase.clause + 1):
         return -2
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
@@ -183,7 +195,8 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -2
     if scene.after(
         place,
-        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE | EXIST ) GOAL? OF? (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
+        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE | EXIST ) GOAL? OF?"
+        " (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
     ):
         return -1
     if scene.before(place, "USE") or scene.after(place, "DO"):
@@ -224,7 +237,11 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE | INSIDE? EXIST | ALL? NOT",
     ):
         return 0
-    return 2 if scene.before(place, "(?: PUT | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?") else 1
+    return (
+        2
+        if scene.before(place, "BOWL AND | (?: PUT | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?")
+        else 1
+    )
 
 
 def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
@@ -237,14 +254,25 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
             continue
         if scene.phrases[face].kind in _SIDES:
             votes.append((place, _SIDES[scene.phrases[face].kind]))
+            if scene.after(face, "(?: LIST | AND ) FROM? FACE"):
+                votes.append((place + 1, "both"))
         elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR):
             wrong = scene.phrases[face].text
+    denied = _denied_faces(scene)
     votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if scene.counts(place))
     votes.extend(
         (place, _SIDES[scene.phrases[place].kind]) for place in scene.places(*_SIDES) if _is_bare_face(scene, place)
     )
     word, is_twofold = _settled(scene, sorted(votes))
-    return word or _position(scene, things), is_twofold, wrong
+    is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
+    return word or _position(scene, things), is_twofold or is_denied, wrong
+
+
+def _denied_faces(scene: Scene) -> set[str]:
+    """The sides that the text says not to come from."""
+    denied = [place for place in scene.places(Kind.FROM) if scene.phrases[place].is_negated]
+    faces = [_face(scene, place) for place in denied]
+    return {_SIDES.get(scene.phrases[face].kind, "") for face in faces if face is not None}
 
 
 def _is_bare_face(scene: Scene, place: int) -> bool:
@@ -267,7 +295,12 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"
     )
     is_free = not is_goal and scene.before(place, "^ | OBJECT OF? | IT OF? | ARM")
-    return is_free and scene.after(place, "(?: MOVE | GRASP | PUT MARK )") and not scene.has("LEFT . RIGHT")
+    return (
+        is_free
+        and (len(scene.phrases[place].text) > 1 or scene.after(place, "PUT"))
+        and scene.after(place, "(?: BUT | THEN )? (?: MOVE | GRASP | PUT (?: MARK | $ ) )")
+        and not scene.has("LEFT . RIGHT")
+    )
 
 
 def _face(scene: Scene, place: int) -> int | None:
@@ -297,6 +330,8 @@ def _face(scene: Scene, place: int) -> int | None:
                 Kind.DOWN,
             )
         ]
+        if _is_pair(scene, other):
+            return None
         if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TO, Kind.TURN):
             return None
         if acts and is_held and acts[0] in (Kind.PUT, Kind.STACK, Kind.OPEN):
@@ -305,19 +340,30 @@ def _face(scene: Scene, place: int) -> int | None:
     return None
 
 
+def _is_pair(scene: Scene, place: int) -> bool:
+    """Whether a side is one of two that the fingers come from: "from left and right"."""
+    is_two = scene.after(place, "(?: LIST | AND ) (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR )")
+    return is_two and any(phrase.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for _, phrase in scene.clause(place))
+
+
 def _position(scene: Scene, things: Things) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
     for place in scene.places(Kind.OBJECT, Kind.IT):
         if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
-            place, "(?: MOVE TO? | TO | ROUND )"
+            place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | AT | WAIT )"
         ):
             continue
         if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
             break
         rest = scene.phrases[place + 1 : place + 3]
         face = next((phrase.kind for phrase in rest if phrase.kind is not Kind.OF), None)
-        if face in (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
+        is_reached = not scene.before(place, "(?: AT | WAIT )") and any(
+            len(phrase.text) > 1 for phrase in rest if phrase.kind is face
+        )
+        if is_reached and face in (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
             return _SIDES[face]
+        if face is Kind.TOP and scene.before(place, "DOWN GOAL?"):
+            return "top"
         if face is Kind.TOP:
             for phrase in scene.phrases[place + 1 :]:
                 if phrase.kind is Kind.DOWN:
@@ -345,7 +391,10 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
         place
         for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
         if scene.counts(place)
-        and not scene.before(place, "(?: TO | BE | (?: OBJECT | ARM | BOWL ) AT | FROM (?: OBJECT | IT )? OF? )")
+        and (
+            _is_pair(scene, place)
+            or not scene.before(place, "(?: TO | BE | (?: OBJECT | ARM | BOWL ) AT | FROM (?: OBJECT | IT )? OF? )")
+        )
     ]
     pairs = {
         frozenset((Kind.LEFT, Kind.RIGHT)): "sideways",
@@ -368,13 +417,18 @@ def path_of(scene: Scene) -> tuple[str, bool]:
     votes: list[tuple[int, str]] = []
     has_post = bool(scene.places(Kind.POST))
     for place in scene.places(Kind.OVER):
-        if scene.counts(place) and has_post and not scene.after(place, "TABLE | BETWEEN | OBJECT"):
+        is_post_said = has_post or set(scene.phrases[place].text) & set("杆柱")
+        if scene.counts(place) and is_post_said and not scene.after(place, "TABLE | BETWEEN | OBJECT"):
             votes.append((place, "over"))
     for place in scene.places(Kind.ROUND):
         if scene.counts(place) and not scene.after(place, "TABLE | OBJECT"):
             votes.append((place, "round"))
     for place in scene.places(Kind.PASS):
-        if scene.counts(place) and scene.after(place, "POST") and scene.phrases[place].text in ("越", "跨", "飞", "跃"):
+        if (
+            scene.counts(place)
+            and scene.after(place, "POST")
+            and (scene.phrases[place].text in ("越", "跨", "飞", "跃") or scene.after(place, "POST OF? TOP"))
+        ):
             votes.append((place, "over"))
     for place in scene.places(Kind.FROM):
         if scene.counts(place) and scene.after(place, "OF? POST OF? TOP"):
