@@ -11,6 +11,8 @@ from finevla_core.errors import FineVLAError
 COMMANDS = {
     "up": ("finevla_tools.up", "start the stack from its launch description"),
     "say": ("finevla_tools.say", "steer: send one instruction"),
+    "stop": ("finevla_tools.stop", "stop the arms at once; latched until a reset"),
+    "reset": ("finevla_tools.reset", "leave a stop; the arms rest until new words come"),
     "home": ("finevla_tools.home", "both arms to the home pose, around what is in the way"),
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
     "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),
