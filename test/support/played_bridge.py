@@ -40,7 +40,7 @@ class PlayedBridge:
 
     def stop(self, reason: str) -> None:
         """Latch a stop."""
-        self.say(state=msg.SafetyStatus.STOPPED, reason=reason, client="", chunk_sequence=0)
+        self.say(state=msg.SafetyStatus.STOPPED, reason=reason, client="", chunk_sequence=0, instruction_id="")
 
     def reset(self) -> None:
         """Begin a new epoch, holding."""
@@ -57,7 +57,12 @@ class PlayedBridge:
         if self.status.state not in (msg.SafetyStatus.HOLDING, msg.SafetyStatus.FOLLOWING):
             code = "bridge.state"
         if not code:
-            self.say(state=msg.SafetyStatus.FOLLOWING, client=chunk.client, chunk_sequence=chunk.sequence)
+            self.say(
+                state=msg.SafetyStatus.FOLLOWING,
+                client=chunk.client,
+                chunk_sequence=chunk.sequence,
+                instruction_id=chunk.instruction_id,
+            )
             return
         event = msg.SafetyEvent(level=msg.SafetyEvent.WARN, code=code, instruction_id=chunk.instruction_id)
         event.chunk_sequence, event.text = chunk.sequence, f"chunk {chunk.sequence} refused: it breaks {code}"

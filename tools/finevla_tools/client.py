@@ -8,9 +8,12 @@ from typing import Any, Self
 
 import rclpy
 from builtin_interfaces.msg import Time
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from finevla_core.bridge_report import UNHEARD
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
@@ -20,15 +23,29 @@ from finevla_ros.convert import instruction_to_msg
 from finevla_tools.transport import use_stack_transport
 
 CALL_TIMEOUT_S = 10.0
+HEARD_S = 0.5  # within this everybody has heard what the bridge says
+FOUND_S = 5.0  # within this every node is found, beside a busy stack, too
+SETTLED_S, UNANSWERED_S = (
+    0.3,
+    1.5,
+)  # after the last listener was found: others come at once, the policy answers in a moment
 STATES = ("disabled", "holding", "following", "stopped")
 
 
 @dataclass(frozen=True)
 class Said:
-    """What became of an instruction: its id, or none and a sentence if it ended the active one ("stop")."""
+    """What became of an instruction: its id, or none and a sentence if it ended the active one ("stop").
+
+    `message` of an accepted one is what the operator should know beside, `understood` what the policy takes it for,
+    `unknown` are the words that it passed over; `certainty` is 0 where nothing was checked.
+    """
 
     id: str
     message: str
+    understood: str = ""
+    unknown: tuple[str, ...] = ()
+    certainty: float = 0.0
+    is_checked: bool = False
 
 
 class NoAnswer(FineVLAError):
@@ -55,7 +72,7 @@ class Client:
         self._set_instruction = self.node.create_client(SetInstruction, "set_instruction")
         self._reset_scene = self.node.create_client(ResetScene, "sim/reset")
         self._reset_bridge = self.node.create_client(Trigger, "safety/reset")
-        self._instruction = self.node.create_publisher(msg.Instruction, "instruction", qos.ALL)
+        self._text = self.node.create_publisher(String, "instruction/text", qos.ALL)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
         self._thread.start()
 
@@ -108,20 +125,65 @@ class Client:
         )
 
     def is_ready(self) -> bool:
-        """Whether a bundle is loaded, observations come and the bridge holds or follows."""
+        """Whether the policy is active and sees observations, and the bridge holds or follows."""
         policy, safety = self.newest.get("policy/status"), self.newest.get("safety/status")
-        if policy is None or safety is None or not policy.bundle:
+        if policy is None or safety is None:
             return False
-        return bool(policy.state != "waiting for observations" and safety.state in (1, 2))
+        return bool(policy.state in ("idle", "running") and policy.text != UNHEARD and safety.state in (1, 2))
+
+    def is_stopped(self) -> bool:
+        """Whether the bridge says that it is stopped: then nothing moves before a reset."""
+        safety = self.newest.get("safety/status")
+        return bool(safety is not None and safety.state == msg.SafetyStatus.STOPPED)
 
     def say(self, instruction: Instruction) -> Said:
         """Steer by service; raises `FineVLAError` with the reason if it is not accepted."""
         message = instruction_to_msg(instruction)
         message.stamp = Time()
-        response = self._call(self._set_instruction, SetInstruction.Request(instruction=message), "set_instruction")
-        if not response.accepted:
-            raise FineVLAError(response.message)
-        return Said(str(response.id), str(response.message))
+        until_s = time.monotonic() + HEARD_S
+        while True:
+            response = self._call(self._set_instruction, SetInstruction.Request(instruction=message), "set_instruction")
+            if response.accepted:
+                break
+            # After a reset we may hear that the bridge holds before the policy does.
+            is_lagging = response.message == UNHEARD or response.message.startswith("the bridge is ")
+            if not is_lagging or not self.is_ready() or time.monotonic() > until_s:
+                raise FineVLAError(response.message)
+            time.sleep(0.05)
+        return Said(
+            str(response.id),
+            str(response.message),
+            str(response.understood),
+            tuple(response.unknown),
+            float(response.certainty),
+            bool(response.checked),
+        )
+
+    def say_stop(self, text: str) -> str:
+        """Say words that mean stop to whoever listens, policy or bridge, the moment that each is found.
+
+        Returns what the policy answered, or that none did; raises `NoAnswer` if nobody is there who could hear it.
+        """
+        words = msg.Instruction(raw=text.encode("utf-8", "replace").decode())  # what a terminal sends may be no text
+        began_s, told, told_s, answer = time.monotonic(), 0, float("inf"), None
+        while (now_s := time.monotonic()) - began_s < FOUND_S:
+            if (listeners := self._text.get_subscription_count()) > told:
+                self._text.publish(String(data="stop"))
+                told, told_s = listeners, now_s
+            if answer is None and self._set_instruction.service_is_ready():
+                answer = self._set_instruction.call_async(SetInstruction.Request(instruction=words))
+            if now_s - told_s > SETTLED_S and (now_s - told_s > UNANSWERED_S or (answer is not None and answer.done())):
+                break
+            time.sleep(0.005)
+        self._text.wait_for_all_acked(Duration(seconds=1.0))
+        if answer is not None and answer.done():
+            return str(answer.result().message)
+        if not told:
+            raise NoAnswer(
+                f"nobody hears it in namespace '/{self.namespace}': no stack is up there, or it cannot be reached; "
+                "if something moves, use the emergency stop"
+            )
+        return f"said on /{self.namespace}/instruction/text, where {told} listen; no policy answers"
 
     def reset_scene(self, seed: int, task: str) -> str:
         """Lay out a simulated scene; returns what lies in it."""

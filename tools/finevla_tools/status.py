@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from finevla_core.bridge_report import STEP_REMARK
 from finevla_ros import qos
 from finevla_tools.client import STATES, Client
 
@@ -66,6 +67,7 @@ def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
     instruction = client.newest.get("active_instruction")
     said = escape(instruction.fine or instruction.raw) if instruction is not None and instruction.id else "[dim]none[/]"
     table.add_row("instruction", said)
+    table.add_row("understood", _understood(client))
     table.add_row("policy", _policy(client))
     table.add_row("safety", _safety(client))
     health = Table(show_header=False, expand=True)
@@ -79,6 +81,16 @@ def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
     if not diagnostics:
         health.add_row("diagnostics", "[red]none heard[/]")
     return Group(table, health)
+
+
+def _understood(client: Client) -> str:
+    """What the policy takes the active instruction for, or why none is active."""
+    status = _fresh(client, "policy/status")
+    if status is None:
+        return "[red]not heard[/]"
+    if status.instruction_id:
+        return escape(status.understood)
+    return f"[yellow]{escape(status.refusal)}[/]" if status.refusal else "[dim]nothing was said yet[/]"
 
 
 def _policy(client: Client) -> str:
@@ -98,10 +110,13 @@ def _safety(client: Client) -> str:
         return "[red]not heard[/]"
     refused = ", ".join(f"{c} {n}" for c, n in zip(status.reject_codes, status.reject_counts, strict=True))
     age = "none yet" if math.isnan(status.chunk_age_s) else f"{status.chunk_age_s * 1e3:.0f} ms"
+    advice = {status.STOPPED: " - when it is safe: 'finevla reset', then say it again"}.get(status.state, "")
+    if status.stepping and not advice:
+        advice = " - " + ("a plan waits for a yes: 'finevla step'" if status.waiting else STEP_REMARK)
     return (
-        f"[{STATE_COLORS[status.state]}]{STATES[status.state]}[/]: {escape(status.reason)}; {status.chunks_accepted} accepted, "
-        f"{status.chunks_rejected} refused{f' ({refused})' if refused else ''}; chunk age {age}, "
-        f"plan left {status.plan_left_s:.1f} s"
+        f"[{STATE_COLORS[status.state]}]{STATES[status.state]}[/]: {escape(status.reason)}[bold]{advice}[/]; "
+        f"{status.chunks_accepted} accepted, {status.chunks_rejected} refused{f' ({refused})' if refused else ''}; "
+        f"chunk age {age}, plan left {status.plan_left_s:.1f} s; in command: {escape(status.client) or 'nobody'}"
     )
 
 

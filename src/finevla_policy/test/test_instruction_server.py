@@ -4,107 +4,23 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
-import rclpy
 from action_msgs.msg import GoalStatus
-from played_bridge import PlayedBridge
-from probe import Probe
-from rclpy.action import ActionClient
 from standin_policy import StandInPolicy, running_policy_node
 from std_msgs.msg import String
+from steering_stage import CUBE, SteeringStage
 
 from finevla_core.bridge_report import STEP_REMARK, UNHEARD
 from finevla_core.embodiment import Embodiment
-from finevla_core.observation import Observation
 from finevla_interfaces import msg
-from finevla_interfaces.action import FollowInstruction
 from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
-from finevla_ros.convert import observation_to_msg
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
-CUBE, KETTLE = "reach the red cube", "pour water from the kettle"
+KETTLE = "pour water from the kettle"
 STOPPED, DISABLED, HOLDING = msg.SafetyStatus.STOPPED, msg.SafetyStatus.DISABLED, msg.SafetyStatus.HOLDING
 OWN, MOTION = "/finevla/policy", "/finevla/motion"
-
-
-class Stage(Probe):
-    """The policy node with a played policy, a played bridge, and everything that an operator can do."""
-
-    def __init__(self, robot: Embodiment, policy: StandInPolicy) -> None:
-        super().__init__(context=rclpy.get_default_context())
-        self.robot, self.policy, self.bridge = robot, policy, PlayedBridge(self)
-        self.status = self.listen("policy/status", msg.PolicyStatus, qos.LATCHED)
-        self._observations = self.node.create_publisher(msg.Observation, "observation", qos.NEWEST)
-        self._service = self.node.create_client(SetInstruction, "set_instruction")
-        self._action = ActionClient(self.node, FollowInstruction, "follow_instruction")
-        self._topic = self.node.create_publisher(msg.Instruction, "instruction", qos.ALL)
-        self._text = self.node.create_publisher(String, "instruction/text", qos.ALL)
-
-    def ready(self) -> None:
-        """The node hears all that is published here, and offers its service and its action."""
-        publishers = (self._observations, self._topic, self._text)
-        self.wait(lambda: all(p.get_subscription_count() for p in publishers), "the node's subscriptions")
-        assert self._service.wait_for_service(20.0)
-        assert self._action.wait_for_server(20.0)
-        self.wait(lambda: self.bridge._status.get_subscription_count(), "the node's subscription to the bridge")
-
-    def active(self) -> None:
-        """And is active, and hears the bridge."""
-        self.ready()
-        self.wait(lambda: self.status and self.status[-1].state != "inactive", "the node to be active")
-        self.wait(lambda: self.status[-1].text != UNHEARD, "the node to hear the bridge")
-
-    def observe(self, stamp_ns: int = 0) -> None:
-        now, count, robot = stamp_ns or self.now_ns(), len(self.robot.cameras), self.robot
-        images = np.zeros((count, robot.image_height, robot.image_width, 3), np.uint8)
-        seen = Observation(now, robot.camera_names, images, (now,) * count, np.zeros(14, np.float32), now)
-        self._observations.publish(observation_to_msg(seen, robot.name, robot.base_frame, robot.names))
-
-    def say(self, text: str, identity: str = "") -> SetInstruction.Response:
-        request = SetInstruction.Request(instruction=msg.Instruction(id=identity, raw=text))
-        return self.result(self._service.call_async(request), "the service's answer")
-
-    def follow(self, text: str, timeout_s: float = 0.0, told: Callable[[Any], None] | None = None) -> Any:
-        goal = FollowInstruction.Goal(instruction=msg.Instruction(raw=text), timeout_s=timeout_s)
-        return self.result(self._action.send_goal_async(goal, feedback_callback=told), "the goal's acceptance")
-
-    def outcome(self, goal: Any) -> Any:
-        return self.result(goal.get_result_async(), "the goal's end")
-
-    def shout(self, text: str) -> None:
-        self._text.publish(String(data=text))
-
-    def publish(self, text: str) -> None:
-        self._topic.publish(msg.Instruction(raw=text))
-
-    def chunk_for(self, identity: str) -> None:
-        def came() -> bool:
-            self.observe()
-            return any(chunk.instruction_id == identity for chunk in self.bridge.chunks)
-
-        self.wait(came, f"a chunk for '{identity}'")
-
-    def running(self, text: str = CUBE) -> str:
-        """An instruction that is accepted and has its first chunk; its id."""
-        response = self.say(text)
-        assert response.accepted, response.message
-        self.chunk_for(response.id)
-        return str(response.id)
-
-    def over(self) -> None:
-        self.wait(lambda: self.bridge.heard and self.bridge.heard[-1].id == "", "no active instruction")
-
-    def refusal(self, text: str) -> None:
-        self.wait(lambda: text in self.status[-1].refusal, f"'{text}' in policy/status")
-
-    def nothing_moves(self) -> None:
-        """Three heartbeats with observations: not a chunk goes out."""
-        beats, chunks = len(self.status), len(self.bridge.chunks)
-        self.wait(lambda: self.observe() or len(self.status) >= beats + 3, "three heartbeats")
-        assert len(self.bridge.chunks) == chunks
 
 
 @pytest.fixture
@@ -115,14 +31,14 @@ def policy(robot: Embodiment) -> StandInPolicy:
 @pytest.fixture
 def stage(
     ros_domain: str, robot: Embodiment, policy: StandInPolicy, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Stage]:
+) -> Iterator[SteeringStage]:
     del ros_domain
-    with running_policy_node(policy, monkeypatch), Stage(robot, policy) as made:
+    with running_policy_node(policy, monkeypatch), SteeringStage(robot, policy) as made:
         made.active()
         yield made
 
 
-def stops_by_every_way(stage: Stage, text: str) -> None:
+def stops_by_every_way(stage: SteeringStage, text: str) -> None:
     """Each way in publishes an empty instruction at once, and those that answer say what happened."""
 
     def heard_after(act: Callable[[], Any]) -> Any:
@@ -148,7 +64,7 @@ def test_stop_passes_before_there_is_a_policy(
 ) -> None:
     policy.loading.clear()
     arguments = ("-p", "autostart:=false") if hindrance == "unconfigured" else ()
-    with running_policy_node(policy, monkeypatch, *arguments), Stage(robot, policy) as stage:
+    with running_policy_node(policy, monkeypatch, *arguments), SteeringStage(robot, policy) as stage:
         stage.ready()
         stops_by_every_way(stage, "Stop! Stop!")
         said = stage.say(CUBE).message
@@ -157,7 +73,7 @@ def test_stop_passes_before_there_is_a_policy(
 
 
 @pytest.mark.parametrize("hindrance", ["bridge silent", "bridge stopped", "bridge disabled", "other hands", "idle"])
-def test_stop_passes_whatever_the_bridge_says(stage: Stage, hindrance: str) -> None:
+def test_stop_passes_whatever_the_bridge_says(stage: SteeringStage, hindrance: str) -> None:
     if hindrance == "bridge silent":
         stage.bridge.is_silent = True
         stage.wait(lambda: stage.status[-1].text == UNHEARD, "the silence to be noticed")
@@ -171,7 +87,7 @@ def test_stop_passes_whatever_the_bridge_says(stage: Stage, hindrance: str) -> N
 
 
 @pytest.mark.parametrize("busy", ["inference", "reading"])
-def test_stop_waits_for_nothing_that_is_being_computed(stage: Stage, policy: StandInPolicy, busy: str) -> None:
+def test_stop_waits_for_nothing_that_is_being_computed(stage: SteeringStage, policy: StandInPolicy, busy: str) -> None:
     stage.running()
     getattr(policy, f"{busy}_begun").clear()
     getattr(policy, busy).clear()
@@ -187,7 +103,7 @@ def test_stop_waits_for_nothing_that_is_being_computed(stage: Stage, policy: Sta
 
 @pytest.mark.parametrize("way", ["text", "service"])
 def test_words_that_were_being_read_when_a_stop_came_do_not_begin(
-    stage: Stage, policy: StandInPolicy, way: str
+    stage: SteeringStage, policy: StandInPolicy, way: str
 ) -> None:
     policy.reading.clear()
     answers: list[SetInstruction.Response] = []
@@ -206,7 +122,7 @@ def test_words_that_were_being_read_when_a_stop_came_do_not_begin(
     stage.nothing_moves()
 
 
-def test_sentence_that_begins_with_a_stop_word_stops_and_says_so(stage: Stage) -> None:
+def test_sentence_that_begins_with_a_stop_word_stops_and_says_so(stage: SteeringStage) -> None:
     stage.running()
     response = stage.say("stop at the red cube")
     assert response.accepted
@@ -215,7 +131,7 @@ def test_sentence_that_begins_with_a_stop_word_stops_and_says_so(stage: Stage) -
     assert stage.say("don't stop").message.startswith("I know none of: ")
 
 
-def test_what_is_understood_is_told_everywhere(stage: Stage) -> None:
+def test_what_is_understood_is_told_everywhere(stage: SteeringStage) -> None:
     told: list[Any] = []
     response = stage.say(CUBE)
     assert (response.understood, list(response.unknown), response.checked) == ("reach · red · cube", ["cube"], True)
@@ -227,7 +143,7 @@ def test_what_is_understood_is_told_everywhere(stage: Stage) -> None:
     stage.wait(lambda: told and told[-1].feedback.understood == "reach · blue · cube", "the feedback")
 
 
-def test_what_is_not_understood_is_refused_by_name_and_ends_what_runs(stage: Stage) -> None:
+def test_what_is_not_understood_is_refused_by_name_and_ends_what_runs(stage: SteeringStage) -> None:
     for say in ("service", "action", "text", "topic"):
         stage.running()
         if say == "service":
@@ -247,7 +163,7 @@ def test_what_is_not_understood_is_refused_by_name_and_ends_what_runs(stage: Sta
 
 
 @pytest.mark.parametrize("text", ["reach the red blue cube", "go\x07", "x" * 10_000, " "])
-def test_what_contradicts_itself_or_is_no_instruction_ends_what_runs(stage: Stage, text: str) -> None:
+def test_what_contradicts_itself_or_is_no_instruction_ends_what_runs(stage: SteeringStage, text: str) -> None:
     goal = stage.follow(CUBE)
     stage.wait(lambda: stage.observe() or stage.bridge.chunks, "a chunk")
     response = stage.say(text)
@@ -273,7 +189,7 @@ def test_what_contradicts_itself_or_is_no_instruction_ends_what_runs(stage: Stag
         ({}, UNHEARD),
     ],
 )
-def test_nobody_says_yes_to_what_cannot_happen(stage: Stage, changes: dict[str, Any], said: str) -> None:
+def test_nobody_says_yes_to_what_cannot_happen(stage: SteeringStage, changes: dict[str, Any], said: str) -> None:
     stage.bridge.is_silent = not changes
     stage.bridge.say(**changes)
     stage.wait(lambda: not changes or not stage.say("").accepted, "the service to answer")
@@ -289,7 +205,7 @@ def test_nobody_says_yes_to_what_cannot_happen(stage: Stage, changes: dict[str, 
     stage.nothing_moves()
 
 
-def test_step_mode_is_told_and_what_waits_is_not_called_followed(stage: Stage) -> None:
+def test_step_mode_is_told_and_what_waits_is_not_called_followed(stage: SteeringStage) -> None:
     stage.bridge.refuses = lambda _: "step.waiting" if stage.bridge.status.waiting else ""
     stage.bridge.say(stepping=True, waiting=True)
     stage.wait(lambda: stage.say(CUBE).message == STEP_REMARK, "the remark")
@@ -307,7 +223,9 @@ def test_step_mode_is_told_and_what_waits_is_not_called_followed(stage: Stage) -
 
 
 @pytest.mark.parametrize("cause", ["stopped", "disabled", "reset unseen"])
-def test_any_stop_of_the_bridge_ends_the_instruction_and_a_reset_moves_nothing(stage: Stage, cause: str) -> None:
+def test_any_stop_of_the_bridge_ends_the_instruction_and_a_reset_moves_nothing(
+    stage: SteeringStage, cause: str
+) -> None:
     goal = stage.follow(CUBE)
     stage.wait(lambda: stage.observe() or stage.bridge.chunks, "a chunk")
     if cause == "stopped":
@@ -326,7 +244,7 @@ def test_any_stop_of_the_bridge_ends_the_instruction_and_a_reset_moves_nothing(s
     stage.running("go")  # new words
 
 
-def test_old_word_of_the_bridge_does_not_end_a_fresh_instruction(stage: Stage) -> None:
+def test_old_word_of_the_bridge_does_not_end_a_fresh_instruction(stage: SteeringStage) -> None:
     stage.bridge.stop("by hand")
     stage.wait(lambda: "by hand" in stage.say(CUBE).message, "the stop to be heard")
     stage.bridge.reset()
@@ -337,7 +255,7 @@ def test_old_word_of_the_bridge_does_not_end_a_fresh_instruction(stage: Stage) -
     assert (stage.status[-1].instruction_id, stage.status[-1].refusal) == (identity, "")
 
 
-def test_target_that_is_not_seen_holds_and_ends_the_instruction(stage: Stage, policy: StandInPolicy) -> None:
+def test_target_that_is_not_seen_holds_and_ends_the_instruction(stage: SteeringStage, policy: StandInPolicy) -> None:
     policy.is_blind = True
     response, start_ns = stage.say(CUBE), stage.now_ns()
     assert response.accepted
@@ -366,7 +284,7 @@ def test_target_that_is_not_seen_holds_and_ends_the_instruction(stage: Stage, po
     ],
 )
 def test_action_succeeds_only_if_its_chunks_were_followed(
-    stage: Stage, refuses: Callable[[Any], str], is_done: bool, said: str
+    stage: SteeringStage, refuses: Callable[[Any], str], is_done: bool, said: str
 ) -> None:
     stage.bridge.refuses = refuses
     goal = stage.follow(CUBE, timeout_s=0.8)
@@ -381,7 +299,7 @@ def test_action_succeeds_only_if_its_chunks_were_followed(
     assert bool(result.result.followed) == any(not refuses(msg.ActionChunk(sequence=i)) for i in range(4))
 
 
-def test_stream_of_words_that_have_ended_sets_nothing_in_motion(stage: Stage) -> None:
+def test_stream_of_words_that_have_ended_sets_nothing_in_motion(stage: SteeringStage) -> None:
     for _ in range(3):
         stage.shout(CUBE)
     stage.wait(lambda: stage.status[-1].instruction_id, "the words to be followed")
