@@ -4,10 +4,19 @@ from dataclasses import dataclass, field
 
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_parse import Cue, Parse
-from finevla_core.language.english_roles import LIFELESS, PUTS, Roles
+from finevla_core.language.english_roles import LIFELESS, Roles
+from finevla_core.language.english_things import THINGS
 
 OPPOSITE = {"left": "right", "right": "left"}
-_EMPTY_HEADS = frozenset("object thing item piece one target element body workpiece part".split())
+_EMPTY_HEADS = frozenset(word.strip() for word in THINGS.split(",")) - {
+    "objects",
+    "things",
+    "items",
+    "pieces",
+    "elements",
+    "bodies",
+    "toys",
+}
 
 
 @dataclass
@@ -40,6 +49,11 @@ class Entity:
         self.weight += weight
 
     @property
+    def known(self) -> int:
+        """How many properties are known of it."""
+        return sum(map(bool, (self.color, self.shape, self.size)))
+
+    @property
     def is_nothing(self) -> bool:
         """Whether nothing is known of it."""
         return not (self.color or self.shape or self.size)
@@ -59,7 +73,7 @@ class Links:
 
     def _link(self, number: int, m: Mention) -> None:
         self._settle_side(number, m)
-        if m.is_repair:
+        if m.is_repair and m.kind != "pronoun":
             self._replace(number, m)
         if m.kind in ("arm", "bowl"):
             self.last_kind = m.kind
@@ -67,7 +81,9 @@ class Links:
                 self.last_side[m.kind] = m.side
         elif m.kind == "object":
             self._object(number, m)
-            if self.last_object is None or not (m.is_negated or m.prep in LIFELESS or (m.prep == "on" and m.verb in PUTS)):
+            if self.last_object is None or not (
+                m.is_negated or m.prep in LIFELESS or (m.prep == "on" and m.verb not in ("descend", "close", "reach"))
+            ):
                 self.last_object = m
         elif m.kind == "pronoun" and m.head in ("them", "they") and self._follows_all(number, m):
             m.kind = "all"
@@ -145,10 +161,25 @@ class Links:
     def _predicate(self, number: int, m: Mention) -> int:
         """The object of which "which is yellow" or "painted green" speaks; -1 where the mention is none of these."""
         same = m.determiner and any(t.text == "same" for t in self.parse.tokens[m.start : m.end])
-        if m.shapes or (m.determiner and not same) or m.is_one or m.prep or m.is_negated or m.is_repair or not (m.colors or m.sizes) or m.clause_is_bare and not number:
+        if (
+            m.shapes
+            or (m.determiner and not same)
+            or m.is_one
+            or m.prep
+            or m.is_negated
+            or m.is_repair
+            or not (m.colors or m.sizes)
+            or m.clause_is_bare
+            and not number
+        ):
             return -1
         for earlier in reversed(self.parse.mentions[max(0, number - 6) : number]):
-            if earlier.kind == "object" and earlier.entity >= 0 and earlier.sentence == m.sentence and not earlier.is_negated:
+            if (
+                earlier.kind == "object"
+                and earlier.entity >= 0
+                and earlier.sentence == m.sentence
+                and not earlier.is_negated
+            ):
                 entity = self.entities[earlier.entity]
                 is_free = not (entity.color if m.colors else entity.size)
                 return earlier.entity if is_free and earlier.shapes else -1
@@ -175,12 +206,23 @@ class Links:
     def _number(self, m: Mention) -> int:
         """The entity that is meant; -1 for a new one."""
         if not (m.colors or m.shapes or m.sizes):
-            is_old = self.entities and not m.is_repair and not m.is_other and m.head in _EMPTY_HEADS and m.determiner != "a"
+            is_old = (
+                self.entities and not m.is_repair and not m.is_other and m.head in _EMPTY_HEADS and m.determiner != "a"
+            )
             return self._recent() if is_old else self._other(m)
         fitting = [n for n, e in enumerate(self.entities) if e.fits(m) and e.is_group == m.is_plural]
         sharing = [n for n in fitting if self.entities[n].shares(m)]
+        if m.determiner in ("a", "an", "another") and not m.is_repair:
+            sharing = [n for n in sharing if self.entities[n].shares(m) == self.entities[n].known]
         if sharing:
-            return max(sharing, key=lambda n: (self.entities[n].shares(m), self.entities[n].weight > 1, self.entities[n].mentions[-1].start))
+            return max(
+                sharing,
+                key=lambda n: (
+                    self.entities[n].shares(m),
+                    self.entities[n].weight > 1,
+                    self.entities[n].mentions[-1].start,
+                ),
+            )
         recent = self._recent()
         if recent in fitting and self._is_same(m, self.entities[recent]):
             return recent
@@ -197,7 +239,14 @@ class Links:
         is_tag = m.clause_is_bare and not m.determiner
         is_bare = m.prep == "" and last.prep == "" and (last.verb_at == m.verb_at or is_tag) and not m.is_subject
         is_part = not m.shapes or not recent.shape
-        return is_part and is_bare and not m.is_negated and not last.is_negated and not m.determiner == "a" and m.sentence - last.sentence <= 1
+        return (
+            is_part
+            and is_bare
+            and not m.is_negated
+            and not last.is_negated
+            and not m.determiner == "a"
+            and m.sentence - last.sentence <= 1
+        )
 
     def _inherit(self, m: Mention) -> None:
         """ "the blue one" after "the red cube" is a cube; "the big one" after "two red cubes" is red, too."""

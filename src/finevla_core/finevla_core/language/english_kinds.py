@@ -3,7 +3,9 @@
 from finevla_core.language.english_mentions import RIGHT_BEFORE
 from finevla_core.language.english_tokens import Token
 
-PARTICLES = frozenset("back down off around round past over by in on through along inside above below behind beside".split())
+PARTICLES = frozenset(
+    "back down off around round past over by in on through along inside above below behind beside".split()
+)
 _NOUN_BEFORE = frozenset("the a an its your their this that any each every of further no some one in single".split())
 _CAN_BEFORE = frozenset(
     "the a that this each any coloured colored one two same other either neither tall open thin empty of".split()
@@ -39,10 +41,24 @@ class Context:
         if text == "no":
             return "corr" if self._is_no_correction() else "neg"
         if token.kind == "corr" and text in _LATE:
-            return "corr" if self.near(-1) in ("break", "corr") and self.has_mentions else "word"
+            if (
+                self.near(-1) in ("break", "corr")
+                and self.has_mentions
+                and not (text == "wait" and self.near(1) == "prep")
+            ):
+                return "corr"
+            if text == "wait":
+                token.kind, token.value, token.form = "verb", "wait", "base"
+                return "verb"
+            return "word"
         if text in ("actually", "rather", "instead") and self.near(-1) == "break" and self.has_mentions:
             return "corr"
-        if text == "hand" and self.near(-1) in ("break", "word") and self.text(-1) in _COMMAND_BEFORE and self.text(1) in _HANDED:
+        if (
+            text == "hand"
+            and self.near(-1) in ("break", "word")
+            and self.text(-1) in _COMMAND_BEFORE
+            and self.text(1) in _HANDED
+        ):
             token.kind, token.value, token.form = "verb", "cannot", "base"
         if text == "can" and token.kind == "shape":
             return "shape" if self._is_can_noun() else "word"
@@ -52,7 +68,12 @@ class Context:
             return "word"
         if text in ("colour", "color") and self.near(-1) == "break" and self.text(1) in ("the", "it", "that"):
             token.kind, token.value, token.form = "verb", "cannot", "base"
-        if text == "mind" and self.near(-1) == "break" and self.near(1) in ("word", "color", "post") and self.text(1) in ("the", "that"):
+        if (
+            text == "mind"
+            and self.near(-1) == "break"
+            and self.near(1) in ("word", "color", "post")
+            and self.text(1) in ("the", "that")
+        ):
             return "neg"
         if token.kind == "verb":
             return self._verb_kind(token)
@@ -64,9 +85,33 @@ class Context:
 
     def _is_state(self) -> bool:
         """Whether "open" says how the hand is, and is not what it shall do."""
-        if self.text(-1) in ("fully", "wide", "held", "stay", "stays", "kept", "fingers", "jaws", "start", "starts", "initially", "is", "are", "an"):
+        if self.text(-1) in (
+            "fully",
+            "wide",
+            "held",
+            "stay",
+            "stays",
+            "kept",
+            "fingers",
+            "jaws",
+            "start",
+            "starts",
+            "initially",
+            "is",
+            "are",
+            "an",
+        ):
             return True
-        return self.near(-1) in ("arm", "finger") and self.text(1) not in ("the", "your", "its", "up", "it", "and", "them", "both")
+        return self.near(-1) in ("arm", "finger") and self.text(1) not in (
+            "the",
+            "your",
+            "its",
+            "up",
+            "it",
+            "and",
+            "them",
+            "both",
+        )
 
     def _is_no_correction(self) -> bool:
         """Whether "no" takes back what was said, and is not "no lifting" or "no left gripper"."""
@@ -89,8 +134,14 @@ class Context:
     def _verb_kind(self, token: Token) -> str:
         before = self.text(-1)
         if token.form in ("base", "s") and token.value not in ("be", "release"):
-            is_noun = before in _NOUN_BEFORE and not (before in ("that", "this") and self.text(1) in ("the", "a", "your", "it")) or self.near(-1) in ("size", "number")
-            is_noun = is_noun or (self.near(-1) in ("grasp", "turn", "approach") and self.text(-2) in ("a", "the", "no", "its", "your"))
+            is_noun = (
+                before in _NOUN_BEFORE
+                and not (before in ("that", "this") and self.text(1) in ("the", "a", "your", "it"))
+                or self.near(-1) in ("size", "number")
+            )
+            is_noun = is_noun or (
+                self.near(-1) in ("grasp", "turn", "approach") and self.text(-2) in ("a", "the", "no", "its", "your")
+            )
             if is_noun and not (token.form == "s" and before in ("that", "this", "one", "in")):
                 token.form = "noun"
         if token.form == "ing" and before in ("the", "no", "a", "for"):
@@ -100,13 +151,32 @@ class Context:
     def _is_no_side(self, text: str) -> bool:
         """Whether "right" is just "right above", or "left" just what was left there."""
         after = self.text(1)
-        if text == "right" and self.text(-1) in ("this", "that", "it", "all", "just", "got") and self.near(1) == "break" and self.verb != "turn":
+        if (
+            text == "right"
+            and self.text(-1) in ("this", "that", "it", "all", "just", "got")
+            and self.near(1) == "break"
+            and self.verb != "turn"
+        ):
             return True
         if text == "right" and after in RIGHT_BEFORE:
             if self.near(-1) == "verb":
                 return self.verb != "turn"
-            return self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a") and self.near(-1) != "arm"
-        if text == "left" and self.text(-1) in ("who", "whoever", "i", "we", "he", "she", "they", "somebody", "someone", "you"):
+            return (
+                self.text(-1) not in ("the", "your", "to", "its", "from", "far", "left", "her", "a")
+                and self.near(-1) != "arm"
+            )
+        if text == "left" and self.text(-1) in (
+            "who",
+            "whoever",
+            "i",
+            "we",
+            "he",
+            "she",
+            "they",
+            "somebody",
+            "someone",
+            "you",
+        ):
             return self.near(1) != "arm"
         if text == "left" and self.text(-1) in ("is", "are", "be", "been", "was", "being", "were"):
             return self.near(1) not in ("arm", "bowl", "finger") and after not in ("of", "and", "")

@@ -9,10 +9,38 @@ from finevla_core.language.english_tokens import Token
 OPPOSITE = {"clockwise": "counterclockwise", "counterclockwise": "clockwise", "over": "round", "round": "over"}
 _ACTIVE = WORK | {"use", "descend", "close", "open", "clean"}
 _KEEPS = ("keep", "leav", "kept", "left", "park", "hold", "held", "ignor", "tuck")
-_BEGINNINGS = frozenset(("initially", "starts", "begins", "at the start", "at the beginning", "at first", "to begin with", "start", "begin", "starting"))
-_FAR = frozenset(("in front", "in front of", "ahead", "ahead of", "front", "before", "on the far side of", "beyond", "far", "far side"))
+_BEGINNINGS = frozenset(
+    (
+        "initially",
+        "starts",
+        "begins",
+        "at the start",
+        "at the beginning",
+        "at first",
+        "to begin with",
+        "start",
+        "begin",
+        "starting",
+    )
+)
+_FAR = frozenset(
+    (
+        "in front",
+        "in front of",
+        "ahead",
+        "ahead of",
+        "front",
+        "before",
+        "on the far side of",
+        "beyond",
+        "far",
+        "far side",
+    )
+)
 _NEAR = frozenset(("behind", "back", "rear", "on the near side of", "near", "near side", "in back of"))
-_GRIP_ONLY = frozenset(("sideways", "across", "lateral", "laterally", "left and right", "left to right", "right to left"))
+_GRIP_ONLY = frozenset(
+    ("sideways", "across", "lateral", "laterally", "left and right", "left to right", "right to left")
+)
 
 
 def decide_manner(text: Text, out: Decision) -> None:
@@ -34,7 +62,8 @@ def _arm(text: Text, out: Decision) -> None:
         if m.kind != "arm" or not m.side or (m.is_plural and not m.determiner):
             continue
         if m.is_negated:
-            scores[m.side] -= 3.0 if m.prep in ("", "with") else 0.0
+            is_strange = text.is_long and text.roles.act(m) is None and not m.prep
+            scores[m.side] -= 3.0 if m.prep in ("", "with") and not is_strange else 0.0
         elif is_idle(text, m):
             scores[m.side] -= 3.0
         else:
@@ -80,8 +109,18 @@ def is_idle(text: Text, m: Mention) -> bool:
     if m.prep == "with" and act is not None and act.value in _ACTIVE:
         return False
     if act is not None and not m.is_subject and not m.prep and act.at < m.start:
-        goes = any(o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind == "object" for o in text.mentions)
+        goes = any(
+            o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind == "object" for o in text.mentions
+        )
         return act.text.startswith(_KEEPS) and not goes
+    if (
+        act is not None
+        and m.is_subject
+        and act.value == "wait"
+        and act.text in ("stays", "remains", "stay", "remain")
+        and text.is_long
+    ):
+        return True
     tokens = text.parse.tokens
     verbs = 0
     for i in range(m.end, min(m.end + 16, len(tokens))):
@@ -90,9 +129,13 @@ def is_idle(text: Text, m: Mention) -> bool:
             break
         if _begins_anew(token, i - m.end, verbs):
             break
-        if token.kind == "neg" and not verbs:
+        if token.kind == "neg" and (not verbs or (i + 1 < len(tokens) and tokens[i + 1].text == "moving")):
             return True
-        if token.is_idle and not (token.text in ("still", "back", "home", "off") and verbs and _works(tokens, m.end, i)):
+        if token.is_idle and any(t.text in ("from", "leaves", "leave", "leaving") for t in tokens[m.end : i]):
+            continue
+        if token.is_idle and not (
+            token.text in ("still", "back", "home", "off") and verbs and _works(tokens, m.end, i)
+        ):
             return True
         if token.kind == "verb" and token.form != "noun" and token.value not in ("be", "state"):
             verbs += 1
@@ -104,15 +147,22 @@ def is_idle(text: Text, m: Mention) -> bool:
 
 
 def _begins_anew(token: Token, distance: int, verbs: int) -> bool:
-    return (token.kind == "break" and token.text == "," and verbs > 0) or (token.kind in ("bowl", "arm") and distance > 0)
+    return (token.kind == "break" and token.text == "," and verbs > 0) or (
+        token.kind in ("bowl", "arm") and distance > 0
+    )
 
 
 def _works(tokens: list[Token], start: int, end: int) -> bool:
-    return any(t.kind == "verb" and t.value in _ACTIVE and t.form != "noun" and not t.is_idle for t in tokens[start:end])
+    return any(
+        t.kind == "verb" and t.value in _ACTIVE and t.form != "noun" and not t.is_idle for t in tokens[start:end]
+    )
 
 
 def _is_sent_away(tokens: list[Token], at: int) -> bool:
-    return any(t.text in ("out of the way", "out of it", "aside", "home", "as far away as", "away") for t in tokens[at + 1 : at + 5])
+    return any(
+        t.text in ("out of the way", "out of it", "aside", "home", "as far away as", "away")
+        for t in tokens[at + 1 : at + 5]
+    )
 
 
 # ---- approach, grasp
@@ -151,7 +201,9 @@ def _goes_beyond(text: Text) -> bool:
     for act in text.positive:
         if act.value == "reach":
             ends = " ".join(t.text for t in tokens[act.at + 1 : act.at + 8])
-            if "the far side of" in ends and not any(t.kind == "post" for t in tokens[act.at : act.at + 12]):
+            if any(
+                way in ends for way in ("the far side of", "its far side", "the front of the", "far side of")
+            ) and not any(t.kind == "post" for t in tokens[act.at : act.at + 12]):
                 return True
     return False
 
@@ -161,10 +213,19 @@ def _comes_down(text: Text, out: Decision) -> bool:
     for act in text.positive:
         if act.text not in ("lower", "lowers", "lowering", "lowered") and act.value != "descend":
             continue
-        is_hand = any(m.kind in ("arm", "finger") for m in act.objects) or (act.subject is not None and act.subject.kind in ("arm", "finger", "pronoun") and not act.objects)
-        onto = any(m.verb_at == act.at and m.prep in ("on", "over", "to", "round") and m.kind in ("object", "pronoun") for m in text.mentions)
+        is_hand = any(m.kind in ("arm", "finger") for m in act.objects) or (
+            act.subject is not None and act.subject.kind in ("arm", "finger", "pronoun") and not act.objects
+        )
+        onto = any(
+            m.verb_at == act.at and m.prep in ("on", "over", "to", "round") and m.kind in ("object", "pronoun")
+            for m in text.mentions
+        )
         has_gripped = any(a.at < act.at and a.value in ("pick", "close", "put") for a in text.positive)
-        onto = onto and (act.subject is None or act.subject.kind != "pronoun" or any(m.verb_at == act.at and text.is_target(m, out.target) and m.prep for m in text.mentions))
+        onto = onto and (
+            act.subject is None
+            or act.subject.kind != "pronoun"
+            or any(m.verb_at == act.at and text.is_target(m, out.target) and m.prep for m in text.mentions)
+        )
         if is_hand and onto and not has_gripped:
             return True
     return False
@@ -211,7 +272,12 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
         for side in ("left", "right"):
             if side in words and not is_other and token.kind in ("side", "prep", "grasp", "word"):
                 marks.add(side)
-        if token.text in ("beside", "on either side of", "either side", "astride"):
+        if (
+            token.text in ("beside", "on either side of")
+            and i <= start + 2
+            and i + 1 < len(tokens)
+            and tokens[i + 1].text == "it"
+        ):
             marks |= {"left", "right"}
         if token.text in _FAR:
             marks.add("far")
@@ -224,25 +290,26 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
 
 
 def _path(text: Text, out: Decision) -> None:
-    values: list[tuple[str, bool, bool]] = []
-    has_main = any(m.kind == "post" and m.prep in ("over", "round") and not m.is_side for m in text.mentions)
+    values: list[tuple[str, bool, bool, bool]] = []
     last: Mention | None = None
     for m in text.mentions:
         is_post = m.kind == "post" or (m.kind == "pronoun" and _is_post(text, m, last))
-        if is_post and m.prep in ("over", "round") and not (m.is_side and has_main) and not m.is_hypothetical:
-            values.append((m.prep, m.is_negated, m.is_repair))
+        if is_post and m.prep in ("over", "round") and not m.is_hypothetical:
+            values.append((m.prep, m.is_negated, m.is_repair, m.is_side))
         elif m.kind == "post" and m.prep in ("under", "through") and not m.is_negated:
             out.problem = out.problem or f"I cannot carry things {m.prep} the post"
         if m.kind in ("post", "object", "all"):
             last = m
-    yes = [value for value, is_negated, _ in values if not is_negated]
-    no = [value for value, is_negated, _ in values if is_negated]
+    if any(not is_side for _, _, _, is_side in values):
+        values = [value for value in values if not value[3]]
+    yes = [value for value, is_negated, _, _ in values if not is_negated]
+    no = [value for value, is_negated, _, _ in values if is_negated]
     if len(set(yes)) > 1 and not text.is_long and not values[-1][2]:
         out.problem = out.problem or "you say both over and round the post: say one"
     if set(yes) & set(no) and not text.is_long:
         out.problem = out.problem or "you say a way past the post, and exclude it"
     if yes:
-        out.slots["path"] = yes[-1]
+        out.slots["path"] = yes[0] if text.is_long and yes.count(yes[0]) >= yes.count(yes[-1]) else yes[-1]
     elif no:
         out.slots["path"] = OPPOSITE[no[-1]]
     elif any(m.kind == "post" for m in text.mentions):
@@ -270,7 +337,11 @@ def _turn(text: Text, out: Decision) -> None:
     tokens = text.parse.tokens
     for m in text.mentions:
         before = [a for a in text.parse.acts if a.at < m.start and a.sentence == m.sentence]
-        is_after = bool(before) and before[-1].value == "turn" or any(t.value == "turn" and t.kind == "verb" for t in tokens[max(0, m.start - 5) : m.start])
+        is_after = (
+            bool(before)
+            and before[-1].value == "turn"
+            or any(t.value == "turn" and t.kind == "verb" for t in tokens[max(0, m.start - 5) : m.start])
+        )
         if m.kind == "side" and m.side and is_after:
             value = "clockwise" if m.side == "right" else "counterclockwise"
             cues.append(Cue("turn", value, m.start, m.sentence, m.clause, "turn", is_negated=m.is_negated))

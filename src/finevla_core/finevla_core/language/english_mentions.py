@@ -172,9 +172,13 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
     is_inside = bool(m.determiner or m.colors or m.sizes or m.unknown)
     after = tokens[i + 1].kind if i + 1 < len(tokens) else ""
     is_strange = token.kind == "unknown" and len(token.text) > 1
-    is_strange = is_strange or (token.kind == "word" and after in ("shape", "bowl", "arm", "color", "thing") and token.text not in JOINS)
+    is_strange = is_strange or (
+        token.kind == "word" and after in ("shape", "bowl", "arm", "color", "thing") and token.text not in JOINS
+    )
     is_strange = is_strange or (token.kind == "verb" and token.value == "cannot" and token.form in ("base", "s"))
-    is_strange = is_strange or (token.kind == "word" and i + 1 < len(tokens) and tokens[i + 1].text == "shaped" and token.text not in JOINS)
+    is_strange = is_strange or (
+        token.kind == "word" and i + 1 < len(tokens) and tokens[i + 1].text == "shaped" and token.text not in JOINS
+    )
     if is_inside and is_strange:
         m.unknown.append(token.text)
         return True
@@ -188,7 +192,9 @@ def _is_key(m: Mention, token: Token) -> bool:
 
 
 def _compounds(m: Mention, token: Token) -> bool:
-    return (m.kind == "object" and token.kind == "shape" and bool(m.shapes) and token.text != "can") or (m.kind == token.kind == "arm")
+    return (m.kind == "object" and token.kind == "shape" and bool(m.shapes) and token.text != "can") or (
+        m.kind == token.kind == "arm"
+    )
 
 
 def _continues(tokens: list[Token], i: int) -> bool:
@@ -269,7 +275,12 @@ def _take_side(tokens: list[Token], m: Mention) -> None:
     i, n = m.end, len(tokens)
     while i < n and tokens[i].text in _FILL:
         i += 1
-    if m.kind == "bowl" and i + 2 < n and tokens[i].text in ("in", "at") and tokens[i + 2].text in ("middle", "centre", "center"):
+    if (
+        m.kind == "bowl"
+        and i + 2 < n
+        and tokens[i].text in ("in", "at")
+        and tokens[i + 2].text in ("middle", "centre", "center")
+    ):
         m.unknown.append(tokens[i + 2].text)
     if i >= n or tokens[i].text not in ("on", "to", "at", "in", "of", "towards"):
         return

@@ -9,7 +9,21 @@ from finevla_core.language.english_tokens import END, Token
 PRONOUNS = frozenset(("it", "them", "itself", "they"))
 AUXILIARY = frozenset("is are was were be been being am gets get got".split())
 CONDITIONS = frozenset(
-    ("if", "as if", "as though", "in case", "unless", "so that", "lest", "whether", "even if", "so as to", "otherwise", "just in case", "or else")
+    (
+        "if",
+        "as if",
+        "as though",
+        "in case",
+        "unless",
+        "so that",
+        "lest",
+        "whether",
+        "even if",
+        "so as to",
+        "otherwise",
+        "just in case",
+        "or else",
+    )
 )
 _MODAL = frozenset("should must shall ought to will has needs".split())
 _PERSONS = frozenset("i we he she they somebody someone nobody everybody who whoever".split())
@@ -23,9 +37,13 @@ _STILL_FRESH = frozenset(
     """ok okay hey robot first next finally well also slowly gently carefully you i we that please just now only kindly to then quickly softly
     simply task action goal job lastly afterwards alright so and yo hi hello second secondly oh ah um uh""".split()
 )
-_PURPOSE_OK = frozenset("want wants need needs like ask have has is are be going asked told about supposed used use kind way ready task job goal is".split())
+_PURPOSE_OK = frozenset(
+    "want wants need needs like ask have has is are be going asked told about supposed used use kind way ready task job goal is".split()
+)
 # Verbs that move the hand where nothing else is named, and what is named where something is.
-MOVERS = frozenset("mov slid bring brought guid send sent position swing swung draw drew drift align float eas steer advanc sneak leav left get".split())
+MOVERS = frozenset(
+    "mov slid bring brought guid send sent position swing swung draw drew drift align float eas steer advanc sneak leav left get".split()
+)
 
 
 @dataclass(slots=True)
@@ -44,6 +62,7 @@ class Act:
     is_passive: bool = False
     is_command: bool = False  # base form where a clause begins
     is_dropped: bool = False  # taken back
+    is_repair: bool = False
     is_modal: bool = False  # after "should", "must" and their like
     subject: Mention | None = None
     objects: list[Mention] = field(default_factory=list)
@@ -181,6 +200,8 @@ class Walk:
         self.negates_once = token.text in ("not", "never", "no", "none", "neither", "nor") and follows != "verb" and (
             follows == "prep" and self._text(0) != "to" or self._text(0) in _ARTICLES
         )  # fmt: skip
+        if token.text == "without" and follows != "verb":
+            self.negates_once = True
         if token.value == "verb" or token.text == "mind":
             self.prep, self.negated_acts, self.negates_once = "", 1, True
 
@@ -191,7 +212,9 @@ class Walk:
 
     def _subordinate(self, token: Token) -> None:
         is_polite = token.text in ("if", "whether") and self._text(1) in ("you", "i") and self._text(2) in _POLITE
-        is_polite = is_polite or (token.text == "if" and any(t.text == "would" for t in self.tokens[self.start : self.i]))
+        is_polite = is_polite or (
+            token.text == "if" and any(t.text == "would" for t in self.tokens[self.start : self.i])
+        )
         if token.text in CONDITIONS and not is_polite:
             self.hypothetical = True
             self.conditional = self.conditional or self.i <= self.start + 1
@@ -242,7 +265,9 @@ class Walk:
         """ "to" before a verb: what it is for, or what is wanted."""
         if self.fresh and self.act is None:
             self.side = True
-        elif self._text(-1) not in _PURPOSE_OK and (self._kind(1) == "unknown" or self.tokens[self.i + 1].value in ("see", "cannot", "state")):
+        elif self._text(-1) not in _PURPOSE_OK and (
+            self._kind(1) == "unknown" or self.tokens[self.i + 1].value in ("see", "cannot", "state")
+        ):
             self.side = True
         self.prep = ""
         self.i += 1
@@ -250,20 +275,42 @@ class Walk:
     def _verb(self, token: Token) -> None:
         is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
         last = self.parse.mentions[-1] if self.parse.mentions else None
-        if self.repair and token.form == "base" and token.value in ("pick", "put", "stack", "reach", "turn", "clean", "throw"):
+        if (
+            self.repair
+            and not self.negated
+            and token.form == "base"
+            and token.value in ("pick", "put", "stack", "reach", "turn", "clean", "throw")
+        ):
             for earlier in self.parse.acts:
-                if earlier.sentence >= self.sentence - 1 and earlier.value in ("pick", "put", "stack", "reach", "turn"):
+                if (
+                    not earlier.is_repair
+                    and earlier.sentence >= self.sentence - 1
+                    and earlier.value in ("pick", "put", "stack", "reach", "turn")
+                ):
                     earlier.is_negated = earlier.is_dropped = True
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
         act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
-        act.is_command = self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
+        act.is_command = (
+            self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
+        )
         act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
-        if token.form == "ed" and not is_passive and self.act is not None and self.act.value in ("want", "see", "be", "pick") and last is not None:
+        if (
+            token.form == "ed"
+            and not is_passive
+            and self.act is not None
+            and self.act.value in ("want", "see", "be", "pick")
+            and last is not None
+        ):
             if last in self.act.objects and last.end == self.i:
                 act.is_passive, act.subject = True, last  # "I want the ball lifted"
         is_auxiliary = token.value == "be" or (token.value == "want" and self._text(1) == "to")
+        act.is_repair = self.repair
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
-        if self._text(-1) in _PERSONS and act.value in ("put", "pick", "stack", "turn", "throw", "clean", "reach") and (token.form == "ed" or token.text in ("put", "set", "cast")):
+        if (
+            self._text(-1) in _PERSONS
+            and act.value in ("put", "pick", "stack", "turn", "throw", "clean", "reach")
+            and (token.form == "ed" or token.text in ("put", "set", "cast"))
+        ):
             act.is_hypothetical = True  # a report
         if token.text == "have" and act.is_command:
             act.value = "want"
@@ -271,11 +318,24 @@ class Walk:
             act.subject = last
             if not is_auxiliary:
                 last.verb, last.verb_at, last.is_subject = act.value, self.i, True
-        if self.subject is not None and not is_auxiliary and not act.is_command and token.form != "noun" and not self.subject.is_subject:
+        if (
+            self.subject is not None
+            and not is_auxiliary
+            and not act.is_command
+            and token.form != "noun"
+            and not self.subject.is_subject
+        ):
             self.subject.verb, self.subject.verb_at, self.subject.is_subject = act.value, self.i, True
         self.parse.acts.append(act)
-        is_reduced = token.form in ("ing", "ed") and not is_passive and token.value in ("state", "wait", "cannot", "see") and last is not None
-        is_reduced = is_reduced and last is not None and last.end == self.i and self.act is not None and last in self.act.objects
+        is_reduced = (
+            token.form in ("ing", "ed")
+            and not is_passive
+            and token.value in ("state", "wait", "cannot", "see")
+            and last is not None
+        )
+        is_reduced = (
+            is_reduced and last is not None and last.end == self.i and self.act is not None and last in self.act.objects
+        )
         if token.form != "noun" and not is_reduced:
             self.act = act
         if self.negated:
@@ -292,7 +352,13 @@ class Walk:
     def _cue(self, slot: str, value: str) -> None:
         verb = self.act.value if self.act else ""
         cue = Cue(slot, value, self.i, self.sentence, self.clause, verb, self.negated, is_repair=self.repair)
-        cue.is_hypothetical = self._text(1) in ("would", "might", "could") or (self.conditional and len(self.tokens) > 45)
+        cue.is_hypothetical = self._text(1) in ("would", "might", "could") or (
+            self.conditional and len(self.tokens) > 45
+        )
+        if self.act is not None and self.act.text[:4] in ("look", "see", "seen", "view", "watc", "sees"):
+            cue.is_hypothetical = True
+        if slot == "approach" and len(self.tokens) > 45 and self._is_later(cue):
+            cue.is_hypothetical = True
         self.parse.cues.append(cue)
         self.repair = False
         if value in ("left", "right"):
@@ -300,6 +366,16 @@ class Walk:
         self._count_negation(self.i + 1)
         self.prep = ""
         self.i += 1
+
+    def _is_later(self, cue: Cue) -> bool:
+        """Whether a way to come is none: things are lifted "vertically", or dropped "from just above the rim"."""
+        if self.tokens[cue.at].text.startswith("vertical") and cue.verb in ("pick", "rise", "withdraw"):
+            return True
+        return (
+            cue.value == "top"
+            and self._text(1) in ("the", "it")
+            and any(self._kind(n) == "bowl" or self._text(n) == "rim" for n in (2, 3, 4))
+        )
 
     def _count_negation(self, end: int) -> None:
         self.since_negation += self.negated
@@ -311,14 +387,25 @@ class Walk:
         m.sentence, m.clause, m.prep = self.sentence, self.clause, self.prep
         if not m.prep and m.kind in ("finger", "arm", "object", "bowl") and self._text(-1) in ("and", "or"):
             m.prep = self._prep_before(m)
-        m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = self.negated, self.side, self.repair, self.hypothetical
+        m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = (
+            self.negated,
+            self.side,
+            self.repair,
+            self.hypothetical,
+        )
         if m.side == "same":
             m.side = self.last_side
         elif m.side:
             self.last_side = m.side
         if m.kind == "arm" and m.prep in ("near", "through") and self._text(-1) in ("by", "through", "via"):
             m.prep = "with"
-        is_new = self.fresh or self.act is None or (self.act.clause != self.clause and self._kind(m.end - self.i) == "verb")
+        if m.prep == "from" and m.side and m.kind == "part":
+            self.parse.cues.append(
+                Cue("approach", m.side, self.i, self.sentence, self.clause, "", self.negated, is_repair=self.repair)
+            )
+        is_new = (
+            self.fresh or self.act is None or (self.act.clause != self.clause and self._kind(m.end - self.i) == "verb")
+        )
         if self.act is not None:
             m.verb, m.verb_at = self.act.value, self.act.at
             is_apart = self.fresh and m.kind not in ("object", "all", "pronoun")
@@ -326,10 +413,18 @@ class Walk:
                 self.act.objects.append(m)
         if not m.prep and is_new:
             self.subject = m
-        if m.kind == "side" and self.parse.cues and self.parse.cues[-1].at == self.i - 2 and self._text(-1) in ("or", "and") and m.side:
+        if (
+            m.kind == "side"
+            and self.parse.cues
+            and self.parse.cues[-1].at == self.i - 2
+            and self._text(-1) in ("or", "and")
+            and m.side
+        ):
             cue = self.parse.cues[-1]
             if cue.slot == "approach":
-                self.parse.cues.append(Cue("approach", m.side, self.i, self.sentence, self.clause, cue.verb, cue.is_negated))
+                self.parse.cues.append(
+                    Cue("approach", m.side, self.i, self.sentence, self.clause, cue.verb, cue.is_negated)
+                )
                 m.kind = "part"
         if m.determiner in ("no", "neither"):
             m.is_negated = True
@@ -358,13 +453,22 @@ class Walk:
     def _word(self, token: Token, kind: str) -> None:
         text = token.text
         self.i += 1
+        if self.negates_once and (
+            kind == "unknown" or (kind == "word" and text not in _ARTICLES and self._kind(-2) == "neg")
+        ):
+            self.negated = self.negates_once = False  # "without delay"
         if kind == "unknown":
             self._strange(text)
             self.fresh = False
             self.prep = ""
         elif kind == "bad":
             self.parse.bad.append(text)
-        elif text == "all" and self.act is not None and self.act.value in ("clean", "put", "pick", "throw") and self._kind(0) in ("break", "prep"):
+        elif (
+            text == "all"
+            and self.act is not None
+            and self.act.value in ("clean", "put", "pick", "throw")
+            and self._kind(0) in ("break", "prep")
+        ):
             self.i -= 1
             self._add(Mention("all", self.i, self.i + 1, head="all"))
         elif text in _JOINS:
@@ -393,15 +497,28 @@ class Walk:
     def _begins_relative(self) -> bool:
         """ "the block (that) I dropped": what somebody did with it is a remark."""
         before = self.parse.mentions[-1] if self.parse.mentions else None
-        return before is not None and before.kind == "object" and (before.end == self.i - 1 or (before.end == self.i - 2 and self._text(-2) == "that"))
+        return (
+            before is not None
+            and before.kind == "object"
+            and (before.end == self.i - 1 or (before.end == self.i - 2 and self._text(-2) == "that"))
+        )
 
     def _strange(self, text: str) -> None:
         act = self.act if self.act is not None and self.act.clause == self.clause else None
-        is_command = self.fresh and self._text(-2) not in _PERSONS and self._kind(0) != "break" and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is")
+        is_command = (
+            self.fresh
+            and not {self._text(-2), self._text(-3)} & _PERSONS
+            and self._kind(0) != "break"
+            and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is")
+        )
         unknown = Unknown(text, self.sentence, self.side, is_command, self.clause, self.prep, act)
         unknown.is_object = self._kind(-2) == "verb" or self._text(-2) in ("up", "down", "off", "on")
         unknown.is_aside = self._kind(-2) == "break" and self._kind(0) == "break"
-        unknown.is_predicate = (self._text(-2) == "of" and self._text(-3) == "made") or self._text(-2) in AUXILIARY and self._text(-3) in ("that", "which")
+        unknown.is_predicate = (
+            (self._text(-2) == "of" and self._text(-3) == "made")
+            or self._text(-2) in AUXILIARY
+            and self._text(-3) in ("that", "which")
+        )
         self.parse.unknown.append(unknown)
 
     def _conjunction(self, text: str) -> None:
@@ -423,7 +540,13 @@ class Walk:
         is_verb = self._kind(0) == "verb"
         if self.negated and not self.negated_acts:
             self.negated = False
-        elif self.negated and is_verb and self.since_negation > 1 and self._text(1) not in PRONOUNS and self._kind(1) != "break":
+        elif (
+            self.negated
+            and is_verb
+            and self.since_negation > 1
+            and self._text(1) not in PRONOUNS
+            and self._kind(1) != "break"
+        ):
             self.negated = self.tokens[self.i].form != "base"
         if is_verb and self.tokens[self.i].form == "base" and not self.hypothetical:
             self.side = False

@@ -51,9 +51,16 @@ def _unknown(text: Text, out: Decision) -> list[str]:
     for m in text.parse.mentions:
         if not m.unknown or m.is_dead or not _mention_matters(text, m, out):
             continue
-        if text.is_long and not (m.kind == "object" and text.is_target(m, out.target) and len(m.unknown) < 2 and (m.colors or m.shapes)):
+        if text.is_long and not (
+            m.kind == "object"
+            and text.is_target(m, out.target)
+            and len(m.unknown) < 2
+            and bool(m.colors) != bool(m.shapes)
+        ):
             continue
-        if not (text.is_long and m.is_negated) and not (_is_remark(text, m.sentence) and not text.is_target(m, out.target)):
+        if not (text.is_long and m.is_negated) and not (
+            _is_remark(text, m.sentence) and not text.is_target(m, out.target)
+        ):
             words += m.unknown
     if not text.is_long:
         words += [u.text for u in text.parse.unknown if _matters(text, u)]
@@ -67,7 +74,14 @@ def _matters(text: Text, unknown: Unknown) -> bool:
     if not text.wanting or unknown.is_first and not unknown.is_side:
         return not unknown.is_aside or not text.wanting
     act = unknown.act
-    if unknown.is_side or unknown.is_aside or unknown.is_statement or act is None or act.is_negated or act.value not in WANTING:
+    if (
+        unknown.is_side
+        or unknown.is_aside
+        or unknown.is_statement
+        or act is None
+        or act.is_negated
+        or act.value not in WANTING
+    ):
         return False
     if unknown.text.endswith("ly") and not unknown.is_object and not unknown.prep:
         return False
@@ -115,20 +129,35 @@ def _cannot(text: Text, out: Decision) -> str:
         if act.value == "throw" and "place" not in out.slots and out.slots.get("task") not in ("place", "clean"):
             return f"I cannot {act.text} things, I can put them into a bowl"
     words = [t.text for t in text.parse.tokens]
-    if any(a == "or" and b == "not" or words[n : n + 3] == ["or", "do", "not"] for n, (a, b) in enumerate(zip(words, words[1:], strict=False))):
+    if any(
+        a == "or" and b == "not" or words[n : n + 3] == ["or", "do", "not"]
+        for n, (a, b) in enumerate(zip(words, words[1:], strict=False))
+    ):
         return "say clearly whether you want it"
     if words[-1:] and words[-1] in ("on", "in", "into", "onto", "with", "to", "from", "the", "a", "of", "at", "and"):
         return f"the text ends after '{words[-1]}': say the rest"
-    if out.slots.get("task") == "turn" and any(w in ("upwards", "downwards", "up", "down", "upward", "downward") and words[n - 1] in ("knob", "dial", "it") for n, w in enumerate(words)):
+    if out.slots.get("task") == "turn" and any(
+        w in ("upwards", "downwards", "up", "down", "upward", "downward") and words[n - 1] in ("knob", "dial", "it")
+        for n, w in enumerate(words)
+    ):
         return "say clockwise or counterclockwise"
     for number, token in enumerate(text.parse.tokens[:-1]):
-        if token.kind == "finger" and any(w in ("beneath", "underneath", "below", "under") for w in words[number : number + 12]):
+        if token.kind == "finger" and any(
+            w in ("beneath", "underneath", "below", "under") for w in words[number : number + 12]
+        ):
             return "I cannot grip from above and below"
         after = text.parse.tokens[number + 1]
-        if token.text in ("by", "just by") and after.text.endswith("ing") and after.kind in ("verb", "unknown", "word") and after.value in ("", "see", "cannot", "want", "happen"):
+        if (
+            token.text in ("by", "just by")
+            and after.text.endswith("ing")
+            and after.kind in ("verb", "unknown", "word")
+            and after.value in ("", "see", "cannot", "want", "happen")
+        ):
             return f"I cannot do it by {after.text}"
     hard = [a for a in text.positive if a.value == "squeeze" and not a.is_side and a.form != "noun"]
-    if hard and not any(a.value in ("pick", "put", "stack", "turn", "reach", "descend") for a in text.positive if a.form != "noun"):
+    if hard and not any(
+        a.value in ("pick", "put", "stack", "turn", "reach", "descend") for a in text.positive if a.form != "noun"
+    ):
         return f"I cannot {hard[0].text} things"
     return ""
 
@@ -148,14 +177,25 @@ def _wrong_target(text: Text, out: Decision) -> str:
         for m in act.objects:
             if m.kind == "table" and out.slots.get("task") == "clean":
                 continue
-            if act.value in ("pick", "put", "turn", "stack", "open", "close") and m.kind in ("bowl", "post", "table") and act.form != "noun" and not m.prep:
+            if (
+                act.value in ("pick", "put", "turn", "stack", "open", "close")
+                and m.kind in ("bowl", "post", "table")
+                and act.form != "noun"
+                and not m.prep
+            ):
                 if not (m.kind == "bowl" and (_is_tag(text, m) or (not m.determiner and act.value == "put"))):
                     return f"I cannot {act.text} the {m.head}"
             if act.value == "open" and text.is_thing(m) and m.kind == "object":
                 return f"I cannot open the {m.head}"
             if act.value == "turn" and m.kind == "object" and m.shapes and m.shapes[0] != "knob":
                 return f"I can turn the knob only, not the {m.head}"
-            if act.value in ("pick", "put") and m.kind == "finger" and not m.prep and act.form != "noun" and act.text not in ("put", "place", "bring", "hold", "keep", "get", "set"):
+            if (
+                act.value in ("pick", "put")
+                and m.kind == "finger"
+                and not m.prep
+                and act.form != "noun"
+                and act.text not in ("put", "place", "bring", "hold", "keep", "get", "set")
+            ):
                 return f"I cannot {act.text} a {m.head}"
     for m in text.mentions:
         if m.entity < 0 or m.is_negated:
@@ -176,15 +216,29 @@ def _is_tag(text: Text, m: Mention) -> bool:
 
 def _wrong_arms(text: Text, out: Decision) -> str:
     for m in text.mentions:
-        if m.kind == "arm" and m.determiner in FOREIGN and not m.is_side and not (m.is_subject and m.verb == "be") and (m.prep or m.verb in ("pick", "use", "put")):
+        if (
+            m.kind == "arm"
+            and m.determiner in FOREIGN
+            and not m.is_side
+            and not (m.is_subject and m.verb == "be")
+            and (m.prep or m.verb in ("pick", "use", "put"))
+        ):
             return "I can use my own arms only"
         if m.kind == "object" and m.determiner == "both" and not m.is_negated:
             return "one thing at a time: say only the first job"
-        if m.kind == "arm" and not m.is_negated and (m.determiner in ("both", "each") or (m.is_plural and m.prep == "with")):
+        if (
+            m.kind == "arm"
+            and not m.is_negated
+            and (m.determiner in ("both", "each") or (m.is_plural and m.prep == "with"))
+        ):
             act = text.roles.act(m)
             if act is None or act.value not in ("state", "see"):
                 return "I use one arm at a time: say which"
-        if m.kind == "finger" and m.is_plural and any(t.text in ("three", "four", "five") for t in text.parse.tokens[max(0, m.start - 1) : m.end]):
+        if (
+            m.kind == "finger"
+            and m.is_plural
+            and any(t.text in ("three", "four", "five") for t in text.parse.tokens[max(0, m.start - 1) : m.end])
+        ):
             return "I have two fingers on each hand"
     tokens = text.parse.tokens
     for number, token in enumerate(tokens):
@@ -197,7 +251,11 @@ def _wrong_arms(text: Text, out: Decision) -> str:
     negated = {m.side for m in sides if m.is_negated}
     if len(negated) == 2:
         return "you exclude both arms"
-    if len(negated) == 1 and all(m.side in negated for m in sides) and any(not m.is_negated and m.prep == "with" for m in sides):
+    if (
+        len(negated) == 1
+        and all(m.side in negated for m in sides)
+        and any(not m.is_negated and m.prep == "with" for m in sides)
+    ):
         return "you say an arm and exclude it"
     return ""
 
@@ -214,15 +272,46 @@ def _questions(text: Text, out: Decision) -> str:
         if not words:
             continue
         first = words[0]
-        is_request = any(w in _REQUEST for w in words[:3]) and any(w in ("you", "it be", "it", "i", "we", "would you", "could you", "can you") for w in words[:4])
-        is_request = is_request or words[0] in ("would you mind", "do you mind", "could you", "can you", "will you", "would you", "please", "do me a favour", "do me a favor")
-        is_request = is_request or any(a.text in _REQUEST and b.text == "you" for a, b in zip(tokens, tokens[1:], strict=False)) or any(t.text in ("could you", "can you", "would you", "will you") for t in tokens)
-        is_request = is_request or (first in ("might", "may", "can", "could") and any(a.sentence == number and a.value in WANTING for a in text.positive))
-        is_request = is_request or any(b.text in ("might", "may", "could", "can") and a.text in ("but", ",", "so") for a, b in zip(tokens, tokens[1:], strict=False))
-        is_request = is_request or words[:2] in (["mind", "lifting"], ["why", "do"], ["why", "not"]) or (first == "mind" and tokens[1].kind == "verb")
+        is_request = any(w in _REQUEST for w in words[:3]) and any(
+            w in ("you", "it be", "it", "i", "we", "would you", "could you", "can you") for w in words[:4]
+        )
+        is_request = is_request or words[0] in (
+            "would you mind",
+            "do you mind",
+            "could you",
+            "can you",
+            "will you",
+            "would you",
+            "please",
+            "do me a favour",
+            "do me a favor",
+        )
+        is_request = (
+            is_request
+            or any(a.text in _REQUEST and b.text == "you" for a, b in zip(tokens, tokens[1:], strict=False))
+            or any(t.text in ("could you", "can you", "would you", "will you") for t in tokens)
+        )
+        is_request = is_request or (
+            first in ("might", "may", "can", "could")
+            and any(a.sentence == number and a.value in WANTING for a in text.positive)
+        )
+        is_request = is_request or any(
+            b.text in ("might", "may", "could", "can") and a.text in ("but", ",", "so")
+            for a, b in zip(tokens, tokens[1:], strict=False)
+        )
+        is_request = (
+            is_request
+            or words[:2] in (["mind", "lifting"], ["why", "do"], ["why", "not"])
+            or (first == "mind" and tokens[1].kind == "verb")
+        )
         is_asking = tokens[-1].text == "?" and (not is_request or first in _ASK_WHAT) and words[:2] != ["how", "about"]
         is_request = is_request and not is_asking
-        is_asking = is_asking or (first in _ASK and not is_request and not (first in ("do", "have", "which") and words[1:2] not in (["you"], ["i"], ["we"], ["they"])) and not (first in ("when", "what") and tokens[-1].text != "?"))
+        is_asking = is_asking or (
+            first in _ASK
+            and not is_request
+            and not (first in ("do", "have", "which") and words[1:2] not in (["you"], ["i"], ["we"], ["they"]))
+            and not (first in ("when", "what") and tokens[-1].text != "?")
+        )
         is_asking = is_asking and not any(a.is_command and a.sentence == number for a in text.positive)
         asks += is_asking
         commands += not is_asking and any(a.sentence == number and a.value not in ("be", "see") for a in text.positive)
@@ -239,9 +328,20 @@ def _no_command(text: Text, out: Decision) -> str:
     is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
     if is_bare and tokens[0].text in ("i", "we", "my", "he", "she"):
         return "say what to do with it"
-    if is_bare and target is not None and len(out.slots) == 2 and not target.shape and not any(m.is_one or m.head in ("thing", "object", "item") for m in target.mentions):
+    if (
+        is_bare
+        and target is not None
+        and len(out.slots) == 2
+        and not target.shape
+        and not any(m.is_one or m.head in ("thing", "object", "item") for m in target.mentions)
+    ):
         return "say which object: its colour and its shape"
-    if target is not None and target.mentions and all(m.prep == "of" for m in target.mentions) and not any(a.objects for a in text.positive):
+    if (
+        target is not None
+        and target.mentions
+        and all(m.prep == "of" for m in target.mentions)
+        and not any(a.objects for a in text.positive)
+    ):
         return "say what to do with it"
     for act in text.positive:
         if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
@@ -249,7 +349,9 @@ def _no_command(text: Text, out: Decision) -> str:
     if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
         return ""
     for m in text.mentions:
-        if text.is_target(m, target) and (m.sentence in text.roles.verbless and m.prep in ("", "to") or text.roles.score(m) >= 2.0):
+        if text.is_target(m, target) and (
+            m.sentence in text.roles.verbless and m.prep in ("", "to") or text.roles.score(m) >= 2.0
+        ):
             return ""
     return "say what to do with it" if target is not None else ""
 
@@ -257,11 +359,20 @@ def _no_command(text: Text, out: Decision) -> str:
 def _several(text: Text, out: Decision) -> str:
     """Two jobs in one text."""
     if out.slots.get("task") == "clean":
-        things = [m for a in text.positive if a.value in ("put", "pick", "turn", "stack") for m in a.objects if m.kind == "object" and (m.colors or m.shapes)]
+        things = [
+            m
+            for a in text.positive
+            if a.value in ("put", "pick", "turn", "stack")
+            for m in a.objects
+            if m.kind == "object" and (m.colors or m.shapes)
+        ]
         return "one thing at a time: say only the first job" if things else ""
     if any(m.kind == "bowl" and m.determiner == "both" and m.prep and not m.is_negated for m in text.mentions):
         return "you say both bowls: say one"
-    if out.slots.get("place", "object") != "object" and any(m.kind == "object" and m.prep == "on" and not m.is_negated and not text.is_target(m, out.target) and m.colors for m in text.mentions):
+    if out.slots.get("place", "object") != "object" and any(
+        m.kind == "object" and m.prep == "on" and not m.is_negated and not text.is_target(m, out.target) and m.colors
+        for m in text.mentions
+    ):
         return "you say a bowl and another object to put it on: say one"
     jobs: list[Entity] = []
     for m in text.mentions:
@@ -269,7 +380,13 @@ def _several(text: Text, out: Decision) -> str:
         entity = text.entity(m)
         if entity is None or m.is_negated or m.is_hypothetical or m.kind != "object" or entity is out.support:
             continue
-        if m.prep == "" and act is not None and not act.is_negated and act.value in ("pick", "put", "throw", "stack", "turn", "reach") and not _is_aside(text, m, act):
+        if (
+            m.prep == ""
+            and act is not None
+            and not act.is_negated
+            and act.value in ("pick", "put", "throw", "stack", "turn", "reach")
+            and not _is_aside(text, m, act)
+        ):
             jobs.append(entity)
         elif m.prep in ("to", "over") and act is not None and act.value == "reach" and not act.is_negated:
             jobs.append(entity)
@@ -278,11 +395,26 @@ def _several(text: Text, out: Decision) -> str:
     jobs = [job for job in jobs if not job.is_nothing]
     if any(not _may_be_same(a, b) for a in jobs for b in jobs):
         return "one thing at a time: say only the first job"
-    sides = {m.side for m in text.mentions if m.kind == "bowl" and m.side and not m.is_negated and m.prep in ("in", "to", "") and not m.is_subject and not m.is_side and not m.is_hypothetical}
+    sides = {
+        m.side
+        for m in text.mentions
+        if m.kind == "bowl"
+        and m.side
+        and not m.is_negated
+        and m.prep in ("in", "to", "")
+        and not m.is_subject
+        and not m.is_side
+        and not m.is_hypothetical
+    }
     if len(sides) > 1 and not any(m.kind == "bowl" and m.prep in ("from", "near") for m in text.mentions):
         return "you say both the left and the right bowl: say one"
     target = out.target
-    if target is not None and target.is_group and out.slots.get("task") and not any(not m.is_plural for m in target.mentions):
+    if (
+        target is not None
+        and target.is_group
+        and out.slots.get("task")
+        and not any(not m.is_plural for m in target.mentions)
+    ):
         return "one thing at a time: say which of them"
     return ""
 
@@ -302,27 +434,64 @@ def _is_aside(text: Text, m: Mention, act: Act) -> bool:
 def _contradiction(text: Text, out: Decision) -> str:
     task = out.slots.get("task")
     tokens = text.parse.tokens
-    same = {"pick": ("pick", "squeeze"), "turn": ("turn",), "place": ("pick", "put"), "stack": ("pick", "put"), "reach": ("reach",), "clean": ("clean",)}
+    same = {
+        "pick": ("pick", "squeeze"),
+        "turn": ("turn",),
+        "place": ("pick", "put"),
+        "stack": ("pick", "put"),
+        "reach": ("reach",),
+        "clean": ("clean",),
+    }
     for act in text.parse.acts:
         if not act.is_negated or act.is_dropped or act.value not in same.get(task or "", ()) or act.form == "noun":
             continue
         objects = [m for m in text.parse.mentions if m.verb_at == act.at]
-        about = [m for m in objects if (m.kind == "pronoun" or text.is_target(m, out.target)) and not m.prep] or [m for m in [act.subject] if text.is_target(m, out.target)]
-        others = [m for m in objects if m.kind in ("arm", "bowl", "post", "finger") or (m.kind == "object" and not text.is_target(m, out.target))]
+        about = [m for m in objects if (m.kind == "pronoun" or text.is_target(m, out.target)) and not m.prep] or [
+            m for m in [act.subject] if text.is_target(m, out.target)
+        ]
+        others = [
+            m
+            for m in objects
+            if m.kind in ("arm", "bowl", "post", "finger") or (m.kind == "object" and not text.is_target(m, out.target))
+        ]
         how = any(c.is_negated and c.sentence == act.sentence and c.at > act.at for c in text.parse.cues)
         arms = any(m.kind == "arm" and m.is_negated and m.clause == act.clause for m in text.parse.mentions)
         if about and not others and not how and not arms:
             return f"you say to {task} it, and not to {act.text} it"
     for act in text.positive:
-        if act.value == "state" and act.text[:4] in ("leav", "keep", "left") or act.text in ("leave", "leaving", "leaves"):
+        if (
+            act.value == "state"
+            and act.text[:4] in ("leav", "keep", "left")
+            or act.text in ("leave", "leaving", "leaves")
+        ):
             ends = " ".join(t.text for t in tokens[act.at : act.at + 9])
-            stays = any(words in ends for words in ("on the table", "where it is", "where it lies", "as it is", "where they are", "in place", "everything on it", "everything on the table"))
-            is_it = any(m.verb_at == act.at and (m.kind in ("pronoun", "all") or text.is_target(m, out.target)) for m in text.mentions)
+            stays = any(
+                words in ends
+                for words in (
+                    "on the table",
+                    "where it is",
+                    "where it lies",
+                    "as it is",
+                    "where they are",
+                    "in place",
+                    "everything on it",
+                    "everything on the table",
+                )
+            )
+            is_it = any(
+                m.verb_at == act.at and (m.kind in ("pronoun", "all") or text.is_target(m, out.target))
+                for m in text.mentions
+            )
             if stays and is_it and task in ("pick", "place", "stack", "clean"):
                 return f"you say to {task} it, and to leave it there"
     if task in ("pick", "place", "stack") and _gripper_stays_open(text):
         return "you say to grasp, and to keep the gripper open"
-    if any(a.is_negated and a.value in ("reach", "use") and any(m.verb_at == a.at and m.kind == "arm" and m.determiner == "any" for m in text.parse.mentions) for a in text.parse.acts):
+    if any(
+        a.is_negated
+        and a.value in ("reach", "use")
+        and any(m.verb_at == a.at and m.kind == "arm" and m.determiner == "any" for m in text.parse.mentions)
+        for a in text.parse.acts
+    ):
         return "you exclude both arms"
     return ""
 
@@ -341,11 +510,18 @@ def _no_end(text: Text, out: Decision) -> str:
     if out.slots.get("task") in ("place", "stack", "clean", "turn") or out.slots.get("path"):
         return ""
     for act in text.positive:
-        if act.value in PUTS and act.form != "noun" and any(text.is_thing(m) for m in act.objects) or (act.value in PUTS and text.is_target(act.subject, out.target)):
+        if (
+            act.value in PUTS
+            and act.form != "noun"
+            and any(text.is_thing(m) for m in act.objects)
+            or (act.value in PUTS and text.is_target(act.subject, out.target))
+        ):
             return "I can put things into a bowl or onto another object: say where"
     return ""
 
 
 def passed_over(text: Text) -> list[str]:
     """Unknown words on which nothing depends."""
-    return list(dict.fromkeys([u.text for u in text.parse.unknown] + [w for m in text.parse.mentions for w in m.unknown]))
+    return list(
+        dict.fromkeys([u.text for u in text.parse.unknown] + [w for m in text.parse.mentions for w in m.unknown])
+    )

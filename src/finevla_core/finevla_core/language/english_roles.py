@@ -5,7 +5,18 @@ from finevla_core.language.english_parse import MOVERS, Act, Parse
 
 WORK = frozenset(("pick", "put", "throw", "stack", "turn", "reach"))
 PUTS = frozenset(("put", "throw", "stack"))
-_OBJECT = {"pick": 5.0, "put": 5.0, "throw": 5.0, "stack": 5.0, "turn": 5.0, "reach": 5.0, "want": 3.0, "see": 1.0, "state": 0.3, "withdraw": 0.0}
+_OBJECT = {
+    "pick": 5.0,
+    "put": 5.0,
+    "throw": 5.0,
+    "stack": 5.0,
+    "turn": 5.0,
+    "reach": 5.0,
+    "want": 3.0,
+    "see": 1.0,
+    "state": 0.3,
+    "withdraw": 0.0,
+}
 _AFTER = {"to": 4.0, "over": 3.5, "on": 3.5, "round": 3.0, "of": 2.5, "in": 2.0, "with": 1.0}
 _ENDS = frozenset("belongs belong end ends ending go goes need needs".split())
 LIFELESS = frozenset(("near", "from", "under", "through"))
@@ -26,6 +37,8 @@ class Roles:
         self.parse = parse
         self._acts = {act.at: act for act in parse.acts}
         self.verbless = {m.sentence for m in parse.mentions} - {a.sentence for a in parse.acts if a.form != "noun"}
+        if len(parse.tokens) > 45:
+            self.verbless -= {u.sentence for u in parse.unknown if not u.is_aside}
 
     def act(self, m: Mention) -> Act | None:
         """The verb that rules a mention."""
@@ -33,7 +46,11 @@ class Roles:
 
     def score(self, m: Mention) -> float:
         """How strongly the mention is what the robot acts on."""
-        if m.is_negated or m.is_dead or (m.clause_is_bare and m.kind == "object" and not (m.colors or m.shapes or m.sizes)):
+        if (
+            m.is_negated
+            or m.is_dead
+            or (m.clause_is_bare and m.kind == "object" and not (m.colors or m.shapes or m.sizes))
+        ):
             return 0.0
         if m.sentence in self.verbless and m.prep in ("", "to"):
             return 3.0

@@ -8,7 +8,9 @@ from finevla_core.language.english_parse import Act, Parse
 from finevla_core.language.english_roles import PUTS, Roles, is_mover
 
 LONG = 45  # tokens; above, a text describes motions in steps
-_LIGHT = frozenset("take takes taking taken took get gets getting got hold holds holding held catch catches obtain collect gather claim".split())
+_LIGHT = frozenset(
+    "take takes taking taken took get gets getting got hold holds holding held catch catches obtain collect gather claim".split()
+)
 WANTING = frozenset("pick put throw stack turn clean reach descend close open cannot squeeze".split())
 _STAYS = frozenset("stay stays stayed remain remains untouched alone".split())
 
@@ -35,13 +37,27 @@ class Text:
         self.links = Links(parse, self.roles)
         self.is_long = len(parse.tokens) > LONG
         self.mentions = [m for m in parse.mentions if not m.is_dead]
-        self.positive = [a for a in parse.acts if not a.is_negated and not a.is_hypothetical]
+        asking = (
+            {n for n, (_, end) in enumerate(parse.sentences) if parse.tokens[end - 1].text == "?"}
+            if self.is_long
+            else set()
+        )
+        self.positive = [
+            a for a in parse.acts if not a.is_negated and not a.is_hypothetical and a.sentence not in asking
+        ]
         self._by_clause = {c.clause for c in parse.cues if c.is_negated}
         for act in parse.acts:
             act.objects = [m for m in act.objects if not m.is_negated and not m.is_dead]
             if act.value == "reach" and is_mover(act) and any(self.is_thing(m) for m in act.objects):
                 act.value = "put"
             self._focus(act)
+            if (
+                act.value == "state"
+                and act.is_command
+                and act.text in ("stand", "sit", "lie")
+                and any(self.is_thing(m) for m in act.objects)
+            ):
+                act.value = "put"
             if act.value == "stack" and act.text.startswith("rest") and not any(self.is_thing(m) for m in act.objects):
                 act.value = "state" if act.subject is not None and self.is_thing(act.subject) else "wait"
                 for m in self.mentions:
@@ -50,14 +66,22 @@ class Text:
                 act.value = "pick"
 
         self.wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
-        self.wanting |= {a.sentence for a in self.positive if a.subject is not None and self.is_thing(a.subject) and self.roles.score(a.subject) >= 4}
+        self.wanting |= {
+            a.sentence
+            for a in self.positive
+            if a.subject is not None and self.is_thing(a.subject) and self.roles.score(a.subject) >= 4
+        }
         strange = {u.sentence for u in parse.unknown if not u.is_aside}
         bare = {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
         self.wanting |= bare - strange
 
     def _focus(self, act: Act) -> None:
         """ "Do not grab it from above": it is the way that is excluded, not the deed."""
-        if not act.is_negated or act.value not in ("pick", "put", "stack", "turn", "reach") or act.clause not in self._by_clause:
+        if (
+            not act.is_negated
+            or act.value not in ("pick", "put", "stack", "turn", "reach")
+            or act.clause not in self._by_clause
+        ):
             return
         cues = [c for c in self.parse.cues if c.is_negated and c.clause == act.clause and c.at > act.at]
         about = [m for m in self.mentions if m.verb_at == act.at and m.kind in ("object", "pronoun") and m.is_negated]
@@ -88,8 +112,18 @@ class Text:
                 continue
             if act.subject is not None and self.is_thing(act.subject):
                 continue
-            near = [m for m in self.mentions if m.sentence == act.sentence and m.kind == "object" and not m.is_negated and not m.prep]
-            near = [m for m in near if (owner := self.roles.act(m)) is None or owner.value in ("be", "wait", "state", "see", "want") or owner is act]
+            near = [
+                m
+                for m in self.mentions
+                if m.sentence == act.sentence and m.kind == "object" and not m.is_negated and not m.prep
+            ]
+            near = [
+                m
+                for m in near
+                if (owner := self.roles.act(m)) is None
+                or owner.value in ("be", "wait", "state", "see", "want")
+                or owner is act
+            ]
             before = [m for m in near if m.start < act.at]
             after = [m for m in near if m.start > act.at]
             if before or after:
@@ -189,7 +223,11 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
 def _is_clean(text: Text, out: Decision) -> bool:
     for act in text.positive:
         kinds = {m.kind for m in act.objects}
-        if act.value in ("put", "clean", "throw", "pick", "stack", "reach", "want") and "all" in kinds and act.form != "noun":
+        if (
+            act.value in ("put", "clean", "throw", "pick", "stack", "reach", "want")
+            and "all" in kinds
+            and act.form != "noun"
+        ):
             return True
         if act.value == "clean" and act.subject is not None and act.subject.kind in ("table", "all"):
             return True
@@ -200,19 +238,44 @@ def _is_clean(text: Text, out: Decision) -> bool:
             continue
         if m.kind == "all" and (m.is_subject or m.clause_is_bare) and not _is_kept(text, m):
             act = text.roles.act(m)
-            if m.clause_is_bare or (act is not None and not act.is_negated and act.value in ("put", "pick", "clean", "throw", "state", "reach", "stack")):
+            if m.clause_is_bare or (
+                act is not None
+                and not act.is_negated
+                and act.value in ("put", "pick", "clean", "throw", "state", "reach", "stack")
+            ):
                 return True
         if m.kind == "table" and m.verb == "clean":
             return True
         if m.kind == "all" and m.clause_is_bare is False and m.prep == "" and _in_bowl_with(text, m):
             return True
+    if text.is_long and _goes_on_until_empty(text):
+        return True
     is_named = out.target is not None and not out.target.is_nothing
-    return not is_named and any(m.kind == "all" and m.prep in ("over", "to", "of") and not m.is_negated for m in text.mentions)
+    return not is_named and any(
+        m.kind == "all" and m.prep in ("over", "to", "of") and not m.is_negated for m in text.mentions
+    )
+
+
+def _goes_on_until_empty(text: Text) -> bool:
+    """ "... until there is not a single thing left on the table"."""
+    if not any(m.kind == "bowl" for m in text.mentions):
+        return False
+    words = [t.text for t in text.parse.tokens]
+    for number, word in enumerate(words):
+        ends = words[number : number + 14]
+        is_empty = any(w in ("empty", "clear", "bare", "nothing", "none", "cleared") for w in ends) or (
+            "not" in ends and "single" in ends
+        )
+        if word in ("until", "till") and is_empty and ("table" in ends or "left" in ends or "remains" in ends):
+            return True
+    return False
 
 
 def _in_bowl_with(text: Text, m: Mention) -> bool:
     """ "Everything on it should be in the left bowl"."""
-    return not _is_kept(text, m) and any(b.kind == "bowl" and b.sentence == m.sentence and b.prep == "in" for b in text.mentions)
+    return not _is_kept(text, m) and any(
+        b.kind == "bowl" and b.sentence == m.sentence and b.prep == "in" for b in text.mentions
+    )
 
 
 def _is_tidying(act: Act, kinds: set[str]) -> bool:
@@ -239,7 +302,9 @@ def _bowl(text: Text, out: Decision) -> None:
         if weight := _bowl_weight(text, m, act):
             scores[m.side] = scores.get(m.side, 0.0) + weight
     if not scores:
-        excluded = {m.side for m in text.mentions if m.kind == "bowl" and m.is_negated and m.side and m.prep in ("in", "to", "")}
+        excluded = {
+            m.side for m in text.mentions if m.kind == "bowl" and m.is_negated and m.side and m.prep in ("in", "to", "")
+        }
         if len(excluded) == 1 and any(m.kind == "bowl" and not m.is_negated and m.prep == "in" for m in text.mentions):
             scores[OPPOSITE[next(iter(excluded))]] = 1.0
     if scores:
@@ -248,24 +313,43 @@ def _bowl(text: Text, out: Decision) -> None:
 
 def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
     if not m.prep:
-        if act is not None and not m.is_subject and (act.value == "use" or (act.value in ("put", "clean", "throw") and not m.determiner)):
+        if (
+            act is not None
+            and not m.is_subject
+            and (act.value == "use" or (act.value in ("put", "clean", "throw") and not m.determiner))
+        ):
             return 2.0
-        is_free = not m.is_subject and (act is None or act.value not in ("pick", "turn", "open", "use", "state", "close"))
+        is_free = not m.is_subject and (
+            act is None or act.value not in ("pick", "turn", "open", "use", "state", "close")
+        )
         return 1.0 if m.sentence in text.roles.verbless or is_free else 0.0
     weight = {"in": 3.0, "to": 2.0, "over": 2.0, "on": 1.5}.get(m.prep, 0.0)
-    if m.prep == "in" and act is not None and act.value == "state" and act.text in ("lie", "lies", "lying", "stands", "sits", "sitting"):
+    if (
+        m.prep == "in"
+        and act is not None
+        and act.value == "state"
+        and act.text in ("lie", "lies", "lying", "stands", "sits", "sitting")
+    ):
         return 0.0
     return weight
 
 
 def _is_for_a_bowl(text: Text) -> bool:
-    return any(m.kind == "bowl" and not m.is_negated and m.prep in ("in", "to", "over") and not m.side for m in text.mentions)
+    return any(
+        m.kind == "bowl" and not m.is_negated and m.prep in ("in", "to", "over") and not m.side for m in text.mentions
+    )
 
 
 def _support(text: Text, target: Entity) -> Entity | None:
     scores: dict[int, float] = {}
     for m in text.mentions:
-        if m.entity < 0 or m.is_negated or m.prep not in ("on", "over", "to") or m.is_hypothetical or text.is_target(m, target):
+        if (
+            m.entity < 0
+            or m.is_negated
+            or m.prep not in ("on", "over", "to")
+            or m.is_hypothetical
+            or text.is_target(m, target)
+        ):
             continue
         act = text.roles.act(m)
         if act is not None and act.is_negated:
@@ -279,7 +363,9 @@ def _support(text: Text, target: Entity) -> Entity | None:
 def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> float:
     value = act.value if act else ""
     entity = text.entity(m)
-    if value in ("close", "squeeze", "descend") or (entity is not None and entity.is_nothing and m.head in ("one", "part", "bit")):
+    if value in ("close", "squeeze", "descend") or (
+        entity is not None and entity.is_nothing and m.head in ("one", "part", "bit")
+    ):
         return 0.0
     if m.prep == "to":
         return 2.0 if value == "stack" else 0.0

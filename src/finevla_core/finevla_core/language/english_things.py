@@ -224,5 +224,5 @@ IDLE = (
     "asleep, sleeps, sits this out, sit this out, out of action, disabled, broken, defective, out of order, damaged, faulty, "
     "as it is, stays as it is, dormant, unmoved, uninvolved, does not help, by its side, at home, clear of the scene, out of this, stay out of this, out of the picture, out of play, "
     "sidelined, locked, stays back, kept back, holds back, pulled back, held back, keeps back, well away, held as far away, a spectator, in reserve, on hold, rests, rest, "
-    "hangs, hanging, stowed, sits still, idly, uninvolved, off, relaxed, relaxes, no business, no job, being repaired, repaired, busy, occupied, jammed, stuck, out on loan, in repair, under repair, serviced, recalibrated, recharging, not to move, home, bystand, spare"
+    "hangs, hanging, stowed, sits still, idly, uninvolved, off, relaxed, relaxes, no business, no job, static, chill, chills, quiet, sleep, sleeping, sleeps, snoozes, naps, dozes, looks on, in reserve, makes no movement, being repaired, repaired, busy, occupied, jammed, stuck, out on loan, in repair, under repair, serviced, recalibrated, recharging, not to move, home, bystand, spare"
 )

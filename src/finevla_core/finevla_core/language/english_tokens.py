@@ -23,6 +23,10 @@ _CONTRACTIONS = [
         (r"\bshan't\b", "shall not"),
         (r"\bain't\b", "is not"),
         (r"n't\b", " not"),
+        (r"\bu\b", "you"),
+        (r"\bur\b", "your"),
+        (r"\bw\b", "with"),
+        (r"(?<=\s)n(?=\s)", "and"),
         (r"\bgimme\b", "give me"),
         (r"\blemme\b", "let me"),
         (r"'d\b", " would"),
@@ -127,7 +131,11 @@ def _cues() -> dict[str, tuple[str, str, str]]:
     """Phrases about how: the side to come from, the way to turn, how to hold."""
     table = {phrase: ("turn", value, "") for phrase, value in things.TURNS.items()}
     for phrase, value in things.GRASPS.items():
-        starts = ("", "from ", "from the ", "from its ", "at ", "at its ", "by its ", "on its ", "at the ") if " " in phrase else ("",)
+        starts = (
+            ("", "from ", "from the ", "from its ", "at ", "at its ", "by its ", "on its ", "at the ")
+            if " " in phrase
+            else ("",)
+        )
         table |= {start + phrase: ("grasp", value, "") for start in starts}
     for phrase, value in things.APPROACHES.items():
         ends = ("", " side", " hand side", " flank", " edge", " end", " face") if value in ("left", "right") else ("",)
@@ -191,7 +199,9 @@ def _clean(raw: list[str]) -> list[str]:
         if word == "." and out and out[-1].isdigit() and (len(out) < 2 or out[-2] in END):
             out.pop()  # the number of a step
             continue
-        if word in ("r", "l") and ((out and out[-1] in _SIDED) or (number + 1 < len(raw) and raw[number + 1] in _SIDED)):
+        if word in ("r", "l") and (
+            (out and out[-1] in _SIDED) or (number + 1 < len(raw) and raw[number + 1] in _SIDED)
+        ):
             word = {"r": "right", "l": "left"}[word]
         if word == "\n" and number + 1 < len(raw) and not out:
             continue
@@ -208,7 +218,17 @@ def _names_a_thing(raw: list[str], at: int) -> bool:
 def _core() -> dict[str, str]:
     """Words that a slip of the keys shall not hide: as they come out with two letters swapped, one lost or one doubled."""
     names = {w for rows in (things.COLORS, things.SHAPES, things.SIDES, things.SIZES) for w in rows if " " not in w}
-    names |= set(things.ARMS.split()) | {"bowl", "table", "clockwise", "counterclockwise", "anticlockwise", "finger", "fingers", "above", "object"}
+    names |= set(things.ARMS.split()) | {
+        "bowl",
+        "table",
+        "clockwise",
+        "counterclockwise",
+        "anticlockwise",
+        "finger",
+        "fingers",
+        "above",
+        "object",
+    }
     verbs = {v for kind in ("pick", "reach", "put", "stack", "turn", "clean") for v in words.VERBS[kind].split()}
     table: dict[str, str] = {}
     for word in sorted(names | verbs):

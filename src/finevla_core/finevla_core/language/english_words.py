@@ -9,7 +9,7 @@ VERBS: dict[str, str] = {
     "drift locate sneak dock stop halt unfold park hop leap vault jump station",
     "put": "put place drop set lay deposit carry transfer shift transport deliver dump pop stick release stow slip load "
     "insert store relocate reposition convey bear whisk rehome bring lower plop plonk plunk ferry haul lug cart shove tuck park file bung stash toss-in "
-    "discharge dispose unload sink",
+    "discharge dispose unload",
     "throw": "throw toss chuck fling lob sling hurl pitch cast",
     "stack": "stack pile balance rest mount perch superimpose seat heap plant settle shelve",
     "turn": "turn rotate twist twiddle tweak spin swivel crank revolve wind roll twirl whirl screw dial pivot",
@@ -18,7 +18,7 @@ VERBS: dict[str, str] = {
     "squeeze": "squeeze press touch contact push compress",
     "close": "close shut tighten meet bite",
     "open": "open unclench spread part",
-    "descend": "descend plunge dive swoop dip",
+    "descend": "sink descend plunge dive swoop dip",
     "be": "be have",
     "wait": "wait linger loiter pause stay remain poise dwell tarry",
     "state": "stand sit lie belong end live finish keep let make start begin become seem appear need",
@@ -112,9 +112,9 @@ CORRECTIONS = (
 SIDE_STARTS = (
     "because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless, although, though, "
     "even though, even if, in case, provided, as long as, as soon as, once, whereas, otherwise, which, who, whose, whom, where, "
-    "such that, as if, as though, for which, in which, why, how, whether, wherever, otherwise it, so it, lest, given that, seeing that, now that, "
+    "such that, as if, as though, for which, in which, why, how, whether, wherever, otherwise it, lest, given that, seeing that, now that, "
     "considering, supposing, hence, therefore, thus, especially as, as otherwise, or else, else, only because, just because, whatever, whichever, whoever, "
-    "while it, while i, while we, just in case, by the time, as soon, the moment, in that case, assuming, just so, so i, so we, so nobody, so they, so nothing, so there"
+    "while it, while i, while we, just in case, by the time, as soon, the moment, in that case, assuming, just so"
 )
 ORDINARY = """
 top what when where who why how which whose whether stationary motionless motion travelled travel automatically repair repaired stationary enter
@@ -224,7 +224,7 @@ take care, takes care, as well, as well as, one by one, of course, no problem, n
 over there, over here, all over, on its own, by itself, be careful, so kind, as before, as now, on the way, in the way, out of the way, at most, at least, in front, close by,
 would you mind, do you mind, you know, you see, i see, let us, let me see, make sure, be sure, by accident, in one go, in the air, in mid air, into the air, up in the air, if you would, if you can, if you please, if possible, if you do not mind, if you could, if you will, if you like, would you, will you, could you, can you, thank you, thank you very much, when you are done, when you have a moment, when you can, when ready, when you are ready,
 when you have time, when you get a chance, as soon as possible, as soon as you can, in one piece, to be clear, to be exact, to be precise, be so kind as to, be a dear, be a good robot, do me a favour, do me a favor, be gentle, with care, with great care, with caution, with ease, at your leisure, at your convenience,
-in your own time, no touching anything else, by the way, at the moment, for now, for later, for the moment, for the time being, this time, that is it, that is all, nothing else, and nothing else, nothing more, only that, go ahead, come on, go on, carry on, get going, keep going, keep on, have a go, a bit, a bit of, a touch, a tad, kind of, sort of,
+in your own time, no touching anything else, by the way, at the moment, for now, for later, for the moment, for the time being, this time, that is it, that is all, nothing else, and nothing else, nothing more, only that, go ahead, come on, get going, keep going, keep on, have a go, a bit, a bit of, a touch, a tad, kind of, sort of,
 from where you are, from there, from here, from now on, from then on, from one, from it, from which it came, from the other, for it, for this, for that, for the job, for the task, for a second, for a moment, for a while, get ready, good morning, good afternoon, good evening, long way, well clear, half way, halfway, close to contact,
 in sight, in view, at hand, on hand, on the other hand, on one hand, first of all, at first, at last, in the end, at the end, at the start, at the beginning, on the left half, on the right half, the left half, the right half, left half, right half, to the side, to one side, on the side, in passing, at the height of, at the level of, at table height, at mid height, at half height, as seen from above, seen from above,
 when seen from above, viewed from above, looking from above, looking down from above, as viewed from above, if seen from above, if viewed from above, as looked at from above, looked at from above, looking from the top, seen from the top, viewed from the top, as seen from the top, as seen from your side, seen from the robot, as seen from the robot,
@@ -289,6 +289,7 @@ FIXED |= {
     "ask you to": ("word", "", ""),
     "far side": ("way", "front", ""),
     "top side": ("way", "top", ""),
+    "looks on": ("word", "", ""),
     "upside down": ("bad", "upside down", ""),
     "behind your back": ("bad", "behind your back", ""),
     "inside out": ("bad", "inside out", ""),
