@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     with Interrupts() as interrupts, NodeLog(arguments.out / "nodes.log", arguments.show_nodes) as log:
         if arguments.interactive:
             return converse(launch, arguments.seconds, log, interrupts)
-        host = StageHost(launch, log.write, OverloadWatch(), interrupts)
+        slower = load_launch(launch_path(DEFAULT_FILE), given | {"clock": "true"}) if "clock" not in given else None
+        host = StageHost(launch, log.write, OverloadWatch(), interrupts, slower)
         return Demonstration(arguments, host, log).run()
 
 

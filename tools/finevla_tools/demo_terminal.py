@@ -17,7 +17,8 @@ from finevla_sim.scene import Scene
 from finevla_tools.launch_file import Launch
 from finevla_tools.node_log import NodeLog
 from finevla_tools.overload import OverloadWatch
-from finevla_tools.stage import Interruption, StackDied, Stage
+from finevla_tools.stage import Stage
+from finevla_tools.stage_errors import Interruption, StackDied
 from finevla_tools.stage_host import StageHost
 from finevla_tools.up import Interrupts
 
@@ -75,7 +76,9 @@ def _text(line: bytes) -> str:
 def converse(launch: Launch, seconds: float, log: NodeLog, interrupts: Interrupts) -> int:
     """Start the stack and follow what is typed until the input ends; returns the exit code."""
     lines = LineReader()
-    with StageHost(launch, log.write, OverloadWatch(), interrupts, lines.is_urgent, may_reset=False) as host:
+    with StageHost(
+        launch, log.write, OverloadWatch(), interrupts, is_interrupted=lines.is_urgent, may_reset=False
+    ) as host:
         host.refuse_second()
         log.begin()
         print(f"starting simulator, camera ingest, policy and safety bridge; they write to {log.path} ...", flush=True)
@@ -93,6 +96,7 @@ class Conversation:
         self.seed, self.task = int(arguments["seed"]), arguments["task"]
         self.scene: Scene | None = None
         self._told_stop = ""
+        self._told_signs = 0
 
     @property
     def stage(self) -> Stage:
@@ -140,6 +144,8 @@ class Conversation:
         self._tell_stop()
 
     def _new(self) -> None:
+        if reason := self.stage.stop_reason():
+            raise FineVLAError(f"no other scene: the safety bridge is stopped: {reason}")
         if self.scene is not None:
             self.seed += 1
         self.scene = None
@@ -183,9 +189,12 @@ class Conversation:
         self._told_stop = reason
 
     def _tell_overload(self) -> None:
+        """As soon as there is one more sign of it."""
         self.host.overload.sample()
-        if sentence := self.host.overload.sentence():
-            print(f"  {sentence}")
+        signs = len(self.host.overload.signs())
+        if signs > self._told_signs:
+            print(f"  {self.host.overload.sentence()}", flush=True)
+        self._told_signs = max(signs, self._told_signs)
 
 
 def _tell_understood(understood: str) -> None:

@@ -83,11 +83,10 @@ class OverloadWatch:
         if self.waits:
             worst = max(self.waits, key=lambda wait: wait["seconds"] / wait["usual_s"])
             signs.append(
-                f"{len(self.waits)} waits ran long, that for {worst['for']} {worst['seconds']:.0f} s"
-                f" (usually below {worst['usual_s']:g} s)"
+                f"waiting for {worst['for']} took {worst['seconds']:.0f} s (usually below {worst['usual_s']:g} s)"
             )
         if self.stops:
-            signs.append(f"the safety bridge stopped {self.stops} times because something came late")
+            signs.append(f"the arms were stopped {_times(self.stops)} because something came late")
         return signs
 
     def sentence(self) -> str:
@@ -108,3 +107,7 @@ class OverloadWatch:
             "long_waits": self.waits,
             "stops_for_lateness": self.stops,
         }
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -13,10 +13,12 @@ from finevla_core.instruction import Instruction
 from finevla_sim.judge import Outcome, judge, obeyed
 from finevla_tools.programme import Act
 from finevla_tools.rest import RATE_HZ
-from finevla_tools.stage import NotReady, Recording, Refusal, StackDied
+from finevla_tools.stage import Recording
+from finevla_tools.stage_errors import NotReady, Refusal, StackDied
 from finevla_tools.stage_host import StageHost
 
-MOST_TRIES = 4  # of an act
+MOST_TRIES = 6  # of an act
+SETTLE_S, MOST_SETTLE_S = 1.0, 8.0  # how long the bridge must hold before an act is tried again: doubled each time
 NOT_RUN = "not run"
 GIVE_UP_AFTER = 2  # acts in a row that could not be run, or a stack that died for good: the next ones could not either
 
@@ -87,6 +89,7 @@ class Performance:
         self, host: StageHost, seconds: float, tell: Callable[[str], None], log: Callable[[str], None]
     ) -> None:
         self.host, self.seconds, self.tell, self.log = host, seconds, tell, log
+        self._settle_s = 0.0
 
     def run(self, results: Sequence[ActResult], done: Callable[[int, ActResult], None]) -> None:
         """Carry out all acts; `done` is called with the number (from 1) and the result after each, also when interrupted."""
@@ -115,14 +118,16 @@ class Performance:
         tries = 0
         while trouble := self._trouble(result):
             tries += 1
+            self._settle_s = min(max(SETTLE_S, 2 * self._settle_s), MOST_SETTLE_S)
             # A stack that cannot be brought to it is as good as dead.
             if isinstance(trouble, StackDied) or trouble.is_final or tries >= MOST_TRIES:
                 self.host.start_again(trouble)
-                result.retries.append(f"the stack was started again: {trouble}")
+                result.retries.append(f"the stack was {self.host.restarts[-1]}")
                 tries = 0
             else:
                 result.retries.append(str(trouble))
                 self.tell(f"   once more, for {trouble}")
+        self._settle_s = self._settle_s / 2 if self._settle_s > SETTLE_S else 0.0
 
     def _trouble(self, result: ActResult) -> StackDied | NotReady | None:
         """Try once; why it did not come to an end, or None."""
@@ -138,7 +143,7 @@ class Performance:
     def _try(self, result: ActResult) -> str:
         """Lay out the scene, say the words, judge; returns why the bridge stopped, or nothing if it did not."""
         act, stage = result.act, self.host.stage
-        scene = stage.lay_out(act.seed, act.goal.task)
+        scene = stage.lay_out(act.seed, act.goal.task, self._settle_s)
         result.refusal, stage.latest = "", None
         try:
             recording = stage.follow(Instruction(raw=act.text), self.seconds)

@@ -7,61 +7,37 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CompressedImage
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.safety.words import RESET_ADVICE
 from finevla_interfaces.msg import SafetyEvent, SceneTruth
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
 from finevla_sim.scene import Scene
 from finevla_sim.world import Truth
 from finevla_tools.client import STATES, Client, NoAnswer, Said
+from finevla_tools.ground_truth import truth_from_msg
 from finevla_tools.overload import OverloadWatch
 from finevla_tools.patience import Patience
 from finevla_tools.rest import RATE_HZ, REST_S, rests
+from finevla_tools.stage_errors import Interruption, NotReady, Refusal, StackDied
 from finevla_tools.up import BAD_INPUT, Stack
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3  # states of `SafetyStatus`
+DISABLING, STOPPING = "state.disabled", "state.stopped"  # codes of its events
 LOOK_S = 0.5  # how often progress is looked for
 READY_USUAL_S, SCENE_USUAL_S = 5.0, 3.0  # on a free computer
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # between two tries, where the answer does not say how long
+SETTLED_BY_S = 30.0
 SCENE_TRIES = 4
 NO_TRIES = 3  # a no counts that comes so often from a stack that is ready; the bridge may be disabled for a blink
 SLOWEST = 0.1  # of real time, that a motion is watched at
 CHUNKS_AT_REST = 3  # fewer accepted while the arms rest, and it is the policy that is not heard
-
-
-class NotReady(FineVLAError):
-    """The stack is not in a state to do what it is asked; `is_final` if that state was waited for, generously."""
-
-    def __init__(self, text: str, is_final: bool = False) -> None:
-        super().__init__(text)
-        self.is_final = is_final
-
-
-class StackDied(FineVLAError):
-    """A process of the stack ended; `is_final` if it was given something that starting it again does not mend."""
-
-    def __init__(self, text: str, is_final: bool = False) -> None:
-        super().__init__(text)
-        self.is_final = is_final
-
-
-class Refusal(FineVLAError):
-    """The policy will not follow these words, and the stack is ready."""
-
-
-class Interruption(FineVLAError):
-    """The person has something else to say."""
 
 
 @dataclass
@@ -107,7 +83,9 @@ class Stage:
         self.recording: Recording | None = None
         self.latest: Recording | None = None
         self._truths = 0
-        self._events: dict[str, str] = {}  # what bridge and watchdog did since the last instruction: code and sentence
+        self._events: dict[
+            str, SafetyEvent
+        ] = {}  # of bridge and watchdog since the last instruction, the first by code
         robot = default_robot()
         self.ik = ArmIK(robot.embodiment, robot.urdf_path)
         client.listen("sim/ground_truth", SceneTruth, qos.NEWEST, self._on_truth)
@@ -146,10 +124,11 @@ class Stage:
                     raise NotReady(text, is_final=True) from error
                 self._pause(refused)
 
-    def lay_out(self, seed: int, task: str) -> Scene:
+    def lay_out(self, seed: int, task: str, settle_s: float = 0.0) -> Scene:
         """Reset the simulator to a scene; the arms rest first, so that nothing is pulled from under a running plan.
 
-        Raises `NotReady` if bridge, policy or simulator do not come to it.
+        The bridge has then held for `settle_s` without a break, if it does so within half a minute. Raises `NotReady` if
+        bridge, policy or simulator do not come to it.
         """
         trouble = ""
         for _ in range(SCENE_TRIES):
@@ -157,6 +136,7 @@ class Stage:
             self.get_ready()
             if not (trouble := self._reset_scene(seed, task)):
                 self.get_ready()
+                self._settle(settle_s)
                 return self.scene(seed, task)
         text = f"the simulator does not show the scene of seed {seed} after {SCENE_TRIES} tries: {trouble}"
         raise NotReady(text, is_final=True)
@@ -195,7 +175,29 @@ class Stage:
     def stop_reason(self) -> str:
         """Why the bridge is stopped, as it was heard last; empty if it is not."""
         status = self.client.newest.get("safety/status")
-        return str(status.reason) if status is not None and status.state == STOPPED else ""
+        return _without_advice(status.reason) if status is not None and status.state == STOPPED else ""
+
+    def _cause(self) -> str:
+        """What the bridge or the watchdog said first of a stop: the bridge may know only that it was asked to."""
+        errors = (event.text for event in self._events.values() if event.level == SafetyEvent.ERROR)
+        text = _without_advice(next(errors, ""))
+        return text.removeprefix("stopped: ").removeprefix("stop: ")
+
+    def _settle(self, seconds: float) -> None:
+        """Wait until the bridge has held for so long without a break, or `SETTLED_BY_S` are over; it holds then."""
+        if not seconds:
+            return
+        patience = Patience(self.clock, most_s=SETTLED_BY_S)
+        while not patience.is_over():
+            self._events = {}
+            if not self.client.wait(lambda: self.stack.failed or self.is_interrupted() or self._is_broken(), seconds):
+                break
+            self.get_ready()
+        self.get_ready()
+
+    def _is_broken(self) -> bool:
+        """Whether the bridge did not hold all the time since the events were forgotten."""
+        return DISABLING in self._events or STOPPING in self._events or self._state(-1.0) != HOLDING
 
     def _end_instruction(self) -> None:
         patience = Patience(self.clock)
@@ -251,7 +253,7 @@ class Stage:
 
         def is_over() -> bool:
             is_done = len(recording.trace) >= most or recording.is_over()
-            is_kept = self._state(since_s) == STOPPED or "state.disabled" in self._events
+            is_kept = self._state(since_s) == STOPPED or DISABLING in self._events
             return is_done or is_kept or has_ended()
 
         patience = Patience(self.clock, most_s=max(60.0, seconds / SLOWEST))
@@ -263,10 +265,10 @@ class Stage:
         heard_s = self.clock()
         self._until("the bridge to be heard", lambda: self._state(heard_s) is not None, Patience(self.clock))
         if reason := self.stop_reason():
-            recording.stop = f"stopped: {reason}"
+            recording.stop = f"stopped: {self._cause() or reason}"
             self.overload.stopped(self._events)
-        elif reason := self._events.get("state.disabled", ""):  # that ends an instruction too, however short it was
-            recording.stop = f"was disabled: {reason}"
+        elif disabled := self._events.get(DISABLING):  # that ends an instruction too, however short it was
+            recording.stop = f"was disabled: {disabled.text}"
         elif has_ended():
             policy = self.client.newest.get("policy/status")
             recording.ending = str(getattr(policy, "refusal", "") or getattr(policy, "text", "")) or "it was ended"
@@ -348,7 +350,7 @@ class Stage:
             recording.pictures.append(bytes(message.data))
 
     def _on_event(self, message: SafetyEvent) -> None:
-        self._events[str(message.code)] = str(message.text)
+        self._events.setdefault(str(message.code), message)
 
 
 def wait_for_stack(client: Client, stack: Stack, timeout_s: float) -> None:
@@ -361,17 +363,6 @@ def wait_for_stack(client: Client, stack: Stack, timeout_s: float) -> None:
             client.wait_until_ready(0.0)
 
 
-def truth_from_msg(message: SceneTruth) -> Truth:
-    """Ground truth as the judge reads it."""
-    contacts = frozenset((side, name) for side, _, name in (c.partition(":") for c in message.contacts))
-    objects = {item.name: _matrix(item.pose) for item in message.objects}
-    tcps = {"left": _matrix(message.left_tcp), "right": _matrix(message.right_tcp)}
-    return Truth(to_ns(message.header.stamp), objects, tcps, contacts)
-
-
-def _matrix(pose: Any) -> NDArray[np.float64]:
-    matrix = np.eye(4)
-    q, p = pose.orientation, pose.position
-    matrix[:3, :3] = Rotation.from_quat([q.x, q.y, q.z, q.w]).as_matrix()
-    matrix[:3, 3] = p.x, p.y, p.z
-    return matrix
+def _without_advice(text: str) -> str:
+    """A reason less what a person would have to do: here it is done."""
+    return str(text).replace(f"; {RESET_ADVICE}", "")

@@ -9,7 +9,8 @@ from typing import Any, Self
 from finevla_tools.client import Client
 from finevla_tools.launch_file import Launch
 from finevla_tools.overload import OverloadWatch
-from finevla_tools.stage import NotReady, StackDied, Stage
+from finevla_tools.stage import Stage
+from finevla_tools.stage_errors import NotReady, StackDied
 from finevla_tools.up import Interrupts, Printer, Stack, refuse_second_stack
 
 START_USUAL_S = 20.0
@@ -26,7 +27,8 @@ class ChunkCounts:
 class StageHost:
     """Context manager; `stage` is there after `start`.
 
-    `deaths` says why stacks ended that should not have.
+    `slower` is the same stack in simulated time, which is started where a computer is too slow for real time. `restarts` says
+    how and why a stack was started again.
     """
 
     def __init__(
@@ -35,12 +37,15 @@ class StageHost:
         printer: Printer,
         overload: OverloadWatch,
         interrupts: Interrupts,
+        slower: Launch | None = None,
         is_interrupted: Callable[[], bool] = lambda: False,
         may_reset: bool = True,
     ) -> None:
         self.launch, self.printer, self.overload, self.interrupts = launch, printer, overload, interrupts
         self.is_interrupted, self.may_reset = is_interrupted, may_reset
-        self.deaths: list[str] = []
+        self.slower = slower
+        self.restarts: list[str] = []
+        self._is_renewed = False  # whether it was started again as it was: once, a second time would be no better
         self.stage: Stage
         self._client: Client | None = None
         self._policy: Any = None  # newest status
@@ -66,18 +71,29 @@ class StageHost:
             self.start_again(error)
 
     def start_again(self, why: StackDied | NotReady) -> None:
-        """End what is left and start everything anew; raises `why` if that was done before or would not help."""
-        self.deaths.append(str(why))
-        if len(self.deaths) > 1 or (isinstance(why, StackDied) and why.is_final):
+        """End what is left and start everything anew; raises the last trouble if that does not help, or not any more."""
+        while True:
+            self._prepare(why)
+            with self.interrupts.shielded():
+                self._end()
+            try:
+                self._start()
+                return
+            except (StackDied, NotReady) as error:
+                why = error
+
+    def _prepare(self, why: StackDied | NotReady) -> None:
+        """Choose how to start again; raises `why` if no way is left."""
+        how = ""
+        if isinstance(why, NotReady) and self.slower is not None and self.overload.signs():
+            self.launch, self.slower = self.slower, None
+            how = " in simulated time, which may go slower than real time"
+        elif self._is_renewed or (isinstance(why, StackDied) and why.is_final):
             raise why
-        print(f"starting the stack again: {why}", flush=True)
-        with self.interrupts.shielded():
-            self._end()
-        try:
-            self._start()
-        except (StackDied, NotReady) as error:
-            self.deaths.append(str(error))
-            raise
+        else:
+            self._is_renewed = True
+        self.restarts.append(f"started again{how}: {why}")
+        print(f"   the stack is {self.restarts[-1]}", flush=True)
 
     def policy(self) -> Any:
         """Return the newest `PolicyStatus` that was heard, None if none was."""

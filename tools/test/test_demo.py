@@ -14,9 +14,9 @@ from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import FACTORS, is_held_out
 from finevla_sim.world import Truth
+from finevla_tools.ground_truth import truth_from_msg
 from finevla_tools.programme import Act, programme
 from finevla_tools.rest import GIVEN_UP_S, RATE_HZ, REST_S, rests
-from finevla_tools.stage import truth_from_msg
 
 
 @pytest.fixture(scope="module")
