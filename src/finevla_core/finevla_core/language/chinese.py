@@ -8,16 +8,9 @@ from finevla_core.language.chinese_grammar import phrases_of
 from finevla_core.language.chinese_limits import contradiction, limit_of, refused
 from finevla_core.language.chinese_refusals import refusal_of, unknown_words
 from finevla_core.language.chinese_roles import things_of, with_references
-from finevla_core.language.chinese_slots import (
-    approach_of,
-    arm_of,
-    grasp_of,
-    path_of,
-    place_of,
-    task_of,
-    turn_of,
-)
+from finevla_core.language.chinese_slots import arm_of, place_of, task_of
 from finevla_core.language.chinese_tokens import split
+from finevla_core.language.chinese_ways import approach_of, grasp_of, path_of, turn_of
 from finevla_core.language.reading import Reading
 
 MAX_CHARACTERS = 1500

@@ -35,7 +35,7 @@ _MANNERS = (
 _PERSONS = ("我", "他", "她", "咱", "谁")  # behind a verb they are only spoken of: "wait for me"
 _PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "本来")
 _FINAL_NOTS = ("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可")
-_PERHAPS = ("可能", "也许", "大概", "打算", "准备", "似乎", "好像")
+_PERHAPS = ("要", "可能", "也许", "大概", "打算", "准备", "似乎", "好像")
 _ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT, Kind.THEN)
 
 
@@ -223,6 +223,6 @@ def _is_command(phrase: Phrase, marked: list[Phrase]) -> bool:
     if is_condition:
         return phrase.kind is Kind.REQUEST and not phrase.text.startswith("我")
     is_wish = bool(marked) and (
-        marked[-1].kind is Kind.SELECT or marked[-1].text in _PERHAPS
+        marked[-1].kind is Kind.SELECT or marked[-1].text.endswith(_PERHAPS)
     )  # "I may want to use ..."
     return phrase.kind is Kind.REQUEST or (phrase.kind is Kind.USE and not phrase.is_negated and not is_wish)

@@ -6,14 +6,6 @@ from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_roles import Role, Things
 
-_SIDES = {
-    Kind.LEFT: "left",
-    Kind.RIGHT: "right",
-    Kind.TOP: "top",
-    Kind.FRONT: "front",
-    Kind.BACK: "front",
-    Kind.FAR: "front",
-}
 LONG = 80  # characters; longer texts say many things by the way, and what they say first counts
 _LIFTS = (
     "拎",
@@ -31,7 +23,7 @@ _LIFTS = (
 _OPPOSITE = {"left": "right", "right": "left"}
 
 
-def _settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
+def settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
     """The word that most speaks for, a corrected one not, and whether two different words were said.
 
     `votes` are the places of what was said, in order.
@@ -145,7 +137,7 @@ def arm_of(scene: Scene) -> tuple[str, bool]:
             denied.add(side)
         if weight > 0:
             votes.append((place, side))
-    word, is_twofold = _settled(scene, votes)
+    word, is_twofold = settled(scene, votes)
     if _is_corrected(scene, votes):
         return word, is_twofold
     if scene.size <= LONG and (max(weights.values()) < -1 or (word in denied and max(weights.values()) <= 1)):
@@ -190,7 +182,7 @@ def _arm_weight(scene: Scene, place: int) -> int:
     if scene.after(place, "CLAUSE") and _is_idle_clause(scene, phrase.clause + 1):
         return -2
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
-        return 0
+        return -1 if any(_is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE"):
         return -2
     if scene.after(
@@ -222,7 +214,7 @@ def place_of(scene: Scene) -> tuple[str, bool]:
         elif _bowl_weight(scene, place) > 0:
             votes.append((place, side))
     strong = [(place, side) for place, side in votes if _bowl_weight(scene, place) > 1]
-    word, is_twofold = _settled(scene, votes if _is_corrected(scene, votes) else strong or votes)
+    word, is_twofold = settled(scene, votes if _is_corrected(scene, votes) else strong or votes)
     if not word and len(set(denied)) == 1:
         word = _OPPOSITE[denied[0]]
     return (f"{word}_bowl" if word else ""), is_twofold or word in denied
@@ -242,226 +234,3 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         if scene.before(place, "BOWL AND | (?: PUT | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?")
         else 1
     )
-
-
-def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
-    """The side that the gripper comes from, whether the text says two, and the words of a side that it cannot come from."""
-    votes: list[tuple[int, str]] = []
-    wrong = ""
-    for place in scene.places(Kind.FROM):
-        face = _face(scene, place)
-        if face is None or not scene.counts(place):
-            continue
-        if scene.phrases[face].kind in _SIDES:
-            votes.append((place, _SIDES[scene.phrases[face].kind]))
-            if scene.after(face, "(?: LIST | AND ) FROM? FACE"):
-                votes.append((place + 1, "both"))
-        elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR):
-            wrong = scene.phrases[face].text
-    denied = _denied_faces(scene)
-    votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if scene.counts(place))
-    votes.extend(
-        (place, _SIDES[scene.phrases[place].kind]) for place in scene.places(*_SIDES) if _is_bare_face(scene, place)
-    )
-    word, is_twofold = _settled(scene, sorted(votes))
-    is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
-    return word or _position(scene, things), is_twofold or is_denied, wrong
-
-
-def _denied_faces(scene: Scene) -> set[str]:
-    """The sides that the text says not to come from."""
-    denied = [place for place in scene.places(Kind.FROM) if scene.phrases[place].is_negated]
-    faces = [_face(scene, place) for place in denied]
-    return {_SIDES.get(scene.phrases[face].kind, "") for face in faces if face is not None}
-
-
-def _is_bare_face(scene: Scene, place: int) -> bool:
-    """Whether a side is said without "from": alone in its clause, after a key, or before "approach"."""
-    if not scene.counts(place):
-        return False
-    if (
-        place > 1
-        and scene.phrases[place - 1].kind is Kind.COLON
-        and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY)
-    ):
-        return True
-    if scene.before(place, "SIDE_KEY (?: BE | GRASP | FROM | SELECT )?"):
-        return True
-    if len(scene.phrases[place].text) > 1 and scene.before(place, "^") and scene.after(place, "(?: MARK | $ )"):
-        return True
-    if len(scene.phrases[place].text) > 1 and scene.before(place, "ARM") and scene.after(place, "$"):
-        return True
-    is_goal = scene.before(
-        place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"
-    )
-    is_free = not is_goal and scene.before(place, "^ | OBJECT OF? | IT OF? | ARM")
-    return (
-        is_free
-        and (len(scene.phrases[place].text) > 1 or scene.after(place, "PUT"))
-        and scene.after(place, "(?: BUT | THEN )? (?: MOVE | GRASP | PUT (?: MARK | $ ) )")
-        and not scene.has("LEFT . RIGHT")
-    )
-
-
-def _face(scene: Scene, place: int) -> int | None:
-    """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
-    is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
-    for other, phrase in scene.clause(place):
-        if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING, Kind.TABLE):
-            continue
-        if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
-            return None
-        rest = [p.kind for p in scene.phrases[other + 1 :] if p.clause == phrase.clause]
-        acts = [
-            kind
-            for kind in rest
-            if kind
-            in (
-                Kind.ROUND,
-                Kind.OVER,
-                Kind.PASS,
-                Kind.PUT,
-                Kind.STACK,
-                Kind.OPEN,
-                Kind.GRASP,
-                Kind.MOVE,
-                Kind.TO,
-                Kind.TURN,
-                Kind.DOWN,
-            )
-        ]
-        if _is_pair(scene, other):
-            return None
-        if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TO, Kind.TURN):
-            return None
-        if acts and is_held and acts[0] in (Kind.PUT, Kind.STACK, Kind.OPEN):
-            return None
-        return other
-    return None
-
-
-def _is_pair(scene: Scene, place: int) -> bool:
-    """Whether a side is one of two that the fingers come from: "from left and right"."""
-    is_two = scene.after(place, "(?: LIST | AND ) (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR )")
-    return is_two and any(phrase.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for _, phrase in scene.clause(place))
-
-
-def _position(scene: Scene, things: Things) -> str:
-    """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
-    for place in scene.places(Kind.OBJECT, Kind.IT):
-        if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
-            place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | AT | WAIT )"
-        ):
-            continue
-        if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
-            break
-        rest = scene.phrases[place + 1 : place + 3]
-        face = next((phrase.kind for phrase in rest if phrase.kind is not Kind.OF), None)
-        is_reached = not scene.before(place, "(?: AT | WAIT )") and any(
-            len(phrase.text) > 1 for phrase in rest if phrase.kind is face
-        )
-        if is_reached and face in (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
-            return _SIDES[face]
-        if face is Kind.TOP and scene.before(place, "DOWN GOAL?"):
-            return "top"
-        if face is Kind.TOP:
-            for phrase in scene.phrases[place + 1 :]:
-                if phrase.kind is Kind.DOWN:
-                    return "top"
-                if phrase.kind in (Kind.GRASP, Kind.CLOSE):
-                    break
-    return ""
-
-
-def grasp_of(scene: Scene) -> tuple[str, bool]:
-    """How the fingers lie at the object, and whether the text says both ways."""
-    votes = [
-        (place, "sideways" if scene.phrases[place].kind is Kind.SIDEWAYS else "lengthways")
-        for place in scene.places(Kind.SIDEWAYS, Kind.LENGTHWAYS)
-        if scene.counts(place)
-    ]
-    votes.extend(_finger_pairs(scene))
-    return _settled(scene, sorted(votes))
-
-
-def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
-    """Two opposite sides in one sentence that the fingers lie at."""
-    votes = []
-    free = [
-        place
-        for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
-        if scene.counts(place)
-        and (
-            _is_pair(scene, place)
-            or not scene.before(place, "(?: TO | BE | (?: OBJECT | ARM | BOWL ) AT | FROM (?: OBJECT | IT )? OF? )")
-        )
-    ]
-    pairs = {
-        frozenset((Kind.LEFT, Kind.RIGHT)): "sideways",
-        frozenset((Kind.FRONT, Kind.BACK)): "lengthways",
-        frozenset((Kind.FAR, Kind.NEAR)): "lengthways",
-        frozenset((Kind.FRONT, Kind.NEAR)): "lengthways",
-        frozenset((Kind.BACK, Kind.NEAR)): "lengthways",
-    }
-    for first, second in pairwise(free):
-        word = pairs.get(frozenset((scene.phrases[first].kind, scene.phrases[second].kind)))
-        is_near = second - first <= 8 and scene.phrases[first].sentence == scene.phrases[second].sentence
-        around = scene.phrases[max(0, first - 5) : second + 6]
-        if word and is_near and any(p.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for p in around):
-            votes.append((first, word))
-    return votes
-
-
-def path_of(scene: Scene) -> tuple[str, bool]:
-    """Over or round the post, and whether the text says both."""
-    votes: list[tuple[int, str]] = []
-    has_post = bool(scene.places(Kind.POST))
-    for place in scene.places(Kind.OVER):
-        is_post_said = has_post or set(scene.phrases[place].text) & set("杆柱")
-        if scene.counts(place) and is_post_said and not scene.after(place, "TABLE | BETWEEN | OBJECT"):
-            votes.append((place, "over"))
-    for place in scene.places(Kind.ROUND):
-        if scene.counts(place) and not scene.after(place, "TABLE | OBJECT"):
-            votes.append((place, "round"))
-    for place in scene.places(Kind.PASS):
-        if (
-            scene.counts(place)
-            and scene.after(place, "POST")
-            and (scene.phrases[place].text in ("越", "跨", "飞", "跃") or scene.after(place, "POST OF? TOP"))
-        ):
-            votes.append((place, "over"))
-    for place in scene.places(Kind.FROM):
-        if scene.counts(place) and scene.after(place, "OF? POST OF? TOP"):
-            votes.append((place, "over"))
-        elif scene.counts(place) and scene.after(
-            place, "OF? POST OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | FAR | NEAR )"
-        ):
-            votes.append((place, "round"))
-    for place in scene.places(Kind.PASS, Kind.MOVE):
-        if not scene.counts(place) or not has_post:
-            continue
-        if scene.before(place, "(?: FROM | POST ) (?: OBJECT | POST | IT | OF )* TOP+"):
-            if scene.phrases[place].kind is Kind.PASS or scene.before(place, "POST OF? TOP+"):
-                votes.append((place, "over"))
-        elif scene.phrases[place].kind is Kind.PASS and scene.before(
-            place, "(?: FROM | POST ) (?: POST | IT | OF )* FACE+"
-        ):
-            votes.append((place, "round"))
-    return _settled(scene, sorted(votes))
-
-
-def turn_of(scene: Scene) -> tuple[str, bool]:
-    """Which way the knob is to be turned, and whether the text says both."""
-    votes: list[tuple[int, str]] = []
-    for place in scene.places(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE):
-        if scene.counts(place):
-            votes.append((place, scene.phrases[place].kind.name.lower()))
-    for place in scene.places(Kind.LEFT, Kind.RIGHT):
-        kinds = {phrase.kind for _, phrase in scene.clause(place)}
-        is_key = (
-            place > 1 and scene.phrases[place - 1].kind is Kind.COLON and scene.phrases[place - 2].kind is Kind.TURN_KEY
-        )
-        is_way = is_key or scene.before(place, "TO") or scene.corrects(place)
-        if scene.counts(place) and is_way and (Kind.TURN in kinds or not kinds & {Kind.MOVE, Kind.PUT}):
-            votes.append((place, "counterclockwise" if scene.phrases[place].kind is Kind.LEFT else "clockwise"))
-    return _settled(scene, sorted(votes))

@@ -10,7 +10,8 @@ from functools import cache
 from finevla_core.language import chinese_outside as outside
 from finevla_core.language.chinese_fillers import FILLERS
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_words import VALUES, WORDS
+from finevla_core.language.chinese_values import VALUES
+from finevla_core.language.chinese_words import WORDS
 
 UNKNOWN_COST = 6  # words of one character that an unknown character may be avoided with
 _MARKS = {",": Kind.CLAUSE, ".": Kind.SENTENCE, ":": Kind.COLON, "/": Kind.LIST, "?": Kind.ASK}

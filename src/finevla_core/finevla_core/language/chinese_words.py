@@ -1,72 +1,6 @@
-"""The world in Chinese words: what each word is for the grammar (its kind) and which slot's word it stands for.
-
-Simplified characters only; `chinese_characters` makes every text simplified before it is looked at.
-"""
+"""Chinese words for the rest of the world, by what they are for the grammar; simplified characters only."""
 
 from finevla_core.language.chinese_kinds import Kind
-
-# Words that stand for a slot's word, by kind and word.
-VALUES: dict[Kind, dict[str, str]] = {
-    Kind.COLOR: {
-        "red": """
-            红 红色 红颜色 鲜红 鲜红色 朱红 朱红色 正红 正红色 通红 红的颜色 red 大红色
-        """,
-        "green": """
-            绿 绿色 绿颜色 翠绿 翠绿色 草绿 草绿色 青绿色 鲜绿色 碧绿 碧绿色 嫩绿 嫩绿色 绿油油 green
-        """,
-        "blue": """
-            蓝 蓝色 蓝颜色 天蓝 天蓝色 海蓝 海蓝色 宝蓝 宝蓝色 湛蓝 湛蓝色 深蓝 深蓝色 蔚蓝 蔚蓝色 blue
-        """,
-        "yellow": """
-            黄 黄色 黄颜色 明黄 明黄色 鹅黄 鹅黄色 金黄 金黄色 柠檬黄 柠檬黄色 亮黄 亮黄色 黄澄澄 yellow
-        """,
-        "purple": "紫 紫色 紫颜色 紫罗兰色 深紫 深紫色 紫红色 purple violet",
-        "orange": """
-            橙 橙色 橙颜色 橘 橘色 橘黄 橘黄色 橙黄 橙黄色 桔色 桔黄 桔黄色 橘红 橘红色 桔红色 橙红 橙红色 桔
-            orange
-        """,
-    },
-    Kind.SIZE: {
-        "small": """
-            小 小的 小号 小号的 较小 较小的 更小 更小的 最小 最小的 小一点 小一点的 小一些 小一些的 小点的 小点儿的
-            比较小 比较小的 小个 小个的 小个头 小个儿 小型 尺寸小 尺寸小的 尺寸较小 尺寸较小的 个头小 个头小的
-            体积小 体积小的 个儿小 偏小 偏小的 小小 小小的 小只的 小只 细小 细小的 小块 小块的 小块头 迷你 小不点
-            小家伙 小尺寸 小尺寸的 small little smaller
-        """,
-        "big": """
-            大 大的 大号 大号的 较大 较大的 更大 更大的 最大 最大的 大一点 大一点的 大一些 大一些的 大点的 大点儿的
-            比较大 比较大的 大个 大个的 大个头 大个儿 大型 尺寸大 尺寸大的 尺寸较大 尺寸较大的 个头大 个头大的
-            体积大 体积大的 个儿大 偏大 偏大的 大大 大大的 大只的 大只 巨大 大块 大块的 大块头 大家伙 大尺寸
-            大尺寸的 big large bigger larger
-        """,
-    },
-    Kind.SHAPE: {
-        "cube": """
-            方块 立方体 正方体 积木 方块儿 方形块 正方块 立方块 方木块 方块积木 积木块 方形积木 六面体 正六面体
-            立方 方体 正方形块 正方形方块 骰子块 魔方块 木块 方形木块 方积木 正方形积木 cube cubes block
-        """,
-        "cylinder": """
-            圆柱 圆柱体 罐子 易拉罐 罐 圆罐 圆筒 圆柱形 圆柱子 柱体 圆柱块 罐头 铁罐 饮料罐 罐儿 圆柱形罐子 筒子 筒
-            圆桶 圆罐子 圆柱形物体 柱状物 圆柱积木 柱形 柱形块 圆柱状物体 圆柱形积木 圆柱木块 罐装物 金属罐
-            cylinder can tin
-        """,
-        "ball": """
-            球 圆球 球体 球儿 小球 皮球 球形物体 圆球体 小圆球 小球儿 球形 球状物 圆球儿 圆球形 弹珠球 球形积木
-            小皮球 球球 圆珠 珠子 ball sphere
-        """,
-        "brick": """
-            砖 砖块 砖头 长条块 长方体 长方块 长条 长方形块 长条形积木 长条积木 条块 长砖 方砖 长方形积木
-            长方形砖块 长条状积木 长方形木块 条形块 长条木块 砖儿 长条形 长条形块 长条儿 长方体积木 长方形砖
-            长方体块 长条砖 条砖 条形砖 长条形砖块 长条形木块 砖形块 砖形积木 矩形块 长方 长方形的块 条状积木
-            条状块 积木砖 积木条 brick bricks
-        """,
-        "knob": """
-            旋钮 转钮 旋扭 旋钮儿 转盘 调节钮 钮 旋转钮 旋转旋钮 按钮旋钮 刻度盘 刻度旋钮 刻度盘旋钮 调节旋钮 圆钮
-            拨盘 转轮 手轮 表盘旋钮 音量旋钮 温度旋钮 控制旋钮 圆旋钮 钮子 旋钮开关 旋转开关 转动钮 调节盘 控制钮
-            音量钮 knob dial
-        """,
-    },
-}
 
 # Words of the world without a word of a slot, by kind.
 WORDS: dict[Kind, str] = {
@@ -213,7 +147,7 @@ WORDS: dict[Kind, str] = {
         平移 平移到 平移至 平移过去 走到 靠拢 贴过去 伸手 伸手过去 前移 横移 横移到 探 探到 探向 探过去 够向 够过去
         移近 贴到 挨近 靠向 逼近 趋近 奔向 悬到 飞到 迎上去 往前伸 行至 行进到 驶向 进入 进给 推进 伸进 伸进去 伸出
         伸出去 落到 对着 对齐 瞄准 指向 定位到 移动过去 走向 挪过去 挪近 就位 开到 开过去 挪向 挪动到 送手到 凑上去
-        上前 下去 下来 过来 伸至 够至 够住 触及 探进 探入 探去 接触 碰到位 去到 游到 摸到 摸过去 摸向 伸一下 探一下
+        上前 下去 下来 过来 伸至 够至 够住 触及 探进 探入 探去 碰到位 去到 游到 摸到 摸过去 摸向 伸一下 探一下
         靠一靠 靠一下 凑 凑一下 接近到 靠近到 移往 去往 赶到 抵近 贴上去 reach move go approach 到了 到后 到达后
         右移 左移 右移至 左移至 右移到 左移到 横移至 前移至 前移到 后移 向左移 向右移 往左移 往右移 平移向 向左平移
         向右平移 往左走 往右走 向左走 向右走 左移动 右移动 往左运 往右运 向左移动 向右移动 往左移动 往右移动
