@@ -3,7 +3,8 @@
 from finevla_core.language.english_manner import decide_manner
 from finevla_core.language.english_parse import Walk
 from finevla_core.language.english_refusals import passed_over, refusal
-from finevla_core.language.english_slots import Text, decide
+from finevla_core.language.english_slots import decide
+from finevla_core.language.english_text import Text
 from finevla_core.language.english_tokens import tokens
 from finevla_core.language.reading import Reading
 

@@ -1,14 +1,14 @@
-"""Who is who: links the mentions of one object, gives "it" and "the other one" what they stand for, lets corrections replace."""
+"""Who is who: links the mentions of one object, says what "it" and "the other one" stand for, lets corrections replace."""
 
 from dataclasses import dataclass, field
 
+from finevla_core.language.english_clauses import Cue, Parse
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_parse import Cue, Parse
 from finevla_core.language.english_roles import LIFELESS, Roles
 from finevla_core.language.english_things import THINGS
 
 OPPOSITE = {"left": "right", "right": "left"}
-_EMPTY_HEADS = frozenset(word.strip() for word in THINGS.split(",")) - {
+_EMPTY_HEADS = frozenset(THINGS) - {
     "objects",
     "things",
     "items",
@@ -169,8 +169,7 @@ class Links:
             or m.is_negated
             or m.is_repair
             or not (m.colors or m.sizes)
-            or m.clause_is_bare
-            and not number
+            or (m.clause_is_bare and not number)
         ):
             return -1
         for earlier in reversed(self.parse.mentions[max(0, number - 6) : number]):
@@ -244,7 +243,7 @@ class Links:
             and is_bare
             and not m.is_negated
             and not last.is_negated
-            and not m.determiner == "a"
+            and m.determiner != "a"
             and m.sentence - last.sentence <= 1
         )
 

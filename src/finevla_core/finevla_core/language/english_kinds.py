@@ -1,19 +1,20 @@
 """What a token of several kinds is where it stands: "can", "left", "right", "turn" and their like."""
 
 from finevla_core.language.english_mentions import RIGHT_BEFORE
+from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_tokens import Token
 
-PARTICLES = frozenset(
-    "back down off around round past over by in on through along inside above below behind beside".split()
-)
-_NOUN_BEFORE = frozenset("the a an its your their this that any each every of further no some one in single".split())
-_CAN_BEFORE = frozenset(
-    "the a that this each any coloured colored one two same other either neither tall open thin empty of".split()
-)
+PARTICLES = word_set("""
+    back down off around round past over by in on through along inside above below behind beside
+    """)
+_NOUN_BEFORE = word_set("the a an its your their this that any each every of further no some one in single")
+_CAN_BEFORE = word_set("""
+    the a that this each any coloured colored one two same other either neither tall open thin empty of
+    """)
 _LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that"))
 _COMMAND_BEFORE = frozenset(("", ".", ",", "please", "and", "then", "now", "just", "you", "to", "robot", ";", ":", "!"))
-_HANDED = frozenset("over it me him her us them that this the".split())
-_SOUNDS = frozenset("hmm er um uh oh ah well wait ok".split())
+_HANDED = word_set("over it me him her us them that this the")
+_SOUNDS = word_set("hmm er um uh oh ah well wait ok")
 
 
 class Context:
@@ -137,8 +138,7 @@ class Context:
             is_noun = (
                 before in _NOUN_BEFORE
                 and not (before in ("that", "this") and self.text(1) in ("the", "a", "your", "it"))
-                or self.near(-1) in ("size", "number")
-            )
+            ) or self.near(-1) in ("size", "number")
             is_noun = is_noun or (
                 self.near(-1) in ("grasp", "turn", "approach") and self.text(-2) in ("a", "the", "no", "its", "your")
             )

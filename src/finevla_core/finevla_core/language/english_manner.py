@@ -1,9 +1,10 @@
 """Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which way."""
 
+from finevla_core.language.english_clauses import Cue
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_parse import Cue
 from finevla_core.language.english_roles import WORK
-from finevla_core.language.english_slots import Decision, Text
+from finevla_core.language.english_slots import Decision
+from finevla_core.language.english_text import Text
 from finevla_core.language.english_tokens import Token
 
 OPPOSITE = {"clockwise": "counterclockwise", "counterclockwise": "clockwise", "over": "round", "round": "over"}
@@ -337,10 +338,8 @@ def _turn(text: Text, out: Decision) -> None:
     tokens = text.parse.tokens
     for m in text.mentions:
         before = [a for a in text.parse.acts if a.at < m.start and a.sentence == m.sentence]
-        is_after = (
-            bool(before)
-            and before[-1].value == "turn"
-            or any(t.value == "turn" and t.kind == "verb" for t in tokens[max(0, m.start - 5) : m.start])
+        is_after = (bool(before) and before[-1].value == "turn") or any(
+            t.value == "turn" and t.kind == "verb" for t in tokens[max(0, m.start - 5) : m.start]
         )
         if m.kind == "side" and m.side and is_after:
             value = "clockwise" if m.side == "right" else "counterclockwise"

@@ -2,28 +2,33 @@
 
 from dataclasses import dataclass, field
 
+from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_things import FRUIT
 from finevla_core.language.english_tokens import Token
 
-DETERMINERS = frozenset(
-    "the a an this that these those your its their our some any each every either another both such no".split()
-)
-FOREIGN = frozenset("my his her mine yours".split())
-NUMBERS = frozenset("two three four five six several many".split())
-MODIFIERS = frozenset(
-    """thin slim slender tall long short flat round narrow wide broad thick heavy light empty full open opened closed only same own other upper lower whole entire
-    coloured colored shaped active passive first  last next single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther
-    one active working loose lone lonely remaining available damn bloody said given free robot robots nearest nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color
-    opposite lower different another two three four slightly all just heavier lighter thicker taller shorter such idle""".split()
-)
-RIGHT_BEFORE = frozenset(
-    """over above at on in there here after behind beside next before onto to into up down through past when underneath inside""".split()
-) | {"next to", "on top of", "in front of", "on the top of"}
-PARTS = frozenset(
-    "side sides face faces end ends half edge edges way direction flank part corner rim hand position place row height".split()
-)
-KEYS = frozenset("object target item thing".split())
-JOINS = frozenset("and or then while but so plus to not i you we he she they it is are can will".split())
+DETERMINERS = word_set("""
+    the a an this that these those your its their our some any each every either another both such no
+    """)
+FOREIGN = word_set("my his her mine yours")
+NUMBERS = word_set("two three four five six several many")
+MODIFIERS = word_set("""
+    thin slim slender tall long short flat round narrow wide broad thick heavy light empty full open opened
+    closed only same own other upper lower whole entire coloured colored shaped active passive first last next
+    single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther one
+    active working loose lone lonely remaining available damn bloody said given free robot robots nearest
+    nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color opposite
+    lower different another two three four slightly all just heavier lighter thicker taller shorter such idle
+    """)
+RIGHT_BEFORE = word_set("""
+    over above at on in there here after behind beside next before onto to into up down through past when
+    underneath inside
+    """) | {"next to", "on top of", "in front of", "on the top of"}
+PARTS = word_set("""
+    side sides face faces end ends half edge edges way direction flank part corner rim hand position place row
+    height
+    """)
+KEYS = word_set("object target item thing")
+JOINS = word_set("and or then while but so plus to not i you we he she they it is are can will")
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
 
@@ -128,9 +133,7 @@ def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
         _take_head(m, token)
     elif text in MODIFIERS:
         return _continues(tokens, i + 1)
-    elif m.side and kind == "word" and text in PARTS:
-        m.kind = "part"
-    elif m.is_other and text in PARTS:
+    elif (m.side and kind == "word" and text in PARTS) or (m.is_other and text in PARTS):
         m.kind = "part"
     else:
         return _takes_strange(tokens, i, m)
@@ -240,15 +243,14 @@ def _name_headless(m: Mention) -> None:
         m.kind = "side"
     elif m.is_one:
         m.kind = "object"
-    elif (m.side or m.is_other) and m.determiner:
-        m.kind = "side"
-    elif m.side:
+    elif ((m.side or m.is_other) and m.determiner) or m.side:
         m.kind = "side"
 
 
-_FILL = frozenset(("over there", "right there", "over here")) | frozenset(
-    "over standing lying located placed situated sitting that which is stands lies one resting out there here mounted attached waiting up far".split()
-)
+_FILL = frozenset(("over there", "right there", "over here")) | word_set("""
+    over standing lying located placed situated sitting that which is stands lies one resting out there here
+    mounted attached waiting up far
+    """)
 
 
 def _postmodifiers(tokens: list[Token], m: Mention) -> None:

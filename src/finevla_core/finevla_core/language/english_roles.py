@@ -1,8 +1,14 @@
 """What a mention does in its clause: how strongly it is what the robot acts on, or what something is put on."""
 
+from finevla_core.language.english_clauses import Act, Parse
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_parse import MOVERS, Act, Parse
+from finevla_core.language.english_sets import word_set
 
+# Verbs that move the hand where nothing else is named, and what is named where something is.
+MOVERS = word_set("""
+    mov slid bring brought guid send sent position swing swung draw drew drift align float eas steer advanc
+    sneak leav left get
+    """)
 WORK = frozenset(("pick", "put", "throw", "stack", "turn", "reach"))
 PUTS = frozenset(("put", "throw", "stack"))
 _OBJECT = {
@@ -18,7 +24,7 @@ _OBJECT = {
     "withdraw": 0.0,
 }
 _AFTER = {"to": 4.0, "over": 3.5, "on": 3.5, "round": 3.0, "of": 2.5, "in": 2.0, "with": 1.0}
-_ENDS = frozenset("belongs belong end ends ending go goes need needs".split())
+_ENDS = word_set("belongs belong end ends ending go goes need needs")
 LIFELESS = frozenset(("near", "from", "under", "through"))
 
 
@@ -73,7 +79,7 @@ class Roles:
         if value in PUTS and any(o.kind in ("arm", "finger") for o in act.objects):
             value = "reach"
         if m.is_subject:
-            is_end = value in ("state", "be", "want") and (act.text in _ENDS or act.is_modal and self._is_placed(act))
+            is_end = value in ("state", "be", "want") and (act.text in _ENDS or (act.is_modal and self._is_placed(act)))
             return 4.0 if value in WORK or value == "rise" or is_end else 0.5
         if not m.prep:
             return _OBJECT.get(value, 0.5)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from finevla_core.language import english_things as things
+from finevla_core.language import english_verbs as verbs
 from finevla_core.language import english_words as words
+from finevla_core.language.english_sets import word_set
 
 MAX_TOKENS = 2000
 END = frozenset(".!?\n")
@@ -46,11 +48,11 @@ _CONTRACTIONS = [
     )
 ]
 _WORD = re.compile(r"\d+\s*(?:°|%)?|[^\W\d_]+(?:'s\b)?|'s|[.,;:!?()\[\]{}|/=\n\-]|[^\s]")
-_KEYS = frozenset(
+_KEYS = word_set(
     "task action object target what arm hand gripper approach from direction dir size onto on path grasp dest destination place"
-    " color colour shape to into grip obj verb item side turn goal rotation route via bowl where which with using job side".split()
+    " color colour shape to into grip obj verb item side turn goal rotation route via bowl where which with using job side"
 )
-_SIDED = frozenset("arm hand gripper bowl claw manipulator dest destination to = :".split())
+_SIDED = word_set("arm hand gripper bowl claw manipulator dest destination to = :")
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ def _forms(verb: str) -> dict[str, str]:
     stem = verb[:-1] if verb.endswith("e") else verb
     third = verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "z")) else "s")
     forms = {verb: "base", third: "s", stem + "ing": "ing", stem + "ed": "ed"}
-    for form in words.IRREGULAR.get(verb, "").split():
+    for form in verbs.IRREGULAR.get(verb, ()):
         ending = "ing" if form.endswith("ing") and form != "bring" else "s" if form in ("has", "is", "goes") else "ed"
         ending = "s" if form.endswith("ies") else ending
         if form == verb:
@@ -99,21 +101,17 @@ def _forms(verb: str) -> dict[str, str]:
     return forms
 
 
-def _split(phrases: str) -> list[str]:
-    return [phrase.strip() for phrase in phrases.split(",") if phrase.strip()]
-
-
 def _nouns() -> dict[str, tuple[str, str, str]]:
     table: dict[str, tuple[str, str, str]] = {}
     for kind, phrases in (
-        ("thing", _split(things.THINGS)),
-        ("all", _split(things.EVERYTHING)),
-        ("finger", _split(things.FINGERS)),
-        ("bowl", _split(things.BOWLS)),
-        ("cup", [things.CUPS]),
-        ("post", _split(things.POSTS)),
-        ("table", _split(things.TABLES)),
-        ("arm", things.ARMS.split() + _split(things.ARM_PHRASES)),
+        ("thing", things.THINGS),
+        ("all", things.EVERYTHING),
+        ("finger", things.FINGERS),
+        ("bowl", things.BOWLS),
+        ("cup", things.CUPS),
+        ("post", things.POSTS),
+        ("table", things.TABLES),
+        ("arm", things.ARMS),
     ):
         table |= {phrase: (kind, phrase.split()[-1], "") for phrase in phrases}
     for kind, rows in (
@@ -148,30 +146,27 @@ def _cues() -> dict[str, tuple[str, str, str]]:
 @cache
 def _lexicon() -> Phrases[tuple[str, str, str]]:
     """Phrase -> kind, value, form of everything that is known."""
-    table: dict[str, tuple[str, str, str]] = {word: ("word", "", "") for word in words.ORDINARY}
-    for verb in words.CANNOT.split():
+    table: dict[str, tuple[str, str, str]] = dict.fromkeys(words.ORDINARY, ("word", "", ""))
+    for verb in verbs.CANNOT:
         table |= {word: ("verb", "cannot", form) for word, form in _forms(verb).items()}
-    for value, verbs in reversed(list(words.VERBS.items())):
-        for verb in verbs.split():
+    for value, lemmas in reversed(list(verbs.VERBS.items())):
+        for verb in lemmas:
             table |= {word: ("verb", value, form) for word, form in _forms(verb).items()}
-    for value, preps in words.PREPS.items():
-        table |= {word: ("prep", value, "") for word in preps.split()}
-    for value, phrases in words.PREP_PHRASES.items():
-        table |= {phrase: ("prep", value, "") for phrase in _split(phrases)}
-    table |= {word: ("neg", "", "") for word in words.NEGATIONS.split()}
-    table |= {word: ("neg", "verb", "") for word in _split(words.NEG_VERBS)}
-    table |= {phrase: ("word", "", "") for phrase in _split(things.IDLE) if " " in phrase}
-    table |= {phrase: ("corr", "", "") for phrase in _split(words.CORRECTIONS)}
-    table |= {phrase: ("sub", "", "") for phrase in _split(words.SIDE_STARTS)}
+    table |= {phrase: ("prep", value, "") for phrase, value in words.PREPS.items()}
+    table |= dict.fromkeys(words.NEGATIONS, ("neg", "", ""))
+    table |= dict.fromkeys(words.NEG_VERBS, ("neg", "verb", ""))
+    table |= {phrase: ("word", "", "") for phrase in things.IDLE if " " in phrase}
+    table |= dict.fromkeys(words.CORRECTIONS, ("corr", "", ""))
+    table |= dict.fromkeys(words.SIDE_STARTS, ("sub", "", ""))
     table |= _nouns()
     table |= _cues()
-    table |= words.FIXED
+    table |= verbs.FIXED
     return Phrases(table)
 
 
 @cache
 def _idle() -> frozenset[str]:
-    return frozenset(_split(things.IDLE))
+    return frozenset(things.IDLE)
 
 
 def raw_words(text: str) -> list[str]:
@@ -218,7 +213,7 @@ def _names_a_thing(raw: list[str], at: int) -> bool:
 def _core() -> dict[str, str]:
     """Words that a slip of the keys shall not hide: as they come out with two letters swapped, one lost or one doubled."""
     names = {w for rows in (things.COLORS, things.SHAPES, things.SIDES, things.SIZES) for w in rows if " " not in w}
-    names |= set(things.ARMS.split()) | {
+    names |= {arm for arm in things.ARMS if " " not in arm and len(arm) > 2} | {
         "bowl",
         "table",
         "clockwise",
@@ -229,9 +224,9 @@ def _core() -> dict[str, str]:
         "above",
         "object",
     }
-    verbs = {v for kind in ("pick", "reach", "put", "stack", "turn", "clean") for v in words.VERBS[kind].split()}
+    doing = {v for kind in ("pick", "reach", "put", "stack", "turn", "clean") for v in verbs.VERBS[kind]}
     table: dict[str, str] = {}
-    for word in sorted(names | verbs):
+    for word in sorted(names | doing):
         swapped = (word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1))
         table |= {w: word for w in swapped if len(w) >= 4 and w != word}
     for word in sorted(names):

@@ -1,0 +1,223 @@
+"""What each verb, cue and mention of an English text takes from the clause that it stands in."""
+
+from finevla_core.language.english_clauses import Act, Cue, Parse
+from finevla_core.language.english_kinds import Context
+from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_sets import word_set
+from finevla_core.language.english_tokens import Token
+
+AUXILIARY = word_set("is are was were be been being am gets get got")
+_MODAL = word_set("should must shall ought to will has needs")
+_PERSONS = word_set("i we he she they somebody someone nobody everybody who whoever")
+_LINKS = word_set("that which should must shall has have to needs will is be ought can may only you i we")
+
+
+class Steps:
+    """The state of a walk through the tokens, and what a verb, a cue and a mention make of it."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.parse = Parse(tokens)
+        self.tokens = tokens
+        self.context = Context(tokens)
+        self.i = self.sentence = self.clause = self.start = 0
+        self.last_side = ""
+        self._new_sentence()
+
+    def _new_sentence(self) -> None:
+        self.prep = ""
+        self.act: Act | None = None
+        self.subject: Mention | None = None
+        self.main: Mention | None = None  # subject that a relative clause interrupts
+        self.negates_once = False
+        self.negated = self.side = self.hypothetical = self.repair = self.conditional = False
+        self.negated_acts = self.since_negation = 0
+        self.fresh = True  # at the start of a clause
+
+    def _text(self, offset: int) -> str:
+        at = self.i + offset
+        return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
+
+    def _kind(self, offset: int) -> str:
+        at = self.i + offset
+        return self.tokens[at].kind if 0 <= at < len(self.tokens) else "break"
+
+    def _verb(self, token: Token) -> None:
+        is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
+        last = self.parse.mentions[-1] if self.parse.mentions else None
+        if (
+            self.repair
+            and not self.negated
+            and token.form == "base"
+            and token.value in ("pick", "put", "stack", "reach", "turn", "clean", "throw")
+        ):
+            for earlier in self.parse.acts:
+                if (
+                    not earlier.is_repair
+                    and earlier.sentence >= self.sentence - 1
+                    and earlier.value in ("pick", "put", "stack", "reach", "turn")
+                ):
+                    earlier.is_negated = earlier.is_dropped = True
+        act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
+        act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
+        act.is_command = (
+            self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
+        )
+        act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
+        if (
+            (
+                token.form == "ed"
+                and not is_passive
+                and self.act is not None
+                and self.act.value in ("want", "see", "be", "pick")
+                and last is not None
+            )
+            and last in self.act.objects
+            and last.end == self.i
+        ):
+            act.is_passive, act.subject = True, last  # "I want the ball lifted"
+        is_auxiliary = token.value == "be" or (token.value == "want" and self._text(1) == "to")
+        act.is_repair = self.repair
+        act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
+        if (
+            self._text(-1) in _PERSONS
+            and act.value in ("put", "pick", "stack", "turn", "throw", "clean", "reach")
+            and (token.form == "ed" or token.text in ("put", "set", "cast"))
+        ):
+            act.is_hypothetical = True  # a report
+        if token.text == "have" and act.is_command:
+            act.value = "want"
+        if self.subject is None and last is not None and last.kind == "object" and self._leads_from(last):
+            act.subject = last
+            if not is_auxiliary:
+                last.verb, last.verb_at, last.is_subject = act.value, self.i, True
+        if (
+            self.subject is not None
+            and not is_auxiliary
+            and not act.is_command
+            and token.form != "noun"
+            and not self.subject.is_subject
+        ):
+            self.subject.verb, self.subject.verb_at, self.subject.is_subject = act.value, self.i, True
+        self.parse.acts.append(act)
+        is_reduced = (
+            token.form in ("ing", "ed")
+            and not is_passive
+            and token.value in ("state", "wait", "cannot", "see")
+            and last is not None
+        )
+        is_reduced = (
+            is_reduced and last is not None and last.end == self.i and self.act is not None and last in self.act.objects
+        )
+        if token.form != "noun" and not is_reduced:
+            self.act = act
+        if self.negated:
+            self.since_negation += 1
+            self.negated_acts += 1
+        self.prep, self.fresh = "", False
+        self.i += 1
+
+    def _leads_from(self, m: Mention) -> bool:
+        """Whether only "that should" and the like stands between a mention and the verb here."""
+        between = [t.text for t in self.tokens[m.end : self.i]]
+        return bool(between) and between[0] in ("that", "which") and all(w in _LINKS for w in between)
+
+    def _cue(self, slot: str, value: str) -> None:
+        verb = self.act.value if self.act else ""
+        cue = Cue(slot, value, self.i, self.sentence, self.clause, verb, self.negated, is_repair=self.repair)
+        cue.is_hypothetical = self._text(1) in ("would", "might", "could") or (
+            self.conditional and len(self.tokens) > 45
+        )
+        if self.act is not None and self.act.text[:4] in ("look", "see", "seen", "view", "watc", "sees"):
+            cue.is_hypothetical = True
+        if slot == "approach" and len(self.tokens) > 45 and self._is_later(cue):
+            cue.is_hypothetical = True
+        self.parse.cues.append(cue)
+        self.repair = False
+        if value in ("left", "right"):
+            self.last_side = value
+        self._count_negation(self.i + 1)
+        self.prep = ""
+        self.i += 1
+
+    def _is_later(self, cue: Cue) -> bool:
+        """Whether a way to come is none: things are lifted "vertically", or dropped "from just above the rim"."""
+        if self.tokens[cue.at].text.startswith("vertical") and cue.verb in ("pick", "rise", "withdraw"):
+            return True
+        return (
+            cue.value == "top"
+            and self._text(1) in ("the", "it")
+            and any(self._kind(n) == "bowl" or self._text(n) == "rim" for n in (2, 3, 4))
+        )
+
+    def _count_negation(self, end: int) -> None:
+        self.since_negation += self.negated
+        follows = self.tokens[end].text if end < len(self.tokens) else ""
+        if self.negates_once and follows not in ("or", "nor"):
+            self.negated = self.negates_once = False
+
+    def _add(self, m: Mention) -> None:
+        m.sentence, m.clause, m.prep = self.sentence, self.clause, self.prep
+        if not m.prep and m.kind in ("finger", "arm", "object", "bowl") and self._text(-1) in ("and", "or"):
+            m.prep = self._prep_before(m)
+        m.is_negated, m.is_side, m.is_repair, m.is_hypothetical = (
+            self.negated,
+            self.side,
+            self.repair,
+            self.hypothetical,
+        )
+        if m.side == "same":
+            m.side = self.last_side
+        elif m.side:
+            self.last_side = m.side
+        if m.kind == "arm" and m.prep in ("near", "through") and self._text(-1) in ("by", "through", "via"):
+            m.prep = "with"
+        if m.prep == "from" and m.side and m.kind == "part":
+            self.parse.cues.append(
+                Cue("approach", m.side, self.i, self.sentence, self.clause, "", self.negated, is_repair=self.repair)
+            )
+        is_new = (
+            self.fresh or self.act is None or (self.act.clause != self.clause and self._kind(m.end - self.i) == "verb")
+        )
+        if self.act is not None:
+            m.verb, m.verb_at = self.act.value, self.act.at
+            is_apart = self.fresh and m.kind not in ("object", "all", "pronoun")
+            if not m.prep and not is_apart and not (is_new and self._is_finite(m.end)):
+                self.act.objects.append(m)
+        if not m.prep and is_new:
+            self.subject = m
+        if (
+            m.kind == "side"
+            and self.parse.cues
+            and self.parse.cues[-1].at == self.i - 2
+            and self._text(-1) in ("or", "and")
+            and m.side
+        ):
+            cue = self.parse.cues[-1]
+            if cue.slot == "approach":
+                self.parse.cues.append(
+                    Cue("approach", m.side, self.i, self.sentence, self.clause, cue.verb, cue.is_negated)
+                )
+                m.kind = "part"
+        if m.determiner in ("no", "neither"):
+            m.is_negated = True
+        if self.repair and m.kind != "pronoun":
+            self.repair = False
+        self._count_negation(m.end)
+        self.parse.mentions.append(m)
+        self.prep, self.fresh = "", False
+        self.i = m.end
+
+    def _prep_before(self, m: Mention) -> str:
+        """The preposition of the like phrase before "and": "with a finger ... and a finger ..."."""
+        for before in reversed(self.parse.mentions[-3:]):
+            if before.kind == m.kind and before.end == self.i - 1 and (self._text(-1) == "or" or m.kind == "object"):
+                return before.prep if before.prep == "near" or self._text(-1) == "or" else ""
+            if m.kind in ("object", "bowl"):
+                return ""
+            if before.kind == m.kind and self.act is not None and before.verb_at == self.act.at:
+                return before.prep
+        return ""
+
+    def _is_finite(self, at: int) -> bool:
+        """Whether a verb with an ending follows: the mention before it is a subject."""
+        return at < len(self.tokens) and self.tokens[at].kind == "verb" and self.tokens[at].form in ("s", "base", "ed")

@@ -1,0 +1,162 @@
+"""English verbs by what they do here, and the actions that are known by name because the robot does not do them."""
+
+from finevla_core.language.english_sets import phrase_list
+
+VERBS: dict[str, list[str]] = {
+    "pick": phrase_list(
+        """
+            pick, grab, grasp, grip, take, get, seize, snatch, fetch, clutch, clasp, catch, pinch, clamp, clench,
+            nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
+            collect, gather, obtain, secure, hook, acquire, claim, nip, enclose, encircle, embrace, uplift
+        """
+    ),
+    "reach": phrase_list(
+        """
+            reach, go, move, approach, hover, travel, point, visit, come, near, position, advance, proceed, steer,
+            guide, glide, swing, fly, extend, stretch, arrive, send, navigate, line, align, aim, direct, slide,
+            float, sail, draw, creep, ease, drift, locate, sneak, dock, stop, halt, unfold, park, hop, leap,
+            vault, jump, station
+        """
+    ),
+    "put": phrase_list(
+        """
+            put, place, drop, set, lay, deposit, carry, transfer, shift, transport, deliver, dump, pop, stick,
+            release, stow, slip, load, insert, store, relocate, reposition, convey, bear, whisk, rehome, bring,
+            lower, plop, plonk, plunk, ferry, haul, lug, cart, shove, tuck, park, file, bung, stash, toss-in,
+            discharge, dispose, unload
+        """
+    ),
+    "throw": phrase_list("throw, toss, chuck, fling, lob, sling, hurl, pitch, cast"),
+    "stack": phrase_list(
+        """
+            stack, pile, balance, rest, mount, perch, superimpose, seat, heap, plant, settle, shelve
+        """
+    ),
+    "turn": phrase_list(
+        """
+            turn, rotate, twist, twiddle, tweak, spin, swivel, crank, revolve, wind, roll, twirl, whirl, screw,
+            dial, pivot
+        """
+    ),
+    "clean": phrase_list("clean, clear, tidy, sweep, declutter, empty, vacate, neaten, straighten"),
+    "rise": phrase_list("rise, ascend, climb"),
+    "squeeze": phrase_list("squeeze, press, touch, contact, push, compress"),
+    "close": phrase_list("close, shut, tighten, meet, bite"),
+    "open": phrase_list("open, unclench, spread, part"),
+    "descend": phrase_list("sink, descend, plunge, dive, swoop, dip"),
+    "be": phrase_list("be, have"),
+    "wait": phrase_list("wait, linger, loiter, pause, stay, remain, poise, dwell, tarry"),
+    "state": phrase_list(
+        """
+            stand, sit, lie, belong, end, live, finish, keep, let, make, start, begin, become, seem, appear, need
+        """
+    ),
+    "happen": phrase_list("fall, happen, occur, look, fail, count, prove, cost, matter, belong-to, wobble"),
+    "use": phrase_list(
+        """
+            use, employ, utilise, utilize, operate, rely, work, involve, apply, deploy, engage, choose, select
+        """
+    ),
+    "want": phrase_list("want, wish, prefer, need, require"),
+    "see": phrase_list("see, find, watch, check, note, notice, spot, consider"),
+    "withdraw": phrase_list("withdraw, retreat, retract, leave, return, back"),
+}
+# Verb and those of its forms that no rule gives.
+_IRREGULAR = """
+    take took taken, get got gotten, catch caught, hold held, go went gone goes, come came, fly flew flown flies,
+    swing swung, put put putting, set set setting, lay laid, drop dropped dropping, pop popped popping, stick
+    stuck, bring brought, bear bore borne, leave left, throw threw thrown, fling flung flinging, sling slung, rest
+    rested, spin spun spinning, wind wound, sweep swept, tidy tidies tidied, shut shut shutting, keep kept, let
+    let letting, lie lay lain lying, stand stood, sit sat sitting, make made, have has had having, begin began
+    begun beginning, rise rose risen, be is are was were been being am 's 're, find found, fall fell fallen, slip
+    slipped slipping, hop hopped hopping, see saw seen, meet met, slide slid, send sent, grip gripped gripping,
+    grab grabbed grabbing, snag snagged snagging, stop stopped stopping, carry carries carried, lob lobbed
+    lobbing, become became, bite bit bitten, spread spread, steer steered, nab nabbed nabbing, draw drew drawn,
+    hit hit hitting, sink sank sunk, dive dove, nip nipped nipping, lug lugged lugging, clap clapped clapping,
+    empty empties emptied, ferry ferries ferried, convey conveyed, rely relies relied, apply applies applied, plop
+    plopped plopping, dip dipped dipping, wrap wrapped wrapping, swivel swivelled swivelling, transfer transferred
+    transferring, cast cast, snap snapped snapping, whip whipped whipping, bag bagged bagging, build built, choose
+    chose chosen
+"""
+IRREGULAR = {row.split()[0]: row.split()[1:] for row in phrase_list(_IRREGULAR)}
+CANNOT = phrase_list(
+    """
+        push, pull, kick, shake, paint, weigh, juggle, bounce, measure, break, wrap, crush, smash, stab, punch,
+        ram, hit, cut, chop, wash, wipe, pour, fill, draw, write, knock, tip, flip, roll, squash, flatten, bend,
+        tear, rip, burn, cook, boil, fry, peel, stir, mix, melt, bake, grill, sew, iron, vacuum, polish, sort,
+        unpack, hang, feed, drive, walk, run, follow, cross, patrol, dance, sing, drill, hammer, saw, slice,
+        grate, drain, brew, knead, heat, toast, season, hand, unlock, disable, override, sudo, ignore, pretend,
+        imagine, slap, lick, eat, drink, blow, swap, exchange, hide, bury, dismantle, disassemble, assemble,
+        build, glue, tape, tie, untie, fold, unscrew, kill, attack, destroy, hurt, stroke, pat, tap, poke, prod,
+        nudge, tilt, topple, overturn, upend, strike, bump, catapult, launch, shoot, drag, rub, scrub, dust,
+        rinse, soak, varnish, decorate, smell, taste
+    """
+)
+# Phrases in which the words do not mean what they mean elsewhere, by kind, value and form.
+_FIXED = {
+    ("word", "", ""): """
+        all right, alright, right now, right away, right there, right here, at rest, in turn, its turn, in place,
+        take place, takes place, takes its time, take your time, take care, takes care, as well, as well as, one
+        by one, of course, no problem, no matter, do not worry, no worries, no rush, no hurry, at all, at once,
+        for me, a little, over there, over here, all over, on its own, by itself, be careful, so kind, as before,
+        as now, on the way, in the way, out of the way, at most, at least, in front, close by, would you mind, do
+        you mind, you know, you see, i see, let us, let me see, make sure, be sure, by accident, in one go, in the
+        air, in mid air, into the air, up in the air, if you would, if you can, if you please, if possible, if you
+        do not mind, if you could, if you will, if you like, would you, will you, could you, can you, thank you,
+        thank you very much, when you are done, when you have a moment, when you can, when ready, when you are
+        ready, when you have time, when you get a chance, as soon as possible, as soon as you can, in one piece,
+        to be clear, to be exact, to be precise, be so kind as to, be a dear, be a good robot, do me a favour, do
+        me a favor, be gentle, with care, with great care, with caution, with ease, at your leisure, at your
+        convenience, in your own time, no touching anything else, by the way, at the moment, for now, for later,
+        for the moment, for the time being, this time, that is it, that is all, nothing else, and nothing else,
+        nothing more, only that, go ahead, come on, get going, keep going, keep on, have a go, a bit, a bit of, a
+        touch, a tad, kind of, sort of, from where you are, from there, from here, from now on, from then on, from
+        one, from it, from which it came, from the other, for it, for this, for that, for the job, for the task,
+        for a second, for a moment, for a while, get ready, good morning, good afternoon, good evening, long way,
+        well clear, half way, halfway, close to contact, in sight, in view, at hand, on hand, on the other hand,
+        on one hand, first of all, at first, at last, in the end, at the end, at the start, at the beginning, on
+        the left half, on the right half, the left half, the right half, left half, right half, to the side, to
+        one side, on the side, in passing, at the height of, at the level of, at table height, at mid height, at
+        half height, as seen from above, seen from above, when seen from above, viewed from above, looking from
+        above, looking down from above, as viewed from above, if seen from above, if viewed from above, as looked
+        at from above, looked at from above, looking from the top, seen from the top, viewed from the top, as seen
+        from the top, as seen from your side, seen from the robot, as seen from the robot, lines up with, lined up
+        with, line up with, in line, up to you, it is up to you, up to the robot, over again, once again, once
+        more, one more time, once only, only once, at a time, one at a time, more or less, sooner or later, back
+        and forth, up and down, as high as, as low as, as far as possible, as gently as, as slowly as, all the
+        way, all the time, the whole time, the entire time, all along, the other way, that is all right, if that
+        is all right, would like to, would love to, do all this, do all of this, do all that, all of this, why do
+        not you, why not, get you to, ask you to, looks on, the turn of, takes part
+    """,
+    ("neg", "verb", ""): "leave alone",
+    ("verb", "release", "base"): "let go of, let go, release",
+    ("verb", "release", "s"): "lets go, releases",
+    ("verb", "release", "ing"): "letting go",
+    ("verb", "pick", "base"): """
+        take hold of, get hold of, grab hold of, lay hold of, catch hold of, lift off, give me, bring me, get me,
+        fetch me
+    """,
+    ("verb", "pick", "s"): "takes hold of, gets hold of",
+    ("verb", "pick", "ing"): "taking hold of",
+    ("verb", "reach", "base"): """
+        head for, head to, head towards, head over, get there, enter, get to, get at, get over to
+    """,
+    ("verb", "reach", "s"): "heads for, heads to, heads over, heads towards, gets there, enters, gets to",
+    ("verb", "reach", "ing"): "heading for, heading to, getting there, entering",
+    ("verb", "want", "base"): "would like, would love",
+    ("approach", "top", ""): "top approach, overhead approach, vertical approach, top grasp, top grip",
+    ("approach", "left", ""): "left approach, left side approach",
+    ("approach", "right", ""): "right approach, right side approach",
+    ("approach", "front", ""): "front approach, far side approach",
+    ("verb", "cannot", "base"): "step aside, hand me, pass me",
+    ("way", "front", ""): "far side",
+    ("way", "top", ""): "top side",
+    ("bad", "upside down", ""): "upside down",
+    ("bad", "behind your back", ""): "behind your back",
+    ("bad", "inside out", ""): "inside out",
+    ("verb", "put", "base"): "drop off, set down, put down",
+    ("verb", "descend", "base"): "come down, go down",
+    ("verb", "descend", "s"): "comes down, goes down",
+    ("verb", "descend", "ing"): "coming down, going down",
+}
+FIXED = {phrase: key for key, text in _FIXED.items() for phrase in phrase_list(text)}
