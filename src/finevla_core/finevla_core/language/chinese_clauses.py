@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
 from finevla_core.language.chinese_kinds import Kind
@@ -33,6 +33,7 @@ _MANNERS = (
     Kind.ARM,
 )
 _PERSONS = ("我", "他", "她", "咱", "谁")  # behind a verb they are only spoken of: "wait for me"
+_REASONS = ("因为", "为了", "由于", "怕", "好让", "是因为", "毕竟", "反正", "省得我", "担心")
 _PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "本来")
 _FINAL_NOTS = ("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可")
 _PERHAPS = ("要", "可能", "也许", "大概", "打算", "准备", "似乎", "好像")
@@ -135,8 +136,10 @@ def scene_of(phrases: list[Phrase], size: int) -> Scene:
             sentence += numbered[-1].kind in (Kind.SENTENCE, Kind.ASK)
         numbered.append(replace(phrase, clause=clause, sentence=sentence))
     marked: list[Phrase] = []
-    for _, members in groupby(numbered, key=lambda phrase: phrase.clause):
-        marked.extend(_with_remarks(_with_negation(_with_corrections(list(members)))))
+    clauses = [list(members) for _, members in groupby(numbered, key=lambda phrase: phrase.clause)]
+    for members, following in zip_longest(clauses, clauses[1:], fillvalue=[]):
+        is_only = any(phrase.kind in (Kind.NOT, Kind.NOT_YET) for phrase in (*members, *following[:3]))
+        marked.extend(_with_remarks(_with_negation(_with_corrections(members), is_only)))
     return Scene(tuple(marked), size)
 
 
@@ -170,13 +173,13 @@ def _is_state(clause: list[Phrase], place: int) -> bool:
     return not (is_told or is_first or (following and following[0] in (Kind.BOWL, Kind.OBJECT, Kind.IT, Kind.INSIDE)))
 
 
-def _with_negation(clause: list[Phrase]) -> list[Phrase]:
+def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
     """Mark what a "not" of the clause denies, up to a word that ends it ("but", "take", "use") or the verb behind a manner."""
     marked: list[Phrase] = []
     denied: list[Kind] | None = None  # what the "not" has denied so far; None without "not"
     is_soft = False  # "not yet" denies verbs, no objects; so does "don't take the ball to the bowl"
     for phrase in clause:
-        if phrase.kind is Kind.EXCEPT and any(other.kind is Kind.NOT for other in clause):
+        if phrase.kind is Kind.EXCEPT and is_only:
             denied = None  # "touch nothing but the ball"
         elif phrase.kind in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT):
             denied, is_soft = [], phrase.kind is Kind.NOT_YET
@@ -205,7 +208,8 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     is_remark = False
     is_past = any(phrase.text in _PAST for phrase in clause)
     for phrase in clause:
-        is_person = phrase.text in _PERSONS and any(other.kind in (*_ACTS, Kind.TAKE) for other in marked)
+        is_late = any(other.kind in (*_ACTS, Kind.TAKE) and other.kind is not Kind.WAIT for other in marked)
+        is_person = is_late and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
         if phrase.kind in (Kind.REMARK, Kind.IF) and not is_person:
             is_remark = True
         elif not is_past and _is_command(phrase, marked):

@@ -65,6 +65,7 @@ class Kind(enum.Enum):
     BE = enum.auto()
     EXIST = enum.auto()
     CORRECTION = enum.auto()
+    CANCEL = enum.auto()
     HESITATION = enum.auto()  # a correction where a clause begins with it
     SLIP = enum.auto()  # what objects do by themselves
     THEN = enum.auto()

@@ -23,6 +23,7 @@ def limit_of(scene: Scene, things: Things, task: str) -> Reading | None:
         _arms,
         _beside,
         _elsewhere,
+        _called_off,
         _condition,
         _thrown,
         _fixed,
@@ -41,7 +42,13 @@ def _arms(scene: Scene, things: Things, task: str) -> Reading | None:
         phrase = scene.phrases[place]
         if phrase.side == "middle":
             return refused(f"I have no such arm ('{phrase.text}'): say the left or the right one.")
-        if phrase.side == "both" and scene.counts(place) and scene.size <= SHORT and not scene.before(place, "EXIST"):
+        if (
+            phrase.side == "both"
+            and scene.counts(place)
+            and scene.size <= SHORT
+            and not scene.before(place, "EXIST")
+            and not scene.after(place, "ALL? IDLE")
+        ):
             return refused(f"I cannot use both arms at once ('{phrase.text}'): say which one.")
     return None
 
@@ -85,6 +92,12 @@ def _condition(scene: Scene, things: Things, task: str) -> Reading | None:
     return None
 
 
+def _called_off(scene: Scene, things: Things, task: str) -> Reading | None:
+    if scene.size <= SHORT and scene.has("CANCEL (?: MARK | BE | DO )* $"):
+        return refused("You called it off: say what I shall do.")
+    return None
+
+
 def _thrown(scene: Scene, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.PUT):
         verb = scene.phrases[place].text
@@ -94,6 +107,9 @@ def _thrown(scene: Scene, things: Things, task: str) -> Reading | None:
 
 
 def _fixed(scene: Scene, things: Things, task: str) -> Reading | None:
+    for place in scene.places(Kind.BOWL):
+        if scene.phrases[place].is_twice and scene.counts(place) and scene.before(place, "(?: PUT | MOVE | GOAL )"):
+            return refused(f"I know the left bowl and the right bowl, no '{scene.phrases[place].text}'.")
     for place in scene.places(Kind.BOWL, Kind.POST, Kind.TABLE):
         phrase = scene.phrases[place]
         if phrase.kind is Kind.TABLE and (scene.size > SHORT or task == "clean"):

@@ -113,7 +113,8 @@ def _matters(scene: Scene, things: Things, place: int) -> bool:
         return True
     if not scene.counts(place):
         return False
-    if scene.size <= SHORT and phrase.text.isascii():
+    clause = [p for _, p in scene.clause(place) if p.kind is not Kind.CLAUSE]
+    if scene.size <= SHORT and all(p.text.isascii() for p in clause) and clause[-1].kind is not Kind.COLON:
         return True
     if scene.size > SHORT:
         is_thing = phrase.value in ("object", "place", "tool")

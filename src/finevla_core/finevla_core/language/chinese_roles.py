@@ -58,7 +58,7 @@ def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
     if scene.before(place, "USE") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
         return Kind.ARM
     if not scene.after(place, "OF? (?: MARK | $ | NOT )") or not scene.before(
-        place, "(?: ^ | NOT | CORRECTION | USE | PUT | GOAL | SELECT | BE | BUT )"
+        place, "(?: ^ | NOT | CORRECTION | USE | PUT | SELECT | BE | BUT )"
     ):
         return None
     last = next((p for p in reversed(phrases[:place]) if p.kind in (Kind.ARM, Kind.BOWL)), None)
@@ -277,7 +277,7 @@ def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> N
 
 def _is_above(scene: Scene, place: int) -> bool:
     """Whether a thing is spoken of as what something goes onto."""
-    is_taken = scene.before(_head(scene, place), "(?: TAKE | GRASP | LIFT | SELECT | FROM )")
+    is_taken = scene.before(_head(scene, place), "(?: TAKE | GRASP | LIFT | SELECT | FROM | WAIT )")
     return scene.after(place, "OF? TOP") and not is_taken
 
 
@@ -310,6 +310,9 @@ def _complete(scene: Scene, things: Things) -> None:
         )
         if things.target and is_same and agrees(qualities, things.target):
             things.target.update(qualities)
+    if not things.target:
+        _revive(scene, things, denied)
+    _contrast(scene, things)
     for place in denied:
         qualities = scene.phrases[place].qualities
         names = ("shape", "color") if things.target.keys() == {"size"} else ("shape",)
@@ -330,3 +333,25 @@ def _stack_on_topic(scene: Scene, things: Things, weak: list[int]) -> None:
         qualities = scene.phrases[place].qualities
         if scene.after(place, "OF? TOP") and not agrees(qualities, things.target):
             things.below = dict(qualities)
+
+
+def _revive(scene: Scene, things: Things, denied: list[int]) -> None:
+    """Take what was denied for the target, if it is spoken of again: "need not be lifted, go near it"."""
+    if not any(scene.counts(place) for place in scene.places(Kind.IT)):
+        return
+    for place in denied:
+        if not things.target and not scene.before(place, "NOT TOUCH"):
+            things.target.update(scene.phrases[place].qualities)
+
+
+def _contrast(scene: Scene, things: Things) -> None:
+    """Fill what "the small one" is from a thing of another size, and what "the blue one" is from a corrected thing."""
+    for place in scene.places(Kind.OBJECT):
+        qualities = scene.phrases[place].qualities
+        if things.target.keys() == {"size"} and qualities.get("size", "") != things.target["size"]:
+            things.target.update({name: word for name, word in qualities.items() if name != "size"})
+    targets = [place for place, role in things.roles.items() if role is Role.TARGET]
+    if targets and things.target.keys() == {"color"} and scene.corrects(targets[-1]):
+        shapes = [scene.phrases[place].qualities.get("shape", "") for place in things.roles if place < targets[-1]]
+        things.target.update(dict.fromkeys(("shape",), next((shape for shape in reversed(shapes) if shape), "")))
+        things.target = {name: word for name, word in things.target.items() if word}

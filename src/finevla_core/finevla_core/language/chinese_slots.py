@@ -61,11 +61,21 @@ def task_of(scene: Scene, things: Things) -> str:
         return "pick"
     if any(scene.counts(place) and scene.phrases[place].text.startswith(_LIFTS) for place in scene.places(Kind.LIFT)):
         return "pick"
+    if _is_other_grasped(scene, things):
+        return "pick"
     is_lifted = any(
         scene.counts(place) and (scene.before(place, "TAKE (?: OBJECT | IT )") or scene.after(place, "OBJECT | IT"))
         for place in scene.places(Kind.LIFT)
     )
     return "pick" if is_lifted else "reach"
+
+
+def _is_other_grasped(scene: Scene, things: Things) -> bool:
+    """Whether it is another thing that is not to be grasped: "do not take the red one, I want the blue one"."""
+    denied = [place for place, role in things.roles.items() if role is Role.DENIED and scene.before(place, "NOT GRASP")]
+    return bool(denied) and any(
+        scene.before(place, "SELECT | BE") for place, role in things.roles.items() if role is Role.TARGET
+    )
 
 
 def _is_grasp(scene: Scene, place: int) -> bool:
@@ -88,6 +98,8 @@ def is_clean(scene: Scene, things: Things) -> bool:
         is_put = is_one and scene.phrases[place].text.endswith("到")
         if scene.counts(place) and not is_put and not _is_freed(scene, place):
             return True
+    if _is_list(scene, things):
+        return True
     if things.target and any(role is Role.TARGET for role in things.roles.values()):
         return False
     for place in scene.places(Kind.ALL, Kind.MANY):
@@ -95,6 +107,13 @@ def is_clean(scene: Scene, things: Things) -> bool:
         if kinds & {Kind.PUT, Kind.GRASP} and (kinds & {Kind.TABLE, Kind.THING} or scene.has("TABLE | THING")):
             return True
     return False
+
+
+def _is_list(scene: Scene, things: Things) -> bool:
+    """Whether all kinds of things are named that lie there: "the cubes and the balls, all of them"."""
+    targets = [scene.phrases[place].qualities for place, role in things.roles.items() if role is Role.TARGET]
+    shapes = {qualities.get("shape") for qualities in targets if qualities.keys() == {"shape"}}
+    return len(shapes) > 1 and len(targets) == len(shapes) and scene.has("ALL") and scene.has("TABLE")
 
 
 def _is_freed(scene: Scene, place: int) -> bool:
@@ -112,7 +131,7 @@ def is_placed(scene: Scene) -> bool:
         kinds = {phrase.kind for _, phrase in scene.clause(place)}
         is_told = (
             scene.counts(place)
-            and not scene.before(place, "FINGER")
+            and not scene.before(place, "FINGER | ARM (?: ALL | THEN )*")
             and not scene.phrases[place].text.endswith(("下", "好", "入", "进"))
         )
         if is_told and (kinds & {Kind.OBJECT, Kind.IT} or not is_grasped):
@@ -149,7 +168,10 @@ def arm_of(scene: Scene) -> tuple[str, bool]:
     if active:
         return active[0], False
     if weights["left"] == weights["right"]:
-        return "", False
+        first = next(
+            (phrase.side for phrase in scene.phrases if phrase.kind is Kind.ARM and phrase.side in weights), ""
+        )
+        return (first if weights["left"] < 0 and scene.size > LONG else ""), False
     return _OPPOSITE[min(weights, key=lambda side: weights[side])], False
 
 
@@ -183,7 +205,10 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -2
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
         return -1 if any(_is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
-    if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE"):
+    if scene.after(
+        place,
+        "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",
+    ):
         return -2
     if scene.after(
         place,

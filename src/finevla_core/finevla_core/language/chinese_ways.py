@@ -32,6 +32,7 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
         elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR):
             wrong = scene.phrases[face].text
     denied = _denied_faces(scene)
+    votes.extend((place, "top") for place in scene.places(Kind.DOWN) if _is_straight_down(scene, place))
     votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if scene.counts(place))
     votes.extend(
         (place, _SIDES[scene.phrases[place].kind]) for place in scene.places(*_SIDES) if _is_bare_face(scene, place)
@@ -39,6 +40,12 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
     word, is_twofold = settled(scene, sorted(votes))
     is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
     return word or _position(scene, things), is_twofold or is_denied, wrong
+
+
+def _is_straight_down(scene: Scene, place: int) -> bool:
+    """Whether the hand goes straight down before it has grasped anything."""
+    is_held = any(scene.counts(p) for p in scene.places(Kind.GRASP, Kind.CLOSE) if p < place)
+    return scene.counts(place) and not is_held and scene.phrases[place].text.startswith(("垂直", "竖直", "笔直"))
 
 
 def _denied_faces(scene: Scene) -> set[str]:
@@ -58,6 +65,16 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY)
     ):
         return True
+    if scene.before(place, "PASS") and not scene.places(Kind.POST):
+        return True
+    is_tag = not scene.has("ACT") and scene.phrases[place].kind is not Kind.TOP and bool(scene.places(Kind.ARM))
+    if (
+        is_tag
+        and len(scene.phrases[place].text) > 1
+        and scene.before(place, "OBJECT")
+        and scene.after(place, "(?: MARK | $ )")
+    ):
+        return True
     if scene.before(place, "SIDE_KEY (?: BE | GRASP | FROM | SELECT )?"):
         return True
     if len(scene.phrases[place].text) > 1 and scene.before(place, "^") and scene.after(place, "(?: MARK | $ )"):
@@ -72,7 +89,11 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         for p in scene.places(Kind.GRASP, Kind.CLOSE)
         if p < place and scene.phrases[p].clause < scene.phrases[place].clause
     )
-    is_free = not is_goal and not is_held and scene.before(place, "^ | OBJECT OF? | IT OF? | ARM")
+    is_free = (
+        not is_goal
+        and not (is_held and scene.before(place, "OBJECT OF? | IT OF?"))
+        and scene.before(place, "^ | OBJECT OF? | IT OF? | ARM | SIDEWAYS | LENGTHWAYS")
+    )
     return (
         is_free
         and (len(scene.phrases[place].text) > 1 or scene.after(place, "PUT"))
@@ -110,6 +131,8 @@ def _face(scene: Scene, place: int) -> int | None:
         ]
         if _is_pair(scene, other):
             return None
+        if acts and acts[0] is Kind.PASS and not scene.places(Kind.POST):
+            return other
         if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TO, Kind.TURN):
             return None
         if acts and is_held and acts[0] in (Kind.PUT, Kind.STACK, Kind.OPEN):
@@ -144,7 +167,7 @@ def _position(scene: Scene, things: Things) -> str:
             return "top"
         if face is Kind.TOP:
             for phrase in scene.phrases[place + 1 :]:
-                if phrase.kind is Kind.DOWN:
+                if phrase.kind is Kind.DOWN and not phrase.is_negated:
                     return "top"
                 if phrase.kind in (Kind.GRASP, Kind.CLOSE):
                     break
@@ -199,7 +222,7 @@ def path_of(scene: Scene) -> tuple[str, bool]:
         if scene.counts(place) and is_post_said and not scene.after(place, "TABLE | BETWEEN | OBJECT"):
             votes.append((place, "over"))
     for place in scene.places(Kind.ROUND):
-        if scene.counts(place) and not scene.after(place, "TABLE | OBJECT"):
+        if scene.counts(place) and not scene.after(place, "TABLE (?! OF? TOP? OF? POST ) | OBJECT"):
             votes.append((place, "round"))
     for place in scene.places(Kind.PASS):
         if (
