@@ -60,8 +60,19 @@ class _Act(nn.Module):
         return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.memory, out.present
 
 
-def export(folder: Path, out: Path, card: str, finder: Path | None = None, joining: str = JOININGS[0]) -> Path:
-    """Write the bundle `out`; raises `RuntimeError` if ONNX Runtime does not agree with torch."""
+def export(
+    folder: Path,
+    out: Path,
+    card: str,
+    finder: Path | None = None,
+    joining: str = JOININGS[0],
+    seen_from: float = Manifest.seen_from,
+) -> Path:
+    """Write the bundle `out`; raises `RuntimeError` if ONNX Runtime does not agree with torch.
+
+    `seen_from` is the likelihood, 0 ... 1, from which a target counts as seen: `test/benchmark/absent.py --curve` tells
+    what a value costs.
+    """
     model, options = load_model(folder, finder)
     config = model.config
     if joining == "rtc" and config.head != "flow":
@@ -85,6 +96,7 @@ def export(folder: Path, out: Path, card: str, finder: Path | None = None, joini
         horizon=config.horizon,
         dt_s=DT_S,
         reader=READER,
+        seen_from=seen_from,
         policy_model=POLICY_MODEL,
         files={},
         joining=joining,
@@ -154,11 +166,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=JOININGS[0],
         help="how the bridge joins a chunk to the running one; rtc = the policy continues its own (head flow only)",
     )
+    parser.add_argument(
+        "--seen-from", type=float, default=Manifest.seen_from, help="likelihood from which a target counts as seen"
+    )
     parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`finevla export`."""
     card = arguments.card.read_text(encoding="utf-8") if arguments.card else "# Model card\n\nNot written yet.\n"
-    print(f"bundle: {export(arguments.folder, arguments.out, card, arguments.finder, arguments.joining)}")
+    made = export(arguments.folder, arguments.out, card, arguments.finder, arguments.joining, arguments.seen_from)
+    print(f"bundle: {made}")
     return 0
