@@ -162,7 +162,8 @@ class Pictures:
         later = rng.integers(len(self), size=size // 2)
         pairs = np.stack([self.earlier[later], later])
         recoloured = (rng.random(len(later)) < RECOLOURED) & self.plain[self.scene[later]].any(1)
-        saids, wheres, points, before, presents = [], [], [], [], []
+        saids, wheres, points, before = [], [], [], []
+        presents: list[NDArray[np.float32]] = []
         for name in range(1 + NAMES_PER_PICTURE + ABSENT_PER_PICTURE):
             said, target, end, raised = self._other(pairs, recoloured, rng)
             presents.append(np.ones((len(later), 2), np.float32))
@@ -297,7 +298,9 @@ class Pictures:
         colors, shapes = {color for color, _ in there}, {shape for _, shape in there}
         names = [(0, shape) for shape in range(1, len(SLOTS["shape"])) if shape not in shapes]
         if not plainly:
-            other = [(color, shape) for color in range(1, len(SLOTS["color"])) for shape in range(1, len(SLOTS["shape"]))]
+            other = [
+                (color, shape) for color in range(1, len(SLOTS["color"])) for shape in range(1, len(SLOTS["shape"]))
+            ]
             other = [name for name in other if name not in there and _kind_name(name) not in HELD_OUT_KINDS]
             near = [name for name in other if name[0] in colors and name[1] in shapes]
             if near and rng.random() < 0.5:

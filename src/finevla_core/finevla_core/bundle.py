@@ -74,7 +74,9 @@ class Bundle:
     def vocabulary(self) -> Path:
         """File of the vocabulary that the text encoder was made with; raises `FineVLAError` if there is none."""
         if self.manifest.text is None:
-            raise FineVLAError(f"bundle '{self.path}' has no vocabulary: its words are read by '{self.manifest.reader}'")
+            raise FineVLAError(
+                f"bundle '{self.path}' has no vocabulary: its words are read by '{self.manifest.reader}'"
+            )
         return self.path / self.manifest.text.vocabulary
 
     @property

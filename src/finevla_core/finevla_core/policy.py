@@ -163,7 +163,9 @@ class OnnxPolicy:
         if self._seen is encoded or PRESENT not in answers:
             return
         likely = answers[PRESENT].reshape(-1)
-        absent = [name for name, p in zip(encoded.things, likely, strict=False) if name and not p >= self.manifest.seen_from]
+        absent = [
+            name for name, p in zip(encoded.things, likely, strict=False) if name and not p >= self.manifest.seen_from
+        ]
         if absent:
             raise TargetAbsent("I see no " + " and no ".join(absent))
         self._seen = encoded

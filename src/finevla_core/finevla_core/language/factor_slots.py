@@ -24,7 +24,9 @@ def slots_of(factors: Factors) -> dict[str, str]:
         slots["arm"] = _choice("active_actor", factors.active_actor, ARMS)
     slots |= _target(factors)
     if factors.approach_direction:
-        slots["approach"] = _choice("approach_direction", factors.approach_direction, {w: w for w in SLOTS["approach"][1:]})
+        slots["approach"] = _choice(
+            "approach_direction", factors.approach_direction, {w: w for w in SLOTS["approach"][1:]}
+        )
     if factors.contact_region:
         slots["grasp"] = _choice("contact_region", factors.contact_region.strip().lower(), REGIONS)
     if factors.path_shape:
@@ -32,7 +34,9 @@ def slots_of(factors: Factors) -> dict[str, str]:
     if factors.rotation_direction:
         slots |= _phrase("rotation_direction", factors.rotation_direction, "turn the knob {}", ("turn",))
     if factors.final_workspace_location:
-        slots |= _phrase("final_workspace_location", factors.final_workspace_location, "put the cube in the {}", ("place",))
+        slots |= _phrase(
+            "final_workspace_location", factors.final_workspace_location, "put the cube in the {}", ("place",)
+        )
     if factors.final_relation:
         wanted = ("place", "below_color", "below_shape")
         slots |= _phrase("final_relation", factors.final_relation, "put the small thing {}", wanted)
@@ -53,7 +57,9 @@ def _target(factors: Factors) -> dict[str, str]:
     if category.startswith(("every", "all")):
         return {}
     shape = (factors.target_shape_or_size or "").strip().lower()
-    words = [w for w in ((factors.target_color or "").strip().lower(), shape, category if category != "object" else "") if w]
+    words = [
+        w for w in ((factors.target_color or "").strip().lower(), shape, category if category != "object" else "") if w
+    ]
     if not words:
         return {}
     name = " ".join(dict.fromkeys(" ".join(words).split()))

@@ -21,7 +21,14 @@ _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af]")  # Greek ... Thai, kana, Hangul
 QUOTED, MANY, SENTENCE = 40, 16, 400  # letters of a word, words and letters in all that a refusal repeats
 _LONG_WORD = re.compile(rf"\S{{{QUOTED + 1},}}")
-TASKS = {"reach": "reach", "pick": "pick up", "place": "put", "stack": "stack", "turn": "turn", "clean": "clear the table"}
+TASKS = {
+    "reach": "reach",
+    "pick": "pick up",
+    "place": "put",
+    "stack": "stack",
+    "turn": "turn",
+    "clean": "clear the table",
+}
 SIDES = {"top": "from above", "left": "from its left", "right": "from its right", "front": "from its far side"}
 GRASPS = {"sideways": "fingers at its left and right", "lengthways": "fingers at its front and back"}
 PATHS = {"over": "over the post", "round": "round the post"}
