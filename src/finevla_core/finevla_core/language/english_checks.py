@@ -68,7 +68,7 @@ def wrong_target(text: Text, out: Decision) -> str:
             if m.kind == "table" and out.slots.get("task") == "clean":
                 continue
             if (
-                act.value in ("pick", "put", "turn", "stack", "open", "close")
+                act.value in ("pick", "put", "turn", "stack", "open", "close", "clean")
                 and m.kind in ("bowl", "post", "table")
                 and act.form != "noun"
                 and not m.prep
@@ -87,6 +87,8 @@ def wrong_target(text: Text, out: Decision) -> str:
             ):
                 return f"I cannot {act.text} a {m.head}"
     for m in text.mentions:
+        if m.kind in ("table", "bowl") and m.prep in ("under", "through") and not m.is_negated and not m.is_side:
+            return f"I cannot go {text.parse.tokens[m.start - 1].text} the {m.head}"
         if m.entity < 0 or m.is_negated:
             continue
         if len(set(m.colors)) > 1:
@@ -274,6 +276,14 @@ def contradiction(text: Text, out: Decision) -> str:
             )
             if stays and is_it and task in ("pick", "place", "stack", "clean"):
                 return f"you say to {task} it, and to leave it there"
+    for act in text.parse.acts:
+        if (
+            act.is_negated
+            and act.value == "close"
+            and any(m.verb_at == act.at and m.kind in ("arm", "finger") for m in text.parse.mentions)
+        ):
+            if task in ("pick", "place", "stack"):
+                return "you say to grasp, and not to close the gripper"
     if task in ("pick", "place", "stack") and _gripper_stays_open(text):
         return "you say to grasp, and to keep the gripper open"
     if any(
@@ -283,6 +293,16 @@ def contradiction(text: Text, out: Decision) -> str:
         for a in text.parse.acts
     ):
         return "you exclude both arms"
+    return ""
+
+
+def pushes(text: Text, out: Decision) -> str:
+    """A long text in which the target is pushed, thrown or otherwise treated as the robot cannot."""
+    for act in text.positive:
+        is_push = act.value == "cannot" or act.text.startswith("push")
+        by_arm = act.subject is not None and act.subject.kind in ("arm", "pronoun")
+        if is_push and act.form in ("s", "base") and by_arm and any(text.is_target(m, out.target) for m in act.objects):
+            return f"I cannot {act.text} things"
     return ""
 
 

@@ -160,6 +160,19 @@ class Links:
 
     def _predicate(self, number: int, m: Mention) -> int:
         """The object of which "which is yellow" or "painted green" speaks; -1 where the mention is none of these."""
+        act = self.roles.act(m)
+        if (
+            m.shapes
+            and not m.colors
+            and act is not None
+            and act.value == "be"
+            and act.subject is not None
+            and not m.is_negated
+        ):
+            subject = act.subject
+            if subject.kind == "pronoun" and subject.entity >= 0 and m in act.objects:
+                entity = self.entities[subject.entity]
+                return subject.entity if not entity.shape and entity.fits(m) else -1
         same = m.determiner and any(t.text == "same" for t in self.parse.tokens[m.start : m.end])
         if (
             m.shapes

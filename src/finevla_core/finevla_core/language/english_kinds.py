@@ -11,7 +11,7 @@ _NOUN_BEFORE = word_set("the a an its your their this that any each every of fur
 _CAN_BEFORE = word_set("""
     the a that this each any coloured colored one two same other either neither tall open thin empty of
     """)
-_LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that"))
+_LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that", "eh"))
 _COMMAND_BEFORE = frozenset(("", ".", ",", "please", "and", "then", "now", "just", "you", "to", "robot", ";", ":", "!"))
 _HANDED = word_set("over it me him her us them that this the")
 _SOUNDS = word_set("hmm er um uh oh ah well wait ok")
@@ -120,7 +120,7 @@ class Context:
             return False
         after = self.near(1)
         if after == "verb":
-            return self.tokens[self.i + 1].form == "base"
+            return self.tokens[self.i + 1].form == "base" and self.near(2) != "break"
         return after in ("break", "corr", "prep") or self.text(1) in ("the", "not", "wait", "it")
 
     def _is_can_noun(self) -> bool:
@@ -139,6 +139,7 @@ class Context:
                 before in _NOUN_BEFORE
                 and not (before in ("that", "this") and self.text(1) in ("the", "a", "your", "it"))
             ) or self.near(-1) in ("size", "number")
+            is_noun = is_noun or (self.near(-1) == "grasp" and token.text in ("grip", "grasp", "hold"))
             is_noun = is_noun or (
                 self.near(-1) in ("grasp", "turn", "approach") and self.text(-2) in ("a", "the", "no", "its", "your")
             )

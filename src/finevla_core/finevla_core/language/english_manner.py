@@ -182,12 +182,12 @@ def _cues(text: Text, slot: str) -> list[Cue]:
 def _approach(text: Text, out: Decision) -> None:
     values = [c.value for c in _cues(text, "approach") if not c.is_negated]
     bad = [value for value in values if value in ("near", "below")]
-    if bad and len(bad) == len(values):
+    if bad and len(bad) == len(values) and not text.is_long:
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
     values = [value for value in values if value not in ("near", "below")]
     if not values:
-        if _goes_beyond(text):
-            out.slots["approach"] = "front"
+        if side := _goes_to_a_side(text, out):
+            out.slots["approach"] = side
         elif _comes_down(text, out):
             out.slots["approach"] = "top"
         return
@@ -196,17 +196,33 @@ def _approach(text: Text, out: Decision) -> None:
     out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
 
 
-def _goes_beyond(text: Text) -> bool:
-    """ "go to the far side of the cube"."""
+def _goes_to_a_side(text: Text, out: Decision) -> str:
+    """ "go to the far side of the cube", "move the gripper to the right side of the can"; "" where nothing is like that."""
     tokens = text.parse.tokens
     for act in text.positive:
-        if act.value == "reach":
-            ends = " ".join(t.text for t in tokens[act.at + 1 : act.at + 8])
-            if any(
-                way in ends for way in ("the far side of", "its far side", "the front of the", "far side of")
-            ) and not any(t.kind == "post" for t in tokens[act.at : act.at + 12]):
-                return True
-    return False
+        if act.value != "reach":
+            continue
+        ends = " ".join(t.text for t in tokens[act.at + 1 : act.at + 8])
+        is_post = any(t.kind == "post" for t in tokens[act.at : act.at + 12])
+        if not is_post and any(
+            way in ends for way in ("the far side of", "its far side", "the front of the", "far side of")
+        ):
+            return "front"
+        for m in text.mentions:
+            if m.verb_at != act.at:
+                continue
+            if (
+                m.kind == "part"
+                and m.side
+                and m.prep in ("to", "on", "near")
+                and tokens[m.end : m.end + 1]
+                and tokens[m.end].text == "of"
+            ):
+                return m.side
+            is_behind = m.prep == "near" and m.start > 0 and tokens[m.start - 1].text in ("behind", "beyond")
+            if is_behind and act.is_command and text.is_target(m, out.target) and not text.is_long:
+                return "front"
+    return ""
 
 
 def _comes_down(text: Text, out: Decision) -> bool:
@@ -280,8 +296,10 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
             and tokens[i + 1].text == "it"
         ):
             marks |= {"left", "right"}
-        if token.text in _FAR:
+        if token.text in _FAR or (token.kind == "approach" and token.value == "front"):
             marks.add("far")
+        elif token.kind == "approach" and token.value == "near":
+            marks.add("near")
         elif token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb"):
             marks.add("near")
     return marks

@@ -180,7 +180,10 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
     )
     is_strange = is_strange or (token.kind == "verb" and token.value == "cannot" and token.form in ("base", "s"))
     is_strange = is_strange or (
-        token.kind == "word" and i + 1 < len(tokens) and tokens[i + 1].text == "shaped" and token.text not in JOINS
+        token.kind == "word"
+        and i + 1 < len(tokens)
+        and tokens[i + 1].text in ("shaped", "sized")
+        and token.text not in JOINS
     )
     if is_inside and is_strange:
         m.unknown.append(token.text)

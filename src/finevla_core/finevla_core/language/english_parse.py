@@ -97,6 +97,8 @@ class Walk(Steps):
         self.side = False
         if self.main is not None and token.text == ",":
             self.subject, self.main = self.main, None
+        if self.main_act is not None and token.text == ",":
+            self.act, self.main_act = self.main_act, None
         if token.text == ";":
             self.subject = self.act = None
         self.hypothetical = self.conditional and len(self.tokens) > 60
@@ -127,7 +129,7 @@ class Walk(Steps):
             self.hypothetical = True
             self.conditional = self.conditional or self.i <= self.start + 1
         if token.text in ("which", "who", "whose", "whom", "where"):
-            self.main = self.subject
+            self.main, self.main_act = self.subject, self.act
             if self.prep in ("over", "round") and self.parse.mentions:
                 self.parse.mentions[-1].prep = self.prep  # "the post, over which ..."
                 self.parse.mentions[-1].is_negated = False

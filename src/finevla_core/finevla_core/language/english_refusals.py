@@ -2,7 +2,15 @@
 
 import itertools
 
-from finevla_core.language.english_checks import cannot, contradiction, no_end, several, wrong_arms, wrong_target
+from finevla_core.language.english_checks import (
+    cannot,
+    contradiction,
+    no_end,
+    pushes,
+    several,
+    wrong_arms,
+    wrong_target,
+)
 from finevla_core.language.english_clauses import Unknown
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_sets import word_set
@@ -39,6 +47,8 @@ def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
         for check in (cannot, _questions, several, wrong_arms, wrong_target, contradiction):
             if reason := check(text, out):
                 return reason, ()
+    if text.is_long and (reason := pushes(text, out)):
+        return reason, ()
     if out.problem:
         return out.problem, ()
     if out.slots.get("task") != "clean" and (out.target is None or out.target.is_nothing):
@@ -99,6 +109,8 @@ def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
     act = text.roles.act(m)
     if not text.wanting:
         return True
+    if m.kind == "unknown" and m.prep == "with" and act is not None and not m.is_side and not m.is_negated:
+        return act.value in WANTING
     if act is None or act.is_negated or act.value not in WANTING or act.clause != m.clause or m.is_negated:
         return False
     before = text.parse.tokens[m.start - 1].text if m.start else ""
@@ -188,6 +200,15 @@ def _no_command(text: Text, out: Decision) -> str:
     for m in text.mentions:
         if m.prep == "near" and m.kind == "object" and m.start and tokens[m.start - 1].text == "out of":
             return f"I cannot take things out of the {m.head}"
+    if any(
+        a.value == "wait" and text.is_target(m, target)
+        for m in text.mentions
+        for a in text.positive
+        if a.at == m.verb_at
+    ):
+        return ""
+    if tokens[0].kind == "sub" and not any(a.form != "noun" for a in text.positive):
+        return "say what to do"
     is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
     if is_bare and tokens[0].text in ("i", "we", "my", "he", "she"):
         return "say what to do with it"

@@ -65,7 +65,7 @@ class Roles:
             return 2.0 if not m.prep and m.clause_is_bare else 0.5
         if act.is_negated or act.value == "withdraw":
             return 0.0
-        weight = 0.4 if m.is_side or m.is_hypothetical or act.is_hypothetical else 1.0
+        weight = 0.3 if act.is_hypothetical else 0.4 if m.is_side or m.is_hypothetical or act.is_hypothetical else 1.0
         if m.kind == "pronoun":
             weight *= 0.4
         return weight * self._role(m, act)

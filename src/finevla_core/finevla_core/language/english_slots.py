@@ -1,5 +1,6 @@
 """Decides what an English text wants: the target, the task, and where the target shall end."""
 
+import re
 from dataclasses import dataclass, field
 
 from finevla_core.language.english_clauses import Act
@@ -121,19 +122,23 @@ def _is_clean(text: Text, out: Decision) -> bool:
     )
 
 
+_EMPTY_TABLE = re.compile(
+    r"\b(until|till|has to|must|should|gotta|shall)\b[^.]{0,40}?(table|surface|workspace|desk|worktop|top)?[^.]{0,25}?\b(empty|bare|clear|cleared)\b(?! of)"
+)
+_NOTHING_LEFT = re.compile(
+    r"\b(until|till)\b[^.]{0,30}\b(nothing|none|no object|no item|not a single)\b[^.]{0,30}\b(left|remains?|remaining|more|on the table)\b"
+)
+
+
 def _goes_on_until_empty(text: Text) -> bool:
     """ "... until there is not a single thing left on the table"."""
-    if not any(m.kind == "bowl" for m in text.mentions):
-        return False
-    words = [t.text for t in text.parse.tokens]
-    for number, word in enumerate(words):
-        ends = words[number : number + 14]
-        is_empty = any(w in ("empty", "clear", "bare", "nothing", "none", "cleared") for w in ends) or (
-            "not" in ends and "single" in ends
-        )
-        if word in ("until", "till") and is_empty and ("table" in ends or "left" in ends or "remains" in ends):
-            return True
-    return False
+    words = " ".join(t.text for t in text.parse.tokens)
+    has_bowl = any(m.kind == "bowl" for m in text.mentions)
+    empty = _EMPTY_TABLE.search(words)
+    return has_bowl and (
+        bool(_NOTHING_LEFT.search(words))
+        or (empty is not None and any(w in empty[0] for w in ("table", "surface", "workspace", "desk")))
+    )
 
 
 def _in_bowl_with(text: Text, m: Mention) -> bool:

@@ -7,6 +7,7 @@ from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_tokens import Token
 
 AUXILIARY = word_set("is are was were be been being am gets get got")
+_DEEDS = word_set("pick put stack reach turn clean throw")
 _MODAL = word_set("should must shall ought to will has needs")
 _PERSONS = word_set("i we he she they somebody someone nobody everybody who whoever")
 _LINKS = word_set("that which should must shall has have to needs will is be ought can may only you i we")
@@ -27,6 +28,7 @@ class Steps:
         self.prep = ""
         self.act: Act | None = None
         self.subject: Mention | None = None
+        self.main_act: Act | None = None  # the verb that it interrupts
         self.main: Mention | None = None  # subject that a relative clause interrupts
         self.negates_once = False
         self.negated = self.side = self.hypothetical = self.repair = self.conditional = False
@@ -42,79 +44,64 @@ class Steps:
         return self.tokens[at].kind if 0 <= at < len(self.tokens) else "break"
 
     def _verb(self, token: Token) -> None:
-        is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
         last = self.parse.mentions[-1] if self.parse.mentions else None
-        if (
-            self.repair
-            and not self.negated
-            and token.form == "base"
-            and token.value in ("pick", "put", "stack", "reach", "turn", "clean", "throw")
-        ):
-            for earlier in self.parse.acts:
-                if (
-                    not earlier.is_repair
-                    and earlier.sentence >= self.sentence - 1
-                    and earlier.value in ("pick", "put", "stack", "reach", "turn")
-                ):
-                    earlier.is_negated = earlier.is_dropped = True
-        act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
-        act.is_negated, act.is_side, act.is_passive = self.negated, self.side, is_passive
-        act.is_command = (
-            self.fresh and token.form == "base" and not (self.subject is not None and self.subject.is_plural)
-        )
-        act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
-        if (
-            (
-                token.form == "ed"
-                and not is_passive
-                and self.act is not None
-                and self.act.value in ("want", "see", "be", "pick")
-                and last is not None
-            )
-            and last in self.act.objects
-            and last.end == self.i
-        ):
-            act.is_passive, act.subject = True, last  # "I want the ball lifted"
-        is_auxiliary = token.value == "be" or (token.value == "want" and self._text(1) == "to")
-        act.is_repair = self.repair
-        act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
-        if (
-            self._text(-1) in _PERSONS
-            and act.value in ("put", "pick", "stack", "turn", "throw", "clean", "reach")
-            and (token.form == "ed" or token.text in ("put", "set", "cast"))
-        ):
-            act.is_hypothetical = True  # a report
-        if token.text == "have" and act.is_command:
-            act.value = "want"
-        if self.subject is None and last is not None and last.kind == "object" and self._leads_from(last):
+        if self.repair and not self.negated and token.form == "base" and token.value in _DEEDS:
+            self._take_back()
+        act = self._new_act(token, last)
+        if last is not None and last.kind == "object" and self._leads_from(last):
             act.subject = last
-            if not is_auxiliary:
+            if not self._is_auxiliary(act):
                 last.verb, last.verb_at, last.is_subject = act.value, self.i, True
-        if (
-            self.subject is not None
-            and not is_auxiliary
-            and not act.is_command
-            and token.form != "noun"
-            and not self.subject.is_subject
-        ):
-            self.subject.verb, self.subject.verb_at, self.subject.is_subject = act.value, self.i, True
+        subject = self.subject
+        is_free = subject is not None and not subject.is_subject and not act.is_command and token.form != "noun"
+        if subject is not None and is_free and not self._is_auxiliary(act):
+            subject.verb, subject.verb_at, subject.is_subject = act.value, self.i, True
         self.parse.acts.append(act)
-        is_reduced = (
-            token.form in ("ing", "ed")
-            and not is_passive
-            and token.value in ("state", "wait", "cannot", "see")
-            and last is not None
-        )
-        is_reduced = (
-            is_reduced and last is not None and last.end == self.i and self.act is not None and last in self.act.objects
-        )
-        if token.form != "noun" and not is_reduced:
+        if token.form != "noun" and not self._is_reduced(act, last):
             self.act = act
         if self.negated:
             self.since_negation += 1
             self.negated_acts += 1
         self.prep, self.fresh = "", False
         self.i += 1
+
+    def _take_back(self) -> None:
+        """Drop what was to be done before a correction."""
+        for earlier in self.parse.acts:
+            is_near = earlier.sentence >= self.sentence - 1
+            if is_near and not earlier.is_repair and earlier.value in ("pick", "put", "stack", "reach", "turn"):
+                earlier.is_negated = earlier.is_dropped = True
+
+    def _new_act(self, token: Token, last: Mention | None) -> Act:
+        act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
+        act.is_negated, act.is_side, act.is_repair = self.negated, self.side, self.repair
+        act.is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
+        is_many = self.subject is not None and self.subject.is_plural
+        act.is_command = self.fresh and token.form == "base" and not is_many
+        act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
+        if token.form == "ed" and not act.is_passive and last is not None and last.end == self.i:
+            if self.act is not None and self.act.value in ("want", "see", "be", "pick") and last in self.act.objects:
+                act.is_passive, act.subject = True, last  # "I want the ball lifted"
+        act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
+        is_past = token.form == "ed" or token.text in ("put", "set", "cast")
+        by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")
+        if act.value in _DEEDS and is_past and (by_somebody or self._text(-1) in ("has", "have", "had")):
+            act.is_hypothetical = True  # a report
+        if token.text == "have" and act.is_command:
+            act.value = "want"
+        return act
+
+    def _is_auxiliary(self, act: Act) -> bool:
+        return act.value == "be" or (act.value == "want" and self._text(1) == "to")
+
+    def _is_reduced(self, act: Act, last: Mention | None) -> bool:
+        """Whether the verb only says more of an object of another verb: "the can (that is) standing there"."""
+        if last is None or self.act is None or last not in self.act.objects:
+            return False
+        if self._leads_from(last):
+            return act.value in ("state", "wait", "be", "happen")
+        is_participle = act.form in ("ing", "ed") and not act.is_passive and last.end == self.i
+        return is_participle and act.value in ("state", "wait", "cannot", "see")
 
     def _leads_from(self, m: Mention) -> bool:
         """Whether only "that should" and the like stands between a mention and the verb here."""
@@ -171,6 +158,7 @@ class Steps:
             self.last_side = m.side
         if m.kind == "arm" and m.prep in ("near", "through") and self._text(-1) in ("by", "through", "via"):
             m.prep = "with"
+        self._take_flank(m)
         if m.prep == "from" and m.side and m.kind == "part":
             self.parse.cues.append(
                 Cue("approach", m.side, self.i, self.sentence, self.clause, "", self.negated, is_repair=self.repair)
@@ -206,6 +194,21 @@ class Steps:
         self.parse.mentions.append(m)
         self.prep, self.fresh = "", False
         self.i = m.end
+
+    def _take_flank(self, m: Mention) -> None:
+        """ "from the brick's left", "come in on the cube's right side": a way to come."""
+        comes = m.prep == "from" or (m.prep in ("on", "near") and self.act is not None and self.act.value == "reach")
+        if m.kind not in ("object", "unknown") or not comes or self._kind(m.end - self.i) != "side":
+            return
+        if self._kind(m.end + 1 - self.i) in ("arm", "bowl", "shape", "color", "thing"):
+            return
+        side = self.tokens[m.end].value
+        self.parse.cues.append(
+            Cue("approach", side, self.i, self.sentence, self.clause, "", self.negated, is_repair=self.repair)
+        )
+        m.end += 1
+        while m.end < len(self.tokens) and self.tokens[m.end].text in ("side", "hand", "flank", "end", "edge"):
+            m.end += 1
 
     def _prep_before(self, m: Mention) -> str:
         """The preposition of the like phrase before "and": "with a finger ... and a finger ..."."""

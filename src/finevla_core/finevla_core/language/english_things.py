@@ -175,6 +175,24 @@ EVERYTHING += phrase_list(
         the mess, loose items, loose objects
     """
 )
+_FAR_SIDES = [
+    f"{side} {far}{whom}"
+    for side in ("side", "side that is", "side which is", "end", "side that lies", "face")
+    for far in phrase_list(
+        "far, farthest, furthest, away, turned away, facing away, further, farther, most distant, pointing away, looking away, opposite"
+    )
+    for whom in (
+        "",
+        " from you",
+        " from the robot",
+        " from yourself",
+        " from your body",
+        " from your base",
+        " to you",
+        " from us",
+    )
+]
+APPROACHES_FAR = dict.fromkeys(_FAR_SIDES, "front")
 APPROACH_STARTS = phrase_list(
     """
         from, from straight, from directly, from right, from just, from only, from high, from somewhere, approach,

@@ -135,7 +135,7 @@ def _cues() -> dict[str, tuple[str, str, str]]:
             else ("",)
         )
         table |= {start + phrase: ("grasp", value, "") for start in starts}
-    for phrase, value in things.APPROACHES.items():
+    for phrase, value in (things.APPROACHES_FAR | things.APPROACHES).items():
         ends = ("", " side", " hand side", " flank", " edge", " end", " face") if value in ("left", "right") else ("",)
         for start in things.APPROACH_STARTS:
             for article in ("", "the ", "its ", "their ", "your ", "the object ", "the target ", "that ", "this "):

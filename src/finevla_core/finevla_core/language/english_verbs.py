@@ -54,7 +54,7 @@ VERBS: dict[str, list[str]] = {
     "happen": phrase_list("fall, happen, occur, look, fail, count, prove, cost, matter, belong-to, wobble"),
     "use": phrase_list(
         """
-            use, employ, utilise, utilize, operate, rely, work, involve, apply, deploy, engage, choose, select
+            use, employ, utilise, utilize, operate, rely, involve, apply, deploy, engage, choose, select
         """
     ),
     "want": phrase_list("want, wish, prefer, need, require"),
@@ -94,6 +94,7 @@ CANNOT = phrase_list(
 )
 # Phrases in which the words do not mean what they mean elsewhere, by kind, value and form.
 _FIXED = {
+    ("verb", "use", "base"): "work with, working with",
     ("word", "", ""): """
         all right, alright, right now, right away, right there, right here, at rest, in turn, its turn, in place,
         take place, takes place, takes its time, take your time, take care, takes care, as well, as well as, one
@@ -139,7 +140,7 @@ _FIXED = {
     ("verb", "pick", "s"): "takes hold of, gets hold of",
     ("verb", "pick", "ing"): "taking hold of",
     ("verb", "reach", "base"): """
-        head for, head to, head towards, head over, get there, enter, get to, get at, get over to
+        head for, head to, head towards, head over, get there, enter, goto, get to, get at, get over to
     """,
     ("verb", "reach", "s"): "heads for, heads to, heads over, heads towards, gets there, enters, gets to",
     ("verb", "reach", "ing"): "heading for, heading to, getting there, entering",

@@ -77,11 +77,11 @@ CORRECTIONS = phrase_list(
         myself, wait, i changed my mind, came out wrong, let me rephrase, rather make it, ehm no, err, erm no,
         that should be, should be, mistake, no that is, no thats wrong, misspoke, i tell a lie, did i say, silly
         me, what am i saying, come to think of it, wait a tick, wait a moment, wait a second, wait a minute, wait
-        a sec, hang on a sec, hang on a second, hang on a tick, hold on a second, hold on a sec, hold it, oh
+        a sec, hang on a sec, hang on a second, hang on a tick, hold on a second, hold on a sec, oh
         blast, blast, damn, dammit, bother, oh dear, no not, my apologies, my error, no sorry i mean, sorry i
         mean, i beg your pardon, let us say, no let us say, er no make that, on reflection, better make that,
         better make it, cancel, strike, scrap that, drat, oh wait, wait up, uh no sorry, er sorry, or no, oh
-        sorry, or better, no the other, did i say that, i mean no, ach, argh, d'oh, ugh, nay
+        sorry, or better, no the other, did i say that, i mean no, eh, ach, argh, d'oh, ugh, nay
     """
 )
 SIDE_STARTS = phrase_list(
@@ -105,7 +105,7 @@ ORDINARY = word_set(
     ascending ascends ascent aside ask asked asks asleep assistant assume attached attempt attempts attend
     attention automatically available away awfully axis aye baby back background backward backwards base basically
     bc be because been before beg begin beginning begins behind behold being believe belong belonging belongs
-    below beseech beside besides best bestie better between beyond bit bolted boss both bother bottle bottom bow
+    below beseech beside besides best bestie better between beyond bit bolted boss both bother bottom bow
     boy breadth break breakfast breaking brief briefly bright brisk briskly brittle bro broad brush brushing buddy
     bump bumping bumps bunch busy but butler call called calm calmly came can captain care careful carefully
     careless case cautious cautiously center centered centimeter centimeters centimetre centimetres central centre
@@ -176,7 +176,7 @@ ORDINARY = word_set(
     there thereafter thereby therefore therein thereon theres thereupon these they thick thin thing things think
     thinking thinks third thirds thirteen thirty this thither thoroughly those thought thousand three through thus
     thx tidy tight tightly til till tilt tilting tilts time times tip tipping tired tks to today together told
-    tomorrow tonight tons too top topple topples toppling torque totally touch touched touches touching tower
+    tomorrow tonight tons too top topple topples toppling torque totally touch touched touches touching
     training travel traveled traveling travelled travelling travels trial tried tries trouble true trust try
     trying turns twelve twenty twenty-five twice twirl two type typically u uh um underside undisturbed unfold
     unfolds uniform uniformly unit unmoved unstable until untouched up upper upright upward upwards ur urgent
