@@ -47,8 +47,9 @@ class Meaning:
 @lru_cache(maxsize=64)
 def read(instruction: Instruction) -> Meaning:
     """Read an instruction; raises `NotUnderstood` with one sentence, and the unknown words, for one not to be acted on."""
+    given = slots_of(instruction.factors)
     reading = _read_texts(instruction)
-    slots, given = dict(reading.slots), slots_of(instruction.factors)
+    slots = dict(reading.slots)
     for name, word in given.items():
         if slots.get(name, word) != word:
             raise NotUnderstood(
