@@ -238,6 +238,9 @@ def contradiction(text: Text, out: Decision) -> str:
         if not act.is_negated or act.is_dropped or act.value not in same.get(task or "", ()) or act.form == "noun":
             continue
         objects = [m for m in text.parse.mentions if m.verb_at == act.at]
+        near = " ".join(t.text for t in text.parse.tokens[max(0, act.at - 2) : act.at])
+        if act.text[:4] in ("hold", "held") or any(w in near for w in ("just", "only", "merely")):
+            continue
         about = [m for m in objects if (m.kind == "pronoun" or text.is_target(m, out.target)) and not m.prep] or [
             m for m in [act.subject] if m is not None and text.is_target(m, out.target)
         ]

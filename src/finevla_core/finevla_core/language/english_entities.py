@@ -212,8 +212,20 @@ class Links:
             self._inherit(m)
             self.entities.append(Entity(is_group=m.is_plural))
             number = len(self.entities) - 1
+        if m.shapes and number_:
+            self._share_noun(number_, m)
         m.entity = number
         self.entities[number].take(m, self.roles.score(m))
+
+    def _share_noun(self, number: int, m: Mention) -> None:
+        """ "a big and a small green cube": the first takes its noun from the second."""
+        before = self.parse.mentions[number - 1]
+        is_pair = before.kind == "object" and before.entity >= 0 and not before.shapes and not before.is_one
+        if is_pair and before.end == m.start - 1 and self.parse.tokens[before.end].text in ("and", "or"):
+            first = self.entities[before.entity]
+            first.shape = first.shape or m.shapes[-1]
+            if m.colors and not before.colors:
+                first.color = first.color or m.colors[-1]
 
     def _number(self, m: Mention) -> int:
         """The entity that is meant; -1 for a new one."""

@@ -109,9 +109,10 @@ def is_idle(text: Text, m: Mention) -> bool:
         return False
     if m.prep == "with" and act is not None and act.value in _ACTIVE:
         return False
-    if act is not None and not m.is_subject and not m.prep and act.at < m.start:
+    if act is not None and m in act.objects and not m.prep and act.at < m.start:
         goes = any(
-            o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind == "object" for o in text.mentions
+            o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind in ("object", "pronoun")
+            for o in text.mentions
         )
         return act.text.startswith(_KEEPS) and not goes
     if (
@@ -136,6 +137,13 @@ def is_idle(text: Text, m: Mention) -> bool:
             continue
         if token.is_idle and not (
             token.text in ("still", "back", "home", "off") and verbs and _works(tokens, m.end, i)
+        ):
+            return True
+        if (
+            text.is_long
+            and token.value == "wait"
+            and token.text in ("remain", "remains", "stay", "stays")
+            and not verbs
         ):
             return True
         if token.kind == "verb" and token.form != "noun" and token.value not in ("be", "state"):

@@ -25,7 +25,7 @@ CONDITIONS = frozenset(
     )
 )
 _ARTICLES = word_set("the a an your its any both")
-_ANY = word_set("any every all no either anything everything whatever anybody whichever")
+_ANY = word_set("anyone anybody any every all no either anything everything whatever anybody whichever")
 _POLITE = word_set("could would can might will")
 _HYPOTHETICAL = word_set("about ready prepare prepares preparing prepared able tend tends")
 _JOINS = word_set("and or then while but so plus")
@@ -110,7 +110,7 @@ class Walk(Steps):
         self.negates_once = token.text in ("not", "never", "no", "none", "neither", "nor") and follows != "verb" and (
             (follows == "prep" and self._text(0) != "to") or self._text(0) in _ARTICLES
         )  # fmt: skip
-        if token.text == "without" and follows != "verb":
+        if token.text == "without" and follows != "verb" and self._kind(1) != "verb":
             self.negates_once = True
         if token.value == "verb" or token.text == "mind":
             self.prep, self.negated_acts, self.negates_once = "", 1, True
@@ -125,6 +125,8 @@ class Walk(Steps):
         is_polite = is_polite or (
             token.text == "if" and any(t.text == "would" for t in self.tokens[self.start : self.i])
         )
+        if self._kind(-1) != "neg":
+            self.negated = self.negates_once = False
         if token.text in CONDITIONS and not is_polite:
             self.hypothetical = True
             self.conditional = self.conditional or self.i <= self.start + 1
@@ -158,6 +160,7 @@ class Walk(Steps):
             return
         if token.text in ("before", "after", "until"):
             self.clause += 1
+            self.side = self.side or self.act is None
             self.subject = self.act = None
             self.prep = "near"
             return

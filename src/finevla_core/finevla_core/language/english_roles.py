@@ -62,7 +62,7 @@ class Roles:
             return 3.0
         act = self.act(m)
         if act is None:
-            return 2.0 if not m.prep and m.clause_is_bare else 0.5
+            return 2.0 if not m.prep and m.clause_is_bare and len(self.parse.tokens) <= 45 else 0.5
         if act.is_negated or act.value == "withdraw":
             return 0.0
         weight = 0.3 if act.is_hypothetical else 0.4 if m.is_side or m.is_hypothetical or act.is_hypothetical else 1.0
@@ -87,6 +87,8 @@ class Roles:
             return 0.0
         if m.prep in ("on", "over") and (value in PUTS or value == "state"):
             return 0.0
+        if value == "be" and m.prep in ("over", "to"):
+            return 1.5
         if value == "wait":
             return {"over": 3.0, "on": 2.0, "to": 2.5}.get(m.prep, 0.5)
         if value in ("reach", "descend", "close", "pick", "squeeze", "turn"):

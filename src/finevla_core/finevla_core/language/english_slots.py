@@ -60,6 +60,9 @@ def _target(text: Text) -> Entity | None:
 
 
 def _task(text: Text, out: Decision, target: Entity) -> str:
+    if target.shape == "knob" and not any(a.form != "noun" for a in text.parse.acts) and not text.is_long:
+        if any(m.kind == "side" and m.prep == "to" and m.side for m in text.mentions):
+            return "turn"
     if target.shape == "knob":
         return "turn" if _turns(text, target) else "reach"
     _bowl(text, out)
@@ -110,7 +113,12 @@ def _is_clean(text: Text, out: Decision) -> bool:
                 and owner.value in ("put", "pick", "clean", "throw", "state", "reach", "stack")
             ):
                 return True
-        if m.kind == "table" and m.verb == "clean":
+        if (
+            m.kind == "table"
+            and m.verb == "clean"
+            and m.prep
+            and any(a.at == m.verb_at and a.text[:5] != "sweep" for a in text.positive)
+        ):
             return True
         if m.kind == "all" and m.clause_is_bare is False and m.prep == "" and _in_bowl_with(text, m):
             return True
@@ -118,7 +126,8 @@ def _is_clean(text: Text, out: Decision) -> bool:
         return True
     is_named = out.target is not None and not out.target.is_nothing
     return not is_named and any(
-        m.kind == "all" and m.prep in ("over", "to", "of") and not m.is_negated for m in text.mentions
+        m.kind == "all" and m.prep in ("over", "to", "of") and m.head != "else" and not m.is_negated
+        for m in text.mentions
     )
 
 

@@ -85,11 +85,16 @@ class Steps:
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
         is_past = token.form == "ed" or token.text in ("put", "set", "cast")
         by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")
-        if act.value in _DEEDS and is_past and (by_somebody or self._text(-1) in ("has", "have", "had")):
+        if act.value in _DEEDS and is_past and (by_somebody or self._is_perfect()):
             act.is_hypothetical = True  # a report
         if token.text == "have" and act.is_command:
             act.value = "want"
         return act
+
+    def _is_perfect(self) -> bool:
+        """Whether somebody who is no part of the scene "has put" something somewhere."""
+        is_known = self.subject is not None and self.subject.kind in ("arm", "pronoun", "finger", "object")
+        return self._text(-1) in ("has", "have", "had") and not is_known
 
     def _is_auxiliary(self, act: Act) -> bool:
         return act.value == "be" or (act.value == "want" and self._text(1) == "to")

@@ -13,6 +13,10 @@ from finevla_core.language.english_sets import word_set
 MAX_TOKENS = 2000
 END = frozenset(".!?\n")
 BREAKS = frozenset(".!?\n;:-,")
+_DIALECT = {
+    "wi": "with", "tae": "to", "dinnae": "do not", "doesnae": "does not", "cannae": "can not", "doon": "down", "fae": "from",
+    "yin": "one", "aboot": "about", "nae": "no", "oot": "out", "ower": "over", "roon": "round", "yer": "your", "ye": "you",
+}  # fmt: skip
 _CONTRACTIONS = [
     (re.compile(pattern), by)
     for pattern, by in (
@@ -25,6 +29,8 @@ _CONTRACTIONS = [
         (r"\bshan't\b", "shall not"),
         (r"\bain't\b", "is not"),
         (r"n't\b", " not"),
+        (r"(?<!\w)'?cause\b", "because"),
+        *((rf"\b{said}(?!\w)'?", meant) for said, meant in _DIALECT.items()),
         (r"\bu\b", "you"),
         (r"\bur\b", "your"),
         (r"\bw\b", "with"),

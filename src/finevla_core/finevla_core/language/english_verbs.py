@@ -5,7 +5,7 @@ from finevla_core.language.english_sets import phrase_list
 VERBS: dict[str, list[str]] = {
     "pick": phrase_list(
         """
-            pick, grab, grasp, grip, take, get, seize, snatch, fetch, clutch, clasp, catch, pinch, clamp, clench,
+            pick, grab, hoick, yank, snaffle, fish, grub, pinch, grasp, grip, take, get, seize, snatch, fetch, clutch, clasp, catch, pinch, clamp, clench,
             nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
             collect, gather, obtain, secure, hook, acquire, claim, nip, enclose, encircle, embrace, uplift
         """
@@ -48,7 +48,7 @@ VERBS: dict[str, list[str]] = {
     "wait": phrase_list("wait, linger, loiter, pause, stay, remain, poise, dwell, tarry"),
     "state": phrase_list(
         """
-            stand, sit, lie, belong, end, live, finish, keep, let, make, start, begin, become, seem, appear, need
+            stand, sit, lie, belong, end, live, finish, keep, let, make, start, begin, become, seem, appear
         """
     ),
     "happen": phrase_list("fall, happen, occur, look, fail, count, prove, cost, matter, belong-to, wobble"),
@@ -134,7 +134,7 @@ _FIXED = {
     ("verb", "release", "s"): "lets go, releases",
     ("verb", "release", "ing"): "letting go",
     ("verb", "pick", "base"): """
-        take hold of, get hold of, grab hold of, lay hold of, catch hold of, lift off, give me, bring me, get me,
+        take hold of, up with it, up it goes, up it comes, get hold of, grab hold of, lay hold of, catch hold of, lift off, give me, bring me, get me,
         fetch me
     """,
     ("verb", "pick", "s"): "takes hold of, gets hold of",

@@ -28,7 +28,7 @@ PREPS = phrase_table(
         "near": """
             alongside, near, beside, by, between, among, behind, beyond, against, amid, opposite, to the side of,
             next to, close to, close by, near to, in front of, to the left of, to the right of, left of, right of,
-            in between, closest to, nearest to, nearest, closest, farthest from, furthest from, right by, right
+            in between, closest to, nearest to, nearest, closest, farthest from, furthest from, right
             beside, near by, next door to, hard by, on the left of, on the right of, at the left of, at the right
             of, adjacent to, not far from, in the vicinity of, in the neighbourhood of, at the foot of, side by
             side with, a little behind, a bit behind, in back of, on the far side of, on the near side of, away
@@ -78,14 +78,14 @@ CORRECTIONS = phrase_list(
         that should be, should be, mistake, no that is, no thats wrong, misspoke, i tell a lie, did i say, silly
         me, what am i saying, come to think of it, wait a tick, wait a moment, wait a second, wait a minute, wait
         a sec, hang on a sec, hang on a second, hang on a tick, hold on a second, hold on a sec, oh
-        blast, blast, damn, dammit, bother, oh dear, no not, my apologies, my error, no sorry i mean, sorry i
+        blast, blast, damn, dammit, oh dear, no not, my apologies, my error, no sorry i mean, sorry i
         mean, i beg your pardon, let us say, no let us say, er no make that, on reflection, better make that,
         better make it, cancel, strike, scrap that, drat, oh wait, wait up, uh no sorry, er sorry, or no, oh
         sorry, or better, no the other, did i say that, i mean no, eh, ach, argh, d'oh, ugh, nay
     """
 )
 SIDE_STARTS = phrase_list(
-    """
+    """ seeing as, seeing that, what with, 
         because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless,
         although, though, even though, even if, in case, provided, as long as, as soon as, once, whereas,
         otherwise, which, who, whose, whom, where, such that, as if, as though, for which, in which, why, how,
@@ -96,7 +96,7 @@ SIDE_STARTS = phrase_list(
     """
 )
 ORDINARY = word_set(
-    """
+    """ entry access entrance arrival trick 
     a able about above accelerate accelerates accordingly accurate accurately across action actions actually
     additionally ado affirmative afraid after afternoon afterward afterwards again ah ahead aim aka alas all
     almost alone along alongside already alright also always am an and angel angle angles another answer answers
