@@ -29,7 +29,7 @@ from finevla_sim.shards import make_shards, save_shard
 from finevla_sim.tasks import TASKS, Goal, sample_goal
 from finevla_sim.world import Truth, World
 from finevla_tools.evaluation.trials import is_reachable
-from finevla_tools.rollout import roll_out
+from finevla_tools.rollout import load_limited_policy, roll_out
 
 FIRST_SEED = 600_000  # above the drills', below the test split's
 SHARD_TRIALS = 25
@@ -69,7 +69,7 @@ def write_rehearsals(path: Path, bundle: Path, first: int, count: int, tasks: di
     """A shard as `load_drills` reads it, one plan per trial, none of whose moments is one to move by: `usable` is 0."""
     robot = default_robot()
     ik = ArmIK(robot.embodiment, robot.urdf_path)
-    planner, policy = Planner(ik), load_policy(bundle, robot.embodiment)
+    planner, policy = Planner(ik), load_limited_policy(bundle, robot)
     kept: list[dict[str, Any]] = []
     goals, scenes, world = [], [], None
     for seed in range(FIRST_SEED + first, FIRST_SEED + first + count):

@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.chunk_limiter import NoAllowedChunk
+from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy import OnnxPolicy, load_policy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.words import State
-from finevla_core.understanding import TargetAbsent
+from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
 from finevla_sim.robot import Robot
 from finevla_sim.world import Truth, World
@@ -59,6 +61,12 @@ class Policy(Protocol):
         """Before each observation, which of its chunks the bridge follows (0 = none), and its rows past when it came."""
 
 
+def load_limited_policy(bundle: Path, robot: Robot) -> OnnxPolicy:
+    """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse."""
+    limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
+    return load_policy(bundle, robot.embodiment, limiter=limiter)
+
+
 class ClosedLoop:
     """A world, a policy and a bridge between them, through as many instructions as one likes, one after the other."""
 
@@ -74,7 +82,10 @@ class ClosedLoop:
         `watch` is called with the world at every observation.
         """
         world, bridge, counts = self.world, self.bridge, self.bridge.counts
-        encoded, is_announced = self.policy.encode(instruction), False
+        try:
+            encoded, is_announced = self.policy.encode(instruction), False
+        except NotUnderstood as error:  # refused: the arms stay where they are
+            return Rollout([world.truth()] * 2, 0, {}, "", str(error))
         self._stop_code, held, accepted, rejected = "", "", counts.accepted, counts.rejected.copy()
         trace: list[Truth] = [world.truth()]
         pending: list[tuple[int, ActionChunk]] = []

@@ -5,7 +5,7 @@ Words reach the network as features of the bundle's text model, or as the slots 
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from finevla_core.bundle import Bundle, check_embodiment, load_bundle
 from finevla_core.chunk import ActionChunk
+from finevla_core.chunk_limiter import ChunkLimiter, NoAllowedChunk
 from finevla_core.continuation import Accepted, aligned, row_weights
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
@@ -63,9 +64,18 @@ class OnnxPolicy:
     One that joins by real-time chunking continues, under the same rules, the chunk that it was last told is `accepted`.
     """
 
-    def __init__(self, bundle: Bundle, embodiment: Embodiment, threads: int, providers: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        embodiment: Embodiment,
+        threads: int,
+        providers: Sequence[str] | None,
+        limiter: ChunkLimiter | None = None,
+    ) -> None:
         check_embodiment(bundle, embodiment)
         self.bundle, self.embodiment, self.manifest = bundle, embodiment, bundle.manifest
+        self.limiter: ChunkLimiter | None = None  # not for what is made to warm up
+        self.limited_text = ""  # why chunks are being shortened; empty = they are not
         available = ort.get_available_providers()
         chosen = [name for name in (providers or PREFERRED) if name in available]
         if not chosen:
@@ -87,6 +97,7 @@ class OnnxPolicy:
         self._order = [embodiment.camera_names.index(camera) for camera in self.manifest.cameras]
         self._sequence = 0
         self._warm_up()
+        self.limiter = limiter
 
     @property
     def horizon_s(self) -> float:
@@ -151,12 +162,22 @@ class OnnxPolicy:
             policy=self.manifest.name,
             joining=self.manifest.joining,
             sequence=self._sequence,
-            inference_s=time.perf_counter() - start,
         )
+        chunk = replace(self._limited(chunk, observation), inference_s=time.perf_counter() - start)
         if memory is None or np.isfinite(memory).all():
             chunks = (*(past.chunks if past else ()), chunk)[-KEPT:]
             self._past = Past(encoded, observation.stamp_ns, memory, chunks)
         return chunk
+
+    def _limited(self, chunk: ActionChunk, observation: Observation) -> ActionChunk:
+        """The chunk, or what of it the bridge can let pass; raises `NoAllowedChunk` where not even holding would."""
+        if self.limiter is None:
+            return chunk
+        limited = self.limiter.limit(chunk, observation.state)
+        self.limited_text = limited.text
+        if limited.chunk is None:
+            raise NoAllowedChunk(limited.text)
+        return limited.chunk
 
     def _look_for(self, encoded: EncodedInstruction, answers: Mapping[str, NDArray[np.float32]]) -> None:
         """Raise `TargetAbsent` while what the instruction names has not been seen; later a hand may well hide it."""
@@ -267,10 +288,17 @@ class OnnxPolicy:
 
 
 def load_policy(
-    path: str | Path, embodiment: Embodiment, threads: int = 1, providers: Sequence[str] | None = None
+    path: str | Path,
+    embodiment: Embodiment,
+    threads: int = 1,
+    providers: Sequence[str] | None = None,
+    limiter: ChunkLimiter | None = None,
 ) -> OnnxPolicy:
-    """Load, verify and warm up a bundle for a robot; TensorRT before CUDA before CPU, whichever is there."""
-    return OnnxPolicy(load_bundle(path), embodiment, threads, providers)
+    """Load, verify and warm up a bundle for a robot; TensorRT before CUDA before CPU, whichever is there.
+
+    With a `limiter` the policy shortens what the bridge would refuse.
+    """
+    return OnnxPolicy(load_bundle(path), embodiment, threads, providers, limiter)
 
 
 def _memory_shape(session: ort.InferenceSession, path: Path) -> tuple[int, ...] | None:

@@ -14,7 +14,6 @@ import numpy as np
 from finevla_core.bundle import load_bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
-from finevla_core.policy import load_policy
 from finevla_sim.demonstrator import Demonstrator
 from finevla_sim.ik import ArmIK
 from finevla_sim.judge import judge, obeyed, score, success
@@ -26,7 +25,7 @@ from finevla_sim.tasks import TASKS, sample_goal
 from finevla_sim.world import World
 from finevla_tools.evaluation.contestants import Wanderer
 from finevla_tools.evaluation.trials import Case, Trial, trials_of
-from finevla_tools.rollout import Rollout, Watch, roll_out
+from finevla_tools.rollout import Rollout, Watch, load_limited_policy, roll_out
 
 RECORDS, HEADER = "trials.jsonl", "evaluation.json"
 BUNDLE = "policy"  # the contestant that is not a baseline
@@ -46,7 +45,7 @@ class Trier:
     def __init__(self, bundle: Path | None) -> None:
         self.robot = default_robot()
         self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
-        self.policy = load_policy(bundle, self.robot.embodiment) if bundle else None
+        self.policy = load_limited_policy(bundle, self.robot) if bundle else None
         self.world: World | None = None
 
     def run(self, job: Job) -> list[dict[str, Any]]:
