@@ -161,19 +161,22 @@ class ChunkLimiter:
         if why.code in RANGE and over.max() > 0:
             i = int(over.argmax())
             return f"{chunk.names[i]} is held at its limit: the policy asks for {over[i]:.3f} rad more; {OTHERWISE}"
-        if why.code in NEAR:
-            return f"{self._arm(chunk, why.text)} held: as asked, {why.text}; move what is in its way, or {OTHERWISE}"
-        return f"{self._arm(chunk, why.text)} slowed down: as asked, {why.text}"
+        arms = self._arms(chunk, why.text)
+        subject = f"the {arms[0]} arm is" if arms else "the arm is"
+        if why.code not in NEAR:
+            return f"{subject} slowed down: as asked, {why.text}"
+        advice = f"move the {arms[1]} arm away, or {OTHERWISE}" if len(arms) > 1 else OTHERWISE
+        return f"{subject} held: as asked, {why.text}; {advice}"
 
-    def _arm(self, chunk: ActionChunk, text: str) -> str:
-        """The arm that is meant: of those that `text` names, the one that was asked to go farthest."""
-        gone = np.abs(chunk.actions[-1] - self._running.plan.positions[-1]) * ~self.limits.is_gripper
-        arms = {name.rpartition("_")[0] for name in chunk.names}
-        named = [arm for arm in arms if arm and f"{arm}_" in text] or [arm for arm in arms if arm]
-        if not named:
-            return "the arm is"
-        way = {arm: max(g for g, name in zip(gone, chunk.names, strict=True) if name.startswith(arm)) for arm in named}
-        return f"the {max(way, key=lambda arm: way[arm])} arm is"
+    def _arms(self, chunk: ActionChunk, text: str) -> list[str]:
+        """The arms that `text` is about, the one first that was asked to go farthest; of a robot with one arm none."""
+        gone = abs(chunk.actions[-1] - self._running.plan.positions[-1]) * ~self.limits.is_gripper
+        way: dict[str, float] = {}
+        for name, far in zip(chunk.names, gone.tolist(), strict=True):
+            arm = name.rpartition("_")[0]
+            way[arm] = max(way.get(arm, 0.0), far)
+        named = [arm for arm in way if arm and f"{arm}_" in text] or [arm for arm in way if arm]
+        return sorted(named, key=lambda arm: -way[arm])
 
 
 class _Running:

@@ -207,6 +207,7 @@ def test_hands_asked_into_each_other_come_to_rest_in_front_of_each_other(two_arm
     assert STOP_M <= distance_m < STOP_M + SPARE_M + 0.012, "as near as it may"
     assert "mm apart" in texts[-1]
     assert texts[-1].startswith(("the left arm is held", "the right arm is held"))
+    assert "; move the " in texts[-1], "and what to do"
     assert len(set(texts)) <= 3, "what repeats is said in the same words"
 
 
