@@ -4,15 +4,19 @@
     python test/benchmark/safety.py oracle --episodes 300
     python test/benchmark/safety.py seams --episodes 40
     python test/benchmark/safety.py gate --episodes 40
+    python test/benchmark/safety.py resets --count 1000 [--seed 0]
 
 What the gate lets through is checked by other means than the gate's own: SciPy's curves through the commanded knots, and
 distances by MuJoCo's collision code instead of coal's.
 """
 
 import argparse
+import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -331,16 +335,69 @@ def gate(episodes: int) -> None:
         print(f"{len(times)} chunks, {what}: median {p50:.2f} ms, p90 {p90:.2f}, p99 {p99:.2f}, worst {worst:.2f}")
 
 
+def resets(count: int, seed: int) -> None:
+    """Motions between a reset and the next words, with a policy and a motion client that take no notice of a stop."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+    from bridge_run import MOTION, STOPS, BridgeRun
+    from guarded_arms import Guarded
+
+    rng = random.Random(seed)
+    guarded = Guarded.of(ROBOT.safety_path.parents[1] / "robots" / "cobotmagic.yaml")
+    run = BridgeRun(guarded, deadman_timeout_s=1.0, watchdog_timeout_s=0.5)
+    stops: Counter[str] = Counter()
+    sent = followed = commands = moved = number = 0
+    side = 1  # away from home and back
+    while sum(stops.values()) < count:
+        number += 1
+        by, kind = rng.choice(("policy", "motion")), rng.choice(sorted(STOPS))
+        words, motion = f"words {number}", f"motion:home-{number}"
+        run.bridge.release_authority(MOTION, run.now)
+        before = run.accepted()
+        if by == "motion":
+            run.bridge.take_authority(MOTION, run.now)
+            run.chunk(f"{motion}/1", MOTION, amplitude=side * rng.uniform(0.4, 0.5))
+        else:
+            run.bridge.on_instruction(words, run.now)
+            run.chunk(words, amplitude=side * rng.uniform(0.4, 0.5))
+        if run.accepted() == before:  # where the arms cannot go on so: back to the middle
+            run, side = BridgeRun(guarded, deadman_timeout_s=1.0, watchdog_timeout_s=0.5), 1
+            continue
+        side = -side
+        run.pass_time(rng.randrange(2, 15))
+        STOPS[kind](run)
+        assert run.bridge.state is State.STOPPED, f"{kind}: {run.bridge.reason}"
+        stops[kind] += 1
+        run.misbehave(by, words, motion)
+        run.felt = True
+        run.pass_time(100)
+        run.bridge.take()
+        done, why = run.bridge.reset(run.now)
+        assert done, why
+        at, before = run.position(), run.accepted()
+        for _ in range(rng.randrange(1, 5)):
+            sent += run.misbehave(by, words, motion)
+        followed += run.accepted() - before
+        commands += len(run.bridge.take()[0])
+        moved += bool((abs(run.position() - at) > 1e-9).any())
+    print(f"{sum(stops.values())} stops and resets: {dict(sorted(stops.items()))}")
+    print(
+        f"between reset and next words: {sent} chunks sent, {followed} followed, {commands} commands, {moved} motions"
+    )
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("fuzz", "oracle", "seams", "gate"))
+    parser.add_argument("what", choices=("fuzz", "oracle", "seams", "gate", "resets"))
     parser.add_argument("--chunks", type=int, default=20_000)
     parser.add_argument("--episodes", type=int, default=40)
+    parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.what == "fuzz":
         fuzz(arguments.chunks, arguments.seed)
+    elif arguments.what == "resets":
+        resets(arguments.count, arguments.seed)
     else:
         {"oracle": oracle, "seams": seams, "gate": gate}[arguments.what](arguments.episodes)
 

@@ -1,46 +1,99 @@
-"""How the nodes of this package say the same thing: every event on a topic, and no warning more than once a second."""
+"""How the nodes of this package say the same thing again: every event on a topic, in the log once and then with a count.
 
+The first of a kind is logged at once. Repetitions are counted and told after 10 s, then at growing intervals, so that a fault
+that lasts all night takes some lines and not some megabytes.
+"""
+
+import re
 import time
+from dataclasses import dataclass
 
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 from finevla_core.safety.words import Event
 from finevla_interfaces.msg import SafetyEvent
 
-EVERY_S = 1.0
-KIND = 40  # letters by which two sentences are taken for the same
+KIND = 40  # letters by which two sentences are taken for the same, whatever numbers are in them
+KINDS = 64  # that are told apart; what comes on top of them counts as one
+FIRST_S, LONGEST_S = 10.0, 640.0  # how long repetitions are counted before they are told
+QUIET_S = 10.0  # what was not said for so long is said at once again
+FLUSH_S = 1.0
+
+
+@dataclass
+class _Kind:
+    """What was said, when last, and how often since `since_s` without being logged."""
+
+    text: str
+    since_s: float
+    last_s: float
+    interval_s: float = FIRST_S
+    count: int = 0
+
+
+class RepeatCounter:
+    """Decides which sentences are worth a line, and puts the others into a count."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, _Kind] = {}
+
+    def note(self, kind: str, text: str, now_s: float) -> list[str]:
+        """Return the lines to log now that `text` is said."""
+        kind = kind if kind in self._kinds or len(self._kinds) < KINDS else ""
+        lines = self.due(now_s)
+        known = self._kinds.get(kind)
+        if known is None:
+            self._kinds[kind] = _Kind(text, now_s, now_s)
+            return [*lines, text]
+        known.text, known.last_s = text, now_s
+        known.count += 1
+        return lines
+
+    def due(self, now_s: float) -> list[str]:
+        """Return the counts that are to be told now."""
+        lines = []
+        for kind, known in list(self._kinds.items()):
+            is_over = now_s - known.last_s >= QUIET_S
+            if known.count and (is_over or now_s - known.since_s >= known.interval_s):
+                times = "once" if known.count == 1 else f"{known.count} times"
+                lines.append(f"{known.text} (repeated {times} in the last {now_s - known.since_s:.0f} s)")
+                known.since_s, known.count = now_s, 0
+                known.interval_s = min(2 * known.interval_s, LONGEST_S)
+            if is_over:
+                del self._kinds[kind]
+        return lines
 
 
 class SeldomLog:
-    """Warnings of a node; one that begins as another did less than a second ago is left out."""
+    """Warnings of a node: the first of a kind at once, its repetitions as a count."""
 
     def __init__(self, node: Node) -> None:
-        self._node = node
-        self._said_s: dict[str, float] = {}
+        self._node, self._counter = node, RepeatCounter()
+        node.create_timer(FLUSH_S, self._flush, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def warn(self, text: str) -> None:
-        """Say it, unless it was just said."""
-        if self.is_due(text[:KIND]):
-            self._node.get_logger().warning(text)
+    def warn(self, text: str, kind: str = "") -> None:
+        """Say it; what has the same `kind` (as a rule how it begins) is the same again."""
+        kind = kind or re.sub(r"\d+", "0", text)[:KIND]
+        self._log(self._counter.note(kind, text, time.monotonic()))
 
-    def is_due(self, kind: str) -> bool:
-        """Whether nothing of this kind was said in the last second; then it counts as said now."""
-        now_s = time.monotonic()
-        if now_s - self._said_s.get(kind, -EVERY_S) < EVERY_S:
-            return False
-        self._said_s[kind] = now_s
-        return True
+    def _flush(self) -> None:
+        self._log(self._counter.due(time.monotonic()))
+
+    def _log(self, lines: list[str]) -> None:
+        for line in lines:
+            self._node.get_logger().warning(line)
 
 
 class EventLog:
-    """Every safety event is published, but the same warning is logged once a second: a policy may be refused at 10 Hz."""
+    """Every safety event is published; in the log a policy that is refused at 10 Hz is a line with a count."""
 
     def __init__(self, node: Node, publisher: Publisher) -> None:
         self._node, self._publisher, self._seldom = node, publisher, SeldomLog(node)
 
     def tell(self, event: Event) -> None:
-        """Publish and log."""
+        """Publish and log; a stop is logged each time, for each one was ended by a person before the next."""
         message = SafetyEvent(
             level=event.level,
             code=event.code,
@@ -56,5 +109,5 @@ class EventLog:
             logger.info(text)
         elif event.level == SafetyEvent.ERROR:
             logger.error(text)
-        elif self._seldom.is_due(event.code):
-            logger.warning(text)
+        else:
+            self._seldom.warn(text, event.code)

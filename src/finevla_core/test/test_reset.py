@@ -1,9 +1,7 @@
 """Promises of a reset: it never moves. Whatever stopped the arms has ended what they did; they rest until new words come."""
 
-from collections.abc import Callable
-
-import numpy as np
 import pytest
+from bridge_run import MOTION, OPTIONS, POLICY, STOPS, BridgeRun, lose_states
 from guarded_arms import SECOND, START, Guarded
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,124 +12,9 @@ from finevla_core.safety.mandate import MAX_ID, REMEMBERED, Mandate
 from finevla_core.safety.words import RESET_ADVICE, State
 from finevla_core.stop_words import StopUtterance
 
-TICK = SECOND // 50
-POLICY, MOTION = "/policy", "/motion"
 
-
-class Run:
-    """A bridge with a clock, arms that do what it commands, a policy and an operator's client."""
-
-    def __init__(self, guarded: Guarded, **options: object) -> None:
-        self.guarded, self.now, self.steady, self.felt = guarded, START, 0, True
-        self.bridge = guarded.bridge(steady_ns=lambda: self.steady, **options)
-        self.sequence = 0
-        self.pass_time(1)
-        self.bridge.on_instruction("go", self.now)
-
-    def pass_time(self, ticks: int) -> None:
-        for _ in range(ticks):
-            self.now, self.steady = self.now + TICK, self.steady + TICK
-            self.bridge.on_watchdog(True, "", self.now)
-            self.bridge.on_deadman(True, self.now)
-            if self.felt:
-                self.guarded.feel(self.bridge, self.position(), self.now)
-            self.bridge.tick(self.now)
-
-    def position(self) -> np.ndarray:
-        plan = self.bridge.plan
-        return self.guarded.home if plan is None else plan.at(self.now)[0]
-
-    def chunk(
-        self, instruction_id: str = "go", client: str = POLICY, amplitude: float = 0.1, **changes: object
-    ) -> None:
-        """Fresh, of the bridge's own epoch, and from where the arms are: as good as a chunk can be."""
-        self.sequence += 1
-        way = self.guarded.chunk(amplitude=amplitude).actions - self.guarded.home
-        given = {"stamp_ns": self.now, "epoch": self.bridge.epoch, "sequence": self.sequence} | changes
-        chunk = self.guarded.chunk(instruction_id=instruction_id, client=client, actions=self.position() + way, **given)
-        self.bridge.on_chunk(chunk, self.now)
-
-    def accepted(self) -> int:
-        return self.bridge.counts.accepted
-
-    def reset(self) -> None:
-        self.felt = True
-        self.pass_time(100)
-        done, text = self.bridge.reset(self.now)
-        assert done, text
-        self.bridge.take()
-
-    def misbehave(self, by: str = "policy") -> None:
-        """All that a policy or a motion node may send that took no notice of the stop."""
-        for _ in range(3):
-            self.bridge.on_instruction("go", self.now)
-            self.chunk()
-            self.chunk("")
-            if by == "motion":
-                self.bridge.take_authority(MOTION, self.now)
-                for identity in ("motion:home-1", "motion:home-1/1", "motion:home-1/2", "motion:home-2"):
-                    self.chunk(identity, MOTION)
-            self.pass_time(5)
-
-
-def lose_states(run: Run) -> None:
-    run.felt = False
-    run.pass_time(40)
-
-
-def feel(values: Callable[[Run], np.ndarray]) -> Callable[[Run], None]:
-    def stop(run: Run) -> None:
-        run.now, run.steady = run.now + TICK, run.steady + TICK
-        run.guarded.feel(run.bridge, values(run), run.now)
-
-    return stop
-
-
-def refuse_all(run: Run) -> None:
-    for _ in range(10):
-        run.chunk(dt_s=0.0)
-
-
-def fall_silent(run: Run) -> None:
-    run.now, run.steady = run.now + TICK, run.steady + 2 * SECOND
-    run.bridge.tick(run.now)
-
-
-def do_not_follow(run: Run) -> None:
-    here, run.felt = run.guarded.home, False
-    for _ in range(200):
-        run.guarded.feel(run.bridge, here, run.now)
-        run.pass_time(1)
-
-
-def jump(seconds: float) -> Callable[[Run], None]:
-    def stop(run: Run) -> None:
-        run.now += round(seconds * SECOND)
-        run.bridge.tick(run.now)
-
-    return stop
-
-
-STOPS: dict[str, Callable[[Run], None]] = {
-    "topic": lambda run: run.bridge.on_stop(run.now, "stop.topic", "stop was asked for by topic"),
-    "service": lambda run: run.bridge.on_stop(run.now, "stop.service", "stop was asked for by service"),
-    "rival": lambda run: run.bridge.on_stop(run.now, "bridge.rival", "another node publishes too"),
-    "watchdog": lambda run: run.bridge.on_watchdog(False, "a camera is frozen", run.now),
-    "deadman let go": lambda run: run.bridge.on_deadman(False, run.now),
-    "heartbeats lost": fall_silent,
-    "rejections": refuse_all,
-    "states lost": lose_states,
-    "states jump": feel(lambda run: run.position() + 0.3),
-    "states NaN": feel(lambda run: np.full(len(run.guarded.home), np.nan)),
-    "tracking": do_not_follow,
-    "clock back": jump(-3.0),
-    "clock ahead": jump(2.0),
-}
-OPTIONS = {"deadman let go": {"deadman_timeout_s": 1.0}, "heartbeats lost": {"watchdog_timeout_s": 0.5}}
-
-
-def under_way(guarded: Guarded, kind: str, by: str) -> Run:
-    run = Run(guarded, **OPTIONS.get(kind, {}))
+def under_way(guarded: Guarded, kind: str, by: str) -> BridgeRun:
+    run = BridgeRun(guarded, **OPTIONS.get(kind, {}))
     if by == "motion":
         run.bridge.take_authority(MOTION, run.now)
         run.chunk("motion:home-1/1", MOTION, amplitude=0.5)
@@ -213,7 +96,7 @@ def test_words_of_before_the_first_joint_state_do_not_count(guarded: Guarded) ->
 
 
 def test_arms_at_rest_that_were_lost_and_found_wait_for_new_words(guarded: Guarded) -> None:
-    run = Run(guarded)
+    run = BridgeRun(guarded)
     lose_states(run)
     assert run.bridge.state is State.DISABLED
     run.felt = True
@@ -237,7 +120,7 @@ def test_old_announcement_that_arrives_late_does_not_count(guarded: Guarded, age
 
 @pytest.mark.parametrize("state", [State.STOPPED, State.DISABLED])
 def test_authority_is_not_given_to_what_cannot_move(guarded: Guarded, state: State) -> None:
-    run = Run(guarded)
+    run = BridgeRun(guarded)
     STOPS["topic"](run) if state is State.STOPPED else lose_states(run)
     assert run.bridge.state is state
     given, text = run.bridge.take_authority(MOTION, run.now)
@@ -247,7 +130,7 @@ def test_authority_is_not_given_to_what_cannot_move(guarded: Guarded, state: Sta
 
 def test_plan_that_waits_for_a_yes_is_gone_after_a_stop_and_its_words_too(guarded: Guarded) -> None:
     for client, identity in ((POLICY, "go"), (MOTION, "motion:home-1/1")):
-        run = Run(guarded)
+        run = BridgeRun(guarded)
         run.bridge.step(True, run.now)
         if client == MOTION:
             run.bridge.take_authority(MOTION, run.now)
@@ -291,7 +174,7 @@ def test_stop_word_that_goes_on_says_that_it_erred_on_the_safe_side(guarded: Gua
 
 
 def test_stop_word_at_rest_ends_what_was_said_and_in_a_stop_changes_nothing(guarded: Guarded) -> None:
-    run = Run(guarded)
+    run = BridgeRun(guarded)
     run.bridge.on_stop_word(StopUtterance("停", ""), run.now)
     assert run.bridge.take()[1][-1].text == "the operator said '停'; the arms hold until new words come"
     run.misbehave()
@@ -303,7 +186,7 @@ def test_stop_word_at_rest_ends_what_was_said_and_in_a_stop_changes_nothing(guar
 
 
 def test_stop_word_while_a_motion_is_planned_lets_it_not_begin(guarded: Guarded) -> None:
-    run = Run(guarded)
+    run = BridgeRun(guarded)
     run.bridge.take_authority(MOTION, run.now)
     run.bridge.on_stop_word(StopUtterance("stop", ""), run.now)
     given, text = run.bridge.take_authority(MOTION, run.now)
@@ -339,7 +222,7 @@ class Chaos(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.run = Run(self.guarded)
+        self.run = BridgeRun(self.guarded)
         self.bridge, self.names, self.fresh = self.run.bridge, 0, True
         self.bridge.take_authority(MOTION, self.run.now)
         self.run.chunk("motion:a-1/1", MOTION)
