@@ -18,6 +18,7 @@ from sensor_msgs.msg import CompressedImage
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.safety.words import RESET_ADVICE
 from finevla_core.stop_words import stop_word
 from finevla_interfaces import msg
 from finevla_sim.ik import ArmIK
@@ -50,9 +51,9 @@ class PlayedStack:
     """Stands for both the client and the processes of a stack.
 
     `resets`, `scenes` and `sayings` are answers in turn: None or nothing left = yes, a sentence = no, an exception = raised.
-    `stops` are, in turn for each instruction that is followed, the reason of a stop in its middle, or None; `endings` why the
-    policy gives it up. Between `disabled_s` the bridge is disabled. `silent` topics are not heard. `at` calls a function when
-    that time is reached.
+    `stops` are, in turn for each instruction that is followed, the reason of a stop in its middle, or None, with the event's
+    `stop_code`; `endings` why the policy gives it up. Between `disabled_s` the bridge is disabled. `silent` topics are not
+    heard. `at` calls a function when that time is reached.
     """
 
     namespace = "finevla"
@@ -66,6 +67,7 @@ class PlayedStack:
         self.scenes: deque[str | Exception | None] = deque()
         self.sayings: deque[str | Exception | None] = deque()
         self.stops: deque[str | None] = deque()
+        self.stop_code = "state.lost"
         self.endings: deque[str | None] = deque()
         self.disabled_s = (-1.0, -1.0)
         self.silent: set[str] = set()
@@ -76,8 +78,6 @@ class PlayedStack:
         self.asked_resets_s: list[float] = []
         self.words: list[str] = []  # and when they came
         self.said_s: list[float] = []
-        self.published: list[str] = []  # topics
-        self.node = SimpleNamespace(create_publisher=self._create_publisher)
         self.failed, self.epitaph, self.exit_code, self.last_end = False, "", 0, ""
         robot = default_robot()
         self.ik = ArmIK(robot.embodiment, robot.urdf_path)
@@ -123,9 +123,7 @@ class PlayedStack:
         self.instruction, self.refusal, self.state, self._moving_s = f"instruction {self.said}", "", FOLLOWING, 0.0
         self._stop = self.stops.popleft() if self.stops else None
         self._ending = self.endings.popleft() if self.endings else None
-        answer = Said(self.instruction, "")
-        object.__setattr__(answer, "understood", f"played: {instruction.raw}")
-        return answer
+        return Said(self.instruction, "", f"played: {instruction.raw}")
 
     def reset_bridge(self) -> str:
         """Leave STOPPED if the next answer is yes."""
@@ -142,15 +140,17 @@ class PlayedStack:
         self._lay_out(seed, task)
         return "laid out"
 
-    def _create_publisher(self, kind: Any, topic: str, profile: Any) -> Any:
-        del kind, profile
-        return SimpleNamespace(publish=lambda _: self.published.append(topic))
+    def say_stop(self, text: str) -> str:
+        """As `Client` does."""
+        return self.say(Instruction(raw=text)).message
 
-    def stop(self, reason: str, code: str = "state.lost") -> None:
+    def stop(self, reason: str) -> None:
         """The bridge stops the arms."""
-        self.state, self.reason = STOPPED, reason
+        self.state, self.reason = STOPPED, f"{reason}; {RESET_ADVICE}"
         self._end(reason)
-        self._tell("safety/events", msg.SafetyEvent(level=2, code=code, text=reason))
+        self._tell(
+            "safety/events", msg.SafetyEvent(level=2, code=self.stop_code, text=f"stopped: {reason}; {RESET_ADVICE}")
+        )
 
     def _lay_out(self, seed: int, task: str) -> None:
         self.seed, self.task = seed, task

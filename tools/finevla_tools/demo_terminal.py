@@ -6,12 +6,9 @@ Nothing is reset here unless the person types it: whoever stopped the arms wants
 import os
 import select
 
-from std_msgs.msg import Empty
-
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.stop_words import stop_word
-from finevla_ros import qos
 from finevla_sim.judge import judge
 from finevla_sim.scene import Scene
 from finevla_tools.launch_file import Launch
@@ -24,7 +21,6 @@ from finevla_tools.up import Interrupts
 
 HELP = "say what to do ('new' = next scene, 'stop' = stop, 'reset' = go on after a stop, Ctrl-D = end)"
 IDLE_S = 0.3  # how often the stack is looked at while nobody types
-POLICY_SILENT_S = 1.0  # five of its heartbeats
 
 
 class LineReader:
@@ -165,14 +161,7 @@ class Conversation:
             print(f"  the safety bridge {recording.stop}; say it again")
 
     def _stop(self, text: str) -> None:
-        """By the word, and by the bridge itself if the policy, which takes words, is not heard."""
-        client = self.stage.client
-        if self.stage.clock() - client.received_s.get("policy/status", float("-inf")) > POLICY_SILENT_S:
-            client.node.create_publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
-            print("  the policy is not heard: the safety bridge was stopped instead")
-            return
-        client.say(Instruction(raw=text))
-        print("  stopped")
+        print(f"  {self.stage.client.say_stop(text)}", flush=True)
 
     def _reset(self) -> None:
         if not self.stage.stop_reason():

@@ -18,6 +18,7 @@ from finevla_tools.stage_errors import NotReady, Refusal, StackDied
 from finevla_tools.stage_host import StageHost
 
 MOST_TRIES = 6  # of an act
+BLAMED_TRIES = 2  # stops for what the policy sent: beside other work once may be by lateness, twice is a result
 SETTLE_S, MOST_SETTLE_S = 1.0, 8.0  # how long the bridge must hold before an act is tried again: doubled each time
 NOT_RUN = "not run"
 GIVE_UP_AFTER = 2  # acts in a row that could not be run, or a stack that died for good: the next ones could not either
@@ -58,7 +59,11 @@ class ActResult:
             return f"could not be run: {self.failure}"
         if self.outcome is None:
             return f"refused: {self.refusal}"
-        return self.outcome.sentence() + (f"; then it gave up: {self.refusal}" if self.refusal else "")
+        stop = self.recordings[-1].stop
+        more = (
+            f"; then the safety bridge {stop}" if stop else f"; then it gave up: {self.refusal}" if self.refusal else ""
+        )
+        return self.outcome.sentence() + more
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, for the report."""
@@ -157,7 +162,10 @@ class Performance:
             result.refusal = "it was taken for a stop"
             return ""
         if recording.stop:
-            return recording.stop
+            blamed = sum(recording.is_policy_to_blame for recording in result.recordings)
+            if blamed < BLAMED_TRIES:
+                return recording.stop
+            result.stops.append(recording.stop)
         result.refusal = recording.ending
         result.outcome = judge(scene, recording.trace)
         right = obeyed(act.goal, result.outcome)

@@ -29,7 +29,7 @@ from finevla_tools.stage_errors import Interruption, NotReady, Refusal, StackDie
 from finevla_tools.up import BAD_INPUT, Stack
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3  # states of `SafetyStatus`
-DISABLING, STOPPING = "state.disabled", "state.stopped"  # codes of its events
+DISABLING, STOPPING, REJECTIONS = "state.disabled", "state.stopped", "chunk.rejections"  # codes of its events
 LOOK_S = 0.5  # how often progress is looked for
 READY_USUAL_S, SCENE_USUAL_S = 5.0, 3.0  # on a free computer
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # between two tries, where the answer does not say how long
@@ -45,7 +45,8 @@ class Recording:
     """What was seen while one instruction was followed; pictures are JPEG.
 
     `accepted` is the bridge's count of chunks at each ground truth. `stop` says that the bridge "stopped" or "was disabled"
-    in the middle, and why; `ending` why the policy gave the instruction up by itself. Both are empty if they did not.
+    in the middle, and why; `is_policy_to_blame` if it was for chunks that no limit allows. `ending` says why the policy gave
+    the instruction up by itself. Both are empty if they did not.
     """
 
     trace: list[Truth] = field(default_factory=list)
@@ -53,6 +54,7 @@ class Recording:
     pictures: list[bytes] = field(default_factory=list)
     understood: str = ""
     stop: str = ""
+    is_policy_to_blame: bool = False
     ending: str = ""
 
     def is_over(self) -> bool:
@@ -157,7 +159,7 @@ class Stage:
             answer = self._say(instruction)
             if not answer.id:
                 return None
-            recording.understood = str(getattr(answer, "understood", ""))
+            recording.understood = answer.understood
             if recording.understood and on_understood is not None:
                 on_understood(recording.understood)
             self._watch(recording, answer.id, seconds, since_s)
@@ -266,6 +268,7 @@ class Stage:
         self._until("the bridge to be heard", lambda: self._state(heard_s) is not None, Patience(self.clock))
         if reason := self.stop_reason():
             recording.stop = f"stopped: {self._cause() or reason}"
+            recording.is_policy_to_blame = REJECTIONS in self._events
             self.overload.stopped(self._events)
         elif disabled := self._events.get(DISABLING):  # that ends an instruction too, however short it was
             recording.stop = f"was disabled: {disabled.text}"

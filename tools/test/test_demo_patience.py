@@ -17,7 +17,7 @@ from finevla_tools.demo import Demonstration
 from finevla_tools.demo_report import Outputs
 from finevla_tools.launch_file import Launch
 from finevla_tools.node_log import NodeLog
-from finevla_tools.performance import MOST_TRIES
+from finevla_tools.performance import BLAMED_TRIES, MOST_TRIES
 from finevla_tools.stage import NO_TRIES, SCENE_TRIES
 from finevla_tools.up import Interrupts
 
@@ -195,6 +195,19 @@ def test_computer_that_is_too_slow_for_real_time_goes_on_in_simulated_time(bench
     (restart,) = report["stack_restarts"]
     assert "in simulated time" in restart
     assert LATE in restart
+
+
+def test_stop_for_what_the_policy_sends_is_a_result_once_it_comes_back(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.stack.stop_code = "chunk.rejections"
+    bench.stack.stops.extend(["10 chunks in a row were refused"] * BLAMED_TRIES)
+    code, report = bench.run()
+    assert (code, report["is_complete"]) == (0, True)
+    assert report["acts"][0]["stops"] == ["stopped: 10 chunks in a row were refused"] * BLAMED_TRIES
+    assert report["acts"][0]["outcome"]["arm"] == "left"
+    assert "then the safety bridge stopped: 10 chunks" in capsys.readouterr().out
+    assert report["overload"]["stops_for_lateness"] == 0
 
 
 def test_stop_that_comes_back_on_every_stack_fails_its_act(bench: Bench) -> None:

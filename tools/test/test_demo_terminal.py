@@ -122,17 +122,6 @@ def test_stop_passes_when_the_bridge_is_stopped_and_reset_says_when_there_is_not
     assert "nothing to reset: the safety bridge is not stopped" in capsys.readouterr().out
 
 
-def test_stop_reaches_the_bridge_where_the_policy_is_not_heard(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bench.type(REACH)
-    bench.stack.at[2.0] = lambda: bench.stack.silent.add("policy/status")
-    bench.type_at(3.5, "stop", ends=True)
-    bench.run()
-    assert bench.stack.published == ["safety/stop"]
-    assert "the policy is not heard" in capsys.readouterr().out
-
-
 def test_what_the_policy_refuses_or_gives_up_is_told_and_ends_nothing(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
