@@ -3,17 +3,19 @@
 from dataclasses import replace
 
 from finevla_core.language.chinese_characters import is_chinese, plain
-from finevla_core.language.chinese_clauses import scene_of
+from finevla_core.language.chinese_clauses import Scene, scene_of
 from finevla_core.language.chinese_grammar import phrases_of
 from finevla_core.language.chinese_limits import contradiction, limit_of, refused
-from finevla_core.language.chinese_refusals import refusal_of, unknown_words
-from finevla_core.language.chinese_roles import things_of, with_references
+from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
+from finevla_core.language.chinese_roles import Things, things_of, with_references
 from finevla_core.language.chinese_slots import arm_of, place_of, task_of
 from finevla_core.language.chinese_tokens import split
 from finevla_core.language.chinese_ways import approach_of, grasp_of, path_of, turn_of
 from finevla_core.language.reading import Reading
 
-MAX_CHARACTERS = 1500
+MAX_CHARACTERS = 1000
+PASSED, GUESSED = 0.8, 0.8  # certainty with unknown words passed over, and without a word that makes the thing a target
+MAX_PHRASES = 300  # of which a text of that length has at most half
 
 
 def read_chinese(text: str) -> Reading:
@@ -22,11 +24,17 @@ def read_chinese(text: str) -> Reading:
     Never raises; a text that cannot be acted on gets a `refusal`.
     """
     if not is_chinese(text[: 2 * MAX_CHARACTERS]):
-        return Reading(refusal="I read English and Chinese only.")
+        return refused("I read English and Chinese only.")
     if len(text) > MAX_CHARACTERS:
-        return Reading(refusal=f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
+        return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = plain(text)
-    scene = with_references(scene_of(phrases_of(split(words)), len(words)))
+    phrases = phrases_of(split(words))
+    if len(phrases) > MAX_PHRASES:
+        return refused("That is too long: say it in fewer words.")
+    return _read(with_references(scene_of(phrases, len(words))))
+
+
+def _read(scene: Scene) -> Reading:
     things = things_of(scene)
     task = task_of(scene, things)
     arm, arms = arm_of(scene)
@@ -35,33 +43,35 @@ def read_chinese(text: str) -> Reading:
     path, paths = path_of(scene)
     turn, turns = turn_of(scene)
     place, places = place_of(scene)
-    slots = {"task": task, "arm": arm, "approach": approach, "grasp": grasp}
+    slots = {"task": task, "arm": arm, "approach": approach, "grasp": grasp, **_thing_slots(things, task)}
     if task in ("place", "stack", "clean"):
-        slots["path"] = path
-        slots["place"] = "object" if task == "stack" else place
+        slots |= {"path": path, "place": "object" if task == "stack" else place}
     if task == "turn":
         slots["turn"] = turn
-    if task != "clean":
-        slots.update(things.target)
-    if task == "stack":
-        slots.update({f"below_{name}": word for name, word in things.below.items() if name != "size"})
     slots = {name: word for name, word in slots.items() if word}
-    refusal = refusal_of(scene, things, task) or limit_of(scene, things, task)
-    if refusal is None and wrong_side:
-        refusal = refused(f"I cannot come from '{wrong_side}': I come from above, from a side or from the far side.")
-    if refusal is None:
-        refusal = contradiction(
-            {
-                "arm": arms,
-                "side to come from": approaches,
-                "way of grasping": grasps,
-                "path": paths and "path" in slots,
-                "way of turning": turns and task == "turn",
-                "bowl": places and task in ("place", "clean"),
-            }
-        )
+    doubts = {
+        "arm": arms,
+        "side to come from": approaches,
+        "way of grasping": grasps,
+        "path": paths and "path" in slots,
+        "way of turning": turns and task == "turn",
+        "bowl": places and task in ("place", "clean"),
+    }
+    refusal = (
+        refusal_of(scene, things)
+        or limit_of(scene, things, task)
+        or no_target(things, task)
+        or contradiction(doubts, wrong_side)
+    )
     if refusal is not None:
         return replace(refusal, slots=slots)
     passed = tuple(dict.fromkeys(scene.phrases[at].text for at in unknown_words(scene)))
-    certainty = (0.8 if passed else 1.0) * (0.8 if things.is_guess else 1.0)
+    certainty = (PASSED if passed else 1.0) * (GUESSED if things.is_guess else 1.0)
     return Reading(slots, "", passed, certainty)
+
+
+def _thing_slots(things: Things, task: str) -> dict[str, str]:
+    slots = dict(things.target) if task != "clean" else {}
+    if task == "stack":
+        slots |= {f"below_{name}": word for name, word in things.below.items() if name != "size"}
+    return slots

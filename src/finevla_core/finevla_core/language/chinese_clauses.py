@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, zip_longest
+from itertools import groupby
 
 from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
 from finevla_core.language.chinese_kinds import Kind
@@ -137,7 +137,7 @@ def scene_of(phrases: list[Phrase], size: int) -> Scene:
         numbered.append(replace(phrase, clause=clause, sentence=sentence))
     marked: list[Phrase] = []
     clauses = [list(members) for _, members in groupby(numbered, key=lambda phrase: phrase.clause)]
-    for members, following in zip_longest(clauses, clauses[1:], fillvalue=[]):
+    for members, following in zip(clauses, [*clauses[1:], []], strict=False):
         is_only = any(phrase.kind in (Kind.NOT, Kind.NOT_YET) for phrase in (*members, *following[:3]))
         marked.extend(_with_remarks(_with_negation(_with_corrections(members), is_only)))
     return Scene(tuple(marked), size)
@@ -146,7 +146,11 @@ def scene_of(phrases: list[Phrase], size: int) -> Scene:
 def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
     """Tell hesitations that correct what was said ("no, ...") from those that do not ("or")."""
     words = [phrase for phrase in clause if phrase.kind not in _MARKS]
-    is_alone = clause[0].clause > 0 and len(words) == 1
+    is_alone = clause[0].clause > 0 and {phrase.kind for phrase in words} <= {
+        Kind.NOT,
+        Kind.HESITATION,
+        Kind.CORRECTION,
+    }
     checked: list[Phrase] = []
     for place, phrase in enumerate(clause):
         kind = phrase.kind
@@ -178,7 +182,8 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
     marked: list[Phrase] = []
     denied: list[Kind] | None = None  # what the "not" has denied so far; None without "not"
     is_soft = False  # "not yet" denies verbs, no objects; so does "don't take the ball to the bowl"
-    for phrase in clause:
+    for place, phrase in enumerate(clause):
+        following = clause[place + 1].kind if place + 1 < len(clause) else None
         if phrase.kind is Kind.EXCEPT and is_only:
             denied = None  # "touch nothing but the ball"
         elif phrase.kind in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT):
@@ -195,7 +200,8 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
         is_negated = denied is not None and not (is_soft and phrase.kind in (Kind.OBJECT, Kind.IT))
         marked.append(replace(phrase, is_negated=is_negated and phrase.kind is not Kind.NOT))
         if denied is not None and phrase.kind not in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT, *_MARKS):
-            denied.append(phrase.kind)
+            is_let = phrase.kind is Kind.USE and following in (Kind.IT, Kind.OBJECT)  # "do not let it ..."
+            denied.append(Kind.IT if is_let else phrase.kind)
     words = [phrase for phrase in marked if phrase.kind not in _MARKS]
     if len(words) > 1 and words[-1].text in _FINAL_NOTS:  # "with the left hand won't do"
         marked = [replace(phrase, is_negated=phrase.is_negated or phrase.kind is not Kind.OBJECT) for phrase in marked]
@@ -207,26 +213,35 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     marked: list[Phrase] = []
     is_remark = False
     is_past = any(phrase.text in _PAST for phrase in clause)
+    is_late = is_condition = is_told_by = False
     for phrase in clause:
-        is_late = any(other.kind in (*_ACTS, Kind.TAKE) and other.kind is not Kind.WAIT for other in marked)
-        is_person = is_late and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
+        is_helped = bool(marked) and marked[-1].kind in (Kind.REQUEST, Kind.USE)  # "help him to ..."
+        is_person = (is_late or is_helped) and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
         if phrase.kind in (Kind.REMARK, Kind.IF) and not is_person:
             is_remark = True
-        elif not is_past and _is_command(phrase, marked):
+        elif phrase.kind is Kind.SELECT and _is_wished(marked):
+            is_remark = False  # "I want ..."
+        elif not is_past and _is_command(phrase, marked[-1] if marked else None, is_condition, is_told_by):
             is_remark = False
-        marked.append(replace(phrase, is_remark=is_remark))
+        is_late = is_late or (phrase.kind in (*_ACTS, Kind.TAKE) and phrase.kind is not Kind.WAIT)
+        is_condition = is_condition or phrase.kind is Kind.IF
+        is_told_by = is_told_by or (phrase.kind is Kind.REMARK and phrase.text in _PERSONS)
+        marked.append(replace(phrase, is_remark=is_remark) if is_remark else phrase)
     return marked
 
 
-def _is_command(phrase: Phrase, marked: list[Phrase]) -> bool:
-    """Whether a command begins with a phrase; "I have taken ..." is none."""
+def _is_wished(marked: list[Phrase]) -> bool:
+    """Whether "want" follows "I", or "I still"."""
+    words = [phrase.text for phrase in marked if phrase.kind is not Kind.AND]
+    return bool(words) and words[-1] == "我"
+
+
+def _is_command(phrase: Phrase, previous: Phrase | None, is_condition: bool, is_told_by: bool) -> bool:
+    """Whether a command begins with a phrase; "I have taken ..." and "I may want to use ..." are none."""
+    kind = previous.kind if previous is not None else None
     if phrase.kind is Kind.TAKE:
-        who = [other.text in _PERSONS for other in marked if other.kind is Kind.REMARK]
-        return not (marked and marked[-1].kind is Kind.REMARK and any(who))
-    is_condition = any(other.kind is Kind.IF for other in marked)
+        return not (kind is Kind.REMARK and is_told_by)
     if is_condition:
         return phrase.kind is Kind.REQUEST and not phrase.text.startswith("我")
-    is_wish = bool(marked) and (
-        marked[-1].kind is Kind.SELECT or marked[-1].text.endswith(_PERHAPS)
-    )  # "I may want to use ..."
+    is_wish = previous is not None and (kind is Kind.SELECT or previous.text.endswith(_PERHAPS))
     return phrase.kind is Kind.REQUEST or (phrase.kind is Kind.USE and not phrase.is_negated and not is_wish)

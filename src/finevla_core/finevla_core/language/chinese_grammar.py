@@ -140,7 +140,7 @@ def _without_past(tokens: list[Token]) -> list[Token]:
     for place, token in enumerate(tokens):
         is_taken = token.kind is Kind.TAKE or (is_taken and token.kind not in (Kind.CLAUSE, Kind.SENTENCE))
         following = tokens[place + 1].text if place + 1 < len(tokens) else ""
-        is_over = following.startswith(("了", "过", "完", "死", "着", "好了")) and not is_taken
+        is_over = following.startswith(("了", "过", "完", "死", "着", "好了", "的", "得", "弯")) and not is_taken
         if token.kind is Kind.ACTION and is_over:
             token = replace(token, kind=Kind.REMARK)
         checked.append(token)

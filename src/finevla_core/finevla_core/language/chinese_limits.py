@@ -54,7 +54,7 @@ def _arms(scene: Scene, things: Things, task: str) -> Reading | None:
 
 
 def _beside(scene: Scene, things: Things, task: str) -> Reading | None:
-    if things.beside is not None:
+    if things.beside is not None and scene.size <= SHORT:
         return refused(f"I cannot put things next to '{things.beside.text}': say a bowl, or on top of an object.")
     return None
 
@@ -68,7 +68,7 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
         where = scene.phrases[min(place + 1, len(scene.phrases) - 1)].text
         if scene.after(
             place,
-            "GOAL? (?: BOWL AND )? BOWL OF? (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN )"
+            "GOAL? (?: BOWL AND )? BOWL OF? (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN | CENTER )"
             " (?! OF? COUNT* OBJECT )",
         ):
             return refused(f"I can put things only into '{where}', not beside or under it.")
@@ -156,10 +156,14 @@ def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
 
 
 def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
+    if task == "clean" and scene.has("EXCEPT OBJECT") and scene.size <= SHORT:
+        return refused("I cannot clear the table of some things only: say one object, or all of them.")
     for place, role in things.roles.items():
         phrase = scene.phrases[place]
         if role in (Role.TARGET, Role.BELOW) and phrase.is_twice:
             return refused(f"You say two things of one object: '{phrase.text}'.")
+        if role is Role.TARGET and scene.before(place, "TAKE ALL OF?") and task != "clean":
+            return refused(f"One thing at a time: you say all of '{phrase.text}'.")
         is_set = scene.after(place, "OF? (?: INSIDE | BETWEEN )")
         if role is Role.TARGET and phrase.is_many and not is_set and scene.before(place, "TAKE | GRASP"):
             return refused(f"One thing at a time: you say '{phrase.text}'.")
@@ -217,12 +221,15 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
         if phrase.kind is Kind.IT
     ):
         return refused("You contradict yourself: you want it moved and not touched.")
-    if any(scene.after(place, "IDLE") and scene.counts(place) for place in scene.places(Kind.IT)):
+    stays = [place for place in scene.places(Kind.IT) if scene.after(place, "IDLE") and scene.counts(place)]
+    if any(scene.phrases[place + 1].text.startswith(("留", "待", "保持")) for place in stays):
         return refused("You contradict yourself: you want it moved and left where it is.")
     return None
 
 
-def contradiction(names: dict[str, bool]) -> Reading | None:
-    """Refuse a text that says two words for one of these slots."""
-    name = next((name for name, is_twofold in names.items() if is_twofold), None)
+def contradiction(doubts: dict[str, bool], wrong_side: str) -> Reading | None:
+    """Refuse a text that says two words for one of these slots, or a side that the hand cannot come from."""
+    if wrong_side:
+        return refused(f"I cannot come from '{wrong_side}': I come from above, from a side or from the far side.")
+    name = next((name for name, is_twofold in doubts.items() if is_twofold), None)
     return None if name is None else refused(f"You contradict yourself about the {name}: say one.")

@@ -21,6 +21,7 @@ _COMMANDS = (
     Kind.FROM,
     Kind.ACTION,
 )
+_STRONG = (Kind.TAKE, Kind.GRASP, Kind.LIFT, Kind.PUT, Kind.STACK, Kind.TURN, Kind.CLEAN, Kind.USE, Kind.ACTION)
 _VERBS = (
     Kind.GRASP,
     Kind.LIFT,
@@ -42,14 +43,19 @@ def unknown_words(scene: Scene) -> list[int]:
     return scene.places(Kind.UNKNOWN, Kind.OUTSIDE)
 
 
-def refusal_of(scene: Scene, things: Things, task: str) -> Reading | None:
+def refusal_of(scene: Scene, things: Things) -> Reading | None:
     """Return why the words of a text cannot be followed, None if they can."""
     for reason in (_question, _action, _unknown, _statement):
         if (refusal := reason(scene, things)) is not None:
             return refusal
-    if task != "clean" and not things.target:
-        return refused("I do not know which object you mean: say its colour or its shape.")
     return None
+
+
+def no_target(things: Things, task: str) -> Reading | None:
+    """Refuse a text that does not say what is to be done with which object."""
+    if task == "clean" or things.target:
+        return None
+    return refused("I do not know which object you mean: say its colour or its shape.")
 
 
 def _question(scene: Scene, things: Things) -> Reading | None:
@@ -60,7 +66,8 @@ def _question(scene: Scene, things: Things) -> Reading | None:
         and not any(p.kind in (Kind.REQUEST, Kind.IF, Kind.ALL) for _, p in scene.clause(place))
     }
     commands = {scene.phrases[place].clause for place in scene.places(*_COMMANDS) if scene.counts(place)}
-    if asking and not commands - asking:
+    is_bare_question = bool(scene.places(Kind.ASK)) and not commands and not scene.places(Kind.REQUEST)
+    if (asking and not commands - asking) or is_bare_question:
         return refused("I do not answer questions: say what I shall do with which object.")
     return None
 
@@ -121,7 +128,8 @@ def _matters(scene: Scene, things: Things, place: int) -> bool:
         return (is_thing and scene.before(place, "(?: GRASP | USE | PUT | STACK | LIFT ) GOAL?")) or _is_argument(
             scene, place
         )
-    commands = [p for p in scene.places(*_COMMANDS) if scene.counts(p) and scene.phrases[p].text != "要"]
+    strong = [p for p in scene.places(*_STRONG) if scene.counts(p)]
+    commands = strong or [p for p in scene.places(*_COMMANDS) if scene.counts(p) and scene.phrases[p].text != "要"]
     return not commands or any(scene.phrases[p].clause == phrase.clause for p in commands)
 
 

@@ -92,6 +92,7 @@ def things_of(scene: Scene) -> Things:
 
 
 # What may stand between a verb and its thing: where the thing lies ("the cube on the table").
+_TOUCHING = ("紧", "挨", "靠", "贴")
 _NEAR = ("靠近", "挨近", "邻近", "贴近", "靠")
 _TAKES = "(?: TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN | SIDEWAYS | LENGTHWAYS )"
 _GOALS_OF_LIFTS = (
@@ -126,9 +127,12 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
     if scene.after(
         place,
         "(?: AND | LIST | OBJECT | ALL | COUNT | OF | THEN | PLACE | BUT )*"
-        " (?: NOT (?: BE | DO )? (?: TOUCH | THING | IDLE | SELECT ) | IDLE)",
+        " (?: NOT (?: BE | DO | MOVE )? (?: TOUCH | THING | IDLE | SELECT ) (?! PLACE* OF? OBJECT ) | IDLE)",
     ):
         return Role.ASIDE
+    is_refused = scene.after(place, "(?: THEN | ALL )* NOT MARK? $")
+    if is_refused and any(p.text in ("不要", "不用", "别", "不要了") for _, p in scene.clause(place)):
+        return Role.DENIED
     if scene.after(place, "(?: THEN | ALL )* NOT (?: GRASP | LIFT | MOVE ) MARK? $"):
         return Role.DENIED
     if phrase.qualities.keys() == {"size"} and scene.after(place, "ALL"):
@@ -151,6 +155,9 @@ def _is_location(scene: Scene, place: int) -> bool:
     ):
         return True
     if scene.after(place, "OF? PLACE+ (?: ALL | THEN )? EXIST COUNT* OBJECT"):
+        verb = next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.EXIST)
+        return not verb.text.startswith(_TOUCHING)
+    if scene.before(place, "OBJECT OF? PLACE* EXIST") and scene.phrases[place - 1].text.startswith(_TOUCHING):
         return True
     if scene.before(place, "(?: EXIST | MOVE )") and scene.after(place, "OF COUNT* OBJECT"):
         return True
@@ -331,7 +338,8 @@ def _stack_on_topic(scene: Scene, things: Things, weak: list[int]) -> None:
         return
     for place in weak:
         qualities = scene.phrases[place].qualities
-        if scene.after(place, "OF? TOP") and not agrees(qualities, things.target):
+        is_only = len(weak) == 1 and bool(scene.places(Kind.STACK))
+        if (is_only or scene.after(place, "OF? TOP")) and not agrees(qualities, things.target):
             things.below = dict(qualities)
 
 

@@ -104,7 +104,10 @@ def is_clean(scene: Scene, things: Things) -> bool:
         return False
     for place in scene.places(Kind.ALL, Kind.MANY):
         kinds = {phrase.kind for other, phrase in scene.clause(place) if scene.counts(other)}
-        if kinds & {Kind.PUT, Kind.GRASP} and (kinds & {Kind.TABLE, Kind.THING} or scene.has("TABLE | THING")):
+        is_all = not things.roles and scene.after(place, "PUT BOWL")
+        if is_all or (
+            kinds & {Kind.PUT, Kind.GRASP} and (kinds & {Kind.TABLE, Kind.THING} or scene.has("TABLE | THING"))
+        ):
             return True
     return False
 
@@ -199,6 +202,8 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return 0
     if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and scene.phrases[place - 1].text.startswith("用")):
         return 3
+    if scene.size > LONG and (scene.before(place, "ARM AND") or scene.after(place, "AND ARM ALL")):
+        return 0
     if scene.after(place, "(?: NOT | NOT_YET ) TOUCH OBJECT"):
         return 1
     if scene.after(place, "CLAUSE") and _is_idle_clause(scene, phrase.clause + 1):
@@ -207,7 +212,7 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -1 if any(_is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
     if scene.after(
         place,
-        "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",
+        "(?: (?! ACT | TAKE | OBJECT ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",
     ):
         return -2
     if scene.after(
@@ -251,7 +256,8 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         return 0
     if scene.after(
         place,
-        "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE | INSIDE? EXIST | ALL? NOT",
+        "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? (?: BESIDE | HERE ) | OF? BETWEEN | (?: PLACE | THEN)* BE"
+        " | INSIDE? EXIST | ALL? NOT | (?: (?! ACT ) . )* NOT TOUCH",
     ):
         return 0
     return (

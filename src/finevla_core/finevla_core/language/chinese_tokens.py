@@ -17,7 +17,7 @@ UNKNOWN_COST = 6  # words of one character that an unknown character may be avoi
 _MARKS = {",": Kind.CLAUSE, ".": Kind.SENTENCE, ":": Kind.COLON, "/": Kind.LIST, "?": Kind.ASK}
 _SPACES = re.compile(r"\s+(?=[^a-z0-9])|(?<=[^a-z0-9])\s+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
-_SELF = "(?:你|您|机器人|我们|自己|机身|身体|机体|本体|机器|它自己|底座|操作台)?(?:自己|本身|这边)?"
+_SELF = "(?:你|您|机器人|我们|咱们|咱|你们|自己|机身|身体|机体|本体|机器|它自己|底座|操作台)?(?:自己|本身|这边)?"
 _FACE = "(?:的)?(?:那|这)?(?:一)?(?:侧|面|边|端|头|方)"
 # Words that no list can hold.
 _PATTERNS = (
@@ -59,6 +59,8 @@ _PATTERNS = (
         Kind.CLOCKWISE,
         re.compile("(?:顺|随|跟|照)着?(?:时钟|钟表|表针|时针|指针)的?(?:走向|走的方向|转的方向|方向)"),
     ),
+    (Kind.PUT, re.compile("收(?=[左右]|碗)")),
+    (Kind.REMARK, re.compile("[检操实质巡演教学店解饲]{1,2}[验作测导讲说管]?员")),
     (Kind.FROM, re.compile("打(?=[上左右后前远它旁对顶背正])")),
     (
         Kind.REMARK,

@@ -27,7 +27,9 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
             continue
         if scene.phrases[face].kind in _SIDES:
             votes.append((place, _SIDES[scene.phrases[face].kind]))
-            if scene.after(face, "(?: LIST | AND ) FROM? FACE"):
+            other = next((p for p in scene.phrases[face + 1 : face + 4] if p.kind in _SIDES), None)
+            is_two = scene.after(face, "(?: LIST | AND ) FROM? FACE") and other is not None
+            if is_two and other is not None and _SIDES[other.kind] != _SIDES[scene.phrases[face].kind]:
                 votes.append((place + 1, "both"))
         elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR):
             wrong = scene.phrases[face].text
@@ -79,7 +81,7 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         return True
     if len(scene.phrases[place].text) > 1 and scene.before(place, "^") and scene.after(place, "(?: MARK | $ )"):
         return True
-    if len(scene.phrases[place].text) > 1 and scene.before(place, "ARM") and scene.after(place, "$"):
+    if len(scene.phrases[place].text) > 1 and scene.before(place, "ARM") and scene.after(place, "(?: MARK | $ )"):
         return True
     is_goal = scene.before(
         place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"
@@ -143,16 +145,25 @@ def _face(scene: Scene, place: int) -> int | None:
 
 def _is_pair(scene: Scene, place: int) -> bool:
     """Whether a side is one of two that the fingers come from: "from left and right"."""
-    is_two = scene.after(place, "(?: LIST | AND ) (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR )")
+    kind = scene.phrases[place].kind
+    others = {
+        Kind.LEFT: "RIGHT",
+        Kind.RIGHT: "LEFT",
+        Kind.NEAR: "(?: FRONT | BACK | FAR )",
+        Kind.FRONT: "(?: BACK | NEAR )",
+    }
+    is_two = scene.after(place, f"(?: LIST | AND ) {others.get(kind, '(?: FRONT | NEAR )')}")
     return is_two and any(phrase.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for _, phrase in scene.clause(place))
 
 
 def _position(scene: Scene, things: Things) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
-    for place in scene.places(Kind.OBJECT, Kind.IT):
+    for place in scene.places(Kind.OBJECT, Kind.IT, Kind.THING):
         if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
             place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | AT | WAIT )"
         ):
+            continue
+        if any(phrase.kind is Kind.FINGER for _, phrase in scene.clause(place)):
             continue
         if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
             break
@@ -192,6 +203,7 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
         place
         for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
         if scene.counts(place)
+        and (len(scene.phrases[place].text) > 1 or scene.before(place, "AT | FINGER | LIST | AND"))
         and (
             _is_pair(scene, place)
             or not scene.before(place, "(?: TO | BE | (?: OBJECT | ARM | BOWL ) AT | FROM (?: OBJECT | IT )? OF? )")
