@@ -5,7 +5,7 @@ from finevla_core.language.english_parse import Walk
 from finevla_core.language.english_refusals import passed_over, refusal
 from finevla_core.language.english_slots import decide
 from finevla_core.language.english_text import Text
-from finevla_core.language.english_tokens import tokens
+from finevla_core.language.english_tokens import MAX_LETTERS, MAX_TOKENS, tokens
 from finevla_core.language.reading import Reading
 
 
@@ -18,7 +18,10 @@ def read_english(text: str) -> Reading:
     Returns:
         The slots that it says, or a refusal for the operator.
     """
-    parsed = Text(Walk(tokens(text)).run())
+    pieces = tokens(text)
+    if len(text) > MAX_LETTERS or len(pieces) > MAX_TOKENS:
+        return Reading(refusal="the text is too long: say it in fewer words", certainty=0.0)
+    parsed = Text(Walk(pieces).run())
     decision = decide(parsed)
     decide_manner(parsed, decision)
     reason, unknown = refusal(parsed, decision)

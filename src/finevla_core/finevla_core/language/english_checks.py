@@ -5,7 +5,7 @@ import itertools
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_entities import Entity
 from finevla_core.language.english_mentions import FOREIGN, Mention
-from finevla_core.language.english_roles import PUTS
+from finevla_core.language.english_roles import PUTS, WORK
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 
@@ -154,64 +154,52 @@ def wrong_arms(text: Text, out: Decision) -> str:
 def several(text: Text, out: Decision) -> str:
     """Two jobs in one text."""
     if out.slots.get("task") == "clean":
-        things = [
-            m
-            for a in text.positive
-            if a.value in ("put", "pick", "turn", "stack")
-            for m in a.objects
-            if m.kind == "object" and (m.colors or m.shapes)
-        ]
-        return "one thing at a time: say only the first job" if things else ""
+        return "one thing at a time: say only the first job" if _names_one_thing(text) else ""
     if any(m.kind == "bowl" and m.determiner == "both" and m.prep and not m.is_negated for m in text.mentions):
         return "you say both bowls: say one"
-    if out.slots.get("place", "object") != "object" and any(
-        m.kind == "object" and m.prep == "on" and not m.is_negated and not text.is_target(m, out.target) and m.colors
-        for m in text.mentions
-    ):
+    if out.slots.get("place", "object") != "object" and any(_is_second_place(text, out, m) for m in text.mentions):
         return "you say a bowl and another object to put it on: say one"
-    jobs: list[Entity] = []
-    for m in text.mentions:
-        act = text.roles.act(m)
-        entity = text.entity(m)
-        if entity is None or m.is_negated or m.is_hypothetical or m.kind != "object" or entity is out.support:
-            continue
-        if (
-            (
-                m.prep == ""
-                and act is not None
-                and not act.is_negated
-                and act.value in ("pick", "put", "throw", "stack", "turn", "reach")
-                and not _is_aside(text, m, act)
-            )
-            or (m.prep in ("to", "over") and act is not None and act.value == "reach" and not act.is_negated)
-            or (act is None and m.prep == "to" and m.sentence in text.roles.verbless)
-        ):
-            jobs.append(entity)
+    jobs = [text.links.entities[m.entity] for m in text.mentions if _is_job(text, out, m)]
     jobs = [job for job in jobs if not job.is_nothing]
     if any(not _may_be_same(a, b) for a in jobs for b in jobs):
         return "one thing at a time: say only the first job"
-    sides = {
-        m.side
-        for m in text.mentions
-        if m.kind == "bowl"
-        and m.side
-        and not m.is_negated
-        and m.prep in ("in", "to", "")
-        and not m.is_subject
-        and not m.is_side
-        and not m.is_hypothetical
-    }
+    sides = {m.side for m in text.mentions if m.kind == "bowl" and m.side and _is_end(m)}
     if len(sides) > 1 and not any(m.kind == "bowl" and m.prep in ("from", "near") for m in text.mentions):
         return "you say both the left and the right bowl: say one"
     target = out.target
-    if (
-        target is not None
-        and target.is_group
-        and out.slots.get("task")
-        and not any(not m.is_plural for m in target.mentions)
-    ):
+    if target is not None and target.is_group and all(m.is_plural for m in target.mentions):
         return "one thing at a time: say which of them"
     return ""
+
+
+def _names_one_thing(text: Text) -> bool:
+    deeds = [a for a in text.positive if a.value in ("put", "pick", "turn", "stack")]
+    return any(m.kind == "object" and (m.colors or m.shapes) for a in deeds for m in a.objects)
+
+
+def _is_second_place(text: Text, out: Decision, m: Mention) -> bool:
+    is_on = m.kind == "object" and m.prep == "on" and not m.is_negated and bool(m.colors)
+    return is_on and not text.is_target(m, out.target)
+
+
+def _is_job(text: Text, out: Decision, m: Mention) -> bool:
+    """Whether the text wants something done with what is mentioned here."""
+    entity, act = text.entity(m), text.roles.act(m)
+    if entity is None or m.is_negated or m.is_hypothetical or m.kind != "object" or entity is out.support:
+        return False
+    if act is None:
+        return m.prep == "to" and m.sentence in text.roles.verbless
+    if act.is_negated:
+        return False
+    if m.prep in ("to", "over"):
+        return act.value == "reach"
+    return m.prep == "" and act.value in WORK and not _is_aside(m, act)
+
+
+def _is_end(m: Mention) -> bool:
+    """Whether something shall end in the bowl."""
+    is_main = not (m.is_negated or m.is_subject or m.is_side or m.is_hypothetical)
+    return is_main and m.prep in ("in", "to", "")
 
 
 def _may_be_same(a: Entity, b: Entity) -> bool:
@@ -219,101 +207,8 @@ def _may_be_same(a: Entity, b: Entity) -> bool:
     return a is b or all(not x or not y or x == y for x, y in pairs)
 
 
-def _is_aside(text: Text, m: Mention, act: Act) -> bool:
+def _is_aside(m: Mention, act: Act) -> bool:
     return m.is_subject and act.value == "reach" and not act.is_passive
-
-
-def contradiction(text: Text, out: Decision) -> str:
-    task = out.slots.get("task")
-    tokens = text.parse.tokens
-    same = {
-        "pick": ("pick", "squeeze"),
-        "turn": ("turn",),
-        "place": ("pick", "put"),
-        "stack": ("pick", "put"),
-        "reach": ("reach",),
-        "clean": ("clean",),
-    }
-    for act in text.parse.acts:
-        if not act.is_negated or act.is_dropped or act.value not in same.get(task or "", ()) or act.form == "noun":
-            continue
-        objects = [m for m in text.parse.mentions if m.verb_at == act.at]
-        near = " ".join(t.text for t in text.parse.tokens[max(0, act.at - 2) : act.at])
-        if act.text[:4] in ("hold", "held") or any(w in near for w in ("just", "only", "merely")):
-            continue
-        about = [m for m in objects if (m.kind == "pronoun" or text.is_target(m, out.target)) and not m.prep] or [
-            m for m in [act.subject] if m is not None and text.is_target(m, out.target)
-        ]
-        others = [
-            m
-            for m in objects
-            if m.kind in ("arm", "bowl", "post", "finger") or (m.kind == "object" and not text.is_target(m, out.target))
-        ]
-        how = any(c.is_negated and c.sentence == act.sentence and c.at > act.at for c in text.parse.cues)
-        arms = any(m.kind == "arm" and m.is_negated and m.clause == act.clause for m in text.parse.mentions)
-        if about and not others and not how and not arms:
-            return f"you say to {task} it, and not to {act.text} it"
-    for act in text.positive:
-        if (act.value == "state" and act.text[:4] in ("leav", "keep", "left")) or act.text in (
-            "leave",
-            "leaving",
-            "leaves",
-        ):
-            ends = " ".join(t.text for t in tokens[act.at : act.at + 9])
-            stays = any(
-                words in ends
-                for words in (
-                    "on the table",
-                    "where it is",
-                    "where it lies",
-                    "as it is",
-                    "where they are",
-                    "in place",
-                    "everything on it",
-                    "everything on the table",
-                )
-            )
-            is_it = any(
-                m.verb_at == act.at and (m.kind in ("pronoun", "all") or text.is_target(m, out.target))
-                for m in text.mentions
-            )
-            if stays and is_it and task in ("pick", "place", "stack", "clean"):
-                return f"you say to {task} it, and to leave it there"
-    for act in text.parse.acts:
-        if (
-            act.is_negated
-            and act.value == "close"
-            and any(m.verb_at == act.at and m.kind in ("arm", "finger") for m in text.parse.mentions)
-        ):
-            if task in ("pick", "place", "stack"):
-                return "you say to grasp, and not to close the gripper"
-    if task in ("pick", "place", "stack") and _gripper_stays_open(text):
-        return "you say to grasp, and to keep the gripper open"
-    if any(
-        a.is_negated
-        and a.value in ("reach", "use")
-        and any(m.verb_at == a.at and m.kind == "arm" and m.determiner == "any" for m in text.parse.mentions)
-        for a in text.parse.acts
-    ):
-        return "you exclude both arms"
-    return ""
-
-
-def pushes(text: Text, out: Decision) -> str:
-    """A long text in which the target is pushed, thrown or otherwise treated as the robot cannot."""
-    for act in text.positive:
-        is_push = act.value == "cannot" or act.text.startswith("push")
-        by_arm = act.subject is not None and act.subject.kind in ("arm", "pronoun")
-        if is_push and act.form in ("s", "base") and by_arm and any(text.is_target(m, out.target) for m in act.objects):
-            return f"I cannot {act.text} things"
-    return ""
-
-
-def _gripper_stays_open(text: Text) -> bool:
-    words = [t.text for t in text.parse.tokens]
-    closed = any(w in ("closed", "shut") for w in words)
-    always = any(w in ("the whole time", "all the time", "the entire time", "throughout", "all along") for w in words)
-    return always and ("open" in words or closed)
 
 
 def no_end(text: Text, out: Decision) -> str:

@@ -6,7 +6,7 @@ from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_tokens import Token
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Act:
     """A verb in the text."""
 
@@ -28,7 +28,7 @@ class Act:
     objects: list[Mention] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cue:
     """A phrase that says how: `slot` is approach, turn or grasp."""
 
@@ -44,7 +44,7 @@ class Cue:
     is_hypothetical: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Unknown:
     """A word that no table has, outside of noun phrases."""
 

@@ -306,9 +306,9 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
             marks |= {"left", "right"}
         if token.text in _FAR or (token.kind == "approach" and token.value == "front"):
             marks.add("far")
-        elif token.kind == "approach" and token.value == "near":
-            marks.add("near")
-        elif token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb"):
+        elif (token.kind == "approach" and token.value == "near") or (
+            token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb")
+        ):
             marks.add("near")
     return marks
 

@@ -32,7 +32,7 @@ JOINS = word_set("and or then while but so plus to not i you we he she they it i
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Mention:
     """A noun phrase: what it is, what it says of itself, and where in the text it stands."""
 

@@ -1,25 +1,14 @@
 """Says why an English text must not be acted on, in one sentence; "" where nothing speaks against it."""
 
-import itertools
-
-from finevla_core.language.english_checks import (
-    cannot,
-    contradiction,
-    no_end,
-    pushes,
-    several,
-    wrong_arms,
-    wrong_target,
-)
+from finevla_core.language.english_checks import cannot, no_end, several, wrong_arms, wrong_target
 from finevla_core.language.english_clauses import Unknown
+from finevla_core.language.english_contradictions import contradiction, pushes
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, Text
 
-_ASK = word_set("where what who whom whose why how when which is are was were does did do has have am")
-_ASK_WHAT = word_set("where who whom whose how which when")
-_REQUEST = word_set("can could would will may might")
 _FOREIGN_WORDS = word_set("""
     le la les une des du et est dans avec sur pour au aux ce cette il elle je tu nous vous ne pas el los las
     con por en del y una un der die das und mit den dem ein eine einen auf nach ist nicht links rechts von zu
@@ -44,7 +33,7 @@ def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
     if not text.is_long:
-        for check in (cannot, _questions, several, wrong_arms, wrong_target, contradiction):
+        for check in (cannot, questions, several, wrong_arms, wrong_target, contradiction):
             if reason := check(text, out):
                 return reason, ()
     if text.is_long and (reason := pushes(text, out)):
@@ -54,7 +43,7 @@ def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
     if out.slots.get("task") != "clean" and (out.target is None or out.target.is_nothing):
         return "say which object: its colour, its shape, or both", ()
     if not text.is_long:
-        for check in (_no_command, no_end):
+        for check in (no_command, no_end):
             if reason := check(text, out):
                 return reason, ()
     return "", ()
@@ -133,114 +122,6 @@ def _is_other_language(text: Text) -> bool:
 
 
 # ---- what the robot cannot do
-
-
-# ---- talk, questions, several jobs
-
-
-def _questions(text: Text, out: Decision) -> str:
-    """A text that only asks."""
-    asks = commands = 0
-    for number, (start, end) in enumerate(text.parse.sentences):
-        tokens = text.parse.tokens[start:end]
-        words = [t.text for t in tokens if t.kind != "break"]
-        if not words:
-            continue
-        first = words[0]
-        is_request = any(w in _REQUEST for w in words[:3]) and any(
-            w in ("you", "it be", "it", "i", "we", "would you", "could you", "can you") for w in words[:4]
-        )
-        is_request = is_request or words[0] in (
-            "would you mind",
-            "do you mind",
-            "could you",
-            "can you",
-            "will you",
-            "would you",
-            "please",
-            "do me a favour",
-            "do me a favor",
-        )
-        is_request = (
-            is_request
-            or any(a.text in _REQUEST and b.text == "you" for a, b in itertools.pairwise(tokens))
-            or any(t.text in ("could you", "can you", "would you", "will you") for t in tokens)
-        )
-        is_request = is_request or (
-            first in ("might", "may", "can", "could")
-            and any(a.sentence == number and a.value in WANTING for a in text.positive)
-        )
-        is_request = is_request or any(
-            b.text in ("might", "may", "could", "can") and a.text in ("but", ",", "so")
-            for a, b in itertools.pairwise(tokens)
-        )
-        is_request = (
-            is_request
-            or words[:2] in (["mind", "lifting"], ["why", "do"], ["why", "not"])
-            or (first == "mind" and tokens[1].kind == "verb")
-        )
-        is_asking = tokens[-1].text == "?" and (not is_request or first in _ASK_WHAT) and words[:2] != ["how", "about"]
-        is_request = is_request and not is_asking
-        is_asking = is_asking or (
-            first in _ASK
-            and not is_request
-            and not (first in ("do", "have", "which") and words[1:2] not in (["you"], ["i"], ["we"], ["they"]))
-            and not (first in ("when", "what") and tokens[-1].text != "?")
-        )
-        is_asking = is_asking and not any(a.is_command and a.sentence == number for a in text.positive)
-        asks += is_asking
-        commands += not is_asking and any(a.sentence == number and a.value not in ("be", "see") for a in text.positive)
-    return "this is a question: say what to do" if asks and not commands else ""
-
-
-def _no_command(text: Text, out: Decision) -> str:
-    """A text that speaks of something, without wanting anything."""
-    target = out.target
-    tokens = text.parse.tokens
-    for m in text.mentions:
-        if m.prep == "near" and m.kind == "object" and m.start and tokens[m.start - 1].text == "out of":
-            return f"I cannot take things out of the {m.head}"
-    if any(
-        a.value == "wait" and text.is_target(m, target)
-        for m in text.mentions
-        for a in text.positive
-        if a.at == m.verb_at
-    ):
-        return ""
-    if tokens[0].kind == "sub" and not any(a.form != "noun" for a in text.positive):
-        return "say what to do"
-    is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
-    if is_bare and tokens[0].text in ("i", "we", "my", "he", "she"):
-        return "say what to do with it"
-    if (
-        is_bare
-        and target is not None
-        and len(out.slots) == 2
-        and not target.shape
-        and not any(m.is_one or m.head in ("thing", "object", "item") for m in target.mentions)
-    ):
-        return "say which object: its colour and its shape"
-    if (
-        target is not None
-        and target.mentions
-        and all(m.prep == "of" for m in target.mentions)
-        and not any(a.objects for a in text.positive)
-    ):
-        return "say what to do with it"
-    for act in text.positive:
-        if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
-            return ""
-    if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
-        return ""
-    for m in text.mentions:
-        if text.is_target(m, target) and (
-            (m.sentence in text.roles.verbless and m.prep in ("", "to")) or text.roles.score(m) >= 2.0
-        ):
-            return ""
-    return "say what to do with it" if target is not None else ""
-
-
-# ---- contradictions, places
 
 
 def passed_over(text: Text) -> list[str]:

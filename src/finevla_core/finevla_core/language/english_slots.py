@@ -60,11 +60,10 @@ def _target(text: Text) -> Entity | None:
 
 
 def _task(text: Text, out: Decision, target: Entity) -> str:
-    if target.shape == "knob" and not any(a.form != "noun" for a in text.parse.acts) and not text.is_long:
-        if any(m.kind == "side" and m.prep == "to" and m.side for m in text.mentions):
-            return "turn"
     if target.shape == "knob":
-        return "turn" if _turns(text, target) else "reach"
+        is_bare = not text.is_long and all(a.form == "noun" for a in text.parse.acts)
+        is_turned = is_bare and any(m.kind == "side" and m.prep == "to" and m.side for m in text.mentions)
+        return "turn" if is_turned or _turns(text, target) else "reach"
     _bowl(text, out)
     if "place" in out.slots or _is_for_a_bowl(text):
         return "place"
@@ -132,10 +131,11 @@ def _is_clean(text: Text, out: Decision) -> bool:
 
 
 _EMPTY_TABLE = re.compile(
-    r"\b(until|till|has to|must|should|gotta|shall)\b[^.]{0,40}?(table|surface|workspace|desk|worktop|top)?[^.]{0,25}?\b(empty|bare|clear|cleared)\b(?! of)"
+    r"\b(until|till|has to|must|should|gotta|shall)\b[^.]{0,65}?\b(empty|bare|clear|cleared)\b(?! of)"
 )
 _NOTHING_LEFT = re.compile(
-    r"\b(until|till)\b[^.]{0,30}\b(nothing|none|no object|no item|not a single)\b[^.]{0,30}\b(left|remains?|remaining|more|on the table)\b"
+    r"\b(until|till)\b[^.]{0,30}\b(nothing|none|no object|no item|not a single)\b"
+    r"[^.]{0,30}\b(left|remains?|remaining|more|on the table)\b"
 )
 
 

@@ -79,9 +79,9 @@ class Steps:
         is_many = self.subject is not None and self.subject.is_plural
         act.is_command = self.fresh and token.form == "base" and not is_many
         act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
-        if token.form == "ed" and not act.is_passive and last is not None and last.end == self.i:
-            if self.act is not None and self.act.value in ("want", "see", "be", "pick") and last in self.act.objects:
-                act.is_passive, act.subject = True, last  # "I want the ball lifted"
+        wants = self.act is not None and self.act.value in ("want", "see", "be", "pick") and last in self.act.objects
+        if wants and token.form == "ed" and not act.is_passive and last is not None and last.end == self.i:
+            act.is_passive, act.subject = True, last  # "I want the ball lifted"
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
         is_past = token.form == "ed" or token.text in ("put", "set", "cast")
         by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")

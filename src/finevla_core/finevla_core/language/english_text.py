@@ -22,50 +22,77 @@ class Text:
         self.links = Links(parse, self.roles)
         self.is_long = len(parse.tokens) > LONG
         self.mentions = [m for m in parse.mentions if not m.is_dead]
-        asking = (
-            {n for n, (_, end) in enumerate(parse.sentences) if parse.tokens[end - 1].text == "?"}
-            if self.is_long
-            else set()
-        )
-        self.positive = [
-            a for a in parse.acts if not a.is_negated and not a.is_hypothetical and a.sentence not in asking
-        ]
-        self._by_clause = {c.clause for c in parse.cues if c.is_negated}
+        ends = [parse.tokens[end - 1].text for _, end in parse.sentences]
+        asking = {number for number, end in enumerate(ends) if end == "?" and self.is_long}
+        acts = [a for a in parse.acts if not a.is_negated and not a.is_hypothetical]
+        self.positive = [a for a in acts if a.sentence not in asking]
+        self._negated_clauses = {c.clause for c in parse.cues if c.is_negated}
         for act in parse.acts:
             act.objects = [m for m in act.objects if not m.is_negated and not m.is_dead]
-            if act.value == "reach" and is_mover(act) and any(self.is_thing(m) for m in act.objects):
-                act.value = "put"
+            self._settle(act)
             self._focus(act)
-            if (
-                act.value == "state"
-                and act.is_command
-                and act.text in ("stand", "sit", "lie")
-                and any(self.is_thing(m) for m in act.objects)
-            ):
-                act.value = "put"
-            if act.value == "stack" and act.text.startswith("rest") and not any(self.is_thing(m) for m in act.objects):
-                act.value = "state" if act.subject is not None and self.is_thing(act.subject) else "wait"
-                for m in self.mentions:
-                    m.verb = act.value if m.verb_at == act.at else m.verb
             if act.value == "put" and self._goes_up(act):
                 act.value = "pick"
+        self.wanting = self._wanting()
+        self._mark_statements()
+        self._orphans()
 
-        self.wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
-        self.wanting |= {
-            a.sentence
-            for a in self.positive
-            if a.subject is not None and self.is_thing(a.subject) and self.roles.score(a.subject) >= 4
-        }
-        strange = {u.sentence for u in parse.unknown if not u.is_aside}
+    def _settle(self, act: Act) -> None:
+        """Give verbs of several kinds the one that their objects call for."""
+        has_thing = any(self.is_thing(m) for m in act.objects)
+        if act.value == "reach" and is_mover(act) and has_thing:
+            act.value = "put"
+        if act.value == "state" and act.is_command and act.text in ("stand", "sit", "lie") and has_thing:
+            act.value = "put"
+        if act.value == "stack" and act.text.startswith("rest") and not has_thing:
+            act.value = "state" if act.subject is not None and self.is_thing(act.subject) else "wait"
+            for m in self.mentions:
+                m.verb = act.value if m.verb_at == act.at else m.verb
+
+    def _wanting(self) -> set[int]:
+        """Numbers of the sentences that want something."""
+        wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
+        for act in self.positive:
+            if act.subject is not None and self.is_thing(act.subject) and self.roles.score(act.subject) >= 4:
+                wanting.add(act.sentence)
+        strange = {u.sentence for u in self.parse.unknown if not u.is_aside}
         bare = {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
-        self.wanting |= bare - strange
+        return wanting | (bare - strange)
+
+    def _mark_statements(self) -> None:
+        """Find the clauses that only say how things are: "the music is too loud"."""
+        says = {a.clause for a in self.parse.acts if a.value in ("be", "state", "happen")}
+        does = {a.clause for a in self.parse.acts if a.value in WANTING | {"use", "want"} and a.form != "noun"}
+        for unknown in self.parse.unknown:
+            unknown.is_statement = bool(self.wanting) and unknown.clause in says - does
+        for m in self.parse.mentions:
+            m.is_side = m.is_side or (bool(m.unknown) and bool(self.wanting) and m.clause in says - does)
+
+    def is_thing(self, m: Mention) -> bool:
+        """Whether a mention is an object of the table, or stands for one."""
+        return m.kind == "object" or (m.kind == "pronoun" and m.entity >= 0 and not self.is_hand(m))
+
+    def is_hand(self, m: Mention) -> bool:
+        """Whether a pronoun stands for an arm: the one named last before it."""
+        for earlier in reversed(self.parse.mentions[: self.parse.mentions.index(m)]):
+            if earlier.kind in ("object", "arm"):
+                return earlier.kind == "arm" and not earlier.prep and earlier.sentence == m.sentence
+        return False
+
+    def entity(self, m: Mention) -> Entity | None:
+        """The object that a mention stands for."""
+        return self.links.entities[m.entity] if m.entity >= 0 else None
+
+    def is_target(self, m: Mention | None, target: Entity | None) -> bool:
+        """Whether a mention stands for the target."""
+        return m is not None and m.entity >= 0 and self.links.entities[m.entity] is target
 
     def _focus(self, act: Act) -> None:
         """ "Do not grab it from above": it is the way that is excluded, not the deed."""
         if (
             not act.is_negated
             or act.value not in ("pick", "put", "stack", "turn", "reach")
-            or act.clause not in self._by_clause
+            or act.clause not in self._negated_clauses
         ):
             return
         cues = [c for c in self.parse.cues if c.is_negated and c.clause == act.clause and c.at > act.at]
@@ -115,31 +142,3 @@ class Text:
                 m = before[-1] if before else after[0]
                 m.verb, m.verb_at, m.is_subject, m.is_side = act.value, act.at, False, False
                 act.objects.append(m)
-
-    def _mark_statements(self) -> None:
-        """Find the clauses that only say how things are: "the music is too loud"."""
-        says = {a.clause for a in self.parse.acts if a.value in ("be", "state", "happen")}
-        does = {a.clause for a in self.parse.acts if a.value in WANTING | {"use", "want"} and a.form != "noun"}
-        for unknown in self.parse.unknown:
-            unknown.is_statement = bool(self.wanting) and unknown.clause in says - does
-        for m in self.parse.mentions:
-            m.is_side = m.is_side or (bool(m.unknown) and bool(self.wanting) and m.clause in says - does)
-
-    def is_thing(self, m: Mention) -> bool:
-        """Whether a mention is an object of the table, or stands for one."""
-        return m.kind == "object" or (m.kind == "pronoun" and m.entity >= 0 and not self.is_hand(m))
-
-    def is_hand(self, m: Mention) -> bool:
-        """Whether a pronoun stands for an arm: the one named last before it."""
-        for earlier in reversed(self.parse.mentions[: self.parse.mentions.index(m)]):
-            if earlier.kind in ("object", "arm"):
-                return earlier.kind == "arm" and not earlier.prep and earlier.sentence == m.sentence
-        return False
-
-    def entity(self, m: Mention) -> Entity | None:
-        """The object that a mention stands for."""
-        return self.links.entities[m.entity] if m.entity >= 0 else None
-
-    def is_target(self, m: Mention | None, target: Entity | None) -> bool:
-        """Whether a mention stands for the target."""
-        return m is not None and m.entity >= 0 and self.links.entities[m.entity] is target

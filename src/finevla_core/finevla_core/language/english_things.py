@@ -163,7 +163,8 @@ EVERYTHING = [f"{each} {noun}" for each in _EACH for noun in _SINGLE] + [
 EVERYTHING += phrase_list(
     """
         everything, everything else, everything there, the lot, the whole lot, the entire lot, all of it, all of
-        them, them all, each of them, piece by piece, item by item, object by object, thing by thing, every one of them, every last one, the objects, the things, the items, the
+        them, them all, each of them, piece by piece, item by item, object by object, thing by thing, every
+        one of them, every last one, the objects, the things, the items, the
         pieces, the stuff, the toys, all of this, all this, all that stuff, all this stuff, all that clutter, the
         clutter, clutter, the mess, mess, the rest, all the rest, whatever lies, whatever you find, whatever you
         see, whatever is lying, whatever is left, all that lies, anything that lies, anything lying, anything on,
@@ -179,7 +180,8 @@ _FAR_SIDES = [
     f"{side} {far}{whom}"
     for side in ("side", "side that is", "side which is", "end", "side that lies", "face")
     for far in phrase_list(
-        "far, farthest, furthest, away, turned away, facing away, further, farther, most distant, pointing away, looking away, opposite"
+        "far, farthest, furthest, away, turned away, facing away, further, farther, most distant, "
+        "pointing away, looking away, opposite"
     )
     for whom in (
         "",

@@ -10,33 +10,28 @@ from finevla_core.language import english_verbs as verbs
 from finevla_core.language import english_words as words
 from finevla_core.language.english_sets import word_set
 
-MAX_TOKENS = 2000
+MAX_TOKENS = 4000
+MAX_LETTERS = 12_000
 END = frozenset(".!?\n")
 BREAKS = frozenset(".!?\n;:-,")
-_DIALECT = {
+# Words as they are typed or spoken, and what they are written out.
+_WRITTEN = {
     "wi": "with", "tae": "to", "dinnae": "do not", "doesnae": "does not", "cannae": "can not", "doon": "down", "fae": "from",
     "yin": "one", "aboot": "about", "nae": "no", "oot": "out", "ower": "over", "roon": "round", "yer": "your", "ye": "you",
+    "dont": "do not", "wont": "will not", "won't": "will not", "thats": "that is", "can't": "can not", "cannot": "can not",
+    "shan't": "shall not", "ain't": "is not", "doesnt": "does not", "didnt": "did not", "isnt": "is not", "arent": "are not",
+    "shouldnt": "should not", "mustnt": "must not", "neednt": "need not", "wouldnt": "would not", "couldnt": "could not",
+    "wasnt": "was not", "hasnt": "has not", "havent": "have not", "cause": "because", "u": "you", "ur": "your", "w": "with",
+    "gimme": "give me", "lemme": "let me", "i'm": "i am",
 }  # fmt: skip
+_AS_TYPED = re.compile(
+    r"(?<![\w'])'?(" + "|".join(sorted(map(re.escape, _WRITTEN), key=len, reverse=True)) + r")(?![\w])'?(?!\w)"
+)
 _CONTRACTIONS = [
     (re.compile(pattern), by)
     for pattern, by in (
-        (r"\bdont\b", "do not"),
-        (r"\bwont\b", "will not"),
-        (r"\b(doesn|didn|isn|aren|shouldn|mustn|needn|wouldn|couldn|wasn|hasn|haven)t\b", r"\1't"),
-        (r"\bthats\b", "that is"),
-        (r"\bwon't\b", "will not"),
-        (r"\b(?:can't|cannot)\b", "can not"),
-        (r"\bshan't\b", "shall not"),
-        (r"\bain't\b", "is not"),
         (r"n't\b", " not"),
-        (r"(?<!\w)'?cause\b", "because"),
-        *((rf"\b{said}(?!\w)'?", meant) for said, meant in _DIALECT.items()),
-        (r"\bu\b", "you"),
-        (r"\bur\b", "your"),
-        (r"\bw\b", "with"),
         (r"(?<=\s)n(?=\s)", "and"),
-        (r"\bgimme\b", "give me"),
-        (r"\blemme\b", "let me"),
         (r"'d\b", " would"),
         (r"'ll\b", " will"),
         (r"'ve\b", " have"),
@@ -141,7 +136,9 @@ def _cues() -> dict[str, tuple[str, str, str]]:
             else ("",)
         )
         table |= {start + phrase: ("grasp", value, "") for start in starts}
-    for phrase, value in (things.APPROACHES_FAR | things.APPROACHES).items():
+    for phrase, value in things.APPROACHES_FAR.items():
+        table |= {f"{start} {phrase}": ("approach", value, "") for start in ("from the", "from its", "from that")}
+    for phrase, value in things.APPROACHES.items():
         ends = ("", " side", " hand side", " flank", " edge", " end", " face") if value in ("left", "right") else ("",)
         for start in things.APPROACH_STARTS:
             for article in ("", "the ", "its ", "their ", "your ", "the object ", "the target ", "that ", "this "):
@@ -177,10 +174,11 @@ def _idle() -> frozenset[str]:
 
 def raw_words(text: str) -> list[str]:
     """Lower-case words, numbers and punctuation of a text, contractions written out."""
-    text = unicodedata.normalize("NFKC", text[: 12 * MAX_TOKENS]).replace("’", "'").replace("‘", "'").lower()
+    text = unicodedata.normalize("NFKC", text[:MAX_LETTERS]).replace("’", "'").replace("‘", "'").lower()
+    text = _AS_TYPED.sub(lambda match: _WRITTEN[match[1]], text)
     for pattern, by in _CONTRACTIONS:
         text = pattern.sub(by, text)
-    return _WORD.findall(text)[:MAX_TOKENS]
+    return _WORD.findall(text)[: MAX_TOKENS + 1]
 
 
 def _clean(raw: list[str]) -> list[str]:

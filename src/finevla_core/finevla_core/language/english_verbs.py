@@ -5,7 +5,8 @@ from finevla_core.language.english_sets import phrase_list
 VERBS: dict[str, list[str]] = {
     "pick": phrase_list(
         """
-            pick, grab, hoick, yank, snaffle, fish, grub, pinch, grasp, grip, take, get, seize, snatch, fetch, clutch, clasp, catch, pinch, clamp, clench,
+            pick, grab, hoick, yank, snaffle, fish, grub, pinch, grasp, grip, take, get, seize, snatch,
+            fetch, clutch, clasp, catch, pinch, clamp, clench,
             nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
             collect, gather, obtain, secure, hook, acquire, claim, nip, enclose, encircle, embrace, uplift
         """
@@ -134,7 +135,8 @@ _FIXED = {
     ("verb", "release", "s"): "lets go, releases",
     ("verb", "release", "ing"): "letting go",
     ("verb", "pick", "base"): """
-        take hold of, up with it, up it goes, up it comes, get hold of, grab hold of, lay hold of, catch hold of, lift off, give me, bring me, get me,
+        take hold of, up with it, up it goes, up it comes, get hold of, grab hold of, lay hold of, catch hold
+        of, lift off, give me, bring me, get me,
         fetch me
     """,
     ("verb", "pick", "s"): "takes hold of, gets hold of",

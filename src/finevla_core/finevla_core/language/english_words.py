@@ -85,7 +85,7 @@ CORRECTIONS = phrase_list(
     """
 )
 SIDE_STARTS = phrase_list(
-    """ seeing as, seeing that, what with, 
+    """ seeing as, seeing that, what with,
         because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless,
         although, though, even though, even if, in case, provided, as long as, as soon as, once, whereas,
         otherwise, which, who, whose, whom, where, such that, as if, as though, for which, in which, why, how,
@@ -96,7 +96,7 @@ SIDE_STARTS = phrase_list(
     """
 )
 ORDINARY = word_set(
-    """ entry access entrance arrival trick 
+    """ entry access entrance arrival trick
     a able about above accelerate accelerates accordingly accurate accurately across action actions actually
     additionally ado affirmative afraid after afternoon afterward afterwards again ah ahead aim aka alas all
     almost alone along alongside already alright also always am an and angel angle angles another answer answers

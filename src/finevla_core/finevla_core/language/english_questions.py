@@ -1,0 +1,129 @@
+"""Tells talk and questions from what is wanted."""
+
+import itertools
+
+from finevla_core.language.english_sets import word_set
+from finevla_core.language.english_slots import Decision
+from finevla_core.language.english_text import WANTING, Text
+from finevla_core.language.english_tokens import Token
+
+_ASK = word_set("where what who whom whose why how when which is are was were does did do has have am")
+_ASK_WHAT = word_set("where who whom whose how which when")
+_REQUEST = word_set("can could would will may might")
+_ASKED = frozenset(("you", "it be", "it", "i", "we", "would you", "could you", "can you"))
+_OPENINGS = frozenset(
+    (
+        "would you mind",
+        "do you mind",
+        "could you",
+        "can you",
+        "will you",
+        "would you",
+        "please",
+        "do me a favour",
+        "do me a favor",
+    )
+)
+
+
+def questions(text: Text, out: Decision) -> str:
+    """A text that only asks."""
+    asks = commands = False
+    for number, (start, end) in enumerate(text.parse.sentences):
+        tokens = text.parse.tokens[start:end]
+        if all(t.kind == "break" for t in tokens):
+            continue
+        deeds = [a for a in text.positive if a.sentence == number]
+        wants = any(a.value in WANTING for a in deeds)
+        is_asking = _is_asking(tokens, wants) and not any(a.is_command for a in deeds)
+        asks = asks or is_asking
+        commands = commands or (not is_asking and any(a.value not in ("be", "see") for a in deeds))
+    return "this is a question: say what to do" if asks and not commands else ""
+
+
+def _is_asking(tokens: list[Token], wants: bool) -> bool:
+    words = [t.text for t in tokens if t.kind != "break"]
+    is_request, has_mark = _is_request(tokens, words, wants), tokens[-1].text == "?"
+    if has_mark and (not is_request or words[0] in _ASK_WHAT) and words[:2] != ["how", "about"]:
+        return True
+    if is_request or words[0] not in _ASK:
+        return False
+    is_command = words[0] in ("do", "have", "which") and words[1:2] not in (["you"], ["i"], ["we"], ["they"])
+    follows = words[1] if len(words) > 1 else ""
+    is_clause = (
+        words[0] in ("when", "what", "where") and not has_mark and follows not in ("is", "are", "was", "do", "does")
+    )
+    return not is_command and not is_clause
+
+
+def _is_request(tokens: list[Token], words: list[str], wants: bool) -> bool:
+    """Whether a question is a polite command."""
+    if (
+        words[0] in _OPENINGS
+        or words[:2] in (["why", "do"], ["why", "not"])
+        or words[0] in ("why do not you", "why not")
+    ):
+        return True
+    if any(w in _REQUEST for w in words[:3]) and any(w in _ASKED for w in words[:4]):
+        return True
+    if words[0] in ("might", "may", "can", "could") and wants:
+        return True
+    if words[0] == "mind" and len(tokens) > 1 and tokens[1].kind == "verb":
+        return True
+    if any(t.text in ("could you", "can you", "would you", "will you") for t in tokens):
+        return True
+    pairs = list(itertools.pairwise(t.text for t in tokens))
+    return any(
+        (a in _REQUEST and b == "you") or (a in ("but", ",", "so") and b in ("might", "may", "could", "can"))
+        for a, b in pairs
+    )
+
+
+def no_command(text: Text, out: Decision) -> str:
+    """A text that speaks of something, without wanting anything."""
+    target = out.target
+    tokens = text.parse.tokens
+    for m in text.mentions:
+        if m.prep == "near" and m.kind == "object" and m.start and tokens[m.start - 1].text == "out of":
+            return f"I cannot take things out of the {m.head}"
+    if any(
+        a.value == "wait" and text.is_target(m, target)
+        for m in text.mentions
+        for a in text.positive
+        if a.at == m.verb_at
+    ):
+        return ""
+    if tokens[0].kind == "sub" and not any(a.form != "noun" for a in text.positive):
+        return "say what to do"
+    is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
+    if is_bare and tokens[0].text in ("i", "we", "my", "he", "she"):
+        return "say what to do with it"
+    if (
+        is_bare
+        and target is not None
+        and len(out.slots) == 2
+        and not target.shape
+        and not any(m.is_one or m.head in ("thing", "object", "item") for m in target.mentions)
+    ):
+        return "say which object: its colour and its shape"
+    if (
+        target is not None
+        and target.mentions
+        and all(m.prep == "of" for m in target.mentions)
+        and not any(a.objects for a in text.positive)
+    ):
+        return "say what to do with it"
+    for act in text.positive:
+        if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
+            return ""
+    if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
+        return ""
+    for m in text.mentions:
+        if text.is_target(m, target) and (
+            (m.sentence in text.roles.verbless and m.prep in ("", "to")) or text.roles.score(m) >= 2.0
+        ):
+            return ""
+    return "say what to do with it" if target is not None else ""
+
+
+# ---- contradictions, places
