@@ -191,7 +191,7 @@ def _is_idle_clause(scene: Scene, clause: int) -> bool:
     if clause >= len(scene.bounds):
         return False
     kinds = [phrase.kind for phrase in scene.phrases[slice(*scene.bounds[clause])]]
-    return Kind.IDLE in kinds and not {Kind.OBJECT, Kind.ARM, Kind.IT} & set(kinds)
+    return Kind.IDLE in kinds and not {Kind.OBJECT, Kind.ARM, Kind.IT, Kind.LEFT, Kind.RIGHT} & set(kinds)
 
 
 def _arm_weight(scene: Scene, place: int) -> int:
@@ -200,7 +200,7 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -3
     if phrase.is_remark:
         return 0
-    if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and scene.phrases[place - 1].text.startswith("用")):
+    if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and "用" in scene.phrases[place - 1].text):
         return 3
     if scene.size > LONG and (scene.before(place, "ARM AND") or scene.after(place, "AND ARM ALL")):
         return 0
@@ -256,7 +256,7 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         return 0
     if scene.after(
         place,
-        "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? (?: BESIDE | HERE ) | OF? BETWEEN | (?: PLACE | THEN)* BE"
+        "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE"
         " | INSIDE? EXIST | ALL? NOT | (?: (?! ACT ) . )* NOT TOUCH",
     ):
         return 0

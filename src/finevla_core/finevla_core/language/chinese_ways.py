@@ -133,9 +133,11 @@ def _face(scene: Scene, place: int) -> int | None:
         ]
         if _is_pair(scene, other):
             return None
-        if acts and acts[0] is Kind.PASS and not scene.places(Kind.POST):
+        if acts and acts[0] in (Kind.PASS, Kind.ROUND) and not scene.places(Kind.POST):
             return other
-        if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TO, Kind.TURN):
+        if scene.after(other, "TO PLACE"):
+            return None
+        if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TURN):
             return None
         if acts and is_held and acts[0] in (Kind.PUT, Kind.STACK, Kind.OPEN):
             return None
@@ -203,7 +205,11 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
         place
         for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
         if scene.counts(place)
-        and (len(scene.phrases[place].text) > 1 or scene.before(place, "AT | FINGER | LIST | AND"))
+        and (
+            len(scene.phrases[place].text) > 1
+            or scene.before(place, "AT | FINGER | LIST | AND")
+            or scene.after(place, "LIST | AND")
+        )
         and (
             _is_pair(scene, place)
             or not scene.before(place, "(?: TO | BE | (?: OBJECT | ARM | BOWL ) AT | FROM (?: OBJECT | IT )? OF? )")
