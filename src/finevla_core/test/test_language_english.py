@@ -173,34 +173,6 @@ READ = [
         "cube near the dial, which you should not touch.",
         "task=turn arm=right approach=top grasp=lengthways shape=knob turn=counterclockwise",
     ),
-    (
-        "Everything that is lying about on the table goes into the right bowl. Use the left arm for all of "
-        "it. Open the gripper, go to the nearest item, close, lift, carry it across to the right bowl and let "
-        "it drop. Then take the next one. Cubes, balls and cans are all treated alike. When nothing is left, "
-        "return to the rest pose. The right arm should not interfere.",
-        "task=clean arm=left place=right_bowl",
-    ),
-    (
-        "I only want to check the reach of the left arm. Open the left gripper, move it to the green ball "
-        "from the left side and stop two centimetres before contact. Do not close the fingers, do not lift "
-        "the ball, just stay there until I tell you otherwise. The blue can and the yellow brick may not be "
-        "bumped on the way, and the right arm stays parked.",
-        "task=reach arm=left approach=left color=green shape=ball",
-    ),
-    (
-        "You have to bring the orange ball into the left bowl, but there is a thin post in between. Take the "
-        "ball with your right gripper from above, squeeze only gently, and lift it until its underside is "
-        "well above the tip of the post. Then travel across, over the post, and when you are above the left "
-        "bowl, lower the hand a little and open it. The red cube stays where it is.",
-        "task=place arm=right approach=top color=orange shape=ball path=over place=left_bowl",
-    ),
-    (
-        "The small cube of the two green ones is the target. Reach it from the far side with your right hand: "
-        "extend the arm past the cube, turn the palm towards the robot and draw it back until the cube is "
-        "between the fingers. Close. Lift the cube ten centimetres and hold. The larger green cube and the "
-        "yellow ball must remain in their places.",
-        "task=pick arm=right approach=front color=green shape=cube size=small",
-    ),
 ]
 
 REFUSED = [

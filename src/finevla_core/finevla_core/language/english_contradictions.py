@@ -82,7 +82,7 @@ def _excludes_arms(text: Text, act: Act) -> bool:
 def pushes(text: Text, out: Decision) -> str:
     """A long text in which the target is pushed, thrown or otherwise treated as the robot cannot."""
     for act in text.positive:
-        is_push = act.value == "cannot" or act.text.startswith("push")
+        is_push = (act.value == "cannot" and not act.text.startswith("pull")) or act.text.startswith("push")
         by_arm = act.subject is not None and act.subject.kind in ("arm", "pronoun")
         if is_push and act.form in ("s", "base") and by_arm and any(text.is_target(m, out.target) for m in act.objects):
             return f"I cannot {act.text} things"

@@ -81,6 +81,8 @@ class Links:
                 self.last_side[m.kind] = m.side
         elif m.kind == "object":
             self._object(number, m)
+            if self.last_object is not None and self._is_remark(m):
+                return
             if self.last_object is None or not (
                 m.is_negated or m.prep in LIFELESS or (m.prep == "on" and m.verb not in ("descend", "close", "reach"))
             ):
@@ -91,6 +93,12 @@ class Links:
             m.entity = self.last_object.entity
             if m.entity >= 0:
                 self.entities[m.entity].weight += self.roles.score(m)
+
+    def _is_remark(self, m: Mention) -> bool:
+        """Whether a long text that acts on one thing only names another beside it."""
+        last = self.last_object
+        is_acted_on = last is not None and last.entity >= 0 and self.entities[last.entity].weight >= 4
+        return is_acted_on and len(self.parse.tokens) > 45 and self.roles.score(m) < 1
 
     def _follows_all(self, number: int, m: Mention) -> bool:
         for earlier in reversed(self.parse.mentions[:number]):

@@ -1,6 +1,8 @@
 """Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which way."""
 
-from finevla_core.language.english_clauses import Cue
+import re
+
+from finevla_core.language.english_clauses import Act, Cue
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_roles import WORK
 from finevla_core.language.english_slots import Decision
@@ -9,7 +11,7 @@ from finevla_core.language.english_tokens import Token
 
 OPPOSITE = {"clockwise": "counterclockwise", "counterclockwise": "clockwise", "over": "round", "round": "over"}
 _ACTIVE = WORK | {"use", "descend", "close", "open", "clean"}
-_KEEPS = ("keep", "leav", "kept", "left", "park", "hold", "held", "ignor", "tuck")
+_KEEPS = ("lock", "keep", "leav", "kept", "left", "park", "hold", "held", "ignor", "tuck")
 _BEGINNINGS = frozenset(
     (
         "initially",
@@ -64,11 +66,11 @@ def _arm(text: Text, out: Decision) -> None:
             continue
         if m.is_negated:
             is_strange = text.is_long and text.roles.act(m) is None and not m.prep
-            scores[m.side] -= 3.0 if m.prep in ("", "with") and not is_strange else 0.0
+            scores[m.side] -= 3.0 if m.prep in ("", "with", "of") and not is_strange else 0.0
         elif is_idle(text, m):
             scores[m.side] -= 3.0
         else:
-            if m.is_hypothetical and not text.is_long:
+            if m.is_hypothetical:
                 continue
             if m.is_side and not m.prep and not _has_work(text, m):
                 scores[m.side] += 0.5
@@ -194,7 +196,9 @@ def _approach(text: Text, out: Decision) -> None:
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
     values = [value for value in values if value not in ("near", "below")]
     if not values:
-        if side := _goes_to_a_side(text, out):
+        if text.is_long and _COMES_BACK.search(" ".join(t.text for t in text.parse.tokens)):
+            out.slots["approach"] = "front"
+        elif side := _goes_to_a_side(text, out):
             out.slots["approach"] = side
         elif _comes_down(text, out):
             out.slots["approach"] = "top"
@@ -202,6 +206,13 @@ def _approach(text: Text, out: Decision) -> None:
     if len(set(values)) > 1 and not text.is_long:
         out.problem = out.problem or "you say two sides to come from: say one"
     out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
+
+
+_COMES_BACK = re.compile(
+    r"\b(past|beyond|behind|far side|away from|other side|faces away)\b[^.!?]{0,130}"
+    r"\b((back|pulled in|draw in|pulls? it) (to|toward|towards) (the robot|yourself|itself|you|its base)|"
+    r"(draws?|drawn|pulls?|pulled|comes?|returns?|brought|bring) (it )?back|back (to|towards|toward) the robot)\b"
+)
 
 
 def _goes_to_a_side(text: Text, out: Decision) -> str:
@@ -235,25 +246,20 @@ def _goes_to_a_side(text: Text, out: Decision) -> str:
 
 def _comes_down(text: Text, out: Decision) -> bool:
     """Whether the hand is lowered onto the target: that is from above, without being said so."""
-    for act in text.positive:
-        if act.text not in ("lower", "lowers", "lowering", "lowered") and act.value != "descend":
-            continue
-        is_hand = any(m.kind in ("arm", "finger") for m in act.objects) or (
-            act.subject is not None and act.subject.kind in ("arm", "finger", "pronoun") and not act.objects
-        )
-        onto = any(
-            m.verb_at == act.at and m.prep in ("on", "over", "to", "round") and m.kind in ("object", "pronoun")
-            for m in text.mentions
-        )
-        has_gripped = any(a.at < act.at and a.value in ("pick", "close", "put") for a in text.positive)
-        onto = onto and (
-            act.subject is None
-            or act.subject.kind != "pronoun"
-            or any(m.verb_at == act.at and text.is_target(m, out.target) and m.prep for m in text.mentions)
-        )
-        if is_hand and onto and not has_gripped:
-            return True
-    return False
+    grips = [a.at for a in text.positive if a.value in ("pick", "close", "put") and a.form != "noun"]
+    return any(_lands_on_target(text, out, act) for act in text.positive if not any(at < act.at for at in grips))
+
+
+def _lands_on_target(text: Text, out: Decision, act: Act) -> bool:
+    is_lowered = act.text.startswith("lower")
+    if not is_lowered and act.value != "descend":
+        return False
+    subject = act.subject.kind if act.subject is not None else ""
+    is_hand = any(m.kind in ("arm", "finger") or m.head == "itself" for m in act.objects)
+    is_hand = is_hand or (not act.objects and (subject in ("arm", "finger", "pronoun") or act.is_command))
+    onto = [m for m in text.mentions if m.verb_at == act.at and m.prep in ("on", "over", "to", "round")]
+    is_target = any(text.is_target(m, out.target) for m in onto)
+    return is_hand and (is_target or (subject != "pronoun" and any(m.kind in ("object", "pronoun") for m in onto)))
 
 
 def _grasp(text: Text, out: Decision) -> None:
@@ -267,7 +273,8 @@ def _grasp(text: Text, out: Decision) -> None:
 
 def _is_way_to_move(text: Text, cue: Cue) -> bool:
     """Whether "sideways" or "across" says where something moves, and not how it is held."""
-    if text.parse.tokens[cue.at].text not in _GRIP_ONLY:
+    after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
+    if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in ("sides", "faces", "ends", "edges", "face", "side"):
         return False
     return cue.verb not in ("pick", "squeeze", "close") and (text.is_long or cue.verb not in ("", "be", "turn"))
 
@@ -276,7 +283,7 @@ def _fingers(text: Text) -> list[str]:
     """Where the fingers go, one by one."""
     tokens = text.parse.tokens
     for start, token in enumerate(tokens):
-        if token.kind != "finger":
+        if token.kind != "finger" and not (text.is_long and token.text == "contact"):
             continue
         marks = _marks(tokens, start)
         if {"left", "right"} <= marks:
@@ -364,9 +371,10 @@ def _turn(text: Text, out: Decision) -> None:
     tokens = text.parse.tokens
     for m in text.mentions:
         before = [a for a in text.parse.acts if a.at < m.start and a.sentence == m.sentence]
-        is_after = (bool(before) and before[-1].value == "turn") or any(
-            t.value == "turn" and t.kind == "verb" for t in tokens[max(0, m.start - 5) : m.start]
-        )
+        near = tokens[max(0, m.start - 5) : m.start]
+        is_noun = any(t.value == "turn" and t.kind == "verb" for t in near) and not any(t.kind == "break" for t in near)
+        is_bare = not text.is_long and not text.parse.acts
+        is_after = is_bare or is_noun or (bool(before) and before[-1].value == "turn")
         if m.kind == "side" and m.side and is_after:
             value = "clockwise" if m.side == "right" else "counterclockwise"
             cues.append(Cue("turn", value, m.start, m.sentence, m.clause, "turn", is_negated=m.is_negated))

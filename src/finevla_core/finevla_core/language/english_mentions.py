@@ -119,6 +119,14 @@ def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
     kind, text = token.kind, token.text
     if has_head and not (_compounds(m, token) or _is_key(m, token)):
         return False
+    if text == "counterpart":
+        m.kind, m.is_other, m.head = "arm", True, text
+        return True
+    if text == "same" and [t.text for t in tokens[i + 1 : i + 2]] == ["side"]:
+        m.side = "same"
+        return True
+    if text == "side" and m.side == "same":
+        return True
     if text in ("one", "ones"):
         return _takes_one(tokens, i, m)
     if kind in ("color", "size", "side", "shapeword"):
@@ -176,7 +184,10 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
     after = tokens[i + 1].kind if i + 1 < len(tokens) else ""
     is_strange = token.kind == "unknown" and len(token.text) > 1
     is_strange = is_strange or (
-        token.kind == "word" and after in ("shape", "bowl", "arm", "color", "thing") and token.text not in JOINS
+        token.kind == "word"
+        and after in ("shape", "bowl", "arm", "color", "thing")
+        and tokens[i + 1].text != "can"
+        and token.text not in JOINS
     )
     is_strange = is_strange or (token.kind == "verb" and token.value == "cannot" and token.form in ("base", "s"))
     is_strange = is_strange or (

@@ -113,7 +113,8 @@ class Walk(Steps):
         if token.text == "without" and follows != "verb" and self._kind(1) != "verb":
             self.negates_once = True
         if token.value == "verb" or token.text == "mind":
-            self.prep, self.negated_acts, self.negates_once = "", 1, True
+            self.prep, self.negated_acts = "", 1
+            self.negates_once = token.text.split()[0] not in ("at", "by", "in", "under", "on", "no")
 
     def _negate_next(self) -> None:
         """Negate the next mention or cue alone: "instead of ...", "any arm but ..."."""
@@ -145,6 +146,9 @@ class Walk(Steps):
             self._purpose()
             return
         self.i += 1
+        for side in ("left", "right"):
+            if side in token.text.split():
+                self.last_side = side
         if token.text == "above" and self._is_tag():
             self.i -= 1
             self._cue("approach", "top")

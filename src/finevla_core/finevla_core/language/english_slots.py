@@ -89,45 +89,70 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
 
 
 def _is_clean(text: Text, out: Decision) -> bool:
-    for act in text.positive:
-        kinds = {m.kind for m in act.objects}
-        if (
-            act.value in ("put", "clean", "throw", "pick", "stack", "reach", "want")
-            and "all" in kinds
-            and act.form != "noun"
-        ):
-            return True
-        if act.value == "clean" and act.subject is not None and act.subject.kind in ("table", "all"):
-            return True
-        if act.value == "clean" and (("table" in kinds) or _is_tidying(act, kinds)):
-            return True
-    for m in text.mentions:
-        if m.is_negated:
-            continue
-        if m.kind == "all" and (m.is_subject or m.clause_is_bare) and not _is_kept(text, m):
-            owner = text.roles.act(m)
-            if m.clause_is_bare or (
-                owner is not None
-                and not owner.is_negated
-                and owner.value in ("put", "pick", "clean", "throw", "state", "reach", "stack")
-            ):
-                return True
-        if (
-            m.kind == "table"
-            and m.verb == "clean"
-            and m.prep
-            and any(a.at == m.verb_at and a.text[:5] != "sweep" for a in text.positive)
-        ):
-            return True
-        if m.kind == "all" and m.clause_is_bare is False and m.prep == "" and _in_bowl_with(text, m):
-            return True
+    """Whether all that lies on the table is meant."""
+    if any(_clears(text, act) for act in text.positive):
+        return True
+    if any(not m.is_negated and _is_all_wanted(text, m) for m in text.mentions):
+        return True
     if text.is_long and _goes_on_until_empty(text):
         return True
     is_named = out.target is not None and not out.target.is_nothing
-    return not is_named and any(
-        m.kind == "all" and m.prep in ("over", "to", "of") and m.head != "else" and not m.is_negated
-        for m in text.mentions
+    alls = [m for m in text.mentions if m.kind == "all" and m.prep in ("over", "to", "of") and not m.is_negated]
+    return not is_named and any(not _is_rest(text, m) for m in alls)
+
+
+def _clears(text: Text, act: Act) -> bool:
+    """Whether a verb clears the table, or is done to everything."""
+    alls = [m for m in act.objects if m.kind == "all" and not (text.is_long and _is_rest(text, m))]
+    deeds = (
+        ("put", "clean", "throw", "pick", "stack")
+        if text.is_long
+        else ("put", "clean", "throw", "pick", "stack", "reach", "want")
     )
+    is_by_one = any(
+        "by" in (words := [t.text for t in text.parse.tokens[m.start : m.end]]) or " by " in words[0] for m in alls
+    )
+    if alls and act.form != "noun" and (act.value in deeds or (is_by_one and act.value == "reach")):
+        return True
+    if act.value != "clean":
+        return False
+    after = text.parse.tokens[act.at + 1].text if act.at + 1 < len(text.parse.tokens) else ""
+    if act.text.startswith("sweep") and after in ("across", "over"):
+        return False  # an arm that sweeps across the table
+    kinds = {m.kind for m in act.objects}
+    is_done_to = act.subject is not None and act.subject.kind in ("table", "all")
+    return is_done_to or "table" in kinds or _is_tidying(act, kinds)
+
+
+def _is_rest(text: Text, m: Mention) -> bool:
+    """Whether "all the other objects" are those that nothing is done to."""
+    words = " ".join(t.text for t in text.parse.tokens[m.start : m.end]).split()
+    return "else" in words or "other" in words
+
+
+def _is_all_wanted(text: Text, m: Mention) -> bool:
+    """Whether a mention of everything, or of the table, says that it shall be cleared."""
+    if m.kind == "table":
+        return (
+            m.verb == "clean"
+            and bool(m.prep)
+            and any(a.at == m.verb_at and not a.text.startswith("sweep") for a in text.positive)
+        )
+    if m.kind != "all" or _is_kept(text, m) or (text.is_long and _is_rest(text, m)):
+        return False
+    act = text.roles.act(m)
+    is_acted_on = (
+        act is not None
+        and not act.is_negated
+        and act.value in ("put", "pick", "clean", "throw", "state", "reach", "stack")
+    )
+    if text.is_long:
+        is_acted_on = is_acted_on and act is not None and act.value != "state"
+    elif m.clause_is_bare:
+        return True
+    if m.is_subject and is_acted_on:
+        return True
+    return not m.prep and not m.clause_is_bare and _in_bowl_with(text, m)
 
 
 _EMPTY_TABLE = re.compile(
@@ -289,5 +314,5 @@ def _picks(text: Text, target: Entity) -> bool:
             strong += act.text[:4] not in ("hold", "held") or any(m.kind == "object" for m in act.objects)
         elif not act.objects:
             strong += act.text not in _LIGHT
-            weak += act.text in _LIGHT and act.text[:4] not in ("hold", "held")
+            weak += act.text in _LIGHT and act.text[:4] not in ("hold", "held") and not text.is_long
     return bool(strong) or (bool(weak) and not refused)

@@ -2,7 +2,7 @@
 
 from finevla_core.language.english_clauses import Act, Cue, Parse
 from finevla_core.language.english_kinds import Context
-from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_mentions import PARTS, Mention
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_tokens import Token
 
@@ -133,7 +133,9 @@ class Steps:
 
     def _is_later(self, cue: Cue) -> bool:
         """Whether a way to come is none: things are lifted "vertically", or dropped "from just above the rim"."""
-        if self.tokens[cue.at].text.startswith("vertical") and cue.verb in ("pick", "rise", "withdraw"):
+        lifts = cue.verb in ("pick", "rise", "withdraw")
+        lifts = lifts or (cue.verb == "put" and self.act is not None and not self.act.text.startswith("lower"))
+        if self.tokens[cue.at].text.startswith("vertical") and lifts:
             return True
         return (
             cue.value == "top"
@@ -202,10 +204,13 @@ class Steps:
 
     def _take_flank(self, m: Mention) -> None:
         """ "from the brick's left", "come in on the cube's right side": a way to come."""
-        comes = m.prep == "from" or (m.prep in ("on", "near") and self.act is not None and self.act.value == "reach")
+        comes = m.prep == "from" or (
+            m.prep in ("on", "near", "to") and self.act is not None and self.act.value == "reach"
+        )
         if m.kind not in ("object", "unknown") or not comes or self._kind(m.end - self.i) != "side":
             return
-        if self._kind(m.end + 1 - self.i) in ("arm", "bowl", "shape", "color", "thing"):
+        is_flank = self._text(m.end + 1 - self.i) == "hand" and self._text(m.end + 2 - self.i) in PARTS
+        if not is_flank and self._kind(m.end + 1 - self.i) in ("arm", "bowl", "shape", "color", "thing"):
             return
         side = self.tokens[m.end].value
         self.parse.cues.append(

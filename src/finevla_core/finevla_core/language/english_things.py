@@ -121,7 +121,7 @@ BOWLS = phrase_list(
 POSTS = phrase_list(
     """
         post, pole, column, pillar, obstacle, thin post, stick, stake, thin pole, upright post, slim post,
-        upright, mast, thin rod, upright rod, upright pole, barrier, vertical post, vertical pole, rod
+        mast, thin rod, upright rod, upright pole, barrier, vertical post, vertical pole, rod
     """
 )
 TABLES = phrase_list(
@@ -237,7 +237,8 @@ APPROACH_PHRASES = phrase_table(
     {
         "top": """
             top down, straight down, vertically, straight downwards, vertically downwards, vertically down,
-            straight downward, vertical descent, straight descent, descending vertically, by the top, over the top
+            straight downward, vertical descent, vertical line, purely vertical, vertical motion, straight
+            descent, descending vertically, by the top, over the top
             of it, directly down, right down, down vertically, topdown, downward approach, perpendicularly, in a
             vertical descent
         """,
@@ -272,7 +273,8 @@ TURNS = phrase_table(
 GRASPS = phrase_table(
     {
         "sideways": """
-            sideways, side to side, laterally, lateral, by its sides, at its sides, on its sides, across, left and
+        left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
+        its sides, on its sides, across, left and
             right, right and left, left to right, right to left, on either side, at either side, by the sides, at
             the sides, left plus right, either side of it, crosswise, widthways, widthwise, left / right, left
             right, to its left and right, transversely, transverse, to either side

@@ -98,7 +98,9 @@ _FIXED = {
     ("verb", "use", "base"): "work with, working with",
     ("word", "", ""): """
         all right, alright, right now, right away, right there, right here, at rest, in turn, its turn, in place,
-        take place, takes place, takes its time, take your time, take care, takes care, as well, as well as, one
+        take place, takes place, takes its time, take your time, take it slowly, take it slow, take it easy,
+        take it gently, take it nice and slow, die out, die down, die away, no use of, take care, takes care,
+        as well, as well as, one
         by one, of course, no problem, no matter, do not worry, no worries, no rush, no hurry, at all, at once,
         for me, a little, over there, over here, all over, on its own, by itself, be careful, so kind, as before,
         as now, on the way, in the way, out of the way, at most, at least, in front, close by, would you mind, do
