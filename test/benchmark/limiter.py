@@ -12,19 +12,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.chunk_limiter import ChunkLimiter, LimitedChunk, NoAllowedChunk, load_chunk_limiter
+from finevla_core.chunk_limiter import SPARE_M, ChunkLimiter, LimitedChunk
 from finevla_core.embodiment import HOME
 from finevla_core.instruction import Instruction
-from finevla_core.observation import Observation
-from finevla_core.policy import EncodedInstruction, OnnxPolicy, load_policy
+from finevla_core.policy import load_policy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.words import State
 from finevla_core.urdf import expand
@@ -51,17 +51,17 @@ STEP_NS, LAG_NS = 100 * MS, 24 * MS
 SESSION = 30  # chunks
 
 
-@dataclass
-class Timed:
-    """A limiter with a clock: milliseconds of processor time for chunks that were fine and for those that were limited."""
+class TimedLimiter(ChunkLimiter):
+    """One with a clock: milliseconds of processor time for chunks that were fine and for those that were limited."""
 
-    limiter: ChunkLimiter
-    fine_ms: list[float] = field(default_factory=list)
-    limited_ms: list[float] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__(E, ENVELOPE, load_envelope(E, expand(ROBOT.urdf_path), ROBOT.safety_path, SPARE_M))
+        self.fine_ms: list[float] = []
+        self.limited_ms: list[float] = []
 
     def limit(self, chunk: ActionChunk, state: NDArray[np.floating]) -> LimitedChunk:
         started = time.thread_time()
-        answer = self.limiter.limit(chunk, state)
+        answer = super().limit(chunk, state)
         times = self.fine_ms if answer.chunk is chunk else self.limited_ms
         times.append((time.thread_time() - started) * 1e3)
         return answer
@@ -74,21 +74,6 @@ class Timed:
                 p50, p99 = np.percentile(times, [50, 99])
                 parts.append(f"{len(times)} {name}: {p50:.2f} ms median, {p99:.1f} p99, {max(times):.1f} worst")
         return "limiter, processor time: " + "; ".join(parts)
-
-
-class LimitedPolicy:
-    """A bundle whose chunks go through the limiter."""
-
-    def __init__(self, policy: OnnxPolicy, timed: Timed) -> None:
-        self.encode, self.accepted = policy.encode, policy.accepted
-        self._policy, self._timed = policy, timed
-
-    def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
-        """As `OnnxPolicy.predict`."""
-        answer = self._timed.limit(self._policy.predict(observation, encoded), observation.state)
-        if answer.chunk is None:
-            raise NoAllowedChunk(answer.text)
-        return answer.chunk
 
 
 @dataclass(frozen=True)
@@ -120,9 +105,8 @@ def session(loop: ClosedLoop, scene: Scene, start: str, said: list[tuple[Goal, s
 
 def trials(bundle: Path, first: int, scenes: int, minutes: float) -> None:
     """In pairs, for so many scenes or minutes of processor time, whatever else the machine does."""
-    ik, policy = ArmIK(E, ROBOT.urdf_path), load_policy(bundle, E)
-    timed = Timed(load_chunk_limiter(E, expand(ROBOT.urdf_path), ROBOT.safety_path))
-    ways = {"without": policy, "with": LimitedPolicy(policy, timed)}
+    ik, limiter = ArmIK(E, ROBOT.urdf_path), TimedLimiter()
+    ways = {"without": load_policy(bundle, E), "with": load_policy(bundle, E, limiter=limiter)}
     results: dict[str, list[Result]] = {way: [] for way in ways}
     world, ends, done = None, time.process_time() + minutes * 60, 0
     for seed in range(first, first + scenes):
@@ -146,7 +130,7 @@ def trials(bundle: Path, first: int, scenes: int, minutes: float) -> None:
         print(
             f"{way}: {Counter(r.latched for r in found if r.latched)}, {sum(r.refused for r in found)} chunks refused"
         )
-    print(timed.told())
+    print(limiter.told())
 
 
 def table(results: dict[str, list[Result]]) -> str:
@@ -185,7 +169,7 @@ def adversary(kind: int, start: NDArray[np.float64], rng: np.random.Generator) -
 
 def fuzz(chunks: int, seed: int) -> None:
     """Adversarial chunks through the limiter to a bridge, 10 to 90 ms late, by arms that lag and whose encoders tremble."""
-    rng, timed = np.random.default_rng(seed), Timed(load_chunk_limiter(E, expand(ROBOT.urdf_path), ROBOT.safety_path))
+    rng, limiter = np.random.default_rng(seed), TimedLimiter()
     codes: Counter[str] = Counter()
     latched = sessions = none = done = 0
     while done < chunks:
@@ -199,7 +183,7 @@ def fuzz(chunks: int, seed: int) -> None:
             feel(bridge, state, now)
             rows = adversary(int(rng.choice(kinds)), state, rng)
             chunk = ActionChunk(now, "x", E.name, E.names, 0.1, rows, "", "bench", 1, "blend", number)
-            answer = timed.limit(chunk, state.astype(np.float32))
+            answer = limiter.limit(chunk, state.astype(np.float32))
             none += answer.chunk is None
             if answer.chunk is not None:
                 bridge.on_chunk(answer.chunk, now + int(rng.uniform(10, 90)) * MS)
@@ -211,7 +195,7 @@ def fuzz(chunks: int, seed: int) -> None:
     print(
         f"{done} chunks, {sum(codes.values())} refused {dict(codes)}, {none} not made, {latched} of {sessions} latched"
     )
-    print(timed.told())
+    print(limiter.told())
 
 
 def feel(bridge: Bridge, values: NDArray[np.float64], now_ns: int) -> None:
