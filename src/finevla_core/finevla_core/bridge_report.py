@@ -9,6 +9,7 @@ from finevla_core.safety.words import State
 
 UNHEARD_S = 1.0  # the bridge speaks at 25 Hz: silent for so long, it hangs, died, or was never there
 UNHEARD = "no safety bridge is heard on safety/status, and nothing moves without one: start it, or look at its output"
+ENDED_CODE = "chunk.ended"  # refused because its instruction is over for the bridge, by a stop that others did not hear
 STEP_REMARK = "step mode: every plan waits for a yes ('finevla step')"
 
 

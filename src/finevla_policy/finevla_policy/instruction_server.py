@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from finevla_core.bridge_report import UNHEARD, UNHEARD_S, BridgeReport, refusal_now
+from finevla_core.bridge_report import ENDED_CODE, UNHEARD, UNHEARD_S, BridgeReport, refusal_now
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
@@ -27,6 +27,7 @@ from finevla_ros.executor import AsideGroup
 
 SAID_STOP = "the operator said stop"
 STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"
+LOGGED = 300  # characters of an instruction that go into the log
 STREAM_S = 3.0  # `ros2 topic pub` says it again each second
 STREAM, ENDED = "the same words still come", "their instruction is over ({}): end that publisher, then say them once"
 
@@ -171,10 +172,14 @@ class InstructionServer:
             self.end("stopped", why, active.id)
 
     def on_chunk_refused(self, instruction_id: str, sequence: int, code: str, text: str) -> None:
-        """Hear from the bridge that it refused a chunk."""
+        """Hear from the bridge that it refused a chunk; for it an instruction may be over that is still active here."""
         with self.changed:
-            if self.steering.accepts(instruction_id):
-                self.steering.tally.on_refused(sequence, code, text)
+            if not self.steering.accepts(instruction_id):
+                return
+            self.steering.tally.on_refused(sequence, code, text)
+            reason = self.steering.tally.reason
+        if code == ENDED_CODE:
+            self.end("stopped", f"stopped: {reason}", instruction_id)
 
     def on_target_absent(self, instruction_id: str, stamp_ns: int, text: str) -> bool:
         """Hear from the policy that it does not see the target; True if that has lasted and the instruction is over."""
@@ -233,8 +238,11 @@ class InstructionServer:
             self._refuse(str(error), ends=False)
             raise
         if is_new:
-            words = f"instruction '{instruction.id}': {instruction.prompt()} (understood: {understanding.summary})"
-            self.node.get_logger().info(words)
+            words = instruction.prompt()
+            shown = words if len(words) <= LOGGED else f"{words[:LOGGED]} ... ({len(words)} characters)"
+            self.node.get_logger().info(
+                f"instruction '{instruction.id}': {shown} (understood: {understanding.summary})"
+            )
         return Answer(instruction, understanding, self.report.remark() if self.report else "")
 
     def _refuse(self, text: str, ends: bool) -> None:

@@ -5,6 +5,7 @@ with the next chunk, and the old one's are dropped.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import rclpy.executors
@@ -85,7 +86,7 @@ class PolicyNode(LifecycleNode):
         self.active_since_ns = 0
         self.is_settled = False
         self.others = 0  # other publishers on our topic, as the DDS graph has them
-        self.is_loading = False
+        self.is_loading = self.is_giving_way = False
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
         self.repeats = RepeatCounter()
         self.instructions: InstructionServer | None = None  # opened once it is known that nobody else steers here
@@ -112,7 +113,7 @@ class PolicyNode(LifecycleNode):
         self.create_timer(1.0, self._diagnose, clock=steady)
         if self.parameters.autostart:
             self.is_loading = True
-            self.starter = self.create_timer(0.0, self._start, callback_group=self.transitions, clock=steady)
+            self._aside(self._start)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load, verify and warm up the bundle."""
@@ -155,13 +156,23 @@ class PolicyNode(LifecycleNode):
         super().destroy_node()
 
     def _start(self) -> None:
-        """Configure and activate, in a thread; what is wrong ends the process with its sentence."""
-        self.starter.cancel()
+        """Configure and activate; what is wrong ends the process with its sentence."""
         self.trigger_configure()
         is_started = self.trigger_activate() is TransitionCallbackReturn.SUCCESS if self.policy is not None else False
         self.is_loading = False
         if not is_started and self.context.ok():
             raise FineVLAError(self.health.trouble)
+
+    def _aside(self, transition: Callable[[], object]) -> None:
+        """Run a change of state once, in a thread, and no two at a time: it may wait for a bundle or an inference."""
+
+        def run() -> None:
+            timer.cancel()
+            transition()
+
+        timer = self.create_timer(
+            0.0, run, callback_group=self.transitions, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def _load(self) -> None:
         if self.policy is not None:
@@ -319,10 +330,17 @@ class PolicyNode(LifecycleNode):
             self._on_trouble(CONFLICT_FIRST.format(topic=self.chunk_topic))
             if self.parameters.autostart:
                 raise FineVLAError(self.health.trouble)
-            self.trigger_deactivate()
+            if not self.is_giving_way:
+                self.is_giving_way = True
+                self._aside(self._give_way)
         elif not self.is_settled and self.conflicts.is_settled(now_s):
             self.is_settled = True
             self.instructions.tell_if_idle()
+
+    def _give_way(self) -> None:
+        if self.chunk_publisher is not None:
+            self.trigger_deactivate()
+        self.is_giving_way = False
 
     def _warning(self) -> str:
         is_seen = self.others > 0 or self.conflicts.is_near(time.monotonic())

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from action_msgs.msg import GoalStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from standin_policy import StandInPolicy, running_policy_node
 from std_msgs.msg import String
 from steering_stage import CUBE, SteeringStage
@@ -86,16 +88,23 @@ def test_stop_passes_whatever_the_bridge_says(stage: SteeringStage, hindrance: s
     stops_by_every_way(stage, "停下来!")
 
 
-@pytest.mark.parametrize("busy", ["inference", "reading"])
+@pytest.mark.parametrize("busy", ["inference", "reading", "deactivation"])
 def test_stop_waits_for_nothing_that_is_being_computed(stage: SteeringStage, policy: StandInPolicy, busy: str) -> None:
     stage.running()
-    getattr(policy, f"{busy}_begun").clear()
-    getattr(policy, busy).clear()
-    if busy == "inference":
-        stage.wait(lambda: stage.observe() or policy.inference_begun.is_set(), "an inference that does not end")
-    else:
+    if busy == "reading":
+        policy.reading_begun.clear()
+        policy.reading.clear()
         stage.publish("reach the blue cube")
         assert policy.reading_begun.wait(20.0)
+    else:
+        policy.inference_begun.clear()
+        policy.inference.clear()
+        stage.wait(lambda: stage.observe() or policy.inference_begun.is_set(), "an inference that does not end")
+    if busy == "deactivation":  # it waits for the inference
+        client = stage.node.create_client(ChangeState, "policy/change_state")
+        assert client.wait_for_service(20.0)
+        client.call_async(ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE)))
+        stage.over()
     stops_by_every_way(stage, "stop")
     policy.release()
     stage.nothing_moves()
@@ -222,7 +231,7 @@ def test_step_mode_is_told_and_what_waits_is_not_called_followed(stage: Steering
     assert stage.outcome(goal).result.success
 
 
-@pytest.mark.parametrize("cause", ["stopped", "disabled", "reset unseen"])
+@pytest.mark.parametrize("cause", ["stopped", "disabled", "reset unseen", "over for the bridge"])
 def test_any_stop_of_the_bridge_ends_the_instruction_and_a_reset_moves_nothing(
     stage: SteeringStage, cause: str
 ) -> None:
@@ -232,6 +241,9 @@ def test_any_stop_of_the_bridge_ends_the_instruction_and_a_reset_moves_nothing(
         stage.bridge.stop("stop was asked for by topic")
     elif cause == "disabled":
         stage.bridge.say(state=DISABLED, reason="joint states stopped coming")
+    elif cause == "over for the bridge":
+        stage.bridge.refuses = lambda _: "chunk.ended"
+        stage.observe()
     else:
         stage.bridge.reset()
     result = stage.outcome(goal)
@@ -239,6 +251,7 @@ def test_any_stop_of_the_bridge_ends_the_instruction_and_a_reset_moves_nothing(
     assert result.result.message.startswith("stopped: ")
     stage.over()
     stage.bridge.reset()
+    stage.bridge.refuses = lambda _: ""
     stage.refusal("stopped: ")
     stage.nothing_moves()
     stage.running("go")  # new words
