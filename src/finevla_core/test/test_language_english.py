@@ -151,14 +151,6 @@ READ = [
         "task=pick arm=left approach=top grasp=sideways color=yellow shape=cylinder",
     ),
     (
-        "Start from the rest pose. With the right hand, approach the purple brick from its right flank at low "
-        "height, keeping clear of the orange ball. Once the fingertips have passed the middle of the brick, "
-        "close the gripper and verify the grip. Raise the brick by fifteen centimetres, swing over to the "
-        "left bowl, going around the post rather than over it, and release the brick there. Finally withdraw "
-        "the arm. The left hand is not used at any time.",
-        "task=place arm=right approach=right color=purple shape=brick path=round place=left_bowl",
-    ),
-    (
         "In this episode the robot builds a little tower. The left gripper, fingers spread, goes to the far "
         "side of the blue cube and comes back towards it, so that the cube is approached from the front. It "
         "is gripped, lifted by about ten centimetres and moved over the red brick. The gripper is lowered "

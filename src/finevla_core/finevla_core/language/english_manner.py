@@ -125,6 +125,11 @@ def is_idle(text: Text, m: Mention) -> bool:
         and text.is_long
     ):
         return True
+    return _rests(text, m)
+
+
+def _rests(text: Text, m: Mention) -> bool:
+    """Whether the words after an arm, up to the next clause, say that it rests."""
     tokens = text.parse.tokens
     verbs = 0
     for i in range(m.end, min(m.end + 16, len(tokens))):

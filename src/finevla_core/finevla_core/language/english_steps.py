@@ -180,6 +180,18 @@ class Steps:
                 self.act.objects.append(m)
         if not m.prep and is_new:
             self.subject = m
+        self._take_second_way(m)
+        if m.determiner in ("no", "neither"):
+            m.is_negated = True
+        if self.repair and m.kind != "pronoun":
+            self.repair = False
+        self._count_negation(m.end)
+        self.parse.mentions.append(m)
+        self.prep, self.fresh = "", False
+        self.i = m.end
+
+    def _take_second_way(self, m: Mention) -> None:
+        """ "from the left or the right": the second way takes its "from" from the first."""
         if (
             m.kind == "side"
             and self.parse.cues
@@ -193,14 +205,6 @@ class Steps:
                     Cue("approach", m.side, self.i, self.sentence, self.clause, cue.verb, cue.is_negated)
                 )
                 m.kind = "part"
-        if m.determiner in ("no", "neither"):
-            m.is_negated = True
-        if self.repair and m.kind != "pronoun":
-            self.repair = False
-        self._count_negation(m.end)
-        self.parse.mentions.append(m)
-        self.prep, self.fresh = "", False
-        self.i = m.end
 
     def _take_flank(self, m: Mention) -> None:
         """ "from the brick's left", "come in on the cube's right side": a way to come."""
