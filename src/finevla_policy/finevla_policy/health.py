@@ -21,6 +21,7 @@ class Health:
     refused: int = 0  # observations that did not fit
     observed_s: float = float("-inf")
     trouble: str = ""
+    limited: str = ""  # why chunks are being shortened before the bridge would refuse them
     inference_s: deque[float] = field(default_factory=lambda: deque(maxlen=50))
     published_s: deque[float] = field(default_factory=lambda: deque(maxlen=400))
 
@@ -61,8 +62,8 @@ class Health:
                 f"inference takes {median_s:.2f} s, longer than the {self.horizon_s:.2f} s a chunk covers: the arms "
                 "stop between chunks; use a faster provider, more threads or a smaller bundle"
             )
-        if self.trouble:
-            return self.trouble
+        if self.trouble or self.limited:
+            return self.trouble or self.limited
         if median_s > self.period_s > 0:
             return (
                 f"inference takes {median_s:.3f} s, longer than the observations' period of {self.period_s:.3f} s: "

@@ -18,12 +18,14 @@ from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from finevla_core.chunk import ActionChunk
+from finevla_core.chunk_limiter import load_chunk_limiter
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.policy import OnnxPolicy, load_policy
 from finevla_core.repeats import RepeatCounter
 from finevla_core.understanding import Understanding
+from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_policy.conflict_monitor import HEARD_S, ConflictMonitor
 from finevla_policy.follow_server import FollowServer
@@ -35,7 +37,7 @@ from finevla_ros.convert import chunk_to_msg, observation_from_msg, report_from_
 from finevla_ros.executor import AsideInTurnGroup, GoalsAsideExecutor
 from finevla_ros.graph import publishers_of
 from finevla_ros.params import declare, param
-from finevla_ros.paths import bundle_directory, robot_file
+from finevla_ros.paths import bundle_directory, robot_file, safety_file
 from finevla_ros.run import run_node
 
 PLANNER = "motion"
@@ -60,6 +62,9 @@ class Parameters:
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
     bundle: str = param("tabletop", "policy bundle: a name in models or a path")
+    limits: str = param(
+        "cobotmagic", "the bridge's safety file: chunks that it would refuse are shortened; none = no file"
+    )
     provider: str = param("auto", "ONNX Runtime provider: auto (the best that is there), tensorrt, cuda or cpu")
     threads: int = param(1, "CPU threads of ONNX Runtime", 1, 64)
     status_rate_hz: float = param(5.0, "rate of policy/status, the node's heartbeat", 2.0, 50.0)
@@ -179,7 +184,10 @@ class PolicyNode(LifecycleNode):
             return
         directory = bundle_directory(self.parameters.bundle)
         chosen = PROVIDERS[self.parameters.provider]
-        self.policy = load_policy(directory, self.embodiment, self.parameters.threads, chosen)
+        file = robot_file(self.parameters.robot)
+        urdf = expand(file.parents[2] / self.embodiment.urdf)
+        limiter = load_chunk_limiter(self.embodiment, urdf, safety_file(self.parameters.limits))
+        self.policy = load_policy(directory, self.embodiment, self.parameters.threads, chosen, limiter)
         self.health.horizon_s = self.policy.horizon_s
         self.get_logger().info(f"bundle '{self.policy.manifest.name}' runs on {self.policy.provider}")
 
@@ -270,6 +278,7 @@ class PolicyNode(LifecycleNode):
                 raise
             return  # deactivated, or the process ends: the publisher went away during inference
         self.health.published(time.monotonic(), chunk.inference_s)
+        self.health.limited = self.policy.limited_text if self.policy else ""
 
     def _on_absent(self, instruction_id: str, stamp_ns: int, text: str) -> None:
         """From the inference thread: no chunk, and the arms hold."""
