@@ -29,7 +29,8 @@ from finevla_tools.stage_errors import Interruption, NotReady, Refusal, StackDie
 from finevla_tools.up import BAD_INPUT, Stack
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3  # states of `SafetyStatus`
-DISABLING, STOPPING, REJECTIONS = "state.disabled", "state.stopped", "chunk.rejections"  # codes of its events
+# Codes of events: the bridge's own, and the watchdog's that only follows upon others.
+DISABLING, STOPPING, REJECTIONS, BRAKING = "state.disabled", "state.stopped", "chunk.rejections", "watchdog.brake"
 LOOK_S = 0.5  # how often progress is looked for
 READY_USUAL_S, SCENE_USUAL_S = 5.0, 3.0  # on a free computer
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0  # between two tries, where the answer does not say how long
@@ -85,9 +86,7 @@ class Stage:
         self.recording: Recording | None = None
         self.latest: Recording | None = None
         self._truths = 0
-        self._events: dict[
-            str, SafetyEvent
-        ] = {}  # of bridge and watchdog since the last instruction, the first by code
+        self._events: list[SafetyEvent] = []  # of bridge and watchdog since the last instruction
         robot = default_robot()
         self.ik = ArmIK(robot.embodiment, robot.urdf_path)
         client.listen("sim/ground_truth", SceneTruth, qos.NEWEST, self._on_truth)
@@ -152,7 +151,7 @@ class Stage:
         `on_understood` hears at once what the policy takes it for, if it says so. Raises `Refusal` if the policy will not
         follow it, and `NotReady` if the stack cannot.
         """
-        self._events = {}
+        self._events = []
         self.recording = self.latest = recording = Recording()
         try:
             since_s = self.clock()
@@ -181,9 +180,13 @@ class Stage:
 
     def _cause(self) -> str:
         """What the bridge or the watchdog said first of a stop: the bridge may know only that it was asked to."""
-        errors = (event.text for event in self._events.values() if event.level == SafetyEvent.ERROR)
+        errors = (e.text for e in tuple(self._events) if e.level == SafetyEvent.ERROR and e.code != BRAKING)
         text = _without_advice(next(errors, ""))
         return text.removeprefix("stopped: ").removeprefix("stop: ")
+
+    def _said(self, code: str) -> str:
+        """The sentence of the first event with that code; empty if there was none."""
+        return next((str(event.text) for event in tuple(self._events) if event.code == code), "")
 
     def _settle(self, seconds: float) -> None:
         """Wait until the bridge has held for so long without a break, or `SETTLED_BY_S` are over; it holds then."""
@@ -191,7 +194,7 @@ class Stage:
             return
         patience = Patience(self.clock, most_s=SETTLED_BY_S)
         while not patience.is_over():
-            self._events = {}
+            self._events = []
             if not self.client.wait(lambda: self.stack.failed or self.is_interrupted() or self._is_broken(), seconds):
                 break
             self.get_ready()
@@ -199,7 +202,7 @@ class Stage:
 
     def _is_broken(self) -> bool:
         """Whether the bridge did not hold all the time since the events were forgotten."""
-        return DISABLING in self._events or STOPPING in self._events or self._state(-1.0) != HOLDING
+        return bool(self._said(DISABLING) or self._said(STOPPING)) or self._state(-1.0) != HOLDING
 
     def _end_instruction(self) -> None:
         patience = Patience(self.clock)
@@ -255,7 +258,7 @@ class Stage:
 
         def is_over() -> bool:
             is_done = len(recording.trace) >= most or recording.is_over()
-            is_kept = self._state(since_s) == STOPPED or DISABLING in self._events
+            is_kept = self._state(since_s) == STOPPED or bool(self._said(DISABLING))
             return is_done or is_kept or has_ended()
 
         patience = Patience(self.clock, most_s=max(60.0, seconds / SLOWEST))
@@ -268,10 +271,10 @@ class Stage:
         self._until("the bridge to be heard", lambda: self._state(heard_s) is not None, Patience(self.clock))
         if reason := self.stop_reason():
             recording.stop = f"stopped: {self._cause() or reason}"
-            recording.is_policy_to_blame = REJECTIONS in self._events
-            self.overload.stopped(self._events)
-        elif disabled := self._events.get(DISABLING):  # that ends an instruction too, however short it was
-            recording.stop = f"was disabled: {disabled.text}"
+            recording.is_policy_to_blame = bool(self._said(REJECTIONS))
+            self.overload.stopped(event.code for event in self._events)
+        elif disabled := self._said(DISABLING):  # that ends an instruction too, however short it was
+            recording.stop = f"was disabled: {disabled}"
         elif has_ended():
             policy = self.client.newest.get("policy/status")
             recording.ending = str(getattr(policy, "refusal", "") or getattr(policy, "text", "")) or "it was ended"
@@ -353,7 +356,7 @@ class Stage:
             recording.pictures.append(bytes(message.data))
 
     def _on_event(self, message: SafetyEvent) -> None:
-        self._events.setdefault(str(message.code), message)
+        self._events.append(message)
 
 
 def wait_for_stack(client: Client, stack: Stack, timeout_s: float) -> None:
