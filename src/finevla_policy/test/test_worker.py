@@ -273,3 +273,11 @@ def test_health_knows_its_state_and_rate() -> None:
         health.published(i * 0.1, 0.01)
     assert health.rate_hz(3.95) == pytest.approx(10.0)
     assert health.rate_hz(100.0) == 0.0
+
+
+def test_operator_hears_why_chunks_are_shortened_after_what_is_worse() -> None:
+    health = Health(horizon_s=1.6, period_s=0.1, limited="the left arm is held: move what is in its way")
+    assert health.warning("") == "the left arm is held: move what is in its way"
+    health.trouble = "observation refused: it is of robot 'ur5'"
+    assert health.warning("") == "observation refused: it is of robot 'ur5'"
+    assert health.warning("", "no safety bridge is heard") == "no safety bridge is heard"
