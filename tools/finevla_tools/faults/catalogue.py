@@ -4,10 +4,18 @@ from collections.abc import Sequence
 
 from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.faults import inject as do
+from finevla_tools.faults import unruly
 from finevla_tools.faults.drill import Drill, Promise, Recovery
 from finevla_tools.faults.relay import CHUNKS
 
-STOPS, RESTS, LASTS, FOLLOWS, SAFE = Promise.STOPS, Promise.RESTS, Promise.LASTS, Promise.FOLLOWS, Promise.SAFE
+STOPS, BRAKES, RESTS, LASTS, FOLLOWS, SAFE = (
+    Promise.STOPS,
+    Promise.BRAKES,
+    Promise.RESTS,
+    Promise.LASTS,
+    Promise.FOLLOWS,
+    Promise.SAFE,
+)
 ITSELF, TOLD, RESET, NONE = Recovery.ITSELF, Recovery.TOLD, Recovery.RESET, Recovery.NONE
 
 # Of the nodes' parameters: how long a silence is none.
@@ -47,6 +55,14 @@ NODES = {
             "policy hangs", "SIGSTOP of the policy, later SIGCONT",
             do.hung("policy"), RESTS, codes=("watchdog.policy", "watchdog.chunks"),
         ),
+        Drill(
+            "stop word, policy hangs", "SIGSTOP of the policy, then somebody says stop; later SIGCONT",
+            unruly.both(do.hung("policy"), unruly.said("Stop!")), BRAKES, TOLD, codes=("stop.word",),
+        ),
+        Drill(
+            "stop word, no policy", "kill -9 of the policy, then somebody says stop",
+            unruly.both(do.killed("policy"), unruly.said("停下来!")), BRAKES, TOLD, codes=("stop.word",),
+        ),
     ),
     "camera_ingest": (
         Drill(
@@ -72,6 +88,18 @@ NODES = {
     "motion": (
         Drill("motion killed", "kill -9 of the node that moves to poses, idle", do.killed("motion"), FOLLOWS),
         Drill("motion hangs", "SIGSTOP of the node that moves to poses, idle", do.hung("motion"), FOLLOWS),
+        Drill(
+            "motion stopped", "the operator stops while an arm goes to a pose", do.stop_pressed,
+            STOPS, RESET, 0.0, ("stop.topic",), motion=True,
+        ),
+        Drill(
+            "motion goes on", "the same, but who moved the arms sends on", unruly.both(do.stop_pressed, unruly.goes_on),
+            STOPS, RESET, 0.0, ("stop.topic",), motion=True, persists=True,
+        ),
+        Drill(
+            "stop word in a motion", "somebody says stop while an arm goes to a pose", unruly.said("please stop"),
+            BRAKES, TOLD, codes=("stop.word",), motion=True,
+        ),
     ),
 }  # fmt: skip
 
@@ -143,6 +171,11 @@ CLOCK_FAULTS = (
 
 MACHINE_FAULTS = (
     Drill("stop pressed", "nothing is wrong: the operator stops", do.stop_pressed, STOPS, RESET, 0.0, ("stop.topic",)),
+    Drill("stop word", "nothing is wrong: somebody says stop", unruly.said("STOP"), BRAKES, TOLD, codes=("stop.word",)),
+    Drill(
+        "policy goes on", "the operator stops, but the policy sends on and announces the old instruction again",
+        unruly.both(do.stop_pressed, unruly.goes_on), STOPS, RESET, 0.0, ("stop.topic",), persists=True,
+    ),
     Drill(
         "rival", "a second publisher on a controller", do.rival, STOPS, RESET, RIVAL_S, ("watchdog.rival", "bridge.rival")
     ),

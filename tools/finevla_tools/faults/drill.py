@@ -14,6 +14,7 @@ class Promise(enum.Enum):
     """What the arms do about a fault; nothing ever breaks a limit, that is promised of all."""
 
     STOPS = "stops"  # at once and latched: nothing moves until a person resets
+    BRAKES = "brakes"  # at once, and the arms hold until new words come; no reset is needed
     RESTS = "rests"  # the running plan ends by itself, at rest
     LASTS = "rests, or follows"  # the running plan ends so, unless what the launch starts again is back before that
     FOLLOWS = "keeps following"
@@ -25,7 +26,7 @@ class Recovery(enum.Enum):
 
     ITSELF = "by itself"
     TOLD = "when it is told again"
-    RESET = "after safety/reset"
+    RESET = "after a reset and new words"
     NONE = "only by starting the stack again"
 
 
@@ -48,6 +49,8 @@ class Drill:
     clock: bool = False  # needs simulated time
     arms_apart: bool = False  # needs arms in different poses
     arms_seen: bool = True  # whether the true motion of the arms can be measured meanwhile
+    motion: bool = False  # an operator's motion is under way, and no instruction
+    persists: bool = False  # through the reset, until new words come
     nodes: tuple[str, ...] = ()  # that must be in the launch description
 
     @property
@@ -56,6 +59,7 @@ class Drill:
         where = f", {self.observable_s:g} s after it began" if self.observable_s else ""
         what = {
             Promise.STOPS: f"the arms are stopped{where}, and stay so until a reset",
+            Promise.BRAKES: "the arms are braked at once, and hold until new words come",
             Promise.RESTS: "the running motion ends at rest by itself",
             Promise.LASTS: "the running motion ends at rest by itself, unless the node is back before",
             Promise.FOLLOWS: "the motion goes on",
@@ -78,6 +82,8 @@ class Result:
     late_s: float | None = None  # the fault being observable to the stop command
     rest_s: float | None = None  # stop command to rest
     needed_s: float | None = None  # what the limits need for a stop from the speed at the stop command
+    moved_rad: float | None = None  # between the reset and the next words, and
+    followed: int | None = None  # chunks that were followed between them
     share: float = 0.0  # of the limits that the commands used at most, from the fault on (1 = right at one)
     saw: list[str] = field(default_factory=list)  # what the operator saw, in order
     codes: set[str] = field(default_factory=set)  # of the events meanwhile

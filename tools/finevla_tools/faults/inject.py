@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rclpy.publisher import Publisher
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Empty
 from trajectory_msgs.msg import JointTrajectory
@@ -38,6 +39,7 @@ class Injector:
     relays: Relays
     client: Client
     robot: Embodiment
+    text: Publisher  # on instruction/text, already found by those who listen
 
     def pid(self, node: str) -> int:
         """Of a running node; raises `FineVLAError` if there is none."""

@@ -19,11 +19,12 @@ from finevla_ros import qos
 from finevla_ros.convert import to_ns
 from finevla_ros.trajectories import points_of
 from finevla_tools.client import Client
-from finevla_tools.faults.relay import BEFORE
+from finevla_tools.faults.relay import BEFORE, CHUNKS
 
 REST = 0.05  # rad/s, measured, of the fastest joint
 RESTED_S = 0.25
 WARN, ERROR = 1, 2
+STOP_WORD = "stop.word"  # the one stop that is not latched
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,18 @@ class Seen:
     code: str
     text: str
 
+    @property
+    def is_stop(self) -> bool:
+        """Whether it tells that the arms were stopped."""
+        return self.code == STOP_WORD or (self.level == ERROR and self.code != "diagnostics")
+
 
 class Recorder:
     """Remembers since the last `begin`; times are the steady clock's (`at_s`)."""
 
     def __init__(self, client: Client, robot: Embodiment, simulated_time: bool) -> None:
         self.client, self.robot, self.simulated_time = client, robot, simulated_time
-        self._is_arm = np.array([not value.is_gripper for value in robot.values])
+        self.is_arm = np.array([not value.is_gripper for value in robot.values])
         self._scale = robot.to_velocities(np.ones(len(robot.joints)))
         self._lock = threading.Lock()
         self.begin()
@@ -71,6 +77,7 @@ class Recorder:
         for controller in robot.controllers:
             topic = f"{controller.name}/joint_trajectory"
             client.listen(topic, JointTrajectory, qos.ALL, partial(self._on_told, controller.name))
+        client.listen(CHUNKS, msg.ActionChunk, qos.NEWEST)
         client.listen("safety/events", msg.SafetyEvent, qos.ALL, self._on_event)
         client.listen("/diagnostics", DiagnosticArray, qos.ALL, self._on_diagnostics)
 
@@ -83,7 +90,7 @@ class Recorder:
 
     def speed(self, state: State) -> float:
         """Fastest arm joint."""
-        return float(abs(state.velocities[self._is_arm]).max())
+        return float(abs(state.velocities[self.is_arm]).max())
 
     def is_moving(self, least: float) -> bool:
         """Whether an arm is at speed right now."""
@@ -99,9 +106,9 @@ class Recorder:
             rested = state.at_s
         return rested if rested is not None and states[-1].at_s - rested >= RESTED_S else None
 
-    def first_error(self, since_s: float) -> Seen | None:
-        """The first event that tells of a stop."""
-        return next((s for s in self.seen if s.at_s >= since_s and s.level == ERROR and s.code != "diagnostics"), None)
+    def first_stop(self, since_s: float) -> Seen | None:
+        """The first event that tells of a stop, latched or by a stop word."""
+        return next((s for s in self.seen if s.at_s >= since_s and s.is_stop), None)
 
     def clock_ns(self) -> int:
         """The controllers' clock."""

@@ -10,29 +10,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from rclpy.action import ActionClient
+from std_msgs.msg import String
+
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.safety.envelope import load_limits
 from finevla_core.urdf import expand
+from finevla_interfaces.action import GoTo
+from finevla_ros import qos
 from finevla_ros.paths import robot_file, safety_file
 from finevla_tools.client import Client
 from finevla_tools.faults import judge
 from finevla_tools.faults.drill import Drill, Promise, Recovery, Result
 from finevla_tools.faults.inject import Injector
-from finevla_tools.faults.record import Recorder, Seen
+from finevla_tools.faults.record import STOP_WORD, Recorder, Seen
 from finevla_tools.faults.relay import Relays, lines_of
 from finevla_tools.launch_file import Launch, load_launch
 from finevla_tools.stage import wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
+LISTENERS = 2  # to what the operator says: policy and bridge
 READY_S, SET_OUT_S, COME_TO_REST_S, RECOVER_S = 60.0, 15.0, 6.0, 40.0
 NEW_S = 1.0
 HELD_UP = {"bridge.asleep", "watchdog.bridge", "state.lost", "watchdog.joints", "heartbeat.lost"}
 SPEED = 0.15  # rad/s; an arm this fast is in the middle of a motion
 UNDER_WAY_S = 0.4  # the first command of a motion starts from where the arms sag to, not from where they were sent to
 APART_RAD = 0.35  # further than a chunk may be from where the arm is
+STILL_S, STILL_RAD = 1.0, 0.01  # how long the arms are watched between a reset and new words, and what sagging is
+GO_RAD, GO_SPEED = 0.8, 0.6  # an operator's motion: of the first joint, at this share of the limits
 BEFORE_NS = 100_000_000  # before the fault, judged too: the commands that were under way
 
 
@@ -140,8 +148,11 @@ class Session:
         self.stack.start()
         self.client = life.enter_context(Client(namespace, name="finevla_drill"))
         self.recorder = Recorder(self.client, self.robot, clock)
-        self.injector = Injector(self.stack, relays, self.client, self.robot)
+        text = self.client.node.create_publisher(String, "instruction/text", qos.ALL)
+        self.injector = Injector(self.stack, relays, self.client, self.robot, text)
+        self.motion = ActionClient(self.client.node, GoTo, "go_to")
         wait_for_stack(self.client, self.stack, READY_S)
+        self.wait(lambda: text.get_subscription_count() >= LISTENERS, READY_S, "policy and bridge to hear what is said")
 
     def _end_stack(self) -> None:
         self._stack_life.close()
@@ -160,8 +171,18 @@ class Session:
         self.wait(client.is_ready, SET_OUT_S, "the stack to be ready")
         recorder.begin()
         self.wait(lambda: recorder.states, COME_TO_REST_S, "joint states")
-        client.say(Instruction(raw=self.sentence))
+        if drill.motion:
+            self._go()
+        else:
+            client.say(Instruction(raw=self.sentence))
         self.wait(lambda: self._is_under_way(drill.arms_apart), SET_OUT_S, "the arms to move")
+
+    def _go(self) -> None:
+        """An operator's motion of one arm."""
+        joint = self.robot.names[0]
+        goal = GoTo.Goal(names=[joint], values=[GO_RAD], speed_scale=GO_SPEED)
+        self.wait(self.motion.server_is_ready, SET_OUT_S, "the motion node")
+        self.client.node.executor.create_task(lambda: self.motion.send_goal_async(goal))
 
     def _is_under_way(self, apart: bool) -> bool:
         r = self.recorder
@@ -186,17 +207,18 @@ class Session:
         if not self.client.wait(lambda: bool(condition()), seconds):
             raise FineVLAError(f"waited {seconds:g} s for {what}")
 
-    def reset(self, seconds: float) -> float:
-        """As a person does it: ask, read why not, ask again; returns how long that took."""
-        began_s = time.monotonic()
+    def reset(self, seconds: float) -> bool:
+        """As a person does it: ask, read why not, ask again; returns whether a reset was needed."""
+        began_s, is_reset = time.monotonic(), False
         while True:
             try:
                 self.wait(lambda: self.client.received_s["safety/status"] > began_s, seconds, "a bridge that speaks")
                 # One that was just started is disabled at first, until the watchdog answers and stops it.
                 if self.state() == STOPPED or self.client.wait(lambda: self.state() == STOPPED, NEW_S):
                     self.client.reset_bridge()
+                    is_reset = True
                 self.wait(lambda: self.state() in (HOLDING, FOLLOWING), 1.0, "the bridge to hold")
-                return time.monotonic() - began_s
+                return is_reset
             except FineVLAError as error:
                 if time.monotonic() - began_s > seconds:
                     raise FineVLAError(f"no reset within {seconds:g} s: {error}") from error
@@ -211,6 +233,9 @@ class _Run:
         self.recorder = session.recorder
         self.outcome = ""
         self.broken: list[str] = []
+        self.needed: list[str] = []
+        self.moved_rad: float | None = None
+        self.followed: int | None = None
 
     def result(self) -> Result:
         drill, recorder = self.drill, self.recorder
@@ -223,6 +248,8 @@ class _Run:
             self._watch()
             self.state = self.session.state()
             self.over_s, over_ns = time.monotonic(), recorder.clock_ns()
+            if drill.persists:
+                self._reset()
         self._read_off(over_ns)
         self.recovery = self._recover()
         return self._judged()
@@ -248,7 +275,7 @@ class _Run:
             client.wait(lambda: time.monotonic() > until_s, 1.0)
 
     def _stopped(self) -> Seen | None:
-        return self.recorder.first_error(self.fault_s)
+        return self.recorder.first_stop(self.fault_s)
 
     def _rests(self) -> bool:
         return self.recorder.rested_at_s(self.fault_s) is not None
@@ -276,7 +303,7 @@ class _Run:
             if drill.arms_seen and rested_s is not None:
                 self.rest_s = max(0.0, rested_s - self.stopped.at_s)
         if self.stopped is not None:
-            self.outcome = "stopped"
+            self.outcome = "was braked" if self.stopped.code == STOP_WORD else "stopped"
         elif self.state == FOLLOWING:
             self.outcome = "kept following"
         else:
@@ -289,11 +316,10 @@ class _Run:
         if drill.recovery is Recovery.NONE:
             session.end_stack()
             return ""
-        needed: list[str] = []
         try:
-            if drill.recovery is Recovery.RESET:
-                session.reset(RECOVER_S)
-                needed.append("reset")
+            if drill.recovery is Recovery.RESET and not drill.persists:
+                self._reset()
+            began_s = time.monotonic()
             if drill.recovery in (Recovery.RESET, Recovery.TOLD):
                 session.wait(
                     lambda: heard_s["policy/status"] > began_s and session.client.is_ready(),
@@ -301,7 +327,7 @@ class _Run:
                     "the stack to be ready",
                 )
                 session.client.say(Instruction(raw=session.sentence))
-                needed.append("told again")
+                self.needed.append("told again")
             before = session.accepted()
             session.wait(
                 lambda: session.state() == FOLLOWING and session.accepted() > before, SET_OUT_S, "chunks to be followed"
@@ -310,13 +336,32 @@ class _Run:
             self.broken.append(f"did not go on {drill.recovery.value}: {error}")
             return ""
         taken_s = time.monotonic() - began_s
-        how = " and ".join(needed)
+        how = " and ".join(self.needed)
         return f"went on{f' when {how}' if how else ''} after {taken_s:.1f} s"
+
+    def _reset(self) -> None:
+        """Reset, and look whether the arms rest until new words come."""
+        session, recorder = self.session, self.recorder
+        if not session.reset(RECOVER_S):
+            return
+        self.needed.append("reset")
+        before, at, began_s = session.accepted(), recorder.states[-1].positions, time.monotonic()
+        session.client.wait(lambda: time.monotonic() > began_s + STILL_S, STILL_S + 1.0)
+        self.followed = session.accepted() - before
+        self.moved_rad = max(
+            float(abs((s.positions - at)[recorder.is_arm]).max()) for s in recorder.states if s.at_s >= began_s
+        )
+        if self.followed or self.moved_rad > STILL_RAD or session.state() == FOLLOWING:
+            self.broken.append(
+                f"between the reset and new words {self.followed} chunks were followed, and the arms moved"
+                f" {self.moved_rad:.3f} rad"
+            )
 
     def _judged(self) -> Result:
         drill = self.drill
         right: Mapping[Promise, tuple[str, ...]] = {
             Promise.STOPS: ("stopped",),
+            Promise.BRAKES: ("was braked",),
             Promise.RESTS: ("came to rest",),
             Promise.LASTS: ("came to rest", "kept following"),
             Promise.FOLLOWS: ("kept following",),
@@ -324,7 +369,12 @@ class _Run:
         }
         if self.outcome not in right[drill.promise]:
             self.broken.append(f"promised was that the drill {drill.promise.value}; the motion {self.outcome}")
-        if drill.promise is Promise.STOPS and drill.arms_seen and self.stopped is not None and self.rest_s is None:
+        if (
+            drill.promise in (Promise.STOPS, Promise.BRAKES)
+            and drill.arms_seen
+            and self.stopped is not None
+            and self.rest_s is None
+        ):
             self.broken.append("the arms did not come to rest")
         seen = [s for s in self.recorder.seen if s.at_s >= self.fault_s]
         codes = {s.code for s in seen}
@@ -342,6 +392,8 @@ class _Run:
             late_s,
             self.rest_s,
             self.needed_s,
+            self.moved_rad,
+            self.followed,
             self.share,
             _told(seen, self.over_s),
             {s.code for s in seen if s.at_s <= self.over_s},

@@ -1,0 +1,96 @@
+"""People who say stop, and nodes that take no notice of it: they send on, and announce again what has ended."""
+
+import array
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import String
+
+from finevla_core.safety.mandate import is_motion
+from finevla_ros import qos
+from finevla_tools.faults.relay import CHUNKS
+
+if TYPE_CHECKING:
+    from finevla_tools.faults.inject import Injector
+
+FOUND_S = 10.0
+PERIOD_S = 0.1
+WAY_RAD = 0.15  # of every joint, within the horizon
+
+
+def both(*faults: Callable[["Injector"], AbstractContextManager[None]]) -> Callable[["Injector"], Any]:
+    """One fault after the other; they are undone in the opposite order."""
+
+    @contextlib.contextmanager
+    def fault(i: "Injector") -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for one in faults:
+                stack.enter_context(one(i))
+            yield
+
+    return fault
+
+
+def said(text: str) -> Callable[["Injector"], AbstractContextManager[None]]:
+    """The operator says it, on the topic for plain text."""
+
+    @contextlib.contextmanager
+    def fault(i: "Injector") -> Iterator[None]:
+        i.text.publish(String(data=text))
+        yield
+
+    return fault
+
+
+@contextlib.contextmanager
+def goes_on(i: "Injector") -> Iterator[None]:
+    """Whoever moved the arms goes on: fresh chunks of the bridge's own epoch, and the old instruction announced again."""
+    from finevla_interfaces import msg
+    from finevla_interfaces.srv import Authority
+
+    node, over = i.client.node, threading.Event()
+    template, instruction = i.client.newest[CHUNKS], i.client.newest["active_instruction"]
+    chunks = node.create_publisher(msg.ActionChunk, CHUNKS, qos.NEWEST)
+    announcements = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+    authority = node.create_client(Authority, "safety/authority")
+
+    def send() -> None:
+        number = int(template.sequence)
+        while not over.wait(PERIOD_S):
+            number += 1
+            if instruction.id:
+                announcements.publish(instruction)
+            if is_motion(template.instruction_id) and authority.service_is_ready():
+                authority.call_async(Authority.Request(client=template.client))
+            chunks.publish(_fresh(template, i, number))
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    try:
+        i.client.wait(lambda: bool(chunks.get_subscription_count()), FOUND_S)
+        yield
+    finally:
+        over.set()
+        thread.join()
+        for publisher in (chunks, announcements):
+            node.destroy_publisher(publisher)
+        node.destroy_client(authority)
+
+
+def _fresh(template: Any, i: "Injector", number: int) -> Any:
+    """The same sender's chunk of now, from where the arms are commanded to be."""
+    from finevla_interfaces.msg import ActionChunk
+
+    chunk, status = deserialize_message(serialize_message(template), ActionChunk), i.client.newest["safety/status"]
+    phase = np.linspace(0.0, 1.0, chunk.horizon)[:, None]
+    arms = np.array([not value.is_gripper for value in i.robot.values])
+    rows = np.array(status.planned) + WAY_RAD * phase**3 * (10 - 15 * phase + 6 * phase**2) * arms
+    chunk.header.stamp = i.client.node.get_clock().now().to_msg()
+    chunk.epoch, chunk.sequence = status.epoch, number
+    chunk.actions = array.array("d", rows.tobytes())
+    return chunk
