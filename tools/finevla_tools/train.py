@@ -21,7 +21,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.urdf import expand
 from finevla_models.chain import arm_chains, camera_mounts
 from finevla_models.factors import SLOTS
-from finevla_models.finder import FREE, KINDS, place_loss
+from finevla_models.finder import KINDS, place_loss
 from finevla_models.mover import HEADS, Flow
 from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
@@ -154,7 +154,7 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
                     for camera, (eye, maps) in enumerate(zip(model.finder.eyes, logits, strict=True))
                 ]
             )
-            present = model.finder.presence(features, kinds, slots)
+            present = model.finder.presence(kinds, slots)
         there = batch["present"].repeat_interleave(3, dim=2)  # nothing is to be learned of where a thing is that is not
         wrong = [*(there * (a - batch["where"]) for a in first)]
         wrong += [there[later] * (a - batch["where"][later]) for a in then]
@@ -181,8 +181,8 @@ def _looks(model: TabletopPolicy, kinds: list[Tensor], batch: dict[str, Tensor])
     for camera, (eye, logits) in enumerate(zip(model.finder.eyes, kinds, strict=True)):
         pixels = batch["pixels"][:, :, 0, camera]
         seen = _inside(pixels, eye.top) & (batch["present"][..., 0] > 0)
-        parts = logits[:, :, 0].float().split((*KINDS, FREE), dim=-1)
-        for slot, part in zip(("color", "shape"), parts, strict=False):
+        parts = logits[:, :, 0].float().split(KINDS, dim=-1)
+        for slot, part in zip(("color", "shape"), parts, strict=True):
             said = batch["said"][..., slots.index(slot)]
             named = seen & (said > 0)
             losses.append(nn.functional.cross_entropy(part[named], said[named] - 1) if named.any() else part.sum() * 0)

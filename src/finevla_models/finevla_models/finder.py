@@ -21,7 +21,6 @@ FAITHFUL, CERTAIN = 1.0, 1e9  # how much more what is remembered counts, and if 
 SAME_M = 0.04  # candidates that are nearer to each other are of one thing
 AROUND = 2.3  # cells of a feature map around where an eye looks most that belong to what it looks at
 KINDS = (len(COLORS) - 1, len(SHAPES) - 1)  # colours and shapes that a thing can have
-FREE = 2  # features of a look besides its kind that may tell whether there is anything at all
 NAMED = (("color", "shape"), ("below_color", "below_shape"))  # the slots that name what each query looks for
 
 
@@ -54,23 +53,28 @@ class Eye(nn.Module):
         self.key = nn.Conv2d(self.width + 2, self.width, 1)
         self.target = mlp(len(columns(TARGET)) + grips, 128, self.width)
         self.place = mlp(len(columns(WHAT)) + grips, 128, self.width)
-        self.kind = nn.Linear(self.width, sum(KINDS) + FREE)
+        self.color = mlp(3, 32, KINDS[0])
+        self.shape = nn.Linear(self.width, KINDS[1])
         self.scale = nn.Parameter(torch.tensor(2.3))
         self.register_buffer("target_columns", torch.tensor(columns(TARGET)))
         self.register_buffer("place_columns", torch.tensor(columns(WHAT)))
 
-    def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """`image` (B, 3, H, W) in -1...1, from `top` down -> values (B, C, h, w) and keys (B, C, h * w)."""
+    def look(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`image` (B, 3, H, W) in -1...1, from `top` down -> values (B, C, h, w), keys (B, C, h * w), and each cell's mean
+        colour (B, 3, h * w)."""
         values = self.backbone(image)
         _, _, height, width = values.shape
+        colors = nn.functional.avg_pool2d(image.float(), int(image.shape[-1]) // int(width)).flatten(2)
         grid = self.grid(height, width, image.device).T.reshape(1, 2, height, width).to(values.dtype)
         keys = self.key(torch.cat([values, grid.expand(values.shape[0], -1, -1, -1)], dim=1))
-        return values, keys.flatten(2)
+        return values, keys.flatten(2), colors
 
-    def find(self, values: Tensor, keys: Tensor, slots: Tensor, grips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def find(
+        self, values: Tensor, keys: Tensor, colors: Tensor, slots: Tensor, grips: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """For N sentences per picture, `slots` (B, N, WIDTH), and how far the grippers are open, `grips` (B, A): a thing
-        may be hidden in a closed one. Features (B, N, Q, C + 3), logits (B, N, Q, h, w), and logits (B, N, Q, `KINDS` and
-        `FREE`) of what it looks like where it looks most."""
+        may be hidden in a closed one. Features (B, N, Q, C + 3), logits (B, N, Q, h, w), and logits (B, N, Q, `KINDS`) of
+        what it looks like where it looks most."""
         batch, _, height, width = values.shape
         grips = grips.unsqueeze(1).expand(-1, slots.shape[1], -1)
         target = self.target(torch.cat([slots[..., self.target_columns], grips], dim=2))
@@ -80,10 +84,22 @@ class Eye(nn.Module):
         weights = logits.softmax(-1)
         seen = torch.bmm(weights, values.flatten(2).float().transpose(1, 2))
         where, local = self.peak(weights, self.grid(height, width, values.device), 2 / width)
-        kinds = self.kind(torch.bmm(local, values.flatten(2).float().transpose(1, 2)))
+        kinds = self.kind(local, values.flatten(2).float().transpose(1, 2), colors.transpose(1, 2))
         sure = weights.amax(-1, keepdim=True)
         features = torch.cat([where, sure, seen], dim=2).unflatten(1, (-1, QUERIES))
         return features, logits.reshape(batch, -1, QUERIES, height, width), kinds.unflatten(1, (-1, QUERIES))
+
+    def kind(self, local: Tensor, values: Tensor, colors: Tensor) -> Tensor:
+        """Logits (B, Q, `KINDS`) of what is looked at: weights `local` (B, Q, P) of `values` (B, P, C) and
+        `colors` (B, P, 3).
+
+        A colour is told from the picture's own, of the strongest there, so that it means the same on every shape.
+        """
+        vivid = colors.amax(2) - colors.amin(2)
+        painted = local * vivid.square().unsqueeze(1) + 1e-6 * local
+        painted = painted / painted.sum(-1, keepdim=True)
+        color = self.color((painted.unsqueeze(3) * colors.unsqueeze(1)).sum(2))
+        return torch.cat([color, self.shape(torch.bmm(local, values))], dim=2)
 
     @staticmethod
     def peak(weights: Tensor, grid: Tensor, cell: float) -> tuple[Tensor, Tensor]:
@@ -128,7 +144,7 @@ class Finder(nn.Module):
         for names in NAMED:
             for name in names:
                 self.register_buffer(f"{name}_columns", torch.tensor(columns((name,))))
-        self.present = mlp(self.cameras * (len(KINDS) + FREE + 1), 32, 1)
+        self.present = mlp(self.cameras * len(KINDS), 32, 1)
         self.height = nn.ModuleList(mlp(seen, 96, 4) for _ in range(QUERIES))
         self.weigh = nn.ModuleList(mlp(seen + 1 + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
 
@@ -149,20 +165,19 @@ class Finder(nn.Module):
         features, logits, kinds = (list(part) for part in zip(*seen, strict=True))
         return features, logits, kinds
 
-    def presence(self, found: list[Tensor], kinds: list[Tensor], slots: Tensor) -> Tensor:
-        """Logits (B, N, Q) that what `slots` (B, N, WIDTH) name is there, from what the cameras show of it (see `see`).
+    def presence(self, kinds: list[Tensor], slots: Tensor) -> Tensor:
+        """Logits (B, N, Q) that what `slots` (B, N, WIDTH) name is there, from what it looks like to the cameras (see `see`).
 
-        Colour and shape are compared one by one, so that a pair that training never showed is judged like any other.
+        Colour and shape are compared one by one, and how surely the eye looks is left out: of a pair that training never
+        showed it is not sure, and such a pair shall be judged like any other.
         """
         votes = []
-        for features, kind in zip(found, kinds, strict=True):
-            color, shape, free = kind.float().split((*KINDS, FREE), dim=-1)
-            agreed = []
+        for kind in kinds:
+            color, shape = kind.float().split(KINDS, dim=-1)
             for i, look in enumerate((color, shape)):
                 names = [slots[..., getattr(self, f"{names[i]}_columns")] for names in NAMED]
                 wanted = torch.stack(names, dim=2)
-                agreed.append(wanted[..., :1] + (wanted[..., 1:] * look.softmax(-1)).sum(-1, keepdim=True))
-            votes.append(torch.cat([*agreed, free, features[..., 2:3].float()], dim=-1))
+                votes.append(wanted[..., :1] + (wanted[..., 1:] * look.softmax(-1)).sum(-1, keepdim=True))
         logits: Tensor = self.present(torch.cat(votes, dim=-1)).squeeze(-1)
         return logits
 

@@ -12,7 +12,7 @@ from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_models.chain import arm_chains, camera_mounts, mirror_signs
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
-from finevla_models.finder import FREE, KINDS, MEMORY, decided, place_loss
+from finevla_models.finder import KINDS, MEMORY, decided, place_loss
 from finevla_models.mover import Flow, Mover, Regression, Running, smooth_basis
 from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
@@ -235,7 +235,7 @@ def test_what_is_not_named_is_never_missed(model: TabletopPolicy) -> None:
     assert torch.equal(alone[:, 1], torch.ones(2))
     views = model.finder.views(images)
     *_, kinds = model.finder.see(views, stack.unsqueeze(1), model.grips(state))
-    assert [kind.shape[-1] for kind in kinds] == [sum(KINDS) + FREE] * 3
+    assert [kind.shape[-1] for kind in kinds] == [sum(KINDS)] * 3
 
 
 @pytest.mark.slow
