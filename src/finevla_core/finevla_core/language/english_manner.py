@@ -2,30 +2,14 @@
 
 import re
 
+from finevla_core.language.english_arms import decide_arm
 from finevla_core.language.english_clauses import Act, Cue
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_roles import WORK
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 from finevla_core.language.english_tokens import Token
 
 OPPOSITE = {"clockwise": "counterclockwise", "counterclockwise": "clockwise", "over": "round", "round": "over"}
-_ACTIVE = WORK | {"use", "descend", "close", "open", "clean"}
-_KEEPS = ("lock", "keep", "leav", "kept", "left", "park", "hold", "held", "ignor", "tuck")
-_BEGINNINGS = frozenset(
-    (
-        "initially",
-        "starts",
-        "begins",
-        "at the start",
-        "at the beginning",
-        "at first",
-        "to begin with",
-        "start",
-        "begin",
-        "starting",
-    )
-)
 _FAR = frozenset(
     (
         "in front",
@@ -46,139 +30,17 @@ _GRIP_ONLY = frozenset(
 )
 
 
+_NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
+
+
 def decide_manner(text: Text, out: Decision) -> None:
     """Fill in arm, approach, grasp, path and turn."""
-    _arm(text, out)
+    decide_arm(text, out)
     _approach(text, out)
     _grasp(text, out)
     _path(text, out)
     if out.slots.get("task") == "turn":
         _turn(text, out)
-
-
-# ---- arm
-
-
-def _arm(text: Text, out: Decision) -> None:
-    scores, active = {"left": 0.0, "right": 0.0}, {"left": 0, "right": 0}
-    for m in text.mentions:
-        if m.kind != "arm" or not m.side or (m.is_plural and not m.determiner):
-            continue
-        if m.is_negated:
-            is_strange = text.is_long and text.roles.act(m) is None and not m.prep
-            scores[m.side] -= 3.0 if m.prep in ("", "with", "of") and not is_strange else 0.0
-        elif is_idle(text, m):
-            scores[m.side] -= 3.0
-        else:
-            if m.is_hypothetical:
-                continue
-            if m.is_side and not m.prep and not _has_work(text, m):
-                scores[m.side] += 0.5
-                continue
-            active[m.side] += 1
-            scores[m.side] += _arm_weight(text, m)
-    for m in text.mentions:
-        if m.kind == "pronoun" and m.verb == "use" and not m.prep and not m.is_negated:
-            before = [a.side for a in text.mentions if a.kind == "arm" and a.side and a.start < m.start]
-            if before:
-                scores[before[-1]] += 6.0
-    left, right = scores["left"], scores["right"]
-    if active["left"] and active["right"] and not text.is_long and left > -1 and right > -1:
-        out.problem = "you say both left and right arm: say one"
-    elif left > right and left >= 0:
-        out.slots["arm"] = "left"
-    elif right > left and right >= 0:
-        out.slots["arm"] = "right"
-
-
-def _has_work(text: Text, m: Mention) -> bool:
-    return any(a.clause == m.clause and a.value in _ACTIVE and a.form != "noun" for a in text.parse.acts)
-
-
-def _arm_weight(text: Text, m: Mention) -> float:
-    act = text.roles.act(m)
-    if m.prep == "with" or m.verb == "use":
-        return 3.0
-    if m.is_subject and act is not None:
-        return 2.0 if act.value in WORK or act.form == "base" else 1.0
-    return 2.0
-
-
-def is_idle(text: Text, m: Mention) -> bool:
-    """Whether the words around say that this arm does nothing."""
-    act = text.roles.act(m)
-    if any(t.text in _BEGINNINGS for t in text.parse.tokens[max(0, m.start - 4) : m.end + 4]):
-        return False
-    if m.prep == "with" and act is not None and act.value in _ACTIVE:
-        return False
-    if act is not None and m in act.objects and not m.prep and act.at < m.start:
-        goes = any(
-            o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind in ("object", "pronoun")
-            for o in text.mentions
-        )
-        return act.text.startswith(_KEEPS) and not goes
-    if (
-        act is not None
-        and m.is_subject
-        and act.value == "wait"
-        and act.text in ("stays", "remains", "stay", "remain")
-        and text.is_long
-    ):
-        return True
-    return _rests(text, m)
-
-
-def _rests(text: Text, m: Mention) -> bool:
-    """Whether the words after an arm, up to the next clause, say that it rests."""
-    tokens = text.parse.tokens
-    verbs = 0
-    for i in range(m.end, min(m.end + 16, len(tokens))):
-        token = tokens[i]
-        if token.text in (".", "!", "?", ";", "\n", "while", "but", "until", "when"):
-            break
-        if _begins_anew(token, i - m.end, verbs):
-            break
-        if token.kind == "neg" and (not verbs or (i + 1 < len(tokens) and tokens[i + 1].text == "moving")):
-            return True
-        if token.is_idle and any(t.text in ("from", "leaves", "leave", "leaving") for t in tokens[m.end : i]):
-            continue
-        if token.is_idle and not (
-            token.text in ("still", "back", "home", "off") and verbs and _works(tokens, m.end, i)
-        ):
-            return True
-        if (
-            text.is_long
-            and token.value == "wait"
-            and token.text in ("remain", "remains", "stay", "stays")
-            and not verbs
-        ):
-            return True
-        if token.kind == "verb" and token.form != "noun" and token.value not in ("be", "state"):
-            verbs += 1
-            if i + 1 < len(tokens) and tokens[i + 1].kind == "neg":
-                return True  # "takes no part"
-            if _works(tokens, i, i + 1) and not _is_sent_away(tokens, i):
-                return False
-    return False
-
-
-def _begins_anew(token: Token, distance: int, verbs: int) -> bool:
-    return (token.kind == "break" and token.text == "," and verbs > 0) or (
-        token.kind in ("bowl", "arm") and distance > 0
-    )
-
-
-def _works(tokens: list[Token], start: int, end: int) -> bool:
-    return any(
-        t.kind == "verb" and t.value in _ACTIVE and t.form != "noun" and not t.is_idle for t in tokens[start:end]
-    )
-
-
-def _is_sent_away(tokens: list[Token], at: int) -> bool:
-    return any(
-        t.text in ("out of the way", "out of it", "aside", "home", "as far away as", "away")
-        for t in tokens[at + 1 : at + 5]
-    )
 
 
 # ---- approach, grasp
@@ -196,6 +58,9 @@ def _cues(text: Text, slot: str) -> list[Cue]:
 
 def _approach(text: Text, out: Decision) -> None:
     values = [c.value for c in _cues(text, "approach") if not c.is_negated]
+    if (side := _two_steps(text)) and not set(values) - {"near", "below", "top"}:
+        out.slots["approach"] = side
+        return
     bad = [value for value in values if value in ("near", "below")]
     if bad and len(bad) == len(values) and not text.is_long:
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
@@ -211,6 +76,40 @@ def _approach(text: Text, out: Decision) -> None:
     if len(set(values)) > 1 and not text.is_long:
         out.problem = out.problem or "you say two sides to come from: say one"
     out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
+
+
+_GOES = (
+    r"(?:go|goes|going|went|moves?|moved|moving|travels?|travelled|traveled|glides?|glided|reach(?:es|ed)?|extends?|extended|"
+    r"stretch(?:es|ed)?|swings?|swung|brings?|brought|positions?|positioned|steers?|steered|sends?|sent|guides?|guided|"
+    r"slides?|slid|gets?|drives?|drifts?|drifted|floats?|lowers?|lowered|sinks?|sank|descends?|descended|comes?|came|takes?|"
+    r"taken|led|directs?|directed|places?|placed|flies|circles?|passes|passed|starts?|heads?|dips?|dipped|sets? off|put|"
+    r"puts?|arrives?|arrived|begin|begins|stops?|stopped|waits?|aim|aims|run|runs|settles?|settled|lands?|landed)"
+)
+_ENTERS = (
+    r"(?:from there|then in\b|in again|moves? in\b|moved in\b|moving in\b|move into|moves into|into it\b|closes? in|"
+    r"slides? in|slid in|slid towards?|glides? in|go(?:es)? in|went in|come in|comes in|came in|inwards?\b|"
+    r"to the (?:left|right) until|(?:left|right)wards?\b[^.]{0,20}until|towards? (?:it|the) |until (?:it|the \w+|the \w+ \w+) "
+    r"(?:is|sits|lies|stands|was|touches|nearly touches|rests) (?:\w+ )?(?:between|enclosed|inside|against|the palm|in reach|the)|"
+    r"has (?:it|the \w+) between|sideways into|sideways to it|sideways until|enclos|straddl|over it from|onto it from|in on it)"
+)
+_SIDE_STEP = re.compile(
+    rf"\b{_GOES}\b(?: [^.!?;:]{{0,60}}?)? (?:to|on|at|beside|by|near|off to|out to|over to|left of|right of) "
+    r"(?:the |its |his |a (?:spot|point|place|position) (?:to|on|at) (?:the |its ))?(?:brick |cube |can |ball |cylinder |block |dial |knob )?"
+    rf"(left|right)(?: hand)?(?: side| flank| edge| end| face)?(?! (?:bowl|arm|hand|gripper|dish|one|finger|claw|manipulator|basin))"
+    rf"(?P<what> of (?:the |it\b)[^.!?,;]{{0,30}})?\b[^!?]{{0,75}}?\b{_ENTERS}"
+)
+
+
+def _two_steps(text: Text) -> str:
+    """The side of "goes out to its left, then in from there"; "" where nothing is like that."""
+    words = " ".join(t.text for t in text.parse.tokens)
+    for hit in _SIDE_STEP.finditer(words):
+        if not re.search(
+            r"\b(bowl|post|table|pole|dish|lift|lifts|raise|raised|lifted|grips?|carr\w+|never|not|turn|turns|rotates?)\b",
+            hit[0],
+        ):
+            return hit[1]
+    return ""
 
 
 _COMES_BACK = re.compile(
@@ -329,6 +228,9 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
 
 
 def _path(text: Text, out: Decision) -> None:
+    if way := _ways_compared(text):
+        out.slots["path"] = way
+        return
     values: list[tuple[str, bool, bool, bool]] = []
     last: Mention | None = None
     for m in text.mentions:
@@ -364,10 +266,48 @@ def _is_post(text: Text, m: Mention, last: Mention | None) -> bool:
     return is_carried and any(other.kind == "post" and other.start < m.start for other in text.mentions)
 
 
+_ROUND_NOT_OVER = re.compile(
+    rf"\b(around|round|past|at the side)( of it| it)? ,? ?(and |but )?{_NO}(over|above|overhead)\b"
+)
+_OVER_NOT_ROUND = re.compile(
+    rf"\b(over|above|over the top|overhead)( of it| it)? ,? ?(and |but )?{_NO}(around|round|past)\b"
+)
+_BY_SIDE = re.compile(
+    r"\b(post|pole|rod|pillar|column|stick|mast|obstacle|barrier|stake)\b[^.!?]{0,60}\b"
+    r"(passed|pass it|avoided|rounded|circled|bypassed|circumvented|skirted|sidestepped|"
+    r"(at|by|on|to|along) (the|its|one|either) side)\b(?! over| above)"
+    r"|\b(skirt|bypass|circumvent|sidestep|circle|round)(s|ing|es)? (around )?the (thin |slim )?(post|pole|rod|pillar|column|stick)\b"
+)
+_ABOVE = re.compile(
+    r"\b(post|pole|rod|pillar|column|stick|mast|obstacle|barrier|stake)\b[^.!?]{0,60}\b"
+    r"(cleared|passed|crossed|taken) (from above|overhead|above|over|at the top)\b"
+    r"|\b(clear|clears|clearing|cross|crosses|crossing|vault|hurdle) the (top of the )?(thin |slim )?(post|pole|rod|pillar)\b"
+)
+
+
+def _ways_compared(text: Text) -> str:
+    """ "around, and not over, the post"; "" where no two ways are set against each other."""
+    words = " ".join(t.text for t in text.parse.tokens)
+    if not any(m.kind == "post" for m in text.mentions):
+        return ""
+    for way, pattern, other in (("round", _ROUND_NOT_OVER, "over"), ("over", _OVER_NOT_ROUND, "round")):
+        if (hit := pattern.search(words)) is not None:
+            rest = words[: hit.start()] + words[hit.end() :]
+            return "" if re.search(rf"\b{other} the (thin |slim )?(post|pole|rod|pillar)\b", rest) else way
+    return ""
+
+
 def _bare_path(text: Text, out: Decision) -> None:
     """ "there is a post, so take it around": the post is understood."""
-    for token in text.parse.tokens:
-        if token.text in ("around", "round", "detour"):
+    tokens = text.parse.tokens
+    words = " ".join(t.text for t in tokens)
+    if _ABOVE.search(words):
+        out.slots["path"] = "over"
+    elif _BY_SIDE.search(words):
+        out.slots["path"] = "round"
+    for number, token in enumerate(tokens):
+        is_denied = any(t.kind == "neg" for t in tokens[max(0, number - 2) : number])
+        if token.text in ("around", "round", "detour") and not is_denied:
             out.slots["path"] = "round"
 
 

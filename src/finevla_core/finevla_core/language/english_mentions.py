@@ -28,6 +28,11 @@ PARTS = word_set("""
     height
     """)
 KEYS = word_set("object target item thing")
+AMOUNTS = word_set("""
+    force gap distance amount margin space speed room height time while pause pressure effort step steps angle movement
+    motion lift clearance extent degree finger hand arc detour circle bow curve loop bend reserve rotation turn play
+    more less further bit help noise attention care difference problem number distances gaps movements steps job task
+    """)
 JOINS = word_set("and or then while but so plus to not i you we he she they it is are can will")
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
@@ -122,7 +127,7 @@ def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
     if text == "counterpart":
         m.kind, m.is_other, m.head = "arm", True, text
         return True
-    if text == "same" and [t.text for t in tokens[i + 1 : i + 2]] == ["side"]:
+    if text == "same" and [t.text.split()[0] for t in tokens[i + 1 : i + 2]] == ["side"]:
         m.side = "same"
         return True
     if text == "side" and m.side == "same":
@@ -165,6 +170,8 @@ def _takes_property(tokens: list[Token], i: int, m: Mention) -> bool:
     elif token.kind == "size":
         is_amount = token.text in ("little", "great", "minute", "large", "wee") and m.determiner == "a"
         if is_amount and not _is_noun_next(tokens, i + 1):
+            return False
+        if i + 1 < len(tokens) and tokens[i + 1].text in AMOUNTS:
             return False
         m.sizes.append(token.value)
     elif token.kind == "side":

@@ -98,6 +98,8 @@ def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
     act = text.roles.act(m)
     if not text.wanting:
         return True
+    if m.kind == "unknown" and act is not None and act.is_hypothetical and act.form == "ed":
+        return False  # "my niece dropped it"
     if m.kind == "unknown" and m.prep == "with" and act is not None and not m.is_side and not m.is_negated:
         return act.value in WANTING
     if act is None or act.is_negated or act.value not in WANTING or act.clause != m.clause or m.is_negated:

@@ -67,11 +67,12 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
     _bowl(text, out)
     if "place" in out.slots or _is_for_a_bowl(text):
         return "place"
-    out.support = _support(text, target)
+    out.support = _support(text, target) or _late_support(text, target)
     if out.support is not None:
         out.slots["place"] = "object"
+        support = _known_better(text, out.support, target)
         for slot in ("color", "shape"):
-            if word := getattr(out.support, slot):
+            if word := getattr(support, slot):
                 out.slots[f"below_{slot}"] = word
         return "stack"
     carries = any(a.value == "put" and any(text.is_target(m, target) for m in a.objects) for a in text.positive)
@@ -158,6 +159,11 @@ def _is_all_wanted(text: Text, m: Mention) -> bool:
 _EMPTY_TABLE = re.compile(
     r"\b(until|till|has to|must|should|gotta|shall)\b[^.]{0,65}?\b(empty|bare|clear|cleared)\b(?! of)"
 )
+_WANTS_EMPTY = re.compile(
+    r"\b(wants?|need|needs|like|leaves?|get|have|make|wish|gives?|expects?) (me |us |to see |to have )?(an?|the|our|your|this) "
+    r"((completely|totally|perfectly|nice|all) )?(empty|bare|clear|clean|cleared|tidy|free) "
+    r"(table|surface|desk|worktop|bench|tabletop|workspace|work surface)\b"
+)
 _NOTHING_LEFT = re.compile(
     r"\b(until|till)\b[^.]{0,30}\b(nothing|none|no object|no item|not a single)\b"
     r"[^.]{0,30}\b(left|remains?|remaining|more|on the table)\b"
@@ -169,6 +175,8 @@ def _goes_on_until_empty(text: Text) -> bool:
     words = " ".join(t.text for t in text.parse.tokens)
     has_bowl = any(m.kind == "bowl" for m in text.mentions)
     empty = _EMPTY_TABLE.search(words)
+    if _WANTS_EMPTY.search(words):
+        return True
     return has_bowl and (
         bool(_NOTHING_LEFT.search(words))
         or (empty is not None and any(w in empty[0] for w in ("table", "surface", "workspace", "desk")))
@@ -211,8 +219,23 @@ def _bowl(text: Text, out: Decision) -> None:
         }
         if len(excluded) == 1 and any(m.kind == "bowl" and not m.is_negated and m.prep == "in" for m in text.mentions):
             scores[OPPOSITE[next(iter(excluded))]] = 1.0
+    if not scores and text.is_long and (side := _that_bowl(text)):
+        scores[side] = 1.0
     if scores:
         out.slots["place"] = f"{max(scores, key=lambda side: scores[side])}_bowl"
+
+
+def _that_bowl(text: Text) -> str:
+    """The side of "that bowl": of the bowl named before it, or of the way to it."""
+    for m in text.mentions:
+        if m.kind != "bowl" or m.side or m.is_negated or m.is_hypothetical or m.prep not in ("in", "to", "over", "on"):
+            continue
+        before = [b for b in text.mentions if b.start < m.start and b.side and not b.is_negated]
+        named = [b.side for b in before if b.kind == "bowl"]
+        ways = [b.side for b in before if b.kind in ("side", "part") and b.prep == "to" and b.sentence == m.sentence]
+        if (named and m.determiner in ("the", "that", "this")) or ways:
+            return (ways or named)[-1]
+    return ""
 
 
 def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
@@ -262,6 +285,34 @@ def _support(text: Text, target: Entity) -> Entity | None:
     if scores and max(scores.values()) > 0:
         return text.links.entities[max(scores, key=lambda n: scores[n])]
     return None
+
+
+def _late_support(text: Text, target: Entity) -> Entity | None:
+    """What a long text goes to with the target in hand, before it lets go: "across to the brick, down, open"."""
+    grips = [a.at for a in text.positive if a.value in ("pick", "close") and a.form != "noun"]
+    if not text.is_long or not grips or any(m.kind == "bowl" and m.prep in ("in", "to", "over") for m in text.mentions):
+        return None
+    for m in text.mentions:
+        is_end = m.kind == "object" and m.entity >= 0 and m.prep in ("to", "over", "on") and m.start > grips[0]
+        if not is_end or m.is_negated or m.is_hypothetical or m.is_plural or text.is_target(m, target):
+            continue
+        act = text.roles.act(m)
+        is_static = act is not None and (act.is_negated or act.value in ("happen", "see", "close", "pick"))
+        lets_go = any(a.at > m.start and a.value in ("release", "open", "put", "stack") for a in text.positive)
+        if lets_go and not is_static and text.links.entities[m.entity].known:
+            return text.links.entities[m.entity]
+    return None
+
+
+def _known_better(text: Text, support: Entity, target: Entity) -> Entity:
+    """The support under its full name, where "a brick" is the red brick of another sentence."""
+    if support.color or not text.is_long:
+        return support
+    named = [
+        e for e in text.links.entities
+        if e.color and e.shape == support.shape and e is not target and not all(m.is_negated for m in e.mentions)
+    ]  # fmt: skip
+    return named[0] if len(named) == 1 else support
 
 
 def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> float:

@@ -8,6 +8,7 @@ from finevla_core.language.english_tokens import Token
 
 AUXILIARY = word_set("is are was were be been being am gets get got")
 _DEEDS = word_set("pick put stack reach turn clean throw")
+_REPORTED = _DEEDS | {"cannot", "squeeze", "open", "close"}
 _MODAL = word_set("should must shall ought to will has needs")
 _PERSONS = word_set("i we he she they somebody someone nobody everybody who whoever")
 _LINKS = word_set("that which should must shall has have to needs will is be ought can may only you i we")
@@ -69,7 +70,7 @@ class Steps:
         """Drop what was to be done before a correction."""
         for earlier in self.parse.acts:
             is_near = earlier.sentence >= self.sentence - 1
-            if is_near and not earlier.is_repair and earlier.value in ("pick", "put", "stack", "reach", "turn"):
+            if is_near and not earlier.is_repair and earlier.value in _REPORTED:
                 earlier.is_negated = earlier.is_dropped = True
 
     def _new_act(self, token: Token, last: Mention | None) -> Act:
@@ -85,7 +86,8 @@ class Steps:
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
         is_past = token.form == "ed" or token.text in ("put", "set", "cast")
         by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")
-        if act.value in _DEEDS and is_past and (by_somebody or self._is_perfect()):
+        by_somebody = by_somebody or (last is not None and last.kind == "unknown" and last.end == self.i)
+        if act.value in _REPORTED and is_past and not act.is_passive and (by_somebody or self._is_perfect()):
             act.is_hypothetical = True  # a report
         if token.text == "have" and act.is_command:
             act.value = "want"

@@ -5,6 +5,7 @@ from finevla_core.language.english_entities import Entity, Links
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_roles import Roles, is_mover
 from finevla_core.language.english_sets import word_set
+from finevla_core.language.english_settling import settle
 
 LONG = 45  # tokens; above, a text describes motions in steps
 WANTING = word_set("pick put throw stack turn clean reach descend close open cannot squeeze")
@@ -18,6 +19,7 @@ class Text:
         with_verb = {a.clause for a in parse.acts if a.form != "noun"}
         for m in parse.mentions:
             m.clause_is_bare = m.clause not in with_verb
+        settle(parse)
         self.roles = Roles(parse)
         self.links = Links(parse, self.roles)
         self.is_long = len(parse.tokens) > LONG

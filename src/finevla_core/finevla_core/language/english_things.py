@@ -166,7 +166,7 @@ EVERYTHING += phrase_list(
         them, them all, each of them, piece by piece, item by item, object by object, thing by thing, every
         one of them, every last one, the objects, the things, the items, the
         pieces, the stuff, the toys, all of this, all this, all that stuff, all this stuff, all that clutter, the
-        clutter, clutter, the mess, mess, the rest, all the rest, whatever lies, whatever you find, whatever you
+        clutter, clutter, the mess, mess, the rest, all the rest, whatever lies, whatever is, whatever is on, whatever sits, whatever stands, whatever there is, what lies, what is lying, all that is, anything that is, whatever still lies, whatever you can find, whatever remains, whatever you find, whatever you
         see, whatever is lying, whatever is left, all that lies, anything that lies, anything lying, anything on,
         one object after another, one object after the other, one thing after another, one item after another, one
         item after the other, object after object, item after item, one after another, one after the other, one by
@@ -304,6 +304,14 @@ IDLE = phrase_list(
         still, idly, off, relaxed, relaxes, no business, no job, static, chill, chills, quiet, sleep, sleeping,
         snoozes, naps, dozes, looks on, makes no movement, being repaired, repaired, busy, occupied, jammed,
         stuck, out on loan, in repair, under repair, serviced, recalibrated, recharging, not to move, home,
-        bystand, spare
+        bystand, spare, sits this one out, sit this one out, sits out, sit out, sits it out, unemployed, on strike,
+        on break, on a break, having a break, having a rest, on holiday, takes a break, takes a rest, has a rest,
+        a rest, a break, its pocket, in its pocket, left at home, twiddles its thumbs, stays out, stay out, stays
+        out of it, stay out of it, keeps out, keeps out of it, in its cradle, in the cradle, cradle, its dock, in its
+        dock, day off, off work, not in use, shut down, deactivated, disengaged, unpowered, de energised,
+        depowered, without power, kept out, tucked up, neutral pose, neutral position, stand by position,
+        ready position, stays away, stay away, keeps away, stays clear, stay clear, keeps clear, uninvolved,
+        untouched, does not move, never moves, well back, on standby, as a spectator, no movement, no motion,
+        remains behind, stays behind, at ease, unoccupied, unemployed, retired, mothballed, snoozing, napping, dozing
     """
 )

@@ -8,6 +8,7 @@ from functools import cache
 from finevla_core.language import english_things as things
 from finevla_core.language import english_verbs as verbs
 from finevla_core.language import english_words as words
+from finevla_core.language.english_renames import name_arms
 from finevla_core.language.english_sets import word_set
 
 MAX_TOKENS = 4000
@@ -257,7 +258,7 @@ def _mend(raw: list[str]) -> list[str]:
 
 def tokens(text: str) -> list[Token]:
     """Split a text into tokens."""
-    raw = _mend(_clean(raw_words(text)))
+    raw = name_arms(_mend(_clean(raw_words(text))))
     lexicon, idle, out = _lexicon(), _idle(), []
     i = 0
     while i < len(raw):

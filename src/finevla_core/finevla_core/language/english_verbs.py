@@ -8,7 +8,7 @@ VERBS: dict[str, list[str]] = {
             pick, grab, hoick, yank, snaffle, fish, grub, pinch, grasp, grip, take, get, seize, snatch,
             fetch, clutch, clasp, catch, pinch, clamp, clench,
             nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
-            collect, gather, obtain, secure, hook, acquire, claim, nip, enclose, encircle, embrace, uplift
+            collect, gather, obtain, secure, hook, acquire, bag, nick, cop, pincer, unearth, scrounge, purloin, swipe, whip, claim, nip, enclose, encircle, embrace, uplift
         """
     ),
     "reach": phrase_list(
@@ -30,7 +30,7 @@ VERBS: dict[str, list[str]] = {
     "throw": phrase_list("throw, toss, chuck, fling, lob, sling, hurl, pitch, cast"),
     "stack": phrase_list(
         """
-            stack, pile, balance, rest, mount, perch, superimpose, seat, heap, plant, settle, shelve
+            stack, pile, balance, crown, surmount, cap, rest, mount, perch, superimpose, seat, heap, plant, settle, shelve
         """
     ),
     "turn": phrase_list(
@@ -39,7 +39,9 @@ VERBS: dict[str, list[str]] = {
             dial, pivot
         """
     ),
-    "clean": phrase_list("clean, clear, tidy, sweep, declutter, empty, vacate, neaten, straighten"),
+    "clean": phrase_list(
+        "clean, clear, tidy, sweep, rid, relieve, divest, unburden, declutter, empty, vacate, neaten, straighten"
+    ),
     "rise": phrase_list("rise, ascend, climb"),
     "squeeze": phrase_list("squeeze, press, touch, contact, push, compress"),
     "close": phrase_list("close, shut, tighten, meet, bite"),
@@ -52,7 +54,9 @@ VERBS: dict[str, list[str]] = {
             stand, sit, lie, belong, end, live, finish, keep, let, make, start, begin, become, seem, appear
         """
     ),
-    "happen": phrase_list("fall, happen, occur, look, fail, count, prove, cost, matter, belong-to, wobble"),
+    "happen": phrase_list(
+        "fall, happen, occur, look, fail, pass, skirt, bypass, circumvent, sidestep, circle, count, prove, cost, matter, belong-to, wobble"
+    ),
     "use": phrase_list(
         """
             use, employ, utilise, utilize, operate, rely, involve, apply, deploy, engage, choose, select
@@ -76,7 +80,7 @@ _IRREGULAR = """
     hit hit hitting, sink sank sunk, dive dove, nip nipped nipping, lug lugged lugging, clap clapped clapping,
     empty empties emptied, ferry ferries ferried, convey conveyed, rely relies relied, apply applies applied, plop
     plopped plopping, dip dipped dipping, wrap wrapped wrapping, swivel swivelled swivelling, transfer transferred
-    transferring, cast cast, snap snapped snapping, whip whipped whipping, bag bagged bagging, build built, choose
+    transferring, cast cast, snap snapped snapping, rid ridding, cap capped capping, whip whipped whipping, bag bagged bagging, build built, choose
     chose chosen
 """
 IRREGULAR = {row.split()[0]: row.split()[1:] for row in phrase_list(_IRREGULAR)}

@@ -2,6 +2,7 @@
 
 from finevla_core.language.english_sets import phrase_list, phrase_table, word_set
 
+_STRAIGHT = ("straight", "right", "high", "directly", "just", "well", "clear", "safely", "up and")
 PREPS = phrase_table(
     {
         "in": """
@@ -54,6 +55,7 @@ PREPS = phrase_table(
         "cause": "because of, owing to, due to, for the sake of, on account of, thanks to",
     }
 )
+PREPS |= {f"{how} {way} the top of": "over" for how in _STRAIGHT for way in ("over", "across", "above")}
 NEGATIONS = phrase_list("not, never, no, without, nor, neither, none, nobody, cannot, nowhere, nothing, hardly")
 NEG_VERBS = phrase_list(
     """
@@ -97,7 +99,7 @@ SIDE_STARTS = phrase_list(
 )
 ORDINARY = word_set(
     """ entry access entrance arrival trick
-    a able about above accelerate accelerates accordingly accurate accurately across action actions actually
+    cheek cheeks waist belly midriff girth middle shoulders temples outline silhouette contour a able about above accelerate accelerates accordingly accurate accurately across action actions actually
     additionally ado affirmative afraid after afternoon afterward afterwards again ah ahead aim aka alas all
     almost alone along alongside already alright also always am an and angel angle angles another answer answers
     any anybody anyhow anything anyway anywhere apart appreciate appreciated approach approached approaches

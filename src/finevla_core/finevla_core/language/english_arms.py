@@ -1,0 +1,201 @@
+"""Decides which arm an English text wants to act: the one that does the work, or the one that is not said to rest."""
+
+from finevla_core.language.english_entities import OPPOSITE
+from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_roles import WORK
+from finevla_core.language.english_sets import word_set
+from finevla_core.language.english_slots import Decision
+from finevla_core.language.english_text import Text
+from finevla_core.language.english_tokens import Token
+
+_ACTIVE = WORK | {"use", "descend", "close", "open", "clean"}
+_KEEPS = ("lock", "keep", "leav", "kept", "left", "park", "hold", "held", "ignor", "tuck")
+_BEGINNINGS = frozenset(
+    (
+        "initially",
+        "starts",
+        "begins",
+        "at the start",
+        "at the beginning",
+        "at first",
+        "to begin with",
+        "start",
+        "begin",
+        "starting",
+    )
+)
+_POSES = word_set("open apart spread wide fully low close level vertical upright above over hovering closed")
+_REMAINS = word_set("remain remains stay stays remained stayed")
+_KEPT = word_set("""
+    reserve back still out place position pose ground station away aside pocket pockets post lap break holiday
+    strike home there down put clear wait peace guard
+    """)
+_IDLE_NAMES = word_set("idle passive unused inactive unneeded uninvolved resting spare unemployed")
+_WORKS = frozenset(("takes care", "take care", "does", "acts", "works", "performs", "executes"))
+
+
+def decide_arm(text: Text, out: Decision) -> None:
+    """Fill in the arm, or say that both are wanted."""
+    scores, active = {"left": 0.0, "right": 0.0}, {"left": 0, "right": 0}
+    for m in text.mentions:
+        if m.kind != "arm" or not m.side or (m.is_plural and not m.determiner):
+            continue
+        if m.is_negated:
+            is_strange = text.is_long and text.roles.act(m) is None and not m.prep
+            scores[m.side] -= 3.0 if m.prep in ("", "with", "of") and not is_strange else 0.0
+        elif is_idle(text, m):
+            scores[m.side] -= 3.0
+        else:
+            if m.is_hypothetical:
+                continue
+            if m.is_side and not m.prep and not _has_work(text, m):
+                scores[m.side] += 0.5
+                continue
+            active[m.side] += 1
+            scores[m.side] += _arm_weight(text, m)
+    for m in text.mentions:
+        if m.kind == "pronoun" and m.verb == "use" and m.start == m.verb_at + 1 and not m.is_negated:
+            before = [a.side for a in text.mentions if a.kind == "arm" and a.side and a.start < m.start]
+            if before:
+                scores[before[-1]] += 6.0
+    left, right = scores["left"], scores["right"]
+    if active["left"] and active["right"] and not text.is_long and left > -1 and right > -1:
+        out.problem = "you say both left and right arm: say one"
+    elif left > right and (left >= 0 or text.is_long):
+        out.slots["arm"] = "left"
+    elif right > left and (right >= 0 or text.is_long):
+        out.slots["arm"] = "right"
+    elif text.is_long and left:
+        out.slots["arm"] = next(m.side for m in text.mentions if m.kind == "arm" and m.side)  # the first does the work
+
+
+def _has_work(text: Text, m: Mention) -> bool:
+    return any(a.clause == m.clause and a.value in _ACTIVE and a.form != "noun" for a in text.parse.acts)
+
+
+def _arm_weight(text: Text, m: Mention) -> float:
+    act = text.roles.act(m)
+    if m.prep == "with" or m.verb == "use":
+        return 3.0
+    if m.is_subject and act is not None:
+        return 2.0 if act.value in WORK or act.form == "base" else 1.0
+    return 2.0
+
+
+def is_idle(text: Text, m: Mention) -> bool:
+    """Whether the words around say that this arm does nothing."""
+    act = text.roles.act(m)
+    if text.is_long and _is_called_idle(text, m):
+        return True
+    if any(t.text in _BEGINNINGS for t in text.parse.tokens[max(0, m.start - 4) : m.end + 4]):
+        return False
+    if any(t.text in ("had", "until now") for t in text.parse.tokens[m.end : m.end + 4]):
+        return False
+    if m.prep == "with" and act is not None and act.value in _ACTIVE:
+        return False
+    if act is not None and m in act.objects and not m.prep and act.at < m.start:
+        goes = any(
+            o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind in ("object", "pronoun")
+            for o in text.mentions
+        )
+        if act.text.startswith(_KEEPS) or goes or not (text.is_long or act.value in ("see", "state")):
+            return act.text.startswith(_KEEPS) and not goes
+    if (
+        act is not None
+        and m.is_subject
+        and act.value == "wait"
+        and act.text in ("stays", "remains", "stay", "remain")
+        and text.is_long
+        and not _holds_a_pose(text.parse.tokens, act.at + 1)
+    ):
+        return True
+    return _rests(text, m)
+
+
+def _holds_a_pose(tokens: list[Token], at: int) -> bool:
+    """ "stays open", "remains above the cube": the hand is at work."""
+    return at < len(tokens) and (tokens[at].text in _POSES or tokens[at].value in ("over", "open"))
+
+
+def _is_called_idle(text: Text, m: Mention) -> bool:
+    """ "Idle: right arm", "the idle arm is the left one"."""
+    tokens = text.parse.tokens
+    for i in range(m.start, max(-1, m.start - 8), -1):
+        token = tokens[i]
+        if (token.kind == "break" and token.text != ":") or (token.kind == "verb" and token.value not in ("be", "use")):
+            return False
+        if token.text in _IDLE_NAMES or (token.text in ("used", "needed") and tokens[i - 1].kind == "neg" and i):
+            return True
+    return False
+
+
+def _rests(text: Text, m: Mention) -> bool:
+    """Whether the words after an arm, up to the next clause, say that it rests."""
+    tokens = text.parse.tokens
+    verbs = 0
+    for i in range(m.end, min(m.end + 16, len(tokens))):
+        token = tokens[i]
+        if token.text in (".", "!", "?", ";", "\n", "while", "but", "until", "when"):
+            break
+        if _begins_anew(token, i - m.end, verbs):
+            break
+        if token.kind == "neg" and tokens[i - 1].kind == "break" and not _denies_work(tokens, i + 1):
+            continue
+        if token.kind == "neg" and (not verbs or (i + 1 < len(tokens) and tokens[i + 1].text == "moving")):
+            return True
+        if token.text in _WORKS:
+            return False
+        if token.is_idle and any(t.text in ("from", "leaves", "leave", "leaving") for t in tokens[m.end : i]):
+            continue
+        if token.is_idle and not (
+            token.text in ("still", "back", "home", "off") and verbs and _works(tokens, m.end, i)
+        ):
+            return True
+        if text.is_long and token.text in _REMAINS and not verbs and not _holds_a_pose(tokens, i + 1):
+            return True
+        if token.kind == "verb" and token.form != "noun" and token.value not in ("be", "state"):
+            verbs += 1
+            if _takes_no_part(tokens, i):
+                return True
+            if _works(tokens, i, i + 1) and not _is_sent_away(tokens, i):
+                return False
+    return False
+
+
+def _denies_work(tokens: list[Token], at: int) -> bool:
+    """Whether after a comma "not" or "never" is said of the arm itself, and not of another or of a way."""
+    return at < len(tokens) and (tokens[at].kind == "verb" or tokens[at].is_idle or tokens[at].text in ("to", "in"))
+
+
+def _takes_no_part(tokens: list[Token], at: int) -> bool:
+    """Whether a verb and what follows it say that nothing is done: "takes no part", "is held back", "has not stirred"."""
+    after = [t.text for t in tokens[at + 1 : at + 4]]
+    if not after:
+        return False
+    if tokens[at + 1].kind == "neg" or after[0] in ("no part", "no role", "nothing", "little"):
+        return True
+    if tokens[at].text in ("hold", "holds", "held", "keeps", "keep", "kept", "sits", "sit", "stays", "is", "has been"):
+        own = after[1:2] if after[0] in ("its", "his", "her", "the") else after
+        return own[:1] != [] and own[0] in _KEPT
+    return False
+
+
+def _begins_anew(token: Token, distance: int, verbs: int) -> bool:
+    return (
+        (token.kind == "break" and token.text == "," and verbs > 0)
+        or (token.kind in ("bowl", "arm") and distance > 0)
+        or (token.kind == "side" and verbs > 0 and distance > 0)
+    )
+
+
+def _works(tokens: list[Token], start: int, end: int) -> bool:
+    return any(
+        t.kind == "verb" and t.value in _ACTIVE and t.form != "noun" and not t.is_idle for t in tokens[start:end]
+    )
+
+
+def _is_sent_away(tokens: list[Token], at: int) -> bool:
+    return any(
+        t.text in ("out of the way", "out of it", "aside", "home", "as far away as", "away")
+        for t in tokens[at + 1 : at + 5]
+    )

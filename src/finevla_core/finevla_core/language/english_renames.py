@@ -1,0 +1,106 @@
+"""Writes arms that an English text names by where they are as it would name them by side: "the one on the right"."""
+
+from finevla_core.language.english_sets import word_set
+
+_ARM = word_set("arm hand gripper manipulator claw limb")
+_ARMS = _ARM | word_set("arms hands grippers manipulators claws limbs")
+_NEITHER = word_set(
+    "bowl bowls dish dishes basin container finger fingers jaw jaws face faces fingertip fingertips pad pads"
+)
+_AT = word_set("on at to")
+_OWNERS = word_set("the its your robot machine his her that")
+_BEFORE = word_set(". , ; : ! and while but then whereas only ? yet so when") | {"\n", "", "-"}
+_BREAKS = word_set(". , ; : ! ?") | {"\n", "-"}
+_OTHER = word_set("other opposite")
+_SIDES = word_set("left right")
+# Dialect and slips, word by word.
+_STANDARD = {
+    "doon": "down", "tae": "to", "fae": "from", "frae": "from", "wi": "with", "yin": "one", "ane": "one", "oot": "out",
+    "aboot": "about", "ower": "over", "owre": "over", "awa": "away", "roond": "round", "aroond": "around", "nae": "no",
+    "haud": "hold", "gie": "give", "wan": "one", "thon": "that", "yon": "that", "aff": "off", "ontae": "onto",
+    "intae": "into", "abune": "above", "richt": "right", "bairn": "child", "thingummy": "thing", "thingamajig": "thing",
+    "doohickey": "thing", "ye": "you", "twa": "two", "mair": "more", "dae": "do", "bides": "stays", "bide": "stay",
+    "whilst": "while", "thru": "through", "lefty": "left", "righty": "right",
+}  # fmt: skip
+_NEGATED = {"dinnae": "do", "doesnae": "does", "isnae": "is", "cannae": "can", "willnae": "will", "didnae": "did",
+            "dinna": "do", "wasnae": "was", "shouldnae": "should", "arenae": "are"}  # fmt: skip
+_OBJECTS = word_set("cube block ball can cylinder brick tin bar slab sphere box drum dice die object thing item")
+
+
+def name_arms(words: list[str]) -> list[str]:
+    """Rewrite the words of a text.
+
+    Args:
+        words: lower-case words and signs.
+
+    Returns:
+        The words, with "the left arm" for "the arm on the left" and for "the one on the left" where arms are spoken of.
+    """
+    out: list[str] = []
+    i = 0
+    speaks_of = ""
+    while i < len(words):
+        word = words[i]
+        if word in _NEGATED:
+            out += [_NEGATED[word], "not"]
+            i += 1
+            continue
+        word = _STANDARD.get(word, word)
+        if is_first := _is_headed(words, i, out):
+            side = words[i + is_first]
+            out += [side, word]
+            i += is_first + 1
+            continue
+        if word in _ARMS:
+            speaks_of = "arm"
+        elif word in _NEITHER or word in _OBJECTS:
+            speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
+        is_arm = word in _ARM
+        is_one = word == "one" and out[-1:] == ["the"] and (out[-2:-1] or [""])[0] in _BEFORE
+        if (is_arm or (is_one and speaks_of == "arm")) and (hit := _side_after(words, i + 1)) is not None:
+            side, length = hit
+            out += [side, word if is_arm else "arm"]
+            i += 1 + length
+            speaks_of = "arm"
+            continue
+        out.append(word)
+        i += 1
+    return out
+
+
+def _is_headed(words: list[str], at: int, out: list[str]) -> int:
+    """How far the side is from "hand (: the) left ." where a heading names the arm; 0 for anything else."""
+    if words[at] not in _ARM or (out and out[-1] not in _BREAKS):
+        return 0
+    i = at + 1
+    while i < len(words) and words[i] in (":", "the", "used", "is", "-"):
+        i += 1
+    ends = i + 1 >= len(words) or words[i + 1] in _BREAKS
+    return i - at if i < len(words) and words[i] in _SIDES and ends and i > at + 1 else 0
+
+
+def _side_after(words: list[str], at: int) -> tuple[str, int] | None:
+    """The side that "(that is) on the robot's left (side)" says, and how many words it has; None for anything else."""
+    i = at
+    if words[i : i + 1] and words[i] in ("that", "which") and words[i + 1 : i + 2] in (["is"], ["sits"]):
+        i += 2
+    if words[i : i + 1] and words[i] in ("mounted", "attached", "fitted", "sitting"):
+        i += 1
+    if i >= len(words) or words[i] not in _AT:
+        return None
+    i += 1
+    start = i
+    while i < len(words) and words[i] in _OWNERS:
+        i += 1
+    if i == start or i >= len(words) or words[i] not in _SIDES | _OTHER:
+        return None
+    side = words[i]
+    i += 1
+    for end in ("hand", "side"):
+        if words[i : i + 1] == [end]:
+            i += 1
+    if words[i : i + 1] and (words[i] == "of" or words[i] in _OBJECTS | _NEITHER):
+        return None
+    if side in _OTHER and words[i - 1] != "side":
+        return None
+    return ("other" if side in _OTHER else side), i - at
