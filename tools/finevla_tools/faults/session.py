@@ -5,7 +5,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -22,26 +22,24 @@ from finevla_interfaces.action import GoTo
 from finevla_ros import qos
 from finevla_ros.paths import robot_file, safety_file
 from finevla_tools.client import Client
-from finevla_tools.faults import judge
-from finevla_tools.faults.drill import Drill, Promise, Recovery, Result
+from finevla_tools.faults.attempt import COME_TO_REST_S, FOLLOWING, SET_OUT_S, Attempt
+from finevla_tools.faults.drill import Drill, Result
 from finevla_tools.faults.inject import Injector
-from finevla_tools.faults.record import STOP_WORD, Recorder, Seen
+from finevla_tools.faults.record import Recorder
 from finevla_tools.faults.relay import Relays, lines_of
 from finevla_tools.launch_file import Launch, load_launch
 from finevla_tools.stage import wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
-HOLDING, FOLLOWING, STOPPED = 1, 2, 3
+HOLDING, STOPPED = 1, 3
 LISTENERS = 2  # to what the operator says: policy and bridge
-READY_S, SET_OUT_S, COME_TO_REST_S, RECOVER_S = 60.0, 15.0, 6.0, 40.0
+READY_S = 60.0
 NEW_S = 1.0
 HELD_UP = {"bridge.asleep", "watchdog.bridge", "state.lost", "watchdog.joints", "heartbeat.lost"}
 SPEED = 0.15  # rad/s; an arm this fast is in the middle of a motion
 UNDER_WAY_S = 0.4  # the first command of a motion starts from where the arms sag to, not from where they were sent to
 APART_RAD = 0.35  # further than a chunk may be from where the arm is
-STILL_S, STILL_RAD = 1.0, 0.01  # how long the arms are watched between a reset and new words, and what sagging is
 GO_RAD, GO_SPEED = 0.8, 0.6  # an operator's motion: of the first joint, at this share of the limits
-BEFORE_NS = 100_000_000  # before the fault, judged too: the commands that were under way
 
 
 @contextlib.contextmanager
@@ -117,7 +115,7 @@ class Session:
             self._end_stack()
             self._need_stack(drill.clock)
             self._set_out(drill)
-        return _Run(self, drill).result()
+        return Attempt(self, drill).result()
 
     def end_stack(self) -> None:
         """The next drill starts another one."""
@@ -223,189 +221,3 @@ class Session:
                 if time.monotonic() - began_s > seconds:
                     raise FineVLAError(f"no reset within {seconds:g} s: {error}") from error
             self.client.wait(lambda: False, 0.2)
-
-
-class _Run:
-    """One drill from the fault on."""
-
-    def __init__(self, session: Session, drill: Drill) -> None:
-        self.session, self.drill = session, drill
-        self.recorder = session.recorder
-        self.outcome = ""
-        self.broken: list[str] = []
-        self.needed: list[str] = []
-        self.moved_rad: float | None = None
-        self.followed: int | None = None
-
-    def result(self) -> Result:
-        drill, recorder = self.drill, self.recorder
-        self.fault_ns = recorder.clock_ns()
-        self.speed = recorder.speed(recorder.states[-1])
-        with contextlib.ExitStack() as healing:
-            fault = drill.fault(self.session.injector)
-            self.fault_s = time.monotonic()
-            healing.enter_context(fault)
-            self._watch()
-            self.state = self.session.state()
-            self.over_s, over_ns = time.monotonic(), recorder.clock_ns()
-            if drill.persists:
-                self._reset()
-        self._read_off(over_ns)
-        self.recovery = self._recover()
-        return self._judged()
-
-    def _watch(self) -> None:
-        """Until what must come has come and the arms rest, or for as long as there is nothing to wait for."""
-        drill, client = self.drill, self.session.client
-        if drill.promise in (Promise.FOLLOWS, Promise.SAFE):
-            until_s = self.fault_s + drill.lasts_s
-            client.wait(lambda: time.monotonic() > until_s, drill.lasts_s + 1.0)
-        elif drill.promise is Promise.LASTS:
-            client.wait(lambda: self.session.state() != FOLLOWING and self._rests(), drill.lasts_s)
-        elif drill.promise is Promise.RESTS:
-            client.wait(
-                lambda: self._stopped() is not None or (self.session.state() != FOLLOWING and self._rests()),
-                drill.observable_s + COME_TO_REST_S,
-            )
-            client.wait(lambda: self._rests(), COME_TO_REST_S)
-        else:
-            most_s = drill.observable_s + COME_TO_REST_S
-            client.wait(lambda: self._stopped() is not None and (not drill.arms_seen or self._rests()), most_s)
-            until_s = time.monotonic() + 0.3
-            client.wait(lambda: time.monotonic() > until_s, 1.0)
-
-    def _stopped(self) -> Seen | None:
-        return self.recorder.first_stop(self.fault_s)
-
-    def _rests(self) -> bool:
-        return self.recorder.rested_at_s(self.fault_s) is not None
-
-    def _read_off(self, over_ns: int) -> None:
-        """Everything that is measured, at the end of the fault."""
-        r, drill, limits = self.recorder, self.drill, self.session.limits
-        self.stopped, rested_s = self._stopped(), r.rested_at_s(self.fault_s)
-        states = [s for s in r.states if s.at_s >= self.fault_s - judge.STOOD_S]
-        span = self.fault_ns - BEFORE_NS, max(over_ns, self.fault_ns + 1)
-        positions, velocities = judge.commanded(r.told, self.session.robot, r.states[0], span)
-        used = judge.limits_used(positions, velocities, limits)
-        self.share = max(share for _, share in used.values())
-        names = self.session.robot.names
-        for what, (i, share) in used.items():
-            if share > judge.ROUNDING:
-                self.broken.append(f"{names[i]} was commanded to {share:.2f} of its {what} limit")
-        if drill.arms_seen and (breach := judge.measured_breach(states, limits, names)):
-            self.broken.append(breach)
-        self.stop_s = self.rest_s = self.needed_s = None
-        if self.stopped is not None:
-            self.stop_s = self.stopped.at_s - self.fault_s
-            row = round((self.stopped.at_s - self.fault_s) * 1e3 + BEFORE_NS * 1e-6)
-            self.needed_s = judge.needed_s(velocities[min(max(row - 5, 0), len(velocities) - 1)], limits)
-            if drill.arms_seen and rested_s is not None:
-                self.rest_s = max(0.0, rested_s - self.stopped.at_s)
-        if self.stopped is not None:
-            self.outcome = "was braked" if self.stopped.code == STOP_WORD else "stopped"
-        elif self.state == FOLLOWING:
-            self.outcome = "kept following"
-        else:
-            self.outcome = "came to rest" if rested_s is not None else "did not come to rest"
-
-    def _recover(self) -> str:
-        """Mended: what it takes until chunks move the arms again; a sentence."""
-        session, drill = self.session, self.drill
-        heard_s, began_s = session.client.received_s, time.monotonic()
-        if drill.recovery is Recovery.NONE:
-            session.end_stack()
-            return ""
-        try:
-            if drill.recovery is Recovery.RESET and not drill.persists:
-                self._reset()
-            began_s = time.monotonic()
-            if drill.recovery in (Recovery.RESET, Recovery.TOLD):
-                session.wait(
-                    lambda: heard_s["policy/status"] > began_s and session.client.is_ready(),
-                    RECOVER_S,
-                    "the stack to be ready",
-                )
-                session.client.say(Instruction(raw=session.sentence))
-                self.needed.append("told again")
-            before = session.accepted()
-            session.wait(
-                lambda: session.state() == FOLLOWING and session.accepted() > before, SET_OUT_S, "chunks to be followed"
-            )
-        except FineVLAError as error:
-            self.broken.append(f"did not go on {drill.recovery.value}: {error}")
-            return ""
-        taken_s = time.monotonic() - began_s
-        how = " and ".join(self.needed)
-        return f"went on{f' when {how}' if how else ''} after {taken_s:.1f} s"
-
-    def _reset(self) -> None:
-        """Reset, and look whether the arms rest until new words come."""
-        session, recorder = self.session, self.recorder
-        if not session.reset(RECOVER_S):
-            return
-        self.needed.append("reset")
-        before, at, began_s = session.accepted(), recorder.states[-1].positions, time.monotonic()
-        session.client.wait(lambda: time.monotonic() > began_s + STILL_S, STILL_S + 1.0)
-        self.followed = session.accepted() - before
-        self.moved_rad = max(
-            float(abs((s.positions - at)[recorder.is_arm]).max()) for s in recorder.states if s.at_s >= began_s
-        )
-        if self.followed or self.moved_rad > STILL_RAD or session.state() == FOLLOWING:
-            self.broken.append(
-                f"between the reset and new words {self.followed} chunks were followed, and the arms moved"
-                f" {self.moved_rad:.3f} rad"
-            )
-
-    def _judged(self) -> Result:
-        drill = self.drill
-        right: Mapping[Promise, tuple[str, ...]] = {
-            Promise.STOPS: ("stopped",),
-            Promise.BRAKES: ("was braked",),
-            Promise.RESTS: ("came to rest",),
-            Promise.LASTS: ("came to rest", "kept following"),
-            Promise.FOLLOWS: ("kept following",),
-            Promise.SAFE: ("stopped", "came to rest", "kept following"),
-        }
-        if self.outcome not in right[drill.promise]:
-            self.broken.append(f"promised was that the drill {drill.promise.value}; the motion {self.outcome}")
-        if (
-            drill.promise in (Promise.STOPS, Promise.BRAKES)
-            and drill.arms_seen
-            and self.stopped is not None
-            and self.rest_s is None
-        ):
-            self.broken.append("the arms did not come to rest")
-        seen = [s for s in self.recorder.seen if s.at_s >= self.fault_s]
-        codes = {s.code for s in seen}
-        if drill.codes and not codes & set(drill.codes):
-            self.broken.append(f"the operator saw none of {', '.join(drill.codes)}")
-        late_s = None if self.stop_s is None else self.stop_s - drill.observable_s
-        return Result(
-            drill.name,
-            drill.does,
-            drill.promised,
-            "; ".join(filter(None, (self.outcome, self.recovery))),
-            self.broken,
-            self.speed,
-            self.stop_s,
-            late_s,
-            self.rest_s,
-            self.needed_s,
-            self.moved_rad,
-            self.followed,
-            self.share,
-            _told(seen, self.over_s),
-            {s.code for s in seen if s.at_s <= self.over_s},
-        )
-
-
-def _told(seen: list[Seen], over_s: float) -> list[str]:
-    """What the operator saw during the fault, the gravest first, each kind once."""
-    during = [s for s in seen if s.at_s <= over_s and s.level > 0]
-    ordered = sorted(during, key=lambda s: (s.code == "diagnostics", -s.level, s.at_s))
-    texts: dict[str, str] = {}
-    for s in ordered:
-        kind = s.text.partition(":")[0] if s.code == "diagnostics" else s.code
-        texts.setdefault(kind, s.text if s.code == "diagnostics" else f"{s.code}: {s.text}")
-    return list(texts.values())
