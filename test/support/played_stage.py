@@ -68,9 +68,11 @@ class PlayedStack:
         self.sayings: deque[str | Exception | None] = deque()
         self.stops: deque[str | None] = deque()
         self.stop_code = "state.lost"
+        self.events_before_a_stop: list[msg.SafetyEvent] = []
         self.endings: deque[str | None] = deque()
         self.disabled_s = (-1.0, -1.0)
         self.silent: set[str] = set()
+        self.steps_per_truth = 1  # 1 = ten times a second
         self.at: dict[float, Callable[[], None]] = {}
         self.state, self.reason = HOLDING, "joint states are fresh; holding"
         self.instruction = self.refusal = ""
@@ -148,6 +150,8 @@ class PlayedStack:
         """The bridge stops the arms."""
         self.state, self.reason = STOPPED, f"{reason}; {RESET_ADVICE}"
         self._end(reason)
+        for event in self.events_before_a_stop:
+            self._tell("safety/events", event)
         self._tell(
             "safety/events", msg.SafetyEvent(level=2, code=self.stop_code, text=f"stopped: {reason}; {RESET_ADVICE}")
         )
@@ -193,7 +197,8 @@ class PlayedStack:
         )
         self._tell("policy/status", policy)
         self._tell("safety/status", msg.SafetyStatus(state=self.state, reason=self.reason, chunks_accepted=self.chunks))
-        self._tell("sim/ground_truth", self._truth())
+        if round(self.time.now_s / STEP_S) % self.steps_per_truth == 0:
+            self._tell("sim/ground_truth", self._truth())
         if round(self.time.now_s / STEP_S) % 5 == 0:
             self._tell("camera_overview/image_raw/compressed", PICTURE)
 

@@ -95,6 +95,10 @@ class StageHost:
         self.restarts.append(f"started again{how}: {why}")
         print(f"   the stack is {self.restarts[-1]}", flush=True)
 
+    def is_too_slow(self) -> bool:
+        """Return whether starting again in simulated time is possible and would help."""
+        return self.slower is not None and self.overload.is_slow
+
     def policy(self) -> Any:
         """Return the newest `PolicyStatus` that was heard, None if none was."""
         if self._client is not None:

@@ -12,12 +12,14 @@ import pytest
 from played_stage import PlayedHost, PlayedStack, PlayedTime, press_ctrl_c
 
 from finevla_core.errors import FineVLAError
+from finevla_core.safety.words import RESET_ADVICE
+from finevla_interfaces.msg import SafetyEvent
 from finevla_tools.client import NoAnswer
 from finevla_tools.demo import Demonstration
 from finevla_tools.demo_report import Outputs
 from finevla_tools.launch_file import Launch
 from finevla_tools.node_log import NodeLog
-from finevla_tools.performance import BLAMED_TRIES, MOST_TRIES
+from finevla_tools.performance import BLAMED_TRIES, MOST_TRIES, SLOW_TRIES
 from finevla_tools.stage import NO_TRIES, SCENE_TRIES
 from finevla_tools.up import Interrupts
 
@@ -188,10 +190,13 @@ def test_stop_is_reset_and_told_again_a_bounded_number_of_times(
 
 def test_computer_that_is_too_slow_for_real_time_goes_on_in_simulated_time(bench: Bench) -> None:
     bench.is_slower_there = True
+    bench.stack.steps_per_truth = 2
     bench.stack.stops.extend([LATE] * 100)
     bench.another_stack()
     code, report = bench.run()
     assert (code, report["is_complete"]) == (0, True)
+    assert report["stops"] == SLOW_TRIES
+    assert "the simulator was heard" in report["overload"]["sentence"]
     (restart,) = report["stack_restarts"]
     assert "in simulated time" in restart
     assert LATE in restart
@@ -208,6 +213,19 @@ def test_stop_for_what_the_policy_sends_is_a_result_once_it_comes_back(
     assert report["acts"][0]["outcome"]["arm"] == "left"
     assert "then the safety bridge stopped: 10 chunks" in capsys.readouterr().out
     assert report["overload"]["stops_for_lateness"] == 0
+
+
+def test_stop_is_told_by_its_cause_where_the_bridge_only_knows_that_it_was_asked_to(bench: Bench) -> None:
+    bench.stack.stop_code = "stop.topic"
+    bench.stack.stops.append("stop was asked for by topic")
+    bench.stack.events_before_a_stop = [
+        SafetyEvent(level=SafetyEvent.WARN, code="watchdog.observations", text="no observation for 1.01 s"),
+        SafetyEvent(level=SafetyEvent.ERROR, code="watchdog.brake", text="the watchdog brakes the arms itself"),
+        SafetyEvent(level=SafetyEvent.ERROR, code="watchdog.bridge", text=f"stop: nothing for 0.3 s; {RESET_ADVICE}"),
+    ]
+    _, report = bench.run()
+    assert report["acts"][0]["stops"] == ["stopped: nothing for 0.3 s"]
+    assert report["overload"]["stops_for_lateness"] == 1
 
 
 def test_stop_that_comes_back_on_every_stack_fails_its_act(bench: Bench) -> None:
