@@ -38,7 +38,7 @@ class StandInPolicy:
     """
 
     manifest = SimpleNamespace(name="stand-in")
-    provider, horizon_s = "none", 1.6
+    provider, horizon_s, limited_text = "none", 1.6, ""
 
     def __init__(self, robot: Embodiment) -> None:
         self.robot, self.is_blind, self.sequence = robot, False, 0
@@ -92,6 +92,8 @@ def running_policy_node(policy: Any, monkeypatch: pytest.MonkeyPatch, *arguments
         return policy
 
     monkeypatch.setattr(policy_node, "load_policy", load)
+    monkeypatch.setattr(policy_node, "expand", lambda _: "")
+    monkeypatch.setattr(policy_node, "load_chunk_limiter", lambda *_: None)
     rclpy.init(args=["--ros-args", "-r", "__ns:=/finevla", *arguments])
     node = policy_node.PolicyNode()
     executor = GoalsAsideExecutor()

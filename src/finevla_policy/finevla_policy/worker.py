@@ -99,15 +99,13 @@ class Worker:
             if instruction is None:
                 continue
             try:
-                chunk = self._answer(mail, instruction)
+                self.on_chunk(self._answer(mail, instruction))
             except TargetAbsent as error:
                 self.on_absent(instruction.id, mail.observation.stamp_ns, str(error))
             except FineVLAError as error:
                 self.on_error(str(error))
             except Exception as error:  # the thread must outlive a bug, or the heartbeat would go on over a dead policy
                 self.on_error(f"inference failed unexpectedly: {type(error).__name__}: {error}")
-            else:
-                self.on_chunk(chunk)
 
     def _take(self) -> Mail | None:
         """The newest observation, waited for; None when it is time to end."""
