@@ -64,6 +64,7 @@ _MARKS = str.maketrans(
         "､": "/",
     }
 )
+_BRACKETED_KEY = re.compile(r"[【\[]([^】\]\n]{1,8})[】\]][ \t]*(?=[^\s:,])")  # a heading before its text on one line
 _SPELLINGS = re.compile("|".join(_RESPELLED))
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -80,6 +81,7 @@ def plain(text: str) -> str:
     Its length may differ from the text's.
     """
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
+    text = _BRACKETED_KEY.sub(r"\1:", text)
     text = _INVISIBLE.sub("", text).lower().translate(_SIMPLIFIED).translate(_MARKS)
     return _SPELLINGS.sub(lambda match: _RESPELLED[match.group()], text)
 

@@ -140,7 +140,22 @@ def scene_of(phrases: list[Phrase], size: int) -> Scene:
     for members, following in zip(clauses, [*clauses[1:], []], strict=False):
         is_only = any(phrase.kind in (Kind.NOT, Kind.NOT_YET) for phrase in (*members, *following[:3]))
         marked.extend(_with_remarks(_with_negation(_with_corrections(members), is_only)))
-    return Scene(tuple(marked), size)
+    return Scene(tuple(_with_keys(marked)), size)
+
+
+def _with_keys(phrases: list[Phrase]) -> list[Phrase]:
+    """Carry what a heading denies or makes a condition to what is listed behind it ("do not touch: the ball, the can")."""
+    marked: list[Phrase] = []
+    key: Kind | None = None
+    for place, phrase in enumerate(phrases):
+        if phrase.kind is Kind.SENTENCE:
+            key = None
+        elif phrase.kind is Kind.COLON:
+            heading = [p.kind for p in phrases[:place] if p.clause == phrase.clause and p.kind is not Kind.TOUCH]
+            key = heading[0] if len(heading) == 1 and heading[0] in (Kind.NOT, Kind.IF, Kind.IDLE) else None
+        is_denied = phrase.is_negated or key is Kind.NOT or (key is Kind.IDLE and phrase.kind is Kind.ARM)
+        marked.append(replace(phrase, is_negated=is_denied, is_remark=phrase.is_remark or key is Kind.IF))
+    return marked
 
 
 def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
@@ -156,6 +171,8 @@ def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
         kind = phrase.kind
         if kind is Kind.NOT and is_alone and phrase.text in ("不", "不是", "没", "非", "no"):
             kind = Kind.CORRECTION
+        elif kind is Kind.NOT and place > 0 and place + 1 < len(clause) and clause[place + 1].kind is Kind.ASK:
+            kind = Kind.QUESTION  # "is it free?"
         elif kind is Kind.HESITATION:
             following = clause[place + 1].kind if place + 1 < len(clause) else None
             is_doubled = Kind.HESITATION in (checked[-1].kind if checked else None, following)

@@ -89,11 +89,12 @@ _OBJECT = (
 _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "ARM SIDE ARM"),
     (Kind.ARM, "ARM COLON SIDE (?= MARK | $ )"),
-    (Kind.ARM, "(?: SIDE | OTHER | SIDEWAYS | BETWEEN ) OF? COUNT* SIZE? OF? ARM+"),
+    (Kind.ARM, "(?: SIDE | OTHER | SIDEWAYS | BETWEEN | FAR ) OF? COUNT* SIZE? OF? ARM+"),
     (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),
-    (Kind.ARM, "SIDE OF? COUNT+ (?= DO )"),
+    (Kind.ARM, "SIDE OF? COUNT+ (?= DO | TOUCH )"),
+    (Kind.ARM, "(?<= OF ) ARM AT SIDE (?= MARK )"),
     (Kind.ARM, "COUNT* ARM+"),
-    (Kind.BOWL, "(?: SIDE | OTHER | SIDEWAYS ) OF? COUNT* SIZE? OF? BOWL"),
+    (Kind.BOWL, "(?: SIDE | OTHER | SIDEWAYS ) OF? ALL? COUNT* SIZE? OF? BOWL"),
     (Kind.BOWL, "BOWL COLON SIDE (?= MARK | $ )"),
     (Kind.BOWL, "SIDE EXIST? COUNT* BOWL"),
     (Kind.BOWL, "COUNT* (?: COLOR OF? )? BOWL"),
@@ -101,6 +102,13 @@ _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.OBJECT, _OBJECT),
     (Kind.OTHER, "OTHER COUNT*"),
     (Kind.IT, "COUNT* IT"),
+)
+
+
+_DEGREES = frozenset(
+    """
+    有点 有点儿 很 太 真 更 非常 十分 特别 比较 最 挺 相当 稍微 略 有些 极其 极为 格外 够 这么 那么 好
+    """.split()  # noqa: SIM905
 )
 
 
@@ -141,7 +149,8 @@ def _without_past(tokens: list[Token]) -> list[Token]:
         is_taken = token.kind is Kind.TAKE or (is_taken and token.kind not in (Kind.CLAUSE, Kind.SENTENCE))
         following = tokens[place + 1].text if place + 1 < len(tokens) else ""
         is_over = following.startswith(("了", "过", "完", "死", "着", "好了", "的", "得", "弯")) and not is_taken
-        if token.kind is Kind.ACTION and is_over:
+        is_graded = place > 0 and tokens[place - 1].text in _DEGREES
+        if token.kind is Kind.ACTION and (is_over or is_graded):
             token = replace(token, kind=Kind.REMARK)
         checked.append(token)
     return checked
@@ -156,6 +165,7 @@ def _phrase(kind: Kind, words: list[Token]) -> Phrase:
             Kind.LEFT: "left",
             Kind.RIGHT: "right",
             Kind.OTHER: "other",
+            Kind.FAR: "other",
             Kind.MANY: "both",
             Kind.SIDEWAYS: "both",
             Kind.BETWEEN: "middle",

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_roles import Role, Things
+from finevla_core.language.chinese_things import SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
-SHORT = 60  # characters; in longer texts unknown words are normal, and only those that something depends on matter
 _GOALS = ("到", "在", "于", "至", "往")  # a verb that ends so is followed by a place
 _THROWS = ("扔", "丢", "投", "抛", "甩")
 

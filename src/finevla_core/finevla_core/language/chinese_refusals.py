@@ -2,8 +2,8 @@
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_limits import SHORT, refused
-from finevla_core.language.chinese_roles import Role, Things
+from finevla_core.language.chinese_limits import refused
+from finevla_core.language.chinese_things import SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
 _WORDS = 5  # that a refusal quotes

@@ -1,40 +1,12 @@
 """Which thing of a text is to be grasped, which one is to lie below it, and which ones only stand there."""
 
-import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_completion import complete
 from finevla_core.language.chinese_grammar import PLACES, Phrase
 from finevla_core.language.chinese_kinds import Kind
-
-
-class Role(enum.Enum):
-    """What a thing is for."""
-
-    TARGET = enum.auto()
-    BELOW = enum.auto()
-    BESIDE = enum.auto()  # a place where nothing can be put: next to it
-    TOPIC = enum.auto()  # spoken of; the target if there is no better one
-    ASIDE = enum.auto()
-    DENIED = enum.auto()
-
-
-@dataclass
-class Things:
-    """The target's and the supporting object's qualities, and what made them doubtful."""
-
-    target: dict[str, str] = field(default_factory=dict)
-    below: dict[str, str] = field(default_factory=dict)
-    conflict: tuple[Phrase, Phrase] | None = None  # two targets
-    beside: Phrase | None = None
-    roles: dict[int, Role] = field(default_factory=dict)
-    is_guess: bool = False
-
-
-def agrees(some: Mapping[str, str], others: Mapping[str, str]) -> bool:
-    """Whether two descriptions can be of one thing."""
-    return all(others.get(name, word) == word for name, word in some.items())
+from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
 
 
 def with_references(scene: Scene) -> Scene:
@@ -45,7 +17,10 @@ def with_references(scene: Scene) -> Scene:
             phrases[place] = replace(phrase, kind=kind, side=phrase.kind.name.lower())
         if phrase.kind in (Kind.FORMER, Kind.LATTER):
             pair = [p for p in phrases[:place] if p.kind is Kind.OBJECT][-2:]
-            if len(pair) == 2:
+            arms = [p for p in phrases[:place] if p.kind is Kind.ARM][-2:]
+            if len(arms) == 2 and arms[1].clause >= max((p.clause for p in pair), default=0):
+                phrases[place] = replace(phrase, kind=Kind.ARM, side=arms[phrase.kind is Kind.LATTER].side)
+            elif len(pair) == 2:
                 meant = pair[phrase.kind is Kind.LATTER]
                 phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=meant.qualities)
     return Scene(tuple(phrases), scene.size)
@@ -87,14 +62,14 @@ def things_of(scene: Scene) -> Things:
             things.beside = phrase
         if role is not Role.ASIDE:
             last = place
-    _complete(scene, things)
+    complete(scene, things)
     return things
 
 
 # What may stand between a verb and its thing: where the thing lies ("the cube on the table").
 _TOUCHING = ("紧", "挨", "靠", "贴")
 _NEAR = ("靠近", "挨近", "邻近", "贴近", "靠")
-_TAKES = "(?: TAKE | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN | SIDEWAYS | LENGTHWAYS )"
+_TAKES = "(?: TAKE | DO | SELECT | GRASP | LIFT | TARGET_KEY | BE | TURN | SIDEWAYS | LENGTHWAYS )"
 _GOALS_OF_LIFTS = (
     "提到",
     "抬到",
@@ -118,7 +93,7 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
     phrase = scene.phrases[place]
     if phrase.is_many and scene.after(place, "OF? INSIDE"):
         return Role.TOPIC
-    if _is_location(scene, place):
+    if _is_location(scene, place) or _is_spared(scene, place):
         return Role.ASIDE
     if scene.before(place, "EXCEPT") and not phrase.is_negated:
         return Role.TARGET
@@ -148,6 +123,13 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
     return _governed_role(scene, place, things, is_held)
 
 
+def _is_spared(scene: Scene, place: int) -> bool:
+    """Whether nothing is to happen to a thing by accident: "do not knock the can over"."""
+    if not scene.before(_head(scene, place), "NOT (?: TAKE | USE )"):
+        return False
+    return not scene.after(place, ".* (?: PUT | STACK | MOVE | GRASP | LIFT | TURN | CLEAN )")
+
+
 def _is_location(scene: Scene, place: int) -> bool:
     """Whether a thing only says where another one is: "the cube beside the ball"."""
     if scene.after(place, "OF? PLACE+ OF COUNT* (?: OBJECT | IT | THING)") or scene.after(
@@ -158,6 +140,8 @@ def _is_location(scene: Scene, place: int) -> bool:
         verb = next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.EXIST)
         return not verb.text.startswith(_TOUCHING)
     if scene.before(place, "OBJECT OF? PLACE* EXIST") and scene.phrases[place - 1].text.startswith(_TOUCHING):
+        return True
+    if scene.after(place, "EXIST OF COUNT* OBJECT"):
         return True
     if scene.before(place, "(?: EXIST | MOVE )") and scene.after(place, "OF COUNT* OBJECT"):
         return True
@@ -194,12 +178,20 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
         place, "BELOW_KEY | UNDER BE"
     ):
         return Role.BELOW
-    if scene.is_behind(place, Kind.COLON, Kind.OBJECT) and (things.target or scene.after(place, "OF? TOP")):
+    if scene.is_behind(place, Kind.COLON, Kind.OBJECT) and (
+        things.target or scene.after(place, "OF? TOP") or scene.places(Kind.STACK)
+    ):
         return Role.BELOW  # "the cube -> the brick"
     if scene.before(place, "FINGER (?: PUT | STACK | AT ) GOAL?"):
         return Role.TARGET
     if scene.before(place, "(?: OUTSIDE | UNKNOWN | TABLE | BOWL | POST | ARM ) BE"):
         return Role.ASIDE
+    if scene.before(place, "BE") and scene.after(place, "(?: LIST | AND ) OBJECT"):
+        return Role.TOPIC
+    if scene.before(place, "NOT_YET TOUCH") and "动" not in scene.phrases[place - 1].text:
+        return Role.TOPIC
+    if scene.before(place, "(?: TAKE | USE ) ARM (?: OPEN | THEN | MOVE )* (?: PUT | STACK ) GOAL?"):
+        return Role.TARGET  # the hand is put above it
     head = _head(scene, place)
     if scene.before(head, _TAKES) and not scene.phrases[head - 1].text.endswith(_GOALS_OF_LIFTS):
         return Role.TARGET
@@ -241,7 +233,11 @@ def _topic_role(scene: Scene, place: int) -> Role:
         "(?: (?! TAKE | NOT | EXIST | WAIT | USE ) . )*"
         " (?: PUT | STACK | GRASP | LIFT | TURN | CLOCKWISE | COUNTERCLOCKWISE )",
     )
-    return Role.TARGET if is_moved and not scene.after(place, ".* (?: GRASP | PUT | STACK ) OBJECT") else Role.TOPIC
+    return (
+        Role.TARGET
+        if is_moved and not scene.after(place, ".* (?: GRASP | PUT | STACK ) OBJECT (?! OF? TOP )")
+        else Role.TOPIC
+    )
 
 
 def _put_role(scene: Scene, place: int, head: int) -> Role:
@@ -278,8 +274,21 @@ def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> N
         things.below = dict(things.target)
         things.target = dict(phrase.qualities)
         things.roles.update(dict.fromkeys(targets, Role.BELOW))
+    elif scene.size > SHORT and not _is_taken(scene, place):
+        things.roles[place] = Role.ASIDE
+    elif scene.size > SHORT and not any(_is_taken(scene, other) for other in targets):
+        things.roles.update(dict.fromkeys(targets, Role.ASIDE))
+        things.target = dict(phrase.qualities)
     elif things.conflict is None:
         things.conflict = (scene.phrases[targets[-1]], phrase)
+
+
+def _is_taken(scene: Scene, place: int) -> bool:
+    """Whether a verb says of a thing that it is to be grasped or turned, not only that the hand goes near it."""
+    head = _head(scene, place)
+    return scene.before(head, "(?: TAKE | GRASP | LIFT | TURN | TARGET_KEY )") or (
+        head == place and scene.before(place, "SELECT | TARGET_KEY COLON")
+    )
 
 
 def _is_above(scene: Scene, place: int) -> bool:
@@ -290,6 +299,9 @@ def _is_above(scene: Scene, place: int) -> bool:
 
 def _add_below(scene: Scene, things: Things, place: int) -> None:
     phrase = scene.phrases[place]
+    if things.target and phrase.qualities.items() <= things.target.items() and not scene.after(place, "OF? TOP"):
+        things.roles[place] = Role.TARGET
+        return
     if agrees(phrase.qualities, things.below):
         things.below.update(phrase.qualities)
         return
@@ -298,68 +310,3 @@ def _add_below(scene: Scene, things: Things, place: int) -> None:
         things.below.update(phrase.qualities)
     else:
         things.below = dict(phrase.qualities)
-
-
-def _complete(scene: Scene, things: Things) -> None:
-    """Fill what is missing of the target from the things that were only spoken of."""
-    weak = [place for place, role in things.roles.items() if role is Role.TOPIC]
-    if not things.target:
-        things.is_guess = True
-        for place in weak:
-            if agrees(scene.phrases[place].qualities, things.target):
-                things.target.update(scene.phrases[place].qualities)
-    _stack_on_topic(scene, things, weak)
-    denied = [place for place, role in things.roles.items() if role is Role.DENIED]
-    for place in reversed(weak):
-        qualities = scene.phrases[place].qualities
-        is_same = "shape" not in things.target or things.target["shape"] == qualities.get(
-            "shape", things.target["shape"]
-        )
-        if things.target and is_same and agrees(qualities, things.target):
-            things.target.update(qualities)
-    if not things.target:
-        _revive(scene, things, denied)
-    _contrast(scene, things)
-    for place in denied:
-        qualities = scene.phrases[place].qualities
-        names = ("shape", "color") if things.target.keys() == {"size"} else ("shape",)
-        if things.target and "shape" not in things.target:
-            things.target.update({name: qualities[name] for name in names if name in qualities})
-
-
-def _stack_on_topic(scene: Scene, things: Things, weak: list[int]) -> None:
-    """Find what "put it on top" means: the thing whose top was spoken of before."""
-    ends = ("上去", "上面", "上", "上头")
-    is_put_on = any(
-        scene.counts(place) and (scene.phrases[place].text.endswith(ends) or scene.after(place, "TOP"))
-        for place in scene.places(Kind.PUT, Kind.STACK)
-    )
-    if things.below or not is_put_on:
-        return
-    for place in weak:
-        qualities = scene.phrases[place].qualities
-        is_only = len(weak) == 1 and bool(scene.places(Kind.STACK))
-        if (is_only or scene.after(place, "OF? TOP")) and not agrees(qualities, things.target):
-            things.below = dict(qualities)
-
-
-def _revive(scene: Scene, things: Things, denied: list[int]) -> None:
-    """Take what was denied for the target, if it is spoken of again: "need not be lifted, go near it"."""
-    if not any(scene.counts(place) for place in scene.places(Kind.IT)):
-        return
-    for place in denied:
-        if not things.target and not scene.before(place, "NOT TOUCH"):
-            things.target.update(scene.phrases[place].qualities)
-
-
-def _contrast(scene: Scene, things: Things) -> None:
-    """Fill what "the small one" is from a thing of another size, and what "the blue one" is from a corrected thing."""
-    for place in scene.places(Kind.OBJECT):
-        qualities = scene.phrases[place].qualities
-        if things.target.keys() == {"size"} and qualities.get("size", "") != things.target["size"]:
-            things.target.update({name: word for name, word in qualities.items() if name != "size"})
-    targets = [place for place, role in things.roles.items() if role is Role.TARGET]
-    if targets and things.target.keys() == {"color"} and scene.corrects(targets[-1]):
-        shapes = [scene.phrases[place].qualities.get("shape", "") for place in things.roles if place < targets[-1]]
-        things.target.update(dict.fromkeys(("shape",), next((shape for shape in reversed(shapes) if shape), "")))
-        things.target = {name: word for name, word in things.target.items() if word}

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_roles import Role, Things
+from finevla_core.language.chinese_things import Role, Things
 
 LONG = 80  # characters; longer texts say many things by the way, and what they say first counts
 _LIFTS = (
@@ -20,6 +20,13 @@ _LIFTS = (
     "脱离",
     "悬空",
 )  # of things; the arm itself is raised with others
+_MASSES = frozenset(
+    """
+    零碎 杂物 散件 零零碎碎 瓶瓶罐罐 杂七杂八 七零八碎 零碎东西 零零散散 玩意们 大大小小 那堆 这堆 一堆 这摊 那摊 一摊
+    物品们 东西们 玩意儿们 散物 杂件 小零碎 破烂 家当 什物 杂碎
+    """.split()  # noqa: SIM905
+)
+_CLOSE_BY = ("跟前", "面前", "眼前", "前头那里")
 _OPPOSITE = {"left": "right", "right": "left"}
 
 
@@ -57,6 +64,8 @@ def task_of(scene: Scene, things: Things) -> str:
         return "stack"
     if is_placed(scene):
         return "place"
+    if _is_only_neared(scene):
+        return "reach"
     if any(_is_grasp(scene, place) for place in scene.places(Kind.GRASP, Kind.CLOSE, Kind.SIDEWAYS, Kind.LENGTHWAYS)):
         return "pick"
     if any(scene.counts(place) and scene.phrases[place].text.startswith(_LIFTS) for place in scene.places(Kind.LIFT)):
@@ -68,6 +77,17 @@ def task_of(scene: Scene, things: Things) -> str:
         for place in scene.places(Kind.LIFT)
     )
     return "pick" if is_lifted else "reach"
+
+
+def _is_only_neared(scene: Scene) -> bool:
+    """Whether a long text says that nothing is grasped, and speaks of grasping only as of something to come."""
+    if scene.size <= LONG:
+        return False
+    acts = scene.places(Kind.GRASP, Kind.CLOSE)
+    held = [p for p in acts if scene.counts(p)]
+    lifts = [p for p in scene.places(Kind.LIFT) if scene.counts(p) and held and p > held[0]]
+    is_denied = any(scene.phrases[p].is_negated for p in acts) or scene.has("NOT OBJECT? (?: GRASP | CLOSE )")
+    return is_denied and not lifts and bool(scene.places(Kind.WAIT, Kind.MOVE))
 
 
 def _is_other_grasped(scene: Scene, things: Things) -> bool:
@@ -102,7 +122,8 @@ def is_clean(scene: Scene, things: Things) -> bool:
         return True
     if things.target and any(role is Role.TARGET for role in things.roles.values()):
         return False
-    for place in scene.places(Kind.ALL, Kind.MANY):
+    masses = [place for place in scene.places(Kind.THING) if scene.phrases[place].text in _MASSES]
+    for place in (*scene.places(Kind.ALL, Kind.MANY), *masses):
         kinds = {phrase.kind for other, phrase in scene.clause(place) if scene.counts(other)}
         is_all = not things.roles and scene.after(place, "PUT BOWL")
         if is_all or (
@@ -196,17 +217,25 @@ def _is_idle_clause(scene: Scene, clause: int) -> bool:
 
 def _arm_weight(scene: Scene, place: int) -> int:
     phrase = scene.phrases[place]
-    if phrase.is_negated:
-        return -3
-    if phrase.is_remark:
+    if scene.after(place, "(?: ARM | AND | LIST )* QUESTION"):
         return 0
+    if phrase.is_negated:
+        return 3 if scene.after(place, "(?: ALL | THEN )* IDLE") and scene.before(place, "NOT USE") else -3
+    if scene.after(place, "ROUND (?: MARK | $ )") or scene.before(place, "IDLE OF"):
+        return -2
+    if phrase.is_remark or (
+        scene.after(place, "AND ARM ALL? OPEN") or (scene.before(place, "ARM AND") and scene.after(place, "ALL? OPEN"))
+    ):
+        return 0
+    if scene.before(place, "(?: TOUCH | DO | GRASP | PUT | TURN ) OBJECT? OF (?: ALL | THEN )* BE"):
+        return 3
     if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and "用" in scene.phrases[place - 1].text):
         return 3
     if scene.size > LONG and (scene.before(place, "ARM AND") or scene.after(place, "AND ARM ALL")):
         return 0
     if scene.after(place, "(?: NOT | NOT_YET ) TOUCH OBJECT"):
         return 1
-    if scene.after(place, "CLAUSE") and _is_idle_clause(scene, phrase.clause + 1):
+    if scene.after(place, "CLAUSE | COLON") and _is_idle_clause(scene, phrase.clause + 1):
         return -2
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
         return -1 if any(_is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
@@ -253,6 +282,11 @@ def place_of(scene: Scene) -> tuple[str, bool]:
 def _bowl_weight(scene: Scene, place: int) -> int:
     phrase = scene.phrases[place]
     if phrase.is_negated or phrase.is_remark or phrase.side == "both":
+        return 0
+    if (
+        scene.before(place, "(?<! BOWL ) AND")
+        or scene.phrases[min(place + 1, len(scene.phrases) - 1)].text in _CLOSE_BY
+    ):
         return 0
     if scene.after(
         place,

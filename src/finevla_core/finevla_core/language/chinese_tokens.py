@@ -11,13 +11,16 @@ from finevla_core.language import chinese_outside as outside
 from finevla_core.language.chinese_fillers import FILLERS
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_values import VALUES
+from finevla_core.language.chinese_verbs import VERBS
 from finevla_core.language.chinese_words import WORDS
 
 UNKNOWN_COST = 6  # words of one character that an unknown character may be avoided with
 _MARKS = {",": Kind.CLAUSE, ".": Kind.SENTENCE, ":": Kind.COLON, "/": Kind.LIST, "?": Kind.ASK}
 _SPACES = re.compile(r"\s+(?=[^a-z0-9])|(?<=[^a-z0-9])\s+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
-_SELF = "(?:你|您|机器人|我们|咱们|咱|你们|自己|机身|身体|机体|本体|机器|它自己|底座|操作台)?(?:自己|本身|这边)?"
+_SELF = (
+    "(?:我们|我|你|您|机器人|我们|咱们|咱|你们|自己|机身|身体|机体|本体|机器|它自己|底座|操作台)?(?:自己|本身|这边)?"
+)
 _FACE = "(?:的)?(?:那|这)?(?:一)?(?:侧|面|边|端|头|方)"
 # Words that no list can hold.
 _PATTERNS = (
@@ -30,7 +33,7 @@ _PATTERNS = (
     (
         Kind.NEAR,
         re.compile(
-            rf"(?:靠近|靠|挨着|临近|朝着|面向|朝|贴近){_SELF}(?<=[你您人己身体本器]){_FACE}|离{_SELF}(?:最|更|较|比较|很)?近{_FACE}|(?:最|更|较)近的?(?:那|这)?一?[侧面边]"
+            rf"(?:靠近|靠|挨着|临近|朝着|面向|朝|贴近){_SELF}(?<=[我你您人己身体本器们咱台座边]){_FACE}|离{_SELF}(?:最|更|较|比较|很)?近{_FACE}|(?:最|更|较)近的?(?:那|这)?一?[侧面边]"
         ),
     ),
     (
@@ -53,11 +56,17 @@ _PATTERNS = (
     ),
     (
         Kind.COUNTERCLOCKWISE,
-        re.compile("(?:逆|反|倒|背)着?(?:时钟|钟表|表针|时针|指针)的?(?:走向|走的方向|转的方向|反方向|方向)?"),
+        re.compile(
+            "[朝往向照按]?着?(?:逆|反|倒|背)着?(?:时钟|钟表|表针|时针|指针)的?(?:走向|走的方向|转的方向|反方向|方向)?"
+        ),
     ),
     (
         Kind.CLOCKWISE,
         re.compile("(?:顺|随|跟|照)着?(?:时钟|钟表|表针|时针|指针)的?(?:走向|走的方向|转的方向|方向)"),
+    ),
+    (
+        Kind.COUNTERCLOCKWISE,
+        re.compile("[朝往向跟与和同]?着?(?:时钟|钟表|表针|时针|指针)(?:走|转)?的?(?:反|逆|相反)的?(?:方向|着|向)"),
     ),
     (Kind.PUT, re.compile("收(?=[左右]|碗)")),
     (Kind.REMARK, re.compile("[检操实质巡演教学店解饲]{1,2}[验作测导讲说管]?员")),
@@ -165,7 +174,7 @@ def _vocabulary() -> tuple[dict[str, Token], dict[str, tuple[int, ...]]]:
         words.update({word: Token(Kind.OUTSIDE, value, word) for word in text.split()})
     for value, text in outside.ACTIONS.items():
         words.update({word: Token(Kind.ACTION, value, word) for word in text.split()})
-    for kind, text in WORDS.items():
+    for kind, text in (*WORDS.items(), *VERBS.items()):
         words.update({word: Token(kind, "", word) for word in text.split()})
     for kind, values in VALUES.items():
         for value, text in values.items():

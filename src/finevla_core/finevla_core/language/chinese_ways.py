@@ -4,8 +4,8 @@ from itertools import pairwise
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_roles import Role, Things
 from finevla_core.language.chinese_slots import LONG, settled
+from finevla_core.language.chinese_things import Role, Things
 
 _SIDES = {
     Kind.LEFT: "left",
@@ -15,6 +15,10 @@ _SIDES = {
     Kind.BACK: "front",
     Kind.FAR: "front",
 }
+
+
+_TOWARDS = ("到", "至", "往", "向", "朝")
+_ALONG = ("经", "沿", "顺")
 
 
 def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
@@ -57,6 +61,14 @@ def _denied_faces(scene: Scene) -> set[str]:
     return {_SIDES.get(scene.phrases[face].kind, "") for face in faces if face is not None}
 
 
+def _is_alone(scene: Scene, place: int) -> bool:
+    """Whether a side is all that a clause says, and the clause before it does not speak of an arm."""
+    start = scene.bounds[scene.phrases[place].clause][0]
+    is_of_arm = any(phrase.kind in (Kind.ARM, Kind.BOWL) for phrase in scene.phrases[max(0, start - 3) : start])
+    rule = "^" if is_of_arm else "^ BE?"
+    return scene.before(place, rule) and scene.after(place, "(?: MARK | $ )")
+
+
 def _is_bare_face(scene: Scene, place: int) -> bool:
     """Whether a side is said without "from": alone in its clause, after a key, or before "approach"."""
     if not scene.counts(place):
@@ -64,7 +76,7 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
     if (
         place > 1
         and scene.phrases[place - 1].kind is Kind.COLON
-        and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY)
+        and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY, Kind.MOVE, Kind.FROM)
     ):
         return True
     if scene.before(place, "PASS") and not scene.places(Kind.POST):
@@ -77,11 +89,15 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         and scene.after(place, "(?: MARK | $ )")
     ):
         return True
-    if scene.before(place, "SIDE_KEY (?: BE | GRASP | FROM | SELECT )?"):
+    if scene.before(place, "SIDE_KEY (?: BE | GRASP | FROM | SELECT )? (?: OBJECT | THING | IT )? OF?"):
         return True
-    if len(scene.phrases[place].text) > 1 and scene.before(place, "^") and scene.after(place, "(?: MARK | $ )"):
+    if len(scene.phrases[place].text) > 1 and _is_alone(scene, place):
         return True
-    if len(scene.phrases[place].text) > 1 and scene.before(place, "ARM") and scene.after(place, "(?: MARK | $ )"):
+    if (
+        len(scene.phrases[place].text) > 1
+        and scene.before(place, "ARM")
+        and scene.after(place, "(?: MARK | $ | SIDEWAYS | LENGTHWAYS )")
+    ):
         return True
     is_goal = scene.before(
         place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"
@@ -135,7 +151,10 @@ def _face(scene: Scene, place: int) -> int | None:
             return None
         if acts and acts[0] in (Kind.PASS, Kind.ROUND) and not scene.places(Kind.POST):
             return other
-        if scene.after(other, "TO PLACE"):
+        is_way = scene.after(other, "(?: TO | MOVE ) PLACE") and scene.phrases[other + 1].text in _TOWARDS
+        if is_way:
+            return other if scene.after(other, "(?: TO | MOVE ) PLACE (?: MOVE | GRASP )") else None
+        if scene.phrases[place].text.startswith(_ALONG) and not scene.before(other, "OBJECT OF?"):
             return None
         if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TURN):
             return None
@@ -165,7 +184,7 @@ def _position(scene: Scene, things: Things) -> str:
             place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | AT | WAIT )"
         ):
             continue
-        if any(phrase.kind is Kind.FINGER for _, phrase in scene.clause(place)):
+        if any(phrase.kind is Kind.FINGER and other < place for other, phrase in scene.clause(place)):
             continue
         if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
             break
@@ -184,6 +203,25 @@ def _position(scene: Scene, things: Things) -> str:
                     return "top"
                 if phrase.kind in (Kind.GRASP, Kind.CLOSE):
                     break
+    return _side_of_descent(scene, things)
+
+
+def _side_of_descent(scene: Scene, things: Things) -> str:
+    """The side of the target at which the open hand goes down before it moves in and grasps."""
+    grasps = [place for place in scene.places(Kind.GRASP, Kind.CLOSE) if scene.counts(place)]
+    if scene.size > LONG and any(scene.phrases[place].sentence > 0 for place in grasps):
+        grasps = [place for place in grasps if scene.phrases[place].sentence > 0]  # the first one says what it is about
+    for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
+        if not scene.counts(place) or not any(grasp > place for grasp in grasps):
+            continue
+        if any(grasp < place and scene.phrases[grasp].clause < scene.phrases[place].clause for grasp in grasps):
+            break
+        goal = "(?: AT | MOVE | TO | DOWN ) (?: OBJECT | IT | THING )? OF?"
+        is_other = scene.before(place, f"(?: OBJECT | BOWL | POST | IT ) (?: ALL | THEN )* {goal}")
+        roles = {things.roles.get(other, Role.TARGET) for other in range(max(0, place - 2), place)}
+        is_down = scene.after(place, "(?: THEN | BUT | IT )* DOWN")
+        if len(scene.phrases[place].text) > 1 and is_down and not is_other and scene.before(place, goal):
+            return _SIDES[scene.phrases[place].kind] if roles == {Role.TARGET} else ""
     return ""
 
 
@@ -205,6 +243,7 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
         place
         for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
         if scene.counts(place)
+        and not scene.phrases[place].text.startswith(("朝", "面向"))
         and (
             len(scene.phrases[place].text) > 1
             or scene.before(place, "AT | FINGER | LIST | AND")
@@ -240,7 +279,8 @@ def path_of(scene: Scene) -> tuple[str, bool]:
         if scene.counts(place) and is_post_said and not scene.after(place, "TABLE | BETWEEN | OBJECT"):
             votes.append((place, "over"))
     for place in scene.places(Kind.ROUND):
-        if scene.counts(place) and not scene.after(place, "TABLE (?! OF? TOP? OF? POST ) | OBJECT"):
+        is_vague = scene.phrases[place].text.startswith(("避", "躲", "闪", "让")) and not has_post
+        if scene.counts(place) and not is_vague and not scene.after(place, "TABLE (?! OF? TOP? OF? POST ) | OBJECT"):
             votes.append((place, "round"))
     for place in scene.places(Kind.PASS):
         if (
@@ -278,9 +318,12 @@ def turn_of(scene: Scene) -> tuple[str, bool]:
     for place in scene.places(Kind.LEFT, Kind.RIGHT):
         kinds = {phrase.kind for _, phrase in scene.clause(place)}
         is_key = (
-            place > 1 and scene.phrases[place - 1].kind is Kind.COLON and scene.phrases[place - 2].kind is Kind.TURN_KEY
+            place > 1
+            and scene.phrases[place - 1].kind is Kind.COLON
+            and scene.phrases[place - 2].kind in (Kind.TURN_KEY, Kind.TURN)
         )
-        is_way = is_key or scene.before(place, "TO") or scene.corrects(place)
+        is_turned = scene.before(place, "TURN") and scene.phrases[place - 1].text.endswith(("到", "向", "往"))
+        is_way = is_key or is_turned or scene.before(place, "TO") or scene.corrects(place)
         if scene.counts(place) and is_way and (Kind.TURN in kinds or not kinds & {Kind.MOVE, Kind.PUT}):
             votes.append((place, "counterclockwise" if scene.phrases[place].kind is Kind.LEFT else "clockwise"))
     return settled(scene, sorted(votes))

@@ -1,0 +1,81 @@
+"""Fills what a Chinese text leaves out of its target and of the object below it from the other things that it speaks of."""
+
+from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
+
+
+def complete(scene: Scene, things: Things) -> None:
+    """Fill what is missing of the target from the things that were only spoken of."""
+    weak = [place for place, role in things.roles.items() if role is Role.TOPIC]
+    if not things.target:
+        things.is_guess = True
+        for place in weak:
+            if agrees(scene.phrases[place].qualities, things.target):
+                things.target.update(scene.phrases[place].qualities)
+    _stack_on_topic(scene, things, weak)
+    if scene.size > SHORT and things.target.keys() == {"shape"}:
+        _color_of_kind(scene, things)
+    denied = [place for place, role in things.roles.items() if role is Role.DENIED]
+    for place in reversed(weak):
+        qualities = scene.phrases[place].qualities
+        is_same = "shape" not in things.target or things.target["shape"] == qualities.get(
+            "shape", things.target["shape"]
+        )
+        if things.target and is_same and agrees(qualities, things.target):
+            things.target.update(qualities)
+    if not things.target:
+        _revive(scene, things, denied)
+    _contrast(scene, things)
+    for place in denied:
+        qualities = scene.phrases[place].qualities
+        names = ("shape", "color") if things.target.keys() == {"size"} else ("shape",)
+        if things.target and "shape" not in things.target:
+            things.target.update({name: qualities[name] for name in names if name in qualities})
+
+
+def _color_of_kind(scene: Scene, things: Things) -> None:
+    """Give the target the colour of all things of its shape, if these have only one."""
+    named = [scene.phrases[place].qualities for place in scene.places(Kind.OBJECT)]
+    alike = [qualities for qualities in named if qualities.get("shape") == things.target["shape"]]
+    colors = {qualities["color"] for qualities in alike if "color" in qualities}
+    if len(colors) == 1 and dict(things.target) != things.below:
+        things.target["color"] = colors.pop()
+
+
+def _stack_on_topic(scene: Scene, things: Things, weak: list[int]) -> None:
+    """Find what "put it on top" means: the thing whose top was spoken of before."""
+    ends = ("上去", "上面", "上", "上头")
+    is_put_on = any(
+        scene.counts(place) and (scene.phrases[place].text.endswith(ends) or scene.after(place, "TOP"))
+        for place in scene.places(Kind.PUT, Kind.STACK)
+    )
+    if things.below or not is_put_on:
+        return
+    for place in weak:
+        qualities = scene.phrases[place].qualities
+        is_only = len(weak) == 1 and bool(scene.places(Kind.STACK))
+        if (is_only or scene.after(place, "OF? TOP")) and not agrees(qualities, things.target):
+            things.below = dict(qualities)
+
+
+def _revive(scene: Scene, things: Things, denied: list[int]) -> None:
+    """Take what was denied for the target, if it is spoken of again: "need not be lifted, go near it"."""
+    if not any(scene.counts(place) for place in scene.places(Kind.IT)):
+        return
+    for place in denied:
+        if not things.target and not scene.before(place, "NOT TOUCH"):
+            things.target.update(scene.phrases[place].qualities)
+
+
+def _contrast(scene: Scene, things: Things) -> None:
+    """Fill what "the small one" is from a thing of another size, and what "the blue one" is from a corrected thing."""
+    for place in scene.places(Kind.OBJECT):
+        qualities = scene.phrases[place].qualities
+        if things.target.keys() == {"size"} and qualities.get("size", "") != things.target["size"]:
+            things.target.update({name: word for name, word in qualities.items() if name != "size"})
+    targets = [place for place, role in things.roles.items() if role is Role.TARGET]
+    if targets and things.target.keys() == {"color"} and scene.corrects(targets[-1]):
+        shapes = [scene.phrases[place].qualities.get("shape", "") for place in things.roles if place < targets[-1]]
+        things.target.update(dict.fromkeys(("shape",), next((shape for shape in reversed(shapes) if shape), "")))
+        things.target = {name: word for name, word in things.target.items() if word}
