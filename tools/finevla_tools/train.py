@@ -33,6 +33,7 @@ from finevla_tools.training_data import Drills
 PARTS = ("finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
 ATTENTION_WEIGHT, PRESENCE_WEIGHT, KIND_WEIGHT = 0.3, 0.6, 0.3
+SURE = 1e-3  # nothing is taken for more certain than this, that it is there or not: an arm may hide it
 ECHOES = 4  # times that a finder in training hears its own answer to a picture: what is a little off must not run away
 HANDED_ON = 2  # and to the picture before
 BLURRED = 0.3  # of the pictures of each camera
@@ -159,7 +160,8 @@ def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: to
         wrong = [*(there * (a - batch["where"]) for a in first)]
         wrong += [there[later] * (a - batch["where"][later]) for a in then]
         matters = torch.stack([torch.ones_like(present[..., 0]), onto(batch["said"])], dim=2)
-        presence = nn.functional.binary_cross_entropy_with_logits(present, batch["present"], matters)
+        likely = present.clamp(SURE, 1 - SURE)
+        presence = nn.functional.binary_cross_entropy(likely, batch["present"], matters)
         return {
             "where": (torch.cat(wrong) / model.seeing.where_std).abs().mean(),
             "attention": ATTENTION_WEIGHT * attention.mean(),

@@ -21,6 +21,7 @@ FAITHFUL, CERTAIN = 1.0, 1e9  # how much more what is remembered counts, and if 
 SAME_M = 0.04  # candidates that are nearer to each other are of one thing
 AROUND = 2.3  # cells of a feature map around where an eye looks most that belong to what it looks at
 KINDS = (len(COLORS) - 1, len(SHAPES) - 1)  # colours and shapes that a thing can have
+ALONE = 3  # times a shape must fit where no colour is named: more things are like a ball than like a red ball
 NAMED = (("color", "shape"), ("below_color", "below_shape"))  # the slots that name what each query looks for
 
 
@@ -144,7 +145,6 @@ class Finder(nn.Module):
         for names in NAMED:
             for name in names:
                 self.register_buffer(f"{name}_columns", torch.tensor(columns((name,))))
-        self.present = mlp(self.cameras * len(KINDS), 32, 1)
         self.height = nn.ModuleList(mlp(seen, 96, 4) for _ in range(QUERIES))
         self.weigh = nn.ModuleList(mlp(seen + 1 + 3 * candidates, 256, candidates + 3) for _ in range(QUERIES))
 
@@ -166,20 +166,22 @@ class Finder(nn.Module):
         return features, logits, kinds
 
     def presence(self, kinds: list[Tensor], slots: Tensor) -> Tensor:
-        """Logits (B, N, Q) that what `slots` (B, N, WIDTH) name is there, from what it looks like to the cameras (see `see`).
+        """How likely it is (B, N, Q), 0 ... 1, that what `slots` (B, N, WIDTH) name is there, from what it looks like to the
+        fixed cameras (see `see`); a wrist's sees too little of the table to say that something is not on it.
 
-        Colour and shape are compared one by one, and how surely the eye looks is left out: of a pair that training never
-        showed it is not sure, and such a pair shall be judged like any other.
+        Colour and shape are compared one by one, so that a pair that training never showed is judged like any other.
         """
-        votes = []
-        for kind in kinds:
-            color, shape = kind.float().split(KINDS, dim=-1)
-            for i, look in enumerate((color, shape)):
+        likely = []
+        for camera in [i for i, arm in enumerate(self.mounts.on) if arm is None] or range(self.cameras):
+            agreed = unnamed = torch.ones_like(kinds[camera][..., 0].float())
+            for i, look in enumerate(kinds[camera].float().split(KINDS, dim=-1)):
                 names = [slots[..., getattr(self, f"{names[i]}_columns")] for names in NAMED]
                 wanted = torch.stack(names, dim=2)
-                votes.append(wanted[..., :1] + (wanted[..., 1:] * look.softmax(-1)).sum(-1, keepdim=True))
-        logits: Tensor = self.present(torch.cat(votes, dim=-1)).squeeze(-1)
-        return logits
+                fits = wanted[..., 0] + (wanted[..., 1:] * look.softmax(-1)).sum(-1)
+                unnamed = unnamed if i else wanted[..., 0]
+                agreed = agreed * (fits ** (1 + (ALONE - 1) * unnamed) if i else fits)
+            likely.append(agreed)
+        return torch.stack(likely).amax(0)
 
     def place(
         self,

@@ -130,7 +130,7 @@ class TabletopPolicy(nn.Module):
         features, _, kinds = self.finder.see(views, slots, self.grips(state))
         body, hands = self.body(state, self.seeing), self.chains(state)
         where = self.finder.place(features, body, hands, slots, carried.unsqueeze(1), held.unsqueeze(1)).squeeze(1)
-        present = self.finder.presence(kinds, slots).squeeze(1).sigmoid()
+        present = self.finder.presence(kinds, slots).squeeze(1)
         onto = slots[:, 0, self.place_columns[-1:]]  # else no thing is named that it shall be put on
         return where, torch.cat([present[:, :1], 1 - onto * (1 - present[:, 1:])], dim=1)
 
