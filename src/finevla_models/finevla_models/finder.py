@@ -173,15 +173,18 @@ class Finder(nn.Module):
         """
         likely = []
         for camera in [i for i, arm in enumerate(self.mounts.on) if arm is None] or range(self.cameras):
-            agreed = unnamed = torch.ones_like(kinds[camera][..., 0].float())
-            for i, look in enumerate(kinds[camera].float().split(KINDS, dim=-1)):
-                names = [slots[..., getattr(self, f"{names[i]}_columns")] for names in NAMED]
-                wanted = torch.stack(names, dim=2)
-                fits = wanted[..., 0] + (wanted[..., 1:] * look.softmax(-1)).sum(-1)
-                unnamed = unnamed if i else wanted[..., 0]
-                agreed = agreed * (fits ** (1 + (ALONE - 1) * unnamed) if i else fits)
-            likely.append(agreed)
+            color, shape = (look.softmax(-1) for look in kinds[camera].float().split(KINDS, dim=-1))
+            of_color, unnamed = self._fit(color, slots, 0)
+            of_shape, _ = self._fit(shape, slots, 1)
+            likely.append(of_color * of_shape ** (1 + (ALONE - 1) * unnamed))
         return torch.stack(likely).amax(0)
+
+    def _fit(self, look: Tensor, slots: Tensor, part: int) -> tuple[Tensor, Tensor]:
+        """How well `look` (B, N, Q, K), probabilities, fits the colour (`part` 0) or shape (1) that `slots` name for each
+        query, 1 where none is named; and where none is named: both (B, N, Q)."""
+        wanted = torch.stack([slots[..., getattr(self, f"{names[part]}_columns")] for names in NAMED], dim=2)
+        unnamed = wanted[..., 0]
+        return unnamed + (wanted[..., 1:] * look).sum(-1), unnamed
 
     def place(
         self,
