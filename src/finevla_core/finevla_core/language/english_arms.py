@@ -1,6 +1,5 @@
 """Decides which arm an English text wants to act: the one that does the work, or the one that is not said to rest."""
 
-from finevla_core.language.english_entities import OPPOSITE
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_roles import WORK
 from finevla_core.language.english_sets import word_set

@@ -115,7 +115,9 @@ def wrong_arms(text: Text, out: Decision) -> str:
             and (m.prep or m.verb in ("pick", "use", "put"))
         ):
             return "I can use my own arms only"
-        if m.kind == "object" and m.determiner == "both" and not m.is_negated:
+        act = text.roles.act(m)
+        is_report = act is not None and act.is_hypothetical
+        if m.kind == "object" and m.determiner == "both" and not m.is_negated and not is_report:
             return "one thing at a time: say only the first job"
         if (
             m.kind == "arm"

@@ -79,16 +79,6 @@ def _excludes_arms(text: Text, act: Act) -> bool:
     return is_moved and any(m.kind == "arm" and m.determiner == "any" for m in ruled)
 
 
-def pushes(text: Text, out: Decision) -> str:
-    """A long text in which the target is pushed, thrown or otherwise treated as the robot cannot."""
-    for act in text.positive:
-        is_push = (act.value == "cannot" and not act.text.startswith("pull")) or act.text.startswith("push")
-        by_arm = act.subject is not None and act.subject.kind in ("arm", "pronoun")
-        if is_push and act.form in ("s", "base") and by_arm and any(text.is_target(m, out.target) for m in act.objects):
-            return f"I cannot {act.text} things"
-    return ""
-
-
 def _gripper_stays_open(text: Text) -> bool:
     words = [t.text for t in text.parse.tokens]
     closed = any(w in ("closed", "shut") for w in words)

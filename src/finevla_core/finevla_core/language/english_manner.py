@@ -62,7 +62,7 @@ def _approach(text: Text, out: Decision) -> None:
         out.slots["approach"] = side
         return
     bad = [value for value in values if value in ("near", "below")]
-    if bad and len(bad) == len(values) and not text.is_long:
+    if bad and len(bad) == len(values) and (not text.is_long or out.slots.get("approach", "") == ""):
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
     values = [value for value in values if value not in ("near", "below")]
     if not values:
@@ -88,14 +88,18 @@ _GOES = (
 _ENTERS = (
     r"(?:from there|then in\b|in again|moves? in\b|moved in\b|moving in\b|move into|moves into|into it\b|closes? in|"
     r"slides? in|slid in|slid towards?|glides? in|go(?:es)? in|went in|come in|comes in|came in|inwards?\b|"
-    r"to the (?:left|right) until|(?:left|right)wards?\b[^.]{0,20}until|towards? (?:it|the) |until (?:it|the \w+|the \w+ \w+) "
-    r"(?:is|sits|lies|stands|was|touches|nearly touches|rests) (?:\w+ )?(?:between|enclosed|inside|against|the palm|in reach|the)|"
+    r"to the (?:left|right) until|(?:left|right)wards?\b[^.]{0,20}until|towards? (?:it|the) |until "
+    r"(?:it|the \w+|the \w+ \w+) "
+    r"(?:is|sits|lies|stands|was|touches|nearly touches|rests) (?:\w+ )?"
+    r"(?:between|enclosed|inside|against|the palm|in reach|the)|"
     r"has (?:it|the \w+) between|sideways into|sideways to it|sideways until|enclos|straddl|over it from|onto it from|in on it)"
 )
 _SIDE_STEP = re.compile(
     rf"\b{_GOES}\b(?: [^.!?;:]{{0,60}}?)? (?:to|on|at|beside|by|near|off to|out to|over to|left of|right of) "
-    r"(?:the |its |his |a (?:spot|point|place|position) (?:to|on|at) (?:the |its ))?(?:brick |cube |can |ball |cylinder |block |dial |knob )?"
-    rf"(left|right)(?: hand)?(?: side| flank| edge| end| face)?(?! (?:bowl|arm|hand|gripper|dish|one|finger|claw|manipulator|basin))"
+    r"(?:the |its |his |"
+    r"a (?:spot|point|place|position) (?:to|on|at) (?:the |its ))?(?:brick |cube |can |ball |cylinder |block |dial |knob )?"
+    rf"(left|right)(?: hand)?(?P<side> side| flank| edge| end| face)?"
+    r"(?! (?:bowl|arm|hand|gripper|dish|one|finger|claw|manipulator|basin))"
     rf"(?P<what> of (?:the |it\b)[^.!?,;]{{0,30}})?\b[^!?]{{0,75}}?\b{_ENTERS}"
 )
 
@@ -103,10 +107,26 @@ _SIDE_STEP = re.compile(
 def _two_steps(text: Text) -> str:
     """The side of "goes out to its left, then in from there"; "" where nothing is like that."""
     words = " ".join(t.text for t in text.parse.tokens)
+    grips = [
+        len(" ".join(t.text for t in text.parse.tokens[: a.at]).split())
+        for a in text.positive
+        if a.value in ("pick", "close")
+    ]
     for hit in _SIDE_STEP.finditer(words):
-        if not re.search(
-            r"\b(bowl|post|table|pole|dish|lift|lifts|raise|raised|lifted|grips?|carr\w+|never|not|turn|turns|rotates?)\b",
-            hit[0],
+        is_side = (
+            hit["side"]
+            or hit["what"]
+            or re.search(
+                r"(its|spot|point|brick|cube|can|ball|cylinder|block|dial|knob)( to the)? (left|right)", hit[0]
+            )
+        )
+        if (
+            is_side
+            and not any(words[: hit.start()].count(" ") > n for n in grips)
+            and not re.search(
+                r"\b(bowl|post|table|pole|dish|lift|lifts|raise|raised|lifted|grips?|carr\w+|never|not|turn|turns|rotates?)\b",
+                hit[0],
+            )
         ):
             return hit[1]
     return ""
@@ -151,7 +171,20 @@ def _goes_to_a_side(text: Text, out: Decision) -> str:
 def _comes_down(text: Text, out: Decision) -> bool:
     """Whether the hand is lowered onto the target: that is from above, without being said so."""
     grips = [a.at for a in text.positive if a.value in ("pick", "close", "put") and a.form != "noun"]
-    return any(_lands_on_target(text, out, act) for act in text.positive if not any(at < act.at for at in grips))
+    first = [a for a in text.positive if not any(at < a.at for at in grips)]
+    return any(_lands_on_target(text, out, act) or (bool(grips) and _sinks(text, act)) for act in first)
+
+
+def _sinks(text: Text, act: Act) -> bool:
+    """Whether the hand of a long text goes down before it grips, with nothing beside the target named."""
+    is_down = act.value == "descend" or act.text in ("lowers", "lowered", "lower")
+    if not text.is_long or not is_down or act.is_negated or act.is_side:
+        return False
+    subject = act.subject.kind if act.subject is not None else ""
+    hands = [m for m in act.objects if m.kind == "arm" or m.head == "itself"]
+    is_hand = bool(hands) or (not act.objects and (subject in ("arm", "pronoun") or act.is_command))
+    others = any(m.verb_at == act.at and (m.prep == "near" or m.kind in ("bowl", "post")) for m in text.mentions)
+    return is_hand and not others
 
 
 def _lands_on_target(text: Text, out: Decision, act: Act) -> bool:
@@ -215,10 +248,16 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
             and tokens[i + 1].text == "it"
         ):
             marks |= {"left", "right"}
-        if token.text in _FAR or (token.kind == "approach" and token.value == "front"):
+        if token.text in _FAR or (token.kind == "approach" and token.value == "front") or token.text == "away from":
             marks.add("far")
-        elif (token.kind == "approach" and token.value == "near") or (
-            token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb")
+        elif (
+            (
+                token.text in ("towards", "toward", "facing")
+                and tokens[i + 1 : i + 3]
+                and "robot" in (t.text for t in tokens[i + 1 : i + 3])
+            )
+            or (token.kind == "approach" and token.value == "near")
+            or (token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb"))
         ):
             marks.add("near")
     return marks
@@ -276,7 +315,8 @@ _BY_SIDE = re.compile(
     r"\b(post|pole|rod|pillar|column|stick|mast|obstacle|barrier|stake)\b[^.!?]{0,60}\b"
     r"(passed|pass it|avoided|rounded|circled|bypassed|circumvented|skirted|sidestepped|"
     r"(at|by|on|to|along) (the|its|one|either) side)\b(?! over| above)"
-    r"|\b(skirt|bypass|circumvent|sidestep|circle|round)(s|ing|es)? (around )?the (thin |slim )?(post|pole|rod|pillar|column|stick)\b"
+    r"|\b(skirt|bypass|circumvent|sidestep|circle|round)(s|ing|es)? (around )?the (thin |slim )?"
+    r"(post|pole|rod|pillar|column|stick)\b"
 )
 _ABOVE = re.compile(
     r"\b(post|pole|rod|pillar|column|stick|mast|obstacle|barrier|stake)\b[^.!?]{0,60}\b"

@@ -2,7 +2,8 @@
 
 from finevla_core.language.english_checks import cannot, no_end, several, wrong_arms, wrong_target
 from finevla_core.language.english_clauses import Unknown
-from finevla_core.language.english_contradictions import contradiction, pushes
+from finevla_core.language.english_contradictions import contradiction
+from finevla_core.language.english_long import long_problem
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_sets import word_set
@@ -36,7 +37,7 @@ def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
         for check in (cannot, questions, several, wrong_arms, wrong_target, contradiction):
             if reason := check(text, out):
                 return reason, ()
-    if text.is_long and (reason := pushes(text, out)):
+    if text.is_long and (reason := long_problem(text, out)):
         return reason, ()
     if out.problem:
         return out.problem, ()

@@ -11,6 +11,7 @@ _AT = word_set("on at to")
 _OWNERS = word_set("the its your robot machine his her that")
 _BEFORE = word_set(". , ; : ! and while but then whereas only ? yet so when") | {"\n", "", "-"}
 _BREAKS = word_set(". , ; : ! ?") | {"\n", "-"}
+_POSTS = word_set("post pole pillar column rod mast")
 _OTHER = word_set("other opposite")
 _SIDES = word_set("left right")
 # Dialect and slips, word by word.
@@ -38,7 +39,7 @@ def name_arms(words: list[str]) -> list[str]:
     """
     out: list[str] = []
     i = 0
-    speaks_of = ""
+    speaks_of = last = ""
     while i < len(words):
         word = words[i]
         if word in _NEGATED:
@@ -46,14 +47,19 @@ def name_arms(words: list[str]) -> list[str]:
             i += 1
             continue
         word = _STANDARD.get(word, word)
+        if word == "across" and set(words[i + 1 : i + 4]) & _POSTS:
+            word = "over"
+        if word == "one" and out[-2:] == ["the", "other"] and last == "arm":
+            word = "arm"
         if is_first := _is_headed(words, i, out):
             side = words[i + is_first]
             out += [side, word]
             i += is_first + 1
             continue
         if word in _ARMS:
-            speaks_of = "arm"
+            speaks_of = last = "arm"
         elif word in _NEITHER or word in _OBJECTS:
+            last = "other"
             speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
         is_arm = word in _ARM
         is_one = word == "one" and out[-1:] == ["the"] and (out[-2:-1] or [""])[0] in _BEFORE

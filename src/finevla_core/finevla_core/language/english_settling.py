@@ -21,6 +21,10 @@ _DENIED = frozenset(
         "off limits",
     )
 )
+_HEADINGS = word_set("""
+    distractors distractor neighbours neighbors obstacles bystanders ignored untouched ignore avoid others excluded
+    irrelevant background surroundings
+    """)
 _BE = word_set("is are was were be")
 
 
@@ -37,8 +41,13 @@ def settle(parse: Parse) -> None:
             _rids(parse, act)
         if act.text in _BACKWARDS:
             _crowns(parse, act)
+        if act.value == "state":
+            _makes(parse, act)
+        if act.text == "lay" and act.subject is not None and act.subject.kind == "object" and not act.is_command:
+            _set_value(parse, act, "state")
+    listed = _listed(parse)
     for m in parse.mentions:
-        if m.kind == "object" and not m.is_negated and _is_denied(parse, m):
+        if m.kind == "object" and not m.is_negated and (m.start in listed or _is_denied(parse, m)):
             m.is_negated = True
 
 
@@ -67,6 +76,30 @@ def _hand_moves(parse: Parse, act: Act) -> None:
     is_hand = all(m.kind in ("arm", "finger") or (m.kind == "pronoun" and hands and not named) for m in moved)
     if is_hand and any(m.kind in ("object", "pronoun") and m.prep for m in _ruled(parse, act)):
         _set_value(parse, act, "reach")
+
+
+def _makes(parse: Parse, act: Act) -> None:
+    """ "Make the block sit on the brick": it is put there."""
+    if act.form != "base" or act.is_negated or act.is_command:
+        return
+    before = [
+        a for a in parse.acts if a.at < act.at and a.clause == act.clause and a.text in ("make", "let", "have", "get")
+    ]
+    things = [m for a in before[-1:] for m in a.objects if m.kind == "object" and m.end == act.at]
+    if things and any(m.prep in ("on", "in") for m in _ruled(parse, act)):
+        _set_value(parse, act, "put")
+        act.objects = things
+        things[0].verb, things[0].verb_at, things[0].is_subject = "put", act.at, False
+
+
+def _listed(parse: Parse) -> set[int]:
+    """Places of all that stands under a heading of things that do not matter: "Distractors: blue cube, red ball."."""
+    places: set[int] = set()
+    for start, end in parse.sentences:
+        for i in range(start, end - 1):
+            if parse.tokens[i].text in _HEADINGS and parse.tokens[i + 1].text == ":":
+                places |= set(range(i, end))
+    return places
 
 
 def _rids(parse: Parse, act: Act) -> None:

@@ -152,7 +152,7 @@ def _is_all_wanted(text: Text, m: Mention) -> bool:
     elif m.clause_is_bare:
         return True
     if m.is_subject and is_acted_on:
-        return True
+        return act is None or not act.text.startswith(("take", "took"))
     return not m.prep and not m.clause_is_bare and _in_bowl_with(text, m)
 
 

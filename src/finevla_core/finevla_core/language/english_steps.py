@@ -11,6 +11,11 @@ _DEEDS = word_set("pick put stack reach turn clean throw")
 _REPORTED = _DEEDS | {"cannot", "squeeze", "open", "close"}
 _MODAL = word_set("should must shall ought to will has needs")
 _PERSONS = word_set("i we he she they somebody someone nobody everybody who whoever")
+_PEOPLE = word_set("""
+    niece nephew granny grandma grandpa uncle aunt cousin mum dad mom son daughter boss client customer manager
+    supervisor technician student professor teacher neighbour doctor nurse officer chef granddad wife husband mother
+    father friend colleague guest visitor guy kid child boy girl roommate operator people cat dog
+    """)
 _LINKS = word_set("that which should must shall has have to needs will is be ought can may only you i we")
 
 
@@ -86,7 +91,11 @@ class Steps:
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
         is_past = token.form == "ed" or token.text in ("put", "set", "cast")
         by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")
-        by_somebody = by_somebody or (last is not None and last.kind == "unknown" and last.end == self.i)
+        by_somebody = (
+            by_somebody
+            or self._text(-1) in _PEOPLE
+            or (last is not None and last.kind == "unknown" and last.end == self.i)
+        )
         if act.value in _REPORTED and is_past and not act.is_passive and (by_somebody or self._is_perfect()):
             act.is_hypothetical = True  # a report
         if token.text == "have" and act.is_command:

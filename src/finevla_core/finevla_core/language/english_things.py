@@ -63,7 +63,7 @@ SHAPES = phrase_table(
         "knob": """
             knob, knobs, dial, dials, rotary knob, control knob, turning knob, rotary switch, rotary dial, control
             dial, turn knob, round knob, rotary control, rotating knob, rotary, adjusting knob, adjustment knob,
-            fixed knob, turning dial, rotatable knob
+            fixed knob, regulator, selector, adjuster, volume knob, control wheel, turning dial, rotatable knob
         """,
     }
 )
@@ -107,7 +107,8 @@ ARMS = phrase_list(
 )
 FINGERS = phrase_list(
     """
-        finger, fingers, fingertip, fingertips, jaw, jaws, tip, tips, prong, prongs, digit, digits, finger tips,
+        finger, fingers, thumb, thumbs, fingertip, fingertips, jaw, jaws, tip, tips, prong, prongs, digit,
+        digits, finger tips,
         finger tip, fingerpad, fingerpads, pad, pads, tines, gripper finger, gripper fingers
     """
 )
@@ -166,7 +167,10 @@ EVERYTHING += phrase_list(
         them, them all, each of them, piece by piece, item by item, object by object, thing by thing, every
         one of them, every last one, the objects, the things, the items, the
         pieces, the stuff, the toys, all of this, all this, all that stuff, all this stuff, all that clutter, the
-        clutter, clutter, the mess, mess, the rest, all the rest, whatever lies, whatever is, whatever is on, whatever sits, whatever stands, whatever there is, what lies, what is lying, all that is, anything that is, whatever still lies, whatever you can find, whatever remains, whatever you find, whatever you
+        clutter, clutter, the mess, mess, the rest, all the rest, whatever is on the table, whatever lies,
+        whatever is, whatever is on, whatever sits, whatever stands, whatever there is, what lies, what is
+        lying, all that is, anything that is, whatever still lies, whatever you can find, whatever remains,
+        whatever you find, whatever you
         see, whatever is lying, whatever is left, all that lies, anything that lies, anything lying, anything on,
         one object after another, one object after the other, one thing after another, one item after another, one
         item after the other, object after object, item after item, one after another, one after the other, one by

@@ -91,7 +91,7 @@ class Phrases[T]:
 
 def _forms(verb: str) -> dict[str, str]:
     """Inflected form -> name of the form, of a regular or listed verb."""
-    stem = verb[:-1] if verb.endswith("e") else verb
+    stem = verb[:-1] if verb.endswith("e") and not verb.endswith("ee") else verb
     third = verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "z")) else "s")
     forms = {verb: "base", third: "s", stem + "ing": "ing", stem + "ed": "ed"}
     for form in verbs.IRREGULAR.get(verb, ()):

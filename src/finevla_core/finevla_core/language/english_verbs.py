@@ -8,7 +8,8 @@ VERBS: dict[str, list[str]] = {
             pick, grab, hoick, yank, snaffle, fish, grub, pinch, grasp, grip, take, get, seize, snatch,
             fetch, clutch, clasp, catch, pinch, clamp, clench,
             nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
-            collect, gather, obtain, secure, hook, acquire, bag, nick, cop, pincer, unearth, scrounge, purloin, swipe, whip, claim, nip, enclose, encircle, embrace, uplift
+            collect, gather, obtain, secure, hook, acquire, bag, nick, cop, pincer, unearth, scrounge, purloin,
+            swipe, whip, claim, nip, enclose, encircle, embrace, uplift
         """
     ),
     "reach": phrase_list(
@@ -30,12 +31,14 @@ VERBS: dict[str, list[str]] = {
     "throw": phrase_list("throw, toss, chuck, fling, lob, sling, hurl, pitch, cast"),
     "stack": phrase_list(
         """
-            stack, pile, balance, crown, surmount, cap, rest, mount, perch, superimpose, seat, heap, plant, settle, shelve
+            stack, pile, balance, crown, surmount, cap, rest, mount, perch, superimpose, seat, heap, plant,
+            settle, shelve
         """
     ),
     "turn": phrase_list(
         """
-            turn, rotate, twist, twiddle, tweak, spin, swivel, crank, revolve, wind, roll, twirl, whirl, screw,
+            turn, rotate, twist, wrench, ratchet, slew, twiddle, tweak, spin, swivel, crank, revolve, wind,
+            roll, twirl, whirl, screw,
             dial, pivot
         """
     ),
@@ -48,21 +51,22 @@ VERBS: dict[str, list[str]] = {
     "open": phrase_list("open, unclench, spread, part"),
     "descend": phrase_list("sink, descend, plunge, dive, swoop, dip"),
     "be": phrase_list("be, have"),
-    "wait": phrase_list("wait, linger, loiter, pause, stay, remain, poise, dwell, tarry"),
+    "wait": phrase_list("wait, linger, dangle, loiter, pause, stay, remain, poise, dwell, tarry"),
     "state": phrase_list(
         """
             stand, sit, lie, belong, end, live, finish, keep, let, make, start, begin, become, seem, appear
         """
     ),
     "happen": phrase_list(
-        "fall, happen, occur, look, fail, pass, skirt, bypass, circumvent, sidestep, circle, count, prove, cost, matter, belong-to, wobble"
+        """fall, happen, occur, look, fail, pass, skirt, bypass, circumvent, sidestep, circle, count, prove, cost,
+        matter, belong-to, wobble"""
     ),
     "use": phrase_list(
         """
             use, employ, utilise, utilize, operate, rely, involve, apply, deploy, engage, choose, select
         """
     ),
-    "want": phrase_list("want, wish, prefer, need, require"),
+    "want": phrase_list("want, wish, prefer, need, require, fancy, desire, crave, demand"),
     "see": phrase_list("see, find, watch, check, note, notice, spot, consider"),
     "withdraw": phrase_list("withdraw, retreat, retract, leave, return, back"),
 }
@@ -80,7 +84,8 @@ _IRREGULAR = """
     hit hit hitting, sink sank sunk, dive dove, nip nipped nipping, lug lugged lugging, clap clapped clapping,
     empty empties emptied, ferry ferries ferried, convey conveyed, rely relies relied, apply applies applied, plop
     plopped plopping, dip dipped dipping, wrap wrapped wrapping, swivel swivelled swivelling, transfer transferred
-    transferring, cast cast, snap snapped snapping, rid ridding, cap capped capping, whip whipped whipping, bag bagged bagging, build built, choose
+    transferring, cast cast, snap snapped snapping, rid ridding, cap capped capping, whip whipped whipping, bag
+    bagged bagging, build built, choose
     chose chosen
 """
 IRREGULAR = {row.split()[0]: row.split()[1:] for row in phrase_list(_IRREGULAR)}
@@ -101,7 +106,9 @@ CANNOT = phrase_list(
 _FIXED = {
     ("verb", "use", "base"): "work with, working with",
     ("word", "", ""): """
-        all right, alright, right now, right away, right there, right here, at rest, in turn, its turn, in place,
+        lying around, lies around, lie around, lying about, standing around, scattered around, strewn around, all
+        around the place, so much as, so much, all right, alright, right now, right away, right there, right
+        here, at rest, in turn, its turn, in place,
         take place, takes place, takes its time, take your time, take it slowly, take it slow, take it easy,
         take it gently, take it nice and slow, die out, die down, die away, no use of, take care, takes care,
         as well, as well as, one

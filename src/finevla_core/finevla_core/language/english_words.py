@@ -99,7 +99,12 @@ SIDE_STARTS = phrase_list(
 )
 ORDINARY = word_set(
     """ entry access entrance arrival trick
-    cheek cheeks waist belly midriff girth middle shoulders temples outline silhouette contour a able about above accelerate accelerates accordingly accurate accurately across action actions actually
+    deg degs rad kg sec secs ms mins cms mms newton aerial view views stiff rigid loose jammed snug squeaky rusty wobbly
+    shiny heavy fragile delicate dusty greasy wet dry sturdy episode clip frame frames recording annotation company
+    niece nephew granny grandma grandpa uncle aunt cousin mum dad mom son boss client customer manager supervisor
+    technician student professor teacher neighbour doctor nurse officer chef granddad grandson granddaughter roommate
+    cheek cheeks waist belly midriff girth middle shoulders temples outline silhouette contour a able about
+    above accelerate accelerates accordingly accurate accurately across action actions actually
     additionally ado affirmative afraid after afternoon afterward afterwards again ah ahead aim aka alas all
     almost alone along alongside already alright also always am an and angel angle angles another answer answers
     any anybody anyhow anything anyway anywhere apart appreciate appreciated approach approached approaches
