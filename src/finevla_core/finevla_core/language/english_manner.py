@@ -78,6 +78,7 @@ def _approach(text: Text, out: Decision) -> None:
     out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
 
 
+_SEARCHED = 1500  # letters: bounds the time for a text without end
 _GOES = (
     r"(?:go|goes|going|went|moves?|moved|moving|travels?|travelled|traveled|glides?|glided|reach(?:es|ed)?|extends?|extended|"
     r"stretch(?:es|ed)?|swings?|swung|brings?|brought|positions?|positioned|steers?|steered|sends?|sent|guides?|guided|"
@@ -112,7 +113,7 @@ def _two_steps(text: Text) -> str:
         for a in text.positive
         if a.value in ("pick", "close")
     ]
-    for hit in _SIDE_STEP.finditer(words):
+    for hit in _SIDE_STEP.finditer(words[:_SEARCHED]):
         is_side = (
             hit["side"]
             or hit["what"]
