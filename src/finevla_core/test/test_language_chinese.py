@@ -131,6 +131,48 @@ READ = (
         "右手从红球后面（离机器人远的一侧）接近，手指张开，闭合后提起，向左平移的时候经过立柱，从柱子旁边绕过去，到左碗上方松手。",
         "place approach=front arm=right color=red path=round place=left_bowl shape=ball",
     ),
+    ("旋钮朝着表针反方向拧一格", "turn shape=knob turn=counterclockwise"),
+    ("左手先别碰紫球，过去悬着就行", "reach arm=left color=purple shape=ball"),
+    ("灯光有点刺眼不过没关系，用左手抓住黄色砖块", "pick arm=left color=yellow shape=brick"),
+    (
+        "左手边的碗里已经有一个绿球了，别去动它。我要你做的是把桌上那个绿罐子用左手夹起来放进右边的碗，走的时候绕开中间那根杆子，别从上面过。动作小一点，慢一点，别把旁边的橙砖带倒。",
+        "place arm=left color=green shape=cylinder place=right_bowl path=round",
+    ),
+    ("红砖挨着的那个绿球，给我抓起来", "pick color=green shape=ball"),
+    ("别让右手闲着，叫它把蓝罐子提起来", "pick arm=right color=blue shape=cylinder"),
+    ("右手让开，左手上，抓橙球", "pick arm=left color=orange shape=ball"),
+    ("我妈喊吃饭了，桌上这堆快收进左边碗里", "clean place=left_bowl"),
+    ("我数三下你就抓蓝球", "pick color=blue shape=ball"),
+    ("右夹爪沿着桌面从左往右推进，抓红球", "pick arm=right approach=left color=red shape=ball"),
+    (
+        "小心，橙球会滚。请先把左手张开放到橙球的正上方，不要急着夹，等它停稳。停稳后垂直落下，夹住，再拿起来。提到十厘米就行，不用放到任何地方。旁边的红方块和绿罐子与本次无关，右手也不用动。",
+        "pick arm=left color=orange shape=ball approach=top",
+    ),
+    (
+        "该片段时长十二秒。右侧机械臂自待机位出发，经桌面右上方到达绿色立方体远端，向回收拢，将其夹于两指之间，继而竖直抬升，途经红砖上空，抵达右碗，释放。左侧机械臂处于断电状态。",
+        "place arm=right color=green shape=cube approach=front place=right_bowl",
+    ),
+    (
+        "先别动红砖！那是同事的样品。把它左边的那个黄色砖块拿起来，用右手，从前面（远的那一面）夹，夹住左右两侧，抬高八厘米停住，等我拍完照片再说。",
+        "pick color=yellow shape=brick arm=right approach=front grasp=sideways",
+    ),
+    ("转旋钮，左臂，CCW", "turn shape=knob arm=left turn=counterclockwise"),
+    ("红罐→蓝砖（叠）", "stack color=red shape=cylinder below_color=blue below_shape=brick place=object"),
+    ("把旋钮旋到右边去，用左手", "turn shape=knob turn=clockwise arm=left"),
+    ("绿色正方体交给左手抓，从顶上", "pick color=green shape=cube arm=left approach=top"),
+    ("夹蓝砖的时候一根手指在远的一头，一根在近的一头", "pick color=blue shape=brick grasp=lengthways"),
+    ("拿橙方块盖在蓝砖上", "stack color=orange shape=cube below_color=blue below_shape=brick place=object"),
+    (
+        "师傅教徒弟：你看啊，先张手，再把右手移到那个紫球的头顶，不偏不倚，然后直着往下，到了球的腰上就合拢，左一根右一根，别太使劲。夹住了往上提一提，看它掉不掉。不掉就算成了。那边的绿罐子红罐子都别碰，左手搁在桌边就行。",
+        "pick arm=right color=purple shape=ball approach=top grasp=sideways",
+    ),
+    (
+        "你看那个红砖和那个黄砖，长得差不多，别弄混了。我要的是黄砖。右手从前头——就是离你远的那头——伸进去夹它，夹住以后拎起来，搬到红砖上面摞好。摞歪了没关系，不掉下来就行。左手托着腮帮子看着就好，别伸过来。",
+        "stack arm=right color=yellow shape=brick approach=front below_color=red below_shape=brick place=object",
+    ),
+    ("绿砖▶橙方块上，左手", "stack color=green shape=brick below_color=orange below_shape=cube arm=left place=object"),
+    ("右手别闲着，左手别动，拿紫砖", "pick arm=right color=purple shape=brick"),
+    ("给红方块搬个家，搬到右碗", "place color=red shape=cube place=right_bowl"),
 )
 
 REFUSED = (
@@ -173,6 +215,11 @@ REFUSED = (
     ("左手で赤い立方体を取って", "English and Chinese only"),
     ("빨간 공을 집어", "English and Chinese only"),
     ("take the red cube", "English and Chinese only"),
+    ("把红方块交给我", "hand things over"),
+    ("把蓝砖盖在盒子上", "盒子"),
+    ("从靠近我这边抓红球", "靠近我这边"),
+    ("把灯泡拧下来", "灯泡"),
+    ("帮妈妈拿一下围裙", "围裙"),
 )
 
 

@@ -16,7 +16,7 @@ from finevla_core.language.reading import Reading
 
 MAX_CHARACTERS = 1000
 PASSED, GUESSED = 0.8, 0.8  # certainty with unknown words passed over, and without a word that makes the thing a target
-MAX_PHRASES = 300  # of which a text of that length has at most half
+MAX_PHRASES = 500  # of which a dense text of that length has about as many
 
 
 def read_chinese(text: str) -> Reading:

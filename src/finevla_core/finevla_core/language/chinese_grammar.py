@@ -88,6 +88,7 @@ _OBJECT = (
 )
 _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "ARM SIDE ARM"),
+    (Kind.ARM, "ARM SELECT SIDE (?= MARK )"),
     (Kind.ARM, "ARM COLON SIDE (?= MARK | $ )"),
     (Kind.ARM, "(?: SIDE | OTHER | SIDEWAYS | BETWEEN | FAR ) OF? COUNT* SIZE? OF? ARM+"),
     (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),

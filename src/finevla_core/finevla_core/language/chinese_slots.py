@@ -239,6 +239,8 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -2
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
         return -1 if any(_is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
+    if scene.after(place, "NOT IDLE (?: MARK | $ )"):
+        return 2
     if scene.after(
         place,
         "(?: (?! ACT | TAKE | OBJECT ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",
