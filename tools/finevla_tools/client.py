@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import rclpy
 from builtin_interfaces.msg import Time
+from rclpy._rclpy_pybind11 import InvalidHandle
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import String
@@ -73,17 +74,26 @@ class Client:
         self._reset_scene = self.node.create_client(ResetScene, "sim/reset")
         self._reset_bridge = self.node.create_client(Trigger, "safety/reset")
         self._text = self.node.create_publisher(String, "instruction/text", qos.ALL)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_closing = True
         self._executor.shutdown(timeout_sec=2.0)
         self._thread.join(timeout=2.0)
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except InvalidHandle:  # on a busy computer the executor's handles may go before this thread has noticed
+            if not self._is_closing:
+                raise
 
     def listen(self, topic: str, kind: Any, profile: Any, callback: Callable[[Any], None] | None = None) -> None:
         """Remember (and hand to `callback`, in the background thread) what comes on a topic."""

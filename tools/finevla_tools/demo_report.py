@@ -122,7 +122,7 @@ def report_of(results: Sequence[ActResult], host: StageHost) -> dict[str, Any]:
         "stops": sum(len(result.stops) for result in results),
         "factors_told": len(every),
         "factors_obeyed": sum(every),
-        "stack_restarts": host.restarts,
+        "stack_restart": host.restart,
         "bundle": getattr(policy, "bundle", None),
         "provider": getattr(policy, "provider", None),
         "inference_s": getattr(policy, "inference_s", None),

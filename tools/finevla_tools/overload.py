@@ -71,18 +71,13 @@ class OverloadWatch:
         """How often ground truth was heard; `RATE_HZ` while too little was heard to tell."""
         return self._heard / self._heard_s if self._heard_s >= 1.0 else float(RATE_HZ)
 
-    @property
-    def is_slow(self) -> bool:
-        """Whether the simulator does not keep up with real time."""
-        return self.rate_hz < SLOW_SHARE * RATE_HZ
-
     def signs(self) -> list[str]:
         """Return what speaks for an overloaded computer, the plainest first; empty if nothing does."""
         signs = []
         if self.most_load >= LOAD_PER_CORE * self.cores:
             signs.append(f"load {self.most_load:.1f} on {self.cores} cores")
-        if self.is_slow:
-            signs.append(f"the simulator was heard {self.rate_hz:.1f} times a second instead of {RATE_HZ}")
+        if self.rate_hz < SLOW_SHARE * RATE_HZ:
+            signs.append(f"the simulation went at {self.rate_hz / RATE_HZ:.2f} of real time")
         if self.longest_silence_s > SILENCE_S:
             signs.append(f"the simulator was silent for {self.longest_silence_s:.1f} s")
         if self.waits:
@@ -106,8 +101,7 @@ class OverloadWatch:
             "sentence": self.sentence(),
             "load": round(self.most_load, 2),
             "cores": self.cores,
-            "simulator_heard_hz": round(self.rate_hz, 2),
-            "simulator_nominal_hz": RATE_HZ,
+            "real_time_factor": round(self.rate_hz / RATE_HZ, 2),
             "longest_silence_s": round(self.longest_silence_s, 2),
             "long_waits": self.waits,
             "stops_for_lateness": self.stops,

@@ -18,7 +18,6 @@ from finevla_tools.stage_errors import NotReady, Refusal, StackDied
 from finevla_tools.stage_host import StageHost
 
 MOST_TRIES = 6  # of an act
-SLOW_TRIES = 3  # where the stack could be started again in simulated time, and that would help
 BLAMED_TRIES = 2  # stops for what the policy sent: beside other work once may be by lateness, twice is a result
 SETTLE_S, MOST_SETTLE_S = 1.0, 8.0  # how long the bridge must hold before an act is tried again: doubled each time
 NOT_RUN = "not run"
@@ -126,10 +125,9 @@ class Performance:
             tries += 1
             self._settle_s = min(max(SETTLE_S, 2 * self._settle_s), MOST_SETTLE_S)
             # A stack that cannot be brought to it is as good as dead.
-            most = SLOW_TRIES if self.host.is_too_slow() else MOST_TRIES
-            if isinstance(trouble, StackDied) or trouble.is_final or tries >= most:
+            if isinstance(trouble, StackDied) or trouble.is_final or tries >= MOST_TRIES:
                 self.host.start_again(trouble)
-                result.retries.append(f"the stack was {self.host.restarts[-1]}")
+                result.retries.append(f"the stack was {self.host.restart}")
                 tries = 0
             else:
                 result.retries.append(str(trouble))

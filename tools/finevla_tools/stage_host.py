@@ -27,8 +27,7 @@ class ChunkCounts:
 class StageHost:
     """Context manager; `stage` is there after `start`.
 
-    `slower` is the same stack in simulated time, which is started where a computer is too slow for real time. `restarts` says
-    how and why a stack was started again.
+    `restart` says why the stack was started again; empty if it was not.
     """
 
     def __init__(
@@ -37,15 +36,12 @@ class StageHost:
         printer: Printer,
         overload: OverloadWatch,
         interrupts: Interrupts,
-        slower: Launch | None = None,
         is_interrupted: Callable[[], bool] = lambda: False,
         may_reset: bool = True,
     ) -> None:
         self.launch, self.printer, self.overload, self.interrupts = launch, printer, overload, interrupts
         self.is_interrupted, self.may_reset = is_interrupted, may_reset
-        self.slower = slower
-        self.restarts: list[str] = []
-        self._is_renewed = False  # whether it was started again as it was: once, a second time would be no better
+        self.restart = ""
         self.stage: Stage
         self._client: Client | None = None
         self._policy: Any = None  # newest status
@@ -71,33 +67,14 @@ class StageHost:
             self.start_again(error)
 
     def start_again(self, why: StackDied | NotReady) -> None:
-        """End what is left and start everything anew; raises the last trouble if that does not help, or not any more."""
-        while True:
-            self._prepare(why)
-            with self.interrupts.shielded():
-                self._end()
-            try:
-                self._start()
-                return
-            except (StackDied, NotReady) as error:
-                why = error
-
-    def _prepare(self, why: StackDied | NotReady) -> None:
-        """Choose how to start again; raises `why` if no way is left."""
-        how = ""
-        if isinstance(why, NotReady) and self.slower is not None and self.overload.signs():
-            self.launch, self.slower = self.slower, None
-            how = " in simulated time, which may go slower than real time"
-        elif self._is_renewed or (isinstance(why, StackDied) and why.is_final):
+        """End what is left and start everything anew; raises `why` if that was done before or would not help."""
+        if self.restart or (isinstance(why, StackDied) and why.is_final):
             raise why
-        else:
-            self._is_renewed = True
-        self.restarts.append(f"started again{how}: {why}")
-        print(f"   the stack is {self.restarts[-1]}", flush=True)
-
-    def is_too_slow(self) -> bool:
-        """Return whether starting again in simulated time is possible and would help."""
-        return self.slower is not None and self.overload.is_slow
+        self.restart = f"started again: {why}"
+        print(f"   the stack is {self.restart}", flush=True)
+        with self.interrupts.shielded():
+            self._end()
+        self._start()
 
     def policy(self) -> Any:
         """Return the newest `PolicyStatus` that was heard, None if none was."""

@@ -5,21 +5,22 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
 import pytest
 from played_stage import PlayedHost, PlayedStack, PlayedTime, press_ctrl_c
+from rclpy._rclpy_pybind11 import InvalidHandle
 
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.words import RESET_ADVICE
 from finevla_interfaces.msg import SafetyEvent
-from finevla_tools.client import NoAnswer
+from finevla_tools.client import Client, NoAnswer
 from finevla_tools.demo import Demonstration
 from finevla_tools.demo_report import Outputs
-from finevla_tools.launch_file import Launch
 from finevla_tools.node_log import NodeLog
-from finevla_tools.performance import BLAMED_TRIES, MOST_TRIES, SLOW_TRIES
+from finevla_tools.performance import BLAMED_TRIES, MOST_TRIES
 from finevla_tools.stage import NO_TRIES, SCENE_TRIES
 from finevla_tools.up import Interrupts
 
@@ -37,7 +38,7 @@ class Bench:
         self.stacks = [self.stack]
         self.acts = 2
         self.load = 0.5
-        self.strict = self.is_slower_there = False
+        self.strict = False
 
     def another_stack(self) -> PlayedStack:
         """What is started after the one before."""
@@ -45,8 +46,7 @@ class Bench:
         return self.stacks[-1]
 
     def run(self) -> tuple[int, dict[str, Any]]:
-        slower = Launch((), {}) if self.is_slower_there else None
-        host = PlayedHost(self.stacks, self.interrupts, self.load, slower=slower)
+        host = PlayedHost(self.stacks, self.interrupts, self.load)
         arguments = argparse.Namespace(out=self.out, seconds=20.0, strict=self.strict)
         with NodeLog(self.out / "nodes.log", shows=False) as log:
             demonstration = Demonstration(arguments, host, log)
@@ -188,18 +188,12 @@ def test_stop_is_reset_and_told_again_a_bounded_number_of_times(
     assert report["overload"]["sentence"] in said
 
 
-def test_computer_that_is_too_slow_for_real_time_goes_on_in_simulated_time(bench: Bench) -> None:
-    bench.is_slower_there = True
+def test_simulation_that_is_slower_than_real_time_is_told_and_fails_nothing(bench: Bench) -> None:
     bench.stack.steps_per_truth = 2
-    bench.stack.stops.extend([LATE] * 100)
-    bench.another_stack()
     code, report = bench.run()
     assert (code, report["is_complete"]) == (0, True)
-    assert report["stops"] == SLOW_TRIES
-    assert "the simulator was heard" in report["overload"]["sentence"]
-    (restart,) = report["stack_restarts"]
-    assert "in simulated time" in restart
-    assert LATE in restart
+    assert report["overload"]["real_time_factor"] == pytest.approx(0.5, abs=0.01)
+    assert "the simulation went at 0.50 of real time" in report["overload"]["sentence"]
 
 
 def test_stop_for_what_the_policy_sends_is_a_result_once_it_comes_back(
@@ -229,16 +223,14 @@ def test_stop_is_told_by_its_cause_where_the_bridge_only_knows_that_it_was_asked
 
 
 def test_stop_that_comes_back_on_every_stack_fails_its_act(bench: Bench) -> None:
-    bench.is_slower_there = True
     bench.acts = 1
     bench.stack.stops.extend([LATE] * 100)
-    for _ in range(2):
-        bench.another_stack().stops.extend([LATE] * 100)
+    bench.another_stack().stops.extend([LATE] * 100)
     code, report = bench.run()
     assert (code, report["acts_run"]) == (1, 0)
     assert LATE in report["acts"][0]["failure"]
-    assert len(report["acts"][0]["stops"]) == 3 * MOST_TRIES
-    assert len(report["stack_restarts"]) == 2
+    assert len(report["acts"][0]["stops"]) == 2 * MOST_TRIES
+    assert LATE in report["stack_restart"]
 
 
 def test_scene_that_is_not_laid_out_is_asked_for_again(bench: Bench) -> None:
@@ -253,7 +245,7 @@ def test_stack_that_died_is_started_again_once(bench: Bench, capsys: pytest.Capt
     bench.another_stack()
     code, report = bench.run()
     assert (code, report["is_complete"]) == (0, True)
-    assert report["stack_restarts"] == ["started again: simulator ended by SIGKILL: it said nothing"]
+    assert report["stack_restart"] == "started again: simulator ended by SIGKILL: it said nothing"
     assert report["chunks_accepted"] == sum(stack.chunks for stack in bench.stacks)
     assert "the stack is started again: simulator ended by SIGKILL" in capsys.readouterr().out
 
@@ -398,3 +390,16 @@ def press_under_shield(interrupts: Interrupts) -> None:
         assert interrupts.count == 1, "not raised here"
         assert interrupts.is_impatient()
         assert not interrupts.is_impatient()
+
+
+def test_client_whose_handles_go_before_its_thread_ends_in_silence_and_only_then() -> None:
+    def spin() -> None:
+        raise InvalidHandle("cannot use Destroyable because destruction was requested")
+
+    client = Client.__new__(Client)
+    client._executor = SimpleNamespace(spin=spin)
+    client._is_closing = True
+    client._spin()
+    client._is_closing = False
+    with pytest.raises(InvalidHandle):
+        client._spin()
