@@ -1,4 +1,4 @@
-"""The ten factors, given as data, to the slots of a sentence: what comes as data is read by the same words, or refused by name."""
+"""The ten factors, given as data, to the slots of a sentence: read by the same words as a text, or refused by name."""
 
 from finevla_core.instruction import Factors
 from finevla_core.language.english import read_english
@@ -13,6 +13,7 @@ DESCRIPTIVE = (
     "final_state", "translation_direction", "translation_extent", "rotation_angle", "interaction_type", "affected_object",
     "effect", "failure", "retry", "recovery_result", "attempt_count", "action_sequence",
 )  # fmt: skip
+SHAPE_WORDS = frozenset(SLOTS["shape"][1:])
 MOTIONS = ("base_motion", "torso_motion", "camera_motion")
 STILL = ("none", "no", "static", "still", "fixed", "stationary", "no motion", "无", "静止")
 
@@ -63,9 +64,8 @@ def _target(factors: Factors) -> dict[str, str]:
     if not words:
         return {}
     name = " ".join(dict.fromkeys(" ".join(words).split()))
-    wanted = ("color", "shape", "size")
-    noun = "{} thing" if not shape and not category or category == "object" and not shape else "{}"
-    return _phrase("target", name, f"reach the {noun}", wanted) or _phrase("target", name, "reach the {} thing", wanted)
+    sentence = "reach the {}" if SHAPE_WORDS & set(name.split()) else "reach the {} thing"
+    return _phrase("target", name, sentence, ("color", "shape", "size"))
 
 
 def _phrase(name: str, value: str, sentence: str, wanted: tuple[str, ...]) -> dict[str, str]:
