@@ -67,23 +67,36 @@ class RepeatCounter:
 
 
 class SeldomLog:
-    """Warnings of a node: the first of a kind at once, its repetitions as a count."""
+    """What a node says: the first of a kind at once, its repetitions as a count."""
 
     def __init__(self, node: Node) -> None:
-        self._node, self._counter = node, RepeatCounter()
+        self._node = node
+        self._counters = {level: RepeatCounter() for level in (SafetyEvent.INFO, SafetyEvent.WARN)}
         node.create_timer(FLUSH_S, self._flush, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def warn(self, text: str, kind: str = "") -> None:
-        """Say it; what has the same `kind` (as a rule how it begins) is the same again."""
+        """Say it as a warning; what has the same `kind` (as a rule how it begins) is the same again."""
+        self._say(SafetyEvent.WARN, text, kind)
+
+    def info(self, text: str, kind: str = "") -> None:
+        """Say it as information, else as `warn`."""
+        self._say(SafetyEvent.INFO, text, kind)
+
+    def _say(self, level: int, text: str, kind: str) -> None:
         kind = kind or re.sub(r"\d+", "0", text)[:KIND]
-        self._log(self._counter.note(kind, text, time.monotonic()))
+        self._log(level, self._counters[level].note(kind, text, time.monotonic()))
 
     def _flush(self) -> None:
-        self._log(self._counter.due(time.monotonic()))
+        for level, counter in self._counters.items():
+            self._log(level, counter.due(time.monotonic()))
 
-    def _log(self, lines: list[str]) -> None:
-        for line in lines:
-            self._node.get_logger().warning(line)
+    def _log(self, level: int, lines: list[str]) -> None:
+        logger = self._node.get_logger()
+        for line in lines:  # one call site per severity: rclpy refuses to log with two from the same line
+            if level == SafetyEvent.WARN:
+                logger.warning(line)
+            else:
+                logger.info(line)
 
 
 class EventLog:
@@ -103,11 +116,10 @@ class EventLog:
         )
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
-        text, logger = f"{event.code}: {event.text}", self._node.get_logger()
-        # One call site per severity: rclpy refuses to log with two from the same line.
-        if event.level == SafetyEvent.INFO:
-            logger.info(text)
-        elif event.level == SafetyEvent.ERROR:
-            logger.error(text)
-        else:
+        text = f"{event.code}: {event.text}"
+        if event.level == SafetyEvent.ERROR:
+            self._node.get_logger().error(text)
+        elif event.level == SafetyEvent.WARN:
             self._seldom.warn(text, event.code)
+        else:
+            self._seldom.info(text)

@@ -119,6 +119,18 @@ def test_stop_word_brakes_without_any_policy_and_needs_no_reset(
         arm.in_state(FOLLOWING)
 
 
+def test_what_repeats_is_published_each_time_and_logged_once(start_node, robot: Embodiment) -> None:
+    node = start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        for _ in range(30):
+            arm.send("old")
+            threading.Event().wait(0.05)
+        arm.wait(lambda: sum(e.code == "chunk.instruction" for e in arm.events) >= 20, "the refusals")
+        told = [line for line in node.lines if "chunk.instruction" in line]
+        assert 1 <= len(told) <= 3, told  # with a count where the machine is so slow that it takes 10 s
+
+
 def test_words_that_only_contain_a_stop_word_are_left_to_the_policy(start_node, robot: Embodiment) -> None:
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:

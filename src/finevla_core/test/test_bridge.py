@@ -126,6 +126,29 @@ def test_lost_joint_states_stop_a_moving_arm_and_disable_a_resting_one(guarded: 
     assert resting.state is State.HOLDING
 
 
+def test_own_sleep_at_rest_is_nobodys_silence(guarded: Guarded) -> None:
+    steady = [0]
+    bridge = guarded.bridge(steady_ns=lambda: steady[0], watchdog_timeout_s=0.5)
+    bridge.on_watchdog(True, "", START)
+    guarded.feel(bridge, guarded.home, START + 1)
+    bridge.on_instruction("said", START + 2)
+    bridge.tick(START + 3)
+    steady[0] = 2 * SECOND
+    awake = START + 2 * SECOND
+    bridge.tick(awake)
+    assert bridge.state is State.HOLDING
+    assert bridge.instruction_id == "said"
+    bridge.on_chunk(guarded.chunk(awake, instruction_id="said"), awake)
+    assert bridge.state is State.HOLDING  # nothing is judged by what is old
+    assert list(bridge.counts.rejected) == ["state.stale"]
+    steady[0] += SECOND // 2
+    bridge.tick(awake + SECOND // 2)  # a sleep again
+    for _ in range(20):
+        steady[0] += SECOND // 50
+        bridge.tick(awake + SECOND // 2 + steady[0] % SECOND)
+    assert bridge.state is State.DISABLED
+
+
 def test_joint_states_of_another_clock_are_not_trusted(guarded: Guarded) -> None:
     bridge = Bridge(guarded.embodiment, guarded.envelope, GateOptions(), BridgeOptions())
     bridge.on_joint_state(

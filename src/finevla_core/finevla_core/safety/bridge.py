@@ -272,13 +272,13 @@ class Bridge:
         if (lost := self.time.lost(now_ns)) and self.state is State.FOLLOWING:
             self._stop(now_ns, *lost)
         self.time.tick(now_ns)
-        if self.state in (State.HOLDING, State.FOLLOWING) and not self.arms.is_fresh(now_ns):
-            if self.state is State.FOLLOWING:
-                self._stop(now_ns, "state.lost", f"no joint state for {self.options.state_timeout_s} s")
-            else:
+        if self.state is State.FOLLOWING and not self.arms.is_fresh(now_ns):
+            self._stop(now_ns, "state.lost", f"no joint state for {self.options.state_timeout_s} s")
+        if self.state is State.HOLDING and not self.time.just_woke():  # nothing moves, and no chunk is judged by it
+            if not self.arms.is_fresh(now_ns):
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
-        if self.state is State.HOLDING and (missing := self.heartbeats.unwatched()):
-            self._enter(State.DISABLED, missing)
+            elif missing := self.heartbeats.unwatched():
+                self._enter(State.DISABLED, missing)
         if self.state is not State.FOLLOWING or self.plan is None or self.arms.position is None:
             return
         if missing := self.heartbeats.missing():

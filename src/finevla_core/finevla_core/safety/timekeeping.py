@@ -7,17 +7,26 @@ from collections.abc import Callable
 
 from finevla_core.safety.plan import NS
 
+EXCUSED_S = 0.2  # after a sleep: what came meanwhile is still unread
+
 
 class Timekeeper:
     """Compares the bridge's clock with the steady one from tick to tick."""
 
     def __init__(self, asleep_s: float, back_s: float, steady_ns: Callable[[], int]) -> None:
         self.asleep_s, self.back_s, self._steady_ns = asleep_s, back_s, steady_ns
-        self._tick_ns = self._tick_steady_ns = -1
+        self._tick_ns = self._tick_steady_ns = self._woke_ns = -1
 
     def tick(self, now_ns: int) -> None:
         """Note a tick."""
-        self._tick_ns, self._tick_steady_ns = now_ns, self._steady_ns()
+        steady_ns = self._steady_ns()
+        if self._tick_ns >= 0 and (steady_ns - self._tick_steady_ns) * NS > self.asleep_s:
+            self._woke_ns = steady_ns
+        self._tick_ns, self._tick_steady_ns = now_ns, steady_ns
+
+    def just_woke(self) -> bool:
+        """Whether this bridge slept until a moment ago: its own sleep is nobody's silence."""
+        return self._woke_ns >= 0 and (self._steady_ns() - self._woke_ns) * NS < EXCUSED_S
 
     def lost(self, now_ns: int) -> tuple[str, str] | None:
         """Return code and sentence if, since the last tick, the arms did not do what is known; None if all is well."""
