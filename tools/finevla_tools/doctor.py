@@ -79,7 +79,7 @@ def _drill(arguments: argparse.Namespace) -> int:
     bundle_directory(arguments.bundle)
     print(f"{len(drills)} drills on a simulation of their own, which is started now; no robot is touched", flush=True)
     results = []
-    with Session(arguments.bundle, _sentence()) as session:
+    with Session(arguments.bundle, drill_sentence()) as session:
         for drill in drills:
             results.append(session.run(drill))
             print(line(results[-1]), flush=True)
@@ -90,7 +90,7 @@ def _drill(arguments: argparse.Namespace) -> int:
     return int(bool(broken))
 
 
-def _sentence() -> str:
+def drill_sentence() -> str:
     """A motion of the left arm that every bundle for this scene understands."""
     from finevla_sim.ik import ArmIK
     from finevla_sim.robot import default_robot

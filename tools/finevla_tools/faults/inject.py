@@ -379,26 +379,26 @@ def rival(i: Injector) -> Iterator[None]:
         i.client.node.destroy_publisher(publisher)
 
 
+@contextlib.contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """So many busy processes of ordinary priority."""
+    # They look whether we are still there: a drill that is killed leaves nothing burning behind.
+    code = f"import os\nwhile os.getppid() == {os.getpid()}:\n    for _ in range(200000): pass"
+    busy: list[subprocess.Popen[bytes]] = []
+    try:
+        for _ in range(count):
+            busy.append(subprocess.Popen([sys.executable, "-S", "-E", "-c", code], env={}))
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+        for process in busy:
+            process.wait()
+
+
 def loaded(processes_per_core: int) -> Fault:
-    """Busy processes of ordinary priority."""
-
-    @contextlib.contextmanager
-    def fault(i: Injector) -> Iterator[None]:
-        count = processes_per_core * (os.cpu_count() or 1)
-        # They look whether we are still there: a drill that is killed leaves nothing burning behind.
-        code = f"import os\nwhile os.getppid() == {os.getpid()}:\n    for _ in range(200000): pass"
-        busy: list[subprocess.Popen[bytes]] = []
-        try:
-            for _ in range(count):
-                busy.append(subprocess.Popen([sys.executable, "-S", "-E", "-c", code], env={}))
-            yield
-        finally:
-            for process in busy:
-                process.kill()
-            for process in busy:
-                process.wait()
-
-    return fault
+    """Busy processes on every core."""
+    return lambda _: busy_processes(processes_per_core * (os.cpu_count() or 1))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,124 @@
+"""How fast a stop word stops, and whether anything moves after a reset, on a whole simulated stack; never a test.
+
+    python test/benchmark/stopping.py latency --count 100 [--policy busy|hung] [--load 2] [--bundle tiny]
+    python test/benchmark/stopping.py resets --count 100 [--load 2] [--bundle tiny]
+
+`latency`: from publishing "stop" on `instruction/text`, in mid-motion, to the bridge's first stopping command and to
+its event, both as another process hears them. The policy infers at 10 Hz meanwhile (busy) or is stopped by SIGSTOP (hung).
+`resets`: who moved the arms, policy or motion node, takes no notice of a stop and of the reset: chunks that were followed and
+way that was made between the reset and the next words. `--load` keeps so many cores busy beside it.
+"""
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from finevla_core.embodiment import load_embodiment
+from finevla_ros.paths import robot_file
+from finevla_tools.faults.catalogue import chosen, drills_for
+from finevla_tools.faults.inject import busy_processes
+from finevla_tools.faults.record import STOP_WORD
+from finevla_tools.faults.session import Session
+from finevla_tools.launch_file import load_launch
+from finevla_tools.up import DEFAULT_FILE, launch_path
+
+STOP_MOST_S = 0.8  # a stopping command is over by then; a chunk's plan takes twice as long
+BAR_MS = 50.0
+STOP_WORDS = {"busy": "stop word", "hung": "stop word, policy hangs"}
+UNRULY = ("policy goes on", "motion goes on")
+
+
+@contextlib.contextmanager
+def session_of(bundle: str) -> Iterator[Session]:
+    """A stack with the shipped bundle, or with one of some kilobytes whose chunks go on for ever."""
+    with tempfile.TemporaryDirectory() as folder:
+        sentence = "reach the cube"
+        if bundle == "tiny":
+            from tiny_bundle import make_tiny_bundle
+
+            robot = load_embodiment(robot_file("cobotmagic"))
+            bundle = str(make_tiny_bundle(Path(folder) / "tiny", robot, drift=1.0, pace=0.4))
+        else:
+            from finevla_tools.doctor import drill_sentence
+
+            sentence = drill_sentence()
+        with Session(bundle, sentence) as session:
+            yield session
+
+
+def latency(session: Session, count: int, policy: str) -> None:
+    """Print p50, p99 and the worst."""
+    drill = chosen([STOP_WORDS[policy]], all_drills())[0]
+    commands: list[float] = []
+    events: list[float] = []
+    broken: list[str] = []
+    for number in range(count):
+        result = session.run(drill)
+        broken += result.broken
+        heard = next((s for s in session.recorder.seen if s.code == STOP_WORD), None)
+        if result.stop_s is None or heard is None:
+            continue
+        said_s = heard.at_s - result.stop_s
+        told = [t for t in session.recorder.told if t.at_s > said_s and t.points]
+        stops = [t.at_s for t in told if t.points[-1].time_from_start_ns * 1e-9 < STOP_MOST_S]
+        events.append(result.stop_s * 1e3)
+        commands.append((min(stops) - said_s) * 1e3 if stops else float("nan"))
+        show(f"{number + 1} of {count}")
+    print(f"\n{len(events)} stop words, policy {policy}; {len(broken)} promises broken: {broken[:5]}")
+    for what, values in (("first stopping command", commands), ("event", events)):
+        p50, p99, worst = np.percentile(values, [50, 99, 100])
+        print(f"said to {what}: median {p50:.1f} ms, p99 {p99:.1f}, worst {worst:.1f} (bar {BAR_MS:g} p99)")
+
+
+def resets(session: Session, count: int) -> None:
+    """Print how much moved."""
+    drills = chosen(UNRULY, all_drills())
+    followed, moved, done, broken = 0, 0.0, 0, list[str]()
+    for number in range(count):
+        result = session.run(drills[number % len(drills)])
+        broken += result.broken
+        if result.followed is not None and result.moved_rad is not None:
+            followed, moved, done = followed + result.followed, max(moved, result.moved_rad), done + 1
+        show(f"{number + 1} of {count}")
+    print(
+        f"\n{done} resets under a policy or motion that went on: {followed} chunks followed, at most {moved:.6f} rad moved"
+    )
+    print(f"{len(broken)} promises broken: {broken[:5]}")
+
+
+def all_drills() -> list:
+    """Of the launch description."""
+    return drills_for([p.name for p in load_launch(launch_path(DEFAULT_FILE), {"robot": "sim"}).processes])
+
+
+def show(text: str) -> None:
+    """Progress in one line of a terminal."""
+    if sys.stdout.isatty():
+        print(f"\r{text}", end="", flush=True)
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("latency", "resets"))
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--policy", choices=tuple(STOP_WORDS), default="busy")
+    parser.add_argument("--bundle", default="tabletop")
+    parser.add_argument("--load", type=int, default=0)
+    arguments = parser.parse_args()
+    with busy_processes(arguments.load), session_of(arguments.bundle) as session:
+        if arguments.what == "latency":
+            latency(session, arguments.count, arguments.policy)
+        else:
+            resets(session, arguments.count)
+
+
+if __name__ == "__main__":
+    main()
