@@ -123,7 +123,12 @@ class _Messages:
             values[name] = [value] if isinstance(value, str) else list(value)
         factors = self._types["finevla_interfaces/msg/Factors"](**values)
         return self._types[INSTRUCTION](
-            id=said.id or id_if_none, stamp=self._stamp(stamp_ns), raw=said.raw, fine=said.fine, factors=factors
+            id=said.id or id_if_none,
+            stamp=self._stamp(stamp_ns),
+            raw=said.raw,
+            fine=said.fine,
+            factors=factors,
+            understood="",  # an expert reads no words
         )
 
     def image(self, image: NDArray[np.uint8], frame: str, stamp_ns: int) -> object:
