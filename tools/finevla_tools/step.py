@@ -40,9 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     from std_srvs.srv import SetBool
 
     from finevla_core.errors import FineVLAError
+    from finevla_core.safety.words import State, state_sentence
     from finevla_interfaces import msg
     from finevla_ros import qos
-    from finevla_tools.client import STATES, Client
+    from finevla_tools.client import Client
 
     with Client(arguments.namespace) as client:
         client.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             while True:
                 if not client.wait(lambda: waiting() is not None, 1.0):
                     status = client.newest["safety/status"]
-                    now = f"no plan waits; the bridge is {STATES[status.state]}: {status.reason}"
+                    now = f"no plan waits; the bridge is {state_sentence(State(status.state), status.reason)}"
                     if now != said:
                         print(now, flush=True)
                     said = now

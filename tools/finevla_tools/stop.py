@@ -47,5 +47,5 @@ def run(arguments: argparse.Namespace) -> int:
         except FineVLAError as error:
             print(f"error: {error}; if the arms move, use the emergency stop", file=sys.stderr)
             return 1
-        print(f"stopped: {answer.message}")
+        print(answer.message)
     return 0

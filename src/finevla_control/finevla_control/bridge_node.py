@@ -21,7 +21,7 @@ from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.watchdog import DEAD_LISTED_NS
 from finevla_core.safety.watches import Rivals
-from finevla_core.safety.words import State
+from finevla_core.safety.words import State, state_sentence
 from finevla_core.stop_words import stop_word
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
@@ -152,7 +152,7 @@ class SafetyBridge(Node):
     def _on_stop_service(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self.bridge.on_stop(self._now_ns(), "stop.service", "stop was asked for by service")
         self._flush()
-        response.success, response.message = True, self.bridge.reason
+        response.success, response.message = True, state_sentence(self.bridge.state, self.bridge.reason)
         return response
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -31,6 +31,7 @@ from finevla_core.planning.reach import Reach
 from finevla_core.planning.room import Room
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.mandate import MOTION
+from finevla_core.safety.words import State, state_sentence
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo, Home
@@ -48,7 +49,6 @@ ANSWER_S = 3.0  # the bridge answers within milliseconds; longer than DDS needs 
 KEEP_S = 3.0  # how often authority is asked for again: the bridge forgets who is silent at rest for 10 s
 REST_S = 5.0  # a motion that was ended brakes within half a second
 SETTLE_S, THERE_RAD = 1.5, 0.05  # measured joints lag, and sag a little
-STATES = ("disabled", "holding", "following", "stopped")
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ class MotionNode(Node):
             status, stop_word = self.status, self.stop_word
         assert status is not None
         if status.state in (msg.SafetyStatus.DISABLED, msg.SafetyStatus.STOPPED):
-            return f"the bridge is {STATES[status.state]}: {status.reason}"
+            return f"the bridge is {state_sentence(State(status.state), status.reason)}"
         if status.epoch != self.epoch:
             return "the bridge was stopped and reset meanwhile: the motion has ended; ask for it again"
         return stop_word

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.mandate import MAX_ID, REMEMBERED, Mandate
-from finevla_core.safety.words import RESET_ADVICE, State
+from finevla_core.safety.words import RESET_ADVICE, State, state_sentence
 from finevla_core.stop_words import StopUtterance
 
 
@@ -32,7 +32,7 @@ def test_after_a_reset_nothing_moves_before_new_words(guarded: Guarded, kind: st
     run = under_way(guarded, kind, by)
     STOPS[kind](run)
     assert run.bridge.state is State.STOPPED
-    assert run.bridge.reason.endswith(RESET_ADVICE)
+    assert run.bridge.take()[1][-1].text == f"stopped: {run.bridge.reason}; {RESET_ADVICE}"
     assert run.bridge.instruction_id == run.bridge.client == ""
     before = run.accepted()
     run.misbehave(by)
@@ -125,7 +125,7 @@ def test_authority_is_not_given_to_what_cannot_move(guarded: Guarded, state: Sta
     assert run.bridge.state is state
     given, text = run.bridge.take_authority(MOTION, run.now)
     assert not given
-    assert text == f"nobody can command the arms: the bridge is {state.name.lower()}: {run.bridge.reason}"
+    assert text == f"nobody can command the arms: the bridge is {state_sentence(state, run.bridge.reason)}"
 
 
 def test_plan_that_waits_for_a_yes_is_gone_after_a_stop_and_its_words_too(guarded: Guarded) -> None:

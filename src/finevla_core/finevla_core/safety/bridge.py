@@ -23,7 +23,7 @@ from finevla_core.safety.mandate import Mandate, is_motion
 from finevla_core.safety.measured import MeasuredArms
 from finevla_core.safety.plan import NS, Plan, hold, stop
 from finevla_core.safety.timekeeping import Timekeeper
-from finevla_core.safety.words import RESET_ADVICE, Event, State, Trajectory
+from finevla_core.safety.words import RESET_ADVICE, Event, State, Trajectory, state_sentence
 from finevla_core.stop_words import StopUtterance
 
 # These say when and by whom, not what: a policy that is told something else meanwhile is not out of its mind.
@@ -168,7 +168,11 @@ class Bridge:
         if heard.rest:
             text += f", and went on: '{heard.rest[:60]}'; to be on the safe side all of it was taken as a stop"
         now = "are braked and hold" if is_moving else "hold"
-        done = f"the arms {now} until new words come" if self.state not in UNREADY else f"the bridge is {self._named()}"
+        done = (
+            f"the arms {now} until new words come"
+            if self.state not in UNREADY
+            else f"the bridge is {state_sentence(self.state, self.reason)}"
+        )
         self._say(1, "stop.word", f"{text}; {done}", instruction_id)
 
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
@@ -205,7 +209,7 @@ class Bridge:
         if not client:
             return False, "a client needs a name: its fully qualified node name"
         if self.state in UNREADY:
-            return False, f"nobody can command the arms: the bridge is {self._named()}"
+            return False, f"nobody can command the arms: the bridge is {state_sentence(self.state, self.reason)}"
         return self.authority.take(client, now_ns, self.state is State.FOLLOWING)
 
     def release_authority(self, client: str, now_ns: int) -> tuple[bool, str]:
@@ -303,7 +307,7 @@ class Bridge:
     def _judge(self, chunk: ActionChunk, now_ns: int) -> Judged | Rejection:
         if self.state in UNREADY or self.plan is None or self.arms.position is None:
             self.mandate.turn_away(chunk.instruction_id)
-            return Rejection("bridge.state", f"the bridge is {self._named()}")
+            return Rejection("bridge.state", f"the bridge is {state_sentence(self.state, self.reason)}")
         if why := self.mandate.why_void(chunk.instruction_id):
             what = "this motion" if is_motion(chunk.instruction_id) else f"'{chunk.instruction_id[:60]}'"
             return Rejection(
@@ -405,7 +409,7 @@ class Bridge:
             return
         self._stopped_ns = now_ns
         self._brake(now_ns)
-        self._enter(State.STOPPED, f"{text}; {RESET_ADVICE}")
+        self._enter(State.STOPPED, text)
         self._say(2, code, f"stopped: {text}; {RESET_ADVICE}")
 
     def _brake(self, now_ns: int) -> None:
@@ -428,13 +432,10 @@ class Bridge:
         assert self.plan is not None
         self.commands += trajectories(self.plan, self.embodiment, self.limits)
 
-    def _named(self) -> str:
-        return f"{self.state.name.lower()}: {self.reason}"
-
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""
         if state in UNREADY:
-            why = f"the bridge was {state.name.lower()}: {reason.removesuffix(f'; {RESET_ADVICE}')}"
+            why = f"the bridge was {state.name.lower()}: {reason}"
             self.mandate.close(why)
             self.authority.dismiss(why)
             self.waiting = None

@@ -19,6 +19,11 @@ class State(enum.IntEnum):
     STOPPED = 3
 
 
+def state_sentence(state: State, reason: str) -> str:
+    """Return "stopped: why; what to do then": a state as a refusal gives it, with the way out of a stop."""
+    return f"{state.name.lower()}: {reason}" + (f"; {RESET_ADVICE}" if state is State.STOPPED else "")
+
+
 @dataclass(frozen=True)
 class Trajectory:
     """For one controller: points from `start_ns` on, `times_s` `(N,)`, URDF positions and velocities `(N, J)`."""
