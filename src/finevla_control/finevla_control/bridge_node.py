@@ -119,8 +119,9 @@ class SafetyBridge(Node):
         self.bridge.on_joint_state(to_ns(message.header.stamp), message.name, message.position, self._now_ns())
 
     def _on_instruction(self, message: msg.Instruction, info: Mapping[str, int]) -> None:
-        # By the writer's clock: a late joiner is given what may have been announced long ago.
-        age_s = max(0.0, (time.time_ns() - info["source_timestamp"]) * 1e-9)
+        # By the writer's clock: a late joiner is given what may have been announced long ago. 0 = the middleware cannot tell.
+        written_ns = info["source_timestamp"]
+        age_s = max(0.0, (time.time_ns() - written_ns) * 1e-9) if written_ns else 0.0
         self.bridge.on_instruction(message.id, self._now_ns(), age_s)
         self._flush()
 

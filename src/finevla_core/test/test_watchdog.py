@@ -377,3 +377,16 @@ def test_no_order_of_events_raises_and_only_the_bridge_unlatches(
             assert not trajectory.velocities[-1].any()
             assert np.isfinite(trajectory.positions).all()
         assert not latched or w.latched or confirmed
+
+
+@pytest.mark.parametrize("state", [State.STOPPED, State.DISABLED])
+def test_stop_ends_the_instruction_for_the_watchdog_too(setup: Setup, state: State) -> None:
+    """After a reset an operator's motion needs no chunks of a policy."""
+    stack = Stack(setup, silent=("chunks",))
+    stack.state = state
+    stack.step(0.2)
+    stack.state, stack.epoch = State.HOLDING, 2
+    stack.step(0.2)
+    stack.state = State.FOLLOWING
+    stack.step(3.0)
+    assert "watchdog.chunks" not in [event.code for event in stack.events]
