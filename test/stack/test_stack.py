@@ -86,7 +86,7 @@ def test_up_is_steered_watched_and_ends_in_order_on_ctrl_c_and_refuses_a_second_
     assert "Traceback" not in "".join(lines), "".join(lines)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_demo_leaves_video_picture_and_report_whatever_the_policy_does(
     ros_domain: str, bundle: Path, tmp_path: Path
 ) -> None:
@@ -95,10 +95,11 @@ def test_demo_leaves_video_picture_and_report_whatever_the_policy_does(
     out = tmp_path / "out"
     command = [*FINEVLA, "demo", f"bundle:={bundle}", "--out", str(out), "--seconds", "1.5"]
     done = subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | {"ROS_DOMAIN_ID": ros_domain}, timeout=200
+        command, capture_output=True, text=True, env=os.environ | {"ROS_DOMAIN_ID": ros_domain}, timeout=800
     )
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads((out / "report.json").read_text())
+    assert report["is_complete"]
     assert report["bundle"] == "tiny"
     assert report["chunks_accepted"] > 0
     assert len(report["acts"]) >= 6

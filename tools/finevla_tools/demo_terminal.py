@@ -155,7 +155,7 @@ class Conversation:
         if recording is None or self.scene is None:
             print("  stopped")
             return
-        happened = judge(self.scene, recording.trace).sentence() if recording.trace else "no arm moved"
+        happened = judge(self.scene, recording.trace).sentence()
         print(f"  {happened}" + (f"; {recording.ending}" if recording.ending else ""))
         if recording.stop and not self.stage.stop_reason():
             print(f"  the safety bridge {recording.stop}; say it again")

@@ -164,8 +164,9 @@ class Stage:
             self._watch(recording, answer.id, seconds, since_s)
         finally:
             self.recording = None
-        if not recording.trace and not recording.stop:
-            raise NotReady("the simulator sends no ground truth; look at its output")
+        if not recording.trace:
+            stop = f"the safety bridge {recording.stop}" if recording.stop else ""
+            raise NotReady(stop or "the simulator sends no ground truth; look at its output")
         return recording
 
     def check(self) -> None:
