@@ -166,6 +166,19 @@ def test_stop_word_brakes_within_the_limits_ends_what_moves_and_is_not_latched(g
     assert run.accepted() == 2
 
 
+def test_what_is_braked_already_is_not_braked_again(guarded: Guarded) -> None:
+    run = under_way(guarded, "word", "policy")
+    run.bridge.on_stop_word(StopUtterance("stop", ""), run.now)
+    end_ns = run.bridge.plan.end_ns
+    run.bridge.take()
+    run.pass_time(2)
+    run.bridge.on_instruction("", run.now)
+    run.bridge.on_stop_word(StopUtterance("stop", ""), run.now)
+    STOPS["topic"](run)
+    assert run.bridge.take()[0] == []
+    assert (run.bridge.plan.end_ns, run.bridge.state) == (end_ns, State.STOPPED)
+
+
 def test_stop_word_that_goes_on_says_that_it_erred_on_the_safe_side(guarded: Guarded) -> None:
     run = under_way(guarded, "word", "policy")
     run.bridge.on_stop_word(StopUtterance("stop", "at the red cube"), run.now)

@@ -98,6 +98,7 @@ class Bridge:
         self.commands: list[Trajectory] = []
         self.events: list[Event] = []
         self.plan: Plan | None = None
+        self._braking: Plan | None = None  # the last plan that was a stop
         self.judged: Judged | None = None
         self.mandate = Mandate(steady_ns)
         self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
@@ -413,9 +414,14 @@ class Bridge:
         self._say(2, code, f"stopped: {text}; {RESET_ADVICE}")
 
     def _brake(self, now_ns: int) -> None:
-        """Let the running motion come to rest - unless we lost track of it: then the watchdog brakes what still moves."""
-        if self.plan is not None and self.state is State.FOLLOWING and not self.time.lost(now_ns):
-            self.plan = stop(self.plan, now_ns, self.limits)
+        """Let the running motion come to rest - unless we lost track of it: then the watchdog brakes what still moves.
+
+        Once is enough: the policy ends what the bridge has braked already, and whoever shouts shouts again.
+        """
+        if self.plan is None or self.plan is self._braking or self.state is not State.FOLLOWING:
+            return
+        if not self.time.lost(now_ns):
+            self.plan = self._braking = stop(self.plan, now_ns, self.limits)
             self._command()
 
     def _watch_clock(self, now_ns: int) -> None:
