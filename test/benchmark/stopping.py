@@ -2,25 +2,31 @@
 
     python test/benchmark/stopping.py latency --count 100 [--policy busy|hung] [--load 2] [--bundle tiny]
     python test/benchmark/stopping.py resets --count 100 [--load 2] [--bundle tiny]
+    python test/benchmark/stopping.py words
 
 `latency`: from publishing "stop" on `instruction/text`, in mid-motion, to the bridge's first stopping command and to
 its event, both as another process hears them. The policy infers at 10 Hz meanwhile (busy) or is stopped by SIGSTOP (hung).
 `resets`: who moved the arms, policy or motion node, takes no notice of a stop and of the reset: chunks that were followed and
-way that was made between the reset and the next words. `--load` keeps so many cores busy beside it.
+way that was made between the reset and the next words. `--load` keeps so many cores busy beside it. `words`, without a stack:
+the hand-written sets of test/language, and what it costs to look for a stop word in 10,000 characters.
 """
 
 import argparse
 import contextlib
+import random
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from finevla_core.embodiment import load_embodiment
+from finevla_core.stop_words import stop_word
 from finevla_ros.paths import robot_file
 from finevla_tools.faults.catalogue import chosen, drills_for
 from finevla_tools.faults.inject import busy_processes
@@ -30,7 +36,7 @@ from finevla_tools.launch_file import load_launch
 from finevla_tools.up import DEFAULT_FILE, launch_path
 
 STOP_MOST_S = 0.8  # a stopping command is over by then; a chunk's plan takes twice as long
-BAR_MS = 50.0
+BAR_MS, LETTERS = 50.0, 10_000
 STOP_WORDS = {"busy": "stop word", "hung": "stop word, policy hangs"}
 UNRULY = ("policy goes on", "motion goes on")
 
@@ -93,6 +99,45 @@ def resets(session: Session, count: int) -> None:
     print(f"{len(broken)} promises broken: {broken[:5]}")
 
 
+def words() -> None:
+    """Print how many sentences come out right, and the time for texts that are made to be slow."""
+    sets = Path(__file__).parents[1] / "language"
+    stops = yaml.safe_load((sets / "stop.yaml").read_text(encoding="utf-8"))
+    others = yaml.safe_load((sets / "not_stop.yaml").read_text(encoding="utf-8"))
+    whole = sum((heard := stop_word(e["say"])) is not None and not heard.rest for e in stops)
+    right = sum((stop_word(e["say"]) is not None) == e["stops"] for e in others)
+    begin = sum(e["stops"] for e in others)
+    print(f"{whole} of {len(stops)} stop words stop as a whole; {right} of {len(others)} other sentences right,")
+    print(f"of which {begin} begin with a stop word and stop, and {len(others) - begin} do not")
+    rng = random.Random(0)
+    parts = (
+        "stop ",
+        "please ",
+        "停下",
+        "等定",
+        "不别",
+        "no ",
+        "wait ",
+        "\ufdfa",
+        "s\u0301",
+        "\u200b",
+        "🤖",
+        "잠깐 기다려 ",
+        "hold it, ",
+    )
+    texts = [part * (LETTERS // len(part)) for part in parts]
+    texts += ["".join(rng.choice(parts) for _ in range(LETTERS // 3)) for _ in range(200)]
+    texts += ["".join(chr(rng.randrange(32, 0xD7FF)) for _ in range(LETTERS)) for _ in range(200)]
+    times_ms = []
+    for text in texts:
+        began_s = time.thread_time()
+        stop_word(text)
+        times_ms.append((time.thread_time() - began_s) * 1e3)
+    p50, p99, worst = np.percentile(times_ms, [50, 99, 100])
+    took = f"median {p50:.2f} ms, p99 {p99:.2f}, worst {worst:.2f}"
+    print(f"{len(texts)} texts of some {LETTERS} characters, time of the processor: {took}")
+
+
 def all_drills() -> list:
     """Of the launch description."""
     return drills_for([p.name for p in load_launch(launch_path(DEFAULT_FILE), {"robot": "sim"}).processes])
@@ -107,12 +152,14 @@ def show(text: str) -> None:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("latency", "resets"))
+    parser.add_argument("what", choices=("latency", "resets", "words"))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--policy", choices=tuple(STOP_WORDS), default="busy")
     parser.add_argument("--bundle", default="tabletop")
     parser.add_argument("--load", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.what == "words":
+        return words()
     with busy_processes(arguments.load), session_of(arguments.bundle) as session:
         if arguments.what == "latency":
             latency(session, arguments.count, arguments.policy)
