@@ -29,6 +29,7 @@ from finevla_ros.convert import observation_to_msg
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
+START_S = 60.0  # a node that reads its libraries on a busy machine
 SLOW = 1200  # rounds of the tiny bundle's work: about 0.4 s on one core, four times the period and a quarter of the horizon
 
 
@@ -55,7 +56,7 @@ class Stage(Probe):
         def is_ready() -> bool:
             return bool(self.status) and self.status[-1].state != "inactive" and UNHEARD not in self.status[-1].text
 
-        self.wait(is_ready, "a policy that is active and hears the bridge")
+        self.wait(is_ready, "a policy that is active and hears the bridge", START_S)
 
     def say(self, text: str, identity: str = "") -> SetInstruction.Response:
         """By service, again if no response comes: a new client's first one can be lost to DDS discovery."""

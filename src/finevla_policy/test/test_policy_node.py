@@ -20,6 +20,8 @@ from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import observation_to_msg
 
+START_S = 60.0  # a node that reads its libraries on a busy machine
+
 
 @pytest.fixture
 def bundle(tmp_path: Path, robot: Embodiment) -> Path:
@@ -35,7 +37,7 @@ class Stage(Probe):
         self.active = self.listen("active_instruction", msg.Instruction, qos.LATCHED)
         self.status = self.listen("policy/status", msg.PolicyStatus, qos.LATCHED)
         self.observations = self.publisher(msg.Observation, "observation", qos.NEWEST)
-        self.wait(self.is_ready, "a policy that is active and hears the bridge")
+        self.wait(self.is_ready, "a policy that is active and hears the bridge", START_S)
 
     def is_ready(self) -> bool:
         return bool(self.status) and self.status[-1].state != "inactive" and UNHEARD not in self.status[-1].text
