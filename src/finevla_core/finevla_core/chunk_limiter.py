@@ -128,11 +128,13 @@ class ChunkLimiter:
                 yield self._strict, rows
             way = _Way(rows, times_ns, here, self.limits, now_ns)
             rungs = SHORTER if why.code in NEAR else SLOWER
-            # Where the last chunk stopped short, this one will: tried from one rung above, not from the top.
-            first = min(max(0, self._rung - 1), len(rungs) - 1)
+            # Where the last chunk stopped short, this one will: tried from one rung above; from the next one if none passed,
+            # and after the last one there, where something is near, for it stays, and else from the top.
+            first, after = min(self._rung, len(rungs) - 1), len(rungs) - 1 if why.code in NEAR else 0
             for rung in range(first, min(first + TRIES, len(rungs))):
-                self._rung = rung
+                self._rung = max(0, rung - 1)
                 yield self._strict, way.shortened(*rungs[rung], asked.dt_s)
+                self._rung = rung + 1 if rung + 1 < len(rungs) else after
         if running.is_believed:
             yield self._asked, self._in_range(running.plan.positions_at(times_ns))
         yield self._asked, self._in_range(stop(running.plan, now_ns, self.limits).positions_at(times_ns))
