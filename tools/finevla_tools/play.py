@@ -17,7 +17,6 @@ COMMANDS = (
     *("std_msgs/msg/Empty", "geometry_msgs/msg/Twist", "control_msgs/msg/JointJog"),
 )
 STEERING = ("/instruction", "/instruction/text", "/command", "/cmd")  # ends of names
-DISCOVERY_S = 2.0
 NS = 1_000_000_000
 
 
@@ -85,6 +84,8 @@ def _play(reader: Any, rate: float, wanted: Sequence[str], prefix: str, has_comm
 
 
 def _publish(reader: Any, connections: list[Any], publishers: dict[int, Any], rate: float) -> tuple[int, float]:
+    from finevla_tools.graph import DISCOVERY_S
+
     # Who listens already shall hear the first message, too: discovery takes about a second.
     until_s = time.monotonic() + DISCOVERY_S
     while time.monotonic() < until_s and not all(p.get_subscription_count() for p in publishers.values()):
@@ -102,6 +103,7 @@ def _publish(reader: Any, connections: list[Any], publishers: dict[int, Any], ra
 
 def _refuse_live(node: Any, names: set[str]) -> None:
     from finevla_ros.graph import publishers_of
+    from finevla_tools.graph import DISCOVERY_S
 
     until_s = time.monotonic() + DISCOVERY_S
     while time.monotonic() < until_s:

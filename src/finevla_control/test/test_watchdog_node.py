@@ -297,19 +297,19 @@ class Driver(Arms):
         self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
         self.play(robot)
         self.chunks = self.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
-        active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+        self.active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         self.wait(lambda: self.status and self.status[-1].state == HOLDING and self.beats, "the bridge to hold")
-        active.publish(msg.Instruction(id="now", raw="go"))
 
-    def go(self) -> None:
+    def go(self, instruction: str = "now") -> None:
         """Send the same motion until the bridge, which first has to hear of the instruction, follows it."""
+        self.active.publish(msg.Instruction(id=instruction, raw="go"))
         first = self.commanded[-1][1]
         for sequence in range(100):
             phase = np.arange(1, 17) / 16
             ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
             actions = self.robot.to_values(first) + 0.3 * ramp[:, None] * np.tile([1, 1, 1, 1, 1, 1, 0], 2)
             chunk = ActionChunk(
-                self.now_ns(), "now", self.robot.name, self.robot.names, 0.1, actions,
+                self.now_ns(), instruction, self.robot.name, self.robot.names, 0.1, actions,
                 client="/finevla/driver", epoch=self.status[-1].epoch, sequence=sequence,
             )  # fmt: skip
             self.chunks.publish(chunk_to_msg(chunk, self.robot.base_frame))
@@ -344,4 +344,4 @@ def test_stopped_bridge_process_ends_in_rest_also_after_it_wakes_up(
             threading.Event().wait(0.1)
         driver.wait_for("watchdog.reset")
         driver.wait(lambda: driver.status[-1].epoch == epoch + 1 and driver.status[-1].state == HOLDING, "holding")
-        driver.go()
+        driver.go("again")

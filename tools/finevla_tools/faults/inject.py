@@ -28,7 +28,6 @@ from finevla_tools.faults.relay import CHUNKS, CLOCK, Relay, Relays, stamp_ns, s
 from finevla_tools.up import Stack
 
 Fault = Callable[["Injector"], AbstractContextManager[None]]
-GONE_S = 10.0
 
 
 @dataclass
@@ -40,6 +39,7 @@ class Injector:
     client: Client
     robot: Embodiment
     text: Publisher  # on instruction/text, already found by those who listen
+    stop: Publisher  # on safety/stop, likewise
 
     def pid(self, node: str) -> int:
         """Of a running node; raises `FineVLAError` if there is none."""
@@ -359,13 +359,8 @@ def clock_stopped(i: Injector) -> AbstractContextManager[None]:
 @contextlib.contextmanager
 def stop_pressed(i: Injector) -> Iterator[None]:
     """Nothing is wrong: the operator stops."""
-    publisher = i.client.node.create_publisher(Empty, "safety/stop", qos.ALL)
-    try:
-        i.client.wait(lambda: bool(publisher.get_subscription_count()), GONE_S)
-        publisher.publish(Empty())
-        yield
-    finally:
-        i.client.node.destroy_publisher(publisher)
+    i.stop.publish(Empty())
+    yield
 
 
 @contextlib.contextmanager

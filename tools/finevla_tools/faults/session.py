@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from rclpy.action import ActionClient
-from std_msgs.msg import String
+from std_msgs.msg import Empty, String
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
@@ -147,10 +147,12 @@ class Session:
         self.client = life.enter_context(Client(namespace, name="finevla_drill"))
         self.recorder = Recorder(self.client, self.robot, clock)
         text = self.client.node.create_publisher(String, "instruction/text", qos.ALL)
-        self.injector = Injector(self.stack, relays, self.client, self.robot, text)
+        stop = self.client.node.create_publisher(Empty, "safety/stop", qos.ALL)
+        self.injector = Injector(self.stack, relays, self.client, self.robot, text, stop)
         self.motion = ActionClient(self.client.node, GoTo, "go_to")
         wait_for_stack(self.client, self.stack, READY_S)
         self.wait(lambda: text.get_subscription_count() >= LISTENERS, READY_S, "policy and bridge to hear what is said")
+        self.wait(stop.get_subscription_count, READY_S, "the bridge to hear a stop")
 
     def _end_stack(self) -> None:
         self._stack_life.close()

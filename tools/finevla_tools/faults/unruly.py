@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import rclpy
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import String
 
@@ -53,7 +54,11 @@ def goes_on(i: "Injector") -> Iterator[None]:
     from finevla_interfaces import msg
     from finevla_interfaces.srv import Authority
 
-    node, over = i.client.node, threading.Event()
+    # A node of its own that nobody spins: what is destroyed under a running executor may end its thread.
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    node = rclpy.create_node("finevla_unruly", namespace=i.client.namespace, context=context, enable_rosout=False)
+    over = threading.Event()
     template, instruction = i.client.newest[CHUNKS], i.client.newest["active_instruction"]
     chunks = node.create_publisher(msg.ActionChunk, CHUNKS, qos.NEWEST)
     announcements = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
@@ -77,9 +82,8 @@ def goes_on(i: "Injector") -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        for publisher in (chunks, announcements):
-            node.destroy_publisher(publisher)
-        node.destroy_client(authority)
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
 
 
 def _fresh(template: Any, i: "Injector", number: int) -> Any:
