@@ -27,7 +27,7 @@ BOWL_FULL_M = 0.12  # above the table: what lies on other things in a bowl is in
 class Outcome:
     """An execution in words; empty strings where nothing of the kind happened.
 
-    `places` says where each object that left its place ended: a bowl, the object below it, or "table".
+    `places` says where each object that left its place ended: a bowl, the object below it, "table", or "" in the air.
     """
 
     arm: str = ""
@@ -66,7 +66,8 @@ class Outcome:
             parts.append(f"carried it {self.path} the post")
         for name, place in self.places:
             it = "it" if name == self.lifted else f"the {_said(name)}"
-            parts.append(f"and left {it} {'on' if place not in BOWLS else 'in'} the {_said(place)}")
+            where = f"{'in' if place in BOWLS else 'on'} the {_said(place)}" if place else "where it lay on nothing yet"
+            parts.append(f"and left {it} {where}")
         if self.post_fell:
             parts.append("and knocked the post over")
         return " ".join(parts)

@@ -256,3 +256,13 @@ def test_judge_says_that_nothing_moved(world: World, scene: Scene) -> None:
     outcome = judge(scene, [world.truth()] * 5)
     assert outcome.arm == ""
     assert outcome.sentence() == "no arm moved"
+
+
+def test_outcome_says_where_a_thing_was_left() -> None:
+    for place, words in (
+        ("left_bowl", "in the left bowl"),
+        ("table", "on the table"),
+        ("", "where it lay on nothing yet"),
+    ):
+        outcome = Outcome(arm="left", object="red_cube", lifted="red_cube", places=(("red_cube", place),))
+        assert outcome.sentence().endswith(f"and left it {words}")
