@@ -3,9 +3,99 @@
 Timed by the steady clock: heartbeats beat on whatever simulated time does.
 """
 
+import secrets
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from finevla_core.safety.plan import NS
+from finevla_core.safety.seal import NODE_CHARACTERS, QUOTED, heartbeat_seal, is_right
+
+TWO_S = 1.0  # both heard within this are alive both
+TOLD_S = 10.0  # forged heartbeats are told once, and again with their count after this
+CHALLENGES = 256  # that are remembered; the bridge sends 25 a second, and one with each event
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a heartbeat is: `counts` as one of the watchdog's, or `code` and `text` of what is to be told, if anything."""
+
+    counts: bool = False
+    code: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a heartbeat says, as it came."""
+
+    node: str
+    is_well: bool
+    text: str
+    stamp_ns: int
+    sequence: int
+    challenge: int
+    seal: str
+
+
+class HeartbeatCheck:
+    """Believes a heartbeat only with a right seal, a sequence that grows, and a challenge that the bridge sent just now.
+
+    So a watchdog that hangs is missing whatever anybody sends: only a live one can answer.
+    """
+
+    def __init__(self, key: bytes, node: str, timeout_s: float, steady_ns: Callable[[], int]) -> None:
+        self._key, self._node, self._timeout_ns, self._steady_ns = key, node, round(timeout_s / NS), steady_ns
+        self._challenges: deque[tuple[int, int]] = deque(maxlen=CHALLENGES)
+        self._heard: dict[str, tuple[int, int]] = {}  # instance to its newest sequence and when that came
+        self._instance = ""
+        self._forged, self._told_ns = 0, -1
+
+    def challenge(self) -> int:
+        """Return a new challenge, to be sent at once."""
+        new = secrets.randbits(64) or 1
+        self._challenges.append((new, self._steady_ns()))
+        return new
+
+    def judge(self, words: Words) -> Judgement:
+        """Judge one heartbeat. One that says that all is not well counts without a fresh challenge: it is a stop."""
+        instance, _, seal = words.seal.partition("#")
+        rest = words.sequence, words.challenge, words.is_well, words.text, words.stamp_ns
+        if len(words.node) > NODE_CHARACTERS or not seal:
+            return self._tell_forged(words, "it is not sealed")
+        if not is_right(seal, heartbeat_seal(self._key, words.node, instance, *rest)):
+            return self._tell_forged(words, "its seal is wrong")
+        if words.node != self._node:
+            return self._tell_forged(words, f"the watchdog is {self._node}")
+        now_ns = self._steady_ns()
+        if words.sequence <= self._heard.get(instance, (0, 0))[0]:
+            return self._tell_forged(words, "it is a copy of one that was sent before")
+        is_fresh = any(c == words.challenge and now_ns - ns <= self._timeout_ns for c, ns in self._challenges)
+        if not is_fresh and words.is_well:
+            return Judgement()  # its silence is told; right after a start the challenge is still another bridge's
+        return self._count(instance, words.sequence, now_ns)
+
+    def _count(self, instance: str, sequence: int, now_ns: int) -> Judgement:
+        before, self._instance = self._instance, instance
+        spoke_again = instance in self._heard
+        self._heard = {i: s for i, s in self._heard.items() if (now_ns - s[1]) * NS < TWO_S or i == before}
+        is_two = before not in ("", instance) and spoke_again and (now_ns - self._heard[before][1]) * NS < TWO_S
+        self._heard[instance] = sequence, now_ns
+        if is_two:
+            return Judgement(True, "watchdog.two", "two watchdogs speak on safety/watchdog; end one of them")
+        return Judgement(True)
+
+    def _tell_forged(self, words: Words, why: str) -> Judgement:
+        self._forged += 1
+        now_ns = self._steady_ns()
+        if self._told_ns >= 0 and (now_ns - self._told_ns) * NS < TOLD_S:
+            return Judgement()
+        count, self._forged, self._told_ns = self._forged, 0, now_ns
+        times = f" ({count} times since it was last told)" if count > 1 else ""
+        text = (
+            f"a heartbeat of '{words.node[:QUOTED]}' does not count: {why}{times}; see who publishes on safety/watchdog"
+        )
+        return Judgement(False, "heartbeat.forged", text)
 
 
 class Heartbeats:
