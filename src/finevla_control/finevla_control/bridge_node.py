@@ -3,25 +3,29 @@
 The decisions are `finevla_core.safety.bridge.Bridge`'s; this file only carries messages.
 """
 
+import functools
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_control.logs import EventLog
+from finevla_control.stop_path import StopPath
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.watchdog import DEAD_LISTED_NS
 from finevla_core.safety.watches import Rivals
-from finevla_core.safety.words import State, state_sentence
+from finevla_core.safety.words import Event, State, state_sentence
 from finevla_core.stop_words import stop_word
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
@@ -29,6 +33,7 @@ from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import chunk_from_msg, to_ns
 from finevla_ros.graph import publishers_of
+from finevla_ros.listening import subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -59,7 +64,10 @@ class Parameters:
 
 
 class SafetyBridge(Node):
-    """Subscriptions feed the bridge, `_flush` publishes what it decided."""
+    """Subscriptions feed the bridge, `_flush` publishes what it decided.
+
+    What stops is heard in a thread of its own: whoever touches the bridge holds the lock, for a chunk's judging at most.
+    """
 
     def __init__(self) -> None:
         super().__init__("safety_bridge")
@@ -76,6 +84,7 @@ class SafetyBridge(Node):
             epoch=time.time_ns() // 1_000_000_000,
         )
         self.bridge.is_stepping = p.step
+        self.lock = threading.RLock()
         self.rivals = Rivals(
             self.get_fully_qualified_name(),
             f"{self.get_namespace().rstrip('/')}/{WATCHDOG}",
@@ -92,25 +101,51 @@ class SafetyBridge(Node):
         self.events = EventLog(self, self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL))
         self.pending = self.create_publisher(msg.PendingPlan, "safety/pending_plan", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
+        self.stops = self._listen_for_stops()
         self._listen()
         self.create_timer(TICK_S, self._on_tick)
         self._publish_status()
+        self.stops.start()
 
     def _listen(self) -> None:
-        self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
-        self.create_subscription(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
+        self._hear(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
+        self._hear(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
+        subscribe(self, msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST, tell=self._on_refused)
+        for kind, service, callback in (
+            (Trigger, "safety/reset", self._on_reset),
+            (Authority, "safety/authority", self._on_authority),
+            (SetBool, "safety/step_mode", self._on_step_mode),
+            (SetBool, "safety/approve", self._on_approve),
+        ):
+            self.create_service(kind, service, self._in_turn(callback))
+
+    def _listen_for_stops(self) -> StopPath:
+        path, turn = StopPath(self, self._on_refused), self._in_turn
+        path.hear_both(Empty, "safety/stop", turn(self._on_stop_topic), qos.ALL)
+        path.serve(Trigger, "safety/stop", turn(self._on_stop_service))
         # What the operator says, for a stop word: no policy, busy or absent, may stand between.
-        self.create_subscription(msg.Instruction, "instruction", lambda m: self._hear(m.raw, m.fine), qos.ALL)
-        self.create_subscription(String, "instruction/text", lambda m: self._hear(m.data), qos.ALL)
-        self.create_subscription(msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
-        self.create_subscription(msg.Heartbeat, "safety/watchdog", self._on_watchdog, qos.NEWEST)
-        self.create_subscription(Bool, "safety/deadman", self._on_deadman, qos.NEWEST)
-        self.create_subscription(Empty, "safety/stop", self._on_stop_topic, qos.ALL)
-        self.create_service(Trigger, "safety/stop", self._on_stop_service)
-        self.create_service(Trigger, "safety/reset", self._on_reset)
-        self.create_service(Authority, "safety/authority", self._on_authority)
-        self.create_service(SetBool, "safety/step_mode", self._on_step_mode)
-        self.create_service(SetBool, "safety/approve", self._on_approve)
+        path.hear_both(msg.Instruction, "instruction", lambda m: self._on_words(m.raw, m.fine), qos.ALL)
+        path.hear_both(String, "instruction/text", lambda m: self._on_words(m.data), qos.ALL)
+        # Best effort hears both kinds. A switch that a reliable publisher said again later would be held by mistake.
+        path.hear(Bool, "safety/deadman", turn(self._on_deadman), qos.SENSOR)
+        path.hear(msg.Heartbeat, "safety/watchdog", turn(self._on_watchdog), qos.NEWEST)
+        return path
+
+    def _hear(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
+        subscribe(self, kind, topic, self._in_turn(callback), profile, tell=self._on_refused)
+
+    def _in_turn[R](self, callback: Callable[..., R]) -> Callable[..., R]:
+        @functools.wraps(callback)
+        def run(*args: object) -> R:
+            with self.lock:
+                return callback(*args)
+
+        return run
+
+    def destroy_node(self) -> None:
+        """End the thread that hears stops first."""
+        self.stops.close()
+        super().destroy_node()
 
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
@@ -125,18 +160,25 @@ class SafetyBridge(Node):
         self.bridge.on_instruction(message.id, self._now_ns(), age_s)
         self._flush()
 
-    def _hear(self, *texts: str) -> None:
+    def _on_words(self, *texts: str) -> None:
         if heard := next(filter(None, map(stop_word, texts)), None):
-            self.bridge.on_stop_word(heard, self._now_ns())
-            self._flush()
+            with self.lock:
+                self.bridge.on_stop_word(heard, self._now_ns())
+                self._flush()
+
+    def _on_refused(self, text: str) -> None:
+        with self.lock:
+            self.events.tell(Event(msg.SafetyEvent.WARN, "message.refused", text))
 
     def _on_chunk(self, message: msg.ActionChunk) -> None:
-        started, accepted = time.perf_counter(), self.bridge.counts.accepted
-        self.bridge.on_chunk(chunk_from_msg(message), self._now_ns())
-        self._flush()
-        self.judged_s = time.perf_counter() - started
-        if self.bridge.counts.accepted > accepted:
-            self._publish_status()  # at once: a policy that continues its running chunk must know which one runs
+        chunk = chunk_from_msg(message)
+        with self.lock:
+            started, accepted = time.perf_counter(), self.bridge.counts.accepted
+            self.bridge.on_chunk(chunk, self._now_ns())
+            self._flush()
+            self.judged_s = time.perf_counter() - started
+            if self.bridge.counts.accepted > accepted:
+                self._publish_status()  # at once: a policy that continues its running chunk must know which one runs
 
     def _on_watchdog(self, message: msg.Heartbeat) -> None:
         self.bridge.on_watchdog(message.is_well, message.text, self._now_ns())
@@ -179,11 +221,14 @@ class SafetyBridge(Node):
         return response
 
     def _on_tick(self) -> None:
-        self.bridge.tick(self._now_ns())
-        self._flush()
-        self.ticks += 1
-        if self.ticks % STATUS_EVERY == 0:
-            self._publish_status()
+        if self.stops.failed is not None:
+            raise self.stops.failed
+        with self.lock:
+            self.bridge.tick(self._now_ns())
+            self._flush()
+            self.ticks += 1
+            if self.ticks % STATUS_EVERY == 0:
+                self._publish_status()
         if self.ticks % 50 == 0:
             self._watch_for_rivals()
             self._diagnose()
@@ -193,10 +238,11 @@ class SafetyBridge(Node):
         now_ns = time.monotonic_ns()
         for publisher in self.controllers.values():
             self.rivals.seen(publisher.topic_name, publishers_of(self, publisher.topic_name), now_ns)
-        for topic, who in self.rivals.found().items():
-            text = f"{who} publishes on {topic} too; only one bridge may command the arm"
-            self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
-        self._flush()
+        with self.lock:
+            for topic, who in self.rivals.found().items():
+                text = f"{who} publishes on {topic} too; only one bridge may command the arm"
+                self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
+            self._flush()
 
     def _flush(self) -> None:
         commands, events = self.bridge.take()
