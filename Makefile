@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
-.PHONY: help setup train-setup data-setup demo test test-fast lint bench clean
+.PHONY: help setup train-setup data-setup security-setup demo test test-fast lint bench clean
 SHELL := /bin/bash
 IN_WORKSPACE = . install/setup.bash &&
 
@@ -15,16 +15,19 @@ train-setup:  ## what training and export need on top (torch)
 data-setup:  ## what writing LeRobot data sets and rosbags needs on top
 	@bash tools/setup/setup.sh train.txt data.txt
 
+security-setup:  ## what making keys for SROS 2 needs on top
+	@bash tools/setup/setup.sh security.txt
+
 demo: setup  ## say how, and a simulated Cobot Magic does it: video and report in out/demo; ARGS=--interactive stays up
 	@$(IN_WORKSPACE) finevla demo $(ARGS)
 
 test:  ## set up everything, lint, types, all tests
-	@bash tools/setup/setup.sh dev.txt train.txt data.txt
+	@bash tools/setup/setup.sh dev.txt train.txt data.txt security.txt
 	@$(MAKE) --no-print-directory lint
 	@$(IN_WORKSPACE) python -m pytest
 
 test-fast:  ## the everyday subset, under three minutes
-	@bash tools/setup/setup.sh dev.txt
+	@bash tools/setup/setup.sh dev.txt security.txt
 	@$(IN_WORKSPACE) python -m pytest -m "not stack and not slow"
 
 lint:  ## ruff and mypy

@@ -17,6 +17,7 @@ COMMANDS = {
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
     "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
+    "security": ("finevla_tools.security", "keys and permissions for SROS 2: create and check"),
     "record": ("finevla_tools.record", "record episodes: start, stop and label them by keys"),
     "bags": ("finevla_tools.bags", "list, describe, play and repair recordings"),
     "doctor": ("finevla_tools.doctor", "check the installation; --drill: faults on purpose, in simulation"),
@@ -35,6 +36,7 @@ COMMANDS = {
 
 SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors"), "train-setup")
 SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids"), "data-setup")  # what installs a module that is missing
+SETUPS["cryptography"] = "security-setup"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

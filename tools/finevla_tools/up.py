@@ -262,6 +262,15 @@ def refuse_second_stack(launch: Launch) -> None:
         )
 
 
+def secure(launch: Launch) -> None:
+    """With `security:=`: raise `FineVLAError` unless the stack's keys are good and this DDS keeps strangers out."""
+    if keystore := launch.arguments.get("security"):
+        from finevla_tools.security import secure_stack
+
+        values, nodes = launch.arguments, [process.node for process in launch.processes if process.node]
+        secure_stack(keystore, values["namespace"], values["robot_file"], nodes)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla up`."""
     parser.add_argument("words", nargs="*", metavar="[FILE] key:=value", help="launch file and its arguments")
@@ -272,11 +281,15 @@ def run(arguments: argparse.Namespace) -> int:
     """`finevla up`."""
     words = list(arguments.words)
     file = words.pop(0) if words and ":=" not in words[0] else DEFAULT_FILE
-    launch = load_launch(launch_path(file), parse_arguments(words))
+    given = parse_arguments(words)
+    if given.get("security"):
+        given["security"] = str(Path(given["security"]).expanduser().absolute())
+    launch = load_launch(launch_path(file), given)
     if arguments.show:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
         return 0
+    secure(launch)
     refuse_second_stack(launch)
     code = 0
     with contextlib.suppress(KeyboardInterrupt), running(launch, prefixed([p.name for p in launch.processes])) as stack:

@@ -1,0 +1,93 @@
+"""`finevla security`: keys and permissions for SROS 2, so that only the stack's own processes take part, each in its part.
+
+`create` makes the keystore for `finevla up security:=FOLDER`, `check` says what is wrong with one.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from finevla_core.embodiment import load_embodiment
+from finevla_core.errors import FineVLAError
+from finevla_ros.paths import robot_file
+from finevla_tools.security_check import last_day, problems
+from finevla_tools.security_keystore import DAYS, create, enclave_path
+from finevla_tools.security_map import OPERATOR, members
+from finevla_tools.security_permissions import checked_domain, checked_namespace
+from finevla_tools.security_probe import environment, refuse_insecure_dds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `finevla security`."""
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="create|check")
+    for name, text in (
+        ("create", "write a keystore: an authority, and a key, a certificate and permissions for every process"),
+        ("check", "verify signatures, dates and modes; exit code 1 if something is wrong"),
+    ):
+        job = jobs.add_parser(name, description=text, help=text)
+        job.add_argument("folder", type=Path, help="the keystore")
+        job.add_argument("--namespace", default="finevla", help="namespace of the stack")
+        job.add_argument("--domain", help="ROS domain for which it is; default: ROS_DOMAIN_ID, or 0")
+        job.add_argument("--robot", default="cobotmagic", help="robot file: a name in config/robots or a path")
+    jobs.choices["create"].add_argument("--days", type=int, default=DAYS, help=f"how long it is valid, at most {DAYS}")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`finevla security create` and `check`."""
+    folder = arguments.folder.expanduser().absolute()
+    namespace, domain = checked_namespace(arguments.namespace), _domain(arguments.domain)
+    known = members(load_embodiment(robot_file(arguments.robot)))
+    if arguments.job == "create":
+        paths = create(folder, namespace, domain, known, arguments.days)
+        _tell(folder, namespace, domain, paths)
+        return 0
+    found = problems(folder, namespace, domain, known)
+    if found:
+        print("\n".join(found))
+        return 1
+    print(
+        f"all is well with {folder} until {last_day(folder):%Y-%m-%d}: signatures, dates, modes, {len(known)} enclaves"
+    )
+    return 0
+
+
+def secure_stack(keystore: str, namespace: str, robot: str, nodes: Sequence[str]) -> None:
+    """Before a stack with `security:=keystore` starts: refuse what would not be secure, and join as the operator.
+
+    Args:
+        keystore: Folder of the keystore.
+        namespace: Namespace of the stack.
+        robot: Robot file, a name or a path.
+        nodes: Full names of the nodes that are to start; each needs an enclave.
+
+    Raises:
+        FineVLAError: Something is wrong with the keystore, a node has no enclave, or this DDS has no security.
+    """
+    folder, namespace, domain = Path(keystore), checked_namespace(namespace), _domain(None)
+    known = members(load_embodiment(robot_file(robot)))
+    if found := problems(folder, namespace, domain, known):
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise FineVLAError(f"{found[0]}{more}; see 'finevla security check {folder}'")
+    if strangers := sorted(set(nodes) - {enclave_path(namespace, name) for name in known}):
+        raise FineVLAError(f"{strangers[0]} has no enclave in '{folder}'; leave it out, or start without security:=")
+    operator = enclave_path(namespace, OPERATOR)
+    refuse_insecure_dds(folder, operator, domain)
+    os.environ.update(environment(folder, operator))
+
+
+def _domain(given: str | None) -> int:
+    return checked_domain(given if given is not None else os.environ.get("ROS_DOMAIN_ID") or "0")
+
+
+def _tell(folder: Path, namespace: str, domain: int, paths: Sequence[str]) -> None:
+    print(f"{folder}: {len(paths)} enclaves for ROS domain {domain}: {', '.join(paths)}")
+    print(f"start the stack with: finevla up security:={folder}" + _arguments(namespace))
+    print("and in the terminals of the operator, before any other command:")
+    for name, value in environment(folder, enclave_path(namespace, OPERATOR)).items():
+        print(f"  export {name}={value}")
+    print(f"Who has {folder / 'private'} can make keys for anybody: move it off the robot.")
+
+
+def _arguments(namespace: str) -> str:
+    return "" if namespace == "finevla" else f" namespace:={namespace}"
