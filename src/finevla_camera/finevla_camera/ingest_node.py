@@ -7,14 +7,11 @@ import struct
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy._rclpy_pybind11 import RMWError
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage as CompressedImageMsg
 from sensor_msgs.msg import Image as ImageMsg
 from sensor_msgs.msg import JointState
@@ -27,6 +24,7 @@ from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import observation_to_msg, to_ns
+from finevla_ros.listening import read, subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -96,7 +94,7 @@ class CameraIngest(Node):
         self.publisher = self.create_publisher(msg.Observation, "observation", qos.NEWEST)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         # Before the cameras: what is ready at the same time is handled in this order, and an image needs its state.
-        self.create_subscription(JointState, self.embodiment.state_topic, self._on_state, EVERY_STATE)
+        subscribe(self, JointState, self.embodiment.state_topic, self._on_state, EVERY_STATE)
         for camera in self.embodiment.cameras:
             self._subscribe(camera.name, camera.topic)
         # By the machine's own clock: a /clock that stands still must be reported too.
@@ -106,7 +104,7 @@ class CameraIngest(Node):
         kind, name = (
             (ImageMsg, topic) if self.parameters.transport == "raw" else (CompressedImageMsg, f"{topic}/compressed")
         )
-        self.create_subscription(kind, name, lambda data: self._on_image(camera, data), qos.SENSOR, raw=True)
+        subscribe(self, kind, name, lambda data: self._on_image(camera, data), qos.SENSOR, unread=True)
 
     def _on_image(self, camera: str, data: bytes) -> None:
         self.statistics.frames[camera] += 1
@@ -123,7 +121,7 @@ class CameraIngest(Node):
             self.statistics.complain(result)
 
     def _unpack(self, camera: str, data: bytes) -> EncodedImage:
-        message = _deserialized(data, ImageMsg if self.parameters.transport == "raw" else CompressedImageMsg)
+        message = read(data, ImageMsg if self.parameters.transport == "raw" else CompressedImageMsg)
         # Frames that nobody knows pass: drivers name theirs as they like. One that is another camera's is a mistake.
         if (whose := self.frames.get(message.header.frame_id, camera)) != camera:
             raise FineVLAError(f"its picture is camera {whose}'s, by its frame_id; are the cameras exchanged?")
@@ -169,13 +167,6 @@ class CameraIngest(Node):
 def _stamp_ns(data: bytes) -> int:
     seconds, nanoseconds = _STAMP[data[1] & 1].unpack_from(data, _STAMP_AT)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
-
-
-def _deserialized(data: bytes, kind: type) -> Any:
-    try:
-        return deserialize_message(data, kind)
-    except RMWError as error:
-        raise FineVLAError(f"its message is no {kind.__name__}: it was cut on the way or is of another type") from error
 
 
 def main() -> int:

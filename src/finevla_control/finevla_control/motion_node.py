@@ -19,7 +19,6 @@ from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 
 from finevla_control.planners import PLANNERS, make_planner
@@ -39,6 +38,7 @@ from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, to_ns
 from finevla_ros.executor import GoalsAsideExecutor
+from finevla_ros.listening import read, subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -99,10 +99,10 @@ class MotionNode(Node):
         self.stop_word = ""  # what the bridge said of one since the goal began
         self.chunks = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.authority = self.create_client(Authority, "safety/authority")
-        self.create_subscription(msg.SafetyStatus, "safety/status", self._on_status, qos.LATCHED)
-        self.create_subscription(msg.SafetyEvent, "safety/events", self._on_event, qos.ALL)
-        self.create_subscription(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
-        self.create_subscription(JointState, e.state_topic, self._on_state, qos.SENSOR, raw=True)
+        subscribe(self, msg.SafetyStatus, "safety/status", self._on_status, qos.LATCHED)
+        subscribe(self, msg.SafetyEvent, "safety/events", self._on_event, qos.ALL)
+        subscribe(self, msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
+        subscribe(self, JointState, e.state_topic, self._on_state, qos.SENSOR, unread=True)
         self.servers = [
             ActionServer(
                 self, kind, name, run, cancel_callback=self._on_cancel, callback_group=ReentrantCallbackGroup()
@@ -133,7 +133,7 @@ class MotionNode(Node):
         if not self.busy and now_s - self.read_s < IDLE_READ_S:
             return
         self.read_s = now_s
-        message = deserialize_message(data, JointState)
+        message = read(data, JointState)
         order = self.embodiment.order_in(message.name)
         if order is not None and len(message.position) == len(message.name):
             values = self.embodiment.to_values([message.position[i] for i in order])

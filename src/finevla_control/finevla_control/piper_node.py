@@ -26,6 +26,7 @@ from finevla_interfaces.msg import PiperStatus
 from finevla_interfaces.srv import PiperPower
 from finevla_ros import qos
 from finevla_ros.convert import to_stamp
+from finevla_ros.listening import subscribe, subscribe_both
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -77,8 +78,8 @@ class PiperDriver(Node):
         self.states = self.create_publisher(JointState, f"{arm}/joint_states", qos.SENSOR)
         self.status = self.create_publisher(PiperStatus, f"{arm}/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.commands = self.create_subscription(JointState, f"{arm}/joint_commands", self._on_command, qos.NEWEST)
-        self.create_subscription(Empty, f"{arm}/emergency_stop", self._on_stop_topic, qos.ALL)
+        self.commands = subscribe(self, JointState, f"{arm}/joint_commands", self._on_command, qos.NEWEST)
+        subscribe_both(self, Empty, f"{arm}/emergency_stop", self._on_stop_topic, qos.ALL)
         # A service that waits keeps its callback group busy: in the timer's group it would stop the bus.
         waits = ReentrantCallbackGroup()
         self.create_service(Trigger, f"{arm}/emergency_stop", self._on_stop_service, callback_group=waits)

@@ -18,6 +18,7 @@ from finevla_core.errors import FineVLAError, unknown
 from finevla_core.urdf import expand, joint_limits
 from finevla_ros import qos
 from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.listening import subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -67,13 +68,11 @@ class VendorBridge(Node):
         given = {"left": (p.left_state, p.left_command), "right": (p.right_state, p.right_command)}
         self.commands = {}
         for side, (arm, (state, command)) in enumerate(given.items()):
-            self.create_subscription(
-                JointState, state or self.dialect.states[side], self._state_callback(arm), qos.SENSOR
-            )
+            subscribe(self, JointState, state or self.dialect.states[side], self._state_callback(arm), qos.SENSOR)
             self.commands[arm] = self.create_publisher(JointState, command or self.dialect.commands[side], qos.NEWEST)
         for controller in self.embodiment.controllers:
             topic = f"{controller.name}/joint_trajectory"
-            self.create_subscription(JointTrajectory, topic, self._trajectory_callback(controller), qos.ALL)
+            subscribe(self, JointTrajectory, topic, self._trajectory_callback(controller), qos.ALL)
         self.create_timer(1.0 / p.rate_hz, self._on_tick)
         self.create_timer(WATCH_S, self._on_watch)
 

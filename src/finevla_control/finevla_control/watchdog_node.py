@@ -25,11 +25,13 @@ from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
 from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
 from finevla_core.safety.watches import carriers
+from finevla_core.safety.words import Event
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import observation_from_msg, to_ns
 from finevla_ros.graph import publishers_of
+from finevla_ros.listening import most_observation_bytes, subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -103,8 +105,22 @@ class SafetyWatchdog(Node):
     def _out(self, kind: type, topic: str, profile: QoSProfile) -> Publisher:
         return self.create_publisher(kind, topic, profile, event_callbacks=QUIET_OUT)
 
-    def _in(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
-        self.create_subscription(kind, topic, callback, profile, event_callbacks=QUIET_IN)
+    def _in(
+        self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile, most_bytes: int = 0
+    ) -> None:
+        subscribe(
+            self,
+            kind,
+            topic,
+            callback,
+            profile,
+            most_bytes=most_bytes,
+            tell=self._on_refused,
+            event_callbacks=QUIET_IN,
+        )
+
+    def _on_refused(self, text: str) -> None:
+        self.events.tell(Event(msg.SafetyEvent.WARN, "message.refused", text))
 
     def _subscribe(self) -> None:
         w, now = self.watchdog, time.monotonic_ns
@@ -115,8 +131,10 @@ class SafetyWatchdog(Node):
         self._in(msg.Instruction, "active_instruction", lambda m: w.on_instruction(m.id, now()), qos.LATCHED)
         self._in(msg.ActionChunk, "action_chunk", lambda _: w.on_chunk(now()), qos.NEWEST)
         self._in(msg.PolicyStatus, "policy/status", lambda _: w.on_policy(now()), qos.LATCHED)
-        self._in(msg.Observation, "observation", self._on_observation, qos.NEWEST)
-        self._in(Bool, "safety/deadman", lambda m: w.on_deadman(m.data, now()), qos.NEWEST)
+        most = most_observation_bytes(self.embodiment)
+        self._in(msg.Observation, "observation", self._on_observation, qos.NEWEST, most)
+        # Best effort hears both kinds. A switch that a reliable publisher said again later would be held by mistake.
+        self._in(Bool, "safety/deadman", lambda m: w.on_deadman(m.data, now()), qos.SENSOR)
 
     def _clock_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)

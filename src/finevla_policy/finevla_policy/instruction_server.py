@@ -24,6 +24,7 @@ from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import instruction_from_msg, instruction_to_msg
 from finevla_ros.executor import AsideGroup
+from finevla_ros.listening import subscribe
 
 SAID_STOP = "the operator said stop"
 STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"
@@ -87,8 +88,8 @@ class InstructionServer:
         self._mail: _Mail | None = None
         self._last: tuple[_Mail, float] | None = None  # what a topic said last, and when
         self.active_publisher = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
-        node.create_subscription(msg.Instruction, "instruction", self._on_instruction, qos.ALL)
-        node.create_subscription(String, "instruction/text", self._on_text, qos.ALL)
+        subscribe(node, msg.Instruction, "instruction", self._on_instruction, qos.ALL)
+        subscribe(node, String, "instruction/text", self._on_text, qos.ALL)
         node.create_service(SetInstruction, "set_instruction", self._on_service, callback_group=AsideGroup())
         threading.Thread(target=self._read_mail, name="instructions", daemon=True).start()
 

@@ -23,6 +23,7 @@ from finevla_recorder.ears import Ears
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
 from finevla_ros.executor import GoalsAsideExecutor
+from finevla_ros.listening import subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -108,8 +109,8 @@ class Recorder(Node):
         self.written = (0.0, 0)
         self.status = self.create_publisher(msg.RecorderStatus, "recorder/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.create_subscription(msg.PolicyStatus, "policy/status", self._on_policy, qos.LATCHED)
-        self.create_subscription(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
+        subscribe(self, msg.PolicyStatus, "policy/status", self._on_policy, qos.LATCHED)
+        subscribe(self, msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
         self.create_service(StartEpisode, "recorder/start", self._on_start)
         self.create_service(StopEpisode, "recorder/stop", self._on_stop)
         self.action = ActionServer(

@@ -21,12 +21,12 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Bool, Empty, String
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_interfaces import msg
 
 Info = Mapping[str, int]
 KIB = 1024
-HEADER = 4  # bytes before the fields of a serialized message
 # Bytes of a serialized message. A subscription to a kind that is not here says its own bound.
 MOST_BYTES: dict[type, int] = {
     msg.ActionChunk: 256 * KIB,  # 100 rows of 64 joints are 50 KiB, their names 5
@@ -43,12 +43,17 @@ MOST_BYTES: dict[type, int] = {
     Empty: KIB,
     Image: 64 * KIB * KIB,  # 4K as RGB is 24 MiB
     CompressedImage: 64 * KIB * KIB,
-    msg.Observation: 64 * KIB * KIB,  # four Full HD cameras are 24 MiB
 }
 FIRST_S, LONGEST_S = 10.0, 640.0  # how long refusals are counted before they are told again
 REMEMBERED = 256  # messages by which the second copy of one that came on both ways is known
 
 Tell = Callable[[str], None]
+
+
+def most_observation_bytes(embodiment: Embodiment) -> int:
+    """Return the most that an observation of this robot takes: its pictures, and as much again as a status."""
+    e = embodiment
+    return len(e.cameras) * e.image_height * e.image_width * 3 + 64 * KIB
 
 
 class Unreadable(FineVLAError):

@@ -28,6 +28,7 @@ from finevla_interfaces.msg import SceneTruth
 from finevla_interfaces.srv import ResetScene
 from finevla_ros import qos
 from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.listening import subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -88,7 +89,7 @@ class Simulator(Node):
         self.clock = self.create_publisher(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
         for controller in self.controllers:
             topic = f"{controller.name}/joint_trajectory"
-            self.create_subscription(JointTrajectory, topic, self._trajectory_callback(controller), qos.ALL)
+            subscribe(self, JointTrajectory, topic, self._trajectory_callback(controller), qos.ALL)
         self.create_service(ResetScene, "sim/reset", self._on_reset)
         self._stop = threading.Event()
         self._failure: Exception | None = None
