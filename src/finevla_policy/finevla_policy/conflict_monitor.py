@@ -2,11 +2,13 @@
 
 Give it every chunk that is sent and everything that is heard on `action_chunk` and `policy/status`. Of two policies the
 younger gives way, by the time of activation in their heartbeats; whoever of them is heard first, both know which it is.
+One heartbeat is not enough: anybody can send one.
 """
 
 import struct
 from collections import deque
 
+INSISTS_S = 0.5  # an elder that really is there has said so again by then
 HEARD_S = 1.0  # a word this recent means that somebody is there: heartbeats come at 2 Hz or more
 SETTLED_S = 5.0  # after so long everybody has been discovered: DDS announces every 3 s when its first calls are lost
 
@@ -19,6 +21,7 @@ class ConflictMonitor:
         self._sent: deque[tuple[int, str, bytes]] = deque(maxlen=64)
         self._since_ns: list[int] = []  # our own activations
         self._heard_s = self._elder_s = float("-inf")
+        self._elder_since_s = float("inf")  # since when it has been heard without a pause
         self._active_since_s = float("inf")
 
     def activated(self, now_s: float, since_ns: int) -> None:
@@ -50,11 +53,13 @@ class ConflictMonitor:
             return
         self._heard_s = now_s
         if self._since_ns and since_ns < self._since_ns[-1]:
+            if not self._elder_since_s <= now_s <= self._elder_s + HEARD_S:
+                self._elder_since_s = now_s
             self._elder_s = now_s
 
     def is_junior(self, now_s: float) -> bool:
-        """Whether a policy that became active before us was heard just now."""
-        return now_s - self._elder_s < HEARD_S
+        """Whether a policy that became active before us was heard just now, and has been for a while."""
+        return now_s - self._elder_s < HEARD_S and self._elder_s - self._elder_since_s > INSISTS_S
 
     def is_near(self, now_s: float) -> bool:
         """Whether another active policy was heard just now."""

@@ -19,11 +19,17 @@ class Health:
     chunks: int = 0
     dropped: int = 0  # chunks of an instruction that was no longer active
     refused: int = 0  # observations that did not fit
+    observations: int = 0  # taken in, fitting or not
     observed_s: float = float("-inf")
     trouble: str = ""
     limited: str = ""  # why chunks are being shortened before the bridge would refuse them
     inference_s: deque[float] = field(default_factory=lambda: deque(maxlen=50))
     published_s: deque[float] = field(default_factory=lambda: deque(maxlen=400))
+
+    def observed(self, now_s: float) -> None:
+        """An observation came."""
+        self.observations += 1
+        self.observed_s = now_s
 
     def published(self, now_s: float, inference_s: float) -> None:
         """A chunk went out."""

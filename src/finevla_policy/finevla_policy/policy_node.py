@@ -20,7 +20,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import load_chunk_limiter
 from finevla_core.embodiment import load_embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.policy import OnnxPolicy, load_policy
 from finevla_core.repeats import RepeatCounter
@@ -36,6 +36,7 @@ from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_from_msg, report_from_msg, to_ns, to_stamp
 from finevla_ros.executor import AsideInTurnGroup, GoalsAsideExecutor
 from finevla_ros.graph import publishers_of
+from finevla_ros.listening import most_observation_bytes, subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file, safety_file
 from finevla_ros.run import run_node
@@ -46,6 +47,10 @@ EVERY_STATUS = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL,
 INACTIVE = "the policy is not active; configure and activate it first"
 LOADING = "the policy still loads its bundle; say it again in a moment"
 CONFLICT_FIRST = "another policy is active on {topic}; stop it or take another namespace"
+GIVES_WAY = (
+    "another policy was active before this one: {who} on {topic}; this one is deactivated, its instruction has ended and the"
+    " arms come to rest; stop one of the two"
+)
 CONFLICT_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
 CONFLICT_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
 PROVIDERS = {
@@ -81,6 +86,7 @@ class PolicyNode(LifecycleNode):
             if service.srv_type is ChangeState:  # rclpy offers no other way to give it a group
                 service.callback_group = self.transitions
                 self.transitions.add_entity(service)
+                service.callback = self._possible(service.callback)
         self.parameters = declare(self, Parameters)
         if self.parameters.provider not in PROVIDERS:
             raise FineVLAError(
@@ -92,6 +98,7 @@ class PolicyNode(LifecycleNode):
         self.is_settled = False
         self.others = 0  # other publishers on our topic, as the DDS graph has them
         self.is_loading = self.is_giving_way = False
+        self.gave_way = ""  # to whom, until it is activated again
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
         self.repeats = RepeatCounter()
         self.instructions: InstructionServer | None = None  # opened once it is known that nobody else steers here
@@ -101,17 +108,24 @@ class PolicyNode(LifecycleNode):
         self.client, self.epoch = self.get_fully_qualified_name(), 0  # what the bridge knows our chunks by
         self.chunk_topic = self.resolve_topic_name("action_chunk")
         self.planner = f"{self.get_namespace().rstrip('/')}/{PLANNER}"
-        self.create_subscription(msg.ActionChunk, "action_chunk", self._on_any_chunk, qos.ALL)
-        self.create_subscription(msg.PolicyStatus, "policy/status", self._on_any_status, qos.ALL)
+        subscribe(self, msg.ActionChunk, "action_chunk", self._on_any_chunk, qos.ALL)
+        subscribe(self, msg.PolicyStatus, "policy/status", self._on_any_status, qos.ALL)
         if self.parameters.autostart:
             self._listen(HEARD_S)
         self.instructions = InstructionServer(self, self.client, self._read, self._warn)
         self.follow = FollowServer(self.instructions, self.health)
         self.status_publisher = self.create_publisher(msg.PolicyStatus, "policy/status", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.create_subscription(msg.SafetyStatus, "safety/status", self._on_bridge, EVERY_STATUS)
-        self.create_subscription(msg.SafetyEvent, "safety/events", self._on_event, qos.ALL)
-        self.create_subscription(msg.Observation, "observation", self._on_observation, qos.NEWEST)
+        subscribe(self, msg.SafetyStatus, "safety/status", self._on_bridge, EVERY_STATUS)
+        subscribe(self, msg.SafetyEvent, "safety/events", self._on_event, qos.ALL)
+        subscribe(
+            self,
+            msg.Observation,
+            "observation",
+            self._on_observation,
+            qos.NEWEST,
+            most_bytes=most_observation_bytes(self.embodiment),
+        )
         # By the wall's clock: the heart beats on while simulated time stands still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0 / self.parameters.status_rate_hz, self._report, clock=steady)
@@ -135,7 +149,7 @@ class PolicyNode(LifecycleNode):
             return self._failed(CONFLICT_FIRST.format(topic=self.chunk_topic))
         self.active_since_ns = time.time_ns()
         self.conflicts.activated(time.monotonic(), self.active_since_ns)
-        self.is_settled = False
+        self.is_settled, self.gave_way = False, ""
         self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.worker = Worker(self.policy, self._active, self._on_chunk, self._on_absent, self._on_trouble)
         return super().on_activate(state)
@@ -159,6 +173,21 @@ class PolicyNode(LifecycleNode):
         """End the inference thread and the goals before their publishers go."""
         self._stop("the policy was shut down", quietly=True)
         super().destroy_node()
+
+    def _possible(self, change: Callable[..., ChangeState.Response]) -> Callable[..., ChangeState.Response]:
+        """The service, for transitions that the node's state has; rclpy ends the node for any other."""
+
+        def run(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+            asked, machine = request.transition, self._state_machine
+            known = {i: label for i, label, *_ in machine.available_transitions}
+            if asked.label in known.values() if asked.label else asked.id in known:
+                return change(request, response)
+            what = asked.label or str(asked.id)
+            self._warn(f"transition {quoted(what)} is not possible: the node is {machine.current_state[1]}")
+            response.success = False
+            return response
+
+        return run
 
     def _start(self) -> None:
         """Configure and activate; what is wrong ends the process with its sentence."""
@@ -226,7 +255,7 @@ class PolicyNode(LifecycleNode):
             self.chunk_publisher = None
 
     def _on_observation(self, message: msg.Observation) -> None:
-        self.health.observed_s = time.monotonic()
+        self.health.observed(time.monotonic())
         worker = self.worker
         if self.instructions.steering.active is None or worker is None:
             return
@@ -323,6 +352,7 @@ class PolicyNode(LifecycleNode):
             state=self.health.state(now_s, self.chunk_publisher is not None, active is not None),
             text=self._warning(),
             chunks=self.health.chunks,
+            observations_taken=self.health.observations,
             observations_skipped=self.worker.superseded if self.worker else 0,
             inference_s=self.health.median_inference_s(),
             rate_hz=self.health.rate_hz(now_s),
@@ -332,19 +362,29 @@ class PolicyNode(LifecycleNode):
         self.status_publisher.publish(message)
 
     def _settle(self, now_s: float) -> None:
-        """A newcomer that finds another policy gives way; one that finds none says that no instruction is active."""
+        """A newcomer that finds another policy gives way; one that finds none says that no instruction is active.
+
+        It is deactivated and stays there to be asked: who ends here would end a whole stack in mid-motion.
+        """
         if self.chunk_publisher is None:
             return
-        if self.conflicts.is_junior(now_s):
-            self._on_trouble(CONFLICT_FIRST.format(topic=self.chunk_topic))
-            if self.parameters.autostart:
-                raise FineVLAError(self.health.trouble)
+        if self.conflicts.is_junior(now_s) and (others := self._other_speakers()):
             if not self.is_giving_way:
                 self.is_giving_way = True
+                who = quoted(", ".join(others), 120)
+                self.gave_way = GIVES_WAY.format(who=who, topic=self.status_publisher.topic_name)
+                self._warn(self.gave_way)
                 self._aside(self._give_way)
         elif not self.is_settled and self.conflicts.is_settled(now_s):
             self.is_settled = True
             self.instructions.tell_if_idle()
+
+    def _other_speakers(self) -> list[str]:
+        """Who else publishes heartbeats of a policy, as the DDS graph has it; a second node of our name has our name."""
+        names = publishers_of(self, self.status_publisher.topic_name)
+        if self.client in names:
+            names.remove(self.client)
+        return sorted({name or "a publisher without a name" for name in names})
 
     def _give_way(self) -> None:
         if self.chunk_publisher is not None:
@@ -352,6 +392,8 @@ class PolicyNode(LifecycleNode):
         self.is_giving_way = False
 
     def _warning(self) -> str:
+        if self.gave_way:
+            return self.gave_way
         is_seen = self.others > 0 or self.conflicts.is_near(time.monotonic())
         conflict = CONFLICT_HEARD if self.conflicts.is_conflicting else CONFLICT_SEEN if is_seen else ""
         return self.health.warning(conflict.format(topic=self.chunk_topic), self.instructions.bridge_silence())

@@ -356,3 +356,38 @@ def test_wrong_parameters_are_one_sentence_and_exit_code_2(
     assert node.wait_for_exit() == 2
     assert said in "\n".join(node.lines)
     assert "Traceback" not in "\n".join(node.lines)
+
+
+def test_heartbeat_that_is_made_up_takes_no_policy_away_and_one_that_goes_on_deactivates_it(
+    start_node, bundle: Path, robot: Embodiment
+) -> None:
+    node = start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        stage.ready()
+        stage.say("reach the cube", "mine")
+        stage.chunk_for("mine")
+        elder = stage.publisher(msg.PolicyStatus, "policy/status", qos.LATCHED)
+        old = msg.PolicyStatus(state="running")
+        old.active_since.sec = 1
+        elder.publish(old)
+        own = [s for s in stage.status if s.bundle]
+        stage.wait(lambda: len([s for s in stage.status if s.bundle]) > len(own) + 8, "heartbeats")
+        assert stage.status[-1].state != "inactive"
+        stage.node.create_timer(0.1, lambda: elder.publish(old))
+        stage.wait(lambda: stage.active[-1].id == "", "the instruction to be ended")
+        stage.wait(lambda: any(s.state == "inactive" and "/finevla/probe" in s.text for s in stage.status), "who it is")
+        assert node.process.poll() is None
+
+
+def test_transition_that_is_not_possible_is_refused_and_kills_nobody(
+    start_node, bundle: Path, robot: Embodiment
+) -> None:
+    node = start_node("finevla_policy", "policy", bundle=bundle)
+    with Stage(robot) as stage:
+        stage.ready()
+        for _ in range(30):
+            assert not stage.change(Transition.TRANSITION_ACTIVATE)
+        assert not stage.change(77)
+        assert sum("is not possible" in line for line in node.lines) <= 4
+        stage.say("reach the cube", "still")
+        stage.chunk_for("still")

@@ -213,14 +213,25 @@ def test_of_two_policies_the_younger_gives_way() -> None:
     assert younger.is_near(0.0)
     elder.activated(0.0, 100)
     younger.activated(0.0, 200)
-    for watch in (elder, younger):
-        watch.heard_beat(50.0, 100)
-        watch.heard_beat(50.0, 200)
+    for tenth in range(490, 501):
+        for watch in (elder, younger):
+            watch.heard_beat(tenth / 10, 100)
+            watch.heard_beat(tenth / 10, 200)
     assert elder.is_near(50.0)
     assert not elder.is_junior(50.0)
     assert younger.is_junior(50.0)
     assert not younger.is_junior(50.0 + 1.1 * HEARD_S)
     assert not younger.is_conflicting  # only chunks of another move the arms
+
+
+def test_one_heartbeat_of_an_elder_makes_nobody_give_way() -> None:
+    watch = ConflictMonitor()
+    watch.activated(0.0, 200)
+    for second in (10.0, 12.0, 14.0, 14.4):  # now and then is not somebody who is there
+        watch.heard_beat(second, 100)
+        assert not watch.is_junior(second)
+    watch.heard_beat(14.6, 100)
+    assert watch.is_junior(14.6)
 
 
 def test_our_own_heartbeat_is_no_conflict_also_after_a_restart() -> None:
