@@ -94,10 +94,11 @@ _domains = itertools.count(os.getpid() * 37)
 
 
 @pytest.fixture
-def ros_domain(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A ROS domain of this test's own, on this machine only."""
+def ros_domain(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A ROS domain of this test's own, on this machine only, with keys of its own."""
     domain = str(2 + next(_domains) % 98)  # above 101 their ports are those that the kernel gives to anybody
     monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+    monkeypatch.setenv("FINEVLA_KEY_DIR", str(tmp_path_factory.mktemp("keys")))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     # As the launch file does: with Fast DDS's own settings nodes may take 5 s to find each other.
     monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(ROOT / "config" / "fastdds.xml"))

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 from probe import Probe
+from sealed import PlayedWatchdog
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
@@ -30,7 +31,7 @@ class Arm(Probe):
         self.chunks = self.publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.active = self.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         states = self.publisher(JointState, "joint_states", qos.SENSOR)
-        beats = self.node.create_publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        watchdog = PlayedWatchdog(self.node)
         self.pending = self.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
         positions = robot.to_positions(HOME).tolist()
 
@@ -39,7 +40,7 @@ class Arm(Probe):
             message.header.stamp = to_stamp(self.now_ns())
             states.publish(message)
             if self.is_watched:
-                beats.publish(msg.Heartbeat(node="/finevla/safety_watchdog", is_well=True))
+                watchdog.beat()
 
         self.node.create_timer(0.02, feel)
         self.wait(lambda: self.status and self.status[-1].state == HOLDING, "the bridge to hold")

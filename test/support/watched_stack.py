@@ -66,7 +66,9 @@ class Stack:
         self.frozen: set[str] = set()
         self.stamps_stand, self.held, self.pace = False, True, 1.0
         self.stamp_ns = CLOCK
-        self.pictures = 0
+        self.pictures = self.taken = self.published = self.beats = 0
+        self.present: set[str] = set()  # who should not be there
+        self.other = "another"  # its instance is smaller than "own"
         self.asked, self.events, self.trajectories = 0, list[Event](), list[Trajectory]()
         self.watchdog.on_instruction("now", START)
         self.step(0.2)
@@ -91,15 +93,26 @@ class Stack:
         if "bridge" not in self.silent:
             w.on_status(int(self.state), self.epoch, now)
         if "policy" not in self.silent:
-            w.on_policy(now)
+            w.on_policy(self.taken, now)
+        for number in self.publications():
+            w.on_joint_publication(self.embodiment.joints, number)
+        if "other" in self.present:
+            self.beats += 1
+            w.on_other_watchdog(self.other, self.beats, "own", 1000, now)
         if "chunks" not in self.silent:
             w.on_chunk(now)
         if "deadman" not in self.silent:
             w.on_deadman(self.held, now)
         if "observations" not in self.silent and now % (5 * TICK) == 0:
             self.pictures += 1
+            self.taken += "taking" not in self.silent
             hashes = {c: 0 if c in self.frozen else self.pictures for c in self.embodiment.camera_names}
             w.on_observation(hashes, self.values, now)
+
+    def publications(self) -> list[int]:
+        """Sequence numbers of the joint states that come in one tick."""
+        self.published += 1
+        return [self.published, self.published + 700] if "driver" in self.present else [self.published]
 
     def take(self) -> None:
         asks, trajectories, events = self.watchdog.take()
@@ -164,6 +177,10 @@ FAULTS: dict[str, Callable[[Stack], object]] = {
     "watchdog.camera_frozen": lambda s: s.frozen.update(s.embodiment.camera_names),
     "watchdog.clock_jump": lambda s: setattr(s, "clock_ns", s.clock_ns + SECOND),
     "watchdog.rival": lambda s: s.watchdog.on_publishers("left", [BRIDGE, WATCHDOG, "/finevla/teleop"], s.now_ns),
+    "watchdog.policy_deaf": lambda s: s.silent.add("taking"),
+    "watchdog.two": lambda s: s.present.add("other"),
+    "watchdog.joints_two": lambda s: s.present.add("driver"),
+    "watchdog.speed": lambda s: setattr(s, "velocity", 1.5 * s.setup.limits.velocity * s.setup.arms),
     "watchdog.deadman": lambda s: setattr(s, "held", False),
     "watchdog.clock_still": lambda s: setattr(s, "pace", 0.0),
 }

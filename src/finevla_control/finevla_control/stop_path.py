@@ -4,7 +4,7 @@ Topics and services keep the names that they have for the bridge's own node, rem
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
@@ -13,6 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
+from finevla_ros.heard_trajectory import listen_to_controllers
 from finevla_ros.listening import subscribe, subscribe_both
 
 
@@ -42,6 +43,10 @@ class StopPath:
     def hear_both(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
         """Subscribe to reliable and to best-effort publishers; each message is given once."""
         subscribe_both(self._node, kind, self._bridge.resolve_topic_name(topic), callback, profile, tell=self._tell)
+
+    def hear_controllers(self, controllers: Sequence[str], callback: Callable[[str, bytes], None]) -> None:
+        """Hear what controllers are told, as bytes, with the controller's name."""
+        listen_to_controllers(self._node, controllers, callback, topic_of=self._bridge.resolve_topic_name)
 
     def serve(self, kind: type, service: str, callback: Callable[[Any, Any], Any]) -> None:
         """Offer a service."""

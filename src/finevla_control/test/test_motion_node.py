@@ -11,9 +11,10 @@ import pytest
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
 from probe import Probe
 from rclpy.action import ActionClient
+from sealed import PlayedWatchdog
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.controller import TrajectoryController
@@ -24,7 +25,7 @@ from finevla_core.safety.words import RESET_ADVICE
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo, Home
-from finevla_interfaces.srv import Authority
+from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
 from finevla_ros.convert import to_ns, to_stamp
 from finevla_ros.trajectories import points_of
@@ -59,7 +60,7 @@ class Bench(Probe):
                 JointTrajectory, f"{arm.name}/joint_trajectory", lambda m, arm=arm: self._accept(arm, m), qos.ALL
             )
         self.states = self.node.create_publisher(JointState, "joint_states", qos.SENSOR)
-        self.beats = self.node.create_publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        self.watchdog = PlayedWatchdog(self.node)
         self.clients = {name: ActionClient(self.node, kind, name) for name, kind in (("home", Home), ("go_to", GoTo))}
         self.feedback: list[float] = []
         self.node.create_timer(PERIOD_S, self._feel)
@@ -81,7 +82,7 @@ class Bench(Probe):
         message.header.stamp = to_stamp(now_ns)
         if self.is_felt:
             self.states.publish(message)
-        self.beats.publish(msg.Heartbeat(node="/finevla/safety_watchdog", is_well=True))
+        self.watchdog.beat()
 
     def in_state(self, state: int) -> None:
         self.wait(lambda: self.status and self.status[-1].state == state, f"state {state}")
@@ -266,11 +267,11 @@ def test_stop_word_ends_a_motion_and_a_new_one_needs_no_reset(bench: Bench) -> N
 def test_motion_that_waits_for_a_yes_is_over_after_a_stop_and_a_reset(bench: Bench) -> None:
     bench.begin(step=True)
     handle = bench.ask("home", speed_scale=0.9)
-    bench.wait(lambda: bench.pending and bench.pending[-1].chunk_sequence, "the motion to be shown")
+    bench.wait(lambda: bench.pending and bench.pending[-1].number, "the motion to be shown")
     bench.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
     bench.reset()
     assert bench.end(handle)[0] == ABORTED
-    assert not bench.call(SetBool, "safety/approve", SetBool.Request(data=True)).success
+    assert not bench.call(Approve, "safety/approve", Approve.Request(number=1, is_yes=True)).success
     assert abs(bench.track[-1][1] - START).max() < 1e-6
 
 
@@ -280,7 +281,7 @@ def test_who_else_commands_is_not_interrupted(bench: Bench) -> None:
     status, text = bench.go("home")
     assert (status, text) == (
         ABORTED,
-        "'/teleop' has command authority; it must give it up, or its motion must end",
+        "'/teleop' has command authority; it must give it back (service safety/authority, with this client and release: true)",
     )
     assert bench.call(Authority, "safety/authority", Authority.Request(client="/teleop", release=True)).success
     active = bench.publisher(msg.Instruction, "active_instruction", qos.LATCHED)
@@ -296,7 +297,7 @@ def test_who_else_commands_is_not_interrupted(bench: Bench) -> None:
     active.publish(msg.Instruction())  # "stop" said in mid-motion
     status, text = bench.end(handle)
     assert status == ABORTED
-    assert text.startswith("the motion was ended: an instruction was cleared")
+    assert text == "the motion has ended: no instruction is active any more"
 
 
 def test_lost_joint_states_are_refused(bench: Bench) -> None:
@@ -309,12 +310,13 @@ def test_lost_joint_states_are_refused(bench: Bench) -> None:
 def test_step_mode_shows_the_whole_motion_and_waits_for_a_yes(bench: Bench) -> None:
     bench.begin(step=True)
     handle = bench.ask("home", speed_scale=0.9)
-    bench.wait(lambda: bench.pending and bench.pending[-1].chunk_sequence, "the motion to be shown")
+    bench.wait(lambda: bench.pending and bench.pending[-1].number, "the motion to be shown")
     assert bench.pending[-1].client == "/finevla/motion"
     assert abs(bench.track[-1][1] - START).max() < 1e-6
-    assert bench.call(SetBool, "safety/approve", SetBool.Request(data=False)).success
+    assert bench.call(Approve, "safety/approve", Approve.Request(number=bench.pending[-1].number)).success
     assert bench.end(handle) == (ABORTED, "the operator turned the motion down")
     handle = bench.ask("home", speed_scale=0.9)
-    bench.wait(lambda: bench.pending[-1].chunk_sequence, "the motion to be shown again")
-    assert bench.call(SetBool, "safety/approve", SetBool.Request(data=True)).success
+    bench.wait(lambda: bench.pending[-1].number, "the motion to be shown again")
+    number = bench.pending[-1].number
+    assert bench.call(Approve, "safety/approve", Approve.Request(number=number, is_yes=True)).success
     assert bench.end(handle) == (SUCCEEDED, "there")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rclpy
 from probe import Probe
+from sealed import signer_of
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty
 from std_srvs.srv import Trigger
@@ -27,7 +28,7 @@ from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, observation_to_msg, to_ns, to_stamp
-from finevla_ros.trajectories import points_of, times_ns, trajectory_to_msg
+from finevla_ros.trajectories import points_of, sender_of, times_ns, trajectory_to_msg
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
@@ -70,7 +71,7 @@ class Arms(Probe):
         def on_trajectory(m: JointTrajectory) -> None:
             points = points_of(m)
             with self.changed:
-                if m.header.frame_id == WATCHDOG:
+                if sender_of(m) == WATCHDOG:
                     self.own[arm.name].append(m)
                 try:
                     arm.accept(m.joint_names, points, to_ns(m.header.stamp), self.now_ns())
@@ -126,6 +127,7 @@ class Stage(Arms):
         self.obeys = True  # stops when asked to
         self.bridge = rclpy.create_node("safety_bridge", namespace="finevla", context=self.context, enable_rosout=False)
         self.executor.add_node(self.bridge)
+        self.signer = signer_of(self.bridge, "safety_bridge")
         self.status = self.bridge.create_publisher(msg.SafetyStatus, "safety/status", qos.LATCHED)
         self.commands = {
             c.name: self.bridge.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
@@ -168,7 +170,7 @@ class Stage(Arms):
             with self.changed:
                 rows = arm.sample(now_ns) + ramp[:, None] * away[columns]
             told = Trajectory(arm.name, arm.joints, now_ns, phase * seconds, rows, slope[:, None] * away[columns])
-            self.commands[arm.name].publish(trajectory_to_msg(told, ""))
+            self.commands[arm.name].publish(trajectory_to_msg(told, self.signer))
 
     def go(self, speed: float = 0.6, seconds: float = 4.0) -> None:
         """The bridge follows a chunk, and the arms move."""

@@ -4,14 +4,16 @@ from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from finevla_core.controller import Point
+from finevla_core.safety.seal import Signer
 from finevla_core.safety.words import Trajectory
 from finevla_ros.convert import NS, to_ns, to_stamp
+from finevla_ros.heard_trajectory import HeardTrajectory
 
 
-def trajectory_to_msg(trajectory: Trajectory, sender: str = "") -> JointTrajectory:
-    """The message of a trajectory; the header's frame, which controllers do not read, says who sent it."""
+def trajectory_to_msg(trajectory: Trajectory, signer: Signer | None = None) -> JointTrajectory:
+    """The message of a trajectory; the header's frame, which controllers do not read, carries the seal of who sends it."""
     message = JointTrajectory(joint_names=list(trajectory.joints))
-    message.header.stamp, message.header.frame_id = to_stamp(trajectory.start_ns), sender
+    message.header.stamp = to_stamp(trajectory.start_ns)
     for time_s, positions, velocities in zip(
         trajectory.times_s, trajectory.positions, trajectory.velocities, strict=True
     ):
@@ -19,7 +21,14 @@ def trajectory_to_msg(trajectory: Trajectory, sender: str = "") -> JointTrajecto
         point = JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist())
         point.time_from_start = Duration(sec=seconds, nanosec=nanoseconds)
         message.points.append(point)
+    if signer is not None:
+        message.header.frame_id = signer.trajectory(trajectory.controller, HeardTrajectory.of(message).content)
     return message
+
+
+def sender_of(message: JointTrajectory) -> str:
+    """The node that a trajectory's tag names, whether its seal is right or not."""
+    return str(message.header.frame_id).partition("#")[0]
 
 
 def times_ns(message: JointTrajectory) -> list[int]:

@@ -33,7 +33,18 @@ FIRST_GAP_NS = 10_000_000
 HEARD_LATE_NS = 100_000_000  # a trajectory is on its way for no longer; beyond, its stamp is another clock's
 CREDIBLE = 10.0  # times its limit: no joint is faster, and a driver that says so uses other units
 STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
+SPEED_SHARE, SPEED_NOISE = 1.2, 0.1  # a speed of more than this share of its limit, and noise on top, is too fast
+REACH_RAD = 1e-3  # what an arm may be off where it was known to be
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
+
+
+@dataclass(frozen=True)
+class _Before:
+    """Where a controller's values were, and how fast, when a stranger took over."""
+
+    clock_ns: int
+    position: NDArray[np.float64]
+    velocity: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,10 @@ class Brake:
         self._columns = {n: np.array([embodiment.joints.index(j) for j in js]) for n, js in self._joints.items()}
         self._told: dict[str, Plan] = {}
         self._until_ns: dict[str, int] = {}
+        self._before: dict[str, _Before] = {}  # of controllers that a stranger commands
         self._felt: deque[_Felt] = deque(maxlen=256)
         self._velocity: NDArray[np.float64] = np.zeros(len(embodiment.joints))
+        self._moved: NDArray[np.float64] = np.zeros(len(embodiment.joints))  # by the positions alone
 
     @property
     def stamp_ns(self) -> int:
@@ -78,12 +91,24 @@ class Brake:
         self._felt.append(_Felt(stamp_ns, now_ns, values))
         while len(self._felt) > 2 and stamp_ns - self._felt[1].stamp_ns >= WINDOW_NS:
             self._felt.popleft()
-        self._velocity = self._difference()
+        self._moved = self._difference()
+        self._velocity = self._moved
         if len(velocities) == len(names):
             given = np.array([velocities[i] for i in order]) / self._scale
             is_credible = abs(given) < CREDIBLE * self.limits.velocity  # NaN is not
-            self._velocity = np.where(is_credible, given, self._velocity)
+            # What the positions say is older by half the window; a driver that says more than that explains is not true.
+            late = self.limits.acceleration * WINDOW_NS * NS + SPEED_NOISE
+            is_credible &= abs(given - self._moved) <= late
+            self._velocity = np.where(is_credible, given, self._moved)
         return True
+
+    def forget(self) -> None:
+        """Nothing that was told or felt is known any more."""
+        self._felt.clear()
+        self._told.clear()
+        self._until_ns.clear()
+        self._before.clear()
+        self._velocity = self._moved = np.zeros(len(self.embodiment.joints))
 
     def told(
         self,
@@ -95,10 +120,12 @@ class Brake:
         velocities: Sequence[Sequence[float]],
         now_ns: int,
         clock_ns: int,
+        is_strangers: bool = False,
     ) -> bool:
         """A trajectory on a controller's topic, as joint_trajectory_controller takes it; False if it would refuse it.
 
-        It goes on from the last command; `start_ns` 0 = now. Without velocities only its end is known.
+        It goes on from the last command; `start_ns` 0 = now. Without velocities only its end is known. A stranger's may
+        leap: the arm is no farther along it than the limits allow from where it was.
         """
         own = self._joints[controller]
         if sorted(joints) != sorted(own) or not times_ns or len(positions) != len(times_ns):
@@ -116,6 +143,10 @@ class Brake:
         # The controller took it when it was sent; that it was heard later, here, changes nothing of the motion.
         taken_ns = start_ns if start_ns and 0 <= clock_ns - start_ns < HEARD_LATE_NS else clock_ns
         then = self._state(controller, now_ns, taken_ns)
+        if not is_strangers:
+            self._before.pop(controller, None)
+        elif then is not None:
+            self._before[controller] = _Before(taken_ns, *then[:2])
         self._until_ns[controller] = int(times[-1])
         self._told.pop(controller, None)
         lower, upper = self.limits.lower[columns] - ABSURD, self.limits.upper[columns] + ABSURD
@@ -143,7 +174,18 @@ class Brake:
         """Fastest measured arm joint, rad/s; 0 if nothing was measured just now."""
         if not self.is_measured(now_ns):
             return 0.0
-        return float((abs(self._velocity) * ~self.limits.is_gripper).max())
+        speeds = np.maximum(abs(self._velocity), abs(self._moved))
+        return float((speeds * ~self.limits.is_gripper).max())
+
+    def too_fast(self, now_ns: int) -> tuple[str, float, float] | None:
+        """The arm joint that was measured beyond its speed limit, its speed and the limit; by positions, not by words."""
+        if not self.is_measured(now_ns) or self._felt[-1].stamp_ns - self._felt[0].stamp_ns < WINDOW_NS:
+            return None
+        excess = (abs(self._moved) - SPEED_SHARE * self.limits.velocity - SPEED_NOISE) * ~self.limits.is_gripper
+        if excess.max() <= 0:
+            return None
+        i = int(excess.argmax())
+        return self.embodiment.names[i], float(abs(self._moved[i])), float(self.limits.velocity[i])
 
     def needed_s(self, now_ns: int) -> float:
         """How long a stop takes from the speed that is measured."""
@@ -188,6 +230,9 @@ class Brake:
         if self._is_followed(controller, now_ns, clock_ns):
             plan = self._told[controller]
             (position, velocity), acceleration = plan.at(clock_ns), plan.acceleration(clock_ns)
+            if controller in self._before:
+                position, velocity = self._reached(controller, position, velocity, now_ns, clock_ns)
+                acceleration = np.zeros(len(columns))
             return (
                 position,
                 self._capped(velocity, "velocity", columns),
@@ -198,6 +243,29 @@ class Brake:
         ahead_s = min((now_ns - self._felt[-1].now_ns) * NS, MAX_AHEAD_S)
         velocity = self._capped(self._velocity[columns], "velocity", columns)
         return self._felt[-1].values[columns] + velocity * ahead_s, velocity, np.zeros(len(columns))
+
+    def _reached(
+        self,
+        controller: str,
+        position: NDArray[np.float64],
+        velocity: NDArray[np.float64],
+        now_ns: int,
+        clock_ns: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Position and velocity nearest to a stranger's that the arm can have: by its limits, or as it is measured."""
+        before, columns = self._before[controller], self._columns[controller]
+        dt_s = max(0.0, (clock_ns - before.clock_ns) * NS)
+        gained = self.limits.acceleration[columns] * dt_s
+        carried, room = before.position + before.velocity * dt_s, gained * dt_s / 2 + REACH_RAD
+        places = [carried - room, carried + room]
+        speeds = [before.velocity - gained, before.velocity + gained]
+        if self.is_measured(now_ns):
+            places.append(self._felt[-1].values[columns])
+            speeds.append(self._velocity[columns])
+        return (
+            np.clip(position, np.min(places, axis=0), np.max(places, axis=0)),
+            np.clip(velocity, np.min(speeds, axis=0), np.max(speeds, axis=0)),
+        )
 
     def _capped(self, rates: NDArray[np.float64], limit: str, columns: NDArray[np.int64]) -> NDArray[np.float64]:
         """What the robot can do of it: nothing that is heard or measured makes a stop longer than that."""

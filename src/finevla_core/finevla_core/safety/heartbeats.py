@@ -38,6 +38,14 @@ class Words:
     seal: str
 
 
+def instance_of(key: bytes, words: Words) -> str:
+    """Return the process that sealed a heartbeat, "" if it carries no right seal."""
+    instance, _, seal = words.seal.partition("#")
+    rest = words.sequence, words.challenge, words.is_well, words.text, words.stamp_ns
+    is_sealed = seal and is_right(seal, heartbeat_seal(key, words.node[: NODE_CHARACTERS + 1], instance, *rest))
+    return instance if is_sealed else ""
+
+
 class HeartbeatCheck:
     """Believes a heartbeat only with a right seal, a sequence that grows, and a challenge that the bridge sent just now.
 
@@ -59,12 +67,8 @@ class HeartbeatCheck:
 
     def judge(self, words: Words) -> Judgement:
         """Judge one heartbeat. One that says that all is not well counts without a fresh challenge: it is a stop."""
-        instance, _, seal = words.seal.partition("#")
-        rest = words.sequence, words.challenge, words.is_well, words.text, words.stamp_ns
-        if len(words.node) > NODE_CHARACTERS or not seal:
-            return self._tell_forged(words, "it is not sealed")
-        if not is_right(seal, heartbeat_seal(self._key, words.node, instance, *rest)):
-            return self._tell_forged(words, "its seal is wrong")
+        if not (instance := instance_of(self._key, words)):
+            return self._tell_forged(words, "its seal is wrong" if words.seal else "it is not sealed")
         if words.node != self._node:
             return self._tell_forged(words, f"the watchdog is {self._node}")
         now_ns = self._steady_ns()

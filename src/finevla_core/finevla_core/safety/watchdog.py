@@ -4,7 +4,6 @@ It asks the bridge to stop, brakes the arms itself where the bridge does not, an
 reset. It never commands anything but a stop. Unknown means hold.
 """
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,12 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.brake import Brake
+from finevla_core.safety.counters import CounterWatch
+from finevla_core.safety.findings import WATCHES, Verdict
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import NS
-from finevla_core.safety.watches import Beat, Cameras, Rivals, RosClock, Voices
-from finevla_core.safety.words import RESET_ADVICE, Event, State, Trajectory
+from finevla_core.safety.watches import Beat, Cameras, OtherWatchdogs, Rivals, RosClock, Strangers, Voices
+from finevla_core.safety.words import Event, State, Trajectory
 
 # DDS lists the publishers of a killed process for 20 s; two bridges that live are told apart by what they say.
 DEAD_LISTED_NS = 25_000_000_000
@@ -27,99 +28,10 @@ JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 # Speeds of joint states that leap by any number are no speeds; what the limits allow is over long before.
 LONGEST_STOP_S = 5.0
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
-
-
-class Verdict(enum.IntEnum):
-    """What a finding leads to; values are the levels of `SafetyEvent`."""
-
-    WARNING = 1
-    STOP = 2
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What a finding leads to while nothing moves and while something does, why so, and what the operator reads."""
-
-    at_rest: Verdict
-    moving: Verdict
-    why: str
-    says: str
-
-
-_W, _S = Verdict.WARNING, Verdict.STOP
-# What leads to a stop and what to a warning only. A warning at rest becomes a stop as soon as something moves.
-WATCHES: dict[str, Watch] = {
-    "watchdog.bridge": Watch(
-        _W, _S,
-        "a hung bridge cannot stop what it began; at rest it has begun nothing, and it refuses to move without us",
-        "the safety bridge has said nothing for {0:.2f} s (topic safety/status); it hangs or died: see its log,"
-        f" and start it again; {RESET_ADVICE}",
-    ),
-    "watchdog.restart": Watch(
-        _S, _S,
-        "a bridge that died has lost what it commanded; a person looks before another one moves the arms",
-        f"the safety bridge was started again; look at the arms; {RESET_ADVICE}",
-    ),
-    "watchdog.motion": Watch(
-        _W, _S,
-        "a bridge that hung, or whose clock jumped, cannot brake: it does not know where the motion is",
-        "the bridge says that it stopped, but {0:.2f} s later the arms still move; see what it says;"
-        f" {RESET_ADVICE}",
-    ),
-    "watchdog.joints": Watch(
-        _W, _S,
-        "nobody knows where the arms are; at rest they stay where they were commanded to",
-        "no joint state of all joints for {0:.2f} s (topic {1}); check the arms' driver, their power and CAN",
-    ),
-    "watchdog.joints_still": Watch(
-        _W, _S,
-        "a driver that repeats its last reading hides where the arms are",
-        "joint states come, but their stamps stand still since {0:.2f} s (topic {1}); restart the arms' driver",
-    ),
-    "watchdog.camera_frozen": Watch(
-        _W, _S,
-        "a policy that looks at an old picture moves blindly; nothing behind it can notice",
-        "{0}: the last {1} pictures are the same although the arms moved, only their stamps are new;"
-        " replug the camera or restart its driver",
-    ),
-    "watchdog.observations": Watch(
-        _W, _W,
-        "without observations there are no chunks, and the running plan ends by itself, smoothly",
-        "no observation for {0:.2f} s (topic observation); see what camera_ingest says in /diagnostics",
-    ),
-    "watchdog.policy": Watch(
-        _W, _W,
-        "without a policy there are no chunks, and the running plan ends by itself, smoothly",
-        "the policy has said nothing for {0:.2f} s (topic policy/status); see its log and start it again",
-    ),
-    "watchdog.chunks": Watch(
-        _W, _W,
-        "the running plan ends by itself, smoothly",
-        "no action chunk for {0:.2f} s although an instruction is being followed; see policy/status",
-    ),
-    "watchdog.deadman": Watch(
-        _S, _S,
-        "the operator's hand decides, at rest too: motion must not begin without it",
-        "the operator's deadman switch is {0} (topic safety/deadman); hold it;"
-        f" {RESET_ADVICE}",
-    ),
-    "watchdog.rival": Watch(
-        _S, _S,
-        "nobody could say who moves the arms, or begins to in the next moment",
-        "not only the safety bridge commands the arms: {0}; stop it (one that was killed is listed for 20 s more)",
-    ),
-    "watchdog.clock_jump": Watch(
-        _W, _S,
-        "the controllers follow trajectories by this clock: their motion has jumped or stopped with it",
-        "the ROS clock jumped by {0:+.2f} s; check who sets the time (NTP, /clock);"
-        f" {RESET_ADVICE}",
-    ),
-    "watchdog.clock_still": Watch(
-        _W, _S,
-        "neither plans nor stamps mean anything while time stands still",
-        "simulated time has stood still for {0:.2f} s (topic /clock); the simulation is paused or gone",
-    ),
-}  # fmt: skip
+# After this long what it heard before is nothing to go by; it looks anew before it judges, for so long at most.
+SLEPT_NS, WAKING_NS = 250_000_000, 200_000_000
+ANSWER_NS = 20_000_000  # a bridge that follows hears a stranger as well, and its stop is the smoother one
+UNTAKEN = 3  # observations that a policy has let pass, before it is deaf
 
 
 @dataclass(frozen=True)
@@ -168,14 +80,18 @@ class Watchdog:
     ) -> None:
         self.embodiment, self.options = embodiment, options
         self.brake = Brake(embodiment, limits)
+        self.strangers, self.others = Strangers(), OtherWatchdogs()
+        self._ticked_ns = now_ns
+        self.publications = CounterWatch(lambda: self._ticked_ns)  # of joint states
         self.cameras = Cameras(carriers, ~limits.is_gripper, options.camera_noise, options.frozen_moved_rad)
         self.rivals = Rivals(*names, second_ns=DEAD_LISTED_NS)
         self.voices = Voices()
         found_ns, loaded_ns = (now_ns + round(s / NS) for s in (options.startup_s, options.loading_s))
         self.clock = RosClock(options.clock_jump_s, is_simulated, Beat(loaded_ns))
         self.bridge, self.joints, self.stamps, self.deadman = (Beat(found_ns) for _ in range(4))
-        self.observations, self.policy, self.chunks = (Beat(loaded_ns) for _ in range(3))
-        self._ticked_ns = now_ns
+        self.observations, self.policy, self.taking, self.chunks = (Beat(loaded_ns) for _ in range(4))
+        self._taken = self._untaken = 0
+        self._woke_ns: int | None = None  # slept, and has not looked anew yet
         self.state = State.DISABLED
         self.is_new_bridge = False  # another one than before, and not STOPPED yet
         self.instruction_id = ""
@@ -184,6 +100,8 @@ class Watchdog:
         self.latched = ""  # code of the finding that led to the stop; empty = not latched
         self.reason = ""
         self.brakes = 0  # stops of our own since the latch
+        self._braked: set[str] = set()  # controllers that they were for
+        self._unanswered: dict[str, int] = {}  # controllers that a stranger commands, and when they are braked
         self._confirmed_ns: int | None = None
         self._latched_ns = self._asked_ns = self._settled_ns = 0
         self._stop_took_s = 0.0
@@ -205,8 +123,8 @@ class Watchdog:
 
     @property
     def hears(self) -> bool:
-        """Whether it has found what it guards; until then it is no watchdog, and nothing may move."""
-        return self.bridge.has_spoken and self.joints.has_spoken
+        """Whether it has found what it guards, and looked at it since it slept; else it is none, and nothing may move."""
+        return self.bridge.has_spoken and self.joints.has_spoken and self._woke_ns is None
 
     def on_joint_state(
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
@@ -253,13 +171,18 @@ class Watchdog:
         """Some chunk of the policy."""
         self.chunks.heard(now_ns)
 
-    def on_policy(self, now_ns: int) -> None:
-        """The policy's heartbeat."""
+    def on_policy(self, observations_taken: int, now_ns: int) -> None:
+        """The policy's heartbeat, with the number of observations that it has taken."""
         self.policy.heard(now_ns)
+        if observations_taken != self._taken:
+            self.taking.heard(now_ns)
+            self._untaken = 0
+        self._taken = observations_taken
 
     def on_observation(self, hashes: Mapping[str, int], state: NDArray[np.float64], now_ns: int) -> None:
         """An observation: content hash per camera, and the state `(D,)` measured with the pictures."""
         self.observations.heard(now_ns)
+        self._untaken += 1
         self.cameras.saw(hashes, state)
 
     def on_deadman(self, is_held: bool, now_ns: int) -> None:
@@ -270,6 +193,60 @@ class Watchdog:
     def on_publishers(self, topic: str, names: Sequence[str], now_ns: int) -> None:
         """Fully qualified names of the nodes that publish on a command topic, once per publisher; empty = not known."""
         self.rivals.seen(topic, names, now_ns)
+
+    def on_joint_publication(self, names: Sequence[str], number: int) -> None:
+        """The publication sequence number of a joint state that names some of these joints."""
+        if not set(names).isdisjoint(self.embodiment.joints):
+            self.publications.note(number)
+
+    def on_other_watchdog(self, instance: str, sequence: int, own: str, own_sequence: int, now_ns: int) -> str:
+        """A sealed heartbeat of another watchdog process; why this one must not start, "" if it may or runs already."""
+        return self.others.heard(instance, sequence, own, own_sequence, now_ns)
+
+    def on_stranger(
+        self,
+        controller: str,
+        who: str,
+        joints: Sequence[str],
+        start_ns: int,
+        times_ns: Sequence[int],
+        positions: Sequence[Sequence[float]],
+        velocities: Sequence[Sequence[float]],
+        now_ns: int,
+        clock_ns: int,
+    ) -> None:
+        """What neither the bridge nor a watchdog of this stack told a controller: a stop at once, from its motion.
+
+        A bridge that follows is given a moment for its own stop, for it knows best where the motion was.
+        """
+        clock_ns = self._controllers_ns(now_ns, clock_ns)
+        self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns, True)
+        self.strangers.heard(controller, who, now_ns)
+        is_bridges = not self.latched and self.state is State.FOLLOWING and self._is_bridge_there(now_ns)
+        self._unanswered[controller] = min(
+            now_ns + (ANSWER_NS if is_bridges else 0), self._unanswered.get(controller, now_ns + ANSWER_NS)
+        )
+        if not self.latched:
+            text = WATCHES["watchdog.rival"].says.format(self.strangers.who(now_ns))
+            self.findings["watchdog.rival"] = self._causes = text
+            self._latch("watchdog.rival", text, now_ns)
+        self._answer(now_ns, clock_ns)
+
+    def on_watchdogs_trajectory(
+        self,
+        controller: str,
+        joints: Sequence[str],
+        start_ns: int,
+        times_ns: Sequence[int],
+        positions: Sequence[Sequence[float]],
+        velocities: Sequence[Sequence[float]],
+        now_ns: int,
+        clock_ns: int,
+    ) -> None:
+        """What another watchdog of this stack told a controller: a stop, which is not answered with another one."""
+        clock_ns = self._controllers_ns(now_ns, clock_ns)
+        self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
+        self._unanswered.pop(controller, None)
 
     def on_trajectory(
         self,
@@ -282,23 +259,27 @@ class Watchdog:
         now_ns: int,
         clock_ns: int,
     ) -> None:
-        """What somebody else than the watchdog told a controller; after a stop it is answered with a stop.
+        """What the bridge told a controller; after a stop it is answered with a stop.
 
         The bridge's own stop is let pass: it comes before or with its STOPPED. A bridge that wakes up after we braked
         does not know where the arms are by now, and what it sends then is nothing to follow.
         """
         clock_ns = self._controllers_ns(now_ns, clock_ns)
         accepted = self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
+        if accepted:
+            self._unanswered.pop(controller, None)  # its motion has replaced the stranger's
         if not accepted or not self.latched:
             return
         is_late = self._confirmed_ns is not None and (now_ns - self._confirmed_ns) * NS > self.options.confirm_s
-        if self.brakes or is_late:
+        if (controller in self._braked or is_late) and not self._is_second(now_ns):
             self._brake([controller], now_ns, clock_ns, "something commands them after the stop")
 
     def tick(self, now_ns: int, clock_ns: int) -> None:
         """Look at everything; `clock_ns` is the ROS clock."""
         self._excuse(now_ns)
         self.clock.tick(now_ns, clock_ns)
+        if self._is_waking(now_ns):
+            return
         ours_ns, clock_ns = clock_ns, self._controllers_ns(now_ns, clock_ns)
         if self._rests_by_ns is not None and ours_ns != clock_ns:  # the bridge's stop was by that clock too
             self._rests_by_ns, self._stop_took_s = min(self._rests_by_ns, now_ns), 0.0
@@ -311,6 +292,7 @@ class Watchdog:
         if stops and not self.latched:
             self._latch(stops[0], findings[stops[0]], now_ns)
         if self.latched:
+            self._answer(now_ns, clock_ns)
             self._see_to_it(now_ns, clock_ns)
 
     def take(self) -> tuple[bool, list[Trajectory], list[Event]]:
@@ -322,10 +304,38 @@ class Watchdog:
     def _excuse(self, now_ns: int) -> None:
         """What came while the watchdog slept is still unread: its own sleep is nobody's silence."""
         slept_ns, self._ticked_ns = now_ns - self._ticked_ns, now_ns
-        if slept_ns > LATE_NS:
-            beats = (self.bridge, self.joints, self.stamps, self.deadman, self.observations, self.policy, self.chunks)
-            for beat in (*beats, self.clock.ran):
-                beat.excuse(slept_ns, now_ns)
+        if slept_ns <= LATE_NS:
+            return
+        beats = (self.bridge, self.joints, self.stamps, self.deadman, self.observations, self.policy, self.chunks)
+        for beat in (*beats, self.taking, self.clock.ran):
+            beat.excuse(slept_ns, now_ns)
+        if slept_ns > SLEPT_NS and self.hears:
+            self._woke_ns = now_ns
+            self._unanswered.clear()
+            self.brake.forget()
+
+    def _is_waking(self, now_ns: int) -> bool:
+        """Whether it slept and has not seen the arms and heard the bridge since: what it knew may be long over."""
+        if self._woke_ns is None:
+            return False
+        if min(self.bridge.since_ns, self.joints.since_ns) > self._woke_ns or now_ns - self._woke_ns > WAKING_NS:
+            self._woke_ns = None
+        return self._woke_ns is not None
+
+    def _is_bridge_there(self, now_ns: int) -> bool:
+        return self.bridge.silent_s(now_ns) < self.options.bridge_timeout_s / 2
+
+    def _is_second(self, now_ns: int) -> bool:
+        """Whether another watchdog brakes instead of this one."""
+        return self.others.brakes_first(now_ns)
+
+    def _answer(self, now_ns: int, clock_ns: int) -> None:
+        """Brake what a stranger commands, where it is due."""
+        due = [controller for controller, due_ns in self._unanswered.items() if now_ns >= due_ns]
+        for controller in due:
+            del self._unanswered[controller]
+        if due and not self._is_second(now_ns):
+            self._brake(due, now_ns, clock_ns, "a stranger commands them")
 
     def _look(self, now_ns: int, needs_braking: bool) -> dict[str, str]:
         """What is wrong, code to sentence; the gravest first."""
@@ -336,10 +346,17 @@ class Watchdog:
             if (silent_s := beat.silent_s(now_ns)) > timeout_s:
                 found[code] = WATCHES[code].says.format(silent_s, *more)
 
-        who = "; ".join(f"{who} on {topic}" for topic, who in self.rivals.found().items())
+        who = self.strangers.who(now_ns)
+        who = who or "; ".join(f"{who} on {topic}" for topic, who in self.rivals.found().items())
         if who or self.voices.are_two(now_ns):
             who = who or "two bridges speak on safety/status"
             found["watchdog.rival"] = WATCHES["watchdog.rival"].says.format(who)
+        if self.others.are_two(now_ns):
+            found["watchdog.two"] = WATCHES["watchdog.two"].says
+        if (fast := self.brake.too_fast(now_ns)) is not None:
+            found["watchdog.speed"] = WATCHES["watchdog.speed"].says.format(*fast)
+        if self.publications.is_double:
+            found["watchdog.joints_two"] = WATCHES["watchdog.joints_two"].says.format(topic)
         silent("watchdog.bridge", self.bridge, o.bridge_timeout_s)
         if self.is_new_bridge:
             found["watchdog.restart"] = WATCHES["watchdog.restart"].says
@@ -366,6 +383,10 @@ class Watchdog:
             found["watchdog.camera_frozen"] = WATCHES["watchdog.camera_frozen"].says.format(who, o.frozen_pictures + 1)
         silent("watchdog.observations", self.observations, o.observations_timeout_s)
         silent("watchdog.policy", self.policy, o.policy_timeout_s)
+        # By what it says itself: a policy that says nothing may have taken some meanwhile.
+        deaf_s = (self.policy.since_ns - self.taking.since_ns) * NS
+        if deaf_s > o.policy_timeout_s and self._untaken >= UNTAKEN:
+            found["watchdog.policy_deaf"] = WATCHES["watchdog.policy_deaf"].says.format(deaf_s)
         if self.instruction_id and self.state is State.FOLLOWING:
             silent("watchdog.chunks", self.chunks, o.chunks_timeout_s)
         return found
@@ -388,6 +409,7 @@ class Watchdog:
     def _latch(self, code: str, text: str, now_ns: int) -> None:
         self.latched, self.reason = code, text
         self.brakes = self._attempts = 0
+        self._braked.clear()
         self._confirmed_ns = None
         self._latched_ns = self._asked_ns = now_ns
         self._settled_ns = self._rested_by_ns(now_ns)
@@ -407,7 +429,7 @@ class Watchdog:
             why, is_due = "by its clock the bridge does not know where the motion is", self._is_jump_told(now_ns)
         elif self.latched == "watchdog.motion":
             why, is_due = "the bridge did not", True
-        elif self.latched == "watchdog.rival":
+        elif self.latched == "watchdog.rival" and not self.strangers.was_heard_since(self._latched_ns):
             # On top of the bridge's stop, which must have been heard: two at the same time would be a jerk.
             since_ns = self._latched_ns + round(o.confirm_s / NS) if self._confirmed_ns is None else self._confirmed_ns
             why = "the motion may be the rival's, and the bridge can stop only its own"
@@ -415,8 +437,9 @@ class Watchdog:
         else:
             why = "the bridge did not confirm the stop"
             is_due = self.bridge.silent_s(now_ns) > o.bridge_timeout_s or (is_late and not is_confirmed)
-        if is_due and not self.brakes:
-            self._brake(self._controllers, now_ns, clock_ns, why)
+        rest = [name for name in self._controllers if name not in self._braked]
+        if is_due and rest and not self._attempts and not self._is_second(now_ns):
+            self._brake(rest, now_ns, clock_ns, why)
         elif now_ns >= self._settled_ns and self._attempts < o.attempts:
             self._attempts += 1
             self._brake(self._controllers, now_ns, clock_ns, "they do not come to rest")
@@ -434,6 +457,7 @@ class Watchdog:
             done += "" if trajectories else " emergency stop: neither a command nor a joint state is known"
             self._say(int(Verdict.STOP), "watchdog.brake", f"{done}: {why}")
         self.brakes += 1
+        self._braked.update(controllers)
 
     def _is_clock_doubtful(self, now_ns: int) -> bool:
         return "watchdog.clock_jump" in self.findings or self.clock.still_s(now_ns) > CLOCK_DOUBTFUL_S

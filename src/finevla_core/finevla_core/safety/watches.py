@@ -176,3 +176,62 @@ class Voices:
     def are_two(self, now_ns: int) -> bool:
         """Whether an older bridge spoke just now although a newer one has."""
         return self._heard_older_ns is not None and now_ns - self._heard_older_ns < self.remember_ns
+
+
+@dataclass
+class Strangers:
+    """Trajectories that neither the bridge nor a watchdog of this stack sent, and by whose description."""
+
+    told_ns: int = 1_000_000_000  # a stranger is over at once; for so long it is still a finding
+    newest_ns: int | None = None
+    _who: dict[str, str] = field(default_factory=dict)
+
+    def heard(self, controller: str, who: str, now_ns: int) -> None:
+        """One on a controller's topic."""
+        if self.newest_ns is None or now_ns - self.newest_ns >= self.told_ns:
+            self._who.clear()
+        self._who.setdefault(controller, who)
+        self.newest_ns = now_ns
+
+    def who(self, now_ns: int) -> str:
+        """Who commanded what, as long as it is a finding."""
+        is_over = self.newest_ns is None or now_ns - self.newest_ns >= self.told_ns
+        return "" if is_over else "; ".join(self._who.values())
+
+    def was_heard_since(self, since_ns: int) -> bool:
+        """Whether the newest one came then or later."""
+        return self.newest_ns is not None and self.newest_ns >= since_ns
+
+
+@dataclass
+class OtherWatchdogs:
+    """Other processes of this stack's watchdog. Who starts beside a running one refuses; two that run stop, one brakes."""
+
+    starting_beats: int = 20  # a second at 20 Hz
+    refusing_ns: int = 500_000_000  # a newcomer that hears us ends within this
+    alive_ns: int = 1_000_000_000
+    _own: str = ""
+    _heard: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # first and last time, last sequence
+
+    def heard(self, instance: str, sequence: int, own: str, own_sequence: int, now_ns: int) -> str:
+        """A sealed heartbeat of another one; why we must not start, "" if we may or run already."""
+        self._own = own
+        self._heard = {i: h for i, h in self._heard.items() if now_ns - h[1] < self.alive_ns}
+        known = self._heard.get(instance)
+        if known is not None and sequence <= known[2]:
+            return ""  # a copy
+        self._heard[instance] = known[0] if known is not None else now_ns, now_ns, sequence
+        if known is None or own_sequence >= self.starting_beats or (sequence, instance) < (own_sequence, own):
+            return ""
+        return "another watchdog of this stack is running already; end it before this one starts"
+
+    def are_two(self, now_ns: int) -> bool:
+        """Whether another one goes on."""
+        return any(now - first >= self.refusing_ns for first, now, _ in self._alive(now_ns).values())
+
+    def brakes_first(self, now_ns: int) -> bool:
+        """Whether another one brakes and we do not: the one whose instance is the smallest brakes."""
+        return self.are_two(now_ns) and min(self._alive(now_ns)) < self._own
+
+    def _alive(self, now_ns: int) -> dict[str, tuple[int, int, int]]:
+        return {i: h for i, h in self._heard.items() if now_ns - h[1] < self.alive_ns}
