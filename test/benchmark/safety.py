@@ -373,6 +373,7 @@ def resets(count: int, seed: int) -> None:
         run.bridge.take()
         done, why = run.bridge.reset(run.now)
         assert done, why
+        run.are_stuck = False
         at, before = run.position(), run.accepted()
         for _ in range(rng.randrange(1, 5)):
             sent += run.misbehave(by, words, motion)

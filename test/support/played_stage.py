@@ -127,7 +127,7 @@ class PlayedStack:
         self._ending = self.endings.popleft() if self.endings else None
         return Said(self.instruction, "", f"played: {instruction.raw}")
 
-    def reset_bridge(self) -> str:
+    def reset_simulated_bridge(self) -> str:
         """Leave STOPPED if the next answer is yes."""
         self.asked_resets_s.append(self.time.now_s)
         _answer(self.resets)
@@ -135,6 +135,9 @@ class PlayedStack:
             raise FineVLAError("nothing to reset")
         self.state, self.reason = HOLDING, "holding"
         return "holding"
+
+    def adopt_scene(self) -> None:
+        """These arms are where they were."""
 
     def reset_scene(self, seed: int, task: str) -> str:
         """Lay it out if the next answer is yes."""

@@ -13,6 +13,7 @@ COMMANDS = {
     "say": ("finevla_tools.say", "steer: send one instruction"),
     "stop": ("finevla_tools.stop", "stop the arms at once; latched until a reset"),
     "reset": ("finevla_tools.reset", "leave a stop; the arms rest until new words come"),
+    "adopt": ("finevla_tools.adopt", "take the measured pose as true: before a reset, where the arms are elsewhere"),
     "home": ("finevla_tools.home", "both arms to the home pose, around what is in the way"),
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
     "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),

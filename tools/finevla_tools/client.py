@@ -18,7 +18,7 @@ from finevla_core.bridge_report import UNHEARD
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
-from finevla_interfaces.srv import ResetScene, SetInstruction
+from finevla_interfaces.srv import AdoptPose, ResetScene, SetInstruction
 from finevla_ros import qos
 from finevla_ros.convert import instruction_to_msg
 from finevla_tools.transport import use_stack_transport
@@ -73,6 +73,7 @@ class Client:
         self._set_instruction = self.node.create_client(SetInstruction, "set_instruction")
         self._reset_scene = self.node.create_client(ResetScene, "sim/reset")
         self._reset_bridge = self.node.create_client(Trigger, "safety/reset")
+        self._adopt_pose = self.node.create_client(AdoptPose, "safety/adopt")
         self._text = self.node.create_publisher(String, "instruction/text", qos.ALL)
         self._is_closing = False
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -208,6 +209,43 @@ class Client:
         if not response.success:
             raise FineVLAError(response.message)
         return str(response.message)
+
+    def pose_difference(self) -> Any:
+        """The bridge's answer to how far the arms are measured from where they were known; empty `difference` if not."""
+        return self._call(self._adopt_pose, AdoptPose.Request(confirm=False), "safety/adopt")
+
+    def adopt_pose(self) -> str:
+        """Let the bridge take the measured pose as the true one; raises `FineVLAError` with its reason if it will not."""
+        response = self._call(self._adopt_pose, AdoptPose.Request(confirm=True), "safety/adopt")
+        if not response.success:
+            raise FineVLAError(response.message)
+        return str(response.message)
+
+    def reset_simulated_bridge(self) -> str:
+        """Let a stopped safety bridge go on in simulation, where nobody doubts what is measured: it is adopted first.
+
+        Raises `FineVLAError` with the bridge's reason if it will not.
+        """
+        if self.pose_difference().difference:
+            self.adopt_pose()
+        return self.reset_bridge()
+
+    def adopt_scene(self) -> None:
+        """After `reset_scene`: the arms were put elsewhere, which the bridge takes for a leap; adopt that, and reset.
+
+        Raises `FineVLAError` with the bridge's reason if it will not within some seconds.
+        """
+        if not self.pose_difference().difference:
+            return
+        until_s = time.monotonic() + CALL_TIMEOUT_S
+        while True:
+            try:
+                self.reset_simulated_bridge()
+                return
+            except FineVLAError:
+                if time.monotonic() > until_s:
+                    raise
+            self.wait(lambda: False, 0.1)
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """One call of a service that is seldom asked; raises `NoAnswer` if nobody answers."""

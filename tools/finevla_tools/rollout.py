@@ -118,6 +118,7 @@ class ClosedLoop:
                 break
             self._feel()
             self._move()
+            self.bridge.adopt(True, self.now_ns)  # of what a contact pushed elsewhere, the simulation knows where it is
             self.bridge.reset(self.now_ns)
         return self.bridge.state is not State.STOPPED
 

@@ -117,7 +117,7 @@ class Stage:
             if not may_reset:
                 raise NotReady(f"the safety bridge is stopped: {self.stop_reason()}")
             try:
-                self.client.reset_bridge()
+                self.client.reset_simulated_bridge()
             except FineVLAError as error:
                 refused = str(error)
                 if patience.is_over(progress()):
@@ -224,6 +224,7 @@ class Stage:
             self.client.reset_scene(seed, task)
             before = self._truths + 1  # one of the scene before may still be on its way
             self._until("the scene", lambda: self._truths > before and self._is_shown(seed, task), patience)
+            self.client.adopt_scene()
         except (StackDied, Interruption):
             raise
         except FineVLAError as error:

@@ -24,7 +24,7 @@ def described(plan: Any) -> str:
     )
     slowed = "" if plan.speed_scale == 1.0 else f", slowed down to {plan.speed_scale:.0%}"
     lines = [
-        f"plan {plan.chunk_sequence} of {plan.client} for '{plan.instruction_id}'",
+        f"plan {plan.number} of {plan.client} for '{plan.instruction_id}'",
         f"  {plan.duration_s:.1f} s{slowed}; {closest}",
     ]
     for k in np.flatnonzero(np.array(plan.travel) > SEEN).tolist():
@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_core.errors import FineVLAError
     from finevla_core.safety.words import State, state_sentence
     from finevla_interfaces import msg
+    from finevla_interfaces.srv import Approve
     from finevla_ros import qos
     from finevla_tools.client import Client
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         def waiting() -> Any:
             plan = client.newest.get("safety/pending_plan")
-            return plan if plan is not None and plan.chunk_sequence else None
+            return plan if plan is not None and plan.number else None
 
         print(client.call(SetBool, "safety/step_mode", SetBool.Request(data=not arguments.off)).message, flush=True)
         if arguments.off:
@@ -79,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
                     print("that plan does not wait any more")
                     continue
                 client.newest.pop("safety/pending_plan")
-                print(client.call(SetBool, "safety/approve", SetBool.Request(data=is_yes)).message, flush=True)
+                approval = Approve.Request(number=plan.number, is_yes=is_yes)
+                print(client.call(Approve, "safety/approve", approval).message, flush=True)
         except (KeyboardInterrupt, EOFError):
             print()
         print("step mode stays on; 'finevla step --off' leaves it")

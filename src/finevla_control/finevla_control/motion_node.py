@@ -46,7 +46,7 @@ from finevla_ros.run import run_node
 POLL_S, FEEDBACK_S = 0.1, 0.2
 IDLE_READ_S = 0.04
 ANSWER_S = 3.0  # the bridge answers within milliseconds; longer than DDS needs to find a newcomer
-KEEP_S = 3.0  # how often authority is asked for again: the bridge forgets who is silent at rest for 10 s
+GIVE_BACK_S = 1.0  # how often authority in our name is given back that we do not use
 REST_S = 5.0  # a motion that was ended brakes within half a second
 SETTLE_S, THERE_RAD = 1.5, 0.05  # measured joints lag, and sag a little
 
@@ -89,7 +89,7 @@ class MotionNode(Node):
         self.changed = threading.Condition()
         self.busy = ""
         self.status: msg.SafetyStatus | None = None
-        self.heard_s = 0.0
+        self.heard_s = self.gave_back_s = 0.0
         self.events: dict[str, msg.SafetyEvent] = {}  # the newest one of our own motion, by the motion's id
         self.instruction = msg.Instruction()
         self.read_s = 0.0  # when a joint state was read last
@@ -115,6 +115,11 @@ class MotionNode(Node):
         with self.changed:
             self.status, self.heard_s = message, time.monotonic()
             self.changed.notify_all()
+        # Somebody took it in our name, or an answer of ours was lost: it would keep everybody out.
+        is_idle_holder = message.client == self.client and not self.busy
+        if is_idle_holder and self.heard_s - self.gave_back_s > GIVE_BACK_S and self.authority.service_is_ready():
+            self.gave_back_s = self.heard_s
+            self.authority.call_async(Authority.Request(client=self.client, release=True))
 
     def _on_event(self, message: msg.SafetyEvent) -> None:
         with self.changed:
@@ -307,16 +312,13 @@ class MotionNode(Node):
         self.events[errand.identity] = msg.SafetyEvent()
         try:
             self.chunks.publish(chunk_to_msg(chunk, self.embodiment.base_frame))
-            told_s = kept_s = time.monotonic()
+            told_s = time.monotonic()
             while not self._is_over(errand, handle):
                 now_s = time.monotonic()
                 if now_s - told_s >= FEEDBACK_S:
                     told_s = now_s
                     left_s = self.status.plan_left_s if errand.is_moving else part.duration_s
                     handle.publish_feedback(kind.Feedback(left_s=float(more_s + left_s)))
-                if errand.is_waiting and now_s - kept_s >= KEEP_S:
-                    kept_s = now_s
-                    self._take()
         finally:
             del self.events[errand.identity]
 
@@ -381,13 +383,15 @@ class Errand:
 
     def sees(self, status: msg.SafetyStatus, event: msg.SafetyEvent, now_s: float) -> bool:
         """Whether the motion has come to its end; raises `FineVLAError` if it will not."""
+        if event.code == "motion.ended":
+            raise FineVLAError(event.text)
         if event.level != msg.SafetyEvent.INFO:
             raise FineVLAError(f"the bridge refused the motion: {event.text.partition('refused: ')[2] or event.text}")
         if event.code == "step.refused":
             raise FineVLAError("the operator turned the motion down")
         is_ours = status.client == self.client
         if self.is_ours and not is_ours:
-            raise FineVLAError("the motion was ended: an instruction was cleared, or somebody else took authority")
+            raise FineVLAError("the motion was ended: somebody gave up its authority, or somebody else took it")
         self.is_ours = is_ours
         is_followed = status.state == msg.SafetyStatus.FOLLOWING and status.chunk_sequence == self.sequence
         self.is_moving = self.is_moving or (is_ours and (is_followed or status.chunks_accepted > self.accepted))

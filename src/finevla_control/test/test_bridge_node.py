@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from played_arm import FOLLOWING, HOLDING, STOPPED, Arm
 from std_msgs.msg import Bool, Empty, String
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
-from finevla_interfaces.srv import Authority
+from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
 
@@ -212,19 +212,21 @@ def test_step_mode_shows_each_plan_and_waits_for_a_yes(start_node, robot: Embodi
     with Arm() as arm:
         arm.start(robot)
         arm.send()
-        plan = arm.wait(
-            lambda: arm.pending and arm.pending[-1].chunk_sequence and arm.pending[-1], "a plan to be shown"
-        )
+        plan = arm.wait(lambda: arm.pending and arm.pending[-1].number and arm.pending[-1], "a plan to be shown")
         assert plan.client == "/policy"
         assert len(plan.positions) == len(plan.times_s) * len(robot.names)
         assert max(plan.travel) == pytest.approx(0.15, abs=0.02)
         assert plan.closest
         assert not any(arm.commands.values())
-        assert arm.call(SetBool, "safety/approve", SetBool.Request(data=False)).success
+        assert arm.call(Approve, "safety/approve", Approve.Request(number=plan.number)).success
         arm.wait(lambda: arm.pending[-1].chunk_sequence == 0, "the plan to be gone")
         arm.send()
         arm.wait(lambda: arm.pending[-1].chunk_sequence == 2, "the next plan")
-        assert arm.call(SetBool, "safety/approve", SetBool.Request(data=True)).success
+        stale = arm.call(Approve, "safety/approve", Approve.Request(number=plan.number, is_yes=True))
+        assert (stale.success, "plan 1 does not wait any more" in stale.message) == (False, True)
+        assert not any(arm.commands.values())
+        now = Approve.Request(number=arm.pending[-1].number, is_yes=True)
+        assert arm.call(Approve, "safety/approve", now).success
         arm.in_state(FOLLOWING)
         assert all(arm.commands.values())
 

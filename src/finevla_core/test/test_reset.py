@@ -140,7 +140,7 @@ def test_plan_that_waits_for_a_yes_is_gone_after_a_stop_and_its_words_too(guarde
         run.reset()
         run.misbehave("motion" if client == MOTION else "policy")
         assert run.bridge.waiting is None
-        assert run.bridge.approve(True, run.now) == (False, "no plan waits")
+        assert run.bridge.approve(1, True, run.now) == (False, "no plan waits")
 
 
 @pytest.mark.parametrize("by", ["policy", "motion"])
@@ -251,7 +251,7 @@ class Chaos(RuleBasedStateMachine):
 
     @rule()
     def reset(self) -> None:
-        self.run.felt = True
+        self.run.felt, self.run.are_stuck = True, False
         self.run.pass_time(60)
         self.note()
         self.bridge.reset(self.run.now)
@@ -295,7 +295,8 @@ class Chaos(RuleBasedStateMachine):
 
     @rule()
     def approve(self) -> None:
-        self.bridge.approve(True, self.run.now)
+        if self.bridge.waiting is not None:
+            self.bridge.approve(self.bridge.waiting.number, True, self.run.now)
 
     @rule(ticks=st.integers(1, 30))
     def wait(self, ticks: int) -> None:

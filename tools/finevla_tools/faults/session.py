@@ -168,6 +168,7 @@ class Session:
         client.reset_scene(self.seed, self.task)
         began_s = time.monotonic()
         self.wait(lambda: recorder.rested_at_s(began_s), COME_TO_REST_S, "the arms to rest at home")
+        client.adopt_scene()
         self.wait(client.is_ready, SET_OUT_S, "the stack to be ready")
         recorder.begin()
         self.wait(lambda: recorder.states, COME_TO_REST_S, "joint states")
@@ -215,7 +216,7 @@ class Session:
                 self.wait(lambda: self.client.received_s["safety/status"] > began_s, seconds, "a bridge that speaks")
                 # One that was just started is disabled at first, until the watchdog answers and stops it.
                 if self.state() == STOPPED or self.client.wait(lambda: self.state() == STOPPED, NEW_S):
-                    self.client.reset_bridge()
+                    self.client.reset_simulated_bridge()
                     is_reset = True
                 self.wait(lambda: self.state() in (HOLDING, FOLLOWING), 1.0, "the bridge to hold")
                 return is_reset

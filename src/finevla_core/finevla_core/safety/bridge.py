@@ -6,20 +6,23 @@ moves: what was under way has ended.
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.approval import Waiting, is_same_motion
 from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.commands import trajectories
+from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
 from finevla_core.safety.heartbeats import Heartbeats
 from finevla_core.safety.joining import ENSEMBLED
-from finevla_core.safety.mandate import Mandate, is_motion
+from finevla_core.safety.mandate import MAX_ID, Mandate, is_motion
 from finevla_core.safety.measured import MeasuredArms
 from finevla_core.safety.plan import NS, Plan, hold, stop
 from finevla_core.safety.timekeeping import Timekeeper
@@ -31,6 +34,9 @@ INNOCENT = frozenset(
     f"chunk.{why}" for why in ("stale", "late", "sequence", "epoch", "instruction", "authority", "ended")
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
+ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
+MAX_TEXT = 400  # characters of a reason or an event: what others say is in them
+FUTURE_TOLD_S = 1.0  # how often stamps from the future are told
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,9 @@ class BridgeOptions:
 
     # Longer than the 0.33 s that Fast DDS holds a writer up when a newcomer joins over shared memory (measured).
     state_timeout_s: float = 0.5
+    # A state may overtake the tick of /clock that it belongs to (10 ms, and some of them under load), and clocks of two
+    # computers differ by some milliseconds. More is another clock, or somebody who wants to be believed for long.
+    max_future_s: float = 0.1
     reset_cooldown_s: float = 0.5
     rest_velocity: float = 0.05
     clock_jump_s: float = 1.0
@@ -47,19 +56,11 @@ class BridgeOptions:
     back_s: float = 0.05  # a clock that goes back by more was set
     max_rejections: int = 10  # of what is said, in a row; then the policy is taken for broken
     authority_timeout_s: float = 2.0  # at rest without a chunk for so long, and anybody may take over
-    taken_timeout_s: float = 10.0  # the same for a client that took authority by name: it may be planning
+    approval_timeout_s: float = 30.0  # a plan that was shown for longer is withdrawn: the world may have changed
     watchdog_timeout_s: float | None = None
     deadman_timeout_s: float | None = None
     # Measured positions overshoot and sag: a pose this much nearer to something than allowed may still be held.
     adoption_slack_m: float = 0.01
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Step mode: a chunk that passed, and what it would become if the operator said yes."""
-
-    chunk: ActionChunk
-    judged: Judged
 
 
 @dataclass
@@ -78,7 +79,8 @@ class Bridge:
     """State machine around the gate; every method takes the current time, so it works under any clock.
 
     Only heartbeats are timed by the steady clock: they beat on whatever simulated time does.
-    `epoch` must be larger than that of any bridge before it on this robot; a reset begins the next one.
+    `epoch` must be larger than that of any bridge before it on this robot; a reset begins the next one. `state_publishers`
+    names who publishes joint states; it is asked when two do.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Bridge:
         options: BridgeOptions,
         epoch: int = 1,
         steady_ns: Callable[[], int] = time.monotonic_ns,
+        state_publishers: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.embodiment, self.envelope, self.limits, self.options = embodiment, envelope, envelope.limits, options
         self.gate = Gate(embodiment, envelope, gate_options)
@@ -103,10 +106,16 @@ class Bridge:
         self.mandate = Mandate(steady_ns)
         self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
         self.time = Timekeeper(options.asleep_s, options.back_s, steady_ns)
-        self.authority = CommandAuthority(options.authority_timeout_s, options.taken_timeout_s)
-        self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s)
+        self.authority = CommandAuthority(options.authority_timeout_s)
+        reach_rad = gate_options.max_tracking_error
+        self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s, reach_rad, steady_ns)
         self.is_stepping = False
         self.waiting: Waiting | None = None
+        self._steady_ns, self._state_publishers = steady_ns, state_publishers
+        self._counter = CounterWatch(steady_ns)
+        self._shown = 0  # plans so far
+        self._future_told_ns = -1
+        self._motion_id = ""  # of the chunk of an operator's motion that is followed or shown
         self._recent: deque[ActionChunk] = deque(maxlen=ENSEMBLED - 1)
         self._stopped_ns = self._now_ns = 0
         self._last_stamp_ns = self._last_sequence = -1
@@ -122,30 +131,34 @@ class Bridge:
         """Who has command authority; empty = nobody."""
         return self.authority.client
 
-    def on_joint_state(self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], now_ns: int) -> None:
-        """A measured joint state; joints not of this robot are ignored, incomplete and incredible ones are refused."""
+    def on_joint_state(
+        self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], now_ns: int, number: int = 0
+    ) -> None:
+        """A measured joint state; joints not of this robot are ignored, incomplete and incredible ones are refused.
+
+        `number` is what DDS counts it as, of its publisher; 0 = not known.
+        """
         measured = self.arms.read(names, positions)
         if measured is None:
             return self._say(1, "state.joints", "joint state lacks joints of this robot; it is ignored")
+        if self._counter.note(number) and self.state is not State.STOPPED:
+            self._stop(now_ns, "state.two", self._two_publishers())
         if (i := self.limits.incredible(measured)) is not None:
             text = f"joint state says {measured[i]:g} of {self.embodiment.names[i]}, which it cannot reach"
             if self.state is State.FOLLOWING:
                 return self._stop(now_ns, "state.range", text)
             return self._say(1, "state.range", f"{text}; it is ignored")
         self._watch_clock(now_ns)
-        if stamp_ns <= self.arms.stamp_ns:
+        if not self._is_timely(stamp_ns, now_ns):
             return None
-        if (off_s := abs(now_ns - stamp_ns) * NS) > self.options.state_timeout_s:
-            if self.state is State.DISABLED:
-                self.reason = (
-                    f"joint states are stamped {off_s:.1f} s off this clock; check use_sim_time and the clocks"
-                )
-            return None
-        jumped = self.arms.note(measured, stamp_ns, is_continued=self.state is not State.DISABLED)
-        if jumped and self.state is State.FOLLOWING:
-            self._stop(now_ns, "state.jump", "joint state jumped faster than the arm can move")
-        elif self.state is State.DISABLED or (jumped and self.state is State.HOLDING):
+        is_following = self.state is State.FOLLOWING
+        if why := self.arms.note(measured, stamp_ns, is_following):
+            if self.state is not State.STOPPED:
+                self._stop(now_ns, "state.jump" if is_following else "state.leap", why)
+        elif self.state is State.DISABLED:
             self._adopt(now_ns)
+        elif self.state is not State.STOPPED and (why := self.arms.too_fast()):
+            self._stop(now_ns, "state.speed", why)
         return None
 
     def on_instruction(self, instruction_id: str, now_ns: int, age_s: float = 0.0) -> None:
@@ -155,7 +168,7 @@ class Bridge:
         """
         before = self.instruction_id
         if not instruction_id:
-            self._end(now_ns, "no instruction is active any more")
+            self._end(now_ns, "no instruction is active any more", is_stop=False)
         self.mandate.announce(instruction_id, age_s)
         if self.instruction_id != before:
             self._recent.clear()
@@ -164,7 +177,7 @@ class Bridge:
     def on_stop_word(self, heard: StopUtterance, now_ns: int) -> None:
         """Come to rest: the operator said stop. What was under way has ended; the arms hold until new words come."""
         instruction_id, is_moving = self.instruction_id, self.state is State.FOLLOWING
-        self._end(now_ns, f"the operator said '{heard.word}'")
+        self._end(now_ns, f"the operator said '{heard.word}'", is_stop=True)
         text = f"the operator said '{heard.word}'"
         if heard.rest:
             text += f", and went on: '{heard.rest[:60]}'; to be on the safe side all of it was taken as a stop"
@@ -179,14 +192,16 @@ class Bridge:
     def on_chunk(self, chunk: ActionChunk, now_ns: int) -> None:
         """Accept or refuse a chunk; an accepted one is commanded at once, or shown first in step mode."""
         result = self._judge(chunk, now_ns)
+        if self.is_stepping and not isinstance(result, Rejection):
+            # As it will be judged at the yes, when its observation counts as new: what is shown is what begins.
+            result = self._judge(replace(chunk, stamp_ns=now_ns), now_ns)
         if isinstance(result, Rejection):
             return self._refuse(chunk, result, now_ns)
         self._in_a_row = 0
         if not self.is_stepping:
             return self._follow(chunk, result, now_ns)
         self._begin(chunk)
-        self.waiting = Waiting(chunk, result)
-        self._say(0, "step.waiting", f"chunk {chunk.sequence} waits for the operator's yes", chunk.instruction_id)
+        self._show(chunk, result, now_ns)
         return None
 
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
@@ -233,11 +248,17 @@ class Bridge:
             self._brake(now_ns)
         return "every plan waits for a yes on safety/approve" if is_on else "plans are followed as they come"
 
-    def approve(self, is_yes: bool, now_ns: int) -> tuple[bool, str]:
-        """The operator's answer to the plan that waits. It is judged again as if its observation were of this moment."""
-        if self.waiting is None:
+    def approve(self, number: int, is_yes: bool, now_ns: int) -> tuple[bool, str]:
+        """The operator's answer to the plan `number`. It is judged again as if its observation were of this moment."""
+        shown = self.waiting
+        if shown is None:
             return False, "no plan waits"
-        chunk, self.waiting = self.waiting.chunk, None
+        if number != shown.number:
+            return False, f"plan {number} does not wait any more; plan {shown.number} does: look at that one first"
+        if shown.is_over(now_ns, self.options.approval_timeout_s):
+            self._withdraw(shown)
+            return False, f"plan {number} was shown too long ago; the next one will be shown"
+        chunk, self.waiting = shown.chunk, None
         if not is_yes:
             self._say(
                 0, "step.refused", f"chunk {chunk.sequence} was turned down by the operator", chunk.instruction_id
@@ -248,8 +269,37 @@ class Bridge:
         if isinstance(result, Rejection):
             self._refuse(now_chunk, result, now_ns)
             return False, f"it does not pass any more: {result.text}"
+        if not is_same_motion(shown.judged.plan, result.plan):
+            self._show(chunk, result, now_ns)
+            return False, "it is not the plan that you saw any more; look again"
         self._follow(now_chunk, result, now_ns)
         return True, "following it; the next plan will be shown when the arms rest"
+
+    def adopt(self, is_confirmed: bool, now_ns: int) -> tuple[bool, str, NDArray[np.float64] | None]:
+        """Take the measured pose as the true one, if `is_confirmed`: whether, a sentence, and the difference `(D,)`.
+
+        Only while the bridge is stopped and what is measured is not where the arms were known to be. Moves nothing.
+        """
+        difference = self.arms.difference()
+        if difference is None:
+            return False, "there is nothing to adopt: no joint state says that the arms are elsewhere than known", None
+        told = self._told_difference(difference)
+        if self.state is not State.STOPPED:
+            return False, f"{told}; the bridge is {self.state.name.lower()}, not stopped", difference
+        if not is_confirmed:
+            return False, f"{told}; confirm that the arms really are there, and they are held there", difference
+        if self._counter.is_double:
+            return False, self._two_publishers(), difference
+        why = self.arms.why_not_adopted()
+        if not why and (here := self.envelope.clearance.at(self.arms.measured(), self.options.adoption_slack_m)).code:
+            why = f"this pose is not allowed: {here.violation}; move the arm, or mend the safety file"
+        if why:
+            return False, f"{told}; {why}", difference
+        self.arms.adopt()
+        assert self.arms.position is not None
+        self.plan = hold(np.clip(self.arms.position, self.limits.lower, self.limits.upper), now_ns)
+        self._say(1, "state.adopted", f"the operator took the measured pose as the true one: {told}")
+        return True, f"adopted: {told}; {RESET_ADVICE}", difference
 
     def reset(self, now_ns: int) -> tuple[bool, str]:
         """Leave STOPPED: only at rest, with a fresh joint state, after a cool-down. Begins a new epoch, and moves nothing."""
@@ -257,6 +307,12 @@ class Bridge:
             return False, f"nothing to reset: the bridge is {self.state.name.lower()}"
         if (now_ns - self._stopped_ns) * NS < self.options.reset_cooldown_s:
             return False, f"wait: a reset is possible {self.options.reset_cooldown_s} s after the stop"
+        if self._counter.is_double:
+            return False, self._two_publishers()
+        if (difference := self.arms.difference()) is not None:
+            return False, f"{self._told_difference(difference)}; {ADOPT_ADVICE}"
+        if self.arms.is_disputed():
+            return False, "joint states contradict each other; see who publishes them, and wait until all say the same"
         if not self.arms.is_fresh(now_ns):
             return False, "joint states are missing; start the arm's driver first"
         if self.arms.moves(self.options.rest_velocity):
@@ -284,6 +340,8 @@ class Bridge:
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
             elif missing := self.heartbeats.unwatched():
                 self._enter(State.DISABLED, missing)
+        if self.waiting is not None and self.waiting.is_over(now_ns, self.options.approval_timeout_s):
+            self._withdraw(self.waiting)
         if self.state is not State.FOLLOWING or self.plan is None or self.arms.position is None:
             return
         if missing := self.heartbeats.missing():
@@ -292,8 +350,16 @@ class Bridge:
             self._stop(now_ns, "state.tracking", f"{off[0]} is {off[1]:.2f} rad from where it should be")
         elif now_ns >= self.plan.end_ns:
             self._enter(State.HOLDING, "the plan ended; holding its last position")
-            self._last_sequence, self.judged = -1, None
+            self._last_sequence, self.judged, self._motion_id = -1, None, ""
             self._recent.clear()
+
+    def on_nodes(self, names: Collection[str], now_ns: int) -> None:
+        """The nodes in the graph by their full names, about once a second: who has gone does not keep authority."""
+        code, text = self.authority.see_nodes(names)
+        if code == "authority.gone":
+            self.release_authority(self.client, now_ns)
+        if code:
+            self._say(1, code, text)
 
     def take(self) -> tuple[list[Trajectory], list[Event]]:
         """Commands and events since the last call."""
@@ -335,7 +401,7 @@ class Bridge:
             measured=self.arms.position,
             measured_ns=self.arms.stamp_ns,
             recent=self._recent,
-            is_taken=self.authority.is_taken and not is_free,
+            is_taken=self.authority.may_move,
             # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
             allowed_scale=1.0 if self.judged is None or is_own else self.judged.clearance.speed_scale,
         )
@@ -368,16 +434,65 @@ class Bridge:
         self._command()
 
     def _begin(self, chunk: ActionChunk) -> None:
-        if is_motion(chunk.instruction_id):
-            self.mandate.begin_motion(chunk.instruction_id)
+        self._motion_id = chunk.instruction_id if is_motion(chunk.instruction_id) else ""
+        if self._motion_id:
+            self.mandate.begin_motion(self._motion_id)
 
-    def _end(self, now_ns: int, why: str) -> None:
+    def _show(self, chunk: ActionChunk, judged: Judged, now_ns: int) -> None:
+        self._shown += 1
+        self.waiting = Waiting(self._shown, chunk, judged, now_ns)
+        text = f"chunk {chunk.sequence} waits for the operator's yes, as plan {self._shown}"
+        self._say(0, "step.waiting", text, chunk.instruction_id)
+
+    def _withdraw(self, shown: Waiting) -> None:
+        self.waiting = None
+        text = f"chunk {shown.chunk.sequence} waited {self.options.approval_timeout_s:g} s for a yes and is withdrawn"
+        self._say(1, "step.expired", text, shown.chunk.instruction_id)
+
+    def _is_timely(self, stamp_ns: int, now_ns: int) -> bool:
+        ahead_s = (stamp_ns - now_ns) * NS
+        if -self.options.state_timeout_s <= ahead_s <= self.options.max_future_s:
+            return True
+        if self.state is State.DISABLED:
+            self.reason = (
+                f"joint states are stamped {abs(ahead_s):.1f} s off this clock; check use_sim_time and the clocks"
+            )
+        told_s = (self._steady_ns() - self._future_told_ns) * NS
+        if ahead_s > 0 and (self._future_told_ns < 0 or told_s > FUTURE_TOLD_S):
+            self._future_told_ns = self._steady_ns()
+            text = f"a joint state is stamped {ahead_s:.2f} s in the future, and ignored; check use_sim_time and the clocks"
+            self._say(1, "state.future", text)
+        return False
+
+    def _two_publishers(self) -> str:
+        names = sorted(set(self._state_publishers()))
+        who = f": {', '.join(name[:60] or 'one without a name yet' for name in names[:4])}" if names else ""
+        return f"two publishers send joint states of this robot{who}; end one of them"
+
+    def _told_difference(self, difference: NDArray[np.float64]) -> str:
+        """The joints that are farthest off, in words."""
+        joints = abs(difference) * ~self.limits.is_gripper
+        far = [i for i in joints.argsort()[::-1].tolist()[:3] if joints[i] >= max(0.3 * joints.max(), 1e-3)]
+        offs = ", ".join(f"{self.embodiment.names[i]} {difference[i]:+.3f} rad" for i in far)
+        return f"the arms are measured elsewhere than they were known to be: {offs}"
+
+    def _end(self, now_ns: int, why: str, is_stop: bool) -> None:
         """Brake, and end the instruction and the operator's motion for good: their next chunk would set the arms going."""
         self._brake(now_ns)
         self.mandate.end(why)
         self._recent.clear()
         self.waiting, self._in_a_row = None, 0
-        self.authority.dismiss(why)
+        if is_stop:
+            self.authority.dismiss(why)
+        else:
+            self._end_motion(why)
+
+    def _end_motion(self, why: str) -> None:
+        """What the holder of authority was about to do has ended, and it is told so."""
+        self.authority.end_motion(why)
+        if self._motion_id:
+            self._say(1, "motion.ended", f"the motion has ended: {why}", self._motion_id)
+            self._motion_id = ""
 
     def _adopt(self, now_ns: int) -> bool:
         """Hold: where the arm was last commanded to if it still is there, else where it is - if it may be there.
@@ -411,7 +526,7 @@ class Bridge:
         self._stopped_ns = now_ns
         self._brake(now_ns)
         self._enter(State.STOPPED, text)
-        self._say(2, code, f"stopped: {text}; {RESET_ADVICE}")
+        self._say(2, code, f"stopped: {self.reason}; {RESET_ADVICE}")
 
     def _brake(self, now_ns: int) -> None:
         """Let the running motion come to rest - unless we lost track of it: then the watchdog brakes what still moves.
@@ -430,7 +545,8 @@ class Bridge:
                 self._stop(now_ns, "clock.jump", "the clock jumped back")
             elif self.state is State.HOLDING:
                 self._enter(State.DISABLED, "the clock jumped back; waiting for a fresh joint state")
-            self.arms.stamp_ns, self._last_stamp_ns, self.plan = 0, -1, None
+            self.arms.forget_stamps()
+            self._last_stamp_ns, self.plan = -1, None
         self._now_ns = now_ns
 
     def _command(self) -> None:
@@ -440,16 +556,25 @@ class Bridge:
 
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""
+        reason = reason[:MAX_TEXT]
         if state in UNREADY:
             why = f"the bridge was {state.name.lower()}: {reason}"
             self.mandate.close(why)
-            self.authority.dismiss(why)
+            self.authority.dismiss(why) if state is State.STOPPED else self._end_motion(why)
             self.waiting = None
+            if self.state is State.FOLLOWING and self.plan is not None and self.arms.position is not None:
+                way = self.plan.extremes()  # somewhere on it they will be found at rest, whoever braked them
+                self.arms.expect(
+                    np.minimum(way.lowest, self.arms.position), np.maximum(way.highest, self.arms.position)
+                )
         elif self.state in UNREADY:
             self.mandate.open()
+        if state is State.HOLDING and self.plan is not None:
+            held = self.plan.positions[-1]
+            self.arms.expect(held, held)
         if state is not self.state:
             self._say(0, f"state.{state.name.lower()}", reason)
         self.state, self.reason = state, reason
 
     def _say(self, level: int, code: str, text: str, instruction_id: str = "", chunk_sequence: int = 0) -> None:
-        self.events.append(Event(level, code, text, instruction_id, chunk_sequence))
+        self.events.append(Event(level, code, text[: 2 * MAX_TEXT], instruction_id[:MAX_ID], chunk_sequence))

@@ -17,17 +17,22 @@ from finevla_core.errors import FineVLAError, unknown
 from finevla_core.safety.clearance import ClearanceModel, Spacing, Zone
 from finevla_core.safety.limits import Limits, robot_limits, tightened
 
-KEYS = ("based_on", "margin_rad", "slowest", "values", "spacing", "zones", "frames_within")
+KEYS = ("based_on", "margin_rad", "slowest", "max_chunk_s", "values", "spacing", "zones", "frames_within")
+MAX_CHUNK_S = 5.0  # where no file says otherwise
 ZONE_KEYS = ("name", "stop_m", "slow_m", "box", "plane", "frames")
 WALLS = (("front", 0, 1), ("back", 0, -1), ("left", 1, 1), ("right", 1, -1), ("top", 2, 1), ("bottom", 2, -1))
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """What a robot may do: limits of its values, and how near it may come to itself and to what is around it."""
+    """What a robot may do: limits of its values, and how near it may come to itself and to what is around it.
+
+    A policy's chunk may hold no more than `max_chunk_s` of motion: a policy that fell silent stops that much later at most.
+    """
 
     limits: Limits
     clearance: ClearanceModel
+    max_chunk_s: float = MAX_CHUNK_S
 
 
 def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = None, spare_m: float = 0.0) -> Envelope:
@@ -38,15 +43,16 @@ def load_envelope(embodiment: Embodiment, urdf: str, path: str | Path | None = N
     entries = _read(path)
     limits = _limits(embodiment, urdf, entries)
     zones: list[Zone] = []
-    spacing, slowest = Spacing(), 0.25
+    spacing, slowest, max_chunk_s = Spacing(), 0.25, MAX_CHUNK_S
     for where, raw in entries:
         with _blamed(where):
             spacing, slowest = _spacing(raw.get("spacing") or {}, spacing), _number(raw, "slowest", slowest, 0.05, 1.0)
+            max_chunk_s = _number(raw, "max_chunk_s", max_chunk_s, 0.2, 20.0)
             zones += [*(_zone(entry) for entry in raw.get("zones") or ()), *_walls(raw.get("frames_within"))]
     zones = [replace(zone, stop_m=zone.stop_m + spare_m, slow_m=zone.slow_m + spare_m) for zone in zones]
     spacing = Spacing(spacing.stop_m + spare_m, spacing.slow_m + spare_m)
     with _blamed(path):
-        return Envelope(limits, ClearanceModel(embodiment, urdf, spacing, zones, slowest))
+        return Envelope(limits, ClearanceModel(embodiment, urdf, spacing, zones, slowest), max_chunk_s)
 
 
 def load_boxes(path: str | Path | None) -> tuple[Zone, ...]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.authority import MAX_CLIENT
 from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.joining import MANNERS, ensembled, join
@@ -142,9 +143,8 @@ class Gate:
             text = f"it is for robot '{chunk.embodiment[:40]}', this is '{self.embodiment.name}'"
             return Rejection("chunk.embodiment", text)
         if chunk.names != names:
-            return Rejection(
-                "chunk.joints", f"its joints are {list(chunk.names)[:14]}, not this robot's, in this order"
-            )
+            told = [name[:64] for name in chunk.names[:14]]
+            return Rejection("chunk.joints", f"its joints are {told}, not this robot's, in this order")
         if chunk.actions.ndim != 2 or chunk.actions.shape[1:] != (len(names),):
             return Rejection("chunk.shape", f"its actions have shape {chunk.actions.shape}")
         most = self.options.max_horizon
@@ -152,6 +152,11 @@ class Gate:
             return Rejection("chunk.horizon", f"it has {chunk.horizon} rows; 2 to {most} are allowed")
         if not 0.005 <= chunk.dt_s <= 1.0:
             return Rejection("chunk.dt", f"its step is {chunk.dt_s} s; 0.005 to 1 s are allowed")
+        span_s, most_s = chunk.horizon * chunk.dt_s, self.envelope.max_chunk_s
+        # An operator's motion is one chunk, however long, so that all of it is judged and shown before it begins.
+        if span_s > most_s * ROUNDING and not (context.is_taken and is_motion(chunk.instruction_id)):
+            text = f"it goes on for {span_s:.1f} s; {most_s:g} s are allowed: so long nobody would look at what happens"
+            return Rejection("chunk.long", text)
         if chunk.joining not in JOININGS:
             return Rejection("chunk.joining", f"joining '{chunk.joining[:40]}' is not one of {', '.join(JOININGS)}")
         return None
@@ -192,6 +197,9 @@ class Gate:
             return Rejection("chunk.instruction", text)
         if not chunk.client:
             return Rejection("chunk.authority", "it does not say which node sends it")
+        if len(chunk.client) > MAX_CLIENT:
+            text = f"its sender's name '{chunk.client[:60]}...' has {len(chunk.client)} characters; {MAX_CLIENT} are allowed"
+            return Rejection("chunk.authority", text)
         if context.client and chunk.client != context.client:
             text = f"'{chunk.client[:60]}' sends it, but '{context.client}' has command authority"
             return Rejection("chunk.authority", text)
