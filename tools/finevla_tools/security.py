@@ -66,11 +66,12 @@ def secure_stack(keystore: str, namespace: str, robot: str, nodes: Sequence[str]
     """
     folder, namespace, domain = Path(keystore), checked_namespace(namespace), _domain(None)
     known = members(load_embodiment(robot_file(robot)))
-    if found := problems(folder, namespace, domain, known):
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        raise FineVLAError(f"{found[0]}{more}; see 'finevla security check {folder}'")
-    if strangers := sorted(set(nodes) - {enclave_path(namespace, name) for name in known}):
-        raise FineVLAError(f"{strangers[0]} has no enclave in '{folder}'; leave it out, or start without security:=")
+    needed = {name: m for name, m in known.items() if name == OPERATOR or enclave_path(namespace, name) in nodes}
+    if strangers := sorted(set(nodes) - {enclave_path(namespace, name) for name in needed}):
+        raise FineVLAError(f"{strangers[0]} is not in the table of rights; leave it out, or start without security:=")
+    if found := problems(folder, namespace, domain, needed):
+        more = f" (and {len(found) - 1} more: finevla security check {folder})" if len(found) > 1 else ""
+        raise FineVLAError(f"{found[0]}{more}")
     operator = enclave_path(namespace, OPERATOR)
     refuse_insecure_dds(folder, operator, domain)
     os.environ.update(environment(folder, operator))

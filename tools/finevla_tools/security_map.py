@@ -13,11 +13,13 @@ ARMS = ("left_arm", "right_arm")  # names of the Piper drivers' topics
 OPERATOR = "operator"
 TEXT_NODES = ("finevla_client", "finevla_demo", "finevla_evaluate", "finevla_reset", "finevla_stop")
 ROOT_NODES = ("/finevla_look", "/finevla_doctor", "/finevla_probe")
+TYPE_SERVICE = "get_type_description"
 # Of every node, under its own name; rclpy and rclcpp make them without being asked.
 PARAMETER_SERVICES = (
-    *("describe_parameters", "get_parameter_types", "get_parameters", "get_type_description", "list_parameters"),
+    *("describe_parameters", "get_parameter_types", "get_parameters", TYPE_SERVICE, "list_parameters"),
     *("set_parameters", "set_parameters_atomically"),
 )
+BRIDGE_SERVICES = ("adopt", "approve", "authority", "reset", "step_mode", "stop")
 LIFECYCLE_SERVICES = (
     *("change_state", "get_available_states", "get_available_transitions", "get_state", "get_transition_graph"),
 )
@@ -58,7 +60,8 @@ class Member:
     """A process of the stack, which gets an enclave of its own.
 
     `usual` is what it does with the launch file's own arguments, `sometimes` what it does with others; it may do both.
-    `nodes` are the nodes in it whose parameter services it serves, empty = the one of its name; `bare_nodes` have none.
+    `nodes` are the nodes in it whose parameter services it serves, empty = the one of its name; `bare_nodes` have but
+    the one that rclcpp and rclpy always make.
     """
 
     name: str
@@ -71,8 +74,9 @@ class Member:
     def rights(self) -> Rights:
         """All that it may do."""
         names = self.nodes or (self.name,)
-        services = tuple(f"{node}/{service}" for node in names for service in PARAMETER_SERVICES)
-        return self.usual + self.sometimes + EVERYBODY + EVERYBODY_SOMETIMES + Rights(serves=services)
+        services = [f"{node}/{service}" for node in names for service in PARAMETER_SERVICES]
+        services += [f"{node}/{TYPE_SERVICE}" for node in self.bare_nodes]
+        return self.usual + self.sometimes + EVERYBODY + EVERYBODY_SOMETIMES + Rights(serves=tuple(services))
 
 
 def members(robot: Embodiment) -> dict[str, Member]:
@@ -161,9 +165,8 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
                 *("action_chunk", "active_instruction", "instruction", "instruction/text", robot.state_topic),
                 *("safety/deadman", "safety/stop", "safety/watchdog", *trajectories(robot)),
             ),
-            serves=("safety/approve", "safety/authority", "safety/reset", "safety/step_mode", "safety/stop"),
+            serves=tuple(f"safety/{name}" for name in BRIDGE_SERVICES),
         ),
-        Rights(serves=("safety/adopt_pose",)),
         bare_nodes=("safety_bridge_stop",),
     )
     yield Member(
@@ -244,7 +247,7 @@ def _ros2_control(robot: Embodiment) -> Iterator[Member]:
 
 def _operator(robot: Embodiment, nodes: tuple[str, ...]) -> Member:
     """The command line, the web console, `ros2 topic` and `ros2 service`: says, stops, resets, approves, and looks."""
-    asked = ("describe_parameters", "get_parameter_types", "get_parameters", "get_type_description", "list_parameters")
+    asked = ("describe_parameters", "get_parameter_types", "get_parameters", TYPE_SERVICE, "list_parameters")
     return Member(
         OPERATOR,
         Rights(
@@ -264,7 +267,7 @@ def _operator(robot: Embodiment, nodes: tuple[str, ...]) -> Member:
             calls=(
                 *("set_instruction", "sim/reset", "policy/change_state", "policy/get_state"),
                 *("recorder/start", "recorder/stop"),
-                *(f"safety/{name}" for name in ("adopt_pose", "approve", "authority", "reset", "step_mode", "stop")),
+                *(f"safety/{name}" for name in BRIDGE_SERVICES),
                 *(f"{arm}/{name}" for arm in ARMS for name in ("emergency_stop", "power")),
                 *(f"{node}/{service}" for node in nodes for service in asked),
             ),
