@@ -67,6 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FineVLAError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except RuntimeError as error:
+        if type(error).__name__ != "RCLError" or os.environ.get("ROS_SECURITY_ENABLE") != "true":
+            raise
+        words = " ".join(str(error).split())[:200]
+        print(
+            f"error: ROS_SECURITY_ENABLE is true and DDS does not let this process in (it says: {words}); "
+            "see docs/security.md, or unset ROS_SECURITY_ENABLE",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # who read us has gone, as in `finevla status --once | head -1`

@@ -101,3 +101,19 @@ def test_up_refuses_what_would_not_be_secure(keystore: Path, tmp_path: Path) -> 
     assert "ros-jazzy" in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""  # nothing was started
+
+
+@pytest.mark.parametrize("words", [("stop",), ("up",)])
+def test_keys_that_are_not_there_are_one_sentence(tmp_path: Path, words: tuple[str, ...]) -> None:
+    variables = {
+        "ROS_SECURITY_ENABLE": "true",
+        "ROS_SECURITY_STRATEGY": "Enforce",
+        "ROS_SECURITY_KEYSTORE": str(tmp_path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "finevla_tools.cli", *words],
+        capture_output=True, text=True, timeout=120, env=os.environ | variables,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "does not let this process in" in done.stderr
+    assert "Traceback" not in done.stderr
