@@ -20,6 +20,8 @@ from finevla_tools.launch_file import Launch, Process, load_launch, parse_argume
 
 DEFAULT_FILE = "cobotmagic.launch.yaml"
 GRACE_S = (6.0, 3.0, 2.0)  # after SIGINT, SIGTERM, SIGKILL
+# What moves the arms, or tells where they are: it ends last, when the bridge has brought them to rest.
+ROBOT = ("simulator", "ros2_control_node", "robot_state_publisher", "piper_driver", "vendor_bridge")
 BAD_INPUT = 2  # a node that ends so was given something that will not get better by starting it again
 COLORS = (36, 32, 35, 33, 34, 31)
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -75,19 +77,18 @@ class Stack:
         return self.exit_code
 
     def stop(self, impatient: Callable[[], bool] = lambda: False) -> None:
-        """SIGINT, then SIGTERM, then SIGKILL, each with its time; returns when nothing runs any more.
+        """End all nodes and then what drives the robot; returns when nothing runs any more.
 
-        `impatient` is asked while waiting: true means that the next harder signal is due now.
+        The bridge and the watchdog go when the arms rest, which the bridge sees to as soon as it is told to end. Each gets
+        SIGINT, then SIGTERM, then SIGKILL, each with its time. `impatient` is asked while waiting: true means that the next
+        harder signal is due now.
         """
         self._stopping.set()
-        for sig, seconds in zip((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), GRACE_S, strict=True):
-            with self._lock:
-                running = [child for child in self._children.values() if child.poll() is None]
-            for child in running:
-                _signal_group(child.pid, sig)
-            deadline = time.monotonic() + seconds
-            while any(child.poll() is None for child in running) and time.monotonic() < deadline and not impatient():
-                time.sleep(0.05)
+        robot = {p.name for p in self.launch.processes if Path(p.command[0]).name in ROBOT}
+        with self._lock:
+            children = dict(self._children)
+        for is_robot in (False, True):
+            _end([child for name, child in children.items() if (name in robot) == is_robot], impatient)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(timeout=2.0)
@@ -143,6 +144,16 @@ class Stack:
         if code and not self.exit_code:
             self.exit_code, self.epitaph = code if code > 0 else 128 - code, epitaph
         self._changed.set()
+
+
+def _end(children: Sequence[subprocess.Popen[str]], impatient: Callable[[], bool]) -> None:
+    for sig, seconds in zip((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), GRACE_S, strict=True):
+        running = [child for child in children if child.poll() is None]
+        for child in running:
+            _signal_group(child.pid, sig)
+        deadline = time.monotonic() + seconds
+        while any(child.poll() is None for child in running) and time.monotonic() < deadline and not impatient():
+            time.sleep(0.05)
 
 
 def without_interrupts(lines: Iterable[str], is_stopping: Callable[[], bool]) -> Iterator[str]:

@@ -156,7 +156,9 @@ def subscribe_both(
 
     for reliability in (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE):
         both = QoSProfile(depth=profile.depth, history=profile.history, reliability=reliability)
-        subscribe(node, kind, topic, once, both, **options)
+        # One of the two never fits a best-effort publisher: no reason for a warning.
+        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
+        subscribe(node, kind, topic, once, both, event_callbacks=quiet, **options)
 
 
 def _takes_two(callback: Callable[..., None]) -> bool:

@@ -1,0 +1,101 @@
+"""Promises of the bridge's ear for stops on real DDS: however they are said, whatever else is on its way, and at the end."""
+
+import signal
+import threading
+
+import pytest
+from played_arm import FOLLOWING, HOLDING, STOPPED, Arm
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import serialize_message
+from std_msgs.msg import Bool, Empty, String
+
+from finevla_core.embodiment import Embodiment
+from finevla_interfaces import msg
+from finevla_ros import qos
+
+pytestmark = pytest.mark.slow  # each starts nodes
+
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@pytest.mark.parametrize("profile", [qos.ALL, BEST_EFFORT], ids=["reliable", "best effort"])
+def test_stop_is_heard_reliable_and_best_effort(start_node, robot: Embodiment, profile: QoSProfile) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        arm.publisher(Empty, "safety/stop", profile).publish(Empty())
+        arm.in_state(STOPPED)
+        arm.wait(lambda: any(e.code == "stop.topic" for e in arm.events), "the event")
+
+
+def test_stop_word_is_heard_best_effort_and_obeyed_once(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        arm.publisher(String, "instruction/text", BEST_EFFORT).publish(String(data="停"))
+        arm.in_state(HOLDING)
+        reliable = arm.publisher(String, "instruction/text", qos.ALL)
+        reliable.publish(String(data="stop"))
+        arm.wait(lambda: sum(e.code == "stop.word" for e in arm.events) >= 2, "the second stop word")
+        threading.Event().wait(0.3)  # its second copy
+        assert sum(e.code == "stop.word" for e in arm.events) == 2
+
+
+def test_deadman_is_heard_best_effort(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge", deadman=True, deadman_timeout_s=2.0)
+    with Arm() as arm:
+        switch = arm.publisher(Bool, "safety/deadman", BEST_EFFORT)
+        is_held = [True]
+        arm.node.create_timer(0.05, lambda: switch.publish(Bool(data=is_held[0])))
+        arm.start(robot)
+        arm.wait(lambda: arm.send() or arm.status[-1].state == FOLLOWING, "motion")
+        is_held[0] = False
+        arm.in_state(STOPPED)
+        assert any(e.code == "deadman" for e in arm.events)
+
+
+def test_what_is_large_or_no_message_is_told_and_stops_are_heard_all_the_same(start_node, robot: Embodiment) -> None:
+    node = start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        words = arm.publisher(String, "instruction/text", qos.ALL)
+        states = arm.publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+        for _ in range(20):
+            words.publish(String(data="stop " + "x" * 1_000_000))
+            words.publish(b"\0\1\0\0\xff\xff\xff\xff")
+            states.publish(serialize_message(msg.Heartbeat(node="x" * 100))[:-9])
+            arm.chunks.publish(msg.ActionChunk(instruction_id="x" * 1_000_000))
+        arm.wait(lambda: sum(e.code == "message.refused" for e in arm.events) >= 3, "the refusals")
+        words.publish(String(data="stop"))
+        arm.wait(lambda: any(e.code == "stop.word" for e in arm.events), "the stop word")
+        assert sum("message.refused" in line for line in node.lines) <= 6
+        assert all(len(e.text) < 300 for e in arm.events)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_bridge_that_is_told_to_end_brakes_first(start_node, robot: Embodiment, number: signal.Signals) -> None:
+    node = start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        before = {name: len(commands) for name, commands in arm.commands.items()}
+        node.process.send_signal(number)
+        arm.wait(lambda: any(e.code == "stop.ending" for e in arm.events), "the stop")
+        arm.wait(lambda: all(len(arm.commands[n]) > count for n, count in before.items()), "the braking")
+        assert node.wait_for_exit() == 0
+
+
+def test_bridge_that_holds_ends_at_once_and_quietly(start_node, robot: Embodiment) -> None:
+    node = start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        node.process.send_signal(signal.SIGINT)
+        assert node.wait_for_exit() == 0
+        assert not any("ERROR" in line or "Traceback" in line for line in node.lines)

@@ -1,0 +1,76 @@
+"""Promises of how a stack ends: what drives the robot goes last, whatever else takes its time or ended why ever."""
+
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from finevla_tools.launch_file import Launch, Process
+from finevla_tools.up import BAD_INPUT, Stack
+
+NODE = """
+#!{python}
+import os, signal, sys, time
+name = sys.argv[1]
+def write(word):
+    with open({journal!r}, "a") as file:
+        file.write(f"{{name}} {{word}}\\n")
+def end(*_):
+    write("told")
+    time.sleep(float(sys.argv[2]))
+    write("gone")
+    os._exit(0)
+signal.signal(signal.SIGINT, end)
+write("up")
+if len(sys.argv) > 3:
+    time.sleep(0.5)
+    os._exit(int(sys.argv[3]))
+while True:
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    file = tmp_path / "journal"
+    file.touch()
+    return file
+
+
+def stack_of(journal: Path, nodes: dict[str, tuple[str, ...]]) -> Stack:
+    processes = []
+    for name, words in nodes.items():
+        program = journal.parent / name
+        program.write_text(textwrap.dedent(NODE).lstrip().format(python=sys.executable, journal=str(journal)))
+        program.chmod(0o755)
+        processes.append(Process(name, (str(program), name, *words), {}, False, 0.0))
+    return Stack(Launch(tuple(processes), {}), lambda _name, _line: None)
+
+
+def until_up(journal: Path, count: int) -> None:
+    deadline = time.monotonic() + 30.0
+    while journal.read_text().count(" up\n") < count:
+        assert time.monotonic() < deadline, journal.read_text()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("code", ["", "2", "1"])
+def test_robot_ends_last_whatever_ended_first(journal: Path, code: str) -> None:
+    nodes = {"simulator": ("0",), "safety_bridge": ("0.6",), "safety_watchdog": ("0.5",), "motion": ("0.1",)}
+    stack = stack_of(journal, nodes | {"policy": ("0", code) if code else ("0",)})
+    stack.start()
+    until_up(journal, 5)
+    if code:
+        assert stack.wait() == int(code)
+        assert stack.failed
+        assert (stack.exit_code == BAD_INPUT) == (code == "2")
+    assert "safety_bridge told" not in journal.read_text()
+    stack.stop()
+    lines = journal.read_text().splitlines()
+    assert lines[-2:] == ["simulator told", "simulator gone"]
+    assert {"safety_bridge gone", "safety_watchdog gone", "motion gone"} <= set(lines)
+    assert lines.index("safety_bridge told") < lines.index(
+        "motion gone"
+    )  # the arms are braked before anybody is waited for
