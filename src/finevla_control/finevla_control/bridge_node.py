@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.event_handler import QoSSubscriptionMatchedInfo, SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty, String
@@ -22,16 +23,21 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.heartbeats import HeartbeatCheck
+from finevla_core.safety.seal import Signer, TrajectoryCheck
 from finevla_core.safety.watchdog import DEAD_LISTED_NS
 from finevla_core.safety.watches import Rivals
 from finevla_core.safety.words import Event, State, state_sentence
 from finevla_core.stop_words import stop_word
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
-from finevla_interfaces.srv import Authority
+from finevla_interfaces.srv import AdoptPose, Approve, Authority
 from finevla_ros import qos
 from finevla_ros.convert import chunk_from_msg, to_ns
 from finevla_ros.graph import publishers_of
+from finevla_ros.heard_trajectory import judge
+from finevla_ros.heartbeats import words_of
+from finevla_ros.keys import stack_key
 from finevla_ros.listening import subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
@@ -60,6 +66,9 @@ class Parameters:
     deadman: bool = param(False, "whether safety/deadman (std_msgs/Bool, true = held) must be held")
     deadman_timeout_s: float = param(0.3, "a deadman switch silent for this long is released, seconds", 0.05, 2.0)
     step: bool = param(False, "start in step mode: every plan waits for a yes on safety/approve")
+    approval_timeout_s: float = param(
+        30.0, "a plan that waits for a yes is withdrawn after so many seconds", 1.0, 600.0
+    )
 
 
 class SafetyBridge(LastingNode):
@@ -81,12 +90,18 @@ class SafetyBridge(LastingNode):
             _gate_options(p),
             _bridge_options(p),
             epoch=time.time_ns() // 1_000_000_000,
+            state_publishers=lambda: publishers_of(self, self.embodiment.state_topic),
         )
         self.bridge.is_stepping = p.step
         self.lock = threading.RLock()
+        key, own = stack_key(self), self.get_fully_qualified_name()
+        watchdog = f"{self.get_namespace().rstrip('/')}/{WATCHDOG}"
+        self.signer = Signer(key, own)
+        self.senders = TrajectoryCheck(key, self.signer, (own, watchdog))
+        self.heartbeats = HeartbeatCheck(key, watchdog, p.watchdog_timeout_s, time.monotonic_ns)
         self.rivals = Rivals(
-            self.get_fully_qualified_name(),
-            f"{self.get_namespace().rstrip('/')}/{WATCHDOG}",
+            own,
+            watchdog,
             second_ns=DEAD_LISTED_NS if p.watchdog else 0,  # the watchdog hears two bridges speak at once
         )
         self.ticks = 0
@@ -107,14 +122,16 @@ class SafetyBridge(LastingNode):
         self.stops.start()
 
     def _listen(self) -> None:
-        self._hear(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
+        matched = SubscriptionEventCallbacks(matched=self._in_turn(self._on_state_publishers))
+        self._hear(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR, event_callbacks=matched)
         self._hear(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
         subscribe(self, msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST, tell=self._on_refused)
         for kind, service, callback in (
             (Trigger, "safety/reset", self._on_reset),
             (Authority, "safety/authority", self._on_authority),
             (SetBool, "safety/step_mode", self._on_step_mode),
-            (SetBool, "safety/approve", self._on_approve),
+            (Approve, "safety/approve", self._on_approve),
+            (AdoptPose, "safety/adopt", self._on_adopt),
         ):
             self.create_service(kind, service, self._in_turn(callback))
 
@@ -128,10 +145,19 @@ class SafetyBridge(LastingNode):
         # Best effort hears both kinds. A switch that a reliable publisher said again later would be held by mistake.
         path.hear(Bool, "safety/deadman", turn(self._on_deadman), qos.SENSOR)
         path.hear(msg.Heartbeat, "safety/watchdog", turn(self._on_watchdog), qos.NEWEST)
+        path.hear_controllers(list(self.controllers), turn(self._on_trajectory))
         return path
 
-    def _hear(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
-        subscribe(self, kind, topic, self._in_turn(callback), profile, tell=self._on_refused)
+    def _hear(
+        self,
+        kind: type,
+        topic: str,
+        callback: Callable[..., None],
+        profile: QoSProfile,
+        event_callbacks: SubscriptionEventCallbacks | None = None,
+    ) -> None:
+        turn = self._in_turn(callback)
+        subscribe(self, kind, topic, turn, profile, tell=self._on_refused, event_callbacks=event_callbacks)
 
     def _in_turn[R](self, callback: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(callback)
@@ -164,8 +190,19 @@ class SafetyBridge(LastingNode):
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _on_state(self, message: JointState) -> None:
-        self.bridge.on_joint_state(to_ns(message.header.stamp), message.name, message.position, self._now_ns())
+    def _on_state(self, message: JointState, info: Mapping[str, int]) -> None:
+        stamp_ns, number = to_ns(message.header.stamp), info.get("publication_sequence_number") or 0
+        self.bridge.on_joint_state(stamp_ns, message.name, message.position, self._now_ns(), number)
+
+    def _on_state_publishers(self, matched: QoSSubscriptionMatchedInfo) -> None:
+        """More than one may be right: of a mobile base, say. Two that send the same joints are found by their messages."""
+        if matched.current_count > 1 and matched.current_count_change > 0:
+            topic = self.embodiment.state_topic
+            names = ", ".join(name[:60] or "one without a name yet" for name in publishers_of(self, topic)[:4])
+            text = (
+                f"{matched.current_count} publishers on {topic}: {names}; if two send this robot's joints it is a stop"
+            )
+            self.events.tell(Event(msg.SafetyEvent.WARN, "state.publishers", text))
 
     def _on_instruction(self, message: msg.Instruction, info: Mapping[str, int]) -> None:
         # By the writer's clock: a late joiner is given what may have been announced long ago. 0 = the middleware cannot tell.
@@ -195,8 +232,21 @@ class SafetyBridge(LastingNode):
                 self._publish_status()  # at once: a policy that continues its running chunk must know which one runs
 
     def _on_watchdog(self, message: msg.Heartbeat) -> None:
-        self.bridge.on_watchdog(message.is_well, message.text, self._now_ns())
+        judgement = self.heartbeats.judge(words_of(message))
+        if judgement.counts:
+            self.bridge.on_watchdog(message.is_well, message.text, self._now_ns())
+        if judgement.code == "watchdog.two":
+            self.bridge.on_stop(self._now_ns(), judgement.code, judgement.text)
+        elif judgement.code:
+            self.events.tell(Event(msg.SafetyEvent.WARN, judgement.code, judgement.text))
         self._flush()
+
+    def _on_trajectory(self, controller: str, data: bytes) -> None:
+        """What a controller is told, whoever does: a stranger's trajectory is a stop when it is heard."""
+        if why := judge(self.senders, controller, data, self._now_ns())[1].why:
+            text = f"a trajectory on {self.controllers[controller].topic_name} is a stranger's, {why}; end who sends it"
+            self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
+            self._flush()
 
     def _on_deadman(self, message: Bool) -> None:
         self.bridge.on_deadman(message.data, self._now_ns())
@@ -229,8 +279,15 @@ class SafetyBridge(LastingNode):
         self._flush()
         return response
 
-    def _on_approve(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        response.success, response.message = self.bridge.approve(request.data, self._now_ns())
+    def _on_approve(self, request: Approve.Request, response: Approve.Response) -> Approve.Response:
+        response.success, response.message = self.bridge.approve(request.number, request.is_yes, self._now_ns())
+        self._flush()
+        return response
+
+    def _on_adopt(self, request: AdoptPose.Request, response: AdoptPose.Response) -> AdoptPose.Response:
+        response.success, response.message, difference = self.bridge.adopt(request.confirm, self._now_ns())
+        response.names = list(self.embodiment.names)
+        response.difference = [] if difference is None else difference.tolist()
         self._flush()
         return response
 
@@ -245,6 +302,7 @@ class SafetyBridge(LastingNode):
                 self._publish_status()
         if self.ticks % 50 == 0:
             self._watch_for_rivals()
+            self._watch_nodes()
             self._diagnose()
 
     def _watch_for_rivals(self) -> None:
@@ -258,10 +316,17 @@ class SafetyBridge(LastingNode):
                 self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
             self._flush()
 
+    def _watch_nodes(self) -> None:
+        """Who has command authority and is gone does not keep it."""
+        nodes = {f"{space.rstrip('/')}/{name}" for name, space in self.get_node_names_and_namespaces()}
+        with self.lock:
+            self.bridge.on_nodes(nodes, self._now_ns())
+            self._flush()
+
     def _flush(self) -> None:
         commands, events = self.bridge.take()
         for trajectory in commands:
-            self.controllers[trajectory.controller].publish(trajectory_to_msg(trajectory))
+            self.controllers[trajectory.controller].publish(trajectory_to_msg(trajectory, self.signer))
         for event in events:
             self.events.tell(event)
         if self.bridge.waiting is not self.shown:
@@ -277,6 +342,7 @@ class SafetyBridge(LastingNode):
         message.header.stamp = self.get_clock().now().to_msg()
         if waiting is not None:
             plan, clearance, found = waiting.judged.plan, waiting.judged.clearance, waiting.judged.plan.extremes()
+            message.number = waiting.number
             message.chunk_sequence, message.client = waiting.chunk.sequence, waiting.chunk.client
             message.instruction_id, message.names = waiting.chunk.instruction_id, list(self.embodiment.names)
             times_s = (plan.times_ns - plan.times_ns[0]) * 1e-9
@@ -311,6 +377,7 @@ class SafetyBridge(LastingNode):
             closest=judged.clearance.closest if judged else "",
             stepping=bridge.is_stepping,
             waiting=bridge.waiting is not None,
+            challenge=self.heartbeats.challenge(),
             planned=bridge.plan.at(self._now_ns())[0].tolist() if bridge.plan is not None else [],
         )
         message.header.stamp = self.get_clock().now().to_msg()
@@ -344,6 +411,7 @@ def _bridge_options(p: Parameters) -> BridgeOptions:
     return BridgeOptions(
         state_timeout_s=p.state_timeout_s,
         max_rejections=p.max_rejections,
+        approval_timeout_s=p.approval_timeout_s,
         watchdog_timeout_s=p.watchdog_timeout_s if p.watchdog else None,
         deadman_timeout_s=p.deadman_timeout_s if p.deadman else None,
     )

@@ -6,7 +6,7 @@ steady clock: simulated time that stands still, or a clock that jumps, is one of
 
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -22,6 +22,8 @@ from finevla_control.logs import EventLog
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
+from finevla_core.safety.heartbeats import instance_of
+from finevla_core.safety.seal import Signer, TrajectoryCheck
 from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
 from finevla_core.safety.watches import carriers
 from finevla_core.safety.words import Event, State
@@ -30,11 +32,14 @@ from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.convert import observation_from_msg, to_ns
 from finevla_ros.graph import publishers_of
+from finevla_ros.heard_trajectory import judge, listen_to_controllers
+from finevla_ros.heartbeats import heartbeat_to_msg, words_of
+from finevla_ros.keys import stack_key
 from finevla_ros.listening import most_observation_bytes, subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import LastingNode, run_node
-from finevla_ros.trajectories import times_ns, trajectory_to_msg
+from finevla_ros.trajectories import trajectory_to_msg
 
 BRIDGE = "safety_bridge"
 TICK_S = 1 / 60  # the longest that a finding waits for its stop
@@ -77,17 +82,20 @@ class SafetyWatchdog(LastingNode):
         self.embodiment = load_embodiment(file)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
         limits = load_limits(self.embodiment, urdf, safety_file(p.limits))
-        own = self.get_fully_qualified_name()
+        own, bridge = self.get_fully_qualified_name(), f"{self.get_namespace().rstrip('/')}/{BRIDGE}"
         self.watchdog = Watchdog(
             self.embodiment,
             limits,
             carriers(urdf, self.embodiment.joints, {c.name: c.frame for c in self.embodiment.cameras}),
             WatchdogOptions(**{name: value for name, value in vars(p).items() if name not in ("robot", "limits")}),
-            (f"{self.get_namespace().rstrip('/')}/{BRIDGE}", own),
+            (bridge, own),
             self.get_parameter("use_sim_time").value,
             time.monotonic_ns(),
         )
-        self.sender = own
+        self.key = stack_key(self)
+        self.signer = Signer(self.key, own)
+        self.senders = TrajectoryCheck(self.key, self.signer, (bridge, own), may_be_two=True)
+        self.challenge = 0  # the bridge's newest
         self.refused = ""
         self.ticks = 0
         self.stop = self._out(Empty, "safety/stop", qos.ALL)
@@ -125,11 +133,11 @@ class SafetyWatchdog(LastingNode):
         w, now = self.watchdog, time.monotonic_ns
         self._in(msg.SafetyStatus, "safety/status", self._on_status, qos.LATCHED)
         self._in(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR)
-        for name in self.controllers:
-            self._in(JointTrajectory, f"{name}/joint_trajectory", self._hearing(name), qos.ALL)
+        self._in(msg.Heartbeat, "safety/watchdog", self._on_heartbeat, qos.NEWEST)
+        listen_to_controllers(self, list(self.controllers), self._on_trajectory, event_callbacks=QUIET_IN)
         self._in(msg.Instruction, "active_instruction", lambda m: w.on_instruction(m.id, now()), qos.LATCHED)
         self._in(msg.ActionChunk, "action_chunk", lambda _: w.on_chunk(now()), qos.NEWEST)
-        self._in(msg.PolicyStatus, "policy/status", lambda _: w.on_policy(now()), qos.LATCHED)
+        self._in(msg.PolicyStatus, "policy/status", lambda m: w.on_policy(m.observations_taken, now()), qos.LATCHED)
         most = most_observation_bytes(self.embodiment)
         self._in(msg.Observation, "observation", self._on_observation, qos.NEWEST, most)
         # Best effort hears both kinds. A switch that a reliable publisher said again later would be held by mistake.
@@ -147,12 +155,14 @@ class SafetyWatchdog(LastingNode):
     def _clock_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _on_state(self, message: JointState) -> None:
+    def _on_state(self, message: JointState, info: Mapping[str, int]) -> None:
+        self.watchdog.on_joint_publication(message.name, info.get("publication_sequence_number") or 0)
         self.watchdog.on_joint_state(
             to_ns(message.header.stamp), message.name, message.position, message.velocity, time.monotonic_ns()
         )
 
     def _on_status(self, message: msg.SafetyStatus) -> None:
+        self.challenge = message.challenge
         self.watchdog.on_status(message.state, message.epoch, time.monotonic_ns())
         self._flush()
 
@@ -165,23 +175,34 @@ class SafetyWatchdog(LastingNode):
         hashes = {camera: zlib.crc32(image) for camera, image in zip(seen.cameras, seen.images, strict=True)}
         self.watchdog.on_observation(hashes, seen.state, time.monotonic_ns())
 
-    def _hearing(self, controller: str) -> Callable[[JointTrajectory], None]:
-        def on_trajectory(message: JointTrajectory) -> None:
-            if message.header.frame_id == self.sender:
-                return
-            self.watchdog.on_trajectory(
-                controller,
-                message.joint_names,
-                to_ns(message.header.stamp),
-                times_ns(message),
-                [point.positions for point in message.points],
-                [point.velocities for point in message.points],
-                time.monotonic_ns(),
-                self._clock_ns(),
+    def _on_heartbeat(self, message: msg.Heartbeat) -> None:
+        """Of another watchdog; its own come back too. Raises `FineVLAError` if this one must not start beside it."""
+        instance = instance_of(self.key, words_of(message))
+        if instance not in ("", self.signer.instance) and message.node == self.signer.node:
+            why = self.watchdog.on_other_watchdog(
+                instance, message.sequence, self.signer.instance, self.signer.beats, time.monotonic_ns()
             )
-            self._flush()
+            if why:
+                raise FineVLAError(why)
 
-        return on_trajectory
+    def _on_trajectory(self, controller: str, data: bytes) -> None:
+        heard, sender = judge(self.senders, controller, data, self._clock_ns())
+        if self.senders.is_own(sender):
+            return
+        now_ns, clock_ns, w = time.monotonic_ns(), self._clock_ns(), self.watchdog
+        told: tuple[Sequence[str], int, list[int], list[list[float]], list[list[float]]] = ((), 0, [], [], [])
+        if heard is not None:
+            told = (heard.joints, heard.stamp_ns, heard.times_ns, heard.positions, heard.velocities)
+        if sender.why:
+            w.on_stranger(controller, self._who(controller, sender.why), *told, now_ns, clock_ns)
+        elif sender.node == self.signer.node:
+            w.on_watchdogs_trajectory(controller, *told, now_ns, clock_ns)
+        else:
+            w.on_trajectory(controller, *told, now_ns, clock_ns)
+        self._flush()
+
+    def _who(self, controller: str, why: str) -> str:
+        return f"a trajectory on {self.controllers[controller].topic_name} is a stranger's, {why}"
 
     def _look_for_rivals(self) -> None:
         for publisher in self.controllers.values():
@@ -204,7 +225,7 @@ class SafetyWatchdog(LastingNode):
         if asks:
             self.stop.publish(Empty())
         for trajectory in trajectories:
-            self.controllers[trajectory.controller].publish(trajectory_to_msg(trajectory, self.sender))
+            self.controllers[trajectory.controller].publish(trajectory_to_msg(trajectory, self.signer))
         for event in events:
             self.events.tell(event)
 
@@ -212,9 +233,7 @@ class SafetyWatchdog(LastingNode):
         trouble = self.watchdog.trouble
         if not (trouble or self.watchdog.hears):
             return  # to the bridge, silence is a watchdog that is not there
-        message = msg.Heartbeat(node=self.sender, is_well=not trouble, text=trouble)
-        message.header.stamp = self.get_clock().now().to_msg()
-        self.heartbeat.publish(message)
+        self.heartbeat.publish(heartbeat_to_msg(self.signer, trouble, self.challenge, self._clock_ns()))
 
     def _diagnose(self) -> None:
         w = self.watchdog
@@ -222,7 +241,7 @@ class SafetyWatchdog(LastingNode):
         text = f"stopped, {w.latched}: {w.reason}" if w.latched else "; ".join(w.findings.values()) or "all is well"
         values = {"latched": w.latched, "own_stops": w.brakes, "observation_refused": self.refused, **w.findings}
         status = DiagnosticStatus(
-            name=f"{self.sender}: watchdog",
+            name=f"{self.signer.node}: watchdog",
             level=level,
             message=text,
             values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
