@@ -166,7 +166,7 @@ def attack(duel: Duel, rad: float, seconds: float, kind: str, for_ms: int) -> No
 @pytest.mark.parametrize("for_ms", [1, 30, 50])
 @pytest.mark.parametrize(
     ("rad", "seconds", "kind"),
-    [(0.25, 1.0, "smooth"), (0.25, 0.5, "smooth"), (0.25, 1.0, "point"), (0.1, 1.0, "lines"), (0.25, 2.0, "lines")],
+    [(0.25, 1.0, "smooth"), (0.25, 0.5, "smooth"), (0.75, 0.2, "point"), (0.1, 1.0, "lines"), (0.25, 0.1, "lines")],
 )
 @pytest.mark.parametrize("bridge_ms", [4, None])
 def test_stranger_moves_an_arm_at_rest_by_millimetres(
@@ -179,7 +179,8 @@ def test_stranger_moves_an_arm_at_rest_by_millimetres(
     assert duel.watchdog.latched == "watchdog.rival"
     assert "/finevla/teleop" in duel.watchdog.reason
     assert duel.rests()
-    assert duel.moved() < 0.01, duel.moved()  # of a joint; the arms are 0.7 m long
+    # Of a joint; the arms are 0.7 m long. Straight lines leap to 2.5 rad/s, and 5 of them come.
+    assert duel.moved() < (0.02 if (seconds, kind) == (0.1, "lines") else 0.001), duel.moved()
 
 
 @pytest.mark.parametrize("for_ms", [1, 30, 50])

@@ -4,9 +4,10 @@ It starts from the command of this moment, for the measurement lags behind it; o
 was measured. Trajectories live in the controllers' clock (`clock_ns`), measurements age by the steady one (`now_ns`).
 """
 
+import itertools
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +36,37 @@ CREDIBLE = 10.0  # times its limit: no joint is faster, and a driver that says s
 STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
 SPEED_SHARE, SPEED_NOISE = 1.2, 0.1  # a speed of more than this share of its limit, and noise on top, is too fast
 REACH_RAD = 1e-3  # what an arm may be off where it was known to be
+MOVED_RAD = 0.05  # farther from there it has followed a stranger for a while, and what is measured counts
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Before:
-    """Where a controller's values were, and how fast, when a stranger took over."""
+    """Where a controller's values were, and how fast, when a stranger took over, and the straight lines it leads them on."""
 
     clock_ns: int
     position: NDArray[np.float64]
     velocity: NDArray[np.float64]
+    _knots: list[tuple[int, NDArray[np.float64]]] = field(default_factory=list)
+
+    def lead(self, times_ns: NDArray[np.int64], places: NDArray[np.float64]) -> None:
+        """Note points without velocities: a controller goes straight from one to the next."""
+        later = times_ns > self.clock_ns
+        self._knots = [(self.clock_ns, self.position), *zip(times_ns[later].tolist(), places[later], strict=True)]
+
+    def led(self, clock_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Position and velocity on those lines; as if nobody had taken over where there are none."""
+        for (a_ns, a), (b_ns, b) in itertools.pairwise(self._knots):
+            if a_ns <= clock_ns < b_ns:
+                velocity = (b - a) / ((b_ns - a_ns) * NS)
+                return a + velocity * ((clock_ns - a_ns) * NS), velocity
+        if self._knots:
+            return self._knots[-1][1], np.zeros(len(self.position))
+        return self.at(clock_ns), self.velocity
+
+    def at(self, clock_ns: int) -> NDArray[np.float64]:
+        """Where they would be if nobody had."""
+        return self.position + self.velocity * max(0.0, (clock_ns - self.clock_ns) * NS)
 
 
 @dataclass(frozen=True)
@@ -151,6 +173,8 @@ class Brake:
         self._told.pop(controller, None)
         lower, upper = self.limits.lower[columns] - ABSURD, self.limits.upper[columns] + ABSURD
         is_sane = ((lower < places) & (places < upper)).all()
+        if speeds is None and is_sane and controller in self._before:
+            self._before[controller].lead(times, places)
         if speeds is None or not np.isfinite(speeds).all() or not is_sane:
             return True
         ahead = times > taken_ns
@@ -205,11 +229,12 @@ class Brake:
         for controller, state in known.items():
             columns = self._columns[controller]
             position[columns], velocity[columns], acceleration[columns] = state
-            share[columns] = 1.0 if self._is_followed(controller, now_ns, clock_ns) else MEASURED_SHARE
+            share[columns] = 1.0 if self._is_known(controller, now_ns, clock_ns) else MEASURED_SHARE
         if not known:
             return []
         plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
-        plan = _without_knots_right_ahead(plan)
+        # A controller goes on from a stranger's leap: it is to be where the arm is soon, not only at the stop's end.
+        plan = _without_knots_right_ahead(plan, is_needed=not self._before.keys().isdisjoint(known))
         stops = [
             replace(t, start_ns=stamp_ns)
             for t in trajectories(plan, self.embodiment, self.limits)
@@ -227,12 +252,12 @@ class Brake:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
         """Position, velocity and acceleration of a controller's values; None if neither told nor felt."""
         columns = self._columns[controller]
+        if controller in self._before and not self._was_moved(controller, now_ns, clock_ns):
+            position, velocity = self._reached(controller, now_ns, clock_ns)
+            return position, self._capped(velocity, "velocity", columns), np.zeros(len(columns))
         if self._is_followed(controller, now_ns, clock_ns):
             plan = self._told[controller]
             (position, velocity), acceleration = plan.at(clock_ns), plan.acceleration(clock_ns)
-            if controller in self._before:
-                position, velocity = self._reached(controller, position, velocity, now_ns, clock_ns)
-                acceleration = np.zeros(len(columns))
             return (
                 position,
                 self._capped(velocity, "velocity", columns),
@@ -244,21 +269,22 @@ class Brake:
         velocity = self._capped(self._velocity[columns], "velocity", columns)
         return self._felt[-1].values[columns] + velocity * ahead_s, velocity, np.zeros(len(columns))
 
-    def _reached(
-        self,
-        controller: str,
-        position: NDArray[np.float64],
-        velocity: NDArray[np.float64],
-        now_ns: int,
-        clock_ns: int,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Position and velocity nearest to a stranger's that the arm can have: by its limits, or as it is measured."""
+    def _was_moved(self, controller: str, now_ns: int, clock_ns: int) -> bool:
+        """Whether a stranger has moved the arm away from where it was: it was heard too late."""
+        if not self.is_measured(now_ns):
+            return False
+        columns = self._columns[controller]
+        gap = abs(self._felt[-1].values[columns] - self._before[controller].at(clock_ns))
+        return bool((gap * ~self.limits.is_gripper[columns]).max() > MOVED_RAD)
+
+    def _reached(self, controller: str, now_ns: int, clock_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Position and velocity nearest to the stranger's that the arm can have: by its limits, or as it is measured."""
         before, columns = self._before[controller], self._columns[controller]
         dt_s = max(0.0, (clock_ns - before.clock_ns) * NS)
         gained = self.limits.acceleration[columns] * dt_s
-        carried, room = before.position + before.velocity * dt_s, gained * dt_s / 2 + REACH_RAD
-        places = [carried - room, carried + room]
-        speeds = [before.velocity - gained, before.velocity + gained]
+        carried, room = before.at(clock_ns), gained * dt_s / 2 + REACH_RAD
+        position, velocity = (self._told[controller].at if controller in self._told else before.led)(clock_ns)
+        places, speeds = [carried - room, carried + room], [before.velocity - gained, before.velocity + gained]
         if self.is_measured(now_ns):
             places.append(self._felt[-1].values[columns])
             speeds.append(self._velocity[columns])
@@ -271,6 +297,12 @@ class Brake:
         """What the robot can do of it: nothing that is heard or measured makes a stop longer than that."""
         most = getattr(self.limits, limit)[columns]
         return np.asarray(np.clip(rates, -most, most))
+
+    def _is_known(self, controller: str, now_ns: int, clock_ns: int) -> bool:
+        """Whether the command is known by more than what is measured."""
+        if controller in self._before and not self._was_moved(controller, now_ns, clock_ns):
+            return True
+        return self._is_followed(controller, now_ns, clock_ns)
 
     def _is_followed(self, controller: str, now_ns: int, clock_ns: int) -> bool:
         """Whether the command is known and the arm is near it (a gripper is not, when it holds something)."""
@@ -299,11 +331,11 @@ class Brake:
         return replace(self.limits, **changed)
 
 
-def _without_knots_right_ahead(plan: Plan) -> Plan:
-    """One knot a gap after the start in place of all that are nearer to it."""
+def _without_knots_right_ahead(plan: Plan, is_needed: bool = False) -> Plan:
+    """One knot a gap after the start in place of all that are nearer to it; where it is needed, also if none is."""
     first_ns = int(plan.times_ns[0]) + FIRST_GAP_NS
     later = plan.times_ns > first_ns
-    if later[1:].all():
+    if later[1:].all() and not is_needed:
         return plan
     position, velocity = plan.at(first_ns)
     return Plan(
