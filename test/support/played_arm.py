@@ -33,11 +33,12 @@ class Arm(Probe):
         states = self.publisher(JointState, "joint_states", qos.SENSOR)
         watchdog = PlayedWatchdog(self.node)
         self.pending = self.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
-        positions = robot.to_positions(HOME).tolist()
+        self.values = HOME.copy()  # what the joint states say
+        self.ahead_s = 0.0  # by how much their stamps are of the future
 
         def feel() -> None:
-            message = JointState(name=list(robot.joints), position=positions)
-            message.header.stamp = to_stamp(self.now_ns())
+            message = JointState(name=list(robot.joints), position=robot.to_positions(self.values).tolist())
+            message.header.stamp = to_stamp(self.now_ns() + round(self.ahead_s * 1e9))
             states.publish(message)
             if self.is_watched:
                 watchdog.beat()

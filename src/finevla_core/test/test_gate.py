@@ -208,3 +208,21 @@ def test_nothing_that_is_accepted_leaves_the_limits(
         assert (abs(velocities) <= limits.velocity * (1 + 1e-6)).all()
         assert (bridge.plan.extremes().acceleration <= limits.acceleration * (1 + 1e-6)).all()
         assert np.allclose(velocities[-1], 0)
+
+
+def test_policys_chunk_holds_no_more_motion_than_somebody_watches(guarded: Guarded) -> None:
+    still = np.tile(guarded.home, (100, 1))
+    for rows, dt_s, code in ((100, 0.05, ""), (50, 0.1, ""), (51, 0.1, "chunk.long"), (100, 1.0, "chunk.long")):
+        bridge = guarded.bridge()
+        bridge.on_chunk(guarded.chunk(actions=still[:rows], dt_s=dt_s), START + SECOND // 20)
+        assert list(bridge.counts.rejected) == [code] * bool(code), (rows, dt_s)
+        motion = {"instruction_id": "motion:1", "client": "/policy"}
+        bridge.on_chunk(guarded.chunk(START + 1, actions=still[:rows], dt_s=dt_s, **motion), START + SECOND // 20)
+        assert bridge.counts.accepted == (not code)  # no policy gets round it by calling itself an operator's motion
+
+
+def test_safety_file_says_how_much_motion_a_chunk_may_hold(guarded: Guarded) -> None:
+    envelope = dataclasses.replace(guarded.envelope, max_chunk_s=1.0)
+    bridge = dataclasses.replace(guarded, envelope=envelope).bridge()
+    bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
+    assert list(bridge.counts.rejected) == ["chunk.long"]

@@ -37,6 +37,7 @@ BROKEN_FILES = {
     "zones: [{name: a, frames: [elbow], plane: {point: [0, 0, 0], normal: [0, 0, 1]}}]": "frame 'elbow' is not in the URDF",
     "spacing: {stop_m: 0.0}": "must be 0.005 to 0.5",
     "margin_rad: -0.1": "margin_rad is -0.1",
+    "max_chunk_s: 60": "must be 0.2 to 20",
     "based_on: limits.yaml": "circle",
     "values: 3": "cannot be read",
     "3": "not a mapping",
