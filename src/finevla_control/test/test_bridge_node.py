@@ -5,16 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rclpy
 from played_arm import FOLLOWING, HOLDING, STOPPED, Arm
+from sealed import signer_of
 from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.words import Trajectory
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
+from finevla_ros.trajectories import trajectory_to_msg
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
@@ -189,6 +193,68 @@ def test_nothing_moves_without_the_watchdog(start_node, robot: Embodiment) -> No
         assert "watchdog does not answer" in arm.status[-1].reason
         threading.Event().wait(0.6)  # the cool-down
         assert "watchdog does not answer" in arm.call(Trigger, "safety/reset", Trigger.Request()).message
+
+
+def test_heartbeats_of_anybody_do_not_replace_a_watchdog_that_hangs(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        recorded = arm.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        arm.wait(lambda: len(recorded) > 5, "heartbeats to copy")
+        forger = arm.publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
+
+        def forge() -> None:
+            forger.publish(msg.Heartbeat(node="/finevla/safety_watchdog", is_well=True))
+            copy = recorded[-1]
+            copy.challenge = arm.status[-1].challenge
+            forger.publish(copy)
+
+        arm.is_watched = False
+        timer = arm.node.create_timer(0.02, forge)
+        arm.in_state(STOPPED)
+        timer.cancel()
+        assert "watchdog does not answer" in arm.status[-1].reason
+        arm.wait(lambda: any(e.code == "heartbeat.forged" for e in arm.events), "the forger to be told")
+        assert sum(e.code == "heartbeat.forged" for e in arm.events) == 1
+
+
+def test_trajectory_of_a_stranger_with_a_good_name_is_a_stop_when_it_is_heard(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        rival = rclpy.create_node("safety_watchdog", namespace="finevla", context=arm.context, enable_rosout=False)
+        publisher = rival.create_publisher(JointTrajectory, "left_arm_controller/joint_trajectory", qos.ALL)
+        arm.wait(lambda: publisher.get_subscription_count() == 2, "the bridge to hear")
+        copy = arm.commands["left_arm_controller"][0]
+        publisher.publish(copy)
+        arm.in_state(STOPPED)
+        assert "is a stranger's, it is a copy of one that /finevla/safety_bridge sent before" in arm.status[-1].reason
+        rival.destroy_node()
+
+
+def test_stop_of_the_watchdog_is_no_strangers(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_bridge")
+    with Arm() as arm:
+        arm.start(robot)
+        arm.send()
+        arm.in_state(FOLLOWING)
+        watchdog = rclpy.create_node("safety_watchdog", namespace="finevla", context=arm.context, enable_rosout=False)
+        publisher = watchdog.create_publisher(JointTrajectory, "left_arm_controller/joint_trajectory", qos.ALL)
+        arm.wait(lambda: publisher.get_subscription_count() == 2, "the bridge to hear")
+        signer, joints = signer_of(watchdog, "safety_watchdog"), robot.controllers[0].joints
+        rows = np.zeros((1, len(joints)))
+        for _ in range(2):
+            own = Trajectory("left_arm_controller", joints, 0, np.array([1.0]), rows, rows)
+            publisher.publish(trajectory_to_msg(own, signer))
+        heard = len(arm.commands["left_arm_controller"])
+        arm.wait(lambda: len(arm.commands["left_arm_controller"]) >= heard + 2, "them to come")
+        threading.Event().wait(0.2)
+        assert not any(e.code == "bridge.rival" for e in arm.events)
+        watchdog.destroy_node()
 
 
 def test_authority_is_one_clients_and_a_second_is_refused_by_name(start_node, robot: Embodiment) -> None:

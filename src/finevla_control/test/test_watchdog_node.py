@@ -264,6 +264,44 @@ def test_second_commander_is_a_stop(start_node, robot: Embodiment) -> None:
         assert not any(stage.own.values())  # nothing moved
 
 
+def test_trajectory_of_a_stranger_with_a_good_name_is_braked_when_it_is_heard(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    with Stage() as stage:
+        stage.start(robot)
+        stage.obeys = False  # the watchdog alone
+        arm = stage.arms[0]
+        rest = arm.sample(stage.now_ns()).copy()
+        rival = rclpy.create_node("safety_watchdog", namespace="finevla", context=stage.context, enable_rosout=False)
+        publisher = rival.create_publisher(JointTrajectory, f"{arm.name}/joint_trajectory", qos.ALL)
+        stage.wait(lambda: publisher.get_subscription_count() == 2, "the controller and the watchdog to hear")
+        here = np.tile(rest, (1, 1))
+        away = Trajectory(arm.name, arm.joints, 0, np.array([1.0]), here + 0.25 * np.sign(0.5 - here), here * 0)
+        message = trajectory_to_msg(away)
+        message.header.frame_id = WATCHDOG
+        publisher.publish(message)
+        text = stage.wait_for("watchdog.rival").text
+        assert f"/finevla/{arm.name}/joint_trajectory is a stranger's, it carries no seal of this stack" in text
+        stage.wait(lambda: stage.own[arm.name], "a stop of the watchdog")
+        stage.wait_for_rest()
+        assert abs(arm.sample(stage.now_ns()) - rest).max() < 0.05  # a busy machine; of 0.25
+        rival.destroy_node()
+
+
+def test_second_watchdog_refuses_to_start_and_the_first_goes_on(start_node, robot: Embodiment) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    with Stage() as stage:
+        stage.start(robot)
+        second = start_node("finevla_control", "safety_watchdog")
+        assert second.wait_for_exit() == 2
+        assert any("another watchdog of this stack is running already" in line for line in second.lines)
+        stage.go()
+        beats = len(stage.beats)
+        stage.wait(lambda: len(stage.beats) > beats + 20, "the first to beat on")
+        assert stage.beats[-1].is_well
+        assert not stage.stops
+        assert not any(stage.own.values())
+
+
 def test_frozen_camera_is_a_stop_only_while_the_arms_move(start_node, robot: Embodiment) -> None:
     start_node("finevla_control", "safety_watchdog")
     with Stage() as stage:
