@@ -44,7 +44,7 @@ LITERALS = {
     "subscribe",
     "subscribe_both",
 }
-OPERATORS_TOOLS = ("client", "go", "home", "moves", "record", "reset", "say", "status", "step", "stop")
+OPERATORS_TOOLS = ("adopt", "client", "go", "home", "moves", "record", "reset", "say", "status", "step", "stop")
 
 
 def writers(robot: Embodiment, topic: str) -> set[str]:
