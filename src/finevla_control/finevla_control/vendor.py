@@ -113,7 +113,9 @@ class VendorArms:
         )
         self._last, self._last_ns = np.zeros(len(self.joints)), 0
         self._controllers = {
-            c.name: TrajectoryController(c.name, c.joints, np.zeros(len(c.joints)), self._tolerance(c.joints))
+            c.name: TrajectoryController(
+                c.name, c.joints, np.zeros(len(c.joints)), self._tolerance(c.joints), period_ns=0, is_strict=True
+            )
             for c in embodiment.controllers
         }
 

@@ -1,8 +1,11 @@
 """What joint_trajectory_controller (Jazzy) does with a JointTrajectory, without ROS: accept or refuse, then interpolate.
 
-The simulator and the bridge to a vendor's driver play it. Facts: ros2_controllers' documentation and source, version 4.42;
-`interpolate_from_desired_state` is on, as in config/controllers.yaml. Stricter than the original: what is not finite, or
-names a joint twice, is refused.
+The simulator and the bridge to a vendor's driver play it. Facts: ros2_controllers' documentation and source, version 4.42,
+and what a real one at 200 Hz did with our plans; `interpolate_from_desired_state` is on, as in config/controllers.yaml.
+
+A trajectory that begins in the future is led to from the last command, and that command counts as one period older than it
+is: the controller commands one period ahead, and stamps what it commanded with the cycle before. In motion this is a jerk.
+Whoever wants none sends the point that the command is at now as well, stamped in the past.
 """
 
 import bisect
@@ -15,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from finevla_core.errors import FineVLAError
 
+PERIOD_NS = 5_000_000  # of the control loop: update_rate in config/controllers.yaml
 VELOCITY_EPSILON = float(np.finfo(np.float32).eps)  # the controller compares with that of a C++ float
 SHORTEST_BRAKE_S = 1e-3
 
@@ -39,12 +43,21 @@ class TrajectoryController:
     """One controller: the newest accepted trajectory replaces the running one, from the last command on.
 
     `tolerance` `(J,)`, in the joints' units, is how far the measured arm may be from the motion; 0 = anywhere.
+    `period_ns` is the original's; 0 = a controller that has none, and leads from its last command as if it were of now.
+    The original takes what is not finite, and then sends no command; it takes a joint that is named twice, too. `is_strict`
+    refuses both.
     """
 
     def __init__(
-        self, name: str, joints: Sequence[str], positions: ArrayLike, tolerance: ArrayLike | None = None
+        self,
+        name: str,
+        joints: Sequence[str],
+        positions: ArrayLike,
+        tolerance: ArrayLike | None = None,
+        period_ns: int = PERIOD_NS,
+        is_strict: bool = False,
     ) -> None:
-        self.name, self.joints = name, tuple(joints)
+        self.name, self.joints, self.period_ns, self.is_strict = name, tuple(joints), period_ns, is_strict
         limit = np.asarray(tolerance if tolerance is not None else np.zeros(len(self.joints)), float)
         self._tolerance = np.where(limit > 0, limit, np.inf)
         self.hold(positions)
@@ -78,7 +91,7 @@ class TrajectoryController:
         order = [list(joints).index(joint) for joint in self.joints]
         start_ns = stamp_ns or now_ns
         self.sample(now_ns)
-        self._before = _Knot(now_ns, self._position, self._velocity)
+        self._before = _Knot(now_ns - self.period_ns, self._position, self._velocity)
         self._knots = [
             _Knot(
                 start_ns + point.time_from_start_ns,
@@ -94,10 +107,13 @@ class TrajectoryController:
             return self._position
         i = bisect.bisect_right(self._knots, now_ns, key=lambda knot: knot.time_ns)
         if i == len(self._knots):
-            self.hold(self._knots[-1].position)
+            if np.isfinite(self._knots[-1].position).all():
+                self.hold(self._knots[-1].position)
         else:
             a, b = self._knots[i - 1] if i else self._before, self._knots[i]
-            self._position, self._velocity = _between(a, b, now_ns)
+            position, velocity = _between(a, b, now_ns)
+            if np.isfinite(position).all():  # else no command is sent, and the arm holds the last one
+                self._position, self._velocity = position, velocity
         return self._position
 
     def watch(self, measured: ArrayLike, now_ns: int) -> str:
@@ -115,7 +131,7 @@ class TrajectoryController:
             raise FineVLAError(f"{where}: joint '{missing[0]}' is missing; partial goals are not allowed")
         if unknown := [joint for joint in joints if joint not in self.joints]:
             raise FineVLAError(f"{where}: joint '{unknown[0]}' is not one of its joints")
-        if len(joints) > len(self.joints):
+        if self.is_strict and len(joints) > len(self.joints):
             raise FineVLAError(f"{where}: it names a joint twice")
         if not points:
             raise FineVLAError(f"{where}: it has no points")
@@ -130,7 +146,7 @@ class TrajectoryController:
                     f"{where}: a point has {len(point.positions)} positions and {len(point.velocities)} velocities "
                     f"for {len(joints)} joints"
                 )
-            if not np.isfinite([*point.positions, *point.velocities]).all():
+            if self.is_strict and not np.isfinite([*point.positions, *point.velocities]).all():
                 raise FineVLAError(f"{where}: a point is not finite")
         if points[-1].velocities and max(map(abs, points[-1].velocities)) > VELOCITY_EPSILON:
             raise FineVLAError(f"{where}: the velocity of its last point is not zero")

@@ -6,6 +6,7 @@ from guarded_arms import SECOND, START, Guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finevla_core.controller import Point, TrajectoryController
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.words import State
@@ -228,3 +229,39 @@ def test_any_joint_state_is_taken_or_ignored(guarded: Guarded, values: list[floa
     )
     if bridge.state is State.HOLDING:
         assert np.isfinite(bridge.plan.positions).all()
+
+
+def played(guarded: Guarded, bridge: Bridge, lost: int) -> list[np.ndarray]:
+    """What the controllers command from a stop in mid-motion on, every 5 ms, if they never got the `lost`-th word of it."""
+    e, now = guarded.embodiment, START + SECOND // 20
+    at = dict(zip(e.joints, e.to_positions(guarded.home), strict=True))
+    controllers = {c.name: TrajectoryController(c.name, c.joints, [at[j] for j in c.joints]) for c in e.controllers}
+    commanded, words, stop_ns = [], 0, now + SECOND * 4 // 5
+    bridge.on_chunk(guarded.chunk(), now)
+    while now < stop_ns + SECOND // 2:
+        if now == stop_ns:
+            bridge.on_stop(now, "stop.topic", "asked for")
+        if now % (SECOND // 100) == 0:
+            guarded.feel(bridge, bridge.plan.at(now)[0], now)
+            bridge.tick(now)
+        trajectories = bridge.take()[0]
+        words += bool(trajectories) and now >= stop_ns
+        for t in trajectories if not (trajectories and now >= stop_ns and words == lost) else []:
+            rows = zip(t.times_s.tolist(), t.positions.tolist(), t.velocities.tolist(), strict=True)
+            points = [Point(round(s * SECOND), tuple(p), tuple(v)) for s, p, v in rows]
+            controllers[t.controller].accept(t.joints, points, t.start_ns, now)
+        if now >= stop_ns:
+            commanded.append(np.concatenate([c.sample(now) for c in controllers.values()]))
+        now += SECOND // 200
+    assert words == 2
+    return commanded
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_stop_is_said_twice_and_either_word_is_enough(guarded: Guarded, lost: int) -> None:
+    steady = iter(range(10**15, 10**16, SECOND // 400))
+    commanded = np.array(played(guarded, guarded.bridge(lambda: next(steady)), lost))
+    speed = abs(np.diff(commanded, axis=0)).max(1) * 200
+    assert speed[0] > 0.05
+    needed_s = 0.15 + BridgeOptions().say_again_s + 0.01
+    assert speed[round(needed_s * 200) :].max() < 1e-6

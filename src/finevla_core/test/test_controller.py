@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finevla_core.controller import Point, TrajectoryController
+from finevla_core.controller import PERIOD_NS, Point, TrajectoryController
 from finevla_core.errors import FineVLAError
 
 S = 1_000_000_000
@@ -13,8 +13,10 @@ NOW = 50 * S
 JOINTS = ("a", "b")
 
 
-def controller() -> TrajectoryController:
-    return TrajectoryController("arm_controller", JOINTS, np.array([0.0, 1.0]))
+def controller(period_ns: int = 0, is_strict: bool = False) -> TrajectoryController:
+    return TrajectoryController(
+        "arm_controller", JOINTS, np.array([0.0, 1.0]), period_ns=period_ns, is_strict=is_strict
+    )
 
 
 def test_zero_stamp_starts_at_reception_and_the_last_point_is_held() -> None:
@@ -98,10 +100,25 @@ REFUSED = {
 @pytest.mark.parametrize("said", REFUSED)
 def test_what_the_controller_refuses_changes_nothing(said: str) -> None:
     joints, points, stamp = REFUSED[said]
-    c = controller()
+    c = controller(is_strict=True)
     with pytest.raises(FineVLAError, match=said):
         c.accept(joints, points, stamp, NOW)
     assert np.allclose(c.sample(NOW + S), [0, 1])
+
+
+def test_original_sends_no_command_that_is_not_finite_and_goes_on_with_the_next_trajectory() -> None:
+    c = controller()
+    c.accept(JOINTS, [Point(S, (1.0, float("nan")))], 0, NOW)
+    assert np.allclose(c.sample(NOW + S // 2), [0, 1])
+    assert np.allclose(c.sample(NOW + 2 * S), [0, 1])
+    c.accept(JOINTS, [Point(S, (1.0, 1.0))], 0, NOW + 2 * S)
+    assert np.allclose(c.sample(NOW + 4 * S), [1, 1])
+
+
+def test_original_takes_a_joint_that_is_named_twice() -> None:
+    c = controller()
+    c.accept(("a", "b", "a"), [Point(S, (0.5, 1.0, 0.7))], 0, NOW)
+    assert np.allclose(c.sample(NOW + 2 * S), [0.5, 1])
 
 
 @given(
@@ -120,3 +137,24 @@ def test_cubic_pieces_meet_their_points_and_are_continuous(points: list[tuple[in
     c.accept(JOINTS, message, 0, NOW)
     for ms, position, _ in points:
         assert np.allclose(c.sample(NOW + ms * 1_000_000), position, atol=1e-9)
+
+
+def replaced_by_itself(first_gap_s: float, has_first_point: bool) -> np.ndarray:
+    """Velocities (N,) of joint a at 200 Hz while a steady motion at 1.65 rad/s is replaced by the same motion."""
+    c, speed = controller(PERIOD_NS), 1.65
+    c.accept(JOINTS, [Point(0, (0.0, 1.0), (speed, 0.0)), Point(2 * S, (2 * speed, 1.0), (0.0, 0.0))], NOW, NOW)
+    c.sample(NOW + S // 2)
+    at, rate = c.sample(NOW + S // 2).copy(), c.velocity.copy()
+    gaps_s = [0.0] * has_first_point + [first_gap_s, first_gap_s + 1.0]
+    points = [Point(round(g * S), tuple(at + rate * g), tuple(rate)) for g in gaps_s]
+    points.append(Point(round((gaps_s[-1] + 2) * S), tuple(at + rate * (gaps_s[-1] + 1)), (0.0, 0.0)))
+    c.accept(JOINTS, points, NOW + S // 2, NOW + S // 2)
+    return np.array([(c.sample(NOW + S // 2 + k * PERIOD_NS), c.velocity[0])[1] for k in range(30)])
+
+
+@pytest.mark.parametrize("first_gap_s", [0.05, 0.1, 0.15])
+def test_replacement_in_motion_is_a_jerk_unless_the_point_of_now_goes_along(first_gap_s: float) -> None:
+    """What a real one did, measured: one cycle off by more than a radian per second, or none at all."""
+    without, along = replaced_by_itself(first_gap_s, False), replaced_by_itself(first_gap_s, True)
+    assert np.ptp(along) < 1e-9
+    assert np.ptp(without) > 0.05

@@ -7,6 +7,7 @@ import array
 import io
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +81,7 @@ class Simulator(Node):
         )
         self.time_offset_ns = 0  # simulated time goes on across resets
         self.controllers: list[TrajectoryController] = []
+        self._newest: dict[str, JointTrajectory] = {}  # not taken yet, by controller
         self._hold_all()
         self.images = {c.name: _ImageOut(self, c.topic, c.frame, p) for c in self.embodiment.cameras}
         self.overview = self.create_publisher(CompressedImage, "camera_overview/image_raw/compressed", qos.SENSOR)
@@ -89,7 +91,8 @@ class Simulator(Node):
         self.clock = self.create_publisher(Clock, "/clock", qos.SENSOR) if p.publish_clock else None
         for controller in self.controllers:
             topic = f"{controller.name}/joint_trajectory"
-            subscribe(self, JointTrajectory, topic, self._trajectory_callback(controller), qos.ALL)
+            # As the original: one message at a time, and what is lost is lost.
+            subscribe(self, JointTrajectory, topic, self._trajectory_callback(controller.name), qos.SENSOR)
         self.create_service(ResetScene, "sim/reset", self._on_reset)
         self._stop = threading.Event()
         self._failure: Exception | None = None
@@ -105,16 +108,23 @@ class Simulator(Node):
         self._thread.join(timeout=5.0)
         super().destroy_node()
 
-    def _trajectory_callback(self, controller: TrajectoryController):
+    def _trajectory_callback(self, controller: str) -> Callable[[JointTrajectory], None]:
         def on_trajectory(message: JointTrajectory) -> None:
-            points = points_of(message)
             with self.lock:
-                try:
-                    controller.accept(message.joint_names, points, to_ns(message.header.stamp), self._now_ns())
-                except FineVLAError as error:
-                    self.get_logger().warning(str(error))
+                self._newest[controller] = message
 
         return on_trajectory
+
+    def _take_trajectories(self) -> None:
+        """Once a control cycle the newest message of each controller; what came before it in the same cycle is lost."""
+        for controller in self.controllers:
+            if (message := self._newest.pop(controller.name, None)) is None:
+                continue
+            stamp_ns = to_ns(message.header.stamp)
+            try:
+                controller.accept(message.joint_names, points_of(message), stamp_ns, self._now_ns())
+            except FineVLAError as error:
+                self.get_logger().warning(str(error))
 
     def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
         try:
@@ -158,9 +168,11 @@ class Simulator(Node):
                 if self._pending_scene is not None:
                     self.time_offset_ns += self.world.stamp_ns
                     self.world.reset(self._pending_scene)
+                    self._newest.clear()
                     self._hold_all()
                     self._pending_scene = None
                     self._reset_done.set()
+                self._take_trajectories()
                 now_ns = self._now_ns()
                 targets = np.concatenate([c.sample(now_ns) for c in self.controllers])
             self.world.set_position_targets(targets[self._target_order])

@@ -177,6 +177,9 @@ class Brake:
             self._before[controller].lead(times, places)
         if speeds is None or not np.isfinite(speeds).all() or not is_sane:
             return True
+        if times[0] <= taken_ns:  # it has begun: the controller follows the points themselves
+            self._told[controller] = Plan(times, places, speeds)
+            return True
         ahead = times > taken_ns
         position, velocity = (then[0], then[1]) if then is not None else (places[ahead][0], np.zeros(len(own)))
         self._told[controller] = Plan(
@@ -226,6 +229,8 @@ class Brake:
         known = {c: s for c in controllers if (s := self._state(c, now_ns, clock_ns)) is not None}
         size = len(self.embodiment.joints)
         position, velocity, acceleration, share = np.zeros(size), np.zeros(size), np.zeros(size), np.ones(size)
+        # Where a stranger leads the command cannot be known: only what is followed is sent with the point of now.
+        followed = {c for c in known if c not in self._before and self._is_followed(c, now_ns, clock_ns)}
         for controller, state in known.items():
             columns = self._columns[controller]
             position[columns], velocity[columns], acceleration[columns] = state
@@ -237,7 +242,7 @@ class Brake:
         plan = _without_knots_right_ahead(plan, is_needed=not self._before.keys().isdisjoint(known))
         stops = [
             replace(t, start_ns=stamp_ns)
-            for t in trajectories(plan, self.embodiment, self.limits)
+            for t in trajectories(plan, self.embodiment, self.limits, followed)
             if t.controller in known
         ]
         for t in stops:  # the stop is what is followed from here on

@@ -59,6 +59,9 @@ class BridgeOptions:
     approval_timeout_s: float = 30.0  # a plan that was shown for longer is withdrawn: the world may have changed
     watchdog_timeout_s: float | None = None
     deadman_timeout_s: float | None = None
+    # A controller's subscription holds one message and asks for no lost one again: a stop is said twice, so long apart that
+    # the second cannot push the first out (3 ms do).
+    say_again_s: float = 0.02
     # Measured positions overshoot and sag: a pose this much nearer to something than allowed may still be held.
     adoption_slack_m: float = 0.01
 
@@ -102,6 +105,9 @@ class Bridge:
         self.events: list[Event] = []
         self.plan: Plan | None = None
         self._braking: Plan | None = None  # the last plan that was a stop
+        self._say_again_ns: int | None = None  # when the controllers are to be told of it once more
+        # Whether the controllers were told of the plan: then what starts on it starts at their command.
+        self._is_commanded = False
         self.judged: Judged | None = None
         self.mandate = Mandate(steady_ns)
         self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
@@ -109,6 +115,7 @@ class Bridge:
         self.authority = CommandAuthority(options.authority_timeout_s)
         reach_rad = gate_options.max_tracking_error
         self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s, reach_rad, steady_ns)
+        self._controllers = tuple(c.name for c in embodiment.controllers)
         self.is_stepping = False
         self.waiting: Waiting | None = None
         self._steady_ns, self._state_publishers = steady_ns, state_publishers
@@ -330,6 +337,10 @@ class Bridge:
     def tick(self, now_ns: int) -> None:
         """Watch what does not announce itself: lost joint states and heartbeats, tracking errors, the end of a plan."""
         self._watch_clock(now_ns)
+        if self._say_again_ns is not None and now_ns >= self._say_again_ns:
+            self._say_again_ns = None
+            if self.plan is not None and self.plan is self._braking and now_ns < self.plan.end_ns:
+                self._command()
         if (lost := self.time.lost(now_ns)) and self.state is State.FOLLOWING:
             self._stop(now_ns, *lost)
         self.time.tick(now_ns)
@@ -515,6 +526,7 @@ class Bridge:
             )
             return False
         self.plan, self.judged, self.waiting = hold(position, now_ns), None, None
+        self._is_commanded = False
         self._last_sequence, self._in_a_row = -1, 0
         self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
@@ -538,6 +550,7 @@ class Bridge:
         if not self.time.lost(now_ns):
             self.plan = self._braking = stop(self.plan, now_ns, self.limits)
             self._command()
+            self._say_again_ns = now_ns + round(self.options.say_again_s / NS)
 
     def _watch_clock(self, now_ns: int) -> None:
         if now_ns < self._now_ns - self.options.clock_jump_s / NS:
@@ -547,12 +560,15 @@ class Bridge:
                 self._enter(State.DISABLED, "the clock jumped back; waiting for a fresh joint state")
             self.arms.forget_stamps()
             self._last_stamp_ns, self.plan = -1, None
+            self._is_commanded = False
         self._now_ns = now_ns
 
     def _command(self) -> None:
         """The running plan as one trajectory per controller."""
         assert self.plan is not None
-        self.commands += trajectories(self.plan, self.embodiment, self.limits)
+        continues = self._controllers if self._is_commanded else ()
+        self.commands += trajectories(self.plan, self.embodiment, self.limits, continues)
+        self._is_commanded = True
 
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""

@@ -59,6 +59,7 @@ class WatchdogOptions:
     # Stop asked -> STOPPED confirmed; a healthy bridge takes some 2 ms.
     confirm_s: float = 0.06
     ask_again_s: float = 0.2
+    say_again_s: float = 0.02  # a controller may lose a message: the bridge's options say more
     # After the bridge's stop should be over the arms rest within this, after our own within the next, or are braked again.
     grace_s: float = 0.25
     settle_s: float = 1.5
@@ -110,6 +111,7 @@ class Watchdog:
         self._causes = ""  # findings of the last tick that lead to a stop
         self._asks = False
         self._trajectories: list[Trajectory] = []
+        self._again: dict[str, tuple[int, Trajectory]] = {}  # by controller: what is to be said once more, and when
         self._events: list[Event] = []
 
     @property
@@ -294,6 +296,8 @@ class Watchdog:
         if self.latched:
             self._answer(now_ns, clock_ns)
             self._see_to_it(now_ns, clock_ns)
+        for controller in [c for c, (due_ns, _) in self._again.items() if now_ns >= due_ns]:
+            self._trajectories.append(self._again.pop(controller)[1])
 
     def take(self) -> tuple[bool, list[Trajectory], list[Event]]:
         """Since the last call: whether the bridge is to be asked to stop, own stops for the controllers, events."""
@@ -451,6 +455,10 @@ class Watchdog:
         stamp_ns = clock_ns if is_known and not self._attempts else 0
         trajectories = self.brake.stops(controllers, stamp_ns, now_ns, clock_ns)
         self._trajectories += trajectories
+        # What begins "now", or from a measured pose, would be another motion the second time; where it was lost, the arms do
+        # not come to rest and are braked anew.
+        again_ns = now_ns + round(self.options.say_again_s / NS)
+        self._again |= {t.controller: (again_ns, t) for t in trajectories if t.start_ns and not t.times_s[0]}
         self._settled_ns = now_ns + round(self.options.settle_s / NS)
         if not self.brakes:
             done = "the watchdog brakes the arms itself" if trajectories else "the arms cannot be braked, use the"
