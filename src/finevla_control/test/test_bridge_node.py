@@ -110,8 +110,8 @@ def test_stop_word_brakes_without_any_policy_and_needs_no_reset(
         assert event.level == msg.SafetyEvent.WARN
         assert ("to be on the safe side" in event.text) == ("cube" in text)
         arm.wait(lambda: len(arm.commands["left_arm_controller"]) > commands, "the braking")
-        braked = len(arm.commands["left_arm_controller"])
         arm.in_state(HOLDING)
+        braked = len(arm.commands["left_arm_controller"])
         arm.active.publish(msg.Instruction(id="now", raw="go"))  # a policy that took no notice
         threading.Event().wait(0.2)  # two streams
         arm.send()
