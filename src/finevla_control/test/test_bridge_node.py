@@ -247,10 +247,10 @@ def test_stop_of_the_watchdog_is_no_strangers(start_node, robot: Embodiment) -> 
         arm.wait(lambda: publisher.get_subscription_count() == 2, "the bridge to hear")
         signer, joints = signer_of(watchdog, "safety_watchdog"), robot.controllers[0].joints
         rows = np.zeros((1, len(joints)))
+        heard = len(arm.commands["left_arm_controller"])
         for _ in range(2):
             own = Trajectory("left_arm_controller", joints, 0, np.array([1.0]), rows, rows)
             publisher.publish(trajectory_to_msg(own, signer))
-        heard = len(arm.commands["left_arm_controller"])
         arm.wait(lambda: len(arm.commands["left_arm_controller"]) >= heard + 2, "them to come")
         threading.Event().wait(0.2)
         assert not any(e.code == "bridge.rival" for e in arm.events)
