@@ -18,7 +18,7 @@ from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_control.logs import EventLog
-from finevla_control.stop_path import StopPath
+from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
@@ -74,7 +74,8 @@ class Parameters:
 class SafetyBridge(LastingNode):
     """Subscriptions feed the bridge, `_flush` publishes what it decided.
 
-    What stops is heard in a thread of its own: whoever touches the bridge holds the lock, for a chunk's judging at most.
+    Stops, words and chunks are heard in threads of their own: whoever touches the bridge holds the lock, for as long as a
+    chunk is judged at most.
     """
 
     def __init__(self) -> None:
@@ -115,17 +116,17 @@ class SafetyBridge(LastingNode):
         self.events = EventLog(self, self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL))
         self.pending = self.create_publisher(msg.PendingPlan, "safety/pending_plan", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.stops = self._listen_for_stops()
+        self.listeners = [self._listen_for_stops(), self._listen_for_words(), self._listen_for_chunks()]
         self._listen()
         self.create_timer(TICK_S, self._on_tick)
         self._publish_status()
-        self.stops.start()
+        for listener in self.listeners:
+            listener.start()
 
     def _listen(self) -> None:
         matched = SubscriptionEventCallbacks(matched=self._in_turn(self._on_state_publishers))
         self._hear(JointState, self.embodiment.state_topic, self._on_state, qos.SENSOR, event_callbacks=matched)
         self._hear(msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
-        subscribe(self, msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST, tell=self._on_refused)
         for kind, service, callback in (
             (Trigger, "safety/reset", self._on_reset),
             (Authority, "safety/authority", self._on_authority),
@@ -135,18 +136,28 @@ class SafetyBridge(LastingNode):
         ):
             self.create_service(kind, service, self._in_turn(callback))
 
-    def _listen_for_stops(self) -> StopPath:
-        path, turn = StopPath(self, self._on_refused), self._in_turn
+    def _listen_for_stops(self) -> SeparateListener:
+        path, turn = SeparateListener(self, "stop", self._on_refused), self._in_turn
         path.hear_both(Empty, "safety/stop", turn(self._on_stop_topic), qos.ALL)
         path.serve(Trigger, "safety/stop", turn(self._on_stop_service))
-        # What the operator says, for a stop word: no policy, busy or absent, may stand between.
-        path.hear_both(msg.Instruction, "instruction", lambda m: self._on_words(m.raw, m.fine), qos.ALL)
-        path.hear_both(String, "instruction/text", lambda m: self._on_words(m.data), qos.ALL)
         # Best effort hears both kinds. A switch that a reliable publisher said again later would be held by mistake.
         path.hear(Bool, "safety/deadman", turn(self._on_deadman), qos.SENSOR)
         path.hear(msg.Heartbeat, "safety/watchdog", turn(self._on_watchdog), qos.NEWEST)
         path.hear_controllers(list(self.controllers), turn(self._on_trajectory))
         return path
+
+    def _listen_for_words(self) -> SeparateListener:
+        """What the operator says, for a stop word: no policy, busy or absent, may stand between."""
+        words = SeparateListener(self, "words", self._on_refused)
+        words.hear_both(msg.Instruction, "instruction", lambda m: self._on_words(m.raw, m.fine), qos.ALL)
+        words.hear_both(String, "instruction/text", lambda m: self._on_words(m.data), qos.ALL)
+        return words
+
+    def _listen_for_chunks(self) -> SeparateListener:
+        """A stranger's chunk may have any size: Fast DDS holds its whole participant up for seconds over one of 56 MB."""
+        chunks = SeparateListener(self, "chunks", self._on_refused)
+        chunks.hear(msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
+        return chunks
 
     def _hear(
         self,
@@ -183,8 +194,9 @@ class SafetyBridge(LastingNode):
             return not (bridge.arms.is_fresh(now_ns) and bridge.arms.moves(bridge.options.rest_velocity))
 
     def destroy_node(self) -> None:
-        """End the thread that hears stops first."""
-        self.stops.close()
+        """End the threads first."""
+        for listener in self.listeners:
+            listener.close()
         super().destroy_node()
 
     def _now_ns(self) -> int:
@@ -292,8 +304,8 @@ class SafetyBridge(LastingNode):
         return response
 
     def _on_tick(self) -> None:
-        if self.stops.failed is not None:
-            raise self.stops.failed
+        for listener in self.listeners:
+            listener.check()
         with self.lock:
             self.bridge.tick(self._now_ns())
             self._flush()

@@ -6,6 +6,7 @@ steady clock: simulated time that stands still, or a clock that jumps, is one of
 
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from std_msgs.msg import Bool, Empty
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_control.logs import EventLog
+from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
@@ -106,8 +108,11 @@ class SafetyWatchdog(LastingNode):
         self.heartbeat = self._out(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
         self.events = EventLog(self, self._out(msg.SafetyEvent, "safety/events", qos.ALL))
         self.diagnostics = self._out(DiagnosticArray, "/diagnostics", qos.ALL)
+        self.untold: deque[str] = deque()  # what the other thread refused
+        self.apart = SeparateListener(self, "chunks", self.untold.append)
         self._subscribe()
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.apart.start()
 
     def _out(self, kind: type, topic: str, profile: QoSProfile) -> Publisher:
         return self.create_publisher(kind, topic, profile, event_callbacks=QUIET_OUT)
@@ -136,12 +141,18 @@ class SafetyWatchdog(LastingNode):
         self._in(msg.Heartbeat, "safety/watchdog", self._on_heartbeat, qos.NEWEST)
         listen_to_controllers(self, list(self.controllers), self._on_trajectory, event_callbacks=QUIET_IN)
         self._in(msg.Instruction, "active_instruction", lambda m: w.on_instruction(m.id, now()), qos.LATCHED)
-        self._in(msg.ActionChunk, "action_chunk", lambda _: w.on_chunk(now()), qos.NEWEST)
+        # A stranger's chunk may have any size: Fast DDS holds its whole participant up for seconds over one of 56 MB.
+        self.apart.hear(msg.ActionChunk, "action_chunk", lambda _: w.on_chunk(now()), qos.NEWEST)
         self._in(msg.PolicyStatus, "policy/status", lambda m: w.on_policy(m.observations_taken, now()), qos.LATCHED)
         most = most_observation_bytes(self.embodiment)
         self._in(msg.Observation, "observation", self._on_observation, qos.NEWEST, most)
         # Best effort hears both kinds. A switch that a reliable publisher said again later would be held by mistake.
         self._in(Bool, "safety/deadman", lambda m: w.on_deadman(m.data, now()), qos.SENSOR)
+
+    def destroy_node(self) -> None:
+        """End the thread first."""
+        self.apart.close()
+        super().destroy_node()
 
     def begin_end(self) -> None:
         """Look on: whoever else ends may leave the arms in motion."""
@@ -210,6 +221,9 @@ class SafetyWatchdog(LastingNode):
             self.watchdog.on_publishers(topic, publishers_of(self, topic), time.monotonic_ns())
 
     def _on_tick(self) -> None:
+        self.apart.check()
+        while self.untold:
+            self._on_refused(self.untold.popleft())
         self.ticks += 1
         if self.ticks % RIVALS_EVERY == 0:
             self._look_for_rivals()

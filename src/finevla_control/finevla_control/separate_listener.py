@@ -1,6 +1,7 @@
-"""The bridge's ear for whatever stops: a DDS participant and a thread of its own, so that a stop queues behind no data.
+"""Subscriptions with a DDS participant and a thread of their own: what they hear queues behind nothing else, and holds up
+nobody.
 
-Topics and services keep the names that they have for the bridge's own node, remapped or not.
+Topics and services keep the names that they have for the node itself, remapped or not.
 """
 
 import threading
@@ -17,40 +18,48 @@ from finevla_ros.heard_trajectory import listen_to_controllers
 from finevla_ros.listening import subscribe, subscribe_both
 
 
-class StopPath:
-    """Node `<name of the bridge>_stop`. Callbacks run in its thread: whoever gives them guards what they share."""
+class SeparateListener:
+    """Node `<name of the node>_<name>`. Callbacks run in its thread: whoever gives them guards what they share."""
 
-    def __init__(self, bridge: Node, tell: Callable[[str], None]) -> None:
-        self._bridge, self._tell = bridge, tell
-        self.failed: BaseException | None = None  # what a callback raised; the bridge must end with it
+    def __init__(self, owner: Node, name: str, tell: Callable[[str], None]) -> None:
+        self._owner, self._tell = owner, tell
+        self._failed: BaseException | None = None  # what a callback raised; the owner must end with it
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node(
-            f"{bridge.get_name()}_stop",
-            namespace=bridge.get_namespace(),
+            f"{owner.get_name()}_{name}",
+            namespace=owner.get_namespace(),
             context=self._context,
             enable_rosout=False,
             start_parameter_services=False,
         )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="stops", daemon=True)
+        self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
 
-    def hear(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
-        """Subscribe as `profile` says."""
-        subscribe(self._node, kind, self._bridge.resolve_topic_name(topic), callback, profile, tell=self._tell)
+    def hear(
+        self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile, most_bytes: int = 0
+    ) -> None:
+        """Subscribe as `profile` says; `most_bytes` as in `subscribe`."""
+        name = self._owner.resolve_topic_name(topic)
+        subscribe(self._node, kind, name, callback, profile, most_bytes=most_bytes, tell=self._tell)
 
     def hear_both(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
         """Subscribe to reliable and to best-effort publishers; each message is given once."""
-        subscribe_both(self._node, kind, self._bridge.resolve_topic_name(topic), callback, profile, tell=self._tell)
+        subscribe_both(self._node, kind, self._owner.resolve_topic_name(topic), callback, profile, tell=self._tell)
 
     def hear_controllers(self, controllers: Sequence[str], callback: Callable[[str, bytes], None]) -> None:
         """Hear what controllers are told, as bytes, with the controller's name."""
-        listen_to_controllers(self._node, controllers, callback, topic_of=self._bridge.resolve_topic_name)
+        listen_to_controllers(self._node, controllers, callback, topic_of=self._owner.resolve_topic_name)
 
     def serve(self, kind: type, service: str, callback: Callable[[Any, Any], Any]) -> None:
         """Offer a service."""
-        self._node.create_service(kind, self._bridge.resolve_service_name(service), callback)
+        self._node.create_service(kind, self._owner.resolve_service_name(service), callback)
+
+    def check(self) -> None:
+        """Raise what a callback raised."""
+        if self._failed is not None:
+            raise self._failed
 
     def start(self) -> None:
         """Begin to hear."""
@@ -68,5 +77,5 @@ class StopPath:
             self._executor.spin()
         except ExternalShutdownException:
             pass
-        except BaseException as error:  # the bridge's own tick raises it
-            self.failed = error
+        except BaseException as error:  # the owner raises it
+            self._failed = error
