@@ -40,7 +40,7 @@ _PAIRS = """
     豐丰 貝贝 貴贵 賴赖 贈赠 趨趋 軀躯 輯辑 轟轰 辭辞 邁迈 鄭郑 醜丑 醫医 釀酿 銳锐 鋪铺 鋸锯 錶表 鍊链 鐲镯 鑲镶
     闖闯 雛雏 靂雳 鞦秋 頑顽 頰颊 飄飘 飲饮 飼饲 飽饱 饅馒 餃饺 駛驶 騎骑 騙骗 驚惊 鬍胡 鮮鲜 鴨鸭 鵝鹅 鹹咸 麗丽
     黏粘 鼕冬 倆俩 嘩哗 噴喷 塢坞 壟垄 屜屉 岡冈 攏拢 捲卷 攬揽 撓挠 撣掸 撻挞 擻擞 斬斩 暈晕 檸柠 矚瞩 稜棱 縷缕
-    綵彩 綽绰 罎坛 艷艳 豔艳 蹺跷 鍘铡 鑿凿 顆颗 飪饪 鬚须 嘆叹 牀床 鑒鉴 煞刹 剎刹 佇伫 竚伫
+    綵彩 綽绰 罎坛 艷艳 豔艳 蹺跷 鍘铡 鑿凿 顆颗 飪饪 鬚须 嘆叹 牀床 鑒鉴 煞刹 剎刹 佇伫 竚伫 嘅的 喺在 咗了 嗰那 佢它 攞拿 畀给 啲些 嚟来
 """
 _SIMPLIFIED = str.maketrans({pair[0]: pair[1] for pair in _PAIRS.split()})
 # Words that are often typed with another character of the same sound, and words of other regions.
@@ -50,7 +50,8 @@ _SPELLING_PAIRS = """
     方筷=方块 砖快=砖块 转块=砖块 园柱=圆柱 元柱=圆柱 原柱=圆柱 圆住=圆柱 立方休=立方体 只色=紫色 子色=紫色
     桔子色=橙色 橙瑟=橙色 红瑟=红色 逆时真=逆时针 顺时真=顺时针 顺时钟=顺时针 逆时钟=逆时针 碗理=碗里 那起=拿起
     哪起=拿起 拿其=拿起 加住=夹住 家爪=夹爪 夹抓=夹爪 桌字=桌子 卓子=桌子 卓面=桌面 左遍=左边 右遍=右边 旋转纽=旋钮
-    绿瑟=绿色 黄瑟=黄色 蓝瑟=蓝色 绕国=绕过 越国=越过 抓曲=抓取
+    绿瑟=绿色 黄瑟=黄色 蓝瑟=蓝色 绕国=绕过 越国=越过 抓曲=抓取 唔好=不要 唔要=不要 唔使=不用 它的搭档=另一只手 它的同伴=另一只手 它的伙伴=另一只手
+    它的兄弟=另一只手 它的另一半=另一只手 它的孪生兄弟=另一只手
 """
 _RESPELLED = dict(pair.split("=") for pair in _SPELLING_PAIRS.split())
 
@@ -65,6 +66,9 @@ _MARKS = str.maketrans(
     }
 )
 _BRACKETED_KEY = re.compile(r"[【\[]([^】\]\n]{1,8})[】\]][ \t]*(?=[^\s:,])")  # a heading before its text on one line
+_BRACKETED_SIDE = re.compile(r"(机械臂|机械手|手臂|执行器|夹爪|爪|臂|手|碗|盆)[(\[]([左右])[边侧]?的?(?:那只|那条|那个|这只)?[)\]]")
+_BRACKETED_SIZE = re.compile(r"(?<=[球块砖罐柱体筒])[(\[]([大小])[号个的]*(?:那个|那只|那块)?[)\]]")
+_ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|手臂|夹爪|臂),?([左右])(?=[,.])")
 _SPELLINGS = re.compile("|".join(_RESPELLED))
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -81,8 +85,10 @@ def plain(text: str) -> str:
     Its length may differ from the text's.
     """
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
+    text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
     text = _BRACKETED_KEY.sub(r"\1:", text)
     text = _INVISIBLE.sub("", text).lower().translate(_SIMPLIFIED).translate(_MARKS)
+    text = _ARM_AND_SIDE.sub(r"\1\3\2", text)
     return _SPELLINGS.sub(lambda match: _RESPELLED[match.group()], text)
 
 

@@ -37,6 +37,21 @@ _REASONS = ("因为", "为了", "由于", "怕", "好让", "是因为", "毕竟"
 _PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "本来")
 _FINAL_NOTS = ("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可")
 _PERHAPS = ("要", "可能", "也许", "大概", "打算", "准备", "似乎", "好像")
+_UNTIL = ("等我", "等你", "等他", "等人", "听我", "听候", "等命令", "等指令", "等口令", "等吩咐", "等信号", "等通知")
+# What may be told later: "wait until I say grasp, then grasp".
+_AWAITED = (
+    Kind.GRASP,
+    Kind.LIFT,
+    Kind.PUT,
+    Kind.TURN,
+    Kind.CLOSE,
+    Kind.THEN,
+    Kind.IT,
+    Kind.REQUEST,
+    Kind.QUESTION,
+    Kind.REMARK,
+    Kind.WAIT,
+)
 _ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT, Kind.THEN)
 
 
@@ -198,9 +213,13 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
     """Mark what a "not" of the clause denies, up to a word that ends it ("but", "take", "use") or the verb behind a manner."""
     marked: list[Phrase] = []
     denied: list[Kind] | None = None  # what the "not" has denied so far; None without "not"
+    is_excepted = False
     is_soft = False  # "not yet" denies verbs, no objects; so does "don't take the ball to the bowl"
     for place, phrase in enumerate(clause):
         following = clause[place + 1].kind if place + 1 < len(clause) else None
+        if phrase.kind is Kind.EXIST and denied is not None and is_excepted:
+            denied = None  # "but for the right hand there is the left one"
+        is_excepted = phrase.kind is Kind.EXCEPT or (is_excepted and denied is not None)
         if phrase.kind is Kind.EXCEPT and is_only:
             denied = None  # "touch nothing but the ball"
         elif phrase.kind in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT):
@@ -230,10 +249,14 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     marked: list[Phrase] = []
     is_remark = False
     is_past = any(phrase.text in _PAST for phrase in clause)
-    is_late = is_condition = is_told_by = False
-    for phrase in clause:
+    is_late = is_condition = is_told_by = is_awaited = False
+    case = _case_end(clause)
+    for place, phrase in enumerate(clause):
         is_helped = bool(marked) and marked[-1].kind in (Kind.REQUEST, Kind.USE)  # "help him to ..."
         is_person = (is_late or is_helped) and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
+        is_awaited = (is_awaited and phrase.kind in _AWAITED) or (
+            phrase.kind is Kind.WAIT and phrase.text.startswith(_UNTIL)
+        )
         if phrase.kind in (Kind.REMARK, Kind.IF) and not is_person:
             is_remark = True
         elif phrase.kind is Kind.SELECT and _is_wished(marked):
@@ -243,8 +266,16 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
         is_late = is_late or (phrase.kind in (*_ACTS, Kind.TAKE) and phrase.kind is not Kind.WAIT)
         is_condition = is_condition or phrase.kind is Kind.IF
         is_told_by = is_told_by or (phrase.kind is Kind.REMARK and phrase.text in _PERSONS)
-        marked.append(replace(phrase, is_remark=is_remark) if is_remark else phrase)
+        is_aside = is_remark or place < case or (is_awaited and phrase.kind is not Kind.WAIT)
+        marked.append(replace(phrase, is_remark=True) if is_aside else phrase)
     return marked
+
+
+def _case_end(clause: list[Phrase]) -> int:
+    """Where a condition ends that has its word behind it ("in that case it would ..."), 0 without one."""
+    ends = [place for place, phrase in enumerate(clause) if phrase.kind is Kind.CASE]
+    is_bad = any(phrase.kind in (Kind.SLIP, Kind.TOUCH) for phrase in clause)
+    return ends[-1] if ends and is_bad else 0
 
 
 def _is_wished(marked: list[Phrase]) -> bool:
@@ -259,6 +290,9 @@ def _is_command(phrase: Phrase, previous: Phrase | None, is_condition: bool, is_
     if phrase.kind is Kind.TAKE:
         return not (kind is Kind.REMARK and is_told_by)
     if is_condition:
-        return phrase.kind is Kind.REQUEST and not phrase.text.startswith("我")
+        is_then = phrase.kind is Kind.BUT and phrase.text == "就"
+        return is_then or (phrase.kind is Kind.REQUEST and not phrase.text.startswith("我"))
+    if phrase.text == "要不要" and kind is Kind.REMARK:
+        return False
     is_wish = previous is not None and (kind is Kind.SELECT or previous.text.endswith(_PERHAPS))
     return phrase.kind is Kind.REQUEST or (phrase.kind is Kind.USE and not phrase.is_negated and not is_wish)

@@ -13,6 +13,9 @@ def complete(scene: Scene, things: Things) -> None:
         for place in weak:
             if agrees(scene.phrases[place].qualities, things.target):
                 things.target.update(scene.phrases[place].qualities)
+    for place in weak:
+        if scene.phrases[place].is_many and things.target.keys() == {"color"}:  # "of the three bricks the blue one"
+            things.target |= {name: word for name, word in scene.phrases[place].qualities.items() if name == "shape"}
     _stack_on_topic(scene, things, weak)
     if scene.size > SHORT and things.target.keys() == {"shape"}:
         _color_of_kind(scene, things)

@@ -92,6 +92,7 @@ _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "ARM COLON SIDE (?= MARK | $ )"),
     (Kind.ARM, "(?: SIDE | OTHER | SIDEWAYS | BETWEEN | FAR ) OF? COUNT* SIZE? OF? ARM+"),
     (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),
+    (Kind.ARM, "(?<=USE) OTHER (?! OF? (?: COUNT | QUALITY | SHAPE | BOWL | ARM | THING ))"),
     (Kind.ARM, "SIDE OF? COUNT+ (?= DO | TOUCH )"),
     (Kind.ARM, "(?<= OF ) ARM AT SIDE (?= MARK )"),
     (Kind.ARM, "COUNT* ARM+"),

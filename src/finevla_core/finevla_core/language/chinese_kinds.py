@@ -81,6 +81,8 @@ class Kind(enum.Enum):
     SIDE_KEY = enum.auto()
     TURN_KEY = enum.auto()
     FROM_TOP = enum.auto()
+    FROM_FAR = enum.auto()  # towards the robot
+    CASE = enum.auto()  # "的话": what stands before it is a condition
     SIDEWAYS = enum.auto()
     LENGTHWAYS = enum.auto()
     CLOCKWISE = enum.auto()

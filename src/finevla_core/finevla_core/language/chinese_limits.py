@@ -44,6 +44,7 @@ def _arms(scene: Scene, things: Things, task: str) -> Reading | None:
         if (
             phrase.side == "both"
             and scene.counts(place)
+            and not scene.after(place, "ALL? (?: MARK | $ )")
             and scene.size <= SHORT
             and not scene.before(place, "EXIST")
             and not scene.after(place, "ALL? IDLE")
@@ -161,7 +162,7 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
         phrase = scene.phrases[place]
         if role in (Role.TARGET, Role.BELOW) and phrase.is_twice:
             return refused(f"You say two things of one object: '{phrase.text}'.")
-        if role is Role.TARGET and scene.before(place, "TAKE ALL OF?") and task != "clean":
+        if role is Role.TARGET and scene.before(place, "(?: TAKE | GRASP | LIFT ) ALL OF?") and task != "clean":
             return refused(f"One thing at a time: you say all of '{phrase.text}'.")
         is_set = scene.after(place, "OF? (?: INSIDE | BETWEEN )")
         if role is Role.TARGET and phrase.is_many and not is_set and scene.before(place, "TAKE | GRASP"):

@@ -192,6 +192,8 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
         return Role.TOPIC
     if scene.before(place, "(?: TAKE | USE ) ARM (?: OPEN | THEN | MOVE )* (?: PUT | STACK ) GOAL?"):
         return Role.TARGET  # the hand is put above it
+    if not things.target and scene.before(place, "ARM (?: OPEN | THEN | MOVE | ALL )* (?: PUT | STACK ) GOAL?"):
+        return Role.TARGET
     head = _head(scene, place)
     if scene.before(head, _TAKES) and not scene.phrases[head - 1].text.endswith(_GOALS_OF_LIFTS):
         return Role.TARGET

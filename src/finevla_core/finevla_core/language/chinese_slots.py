@@ -125,7 +125,7 @@ def is_clean(scene: Scene, things: Things) -> bool:
     masses = [place for place in scene.places(Kind.THING) if scene.phrases[place].text in _MASSES]
     for place in (*scene.places(Kind.ALL, Kind.MANY), *masses):
         kinds = {phrase.kind for other, phrase in scene.clause(place) if scene.counts(other)}
-        is_all = not things.roles and scene.after(place, "PUT BOWL")
+        is_all = not things.roles and scene.after(place, "(?: REQUEST | THEN | ALL | GOAL )* PUT BOWL")
         if is_all or (
             kinds & {Kind.PUT, Kind.GRASP} and (kinds & {Kind.TABLE, Kind.THING} or scene.has("TABLE | THING"))
         ):
@@ -212,7 +212,8 @@ def _is_idle_clause(scene: Scene, clause: int) -> bool:
     if clause >= len(scene.bounds):
         return False
     kinds = [phrase.kind for phrase in scene.phrases[slice(*scene.bounds[clause])]]
-    return Kind.IDLE in kinds and not {Kind.OBJECT, Kind.ARM, Kind.IT, Kind.LEFT, Kind.RIGHT} & set(kinds)
+    is_idle = Kind.IDLE in kinds or (Kind.TOUCH in kinds and bool({Kind.NOT, Kind.NOT_YET} & set(kinds)))
+    return is_idle and not {Kind.OBJECT, Kind.ARM, Kind.IT, Kind.LEFT, Kind.RIGHT} & set(kinds)
 
 
 def _arm_weight(scene: Scene, place: int) -> int:
@@ -227,7 +228,13 @@ def _arm_weight(scene: Scene, place: int) -> int:
         scene.after(place, "AND ARM ALL? OPEN") or (scene.before(place, "ARM AND") and scene.after(place, "ALL? OPEN"))
     ):
         return 0
-    if scene.before(place, "(?: TOUCH | DO | GRASP | PUT | TURN ) OBJECT? OF (?: ALL | THEN )* BE"):
+    if scene.before(place, "IDLE OF BE"):
+        return -2
+    if scene.before(place, "(?: TOUCH | DO | GRASP | PUT | TURN ) OBJECT? OF (?: ALL | THEN )* BE | (?: ^ | WHICH ) OF BE"):
+        return 3
+    if scene.after(place, "REMARK GRASP"):
+        return -1  # it holds something already
+    if scene.before(place, "BUT") and scene.phrases[place - 1].text in ("只", "只是", "仅", "仅仅"):
         return 3
     if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and "用" in scene.phrases[place - 1].text):
         return 3
@@ -248,7 +255,7 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -2
     if scene.after(
         place,
-        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE | EXIST ) GOAL? OF?"
+        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE | EXIST | AT ) GOAL? OF?"
         " (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
     ):
         return -1

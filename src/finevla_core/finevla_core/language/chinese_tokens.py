@@ -43,6 +43,36 @@ _PATTERNS = (
         ),
     ),
     (
+        Kind.FAR,
+        re.compile("(?:机器人|相机|我们|我|你|您|咱们)?看不[到见着]的?[那这]?一?[侧面边头]|背[着对](?:机器人|我们|我|你)的?[那这]?一?[侧面边头]"),
+    ),
+    (Kind.FROM_FAR, re.compile("打?[从自由]远(?:处|端|侧)?[往向到至而及朝]近(?:处|端|侧)?|由远及近")),
+    (
+        Kind.FROM_TOP,
+        re.compile("打?[从自由](?:天上|天空|空中|半空中?|高空|高处|头顶上?方?|顶上)(?:直接|垂直)?(?:下来|下去|往下|向下|落下|降下|扎下)?"),
+    ),
+    (
+        Kind.DOWN,
+        re.compile(
+            "(?:竖直|垂直|笔直|直直|直线|径直|竖着|直着)(?:地|着)?(?:[往向朝])?下"
+            "(?:扎|落|降|探|插|去|压|移|放|沉|伸|来|行|走)(?:到|至|向|去|下去)?"
+        ),
+    ),
+    (
+        Kind.OTHER,
+        re.compile(
+            "(?:换|剩下|余下|剩余|剩|空着|空出来|空闲|闲着|没坏|没事|没受伤|能用|可用|好使|能动|还能动|完好|正常|好)的?(?:另外?)?"
+            "[那这]?一?[只条个边](?=(?:机械)?[手臂爪胳夹碗盆盘去来拿夹抓取,.])"
+        ),
+    ),
+    (Kind.SHAPE, re.compile("(?:(?<=[红绿蓝黄紫橙橘])|(?<=色))方(?=[,.放置入到至于落叠摞码送夹抓取拿提起])"), "cube"),
+    (Kind.MOVE, re.compile("(?<![伸放装送左右上前顶])[进入](?=去?[,.夹抓取])")),
+    (Kind.FILLER, re.compile("拍(?:上|个|几|两|一)*张?(?:照片|照|相)")),
+    (Kind.USE, re.compile("归(?=[它他你]|[左右][边侧]?的?(?:那只|机械)?[手臂爪胳])")),
+    (Kind.LIST, re.compile("[啊呀](?=[^,.:啊呀]{1,4}[啊呀](?![,.]))")),
+    (Kind.ACTION, re.compile("(?:滚|推|踢|吹|拨)[进入]+(?=(?:左|右|左边|右边|那个|这个)?的?[碗盆])"), "push or roll things"),
+    (Kind.HERE, re.compile("(?<=[从自打由])[那这]一?[面侧边头]")),
+    (
         Kind.WAIT,
         re.compile(
             "(?:收到|接到|接收到)(?:新的?|下一[条个步]|进一步|后续|其他|别的|我)?的?(?:命令|指令|信号|通知|指示|口令)"
@@ -62,7 +92,7 @@ _PATTERNS = (
     ),
     (
         Kind.CLOCKWISE,
-        re.compile("(?:顺|随|跟|照)着?(?:时钟|钟表|表针|时针|指针)的?(?:走向|走的方向|转的方向|方向)"),
+        re.compile("[顺随跟照朝按沿]着?(?:时钟|钟表|表针|时针|指针|钟)的?(?:走向|走的方向|转的方向|方向)"),
     ),
     (
         Kind.COUNTERCLOCKWISE,
@@ -70,6 +100,8 @@ _PATTERNS = (
     ),
     (Kind.USE, re.compile("交[给由](?:你的?)?(?=[左右][边侧手]?的?(?:那只|那条|机械)?[手臂爪夹胳])")),
     (Kind.ACTION, re.compile("交给(?=[我他她你咱客])")),
+    (Kind.COUNTERCLOCKWISE, re.compile("(?<=:)逆(?=[,./])")),
+    (Kind.CLOCKWISE, re.compile("(?<=:)顺(?=[,./])")),
     (Kind.FINGER, re.compile("[左右][边侧面]?一根(?=[左右])|(?<=一根)[左右][边侧面]?一根")),
     (Kind.FAR, re.compile("(?:较)?远的?(?:那|这|一)?[一]?头")),
     (Kind.NEAR, re.compile("(?:较)?近的?(?:那|这|一)?[一]?头")),
@@ -154,9 +186,9 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 
 def _pattern_edges(text: str) -> dict[int, list[Token]]:
     edges: dict[int, list[Token]] = {}
-    for kind, pattern in _PATTERNS:
+    for kind, pattern, *value in _PATTERNS:
         for match in pattern.finditer(text):
-            edges.setdefault(match.start(), []).append(Token(kind, "", match.group()))
+            edges.setdefault(match.start(), []).append(Token(kind, "".join(value), match.group()))
     return edges
 
 

@@ -17,6 +17,16 @@ _SIDES = {
 }
 
 
+_FINGER_FACES = (
+    Kind.LEFT,
+    Kind.RIGHT,
+    Kind.FRONT,
+    Kind.BACK,
+    Kind.FAR,
+    Kind.NEAR,
+    Kind.INSIDE,
+    Kind.BESIDE,
+)
 _TOWARDS = ("到", "至", "往", "向", "朝")
 _ALONG = ("经", "沿", "顺")
 
@@ -39,13 +49,21 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
             wrong = scene.phrases[face].text
     denied = _denied_faces(scene)
     votes.extend((place, "top") for place in scene.places(Kind.DOWN) if _is_straight_down(scene, place))
-    votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if scene.counts(place))
+    votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if _is_before_grasp(scene, place))
+    votes.extend((place, "front") for place in scene.places(Kind.FROM_FAR) if _is_before_grasp(scene, place))
     votes.extend(
         (place, _SIDES[scene.phrases[place].kind]) for place in scene.places(*_SIDES) if _is_bare_face(scene, place)
     )
     word, is_twofold = settled(scene, sorted(votes))
     is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
     return word or _position(scene, things), is_twofold or is_denied, wrong
+
+
+def _is_before_grasp(scene: Scene, place: int) -> bool:
+    """Whether a way of coming is not that of what is held already: "grasp it, then lower it from above onto ..."."""
+    held = [p for p in scene.places(Kind.GRASP, Kind.CLOSE) if p < place and scene.counts(p)]
+    is_put = scene.after(place, "(?: THEN | ALL | IT | TAKE )* (?: PUT | STACK | OPEN )")
+    return scene.counts(place) and not (is_put and held)
 
 
 def _is_straight_down(scene: Scene, place: int) -> bool:
@@ -236,13 +254,21 @@ def grasp_of(scene: Scene) -> tuple[str, bool]:
     return settled(scene, sorted(votes))
 
 
+def _is_finger_depth(scene: Scene, place: int) -> bool:
+    """Whether "inside" or "outside" says where a finger is, not what lies in a bowl."""
+    kinds = {phrase.kind for _, phrase in scene.clause(place)}
+    is_depth = scene.phrases[place].text.startswith(("里", "内", "外")) and len(scene.phrases[place].text) > 1
+    return is_depth and Kind.FINGER in kinds and Kind.BOWL not in kinds
+
+
 def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
     """Two opposite sides in one sentence that the fingers lie at."""
     votes = []
     free = [
         place
-        for place in scene.places(Kind.LEFT, Kind.RIGHT, Kind.FRONT, Kind.BACK, Kind.FAR, Kind.NEAR)
+        for place in scene.places(*_FINGER_FACES)
         if scene.counts(place)
+        and (scene.phrases[place].kind not in (Kind.INSIDE, Kind.BESIDE) or _is_finger_depth(scene, place))
         and not scene.phrases[place].text.startswith(("朝", "面向"))
         and (
             len(scene.phrases[place].text) > 1
@@ -260,6 +286,7 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
         frozenset((Kind.FAR, Kind.NEAR)): "lengthways",
         frozenset((Kind.FRONT, Kind.NEAR)): "lengthways",
         frozenset((Kind.BACK, Kind.NEAR)): "lengthways",
+        frozenset((Kind.INSIDE, Kind.BESIDE)): "lengthways",
     }
     for first, second in pairwise(free):
         word = pairs.get(frozenset((scene.phrases[first].kind, scene.phrases[second].kind)))
