@@ -8,6 +8,10 @@ from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
 def complete(scene: Scene, things: Things) -> None:
     """Fill what is missing of the target from the things that were only spoken of."""
     weak = [place for place, role in things.roles.items() if role is Role.TOPIC]
+    turns = [p for p in scene.places(Kind.TURN, Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE) if scene.counts(p)]
+    has_knob = any(phrase.qualities.get("shape") == "knob" for phrase in scene.phrases)
+    if not things.target and turns and has_knob:
+        things.target["shape"] = "knob"  # "the right hand is near the knob, so turn with it"
     if not things.target:
         things.is_guess = True
         for place in weak:

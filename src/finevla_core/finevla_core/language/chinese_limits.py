@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_slots import is_list
 from finevla_core.language.chinese_things import SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
@@ -87,7 +88,7 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
 
 def _condition(scene: Scene, things: Things, task: str) -> Reading | None:
     """Refuse what is to be done only if something is there."""
-    if scene.size <= SHORT and scene.has("(?: ^ | MARK ) IF (?: TABLE )? EXIST OBJECT"):
+    if scene.size <= SHORT and scene.has("(?: ^ | MARK ) IF (?: TABLE? EXIST OBJECT | OBJECT BE OBJECT )"):
         return refused("I cannot decide that: say one thing to do.")
     return None
 
@@ -158,11 +159,14 @@ def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
 def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
     if task == "clean" and scene.has("EXCEPT OBJECT") and scene.size <= SHORT:
         return refused("I cannot clear the table of some things only: say one object, or all of them.")
+    if task == "stack" and things.target == things.below and len(things.target) > 1 and scene.size <= SHORT:
+        return refused("I cannot put an object on itself: say of two alike which is the small one.")
     for place, role in things.roles.items():
         phrase = scene.phrases[place]
         if role in (Role.TARGET, Role.BELOW) and phrase.is_twice:
             return refused(f"You say two things of one object: '{phrase.text}'.")
-        if role is Role.TARGET and scene.before(place, "(?: TAKE | GRASP | LIFT ) ALL OF?") and task != "clean":
+        is_wanted = role in (Role.TARGET, Role.TOPIC)
+        if is_wanted and scene.before(place, "(?: TAKE | GRASP | LIFT ) ALL OF?") and task != "clean":
             return refused(f"One thing at a time: you say all of '{phrase.text}'.")
         is_set = scene.after(place, "OF? (?: INSIDE | BETWEEN )")
         if role is Role.TARGET and phrase.is_many and not is_set and scene.before(place, "TAKE | GRASP"):
@@ -187,7 +191,7 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
     for place, role in things.roles.items():
         qualities = scene.phrases[place].qualities
         shape = qualities.get("shape", "")
-        is_named = "color" in qualities or shape == "knob" or not scene.has("CLEAN")
+        is_named = "color" in qualities or shape == "knob" or not (scene.has("CLEAN") or is_list(scene, things))
         if role is Role.TARGET and shape and is_named:
             yield "turn the knob" if shape == "knob" else "move an object"
 
@@ -211,6 +215,9 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
             and phrase.qualities == things.target
             and scene.before(place, "NOT .* GRASP | NOT TOUCH")
         ):
+            return refused(f"You contradict yourself about '{phrase.text}'.")
+        is_left = scene.after(place, "(?: ALL | BUT )* NOT TOUCH MARK")
+        if role is Role.ASIDE and is_left and len(phrase.qualities) > 1 and phrase.qualities == things.target:
             return refused(f"You contradict yourself about '{phrase.text}'.")
     for place in scene.places(Kind.LIFT):
         if scene.phrases[place].is_negated and scene.phrases[place].text.startswith(("离", "脱离")):

@@ -32,6 +32,10 @@ def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
         return Kind.BOWL if any(p.kind is Kind.BOWL for p in phrases[:place]) else None
     if scene.before(place, "USE") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
         return Kind.ARM
+    start = scene.bounds[phrases[place].clause][0]
+    is_arm = start > 1 and phrases[start - 2].kind is Kind.ARM
+    if is_arm and scene.before(place, "^ (?: BE | BUT | USE )") and scene.after(place, "OF? (?: MARK | $ )"):
+        return Kind.ARM
     if not scene.after(place, "OF? (?: MARK | $ | NOT )") or not scene.before(
         place, "(?: ^ | NOT | CORRECTION | USE | PUT | SELECT | BE | BUT )"
     ):
@@ -134,6 +138,10 @@ def _is_location(scene: Scene, place: int) -> bool:
     """Whether a thing only says where another one is: "the cube beside the ball"."""
     if scene.after(place, "OF? PLACE+ OF COUNT* (?: OBJECT | IT | THING)") or scene.after(
         place, "(?: AND | LIST ) OBJECT OF? BETWEEN OF? OBJECT"
+    ):
+        return True
+    if scene.before(place, "(?: OBJECT | IT ) (?: BUT | ALL | THEN )* AT") and scene.after(
+        place, "(?: AND | LIST ) (?: OBJECT | BOWL | POST ) OF? (?: BETWEEN | CENTER )"
     ):
         return True
     if scene.after(place, "OF? PLACE+ (?: ALL | THEN )? EXIST COUNT* OBJECT"):

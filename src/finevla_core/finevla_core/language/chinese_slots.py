@@ -118,7 +118,7 @@ def is_clean(scene: Scene, things: Things) -> bool:
         is_put = is_one and scene.phrases[place].text.endswith("到")
         if scene.counts(place) and not is_put and not _is_freed(scene, place):
             return True
-    if _is_list(scene, things):
+    if is_list(scene, things):
         return True
     if things.target and any(role is Role.TARGET for role in things.roles.values()):
         return False
@@ -133,7 +133,7 @@ def is_clean(scene: Scene, things: Things) -> bool:
     return False
 
 
-def _is_list(scene: Scene, things: Things) -> bool:
+def is_list(scene: Scene, things: Things) -> bool:
     """Whether all kinds of things are named that lie there: "the cubes and the balls, all of them"."""
     targets = [scene.phrases[place].qualities for place, role in things.roles.items() if role is Role.TARGET]
     shapes = {qualities.get("shape") for qualities in targets if qualities.keys() == {"shape"}}
@@ -273,6 +273,8 @@ def place_of(scene: Scene) -> tuple[str, bool]:
     for place in scene.places(Kind.BOWL, Kind.OTHER):
         phrase = scene.phrases[place]
         side = phrase.side
+        if phrase.kind is Kind.OTHER and scene.size > LONG and not scene.before(place, "PUT | MOVE | GOAL | BE | SELECT"):
+            continue
         if side == "other" or (phrase.kind is Kind.OTHER and not phrase.is_negated):
             side = _other(scene, place, Kind.BOWL)
         if side not in _OPPOSITE:
@@ -283,9 +285,18 @@ def place_of(scene: Scene) -> tuple[str, bool]:
             votes.append((place, side))
     strong = [(place, side) for place, side in votes if _bowl_weight(scene, place) > 1]
     word, is_twofold = settled(scene, votes if _is_corrected(scene, votes) else strong or votes)
+    meant = next((p for p in scene.places(Kind.BOWL) if _is_that_bowl(scene, p)), None)
+    if not word and meant is not None and (side := _other(scene, meant, Kind.BOWL)):
+        return f"{_OPPOSITE[side]}_bowl", False
     if not word and len(set(denied)) == 1:
         word = _OPPOSITE[denied[0]]
     return (f"{word}_bowl" if word else ""), is_twofold or word in denied
+
+
+def _is_that_bowl(scene: Scene, place: int) -> bool:
+    """Whether a bowl is one that was spoken of before: "into this bowl"."""
+    phrase = scene.phrases[place]
+    return not phrase.side and phrase.text.startswith(("这", "那", "该", "此")) and _bowl_weight(scene, place) > 1
 
 
 def _bowl_weight(scene: Scene, place: int) -> int:

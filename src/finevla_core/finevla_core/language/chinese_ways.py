@@ -51,8 +51,11 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
     votes.extend((place, "top") for place in scene.places(Kind.DOWN) if _is_straight_down(scene, place))
     votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if _is_before_grasp(scene, place))
     votes.extend((place, "front") for place in scene.places(Kind.FROM_FAR) if _is_before_grasp(scene, place))
+    fingers = {place for pair in _finger_pairs(scene) for place in pair[:2]}
     votes.extend(
-        (place, _SIDES[scene.phrases[place].kind]) for place in scene.places(*_SIDES) if _is_bare_face(scene, place)
+        (place, _SIDES[scene.phrases[place].kind])
+        for place in scene.places(*_SIDES)
+        if place not in fingers and _is_bare_face(scene, place)
     )
     word, is_twofold = settled(scene, sorted(votes))
     is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
@@ -66,10 +69,17 @@ def _is_before_grasp(scene: Scene, place: int) -> bool:
     return scene.counts(place) and not (is_put and held)
 
 
+def _is_coming(scene: Scene, place: int) -> bool:
+    """Whether the hand is still on its way to the object: nothing is held, or it is grasped next."""
+    events = [p for p in scene.places(Kind.GRASP, Kind.CLOSE, Kind.PUT, Kind.OPEN) if scene.counts(p)]
+    is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) for p in events if p < place)
+    following = next((scene.phrases[p].kind for p in events if p > place), Kind.OPEN)
+    return not is_held or following in (Kind.GRASP, Kind.CLOSE)
+
+
 def _is_straight_down(scene: Scene, place: int) -> bool:
     """Whether the hand goes straight down before it has grasped anything."""
-    is_held = any(scene.counts(p) for p in scene.places(Kind.GRASP, Kind.CLOSE) if p < place)
-    return scene.counts(place) and not is_held and scene.phrases[place].text.startswith(("垂直", "竖直", "笔直"))
+    return scene.counts(place) and _is_coming(scene, place) and scene.phrases[place].text.startswith(("垂直", "竖直", "笔直"))
 
 
 def _denied_faces(scene: Scene) -> set[str]:
@@ -120,10 +130,9 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
     is_goal = scene.before(
         place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"
     )
-    is_held = any(
-        scene.counts(p)
+    is_held = not _is_coming(scene, place) and any(
+        scene.counts(p) and scene.phrases[p].clause < scene.phrases[place].clause
         for p in scene.places(Kind.GRASP, Kind.CLOSE)
-        if p < place and scene.phrases[p].clause < scene.phrases[place].clause
     )
     is_free = (
         not is_goal
@@ -144,6 +153,8 @@ def _face(scene: Scene, place: int) -> int | None:
     for other, phrase in scene.clause(place):
         if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING, Kind.TABLE):
             continue
+        if phrase.kind is Kind.HERE and scene.before(other, "FROM"):  # "from that side"
+            return next((p for p in range(place - 1, -1, -1) if scene.phrases[p].kind in _SIDES), None)
         if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
             return None
         rest = [p.kind for p in scene.phrases[other + 1 :] if p.clause == phrase.clause]
@@ -208,7 +219,8 @@ def _position(scene: Scene, things: Things) -> str:
             break
         rest = scene.phrases[place + 1 : place + 3]
         face = next((phrase.kind for phrase in rest if phrase.kind is not Kind.OF), None)
-        is_reached = not scene.before(place, "(?: AT | WAIT )") and any(
+        is_stop = scene.before(place, "(?: AT | WAIT )") and not _moves_on(scene, place + 2, face)
+        is_reached = not is_stop and any(
             len(phrase.text) > 1 for phrase in rest if phrase.kind is face
         )
         if is_reached and face in (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
@@ -222,6 +234,17 @@ def _position(scene: Scene, things: Things) -> str:
                 if phrase.kind in (Kind.GRASP, Kind.CLOSE):
                     break
     return _side_of_descent(scene, things)
+
+
+def _moves_on(scene: Scene, place: int, side: Kind | None) -> bool:
+    """Whether the hand goes on from one side of the object to the other before it grasps."""
+    opposite = {Kind.LEFT: Kind.RIGHT, Kind.RIGHT: Kind.LEFT}.get(side, Kind.NEAR) if side else Kind.NEAR
+    for other in range(place, len(scene.phrases)):
+        if scene.phrases[other].kind in (Kind.GRASP, Kind.CLOSE, Kind.PUT, Kind.LIFT):
+            return False
+        if scene.phrases[other].kind is opposite and scene.before(other, "TO"):
+            return True
+    return False
 
 
 def _side_of_descent(scene: Scene, things: Things) -> str:
@@ -250,18 +273,19 @@ def grasp_of(scene: Scene) -> tuple[str, bool]:
         for place in scene.places(Kind.SIDEWAYS, Kind.LENGTHWAYS)
         if scene.counts(place)
     ]
-    votes.extend(_finger_pairs(scene))
+    votes.extend((first, word) for first, _, word in _finger_pairs(scene))
     return settled(scene, sorted(votes))
 
 
 def _is_finger_depth(scene: Scene, place: int) -> bool:
     """Whether "inside" or "outside" says where a finger is, not what lies in a bowl."""
-    kinds = {phrase.kind for _, phrase in scene.clause(place)}
+    here = scene.phrases[place].sentence
+    kinds = {phrase.kind for phrase in scene.phrases if phrase.sentence == here}
     is_depth = scene.phrases[place].text.startswith(("里", "内", "外")) and len(scene.phrases[place].text) > 1
     return is_depth and Kind.FINGER in kinds and Kind.BOWL not in kinds
 
 
-def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
+def _finger_pairs(scene: Scene) -> list[tuple[int, int, str]]:
     """Two opposite sides in one sentence that the fingers lie at."""
     votes = []
     free = [
@@ -293,7 +317,7 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, str]]:
         is_near = second - first <= 8 and scene.phrases[first].sentence == scene.phrases[second].sentence
         around = scene.phrases[max(0, first - 5) : second + 6]
         if word and is_near and any(p.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for p in around):
-            votes.append((first, word))
+            votes.append((first, second, word))
     return votes
 
 
@@ -303,7 +327,8 @@ def path_of(scene: Scene) -> tuple[str, bool]:
     has_post = bool(scene.places(Kind.POST))
     for place in scene.places(Kind.OVER):
         is_post_said = has_post or set(scene.phrases[place].text) & set("杆柱")
-        if scene.counts(place) and is_post_said and not scene.after(place, "TABLE | BETWEEN | OBJECT"):
+        is_other = scene.after(place, "TABLE | BETWEEN | OBJECT") or scene.before(place, "OBJECT OF? TOP+")
+        if scene.counts(place) and is_post_said and not is_other:
             votes.append((place, "over"))
     for place in scene.places(Kind.ROUND):
         is_vague = scene.phrases[place].text.startswith(("避", "躲", "闪", "让")) and not has_post
