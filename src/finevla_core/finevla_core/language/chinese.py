@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from finevla_core.language.chinese_breaks import with_breaks
 from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import Scene, scene_of
 from finevla_core.language.chinese_grammar import phrases_of
@@ -29,7 +30,7 @@ def read_chinese(text: str) -> Reading:
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = plain(text)
-    phrases = phrases_of(split(words))
+    phrases = with_breaks(phrases_of(split(words)))
     if len(phrases) > MAX_PHRASES:
         return refused("That is too long: say it in fewer words.")
     return _read(with_references(scene_of(phrases, len(words))))

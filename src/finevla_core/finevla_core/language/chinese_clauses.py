@@ -38,6 +38,7 @@ _PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "
 _FINAL_NOTS = ("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可")
 _PERHAPS = ("要", "可能", "也许", "大概", "打算", "准备", "似乎", "好像")
 _UNTIL = ("等我", "等你", "等他", "等人", "听我", "听候", "等命令", "等指令", "等口令", "等吩咐", "等信号", "等通知")
+_SPEECH = 14  # phrases; a longer clause has no marks where it should have some
 # What may be told later: "wait until I say grasp, then grasp".
 _AWAITED = (
     Kind.GRASP,
@@ -254,7 +255,7 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     for place, phrase in enumerate(clause):
         is_helped = bool(marked) and marked[-1].kind in (Kind.REQUEST, Kind.USE)  # "help him to ..."
         is_person = (is_late or is_helped) and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
-        is_awaited = (is_awaited and phrase.kind in _AWAITED) or (
+        is_awaited = (is_awaited and (phrase.kind in _AWAITED or len(clause) < _SPEECH)) or (
             phrase.kind is Kind.WAIT and phrase.text.startswith(_UNTIL)
         )
         if phrase.kind in (Kind.REMARK, Kind.IF) and not is_person:

@@ -191,6 +191,6 @@ def _object(phrase: Phrase, words: list[Token]) -> Phrase:
         if slot is not None:
             is_twice = is_twice or (slot != "shape" and qualities.get(slot, word.value) != word.value)
             qualities[slot] = word.value
-    is_bare_size = qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个"))
+    is_bare_size = qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个", "者"))
     kind = Kind.SIZE if is_bare_size else Kind.OBJECT
     return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice)

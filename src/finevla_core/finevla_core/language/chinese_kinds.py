@@ -82,6 +82,8 @@ class Kind(enum.Enum):
     TURN_KEY = enum.auto()
     FROM_TOP = enum.auto()
     FROM_FAR = enum.auto()  # towards the robot
+    KEEP_OPEN = enum.auto()  # "the gripper stays open all the time"
+    KEEP_HELD = enum.auto()  # "never let go"
     CASE = enum.auto()  # "的话": what stands before it is a condition
     SIDEWAYS = enum.auto()
     LENGTHWAYS = enum.auto()

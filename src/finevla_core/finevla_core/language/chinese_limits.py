@@ -159,6 +159,13 @@ def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
 def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
     if task == "clean" and scene.has("EXCEPT OBJECT") and scene.size <= SHORT:
         return refused("I cannot clear the table of some things only: say one object, or all of them.")
+    for place in scene.places(Kind.FINGER):
+        if scene.size <= SHORT and scene.before(place, "USE") and scene.phrases[place].text.startswith(("一", "单")):
+            return refused(f"I cannot grasp with '{scene.phrases[place].text}': I have two fingers.")
+    if task == "clean" and scene.size <= SHORT and scene.has("(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $"):
+        return refused("You contradict yourself: you want the table cleared and nothing touched.")
+    if task == "stack" and any(scene.phrases[p].qualities == things.target and scene.after(p, "BASE") for p in things.roles):
+        return refused("You contradict yourself about which object shall lie below.")
     if task == "stack" and things.target == things.below and len(things.target) > 1 and scene.size <= SHORT:
         return refused("I cannot put an object on itself: say of two alike which is the small one.")
     for place, role in things.roles.items():
@@ -222,6 +229,10 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.LIFT):
         if scene.phrases[place].is_negated and scene.phrases[place].text.startswith(("离", "脱离")):
             return refused("You contradict yourself: you want it lifted and left on the table.")
+    if scene.places(Kind.KEEP_OPEN) and not scene.before(scene.places(Kind.KEEP_OPEN)[0], "ARM AND | IDLE"):
+        return refused("You contradict yourself: you want it grasped with the gripper open all the time.")
+    if scene.places(Kind.KEEP_HELD) and task in ("place", "stack"):
+        return refused("You contradict yourself: you want it put down and held all the time.")
     if any(
         phrase.is_negated and scene.before(place, "NOT (?: GRASP | TOUCH )")
         for place, phrase in enumerate(scene.phrases)

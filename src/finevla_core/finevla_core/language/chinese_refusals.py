@@ -3,6 +3,7 @@
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_limits import refused
+from finevla_core.language.chinese_slots import LONG
 from finevla_core.language.chinese_things import SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
@@ -85,7 +86,7 @@ def _statement(scene: Scene, things: Things) -> Reading | None:
 def _action(scene: Scene, things: Things) -> Reading | None:
     for place in scene.places(Kind.ACTION):
         phrase = scene.phrases[place]
-        if not scene.counts(place):
+        if not scene.counts(place) or (scene.size > LONG and phrase.value.startswith("measure")):
             continue
         if scene.size > SHORT and any(p.kind is Kind.REMARK for _, p in scene.clause(place)):
             continue

@@ -216,6 +216,12 @@ def _is_idle_clause(scene: Scene, clause: int) -> bool:
     return is_idle and not {Kind.OBJECT, Kind.ARM, Kind.IT, Kind.LEFT, Kind.RIGHT} & set(kinds)
 
 
+def _is_free(scene: Scene, place: int) -> bool:
+    """Whether an arm is said to be free, which may be why it shall act."""
+    idle = next(p for p in scene.phrases[place:] if p.kind is Kind.IDLE)
+    return idle.text.startswith(("空着", "闲着", "空闲", "闲置"))
+
+
 def _arm_weight(scene: Scene, place: int) -> int:
     phrase = scene.phrases[place]
     if scene.after(place, "(?: ARM | AND | LIST )* QUESTION"):
@@ -248,6 +254,8 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -1 if any(_is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
     if scene.after(place, "NOT IDLE (?: MARK | $ )"):
         return 2
+    if scene.after(place, "(?: ALL | THEN | BE )* IDLE") and _is_free(scene, place):
+        return -1
     if scene.after(
         place,
         "(?: (?! ACT | TAKE | OBJECT ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",
@@ -316,6 +324,6 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         return 0
     return (
         2
-        if scene.before(place, "BOWL AND | (?: PUT | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?")
+        if scene.before(place, "BOWL AND | (?: PUT | IDLE | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?")
         else 1
     )

@@ -45,7 +45,7 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
             is_two = scene.after(face, "(?: LIST | AND ) FROM? FACE") and other is not None
             if is_two and other is not None and _SIDES[other.kind] != _SIDES[scene.phrases[face].kind]:
                 votes.append((place + 1, "both"))
-        elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR):
+        elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR, Kind.INSIDE):
             wrong = scene.phrases[face].text
     denied = _denied_faces(scene)
     votes.extend((place, "top") for place in scene.places(Kind.DOWN) if _is_straight_down(scene, place))
@@ -117,7 +117,7 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         and scene.after(place, "(?: MARK | $ )")
     ):
         return True
-    if scene.before(place, "SIDE_KEY (?: BE | GRASP | FROM | SELECT )? (?: OBJECT | THING | IT )? OF?"):
+    if scene.before(place, "SIDE_KEY (?: BUT | THEN )* (?: BE | GRASP | FROM | SELECT )? (?: OBJECT | THING | IT )? OF?"):
         return True
     if len(scene.phrases[place].text) > 1 and _is_alone(scene, place):
         return True
@@ -155,6 +155,8 @@ def _face(scene: Scene, place: int) -> int | None:
             continue
         if phrase.kind is Kind.HERE and scene.before(other, "FROM"):  # "from that side"
             return next((p for p in range(place - 1, -1, -1) if scene.phrases[p].kind in _SIDES), None)
+        if phrase.kind is Kind.INSIDE and scene.before(other, "FROM OBJECT OF?"):
+            return other
         if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
             return None
         rest = [p.kind for p in scene.phrases[other + 1 :] if p.clause == phrase.clause]
@@ -358,7 +360,14 @@ def path_of(scene: Scene) -> tuple[str, bool]:
             place, "(?: FROM | POST ) (?: POST | IT | OF )* FACE+"
         ):
             votes.append((place, "round"))
-    return settled(scene, sorted(votes))
+    word, is_twofold = settled(scene, sorted(votes))
+    denied = {
+        scene.phrases[place].kind.name.lower()
+        for place in scene.places(Kind.OVER, Kind.ROUND)
+        if scene.phrases[place].is_negated
+    }
+    is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
+    return word, is_twofold or is_denied
 
 
 def turn_of(scene: Scene) -> tuple[str, bool]:
