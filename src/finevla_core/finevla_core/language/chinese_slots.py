@@ -155,6 +155,7 @@ def is_placed(scene: Scene) -> bool:
         kinds = {phrase.kind for _, phrase in scene.clause(place)}
         is_told = (
             scene.counts(place)
+            and not scene.after(place, "GOAL? (?: FINGER | ARM )")
             and not scene.before(place, "FINGER | ARM (?: ALL | THEN )*")
             and not scene.phrases[place].text.endswith(("下", "好", "入", "进"))
         )

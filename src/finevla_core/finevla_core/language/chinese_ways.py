@@ -366,6 +366,8 @@ def path_of(scene: Scene) -> tuple[str, bool]:
         for place in scene.places(Kind.OVER, Kind.ROUND)
         if scene.phrases[place].is_negated
     }
+    if any(scene.phrases[p].is_negated and scene.after(p, "OF? POST OF? TOP") for p in scene.places(Kind.FROM)):
+        denied.add("over")
     is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
     return word, is_twofold or is_denied
 
