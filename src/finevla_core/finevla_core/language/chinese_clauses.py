@@ -170,7 +170,9 @@ def _with_keys(phrases: list[Phrase]) -> list[Phrase]:
             heading = [p.kind for p in phrases[:place] if p.clause == phrase.clause and p.kind is not Kind.TOUCH]
             key = heading[0] if len(heading) == 1 and heading[0] in (Kind.NOT, Kind.IF, Kind.IDLE) else None
         is_denied = phrase.is_negated or key is Kind.NOT or (key is Kind.IDLE and phrase.kind is Kind.ARM)
-        marked.append(replace(phrase, is_negated=is_denied, is_remark=phrase.is_remark or key is Kind.IF))
+        is_remark = phrase.is_remark or key is Kind.IF
+        is_changed = is_denied is not phrase.is_negated or is_remark is not phrase.is_remark
+        marked.append(replace(phrase, is_negated=is_denied, is_remark=is_remark) if is_changed else phrase)
     return marked
 
 
@@ -196,7 +198,7 @@ def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
             kind = Kind.CORRECTION if (is_first and phrase.clause > 0) or is_doubled else Kind.AND
         elif kind is Kind.PUT and phrase.text.endswith("在") and _is_state(clause, place):
             kind = Kind.EXIST
-        checked.append(replace(phrase, kind=kind))
+        checked.append(phrase if kind is phrase.kind else replace(phrase, kind=kind))
     return checked
 
 
@@ -235,7 +237,8 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
             elif phrase.kind in _ACTS and Kind.TAKE in denied:
                 is_soft = False
         is_negated = denied is not None and not (is_soft and phrase.kind in (Kind.OBJECT, Kind.IT))
-        marked.append(replace(phrase, is_negated=is_negated and phrase.kind is not Kind.NOT))
+        is_negated = is_negated and phrase.kind is not Kind.NOT
+        marked.append(replace(phrase, is_negated=True) if is_negated else phrase)
         if denied is not None and phrase.kind not in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT, *_MARKS):
             is_let = phrase.kind is Kind.USE and following in (Kind.IT, Kind.OBJECT)  # "do not let it ..."
             denied.append(Kind.IT if is_let else phrase.kind)

@@ -107,6 +107,12 @@ _RULES: tuple[tuple[Kind, str], ...] = (
 )
 
 
+@cache
+def _all_rules() -> re.Pattern[str]:
+    """All rules as one expression whose groups are numbered as they are; the first one that matches counts."""
+    return re.compile("|".join(f"(?P<r{n}>{compile_rule(rule).pattern})" for n, (_, rule) in enumerate(_RULES)))
+
+
 _DEGREES = frozenset(
     """
     有点 有点儿 很 太 真 更 非常 十分 特别 比较 最 挺 相当 稍微 略 有些 极其 极为 格外 够 这么 那么 好
@@ -127,14 +133,14 @@ def phrases_of(tokens: list[Token]) -> list[Phrase]:
         if word.text == "拿" and Kind.ARM in following and following <= {Kind.ARM, Kind.LEFT, Kind.RIGHT}:
             words[place] = replace(word, kind=Kind.USE)  # "take the left hand to ..."
     text = "".join(_LETTERS[word.kind] for word in words)
+    rules = _all_rules()
     phrases: list[Phrase] = []
     at = 0
     while at < len(words):
-        for kind, rule in _RULES:
-            if match := compile_rule(rule).match(text, at):
-                phrases.append(_phrase(kind, words[at : match.end()]))
-                at = match.end()
-                break
+        if match := rules.match(text, at):
+            kind = _RULES[int((match.lastgroup or "r0")[1:])][0]
+            phrases.append(_phrase(kind, words[at : match.end()]))
+            at = match.end()
         else:
             word = words[at]
             if word.kind not in (Kind.WHICH, Kind.SIZE):

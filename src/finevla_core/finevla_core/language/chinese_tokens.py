@@ -175,10 +175,11 @@ def split(text: str) -> list[Token]:
     costs = [0] * (size + 1)
     best: list[Token] = [Token(Kind.UNKNOWN, "", "")] * size
     for at in range(size - 1, -1, -1):
-        costs[at], best[at] = costs[at + 1] + UNKNOWN_COST, _rest(text, at)
-        if len(best[at].text) > 1:
+        costs[at] = costs[at + 1] + UNKNOWN_COST
+        if text[at] < "\u3400" or text[at] > "\u9fff":
+            best[at] = _rest(text, at)
             costs[at] = costs[at + len(best[at].text)] + UNKNOWN_COST
-        for length in lengths.get(text[at], ()):
+        for length in lengths.get(text[at : at + 2], (1,)):
             token = words.get(text[at : at + length]) if at + length <= size else None
             if token is not None and costs[at + length] + 1 < costs[at] and _is_whole(text, at, at + length):
                 costs[at], best[at] = costs[at + length] + 1, token
@@ -225,7 +226,7 @@ def _joined(text: str, best: list[Token]) -> list[Token]:
     tokens: list[Token] = []
     at = 0
     while at < len(text):
-        token = best[at]
+        token = best[at] if best[at].text else _rest(text, at)
         at += len(token.text)
         if token.kind is Kind.UNKNOWN and tokens and tokens[-1].kind is Kind.UNKNOWN:
             token = Token(Kind.UNKNOWN, "", tokens.pop().text + token.text)
@@ -235,7 +236,7 @@ def _joined(text: str, best: list[Token]) -> list[Token]:
 
 @cache
 def _vocabulary() -> tuple[dict[str, Token], dict[str, tuple[int, ...]]]:
-    """All words as tokens, and how long the words are that begin with a character; the world comes before what is outside."""
+    """All words as tokens, and how long the words are that begin with two characters; the world comes before what is outside."""
     words: dict[str, Token] = {word: Token(Kind.FILLER, "", word) for word in FILLERS.split()}
     for value, text in (
         ("property", outside.PROPERTIES),
@@ -253,5 +254,5 @@ def _vocabulary() -> tuple[dict[str, Token], dict[str, tuple[int, ...]]]:
             words.update({word: Token(kind, value, word) for word in text.split()})
     lengths: dict[str, set[int]] = {}
     for word in words:
-        lengths.setdefault(word[0], set()).add(len(word))
+        lengths.setdefault(word[:2], {1}).add(len(word))
     return words, {first: tuple(sorted(sizes)) for first, sizes in lengths.items()}
