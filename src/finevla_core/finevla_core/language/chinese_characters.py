@@ -68,6 +68,7 @@ _MARKS = str.maketrans(
 _BRACKETED_KEY = re.compile(r"[【\[]([^】\]\n]{1,8})[】\]][ \t]*(?=[^\s:,])")  # a heading before its text on one line
 # A space between two longer runs is where the writer left a comma out.
 _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
+_TURN_TAG = re.compile(r"(?<=[\s:,/|])([顺逆])(?=$|[\s,./|;])")
 _BRACKETED_SIDE = re.compile(r"(机械臂|机械手|手臂|执行器|夹爪|爪|臂|手|碗|盆)[(\[]([左右])[边侧]?的?(?:那只|那条|那个|这只)?[)\]]")
 _BRACKETED_SIZE = re.compile(r"(?<=[球块砖罐柱体筒])[(\[]([大小])[号个的]*(?:那个|那只|那块)?[)\]]")
 _ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|手臂|夹爪|臂),?([左右])(?=[,.])")
@@ -87,6 +88,7 @@ def plain(text: str) -> str:
     Its length may differ from the text's.
     """
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
+    text = _TURN_TAG.sub(r"\1时针", text)
     text = _PAUSE.sub(",", text)
     text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
     text = _BRACKETED_KEY.sub(r"\1:", text)

@@ -196,6 +196,8 @@ def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
             is_doubled = Kind.HESITATION in (checked[-1].kind if checked else None, following)
             is_first = not checked or checked[-1].kind is Kind.CORRECTION
             kind = Kind.CORRECTION if (is_first and phrase.clause > 0) or is_doubled else Kind.AND
+        elif kind is Kind.EXIST and any(p.kind is Kind.END_STATE for p in clause[:place]):
+            kind = Kind.STACK
         elif kind is Kind.PUT and phrase.text.endswith("在") and _is_state(clause, place):
             kind = Kind.EXIST
         checked.append(phrase if kind is phrase.kind else replace(phrase, kind=kind))

@@ -83,6 +83,7 @@ class Phrase:
 
 
 _OBJECT = (
+    "COUNT+ SHAPE QUALITY OF (?! SHAPE ) | "
     "COUNT* QUALITY (?: (?:OF | COUNT)* QUALITY )* (?:OF | COUNT)* (?: SHAPE+ | THING )?"
     " | COUNT* SHAPE+ (?= OF? SIZE OF) OF? SIZE OF | COUNT* SHAPE+"
 )

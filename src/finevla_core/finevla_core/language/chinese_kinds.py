@@ -84,6 +84,7 @@ class Kind(enum.Enum):
     FROM_FAR = enum.auto()  # towards the robot
     KEEP_OPEN = enum.auto()  # "the gripper stays open all the time"
     KEEP_HELD = enum.auto()  # "never let go"
+    END_STATE = enum.auto()  # what follows shall be so at the end
     CASE = enum.auto()  # "的话": what stands before it is a condition
     SIDEWAYS = enum.auto()
     LENGTHWAYS = enum.auto()

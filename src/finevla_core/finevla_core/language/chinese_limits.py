@@ -157,7 +157,9 @@ def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
 
 
 def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
-    if task == "clean" and scene.has("EXCEPT OBJECT") and scene.size <= SHORT:
+    kept = [p for p in scene.places(Kind.OBJECT) if scene.after(p, "(?: BUT | ALL | THEN )* (?: IDLE | NOT TOUCH )")]
+    is_part = any(scene.phrases[p].qualities.get("shape") != "knob" for p in kept) or scene.has("EXCEPT OBJECT")
+    if task == "clean" and is_part and scene.size <= SHORT:
         return refused("I cannot clear the table of some things only: say one object, or all of them.")
     for place in scene.places(Kind.FINGER):
         if scene.size <= SHORT and scene.before(place, "USE") and scene.phrases[place].text.startswith(("一", "单")):
@@ -166,6 +168,16 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
         return refused("You contradict yourself: you want the table cleared and nothing touched.")
     if task == "stack" and any(scene.phrases[p].qualities == things.target and scene.after(p, "BASE") for p in things.roles):
         return refused("You contradict yourself about which object shall lie below.")
+    for place in things.roles:
+        ends = [p for p in range(place + 1, min(place + 4, len(scene.phrases))) if p in things.roles]
+        is_upside = scene.after(place, "(?: AT | EXIST ) OBJECT OF? TOP") and bool(ends)
+        if (
+            task == "stack"
+            and is_upside
+            and scene.phrases[place].qualities == things.below
+            and scene.phrases[ends[0]].qualities == things.target
+        ):
+            return refused("You contradict yourself about which object shall lie below.")
     if task == "stack" and things.target == things.below and len(things.target) > 1 and scene.size <= SHORT:
         return refused("I cannot put an object on itself: say of two alike which is the small one.")
     for place, role in things.roles.items():
@@ -204,7 +216,7 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
 
 
 def _two_places(scene: Scene, things: Things, task: str) -> Reading | None:
-    bowls = [place for place in scene.places(Kind.BOWL) if scene.counts(place) and scene.before(place, "PUT GOAL?")]
+    bowls = [place for place in scene.places(Kind.BOWL) if scene.counts(place) and scene.before(place, "(?: PUT | IDLE | EXIST ) GOAL?")]
     bowls = [place for place in bowls if not scene.after(place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK )")]
     if task == "stack" and bowls and scene.size <= SHORT and not scene.places(Kind.CORRECTION):
         return refused("One thing at a time: you say both an object to put it on and a bowl.")
@@ -231,6 +243,8 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
             return refused("You contradict yourself: you want it lifted and left on the table.")
     if scene.places(Kind.KEEP_OPEN) and not scene.before(scene.places(Kind.KEEP_OPEN)[0], "ARM AND | IDLE"):
         return refused("You contradict yourself: you want it grasped with the gripper open all the time.")
+    if any(scene.phrases[p].is_negated and scene.before(p, ".* NOT") for p in scene.places(Kind.CLOSE)):
+        return refused("You contradict yourself: you want it grasped and the gripper not closed.")
     if scene.places(Kind.KEEP_HELD) and task in ("place", "stack"):
         return refused("You contradict yourself: you want it put down and held all the time.")
     if any(

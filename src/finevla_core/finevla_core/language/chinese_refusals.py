@@ -138,7 +138,9 @@ def _is_argument(scene: Scene, place: int) -> bool:
     """Whether an unknown word is what is taken, or where something is put."""
     if scene.phrases[place].value == "property":
         return False
-    if scene.before(place, "TAKE | TARGET_KEY COLON?"):
+    if scene.before(place, "TARGET_KEY COLON?"):
         return True
+    if scene.before(place, "TAKE"):
+        return scene.size <= SHORT or scene.after(place, ".* (?: GRASP | LIFT | PUT | STACK | TURN )")
     is_goal = scene.phrases[place - 1].text.endswith(("到", "进", "在", "入", "至", "于"))
     return is_goal and scene.before(place, "(?: PUT | STACK ) GOAL?")

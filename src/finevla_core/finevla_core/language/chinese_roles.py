@@ -109,7 +109,7 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
         return Role.DENIED
     if scene.after(
         place,
-        "(?: AND | LIST | OBJECT | ALL | COUNT | OF | THEN | PLACE | BUT )*"
+        "(?: AND | LIST | OBJECT | ALL | COUNT | OF | THEN | PLACE | BUT | BE )*"
         " (?: NOT (?: BE | DO | MOVE )? (?: TOUCH | THING | IDLE | SELECT ) (?! PLACE* OF? OBJECT ) | IDLE)",
     ):
         return Role.ASIDE
@@ -133,7 +133,7 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
 
 def _is_spared(scene: Scene, place: int) -> bool:
     """Whether nothing is to happen to a thing by accident: "do not knock the can over"."""
-    if not scene.before(_head(scene, place), "NOT (?: TAKE | USE )"):
+    if not scene.before(head_of(scene, place), "NOT (?: TAKE | USE )"):
         return False
     return not scene.after(place, ".* (?: PUT | STACK | MOVE | GRASP | LIFT | TURN | CLEAN )")
 
@@ -151,6 +151,8 @@ def _is_location(scene: Scene, place: int) -> bool:
     if scene.after(place, "OF? PLACE+ (?: ALL | THEN )? EXIST COUNT* OBJECT"):
         verb = next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.EXIST)
         return not verb.text.startswith(_TOUCHING)
+    if scene.before(place, "(?: ^ | ACT | TAKE | USE | REQUEST ) EXIST") and scene.after(place, "OBJECT"):
+        return True  # "the can that stands by the knob"
     if scene.before(place, "OBJECT OF? PLACE* EXIST") and scene.phrases[place - 1].text.startswith(_TOUCHING):
         return True
     if scene.after(place, "EXIST OF COUNT* OBJECT"):
@@ -167,7 +169,7 @@ def _is_location(scene: Scene, place: int) -> bool:
     return not is_goal and scene.after(place, "OF? PLACE+ COUNT* OBJECT")
 
 
-def _head(scene: Scene, place: int) -> int:
+def head_of(scene: Scene, place: int) -> int:
     """Where the words begin that say where a thing lies ("the cube on the table", "the ball beside the left bowl")."""
     start = scene.bounds[scene.phrases[place].clause][0]
     at = place
@@ -206,7 +208,7 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
         return Role.TARGET  # the hand is put above it
     if not things.target and scene.before(place, "ARM (?: OPEN | THEN | MOVE | ALL )* (?: PUT | STACK ) GOAL?"):
         return Role.TARGET
-    head = _head(scene, place)
+    head = head_of(scene, place)
     if scene.before(head, _TAKES) and not scene.phrases[head - 1].text.endswith(_GOALS_OF_LIFTS):
         return Role.TARGET
     if scene.before(place, "USE") and not scene.after(place, "OF? PLACE"):
@@ -222,13 +224,18 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
 def _reached_role(scene: Scene, place: int, things: Things, is_held: bool) -> Role | None:
     """The role of a thing that the hand goes to, empty or not."""
     phrase = scene.phrases[place]
-    head = _head(scene, place)
+    head = head_of(scene, place)
     if scene.before(place, "ROUND") and scene.phrases[place - 1].text.endswith("到"):
         return Role.TARGET
     if scene.before(head, "(?: MOVE | WAIT | DOWN | GOAL | LIFT )") or scene.before(place, "AT"):
         is_new = bool(things.target) and not agrees(phrase.qualities, things.target)
         is_carried = is_held or (scene.after(place, "OF? TOP") and scene.before(place, "(?: USE | TAKE ) OBJECT .*"))
         return Role.BELOW if is_carried and is_new else Role.TARGET
+    is_aligned = scene.before(place, "AND") and scene.after(place, "OF? TOP? MOVE")
+    if is_held and is_aligned and not agrees(phrase.qualities, things.target):
+        verb = next(p for p in scene.phrases[place:] if p.kind is Kind.MOVE)
+        if verb.text.startswith("对"):
+            return Role.BELOW  # "it is aligned with the brick and lowered"
     if scene.before(place, "FROM"):
         return Role.TARGET if not scene.after(place, ".* (?: ROUND | OVER | PASS )") else Role.TOPIC
     return None
@@ -282,7 +289,7 @@ def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> N
     elif things.below and agrees(phrase.qualities, things.below):
         things.below.update(phrase.qualities)
         things.roles[place] = Role.BELOW
-    elif scene.before(_head(scene, place), "(?: TAKE | GRASP | LIFT )") and all(
+    elif scene.before(head_of(scene, place), "(?: TAKE | GRASP | LIFT )") and all(
         _is_above(scene, other) for other in targets
     ):
         things.below = dict(things.target)
@@ -299,7 +306,7 @@ def _add_target(scene: Scene, things: Things, place: int, last: int | None) -> N
 
 def _is_taken(scene: Scene, place: int) -> bool:
     """Whether a verb says of a thing that it is to be grasped or turned, not only that the hand goes near it."""
-    head = _head(scene, place)
+    head = head_of(scene, place)
     return scene.before(head, "(?: TAKE | GRASP | LIFT | TURN | TARGET_KEY )") or (
         head == place and scene.before(place, "SELECT | TARGET_KEY COLON")
     )
@@ -307,7 +314,7 @@ def _is_taken(scene: Scene, place: int) -> bool:
 
 def _is_above(scene: Scene, place: int) -> bool:
     """Whether a thing is spoken of as what something goes onto."""
-    is_taken = scene.before(_head(scene, place), "(?: TAKE | GRASP | LIFT | SELECT | FROM | WAIT )")
+    is_taken = scene.before(head_of(scene, place), "(?: TAKE | GRASP | LIFT | SELECT | FROM | WAIT )")
     return scene.after(place, "OF? TOP") and not is_taken
 
 

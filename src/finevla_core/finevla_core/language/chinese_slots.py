@@ -73,7 +73,8 @@ def task_of(scene: Scene, things: Things) -> str:
     if _is_other_grasped(scene, things):
         return "pick"
     is_lifted = any(
-        scene.counts(place) and (scene.before(place, "TAKE (?: OBJECT | IT )") or scene.after(place, "OBJECT | IT"))
+        scene.counts(place)
+        and (scene.before(place, "(?: OBJECT | IT ) (?: THEN | ALL )*") or scene.after(place, "OBJECT | IT"))
         for place in scene.places(Kind.LIFT)
     )
     return "pick" if is_lifted else "reach"

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_roles import head_of
 from finevla_core.language.chinese_slots import LONG, settled
 from finevla_core.language.chinese_things import Role, Things
 
@@ -127,7 +128,8 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         and scene.after(place, "(?: MARK | $ | SIDEWAYS | LENGTHWAYS )")
     ):
         return True
-    is_goal = scene.before(
+    target = next((p for p in (place - 1, place - 2) if p >= 0 and scene.phrases[p].kind is Kind.OBJECT), None)
+    is_goal = (target is not None and scene.before(head_of(scene, target), "(?: GOAL | MOVE | WAIT )")) or scene.before(
         place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"
     )
     is_held = not _is_coming(scene, place) and any(
