@@ -12,7 +12,7 @@ _STEP = (
 )
 _BREAKS = (
     (f"(?:{_STEP} | IDLE )", "(?: THEN | BUT )* (?: ARM | OPEN | CLOSE | LIFT | DOWN | NOT | NOT_YET | TAKE | USE )"),
-    (f"(?:{_STEP})", "THEN (?: MOVE | PUT | ARM | GRASP | OPEN | WAIT )"),
+    (f"(?:{_STEP})", "THEN (?: MOVE | FROM | PUT | ARM | GRASP | OPEN | WAIT )"),
     ("(?: LIFT | PLACE | BOWL PLACE? )", "(?: MOVE | ARM NOT | OPEN )"),
     ("NOT (?: TOUCH | IDLE | GRASP | MOVE )", "(?: OTHER | ARM | WAIT | PUT | THEN | TAKE | USE | OBJECT (?! NOT ) )"),
     ("NOT USE", "ARM (?: TAKE | OPEN | GRASP | MOVE )"),

@@ -155,7 +155,9 @@ def scene_of(phrases: list[Phrase], size: int) -> Scene:
     clauses = [list(members) for _, members in groupby(numbered, key=lambda phrase: phrase.clause)]
     for members, following in zip(clauses, [*clauses[1:], []], strict=False):
         is_only = any(phrase.kind in (Kind.NOT, Kind.NOT_YET) for phrase in (*members, *following[:3]))
-        marked.extend(_with_remarks(_with_negation(_with_corrections(members), is_only)))
+        begins = following[0].kind if following else Kind.SENTENCE
+        checked = _with_stops(_with_corrections(members), begins)
+        marked.extend(_with_remarks(_with_negation(checked, is_only)))
     return Scene(tuple(_with_keys(marked)), size)
 
 
@@ -202,6 +204,15 @@ def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
             kind = Kind.EXIST
         checked.append(phrase if kind is phrase.kind else replace(phrase, kind=kind))
     return checked
+
+
+def _with_stops(clause: list[Phrase], begins: Kind) -> list[Phrase]:
+    """Tell a "stop" that corrects ("stop, it is the can") from one that is to be done."""
+    words = [phrase for phrase in clause if phrase.kind not in _MARKS]
+    is_stop = len(words) == 1 and words[0].kind is Kind.WAIT and clause[0].clause > 0
+    if not is_stop or begins not in (Kind.BE, Kind.NOT, Kind.SELECT, Kind.CORRECTION):
+        return clause
+    return [replace(phrase, kind=Kind.CORRECTION) if phrase is words[0] else phrase for phrase in clause]
 
 
 def _is_state(clause: list[Phrase], place: int) -> bool:
@@ -294,7 +305,8 @@ def _is_command(phrase: Phrase, previous: Phrase | None, is_condition: bool, is_
     """Whether a command begins with a phrase; "I have taken ..." and "I may want to use ..." are none."""
     kind = previous.kind if previous is not None else None
     if phrase.kind is Kind.TAKE:
-        return not (kind is Kind.REMARK and is_told_by)
+        is_other = kind is Kind.REMARK and previous is not None and previous.text not in (*_REASONS, *_PAST)
+        return not is_other
     if is_condition:
         is_then = phrase.kind is Kind.BUT and phrase.text == "就"
         return is_then or (phrase.kind is Kind.REQUEST and not phrase.text.startswith("我"))

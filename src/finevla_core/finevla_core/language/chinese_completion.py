@@ -70,7 +70,8 @@ def _revive(scene: Scene, things: Things, denied: list[int]) -> None:
     """Take what was denied for the target, if it is spoken of again: "need not be lifted, go near it"."""
     if not any(scene.counts(place) for place in scene.places(Kind.IT)):
         return
-    for place in denied:
+    spared = [place for place, role in things.roles.items() if role is Role.ASIDE and scene.before(place, "NOT USE")]
+    for place in (*denied, *spared):
         if not things.target and not scene.before(place, "NOT TOUCH"):
             things.target.update(scene.phrases[place].qualities)
 

@@ -90,7 +90,7 @@ _OBJECT = (
 _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "ARM SIDE ARM"),
     (Kind.ARM, "ARM SELECT SIDE (?= MARK )"),
-    (Kind.ARM, "ARM COLON SIDE (?= MARK | $ )"),
+    (Kind.ARM, "ARM (?: COLON | BE ) SIDE (?= MARK | $ )"),
     (Kind.ARM, "(?: SIDE | OTHER | SIDEWAYS | BETWEEN | FAR ) OF? COUNT* SIZE? OF? ARM+"),
     (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),
     (Kind.ARM, "(?<=USE) OTHER (?! OF? (?: COUNT | QUALITY | SHAPE | BOWL | ARM | THING ))"),
@@ -157,7 +157,7 @@ def _without_past(tokens: list[Token]) -> list[Token]:
     for place, token in enumerate(tokens):
         is_taken = token.kind is Kind.TAKE or (is_taken and token.kind not in (Kind.CLAUSE, Kind.SENTENCE))
         following = tokens[place + 1].text if place + 1 < len(tokens) else ""
-        is_over = following.startswith(("了", "过", "完", "死", "着", "好了", "的", "得", "弯")) and not is_taken
+        is_over = following.startswith(("了", "过", "完", "死", "之前", "以前", "的时候", "之后", "以后", "着", "好了", "的", "得", "弯")) and not is_taken
         is_graded = place > 0 and tokens[place - 1].text in _DEGREES
         if token.kind is Kind.ACTION and (is_over or is_graded):
             token = replace(token, kind=Kind.REMARK)

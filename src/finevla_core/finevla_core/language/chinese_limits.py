@@ -62,6 +62,8 @@ def _beside(scene: Scene, things: Things, task: str) -> Reading | None:
 
 def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
     """Refuse a place that is neither in a bowl nor on an object."""
+    if scene.size <= SHORT and scene.has("EXIST (?: BOWL | POST ) PUT (?: MARK | $ )"):
+        return refused("I can put things only into a bowl, not beside it.")
     for place in scene.places(Kind.PUT, Kind.STACK):
         verb = scene.phrases[place]
         if not scene.counts(place) or scene.size > SHORT or scene.before(place, "FINGER"):
@@ -218,6 +220,7 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
 def _two_places(scene: Scene, things: Things, task: str) -> Reading | None:
     bowls = [place for place in scene.places(Kind.BOWL) if scene.counts(place) and scene.before(place, "(?: PUT | IDLE | EXIST ) GOAL?")]
     bowls = [place for place in bowls if not scene.after(place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK )")]
+    bowls = [place for place in bowls if scene.phrases[place].side != "both"]
     if task == "stack" and bowls and scene.size <= SHORT and not scene.places(Kind.CORRECTION):
         return refused("One thing at a time: you say both an object to put it on and a bowl.")
     return None

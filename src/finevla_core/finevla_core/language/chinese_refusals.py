@@ -3,8 +3,7 @@
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_limits import refused
-from finevla_core.language.chinese_slots import LONG
-from finevla_core.language.chinese_things import SHORT, Role, Things
+from finevla_core.language.chinese_things import LONG, SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
 _WORDS = 5  # that a refusal quotes
@@ -67,6 +66,11 @@ def _question(scene: Scene, things: Things) -> Reading | None:
         and not any(p.kind in (Kind.REQUEST, Kind.IF, Kind.ALL) for _, p in scene.clause(place))
     }
     commands = {scene.phrases[place].clause for place in scene.places(*_COMMANDS) if scene.counts(place)}
+    is_asked = scene.has("^ OBJECT (?: ALL | BUT )* REQUEST (?: GRASP | LIFT | TURN | MOVE | PUT ) (?: QUESTION | ASK )") and any(
+        scene.phrases[place].text in ("能", "可以", "会", "能够") for place in scene.places(Kind.REQUEST)
+    )
+    if is_asked:
+        return refused("I do not answer questions: say what I shall do with which object.")
     is_bare_question = bool(scene.places(Kind.ASK)) and not commands and not scene.places(Kind.REQUEST)
     if (asking and not commands - asking) or is_bare_question:
         return refused("I do not answer questions: say what I shall do with which object.")
@@ -90,6 +94,8 @@ def _action(scene: Scene, things: Things) -> Reading | None:
             continue
         if scene.size > SHORT and any(p.kind is Kind.REMARK for _, p in scene.clause(place)):
             continue
+        if scene.size > LONG and scene.before(place, "TO SIDE"):
+            continue  # the hand is pushed on, no object
         is_done = scene.after(place, "COUNT* (?: OBJECT | IT | BOWL | POST | ARM )") or scene.before(
             place, "TAKE (?: OBJECT | IT ) (?: GOAL? PLACE )?"
         )

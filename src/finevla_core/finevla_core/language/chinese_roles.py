@@ -6,7 +6,7 @@ from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_completion import complete
 from finevla_core.language.chinese_grammar import PLACES, Phrase
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
+from finevla_core.language.chinese_things import LONG, SHORT, Role, Things, agrees
 
 
 def with_references(scene: Scene) -> Scene:
@@ -34,7 +34,7 @@ def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
     """What "the left one" is: the kind of thing that was spoken of last, if one of the two is denied or corrected."""
     if scene.before(place, "PUT GOAL?") and scene.after(place, "OF? COUNT* (?: MARK | $ )"):
         return Kind.BOWL if any(p.kind is Kind.BOWL for p in phrases[:place]) else None
-    if scene.before(place, "USE") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
+    if scene.before(place, "USE | ARM OF? INSIDE? SELECT") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
         return Kind.ARM
     start = scene.bounds[phrases[place].clause][0]
     is_arm = start > 1 and phrases[start - 2].kind is Kind.ARM
@@ -140,6 +140,7 @@ def _is_spared(scene: Scene, place: int) -> bool:
 
 def _is_location(scene: Scene, place: int) -> bool:
     """Whether a thing only says where another one is: "the cube beside the ball"."""
+    phrase = scene.phrases[place]
     if scene.after(place, "OF? PLACE+ OF COUNT* (?: OBJECT | IT | THING)") or scene.after(
         place, "(?: AND | LIST ) OBJECT OF? BETWEEN OF? OBJECT"
     ):
@@ -153,6 +154,8 @@ def _is_location(scene: Scene, place: int) -> bool:
         return not verb.text.startswith(_TOUCHING)
     if scene.before(place, "(?: ^ | ACT | TAKE | USE | REQUEST ) EXIST") and scene.after(place, "OBJECT"):
         return True  # "the can that stands by the knob"
+    if "shape" in phrase.qualities and scene.after(place, "OF OBJECT"):
+        return True  # "the ball hidden by the can"
     if scene.before(place, "OBJECT OF? PLACE* EXIST") and scene.phrases[place - 1].text.startswith(_TOUCHING):
         return True
     if scene.after(place, "EXIST OF COUNT* OBJECT"):
@@ -217,7 +220,7 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
         return Role.BELOW
     if scene.before(head, "(?: STACK | PUT ) GOAL?"):
         is_left = bool(things.below) and not things.target and not scene.after(place, "OF? TOP")
-        return Role.TARGET if is_left else _put_role(scene, place, head)
+        return Role.TARGET if is_left else _put_role(scene, things, place, head)
     return _reached_role(scene, place, things, is_held) or _topic_role(scene, place)
 
 
@@ -261,7 +264,7 @@ def _topic_role(scene: Scene, place: int) -> Role:
     )
 
 
-def _put_role(scene: Scene, place: int, head: int) -> Role:
+def _put_role(scene: Scene, things: Things, place: int, head: int) -> Role:
     """What is behind "put": the thing that is put, the one that it is put on, or one that it cannot be put beside."""
     verb = next(phrase for phrase in reversed(scene.phrases[:head]) if phrase.kind in (Kind.PUT, Kind.STACK))
     is_goal = (
@@ -272,7 +275,8 @@ def _put_role(scene: Scene, place: int, head: int) -> Role:
     if scene.after(
         place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | NEAR | FAR | UNDER | HERE | INSIDE | BETWEEN )"
     ):
-        return Role.BESIDE if is_goal else Role.TARGET
+        is_hand = scene.size > LONG and not things.target and not scene.before(head, "(?: TAKE | USE ) OBJECT .*")
+        return Role.BESIDE if is_goal and not is_hand else Role.TARGET
     return Role.BELOW if verb.kind is Kind.STACK or is_goal or verb.text.endswith("上") else Role.TARGET
 
 

@@ -4,9 +4,8 @@ from itertools import pairwise
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_things import Role, Things
+from finevla_core.language.chinese_things import LONG, Role, Things
 
-LONG = 80  # characters; longer texts say many things by the way, and what they say first counts
 _LIFTS = (
     "拎",
     "举",
@@ -265,7 +264,7 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -2
     if scene.after(
         place,
-        "(?: ALL | THEN | AND | ARM )* (?: PUT | STACK | WAIT | IDLE | EXIST | AT ) GOAL? OF?"
+        "(?: ALL | THEN | AND | ARM | BUT )* (?: PUT | STACK | WAIT | IDLE | EXIST | AT ) GOAL? OF?"
         " (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
     ):
         return -1
@@ -321,7 +320,7 @@ def _bowl_weight(scene: Scene, place: int) -> int:
     if scene.after(
         place,
         "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE"
-        " | INSIDE? EXIST | ALL? NOT | (?: (?! ACT ) . )* NOT TOUCH",
+        " | PLACE* EXIST | ALL? NOT | (?: (?! ACT ) . )* NOT TOUCH",
     ):
         return 0
     return (

@@ -8,6 +8,8 @@ from finevla_core.language.chinese_grammar import Phrase
 
 SHORT = 60  # characters; in longer texts unknown words are normal, and only those that something depends on matter
 
+LONG = 80  # characters; longer texts say many things by the way, and what they say first counts
+
 
 class Role(enum.Enum):
     """What a thing is for."""

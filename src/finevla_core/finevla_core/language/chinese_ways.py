@@ -5,8 +5,8 @@ from itertools import pairwise
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_roles import head_of
-from finevla_core.language.chinese_slots import LONG, settled
-from finevla_core.language.chinese_things import Role, Things
+from finevla_core.language.chinese_slots import settled
+from finevla_core.language.chinese_things import LONG, Role, Things
 
 _SIDES = {
     Kind.LEFT: "left",
@@ -80,7 +80,7 @@ def _is_coming(scene: Scene, place: int) -> bool:
 
 def _is_straight_down(scene: Scene, place: int) -> bool:
     """Whether the hand goes straight down before it has grasped anything."""
-    return scene.counts(place) and _is_coming(scene, place) and scene.phrases[place].text.startswith(("垂直", "竖直", "笔直"))
+    return scene.counts(place) and _is_coming(scene, place) and "直" in scene.phrases[place].text
 
 
 def _denied_faces(scene: Scene) -> set[str]:
@@ -118,7 +118,11 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         and scene.after(place, "(?: MARK | $ )")
     ):
         return True
+    if scene.before(place, "^ ARM? (?: GRASP | LIFT ) OBJECT") and scene.after(place, "$") and len(scene.phrases) < 6:
+        return True  # a telegram: "left, grasp red can, top"
     if scene.before(place, "SIDE_KEY (?: BUT | THEN )* (?: BE | GRASP | FROM | SELECT )? (?: OBJECT | THING | IT )? OF?"):
+        return True
+    if scene.after(place, "OF? SIDE_KEY") and scene.phrases[place].kind is not Kind.TOP:
         return True
     if len(scene.phrases[place].text) > 1 and _is_alone(scene, place):
         return True
@@ -214,7 +218,7 @@ def _position(scene: Scene, things: Things) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
     for place in scene.places(Kind.OBJECT, Kind.IT, Kind.THING):
         if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
-            place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | AT | WAIT )"
+            place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | DOWN PUT | AT | WAIT )"
         ):
             continue
         if any(phrase.kind is Kind.FINGER and other < place for other, phrase in scene.clause(place)):
@@ -233,7 +237,7 @@ def _position(scene: Scene, things: Things) -> str:
             return "top"
         if face is Kind.TOP:
             for phrase in scene.phrases[place + 1 :]:
-                if phrase.kind is Kind.DOWN and not phrase.is_negated:
+                if (phrase.kind is Kind.DOWN or phrase.text in ("下去", "下来")) and not phrase.is_negated:
                     return "top"
                 if phrase.kind in (Kind.GRASP, Kind.CLOSE):
                     break
@@ -275,7 +279,7 @@ def grasp_of(scene: Scene) -> tuple[str, bool]:
     votes = [
         (place, "sideways" if scene.phrases[place].kind is Kind.SIDEWAYS else "lengthways")
         for place in scene.places(Kind.SIDEWAYS, Kind.LENGTHWAYS)
-        if scene.counts(place)
+        if scene.counts(place) and not (place > 1 and scene.phrases[place - 2].kind in (Kind.BOWL, Kind.POST))
     ]
     votes.extend((first, word) for first, _, word in _finger_pairs(scene))
     return settled(scene, sorted(votes))
@@ -320,7 +324,10 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, int, str]]:
         word = pairs.get(frozenset((scene.phrases[first].kind, scene.phrases[second].kind)))
         is_near = second - first <= 8 and scene.phrases[first].sentence == scene.phrases[second].sentence
         around = scene.phrases[max(0, first - 5) : second + 6]
-        if word and is_near and any(p.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for p in around):
+        here = scene.phrases[first].sentence
+        has_fingers = any(scene.phrases[p].sentence == here and p < first for p in scene.places(Kind.FINGER))
+        is_held = has_fingers or any(p.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for p in around)
+        if word and is_near and is_held:
             votes.append((first, second, word))
     return votes
 
@@ -378,7 +385,7 @@ def turn_of(scene: Scene) -> tuple[str, bool]:
     """Which way the knob is to be turned, and whether the text says both."""
     votes: list[tuple[int, str]] = []
     for place in scene.places(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE):
-        if scene.counts(place):
+        if scene.counts(place) and not scene.after(place, "BE SIZE"):
             votes.append((place, scene.phrases[place].kind.name.lower()))
     for place in scene.places(Kind.LEFT, Kind.RIGHT):
         kinds = {phrase.kind for _, phrase in scene.clause(place)}
