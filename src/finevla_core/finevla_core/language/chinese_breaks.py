@@ -24,7 +24,10 @@ _BREAKS = (
     ("(?: PASS | ROUND | OVER | POST )", "(?: FROM | ROUND | LIFT | NOT | THEN | REMARK? NOT FROM )"),
     ("SIZE", "ARM"),
     ("(?: OPEN | CLOSE | MOVE )", "OBJECT (?: NOT | MOVE | IDLE )"),
-    ("(?: GRASP | LIFT | MOVE | CLOSE | OPEN | PUT ) THEN", "(?: LIFT | DOWN | MOVE | NOT | WAIT | ARM | OPEN | GRASP )"),
+    (
+        "(?: GRASP | LIFT | MOVE | CLOSE | OPEN | PUT ) THEN",
+        "(?: LIFT | DOWN | MOVE | NOT | WAIT | ARM | OPEN | GRASP )",
+    ),
 )
 
 

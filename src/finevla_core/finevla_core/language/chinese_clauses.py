@@ -32,12 +32,36 @@ _MANNERS = (
     Kind.COUNTERCLOCKWISE,
     Kind.ARM,
 )
-_PERSONS = ("我", "他", "她", "咱", "谁")  # behind a verb they are only spoken of: "wait for me"
+_US = ("我们", "咱们", "咱", "大家", "你们")
 _REASONS = ("因为", "为了", "由于", "怕", "好让", "是因为", "毕竟", "反正", "省得我", "担心")
 _PAST = ("上次", "以前", "之前", "刚才", "刚刚", "昨天", "原来", "本来")
 _FINAL_NOTS = ("不行", "可不行", "不可以", "不准", "不许", "使不得", "不成", "免谈", "不可")
 _PERHAPS = ("要", "可能", "也许", "大概", "打算", "准备", "似乎", "好像")
-_UNTIL = ("等我", "等你", "等他", "等她", "等咱", "等人", "等操", "等上位", "等系统", "等工", "等师", "等老", "等到我", "等着我", "待我", "听我", "听候", "等命令", "等指令", "等口令", "等吩咐", "等信号", "等通知")
+_UNTIL = (
+    "等我",
+    "等你",
+    "等他",
+    "等她",
+    "等咱",
+    "等人",
+    "等操",
+    "等上位",
+    "等系统",
+    "等工",
+    "等师",
+    "等老",
+    "等到我",
+    "等着我",
+    "待我",
+    "听我",
+    "听候",
+    "等命令",
+    "等指令",
+    "等口令",
+    "等吩咐",
+    "等信号",
+    "等通知",
+)
 _SPEECH = 14  # phrases; a longer clause has no marks where it should have some
 # What may be told later: "wait until I say grasp, then grasp".
 _AWAITED = (
@@ -266,7 +290,7 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     marked: list[Phrase] = []
     is_remark = False
     is_past = any(phrase.text in _PAST for phrase in clause)
-    is_late = is_condition = is_told_by = is_awaited = False
+    is_late = is_condition = is_awaited = False
     case = _case_end(clause)
     for place, phrase in enumerate(clause):
         is_helped = bool(marked) and marked[-1].kind in (Kind.REQUEST, Kind.USE)  # "help him to ..."
@@ -278,11 +302,10 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
             is_remark = True
         elif phrase.kind is Kind.SELECT and _is_wished(marked):
             is_remark = False  # "I want ..."
-        elif not is_past and _is_command(phrase, marked[-1] if marked else None, is_condition, is_told_by):
+        elif not is_past and _is_command(phrase, marked[-1] if marked else None, is_condition):
             is_remark = False
         is_late = is_late or (phrase.kind in (*_ACTS, Kind.TAKE) and phrase.kind is not Kind.WAIT)
         is_condition = is_condition or phrase.kind is Kind.IF
-        is_told_by = is_told_by or (phrase.kind is Kind.REMARK and phrase.text in _PERSONS)
         is_aside = is_remark or place < case or (is_awaited and phrase.kind is not Kind.WAIT)
         marked.append(replace(phrase, is_remark=True) if is_aside else phrase)
     return marked
@@ -301,11 +324,11 @@ def _is_wished(marked: list[Phrase]) -> bool:
     return bool(words) and words[-1] == "我"
 
 
-def _is_command(phrase: Phrase, previous: Phrase | None, is_condition: bool, is_told_by: bool) -> bool:
+def _is_command(phrase: Phrase, previous: Phrase | None, is_condition: bool) -> bool:
     """Whether a command begins with a phrase; "I have taken ..." and "I may want to use ..." are none."""
     kind = previous.kind if previous is not None else None
     if phrase.kind is Kind.TAKE:
-        is_other = kind is Kind.REMARK and previous is not None and previous.text not in (*_REASONS, *_PAST)
+        is_other = kind is Kind.REMARK and previous is not None and previous.text not in (*_REASONS, *_PAST, *_US)
         return not is_other
     if is_condition:
         is_then = phrase.kind is Kind.BUT and phrase.text == "就"

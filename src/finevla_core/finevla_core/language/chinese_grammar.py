@@ -157,7 +157,12 @@ def _without_past(tokens: list[Token]) -> list[Token]:
     for place, token in enumerate(tokens):
         is_taken = token.kind is Kind.TAKE or (is_taken and token.kind not in (Kind.CLAUSE, Kind.SENTENCE))
         following = tokens[place + 1].text if place + 1 < len(tokens) else ""
-        is_over = following.startswith(("了", "过", "完", "死", "之前", "以前", "的时候", "之后", "以后", "着", "好了", "的", "得", "弯")) and not is_taken
+        is_over = (
+            following.startswith(
+                ("了", "过", "完", "死", "之前", "以前", "的时候", "之后", "以后", "着", "好了", "的", "得", "弯")
+            )
+            and not is_taken
+        )
         is_graded = place > 0 and tokens[place - 1].text in _DEGREES
         if token.kind is Kind.ACTION and (is_over or is_graded):
             token = replace(token, kind=Kind.REMARK)
@@ -198,6 +203,8 @@ def _object(phrase: Phrase, words: list[Token]) -> Phrase:
         if slot is not None:
             is_twice = is_twice or (slot != "shape" and qualities.get(slot, word.value) != word.value)
             qualities[slot] = word.value
-    is_bare_size = qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个", "者"))
+    is_bare_size = (
+        qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个", "者"))
+    )
     kind = Kind.SIZE if is_bare_size else Kind.OBJECT
     return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice)

@@ -166,9 +166,15 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.FINGER):
         if scene.size <= SHORT and scene.before(place, "USE") and scene.phrases[place].text.startswith(("一", "单")):
             return refused(f"I cannot grasp with '{scene.phrases[place].text}': I have two fingers.")
-    if task == "clean" and scene.size <= SHORT and scene.has("(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $"):
+    if (
+        task == "clean"
+        and scene.size <= SHORT
+        and scene.has("(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $")
+    ):
         return refused("You contradict yourself: you want the table cleared and nothing touched.")
-    if task == "stack" and any(scene.phrases[p].qualities == things.target and scene.after(p, "BASE") for p in things.roles):
+    if task == "stack" and any(
+        scene.phrases[p].qualities == things.target and scene.after(p, "BASE") for p in things.roles
+    ):
         return refused("You contradict yourself about which object shall lie below.")
     for place in things.roles:
         ends = [p for p in range(place + 1, min(place + 4, len(scene.phrases))) if p in things.roles]
@@ -218,7 +224,11 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
 
 
 def _two_places(scene: Scene, things: Things, task: str) -> Reading | None:
-    bowls = [place for place in scene.places(Kind.BOWL) if scene.counts(place) and scene.before(place, "(?: PUT | IDLE | EXIST ) GOAL?")]
+    bowls = [
+        place
+        for place in scene.places(Kind.BOWL)
+        if scene.counts(place) and scene.before(place, "(?: PUT | IDLE | EXIST ) GOAL?")
+    ]
     bowls = [place for place in bowls if not scene.after(place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK )")]
     bowls = [place for place in bowls if scene.phrases[place].side != "both"]
     if task == "stack" and bowls and scene.size <= SHORT and not scene.places(Kind.CORRECTION):

@@ -66,9 +66,9 @@ def _question(scene: Scene, things: Things) -> Reading | None:
         and not any(p.kind in (Kind.REQUEST, Kind.IF, Kind.ALL) for _, p in scene.clause(place))
     }
     commands = {scene.phrases[place].clause for place in scene.places(*_COMMANDS) if scene.counts(place)}
-    is_asked = scene.has("^ OBJECT (?: ALL | BUT )* REQUEST (?: GRASP | LIFT | TURN | MOVE | PUT ) (?: QUESTION | ASK )") and any(
-        scene.phrases[place].text in ("能", "可以", "会", "能够") for place in scene.places(Kind.REQUEST)
-    )
+    is_asked = scene.has(
+        "^ OBJECT (?: ALL | BUT )* REQUEST (?: GRASP | LIFT | TURN | MOVE | PUT ) (?: QUESTION | ASK )"
+    ) and any(scene.phrases[place].text in ("能", "可以", "会", "能够") for place in scene.places(Kind.REQUEST))
     if is_asked:
         return refused("I do not answer questions: say what I shall do with which object.")
     is_bare_question = bool(scene.places(Kind.ASK)) and not commands and not scene.places(Kind.REQUEST)

@@ -15,10 +15,16 @@ def with_references(scene: Scene) -> Scene:
     for place, phrase in enumerate(phrases):
         if phrase.kind in (Kind.LEFT, Kind.RIGHT) and (kind := _sided_kind(scene, phrases, place)) is not None:
             phrases[place] = replace(phrase, kind=kind, side=phrase.kind.name.lower())
-        if phrase.kind is Kind.IT and scene.before(place, "USE") and scene.after(place, "THEN? (?: TAKE | GRASP | ACT )"):
+        if (
+            phrase.kind is Kind.IT
+            and scene.before(place, "USE")
+            and scene.after(place, "THEN? (?: TAKE | GRASP | ACT )")
+        ):
             last = next((p for p in reversed(phrases[:place]) if p.kind in (Kind.ARM, Kind.OBJECT, Kind.BOWL)), None)
             if last is not None and last.kind is Kind.ARM and last.side:
-                phrases[place] = replace(last, is_negated=False, is_remark=False, clause=phrase.clause, sentence=phrase.sentence)
+                phrases[place] = replace(
+                    last, is_negated=False, is_remark=False, clause=phrase.clause, sentence=phrase.sentence
+                )
         if phrase.kind in (Kind.FORMER, Kind.LATTER):
             pair = [p for p in phrases[:place] if p.kind is Kind.OBJECT][-2:]
             arms = [p for p in phrases[:place] if p.kind is Kind.ARM][-2:]

@@ -237,7 +237,9 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return 0
     if scene.before(place, "IDLE OF BE"):
         return -2
-    if scene.before(place, "(?: TOUCH | DO | GRASP | PUT | TURN ) OBJECT? OF (?: ALL | THEN )* BE | (?: ^ | WHICH ) OF BE"):
+    if scene.before(
+        place, "(?: TOUCH | DO | GRASP | PUT | TURN ) OBJECT? OF (?: ALL | THEN )* BE | (?: ^ | WHICH ) OF BE"
+    ):
         return 3
     if scene.after(place, "REMARK GRASP"):
         return -1  # it holds something already
@@ -282,7 +284,11 @@ def place_of(scene: Scene) -> tuple[str, bool]:
     for place in scene.places(Kind.BOWL, Kind.OTHER):
         phrase = scene.phrases[place]
         side = phrase.side
-        if phrase.kind is Kind.OTHER and scene.size > LONG and not scene.before(place, "PUT | MOVE | GOAL | BE | SELECT"):
+        if (
+            phrase.kind is Kind.OTHER
+            and scene.size > LONG
+            and not scene.before(place, "PUT | MOVE | GOAL | BE | SELECT")
+        ):
             continue
         if side == "other" or (phrase.kind is Kind.OTHER and not phrase.is_negated):
             side = _other(scene, place, Kind.BOWL)
@@ -325,6 +331,8 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         return 0
     return (
         2
-        if scene.before(place, "BOWL AND | (?: PUT | IDLE | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?")
+        if scene.before(
+            place, "BOWL AND | (?: PUT | IDLE | MOVE | GOAL | DOWN | WAIT | STACK | LIFT ) (?: GOAL | MOVE )?"
+        )
         else 1
     )

@@ -45,12 +45,16 @@ _PATTERNS = (
     ),
     (
         Kind.FAR,
-        re.compile("(?:机器人|相机|我们|我|你|您|咱们)?看不[到见着]的?[那这]?一?[侧面边头]|背[着对](?:机器人|我们|我|你)的?[那这]?一?[侧面边头]"),
+        re.compile(
+            "(?:机器人|相机|我们|我|你|您|咱们)?看不[到见着]的?[那这]?一?[侧面边头]|背[着对](?:机器人|我们|我|你)的?[那这]?一?[侧面边头]"
+        ),
     ),
     (Kind.FROM_FAR, re.compile("打?[从自由]远(?:处|端|侧)?[往向到至而及朝]近(?:处|端|侧)?|由远及近")),
     (
         Kind.FROM_TOP,
-        re.compile("打?[从自由](?:天上|天空|空中|半空中?|高空|高处|头顶上?方?|顶上)(?:直接|垂直)?(?:下来|下去|往下|向下|落下|降下|扎下)?"),
+        re.compile(
+            "打?[从自由](?:天上|天空|空中|半空中?|高空|高处|头顶上?方?|顶上)(?:直接|垂直)?(?:下来|下去|往下|向下|落下|降下|扎下)?"
+        ),
     ),
     (
         Kind.DOWN,
@@ -92,9 +96,15 @@ _PATTERNS = (
     (Kind.FILLER, re.compile("(?:大概|可能|大约|也就|差不多)(?=[0-9零一二两三四五六七八九十几半])")),
     (Kind.FILLER, re.compile("(?:画面|视频|镜头|录像|演示|片段|图)(?:当)?[中里](?=[左右机夹手一那这两双，,另它他])")),
     (Kind.FILLER, re.compile("[一这那]?[个只块颗条]?[大小]的?[一那][个只块颗条][大小](?:的)?")),
-    (Kind.WAIT, re.compile("(?:等着|等到|等|待)(?:我们?|咱们?|[他她]|操作员|上位机|系统|工程师|师傅|老师)(?:这边|那边)?")),
+    (
+        Kind.WAIT,
+        re.compile("(?:等着|等到|等|待)(?:我们?|咱们?|[他她]|操作员|上位机|系统|工程师|师傅|老师)(?:这边|那边)?"),
+    ),
     (Kind.KEEP_OPEN, re.compile("(?:闭着|合着|闭合着|合拢着)(?=(?:就|直接|一路)?(?:去|过去|伸|抓|夹|拿))")),
-    (Kind.PUT, re.compile("[整弄搞拨划搂怼杵撂搁塞归](?:到|进|去|回|入)?(?=(?:左|右)(?:手)?[边侧面]?(?:的|那|个|只)*[碗盆])")),
+    (
+        Kind.PUT,
+        re.compile("[整弄搞拨划搂怼杵撂搁塞归](?:到|进|去|回|入)?(?=(?:左|右)(?:手)?[边侧面]?(?:的|那|个|只)*[碗盆])"),
+    ),
     (
         Kind.CORRECTION,
         re.compile(
@@ -104,14 +114,26 @@ _PATTERNS = (
     ),
     (
         Kind.FILLER,
-        re.compile("(?:处于|以|从|在)?(?:其|它的)?(?:静止|休息|待机|停止)(?:位姿|姿态|姿势|状态|位置|位)(?=[^,.]{0,14}(?:开始|出发|起始|起步))"),
+        re.compile(
+            "(?:处于|以|从|在)?(?:其|它的)?(?:静止|休息|待机|停止)(?:位姿|姿态|姿势|状态|位置|位)(?=[^,.]{0,14}(?:开始|出发|起始|起步))"
+        ),
     ),
     (Kind.MOVE, re.compile("进[到入]*(?=.{0,3}(?:手指|两指|指间|指缝|夹爪))")),
+    (
+        Kind.REQUEST,
+        re.compile(
+            "[给替帮为](?=[我咱你]?(?:爷爷|奶奶|妈|爸|姥|外公|外婆|老师|师傅|客人|孩子|宝宝|弟|妹|哥|姐|大家|同事|小朋友|客户|老板))"
+        ),
+    ),
     (Kind.FILLER, re.compile("拍(?:上|个|几|两|一)*张?(?:照片|照|相)")),
     (Kind.USE, re.compile("(?<![那这一两几另哪])(?:[仅单]|只)(?:看|动|让|派|用|许|准|允许)(?=[左右])")),
     (Kind.USE, re.compile("归(?=[它他你]|[左右][边侧]?的?(?:那只|机械)?[手臂爪胳])")),
     (Kind.LIST, re.compile("[啊呀](?=[^,.:啊呀]{1,4}[啊呀](?![,.]))")),
-    (Kind.ACTION, re.compile("(?:滚|推|踢|吹|拨)[进入]+(?=(?:左|右|左边|右边|那个|这个)?的?[碗盆])"), "push or roll things"),
+    (
+        Kind.ACTION,
+        re.compile("(?:滚|推|踢|吹|拨)[进入]+(?=(?:左|右|左边|右边|那个|这个)?的?[碗盆])"),
+        "push or roll things",
+    ),
     (Kind.HERE, re.compile("(?<=[从自打由])[那这]一?[面侧边头]")),
     (
         Kind.WAIT,
@@ -247,7 +269,7 @@ def _joined(text: str, best: list[Token]) -> list[Token]:
 
 @cache
 def _vocabulary() -> tuple[dict[str, Token], dict[str, tuple[int, ...]]]:
-    """All words as tokens, and how long the words are that begin with two characters; the world comes before what is outside."""
+    """All words as tokens (the world before what is outside), and how long the words are that begin with two characters."""
     words: dict[str, Token] = {word: Token(Kind.FILLER, "", word) for word in FILLERS.split()}
     for value, text in (
         ("property", outside.PROPERTIES),

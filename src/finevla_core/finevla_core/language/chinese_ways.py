@@ -1,4 +1,4 @@
-"""Decides how the hand goes: the side to come from, how the fingers lie, the path and the way of turning."""
+"""Decides how the hand goes to an object: the side to come from, and how the fingers lie."""
 
 from itertools import pairwise
 
@@ -120,7 +120,9 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         return True
     if scene.before(place, "^ ARM? (?: GRASP | LIFT ) OBJECT") and scene.after(place, "$") and len(scene.phrases) < 6:
         return True  # a telegram: "left, grasp red can, top"
-    if scene.before(place, "SIDE_KEY (?: BUT | THEN )* (?: BE | GRASP | FROM | SELECT )? (?: OBJECT | THING | IT )? OF?"):
+    if scene.before(
+        place, "SIDE_KEY (?: BUT | THEN )* (?: BE | GRASP | FROM | SELECT )? (?: OBJECT | THING | IT )? OF?"
+    ):
         return True
     if scene.after(place, "OF? SIDE_KEY") and scene.phrases[place].kind is not Kind.TOP:
         return True
@@ -228,9 +230,7 @@ def _position(scene: Scene, things: Things) -> str:
         rest = scene.phrases[place + 1 : place + 3]
         face = next((phrase.kind for phrase in rest if phrase.kind is not Kind.OF), None)
         is_stop = scene.before(place, "(?: AT | WAIT )") and not _moves_on(scene, place + 2, face)
-        is_reached = not is_stop and any(
-            len(phrase.text) > 1 for phrase in rest if phrase.kind is face
-        )
+        is_reached = not is_stop and any(len(phrase.text) > 1 for phrase in rest if phrase.kind is face)
         if is_reached and face in (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
             return _SIDES[face]
         if face is Kind.TOP and scene.before(place, "DOWN GOAL?"):
@@ -330,72 +330,3 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, int, str]]:
         if word and is_near and is_held:
             votes.append((first, second, word))
     return votes
-
-
-def path_of(scene: Scene) -> tuple[str, bool]:
-    """Over or round the post, and whether the text says both."""
-    votes: list[tuple[int, str]] = []
-    has_post = bool(scene.places(Kind.POST))
-    for place in scene.places(Kind.OVER):
-        is_post_said = has_post or set(scene.phrases[place].text) & set("杆柱")
-        is_other = scene.after(place, "TABLE | BETWEEN | OBJECT") or scene.before(place, "OBJECT OF? TOP+")
-        if scene.counts(place) and is_post_said and not is_other:
-            votes.append((place, "over"))
-    for place in scene.places(Kind.ROUND):
-        is_vague = scene.phrases[place].text.startswith(("避", "躲", "闪", "让")) and not has_post
-        if scene.counts(place) and not is_vague and not scene.after(place, "TABLE (?! OF? TOP? OF? POST ) | OBJECT"):
-            votes.append((place, "round"))
-    for place in scene.places(Kind.PASS):
-        if (
-            scene.counts(place)
-            and scene.after(place, "POST")
-            and (scene.phrases[place].text in ("越", "跨", "飞", "跃") or scene.after(place, "POST OF? TOP"))
-        ):
-            votes.append((place, "over"))
-    for place in scene.places(Kind.FROM):
-        if scene.counts(place) and scene.after(place, "OF? POST OF? TOP"):
-            votes.append((place, "over"))
-        elif scene.counts(place) and scene.after(
-            place, "OF? POST OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | FAR | NEAR )"
-        ):
-            votes.append((place, "round"))
-    for place in scene.places(Kind.PASS, Kind.MOVE):
-        if not scene.counts(place) or not has_post:
-            continue
-        if scene.before(place, "(?: FROM | POST ) (?: OBJECT | POST | IT | OF )* TOP+"):
-            if scene.phrases[place].kind is Kind.PASS or scene.before(place, "POST OF? TOP+"):
-                votes.append((place, "over"))
-        elif scene.phrases[place].kind is Kind.PASS and scene.before(
-            place, "(?: FROM | POST ) (?: POST | IT | OF )* FACE+"
-        ):
-            votes.append((place, "round"))
-    word, is_twofold = settled(scene, sorted(votes))
-    denied = {
-        scene.phrases[place].kind.name.lower()
-        for place in scene.places(Kind.OVER, Kind.ROUND)
-        if scene.phrases[place].is_negated
-    }
-    if any(scene.phrases[p].is_negated and scene.after(p, "OF? POST OF? TOP") for p in scene.places(Kind.FROM)):
-        denied.add("over")
-    is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
-    return word, is_twofold or is_denied
-
-
-def turn_of(scene: Scene) -> tuple[str, bool]:
-    """Which way the knob is to be turned, and whether the text says both."""
-    votes: list[tuple[int, str]] = []
-    for place in scene.places(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE):
-        if scene.counts(place) and not scene.after(place, "BE SIZE"):
-            votes.append((place, scene.phrases[place].kind.name.lower()))
-    for place in scene.places(Kind.LEFT, Kind.RIGHT):
-        kinds = {phrase.kind for _, phrase in scene.clause(place)}
-        is_key = (
-            place > 1
-            and scene.phrases[place - 1].kind is Kind.COLON
-            and scene.phrases[place - 2].kind in (Kind.TURN_KEY, Kind.TURN)
-        )
-        is_turned = scene.before(place, "TURN") and scene.phrases[place - 1].text.endswith(("到", "向", "往"))
-        is_way = is_key or is_turned or scene.before(place, "TO") or scene.corrects(place)
-        if scene.counts(place) and is_way and (Kind.TURN in kinds or not kinds & {Kind.MOVE, Kind.PUT}):
-            votes.append((place, "counterclockwise" if scene.phrases[place].kind is Kind.LEFT else "clockwise"))
-    return settled(scene, sorted(votes))
