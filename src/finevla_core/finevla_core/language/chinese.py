@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from finevla_core.language.chinese_arms import arm_of
 from finevla_core.language.chinese_breaks import with_breaks
 from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import Scene, scene_of
@@ -10,7 +11,7 @@ from finevla_core.language.chinese_limits import contradiction, limit_of, refuse
 from finevla_core.language.chinese_paths import path_of, turn_of
 from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
 from finevla_core.language.chinese_roles import things_of, with_references
-from finevla_core.language.chinese_slots import arm_of, place_of, task_of
+from finevla_core.language.chinese_slots import place_of, task_of
 from finevla_core.language.chinese_things import Things
 from finevla_core.language.chinese_tokens import split
 from finevla_core.language.chinese_ways import approach_of, grasp_of

@@ -1,4 +1,4 @@
-"""Decides every slot of a text but the things': task, arm, approach, grasp, path, turn and place."""
+"""Decides the task of a text, and the bowl that something is to end in."""
 
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ _MASSES = frozenset(
     """.split()  # noqa: SIM905
 )
 _CLOSE_BY = ("跟前", "面前", "眼前", "前头那里")
-_OPPOSITE = {"left": "right", "right": "left"}
+OPPOSITE = {"left": "right", "right": "left"}
 
 
 def settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
@@ -45,7 +45,7 @@ def settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
     return last, is_twofold and scene.size <= LONG
 
 
-def _is_corrected(scene: Scene, votes: list[tuple[int, str]]) -> bool:
+def is_corrected(scene: Scene, votes: list[tuple[int, str]]) -> bool:
     """Whether one of the words was replaced by another one."""
     return any(first[1] != second[1] and scene.is_corrected(first[0], second[0]) for first, second in pairwise(votes))
 
@@ -65,7 +65,7 @@ def task_of(scene: Scene, things: Things) -> str:
         return "place"
     if _is_only_neared(scene):
         return "reach"
-    if any(_is_grasp(scene, place) for place in scene.places(Kind.GRASP, Kind.CLOSE, Kind.SIDEWAYS, Kind.LENGTHWAYS)):
+    if any(is_grasp(scene, place) for place in scene.places(Kind.GRASP, Kind.CLOSE, Kind.SIDEWAYS, Kind.LENGTHWAYS)):
         return "pick"
     if any(scene.counts(place) and scene.phrases[place].text.startswith(_LIFTS) for place in scene.places(Kind.LIFT)):
         return "pick"
@@ -98,7 +98,7 @@ def _is_other_grasped(scene: Scene, things: Things) -> bool:
     )
 
 
-def _is_grasp(scene: Scene, place: int) -> bool:
+def is_grasp(scene: Scene, place: int) -> bool:
     """Whether a word counts that means to grasp, and is not taken back later ("no, do not grasp it")."""
     phrase = scene.phrases[place]
     is_manner = phrase.kind in (Kind.SIDEWAYS, Kind.LENGTHWAYS)
@@ -164,117 +164,12 @@ def is_placed(scene: Scene) -> bool:
     return False
 
 
-def arm_of(scene: Scene) -> tuple[str, bool]:
-    """The arm that acts, and whether the text says both."""
-    weights = {"left": 0, "right": 0}
-    denied: set[str] = set()
-    votes: list[tuple[int, str]] = []
-    for place in scene.places(Kind.ARM):
-        side = scene.phrases[place].side
-        weight = _arm_weight(scene, place)
-        if side == "other":
-            side = _other(scene, place, Kind.ARM)
-        if side not in weights:
-            continue
-        weights[side] += weight
-        if weight < -1:
-            denied.add(side)
-        if weight > 0:
-            votes.append((place, side))
-    word, is_twofold = settled(scene, votes)
-    if _is_corrected(scene, votes):
-        return word, is_twofold
-    if scene.size <= LONG and (max(weights.values()) < -1 or (word in denied and max(weights.values()) <= 1)):
-        return word, True
-    active = [side for side, weight in weights.items() if weight > 0]
-    if len(active) == 2:
-        best = max(weights, key=lambda side: weights[side])
-        return best, scene.size <= LONG and (weights["left"] == weights["right"] or min(weights.values()) > 1)
-    if active:
-        return active[0], False
-    if weights["left"] == weights["right"]:
-        first = next(
-            (phrase.side for phrase in scene.phrases if phrase.kind is Kind.ARM and phrase.side in weights), ""
-        )
-        return (first if weights["left"] < 0 and scene.size > LONG else ""), False
-    return _OPPOSITE[min(weights, key=lambda side: weights[side])], False
-
-
-def _other(scene: Scene, place: int, kind: Kind) -> str:
+def other_side(scene: Scene, place: int, kind: Kind) -> str:
     """The side that "the other one" means: not the one that was spoken of before."""
     for phrase in reversed(scene.phrases[:place]):
-        if phrase.kind is kind and phrase.side in _OPPOSITE:
-            return _OPPOSITE[phrase.side]
+        if phrase.kind is kind and phrase.side in OPPOSITE:
+            return OPPOSITE[phrase.side]
     return ""
-
-
-def _is_idle_clause(scene: Scene, clause: int) -> bool:
-    """Whether a clause says, of the arm before it, that it rests ("as to the left hand, it has a day off")."""
-    if clause >= len(scene.bounds):
-        return False
-    kinds = [phrase.kind for phrase in scene.phrases[slice(*scene.bounds[clause])]]
-    is_idle = Kind.IDLE in kinds or (Kind.TOUCH in kinds and bool({Kind.NOT, Kind.NOT_YET} & set(kinds)))
-    return is_idle and not {Kind.OBJECT, Kind.ARM, Kind.IT, Kind.LEFT, Kind.RIGHT} & set(kinds)
-
-
-def _is_free(scene: Scene, place: int) -> bool:
-    """Whether an arm is said to be free, which may be why it shall act."""
-    idle = next(p for p in scene.phrases[place:] if p.kind is Kind.IDLE)
-    return idle.text.startswith(("空着", "闲着", "空闲", "闲置"))
-
-
-def _arm_weight(scene: Scene, place: int) -> int:
-    phrase = scene.phrases[place]
-    if scene.after(place, "(?: ARM | AND | LIST )* QUESTION"):
-        return 0
-    if phrase.is_negated:
-        return 3 if scene.after(place, "(?: ALL | THEN )* IDLE") and scene.before(place, "NOT USE") else -3
-    if scene.after(place, "ROUND (?: MARK | $ )") or scene.before(place, "IDLE OF"):
-        return -2
-    if phrase.is_remark or (
-        scene.after(place, "AND ARM ALL? OPEN") or (scene.before(place, "ARM AND") and scene.after(place, "ALL? OPEN"))
-    ):
-        return 0
-    if scene.before(place, "IDLE OF BE"):
-        return -2
-    if scene.before(
-        place, "(?: TOUCH | DO | GRASP | PUT | TURN ) OBJECT? OF (?: ALL | THEN )* BE | (?: ^ | WHICH ) OF BE"
-    ):
-        return 3
-    if scene.after(place, "REMARK GRASP"):
-        return -1  # it holds something already
-    if scene.before(place, "BUT") and scene.phrases[place - 1].text in ("只", "只是", "仅", "仅仅"):
-        return 3
-    if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and "用" in scene.phrases[place - 1].text):
-        return 3
-    if scene.size > LONG and (scene.before(place, "ARM AND") or scene.after(place, "AND ARM ALL")):
-        return 0
-    if scene.after(place, "(?: NOT | NOT_YET ) TOUCH OBJECT"):
-        return 1
-    if scene.after(place, "CLAUSE | COLON") and _is_idle_clause(scene, phrase.clause + 1):
-        return -2
-    if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
-        return -1 if any(_is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
-    if scene.after(place, "NOT IDLE (?: MARK | $ )"):
-        return 2
-    if scene.after(place, "(?: ALL | THEN | BE )* IDLE") and _is_free(scene, place):
-        return -1
-    if scene.after(
-        place,
-        "(?: (?! ACT | TAKE | OBJECT ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",
-    ):
-        return -2
-    if scene.after(
-        place,
-        "(?: ALL | THEN | AND | ARM | BUT )* (?: PUT | STACK | WAIT | IDLE | EXIST | AT ) GOAL? OF?"
-        " (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
-    ):
-        return -1
-    if scene.before(place, "USE") or scene.after(place, "DO"):
-        return 3
-    if scene.after(place, "(?: (?! ACT ) . )* WAIT"):
-        return 0 if scene.size > LONG else 1
-    return 2 if scene.after(place, ".* ACT") else 1
 
 
 def place_of(scene: Scene) -> tuple[str, bool]:
@@ -291,20 +186,20 @@ def place_of(scene: Scene) -> tuple[str, bool]:
         ):
             continue
         if side == "other" or (phrase.kind is Kind.OTHER and not phrase.is_negated):
-            side = _other(scene, place, Kind.BOWL)
-        if side not in _OPPOSITE:
+            side = other_side(scene, place, Kind.BOWL)
+        if side not in OPPOSITE:
             continue
         if phrase.is_negated:
             denied.append(side)
         elif _bowl_weight(scene, place) > 0:
             votes.append((place, side))
     strong = [(place, side) for place, side in votes if _bowl_weight(scene, place) > 1]
-    word, is_twofold = settled(scene, votes if _is_corrected(scene, votes) else strong or votes)
+    word, is_twofold = settled(scene, votes if is_corrected(scene, votes) else strong or votes)
     meant = next((p for p in scene.places(Kind.BOWL) if _is_that_bowl(scene, p)), None)
-    if not word and meant is not None and (side := _other(scene, meant, Kind.BOWL)):
-        return f"{_OPPOSITE[side]}_bowl", False
+    if not word and meant is not None and (side := other_side(scene, meant, Kind.BOWL)):
+        return f"{OPPOSITE[side]}_bowl", False
     if not word and len(set(denied)) == 1:
-        word = _OPPOSITE[denied[0]]
+        word = OPPOSITE[denied[0]]
     return (f"{word}_bowl" if word else ""), is_twofold or word in denied
 
 

@@ -128,12 +128,12 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
         return True
     if len(scene.phrases[place].text) > 1 and _is_alone(scene, place):
         return True
-    if (
-        len(scene.phrases[place].text) > 1
-        and scene.before(place, "ARM")
-        and scene.after(place, "(?: MARK | $ | SIDEWAYS | LENGTHWAYS )")
-    ):
-        return True
+    is_of_arm = scene.before(place, "ARM") and scene.after(place, "(?: MARK | $ | SIDEWAYS | LENGTHWAYS )")
+    return (len(scene.phrases[place].text) > 1 and is_of_arm) or _is_face_of_coming(scene, place)
+
+
+def _is_face_of_coming(scene: Scene, place: int) -> bool:
+    """Whether the hand is said to come in at a side that no "from" stands before: "the left side, go in"."""
     target = next((p for p in (place - 1, place - 2) if p >= 0 and scene.phrases[p].kind is Kind.OBJECT), None)
     is_goal = (target is not None and scene.before(head_of(scene, target), "(?: GOAL | MOVE | WAIT )")) or scene.before(
         place, "(?: GOAL | MOVE | WAIT | PUT | STACK | DOWN | FINGER | ROUND | LIFT ) (?: OBJECT | IT ) OF?"

@@ -1,0 +1,120 @@
+"""Decides which arm acts: what is said for and against each of the two."""
+
+from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_slots import OPPOSITE, is_corrected, is_grasp, other_side, settled
+from finevla_core.language.chinese_things import LONG
+
+
+def arm_of(scene: Scene) -> tuple[str, bool]:
+    """The arm that acts, and whether the text says both."""
+    weights = {"left": 0, "right": 0}
+    denied: set[str] = set()
+    votes: list[tuple[int, str]] = []
+    for place in scene.places(Kind.ARM):
+        side = scene.phrases[place].side
+        weight = _arm_weight(scene, place)
+        if side == "other":
+            side = other_side(scene, place, Kind.ARM)
+        if side not in weights:
+            continue
+        weights[side] += weight
+        if weight < -1:
+            denied.add(side)
+        if weight > 0:
+            votes.append((place, side))
+    word, is_twofold = settled(scene, votes)
+    if is_corrected(scene, votes):
+        return word, is_twofold
+    if scene.size <= LONG and (max(weights.values()) < -1 or (word in denied and max(weights.values()) <= 1)):
+        return word, True
+    active = [side for side, weight in weights.items() if weight > 0]
+    if len(active) == 2:
+        best = max(weights, key=lambda side: weights[side])
+        return best, scene.size <= LONG and (weights["left"] == weights["right"] or min(weights.values()) > 1)
+    if active:
+        return active[0], False
+    if weights["left"] == weights["right"]:
+        first = next(
+            (phrase.side for phrase in scene.phrases if phrase.kind is Kind.ARM and phrase.side in weights), ""
+        )
+        return (first if weights["left"] < 0 and scene.size > LONG else ""), False
+    return OPPOSITE[min(weights, key=lambda side: weights[side])], False
+
+
+def _is_idle_clause(scene: Scene, clause: int) -> bool:
+    """Whether a clause says, of the arm before it, that it rests ("as to the left hand, it has a day off")."""
+    if clause >= len(scene.bounds):
+        return False
+    kinds = [phrase.kind for phrase in scene.phrases[slice(*scene.bounds[clause])]]
+    is_idle = Kind.IDLE in kinds or (Kind.TOUCH in kinds and bool({Kind.NOT, Kind.NOT_YET} & set(kinds)))
+    return is_idle and not {Kind.OBJECT, Kind.ARM, Kind.IT, Kind.LEFT, Kind.RIGHT} & set(kinds)
+
+
+def _is_free(scene: Scene, place: int) -> bool:
+    """Whether an arm is said to be free, which may be why it shall act."""
+    idle = next(p for p in scene.phrases[place:] if p.kind is Kind.IDLE)
+    return idle.text.startswith(("空着", "闲着", "空闲", "闲置"))
+
+
+def _named_weight(scene: Scene, place: int) -> int | None:
+    """What the words directly around an arm make of it, None if they leave it open."""
+    phrase = scene.phrases[place]
+    if scene.after(place, "(?: ARM | AND | LIST )* QUESTION"):
+        return 0
+    if phrase.is_negated:
+        return 3 if scene.after(place, "(?: ALL | THEN )* IDLE") and scene.before(place, "NOT USE") else -3
+    if scene.after(place, "ROUND (?: MARK | $ )") or scene.before(place, "IDLE OF"):
+        return -2
+    if phrase.is_remark or (
+        scene.after(place, "AND ARM ALL? OPEN") or (scene.before(place, "ARM AND") and scene.after(place, "ALL? OPEN"))
+    ):
+        return 0
+    if scene.before(place, "IDLE OF BE"):
+        return -2
+    if scene.before(
+        place, "(?: TOUCH | DO | GRASP | PUT | TURN ) OBJECT? OF (?: ALL | THEN )* BE | (?: ^ | WHICH ) OF BE"
+    ):
+        return 3
+    if scene.after(place, "REMARK GRASP"):
+        return -1  # it holds something already
+    if scene.before(place, "BUT") and scene.phrases[place - 1].text in ("只", "只是", "仅", "仅仅"):
+        return 3
+    return None
+
+
+def _arm_weight(scene: Scene, place: int) -> int:
+    phrase = scene.phrases[place]
+    weight = _named_weight(scene, place)
+    if weight is not None:
+        return weight
+    if scene.before(place, "EXCEPT") or (scene.before(place, "USE") and "用" in scene.phrases[place - 1].text):
+        return 3
+    if scene.size > LONG and (scene.before(place, "ARM AND") or scene.after(place, "AND ARM ALL")):
+        return 0
+    if scene.after(place, "(?: NOT | NOT_YET ) TOUCH OBJECT"):
+        return 1
+    if scene.after(place, "CLAUSE | COLON") and _is_idle_clause(scene, phrase.clause + 1):
+        return -2
+    if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
+        return -1 if any(is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
+    if scene.after(place, "NOT IDLE (?: MARK | $ )"):
+        return 2
+    if scene.after(place, "(?: ALL | THEN | BE )* IDLE") and _is_free(scene, place):
+        return -1
+    if scene.after(
+        place,
+        "(?: (?! ACT | TAKE | OBJECT ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",
+    ):
+        return -2
+    if scene.after(
+        place,
+        "(?: ALL | THEN | AND | ARM | BUT )* (?: PUT | STACK | WAIT | IDLE | EXIST | AT ) GOAL? OF?"
+        " (?: TABLE | BESIDE | LEFT | RIGHT | HERE )",
+    ):
+        return -1
+    if scene.before(place, "USE") or scene.after(place, "DO"):
+        return 3
+    if scene.after(place, "(?: (?! ACT ) . )* WAIT"):
+        return 0 if scene.size > LONG else 1
+    return 2 if scene.after(place, ".* ACT") else 1
