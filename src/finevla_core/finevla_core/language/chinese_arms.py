@@ -60,7 +60,7 @@ def _is_free(scene: Scene, place: int) -> bool:
 def _named_weight(scene: Scene, place: int) -> int | None:
     """What the words directly around an arm make of it, None if they leave it open."""
     phrase = scene.phrases[place]
-    if scene.after(place, "(?: ARM | AND | LIST )* QUESTION"):
+    if scene.after(place, "(?: ARM | AND | LIST )* QUESTION | (?: ACT | IT | OBJECT )* EITHER"):
         return 0
     if phrase.is_negated:
         return 3 if scene.after(place, "(?: ALL | THEN )* IDLE") and scene.before(place, "NOT USE") else -3
@@ -99,7 +99,7 @@ def _arm_weight(scene: Scene, place: int) -> int:
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
         return -1 if any(is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
     if scene.after(place, "NOT IDLE (?: MARK | $ )"):
-        return 2
+        return -2 if scene.phrases[place + 1].text == "不是" else 2  # "isn't the right hand broken?"
     if scene.after(place, "(?: ALL | THEN | BE )* IDLE") and _is_free(scene, place):
         return -1
     if scene.after(

@@ -280,7 +280,9 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
             is_let = phrase.kind is Kind.USE and following in (Kind.IT, Kind.OBJECT)  # "do not let it ..."
             denied.append(Kind.IT if is_let else phrase.kind)
     words = [phrase for phrase in marked if phrase.kind not in _MARKS]
-    if len(words) > 1 and words[-1].text in _FINAL_NOTS:  # "with the left hand won't do"
+    if len(words) > 1 and (
+        words[-1].text in _FINAL_NOTS or (words[-1].kind is Kind.NOT and words[0].kind in (Kind.FROM, Kind.USE))
+    ):  # "with the left hand won't do"
         marked = [replace(phrase, is_negated=phrase.is_negated or phrase.kind is not Kind.OBJECT) for phrase in marked]
     return marked
 

@@ -85,6 +85,7 @@ class Kind(enum.Enum):
     KEEP_OPEN = enum.auto()  # "the gripper stays open all the time"
     KEEP_HELD = enum.auto()  # "never let go"
     END_STATE = enum.auto()  # what follows shall be so at the end
+    EITHER = enum.auto()  # "the left one will do, and so will the right one"
     CASE = enum.auto()  # "的话": what stands before it is a condition
     SIDEWAYS = enum.auto()
     LENGTHWAYS = enum.auto()

@@ -163,6 +163,8 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
     is_part = any(scene.phrases[p].qualities.get("shape") != "knob" for p in kept) or scene.has("EXCEPT OBJECT")
     if task == "clean" and is_part and scene.size <= SHORT:
         return refused("I cannot clear the table of some things only: say one object, or all of them.")
+    if scene.has("OBJECT (?: AND | LIST ) OBJECT CLAUSE? ALL SELECT (?: MARK | $ )") and scene.size <= SHORT:
+        return refused("One thing at a time: you say two objects.")
     for place in scene.places(Kind.FINGER):
         if scene.size <= SHORT and scene.before(place, "USE") and scene.phrases[place].text.startswith(("一", "单")):
             return refused(f"I cannot grasp with '{scene.phrases[place].text}': I have two fingers.")
@@ -218,7 +220,12 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
     for place, role in things.roles.items():
         qualities = scene.phrases[place].qualities
         shape = qualities.get("shape", "")
-        is_named = "color" in qualities or shape == "knob" or not (scene.has("CLEAN") or is_list(scene, things))
+        is_named = (
+            "color" in qualities
+            or scene.before(place, "STACK | TURN")
+            or shape == "knob"
+            or not (scene.has("CLEAN") or is_list(scene, things))
+        )
         if role is Role.TARGET and shape and is_named:
             yield "turn the knob" if shape == "knob" else "move an object"
 

@@ -17,7 +17,7 @@ def path_of(scene: Scene) -> tuple[str, bool]:
             votes.append((place, "over"))
     for place in scene.places(Kind.ROUND):
         is_vague = scene.phrases[place].text.startswith(("避", "躲", "闪", "让")) and not has_post
-        if scene.counts(place) and not is_vague and not scene.after(place, "TABLE (?! OF? TOP? OF? POST ) | OBJECT"):
+        if scene.counts(place) and not is_vague and not scene.after(place, "TABLE (?! OF? PLACE* OF? POST ) | OBJECT"):
             votes.append((place, "round"))
     for place in scene.places(Kind.PASS):
         if (

@@ -32,6 +32,8 @@ _VERBS = (
     Kind.TURN,
     Kind.CLEAN,
     Kind.CLOSE,
+    Kind.ROUND,
+    Kind.OVER,
     Kind.SELECT,
     Kind.CLOCKWISE,
     Kind.COUNTERCLOCKWISE,

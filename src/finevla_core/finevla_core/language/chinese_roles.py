@@ -336,6 +336,8 @@ def _add_below(scene: Scene, things: Things, place: int) -> None:
     if agrees(phrase.qualities, things.below):
         things.below.update(phrase.qualities)
         return
+    if scene.before(place, "(?: AND | LIST )") and scene.size <= SHORT and not scene.places(Kind.NOT):
+        things.conflict = (scene.phrases[place - 2], phrase)
     belows = [other for other, role in things.roles.items() if role is Role.BELOW and other < place]
     if scene.is_corrected(belows[-1], place) and not ("shape" in phrase.qualities and "color" in phrase.qualities):
         things.below.update(phrase.qualities)

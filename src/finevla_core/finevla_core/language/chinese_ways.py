@@ -51,7 +51,9 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
     denied = _denied_faces(scene)
     votes.extend((place, "top") for place in scene.places(Kind.DOWN) if _is_straight_down(scene, place))
     votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if _is_before_grasp(scene, place))
-    votes.extend((place, "front") for place in scene.places(Kind.FROM_FAR) if _is_before_grasp(scene, place))
+    votes.extend(
+        (place, "front") for place in scene.places(Kind.FROM_FAR) if _is_coming(scene, place) and scene.counts(place)
+    )
     fingers = {place for pair in _finger_pairs(scene) for place in pair[:2]}
     votes.extend(
         (place, _SIDES[scene.phrases[place].kind])
