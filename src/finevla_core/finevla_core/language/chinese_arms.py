@@ -60,7 +60,9 @@ def _is_free(scene: Scene, place: int) -> bool:
 def _named_weight(scene: Scene, place: int) -> int | None:
     """What the words directly around an arm make of it, None if they leave it open."""
     phrase = scene.phrases[place]
-    if scene.after(place, "(?: ARM | AND | LIST )* QUESTION | (?: ACT | IT | OBJECT )* EITHER"):
+    if scene.after(place, "(?: ARM | AND | LIST )* QUESTION"):
+        return 0
+    if scene.after(place, "(?: ACT | IT | OBJECT )* EITHER") and not scene.before(place, "EXCEPT"):
         return 0
     if phrase.is_negated:
         return 3 if scene.after(place, "(?: ALL | THEN )* IDLE") and scene.before(place, "NOT USE") else -3
