@@ -17,9 +17,9 @@ from finevla_core.language.chinese_tokens import split
 from finevla_core.language.chinese_ways import approach_of, grasp_of
 from finevla_core.language.reading import Reading
 
-MAX_CHARACTERS = 2400
+MAX_CHARACTERS = 2200
 PASSED, GUESSED = 0.8, 0.8  # certainty with unknown words passed over, and without a word that makes the thing a target
-MAX_PHRASES = 1200  # of which a dense text of that length has about as many
+MAX_PHRASES = 1080  # of which a dense text of that length has about as many
 
 
 def read_chinese(text: str) -> Reading:

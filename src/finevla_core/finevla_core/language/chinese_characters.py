@@ -75,6 +75,9 @@ _BRACKETED_SIDE = re.compile(
     r"(机械臂|机械手|手臂|执行器|夹爪|爪|臂|手|碗|盆)[(\[]([左右])[边侧]?的?(?:那只|那条|那个|这只)?[)\]]"
 )
 _BRACKETED_SIZE = re.compile(r"(?<=[球块砖罐柱体筒])[(\[]([大小])[号个的]*(?:那个|那只|那块)?[)\]]")
+_OPPOSITE_ARM = re.compile(
+    "[跟和与]?([左右])[边侧]?的?(?:手臂|手|臂|胳膊|爪)(?:相对|以外|之外|对面|对侧)的[那另]?一?[只条个]?(?:机械)?(?:手臂|手|臂|胳膊|爪子|夹爪)"
+)
 _ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|手臂|夹爪|臂),?([左右])(?=[,.])")
 _SPELLINGS = re.compile("|".join(_RESPELLED))
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
@@ -97,6 +100,7 @@ def plain(text: str) -> str:
     text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
     text = _BRACKETED_KEY.sub(r"\1:", text)
     text = _INVISIBLE.sub("", text).lower().translate(_SIMPLIFIED).translate(_MARKS)
+    text = _OPPOSITE_ARM.sub(lambda match: "右手" if match.group(1) == "左" else "左手", text)
     text = _ARM_AND_SIDE.sub(r"\1\3\2", text)
     return _SPELLINGS.sub(lambda match: _RESPELLED[match.group()], text)
 

@@ -267,6 +267,12 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
         return refused("You contradict yourself: you want it grasped and the gripper not closed.")
     if scene.places(Kind.KEEP_HELD) and task in ("place", "stack"):
         return refused("You contradict yourself: you want it put down and held all the time.")
+    for place in scene.places(Kind.OBJECT):
+        is_kept = scene.after(place, "(?: BUT | ALL )* IDLE TABLE") or scene.before(
+            place, "(?: ARM | FINGER ) NOT TOUCH"
+        )
+        if is_kept and scene.phrases[place].qualities.items() <= things.target.items():
+            return refused("You contradict yourself: you want it moved and left where it is.")
     if any(
         phrase.is_negated and scene.before(place, "NOT (?: GRASP | TOUCH )")
         for place, phrase in enumerate(scene.phrases)

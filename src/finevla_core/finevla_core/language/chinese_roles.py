@@ -42,6 +42,16 @@ def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
         return Kind.BOWL if any(p.kind is Kind.BOWL for p in phrases[:place]) else None
     if scene.before(place, "USE | ARM OF? INSIDE? SELECT") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
         return Kind.ARM
+    is_arm_said = any(p.kind is Kind.ARM for p in phrases)
+    if (
+        is_arm_said
+        and scene.before(place, "^ BUT?")
+        and scene.after(place, "OF (?: BUT | THEN | DO )* (?: MOVE | GRASP | TAKE )")
+    ):
+        return Kind.ARM
+    is_last = place + 2 >= len(phrases) and phrases[place].clause > 0
+    if not is_arm_said and is_last and len(phrases[place].text) == 1 and scene.before(place, "^"):
+        return Kind.ARM  # "grasp the ball, left"
     start = scene.bounds[phrases[place].clause][0]
     is_arm = start > 1 and phrases[start - 2].kind is Kind.ARM
     if is_arm and scene.before(place, "^ (?: BE | BUT | USE )") and scene.after(place, "OF? (?: MARK | $ )"):

@@ -213,6 +213,8 @@ def _bowl_weight(scene: Scene, place: int) -> int:
     phrase = scene.phrases[place]
     if phrase.is_negated or phrase.is_remark or phrase.side == "both":
         return 0
+    if scene.before(place, "TOUCH"):
+        return 0
     if (
         scene.before(place, "(?<! BOWL ) AND")
         or scene.phrases[min(place + 1, len(scene.phrases) - 1)].text in _CLOSE_BY
