@@ -11,7 +11,7 @@ from finevla_core.embodiment import Embodiment
 
 ARMS = ("left_arm", "right_arm")  # names of the Piper drivers' topics
 OPERATOR = "operator"
-TEXT_NODES = ("finevla_client", "finevla_demo", "finevla_evaluate", "finevla_reset", "finevla_stop")
+TEXT_NODES = ("finevla_adopt", "finevla_client", "finevla_demo", "finevla_evaluate", "finevla_reset", "finevla_stop")
 ROOT_NODES = ("/finevla_look", "/finevla_doctor", "/finevla_probe")
 TYPE_SERVICE = "get_type_description"
 # Of every node, under its own name; rclpy and rclcpp make them without being asked.
