@@ -187,7 +187,7 @@ def test_stranger_moves_an_arm_at_rest_by_millimetres(
 @pytest.mark.parametrize("for_ms", [1, 30, 50])
 @pytest.mark.parametrize(("rad", "seconds", "kind"), [(0.25, 1.0, "smooth"), (0.25, 1.0, "point"), (0.1, 1.0, "lines")])
 @pytest.mark.parametrize("bridge_ms", [4, None])
-def test_stranger_in_motion_is_braked_within_the_limits(
+def test_stranger_in_motion_is_braked_below_the_speed_limits(
     setup: Setup, bridge_ms: int | None, rad: float, seconds: float, kind: str, for_ms: int
 ) -> None:
     duel = Duel(setup, bridge_ms)
