@@ -151,7 +151,10 @@ ROBOT_FAULTS = (
         "joint states stale", "the driver repeats its last joint state", do.states_stale,
         STOPS, RESET, JOINTS_S, ("state.lost", "watchdog.joints_still"),
     ),
-    Drill("joint states jump", "a joint says 0.5 rad more", do.states_off(1, 0.5), STOPS, RESET, 0.0, ("state.jump", "watchdog.speed")),
+    Drill(
+        "joint states jump", "a joint says 0.5 rad more", do.states_off(1, 0.5),
+        STOPS, RESET, 0.0, ("state.jump", "watchdog.speed"),
+    ),
     Drill(
         "joint states NaN", "a joint says NaN", do.states_off(1, float("nan"), absolute=True),
         STOPS, RESET, 0.0, ("state.range",),
