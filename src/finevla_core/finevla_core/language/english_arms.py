@@ -1,5 +1,6 @@
 """Decides which arm an English text wants to act: the one that does the work, or the one that is not said to rest."""
 
+from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_roles import WORK
 from finevla_core.language.english_sets import word_set
@@ -30,6 +31,10 @@ _KEPT = word_set("""
     strike home there down put clear wait peace guard
     """)
 _IDLE_NAMES = word_set("idle passive unused inactive unneeded uninvolved resting spare unemployed")
+_STANDS = (
+    "sit", "sat", "stand", "stood", "stay", "remain", "rest", "hang", "hung", "hold", "held", "keep", "kept", "lie", "lay", "wait",
+    "linger", "loiter", "lounge", "dangle", "chill", "relax", "idle", "laze", "slack", "watch", "look",
+)  # fmt: skip
 _WORKS = frozenset(("takes care", "take care", "does", "acts", "works", "performs", "executes"))
 
 
@@ -51,12 +56,14 @@ def decide_arm(text: Text, out: Decision) -> None:
                 scores[m.side] += 0.5
                 continue
             active[m.side] += 1
-            scores[m.side] += _arm_weight(text, m)
+            scores[m.side] += _long_weight(text, m) if text.is_long else _arm_weight(text, m)
     for m in text.mentions:
         if m.kind == "pronoun" and m.verb == "use" and m.start == m.verb_at + 1 and not m.is_negated:
             before = [a.side for a in text.mentions if a.kind == "arm" and a.side and a.start < m.start]
             if before:
                 scores[before[-1]] += 6.0
+    if not any(scores.values()) and not text.is_long:
+        _take_remark(text, scores)
     left, right = scores["left"], scores["right"]
     if active["left"] and active["right"] and not text.is_long and left > -1 and right > -1:
         out.problem = "you say both left and right arm: say one"
@@ -66,6 +73,14 @@ def decide_arm(text: Text, out: Decision) -> None:
         out.slots["arm"] = "right"
     elif text.is_long and left:
         out.slots["arm"] = next(m.side for m in text.mentions if m.kind == "arm" and m.side)  # the first does the work
+
+
+def _take_remark(text: Text, scores: dict[str, float]) -> None:
+    """ "I wonder whether the left arm gets there, so ...": the only arm that is spoken of, though in a remark."""
+    named = [m for m in text.mentions if m.kind == "arm" and m.side and m.head and m.is_side]
+    sides = {m.side for m in named if not is_idle(text, m)}
+    if len(sides) == 1:
+        scores[sides.pop()] = 1.0
 
 
 def _has_work(text: Text, m: Mention) -> bool:
@@ -81,10 +96,22 @@ def _arm_weight(text: Text, m: Mention) -> float:
     return 2.0
 
 
+def _long_weight(text: Text, m: Mention) -> float:
+    """In a long text the arm that opens, goes, grips or lifts does the work; one that is only named says little."""
+    act = text.roles.act(m)
+    if m.is_subject and act is not None and not act.is_negated and act.value in _ACTIVE | {"rise"}:
+        return 4.0
+    if m.prep in ("with", "of", "by") or m.verb == "use":
+        return 4.0
+    follows = text.parse.tokens[m.end : m.end + 1]
+    is_told = any(t.kind == "break" and t.text in (",", ":") for t in follows) or (act is not None and not m.is_subject)
+    return 2.0 if is_told else 1.0
+
+
 def is_idle(text: Text, m: Mention) -> bool:
     """Whether the words around say that this arm does nothing."""
     act = text.roles.act(m)
-    if text.is_long and _is_called_idle(text, m):
+    if text.is_long and (_is_called_idle(text, m) or _is_left_out(text, m)):
         return True
     if any(t.text in _BEGINNINGS for t in text.parse.tokens[max(0, m.start - 4) : m.end + 4]):
         return False
@@ -93,7 +120,7 @@ def is_idle(text: Text, m: Mention) -> bool:
     if m.prep == "with" and act is not None and act.value in _ACTIVE:
         return False
     if act is not None and m in act.objects and not m.prep and act.at < m.start:
-        goes = any(
+        goes = act.value != "see" and any(
             o.verb_at == act.at and o.prep in ("over", "to", "near", "on") and o.kind in ("object", "pronoun")
             for o in text.mentions
         )
@@ -108,7 +135,7 @@ def is_idle(text: Text, m: Mention) -> bool:
         and not _holds_a_pose(text.parse.tokens, act.at + 1)
     ):
         return True
-    return _rests(text, m)
+    return (text.is_long and _stands_by(text, m, act)) or _rests(text, m)
 
 
 def _holds_a_pose(tokens: list[Token], at: int) -> bool:
@@ -128,6 +155,29 @@ def _is_called_idle(text: Text, m: Mention) -> bool:
     return False
 
 
+def _is_left_out(text: Text, m: Mention) -> bool:
+    """ "No use is made of the left arm", "nothing is asked of it", "there is no movement of the left arm"."""
+    tokens = text.parse.tokens
+    if not m.prep or m.prep not in ("of", "to", "by", "with", "in", "from"):
+        return False
+    for i in range(m.start - 1, max(-1, m.start - 9), -1):
+        if tokens[i].kind == "break" or (tokens[i].kind == "verb" and tokens[i].value in _ACTIVE - {"use"}):
+            return False
+        if tokens[i].kind == "neg" and tokens[i].text in ("no", "nothing", "none", "never", "not", "hardly"):
+            return True
+    return False
+
+
+def _stands_by(text: Text, m: Mention, act: Act | None) -> bool:
+    """ "Just sits there", "hangs out", "holds its home position": a hand that is only somewhere."""
+    if act is None or not m.is_subject or act.is_negated or act.at > m.end + 3:
+        return False
+    if not act.text.startswith(_STANDS) or _holds_a_pose(text.parse.tokens, act.at + 1):
+        return False
+    near = [o for o in text.mentions if o.verb_at == act.at and o is not m and o.clause == act.clause]
+    return not any(o.kind in ("object", "pronoun", "finger", "all") for o in near)
+
+
 def _rests(text: Text, m: Mention) -> bool:
     """Whether the words after an arm, up to the next clause, say that it rests."""
     tokens = text.parse.tokens
@@ -142,7 +192,7 @@ def _rests(text: Text, m: Mention) -> bool:
             continue
         if token.kind == "neg" and (not verbs or (i + 1 < len(tokens) and tokens[i + 1].text == "moving")):
             return True
-        if token.text in _WORKS:
+        if token.text in _WORKS and not (i + 1 < len(tokens) and _is_nothing(tokens[i + 1])):
             return False
         if token.is_idle and any(t.text in ("from", "leaves", "leave", "leaving") for t in tokens[m.end : i]):
             continue
@@ -159,6 +209,11 @@ def _rests(text: Text, m: Mention) -> bool:
             if _works(tokens, i, i + 1) and not _is_sent_away(tokens, i):
                 return False
     return False
+
+
+def _is_nothing(token: Token) -> bool:
+    """Whether "does" only leads to what is not done."""
+    return token.kind == "neg" or token.text in ("nothing", "little", "no part")
 
 
 def _denies_work(tokens: list[Token], at: int) -> bool:
@@ -183,13 +238,19 @@ def _begins_anew(token: Token, distance: int, verbs: int) -> bool:
     return (
         (token.kind == "break" and token.text == "," and verbs > 0)
         or (token.kind in ("bowl", "arm") and distance > 0)
+        or (token.kind == "shape" and not verbs and distance > 0)
         or (token.kind == "side" and verbs > 0 and distance > 0)
     )
 
 
 def _works(tokens: list[Token], start: int, end: int) -> bool:
     return any(
-        t.kind == "verb" and t.value in _ACTIVE and t.form != "noun" and not t.is_idle for t in tokens[start:end]
+        t.kind == "verb"
+        and t.value in _ACTIVE
+        and t.form != "noun"
+        and not t.is_idle
+        and t.text not in ("closed", "shut", "opened")
+        for t in tokens[start:end]
     )
 
 

@@ -5,6 +5,7 @@ import re
 from finevla_core.language.english_arms import decide_arm
 from finevla_core.language.english_clauses import Act, Cue
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_motion import way_of_coming
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 from finevla_core.language.english_tokens import Token
@@ -58,86 +59,21 @@ def _cues(text: Text, slot: str) -> list[Cue]:
 
 def _approach(text: Text, out: Decision) -> None:
     values = [c.value for c in _cues(text, "approach") if not c.is_negated]
-    if (side := _two_steps(text)) and not set(values) - {"near", "below", "top"}:
-        out.slots["approach"] = side
+    way = way_of_coming(text, out) if not set(values) - {"near", "below", "top"} else ""
+    if way in ("left", "right") or (way == "front" and "top" not in values):
+        out.slots["approach"] = way
         return
     bad = [value for value in values if value in ("near", "below")]
-    if bad and len(bad) == len(values) and (not text.is_long or out.slots.get("approach", "") == ""):
+    if bad and len(bad) == len(values):
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
     values = [value for value in values if value not in ("near", "below")]
     if not values:
-        if text.is_long and _COMES_BACK.search(" ".join(t.text for t in text.parse.tokens)):
-            out.slots["approach"] = "front"
-        elif side := _goes_to_a_side(text, out):
-            out.slots["approach"] = side
-        elif _comes_down(text, out):
-            out.slots["approach"] = "top"
+        if way := way or _goes_to_a_side(text, out):
+            out.slots["approach"] = way
         return
     if len(set(values)) > 1 and not text.is_long:
         out.problem = out.problem or "you say two sides to come from: say one"
     out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
-
-
-_SEARCHED = 1500  # letters: bounds the time for a text without end
-_GOES = (
-    r"(?:go|goes|going|went|moves?|moved|moving|travels?|travelled|traveled|glides?|glided|reach(?:es|ed)?|extends?|extended|"
-    r"stretch(?:es|ed)?|swings?|swung|brings?|brought|positions?|positioned|steers?|steered|sends?|sent|guides?|guided|"
-    r"slides?|slid|gets?|drives?|drifts?|drifted|floats?|lowers?|lowered|sinks?|sank|descends?|descended|comes?|came|takes?|"
-    r"taken|led|directs?|directed|places?|placed|flies|circles?|passes|passed|starts?|heads?|dips?|dipped|sets? off|put|"
-    r"puts?|arrives?|arrived|begin|begins|stops?|stopped|waits?|aim|aims|run|runs|settles?|settled|lands?|landed)"
-)
-_ENTERS = (
-    r"(?:from there|then in\b|in again|moves? in\b|moved in\b|moving in\b|move into|moves into|into it\b|closes? in|"
-    r"slides? in|slid in|slid towards?|glides? in|go(?:es)? in|went in|come in|comes in|came in|inwards?\b|"
-    r"to the (?:left|right) until|(?:left|right)wards?\b[^.]{0,20}until|towards? (?:it|the) |until "
-    r"(?:it|the \w+|the \w+ \w+) "
-    r"(?:is|sits|lies|stands|was|touches|nearly touches|rests) (?:\w+ )?"
-    r"(?:between|enclosed|inside|against|the palm|in reach|the)|"
-    r"has (?:it|the \w+) between|sideways into|sideways to it|sideways until|enclos|straddl|over it from|onto it from|in on it)"
-)
-_SIDE_STEP = re.compile(
-    rf"\b{_GOES}\b(?: [^.!?;:]{{0,60}}?)? (?:to|on|at|beside|by|near|off to|out to|over to|left of|right of) "
-    r"(?:the |its |his |"
-    r"a (?:spot|point|place|position) (?:to|on|at) (?:the |its ))?(?:brick |cube |can |ball |cylinder |block |dial |knob )?"
-    rf"(left|right)(?: hand)?(?P<side> side| flank| edge| end| face)?"
-    r"(?! (?:bowl|arm|hand|gripper|dish|one|finger|claw|manipulator|basin))"
-    rf"(?P<what> of (?:the |it\b)[^.!?,;]{{0,30}})?\b[^!?]{{0,75}}?\b{_ENTERS}"
-)
-
-
-def _two_steps(text: Text) -> str:
-    """The side of "goes out to its left, then in from there"; "" where nothing is like that."""
-    words = " ".join(t.text for t in text.parse.tokens)
-    grips = [
-        len(" ".join(t.text for t in text.parse.tokens[: a.at]).split())
-        for a in text.positive
-        if a.value in ("pick", "close")
-    ]
-    for hit in _SIDE_STEP.finditer(words[:_SEARCHED]):
-        is_side = (
-            hit["side"]
-            or hit["what"]
-            or re.search(
-                r"(its|spot|point|brick|cube|can|ball|cylinder|block|dial|knob)( to the)? (left|right)", hit[0]
-            )
-        )
-        if (
-            is_side
-            and not any(words[: hit.start()].count(" ") > n for n in grips)
-            and not re.search(
-                r"\b(bowl|post|table|pole|dish|lift|lifts|raise|raised|lifted|grips?|carr\w+|never|not|turn|turns|rotates?)\b",
-                hit[0],
-            )
-        ):
-            return hit[1]
-    return ""
-
-
-_COMES_BACK = re.compile(
-    r"\b(past|beyond|behind|far side|away from|other side|faces away)\b[^.!?]{0,130}"
-    r"\b((back|pulled in|draw in|pulls? it) (to|toward|towards) (the robot|yourself|itself|you|its base)|"
-    r"(draws?|drawn|pulls?|pulled|comes?|returns?|brought|bring) (it )?back|back (to|towards|toward) the robot)\b"
-)
 
 
 def _goes_to_a_side(text: Text, out: Decision) -> str:
@@ -167,37 +103,6 @@ def _goes_to_a_side(text: Text, out: Decision) -> str:
             if is_behind and act.is_command and text.is_target(m, out.target) and not text.is_long:
                 return "front"
     return ""
-
-
-def _comes_down(text: Text, out: Decision) -> bool:
-    """Whether the hand is lowered onto the target: that is from above, without being said so."""
-    grips = [a.at for a in text.positive if a.value in ("pick", "close", "put") and a.form != "noun"]
-    first = [a for a in text.positive if not any(at < a.at for at in grips)]
-    return any(_lands_on_target(text, out, act) or (bool(grips) and _sinks(text, act)) for act in first)
-
-
-def _sinks(text: Text, act: Act) -> bool:
-    """Whether the hand of a long text goes down before it grips, with nothing beside the target named."""
-    is_down = act.value == "descend" or act.text in ("lowers", "lowered", "lower")
-    if not text.is_long or not is_down or act.is_negated or act.is_side:
-        return False
-    subject = act.subject.kind if act.subject is not None else ""
-    hands = [m for m in act.objects if m.kind == "arm" or m.head == "itself"]
-    is_hand = bool(hands) or (not act.objects and (subject in ("arm", "pronoun") or act.is_command))
-    others = any(m.verb_at == act.at and (m.prep == "near" or m.kind in ("bowl", "post")) for m in text.mentions)
-    return is_hand and not others
-
-
-def _lands_on_target(text: Text, out: Decision, act: Act) -> bool:
-    is_lowered = act.text.startswith("lower")
-    if not is_lowered and act.value != "descend":
-        return False
-    subject = act.subject.kind if act.subject is not None else ""
-    is_hand = any(m.kind in ("arm", "finger") or m.head == "itself" for m in act.objects)
-    is_hand = is_hand or (not act.objects and (subject in ("arm", "finger", "pronoun") or act.is_command))
-    onto = [m for m in text.mentions if m.verb_at == act.at and m.prep in ("on", "over", "to", "round")]
-    is_target = any(text.is_target(m, out.target) for m in onto)
-    return is_hand and (is_target or (subject != "pronoun" and any(m.kind in ("object", "pronoun") for m in onto)))
 
 
 def _grasp(text: Text, out: Decision) -> None:

@@ -21,7 +21,7 @@ MODIFIERS = word_set("""
     """)
 RIGHT_BEFORE = word_set("""
     over above at on in there here after behind beside next before onto to into up down through past when
-    underneath inside
+    underneath inside by near beside outside under opposite between where close beneath below
     """) | {"next to", "on top of", "in front of", "on the top of"}
 PARTS = word_set("""
     side sides face faces end ends half edge edges way direction flank part corner rim hand position place row
@@ -317,6 +317,9 @@ def _take_side(tokens: list[Token], m: Mention) -> None:
             i += 1
         if tokens[i - 1].text == "hand" and i < n and tokens[i].kind in HEADS:
             m.side = ""
+            return
+        if m.kind == "arm" and i < n and tokens[i].text == "of":
+            m.side = ""  # "moves its gripper to the right side of the can"
             return
         m.end = i
     elif i < n and tokens[i].text in ("side", "same") and tokens[i - 1].text in ("that", "same"):

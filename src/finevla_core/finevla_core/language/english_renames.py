@@ -14,6 +14,8 @@ _BREAKS = word_set(". , ; : ! ?") | {"\n", "-"}
 _POSTS = word_set("post pole pillar column rod mast")
 _OTHER = word_set("other opposite")
 _SIDES = word_set("left right")
+_FLANKS = word_set("side edge end flank face half corner")
+_SAME_AGAIN = word_set("twin sibling partner mate fellow colleague companion brother sister peer")
 # Dialect and slips, word by word.
 _STANDARD = {
     "doon": "down", "tae": "to", "fae": "from", "frae": "from", "wi": "with", "yin": "one", "ane": "one", "oot": "out",
@@ -22,6 +24,7 @@ _STANDARD = {
     "intae": "into", "abune": "above", "richt": "right", "bairn": "child", "thingummy": "thing", "thingamajig": "thing",
     "doohickey": "thing", "ye": "you", "twa": "two", "mair": "more", "dae": "do", "bides": "stays", "bide": "stay",
     "whilst": "while", "thru": "through", "lefty": "left", "righty": "right",
+    "southpaw": "left", "sinister": "left", "northpaw": "right",
 }  # fmt: skip
 _NEGATED = {"dinnae": "do", "doesnae": "does", "isnae": "is", "cannae": "can", "willnae": "will", "didnae": "did",
             "dinna": "do", "wasnae": "was", "shouldnae": "should", "arenae": "are"}  # fmt: skip
@@ -47,6 +50,11 @@ def name_arms(words: list[str]) -> list[str]:
             i += 1
             continue
         word = _STANDARD.get(word, word)
+        if word in _SAME_AGAIN and out[-1:] and out[-1] in ("its", "the") and speaks_of == "arm":
+            word = "counterpart"
+        if word == "hand" and out[-1:] and out[-1] in _SIDES and words[i + 1 : i + 2] and words[i + 1] in _FLANKS:
+            i += 1
+            continue
         if word == "across" and set(words[i + 1 : i + 4]) & _POSTS:
             word = "over"
         if word == "one" and out[-2:] == ["the", "other"] and last == "arm":
@@ -62,12 +70,19 @@ def name_arms(words: list[str]) -> list[str]:
             last = "other"
             speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
         is_arm = word in _ARM
-        is_one = word == "one" and out[-1:] == ["the"] and (out[-2:-1] or [""])[0] in _BEFORE
-        if (is_arm or (is_one and speaks_of == "arm")) and (hit := _side_after(words, i + 1)) is not None:
+        before = (out[-2:-1] or [""])[0]
+        is_one = word == "one" and out[-1:] == ["the"] and (before in _BEFORE or before.isdigit())
+        is_hand = is_one and (speaks_of == "arm" or (not last and "robot" in words[i + 1 : i + 6]))
+        if (is_arm or is_hand) and (hit := _side_after(words, i + 1)) is not None:
             side, length = hit
             out += [side, word if is_arm else "arm"]
             i += 1 + length
             speaks_of = "arm"
+            continue
+        if is_arm and (hit := _side_by_contrast(words, i + 1)) is not None:
+            side, length = hit
+            out += [side, word]
+            i += 1 + length
             continue
         out.append(word)
         i += 1
@@ -83,6 +98,35 @@ def _is_headed(words: list[str], at: int, out: list[str]) -> int:
         i += 1
     ends = i + 1 >= len(words) or words[i + 1] in _BREAKS
     return i - at if i < len(words) and words[i] in _SIDES and ends and i > at + 1 else 0
+
+
+def _side_by_contrast(words: list[str], at: int) -> tuple[str, int] | None:
+    """The side that "opposite (to) the left one", "that is not (on) the left", "being the left" says, and its length."""
+    i, is_opposite = at, False
+    if words[i : i + 1] in (["opposite"], ["facing"], ["across"]):
+        is_opposite, i = True, i + 1
+        i += words[i : i + 1] in (["to"], ["from"])
+    elif words[i : i + 1] == ["being"]:
+        i += 1
+    elif words[i : i + 1] and words[i] in ("that", "which", "who"):
+        i += 1 + (words[i + 1 : i + 2] == ["is"])
+        if words[i : i + 1] != ["not"]:
+            return None
+        is_opposite, i = True, i + 1
+        i += words[i : i + 1] in (["on"], ["at"])
+    else:
+        return None
+    while words[i : i + 1] and words[i] in _OWNERS:
+        i += 1
+    if words[i : i + 1] and words[i] in _SIDES:
+        side = words[i]
+        i += 1
+        while words[i : i + 1] and words[i] in ("one", "side", *_ARM):
+            i += 1
+        if words[i : i + 1] == ["of"]:
+            return None
+        return ({"left": "right", "right": "left"}[side] if is_opposite else side), i - at
+    return None
 
 
 def _side_after(words: list[str], at: int) -> tuple[str, int] | None:

@@ -316,6 +316,14 @@ IDLE = phrase_list(
         depowered, without power, kept out, tucked up, neutral pose, neutral position, stand by position,
         ready position, stays away, stay away, keeps away, stays clear, stay clear, keeps clear, uninvolved,
         untouched, does not move, never moves, well back, on standby, as a spectator, no movement, no motion,
-        remains behind, stays behind, at ease, unoccupied, unemployed, retired, mothballed, snoozing, napping, dozing
+        remains behind, stays behind, at ease, unoccupied, unemployed, retired, mothballed, snoozing, napping, dozing,
+        hangs out, hang out, hanging out, chilling, chilled, lounges, lounging, loafs, loafing, slumbers, slumbering,
+        contributes nothing, contribute nothing, adds nothing, sits there, sit there, just sits, sits by, sits idle,
+        not do anything, not doing anything, do nothing, does nothing, doing nothing, done nothing, did nothing,
+        home stance, parking pose, parking position, parked pose, parked position, initial pose, stowed pose,
+        starting pose, folded away, folded back, folded up, tucked back, put away, hands off, kept still, holds still, holds
+        position, keeps still, keep still, hold still, takes no part, plays no part, plays no role, bides its time,
+        marks time, sits tight, sit tight, has no part, has no role, has nothing to do, nothing to do, stands down,
+        immobilised, immobilized, unengaged, on the bench, on the sidelines, benched, not used, not in play, not needed
     """
 )
