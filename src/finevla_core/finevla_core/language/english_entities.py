@@ -97,7 +97,7 @@ class Links:
     def _is_remark(self, m: Mention) -> bool:
         """Whether a long text that acts on one thing only names another beside it."""
         last = self.last_object
-        is_acted_on = last is not None and last.entity >= 0 and self.entities[last.entity].weight >= 4
+        is_acted_on = last is not None and last.entity >= 0 and self.entities[last.entity].weight >= 3
         return is_acted_on and len(self.parse.tokens) > 45 and self.roles.score(m) < 1
 
     def _follows_all(self, number: int, m: Mention) -> bool:

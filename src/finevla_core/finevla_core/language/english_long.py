@@ -10,9 +10,9 @@ from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 
 _DEEDS = frozenset(("pick", "put", "stack", "throw", "turn", "open", "squeeze"))
-_ATTACK = re.compile(
-    r"\b(ignore|disregard|forget|override|bypass|disable|deactivate|suspend|lift)(s|ing)? (all |any |the |your |every )*"
-    r"(previous|prior|earlier|former|above|safety|force|speed|torque|system|limits?|instructions|restrictions|guard)\b"
+ATTACK = re.compile(
+    r"\b(ignore|disregard|forget|override|bypass|disable|deactivate|suspend)(s|ing)? (all |any |the |your |every |of )*"
+    r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|limits?|instructions|restrictions|guard)\b"
     r"|\b(switch|turn|shut) (off|down) (all |the |your )*(force|safety|speed|torque|limits?|sensors?|bridge|emergency|stop|"
     r"camera|cameras|watchdog|limiter)\b"
     r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|without (any )?safety)\b"
@@ -50,8 +50,6 @@ def long_problem(text: Text, out: Decision) -> str:
         One sentence for the operator; "" where nothing speaks against it.
     """
     words = " ".join(t.text for t in text.parse.tokens)
-    if _ATTACK.search(words):
-        return "I cannot ignore my limits or what I was told before"
     bad = [b for b in text.parse.bad if not re.search(rf"\b(not|never|without|no)\b[^.]{{0,40}}{b}", words)]
     if bad:
         return f"I cannot do this {bad[0]}"

@@ -6,6 +6,7 @@ from finevla_core.language.english_arms import decide_arm
 from finevla_core.language.english_clauses import Act, Cue
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_motion import way_of_coming
+from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 from finevla_core.language.english_tokens import Token
@@ -26,6 +27,9 @@ _FAR = frozenset(
     )
 )
 _NEAR = frozenset(("behind", "back", "rear", "on the near side of", "near", "near side", "in back of"))
+_SELF = word_set("robot you yourself us base it itself body")
+_FARTHEST = frozenset(("furthest", "farthest", "furthest from", "farthest from", "away", "distant", "remote", "outer"))
+_NEAREST = frozenset(("nearest", "closest", "nearest to", "closest to", "nearer", "closer", "close to", "near to"))
 _GRIP_ONLY = frozenset(
     ("sideways", "across", "lateral", "laterally", "left and right", "left to right", "right to left")
 )
@@ -119,6 +123,9 @@ def _is_way_to_move(text: Text, cue: Cue) -> bool:
     after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
     if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in ("sides", "faces", "ends", "edges", "face", "side"):
         return False
+    words = [t.text for t in text.parse.tokens[max(0, cue.at - 3) : cue.at]]
+    if text.is_long and text.parse.tokens[cue.at].text == "across" and any(w.startswith(("tak", "took")) for w in words):
+        return True
     return cue.verb not in ("pick", "squeeze", "close") and (text.is_long or cue.verb not in ("", "be", "turn"))
 
 
@@ -126,8 +133,12 @@ def _fingers(text: Text) -> list[str]:
     """Where the fingers go, one by one."""
     tokens = text.parse.tokens
     for start, token in enumerate(tokens):
-        if token.kind != "finger" and not (text.is_long and token.text == "contact"):
+        is_one = text.is_long and token.text == "one" and any(t.text == "other" for t in tokens[start + 1 : start + 24])
+        if token.kind != "finger" and not is_one and not (text.is_long and token.text == "contact"):
             continue
+        if start and tokens[start - 1].text in ("open", "opened", "spread") and tokens[start + 1 : start + 2]:
+            if tokens[start + 1].kind == "break":
+                continue  # "starting with open fingers, ..."
         marks = _marks(tokens, start)
         if {"left", "right"} <= marks:
             return ["sideways"]
@@ -154,14 +165,16 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
             and tokens[i + 1].text == "it"
         ):
             marks |= {"left", "right"}
-        if token.text in _FAR or (token.kind == "approach" and token.value == "front") or token.text == "away from":
+        is_far = token.text in _FAR or token.text in _FARTHEST
+        if is_far or (token.kind == "approach" and token.value == "front") or token.text == "away from":
             marks.add("far")
         elif (
             (
                 token.text in ("towards", "toward", "facing")
                 and tokens[i + 1 : i + 3]
-                and "robot" in (t.text for t in tokens[i + 1 : i + 3])
+                and any(t.text in _SELF for t in tokens[i + 1 : i + 3])
             )
+            or token.text in _NEAREST
             or (token.kind == "approach" and token.value == "near")
             or (token.text in _NEAR and not (token.text == "back" and tokens[i - 1].kind == "verb"))
         ):
@@ -252,7 +265,7 @@ def _bare_path(text: Text, out: Decision) -> None:
     elif _BY_SIDE.search(words):
         out.slots["path"] = "round"
     for number, token in enumerate(tokens):
-        is_denied = any(t.kind == "neg" for t in tokens[max(0, number - 2) : number])
+        is_denied = any(t.kind in ("neg", "finger") for t in tokens[max(0, number - 2) : number])
         if token.text in ("around", "round", "detour") and not is_denied:
             out.slots["path"] = "round"
 

@@ -12,7 +12,7 @@ _NAMES = {"bowl": "BOWL", "post": "POST", "arm": "ARM", "finger": "FINGERS", "al
 _ROBOT = r"(?:the robot|robot|yourself|itself|you|the base|its base|your base|its own base|its own body|the body|home)"
 _SIDE = r"(left|right)(?: hand)?(?: side| flank| edge| end| face)?"
 _OF = r"(?: of TARGET)"
-_TO = r"(?:to|on|at|beside|by|near|towards?|toward|along|against|off|from)"
+_TO = r"(?:to|on|at|beside|by|near|towards?|toward|along|against)"
 # What is said of a place or of a motion of the hand: kind of event, and how it is said.
 _EVENTS = [
     (kind, re.compile(pattern))

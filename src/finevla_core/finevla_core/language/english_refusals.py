@@ -3,7 +3,7 @@
 from finevla_core.language.english_checks import cannot, no_end, several, wrong_arms, wrong_target
 from finevla_core.language.english_clauses import Unknown
 from finevla_core.language.english_contradictions import contradiction
-from finevla_core.language.english_long import long_problem
+from finevla_core.language.english_long import ATTACK, long_problem
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_sets import word_set
@@ -31,6 +31,8 @@ def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
     words = _unknown(text, out)
     if _is_other_language(text):
         return _STRANGE, tuple(words)
+    if ATTACK.search(" ".join(t.text for t in text.parse.tokens)):
+        return "I cannot ignore my limits or what I was told before", ()
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
     if not text.is_long:

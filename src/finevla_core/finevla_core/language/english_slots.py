@@ -13,6 +13,7 @@ _LIGHT = word_set("""
     take takes taking taken took get gets getting got hold holds holding held catch catches obtain collect
     gather claim
     """)
+_MEETS = word_set("aligned align aligns line lined contact level flush centred centered parallel")
 _STAYS = word_set("stay stays stayed remain remains untouched alone")
 
 
@@ -48,7 +49,8 @@ def _target(text: Text) -> Entity | None:
     scores: dict[int, float] = {}
     for m in text.mentions:
         if m.kind in ("object", "pronoun") and m.entity >= 0 and not m.is_negated:
-            scores[m.entity] = scores.get(m.entity, 0.0) + text.roles.score(m)
+            is_any = m.is_plural and text.links.entities[m.entity].is_nothing
+            scores[m.entity] = scores.get(m.entity, 0.0) + text.roles.score(m) * (0.5 if is_any else 1.0)
     if not scores or max(scores.values()) <= 0:
         return None
     best = max(scores.values())
@@ -209,7 +211,7 @@ def _bowl(text: Text, out: Decision) -> None:
         if m.kind != "bowl" or m.is_negated or not m.side or m.is_hypothetical:
             continue
         act = text.roles.act(m)
-        if act is not None and act.is_negated:
+        if act is not None and act.is_negated and act.clause == m.clause:
             continue
         if weight := _bowl_weight(text, m, act):
             scores[m.side] = scores.get(m.side, 0.0) + weight
@@ -293,7 +295,9 @@ def _late_support(text: Text, target: Entity) -> Entity | None:
     if not text.is_long or not grips or any(m.kind == "bowl" and m.prep in ("in", "to", "over") for m in text.mentions):
         return None
     for m in text.mentions:
-        is_end = m.kind == "object" and m.entity >= 0 and m.prep in ("to", "over", "on") and m.start > grips[0]
+        near = {t.text for t in text.parse.tokens[max(0, m.start - 3) : m.start]}
+        is_met = m.prep == "with" and bool(near & _MEETS)
+        is_end = m.kind == "object" and m.entity >= 0 and (m.prep in ("to", "over", "on") or is_met) and m.start > grips[0]
         if not is_end or m.is_negated or m.is_hypothetical or m.is_plural or text.is_target(m, target):
             continue
         act = text.roles.act(m)
@@ -364,6 +368,10 @@ def _picks(text: Text, target: Entity) -> bool:
         elif any(text.is_target(m, target) for m in act.objects):
             strong += act.text[:4] not in ("hold", "held") or any(m.kind == "object" for m in act.objects)
         elif not act.objects:
-            strong += act.text not in _LIGHT
+            is_own = text.is_long and text.parse.tokens[act.at + 1 : act.at + 2] and (
+                text.parse.tokens[act.at + 1].text in ("off", "from", "away") and act.subject is not None
+                and act.subject.kind == "arm"
+            )  # "the arm lifts off its rest"
+            strong += act.text not in _LIGHT and not is_own
             weak += act.text in _LIGHT and act.text[:4] not in ("hold", "held") and not text.is_long
     return bool(strong) or (bool(weak) and not refused)

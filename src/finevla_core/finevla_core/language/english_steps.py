@@ -51,8 +51,13 @@ class Steps:
 
     def _verb(self, token: Token) -> None:
         last = self.parse.mentions[-1] if self.parse.mentions else None
-        if self.repair and not self.negated and token.form == "base" and token.value in _DEEDS:
+        is_way = token.value == "reach" and self._kind(1) == "prep" and self.tokens[self.i + 1].value in ("over", "round")
+        if self.repair and not self.negated and token.form == "base" and token.value in _DEEDS and not is_way:
             self._take_back()
+        if self.negated and token.form == "base" and self.parse.acts and self._text(-1) not in ("and", "or", "to", "not"):
+            last_act = self.parse.acts[-1]
+            if last_act.is_negated and last_act.form == "ing" and last_act.clause == self.clause:
+                self.negated = False  # "instead of going straight go around it"
         act = self._new_act(token, last)
         if last is not None and last.kind == "object" and self._leads_from(last):
             act.subject = last
@@ -60,7 +65,9 @@ class Steps:
                 last.verb, last.verb_at, last.is_subject = act.value, self.i, True
         subject = self.subject
         is_free = subject is not None and not subject.is_subject and not act.is_command and token.form != "noun"
-        if subject is not None and is_free and not self._is_auxiliary(act):
+        is_lying = token.form == "ing" and act.value in ("state", "wait") and last is subject and not act.is_passive
+        is_lying = is_lying and last is not None and last.end == self.i
+        if subject is not None and is_free and not self._is_auxiliary(act) and not is_lying:
             subject.verb, subject.verb_at, subject.is_subject = act.value, self.i, True
         self.parse.acts.append(act)
         if token.form != "noun" and not self._is_reduced(act, last):
@@ -88,6 +95,8 @@ class Steps:
         wants = self.act is not None and self.act.value in ("want", "see", "be", "pick") and last in self.act.objects
         if wants and token.form == "ed" and not act.is_passive and last is not None and last.end == self.i:
             act.is_passive, act.subject = True, last  # "I want the ball lifted"
+        if self.act is not None and self.act.value == "want" and token.form == "ing" and self.act.at == self.i - 1:
+            act.is_passive = True  # "the small one wants putting in the bowl"
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
         is_past = token.form == "ed" or token.text in ("put", "set", "cast")
         by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")

@@ -116,9 +116,6 @@ class Text:
             end += 1
         return False
 
-        self._mark_statements()
-        self._orphans()
-
     def _orphans(self) -> None:
         """Give a verb without an object the one it means: "it is the can that you must lift"."""
         for act in self.positive:
@@ -126,6 +123,8 @@ class Text:
                 continue
             if act.subject is not None and self.is_thing(act.subject):
                 continue
+            if act.text == "hold" and any(a.value == "reach" and a.is_command for a in self.positive):
+                continue  # "reach, hold": it is the hand that holds still
             near = [
                 m
                 for m in self.mentions

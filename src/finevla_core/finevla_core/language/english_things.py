@@ -321,7 +321,7 @@ IDLE = phrase_list(
         contributes nothing, contribute nothing, adds nothing, sits there, sit there, just sits, sits by, sits idle,
         not do anything, not doing anything, do nothing, does nothing, doing nothing, done nothing, did nothing,
         home stance, parking pose, parking position, parked pose, parked position, initial pose, stowed pose,
-        starting pose, folded away, folded back, folded up, tucked back, put away, hands off, kept still, holds still, holds
+        starting pose, folded away, folded back, folded up, tucked back, hands off, kept still, holds still, holds
         position, keeps still, keep still, hold still, takes no part, plays no part, plays no role, bides its time,
         marks time, sits tight, sit tight, has no part, has no role, has nothing to do, nothing to do, stands down,
         immobilised, immobilized, unengaged, on the bench, on the sidelines, benched, not used, not in play, not needed

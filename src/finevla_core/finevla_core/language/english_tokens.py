@@ -23,6 +23,9 @@ _WRITTEN = {
     "shan't": "shall not", "ain't": "is not", "doesnt": "does not", "didnt": "did not", "isnt": "is not", "arent": "are not",
     "shouldnt": "should not", "mustnt": "must not", "neednt": "need not", "wouldnt": "would not", "couldnt": "could not",
     "wasnt": "was not", "hasnt": "has not", "havent": "have not", "cause": "because", "u": "you", "ur": "your", "w": "with",
+    "cyl": "cylinder", "sph": "sphere", "grn": "green", "blu": "blue", "ylw": "yellow", "yel": "yellow", "orng": "orange",
+    "prpl": "purple", "purp": "purple", "rt": "right", "lft": "left", "rgt": "right", "grb": "grab", "teh": "the",
+    "pik": "pick", "pck": "pick", "wth": "with", "frm": "from", "hte": "the", "adn": "and", "cuz": "because",
     "gimme": "give me", "lemme": "let me", "i'm": "i am",
 }  # fmt: skip
 _AS_TYPED = re.compile(

@@ -9,7 +9,7 @@ VERBS: dict[str, list[str]] = {
             fetch, clutch, clasp, catch, pinch, clamp, clench,
             nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
             collect, gather, obtain, secure, hook, acquire, bag, nick, cop, pincer, unearth, scrounge, purloin,
-            swipe, whip, claim, nip, enclose, encircle, embrace, uplift
+            swipe, whip, claim, remove, extract, withdraw-from, liberate, rescue, free, pull-up, nip, enclose, encircle, embrace, uplift
         """
     ),
     "reach": phrase_list(
@@ -17,7 +17,7 @@ VERBS: dict[str, list[str]] = {
             reach, go, move, approach, hover, travel, point, visit, come, near, position, advance, proceed, steer,
             guide, glide, swing, fly, extend, stretch, arrive, send, navigate, line, align, aim, direct, slide,
             float, sail, draw, creep, ease, drift, locate, sneak, dock, stop, halt, unfold, park, hop, leap,
-            vault, jump, station
+            vault, jump, station, drive, pilot, manoeuvre, maneuver, pull up, zoom, scoot, trundle
         """
     ),
     "put": phrase_list(
@@ -63,7 +63,7 @@ VERBS: dict[str, list[str]] = {
     ),
     "use": phrase_list(
         """
-            use, employ, utilise, utilize, operate, rely, involve, apply, deploy, engage, choose, select
+            use, control, command, execute, perform, conduct, use up, employ, utilise, utilize, operate, rely, involve, apply, deploy, engage, choose, select
         """
     ),
     "want": phrase_list("want, wish, prefer, need, require, fancy, desire, crave, demand"),
@@ -94,7 +94,7 @@ CANNOT = phrase_list(
         push, pull, kick, shake, paint, weigh, juggle, bounce, measure, break, wrap, crush, smash, stab, punch,
         ram, hit, cut, chop, wash, wipe, pour, fill, draw, write, knock, tip, flip, roll, squash, flatten, bend,
         tear, rip, burn, cook, boil, fry, peel, stir, mix, melt, bake, grill, sew, iron, vacuum, polish, sort,
-        unpack, hang, feed, drive, walk, run, follow, cross, patrol, dance, sing, drill, hammer, saw, slice,
+        unpack, hang, feed, walk, run, follow, cross, patrol, dance, sing, drill, hammer, saw, slice,
         grate, drain, brew, knead, heat, toast, season, hand, unlock, disable, override, sudo, ignore, pretend,
         imagine, slap, lick, eat, drink, blow, swap, exchange, hide, bury, dismantle, disassemble, assemble,
         build, glue, tape, tie, untie, fold, unscrew, kill, attack, destroy, hurt, stroke, pat, tap, poke, prod,

@@ -98,7 +98,9 @@ SIDE_STARTS = phrase_list(
     """
 )
 ORDINARY = word_set(
-    """ entry access entrance arrival trick
+    """ entry access entrance arrival trick pre herself himself themselves myself ourselves oneself lady ladies gentleman
+    gentlemen woman women men granny gran nan nana grandparent grandchild toddler baby babies pal neighbor crowd audience class
+    operation operations trial demo session shift lesson exercise routine today tonight
     deg degs rad kg sec secs ms mins cms mms newton aerial view views stiff rigid loose jammed snug squeaky rusty wobbly
     shiny heavy fragile delicate dusty greasy wet dry sturdy episode clip frame frames recording annotation company
     niece nephew granny grandma grandpa uncle aunt cousin mum dad mom son boss client customer manager supervisor
