@@ -41,6 +41,7 @@ _WORKS = frozenset(("takes care", "take care", "does", "acts", "works", "perform
 def decide_arm(text: Text, out: Decision) -> None:
     """Fill in the arm, or say that both are wanted."""
     scores, active = {"left": 0.0, "right": 0.0}, {"left": 0, "right": 0}
+    idle: set[str] = set()
     for m in text.mentions:
         if m.kind != "arm" or not m.side or (m.is_plural and not m.determiner):
             continue
@@ -49,6 +50,7 @@ def decide_arm(text: Text, out: Decision) -> None:
             scores[m.side] -= 3.0 if m.prep in ("", "with", "of") and not is_strange else 0.0
         elif is_idle(text, m):
             scores[m.side] -= 3.0
+            idle.add(m.side)
         else:
             if m.is_hypothetical:
                 continue
@@ -64,9 +66,13 @@ def decide_arm(text: Text, out: Decision) -> None:
                 scores[before[-1]] += 6.0
     if not any(scores.values()) and not text.is_long:
         _take_remark(text, scores)
+    if any(active[side] and not text.is_long for side in idle):
+        out.problem = "you say that an arm acts, and that it rests"
     left, right = scores["left"], scores["right"]
     if active["left"] and active["right"] and not text.is_long and left > -1 and right > -1:
         out.problem = "you say both left and right arm: say one"
+    elif text.is_long and len(idle) == 2 and any(t.text in ("either", "neither", "nor") for t in text.parse.tokens):
+        out.problem = "you say of both arms that they rest"
     elif left > right and (left >= 0 or text.is_long):
         out.slots["arm"] = "left"
     elif right > left and (right >= 0 or text.is_long):

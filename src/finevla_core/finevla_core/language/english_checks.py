@@ -27,7 +27,8 @@ def cannot(text: Text, out: Decision) -> str:
     if words[-1:] and words[-1] in ("on", "in", "into", "onto", "with", "to", "from", "the", "a", "of", "at", "and"):
         return f"the text ends after '{words[-1]}': say the rest"
     if out.slots.get("task") == "turn" and any(
-        w in ("upwards", "downwards", "up", "down", "upward", "downward") and words[n - 1] in ("knob", "dial", "it")
+        w in ("upwards", "downwards", "up", "down", "upward", "downward")
+        and words[n - 1] in ("knob", "dial", "it", "degrees", "turn")
         for n, w in enumerate(words)
     ):
         return "say clockwise or counterclockwise"
@@ -157,6 +158,13 @@ def several(text: Text, out: Decision) -> str:
     """Two jobs in one text."""
     if out.slots.get("task") == "clean":
         return "one thing at a time: say only the first job" if _names_one_thing(text) else ""
+    is_turned = any(c.slot == "turn" and not c.is_negated and not c.is_dead for c in text.parse.cues)
+    if (
+        is_turned
+        and out.slots.get("task") in ("place", "stack", "pick")
+        and any("knob" in m.shapes for m in text.mentions)
+    ):
+        return "one thing at a time: say only the first job"
     if any(m.kind == "bowl" and m.determiner == "both" and m.prep and not m.is_negated for m in text.mentions):
         return "you say both bowls: say one"
     if out.slots.get("place", "object") != "object" and any(_is_second_place(text, out, m) for m in text.mentions):

@@ -1,6 +1,9 @@
 """What speaks against itself in an English text: one sentence that says so, or "" where nothing does."""
 
+import re
+
 from finevla_core.language.english_clauses import Act
+from finevla_core.language.english_names import in_names
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 
@@ -13,6 +16,36 @@ _SAME = {
     "clean": ("clean",),
 }
 _CARRIED = ("pick", "place", "stack")
+_PUT_DOWN = ("place", "stack", "clean")
+_KEEPS_HOLD = (
+    r"\bnever (?:let|lets|letting) go\b|\b(?:without|not|never) (?:ever )?(?:letting go|release|releasing|let go|releases)\b"
+    r"(?! (?:until|before|till|unless|too|yet|early))|\bkeep(?:s|ing)? (?:on )?(?:holding|hold of|gripping) (?:TARGET|it|THING)"
+)
+_OPEN = r"(?:FINGERS|ARM) (?:that |which )?(?:\w+ ){0,3}(?:open|apart|spread|parted)\b"
+# What no two of which go together: tasks, a pattern over the parts that things play, and what to tell the operator.
+_CONFLICTS = [
+    (tasks, re.compile(pattern), reason)
+    for tasks, pattern, reason in (
+        (_PUT_DOWN, _KEEPS_HOLD, "you say to put it down, and to keep hold of it"),
+        (("stack",), r"\bSUPPORT (?:(?:is|lies|stands|sits|lying|standing|resting|sitting|being|ends|up) )*on (?:TARGET|top\b(?! of SUPPORT))",
+         "you say which is below in two ways: say one"),
+        (("stack",), r"\bnot (?:be|stay|remain|end up|lie|stand|sit|rest) (?:\w+ )?on (?:top of )?SUPPORT\b",
+         "you say to put it there, and that it must not be there"),
+        (_CARRIED, rf"\b(?:clos\w+|grip\w*|grasp\w*|squeez\w+|hold\w*|lift\w*) [^.,;]{{0,60}}\bwith (?:\w+ ){{0,3}}{_OPEN}",
+         "you say to grasp, and to keep the gripper open"),
+        (_CARRIED, r"\b(?:it|TARGET) (?:must|should|may|shall|can|does|do) (?:not|never) (?:ever )?(?:leave|come off|get off|part from) TABLE",
+         "you say to lift it, and that it must not leave the table"),
+        (("clean",), r"\b(?:except|apart from|other than|but not|save|excluding|but for|all but|everything but)(?: for)? OTHER"
+         r"|\bOTHER (?:, )?(?:which |that )?(?:stays?|remains?|is to stay|must stay|should stay)\b"
+         r"|(?<!not )(?<!never )\bleav(?:e|es|ing) OTHER\b(?! (?:for|until|till|to) )", "I can clear away everything only"),
+        (("reach",), r"\bwhile (?:holding|gripping|grasping|clutching) (?:TARGET|it)\b", "you say to reach for it, and to hold it"),
+        (("place", "stack"), r"\bover POST\b[^.]*\b(?:below|under|lower than|beneath|not above|without going (?:above|over)) "
+         r"(?:the |its )?(?:top|tip|height|POST)", "you say to go over the post, and to stay below its top"),
+        (("turn",), r"(?<!counter)(?<!counter )(?<!anti)(?<!anti )\bclockwise\b(?! or)[^.;]{0,30}\b(?:that is|meaning|i e|so) ?,? (?:to|towards) (?:the |your )?left"
+         r"|\b(?:counterclockwise|anticlockwise)\b[^.;]{0,30}\b(?:that is|meaning|i e|so) ?,? (?:to|towards) (?:the |your )?right",
+         "you say both clockwise and counterclockwise: say one"),
+    )
+]  # fmt: skip
 _STAYS = (
     "on the table",
     "where it is",
@@ -37,8 +70,63 @@ def contradiction(text: Text, out: Decision) -> str:
         return "you say to grasp, and not to close the gripper"
     if task in _CARRIED and _gripper_stays_open(text):
         return "you say to grasp, and to keep the gripper open"
-    if any(_excludes_arms(text, act) for act in text.parse.acts):
+    is_without = any(
+        m.kind == "arm" and m.is_negated and m.prep == "with" and not (m.side or m.is_other) for m in text.mentions
+    )
+    if is_without or any(_excludes_arms(text, act) for act in text.parse.acts):
         return "you exclude both arms"
+    if (reason := _names_itself_otherwise(text)) or (reason := _leads_elsewhere(text, out)):
+        return reason
+    words = in_names(text, out)
+    for tasks, pattern, reason in _CONFLICTS:
+        if task in tasks and pattern.search(words):
+            return reason
+    return ""
+
+
+def _names_itself_otherwise(text: Text) -> str:
+    """ "The cylinder, which is a ball", "the ball that is not a ball"."""
+    for number, m in enumerate(text.parse.mentions[1:], 1):
+        before = text.parse.mentions[number - 1]
+        between = [t.text for t in text.parse.tokens[before.end : m.start] if t.kind != "break"]
+        if (
+            before.kind != "object"
+            or m.kind != "object"
+            or between[:1] not in (["which"], ["that"])
+            or m.determiner == "the"
+        ):
+            continue
+        if between[1:2] != ["is"] or len(between) > 3 or (len(between) == 3 and between[2] != "not"):
+            continue
+        own = {t.kind for t in text.parse.tokens[m.start : m.end]}
+        shapes = m.shapes if own & {"shape", "shapeword"} else []
+        for mine, other in ((before.shapes, shapes), (before.colors, m.colors if not shapes else [])):
+            is_same = bool(set(mine) & set(other))
+            if mine and other and is_same is (len(between) == 3):
+                return f"you say {mine[0]}, and that it is {'no ' if is_same else ''}{other[0]}"
+    return ""
+
+
+def _leads_elsewhere(text: Text, out: Decision) -> str:
+    """ "Into the left bowl, so that it ends up in the right one", "into the bowl, but never into a bowl"."""
+    place = out.slots.get("place", "")
+    if out.slots.get("task") != "place":
+        return ""
+    for m in text.mentions:
+        act = text.roles.act(m)
+        if m.kind != "bowl" or act is None or (m.prep != "in" and not act.text.startswith("enter")):
+            continue
+        is_other = bool(m.side) and bool(place) and f"{m.side}_bowl" != place
+        is_result = act.text.startswith(("end", "land", "finish", "arriv")) and not (m.is_negated or act.is_negated)
+        is_denied = (
+            act.is_negated
+            and not is_other
+            and not m.is_hypothetical
+            and act.value in ("state", "reach", "be")
+            and not text.is_long
+        )
+        if (is_result and is_other and m.is_side) or is_denied:
+            return "you say to put it there, and that it ends elsewhere"
     return ""
 
 

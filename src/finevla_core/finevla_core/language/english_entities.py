@@ -97,7 +97,8 @@ class Links:
     def _is_remark(self, m: Mention) -> bool:
         """Whether a long text that acts on one thing only names another beside it."""
         last = self.last_object
-        is_acted_on = last is not None and last.entity >= 0 and self.entities[last.entity].weight >= 3
+        entity = self.entities[last.entity] if last is not None and last.entity >= 0 else None
+        is_acted_on = entity is not None and entity.weight >= (4 if entity.is_group else 3)
         return is_acted_on and len(self.parse.tokens) > 45 and self.roles.score(m) < 1
 
     def _follows_all(self, number: int, m: Mention) -> bool:

@@ -65,7 +65,15 @@ class Context:
             return "shape" if self._is_can_noun() else "word"
         if text == "clear" and (self.text(1) == "of" or self.text(-1) in ("well", "is", "are", "be")):
             return "word"
-        if text in ("empty", "clean", "tidy") and self.text(-1) in ("is", "are", "was", "be", "stays", "remains", "and"):
+        if text in ("empty", "clean", "tidy") and self.text(-1) in (
+            "is",
+            "are",
+            "was",
+            "be",
+            "stays",
+            "remains",
+            "and",
+        ):
             return "word"
         if text == "open" and token.kind == "verb" and self._is_state():
             return "word"

@@ -5,6 +5,7 @@ import re
 from finevla_core.language.english_arms import is_idle
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_names import in_names
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
@@ -15,7 +16,7 @@ ATTACK = re.compile(
     r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|limits?|instructions|restrictions|guard)\b"
     r"|\b(switch|turn|shut) (off|down) (all |the |your )*(force|safety|speed|torque|limits?|sensors?|bridge|emergency|stop|"
     r"camera|cameras|watchdog|limiter)\b"
-    r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|without (any )?safety)\b"
+    r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|safety off|safety is off|limits? off|no (?:force|speed|torque) limits?|without (any )?safety)\b"
     r"|\bat (full|maximum|top|max) (speed|power|force) (against|into|onto|at|toward|towards)\b"
 )
 _PARTS = word_set("""
@@ -33,6 +34,14 @@ _HANDS_OVER = re.compile(
 )
 _TWO_BOWLS = re.compile(
     r"\b(in|into|to) the (left|right) bowl and (also |then )?(in |into |to )?the (left|right) (bowl|one)\b"
+)
+_SECOND_JOB = re.compile(
+    r"\b(?:releas\w+|lets? go|drop\w*|lays?|laid|plac\w+|sets?|puts?|opens?|opened|deposit\w*|stack\w*|done|finished)\b"
+    r"[^:]{0,170} (?:then|next|now|afterwards|after that|second|once|finally|secondly|later)\b[^:.;]{0,60}"
+    r"\b(?:to|on|onto|over|above|approach\w*|picks? up|takes?|grips?|grasps?|lifts?|fetch\w*) (?:OTHER|SUPPORT) "
+    r"[^:.;]{0,60}\b(?:grips?|grasps?|closes?|lifts?|picks?|rotates?|turns? (?:it|OTHER))\b"
+    r"|\b(?:releases|drops|lays|sets|lets go of) [^:.]{0,40}BOWL [^:]{0,80}\b(?:then|next|afterwards|second|once)\b[^:.;]{0,60}"
+    r"\b(?:to|on|onto|over|above|approaches|picks up|takes|grips|grasps|lifts) TARGET [^:.;]{0,40}\b(?:grips|grasps|closes|lifts|picks)\b"
 )
 _WORK = frozenset(
     ("pick", "put", "stack", "turn", "reach", "descend", "close", "open", "release", "throw", "use", "clean", "wait")
@@ -163,6 +172,8 @@ def _two_jobs(text: Text, out: Decision) -> str:
         return ""
     if _TWO_BOWLS.search(" ".join(t.text for t in text.parse.tokens)):
         return "you say both bowls: say one"
+    if _SECOND_JOB.search(in_names(text, out)):
+        return "one thing at a time: say only the first job"
     grasped: list[int] = []
     for act in text.positive:
         if not _is_real(act) or not _by_robot(act) or act.value not in ("pick", "turn", "close"):

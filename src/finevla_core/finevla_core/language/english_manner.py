@@ -111,8 +111,9 @@ def _goes_to_a_side(text: Text, out: Decision) -> str:
 
 def _grasp(text: Text, out: Decision) -> None:
     cues = [c for c in _cues(text, "grasp") if not _is_way_to_move(text, c)]
-    values = [c.value for c in cues if not c.is_negated] or _fingers(text)
-    if len(set(values)) > 1 and not text.is_long:
+    fingers = _fingers(text)
+    values = [c.value for c in cues if not c.is_negated] or fingers[:1]
+    if len({*values, *fingers}) > 1 and not text.is_long:
         out.problem = out.problem or "you say both sideways and lengthways: say one"
     if values:
         out.slots["grasp"] = values[-1]
@@ -120,11 +121,21 @@ def _grasp(text: Text, out: Decision) -> None:
 
 def _is_way_to_move(text: Text, cue: Cue) -> bool:
     """Whether "sideways" or "across" says where something moves, and not how it is held."""
+    if text.parse.tokens[cue.at].text in ("near and far", "far and near") and cue.verb not in (
+        "pick",
+        "squeeze",
+        "close",
+    ):
+        return not any(t.kind == "finger" or t.text in ("grip", "grasp", "hold") for t in text.parse.tokens)
     after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
     if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in ("sides", "faces", "ends", "edges", "face", "side"):
         return False
     words = [t.text for t in text.parse.tokens[max(0, cue.at - 3) : cue.at]]
-    if text.is_long and text.parse.tokens[cue.at].text == "across" and any(w.startswith(("tak", "took")) for w in words):
+    if (
+        text.is_long
+        and text.parse.tokens[cue.at].text == "across"
+        and any(w.startswith(("tak", "took")) for w in words)
+    ):
         return True
     return cue.verb not in ("pick", "squeeze", "close") and (text.is_long or cue.verb not in ("", "be", "turn"))
 
@@ -132,6 +143,7 @@ def _is_way_to_move(text: Text, cue: Cue) -> bool:
 def _fingers(text: Text) -> list[str]:
     """Where the fingers go, one by one."""
     tokens = text.parse.tokens
+    ways: list[str] = []
     for start, token in enumerate(tokens):
         is_one = text.is_long and token.text == "one" and any(t.text == "other" for t in tokens[start + 1 : start + 24])
         if token.kind != "finger" and not is_one and not (text.is_long and token.text == "contact"):
@@ -141,10 +153,10 @@ def _fingers(text: Text) -> list[str]:
                 continue  # "starting with open fingers, ..."
         marks = _marks(tokens, start)
         if {"left", "right"} <= marks:
-            return ["sideways"]
-        if {"far", "near"} <= marks:
-            return ["lengthways"]
-    return []
+            ways.append("sideways")
+        elif {"far", "near"} <= marks:
+            ways.append("lengthways")
+    return ways
 
 
 def _marks(tokens: list[Token], start: int) -> set[str]:

@@ -197,7 +197,10 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
         and token.text not in JOINS
     )
     is_strange = is_strange or (
-        bool(m.colors) and token.kind == "verb" and token.form == "base" and after in ("break", "prep", "")
+        bool(m.colors)
+        and token.kind == "verb"
+        and token.form == "base"
+        and (after in ("break", "prep", "") or tokens[i + 1].text == "and")
         and token.text not in ("please", "wait", "stay", "up")
     )
     is_strange = is_strange or (token.kind == "verb" and token.value == "cannot" and token.form in ("base", "s"))

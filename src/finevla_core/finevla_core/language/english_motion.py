@@ -2,13 +2,11 @@
 
 import re
 
-from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_names import in_names
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 
 _OPPOSITE = {"left": "right", "right": "left"}
-_SEARCHED = 400  # tokens: bounds the time for a text without end
-_NAMES = {"bowl": "BOWL", "post": "POST", "arm": "ARM", "finger": "FINGERS", "all": "THING", "table": "TABLE"}
 _ROBOT = r"(?:the robot|robot|yourself|itself|you|the base|its base|your base|its own base|its own body|the body|home)"
 _SIDE = r"(left|right)(?: hand)?(?: side| flank| edge| end| face)?"
 _OF = r"(?: of TARGET)"
@@ -53,7 +51,9 @@ _GRIPS = re.compile(
     r"(?<!fully )(?<!is )(?<!and )closed|takes? hold|gets? hold|seizes?)\b(?! (?:to|by|distance|the distance|in))"
 )
 _CLOSES = ("close", "closing", "shut", "squeeze", "clamp", "tighten", "clench", "bite")
-_LIFTS = re.compile(r"\b(?:lifts?|lifted|raises?|raised|rises?|rose|hoists?|hoisted|carries|carry|carried|picks?|picked)\b")
+_LIFTS = re.compile(
+    r"\b(?:lifts?|lifted|raises?|raised|rises?|rose|hoists?|hoisted|carries|carry|carried|picks?|picked)\b"
+)
 _GOES = re.compile(
     r"\b(?:am|go|goes|going|went|mov\w+|travel\w*|glid\w+|reach\w*|exten\w+|stretch\w*|swing\w*|swung|br[io]\w+|position\w*|steer\w*|"
     r"sen[dt]s?|guid\w+|slid\w*|gets?|drives?|driven|drift\w*|float\w*|lower\w*|sinks?|descend\w*|comes?|coming|came|tak\w+|led|"
@@ -61,11 +61,13 @@ _GOES = re.compile(
     r"land\w*|approach\w*|advanc\w*|lines?|lined|nears?|hover\w*|wait\w*|stays?|retreat\w*|enter\w*|meets?|touch\w*|opens?|"
     r"parks?|halts?|drops?|eas\w+|draw\w*|pull\w*|wander\w*|follow\w*|leav\w+|appears?|creep\w*|sneak\w*|navigat\w*)\b"
 )
-_STATIC = re.compile(r"(?:\b(?:OTHER|BOWL|POST|TARGET|which|that|there|THING)\b[^,.;]{0,25}\b(?:is|are|lies|lying|stands?|standing|sits?|"
+_STATIC = re.compile(r"(?:\b(?:OTHER|SUPPORT|BOWL|POST|TARGET|which|that|there|THING)\b[^,.;]{0,25}\b(?:is|are|lies|lying|stands?|standing|sits?|"
                      r"sitting|was|were|rests|resting|located|placed|remains|stays)|\bOTHER)\b[^,.;]{0,12}$")  # fmt: skip
 _PARTED = re.compile(r"\b(?:FINGERS|one|other|another|each|both|pads?)\b")
 _DENIED = re.compile(r"\b(?:not|never|without|no|nor|neither|avoid\w*|instead)\b")
-_AWAY = re.compile(r"\b(?:BOWL|OTHER|POST|lift\w*|rais\w+|carr\w+|withdraw\w*|retract\w*|turns?|turned|rotat\w+|home|rest\w*)\b")
+_AWAY = re.compile(
+    r"\b(?:BOWL|OTHER|SUPPORT|POST|lift\w*|rais\w+|carr\w+|withdraw\w*|retract\w*|turns?|turned|rotat\w+|home|rest\w*)\b"
+)
 
 
 def way_of_coming(text: Text, out: Decision) -> str:
@@ -78,7 +80,7 @@ def way_of_coming(text: Text, out: Decision) -> str:
     Returns:
         The side that the hand comes from; "" where no motion tells it.
     """
-    words = _in_names(text, out)
+    words = in_names(text, out)
     events = _events(words)
     if not events:
         return ""
@@ -87,7 +89,9 @@ def way_of_coming(text: Text, out: Decision) -> str:
     for place, kind, side in events:
         if place >= end:
             break
-        at, way = _next(at, way, kind, side, words[place : words.find(" . ", place) if " . " in words[place:] else None])
+        at, way = _next(
+            at, way, kind, side, words[place : words.find(" . ", place) if " . " in words[place:] else None]
+        )
     return way
 
 
@@ -102,10 +106,16 @@ def _next(at: str, way: str, kind: str, side: str, rest: str) -> tuple[str, str]
     if kind == "back":
         return at, "front" if at in ("far", "above") else way
     if kind == "heading":
-        is_onto = at == _OPPOSITE[side] or re.search(r"\b(?:until|till|onto|between|TARGET|enclos\w+|touch\w*)\b", rest[:120])
-        return ("", _OPPOSITE[side]) if is_onto and " above" not in rest[:60] and " over " not in rest[:60] else (at, way)
+        is_onto = at == _OPPOSITE[side] or re.search(
+            r"\b(?:until|till|onto|between|TARGET|enclos\w+|touch\w*)\b", rest[:120]
+        )
+        return (
+            ("", _OPPOSITE[side]) if is_onto and " above" not in rest[:60] and " over " not in rest[:60] else (at, way)
+        )
     if kind == "down":
-        is_beside = at in ("left", "right", "far") and not re.search(r"^\W*[\w ]{0,40}\b(?:on|onto|over|around|upon) TARGET", rest)
+        is_beside = at in ("left", "right", "far") and not re.search(
+            r"^\W*[\w ]{0,40}\b(?:on|onto|over|around|upon) TARGET", rest
+        )
         return (at, way) if is_beside else ("above", "top")
     return at, way
 
@@ -134,13 +144,17 @@ def _is_of_hand(kind: str, clause: str, sentence: str, after: str) -> bool:
     """Whether a place or a motion is one of the whole hand, as far as the clause before it tells."""
     if _DENIED.search(clause) or _STATIC.search(clause) or _AWAY.search(clause):
         return False
-    if kind in ("side", "far", "heading") and (_PARTED.search(clause) or re.match(r" (?:and|or)\b[^.,]{0,20}\b(?:left|right)\b", after)):
+    if kind in ("side", "far", "heading") and (
+        _PARTED.search(clause) or re.match(r" (?:and|or)\b[^.,]{0,20}\b(?:left|right)\b", after)
+    ):
         return False
     if kind == "far" and (_PARTED.search(after[:30]) or " POST " in sentence):
         return False
     if kind in ("side", "far", "above", "heading") and not _GOES.search(sentence):
         return False
-    return not (kind in ("heading", "down", "far") and re.match(r"[\w ]{0,16}\b(?:BOWL|OTHER|POST|TABLE)\b", after))
+    return not (
+        kind in ("heading", "down", "far") and re.match(r"[\w ]{0,16}\b(?:BOWL|OTHER|SUPPORT|POST|TABLE)\b", after)
+    )
 
 
 def _end(words: str) -> int:
@@ -151,35 +165,3 @@ def _end(words: str) -> int:
             return hit.start()
     lift = _LIFTS.search(words, summary if 0 <= summary < len(words) - 4 else 0)
     return lift.start() if lift is not None else len(words)
-
-
-def _in_names(text: Text, out: Decision) -> str:
-    """The words of a text, with what is spoken of by its part in it: TARGET, OTHER, ARM, BOWL, POST."""
-    spans: dict[int, tuple[int, str]] = {}
-    for m in text.parse.mentions:
-        if name := _name(text, m, out):
-            spans[m.start] = (m.end, name)
-    pieces: list[str] = []
-    i = 0
-    tokens = text.parse.tokens[:_SEARCHED]
-    while i < len(tokens):
-        if i in spans:
-            end, name = spans[i]
-            pieces.append(name)
-            i = max(end, i + 1)
-            continue
-        pieces.append("." if tokens[i].text in ("!", "?", "\n") else tokens[i].text)
-        i += 1
-    return " " + " ".join(pieces) + " . "
-
-
-def _name(text: Text, m: Mention, out: Decision) -> str:
-    if m.kind in _NAMES:
-        return _NAMES[m.kind]
-    if m.kind == "pronoun":
-        if m.head == "itself" or text.is_hand(m):
-            return "ARM"
-        return "TARGET" if text.is_target(m, out.target) and not m.is_subject else ""
-    if m.kind == "object":
-        return "TARGET" if text.is_target(m, out.target) else "OTHER"
-    return ""

@@ -9,6 +9,7 @@ from finevla_core.language.english_tokens import Token
 
 _ASK = word_set("where what who whom whose why how when which is are was were does did do has have am")
 _ASK_WHAT = word_set("where who whom whose how which when")
+_COMPARES = word_set("as that which so too more bigger larger heavier smaller lighter like of")
 _REQUEST = word_set("can could would will may might")
 _ASKED = frozenset(("you", "it be", "it", "i", "we", "would you", "could you", "can you"))
 _OPENINGS = frozenset(
@@ -45,6 +46,10 @@ def _is_asking(tokens: list[Token], wants: bool) -> bool:
     words = [t.text for t in tokens if t.kind != "break"]
     is_request, has_mark = _is_request(tokens, words, wants), tokens[-1].text == "?"
     if has_mark and (not is_request or words[0] in _ASK_WHAT) and words[:2] != ["how", "about"]:
+        return True
+    if has_mark and any(
+        a in ("something", "anything") and b.split()[0] in _COMPARES for a, b in itertools.pairwise(words)
+    ):
         return True
     if is_request or words[0] not in _ASK:
         return False

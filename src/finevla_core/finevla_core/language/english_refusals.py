@@ -9,6 +9,7 @@ from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, Text
+from finevla_core.language.english_ways import wrong_way
 
 _FOREIGN_WORDS = word_set("""
     le la les une des du et est dans avec sur pour au aux ce cette il elle je tu nous vous ne pas el los las
@@ -36,7 +37,7 @@ def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
     if not text.is_long:
-        for check in (cannot, questions, several, wrong_arms, wrong_target, contradiction):
+        for check in (cannot, questions, several, wrong_arms, wrong_target, wrong_way, contradiction):
             if reason := check(text, out):
                 return reason, ()
     if text.is_long and (reason := long_problem(text, out)):

@@ -24,7 +24,7 @@ _STANDARD = {
     "intae": "into", "abune": "above", "richt": "right", "bairn": "child", "thingummy": "thing", "thingamajig": "thing",
     "doohickey": "thing", "ye": "you", "twa": "two", "mair": "more", "dae": "do", "bides": "stays", "bide": "stay",
     "whilst": "while", "thru": "through", "lefty": "left", "righty": "right",
-    "southpaw": "left", "sinister": "left", "northpaw": "right",
+    "southpaw": "left hand",
 }  # fmt: skip
 _NEGATED = {"dinnae": "do", "doesnae": "does", "isnae": "is", "cannae": "can", "willnae": "will", "didnae": "did",
             "dinna": "do", "wasnae": "was", "shouldnae": "should", "arenae": "are"}  # fmt: skip

@@ -152,7 +152,7 @@ def _is_all_wanted(text: Text, m: Mention) -> bool:
     if text.is_long:
         is_acted_on = is_acted_on and act is not None and act.value != "state"
     elif m.clause_is_bare:
-        return True
+        return m.prep != "with" or any(b.kind == "bowl" for b in text.mentions)
     if m.is_subject and is_acted_on:
         return act is None or not act.text.startswith(("take", "took"))
     return not m.prep and not m.clause_is_bare and _in_bowl_with(text, m)
@@ -297,7 +297,9 @@ def _late_support(text: Text, target: Entity) -> Entity | None:
     for m in text.mentions:
         near = {t.text for t in text.parse.tokens[max(0, m.start - 3) : m.start]}
         is_met = m.prep == "with" and bool(near & _MEETS)
-        is_end = m.kind == "object" and m.entity >= 0 and (m.prep in ("to", "over", "on") or is_met) and m.start > grips[0]
+        is_end = (
+            m.kind == "object" and m.entity >= 0 and (m.prep in ("to", "over", "on") or is_met) and m.start > grips[0]
+        )
         if not is_end or m.is_negated or m.is_hypothetical or m.is_plural or text.is_target(m, target):
             continue
         act = text.roles.act(m)
@@ -368,9 +370,14 @@ def _picks(text: Text, target: Entity) -> bool:
         elif any(text.is_target(m, target) for m in act.objects):
             strong += act.text[:4] not in ("hold", "held") or any(m.kind == "object" for m in act.objects)
         elif not act.objects:
-            is_own = text.is_long and text.parse.tokens[act.at + 1 : act.at + 2] and (
-                text.parse.tokens[act.at + 1].text in ("off", "from", "away") and act.subject is not None
-                and act.subject.kind == "arm"
+            is_own = (
+                text.is_long
+                and text.parse.tokens[act.at + 1 : act.at + 2]
+                and (
+                    text.parse.tokens[act.at + 1].text in ("off", "from", "away")
+                    and act.subject is not None
+                    and act.subject.kind == "arm"
+                )
             )  # "the arm lifts off its rest"
             strong += act.text not in _LIGHT and not is_own
             weak += act.text in _LIGHT and act.text[:4] not in ("hold", "held") and not text.is_long

@@ -10,6 +10,7 @@ AUXILIARY = word_set("is are was were be been being am gets get got")
 _DEEDS = word_set("pick put stack reach turn clean throw")
 _REPORTED = _DEEDS | {"cannot", "squeeze", "open", "close"}
 _MODAL = word_set("should must shall ought to will has needs")
+_GOES = word_set("go take move pass swing fly carry bring")
 _PERSONS = word_set("i we he she they somebody someone nobody everybody who whoever")
 _PEOPLE = word_set("""
     niece nephew granny grandma grandpa uncle aunt cousin mum dad mom son daughter boss client customer manager
@@ -51,10 +52,15 @@ class Steps:
 
     def _verb(self, token: Token) -> None:
         last = self.parse.mentions[-1] if self.parse.mentions else None
-        is_way = token.value == "reach" and self._kind(1) == "prep" and self.tokens[self.i + 1].value in ("over", "round")
+        is_way = token.text in _GOES and self._kind(1) == "prep" and self.tokens[self.i + 1].value in ("over", "round")
         if self.repair and not self.negated and token.form == "base" and token.value in _DEEDS and not is_way:
             self._take_back()
-        if self.negated and token.form == "base" and self.parse.acts and self._text(-1) not in ("and", "or", "to", "not"):
+        if (
+            self.negated
+            and token.form == "base"
+            and self.parse.acts
+            and self._text(-1) not in ("and", "or", "to", "not")
+        ):
             last_act = self.parse.acts[-1]
             if last_act.is_negated and last_act.form == "ing" and last_act.clause == self.clause:
                 self.negated = False  # "instead of going straight go around it"

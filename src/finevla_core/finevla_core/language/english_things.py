@@ -287,7 +287,7 @@ GRASPS = phrase_table(
             lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft,
             back and front, rear and front, longways, lengthway, front and behind, far and near side, near and far
             side, longwise, in front and behind, longitudinally, longitudinal, near and far faces, near and far
-            sides, far and near sides, before and behind, ahead and behind, fore aft, front / back, in front and
+            sides, far and near sides, near and far, far and near, before and behind, ahead and behind, fore aft, front / back, in front and
             in back, near and far ends, front back, front or rear
         """,
     }

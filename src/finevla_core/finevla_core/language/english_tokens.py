@@ -145,7 +145,18 @@ def _cues() -> dict[str, tuple[str, str, str]]:
     for phrase, value in things.APPROACHES.items():
         ends = ("", " side", " hand side", " flank", " edge", " end", " face") if value in ("left", "right") else ("",)
         for start in things.APPROACH_STARTS:
-            for article in ("", "the ", "the robot ", "its ", "their ", "your ", "the object ", "the target ", "that ", "this "):
+            for article in (
+                "",
+                "the ",
+                "the robot ",
+                "its ",
+                "their ",
+                "your ",
+                "the object ",
+                "the target ",
+                "that ",
+                "this ",
+            ):
                 table |= {f"{start} {article}{phrase}{end}": ("approach", value, "") for end in ends}
     return table | {phrase: ("approach", value, "") for phrase, value in things.APPROACH_PHRASES.items()}
 
@@ -206,7 +217,12 @@ def _clean(raw: list[str]) -> list[str]:
             (out and out[-1] in _SIDED) or (number + 1 < len(raw) and raw[number + 1] in _SIDED)
         ):
             word = {"r": "right", "l": "left"}[word]
-        elif word in ("r", "l") and out[-1:] and out[-1] in BREAKS and raw[number + 1 : number + 2] in ([], [","], ["."], [";"]):
+        elif (
+            word in ("r", "l")
+            and out[-1:]
+            and out[-1] in BREAKS
+            and raw[number + 1 : number + 2] in ([], [","], ["."], [";"])
+        ):
             out.append({"r": "right", "l": "left"}[word])
             word = "arm"
         if word == "\n" and number + 1 < len(raw) and not out:
