@@ -9,6 +9,7 @@ from finevla_core.language.english_text import Text
 from finevla_core.language.english_tokens import Token
 
 _ACTIVE = WORK | {"use", "descend", "close", "open", "clean"}
+_SAYS = frozenset(("be", "state", "happen", "see", "wait", "want"))
 _KEEPS = ("lock", "keep", "leav", "kept", "left", "park", "hold", "held", "ignor", "tuck")
 _BEGINNINGS = frozenset(
     (
@@ -54,6 +55,9 @@ def decide_arm(text: Text, out: Decision) -> None:
         else:
             if m.is_hypothetical:
                 continue
+            if not m.prep and not text.is_long and _is_reason(text, m):
+                scores[m.side] += 0.5
+                continue
             if m.is_side and not m.prep and not _has_work(text, m):
                 scores[m.side] += 0.5
                 continue
@@ -79,6 +83,18 @@ def decide_arm(text: Text, out: Decision) -> None:
         out.slots["arm"] = "right"
     elif text.is_long and left:
         out.slots["arm"] = next(m.side for m in text.mentions if m.kind == "arm" and m.side)  # the first does the work
+
+
+def _is_reason(text: Text, m: Mention) -> bool:
+    """ "The left arm has a loose cable, so use the other one": an arm of which only something is said, beside one at work."""
+    act = text.roles.act(m)
+    own = [a for a in text.parse.acts if a.clause == m.clause and a.form != "noun"]
+    start, end = text.parse.sentences[m.sentence]
+    if any(t.text in ("only", "allowed", "permitted", "required", "must") for t in text.parse.tokens[start:end]):
+        return False
+    is_said = (act is None or act.value in _SAYS) and all(a.value in _SAYS for a in own) and bool(own)
+    others = [o for o in text.mentions if o.kind == "arm" and o.side and o.side != m.side and not o.is_negated]
+    return is_said and any(o.prep == "with" or o.verb in ("use", *_ACTIVE) for o in others)
 
 
 def _take_remark(text: Text, scores: dict[str, float]) -> None:

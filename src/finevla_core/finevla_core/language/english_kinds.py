@@ -155,7 +155,8 @@ class Context:
             )
             if is_noun and not (token.form == "s" and before in ("that", "this", "one", "in")):
                 token.form = "noun"
-        if token.form == "ing" and before in ("the", "no", "a", "for"):
+        is_deed = before == "for" and self.near(1) in ("word", "color", "size", "shape") and self.verb == "use"
+        if token.form == "ing" and before in ("the", "no", "a", "for") and not is_deed:
             token.form = "noun"
         return "verb"
 

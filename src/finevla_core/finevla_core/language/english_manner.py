@@ -27,6 +27,8 @@ _FAR = frozenset(
     )
 )
 _NEAR = frozenset(("behind", "back", "rear", "on the near side of", "near", "near side", "in back of"))
+_APART = word_set("apart open spread wide parted opened")
+_PARTED = word_set("one a each both either")
 _SELF = word_set("robot you yourself us base it itself body")
 _FARTHEST = frozenset(("furthest", "farthest", "furthest from", "farthest from", "away", "distant", "remote", "outer"))
 _NEAREST = frozenset(("nearest", "closest", "nearest to", "closest to", "nearer", "closer", "close to", "near to"))
@@ -88,8 +90,10 @@ def _goes_to_a_side(text: Text, out: Decision) -> str:
             continue
         ends = " ".join(t.text for t in tokens[act.at + 1 : act.at + 8])
         is_post = any(t.kind == "post" for t in tokens[act.at : act.at + 12])
-        if not is_post and any(
-            way in ends for way in ("the far side of", "its far side", "the front of the", "far side of")
+        if (
+            not is_post
+            and not text.is_long
+            and any(way in ends for way in ("the far side of", "its far side", "the front of the", "far side of"))
         ):
             return "front"
         for m in text.mentions:
@@ -151,6 +155,13 @@ def _fingers(text: Text) -> list[str]:
         if start and tokens[start - 1].text in ("open", "opened", "spread") and tokens[start + 1 : start + 2]:
             if tokens[start + 1].kind == "break":
                 continue  # "starting with open fingers, ..."
+        if start + 2 < len(tokens) and tokens[start + 1].text in _APART:
+            if (
+                tokens[start + 2].kind == "break"
+                and tokens[start + 3 : start + 4]
+                and tokens[start + 3].text not in _PARTED
+            ):
+                continue  # "fingers apart, ..."
         marks = _marks(tokens, start)
         if {"left", "right"} <= marks:
             ways.append("sideways")

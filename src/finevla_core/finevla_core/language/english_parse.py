@@ -62,6 +62,7 @@ class Walk(Steps):
             self._break(token)
         elif kind == "corr":
             self.repair, self.negated, self.prep, self.fresh = True, False, "", True
+            self.repair_at = self.i
             self.i += 1
         elif kind == "neg":
             self._negate(token)
@@ -95,6 +96,7 @@ class Walk(Steps):
         if self._kind(-2) != "neg":
             self.negated = False
         self.side = False
+        self.repair = self.repair and self.i - self.repair_at <= 8
         if self.main is not None and token.text == ",":
             self.subject, self.main = self.main, None
         if self.main_act is not None and token.text == ",":
@@ -131,7 +133,7 @@ class Walk(Steps):
         if token.text in CONDITIONS and not is_polite:
             self.hypothetical = True
             self.conditional = self.conditional or self.i <= self.start + 1
-        if token.text in ("which", "who", "whose", "whom", "where"):
+        if token.text in ("which", "who", "whose", "whom", "where", "whatever", "whichever"):
             self.main, self.main_act = self.subject, self.act
             if self.prep in ("over", "round") and self.parse.mentions:
                 self.parse.mentions[-1].prep = self.prep  # "the post, over which ..."
@@ -195,9 +197,11 @@ class Walk(Steps):
             self.parse.bad.append(text)
         elif (
             text == "all"
-            and self.act is not None
-            and self.act.value in ("clean", "put", "pick", "throw")
             and self._kind(0) in ("break", "prep")
+            and (
+                (self.act is not None and self.act.value in ("clean", "put", "pick", "throw"))
+                or (self.act is None and self._text(0) in ("in", "into"))
+            )
         ):
             self.i -= 1
             self._add(Mention("all", self.i, self.i + 1, head="all"))

@@ -9,6 +9,7 @@ from finevla_core.language.english_tokens import Token
 
 _ASK = word_set("where what who whom whose why how when which is are was were does did do has have am")
 _ASK_WHAT = word_set("where who whom whose how which when")
+_RESULTS = word_set("could should must shall let make ensure see grateful ends end finds find ought lands land")
 _COMPARES = word_set("as that which so too more bigger larger heavier smaller lighter like of")
 _REQUEST = word_set("can could would will may might")
 _ASKED = frozenset(("you", "it be", "it", "i", "we", "would you", "could you", "can you"))
@@ -121,6 +122,9 @@ def no_command(text: Text, out: Decision) -> str:
     for act in text.positive:
         if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
             return ""
+    words = {t.text for t in tokens}
+    if out.slots.get("task") in ("place", "stack") and words & _RESULTS and "?" not in words:
+        return ""
     if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
         return ""
     for m in text.mentions:

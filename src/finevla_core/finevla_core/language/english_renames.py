@@ -15,6 +15,8 @@ _POSTS = word_set("post pole pillar column rod mast")
 _OTHER = word_set("other opposite")
 _SIDES = word_set("left right")
 _FLANKS = word_set("side edge end flank face half corner")
+_BODY = word_set("hand finger thumb palm arm")
+_WIDTHS = word_set("width widths breadth breadths span spans")
 _SAME_AGAIN = word_set("twin sibling partner mate fellow colleague companion brother sister peer")
 # Dialect and slips, word by word.
 _STANDARD = {
@@ -24,7 +26,7 @@ _STANDARD = {
     "intae": "into", "abune": "above", "richt": "right", "bairn": "child", "thingummy": "thing", "thingamajig": "thing",
     "doohickey": "thing", "ye": "you", "twa": "two", "mair": "more", "dae": "do", "bides": "stays", "bide": "stay",
     "whilst": "while", "thru": "through", "lefty": "left", "righty": "right",
-    "southpaw": "left hand",
+    "southpaw": "left",
 }  # fmt: skip
 _NEGATED = {"dinnae": "do", "doesnae": "does", "isnae": "is", "cannae": "can", "willnae": "will", "didnae": "did",
             "dinna": "do", "wasnae": "was", "shouldnae": "should", "arenae": "are"}  # fmt: skip
@@ -49,8 +51,12 @@ def name_arms(words: list[str]) -> list[str]:
             out += [_NEGATED[word], "not"]
             i += 1
             continue
+        if word in _BODY and words[i + 1 : i + 2] and words[i + 1] in _WIDTHS:
+            i += 1
+            continue  # "a hand's breadth"
         word = _STANDARD.get(word, word)
-        if word in _SAME_AGAIN and out[-1:] and out[-1] in ("its", "the") and speaks_of == "arm":
+        is_with = out[-2:] == ["with", "its"] and any(w in _ARM for w in out)
+        if word in _SAME_AGAIN and out[-1:] and out[-1] in ("its", "the") and (speaks_of == "arm" or is_with):
             word = "counterpart"
         if word == "hand" and out[-1:] and out[-1] in _SIDES and words[i + 1 : i + 2] and words[i + 1] in _FLANKS:
             i += 1
@@ -84,7 +90,7 @@ def name_arms(words: list[str]) -> list[str]:
             out += [side, word]
             i += 1 + length
             continue
-        out.append(word)
+        out += word.split() if word[:1].isalpha() else [word]
         i += 1
     return out
 

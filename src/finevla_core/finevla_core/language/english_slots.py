@@ -97,7 +97,7 @@ def _is_clean(text: Text, out: Decision) -> bool:
         return True
     if any(not m.is_negated and _is_all_wanted(text, m) for m in text.mentions):
         return True
-    if text.is_long and _goes_on_until_empty(text):
+    if (text.is_long or out.target is None or out.target.is_nothing) and _goes_on_until_empty(text):
         return True
     is_named = out.target is not None and not out.target.is_nothing
     alls = [m for m in text.mentions if m.kind == "all" and m.prep in ("over", "to", "of") and not m.is_negated]
@@ -166,7 +166,13 @@ _WANTS_EMPTY = re.compile(
     r"((completely|totally|perfectly|nice|all) )?(empty|bare|clear|clean|cleared|tidy|free) "
     r"(table|surface|desk|worktop|bench|tabletop|workspace|work surface)\b"
 )
+_BARE_TABLE = re.compile(
+    r"\b(want|wants|like|need|needs|have|get|make|leave|see|wish|prefer|should|must|shall|has to|to be)\b[^.]{0,40}"
+    r"\b(table|surface|desk|worktop|bench|tabletop)( \w+){0,2} (bare|empty|clear|clean|free|cleared|emptied|tidied)\b(?! of)"
+)
 _NOTHING_LEFT = re.compile(
+    r"\b(nothing|no object|no item|not a single \w+|not one \w+|no thing) (should|must|may|shall|can|is to|ought to) "
+    r"(still )?(remain|be left|stay|lie|be|stand|sit)\b[^.]{0,20}\b(table|surface|desk|bench)\b|"
     r"\b(until|till)\b[^.]{0,30}\b(nothing|none|no object|no item|not a single)\b"
     r"[^.]{0,30}\b(left|remains?|remaining|more|on the table)\b"
 )
@@ -177,7 +183,7 @@ def _goes_on_until_empty(text: Text) -> bool:
     words = " ".join(t.text for t in text.parse.tokens)
     has_bowl = any(m.kind == "bowl" for m in text.mentions)
     empty = _EMPTY_TABLE.search(words)
-    if _WANTS_EMPTY.search(words):
+    if _WANTS_EMPTY.search(words) or _BARE_TABLE.search(words):
         return True
     return has_bowl and (
         bool(_NOTHING_LEFT.search(words))
@@ -221,7 +227,7 @@ def _bowl(text: Text, out: Decision) -> None:
         }
         if len(excluded) == 1 and any(m.kind == "bowl" and not m.is_negated and m.prep == "in" for m in text.mentions):
             scores[OPPOSITE[next(iter(excluded))]] = 1.0
-    if not scores and text.is_long and (side := _that_bowl(text)):
+    if not scores and text.is_long and (side := _that_bowl(text) or _waiting_bowl(text)):
         scores[side] = 1.0
     if scores:
         out.slots["place"] = f"{max(scores, key=lambda side: scores[side])}_bowl"
@@ -238,6 +244,15 @@ def _that_bowl(text: Text) -> str:
         if (named and m.determiner in ("the", "that", "this")) or ways:
             return (ways or named)[-1]
     return ""
+
+
+def _waiting_bowl(text: Text) -> str:
+    """The side of the only bowl, where it is named before the hand of a long text lets go: "the left bowl waits there"."""
+    bowls = [m for m in text.mentions if m.kind == "bowl" and m.side and not (m.is_negated or m.is_hypothetical)]
+    bowls = [m for m in bowls if m.is_subject and m.prep == ""]
+    lets_go = [a.at for a in text.positive if a.value in ("release", "open", "put", "throw") and a.form != "noun"]
+    is_before = bool(bowls) and any(at > bowls[0].start for at in lets_go)
+    return bowls[0].side if len({m.side for m in bowls}) == 1 and is_before else ""
 
 
 def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
@@ -368,7 +383,8 @@ def _picks(text: Text, target: Entity) -> bool:
         elif act.is_passive:
             weak += not text.is_long
         elif any(text.is_target(m, target) for m in act.objects):
-            strong += act.text[:4] not in ("hold", "held") or any(m.kind == "object" for m in act.objects)
+            is_up = any(t.text == "up" for t in text.parse.tokens[act.at + 1 : act.at + 7])
+            strong += act.text[:4] not in ("hold", "held") or is_up or any(m.kind == "object" for m in act.objects)
         elif not act.objects:
             is_own = (
                 text.is_long
@@ -379,6 +395,29 @@ def _picks(text: Text, target: Entity) -> bool:
                     and act.subject.kind == "arm"
                 )
             )  # "the arm lifts off its rest"
-            strong += act.text not in _LIGHT and not is_own
+            follows = text.parse.tokens[act.at + 1 : act.at + 4]
+            is_pose = act.text[:4] == "hold" and any(
+                t.text in ("pose", "position", "station", "still") for t in follows
+            )
+            strong += act.text not in _LIGHT and not is_own and not is_pose
             weak += act.text in _LIGHT and act.text[:4] not in ("hold", "held") and not text.is_long
-    return bool(strong) or (bool(weak) and not refused)
+    return bool(strong) or _goes_up(text, target) or (bool(weak) and not refused)
+
+
+def _goes_up(text: Text, target: Entity) -> bool:
+    """ "Yellow cube up", "close, up": what goes up in a short text without another deed."""
+    tokens = text.parse.tokens
+    if text.is_long or any(a.value in ("put", "stack", "turn", "clean") for a in text.positive):
+        return False
+    ends = {m.end for m in text.mentions if text.is_target(m, target) and not m.is_negated}
+    for i, token in enumerate(tokens):
+        follows = tokens[i + 1].kind if i + 1 < len(tokens) else "break"
+        goes = i > 0 and tokens[i - 1].text in ("goes", "go", "comes", "come") and i - 1 in ends
+        begins = i in ends or goes or i == 0 or tokens[i - 1].kind == "break" or tokens[i - 1].text in ("and", "then")
+        if (
+            token.text == "up"
+            and begins
+            and (follows == "break" or tokens[i + 1].text in ("with", "you", "please", "by"))
+        ):
+            return True
+    return False

@@ -29,6 +29,7 @@ class Steps:
         self.context = Context(tokens)
         self.i = self.sentence = self.clause = self.start = 0
         self.last_side = ""
+        self.repair_at = 0
         self._new_sentence()
 
     def _new_sentence(self) -> None:
@@ -75,6 +76,8 @@ class Steps:
         is_lying = is_lying and last is not None and last.end == self.i
         if subject is not None and is_free and not self._is_auxiliary(act) and not is_lying:
             subject.verb, subject.verb_at, subject.is_subject = act.value, self.i, True
+        if act.is_command and token.value == "use":
+            self.subject = None
         self.parse.acts.append(act)
         if token.form != "noun" and not self._is_reduced(act, last):
             self.act = act

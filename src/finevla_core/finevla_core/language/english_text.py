@@ -8,6 +8,7 @@ from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_settling import settle
 
 LONG = 45  # tokens; above, a text describes motions in steps
+_POSES = word_set("there here still this that its position pose steady station")
 WANTING = word_set("pick put throw stack turn clean reach descend close open cannot squeeze")
 
 
@@ -54,6 +55,7 @@ class Text:
     def _wanting(self) -> set[int]:
         """Numbers of the sentences that want something."""
         wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
+        wanting |= {a.sentence for a in self.positive if a.value == "use" and a.is_command}
         for act in self.positive:
             if act.subject is not None and self.is_thing(act.subject) and self.roles.score(act.subject) >= 4:
                 wanting.add(act.sentence)
@@ -125,6 +127,9 @@ class Text:
                 continue
             if act.text == "hold" and any(a.value == "reach" and a.is_command for a in self.positive):
                 continue  # "reach, hold": it is the hand that holds still
+            follows = self.parse.tokens[act.at + 1 : act.at + 2]
+            if act.text.startswith("hold") and follows and follows[0].text in _POSES:
+                continue
             near = [
                 m
                 for m in self.mentions

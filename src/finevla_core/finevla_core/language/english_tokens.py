@@ -31,6 +31,12 @@ _WRITTEN = {
 _AS_TYPED = re.compile(
     r"(?<![\w'])'?(" + "|".join(sorted(map(re.escape, _WRITTEN), key=len, reverse=True)) + r")(?![\w])'?(?!\w)"
 )
+_NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
+_SEAT = rf"\buse {_NAME} as (?:a|an|the|its) (?:seat|base|pedestal|stand|support|platform|plinth|foundation|perch|podium|throne) (?:for|under) {_NAME}"
+_BOTTOM = (
+    rf"\b(?:(?:build|make) (?:me )?(?:a|the) (?:\w+ )?(?:tower|pile|stack)\s*[:,]\s*)?{_NAME} (?:at|on) the bottom\s*(?:,|;| and|, and)\s*"
+    rf"{_NAME} (?:on|at) (?:the )?top(?: of it)?\b"
+)
 _CONTRACTIONS = [
     (re.compile(pattern), by)
     for pattern, by in (
@@ -48,6 +54,9 @@ _CONTRACTIONS = [
         (r"\bi\.e\.|\be\.g\.", " "),
         (r"[-=]*>|→|⇒", " to "),
         (r"\s+-+\s+|\s*[–—]+\s*|--+", " - "),
+        (r"\?(?=\s+(?:no|nope|nah)[\s,.!]+(?:not|the|use|take|make|that|with|other|it))", " , "),
+        (_SEAT, r"put \2 on \1"),
+        (_BOTTOM, r"put \2 on \1"),
         (r"\.\.+|…", " , "),
         (r"(?<=\d)[.,](?=\d)", ""),
     )

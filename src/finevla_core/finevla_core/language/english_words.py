@@ -87,7 +87,8 @@ CORRECTIONS = phrase_list(
     """
 )
 SIDE_STARTS = phrase_list(
-    """ seeing as, seeing that, what with,
+    """ seeing as, seeing that, what with, was going to, were going to, had meant to, had wanted to, had planned to, was about to,
+        thought about, thought of, was thinking of, was tempted to, wanted to, meant to, planned to, used to,
         because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless,
         although, though, even though, even if, in case, provided, as long as, as soon as, once, whereas,
         otherwise, which, who, whose, whom, where, such that, as if, as though, for which, in which, why, how,
@@ -98,7 +99,7 @@ SIDE_STARTS = phrase_list(
     """
 )
 ORDINARY = word_set(
-    """ entry access entrance arrival trick pre herself himself themselves myself ourselves oneself lady ladies gentleman
+    """ bare twin entry access entrance arrival trick pre herself himself themselves myself ourselves oneself lady ladies gentleman
     gentlemen woman women men granny gran nan nana grandparent grandchild toddler baby babies pal neighbor crowd audience class
     operation operations trial demo session shift lesson exercise routine today tonight
     deg degs rad kg sec secs ms mins cms mms newton aerial view views stiff rigid loose jammed snug squeaky rusty wobbly
