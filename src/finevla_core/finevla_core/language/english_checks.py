@@ -203,7 +203,7 @@ def _is_job(text: Text, out: Decision, m: Mention) -> bool:
         return False
     if m.prep in ("to", "over"):
         return act.value == "reach"
-    return m.prep == "" and act.value in WORK and not _is_aside(m, act)
+    return m.prep == "" and act.value in WORK and not _is_aside(text, m, act)
 
 
 def _is_end(m: Mention) -> bool:
@@ -217,8 +217,9 @@ def _may_be_same(a: Entity, b: Entity) -> bool:
     return a is b or all(not x or not y or x == y for x, y in pairs)
 
 
-def _is_aside(m: Mention, act: Act) -> bool:
-    return m.is_subject and act.value == "reach" and not act.is_passive
+def _is_aside(text: Text, m: Mention, act: Act) -> bool:
+    is_put = any(b.kind == "bowl" and b.prep == "in" and b.verb_at == act.at for b in text.mentions)
+    return m.is_subject and act.value == "reach" and not act.is_passive and not is_put
 
 
 def no_end(text: Text, out: Decision) -> str:

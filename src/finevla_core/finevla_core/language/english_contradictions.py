@@ -142,6 +142,7 @@ def _is_excluded(text: Text, out: Decision, act: Act, task: str) -> bool:
     others = any(m.kind in ("arm", "bowl", "post", "finger") for m in ruled)
     others = others or any(m.kind == "object" and not text.is_target(m, out.target) for m in ruled)
     how = any(c.is_negated and c.sentence == act.sentence and c.at > act.at for c in text.parse.cues)
+    how = how or any(m.kind == "side" and m.is_negated and m.sentence == act.sentence for m in text.parse.mentions)
     arms = any(m.kind == "arm" and m.is_negated and m.clause == act.clause for m in text.parse.mentions)
     return about and not others and not how and not arms
 

@@ -106,6 +106,8 @@ class Walk(Steps):
         self.hypothetical = self.conditional and len(self.tokens) > 60
 
     def _negate(self, token: Token) -> None:
+        if self.repair and self._kind(-1) == "corr" and self._kind(1) == "break":
+            self._take_back()  # "actually don't, ..."
         self.negated, self.since_negation, self.negated_acts = True, 0, 0
         self.i += 1
         follows = self._kind(0)

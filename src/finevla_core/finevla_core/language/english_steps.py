@@ -106,6 +106,8 @@ class Steps:
             act.is_passive, act.subject = True, last  # "I want the ball lifted"
         if self.act is not None and self.act.value == "want" and token.form == "ing" and self.act.at == self.i - 1:
             act.is_passive = True  # "the small one wants putting in the bowl"
+            if self.subject is not None:
+                self.subject.is_subject = False
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
         is_past = token.form == "ed" or token.text in ("put", "set", "cast")
         by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")
