@@ -1,5 +1,7 @@
 """Decides which arm an English text wants to act: the one that does the work, or the one that is not said to rest."""
 
+import itertools
+
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_roles import WORK
@@ -33,7 +35,8 @@ _KEPT = word_set("""
     """)
 _IDLE_NAMES = word_set("idle passive unused inactive unneeded uninvolved resting spare unemployed")
 _STANDS = (
-    "sit", "sat", "stand", "stood", "stay", "remain", "rest", "hang", "hung", "hold", "held", "keep", "kept", "lie", "lay", "wait",
+    "sit", "sat", "stand", "stood", "stay", "remain", "rest", "hang", "hung", "hold", "held", "keep", "kept", "lie", "lay",
+    "wait",
     "linger", "loiter", "lounge", "dangle", "chill", "relax", "idle", "laze", "slack", "watch", "look",
 )  # fmt: skip
 _WORKS = frozenset(("takes care", "take care", "does", "acts", "works", "performs", "executes"))
@@ -46,6 +49,9 @@ def decide_arm(text: Text, out: Decision) -> None:
     for m in text.mentions:
         if m.kind != "arm" or not m.side or (m.is_plural and not m.determiner):
             continue
+        ahead = text.parse.tokens[max(0, m.start - 8) : m.start]
+        if m.is_negated and text.is_long and any(t.text in ("other", "further", "more", "else") for t in ahead):
+            continue  # "no other motion is made by the right arm"
         if m.is_negated:
             is_strange = text.is_long and text.roles.act(m) is None and not m.prep
             scores[m.side] -= 3.0 if m.prep in ("", "with", "of") and not is_strange else 0.0
@@ -135,7 +141,10 @@ def is_idle(text: Text, m: Mention) -> bool:
     act = text.roles.act(m)
     if text.is_long and (_is_called_idle(text, m) or _is_left_out(text, m)):
         return True
-    if any(t.text in _BEGINNINGS for t in text.parse.tokens[max(0, m.start - 4) : m.end + 4]):
+    near = text.parse.tokens[max(0, m.start - 4) : m.end + 5]
+    if any(
+        t.text in _BEGINNINGS and after.text not in ("to", "till", "until") for t, after in itertools.pairwise(near)
+    ):
         return False
     if any(t.text in ("had", "until now") for t in text.parse.tokens[m.end : m.end + 4]):
         return False

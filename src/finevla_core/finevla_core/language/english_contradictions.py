@@ -27,22 +27,27 @@ _CONFLICTS = [
     (tasks, re.compile(pattern), reason)
     for tasks, pattern, reason in (
         (_PUT_DOWN, _KEEPS_HOLD, "you say to put it down, and to keep hold of it"),
-        (("stack",), r"\bSUPPORT (?:(?:is|lies|stands|sits|lying|standing|resting|sitting|being|ends|up) )*on (?:TARGET|top\b(?! of SUPPORT))",
+        (("stack",), r"\bSUPPORT (?:(?:is|lies|stands|sits|lying|standing|resting|sitting|being|ends|"
+                     r"up) )*on (?:TARGET|top\b(?! of SUPPORT))",
          "you say which is below in two ways: say one"),
         (("stack",), r"\bnot (?:be|stay|remain|end up|lie|stand|sit|rest) (?:\w+ )?on (?:top of )?SUPPORT\b",
          "you say to put it there, and that it must not be there"),
         (_CARRIED, rf"\b(?:clos\w+|grip\w*|grasp\w*|squeez\w+|hold\w*|lift\w*) [^.,;]{{0,60}}\bwith (?:\w+ ){{0,3}}{_OPEN}",
          "you say to grasp, and to keep the gripper open"),
-        (_CARRIED, r"\b(?:it|TARGET) (?:must|should|may|shall|can|does|do) (?:not|never) (?:ever )?(?:leave|come off|get off|part from) TABLE",
+        (_CARRIED, r"\b(?:it|TARGET) (?:must|should|may|shall|can|does|do) (?:not|never) (?:ever )?(?:leave|"
+                   r"come off|get off|part from) TABLE",
          "you say to lift it, and that it must not leave the table"),
         (("clean",), r"\b(?:except|apart from|other than|but not|save|excluding|but for|all but|everything but)(?: for)? OTHER"
          r"|\bOTHER (?:, )?(?:which |that )?(?:stays?|remains?|is to stay|must stay|should stay)\b"
          r"|(?<!not )(?<!never )\bleav(?:e|es|ing) OTHER\b(?! (?:for|until|till|to) )", "I can clear away everything only"),
-        (("reach",), r"\bwhile (?:holding|gripping|grasping|clutching) (?:TARGET|it)\b", "you say to reach for it, and to hold it"),
+        (("reach",), r"\bwhile (?:holding|gripping|grasping|clutching) (?:TARGET|it)\b", "you say to reach for "
+                                                                                         "it, and to hold it"),
         (("place", "stack"), r"\bover POST\b[^.]*\b(?:below|under|lower than|beneath|not above|without going (?:above|over)) "
          r"(?:the |its )?(?:top|tip|height|POST)", "you say to go over the post, and to stay below its top"),
-        (("turn",), r"(?<!counter)(?<!counter )(?<!anti)(?<!anti )\bclockwise\b(?! or)[^.;]{0,30}\b(?:that is|meaning|i e|so) ?,? (?:to|towards) (?:the |your )?left"
-         r"|\b(?:counterclockwise|anticlockwise)\b[^.;]{0,30}\b(?:that is|meaning|i e|so) ?,? (?:to|towards) (?:the |your )?right",
+        (("turn",), r"(?<!counter)(?<!counter )(?<!anti)(?<!anti )\bclockwise\b(?! or)[^.;]{0,30}\b(?:that is|"
+                    r"meaning|i e|so) ?,? (?:to|towards) (?:the |your )?left"
+         r"|\b(?:counterclockwise|anticlockwise)\b[^.;]{0,30}\b(?:that is|meaning|i e|so) ?,? (?:to|"
+         r"towards) (?:the |your )?right",
          "you say both clockwise and counterclockwise: say one"),
     )
 ]  # fmt: skip

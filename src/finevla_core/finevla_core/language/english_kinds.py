@@ -14,6 +14,7 @@ _CAN_BEFORE = word_set("""
 _LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that", "eh"))
 _COMMAND_BEFORE = frozenset(("", ".", ",", "please", "and", "then", "now", "just", "you", "to", "robot", ";", ":", "!"))
 _HANDED = word_set("over it me him her us them that this the")
+_HANGS = frozenset(("above", "over", "just above", "right above", "there", "still"))
 _SOUNDS = word_set("hmm er um uh oh ah well wait ok")
 
 
@@ -65,6 +66,8 @@ class Context:
             return "shape" if self._is_can_noun() else "word"
         if text == "clear" and (self.text(1) == "of" or self.text(-1) in ("well", "is", "are", "be")):
             return "word"
+        if text in ("hang", "hangs", "hanging") and self.text(1) in _HANGS:
+            token.value = "wait"
         if text in ("empty", "clean", "tidy") and self.text(-1) in (
             "is",
             "are",
@@ -156,6 +159,7 @@ class Context:
             if is_noun and not (token.form == "s" and before in ("that", "this", "one", "in")):
                 token.form = "noun"
         is_deed = before == "for" and self.near(1) in ("word", "color", "size", "shape") and self.verb == "use"
+        is_deed = is_deed or (before == "the" and self.text(-2) in ("do", "does", "doing"))
         if token.form == "ing" and before in ("the", "no", "a", "for") and not is_deed:
             token.form = "noun"
         return "verb"

@@ -13,10 +13,12 @@ from finevla_core.language.english_text import Text
 _DEEDS = frozenset(("pick", "put", "stack", "throw", "turn", "open", "squeeze"))
 ATTACK = re.compile(
     r"\b(ignore|disregard|forget|override|bypass|disable|deactivate|suspend)(s|ing)? (all |any |the |your |every |of )*"
-    r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|limits?|instructions|restrictions|guard)\b"
+    r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|limits?|instructions|"
+    r"restrictions|guard)\b"
     r"|\b(switch|turn|shut) (off|down) (all |the |your )*(force|safety|speed|torque|limits?|sensors?|bridge|emergency|stop|"
     r"camera|cameras|watchdog|limiter)\b"
-    r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|safety off|safety is off|limits? off|no (?:force|speed|torque) limits?|without (any )?safety)\b"
+    r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|safety off|safety is off|"
+    r"limits? off|no (?:force|speed|torque) limits?|without (any )?safety)\b"
     r"|\bat (full|maximum|top|max) (speed|power|force) (against|into|onto|at|toward|towards)\b"
 )
 _PARTS = word_set("""
@@ -41,7 +43,8 @@ _SECOND_JOB = re.compile(
     r"\b(?:to|on|onto|over|above|approach\w*|picks? up|takes?|grips?|grasps?|lifts?|fetch\w*) (?:OTHER|SUPPORT) "
     r"[^:.;]{0,60}\b(?:grips?|grasps?|closes?|lifts?|picks?|rotates?|turns? (?:it|OTHER))\b"
     r"|\b(?:releases|drops|lays|sets|lets go of) [^:.]{0,40}BOWL [^:]{0,80}\b(?:then|next|afterwards|second|once)\b[^:.;]{0,60}"
-    r"\b(?:to|on|onto|over|above|approaches|picks up|takes|grips|grasps|lifts) TARGET [^:.;]{0,40}\b(?:grips|grasps|closes|lifts|picks)\b"
+    r"\b(?:to|on|onto|over|above|approaches|picks up|takes|grips|grasps|lifts) TARGET [^:.;]{0,40}\b(?:grips|"
+    r"grasps|closes|lifts|picks)\b"
 )
 _WORK = frozenset(
     ("pick", "put", "stack", "turn", "reach", "descend", "close", "open", "release", "throw", "use", "clean", "wait")

@@ -3,7 +3,7 @@
 import re
 
 from finevla_core.language.english_arms import decide_arm
-from finevla_core.language.english_clauses import Act, Cue
+from finevla_core.language.english_clauses import Cue
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_motion import way_of_coming
 from finevla_core.language.english_sets import word_set
@@ -28,6 +28,7 @@ _FAR = frozenset(
 )
 _NEAR = frozenset(("behind", "back", "rear", "on the near side of", "near", "near side", "in back of"))
 _APART = word_set("apart open spread wide parted opened")
+_TRAVELS = word_set("travel motion move movement transfer swing shift drift")
 _PARTED = word_set("one a each both either")
 _SELF = word_set("robot you yourself us base it itself body")
 _FARTHEST = frozenset(("furthest", "farthest", "furthest from", "farthest from", "away", "distant", "remote", "outer"))
@@ -132,6 +133,8 @@ def _is_way_to_move(text: Text, cue: Cue) -> bool:
     ):
         return not any(t.kind == "finger" or t.text in ("grip", "grasp", "hold") for t in text.parse.tokens)
     after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
+    if after in _TRAVELS:
+        return True
     if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in ("sides", "faces", "ends", "edges", "face", "side"):
         return False
     words = [t.text for t in text.parse.tokens[max(0, cue.at - 3) : cue.at]]
@@ -152,22 +155,23 @@ def _fingers(text: Text) -> list[str]:
         is_one = text.is_long and token.text == "one" and any(t.text == "other" for t in tokens[start + 1 : start + 24])
         if token.kind != "finger" and not is_one and not (text.is_long and token.text == "contact"):
             continue
-        if start and tokens[start - 1].text in ("open", "opened", "spread") and tokens[start + 1 : start + 2]:
-            if tokens[start + 1].kind == "break":
-                continue  # "starting with open fingers, ..."
-        if start + 2 < len(tokens) and tokens[start + 1].text in _APART:
-            if (
-                tokens[start + 2].kind == "break"
-                and tokens[start + 3 : start + 4]
-                and tokens[start + 3].text not in _PARTED
-            ):
-                continue  # "fingers apart, ..."
+        if _is_pose(tokens, start):
+            continue
         marks = _marks(tokens, start)
         if {"left", "right"} <= marks:
             ways.append("sideways")
         elif {"far", "near"} <= marks:
             ways.append("lengthways")
     return ways
+
+
+def _is_pose(tokens: list[Token], start: int) -> bool:
+    """Whether "open fingers, ..." or "fingers apart, ..." only says how the hand is, and not where its fingers go."""
+    kinds = [t.kind for t in tokens[start + 1 : start + 3]]
+    if start and tokens[start - 1].text in ("open", "opened", "spread") and kinds[:1] == ["break"]:
+        return True
+    follows = tokens[start + 3].text if start + 3 < len(tokens) else "one"
+    return kinds[1:] == ["break"] and tokens[start + 1].text in _APART and follows not in _PARTED
 
 
 def _marks(tokens: list[Token], start: int) -> set[str]:

@@ -335,9 +335,12 @@ def _take_side(tokens: list[Token], m: Mention) -> None:
 
 def _take_relative(tokens: list[Token], m: Mention) -> None:
     i, n = m.end, len(tokens)
-    if i + 1 < n and not m.colors and tokens[i + 1].kind == "color" and tokens[i].text in ("in", "coloured", "colored", "painted"):
+    is_color = i + 1 < n and not m.colors and tokens[i + 1].kind == "color"
+    if is_color and tokens[i].text in ("in", "coloured", "colored", "painted"):
         follows = tokens[i + 2].kind if i + 2 < n else "break"
-        if follows not in ("shape", "thing", "bowl", "size", "color") and not (i + 2 < n and tokens[i + 2].text == "one"):
+        if follows not in ("shape", "thing", "bowl", "size", "color") and not (
+            i + 2 < n and tokens[i + 2].text == "one"
+        ):
             m.colors.append(tokens[i + 1].value)
             m.end = i + 2
             return

@@ -20,7 +20,8 @@ _EVENTS = [
         ("side", r"\b(left|right) of TARGET"),
         ("side", rf"\b(?:TARGET[ ,]+on its|(?:beside|next to) TARGET[ ,]+on (?:its|the)) {_SIDE}\b(?! ARM| BOWL)"),
         ("far", r"\b(?:beyond|behind|past|in back of|on the far side of|the far side of|the back of|the other side of) TARGET"),
-        ("far", r"\b(?:to|on|at|beyond|behind|along) (?:its|the|that|TARGET) (?:far|distant|other|remote|rear|outer) (?:side|end|face|edge)\b"
+        ("far", r"\b(?:to|on|at|for|heads for|beyond|behind|along) (?:its|the|that|TARGET) (?:far|distant|other|"
+                r"remote|rear|outer) (?:side|end|face|edge)\b"
                 r"(?! of (?!TARGET))"),
         ("far", r"\bthe (?:side|face|end|edge)(?: of TARGET)?(?: that is| which is| that)? "
                 r"(?:faces away|facing away|turned away|pointing away|away|farthest|furthest|opposite)\b"),
@@ -29,25 +30,31 @@ _EVENTS = [
         ("above", r"\b(?:above|over|directly above|right above|straight above|just above|just over|directly over|centred over|"
                   r"exactly above|exactly over|right over|high above|high over|on top of|straight over|straight above) TARGET"),
         ("back", rf"\bback (?:to|towards|toward|in the direction of) (?:ARM|{_ROBOT})\b|\b(?:nearer|closer) to {_ROBOT}\b"),
-        ("back", rf"\b(?:moves?|moved|moving|draws?|drawn|drawing|pulls?|pulled|pulling|slides?|slid|sliding|comes?|coming|travels?|"
+        ("back", rf"\b(?:moves?|moved|moving|draws?|drawn|drawing|pulls?|pulled|pulling|slides?|slid|sliding|"
+                 rf"comes?|coming|travels?|"
                  rf"retreats?|returns?|brought|bring|brings)(?: \w+){{0,3}} (?:towards?|toward) {_ROBOT}\b"),
-        ("back", r"\b(?:comes?|came|coming|moves?|moved|draws?|drawn|pulls?|pulled|slides?|slid|is brought|brought|drifts?) back\b"),
+        ("back", r"\b(?:comes?|came|coming|moves?|moved|draws?|drawn|pulls?|pulled|slides?|slid|is brought|"
+                 r"brought|drifts?) back\b"),
         ("heading", r"\b(left|right)wards?\b"),
         ("heading", r"\b(?:to|towards?|toward) the (left|right)\b(?! ?(?:of|hand|side|BOWL|ARM|edge|face|end|flank)\b)"),
-        ("heading", r"\b(?:moves?|moving|slides?|sliding|goes|going|go|travels?|glides?|advances?) (?:\w+ly )?(left|right)\b(?! of)"),
+        ("heading", r"\b(?:moves?|moving|slides?|sliding|goes|going|go|travels?|glides?|"
+                    r"advances?) (?:\w+ly )?(left|right)\b(?! of)"),
         ("down", r"\b(?:descends?|descended|descending|sinks?|sank|sinking|plunges?|dips?|dipped|dives?)\b(?! (?:by|to) )"),
-        ("down", r"\b(?:comes?|came|coming|goes|go|going|went|drops?|dropped|moves?|moved|straight|lets?|bring|brings|brought|pushed|"
+        ("down", r"\b(?:comes?|came|coming|goes|go|going|went|drops?|dropped|moves?|moved|straight|lets?|bring|"
+                 r"brings|brought|pushed|"
                  r"glides?|travels?|eases?|eased|settles?|settled|slides?|floats?|heads?|vertically|right)"
                  r"(?: (?:vertically|slowly|gently|straight|right|\w+ly|ARM|FINGERS|it|them))* "
                  r"(?:down|downwards?|vertically|vertically down|straight down)\b"),
         ("down", r"\b(?:down|downwards?|vertically|settles?|settled|drops?|dropped) (?:\w+ly )?"
                  r"(?:on|onto|over|around|to|upon|down on|down onto|down over|down to|round) TARGET"),
         ("down", r"\b(?:lowers?|lowered|lowering)(?: (?:ARM|FINGERS|itself|it|them|the|its|open|hand))*(?! TARGET)"
-                 r"(?= (?:on|onto|over|around|to|until|till|down|vertically|slowly|gently|so|far|by|straight|upon|,|\.|and|\w+ly))"),
+                 r"(?= (?:on|onto|over|around|to|until|till|down|vertically|slowly|gently|so|far|by|straight|"
+                 r"upon|,|\.|and|\w+ly))"),
     )
 ]  # fmt: skip
 _GRIPS = re.compile(
-    r"\b(?:closes?|closing|shuts?|squeezes?|clamps?|tightens?|clenches|grips?|grasps?|pinch|pinches|bites?|clasps?|clutch(?:es)?|"
+    r"\b(?:closes?|closing|shuts?|squeezes?|clamps?|tightens?|clenches|grips?|grasps?|pinch|pinches|bites?|"
+    r"clasps?|clutch(?:es)?|"
     r"(?<!fully )(?<!is )(?<!and )closed|takes? hold|gets? hold|seizes?)\b(?! (?:to|by|distance|the distance|in))"
 )
 _CLOSES = ("close", "closing", "shut", "squeeze", "clamp", "tighten", "clench", "bite")
@@ -55,13 +62,16 @@ _LIFTS = re.compile(
     r"\b(?:lifts?|lifted|raises?|raised|rises?|rose|hoists?|hoisted|carries|carry|carried|picks?|picked)\b"
 )
 _GOES = re.compile(
-    r"\b(?:am|go|goes|going|went|mov\w+|travel\w*|glid\w+|reach\w*|exten\w+|stretch\w*|swing\w*|swung|br[io]\w+|position\w*|steer\w*|"
-    r"sen[dt]s?|guid\w+|slid\w*|gets?|drives?|driven|drift\w*|float\w*|lower\w*|sinks?|descend\w*|comes?|coming|came|tak\w+|led|"
+    r"\b(?:am|go|goes|going|went|mov\w+|travel\w*|glid\w+|reach\w*|exten\w+|stretch\w*|swing\w*|swung|br[io]\w+|"
+    r"position\w*|steer\w*|"
+    r"sen[dt]s?|guid\w+|slid\w*|gets?|drives?|driven|drift\w*|float\w*|lower\w*|sinks?|descend\w*|comes?|coming|"
+    r"came|tak\w+|led|"
     r"direct\w*|plac\w+|flies|circl\w+|pass\w*|start\w*|head\w*|dips?|sets?|put|arriv\w+|begin\w*|stops?|aim\w*|runs?|settl\w+|"
     r"land\w*|approach\w*|advanc\w*|lines?|lined|nears?|hover\w*|wait\w*|stays?|retreat\w*|enter\w*|meets?|touch\w*|opens?|"
     r"parks?|halts?|drops?|eas\w+|draw\w*|pull\w*|wander\w*|follow\w*|leav\w+|appears?|creep\w*|sneak\w*|navigat\w*)\b"
 )
-_STATIC = re.compile(r"(?:\b(?:OTHER|SUPPORT|BOWL|POST|TARGET|which|that|there|THING)\b[^,.;]{0,25}\b(?:is|are|lies|lying|stands?|standing|sits?|"
+_STATIC = re.compile(r"(?:\b(?:OTHER|SUPPORT|BOWL|POST|TARGET|which|that|there|THING)\b[^,.;]{0,25}\b(?:is|are|"
+                     r"lies|lying|stands?|standing|sits?|"
                      r"sitting|was|were|rests|resting|located|placed|remains|stays)|\bOTHER)\b[^,.;]{0,12}$")  # fmt: skip
 _PARTED = re.compile(r"\b(?:FINGERS|one|other|another|each|both|pads?)\b")
 _DENIED = re.compile(r"\b(?:not|never|without|no|nor|neither|avoid\w*|instead)\b")

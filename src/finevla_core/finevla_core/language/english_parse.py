@@ -34,6 +34,7 @@ _STILL_FRESH = word_set("""
     kindly to then quickly softly simply task action goal job lastly afterwards alright so and yo hi hello
     second secondly oh ah um uh
     """)
+_DONE = word_set("done complete completed finished ok okay ready over passed")
 _PURPOSE_OK = word_set("""
     want wants need needs like ask have has is are be going asked told about supposed used use kind way ready
     task job goal is
@@ -93,7 +94,7 @@ class Walk(Steps):
             self._new_sentence()
             return
         self.clause += 1
-        if self._kind(-2) != "neg":
+        if self._kind(-2) != "neg" or self._text(-2) == "never mind":
             self.negated = False
         self.side = False
         self.repair = self.repair and self.i - self.repair_at <= 8
@@ -160,7 +161,7 @@ class Walk(Steps):
         if token.value == "instead":
             self._negate_next()
             return
-        if token.text == "as" and self.fresh and self._kind(0) == "word":
+        if token.text == "as" and self.fresh and self._kind(0) in ("word", "unknown"):
             self.side, self.act, self.subject = True, None, None
             return
         if token.value == "cause":
@@ -245,12 +246,13 @@ class Walk(Steps):
             self.fresh
             and not {self._text(-2), self._text(-3)} & _PERSONS
             and self._kind(0) != "break"
-            and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is")
+            and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is", *_DONE)
         )
         unknown = Unknown(text, self.sentence, self.side, is_command, self.clause, self.prep, act)
         unknown.is_object = self._kind(-2) == "verb" or self._text(-2) in ("up", "down", "off", "on")
         unknown.is_aside = self._kind(-2) == "break" and self._kind(0) == "break"
-        unknown.is_predicate = (self._text(-2) == "of" and self._text(-3) == "made") or (
+        is_thing = self.subject is None or self.subject.kind == "object"
+        unknown.is_predicate = (is_thing and self._text(-2) == "of" and self._text(-3) == "made") or (
             self._text(-2) in AUXILIARY and self._text(-3) in ("that", "which")
         )
         self.parse.unknown.append(unknown)

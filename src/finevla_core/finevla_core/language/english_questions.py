@@ -117,6 +117,7 @@ def no_command(text: Text, out: Decision) -> str:
         and target.mentions
         and all(m.prep == "of" for m in target.mentions)
         and not any(a.objects for a in text.positive)
+        and not any(m.kind == "pronoun" and m.prep and text.is_target(m, target) for m in text.mentions)
     ):
         return "say what to do with it"
     for act in text.positive:

@@ -104,6 +104,13 @@ def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
         return True
     if m.kind == "unknown" and act is not None and act.is_hypothetical and act.form == "ed":
         return False  # "my niece dropped it"
+    if (
+        m.kind == "unknown"
+        and m.is_subject
+        and act is not None
+        and not (act.is_passive or act.is_modal or act.is_command)
+    ):
+        return False  # "the kettle is boiling"
     if m.kind == "unknown" and m.prep == "with" and act is not None and not m.is_side and not m.is_negated:
         return act.value in WANTING
     if act is None or act.is_negated or act.value not in WANTING or act.clause != m.clause or m.is_negated:

@@ -350,6 +350,8 @@ def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> 
     if m.prep == "over":
         has_picked = any(a.at < m.start and a.value in ("pick", "put", "stack", "close") for a in text.positive)
         return 1.5 if has_picked else 0.0
+    if act is not None and value == "be" and act.at and text.parse.tokens[act.at - 1].text == "there":
+        return 0.0  # "there is a spider on the red ball"
     return 3.0 if value in ("put", "stack", "state", "throw", "be", "reach", "pick") else 1.0
 
 
@@ -412,7 +414,7 @@ def _goes_up(text: Text, target: Entity) -> bool:
     ends = {m.end for m in text.mentions if text.is_target(m, target) and not m.is_negated}
     for i, token in enumerate(tokens):
         follows = tokens[i + 1].kind if i + 1 < len(tokens) else "break"
-        goes = i > 0 and tokens[i - 1].text in ("goes", "go", "comes", "come") and i - 1 in ends
+        goes = i > 0 and tokens[i - 1].text in ("goes", "go", "comes", "come") and bool({i - 1, i - 2, i - 3} & ends)
         begins = i in ends or goes or i == 0 or tokens[i - 1].kind == "break" or tokens[i - 1].text in ("and", "then")
         if (
             token.text == "up"

@@ -76,6 +76,8 @@ class Steps:
         is_lying = is_lying and last is not None and last.end == self.i
         if subject is not None and is_free and not self._is_auxiliary(act) and not is_lying:
             subject.verb, subject.verb_at, subject.is_subject = act.value, self.i, True
+        if self._text(1) in ("nothing", "none") and self._text(2) not in ("but", "except", "other", "else", "more"):
+            act.is_negated = True
         if act.is_command and token.value == "use":
             self.subject = None
         self.parse.acts.append(act)

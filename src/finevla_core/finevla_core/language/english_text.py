@@ -56,6 +56,7 @@ class Text:
         """Numbers of the sentences that want something."""
         wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
         wanting |= {a.sentence for a in self.positive if a.value == "use" and a.is_command}
+        wanting |= {a.sentence for a in self.positive if a.value == "want" and any(self.is_thing(m) for m in a.objects)}
         for act in self.positive:
             if act.subject is not None and self.is_thing(act.subject) and self.roles.score(act.subject) >= 4:
                 wanting.add(act.sentence)

@@ -134,7 +134,8 @@ TABLES = phrase_list(
 THINGS = phrase_list(
     """
         object, thing, item, piece, element, body, objects, things, items, pieces, elements, bodies, stuff, guy,
-        fellow, specimen, workpiece, toy, toys, target, thingy, one
+        fellow, specimen, workpiece, bugger, sucker, beauty, beast, devil, rascal, chap, fella, critter, whatsit,
+        gizmo, blighter, toy, toys, target, thingy, one
     """
 )
 CUPS = ["cup"]  # a bowl only where its side is said
@@ -176,7 +177,8 @@ EVERYTHING += phrase_list(
         item after the other, object after object, item after item, one after another, one after the other, one by
         one, each of the objects, each of the things, each of the items, all four, all five, all three, one of the
         remaining objects, one of the objects, one of the items, one of the things, the next object, the next
-        item, the next thing, the lot of it, all the clutter, the whole mess, all of the above, the litter, all
+        item, the next thing, the lot of it, all the clutter, the whole mess, all of the above, the litter,
+        this pigsty, the pigsty, this shambles, the shambles, this chaos, the chaos, all
         the mess, loose items, loose objects
     """
 )
@@ -287,7 +289,8 @@ GRASPS = phrase_table(
             lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft,
             back and front, rear and front, longways, lengthway, front and behind, far and near side, near and far
             side, longwise, in front and behind, longitudinally, longitudinal, near and far faces, near and far
-            sides, far and near sides, near and far, far and near, before and behind, ahead and behind, fore aft, front / back, in front and
+            sides, far and near sides, near and far, far and near, before and behind, ahead and behind, fore aft,
+            front / back, in front and
             in back, near and far ends, front back, front or rear
         """,
     }

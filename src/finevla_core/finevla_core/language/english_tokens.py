@@ -32,10 +32,13 @@ _AS_TYPED = re.compile(
     r"(?<![\w'])'?(" + "|".join(sorted(map(re.escape, _WRITTEN), key=len, reverse=True)) + r")(?![\w])'?(?!\w)"
 )
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
-_SEAT = rf"\buse {_NAME} as (?:a|an|the|its) (?:seat|base|pedestal|stand|support|platform|plinth|foundation|perch|podium|throne) (?:for|under) {_NAME}"
+_SEAT = (
+    rf"\buse {_NAME} as (?:a|an|the|its) (?:seat|base|pedestal|stand|support|platform|plinth|foundation|perch|podium)"
+    rf" (?:for|under) {_NAME}"
+)
 _BOTTOM = (
-    rf"\b(?:(?:build|make) (?:me )?(?:a|the) (?:\w+ )?(?:tower|pile|stack)\s*[:,]\s*)?{_NAME} (?:at|on) the bottom\s*(?:,|;| and|, and)\s*"
-    rf"{_NAME} (?:on|at) (?:the )?top(?: of it)?\b"
+    r"\b(?:(?:build|make) (?:me )?(?:a|the) (?:\w+ )?(?:tower|pile|stack)\s*[:,]\s*)?"
+    rf"{_NAME} (?:at|on) the bottom\s*(?:,|;| and|, and)\s*{_NAME} (?:on|at) (?:the )?top(?: of it)?\b"
 )
 _CONTRACTIONS = [
     (re.compile(pattern), by)

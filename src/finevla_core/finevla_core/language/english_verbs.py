@@ -9,7 +9,8 @@ VERBS: dict[str, list[str]] = {
             fetch, clutch, clasp, catch, pinch, clamp, clench,
             nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
             collect, gather, obtain, secure, hook, acquire, bag, nick, cop, pincer, unearth, scrounge, purloin,
-            swipe, whip, claim, remove, extract, withdraw-from, liberate, rescue, nip, enclose, encircle, embrace, uplift
+            swipe, whip, claim, remove, extract, withdraw-from, liberate, rescue, nip, enclose, encircle, embrace,
+            uplift
         """
     ),
     "reach": phrase_list(
@@ -63,7 +64,8 @@ VERBS: dict[str, list[str]] = {
     ),
     "use": phrase_list(
         """
-            use, control, command, execute, perform, conduct, use up, employ, utilise, utilize, operate, rely, involve, apply, deploy, engage, choose, select
+            use, control, command, execute, perform, conduct, use up, employ, utilise, utilize, operate, rely,
+            involve, apply, deploy, engage, choose, select
         """
     ),
     "want": phrase_list("want, wish, prefer, need, require, fancy, desire, crave, demand"),
@@ -117,7 +119,9 @@ _FIXED = {
         as now, on the way, in the way, out of the way, at most, at least, in front, close by, would you mind, do
         you mind, you know, you see, i see, let us, let me see, make sure, be sure, by accident, in one go, in the
         air, in mid air, into the air, up in the air, if you would, if you can, if you please, if possible, if you
-        do not mind, if you could, if you will, if you like, pre grasp, pre grip, pre pick, all the way round, all the way around, would you, will you, could you, can you, thank you,
+        do not mind, if you could, if you will, if you like, with sugar on top, with a cherry on top, with feeling,
+        chop chop, quick march, pretty please, pre grasp, pre grip, pre pick, all the way round, all the way around,
+        would you, will you, could you, can you, thank you,
         thank you very much, when you are done, when you have a moment, when you can, when ready, when you are
         ready, when you have time, when you get a chance, as soon as possible, as soon as you can, in one piece,
         to be clear, to be exact, to be precise, be so kind as to, be a dear, be a good robot, do me a favour, do
@@ -155,7 +159,8 @@ _FIXED = {
     ("verb", "pick", "s"): "takes hold of, gets hold of",
     ("verb", "pick", "ing"): "taking hold of",
     ("verb", "reach", "base"): """
-        nip over, nip across, nip to, pop over, pop across, hop over to, scoot over, zip over, run over to, skip over, slip over, dart over,
+        nip over, nip across, nip to, pop over, pop across, hop over to, scoot over, zip over, run over to,
+        skip over, slip over, dart over,
         wander over, wander to, buzz over, stroll over, trot over, pull up, draw up, have a look at, mosey over,
         head for, head to, head towards, head over, get there, enter, goto, get to, get at, get over to
     """,

@@ -8,7 +8,8 @@ from finevla_core.language.english_text import Text
 
 _TOOLS = (
     r"(?:elbow|shoulder|teeth|tooth|mouth|nose|forehead|foot|feet|knee|toe|toes|chin|tongue|lips?|camera|cable|knuckles?|torso|"
-    r"chest|hips?|magnets?|suction\w*|vacuum|hooks?|string|rope|tongs|tweezers|pliers|chopsticks?|spoon|fork|net|glue|tape|lasso|"
+    r"chest|hips?|magnets?|suction\w*|vacuum|hooks?|string|rope|tongs|tweezers|pliers|chopsticks?|spoon|fork|"
+    r"net|glue|tape|lasso|"
     r"straps?|wires?|tail|claws of|leg|legs|ear|ears|eyes?|mind)"
 )
 _LIMBS = r"(?:wrist|palm|back|base|head|body|outside|knuckle|side)"

@@ -63,7 +63,8 @@ NEG_VERBS = phrase_list(
         stay away from, keeping clear of, stay clear of, ignore, disregard, skip, spare, forget about, never mind,
         forget, careful with, watch out for, beware of, steering clear of, careful not to, by no means, in no
         case, under no circumstances, on no account, at no time, at no point, no need to, ignoring, leaving out,
-        careful of, wary of, no longer
+        careful of, wary of, no longer, scrap what i said about, forget what i said about, never mind what i said about,
+        ignore what i said about, forget all about
     """
 )
 CORRECTIONS = phrase_list(
@@ -87,7 +88,8 @@ CORRECTIONS = phrase_list(
     """
 )
 SIDE_STARTS = phrase_list(
-    """ seeing as, seeing that, what with, was going to, were going to, had meant to, had wanted to, had planned to, was about to,
+    """ seeing as, seeing that, what with, was going to, were going to, had meant to, had wanted to, had planned to,
+        was about to,
         thought about, thought of, was thinking of, was tempted to, wanted to, meant to, planned to, used to,
         because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless,
         although, though, even though, even if, in case, provided, as long as, as soon as, once, whereas,
@@ -99,8 +101,10 @@ SIDE_STARTS = phrase_list(
     """
 )
 ORDINARY = word_set(
-    """ bare twin entry access entrance arrival trick pre herself himself themselves myself ourselves oneself lady ladies gentleman
-    gentlemen woman women men granny gran nan nana grandparent grandchild toddler baby babies pal neighbor crowd audience class
+    """ bare twin entry access entrance arrival trick pre herself himself themselves myself ourselves oneself lady
+    ladies gentleman
+    gentlemen woman women men granny gran nan nana grandparent grandchild toddler baby babies pal neighbor crowd
+    audience class
     operation operations trial demo session shift lesson exercise routine today tonight
     deg degs rad kg sec secs ms mins cms mms newton aerial view views stiff rigid loose jammed snug squeaky rusty wobbly
     shiny heavy fragile delicate dusty greasy wet dry sturdy episode clip frame frames recording annotation company
