@@ -98,7 +98,9 @@ class Links:
         """Whether a long text that acts on one thing only names another beside it."""
         last = self.last_object
         entity = self.entities[last.entity] if last is not None and last.entity >= 0 else None
-        is_acted_on = entity is not None and entity.weight >= (4 if entity.is_group else 3)
+        act = self.roles.act(m)
+        is_there = act is not None and act.value == "be"  # "there is a small one as well"
+        is_acted_on = entity is not None and entity.weight >= (3 if is_there and not entity.is_group else 4)
         return is_acted_on and len(self.parse.tokens) > 45 and self.roles.score(m) < 1
 
     def _follows_all(self, number: int, m: Mention) -> bool:

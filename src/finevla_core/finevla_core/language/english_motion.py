@@ -18,6 +18,7 @@ _EVENTS = [
         ("side", rf"\b{_TO} (?:the |a point |a spot |a place |a position )*{_SIDE}{_OF}"),
         ("side", rf"\b{_TO} (?:its|TARGET) {_SIDE}\b(?! ARM| BOWL)"),
         ("side", r"\b(left|right) of TARGET"),
+        ("side", rf"\b{_TO} (?:the )?{_SIDE} of OTHER(?=[^.]*\bTARGET)"),
         ("side", rf"\b(?:TARGET[ ,]+on its|(?:beside|next to) TARGET[ ,]+on (?:its|the)) {_SIDE}\b(?! ARM| BOWL)"),
         ("far", r"\b(?:beyond|behind|past|in back of|on the far side of|the far side of|the back of|the other side of) TARGET"),
         ("far", r"\b(?:to|on|at|for|heads for|beyond|behind|along) (?:its|the|that|TARGET) (?:far|distant|other|"
@@ -90,6 +91,8 @@ def way_of_coming(text: Text, out: Decision) -> str:
     Returns:
         The side that the hand comes from; "" where no motion tells it.
     """
+    if out.target is None:
+        return ""  # how many things are cleared away says nothing of each
     words = in_names(text, out)
     events = _events(words)
     if not events:

@@ -22,6 +22,10 @@ def in_names(text: Text, out: Decision) -> str:
     for m in text.parse.mentions:
         if name := _name(text, m, out):
             spans[m.start] = (m.end, name)
+    for start, end in text.parse.sentences:
+        follows = text.parse.tokens[end : end + 1]
+        if text.parse.tokens[end - 1].text == "?" and follows and follows[0].text in ("no", "nope", "nah"):
+            spans[start] = (end, ".")  # "Touch it? No: ..." is taken back
     pieces: list[str] = []
     i = 0
     tokens = text.parse.tokens[:_SEARCHED]
