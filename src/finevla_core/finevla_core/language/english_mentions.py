@@ -34,6 +34,7 @@ AMOUNTS = word_set("""
     more less further bit help noise attention care difference problem number distances gaps movements steps job task
     """)
 JOINS = word_set("and or then while but so plus to not i you we he she they it is are can will")
+_OPENING_WORDS = 8  # bounds the time for a text of articles
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
 
@@ -98,7 +99,9 @@ def mention_at(tokens: list[Token], start: int, kind: str = "") -> Mention | Non
 
 
 def _opening(tokens: list[Token], i: int, m: Mention) -> int:
-    while i < len(tokens):
+    for _ in range(_OPENING_WORDS):
+        if i >= len(tokens):
+            break
         text = tokens[i].text
         if text in DETERMINERS or text in FOREIGN:
             m.determiner = m.determiner or text

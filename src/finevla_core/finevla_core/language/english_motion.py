@@ -81,6 +81,10 @@ _AWAY = re.compile(
 )
 
 
+_MARGIN = 60  # letters: what stands behind the grip may still belong to what is said before it
+_BACK = 150  # letters: bounds the time for a clause without end
+
+
 def way_of_coming(text: Text, out: Decision) -> str:
     """Read the motion of the open hand up to its grip.
 
@@ -94,10 +98,8 @@ def way_of_coming(text: Text, out: Decision) -> str:
     if out.target is None:
         return ""  # how many things are cleared away says nothing of each
     words = in_names(text, out)
-    events = _events(words)
-    if not events:
-        return ""
     end = _end(words)
+    events = _events(words, end)
     at = way = ""
     for place, kind, side in events:
         if place >= end:
@@ -133,14 +135,15 @@ def _next(at: str, way: str, kind: str, side: str, rest: str) -> tuple[str, str]
     return at, way
 
 
-def _events(words: str) -> list[tuple[int, str, str]]:
+def _events(words: str, until: int) -> list[tuple[int, str, str]]:
     found: dict[int, tuple[str, str, int]] = {}
     for kind, pattern in _EVENTS:
-        for hit in pattern.finditer(words):
+        for hit in pattern.finditer(words, 0, until + _MARGIN):
             side = next((group for group in hit.groups() if group), "")
             start = max(words.rfind(sign, 0, hit.start()) for sign in (" , ", " . ", " ; ", " : ", " - ")) + 1
-            clause = words[max(0, start) : hit.start()]
-            sentence = words[max(words.rfind(sign, 0, hit.start()) for sign in (" . ", " ; ")) + 1 : hit.end()]
+            clause = words[max(0, start, hit.start() - _BACK) : hit.start()]
+            begin = max(words.rfind(sign, 0, hit.start()) for sign in (" . ", " ; ")) + 1
+            sentence = words[max(begin, hit.start() - 2 * _BACK) : hit.end()]
             if _is_of_hand(kind, clause, sentence, words[hit.end() : hit.end() + 40]):
                 found.setdefault(hit.start(), (kind, side, hit.end()))
     events: list[tuple[int, str, str]] = []

@@ -55,8 +55,7 @@ def name_arms(words: list[str]) -> list[str]:
             i += 1
             continue  # "a hand's breadth"
         word = _STANDARD.get(word, word)
-        is_with = out[-2:] == ["with", "its"] and any(w in _ARM for w in out)
-        if word in _SAME_AGAIN and out[-1:] and out[-1] in ("its", "the") and (speaks_of == "arm" or is_with):
+        if word in _SAME_AGAIN and _is_of_arms(out, speaks_of):
             word = "counterpart"
         if word == "hand" and out[-1:] and out[-1] in _SIDES and words[i + 1 : i + 2] and words[i + 1] in _FLANKS:
             i += 1
@@ -65,7 +64,7 @@ def name_arms(words: list[str]) -> list[str]:
             word = "over"
         if word == "one" and out[-2:] == ["the", "other"] and last == "arm":
             word = "arm"
-        if is_first := _is_headed(words, i, out):
+        if word in _ARM and (is_first := _is_headed(words, i, out)):
             side = words[i + is_first]
             out += [side, word]
             i += is_first + 1
@@ -76,6 +75,10 @@ def name_arms(words: list[str]) -> list[str]:
             last = "other"
             speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
         is_arm = word in _ARM
+        if not is_arm and word != "one":
+            out.append(word)
+            i += 1
+            continue
         before = (out[-2:-1] or [""])[0]
         is_one = word == "one" and out[-1:] == ["the"] and (before in _BEFORE or before.isdigit())
         is_hand = is_one and (speaks_of == "arm" or (not last and "robot" in words[i + 1 : i + 6]))
@@ -90,9 +93,15 @@ def name_arms(words: list[str]) -> list[str]:
             out += [side, word]
             i += 1 + length
             continue
-        out += word.split() if word[:1].isalpha() else [word]
+        out.append(word)
         i += 1
     return out
+
+
+def _is_of_arms(out: list[str], speaks_of: str) -> bool:
+    """Whether "its twin" and its like, after these words, is the other arm."""
+    is_with = out[-2:] == ["with", "its"] and any(w in _ARM for w in out)
+    return out[-1:] in (["its"], ["the"]) and (speaks_of == "arm" or is_with)
 
 
 def _is_headed(words: list[str], at: int, out: list[str]) -> int:

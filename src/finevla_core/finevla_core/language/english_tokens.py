@@ -32,11 +32,12 @@ _AS_TYPED = re.compile(
     r"(?<![\w'])'?(" + "|".join(sorted(map(re.escape, _WRITTEN), key=len, reverse=True)) + r")(?![\w])'?(?!\w)"
 )
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
-_SEAT = (
+_SHORT = 300  # letters: longer texts describe towers in steps
+_SEAT = re.compile(
     rf"\buse {_NAME} as (?:a|an|the|its) (?:seat|base|pedestal|stand|support|platform|plinth|foundation|perch|podium)"
     rf" (?:for|under) {_NAME}"
 )
-_BOTTOM = (
+_BOTTOM = re.compile(
     r"\b(?:(?:build|make) (?:me )?(?:a|the) (?:\w+ )?(?:tower|pile|stack)\s*[:,]\s*)?"
     rf"{_NAME} (?:at|on) the bottom\s*(?:,|;| and|, and)\s*{_NAME} (?:on|at) (?:the )?top(?: of it)?\b"
 )
@@ -58,8 +59,6 @@ _CONTRACTIONS = [
         (r"[-=]*>|→|⇒", " to "),
         (r"\s+-+\s+|\s*[–—]+\s*|--+", " - "),
         (r"\?(?=\s+(?:no|nope|nah)[\s,.!]+(?:not|the|use|take|make|that|with|other|it))", " , "),
-        (_SEAT, r"put \2 on \1"),
-        (_BOTTOM, r"put \2 on \1"),
         (r"\.\.+|…", " , "),
         (r"(?<=\d)[.,](?=\d)", ""),
     )
@@ -203,8 +202,12 @@ def raw_words(text: str) -> list[str]:
     """Lower-case words, numbers and punctuation of a text, contractions written out."""
     text = unicodedata.normalize("NFKC", text[:MAX_LETTERS]).replace("’", "'").replace("‘", "'").lower()
     text = _AS_TYPED.sub(lambda match: _WRITTEN[match[1]], text)
+    has_apostrophe = "'" in text
     for pattern, by in _CONTRACTIONS:
-        text = pattern.sub(by, text)
+        if has_apostrophe or "'" not in pattern.pattern:
+            text = pattern.sub(by, text)
+    if len(text) < _SHORT and (" bottom" in text or " as " in text):
+        text = _BOTTOM.sub(r"put \2 on \1", _SEAT.sub(r"put \2 on \1", text))
     return _WORD.findall(text)[: MAX_TOKENS + 1]
 
 
