@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
+from finevla_ros.executor import OneThreadExecutor
 from finevla_ros.heard_trajectory import listen_to_controllers
 from finevla_ros.listening import subscribe, subscribe_both
 
@@ -33,7 +34,7 @@ class SeparateListener:
             enable_rosout=False,
             start_parameter_services=False,
         )
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = OneThreadExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
 

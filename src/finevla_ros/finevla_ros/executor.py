@@ -1,15 +1,17 @@
-"""An executor for nodes with an action: callbacks one after the other where they are taken, what waits on threads.
-
-rclpy's MultiThreadedExecutor hands every callback to a pool and takes it again and again until a thread has begun it;
-under load that loop keeps the interpreter from the very threads it waits for. Measured: a whole core, and chunks late by
-a tenth of a second.
-"""
+"""Executors of every node: what cannot be taken ends nobody, and what waits gets a thread of its own."""
 
 import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
+from rclpy._rclpy_pybind11 import InvalidHandle
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.executors import Executor, ShutdownException, TimeoutException
+from rclpy.executors import Executor, ShutdownException, SingleThreadedExecutor, TimeoutException
+from rclpy.logging import get_logger
 from rclpy.task import Task
+
+from finevla_ros.listening import RefusalCounter
 
 
 class AsideGroup(ReentrantCallbackGroup):
@@ -20,8 +22,52 @@ class AsideInTurnGroup(MutuallyExclusiveCallbackGroup):
     """Callbacks that wait for something: each gets a thread of its own, one at a time."""
 
 
-class GoalsAsideExecutor(Executor):
-    """Like SingleThreadedExecutor, but what waits gets a thread: goals, which are tasks, and callbacks of aside groups."""
+class _LastingExecutor(Executor):
+    """What cannot be taken, because a stranger's bytes are no message, is counted and told now and then.
+
+    rclpy lets such an error out of `spin`. Errors of callbacks come out as before.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._refusals = RefusalCounter("a topic or a service")
+
+    def _take_subscription(self, sub: Any) -> Any:
+        return self._taken(super()._take_subscription, sub)
+
+    def _take_service(self, srv: Any) -> Any:
+        return self._taken(super()._take_service, srv)
+
+    def _take_client(self, client: Any) -> Any:
+        return self._taken(super()._take_client, client)
+
+    def _take_waitable(self, waitable: Any) -> Any:
+        return self._taken(super()._take_waitable, waitable)
+
+    def _taken(self, take: Callable[[Any], Any], entity: Any) -> Any:
+        try:
+            return take(entity)
+        except InvalidHandle:
+            raise
+        except Exception as error:
+            name = getattr(entity, "topic_name", getattr(entity, "srv_name", type(entity).__name__))
+            why = f"it cannot be taken from {name}, {type(error).__name__}: {str(error)[:200]}"
+            if sentence := self._refusals.note(why, time.monotonic()):
+                get_logger("executor").warning(sentence)
+            return None
+
+
+class OneThreadExecutor(_LastingExecutor, SingleThreadedExecutor):
+    """SingleThreadedExecutor that outlives what cannot be taken."""
+
+
+class GoalsAsideExecutor(_LastingExecutor):
+    """Like SingleThreadedExecutor, but what waits gets a thread: goals, which are tasks, and callbacks of aside groups.
+
+    rclpy's MultiThreadedExecutor hands every callback to a pool and takes it again and again until a thread has begun it;
+    under load that loop keeps the interpreter from the very threads it waits for. Measured: a whole core, and chunks late by
+    a tenth of a second.
+    """
 
     def __init__(self) -> None:
         super().__init__()

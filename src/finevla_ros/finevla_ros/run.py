@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 
 import rclpy
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from finevla_core.errors import FineVLAError
+from finevla_ros.executor import OneThreadExecutor
+from finevla_ros.log_limit import LimitedOutput
 
 ENDING_S = 3.0  # a motion that is braked is over within half a second; whatever takes longer will not rest
 WAKE_S = 0.05
@@ -33,9 +35,17 @@ class LastingNode(Node):
 def run_node(
     make: Callable[[], Node],
     argv: Sequence[str] | None = None,
-    executor: Callable[[], Executor] = SingleThreadedExecutor,
+    executor: Callable[[], Executor] = OneThreadExecutor,
 ) -> int:
-    """Make the node and spin it until it is told to stop; returns the process's exit code (0 fine, 2 bad input)."""
+    """Make the node and spin it until it is told to stop; returns the process's exit code (0 fine, 2 bad input).
+
+    What it writes is limited meanwhile, see `LimitedOutput`.
+    """
+    with LimitedOutput():
+        return _run(make, argv, executor)
+
+
+def _run(make: Callable[[], Node], argv: Sequence[str] | None, executor: Callable[[], Executor]) -> int:
     told = threading.Event()
     is_lasting = isinstance(make, type) and issubclass(make, LastingNode)
     if is_lasting:
