@@ -37,6 +37,9 @@ STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
 SPEED_SHARE, SPEED_NOISE = 1.2, 0.1  # a speed of more than this share of its limit, and noise on top, is too fast
 REACH_RAD = 1e-3  # what an arm may be off where it was known to be
 MOVED_RAD = 0.05  # farther from there it has followed a stranger for a while, and what is measured counts
+# A joint state farther from the one before than any motion leads is a leap: an encoder that slipped, or somebody else's word.
+LEAP_SHARE, LEAP_RAD = 2.0, 0.1
+DOUBT_S = 0.3  # for so long after a leap what is measured is nothing to brake from
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
 
 
@@ -87,6 +90,8 @@ class Brake:
         self._told: dict[str, Plan] = {}
         self._until_ns: dict[str, int] = {}
         self._before: dict[str, _Before] = {}  # of controllers that a stranger commands
+        self.is_disputed = False  # whether two say where the arms are: then neither counts
+        self._leapt_ns: int | None = None
         self._felt: deque[_Felt] = deque(maxlen=256)
         self._velocity: NDArray[np.float64] = np.zeros(len(embodiment.joints))
         self._moved: NDArray[np.float64] = np.zeros(len(embodiment.joints))  # by the positions alone
@@ -110,6 +115,8 @@ class Brake:
             if stamp_ns == last_ns:
                 return False
             self._felt.clear()  # the stamps' clock went back: a speed across that means nothing
+        if self._felt and self._is_leap(values - self._felt[-1].values, (stamp_ns - self._felt[-1].stamp_ns) * NS):
+            self._leapt_ns = now_ns
         self._felt.append(_Felt(stamp_ns, now_ns, values))
         while len(self._felt) > 2 and stamp_ns - self._felt[1].stamp_ns >= WINDOW_NS:
             self._felt.popleft()
@@ -130,6 +137,7 @@ class Brake:
         self._told.clear()
         self._until_ns.clear()
         self._before.clear()
+        self._leapt_ns = None
         self._velocity = self._moved = np.zeros(len(self.embodiment.joints))
 
     def told(
@@ -206,7 +214,7 @@ class Brake:
 
     def too_fast(self, now_ns: int) -> tuple[str, float, float] | None:
         """The arm joint that was measured beyond its speed limit, its speed and the limit; by positions, not by words."""
-        if not self.is_measured(now_ns) or self._felt[-1].stamp_ns - self._felt[0].stamp_ns < WINDOW_NS:
+        if not self._is_fresh(now_ns) or self._felt[-1].stamp_ns - self._felt[0].stamp_ns < WINDOW_NS:
             return None
         excess = (abs(self._moved) - SPEED_SHARE * self.limits.velocity - SPEED_NOISE) * ~self.limits.is_gripper
         if excess.max() <= 0:
@@ -321,7 +329,14 @@ class Brake:
 
     def is_measured(self, now_ns: int) -> bool:
         """Whether a measurement tells where the arms are now."""
+        is_doubtful = self._leapt_ns is not None and (now_ns - self._leapt_ns) * NS < DOUBT_S
+        return self._is_fresh(now_ns) and not self.is_disputed and not is_doubtful
+
+    def _is_fresh(self, now_ns: int) -> bool:
         return bool(self._felt) and (now_ns - self._felt[-1].now_ns) * NS < MAX_AGE_S
+
+    def _is_leap(self, way: NDArray[np.float64], dt_s: float) -> bool:
+        return bool(((abs(way) > LEAP_RAD + LEAP_SHARE * self.limits.velocity * dt_s) & ~self.limits.is_gripper).any())
 
     def _difference(self) -> NDArray[np.float64]:
         first, last = self._felt[0], self._felt[-1]

@@ -199,7 +199,7 @@ class Watchdog:
     def on_joint_publication(self, names: Sequence[str], number: int) -> None:
         """The publication sequence number of a joint state that names some of these joints."""
         if not set(names).isdisjoint(self.embodiment.joints):
-            self.publications.note(number)
+            self.brake.is_disputed = self.publications.note(number)
 
     def on_other_watchdog(self, instance: str, sequence: int, own: str, own_sequence: int, now_ns: int) -> str:
         """A sealed heartbeat of another watchdog process; why this one must not start, "" if it may or runs already."""
@@ -282,6 +282,7 @@ class Watchdog:
         self.clock.tick(now_ns, clock_ns)
         if self._is_waking(now_ns):
             return
+        self.brake.is_disputed = self.publications.is_double
         ours_ns, clock_ns = clock_ns, self._controllers_ns(now_ns, clock_ns)
         if self._rests_by_ns is not None and ours_ns != clock_ns:  # the bridge's stop was by that clock too
             self._rests_by_ns, self._stop_took_s = min(self._rests_by_ns, now_ns), 0.0
