@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limits", default="cobotmagic", help="safety file: a name in config/safety or a path")
     parser.add_argument("--can", nargs="*", default=[], metavar="INTERFACE", help="also look at these CAN interfaces")
     parser.add_argument("--drill", nargs="*", metavar="NAME", help="run these drills (all) on a simulation of its own")
+    parser.add_argument("--hostile", action="store_true", help="with --drill or --list: hostile and odd clients")
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="with --drill: each of them so often")
     parser.add_argument("--list", action="store_true", help="list the drills with what is promised")
     parser.add_argument("--report", type=Path, metavar="FILE", help="with --drill: write the table to a .md or .json")
 
@@ -45,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         from finevla_tools.faults.report import listing
 
-        print(listing(_drills()))
+        print(listing(_drills(arguments.hostile)))
         return 0
     if arguments.drill is not None:
         return _drill(arguments)
@@ -59,21 +61,27 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(finding.remedy for finding in findings))
 
 
-def _drills() -> "list[Drill]":
+def _drills(hostile: bool) -> "list[Drill]":
     from finevla_tools.faults.catalogue import drills_for
+    from finevla_tools.faults.hostile import hostile_drills
     from finevla_tools.launch_file import load_launch
     from finevla_tools.up import DEFAULT_FILE, launch_path
 
+    if hostile:
+        return hostile_drills()
     return drills_for([p.name for p in load_launch(launch_path(DEFAULT_FILE), {"robot": "sim"}).processes])
 
 
 def _drill(arguments: argparse.Namespace) -> int:
     from finevla_ros.paths import bundle_directory
     from finevla_tools.faults.catalogue import chosen
+    from finevla_tools.faults.drill import Result
     from finevla_tools.faults.report import line, write
     from finevla_tools.faults.session import Session
 
-    drills = chosen(arguments.drill, _drills())
+    named = bool(arguments.drill) and not arguments.hostile
+    drills = chosen(arguments.drill, _drills(arguments.hostile) + (_drills(True) if named else []))
+    drills = [drill for drill in drills for _ in range(arguments.times)]
     if arguments.report is not None:
         write(arguments.report, [])  # what cannot be written is better known before
     bundle_directory(arguments.bundle)
@@ -81,8 +89,18 @@ def _drill(arguments: argparse.Namespace) -> int:
     results = []
     with Session(arguments.bundle, drill_sentence()) as session:
         for drill in drills:
-            results.append(session.run(drill))
+            heard = len(session.log)
+            try:
+                results.append(session.run(drill))
+            except FineVLAError as error:  # one that could not be begun, also not on a new stack
+                session.end_stack()
+                results.append(
+                    Result(drill.name, drill.does, drill.promised, broken=[f"it could not be begun: {error}"])
+                )
             print(line(results[-1]), flush=True)
+            for told in session.log[heard:]:
+                if not told.startswith("["):  # what no node said
+                    print(f"    {told}", flush=True)
             if arguments.report is not None:
                 write(arguments.report, results)
     broken = [result.name for result in results if result.broken]

@@ -2,21 +2,24 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_tools.faults import judge
-from finevla_tools.faults.drill import Drill, Promise, Recovery, Result
+from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery, Result
 from finevla_tools.faults.record import STOP_WORD, Seen
 
 if TYPE_CHECKING:
     from finevla_tools.faults.session import Session
 
-FOLLOWING = 2
+FOLLOWING, STOPPED = 2, 3
 SET_OUT_S, COME_TO_REST_S, RECOVER_S = 15.0, 6.0, 40.0
 STILL_S, STILL_RAD = 1.0, 0.01  # how long the arms are watched between a reset and new words, and what sagging is
+# Of hostile clients: named so soon after it can be known; and of floods.
+NAMED_S, COMMAND_S, LINES_S = 0.3, 0.1, 10
+STOP_NS = 800_000_000  # a stopping command is over by then; a chunk's plan takes twice as long
 BEFORE_NS = 100_000_000  # before the fault, judged too: the commands that were under way
 
 
@@ -26,7 +29,10 @@ class Attempt:
     def __init__(self, session: "Session", drill: Drill) -> None:
         self.session, self.drill = session, drill
         self.recorder = session.recorder
-        self.outcome = ""
+        self.outcome = self.named = ""
+        self.went_rad = self.measured = self.lines_s = 0.0
+        self.named_s: float | None = None
+        self.command_s: float | None = None
         self.broken: list[str] = []
         self.needed: list[str] = []
         self.moved_rad: float | None = None
@@ -35,11 +41,17 @@ class Attempt:
     def result(self) -> Result:
         drill, recorder = self.drill, self.recorder
         self.fault_ns = recorder.clock_ns()
-        self.speed = recorder.speed(recorder.states[-1])
-        with contextlib.ExitStack() as healing:
+        self.speed, self.start = recorder.speed(recorder.states[-1]), recorder.states[-1].positions
+        injector = self.session.injector
+        injector.began_s = injector.stop_said_s = 0.0
+        injector.broken, injector.notes = self.broken, []
+        with self._told("healing it"), contextlib.ExitStack() as healing:
             fault = drill.fault(self.session.injector)
             self.fault_s = time.monotonic()
-            healing.enter_context(fault)
+            self.began_s = self.fault_s
+            with self._told("the fault"):
+                healing.enter_context(fault)
+            self.began_s = self.session.injector.began_s or self.fault_s
             self._watch()
             self.state = self.session.state()
             self.over_s, over_ns = time.monotonic(), recorder.clock_ns()
@@ -49,10 +61,18 @@ class Attempt:
         self.recovery = self._recover()
         return self._judged()
 
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """What somebody of the stack did not answer is a broken promise, and no end of the drills."""
+        try:
+            yield
+        except FineVLAError as error:
+            self.broken.append(f"{what}: {error}")
+
     def _watch(self) -> None:
         """Until what must come has come and the arms rest, or for as long as there is nothing to wait for."""
         drill, client = self.drill, self.session.client
-        if drill.promise in (Promise.FOLLOWS, Promise.SAFE):
+        if drill.promise in (Promise.FOLLOWS, Promise.SAFE, Promise.HOLDS):
             until_s = self.fault_s + drill.lasts_s
             client.wait(lambda: time.monotonic() > until_s, drill.lasts_s + 1.0)
         elif drill.promise is Promise.LASTS:
@@ -67,7 +87,9 @@ class Attempt:
             most_s = drill.observable_s + COME_TO_REST_S
             client.wait(lambda: self._stopped() is not None and (not drill.arms_seen or self._rests()), most_s)
             until_s = time.monotonic() + 0.3
-            client.wait(lambda: time.monotonic() > until_s, 1.0)
+            if drill.is_hostile:
+                until_s = max(until_s, self.began_s + drill.lasts_s)
+            client.wait(lambda: time.monotonic() > until_s, drill.lasts_s + 1.0)
 
     def _stopped(self) -> Seen | None:
         return self.recorder.first_stop(self.fault_s)
@@ -86,23 +108,60 @@ class Attempt:
         self.share = max(share for _, share in used.values())
         names = self.session.robot.names
         for what, (i, share) in used.items():
-            if share > judge.ROUNDING:
+            if share > judge.ROUNDING and not drill.stranger_speed:
                 self.broken.append(f"{names[i]} was commanded to {share:.2f} of its {what} limit")
-        if drill.arms_seen and (breach := judge.measured_breach(states, limits, names)):
+        if drill.arms_seen and (breach := judge.measured_breach(states, limits, names, drill.stranger_speed)):
             self.broken.append(breach)
+        self._read_off_hostile()
         self.stop_s = self.rest_s = self.needed_s = None
         if self.stopped is not None:
-            self.stop_s = self.stopped.at_s - self.fault_s
+            self.stop_s = self.stopped.at_s - (self.session.injector.stop_said_s or self.began_s)
             row = round((self.stopped.at_s - self.fault_s) * 1e3 + BEFORE_NS * 1e-6)
             self.needed_s = judge.needed_s(velocities[min(max(row - 5, 0), len(velocities) - 1)], limits)
             if drill.arms_seen and rested_s is not None:
                 self.rest_s = max(0.0, rested_s - self.stopped.at_s)
-        if self.stopped is not None:
+        if drill.moment is Moment.STOPPED and self.state == STOPPED:
+            self.outcome = "stayed stopped"
+        elif self.stopped is not None:
             self.outcome = "was braked" if self.stopped.code == STOP_WORD else "stopped"
+        elif not drill.moment.is_moving and self.state != FOLLOWING:
+            self.outcome = "held"
         elif self.state == FOLLOWING:
             self.outcome = "kept following"
         else:
             self.outcome = "came to rest" if rested_s is not None else "did not come to rest"
+
+    def _read_off_hostile(self) -> None:
+        """How far the arms went, what named the fault, and what a flood did to stops and logs."""
+        r, drill, injector = self.recorder, self.drill, self.session.injector
+        during = [s for s in r.states if s.at_s >= self.fault_s]
+        if during:
+            self.went_rad = max(float(abs((s.positions - self.start)[r.is_arm]).max()) for s in during)
+            self.measured = max(r.speed(s) for s in during)
+        least = STILL_RAD if drill.went_rad is None else drill.went_rad
+        if drill.is_hostile and not drill.moment.is_moving and self.went_rad > least:
+            self.broken.append(f"arms at rest went {self.went_rad:.3f} rad; {least:g} are allowed")
+        if drill.is_hostile and drill.codes:
+            first = next((s for s in r.seen if s.at_s >= self.fault_s and s.code in drill.codes), None)
+            if first is not None:
+                self.named, self.named_s = first.code, max(0.0, first.at_s - self.began_s - drill.observable_s)
+                if self.named_s > NAMED_S:
+                    self.broken.append(
+                        f"it was named {self.named_s:.2f} s after it could be known; {NAMED_S} are allowed"
+                    )
+        if drill.is_flood:
+            lines = [t for t in self.session.logged_s if t >= self.began_s]
+            self.lines_s = float(max((sum(t <= u < t + 1.0 for u in lines) for t in lines), default=0))
+            if self.lines_s > LINES_S:
+                self.broken.append(f"the log took {self.lines_s:.0f} lines in a second; {LINES_S} are allowed")
+            said_s = injector.stop_said_s
+            stops = [
+                t.at_s for t in r.told if t.at_s > said_s and t.points and t.points[-1].time_from_start_ns < STOP_NS
+            ]
+            if said_s and stops:
+                self.command_s = stops[0] - said_s
+                if self.command_s > COMMAND_S:
+                    self.broken.append(f"{self.command_s * 1e3:.0f} ms from stop to stopping command")
 
     def _recover(self) -> str:
         """Mended: what it takes until chunks move the arms again; a sentence."""
@@ -131,7 +190,7 @@ class Attempt:
             self.broken.append(f"did not go on {drill.recovery.value}: {error}")
             return ""
         taken_s = time.monotonic() - began_s
-        how = " and ".join(self.needed)
+        how = " and ".join([*self.needed, *session.injector.notes])
         return f"went on{f' when {how}' if how else ''} after {taken_s:.1f} s"
 
     def _reset(self) -> None:
@@ -162,13 +221,15 @@ class Attempt:
             Promise.RESTS: ("came to rest",),
             Promise.LASTS: ("came to rest", "kept following"),
             Promise.FOLLOWS: ("kept following",),
-            Promise.SAFE: ("stopped", "came to rest", "kept following"),
+            Promise.SAFE: ("stopped", "was braked", "came to rest", "kept following", "held"),
+            Promise.HOLDS: ("held", "stayed stopped"),
         }
         if self.outcome not in right[drill.promise]:
             self.broken.append(f"promised was that the drill {drill.promise.value}; the motion {self.outcome}")
         if (
             drill.promise in (Promise.STOPS, Promise.BRAKES)
             and drill.arms_seen
+            and not drill.stranger_speed  # whoever goes on commanding holds no arm still
             and self.stopped is not None
             and self.rest_s is None
         ):
@@ -194,6 +255,13 @@ class Attempt:
             self.share,
             _told(seen, self.over_s),
             {s.code for s in seen if s.at_s <= self.over_s},
+            drill.is_hostile,
+            self.went_rad,
+            self.measured,
+            self.named,
+            self.named_s,
+            self.command_s,
+            self.lines_s,
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.faults import inject as do
 from finevla_tools.faults import unruly
-from finevla_tools.faults.drill import Drill, Promise, Recovery
+from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery
 from finevla_tools.faults.relay import CHUNKS
 
 STOPS, BRAKES, RESTS, LASTS, FOLLOWS, SAFE = (
@@ -90,15 +90,15 @@ NODES = {
         Drill("motion hangs", "SIGSTOP of the node that moves to poses, idle", do.hung("motion"), FOLLOWS),
         Drill(
             "motion stopped", "the operator stops while an arm goes to a pose", do.stop_pressed,
-            STOPS, RESET, 0.0, ("stop.topic",), motion=True,
+            STOPS, RESET, 0.0, ("stop.topic",), moment=Moment.MOTION,
         ),
         Drill(
             "motion goes on", "the same, but who moved the arms sends on", unruly.both(do.stop_pressed, unruly.goes_on),
-            STOPS, RESET, 0.0, ("stop.topic",), motion=True, persists=True,
+            STOPS, RESET, 0.0, ("stop.topic",), moment=Moment.MOTION, persists=True,
         ),
         Drill(
             "stop word in a motion", "somebody says stop while an arm goes to a pose", unruly.said("please stop"),
-            BRAKES, TOLD, codes=("stop.word",), motion=True,
+            BRAKES, TOLD, codes=("stop.word",), moment=Moment.MOTION,
         ),
     ),
 }  # fmt: skip

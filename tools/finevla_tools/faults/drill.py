@@ -19,6 +19,22 @@ class Promise(enum.Enum):
     LASTS = "rests, or follows"  # the running plan ends so, unless what the launch starts again is back before that
     FOLLOWS = "keeps following"
     SAFE = "follows, rests or stops"  # which of them depends on the machine
+    HOLDS = "holds"  # of arms at rest: nothing moves, and what was stopped stays so
+
+
+class Moment(enum.Enum):
+    """What goes on when the fault is done."""
+
+    FOLLOWING = "an instruction is followed"
+    MOTION = "an operator's motion is under way"
+    HOLDING = "the arms rest"
+    STOPPED = "the arms are stopped"
+    STEPPING = "step mode: a plan waits for its yes"
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the arms are in the middle of a motion."""
+        return self in (Moment.FOLLOWING, Moment.MOTION)
 
 
 class Recovery(enum.Enum):
@@ -49,9 +65,15 @@ class Drill:
     clock: bool = False  # needs simulated time
     arms_apart: bool = False  # needs arms in different poses
     arms_seen: bool = True  # whether the true motion of the arms can be measured meanwhile
-    motion: bool = False  # an operator's motion is under way, and no instruction
+    moment: Moment = Moment.FOLLOWING
     persists: bool = False  # through the reset, until new words come
     nodes: tuple[str, ...] = ()  # that must be in the launch description
+    prepare: Callable[["Injector"], AbstractContextManager[None]] | None = None  # what takes long to set up, before all
+    # Of hostile clients only. `went_rad`: an arm at rest goes no further; None = a small sag, where nothing may move.
+    is_hostile: bool = False
+    went_rad: float | None = None
+    stranger_speed: float = 0.0  # rad/s that a stranger's own command may reach before it is braked
+    is_flood: bool = False  # a stop comes in the middle of it: how fast it is heard counts, and so does the log
 
     @property
     def promised(self) -> str:
@@ -64,6 +86,7 @@ class Drill:
             Promise.LASTS: "the running motion ends at rest by itself, unless the node is back before",
             Promise.FOLLOWS: "the motion goes on",
             Promise.SAFE: "the motion goes on, ends at rest or is stopped; nothing else",
+            Promise.HOLDS: "nothing moves",
         }[self.promise]
         return f"{what}; goes on {self.recovery.value}"
 
@@ -87,3 +110,10 @@ class Result:
     share: float = 0.0  # of the limits that the commands used at most, from the fault on (1 = right at one)
     saw: list[str] = field(default_factory=list)  # what the operator saw, in order
     codes: set[str] = field(default_factory=set)  # of the events meanwhile
+    is_hostile: bool = False
+    went_rad: float = 0.0  # the furthest that an arm joint was from where it was at the fault, until its end
+    measured: float = 0.0  # fastest arm joint that was measured meanwhile, rad/s
+    named: str = ""  # the code by which the fault was named, and
+    named_s: float | None = None  # how long after it could be known
+    command_s: float | None = None  # of a flood: from the stop to the first stopping command
+    lines_s: float = 0.0  # log lines of the whole stack in the worst second

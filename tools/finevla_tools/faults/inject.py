@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_ros import qos
 from finevla_tools.client import Client
+from finevla_tools.faults.record import Recorder
 from finevla_tools.faults.relay import CHUNKS, CLOCK, Relay, Relays, stamp_ns, stamped
+from finevla_tools.faults.stranger import Stranger
 from finevla_tools.up import Stack
 
 Fault = Callable[["Injector"], AbstractContextManager[None]]
@@ -32,14 +34,22 @@ Fault = Callable[["Injector"], AbstractContextManager[None]]
 
 @dataclass
 class Injector:
-    """What faults are done with."""
+    """What faults are done with, and where they say what else they saw broken."""
 
     stack: Stack
     relays: Relays
     client: Client
+    recorder: Recorder
+    stranger: Stranger
     robot: Embodiment
     text: Publisher  # on instruction/text, already found by those who listen
     stop: Publisher  # on safety/stop, likewise
+    sentence: str  # that sets the arms in motion
+    began_s: float = 0.0  # when the fault really began, if not when it was asked for; 0 = then
+    stop_said_s: float = 0.0  # when a stop was said in the middle of it; 0 = none was
+    broken: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what else the report should say
+    held: dict[str, Any] = field(default_factory=dict)  # of a preparation, for the fault
 
     def pid(self, node: str) -> int:
         """Of a running node; raises `FineVLAError` if there is none."""

@@ -78,8 +78,8 @@ def limits_used(
     return found
 
 
-def measured_breach(states: Sequence[State], limits: Limits, names: Sequence[str]) -> str:
-    """A joint that was measured faster than its limit, as a sentence; empty = none."""
+def measured_breach(states: Sequence[State], limits: Limits, names: Sequence[str], stranger: float = 0.0) -> str:
+    """A joint that was measured faster than its limit, or than a `stranger` may drive it, as a sentence; empty = none."""
     if len(states) < 2:
         return ""
     at_s = np.array([state.at_s for state in states])
@@ -88,7 +88,7 @@ def measured_breach(states: Sequence[State], limits: Limits, names: Sequence[str
     caught_up = (at_s[:, None] >= stood) & (at_s[:, None] < stood + CATCH_UP_S)
     velocities = np.array([state.velocities for state in states])[~caught_up.any(1)]
     speeds = abs(velocities).max(0, initial=0.0) * ~limits.is_gripper
-    over = speeds - (MEASURED_SHARE * limits.velocity + MEASURED_SPEED)
+    over = speeds - np.maximum(MEASURED_SHARE * limits.velocity + MEASURED_SPEED, stranger)
     i = int(over.argmax())
     return f"{names[i]} was measured at {speeds[i]:.2f} rad/s" if over[i] > 0 else ""
 

@@ -78,6 +78,8 @@ class Recorder:
             topic = f"{controller.name}/joint_trajectory"
             client.listen(topic, JointTrajectory, qos.ALL, partial(self._on_told, controller.name))
         client.listen(CHUNKS, msg.ActionChunk, qos.NEWEST)
+        client.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
+        client.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
         client.listen("safety/events", msg.SafetyEvent, qos.ALL, self._on_event)
         client.listen("/diagnostics", DiagnosticArray, qos.ALL, self._on_diagnostics)
 

@@ -19,6 +19,12 @@ def line(result: Result) -> str:
     """One result as it comes."""
     stop = f"; stop after {_ms(result.stop_s)}" if result.stop_s is not None else ""
     rest = f", at rest {_ms(result.rest_s)} later ({_ms(result.needed_s)} needed)" if result.rest_s is not None else ""
+    if result.named_s is not None:
+        rest += f", named {result.named} after {_ms(result.named_s)}"
+    if result.went_rad and result.is_hostile:
+        rest += f", went {result.went_rad:.3f} rad, at most {result.measured:.2f} rad/s"
+    if result.command_s is not None:
+        rest += f", stop to command {_ms(result.command_s)}, {result.lines_s:.0f} log lines"
     broken = "".join(f"\n    BROKEN: {text}" for text in result.broken)
     saw = f"\n    {_short(result.saw[0])}" if result.saw else ""
     return f"{'ok    ' if not result.broken else 'BROKEN'} {result.name:24s} {result.happened}{stop}{rest}{saw}{broken}"

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Self
 
 from rclpy.action import ActionClient
 from std_msgs.msg import Empty, String
+from std_srvs.srv import SetBool
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
@@ -23,15 +25,24 @@ from finevla_ros import qos
 from finevla_ros.paths import robot_file, safety_file
 from finevla_tools.client import Client
 from finevla_tools.faults.attempt import COME_TO_REST_S, FOLLOWING, SET_OUT_S, Attempt
-from finevla_tools.faults.drill import Drill, Result
+from finevla_tools.faults.drill import Drill, Moment, Result
 from finevla_tools.faults.inject import Injector
 from finevla_tools.faults.record import Recorder
 from finevla_tools.faults.relay import Relays, lines_of
-from finevla_tools.launch_file import Launch, load_launch
+from finevla_tools.faults.stranger import Stranger
+from finevla_tools.launch_file import Launch, Process, load_launch
 from finevla_tools.stage import wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
 HOLDING, STOPPED = 1, 3
+BYSTANDER = "bystander"  # stands for any process of the launch, and ends by SIGUSR1 with code 1, by SIGUSR2 with 2
+BYSTANDS = """
+import signal, sys, time
+for number, code in ((signal.SIGUSR1, 1), (signal.SIGUSR2, 2), (signal.SIGINT, 0), (signal.SIGTERM, 0)):
+    signal.signal(number, lambda *_, code=code: sys.exit(code))
+while True:
+    time.sleep(60)
+"""
 LISTENERS = 2  # to what the operator says: policy and bridge
 READY_S = 60.0
 NEW_S = 1.0
@@ -68,7 +79,8 @@ def drill_launch(bundle: str, clock: bool) -> Launch:
         remaps.setdefault(line.node, []).extend(("-r", f"{line.topic}:={line.before}"))
     # The arguments of a node end with its ROS arguments.
     processes = [replace(p, command=(*p.command, *remaps.get(p.name, ()))) for p in launch.processes]
-    return replace(launch, processes=tuple(processes))
+    bystander = Process(BYSTANDER, (sys.executable, "-S", "-E", "-c", BYSTANDS), {}, False, 0.0)
+    return replace(launch, processes=(*processes, bystander))
 
 
 class Session:
@@ -77,6 +89,7 @@ class Session:
     def __init__(self, bundle: str, sentence: str, task: str = "reach", seed: int = 1_000_000) -> None:
         self.bundle, self.sentence, self.task, self.seed = bundle, sentence, task, seed
         self.log: list[str] = []
+        self.logged_s: list[float] = []  # when the stack's lines came
         self._life = contextlib.ExitStack()
         self._clock: bool | None = None  # of the stack that runs; None = none does
         self.stack: Stack
@@ -108,14 +121,21 @@ class Session:
         return result
 
     def _once(self, drill: Drill) -> Result:
-        try:
-            self._set_out(drill)
-        except FineVLAError as error:  # once: what a drill left behind is no excuse for the next
-            self.log.append(f"starting the stack again: {error}")
-            self._end_stack()
-            self._need_stack(drill.clock)
-            self._set_out(drill)
-        return Attempt(self, drill).result()
+        with contextlib.ExitStack() as prepared:
+            try:
+                self._prepare(drill, prepared)
+            except FineVLAError as error:  # once: what a drill left behind is no excuse for the next
+                self.log.append(f"starting the stack again: {error}")
+                prepared.pop_all().close()
+                self._end_stack()
+                self._need_stack(drill.clock)
+                self._prepare(drill, prepared)
+            return Attempt(self, drill).result()
+
+    def _prepare(self, drill: Drill, prepared: contextlib.ExitStack) -> None:
+        if drill.prepare is not None:
+            prepared.enter_context(drill.prepare(self.injector))
+        self._set_out(drill)
 
     def end_stack(self) -> None:
         """The next drill starts another one."""
@@ -138,7 +158,7 @@ class Session:
                 replace(p, environment={**p.environment, "ROS_LOG_DIR": str(logs)}) for p in launch.processes
             ),
         )
-        self.stack = Stack(launch, lambda name, line: self.log.append(f"[{name}] {line}"))
+        self.stack = Stack(launch, self._on_line)
         life.callback(self.stack.stop)
         self._clock = clock
         namespace = launch.arguments["namespace"]
@@ -146,22 +166,30 @@ class Session:
         self.stack.start()
         self.client = life.enter_context(Client(namespace, name="finevla_drill"))
         self.recorder = Recorder(self.client, self.robot, clock)
+        stranger = life.enter_context(Stranger(namespace))
         text = self.client.node.create_publisher(String, "instruction/text", qos.ALL)
         stop = self.client.node.create_publisher(Empty, "safety/stop", qos.ALL)
-        self.injector = Injector(self.stack, relays, self.client, self.robot, text, stop)
+        self.injector = Injector(
+            self.stack, relays, self.client, self.recorder, stranger, self.robot, text, stop, self.sentence
+        )
         self.motion = ActionClient(self.client.node, GoTo, "go_to")
         wait_for_stack(self.client, self.stack, READY_S)
         self.wait(lambda: text.get_subscription_count() >= LISTENERS, READY_S, "policy and bridge to hear what is said")
         self.wait(stop.get_subscription_count, READY_S, "the bridge to hear a stop")
+
+    def _on_line(self, name: str, line: str) -> None:
+        self.logged_s.append(time.monotonic())
+        self.log.append(f"[{name}] {line}")
 
     def _end_stack(self) -> None:
         self._stack_life.close()
         self._clock = None
 
     def _set_out(self, drill: Drill) -> None:
-        """At home, and under way."""
+        """At home, and then as the drill wants it: under way, at rest, stopped, or before a yes."""
         client, recorder = self.client, self.recorder
         client.say(Instruction(raw="stop"))
+        self._step_mode(False)
         self.wait(lambda: self.state() != FOLLOWING, COME_TO_REST_S, "the bridge to come to rest")
         if self.state() == STOPPED:
             self.reset(COME_TO_REST_S)
@@ -172,11 +200,23 @@ class Session:
         self.wait(client.is_ready, SET_OUT_S, "the stack to be ready")
         recorder.begin()
         self.wait(lambda: recorder.states, COME_TO_REST_S, "joint states")
-        if drill.motion:
+        if drill.moment is Moment.MOTION:
             self._go()
-        else:
+        elif drill.moment is Moment.STOPPED:
+            self.injector.stop.publish(Empty())
+            self.wait(lambda: self.state() == STOPPED, COME_TO_REST_S, "the bridge to stop")
+            client.wait(lambda: False, NEW_S)  # a reset is possible from now on, and what the stop led to is said
+        elif drill.moment is not Moment.HOLDING:
+            self._step_mode(drill.moment is Moment.STEPPING)
             client.say(Instruction(raw=self.sentence))
-        self.wait(lambda: self._is_under_way(drill.arms_apart), SET_OUT_S, "the arms to move")
+        if drill.moment.is_moving:
+            self.wait(lambda: self._is_under_way(drill.arms_apart), SET_OUT_S, "the arms to move")
+        elif drill.moment is Moment.STEPPING:
+            self.wait(lambda: client.newest["safety/status"].waiting, SET_OUT_S, "a plan that waits for a yes")
+
+    def _step_mode(self, is_on: bool) -> None:
+        if bool(self.client.newest["safety/status"].stepping) is not is_on:
+            self.client.call(SetBool, "safety/step_mode", SetBool.Request(data=is_on))
 
     def _go(self) -> None:
         """An operator's motion of one arm."""

@@ -72,7 +72,7 @@ def goes_on(i: "Injector") -> Iterator[None]:
                 announcements.publish(instruction)
             if is_motion(template.instruction_id) and authority.service_is_ready():
                 authority.call_async(Authority.Request(client=template.client))
-            chunks.publish(_fresh(template, i, number))
+            chunks.publish(fresh(template, i, number))
 
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
@@ -86,7 +86,7 @@ def goes_on(i: "Injector") -> Iterator[None]:
         rclpy.try_shutdown(context=context)
 
 
-def _fresh(template: Any, i: "Injector", number: int) -> Any:
+def fresh(template: Any, i: "Injector", number: int) -> Any:
     """The same sender's chunk of now, from where the arms are commanded to be."""
     from finevla_interfaces.msg import ActionChunk
 

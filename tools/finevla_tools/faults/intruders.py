@@ -1,0 +1,125 @@
+"""Strangers who command: trajectories on the controllers' topics, and chunks."""
+
+import array
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from finevla_core.safety.mandate import MOTION
+from finevla_interfaces import msg
+from finevla_ros import qos
+from finevla_tools.faults.imposters import now
+from finevla_tools.faults.inject import Fault
+from finevla_tools.faults.relay import BEFORE, CHUNKS
+from finevla_tools.faults.stranger import NAME, copy, says
+from finevla_tools.faults.unruly import fresh
+
+if TYPE_CHECKING:
+    from finevla_tools.faults.inject import Injector
+
+NS = 1_000_000_000
+HEARING = 3  # bridge, watchdog and controller hear what a controller is told
+
+
+def topic(i: "Injector") -> str:
+    """Of the first controller."""
+    return f"{i.robot.controllers[0].name}/joint_trajectory"
+
+
+def way(rad: float, seconds: float) -> Callable[["Injector", int], Any]:
+    """The first joint of the first arm by that much in that time, from where it is."""
+
+    def make(i: "Injector", number: int) -> Any:
+        state = i.client.newest[f"{BEFORE}/{i.robot.state_topic}"]
+        at = dict(zip(state.name, state.position, strict=True))
+        joints = i.robot.controllers[0].joints
+        positions = [at[joint] for joint in joints]
+        positions[0] += rad
+        whole_s, part_ns = divmod(round(seconds * NS), NS)
+        point = JointTrajectoryPoint(positions=positions, velocities=[0.0] * len(joints))
+        point.time_from_start = Duration(sec=whole_s, nanosec=part_ns)
+        return JointTrajectory(joint_names=list(joints), points=[point])
+
+    return make
+
+
+def named_frame(i: "Injector", number: int) -> Any:
+    """As `way`, with the bridge's name and a seal that looks like one."""
+    message = way(0.3, 0.3)(i, number)
+    message.header.frame_id = f"/{i.client.namespace}/safety_bridge#{'0' * 16}#{10**9 + number}#{'0' * 64}"
+    return message
+
+
+def replayed(i: "Injector", number: int) -> Any:
+    """What the controller was told last, seal and all."""
+    return i.client.newest.get(topic(i)) or way(0.3, 0.3)(i, number)
+
+
+def tampered(i: "Injector", number: int) -> Any:
+    """The same, with another goal under the old seal, that starts now."""
+    message = copy(replayed(i, number))
+    new = way(0.3, 0.3)(i, number)
+    message.header.stamp, message.points, message.joint_names = new.header.stamp, new.points, new.joint_names
+    return message
+
+
+def commands(
+    make: Callable[["Injector", int], Any], name: str = NAME, rate_hz: float = 0.0, lives_s: float | None = None
+) -> Fault:
+    """Trajectories of a node of that name; it lives for so long."""
+    return says(JointTrajectory, topic, make, rate_hz, qos.ALL, name, lives_s=lives_s)
+
+
+def chunks(change: Callable[["Injector", Any], None], rate_hz: float = 10.0, client: str = "") -> Fault:
+    """Good chunks of now, as `change` has them; of the policy's name, or of another `client`."""
+
+    def make(i: "Injector", number: int) -> Any:
+        template = i.client.newest.get(CHUNKS)
+        status = i.client.newest["safety/status"]
+        if template is None or not len(status.planned):
+            return None
+        chunk = fresh(template, i, int(template.sequence) + 1000 + number)
+        chunk.client = client or chunk.client
+        change(i, chunk)
+        return chunk
+
+    return says(msg.ActionChunk, CHUNKS, make, rate_hz, qos.NEWEST)
+
+
+def field(name: str, value: Any) -> Callable[["Injector", Any], None]:
+    """One field is something else."""
+    return lambda _, chunk: setattr(chunk, name, value(chunk) if callable(value) else value)
+
+
+def stamped(ahead_s: float) -> Callable[["Injector", Any], None]:
+    """Its observation's stamp is that far ahead."""
+    return lambda i, chunk: setattr(chunk.header, "stamp", now(i, ahead_s))
+
+
+def long(rows: int, dt_s: float) -> Callable[["Injector", Any], None]:
+    """So many rows of that time each: the first row, held."""
+
+    def change(i: "Injector", chunk: Any) -> None:
+        first = np.array(chunk.actions).reshape(chunk.horizon, -1)[0]
+        chunk.actions = array.array("d", np.tile(first, (rows, 1)).tobytes())
+        chunk.horizon, chunk.dt_s = rows, dt_s
+
+    return change
+
+
+def all_nan(i: "Injector", chunk: Any) -> None:
+    """Nothing but NaN."""
+    chunk.actions = array.array("d", [math.nan] * len(chunk.actions))
+
+
+def as_motion(i: "Injector", chunk: Any) -> None:
+    """It pretends to be an operator's motion."""
+    chunk.instruction_id = f"{MOTION}stranger"
+
+
+def as_it_is(i: "Injector", chunk: Any) -> None:
+    """A good one."""
