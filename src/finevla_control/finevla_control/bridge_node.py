@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import QoSSubscriptionMatchedInfo, SubscriptionEventCallbacks
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
@@ -118,7 +119,8 @@ class SafetyBridge(LastingNode):
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self.listeners = [self._listen_for_stops(), self._listen_for_words(), self._listen_for_chunks()]
         self._listen()
-        self.create_timer(TICK_S, self._on_tick)
+        # By the steady clock: simulated time may run slowly, or stand still, and the watchdog still wants to hear this node.
+        self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
         for listener in self.listeners:
             listener.start()
@@ -255,8 +257,12 @@ class SafetyBridge(LastingNode):
 
     def _on_trajectory(self, controller: str, data: bytes) -> None:
         """What a controller is told, whoever does: a stranger's trajectory is a stop when it is heard."""
-        if why := judge(self.senders, controller, data, self._now_ns())[1].why:
-            text = f"a trajectory on {self.controllers[controller].topic_name} is a stranger's, {why}; end who sends it"
+        sender = judge(self.senders, controller, data, self._now_ns())[1]
+        if not self.senders.is_own(sender):
+            self.bridge.on_other_command()
+        if sender.why:
+            topic = self.controllers[controller].topic_name
+            text = f"a trajectory on {topic} is a stranger's, {sender.why}; end who sends it"
             self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
             self._flush()
 

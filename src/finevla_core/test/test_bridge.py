@@ -79,6 +79,28 @@ def test_a_bridge_that_lost_track_of_time_commands_nothing(
         assert code in [event.code for event in events]
 
 
+@pytest.mark.parametrize("ahead_s", [0.0, 0.3])
+def test_clock_that_stands_still_is_a_stop_where_the_arms_go_on_and_nothing_where_they_wait_too(
+    guarded: Guarded, ahead_s: float
+) -> None:
+    steady = [0]
+    bridge, began = guarded.bridge(steady_ns=lambda: steady[0]), START + SECOND // 20
+    bridge.tick(began)
+    bridge.on_chunk(guarded.chunk(), began)
+    bridge.take()
+    for _ in range(20):
+        steady[0] += SECOND // 50
+        states = [] if ahead_s == 0 else [began + round(ahead_s * SECOND)]
+        for stamp_ns in states:
+            positions = list(guarded.embodiment.to_positions(guarded.home))
+            bridge.on_joint_state(stamp_ns, guarded.embodiment.joints, positions, began)
+        bridge.tick(began)
+    commands, events = bridge.take()
+    assert commands == []  # by a clock that stands still a stop would lead back
+    assert (bridge.state is State.STOPPED) == (ahead_s > 0)
+    assert ("clock.still" in [event.code for event in events]) == (ahead_s > 0)
+
+
 def test_no_reset_while_the_watchdog_is_not_well(guarded: Guarded) -> None:
     bridge = guarded.bridge(watchdog_timeout_s=1e9)
     bridge.on_watchdog(False, "a rival commands the arms", START)

@@ -16,7 +16,7 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.approval import Waiting, is_same_motion
 from finevla_core.safety.authority import CommandAuthority
-from finevla_core.safety.commands import trajectories
+from finevla_core.safety.commands import LEAD_NS, trajectories
 from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
@@ -106,8 +106,8 @@ class Bridge:
         self.plan: Plan | None = None
         self._braking: Plan | None = None  # the last plan that was a stop
         self._say_again_ns: int | None = None  # when the controllers are to be told of it once more
-        # Whether the controllers were told of the plan: then what starts on it starts at their command.
-        self._is_commanded = False
+        # Whether the controllers do what they were told here last, and from when on: what starts then starts at their command.
+        self._is_commanded, self._led_until_ns = False, 0
         self.judged: Judged | None = None
         self.mandate = Mandate(steady_ns)
         self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
@@ -211,6 +211,10 @@ class Bridge:
         self._show(chunk, result, now_ns)
         return None
 
+    def on_other_command(self) -> None:
+        """Somebody else commanded a controller, the watchdog's brake too: what it holds now is not what it was told here."""
+        self._is_commanded = False
+
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
         """Come to rest within the limits and stay there until a reset."""
         self._stop(now_ns, code, text)
@@ -305,6 +309,7 @@ class Bridge:
         self.arms.adopt()
         assert self.arms.position is not None
         self.plan = hold(np.clip(self.arms.position, self.limits.lower, self.limits.upper), now_ns)
+        self._is_commanded = False
         self._say(1, "state.adopted", f"the operator took the measured pose as the true one: {told}")
         return True, f"adopted: {told}; {RESET_ADVICE}", difference
 
@@ -468,6 +473,13 @@ class Bridge:
             self.reason = (
                 f"joint states are stamped {abs(ahead_s):.1f} s off this clock; check use_sim_time and the clocks"
             )
+        if (
+            ahead_s > 0
+            and self.time.overtaken(now_ns)
+            and self.state is State.FOLLOWING
+            and (lost := self.time.lost(now_ns))
+        ):
+            self._stop(now_ns, *lost)
         told_s = (self._steady_ns() - self._future_told_ns) * NS
         if ahead_s > 0 and (self._future_told_ns < 0 or told_s > FUTURE_TOLD_S):
             self._future_told_ns = self._steady_ns()
@@ -515,10 +527,11 @@ class Bridge:
             self._enter(State.DISABLED, missing)
             return False
         position = np.clip(self.arms.position, self.limits.lower, self.limits.upper)
-        if self.plan is not None:
-            planned = self.plan.at(now_ns)[0]
-            gap = abs(planned - self.arms.position) * ~self.limits.is_gripper
-            position = planned if gap.max() < self.gate.options.max_tracking_error else position
+        is_there = False  # where the controllers were commanded to: then they hold that, whatever an arm lags or sags
+        if self.plan is not None and self._is_commanded and now_ns >= self.plan.end_ns:
+            gap = abs(self.plan.positions[-1] - self.arms.position) * ~self.limits.is_gripper
+            is_there = bool(gap.max() < self.gate.options.max_tracking_error)
+            position = self.plan.positions[-1] if is_there else position
         here = self.envelope.clearance.at(self.arms.position, self.options.adoption_slack_m)
         if here.code:
             self._enter(
@@ -526,7 +539,7 @@ class Bridge:
             )
             return False
         self.plan, self.judged, self.waiting = hold(position, now_ns), None, None
-        self._is_commanded = False
+        self._is_commanded = is_there
         self._last_sequence, self._in_a_row = -1, 0
         self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
@@ -566,8 +579,12 @@ class Bridge:
     def _command(self) -> None:
         """The running plan as one trajectory per controller."""
         assert self.plan is not None
-        continues = self._controllers if self._is_commanded else ()
-        self.commands += trajectories(self.plan, self.embodiment, self.limits, continues)
+        start_ns = int(self.plan.times_ns[0])
+        continues = self._is_commanded and start_ns >= self._led_until_ns
+        if not continues:
+            self._led_until_ns = start_ns + LEAD_NS
+        controllers = self._controllers if continues else ()
+        self.commands += trajectories(self.plan, self.embodiment, self.limits, controllers, LEAD_NS)
         self._is_commanded = True
 
     def _enter(self, state: State, reason: str) -> None:

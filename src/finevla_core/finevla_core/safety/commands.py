@@ -9,21 +9,43 @@ from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import NS, Plan
 from finevla_core.safety.words import Trajectory
 
+# Until a controller that holds something else is on the plan: shorter than chunks are apart, so that the next one finds it
+# there, and long enough for the few milliradians that an arm sags to be no jerk.
+LEAD_NS = 45_000_000
 
-def trajectories(plan: Plan, embodiment: Embodiment, limits: Limits, continues: Collection[str]) -> list[Trajectory]:
+
+def trajectories(
+    plan: Plan, embodiment: Embodiment, limits: Limits, continues: Collection[str], lead_ns: int = 0
+) -> list[Trajectory]:
     """One trajectory per controller, positions cut to the limits.
 
     Where the plan starts at a controller's own command (`continues` names these), its first knot goes along: stamped in the
     past when it arrives, it makes the controller follow the plan itself. Without it the controller leads from its command to
-    the second knot, which in motion is a jerk - but with it, where it is not at the command, the command would step there.
+    the next one, which in motion is a jerk - but with it, where it is not at the command, the command would step there: such
+    a controller is led onto the plan in `lead_ns`, or until its second knot.
     """
-    positions = embodiment.to_positions(np.clip(plan.positions, limits.lower, limits.upper))
-    velocities = embodiment.to_velocities(plan.velocities)
-    times, start_ns = (plan.times_ns - plan.times_ns[0]) * NS, int(plan.times_ns[0])
+    led = _led(plan, lead_ns)
     made = []
     for controller in embodiment.controllers:
         columns = [embodiment.joints.index(joint) for joint in controller.joints]
-        first = 0 if controller.name in continues else 1
-        points = positions[first:, columns], velocities[first:, columns]
-        made.append(Trajectory(controller.name, controller.joints, start_ns, times[first:], *points))
+        way = plan if controller.name in continues else led
+        positions = embodiment.to_positions(np.clip(way.positions, limits.lower, limits.upper))[:, columns]
+        velocities = embodiment.to_velocities(way.velocities)[:, columns]
+        start_ns = int(plan.times_ns[0])
+        times_s = (way.times_ns - start_ns) * NS
+        made.append(Trajectory(controller.name, controller.joints, start_ns, times_s, positions, velocities))
     return made
+
+
+def _led(plan: Plan, lead_ns: int) -> Plan:
+    """From `lead_ns` after the start on; a plan that has no motion has nothing to be led onto."""
+    meet_ns = int(plan.times_ns[0]) + lead_ns
+    later = plan.times_ns > meet_ns
+    if len(plan.times_ns) < 2 or not lead_ns:
+        return Plan(plan.times_ns[later], plan.positions[later], plan.velocities[later])
+    position, velocity = plan.at(meet_ns)
+    return Plan(
+        np.concatenate([[meet_ns], plan.times_ns[later]]).astype(np.int64),
+        np.concatenate([position[None], plan.positions[later]]),
+        np.concatenate([velocity[None], plan.velocities[later]]),
+    )
