@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.commands import trajectories
+from finevla_core.safety.commands import LEAD_NS, trajectories
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import NS, Plan, stop
 from finevla_core.safety.words import Trajectory
@@ -39,6 +39,7 @@ REACH_RAD = 1e-3  # what an arm may be off where it was known to be
 MOVED_RAD = 0.05  # farther from there it has followed a stranger for a while, and what is measured counts
 # A joint state farther from the one before than any motion leads is a leap: an encoder that slipped, or somebody else's word.
 LEAP_SHARE, LEAP_RAD = 2.0, 0.1
+ASTRAY_NS = 200_000_000  # stamps that go on by so much more or less than time does are another clock's
 DOUBT_S = 0.3  # for so long after a leap what is measured is nothing to brake from
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
 
@@ -92,6 +93,7 @@ class Brake:
         self._before: dict[str, _Before] = {}  # of controllers that a stranger commands
         self.is_disputed = False  # whether two say where the arms are: then neither counts
         self._leapt_ns: int | None = None
+        self._astray_ns: int | None = None  # when stamps last went on otherwise than time does
         self._felt: deque[_Felt] = deque(maxlen=256)
         self._velocity: NDArray[np.float64] = np.zeros(len(embodiment.joints))
         self._moved: NDArray[np.float64] = np.zeros(len(embodiment.joints))  # by the positions alone
@@ -111,12 +113,17 @@ class Brake:
         values = self.embodiment.to_values([positions[i] for i in order])
         if self.limits.incredible(values) is not None:
             return False
-        if self._felt and stamp_ns <= (last_ns := self._felt[-1].stamp_ns):
-            if stamp_ns == last_ns:
+        if self._felt:
+            last = self._felt[-1]
+            if stamp_ns == last.stamp_ns:
                 return False
-            self._felt.clear()  # the stamps' clock went back: a speed across that means nothing
-        if self._felt and self._is_leap(values - self._felt[-1].values, (stamp_ns - self._felt[-1].stamp_ns) * NS):
-            self._leapt_ns = now_ns
+            passed_ns = stamp_ns - last.stamp_ns
+            if self._is_leap(values - last.values, abs(passed_ns) * NS) or self._are_two_clocks(
+                passed_ns, last, now_ns
+            ):
+                self._leapt_ns = now_ns
+            if passed_ns < 0:
+                self._felt.clear()  # the stamps' clock went back: a speed across that means nothing
         self._felt.append(_Felt(stamp_ns, now_ns, values))
         while len(self._felt) > 2 and stamp_ns - self._felt[1].stamp_ns >= WINDOW_NS:
             self._felt.popleft()
@@ -229,16 +236,20 @@ class Brake:
             ((self.speed(now_ns) / self.limits.acceleration + self.limits.acceleration / self.limits.jerk) * arms).max()
         )
 
-    def stops(self, controllers: Collection[str], stamp_ns: int, now_ns: int, clock_ns: int) -> list[Trajectory]:
+    def stops(
+        self, controllers: Collection[str], stamp_ns: int, now_ns: int, clock_ns: int, is_exact: bool = True
+    ) -> list[Trajectory]:
         """To rest, one trajectory for each of `controllers` whose state is known; all joints rest at the same time.
 
-        `stamp_ns` 0 = from the moment the controller takes it, for where its clock cannot be trusted.
+        `stamp_ns` 0 = from the moment the controller takes it, for where its clock cannot be trusted. `is_exact`: it is known
+        to the millisecond, and with it where the command is now.
         """
         known = {c: s for c in controllers if (s := self._state(c, now_ns, clock_ns)) is not None}
         size = len(self.embodiment.joints)
         position, velocity, acceleration, share = np.zeros(size), np.zeros(size), np.zeros(size), np.ones(size)
-        # Where a stranger leads the command cannot be known: only what is followed is sent with the point of now.
-        followed = {c for c in known if c not in self._before and self._is_followed(c, now_ns, clock_ns)}
+        # Only where the command is known, and not led by a stranger, the point of now goes along: else it would be a step.
+        is_exact = is_exact and stamp_ns != 0
+        followed = {c for c in known if is_exact and c not in self._before and self._is_followed(c, now_ns, clock_ns)}
         for controller, state in known.items():
             columns = self._columns[controller]
             position[columns], velocity[columns], acceleration[columns] = state
@@ -248,9 +259,10 @@ class Brake:
         plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
         # A controller goes on from a stranger's leap: it is to be where the arm is soon, not only at the stop's end.
         plan = _without_knots_right_ahead(plan, is_needed=not self._before.keys().isdisjoint(known))
+        lead_ns = LEAD_NS if self._before.keys().isdisjoint(known) else 0
         stops = [
             replace(t, start_ns=stamp_ns)
-            for t in trajectories(plan, self.embodiment, self.limits, followed)
+            for t in trajectories(plan, self.embodiment, self.limits, followed, lead_ns)
             if t.controller in known
         ]
         for t in stops:  # the stop is what is followed from here on
@@ -334,6 +346,13 @@ class Brake:
 
     def _is_fresh(self, now_ns: int) -> bool:
         return bool(self._felt) and (now_ns - self._felt[-1].now_ns) * NS < MAX_AGE_S
+
+    def _are_two_clocks(self, passed_ns: int, last: _Felt, now_ns: int) -> bool:
+        """Whether stamps go astray again and again; once is a clock that was set."""
+        if abs(passed_ns - (now_ns - last.now_ns)) <= ASTRAY_NS:
+            return False
+        before_ns, self._astray_ns = self._astray_ns, now_ns
+        return before_ns is not None and (now_ns - before_ns) * NS < DOUBT_S
 
     def _is_leap(self, way: NDArray[np.float64], dt_s: float) -> bool:
         return bool(((abs(way) > LEAP_RAD + LEAP_SHARE * self.limits.velocity * dt_s) & ~self.limits.is_gripper).any())

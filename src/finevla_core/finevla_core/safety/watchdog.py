@@ -454,7 +454,8 @@ class Watchdog:
         # exactly: only where there is no other way, or where it did not help.
         is_known = self.brake.clock_ns(now_ns) is not None or not self._is_clock_doubtful(now_ns)
         stamp_ns = clock_ns if is_known and not self._attempts else 0
-        trajectories = self.brake.stops(controllers, stamp_ns, now_ns, clock_ns)
+        is_exact = not self._is_clock_doubtful(now_ns)
+        trajectories = self.brake.stops(controllers, stamp_ns, now_ns, clock_ns, is_exact)
         self._trajectories += trajectories
         # What begins "now", or from a measured pose, would be another motion the second time; where it was lost, the arms do
         # not come to rest and are braked anew.
