@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rclpy._rclpy_pybind11 import RCLError
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -38,6 +38,7 @@ from finevla_interfaces.srv import Authority
 from finevla_ros import qos
 from finevla_ros.convert import chunk_to_msg, to_ns
 from finevla_ros.executor import GoalsAsideExecutor
+from finevla_ros.goals import BoundedActionServer
 from finevla_ros.listening import read, subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
@@ -104,7 +105,7 @@ class MotionNode(Node):
         subscribe(self, msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
         subscribe(self, JointState, e.state_topic, self._on_state, qos.SENSOR, unread=True)
         self.servers = [
-            ActionServer(
+            BoundedActionServer(
                 self, kind, name, run, cancel_callback=self._on_cancel, callback_group=ReentrantCallbackGroup()
             )
             for kind, name, run in ((Home, "home", self._home), (GoTo, "go_to", self._go_to))

@@ -4,7 +4,7 @@ import math
 import time
 
 from rclpy._rclpy_pybind11 import RCLError
-from rclpy.action import ActionServer, CancelResponse
+from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 
@@ -14,6 +14,7 @@ from finevla_core.steering import Ended
 from finevla_interfaces.action import FollowInstruction
 from finevla_policy.health import Health
 from finevla_policy.instruction_server import Answer, InstructionServer
+from finevla_ros.goals import BoundedActionServer
 
 FEEDBACK_S = 0.2
 CANCEL_POLL_S = 0.05
@@ -24,7 +25,7 @@ class FollowServer:
 
     def __init__(self, instructions: InstructionServer, health: Health) -> None:
         self.node, self.instructions, self.health = instructions.node, instructions, health
-        self.action = ActionServer(
+        self.action = BoundedActionServer(
             self.node,
             FollowInstruction,
             "follow_instruction",

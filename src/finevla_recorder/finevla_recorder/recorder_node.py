@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action import CancelResponse
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
@@ -23,6 +23,7 @@ from finevla_recorder.ears import Ears
 from finevla_ros import qos
 from finevla_ros.convert import to_ns
 from finevla_ros.executor import GoalsAsideExecutor
+from finevla_ros.goals import BoundedActionServer
 from finevla_ros.listening import subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
@@ -113,12 +114,11 @@ class Recorder(Node):
         subscribe(self, msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
         self.create_service(StartEpisode, "recorder/start", self._on_start)
         self.create_service(StopEpisode, "recorder/stop", self._on_stop)
-        self.action = ActionServer(
+        self.action = BoundedActionServer(
             self,
             RecordEpisode,
             "record_episode",
-            execute_callback=self._on_goal,
-            goal_callback=lambda _: GoalResponse.ACCEPT,
+            self._on_goal,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
         )
         self.create_timer(REPORT_S, self._on_time, clock=Clock(clock_type=ClockType.STEADY_TIME))

@@ -1,6 +1,7 @@
 """Messages of finevla_interfaces to and from the domain types of finevla_core, and stamps to nanoseconds."""
 
 import array
+import math
 from dataclasses import fields
 
 import numpy as np
@@ -79,7 +80,7 @@ def observation_from_msg(message: msg.Observation) -> Observation:
     """An observation whose images view the message's own buffer; raises `FineVLAError` if sizes do not fit."""
     images = np.frombuffer(message.images, dtype=np.uint8)
     shape = (len(message.cameras), message.height, message.width, 3)
-    if images.size != int(np.prod(shape)):
+    if not images.size or images.size != math.prod(shape):  # in numpy's integers a huge shape may come out as fitting
         images = np.zeros((0, 0, 0, 3), np.uint8)  # refused by Observation, with the camera count named
     else:
         images = images.reshape(shape)

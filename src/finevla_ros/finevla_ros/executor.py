@@ -13,9 +13,32 @@ from rclpy.task import Task
 
 from finevla_ros.listening import RefusalCounter
 
+MOST_ASIDE = 16  # threads: requests that come faster than they are answered wait in the middleware, or are lost there
+
 
 class AsideGroup(ReentrantCallbackGroup):
-    """Callbacks that wait for something: each gets a thread of its own, as many at a time as come."""
+    """Callbacks that wait for something: each gets a thread of its own, `MOST_ASIDE` at a time at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running, self._lock = 0, threading.Lock()
+
+    def can_execute(self, entity: Any) -> bool:
+        """Return whether one more may begin."""
+        return self._running < MOST_ASIDE
+
+    def beginning_execution(self, entity: Any) -> bool:
+        """Count one that begins; False if there are too many."""
+        with self._lock:
+            if self._running >= MOST_ASIDE:
+                return False
+            self._running += 1
+            return True
+
+    def ending_execution(self, entity: Any) -> None:
+        """Count one that has ended."""
+        with self._lock:
+            self._running -= 1
 
 
 class AsideInTurnGroup(MutuallyExclusiveCallbackGroup):
@@ -30,7 +53,7 @@ class _LastingExecutor(Executor):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._refusals = RefusalCounter("a topic or a service")
+        self._refusals = RefusalCounter("a topic or a service", "message")
 
     def _take_subscription(self, sub: Any) -> Any:
         return self._taken(super()._take_subscription, sub)

@@ -74,6 +74,7 @@ class RefusalCounter:
     """What a topic's door refused; says when it is worth a sentence: at first, and then with its count at growing times."""
 
     topic: str
+    what: str = "message"
     count: int = 0
     _told: int = 0
     _told_s: float = field(default=float("-inf"))
@@ -90,7 +91,7 @@ class RefusalCounter:
         times = f" ({more} times in the last {now_s - self._told_s:.0f} s)" if self._told and more > 1 else ""
         self._told, self._told_s = self.count, now_s
         self._interval_s = min(max(FIRST_S, 2 * self._interval_s), LONGEST_S)
-        return f"a message on {self.topic} was refused unread: {why}{times}; see who publishes there"
+        return f"a {self.what} on {self.topic} was refused unread: {why}{times}; see who sends it"
 
 
 def subscribe(
