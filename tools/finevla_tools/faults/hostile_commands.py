@@ -140,7 +140,7 @@ def chunks_drills() -> list[Drill]:
         ("of the next epoch", "of the next epoch", field("epoch", lambda c: c.epoch + 1), ("chunk.epoch",)),
         ("of sequence 2^63", "with the highest sequence", field("sequence", 2**63), ("chunk.sequence",)),
         ("of sequence 0", "with sequence 0", field("sequence", 0), ("chunk.sequence",)),
-        ("without names", "without joint names", field("names", list), ("chunk.joints",)),
+        ("without names", "without joint names", field("names", lambda _: []), ("chunk.joints",)),
         ("of NaN", "of NaN alone", intruders.all_nan, ("chunk.finite",)),
         ("without time", "with dt_s = 0", field("dt_s", 0.0), ("chunk.dt",)),
         ("of negative time", "with dt_s = -0.1", field("dt_s", -0.1), ("chunk.dt",)),

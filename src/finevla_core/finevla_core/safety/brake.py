@@ -354,6 +354,10 @@ class Brake:
         before_ns, self._astray_ns = self._astray_ns, now_ns
         return before_ns is not None and (now_ns - before_ns) * NS < DOUBT_S
 
+    def is_astray(self, now_ns: int) -> bool:
+        """Whether the stamps' clock was set just now, or is another one's."""
+        return self._astray_ns is not None and (now_ns - self._astray_ns) * NS < DOUBT_S
+
     def _is_leap(self, way: NDArray[np.float64], dt_s: float) -> bool:
         return bool(((abs(way) > LEAP_RAD + LEAP_SHARE * self.limits.velocity * dt_s) & ~self.limits.is_gripper).any())
 

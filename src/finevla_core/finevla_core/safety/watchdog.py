@@ -478,9 +478,11 @@ class Watchdog:
         return jumped_ns is None or self.joints.since_ns > jumped_ns or now_ns - jumped_ns > LATE_NS // 2
 
     def _controllers_ns(self, now_ns: int, clock_ns: int) -> int:
-        """The controllers' clock: ours, unless the joint states have another."""
+        """The controllers' clock: ours, unless the joint states have had another for a while."""
         theirs_ns = self.brake.clock_ns(now_ns)
-        return clock_ns if theirs_ns is None or abs(theirs_ns - clock_ns) * NS < CLOCK_DOUBTFUL_S else theirs_ns
+        if theirs_ns is None or self.brake.is_astray(now_ns):
+            return clock_ns
+        return clock_ns if abs(theirs_ns - clock_ns) * NS < CLOCK_DOUBTFUL_S else theirs_ns
 
     def _rested_by_ns(self, now_ns: int) -> int:
         """When a stop that begins now is over for certain."""
