@@ -93,7 +93,9 @@ def fresh(template: Any, i: "Injector", number: int) -> Any:
     chunk, status = deserialize_message(serialize_message(template), ActionChunk), i.client.newest["safety/status"]
     phase = np.linspace(0.0, 1.0, chunk.horizon)[:, None]
     arms = np.array([not value.is_gripper for value in i.robot.values])
-    rows = np.array(status.planned) + WAY_RAD * phase**3 * (10 - 15 * phase + 6 * phase**2) * arms
+    planned = np.array(status.planned)
+    toward = np.where(planned > 0, -WAY_RAD, WAY_RAD)  # the middle: never beyond a limit
+    rows = planned + toward * phase**3 * (10 - 15 * phase + 6 * phase**2) * arms
     chunk.header.stamp = i.client.node.get_clock().now().to_msg()
     chunk.epoch, chunk.sequence = status.epoch, number
     chunk.actions = array.array("d", rows.tobytes())

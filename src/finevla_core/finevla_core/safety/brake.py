@@ -31,6 +31,9 @@ PIECE_NS = 10_000_000
 # What is known of the command differs from it by microradians, and a controller takes over some milliseconds late: both would
 # be a jerk if the next knot were right ahead.
 FIRST_GAP_NS = 10_000_000
+# Where a stranger leads, the controller is farther from what is known, for each of them hears the other late: 20 ms at 1 rad/s
+# are 0.02 rad, which must not be made up for within 10 ms.
+STRANGERS_GAP_NS = 40_000_000
 HEARD_LATE_NS = 100_000_000  # a trajectory is on its way for no longer; beyond, its stamp is another clock's
 CREDIBLE = 10.0  # times its limit: no joint is faster, and a driver that says so uses other units
 STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
@@ -122,6 +125,7 @@ class Brake:
                 passed_ns, last, now_ns
             ):
                 self._leapt_ns = now_ns
+                self._forget_what_is_over(stamp_ns)
             if passed_ns < 0:
                 self._felt.clear()  # the stamps' clock went back: a speed across that means nothing
         self._felt.append(_Felt(stamp_ns, now_ns, values))
@@ -258,7 +262,7 @@ class Brake:
             return []
         plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
         # A controller goes on from a stranger's leap: it is to be where the arm is soon, not only at the stop's end.
-        plan = _without_knots_right_ahead(plan, is_needed=not self._before.keys().isdisjoint(known))
+        plan = _without_knots_right_ahead(plan, is_strangers=not self._before.keys().isdisjoint(known))
         lead_ns = LEAD_NS if self._before.keys().isdisjoint(known) else 0
         stops = [
             replace(t, start_ns=stamp_ns)
@@ -354,6 +358,11 @@ class Brake:
         before_ns, self._astray_ns = self._astray_ns, now_ns
         return before_ns is not None and (now_ns - before_ns) * NS < DOUBT_S
 
+    def _forget_what_is_over(self, clock_ns: int) -> None:
+        """Whoever put the arms elsewhere, the end of an old motion is no place to lead them back to."""
+        for controller in [c for c, until_ns in self._until_ns.items() if until_ns <= clock_ns]:
+            self._told.pop(controller, None)
+
     def is_astray(self, now_ns: int) -> bool:
         """Whether the stamps' clock was set just now, or is another one's."""
         return self._astray_ns is not None and (now_ns - self._astray_ns) * NS < DOUBT_S
@@ -374,11 +383,11 @@ class Brake:
         return replace(self.limits, **changed)
 
 
-def _without_knots_right_ahead(plan: Plan, is_needed: bool = False) -> Plan:
-    """One knot a gap after the start in place of all that are nearer to it; where it is needed, also if none is."""
-    first_ns = int(plan.times_ns[0]) + FIRST_GAP_NS
+def _without_knots_right_ahead(plan: Plan, is_strangers: bool = False) -> Plan:
+    """One knot a gap after the start in place of all that are nearer to it; where a stranger led, also if none is."""
+    first_ns = int(plan.times_ns[0]) + (STRANGERS_GAP_NS if is_strangers else FIRST_GAP_NS)
     later = plan.times_ns > first_ns
-    if later[1:].all() and not is_needed:
+    if later[1:].all() and not is_strangers:
         return plan
     position, velocity = plan.at(first_ns)
     return Plan(
