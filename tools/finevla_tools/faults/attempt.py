@@ -108,7 +108,7 @@ class Attempt:
         self.share = max(share for _, share in used.values())
         names = self.session.robot.names
         for what, (i, share) in used.items():
-            if share > judge.ROUNDING and not drill.stranger_speed:
+            if share > drill.most_share and not drill.stranger_speed:
                 self.broken.append(f"{names[i]} was commanded to {share:.2f} of its {what} limit")
         if drill.arms_seen and (breach := judge.measured_breach(states, limits, names, drill.stranger_speed)):
             self.broken.append(breach)
@@ -116,8 +116,8 @@ class Attempt:
         self.stop_s = self.rest_s = self.needed_s = None
         if self.stopped is not None:
             self.stop_s = self.stopped.at_s - (self.session.injector.stop_said_s or self.began_s)
-            row = round((self.stopped.at_s - self.fault_s) * 1e3 + BEFORE_NS * 1e-6)
-            self.needed_s = judge.needed_s(velocities[min(max(row - 5, 0), len(velocities) - 1)], limits)
+            row = round(((self.stopped.at_s - self.fault_s) * 1e9 + BEFORE_NS) / judge.STEP_NS) - 1
+            self.needed_s = judge.needed_s(velocities[min(max(row, 0), len(velocities) - 1)], limits)
             if drill.arms_seen and rested_s is not None:
                 self.rest_s = max(0.0, rested_s - self.stopped.at_s)
         if drill.moment is Moment.STOPPED and self.state == STOPPED:

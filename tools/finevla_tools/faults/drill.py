@@ -65,6 +65,7 @@ class Drill:
     clock: bool = False  # needs simulated time
     arms_apart: bool = False  # needs arms in different poses
     arms_seen: bool = True  # whether the true motion of the arms can be measured meanwhile
+    most_share: float = 1.02  # of a limit that a command may use: differences over a cycle, knots in whole nanoseconds
     moment: Moment = Moment.FOLLOWING
     persists: bool = False  # through the reset, until new words come
     nodes: tuple[str, ...] = ()  # that must be in the launch description

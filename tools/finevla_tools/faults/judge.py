@@ -5,18 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.controller import TrajectoryController
+from finevla_core.controller import PERIOD_NS, TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.limits import Limits
 from finevla_tools.faults.record import State, Told
 
-STEP_NS = 1_000_000
+STEP_NS = PERIOD_NS  # what counts is what the controllers send, cycle by cycle
 # A message's way takes a moment that is no part of the motion, and under load it is ours that is long: what it does to the
 # arms is seen in what is measured.
 LATE_NS = 1_000_000_000
-# Of the limits: differences over a millisecond, and knots that are whole nanoseconds.
-ROUNDING = 1.02
 # What servos and contacts add to a commanded speed, and the share that a measurement may be off.
 STOOD_S, CATCH_UP_S = 0.06, 0.6
 MEASURED_SHARE, MEASURED_SPEED = 1.15, 0.1
@@ -25,7 +23,7 @@ MEASURED_SHARE, MEASURED_SPEED = 1.15, 0.1
 def commanded(
     told: Sequence[Told], robot: Embodiment, start: State, span_ns: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Positions and velocities `(T, D)` in values, each millisecond of `span_ns`, that the controllers asked of the arms.
+    """Positions and velocities `(T, D)` in values, each cycle of `span_ns`, that the controllers asked of the arms.
 
     The controllers are played from `start` on, where they held; what they would have refused is left out.
     """
@@ -61,14 +59,14 @@ def _began(told: Told) -> int:
 def limits_used(
     positions: NDArray[np.float64], velocities: NDArray[np.float64], limits: Limits
 ) -> dict[str, tuple[int, float]]:
-    """Per limit the value that came nearest to it and the share it used; above `ROUNDING` it is broken."""
+    """Per limit the value that came nearest to it and the share it used."""
     middle, half = (limits.upper + limits.lower) / 2, (limits.upper - limits.lower) / 2 + limits.slack
     accelerations = np.diff(velocities, axis=0) / (STEP_NS * 1e-9)
     steps = np.diff(positions, axis=0) / (STEP_NS * 1e-9)  # a leap has no velocity of its own
     shares = {
         "position": abs(positions - middle) / half,
         "velocity": np.maximum(abs(velocities[1:]), abs(steps)) / limits.velocity,
-        # A cubic's acceleration is a straight line, and over a knot it steps: the mean over a millisecond is between.
+        # A cubic's acceleration is a straight line, and over a knot it steps: the mean over a cycle is between.
         "acceleration": abs(accelerations) / limits.acceleration,
     }
     found = {}

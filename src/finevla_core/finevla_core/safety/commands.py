@@ -32,7 +32,7 @@ def trajectories(
         positions = embodiment.to_positions(np.clip(way.positions, limits.lower, limits.upper))[:, columns]
         velocities = embodiment.to_velocities(way.velocities)[:, columns]
         start_ns = int(plan.times_ns[0])
-        times_s = (way.times_ns - start_ns) * NS
+        times_s = np.asarray((way.times_ns - start_ns) * NS, dtype=np.float64)
         made.append(Trajectory(controller.name, controller.joints, start_ns, times_s, positions, velocities))
     return made
 
