@@ -13,12 +13,30 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.faults.catalogue import chosen, drills_for
 from finevla_tools.faults.drill import Drill
+from finevla_tools.faults.hostile import hostile_drills
 from finevla_tools.faults.session import Session
 from finevla_tools.launch_file import load_launch
 from finevla_tools.up import DEFAULT_FILE, launch_path
 
 pytestmark = pytest.mark.stack
 DRILLS = drills_for([p.name for p in load_launch(launch_path(DEFAULT_FILE), {"robot": "sim"}).processes])
+# Of hostile clients one of each kind; the others run by command: finevla doctor --drill --hostile
+HOSTILE = chosen(
+    (
+        "second states 0.35 at rest",
+        "second states shifted plan",
+        "beats with the newest challenge",
+        "command once at rest",
+        "stop best effort",
+        "yes after new words",
+        "authority for 10 MB",
+        "flood of chunk of 56 MB",
+        "malformed action_chunk",
+        "policy says 100 s",
+        "process ends with 2",
+    ),
+    hostile_drills(),
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +48,7 @@ def session(tmp_path_factory: pytest.TempPathFactory, cobotmagic_file: Path) -> 
         yield session
 
 
-@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name.replace(" ", "-"))
+@pytest.mark.parametrize("drill", [*HOSTILE, *DRILLS], ids=lambda drill: drill.name.replace(" ", "-"))
 def test_drill(session: Session, drill: Drill) -> None:
     heard = len(session.log)
     result = session.run(drill)
@@ -45,3 +63,9 @@ def test_node_of_which_nothing_is_promised_is_refused() -> None:
 def test_unknown_drill_is_refused_by_the_nearest_name() -> None:
     with pytest.raises(FineVLAError, match="did you mean 'bridge hangs'"):
         chosen(["bridge hang"], DRILLS)
+
+
+def test_hostile_drills_have_names_of_their_own() -> None:
+    names = [drill.name for drill in [*DRILLS, *hostile_drills()]]
+    assert len(set(names)) == len(names)
+    assert len(hostile_drills()) >= 75

@@ -171,6 +171,7 @@ class Attempt:
             session.end_stack()
             return ""
         try:
+            session.step_mode(False)
             if drill.recovery is Recovery.RESET and not drill.persists:
                 self._reset()
             began_s = time.monotonic()

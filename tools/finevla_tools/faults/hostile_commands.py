@@ -145,7 +145,7 @@ def chunks_drills() -> list[Drill]:
         ("without time", "with dt_s = 0", field("dt_s", 0.0), ("chunk.dt",)),
         ("of negative time", "with dt_s = -0.1", field("dt_s", -0.1), ("chunk.dt",)),
         ("of another robot", "for another robot", field("embodiment", "other"), ("chunk.embodiment",)),
-        ("of a long id", "with an id of 5000 letters", field("instruction_id", "x" * 5000), ("chunk.instruction",)),
+        ("of a long id", "with an id of 5000 letters", field("instruction_id", "x" * 5000), ("chunk.ended",)),
         ("of no id", "without an instruction", field("instruction_id", ""), ("chunk.instruction",)),
         ("of 100 s", "100 rows of 1 s", intruders.long(100, 1.0), ("chunk.long", "chunk.dt")),
     )

@@ -141,7 +141,7 @@ def heartbeats_drills() -> list[Drill]:
             FORGED,
             moment=REST,
             lasts_s=2.0,
-            prepare=imposters.remembering,
+            prepare=imposters.after_silence,
         ),
         drill(
             "beats beside the watchdog",
@@ -149,6 +149,7 @@ def heartbeats_drills() -> list[Drill]:
             imposters.beats(imposters.unsealed),
             FOLLOWS,
             FORGED,
+            prepare=imposters.after_silence,
         ),
         drill(
             "beats that are not well",
@@ -156,6 +157,7 @@ def heartbeats_drills() -> list[Drill]:
             imposters.beats(imposters.unwell),
             FOLLOWS,
             FORGED,
+            prepare=imposters.after_silence,
         ),
         drill(
             "beats of a motion",

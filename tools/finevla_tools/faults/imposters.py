@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STATES_HZ = 200.0  # faster than any driver of ours
 NS = 1_000_000_000
+FORGED_TOLD_S = 10.5
 
 
 def now(i: "Injector", ahead_s: float = 0.0) -> Any:
@@ -163,6 +164,19 @@ def remembering(i: "Injector") -> Any:
         i.held.clear()
 
     return fresh()
+
+
+def after_silence(i: "Injector") -> Any:
+    """A preparation: forged heartbeats are told once in 10 s, and of the drill before too."""
+
+    @contextlib.contextmanager
+    def silence() -> Iterator[None]:
+        i.held.clear()
+        i.client.wait(lambda: False, FORGED_TOLD_S)
+        yield
+        i.held.clear()
+
+    return silence()
 
 
 # Statuses.

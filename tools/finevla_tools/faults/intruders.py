@@ -78,9 +78,8 @@ def chunks(change: Callable[["Injector", Any], None], rate_hz: float = 10.0, cli
     """Good chunks of now, as `change` has them; of the policy's name, or of another `client`."""
 
     def make(i: "Injector", number: int) -> Any:
-        template = i.client.newest.get(CHUNKS)
-        status = i.client.newest["safety/status"]
-        if template is None or not len(status.planned):
+        template = i.client.newest.get(CHUNKS) or _template(i)
+        if not len(i.client.newest["safety/status"].planned):
             return None
         chunk = fresh(template, i, int(template.sequence) + 1000 + number)
         chunk.client = client or chunk.client
@@ -88,6 +87,14 @@ def chunks(change: Callable[["Injector", Any], None], rate_hz: float = 10.0, cli
         return chunk
 
     return says(msg.ActionChunk, CHUNKS, make, rate_hz, qos.NEWEST)
+
+
+def _template(i: "Injector") -> Any:
+    """Where no policy has sent a chunk yet: what one would look like."""
+    names, horizon = list(i.robot.names), 16
+    actions = array.array("d", [0.0] * (horizon * len(names)))
+    names_of = {"embodiment": i.robot.name, "client": f"/{i.client.namespace}/policy", "instruction_id": "old"}
+    return msg.ActionChunk(names=names, horizon=horizon, dt_s=0.1, actions=actions, **names_of)
 
 
 def field(name: str, value: Any) -> Callable[["Injector", Any], None]:

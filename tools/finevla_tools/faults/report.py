@@ -1,7 +1,7 @@
 """The results of drills as lines of a terminal, as a table of Markdown, and as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +12,7 @@ HEAD = (
     "drill", "what is done", "promised", "happened", "rad/s", "fault to stop command", "stop command to rest",
     "the limits need", "of the limits used", "the operator saw",
 )  # fmt: skip
+HOSTILE_HEAD = ("drill", "what is done", "promised", "happened", "moved, and fastest", "named after", "code")
 TEXT_LETTERS = 160
 
 
@@ -36,14 +37,42 @@ def listing(drills: Sequence[Drill]) -> str:
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """A table."""
-    rows = [HEAD, ("---",) * len(HEAD)]
+    """A table; of hostile clients, a shorter one of its own."""
+    tables = [
+        _table([r for r in results if not r.is_hostile], _rows, HEAD),
+        _table([r for r in results if r.is_hostile], _hostile_rows, HOSTILE_HEAD),
+    ]
+    return "\n".join(filter(None, tables))
+
+
+def _table(
+    results: Sequence[Result], make: Callable[[Sequence[Result]], list[tuple[str, ...]]], head: tuple[str, ...]
+) -> str:
+    rows = [head, ("---",) * len(head), *make(results)] if results else []
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
+
+
+def _hostile_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for r in results:
+        happened = r.happened
+        if r.command_s is not None:
+            happened += f"; stopping command {_ms(r.command_s)} after the stop, {r.lines_s:.0f} log lines in a second"
+        happened += "".join(f"; **broken: {text}**" for text in r.broken)
+        promised = r.promised.partition(";")[0]
+        moved = f"{r.went_rad:.3f} rad, {r.measured:.2f} rad/s"
+        rows.append((r.name, r.does, promised, happened, moved, _ms(r.named_s), r.named or "-"))
+    return rows
+
+
+def _rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for r in results:
         happened = r.happened + "".join(f"; **broken: {text}**" for text in r.broken)
         times = _ms(r.stop_s), _ms(r.rest_s), _ms(r.needed_s)
         saw = _short(r.saw[0]) if r.saw else "nothing"
         rows.append((r.name, r.does, r.promised, happened, f"{r.speed:.2f}", *times, f"{100 * r.share:.0f} %", saw))
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows) + "\n"
+    return rows
 
 
 def write(path: Path, results: Sequence[Result]) -> None:

@@ -189,7 +189,7 @@ class Session:
         """At home, and then as the drill wants it: under way, at rest, stopped, or before a yes."""
         client, recorder = self.client, self.recorder
         client.say(Instruction(raw="stop"))
-        self._step_mode(False)
+        self.step_mode(False)
         self.wait(lambda: self.state() != FOLLOWING, COME_TO_REST_S, "the bridge to come to rest")
         if self.state() == STOPPED:
             self.reset(COME_TO_REST_S)
@@ -207,14 +207,15 @@ class Session:
             self.wait(lambda: self.state() == STOPPED, COME_TO_REST_S, "the bridge to stop")
             client.wait(lambda: False, NEW_S)  # a reset is possible from now on, and what the stop led to is said
         elif drill.moment is not Moment.HOLDING:
-            self._step_mode(drill.moment is Moment.STEPPING)
+            self.step_mode(drill.moment is Moment.STEPPING)
             client.say(Instruction(raw=self.sentence))
         if drill.moment.is_moving:
             self.wait(lambda: self._is_under_way(drill.arms_apart), SET_OUT_S, "the arms to move")
         elif drill.moment is Moment.STEPPING:
             self.wait(lambda: client.newest["safety/status"].waiting, SET_OUT_S, "a plan that waits for a yes")
 
-    def _step_mode(self, is_on: bool) -> None:
+    def step_mode(self, is_on: bool) -> None:
+        """Switch it, if it is not so already."""
         if bool(self.client.newest["safety/status"].stepping) is not is_on:
             self.client.call(SetBool, "safety/step_mode", SetBool.Request(data=is_on))
 
