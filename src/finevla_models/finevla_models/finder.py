@@ -3,6 +3,8 @@
 One pass over the pictures serves any number of sentences; a sentence costs two queries of soft attention per camera.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -18,11 +20,26 @@ MIDDLE_M = (0.45, 0.0, TABLE_M)  # of where things are, to count from
 FIXED_TOP = 0.0
 SHRINK = 2
 FAITHFUL, CERTAIN = 1.0, 1e9  # how much more what is remembered counts, and if it is known to be there
+DOUBTED = 0.05  # what a camera counts at least, that looks at something else than what is named
+UNLIKE, PLAIN = (
+    0.5,
+    0.8,
+)  # how well something fits what is named: below it is another thing, above it is plainly the one
 SAME_M = 0.04  # candidates that are nearer to each other are of one thing
 AROUND = 2.3  # cells of a feature map around where an eye looks most that belong to what it looks at
 KINDS = (len(COLORS) - 1, len(SHAPES) - 1)  # colours and shapes that a thing can have
 ALONE = 3  # times a shape must fit where no colour is named: more things are like a ball than like a red ball
 NAMED = (("color", "shape"), ("below_color", "below_shape"))  # the slots that name what each query looks for
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What the grippers tell of the target: `in_hand` (B, 1) is 1 where one holds it; `hidden` (B, 1) where one is so near
+    to where it is remembered that it may hide it; `closed` (B, A) for each that may hold something."""
+
+    in_hand: Tensor
+    hidden: Tensor
+    closed: Tensor
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -142,6 +159,8 @@ class Finder(nn.Module):
         candidates = self.cameras + arms + 2  # and a guess that nothing is seen of, and the memory
         self.register_buffer("what_columns", torch.tensor(columns(WHAT)))
         seen = sum(eye.width + 3 for eye in self.eyes) + len(columns(WHAT)) + dimensions + hands
+        self.register_buffer("nowhere_columns", torch.tensor(columns(("place",))[:1]), persistent=False)
+        self.register_buffer("unsized_columns", torch.tensor(columns(("size",))[:1]), persistent=False)
         for names in NAMED:
             for name in names:
                 self.register_buffer(f"{name}_columns", torch.tensor(columns((name,))))
@@ -171,13 +190,17 @@ class Finder(nn.Module):
 
         Colour and shape are compared one by one, so that a pair that training never showed is judged like any other.
         """
+        return self.fits(kinds, slots)[self._fixed].amax(0)
+
+    def fits(self, kinds: list[Tensor], slots: Tensor) -> Tensor:
+        """How well (C, B, N, Q), 0 ... 1, what each camera looks at fits what `slots` (B, N, WIDTH) name."""
         likely = []
-        for camera in [i for i, arm in enumerate(self.mounts.on) if arm is None] or range(self.cameras):
-            color, shape = (look.softmax(-1) for look in kinds[camera].float().split(KINDS, dim=-1))
+        for look in kinds:
+            color, shape = (part.softmax(-1) for part in look.float().split(KINDS, dim=-1))
             of_color, unnamed = self._fit(color, slots, 0)
             of_shape, _ = self._fit(shape, slots, 1)
             likely.append(of_color * of_shape ** (1 + (ALONE - 1) * unnamed))
-        return torch.stack(likely).amax(0)
+        return torch.stack(likely)
 
     def _fit(self, look: Tensor, slots: Tensor, part: int) -> tuple[Tensor, Tensor]:
         """How well `look` (B, N, Q, K), probabilities, fits the colour (`part` 0) or shape (1) that `slots` name for each
@@ -193,12 +216,15 @@ class Finder(nn.Module):
         hands: tuple[Tensor, Tensor],
         slots: Tensor,
         memory: Tensor,
-        in_hand: Tensor | None = None,
+        touch: Touch | None = None,
+        fits: Tensor | None = None,
     ) -> Tensor:
         """Both places (B, N, 6), metres, from what the cameras show, `body` (B, D + hands), the grippers' positions and
         rotations, `slots` (B, N, WIDTH) and `memory` (B, N, MEMORY), zeros where there is none.
 
-        `in_hand` (B, N, 1) is 1 where a closed hand holds the target: then it is about where it is remembered to be."""
+        With `touch` and `fits` (C, B, N, Q), see `fits`, a camera that looks at something else counts for little, no hand
+        that cannot hold anything is a candidate, nor any for a place that is named, and the target is about where it is
+        remembered while a hand holds it, while a hand hides it and nothing else is plainly it, and while nothing fits."""
         count = slots.shape[1]
         positions, rotations = hands
         context = torch.cat([slots[..., self.what_columns], body.unsqueeze(1).expand(-1, count, -1)], dim=2)
@@ -221,13 +247,40 @@ class Finder(nn.Module):
             weights = out[..., 3:].softmax(-1)
             if not self.training:
                 faith = known * FAITHFUL
-                if in_hand is not None and query == 0:
-                    faith = faith + in_hand * CERTAIN
+                if touch is not None and fits is not None:
+                    weights = weights * self._credit(query, touch, fits, slots)
+                    if query == 0:
+                        faith = faith + CERTAIN * self._stays(touch, fits, slots, known)
                 weights = decided(weights, candidates, faith, len(points) - 1)
             # What is remembered is right as it is: a correction would be made again at every moment.
             believed = weights[..., len(points) - 1].unsqueeze(2)
             where.append((weights.unsqueeze(3) * candidates).sum(2) + (1 - believed) * 0.05 * out[..., :3])
         return torch.cat(where, dim=2)
+
+    @property
+    def _fixed(self) -> list[int]:
+        """The cameras that see the whole table."""
+        return [camera for camera, arm in enumerate(self.mounts.on) if arm is None] or list(range(self.cameras))
+
+    def _credit(self, query: int, touch: Touch, fits: Tensor, slots: Tensor) -> Tensor:
+        """What each candidate for a query is worth (B, N, K) besides what is learned: see `place`."""
+        count = slots.shape[1]
+        cameras = fits[..., query].permute(1, 2, 0).clamp(min=DOUBTED)
+        hands = touch.closed.unsqueeze(1).expand(-1, count, -1)
+        if query == 1:
+            hands = hands * slots[..., self.nowhere_columns]
+        return torch.cat([cameras, torch.ones_like(cameras[..., :2]), hands], dim=2)
+
+    def _stays(self, touch: Touch, fits: Tensor, slots: Tensor, known: Tensor) -> Tensor:
+        """1 where the target is surely where it is remembered (B, N, 1), else 0: see `place`.
+
+        Of two sizes a hand may hide one, and the other looks like what is named: no look then counts against memory.
+        """
+        fit = fits[self._fixed][..., :1].amax(0)
+        sized = 1 - slots[..., self.unsized_columns]
+        hidden = touch.hidden.unsqueeze(1) * torch.maximum(sized, (fit < PLAIN).to(fit.dtype))
+        unseen = known * (fit < UNLIKE)
+        return torch.maximum(touch.in_hand.unsqueeze(1), torch.maximum(hidden, unseen))
 
 
 def decided(weights: Tensor, candidates: Tensor, faith: Tensor, remembered: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from finevla_models.chain import MIRROR, ArmChains, CameraMounts, mirror_signs
 from finevla_models.factors import MOVE, columns, mirrored
-from finevla_models.finder import MEMORY, Finder, mlp
+from finevla_models.finder import MEMORY, SAME_M, Finder, Touch, mlp
 from finevla_models.mover import Mover, Running, near
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
@@ -21,6 +21,7 @@ FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment 
 HELD = (0.15, 0.9)  # a gripper is closed around something between these
 OPENING = 0.02  # until it opens by more than this from one moment to the next
 IN_HAND_M = 0.03  # and what was found so near to it is what it holds
+HIDES_M = 0.14  # a hand that is nearer to a thing may hide it from the cameras, unless it has closed on nothing
 
 
 @dataclass(frozen=True)
@@ -125,30 +126,38 @@ class TabletopPolicy(nn.Module):
     def find(self, views: list[Tensor], state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Both places (B, 6), and how likely each thing is there (B, 2), for one sentence each: `slots` (B, WIDTH) and
         `memory` (B, `remembered`)."""
-        carried, held = self.carried(state, slots, memory)
+        carried, touch = self.carried(state, slots, memory)
         slots = slots.unsqueeze(1)
         features, _, kinds = self.finder.see(views, slots, self.grips(state))
         body, hands = self.body(state, self.seeing), self.chains(state)
-        where = self.finder.place(features, body, hands, slots, carried.unsqueeze(1), held.unsqueeze(1)).squeeze(1)
+        heard = carried.unsqueeze(1)
+        fits = self.finder.fits(kinds, slots)
+        where = self.finder.place(features, body, hands, slots, heard, touch, fits).squeeze(1)
+        where = _one(where, slots[:, 0, self.place_columns[:1]])
         present = self.finder.presence(kinds, slots).squeeze(1)
         onto = slots[:, 0, self.place_columns[-1:]]  # else no thing is named that it shall be put on
         return where, torch.cat([present[:, :1], 1 - onto * (1 - present[:, 1:])], dim=1)
 
-    def carried(self, state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def carried(self, state: Tensor, slots: Tensor, memory: Tensor) -> tuple[Tensor, Touch]:
         """The finder's part (B, MEMORY) of `memory` (B, `remembered`), brought up to this moment: what was found in a hand
-        that holds something has moved with it; and where that is so (B, 1).
+        that holds something has moved with it. And what the hands tell of the target.
 
         Heard as it was, it would stay behind, and the hand would open.
         """
         now, before = self.hands(state), memory[:, MEMORY + 1 :].unflatten(1, (self.config.arms, 4))
         grips = now[..., 3]
         near_hand = (memory[:, None, :3] - before[..., :3]).square().sum(2) < IN_HAND_M**2
-        closed = (grips > HELD[0]) & (grips < HELD[1]) & (grips - before[..., 3] < OPENING)
-        holds = near_hand & closed & (memory[:, MEMORY - 1 : MEMORY] > 0.5)
+        known = memory[:, MEMORY - 1 : MEMORY] > 0.5
+        opens = known & (grips - before[..., 3] > OPENING)
+        closed = (grips > HELD[0]) & (grips < HELD[1]) & ~opens
+        holds = near_hand & closed & known
         moved = (holds.unsqueeze(2) * (now - before)[..., :3]).sum(1)
         goes_nowhere = slots[:, self.place_columns[:1]] > 0.5  # so the place where it shall end is where it is
         places = [memory[:, :3] + moved, memory[:, 3:6] + goes_nowhere * moved]
-        return torch.cat([*places, memory[:, 6:MEMORY]], dim=1), holds.any(1, keepdim=True).to(state.dtype)
+        nearby = (places[0].unsqueeze(1) - now[..., :3]).square().sum(2) < HIDES_M**2
+        hidden = (known & nearby & (grips > HELD[0])).any(1, keepdim=True)
+        touch = Touch(holds.any(1, keepdim=True).to(state.dtype), hidden.to(state.dtype), closed.to(state.dtype))
+        return torch.cat([*places, memory[:, 6:MEMORY]], dim=1), touch
 
     def hands(self, state: Tensor) -> Tensor:
         """Where the grippers are, metres, and how far open, 0 closed ... 1 open: (B, A, 4)."""
@@ -236,6 +245,15 @@ class TabletopPolicy(nn.Module):
         continued = None if previous is None or weights is None else self.running(previous, weights, state, left)
         steps = self.both(self.mover(self.aims(state, where, slots, left), continued), left)
         return Output(state.unsqueeze(1) + steps, where, left, self.hands(state), present)
+
+
+def _one(where: Tensor, is_one: Tensor) -> Tensor:
+    """`where` (B, 6) with the mean of its two places for both where they are one by what was said, `is_one` (B, 1): two
+    looks are better than one. If they are far apart, the target's counts."""
+    target, end = where.split(3, dim=1)
+    alike = ((target - end).square().sum(1, keepdim=True) < SAME_M**2).to(where.dtype)
+    one = target + 0.5 * alike * (end - target)
+    return torch.cat([is_one * one + (1 - is_one) * part for part in (target, end)], dim=1)
 
 
 def _gaps(where: Tensor, positions: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Promises of the network: chunks begin where the arm is, stay smooth, and depend on words, pictures and state."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_models.chain import arm_chains, camera_mounts, mirror_signs
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
-from finevla_models.finder import KINDS, MEMORY, decided, place_loss
+from finevla_models.finder import KINDS, MEMORY, SAME_M, Touch, decided, place_loss
 from finevla_models.mover import Flow, Mover, Regression, Running, smooth_basis
 from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
@@ -210,9 +211,9 @@ def test_what_is_in_a_closed_hand_moves_with_it(model: TabletopPolicy) -> None:
         high[:, 6] = grip
         before[:, 0, 3] = grip if was is None else was
         memory = torch.cat([found, found, torch.ones(1, 2), before.flatten(1)], dim=1)
-        heard_of, held = model.carried(high, sentence(place=place), memory)
+        heard_of, touch = model.carried(high, sentence(place=place), memory)
         moved = heard_of[0] - memory[0, :MEMORY]
-        assert bool(held) == bool(moved.any())
+        assert bool(touch.in_hand) == bool(moved.any())
         return moved
 
     nothing = torch.zeros(3)
@@ -221,6 +222,86 @@ def test_what_is_in_a_closed_hand_moves_with_it(model: TabletopPolicy) -> None:
     for grip, found in ((1.0, here), (0.05, here), (0.4, here + 0.1)):
         assert not heard(grip, "", found).any()
     assert not heard(0.4, "", here, was=0.35).any(), "it opens"
+
+
+HERE = torch.tensor([0.45, 0.15, 0.76])  # where things are remembered
+FRONT, LEFT_HAND = 0, 5  # candidates: three cameras, a guess, memory, two hands
+
+
+def believed(
+    model: TabletopPolicy,
+    trusted: int,
+    fit: float,
+    said: dict[str, str],
+    touch: tuple[float, float, float],
+    query: int = 0,
+) -> torch.Tensor:
+    """Where a finder that trusts one candidate most has the target, or its end; memory has it at `HERE`.
+
+    `fit` is how well what the cameras show fits the words; `touch` is in hand, hidden, and whether the left hand is closed.
+    """
+    finder = copy.deepcopy(model.finder)
+    for weigh in finder.weigh:
+        torch.nn.init.zeros_(weigh[-1].weight)
+        weigh[-1].bias.data = torch.eye(10)[3 + trusted] * 3
+    images, state, _, _ = inputs()
+    slots = one_hot(torch.from_numpy(indices({"task": "pick", **said}))[None].expand(len(state), -1)).unsqueeze(1)
+    features, _, kinds = finder.see(finder.views(images), slots, model.grips(state))
+    memory = torch.cat([HERE, HERE, torch.ones(1)]).expand(len(state), 1, -1)
+    felt = Touch(*(torch.full((len(state), 1), value) for value in touch[:2]), torch.tensor([[touch[2], 0.0]] * 2))
+    fits = torch.full_like(finder.fits(kinds, slots), fit)
+    hands = model.chains(state)
+    where = finder.place(features, model.body(state, model.seeing), hands, slots, memory, felt, fits)
+    return where[0, 0, 3 * query : 3 * query + 3]
+
+
+def test_only_a_hand_that_can_hold_something_is_where_the_target_may_be(model: TabletopPolicy) -> None:
+    """An open hand over a thing has not got it yet, and a place that is named is never in a hand."""
+    hand = model.chains(inputs()[1])[0][0, 0]
+    free = (0.0, 0.0)
+    assert torch.allclose(believed(model, LEFT_HAND, 1.0, {}, (*free, 1.0)), hand, atol=1e-5)
+    assert not torch.allclose(believed(model, LEFT_HAND, 1.0, {}, (*free, 0.0)), hand, atol=0.01)
+    closed, bowl = (*free, 1.0), {"task": "place", "place": "left_bowl"}
+    assert torch.allclose(believed(model, LEFT_HAND, 1.0, {}, closed, query=1), hand, atol=1e-5)
+    assert not torch.allclose(believed(model, LEFT_HAND, 1.0, bowl, closed, query=1), hand, atol=0.01)
+
+
+def test_another_thing_is_not_taken_for_one_that_is_hidden(model: TabletopPolicy) -> None:
+    """Memory stays while what is seen fits badly, or hardly and a hand is in the way; of two sizes, whatever is seen."""
+    name, sized = {"color": "red", "shape": "cube"}, {"color": "red", "shape": "cube", "size": "small"}
+    free, hiding = (0.0, 0.0, 0.0), (0.0, 1.0, 0.0)
+
+    def stays(fit: float, said: dict[str, str], touch: tuple[float, float, float]) -> bool:
+        return bool((believed(model, FRONT, fit, said, touch) - HERE).norm() < SAME_M)
+
+    assert not stays(1.0, name, free), "what is plainly seen elsewhere has moved"
+    assert not stays(0.7, name, free)
+    assert stays(0.3, name, free), "it looks like something else"
+    assert stays(0.7, name, hiding)
+    assert not stays(1.0, name, hiding)
+    assert stays(1.0, sized, hiding)
+    assert not stays(1.0, sized, free)
+
+
+def test_a_hand_hides_what_is_near_it_until_it_has_closed_on_nothing(model: TabletopPolicy) -> None:
+    state = torch.zeros(1, 14)
+    for grip, away, hides in ((1.0, 0.1, 1.0), (1.0, 0.2, 0.0), (0.0, 0.1, 0.0)):
+        state[:, 6] = grip
+        hands = model.hands(state)
+        there = hands[:, 0, :3] + torch.tensor([[0.0, 0.0, -away]])
+        memory = torch.cat([there, there, torch.ones(1, 2), hands.flatten(1)], dim=1)
+        _, touch = model.carried(state, sentence(), memory)
+        assert touch.hidden.item() == hides
+        assert model.carried(state, sentence(), torch.zeros_like(memory))[1].hidden.item() == 0, "nothing is remembered"
+
+
+def test_what_goes_nowhere_is_in_one_place(model: TabletopPolicy) -> None:
+    """Two looks at it count alike."""
+    images, state, _, memory = inputs()
+    for task, place, one in (("pick", "", True), ("place", "left_bowl", False)):
+        said = one_hot(torch.from_numpy(indices({"task": task, "place": place}))[None].expand(len(state), -1))
+        where, _ = model.find(model.finder.views(images), state, said, memory)
+        assert torch.equal(where[:, :3], where[:, 3:]) == one
 
 
 @pytest.mark.slow
