@@ -54,16 +54,16 @@ def people_drills() -> list[Drill]:
         ("word by service", "by the policy's service", people.stop_by_policy, SAFE, ()),
     )
     yes = (
-        ("yes to another plan", "to the plan of the next number", wrong(lambda n: n + 1)),
-        ("yes to plan 0", "to plan 0", wrong(lambda _: 0)),
-        ("yes to plan 2^64-1", "to the highest number", wrong(lambda _: 2**64 - 1)),
-        ("yes after new words", "after new words were said", wrong(same, people.say_others)),
-        ("yes after a stop", "after a stop", wrong(same, people.press_stop)),
-        ("yes after a stop word", "after a stop word", wrong(same, people.say_stop)),
-        ("yes after a no", "after a no", wrong(same, people.turn_down)),
-        ("yes after step mode again", "after step mode was switched off and on", wrong(same, people.step_again)),
-        ("yes too late", "31 s after it was shown", wrong(same, people.wait_too_long)),
-        ("plan of a stranger", "to a plan that a stranger shows", people.pending_spoofed),
+        ("yes to another plan", "to the plan of the next number", wrong(lambda n: n + 1), HOLDS),
+        ("yes to plan 0", "to plan 0", wrong(lambda _: 0), HOLDS),
+        ("yes to plan 2^64-1", "to the highest number", wrong(lambda _: 2**64 - 1), HOLDS),
+        ("yes after new words", "after new words were said", wrong(same, people.say_others), HOLDS),
+        ("yes after a stop", "after a stop", wrong(same, people.press_stop), STOPS),
+        ("yes after a stop word", "after a stop word", wrong(same, people.say_stop), BRAKES),
+        ("yes after a no", "after a no", wrong(same, people.turn_down), HOLDS),
+        ("yes after step mode again", "after step mode was switched off and on", wrong(same, people.step_again), HOLDS),
+        ("yes too late", "31 s after it was shown", wrong(same, people.wait_too_long), HOLDS),
+        ("plan of a stranger", "to a plan that a stranger shows", people.pending_spoofed, HOLDS),
     )
     named = people.authority_named
     return [
@@ -83,8 +83,8 @@ def people_drills() -> list[Drill]:
             for _ in (0,)
         ),
         *(
-            drill(name, f"step mode: a yes {does}", fault, HOLDS, moment=STEPPING, recovery=RESET)
-            for name, does, fault in yes
+            drill(name, f"step mode: a yes {does}", fault, promise, moment=STEPPING, recovery=RESET)
+            for name, does, fault, promise in yes
         ),
         drill(
             "yes twice",

@@ -43,6 +43,11 @@ def at(*moments: Moment) -> Callable[[Drill], list[Drill]]:
     """The same at each of these moments, named after it."""
 
     def spread(one: Drill) -> list[Drill]:
-        return [dataclasses.replace(one, name=one.name + WHEN[m], moment=m) for m in moments]
+        return [
+            dataclasses.replace(
+                one, name=one.name + WHEN[m], moment=m, recovery=RESET if m is STOPPED else one.recovery
+            )
+            for m in moments
+        ]
 
     return spread

@@ -261,7 +261,7 @@ def statuses_drills() -> list[Drill]:
             "somebody announces an instruction of his own at 20 Hz",
             imposters.announces("mine", 20.0),
             SAFE,
-            ("chunk.instruction", "watchdog.chunks"),
+            ("chunk.instruction", "chunk.ended", "watchdog.chunks"),
         ),
         drill(
             "no instruction", "somebody announces that none is active", imposters.announces(""), SAFE, recovery=RESET

@@ -48,7 +48,7 @@ def stop_topic(profile: QoSProfile) -> Fault:
 
 def stop_text(profile: QoSProfile) -> Fault:
     """The word, on instruction/text."""
-    return says(String, "instruction/text", lambda *_: String(data="stop"), profile=profile, listeners=2)
+    return says(String, "instruction/text", lambda *_: String(data="stop"), profile=profile)
 
 
 def stop_instruction(profile: QoSProfile) -> Fault:
@@ -97,8 +97,9 @@ def approve_wrongly(number: Callable[[int], int], before: Act = lambda _: None) 
 
 
 def say_others(i: "Injector") -> None:
-    """New words."""
-    i.client.say(Instruction(raw=i.sentence))
+    """Other words."""
+    words = i.sentence.replace("left", "right") if "left" in i.sentence else f"{i.sentence} with the right arm"
+    i.client.say(Instruction(raw=words))
     i.client.wait(lambda: False, 0.3)
 
 
