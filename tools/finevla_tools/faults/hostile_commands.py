@@ -187,7 +187,7 @@ def chunks_drills() -> list[Drill]:
             "good chunks that pretend to be an operator's motion, without authority",
             intruders.chunks(intruders.as_motion, client=stranger),
             HOLDS,
-            ("chunk.authority",),
+            ("chunk.authority", "chunk.instruction"),
             moment=REST,
         ),
         drill(

@@ -163,8 +163,8 @@ def people_drills() -> list[Drill]:
 
 def floods_drills() -> list[Drill]:
     """Too much, too large; in the middle a stop."""
-    kinds = (
-        ("chunk of 56 MB", "action_chunk", "56mb", REFUSED),
+    kinds = (  # 56 MB may get lost on their way as a whole, and then there is nothing to tell
+        ("chunk of 56 MB", "action_chunk", "56mb", ()),
         ("chunk ids of 10 MB", "action_chunk", "ids", REFUSED),
         ("chunks", "action_chunk", "chunks", ()),
         ("texts of 10 MB", "instruction/text", "texts", REFUSED),

@@ -18,6 +18,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
 from finevla_interfaces.srv import AdoptPose, Approve, Authority, SetInstruction
+from finevla_ros import qos
 from finevla_tools.client import NoAnswer
 from finevla_tools.faults.inject import Fault
 from finevla_tools.faults.stranger import says
@@ -149,7 +150,7 @@ def pending_spoofed(i: "Injector") -> AbstractContextManager[None]:
 
     @contextlib.contextmanager
     def fault() -> Iterator[None]:
-        with says(msg.PendingPlan, "safety/pending_plan", make, 20.0, listeners=1)(i):
+        with says(msg.PendingPlan, "safety/pending_plan", make, 20.0, qos.LATCHED)(i):
             i.client.wait(lambda: shown(i) == 10**6, 2.0)
             if _answer(i, 10**6).success:
                 i.broken.append("a yes to a plan that the bridge never showed was taken")
