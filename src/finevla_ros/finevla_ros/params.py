@@ -1,11 +1,13 @@
 """ROS parameters from one frozen dataclass per node: type, bounds and a sentence, visible in `ros2 param describe`."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from finevla_core.errors import FineVLAError
 
@@ -28,7 +30,10 @@ def param(default: Any, text: str, low: float | None = None, high: float | None 
 
 
 def declare[T](node: Node, cls: type[T]) -> T:
-    """Declare every field of `cls` on `node` and return the values given; raises `FineVLAError` naming the parameter."""
+    """Declare every field of `cls` on `node` and return the values given; raises `FineVLAError` naming the parameter.
+
+    From then on nobody changes the node's clock either: `use_sim_time`, which rclpy declares, is no read-only parameter.
+    """
     values: dict[str, Any] = {}
     for f in fields(cls):  # type: ignore[arg-type]
         meta: _Meta = f.metadata["param"]
@@ -50,4 +55,11 @@ def declare[T](node: Node, cls: type[T]) -> T:
             raise FineVLAError(
                 f"parameter '{f.name}' of node '{node.get_name()}' must be a {type(default).__name__}{bounds}: {error}"
             ) from error
+    node.add_on_set_parameters_callback(_refuse_another_clock)
     return cls(**values)
+
+
+def _refuse_another_clock(parameters: Sequence[Parameter]) -> SetParametersResult:
+    if any(parameter.name == "use_sim_time" for parameter in parameters):
+        return SetParametersResult(successful=False, reason="use_sim_time is set when the node is started, not later")
+    return SetParametersResult(successful=True)

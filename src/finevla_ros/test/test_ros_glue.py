@@ -108,6 +108,9 @@ def test_parameters_are_described_and_checked(ros_domain: str) -> None:
     try:
         node = rclpy.create_node("parameters", context=context)
         assert declare(node, Parameters) == Parameters(10.0, "me")
+        clock = node.set_parameters([rclpy.parameter.Parameter("use_sim_time", value=True)])[0]
+        assert not clock.successful
+        assert "started" in clock.reason  # whoever sets a safety node's clock takes its time away
         assert node.describe_parameter("rate_hz").description == "how often"
         bad = rclpy.create_node(
             "bad", context=context, cli_args=["--ros-args", "-p", "rate_hz:=500.0"], use_global_arguments=False

@@ -229,9 +229,9 @@ def malformed_drills() -> list[Drill]:
         (Empty, "safety/stop", qos.ALL),
         (JointTrajectory, "left_arm_controller/joint_trajectory", qos.ALL),
     )
-    # Two publishers of joint states, anything at all on safety/stop or a controller's topic, and an announcement that reads
+    # Two publishers of joint states, anything at all on a controller's topic, and an announcement that reads
     # as "none is active" are a stop or a rest of their own.
-    strict = {"safety/stop": STOPS, "left_arm_controller/joint_trajectory": STOPS, "joint_states": SAFE}
+    strict = {"left_arm_controller/joint_trajectory": STOPS, "joint_states": SAFE}
     return [
         drill(
             f"malformed {topic.rpartition('/')[2] if topic.startswith('left') else topic}",
