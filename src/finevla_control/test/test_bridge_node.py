@@ -67,15 +67,16 @@ def test_stop_is_latched_and_only_reset_leaves_it(start_node, robot: Embodiment,
         arm.start(robot)
         arm.send()
         arm.in_state(FOLLOWING)
+        followed = len(arm.commands["left_arm_controller"])
         if by == "topic":
             arm.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
         else:
             assert arm.call(Trigger, "safety/stop", Trigger.Request()).success
         arm.in_state(STOPPED)
-        stopped = len(arm.commands["left_arm_controller"])
+        arm.wait(lambda: len(arm.commands["left_arm_controller"]) == followed + 2, "the stop, said twice")
         arm.send()
         arm.wait(lambda: any(e.code == "bridge.state" for e in arm.events), "the refusal")
-        assert len(arm.commands["left_arm_controller"]) == stopped
+        assert len(arm.commands["left_arm_controller"]) == followed + 2
         assert "wait" in arm.call(Trigger, "safety/reset", Trigger.Request()).message  # cooling down
         for _ in range(50):
             if arm.call(Trigger, "safety/reset", Trigger.Request()).success:
