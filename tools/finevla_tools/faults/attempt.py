@@ -44,7 +44,8 @@ class Attempt:
         self.speed, self.start = recorder.speed(recorder.states[-1]), recorder.states[-1].positions
         injector = self.session.injector
         injector.began_s = injector.stop_said_s = 0.0
-        injector.broken, injector.notes = self.broken, []
+        injector.broken, injector.notes, injector.may_end = self.broken, [], set()
+        self.pids = {p.name: self.session.stack.pid(p.name) for p in self.session.stack.launch.processes}
         with self._told("healing it"), contextlib.ExitStack() as healing:
             fault = drill.fault(self.session.injector)
             self.fault_s = time.monotonic()
@@ -149,6 +150,10 @@ class Attempt:
                     self.broken.append(
                         f"it was named {self.named_s:.2f} s after it could be known; {NAMED_S} are allowed"
                     )
+        if drill.is_hostile and drill.recovery is not Recovery.NONE:
+            for name, pid in self.pids.items():
+                if name not in injector.may_end and self.session.stack.pid(name) != pid:
+                    self.broken.append(f"{name} ended")
         if drill.is_flood:
             lines = [t for t in self.session.logged_s if t >= self.began_s]
             self.lines_s = float(max((sum(t <= u < t + 1.0 for u in lines) for t in lines), default=0))
@@ -191,7 +196,7 @@ class Attempt:
             self.broken.append(f"did not go on {drill.recovery.value}: {error}")
             return ""
         taken_s = time.monotonic() - began_s
-        how = " and ".join([*self.needed, *session.injector.notes])
+        how = " and ".join(filter(None, [*self.needed, *session.injector.notes]))
         return f"went on{f' when {how}' if how else ''} after {taken_s:.1f} s"
 
     def _reset(self) -> None:

@@ -76,6 +76,7 @@ def ended(node: str, number: signal.Signals) -> Fault:
     @contextlib.contextmanager
     def fault(i: "Injector") -> Iterator[None]:
         pid = i.pid(node)
+        i.may_end.add(node)
         over = threading.Event()
         watch = threading.Thread(target=_one_guard, args=(i, node, pid, over), daemon=True)
         watch.start()

@@ -70,7 +70,9 @@ def send(topic: str, what: str, namespace: str) -> None:
     rclpy.init()
     node = rclpy.create_node("flooding", namespace=namespace, enable_rosout=False)
     message = make()
-    publisher = node.create_publisher(type(message), topic, qos.SENSOR if topic == "joint_states" else qos.ALL)
+    latched = ("active_instruction", "safety/status", "policy/status")  # who listens to these hears no other kind
+    profile = qos.SENSOR if topic == "joint_states" else qos.LATCHED if topic in latched else qos.ALL
+    publisher = node.create_publisher(type(message), topic, profile)
     data = serialize_message(message)
     while not publisher.get_subscription_count():
         time.sleep(0.02)

@@ -32,6 +32,7 @@ from finevla_tools.faults.hostile_kinds import (
     at,
     drill,
 )
+from finevla_tools.faults.unruly import both
 
 
 def people_drills() -> list[Drill]:
@@ -185,7 +186,7 @@ def floods_drills() -> list[Drill]:
         drill(
             f"flood of {name}",
             f"{name} flood {topic} for a second, then a stop",
-            floods.flows(),
+            both(people.activated_afterwards, floods.flows()) if what == "statuses" else floods.flows(),
             STOPS,
             codes,
             prepare=floods.ready(topic, what),

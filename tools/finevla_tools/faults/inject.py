@@ -49,6 +49,7 @@ class Injector:
     stop_said_s: float = 0.0  # when a stop was said in the middle of it; 0 = none was
     broken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what else the report should say
+    may_end: set[str] = field(default_factory=set)  # processes that the fault itself ends
     held: dict[str, Any] = field(default_factory=dict)  # of a preparation, for the fault
 
     def pid(self, node: str) -> int:
