@@ -103,7 +103,7 @@ def _drill(arguments: argparse.Namespace) -> int:
                     print(f"    {told}", flush=True)
             if arguments.report is not None:
                 write(arguments.report, results)
-    broken = [result.name for result in results if result.broken]
+    broken = [result.name for result in results if result.broken or result.too_late]
     print(f"{len(results) - len(broken)} of {len(results)} kept" + (f"; broken: {', '.join(broken)}" if broken else ""))
     return int(bool(broken))
 

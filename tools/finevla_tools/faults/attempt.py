@@ -34,6 +34,7 @@ class Attempt:
         self.named_s: float | None = None
         self.command_s: float | None = None
         self.broken: list[str] = []
+        self.too_late: list[str] = []
         self.needed: list[str] = []
         self.moved_rad: float | None = None
         self.followed: int | None = None
@@ -147,7 +148,7 @@ class Attempt:
             if first is not None:
                 self.named, self.named_s = first.code, max(0.0, first.at_s - self.began_s - drill.observable_s)
                 if self.named_s > NAMED_S:
-                    self.broken.append(
+                    self.too_late.append(
                         f"it was named {self.named_s:.2f} s after it could be known; {NAMED_S} are allowed"
                     )
         if drill.is_hostile and drill.recovery is not Recovery.NONE:
@@ -158,7 +159,7 @@ class Attempt:
             lines = [t for t in self.session.logged_s if t >= self.began_s]
             self.lines_s = float(max((sum(t <= u < t + 1.0 for u in lines) for t in lines), default=0))
             if self.lines_s > LINES_S:
-                self.broken.append(f"the log took {self.lines_s:.0f} lines in a second; {LINES_S} are allowed")
+                self.too_late.append(f"the log took {self.lines_s:.0f} lines in a second; {LINES_S} are allowed")
             said_s = injector.stop_said_s
             stops = [
                 t.at_s for t in r.told if t.at_s > said_s and t.points and t.points[-1].time_from_start_ns < STOP_NS
@@ -166,7 +167,7 @@ class Attempt:
             if said_s and stops:
                 self.command_s = stops[0] - said_s
                 if self.command_s > COMMAND_S:
-                    self.broken.append(f"{self.command_s * 1e3:.0f} ms from stop to stopping command")
+                    self.too_late.append(f"{self.command_s * 1e3:.0f} ms from stop to stopping command")
 
     def _recover(self) -> str:
         """Mended: what it takes until chunks move the arms again; a sentence."""
@@ -268,6 +269,7 @@ class Attempt:
             self.named_s,
             self.command_s,
             self.lines_s,
+            self.too_late,
         )
 
 

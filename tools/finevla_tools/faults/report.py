@@ -26,9 +26,10 @@ def line(result: Result) -> str:
         rest += f", went {result.went_rad:.3f} rad, at most {result.measured:.2f} rad/s"
     if result.command_s is not None:
         rest += f", stop to command {_ms(result.command_s)}, {result.lines_s:.0f} log lines"
-    broken = "".join(f"\n    BROKEN: {text}" for text in result.broken)
+    texts = [*result.broken, *result.too_late]
+    broken = "".join(f"\n    BROKEN: {text}" for text in texts)
     saw = f"\n    {_short(result.saw[0])}" if result.saw else ""
-    return f"{'ok    ' if not result.broken else 'BROKEN'} {result.name:24s} {result.happened}{stop}{rest}{saw}{broken}"
+    return f"{'ok    ' if not texts else 'BROKEN'} {result.name:24s} {result.happened}{stop}{rest}{saw}{broken}"
 
 
 def listing(drills: Sequence[Drill]) -> str:
@@ -58,7 +59,7 @@ def _hostile_rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
         happened = r.happened
         if r.command_s is not None:
             happened += f"; stopping command {_ms(r.command_s)} after the stop, {r.lines_s:.0f} log lines in a second"
-        happened += "".join(f"; **broken: {text}**" for text in r.broken)
+        happened += "".join(f"; **broken: {text}**" for text in [*r.broken, *r.too_late])
         promised = r.promised.partition(";")[0]
         moved = f"{r.went_rad:.3f} rad, {r.measured:.2f} rad/s"
         rows.append((r.name, r.does, promised, happened, moved, _ms(r.named_s), r.named or "-"))
