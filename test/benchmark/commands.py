@@ -3,7 +3,7 @@
     python test/benchmark/commands.py --chunks 100000 --stops 2000 [--without-first-knot]
 
 Chunks of the scripted expert with a policy's noise reach the bridge late and with jitter; its trajectories reach the played
-controllers (as joint_trajectory_controller, one message in 3 ms) some milliseconds later. Acceleration and jerk are second
+controllers (as joint_trajectory_controller, one message a cycle) some milliseconds later. Acceleration and jerk are second
 and third differences of the commands of all arm joints, as shares of the limits. With `--without-first-knot` trajectories
 are sent as they once were, to show what that did.
 """
@@ -44,12 +44,16 @@ class Controllers:
         self.played = {c.name: TrajectoryController(c.name, c.joints, [at[j] for j in c.joints]) for c in E.controllers}
 
     def send(self, trajectories: list[Trajectory], now_ns: int, delay_ns: int) -> None:
-        """Have them arrive a little later."""
-        self.due += [(now_ns + delay_ns, t) for t in trajectories]
+        """Have them arrive a little later, in the order in which they were sent."""
+        due_ns = max([now_ns + delay_ns, *(due_ns for due_ns, _ in self.due)])
+        self.due += [(due_ns, t) for t in trajectories]
 
     def cycle(self, now_ns: int) -> None:
         """One period: take what has come, command what is due."""
-        for t in [t for due_ns, t in self.due if due_ns <= now_ns]:
+        newest = {
+            t.controller: t for due_ns, t in self.due if due_ns <= now_ns
+        }  # what came before it in a cycle is lost
+        for t in newest.values():
             first = int(not self.has_first_knot and t.times_s[0] == 0)
             rows = zip(t.times_s[first:], t.positions[first:], t.velocities[first:], strict=True)
             points = [Point(round(s * 1e9), tuple(p), tuple(v)) for s, p, v in rows]
@@ -82,7 +86,7 @@ def chunks(
             before_ns,
             ActionChunk(
                 stamp_ns,
-                "now",
+                "x",
                 E.name,
                 E.names,
                 dt_s,
@@ -146,6 +150,8 @@ def main() -> None:
         while (runs < a.stops) if is_stopped else (followed < a.chunks / 6):
             episode = recorded[runs % len(recorded)]
             found = play(episode, rate_hz, joining, not a.without_first_knot, is_stopped, runs)
+            if not found[0]:
+                raise SystemExit("no chunk was followed: the bridge refuses them all")
             followed, runs = followed + found[0], runs + 1
             worst = [max(w, f) for w, f in zip(worst, found[1:], strict=True)]
         what = f"{runs} stops in mid-motion, 10 Hz" if is_stopped else f"{rate_hz} Hz, 50 to 300 ms late"

@@ -219,7 +219,9 @@ class Driven:
     def __init__(self, controllers: Controllers, robot: Embodiment, envelope: Envelope) -> None:
         self.controllers, self.robot, self.envelope = controllers, robot, envelope
         self.bridge = Bridge(robot, envelope, GateOptions(), BridgeOptions(), steady_ns=controllers.now_ns)
-        self.plans: list[tuple[int, Plan, bool]] = []  # when it was sent, and whether its first point went along
+        self.plans: list[
+            tuple[int, Plan, int]
+        ] = []  # when it was sent, and for how long the controllers are led onto it
         self.traces: list[dict[str, Trace]] = []
         self.number = self.words = 0
         self.run(0.05)
@@ -287,7 +289,8 @@ class Driven:
             self.controllers.send(t.controller, t.joints, points, t.start_ns)
         if commands:
             assert self.bridge.plan is not None
-            self.plans.append((self.controllers.now_ns(), self.bridge.plan, commands[0].times_s[0] == 0))
+            led_ns = round(commands[0].times_s[0] * S)
+            self.plans.append((self.controllers.now_ns(), self.bridge.plan, led_ns))
 
     def check(self) -> None:
         """The references followed the plans, from the moment they arrived, and are at rest where the last one ends."""
@@ -299,8 +302,8 @@ class Driven:
             positions = np.concatenate([p.positions for p in parts])
             velocities = np.concatenate([p.velocities for p in parts])
             ends = [sent for sent, _, _ in self.plans[1:]] + [times[-1] + 1]
-            for (sent_ns, plan, continues), end_ns in zip(self.plans, ends, strict=True):
-                first_ns = sent_ns + slack_ns if continues else int(plan.times_ns[1]) + slack_ns
+            for (sent_ns, plan, led_ns), end_ns in zip(self.plans, ends, strict=True):
+                first_ns = (int(plan.times_ns[0]) + led_ns if led_ns else sent_ns) + slack_ns
                 for k in np.flatnonzero((times > first_ns) & (times <= end_ns)):
                     wanted, speed = (
                         convert(x)[columns]

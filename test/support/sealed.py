@@ -15,6 +15,13 @@ def signer_of(node: Node, name: str) -> Signer:
     return Signer(stack_key(node), f"{node.get_namespace().rstrip('/')}/{name}")
 
 
+def sealed_status(signer: Signer, state: int, epoch: int, challenge: int = 1) -> msg.SafetyStatus:
+    """The bridge's next status."""
+    message = msg.SafetyStatus(state=state, epoch=epoch, challenge=challenge)
+    message.header.frame_id = signer.status(0, state, epoch, challenge)
+    return message
+
+
 class PlayedWatchdog:
     """Answers the bridge's challenges with sealed heartbeats, whenever it is told to `beat`."""
 

@@ -395,10 +395,12 @@ class SafetyBridge(LastingNode):
             closest=judged.clearance.closest if judged else "",
             stepping=bridge.is_stepping,
             waiting=bridge.waiting is not None,
-            challenge=self.heartbeats.challenge(),
+            challenge=self.heartbeats.challenge(),  # fresh in every message
             planned=bridge.plan.at(self._now_ns())[0].tolist() if bridge.plan is not None else [],
         )
         message.header.stamp = self.get_clock().now().to_msg()
+        said = to_ns(message.header.stamp), message.state, message.epoch, message.challenge
+        message.header.frame_id = self.signer.status(*said)
         self.status.publish(message)
 
     def _diagnose(self) -> None:

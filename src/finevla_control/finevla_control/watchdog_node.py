@@ -25,7 +25,7 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
 from finevla_core.safety.heartbeats import instance_of
-from finevla_core.safety.seal import Signer, TrajectoryCheck
+from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
 from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
 from finevla_core.safety.watches import carriers
 from finevla_core.safety.words import Event, State
@@ -97,6 +97,7 @@ class SafetyWatchdog(LastingNode):
         self.key = stack_key(self)
         self.signer = Signer(self.key, own)
         self.senders = TrajectoryCheck(self.key, self.signer, (bridge, own), may_be_two=True)
+        self.statuses = StatusCheck(self.key, bridge)
         self.challenge = 0  # the bridge's newest
         self.refused = ""
         self.ticks = 0
@@ -173,6 +174,11 @@ class SafetyWatchdog(LastingNode):
         )
 
     def _on_status(self, message: msg.SafetyStatus) -> None:
+        said = to_ns(message.header.stamp), message.state, message.epoch, message.challenge
+        if why := self.statuses.why_not(message.header.frame_id, *said):
+            if text := self.statuses.tell(why, time.monotonic_ns()):
+                self.events.tell(Event(msg.SafetyEvent.WARN, "status.forged", text))
+            return
         self.challenge = message.challenge
         self.watchdog.on_status(message.state, message.epoch, time.monotonic_ns())
         self._flush()

@@ -153,11 +153,21 @@ def test_chunk_after_a_slowed_one_is_tried_a_little_slower_than_that_was_allowed
     assert judged.plan is asked[-1]
 
 
+def test_chunk_that_comes_while_the_controllers_are_led_onto_the_first_is_no_fault(guarded: Guarded) -> None:
+    bridge = guarded.bridge()
+    bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
+    for k in range(20):
+        bridge.on_chunk(guarded.chunk(START + k + 1), START + SECOND // 20 + (k + 1) * SECOND // 1000)
+    assert bridge.counts.accepted == 1
+    assert bridge.counts.rejected == {"chunk.leading": 20}
+    bridge.on_chunk(guarded.chunk(START + SECOND // 100), START + SECOND // 10)
+    assert bridge.counts.accepted == 2
+
+
 def test_same_chunk_twice_is_refused(guarded: Guarded) -> None:
     bridge = guarded.bridge()
-    for _ in range(2):
-        bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
-    assert bridge.counts.accepted == 1
+    for late in (20, 10):  # the second comes when the controllers have been led onto the first
+        bridge.on_chunk(guarded.chunk(), START + SECOND // late)
     assert bridge.counts.rejected == {"chunk.sequence": 1}
 
 

@@ -321,8 +321,10 @@ class PolicyNode(LifecycleNode):
         self.conflicts.heard_chunk(time.monotonic(), message.sequence, message.instruction_id, message.inference_s)
 
     def _on_any_status(self, message: msg.PolicyStatus) -> None:
-        if message.state != "inactive":
-            self.conflicts.heard_beat(time.monotonic(), to_ns(message.active_since))
+        if message.state != "inactive" and (
+            active_since_ns := to_ns(message.active_since)
+        ):  # 0 = inactive, by its definition
+            self.conflicts.heard_beat(time.monotonic(), active_since_ns)
 
     def _on_trouble(self, text: str) -> None:
         self._warn(text)

@@ -252,8 +252,8 @@ class Brake:
         size = len(self.embodiment.joints)
         position, velocity, acceleration, share = np.zeros(size), np.zeros(size), np.zeros(size), np.ones(size)
         # Only where the command is known, and not led by a stranger, the point of now goes along: else it would be a step.
-        is_exact = is_exact and stamp_ns != 0
-        followed = {c for c in known if is_exact and c not in self._before and self._is_followed(c, now_ns, clock_ns)}
+        has_now = is_exact and stamp_ns != 0
+        followed = {c for c in known if has_now and c not in self._before and self._is_followed(c, now_ns, clock_ns)}
         for controller, state in known.items():
             columns = self._columns[controller]
             position[columns], velocity[columns], acceleration[columns] = state
@@ -263,7 +263,7 @@ class Brake:
         plan = stop(_motion(position, velocity, acceleration, clock_ns), clock_ns, self._shared(share))
         # A controller goes on from a stranger's leap: it is to be where the arm is soon, not only at the stop's end.
         plan = _without_knots_right_ahead(plan, is_strangers=not self._before.keys().isdisjoint(known))
-        lead_ns = LEAD_NS if self._before.keys().isdisjoint(known) else 0
+        lead_ns = 0 if is_exact else LEAD_NS
         stops = [
             replace(t, start_ns=stamp_ns)
             for t in trajectories(plan, self.embodiment, self.limits, followed, lead_ns)

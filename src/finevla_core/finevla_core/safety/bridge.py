@@ -31,7 +31,7 @@ from finevla_core.stop_words import StopUtterance
 
 # These say when and by whom, not what: a policy that is told something else meanwhile is not out of its mind.
 INNOCENT = frozenset(
-    f"chunk.{why}" for why in ("stale", "late", "sequence", "epoch", "instruction", "authority", "ended")
+    f"chunk.{why}" for why in ("stale", "late", "sequence", "epoch", "instruction", "authority", "ended", "leading")
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
@@ -402,6 +402,10 @@ class Bridge:
             return Rejection("state.stale", "the joint state is too old to judge it by")
         if missing := self.heartbeats.missing():
             return Rejection("heartbeat.lost", missing)
+        if self.state is State.FOLLOWING and now_ns < self._led_until_ns:
+            return Rejection(
+                "chunk.leading", "the controllers are only being led onto the motion that has begun; send another"
+            )
         if self.is_stepping and (self.waiting is not None or self.state is State.FOLLOWING):
             return Rejection("step.waiting", "step mode: another plan waits or is under way")
         is_free = self.authority.is_free(now_ns, self.state is State.FOLLOWING)

@@ -9,7 +9,7 @@ import hmac
 import os
 import secrets
 import stat
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ KEY_BYTES = 32
 NODE_CHARACTERS = 256  # a longer name is nobody's
 QUOTED = 60  # characters of what a stranger sends that a sentence repeats
 STALE_S = 5.0  # the first trajectory of a node that was not heard before is no older; a recording is
+TOLD_S = 10.0  # what is forged is told once, and again with its count after this
 INSTANCES = 16  # that a node had before and that are remembered
 
 
@@ -97,7 +98,7 @@ class Signer:
 
     def __init__(self, key: bytes, node: str) -> None:
         self.node, self.instance = node, secrets.token_hex(8)
-        self.beats = self.trajectories = 0
+        self.beats = self.trajectories = self.statuses = 0
         self._key = key
 
     def heartbeat(self, stamp_ns: int, is_well: bool, text: str, challenge: int) -> tuple[int, str]:
@@ -111,6 +112,12 @@ class Signer:
         self.trajectories += 1
         seal = seal_of(self._key, "trajectory", self.node, self.instance, self.trajectories, controller, content)
         return f"{self.node}#{self.instance}#{self.trajectories}#{seal}"
+
+    def status(self, stamp_ns: int, state: int, epoch: int, challenge: int) -> str:
+        """Return the tag of the bridge's next status, over what the watchdog goes by; it travels as its header's frame."""
+        self.statuses += 1
+        seal = seal_of(self._key, "status", self.node, self.instance, self.statuses, stamp_ns, state, epoch, challenge)
+        return f"{self.node}#{self.instance}#{self.statuses}#{seal}"
 
 
 def heartbeat_seal(
@@ -181,6 +188,41 @@ class TrajectoryCheck:
             self._sequences = {key: n for key, n in self._sequences.items() if key[0] != known}
         self._instances[node] = instance
         return ""
+
+
+class StatusCheck:
+    """Believes a status only of the bridge `node`, sealed, and none twice: else whoever speaks in the name of one that hangs
+    would hide it. A bridge that was started again has a new instance, and counts from 1."""
+
+    def __init__(self, key: bytes, node: str) -> None:
+        self._key, self._node = key, node
+        self._sequences: OrderedDict[str, int] = OrderedDict()
+        self._forged, self._told_ns = 0, -1
+
+    def why_not(self, tag: str, stamp_ns: int, state: int, epoch: int, challenge: int) -> str:
+        """Return why a status does not count, "" if it does."""
+        parts = tag.split("#")
+        if len(parts) != 4 or not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 20):
+            return "it carries no seal of this stack"
+        node, instance, number, seal = parts
+        right = seal_of(self._key, "status", node, instance, number, stamp_ns, state, epoch, challenge)
+        if node != self._node or not is_right(seal, right):
+            return "its seal is wrong"
+        if int(number) <= self._sequences.get(instance, 0):
+            return "it is a copy of one that was sent before"
+        self._sequences[instance] = int(number)
+        while len(self._sequences) > INSTANCES:
+            self._sequences.popitem(last=False)
+        return ""
+
+    def tell(self, why: str, now_ns: int) -> str:
+        """Count one that does not; return the sentence that is to be told now, or ""."""
+        self._forged += 1
+        if self._told_ns >= 0 and (now_ns - self._told_ns) * NS < TOLD_S:
+            return ""
+        count, self._forged, self._told_ns = self._forged, 0, now_ns
+        times = f" ({count} times since it was last told)" if count > 1 else ""
+        return f"a status of the safety bridge does not count: {why}{times}; see who publishes on safety/status"
 
 
 def _stranger(sender: Sender, why: str) -> Sender:
