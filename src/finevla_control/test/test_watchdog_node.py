@@ -157,8 +157,8 @@ class Stage(Arms):
     def _on_stop(self, _: Empty) -> None:
         if self.obeys and self.state != STOPPED:
             self.state = STOPPED
+            self._speak()  # at once: to make up a motion takes longer here than a bridge's stop
             self.tell(0.02, 0.2)  # as long as a stop at this speed takes
-            self._speak()
 
     def tell(self, speed: float, seconds: float) -> None:
         """As the bridge: a smooth motion of all arm joints from where they are commanded to."""
