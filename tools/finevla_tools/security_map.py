@@ -167,7 +167,7 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
             ),
             serves=tuple(f"safety/{name}" for name in BRIDGE_SERVICES),
         ),
-        bare_nodes=("safety_bridge_stop",),
+        bare_nodes=("safety_bridge_stop", "safety_bridge_words", "safety_bridge_chunks"),
     )
     yield Member(
         "safety_watchdog",
@@ -181,6 +181,7 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
                 *("policy/status", "safety/deadman", "safety/status", "safety/watchdog"),
             ),
         ),
+        bare_nodes=("safety_watchdog_chunks",),
     )
 
 

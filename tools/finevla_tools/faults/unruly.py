@@ -59,6 +59,7 @@ def goes_on(i: "Injector") -> Iterator[None]:
     rclpy.init(args=[], context=context)
     node = rclpy.create_node("finevla_unruly", namespace=i.client.namespace, context=context, enable_rosout=False)
     over = threading.Event()
+    i.client.wait(lambda: {CHUNKS, "active_instruction"} <= i.client.newest.keys(), FOUND_S)
     template, instruction = i.client.newest[CHUNKS], i.client.newest["active_instruction"]
     chunks = node.create_publisher(msg.ActionChunk, CHUNKS, qos.NEWEST)
     announcements = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
