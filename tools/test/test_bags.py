@@ -36,6 +36,12 @@ def finish(bag: Bag, messages: list[tuple[int, bytes]]) -> None:
     bag.finish({})
 
 
+def apart(job: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own, as a user's is: participants of one process need no discovery, and prove none."""
+    command = [sys.executable, "-m", "finevla_tools.cli", "bags", job, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
 def run(*arguments: object) -> int:
     return cli.main(["bags", *map(str, arguments)])
 
@@ -115,7 +121,7 @@ def test_what_is_no_recording_gets_one_sentence(tmp_path: Path, capsys, job: str
 
 
 @pytest.mark.slow
-def test_play_publishes_as_it_was_offered_and_nothing_that_moves(ros_domain: str, tmp_path: Path, capsys) -> None:
+def test_play_publishes_as_it_was_offered_and_nothing_that_moves(ros_domain: str, tmp_path: Path) -> None:
     pytest.importorskip("rosbags")
     del ros_domain
     bag = Bag(tmp_path / "bag")
@@ -127,28 +133,28 @@ def test_play_publishes_as_it_was_offered_and_nothing_that_moves(ros_domain: str
     with Probe() as probe:
         heard = [probe.listen(topic, String, qos.ALL) for topic in ("said", "instruction/text")]
         first, stops = probe.listen("latched", String, qos.LATCHED), probe.listen("safety/stop", Empty, qos.ALL)
-        assert run("play", bag.folder, "--rate", 2) == 0
+        done = apart("play", bag.folder, "--rate", 2)
+        assert done.returncode == 0, done.stderr
         probe.wait(lambda: len(heard[0]) == 20 and first, "what was played")
         assert [m.data for m in heard[0]] == [str(i) for i in range(20)]
         assert not heard[1]
         assert not stops
-    assert "left out, for they could move a robot: /finevla/instruction/text, /finevla/safety/stop" in (
-        capsys.readouterr().out
-    )
+    assert "left out, for they could move a robot: /finevla/instruction/text, /finevla/safety/stop" in done.stdout
 
 
 @pytest.mark.slow
-def test_play_does_not_speak_over_a_running_node(ros_domain: str, tmp_path: Path, capsys) -> None:
+def test_play_does_not_speak_over_a_running_node(ros_domain: str, tmp_path: Path) -> None:
     pytest.importorskip("rosbags")
     del ros_domain
     bag = Bag(tmp_path / "bag")
     finish(bag, [(add(bag, "/finevla/said"), cdr("x"))])
     with Probe() as probe:
         probe.node.create_publisher(String, "said", qos.ALL)
-        assert run("play", bag.folder) == 2
-        assert "published by '/finevla/probe' already" in capsys.readouterr().err
+        done = apart("play", bag.folder)
+        assert done.returncode == 2
+        assert "published by '/finevla/probe' already" in done.stderr
         heard = probe.listen("/replay/finevla/said", String, qos.ALL)
-        assert run("play", bag.folder, "--prefix", "/replay") == 0
+        assert apart("play", bag.folder, "--prefix", "/replay").returncode == 0
         probe.wait(lambda: heard, "the replayed message")
 
 
