@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from finevla_core.safety.plan import NS
-from finevla_core.safety.seal import NODE_CHARACTERS, QUOTED, heartbeat_seal, is_right
+from finevla_core.safety.seal import NODE_CHARACTERS, QUOTED, ForgedCounter, heartbeat_seal, is_right
 
 TWO_S = 1.0  # both heard within this are alive both
-TOLD_S = 10.0  # forged heartbeats are told once, and again with their count after this
 CHALLENGES = 256  # that are remembered; the bridge sends 25 a second, and one with each event
 
 
@@ -57,7 +56,7 @@ class HeartbeatCheck:
         self._challenges: deque[tuple[int, int]] = deque(maxlen=CHALLENGES)
         self._heard: dict[str, tuple[int, int]] = {}  # instance to its newest sequence and when that came
         self._instance = ""
-        self._forged, self._told_ns = 0, -1
+        self._forged = ForgedCounter()
 
     def challenge(self) -> int:
         """Return a new challenge, to be sent at once."""
@@ -90,16 +89,9 @@ class HeartbeatCheck:
         return Judgement(True)
 
     def _tell_forged(self, words: Words, why: str) -> Judgement:
-        self._forged += 1
-        now_ns = self._steady_ns()
-        if self._told_ns >= 0 and (now_ns - self._told_ns) * NS < TOLD_S:
-            return Judgement()
-        count, self._forged, self._told_ns = self._forged, 0, now_ns
-        times = f" ({count} times since it was last told)" if count > 1 else ""
-        text = (
-            f"a heartbeat of '{words.node[:QUOTED]}' does not count: {why}{times}; see who publishes on safety/watchdog"
-        )
-        return Judgement(False, "heartbeat.forged", text)
+        what = f"a heartbeat of '{words.node[:QUOTED]}' does not count: {why}"
+        text = self._forged.tell(what, "safety/watchdog", self._steady_ns())
+        return Judgement(False, "heartbeat.forged", text) if text else Judgement()
 
 
 class Heartbeats:

@@ -21,6 +21,8 @@ KEY_BYTES = 32
 NODE_CHARACTERS = 256  # a longer name is nobody's
 QUOTED = 60  # characters of what a stranger sends that a sentence repeats
 STALE_S = 5.0  # the first trajectory of a node that was not heard before is no older; a recording is
+DIGITS = 19  # of a sequence number
+UNSEALED = "it carries no seal of this stack"
 TOLD_S = 10.0  # what is forged is told once, and again with its count after this
 INSTANCES = 16  # that a node had before and that are remembered
 
@@ -150,9 +152,8 @@ class TrajectoryCheck:
 
     def heard(self, controller: str, tag: str, content: bytes, stamp_ns: int, clock_ns: int) -> Sender:
         """Judge one trajectory: its tag, what it says as bytes, and its stamp against the clock (0 = not known)."""
-        parts = tag.split("#")
-        if len(parts) != 4 or len(parts[0]) > NODE_CHARACTERS or not (parts[2].isascii() and parts[2].isdigit()):
-            return Sender(why="it carries no seal of this stack")
+        if (parts := _parts_of(tag)) is None:
+            return Sender(why=UNSEALED)
         node, instance, number, seal = parts
         sender = Sender(node, instance)
         if not is_right(seal, seal_of(self._key, "trajectory", node, instance, number, controller, content)):
@@ -161,7 +162,7 @@ class TrajectoryCheck:
             return _stranger(sender, f"{node[:QUOTED]} may not command the arms")
         if why := self._why_not(sender, stamp_ns, clock_ns):
             return _stranger(sender, why)
-        if (sequence := int(number)) <= self._sequences.get((instance, controller), 0):
+        if (sequence := number) <= self._sequences.get((instance, controller), 0):
             return _stranger(sender, f"it is a copy of one that {node} sent before")
         self._sequences[instance, controller] = sequence
         return sender
@@ -190,6 +191,22 @@ class TrajectoryCheck:
         return ""
 
 
+class ForgedCounter:
+    """Counts what is forged on a topic, and says when it is worth a sentence: at first, and then with its count."""
+
+    def __init__(self) -> None:
+        self._count, self._told_ns = 0, -1
+
+    def tell(self, what: str, topic: str, now_ns: int) -> str:
+        """Count one; return the sentence that is to be told now, or ""."""
+        self._count += 1
+        if self._told_ns >= 0 and (now_ns - self._told_ns) * NS < TOLD_S:
+            return ""
+        count, self._count, self._told_ns = self._count, 0, now_ns
+        times = f" ({count} times since it was last told)" if count > 1 else ""
+        return f"{what}{times}; see who publishes on {topic}"
+
+
 class StatusCheck:
     """Believes a status only of the bridge `node`, sealed, and none twice: else whoever speaks in the name of one that hangs
     would hide it. A bridge that was started again has a new instance, and counts from 1."""
@@ -197,32 +214,36 @@ class StatusCheck:
     def __init__(self, key: bytes, node: str) -> None:
         self._key, self._node = key, node
         self._sequences: OrderedDict[str, int] = OrderedDict()
-        self._forged, self._told_ns = 0, -1
+        self._forged = ForgedCounter()
 
     def why_not(self, tag: str, stamp_ns: int, state: int, epoch: int, challenge: int) -> str:
         """Return why a status does not count, "" if it does."""
-        parts = tag.split("#")
-        if len(parts) != 4 or not (parts[2].isascii() and parts[2].isdigit() and len(parts[2]) < 20):
-            return "it carries no seal of this stack"
+        if (parts := _parts_of(tag)) is None:
+            return UNSEALED
         node, instance, number, seal = parts
         right = seal_of(self._key, "status", node, instance, number, stamp_ns, state, epoch, challenge)
         if node != self._node or not is_right(seal, right):
             return "its seal is wrong"
-        if int(number) <= self._sequences.get(instance, 0):
+        if number <= self._sequences.get(instance, 0):
             return "it is a copy of one that was sent before"
-        self._sequences[instance] = int(number)
+        self._sequences[instance] = number
         while len(self._sequences) > INSTANCES:
             self._sequences.popitem(last=False)
         return ""
 
     def tell(self, why: str, now_ns: int) -> str:
         """Count one that does not; return the sentence that is to be told now, or ""."""
-        self._forged += 1
-        if self._told_ns >= 0 and (now_ns - self._told_ns) * NS < TOLD_S:
-            return ""
-        count, self._forged, self._told_ns = self._forged, 0, now_ns
-        times = f" ({count} times since it was last told)" if count > 1 else ""
-        return f"a status of the safety bridge does not count: {why}{times}; see who publishes on safety/status"
+        return self._forged.tell(f"a status of the safety bridge does not count: {why}", "safety/status", now_ns)
+
+
+def _parts_of(tag: str) -> tuple[str, str, int, str] | None:
+    """Return node, instance, sequence number and seal of a tag; None if it is none."""
+    parts = tag.split("#", 4)
+    if len(parts) != 4 or len(parts[0]) > NODE_CHARACTERS or len(parts[2]) > DIGITS:
+        return None
+    if not (parts[2].isascii() and parts[2].isdigit()):
+        return None
+    return parts[0], parts[1], int(parts[2]), parts[3]
 
 
 def _stranger(sender: Sender, why: str) -> Sender:
