@@ -196,7 +196,7 @@ class SafetyBridge(LastingNode):
             return not (bridge.arms.is_fresh(now_ns) and bridge.arms.moves(bridge.options.rest_velocity))
 
     def destroy_node(self) -> None:
-        """End the threads first."""
+        """End the listeners' threads before what they hand their messages to is gone."""
         for listener in self.listeners:
             listener.close()
         super().destroy_node()

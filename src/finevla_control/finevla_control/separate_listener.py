@@ -54,7 +54,7 @@ class SeparateListener:
         listen_to_controllers(self._node, controllers, callback, topic_of=self._owner.resolve_topic_name)
 
     def serve(self, kind: type, service: str, callback: Callable[[Any, Any], Any]) -> None:
-        """Offer a service."""
+        """Offer a service in this participant; its callback runs in the listener's own thread."""
         self._node.create_service(kind, self._owner.resolve_service_name(service), callback)
 
     def check(self) -> None:
@@ -63,7 +63,7 @@ class SeparateListener:
             raise self._failed
 
     def start(self) -> None:
-        """Begin to hear."""
+        """Start the thread; what comes before is kept by the middleware, as the profiles say."""
         self._thread.start()
 
     def close(self) -> None:

@@ -151,7 +151,7 @@ class SafetyWatchdog(LastingNode):
         self._in(Bool, "safety/deadman", lambda m: w.on_deadman(m.data, now()), qos.SENSOR)
 
     def destroy_node(self) -> None:
-        """End the thread first."""
+        """End the listener's thread before what it hands its messages to is gone."""
         self.apart.close()
         super().destroy_node()
 
