@@ -258,6 +258,15 @@ class MotionNode(Node):
             raise FineVLAError(f"the policy follows '{text[:60]}'; clear the instruction first (finevla say stop)")
         if not self._until(self._is_holding, REST_S):
             raise FineVLAError("the arms still move; wait until they rest")
+        if not self._until(self._is_heard, ANSWER_S):
+            raise FineVLAError("the safety bridge does not listen to our chunks yet; ask again")
+
+    def _is_heard(self) -> bool:
+        """Whether the bridge has found our chunks: DDS finds topics one by one, and what is sent before is lost."""
+        bridges = {end.node_name for end in self.get_publishers_info_by_topic("safety/status")}
+        listeners = {end.node_name for end in self.get_subscriptions_info_by_topic("action_chunk")}
+        is_there = any(one == bridge or one.startswith(f"{bridge}_") for one in listeners for bridge in bridges)
+        return is_there and self.chunks.get_subscription_count() > 0
 
     def _why_ended(self) -> str:
         """The bridge's reason if a goal cannot begin or go on: it is stopped or disabled, or was since the goal began."""

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from finevla_core.instruction import Instruction
 
 READ = 400  # characters of an utterance that are looked at: nobody is polite for longer before saying stop
-KEPT = 100  # of these, once letters held down ("stooooop") are shortened
+KEPT = 200  # of these, once letters held down ("stooooop") are shortened
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ SAID_STOP = "the operator said stop"
 STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"
 LOGGED = 300  # characters of an instruction that go into the log
 STREAM_S = 3.0  # `ros2 topic pub` says it again each second
+CLOSE_S = 2.0
 STREAM, ENDED = "the same words still come", "their instruction is over ({}): end that publisher, then say them once"
 
 
@@ -86,12 +87,21 @@ class InstructionServer:
         self._order = threading.Lock()  # instructions are read one after the other
         self._inbox = threading.Condition()
         self._mail: _Mail | None = None
+        self._is_closed = False
         self._last: tuple[_Mail, float] | None = None  # what a topic said last, and when
         self.active_publisher = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         subscribe(node, msg.Instruction, "instruction", self._on_instruction, qos.ALL)
         subscribe(node, String, "instruction/text", self._on_text, qos.ALL)
         node.create_service(SetInstruction, "set_instruction", self._on_service, callback_group=AsideGroup())
-        threading.Thread(target=self._read_mail, name="instructions", daemon=True).start()
+        self._reader = threading.Thread(target=self._read_mail, name="instructions", daemon=True)
+        self._reader.start()
+
+    def close(self) -> None:
+        """End the thread that reads what topics said; one that is in the middle of a text ends with it."""
+        with self._inbox:
+            self._is_closed = True
+            self._inbox.notify()
+        self._reader.join(timeout=CLOSE_S)
 
     def tell_if_idle(self) -> None:
         """Say that no instruction is active: what a policy that died here was told last is still remembered elsewhere."""
@@ -299,7 +309,9 @@ class InstructionServer:
     def _read_mail(self) -> None:
         while True:
             with self._inbox:
-                self._inbox.wait_for(lambda: self._mail is not None)
+                self._inbox.wait_for(lambda: self._mail is not None or self._is_closed)
+                if self._is_closed:
+                    return
                 mail, self._mail = self._mail, None
             if mail is None or self._is_stream(mail):
                 continue

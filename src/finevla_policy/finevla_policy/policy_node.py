@@ -97,7 +97,7 @@ class PolicyNode(LifecycleNode):
         self.active_since_ns = 0
         self.is_settled = False
         self.others = 0  # other publishers on our topic, as the DDS graph has them
-        self.is_loading = self.is_giving_way = False
+        self.is_loading = self.is_giving_way = self.is_over = False
         self.gave_way = ""  # to whom, until it is activated again
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
         self.repeats = RepeatCounter()
@@ -152,6 +152,9 @@ class PolicyNode(LifecycleNode):
         self.is_settled, self.gave_way = False, ""
         self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.worker = Worker(self.policy, self._active, self._on_chunk, self._on_absent, self._on_trouble)
+        if self.is_over:  # the node was destroyed while the bundle was loaded
+            self._stop("the policy was shut down", quietly=True)
+            return TransitionCallbackReturn.FAILURE
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -171,7 +174,10 @@ class PolicyNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """End the inference thread and the goals before their publishers go."""
+        self.is_over = True
         self._stop("the policy was shut down", quietly=True)
+        if self.instructions is not None:
+            self.instructions.close()
         super().destroy_node()
 
     def _possible(self, change: Callable[..., ChangeState.Response]) -> Callable[..., ChangeState.Response]:
