@@ -47,8 +47,9 @@ LISTENERS = 2  # to what the operator says: policy and bridge
 READY_S = 60.0
 NEW_S = 1.0
 HELD_UP = {
-    "bridge.asleep", "watchdog.bridge", "state.lost", "watchdog.joints", "heartbeat.lost", "watchdog.observations", "watchdog.chunks",
-}  # fmt: skip
+    *("bridge.asleep", "watchdog.bridge", "state.lost", "watchdog.joints", "heartbeat.lost"),
+    *("watchdog.observations", "watchdog.chunks"),
+}
 SPEED = 0.15  # rad/s; an arm this fast is in the middle of a motion
 UNDER_WAY_S = 0.4  # the first command of a motion starts from where the arms sag to, not from where they were sent to
 APART_RAD = 0.35  # further than a chunk may be from where the arm is
