@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from finevla_core.language.english_fillers import ADJECTIVES
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_things import FRUIT
 from finevla_core.language.english_tokens import Token
@@ -18,7 +19,7 @@ MODIFIERS = word_set("""
     active working loose lone lonely remaining available damn bloody said given free robot robots nearest
     nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color opposite
     lower different another two three four slightly all just heavier lighter thicker taller shorter such idle
-    """)
+    """) | ADJECTIVES
 RIGHT_BEFORE = word_set("""
     over above at on in there here after behind beside next before onto to into up down through past when
     underneath inside by near beside outside under opposite between where close beneath below
@@ -193,6 +194,7 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
     is_inside = bool(m.determiner or m.colors or m.sizes or m.unknown)
     after = tokens[i + 1].kind if i + 1 < len(tokens) else ""
     is_strange = token.kind == "unknown" and len(token.text) > 1
+    is_strange = is_strange or (token.value == "noun" and bool(m.colors or m.sizes))  # "the red fuse"
     is_strange = is_strange or (
         token.kind == "word"
         and after in ("shape", "bowl", "arm", "color", "thing")

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
+from finevla_core.language import english_fillers as fillers
 from finevla_core.language import english_things as things
 from finevla_core.language import english_verbs as verbs
 from finevla_core.language import english_words as words
@@ -175,7 +176,9 @@ def _cues() -> dict[str, tuple[str, str, str]]:
 @cache
 def _lexicon() -> Phrases[tuple[str, str, str]]:
     """Phrase -> kind, value, form of everything that is known."""
-    table: dict[str, tuple[str, str, str]] = dict.fromkeys(words.ORDINARY, ("word", "", ""))
+    table: dict[str, tuple[str, str, str]] = dict.fromkeys(fillers.WORDS, ("word", "", ""))
+    table |= dict.fromkeys(fillers.NOUNS, ("word", "noun", ""))
+    table |= dict.fromkeys((*words.ORDINARY, *fillers.PHRASES), ("word", "", ""))
     for verb in verbs.CANNOT:
         table |= {word: ("verb", "cannot", form) for word, form in _forms(verb).items()}
     for value, lemmas in reversed(list(verbs.VERBS.items())):
@@ -196,6 +199,16 @@ def _lexicon() -> Phrases[tuple[str, str, str]]:
 @cache
 def _idle() -> frozenset[str]:
     return frozenset(things.IDLE)
+
+
+@cache
+def _ordinary() -> frozenset[str]:
+    return words.ORDINARY | fillers.WORDS
+
+
+def _is_filler(word: str) -> bool:
+    """Whether a word that no table has is derived from one that says nothing about the table."""
+    return fillers.is_adverb(word) or any(stem in _ordinary() for stem in fillers.stems(word))
 
 
 def raw_words(text: str) -> list[str]:
@@ -312,7 +325,7 @@ def tokens(text: str) -> list[Token]:
             out.append(Token(phrase, kind, value, form, phrase in idle))
             i += length
             continue
-        kind = "number" if word[0].isdigit() else "unknown"
+        kind = "number" if word[0].isdigit() else "word" if _is_filler(word) else "unknown"
         out.append(Token(word, kind, is_idle=word in idle))
         i += 1
     return out
