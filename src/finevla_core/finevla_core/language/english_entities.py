@@ -134,7 +134,7 @@ class Links:
             return
         if m.kind == "side":
             is_named = m.is_one or m.is_other or m.is_negated or m.is_repair
-            if m.verb == "turn" and not is_named:
+            if m.verb == "turn" and (not is_named or (m.is_negated and self.last_kind != "arm" and not m.prep)):
                 return
             if m.prep == "with" or (m.verb == "use" and not m.prep):
                 m.kind = "arm"
@@ -147,7 +147,14 @@ class Links:
 
     def _replace(self, number: int, m: Mention) -> None:
         """Let a correction take the place of what it corrects."""
-        earlier = [e for e in self.parse.mentions[:number] if e.kind == m.kind and not e.is_dead and not e.is_negated]
+        earlier = [e for e in self.parse.mentions[:number] if not e.is_dead and not e.is_negated]
+        ends = [e for e in earlier if e.kind in ("object", "bowl") and e.prep in ("on", "in")]
+        if m.kind in ("object", "bowl") and m.prep in ("on", "in") and ends and ends[-1].kind != m.kind:
+            earlier = ends[-1:]  # "in the bowl, no, on the brick"
+        else:
+            earlier = [e for e in earlier if e.kind == m.kind]
+        if m.prep == "on":
+            earlier = [e for e in earlier if e.prep != ""]
         if not earlier:
             return
         old = ([e for e in earlier if m.prep and e.prep == m.prep] or earlier)[-1]
@@ -162,9 +169,9 @@ class Links:
             act = self.roles.act(m)
             if act is not None and m not in act.objects and not m.prep and not m.is_subject:
                 act.objects.append(m)
-        if m.kind == "object" and not m.shapes:
+        if m.kind == old.kind == "object" and not m.shapes:
             m.shapes = list(old.shapes)
-        if m.kind == "object" and not m.colors and (m.sizes or not m.determiner):
+        if m.kind == old.kind == "object" and not m.colors and (m.sizes or not m.determiner):
             m.colors = list(old.colors)
 
     # ---- objects

@@ -51,7 +51,7 @@ _MATTERS = """
     reflection reflections lighting sunlight daylight lamplight brightness darkness heat humidity weather rain snow fog
        voltage current electricity grid network wifi bluetooth internet 
      software firmware driver drivers update updates upgrade upgrades version versions restart reboot startup
-    shutdown countdown signal signals cue cues beep beeps voice 
+    shutdown countdown signal signals cue cues beep beeps  
      microphones recording recordings livestream stream broadcast episode episodes scene scenes shot
     documentary slideshow selfie  
     safekeeping storage disposal recycling collection retrieval removal return delivery dispatch packing sorting
@@ -75,7 +75,7 @@ _DOINGS = """
     bothered disturb disturbs confuse confuses confused mistake mistook annoy annoys please pleases amuse amuses impress
     impresses impressed entertain entertains celebrate celebrates congratulate appreciate appreciates enjoy enjoys enjoyed
     love loves loved hate hates hated dislike dislikes admire admires respect respects envy envies miss misses missed
-    forget forgets forgot forgotten remember remembers remembered remind reminds reminded learn learns learned learnt
+    forget forgets forgot forgotten remember remembers remembered learn learns learned learnt
     teach teaches taught study studies studied understand understands understood realise realises realised realize
     realized notice notices noticed recognise recognises recognize recognized spot spotted detect detects detected
     observe observes observed monitor monitors monitored supervise supervises supervised inspect inspects inspected examine
@@ -87,7 +87,7 @@ _DOINGS = """
     intend intends intended hope hopes aim aims plan planning attempt attempted struggle struggled succeed succeeds
     succeeded fail fails failed survive survives suffer suffers earn earns deserve deserves deserved owe owes owned owns own
     belong bought sell sells sold buy buys paid pay pays spent spend spends cost lend lent borrow borrowed lose loses lost
-    win wins won weigh-in arrive leaves left return returned visit visits visited call calls phone phones phoned ring rings
+    win wins won weigh-in arrive leaves left return returned visit visits visited call calls phone phones phoned  
     rang email emailed text texted write wrote written read reads speak speaks spoke talk talked say says said shout shouts
     shouted whisper whispers laugh laughs laughed smile smiles smiled cry cries cried cheer cheers cheered clap claps
     applaud sneeze sneezed cough coughed sleep slept wake wakes woke woken wakened doze breathe breathes blink blinks nod nods
@@ -129,7 +129,7 @@ _SMALL = """
     palaver kerfuffle faff rigmarole hullabaloo hoo-ha brouhaha commotion drama theatrics nonsense malarkey shenanigans
     tomfoolery funny-business monkey-business mischief hanky-panky
     """
-_STEMS = ("ing", "ed", "er", "est", "s", "es", "d", "r", "st", "ness", "ful", "less")
+_ENDINGS = ("ing", "ed", "est", "s", "es", "d", "st", "ness")
 NOUNS = word_set(f"{_PEOPLE} {_MATTERS}")
 WORDS = NOUNS | word_set(f"{_DOINGS} {_SMALL}") | (ADJECTIVES - word_set("key"))
 PHRASES = phrase_list("""
@@ -181,13 +181,13 @@ def is_adverb(word: str) -> bool:
 def stems(word: str) -> list[str]:
     """Words that a derived word may come from: "happiest" from "happy", "stopping" from "stop"."""
     found: list[str] = []
-    for ending in _STEMS:
+    for ending in _ENDINGS:
         stem = word.removesuffix(ending)
         if stem == word or len(stem) < 4:
             continue
         found += [stem, stem + "e"]
         if stem.endswith("i"):
             found.append(stem[:-1] + "y")
-        if stem[-1] == stem[-2]:
+        if len(stem) > 4 and stem[-1] == stem[-2]:
             found.append(stem[:-1])
     return found

@@ -35,6 +35,11 @@ AMOUNTS = word_set("""
     more less further bit help noise attention care difference problem number distances gaps movements steps job task
     """)
 JOINS = word_set("and or then while but so plus to not i you we he she they it is are can will")
+_AFTER_COLOR = word_set("""
+    up down off out away over there here now too also please again first next instead just only then if when as
+    that which who where will would could should shall must may might can has have had does do did my me us
+    for at once thanks thank cheers mate ok okay yes no one ones other same
+    """)
 _OPENING_WORDS = 8  # bounds the time for a text of articles
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
@@ -194,7 +199,7 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
     is_inside = bool(m.determiner or m.colors or m.sizes or m.unknown)
     after = tokens[i + 1].kind if i + 1 < len(tokens) else ""
     is_strange = token.kind == "unknown" and len(token.text) > 1
-    is_strange = is_strange or (token.value == "noun" and bool(m.colors or m.sizes))  # "the red fuse"
+    is_strange = is_strange or (bool(m.colors) and m.determiner != "" and _may_be_noun(token))  # "the red fuse"
     is_strange = is_strange or (
         token.kind == "word"
         and after in ("shape", "bowl", "arm", "color", "thing")
@@ -219,6 +224,12 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
         m.unknown.append(token.text)
         return True
     return False
+
+
+def _may_be_noun(token: Token) -> bool:
+    """Whether a word after a colour is more than what may follow "the red"."""
+    is_small = token.text in JOINS or token.text in _AFTER_COLOR or token.text.endswith(("ly", "wards", "ward"))
+    return token.kind == "word" and " " not in token.text and not is_small
 
 
 def _is_key(m: Mention, token: Token) -> bool:

@@ -25,7 +25,7 @@ CONDITIONS = frozenset(
     )
 )
 _ARTICLES = word_set("the a an your its any both")
-_ANY = word_set("anyone anybody any every all no either anything everything whatever anybody whichever")
+_ANY = word_set("anywhere wherever anyone anybody any every all no either anything everything whatever anybody whichever")
 _POLITE = word_set("could would can might will")
 _HYPOTHETICAL = word_set("about ready prepare prepares preparing prepared able tend tends")
 _JOINS = word_set("and or then while but so plus")
@@ -33,6 +33,14 @@ _STILL_FRESH = word_set("""
     ok okay hey robot first next finally well also slowly gently carefully you i we that please just now only
     kindly to then quickly softly simply task action goal job lastly afterwards alright so and yo hi hello
     second secondly oh ah um uh
+    """)
+_PLEASED = word_set("""
+    would grateful appreciate appreciated marvellous lovely great nice helpful kind brilliant love thankful happy delighted
+    pleased obliged wonder wondering wonderful fantastic ideal good prefer splendid super glad best better terrific
+    """)
+_SAYS = word_set("""
+    says say said reckons thinks thought knows wants wanted needs needed likes liked believes feels hopes hoped asked asks
+    told insists insisted would will can could has had was is does did claims suggests prefers expects
     """)
 _DONE = word_set("done complete completed finished ok okay ready over passed")
 _PURPOSE_OK = word_set("""
@@ -75,6 +83,13 @@ class Walk(Steps):
             self._cue(kind, token.value)
         elif kind == "prep":
             self._prep(token)
+        elif self._is_relative_of_somebody(token):
+            self.side = True
+            self.i += 2 + (self._text(2) == "left")
+        elif token.text == "up" and self.fresh and self._text(1) == "with" and self._kind(-1) in ("break", "word"):
+            token.kind, token.value, token.form = "verb", "pick", "base"  # "up with the red cube"
+            self._verb(token)
+            self.i += 1
         elif token.text in PRONOUNS:
             self._add(Mention("pronoun", self.i, self.i + 1, head=token.text))
         elif (found := mention_at(self.tokens, self.i, kind)) is not None:
@@ -129,8 +144,9 @@ class Walk(Steps):
     def _subordinate(self, token: Token) -> None:
         is_polite = token.text in ("if", "whether") and self._text(1) in ("you", "i") and self._text(2) in _POLITE
         is_polite = is_polite or (
-            token.text == "if" and any(t.text == "would" for t in self.tokens[self.start : self.i])
+            token.text == "if" and any(t.text in _PLEASED for t in self.tokens[self.start : self.i])
         )
+        self.polite = self.polite or is_polite
         if self._kind(-1) != "neg":
             self.negated = self.negates_once = False
         if token.text in CONDITIONS and not is_polite:
@@ -194,6 +210,7 @@ class Walk(Steps):
             self.negated = self.negates_once = False  # "without delay"
         if kind == "unknown":
             self._strange(text)
+            self.side = self.side or (self._begins_relative() and self._kind(0) == "verb")
             self.fresh = False
             self.prep = ""
         elif kind == "bad":
@@ -210,7 +227,7 @@ class Walk(Steps):
             self._add(Mention("all", self.i, self.i + 1, head="all"))
         elif text in _JOINS:
             self._conjunction(text)
-        elif text in ("i", "we", "my", "he", "she", "they") and self._begins_relative():
+        elif text in ("i", "we", "my", "our", "his", "her", "he", "she", "they") and self._begins_relative():
             self.side = True
         elif text in _HYPOTHETICAL:
             self.hypothetical = text != "about" or self._text(0) == "to"
@@ -248,7 +265,9 @@ class Walk(Steps):
             and self._kind(0) != "break"
             and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is", *_DONE)
         )
-        unknown = Unknown(text, self.sentence, self.side, is_command, self.clause, self.prep, act)
+        is_command = is_command and self._may_be_command(text)
+        is_side = self.side or self._begins_relative() or self._is_compared()
+        unknown = Unknown(text, self.sentence, is_side, is_command, self.clause, self.prep, act)
         unknown.is_object = self._kind(-2) == "verb" or self._text(-2) in ("up", "down", "off", "on")
         unknown.is_aside = self._kind(-2) == "break" and self._kind(0) == "break"
         is_thing = self.subject is None or self.subject.kind == "object"
@@ -256,6 +275,26 @@ class Walk(Steps):
             self._text(-2) in AUXILIARY and self._text(-3) in ("that", "which")
         )
         self.parse.unknown.append(unknown)
+
+    def _is_relative_of_somebody(self, token: Token) -> bool:
+        """ "The cube that Priya left there": what somebody whose name is not known did with it."""
+        before = self.parse.mentions[-1] if self.parse.mentions else None
+        is_after = before is not None and before.kind == "object" and before.end == self.i and bool(before.shapes)
+        return is_after and token.text in ("that", "which") and self._kind(1) == "unknown" and (
+            self._text(2) == "left" or (self._kind(2) in ("verb", "word") and self._text(2).endswith("ed"))
+        )
+
+    def _may_be_command(self, text: str) -> bool:
+        """Whether an unknown word where a clause begins may be a verb that says what to do: "hoover", not "Bob says"."""
+        follows = self.tokens[self.i] if self.i < len(self.tokens) else None
+        is_subject = follows is not None and follows.kind in ("verb", "unknown") and follows.form in ("s", "ed")
+        is_subject = is_subject or (follows is not None and follows.text in _SAYS)
+        is_base = not text.endswith(("ing", "ed", "ly")) and (not text.endswith("s") or text.endswith(("ss", "us")))
+        return is_base and not is_subject and self._kind(-2) != "prep"
+
+    def _is_compared(self) -> bool:
+        """ "As smoothly as butter", "for inspection": what it is like, or what it is for."""
+        return any(self._text(-n) in ("as", "like", "for", "than") for n in (2, 3)) and self._kind(-2) != "verb"
 
     def _conjunction(self, text: str) -> None:
         if text == "but" and (self._text(-3) in _ANY or self._text(-2) in _ANY):

@@ -17,6 +17,7 @@ _PEOPLE = word_set("""
     supervisor technician student professor teacher neighbour doctor nurse officer chef granddad wife husband mother
     father friend colleague guest visitor guy kid child boy girl roommate operator people cat dog
     """)
+_WISHES = word_set("rather sooner wish prefer love like if appreciate")
 _LINKS = word_set("that which should must shall has have to needs will is be ought can may only you i we")
 
 
@@ -38,7 +39,7 @@ class Steps:
         self.subject: Mention | None = None
         self.main_act: Act | None = None  # the verb that it interrupts
         self.main: Mention | None = None  # subject that a relative clause interrupts
-        self.negates_once = False
+        self.negates_once = self.polite = False
         self.negated = self.side = self.hypothetical = self.repair = self.conditional = False
         self.negated_acts = self.since_negation = 0
         self.fresh = True  # at the start of a clause
@@ -112,7 +113,9 @@ class Steps:
                 self.subject.is_subject = False
         act.is_modal = any(self._text(-n) in _MODAL for n in (1, 2, 3))
         is_past = token.form == "ed" or token.text in ("put", "set", "cast")
-        by_somebody = self._text(-1) in _PERSONS or (self._text(-1) == "you" and token.form == "ed")
+        by_somebody = self._text(-1) in _PERSONS or (
+            self._text(-1) == "you" and token.form == "ed" and not self.polite and self._text(-2) not in _WISHES
+        )
         by_somebody = (
             by_somebody
             or self._text(-1) in _PEOPLE
@@ -161,8 +164,14 @@ class Steps:
         if value in ("left", "right"):
             self.last_side = value
         self._count_negation(self.i + 1)
-        self.prep = ""
+        is_over = value == "top" and self.tokens[self.i].text.split()[-1] in ("above", "over")
+        self.prep = "over" if is_over and self._begins_mention(self.i + 1) else ""  # "from above the brick"
         self.i += 1
+
+    def _begins_mention(self, at: int) -> bool:
+        return at < len(self.tokens) and (
+            self.tokens[at].kind in ("color", "shape", "size") or self.tokens[at].text in ("the", "that", "this")
+        )
 
     def _is_later(self, cue: Cue) -> bool:
         """Whether a way to come is none: things are lifted "vertically", or dropped "from just above the rim"."""
@@ -260,6 +269,8 @@ class Steps:
     def _prep_before(self, m: Mention) -> str:
         """The preposition of the like phrase before "and": "with a finger ... and a finger ..."."""
         for before in reversed(self.parse.mentions[-3:]):
+            if before.end == self.i - 1 and self._text(-1) == "and" and self._is_between(before):
+                return before.prep
             if before.kind == m.kind and before.end == self.i - 1 and (self._text(-1) == "or" or m.kind == "object"):
                 return before.prep if before.prep == "near" or self._text(-1) == "or" else ""
             if m.kind in ("object", "bowl"):
@@ -267,6 +278,10 @@ class Steps:
             if before.kind == m.kind and self.act is not None and before.verb_at == self.act.at:
                 return before.prep
         return ""
+
+    def _is_between(self, before: Mention) -> bool:
+        """ "Between the brick and the bowl": both only say where."""
+        return before.prep == "near" and "between" in self.tokens[before.start - 1].text.split()
 
     def _is_finite(self, at: int) -> bool:
         """Whether a verb with an ending follows: the mention before it is a subject."""

@@ -52,7 +52,7 @@ VERBS: dict[str, list[str]] = {
     "open": phrase_list("open, unclench, spread, part"),
     "descend": phrase_list("sink, descend, plunge, dive, swoop, dip"),
     "be": phrase_list("be, have"),
-    "wait": phrase_list("wait, linger, dangle, loiter, pause, stay, remain, poise, dwell, tarry"),
+    "wait": phrase_list("await, wait, linger, dangle, loiter, pause, stay, remain, poise, dwell, tarry"),
     "state": phrase_list(
         """
             stand, sit, lie, belong, end, live, finish, keep, let, make, start, begin, become, seem, appear
@@ -108,11 +108,11 @@ CANNOT = phrase_list(
 _FIXED = {
     ("verb", "use", "base"): "work with, working with",
     ("word", "", ""): """
-        lying around, lies around, lie around, lying about, standing around, scattered around, strewn around, all
+        located, situated, lying around, lies around, lie around, lying about, standing around, scattered around, strewn around, all
         around the place, so much as, so much, all right, alright, right now, right away, right there, right
         here, at rest, in turn, its turn, in place,
         take place, takes place, takes its time, take your time, take it slowly, take it slow, take it easy,
-        take it gently, take it nice and slow, die out, die down, die away, no use of, take care, takes care,
+        take it gently, take it nice and slow, die out, die down, die away, take care, takes care,
         as well, as well as, one
         by one, of course, no problem, no matter, do not worry, no worries, no rush, no hurry, at all, at once,
         for me, a little, over there, over here, all over, on its own, by itself, be careful, so kind, as before,
@@ -153,7 +153,8 @@ _FIXED = {
     ("verb", "release", "ing"): "letting go",
     ("verb", "pick", "base"): """
         take hold of, up with it, up it goes, up it comes, get hold of, grab hold of, lay hold of, catch hold
-        of, lift off, give me, bring me, get me,
+        of, lift off, give me, bring me, get me, make pick of, do pick of, make a pick of, do picking of, do the picking
+        of, perform picking of, make grasp of, do grasp of, make a grasp of, perform grasp of, make lift of, do lifting of,
         fetch me
     """,
     ("verb", "pick", "s"): "takes hold of, gets hold of",

@@ -52,7 +52,14 @@ PREPS = phrase_table(
             instead of, rather than, in place of, as opposed to, in lieu of, and not, but not, other than, apart
             from, except for, except, besides, excluding, save for, as well as not
         """,
-        "cause": "because of, owing to, due to, for the sake of, on account of, thanks to",
+        "cause": """
+            according to, in accordance with, as per, in keeping with, despite, in spite of, notwithstanding, regardless of,
+            irrespective of, in view of, in light of, in the light of, in honour of, in honor of, on behalf of, courtesy of,
+            in the interest of, in the interests of, in the name of, for want of, for lack of, for fear of, in the hope of,
+            in memory of, in anticipation of, in preparation for, by order of, by request of, at the request of, on the advice
+            of, with a view to, with regard to, with respect to, in response to, as a result of, out of respect for,
+            because of, owing to, due to, for the sake of, on account of, thanks to
+        """,
     }
 )
 PREPS |= {f"{how} {way} the top of": "over" for how in _STRAIGHT for way in ("over", "across", "above")}
@@ -64,11 +71,16 @@ NEG_VERBS = phrase_list(
         forget, careful with, watch out for, beware of, steering clear of, careful not to, by no means, in no
         case, under no circumstances, on no account, at no time, at no point, no need to, ignoring, leaving out,
         careful of, wary of, no longer, scrap what i said about, forget what i said about, never mind what i said about,
-        ignore what i said about, forget all about
+        ignore what i said about, forget all about, no use of, no usage of, without use of, without the use of, without using,
+        no using, not using
     """
 )
 CORRECTIONS = phrase_list(
     """
+        changed my mind, i have changed my mind, have changed my mind, hang about, scrub that, bin that, my fault, as you were,
+        tell a lie, no tell a lie, i lied, wrong way, wrong way round, wrong one, wrong word, slip of the tongue, that is not
+        right, not right, got that wrong, i got that wrong, typo, whoopsie, scratch it, scrap it, no cancel that, on third
+        thought, come to think, force of habit, let me start again, let me start over, i will start again, silly of me,
         sorry, scratch that, strike that, correction, i mean, i meant, make that, no wait, wait no, hold on, hang
         on, oops, my mistake, my bad, no sorry, sorry no, or rather, no no, i mean to say, that is wrong, pardon,
         let me correct that, let me correct myself, excuse me no, on second thought, on second thoughts, change of
