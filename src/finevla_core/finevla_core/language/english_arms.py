@@ -39,6 +39,11 @@ _STANDS = (
     "wait",
     "linger", "loiter", "lounge", "dangle", "chill", "relax", "idle", "laze", "slack", "watch", "look",
 )  # fmt: skip
+_TROUBLES = word_set("""
+    trouble troubles bother problem problems issue issues difficulty difficulties hassle grief mishap accident wrong fault
+    faults amiss nothing struggling struggled struggle failed failure luck error errors hiccup hiccups glitch glitches
+    patience happy unhappy
+    """)
 _WORKS = frozenset(("takes care", "take care", "does", "acts", "works", "performs", "executes"))
 
 
@@ -61,7 +66,7 @@ def decide_arm(text: Text, out: Decision) -> None:
         else:
             if m.is_hypothetical:
                 continue
-            if not m.prep and not text.is_long and _is_reason(text, m):
+            if not text.is_long and _is_reason(text, m):
                 scores[m.side] += 0.5
                 continue
             if m.is_side and not m.prep and not _has_work(text, m):
@@ -96,11 +101,18 @@ def _is_reason(text: Text, m: Mention) -> bool:
     act = text.roles.act(m)
     own = [a for a in text.parse.acts if a.clause == m.clause and a.form != "noun"]
     start, end = text.parse.sentences[m.sentence]
-    if any(t.text in ("only", "allowed", "permitted", "required", "must") for t in text.parse.tokens[start:end]):
+    if m.prep == "with" and _is_trouble(text, m):
+        return True
+    if m.prep or any(t.text in ("only", "allowed", "permitted", "required", "must") for t in text.parse.tokens[start:end]):
         return False
     is_said = (act is None or act.value in _SAYS) and all(a.value in _SAYS for a in own) and bool(own)
     others = [o for o in text.mentions if o.kind == "arm" and o.side and o.side != m.side and not o.is_negated]
     return is_said and any(o.prep == "with" or o.verb in ("use", *_ACTIVE) for o in others)
+
+
+def _is_trouble(text: Text, m: Mention) -> bool:
+    """ "We had trouble with the left hand", "there is something wrong with it"."""
+    return any(t.text in _TROUBLES for t in text.parse.tokens[max(0, m.start - 5) : m.start])
 
 
 def _take_remark(text: Text, scores: dict[str, float]) -> None:

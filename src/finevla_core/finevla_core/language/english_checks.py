@@ -24,7 +24,9 @@ def cannot(text: Text, out: Decision) -> str:
         for n, (a, b) in enumerate(itertools.pairwise(words))
     ):
         return "say clearly whether you want it"
-    if words[-1:] and words[-1] in ("on", "in", "into", "onto", "with", "to", "from", "the", "a", "of", "at", "and"):
+    words = [w for n, w in enumerate(words) if text.parse.tokens[n].kind != "break"]
+    is_stranded = len(words) > 1 and words[-2] in ("it", "them", "lift", "drop", "put", "go", "place", "take")
+    if words[-1:] and not (is_stranded and words[-1] in ("with", "in", "on", "to")) and words[-1] in ("on", "in", "into", "onto", "with", "to", "from", "the", "a", "of", "at", "and"):
         return f"the text ends after '{words[-1]}': say the rest"
     if out.slots.get("task") == "turn" and any(
         w in ("upwards", "downwards", "up", "down", "upward", "downward")
@@ -73,6 +75,7 @@ def wrong_target(text: Text, out: Decision) -> str:
                 and m.kind in ("bowl", "post", "table")
                 and act.form != "noun"
                 and not m.prep
+                and not (m.kind == "post" and act.text.startswith("clear"))
             ) and not (m.kind == "bowl" and (_is_tag(text, m) or (not m.determiner and act.value == "put"))):
                 return f"I cannot {act.text} the {m.head}"
             if act.value == "open" and text.is_thing(m) and m.kind == "object":

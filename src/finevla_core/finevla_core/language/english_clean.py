@@ -98,6 +98,15 @@ _BARE_TABLE = re.compile(
     r"\b(want|wants|like|need|needs|have|get|make|leave|see|wish|prefer|should|must|shall|has to|to be)\b[^.]{0,40}"
     r"\b(table|surface|desk|worktop|bench|tabletop)( \w+){0,2} (bare|empty|clear|clean|free|cleared|emptied|tidied)\b(?! of)"
 )
+_AIM_EMPTY = re.compile(
+    r"\b(goal|aim|objective|purpose|result|idea|task|job|point|plan|mission|target)( \w+){0,4} (is|:) (to have |to get |to see )?"
+    r"(an?|the) (completely |totally |perfectly |all )?(empty|bare|clear|clean|cleared|tidy|free) "
+    r"(table|surface|desk|worktop|bench|tabletop|workspace)\b"
+)
+_NOTHING_STAYS = re.compile(
+    r"\b(nothing|no object|no objects|no item|no items|not a single \w+) (should|must|may|shall|can|is to|ought to) "
+    r"(still )?(remain|be left|stay|be)\b[^.]{0,12}\b(table|surface|desk|bench|tabletop)\b"
+)
 _NOTHING_LEFT = re.compile(
     r"\b(nothing|no object|no item|not a single \w+|not one \w+|no thing) (should|must|may|shall|can|is to|ought to) "
     r"(still )?(remain|be left|stay|lie|be|stand|sit)\b[^.]{0,20}\b(table|surface|desk|bench)\b|"
@@ -112,6 +121,8 @@ def _goes_on_until_empty(text: Text) -> bool:
     has_bowl = any(m.kind == "bowl" for m in text.mentions)
     empty = _EMPTY_TABLE.search(words)
     if _WANTS_EMPTY.search(words) or _BARE_TABLE.search(words):
+        return True
+    if _AIM_EMPTY.search(words) or _NOTHING_STAYS.search(words):
         return True
     return has_bowl and (
         bool(_NOTHING_LEFT.search(words))

@@ -4,6 +4,7 @@ import re
 
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_names import in_names
+from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 
@@ -51,6 +52,7 @@ _CONFLICTS = [
          "you say both clockwise and counterclockwise: say one"),
     )
 ]  # fmt: skip
+_REST = word_set("other others anything anyone else neighbours neighbors rest things")
 _STAYS = (
     "on the table",
     "where it is",
@@ -146,6 +148,7 @@ def _is_excluded(text: Text, out: Decision, act: Act, task: str) -> bool:
     about = about or text.is_target(act.subject, out.target)
     others = any(m.kind in ("arm", "bowl", "post", "finger") for m in ruled)
     others = others or any(m.kind == "object" and not text.is_target(m, out.target) for m in ruled)
+    others = others or any(t.text in _REST for t in text.parse.tokens[act.at + 1 : act.at + 4])
     how = any(c.is_negated and c.sentence == act.sentence and c.at > act.at for c in text.parse.cues)
     how = how or any(m.kind == "side" and m.is_negated and m.sentence == act.sentence for m in text.parse.mentions)
     arms = any(m.kind == "arm" and m.is_negated and m.clause == act.clause for m in text.parse.mentions)

@@ -261,6 +261,7 @@ class Links:
                 sharing,
                 key=lambda n: (
                     self.entities[n].shares(m),
+                    any(not e.is_negated for e in self.entities[n].mentions),
                     self.entities[n].weight > 1,
                     self.entities[n].mentions[-1].start,
                 ),
@@ -294,7 +295,8 @@ class Links:
         """ "the blue one" after "the red cube" is a cube; "the big one" after "two red cubes" is red, too."""
         source = self._group(m)
         if source is None and self.entities and not m.shapes:
-            source = self.entities[self._recent()]
+            last = self.last_object.entity if self.last_object is not None and m.is_one else -1
+            source = self.entities[last if last >= 0 else self._recent()]
         if source is None or (m.head in _EMPTY_HEADS and m.head != "one"):
             return
         if not m.shapes and source.shape:

@@ -15,7 +15,7 @@ ADJECTIVES = word_set("""
     prospective assigned appointed dedicated preferred main primary principal key chief central important crucial vital
     interesting remarkable notable conspicuous obvious visible solitary lonesome single-minded forlorn forgotten
     neglected abandoned stray misplaced errant wayward remaining leftover abovenamed forementioned upcoming titular
-    wee titchy teensy dinky bonny canny grand smashing cracking ruddy rotten perishing infernal damned goddamn effing
+    bonny canny grand smashing cracking ruddy rotten perishing infernal damned goddamn effing
     """)
 _PEOPLE = """
     mr mrs ms miss sir madam mister lads chaps gaffer guvnor gov guv mucker bruv bro sis pet treasure

@@ -139,7 +139,7 @@ def _is_way_to_move(text: Text, cue: Cue) -> bool:
         return False
     words = [t.text for t in text.parse.tokens[max(0, cue.at - 3) : cue.at]]
     if (
-        text.is_long
+        (text.is_long or words[-1:] == ["it"])
         and text.parse.tokens[cue.at].text == "across"
         and any(w.startswith(("tak", "took")) for w in words)
     ):

@@ -266,8 +266,10 @@ class Walk(Steps):
             and self._text(0) not in ("that", "and", "or", "but", "you", "i", "is", *_DONE)
         )
         is_command = is_command and self._may_be_command(text)
-        is_side = self.side or self._begins_relative() or self._is_compared()
-        unknown = Unknown(text, self.sentence, is_side, is_command, self.clause, self.prep, act)
+        is_relative = self._begins_relative() and (self._kind(0) == "verb" or self._text(0) == "left")
+        is_side = self.side or is_relative or self._is_compared() or self.prep == "basis"
+        prep = "with" if self._text(-2) == "by" else self.prep
+        unknown = Unknown(text, self.sentence, is_side, is_command, self.clause, prep, act)
         unknown.is_object = self._kind(-2) == "verb" or self._text(-2) in ("up", "down", "off", "on")
         unknown.is_aside = self._kind(-2) == "break" and self._kind(0) == "break"
         is_thing = self.subject is None or self.subject.kind == "object"

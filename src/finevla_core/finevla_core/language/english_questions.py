@@ -2,6 +2,7 @@
 
 import itertools
 
+from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, Text
@@ -13,6 +14,13 @@ _RESULTS = word_set("could should must shall let make ensure see grateful ends e
 _COMPARES = word_set("as that which so too more bigger larger heavier smaller lighter like of")
 _REQUEST = word_set("can could would will may might")
 _ASKED = frozenset(("you", "it be", "it", "i", "we", "would you", "could you", "can you"))
+_CHANCES = [
+    pair.split()
+    for pair in ("any chance", "what about", "how about", "any hope", "any possibility", "care to", "reckon you", "think you",
+                 "feel like", "got time", "may i", "might i", "shall we", "can we", "could we")
+]  # fmt: skip
+_GOOD = word_set("nice good great lovely brilliant excellent super well neat fine perfect impressive smooth")
+_DEED = word_set("work job one done going grasp grip catch move lift effort show try trick performance stuff")
 _OPENINGS = frozenset(
     (
         "would you mind",
@@ -66,6 +74,8 @@ def _is_request(tokens: list[Token], words: list[str], wants: bool) -> bool:
     """Whether a question is a polite command."""
     if (
         words[0] in _OPENINGS
+        or words[:2] in _CHANCES
+        or (len(words) > 3 and words[0] in ("is", "would", "might") and {"possible", "able", "chance", "way"} & set(words[:6]))
         or words[:2] in (["why", "do"], ["why", "not"])
         or words[0] in ("why do not you", "why not")
     ):
@@ -85,10 +95,17 @@ def _is_request(tokens: list[Token], words: list[str], wants: bool) -> bool:
     )
 
 
+def _is_praise(words: list[str]) -> bool:
+    """ "Nice work with the brick", "that was a neat trick"."""
+    return words[:2] in (["that", "was"], ["this", "was"], ["it", "was"]) or (words[0] in _GOOD and words[1:2] != [] and words[1].split()[0] in _DEED)
+
+
 def no_command(text: Text, out: Decision) -> str:
     """A text that speaks of something, without wanting anything."""
     target = out.target
     tokens = text.parse.tokens
+    if _is_praise([t.text for t in tokens if t.kind != "break"]) and not any(a.is_command for a in text.positive):
+        return "say what to do"
     for m in text.mentions:
         if m.prep == "near" and m.kind == "object" and m.start and tokens[m.start - 1].text == "out of":
             return f"I cannot take things out of the {m.head}"
@@ -102,7 +119,8 @@ def no_command(text: Text, out: Decision) -> str:
     if tokens[0].kind == "sub" and not any(a.form != "noun" for a in text.positive):
         return "say what to do"
     is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
-    if is_bare and tokens[0].text in ("i", "we", "my", "he", "she"):
+    is_given = any(t.text in ("give", "gave", "giving", "given") for t in tokens)  # "if you gave the dial a twist"
+    if is_bare and tokens[0].text in ("i", "we", "my", "he", "she") and not is_given:
         return "say what to do with it"
     if (
         is_bare
@@ -130,10 +148,14 @@ def no_command(text: Text, out: Decision) -> str:
         return ""
     for m in text.mentions:
         if text.is_target(m, target) and (
-            (m.sentence in text.roles.verbless and m.prep in ("", "to")) or text.roles.score(m) >= 2.0
+            (m.sentence in text.roles.verbless and m.prep in ("", "to"))
+            or text.roles.score(m) >= 2.0
+            or (m.prep in ("to", "over") and m.clause_is_bare and _has_free_arm(text, m))
         ):
             return ""
     return "say what to do with it" if target is not None else ""
 
 
-# ---- contradictions, places
+def _has_free_arm(text: Text, m: Mention) -> bool:
+    """ "Right hand to the dial and wait": an arm that is only named goes there."""
+    return any(a.kind == "arm" and not a.prep and a.sentence == m.sentence and a.clause_is_bare for a in text.mentions)

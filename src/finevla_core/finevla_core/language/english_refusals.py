@@ -77,11 +77,11 @@ def _unknown(text: Text, out: Decision) -> list[str]:
 
 def _matters(text: Text, unknown: Unknown) -> bool:
     """Whether an unknown word of a short text may change what shall be done."""
-    if unknown.is_predicate:
+    act = unknown.act
+    if unknown.is_predicate or (unknown.prep == "with" and act is None and not unknown.is_side):
         return True
     if not text.wanting or (unknown.is_first and not unknown.is_side):
         return not unknown.is_aside or not text.wanting
-    act = unknown.act
     if (
         unknown.is_side
         or unknown.is_aside

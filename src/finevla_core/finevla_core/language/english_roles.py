@@ -25,7 +25,7 @@ _OBJECT = {
 }
 _AFTER = {"to": 4.0, "over": 3.5, "on": 3.5, "round": 3.0, "of": 2.5, "in": 2.0, "with": 1.0}
 _ENDS = word_set("belongs belong end ends ending go goes need needs")
-LIFELESS = frozenset(("near", "from", "under", "through"))
+LIFELESS = frozenset(("near", "from", "under", "through", "basis"))
 
 
 def is_mover(act: Act) -> bool:

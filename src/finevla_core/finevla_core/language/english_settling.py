@@ -25,6 +25,8 @@ _HEADINGS = word_set("""
     distractors distractor neighbours neighbors obstacles bystanders ignored untouched ignore avoid others excluded
     irrelevant background surroundings
     """)
+_LEFT_ALONE = ("touch", "moved", "disturb", "knock", "bump", "grasp", "grab", "pick", "taken", "lift", "displac", "shift")
+_MAY_NOT = frozenset(("must not", "should not", "shall not", "may not", "can not", "need not", "is not to", "are not to", "ought not to"))
 _BE = word_set("is are was were be")
 
 
@@ -132,4 +134,6 @@ def _is_denied(parse: Parse, m: Mention) -> bool:
             if after and after[0].kind == "neg" and (len(after) < 2 or after[1].kind == "break"):
                 return True
             return any(t.text in _DENIED for t in after)
+        if " ".join(t.text for t in tokens[i : i + 2]) in _MAY_NOT and tokens[i + 2 : i + 3] and tokens[i + 2].text == "be":
+            return tokens[i + 3 : i + 4] != [] and tokens[i + 3].text.startswith(_LEFT_ALONE)
     return False

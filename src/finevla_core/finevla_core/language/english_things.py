@@ -78,11 +78,13 @@ SHAPE_WORDS = phrase_table(
 SIZES = phrase_table(
     {
         "small": """
-            small, little, smaller, tiny, mini, smallest, littlest, very small, miniature, tinier, tiniest, wee,
+            titchy, teensy, teensy weensy, teeny tiny, teeny weeny, itty bitty, tiny little, diminutive, dinky, smallish, small,
+            little, smaller, tiny, mini, smallest, littlest, very small, miniature, tinier, tiniest, wee,
             minute, petite, teeny, small sized, undersized, compact, littler, lesser, pint sized
         """,
         "big": """
-            big, large, bigger, huge, larger, giant, biggest, largest, very big, very large, great, enormous,
+            whopping, humongous, gigantic, colossal, sizable, chunky, largish, biggish, big old, great big, whacking
+            great, big, large, bigger, huge, larger, giant, biggest, largest, very big, very large, great, enormous,
             bulky, oversized, hefty, massive, sizeable, large sized, big sized, jumbo, king sized
         """,
     }
@@ -175,7 +177,14 @@ EVERYTHING += phrase_list(
         see, whatever is lying, whatever is left, all that lies, anything that lies, anything lying, anything on,
         one object after another, one object after the other, one thing after another, one item after another, one
         item after the other, object after object, item after item, one after another, one after the other, one by
-        one, each of the objects, each of the things, each of the items, all four, all five, all three, one of the
+        one, the whole shebang, whole shebang, the entire shebang, the whole caboodle, kit and caboodle, the whole kit and
+        caboodle, the whole shooting match, the works, the whole bunch, the whole collection, the entire collection, the entire
+        contents, the whole set, the whole jumble, the whole pile, the jumble, the assortment, every bit of it, every bit,
+        all and sundry, all table objects, table objects, all table items, every table object, the table contents, the
+        contents of the table, all contents of the table, all parts, every part, all these bits, each and every one, any and
+        all objects, every blessed thing, every last bit, every last piece, all that junk, the junk, this junk,
+        all this junk, all the junk, all the gubbins, the gubbins, all the bits, all bits,
+        each of the objects, each of the things, each of the items, all four, all five, all three, one of the
         remaining objects, one of the objects, one of the items, one of the things, the next object, the next
         item, the next thing, the lot of it, all the clutter, the whole mess, all of the above, the litter,
         this pigsty, the pigsty, this shambles, the shambles, this chaos, the chaos, all

@@ -52,14 +52,15 @@ PREPS = phrase_table(
             instead of, rather than, in place of, as opposed to, in lieu of, and not, but not, other than, apart
             from, except for, except, besides, excluding, save for, as well as not
         """,
-        "cause": """
+        "basis": """
             according to, in accordance with, as per, in keeping with, despite, in spite of, notwithstanding, regardless of,
             irrespective of, in view of, in light of, in the light of, in honour of, in honor of, on behalf of, courtesy of,
             in the interest of, in the interests of, in the name of, for want of, for lack of, for fear of, in the hope of,
             in memory of, in anticipation of, in preparation for, by order of, by request of, at the request of, on the advice
             of, with a view to, with regard to, with respect to, in response to, as a result of, out of respect for,
-            because of, owing to, due to, for the sake of, on account of, thanks to
+            following the example of
         """,
+        "cause": "because of, owing to, due to, for the sake of, on account of, thanks to",
     }
 )
 PREPS |= {f"{how} {way} the top of": "over" for how in _STRAIGHT for way in ("over", "across", "above")}
