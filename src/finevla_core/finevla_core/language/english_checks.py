@@ -176,7 +176,7 @@ def several(text: Text, out: Decision) -> str:
     jobs = [job for job in jobs if not job.is_nothing]
     if any(not _may_be_same(a, b) for a in jobs for b in jobs):
         return "one thing at a time: say only the first job"
-    sides = {m.side for m in text.mentions if m.kind == "bowl" and m.side and _is_end(m)}
+    sides = {m.side for m in text.mentions if m.kind == "bowl" and m.side and _is_end(text, m)}
     if len(sides) > 1 and not any(m.kind == "bowl" and m.prep in ("from", "near") for m in text.mentions):
         return "you say both the left and the right bowl: say one"
     target = out.target
@@ -209,9 +209,12 @@ def _is_job(text: Text, out: Decision, m: Mention) -> bool:
     return m.prep == "" and act.value in WORK and not _is_aside(text, m, act)
 
 
-def _is_end(m: Mention) -> bool:
+def _is_end(text: Text, m: Mention) -> bool:
     """Whether something shall end in the bowl."""
     is_main = not (m.is_negated or m.is_subject or m.is_side or m.is_hypothetical)
+    follows = text.parse.tokens[m.end : m.end + 1]
+    if not m.prep and follows and follows[0].value == "be":
+        return False  # "the right bowl is full, so ..."
     return is_main and m.prep in ("in", "to", "")
 
 

@@ -76,7 +76,7 @@ class Links:
         if m.is_repair and m.kind != "pronoun":
             self._replace(number, m)
         if m.kind in ("arm", "bowl"):
-            self.last_kind = m.kind
+            self.last_kind = self.last_kind if self.last_kind and m.prep in LIFELESS else m.kind
             if m.side:
                 self.last_side[m.kind] = m.side
         elif m.kind == "object":
@@ -84,7 +84,7 @@ class Links:
             if self.last_object is not None and self._is_remark(m):
                 return
             if self.last_object is None or not (
-                m.is_negated or m.prep in LIFELESS or (m.prep == "on" and m.verb not in ("descend", "close", "reach"))
+                m.is_negated or m.prep in LIFELESS or self._is_end(m) or (m.prep == "on" and m.verb not in ("descend", "close", "reach"))
             ):
                 self.last_object = m
         elif m.kind == "pronoun" and m.head in ("them", "they") and self._follows_all(number, m):
@@ -93,6 +93,12 @@ class Links:
             m.entity = self.last_object.entity
             if m.entity >= 0:
                 self.entities[m.entity].weight += self.roles.score(m)
+
+    def _is_end(self, m: Mention) -> bool:
+        """Whether something else is moved there: "move it above the brick"."""
+        act = self.roles.act(m)
+        moved = [o for o in act.objects if o.kind in ("object", "pronoun") and o is not m] if act is not None else []
+        return m.prep in ("over", "to") and bool(moved)
 
     def _is_remark(self, m: Mention) -> bool:
         """Whether a long text that acts on one thing only names another beside it."""
@@ -179,6 +185,9 @@ class Links:
     def _predicate(self, number: int, m: Mention) -> int:
         """The object of which "which is yellow" or "painted green" speaks; -1 where the mention is none of these."""
         act = self.roles.act(m)
+        if (named := self._named_before(number, m)) is not None:
+            m.prep, m.verb, m.verb_at, m.is_subject = named.prep, named.verb, named.verb_at, named.is_subject
+            return named.entity
         if (
             m.shapes
             and not m.colors
@@ -214,6 +223,18 @@ class Links:
                 is_free = not (entity.color if m.colors else entity.size)
                 return earlier.entity if is_free and earlier.shapes else -1
         return -1
+
+    def _named_before(self, number: int, m: Mention) -> Mention | None:
+        """ "The brick, the red one": what a tag says more of; None where the mention is no such tag."""
+        before = self.parse.mentions[number - 1] if number else None
+        is_tag = m.is_one and not m.is_repair and not m.is_negated and bool(m.colors or m.sizes) and not m.shapes
+        if before is None or not is_tag or before.kind != "object" or before.entity < 0 or before.is_negated:
+            return None
+        entity = self.entities[before.entity]
+        is_free = not (m.colors and entity.color) and not (m.sizes and entity.size) and bool(before.shapes)
+        follows = self.parse.tokens[m.end].kind if m.end < len(self.parse.tokens) else "break"
+        is_next = m.start == before.end + 1 and self.parse.tokens[before.end].text == "," and follows == "break"
+        return before if is_free and is_next and before.prep not in LIFELESS and not before.is_plural else None
 
     def _object(self, number_: int, m: Mention) -> None:
         if m.order:

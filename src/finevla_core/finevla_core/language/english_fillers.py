@@ -127,7 +127,7 @@ _SMALL = """
     mo jiffy tick ticks sec secs whit jot iota smidge smidgeon smidgen dollop wodge whisker hair hair's-breadth tad scintilla
     deal bargain pickle pinch-of-salt nutshell shot stab crack whirl
     palaver kerfuffle faff rigmarole hullabaloo hoo-ha brouhaha commotion drama theatrics nonsense malarkey shenanigans
-    tomfoolery funny-business monkey-business mischief hanky-panky
+    tower towers tomfoolery funny-business monkey-business mischief hanky-panky
     """
 _ENDINGS = ("ing", "ed", "est", "s", "es", "d", "st", "ness")
 NOUNS = word_set(f"{_PEOPLE} {_MATTERS}")

@@ -100,7 +100,8 @@ def _is_strange(text: Text, m: Mention) -> bool:
 def _other_thing(text: Text, out: Decision) -> str:
     """Something unknown is grasped, carried or turned."""
     for act in text.positive:
-        if not _is_real(act) or not _by_robot(act) or act.value not in ("pick", "put", "turn", "throw", "stack"):
+        is_deed = act.value in ("pick", "put", "turn", "throw", "stack") and not act.text.startswith("adjust")
+        if not _is_real(act) or not _by_robot(act) or not is_deed:
             continue
         for m in _ruled(text, act):
             is_object = not m.prep and m in act.objects and m.start <= act.at + 3

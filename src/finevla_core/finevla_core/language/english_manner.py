@@ -169,7 +169,7 @@ def _is_pose(tokens: list[Token], start: int) -> bool:
     """Whether "open fingers, ..." or "fingers apart, ..." only says how the hand is, and not where its fingers go."""
     kinds = [t.kind for t in tokens[start + 1 : start + 3]]
     if start and tokens[start - 1].text in ("open", "opened", "spread") and kinds[:1] == ["break"]:
-        return True
+        return kinds[1:] == [] or tokens[start + 2].text not in ("one", "each", "a")
     follows = tokens[start + 3].text if start + 3 < len(tokens) else "one"
     return kinds[1:] == ["break"] and tokens[start + 1].text in _APART and follows not in _PARTED
 
@@ -293,6 +293,9 @@ def _bare_path(text: Text, out: Decision) -> None:
         out.slots["path"] = "round"
     for number, token in enumerate(tokens):
         is_denied = any(t.kind in ("neg", "finger") for t in tokens[max(0, number - 2) : number])
+        follows = tokens[number + 1] if number + 1 < len(tokens) else None
+        if token.text == "over" and not is_denied and not text.is_long and (follows is None or follows.kind == "break" or follows.text == "with"):
+            out.slots.setdefault("path", "over")
         if token.text in ("around", "round", "detour") and not is_denied:
             out.slots["path"] = "round"
 
@@ -306,7 +309,10 @@ def _turn(text: Text, out: Decision) -> None:
         is_noun = any(t.value == "turn" and t.kind == "verb" for t in near) and not any(t.kind == "break" for t in near)
         is_bare = not text.is_long and not text.parse.acts
         is_after = is_bare or is_noun or (bool(before) and before[-1].value == "turn")
-        if m.kind == "side" and m.side and is_after:
+        is_after = is_after or (not text.is_long and m.prep == "to" and any(a.value == "turn" for a in before))
+        is_of_knob = m.kind == "part" and tokens[m.end : m.end + 1] != [] and tokens[m.end].text in ("of", "from")
+        is_way = m.kind == "side" or (m.kind == "part" and m.prep in ("", "to", "in") and not is_of_knob)
+        if is_way and m.side and is_after:
             value = "clockwise" if m.side == "right" else "counterclockwise"
             cues.append(Cue("turn", value, m.start, m.sentence, m.clause, "turn", is_negated=m.is_negated))
     if any(c.verb == "turn" and not c.is_negated for c in cues):

@@ -41,6 +41,7 @@ _EVENTS = [
         ("heading", r"\b(?:moves?|moving|slides?|sliding|goes|going|go|travels?|glides?|"
                     r"advances?) (?:\w+ly )?(left|right)\b(?! of)"),
         ("down", r"\b(?:descends?|descended|descending|sinks?|sank|sinking|plunges?|dips?|dipped|dives?)\b(?! (?:by|to) )"),
+        ("down", r"\bdown (?:you|it|we|she|he|they|ARM) (?:come|comes|go|goes|came|went|sinks?)\b"),
         ("down", r"\b(?:comes?|came|coming|goes|go|going|went|drops?|dropped|moves?|moved|straight|lets?|bring|"
                  r"brings|brought|pushed|"
                  r"glides?|travels?|eases?|eased|settles?|settled|slides?|floats?|heads?|vertically|right)"

@@ -142,6 +142,9 @@ def no_command(text: Text, out: Decision) -> str:
         if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
             return ""
     words = {t.text for t in tokens}
+    is_named = any(text.is_target(m, target) and m.clause_is_bare and not m.prep for m in text.mentions)
+    if out.slots.get("place") and (out.slots.get("path") or is_named):
+        return ""
     if out.slots.get("task") in ("place", "stack") and words & _RESULTS and "?" not in words:
         return ""
     if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
@@ -150,6 +153,7 @@ def no_command(text: Text, out: Decision) -> str:
         if text.is_target(m, target) and (
             (m.sentence in text.roles.verbless and m.prep in ("", "to"))
             or text.roles.score(m) >= 2.0
+            or (m.prep == "of" and out.slots.get("place") and tokens[0].text in ("any", "what about", "how about", "what", "how"))
             or (m.prep in ("to", "over") and m.clause_is_bare and _has_free_arm(text, m))
         ):
             return ""

@@ -74,6 +74,11 @@ def name_arms(words: list[str]) -> list[str]:
         elif word in _NEITHER or word in _OBJECTS:
             last = "other"
             speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
+        if word == "one" and out[-1:] == ["the"] and out[-2:-1] in (["in"], ["into"]):
+            if (hit := _side_after(words, i + 1)) is not None:  # "in the one on the left"
+                out += [hit[0], "bowl"]
+                i += 1 + hit[1]
+                continue
         is_arm = word in _ARM
         if not is_arm and word != "one":
             out.append(word)

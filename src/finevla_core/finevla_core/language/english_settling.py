@@ -43,7 +43,7 @@ def settle(parse: Parse) -> None:
             _rids(parse, act)
         if act.text in _BACKWARDS:
             _crowns(parse, act)
-        if act.value == "state":
+        if act.value == "state" or act.text == "rest":
             _makes(parse, act)
         if act.text == "lay" and act.subject is not None and act.subject.kind == "object" and not act.is_command:
             _set_value(parse, act, "state")

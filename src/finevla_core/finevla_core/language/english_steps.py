@@ -157,6 +157,9 @@ class Steps:
         )
         if self.act is not None and self.act.text[:4] in ("look", "see", "seen", "view", "watc", "sees"):
             cue.is_hypothetical = True
+        is_mover = self.act is not None and self.act.value in ("reach", "descend")
+        if slot == "approach" and self._text(1) == "of" and "table" in (self._kind(2), self._kind(3)) and not is_mover:
+            cue.is_hypothetical = True  # "take it from the right side of the table"
         if slot == "approach" and len(self.tokens) > 45 and self._is_later(cue):
             cue.is_hypothetical = True
         self.parse.cues.append(cue)

@@ -42,6 +42,15 @@ _BOTTOM = re.compile(
     r"\b(?:(?:build|make) (?:me )?(?:a|the) (?:\w+ )?(?:tower|pile|stack)\s*[:,]\s*)?"
     rf"{_NAME} (?:at|on) the bottom\s*(?:,|;| and|, and)\s*{_NAME} (?:on|at) (?:the )?top(?: of it)?\b"
 )
+_BASE_FIRST = re.compile(
+    rf"{_NAME} (?:is|forms|makes|serves as|acts as|will be|shall be) (?:the|your|our|its) "
+    rf"(?:base|foundation|bottom|pedestal|support|seat|platform|stand|ground floor)\s*[;:,.]\s*(?:and |then |so |now )?"
+    rf"{_NAME} (?:goes|sits|belongs|comes|gets put|is to go|should go|must go|shall go) (?:on|on the) top(?: of it)?\b"
+)
+_HAVE_ON = re.compile(
+    rf"{_NAME} (?:should|must|shall|needs to|is to|ought to|has to) (?:have|get|receive|carry|bear|wear) "
+    rf"{_NAME} (?:sitting |placed |stacked |put )?on (?:it|top|its top|top of it)\b"
+)
 _CONTRACTIONS = [
     (re.compile(pattern), by)
     for pattern, by in (
@@ -64,6 +73,7 @@ _CONTRACTIONS = [
         (r"(?<=\d)[.,](?=\d)", ""),
     )
 ]
+_SHORT_VOWEL = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]")
 _WORD = re.compile(r"\d+\s*(?:°|%)?|[^\W\d_]+(?:'s\b)?|'s|[.,;:!?()\[\]{}|/=\n\-]|[^\s]")
 _KEYS = word_set(
     "task action object target what arm hand gripper approach from direction dir size onto on path grasp dest destination place"
@@ -109,6 +119,8 @@ def _forms(verb: str) -> dict[str, str]:
     stem = verb[:-1] if verb.endswith("e") and not verb.endswith("ee") else verb
     third = verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "z")) else "s")
     forms = {verb: "base", third: "s", stem + "ing": "ing", stem + "ed": "ed"}
+    if _SHORT_VOWEL.fullmatch(verb):
+        forms |= {verb + verb[-1] + "ing": "ing", verb + verb[-1] + "ed": "ed"}  # "nipping"
     for form in verbs.IRREGULAR.get(verb, ()):
         ending = "ing" if form.endswith("ing") and form != "bring" else "s" if form in ("has", "is", "goes") else "ed"
         ending = "s" if form.endswith("ies") else ending
@@ -221,6 +233,8 @@ def raw_words(text: str) -> list[str]:
             text = pattern.sub(by, text)
     if len(text) < _SHORT and (" bottom" in text or " as " in text):
         text = _BOTTOM.sub(r"put \2 on \1", _SEAT.sub(r"put \2 on \1", text))
+    if len(text) < _SHORT and (" top" in text or " on it" in text):
+        text = _HAVE_ON.sub(r"put \2 on \1", _BASE_FIRST.sub(r"put \2 on \1", text))
     return _WORD.findall(text)[: MAX_TOKENS + 1]
 
 

@@ -39,7 +39,7 @@ VERBS: dict[str, list[str]] = {
     "turn": phrase_list(
         """
             turn, rotate, twist, wrench, ratchet, slew, twiddle, tweak, spin, swivel, crank, revolve, wind,
-            roll, twirl, whirl, screw,
+            adjust, roll, twirl, whirl, screw,
             dial, pivot
         """
     ),
