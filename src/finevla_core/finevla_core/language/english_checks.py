@@ -1,6 +1,7 @@
 """What an English text may ask for that the robot cannot do: each check gives one sentence, or "" where it finds nothing."""
 
 import itertools
+import re
 
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_entities import Entity
@@ -10,7 +11,15 @@ from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 
 
+_GIVES = re.compile(
+    r"\b(?:give|hand|pass|offer|present|lend|show|sell|send|gift)s? (?:the|that|this|it)\b[^.,;]{0,30}\bto "
+    r"(?:my|our|his|her|a|an|me|him|her|us|them|the (?!left|right|bowl|other|side|dish|far|red|green|blue|yellow|purple|orange))\b"
+)
+
+
 def cannot(text: Text, out: Decision) -> str:
+    if _GIVES.search(" ".join(t.text for t in text.parse.tokens)):
+        return "I cannot hand things to somebody"
     if text.parse.bad:
         return f"I cannot do this {text.parse.bad[0]}"
     for act in text.positive:
@@ -172,7 +181,7 @@ def several(text: Text, out: Decision) -> str:
         return "you say both bowls: say one"
     if out.slots.get("place", "object") != "object" and any(_is_second_place(text, out, m) for m in text.mentions):
         return "you say a bowl and another object to put it on: say one"
-    jobs = [text.links.entities[m.entity] for m in text.mentions if _is_job(text, out, m)]
+    jobs = [text.links.entities[m.entity] for m in text.mentions if _is_job(text, out, m) or _is_listed(text, out, m)]
     jobs = [job for job in jobs if not job.is_nothing]
     if any(not _may_be_same(a, b) for a in jobs for b in jobs):
         return "one thing at a time: say only the first job"
@@ -207,6 +216,13 @@ def _is_job(text: Text, out: Decision, m: Mention) -> bool:
     if m.prep in ("to", "over"):
         return act.value == "reach"
     return m.prep == "" and act.value in WORK and not _is_aside(text, m, act)
+
+
+def _is_listed(text: Text, out: Decision, m: Mention) -> bool:
+    """ "Knob, cube, ball": one of several things that are only named."""
+    is_named = m.kind == "object" and m.prep == "" and m.entity >= 0 and text.links.entities[m.entity] is not out.support
+    is_open = not (m.is_negated or m.is_dead or m.is_repair or m.is_side or m.is_hypothetical)
+    return is_named and is_open and not any(a.form != "noun" for a in text.parse.acts) and bool(m.shapes)
 
 
 def _is_end(text: Text, m: Mention) -> bool:

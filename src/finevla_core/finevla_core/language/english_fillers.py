@@ -72,31 +72,31 @@ _DOINGS = """
     complains complained promise promises promised explain explains explained mention mentions mentioning suggest suggests
     suggested recommend recommends recommended advise advises advised agree agrees agreed decide decides decided
     wonder wonders hesitate hesitates worry worries worried dare dares deign deigns manage manages managed bother bothers
-    bothered disturb disturbs confuse confuses confused mistake mistook annoy annoys please pleases amuse amuses impress
-    impresses impressed entertain entertains celebrate celebrates congratulate appreciate appreciates enjoy enjoys enjoyed
-    love loves loved hate hates hated dislike dislikes admire admires respect respects envy envies miss misses missed
+    bothered disturbs confuses confused mistake mistook annoys please pleases amuses 
+    impresses impressed entertains celebrates appreciate appreciates enjoy enjoys enjoyed
+    love loves loved hate hates hated dislike dislikes admires respect respects envy envies miss misses missed
     forget forgets forgot forgotten remember remembers remembered learn learns learned learnt
-    teach teaches taught study studies studied understand understands understood realise realises realised realize
-    realized notice notices noticed recognise recognises recognize recognized spot spotted detect detects detected
-    observe observes observed monitor monitors monitored supervise supervises supervised inspect inspects inspected examine
-    examines examined evaluate evaluates evaluated assess assesses assessed document documents documented film films filming
-    filmed photographs photographing photographed snap rehearse rehearses rehearsed practise practises practised
-    arrange arranges arranged rearrange rearranged organise organises organised organize organized schedule scheduled
-    postpone postponed cancel cancelled interrupt interrupted resume resumes resumed proceed proceeds continue continued
+     teaches taught studies studied understand understands understood realises realised realize
+    realized notice notices noticed recognises recognized detects detected
+     observes observed monitors monitored supervises supervised inspects inspected 
+    examines examined evaluates evaluated assesses assessed documents documented films filming
+    filmed photographs photographing photographed rehearses rehearsed practises practised
+     arranges arranged rearrange rearranged organises organised organized scheduled
+     postponed cancelled interrupted resumes resumed proceed proceeds continue continued
     ensure ensures ensuring guarantee guarantees assure assures await awaits awaiting awaited anticipate expecting expected
     intend intends intended hope hopes aim aims plan planning attempt attempted struggle struggled succeed succeeds
-    succeeded fail fails failed survive survives suffer suffers earn earns deserve deserves deserved owe owes owned owns own
-    belong bought sell sells sold buy buys paid pay pays spent spend spends cost lend lent borrow borrowed lose loses lost
-    win wins won weigh-in arrive leaves left return returned visit visits visited call calls phone phones phoned  
-    rang email emailed text texted write wrote written read reads speak speaks spoke talk talked say says said shout shouts
-    shouted whisper whispers laugh laughs laughed smile smiles smiled cry cries cried cheer cheers cheered clap claps
-    applaud sneeze sneezed cough coughed sleep slept wake wakes woke woken wakened doze breathe breathes blink blinks nod nods
-    changed change changes alter alters vary varies increase increases decrease decreases adapt adapts adjusted requesting
-    overstayed outstayed ended finished stuck jammed freed fix fixes fixed tested repaired serviced replaced upgraded updated
-    installed calibrated recalibrated configured programmed coded debugged rebooted restarted charged recharged connected
-    disconnected plugged unplugged switched powered measured weighed labelled labeled named christened nicknamed baptised
-    flicker flickers flickering flickered buzz buzzes buzzing hum hums humming beep beeping squeak squeaks squeaking rattle
-    rattles rattling vibrate vibrates vibrating drip drips dripping rain rains raining rained snow snows snowing
+    succeeded fail fails failed survive survives suffer suffers earns deserve deserves deserved owe owes owned owns 
+    belong bought sells sold buys paid pays spent spends lent borrowed loses lost
+     wins won weigh-in arrive leaves left return returned visit visits visited calls phones phoned  
+      emailed texted wrote written reads speak speaks spoke talk talked say says said shout shouts
+    shouted whisper whispers laugh laughs laughed smile smiles smiled cry cries cried cheer cheers cheered claps
+     sneeze sneezed cough coughed sleep slept wake wakes woke woken wakened doze breathe breathes blink blinks nod nods
+    changed changes alters varies increases decreases adapts adjusted requesting
+    overstayed outstayed ended finished stuck jammed freed fixes fixed tested serviced replaced upgraded updated
+    installed calibrated recalibrated configured programmed debugged rebooted restarted recharged connected
+    disconnected plugged unplugged switched measured weighed named christened nicknamed baptised
+     flickers flickering flickered buzz buzzes buzzing hum hums humming beep beeping squeak squeaks squeaking 
+    rattles rattling vibrates vibrating drip drips dripping rain rains raining rained snow snows snowing
     dawdle dawdles dawdling dally dallying dilly dallying faff faffing fuss fussing mess messing muck mucking fidget
     fidgeting hurry hurrying rush rushing rushed procrastinate daydream daydreaming grumble grumbling moan moaning argue
     arguing quibble quibbling chat chatting joke joking kidding fooling

@@ -19,6 +19,7 @@ _CHANCES = [
     for pair in ("any chance", "what about", "how about", "any hope", "any possibility", "care to", "reckon you", "think you",
                  "feel like", "got time", "may i", "might i", "shall we", "can we", "could we")
 ]  # fmt: skip
+_WORK = frozenset(("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"))
 _GOOD = word_set("nice good great lovely brilliant excellent super well neat fine perfect impressive smooth")
 _DEED = word_set("work job one done going grasp grip catch move lift effort show try trick performance stuff")
 _OPENINGS = frozenset(
@@ -97,7 +98,7 @@ def _is_request(tokens: list[Token], words: list[str], wants: bool) -> bool:
 
 def _is_praise(words: list[str]) -> bool:
     """ "Nice work with the brick", "that was a neat trick"."""
-    return words[:2] in (["that", "was"], ["this", "was"], ["it", "was"]) or (words[0] in _GOOD and words[1:2] != [] and words[1].split()[0] in _DEED)
+    return words[:2] in (["what", "a"], ["what", "an"], ["that", "was"], ["this", "was"], ["it", "was"]) or (words[0] in _GOOD and words[1:2] != [] and words[1].split()[0] in _DEED)
 
 
 def no_command(text: Text, out: Decision) -> str:
@@ -139,7 +140,8 @@ def no_command(text: Text, out: Decision) -> str:
     ):
         return "say what to do with it"
     for act in text.positive:
-        if act.value in ("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"):
+        is_told = act.form == "ed" and not act.is_passive and act.subject is None and not act.objects
+        if not is_told and act.value in _WORK:
             return ""
     words = {t.text for t in tokens}
     is_named = any(text.is_target(m, target) and m.clause_is_bare and not m.prep for m in text.mentions)
@@ -151,7 +153,7 @@ def no_command(text: Text, out: Decision) -> str:
         return ""
     for m in text.mentions:
         if text.is_target(m, target) and (
-            (m.sentence in text.roles.verbless and m.prep in ("", "to"))
+            (m.sentence in text.roles.verbless and m.prep in ("", "to") and tokens[m.start - 1].text != "for")
             or text.roles.score(m) >= 2.0
             or (m.prep == "of" and out.slots.get("place") and tokens[0].text in ("any", "what about", "how about", "what", "how"))
             or (m.prep in ("to", "over") and m.clause_is_bare and _has_free_arm(text, m))

@@ -119,7 +119,7 @@ def _forms(verb: str) -> dict[str, str]:
     stem = verb[:-1] if verb.endswith("e") and not verb.endswith("ee") else verb
     third = verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "z")) else "s")
     forms = {verb: "base", third: "s", stem + "ing": "ing", stem + "ed": "ed"}
-    if _SHORT_VOWEL.fullmatch(verb):
+    if _SHORT_VOWEL.fullmatch(verb) and verb != "spot":  # "spotted" is how a thing looks
         forms |= {verb + verb[-1] + "ing": "ing", verb + verb[-1] + "ed": "ed"}  # "nipping"
     for form in verbs.IRREGULAR.get(verb, ()):
         ending = "ing" if form.endswith("ing") and form != "bring" else "s" if form in ("has", "is", "goes") else "ed"
