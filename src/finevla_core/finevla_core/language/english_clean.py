@@ -52,7 +52,7 @@ def _clears(text: Text, act: Act) -> bool:
         return False  # an arm that sweeps across the table
     kinds = {m.kind for m in act.objects}
     is_done_to = act.subject is not None and act.subject.kind in ("table", "all")
-    return is_done_to or "table" in kinds or _is_tidying(act, kinds)
+    return is_done_to or "table" in kinds or _is_tidying(act, kinds, after in ("up", "away"))
 
 
 def _is_rest(text: Text, m: Mention) -> bool:
@@ -98,7 +98,7 @@ _WANTS_EMPTY = re.compile(
 )
 _BARE_TABLE = re.compile(
     r"\b(want|wants|like|need|needs|have|get|make|leave|see|wish|prefer|should|must|shall|has to|to be)\b[^.]{0,40}"
-    r"\b(table|surface|desk|worktop|bench|tabletop)( \w+){0,2} (bare|empty|clear|clean|free|cleared|emptied|tidied)\b(?! of)"
+    r"\b(table|surface|desk|worktop|bench|tabletop)( \w+){0,2} (bare|empty|clear|clean|free|cleared|emptied|tidied|spotless|pristine|neat|orderly|tidy|uncluttered)\b(?! of)"
 )
 _AIM_EMPTY = re.compile(
     r"\b(goal|aim|objective|purpose|result|idea|task|job|point|plan|mission|target)( \w+){0,4} (is|:) (to have |to get |to see )?"
@@ -108,6 +108,9 @@ _AIM_EMPTY = re.compile(
 _NOTHING_STAYS = re.compile(
     r"\b(nothing|no object|no objects|no item|no items|not a single \w+) (should|must|may|shall|can|is to|ought to) "
     r"(still )?(remain|be left|stay|be)\b[^.]{0,12}\b(table|surface|desk|bench|tabletop)\b"
+    r"|\b(not|never) (leave|see|want) (anything|a thing|a single \w+|any object|any objects|any items?|so much as)\b"
+    r"[^.]{0,16}\b(table|surface|desk|bench|tabletop)\b"
+    r"|\b(leave|leaving|see|want) (to see )?(nothing|no object|no objects|no items?)\b[^.]{0,16}\b(table|surface|desk|bench)\b"
 )
 _NOTHING_LEFT = re.compile(
     r"\b(nothing|no object|no item|not a single \w+|not one \w+|no thing) (should|must|may|shall|can|is to|ought to) "
@@ -139,8 +142,9 @@ def _in_bowl_with(text: Text, m: Mention) -> bool:
     )
 
 
-def _is_tidying(act: Act, kinds: set[str]) -> bool:
+def _is_tidying(act: Act, kinds: set[str], is_up: bool) -> bool:
     is_word = act.text.startswith(("clean", "tid", "declut", "neat", "straighten"))
+    is_word = is_word or (act.text in ("clear", "clearing") and is_up and not kinds)
     return is_word and act.form != "noun" and not kinds - {"pronoun", "table", "unknown"}
 
 

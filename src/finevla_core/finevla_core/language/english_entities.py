@@ -90,9 +90,19 @@ class Links:
         elif m.kind == "pronoun" and m.head in ("them", "they") and self._follows_all(number, m):
             m.kind = "all"
         elif m.kind == "pronoun" and self.last_object is not None:
-            m.entity = self.last_object.entity
+            m.entity = self._other_than_moved(number, m, self.last_object.entity)
             if m.entity >= 0:
                 self.entities[m.entity].weight += self.roles.score(m)
+
+    def _other_than_moved(self, number: int, m: Mention, entity: int) -> int:
+        """ "The brick is there: put the ball on it": it is not the ball itself."""
+        act = self.roles.act(m)
+        moved = {o.entity for o in act.objects if o.kind == "object"} if act is not None and m.prep in ("on", "over") else set()
+        if entity not in moved:
+            return entity
+        others = [e.entity for e in self.parse.mentions[:number] if e.kind == "object" and not e.is_negated and not e.is_dead]
+        others = [n for n in others if n >= 0 and n not in moved]
+        return others[-1] if others else entity
 
     def _is_end(self, m: Mention) -> bool:
         """Whether something else is moved there: "move it above the brick"."""

@@ -120,6 +120,7 @@ _SMALL = """
     unhelpful harmless harmful dangerous risky safe unsafe secure insecure sound fragile sturdy robust flimsy solid
     heaviest lightest priciest cheapest dearest
     anytime anyplace someplace sometime whatsoever whosoever howsoever nonetheless nevertheless regardless
+    spotless pristine neat orderly uncluttered k kk yo arr arrr aye scurvy
     blimey crikey cripes gosh golly goodness gracious heavens jeez wow whoa yikes phew oops whoopsie bravo hooray hurrah
     hurray yay yippee cheerio toodle-oo ciao bye goodbye farewell greetings salutations hiya howdy g'day aloha welcome
     bingo voila presto abracadabra eureka aha oho tut tsk pfft meh nah yup yeah aye righto righty okey-dokey okily roger

@@ -42,6 +42,10 @@ class Context:
         text = token.text
         if text == "no":
             return "corr" if self._is_no_correction() else "neg"
+        if text in ("should be", "that should be") and self.near(1) == "verb":
+            return "word"
+        if text == "top" and self.text(-1) in _COMMAND_BEFORE and self.text(1) in ("the", "that"):
+            token.kind, token.value, token.form = "verb", "stack", "base"  # "top the brick with the ball"
         if token.kind == "corr" and text in _LATE:
             if (
                 self.near(-1) in ("break", "corr")

@@ -106,7 +106,9 @@ class Walk(Steps):
             self._end_sentence()
             self.sentence += 1
             self.clause += 1
+            is_open = self.repair and all(t.kind in ("corr", "break") or t.text == "no" for t in self.tokens[self.repair_at : self.i])
             self._new_sentence()
+            self.repair = is_open  # "Left bowl. Wait. Right bowl."
             return
         self.clause += 1
         if self._kind(-2) != "neg" or self._text(-2) == "never mind":
@@ -122,7 +124,9 @@ class Walk(Steps):
         self.hypothetical = self.conditional and len(self.tokens) > 60
 
     def _negate(self, token: Token) -> None:
-        if self.repair and self._kind(-1) == "corr" and self._kind(1) == "break":
+        is_taken_back = self._kind(-1) == "corr" or (self._kind(-1) == "break" and self._kind(-2) == "corr")
+        is_taken_back = is_taken_back or (self._text(-1) == "," and self._text(-2) in ("actually", "no"))
+        if self.repair and is_taken_back and self._kind(1) == "break":
             self._take_back()  # "actually don't, ..."
         self.negated, self.since_negation, self.negated_acts = True, 0, 0
         self.i += 1

@@ -22,7 +22,7 @@ _SAME_AGAIN = word_set("twin sibling partner mate fellow colleague companion bro
 _STANDARD = {
     "doon": "down", "tae": "to", "fae": "from", "frae": "from", "wi": "with", "yin": "one", "ane": "one", "oot": "out",
     "aboot": "about", "ower": "over", "owre": "over", "awa": "away", "roond": "round", "aroond": "around", "nae": "no",
-    "haud": "hold", "gie": "give", "wan": "one", "thon": "that", "yon": "that", "aff": "off", "ontae": "onto",
+    "haud": "hold", "gie": "give", "haund": "hand", "haun": "hand", "wan": "one", "thon": "that", "yon": "that", "aff": "off", "ontae": "onto",
     "intae": "into", "abune": "above", "richt": "right", "bairn": "child", "thingummy": "thing", "thingamajig": "thing",
     "doohickey": "thing", "ye": "you", "twa": "two", "mair": "more", "dae": "do", "bides": "stays", "bide": "stay",
     "whilst": "while", "thru": "through", "lefty": "left", "righty": "right",

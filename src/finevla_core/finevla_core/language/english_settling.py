@@ -5,7 +5,7 @@ from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_sets import word_set
 
 _MOVES = frozenset(("put", "stack", "throw"))
-_BACKWARDS = word_set("crown crowns crowned crowning cap caps capped surmount surmounts surmounted")
+_BACKWARDS = word_set("top crown crowns crowned crowning cap caps capped surmount surmounts surmounted")
 _DENIED = frozenset(
     (
         "disregarded",
@@ -27,6 +27,7 @@ _HEADINGS = word_set("""
     """)
 _LEFT_ALONE = ("touch", "moved", "disturb", "knock", "bump", "grasp", "grab", "pick", "taken", "lift", "displac", "shift")
 _MAY_NOT = frozenset(("must not", "should not", "shall not", "may not", "can not", "need not", "is not to", "are not to", "ought not to"))
+_MODAL = word_set("must should shall can may need does do will")
 _BE = word_set("is are was were be")
 
 
@@ -82,11 +83,10 @@ def _hand_moves(parse: Parse, act: Act) -> None:
 
 def _makes(parse: Parse, act: Act) -> None:
     """ "Make the block sit on the brick": it is put there."""
-    if act.form != "base" or act.is_negated or act.is_command:
+    if act.form not in ("base", "ing") or act.is_negated or act.is_command:
         return
-    before = [
-        a for a in parse.acts if a.at < act.at and a.clause == act.clause and a.text in ("make", "let", "have", "get")
-    ]
+    makers = ("make", "let", "have", "get") if act.form == "base" else ("would like", "would love", "like", "want", "need")
+    before = [a for a in parse.acts if a.at < act.at and a.clause == act.clause and a.text in makers]
     things = [m for a in before[-1:] for m in a.objects if m.kind == "object" and m.end == act.at]
     if things and any(m.prep in ("on", "in") for m in _ruled(parse, act)):
         _set_value(parse, act, "put")
@@ -129,6 +129,8 @@ def _is_denied(parse: Parse, m: Mention) -> bool:
     for i in range(m.end, min(m.end + 9, len(tokens))):
         if tokens[i].kind == "break":
             return False
+        if tokens[i].text in _MODAL and [t.kind for t in tokens[i + 1 : i + 3]] in (["neg"], ["neg", "break"]):
+            return True  # "the blue one must not"
         if tokens[i].text in _BE and i + 2 <= len(tokens):
             after = tokens[i + 1 : i + 4]
             if after and after[0].kind == "neg" and (len(after) < 2 or after[1].kind == "break"):

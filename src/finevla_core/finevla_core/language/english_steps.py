@@ -18,6 +18,7 @@ _PEOPLE = word_set("""
     father friend colleague guest visitor guy kid child boy girl roommate operator people cat dog
     """)
 _WISHES = word_set("rather sooner wish prefer love like if appreciate")
+_MEANT = frozenset(("i mean", "i meant", "i should say", "i mean to say", "rather", "sorry"))
 _LINKS = word_set("that which should must shall has have to needs will is be ought can may only you i we")
 
 
@@ -75,7 +76,8 @@ class Steps:
         is_free = subject is not None and not subject.is_subject and not act.is_command and token.form != "noun"
         is_lying = token.form == "ing" and act.value in ("state", "wait") and last is subject and not act.is_passive
         is_lying = is_lying and last is not None and last.end == self.i
-        if subject is not None and is_free and not self._is_auxiliary(act) and not is_lying:
+        is_end = act.value == "be" and act.is_modal and self._kind(1) == "prep" and self.tokens[self.i + 1].value in ("in", "on")
+        if subject is not None and is_free and (is_end or not self._is_auxiliary(act)) and not is_lying:
             subject.verb, subject.verb_at, subject.is_subject = act.value, self.i, True
         if self._text(1) in ("nothing", "none") and self._text(2) not in ("but", "except", "other", "else", "more"):
             act.is_negated = True
@@ -100,7 +102,7 @@ class Steps:
     def _new_act(self, token: Token, last: Mention | None) -> Act:
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
         act.is_negated, act.is_side, act.is_repair = self.negated, self.side, self.repair
-        act.is_passive = token.form == "ed" and any(self._text(-n) in AUXILIARY for n in (1, 2, 3))
+        act.is_passive = token.form == "ed" and any((self._text(-n).split() or [""])[-1] in AUXILIARY for n in (1, 2, 3))
         is_many = self.subject is not None and self.subject.is_plural
         act.is_command = self.fresh and token.form == "base" and not is_many
         act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
@@ -204,6 +206,9 @@ class Steps:
             self.repair,
             self.hypothetical,
         )
+        is_late = self._text(m.end - self.i) in _MEANT and self._kind(m.end - self.i + 1) == "break"
+        if is_late and self._kind(-1) == "break" and self.parse.mentions:
+            m.is_repair, m.end = True, m.end + 1  # "on the brick, cube I mean"
         if m.side == "same":
             m.side = self.last_side
         elif m.side:

@@ -26,7 +26,7 @@ class Text:
         self.is_long = len(parse.tokens) > LONG
         self.mentions = [m for m in parse.mentions if not m.is_dead]
         ends = [parse.tokens[end - 1].text for _, end in parse.sentences]
-        asking = {number for number, end in enumerate(ends) if end == "?" and self.is_long}
+        asking = {number for number, end in enumerate(ends) if end == "?" and (self.is_long or self._is_answered(number))}
         acts = [a for a in parse.acts if not a.is_negated and not a.is_hypothetical]
         self.positive = [a for a in acts if a.sentence not in asking]
         self._negated_clauses = {c.clause for c in parse.cues if c.is_negated}
@@ -39,6 +39,11 @@ class Text:
         self.wanting = self._wanting()
         self._mark_statements()
         self._orphans()
+
+    def _is_answered(self, number: int) -> bool:
+        """ "Lift the cube? No, ...": what is asked is taken back."""
+        start = self.parse.sentences[number][1]
+        return start < len(self.parse.tokens) and self.parse.tokens[start].text in ("no", "nope", "nah", "oh no")
 
     def _settle(self, act: Act) -> None:
         """Give verbs of several kinds the one that their objects call for."""

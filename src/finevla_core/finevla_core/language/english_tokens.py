@@ -40,7 +40,8 @@ _SEAT = re.compile(
 )
 _BOTTOM = re.compile(
     r"\b(?:(?:build|make) (?:me )?(?:a|the) (?:\w+ )?(?:tower|pile|stack)\s*[:,]\s*)?"
-    rf"{_NAME} (?:at|on) the bottom\s*(?:,|;| and|, and)\s*{_NAME} (?:on|at) (?:the )?top(?: of it)?\b"
+    rf"{_NAME} (?:at the bottom|on the bottom|below|underneath|at the base)\s*(?:,|;| and|, and)\s*"
+    rf"{_NAME} (?:(?:on|at) (?:the )?top(?: of it)?|above)(?: it)?(?=\s*(?:$|[.,!;]))"
 )
 _BASE_FIRST = re.compile(
     rf"{_NAME} (?:is|forms|makes|serves as|acts as|will be|shall be) (?:the|your|our|its) "
@@ -51,6 +52,11 @@ _HAVE_ON = re.compile(
     rf"{_NAME} (?:should|must|shall|needs to|is to|ought to|has to) (?:have|get|receive|carry|bear|wear) "
     rf"{_NAME} (?:sitting |placed |stacked |put )?on (?:it|top|its top|top of it)\b"
 )
+_ASKED = re.compile(
+    r"\b(?:i do not suppose (?:that )?you (?:would|could|can|will|might)(?: be able to)?|would it (?:kill|hurt|harm) you to"
+    r"|would it be (?:too much|asking too much)(?: trouble)?(?: to ask)?(?: of you)? to|do you (?:think|reckon) you (?:could|can|might)"
+    r"|you (?:could|can|would|will) not(?: possibly| by any chance)?(?= [^.!]*, ?(?:could|can|would|will) you\b))"
+)
 _CONTRACTIONS = [
     (re.compile(pattern), by)
     for pattern, by in (
@@ -60,7 +66,7 @@ _CONTRACTIONS = [
         (r"'ll\b", " will"),
         (r"'ve\b", " have"),
         (r"\bi'm\b", "i am"),
-        (r"\b(it|that|there|here|he|she|what|who|where)'s\b", r"\1 is"),
+        (r"\b(it|that|there|here|he|she|what|who|where|whatever|everything|anything|nothing|something|how|when|one)'s\b", r"\1 is"),
         (r"'re\b", " are"),
         (r"(?<=\w)'s\b|(?<=s)'(?=\s)", ""),
         (r"(?<=\w)-(?=\w)", " "),
@@ -231,7 +237,8 @@ def raw_words(text: str) -> list[str]:
     for pattern, by in _CONTRACTIONS:
         if has_apostrophe or "'" not in pattern.pattern:
             text = pattern.sub(by, text)
-    if len(text) < _SHORT and (" bottom" in text or " as " in text):
+    text = _ASKED.sub("could you", text) if " you" in text else text
+    if len(text) < _SHORT and (" bottom" in text or " as " in text or " below" in text or " base" in text or " underneath" in text):
         text = _BOTTOM.sub(r"put \2 on \1", _SEAT.sub(r"put \2 on \1", text))
     if len(text) < _SHORT and (" top" in text or " on it" in text):
         text = _HAVE_ON.sub(r"put \2 on \1", _BASE_FIRST.sub(r"put \2 on \1", text))

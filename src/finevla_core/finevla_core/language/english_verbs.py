@@ -131,7 +131,7 @@ _FIXED = {
         nothing more, only that, go ahead, come on, get going, keep going, keep on, have a go, a bit, a bit of, a
         touch, a tad, kind of, sort of, from where you are, from there, from here, from now on, from then on, from
         one, from it, from which it came, from the other, for it, for this, for that, for the job, for the task,
-        for a second, for a moment, for a while, get ready, good morning, good afternoon, good evening, long way,
+        for a second, for a moment, for a while, good morning, good afternoon, good evening, long way,
         well clear, half way, halfway, close to contact, in sight, in view, at hand, on hand, on the other hand,
         on one hand, first of all, at first, at last, in the end, at the end, at the start, at the beginning, on
         the left half, on the right half, the left half, the right half, left half, right half, to the side, to
@@ -167,6 +167,10 @@ _FIXED = {
     """,
     ("verb", "reach", "s"): "heads for, heads to, heads over, heads towards, gets there, enters, gets to",
     ("verb", "reach", "ing"): "heading for, heading to, getting there, entering",
+    ("verb", "wait", "base"): """
+        get ready, be ready, stand guard, stand ready, keep watch, keep guard, stand watch, hold station, get set, get in
+        position, get into position, take position, take up position, take up station, keep station
+    """,
     ("verb", "want", "base"): "would like, would love",
     ("approach", "top", ""): "top approach, overhead approach, vertical approach, top grasp, top grip",
     ("approach", "left", ""): "left approach, left side approach",
