@@ -326,7 +326,9 @@ class Links:
         """ "the blue one" after "the red cube" is a cube; "the big one" after "two red cubes" is red, too."""
         source = self._group(m)
         if source is None and self.entities and not m.shapes:
+            alike = [e.entity for e in self.parse.mentions if e.start < m.start and e.kind == "object" and e.prep == m.prep]
             last = self.last_object.entity if self.last_object is not None and m.is_one else -1
+            last = alike[-1] if alike and m.prep in ("on", "over", "in") and m.is_one else last
             source = self.entities[last if last >= 0 else self._recent()]
         if source is None or (m.head in _EMPTY_HEADS and m.head != "one"):
             return

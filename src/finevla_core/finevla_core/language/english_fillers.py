@@ -149,7 +149,7 @@ PHRASES = phrase_list("""
     in person, in peace, in public, in silence, in a row, in a nutshell, in a word, in other words, in one smooth motion,
     in one motion, in one movement, in one sweep, in one stroke, in slow motion, in a straight line, in small steps, in stages,
     on purpose, on time, on schedule, on demand, on request, on camera, on film, on tape, on video, on record, on repeat,
-    on behalf of, on average, on balance, on the whole, on the face of it, on top of that, on top of everything, on a whim,
+    on behalf of, on average, on balance, on the whole, on the face of it, on top of everything, on a whim,
     at once, at long last, at your service, at your earliest convenience, at first glance, at the latest, at the earliest,
     at this point, at that point, at present, at a guess, at a push, at a pinch, at a snail pace, at walking pace, at low speed,
     at half speed, at full speed, at quarter speed, at medium speed, at a moderate speed, at normal speed, at a constant speed,

@@ -310,6 +310,8 @@ def _turn(text: Text, out: Decision) -> None:
         is_bare = not text.is_long and not text.parse.acts
         is_after = is_bare or is_noun or (bool(before) and before[-1].value == "turn")
         is_after = is_after or (not text.is_long and m.prep == "to" and any(a.value == "turn" for a in before))
+        follows = [t.value or t.kind for t in tokens[m.end : m.end + 2]]
+        is_after = is_after or follows in (["turn"], ["turn", "break"])  # "right turn"
         is_of_knob = m.kind == "part" and tokens[m.end : m.end + 1] != [] and tokens[m.end].text in ("of", "from")
         is_way = m.kind == "side" or (m.kind == "part" and m.prep in ("", "to", "in") and not is_of_knob)
         if is_way and m.side and is_after:

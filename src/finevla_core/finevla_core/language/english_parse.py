@@ -124,8 +124,9 @@ class Walk(Steps):
         self.hypothetical = self.conditional and len(self.tokens) > 60
 
     def _negate(self, token: Token) -> None:
-        is_taken_back = self._kind(-1) == "corr" or (self._kind(-1) == "break" and self._kind(-2) == "corr")
-        is_taken_back = is_taken_back or (self._text(-1) == "," and self._text(-2) in ("actually", "no"))
+        at = -1 - (self._text(-1) == "do")
+        is_taken_back = self._kind(at) == "corr" or (self._kind(at) == "break" and self._kind(at - 1) == "corr")
+        is_taken_back = is_taken_back or (self._kind(at) == "break" and self._text(at - 1) in ("actually", "no"))
         if self.repair and is_taken_back and self._kind(1) == "break":
             self._take_back()  # "actually don't, ..."
         self.negated, self.since_negation, self.negated_acts = True, 0, 0

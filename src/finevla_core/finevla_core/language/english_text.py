@@ -129,7 +129,8 @@ class Text:
         for act in self.positive:
             if act.value not in ("pick", "put", "stack") or act.form == "noun" or act.objects or self.is_long:
                 continue
-            if act.subject is not None and self.is_thing(act.subject):
+            is_wanted = act.value == "pick" and act.form == "base" and not act.is_passive  # "the can is what you shall lift"
+            if act.subject is not None and self.is_thing(act.subject) and not is_wanted:
                 continue
             if act.text == "hold" and any(a.value == "reach" and a.is_command for a in self.positive):
                 continue  # "reach, hold": it is the hand that holds still

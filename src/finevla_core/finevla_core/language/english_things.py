@@ -268,7 +268,7 @@ APPROACH_PHRASES = phrase_table(
 TURNS = phrase_table(
     {
         "clockwise": """
-            right turn, right hand turn, right rotation, right twist, rightward turn, clockwise, clock wise, in clockwise direction, the way a clock goes, as a clock goes, cw, with the
+            right rotation, right twist, rightward turn, clockwise, clock wise, in clockwise direction, the way a clock goes, as a clock goes, cw, with the
             clock, in the direction of the clock, in the clock direction, in the clock 's direction, like a clock,
             the way the hands of a clock go, the way the hands of a clock move, the way clock hands go, the way
             clock hands move, the way a clock turns, the way a clock runs, like the hands of a clock, as the hands
@@ -276,7 +276,7 @@ TURNS = phrase_table(
             hand goes, the way a clock hand moves, like clock hands, rightwards, rightward, as a clock does
         """,
         "counterclockwise": """
-            left turn, left hand turn, left rotation, left twist, counterclockwise, counter clockwise, anticlockwise, anti clockwise, ccw, against the clock, opposite
+            left rotation, left twist, leftward turn, counterclockwise, counter clockwise, anticlockwise, anti clockwise, ccw, against the clock, opposite
             to the clock, against the clock 's direction, against the clock direction, counter clock wise, against
             the hands of the clock, against the direction of the clock, contraclockwise, widdershins, against
             clockwise, opposite to a clock, against the hands of a clock, against the way a clock goes, against
