@@ -251,8 +251,16 @@ def no_end(text: Text, out: Decision) -> str:
     if out.slots.get("task") in ("place", "stack", "clean", "turn") or out.slots.get("path"):
         return ""
     for act in text.positive:
+        if act.text.startswith("lower") and all(m.kind == "pronoun" for m in act.objects) and _grips_after(text, act):
+            continue  # "the gripper above the can, lower it, close"
         if (act.value in PUTS and act.form != "noun" and any(text.is_thing(m) for m in act.objects)) or (
             act.value in PUTS and text.is_target(act.subject, out.target)
         ):
             return "I can put things into a bowl or onto another object: say where"
     return ""
+
+
+def _grips_after(text: Text, act: Act) -> bool:
+    return any(a.at > act.at and a.value in ("close", "pick") for a in text.positive) and any(
+        m.kind == "arm" and m.start < act.at for m in text.mentions
+    )

@@ -11,7 +11,7 @@ _NOUN_BEFORE = word_set("the a an its your their this that any each every of fur
 _CAN_BEFORE = word_set("""
     the a that this each any coloured colored one two same other either neither tall open thin empty of
     """)
-_LATE = frozenset(("wait", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that", "eh"))
+_LATE = frozenset(("wait", "excuse me", "pardon me", "forgive me", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that", "eh"))
 _COMMAND_BEFORE = frozenset(("", ".", ",", "please", "and", "then", "now", "just", "you", "to", "robot", ";", ":", "!"))
 _HANDED = word_set("over it me him her us them that this the")
 _HANGS = frozenset(("above", "over", "just above", "right above", "there", "still"))

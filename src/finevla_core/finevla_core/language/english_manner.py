@@ -133,6 +133,8 @@ def _is_way_to_move(text: Text, cue: Cue) -> bool:
     ):
         return not any(t.kind == "finger" or t.text in ("grip", "grasp", "hold") for t in text.parse.tokens)
     after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
+    if after == "of" and any(t.kind in ("post", "table", "bowl") for t in text.parse.tokens[cue.at + 2 : cue.at + 5]):
+        return True
     if after in _TRAVELS:
         return True
     if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in ("sides", "faces", "ends", "edges", "face", "side"):

@@ -76,6 +76,9 @@ _STATIC = re.compile(r"(?:\b(?:OTHER|SUPPORT|BOWL|POST|TARGET|which|that|there|T
                      r"lies|lying|stands?|standing|sits?|"
                      r"sitting|was|were|rests|resting|located|placed|remains|stays)|\bOTHER)\b[^,.;]{0,12}$")  # fmt: skip
 _PARTED = re.compile(r"\b(?:FINGERS|one|other|another|each|both|pads?)\b")
+_OPEN_HAND = re.compile(
+    r"\b(?:with )?(?:its |the |both )?(?:open|opened|spread|parted) FINGERS\b|\bFINGERS (?:wide |well )?(?:open|apart|spread|parted|opened)\b"
+)
 _DENIED = re.compile(r"\b(?:not|never|without|no|nor|neither|avoid\w*|instead)\b")
 _AWAY = re.compile(
     r"\b(?:BOWL|OTHER|SUPPORT|POST|lift\w*|rais\w+|carr\w+|withdraw\w*|retract\w*|turns?|turned|rotat\w+|home|rest\w*)\b"
@@ -161,6 +164,7 @@ def _is_of_hand(kind: str, clause: str, sentence: str, after: str) -> bool:
     """Whether a place or a motion is one of the whole hand, as far as the clause before it tells."""
     if _DENIED.search(clause) or _STATIC.search(clause) or _AWAY.search(clause):
         return False
+    clause = _OPEN_HAND.sub("", clause)
     if kind in ("side", "far", "heading") and (
         _PARTED.search(clause) or re.match(r" (?:and|or)\b[^.,]{0,20}\b(?:left|right)\b", after)
     ):

@@ -55,7 +55,7 @@ class Walk(Steps):
     def run(self) -> Parse:
         """Walk to the end."""
         while self.i < len(self.tokens):
-            self.context.i, self.context.has_mentions = self.i, bool(self.parse.mentions)
+            self.context.i, self.context.has_mentions = self.i, bool(self.parse.mentions or self.parse.cues)
             self.context.verb = self.act.value if self.act else ""
             self._step(self.tokens[self.i], self.context.kind())
         self._end_sentence()
@@ -129,6 +129,8 @@ class Walk(Steps):
         is_taken_back = is_taken_back or (self._kind(at) == "break" and self._text(at - 1) in ("actually", "no"))
         if self.repair and is_taken_back and self._kind(1) == "break":
             self._take_back()  # "actually don't, ..."
+            self.negated, self.i = False, self.i + 1
+            return
         self.negated, self.since_negation, self.negated_acts = True, 0, 0
         self.i += 1
         follows = self._kind(0)
@@ -168,6 +170,10 @@ class Walk(Steps):
         self.i += 1
 
     def _prep(self, token: Token) -> None:
+        if token.text == "from" and self._text(1) in ("that", "this") and self._text(2) == "side" and self.last_side:
+            self._cue("approach", self.last_side)
+            self.i += 2
+            return
         if token.text == "to" and self._kind(1) in ("verb", "unknown"):
             self._purpose()
             return

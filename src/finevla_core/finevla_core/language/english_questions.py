@@ -121,7 +121,7 @@ def no_command(text: Text, out: Decision) -> str:
         return "say what to do"
     is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
     is_given = any(t.text in ("give", "gave", "giving", "given") for t in tokens)  # "if you gave the dial a twist"
-    if is_bare and tokens[0].text in ("i", "we", "my", "he", "she") and not is_given:
+    if is_bare and tokens[0].text in ("i", "we", "my", "he", "she") and not is_given and not out.slots.get("place"):
         return "say what to do with it"
     if (
         is_bare

@@ -81,6 +81,9 @@ class Roles:
         if m.is_subject:
             is_end = value in ("state", "be", "want") and (act.text in _ENDS or (act.is_modal and self._is_placed(act)))
             return 4.0 if value in WORK or value == "rise" or is_end else 0.5
+        subject = act.subject
+        if subject is not None and subject.kind in ("object", "pronoun") and act.text in _ENDS and m.prep in ("on", "in"):
+            return 0.0  # "it is to go on the blue cube"
         if not m.prep:
             return _OBJECT.get(value, 0.5)
         if m.prep in LIFELESS:

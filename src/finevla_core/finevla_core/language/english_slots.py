@@ -51,7 +51,11 @@ def _target(text: Text) -> Entity | None:
             is_any = m.is_plural and text.links.entities[m.entity].is_nothing
             scores[m.entity] = scores.get(m.entity, 0.0) + text.roles.score(m) * (0.5 if is_any else 1.0)
     if not scores or max(scores.values()) <= 0:
-        return None
+        is_turned = any(c.slot == "turn" for c in text.parse.cues) or any(
+            m.kind == "side" and m.prep == "to" and not m.is_negated for m in text.mentions
+        )  # "the knob is not to go clockwise but the other way"
+        knobs = [m for m in text.mentions if "knob" in m.shapes and m.entity >= 0]
+        return text.links.entities[knobs[0].entity] if knobs and is_turned else None
     best = max(scores.values())
     if best < 4.0 and any(a.value == "turn" for a in text.positive):
         for entity in text.links.entities:
@@ -256,6 +260,8 @@ def _picks(text: Text, target: Entity) -> bool:
     for act in text.positive:
         if act.value == "close" and text.is_long:
             weak += act.form != "noun"
+        elif act.value == "close" and act.is_command and not any(text.is_thing(m) for m in act.objects):
+            weak += 1
         if act.value != "pick":
             continue
         if act.form == "noun":

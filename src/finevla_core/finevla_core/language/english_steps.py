@@ -17,6 +17,7 @@ _PEOPLE = word_set("""
     supervisor technician student professor teacher neighbour doctor nurse officer chef granddad wife husband mother
     father friend colleague guest visitor guy kid child boy girl roommate operator people cat dog
     """)
+_WHILE = word_set("while when whenever because as since until till before after where once if although though whilst")
 _WISHES = word_set("rather sooner wish prefer love like if appreciate")
 _MEANT = frozenset(("i mean", "i meant", "i should say", "i mean to say", "rather", "sorry"))
 _LINKS = word_set("that which should must shall has have to needs will is be ought can may only you i we")
@@ -125,6 +126,8 @@ class Steps:
         )
         if act.value in _REPORTED and is_past and not act.is_passive and (by_somebody or self._is_perfect()):
             act.is_hypothetical = True  # a report
+        if self._text(-1) in _PERSONS and self._text(-2) in _WHILE and act.value in _REPORTED and token.form in ("base", "s"):
+            act.is_hypothetical = True  # "while I hold the table"
         if token.text == "have" and act.is_command:
             act.value = "want"
         return act

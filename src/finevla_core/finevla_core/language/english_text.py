@@ -52,6 +52,8 @@ class Text:
             act.value = "put"
         if act.value == "state" and act.is_command and act.text in ("stand", "sit", "lie") and has_thing:
             act.value = "put"
+        if act.text == "keep" and has_thing and any(m.kind == "bowl" and m.verb_at == act.at for m in self.mentions):
+            act.value = "put"  # "keep the brick in the left bowl"
         if act.value == "stack" and act.text.startswith("rest") and not has_thing:
             act.value = "state" if act.subject is not None and self.is_thing(act.subject) else "wait"
             for m in self.mentions:

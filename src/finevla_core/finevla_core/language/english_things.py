@@ -212,7 +212,7 @@ _FAR_SIDES = [
 APPROACHES_FAR = dict.fromkeys(_FAR_SIDES, "front")
 APPROACH_STARTS = phrase_list(
     """
-        from, from straight, from directly, from right, from just, from only, from high, from somewhere, approach,
+        by way of, from, from straight, from directly, from right, from just, from only, from high, from somewhere, approach,
         approach from, from off to, from over on, from out on, from out, from around, from off, from slightly,
         from up, from the direction of, from out to, from over, from out from, via, in from, from on, from way
         out, from out of, at it from, from well, from a point, from far, from low on, from a spot to, from a point
@@ -306,6 +306,10 @@ GRASPS = phrase_table(
 )
 IDLE = phrase_list(
     """
+        put its feet up, puts its feet up, putting its feet up, feet up, forty winks, the day off, a nap, a kip, a snooze, kip,
+        tea break, lunch break, coffee break, a lie down, kicks back, kick back, can relax, surplus to requirements, surplus,
+        out of the game, out to lunch, sit this round out, sits this round out, takes a back seat, a back seat, has a breather,
+        a breather, a day off, signed off, laid off, gets the day off, twiddle its thumbs, a rest day, the bench,
         parked, idle, idles, still, stationary, passive, at rest, resting, inactive, motionless, unused, folded,
         retracted position, out of the way, out of this, out of it, aside, away from this, home pose, rest pose,
         rest position, resting position, resting place, home position, switched off, off duty, powered down,

@@ -82,7 +82,7 @@ CORRECTIONS = phrase_list(
         tell a lie, no tell a lie, i lied, wrong way, wrong way round, wrong one, wrong word, slip of the tongue, that is not
         right, not right, got that wrong, i got that wrong, typo, whoopsie, scratch it, scrap it, no cancel that, on third
         thought, come to think, force of habit, let me start again, let me start over, i will start again, silly of me,
-        sorry, scratch that, strike that, correction, i mean, i meant, make that, no wait, wait no, hold on, hang
+        excuse me, pardon me, forgive me, sorry, scratch that, strike that, correction, i mean, i meant, make that, no wait, wait no, hold on, hang
         on, oops, my mistake, my bad, no sorry, sorry no, or rather, no no, i mean to say, that is wrong, pardon,
         let me correct that, let me correct myself, excuse me no, on second thought, on second thoughts, change of
         plan, forget that, cancel that, apologies, well no, ah no, oh no, er no, um no, uh no, hmm no, no
