@@ -71,6 +71,8 @@ def _is_all_wanted(text: Text, m: Mention) -> bool:
         )
     if m.kind != "all" or _is_kept(text, m) or (text.is_long and _is_rest(text, m)):
         return False
+    if m.is_hypothetical and not text.is_long:
+        return False  # "if everything is ready"
     if m.prep in ("of", "near") and m.start < 3 and not text.is_long:
         return False  # "of all the things on the table, lift the ball"
     act = text.roles.act(m)

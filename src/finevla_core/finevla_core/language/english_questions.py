@@ -20,6 +20,7 @@ _CHANCES = [
                  "feel like", "got time", "may i", "might i", "shall we", "can we", "could we")
 ]  # fmt: skip
 _WORK = frozenset(("pick", "put", "throw", "stack", "turn", "clean", "reach", "descend", "close", "want", "use"))
+_PAST = word_set("yesterday earlier previously ago last once")
 _GOOD = word_set("nice good great lovely brilliant excellent super well neat fine perfect impressive smooth")
 _DEED = word_set("work job one done going grasp grip catch move lift effort show try trick performance stuff")
 _OPENINGS = frozenset(
@@ -107,6 +108,8 @@ def no_command(text: Text, out: Decision) -> str:
     tokens = text.parse.tokens
     if _is_praise([t.text for t in tokens if t.kind != "break"]) and not any(a.is_command for a in text.positive):
         return "say what to do"
+    if _is_report(text):
+        return "this only tells what was done: say what to do"
     for m in text.mentions:
         if m.prep == "near" and m.kind == "object" and m.start and tokens[m.start - 1].text == "out of":
             return f"I cannot take things out of the {m.head}"
@@ -117,7 +120,8 @@ def no_command(text: Text, out: Decision) -> str:
         if a.at == m.verb_at
     ):
         return ""
-    if tokens[0].kind == "sub" and not any(a.form != "noun" for a in text.positive):
+    is_open = any(text.is_target(m, target) and m.clause_is_bare and not m.is_side for m in text.mentions)
+    if tokens[0].kind == "sub" and not any(a.form != "noun" and not a.is_side for a in text.positive) and not is_open:
         return "say what to do"
     is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
     is_given = any(t.text in ("give", "gave", "giving", "given") for t in tokens)  # "if you gave the dial a twist"
@@ -160,6 +164,15 @@ def no_command(text: Text, out: Decision) -> str:
         ):
             return ""
     return "say what to do with it" if target is not None else ""
+
+
+def _is_report(text: Text) -> bool:
+    """ "Yesterday the gripper lifted the ball": what an arm did before."""
+    deeds = [a for a in text.positive if a.value in _WORK and a.form != "noun"]
+    is_past = any(t.text in _PAST for t in text.parse.tokens)
+    return is_past and bool(deeds) and all(
+        a.form == "ed" and not a.is_passive and a.subject is not None and a.subject.kind == "arm" for a in deeds
+    )
 
 
 def _has_free_arm(text: Text, m: Mention) -> bool:

@@ -113,7 +113,7 @@ def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
         return False  # "the kettle is boiling"
     if m.kind == "unknown" and m.prep == "with" and act is not None and not m.is_side and not m.is_negated:
         return act.value in WANTING
-    if act is None or act.is_negated or act.value not in WANTING or act.clause != m.clause or m.is_negated:
+    if act is None or act.is_negated or act.value not in WANTING | {"use"} or act.clause != m.clause or m.is_negated:
         return False
     before = text.parse.tokens[m.start - 1].text if m.start else ""
     if m.is_side or before in ("for", "like", "about", "as", "than", "at") or m.prep in ("of", "near"):

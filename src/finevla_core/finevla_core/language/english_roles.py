@@ -42,7 +42,9 @@ class Roles:
     def __init__(self, parse: Parse) -> None:
         self.parse = parse
         self._acts = {act.at: act for act in parse.acts}
-        self.verbless = {m.sentence for m in parse.mentions} - {a.sentence for a in parse.acts if a.form != "noun"}
+        is_short = len(parse.tokens) <= 45
+        working = {a.sentence for a in parse.acts if a.form != "noun" and not (is_short and (a.is_side or (a.is_hypothetical and a.form != "ed")))}
+        self.verbless = {m.sentence for m in parse.mentions} - working
         if len(parse.tokens) > 45:
             self.verbless -= {u.sentence for u in parse.unknown if not u.is_aside}
 

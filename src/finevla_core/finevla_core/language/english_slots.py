@@ -66,7 +66,7 @@ def _target(text: Text) -> Entity | None:
 
 def _task(text: Text, out: Decision, target: Entity) -> str:
     if target.shape == "knob":
-        is_bare = not text.is_long and all(a.form == "noun" for a in text.parse.acts)
+        is_bare = not text.is_long and all(a.form == "noun" or a.is_side for a in text.parse.acts)
         is_turned = is_bare and any(m.kind == "side" and m.prep == "to" and m.side for m in text.mentions)
         return "turn" if is_turned or _turns(text, target) else "reach"
     _bowl(text, out)
@@ -85,7 +85,7 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
         return "place"
     if not target.shape and _turns(text, target):
         return "turn"
-    wants = [a for a in text.positive if a.value in WANTING | {"want"} and a.form != "noun"]
+    wants = [a for a in text.positive if a.value in WANTING | {"want"} and a.form != "noun" and not a.is_side]
     if wants and all(a.value == "want" and any(text.is_target(m, target) for m in a.objects) for a in wants):
         return "pick"
     return "pick" if _picks(text, target) else "reach"

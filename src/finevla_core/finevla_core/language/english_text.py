@@ -67,9 +67,14 @@ class Text:
         for act in self.positive:
             if act.subject is not None and self.is_thing(act.subject) and self.roles.score(act.subject) >= 4:
                 wanting.add(act.sentence)
-        strange = {u.sentence for u in self.parse.unknown if not u.is_aside}
-        bare = {m.sentence for m in self.mentions if m.sentence in self.roles.verbless and m.kind in ("object", "all")}
-        return wanting | (bare - strange)
+        strange = {u.clause for u in self.parse.unknown if not u.is_aside}
+        strange_sentences = {u.sentence for u in self.parse.unknown if not u.is_aside and not u.is_side}
+        bare = {
+            m.sentence
+            for m in self.mentions
+            if m.sentence in self.roles.verbless and m.kind in ("object", "all") and m.clause not in strange and not m.is_side
+        }
+        return wanting | (bare - strange_sentences)
 
     def _mark_statements(self) -> None:
         """Find the clauses that only say how things are: "the music is too loud"."""

@@ -101,7 +101,12 @@ CORRECTIONS = phrase_list(
     """
 )
 SIDE_STARTS = phrase_list(
-    """ seeing as, seeing that, what with, was going to, were going to, had meant to, had wanted to, had planned to,
+    """ as agreed, as discussed, as promised, as planned, as expected, as described, as instructed, as requested, as shown,
+        as arranged, as demonstrated, as mentioned, as explained, as noted, as stated, as specified, as suggested, as seen,
+        so we can, so i can, so they can, so he can, so she can, so we could, so i could, so we may, so nobody, so no one,
+        so everybody, so everyone, so people, so it does not, so it can not, so it will not, so it can, so it stays, so they do not,
+        so we do not, so i do not, so we know, so i know, so we have, so i have, so we will, so they will, so that we, so that i,
+        seeing as, seeing that, what with, was going to, were going to, had meant to, had wanted to, had planned to,
         was about to,
         thought about, thought of, was thinking of, was tempted to, wanted to, meant to, planned to, used to,
         because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless,
