@@ -44,6 +44,9 @@ _TROUBLES = word_set("""
     faults amiss nothing struggling struggled struggle failed failure luck error errors hiccup hiccups glitch glitches
     patience happy unhappy
     """)
+_REASONS = frozenset(
+    ("unless", "if", "although", "though", "even if", "in case", "so that", "once", "as soon as", "whenever")
+)
 _WORKS = frozenset(("takes care", "take care", "does", "acts", "works", "performs", "executes"))
 
 
@@ -103,7 +106,9 @@ def _is_reason(text: Text, m: Mention) -> bool:
     start, end = text.parse.sentences[m.sentence]
     if m.prep == "with" and _is_trouble(text, m):
         return True
-    if m.prep or any(t.text in ("only", "allowed", "permitted", "required", "must") for t in text.parse.tokens[start:end]):
+    if m.prep or any(
+        t.text in ("only", "allowed", "permitted", "required", "must") for t in text.parse.tokens[start:end]
+    ):
         return False
     is_said = (act is None or act.value in _SAYS) and all(a.value in _SAYS for a in own) and bool(own)
     others = [o for o in text.mentions if o.kind == "arm" and o.side and o.side != m.side and not o.is_negated]
@@ -229,7 +234,9 @@ def _rests(text: Text, m: Mention) -> bool:
         token = tokens[i]
         if token.text in (".", "!", "?", ";", "\n", "while", "but", "until", "when"):
             break
-        if _begins_anew(token, i - m.end, verbs):
+        if _begins_anew(token, i - m.end, verbs) or (
+            token.kind == "sub" and token.text in _REASONS and not text.is_long
+        ):
             break
         if token.kind == "neg" and tokens[i - 1].kind == "break" and not _denies_work(tokens, i + 1):
             continue

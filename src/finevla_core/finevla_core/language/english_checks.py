@@ -10,10 +10,10 @@ from finevla_core.language.english_roles import PUTS, WORK
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import Text
 
-
 _GIVES = re.compile(
     r"\b(?:give|hand|pass|offer|present|lend|show|sell|send|gift)s? (?:the|that|this|it)\b[^.,;]{0,30}\bto "
-    r"(?:my|our|his|her|a|an|me|him|her|us|them|the (?!left|right|bowl|other|side|dish|far|red|green|blue|yellow|purple|orange))\b"
+    r"(?:my|our|his|her|a|an|me|him|her|us|them|the "
+    r"(?!left|right|bowl|other|side|dish|far|red|green|blue|yellow|purple|orange))\b"
 )
 
 
@@ -35,7 +35,11 @@ def cannot(text: Text, out: Decision) -> str:
         return "say clearly whether you want it"
     words = [w for n, w in enumerate(words) if text.parse.tokens[n].kind != "break"]
     is_stranded = len(words) > 1 and words[-2] in ("it", "them", "lift", "drop", "put", "go", "place", "take")
-    if words[-1:] and not (is_stranded and words[-1] in ("with", "in", "on", "to")) and words[-1] in ("on", "in", "into", "onto", "with", "to", "from", "the", "a", "of", "at", "and"):
+    if (
+        words[-1:]
+        and not (is_stranded and words[-1] in ("with", "in", "on", "to"))
+        and words[-1] in ("on", "in", "into", "onto", "with", "to", "from", "the", "a", "of", "at", "and")
+    ):
         return f"the text ends after '{words[-1]}': say the rest"
     if out.slots.get("task") == "turn" and any(
         w in ("upwards", "downwards", "up", "down", "upward", "downward")
@@ -220,7 +224,9 @@ def _is_job(text: Text, out: Decision, m: Mention) -> bool:
 
 def _is_listed(text: Text, out: Decision, m: Mention) -> bool:
     """ "Knob, cube, ball": one of several things that are only named."""
-    is_named = m.kind == "object" and m.prep == "" and m.entity >= 0 and text.links.entities[m.entity] is not out.support
+    is_named = (
+        m.kind == "object" and m.prep == "" and m.entity >= 0 and text.links.entities[m.entity] is not out.support
+    )
     is_open = not (m.is_negated or m.is_dead or m.is_repair or m.is_side or m.is_hypothetical)
     return is_named and is_open and not any(a.form != "noun" for a in text.parse.acts) and bool(m.shapes)
 

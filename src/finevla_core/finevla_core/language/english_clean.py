@@ -100,10 +100,12 @@ _WANTS_EMPTY = re.compile(
 )
 _BARE_TABLE = re.compile(
     r"\b(want|wants|like|need|needs|have|get|make|leave|see|wish|prefer|should|must|shall|has to|to be)\b[^.]{0,40}"
-    r"\b(table|surface|desk|worktop|bench|tabletop)( \w+){0,2} (bare|empty|clear|clean|free|cleared|emptied|tidied|spotless|pristine|neat|orderly|tidy|uncluttered)\b(?! of)"
+    r"\b(table|surface|desk|worktop|bench|tabletop)( \w+){0,2} "
+    r"(bare|empty|clear|clean|free|cleared|emptied|tidied|spotless|pristine|neat|orderly|tidy|uncluttered)\b(?! of)"
 )
 _AIM_EMPTY = re.compile(
-    r"\b(goal|aim|objective|purpose|result|idea|task|job|point|plan|mission|target)( \w+){0,4} (is|:) (to have |to get |to see )?"
+    r"\b(goal|aim|objective|purpose|result|idea|task|job|point|plan|mission|target)( \w+){0,4} (is|:) "
+    r"(to have |to get |to see )?"
     r"(an?|the) (completely |totally |perfectly |all )?(empty|bare|clear|clean|cleared|tidy|free) "
     r"(table|surface|desk|worktop|bench|tabletop|workspace)\b"
 )

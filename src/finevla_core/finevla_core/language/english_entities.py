@@ -84,7 +84,10 @@ class Links:
             if self.last_object is not None and self._is_remark(m):
                 return
             if self.last_object is None or not (
-                m.is_negated or m.prep in LIFELESS or self._is_end(m) or (m.prep == "on" and m.verb not in ("descend", "close", "reach"))
+                m.is_negated
+                or m.prep in LIFELESS
+                or self._is_end(m)
+                or (m.prep == "on" and m.verb not in ("descend", "close", "reach"))
             ):
                 self.last_object = m
         elif m.kind == "pronoun" and m.head in ("them", "they") and self._follows_all(number, m):
@@ -97,10 +100,16 @@ class Links:
     def _other_than_moved(self, number: int, m: Mention, entity: int) -> int:
         """ "The brick is there: put the ball on it": it is not the ball itself."""
         act = self.roles.act(m)
-        moved = {o.entity for o in act.objects if o.kind == "object"} if act is not None and m.prep in ("on", "over") else set()
+        moved = (
+            {o.entity for o in act.objects if o.kind == "object"}
+            if act is not None and m.prep in ("on", "over")
+            else set()
+        )
         if entity not in moved:
             return entity
-        others = [e.entity for e in self.parse.mentions[:number] if e.kind == "object" and not e.is_negated and not e.is_dead]
+        others = [
+            e.entity for e in self.parse.mentions[:number] if e.kind == "object" and not e.is_negated and not e.is_dead
+        ]
         others = [n for n in others if n >= 0 and n not in moved]
         return others[-1] if others else entity
 
@@ -326,7 +335,9 @@ class Links:
         """ "the blue one" after "the red cube" is a cube; "the big one" after "two red cubes" is red, too."""
         source = self._group(m)
         if source is None and self.entities and not m.shapes:
-            alike = [e.entity for e in self.parse.mentions if e.start < m.start and e.kind == "object" and e.prep == m.prep]
+            alike = [
+                e.entity for e in self.parse.mentions if e.start < m.start and e.kind == "object" and e.prep == m.prep
+            ]
             last = self.last_object.entity if self.last_object is not None and m.is_one else -1
             last = alike[-1] if alike and m.prep in ("on", "over", "in") and m.is_one else last
             source = self.entities[last if last >= 0 else self._recent()]

@@ -11,7 +11,23 @@ _NOUN_BEFORE = word_set("the a an its your their this that any each every of fur
 _CAN_BEFORE = word_set("""
     the a that this each any coloured colored one two same other either neither tall open thin empty of
     """)
-_LATE = frozenset(("wait", "excuse me", "pardon me", "forgive me", "er", "err", "wrong", "make it", "should be", "that should be", "mistake", "not that", "eh"))
+_LATE = frozenset(
+    (
+        "wait",
+        "excuse me",
+        "pardon me",
+        "forgive me",
+        "er",
+        "err",
+        "wrong",
+        "make it",
+        "should be",
+        "that should be",
+        "mistake",
+        "not that",
+        "eh",
+    )
+)
 _COMMAND_BEFORE = frozenset(("", ".", ",", "please", "and", "then", "now", "just", "you", "to", "robot", ";", ":", "!"))
 _HANDED = word_set("over it me him her us them that this the")
 _HANGS = frozenset(("above", "over", "just above", "right above", "there", "still"))
@@ -198,6 +214,8 @@ class Context:
             "you",
         ):
             return self.near(1) != "arm"
+        if text == "left" and self.text(-1) in ("has", "have", "had") and self.near(1) == "break":
+            return True
         if text == "left" and self.text(-1) in ("is", "are", "be", "been", "was", "being", "were"):
             return self.near(1) not in ("arm", "bowl", "finger") and after not in ("of", "and", "")
         return False

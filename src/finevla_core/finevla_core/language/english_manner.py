@@ -296,7 +296,12 @@ def _bare_path(text: Text, out: Decision) -> None:
     for number, token in enumerate(tokens):
         is_denied = any(t.kind in ("neg", "finger") for t in tokens[max(0, number - 2) : number])
         follows = tokens[number + 1] if number + 1 < len(tokens) else None
-        if token.text == "over" and not is_denied and not text.is_long and (follows is None or follows.kind == "break" or follows.text == "with"):
+        if (
+            token.text == "over"
+            and not is_denied
+            and not text.is_long
+            and (follows is None or follows.kind == "break" or follows.text == "with")
+        ):
             out.slots.setdefault("path", "over")
         if token.text in ("around", "round", "detour") and not is_denied:
             out.slots["path"] = "round"

@@ -12,14 +12,17 @@ DETERMINERS = word_set("""
     """)
 FOREIGN = word_set("my his her mine yours")
 NUMBERS = word_set("two three four five six several many")
-MODIFIERS = word_set("""
+MODIFIERS = (
+    word_set("""
     thin slim slender tall long short flat round narrow wide broad thick heavy light empty full open opened
     closed only same own other upper lower whole entire coloured colored shaped active passive first last next
     single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther one
     active working loose lone lonely remaining available damn bloody said given free robot robots nearest
     nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color opposite
     lower different another two three four slightly all just heavier lighter thicker taller shorter such idle
-    """) | ADJECTIVES
+    """)
+    | ADJECTIVES
+)
 RIGHT_BEFORE = word_set("""
     over above at on in there here after behind beside next before onto to into up down through past when
     underneath inside by near beside outside under opposite between where close beneath below

@@ -77,7 +77,8 @@ _STATIC = re.compile(r"(?:\b(?:OTHER|SUPPORT|BOWL|POST|TARGET|which|that|there|T
                      r"sitting|was|were|rests|resting|located|placed|remains|stays)|\bOTHER)\b[^,.;]{0,12}$")  # fmt: skip
 _PARTED = re.compile(r"\b(?:FINGERS|one|other|another|each|both|pads?)\b")
 _OPEN_HAND = re.compile(
-    r"\b(?:with )?(?:its |the |both )?(?:open|opened|spread|parted) FINGERS\b|\bFINGERS (?:wide |well )?(?:open|apart|spread|parted|opened)\b"
+    r"\b(?:with )?(?:its |the |both )?(?:open|opened|spread|parted) FINGERS\b"
+    r"|\bFINGERS (?:wide |well )?(?:open|apart|spread|parted|opened)\b"
 )
 _DENIED = re.compile(r"\b(?:not|never|without|no|nor|neither|avoid\w*|instead)\b")
 _AWAY = re.compile(

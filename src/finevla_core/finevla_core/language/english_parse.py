@@ -25,7 +25,9 @@ CONDITIONS = frozenset(
     )
 )
 _ARTICLES = word_set("the a an your its any both")
-_ANY = word_set("anywhere wherever anyone anybody any every all no either anything everything whatever anybody whichever")
+_ANY = word_set(
+    "anywhere wherever anyone anybody any every all no either anything everything whatever anybody whichever"
+)
 _POLITE = word_set("could would can might will")
 _HYPOTHETICAL = word_set("about ready prepare prepares preparing prepared able tend tends")
 _JOINS = word_set("and or then while but so plus")
@@ -106,7 +108,9 @@ class Walk(Steps):
             self._end_sentence()
             self.sentence += 1
             self.clause += 1
-            is_open = self.repair and all(t.kind in ("corr", "break") or t.text == "no" for t in self.tokens[self.repair_at : self.i])
+            is_open = self.repair and all(
+                t.kind in ("corr", "break") or t.text == "no" for t in self.tokens[self.repair_at : self.i]
+            )
             self._new_sentence()
             self.repair = is_open  # "Left bowl. Wait. Right bowl."
             return
@@ -293,8 +297,11 @@ class Walk(Steps):
         """ "The cube that Priya left there": what somebody whose name is not known did with it."""
         before = self.parse.mentions[-1] if self.parse.mentions else None
         is_after = before is not None and before.kind == "object" and before.end == self.i and bool(before.shapes)
-        return is_after and token.text in ("that", "which") and self._kind(1) == "unknown" and (
-            self._text(2) == "left" or (self._kind(2) in ("verb", "word") and self._text(2).endswith("ed"))
+        return (
+            is_after
+            and token.text in ("that", "which")
+            and self._kind(1) == "unknown"
+            and (self._text(2) == "left" or (self._kind(2) in ("verb", "word") and self._text(2).endswith("ed")))
         )
 
     def _may_be_command(self, text: str) -> bool:

@@ -77,7 +77,11 @@ def _is_request(tokens: list[Token], words: list[str], wants: bool) -> bool:
     if (
         words[0] in _OPENINGS
         or words[:2] in _CHANCES
-        or (len(words) > 3 and words[0] in ("is", "would", "might") and {"possible", "able", "chance", "way"} & set(words[:6]))
+        or (
+            len(words) > 3
+            and words[0] in ("is", "would", "might")
+            and {"possible", "able", "chance", "way"} & set(words[:6])
+        )
         or words[:2] in (["why", "do"], ["why", "not"])
         or words[0] in ("why do not you", "why not")
     ):
@@ -99,7 +103,9 @@ def _is_request(tokens: list[Token], words: list[str], wants: bool) -> bool:
 
 def _is_praise(words: list[str]) -> bool:
     """ "Nice work with the brick", "that was a neat trick"."""
-    return words[:2] in (["what", "a"], ["what", "an"], ["that", "was"], ["this", "was"], ["it", "was"]) or (words[0] in _GOOD and words[1:2] != [] and words[1].split()[0] in _DEED)
+    return words[:2] in (["what", "a"], ["what", "an"], ["that", "was"], ["this", "was"], ["it", "was"]) or (
+        words[0] in _GOOD and words[1:2] != [] and words[1].split()[0] in _DEED
+    )
 
 
 def no_command(text: Text, out: Decision) -> str:
@@ -120,8 +126,11 @@ def no_command(text: Text, out: Decision) -> str:
         if a.at == m.verb_at
     ):
         return ""
-    is_open = any(text.is_target(m, target) and m.clause_is_bare and not m.is_side for m in text.mentions)
-    if tokens[0].kind == "sub" and not any(a.form != "noun" and not a.is_side for a in text.positive) and not is_open:
+    is_open = out.slots.get("task") == "clean" or any(
+        text.is_target(m, target) and m.clause_is_bare and not m.is_side for m in text.mentions
+    )
+    does = any(a.form != "noun" and not a.is_side and a.value not in ("be", "see") for a in text.parse.acts)
+    if tokens[0].kind == "sub" and not does and not is_open:
         return "say what to do"
     is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
     is_given = any(t.text in ("give", "gave", "giving", "given") for t in tokens)  # "if you gave the dial a twist"
@@ -159,7 +168,11 @@ def no_command(text: Text, out: Decision) -> str:
         if text.is_target(m, target) and (
             (m.sentence in text.roles.verbless and m.prep in ("", "to") and tokens[m.start - 1].text != "for")
             or text.roles.score(m) >= 2.0
-            or (m.prep == "of" and out.slots.get("place") and tokens[0].text in ("any", "what about", "how about", "what", "how"))
+            or (
+                m.prep == "of"
+                and out.slots.get("place")
+                and tokens[0].text in ("any", "what about", "how about", "what", "how")
+            )
             or (m.prep in ("to", "over") and m.clause_is_bare and _has_free_arm(text, m))
         ):
             return ""
@@ -170,8 +183,12 @@ def _is_report(text: Text) -> bool:
     """ "Yesterday the gripper lifted the ball": what an arm did before."""
     deeds = [a for a in text.positive if a.value in _WORK and a.form != "noun"]
     is_past = any(t.text in _PAST for t in text.parse.tokens)
-    return is_past and bool(deeds) and all(
-        a.form == "ed" and not a.is_passive and a.subject is not None and a.subject.kind == "arm" for a in deeds
+    return (
+        is_past
+        and bool(deeds)
+        and all(
+            a.form == "ed" and not a.is_passive and a.subject is not None and a.subject.kind == "arm" for a in deeds
+        )
     )
 
 

@@ -100,6 +100,8 @@ def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
     if entity is not None and entity in (out.target, out.support):
         return True
     act = text.roles.act(m)
+    if m.kind == "unknown" and m.start and text.parse.tokens[m.start - 1].text in ("as", "like", "than"):
+        return False
     if not text.wanting:
         return True
     if m.kind == "unknown" and act is not None and act.is_hypothetical and act.form == "ed":

@@ -22,7 +22,8 @@ _SAME_AGAIN = word_set("twin sibling partner mate fellow colleague companion bro
 _STANDARD = {
     "doon": "down", "tae": "to", "fae": "from", "frae": "from", "wi": "with", "yin": "one", "ane": "one", "oot": "out",
     "aboot": "about", "ower": "over", "owre": "over", "awa": "away", "roond": "round", "aroond": "around", "nae": "no",
-    "haud": "hold", "gie": "give", "haund": "hand", "haun": "hand", "wan": "one", "thon": "that", "yon": "that", "aff": "off", "ontae": "onto",
+    "haud": "hold", "gie": "give", "haund": "hand", "haun": "hand",
+    "wan": "one", "thon": "that", "yon": "that", "aff": "off", "ontae": "onto",
     "intae": "into", "abune": "above", "richt": "right", "bairn": "child", "thingummy": "thing", "thingamajig": "thing",
     "doohickey": "thing", "ye": "you", "twa": "two", "mair": "more", "dae": "do", "bides": "stays", "bide": "stay",
     "whilst": "while", "thru": "through", "lefty": "left", "righty": "right",
@@ -74,11 +75,11 @@ def name_arms(words: list[str]) -> list[str]:
         elif word in _NEITHER or word in _OBJECTS:
             last = "other"
             speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
-        if word == "one" and out[-1:] == ["the"] and out[-2:-1] in (["in"], ["into"]):
-            if (hit := _side_after(words, i + 1)) is not None:  # "in the one on the left"
-                out += [hit[0], "bowl"]
-                i += 1 + hit[1]
-                continue
+        is_in_one = word == "one" and out[-2:] in (["in", "the"], ["into", "the"])
+        if is_in_one and (hit := _side_after(words, i + 1)) is not None:  # "in the one on the left"
+            out += [hit[0], "bowl"]
+            i += 1 + hit[1]
+            continue
         is_arm = word in _ARM
         if not is_arm and word != "one":
             out.append(word)

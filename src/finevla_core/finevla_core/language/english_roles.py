@@ -43,7 +43,19 @@ class Roles:
         self.parse = parse
         self._acts = {act.at: act for act in parse.acts}
         is_short = len(parse.tokens) <= 45
-        working = {a.sentence for a in parse.acts if a.form != "noun" and not (is_short and (a.is_side or (a.is_hypothetical and a.form != "ed")))}
+        first = min((m.clause for m in parse.mentions if m.kind == "object"), default=0)
+        idle = {
+            a.at
+            for a in parse.acts
+            if a.value == "be"
+            and a.clause > first
+            and a.subject is not None
+            and a.subject.kind == "pronoun"
+            and not any(o.kind == "object" for o in a.objects)
+        }  # "red cube, it is an emergency"
+        working = {
+            a.sentence for a in parse.acts if a.form != "noun" and not (is_short and (a.is_side or a.at in idle))
+        }
         self.verbless = {m.sentence for m in parse.mentions} - working
         if len(parse.tokens) > 45:
             self.verbless -= {u.sentence for u in parse.unknown if not u.is_aside}
@@ -84,7 +96,12 @@ class Roles:
             is_end = value in ("state", "be", "want") and (act.text in _ENDS or (act.is_modal and self._is_placed(act)))
             return 4.0 if value in WORK or value == "rise" or is_end else 0.5
         subject = act.subject
-        if subject is not None and subject.kind in ("object", "pronoun") and act.text in _ENDS and m.prep in ("on", "in"):
+        if (
+            subject is not None
+            and subject.kind in ("object", "pronoun")
+            and act.text in _ENDS
+            and m.prep in ("on", "in")
+        ):
             return 0.0  # "it is to go on the blue cube"
         if not m.prep:
             return _OBJECT.get(value, 0.5)

@@ -25,8 +25,23 @@ _HEADINGS = word_set("""
     distractors distractor neighbours neighbors obstacles bystanders ignored untouched ignore avoid others excluded
     irrelevant background surroundings
     """)
-_LEFT_ALONE = ("touch", "moved", "disturb", "knock", "bump", "grasp", "grab", "pick", "taken", "lift", "displac", "shift")
-_MAY_NOT = frozenset(("must not", "should not", "shall not", "may not", "can not", "need not", "is not to", "are not to", "ought not to"))
+_LEFT_ALONE = (
+    "touch",
+    "moved",
+    "disturb",
+    "knock",
+    "bump",
+    "grasp",
+    "grab",
+    "pick",
+    "taken",
+    "lift",
+    "displac",
+    "shift",
+)
+_MAY_NOT = frozenset(
+    ("must not", "should not", "shall not", "may not", "can not", "need not", "is not to", "are not to", "ought not to")
+)
 _MODAL = word_set("must should shall can may need does do will")
 _BE = word_set("is are was were be")
 
@@ -85,7 +100,9 @@ def _makes(parse: Parse, act: Act) -> None:
     """ "Make the block sit on the brick": it is put there."""
     if act.form not in ("base", "ing") or act.is_negated or act.is_command:
         return
-    makers = ("make", "let", "have", "get") if act.form == "base" else ("would like", "would love", "like", "want", "need")
+    makers = (
+        ("make", "let", "have", "get") if act.form == "base" else ("would like", "would love", "like", "want", "need")
+    )
     before = [a for a in parse.acts if a.at < act.at and a.clause == act.clause and a.text in makers]
     things = [m for a in before[-1:] for m in a.objects if m.kind == "object" and m.end == act.at]
     if things and any(m.prep in ("on", "in") for m in _ruled(parse, act)):
@@ -136,6 +153,10 @@ def _is_denied(parse: Parse, m: Mention) -> bool:
             if after and after[0].kind == "neg" and (len(after) < 2 or after[1].kind == "break"):
                 return True
             return any(t.text in _DENIED for t in after)
-        if " ".join(t.text for t in tokens[i : i + 2]) in _MAY_NOT and tokens[i + 2 : i + 3] and tokens[i + 2].text == "be":
+        if (
+            " ".join(t.text for t in tokens[i : i + 2]) in _MAY_NOT
+            and tokens[i + 2 : i + 3]
+            and tokens[i + 2].text == "be"
+        ):
             return tokens[i + 3 : i + 4] != [] and tokens[i + 3].text.startswith(_LEFT_ALONE)
     return False

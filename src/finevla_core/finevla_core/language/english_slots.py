@@ -164,7 +164,12 @@ def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
 def _is_for_a_bowl(text: Text) -> bool:
     dropped = {a.at for a in text.parse.acts if a.is_dropped}
     return any(
-        m.kind == "bowl" and not m.is_negated and m.verb_at not in dropped and m.prep in ("in", "to", "over") and not m.side for m in text.mentions
+        m.kind == "bowl"
+        and not m.is_negated
+        and m.verb_at not in dropped
+        and m.prep in ("in", "to", "over")
+        and not m.side
+        for m in text.mentions
     )
 
 

@@ -77,7 +77,12 @@ class Steps:
         is_free = subject is not None and not subject.is_subject and not act.is_command and token.form != "noun"
         is_lying = token.form == "ing" and act.value in ("state", "wait") and last is subject and not act.is_passive
         is_lying = is_lying and last is not None and last.end == self.i
-        is_end = act.value == "be" and act.is_modal and self._kind(1) == "prep" and self.tokens[self.i + 1].value in ("in", "on")
+        is_end = (
+            act.value == "be"
+            and act.is_modal
+            and self._kind(1) == "prep"
+            and self.tokens[self.i + 1].value in ("in", "on")
+        )
         if subject is not None and is_free and (is_end or not self._is_auxiliary(act)) and not is_lying:
             subject.verb, subject.verb_at, subject.is_subject = act.value, self.i, True
         if self._text(1) in ("nothing", "none") and self._text(2) not in ("but", "except", "other", "else", "more"):
@@ -103,7 +108,9 @@ class Steps:
     def _new_act(self, token: Token, last: Mention | None) -> Act:
         act = Act(token.value, token.text, token.form, self.i, self.sentence, self.clause)
         act.is_negated, act.is_side, act.is_repair = self.negated, self.side, self.repair
-        act.is_passive = token.form == "ed" and any((self._text(-n).split() or [""])[-1] in AUXILIARY for n in (1, 2, 3))
+        act.is_passive = token.form == "ed" and any(
+            (self._text(-n).split() or [""])[-1] in AUXILIARY for n in (1, 2, 3)
+        )
         is_many = self.subject is not None and self.subject.is_plural
         act.is_command = self.fresh and token.form == "base" and not is_many
         act.is_hypothetical, act.subject = self.hypothetical, None if act.is_command else self.subject
@@ -126,7 +133,12 @@ class Steps:
         )
         if act.value in _REPORTED and is_past and not act.is_passive and (by_somebody or self._is_perfect()):
             act.is_hypothetical = True  # a report
-        if self._text(-1) in _PERSONS and self._text(-2) in _WHILE and act.value in _REPORTED and token.form in ("base", "s"):
+        if (
+            self._text(-1) in _PERSONS
+            and self._text(-2) in _WHILE
+            and act.value in _REPORTED
+            and token.form in ("base", "s")
+        ):
             act.is_hypothetical = True  # "while I hold the table"
         if token.text == "have" and act.is_command:
             act.value = "want"
@@ -200,6 +212,9 @@ class Steps:
             self.negated = self.negates_once = False
 
     def _add(self, m: Mention) -> None:
+        if m.head in ("thing", "item") and not (m.colors or m.shapes) and self._text(m.end - self.i) == ":":
+            self.i = m.end  # "just a small thing: ..."
+            return
         m.sentence, m.clause, m.prep = self.sentence, self.clause, self.prep
         if not m.prep and m.kind in ("finger", "arm", "object", "bowl") and self._text(-1) in ("and", "or"):
             m.prep = self._prep_before(m)
@@ -210,7 +225,9 @@ class Steps:
             self.hypothetical,
         )
         is_late = self._text(m.end - self.i) in _MEANT and self._kind(m.end - self.i + 1) == "break"
-        if is_late and self._kind(-1) == "break" and self.parse.mentions:
+        last = self.parse.mentions[-1] if self.parse.mentions else m
+        differs = bool(last.shapes and m.shapes) or bool(last.colors and m.colors)
+        if is_late and self._kind(-1) == "break" and last is not m and differs:
             m.is_repair, m.end = True, m.end + 1  # "on the brick, cube I mean"
         if m.side == "same":
             m.side = self.last_side

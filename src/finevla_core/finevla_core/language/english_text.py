@@ -26,7 +26,9 @@ class Text:
         self.is_long = len(parse.tokens) > LONG
         self.mentions = [m for m in parse.mentions if not m.is_dead]
         ends = [parse.tokens[end - 1].text for _, end in parse.sentences]
-        asking = {number for number, end in enumerate(ends) if end == "?" and (self.is_long or self._is_answered(number))}
+        asking = {
+            number for number, end in enumerate(ends) if end == "?" and (self.is_long or self._is_answered(number))
+        }
         acts = [a for a in parse.acts if not a.is_negated and not a.is_hypothetical]
         self.positive = [a for a in acts if a.sentence not in asking]
         self._negated_clauses = {c.clause for c in parse.cues if c.is_negated}
@@ -64,6 +66,10 @@ class Text:
         wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
         wanting |= {a.sentence for a in self.positive if a.value == "use" and a.is_command}
         wanting |= {a.sentence for a in self.positive if a.value == "want" and any(self.is_thing(m) for m in a.objects)}
+        for m in self.mentions:
+            act_ = self.roles.act(m)
+            if act_ is not None and act_.value == "wait" and m.prep in ("over", "on", "to") and self.is_thing(m):
+                wanting.add(m.sentence)
         for act in self.positive:
             if act.subject is not None and self.is_thing(act.subject) and self.roles.score(act.subject) >= 4:
                 wanting.add(act.sentence)
@@ -72,7 +78,10 @@ class Text:
         bare = {
             m.sentence
             for m in self.mentions
-            if m.sentence in self.roles.verbless and m.kind in ("object", "all") and m.clause not in strange and not m.is_side
+            if m.sentence in self.roles.verbless
+            and m.kind in ("object", "all")
+            and m.clause not in strange
+            and not m.is_side
         }
         return wanting | (bare - strange_sentences)
 
@@ -136,7 +145,9 @@ class Text:
         for act in self.positive:
             if act.value not in ("pick", "put", "stack") or act.form == "noun" or act.objects or self.is_long:
                 continue
-            is_wanted = act.value == "pick" and act.form == "base" and not act.is_passive  # "the can is what you shall lift"
+            is_wanted = (
+                act.value == "pick" and act.form == "base" and not act.is_passive
+            )  # "the can is what you shall lift"
             if act.subject is not None and self.is_thing(act.subject) and not is_wanted:
                 continue
             if act.text == "hold" and any(a.value == "reach" and a.is_command for a in self.positive):

@@ -78,7 +78,8 @@ SHAPE_WORDS = phrase_table(
 SIZES = phrase_table(
     {
         "small": """
-            titchy, teensy, teensy weensy, teeny tiny, teeny weeny, itty bitty, tiny little, diminutive, dinky, smallish, small,
+            titchy, teensy, teensy weensy, teeny tiny, teeny weeny, itty bitty, tiny little, diminutive, dinky,
+            smallish, small,
             little, smaller, tiny, mini, smallest, littlest, very small, miniature, tinier, tiniest, wee,
             minute, petite, teeny, small sized, undersized, compact, littler, lesser, pint sized
         """,
@@ -178,7 +179,8 @@ EVERYTHING += phrase_list(
         one object after another, one object after the other, one thing after another, one item after another, one
         item after the other, object after object, item after item, one after another, one after the other, one by
         one, the whole shebang, whole shebang, the entire shebang, the whole caboodle, kit and caboodle, the whole kit and
-        caboodle, the whole shooting match, the works, the whole bunch, the whole collection, the entire collection, the entire
+        caboodle, the whole shooting match, the works, the whole bunch, the whole collection, the entire collection,
+        the entire
         contents, the whole set, the whole jumble, the whole pile, the jumble, the assortment, every bit of it, every bit,
         all and sundry, all table objects, table objects, all table items, every table object, the table contents, the
         contents of the table, all contents of the table, all parts, every part, all these bits, each and every one, any and
@@ -268,7 +270,8 @@ APPROACH_PHRASES = phrase_table(
 TURNS = phrase_table(
     {
         "clockwise": """
-            right rotation, right twist, rightward turn, clockwise, clock wise, in clockwise direction, the way a clock goes, as a clock goes, cw, with the
+            right rotation, right twist, rightward turn, clockwise, clock wise, in clockwise direction,
+            the way a clock goes, as a clock goes, cw, with the
             clock, in the direction of the clock, in the clock direction, in the clock 's direction, like a clock,
             the way the hands of a clock go, the way the hands of a clock move, the way clock hands go, the way
             clock hands move, the way a clock turns, the way a clock runs, like the hands of a clock, as the hands
@@ -276,7 +279,8 @@ TURNS = phrase_table(
             hand goes, the way a clock hand moves, like clock hands, rightwards, rightward, as a clock does
         """,
         "counterclockwise": """
-            left rotation, left twist, leftward turn, counterclockwise, counter clockwise, anticlockwise, anti clockwise, ccw, against the clock, opposite
+            left rotation, left twist, leftward turn, counterclockwise, counter clockwise, anticlockwise,
+            anti clockwise, ccw, against the clock, opposite
             to the clock, against the clock 's direction, against the clock direction, counter clock wise, against
             the hands of the clock, against the direction of the clock, contraclockwise, widdershins, against
             clockwise, opposite to a clock, against the hands of a clock, against the way a clock goes, against
@@ -306,9 +310,11 @@ GRASPS = phrase_table(
 )
 IDLE = phrase_list(
     """
-        put its feet up, puts its feet up, putting its feet up, feet up, forty winks, the day off, a nap, a kip, a snooze, kip,
+        put its feet up, puts its feet up, putting its feet up, feet up, forty winks, the day off, a nap, a kip,
+        a snooze, kip,
         tea break, lunch break, coffee break, a lie down, kicks back, kick back, can relax, surplus to requirements, surplus,
-        out of the game, out to lunch, sit this round out, sits this round out, takes a back seat, a back seat, has a breather,
+        out of the game, out to lunch, sit this round out, sits this round out, takes a back seat, a back seat,
+        has a breather,
         a breather, a day off, signed off, laid off, gets the day off, twiddle its thumbs, a rest day, the bench,
         parked, idle, idles, still, stationary, passive, at rest, resting, inactive, motionless, unused, folded,
         retracted position, out of the way, out of this, out of it, aside, away from this, home pose, rest pose,

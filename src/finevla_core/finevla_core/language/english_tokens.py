@@ -52,9 +52,14 @@ _HAVE_ON = re.compile(
     rf"{_NAME} (?:should|must|shall|needs to|is to|ought to|has to) (?:have|get|receive|carry|bear|wear) "
     rf"{_NAME} (?:sitting |placed |stacked |put )?on (?:it|top|its top|top of it)\b"
 )
+_TAG = re.compile(
+    r",? (?:ok|okay|yes|yeah|alright|all right|understood|got it|got that|eh|clear|is that clear|is that ok|deal|agreed|capisce"
+    r"|does that make sense|you see|you know|do you hear)\s*\?(?=\s*$)"
+)
 _ASKED = re.compile(
     r"\b(?:i do not suppose (?:that )?you (?:would|could|can|will|might)(?: be able to)?|would it (?:kill|hurt|harm) you to"
-    r"|would it be (?:too much|asking too much)(?: trouble)?(?: to ask)?(?: of you)? to|do you (?:think|reckon) you (?:could|can|might)"
+    r"|would it be (?:too much|asking too much)(?: trouble)?(?: to ask)?(?: of you)? to"
+    r"|do you (?:think|reckon) you (?:could|can|might)"
     r"|you (?:could|can|would|will) not(?: possibly| by any chance)?(?= [^.!]*, ?(?:could|can|would|will) you\b))"
 )
 _CONTRACTIONS = [
@@ -66,7 +71,10 @@ _CONTRACTIONS = [
         (r"'ll\b", " will"),
         (r"'ve\b", " have"),
         (r"\bi'm\b", "i am"),
-        (r"\b(it|that|there|here|he|she|what|who|where|whatever|everything|anything|nothing|something|how|when|one)'s\b", r"\1 is"),
+        (
+            r"\b(it|that|there|here|he|she|what|who|where|whatever|everything|anything|nothing|something|how|when|one)'s\b",
+            r"\1 is",
+        ),
         (r"'re\b", " are"),
         (r"(?<=\w)'s\b|(?<=s)'(?=\s)", ""),
         (r"(?<=\w)-(?=\w)", " "),
@@ -238,7 +246,10 @@ def raw_words(text: str) -> list[str]:
         if has_apostrophe or "'" not in pattern.pattern:
             text = pattern.sub(by, text)
     text = _ASKED.sub("could you", text) if " you" in text else text
-    if len(text) < _SHORT and (" bottom" in text or " as " in text or " below" in text or " base" in text or " underneath" in text):
+    text = _TAG.sub(" .", text) if "?" in text[-3:] else text
+    if len(text) < _SHORT and (
+        " bottom" in text or " as " in text or " below" in text or " base" in text or " underneath" in text
+    ):
         text = _BOTTOM.sub(r"put \2 on \1", _SEAT.sub(r"put \2 on \1", text))
     if len(text) < _SHORT and (" top" in text or " on it" in text):
         text = _HAVE_ON.sub(r"put \2 on \1", _BASE_FIRST.sub(r"put \2 on \1", text))
@@ -342,6 +353,8 @@ def tokens(text: str) -> list[Token]:
             length, (kind, value, form) = hit
             if kind == "approach" and _names_a_thing(raw, i + length):
                 length, kind, value, form = 1, "prep", "from", ""
+            if word == "as" and length == 3 and i + 3 < len(raw) and raw[i + 3] not in BREAKS:
+                length, kind, value, form = 1, "prep", "of", ""  # "as it is in the way"
             phrase = word if length == 1 else " ".join(raw[i : i + length])
             out.append(Token(phrase, kind, value, form, phrase in idle))
             i += length

@@ -108,7 +108,8 @@ CANNOT = phrase_list(
 _FIXED = {
     ("verb", "use", "base"): "work with, working with",
     ("word", "", ""): """
-        located, situated, lying around, lies around, lie around, lying about, standing around, scattered around, strewn around, all
+        located, situated, lying around, lies around, lie around, lying about, standing around, scattered around,
+        strewn around, all
         around the place, so much as, so much, all right, alright, right now, right away, right there, right
         here, at rest, in turn, its turn, in place,
         take place, takes place, takes its time, take your time, take it slowly, take it slow, take it easy,

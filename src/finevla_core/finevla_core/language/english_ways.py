@@ -58,6 +58,9 @@ def wrong_way(text: Text, out: Decision) -> str:
             continue
         is_one = any(t.text in ("one", "single", "1") for t in tokens[max(0, m.start - 1) : m.end])
         others = (*tokens[: max(0, m.start - 1)], *tokens[m.end :])
-        if is_one and not any(t.text in ("one", "other", "another", "second", "each", "either", "every", "per") or t.kind == "finger" for t in others):
+        if is_one and not any(
+            t.text in ("one", "other", "another", "second", "each", "either", "every", "per") or t.kind == "finger"
+            for t in others
+        ):
             return "I grip with both fingers of a hand"
     return ""

@@ -78,11 +78,13 @@ NEG_VERBS = phrase_list(
 )
 CORRECTIONS = phrase_list(
     """
-        changed my mind, i have changed my mind, have changed my mind, hang about, scrub that, bin that, my fault, as you were,
+        changed my mind, i have changed my mind, have changed my mind, hang about, scrub that, bin that, my fault,
+        as you were,
         tell a lie, no tell a lie, i lied, wrong way, wrong way round, wrong one, wrong word, slip of the tongue, that is not
         right, not right, got that wrong, i got that wrong, typo, whoopsie, scratch it, scrap it, no cancel that, on third
         thought, come to think, force of habit, let me start again, let me start over, i will start again, silly of me,
-        excuse me, pardon me, forgive me, sorry, scratch that, strike that, correction, i mean, i meant, make that, no wait, wait no, hold on, hang
+        excuse me, pardon me, forgive me, sorry, scratch that, strike that, correction, i mean, i meant, make that,
+        no wait, wait no, hold on, hang
         on, oops, my mistake, my bad, no sorry, sorry no, or rather, no no, i mean to say, that is wrong, pardon,
         let me correct that, let me correct myself, excuse me no, on second thought, on second thoughts, change of
         plan, forget that, cancel that, apologies, well no, ah no, oh no, er no, um no, uh no, hmm no, no
@@ -104,8 +106,10 @@ SIDE_STARTS = phrase_list(
     """ as agreed, as discussed, as promised, as planned, as expected, as described, as instructed, as requested, as shown,
         as arranged, as demonstrated, as mentioned, as explained, as noted, as stated, as specified, as suggested, as seen,
         so we can, so i can, so they can, so he can, so she can, so we could, so i could, so we may, so nobody, so no one,
-        so everybody, so everyone, so people, so it does not, so it can not, so it will not, so it can, so it stays, so they do not,
-        so we do not, so i do not, so we know, so i know, so we have, so i have, so we will, so they will, so that we, so that i,
+        so everybody, so everyone, so people, so it does not, so it can not, so it will not, so it can, so it stays,
+        so they do not,
+        so we do not, so i do not, so we know, so i know, so we have, so i have, so we will, so they will,
+        so that we, so that i,
         seeing as, seeing that, what with, was going to, were going to, had meant to, had wanted to, had planned to,
         was about to,
         thought about, thought of, was thinking of, was tempted to, wanted to, meant to, planned to, used to,
