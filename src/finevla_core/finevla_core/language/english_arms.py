@@ -44,6 +44,22 @@ _TROUBLES = word_set("""
     faults amiss nothing struggling struggled struggle failed failure luck error errors hiccup hiccups glitch glitches
     patience happy unhappy
     """)
+_PART_TAKING = frozenset(
+    (
+        "moving",
+        "move",
+        "take",
+        "take part",
+        "takes part",
+        "participate",
+        "help",
+        "assist",
+        "join",
+        "needed",
+        "involved",
+        "used",
+    )
+)
 _REASONS = frozenset(
     ("unless", "if", "although", "though", "even if", "in case", "so that", "once", "as soon as", "whenever")
 )
@@ -240,7 +256,7 @@ def _rests(text: Text, m: Mention) -> bool:
             break
         if token.kind == "neg" and tokens[i - 1].kind == "break" and not _denies_work(tokens, i + 1):
             continue
-        if token.kind == "neg" and (not verbs or (i + 1 < len(tokens) and tokens[i + 1].text == "moving")):
+        if token.kind == "neg" and (not verbs or (i + 1 < len(tokens) and tokens[i + 1].text in _PART_TAKING)):
             return True
         if token.text in _WORKS and not (i + 1 < len(tokens) and _is_nothing(tokens[i + 1])):
             return False

@@ -105,6 +105,15 @@ class Links:
             if act is not None and m.prep in ("on", "over")
             else set()
         )
+        before = self.parse.mentions[number - 1] if number else m
+        if (
+            act is None
+            and m.prep in ("on", "over")
+            and before.kind == "object"
+            and not before.prep
+            and before.clause == m.clause
+        ):
+            moved = {before.entity}  # "red cube on top of it"
         if entity not in moved:
             return entity
         others = [

@@ -148,6 +148,8 @@ def _events(words: str, until: int) -> list[tuple[int, str, str]]:
             start = max(words.rfind(sign, 0, hit.start()) for sign in (" , ", " . ", " ; ", " : ", " - ")) + 1
             clause = words[max(0, start, hit.start() - _BACK) : hit.start()]
             begin = max(words.rfind(sign, 0, hit.start()) for sign in (" . ", " ; ")) + 1
+            if not clause.strip(" ,"):  # "..., and the other goes in front, on the far side"
+                clause = words[max(begin, hit.start() - 60) : hit.start()]
             sentence = words[max(begin, hit.start() - 2 * _BACK) : hit.end()]
             if _is_of_hand(kind, clause, sentence, words[hit.end() : hit.end() + 40]):
                 found.setdefault(hit.start(), (kind, side, hit.end()))

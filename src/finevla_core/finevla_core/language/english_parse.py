@@ -123,7 +123,9 @@ class Walk(Steps):
             self.subject, self.main = self.main, None
         if self.main_act is not None and token.text == ",":
             self.act, self.main_act = self.main_act, None
-        if token.text == ";":
+        is_over = token.text == "," and self.act is not None and self.act.is_side and len(self.tokens) <= 45
+        is_over = is_over and not any(m.sentence == self.sentence and not m.is_side for m in self.parse.mentions)
+        if token.text == ";" or is_over:
             self.subject = self.act = None
         self.hypothetical = self.conditional and len(self.tokens) > 60
 

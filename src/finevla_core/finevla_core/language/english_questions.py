@@ -88,6 +88,8 @@ def _is_request(tokens: list[Token], words: list[str], wants: bool) -> bool:
         return True
     if any(w in _REQUEST for w in words[:3]) and any(w in _ASKED for w in words[:4]):
         return True
+    if words[0] in _REQUEST and ("please" in words or "kindly" in words):
+        return True
     if words[0] in ("might", "may", "can", "could") and wants:
         return True
     if words[0] == "mind" and len(tokens) > 1 and tokens[1].kind == "verb":
@@ -130,7 +132,10 @@ def no_command(text: Text, out: Decision) -> str:
         text.is_target(m, target) and m.clause_is_bare and not m.is_side for m in text.mentions
     )
     does = any(a.form != "noun" and not a.is_side and a.value not in ("be", "see") for a in text.parse.acts)
-    if tokens[0].kind == "sub" and not does and not is_open:
+    comma = next((n for n, t in enumerate(tokens) if t.kind == "break"), len(tokens))
+    does = does or any(a.at > comma and a.value in _WORK and a.form != "noun" for a in text.positive)
+    is_offer = [t.text for t in tokens[:2]] in (["how", "about"], ["what", "about"])
+    if tokens[0].kind == "sub" and not does and not is_open and not is_offer:
         return "say what to do"
     is_bare = text.roles.verbless and not any(a.form != "noun" for a in text.parse.acts)
     is_given = any(t.text in ("give", "gave", "giving", "given") for t in tokens)  # "if you gave the dial a twist"

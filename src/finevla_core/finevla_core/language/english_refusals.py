@@ -104,7 +104,7 @@ def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
         return False
     if not text.wanting:
         return True
-    if m.kind == "unknown" and act is not None and act.is_hypothetical and act.form == "ed":
+    if m.kind == "unknown" and act is not None and act.is_hypothetical and not act.is_command:
         return False  # "my niece dropped it"
     if (
         m.kind == "unknown"

@@ -14,7 +14,7 @@ _BREAKS = word_set(". , ; : ! ?") | {"\n", "-"}
 _POSTS = word_set("post pole pillar column rod mast")
 _OTHER = word_set("other opposite")
 _SIDES = word_set("left right")
-_FLANKS = word_set("side edge end flank face half corner")
+_FLANKS = word_set("side edge end flank face half corner sides edges ends flanks faces")
 _BODY = word_set("hand finger thumb palm arm")
 _WIDTHS = word_set("width widths breadth breadths span spans")
 _SAME_AGAIN = word_set("twin sibling partner mate fellow colleague companion brother sister peer")
@@ -61,6 +61,18 @@ def name_arms(words: list[str]) -> list[str]:
         if word == "hand" and out[-1:] and out[-1] in _SIDES and words[i + 1 : i + 2] and words[i + 1] in _FLANKS:
             i += 1
             continue
+        ends = words[i + 1 : i + 5]
+        if (
+            word == "hand"
+            and ends[:1] == ["and"]
+            and ends[1:2]
+            and ends[1] in _SIDES
+            and ends[2:3] == ["hand"]
+            and ends[3:]
+        ):
+            if ends[3] in _FLANKS:
+                i += 1
+                continue  # "its left hand and right hand ends"
         if word == "across" and set(words[i + 1 : i + 4]) & _POSTS:
             word = "over"
         if word == "one" and out[-2:] == ["the", "other"] and last == "arm":

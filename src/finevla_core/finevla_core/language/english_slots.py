@@ -196,7 +196,12 @@ def _support(text: Text, target: Entity) -> Entity | None:
 def _late_support(text: Text, target: Entity) -> Entity | None:
     """What a long text goes to with the target in hand, before it lets go: "across to the brick, down, open"."""
     grips = [a.at for a in text.positive if a.value in ("pick", "close") and a.form != "noun"]
-    if not text.is_long or not grips or any(m.kind == "bowl" and m.prep in ("in", "to", "over") for m in text.mentions):
+    is_topped = any(t.text in ("on top", "on the top") for t in text.parse.tokens)
+    if (
+        not (text.is_long or is_topped)
+        or not grips
+        or any(m.kind == "bowl" and m.prep in ("in", "to", "over") for m in text.mentions)
+    ):
         return None
     for m in text.mentions:
         near = {t.text for t in text.parse.tokens[max(0, m.start - 3) : m.start]}
@@ -207,7 +212,8 @@ def _late_support(text: Text, target: Entity) -> Entity | None:
         if not is_end or m.is_negated or m.is_hypothetical or m.is_plural or text.is_target(m, target):
             continue
         act = text.roles.act(m)
-        is_static = act is not None and (act.is_negated or act.value in ("happen", "see", "close", "pick"))
+        is_static = act is not None and (act.is_negated or act.value in ("happen", "see", "close"))
+        is_static = is_static or (act is not None and act.value == "pick" and not (is_topped and m.prep == "to"))
         lets_go = any(a.at > m.start and a.value in ("release", "open", "put", "stack") for a in text.positive)
         if lets_go and not is_static and text.links.entities[m.entity].known:
             return text.links.entities[m.entity]
@@ -229,7 +235,7 @@ def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> 
     value = act.value if act else ""
     entity = text.entity(m)
     if value in ("close", "squeeze", "descend") or (
-        entity is not None and entity.is_nothing and m.head in ("one", "part", "bit")
+        entity is not None and entity.is_nothing and (m.head in ("one", "part", "bit") or m.kind == "pronoun")
     ):
         return 0.0
     if m.prep == "to":
@@ -239,7 +245,13 @@ def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> 
     if m.prep == "over":
         has_picked = any(a.at < m.start and a.value in ("pick", "put", "stack", "close") for a in text.positive)
         return 1.5 if has_picked else 0.0
-    if act is not None and value == "be" and act.at and text.parse.tokens[act.at - 1].text == "there":
+    if (
+        act is not None
+        and value == "be"
+        and act.at
+        and act.clause == m.clause
+        and text.parse.tokens[act.at - 1].text == "there"
+    ):
         return 0.0  # "there is a spider on the red ball"
     return 3.0 if value in ("put", "stack", "state", "throw", "be", "reach", "pick") else 1.0
 

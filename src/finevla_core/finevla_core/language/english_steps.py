@@ -133,13 +133,10 @@ class Steps:
         )
         if act.value in _REPORTED and is_past and not act.is_passive and (by_somebody or self._is_perfect()):
             act.is_hypothetical = True  # a report
-        if (
-            self._text(-1) in _PERSONS
-            and self._text(-2) in _WHILE
-            and act.value in _REPORTED
-            and token.form in ("base", "s")
-        ):
-            act.is_hypothetical = True  # "while I hold the table"
+        before = ["", "", *f"{self._text(-2)} {self._text(-1)}".split()][-2:]
+        is_own = before[1] in _PERSONS and before[0] in _WHILE
+        if is_own and act.value in _REPORTED and token.form in ("base", "s"):
+            act.is_hypothetical, act.is_command = True, False  # "while I hold the table"
         if token.text == "have" and act.is_command:
             act.value = "want"
         return act
@@ -147,7 +144,12 @@ class Steps:
     def _is_perfect(self) -> bool:
         """Whether somebody who is no part of the scene "has put" something somewhere."""
         is_known = self.subject is not None and self.subject.kind in ("arm", "pronoun", "finger", "object")
-        return self._text(-1) in ("has", "have", "had") and not is_known
+        before = [self._text(-n) for n in (1, 2, 3, 4)]
+        has = next((n for n, word in enumerate(before) if word in ("has", "have", "had")), 9)
+        by_person = (
+            has < 3 and before[has + 1] in _PERSONS and all(w in ("just", "only", "already") for w in before[:has])
+        )
+        return by_person or (has == 0 and not is_known)
 
     def _is_auxiliary(self, act: Act) -> bool:
         return act.value == "be" or (act.value == "want" and self._text(1) == "to")
