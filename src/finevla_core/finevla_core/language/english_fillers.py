@@ -131,7 +131,8 @@ _ENDINGS = ("ing", "ed", "est", "s", "es", "d", "st", "ness")
 NOUNS = word_set(f"{_PEOPLE} {_MATTERS}")
 WORDS = NOUNS | word_set(f"{_DOINGS} {_SMALL}") | ADJECTIVES
 PHRASES = phrase_list("""
-    that is the lot, that is everything, that is about it, that is about all, that would be all, that will be all, and that is that,
+    that is the lot, that is everything, that is about it, that is about all, that would be all, that will be all,
+    and that is that,
     right o, right ho, right oh, right you are, right then, eye level, chest height, head height, shoulder height,
     knee height, waist height, hang fire, silly beggars, cats and dogs, raining cats and dogs, half a mo, half a
     sec, half a minute, half a tick, half a jiffy, two ticks, two secs, this instant, this minute, this very minute,

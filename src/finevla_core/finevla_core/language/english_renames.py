@@ -62,17 +62,10 @@ def name_arms(words: list[str]) -> list[str]:
             i += 1
             continue
         ends = words[i + 1 : i + 5]
-        if (
-            word == "hand"
-            and ends[:1] == ["and"]
-            and ends[1:2]
-            and ends[1] in _SIDES
-            and ends[2:3] == ["hand"]
-            and ends[3:]
-        ):
-            if ends[3] in _FLANKS:
-                i += 1
-                continue  # "its left hand and right hand ends"
+        is_pair = len(ends) == 4 and ends[0] == "and" and ends[1] in _SIDES and ends[2] == "hand" and ends[3] in _FLANKS
+        if word == "hand" and is_pair:
+            i += 1
+            continue  # "its left hand and right hand ends"
         if word == "across" and set(words[i + 1 : i + 4]) & _POSTS:
             word = "over"
         if word == "one" and out[-2:] == ["the", "other"] and last == "arm":

@@ -66,8 +66,11 @@ class Text:
         wanting = {a.sentence for a in self.positive if a.value in WANTING and a.form != "noun"}
         wanting |= {a.sentence for a in self.positive if a.value == "use" and a.is_command}
         wanting |= {a.sentence for a in self.positive if a.value == "want" and any(self.is_thing(m) for m in a.objects)}
+        bowls = {m.sentence for m in self.mentions if m.kind == "bowl" and m.prep == "in" and not m.is_side}
         for m in self.mentions:
             act_ = self.roles.act(m)
+            if m.kind == "all" and not m.is_side and m.sentence in bowls:
+                wanting.add(m.sentence)
             if act_ is not None and act_.value == "wait" and m.prep in ("over", "on", "to") and self.is_thing(m):
                 wanting.add(m.sentence)
         for act in self.positive:

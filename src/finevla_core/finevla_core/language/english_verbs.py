@@ -170,7 +170,8 @@ _FIXED = {
     ("verb", "reach", "ing"): "heading for, heading to, getting there, entering",
     ("verb", "wait", "base"): """
         get ready, be ready, stand guard, stand ready, keep watch, keep guard, stand watch, hold station, get set, get in
-        position, get into position, take position, take up a position, take a position, take up position, take up station, keep station
+        position, get into position, take position, take up a position, take a position, take up position,
+        take up station, keep station
     """,
     ("verb", "want", "base"): "would like, would love",
     ("approach", "top", ""): "top approach, overhead approach, vertical approach, top grasp, top grip",
