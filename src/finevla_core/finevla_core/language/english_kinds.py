@@ -28,6 +28,7 @@ _LATE = frozenset(
         "eh",
     )
 )
+_STATES = word_set("is are was be stays remains and")
 _COMMAND_BEFORE = frozenset(("", ".", ",", "please", "and", "then", "now", "just", "you", "to", "robot", ";", ":", "!"))
 _HANDED = word_set("over it me him her us them that this the")
 _HANGS = frozenset(("above", "over", "just above", "right above", "there", "still"))
@@ -58,21 +59,10 @@ class Context:
         text = token.text
         if text == "no":
             return "corr" if self._is_no_correction() else "neg"
-        if text in ("should be", "that should be") and self.near(1) == "verb":
-            return "word"
         if text == "top" and self.text(-1) in _COMMAND_BEFORE and self.text(1) in ("the", "that"):
             token.kind, token.value, token.form = "verb", "stack", "base"  # "top the brick with the ball"
         if token.kind == "corr" and text in _LATE:
-            if (
-                self.near(-1) in ("break", "corr")
-                and self.has_mentions
-                and not (text == "wait" and self.near(1) == "prep")
-            ):
-                return "corr"
-            if text == "wait":
-                token.kind, token.value, token.form = "verb", "wait", "base"
-                return "verb"
-            return "word"
+            return self._late_kind(token)
         if text in ("actually", "rather", "instead") and self.near(-1) == "break" and self.has_mentions:
             return "corr"
         if (
@@ -88,15 +78,7 @@ class Context:
             return "word"
         if text in ("hang", "hangs", "hanging") and self.text(1) in _HANGS:
             token.value = "wait"
-        if text in ("empty", "clean", "tidy") and self.text(-1) in (
-            "is",
-            "are",
-            "was",
-            "be",
-            "stays",
-            "remains",
-            "and",
-        ):
+        if text in ("empty", "clean", "tidy") and self.text(-1) in _STATES:
             return "word"
         if text == "open" and token.kind == "verb" and self._is_state():
             return "word"
@@ -116,6 +98,19 @@ class Context:
         if token.kind == "shape" and text in ("blocks", "bars", "tubes") and self.near(-1) in ("post", "table", "arm"):
             return "word"
         return "prep" if text in PARTICLES else token.kind
+
+    def _late_kind(self, token: Token) -> str:
+        """The kind of a word that corrects only after something was said: "wait", "should be"."""
+        text = token.text
+        if text in ("should be", "that should be") and self.near(1) == "verb":
+            return "word"
+        is_late = self.near(-1) in ("break", "corr") and self.has_mentions
+        if is_late and not (text == "wait" and self.near(1) == "prep"):
+            return "corr"
+        if text == "wait":
+            token.kind, token.value, token.form = "verb", "wait", "base"
+            return "verb"
+        return "word"
 
     def _is_state(self) -> bool:
         """Whether "open" says how the hand is, and is not what it shall do."""

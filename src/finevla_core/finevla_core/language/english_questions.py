@@ -128,6 +128,18 @@ def no_command(text: Text, out: Decision) -> str:
         if a.at == m.verb_at
     ):
         return ""
+    if reason := _only_speaks(text, out):
+        return reason
+    for act in text.positive:
+        is_told = act.form == "ed" and not act.is_passive and act.subject is None and not act.objects
+        if not is_told and act.value in _WORK:
+            return ""
+    return "" if target is None or _is_named_for_work(text, out) else "say what to do with it"
+
+
+def _only_speaks(text: Text, out: Decision) -> str:
+    """Say why a text without a command wants nothing; "" where it may want something."""
+    target, tokens = out.target, text.parse.tokens
     is_open = out.slots.get("task") == "clean" or any(
         text.is_target(m, target) and m.clause_is_bare and not m.is_side for m in text.mentions
     )
@@ -157,18 +169,20 @@ def no_command(text: Text, out: Decision) -> str:
         and not any(m.kind == "pronoun" and m.prep and text.is_target(m, target) for m in text.mentions)
     ):
         return "say what to do with it"
-    for act in text.positive:
-        is_told = act.form == "ed" and not act.is_passive and act.subject is None and not act.objects
-        if not is_told and act.value in _WORK:
-            return ""
+    return ""
+
+
+def _is_named_for_work(text: Text, out: Decision) -> bool:
+    """Whether the target of a text without a verb of work stands where something is done to it."""
+    target, tokens = out.target, text.parse.tokens
     words = {t.text for t in tokens}
     is_named = any(text.is_target(m, target) and m.clause_is_bare and not m.prep for m in text.mentions)
     if out.slots.get("place") and (out.slots.get("path") or is_named):
-        return ""
+        return True
     if out.slots.get("task") in ("place", "stack") and words & _RESULTS and "?" not in words:
-        return ""
+        return True
     if any(m.kind == "bowl" and m.prep == "in" and m.clause_is_bare and not m.is_negated for m in text.mentions):
-        return ""
+        return True
     for m in text.mentions:
         if text.is_target(m, target) and (
             (m.sentence in text.roles.verbless and m.prep in ("", "to") and tokens[m.start - 1].text != "for")
@@ -180,8 +194,8 @@ def no_command(text: Text, out: Decision) -> str:
             )
             or (m.prep in ("to", "over") and m.clause_is_bare and _has_free_arm(text, m))
         ):
-            return ""
-    return "say what to do with it" if target is not None else ""
+            return True
+    return False
 
 
 def _is_report(text: Text) -> bool:

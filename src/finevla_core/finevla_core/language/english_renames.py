@@ -58,14 +58,9 @@ def name_arms(words: list[str]) -> list[str]:
         word = _STANDARD.get(word, word)
         if word in _SAME_AGAIN and _is_of_arms(out, speaks_of):
             word = "counterpart"
-        if word == "hand" and out[-1:] and out[-1] in _SIDES and words[i + 1 : i + 2] and words[i + 1] in _FLANKS:
+        if word == "hand" and _is_of_flank(out, words[i + 1 : i + 5]):
             i += 1
             continue
-        ends = words[i + 1 : i + 5]
-        is_pair = len(ends) == 4 and ends[0] == "and" and ends[1] in _SIDES and ends[2] == "hand" and ends[3] in _FLANKS
-        if word == "hand" and is_pair:
-            i += 1
-            continue  # "its left hand and right hand ends"
         if word == "across" and set(words[i + 1 : i + 4]) & _POSTS:
             word = "over"
         if word == "one" and out[-2:] == ["the", "other"] and last == "arm":
@@ -80,33 +75,45 @@ def name_arms(words: list[str]) -> list[str]:
         elif word in _NEITHER or word in _OBJECTS:
             last = "other"
             speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
-        is_in_one = word == "one" and out[-2:] in (["in", "the"], ["into", "the"])
-        if is_in_one and (hit := _side_after(words, i + 1)) is not None:  # "in the one on the left"
-            out += [hit[0], "bowl"]
-            i += 1 + hit[1]
-            continue
-        is_arm = word in _ARM
-        if not is_arm and word != "one":
-            out.append(word)
-            i += 1
-            continue
-        before = (out[-2:-1] or [""])[0]
-        is_one = word == "one" and out[-1:] == ["the"] and (before in _BEFORE or before.isdigit())
-        is_hand = is_one and (speaks_of == "arm" or (not last and "robot" in words[i + 1 : i + 6]))
-        if (is_arm or is_hand) and (hit := _side_after(words, i + 1)) is not None:
-            side, length = hit
-            out += [side, word if is_arm else "arm"]
-            i += 1 + length
-            speaks_of = "arm"
-            continue
-        if is_arm and (hit := _side_by_contrast(words, i + 1)) is not None:
-            side, length = hit
-            out += [side, word]
-            i += 1 + length
+        hit = _named_by_side(word, words[i + 1 : i + 13], out, speaks_of, last)
+        if hit is not None:
+            out += hit[:2]
+            i += 1 + hit[2]
+            speaks_of = "arm" if hit[1] != "bowl" else speaks_of
             continue
         out.append(word)
         i += 1
     return out
+
+
+def _named_by_side(
+    word: str, after: list[str], out: list[str], speaks_of: str, last: str
+) -> tuple[str, str, int] | None:
+    """Side, noun and length of what "arm on the left" or "the one on the left" names; None for anything else."""
+    is_arm = word in _ARM
+    if not is_arm and word != "one":
+        return None
+    hit = _side_after(after, 0)
+    if not is_arm and hit is not None and out[-2:] in (["in", "the"], ["into", "the"]):
+        return hit[0], "bowl", hit[1]
+    before = (out[-2:-1] or [""])[0]
+    is_one = not is_arm and out[-1:] == ["the"] and (before in _BEFORE or before.isdigit())
+    is_hand = is_one and (speaks_of == "arm" or (not last and "robot" in after[:5]))
+    noun = word if is_arm else "arm"
+    if hit is not None and (is_arm or is_hand):
+        return hit[0], noun, hit[1]
+    if is_arm and (hit := _side_by_contrast(after, 0)) is not None:
+        return hit[0], noun, hit[1]
+    return None
+
+
+def _is_of_flank(out: list[str], after: list[str]) -> bool:
+    """ "Its left hand end", "its left hand and right hand ends": this "hand" is none."""
+    is_pair = (
+        len(after) == 4 and after[0] == "and" and after[1] in _SIDES and after[2] == "hand" and after[3] in _FLANKS
+    )
+    is_sided = out[-1:] != [] and out[-1] in _SIDES and after[:1] != [] and after[0] in _FLANKS
+    return is_pair or is_sided
 
 
 def _is_of_arms(out: list[str], speaks_of: str) -> bool:
