@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 
 from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
 from finevla_core.language.chinese_kinds import Kind
@@ -132,8 +132,16 @@ class Scene:
         return list(enumerate(self.phrases[start:end], start))
 
     def places(self, *kinds: Kind) -> list[int]:
-        """Where phrases of these kinds stand."""
-        return [place for place, phrase in enumerate(self.phrases) if phrase.kind in kinds]
+        """Where phrases of these kinds stand, in order."""
+        found = [self._places[kind] for kind in kinds if kind in self._places]
+        return sorted(chain.from_iterable(found)) if len(found) != 1 else list(found[0])
+
+    @cached_property
+    def _places(self) -> dict[Kind, list[int]]:
+        places: dict[Kind, list[int]] = {}
+        for place, phrase in enumerate(self.phrases):
+            places.setdefault(phrase.kind, []).append(place)
+        return places
 
     def corrects(self, place: int) -> bool:
         """Whether a word of correction stands before a phrase, with nothing but small words between."""
@@ -167,14 +175,15 @@ class Scene:
 
 
 def scene_of(phrases: list[Phrase], size: int) -> Scene:
-    """Number the clauses and sentences and mark what is denied or a remark."""
+    """Number the clauses and sentences of the phrases, which are changed, and mark what is denied or a remark."""
     numbered: list[Phrase] = []
     clause = sentence = 0
     for phrase in phrases:
         if numbered and numbered[-1].kind in _MARKS:
             clause += 1
             sentence += numbered[-1].kind in (Kind.SENTENCE, Kind.ASK)
-        numbered.append(replace(phrase, clause=clause, sentence=sentence))
+        phrase.clause, phrase.sentence = clause, sentence
+        numbered.append(phrase)
     marked: list[Phrase] = []
     clauses = [list(members) for _, members in groupby(numbered, key=lambda phrase: phrase.clause)]
     for members, following in zip(clauses, [*clauses[1:], []], strict=False):
@@ -197,8 +206,8 @@ def _with_keys(phrases: list[Phrase]) -> list[Phrase]:
             key = heading[0] if len(heading) == 1 and heading[0] in (Kind.NOT, Kind.IF, Kind.IDLE) else None
         is_denied = phrase.is_negated or key is Kind.NOT or (key is Kind.IDLE and phrase.kind is Kind.ARM)
         is_remark = phrase.is_remark or key is Kind.IF
-        is_changed = is_denied is not phrase.is_negated or is_remark is not phrase.is_remark
-        marked.append(replace(phrase, is_negated=is_denied, is_remark=is_remark) if is_changed else phrase)
+        phrase.is_negated, phrase.is_remark = is_denied, is_remark
+        marked.append(phrase)
     return marked
 
 
@@ -275,7 +284,8 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
                 is_soft = False
         is_negated = denied is not None and not (is_soft and phrase.kind in (Kind.OBJECT, Kind.IT))
         is_negated = is_negated and phrase.kind is not Kind.NOT
-        marked.append(replace(phrase, is_negated=True) if is_negated else phrase)
+        phrase.is_negated = phrase.is_negated or is_negated
+        marked.append(phrase)
         if denied is not None and phrase.kind not in (Kind.NOT, Kind.NOT_YET, Kind.EXCEPT, *_MARKS):
             is_let = phrase.kind is Kind.USE and following in (Kind.IT, Kind.OBJECT)  # "do not let it ..."
             denied.append(Kind.IT if is_let else phrase.kind)
@@ -309,7 +319,8 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
         is_late = is_late or (phrase.kind in (*_ACTS, Kind.TAKE) and phrase.kind is not Kind.WAIT)
         is_condition = is_condition or phrase.kind is Kind.IF
         is_aside = is_remark or place < case or (is_awaited and phrase.kind is not Kind.WAIT)
-        marked.append(replace(phrase, is_remark=True) if is_aside else phrase)
+        phrase.is_remark = phrase.is_remark or is_aside
+        marked.append(phrase)
     return marked
 
 

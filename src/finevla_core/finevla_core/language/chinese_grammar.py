@@ -65,9 +65,9 @@ def compile_rule(rule: str) -> re.Pattern[str]:
     return re.compile(_NAME.sub(letters_of, rule).replace(" ", ""))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Phrase:
-    """A phrase and what it says; `is_negated` and `is_remark` are filled in by `chinese_clauses`."""
+    """A phrase and what it says; clause, sentence, `is_negated` and `is_remark` are filled in by `chinese_clauses`."""
 
     kind: Kind
     text: str
@@ -108,6 +108,16 @@ _RULES: tuple[tuple[Kind, str], ...] = (
 )
 
 
+# What a phrase of several words can begin with.
+_FIRST = frozenset(
+    _LETTERS[kind]
+    for kind in (
+        *(Kind.ARM, Kind.LEFT, Kind.RIGHT, Kind.OTHER, Kind.SIDEWAYS, Kind.BETWEEN, Kind.FAR, Kind.WHICH, Kind.MANY),
+        *(Kind.BOWL, Kind.COLOR, Kind.SIZE, Kind.SHAPE, Kind.POST, Kind.IT),
+    )
+)
+
+
 @cache
 def _all_rules() -> re.Pattern[str]:
     """All rules as one expression whose groups are numbered as they are; the first one that matches counts."""
@@ -138,7 +148,7 @@ def phrases_of(tokens: list[Token]) -> list[Phrase]:
     phrases: list[Phrase] = []
     at = 0
     while at < len(words):
-        if match := rules.match(text, at):
+        if text[at] in _FIRST and (match := rules.match(text, at)):
             kind = _RULES[int((match.lastgroup or "r0")[1:])][0]
             phrases.append(_phrase(kind, words[at : match.end()]))
             at = match.end()

@@ -6,6 +6,8 @@ import enum
 class Kind(enum.Enum):
     """What a word does in a sentence; the rules of `chinese_grammar` are written with these names."""
 
+    __hash__ = object.__hash__  # the members are looked up often, and Enum hashes their names
+
     COLOR = enum.auto()
     SIZE = enum.auto()
     SHAPE = enum.auto()
