@@ -82,6 +82,7 @@ _ARM_AND_SIDE = re.compile(r"(^|[,.:])(机械臂|机械手|手臂|夹爪|臂),?(
 _SPELLINGS = re.compile("|".join(_RESPELLED))
 _INVISIBLE = re.compile("[\u0300-\u036f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_OTHER_LETTERS = re.compile("[^\\W\\d_a-zA-Z\u3400-\u4dbf\u4e00-\u9fff]")
 _JAPANESE_OR_KOREAN = re.compile("[\u3041-\u3096\u30a1-\u30fa\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 # Characters that only Japanese writes so; Chinese has others, simplified and traditional.
 _JAPANESE_FORMS = frozenset(
@@ -112,6 +113,5 @@ def is_chinese(text: str) -> bool:
     """
     if not _HAN.search(text) or _JAPANESE_OR_KOREAN.search(text) or _JAPANESE_FORMS.intersection(text):
         return False
-    return all(
-        letter.isascii() or _HAN.match(letter) for letter in unicodedata.normalize("NFKC", text) if letter.isalpha()
-    )
+    others = _OTHER_LETTERS.findall(unicodedata.normalize("NFKC", text))
+    return not any(letter.isalpha() for letter in others)

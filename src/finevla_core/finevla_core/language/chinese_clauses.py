@@ -1,7 +1,8 @@
 """What of a text is denied, is only a remark, or was corrected later: phrases get their clause, polarity and weight here."""
 
+import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, groupby
 
 from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
@@ -111,7 +112,7 @@ class Scene:
         start = self.bounds[self.phrases[place].clause][0]
         near = max(start, place - NEAR)
         text = self.letters[near:place] if near == start else "." + self.letters[near:place]
-        return compile_rule(f"(?:{rule})$").search(text) is not None
+        return _compile_end(rule).search(text) is not None
 
     def after(self, place: int, rule: str) -> bool:
         """Whether a rule matches what stands directly behind a phrase within its clause."""
@@ -172,6 +173,11 @@ class Scene:
     def is_corrected(self, first: int, second: int) -> bool:
         """Whether a word of correction stands between two places."""
         return any(phrase.kind is Kind.CORRECTION for phrase in self.phrases[first:second])
+
+
+@cache
+def _compile_end(rule: str) -> re.Pattern[str]:
+    return compile_rule(f"(?:{rule})$")
 
 
 def scene_of(phrases: list[Phrase], size: int) -> Scene:

@@ -232,21 +232,26 @@ def split(text: str) -> list[Token]:
     text = _SPACES.sub("", text.strip())
     edges = _pattern_edges(text)
     words, lengths = _vocabulary()
+    inner = _inside_latin(text)
     size = len(text)
     costs = [0] * (size + 1)
     best: list[Token] = [Token(Kind.UNKNOWN, "", "")] * size
     for at in range(size - 1, -1, -1):
-        costs[at] = costs[at + 1] + UNKNOWN_COST
+        cost = costs[at + 1] + UNKNOWN_COST
         if text[at] < "\u3400" or text[at] > "\u9fff":
             best[at] = _rest(text, at)
-            costs[at] = costs[at + len(best[at].text)] + UNKNOWN_COST
-        for length in lengths.get(text[at : at + 2], (1,)):
-            token = words.get(text[at : at + length]) if at + length <= size else None
-            if token is not None and costs[at + length] + 1 < costs[at] and _is_whole(text, at, at + length):
-                costs[at], best[at] = costs[at + length] + 1, token
+            cost = costs[at + len(best[at].text)] + UNKNOWN_COST
+        if at not in inner:
+            for length in lengths.get(text[at : at + 2], (1,)):
+                end = at + length
+                if end > size or costs[end] + 1 >= cost or end in inner:
+                    continue
+                if (token := words.get(text[at:end])) is not None:
+                    cost, best[at] = costs[end] + 1, token
         for token in edges.get(at, ()):
-            if costs[at + len(token.text)] + 1 <= costs[at]:
-                costs[at], best[at] = costs[at + len(token.text)] + 1, token
+            if costs[at + len(token.text)] + 1 <= cost:
+                cost, best[at] = costs[at + len(token.text)] + 1, token
+        costs[at] = cost
     return _joined(text, best)
 
 
@@ -261,17 +266,12 @@ def _rest(text: str, at: int) -> Token:
 
 
 _LATIN = re.compile("[a-z]+(?:['-][a-z]+)*")
+_LETTERS = re.compile("[a-z]{2,}", re.ASCII)
 
 
-def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether a word does not begin or end within a Latin word."""
-    begins = start == 0 or not (
-        text[start].isascii() and text[start].isalpha() and text[start - 1].isascii() and text[start - 1].isalpha()
-    )
-    ends = end == len(text) or not (
-        text[end - 1].isascii() and text[end - 1].isalpha() and text[end].isascii() and text[end].isalpha()
-    )
-    return begins and ends
+def _inside_latin(text: str) -> set[int]:
+    """Where no word of the vocabulary can begin or end, because it is within a Latin word."""
+    return {at for match in _LETTERS.finditer(text) for at in range(match.start() + 1, match.end())}
 
 
 def _pattern_edges(text: str) -> dict[int, list[Token]]:
