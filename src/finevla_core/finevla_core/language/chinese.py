@@ -9,8 +9,9 @@ from finevla_core.language.chinese_clauses import Scene, scene_of
 from finevla_core.language.chinese_grammar import phrases_of
 from finevla_core.language.chinese_limits import contradiction, limit_of, refused
 from finevla_core.language.chinese_paths import path_of, turn_of
+from finevla_core.language.chinese_references import with_references
 from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
-from finevla_core.language.chinese_roles import things_of, with_references
+from finevla_core.language.chinese_roles import things_of
 from finevla_core.language.chinese_slots import place_of, task_of
 from finevla_core.language.chinese_things import Things
 from finevla_core.language.chinese_tokens import split

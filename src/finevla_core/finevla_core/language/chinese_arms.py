@@ -100,6 +100,8 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -2
     if scene.after(place, "(?: (?! ACT | TAKE ) . )* (?: NOT | NOT_YET ) THEN? (?: GRASP | CLOSE | OPEN | PUT )"):
         return -1 if any(is_grasp(scene, p) for p in scene.places(Kind.GRASP)) else 1
+    if scene.after(place, "(?: OPEN | CLOSE | ALL | THEN | BUT )+ (?: IDLE | NOT TOUCH MARK )"):
+        return -2
     if scene.after(place, "NOT IDLE (?: MARK | $ )"):
         return -2 if scene.phrases[place + 1].text == "不是" else 2  # "isn't the right hand broken?"
     if scene.after(place, "(?: ALL | THEN | BE )* IDLE") and _is_free(scene, place):

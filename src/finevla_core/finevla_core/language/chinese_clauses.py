@@ -171,8 +171,10 @@ class Scene:
         return not (self.phrases[place].is_negated or self.phrases[place].is_remark)
 
     def is_corrected(self, first: int, second: int) -> bool:
-        """Whether a word of correction stands between two places."""
-        return any(phrase.kind is Kind.CORRECTION for phrase in self.phrases[first:second])
+        """Whether a word of correction stands between two places, or at the end of the text behind both."""
+        words = [phrase for phrase in self.phrases if phrase.kind not in _MARKS]
+        is_at_end = bool(words) and words[-1].kind is Kind.CORRECTION
+        return is_at_end or any(phrase.kind is Kind.CORRECTION for phrase in self.phrases[first:second])
 
 
 @cache

@@ -195,7 +195,10 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
         if role in (Role.TARGET, Role.BELOW) and phrase.is_twice:
             return refused(f"You say two things of one object: '{phrase.text}'.")
         is_wanted = role in (Role.TARGET, Role.TOPIC)
-        if is_wanted and scene.before(place, "(?: TAKE | GRASP | LIFT ) ALL OF?") and task != "clean":
+        is_all = scene.before(place, "(?: ^ | TAKE | GRASP | LIFT ) ALL OF?") or (
+            scene.before(place, "TAKE") and scene.after(place, "ALL (?: PUT | GRASP | LIFT | STACK )")
+        )
+        if is_wanted and is_all and task != "clean" and scene.size <= SHORT:
             return refused(f"One thing at a time: you say all of '{phrase.text}'.")
         is_set = scene.after(place, "OF? (?: INSIDE | BETWEEN )")
         if role is Role.TARGET and phrase.is_many and not is_set and scene.before(place, "TAKE | GRASP"):

@@ -5,6 +5,8 @@ from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_slots import settled
 from finevla_core.language.chinese_things import LONG
 
+_BESIDE = "(?: BESIDE | LEFT | RIGHT | FRONT | BACK | FAR | NEAR )"
+
 
 def path_of(scene: Scene) -> tuple[str, bool]:
     """Over or round the post, and whether the text says both."""
@@ -26,12 +28,12 @@ def path_of(scene: Scene) -> tuple[str, bool]:
             and (scene.phrases[place].text in ("越", "跨", "飞", "跃") or scene.after(place, "POST OF? TOP"))
         ):
             votes.append((place, "over"))
+        elif scene.counts(place) and scene.after(place, f"POST OF? {_BESIDE}"):
+            votes.append((place, "round"))  # "pass on the outer side of the post"
     for place in scene.places(Kind.FROM):
         if scene.counts(place) and scene.after(place, "OF? POST OF? TOP"):
             votes.append((place, "over"))
-        elif scene.counts(place) and scene.after(
-            place, "OF? POST OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | FAR | NEAR )"
-        ):
+        elif scene.counts(place) and scene.after(place, f"OF? POST OF? {_BESIDE}"):
             votes.append((place, "round"))
     for place in scene.places(Kind.PASS, Kind.MOVE):
         if not scene.counts(place) or not has_post:

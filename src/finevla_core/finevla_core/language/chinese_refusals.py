@@ -83,6 +83,8 @@ def _statement(scene: Scene, things: Things) -> Reading | None:
     """Refuse a text that says only how things are."""
     if any(scene.counts(place) for place in scene.places(*_VERBS)):
         return None
+    if any(scene.phrases[place].is_negated for place in scene.places(Kind.PUT, Kind.STACK, Kind.TURN, Kind.CLEAN)):
+        return refused("You say only what I shall not do: say what I shall do.")
     is_told = scene.has(
         "REMARK | OBJECT (?: PLACE | ALL | THEN | COUNT )* (?: AT | EXIST ) | OBJECT BE OBJECT | ^ EXIST | TABLE EXIST"
     )

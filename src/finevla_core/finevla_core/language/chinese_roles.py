@@ -1,69 +1,10 @@
 """Which thing of a text is to be grasped, which one is to lie below it, and which ones only stand there."""
 
-from dataclasses import replace
-
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_completion import complete
 from finevla_core.language.chinese_grammar import PLACES, Phrase
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_things import LONG, SHORT, Role, Things, agrees
-
-
-def with_references(scene: Scene) -> Scene:
-    """Put things in the place of "the former" and "the latter", arms and bowls in the place of "the left one"."""
-    phrases = list(scene.phrases)
-    for place, phrase in enumerate(phrases):
-        if phrase.kind in (Kind.LEFT, Kind.RIGHT) and (kind := _sided_kind(scene, phrases, place)) is not None:
-            phrases[place] = replace(phrase, kind=kind, side=phrase.kind.name.lower())
-        if (
-            phrase.kind is Kind.IT
-            and scene.before(place, "USE")
-            and scene.after(place, "THEN? (?: TAKE | GRASP | ACT )")
-        ):
-            last = next((p for p in reversed(phrases[:place]) if p.kind in (Kind.ARM, Kind.OBJECT, Kind.BOWL)), None)
-            if last is not None and last.kind is Kind.ARM and last.side:
-                phrases[place] = replace(
-                    last, is_negated=False, is_remark=False, clause=phrase.clause, sentence=phrase.sentence
-                )
-        if phrase.kind in (Kind.FORMER, Kind.LATTER):
-            pair = [p for p in phrases[:place] if p.kind is Kind.OBJECT][-2:]
-            arms = [p for p in phrases[:place] if p.kind is Kind.ARM][-2:]
-            if len(arms) == 2 and arms[1].clause >= max((p.clause for p in pair), default=0):
-                phrases[place] = replace(phrase, kind=Kind.ARM, side=arms[phrase.kind is Kind.LATTER].side)
-            elif len(pair) == 2:
-                meant = pair[phrase.kind is Kind.LATTER]
-                phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=meant.qualities)
-    return Scene(tuple(phrases), scene.size)
-
-
-def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
-    """What "the left one" is: the kind of thing that was spoken of last, if one of the two is denied or corrected."""
-    if scene.before(place, "PUT GOAL?") and scene.after(place, "OF? COUNT* (?: MARK | $ )"):
-        return Kind.BOWL if any(p.kind is Kind.BOWL for p in phrases[:place]) else None
-    if scene.before(place, "USE | ARM OF? INSIDE? SELECT") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
-        return Kind.ARM
-    is_arm_said = any(p.kind is Kind.ARM for p in phrases)
-    if (
-        is_arm_said
-        and scene.before(place, "^ BUT?")
-        and scene.after(place, "OF (?: BUT | THEN | DO )* (?: MOVE | GRASP | TAKE )")
-    ):
-        return Kind.ARM
-    is_last = place + 2 >= len(phrases) and phrases[place].clause > 0
-    if not is_arm_said and is_last and len(phrases[place].text) == 1 and scene.before(place, "^"):
-        return Kind.ARM  # "grasp the ball, left"
-    start = scene.bounds[phrases[place].clause][0]
-    is_arm = start > 1 and phrases[start - 2].kind is Kind.ARM
-    if is_arm and scene.before(place, "^ (?: BE | BUT | USE )") and scene.after(place, "OF? (?: MARK | $ )"):
-        return Kind.ARM
-    if not scene.after(place, "OF? (?: MARK | $ | NOT )") or not scene.before(
-        place, "(?: ^ | NOT | CORRECTION | USE | PUT | SELECT | BE | BUT )"
-    ):
-        return None
-    last = next((p for p in reversed(phrases[:place]) if p.kind in (Kind.ARM, Kind.BOWL)), None)
-    if last is None or not (last.is_negated or phrases[place].is_negated or scene.corrects(place)):
-        return None
-    return last.kind
 
 
 def things_of(scene: Scene) -> Things:
@@ -221,6 +162,10 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
         return Role.ASIDE
     if scene.before(place, "BE") and scene.after(place, "(?: LIST | AND ) OBJECT"):
         return Role.TOPIC
+    if scene.before(place, "^ TABLE? OF? (?: LEFT | RIGHT | FAR | NEAR | CENTER ) (?: ALL | BUT )* BE"):
+        return Role.TOPIC  # "on the left is the ball"
+    if scene.before(place, "TAKE OBJECT FROM") and scene.after(place, "OF? PLACE"):
+        return Role.ASIDE  # where it is taken from
     if scene.before(place, "NOT_YET TOUCH") and "动" not in scene.phrases[place - 1].text:
         return Role.TOPIC
     if scene.before(place, "(?: TAKE | USE ) ARM (?: OPEN | THEN | MOVE )* (?: PUT | STACK ) GOAL?"):

@@ -59,7 +59,7 @@ def task_of(scene: Scene, things: Things) -> str:
         and things.target.get("shape", "knob") == "knob"
     ):
         return "turn"
-    if things.below:
+    if things.below and not _is_put_elsewhere(scene, things):
         return "stack"
     if is_placed(scene):
         return "place"
@@ -77,6 +77,13 @@ def task_of(scene: Scene, things: Things) -> str:
         for place in scene.places(Kind.LIFT)
     )
     return "pick" if is_lifted else "reach"
+
+
+def _is_put_elsewhere(scene: Scene, things: Things) -> bool:
+    """Whether it was corrected that something is put on an object: "onto the cube - no, into the bowl"."""
+    belows = [place for place, role in things.roles.items() if role is Role.BELOW]
+    bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 1]
+    return bool(belows and bowls) and belows[-1] < bowls[-1] and scene.is_corrected(belows[-1], bowls[-1])
 
 
 def _is_only_neared(scene: Scene) -> bool:
@@ -142,7 +149,7 @@ def is_list(scene: Scene, things: Things) -> bool:
 
 def _is_freed(scene: Scene, place: int) -> bool:
     """Whether it is an arm that is free, not the table that is cleared."""
-    return scene.before(place, "ARM") and scene.phrases[place].text.startswith(("腾", "收"))
+    return scene.before(place, "ARM (?: THEN | BUT | ALL | REQUEST )*") and scene.phrases[place].text.startswith(("腾", "收"))
 
 
 def is_placed(scene: Scene) -> bool:
@@ -215,6 +222,8 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         return 0
     if scene.before(place, "TOUCH"):
         return 0
+    if scene.before(place, "FROM") and scene.after(place, "OF? PLACE+ (?: TAKE | GRASP | LIFT )"):
+        return 0  # where something is taken from
     if (
         scene.before(place, "(?<! BOWL ) AND")
         or scene.phrases[min(place + 1, len(scene.phrases) - 1)].text in _CLOSE_BY

@@ -304,6 +304,7 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, int, str]]:
         if scene.counts(place)
         and (scene.phrases[place].kind not in (Kind.INSIDE, Kind.BESIDE) or _is_finger_depth(scene, place))
         and not scene.phrases[place].text.startswith(("朝", "面向"))
+        and not scene.after(place, "(?: ALL | BUT )* (?: EXIST | BE ) OBJECT")
         and (
             len(scene.phrases[place].text) > 1
             or scene.before(place, "AT | FINGER | LIST | AND")
