@@ -65,7 +65,7 @@ def _read(scene: Scene) -> Reading:
     refusal = (
         refusal_of(scene, things)
         or limit_of(scene, things, task)
-        or no_target(things, task)
+        or no_target(scene, things, task)
         or contradiction(doubts, wrong_side)
     )
     if refusal is not None:

@@ -1,6 +1,7 @@
 """Decides which arm acts: what is said for and against each of the two."""
 
 from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_grammar import Phrase
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_slots import OPPOSITE, is_corrected, is_grasp, other_side, settled
 from finevla_core.language.chinese_things import LONG
@@ -53,8 +54,12 @@ def _is_idle_clause(scene: Scene, clause: int) -> bool:
 
 def _is_free(scene: Scene, place: int) -> bool:
     """Whether an arm is said to be free, which may be why it shall act."""
-    idle = next(p for p in scene.phrases[place:] if p.kind is Kind.IDLE)
-    return idle.text.startswith(("空着", "闲着", "空闲", "闲置"))
+    return _idle(scene, place).text.startswith(("空着", "闲着", "空闲", "闲置"))
+
+
+def _idle(scene: Scene, place: int) -> Phrase:
+    """The next word behind a place that says that something rests."""
+    return next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.IDLE)
 
 
 def _named_weight(scene: Scene, place: int) -> int | None:
@@ -106,6 +111,8 @@ def _arm_weight(scene: Scene, place: int) -> int:
         return -2 if scene.phrases[place + 1].text == "不是" else 2  # "isn't the right hand broken?"
     if scene.after(place, "(?: ALL | THEN | BE )* IDLE") and _is_free(scene, place):
         return -1
+    if scene.after(place, "(?: ALL | THEN | BUT )* IDLE OBJECT") and "不" in _idle(scene, place).text:
+        return -2  # "the left hand cannot reach the can"
     if scene.after(
         place,
         "(?: (?! ACT | TAKE | OBJECT ) . )* (?: NOT | NOT_YET ) | (?: (?! ACT | FROM | TAKE ) . )* IDLE (?! INSIDE? OBJECT )",

@@ -71,7 +71,8 @@ _BRACKETED_KEY = re.compile(r"[【\[]([^】\]\n]{1,8})[】\]][ \t]*(?=[^\s:,])")
 # A space between two longer runs is where the writer left a comma out.
 _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
 # A side alone between spaces is an arm where other words stand apart, too: "L grasp the ball" as a telegram.
-_ARM_TAG = re.compile(r"(?:^\s*|(?<=\S\S)\s+)([左右])(?=\s*$|\s+(?:\S\S(?<![碗盆边侧手臂面爪方])|[顶上远前]\s*$))")
+_ARM_TAG = re.compile(r"(?:^\s*|(?<=\S\S)\s+)([左右])(?=\s*$|\s+(?:(?![碗盆边侧手臂面爪方])\S\S|[顶远]\s*$))")
+_SIDE_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
 _TURN_TAG = re.compile(r"(?<=[\s:,/|])([顺逆])(?=$|[\s,./|;])")
 _BRACKETED_SIDE = re.compile(
     r"(机械臂|机械手|手臂|执行器|夹爪|爪|臂|手|碗|盆)[(\[]([左右])[边侧]?的?(?:那只|那条|那个|这只)?[)\]]"
@@ -99,7 +100,7 @@ def plain(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
     text = _TURN_TAG.sub(r"\1时针", text)
-    text = _ARM_TAG.sub(r",\1手,", text)
+    text = _ARM_TAG.sub(r",\1手,", _SIDE_TAG.sub(r",从\1侧", text))
     text = _PAUSE.sub(",", text)
     text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
     text = _BRACKETED_KEY.sub(r"\1:", text)

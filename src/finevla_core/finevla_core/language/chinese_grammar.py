@@ -204,6 +204,9 @@ def _phrase(kind: Kind, words: list[Token]) -> Phrase:
     return replace(phrase, kind=kind)
 
 
+_NAMES = 2  # of shapes that one thing may have: "a ball block"
+
+
 def _object(phrase: Phrase, words: list[Token]) -> Phrase:
     slots = {Kind.COLOR: "color", Kind.SIZE: "size", Kind.SHAPE: "shape"}
     qualities: dict[str, str] = {}
@@ -213,8 +216,9 @@ def _object(phrase: Phrase, words: list[Token]) -> Phrase:
         if slot is not None:
             is_twice = is_twice or (slot != "shape" and qualities.get(slot, word.value) != word.value)
             qualities[slot] = word.value
+    shapes = {word.value for word in words if word.kind is Kind.SHAPE}
     is_bare_size = (
         qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个", "者"))
     )
     kind = Kind.SIZE if is_bare_size else Kind.OBJECT
-    return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice)
+    return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice or len(shapes) > _NAMES)

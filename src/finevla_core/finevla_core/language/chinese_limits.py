@@ -42,6 +42,8 @@ def _arms(scene: Scene, things: Things, task: str) -> Reading | None:
         phrase = scene.phrases[place]
         if phrase.side == "middle":
             return refused(f"I have no such arm ('{phrase.text}'): say the left or the right one.")
+        if scene.before(place, "NOT USE? ALL") and not phrase.side and scene.size <= SHORT:
+            return refused("You want it done with neither arm: say which one.")
         if (
             phrase.side == "both"
             and scene.counts(place)
@@ -64,11 +66,17 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
     """Refuse a place that is neither in a bowl nor on an object."""
     if scene.size <= SHORT and scene.has("EXIST (?: BOWL | POST ) PUT (?: MARK | $ )"):
         return refused("I can put things only into a bowl, not beside it.")
+    if scene.size <= SHORT and scene.has(
+        "(?: GRASP | PUT | STACK ) GOAL? (?: BOWL | POST ) AND (?: BOWL | POST | OBJECT ) OF? BETWEEN (?: MARK | $ )"
+    ):
+        return refused("I can put things only into a bowl or onto an object, not between two of them.")
     for place in scene.places(Kind.PUT, Kind.STACK):
         verb = scene.phrases[place]
         if not scene.counts(place) or scene.size > SHORT or scene.before(place, "FINGER"):
             continue
         where = scene.phrases[min(place + 1, len(scene.phrases) - 1)].text
+        if scene.after(place, "GOAL? (?: EXCEPT | TOUCH ) BOWL"):
+            return refused("I can put things only into a bowl, not elsewhere.")
         if scene.after(
             place,
             "GOAL? (?: BOWL AND )? BOWL OF? (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN | CENTER )"
@@ -171,7 +179,9 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
     if (
         task == "clean"
         and scene.size <= SHORT
-        and scene.has("(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $")
+        and scene.has(
+            "(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $ | NOT TOUCH ALL* (?: THING | ALL ) MARK? $"
+        )
     ):
         return refused("You contradict yourself: you want the table cleared and nothing touched.")
     if task == "stack" and any(
@@ -180,6 +190,17 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
         return refused("You contradict yourself about which object shall lie below.")
     for place in things.roles:
         ends = [p for p in range(place + 1, min(place + 4, len(scene.phrases))) if p in things.roles]
+        is_raised = scene.after(place, "(?: SELECT | BUT | BE | THEN )* (?: AT | SELECT ) TOP (?: MARK | $ )")
+        if (
+            task == "stack"
+            and is_raised
+            and scene.phrases[place].qualities == things.below
+            and scene.before(place, "^ (?: BUT | AND )*")
+            and scene.size <= SHORT
+            and not scene.corrects(place)
+            and any(p < place for p, role in things.roles.items() if role is Role.BELOW)
+        ):
+            return refused("You contradict yourself about which object shall lie below.")
         is_upside = scene.after(place, "(?: AT | EXIST ) OBJECT OF? TOP") and bool(ends)
         if (
             task == "stack"
@@ -192,7 +213,8 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
         return refused("I cannot put an object on itself: say of two alike which is the small one.")
     for place, role in things.roles.items():
         phrase = scene.phrases[place]
-        if role in (Role.TARGET, Role.BELOW) and phrase.is_twice:
+        is_meant = role in (Role.TARGET, Role.BELOW) or (role is Role.TOPIC and things.is_guess)
+        if is_meant and phrase.is_twice:
             return refused(f"You say two things of one object: '{phrase.text}'.")
         is_wanted = role in (Role.TARGET, Role.TOPIC)
         is_all = scene.before(place, "(?: ^ | TAKE | GRASP | LIFT ) ALL OF?") or (
@@ -282,6 +304,8 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
         if phrase.kind is Kind.IT
     ):
         return refused("You contradict yourself: you want it moved and not touched.")
+    if scene.has("(?: OBJECT | BOWL ) CLAUSE? BUT SELECT? IDLE TABLE (?: MARK | $ )"):
+        return refused("You contradict yourself: you want it moved and left on the table.")
     stays = [place for place in scene.places(Kind.IT) if scene.after(place, "IDLE") and scene.counts(place)]
     if any(scene.phrases[place + 1].text.startswith(("留", "待", "保持")) for place in stays):
         return refused("You contradict yourself: you want it moved and left where it is.")

@@ -3,7 +3,7 @@
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_slots import settled
-from finevla_core.language.chinese_things import LONG
+from finevla_core.language.chinese_things import LONG, SHORT
 
 _BESIDE = "(?: BESIDE | LEFT | RIGHT | FRONT | BACK | FAR | NEAR )"
 
@@ -74,4 +74,10 @@ def turn_of(scene: Scene) -> tuple[str, bool]:
         is_way = is_key or is_turned or scene.before(place, "TO") or scene.corrects(place)
         if scene.counts(place) and is_way and (Kind.TURN in kinds or not kinds & {Kind.MOVE, Kind.PUT}):
             votes.append((place, "counterclockwise" if scene.phrases[place].kind is Kind.LEFT else "clockwise"))
-    return settled(scene, sorted(votes))
+    word, is_twofold = settled(scene, sorted(votes))
+    denied = {
+        scene.phrases[place].kind.name.lower()
+        for place in scene.places(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE)
+        if scene.phrases[place].is_negated
+    }
+    return word, is_twofold or (word in denied and scene.size <= SHORT and not scene.places(Kind.CORRECTION))

@@ -6,6 +6,7 @@ from finevla_core.language.chinese_limits import refused
 from finevla_core.language.chinese_things import LONG, SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
+_INTO_HAND = "OBJECT AT? FINGER"
 _WORDS = 5  # that a refusal quotes
 _COMMANDS = (
     Kind.TAKE,
@@ -53,9 +54,11 @@ def refusal_of(scene: Scene, things: Things) -> Reading | None:
     return None
 
 
-def no_target(things: Things, task: str) -> Reading | None:
+def no_target(scene: Scene, things: Things, task: str) -> Reading | None:
     """Refuse a text that does not say what is to be done with which object."""
-    if task == "clean" or things.target:
+    is_word = len(scene.phrases) == 1 and things.target.keys() == {"color"}
+    is_word = is_word and not set(scene.phrases[0].text) & set("的那这个只块颗件号")
+    if task == "clean" or (things.target and not is_word):
         return None
     return refused("I do not know which object you mean: say its colour or its shape.")
 
@@ -85,6 +88,8 @@ def _statement(scene: Scene, things: Things) -> Reading | None:
         return None
     if any(scene.phrases[place].is_negated for place in scene.places(Kind.PUT, Kind.STACK, Kind.TURN, Kind.CLEAN)):
         return refused("You say only what I shall not do: say what I shall do.")
+    if not scene.places(Kind.ARM) and scene.has("NOT TOUCH MARK? $"):
+        return refused("You say only what I shall not do: say what I shall do.")
     is_told = scene.has(
         "REMARK | OBJECT (?: PLACE | ALL | THEN | COUNT )* (?: AT | EXIST ) | OBJECT BE OBJECT | ^ EXIST | TABLE EXIST"
     )
@@ -98,7 +103,9 @@ def _action(scene: Scene, things: Things) -> Reading | None:
             continue
         if scene.size > SHORT and any(p.kind is Kind.REMARK for _, p in scene.clause(place)):
             continue
-        if scene.size > LONG and scene.before(place, "TO SIDE"):
+        if scene.before(place, "TO SIDE") and (scene.size > LONG or scene.has(_INTO_HAND)):
+            continue  # the hand is pushed on, no object
+        if scene.after(place, _INTO_HAND):
             continue  # the hand is pushed on, no object
         is_done = scene.after(place, "COUNT* (?: OBJECT | IT | BOWL | POST | ARM )") or scene.before(
             place, "TAKE (?: OBJECT | IT ) (?: GOAL? PLACE )?"

@@ -50,6 +50,7 @@ _GOALS_OF_LIFTS = (
     "抬高到",
     "升高到",
 )
+_SHALL = "(?: SELECT | BUT | REQUEST | THEN | ALL )*"
 _PUT_ON_TOP = "OF? TOP (?: REQUEST | THEN | SELECT | ALL )* (?: PUT | STACK )"
 _WHERE = (Kind.TABLE, Kind.OF, Kind.EXIST, Kind.AT, *PLACES)
 
@@ -164,6 +165,8 @@ def _governed_role(scene: Scene, place: int, things: Things, is_held: bool) -> R
         return Role.TOPIC
     if scene.before(place, "^ TABLE? OF? (?: LEFT | RIGHT | FAR | NEAR | CENTER ) (?: ALL | BUT )* BE"):
         return Role.TOPIC  # "on the left is the ball"
+    if scene.before(place, f"OBJECT {_SHALL} (?: MOVE | GOAL )") and scene.after(place, "OF? TOP"):
+        return Role.BELOW  # "the brick shall get to the top of the can"
     if scene.before(place, "TAKE OBJECT FROM") and scene.after(place, "OF? PLACE"):
         return Role.ASIDE  # where it is taken from
     if scene.before(place, "NOT_YET TOUCH") and "动" not in scene.phrases[place - 1].text:
@@ -218,6 +221,8 @@ def _topic_role(scene: Scene, place: int) -> Role:
         "(?: (?! TAKE | NOT | EXIST | WAIT | USE ) . )*"
         " (?: PUT | STACK | GRASP | LIFT | TURN | CLOCKWISE | COUNTERCLOCKWISE )",
     )
+    if scene.after(place, f"{_SHALL} (?: MOVE | GOAL ) (?: OBJECT OF? TOP | BOWL )"):
+        return Role.TARGET
     return (
         Role.TARGET
         if is_moved and not scene.after(place, ".* (?: GRASP | PUT | STACK ) OBJECT (?! OF? TOP )")

@@ -25,6 +25,7 @@ _MASSES = frozenset(
     物品们 东西们 玩意儿们 散物 杂件 小零碎 破烂 家当 什物 杂碎
     """.split()  # noqa: SIM905
 )
+CALLED_OFF = "over"  # the value of a "not" that takes back what was said before
 _CLOSE_BY = ("跟前", "面前", "眼前", "前头那里")
 OPPOSITE = {"left": "right", "right": "left"}
 
@@ -115,7 +116,12 @@ def is_grasp(scene: Scene, place: int) -> bool:
     if is_manner and not (is_verb and set(phrase.text) & set("夹抓捏持")):
         return False
     later = [p for p in scene.places(Kind.GRASP, Kind.LIFT) if p > place]
-    return not (later and scene.phrases[later[-1]].is_negated and scene.is_corrected(place, later[-1]))
+    return not _is_called_off(scene, place, Kind.GRASP, Kind.LIFT) and not (later and scene.phrases[later[-1]].is_negated and scene.is_corrected(place, later[-1]))
+
+
+def _is_called_off(scene: Scene, place: int, *kinds: Kind) -> bool:
+    """Whether it is said later that this is not to be done any more: "(grasp it -) don't grasp it after all"."""
+    return any(p > place and scene.phrases[p - 1].value == CALLED_OFF for p in scene.places(*kinds))
 
 
 def is_clean(scene: Scene, things: Things) -> bool:
@@ -159,6 +165,8 @@ def is_placed(scene: Scene) -> bool:
         return bool(bowls)
     is_grasped = any(scene.counts(place) for place in scene.places(Kind.GRASP, Kind.LIFT))
     for place in scene.places(Kind.PUT):
+        if _is_called_off(scene, place, Kind.PUT):
+            continue
         kinds = {phrase.kind for _, phrase in scene.clause(place)}
         is_told = (
             scene.counts(place)
@@ -220,7 +228,7 @@ def _bowl_weight(scene: Scene, place: int) -> int:
     phrase = scene.phrases[place]
     if phrase.is_negated or phrase.is_remark or phrase.side == "both":
         return 0
-    if scene.before(place, "TOUCH"):
+    if scene.before(place, "TOUCH") or _is_called_off(scene, place, Kind.PUT, Kind.STACK):
         return 0
     if scene.before(place, "FROM") and scene.after(place, "OF? PLACE+ (?: TAKE | GRASP | LIFT )"):
         return 0  # where something is taken from

@@ -62,7 +62,8 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
     )
     word, is_twofold = settled(scene, sorted(votes))
     is_denied = word in denied and scene.size <= LONG and not scene.places(Kind.CORRECTION)
-    return word or _position(scene, things), is_twofold or is_denied, wrong
+    is_none = denied >= set(_SIDES.values()) and scene.size <= LONG
+    return word or _position(scene, things, fingers), is_twofold or is_denied or is_none, wrong
 
 
 def _is_before_grasp(scene: Scene, place: int) -> bool:
@@ -153,19 +154,24 @@ def _is_face_of_coming(scene: Scene, place: int) -> bool:
         is_free
         and (len(scene.phrases[place].text) > 1 or scene.after(place, "PUT"))
         and scene.after(place, "(?: BUT | THEN )? (?: MOVE | GRASP | PUT (?: MARK | $ ) )")
-        and not scene.has("LEFT . RIGHT")
+        and not scene.has("LEFT (?! TO | FROM ) . RIGHT")
     )
 
 
 def _face(scene: Scene, place: int) -> int | None:
     """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
+    if scene.after(place, "TABLE OF? PLACE (?: OPEN | MOVE )"):
+        return None  # where the arm comes from
     for other, phrase in scene.clause(place):
         if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING, Kind.TABLE):
             continue
         if phrase.kind is Kind.HERE and scene.before(other, "FROM"):  # "from that side"
             return next((p for p in range(place - 1, -1, -1) if scene.phrases[p].kind in _SIDES), None)
-        if phrase.kind is Kind.INSIDE and scene.before(other, "FROM OBJECT OF?"):
+        if phrase.kind is Kind.INSIDE and (
+            scene.before(other, "FROM OBJECT OF?")
+            or (scene.before(other, "FROM") and scene.after(other, "BESIDE? GRASP OBJECT"))
+        ):
             return other
         if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
             return None
@@ -218,14 +224,16 @@ def _is_pair(scene: Scene, place: int) -> bool:
     return is_two and any(phrase.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for _, phrase in scene.clause(place))
 
 
-def _position(scene: Scene, things: Things) -> str:
+def _position(scene: Scene, things: Things, fingers: set[int]) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
     for place in scene.places(Kind.OBJECT, Kind.IT, Kind.THING):
         if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
-            place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | DOWN PUT | AT | WAIT )"
+            place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | DOWN PUT | AT | WAIT | LIFT )"
         ):
             continue
         if any(phrase.kind is Kind.FINGER and other < place for other, phrase in scene.clause(place)):
+            continue
+        if fingers & {place + 1, place + 2}:
             continue
         if any(scene.phrases[p].kind is Kind.GRASP and scene.counts(p) for p in range(place)):
             break
