@@ -52,7 +52,8 @@ _SPELLING_PAIRS = """
     桔子色=橙色 橙瑟=橙色 红瑟=红色 逆时真=逆时针 顺时真=顺时针 顺时钟=顺时针 逆时钟=逆时针 碗理=碗里 那起=拿起
     哪起=拿起 拿其=拿起 加住=夹住 家爪=夹爪 夹抓=夹爪 桌字=桌子 卓子=桌子 卓面=桌面 左遍=左边 右遍=右边 旋转纽=旋钮
     绿瑟=绿色 黄瑟=黄色 蓝瑟=蓝色 绕国=绕过 越国=越过 抓曲=抓取 唔好=不要 唔要=不要
-    唔使=不用     它的搭档=另一只手 它的同伴=另一只手 它的伙伴=另一只手
+    唔使=不用 等阵=等等 唔系=不是 系蓝=是蓝 系红=是红 系绿=是绿 系黄=是黄 系紫=是紫 系橙=是橙 嚿=块 色波=色球 个波=个球
+    只波=只球 放落=放到 碗度=碗里 边度=哪里     它的搭档=另一只手 它的同伴=另一只手 它的伙伴=另一只手
     它的兄弟=另一只手 它的另一半=另一只手 它的孪生兄弟=另一只手
 """
 _RESPELLED = dict(pair.split("=") for pair in _SPELLING_PAIRS.split())
@@ -68,10 +69,11 @@ _MARKS = str.maketrans(
     }
 )
 _BRACKETED_KEY = re.compile(r"[【\[]([^】\]\n]{1,8})[】\]][ \t]*(?=[^\s:,])")  # a heading before its text on one line
+_QUOTED_KEY = re.compile(r"[\"'“”‘’]\s*[:：]\s*[\"'“”‘’]?")
 # A space between two longer runs is where the writer left a comma out.
 _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
 # A side alone between spaces is an arm where other words stand apart, too: "L grasp the ball" as a telegram.
-_ARM_TAG = re.compile(r"(?:^\s*|(?<=\S\S)\s+)([左右])(?=\s*$|\s+(?:(?![碗盆边侧手臂面爪方])\S\S|[顶远]\s*$))")
+_ARM_TAG = re.compile(r"(?:^\s*|(?<=\S\S)\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边侧手臂面爪方])\S\S|[顶远]\s*$))")
 _SIDE_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
 _TURN_TAG = re.compile(r"(?<=[\s:,/|])([顺逆])(?=$|[\s,./|;])")
 _BRACKETED_SIDE = re.compile(
@@ -100,10 +102,11 @@ def plain(text: str) -> str:
     """
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
     text = _TURN_TAG.sub(r"\1时针", text)
-    text = _ARM_TAG.sub(r",\1手,", _SIDE_TAG.sub(r",从\1侧", text))
+    text = _ARM_TAG.sub(lambda match: ",左手," if match.group(1) in "左Ll" else ",右手,", text)
+    text = _SIDE_TAG.sub(r",从\1侧", text)
     text = _PAUSE.sub(",", text)
     text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
-    text = _BRACKETED_KEY.sub(r"\1:", text)
+    text = _QUOTED_KEY.sub(":", _BRACKETED_KEY.sub(r",\1:", text))
     text = _INVISIBLE.sub("", text).lower().translate(_SIMPLIFIED).translate(_MARKS)
     text = _OPPOSITE_ARM.sub(lambda match: "右手" if match.group(1) == "左" else "左手", text)
     text = _ARM_AND_SIDE.sub(r"\1\3\2", text)

@@ -241,7 +241,7 @@ def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
             kind = Kind.CORRECTION if (is_first and phrase.clause > 0) or is_doubled else Kind.AND
         elif kind is Kind.EXIST and any(p.kind is Kind.END_STATE for p in clause[:place]):
             kind = Kind.STACK
-        elif kind is Kind.PUT and phrase.text.endswith("在") and _is_state(clause, place):
+        elif kind in (Kind.PUT, Kind.STACK) and phrase.text.endswith("在") and _is_state(clause, place, kind):
             kind = Kind.EXIST
         checked.append(phrase if kind is phrase.kind else replace(phrase, kind=kind))
     return checked
@@ -256,10 +256,13 @@ def _with_stops(clause: list[Phrase], begins: Kind) -> list[Phrase]:
     return [replace(phrase, kind=Kind.CORRECTION) if phrase is words[0] else phrase for phrase in clause]
 
 
-def _is_state(clause: list[Phrase], place: int) -> bool:
+def _is_state(clause: list[Phrase], place: int, kind: Kind) -> bool:
     """Whether "put at" says only where something is: "the ball put at the edge"."""
-    if compile_rule("(?: PLACE | TABLE | POST | BOWL )* OF OBJECT").match(letters(clause[place + 1 : place + 6])):
+    where = "(?: (?: OBJECT | IT )? PLACE | TABLE | POST | BOWL )*"
+    if compile_rule(f"{where} OF COUNT* OBJECT").match(letters(clause[place + 1 : place + 6])):
         return True
+    if kind is Kind.STACK:
+        return False
     is_told = any(phrase.kind in (Kind.TAKE, Kind.USE, Kind.GRASP, Kind.REQUEST) for phrase in clause[:place])
     following = [phrase.kind for phrase in clause[place + 1 :] if phrase.kind not in (Kind.OF, Kind.WHICH)]
     is_first = not any(phrase.kind in (Kind.OBJECT, Kind.IT, Kind.ARM) for phrase in clause[:place])
@@ -314,7 +317,8 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     case = _case_end(clause)
     for place, phrase in enumerate(clause):
         is_helped = bool(marked) and marked[-1].kind in (Kind.REQUEST, Kind.USE)  # "help him to ..."
-        is_person = (is_late or is_helped) and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
+        is_doer = place + 1 < len(clause) and clause[place + 1].kind in _ACTS  # "it came, I go and fetch it"
+        is_person = ((is_late and not is_doer) or is_helped) and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
         is_awaited = (is_awaited and (phrase.kind in _AWAITED or len(clause) < _SPEECH)) or (
             phrase.kind is Kind.WAIT and phrase.text.startswith(_UNTIL)
         )

@@ -99,6 +99,7 @@ _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "COUNT* ARM+"),
     (Kind.BOWL, "(?: SIDE | OTHER | SIDEWAYS ) OF? ALL? COUNT* SIZE? OF? BOWL"),
     (Kind.BOWL, "BOWL COLON SIDE (?= MARK | $ )"),
+    (Kind.BOWL, "BOWL CLAUSE SIDE OF (?= CLAUSE | $ )"),
     (Kind.BOWL, "SIDE EXIST? COUNT* BOWL"),
     (Kind.BOWL, "COUNT* (?: COLOR OF? )? BOWL"),
     (Kind.POST, "COUNT* (?: QUALITY OF? )* POST+"),

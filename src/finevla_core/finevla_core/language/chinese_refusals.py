@@ -22,7 +22,19 @@ _COMMANDS = (
     Kind.FROM,
     Kind.ACTION,
 )
-_STRONG = (Kind.TAKE, Kind.GRASP, Kind.LIFT, Kind.PUT, Kind.STACK, Kind.TURN, Kind.CLEAN, Kind.USE, Kind.ACTION)
+_STRONG = (
+    Kind.TAKE,
+    Kind.GRASP,
+    Kind.LIFT,
+    Kind.PUT,
+    Kind.STACK,
+    Kind.TURN,
+    Kind.CLOCKWISE,
+    Kind.COUNTERCLOCKWISE,
+    Kind.CLEAN,
+    Kind.USE,
+    Kind.ACTION,
+)
 _VERBS = (
     Kind.GRASP,
     Kind.LIFT,

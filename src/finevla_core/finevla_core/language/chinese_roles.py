@@ -65,7 +65,8 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
         return Role.TARGET
     if phrase.is_negated:
         return Role.DENIED
-    if scene.after(
+    is_goal = scene.before(place, "ARM .* (?: MOVE | PUT | WAIT | AT ) GOAL?") and scene.after(place, "OF? PLACE")
+    if not is_goal and scene.after(
         place,
         "(?: AND | LIST | OBJECT | ALL | COUNT | OF | THEN | PLACE | BUT | BE )*"
         " (?: NOT (?: BE | DO | MOVE )? (?: TOUCH | THING | IDLE | SELECT ) (?! PLACE* OF? OBJECT ) | IDLE)",

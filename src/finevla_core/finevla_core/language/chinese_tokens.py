@@ -18,6 +18,8 @@ from finevla_core.language.chinese_words import WORDS
 
 UNKNOWN_COST = 6  # words of one character that an unknown character may be avoided with
 _MARKS = {",": Kind.CLAUSE, ".": Kind.SENTENCE, ":": Kind.COLON, "/": Kind.LIST, "?": Kind.ASK}
+_MANNER = 4  # characters; most words of manner are no longer
+_NO_MANNER = (*_MARKS.values(), Kind.ARM, Kind.COLOR, Kind.SHAPE, Kind.BOWL, Kind.POST, Kind.TAKE, Kind.USE, Kind.IT)
 _SPACES = re.compile(r"\s+(?=[^a-z0-9])|(?<=[^a-z0-9])\s+")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -56,7 +58,21 @@ def split(text: str) -> list[Token]:
             if costs[at + len(token.text)] + 1 <= cost:
                 cost, best[at] = costs[at + len(token.text)] + 1, token
         costs[at] = cost
-    return _joined(text, best)
+    return _without_manner(_joined(text, best))
+
+
+def _without_manner(tokens: list[Token]) -> list[Token]:
+    """Pass over what an unknown word before "地" says of the manner ("leisurely")."""
+    for end, token in enumerate(tokens):
+        if token.text != "地":
+            continue
+        at, length = end, 0
+        while at > 0 and length < _MANNER and tokens[at - 1].kind not in _NO_MANNER:
+            at -= 1
+            length += len(tokens[at].text)
+        if length <= _MANNER and any(other.kind is Kind.UNKNOWN for other in tokens[at:end]):
+            tokens[at:end] = [Token(Kind.FILLER, "", other.text) for other in tokens[at:end]]
+    return tokens
 
 
 def _rest(text: str, at: int) -> Token:

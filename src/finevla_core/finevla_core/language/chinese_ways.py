@@ -38,7 +38,7 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
     wrong = ""
     for place in scene.places(Kind.FROM):
         face = _face(scene, place)
-        if face is None or not scene.counts(place):
+        if face is None or not scene.counts(place) or things.roles.get(place + 1) is Role.ASIDE:
             continue
         if scene.phrases[face].kind in _SIDES:
             votes.append((place, _SIDES[scene.phrases[face].kind]))
