@@ -67,7 +67,7 @@ def _named_weight(scene: Scene, place: int) -> int | None:
     phrase = scene.phrases[place]
     if scene.after(place, "(?: ARM | AND | LIST )* QUESTION"):
         return 0
-    if scene.after(place, "(?: ACT | IT | OBJECT )* EITHER") and not scene.before(place, "EXCEPT"):
+    if scene.after(place, "(?: ACT | IT | OBJECT | ARM | LIST | AND )* EITHER") and not scene.before(place, "EXCEPT"):
         return 0
     if phrase.is_negated:
         return 3 if scene.after(place, "(?: ALL | THEN )* IDLE") and scene.before(place, "NOT USE") else -3

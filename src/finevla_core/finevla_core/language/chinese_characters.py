@@ -73,7 +73,9 @@ _QUOTED_KEY = re.compile(r"[\"'“”‘’]\s*[:：]\s*[\"'“”‘’]?")
 # A space between two longer runs is where the writer left a comma out.
 _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
 # A side alone between spaces is an arm where other words stand apart, too: "L grasp the ball" as a telegram.
-_ARM_TAG = re.compile(r"(?:^\s*|(?<=\S\S)\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边侧手臂面爪方])\S\S|[顶远]\s*$))")
+_ARM_TAG = re.compile(
+    r"(?:^\s*|(?<=\S\S)\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边侧手臂面爪方])\S\S|[顶远]\s*$))"
+)
 _SIDE_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
 _TURN_TAG = re.compile(r"(?<=[\s:,/|])([顺逆])(?=$|[\s,./|;])")
 _BRACKETED_SIDE = re.compile(

@@ -318,7 +318,9 @@ def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     for place, phrase in enumerate(clause):
         is_helped = bool(marked) and marked[-1].kind in (Kind.REQUEST, Kind.USE)  # "help him to ..."
         is_doer = place + 1 < len(clause) and clause[place + 1].kind in _ACTS  # "it came, I go and fetch it"
-        is_person = ((is_late and not is_doer) or is_helped) and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
+        is_person = (
+            ((is_late and not is_doer) or is_helped) and phrase.kind is Kind.REMARK and phrase.text not in _REASONS
+        )
         is_awaited = (is_awaited and (phrase.kind in _AWAITED or len(clause) < _SPEECH)) or (
             phrase.kind is Kind.WAIT and phrase.text.startswith(_UNTIL)
         )

@@ -29,6 +29,8 @@ def limit_of(scene: Scene, things: Things, task: str) -> Reading | None:
         _fixed,
         _knob,
         _pointless,
+        _clean,
+        _stacked,
         _twice,
         _several,
         _two_places,
@@ -66,10 +68,8 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
     """Refuse a place that is neither in a bowl nor on an object."""
     if scene.size <= SHORT and scene.has("EXIST (?: BOWL | POST ) PUT (?: MARK | $ )"):
         return refused("I can put things only into a bowl, not beside it.")
-    if scene.size <= SHORT and scene.has(
-        "(?: GRASP | PUT | STACK ) GOAL? (?: BOWL | POST ) AND (?: BOWL | POST | OBJECT ) OF? BETWEEN (?: MARK | $ )"
-    ):
-        return refused("I can put things only into a bowl or onto an object, not between two of them.")
+    if task != "clean" and scene.size <= SHORT and scene.has("STACK GOAL? BOWL (?: OF? TOP )? (?: MARK | $ )"):
+        return refused("I cannot put things on a bowl: say into a bowl, or on top of an object.")
     for place in scene.places(Kind.PUT, Kind.STACK):
         verb = scene.phrases[place]
         if not scene.counts(place) or scene.size > SHORT or scene.before(place, "FINGER"):
@@ -93,6 +93,10 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
             return refused(f"I cannot put things there ('{where}'): say a bowl, or on top of an object.")
         if is_goal and scene.after(place, "GOAL? TOP") and not things.below:
             return refused(f"I do not know on top of what ('{verb.text}{where}').")
+    if scene.size <= SHORT and scene.has(
+        "(?: GRASP | PUT | STACK ) GOAL? (?: BOWL | POST ) AND (?: BOWL | POST | OBJECT ) OF? BETWEEN (?: MARK | $ )"
+    ):
+        return refused("I can put things only into a bowl or onto an object, not between two of them.")
     return None
 
 
@@ -166,34 +170,33 @@ def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
+def _clean(scene: Scene, things: Things, task: str) -> Reading | None:
+    """Refuse to clear the table in part, or with nothing touched."""
+    if task != "clean" or scene.size > SHORT:
+        return None
     kept = [p for p in scene.places(Kind.OBJECT) if scene.after(p, "(?: BUT | ALL | THEN )* (?: IDLE | NOT TOUCH )")]
     is_part = any(scene.phrases[p].qualities.get("shape") != "knob" for p in kept) or scene.has("EXCEPT OBJECT")
-    if task == "clean" and is_part and scene.size <= SHORT:
+    is_part = is_part or scene.has("IDLE OBJECT (?: MARK | $ )")
+    if is_part:
         return refused("I cannot clear the table of some things only: say one object, or all of them.")
-    if scene.has("OBJECT (?: AND | LIST ) OBJECT CLAUSE? ALL SELECT (?: MARK | $ )") and scene.size <= SHORT:
-        return refused("One thing at a time: you say two objects.")
-    for place in scene.places(Kind.FINGER):
-        if scene.size <= SHORT and scene.before(place, "USE") and scene.phrases[place].text.startswith(("一", "单")):
-            return refused(f"I cannot grasp with '{scene.phrases[place].text}': I have two fingers.")
-    if (
-        task == "clean"
-        and scene.size <= SHORT
-        and scene.has(
-            "(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $ | NOT TOUCH ALL* (?: THING | ALL ) MARK? $"
-        )
+    if scene.has(
+        "(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $ | NOT TOUCH ALL* (?: THING | ALL ) MARK? $"
     ):
         return refused("You contradict yourself: you want the table cleared and nothing touched.")
-    if task == "stack" and any(
-        scene.phrases[p].qualities == things.target and scene.after(p, "BASE") for p in things.roles
-    ):
+    return None
+
+
+def _stacked(scene: Scene, things: Things, task: str) -> Reading | None:
+    """Refuse a text that says both of two objects to be the lower one, or puts one onto itself."""
+    if task != "stack":
+        return None
+    if any(scene.phrases[p].qualities == things.target and scene.after(p, "BASE") for p in things.roles):
         return refused("You contradict yourself about which object shall lie below.")
     for place in things.roles:
         ends = [p for p in range(place + 1, min(place + 4, len(scene.phrases))) if p in things.roles]
         is_raised = scene.after(place, "(?: SELECT | BUT | BE | THEN )* (?: AT | SELECT ) TOP (?: MARK | $ )")
         if (
-            task == "stack"
-            and is_raised
+            is_raised
             and scene.phrases[place].qualities == things.below
             and scene.before(place, "^ (?: BUT | AND )*")
             and scene.size <= SHORT
@@ -203,14 +206,22 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
             return refused("You contradict yourself about which object shall lie below.")
         is_upside = scene.after(place, "(?: AT | EXIST ) OBJECT OF? TOP") and bool(ends)
         if (
-            task == "stack"
-            and is_upside
+            is_upside
             and scene.phrases[place].qualities == things.below
             and scene.phrases[ends[0]].qualities == things.target
         ):
             return refused("You contradict yourself about which object shall lie below.")
-    if task == "stack" and things.target == things.below and len(things.target) > 1 and scene.size <= SHORT:
+    if things.target == things.below and len(things.target) > 1 and scene.size <= SHORT:
         return refused("I cannot put an object on itself: say of two alike which is the small one.")
+    return None
+
+
+def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
+    if scene.has("OBJECT (?: AND | LIST ) OBJECT CLAUSE? ALL SELECT (?: MARK | $ )") and scene.size <= SHORT:
+        return refused("One thing at a time: you say two objects.")
+    for place in scene.places(Kind.FINGER):
+        if scene.size <= SHORT and scene.before(place, "USE") and scene.phrases[place].text.startswith(("一", "单")):
+            return refused(f"I cannot grasp with '{scene.phrases[place].text}': I have two fingers.")
     for place, role in things.roles.items():
         phrase = scene.phrases[place]
         is_meant = role in (Role.TARGET, Role.BELOW) or (role is Role.TOPIC and things.is_guess)
@@ -245,6 +256,8 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
     for place, role in things.roles.items():
         qualities = scene.phrases[place].qualities
         shape = qualities.get("shape", "")
+        if is_list(scene, things) and shape != "knob":
+            continue
         is_named = (
             "color" in qualities
             or scene.before(place, "STACK | TURN")
@@ -290,6 +303,10 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
         return refused("You contradict yourself: you want it grasped with the gripper open all the time.")
     if any(scene.phrases[p].is_negated and scene.before(p, ".* NOT") for p in scene.places(Kind.CLOSE)):
         return refused("You contradict yourself: you want it grasped and the gripper not closed.")
+    if scene.has("(?: ARM | FINGER ) NOT OPEN CLAUSE (?: GRASP | TAKE )"):
+        return refused("You contradict yourself: you want it grasped and the gripper not opened.")
+    if task in ("place", "stack") and scene.has("CLAUSE NOT OPEN MARK* $"):
+        return refused("You contradict yourself: you want it put down and not let go.")
     if scene.places(Kind.KEEP_HELD) and task in ("place", "stack"):
         return refused("You contradict yourself: you want it put down and held all the time.")
     for place in scene.places(Kind.OBJECT):

@@ -80,13 +80,17 @@ def _question(scene: Scene, things: Things) -> Reading | None:
         phrase.clause
         for place, phrase in enumerate(scene.phrases)
         if phrase.kind is Kind.QUESTION
-        and not any(p.kind in (Kind.REQUEST, Kind.IF, Kind.ALL) for _, p in scene.clause(place))
+        and (
+            phrase.value == "count"
+            or not any(p.kind in (Kind.REQUEST, Kind.IF, Kind.ALL) for _, p in scene.clause(place))
+        )
     }
     commands = {scene.phrases[place].clause for place in scene.places(*_COMMANDS) if scene.counts(place)}
     is_asked = scene.has(
         "^ OBJECT (?: ALL | BUT )* REQUEST (?: GRASP | LIFT | TURN | MOVE | PUT ) (?: QUESTION | ASK )"
     ) and any(scene.phrases[place].text in ("能", "可以", "会", "能够") for place in scene.places(Kind.REQUEST))
-    if is_asked:
+    is_answer_wanted = any(scene.phrases[place].value == "answer" for place in scene.places(Kind.QUESTION))
+    if is_asked or (is_answer_wanted and scene.places(Kind.REQUEST)):
         return refused("I do not answer questions: say what I shall do with which object.")
     is_bare_question = bool(scene.places(Kind.ASK)) and not commands and not scene.places(Kind.REQUEST)
     if (asking and not commands - asking) or is_bare_question:
@@ -100,7 +104,9 @@ def _statement(scene: Scene, things: Things) -> Reading | None:
         return None
     if any(scene.phrases[place].is_negated for place in scene.places(Kind.PUT, Kind.STACK, Kind.TURN, Kind.CLEAN)):
         return refused("You say only what I shall not do: say what I shall do.")
-    if not scene.places(Kind.ARM) and scene.has("NOT TOUCH MARK? $"):
+    if not scene.places(Kind.ARM) and scene.has(
+        "OBJECT (?: ALL | BUT | NOT? GRASP | LIST )* NOT TOUCH MARK? $ | ^ NOT TOUCH OBJECT MARK? $"
+    ):
         return refused("You say only what I shall not do: say what I shall do.")
     is_told = scene.has(
         "REMARK | OBJECT (?: PLACE | ALL | THEN | COUNT )* (?: AT | EXIST ) | OBJECT BE OBJECT | ^ EXIST | TABLE EXIST"

@@ -2,7 +2,7 @@
 
 from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_completion import complete
-from finevla_core.language.chinese_grammar import PLACES, Phrase
+from finevla_core.language.chinese_grammar import PLACES
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_things import LONG, SHORT, Role, Things, agrees
 

@@ -116,7 +116,9 @@ def is_grasp(scene: Scene, place: int) -> bool:
     if is_manner and not (is_verb and set(phrase.text) & set("夹抓捏持")):
         return False
     later = [p for p in scene.places(Kind.GRASP, Kind.LIFT) if p > place]
-    return not _is_called_off(scene, place, Kind.GRASP, Kind.LIFT) and not (later and scene.phrases[later[-1]].is_negated and scene.is_corrected(place, later[-1]))
+    return not _is_called_off(scene, place, Kind.GRASP, Kind.LIFT) and not (
+        later and scene.phrases[later[-1]].is_negated and scene.is_corrected(place, later[-1])
+    )
 
 
 def _is_called_off(scene: Scene, place: int, *kinds: Kind) -> bool:
@@ -150,12 +152,17 @@ def is_list(scene: Scene, things: Things) -> bool:
     """Whether all kinds of things are named that lie there: "the cubes and the balls, all of them"."""
     targets = [scene.phrases[place].qualities for place, role in things.roles.items() if role is Role.TARGET]
     shapes = {qualities.get("shape") for qualities in targets if qualities.keys() == {"shape"}}
+    is_open = any(scene.phrases[place].value == "and so on" for place in scene.places(Kind.ALL))
+    if is_open and scene.has("TABLE"):
+        return True
     return len(shapes) > 1 and len(targets) == len(shapes) and scene.has("ALL") and scene.has("TABLE")
 
 
 def _is_freed(scene: Scene, place: int) -> bool:
     """Whether it is an arm that is free, not the table that is cleared."""
-    return scene.before(place, "ARM (?: THEN | BUT | ALL | REQUEST )*") and scene.phrases[place].text.startswith(("腾", "收"))
+    return scene.before(place, "ARM (?: THEN | BUT | ALL | REQUEST )*") and scene.phrases[place].text.startswith(
+        ("腾", "收")
+    )
 
 
 def is_placed(scene: Scene) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from finevla_core.language import chinese_outside as outside
-from finevla_core.language.chinese_fillers import FILLERS
 from finevla_core.language.chinese_compounds import COMPOUNDS
+from finevla_core.language.chinese_fillers import FILLERS
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_patterns import PATTERNS
+from finevla_core.language.chinese_speech import SPEECH_PATTERNS
 from finevla_core.language.chinese_values import VALUES
 from finevla_core.language.chinese_verbs import VERBS
 from finevla_core.language.chinese_words import WORDS
@@ -70,7 +71,7 @@ def _without_manner(tokens: list[Token]) -> list[Token]:
         while at > 0 and length < _MANNER and tokens[at - 1].kind not in _NO_MANNER:
             at -= 1
             length += len(tokens[at].text)
-        if length <= _MANNER and any(other.kind is Kind.UNKNOWN for other in tokens[at:end]):
+        if length <= _MANNER and any(other.kind in (Kind.UNKNOWN, Kind.OUTSIDE) for other in tokens[at:end]):
             tokens[at:end] = [Token(Kind.FILLER, "", other.text) for other in tokens[at:end]]
     return tokens
 
@@ -96,7 +97,7 @@ def _inside_latin(text: str) -> set[int]:
 
 def _pattern_edges(text: str) -> dict[int, list[Token]]:
     edges: dict[int, list[Token]] = {}
-    for kind, pattern, *value in PATTERNS:
+    for kind, pattern, *value in (*PATTERNS, *SPEECH_PATTERNS):
         for match in pattern.finditer(text):
             edges.setdefault(match.start(), []).append(Token(kind, "".join(value), match.group()))
     return edges

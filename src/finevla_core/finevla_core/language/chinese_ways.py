@@ -28,6 +28,20 @@ _FINGER_FACES = (
     Kind.INSIDE,
     Kind.BESIDE,
 )
+# What a hand may do behind the side that it comes from.
+_STEPS = (
+    Kind.ROUND,
+    Kind.OVER,
+    Kind.PASS,
+    Kind.PUT,
+    Kind.STACK,
+    Kind.OPEN,
+    Kind.GRASP,
+    Kind.MOVE,
+    Kind.TO,
+    Kind.TURN,
+    Kind.DOWN,
+)
 _TOWARDS = ("到", "至", "往", "向", "朝")
 _ALONG = ("经", "沿", "顺")
 
@@ -48,6 +62,12 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
                 votes.append((place + 1, "both"))
         elif scene.phrases[face].kind in (Kind.UNDER, Kind.NEAR, Kind.INSIDE):
             wrong = scene.phrases[face].text
+    for place in scene.places(Kind.NEAR, Kind.UNDER):
+        is_told = (
+            scene.before(place, "^") and scene.after(place, "(?: MARK | $ )") and len(scene.phrases[place].text) > 1
+        )
+        if scene.counts(place) and (is_told or scene.is_behind(place, Kind.COLON, Kind.SIDE_KEY)):
+            wrong = scene.phrases[place].text
     denied = _denied_faces(scene)
     votes.extend((place, "top") for place in scene.places(Kind.DOWN) if _is_straight_down(scene, place))
     votes.extend((place, "top") for place in scene.places(Kind.FROM_TOP) if _is_before_grasp(scene, place))
@@ -161,7 +181,7 @@ def _is_face_of_coming(scene: Scene, place: int) -> bool:
 def _face(scene: Scene, place: int) -> int | None:
     """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
-    if scene.after(place, "TABLE OF? PLACE (?: OPEN | MOVE )"):
+    if scene.after(place, "TABLE OF? (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR ) (?: OPEN | MOVE )"):
         return None  # where the arm comes from
     for other, phrase in scene.clause(place):
         if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING, Kind.TABLE):
@@ -176,24 +196,7 @@ def _face(scene: Scene, place: int) -> int | None:
         if phrase.kind not in (*_SIDES, Kind.UNDER, Kind.NEAR):
             return None
         rest = [p.kind for p in scene.phrases[other + 1 :] if p.clause == phrase.clause]
-        acts = [
-            kind
-            for kind in rest
-            if kind
-            in (
-                Kind.ROUND,
-                Kind.OVER,
-                Kind.PASS,
-                Kind.PUT,
-                Kind.STACK,
-                Kind.OPEN,
-                Kind.GRASP,
-                Kind.MOVE,
-                Kind.TO,
-                Kind.TURN,
-                Kind.DOWN,
-            )
-        ]
+        acts = [kind for kind in rest if kind in _STEPS]
         if _is_pair(scene, other):
             return None
         if acts and acts[0] in (Kind.PASS, Kind.ROUND) and not scene.places(Kind.POST):
