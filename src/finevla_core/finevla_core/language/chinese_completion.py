@@ -72,8 +72,13 @@ def _revive(scene: Scene, things: Things, denied: list[int]) -> None:
         return
     spared = [place for place, role in things.roles.items() if role is Role.ASIDE and scene.before(place, "NOT USE")]
     for place in (*denied, *spared):
-        if not things.target and not scene.before(place, "NOT TOUCH"):
+        if not things.target and (is_for_other_arm(scene, place) or not scene.before(place, "NOT TOUCH")):
             things.target.update(scene.phrases[place].qualities)
+
+
+def is_for_other_arm(scene: Scene, place: int) -> bool:
+    """Whether a thing is denied to one arm only: "the left hand must not touch it, the right one takes it"."""
+    return scene.before(place, "ARM NOT TOUCH") and len({scene.phrases[p].side for p in scene.places(Kind.ARM)}) > 1
 
 
 def _contrast(scene: Scene, things: Things) -> None:

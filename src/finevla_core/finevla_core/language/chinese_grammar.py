@@ -205,7 +205,7 @@ def _phrase(kind: Kind, words: list[Token]) -> Phrase:
     return replace(phrase, kind=kind)
 
 
-_NAMES = 2  # of shapes that one thing may have: "a ball block"
+_BLOCKS = frozenset("积木 木块 积木块 块 块儿 块块 block".split())  # noqa: SIM905 - what a thing of any shape may be called
 
 
 def _object(phrase: Phrase, words: list[Token]) -> Phrase:
@@ -214,12 +214,13 @@ def _object(phrase: Phrase, words: list[Token]) -> Phrase:
     is_twice = False
     for word in words:
         slot = slots.get(word.kind)
-        if slot is not None:
+        is_said = slot == "shape" and word.text in _BLOCKS and slot in qualities
+        if slot is not None and not is_said:
             is_twice = is_twice or (slot != "shape" and qualities.get(slot, word.value) != word.value)
             qualities[slot] = word.value
-    shapes = {word.value for word in words if word.kind is Kind.SHAPE}
+    shapes = {word.value for word in words if word.kind is Kind.SHAPE and word.text not in _BLOCKS}
     is_bare_size = (
         qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个", "者"))
     )
     kind = Kind.SIZE if is_bare_size else Kind.OBJECT
-    return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice or len(shapes) > _NAMES)
+    return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice or len(shapes) > 1)

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from finevla_core.language.chinese_clauses import Scene
+from finevla_core.language.chinese_completion import is_for_other_arm
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_slots import is_list
 from finevla_core.language.chinese_things import SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
 _GOALS = ("到", "在", "于", "至", "往")  # a verb that ends so is followed by a place
+_BRIEF = 16  # characters, in which there are no steps
 _THROWS = ("扔", "丢", "投", "抛", "甩")
 
 
@@ -129,6 +131,8 @@ def _fixed(scene: Scene, things: Things, task: str) -> Reading | None:
         phrase = scene.phrases[place]
         if phrase.kind is Kind.TABLE and (scene.size > SHORT or task == "clean"):
             continue
+        if scene.before(place, "USE") and scene.after(place, "GRASP OBJECT") and phrase.kind is not Kind.TABLE:
+            return refused(f"I cannot use '{phrase.text}' as a tool.", phrase.text)
         verbs = "TAKE" if phrase.kind is Kind.TABLE else "GRASP | LIFT | TAKE | TURN"
         is_object = (
             not scene.phrases[place - 1].text.endswith(_GOALS)
@@ -228,10 +232,11 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
         if is_meant and phrase.is_twice:
             return refused(f"You say two things of one object: '{phrase.text}'.")
         is_wanted = role in (Role.TARGET, Role.TOPIC)
+        is_rest = scene.phrases[place - 1].text in ("剩下", "剩余", "余下", "剩")
         is_all = scene.before(place, "(?: ^ | TAKE | GRASP | LIFT ) ALL OF?") or (
             scene.before(place, "TAKE") and scene.after(place, "ALL (?: PUT | GRASP | LIFT | STACK )")
         )
-        if is_wanted and is_all and task != "clean" and scene.size <= SHORT:
+        if is_wanted and is_all and not is_rest and task != "clean" and scene.size <= SHORT:
             return refused(f"One thing at a time: you say all of '{phrase.text}'.")
         is_set = scene.after(place, "OF? (?: INSIDE | BETWEEN )")
         if role is Role.TARGET and phrase.is_many and not is_set and scene.before(place, "TAKE | GRASP"):
@@ -291,6 +296,7 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
             role is Role.DENIED
             and phrase.qualities == things.target
             and scene.before(place, "NOT .* GRASP | NOT TOUCH")
+            and not is_for_other_arm(scene, place)
         ):
             return refused(f"You contradict yourself about '{phrase.text}'.")
         is_left = scene.after(place, "(?: ALL | BUT )* NOT TOUCH MARK")
@@ -303,6 +309,8 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
         return refused("You contradict yourself: you want it grasped with the gripper open all the time.")
     if any(scene.phrases[p].is_negated and scene.before(p, ".* NOT") for p in scene.places(Kind.CLOSE)):
         return refused("You contradict yourself: you want it grasped and the gripper not closed.")
+    if scene.has("GRASP OBJECT THEN OPEN (?: OBJECT | IT )") and scene.size <= _BRIEF:
+        return refused("You contradict yourself: you want it held and let go.")
     if scene.has("(?: ARM | FINGER ) NOT OPEN CLAUSE (?: GRASP | TAKE )"):
         return refused("You contradict yourself: you want it grasped and the gripper not opened.")
     if task in ("place", "stack") and scene.has("CLAUSE NOT OPEN MARK* $"):
@@ -310,8 +318,8 @@ def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
     if scene.places(Kind.KEEP_HELD) and task in ("place", "stack"):
         return refused("You contradict yourself: you want it put down and held all the time.")
     for place in scene.places(Kind.OBJECT):
-        is_kept = scene.after(place, "(?: BUT | ALL )* IDLE TABLE") or scene.before(
-            place, "(?: ARM | FINGER ) NOT TOUCH"
+        is_kept = scene.after(place, "(?: BUT | ALL )* IDLE TABLE") or (
+            scene.before(place, "(?: ARM | FINGER ) NOT TOUCH") and not is_for_other_arm(scene, place)
         )
         if is_kept and scene.phrases[place].qualities.items() <= things.target.items():
             return refused("You contradict yourself: you want it moved and left where it is.")

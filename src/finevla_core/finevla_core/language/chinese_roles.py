@@ -65,7 +65,9 @@ def _role(scene: Scene, place: int, things: Things, is_held: bool, last: int | N
         return Role.TARGET
     if phrase.is_negated:
         return Role.DENIED
-    is_goal = scene.before(place, "ARM .* (?: MOVE | PUT | WAIT | AT ) GOAL?") and scene.after(place, "OF? PLACE")
+    is_goal = scene.before(place, "ARM (?: THEN | BUT | MOVE )* (?: MOVE | WAIT ) GOAL?") or (
+        scene.before(place, "ARM .* (?: MOVE | PUT | WAIT | AT ) GOAL?") and scene.after(place, "OF? PLACE")
+    )
     if not is_goal and scene.after(
         place,
         "(?: AND | LIST | OBJECT | ALL | COUNT | OF | THEN | PLACE | BUT | BE )*"
@@ -239,6 +241,8 @@ def _put_role(scene: Scene, things: Things, place: int, head: int) -> Role:
     )
     if scene.after(place, "OF? (?: TOP | CENTER )"):
         return Role.BELOW
+    if verb.text.endswith(("进", "入")) and things.target:
+        return Role.BESIDE  # into an object
     if scene.after(
         place, "OF? (?: BESIDE | LEFT | RIGHT | FRONT | BACK | NEAR | FAR | UNDER | HERE | INSIDE | BETWEEN )"
     ):

@@ -123,12 +123,21 @@ def is_grasp(scene: Scene, place: int) -> bool:
 
 def _is_called_off(scene: Scene, place: int, *kinds: Kind) -> bool:
     """Whether it is said later that this is not to be done any more: "(grasp it -) don't grasp it after all"."""
-    return any(p > place and scene.phrases[p - 1].value == CALLED_OFF for p in scene.places(*kinds))
+    return any(
+        p > place
+        and (
+            scene.phrases[p - 1].value == CALLED_OFF
+            or (scene.size <= LONG and scene.phrases[p].is_negated and scene.is_corrected(place, p))
+        )
+        for p in scene.places(*kinds)
+    )
 
 
 def is_clean(scene: Scene, things: Things) -> bool:
     """Whether the whole table is to be cleared."""
     is_one = "color" in things.target
+    if not things.roles and scene.has("ALL GRASP CLAUSE PUT BOWL"):
+        return True
     for place in scene.places(Kind.CLEAN):
         is_put = is_one and scene.phrases[place].text.endswith("到")
         if scene.counts(place) and not is_put and not _is_freed(scene, place):
@@ -222,6 +231,14 @@ def place_of(scene: Scene) -> tuple[str, bool]:
         return f"{OPPOSITE[side]}_bowl", False
     if not word and len(set(denied)) == 1:
         word = OPPOSITE[denied[0]]
+    named = {scene.phrases[p].side for p in scene.places(Kind.BOWL) if scene.counts(p)}
+    if (
+        not word
+        and len(named) == 1
+        and named <= set(OPPOSITE)
+        and scene.has("BOWL .* CLAUSE .* PUT MOVE? (?: MARK | $ )")
+    ):
+        word = named.pop()  # "the right bowl lacks a cube: put one in"
     return (f"{word}_bowl" if word else ""), is_twofold or word in denied
 
 
