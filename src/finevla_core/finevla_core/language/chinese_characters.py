@@ -74,7 +74,7 @@ _QUOTED_KEY = re.compile(r"[\"'“”‘’]\s*[:：]\s*[\"'“”‘’]?")
 _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
 # A side alone between spaces is an arm where other words stand apart, too: "L grasp the ball" as a telegram.
 _ARM_TAG = re.compile(
-    r"(?:^\s*|(?<=\S\S)\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边侧手臂面爪方])\S\S|[顶远]\s*$))"
+    r"(?:^\s*|(?<=\S\S)\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边邊侧側手臂面爪方])\S\S|[顶远]\s*$))"
 )
 _SIDE_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
 _TURN_TAG = re.compile(r"(?<=[\s:,/|])([顺逆])(?=$|[\s,./|;])")
@@ -105,9 +105,10 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
     text = _TURN_TAG.sub(r"\1时针", text)
     text = _ARM_TAG.sub(lambda match: ",左手," if match.group(1) in "左Ll" else ",右手,", text)
-    text = _SIDE_TAG.sub(r",从\1侧", text)
-    text = _PAUSE.sub(",", text)
-    text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
+    if " " in text or "\t" in text:
+        text = _PAUSE.sub(",", _SIDE_TAG.sub(r",从\1侧", text))
+    if "(" in text or "[" in text:
+        text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
     text = _QUOTED_KEY.sub(":", _BRACKETED_KEY.sub(r",\1:", text))
     text = _INVISIBLE.sub("", text).lower().translate(_SIMPLIFIED).translate(_MARKS)
     text = _OPPOSITE_ARM.sub(lambda match: "右手" if match.group(1) == "左" else "左手", text)

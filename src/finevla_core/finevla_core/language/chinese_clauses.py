@@ -78,6 +78,9 @@ _AWAITED = (
     Kind.REMARK,
     Kind.WAIT,
 )
+_NOTS = frozenset((Kind.NOT, Kind.NOT_YET, Kind.EXCEPT))
+_ASIDES = frozenset((Kind.REMARK, Kind.IF, Kind.CASE, Kind.WAIT))  # what can make a remark of a clause
+_AMBIGUOUS = frozenset((Kind.NOT, Kind.HESITATION, Kind.EXIST, Kind.PUT, Kind.STACK))
 _ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT, Kind.THEN)
 
 
@@ -219,8 +222,15 @@ def _with_keys(phrases: list[Phrase]) -> list[Phrase]:
     return marked
 
 
+def _has(clause: list[Phrase], kinds: frozenset[Kind]) -> bool:
+    """Whether a clause has a word of some kinds; most have none that its rules are about."""
+    return any(phrase.kind in kinds for phrase in clause)
+
+
 def _with_corrections(clause: list[Phrase]) -> list[Phrase]:
     """Tell hesitations that correct what was said ("no, ...") from those that do not ("or")."""
+    if not _has(clause, _AMBIGUOUS):
+        return clause
     words = [phrase for phrase in clause if phrase.kind not in _MARKS]
     is_alone = clause[0].clause > 0 and {phrase.kind for phrase in words} <= {
         Kind.NOT,
@@ -271,6 +281,8 @@ def _is_state(clause: list[Phrase], place: int, kind: Kind) -> bool:
 
 def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
     """Mark what a "not" of the clause denies, up to a word that ends it ("but", "take", "use") or the verb behind a manner."""
+    if not (_has(clause, _NOTS) or any(phrase.text in _FINAL_NOTS for phrase in clause)):
+        return clause
     marked: list[Phrase] = []
     denied: list[Kind] | None = None  # what the "not" has denied so far; None without "not"
     is_excepted = False
@@ -310,6 +322,8 @@ def _with_negation(clause: list[Phrase], is_only: bool) -> list[Phrase]:
 
 def _with_remarks(clause: list[Phrase]) -> list[Phrase]:
     """Mark what follows a word that makes a remark or a condition, up to a word with which a command begins."""
+    if not _has(clause, _ASIDES):
+        return clause
     marked: list[Phrase] = []
     is_remark = False
     is_past = any(phrase.text in _PAST for phrase in clause)
