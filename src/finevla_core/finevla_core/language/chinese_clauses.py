@@ -175,9 +175,12 @@ class Scene:
 
     def is_corrected(self, first: int, second: int) -> bool:
         """Whether a word of correction stands between two places, or at the end of the text behind both."""
-        words = [phrase for phrase in self.phrases if phrase.kind not in _MARKS]
-        is_at_end = bool(words) and words[-1].kind is Kind.CORRECTION
-        return is_at_end or any(phrase.kind is Kind.CORRECTION for phrase in self.phrases[first:second])
+        return self._is_corrected_at_end or any(first <= place < second for place in self.places(Kind.CORRECTION))
+
+    @cached_property
+    def _is_corrected_at_end(self) -> bool:
+        last = next((phrase for phrase in reversed(self.phrases) if phrase.kind not in _MARKS), None)
+        return last is not None and last.kind is Kind.CORRECTION
 
 
 @cache

@@ -258,16 +258,17 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
     """The kinds of jobs that cannot be parts of one: clearing the table, turning the knob, carrying an object."""
     if task == "clean":
         yield "clear the table"
+    is_all = is_list(scene, things)
     for place, role in things.roles.items():
         qualities = scene.phrases[place].qualities
         shape = qualities.get("shape", "")
-        if is_list(scene, things) and shape != "knob":
+        if is_all and shape != "knob":
             continue
         is_named = (
             "color" in qualities
             or scene.before(place, "STACK | TURN")
             or shape == "knob"
-            or not (scene.has("CLEAN") or is_list(scene, things))
+            or not (scene.has("CLEAN") or is_all)
         )
         if role is Role.TARGET and shape and is_named:
             yield "turn the knob" if shape == "knob" else "move an object"
