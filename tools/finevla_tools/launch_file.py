@@ -184,9 +184,16 @@ class _Reader:
             self.variables, self.environment = before
 
     def _do_include(self, body: _Entry) -> None:
-        for entry in _entries(body, "arg", {"name", "value"}):
-            self.variables[self._expanded(entry, "name")] = self._expanded(entry, "value")
-        self.read_file(Path(self._expanded(body, "file")))
+        given = {
+            self._expanded(e, "name"): self._expanded(e, "value") for e in _entries(body, "arg", {"name", "value"})
+        }
+        self.variables |= given
+        path = Path(self._expanded(body, "file"))
+        if path.suffix == ".py":  # a program: ros2 launch runs it, and is told what the include tells
+            words = [f"{name}:={value}" for name, value in given.items() if value]
+            self._add(path.name.partition(".")[0], ["ros2", "launch", str(path), *words], _Entry())
+        else:
+            self.read_file(path)
 
     def _do_node(self, body: _Entry) -> None:
         package, executable = self._expanded(body, "pkg"), self._expanded(body, "exec")

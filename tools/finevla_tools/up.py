@@ -282,6 +282,19 @@ def secure(launch: Launch) -> None:
         secure_stack(keystore, values["namespace"], values["robot_file"], nodes)
 
 
+def refuse_missing_drivers(launch: Launch) -> None:
+    """With `cameras:=` or `extrinsics:=`: raise `FineVLAError` saying what is missing, before anything is started."""
+    from finevla_ros.camera_launch import ARGUMENTS, camera_plan
+
+    values = launch.arguments
+    if set(ARGUMENTS) <= set(values) and values["cameras"] + values["extrinsics"] != "none":
+        camera_plan(values)
+        if shutil.which("ros2") is None:
+            raise FineVLAError(
+                "the cameras' launch file needs 'ros2 launch'; run 'source /opt/ros/jazzy/setup.bash' first"
+            )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla up`."""
     parser.add_argument("words", nargs="*", metavar="[FILE] key:=value", help="launch file and its arguments")
@@ -300,6 +313,7 @@ def run(arguments: argparse.Namespace) -> int:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
         return 0
+    refuse_missing_drivers(launch)
     secure(launch)
     refuse_second_stack(launch)
     code = 0

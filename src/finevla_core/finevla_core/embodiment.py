@@ -1,7 +1,7 @@
 """A robot as the policy sees it, read from `config/robots/<name>.yaml`: the only place that says what topics mean."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from finevla_core.errors import FineVLAError, unknown
 
 HOME = "home"
+DEVICE_KEYS = ("serial", "usb_port", "device")  # each names one device, and so stands at one camera only
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,27 @@ class Value:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera by the name the policy knows; `topic` is the raw image's, relative to the stack's namespace."""
+    """A camera by the name the policy knows; `topic` is the raw image's, relative to the stack's namespace.
+
+    `frame` is the URDF's. What is below it, the drivers are told: by `serial` number or `usb_port` they find an Orbbec or
+    RealSense camera, by `device` a USB one; `model` names the vendor's launch file (orbbec_camera has one per model).
+    """
 
     name: str
     topic: str
     frame: str
+    serial: str = ""
+    usb_port: str = ""
+    device: str = ""
+    model: str = ""
+    width: int = 640
+    height: int = 480
+    rate_hz: int = 30
+
+    @property
+    def driver_frame(self) -> str:
+        """The frame of the pictures of a driver that we start; not the URDF's, so that a calibration may place it."""
+        return f"camera_{self.name}_color_optical_frame"
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,7 @@ class Embodiment:
     max_skew_s: float
     max_age_s: float
     poses: tuple[Pose, ...] = ()  # `HOME` among them if it came from a robot file
+    extrinsics: str = ""  # calibration file of the cameras, relative to the robot file; empty = none
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,10 +162,11 @@ def load_embodiment(path: str | Path) -> Embodiment:
 
 def _parse(raw: Mapping[str, Any]) -> Embodiment:
     known = {"name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation", "poses"}
+    known |= {"extrinsics"}
     if odd := sorted(set(raw) - known):
         raise FineVLAError(unknown("entry", odd[0], sorted(known)))
     values = tuple(_value(entry) for entry in raw["values"])
-    cameras = tuple(Camera(**entry) for entry in raw["cameras"])
+    cameras = tuple(_camera(entry) for entry in raw["cameras"])
     controllers = tuple(Controller(c["name"], tuple(c["joints"])) for c in raw["controllers"])
     observation = raw["observation"]
     embodiment = Embodiment(
@@ -166,6 +185,7 @@ def _parse(raw: Mapping[str, Any]) -> Embodiment:
         max_skew_s=float(observation["max_skew_s"]),
         max_age_s=float(observation["max_age_s"]),
         poses=tuple(_pose(name, entry, values) for name, entry in (raw.get("poses") or {}).items()),
+        extrinsics=str(raw.get("extrinsics") or ""),
     )
     _check(embodiment)
     return embodiment
@@ -178,6 +198,20 @@ def _value(entry: Mapping[str, Any]) -> Value:
     if closed is None or opened is None or float(closed) == float(opened):
         raise FineVLAError(f"gripper '{entry['name']}' needs closed_m and open_m, and they must differ")
     return Value(entry["name"], entry["joint"], zero=float(closed), one=float(opened), is_gripper=True)
+
+
+def _camera(entry: Mapping[str, Any]) -> Camera:
+    kinds = {f.name: type(f.default) if f.default is not MISSING else str for f in fields(Camera)}
+    if odd := sorted(set(entry) - set(kinds)):
+        raise FineVLAError(f"camera '{entry.get('name')}': {unknown('entry', odd[0], kinds)}")
+    for key, value in entry.items():
+        if type(value) is not kinds[key]:  # a serial number without quotes may have lost its zeros
+            wanted = "text; put it in quotes" if kinds[key] is str else "a whole number"
+            raise FineVLAError(f"camera '{entry.get('name')}': {key} is {value!r}, it must be {wanted}")
+    camera = Camera(**entry)
+    if min(camera.width, camera.height, camera.rate_hz) <= 0:
+        raise FineVLAError(f"camera '{camera.name}': width, height and rate_hz must be positive")
+    return camera
 
 
 def _pose(name: str, entry: Mapping[str, Any], values: Sequence[Value]) -> Pose:
@@ -196,7 +230,10 @@ def _pose(name: str, entry: Mapping[str, Any], values: Sequence[Value]) -> Pose:
 
 
 def _check(e: Embodiment) -> None:
-    for what, names in (("value", e.names), ("joint", e.joints), ("camera", e.camera_names)):
+    devices = [
+        (f"{key} of the cameras", tuple(filter(None, (getattr(c, key) for c in e.cameras)))) for key in DEVICE_KEYS
+    ]
+    for what, names in (("value", e.names), ("joint", e.joints), ("camera", e.camera_names), *devices):
         if twice := {n for n in names if names.count(n) > 1}:
             raise FineVLAError(f"{what} '{sorted(twice)[0]}' is listed twice")
     home = [name for pose in e.poses if pose.name == HOME for name, _ in pose.values]

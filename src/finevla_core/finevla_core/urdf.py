@@ -32,6 +32,11 @@ def expand(path: str | Path, **arguments: str) -> str:
         raise FineVLAError(f"URDF '{path}' cannot be expanded: {error}") from error
 
 
+def link_names(urdf: str) -> frozenset[str]:
+    """Names of all links: the frames that robot_state_publisher places."""
+    return frozenset(str(link.get("name")) for link in ET.fromstring(urdf).findall("link"))
+
+
 def joint_limits(urdf: str, joints: Sequence[str]) -> UrdfLimits:
     """Limits of the named joints, in that order; a joint that is missing or has no limits is refused by name."""
     found = {joint.get("name"): joint.find("limit") for joint in ET.fromstring(urdf).iter("joint") if joint.get("type")}
