@@ -47,6 +47,17 @@ def test_the_recorder_is_started_when_asked_for() -> None:
         load_launch(STACK, {"record": "maybe"})
 
 
+def test_cameras_are_started_by_ros2_launch_with_what_the_include_says() -> None:
+    given = {"robot": "vendor", "cameras": "orbbec", "namespace": "lab", "extrinsics": "/data/e.yaml"}
+    cameras = load_launch(STACK, given).processes[0]
+    assert cameras.command[:3] == ("ros2", "launch", str(STACK.with_name("cameras.launch.py")))
+    assert {"cameras:=orbbec", "namespace:=lab", "extrinsics:=/data/e.yaml"} <= set(cameras.command)
+    assert "FASTRTPS_DEFAULT_PROFILES_FILE" in cameras.environment
+    assert "cameras" not in [p.name for p in load_launch(STACK, {"robot": "vendor"}).processes]
+    with pytest.raises(FineVLAError, match="cameras:=kinect is not one of none, orbbec, realsense, usb"):
+        load_launch(STACK, {"cameras": "kinect"})
+
+
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
     with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: .*(robot_state_publisher|command)"):
         load_launch(STACK, {"robot": "real"})

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from finevla_tools.launch_file import Launch, Process
-from finevla_tools.up import BAD_INPUT, Stack
+from finevla_core.errors import FineVLAError
+from finevla_tools.launch_file import Launch, Process, load_launch
+from finevla_tools.up import BAD_INPUT, Stack, refuse_missing_drivers
+
+ROOT = Path(__file__).parents[2]
 
 NODE = """
 #!{python}
@@ -74,3 +77,25 @@ def test_robot_ends_last_whatever_ended_first(journal: Path, code: str) -> None:
     assert lines.index("safety_bridge told") < lines.index(
         "motion gone"
     )  # the arms are braked before anybody is waited for
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"robot": "vendor", "cameras": "realsense"}, "run 'sudo apt install ros-[a-z]+-realsense2-camera'"),
+        ({"robot": "sim", "cameras": "usb"}, "robot:=sim has simulated cameras"),
+        ({"robot": "vendor", "cameras": "usb", "security": "/keys"}, "enclaves of their own"),
+        ({"robot": "vendor", "extrinsics": "/nowhere.yaml"}, "calibration file '/nowhere.yaml' cannot be read"),
+    ],
+)
+def test_cameras_that_cannot_be_started_are_one_sentence_before_anything_starts(
+    cobotmagic_file: Path, given: dict[str, str], sentence: str
+) -> None:
+    launch = load_launch(ROOT / "launch" / "cobotmagic.launch.yaml", given | {"robot_file": str(cobotmagic_file)})
+    with pytest.raises(FineVLAError, match=sentence):
+        refuse_missing_drivers(launch)
+
+
+def test_stack_without_cameras_of_its_own_needs_no_driver(cobotmagic_file: Path) -> None:
+    file = ROOT / "launch" / "cobotmagic.launch.yaml"
+    refuse_missing_drivers(load_launch(file, {"robot": "vendor", "robot_file": str(cobotmagic_file)}))

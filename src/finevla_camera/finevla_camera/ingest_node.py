@@ -6,7 +6,7 @@ Images are kept as the bytes that came; only the frames that are used are unpack
 import struct
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -89,7 +89,7 @@ class CameraIngest(Node):
             raise FineVLAError(f"parameter 'transport' is '{self.parameters.transport}'; it must be raw or compressed")
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
         self.assembler = Assembler(self.embodiment)
-        self.frames = {c.frame: c.name for c in self.embodiment.cameras}
+        self.frames = {frame: c.name for c in self.embodiment.cameras for frame in (c.frame, c.driver_frame)}
         self.statistics = self._no_statistics()
         self.publisher = self.create_publisher(msg.Observation, "observation", qos.NEWEST)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
@@ -145,7 +145,7 @@ class CameraIngest(Node):
         s, self.statistics = self.statistics, self._no_statistics()
         now = self.get_clock().now()
         if not s.observations and not s.problems:
-            s.complain(self.assembler.diagnose(now.nanoseconds))
+            s.complain(tuple(map(self._explained, self.assembler.diagnose(now.nanoseconds))))
         level = DiagnosticStatus.OK if s.observations else DiagnosticStatus.ERROR
         if s.problems and s.observations:
             level = DiagnosticStatus.WARN
@@ -159,6 +159,23 @@ class CameraIngest(Node):
         message = DiagnosticArray(status=[status])
         message.header.stamp = now.to_msg()
         self.diagnostics.publish(message)
+
+    def _explained(self, problem: Problem) -> Problem:
+        """A camera that sends nothing: whether anybody is there who could."""
+        topics = {f"camera {camera.name}": camera.topic for camera in self.embodiment.cameras}
+        if problem.code != "image.missing" or problem.source not in topics:
+            return problem
+        raw = topics[problem.source]
+        topic, other = (raw, f"{raw}/compressed") if self.parameters.transport == "raw" else (f"{raw}/compressed", raw)
+        if self.count_publishers(topic):
+            return replace(
+                problem, text=f"{problem.text} on {self.resolve_topic_name(topic)}, although a driver is there"
+            )
+        text = f"{problem.text}: nobody publishes {self.resolve_topic_name(topic)}"
+        if self.count_publishers(other):
+            transport = "compressed" if self.parameters.transport == "raw" else "raw"
+            text += f", but {self.resolve_topic_name(other)} is there: give transport:={transport}"
+        return replace(problem, text=text)
 
     def _no_statistics(self) -> Statistics:
         return Statistics(frames=Counter(dict.fromkeys(self.embodiment.camera_names, 0)))

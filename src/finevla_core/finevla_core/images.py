@@ -13,10 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 
 # Bytes per pixel and Pillow's name for their order; Pillow swaps colours and drops alpha and padding while it copies.
 ENCODINGS = {"rgb8": (3, "RGB"), "bgr8": (3, "BGR"), "rgba8": (4, "RGBX"), "bgra8": (4, "BGRX"), "mono8": (1, "L")}
+# What drivers send instead unless they are told otherwise, and what to tell them; the first that an encoding begins with.
+MENDED = {
+    "yuv": "have the driver convert it (usb_cam: pixel_format mjpeg2rgb or yuyv2rgb; RealSense: rgb_camera.color_format RGB8)",
+    "yuyv": "have the driver convert it (usb_cam: pixel_format mjpeg2rgb or yuyv2rgb)",
+    "nv": "have the driver convert it",
+    "bayer": "debayer it first (image_proc)",
+    "16UC1": "this is a depth picture: the topic must be that of the colour picture",
+    "32FC1": "this is a depth picture: the topic must be that of the colour picture",
+    "mono16": "this is a depth or infrared picture: the topic must be that of the colour picture",
+}
 # 16-bit grey (a depth image on a colour topic) would be clipped to white, CMYK is no camera's: both are refused.
 COMPRESSED_MODES = ("RGB", "RGBA", "L", "LA", "P")
 MAX_PIXELS = 4096 * 4096  # far beyond any camera here; a bomb is refused before it is unpacked
@@ -59,7 +69,11 @@ def to_policy_image(image: EncodedImage, height: int, width: int) -> NDArray[np.
 
 def _from_raw(image: RawImage) -> Image.Image:
     if image.encoding not in ENCODINGS:
-        raise FineVLAError(f"image encoding '{image.encoding}' is not supported; use one of {', '.join(ENCODINGS)}")
+        remedy = next((text for start, text in MENDED.items() if image.encoding.startswith(start)), "")
+        raise FineVLAError(
+            f"image encoding {quoted(image.encoding)} is not supported; use one of {', '.join(ENCODINGS)}"
+            + (f"; {remedy}" if remedy else "")
+        )
     channels, order = ENCODINGS[image.encoding]
     if image.height < 1 or image.width < 1 or image.step < image.width * channels:
         raise FineVLAError(
