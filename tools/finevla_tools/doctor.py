@@ -1,6 +1,7 @@
 """`finevla doctor`: is everything here that the stack needs? With --drill: faults on purpose, on a simulated stack of its own.
 
-Neither touches a robot: drills start their own simulation in a ROS domain of their own, on this machine only.
+With --robot: a real robot's first day, step by step, with questions. None moves an arm: drills start their own simulation
+in a ROS domain of their own, on this machine only.
 """
 
 import argparse
@@ -34,12 +35,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `finevla doctor`."""
     parser.add_argument("--bundle", default="tabletop", help="policy bundle: a name in models or a path")
     parser.add_argument("--limits", default="cobotmagic", help="safety file: a name in config/safety or a path")
-    parser.add_argument("--can", nargs="*", default=[], metavar="INTERFACE", help="also look at these CAN interfaces")
+    parser.add_argument(
+        "--can", nargs="*", metavar="INTERFACE", help="CAN interfaces (with --robot: can_left can_right)"
+    )
+    _add_robot_arguments(parser)
     parser.add_argument("--drill", nargs="*", metavar="NAME", help="run these drills (all) on a simulation of its own")
     parser.add_argument("--hostile", action="store_true", help="with --drill or --list: hostile and odd clients")
     parser.add_argument("--times", type=int, default=1, metavar="N", help="with --drill: each of them so often")
     parser.add_argument("--list", action="store_true", help="list the drills with what is promised")
     parser.add_argument("--report", type=Path, metavar="FILE", help="with --drill: write the table to a .md or .json")
+
+
+def _add_robot_arguments(parser: argparse.ArgumentParser) -> None:
+    robot = parser.add_argument_group("first day of a robot")
+    robot.add_argument(
+        "--robot", nargs="?", const="cobotmagic", metavar="FILE", help="walk through it; robot file: a name or a path"
+    )
+    robot.add_argument("--namespace", default="finevla")
+    robot.add_argument("--transport", choices=("raw", "compressed"), default="raw", help="what the cameras send")
+    robot.add_argument("--seconds", type=float, default=5.0, help="how long rates and clocks are listened to")
+    robot.add_argument("--answers", type=Path, metavar="FILE", help="answers to the questions, key: answer (YAML)")
+    robot.add_argument("--unattended", action="store_true", help="ask nothing: what needs a person is skipped")
+    robot.add_argument("--out", type=Path, metavar="FOLDER", help="report and pictures (out/first_day/TIME)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,6 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
         return _drill(arguments)
     if arguments.report is not None:
         raise FineVLAError("--report needs --drill")
+    if arguments.robot is not None:
+        from finevla_tools.commissioning.command import run_commissioning
+
+        return run_commissioning(arguments)
+    if arguments.answers is not None or arguments.unattended or arguments.out is not None:
+        raise FineVLAError("--answers, --unattended and --out need --robot")
     findings = list(_look(arguments))
     width = max(len(f.what) for f in findings)
     for finding in findings:
@@ -133,7 +156,7 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         ("rendering", _rendering, "set MUJOCO_GL=egl and install libegl1 and libgl1-mesa-dri"),
         ("log folder", _logs, "make room, or set ROS_LOG_DIR to a folder that can be written"),
     ]
-    checks += [(f"CAN {name}", lambda name=name: _can(name), _can_remedy(name)) for name in arguments.can]  # type: ignore[misc]
+    checks += [(f"CAN {name}", lambda name=name: _can(name), _can_remedy(name)) for name in arguments.can or ()]  # type: ignore[misc]
     for what, check, remedy in checks:
         try:
             yield Finding(what, check())

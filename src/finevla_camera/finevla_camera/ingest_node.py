@@ -3,7 +3,6 @@
 Images are kept as the bytes that came; only the frames that are used are unpacked.
 """
 
-import struct
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -23,16 +22,11 @@ from finevla_core.images import CompressedImage, EncodedImage, RawImage
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import observation_to_msg, to_ns
+from finevla_ros.convert import header_stamp_ns, observation_to_msg, to_ns
 from finevla_ros.listening import read, subscribe
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
-
-# A serialized message with a header starts with 4 bytes of encapsulation (the second one's lowest bit: little endian),
-# then the stamp: int32 s, uint32 ns.
-_STAMP_AT = 4
-_STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
 
 # Not the newest joint state is wanted but the one nearest to an image: none may push another out while frames are being
 # decoded (50 are 0.5 s at 100 Hz).
@@ -109,10 +103,10 @@ class CameraIngest(Node):
     def _on_image(self, camera: str, data: bytes) -> None:
         self.statistics.frames[camera] += 1
         now_ns, started = self.get_clock().now().nanoseconds, time.perf_counter()
-        if len(data) < _STAMP_AT + 8:
+        if (stamp_ns := header_stamp_ns(data)) is None:
             self.statistics.complain((Problem(f"camera {camera}", "image.broken", "a message without a stamp came"),))
             return
-        self.assembler.add_image(camera, _stamp_ns(data), lambda: self._unpack(camera, data))
+        self.assembler.add_image(camera, stamp_ns, lambda: self._unpack(camera, data))
         result = self.assembler.poll(now_ns)
         if isinstance(result, Observation):
             self.statistics.add("decode_s", time.perf_counter() - started)
@@ -179,11 +173,6 @@ class CameraIngest(Node):
 
     def _no_statistics(self) -> Statistics:
         return Statistics(frames=Counter(dict.fromkeys(self.embodiment.camera_names, 0)))
-
-
-def _stamp_ns(data: bytes) -> int:
-    seconds, nanoseconds = _STAMP[data[1] & 1].unpack_from(data, _STAMP_AT)
-    return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 import array
 import math
+import struct
 from dataclasses import fields
 
 import numpy as np
@@ -17,10 +18,23 @@ from finevla_interfaces import msg
 
 NS = 1_000_000_000
 
+# A serialized message with a header starts with 4 bytes of encapsulation (the second one's lowest bit: little endian),
+# then the stamp: int32 s, uint32 ns.
+_STAMP_AT = 4
+_STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
+
 
 def to_ns(stamp: Time) -> int:
     """A message's stamp in nanoseconds."""
     return int(stamp.sec) * NS + int(stamp.nanosec)
+
+
+def header_stamp_ns(data: bytes) -> int | None:
+    """The stamp of a serialized message that begins with a header, without reading the rest; None if it is cut off."""
+    if len(data) < _STAMP_AT + 8:
+        return None
+    seconds, nanoseconds = _STAMP[data[1] & 1].unpack_from(data, _STAMP_AT)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
 def to_stamp(stamp_ns: int) -> Time:
