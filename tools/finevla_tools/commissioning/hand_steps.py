@@ -19,9 +19,8 @@ from finevla_tools.commissioning.person import ENTER, NotAnswered, Person
 
 BRIDGE_S = 2.0  # within this a bridge that is there is heard
 PRESS_S = 60.0  # how long somebody may take to press
-STOPPED_S = (
-    0.5  # from the stop to the bridge's word, both as heard here; milliseconds on a computer that is not overloaded
-)
+AGAIN_S = 0.02  # how often a stop is said until it is confirmed
+STOPPED_S = 0.5  # from the stop to the bridge's word, both as heard here: milliseconds, if nothing is overloaded
 BEYOND = 0.05  # rad and share of a gripper: an end that lies so far beyond the limit is a zero that is off
 MOVED = 0.1  # rad: less is shaking
 TABLE_OFF_M = 0.01  # the fingers may press so deep
