@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
 from finevla_core.extrinsics import StaticTransform, load_extrinsics
+from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand, link_names
 
 CHILD = "camera_left_color_optical_frame"
@@ -104,6 +105,24 @@ def test_wrong_transform_is_refused_by_name(
 def test_other_content_is_refused(tmp_path: Path, links: frozenset[str], content: str) -> None:
     with pytest.raises(FineVLAError, match="calibration file"):
         read(tmp_path, links, content)
+
+
+def test_example_of_the_documentation_lies_near_where_the_urdf_has_the_cameras(
+    tmp_path: Path, cobotmagic_urdf: Path
+) -> None:
+    text = (cobotmagic_urdf.parents[1] / "docs" / "cameras.md").read_text()
+    example = next(block for block in text.split("```")[1::2] if block.startswith("yaml\ntransforms:"))
+    urdf = expand(cobotmagic_urdf)
+    found = read(tmp_path, link_names(urdf), example.removeprefix("yaml"))
+    kinematics = Kinematics(urdf, [])
+    for transform in found:
+        parent, nominal = (
+            kinematics.frame_pose([], name) for name in (transform.parent, transform.child.replace("color_", ""))
+        )
+        measured = pinocchio.XYZQUATToSE3(np.array([*transform.xyz, *transform.quaternion])).homogeneous
+        off = np.linalg.inv(nominal) @ parent @ measured
+        assert np.linalg.norm(off[:3, 3]) < 0.01
+        assert np.arccos(np.clip((np.trace(off[:3, :3]) - 1) / 2, -1, 1)) < 0.02
 
 
 def test_frame_is_placed_once(tmp_path: Path, links: frozenset[str]) -> None:
