@@ -114,10 +114,10 @@ def test_example_of_the_documentation_lies_near_where_the_urdf_has_the_cameras(
     example = next(block for block in text.split("```")[1::2] if block.startswith("yaml\ntransforms:"))
     urdf = expand(cobotmagic_urdf)
     found = read(tmp_path, link_names(urdf), example.removeprefix("yaml"))
-    kinematics = Kinematics(urdf, [])
+    kinematics = Kinematics(urdf, ["left_joint1"])
     for transform in found:
         parent, nominal = (
-            kinematics.frame_pose([], name) for name in (transform.parent, transform.child.replace("color_", ""))
+            kinematics.frame_pose([0.0], name) for name in (transform.parent, transform.child.replace("color_", ""))
         )
         measured = pinocchio.XYZQUATToSE3(np.array([*transform.xyz, *transform.quaternion])).homogeneous
         off = np.linalg.inv(nominal) @ parent @ measured
