@@ -121,9 +121,9 @@ def test_healthy_robot_passes_every_step_that_somebody_answers(walk) -> None:
         return "enter"
 
     def guide() -> str:
-        robots[0].values = HOME + np.eye(14)[0] * 0.5
-        threading.Event().wait(0.5)  # as long as a hand takes: joint states of it come
-        robots[0].values = HOME.copy()
+        for angle in (0.5, -0.5, 0.0):
+            robots[0].values = HOME + np.eye(14)[0] * angle
+            threading.Event().wait(0.5)  # as long as a hand takes: joint states of it come
         return "enter"
 
     pictures = {f"picture__{n}__which": n for n in ("front", "left", "right")}

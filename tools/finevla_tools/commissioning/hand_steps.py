@@ -95,8 +95,15 @@ def _say_stop(client: Client, ears: Ears) -> None:
 def _reset(client: Client, person: Person) -> Outcome:
     if person.ask("stop.reset", "Reset the bridge now? The arms rest, and nothing moves.", ("yes", "no")) == "no":
         return skipped("stop.reset", "not wanted; 'finevla reset' does it")
+    until_s = time.monotonic() + BRIDGE_S
     try:
-        return passed("stop.reset", client.reset_bridge())
+        while True:
+            try:
+                return passed("stop.reset", client.reset_bridge())
+            except FineVLAError as error:  # right after a stop the bridge wants a moment
+                if not str(error).startswith("wait:") or time.monotonic() > until_s:
+                    raise
+            time.sleep(0.1)
     except FineVLAError as error:
         return failed("stop.reset", str(error), "mend what it says; 'finevla adopt' where the arms were moved by hand")
 
