@@ -186,6 +186,6 @@ def _table(step: str, tip: NDArray[np.float64], zones: Sequence[Zone]) -> Outcom
     name, top = min(tops, key=lambda t: abs(t[1] - tip[2]))
     if abs(top - tip[2]) > TABLE_OFF_M:
         found = f"touched at {tip[2]:.3f} m at {place}; zone '{name}' of the safety file ends at {top:.3f} m"
-        remedy = f"set the upper z of '{name}' to {tip[2]:.3f} in your safety file (limits:=)"
+        remedy = f"if the tips touched it: set the upper z of '{name}' to {tip[2]:.3f} in your safety file (limits:=)"
         return failed(step, found, remedy, **facts)
     return passed(step, f"touched at {tip[2]:.3f} m; zone '{name}' ends at {top:.3f} m", **facts)
