@@ -58,7 +58,7 @@ def _alive(ears: Ears, camera: Camera, frames: dict[str, str]) -> tuple[Outcome,
         return failed(step, "its picture is black", "take the cap off; light; exposure of the driver", **facts), picture
     least_hz = max(ENOUGH * camera.rate_hz, ears.robot.observation_rate_hz)
     if stream.rate_hz < least_hz:
-        remedy = "another USB port or controller (3 cameras are much for one), no depth, a shorter exposure, a less busy computer"
+        remedy = "another USB port or controller (3 cameras are much for one), a shorter exposure, a less busy computer"
         return failed(step, f"{found}; {camera.rate_hz} are expected", remedy, **facts), picture
     return passed(step, f"{found} on {stream.topic}", **facts), picture
 
