@@ -48,11 +48,12 @@ fi
 
 # shellcheck disable=SC1091
 . .venv/setup.sh
-stamp=$( { echo "$root"; find package.xml setup.py setup.cfg src \( -name package.xml -o -name 'setup.*' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name CMakeLists.txt \) -type f -print0 | sort -z | xargs -0 sha256sum; find launch config urdf models -type f | sort; } | sha256sum | cut -d' ' -f1)
+stamp=$( { echo "$root"; find package.xml setup.py setup.cfg src tools/setup/tf2_msgs \( -name package.xml -o -name 'setup.*' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name CMakeLists.txt \) -type f -print0 | sort -z | xargs -0 sha256sum; find launch config urdf models -type f | sort; } | sha256sum | cut -d' ' -f1)
 if ! grep -qsx "$stamp" install/finevla-build; then
   say "building the workspace (the interfaces take most of it)"
   mkdir -p log
-  if ! colcon build --symlink-install --cmake-args -DPython3_EXECUTABLE="$root/.venv/bin/python" -DBUILD_TESTING=OFF >log/setup-build.txt 2>&1; then
+  # tf2_msgs: the wheels lack it; a ROS 2 from apt has it, so it is no package of the workspace.
+  if ! colcon build --base-paths . src tools/setup/tf2_msgs --symlink-install --cmake-args -DPython3_EXECUTABLE="$root/.venv/bin/python" -DBUILD_TESTING=OFF >log/setup-build.txt 2>&1; then
     tail -n 40 log/setup-build.txt >&2
     echo "error: colcon build failed; the whole output is in log/setup-build.txt" >&2
     exit 1
