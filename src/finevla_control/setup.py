@@ -20,6 +20,7 @@ setup(
             "safety_watchdog = finevla_control.watchdog_node:main",
             "piper_driver = finevla_control.piper_node:main",
             "vendor_bridge = finevla_control.vendor_node:main",
+            "robot_state_publisher = finevla_control.robot_state_node:main",
             "piper_estop = finevla_control.piper.estop:main",
         ]
     },
