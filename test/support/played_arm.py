@@ -21,7 +21,7 @@ DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
 class Arm(Probe):
     """Plays a perfect arm at home and the watchdog: joint states and heartbeats, whatever is commanded."""
 
-    def start(self, robot: Embodiment) -> None:
+    def start(self, robot: Embodiment, until: int = HOLDING) -> None:
         self.robot, self.is_watched, self.sequence = robot, True, 0
         self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
         self.events = self.listen("safety/events", msg.SafetyEvent, qos.ALL)
@@ -44,7 +44,7 @@ class Arm(Probe):
                 watchdog.beat()
 
         self.node.create_timer(0.02, feel)
-        self.wait(lambda: self.status and self.status[-1].state == HOLDING, "the bridge to hold")
+        self.wait(lambda: self.status and self.status[-1].state == until, f"the bridge in state {until}")
         self.active.publish(msg.Instruction(id="now", raw="go"))
         threading.Event().wait(0.2)  # the instruction and the chunks are different streams
 

@@ -268,17 +268,21 @@ def _share(package: str) -> str:
     try:
         return str(get_package_share_directory(package))
     except (PackageNotFoundError, ValueError) as error:
-        raise FineVLAError(f"package '{package}' is not in this environment") from error
+        raise FineVLAError(_not_installed(package)) from error
 
 
 def _executable(package: str, executable: str) -> Path:
     try:
         path = Path(get_package_prefix(package)) / "lib" / package / executable
     except (PackageNotFoundError, ValueError) as error:
-        raise FineVLAError(f"package '{package}' is not in this environment") from error
+        raise FineVLAError(_not_installed(package)) from error
     if not executable or not path.is_file():
         raise FineVLAError(f"package '{package}' has no executable '{executable}'")
     return path
+
+
+def _not_installed(package: str) -> str:
+    return f"package '{package}' is not in this environment; install it (from apt: ros-jazzy-{package.replace('_', '-')})"
 
 
 def _truth(text: str) -> bool:

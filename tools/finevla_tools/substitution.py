@@ -76,6 +76,11 @@ def _words(text: str) -> list[str]:
 
 def _substitute(content: str, scope: Scope) -> str:
     kind, *rest = _words(content) or [""]
+    if kind == "command":
+        raise FineVLAError(
+            "'$(command ...)' runs a program while the file is read, which this runner does not do; for robot_description"
+            " start finevla_control's robot_state_publisher, which expands the xacro itself"
+        )
     if kind not in KNOWN:
         raise FineVLAError(
             f"substitution '$({kind} ...)' is not supported by this runner (ros2 launch may have it); "

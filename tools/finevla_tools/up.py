@@ -22,6 +22,7 @@ DEFAULT_FILE = "cobotmagic.launch.yaml"
 GRACE_S = (6.0, 3.0, 2.0)  # after SIGINT, SIGTERM, SIGKILL
 # What moves the arms, or tells where they are: it ends last, when the bridge has brought them to rest.
 ROBOT = ("simulator", "ros2_control_node", "robot_state_publisher", "piper_driver", "vendor_bridge")
+VIEWERS = ("rviz2", "foxglove_bridge")  # they look on: nothing ends with them, however they end
 BAD_INPUT = 2  # a node that ends so was given something that will not get better by starting it again
 COLORS = (36, 32, 35, 33, 34, 31)
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -107,7 +108,7 @@ class Stack:
             self.printer(process.name, f"ended {_how(code)}")
             self.last_end = f"{process.name} ended {_how(code)}: {said[-1] if said else 'it said nothing'}"
             if not process.respawn or code == BAD_INPUT:
-                self._ended(code, self.last_end)
+                self._ended(0 if Path(process.command[0]).name in VIEWERS else code, self.last_end)
                 return
             self._stopping.wait(process.respawn_delay_s)
 

@@ -1,5 +1,6 @@
 """Promises of the launch runner's reader: the project's files are understood, everything else is refused by name."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.launch_file import Launch, load_launch, parse_arguments
 from finevla_tools.substitution import KNOWN, Scope, expand
+from finevla_tools.up import VIEWERS
 
 STACK = Path(__file__).parents[2] / "launch" / "cobotmagic.launch.yaml"
+ROBOT = STACK.parents[1] / "config" / "robots" / "cobotmagic.yaml"
 PIPER = STACK.with_name("piper.launch.yaml")
 IS_A, IS_NOT_A = '$(eval \'"$(var mode)" == "a"\')', '$(eval \'"$(var mode)" != "a"\')'
 
@@ -22,20 +26,21 @@ def read(tmp_path: Path, *actions: object, **given: str) -> Launch:
     return load_launch(file, given)
 
 
-def test_simulation_starts_six_nodes_with_the_arguments_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simulation_starts_seven_nodes_with_the_arguments_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     launch = load_launch(STACK, {"bundle": "7", "namespace": "lab", "seed": "7", "log_level": "debug"})
-    names = ["simulator", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion"]
+    names = ["simulator", "robot_state_publisher", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion"]
     assert [p.name for p in launch.processes] == names
     assert [p.node for p in launch.processes] == [f"/lab/{p.name}" for p in launch.processes]
     assert all("__ns:=/lab" in p.command for p in launch.processes)
     assert all(p.command[p.command.index("--log-level") + 1] == "debug" for p in launch.processes)
     assert "seed:=7" in launch.processes[0].command
-    assert "bundle:='7'" in launch.processes[2].command  # a name, although it looks like a number
+    assert "xacro_arguments:=''" in launch.processes[1].command
+    assert "bundle:='7'" in launch.processes[3].command  # a name, although it looks like a number
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):  # Jazzy's, and its successors'
         files = {p.name: Path(p.environment[name]).name for p in launch.processes}
         assert files == dict.fromkeys(names, "fastdds.xml") | {"safety_bridge": "fastdds_udp_LOCALHOST.xml"}
-    assert [p.respawn for p in launch.processes] == [False, True, True, False, True, True]
+    assert [p.respawn for p in launch.processes] == [False, True, True, True, False, True, True]
 
 
 def test_the_recorder_is_started_when_asked_for() -> None:
@@ -59,13 +64,57 @@ def test_cameras_are_started_by_ros2_launch_with_what_the_include_says() -> None
 
 
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
-    with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: .*(robot_state_publisher|command)"):
+    with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: package 'controller_manager' .* ros-jazzy-contr"):
         load_launch(STACK, {"robot": "real"})
+
+
+@pytest.fixture
+def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins for the programs of ROS's own packages that `robot:=real` starts, in a prefix of their own."""
+    index = tmp_path / "share" / "ament_index" / "resource_index" / "packages"
+    index.mkdir(parents=True)
+    programs = ("controller_manager/ros2_control_node", "controller_manager/spawner", "rviz2/rviz2")
+    for program in (*programs, "foxglove_bridge/foxglove_bridge"):
+        path = tmp_path / "lib" / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        (index / path.parent.name).touch()
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path}:{os.environ['AMENT_PREFIX_PATH']}")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("apt")
+def test_real_robot_gets_its_description_its_controllers_and_a_bridge_that_waits_for_them() -> None:
+    given = {"robot": "real", "driver": "piper", "hardware_plugin": "a/B", "namespace": "lab"}
+    launch = load_launch(STACK, given)
+    processes = {p.name: p for p in launch.processes}
+    first = ["robot_state_publisher", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion"]
+    rest = ["left_piper_driver", "right_piper_driver", "controller_manager", "spawner"]
+    assert list(processes) == [*first, *rest]
+    publisher = processes["robot_state_publisher"]
+    assert Path(publisher.command[0]).parts[-2:] == ("finevla_control", "robot_state_publisher")
+    assert "xacro_arguments:='hardware_plugin:=a/B overrun:=0.3'" in publisher.command
+    assert "controller_manager:='controller_manager'" in processes["safety_bridge"].command
+    assert {"--params-file", "__ns:=/lab"} <= set(processes["controller_manager"].command)
+    controllers = {"joint_state_broadcaster", *(c.name for c in load_embodiment(ROBOT).controllers)}
+    assert controllers <= set(processes["spawner"].command)
+
+
+@pytest.mark.parametrize("viewer", ["rviz", "foxglove"])
+@pytest.mark.parametrize("robot", ["sim", "real", "vendor"])
+@pytest.mark.usefixtures("apt")
+def test_a_viewer_is_started_when_asked_for_with_a_file_that_is_there(robot: str, viewer: str) -> None:
+    last = load_launch(STACK, {"robot": robot, viewer: "true"}).processes[-1]
+    assert Path(last.command[0]).name in VIEWERS
+    files = [Path(word) for word in last.command if "/config/" in word]
+    assert len(files) == 1
+    assert files[0].is_file()
+    assert not last.respawn
 
 
 def test_vendors_driver_gets_a_bridge_instead_of_controllers() -> None:
     launch = load_launch(STACK, {"robot": "vendor", "vendor": "puppet", "left_state": "/left"})
-    names = ["camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion", "vendor_bridge"]
+    names = ["robot_state_publisher", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion", "vendor_bridge"]
     assert [p.name for p in launch.processes] == names
     bridge, watchdog = launch.processes[-1], launch.processes[-3]
     assert {"driver:='puppet'", "left_state:='/left'", "right_state:=''", "speed_percent:=50"} <= set(bridge.command)
@@ -106,6 +155,7 @@ def test_misspelled_choice_is_refused_with_what_there_is(wrong: str) -> None:
         ({"node": {"pkg": "finevla_sim"}}, "'exec' is missing"),
         ({"let": {"name": "a", "value": "$(anon x)"}}, r"\$\(anon"),
         ({"let": {"name": "a", "value": "$(var b)"}}, "variable 'b'"),
+        ({"let": {"name": "a", "value": "$(command 'xacro a.xacro b:=$(var c)')"}}, r"\$\(command .*robot_state_publisher"),
         ({"let": {"name": "a", "value": "$(eval '1 + 1')"}}, "comparisons"),
         ({"let": {"name": "a", "value": "$(var b"}}, "not closed"),
         ({"let": {"name": "a", "value": "$(env FINEVLA_NOT_SET)"}}, "'FINEVLA_NOT_SET' is not set"),

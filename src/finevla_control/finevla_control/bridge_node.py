@@ -6,6 +6,7 @@ The decisions are `finevla_core.safety.bridge.Bridge`'s; this file only carries 
 import functools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_control.controller_list import ControllerList
 from finevla_control.logs import EventLog
 from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
@@ -25,6 +27,7 @@ from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.heartbeats import HeartbeatCheck
+from finevla_core.safety.robot_check import RobotCheck
 from finevla_core.safety.seal import Signer, TrajectoryCheck
 from finevla_core.safety.watchdog import DEAD_LISTED_NS
 from finevla_core.safety.watches import Rivals
@@ -47,6 +50,8 @@ from finevla_ros.trajectories import trajectory_to_msg
 
 TICK_S = 0.02
 STATUS_EVERY = 2  # ticks: 25 Hz, the watchdog's measure of life
+MOST_DESCRIPTION_BYTES = 1 << 20  # ours has 30 KiB
+DESCRIPTIONS = 4  # that are compared in a second; each takes some milliseconds
 WATCHDOG = "safety_watchdog"  # it may publish to controllers as well: a stop, and nothing else
 
 
@@ -56,6 +61,9 @@ class Parameters:
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
     limits: str = param("cobotmagic", "safety file: a name in config/safety or a path; none = the robot's own limits")
+    controller_manager: str = param(
+        "", "ros2_control node whose controllers must be active and whose robot_description must be ours; empty = none"
+    )
     max_chunk_age_s: float = param(0.5, "oldest observation a chunk may come from, seconds", 0.05, 5.0)
     max_start_jump_rad: float = param(0.25, "largest step from the running motion to a chunk, rad", 0.01, 1.0)
     max_tracking_error_rad: float = param(0.25, "largest distance of joint and plan beyond lag, rad", 0.02, 1.0)
@@ -85,6 +93,9 @@ class SafetyBridge(LastingNode):
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
+        manager = p.controller_manager and self.resolve_service_name(p.controller_manager)
+        self.robot_check = RobotCheck(self.embodiment, urdf, manager)
+        self.descriptions: deque[str] = deque(maxlen=DESCRIPTIONS)
         # A bridge that starts again must not take chunks that were meant for the one before it: epochs are seconds.
         self.bridge = Bridge(
             self.embodiment,
@@ -93,6 +104,7 @@ class SafetyBridge(LastingNode):
             _bridge_options(p),
             epoch=time.time_ns() // 1_000_000_000,
             state_publishers=lambda: publishers_of(self, self.embodiment.state_topic),
+            why_unready=self.robot_check.why_not,
         )
         self.bridge.is_stepping = p.step
         self.lock = threading.RLock()
@@ -119,6 +131,7 @@ class SafetyBridge(LastingNode):
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         self.listeners = [self._listen_for_stops(), self._listen_for_words(), self._listen_for_chunks()]
         self._listen()
+        self.controller_list = ControllerList(self, manager, self.robot_check) if manager else None
         # By the steady clock: simulated time may run slowly, or stand still, and the watchdog still wants to hear this node.
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
@@ -153,6 +166,9 @@ class SafetyBridge(LastingNode):
         words = SeparateListener(self, "words", self._on_refused)
         words.hear_both(msg.Instruction, "instruction", lambda m: self._on_words(m.raw, m.fine), qos.ALL)
         words.hear_both(String, "instruction/text", lambda m: self._on_words(m.data), qos.ALL)
+        # Not in this node's own participant, for its size; compared in this node's own thread, some a second.
+        described, most = self.descriptions, MOST_DESCRIPTION_BYTES
+        words.hear(String, "robot_description", lambda m: described.append(m.data), qos.LATCHED, most)
         return words
 
     def _listen_for_chunks(self) -> SeparateListener:
@@ -319,9 +335,16 @@ class SafetyBridge(LastingNode):
             if self.ticks % STATUS_EVERY == 0:
                 self._publish_status()
         if self.ticks % 50 == 0:
+            self._look_at_the_robot()
             self._watch_for_rivals()
             self._watch_nodes()
             self._diagnose()
+
+    def _look_at_the_robot(self) -> None:
+        while self.descriptions:
+            self.robot_check.on_description(self.descriptions.popleft())
+        if self.controller_list is not None:
+            self.controller_list.ask()
 
     def _watch_for_rivals(self) -> None:
         """Two bridges, or anything else that commands a controller, is a stop: nobody could say who moves the arm."""

@@ -15,6 +15,7 @@ from finevla_core.errors import FineVLAError, quoted
 
 TURNING, SLIDING = ("revolute", "continuous"), ("prismatic",)
 KINDS = (*TURNING, *SLIDING, "fixed", "floating", "planar")
+MOST_JOINTS = 500  # a text may come from anybody; the largest robots have a tenth
 LENGTH_M, ANGLE_RAD = (
     1e-3,
     1e-3,
@@ -77,7 +78,10 @@ def read_joints(urdf: str) -> dict[str, DescribedJoint]:
     if root.tag != "robot" or not links:
         raise FineVLAError(f"it is no URDF with links: its root is <{root.tag[:40]}>")
     joints: dict[str, DescribedJoint] = {}
-    for element in root.findall("joint"):
+    elements = root.findall("joint")
+    if len(elements) > MOST_JOINTS:
+        raise FineVLAError(f"it has {len(elements)} joints, {MOST_JOINTS} are allowed")
+    for element in elements:
         joint = _joint(element)
         if joint.name in joints:
             raise FineVLAError(f"joint {quoted(joint.name)} is there twice")

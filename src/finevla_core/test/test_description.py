@@ -120,6 +120,7 @@ MALFORMED = [
     ('<robot><link name="a"/><joint name="j" type="fixed"/></robot>', "no <parent"),
     ('<robot><link name="a"/><joint name="j" type="odd"/></robot>', "type is 'odd'"),
     ('<robot><link name="a"/><joint type="fixed"/></robot>', "malformed"),
+    (made(*["j a b"] * 501), "501 joints, 500 are allowed"),
     (made("j a x"), "joins a link that is not there: 'x'"),
     (made("j a b", "j b c"), "there twice"),
     (made("j a b", "k c b"), "two parents"),

@@ -83,7 +83,8 @@ class Bridge:
 
     Only heartbeats are timed by the steady clock: they beat on whatever simulated time does.
     `epoch` must be larger than that of any bridge before it on this robot; a reset begins the next one. `state_publishers`
-    names who publishes joint states; it is asked when two do.
+    names who publishes joint states; it is asked when two do. `why_unready` says in a sentence why the robot must not be
+    commanded, or "".
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Bridge:
         epoch: int = 1,
         steady_ns: Callable[[], int] = time.monotonic_ns,
         state_publishers: Callable[[], Sequence[str]] = tuple,
+        why_unready: Callable[[], str] = str,
     ) -> None:
         self.embodiment, self.envelope, self.limits, self.options = embodiment, envelope, envelope.limits, options
         self.gate = Gate(embodiment, envelope, gate_options)
@@ -118,7 +120,7 @@ class Bridge:
         self._controllers = tuple(c.name for c in embodiment.controllers)
         self.is_stepping = False
         self.waiting: Waiting | None = None
-        self._steady_ns, self._state_publishers = steady_ns, state_publishers
+        self._steady_ns, self._state_publishers, self.why_unready = steady_ns, state_publishers, why_unready
         self._counter = CounterWatch(steady_ns)
         self._shown = 0  # plans so far
         self._future_told_ns = -1
@@ -329,7 +331,7 @@ class Bridge:
             return False, "joint states are missing; start the arm's driver first"
         if self.arms.moves(self.options.rest_velocity):
             return False, "the arm still moves; wait until it rests"
-        if missing := self.heartbeats.missing():
+        if missing := self.why_unready() or self.heartbeats.missing():
             return False, missing
         if trouble := self.heartbeats.trouble():
             return False, f"the watchdog says: {trouble}"
@@ -354,13 +356,16 @@ class Bridge:
         if self.state is State.HOLDING and not self.time.just_woke():  # nothing moves, and no chunk is judged by it
             if not self.arms.is_fresh(now_ns):
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
-            elif missing := self.heartbeats.unwatched():
+            elif missing := self._unready():
                 self._enter(State.DISABLED, missing)
         if self.waiting is not None and self.waiting.is_over(now_ns, self.options.approval_timeout_s):
             self._withdraw(self.waiting)
         if self.state is not State.FOLLOWING or self.plan is None or self.arms.position is None:
             return
-        if missing := self.heartbeats.missing():
+        if why := self.why_unready():
+            self._stop(now_ns, "robot.unready", why)
+            self._is_commanded = False
+        elif missing := self.heartbeats.missing():
             self._stop(now_ns, "heartbeat.lost", missing)
         elif off := self.gate.tracking(self.plan, self.arms.position, self.arms.stamp_ns):
             self._stop(now_ns, "state.tracking", f"{off[0]} is {off[1]:.2f} rad from where it should be")
@@ -400,6 +405,8 @@ class Bridge:
             return Rejection(*lost)
         if not self.arms.is_fresh(now_ns):
             return Rejection("state.stale", "the joint state is too old to judge it by")
+        if why := self.why_unready():
+            return Rejection("robot.unready", why)
         if missing := self.heartbeats.missing():
             return Rejection("heartbeat.lost", missing)
         if self.state is State.FOLLOWING and now_ns < self._led_until_ns:
@@ -524,10 +531,10 @@ class Bridge:
     def _adopt(self, now_ns: int) -> bool:
         """Hold: where the arm was last commanded to if it still is there, else where it is - if it may be there.
 
-        Not before the watchdog answers: who holds is ready to follow.
+        Not before the robot is ready and the watchdog answers: who holds is ready to follow.
         """
         assert self.arms.position is not None
-        if missing := self.heartbeats.unwatched():
+        if missing := self._unready():
             self._enter(State.DISABLED, missing)
             return False
         position = np.clip(self.arms.position, self.limits.lower, self.limits.upper)
@@ -548,6 +555,13 @@ class Bridge:
         self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
         return True
+
+    def _unready(self) -> str:
+        """Say why nothing may begin, "" if it may. What controllers hold that were not ready is not what they were told."""
+        if why := self.why_unready():
+            self._is_commanded = False
+            return why
+        return self.heartbeats.unwatched()
 
     def _stop(self, now_ns: int, code: str, text: str) -> None:
         if self.state is State.STOPPED:
