@@ -27,7 +27,7 @@ from finevla_tools.stage_host import StageHost
 from finevla_tools.up import DEFAULT_FILE, Interrupts, SecondStack, launch_path
 
 INTERRUPTED = 130
-UNUSED = "motion"  # the node of home and go_to, which a busy computer need not carry
+UNUSED = ("motion", "robot_state_publisher")  # home and go_to, and TF: a busy computer need not carry them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     with Interrupts() as interrupts, NodeLog(arguments.out / "nodes.log", arguments.show_nodes) as log:
         if arguments.interactive:
             return converse(launch, arguments.seconds, log, interrupts)
-        launch = replace(launch, processes=tuple(p for p in launch.processes if p.name != UNUSED))
+        launch = replace(launch, processes=tuple(p for p in launch.processes if p.name not in UNUSED))
         host = StageHost(launch, log.write, OverloadWatch(), interrupts)
         return Demonstration(arguments, host, log).run()
 

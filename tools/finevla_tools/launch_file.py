@@ -282,7 +282,9 @@ def _executable(package: str, executable: str) -> Path:
 
 
 def _not_installed(package: str) -> str:
-    return f"package '{package}' is not in this environment; install it (from apt: ros-jazzy-{package.replace('_', '-')})"
+    return (
+        f"package '{package}' is not in this environment; install it (from apt: ros-jazzy-{package.replace('_', '-')})"
+    )
 
 
 def _truth(text: str) -> bool:

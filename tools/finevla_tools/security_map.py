@@ -163,10 +163,11 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
             ),
             subscribes=(
                 *("action_chunk", "active_instruction", "instruction", "instruction/text", robot.state_topic),
-                *("safety/deadman", "safety/stop", "safety/watchdog", *trajectories(robot)),
+                *("robot_description", "safety/deadman", "safety/stop", "safety/watchdog", *trajectories(robot)),
             ),
             serves=tuple(f"safety/{name}" for name in BRIDGE_SERVICES),
         ),
+        Rights(calls=("controller_manager/list_controllers",)),
         bare_nodes=("safety_bridge_stop", "safety_bridge_words", "safety_bridge_chunks"),
     )
     yield Member(
@@ -186,6 +187,14 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
 
 
 def _sources(robot: Embodiment) -> Iterator[Member]:
+    yield Member(
+        "robot_state_publisher",
+        Rights(
+            publishes=("robot_description", "/tf", "/tf_static", "/diagnostics"),
+            subscribes=(robot.state_topic,),
+        ),
+        CPP,  # where ROS's own takes over
+    )
     yield Member(
         "simulator",
         Rights(
@@ -218,10 +227,6 @@ def _ros2_control(robot: Embodiment) -> Iterator[Member]:
     """ROS's own processes of `robot:=real`, after the documentation of ros2_control: no test runs them."""
     controllers = tuple(controller.name for controller in robot.controllers)
     nodes = ("controller_manager", "joint_state_broadcaster", *controllers)
-    yield Member(
-        "robot_state_publisher",
-        Rights(publishes=("robot_description", "/tf", "/tf_static"), subscribes=(robot.state_topic,)) + CPP,
-    )
     yield Member(
         "controller_manager",
         Rights(

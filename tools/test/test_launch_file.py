@@ -29,7 +29,15 @@ def read(tmp_path: Path, *actions: object, **given: str) -> Launch:
 def test_simulation_starts_seven_nodes_with_the_arguments_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     launch = load_launch(STACK, {"bundle": "7", "namespace": "lab", "seed": "7", "log_level": "debug"})
-    names = ["simulator", "robot_state_publisher", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion"]
+    names = [
+        "simulator",
+        "robot_state_publisher",
+        "camera_ingest",
+        "policy",
+        "safety_bridge",
+        "safety_watchdog",
+        "motion",
+    ]
     assert [p.name for p in launch.processes] == names
     assert [p.node for p in launch.processes] == [f"/lab/{p.name}" for p in launch.processes]
     assert all("__ns:=/lab" in p.command for p in launch.processes)
@@ -64,7 +72,9 @@ def test_cameras_are_started_by_ros2_launch_with_what_the_include_says() -> None
 
 
 def test_real_robot_needs_ros2_control_and_says_so() -> None:
-    with pytest.raises(FineVLAError, match=r"cobotmagic.launch.yaml:\d+: package 'controller_manager' .* ros-jazzy-contr"):
+    with pytest.raises(
+        FineVLAError, match=r"cobotmagic.launch.yaml:\d+: package 'controller_manager' .* ros-jazzy-contr"
+    ):
         load_launch(STACK, {"robot": "real"})
 
 
@@ -114,7 +124,15 @@ def test_a_viewer_is_started_when_asked_for_with_a_file_that_is_there(robot: str
 
 def test_vendors_driver_gets_a_bridge_instead_of_controllers() -> None:
     launch = load_launch(STACK, {"robot": "vendor", "vendor": "puppet", "left_state": "/left"})
-    names = ["robot_state_publisher", "camera_ingest", "policy", "safety_bridge", "safety_watchdog", "motion", "vendor_bridge"]
+    names = [
+        "robot_state_publisher",
+        "camera_ingest",
+        "policy",
+        "safety_bridge",
+        "safety_watchdog",
+        "motion",
+        "vendor_bridge",
+    ]
     assert [p.name for p in launch.processes] == names
     bridge, watchdog = launch.processes[-1], launch.processes[-3]
     assert {"driver:='puppet'", "left_state:='/left'", "right_state:=''", "speed_percent:=50"} <= set(bridge.command)
@@ -155,7 +173,10 @@ def test_misspelled_choice_is_refused_with_what_there_is(wrong: str) -> None:
         ({"node": {"pkg": "finevla_sim"}}, "'exec' is missing"),
         ({"let": {"name": "a", "value": "$(anon x)"}}, r"\$\(anon"),
         ({"let": {"name": "a", "value": "$(var b)"}}, "variable 'b'"),
-        ({"let": {"name": "a", "value": "$(command 'xacro a.xacro b:=$(var c)')"}}, r"\$\(command .*robot_state_publisher"),
+        (
+            {"let": {"name": "a", "value": "$(command 'xacro a.xacro b:=$(var c)')"}},
+            r"\$\(command .*robot_state_publisher",
+        ),
         ({"let": {"name": "a", "value": "$(eval '1 + 1')"}}, "comparisons"),
         ({"let": {"name": "a", "value": "$(var b"}}, "not closed"),
         ({"let": {"name": "a", "value": "$(env FINEVLA_NOT_SET)"}}, "'FINEVLA_NOT_SET' is not set"),

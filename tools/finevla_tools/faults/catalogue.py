@@ -85,6 +85,12 @@ NODES = {
             do.killed("simulator"), STOPS, NONE, JOINTS_S, ("state.lost", "watchdog.joints"), arms_seen=False,
         ),
     ),
+    "robot_state_publisher": (
+        Drill(
+            "description killed", "kill -9 of the node that tells robot_description and TF, which the launch starts again",
+            do.killed("robot_state_publisher"), FOLLOWS,
+        ),
+    ),
     "motion": (
         Drill("motion killed", "kill -9 of the node that moves to poses, idle", do.killed("motion"), FOLLOWS),
         Drill("motion hangs", "SIGSTOP of the node that moves to poses, idle", do.hung("motion"), FOLLOWS),
