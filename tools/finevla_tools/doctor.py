@@ -150,6 +150,7 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         ("ROS 2", _ros, "run '. install/setup.bash', or 'make setup' before"),
         ("DDS profile", _dds, "unset the variable, or put what config/fastdds.xml says into your file"),
         ("robot file", _robot, "see config/robots/cobotmagic.yaml for the shape"),
+        ("description", _description, "run 'make setup' again, or 'rosdep install' with ROS 2 from apt"),
         ("safety file", lambda: _safety(arguments.limits), "see config/safety/cobotmagic.yaml for the shape"),
         ("bundle", lambda: _bundle(arguments.bundle), "give --bundle a bundle, or export it again"),
         ("ONNX Runtime", _providers, "pip install onnxruntime"),
@@ -199,6 +200,24 @@ def _robot() -> str:
 
     robot = load_embodiment(robot_file("cobotmagic"))
     return f"{robot.name}: {len(robot.joints)} joints, cameras {', '.join(robot.camera_names)}"
+
+
+def _description() -> str:
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    from finevla_core.description import read_joints
+    from finevla_core.embodiment import load_embodiment
+    from finevla_core.urdf import expand
+    from finevla_ros.paths import robot_file
+
+    file = robot_file("cobotmagic")
+    joints = read_joints(expand(file.parents[2] / load_embodiment(file).urdf))
+    importlib.import_module("tf2_msgs.msg")
+    try:
+        teller = f"ROS's own robot_state_publisher in {get_package_prefix('robot_state_publisher')}"
+    except PackageNotFoundError:
+        teller = "finevla_control's robot_state_publisher, for ROS's own is not installed"
+    return f"{len(joints)} joints, told by {teller}"
 
 
 def _safety(limits: str) -> str:

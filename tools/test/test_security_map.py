@@ -87,6 +87,8 @@ def test_only_drivers_say_where_the_arms_are(robot: Embodiment) -> None:
         ("rt/finevla/instruction/text", {"operator"}),
         ("rt/finevla/active_instruction", {"policy"}),
         ("rt/clock", {"simulator"}),
+        *((topic, {"robot_state_publisher"}) for topic in ("rt/finevla/robot_description", "rt/tf", "rt/tf_static")),
+        ("rq/finevla/controller_manager/list_controllersRequest", {"safety_bridge", "spawner"}),
         *((f"rq/finevla/safety/{name}Request", {"operator"}) for name in ("stop", "reset", "approve", "step_mode")),
         ("rq/finevla/safety/adoptRequest", {"operator"}),
         ("rq/finevla/safety/authorityRequest", {"operator", "motion"}),
