@@ -12,8 +12,10 @@ import psutil
 from rclpy.action import ActionClient
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
+from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_core.description import read_joints
 from finevla_core.instruction import Factors, Instruction
 from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
@@ -61,6 +63,7 @@ class Checks:
     def run_all(self, policy: Callable[[], int | None] = policy_pid) -> None:
         """Everything that the stack promises."""
         self.safety_nodes_are_there()
+        self.robot_is_described()
         self.every_interface_steers()
         self.what_cannot_be_followed_is_refused()
         self.stop_and_reset()
@@ -73,6 +76,16 @@ class Checks:
         for name in ("safety_bridge", "safety_watchdog", "motion"):
             self.wait(lambda name=name: name in self.client.node.get_node_names(), f"the node {name}")
         self.wait(lambda: getattr(self.client.newest.get("safety/watchdog"), "is_well", False), "a well watchdog")
+
+    def robot_is_described(self) -> None:
+        """What RViz, Foxglove and recordings need to draw the robot, whoever tells it: also ROS's own program."""
+        told: set[str] = set()
+        for topic, profile in (("/tf", qos.ALL), ("/tf_static", qos.LATCHED)):
+            self.client.listen(topic, TFMessage, profile, lambda m: told.update(t.child_frame_id for t in m.transforms))
+        self.client.listen("robot_description", String, qos.LATCHED)
+        self.wait(lambda: "robot_description" in self.client.newest, "the robot's description")
+        joints = read_joints(self.client.newest["robot_description"].data).values()
+        self.wait(lambda: told >= {joint.child for joint in joints}, "a transform to every link")
 
     def every_interface_steers(self) -> None:
         """Topic, text, service, action; each replaces the one before in mid-motion."""
