@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import rclpy
-from rcl_interfaces.srv import ListParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from type_description_interfaces.srv import GetTypeDescription
 
 from finevla_tools.transport import use_stack_transport
 
@@ -51,8 +51,8 @@ def _named(node: Node, names: Sequence[str]) -> list[str]:
 
 
 def _answer(node: Node, names: Sequence[str]) -> list[str]:
-    """Those that answer the parameter service that every node has."""
-    clients = {name: node.create_client(ListParameters, f"{name}/list_parameters") for name in names}
+    """Those that answer the service that every node has."""
+    clients = {name: node.create_client(GetTypeDescription, f"{name}/get_type_description") for name in names}
     asked: dict[str, Any] = {}
     deadline = time.monotonic() + ANSWER_S
     while time.monotonic() < deadline and not (
@@ -60,7 +60,7 @@ def _answer(node: Node, names: Sequence[str]) -> list[str]:
     ):
         for name, client in clients.items():
             if name not in asked and client.service_is_ready():
-                asked[name] = client.call_async(ListParameters.Request())
+                asked[name] = client.call_async(GetTypeDescription.Request())
         time.sleep(0.02)
     alive = [name for name, future in asked.items() if future.done()]
     for client in clients.values():

@@ -60,8 +60,8 @@ class Member:
     """A process of the stack, which gets an enclave of its own.
 
     `usual` is what it does with the launch file's own arguments, `sometimes` what it does with others; it may do both.
-    `nodes` are the nodes in it whose parameter services it serves, empty = the one of its name; `bare_nodes` have but
-    the one that rclcpp and rclpy always make.
+    `nodes` are the nodes in it whose parameter services it serves, empty = the one of its name; `bare_nodes`, which may be
+    the one of its name, have but the one that rclcpp and rclpy always make.
     """
 
     name: str
@@ -71,10 +71,14 @@ class Member:
     bare_nodes: tuple[str, ...] = ()
 
     @property
+    def parameter_nodes(self) -> tuple[str, ...]:
+        """The nodes in it that have parameter services."""
+        return self.nodes or (() if self.name in self.bare_nodes else (self.name,))
+
+    @property
     def rights(self) -> Rights:
         """All that it may do."""
-        names = self.nodes or (self.name,)
-        services = [f"{node}/{service}" for node in names for service in PARAMETER_SERVICES]
+        services = [f"{node}/{service}" for node in self.parameter_nodes for service in PARAMETER_SERVICES]
         services += [f"{node}/{TYPE_SERVICE}" for node in self.bare_nodes]
         return self.usual + self.sometimes + EVERYBODY + EVERYBODY_SOMETIMES + Rights(serves=tuple(services))
 
@@ -168,7 +172,7 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
             serves=tuple(f"safety/{name}" for name in BRIDGE_SERVICES),
         ),
         Rights(calls=("controller_manager/list_controllers",)),
-        bare_nodes=("safety_bridge_stop", "safety_bridge_words", "safety_bridge_chunks"),
+        bare_nodes=("safety_bridge", "safety_bridge_stop", "safety_bridge_words", "safety_bridge_chunks"),
     )
     yield Member(
         "safety_watchdog",
@@ -182,7 +186,7 @@ def _safety_side(robot: Embodiment) -> Iterator[Member]:
                 *("policy/status", "safety/deadman", "safety/status", "safety/watchdog"),
             ),
         ),
-        bare_nodes=("safety_watchdog_chunks",),
+        bare_nodes=("safety_watchdog", "safety_watchdog_chunks"),
     )
 
 

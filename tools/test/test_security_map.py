@@ -94,7 +94,8 @@ def test_only_drivers_say_where_the_arms_are(robot: Embodiment) -> None:
         ("rq/finevla/safety/authorityRequest", {"operator", "motion"}),
         ("rr/finevla/safety/authorityReply", {"safety_bridge"}),
         ("rq/finevla/safety_bridge/set_parametersRequest", set()),
-        ("rq/finevla/safety_bridge/get_parametersRequest", {"operator"}),
+        ("rr/finevla/safety_bridge/get_parametersReply", set()),
+        ("rq/finevla/motion/get_parametersRequest", {"operator"}),
         ("rq/finevla/home/_action/send_goalRequest", {"operator"}),
         ("rt/finevla/home/_action/feedback", {"motion"}),
     ],
@@ -162,7 +163,7 @@ def test_piper_driver_may_do_what_it_does_and_no_more(robot: Embodiment) -> None
 
 def with_nodes(member: Member, rights: Rights) -> tuple[set[str], set[str]]:
     """DDS topics of rights that `member` has, with its parameter services and what every node does."""
-    services = [f"{node}/{name}" for node in member.nodes or (member.name,) for name in PARAMETER_SERVICES]
+    services = [f"{node}/{name}" for node in member.parameter_nodes for name in PARAMETER_SERVICES]
     writes, reads = dds_topics(rights + EVERYBODY + Rights(serves=tuple(services)), NAMESPACE)
     return set(writes), set(reads)
 

@@ -88,7 +88,8 @@ class SafetyBridge(LastingNode):
     """
 
     def __init__(self) -> None:
-        super().__init__("safety_bridge")
+        # No parameter services: one packet to them, whose list claims to be long, would hold this node up for seconds.
+        super().__init__("safety_bridge", start_parameter_services=False)
         p = declare(self, Parameters)
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)

@@ -78,7 +78,7 @@ class SafetyWatchdog(LastingNode):
     """Subscriptions feed the watchdog, `_flush` publishes what it decided."""
 
     def __init__(self) -> None:
-        super().__init__("safety_watchdog")
+        super().__init__("safety_watchdog", start_parameter_services=False)  # as the bridge
         p = declare(self, Parameters)
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)

@@ -1,13 +1,12 @@
 """Hostile drills: who speaks to doors that are open to all - stops, approvals, authority, floods, bytes that are no message."""
 
-from rcl_interfaces.srv import GetParameters
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_interfaces import msg
-from finevla_interfaces.srv import Authority
+from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
 from finevla_tools.faults import floods, imposters, intruders, people
 from finevla_tools.faults import inject as do
@@ -198,7 +197,7 @@ def floods_drills() -> list[Drill]:
     calls = (
         ("authority", lambda: (Authority, "safety/authority", Authority.Request(client="/finevla/other"))),
         ("resets", lambda: (Trigger, "safety/reset", Trigger.Request())),
-        ("parameters", lambda: (GetParameters, "safety_bridge/get_parameters", GetParameters.Request(names=["robot"]))),
+        ("approvals", lambda: (Approve, "safety/approve", Approve.Request(number=1, is_yes=True))),
     )
     found += [
         drill(
