@@ -5,8 +5,10 @@
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 from diagnostic_msgs.msg import DiagnosticArray
@@ -25,6 +27,10 @@ from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch, parse_arguments
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path, running
 
+sys.path.insert(0, str(Path(__file__).parent))
+from relay import Relay
+
+OVERHEAD = "the same without rendering: the stack's overhead"
 STAGES = (
     "image stamp to last image (rendering, in place of cameras)",
     "last image to observation",
@@ -33,7 +39,7 @@ STAGES = (
     "inference",
     "observation to command, without inference",
     "image stamp to command, without inference",
-    "the same without rendering: the stack's overhead",
+    OVERHEAD,
 )
 
 
@@ -100,15 +106,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("## Simulator without ROS\n")
     _print_table(["measure", "value"], _world())
     launch = load_launch(launch_path(DEFAULT_FILE), parse_arguments(options.arguments))
-    with running(launch, lambda *_: None) as stack, Client(launch.arguments["namespace"]) as client:
+    with (
+        running(launch, lambda *_: None) as stack,
+        Client(launch.arguments["namespace"]) as client,
+        Relay() as relay,
+    ):
         stages, factors = Stages(client), []
         client.listen("/diagnostics", DiagnosticArray, qos.ALL, lambda m: factors.extend(_factors(m)))
         client.wait_until_ready(60.0)
+        relay.milliseconds.clear()
         rows, cpu = _measure(client, stages, stack, options.seconds)
         accepted = client.newest["safety/status"].chunks_accepted
         rejected = client.newest["safety/status"].chunks_rejected
     print(f"\n## Stack, {options.seconds:.0f} s, {accepted} chunks accepted, {rejected} refused\n")
     _print_table(["stage", "median ms", "p99 ms", "worst ms"], [[k, *_spread(v)] for k, v in rows.items()])
+    print("\nBeside it, in the same seconds, a bare rclpy relay of the same messages with as many hops:\n")
+    _print_table(["", "median ms", "p99 ms"], _beside(rows[OVERHEAD], relay))
     print()
     _print_table(["node", "share of one core"], [[name, f"{share:.0%}"] for name, share in cpu.items()])
     print()
@@ -134,6 +147,16 @@ def _measure(
     passed = time.monotonic() - started
     cpu = {name: (sum(p.cpu_times()[:2]) - before[name]) / passed for name, p in processes.items()}
     return stages.rows(), cpu
+
+
+def _beside(stack_ms: Sequence[float], relay: Relay) -> list[list[str]]:
+    """The stack's overhead, the relay's, and their ratio."""
+    ordered = sorted(stack_ms)
+    own = (statistics.median(ordered), ordered[round(0.99 * (len(ordered) - 1))])
+    bare = relay.spread()
+    rows = [("stack, without rendering and inference", *own), ("bare relay", *bare)]
+    told = [[name, f"{median:.1f}", f"{p99:.1f}"] for name, median, p99 in rows]
+    return [*told, ["ratio (bar 1.5)", *(f"{a / b:.2f}" for a, b in zip(own, bare, strict=True))]]
 
 
 def _world() -> list[list[str]]:
