@@ -1,12 +1,13 @@
 """A bare rclpy relay of the stack's messages, with as many hops: what `make bench` compares the stack's latency with.
 
-Pictures of three cameras -> observation -> chunk -> trajectories of all controllers. Each hop is a node in a process of its own that
-fills in a message of the true size and publishes it; nothing is looked at, resized, judged or inferred.
+Pictures of three cameras -> observation -> chunk -> trajectories of all controllers. Each hop is a node in a process of its
+own that fills in a message of the true size and publishes it; nothing is looked at, resized, judged or inferred.
 
     python test/benchmark/relay.py ROLE --ros-args -r __ns:=/relay      # ROLE: camera, observation, chunk, command
 """
 
 import array
+import contextlib
 import statistics
 import subprocess
 import sys
@@ -173,10 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     executor = SingleThreadedExecutor()
     node = kinds[role](default_robot().embodiment)
     executor.add_node(node)
-    try:
+    with contextlib.suppress(KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
         executor.spin()
-    except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
-        pass
     return 0
 
 
