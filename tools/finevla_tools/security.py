@@ -52,22 +52,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def secure_stack(keystore: str, namespace: str, robot: str, nodes: Sequence[str]) -> None:
+def secure_stack(keystore: str, namespace: str, robot: str, enclaves: Sequence[str]) -> None:
     """Before a stack with `security:=keystore` starts: refuse what would not be secure, and join as the operator.
 
     Args:
         keystore: Folder of the keystore.
         namespace: Namespace of the stack.
         robot: Robot file, a name or a path.
-        nodes: Full names of the nodes that are to start; each needs an enclave.
+        enclaves: Of the nodes that are to start.
 
     Raises:
-        FineVLAError: Something is wrong with the keystore, a node has no enclave, or this DDS has no security.
+        FineVLAError: The keystore is wrong, an enclave is not in the table of rights, or this DDS has no security.
     """
     folder, namespace, domain = Path(keystore), checked_namespace(namespace), _domain(None)
     known = members(load_embodiment(robot_file(robot)))
-    needed = {name: m for name, m in known.items() if name == OPERATOR or enclave_path(namespace, name) in nodes}
-    if strangers := sorted(set(nodes) - {enclave_path(namespace, name) for name in needed}):
+    needed = {name: m for name, m in known.items() if name == OPERATOR or enclave_path(namespace, name) in enclaves}
+    if strangers := sorted(set(enclaves) - {enclave_path(namespace, name) for name in needed}):
         raise FineVLAError(f"{strangers[0]} is not in the table of rights; leave it out, or start without security:=")
     if found := problems(folder, namespace, domain, needed):
         more = f" (and {len(found) - 1} more: finevla security check {folder})" if len(found) > 1 else ""

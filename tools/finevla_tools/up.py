@@ -22,6 +22,7 @@ DEFAULT_FILE = "cobotmagic.launch.yaml"
 GRACE_S = (6.0, 3.0, 2.0)  # after SIGINT, SIGTERM, SIGKILL
 # What moves the arms, or tells where they are: it ends last, when the bridge has brought them to rest.
 ROBOT = ("simulator", "ros2_control_node", "robot_state_publisher", "piper_driver", "vendor_bridge")
+ENCLAVE = "ROS_SECURITY_ENCLAVE_OVERRIDE"
 VIEWERS = ("rviz2", "foxglove_bridge")  # they look on: nothing ends with them, however they end
 BAD_INPUT = 2  # a node that ends so was given something that will not get better by starting it again
 COLORS = (36, 32, 35, 33, 34, 31)
@@ -279,8 +280,10 @@ def secure(launch: Launch) -> None:
     if keystore := launch.arguments.get("security"):
         from finevla_tools.security import secure_stack
 
-        values, nodes = launch.arguments, [process.node for process in launch.processes if process.node]
-        secure_stack(keystore, values["namespace"], values["robot_file"], nodes)
+        values = launch.arguments
+        # A viewer is the operator's own; every other node has an enclave of its name.
+        enclaves = [p.environment.get(ENCLAVE, p.node) for p in launch.processes if p.node]
+        secure_stack(keystore, values["namespace"], values["robot_file"], enclaves)
 
 
 def refuse_missing_drivers(launch: Launch) -> None:

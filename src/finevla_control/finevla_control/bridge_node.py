@@ -6,7 +6,6 @@ The decisions are `finevla_core.safety.bridge.Bridge`'s; this file only carries 
 import functools
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -19,8 +18,8 @@ from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_control.controller_list import ControllerList
 from finevla_control.logs import EventLog
+from finevla_control.robot_watch import RobotWatch
 from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
@@ -50,8 +49,6 @@ from finevla_ros.trajectories import trajectory_to_msg
 
 TICK_S = 0.02
 STATUS_EVERY = 2  # ticks: 25 Hz, the watchdog's measure of life
-MOST_DESCRIPTION_BYTES = 1 << 20  # ours has 30 KiB
-DESCRIPTIONS = 4  # that are compared in a second; each takes some milliseconds
 WATCHDOG = "safety_watchdog"  # it may publish to controllers as well: a stop, and nothing else
 
 
@@ -96,7 +93,6 @@ class SafetyBridge(LastingNode):
         urdf = expand(file.parents[2] / self.embodiment.urdf)
         manager = p.controller_manager and self.resolve_service_name(p.controller_manager)
         self.robot_check = RobotCheck(self.embodiment, urdf, manager)
-        self.descriptions: deque[str] = deque(maxlen=DESCRIPTIONS)
         # A bridge that starts again must not take chunks that were meant for the one before it: epochs are seconds.
         self.bridge = Bridge(
             self.embodiment,
@@ -130,9 +126,10 @@ class SafetyBridge(LastingNode):
         self.events = EventLog(self, self.create_publisher(msg.SafetyEvent, "safety/events", qos.ALL))
         self.pending = self.create_publisher(msg.PendingPlan, "safety/pending_plan", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.listeners = [self._listen_for_stops(), self._listen_for_words(), self._listen_for_chunks()]
+        words = self._listen_for_words()
+        self.listeners = [self._listen_for_stops(), words, self._listen_for_chunks()]
         self._listen()
-        self.controller_list = ControllerList(self, manager, self.robot_check) if manager else None
+        self.robot_watch = RobotWatch(self, words, self.robot_check, manager)
         # By the steady clock: simulated time may run slowly, or stand still, and the watchdog still wants to hear this node.
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._publish_status()
@@ -167,9 +164,6 @@ class SafetyBridge(LastingNode):
         words = SeparateListener(self, "words", self._on_refused)
         words.hear_both(msg.Instruction, "instruction", lambda m: self._on_words(m.raw, m.fine), qos.ALL)
         words.hear_both(String, "instruction/text", lambda m: self._on_words(m.data), qos.ALL)
-        # Not in this node's own participant, for its size; compared in this node's own thread, some a second.
-        described, most = self.descriptions, MOST_DESCRIPTION_BYTES
-        words.hear(String, "robot_description", lambda m: described.append(m.data), qos.LATCHED, most)
         return words
 
     def _listen_for_chunks(self) -> SeparateListener:
@@ -336,16 +330,10 @@ class SafetyBridge(LastingNode):
             if self.ticks % STATUS_EVERY == 0:
                 self._publish_status()
         if self.ticks % 50 == 0:
-            self._look_at_the_robot()
+            self.robot_watch.look()
             self._watch_for_rivals()
             self._watch_nodes()
             self._diagnose()
-
-    def _look_at_the_robot(self) -> None:
-        while self.descriptions:
-            self.robot_check.on_description(self.descriptions.popleft())
-        if self.controller_list is not None:
-            self.controller_list.ask()
 
     def _watch_for_rivals(self) -> None:
         """Two bridges, or anything else that commands a controller, is a stop: nobody could say who moves the arm."""

@@ -13,6 +13,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
 
 from finevla_ros.executor import OneThreadExecutor
 from finevla_ros.heard_trajectory import listen_to_controllers
@@ -40,10 +41,14 @@ class SeparateListener:
 
     def hear(
         self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile, most_bytes: int = 0
-    ) -> None:
+    ) -> Subscription:
         """Subscribe as `profile` says; `most_bytes` as in `subscribe`."""
         name = self._owner.resolve_topic_name(topic)
-        subscribe(self._node, kind, name, callback, profile, most_bytes=most_bytes, tell=self._tell)
+        return subscribe(self._node, kind, name, callback, profile, most_bytes=most_bytes, tell=self._tell)
+
+    def forget(self, subscription: Subscription) -> None:
+        """End a subscription of `hear`."""
+        self._node.destroy_subscription(subscription)
 
     def hear_both(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
         """Subscribe to reliable and to best-effort publishers; each message is given once."""

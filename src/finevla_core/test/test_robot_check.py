@@ -105,7 +105,7 @@ def test_order_is_that_of_joints_not_of_interfaces(real: Robot) -> None:
         ("</robot>", "", "it cannot be read: it is no XML"),
     ],
 )
-def test_another_description_is_named_and_stays_until_the_stack_is_started_again(
+def test_another_description_is_named_and_stays_until_its_publisher_has_gone(
     robot: Embodiment, cobotmagic_urdf: Path, manager: str, old: str, new: str, said: str
 ) -> None:
     real = Robot(robot, cobotmagic_urdf, manager)
@@ -115,6 +115,23 @@ def test_another_description_is_named_and_stays_until_the_stack_is_started_again
     real.check.on_description(real.real.replace(old, new))
     real.check.on_description(real.real)  # the true one as well: two publishers
     assert said in real.check.why_not()
+    assert real.check.reconsider(True)
+    assert said in real.check.why_not(), "nothing is known before somebody says his again"
+    for text in (real.real, real.real.replace(old, new), real.real):  # both still there
+        real.check.on_description(text)
+    assert said in real.check.why_not()
+    assert real.check.reconsider(True)
+    real.check.on_description(real.real)
+    assert real.check.why_not() == ""
+    assert not real.check.reconsider(True), "all is well"
+
+
+def test_another_description_is_forgotten_when_nobody_publishes_one(robot: Embodiment, cobotmagic_urdf: Path) -> None:
+    check = Robot(robot, cobotmagic_urdf, "").check
+    check.on_description("<robot/>")
+    assert check.is_other
+    assert not check.reconsider(False)
+    assert check.why_not() == ""
 
 
 def test_without_ros2_control_nothing_is_waited_for(robot: Embodiment, cobotmagic_urdf: Path) -> None:

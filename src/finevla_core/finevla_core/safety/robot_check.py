@@ -42,24 +42,46 @@ class RobotCheck:
         self._manager, self._steady_ns = controller_manager, steady_ns
         self._heard = ""  # the description that was compared last
         self._other = ""  # what was wrong with one; stays, for whoever heard that one goes by it
+        self._is_open = True  # whether the next one is compared
         self._answered_ns: int | None = None
         self._controllers = ""
 
+    @property
+    def is_other(self) -> bool:
+        """Whether a description was heard that differs."""
+        return bool(self._other)
+
     def on_description(self, urdf: str) -> None:
-        """A robot_description that somebody published; after one that differs no other is looked at."""
-        if urdf == self._heard or self._other:
+        """A robot_description that somebody published; after one that differs no other is looked at until `reconsider`."""
+        if self._other and not self._is_open:
             return
+        if urdf == self._heard and not self._other:
+            return
+        self._is_open = False
         try:
             found = differences(self._ours, read_joints(urdf))
         except FineVLAError as error:
             found = [f"it cannot be read: {error}"]
+        self._other = ""
         if found:
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             self._other = (
                 f"robot_description is not the robot that motion is planned with: {found[0]}{more}; see who publishes it,"
-                " let 'urdf' in the robot file be that one, and start the stack again"
+                " end that one, or let 'urdf' in the robot file be it and start the stack again"
             )
         self._heard = urdf
+
+    def reconsider(self, is_published: bool) -> bool:
+        """After one that differs, when others publish descriptions than did: return whether all are to be heard again.
+
+        The verdict stays until the first of them is compared; it goes at once if nobody publishes one any more.
+        """
+        if not self._other:
+            return False
+        self._is_open = True
+        if not is_published:
+            self._other = self._heard = ""
+        return is_published
 
     def on_controllers(self, listed: Sequence[ListedController]) -> None:
         """An answer of controller_manager."""
