@@ -22,6 +22,7 @@ from finevla_ros.convert import to_ns
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.scene import Scene
 from finevla_sim.world import World
 from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch, parse_arguments
@@ -135,14 +136,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measure(
     client: Client, stages: Stages, stack: Stack, seconds: float
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    client.say(Instruction("reach the object with the left arm"))
+    target = _scene().objects[0]
+    said = f"reach the {target.color} {target.shape} with the {{}} arm"
+    client.say(Instruction(said.format("left")))
     client.wait(lambda: len(stages.chunks) > 5, 20.0)
     processes = {p.name: psutil.Process(stack.pid(p.name)) for p in stack.launch.processes}
     before = {name: sum(p.cpu_times()[:2]) for name, p in processes.items()}
     stages.chunks.clear()
-    started, texts = time.monotonic(), ("left", "right")
+    started, arms = time.monotonic(), ("left", "right")
     while (elapsed := time.monotonic() - started) < seconds:
-        client.say(Instruction(f"reach the object with the {texts[int(elapsed) % 2]} arm"))
+        client.say(Instruction(said.format(arms[int(elapsed) % 2])))
         time.sleep(min(4.0, seconds - elapsed))
     passed = time.monotonic() - started
     cpu = {name: (sum(p.cpu_times()[:2]) - before[name]) / passed for name, p in processes.items()}
@@ -159,10 +162,13 @@ def _beside(stack_ms: Sequence[float], relay: Relay) -> list[list[str]]:
     return [*told, ["ratio (bar 1.5)", *(f"{a / b:.2f}" for a, b in zip(own, bare, strict=True))]]
 
 
-def _world() -> list[list[str]]:
+def _scene() -> Scene:
     robot = default_robot()
-    ik = ArmIK(robot.embodiment, robot.urdf_path)
-    scene = sample_scene(TEST_SEEDS, "reach", ik)
+    return sample_scene(TEST_SEEDS, "reach", ArmIK(robot.embodiment, robot.urdf_path))  # as the simulator's first one
+
+
+def _world() -> list[list[str]]:
+    robot, scene = default_robot(), _scene()
     world = World(scene, robot.embodiment, robot.urdf_path)
     rows = []
     for size in ((192, 192), (224, 224)):

@@ -21,6 +21,7 @@ STILL_S, STILL_RAD = 1.0, 0.01  # how long the arms are watched between a reset 
 NAMED_S, COMMAND_S, LINES_S = 0.3, 0.1, 10
 STOP_NS = 800_000_000  # a stopping command is over by then; a chunk's plan takes twice as long
 BEFORE_NS = 100_000_000  # before the fault, judged too: the commands that were under way
+NOT_GONE_ON = "did not go on"
 
 
 class Attempt:
@@ -194,7 +195,7 @@ class Attempt:
                 lambda: session.state() == FOLLOWING and session.accepted() > before, SET_OUT_S, "chunks to be followed"
             )
         except FineVLAError as error:
-            self.broken.append(f"did not go on {drill.recovery.value}: {error}")
+            self.broken.append(f"{NOT_GONE_ON} {drill.recovery.value}: {error}")
             return ""
         taken_s = time.monotonic() - began_s
         how = " and ".join(filter(None, [*self.needed, *session.injector.notes]))

@@ -116,7 +116,9 @@ class Session:
         if lacking := sorted(set(drill.nodes) - set(nodes)):
             raise FineVLAError(f"drill '{drill.name}': no node '{lacking[0]}' in the launch description")
         result = self._once(drill)
-        if result.broken and result.codes & HELD_UP - set(drill.codes):
+        # A second stop of the fault's own kind after the mending is told from the first by its effect alone.
+        is_late = all(why.startswith(NOT_GONE_ON) for why in result.broken)
+        if result.broken and result.codes & (HELD_UP if is_late else HELD_UP - set(drill.codes)):
             # The machine did not let a node run for a while: a fault of its own, and no answer to this one.
             self.log.append(f"once more, for the machine held a node up: {'; '.join(result.broken)}")
             result = self._once(drill)
