@@ -24,7 +24,7 @@ from finevla_interfaces.action import GoTo
 from finevla_ros import qos
 from finevla_ros.paths import robot_file, safety_file
 from finevla_tools.client import Client
-from finevla_tools.faults.attempt import NOT_GONE_ON, Attempt, Result
+from finevla_tools.faults.attempt import COME_TO_REST_S, FOLLOWING, NOT_GONE_ON, SET_OUT_S, Attempt
 from finevla_tools.faults.drill import Drill, Moment, Result
 from finevla_tools.faults.inject import Injector
 from finevla_tools.faults.record import Recorder
