@@ -85,8 +85,10 @@ def feel(values: Callable[[BridgeRun], np.ndarray]) -> Callable[[BridgeRun], Non
 
 
 def refuse_all(run: BridgeRun) -> None:
+    run.pass_time(6)  # while controllers are led onto a motion, a refusal is nobody's fault
+    holder = run.bridge.authority.client or POLICY
     for _ in range(10):
-        run.chunk(run.bridge.instruction_id, dt_s=0.0)
+        run.chunk("motion:spoilt" if holder == MOTION else run.bridge.instruction_id, holder, dt_s=0.0)
 
 
 def fall_silent(run: BridgeRun) -> None:
