@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.alignment import NONE, Choice, choose
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.images import Loader, to_policy_image
 from finevla_core.observation import Observation
+from finevla_core.time_units import S_PER_NS
 
-NS = 1e-9
 # Stamps of one stream may arrive a little out of order; a step back by more than this is a restarted clock (a bag that
 # loops, a simulator that was restarted), and everything buffered belongs to another time.
 CLOCK_RESET_S = 0.5
@@ -124,10 +125,10 @@ class Assembler:
         if len(newest) < len(self._images) or any(self._tried.get(name) == stamp for name, stamp in newest.items()):
             return None
         rate_hz = self.embodiment.observation_rate_hz
-        if self._observed_ns is not None and (min(newest.values()) - self._observed_ns) * NS < GAP / rate_hz:
+        if self._observed_ns is not None and (min(newest.values()) - self._observed_ns) * S_PER_NS < GAP / rate_hz:
             return None
         # Without this an older frame would be shown again, and again, for as long as the clocks disagree.
-        if ahead := {name: stamp - now_ns for name, stamp in newest.items() if (stamp - now_ns) * NS > FUTURE_S}:
+        if ahead := {name: stamp - now_ns for name, stamp in newest.items() if (stamp - now_ns) * S_PER_NS > FUTURE_S}:
             self._tried = newest
             return tuple(Problem(f"camera {n}", "image.future", _ahead("images", ns)) for n, ns in ahead.items())
         result = self.observe(max(now_ns, *newest.values()))
@@ -136,14 +137,14 @@ class Assembler:
             self._tried = dict(zip(result.cameras, result.image_stamps_ns, strict=True))
         else:  # whoever lags behind is waited for, and then the others' frames are still good
             latest = max(newest.values())
-            late = {n: ns for n, ns in newest.items() if (latest - ns) * NS > self.embodiment.max_skew_s}
+            late = {n: ns for n, ns in newest.items() if (latest - ns) * S_PER_NS > self.embodiment.max_skew_s}
             self._tried = late or newest
         return result
 
     def observe(self, at_ns: int) -> Observation | Problems:
         """One moment not after `at_ns`: that of the camera whose newest image is the oldest.
 
-        Every other camera gives its first image not before that moment; the joint state is the one nearest to it.
+        Every camera gives the image that belongs to it by the robot's `images_by`, the joint state is by its `states_by`.
         Problems instead if something is missing, too old, too far apart or broken; nothing is ever filled in.
         """
         moment = self._align(at_ns)
@@ -170,7 +171,7 @@ class Assembler:
         return () if isinstance(moment, _Moment) else moment
 
     def _in_order(self, stamp_ns: int, newest_ns: int) -> bool:
-        if (newest_ns - stamp_ns) * NS > CLOCK_RESET_S:
+        if (newest_ns - stamp_ns) * S_PER_NS > CLOCK_RESET_S:
             self.clear()
             self.resets += 1
             return True
@@ -180,10 +181,15 @@ class Assembler:
         problems: list[Problem] = []
         usable = [self._usable_images(name, at_ns, problems) for name in self.embodiment.camera_names]
         reference = min((frames[-1][0] for frames in usable if frames), default=at_ns)
-        state = self._nearest_state(reference, at_ns, problems)
+        state = self._state_at(reference, at_ns, problems)
         if problems or state is None:
             return tuple(problems)
-        moment = _Moment(tuple(next(f for f in frames if f[0] >= reference) for frames in usable), state)
+        chosen = [_chosen([stamp for stamp, _ in frames], reference, self.embodiment.images_by) for frames in usable]
+        frames = tuple(frames[c.before[0]] for frames, c in zip(usable, chosen, strict=True) if c is not None)
+        if len(frames) < len(usable):
+            name = self.embodiment.camera_names[chosen.index(None)]
+            return (Problem(f"camera {name}", "image.missing", "no image has come of the others' moment"),)
+        moment = _Moment(frames, state)
         if moment.skew_s > self.embodiment.max_skew_s:
             return (self._skew_problem(moment),)
         return moment
@@ -191,7 +197,7 @@ class Assembler:
     def _usable_images(self, camera: str, at_ns: int, problems: list[Problem]) -> list[Frame]:
         frames, source = self._images[camera], f"camera {camera}"
         usable = [frame for frame in frames if frame[0] <= at_ns]
-        age_s = (at_ns - usable[-1][0]) * NS if usable else float("inf")
+        age_s = (at_ns - usable[-1][0]) * S_PER_NS if usable else float("inf")
         if age_s <= self.embodiment.max_age_s:
             return usable
         if not frames:
@@ -203,32 +209,42 @@ class Assembler:
             problems.append(Problem(source, "image.stale", text))
         return []
 
-    def _nearest_state(self, reference_ns: int, at_ns: int, problems: list[Problem]) -> State | None:
+    def _state_at(self, reference_ns: int, at_ns: int, problems: list[Problem]) -> State | None:
         source, stamps = "joint_states", [stamp for stamp, _ in self._states]
         usable = bisect_right(stamps, at_ns)
-        after = bisect_right(stamps, reference_ns, hi=usable)
-        near = range(max(0, after - 1), min(usable, after + 1))
-        nearest = min(near, key=lambda i: abs(stamps[i] - reference_ns), default=None)
-        age_s = (at_ns - stamps[nearest]) * NS if nearest is not None else float("inf")
-        if nearest is not None and age_s <= self.embodiment.max_age_s:
-            return self._states[nearest]
+        chosen = _chosen(stamps[:usable], reference_ns, self.embodiment.states_by)
+        age_s = (at_ns - stamps[chosen.before[0]]) * S_PER_NS if chosen is not None else float("inf")
+        if chosen is not None and age_s <= self.embodiment.max_age_s:
+            return self._mixed(chosen, reference_ns)
         if self._bad_state is not None:
             problems.append(self._bad_state)
         elif not stamps:
             problems.append(Problem(source, "state.missing", "no joint state has come"))
         elif stamps[-1] > at_ns and not usable:
             problems.append(Problem(source, "state.future", _ahead("stamps", stamps[-1] - at_ns)))
+        elif chosen is None and (at_ns - stamps[usable - 1]) * S_PER_NS <= self.embodiment.max_age_s:
+            text = f"none has come yet that is {self.embodiment.states_by} to the images"
+            problems.append(Problem(source, "state.missing", text))
         else:
+            age_s = min(age_s, (at_ns - stamps[usable - 1]) * S_PER_NS)
             text = f"the newest is {age_s:.2f} s old; {self.embodiment.max_age_s} s are allowed"
             problems.append(Problem(source, "state.stale", text))
         return None
+
+    def _mixed(self, chosen: Choice, reference_ns: int) -> State:
+        """The chosen joint state, or the two of them weighted, which is one of the moment itself."""
+        before, after, weight = self._states[chosen.before[0]], self._states[chosen.after[0]], float(chosen.weight[0])
+        if weight == 0:
+            return before
+        values = (1 - weight) * before[1] + weight * after[1]
+        return reference_ns, np.asarray(values, np.float32)
 
     def _skew_problem(self, moment: "_Moment") -> Problem:
         """Names the camera that is apart from the others, and the joint states only if the cameras are together."""
         stamps = moment.image_stamps_ns
         middle_ns, state_ns = sorted(stamps)[len(stamps) // 2], moment.state[0]
         allowed = f"{self.embodiment.max_skew_s * 1e3:.0f} ms are allowed"
-        if (max(stamps) - min(stamps)) * NS > self.embodiment.max_skew_s:
+        if (max(stamps) - min(stamps)) * S_PER_NS > self.embodiment.max_skew_s:
             apart_ns, name = max((abs(s - middle_ns), n) for n, s in zip(self._images, stamps, strict=True))
             text = f"its image that is nearest to the other cameras' lies {apart_ns * 1e-6:.0f} ms from them; {allowed}"
             return Problem(f"camera {name}", "skew", text)
@@ -240,10 +256,16 @@ class Assembler:
         images = []
         for name, (_, load) in zip(self.embodiment.camera_names, frames, strict=True):
             try:
-                images.append(to_policy_image(load(), self.embodiment.image_height, self.embodiment.image_width))
+                images.append(to_policy_image(load(), self.embodiment.images))
             except FineVLAError as error:
                 problems.append(Problem(f"camera {name}", "image.broken", str(error)))
         return images
+
+
+def _chosen(stamps: Sequence[int], at_ns: int, policy: str) -> Choice | None:
+    """For one moment, None if there is no such message."""
+    choice = choose(np.array(stamps, np.int64), np.array([at_ns], np.int64), policy)
+    return None if choice.before[0] == NONE else choice
 
 
 @dataclass(frozen=True)
@@ -263,11 +285,11 @@ class _Moment:
 
     @property
     def skew_s(self) -> float:
-        return (max(*self.image_stamps_ns, self.state[0]) - self.oldest_ns) * NS
+        return (max(*self.image_stamps_ns, self.state[0]) - self.oldest_ns) * S_PER_NS
 
 
 def _ahead(what: str, ahead_ns: int) -> str:
-    return f"its {what} are {ahead_ns * NS:.2f} s ahead of this clock; synchronise the clocks"
+    return f"its {what} are {ahead_ns * S_PER_NS:.2f} s ahead of this clock; synchronise the clocks"
 
 
 def observe_all(

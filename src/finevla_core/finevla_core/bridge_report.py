@@ -5,7 +5,7 @@ Policy, command line and whoever else takes words ask here, so that all give the
 
 from dataclasses import dataclass
 
-from finevla_core.safety.words import State
+from finevla_core.safety.events import State
 
 UNHEARD_S = 1.0  # the bridge speaks at 25 Hz: silent for so long, it hangs, died, or was never there
 UNHEARD = "no safety bridge is heard on safety/status, and nothing moves without one: start it, or look at its output"

@@ -32,5 +32,5 @@ class ActionChunk:
 
     @property
     def horizon(self) -> int:
-        """Rows of the chunk."""
+        """Number of rows (time steps) of the chunk."""
         return int(self.actions.shape[0])

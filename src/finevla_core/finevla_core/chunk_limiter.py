@@ -17,13 +17,15 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.clearance import COLLISION, WORKSPACE, Clearance, ClearanceModel
 from finevla_core.safety.envelope import Envelope, load_envelope
-from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import NS, Plan, hold, stop
+from finevla_core.safety.plan import Plan, hold, stop
+from finevla_core.time_units import S_PER_NS
 
 # Stricter than the gate with what is limited here: the bridge joins it some milliseconds earlier or later than foreseen.
 SPARE_M = 0.003
+SWING_RAD = 0.002
 STRICT_SHARE, STRICT = 0.85, GateOptions(max_start_jump=0.2)  # of velocity, acceleration and jerk
 # Observation's stamp to chunk at the bridge: inference and transport, at the quick and at the slow end of what is measured.
 # A chunk must pass at both ends; whether its first row is still ahead then makes another curve of it.
@@ -120,7 +122,7 @@ class ChunkLimiter:
     def _tries(self, asked: ActionChunk, why: Rejection) -> Iterator[tuple["_Judge", NDArray[np.float64]]]:
         """Rows `(horizon, D)` that go less and less far, and who judges each."""
         running, now_ns = self._running, asked.stamp_ns + SOON_NS
-        times_ns = asked.stamp_ns + round(asked.dt_s / NS) * np.arange(1, asked.horizon + 1, dtype=np.int64)
+        times_ns = asked.stamp_ns + round(asked.dt_s / S_PER_NS) * np.arange(1, asked.horizon + 1, dtype=np.int64)
         here = running.plan.at(now_ns)[0]
         if why.code != BROKEN:
             rows = self._in_range(asked.actions)
@@ -141,9 +143,10 @@ class ChunkLimiter:
         yield self._asked, np.tile(self._in_range(here), (asked.horizon, 1))
 
     def _in_range(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`rows` within the joints' limits and their margin."""
+        """`rows` within the joints' limits and their margin, from which the motion may swing a little."""
         limits = self.limits
-        return np.clip(rows, limits.lower + limits.margin, limits.upper - limits.margin)
+        margin = np.maximum(limits.margin, SWING_RAD * ~limits.is_gripper)
+        return np.clip(rows, limits.lower + margin, limits.upper - margin)
 
     def _sentence(self, chunk: ActionChunk, why: Rejection) -> str:
         """What the operator is told once this repeats; the same words as long as it is the same limit."""
@@ -195,7 +198,7 @@ class _Running:
 
     def observe(self, state: NDArray[np.float64], stamp_ns: int) -> bool:
         """Believe in the plan as long as the measured `state` is near it, else in a motion from there; False after a pause."""
-        since_s = (stamp_ns - self._stamp_ns) * NS
+        since_s = (stamp_ns - self._stamp_ns) * S_PER_NS
         is_recent = bool(0 <= since_s < FORGOTTEN_S and np.isfinite(self._state).all())
         if not is_recent or not self._is_near(state, stamp_ns):
             velocity = (state - self._state) / since_s if is_recent and 0 < since_s < RECENT_S else np.zeros(len(state))
@@ -220,7 +223,7 @@ class _Running:
         velocity = np.clip(velocity, -limits.velocity, limits.velocity)
         start = np.clip(state, limits.lower, limits.upper)
         self.plan = Plan(
-            np.array([stamp_ns, stamp_ns + round(FORGOTTEN_S / NS)], np.int64),
+            np.array([stamp_ns, stamp_ns + round(FORGOTTEN_S / S_PER_NS)], np.int64),
             np.stack([start, start + velocity * FORGOTTEN_S]),
             np.stack([velocity, velocity]),
         )
@@ -250,10 +253,10 @@ class _Judge:
         return bool(room > EASY_RAD and max(share[arm].max() for share in shares) < EASY_SHARE)
 
 
-def _context(chunk: ActionChunk, running: _Running, delay_ns: int) -> Context:
-    """Of a bridge that expects just this chunk, `delay_ns` after its stamp."""
+def _context(chunk: ActionChunk, running: _Running, delay_ns: int) -> GateContext:
+    """Make the context of a bridge that expects this chunk, `delay_ns` after its stamp."""
     now_ns = chunk.stamp_ns + delay_ns
-    return Context(
+    return GateContext(
         now_ns=now_ns,
         instruction_id=OWN,
         epoch=0,
@@ -274,13 +277,13 @@ def _stricter(limits: Limits) -> Limits:
 
 
 class _NothingNear(ClearanceModel):
-    """For a gate that looks at motion alone."""
+    """Clearance model without obstacles, for a gate that checks the motion limits alone."""
 
     def __init__(self) -> None:
-        """Need no robot."""
+        """Skip the base class's collision model: none is needed."""
 
     def along(self, plan: Plan) -> Clearance:
-        """Always free."""
+        """Report infinite clearance for every plan."""
         return Clearance(float("inf"), "")
 
 
@@ -295,7 +298,7 @@ class _Way:
         limits: Limits,
         now_ns: int,
     ) -> None:
-        self.times_s = (times_ns - now_ns) * NS
+        self.times_s = (times_ns - now_ns) * S_PER_NS
         ahead = self.times_s > 0
         # A gripper holds by what it is told, not by where its fingers are: its way begins with the first row.
         first = np.where(limits.is_gripper, rows[0], start)

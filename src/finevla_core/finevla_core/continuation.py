@@ -13,7 +13,7 @@ from finevla_core.chunk import ActionChunk
 
 @dataclass(frozen=True)
 class Accepted:
-    """Of the chunk that the bridge accepted last: its sequence number (0 = none), and its rows past when it came."""
+    """Chunk that the bridge accepted last: sequence number (0 = none), and its rows already past at that time."""
 
     sequence: int = 0
     executed_steps: int = 0

@@ -116,7 +116,7 @@ class MovingJoints:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every moving joint."""
+        """Names of all joints that move."""
         return tuple(self._joints)
 
     def transforms(self, positions: Mapping[str, float]) -> JointTransforms:

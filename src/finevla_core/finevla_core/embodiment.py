@@ -1,7 +1,7 @@
 """A robot as the policy sees it, read from `config/robots/<name>.yaml`: the only place that says what topics mean."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ import numpy as np
 import yaml
 from numpy.typing import ArrayLike, NDArray
 
+from finevla_core.alignment import IMAGE_POLICIES, POLICIES
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.images import FITS, ImageFormat
 
 HOME = "home"
 DEVICE_KEYS = ("serial", "usb_port", "device")  # each names one device, and so stands at one camera only
@@ -85,17 +87,30 @@ class Embodiment:
     max_acceleration: tuple[float, ...]
     max_jerk: tuple[float, ...]
     observation_rate_hz: float
-    image_height: int
-    image_width: int
+    images: ImageFormat  # where no bundle asks for another
     max_skew_s: float
     max_age_s: float
     poses: tuple[Pose, ...] = ()  # `HOME` among them if it came from a robot file
+    images_by: str = (
+        "next"  # `finevla_core.alignment`: which picture of a camera belongs to an observation's moment ...
+    )
+    states_by: str = "nearest"  # ... and which joint values
     extrinsics: str = ""  # calibration file of the cameras, relative to the robot file; empty = none
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the state and action values, in order."""
         return tuple(v.name for v in self.values)
+
+    @property
+    def image_height(self) -> int:
+        """Height of an observation's pictures, pixels."""
+        return self.images.height
+
+    @property
+    def image_width(self) -> int:
+        """Width of an observation's pictures, pixels."""
+        return self.images.width
 
     @property
     def joints(self) -> tuple[str, ...]:
@@ -106,6 +121,10 @@ class Embodiment:
     def camera_names(self) -> tuple[str, ...]:
         """Camera names, in the order of an observation's images."""
         return tuple(c.name for c in self.cameras)
+
+    def seen_as(self, images: ImageFormat) -> "Embodiment":
+        """Return this robot with the pictures that a bundle asks for."""
+        return replace(self, images=images)
 
     def moved(self, values: ArrayLike, pose: str) -> NDArray[np.float64]:
         """`values` `(D,)` with those that the named pose sets; raises `FineVLAError` if there is no such pose."""
@@ -180,10 +199,16 @@ def _parse(raw: Mapping[str, Any]) -> Embodiment:
         max_acceleration=tuple(float(entry["max_acceleration"]) for entry in raw["values"]),
         max_jerk=tuple(float(entry["max_jerk"]) for entry in raw["values"]),
         observation_rate_hz=float(observation["rate_hz"]),
-        image_height=int(observation["height"]),
-        image_width=int(observation["width"]),
+        images=ImageFormat(
+            int(observation["height"]),
+            int(observation["width"]),
+            str(observation.get("fit", FITS[0])),
+            str(observation.get("filter", "area")),
+        ),
         max_skew_s=float(observation["max_skew_s"]),
         max_age_s=float(observation["max_age_s"]),
+        images_by=str(observation.get("images_by", "next")),
+        states_by=str(observation.get("states_by", "nearest")),
         poses=tuple(_pose(name, entry, values) for name, entry in (raw.get("poses") or {}).items()),
         extrinsics=str(raw.get("extrinsics") or ""),
     )
@@ -243,5 +268,8 @@ def _check(e: Embodiment) -> None:
     if sorted(claimed) != sorted(e.joints):
         odd = sorted(set(claimed) ^ set(e.joints)) or claimed
         raise FineVLAError(f"every joint needs exactly one controller; look at '{odd[0]}'")
+    for entry, policy, known in (("images_by", e.images_by, IMAGE_POLICIES), ("states_by", e.states_by, POLICIES)):
+        if policy not in known:
+            raise FineVLAError(f"observation.{entry}: {unknown('policy', policy, known)}")
     if not e.values or min(*e.max_acceleration, *e.max_jerk, e.observation_rate_hz) <= 0:
         raise FineVLAError("values, max_acceleration, max_jerk and observation.rate_hz must be there and positive")

@@ -1,11 +1,70 @@
-"""The one exception for mistakes that a person can mend: its text is a sentence that says what, where and what to do."""
+"""The exceptions for what a person can mend: their text is one sentence that says what, where and what to do.
+
+Three kinds, told apart by class and never by their words: the user's mistake, a damaged file, a full disk.
+"""
 
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Self
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_WORDS = ("no space left on device", "disk is full", "disk quota exceeded")  # of libraries that lose the number
 
 
 class FineVLAError(ValueError):
-    """Bad input found at the door; programs print its text without a traceback and exit non-zero."""
+    """Bad input found at the door; programs print its text without a traceback and exit non-zero.
+
+    As it stands it is the user's mistake: an option, a name, a file that does not fit.
+    """
+
+    kind = "mistake"
+
+    def retold(self, text: str) -> Self:
+        """Return the same kind of error with another sentence."""
+        return type(self)(text)
+
+
+class DamagedFileError(FineVLAError):
+    """A file that is cut short, garbled or not what its name says: other options do not help, another copy of it does."""
+
+    kind = "damaged file"
+
+
+class DiskFullError(FineVLAError):
+    """Nothing more can be written: whatever is tried next fails too, so programs stop at once and keep what is done."""
+
+    kind = "full disk"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether a full disk (quota, largest file size) is the reason of an exception, or of one that led to it."""
+    return any(
+        isinstance(one, DiskFullError)
+        or (isinstance(one, OSError) and one.errno in FULL)
+        or any(words in str(one).lower() for words in FULL_WORDS)
+        for one in _chain(error)
+    )
+
+
+def unwritable(path: Path | str, error: BaseException) -> FineVLAError:
+    """Return the error for a file that cannot be written: of a full disk, or of what the system says."""
+    said = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+    if is_disk_full(error):
+        return DiskFullError(
+            f"'{path}' cannot be written, the disk is full ({said}): make room and start again, what is done is kept"
+        )
+    return FineVLAError(f"'{path}' cannot be written: {said}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
 
 
 def quoted(text: str, most: int = 60) -> str:

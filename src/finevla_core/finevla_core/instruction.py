@@ -97,9 +97,15 @@ class Instruction:
 
     def prompt(self) -> str:
         """The text a policy reads: the fine text if there is one, else the raw one, then the factors in words."""
-        said = [self.fine.strip() or self.raw.strip()]
+        return ". ".join(part.rstrip(". ") for part in (self.fine.strip() or self.raw.strip(), *self._factor_phrases()))
+
+    def factor_text(self) -> str:
+        """The factors in words, as they stand in `prompt`; empty if none is given."""
+        return ". ".join(part.rstrip(". ") for part in self._factor_phrases())
+
+    def _factor_phrases(self) -> list[str]:
         factors = self.factors
-        said.extend(factors.action_sequence)
+        said = list(factors.action_sequence)
         if factors.active_actor:
             said.append(f"use the {factors.active_actor.replace('_', ' ')}")
         target = [t for t in (factors.target_color, factors.target_shape_or_size, factors.target_category) if t]
@@ -114,7 +120,7 @@ class Instruction:
             "put it {}": factors.final_relation,
         }
         said.extend(phrase.format(word) for phrase, word in phrases.items() if word)
-        return ". ".join(part.rstrip(". ") for part in said)
+        return said
 
 
 def _check_text(text: str, where: str) -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from finevla_core.description import DescribedJoint, JointTransforms, MovingJoints
 from finevla_core.errors import quoted
+from finevla_core.time_units import S_PER_NS
 
-S_PER_NS = 1e-9
 # A stamp that is older than the last one by less came late, or again; by more its clock was set, or a bag starts anew.
 SET_BACK_S = 1.0
 
 
 @dataclass(frozen=True)
-class Refusal:
+class StateRefusal:
     """Why a joint state was passed over: a `kind` to count it by, and a sentence."""
 
     kind: str
@@ -39,7 +39,7 @@ class RobotState:
 
     def on_joint_state(
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], steady_ns: int
-    ) -> JointTransforms | Refusal | None:
+    ) -> JointTransforms | StateRefusal | None:
         """The poses to publish with the state's own stamp, None if none are due, or why the state is passed over."""
         if refusal := self._refusal(names, positions):
             self.refused[refusal.kind] += 1
@@ -55,15 +55,15 @@ class RobotState:
         self.told += 1
         return self._moving.transforms(dict(known))
 
-    def _refusal(self, names: Sequence[str], positions: Sequence[float]) -> Refusal | None:
+    def _refusal(self, names: Sequence[str], positions: Sequence[float]) -> StateRefusal | None:
         if len(names) != len(positions):
-            return Refusal("length", f"it has {len(names)} names and {len(positions)} positions")
+            return StateRefusal("length", f"it has {len(names)} names and {len(positions)} positions")
         if len(set(names)) != len(names):
             twice = next(name for name in names if list(names).count(name) > 1)
-            return Refusal("twice", f"it names joint {quoted(twice)} twice")
+            return StateRefusal("twice", f"it names joint {quoted(twice)} twice")
         for name, position in zip(names, positions, strict=True):
             if name in self._names and not math.isfinite(position):
-                return Refusal("finite", f"it says {position} of joint {quoted(name)}")
+                return StateRefusal("finite", f"it says {position} of joint {quoted(name)}")
         if self._names.isdisjoint(names):
-            return Refusal("unknown", f"none of its {len(names)} joints is in robot_description")
+            return StateRefusal("unknown", f"none of its {len(names)} joints is in robot_description")
         return None

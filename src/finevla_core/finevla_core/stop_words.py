@@ -230,7 +230,7 @@ _OTHER_WORDS = frozenset(("stoop", "hallt"))  # would be a stop word with a lett
 
 
 class _Role(enum.Enum):
-    """Fields of `StopWords`."""
+    """Names of the fields of `StopWords`, for lookups."""
 
     BEGINS = "begins"
     STILL = "still"

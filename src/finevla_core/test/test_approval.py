@@ -6,8 +6,8 @@ from bridge_run import MOTION, POLICY, STOPS, BridgeRun
 from guarded_arms import Guarded
 
 from finevla_core.safety.approval import is_same_motion
+from finevla_core.safety.events import State
 from finevla_core.safety.plan import Plan
-from finevla_core.safety.words import State
 from finevla_core.stop_words import StopUtterance
 
 

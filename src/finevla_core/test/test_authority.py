@@ -2,7 +2,7 @@
 
 from guarded_arms import SECOND, START, Guarded
 
-from finevla_core.safety.words import State
+from finevla_core.safety.events import State
 
 
 def test_motion_of_a_client_that_took_authority_needs_no_instruction_and_keeps_the_policy_out(guarded: Guarded) -> None:
@@ -136,9 +136,9 @@ def test_motion_of_a_client_that_gives_up_authority_is_braked_within_the_limits_
     bridge.on_chunk(guarded.chunk(instruction_id="motion:1", client="/motion"), START + SECOND // 20)
     middle = START + 8 * SECOND // 10
     assert abs(bridge.plan.at(middle)[1]).max() > 0.1  # under way
-    bridge.take()
     guarded.feel(bridge, bridge.plan.at(middle)[0], middle)
     bridge.tick(middle)
+    bridge.take()
     assert bridge.release_authority("/motion", middle) == (True, "nobody has command authority")
     found = bridge.plan.extremes()
     assert bridge.plan.end_ns < middle + SECOND // 2

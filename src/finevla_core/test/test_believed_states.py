@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.counters import CounterWatch
+from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.words import State
 
 
 def shifted(run: BridgeRun, rad: float, joint: int = 0) -> np.ndarray:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from finevla_core.controller import Point, TrajectoryController
 from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.words import State
 
 
 def test_stop_is_latched_until_reset(guarded: Guarded) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from finevla_core.bridge_report import STEP_REMARK, UNHEARD, UNHEARD_S, BridgeReport, refusal_now
-from finevla_core.safety.words import State
+from finevla_core.safety.events import State
 
 OWN = "/finevla/policy"
 

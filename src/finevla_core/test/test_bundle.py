@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_bundle import make_tiny_bundle
 
-from finevla_core.bundle import MANIFEST, check_embodiment, load_bundle
+from finevla_core.bundle import check_embodiment, load_bundle
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.manifest import MANIFEST
 from finevla_core.observation import Observation
-from finevla_core.policy import load_policy
+from finevla_core.policy.loading import load_policy
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_any_manifest_gives_a_bundle_or_one_sentence(bundle: Path, changes: dict
 
 
 def test_runtime_imports_neither_torch_nor_ros() -> None:
-    code = "import sys, finevla_core.policy, finevla_core.safety.bridge\n"
+    code = "import sys, finevla_core.policy.bundle_policy, finevla_core.safety.bridge\n"
     code += "print([m for m in ('torch', 'rclpy') if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -15,7 +15,7 @@ from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.chunk_limiter import LATE_NS, REPEATED, SOON_NS, SPARE_M, ChunkLimiter, LimitedChunk
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.envelope import Envelope, load_envelope
-from finevla_core.safety.words import State
+from finevla_core.safety.events import State
 
 STEP_NS = SECOND // 10
 LAG_NS = 24_000_000  # of the simulated servos

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_bundle import DT_S, HORIZON, make_tiny_bundle
 
-from finevla_core.bundle import MANIFEST, load_bundle, write_bundle
+from finevla_core.bundle import load_bundle, write_bundle
 from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.continuation import aligned, row_weights
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.manifest import MANIFEST
 from finevla_core.observation import Observation
-from finevla_core.policy import EncodedInstruction, OnnxPolicy, load_policy
+from finevla_core.policy.bundle_policy import BundlePolicy, EncodedInstruction
+from finevla_core.policy.loading import load_policy
 
 DT_NS = round(DT_S * 1e9)
 
@@ -70,7 +72,7 @@ def test_weights_fall_evenly_between_what_was_executed_and_the_end() -> None:
 class Loop:
     """A policy of real-time chunking whose own idea is to stay, but for the first joint."""
 
-    def __init__(self, policy: OnnxPolicy) -> None:
+    def __init__(self, policy: BundlePolicy) -> None:
         self.policy = policy
         self.encoded = policy.encode(Instruction("reach the cube"))
 

@@ -7,13 +7,15 @@ import pytest
 from guarded_arms import SECOND, START, Guarded, sampled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from finevla_core.chunk import JOININGS
 from finevla_core.safety.clearance import Clearance
-from finevla_core.safety.gate import Context, Gate, GateOptions, Judged
-from finevla_core.safety.joining import MANNERS, join
+from finevla_core.safety.commands import LEAD_NS
+from finevla_core.safety.events import State
+from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged
+from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, join
 from finevla_core.safety.plan import Plan, hold
-from finevla_core.safety.words import State
 
 
 def test_smooth_chunk_is_followed_and_ends_at_rest(guarded: Guarded) -> None:
@@ -90,7 +92,7 @@ def test_arm_at_rest_gets_into_a_chunk_in_full_motion_within_the_limits(guarded:
 
 
 def test_every_joining_that_a_bundle_may_name_has_its_manners() -> None:
-    assert tuple(MANNERS) == JOININGS
+    assert tuple(BLEND_PROFILES) == JOININGS
 
 
 @pytest.mark.parametrize("speed_scale", [0.25, 0.4, 0.54, 0.9, 1.0])
@@ -110,6 +112,37 @@ def test_gripper_that_opens_slowly_does_not_swing_past_its_end(
         plan = join(plan, chunk, stamp + late_ms * SECOND // 1000, guarded.limits, speed_scale=speed_scale)
         assert plan is not None
         assert plan.extremes().highest[grip].max() <= 1 + guarded.limits.slack[grip].max()
+
+
+@given(rows=arrays(np.float64, (16, 2), elements=st.floats(0.0, 1.0)), late_ms=st.integers(0, 300), first=st.booleans())
+def test_grippers_never_swing_beyond_their_ends_from_rest(
+    guarded: Guarded, rows: np.ndarray, late_ms: int, first: bool
+) -> None:
+    grip = np.flatnonzero(guarded.limits.is_gripper)
+    values = guarded.home.copy()
+    values[grip] = float(first)
+    actions = np.tile(values, (16, 1))
+    actions[:, grip] = (np.round(rows) if first else rows)[:, : len(grip)]
+    plan = join(
+        hold(values, START), guarded.chunk(stamp_ns=START, actions=actions), START + late_ms * 10**6, guarded.limits
+    )
+    assert plan is not None
+    found = plan.extremes()
+    assert found.lowest[grip].min() >= -1e-4
+    assert found.highest[grip].max() <= 1 + 1e-4
+
+
+@pytest.mark.parametrize("late_ms", [0, 110, 130])
+def test_plan_that_controllers_are_led_onto_rests_until_they_are(guarded: Guarded, late_ms: int) -> None:
+    actions = np.tile(guarded.home, (2, 1))
+    actions[1, 0] += 0.02
+    chunk = dataclasses.replace(guarded.chunk(stamp_ns=START, actions=actions), dt_s=0.1)
+    now = START + late_ms * 10**6
+    plan = join(hold(guarded.home, START), chunk, now, guarded.limits, leave_ns=LEAD_NS)
+    if plan is not None:
+        assert np.allclose(plan.at(now + LEAD_NS)[1], 0.0, atol=1e-9)
+    else:
+        assert late_ms, "there was time"
 
 
 def test_slowed_chunk_goes_the_same_way_in_more_time(guarded: Guarded) -> None:
@@ -144,7 +177,9 @@ def test_chunk_after_a_slowed_one_is_tried_a_little_slower_than_that_was_allowed
     envelope = dataclasses.replace(guarded.envelope, clearance=Near())  # type: ignore[arg-type]
     gate = Gate(guarded.embodiment, envelope, GateOptions())
     now = START + SECOND // 20
-    context = Context(now, "now", 1, "", -1, -1, hold(guarded.home, START), guarded.home, now, allowed_scale=running)
+    context = GateContext(
+        now, "now", 1, "", -1, -1, hold(guarded.home, START), guarded.home, now, allowed_scale=running
+    )
     judged = gate.check(guarded.chunk(), context)
     assert isinstance(judged, Judged)
     assert judged.speed_scale == pytest.approx(speed)
@@ -177,19 +212,21 @@ def test_seam_is_continuous_in_position_velocity_and_acceleration(guarded: Guard
     now = START + SECOND // 2
     second = join(first, guarded.chunk(START + 4 * SECOND // 10, amplitude=0.2), now, guarded.limits)
     assert second is not None
-    arm = ~guarded.limits.is_gripper
-    assert np.allclose(first.at(now)[0], second.at(now)[0])
-    assert np.allclose(first.at(now)[1][arm], second.at(now)[1][arm])
-    assert np.allclose(first.acceleration(now)[arm], second.acceleration(now)[arm], atol=1e-6)
+    arm, left = ~guarded.limits.is_gripper, now + LEAVE_NS
+    for at in range(now, left + 1, LEAVE_NS // 10):  # until then it is the first, for controllers that hear of it late
+        assert np.allclose(first.at(at)[0], second.at(at)[0], atol=1e-12)
+        assert np.allclose(first.at(at)[1][arm], second.at(at)[1][arm], atol=1e-9)
+        assert np.allclose(first.acceleration(at)[arm], second.acceleration(at)[arm], atol=1e-6)
     assert abs(first.at(now)[1][arm]).max() > 0.02  # it was under way
+    assert abs(first.at(left + LEAVE_NS)[0] - second.at(left + LEAVE_NS)[0]).max() > 1e-6
 
 
 def test_late_chunk_is_joined_by_its_rows_to_come(guarded: Guarded) -> None:
-    late = START + int(0.42 * SECOND)
+    late = START + int(0.4 * SECOND)
     plan = join(hold(guarded.home, START), guarded.chunk(), late, guarded.limits)
     assert plan is not None
-    assert plan.times_ns[0] == late
-    assert plan.times_ns[1] == START + 5 * SECOND // 10
+    assert plan.times_ns[:2].tolist() == [late, late + LEAVE_NS]
+    assert plan.times_ns[2] == START + 5 * SECOND // 10
     assert join(hold(guarded.home, START), guarded.chunk(), START + int(1.58 * SECOND), guarded.limits) is None
 
 
@@ -236,3 +273,15 @@ def test_safety_file_says_how_much_motion_a_chunk_may_hold(guarded: Guarded) -> 
     bridge = dataclasses.replace(guarded, envelope=envelope).bridge()
     bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
     assert list(bridge.counts.rejected) == ["chunk.long"]
+
+
+def test_policy_at_20_hz_sets_arms_at_rest_going_although_its_rows_do_not_wait_for_them(guarded: Guarded) -> None:
+    """Rows in motion already, of which those that have passed meanwhile are gone: it takes the arm 0.8 s to get there."""
+    times_s = 0.05 * np.arange(1, 17)[:, None]
+    moving = np.tile([0, 1, 0, 0, 0, 0, 0], len(guarded.embodiment.names) // 7)
+    late = START + int(0.25 * SECOND)
+    chunk = guarded.chunk(actions=guarded.home - 0.6 * times_s * moving, dt_s=0.05)
+    bridge = guarded.bridge()
+    guarded.feel(bridge, guarded.home, late)
+    bridge.on_chunk(chunk, late)
+    assert bridge.counts.rejected == {}

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from finevla_core.safety.heartbeats import HeartbeatCheck, Judgement, Words
+from finevla_core.safety.heartbeats import HeartbeatCheck, HeartbeatMessage, Judgement
 from finevla_core.safety.seal import Signer
 
 KEY, WATCHDOG = b"k" * 32, "/finevla/safety_watchdog"
@@ -22,9 +22,9 @@ class Wire:
     def wait(self, seconds: float) -> None:
         self.now_ns += round(seconds * SECOND)
 
-    def words(self, signer: Signer, is_well: bool = True, text: str = "") -> Words:
+    def words(self, signer: Signer, is_well: bool = True, text: str = "") -> HeartbeatMessage:
         sequence, seal = signer.heartbeat(self.now_ns, is_well, text, self.challenge)
-        return Words(signer.node, is_well, text, self.now_ns, sequence, self.challenge, seal)
+        return HeartbeatMessage(signer.node, is_well, text, self.now_ns, sequence, self.challenge, seal)
 
     def beat(self, signer: Signer, **said: object) -> Judgement:
         self.challenge = self.check.challenge()

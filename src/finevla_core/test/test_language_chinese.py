@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slot_text import slots_in
 
 from finevla_core.language.chinese import MAX_CHARACTERS, read_chinese
 from finevla_core.language.slots import SLOTS
@@ -223,11 +224,6 @@ REFUSED = (
 )
 
 
-def meant(told: str) -> dict[str, str]:
-    task, *rest = told.split()
-    return {"task": task, **dict(pair.split("=") for pair in rest)}
-
-
 def development() -> list[dict[str, Any]]:
     return list(yaml.safe_load((SENTENCES / "chinese.yaml").read_text()))
 
@@ -259,7 +255,7 @@ def test_sentences_from_outside_of_the_world_are_refused() -> None:
 def test_a_sentence_means_what_it_says(say: str, told: str) -> None:
     reading = read_chinese(say)
     assert not reading.refusal
-    assert dict(reading.slots) == meant(told)
+    assert dict(reading.slots) == slots_in(told)
 
 
 @pytest.mark.parametrize(("say", "word"), REFUSED)
@@ -274,9 +270,9 @@ def test_a_refusal_names_its_reason(say: str, word: str) -> None:
 def test_the_way_of_writing_changes_nothing(say: str, told: str) -> None:
     wide = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
     for other in (say.upper(), say.translate(wide), f"  {say}！", unicodedata.normalize("NFKC", say), say + "。。"):
-        assert dict(read_chinese(other).slots) == meant(told), other
+        assert dict(read_chinese(other).slots) == slots_in(told), other
     if say.isalpha() and not any(letter.isascii() for letter in say):
-        assert dict(read_chinese(" ".join(say)).slots) == meant(told)
+        assert dict(read_chinese(" ".join(say)).slots) == slots_in(told)
 
 
 def test_what_is_not_understood_lowers_the_certainty() -> None:

@@ -1,6 +1,7 @@
 """Promises of the Chinese reader by kinds of wording: indirect arms, ways told as motion, speech without marks, denials."""
 
 import pytest
+from slot_text import slots_in
 
 from finevla_core.language.chinese import MAX_CHARACTERS, read_chinese
 
@@ -204,16 +205,11 @@ REFUSED = (
 REMARK = "全程动作平稳，速度适中，其余物体都保持原位，没有发生碰撞。"
 
 
-def meant(told: str) -> dict[str, str]:
-    task, *rest = told.split()
-    return {"task": task, **dict(pair.split("=") for pair in rest)}
-
-
 @pytest.mark.parametrize(("say", "told"), [*SHORT, *PARAGRAPHS])
 def test_a_wording_means_what_it_says(say: str, told: str) -> None:
     reading = read_chinese(say)
     assert not reading.refusal
-    assert dict(reading.slots) == meant(told)
+    assert dict(reading.slots) == slots_in(told)
 
 
 @pytest.mark.parametrize("say", REFUSED)
@@ -229,4 +225,4 @@ def test_a_text_of_two_thousand_signs_is_read_whole(say: str, told: str) -> None
     assert 2000 <= len(text) <= MAX_CHARACTERS
     reading = read_chinese(text)
     assert not reading.refusal
-    assert dict(reading.slots) == meant(told)
+    assert dict(reading.slots) == slots_in(told)

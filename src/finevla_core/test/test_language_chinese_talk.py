@@ -1,6 +1,7 @@
 """Promises of the Chinese reader about talk: references, corrections, what is taken back, manners, paragraphs."""
 
 import pytest
+from slot_text import slots_in
 
 from finevla_core.language.chinese import read_chinese
 
@@ -327,13 +328,8 @@ READ = (
 )
 
 
-def meant(told: str) -> dict[str, str]:
-    task, *rest = told.split()
-    return {"task": task, **dict(pair.split("=") for pair in rest)}
-
-
 @pytest.mark.parametrize(("say", "told"), READ)
 def test_talk_means_what_it_says(say: str, told: str) -> None:
     reading = read_chinese(say)
     assert not reading.refusal
-    assert dict(reading.slots) == meant(told)
+    assert dict(reading.slots) == slots_in(told)

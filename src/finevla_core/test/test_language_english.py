@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slot_text import slots_in
 
 from finevla_core.language.english import read_english
 from finevla_core.language.reading import Reading
@@ -241,11 +242,6 @@ def entries(name: str) -> Iterator[dict[str, Any]]:
     yield from yaml.safe_load((SETS / name).read_text(encoding="utf-8"))
 
 
-def pairs(means: str) -> dict[str, str]:
-    """Slots from "task=pick color=red"."""
-    return dict(pair.split("=") for pair in means.split())  # type: ignore[misc]
-
-
 def outside() -> list[str]:
     """Sentences of the development part that this reader must refuse."""
     return [e["say"] for e in entries("outside.yaml") if not e["kept"] and e["kind"] != OTHER_READER]
@@ -287,7 +283,7 @@ def test_98_percent_of_what_cannot_be_done_is_refused() -> None:
 @pytest.mark.parametrize(("text", "means"), READ)
 def test_what_is_said_stands_in_the_slots_and_nothing_else(text: str, means: str) -> None:
     reading = read_english(text)
-    assert (reading.refusal, dict(reading.slots)) == ("", pairs(means))
+    assert (reading.refusal, dict(reading.slots)) == ("", slots_in(means))
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -312,12 +308,12 @@ def test_unknown_words_that_are_passed_over_lower_the_certainty() -> None:
 @pytest.mark.parametrize(("text", "means"), READ)
 @pytest.mark.parametrize("change", [str.lower, str.upper, lambda t: f"  {t}\n", lambda t: t.replace(" ", "  ")])
 def test_case_and_spaces_change_nothing(text: str, means: str, change: Any) -> None:
-    assert dict(read_english(change(text)).slots) == pairs(means)
+    assert dict(read_english(change(text)).slots) == slots_in(means)
 
 
 @pytest.mark.parametrize(("text", "means"), [pair for pair in READ if pair[0].endswith(".")])
 def test_the_mark_at_the_end_changes_nothing(text: str, means: str) -> None:
-    assert dict(read_english(text[:-1]).slots) == dict(read_english(text[:-1] + "!").slots) == pairs(means)
+    assert dict(read_english(text[:-1]).slots) == dict(read_english(text[:-1] + "!").slots) == slots_in(means)
 
 
 @given(st.text(max_size=400))

@@ -1,6 +1,7 @@
 """Promises of the English reader about chat around a command: it is passed over, and deeds and things in it are not."""
 
 import pytest
+from slot_text import slots_in
 
 from finevla_core.language.english import read_english
 
@@ -357,15 +358,10 @@ BARE = [
 ]
 
 
-def pairs(means: str) -> dict[str, str]:
-    """Slots from "task=pick color=red"."""
-    return dict(pair.split("=") for pair in means.split())  # type: ignore[misc]
-
-
 @pytest.mark.parametrize(("text", "means"), READ)
 def test_chat_around_a_command_is_passed_over(text: str, means: str) -> None:
     reading = read_english(text)
-    assert (reading.refusal, dict(reading.slots)) == ("", pairs(means))
+    assert (reading.refusal, dict(reading.slots)) == ("", slots_in(means))
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -377,11 +373,11 @@ def test_words_that_are_harmless_elsewhere_do_not_open_the_door(text: str) -> No
 @pytest.mark.parametrize(("text", "means"), BARE)
 def test_a_remark_before_a_command_changes_nothing(text: str, means: str, remark: str) -> None:
     reading = read_english(f"{remark}{text}.")
-    assert (reading.refusal, dict(reading.slots)) == ("", pairs(means))
+    assert (reading.refusal, dict(reading.slots)) == ("", slots_in(means))
 
 
 @pytest.mark.parametrize("remark", AFTER)
 @pytest.mark.parametrize(("text", "means"), BARE)
 def test_a_remark_after_a_command_changes_nothing(text: str, means: str, remark: str) -> None:
     reading = read_english(f"{text}{remark}.")
-    assert (reading.refusal, dict(reading.slots)) == ("", pairs(means))
+    assert (reading.refusal, dict(reading.slots)) == ("", slots_in(means))

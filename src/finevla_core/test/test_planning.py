@@ -14,16 +14,17 @@ from finevla_core.embodiment import HOME, Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.planning.goals import goal_values, pose_matrix
-from finevla_core.planning.motion import Motion, Mover
-from finevla_core.planning.reach import Reach
-from finevla_core.planning.room import Room
+from finevla_core.planning.inverse_kinematics import InverseKinematics
+from finevla_core.planning.motion import Motion, MotionPlanner
+from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.planning.rrt import RRTConnect, moving_joints
 from finevla_core.planning.timing import curves
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
+from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.plan import NS, Plan
-from finevla_core.safety.words import State
+from finevla_core.safety.plan import Plan
+from finevla_core.time_units import S_PER_NS
 from finevla_core.urdf import expand
 
 SECOND = 1_000_000_000
@@ -35,13 +36,13 @@ END = 5e-3  # the gate's spline ends within this of the last row
 class Setup:
     embodiment: Embodiment
     urdf: str
-    mover: Mover
+    mover: MotionPlanner
 
     def __repr__(self) -> str:
         return self.embodiment.name  # hypothesis prints it
 
     @property
-    def room(self) -> Room:
+    def room(self) -> PlanningScene:
         return self.mover.room
 
     @property
@@ -79,10 +80,10 @@ def made(file: Path) -> Setup:
     urdf = expand(file.parents[2] / embodiment.urdf)
     safety = file.parents[1] / "safety" / file.name
     wide, exact = (
-        Room(embodiment, load_envelope(embodiment, urdf, safety if safety.is_file() else None, spare))
+        PlanningScene(embodiment, load_envelope(embodiment, urdf, safety if safety.is_file() else None, spare))
         for spare in (SPARE_M, 0.0)
     )
-    return Setup(embodiment, urdf, Mover(embodiment, exact, RRTConnect(embodiment, (wide, exact))))
+    return Setup(embodiment, urdf, MotionPlanner(embodiment, exact, RRTConnect(embodiment, (wide, exact))))
 
 
 @pytest.fixture(scope="module", params=["cobotmagic", "single"])
@@ -116,7 +117,9 @@ def check(setup: Setup, start: np.ndarray, goal: np.ndarray, motion: Motion) -> 
         assert (found.highest < limits.upper + limits.slack).all()
         for time_ns in np.linspace(int(plan.times_ns[0]), plan.end_ns, 100).astype(np.int64):
             assert setup.room.too_near(plan.at(int(time_ns))[0]) == ""
-    assert sum((plan.end_ns - plan.times_ns[0]) * NS for plan in plans) == pytest.approx(motion.duration_s, rel=0.05)
+    assert sum((plan.end_ns - plan.times_ns[0]) * S_PER_NS for plan in plans) == pytest.approx(
+        motion.duration_s, rel=0.05
+    )
 
 
 @settings(max_examples=3, deadline=None)
@@ -230,7 +233,7 @@ def test_timed_curves_start_and_end_at_rest_within_their_share_of_the_limits(
 @given(seed=st.integers(0, 2**32 - 1))
 def test_pose_that_an_arm_can_have_is_found_and_the_rest_stays(setup: Setup, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    reach = Reach(setup.embodiment, setup.urdf, setup.room.envelope.limits)
+    reach = InverseKinematics(setup.embodiment, setup.urdf, setup.room.envelope.limits)
     kinematics = Kinematics(setup.urdf, setup.embodiment.joints)
     frame = reach.frames[0]
     there = setup.anywhere(rng)
@@ -245,7 +248,7 @@ def test_pose_that_an_arm_can_have_is_found_and_the_rest_stays(setup: Setup, see
 
 
 def test_pose_out_of_reach_or_in_something_is_refused(both: Setup) -> None:
-    reach = Reach(both.embodiment, both.urdf, both.room.envelope.limits)
+    reach = InverseKinematics(both.embodiment, both.urdf, both.room.envelope.limits)
     far = pose_matrix((3.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0))
     with pytest.raises(FineVLAError, match=r"left_tcp cannot be at \(3.000, 0.000, 1.000\) m .* misses by"):
         reach.solve("left_tcp", far, both.home, both.room.why_not)

@@ -11,12 +11,15 @@ import yaml
 from onnx import TensorProto, helper
 from tiny_bundle import make_tiny_bundle
 
-from finevla_core.bundle import MANIFEST, Manifest, check_embodiment, load_bundle, write_bundle
+from finevla_core.bundle import load_bundle, write_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.images import ImageFormat
 from finevla_core.instruction import Factors, Instruction
+from finevla_core.manifest import MANIFEST, Manifest
 from finevla_core.observation import Observation
-from finevla_core.policy import OnnxPolicy, load_policy
+from finevla_core.policy.bundle_policy import BundlePolicy
+from finevla_core.policy.loading import load_policy
 from finevla_core.understanding import NotUnderstood, TargetAbsent
 
 
@@ -55,7 +58,7 @@ def test_other_words_give_other_actions(tmp_path: Path, robot: Embodiment) -> No
 
 
 def test_provider_that_is_not_there_is_refused_and_the_one_in_use_is_told(bundle: Path, robot: Embodiment) -> None:
-    assert load_policy(bundle, robot, providers=["NoSuchProvider", "CPUExecutionProvider"]).provider == (
+    assert load_policy(bundle, robot, providers=["NoSuchProvider", "CPUExecutionProvider"]).description.provider == (
         "CPUExecutionProvider"
     )
     with pytest.raises(FineVLAError, match=r"has none of NoSuchProvider here; it has .*CPUExecutionProvider"):
@@ -78,8 +81,8 @@ def test_memory_lasts_as_long_as_the_words_and_the_time_go_on(tmp_path: Path, ro
     assert counted(1.3, ball) == 0, "other words"
     assert counted(1.4) == 0, "and back"
     assert counted(1.4) == 1, "the same moment again"
-    assert counted(1.4 + policy.horizon_s) == 2
-    assert counted(1.5 + 2 * policy.horizon_s) == 0, "longer ago than a chunk lasts"
+    assert counted(1.4 + policy.description.horizon_s) == 2
+    assert counted(1.5 + 2 * policy.description.horizon_s) == 0, "longer ago than a chunk lasts"
     assert counted(1.0) == 0, "time went back"
     with pytest.raises(FineVLAError, match="not finite"):
         policy.predict(at(seen(robot, 3e38), 1.1), cube)  # twice 3e38 is infinite
@@ -153,7 +156,7 @@ def test_vocabulary_longer_than_the_networks_table_is_refused_at_once(bundle: Pa
 
 
 def test_answer_of_another_size_than_the_manifest_says_is_refused(bundle: Path, robot: Embodiment) -> None:
-    with pytest.raises(FineVLAError, match=r"answers \(1, 16, 14\) where its manifest says \(1, 8, 14\)"):
+    with pytest.raises(FineVLAError, match=r"answers \(16, 14\) where its manifest says \(8, 14\)"):
         load_policy(rewritten(bundle, horizon=8), robot)
 
 
@@ -162,10 +165,11 @@ def test_value_that_is_not_finite_is_named_with_its_step(tmp_path: Path, robot: 
         load_policy(make_tiny_bundle(tmp_path / "nan", robot, finite=False), robot)
 
 
-def test_image_size_of_the_robot_file_is_compared_at_once(bundle: Path, robot: Embodiment) -> None:
-    other = dataclasses.replace(robot, image_height=48)
-    with pytest.raises(FineVLAError, match=r"needs images of 192x192 .* gives 48x192 - set observation\.height"):
-        check_embodiment(load_bundle(bundle), other)
+def test_observation_of_another_size_than_the_bundles_is_refused(bundle: Path, robot: Embodiment) -> None:
+    policy = load_policy(bundle, robot.seen_as(ImageFormat(48, 64)))  # the robot file's own size is no matter
+    words = policy.encode(Instruction(raw="go"))
+    with pytest.raises(FineVLAError, match="images are 48x64, bundle 'tiny' needs 192x192; the ingest gives what"):
+        policy.predict(seen(robot.seen_as(ImageFormat(48, 64))), words)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +190,8 @@ def test_image_size_of_the_robot_file_is_compared_at_once(bundle: Path, robot: E
         ({"text_model": None}, "must have either the entry 'reader', or both 'text' and 'text_model'"),
         ({"text": None, "text_model": None, "reader": "seer"}, "'reader' of manifest.yaml is 'seer'; known are tabletop"),
         ({"seen_from": 1.5}, "entry 'seen_from' of manifest.yaml is 1.5; it must be between 0 and 1"),
-        ({"schema": None}, "must start with 'schema: finevla.bundle/2'"),
-        ({"schema": "finevla.bundle/1"}, "is of schema 'finevla.bundle/1', this version reads 'finevla.bundle/2' only"),
+        ({"schema": None}, "must start with 'schema: finevla.bundle/3'"),
+        ({"schema": "finevla.bundle/1"}, "is of schema 'finevla.bundle/1', this version reads 'finevla.bundle/3' and"),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_manifest_are_named(bundle: Path, changes: dict[str, Any], said: str) -> None:
@@ -202,7 +206,7 @@ def test_installed_bundle_may_be_links_to_one_folder(bundle: Path, tmp_path: Pat
     installed.mkdir()
     for file in bundle.iterdir():
         (installed / file.name).symlink_to(file)
-    assert load_policy(installed, robot).manifest.name == "tiny"
+    assert load_policy(installed, robot).description.name == "tiny"
 
 
 def manifest_of(bundle: Path, **changes: Any) -> Manifest:
@@ -259,7 +263,7 @@ def test_bundle_with_a_reader_says_what_it_understood_and_refuses_what_it_does_n
 
 
 def test_nothing_is_planned_before_the_target_has_been_seen(tmp_path: Path, robot: Embodiment) -> None:
-    def policy(target: float, below: float) -> OnnxPolicy:
+    def policy(target: float, below: float) -> BundlePolicy:
         name = f"{target}_{below}".replace(".", "")
         return load_policy(make_tiny_bundle(tmp_path / name, robot, reader="tabletop", present=(target, below)), robot)
 

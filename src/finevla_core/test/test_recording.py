@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import MAX_TEXT
 from finevla_core.recording import episode as episodes
-from finevla_core.recording.episode import REPAIRED, Episode, Labels, Limits, load, new_name, unfinished
+from finevla_core.recording.async_writer import AsyncWriter
+from finevla_core.recording.episode import REPAIRED, DiskLimits, Labels, RecordedEpisode, load, new_name, unfinished
 from finevla_core.recording.mcap import McapWriter
 from finevla_core.recording.metadata import Bag, Definitions, Qos, Topic
 from finevla_core.recording.repair import repair
-from finevla_core.recording.scan import Message, Scan
-from finevla_core.recording.tape import Tape
+from finevla_core.recording.scan import RecordedMessage, Scan
 
 NOW_NS = 1_700_000_000_000_000_000
 STEP_NS = 5_000_000
@@ -65,7 +65,7 @@ def make_bag(folder: Path, count: int = 60) -> list[tuple[int, int, bytes]]:
 
 def read(file: Path) -> tuple[list[tuple[int, int, bytes]], Scan]:
     scan = Scan(file)
-    return [(m.channel.number, m.log_ns, bytes(m.data)) for m in scan if isinstance(m, Message)], scan
+    return [(m.channel.number, m.log_ns, bytes(m.data)) for m in scan if isinstance(m, RecordedMessage)], scan
 
 
 @pytest.fixture(scope="module")
@@ -196,8 +196,8 @@ def test_repair_keeps_what_is_known_and_says_what_is_missing(tmp_path: Path) -> 
         repair(episode.folder)
 
 
-def record(root: Path, labels: Labels | None = None, limits: Limits | None = None) -> Episode:
-    return Episode(root, labels or Labels(), {}, limits or Limits(0), NOW_NS)
+def record(root: Path, labels: Labels | None = None, limits: DiskLimits | None = None) -> RecordedEpisode:
+    return RecordedEpisode(root, labels or Labels(), {}, limits or DiskLimits(0), NOW_NS)
 
 
 def test_an_episode_says_what_it_is_while_it_is_recorded_and_afterwards(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_every_name_is_a_plain_one_below_the_folder(task: str) -> None:
 
 def test_a_disk_that_is_nearly_full_is_not_begun_with(tmp_path: Path) -> None:
     with pytest.raises(FineVLAError, match="MB left"):
-        record(tmp_path, limits=Limits(1 << 60))
+        record(tmp_path, limits=DiskLimits(1 << 60))
     assert not list(tmp_path.iterdir())
 
 
@@ -296,7 +296,7 @@ def wait_for(condition, what: str) -> None:
 def test_a_disk_that_becomes_nearly_full_is_told_with_room_left_for_the_index(tmp_path: Path) -> None:
     bag = Bag(tmp_path / "bag")
     left = [100 << 20]
-    tape = Tape(bag.writer, min_free=50 << 20, free=lambda _: left[0])
+    tape = AsyncWriter(bag.writer, min_free=50 << 20, free=lambda _: left[0])
     channel = bag.add(Topic("/a", "std_msgs/msg/String"), TEXT)
     tape.put(channel, NOW_NS, NOW_NS, cdr("x"))
     left[0] = 10 << 20
@@ -319,7 +319,7 @@ def test_a_full_disk_leaves_a_whole_file_and_a_true_count(tmp_path: Path, monkey
         return real(file, buffers)
 
     monkeypatch.setattr(os, "writev", writev)
-    tape, before = Tape(bag.writer), bag.writer.bytes_written
+    tape, before = AsyncWriter(bag.writer), bag.writer.bytes_written
     for i in range(10):
         tape.put(channel, NOW_NS + i, NOW_NS, cdr(str(i)))
     wait_for(lambda: bag.writer.bytes_written > before, "the first chunk")
@@ -342,7 +342,7 @@ def test_what_does_not_fit_into_the_queue_is_counted_by_topic(tmp_path: Path, mo
     go = threading.Event()
     real = bag.writer.flush
     monkeypatch.setattr(bag.writer, "flush", lambda: (go.wait(10.0), real()))
-    tape = Tape(bag.writer, queue_bytes=1000)
+    tape = AsyncWriter(bag.writer, queue_bytes=1000)
     tape.put(a, NOW_NS, NOW_NS, b"first")
     wait_for(lambda: not tape._queue, "the writer to hang")
     time.sleep(0.3)  # in flush by now

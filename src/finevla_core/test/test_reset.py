@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.events import RESET_ADVICE, State, state_sentence
 from finevla_core.safety.mandate import MAX_ID, REMEMBERED, Mandate
-from finevla_core.safety.words import RESET_ADVICE, State, state_sentence
 from finevla_core.stop_words import StopUtterance
 
 

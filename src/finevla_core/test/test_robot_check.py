@@ -8,8 +8,8 @@ from bridge_run import BridgeRun
 from guarded_arms import Guarded
 
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.events import State
 from finevla_core.safety.robot_check import ANSWER_S, ListedController, RobotCheck
-from finevla_core.safety.words import State
 from finevla_core.urdf import expand
 
 MANAGER = "/finevla/controller_manager"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from finevla_core.description import JointTransforms, read_joints
-from finevla_core.robot_state import Refusal, RobotState
+from finevla_core.robot_state import RobotState, StateRefusal
 from finevla_core.urdf import expand
 
 S = 1_000_000_000
@@ -60,7 +60,7 @@ def test_malformed_states_are_passed_over_counted_and_named(
 ) -> None:
     for i in range(3):
         refusal = state.on_joint_state(S + i, names, positions, S + i)
-        assert isinstance(refusal, Refusal)
+        assert isinstance(refusal, StateRefusal)
         assert said in refusal.text
     assert state.refused == {kind: 3}
     assert isinstance(state.on_joint_state(2 * S, ARM, [0.0] * 6, 2 * S), JointTransforms)

@@ -12,8 +12,8 @@ from watched_stack import BRIDGE, SECOND, WATCHDOG, Setup, Stack
 from finevla_core.controller import Point, TrajectoryController
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.commands import trajectories
+from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.plan import Plan, stop
-from finevla_core.safety.words import State, Trajectory
 
 MS = 1_000_000
 WAY_MS, STATE_MS, TICK_MS = 3, 10, 16

@@ -6,9 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from watched_stack import BRIDGE, FAULTS, SECOND, WATCHDOG, Setup, Stack
 
+from finevla_core.safety.events import State
 from finevla_core.safety.findings import WATCHES, Verdict
-from finevla_core.safety.watches import carriers, carrying_joints
-from finevla_core.safety.words import State
+from finevla_core.safety.monitors import carriers, carrying_joints
 
 
 def test_healthy_stack_is_left_alone_at_rest_and_in_motion(setup: Setup) -> None:
@@ -42,6 +42,19 @@ def test_each_fault_leads_to_what_the_table_says(setup: Setup, code: str, is_mov
     assert (first.code, first.level) == (code, int(verdict))
     assert bool(stack.asked) == (verdict is Verdict.STOP) == bool(stack.watchdog.latched)
     assert bool(stack.watchdog.trouble) == (verdict is Verdict.STOP)
+
+
+@pytest.mark.parametrize("code", ["watchdog.joints", "watchdog.joints_still", "watchdog.joints_two"])
+def test_in_simulation_nobody_is_sent_to_look_for_a_cable(setup: Setup, code: str) -> None:
+    said = {}
+    for is_arm_simulated in (True, False):
+        stack = Stack(setup, arm_simulated=is_arm_simulated)
+        FAULTS[code](stack)
+        stack.step(1.5)
+        said[is_arm_simulated] = next(event.text for event in stack.events if event.code == code)
+    assert "simulator" in said[True]
+    assert not any(word in said[True] for word in ("driver", "CAN", "power"))
+    assert "driver" in said[False]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from finevla_core.controller import Point, TrajectoryController
 from finevla_core.embodiment import Controller
 from finevla_core.safety.brake import Brake
 from finevla_core.safety.commands import trajectories
+from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.joining import join
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, hold, stop
-from finevla_core.safety.words import State, Trajectory
 
 MS = 1_000_000
 
@@ -335,3 +335,33 @@ def played_velocities(
         played.sample(now_ns)
         found.append(played.velocity.copy())
     return np.array(found)
+
+
+def test_joint_states_that_come_late_are_no_other_clock(setup: Setup) -> None:
+    brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
+    at_home = list(e.to_positions(setup.home))
+    for k in [*range(20), *range(28, 80)]:
+        now, late_ns = START + k * TICK, 0 if k < 20 else 150_000_000  # as a flood delays them
+        assert brake.felt(CLOCK + k * TICK - late_ns, e.joints, at_home, (), now)
+        assert brake.is_clock(CLOCK + k * TICK, now, 100_000_000)
+
+
+@pytest.mark.parametrize("set_by_ns", [-150_000_000, 150_000_000, -3_600 * SECOND, 3_600 * SECOND])
+def test_clock_that_was_set_is_known_by_the_first_joint_state(setup: Setup, set_by_ns: int) -> None:
+    brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
+    at_home = list(e.to_positions(setup.home))
+    for k in range(40):
+        now, clock = START + k * TICK, CLOCK + k * TICK + (set_by_ns if k >= 20 else 0)
+        assert brake.felt(clock, e.joints, at_home, (), now)
+        assert brake.clock_ns(now) == clock
+        assert brake.is_clock(CLOCK + k * TICK, now, 100_000_000) == (k < 20)
+
+
+@pytest.mark.parametrize("pace", [0.3, 0.8, 1.5])
+def test_simulated_time_at_another_pace_is_no_other_clock(setup: Setup, pace: float) -> None:
+    brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
+    at_home = list(e.to_positions(setup.home))
+    for k in range(300):
+        now, clock = START + k * TICK, CLOCK + round(k * pace * TICK)
+        assert brake.felt(clock, e.joints, at_home, (), now)
+        assert brake.is_clock(clock, now, 100_000_000)

@@ -5,8 +5,8 @@ import pytest
 from watched_stack import SECOND, TICK, Setup, Stack
 
 from finevla_core.safety.commands import trajectories
+from finevla_core.safety.events import State
 from finevla_core.safety.plan import stop
-from finevla_core.safety.words import State
 
 SAID_HZ = 4  # false joint states in each tick
 

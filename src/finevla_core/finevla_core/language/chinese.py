@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 from finevla_core.language.chinese_arms import arm_of
-from finevla_core.language.chinese_breaks import with_breaks
+from finevla_core.language.chinese_breaks import is_marked, with_breaks, with_pauses
 from finevla_core.language.chinese_characters import is_chinese, plain
-from finevla_core.language.chinese_clauses import Scene, scene_of
+from finevla_core.language.chinese_clauses import scene_of
+from finevla_core.language.chinese_contradictions import contradiction, refused
 from finevla_core.language.chinese_grammar import phrases_of
-from finevla_core.language.chinese_limits import contradiction, limit_of, refused
+from finevla_core.language.chinese_limits import limit_of
 from finevla_core.language.chinese_paths import path_of, turn_of
 from finevla_core.language.chinese_references import with_references
 from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
 from finevla_core.language.chinese_roles import things_of
+from finevla_core.language.chinese_scene import ChineseScene
 from finevla_core.language.chinese_slots import place_of, task_of
 from finevla_core.language.chinese_things import Things
 from finevla_core.language.chinese_tokens import split
@@ -33,13 +35,15 @@ def read_chinese(text: str) -> Reading:
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = plain(text)
-    phrases = with_breaks(phrases_of(split(words)))
+    tokens = split(words)
+    has_marks = is_marked(tokens)
+    phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
     if len(phrases) > MAX_PHRASES:
         return refused("That is too long: say it in fewer words.")
     return _read(with_references(scene_of(phrases, len(words))))
 
 
-def _read(scene: Scene) -> Reading:
+def _read(scene: ChineseScene) -> Reading:
     things = things_of(scene)
     task = task_of(scene, things)
     arm, arms = arm_of(scene)

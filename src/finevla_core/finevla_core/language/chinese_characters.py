@@ -46,13 +46,15 @@ _PAIRS = """
 _SIMPLIFIED = str.maketrans({pair[0]: pair[1] for pair in _PAIRS.split()})
 # Words that are often typed with another character of the same sound, and words of other regions.
 _SPELLING_PAIRS = """
-    = 公分=厘米 左手指=左手手指 右手指=右手手指 又手=右手 又臂=右臂 佐手=左手 作手=左手 旋纽=旋钮 旋扭=旋钮
+    公分=厘米 左手指=左手手指 右手指=右手手指 又手=右手 又臂=右臂 佐手=左手 作手=左手 旋纽=旋钮 旋扭=旋钮
     兰色=蓝色 兰球=蓝球 兰砖=蓝砖 兰方块=蓝方块 兰的=蓝的 兰罐=蓝罐 兰圆柱=蓝圆柱 灌子=罐子 贯子=罐子 方快=方块
     方筷=方块 砖快=砖块 转块=砖块 园柱=圆柱 元柱=圆柱 原柱=圆柱 圆住=圆柱 立方休=立方体 只色=紫色 子色=紫色
     桔子色=橙色 橙瑟=橙色 红瑟=红色 逆时真=逆时针 顺时真=顺时针 顺时钟=顺时针 逆时钟=逆时针 碗理=碗里 那起=拿起
     哪起=拿起 拿其=拿起 加住=夹住 家爪=夹爪 夹抓=夹爪 桌字=桌子 卓子=桌子 卓面=桌面 左遍=左边 右遍=右边 旋转纽=旋钮
     绿瑟=绿色 黄瑟=黄色 蓝瑟=蓝色 绕国=绕过 越国=越过 抓曲=抓取 唔好=不要 唔要=不要
     唔使=不用 等阵=等等 唔系=不是 系蓝=是蓝 系红=是红 系绿=是绿 系黄=是黄 系紫=是紫 系橙=是橙 嚿=块 色波=色球 个波=个球
+    红波=红球 绿波=绿球 蓝波=蓝球 黄波=黄球 紫波=紫球 橙波=橙球 波波=球 嘅波=的球 的波=的球
+
     只波=只球 放落=放到 碗度=碗里 边度=哪里     它的搭档=另一只手 它的同伴=另一只手 它的伙伴=另一只手
     它的兄弟=另一只手 它的另一半=另一只手 它的孪生兄弟=另一只手
 """
@@ -68,6 +70,7 @@ _MARKS = str.maketrans(
         "､": "/",
     }
 )
+_PLAIN = _SIMPLIFIED | _MARKS
 _BRACKETED_KEY = re.compile(r"[【\[]([^】\]\n]{1,8})[】\]][ \t]*(?=[^\s:,])")  # a heading before its text on one line
 _QUOTED_KEY = re.compile(r"[\"'“”‘’]\s*[:：]\s*[\"'“”‘’]?")
 # A space between two longer runs is where the writer left a comma out.
@@ -76,12 +79,24 @@ _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
 _ARM_TAG = re.compile(
     r"(?:^\s*|(?<=\S\S)\s+)([左右LRlr])(?=\s*[→>▶➜]|\s*$|\s+(?:(?![碗盆边邊侧側手臂面爪方])\S\S|[顶远]\s*$))"
 )
-_SIDE_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
+_ARM_HEAD = re.compile(r"^\s*([左右LRlr])\s*(?=[/|:：]\s*[\u4e00-\u9fffa-z])")  # "R / yellow brick / left bowl"
+_FAR_TAG = re.compile(r"(?<=\S)\s+([顶远])(?=\s*$)")
+_SIDE_TAG = re.compile(
+    r"(?<![碗盆杆桌])\s+((?:正?[上顶]|[远左右前后背对])[方侧面边端部]|对面)(?:进入|进|入|接近|切入|靠近|来|下)?,?(?=\s|$)"
+)
+_STOPS = re.compile("[停悬待移伸到去]|接近|靠近|夹爪|柱子")
+_NEXT_KEY = re.compile("[ \t]+(?=[\u4e00-\u9fff]{1,5}[ \t]*[=:＝：])")  # a space before the next heading
+# "The right one ... the left one, please": what stands behind the dots replaces what stands before them.
+_SECOND_THOUGHT = re.compile(
+    "(?<=[臂手爪碗塊块球罐柱磚砖體体邊边侧])(?:…+|\\.{3,})(?=[^,.，。…]{2,8}吧(?:[,.，。!！]|$))"
+)
+_DOTS = re.compile("…+|\\.{2,}|。{2,}")  # a pause, no end of a sentence
 _TURN_TAG = re.compile(r"(?<=[\s:,/|])([顺逆])(?=$|[\s,./|;])")
 _BRACKETED_SIDE = re.compile(
     r"(机械臂|机械手|手臂|执行器|夹爪|爪|臂|手|碗|盆|容器)[(\[]([左右])[边侧]?的?(?:那只|那条|那个|这只)?[)\]]"
 )
 _BRACKETED_SIZE = re.compile(r"(?<=[球块砖罐柱体筒])[(\[]([大小])[号个的]*(?:那个|那只|那块)?[)\]]")
+_BRACKETED_QUALITY = re.compile(r"[(\[]([^()\[\]]{1,6}的)[)\]](?=[\u4e00-\u9fff])")
 _OPPOSITE_ARM = re.compile(
     "[跟和与]?([左右])[边侧]?的?(?:手臂|手|臂|胳膊|爪)(?:相对|以外|之外|对面|对侧)的[那另]?一?[只条个]?(?:机械)?(?:手臂|手|臂|胳膊|爪子|夹爪)"
 )
@@ -102,18 +117,27 @@ def plain(text: str) -> str:
 
     Its length may differ from the text's.
     """
+    text = _DOTS.sub("，", _SECOND_THOUGHT.sub("，不对，", text))
     text = unicodedata.normalize("NFKC", text.replace("？", "？.").replace("?", "?."))
     text = _TURN_TAG.sub(r"\1时针", text)
+    text = _ARM_HEAD.sub(lambda match: "左手," if match.group(1) in "左Ll" else "右手,", text)
     text = _ARM_TAG.sub(lambda match: ",左手," if match.group(1) in "左Ll" else ",右手,", text)
     if " " in text or "\t" in text:
-        text = _PAUSE.sub(",", _SIDE_TAG.sub(r",从\1侧", text))
+        text = _PAUSE.sub(",", _with_side_tags(_NEXT_KEY.sub(",", text) if len(_NEXT_KEY.findall(text)) > 1 else text))
     if "(" in text or "[" in text:
-        text = _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text))
+        text = _BRACKETED_QUALITY.sub(r"\1", _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text)))
     text = _QUOTED_KEY.sub(":", _BRACKETED_KEY.sub(r",\1:", text))
-    text = _INVISIBLE.sub("", text).lower().translate(_SIMPLIFIED).translate(_MARKS)
+    text = _INVISIBLE.sub("", text).lower().translate(_PLAIN)
     text = _OPPOSITE_ARM.sub(lambda match: "右手" if match.group(1) == "左" else "左手", text)
     text = _ARM_AND_SIDE.sub(r"\1\3\2", text)
     return _SPELLINGS.sub(lambda match: _RESPELLED[match.group()], text)
+
+
+def _with_side_tags(text: str) -> str:
+    """Say "from" before sides that stand alone between spaces, where a hand goes that does not stop there."""
+    if _STOPS.search(text):
+        return _FAR_TAG.sub(r",从\1侧", text)
+    return _SIDE_TAG.sub(r",从\1,", _FAR_TAG.sub(r",从\1侧", text))
 
 
 def is_chinese(text: str) -> bool:

@@ -9,6 +9,7 @@ _PARTS: tuple[tuple[Kind, str, str], ...] = (
     (
         Kind.PUT,
         """
+        补 添 扫 换 归整 请回 撵回 赶 扫荡
         放 搁 摆 置 装 扔 丢 投 塞 撂 搬 运 送 移 挪 转移 挪移 搬移 收 归 带 捎 递 盛 存 安 落 倒腾 腾挪 搂 划拉 扒拉 归拢
         归置 收拾 收纳 收集 集中 转运 转送 搬运 运送 输送 护送 放置 摆放 安放 存放 投放 放回 送回 怼 杵 撵 轰
         """,
@@ -45,6 +46,6 @@ _PARTS: tuple[tuple[Kind, str, str], ...] = (
         "到 向 去 过去 近 至 往 进 进去 上去 上前 过来 到了 一点 一下 回到",
     ),
 )
-COMPOUNDS: dict[Kind, tuple[str, ...]] = {
-    kind: tuple(verb + end for verb, end in product(verbs.split(), ends.split())) for kind, verbs, ends in _PARTS
-}
+COMPOUNDS: tuple[tuple[Kind, tuple[str, ...]], ...] = tuple(
+    (kind, tuple(verb + end for verb, end in product(verbs.split(), ends.split()))) for kind, verbs, ends in _PARTS
+)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_tokens import Token
+from finevla_core.language.chinese_outside import DEEDS, HEADS
+from finevla_core.language.chinese_tokens import ChineseToken
 
 _LETTERS = {kind: chr(0x4E00 + place) for place, kind in enumerate(Kind)}
 PLACES = (
@@ -80,6 +81,7 @@ class Phrase:
     is_remark: bool = False
     clause: int = 0
     sentence: int = 0
+    tail: str = ""  # the small words directly behind it, which no rule sees
 
 
 _OBJECT = (
@@ -92,6 +94,7 @@ _RULES: tuple[tuple[Kind, str], ...] = (
     (Kind.ARM, "ARM SELECT SIDE (?= MARK )"),
     (Kind.ARM, "ARM (?: COLON | BE ) SIDE (?= MARK | $ )"),
     (Kind.ARM, "(?: SIDE | OTHER | SIDEWAYS | BETWEEN | FAR ) OF? COUNT* SIZE? OF? ARM+"),
+    (Kind.BOWL, "(?: (?<=BOWL USE) | (?<=BOWL BUT USE) ) (?: SIDE | OTHER ) OF? COUNT*"),
     (Kind.ARM, "(?<=USE) (?: SIDE | OTHER ) OF? COUNT+ (?! OF? QUALITY | SHAPE | BOWL)"),
     (Kind.ARM, "(?<=USE) OTHER (?! OF? (?: COUNT | QUALITY | SHAPE | BOWL | ARM | THING ))"),
     (Kind.ARM, "SIDE OF? COUNT+ (?= DO | TOUCH )"),
@@ -137,12 +140,20 @@ def letters(phrases: list[Phrase]) -> str:
     return "".join(_LETTERS[phrase.kind] for phrase in phrases)
 
 
-def phrases_of(tokens: list[Token]) -> list[Phrase]:
-    """Group the words to phrases; fillers and what is left over of determiners are dropped."""
-    words = [token for token in _without_past(tokens) if token.kind is not Kind.FILLER]
+def phrases_of(tokens: list[ChineseToken]) -> list[Phrase]:
+    """Group the words to phrases; fillers become tails, what is left over of determiners is dropped."""
+    words: list[ChineseToken] = []
+    tails: dict[int, str] = {}  # by the number of words up to where the fillers stand
+    for token in _with_deeds(_with_heads(_without_past(tokens))):
+        if token.kind is not Kind.FILLER:
+            words.append(token)
+        else:
+            tails[len(words)] = tails.get(len(words), "") + token.text
     for place, word in enumerate(words[:-2]):
+        if word.text != "拿":
+            continue
         following = {words[place + 1].kind, words[place + 2].kind}
-        if word.text == "拿" and Kind.ARM in following and following <= {Kind.ARM, Kind.LEFT, Kind.RIGHT}:
+        if Kind.ARM in following and following <= {Kind.ARM, Kind.LEFT, Kind.RIGHT}:
             words[place] = replace(word, kind=Kind.USE)  # "take the left hand to ..."
     text = "".join(_LETTERS[word.kind] for word in words)
     rules = _all_rules()
@@ -158,30 +169,90 @@ def phrases_of(tokens: list[Token]) -> list[Phrase]:
             if word.kind not in (Kind.WHICH, Kind.SIZE):
                 phrases.append(Phrase(word.kind, word.text, value=word.value))
             at += 1
+        if at in tails and phrases:
+            phrases[-1].tail += tails[at]
     return phrases
 
 
-def _without_past(tokens: list[Token]) -> list[Token]:
-    """Take actions that are over ("have eaten", "is glued") for remarks."""
-    checked: list[Token] = []
-    is_taken = False
+_DEEDS, _HEADS = frozenset(DEEDS.split()), frozenset(HEADS.split())
+_DOINGS = frozenset(
+    (
+        *(kind for name in ("ACT", "GOAL") for kind in _CLASSES[name]),
+        *(Kind.WAIT, Kind.SELECT, Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE, Kind.SIDEWAYS, Kind.LENGTHWAYS, Kind.TOUCH),
+        *(Kind.COLON, Kind.ACTION, Kind.CORRECTION, Kind.NOT),
+    )
+)
+
+
+def _with_heads(tokens: list[ChineseToken]) -> list[ChineseToken]:
+    """Take words for unknown that name a thing behind a colour, a size or "take" ("the red sticker")."""
+    return [
+        replace(token, kind=Kind.UNKNOWN) if token.text in _HEADS and _is_noun_due(tokens, place) else token
+        for place, token in enumerate(tokens)
+    ]
+
+
+def _is_noun_due(tokens: list[ChineseToken], place: int) -> bool:
+    last = place - 2 if place > 1 and tokens[place - 1].kind is Kind.OF else place - 1
+    is_taken = (
+        place > 0
+        and tokens[place - 1].kind is Kind.TAKE
+        and tokens[min(place + 1, len(tokens) - 1)].kind is not Kind.BE
+    )
+    return is_taken or (last >= 0 and tokens[last].kind in (Kind.COLOR, Kind.SIZE))
+
+
+def _with_deeds(tokens: list[ChineseToken]) -> list[ChineseToken]:
+    """Take words for unknown that name a deed of which things are the object, where no verb of the world does."""
+    if any(token.kind in _DOINGS for token in tokens):
+        return tokens
+    checked = list(tokens)
+    deed: int | None = None
     for place, token in enumerate(tokens):
-        is_taken = token.kind is Kind.TAKE or (is_taken and token.kind not in (Kind.CLAUSE, Kind.SENTENCE))
-        following = tokens[place + 1].text if place + 1 < len(tokens) else ""
-        is_over = (
-            following.startswith(
-                ("了", "过", "完", "死", "之前", "以前", "的时候", "之后", "以后", "着", "好了", "的", "得", "弯")
-            )
-            and not is_taken
-        )
-        is_graded = place > 0 and tokens[place - 1].text in _DEGREES
-        if token.kind is Kind.ACTION and (is_over or is_graded):
-            token = replace(token, kind=Kind.REMARK)
-        checked.append(token)
+        if token.text in _DEEDS:
+            deed = place
+        elif token.kind in (Kind.COLOR, Kind.SHAPE, Kind.SIZE) and deed is not None:
+            checked[deed] = replace(tokens[deed], kind=Kind.UNKNOWN)
+        elif token.kind not in (Kind.FILLER, Kind.WHICH, Kind.OF, Kind.LEFT, Kind.RIGHT):
+            deed = None
     return checked
 
 
-def _phrase(kind: Kind, words: list[Token]) -> Phrase:
+_OVER = ("了", "过", "完", "死", "之前", "以前", "的时候", "之后", "以后", "着", "好了", "的", "得", "弯")
+
+
+def _without_past(tokens: list[ChineseToken]) -> list[ChineseToken]:
+    """Take actions that are over ("have eaten", "is glued") for remarks."""
+    checked = list(tokens)
+    taken = -1  # the last "take" of the clause
+    for place, token in enumerate(tokens):
+        if token.kind is Kind.TAKE:
+            taken = place
+        elif token.kind is Kind.CLAUSE or token.kind is Kind.SENTENCE:
+            taken = -1
+        elif token.kind is Kind.ACTION:
+            following = tokens[place + 1].text if place + 1 < len(tokens) else ""
+            is_over = following.startswith(_OVER) and taken < 0
+            if (
+                is_over
+                or (place > 0 and tokens[place - 1].text in _DEGREES)
+                or (taken < 0 and _is_habit(tokens, place))
+            ):
+                checked[place] = replace(token, kind=Kind.REMARK)
+    return checked
+
+
+_HABITS = frozenset("容易 爱 会 老 总 老是 总是 怕 快要 该".split())  # noqa: SIM905
+
+
+def _is_habit(tokens: list[ChineseToken], place: int) -> bool:
+    """Whether an action is what a thing is apt to do or in need of ("rolls easily"), before a clause that says more."""
+    said = tokens[place - 1].text if place else ""
+    is_due = said == "要" and place > 1 and (tokens[place - 2].kind is Kind.SHAPE or tokens[place - 2].text == "了")
+    return (said in _HABITS or is_due) and any(token.kind is Kind.CLAUSE for token in tokens[place:])
+
+
+def _phrase(kind: Kind, words: list[ChineseToken]) -> Phrase:
     text = "".join(word.text for word in words)
     kinds = {word.kind for word in words}
     phrase = Phrase(kind, text, is_many=Kind.MANY in kinds)
@@ -196,19 +267,21 @@ def _phrase(kind: Kind, words: list[Token]) -> Phrase:
             Kind.BETWEEN: "middle",
         }
         side = next((sides[word.kind] for word in words if word.kind in sides), "")
-        return replace(phrase, side=side, is_twice=Kind.COLOR in kinds)
+        phrase.side, phrase.is_twice = side, Kind.COLOR in kinds
+        return phrase
     if kind is Kind.POST and Kind.COLOR in kinds and words[-1].text in ("柱子", "柱"):
         kind = Kind.OBJECT
-        words = [*words[:-1], Token(Kind.SHAPE, "cylinder", words[-1].text)]
+        words = [*words[:-1], ChineseToken(Kind.SHAPE, "cylinder", words[-1].text)]
     if kind is Kind.OBJECT:
         return _object(phrase, words)
-    return replace(phrase, kind=kind)
+    phrase.kind = kind
+    return phrase
 
 
 _BLOCKS = frozenset("积木 木块 积木块 块 块儿 块块 block".split())  # noqa: SIM905 - what a thing of any shape may be called
 
 
-def _object(phrase: Phrase, words: list[Token]) -> Phrase:
+def _object(phrase: Phrase, words: list[ChineseToken]) -> Phrase:
     slots = {Kind.COLOR: "color", Kind.SIZE: "size", Kind.SHAPE: "shape"}
     qualities: dict[str, str] = {}
     is_twice = False
@@ -222,5 +295,6 @@ def _object(phrase: Phrase, words: list[Token]) -> Phrase:
     is_bare_size = (
         qualities.keys() == {"size"} and len(words) == 1 and not words[0].text.endswith(("的", "号", "个", "者"))
     )
-    kind = Kind.SIZE if is_bare_size else Kind.OBJECT
-    return replace(phrase, kind=kind, qualities=qualities, is_twice=is_twice or len(shapes) > 1)
+    phrase.kind = Kind.SIZE if is_bare_size else Kind.OBJECT
+    phrase.qualities, phrase.is_twice = qualities, is_twice or len(shapes) > 1
+    return phrase

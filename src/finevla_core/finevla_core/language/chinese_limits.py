@@ -1,28 +1,26 @@
-"""What the robot cannot do with things that it knows: impossible places and ways, two jobs at once, contradictions."""
+"""What the robot cannot do with things that it knows: impossible places and ways, two jobs at once."""
 
 from collections.abc import Iterator
 
-from finevla_core.language.chinese_clauses import Scene
-from finevla_core.language.chinese_completion import is_for_other_arm
+from finevla_core.language.chinese_bowls import missing_bowl
+from finevla_core.language.chinese_contradictions import denied_and_wanted, refused, stacked_wrongly
+from finevla_core.language.chinese_counts import turned_by_number
+from finevla_core.language.chinese_denials import said_and_denied
 from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_scene import ChineseScene, is_plain
 from finevla_core.language.chinese_slots import is_list
-from finevla_core.language.chinese_things import SHORT, Role, Things
+from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
 from finevla_core.language.reading import Reading
 
 _GOALS = ("到", "在", "于", "至", "往")  # a verb that ends so is followed by a place
-_BRIEF = 16  # characters, in which there are no steps
 _THROWS = ("扔", "丢", "投", "抛", "甩")
 
 
-def refused(sentence: str, *words: str) -> Reading:
-    """Return a refusal."""
-    return Reading(refusal=sentence, unknown=words, certainty=0.0)
-
-
-def limit_of(scene: Scene, things: Things, task: str) -> Reading | None:
+def limit_of(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     """Return the first thing of a text that cannot be done, None if all of it can."""
     reasons = (
         _arms,
+        missing_bowl,
         _beside,
         _elsewhere,
         _called_off,
@@ -32,46 +30,67 @@ def limit_of(scene: Scene, things: Things, task: str) -> Reading | None:
         _knob,
         _pointless,
         _clean,
-        _stacked,
+        stacked_wrongly,
         _twice,
         _several,
         _two_places,
-        _denied,
+        denied_and_wanted,
+        said_and_denied,
+        turned_by_number,
     )
     return next((refusal for reason in reasons if (refusal := reason(scene, things, task)) is not None), None)
 
 
-def _arms(scene: Scene, things: Things, task: str) -> Reading | None:
+def _arms(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.ARM):
         phrase = scene.phrases[place]
         if phrase.side == "middle":
             return refused(f"I have no such arm ('{phrase.text}'): say the left or the right one.")
         if scene.before(place, "NOT USE? ALL") and not phrase.side and scene.size <= SHORT:
             return refused("You want it done with neither arm: say which one.")
+        if _is_no_arm(scene, task, place):
+            return refused("You want it done with neither arm: say which one.")
         if (
             phrase.side == "both"
             and scene.counts(place)
-            and not scene.after(place, "ALL? (?: MARK | $ )")
+            and not scene.after(place, "ALL? (?: MARK | $ ) | OF? INSIDE")
             and scene.size <= SHORT
             and not scene.before(place, "EXIST")
-            and not scene.after(place, "ALL? IDLE")
+            and not scene.after(place, "ALL? IDLE | (?: ALL | THEN )* NOT")
         ):
             return refused(f"I cannot use both arms at once ('{phrase.text}'): say which one.")
     return None
 
 
-def _beside(scene: Scene, things: Things, task: str) -> Reading | None:
+def _is_no_arm(scene: ChineseScene, task: str, place: int) -> bool:
+    """Whether the only arm of a text, before anything is done, is not to be used or not to move."""
+    acts = [p for p in scene.places(Kind.GRASP, Kind.LIFT, Kind.PUT, Kind.STACK, Kind.TURN) if scene.counts(p)]
+    is_only = len(scene.places(Kind.ARM)) == 1 and not scene.phrases[place].side and scene.size <= SHORT
+    if not is_only or task == "reach" or not acts or acts[0] < place or scene.places(Kind.CORRECTION):
+        return False
+    is_unused = scene.before(place, "^ NOT (?: USE | TOUCH )?") and scene.after(place, "(?: MARK | $ )")
+    is_still = scene.before(place, "^") and scene.after(place, "NOT (?: TOUCH | MOVE ) MARK")
+    return is_unused or (is_still and is_plain(scene.phrases[place + 2].tail))
+
+
+def _beside(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     if things.beside is not None and scene.size <= SHORT:
         return refused(f"I cannot put things next to '{things.beside.text}': say a bowl, or on top of an object.")
     return None
 
 
-def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
+def _elsewhere(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     """Refuse a place that is neither in a bowl nor on an object."""
     if scene.size <= SHORT and scene.has("EXIST (?: BOWL | POST ) PUT (?: MARK | $ )"):
         return refused("I can put things only into a bowl, not beside it.")
     if task != "clean" and scene.size <= SHORT and scene.has("STACK GOAL? BOWL (?: OF? TOP )? (?: MARK | $ )"):
         return refused("I cannot put things on a bowl: say into a bowl, or on top of an object.")
+    taken = [place for place in scene.places(Kind.GRASP, Kind.MOVE) if scene.before(place, "TAKE OBJECT .*")]
+    for place in taken:
+        beside = "BOWL OF? (?: BESIDE | UNDER | BETWEEN | CENTER )"
+        where = f"(?: REMARK | OF | TABLE | POST | PLACE | ARM | {beside} )+ (?: MARK | $ )"
+        if scene.size <= SHORT and scene.phrases[place].text.endswith("到") and scene.after(place, where):
+            return refused("I can put things only into a bowl or onto an object, not elsewhere.")
     for place in scene.places(Kind.PUT, Kind.STACK):
         verb = scene.phrases[place]
         if not scene.counts(place) or scene.size > SHORT or scene.before(place, "FINGER"):
@@ -81,7 +100,8 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
             return refused("I can put things only into a bowl, not elsewhere.")
         if scene.after(
             place,
-            "GOAL? (?: BOWL AND )? BOWL OF? (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN | CENTER )"
+            "GOAL? (?: (?: BOWL | OBJECT | POST ) AND )? (?: BOWL | BOWL AND (?: OBJECT | POST ) ) OF?"
+            " (?: BESIDE | UNDER | FRONT | BACK | LEFT | RIGHT | BETWEEN | CENTER )"
             " (?! OF? COUNT* OBJECT )",
         ):
             return refused(f"I can put things only into '{where}', not beside or under it.")
@@ -89,7 +109,10 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
             return refused(f"I cannot put things there ('{where}'): say a bowl, or on top of an object.")
         is_goal = verb.text.endswith(_GOALS) or scene.after(place, "GOAL")
         is_open = scene.after(
-            place, "GOAL? (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR | BESIDE | UNDER | BETWEEN | CENTER | HERE )"
+            place,
+            "GOAL? (?: REMARK? OF | REMARK )?"
+            " (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR | BESIDE | UNDER | BETWEEN | CENTER | HERE )"
+            " (?! OF? COUNT* OBJECT OF? TOP )",
         )
         if is_goal and is_open and not scene.places(Kind.BOWL):
             return refused(f"I cannot put things there ('{where}'): say a bowl, or on top of an object.")
@@ -99,23 +122,27 @@ def _elsewhere(scene: Scene, things: Things, task: str) -> Reading | None:
         "(?: GRASP | PUT | STACK ) GOAL? (?: BOWL | POST ) AND (?: BOWL | POST | OBJECT ) OF? BETWEEN (?: MARK | $ )"
     ):
         return refused("I can put things only into a bowl or onto an object, not between two of them.")
+    if task == "place" and not scene.places(Kind.BOWL, Kind.OTHER):
+        puts = [place for place in scene.places(Kind.PUT) if scene.counts(place)]
+        said = "".join(phrase.text for phrase in scene.phrases[puts[-1] : puts[-1] + 2]) if puts else ""
+        return refused(f"I do not know where that is ('{said}'): say a bowl, or on top of an object.")
     return None
 
 
-def _condition(scene: Scene, things: Things, task: str) -> Reading | None:
+def _condition(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     """Refuse what is to be done only if something is there."""
     if scene.size <= SHORT and scene.has("(?: ^ | MARK ) IF (?: TABLE? EXIST OBJECT | OBJECT BE OBJECT )"):
         return refused("I cannot decide that: say one thing to do.")
     return None
 
 
-def _called_off(scene: Scene, things: Things, task: str) -> Reading | None:
+def _called_off(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     if scene.size <= SHORT and scene.has("CANCEL (?: MARK | BE | DO )* $"):
         return refused("You called it off: say what I shall do.")
     return None
 
 
-def _thrown(scene: Scene, things: Things, task: str) -> Reading | None:
+def _thrown(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.PUT):
         verb = scene.phrases[place].text
         if verb.startswith(_THROWS) and scene.counts(place) and not scene.places(Kind.BOWL) and not things.below:
@@ -123,10 +150,15 @@ def _thrown(scene: Scene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _fixed(scene: Scene, things: Things, task: str) -> Reading | None:
+def _fixed(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.BOWL):
         if scene.phrases[place].is_twice and scene.counts(place) and scene.before(place, "(?: PUT | MOVE | GOAL )"):
             return refused(f"I know the left bowl and the right bowl, no '{scene.phrases[place].text}'.")
+    out_of = "FROM BOWL OF? INSIDE? (?: TAKE OBJECT )? (?: GRASP | LIFT )"
+    if scene.size <= SHORT and scene.has(
+        f"{out_of} | BOWL OF? INSIDE OF COUNT* (?: OBJECT | THING ) | FROM OBJECT OF? INSIDE (?: GRASP | LIFT )"
+    ):
+        return refused("I cannot take things out of a bowl: say one of the objects on the table.")
     for place in scene.places(Kind.BOWL, Kind.POST, Kind.TABLE):
         phrase = scene.phrases[place]
         if phrase.kind is Kind.TABLE and (scene.size > SHORT or task == "clean"):
@@ -144,7 +176,7 @@ def _fixed(scene: Scene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _knob(scene: Scene, things: Things, task: str) -> Reading | None:
+def _knob(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     if things.target.get("shape") == "knob" and task in ("pick", "place", "stack"):
         return refused("I cannot lift the knob: I can turn it or reach for it.")
     if things.below.get("shape") == "knob":
@@ -155,13 +187,21 @@ def _knob(scene: Scene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
+def _pointless(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     """Refuse a text that takes a thing and does not say what for."""
     if task != "reach":
         return None
+    if scene.size <= SHORT and scene.has("(?: ^ | MARK | ARM | REQUEST | THEN ) OPEN (?: OBJECT | IT ) (?: MARK | $ )"):
+        return refused("I cannot open things: I can only open the gripper.")
+    if not things.below and any(
+        scene.counts(place) and scene.after(place, "(?: OBJECT | IT ) (?: MARK | $ )")
+        for place in scene.places(Kind.STACK)
+    ):
+        return refused("I do not know on top of what: say an object that shall lie below.")
     for place, role in things.roles.items():
         is_held = scene.after(place, ".* (?: GRASP | LIFT | MOVE )")
-        if role is Role.TARGET and scene.before(place, "TAKE | USE") and not is_held:
+        verb = "TAKE" if scene.size > SHORT else "TAKE | USE"
+        if role is Role.TARGET and scene.before(place, verb) and not is_held:
             return refused(f"Say what I shall do with '{scene.phrases[place].text}'.")
     moved = next(
         (place for place, role in things.roles.items() if role is Role.TARGET and scene.before(place, "TAKE")), None
@@ -174,54 +214,37 @@ def _pointless(scene: Scene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _clean(scene: Scene, things: Things, task: str) -> Reading | None:
+def _clean(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     """Refuse to clear the table in part, or with nothing touched."""
     if task != "clean" or scene.size > SHORT:
         return None
     kept = [p for p in scene.places(Kind.OBJECT) if scene.after(p, "(?: BUT | ALL | THEN )* (?: IDLE | NOT TOUCH )")]
-    is_part = any(scene.phrases[p].qualities.get("shape") != "knob" for p in kept) or scene.has("EXCEPT OBJECT")
-    is_part = is_part or scene.has("IDLE OBJECT (?: MARK | $ )")
+    kept += [p for p in scene.places(Kind.OBJECT) if scene.before(p, "EXCEPT")]
+    kept += [p for p in scene.places(Kind.OBJECT) if scene.before(p, "IDLE") and scene.after(p, "(?: MARK | $ )")]
+    is_part = any(scene.phrases[p].qualities.get("shape") != "knob" for p in kept)
     if is_part:
         return refused("I cannot clear the table of some things only: say one object, or all of them.")
-    if scene.has(
-        "(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT TOUCH MARK? $ | NOT TOUCH ALL* (?: THING | ALL ) MARK? $"
+    is_accident = any(set(scene.phrases[p].text) & set("倒翻歪坏错撞刮蹭") for p in scene.places(Kind.TOUCH)) or any(
+        scene.phrases[p].text.startswith(("别的", "别个", "其他", "其它", "其余")) for p in scene.places(Kind.THING)
+    )
+    if not is_accident and scene.has(
+        "(?: THING | ALL | TABLE ) (?: ALL | BUT )* NOT (?: TOUCH | GRASP ) MARK? $"
+        " | NOT TOUCH ALL* (?: THING | ALL ) MARK? $ | MARK TABLE? OF? TOP? OF? THING ALL* IDLE MARK? $"
     ):
         return refused("You contradict yourself: you want the table cleared and nothing touched.")
     return None
 
 
-def _stacked(scene: Scene, things: Things, task: str) -> Reading | None:
-    """Refuse a text that says both of two objects to be the lower one, or puts one onto itself."""
-    if task != "stack":
-        return None
-    if any(scene.phrases[p].qualities == things.target and scene.after(p, "BASE") for p in things.roles):
-        return refused("You contradict yourself about which object shall lie below.")
-    for place in things.roles:
-        ends = [p for p in range(place + 1, min(place + 4, len(scene.phrases))) if p in things.roles]
-        is_raised = scene.after(place, "(?: SELECT | BUT | BE | THEN )* (?: AT | SELECT ) TOP (?: MARK | $ )")
-        if (
-            is_raised
-            and scene.phrases[place].qualities == things.below
-            and scene.before(place, "^ (?: BUT | AND )*")
-            and scene.size <= SHORT
-            and not scene.corrects(place)
-            and any(p < place for p, role in things.roles.items() if role is Role.BELOW)
-        ):
-            return refused("You contradict yourself about which object shall lie below.")
-        is_upside = scene.after(place, "(?: AT | EXIST ) OBJECT OF? TOP") and bool(ends)
-        if (
-            is_upside
-            and scene.phrases[place].qualities == things.below
-            and scene.phrases[ends[0]].qualities == things.target
-        ):
-            return refused("You contradict yourself about which object shall lie below.")
-    if things.target == things.below and len(things.target) > 1 and scene.size <= SHORT:
-        return refused("I cannot put an object on itself: say of two alike which is the small one.")
-    return None
-
-
-def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
+def _twice(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     if scene.has("OBJECT (?: AND | LIST ) OBJECT CLAUSE? ALL SELECT (?: MARK | $ )") and scene.size <= SHORT:
+        return refused("One thing at a time: you say two objects.")
+    if (
+        task != "clean"
+        and scene.size <= SHORT
+        and scene.has("OBJECT CLAUSE? (?: EXIST | AND | LIST ) OBJECT CLAUSE? ALL (?: GRASP | LIFT | PUT | STACK )")
+    ):
+        return refused("One thing at a time: you say two objects.")
+    if task != "clean" and scene.size <= SHORT and scene.has("THEN OBJECT (?: BACK | THEN ) OBJECT"):
         return refused("One thing at a time: you say two objects.")
     for place in scene.places(Kind.FINGER):
         if scene.size <= SHORT and scene.before(place, "USE") and scene.phrases[place].text.startswith(("一", "单")):
@@ -229,7 +252,7 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
     for place, role in things.roles.items():
         phrase = scene.phrases[place]
         is_meant = role in (Role.TARGET, Role.BELOW) or (role is Role.TOPIC and things.is_guess)
-        if is_meant and phrase.is_twice:
+        if is_meant and phrase.is_twice and task != "clean":
             return refused(f"You say two things of one object: '{phrase.text}'.")
         is_wanted = role in (Role.TARGET, Role.TOPIC)
         is_rest = scene.phrases[place - 1].text in ("剩下", "剩余", "余下", "剩")
@@ -238,27 +261,91 @@ def _twice(scene: Scene, things: Things, task: str) -> Reading | None:
         )
         if is_wanted and is_all and not is_rest and task != "clean" and scene.size <= SHORT:
             return refused(f"One thing at a time: you say all of '{phrase.text}'.")
+        if phrase.is_many and not things.below and scene.after(place, "(?: ALL | THEN )* STACK"):
+            return refused(f"One thing at a time: you say '{phrase.text}'.")
+        is_kind = role is Role.TARGET and len(phrase.qualities) == 1 and "size" not in phrase.qualities
+        if (
+            is_kind
+            and task == "place"
+            and scene.size <= SHORT
+            and scene.before(place, "(?: ^ | TABLE ) OF?")
+            and scene.after(place, "ALL PUT")
+        ):
+            return refused(f"One thing at a time: you say all of '{phrase.text}'.")
         is_set = scene.after(place, "OF? (?: INSIDE | BETWEEN )")
-        if role is Role.TARGET and phrase.is_many and not is_set and scene.before(place, "TAKE | GRASP"):
+        is_taken = scene.before(place, "TAKE | GRASP") or scene.after(place, "ALL (?: PUT | GRASP | LIFT | STACK )")
+        if role is Role.TARGET and phrase.is_many and not is_set and is_taken:
             return refused(f"One thing at a time: you say '{phrase.text}'.")
     return None
 
 
-def _several(scene: Scene, things: Things, task: str) -> Reading | None:
+def _several(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     if things.conflict is not None and task != "clean":
         first, second = (phrase.text for phrase in things.conflict)
         return refused(f"One thing at a time: you say both '{first}' and '{second}'.")
+    if (
+        things.is_guess
+        and scene.size <= SHORT
+        and scene.has("OBJECT (?: AND | LIST )? OBJECT")
+        and len(things.roles) > 1
+    ):
+        topics = [place for place, role in things.roles.items() if role is Role.TOPIC]
+        colors = {scene.phrases[place].qualities.get("color") for place in topics} - {None}
+        if len(colors) > 1:
+            return refused("One thing at a time: you name several objects.")
+    if scene.size <= SHORT and task not in ("stack", "clean") and _is_added(scene, things):
+        return refused("One thing at a time: you name several objects.")
+    if scene.size <= SHORT and task in ("turn", "clean") and _is_other_job_before(scene, things, task):
+        return refused("One thing at a time: you want an object moved, and then something else done.")
     jobs = sorted(set(_jobs(scene, things, task)))
     if len(jobs) > 1:
         return refused(f"One thing at a time: you want me to {jobs[0]} and to {jobs[1]}.")
     return None
 
 
-def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
+def _is_other_job_before(scene: ChineseScene, things: Things, task: str) -> bool:
+    """Whether something else is to be moved first: "take the red one, then turn the knob", "..., then clear the table"."""
+    begins = "^ (?: ARM | REQUEST )* THEN+ (?: ARM | REQUEST | TAKE | OBJECT | TABLE | MOVE | GRASP | CLOSE | FROM | PLACE )*"
+    lasts = [p for p in scene.places(Kind.TURN, Kind.CLEAN) if scene.counts(p) and scene.before(p, begins)]
+    if not lasts or scene.phrases[lasts[-1]].kind is not (Kind.TURN if task == "turn" else Kind.CLEAN):
+        return False
+    named = [p for _, p in scene.clause(lasts[-1]) if p.kind is Kind.OBJECT]
+    if task == "turn" and not any(phrase.qualities.get("shape") == "knob" for phrase in named):
+        return False
+    start = scene.bounds[scene.phrases[lasts[-1]].clause][0]
+    acts = [p for p in scene.places(Kind.GRASP, Kind.LIFT, Kind.PUT, Kind.STACK) if p < start and scene.counts(p)]
+    wanted = [p for p, role in things.roles.items() if p < start and role in (Role.TARGET, Role.TOPIC, Role.BELOW)]
+    shapes = [scene.phrases[p].qualities.get("shape", "") for p in wanted if scene.counts(p)]
+    is_put = task == "turn" and any(scene.after(p, "GOAL? BOWL") for p in acts if scene.phrases[p].kind is Kind.PUT)
+    return is_put or (bool(acts and shapes) and "knob" not in shapes)
+
+
+def _is_added(scene: ChineseScene, things: Things) -> bool:
+    """Whether another thing is asked for at the end: "the ball, and also the brick"."""
+    return any(
+        scene.before(place, "^ (?: EXIST | AND )")
+        and scene.phrases[place - 1].text.startswith(("还有", "另有", "再有", "还要"))
+        and scene.after(place, "(?: MARK | $ )")
+        and all(phrase.kind in (Kind.OBJECT, Kind.SENTENCE) for phrase in scene.phrases[place:])
+        and any(other < place for other, role in things.roles.items() if role is Role.TARGET)
+        and not agrees(scene.phrases[place].qualities, things.target)
+        for place in things.roles
+    )
+
+
+def _jobs(scene: ChineseScene, things: Things, task: str) -> Iterator[str]:
     """The kinds of jobs that cannot be parts of one: clearing the table, turning the knob, carrying an object."""
     if task == "clean":
         yield "clear the table"
-    is_all = is_list(scene, things)
+        if scene.size <= SHORT and any(_is_stacked(scene, place) for place in scene.places(Kind.STACK)):
+            yield "stack objects"
+    cleans = [place for place in scene.places(Kind.CLEAN) if scene.counts(place)]
+    is_told_in_steps = (
+        bool(cleans)
+        and cleans[0] < min(things.roles, default=0)
+        and (scene.size > SHORT or scene.after(cleans[0], "TABLE? OF? TOP? COLON"))
+    ) or any(p.text.startswith("直到") for place in cleans for _, p in scene.clause(place))
+    is_all = is_list(scene, things) or is_told_in_steps
     for place, role in things.roles.items():
         qualities = scene.phrases[place].qualities
         shape = qualities.get("shape", "")
@@ -274,7 +361,14 @@ def _jobs(scene: Scene, things: Things, task: str) -> Iterator[str]:
             yield "turn the knob" if shape == "knob" else "move an object"
 
 
-def _two_places(scene: Scene, things: Things, task: str) -> Reading | None:
+def _is_stacked(scene: ChineseScene, place: int) -> bool:
+    """Whether objects are to be stacked, not only put into a bowl one upon the other."""
+    kinds = {phrase.kind for _, phrase in scene.clause(place)}
+    is_state = scene.phrases[place].text.endswith("着") or scene.after(place, "OF")
+    return not is_state and scene.counts(place) and Kind.OBJECT in kinds and Kind.BOWL not in kinds
+
+
+def _two_places(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     bowls = [
         place
         for place in scene.places(Kind.BOWL)
@@ -285,62 +379,3 @@ def _two_places(scene: Scene, things: Things, task: str) -> Reading | None:
     if task == "stack" and bowls and scene.size <= SHORT and not scene.places(Kind.CORRECTION):
         return refused("One thing at a time: you say both an object to put it on and a bowl.")
     return None
-
-
-def _denied(scene: Scene, things: Things, task: str) -> Reading | None:
-    """Refuse a text that wants a thing taken and not taken, or taken and left where it is."""
-    if task in ("reach", "clean") or scene.size > SHORT:
-        return None
-    for place, role in things.roles.items():
-        phrase = scene.phrases[place]
-        if (
-            role is Role.DENIED
-            and phrase.qualities == things.target
-            and scene.before(place, "NOT .* GRASP | NOT TOUCH")
-            and not is_for_other_arm(scene, place)
-        ):
-            return refused(f"You contradict yourself about '{phrase.text}'.")
-        is_left = scene.after(place, "(?: ALL | BUT )* NOT TOUCH MARK")
-        if role is Role.ASIDE and is_left and len(phrase.qualities) > 1 and phrase.qualities == things.target:
-            return refused(f"You contradict yourself about '{phrase.text}'.")
-    for place in scene.places(Kind.LIFT):
-        if scene.phrases[place].is_negated and scene.phrases[place].text.startswith(("离", "脱离")):
-            return refused("You contradict yourself: you want it lifted and left on the table.")
-    if scene.places(Kind.KEEP_OPEN) and not scene.before(scene.places(Kind.KEEP_OPEN)[0], "ARM AND | IDLE"):
-        return refused("You contradict yourself: you want it grasped with the gripper open all the time.")
-    if any(scene.phrases[p].is_negated and scene.before(p, ".* NOT") for p in scene.places(Kind.CLOSE)):
-        return refused("You contradict yourself: you want it grasped and the gripper not closed.")
-    if scene.has("GRASP OBJECT THEN OPEN (?: OBJECT | IT )") and scene.size <= _BRIEF:
-        return refused("You contradict yourself: you want it held and let go.")
-    if scene.has("(?: ARM | FINGER ) NOT OPEN CLAUSE (?: GRASP | TAKE )"):
-        return refused("You contradict yourself: you want it grasped and the gripper not opened.")
-    if task in ("place", "stack") and scene.has("CLAUSE NOT OPEN MARK* $"):
-        return refused("You contradict yourself: you want it put down and not let go.")
-    if scene.places(Kind.KEEP_HELD) and task in ("place", "stack"):
-        return refused("You contradict yourself: you want it put down and held all the time.")
-    for place in scene.places(Kind.OBJECT):
-        is_kept = scene.after(place, "(?: BUT | ALL )* IDLE TABLE") or (
-            scene.before(place, "(?: ARM | FINGER ) NOT TOUCH") and not is_for_other_arm(scene, place)
-        )
-        if is_kept and scene.phrases[place].qualities.items() <= things.target.items():
-            return refused("You contradict yourself: you want it moved and left where it is.")
-    if any(
-        phrase.is_negated and scene.before(place, "NOT (?: GRASP | TOUCH )")
-        for place, phrase in enumerate(scene.phrases)
-        if phrase.kind is Kind.IT
-    ):
-        return refused("You contradict yourself: you want it moved and not touched.")
-    if scene.has("(?: OBJECT | BOWL ) CLAUSE? BUT SELECT? IDLE TABLE (?: MARK | $ )"):
-        return refused("You contradict yourself: you want it moved and left on the table.")
-    stays = [place for place in scene.places(Kind.IT) if scene.after(place, "IDLE") and scene.counts(place)]
-    if any(scene.phrases[place + 1].text.startswith(("留", "待", "保持")) for place in stays):
-        return refused("You contradict yourself: you want it moved and left where it is.")
-    return None
-
-
-def contradiction(doubts: dict[str, bool], wrong_side: str) -> Reading | None:
-    """Refuse a text that says two words for one of these slots, or a side that the hand cannot come from."""
-    if wrong_side:
-        return refused(f"I cannot come from '{wrong_side}': I come from above, from a side or from the far side.")
-    name = next((name for name, is_twofold in doubts.items() if is_twofold), None)
-    return None if name is None else refused(f"You contradict yourself about the {name}: say one.")

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_grammar import Phrase
 from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_scene import ChineseScene
 
 _SIDES = (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.NEAR, Kind.FRONT, Kind.BACK, Kind.CENTER)
 
 
-def with_references(scene: Scene) -> Scene:
+def with_references(scene: ChineseScene) -> ChineseScene:
     """Put things in the place of "the former" and "the latter", arms and bowls in the place of "the left one"."""
     phrases = list(scene.phrases)
     for place, phrase in enumerate(phrases):
@@ -26,8 +26,8 @@ def with_references(scene: Scene) -> Scene:
                 phrases[place] = replace(phrase, kind=Kind.POST)
         if (
             phrase.kind is Kind.IT
-            and scene.before(place, "USE")
-            and scene.after(place, "THEN? (?: TAKE | GRASP | ACT )")
+            and (scene.before(place, "USE") or (place > 0 and phrases[place - 1].text == "由"))
+            and scene.after(place, "(?: THEN | DO )* (?: TAKE | GRASP | ACT )")
         ):
             last = next((p for p in reversed(phrases[:place]) if p.kind in (Kind.ARM, Kind.OBJECT, Kind.BOWL)), None)
             if last is not None and last.kind is Kind.ARM and last.side:
@@ -37,22 +37,28 @@ def with_references(scene: Scene) -> Scene:
         elif phrase.kind in _SIDES and (qualities := _thing_at(scene, phrases, place)) is not None:
             phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=qualities)
         if phrase.kind in (Kind.FORMER, Kind.LATTER):
-            pair = [p for p in phrases[:place] if p.kind is Kind.OBJECT][-2:]
+            pair = [p for p in scene.phrases[:place] if p.kind is Kind.OBJECT][-2:]
             arms = [p for p in phrases[:place] if p.kind is Kind.ARM][-2:]
             if len(arms) == 2 and arms[1].clause >= max((p.clause for p in pair), default=0):
                 phrases[place] = replace(phrase, kind=Kind.ARM, side=arms[phrase.kind is Kind.LATTER].side)
             elif len(pair) == 2:
                 meant = pair[phrase.kind is Kind.LATTER]
                 phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=meant.qualities)
-    return Scene(tuple(phrases), scene.size)
+    return ChineseScene(tuple(phrases), scene.size)
 
 
-def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
+def _sided_kind(scene: ChineseScene, phrases: list[Phrase], place: int) -> Kind | None:
     """What "the left one" is: the kind of thing that was spoken of last, if one of the two is denied or corrected."""
-    if scene.before(place, "PUT GOAL?") and scene.after(place, "OF? COUNT* (?: MARK | $ )"):
+    if scene.before(place, "PUT GOAL? | OBJECT (?: THEN | BUT | ALL )* MOVE") and scene.after(
+        place, "OF? COUNT* (?: MARK | $ )"
+    ):
         return Kind.BOWL if any(p.kind is Kind.BOWL for p in phrases[:place]) else None
     if scene.before(place, "USE | ARM OF? INSIDE? SELECT") and scene.after(place, "OF? (?: MARK | $ | ACT )"):
         return Kind.ARM
+    start = scene.bounds[phrases[place].clause][0]
+    before = [p for p in phrases[: max(0, start - 1)] if p.kind is not Kind.INSIDE]
+    if before and before[-1].kind is Kind.BOWL and not before[-1].side and _is_clause(scene, place):
+        return Kind.BOWL  # "into the bowl, the right one"
     is_arm_said = any(p.kind is Kind.ARM for p in phrases)
     if (
         is_arm_said
@@ -60,10 +66,11 @@ def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
         and scene.after(place, "OF (?: BUT | THEN | DO )* (?: MOVE | GRASP | TAKE )")
     ):
         return Kind.ARM
-    is_last = place + 2 >= len(phrases) and phrases[place].clause > 0
+    is_knob = any(p.kind is Kind.TURN or p.qualities.get("shape") == "knob" for p in phrases)
+    is_tag = not is_knob and not scene.places(Kind.BOWL) and scene.after(place, "MARK")
+    is_last = (place + 2 >= len(phrases) or is_tag) and phrases[place].clause > 0
     if not is_arm_said and is_last and len(phrases[place].text) == 1 and scene.before(place, "^"):
         return Kind.ARM  # "grasp the ball, left"
-    start = scene.bounds[phrases[place].clause][0]
     is_arm = start > 1 and phrases[start - 2].kind is Kind.ARM
     if is_arm and scene.before(place, "^ (?: BE | BUT | USE )") and scene.after(place, "OF? (?: MARK | $ )"):
         return Kind.ARM
@@ -72,17 +79,22 @@ def _sided_kind(scene: Scene, phrases: list[Phrase], place: int) -> Kind | None:
     ):
         return None
     last = next((p for p in reversed(phrases[:place]) if p.kind in (Kind.ARM, Kind.BOWL)), None)
-    if last is None or not (last.is_negated or phrases[place].is_negated or scene.corrects(place)):
+    if last is None or not last.side or not (last.is_negated or phrases[place].is_negated or scene.corrects(place)):
         return None
     return last.kind
 
 
-def _thing_at(scene: Scene, phrases: list[Phrase], place: int) -> dict[str, str] | None:
+def _is_clause(scene: ChineseScene, place: int) -> bool:
+    """Whether a side is all that its clause says."""
+    return scene.before(place, "^ BE?") and scene.after(place, "OF? (?: MARK | $ )")
+
+
+def _thing_at(scene: ChineseScene, phrases: list[Phrase], place: int) -> dict[str, str] | None:
     """The qualities of "the left one": of what was said to be there, or of what lies elsewhere and is not meant."""
     kind = phrases[place].kind
     if (
         len(phrases[place].text) < 2
-        or not scene.before(place, "(?: GRASP | LIFT | SELECT | TAKE )")
+        or not (scene.before(place, "(?: GRASP | LIFT | SELECT | TAKE )") or _is_clause(scene, place))
         or not scene.after(place, "OF? (?: MARK | $ | PUT | GRASP | LIFT | STACK )")
     ):
         return None
@@ -91,4 +103,10 @@ def _thing_at(scene: Scene, phrases: list[Phrase], place: int) -> dict[str, str]
     there += [p for p in things if scene.after(p, f"(?: ALL | BUT )* AT (?: TABLE | OF )* {kind.name}")]
     if there:
         return phrases[there[-1]].qualities
-    return phrases[things[-1]].qualities if things and phrases[things[-1]].is_negated else None
+    if not things:
+        return None
+    opposite = {Kind.LEFT: "RIGHT", Kind.RIGHT: "LEFT", Kind.FAR: "NEAR", Kind.NEAR: "FAR"}.get(kind)
+    is_denied = opposite is not None and any(
+        scene.before(p, f"{opposite} OF? COUNT*") and scene.after(p, "(?: ALL | THEN )* NOT") for p in things[-1:]
+    )
+    return phrases[things[-1]].qualities if is_denied or phrases[things[-1]].is_negated else None

@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_scene import ChineseScene
 from finevla_core.language.chinese_things import LONG, Role, Things
 
 _LIFTS = (
@@ -25,12 +25,13 @@ _MASSES = frozenset(
     物品们 东西们 玩意儿们 散物 杂件 小零碎 破烂 家当 什物 杂碎
     """.split()  # noqa: SIM905
 )
+_WHOLES = ("全", "统统", "通通", "所有", "一切", "悉数", "一个不", "一件不", "一样不", "一概", "一律", "一股脑")
 CALLED_OFF = "over"  # the value of a "not" that takes back what was said before
 _CLOSE_BY = ("跟前", "面前", "眼前", "前头那里")
 OPPOSITE = {"left": "right", "right": "left"}
 
 
-def settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
+def settled(scene: ChineseScene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
     """The word that most speaks for, a corrected one not, and whether two different words were said.
 
     `votes` are the places of what was said, in order.
@@ -46,12 +47,12 @@ def settled(scene: Scene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
     return last, is_twofold and scene.size <= LONG
 
 
-def is_corrected(scene: Scene, votes: list[tuple[int, str]]) -> bool:
+def is_corrected(scene: ChineseScene, votes: list[tuple[int, str]]) -> bool:
     """Whether one of the words was replaced by another one."""
     return any(first[1] != second[1] and scene.is_corrected(first[0], second[0]) for first, second in pairwise(votes))
 
 
-def task_of(scene: Scene, things: Things) -> str:
+def task_of(scene: ChineseScene, things: Things) -> str:
     """The task, from verbs that count and from where things are to go."""
     if is_clean(scene, things):
         return "clean"
@@ -70,7 +71,16 @@ def task_of(scene: Scene, things: Things) -> str:
         return "pick"
     if any(scene.counts(place) and scene.phrases[place].text.startswith(_LIFTS) for place in scene.places(Kind.LIFT)):
         return "pick"
-    if _is_other_grasped(scene, things):
+    if _is_other_grasped(scene, things) or any(
+        scene.counts(place) and scene.phrases[place].text in ("顶抓", "俯抓", "顶夹")
+        for place in scene.places(Kind.FROM_TOP)
+    ):
+        return "pick"
+    if any(set(scene.phrases[p].text) & set("拿抓夹取") for p in scene.places(Kind.TARGET_KEY)) and not scene.has(
+        "MOVE | WAIT"
+    ):
+        return "pick"  # "what is to be taken is the ball"
+    if _is_wanted(scene):
         return "pick"
     is_lifted = any(
         scene.counts(place)
@@ -80,14 +90,23 @@ def task_of(scene: Scene, things: Things) -> str:
     return "pick" if is_lifted else "reach"
 
 
-def _is_put_elsewhere(scene: Scene, things: Things) -> bool:
+def _is_wanted(scene: ChineseScene) -> bool:
+    """Whether the speaker says that he wants a thing, and nothing of where the hand shall go."""
+    wishes = ("我要", "我只要", "我只想要", "我就要", "我想要", "咱要", "我们要", "咱们要")
+    return not scene.has("MOVE | WAIT") and any(
+        scene.counts(place) and scene.phrases[place].text.startswith(wishes) and scene.after(place, "OBJECT")
+        for place in scene.places(Kind.SELECT)
+    )
+
+
+def _is_put_elsewhere(scene: ChineseScene, things: Things) -> bool:
     """Whether it was corrected that something is put on an object: "onto the cube - no, into the bowl"."""
     belows = [place for place, role in things.roles.items() if role is Role.BELOW]
     bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 1]
     return bool(belows and bowls) and belows[-1] < bowls[-1] and scene.is_corrected(belows[-1], bowls[-1])
 
 
-def _is_only_neared(scene: Scene) -> bool:
+def _is_only_neared(scene: ChineseScene) -> bool:
     """Whether a long text says that nothing is grasped, and speaks of grasping only as of something to come."""
     if scene.size <= LONG:
         return False
@@ -98,21 +117,29 @@ def _is_only_neared(scene: Scene) -> bool:
     return is_denied and not lifts and bool(scene.places(Kind.WAIT, Kind.MOVE))
 
 
-def _is_other_grasped(scene: Scene, things: Things) -> bool:
+def _is_other_grasped(scene: ChineseScene, things: Things) -> bool:
     """Whether it is another thing that is not to be grasped: "do not take the red one, I want the blue one"."""
-    denied = [place for place, role in things.roles.items() if role is Role.DENIED and scene.before(place, "NOT GRASP")]
+    denied = [
+        place
+        for place, role in things.roles.items()
+        if role is Role.DENIED and scene.before(place, "NOT REQUEST? GRASP")
+    ]
     return bool(denied) and any(
         scene.before(place, "SELECT | BE") for place, role in things.roles.items() if role is Role.TARGET
     )
 
 
-def is_grasp(scene: Scene, place: int) -> bool:
+def is_grasp(scene: ChineseScene, place: int) -> bool:
     """Whether a word counts that means to grasp, and is not taken back later ("no, do not grasp it")."""
     phrase = scene.phrases[place]
     is_manner = phrase.kind in (Kind.SIDEWAYS, Kind.LENGTHWAYS)
     if not scene.counts(place):
         return False
-    is_verb = scene.after(place, "OBJECT | IT") or any(scene.counts(p) for p in scene.places(Kind.LIFT))
+    is_verb = (
+        scene.after(place, "OBJECT | IT")
+        or "它" in phrase.text
+        or any(scene.counts(p) for p in scene.places(Kind.LIFT))
+    )
     if is_manner and not (is_verb and set(phrase.text) & set("夹抓捏持")):
         return False
     later = [p for p in scene.places(Kind.GRASP, Kind.LIFT) if p > place]
@@ -121,22 +148,48 @@ def is_grasp(scene: Scene, place: int) -> bool:
     )
 
 
-def _is_called_off(scene: Scene, place: int, *kinds: Kind) -> bool:
+def _is_called_off(scene: ChineseScene, place: int, *kinds: Kind) -> bool:
     """Whether it is said later that this is not to be done any more: "(grasp it -) don't grasp it after all"."""
     return any(
         p > place
         and (
             scene.phrases[p - 1].value == CALLED_OFF
-            or (scene.size <= LONG and scene.phrases[p].is_negated and scene.is_corrected(place, p))
+            or (
+                scene.size <= LONG
+                and scene.phrases[p].is_negated
+                and scene.is_corrected(place, p)
+                and not scene.after(p, "GOAL? BOWL")
+            )
+            or (
+                scene.size <= LONG
+                and scene.before(p, "^ NOT")
+                and scene.after(p, "CLAUSE")
+                and _is_neared(scene, p + 2)
+            )
         )
         for p in scene.places(*kinds)
     )
 
 
-def is_clean(scene: Scene, things: Things) -> bool:
+def _is_neared(scene: ChineseScene, place: int) -> bool:
+    """Whether a clause begins there that only has the hand go near something."""
+    following = scene.phrases[place].kind if place < len(scene.phrases) else None
+    return following in (Kind.MOVE, Kind.WAIT) and scene.after(
+        place, "(?: IT | OBJECT | PLACE | OF | WAIT )* (?: MARK | $ )"
+    )
+
+
+def is_clean(scene: ChineseScene, things: Things) -> bool:
     """Whether the whole table is to be cleared."""
     is_one = "color" in things.target
-    if not things.roles and scene.has("ALL GRASP CLAUSE PUT BOWL"):
+    if (
+        not things.roles
+        and not scene.places(Kind.IT)
+        and any(
+            scene.phrases[p].text.startswith(_WHOLES) and scene.after(p, "OF? (?: GRASP | PUT )")
+            for p in scene.places(Kind.ALL)
+        )
+    ):
         return True
     for place in scene.places(Kind.CLEAN):
         is_put = is_one and scene.phrases[place].text.endswith("到")
@@ -146,10 +199,18 @@ def is_clean(scene: Scene, things: Things) -> bool:
         return True
     if things.target and any(role is Role.TARGET for role in things.roles.values()):
         return False
-    masses = [place for place in scene.places(Kind.THING) if scene.phrases[place].text in _MASSES]
+    if not things.roles and scene.has("TABLE OF? COUNT* THING (?: ALL | THEN | BUT )* PUT BOWL"):
+        return True
+    masses = [
+        place
+        for place in scene.places(Kind.THING)
+        if scene.phrases[place].text in _MASSES or "旋钮" in scene.phrases[place].text
+    ]
     for place in (*scene.places(Kind.ALL, Kind.MANY), *masses):
         kinds = {phrase.kind for other, phrase in scene.clause(place) if scene.counts(other)}
-        is_all = not things.roles and scene.after(place, "(?: REQUEST | THEN | ALL | GOAL )* PUT BOWL")
+        is_all = not {Role.TARGET, Role.BELOW, Role.TOPIC} & set(things.roles.values()) and scene.after(
+            place, "(?: REQUEST | THEN | ALL | GOAL )* PUT BOWL"
+        )
         if is_all or (
             kinds & {Kind.PUT, Kind.GRASP} and (kinds & {Kind.TABLE, Kind.THING} or scene.has("TABLE | THING"))
         ):
@@ -157,24 +218,31 @@ def is_clean(scene: Scene, things: Things) -> bool:
     return False
 
 
-def is_list(scene: Scene, things: Things) -> bool:
+def is_list(scene: ChineseScene, things: Things) -> bool:
     """Whether all kinds of things are named that lie there: "the cubes and the balls, all of them"."""
-    targets = [scene.phrases[place].qualities for place, role in things.roles.items() if role is Role.TARGET]
+    targets = [
+        scene.phrases[place].qualities
+        for place, role in things.roles.items()
+        if role is Role.TARGET or (role is Role.ASIDE and things.roles.get(place - 2) is Role.TARGET)
+    ]
     shapes = {qualities.get("shape") for qualities in targets if qualities.keys() == {"shape"}}
     is_open = any(scene.phrases[place].value == "and so on" for place in scene.places(Kind.ALL))
-    if is_open and scene.has("TABLE"):
+    is_run = any(scene.phrases[p].is_twice and scene.phrases[p].qualities.keys() == {"shape"} for p in things.roles)
+    if (is_open or (is_run and scene.has("ALL"))) and scene.has("TABLE"):
         return True
     return len(shapes) > 1 and len(targets) == len(shapes) and scene.has("ALL") and scene.has("TABLE")
 
 
-def _is_freed(scene: Scene, place: int) -> bool:
+def _is_freed(scene: ChineseScene, place: int) -> bool:
     """Whether it is an arm that is free, not the table that is cleared."""
-    return scene.before(place, "ARM (?: THEN | BUT | ALL | REQUEST )*") and scene.phrases[place].text.startswith(
-        ("腾", "收")
+    return (
+        not scene.after(place, "TABLE")
+        and scene.before(place, "ARM (?: THEN | BUT | ALL | REQUEST )*")
+        and scene.phrases[place].text.startswith(("腾", "收"))
     )
 
 
-def is_placed(scene: Scene) -> bool:
+def is_placed(scene: ChineseScene) -> bool:
     """Whether something is to be put into a bowl, or at least to be put somewhere."""
     bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 0]
     if bowls or scene.size > LONG:
@@ -195,7 +263,7 @@ def is_placed(scene: Scene) -> bool:
     return False
 
 
-def other_side(scene: Scene, place: int, kind: Kind) -> str:
+def other_side(scene: ChineseScene, place: int, kind: Kind) -> str:
     """The side that "the other one" means: not the one that was spoken of before."""
     for phrase in reversed(scene.phrases[:place]):
         if phrase.kind is kind and phrase.side in OPPOSITE:
@@ -203,7 +271,7 @@ def other_side(scene: Scene, place: int, kind: Kind) -> str:
     return ""
 
 
-def place_of(scene: Scene) -> tuple[str, bool]:
+def place_of(scene: ChineseScene) -> tuple[str, bool]:
     """The bowl that something is to end in, and whether the text says both."""
     votes: list[tuple[int, str]] = []
     denied: list[str] = []
@@ -220,7 +288,7 @@ def place_of(scene: Scene) -> tuple[str, bool]:
             side = other_side(scene, place, Kind.BOWL)
         if side not in OPPOSITE:
             continue
-        if phrase.is_negated:
+        if phrase.is_negated or scene.after(place, "INSIDE? ALL? NOT (?: PUT | USE )? (?: MARK | $ )"):
             denied.append(side)
         elif _bowl_weight(scene, place) > 0:
             votes.append((place, side))
@@ -229,6 +297,7 @@ def place_of(scene: Scene) -> tuple[str, bool]:
     meant = next((p for p in scene.places(Kind.BOWL) if _is_that_bowl(scene, p)), None)
     if not word and meant is not None and (side := other_side(scene, meant, Kind.BOWL)):
         return f"{OPPOSITE[side]}_bowl", False
+    is_neither = not word and len(set(denied)) == 2
     if not word and len(set(denied)) == 1:
         word = OPPOSITE[denied[0]]
     named = {scene.phrases[p].side for p in scene.places(Kind.BOWL) if scene.counts(p)}
@@ -236,19 +305,19 @@ def place_of(scene: Scene) -> tuple[str, bool]:
         not word
         and len(named) == 1
         and named <= set(OPPOSITE)
-        and scene.has("BOWL .* CLAUSE .* PUT MOVE? (?: MARK | $ )")
+        and scene.has("BOWL .* CLAUSE .* PUT (?: MOVE | GOAL? (?: HERE | INSIDE ) )? (?: MARK | $ )")
     ):
         word = named.pop()  # "the right bowl lacks a cube: put one in"
-    return (f"{word}_bowl" if word else ""), is_twofold or word in denied
+    return (f"{word}_bowl" if word else ""), is_twofold or word in denied or is_neither
 
 
-def _is_that_bowl(scene: Scene, place: int) -> bool:
+def _is_that_bowl(scene: ChineseScene, place: int) -> bool:
     """Whether a bowl is one that was spoken of before: "into this bowl"."""
     phrase = scene.phrases[place]
     return not phrase.side and phrase.text.startswith(("这", "那", "该", "此")) and _bowl_weight(scene, place) > 1
 
 
-def _bowl_weight(scene: Scene, place: int) -> int:
+def _bowl_weight(scene: ChineseScene, place: int) -> int:
     phrase = scene.phrases[place]
     if phrase.is_negated or phrase.is_remark or phrase.side == "both":
         return 0
@@ -256,6 +325,10 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         return 0
     if scene.before(place, "FROM") and scene.after(place, "OF? PLACE+ (?: TAKE | GRASP | LIFT )"):
         return 0  # where something is taken from
+    if scene.before(place, "(?: AT | EXIST )") and scene.after(
+        place, "OF? (?: LEFT | RIGHT | FRONT | BACK | NEAR | FAR )"
+    ):
+        return 0  # where something lies
     if (
         scene.before(place, "(?<! BOWL ) AND")
         or scene.phrases[min(place + 1, len(scene.phrases) - 1)].text in _CLOSE_BY
@@ -263,7 +336,8 @@ def _bowl_weight(scene: Scene, place: int) -> int:
         return 0
     if scene.after(
         place,
-        "OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE"
+        "AND (?: POST | OBJECT | BOWL ) OF? BETWEEN OF COUNT* OBJECT"
+        " | OF? (?: PLACE )* OF? (?: OBJECT | IT ) | OF? BESIDE | OF? BETWEEN | (?: PLACE | THEN)* BE"
         " | PLACE* EXIST | ALL? NOT | (?: (?! ACT ) . )* NOT TOUCH",
     ):
         return 0

@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from finevla_core.language.chinese_clauses import Scene
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_roles import head_of
+from finevla_core.language.chinese_scene import ChineseScene
 from finevla_core.language.chinese_slots import settled
 from finevla_core.language.chinese_things import LONG, Role, Things
 
@@ -42,17 +42,19 @@ _STEPS = (
     Kind.TURN,
     Kind.DOWN,
 )
+_LETTER_OF = {Kind.LEFT: "左", Kind.RIGHT: "右"}
 _TOWARDS = ("到", "至", "往", "向", "朝")
 _ALONG = ("经", "沿", "顺")
 
 
-def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
+def approach_of(scene: ChineseScene, things: Things) -> tuple[str, bool, str]:
     """The side that the gripper comes from, whether the text says two, and the words of a side that it cannot come from."""
     votes: list[tuple[int, str]] = []
     wrong = ""
     for place in scene.places(Kind.FROM):
         face = _face(scene, place)
-        if face is None or not scene.counts(place) or things.roles.get(place + 1) is Role.ASIDE:
+        is_passed = things.roles.get(place + 1) is Role.TOPIC and scene.after(place, "OBJECT OF? TOP .* PASS")
+        if face is None or not scene.counts(place) or things.roles.get(place + 1) is Role.ASIDE or is_passed:
             continue
         if scene.phrases[face].kind in _SIDES:
             votes.append((place, _SIDES[scene.phrases[face].kind]))
@@ -86,14 +88,14 @@ def approach_of(scene: Scene, things: Things) -> tuple[str, bool, str]:
     return word or _position(scene, things, fingers), is_twofold or is_denied or is_none, wrong
 
 
-def _is_before_grasp(scene: Scene, place: int) -> bool:
+def _is_before_grasp(scene: ChineseScene, place: int) -> bool:
     """Whether a way of coming is not that of what is held already: "grasp it, then lower it from above onto ..."."""
     held = [p for p in scene.places(Kind.GRASP, Kind.CLOSE) if p < place and scene.counts(p)]
     is_put = scene.after(place, "(?: THEN | ALL | IT | TAKE )* (?: PUT | STACK | OPEN )")
     return scene.counts(place) and not (is_put and held)
 
 
-def _is_coming(scene: Scene, place: int) -> bool:
+def _is_coming(scene: ChineseScene, place: int) -> bool:
     """Whether the hand is still on its way to the object: nothing is held, or it is grasped next."""
     events = [p for p in scene.places(Kind.GRASP, Kind.CLOSE, Kind.PUT, Kind.OPEN) if scene.counts(p)]
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) for p in events if p < place)
@@ -101,34 +103,43 @@ def _is_coming(scene: Scene, place: int) -> bool:
     return not is_held or following in (Kind.GRASP, Kind.CLOSE)
 
 
-def _is_straight_down(scene: Scene, place: int) -> bool:
+def _is_straight_down(scene: ChineseScene, place: int) -> bool:
     """Whether the hand goes straight down before it has grasped anything."""
-    return scene.counts(place) and _is_coming(scene, place) and "直" in scene.phrases[place].text
+    return scene.counts(place) and _is_coming(scene, place) and bool(set(scene.phrases[place].text) & set("直竖"))
 
 
-def _denied_faces(scene: Scene) -> set[str]:
+def _denied_faces(scene: ChineseScene) -> set[str]:
     """The sides that the text says not to come from."""
-    denied = [place for place in scene.places(Kind.FROM) if scene.phrases[place].is_negated]
-    faces = [_face(scene, place) for place in denied]
-    return {_SIDES.get(scene.phrases[face].kind, "") for face in faces if face is not None}
+    faces = [(place, _face(scene, place)) for place in scene.places(Kind.FROM)]
+    meant = {scene.phrases[face].kind for place, face in faces if face is not None and scene.counts(place)}
+    denied = {scene.phrases[face].kind for place, face in faces if face is not None and scene.phrases[place].is_negated}
+    denied |= {
+        scene.phrases[place].kind
+        for place in scene.places(*_SIDES)
+        if scene.before(place, "^") and scene.after(place, "(?: ALL | THEN )* NOT (?: MOVE | GRASP )? (?: MARK | $ )")
+    }
+    denied |= {Kind.TOP for place in scene.places(Kind.FROM_TOP) if scene.phrases[place].is_negated}
+    is_other = "front" in {_SIDES.get(kind) for kind in meant} and not meant & denied
+    words = {_SIDES.get(kind, "") for kind in denied}
+    return words - {"front"} if is_other else words  # "from behind, not from the front": both may mean the far side
 
 
-def _is_alone(scene: Scene, place: int) -> bool:
+def _is_alone(scene: ChineseScene, place: int) -> bool:
     """Whether a side is all that a clause says, and the clause before it does not speak of an arm."""
     start = scene.bounds[scene.phrases[place].clause][0]
     is_of_arm = any(phrase.kind in (Kind.ARM, Kind.BOWL) for phrase in scene.phrases[max(0, start - 3) : start])
-    rule = "^" if is_of_arm else "^ BE?"
+    rule = "^ CORRECTION?" if is_of_arm else "^ (?: BE | CORRECTION )?"
     return scene.before(place, rule) and scene.after(place, "(?: MARK | $ )")
 
 
-def _is_bare_face(scene: Scene, place: int) -> bool:
+def _is_bare_face(scene: ChineseScene, place: int) -> bool:
     """Whether a side is said without "from": alone in its clause, after a key, or before "approach"."""
-    if not scene.counts(place):
+    if not scene.counts(place) or scene.after(place, "(?: ALL | BUT )* (?: IDLE | NOT ) (?: MARK | $ )"):
         return False
     if (
         place > 1
         and scene.phrases[place - 1].kind is Kind.COLON
-        and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY, Kind.MOVE, Kind.FROM)
+        and scene.phrases[place - 2].kind in (Kind.SIDE_KEY, Kind.TURN_KEY, Kind.MOVE, Kind.FROM, Kind.TO, Kind.BESIDE)
     ):
         return True
     if scene.before(place, "PASS") and not scene.places(Kind.POST):
@@ -155,7 +166,7 @@ def _is_bare_face(scene: Scene, place: int) -> bool:
     return (len(scene.phrases[place].text) > 1 and is_of_arm) or _is_face_of_coming(scene, place)
 
 
-def _is_face_of_coming(scene: Scene, place: int) -> bool:
+def _is_face_of_coming(scene: ChineseScene, place: int) -> bool:
     """Whether the hand is said to come in at a side that no "from" stands before: "the left side, go in"."""
     target = next((p for p in (place - 1, place - 2) if p >= 0 and scene.phrases[p].kind is Kind.OBJECT), None)
     is_goal = (target is not None and scene.before(head_of(scene, target), "(?: GOAL | MOVE | WAIT )")) or scene.before(
@@ -178,12 +189,14 @@ def _is_face_of_coming(scene: Scene, place: int) -> bool:
     )
 
 
-def _face(scene: Scene, place: int) -> int | None:
+def _face(scene: ChineseScene, place: int) -> int | None:
     """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
-    if scene.after(place, "TABLE OF? (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR ) (?: OPEN | MOVE )"):
+    if scene.after(place, "TABLE OF? (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR ) (?: OPEN | MOVE | ALL | MARK )"):
         return None  # where the arm comes from
     for other, phrase in scene.clause(place):
+        if phrase.kind is Kind.BESIDE and scene.after(other, "SIDE"):
+            continue  # "from the side, the right one"
         if other <= place or phrase.kind in (Kind.OBJECT, Kind.IT, Kind.OF, Kind.AND, Kind.ARM, Kind.THING, Kind.TABLE):
             continue
         if phrase.kind is Kind.HERE and scene.before(other, "FROM"):  # "from that side"
@@ -197,14 +210,22 @@ def _face(scene: Scene, place: int) -> int | None:
             return None
         rest = [p.kind for p in scene.phrases[other + 1 :] if p.clause == phrase.clause]
         acts = [kind for kind in rest if kind in _STEPS]
-        if _is_pair(scene, other):
+        if _is_pair(scene, other) or scene.after(
+            other,
+            "MOVE (?: IT | OBJECT ) OF? (?: FAR | LEFT | RIGHT ) |"
+            "(?: ROUND | OVER | PASS ) OBJECT (?: MOVE | THEN )* (?: GRASP | TAKE | LIFT ) OBJECT",
+        ):
             return None
         if acts and acts[0] in (Kind.PASS, Kind.ROUND) and not scene.places(Kind.POST):
             return other
         is_way = scene.after(other, "(?: TO | MOVE ) PLACE") and scene.phrases[other + 1].text in _TOWARDS
         if is_way:
             return other if scene.after(other, "(?: TO | MOVE ) PLACE (?: MOVE | GRASP )") else None
-        if scene.phrases[place].text.startswith(_ALONG) and not scene.before(other, "OBJECT OF?"):
+        if (
+            scene.phrases[place].text.startswith(_ALONG)
+            and not scene.before(other, "OBJECT OF?")
+            and not scene.after(other, "MOVE OBJECT")
+        ):
             return None
         if acts and acts[0] in (Kind.ROUND, Kind.OVER, Kind.PASS, Kind.TURN):
             return None
@@ -214,7 +235,7 @@ def _face(scene: Scene, place: int) -> int | None:
     return None
 
 
-def _is_pair(scene: Scene, place: int) -> bool:
+def _is_pair(scene: ChineseScene, place: int) -> bool:
     """Whether a side is one of two that the fingers come from: "from left and right"."""
     kind = scene.phrases[place].kind
     others = {
@@ -227,12 +248,12 @@ def _is_pair(scene: Scene, place: int) -> bool:
     return is_two and any(phrase.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for _, phrase in scene.clause(place))
 
 
-def _position(scene: Scene, things: Things, fingers: set[int]) -> str:
+def _position(scene: ChineseScene, things: Things, fingers: set[int]) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
     for place in scene.places(Kind.OBJECT, Kind.IT, Kind.THING):
-        if things.roles.get(place, Role.TARGET) is not Role.TARGET or not scene.before(
-            place, "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | DOWN PUT | AT | WAIT | LIFT )"
-        ):
+        goal = "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | DOWN PUT | AT | WAIT | LIFT )"
+        is_goal = scene.before(place, goal) or scene.before(head_of(scene, place), goal)
+        if things.roles.get(place, Role.TARGET) is not Role.TARGET or not is_goal:
             continue
         if any(phrase.kind is Kind.FINGER and other < place for other, phrase in scene.clause(place)):
             continue
@@ -246,6 +267,8 @@ def _position(scene: Scene, things: Things, fingers: set[int]) -> str:
         is_reached = not is_stop and any(len(phrase.text) > 1 for phrase in rest if phrase.kind is face)
         if is_reached and face in (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.BACK, Kind.FRONT):
             return _SIDES[face]
+        if face is Kind.HERE and scene.before(place, "ROUND") and rest[0].text.startswith("那"):
+            return "front"  # round it to that other side
         if face is Kind.TOP and scene.before(place, "DOWN GOAL?"):
             return "top"
         if face is Kind.TOP:
@@ -257,7 +280,7 @@ def _position(scene: Scene, things: Things, fingers: set[int]) -> str:
     return _side_of_descent(scene, things)
 
 
-def _moves_on(scene: Scene, place: int, side: Kind | None) -> bool:
+def _moves_on(scene: ChineseScene, place: int, side: Kind | None) -> bool:
     """Whether the hand goes on from one side of the object to the other before it grasps."""
     opposite = {Kind.LEFT: Kind.RIGHT, Kind.RIGHT: Kind.LEFT}.get(side, Kind.NEAR) if side else Kind.NEAR
     for other in range(place, len(scene.phrases)):
@@ -265,10 +288,12 @@ def _moves_on(scene: Scene, place: int, side: Kind | None) -> bool:
             return False
         if scene.phrases[other].kind is opposite and scene.before(other, "TO"):
             return True
+        if scene.phrases[other].kind is Kind.MOVE and _LETTER_OF.get(opposite, "?") in scene.phrases[other].text:
+            return True
     return False
 
 
-def _side_of_descent(scene: Scene, things: Things) -> str:
+def _side_of_descent(scene: ChineseScene, things: Things) -> str:
     """The side of the target at which the open hand goes down before it moves in and grasps."""
     grasps = [place for place in scene.places(Kind.GRASP, Kind.CLOSE) if scene.counts(place)]
     if scene.size > LONG and any(scene.phrases[place].sentence > 0 for place in grasps):
@@ -287,18 +312,27 @@ def _side_of_descent(scene: Scene, things: Things) -> str:
     return ""
 
 
-def grasp_of(scene: Scene) -> tuple[str, bool]:
+def grasp_of(scene: ChineseScene) -> tuple[str, bool]:
     """How the fingers lie at the object, and whether the text says both ways."""
     votes = [
         (place, "sideways" if scene.phrases[place].kind is Kind.SIDEWAYS else "lengthways")
         for place in scene.places(Kind.SIDEWAYS, Kind.LENGTHWAYS)
-        if scene.counts(place) and not (place > 1 and scene.phrases[place - 2].kind in (Kind.BOWL, Kind.POST))
+        if scene.counts(place)
+        and not scene.after(place, "NOT (?: MARK | $ )")
+        and not (scene.after(place, "OBJECT") and scene.phrases[place + 1].is_many)
+        and not (place > 1 and scene.phrases[place - 2].kind in (Kind.BOWL, Kind.POST))
     ]
     votes.extend((first, word) for first, _, word in _finger_pairs(scene))
-    return settled(scene, sorted(votes))
+    word, is_twofold = settled(scene, sorted(votes))
+    kind = {"sideways": Kind.SIDEWAYS, "lengthways": Kind.LENGTHWAYS}.get(word)
+    is_denied = any(
+        phrase.kind is kind and phrase.is_negated and not phrase.is_remark
+        for phrase in scene.phrases[scene.last_correction + 1 :]
+    )
+    return word, is_twofold or (is_denied and scene.size <= LONG)
 
 
-def _is_finger_depth(scene: Scene, place: int) -> bool:
+def _is_finger_depth(scene: ChineseScene, place: int) -> bool:
     """Whether "inside" or "outside" says where a finger is, not what lies in a bowl."""
     here = scene.phrases[place].sentence
     kinds = {phrase.kind for phrase in scene.phrases if phrase.sentence == here}
@@ -306,7 +340,7 @@ def _is_finger_depth(scene: Scene, place: int) -> bool:
     return is_depth and Kind.FINGER in kinds and Kind.BOWL not in kinds
 
 
-def _finger_pairs(scene: Scene) -> list[tuple[int, int, str]]:
+def _finger_pairs(scene: ChineseScene) -> list[tuple[int, int, str]]:
     """Two opposite sides in one sentence that the fingers lie at."""
     votes = []
     free = [
@@ -315,6 +349,7 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, int, str]]:
         if scene.counts(place)
         and (scene.phrases[place].kind not in (Kind.INSIDE, Kind.BESIDE) or _is_finger_depth(scene, place))
         and not scene.phrases[place].text.startswith(("朝", "面向"))
+        and not (scene.after(place, "OF? OBJECT") and not scene.places(Kind.FINGER))
         and not scene.after(place, "(?: ALL | BUT )* (?: EXIST | BE ) OBJECT")
         and (
             len(scene.phrases[place].text) > 1
@@ -336,7 +371,14 @@ def _finger_pairs(scene: Scene) -> list[tuple[int, int, str]]:
     }
     for first, second in pairwise(free):
         word = pairs.get(frozenset((scene.phrases[first].kind, scene.phrases[second].kind)))
-        is_near = second - first <= 8 and scene.phrases[first].sentence == scene.phrases[second].sentence
+        is_split = (
+            scene.phrases[first].clause != scene.phrases[second].clause
+            and scene.after(second, "(?: AND | LIST ) FACE")
+            and scene.phrases[first].kind is scene.phrases[second + 2].kind
+        )
+        is_near = (
+            not is_split and second - first <= 8 and scene.phrases[first].sentence == scene.phrases[second].sentence
+        )
         around = scene.phrases[max(0, first - 5) : second + 6]
         here = scene.phrases[first].sentence
         has_fingers = any(scene.phrases[p].sentence == here and p < first for p in scene.places(Kind.FINGER))

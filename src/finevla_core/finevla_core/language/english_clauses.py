@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_tokens import Token
+from finevla_core.language.english_tokens import EnglishToken
 
 
 @dataclass(slots=True, eq=False)
@@ -59,13 +59,14 @@ class Unknown:
     is_aside: bool = False  # alone between commas
     is_predicate: bool = False  # "that is striped"
     is_statement: bool = False  # in a clause that only says how things are
+    at: int = -1
 
 
 @dataclass
 class Parse:
     """What a text is made of."""
 
-    tokens: list[Token]
+    tokens: list[EnglishToken]
     mentions: list[Mention] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     cues: list[Cue] = field(default_factory=list)

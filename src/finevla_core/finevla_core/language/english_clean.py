@@ -3,15 +3,15 @@
 import re
 
 from finevla_core.language.english_clauses import Act
-from finevla_core.language.english_entities import Entity
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_objects import Entity
 from finevla_core.language.english_sets import word_set
-from finevla_core.language.english_text import Text
+from finevla_core.language.english_text import EnglishText
 
 _STAYS = word_set("stay stays stayed remain remains untouched alone")
 
 
-def is_clean(text: Text, target: Entity | None) -> bool:
+def is_clean(text: EnglishText, target: Entity | None) -> bool:
     """Tell whether all that lies on the table is meant.
 
     Args:
@@ -32,7 +32,7 @@ def is_clean(text: Text, target: Entity | None) -> bool:
     return not is_named and any(not _is_rest(text, m) for m in alls)
 
 
-def _clears(text: Text, act: Act) -> bool:
+def _clears(text: EnglishText, act: Act) -> bool:
     """Whether a verb clears the table, or is done to everything."""
     alls = [m for m in act.objects if m.kind == "all" and not (text.is_long and _is_rest(text, m))]
     deeds = (
@@ -55,13 +55,13 @@ def _clears(text: Text, act: Act) -> bool:
     return is_done_to or "table" in kinds or _is_tidying(act, kinds, after in ("up", "away"))
 
 
-def _is_rest(text: Text, m: Mention) -> bool:
+def _is_rest(text: EnglishText, m: Mention) -> bool:
     """Whether "all the other objects" are those that nothing is done to."""
     words = " ".join(t.text for t in text.parse.tokens[m.start : m.end]).split()
     return "else" in words or "other" in words
 
 
-def _is_all_wanted(text: Text, m: Mention) -> bool:
+def _is_all_wanted(text: EnglishText, m: Mention) -> bool:
     """Whether a mention of everything, or of the table, says that it shall be cleared."""
     if m.kind == "table":
         return (
@@ -124,9 +124,9 @@ _NOTHING_LEFT = re.compile(
 )
 
 
-def _goes_on_until_empty(text: Text) -> bool:
+def _goes_on_until_empty(text: EnglishText) -> bool:
     """ "... until there is not a single thing left on the table"."""
-    words = " ".join(t.text for t in text.parse.tokens)
+    words = text.words
     has_bowl = any(m.kind == "bowl" for m in text.mentions)
     empty = _EMPTY_TABLE.search(words)
     if _WANTS_EMPTY.search(words) or _BARE_TABLE.search(words):
@@ -139,7 +139,7 @@ def _goes_on_until_empty(text: Text) -> bool:
     )
 
 
-def _in_bowl_with(text: Text, m: Mention) -> bool:
+def _in_bowl_with(text: EnglishText, m: Mention) -> bool:
     """ "Everything on it should be in the left bowl"."""
     return not _is_kept(text, m) and any(
         b.kind == "bowl" and b.sentence == m.sentence and b.prep == "in" for b in text.mentions
@@ -152,6 +152,6 @@ def _is_tidying(act: Act, kinds: set[str], is_up: bool) -> bool:
     return is_word and act.form != "noun" and not kinds - {"pronoun", "table", "unknown"}
 
 
-def _is_kept(text: Text, m: Mention) -> bool:
+def _is_kept(text: EnglishText, m: Mention) -> bool:
     tokens = text.parse.tokens
     return any(tokens[i].text in _STAYS for i in range(m.end, min(m.end + 4, len(tokens))))

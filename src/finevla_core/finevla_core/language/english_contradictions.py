@@ -4,9 +4,10 @@ import re
 
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_names import in_names
+from finevla_core.language.english_phrases import PARTS
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_text import Text
+from finevla_core.language.english_text import EnglishText
 
 _SAME = {
     "pick": ("pick", "squeeze"),
@@ -35,6 +36,8 @@ _CONFLICTS = [
          "you say to put it there, and that it must not be there"),
         (_CARRIED, rf"\b(?:clos\w+|grip\w*|grasp\w*|squeez\w+|hold\w*|lift\w*) [^.,;]{{0,60}}\bwith (?:\w+ ){{0,3}}{_OPEN}",
          "you say to grasp, and to keep the gripper open"),
+        (_CARRIED, r"\bkeep(?:s|ing)? (?:it|ARM|FINGERS|them) (?:wide |fully )?open (?:while|when|as|during|throughout)\b",
+         "you say to grasp, and to keep the gripper open"),
         (_CARRIED, r"\b(?:it|TARGET) (?:must|should|may|shall|can|does|do) (?:not|never) (?:ever )?(?:leave|"
                    r"come off|get off|part from) TABLE",
          "you say to lift it, and that it must not leave the table"),
@@ -52,6 +55,10 @@ _CONFLICTS = [
          "you say both clockwise and counterclockwise: say one"),
     )
 ]  # fmt: skip
+_CLOSED = re.compile(
+    r"\bwith (?:its |the |your |both |two |a )*(?:closed|shut) (?:fingers|gripper|hand|jaws|claw|fist)\b"
+    r"|\bwith (?:its |the |your |both |two |a )*(?:fingers|gripper|hand|jaws|claw) (?:\w+ly )?(?:closed|shut)\b"
+)
 _REST = word_set("other others anything anyone else neighbours neighbors rest things")
 _STAYS = (
     "on the table",
@@ -65,7 +72,7 @@ _STAYS = (
 )
 
 
-def contradiction(text: Text, out: Decision) -> str:
+def contradiction(text: EnglishText, out: Decision) -> str:
     """A text that wants a thing, and its opposite."""
     task = out.slots.get("task", "")
     for act in text.parse.acts:
@@ -84,6 +91,10 @@ def contradiction(text: Text, out: Decision) -> str:
         return "you exclude both arms"
     if (reason := _names_itself_otherwise(text)) or (reason := _leads_elsewhere(text, out)):
         return reason
+    if task in _CARRIED and _CLOSED.search(text.words):
+        return "you say to grasp, and to keep the gripper closed"
+    if _denies_the_same(text, out):
+        return "you name it, and exclude it"
     words = in_names(text, out)
     for tasks, pattern, reason in _CONFLICTS:
         if task in tasks and pattern.search(words):
@@ -91,7 +102,26 @@ def contradiction(text: Text, out: Decision) -> str:
     return ""
 
 
-def _names_itself_otherwise(text: Text) -> str:
+def _denies_the_same(text: EnglishText, out: Decision) -> bool:
+    """ "Leave the purple brick alone and lift the purple brick"."""
+    tokens = text.parse.tokens
+    named = {
+        " ".join(t.text for t in tokens[m.start : m.end])
+        for m in text.mentions
+        if text.is_target(m, out.target) and m.kind == "object" and m.shapes and not (m.is_repair or m.is_negated)
+    }
+    for m in text.mentions:
+        act, words = text.roles.act(m), " ".join(t.text for t in tokens[m.start : m.end])
+        is_other_deed = act is not None and act.clause == m.clause
+        is_way = any(c.is_negated and c.sentence == m.sentence for c in text.parse.cues) or any(
+            o.is_negated and o is not m and o.sentence == m.sentence for o in text.mentions
+        )
+        if m.is_negated and m.kind == "object" and words in named and not (is_other_deed or is_way or m.prep):
+            return True
+    return False
+
+
+def _names_itself_otherwise(text: EnglishText) -> str:
     """ "The cylinder, which is a ball", "the ball that is not a ball"."""
     for number, m in enumerate(text.parse.mentions[1:], 1):
         before = text.parse.mentions[number - 1]
@@ -114,7 +144,7 @@ def _names_itself_otherwise(text: Text) -> str:
     return ""
 
 
-def _leads_elsewhere(text: Text, out: Decision) -> str:
+def _leads_elsewhere(text: EnglishText, out: Decision) -> str:
     """ "Into the left bowl, so that it ends up in the right one", "into the bowl, but never into a bowl"."""
     place = out.slots.get("place", "")
     if out.slots.get("task") != "place":
@@ -137,7 +167,7 @@ def _leads_elsewhere(text: Text, out: Decision) -> str:
     return ""
 
 
-def _is_excluded(text: Text, out: Decision, act: Act, task: str) -> bool:
+def _is_excluded(text: EnglishText, out: Decision, act: Act, task: str) -> bool:
     """Whether the deed itself is excluded, and not a way, an arm or a place."""
     near = " ".join(t.text for t in text.parse.tokens[max(0, act.at - 2) : act.at])
     is_partial = act.text[:4] in ("hold", "held") or any(word in near for word in ("just", "only", "merely"))
@@ -150,33 +180,39 @@ def _is_excluded(text: Text, out: Decision, act: Act, task: str) -> bool:
     others = others or any(m.kind == "object" and not text.is_target(m, out.target) for m in ruled)
     others = others or any(t.text in _REST for t in text.parse.tokens[act.at + 1 : act.at + 4])
     how = any(c.is_negated and c.sentence == act.sentence and c.at > act.at for c in text.parse.cues)
+    how = how or any(t.text in PARTS for t in text.parse.tokens[act.at + 1 : act.at + 5])
     how = how or any(m.kind == "side" and m.is_negated and m.sentence == act.sentence for m in text.parse.mentions)
     arms = any(m.kind == "arm" and m.is_negated and m.clause == act.clause for m in text.parse.mentions)
     return about and not others and not how and not arms
 
 
-def _leaves_it(text: Text, out: Decision, act: Act) -> bool:
+def _leaves_it(text: EnglishText, out: Decision, act: Act) -> bool:
     """ "... but leave it lying on the table"."""
     if act.text not in ("leave", "leaving", "leaves", "left", "keep", "keeping", "keeps"):
         return False
     ends = " ".join(t.text for t in text.parse.tokens[act.at : act.at + 9])
     ruled = [m for m in text.mentions if m.verb_at == act.at]
-    is_it = any(m.kind in ("pronoun", "all") or text.is_target(m, out.target) for m in ruled)
+    is_it = any(
+        m.kind == "pronoun"
+        or (m.kind == "all" and not set(m.words(text.parse.tokens)) & _REST)
+        or text.is_target(m, out.target)
+        for m in ruled
+    )
     return is_it and any(words in ends for words in _STAYS)
 
 
-def _keeps_hand_open(text: Text, act: Act) -> bool:
+def _keeps_hand_open(text: EnglishText, act: Act) -> bool:
     ruled = [m for m in text.parse.mentions if m.verb_at == act.at]
     return act.is_negated and act.value == "close" and any(m.kind in ("arm", "finger") for m in ruled)
 
 
-def _excludes_arms(text: Text, act: Act) -> bool:
+def _excludes_arms(text: EnglishText, act: Act) -> bool:
     ruled = [m for m in text.parse.mentions if m.verb_at == act.at]
     is_moved = act.is_negated and act.value in ("reach", "use")
     return is_moved and any(m.kind == "arm" and m.determiner == "any" for m in ruled)
 
 
-def _gripper_stays_open(text: Text) -> bool:
+def _gripper_stays_open(text: EnglishText) -> bool:
     words = [t.text for t in text.parse.tokens]
     closed = any(w in ("closed", "shut") for w in words)
     always = any(w in ("the whole time", "all the time", "the entire time", "throughout", "all along") for w in words)

@@ -1,13 +1,11 @@
 """Who is who: links the mentions of one object, says what "it" and "the other one" stand for, lets corrections replace."""
 
-from dataclasses import dataclass, field
-
-from finevla_core.language.english_clauses import Cue, Parse
+from finevla_core.language.english_clauses import Act, Cue, Parse
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_objects import OPPOSITE, Entity
 from finevla_core.language.english_roles import LIFELESS, Roles
 from finevla_core.language.english_things import THINGS
 
-OPPOSITE = {"left": "right", "right": "left"}
 _EMPTY_HEADS = frozenset(THINGS) - {
     "objects",
     "things",
@@ -19,46 +17,6 @@ _EMPTY_HEADS = frozenset(THINGS) - {
 }
 
 
-@dataclass
-class Entity:
-    """One object, or a group of some, that the text speaks of."""
-
-    color: str = ""
-    shape: str = ""
-    size: str = ""
-    mentions: list[Mention] = field(default_factory=list)
-    is_group: bool = False
-    weight: float = 0.0  # how strongly the text acts on it so far
-
-    def fits(self, m: Mention) -> bool:
-        """Whether nothing of the mention speaks against being this object."""
-        pairs = ((self.color, m.colors), (self.shape, m.shapes), (self.size, m.sizes))
-        return all(not mine or not theirs or mine in theirs for mine, theirs in pairs)
-
-    def shares(self, m: Mention) -> int:
-        """How many properties the mention and the object have in common."""
-        pairs = ((self.color, m.colors), (self.shape, m.shapes), (self.size, m.sizes))
-        return sum(bool(mine) and mine in theirs for mine, theirs in pairs)
-
-    def take(self, m: Mention, weight: float) -> None:
-        """Add what the mention says."""
-        self.color = self.color or (m.colors[-1] if m.colors else "")
-        self.shape = self.shape or (m.shapes[-1] if m.shapes else "")
-        self.size = self.size or (m.sizes[-1] if m.sizes else "")
-        self.mentions.append(m)
-        self.weight += weight
-
-    @property
-    def known(self) -> int:
-        """How many properties are known of it."""
-        return sum(map(bool, (self.color, self.shape, self.size)))
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether nothing is known of it."""
-        return not (self.color or self.shape or self.size)
-
-
 class Links:
     """Entities in order of appearance."""
 
@@ -66,6 +24,7 @@ class Links:
         self.parse, self.roles = parse, roles
         self.entities: list[Entity] = []
         self.last_kind = ""  # of arm and bowl, the one spoken of last
+        self.near_kind = ""  # the same, where it may only say where something lies
         self.last_side: dict[str, str] = {}
         self.last_object: Mention | None = None
         for number, m in enumerate(parse.mentions):
@@ -76,7 +35,9 @@ class Links:
         if m.is_repair and m.kind != "pronoun":
             self._replace(number, m)
         if m.kind in ("arm", "bowl"):
-            self.last_kind = self.last_kind if self.last_kind and m.prep in LIFELESS else m.kind
+            is_place = m.prep in LIFELESS and (bool(self.last_kind) or not m.side)
+            self.near_kind = m.kind
+            self.last_kind = self.last_kind if is_place else m.kind
             if m.side:
                 self.last_side[m.kind] = m.side
         elif m.kind == "object":
@@ -87,6 +48,7 @@ class Links:
                 m.is_negated
                 or m.prep in LIFELESS
                 or self._is_end(m)
+                or (m.start and self.parse.tokens[m.start - 1].text == "like")
                 or (m.prep == "on" and m.verb not in ("descend", "close", "reach"))
             ):
                 self.last_object = m
@@ -168,14 +130,29 @@ class Links:
             return
         if m.kind == "side":
             is_named = m.is_one or m.is_other or m.is_negated or m.is_repair
-            if m.verb == "turn" and (not is_named or (m.is_negated and self.last_kind != "arm" and not m.prep)):
+            if (
+                m.verb == "turn"
+                and m.prep != "with"
+                and (not is_named or (m.is_negated and self.last_kind != "arm" and not m.prep))
+            ):
                 return
+            if self._is_direction(number, m, is_named):
+                return
+            is_bowl = m.is_one and self.last_kind == "bowl" and m.verb == "use" and not m.prep
             if m.prep == "with" or (m.verb == "use" and not m.prep):
-                m.kind = "arm"
+                m.kind = "bowl" if is_bowl else "arm"
             elif is_named or (m.prep in ("", "in") and len(self.parse.tokens) < 45):
-                m.kind = self.last_kind or ("arm" if not m.prep else "side")
+                m.kind = self.last_kind or (self.near_kind if m.is_one and m.prep == "in" else "")
+                m.kind = m.kind or ("arm" if not m.prep else "side")
         if m.kind in ("arm", "bowl") and m.is_other and not m.side:
             m.side = OPPOSITE.get(self.last_side.get(m.kind, ""), "")
+
+    def _is_direction(self, number: int, m: Mention, is_named: bool) -> bool:
+        """ "Swing it left, and drop it in the bowl there": where something is moved to."""
+        before = self.parse.mentions[number - 1] if number else m
+        is_after = before.kind in ("pronoun", "object") and before.end == m.start and before.verb_at == m.verb_at
+        is_moved = m.verb in ("put", "reach") and not m.prep and not m.determiner and not is_named
+        return is_after and is_moved and any(b.kind == "bowl" for b in self.parse.mentions)
 
     # ---- corrections
 
@@ -228,6 +205,8 @@ class Links:
             if subject.kind == "pronoun" and subject.entity >= 0 and m in act.objects:
                 entity = self.entities[subject.entity]
                 return subject.entity if not entity.shape and entity.fits(m) else -1
+        if (named_it := self._says_of_it(m, act)) >= 0:
+            return named_it
         same = m.determiner and any(t.text == "same" for t in self.parse.tokens[m.start : m.end])
         if (
             m.shapes
@@ -252,10 +231,26 @@ class Links:
                 return earlier.entity if is_free and earlier.shapes else -1
         return -1
 
+    def _says_of_it(self, m: Mention, act: Act | None) -> int:
+        """The object of which "it is the orange one" says more; -1 where nothing does."""
+        subject = act.subject if act is not None and act.value == "be" else None
+        if act is None or subject is None or subject.head != "it" or subject.entity < 0 or m not in act.objects:
+            return -1
+        entity = self.entities[subject.entity]
+        is_more = m.is_one and not (m.is_negated or m.is_repair or m.shapes or entity.is_group)
+        is_free = not (m.colors and entity.color) and not (m.sizes and entity.size) and bool(m.colors or m.sizes)
+        return subject.entity if is_more and is_free else -1
+
     def _named_before(self, number: int, m: Mention) -> Mention | None:
         """ "The brick, the red one": what a tag says more of; None where the mention is no such tag."""
         before = self.parse.mentions[number - 1] if number else None
-        is_tag = m.is_one and not m.is_repair and not m.is_negated and bool(m.colors or m.sizes) and not m.shapes
+        is_tag = (
+            (m.is_one or m.determiner == "the")
+            and not m.is_repair
+            and not m.is_negated
+            and bool(m.colors or m.sizes)
+            and not m.shapes
+        )
         if before is None or not is_tag or before.kind != "object" or before.entity < 0 or before.is_negated:
             return None
         entity = self.entities[before.entity]
@@ -288,7 +283,7 @@ class Links:
         """ "a big and a small green cube": the first takes its noun from the second."""
         before = self.parse.mentions[number - 1]
         is_pair = before.kind == "object" and before.entity >= 0 and not before.shapes and not before.is_one
-        if is_pair and before.end == m.start - 1 and self.parse.tokens[before.end].text in ("and", "or"):
+        if is_pair and before.end == m.start - 1 and self.parse.tokens[before.end].text in ("and", "or", "nor"):
             first = self.entities[before.entity]
             first.shape = first.shape or m.shapes[-1]
             if m.colors and not before.colors:
@@ -300,7 +295,8 @@ class Links:
             is_old = (
                 self.entities and not m.is_repair and not m.is_other and m.head in _EMPTY_HEADS and m.determiner != "a"
             )
-            return self._recent() if is_old else self._other(m)
+            is_excluded = m.head == "one" and is_old and self.entities[self._recent()].mentions[-1].is_negated
+            return self._recent() if is_old and not is_excluded else self._other(m)
         fitting = [n for n, e in enumerate(self.entities) if e.fits(m) and e.is_group == m.is_plural]
         sharing = [n for n in fitting if self.entities[n].shares(m)]
         if m.determiner in ("a", "an", "another") and not m.is_repair:
@@ -328,8 +324,10 @@ class Links:
     def _is_same(self, m: Mention, recent: Entity) -> bool:
         """Whether a phrase that only adds to the one before it speaks of the same: "the can, the blue one"; "Green. Brick."."""
         last = recent.mentions[-1]
-        is_tag = m.clause_is_bare and not m.determiner
-        is_bare = m.prep == "" and last.prep == "" and (last.verb_at == m.verb_at or is_tag) and not m.is_subject
+        follows = self.parse.tokens[m.end].kind if m.end < len(self.parse.tokens) else "break"
+        is_apart = m.sentence == last.sentence + 1 and m.sentence in self.roles.verbless and follows == "break"
+        is_tag = m.clause_is_bare and (not m.determiner or is_apart)  # "Take the cube. The blue one."
+        is_bare = m.prep == last.prep == "" and (last.verb_at == m.verb_at or is_tag) and not m.is_subject
         is_part = not m.shapes or not recent.shape
         return (
             is_part
@@ -343,6 +341,8 @@ class Links:
     def _inherit(self, m: Mention) -> None:
         """ "the blue one" after "the red cube" is a cube; "the big one" after "two red cubes" is red, too."""
         source = self._group(m)
+        if source is not None and not source.shape and source.color and m.shapes and m.determiner == "the":
+            m.colors = m.colors or [source.color]  # "two red objects: take the ball"
         if source is None and self.entities and not m.shapes:
             alike = [
                 e.entity for e in self.parse.mentions if e.start < m.start and e.kind == "object" and e.prep == m.prep

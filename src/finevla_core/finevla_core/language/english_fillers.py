@@ -16,7 +16,9 @@ ADJECTIVES = word_set("""
     principal chief central important crucial vital interesting remarkable notable conspicuous obvious visible
     solitary lonesome single minded forlorn forgotten neglected abandoned stray misplaced errant wayward remaining
     leftover abovenamed forementioned upcoming titular bonny canny grand smashing cracking ruddy rotten perishing
-    infernal damned goddamn effing
+    infernal damned goddamn effing darn dang doggone stinking stinkin flippin freakin frickin fricking blinking lil
+    itty sodding
+    dratted cursed godforsaken dusty sneaky shy sleepy grumpy jolly merry mischievous troubled elusive runaway rogue
     """)
 _PEOPLE = """
     mr mrs ms miss sir madam mister lads chaps gaffer guvnor gov guv mucker bruv bro sis pet treasure princess
@@ -32,6 +34,11 @@ _PEOPLE = """
     expert specialist specialists amateur amateurs fan fans spectators viewers audience onlookers passers by
     """
 _MATTERS = """
+    fit fits suits suit nvm ty tysm np ngl ffs kthx measurement measurements
+    commissioning handover revert reverts leh lah lor hor sia liao yaar needful
+    tolerance
+    tolerances setup spec specs specification acceptance delivery shipment supplier vendor auditor auditors investor investors
+    canteen buzzer siren humidity torque firmware compressor projector conveyor pallet cleanroom shopfloor standup takt
     calibration recalibration maintenance inspection inspections evaluation evaluations assessment validation
     verification certification demonstration presentation exhibition competition contest tournament championship
     audit audits workshop workshops seminar seminars lecture lectures tutorial tutorials course courses class
@@ -129,8 +136,58 @@ _SMALL = """
     """
 _ENDINGS = ("ing", "ed", "est", "s", "es", "d", "st", "ness")
 NOUNS = word_set(f"{_PEOPLE} {_MATTERS}")
+# What one can take, use or go to, and what a remark may name without harm.
+CONCRETE = word_set("""
+    camera cameras cable cables battery batteries conveyor conveyors pallet pallets projector projectors compressor
+    angel angels brush brushes bug bugs kitchen lab laboratory office school workshop clip clips frame frames image
+    images
+    picture pictures photograph photographs video videos coffee tea lunch dinner breakfast supper newspaper machine
+    machines
+    sensor sensors motor motors hair hairs pickle pickles treasure treasures monkey monkeys music note notes message
+    messages
+    microphone microphones network networks blog log logs wall walls pet pets snow rain salt tower towers dress
+    dresses rubbish
+    shadow shadows pants storage paperwork document documents report reports recording recordings map maps internet
+    software
+    firmware driver drivers lamp lamps copy copies doc docs beep beeps secret secrets legend prize trick tricks load
+    crash
+    window windows windowsill door doors floor floors ceiling roof garden gardens balcony corridor hallway hall lobby
+    cellar attic
+    basement garage stairs staircase room rooms building house houses home homes street streets road roads city town
+    village
+    hospital hotel shop shops market church park river lake sea beach mountain forest bus buses train trains tram car
+    cars bike
+    bikes bicycle plane planes truck trucks taxi ship ships boat boats airport station dog dogs cat cats bird birds
+    horse horses
+    hamster rabbit spider spiders fly flies bee bees wasp mosquito hen hens cow cows sheep elephant parrot tiger lion
+    fox wolf
+    owl squirrel butterfly snake fish fridge freezer oven stove dishwasher heater radiator heating fan fans ventilator
+    conditioner computer computers printer scanner radio television tv telly alarm clock clocks siren doorbell cinema
+    movie
+    movies song songs concert football cricket match game games story stories novel poem essay thesis exam exams
+    homework
+    lecture invoice invoices budget contract contracts parcel email emails letter letters newsletter website money
+    cash salary
+    bonus traffic strike storm thunder lightning wind sun moon star sky cloud clouds
+    plan plans
+    network grid screen crew artist artists painter player players baby babies crowd
+    """)
 WORDS = NOUNS | word_set(f"{_DOINGS} {_SMALL}") | ADJECTIVES
 PHRASES = phrase_list("""
+    first time right, right first time, right the first time,
+    bruh, bro, bruv, dude, homie, homeboy, fam, sis, lol, lmao, haha, hahaha, hehe, omg, tbh, imo, imho, btw, fyi,
+    asap, rn,
+    lowkey, highkey, ooh, ooooh, aah, aww, yay, hm, mhm, uh huh, um hm, er um, uhm, umm, uhh, welp, whelp, shoot,
+    gosh darn,
+    holler, doggone, dang, darn, heck, scenic, initial, initially, final, antipodal, planar, prismatic, coaxial,
+    collision free, kinematic, kinematics, compliant, quasi static, nominal, desired, intended, designated, specified,
+    trajectory, trajectories, routed, routing, whereupon, thereupon, thereafter, thereby, subtask, subgoal, subgoals,
+    goal state, end state, final state, final pose, pre contact, post grasp, setpoint, setpoints, keyframe, keyframes,
+    episode, episodes, rollout, teleop, dof, yaw, pitch, aperture, clearance, dwell time, establishes, establish,
+    established, utilising, utilizing, utilization, wipe the slate clean,
+    the rest of the day, the rest of the week, the rest of the afternoon, the rest of the evening, skyward, skywards,
+    thanks a million, thanks a bunch, thanks a lot, thanks a ton, thanks a heap, thanks a bundle, thanks so much,
+    thanks very much, thanks ever so much, many thanks, thank you so much, thank you kindly, much obliged,
     that is the lot, that is everything, that is about it, that is about all, that would be all, that will be all,
     and that is that,
     right o, right ho, right oh, right you are, right then, eye level, chest height, head height, shoulder height,
@@ -184,7 +241,7 @@ def stems(word: str) -> list[str]:
     found: list[str] = []
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
-        if stem == word or len(stem) < 4:
+        if stem == word or len(stem) < (3 if ending in ("ing", "ed") else 4):
             continue
         found += [stem, stem + "e"]
         if stem.endswith("i"):

@@ -8,7 +8,7 @@ from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_names import in_names
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_text import Text
+from finevla_core.language.english_text import EnglishText
 
 _DEEDS = frozenset(("pick", "put", "stack", "throw", "turn", "open", "squeeze"))
 ATTACK = re.compile(
@@ -51,7 +51,7 @@ _WORK = frozenset(
 )
 
 
-def long_problem(text: Text, out: Decision) -> str:
+def long_problem(text: EnglishText, out: Decision) -> str:
     """Say what speaks against a long text.
 
     Args:
@@ -61,7 +61,7 @@ def long_problem(text: Text, out: Decision) -> str:
     Returns:
         One sentence for the operator; "" where nothing speaks against it.
     """
-    words = " ".join(t.text for t in text.parse.tokens)
+    words = text.words
     bad = [b for b in text.parse.bad if not re.search(rf"\b(not|never|without|no)\b[^.]{{0,40}}{b}", words)]
     if bad:
         return f"I cannot do this {bad[0]}"
@@ -80,11 +80,11 @@ def _by_robot(act: Act) -> bool:
     return act.is_command or act.is_passive or act.subject is None or act.subject.kind in ("arm", "pronoun", "finger")
 
 
-def _ruled(text: Text, act: Act) -> list[Mention]:
+def _ruled(text: EnglishText, act: Act) -> list[Mention]:
     return [m for m in text.mentions if m.verb_at == act.at and not m.is_negated and not m.is_hypothetical]
 
 
-def _is_strange(text: Text, m: Mention) -> bool:
+def _is_strange(text: EnglishText, m: Mention) -> bool:
     """Whether a mention names a thing that the robot does not know, and is no other name of one that it knows."""
     if m.kind != "unknown" or not m.unknown or m.is_side or m.unknown[-1] in _PARTS:
         return False
@@ -97,7 +97,7 @@ def _is_strange(text: Text, m: Mention) -> bool:
     return True
 
 
-def _other_thing(text: Text, out: Decision) -> str:
+def _other_thing(text: EnglishText, out: Decision) -> str:
     """Something unknown is grasped, carried or turned."""
     for act in text.positive:
         is_deed = act.value in ("pick", "put", "turn", "throw", "stack") and not act.text.startswith("adjust")
@@ -112,7 +112,7 @@ def _other_thing(text: Text, out: Decision) -> str:
     return ""
 
 
-def _other_deed(text: Text, out: Decision) -> str:
+def _other_deed(text: EnglishText, out: Decision) -> str:
     """The target is pushed, thrown, painted, handed over or otherwise treated as the robot cannot."""
     for act in text.positive:
         if not _is_real(act) or not _by_robot(act) or act.form == "ing":
@@ -125,13 +125,13 @@ def _other_deed(text: Text, out: Decision) -> str:
             return f"I cannot {act.text} things"
         if act.value == "throw" and (things or done) and "place" not in out.slots:
             return f"I cannot {act.text} things, I can put them into a bowl"
-    words = " ".join(t.text for t in text.parse.tokens)
+    words = text.words
     if _HANDS_OVER.search(words):
         return "I cannot hand things to somebody"
     return ""
 
 
-def _other_place(text: Text, out: Decision) -> str:
+def _other_place(text: EnglishText, out: Decision) -> str:
     """The target is put somewhere where the robot puts nothing."""
     if out.slots.get("task") == "clean":
         return ""
@@ -151,7 +151,7 @@ def _other_place(text: Text, out: Decision) -> str:
     return ""
 
 
-def _two_hands(text: Text, out: Decision) -> str:
+def _two_hands(text: EnglishText, out: Decision) -> str:
     """Both arms do the work together."""
     for m in text.mentions:
         act = text.roles.act(m)
@@ -164,17 +164,17 @@ def _two_hands(text: Text, out: Decision) -> str:
             and m.prep != "of"
         ):
             return "I use one arm at a time: say which"
-    words = " ".join(t.text for t in text.parse.tokens)
+    words = text.words
     if re.search(r"\bboth (arms|hands|grippers) (work|act|lift|grasp|carry|hold|pick|take|raise|grip|move) ", words):
         return "I use one arm at a time: say which"
     return ""
 
 
-def _two_jobs(text: Text, out: Decision) -> str:
+def _two_jobs(text: EnglishText, out: Decision) -> str:
     """Two things are grasped one after the other."""
     if out.slots.get("task") == "clean":
         return ""
-    if _TWO_BOWLS.search(" ".join(t.text for t in text.parse.tokens)):
+    if _TWO_BOWLS.search(text.words):
         return "you say both bowls: say one"
     if _SECOND_JOB.search(in_names(text, out)):
         return "one thing at a time: say only the first job"
@@ -200,7 +200,7 @@ def _two_jobs(text: Text, out: Decision) -> str:
     return ""
 
 
-def _wants_nothing(text: Text, out: Decision) -> str:
+def _wants_nothing(text: EnglishText, out: Decision) -> str:
     """A story in which nothing is done to what is named."""
     if out.slots.get("task") == "clean" or out.target is None:
         return ""
@@ -211,7 +211,7 @@ def _wants_nothing(text: Text, out: Decision) -> str:
     return "" if is_known and (works or is_listed) else "say what to do with it"
 
 
-def _is_busy(text: Text, m: Mention) -> bool:
+def _is_busy(text: EnglishText, m: Mention) -> bool:
     """Whether one arm is spoken of that does something."""
     act = text.roles.act(m)
     is_named = m.kind == "arm" and bool(m.side) and not m.is_plural and (not m.prep or m.prep == "with")
@@ -219,7 +219,7 @@ def _is_busy(text: Text, m: Mention) -> bool:
     return is_named and not m.is_negated and not is_hidden and not is_idle(text, m)
 
 
-def _is_work(text: Text, act: Act, out: Decision) -> bool:
+def _is_work(text: EnglishText, act: Act, out: Decision) -> bool:
     """Whether the robot does something, or is told to."""
     if act.value not in _WORK or act.form == "noun" or act.is_hypothetical:
         return False

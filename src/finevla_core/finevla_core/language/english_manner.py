@@ -8,8 +8,8 @@ from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_motion import way_of_coming
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_text import Text
-from finevla_core.language.english_tokens import Token
+from finevla_core.language.english_text import EnglishText
+from finevla_core.language.english_tokens import END, EnglishToken
 
 OPPOSITE = {"clockwise": "counterclockwise", "counterclockwise": "clockwise", "over": "round", "round": "over"}
 _FAR = frozenset(
@@ -28,7 +28,9 @@ _FAR = frozenset(
 )
 _NEAR = frozenset(("behind", "back", "rear", "on the near side of", "near", "near side", "in back of"))
 _APART = word_set("apart open spread wide parted opened")
-_TRAVELS = word_set("travel motion move movement transfer swing shift drift")
+_TRAVELS = word_set(
+    "approach entry access translation displacement offset travel motion move movement transfer swing shift drift"
+)
 _PARTED = word_set("one a each both either")
 _SELF = word_set("robot you yourself us base it itself body")
 _FARTHEST = frozenset(("furthest", "farthest", "furthest from", "farthest from", "away", "distant", "remote", "outer"))
@@ -41,12 +43,14 @@ _GRIP_ONLY = frozenset(
 _NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
 
 
-def decide_manner(text: Text, out: Decision) -> None:
+def decide_manner(text: EnglishText, out: Decision) -> None:
     """Fill in arm, approach, grasp, path and turn."""
     decide_arm(text, out)
     _approach(text, out)
     _grasp(text, out)
     _path(text, out)
+    if out.slots.get("task") in ("reach", "pick", "turn"):
+        out.slots.pop("path", None)  # only what is carried goes past the post
     if out.slots.get("task") == "turn":
         _turn(text, out)
 
@@ -54,7 +58,7 @@ def decide_manner(text: Text, out: Decision) -> None:
 # ---- approach, grasp
 
 
-def _cues(text: Text, slot: str) -> list[Cue]:
+def _cues(text: EnglishText, slot: str) -> list[Cue]:
     """Live cues of a slot, in order; a correction kills what was said before it."""
     cues = [c for c in text.parse.cues if c.slot == slot and not c.is_hypothetical]
     for number, cue in enumerate(cues):
@@ -64,7 +68,7 @@ def _cues(text: Text, slot: str) -> list[Cue]:
     return [c for c in cues if not c.is_dead]
 
 
-def _approach(text: Text, out: Decision) -> None:
+def _approach(text: EnglishText, out: Decision) -> None:
     values = [c.value for c in _cues(text, "approach") if not c.is_negated]
     way = way_of_coming(text, out) if not set(values) - {"near", "below", "top"} else ""
     if way in ("left", "right") or (way == "front" and "top" not in values):
@@ -74,6 +78,8 @@ def _approach(text: Text, out: Decision) -> None:
     if bad and len(bad) == len(values):
         out.problem = out.problem or f"I cannot come {'from below' if bad[0] == 'below' else 'from the near side'}"
     values = [value for value in values if value not in ("near", "below")]
+    if not text.is_long and set(values) & {c.value for c in _cues(text, "approach") if c.is_negated}:
+        out.problem = out.problem or "you say a side to come from, and exclude it"
     if not values:
         if way := way or _goes_to_a_side(text, out):
             out.slots["approach"] = way
@@ -83,7 +89,7 @@ def _approach(text: Text, out: Decision) -> None:
     out.slots["approach"] = max(values, key=lambda value: (values.count(value), -values.index(value)))
 
 
-def _goes_to_a_side(text: Text, out: Decision) -> str:
+def _goes_to_a_side(text: EnglishText, out: Decision) -> str:
     """ "go to the far side of the cube", "move the gripper to the right side of the can"; "" where nothing is like that."""
     tokens = text.parse.tokens
     for act in text.positive:
@@ -114,9 +120,11 @@ def _goes_to_a_side(text: Text, out: Decision) -> str:
     return ""
 
 
-def _grasp(text: Text, out: Decision) -> None:
+def _grasp(text: EnglishText, out: Decision) -> None:
     cues = [c for c in _cues(text, "grasp") if not _is_way_to_move(text, c)]
-    fingers = _fingers(text)
+    if out.slots.get("task") == "clean":  # "work from left to right"
+        cues = [c for c in cues if not text.parse.tokens[c.at].text.endswith(("left to right", "right to left"))]
+    fingers = [] if any(c.is_repair for c in cues) else _fingers(text)
     values = [c.value for c in cues if not c.is_negated] or fingers[:1]
     if len({*values, *fingers}) > 1 and not text.is_long:
         out.problem = out.problem or "you say both sideways and lengthways: say one"
@@ -124,7 +132,7 @@ def _grasp(text: Text, out: Decision) -> None:
         out.slots["grasp"] = values[-1]
 
 
-def _is_way_to_move(text: Text, cue: Cue) -> bool:
+def _is_way_to_move(text: EnglishText, cue: Cue) -> bool:
     """Whether "sideways" or "across" says where something moves, and not how it is held."""
     if text.parse.tokens[cue.at].text in ("near and far", "far and near") and cue.verb not in (
         "pick",
@@ -135,9 +143,11 @@ def _is_way_to_move(text: Text, cue: Cue) -> bool:
     after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
     if after == "of" and any(t.kind in ("post", "table", "bowl") for t in text.parse.tokens[cue.at + 2 : cue.at + 5]):
         return True
-    if after in _TRAVELS:
+    if after.partition(" ")[0] in _TRAVELS:
         return True
-    if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in ("sides", "faces", "ends", "edges", "face", "side"):
+    if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in (
+        "sides", "faces", "ends", "edges", "face", "side", "grasp", "grip", "hold", "pinch", "pick",
+    ):  # fmt: skip
         return False
     words = [t.text for t in text.parse.tokens[max(0, cue.at - 3) : cue.at]]
     if (
@@ -149,15 +159,17 @@ def _is_way_to_move(text: Text, cue: Cue) -> bool:
     return cue.verb not in ("pick", "squeeze", "close") and (text.is_long or cue.verb not in ("", "be", "turn"))
 
 
-def _fingers(text: Text) -> list[str]:
+def _fingers(text: EnglishText) -> list[str]:
     """Where the fingers go, one by one."""
     tokens = text.parse.tokens
     ways: list[str] = []
+    is_fingers = any(t.kind == "finger" for t in tokens)
     for start, token in enumerate(tokens):
         is_one = text.is_long and token.text == "one" and any(t.text == "other" for t in tokens[start + 1 : start + 24])
+        is_one = is_one or (is_fingers and token.text == "one" and _is_first_of_two(tokens, start))
         if token.kind != "finger" and not is_one and not (text.is_long and token.text == "contact"):
             continue
-        if _is_pose(tokens, start):
+        if _is_pose(tokens, start) or _is_denied(tokens, start):
             continue
         marks = _marks(tokens, start)
         if {"left", "right"} <= marks:
@@ -167,7 +179,29 @@ def _fingers(text: Text) -> list[str]:
     return ways
 
 
-def _is_pose(tokens: list[Token], start: int) -> bool:
+def _is_denied(tokens: list[EnglishToken], at: int) -> bool:
+    """ "Not with the fingers at left and right"."""
+    for token in reversed(tokens[max(0, at - 4) : at]):
+        if token.kind in ("break", "verb"):
+            return False
+        if token.kind == "neg" or token.value == "instead":
+            return True
+    return False
+
+
+def _is_first_of_two(tokens: list[EnglishToken], at: int) -> bool:
+    """ "One in front, one at the back": said of fingers that were named before."""
+    if at + 1 >= len(tokens) or tokens[at + 1].kind not in ("prep", "word", "side", "approach"):
+        return False
+    for token in tokens[at + 1 : at + 12]:
+        if token.text in END:
+            return False
+        if token.text in ("one", "other", "another"):
+            return True
+    return False
+
+
+def _is_pose(tokens: list[EnglishToken], start: int) -> bool:
     """Whether "open fingers, ..." or "fingers apart, ..." only says how the hand is, and not where its fingers go."""
     kinds = [t.kind for t in tokens[start + 1 : start + 3]]
     if start and tokens[start - 1].text in ("open", "opened", "spread") and kinds[:1] == ["break"]:
@@ -176,12 +210,14 @@ def _is_pose(tokens: list[Token], start: int) -> bool:
     return kinds[1:] == ["break"] and tokens[start + 1].text in _APART and follows not in _PARTED
 
 
-def _marks(tokens: list[Token], start: int) -> set[str]:
+def _marks(tokens: list[EnglishToken], start: int) -> set[str]:
     marks: set[str] = set()
     for i in range(start, min(start + 24, len(tokens))):
         token = tokens[i]
         if token.text in (".", "!", "?", "\n") or (token.kind == "neg" and i < start + 2):
             break
+        if token.kind == "neg" and i < start + 4 and tokens[i + 1 : i + 2] and tokens[i + 1].kind == "verb":
+            break  # "the fingers should not be left and right"
         words = token.text.split()
         is_other = i + 1 < len(tokens) and tokens[i + 1].kind in ("arm", "bowl", "shape")
         for side in ("left", "right"):
@@ -214,7 +250,7 @@ def _marks(tokens: list[Token], start: int) -> set[str]:
 # ---- path, turn
 
 
-def _path(text: Text, out: Decision) -> None:
+def _path(text: EnglishText, out: Decision) -> None:
     if way := _ways_compared(text):
         out.slots["path"] = way
         return
@@ -244,7 +280,7 @@ def _path(text: Text, out: Decision) -> None:
         _bare_path(text, out)
 
 
-def _is_post(text: Text, m: Mention, last: Mention | None) -> bool:
+def _is_post(text: EnglishText, m: Mention, last: Mention | None) -> bool:
     """Whether "over it" is over the post: it was named last, or something else is carried over it."""
     if last is None or last.kind == "post":
         return last is not None
@@ -263,6 +299,8 @@ _BY_SIDE = re.compile(
     r"\b(post|pole|rod|pillar|column|stick|mast|obstacle|barrier|stake)\b[^.!?]{0,60}\b"
     r"(passed|pass it|avoided|rounded|circled|bypassed|circumvented|skirted|sidestepped|"
     r"(at|by|on|to|along) (the|its|one|either) side)\b(?! over| above)"
+    r"|\bpass(es|ing|ed)? the (thin |slim )?(post|pole|rod|pillar|column|stick) (at|by|on|along) (the|its|one) (\w+ )?"
+    r"(side|outside|left|right)\b"
     r"|\b(skirt|bypass|circumvent|sidestep|circle|round)(s|ing|es)? (around )?the (thin |slim )?"
     r"(post|pole|rod|pillar|column|stick)\b"
 )
@@ -273,11 +311,11 @@ _ABOVE = re.compile(
 )
 
 
-def _ways_compared(text: Text) -> str:
+def _ways_compared(text: EnglishText) -> str:
     """ "around, and not over, the post"; "" where no two ways are set against each other."""
-    words = " ".join(t.text for t in text.parse.tokens)
     if not any(m.kind == "post" for m in text.mentions):
         return ""
+    words = text.words
     for way, pattern, other in (("round", _ROUND_NOT_OVER, "over"), ("over", _OVER_NOT_ROUND, "round")):
         if (hit := pattern.search(words)) is not None:
             rest = words[: hit.start()] + words[hit.end() :]
@@ -285,7 +323,7 @@ def _ways_compared(text: Text) -> str:
     return ""
 
 
-def _bare_path(text: Text, out: Decision) -> None:
+def _bare_path(text: EnglishText, out: Decision) -> None:
     """ "there is a post, so take it around": the post is understood."""
     tokens = text.parse.tokens
     words = " ".join(t.text for t in tokens)
@@ -307,7 +345,7 @@ def _bare_path(text: Text, out: Decision) -> None:
             out.slots["path"] = "round"
 
 
-def _turn(text: Text, out: Decision) -> None:
+def _turn(text: EnglishText, out: Decision) -> None:
     cues = _cues(text, "turn")
     tokens = text.parse.tokens
     for m in text.mentions:
@@ -315,7 +353,9 @@ def _turn(text: Text, out: Decision) -> None:
         near = tokens[max(0, m.start - 5) : m.start]
         is_noun = any(t.value == "turn" and t.kind == "verb" for t in near) and not any(t.kind == "break" for t in near)
         is_bare = not text.is_long and not text.parse.acts
-        is_after = is_bare or is_noun or (bool(before) and before[-1].value == "turn")
+        is_after = (
+            is_bare or is_noun or (m.is_repair and m.verb == "turn") or (bool(before) and before[-1].value == "turn")
+        )
         is_after = is_after or (not text.is_long and m.prep == "to" and any(a.value == "turn" for a in before))
         follows = [t.value or t.kind for t in tokens[m.end : m.end + 2]]
         is_after = is_after or follows in (["turn"], ["turn", "break"])  # "right turn"
@@ -332,5 +372,7 @@ def _turn(text: Text, out: Decision) -> None:
         out.problem = out.problem or "you say both clockwise and counterclockwise: say one"
     elif yes:
         out.slots["turn"] = yes[-1]
+    elif len(set(no)) > 1:
+        out.problem = out.problem or "you exclude both ways to turn it"
     elif no:
         out.slots["turn"] = OPPOSITE[no[-1]]

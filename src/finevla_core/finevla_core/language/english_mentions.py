@@ -2,47 +2,24 @@
 
 from dataclasses import dataclass, field
 
-from finevla_core.language.english_fillers import ADJECTIVES
+from finevla_core.language.english_phrases import (
+    AFTER_COLOR,
+    AMOUNTS,
+    DETERMINERS,
+    FOREIGN,
+    JOINS,
+    KEYS,
+    MODIFIERS,
+    NUMBERS,
+    PARTS,
+    PERSONS,
+    RIGHT_BEFORE,
+    ROWS,
+)
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_things import FRUIT
-from finevla_core.language.english_tokens import Token
+from finevla_core.language.english_tokens import EnglishToken
 
-DETERMINERS = word_set("""
-    the a an this that these those your its their our some any each every either another both such no
-    """)
-FOREIGN = word_set("my his her mine yours")
-NUMBERS = word_set("two three four five six several many")
-MODIFIERS = (
-    word_set("""
-    thin slim slender tall long short flat round narrow wide broad thick heavy light empty full open opened
-    closed only same own other upper lower whole entire coloured colored shaped active passive first last next
-    single very fairly rather somewhat slightly more most nice pretty lovely near far nearer farther one
-    active working loose lone lonely remaining available damn bloody said given free robot robots nearest
-    nearby new current correct right-most big-sized sized looking tinted hued toned tone colour color opposite
-    lower different another two three four slightly all just heavier lighter thicker taller shorter such idle
-    """)
-    | ADJECTIVES
-)
-RIGHT_BEFORE = word_set("""
-    over above at on in there here after behind beside next before onto to into up down through past when
-    underneath inside by near beside outside under opposite between where close beneath below
-    """) | {"next to", "on top of", "in front of", "on the top of"}
-PARTS = word_set("""
-    side sides face faces end ends half edge edges way direction flank part corner rim hand position place row
-    height
-    """)
-KEYS = word_set("object target item thing")
-AMOUNTS = word_set("""
-    force gap distance amount margin space speed room height time while pause pressure effort step steps angle movement
-    motion lift clearance extent degree finger hand arc detour circle bow curve loop bend reserve rotation turn play
-    more less further bit help noise attention care difference problem number distances gaps movements steps job task
-    """)
-JOINS = word_set("and or then while but so plus to not i you we he she they it is are can will")
-_AFTER_COLOR = word_set("""
-    up down off out away over there here now too also please again first next instead just only then if when as
-    that which who where will would could should shall must may might can has have had does do did my me us
-    for at once thanks thank cheers mate ok okay yes no one ones other same
-    """)
 _OPENING_WORDS = 8  # bounds the time for a text of articles
 HEADS = frozenset(("shape", "thing", "arm", "bowl", "post", "table", "cup", "finger", "all"))
 
@@ -72,7 +49,6 @@ class Mention:
     is_subject: bool = False
     is_negated: bool = False
     is_side: bool = False  # stands in a subordinate remark
-    is_idle: bool = False
     is_dead: bool = False  # replaced by a correction
     is_repair: bool = False
     is_hypothetical: bool = False
@@ -81,23 +57,33 @@ class Mention:
     clause_is_bare: bool = False  # no verb stands in the clause
     entity: int = -1
 
+    def words(self, tokens: list[EnglishToken]) -> list[str]:
+        """Return the single words of the phrase."""
+        return " ".join(t.text for t in tokens[self.start : self.end]).split()
 
-def _is_noun_next(tokens: list[Token], i: int) -> bool:
+
+def _is_noun_next(tokens: list[EnglishToken], i: int) -> bool:
     """Whether a word that belongs to a noun phrase stands at i."""
     return i < len(tokens) and (
         tokens[i].kind in HEADS or tokens[i].kind in ("color", "size", "side", "shapeword") or tokens[i].text == "one"
     )
 
 
-def mention_at(tokens: list[Token], start: int, kind: str = "") -> Mention | None:
+def mention_at(tokens: list[EnglishToken], start: int, kind: str = "") -> Mention | None:
     """The noun phrase that begins at `start`; None where none does, or where `kind` says that the word is another here."""
-    if kind == "word" and tokens[start].kind in ("shape", "side"):
+    if kind == "word" and tokens[start].kind in ("shape", "side", "size"):
         return None
     m = Mention("", start)
     i = _opening(tokens, start, m)
     i = _body(tokens, i, m)
-    if not m.kind and not (m.colors or m.shapes or m.sizes or m.side or m.is_other or m.unknown):
+    if (
+        not m.kind
+        and not (m.colors or m.shapes or m.sizes or m.side or m.is_other or m.unknown)
+        and not (m.is_one and m.determiner and i < len(tokens) and tokens[i].text in ("of", "among"))
+    ):
         return None
+    if m.head in PERSONS and m.unknown and not (m.colors or m.sizes):
+        m.kind = "unknown"  # "the scanner guy"
     if not m.kind:
         _name_headless(m)
         if not m.kind:
@@ -107,7 +93,7 @@ def mention_at(tokens: list[Token], start: int, kind: str = "") -> Mention | Non
     return m
 
 
-def _opening(tokens: list[Token], i: int, m: Mention) -> int:
+def _opening(tokens: list[EnglishToken], i: int, m: Mention) -> int:
     for _ in range(_OPENING_WORDS):
         if i >= len(tokens):
             break
@@ -122,7 +108,7 @@ def _opening(tokens: list[Token], i: int, m: Mention) -> int:
     return i
 
 
-def _body(tokens: list[Token], i: int, m: Mention) -> int:
+def _body(tokens: list[EnglishToken], i: int, m: Mention) -> int:
     while i < len(tokens) and _takes(tokens, i, m):
         i += 1
         if m.is_one or m.order:
@@ -130,12 +116,14 @@ def _body(tokens: list[Token], i: int, m: Mention) -> int:
     return i
 
 
-def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
+def _takes(tokens: list[EnglishToken], i: int, m: Mention) -> bool:
     """Whether the token at i belongs to the phrase; if so, it is taken in."""
     token, has_head = tokens[i], bool(m.kind)
     kind, text = token.kind, token.text
     if has_head and not (_compounds(m, token) or _is_key(m, token)):
         return False
+    if text == "can" and m.side and not m.colors and _is_modal(tokens, i):
+        return False  # "the camera on the left can not see it"
     if text == "counterpart":
         m.kind, m.is_other, m.head = "arm", True, text
         return True
@@ -156,7 +144,9 @@ def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
         return True  # "left-hand edge"
     elif kind in HEADS:
         _take_head(m, token)
-    elif text in MODIFIERS:
+    elif text in MODIFIERS or (
+        text in ROWS and all(t.kind not in ("arm", "bowl", "finger") for t in tokens[i + 1 : i + 3])
+    ):
         return _continues(tokens, i + 1)
     elif (m.side and kind == "word" and text in PARTS) or (m.is_other and text in PARTS):
         m.kind = "part"
@@ -165,7 +155,13 @@ def _takes(tokens: list[Token], i: int, m: Mention) -> bool:
     return True
 
 
-def _takes_one(tokens: list[Token], i: int, m: Mention) -> bool:
+def _is_modal(tokens: list[EnglishToken], i: int) -> bool:
+    """ "The left can pick the ball", "the camera on the left can not see it"."""
+    follows = tokens[i + 1] if i + 1 < len(tokens) else tokens[i]
+    return follows.kind == "neg" or (follows.kind == "verb" and follows.form == "base")
+
+
+def _takes_one(tokens: list[EnglishToken], i: int, m: Mention) -> bool:
     is_number = i + 1 < len(tokens) and tokens[i + 1].kind in HEADS and tokens[i + 1].kind != "thing"
     if is_number:
         return True
@@ -173,7 +169,7 @@ def _takes_one(tokens: list[Token], i: int, m: Mention) -> bool:
     return m.is_one
 
 
-def _takes_property(tokens: list[Token], i: int, m: Mention) -> bool:
+def _takes_property(tokens: list[EnglishToken], i: int, m: Mention) -> bool:
     token = tokens[i]
     m.kind = ""  # "object green cube"
     if token.kind == "color":
@@ -196,13 +192,17 @@ def _takes_property(tokens: list[Token], i: int, m: Mention) -> bool:
     return True
 
 
-def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
+def _takes_strange(tokens: list[EnglishToken], i: int, m: Mention) -> bool:
     """A word that is no known property: kept by name when it stands where a property or a noun would."""
     token = tokens[i]
+    if token.text in DETERMINERS:
+        return False
     is_inside = bool(m.determiner or m.colors or m.sizes or m.unknown)
     after = tokens[i + 1].kind if i + 1 < len(tokens) else ""
     is_strange = token.kind == "unknown" and len(token.text) > 1
-    is_strange = is_strange or (bool(m.colors) and m.determiner != "" and _may_be_noun(token))  # "the red fuse"
+    is_strange = is_strange or (
+        bool(m.colors or m.sizes) and m.determiner != "" and _may_be_noun(token)
+    )  # "the red fuse"
     is_strange = is_strange or (
         token.kind == "word"
         and after in ("shape", "bowl", "arm", "color", "thing")
@@ -213,7 +213,7 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
         bool(m.colors)
         and token.kind == "verb"
         and token.form == "base"
-        and (after in ("break", "prep", "") or tokens[i + 1].text == "and")
+        and (after in ("break", "prep", "", "approach", "grasp", "sub", "corr") or tokens[i + 1].text == "and")
         and token.text not in ("please", "wait", "stay", "up")
     )
     is_strange = is_strange or (token.kind == "verb" and token.value == "cannot" and token.form in ("base", "s"))
@@ -229,25 +229,25 @@ def _takes_strange(tokens: list[Token], i: int, m: Mention) -> bool:
     return False
 
 
-def _may_be_noun(token: Token) -> bool:
+def _may_be_noun(token: EnglishToken) -> bool:
     """Whether a word after a colour is more than what may follow "the red"."""
-    is_small = token.text in JOINS or token.text in _AFTER_COLOR or token.text.endswith(("ly", "wards", "ward"))
+    is_small = token.text in JOINS or token.text in AFTER_COLOR or token.text.endswith(("ly", "wards", "ward"))
     return token.kind == "word" and " " not in token.text and not is_small
 
 
-def _is_key(m: Mention, token: Token) -> bool:
+def _is_key(m: Mention, token: EnglishToken) -> bool:
     """Whether a property follows a mere key: "object green cube"."""
     is_property = token.kind in ("color", "size", "shape", "shapeword")
     return is_property and m.head in KEYS and not (m.determiner or m.colors or m.shapes or m.is_plural)
 
 
-def _compounds(m: Mention, token: Token) -> bool:
+def _compounds(m: Mention, token: EnglishToken) -> bool:
     return (m.kind == "object" and token.kind == "shape" and bool(m.shapes) and token.text != "can") or (
         m.kind == token.kind == "arm"
     )
 
 
-def _continues(tokens: list[Token], i: int) -> bool:
+def _continues(tokens: list[EnglishToken], i: int) -> bool:
     """Whether the noun phrase goes on after a modifier."""
     for j in range(i, min(i + 4, len(tokens))):
         if _is_noun_next(tokens, j) or tokens[j].kind == "unknown":
@@ -257,7 +257,7 @@ def _continues(tokens: list[Token], i: int) -> bool:
     return False
 
 
-def _take_head(m: Mention, token: Token) -> None:
+def _take_head(m: Mention, token: EnglishToken) -> None:
     if token.kind == "shape":
         if m.shapes and m.kind == "object" and m.head != token.text:  # "marble ball": the first noun is a material
             m.unknown.append(m.head)
@@ -300,7 +300,7 @@ _FILL = frozenset(("over there", "right there", "over here")) | word_set("""
     """)
 
 
-def _postmodifiers(tokens: list[Token], m: Mention) -> None:
+def _postmodifiers(tokens: list[EnglishToken], m: Mention) -> None:
     """Take in "on the left", "to your right", "that is blue", "of the two red cubes", "arm R"."""
     i = m.end
     n = len(tokens)
@@ -320,7 +320,7 @@ def _postmodifiers(tokens: list[Token], m: Mention) -> None:
         _take_of(tokens, m)
 
 
-def _take_side(tokens: list[Token], m: Mention) -> None:
+def _take_side(tokens: list[EnglishToken], m: Mention) -> None:
     i, n = m.end, len(tokens)
     while i < n and tokens[i].text in _FILL:
         i += 1
@@ -341,7 +341,7 @@ def _take_side(tokens: list[Token], m: Mention) -> None:
         i += 1
         while i < n and tokens[i].text in ("hand", "side", "half", "end", "edge"):
             i += 1
-        if tokens[i - 1].text == "hand" and i < n and tokens[i].kind in HEADS:
+        if i < n and (tokens[i].kind == "bowl" or (tokens[i - 1].text == "hand" and tokens[i].kind in HEADS)):
             m.side = ""
             return
         if m.kind == "arm" and i < n and tokens[i].text == "of":
@@ -352,7 +352,7 @@ def _take_side(tokens: list[Token], m: Mention) -> None:
         m.side, m.end = "same", i + 1
 
 
-def _take_relative(tokens: list[Token], m: Mention) -> None:
+def _take_relative(tokens: list[EnglishToken], m: Mention) -> None:
     i, n = m.end, len(tokens)
     is_color = i + 1 < n and not m.colors and tokens[i + 1].kind == "color"
     if is_color and tokens[i].text in ("in", "coloured", "colored", "painted"):
@@ -365,6 +365,10 @@ def _take_relative(tokens: list[Token], m: Mention) -> None:
             return
     if i + 2 < n and tokens[i].text in ("that", "which") and tokens[i + 1].text in ("is", "are", "looks"):
         j = i + 2
+        is_likened = tokens[j].text == "like" and j + 2 < n and tokens[j + 1].text in ("a", "an")
+        if is_likened and tokens[j + 2].kind == "shape" and not m.shapes:
+            m.shapes, m.end = [tokens[j + 2].value], j + 3  # "the thing that looks like a brick"
+            return
         while j < n and tokens[j].text in ("very", "the", "entirely", "completely", "all", "rather", "more"):
             j += 1
         if j < n and tokens[j].kind == "color":
@@ -376,7 +380,7 @@ def _take_relative(tokens: list[Token], m: Mention) -> None:
         m.end = j + 1
 
 
-def _take_of(tokens: list[Token], m: Mention) -> None:
+def _take_of(tokens: list[EnglishToken], m: Mention) -> None:
     """ "the larger of the two violet cans": what it is one of says what it is."""
     i = m.end
     if m.shapes and not m.colors and i + 2 < len(tokens) and tokens[i].text == "of":

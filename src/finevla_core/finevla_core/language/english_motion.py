@@ -4,7 +4,7 @@ import re
 
 from finevla_core.language.english_names import in_names
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_text import Text
+from finevla_core.language.english_text import EnglishText
 
 _OPPOSITE = {"left": "right", "right": "left"}
 _ROBOT = r"(?:the robot|robot|yourself|itself|you|the base|its base|your base|its own base|its own body|the body|home)"
@@ -41,6 +41,7 @@ _EVENTS = [
         ("heading", r"\b(?:moves?|moving|slides?|sliding|goes|going|go|travels?|glides?|"
                     r"advances?) (?:\w+ly )?(left|right)\b(?! of)"),
         ("down", r"\b(?:descends?|descended|descending|sinks?|sank|sinking|plunges?|dips?|dipped|dives?)\b(?! (?:by|to) )"),
+        ("down", r"\blower(?:s|ed)? TARGET ?(?:,|and|\.) (?:and |then )*(?:clos|shut|grip|grasp|clamp|pinch)"),
         ("down", r"\bdown (?:you|it|we|she|he|they|ARM) (?:come|comes|go|goes|came|went|sinks?)\b"),
         ("down", r"\b(?:comes?|came|coming|goes|go|going|went|drops?|dropped|moves?|moved|straight|lets?|bring|"
                  r"brings|brought|pushed|"
@@ -55,7 +56,7 @@ _EVENTS = [
     )
 ]  # fmt: skip
 _GRIPS = re.compile(
-    r"\b(?:closes?|closing|shuts?|squeezes?|clamps?|tightens?|clenches|grips?|grasps?|pinch|pinches|bites?|"
+    r"\b(?<!pre )(?:closes?|closing|shuts?|squeezes?|clamps?|tightens?|clenches|grips?|grasps?|pinch|pinches|bites?|"
     r"clasps?|clutch(?:es)?|"
     r"(?<!fully )(?<!is )(?<!and )closed|takes? hold|gets? hold|seizes?)\b(?! (?:to|by|distance|the distance|in))"
 )
@@ -86,11 +87,16 @@ _AWAY = re.compile(
 )
 
 
+_LEAVES = re.compile(
+    r"\b(?:leav\w+|left|from|out of) (?:its |the |your )?(?:home|rest\w*)(?: position| pose| place| corner)?\b"
+)
+
+
 _MARGIN = 60  # letters: what stands behind the grip may still belong to what is said before it
 _BACK = 150  # letters: bounds the time for a clause without end
 
 
-def way_of_coming(text: Text, out: Decision) -> str:
+def way_of_coming(text: EnglishText, out: Decision) -> str:
     """Read the motion of the open hand up to its grip.
 
     Args:
@@ -165,9 +171,12 @@ def _events(words: str, until: int) -> list[tuple[int, str, str]]:
 
 def _is_of_hand(kind: str, clause: str, sentence: str, after: str) -> bool:
     """Whether a place or a motion is one of the whole hand, as far as the clause before it tells."""
+    clause = _LEAVES.sub("", clause)
     if _DENIED.search(clause) or _STATIC.search(clause) or _AWAY.search(clause):
         return False
     clause = _OPEN_HAND.sub("", clause)
+    if kind == "side" and re.search(r"\b(?:left|right)(?: side)? (?:and|or)(?: \w+){0,2} ?$", clause):
+        return False  # "which lie to the left and to the right of it"
     if kind in ("side", "far", "heading") and (
         _PARTED.search(clause) or re.match(r" (?:and|or)\b[^.,]{0,20}\b(?:left|right)\b", after)
     ):

@@ -2,13 +2,13 @@
 
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_text import Text
+from finevla_core.language.english_text import EnglishText
 
 _NAMES = {"bowl": "BOWL", "post": "POST", "arm": "ARM", "finger": "FINGERS", "all": "THING", "table": "TABLE"}
 _SEARCHED = 400  # tokens: bounds the time for a text without end
 
 
-def in_names(text: Text, out: Decision) -> str:
+def in_names(text: EnglishText, out: Decision) -> str:
     """Write a text with what is spoken of by its part in it.
 
     Args:
@@ -40,7 +40,7 @@ def in_names(text: Text, out: Decision) -> str:
     return " " + " ".join(pieces) + " . "
 
 
-def _name(text: Text, m: Mention, out: Decision) -> str:
+def _name(text: EnglishText, m: Mention, out: Decision) -> str:
     if m.kind in _NAMES:
         return _NAMES[m.kind]
     if m.kind == "pronoun":

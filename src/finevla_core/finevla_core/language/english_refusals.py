@@ -1,14 +1,17 @@
 """Says why an English text must not be acted on, in one sentence; "" where nothing speaks against it."""
 
-from finevla_core.language.english_checks import cannot, no_end, several, wrong_arms, wrong_target
-from finevla_core.language.english_clauses import Unknown
+from finevla_core.language.english_checks import cannot, no_end, wrong_arms, wrong_target
+from finevla_core.language.english_clauses import Act, Unknown
 from finevla_core.language.english_contradictions import contradiction
+from finevla_core.language.english_jobs import several
 from finevla_core.language.english_long import ATTACK, long_problem
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_phrases import FOREIGN
 from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_text import WANTING, Text
+from finevla_core.language.english_strange import strange_deed
+from finevla_core.language.english_text import WANTING, EnglishText
 from finevla_core.language.english_ways import wrong_way
 
 _FOREIGN_WORDS = word_set("""
@@ -17,6 +20,10 @@ _FOREIGN_WORDS = word_set("""
     bitte gli nella nel di della che per o os um uma no na da ao em com het een van naar och att ett med som
     til og det på på z na w i się jest do bir ve için
     """) - word_set("do no i a o on in me as at z w")
+_LEADS = word_set("and so but now well ok okay then please robot")
+_REASONS = word_set("for during as after before since amid despite") | {"because of", "due to", "thanks to"}
+_TELLING = word_set("i we he she they my our somebody someone everybody everyone nobody people there")
+_ASKING = word_set("you your robot would let please want like love if") | {"would like", "would love", "so that"}
 _STRANGE = "I read English and Chinese only: say it in one of these"
 
 
@@ -27,12 +34,12 @@ def _quoted(words: list[str]) -> str:
     return "I know none of: " + ", ".join(unique)
 
 
-def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
+def refusal(text: EnglishText, out: Decision) -> tuple[str, tuple[str, ...]]:
     """The reason, and the words that it is about."""
     words = _unknown(text, out)
     if _is_other_language(text):
         return _STRANGE, tuple(words)
-    if ATTACK.search(" ".join(t.text for t in text.parse.tokens)):
+    if ATTACK.search(text.words):
         return "I cannot ignore my limits or what I was told before", ()
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
@@ -47,13 +54,13 @@ def refusal(text: Text, out: Decision) -> tuple[str, tuple[str, ...]]:
     if out.slots.get("task") != "clean" and (out.target is None or out.target.is_nothing):
         return "say which object: its colour, its shape, or both", ()
     if not text.is_long:
-        for check in (no_command, no_end):
+        for check in (no_command, strange_deed, no_end):
             if reason := check(text, out):
                 return reason, ()
     return "", ()
 
 
-def _unknown(text: Text, out: Decision) -> list[str]:
+def _unknown(text: EnglishText, out: Decision) -> list[str]:
     """Unknown words that matter: in a short text all that stand in no remark, in a long one those of the target."""
     words: list[str] = []
     for m in text.parse.mentions:
@@ -75,9 +82,14 @@ def _unknown(text: Text, out: Decision) -> list[str]:
     return words
 
 
-def _matters(text: Text, unknown: Unknown) -> bool:
+def _matters(text: EnglishText, unknown: Unknown) -> bool:
     """Whether an unknown word of a short text may change what shall be done."""
     act = unknown.act
+    if _is_harmless(text, unknown.at) or _tells_of_before(act) or _is_told(text, unknown.at):
+        return False
+    is_headed = unknown.is_aside and [t.text for t in text.parse.tokens[unknown.at + 1 : unknown.at + 2]] == [":"]
+    if is_headed and not text.positive and not any(t.kind == "number" for t in text.parse.tokens):
+        return True  # "pulverise: red cube"
     if unknown.is_predicate or (unknown.prep == "with" and act is None and not unknown.is_side):
         return True
     if not text.wanting or (unknown.is_first and not unknown.is_side):
@@ -94,12 +106,22 @@ def _matters(text: Text, unknown: Unknown) -> bool:
     return not (unknown.text.endswith("ly") and not unknown.is_object and not unknown.prep)
 
 
-def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
+def _mention_matters(text: EnglishText, m: Mention, out: Decision) -> bool:
     """Whether a phrase with an unknown word names something that the robot shall act on, use, or go to."""
     entity = text.entity(m)
+    if m.determiner in ("a", "an") and m.start and text.parse.tokens[m.start - 1].text == "like":
+        return False  # "it looks like a chocolate bar"
     if entity is not None and entity in (out.target, out.support):
         return True
     act = text.roles.act(m)
+    if m.kind == "unknown" and (
+        _is_fronted(text, m.start)
+        or _is_told(text, m.start)
+        or _is_measure(text, m, act)
+        or _is_somebody(text, m)
+        or _tells_of_before(act)
+    ):
+        return False
     if m.kind == "unknown" and m.start and text.parse.tokens[m.start - 1].text in ("as", "like", "than"):
         return False
     if not text.wanting:
@@ -123,12 +145,68 @@ def _mention_matters(text: Text, m: Mention, out: Decision) -> bool:
     return True
 
 
-def _is_remark(text: Text, sentence: int) -> bool:
+def _is_harmless(text: EnglishText, at: int) -> bool:
+    """ "The can nestled against the post", "by its left and right sidewalls", "for science, ...": it only says where or why."""
+    tokens = text.parse.tokens
+    before, after = tokens[at - 1] if at else None, tokens[at + 1] if at + 1 < len(tokens) else None
+    if before is not None and before.kind == "grasp":
+        return True
+    is_participle = tokens[at].text.endswith(("ed", "ing")) and any(
+        m.kind == "object" and m.end == at and m.shapes for m in text.parse.mentions
+    )
+    is_place = after is not None and after.kind == "prep" and after.value in ("near", "on", "round", "over")
+    return (is_participle and is_place) or _is_fronted(text, at)
+
+
+def _is_fronted(text: EnglishText, at: int) -> bool:
+    """ "For my next experiment the ball is ...": stands before the verb, and says when or what for."""
+    start = next((s for s, end in text.parse.sentences if s <= at < end), at)
+    while start < at and text.parse.tokens[start].text in _LEADS:
+        start += 1
+    begins = start < at and text.parse.tokens[start].text in _REASONS
+    return begins and not any(t.kind in ("verb", "break") for t in text.parse.tokens[start:at])
+
+
+def _is_told(text: EnglishText, at: int) -> bool:
+    """ "I promised them ice cream if you ...", "we have to catch a bus, so ...": what somebody else does or did."""
+    tokens = text.parse.tokens
+    start = next((s for s, end in text.parse.sentences if s <= at < end), at)
+    while start < at and tokens[start].text in _LEADS:
+        start += 1
+    own = tokens[start:at]
+    is_wish = any(t.text in _ASKING or t.kind == "arm" or t.value == "want" for t in own)
+    is_wanted = any(a.at > at and a.value in WANTING and a.form != "noun" for a in text.positive)
+    return bool(own) and own[0].text in _TELLING and not is_wish and is_wanted
+
+
+def _is_measure(text: EnglishText, m: Mention, act: Act | None) -> bool:
+    """ "Wait a smidgen above the can": how far."""
+    follows = text.parse.tokens[m.end : m.end + 1]
+    is_far = m.determiner in ("a", "an", "one", "some") and follows != [] and follows[0].value in ("over", "from")
+    is_over = is_far and follows[0].text not in ("from", "off")
+    return is_over and act is not None and act.value in ("reach", "wait", "descend", "be", "state")
+
+
+def _is_somebody(text: EnglishText, m: Mention) -> bool:
+    """ "My nephew, who is six": somebody of whom something is said."""
+    follows = [t.text for t in text.parse.tokens[m.end : m.end + 2] if t.text != ","]
+    return m.determiner in FOREIGN and not m.prep and follows[:1] == ["who"]
+
+
+def _tells_of_before(act: Act | None) -> bool:
+    """ "The cube slipped last week": what a thing did before."""
+    is_past = act is not None and act.form == "ed" and not (act.is_passive or act.is_modal or act.objects)
+    return (
+        is_past and act is not None and act.subject is not None and act.subject.kind == "object" and not act.is_command
+    )
+
+
+def _is_remark(text: EnglishText, sentence: int) -> bool:
     """Whether a sentence wants nothing, beside others that do."""
     return sentence not in text.wanting and bool(text.wanting)
 
 
-def _is_other_language(text: Text) -> bool:
+def _is_other_language(text: EnglishText) -> bool:
     tokens = text.parse.tokens
     strange = [t for t in tokens if t.kind == "unknown"]
     signs = sum(t.text in _FOREIGN_WORDS for t in strange)
@@ -139,7 +217,7 @@ def _is_other_language(text: Text) -> bool:
 # ---- what the robot cannot do
 
 
-def passed_over(text: Text) -> list[str]:
+def passed_over(text: EnglishText) -> list[str]:
     """Unknown words on which nothing depends."""
     return list(
         dict.fromkeys([u.text for u in text.parse.unknown] + [w for m in text.parse.mentions for w in m.unknown])

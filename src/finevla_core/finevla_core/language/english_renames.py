@@ -7,6 +7,8 @@ _ARMS = _ARM | word_set("arms hands grippers manipulators claws limbs")
 _NEITHER = word_set(
     "bowl bowls dish dishes basin container finger fingers jaw jaws face faces fingertip fingertips pad pads"
 )
+_BOWLS = word_set("bowl bowls dish dishes basin basins container containers")
+_USES = word_set("use using let have employ with take make")
 _AT = word_set("on at to")
 _OWNERS = word_set("the its your robot machine his her that")
 _BEFORE = word_set(". , ; : ! and while but then whereas only ? yet so when") | {"\n", "", "-"}
@@ -48,23 +50,23 @@ def name_arms(words: list[str]) -> list[str]:
     speaks_of = last = ""
     while i < len(words):
         word = words[i]
-        if word in _NEGATED:
-            out += [_NEGATED[word], "not"]
+        if word in _NEGATED or (word in _BODY and words[i + 1 : i + 2] and words[i + 1] in _WIDTHS):
+            out += [_NEGATED[word], "not"] if word in _NEGATED else []  # "a hand's breadth" is no hand
             i += 1
             continue
-        if word in _BODY and words[i + 1 : i + 2] and words[i + 1] in _WIDTHS:
-            i += 1
-            continue  # "a hand's breadth"
         word = _STANDARD.get(word, word)
         if word in _SAME_AGAIN and _is_of_arms(out, speaks_of):
             word = "counterpart"
         if word == "hand" and _is_of_flank(out, words[i + 1 : i + 5]):
             i += 1
             continue
-        if word == "across" and set(words[i + 1 : i + 4]) & _POSTS:
-            word = "over"
-        if word == "one" and out[-2:] == ["the", "other"] and last == "arm":
+        word = "over" if word == "across" and set(words[i + 1 : i + 4]) & _POSTS else word
+        if word == "one" and ((out[-2:] == ["the", "other"] and last == "arm") or _is_that_arm(out)):
             word = "arm"
+        if word == "one" and (length := _is_sided_bowl(out, words[i + 1 : i + 5])) >= 0:
+            out.append("bowl")
+            i += 1 + length
+            continue
         if word in _ARM and (is_first := _is_headed(words, i, out)):
             side = words[i + is_first]
             out += [side, word]
@@ -75,7 +77,7 @@ def name_arms(words: list[str]) -> list[str]:
         elif word in _NEITHER or word in _OBJECTS:
             last = "other"
             speaks_of = speaks_of if word in _OBJECTS and len(words) > 45 else "other"
-        hit = _named_by_side(word, words[i + 1 : i + 13], out, speaks_of, last)
+        hit = _named_by_side(word, words, i + 1, out, speaks_of, last)
         if hit is not None:
             out += hit[:2]
             i += 1 + hit[2]
@@ -86,13 +88,30 @@ def name_arms(words: list[str]) -> list[str]:
     return out
 
 
+def _is_that_arm(out: list[str]) -> bool:
+    """Whether "one" after these words is an arm: "the left arm was serviced, so use that"."""
+    is_used = out[-1:] in (["that"], ["this"]) and out[-2:-1] != [] and out[-2] in _USES
+    return is_used and any(w in _ARMS for w in out) and not any(w in _OBJECTS or w in _BOWLS for w in out)
+
+
+def _is_sided_bowl(out: list[str], after: list[str]) -> int:
+    """How many words of "of the two bowls" follow where "into the right one" is a bowl; -1 where it is none."""
+    if len(out) < 3 or out[-1] not in _SIDES or out[-2] != "the" or out[-3] not in ("in", "into", "inside"):
+        return -1
+    for length in (3, 4):
+        if after[:2] == ["of", "the"] and after[length - 1 : length] and after[length - 1] in _BOWLS:
+            return length
+    return 0 if any(w in _BOWLS for w in out) and after[:1] != ["of"] else -1
+
+
 def _named_by_side(
-    word: str, after: list[str], out: list[str], speaks_of: str, last: str
+    word: str, words: list[str], start: int, out: list[str], speaks_of: str, last: str
 ) -> tuple[str, str, int] | None:
     """Side, noun and length of what "arm on the left" or "the one on the left" names; None for anything else."""
     is_arm = word in _ARM
     if not is_arm and word != "one":
         return None
+    after = words[start : start + 12]
     hit = _side_after(after, 0)
     if not is_arm and hit is not None and out[-2:] in (["in", "the"], ["into", "the"]):
         return hit[0], "bowl", hit[1]

@@ -30,10 +30,15 @@ LIFELESS = frozenset(("near", "from", "under", "through", "basis"))
 
 def is_mover(act: Act) -> bool:
     """Whether the verb moves what is named after it: "move the cube", and not "approach the cube"."""
-    stem = act.text
+    return is_moving(act.text)
+
+
+def is_moving(verb: str) -> bool:
+    """Tell whether a verb in any form moves what is named after it."""
+    stem = verb
     for ending in ("ing", "es", "ed", "e", "s"):
         stem = stem.removesuffix(ending)
-    return stem in MOVERS or act.text in MOVERS
+    return stem in MOVERS or verb in MOVERS
 
 
 class Roles:

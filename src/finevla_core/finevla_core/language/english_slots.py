@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass, field
 
+from finevla_core.language.english_bowls import bowl_there, corrected_bowl, that_bowl, waiting_bowl
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_clean import is_clean
-from finevla_core.language.english_entities import OPPOSITE, Entity
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_objects import OPPOSITE, Entity
 from finevla_core.language.english_sets import word_set
-from finevla_core.language.english_text import WANTING, Text
+from finevla_core.language.english_text import WANTING, EnglishText
 
 _LIGHT = word_set("""
     take takes taking taken took get gets getting got hold holds holding held catch catches obtain collect
     gather claim
     """)
+_ENCLOSES = ("enclos", "encircl", "embrac")
 _MEETS = word_set("aligned align aligns line lined contact level flush centred centered parallel")
 
 
@@ -26,7 +28,7 @@ class Decision:
     support: Entity | None = None
 
 
-def decide(text: Text) -> Decision:
+def decide(text: EnglishText) -> Decision:
     """Fill in target, task, place and what is below."""
     out = Decision()
     out.target = _target(text)
@@ -44,12 +46,16 @@ def decide(text: Text) -> Decision:
     return out
 
 
-def _target(text: Text) -> Entity | None:
+def _target(text: EnglishText) -> Entity | None:
     scores: dict[int, float] = {}
     for m in text.mentions:
         if m.kind in ("object", "pronoun") and m.entity >= 0 and not m.is_negated:
             is_any = m.is_plural and text.links.entities[m.entity].is_nothing
             scores[m.entity] = scores.get(m.entity, 0.0) + text.roles.score(m) * (0.5 if is_any else 1.0)
+    if not text.is_long and (gripped := _gripped_first(text)) >= 0:
+        scores[gripped] = scores.get(gripped, 0.0) + 4.0
+    if scores and max(scores.values()) <= 0 and (only := _only_thing(text)) is not None:
+        return only
     if not scores or max(scores.values()) <= 0:
         is_turned = any(c.slot == "turn" for c in text.parse.cues) or any(
             m.kind == "side" and m.prep == "to" and not m.is_negated for m in text.mentions
@@ -64,7 +70,35 @@ def _target(text: Text) -> Entity | None:
     return text.links.entities[next(n for n in scores if scores[n] == best)]
 
 
-def _task(text: Text, out: Decision, target: Entity) -> str:
+def _gripped_first(text: EnglishText) -> int:
+    """The only thing named before a grip without an object: "down on the brick, grab, over to the cube, let go"; else -1."""
+    grips = [a.at for a in text.positive if a.value in ("pick", "close") and a.form in ("base", "s") and not a.objects]
+    lets_go = [
+        a.at for a in text.positive if a.value in ("put", "release", "open", "stack") and grips and a.at > grips[0]
+    ]
+    if not lets_go:
+        return -1
+    before = {
+        m.entity for m in text.mentions
+        if m.kind == "object" and m.entity >= 0 and m.start < grips[0] and not m.is_negated and m.prep != "near"
+    }  # fmt: skip
+    return before.pop() if len(before) == 1 else -1
+
+
+def _only_thing(text: EnglishText) -> Entity | None:
+    """The only thing that is named where the hand closes or lifts without an object: "goes left of the can, closes"."""
+    tokens = text.parse.tokens
+    grips = any(
+        a.value in ("pick", "close") and a.form in ("base", "s") and not a.objects
+        and all(t.kind in ("break", "prep") or t.text in ("and", "then", "up") for t in tokens[a.at + 1 : a.at + 2])
+        for a in text.positive
+    )  # fmt: skip
+    named = [m for m in text.mentions if m.kind == "object" and m.entity >= 0 and not m.is_negated and m.shapes]
+    is_one = len({m.entity for m in named}) == 1 and not any(m.is_plural for m in named)
+    return text.links.entities[named[0].entity] if grips and is_one else None
+
+
+def _task(text: EnglishText, out: Decision, target: Entity) -> str:
     if target.shape == "knob":
         is_bare = not text.is_long and all(a.form == "noun" or a.is_side for a in text.parse.acts)
         is_turned = is_bare and any(m.kind == "side" and m.prep == "to" and m.side for m in text.mentions)
@@ -94,7 +128,7 @@ def _task(text: Text, out: Decision, target: Entity) -> str:
 # ---- where it ends
 
 
-def _bowl(text: Text, out: Decision) -> None:
+def _bowl(text: EnglishText, out: Decision) -> None:
     scores: dict[str, float] = {}
     for m in text.mentions:
         if m.kind != "bowl" or m.is_negated or not m.side or m.is_hypothetical:
@@ -110,35 +144,16 @@ def _bowl(text: Text, out: Decision) -> None:
         }
         if len(excluded) == 1 and any(m.kind == "bowl" and not m.is_negated and m.prep == "in" for m in text.mentions):
             scores[OPPOSITE[next(iter(excluded))]] = 1.0
-    if not scores and text.is_long and (side := _that_bowl(text) or _waiting_bowl(text)):
+    if not scores and (side := bowl_there(text) or that_bowl(text) or (waiting_bowl(text) if text.is_long else "")):
         scores[side] = 1.0
     if scores:
-        out.slots["place"] = f"{max(scores, key=lambda side: scores[side])}_bowl"
+        side = max(scores, key=lambda side: scores[side])
+        if len(set(scores.values())) < len(scores):
+            side = corrected_bowl(text) or side
+        out.slots["place"] = f"{side}_bowl"
 
 
-def _that_bowl(text: Text) -> str:
-    """The side of "that bowl": of the bowl named before it, or of the way to it."""
-    for m in text.mentions:
-        if m.kind != "bowl" or m.side or m.is_negated or m.is_hypothetical or m.prep not in ("in", "to", "over", "on"):
-            continue
-        before = [b for b in text.mentions if b.start < m.start and b.side and not b.is_negated]
-        named = [b.side for b in before if b.kind == "bowl"]
-        ways = [b.side for b in before if b.kind in ("side", "part") and b.prep == "to" and b.sentence == m.sentence]
-        if (named and m.determiner in ("the", "that", "this")) or ways:
-            return (ways or named)[-1]
-    return ""
-
-
-def _waiting_bowl(text: Text) -> str:
-    """The side of the only bowl, where it is named before the hand of a long text lets go: "the left bowl waits there"."""
-    bowls = [m for m in text.mentions if m.kind == "bowl" and m.side and not (m.is_negated or m.is_hypothetical)]
-    bowls = [m for m in bowls if m.is_subject and m.prep == ""]
-    lets_go = [a.at for a in text.positive if a.value in ("release", "open", "put", "throw") and a.form != "noun"]
-    is_before = bool(bowls) and any(at > bowls[0].start for at in lets_go)
-    return bowls[0].side if len({m.side for m in bowls}) == 1 and is_before else ""
-
-
-def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
+def _bowl_weight(text: EnglishText, m: Mention, act: Act | None) -> float:
     if not m.prep:
         if (
             act is not None
@@ -146,6 +161,10 @@ def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
             and (act.value == "use" or (act.value in ("put", "clean", "throw") and not m.determiner))
         ):
             return 2.0
+        if not text.is_long and _stands_alone(text, m):
+            return 2.0
+        if m.is_subject and not m.determiner and act is not None and act.value == "reach" and act.form == "base":
+            return 2.0  # "green cube left bowl go round post"
         is_free = not m.is_subject and (
             act is None or act.value not in ("pick", "turn", "open", "use", "state", "close")
         )
@@ -161,7 +180,14 @@ def _bowl_weight(text: Text, m: Mention, act: Act | None) -> float:
     return weight
 
 
-def _is_for_a_bowl(text: Text) -> bool:
+def _stands_alone(text: EnglishText, m: Mention) -> bool:
+    """ "Pick, right bowl, done": a step of its own."""
+    tokens = text.parse.tokens
+    begins = m.start > 0 and tokens[m.start - 1].kind == "break"
+    return begins and not m.determiner and (m.end == len(tokens) or tokens[m.end].text in (",", ".", ";", "!"))
+
+
+def _is_for_a_bowl(text: EnglishText) -> bool:
     dropped = {a.at for a in text.parse.acts if a.is_dropped}
     return any(
         m.kind == "bowl"
@@ -173,7 +199,7 @@ def _is_for_a_bowl(text: Text) -> bool:
     )
 
 
-def _support(text: Text, target: Entity) -> Entity | None:
+def _support(text: EnglishText, target: Entity) -> Entity | None:
     scores: dict[int, float] = {}
     for m in text.mentions:
         if (
@@ -193,7 +219,7 @@ def _support(text: Text, target: Entity) -> Entity | None:
     return None
 
 
-def _late_support(text: Text, target: Entity) -> Entity | None:
+def _late_support(text: EnglishText, target: Entity) -> Entity | None:
     """What a long text goes to with the target in hand, before it lets go: "across to the brick, down, open"."""
     grips = [a.at for a in text.positive if a.value in ("pick", "close") and a.form != "noun"]
     is_topped = any(t.text in ("on top", "on the top") for t in text.parse.tokens)
@@ -220,7 +246,7 @@ def _late_support(text: Text, target: Entity) -> Entity | None:
     return None
 
 
-def _known_better(text: Text, support: Entity, target: Entity) -> Entity:
+def _known_better(text: EnglishText, support: Entity, target: Entity) -> Entity:
     """The support under its full name, where "a brick" is the red brick of another sentence."""
     if support.color or not text.is_long:
         return support
@@ -231,7 +257,7 @@ def _known_better(text: Text, support: Entity, target: Entity) -> Entity:
     return named[0] if len(named) == 1 else support
 
 
-def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> float:
+def _support_weight(text: EnglishText, m: Mention, act: Act | None, target: Entity) -> float:
     value = act.value if act else ""
     entity = text.entity(m)
     if value in ("close", "squeeze", "descend") or (
@@ -243,7 +269,12 @@ def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> 
     if m.prep == "over" and value == "reach" and act is not None and act.is_command and not text.is_long:
         return 0.0
     if m.prep == "over":
-        has_picked = any(a.at < m.start and a.value in ("pick", "put", "stack", "close") for a in text.positive)
+        has_picked = any(
+            a.at < m.start
+            and a.value in ("pick", "put", "stack", "close")
+            and not (a.objects and all(o.kind in ("arm", "finger") for o in a.objects))
+            for a in text.positive
+        )
         return 1.5 if has_picked else 0.0
     if (
         act is not None
@@ -259,7 +290,7 @@ def _support_weight(text: Text, m: Mention, act: Act | None, target: Entity) -> 
 # ---- what is done
 
 
-def _turns(text: Text, target: Entity) -> bool:
+def _turns(text: EnglishText, target: Entity) -> bool:
     for act in text.positive:
         if act.value != "turn":
             continue
@@ -271,17 +302,19 @@ def _turns(text: Text, target: Entity) -> bool:
     )
 
 
-def _picks(text: Text, target: Entity) -> bool:
+def _picks(text: EnglishText, target: Entity) -> bool:
     refused = any(a.value in ("pick", "close") and a.is_negated for a in text.parse.acts)
     strong = weak = 0
     for act in text.positive:
-        if act.value == "close" and text.is_long:
+        if _is_pose(text, act) or (act.form == "noun" and act.at and text.parse.tokens[act.at - 1].kind == "grasp"):
+            continue  # "lengthways grip": a way
+        if act.value == "close" and (text.is_long or any(a.value == "rise" for a in text.positive)):
             weak += act.form != "noun"
         elif act.value == "close" and act.is_command and not any(text.is_thing(m) for m in act.objects):
             weak += 1
         if act.value != "pick":
             continue
-        if act.form == "noun":
+        if act.form == "noun" or (text.is_long and act.text.startswith(_ENCLOSES)):
             weak += 1
         elif act.form == "ed" and act.subject is not None and not act.objects:
             strong += text.is_target(act.subject, target) or (act.subject is not None and act.subject.kind == "pronoun")
@@ -309,7 +342,15 @@ def _picks(text: Text, target: Entity) -> bool:
     return bool(strong) or _goes_up(text, target) or (bool(weak) and not refused)
 
 
-def _goes_up(text: Text, target: Entity) -> bool:
+def _is_pose(text: EnglishText, act: Act) -> bool:
+    """ "Stays there with the gripper closed": how a hand is, and no grip."""
+    tokens = text.parse.tokens
+    ends = act.at + 1 >= len(tokens) or tokens[act.at + 1].kind == "break"
+    is_of_hand = act.at > 0 and tokens[act.at - 1].kind in ("arm", "finger")
+    return text.is_long and act.value == "close" and act.form == "ed" and not act.is_passive and ends and is_of_hand
+
+
+def _goes_up(text: EnglishText, target: Entity) -> bool:
     """ "Yellow cube up", "close, up": what goes up in a short text without another deed."""
     tokens = text.parse.tokens
     if text.is_long or any(a.value in ("put", "stack", "turn", "clean") for a in text.positive):

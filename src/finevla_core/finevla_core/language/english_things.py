@@ -105,7 +105,7 @@ ARMS = phrase_list(
         mechanical arm, mechanical hand, mechanical claw, hand side arm, gripper arm, gripping hand, side arm,
         hand arm, hand gripper, hand claw, hand manipulator, paw, mitt, arm gripper, arm and gripper, arm and
         hand, tool arm, effector, side gripper, side hand, side claw, hand limb, side limb, tcp, grabber, forearm,
-        hand one, side manipulator, handed, handedly
+        hand one, mitts, paws, side manipulator, handed, handedly
     """
 )
 FINGERS = phrase_list(
@@ -138,6 +138,7 @@ THINGS = phrase_list(
     """
         object, thing, item, piece, element, body, objects, things, items, pieces, elements, bodies, stuff, guy,
         fellow, specimen, workpiece, bugger, sucker, beauty, beast, devil, rascal, chap, fella, critter, whatsit,
+        doodad, doohickey, thingamabob, whatchamacallit, gadget, widget, dingus, doofer, doodah, thingumabob,
         gizmo, blighter, toy, toys, target, thingy, one
     """
 )
@@ -155,10 +156,10 @@ _ALL = phrase_list(
         rest of the
     """
 )
-_SINGLE = phrase_list("object, thing, item, piece, toy, part, bit, element, article")
+_SINGLE = phrase_list("obj, object, thing, item, piece, toy, part, bit, element, article")
 _PLURAL = phrase_list(
     """
-        objects, things, items, pieces, toys, parts, bits, elements, stuff, bits and pieces, articles, odds and
+        objs, objects, things, items, pieces, toys, parts, bits, elements, stuff, bits and pieces, articles, odds and
         ends
     """
 )
@@ -178,12 +179,15 @@ EVERYTHING += phrase_list(
         see, whatever is lying, whatever is left, all that lies, anything that lies, anything lying, anything on,
         one object after another, one object after the other, one thing after another, one item after another, one
         item after the other, object after object, item after item, one after another, one after the other, one by
-        one, the whole shebang, whole shebang, the entire shebang, the whole caboodle, kit and caboodle, the whole kit and
+        one, the whole shebang, whole shebang, the entire shebang, the whole caboodle, kit and caboodle,
+        the whole kit and
         caboodle, the whole shooting match, the works, the whole bunch, the whole collection, the entire collection,
         the entire
-        contents, the whole set, the whole jumble, the whole pile, the jumble, the assortment, every bit of it, every bit,
+        contents, the whole set, the whole jumble, the whole pile, the jumble, the assortment, every bit of it,
+        every bit,
         all and sundry, all table objects, table objects, all table items, every table object, the table contents, the
-        contents of the table, all contents of the table, all parts, every part, all these bits, each and every one, any and
+        contents of the table, all contents of the table, all parts, every part, all these bits, each and every one,
+        any and
         all objects, every blessed thing, every last bit, every last piece, all that junk, the junk, this junk,
         all this junk, all the junk, all the gubbins, the gubbins, all the bits, all bits,
         each of the objects, each of the things, each of the items, all four, all five, all three, one of the
@@ -214,7 +218,8 @@ _FAR_SIDES = [
 APPROACHES_FAR = dict.fromkeys(_FAR_SIDES, "front")
 APPROACH_STARTS = phrase_list(
     """
-        by way of, from, from straight, from directly, from right, from just, from only, from high, from somewhere, approach,
+        by way of, from, from straight, from directly, from right, from just, from only, from high, from somewhere,
+        approach,
         approach from, from off to, from over on, from out on, from out, from around, from off, from slightly,
         from up, from the direction of, from out to, from over, from out from, via, in from, from on, from way
         out, from out of, at it from, from well, from a point, from far, from low on, from a spot to, from a point
@@ -276,9 +281,15 @@ TURNS = phrase_table(
             the way the hands of a clock go, the way the hands of a clock move, the way clock hands go, the way
             clock hands move, the way a clock turns, the way a clock runs, like the hands of a clock, as the hands
             of a clock go, sunwise, in the same direction as a clock, the way the clock hands go, the way a clock
-            hand goes, the way a clock hand moves, like clock hands, rightwards, rightward, as a clock does
+            hand goes, the way a clock hand moves, like tightening a screw, as if tightening a screw,
+            like you tighten a screw,
+            like closing a tap, as if closing a tap, like screwing in a screw, like closing a jar, like shutting a tap,
+            like clock hands, rightwards, rightward, as a clock does
         """,
         "counterclockwise": """
+            like loosening a screw, as if loosening a screw, like you loosen a screw, like opening a tap,
+            as if opening a tap,
+            like opening a jar, as if opening a jar, like unscrewing a lid, as if unscrewing, like undoing a screw,
             left rotation, left twist, leftward turn, counterclockwise, counter clockwise, anticlockwise,
             anti clockwise, ccw, against the clock, opposite
             to the clock, against the clock 's direction, against the clock direction, counter clock wise, against
@@ -310,9 +321,12 @@ GRASPS = phrase_table(
 )
 IDLE = phrase_list(
     """
+        out of view, out of sight, out of frame, out of the frame, out of the picture,
+        retracted, withdrawn, pulled back, drawn back, tucked away, folded away, stowed, stowed away, moved aside,
         put its feet up, puts its feet up, putting its feet up, feet up, forty winks, the day off, a nap, a kip,
         a snooze, kip,
-        tea break, lunch break, coffee break, a lie down, kicks back, kick back, can relax, surplus to requirements, surplus,
+        tea break, lunch break, coffee break, a lie down, kicks back, kick back, can relax, surplus to requirements,
+        surplus,
         out of the game, out to lunch, sit this round out, sits this round out, takes a back seat, a back seat,
         has a breather,
         a breather, a day off, signed off, laid off, gets the day off, twiddle its thumbs, a rest day, the bench,
@@ -343,9 +357,16 @@ IDLE = phrase_list(
         contributes nothing, contribute nothing, adds nothing, sits there, sit there, just sits, sits by, sits idle,
         not do anything, not doing anything, do nothing, does nothing, doing nothing, done nothing, did nothing,
         home stance, parking pose, parking position, parked pose, parked position, initial pose, stowed pose,
-        starting pose, folded away, folded back, folded up, tucked back, hands off, kept still, holds still, holds
+        starting pose, folded away, folded back, folded up, tucked back, kept still, holds still, holds
         position, keeps still, keep still, hold still, takes no part, plays no part, plays no role, bides its time,
         marks time, sits tight, sit tight, has no part, has no role, has nothing to do, nothing to do, stands down,
+        slept, slumbered, snoozed, napped, dozed, rested, idled, lazed, loafed, watched, stood by, stood idle,
+        stood back, sat by,
+        sat still, sat this out, sat this one out, sat out, sat tight, sat there, lay idle, lay still, stayed put,
+        stayed still,
+        stayed out, stayed out of it, stayed away, stayed back, stayed home, stayed at home, kept still, kept out,
+        kept away,
+        kept clear, held still, held back, took no part, played no part, had no part, hung back, hangs back, hang back,
         immobilised, immobilized, unengaged, on the bench, on the sidelines, benched, not used, not in play, not needed
     """
 )

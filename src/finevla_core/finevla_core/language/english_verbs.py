@@ -10,7 +10,9 @@ VERBS: dict[str, list[str]] = {
             nab, pluck, capture, retrieve, scoop, lift, raise, hoist, elevate, heave, hold, grapple, snag,
             collect, gather, obtain, secure, hook, acquire, bag, nick, cop, pincer, unearth, scrounge, purloin,
             swipe, whip, claim, remove, extract, withdraw-from, liberate, rescue, nip, enclose, encircle, embrace,
-            uplift
+            uplift, receive, accept, winch, hike, hitch, boost, levitate, prise, harvest, requisition, commandeer,
+            procure,
+            ensnare, corral, wrangle, clinch, wrest, airlift, latch, recover
         """
     ),
     "reach": phrase_list(
@@ -18,6 +20,7 @@ VERBS: dict[str, list[str]] = {
             reach, go, move, approach, hover, travel, point, visit, come, near, position, advance, proceed, steer,
             guide, glide, swing, fly, extend, stretch, arrive, send, navigate, line, align, aim, direct, slide,
             float, sail, draw, creep, ease, drift, locate, sneak, dock, stop, halt, unfold, park, hop, leap,
+            saunter, amble, cruise, sidle, loom, meander, sashay, skim, soar, waltz, inch, journey,
             vault, jump, station, drive, pilot, manoeuvre, maneuver, pull up, zoom, scoot, trundle
         """
     ),
@@ -26,10 +29,13 @@ VERBS: dict[str, list[str]] = {
             put, place, drop, set, lay, deposit, carry, transfer, shift, transport, deliver, dump, pop, stick,
             release, stow, slip, load, insert, store, relocate, reposition, convey, bear, whisk, rehome, bring,
             lower, plop, plonk, plunk, ferry, haul, lug, cart, shove, tuck, join, park, file, bung, stash, toss-in,
-            discharge, dispose, unload
+            slap, smack, whack, slam, displace, sit-down,
+            shuttle, usher, escort, chauffeur, port, taxi, slot, nestle, nest, lodge, entrust, tote, hustle, trolley,
+            sling, smuggle, spirit, commit, banish, redeposit, sink-in, shepherd, courier, evacuate, migrate, sideline, discard,
+            discharge, dispose, unload, pack, stuff, dunk, relegate, consign, house, tumble
         """
     ),
-    "throw": phrase_list("throw, toss, chuck, fling, lob, sling, hurl, pitch, cast"),
+    "throw": phrase_list("throw, toss, chuck, fling, lob, sling, hurl, pitch, cast, heave-at, launch-at"),
     "stack": phrase_list(
         """
             stack, pile, balance, crown, surmount, cap, rest, mount, perch, superimpose, seat, heap, plant,
@@ -55,7 +61,8 @@ VERBS: dict[str, list[str]] = {
     "wait": phrase_list("await, wait, linger, dangle, loiter, pause, stay, remain, poise, dwell, tarry"),
     "state": phrase_list(
         """
-            stand, sit, lie, belong, end, live, finish, keep, let, make, start, begin, become, seem, appear
+            stand, sit, lie, belong, disappear, vanish, end, live, finish, keep, let, make, start, begin, become,
+            seem, appear
         """
     ),
     "happen": phrase_list(
@@ -88,7 +95,7 @@ _IRREGULAR = """
     plopped plopping, dip dipped dipping, wrap wrapped wrapping, swivel swivelled swivelling, transfer transferred
     transferring, cast cast, snap snapped snapping, rid ridding, cap capped capping, whip whipped whipping, bag
     bagged bagging, build built, choose
-    chose chosen
+    chose chosen, drive drove driven
 """
 IRREGULAR = {row.split()[0]: row.split()[1:] for row in phrase_list(_IRREGULAR)}
 CANNOT = phrase_list(
@@ -97,17 +104,30 @@ CANNOT = phrase_list(
         ram, hit, cut, chop, wash, wipe, pour, fill, draw, write, knock, tip, flip, roll, squash, flatten, bend,
         tear, rip, burn, cook, boil, fry, peel, stir, mix, melt, bake, grill, sew, iron, vacuum, polish, sort,
         unpack, hang, feed, walk, run, follow, cross, patrol, dance, sing, drill, hammer, saw, slice,
-        grate, drain, brew, knead, heat, toast, season, hand, unlock, disable, override, sudo, ignore, pretend,
-        imagine, slap, lick, eat, drink, blow, swap, exchange, hide, bury, dismantle, disassemble, assemble,
+        grate, drain, brew, knead, heat, toast, season, hand, unlock, disable, override, sudo, pretend,
+        imagine, lick, eat, drink, blow, swap, exchange, hide, bury, dismantle, disassemble, assemble,
         build, glue, tape, tie, untie, fold, unscrew, kill, attack, destroy, hurt, stroke, pat, tap, poke, prod,
         nudge, tilt, topple, overturn, upend, strike, bump, catapult, launch, shoot, drag, rub, scrub, dust,
         rinse, soak, varnish, decorate, smell, taste
     """
 )
+FELLS = frozenset(("knock", "tip", "topple", "flip", "kick", "bump"))  # with "over"
 # Phrases in which the words do not mean what they mean elsewhere, by kind, value and form.
 _FIXED = {
     ("verb", "use", "base"): "work with, working with",
     ("word", "", ""): """
+        kick off, kicks off, kick things off, kick us off, kicking off, kick it off, switch hands, swap hands,
+        change hands,
+        swap arms, switch arms, change arms, swap sides, shake a leg, hit the road, run along, run through, run into,
+        in the
+        long run, on the run, dry run, trial run, test run, push on, cut to the chase, cut it out, cut corners,
+        break the ice,
+        hang on tight, tie up loose ends, write down, draw the line, roll up your sleeves, roll your sleeves up,
+        cross your
+        fingers, fingers crossed, cross my heart, burn the midnight oil, iron out, sort of thing, stir up trouble,
+        walk in the
+        park, walk you through, walk me through, walk us through, walk through, run you through, run us through,
+        feed me lines,
         located, situated, lying around, lies around, lie around, lying about, standing around, scattered around,
         strewn around, all
         around the place, so much as, so much, all right, alright, right now, right away, right there, right
@@ -149,30 +169,41 @@ _FIXED = {
         not you, why not, get you to, ask you to, looks on, the turn of, takes part
     """,
     ("neg", "verb", ""): "leave alone",
+    ("unknown", "", ""): "see through",
     ("verb", "release", "base"): "let go of, let go, release",
     ("verb", "release", "s"): "lets go, releases",
     ("verb", "release", "ing"): "letting go",
     ("verb", "pick", "base"): """
-        take hold of, up with it, up it goes, up it comes, get hold of, grab hold of, lay hold of, catch hold
+        rope in, reel in, haul in, round up, scoop up, take hold of, up with it, up it goes, up it comes, up it went,
+        up it came, up she goes, up he goes, get hold of, grab hold of, lay hold of, catch hold
         of, lift off, give me, bring me, get me, make pick of, do pick of, make a pick of, do picking of, do the picking
-        of, perform picking of, make grasp of, do grasp of, make a grasp of, perform grasp of, make lift of, do lifting of,
-        fetch me
+        of, perform picking of, make grasp of, do grasp of, make a grasp of, perform grasp of, make lift of,
+        do lifting of,
+        fetch me, latch on to, latch onto, latch on, rustle up, take charge of, take possession of,
+        get your fingers around,
+        get your fingers round, get your hands on, get your hand on, lay your hand on, lay your hands on, lay hands on,
+        scare up, dig out, dig up, whip up, jack up, take custody of, relieve the table of, come up with
     """,
     ("verb", "pick", "s"): "takes hold of, gets hold of",
     ("verb", "pick", "ing"): "taking hold of",
     ("verb", "reach", "base"): """
+        home in on, zero in on, make for, make your way to, make your way over to, make your way towards, make your way,
+        pay a visit to, call on, call in on, get close to, get near,
         nip over, nip across, nip to, pop over, pop across, hop over to, scoot over, zip over, run over to,
         skip over, slip over, dart over,
         wander over, wander to, buzz over, stroll over, trot over, pull up, draw up, have a look at, mosey over,
-        head for, head to, head towards, head over, get there, enter, goto, get to, get at, get over to
+        swing by, swing over to, stop by, head for, head to, head towards,
+        head over, get there, enter, goto, get to, get at, get over to
     """,
     ("verb", "reach", "s"): "heads for, heads to, heads over, heads towards, gets there, enters, gets to",
     ("verb", "reach", "ing"): "heading for, heading to, getting there, entering",
     ("verb", "wait", "base"): """
-        get ready, be ready, stand guard, stand ready, keep watch, keep guard, stand watch, hold station, get set, get in
+        get ready, be ready, stand guard, stand ready, keep watch, keep guard, stand watch, hold station, get set,
+        get in
         position, get into position, take position, take up a position, take a position, take up position,
-        take up station, keep station
+        take up station, keep station, chill there, just chill, chill out, chill right there
     """,
+    ("verb", "clean", "base"): "mop up, hoover up",
     ("verb", "want", "base"): "would like, would love",
     ("approach", "top", ""): "top approach, overhead approach, vertical approach, top grasp, top grip",
     ("approach", "left", ""): "left approach, left side approach",

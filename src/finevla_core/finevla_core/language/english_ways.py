@@ -4,13 +4,13 @@ import re
 
 from finevla_core.language.english_names import in_names
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_text import Text
+from finevla_core.language.english_text import EnglishText
 
 _TOOLS = (
     r"(?:elbow|shoulder|teeth|tooth|mouth|nose|forehead|foot|feet|knee|toe|toes|chin|tongue|lips?|camera|cable|knuckles?|torso|"
     r"chest|hips?|magnets?|suction\w*|vacuum|hooks?|string|rope|tongs|tweezers|pliers|chopsticks?|spoon|fork|"
     r"net|glue|tape|lasso|"
-    r"straps?|wires?|tail|claws of|leg|legs|ear|ears|eyes?|mind)"
+    r"straps?|wires?|magic|telekinesis|telepathy|willpower|tail|claws of|leg|legs|ear|ears|eyes?|mind)"
 )
 _LIMBS = r"(?:wrist|palm|back|base|head|body|outside|knuckle|side)"
 _WITH = r"\b(?:with|using|by|use|uses|between) (?:(?:its|the|your|a|an|one|only|just|own|both|some|two|left|right) )*"
@@ -21,8 +21,20 @@ _PLACES = (
 _WAYS = [
     (re.compile(pattern), reason)
     for pattern, reason in (
-        (rf"{_WITH}{_TOOLS}\b", "I have my two-finger grippers only"),
+        (rf"{_WITH}(?:ARM )?{_TOOLS}\b", "I have my two-finger grippers only"),
         (rf"{_WITH}{_LIMBS} (?=of ARM|,|\.|;|and (?:lift|put|carry|place|drop))", "I can grasp with my fingers only"),
+        (
+            r"\b(?:until|till|so that|so hard that|so far that) (?:it|TARGET) (?:\w+ly )?(?:breaks|snaps|bursts"
+            r"|cracks|shatters|explodes|"
+            r"melts|pops|bends|tears|rips|squeaks|falls (?:off|over|down))\b",
+            "I cannot do harm to it",
+        ),
+        (
+            r"\b(?:say|talk|speak|whisper|listen|wave|bow|nod|smile|sing|apologi[sz]e|yell|shout|laugh|wink|stare"
+            r"|glare|bark|read)"
+            r"(?: (?!that|so)\w+)? (?:to|at|with) TARGET",
+            "I cannot talk to things",
+        ),
         (r"\bfrom (?:inside|within|the inside)\b", "I cannot come from inside"),
         (
             rf"\b(?:grip|grasp|grab|hold|take|pick|pinch|lift|seize|clasp)\w*\b[^.;]{{0,60}}{_PLACES}",
@@ -37,7 +49,7 @@ _WAYS = [
 ]
 
 
-def wrong_way(text: Text, out: Decision) -> str:
+def wrong_way(text: EnglishText, out: Decision) -> str:
     """Say which way or tool of a text the robot does not have.
 
     Args:

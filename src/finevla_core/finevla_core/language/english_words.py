@@ -16,7 +16,7 @@ PREPS = phrase_table(
             straight over, clear over, over and above, straight above, centred over, centered over
         """,
         "on": """
-            on, onto, upon, atop, on to, on top of, on the top of, on top, down on, down on top of, down onto,
+            on, onto, upon, atop, atop of, on to, on top of, on the top of, on top, down on, down on top of, down onto,
             down upon, onto the top of, over onto, on the upper face of, on the upper side of, to the top of, onto
             top of, up onto, up on
         """,
@@ -28,7 +28,8 @@ PREPS = phrase_table(
         """,
         "near": """
             alongside, near, beside, by, between, among, behind, beyond, against, amid, opposite, to the side of,
-            next to, close to, close by, near to, in front of, to the left of, to the right of, left of, right of,
+            just beyond, just behind, just beside, next to, close to, close by,
+            near to, in front of, to the left of, to the right of, left of, right of,
             in between, closest to, nearest to, nearest, closest, farthest from, furthest from, right
             beside, near by, next door to, hard by, on the left of, on the right of, at the left of, at the right
             of, adjacent to, not far from, in the vicinity of, in the neighbourhood of, at the foot of, side by
@@ -53,10 +54,15 @@ PREPS = phrase_table(
             from, except for, except, besides, excluding, save for, as well as not
         """,
         "basis": """
-            according to, in accordance with, as per, in keeping with, despite, in spite of, notwithstanding, regardless of,
-            irrespective of, in view of, in light of, in the light of, in honour of, in honor of, on behalf of, courtesy of,
-            in the interest of, in the interests of, in the name of, for want of, for lack of, for fear of, in the hope of,
-            in memory of, in anticipation of, in preparation for, by order of, by request of, at the request of, on the advice
+            unlike, in contrast to, in contrast with, contrary to,
+            according to, in accordance with, as per, in keeping with, despite, in spite of, notwithstanding,
+            regardless of,
+            irrespective of, in view of, in light of, in the light of, in honour of, in honor of, on behalf of,
+            courtesy of,
+            in the interest of, in the interests of, in the name of, for want of, for lack of, for fear of,
+            in the hope of,
+            in memory of, in anticipation of, in preparation for, by order of, by request of, at the request of,
+            on the advice
             of, with a view to, with regard to, with respect to, in response to, as a result of, out of respect for,
             following the example of
         """,
@@ -67,21 +73,36 @@ PREPS |= {f"{how} {way} the top of": "over" for how in _STRAIGHT for way in ("ov
 NEGATIONS = phrase_list("not, never, no, without, nor, neither, none, nobody, cannot, nowhere, nothing, hardly")
 NEG_VERBS = phrase_list(
     """
-        avoid, avoids, avoiding, refrain from, leave alone, steer clear of, keep clear of, keep off, stay off,
+        avoid, avoids, avoiding, ignores, disregards, disregarding, skips, skipping, spares, sparing, neglect, neglects,
+        neglecting, overlook, overlooks, overlooking, omit, omits, omitting, shun, shuns, shunning, leave out, leaves out,
+        leave aside, leaves aside, leaving aside, forgets about, stays away from, keeps clear of, stays clear of,
+        steers clear of, stays off, keeps off, refrains from, pays no attention to, pay no attention to,
+        paying no attention to, having ignored, takes no notice of, take no notice of, taking no notice of,
+        has no interest in, have no interest in,
+        refuses to, fails to, failed to, is unable to, is not able to, refuses, rejects, declines, dismisses,
+        refrain from, leave alone, steer clear of, keep clear of, keep off, stay off,
         stay away from, keeping clear of, stay clear of, ignore, disregard, skip, spare, forget about, never mind,
         forget, careful with, watch out for, beware of, steering clear of, careful not to, by no means, in no
         case, under no circumstances, on no account, at no time, at no point, no need to, ignoring, leaving out,
         careful of, wary of, no longer, scrap what i said about, forget what i said about, never mind what i said about,
-        ignore what i said about, forget all about, no use of, no usage of, without use of, without the use of, without using,
+        ignore what i said about, forget all about, hold off on, hold off, holding off on, holds off on, hold back from,
+        keep from, keeps from, abstain from, desist from, stop short of, stops short of, stopping short of,
+        hands off, hands off of, paws off, fingers off, do not lay a finger on, keep your hands off, keep your paws off,
+        keep your fingers off, keep your mitts off, keep away from, keeps away from, keeping away from,
+        away with your hands from,
+        no use of, no usage of, without use of, without the use of, without using,
         no using, not using
     """
 )
 CORRECTIONS = phrase_list(
     """
+        sorry meant, meant to say, sorry i meant to say,
         changed my mind, i have changed my mind, have changed my mind, hang about, scrub that, bin that, my fault,
         as you were,
-        tell a lie, no tell a lie, i lied, wrong way, wrong way round, wrong one, wrong word, slip of the tongue, that is not
-        right, not right, got that wrong, i got that wrong, typo, whoopsie, scratch it, scrap it, no cancel that, on third
+        tell a lie, no tell a lie, i lied, wrong way, wrong way round, wrong one, wrong word, slip of the tongue,
+        that is not
+        right, not right, got that wrong, i got that wrong, typo, whoopsie, scratch it, scrap it, no cancel that,
+        on third
         thought, come to think, force of habit, let me start again, let me start over, i will start again, silly of me,
         excuse me, pardon me, forgive me, sorry, scratch that, strike that, correction, i mean, i meant, make that,
         no wait, wait no, hold on, hang
@@ -91,7 +112,8 @@ CORRECTIONS = phrase_list(
         actually, actually no, no i mean, no make that, no rather, i should say, wrong, whoops, no better, better
         still, no hang on, no hold on, belay that, delete that, i take that back, i misspoke, ignore that,
         disregard that, not that, beg your pardon, no make it, make it, sorry i meant, no not that, never mind
-        that, that was wrong, hm no, nope, nah, no scratch that, no i meant, i said that wrong, er, i correct
+        that, that was wrong, hm no, erratum, errata, corrigendum, amendment, amended to, corrected to, corrected,
+        revision, revised to, edit, recte, nope, nah, no scratch that, no i meant, i said that wrong, er, i correct
         myself, wait, i changed my mind, came out wrong, let me rephrase, rather make it, ehm no, err, erm no,
         that should be, should be, mistake, no that is, no thats wrong, misspoke, i tell a lie, did i say, silly
         me, what am i saying, come to think of it, wait a tick, wait a moment, wait a second, wait a minute, wait
@@ -104,8 +126,10 @@ CORRECTIONS = phrase_list(
 )
 SIDE_STARTS = phrase_list(
     """ as agreed, as discussed, as promised, as planned, as expected, as described, as instructed, as requested, as shown,
-        as arranged, as demonstrated, as mentioned, as explained, as noted, as stated, as specified, as suggested, as seen,
-        so we can, so i can, so they can, so he can, so she can, so we could, so i could, so we may, so nobody, so no one,
+        as arranged, as demonstrated, as mentioned, as explained, as noted, as stated, as specified, as suggested,
+        as seen,
+        so we can, so i can, so they can, so he can, so she can, so we could, so i could, so we may, so nobody,
+        so no one,
         so everybody, so everyone, so people, so it does not, so it can not, so it will not, so it can, so it stays,
         so they do not,
         so we do not, so i do not, so we know, so i know, so we have, so i have, so we will, so they will,
@@ -116,14 +140,31 @@ SIDE_STARTS = phrase_list(
         because, since, so that, in order to, in order that, so as to, if, when, whenever, until, till, unless,
         although, though, even though, even if, in case, provided, as long as, as soon as, once, whereas,
         otherwise, which, who, whose, whom, where, such that, as if, as though, for which, in which, why, how,
-        whether, wherever, otherwise it, lest, given that, seeing that, now that, considering, supposing, hence,
+        whether, wherever, otherwise it, else it,
+        else they, else the, else you, lest, given that, seeing that, now that, considering, supposing, hence,
         therefore, thus, especially as, as otherwise, or else, else, only because, just because, whatever,
         whichever, whoever, while it, while i, while we, just in case, by the time, as soon, the moment, in that
         case, assuming, just so
     """
 )
 ORDINARY = word_set(
-    """ bare twin entry access entrance arrival trick pre herself himself themselves myself ourselves oneself lady
+    """ waypoint waypoints viapoint vector offset demonstrate demonstrates demonstrating demonstrated rehearse
+    month months year years life week weekday family school news team
+    player players message internet blog fan coach judge expert
+    effort success surprise favor benefit winner contest fame pride joy miracle mystery secret legend myth
+    luckily hopefully thankfully sadly fortunately unfortunately supposedly allegedly reportedly seemingly presumably
+    apparently somehow someday whichever elsewhere upstairs downstairs indoors outdoors overnight meantime longer
+    anymore
+    popular modern ancient recent annual regular major minor main unique rare decent impressive incredible outstanding
+    ridiculous hilarious suspicious aggressive gentler slower faster quicker easier softer firmer tighter steadier
+    listen listens listening hear hears heard hark heed obey alrighty roger breaker buddyroo mission control houston
+    tower
+    copilot commander admiral colonel lieutenant private corporal cadet squire guvnor boss lady amigo compadre
+    partner pardner
+    lawyer lawyers teacher student pupil pilot driver baker butcher waiter waitress cop police
+    fireman plumber carpenter painter artist poet writer author editor singer actor actress dancer magician
+    sheriff captain major
+    bare twin entry access entrance arrival trick pre herself himself themselves myself ourselves oneself lady
     ladies gentleman
     gentlemen woman women men granny gran nan nana grandparent grandchild toddler baby babies pal neighbor crowd
     audience class

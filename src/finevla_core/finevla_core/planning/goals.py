@@ -35,12 +35,9 @@ def pose_matrix(position: Sequence[float], quaternion: Sequence[float]) -> NDArr
     length = float(np.linalg.norm(q))
     if not 0.9 < length < 1.1:
         raise FineVLAError(f"the pose's orientation is no quaternion: its length is {length:.2f}, not 1")
-    x, y, z, w = q / length
+    from scipy.spatial.transform import Rotation  # slow to load, and few motions are to poses
+
     pose = np.eye(4)
-    pose[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
+    pose[:3, :3] = Rotation.from_quat(q).as_matrix()
     pose[:3, 3] = p
     return pose

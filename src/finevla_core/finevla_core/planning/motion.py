@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.planning.room import Planner, Room
+from finevla_core.planning.planning_scene import Planner, PlanningScene
 from finevla_core.planning.timing import Curve, Timed, curves
 from finevla_core.safety.clearance import Clearance
-from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.mandate import MOTION
 from finevla_core.safety.plan import hold
 
@@ -35,7 +35,7 @@ CLIENT = "/planner"
 
 
 @dataclass(frozen=True)
-class Part:
+class MotionPart:
     """Rows `(N, D)` every `dt_s` from rest to rest, and what a gate of the same rules made of them.
 
     `duration_s` is how long it will really take, `speed_scale` 1 unless the gate slows it down, `end` `(D,)` where it ends:
@@ -52,7 +52,7 @@ class Part:
     def chunk(
         self, embodiment: Embodiment, stamp_ns: int, identity: str, client: str, epoch: int, sequence: int = 1
     ) -> ActionChunk:
-        """As the bridge takes it; `identity` is added to the prefix of operators' motions."""
+        """Return the part as a chunk for the bridge; `identity` is appended to the prefix of operators' motions."""
         return ActionChunk(
             stamp_ns, MOTION + identity, embodiment.name, embodiment.names, self.dt_s, self.actions, "", client, epoch,
             sequence=sequence,
@@ -63,25 +63,25 @@ class Part:
 class Motion:
     """One part, rarely more, each a chunk; `is_straight` if it is the straight line in joint values."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[MotionPart, ...]
     is_straight: bool
 
     @property
     def duration_s(self) -> float:
-        """Of all parts."""
+        """Duration of all parts together, seconds."""
         return sum(part.duration_s for part in self.parts)
 
     @property
     def speed_scale(self) -> float:
-        """Of the part that the gate slows down most; 1 = as asked."""
+        """Speed scale of the part that the gate slows down most; 1 = as asked."""
         return min(part.speed_scale for part in self.parts)
 
 
-class Mover:
+class MotionPlanner:
     """`motion(start, goal, speed)` by one planner and one gate; not thread-safe."""
 
     def __init__(
-        self, embodiment: Embodiment, room: Room, planner: Planner, options: GateOptions | None = None
+        self, embodiment: Embodiment, room: PlanningScene, planner: Planner, options: GateOptions | None = None
     ) -> None:
         self.embodiment, self.room, self.planner = embodiment, room, planner
         self.options = options or GateOptions()
@@ -127,7 +127,7 @@ class Mover:
 
     def _parts(
         self, corners: NDArray[np.float64], start: NDArray[np.float64], speed: float, cuts: int
-    ) -> tuple[Part, ...] | None:
+    ) -> tuple[MotionPart, ...] | None:
         """In one part if the gate takes it, else in halves, and so on; `start` is where the part before really ends."""
         if (whole := self._along(corners, start, speed)) is not None:
             return (whole,)
@@ -140,7 +140,7 @@ class Mover:
         second = self._parts(corners[middle:], first[-1].end, speed, cuts - 1) if first else None
         return first + second if first and second else None
 
-    def _along(self, corners: NDArray[np.float64], start: NDArray[np.float64], speed: float) -> Part | None:
+    def _along(self, corners: NDArray[np.float64], start: NDArray[np.float64], speed: float) -> MotionPart | None:
         """The quickest motion along the corners that the gate lets pass, one that it does not slow down if there is one."""
         limits, best = self.room.envelope.limits, None
         share = min(speed, MOST_SHARE)
@@ -152,7 +152,7 @@ class Mover:
                 break
         return best
 
-    def _judged(self, start: NDArray[np.float64], curve: Curve, share: float) -> Part | None:
+    def _judged(self, start: NDArray[np.float64], curve: Curve, share: float) -> MotionPart | None:
         for _ in range(ATTEMPTS):
             timed = self._timed(curve, share)
             if timed.dt_s > MOST_ROW_S:
@@ -164,7 +164,7 @@ class Mover:
             if isinstance(found, Judged):
                 taken_s = (found.plan.end_ns - int(found.plan.times_ns[0])) * 1e-9
                 end = found.plan.positions[-1]
-                return Part(timed.rows, timed.dt_s, taken_s, found.speed_scale, found.clearance, end)
+                return MotionPart(timed.rows, timed.dt_s, taken_s, found.speed_scale, found.clearance, end)
             self._refused = found.text
             if found.code not in TOO_QUICK:
                 return None
@@ -183,7 +183,7 @@ class Mover:
         now_ns = 1_000_000_000
         e = self.embodiment
         chunk = ActionChunk(now_ns, MOTION, e.name, e.names, timed.dt_s, timed.rows, "", CLIENT, 1, sequence=1)
-        context = Context(
+        context = GateContext(
             now_ns=now_ns,
             instruction_id="",
             epoch=1,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.planning.room import Room
+from finevla_core.planning.planning_scene import PlanningScene
 
 SEED = 1
 RANGE_RAD = (
@@ -26,13 +26,13 @@ class RRTConnect:
 
     name = "OMPL"
 
-    def __init__(self, embodiment: Embodiment, rooms: Sequence[Room], timeout_s: float = 5.0) -> None:
+    def __init__(self, embodiment: Embodiment, rooms: Sequence[PlanningScene], timeout_s: float = 5.0) -> None:
         self.embodiment, self.rooms, self.timeout_s = embodiment, rooms, timeout_s
 
     def plan(
         self, start: NDArray[np.float64], goal: NDArray[np.float64], is_wanted: Callable[[], bool] = lambda: True
     ) -> NDArray[np.float64]:
-        """See `Planner`."""
+        """Find a collision-free path, see `Planner.plan`; the timeout is shared among the margins that are tried."""
         given_up_s = time.monotonic() + self.timeout_s
         for k, room in enumerate(self.rooms):
             if room.too_near(start) or room.too_near(goal):
@@ -50,7 +50,7 @@ class RRTConnect:
 
 class _Search:
     def __init__(
-        self, embodiment: Embodiment, room: Room, start: NDArray[np.float64], goal: NDArray[np.float64]
+        self, embodiment: Embodiment, room: PlanningScene, start: NDArray[np.float64], goal: NDArray[np.float64]
     ) -> None:
         self.room, self.start, self.goal = room, start, goal
         self.moving = moving_joints(embodiment, start, goal)

@@ -30,7 +30,7 @@ class Timed:
 
     @property
     def duration_s(self) -> float:
-        """From rest to rest."""
+        """Duration of the motion from rest to rest, seconds."""
         return len(self.rows) * self.dt_s
 
 
@@ -41,7 +41,7 @@ class Curve:
         self.pieces = pieces
 
     def duration_s(self, limits: Limits, share: float) -> float:
-        """As fast as velocity, acceleration and jerk allow, `share` of the limits each."""
+        """Return the shortest duration, seconds, that keeps `share` of the velocity, acceleration and jerk limits."""
         return float(sum(_duration_s(piece, limits, share) for piece in self.pieces))
 
     def timed(self, limits: Limits, share: float, most_rows: int, row_s: float) -> Timed:

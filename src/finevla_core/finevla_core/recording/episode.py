@@ -17,14 +17,17 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import MAX_TEXT, check_signs
-from finevla_core.recording.metadata import EPISODE, Bag, Topic, custom_data, write_whole
-from finevla_core.recording.tape import QUEUE_BYTES, Tape, free_bytes
+from finevla_core.recording.async_writer import QUEUE_BYTES, AsyncWriter, free_bytes
+from finevla_core.recording.atomic import write_text
+from finevla_core.recording.metadata import EPISODE, Bag, Topic, custom_data
+from finevla_core.text_files import read_json
 
 SCHEMA = "finevla.episode/1"
 RECORDING, FINISHED, RECOVERED = "recording", "finished", "recovered"
 TRASH, REPAIRED = "trash", "_repaired"  # a folder, and what the name of a repaired copy ends with
 MAX_LABEL = 200  # characters of operator, scene and outcome; a task is as long as an instruction may be
 MAX_SLUG = 48
+MAX_EPISODE = 1 << 20  # bytes of an episode.json
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Of the disk and the memory: bytes to keep free, the greatest size of an episode (0 = none), of the queue."""
+class DiskLimits:
+    """Limits in bytes: disk space to keep free, largest size of an episode (0 = none), and size of the write queue."""
 
     min_free: int = 1 << 30
     max_bytes: int = 0
@@ -56,7 +59,7 @@ class Limits:
 
 
 @dataclass
-class Progress:
+class RecordingProgress:
     """Where an episode stands; `topics` has the name, messages written, and dropped or lost ones of each."""
 
     messages: int = 0
@@ -67,10 +70,10 @@ class Progress:
     topics: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-class Episode:
+class RecordedEpisode:
     """An episode that is being recorded; `problem` is a sentence once it should be stopped."""
 
-    def __init__(self, root: Path, labels: Labels, facts: Mapping[str, Any], limits: Limits, now_ns: int) -> None:
+    def __init__(self, root: Path, labels: Labels, facts: Mapping[str, Any], limits: DiskLimits, now_ns: int) -> None:
         """Makes the folder below `root`; raises `FineVLAError` if the disk does not let it, or is nearly full.
 
         `facts` go into episode.json as they are. `now_ns` is when it starts, Unix time.
@@ -110,11 +113,11 @@ class Episode:
             self._save()
         except OSError as error:
             raise FineVLAError(f"'{self.folder}' cannot be written: {error.strerror}") from error
-        self.tape = Tape(self.bag.writer, limits.queue, limits.min_free, limits.max_bytes)
+        self.tape = AsyncWriter(self.bag.writer, limits.queue, limits.min_free, limits.max_bytes)
 
     @property
     def elapsed_s(self) -> float:
-        """Since its start."""
+        """Seconds since the recording began."""
         return time.monotonic() - self._began_s
 
     @property
@@ -134,12 +137,14 @@ class Episode:
         """The channel of a topic; raises `OSError`."""
         return self.bag.add(topic, definition.encode())
 
-    def progress(self) -> Progress:
-        """Counts so far."""
+    def progress(self) -> RecordingProgress:
+        """Return messages, bytes and losses so far, in all and by topic, and the free disk space."""
         counts, dropped = self.bag.writer.counts, self.tape.dropped
         topics = [(t.name, counts[c], dropped[c] + self.lost[c]) for c, t in list(self.bag.topics.items())]
         written = self.bag.writer.bytes_written
-        return Progress(sum(counts.values()), written, dropped.total(), self.lost.total(), self.tape.free, topics)
+        return RecordingProgress(
+            sum(counts.values()), written, dropped.total(), self.lost.total(), self.tape.free, topics
+        )
 
     def stop(self, outcome: str, ended_by: str, silent: list[str], facts: Mapping[str, Any]) -> Path:
         """Finish it and return its folder, below `trash` if the outcome is "discard".
@@ -182,7 +187,7 @@ class Episode:
         return discard(self.folder) if outcome == "discard" else self.folder
 
     def _save(self) -> None:
-        write_whole(self.folder / EPISODE, json.dumps(self._facts, ensure_ascii=False, indent=1) + "\n")
+        write_text(self.folder / EPISODE, json.dumps(self._facts, ensure_ascii=False, indent=1) + "\n", sync=True)
 
 
 def check_label(what: str, label: str) -> None:
@@ -223,8 +228,8 @@ def discard(folder: Path) -> Path:
 def load(folder: Path) -> dict[str, Any]:
     """What episode.json says; empty if there is none that can be read."""
     try:
-        found = json.loads((folder / EPISODE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(folder / EPISODE, MAX_EPISODE)
+    except FineVLAError:
         return {}
     return found if isinstance(found, dict) else {}
 

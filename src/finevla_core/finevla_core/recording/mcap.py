@@ -14,6 +14,7 @@ from pathlib import Path
 
 MAGIC = b"\x89MCAP0\r\n"
 HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK, MESSAGE_INDEX, CHUNK_INDEX = range(1, 9)
+ATTACHMENT, ATTACHMENT_INDEX = 0x09, 0x0A
 STATISTICS, METADATA, METADATA_INDEX, SUMMARY_OFFSET, DATA_END = range(0x0B, 0x10)
 PROFILE, LIBRARY = "ros2", "finevla"
 
@@ -61,6 +62,7 @@ class McapWriter:
         self._channels: list[bytes] = []
         self._chunks: list[bytes] = []
         self._metadata: list[bytes] = []
+        self._attachments: list[bytes] = []
         self._open = _Open()
         self._lock = threading.Lock()  # of the file's end
         self._append([MAGIC, record(HEADER, text(PROFILE) + text(LIBRARY))])
@@ -101,6 +103,16 @@ class McapWriter:
             index = struct.pack("<QQ", self._at, len(data)) + text(name)
             self._append([data])
             self._metadata.append(record(METADATA_INDEX, index))
+
+    def add_attachment(self, name: str, media_type: str, log_ns: int, created_ns: int, data: Buffer) -> None:
+        """A file beside the messages, such as a calibration."""
+        times, named = struct.pack("<QQ", log_ns, created_ns), text(name) + text(media_type)
+        content = b"".join((times, named, struct.pack("<Q", len(data)), data))
+        written = record(ATTACHMENT, content + struct.pack("<I", zlib.crc32(content)))
+        with self._lock:
+            place = struct.pack("<QQ", self._at, len(written))
+            self._append([written])
+            self._attachments.append(record(ATTACHMENT_INDEX, place + times + struct.pack("<Q", len(data)) + named))
 
     def write(self, channel: int, log_ns: int, publish_ns: int, data: Buffer, sequence: int | None = None) -> None:
         """One message; it is in the file when the chunk is full or `flush` is called. `data` must not change any more."""
@@ -178,7 +190,13 @@ class McapWriter:
 
     def _summary(self) -> list[Buffer]:
         counts = b"".join(struct.pack("<HQ", channel, n) for channel, n in self.counts.items())
-        sizes = (len(self._schemas), len(self._channels), 0, len(self._metadata), len(self._chunks))
+        sizes = (
+            len(self._schemas),
+            len(self._channels),
+            len(self._attachments),
+            len(self._metadata),
+            len(self._chunks),
+        )
         statistics = struct.pack("<QHIIIIQQ", sum(self.counts.values()), *sizes, self.first_ns, self.last_ns)
         start, at = self._at, self._at
         parts, offsets = b"", b""
@@ -187,6 +205,7 @@ class McapWriter:
             (CHANNEL, self._channels),
             (STATISTICS, [record(STATISTICS, statistics + _sized(counts))]),
             (CHUNK_INDEX, self._chunks),
+            (ATTACHMENT_INDEX, self._attachments),
             (METADATA_INDEX, self._metadata),
         )
         for opcode, records in groups:

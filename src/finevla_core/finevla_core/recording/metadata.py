@@ -11,12 +11,13 @@ from typing import Any
 import yaml
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import write_text
 from finevla_core.recording.mcap import McapWriter
+from finevla_core.time_units import NS_PER_S
 
 METADATA, EPISODE = "metadata.yaml", "episode.json"
 VERSION, DISTRO = 9, "jazzy"
 FOREVER_NS = 2**63 - 1
-NS = 1_000_000_000
 _LINE = "=" * 80
 _TYPE = re.compile(r"([A-Za-z]\w*)/(?:msg/)?([A-Za-z]\w*)")
 _FIELD = re.compile(r"^\s*([A-Za-z][\w/]*)(?:<=\d+)?(?:\[[<=\d]*\])?\s+[A-Za-z]\w*", re.MULTILINE)
@@ -48,7 +49,7 @@ class Qos:
 
     @classmethod
     def from_rosbag2(cls, told: Mapping[str, Any]) -> "Qos":
-        """Of any version of rosbag2, words or numbers; what is missing or unknown becomes the default."""
+        """Read a profile of any rosbag2 version, in words or numbers; missing or unknown entries become the default."""
 
         def word(key: str) -> str:
             value, words = told.get(key), _WORDS[key]
@@ -68,7 +69,7 @@ class Qos:
         )
 
     def as_rosbag2(self) -> dict[str, Any]:
-        """As metadata.yaml has it."""
+        """Return the profile as rosbag2's metadata.yaml writes it; durations as `sec` and `nsec`."""
         return {
             "history": self.history,
             "depth": self.depth,
@@ -84,12 +85,17 @@ class Qos:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic to record: absolute name, type ("sensor_msgs/msg/Image"), the type's hash (RIHS01_..., or empty)."""
+    """A topic to record: absolute name, type ("sensor_msgs/msg/Image"), the type's hash (RIHS01_..., or empty).
+
+    `encoding` is how its messages are serialized; `described`, where given, is all that its channel says of itself.
+    """
 
     name: str
     type: str
     type_hash: str = ""
     qos: tuple[Qos, ...] = ()
+    encoding: str = "cdr"
+    described: Mapping[str, str] | None = None
 
 
 class Bag:
@@ -101,16 +107,19 @@ class Bag:
         self.folder = folder
         self.file = folder / f"{name or folder.name}_0.mcap"
         self.writer = McapWriter(self.file)
-        self._schemas: dict[str, int] = {}
+        self._schemas: dict[tuple[str, str, bytes], int] = {}
         self.topics: dict[int, Topic] = {}
 
     def add(self, topic: Topic, definition: bytes, language: str = "ros2msg") -> int:
-        """The channel of a new topic, with the definition of its type."""
-        if topic.type not in self._schemas:
-            self._schemas[topic.type] = self.writer.add_schema(topic.type, language, definition)
-        qos = yaml.safe_dump([q.as_rosbag2() for q in topic.qos], sort_keys=False).strip()
-        described = {"offered_qos_profiles": qos, "topic_type_hash": topic.type_hash}
-        number = self.writer.add_channel(self._schemas[topic.type], topic.name, "cdr", described)
+        """The channel of a new topic, with the definition of its type; a topic without a type has none."""
+        key = (topic.type, language, definition)
+        if topic.type and key not in self._schemas:
+            self._schemas[key] = self.writer.add_schema(topic.type, language, definition)
+        described = topic.described
+        if described is None:
+            qos = yaml.safe_dump([q.as_rosbag2() for q in topic.qos], sort_keys=False).strip()
+            described = {"offered_qos_profiles": qos, "topic_type_hash": topic.type_hash}
+        number = self.writer.add_channel(self._schemas.get(key, 0), topic.name, topic.encoding, described)
         self.topics[number] = topic
         return number
 
@@ -121,7 +130,8 @@ class Bag:
         found = information(self.file.name, self.topics, writer.counts, writer.first_ns, writer.last_ns, custom)
         writer.add_metadata("rosbag2", {"serialized_metadata": yaml.safe_dump(found, sort_keys=False)})
         writer.finish()
-        write_whole(self.folder / METADATA, yaml.safe_dump({"rosbag2_bagfile_information": found}, sort_keys=False))
+        text = yaml.safe_dump({"rosbag2_bagfile_information": found}, sort_keys=False)
+        write_text(self.folder / METADATA, text, sync=True)
 
 
 def information(
@@ -145,7 +155,7 @@ def information(
                 "topic_metadata": {
                     "name": topic.name,
                     "type": topic.type,
-                    "serialization_format": "cdr",
+                    "serialization_format": topic.encoding,
                     "offered_qos_profiles": [q.as_rosbag2() for q in topic.qos],
                     "type_description_hash": topic.type_hash,
                 },
@@ -196,16 +206,6 @@ class Definitions:
         raise FineVLAError(f"message type '{package}/msg/{name}' is defined nowhere; source the workspace that has it")
 
 
-def write_whole(path: Path, content: str) -> None:
-    """Replace a file at once: it is never seen half written, not after a crash either."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def custom_data(facts: Mapping[str, Any]) -> dict[str, str]:
     """Facts as rosbag2's custom_data takes them: texts, JSON where they are none."""
     return {
@@ -233,8 +233,8 @@ def _parts(definition: str, package: str) -> Sequence[tuple[str, str]]:
 def _nanoseconds(told: Any) -> int:
     if not isinstance(told, Mapping):
         return FOREVER_NS
-    return min(int(told.get("sec", 0)) * NS + int(told.get("nsec", 0)), FOREVER_NS)
+    return min(int(told.get("sec", 0)) * NS_PER_S + int(told.get("nsec", 0)), FOREVER_NS)
 
 
 def _duration(ns: int) -> dict[str, int]:
-    return {"sec": ns // NS, "nsec": ns % NS}
+    return {"sec": ns // NS_PER_S, "nsec": ns % NS_PER_S}

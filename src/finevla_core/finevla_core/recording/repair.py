@@ -1,27 +1,29 @@
 """Makes a whole recording of what a crash has left; reads from the first byte on, and never touches what it reads."""
 
 import json
-import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import publish, write_text
 from finevla_core.recording.episode import RECOVERED, REPAIRED, load
-from finevla_core.recording.metadata import EPISODE, METADATA, Bag, Qos, Topic, custom_data, write_whole
-from finevla_core.recording.scan import Channel, Message, Metadata, Report, Scan
+from finevla_core.recording.metadata import EPISODE, Bag, Definitions, Topic, custom_data
+from finevla_core.recording.reading import PACKED, BagReader, offered, unpacked
+from finevla_core.recording.scan import Attachment, Channel, Metadata, RecordedMessage, Report, Scan, Schema
+from finevla_core.recording.sqlite import SqliteScan
 
 MAX_YAML = 8 << 20  # bytes; metadata of a recording has kilobytes
 
 
 @dataclass
 class Repaired:
-    """What came of it: `counts` by topic, `missing` those whose numbers show that more were written than are there."""
+    """Result of a repair: messages copied by topic; `missing` by topic are those known to be written but not found."""
 
     folder: Path
     counts: dict[str, int] = field(default_factory=dict)
@@ -32,27 +34,28 @@ class Repaired:
 
     @property
     def messages(self) -> int:
-        """All of them."""
+        """Number of messages copied, over all topics."""
         return sum(self.counts.values())
 
 
 def repair(bag: Path, out: Path | None = None) -> Repaired:
-    """Copy every whole message of `bag` (a folder or an MCAP file) to a new recording, by default beside it.
+    """Copy every whole message of `bag` (a folder, or an MCAP or SQLite file) to a new recording, by default beside it.
 
     Raises `FineVLAError` if there is nothing to recover, or `out` is there already.
     """
     bag = Path(str(bag))
-    files = mcap_files(bag)
+    reader = BagReader(bag)
     home = bag if bag.is_dir() else bag.parent
-    out = out or bag.parent / f"{bag.stem if bag.is_file() else bag.name}{REPAIRED}"
+    name = bag.name if bag.is_dir() else Path(bag.name.removesuffix(PACKED)).stem
+    out = out or bag.parent / f"{name}{REPAIRED}"
     if out.exists() or out.is_symlink():
         raise FineVLAError(f"'{out}' exists already; remove it or give --out another name")
     staged = out.parent / f".{out.name}.repairing"
     if staged.exists():
         shutil.rmtree(staged)  # of a repair that was broken off: nothing but copies
     try:
-        done = _repaired(files, Bag(staged, out.name), home, out)
-        staged.rename(out)
+        done = _repaired(reader, Bag(staged, out.name), home, out)
+        publish(staged, out)
     except OSError as error:
         raise FineVLAError(f"'{out}' cannot be written: {error.strerror}") from error
     finally:
@@ -60,72 +63,88 @@ def repair(bag: Path, out: Path | None = None) -> Repaired:
     return done
 
 
-def mcap_files(bag: Path) -> list[Path]:
-    """The MCAP files of a recording, in order; raises `FineVLAError` if there is none."""
-    if bag.is_file():
-        return [bag]
-    if not bag.is_dir():
-        raise FineVLAError(f"'{bag}' is not there; give the folder of a recording, or an MCAP file")
-    files = [file for file in bag.glob("*.mcap") if file.is_file()]
-    if not files:
-        raise FineVLAError(f"'{bag}' has no MCAP file; only recordings in MCAP can be repaired")
-    return sorted(files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.stem)])
-
-
-def _repaired(files: list[Path], bag: Bag, home: Path, out: Path) -> Repaired:
-    done = Repaired(out)
-    copy = _Copy(bag)
+def _repaired(reader: BagReader, bag: Bag, home: Path, out: Path) -> Repaired:
+    done = Repaired(out, sentences=list(reader.stored.notes))
+    copy = _Copy(bag, reader.is_packed)
     try:
-        for file in files:
-            scan = Scan(file)
+        for scan in reader.scans():
             copy.take(scan)
             done.was_whole &= scan.report.is_finished and not scan.report.complaints
-            done.sentences += _sentences(file, scan.report)
+            done.sentences += _sentences(scan.path, scan.report)
         if not bag.topics:
-            raise FineVLAError(f"'{files[0]}' has no topic in it; there is nothing to recover")
+            raise FineVLAError(f"'{reader.stored.files[0]}' has no topic in it; there is nothing to recover")
         bag.writer.flush()
         writer = bag.writer
-        done.counts = {topic.name: writer.counts[c] for c, topic in bag.topics.items()}
+        for c, topic in bag.topics.items():
+            done.counts[topic.name] = done.counts.get(topic.name, 0) + writer.counts[c]
         done.missing = {bag.topics[c].name: n for c, n in copy.missing.items() if n}
+        for name, written in reader.stored.counts.items():
+            done.missing[name] = max(done.missing.get(name, 0), written - done.counts.get(name, 0))
+        done.missing = {name: n for name, n in done.missing.items() if n > 0}
+        done.was_whole &= not done.missing and not copy.broken
+        done.sentences += copy.sentences()
         done.duration_s = (writer.last_ns - writer.first_ns) * 1e-9
         episode = load(home)
-        bag.finish(_custom(home, copy.custom) | custom_data({"recovered": done.sentences}))
+        bag.finish(_without_state(copy.custom) | reader.stored.custom | custom_data({"recovered": done.sentences}))
     finally:
         bag.writer.close()
     if episode:
-        write_whole(bag.folder / EPISODE, json.dumps(_episode(episode, done), ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(_episode(episode, done), ensure_ascii=False, indent=1) + "\n"
+        write_text(bag.folder / EPISODE, text, sync=True)
     return done
 
 
 class _Copy:
-    """Copies messages of one or more files; topics of the same name and type become one."""
+    """Copies messages of one or more files; topics of the same name, type and encoding become one."""
 
-    def __init__(self, bag: Bag) -> None:
-        self.bag = bag
+    def __init__(self, bag: Bag, is_packed: bool) -> None:
+        self.bag, self._is_packed = bag, is_packed
         self.custom: dict[str, str] = {}
         self.missing: dict[int, int] = {}
-        self._numbers: dict[tuple[str, str], int] = {}
+        self.broken: Counter[str] = Counter()
+        self._unpacked = 0
+        self._numbers: dict[tuple[str, str, str, str, bytes], int] = {}
         self._newest: dict[int, int] = {}
 
-    def take(self, scan: Scan) -> None:
-        """Everything in one file."""
+    def take(self, scan: Scan | SqliteScan) -> None:
+        """Copy all records of one file to the new recording."""
         for found in scan:
-            if isinstance(found, Message):
-                number = self._channel(found.channel)
-                self._count(number, found.sequence)
-                self.bag.writer.write(number, found.log_ns, found.publish_ns, found.data, found.sequence)
+            if isinstance(found, RecordedMessage):
+                self._message(found)
             elif isinstance(found, Channel):
                 self._channel(found)
+            elif isinstance(found, Attachment):
+                a = found
+                self.bag.writer.add_attachment(a.name, a.media_type, a.log_ns, a.created_ns, a.data)
             elif isinstance(found, Metadata):
                 self._metadata(found)
 
+    def sentences(self) -> list[str]:
+        """What happened to messages that were packed one by one."""
+        said = [f"{topic}: {n} packed messages are broken; left out" for topic, n in self.broken.items()]
+        if self._unpacked:
+            said.append(f"{self._unpacked} messages were packed one by one (zstd); the copy has them unpacked")
+        return said
+
+    def _message(self, found: RecordedMessage) -> None:
+        number = self._channel(found.channel)
+        self._count(number, found.sequence)
+        try:
+            plain = unpacked(found, self._is_packed)
+        except FineVLAError:
+            self.broken[found.channel.topic] += 1
+            return
+        self._unpacked += plain is not found
+        self.bag.writer.write(number, found.log_ns, found.publish_ns, plain.data, found.sequence)
+
     def _channel(self, channel: Channel) -> int:
-        kind = channel.schema.name if channel.schema else ""
-        key = (channel.topic, kind)
+        schema = channel.schema or Schema(0, "", "", b"")
+        definition = schema.definition or _definition(schema.name, channel.encoding)
+        key = (channel.topic, schema.name, channel.encoding, schema.encoding, definition)
         if key not in self._numbers:
-            topic = Topic(channel.topic, kind, channel.metadata.get("topic_type_hash", ""), _qos(channel))
-            definition, language = (channel.schema.definition, channel.schema.encoding) if channel.schema else (b"", "")
-            self._numbers[key] = self.bag.add(topic, definition, language)
+            digest = channel.metadata.get("topic_type_hash", "")
+            topic = Topic(channel.topic, schema.name, digest, offered(channel), channel.encoding, channel.metadata)
+            self._numbers[key] = self.bag.add(topic, definition, schema.encoding)
         return self._numbers[key]
 
     def _count(self, number: int, sequence: int) -> None:
@@ -142,25 +161,19 @@ class _Copy:
             self.bag.writer.add_metadata(found.name, found.values)
 
 
-def _qos(channel: Channel) -> tuple[Qos, ...]:
-    try:
-        told = yaml.safe_load(channel.metadata.get("offered_qos_profiles", "")[:MAX_YAML])
-        return tuple(Qos.from_rosbag2(entry) for entry in told or ())
-    except (yaml.YAMLError, TypeError, ValueError, AttributeError, RecursionError):
-        return ()
+def _definition(kind: str, encoding: str) -> bytes:
+    """Return the installed definition of a type that its recorder did not store (SQLite's until Iron); b"" if none."""
+    if encoding == "cdr" and kind:
+        with suppress(FineVLAError, OSError, UnicodeDecodeError):
+            return _DEFINITIONS.of(kind).encode()
+    return b""
 
 
-def _custom(home: Path, found: Mapping[str, str]) -> dict[str, str]:
-    """What was known about the recording: its own metadata.yaml if it got that far, else what stands in the file."""
-    told: Any = None
-    try:
-        file = home / METADATA
-        if file.is_file() and file.stat().st_size < MAX_YAML:
-            told = yaml.safe_load(file.read_text(encoding="utf-8"))["rosbag2_bagfile_information"].get("custom_data")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError, RecursionError):
-        told = None
-    known = {str(k): str(v) for k, v in told.items()} if isinstance(told, Mapping) else {}
-    return {k: v for k, v in found.items() if k not in ("schema", "state")} | known
+_DEFINITIONS = Definitions()
+
+
+def _without_state(found: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in found.items() if k not in ("schema", "state")}
 
 
 def _episode(told: dict[str, Any], done: Repaired) -> dict[str, Any]:

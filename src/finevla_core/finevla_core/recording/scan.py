@@ -5,6 +5,7 @@ Nothing here holds more than one chunk, and no length that a broken file claims 
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,12 @@ from finevla_core.recording import mcap
 
 _RECORD = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<HIQQ")
+_FOOTER = struct.Struct("<BQQQI")
+_COUNTS = struct.Struct("<QHI")  # of statistics: messages, schemas, channels
+_CHANNEL_COUNT = struct.Struct("<HQ")
+_STATISTICS_HEAD = 42  # bytes of statistics before the messages of each channel: numbers of records, and two times
 _READ = 1 << 20
+_READ_RECORDS = (mcap.SCHEMA, mcap.CHANNEL, mcap.MESSAGE, mcap.METADATA, mcap.ATTACHMENT)
 MAX_CHUNK = 1 << 28  # what a chunk may unpack to, and a record hold; writers make chunks of megabytes
 
 
@@ -41,7 +47,7 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Message:
+class RecordedMessage:
     """One message; `data` is as it was recorded."""
 
     channel: Channel
@@ -53,23 +59,39 @@ class Message:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Named texts."""
+    """MCAP metadata record: a name and a map of strings."""
 
     name: str
     values: dict[str, str]
 
 
-Found = Channel | Message | Metadata
+@dataclass(frozen=True)
+class Attachment:
+    """A file that was put beside the messages; `log_ns` is when, `created_ns` when it was made."""
+
+    name: str
+    media_type: str
+    log_ns: int
+    created_ns: int
+    data: memoryview
+
+
+Found = Channel | RecordedMessage | Metadata | Attachment
 
 
 @dataclass
 class Report:
-    """How far a file was whole. `end` is the first byte behind what was read, `size` the file's."""
+    """How far a file was whole. `end` is the first byte behind what was read, `size` the file's.
+
+    `written` is how many messages the file's own index says were written, None where it does not say.
+    """
 
     size: int = 0
     end: int = 0
     is_finished: bool = False  # the index and the last magic are there
     messages: int = 0
+    written: int | None = None
+    topics: int | None = None  # how many its index counts
     complaints: list[str] = field(default_factory=list)
 
 
@@ -78,12 +100,16 @@ class _Cut(Exception):
 
 
 class Scan:
-    """Iterate once over `Found`; `report` fills up meanwhile. Raises `FineVLAError` for what is no MCAP file at all."""
+    """Iterate once over `Found`; `report` fills up meanwhile. Raises `FineVLAError` for what is no MCAP file at all.
+
+    `units` counts the chunks, and the messages outside of chunks, that were begun.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.report = path, Report()
+        self.path, self.report, self.units = path, Report(), 0
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, Channel] = {}
+        self._counts: Counter[int] = Counter()
 
     def __iter__(self) -> Iterator[Found]:
         try:
@@ -91,11 +117,40 @@ class Scan:
                 self.report.size = file.seek(0, 2)
                 file.seek(0)
                 if file.read(len(mcap.MAGIC)) != mcap.MAGIC:
-                    raise FineVLAError(f"'{self.path}' is no MCAP file: it does not begin like one")
+                    why = "it does not begin like one, nor like SQLite's" if self.report.size else "it is empty"
+                    raise FineVLAError(f"'{self.path}' is no MCAP file: {why}")
                 self.report.end = len(mcap.MAGIC)
                 yield from self._file(file)
         except OSError as error:
             raise FineVLAError(f"'{self.path}' cannot be read: {error.strerror}") from error
+
+    def channels(self) -> list[Channel]:
+        """All topics, by the index alone where it has them; does not count as the iteration."""
+        found, report = self._index()
+        if report.is_finished and report.topics is not None and len(found) >= report.topics > 0:
+            return found
+        return [entry for entry in Scan(self.path) if isinstance(entry, Channel)]
+
+    def count(self) -> int | None:
+        """How many messages the index says there are; None where there is no index, or it does not say."""
+        return self._index()[1].written
+
+    def _index(self) -> tuple[list[Channel], Report]:
+        index = Scan(self.path)
+        tail = _FOOTER.size + len(mcap.MAGIC)
+        try:
+            with self.path.open("rb") as file:
+                size = index.report.size = file.seek(0, 2)
+                file.seek(max(0, size - tail))
+                opcode, _, start = _FOOTER.unpack(file.read(_FOOTER.size).ljust(_FOOTER.size, b"\0"))[:3]
+                if opcode != mcap.FOOTER or not 0 < start < size or file.read() != mcap.MAGIC:
+                    return [], index.report
+                file.seek(start)
+                found = [entry for entry in index._summary(file) if isinstance(entry, Channel)]
+        except OSError as error:
+            raise FineVLAError(f"'{self.path}' cannot be read: {error.strerror}") from error
+        index.report.is_finished = True
+        return found, index.report
 
     def _file(self, file: BinaryIO) -> Iterator[Found]:
         while True:
@@ -105,24 +160,52 @@ class Scan:
                 return
             opcode, length = _RECORD.unpack(head)
             left = self.report.size - file.tell()
-            if opcode == mcap.DATA_END:
+            if opcode in (mcap.DATA_END, mcap.FOOTER):
+                file.seek(length, 1)
+                yield from self._summary(file)
                 self._end(file)
                 return
             if not opcode:
                 self._complain("what follows is no MCAP record")
                 return
+            self.units += opcode in (mcap.CHUNK, mcap.MESSAGE)
             if opcode == mcap.CHUNK:
                 yield from self._chunk(file, min(length, left, MAX_CHUNK), is_cut=length > min(left, MAX_CHUNK))
-            elif length > min(left, MAX_CHUNK):
+            elif length > left:
                 self._complain("a record is cut off")
                 return
-            elif opcode in (mcap.SCHEMA, mcap.CHANNEL, mcap.MESSAGE, mcap.METADATA):
+            elif opcode in _READ_RECORDS and length > MAX_CHUNK:
+                self._complain(f"a record of {length >> 20} MB is too large; left out")
+                file.seek(length, 1)
+            elif opcode in _READ_RECORDS:
                 yield from self._record(opcode, memoryview(file.read(length)))
             else:
                 file.seek(length, 1)
-            if length > min(left, MAX_CHUNK):
+            if opcode == mcap.CHUNK and length > min(left, MAX_CHUNK):
                 return
             self.report.end = file.tell()
+
+    def _summary(self, file: BinaryIO) -> Iterator[Found]:
+        """Behind the messages stand all topics, those without a message too, and how many messages there are."""
+        written: dict[int, int] = {}
+        while len(head := file.read(_RECORD.size)) == _RECORD.size:
+            opcode, length = _RECORD.unpack(head)
+            if not opcode or opcode == mcap.FOOTER or length > min(self.report.size - file.tell(), MAX_CHUNK):
+                break
+            content = memoryview(file.read(length))
+            if opcode in (mcap.SCHEMA, mcap.CHANNEL):
+                yield from self._record(opcode, content)
+            elif opcode == mcap.STATISTICS and length >= _COUNTS.size:
+                self.report.written, _, self.report.topics = _COUNTS.unpack_from(content)
+                written = _counts_of_channels(content[_STATISTICS_HEAD:])
+        missing = (self.report.written or 0) - self.report.messages
+        if missing > 0:
+            self._complain(f"{missing} of {self.report.written} messages that its index counts are not there")
+            return
+        for number, count in written.items():
+            if (lacking := count - self._counts[number]) > 0 and number in self._channels:
+                topic = self._channels[number].topic
+                self._complain(f"{lacking} of {count} messages of {topic} that its index counts are not there")
 
     def _end(self, file: BinaryIO) -> None:
         file.seek(-len(mcap.MAGIC), 2)
@@ -163,6 +246,7 @@ class Scan:
             opcode, length = _RECORD.unpack_from(data, at)
             at += _RECORD.size
             if length > len(data) - at:
+                self._complain("a chunk ends within a record")
                 return
             if opcode in (mcap.SCHEMA, mcap.CHANNEL, mcap.MESSAGE):
                 yield from self._record(opcode, data[at : at + length])
@@ -181,6 +265,8 @@ class Scan:
             elif opcode == mcap.METADATA:
                 name, at = _text(data, 0)
                 yield Metadata(name, _map(data, at)[0])
+            elif opcode == mcap.ATTACHMENT:
+                yield _attachment(data)
             else:
                 yield self._message(data)
         except (_Cut, struct.error, UnicodeDecodeError) as error:
@@ -194,13 +280,14 @@ class Scan:
             raise _Cut(f"topic '{topic[:80]}' has no message type; left out")
         return Channel(number, self._schemas.get(schema), topic, encoding, _map(data, at)[0])
 
-    def _message(self, data: memoryview) -> Message:
+    def _message(self, data: memoryview) -> RecordedMessage:
         number, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data)
         channel = self._channels.get(number)
         if channel is None:
             raise _Cut("a message belongs to no topic; left out")
         self.report.messages += 1
-        return Message(channel, sequence, log_ns, publish_ns, data[_MESSAGE.size :])
+        self._counts[number] += 1
+        return RecordedMessage(channel, sequence, log_ns, publish_ns, data[_MESSAGE.size :])
 
     def _complain(self, sentence: str) -> None:
         if sentence not in self.report.complaints and len(self.report.complaints) < 20:
@@ -212,6 +299,23 @@ def _schema(data: memoryview) -> Schema:
     name, at = _text(data, 2)
     encoding, at = _text(data, at)
     return Schema(number, name, encoding, _bytes(data, at)[0])
+
+
+def _attachment(data: memoryview) -> Attachment:
+    log_ns, created_ns = struct.unpack_from("<QQ", data)
+    name, at = _text(data, 16)
+    media_type, at = _text(data, at)
+    (length,) = struct.unpack_from("<Q", data, at)
+    if length > len(data) - at - 8:
+        raise _Cut("an attachment is malformed; left out")
+    return Attachment(name, media_type, log_ns, created_ns, data[at + 8 : at + 8 + length])
+
+
+def _counts_of_channels(data: memoryview) -> dict[int, int]:
+    """Messages by channel, as statistics have them behind their head; none where they do not say, or are malformed."""
+    if len(data) < 4 or (length := int.from_bytes(data[:4], "little")) != len(data) - 4 or length % _CHANNEL_COUNT.size:
+        return {}
+    return dict(_CHANNEL_COUNT.iter_unpack(data[4:]))
 
 
 def _bytes(data: memoryview, at: int) -> tuple[bytes, int]:

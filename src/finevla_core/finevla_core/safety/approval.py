@@ -6,7 +6,8 @@ import numpy as np
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.safety.gate import Judged
-from finevla_core.safety.plan import NS, Plan
+from finevla_core.safety.plan import Plan
+from finevla_core.time_units import S_PER_NS
 
 SAME = 0.01  # rad, and share of a gripper's opening: nearer than this it is the same motion
 SAMPLES = 100
@@ -23,7 +24,7 @@ class Waiting:
 
     def is_over(self, now_ns: int, timeout_s: float) -> bool:
         """Whether it was shown too long ago."""
-        return (now_ns - self.shown_ns) * NS > timeout_s
+        return (now_ns - self.shown_ns) * S_PER_NS > timeout_s
 
 
 def is_same_motion(shown: Plan, now: Plan) -> bool:

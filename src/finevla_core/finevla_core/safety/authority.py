@@ -8,7 +8,7 @@ instruction - must give authority up before it may move again: one that did not 
 from collections import OrderedDict
 from collections.abc import Collection
 
-from finevla_core.safety.plan import NS
+from finevla_core.time_units import S_PER_NS
 
 REMEMBERED = 64  # clients that were dismissed
 MAX_CLIENT = 256  # characters: ROS allows a node's name no more
@@ -86,7 +86,7 @@ class CommandAuthority:
 
     def is_free(self, now_ns: int, is_following: bool) -> bool:
         """Whether anybody may take it: nobody has it, or who has it just sent a chunk, and was silent at rest since."""
-        is_idle = (now_ns - self._heard_ns) * NS > self._idle_s
+        is_idle = (now_ns - self._heard_ns) * S_PER_NS > self._idle_s
         return not self.client or (is_idle and not is_following and not self.is_taken)
 
     def see_nodes(self, nodes: Collection[str]) -> tuple[str, str]:

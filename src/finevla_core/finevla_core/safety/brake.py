@@ -4,22 +4,23 @@ It starts from the command of this moment, for the measurement lags behind it; o
 was measured. Trajectories live in the controllers' clock (`clock_ns`), measurements age by the steady one (`now_ns`).
 """
 
-import itertools
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.commands import LEAD_NS, trajectories
+from finevla_core.safety.events import Trajectory
+from finevla_core.safety.followed import plan_followed
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import NS, Plan, stop
-from finevla_core.safety.words import Trajectory
+from finevla_core.safety.plan import Plan, stop
+from finevla_core.safety.stranger_lead import StrangerLead
+from finevla_core.time_units import S_PER_NS
 
-# A command farther from the arm than this was refused or is not obeyed: braking from it would be a leap. As the bridge.
-MAX_LAG_RAD = 0.30
+ELDER_PLANS = 3  # that a controller may be on, for it missed what came later
 # The controller goes on from its own command, which is ahead of what was measured: half of the limits leave room for it.
 MEASURED_SHARE = 0.5
 MAX_AGE_S = 0.5  # of a measurement that tells anything
@@ -43,37 +44,10 @@ MOVED_RAD = 0.05  # farther from there it has followed a stranger for a while, a
 # A joint state farther from the one before than any motion leads is a leap: an encoder that slipped, or somebody else's word.
 LEAP_SHARE, LEAP_RAD = 2.0, 0.1
 ASTRAY_NS = 200_000_000  # stamps that go on by so much more or less than time does are another clock's
+# The quickest delivery of so long counts: a flood delays joint states, it does not set clocks.
+LEADS_NS = 3_000_000_000
 DOUBT_S = 0.3  # for so long after a leap what is measured is nothing to brake from
 CHANGES = ("acceleration", "jerk")  # the limits that say how fast motion may change
-
-
-@dataclass
-class _Before:
-    """Where a controller's values were, and how fast, when a stranger took over, and the straight lines it leads them on."""
-
-    clock_ns: int
-    position: NDArray[np.float64]
-    velocity: NDArray[np.float64]
-    _knots: list[tuple[int, NDArray[np.float64]]] = field(default_factory=list)
-
-    def lead(self, times_ns: NDArray[np.int64], places: NDArray[np.float64]) -> None:
-        """Note points without velocities: a controller goes straight from one to the next."""
-        later = times_ns > self.clock_ns
-        self._knots = [(self.clock_ns, self.position), *zip(times_ns[later].tolist(), places[later], strict=True)]
-
-    def led(self, clock_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Position and velocity on those lines; as if nobody had taken over where there are none."""
-        for (a_ns, a), (b_ns, b) in itertools.pairwise(self._knots):
-            if a_ns <= clock_ns < b_ns:
-                velocity = (b - a) / ((b_ns - a_ns) * NS)
-                return a + velocity * ((clock_ns - a_ns) * NS), velocity
-        if self._knots:
-            return self._knots[-1][1], np.zeros(len(self.position))
-        return self.at(clock_ns), self.velocity
-
-    def at(self, clock_ns: int) -> NDArray[np.float64]:
-        """Where they would be if nobody had."""
-        return self.position + self.velocity * max(0.0, (clock_ns - self.clock_ns) * NS)
 
 
 @dataclass(frozen=True)
@@ -92,18 +66,22 @@ class Brake:
         self._joints = {c.name: c.joints for c in embodiment.controllers}
         self._columns = {n: np.array([embodiment.joints.index(j) for j in js]) for n, js in self._joints.items()}
         self._told: dict[str, Plan] = {}
+        self._elder: dict[str, tuple[Plan, ...]] = {}  # what it was told before that, newest first
         self._until_ns: dict[str, int] = {}
-        self._before: dict[str, _Before] = {}  # of controllers that a stranger commands
+        self._words: dict[str, tuple[int, list[int], list[list[float]]]] = {}  # the newest trajectory, as it came
+        self._before: dict[str, StrangerLead] = {}  # of controllers that a stranger commands
         self.is_disputed = False  # whether two say where the arms are: then neither counts
         self._leapt_ns: int | None = None
         self._astray_ns: int | None = None  # when stamps last went on otherwise than time does
         self._felt: deque[_Felt] = deque(maxlen=256)
+        # How far stamps are ahead of the time of their delivery, largest first, and when that was.
+        self._leads: deque[tuple[int, int]] = deque()
         self._velocity: NDArray[np.float64] = np.zeros(len(embodiment.joints))
         self._moved: NDArray[np.float64] = np.zeros(len(embodiment.joints))  # by the positions alone
 
     @property
     def stamp_ns(self) -> int:
-        """Of the newest measured joint state; -1 = none."""
+        """Stamp of the newest measured joint state; -1 = none."""
         return self._felt[-1].stamp_ns if self._felt else -1
 
     def felt(
@@ -121,14 +99,17 @@ class Brake:
             if stamp_ns == last.stamp_ns:
                 return False
             passed_ns = stamp_ns - last.stamp_ns
-            if self._is_leap(values - last.values, abs(passed_ns) * NS) or self._are_two_clocks(
+            if self._is_leap(values - last.values, abs(passed_ns) * S_PER_NS) or self._are_two_clocks(
                 passed_ns, last, now_ns
             ):
                 self._leapt_ns = now_ns
+                self._leads.clear()
                 self._forget_what_is_over(stamp_ns)
             if passed_ns < 0:
                 self._felt.clear()  # the stamps' clock went back: a speed across that means nothing
+                self._leads.clear()
         self._felt.append(_Felt(stamp_ns, now_ns, values))
+        self._note_lead(stamp_ns - now_ns, now_ns)
         while len(self._felt) > 2 and stamp_ns - self._felt[1].stamp_ns >= WINDOW_NS:
             self._felt.popleft()
         self._moved = self._difference()
@@ -137,16 +118,19 @@ class Brake:
             given = np.array([velocities[i] for i in order]) / self._scale
             is_credible = abs(given) < CREDIBLE * self.limits.velocity  # NaN is not
             # What the positions say is older by half the window; a driver that says more than that explains is not true.
-            late = self.limits.acceleration * WINDOW_NS * NS + SPEED_NOISE
+            late = self.limits.acceleration * WINDOW_NS * S_PER_NS + SPEED_NOISE
             is_credible &= abs(given - self._moved) <= late
             self._velocity = np.where(is_credible, given, self._moved)
         return True
 
     def forget(self) -> None:
-        """Nothing that was told or felt is known any more."""
+        """Forget all commands and measurements."""
         self._felt.clear()
+        self._leads.clear()
         self._told.clear()
+        self._elder.clear()
         self._until_ns.clear()
+        self._words.clear()
         self._before.clear()
         self._leapt_ns = None
         self._velocity = self._moved = np.zeros(len(self.embodiment.joints))
@@ -187,9 +171,15 @@ class Brake:
         if not is_strangers:
             self._before.pop(controller, None)
         elif then is not None:
-            self._before[controller] = _Before(taken_ns, *then[:2])
+            self._before[controller] = StrangerLead(taken_ns, *then[:2])
         self._until_ns[controller] = int(times[-1])
-        self._told.pop(controller, None)
+        is_repeated = self.is_repeated(controller, start_ns, times_ns, positions)
+        self._words[controller] = start_ns, list(times_ns), list(map(list, positions))
+        replaced = self._told.pop(controller, None)
+        if is_strangers or replaced is None:
+            self._elder.pop(controller, None)
+        elif not is_repeated:
+            self._elder[controller] = (replaced, *self._elder.get(controller, ()))[:ELDER_PLANS]
         lower, upper = self.limits.lower[columns] - ABSURD, self.limits.upper[columns] + ABSURD
         is_sane = ((lower < places) & (places < upper)).all()
         if speeds is None and is_sane and controller in self._before:
@@ -208,9 +198,31 @@ class Brake:
         )
         return True
 
+    def is_repeated(
+        self, controller: str, start_ns: int, times_ns: Sequence[int], positions: Sequence[Sequence[float]]
+    ) -> bool:
+        """Whether a controller was told exactly this last, by whomever: once more it changes nothing. Not what starts now."""
+        words = start_ns, list(times_ns), list(map(list, positions))
+        return start_ns != 0 and self._words.get(controller) == words
+
     def clock_ns(self, now_ns: int) -> int | None:
-        """The controllers' clock as the joint states have it, which come from the same driver; None without a fresh one."""
+        """Return the controllers' clock by the newest joint state, which is from the same driver; None without one."""
         return self._felt[-1].stamp_ns + now_ns - self._felt[-1].now_ns if self.is_measured(now_ns) else None
+
+    def is_clock(self, ours_ns: int, now_ns: int, tolerance_ns: int) -> bool:
+        """Whether joint states can be by the clock that says `ours_ns` now, by the newest or by the quickest delivery of late.
+
+        A flood delays joint states and simulated time may be slow, and neither is another clock.
+        """
+        leads = (self._felt[-1].stamp_ns - self._felt[-1].now_ns, self._leads[0][0])
+        return any(abs(now_ns + lead_ns - ours_ns) < tolerance_ns for lead_ns in leads)
+
+    def _note_lead(self, lead_ns: int, now_ns: int) -> None:
+        while self._leads and self._leads[-1][0] <= lead_ns:
+            self._leads.pop()
+        self._leads.append((lead_ns, now_ns))
+        while now_ns - self._leads[0][1] > LEADS_NS:
+            self._leads.popleft()
 
     def is_running(self, clock_ns: int) -> bool:
         """Whether a trajectory that a controller was told is not over yet."""
@@ -270,7 +282,7 @@ class Brake:
             if t.controller in known
         ]
         for t in stops:  # the stop is what is followed from here on
-            times_ns = [round(s / NS) for s in t.times_s]
+            times_ns = [round(s / S_PER_NS) for s in t.times_s]
             self.told(
                 t.controller, t.joints, 0, times_ns, t.positions.tolist(), t.velocities.tolist(), now_ns, clock_ns
             )
@@ -284,8 +296,7 @@ class Brake:
         if controller in self._before and not self._was_moved(controller, now_ns, clock_ns):
             position, velocity = self._reached(controller, now_ns, clock_ns)
             return position, self._capped(velocity, "velocity", columns), np.zeros(len(columns))
-        if self._is_followed(controller, now_ns, clock_ns):
-            plan = self._told[controller]
+        if (plan := self._followed(controller, now_ns, clock_ns)) is not None:
             (position, velocity), acceleration = plan.at(clock_ns), plan.acceleration(clock_ns)
             return (
                 position,
@@ -294,7 +305,7 @@ class Brake:
             )
         if not self.is_measured(now_ns):
             return None
-        ahead_s = min((now_ns - self._felt[-1].now_ns) * NS, MAX_AHEAD_S)
+        ahead_s = min((now_ns - self._felt[-1].now_ns) * S_PER_NS, MAX_AHEAD_S)
         velocity = self._capped(self._velocity[columns], "velocity", columns)
         return self._felt[-1].values[columns] + velocity * ahead_s, velocity, np.zeros(len(columns))
 
@@ -309,7 +320,7 @@ class Brake:
     def _reached(self, controller: str, now_ns: int, clock_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Position and velocity nearest to the stranger's that the arm can have: by its limits, or as it is measured."""
         before, columns = self._before[controller], self._columns[controller]
-        dt_s = max(0.0, (clock_ns - before.clock_ns) * NS)
+        dt_s = max(0.0, (clock_ns - before.clock_ns) * S_PER_NS)
         gained = self.limits.acceleration[columns] * dt_s
         carried, room = before.at(clock_ns), gained * dt_s / 2 + REACH_RAD
         position, velocity = (self._told[controller].at if controller in self._told else before.led)(clock_ns)
@@ -334,38 +345,42 @@ class Brake:
         return self._is_followed(controller, now_ns, clock_ns)
 
     def _is_followed(self, controller: str, now_ns: int, clock_ns: int) -> bool:
-        """Whether the command is known and the arm is near it (a gripper is not, when it holds something)."""
-        if controller not in self._told:
-            return False
-        if not self.is_measured(now_ns):
-            return True
-        columns = self._columns[controller]
-        gap = abs(self._told[controller].at(clock_ns)[0] - self._felt[-1].values[columns])
-        return bool((gap * ~self.limits.is_gripper[columns]).max() < MAX_LAG_RAD)
+        return self._followed(controller, now_ns, clock_ns) is not None
+
+    def _followed(self, controller: str, now_ns: int, clock_ns: int) -> Plan | None:
+        """The plan that a controller follows; None if it was told none, or the arm is near none (grippers may hold things)."""
+        newest = self._told.get(controller)
+        if newest is None or not self.is_measured(now_ns):
+            return newest
+        columns, felt = self._columns[controller], self._felt[-1]
+        measured, is_arm = felt.values[columns], ~self.limits.is_gripper[columns]
+        plans = (newest, *self._elder.get(controller, ()))
+        return plan_followed(plans, measured, is_arm, clock_ns - (now_ns - felt.now_ns))
 
     def is_measured(self, now_ns: int) -> bool:
         """Whether a measurement tells where the arms are now."""
-        is_doubtful = self._leapt_ns is not None and (now_ns - self._leapt_ns) * NS < DOUBT_S
+        is_doubtful = self._leapt_ns is not None and (now_ns - self._leapt_ns) * S_PER_NS < DOUBT_S
         return self._is_fresh(now_ns) and not self.is_disputed and not is_doubtful
 
     def _is_fresh(self, now_ns: int) -> bool:
-        return bool(self._felt) and (now_ns - self._felt[-1].now_ns) * NS < MAX_AGE_S
+        return bool(self._felt) and (now_ns - self._felt[-1].now_ns) * S_PER_NS < MAX_AGE_S
 
     def _are_two_clocks(self, passed_ns: int, last: _Felt, now_ns: int) -> bool:
         """Whether stamps go astray again and again; once is a clock that was set."""
         if abs(passed_ns - (now_ns - last.now_ns)) <= ASTRAY_NS:
             return False
         before_ns, self._astray_ns = self._astray_ns, now_ns
-        return before_ns is not None and (now_ns - before_ns) * NS < DOUBT_S
+        return before_ns is not None and (now_ns - before_ns) * S_PER_NS < DOUBT_S
 
     def _forget_what_is_over(self, clock_ns: int) -> None:
         """Whoever put the arms elsewhere, the end of an old motion is no place to lead them back to."""
         for controller in [c for c, until_ns in self._until_ns.items() if until_ns <= clock_ns]:
             self._told.pop(controller, None)
+            self._elder.pop(controller, None)
 
     def is_astray(self, now_ns: int) -> bool:
         """Whether the stamps' clock was set just now, or is another one's."""
-        return self._astray_ns is not None and (now_ns - self._astray_ns) * NS < DOUBT_S
+        return self._astray_ns is not None and (now_ns - self._astray_ns) * S_PER_NS < DOUBT_S
 
     def _is_leap(self, way: NDArray[np.float64], dt_s: float) -> bool:
         return bool(((abs(way) > LEAP_RAD + LEAP_SHARE * self.limits.velocity * dt_s) & ~self.limits.is_gripper).any())
@@ -374,7 +389,7 @@ class Brake:
         first, last = self._felt[0], self._felt[-1]
         if last.stamp_ns <= first.stamp_ns:
             return np.zeros(len(last.values))
-        return (last.values - first.values) / ((last.stamp_ns - first.stamp_ns) * NS)
+        return (last.values - first.values) / ((last.stamp_ns - first.stamp_ns) * S_PER_NS)
 
     def _shared(self, share: NDArray[np.float64]) -> Limits:
         """The limits with only a share of what may change motion: accelerations and their rates."""
@@ -401,7 +416,7 @@ def _motion(
     position: NDArray[np.float64], velocity: NDArray[np.float64], acceleration: NDArray[np.float64], at_ns: int
 ) -> Plan:
     """A plan that moves so at `at_ns`: all that a stop asks of the plan it leaves."""
-    h = PIECE_NS * NS
+    h = PIECE_NS * S_PER_NS
     return Plan(
         np.array([at_ns, at_ns + PIECE_NS], np.int64),
         np.stack([position, position + velocity * h + acceleration * h**2 / 2]),

@@ -19,18 +19,19 @@ from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.commands import LEAD_NS, trajectories
 from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.gate import Context, Gate, GateOptions, Judged, Rejection
+from finevla_core.safety.events import RESET_ADVICE, Event, State, Trajectory, state_sentence
+from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.heartbeats import Heartbeats
-from finevla_core.safety.joining import ENSEMBLED
+from finevla_core.safety.joining import ENSEMBLED, LEAVE_NS
 from finevla_core.safety.mandate import MAX_ID, Mandate, is_motion
 from finevla_core.safety.measured import MeasuredArms
-from finevla_core.safety.plan import NS, Plan, hold, stop
+from finevla_core.safety.plan import Plan, hold, stop
 from finevla_core.safety.timekeeping import Timekeeper
-from finevla_core.safety.words import RESET_ADVICE, Event, State, Trajectory, state_sentence
 from finevla_core.stop_words import StopUtterance
+from finevla_core.time_units import S_PER_NS
 
 # These say when and by whom, not what: a policy that is told something else meanwhile is not out of its mind.
-INNOCENT = frozenset(
+NOT_COUNTED = frozenset(
     f"chunk.{why}" for why in ("stale", "late", "sequence", "epoch", "instruction", "authority", "ended", "leading")
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
@@ -59,9 +60,9 @@ class BridgeOptions:
     approval_timeout_s: float = 30.0  # a plan that was shown for longer is withdrawn: the world may have changed
     watchdog_timeout_s: float | None = None
     deadman_timeout_s: float | None = None
-    # A controller's subscription holds one message and asks for no lost one again: a stop is said twice, so long apart that
-    # the second cannot push the first out (3 ms do).
-    say_again_s: float = 0.02
+    # A controller's subscription holds one message and asks for no lost one again: all is said twice, so long apart that the
+    # second cannot push the first out (3 ms do), and so soon that a new plan has not left the one before it yet.
+    say_again_s: float = 0.01
     # Measured positions overshoot and sag: a pose this much nearer to something than allowed may still be held.
     adoption_slack_m: float = 0.01
 
@@ -107,7 +108,8 @@ class Bridge:
         self.events: list[Event] = []
         self.plan: Plan | None = None
         self._braking: Plan | None = None  # the last plan that was a stop
-        self._say_again_ns: int | None = None  # when the controllers are to be told of it once more
+        self._again: list[Trajectory] = []  # what the controllers are to be told once more, and when
+        self._again_ns = 0
         # Whether the controllers do what they were told here last, and from when on: what starts then starts at their command.
         self._is_commanded, self._led_until_ns = False, 0
         self.judged: Judged | None = None
@@ -158,6 +160,7 @@ class Bridge:
                 return self._stop(now_ns, "state.range", text)
             return self._say(1, "state.range", f"{text}; it is ignored")
         self._watch_clock(now_ns)
+        self._repeat(now_ns)
         if not self._is_timely(stamp_ns, now_ns):
             return None
         is_following = self.state is State.FOLLOWING
@@ -216,6 +219,7 @@ class Bridge:
     def on_other_command(self) -> None:
         """Somebody else commanded a controller, the watchdog's brake too: what it holds now is not what it was told here."""
         self._is_commanded = False
+        self._again = []
 
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
         """Come to rest within the limits and stay there until a reset."""
@@ -319,7 +323,7 @@ class Bridge:
         """Leave STOPPED: only at rest, with a fresh joint state, after a cool-down. Begins a new epoch, and moves nothing."""
         if self.state is not State.STOPPED:
             return False, f"nothing to reset: the bridge is {self.state.name.lower()}"
-        if (now_ns - self._stopped_ns) * NS < self.options.reset_cooldown_s:
+        if (now_ns - self._stopped_ns) * S_PER_NS < self.options.reset_cooldown_s:
             return False, f"wait: a reset is possible {self.options.reset_cooldown_s} s after the stop"
         if self._counter.is_double:
             return False, self._two_publishers()
@@ -344,10 +348,7 @@ class Bridge:
     def tick(self, now_ns: int) -> None:
         """Watch what does not announce itself: lost joint states and heartbeats, tracking errors, the end of a plan."""
         self._watch_clock(now_ns)
-        if self._say_again_ns is not None and now_ns >= self._say_again_ns:
-            self._say_again_ns = None
-            if self.plan is not None and self.plan is self._braking and now_ns < self.plan.end_ns:
-                self._command()
+        self._repeat(now_ns)
         if (lost := self.time.lost(now_ns)) and self.state is State.FOLLOWING:
             self._stop(now_ns, *lost)
         self.time.tick(now_ns)
@@ -390,7 +391,7 @@ class Bridge:
 
     def plan_left_s(self, now_ns: int) -> float:
         """Motion left in the running plan, seconds."""
-        return max(0.0, (self.plan.end_ns - now_ns) * NS) if self.plan is not None else 0.0
+        return max(0.0, (self.plan.end_ns - now_ns) * S_PER_NS) if self.plan is not None else 0.0
 
     def _judge(self, chunk: ActionChunk, now_ns: int) -> Judged | Rejection:
         if self.state in UNREADY or self.plan is None or self.arms.position is None:
@@ -417,7 +418,7 @@ class Bridge:
             return Rejection("step.waiting", "step mode: another plan waits or is under way")
         is_free = self.authority.is_free(now_ns, self.state is State.FOLLOWING)
         is_own = is_motion(chunk.instruction_id)
-        context = Context(
+        context = GateContext(
             now_ns=now_ns,
             instruction_id=self.instruction_id,
             epoch=self.epoch,
@@ -431,13 +432,15 @@ class Bridge:
             is_taken=self.authority.may_move,
             # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
             allowed_scale=1.0 if self.judged is None or is_own else self.judged.clearance.speed_scale,
+            # Controllers that hold something else are led onto a plan that rests: told so twice, they make no other motion.
+            leave_ns=LEAVE_NS if self._is_commanded else LEAD_NS,
         )
         return self.gate.check(chunk, context)
 
     def _refuse(self, chunk: ActionChunk, why: Rejection, now_ns: int) -> None:
         self.counts.rejected[why.code] += 1
         self._say(1, why.code, f"chunk {chunk.sequence} refused: {why.text}", chunk.instruction_id, chunk.sequence)
-        if not why.code.startswith("chunk.") or why.code in INNOCENT:
+        if not why.code.startswith("chunk.") or why.code in NOT_COUNTED:
             return
         self._in_a_row += 1
         if self._in_a_row >= self.options.max_rejections:
@@ -451,14 +454,14 @@ class Bridge:
         self.authority.moved(chunk.client, now_ns)
         # An older chunk's times mean nothing any more once the motion runs slower than it was meant.
         self._recent.append(chunk) if judged.speed_scale == 1.0 else self._recent.clear()
-        counts, age_s = self.counts, (now_ns - chunk.stamp_ns) * NS
+        counts, age_s = self.counts, (now_ns - chunk.stamp_ns) * S_PER_NS
         counts.accepted += 1
         counts.chunk_age_s, counts.chunk_sequence = age_s, chunk.sequence
         counts.executed_s = max(0.0, min(age_s, chunk.horizon * chunk.dt_s))
         counts.executed_steps = int(counts.executed_s / chunk.dt_s)
         whose = "an operator's motion" if is_motion(chunk.instruction_id) else "the policy's chunks"
         self._enter(State.FOLLOWING, f"following {whose}")
-        self._command()
+        self._command(now_ns)
 
     def _begin(self, chunk: ActionChunk) -> None:
         self._motion_id = chunk.instruction_id if is_motion(chunk.instruction_id) else ""
@@ -477,7 +480,7 @@ class Bridge:
         self._say(1, "step.expired", text, shown.chunk.instruction_id)
 
     def _is_timely(self, stamp_ns: int, now_ns: int) -> bool:
-        ahead_s = (stamp_ns - now_ns) * NS
+        ahead_s = (stamp_ns - now_ns) * S_PER_NS
         if -self.options.state_timeout_s <= ahead_s <= self.options.max_future_s:
             return True
         if self.state is State.DISABLED:
@@ -491,7 +494,7 @@ class Bridge:
             and (lost := self.time.lost(now_ns))
         ):
             self._stop(now_ns, *lost)
-        told_s = (self._steady_ns() - self._future_told_ns) * NS
+        told_s = (self._steady_ns() - self._future_told_ns) * S_PER_NS
         if ahead_s > 0 and (self._future_told_ns < 0 or told_s > FUTURE_TOLD_S):
             self._future_told_ns = self._steady_ns()
             text = f"a joint state is stamped {ahead_s:.2f} s in the future, and ignored; check use_sim_time and the clocks"
@@ -578,32 +581,41 @@ class Bridge:
         """
         if self.plan is None or self.plan is self._braking or self.state is not State.FOLLOWING:
             return
-        if not self.time.lost(now_ns):
+        if self.time.lost(now_ns):
+            self._again = []  # said again, it would undo the watchdog's stop
+        else:
             self.plan = self._braking = stop(self.plan, now_ns, self.limits)
-            self._command()
-            self._say_again_ns = now_ns + round(self.options.say_again_s / NS)
+            self._command(now_ns)
 
     def _watch_clock(self, now_ns: int) -> None:
-        if now_ns < self._now_ns - self.options.clock_jump_s / NS:
+        if now_ns < self._now_ns - self.options.clock_jump_s / S_PER_NS:
             if self.state is State.FOLLOWING:
                 self._stop(now_ns, "clock.jump", "the clock jumped back")
             elif self.state is State.HOLDING:
                 self._enter(State.DISABLED, "the clock jumped back; waiting for a fresh joint state")
             self.arms.forget_stamps()
             self._last_stamp_ns, self.plan = -1, None
-            self._is_commanded = False
+            self._is_commanded, self._again = False, []
         self._now_ns = now_ns
 
-    def _command(self) -> None:
-        """The running plan as one trajectory per controller."""
+    def _command(self, now_ns: int) -> None:
+        """The running plan as one trajectory per controller, said now and once more."""
         assert self.plan is not None
-        start_ns = int(self.plan.times_ns[0])
-        continues = self._is_commanded and start_ns >= self._led_until_ns
+        continues = self._is_commanded and now_ns >= self._led_until_ns
         if not continues:
-            self._led_until_ns = start_ns + LEAD_NS
+            self._led_until_ns = int(self.plan.times_ns[0]) + LEAD_NS
         controllers = self._controllers if continues else ()
-        self.commands += trajectories(self.plan, self.embodiment, self.limits, controllers, LEAD_NS)
+        self._again = trajectories(self.plan, self.embodiment, self.limits, controllers, LEAD_NS)
+        self._again_ns = now_ns + round(self.options.say_again_s / S_PER_NS)
+        self.commands += self._again
         self._is_commanded = True
+
+    def _repeat(self, now_ns: int) -> None:
+        """Say once more what was said a moment ago, in the same words: to a controller that heard them it changes nothing."""
+        if self._again and now_ns >= self._again_ns:
+            if self.plan is not None and now_ns < self.plan.end_ns and not self.time.lost(now_ns):
+                self.commands += self._again
+            self._again = []
 
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""

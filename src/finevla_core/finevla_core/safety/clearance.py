@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
-from finevla_core.safety.plan import NS, Plan
+from finevla_core.safety.plan import Plan
+from finevla_core.time_units import S_PER_NS
 
 # What may stay unseen between two looks at a pair that is near; where it could touch, looks are as close as it takes.
 RESOLUTION_M = 0.02
@@ -80,7 +81,7 @@ class _Travel:
     def __init__(self, plan: Plan, embodiment: Embodiment) -> None:
         self.plan = plan
         self._steps_ns = np.diff(plan.times_ns)
-        gone = np.cumsum(plan.speeds() * self._steps_ns[:, None] * NS, axis=0)
+        gone = np.cumsum(plan.speeds() * self._steps_ns[:, None] * S_PER_NS, axis=0)
         self._at_knots = abs(embodiment.to_velocities(np.concatenate([np.zeros((1, gone.shape[1])), gone])))
         self.total: NDArray[np.float64] = self._at_knots[-1]
         along = self._at_knots.sum(1)
@@ -114,7 +115,7 @@ class _Gaps:
         distances: NDArray[np.float64],
         moved: NDArray[np.float64],
     ) -> "_Gaps":
-        """Those between neighbouring ones of `moments_ns` `(M,)`, at which `distances` and `moved` `(M, K)` are known."""
+        """Make the gaps between successive `moments_ns` `(M,)`, at which `distances` and `moved` `(M, K)` are known."""
         count = len(moments_ns) - 1
         times_ns = np.repeat(moments_ns, len(which)).reshape(count + 1, -1)
         return cls(
@@ -128,7 +129,7 @@ class _Gaps:
         )
 
     def only(self, rows: NDArray[np.bool_]) -> "_Gaps":
-        """Some of them."""
+        """Return the gaps that are selected by the mask `rows`."""
         return _Gaps(*(part[rows] for part in vars(self).values()))
 
     def halved(
@@ -174,7 +175,7 @@ class _Fixed:
         )
 
     def distances(self, centres: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of the other shapes' `centres` (by shape) from the boxes."""
+        """Return the distances of the other shapes' `centres` (by shape) from the boxes, metres."""
         local = np.einsum("kij,kj->ki", self.to_local, centres.take(self.others, 0) - self.origin)
         return _norm(np.maximum(np.maximum(self.lower - local, local - self.upper), 0.0))
 
@@ -215,12 +216,12 @@ class ClearanceModel:
                                  for i in self._kinematics.ids], float)  # fmt: skip
 
     def at(self, values: NDArray[np.float64], slack_m: float = 0.0) -> Clearance:
-        """Of the robot at rest at `values` `(D,)`, which may be nearer to things than a plan by `slack_m`."""
+        """Return the clearance at rest at `values` `(D,)`; `slack_m` is added to all distances before judging."""
         everything = np.arange(len(self._pairs))
         return self._judged(everything, self._look(values, everything) + slack_m)
 
     def along(self, plan: Plan) -> Clearance:
-        """Of the whole motion; pairs that it cannot bring together, by how far it goes, are not looked at."""
+        """Return the clearance along the whole motion; pairs that it cannot bring together are not computed."""
         if len(plan.times_ns) < 2:
             return self.at(plan.positions[0])
         travel = _Travel(plan, self.embodiment)
@@ -458,7 +459,7 @@ class ClearanceModel:
 
 
 def _norm(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row; quicker than NumPy's own, whose way through all axes takes longer than the sums."""
+    """Return the Euclidean norm of each row; faster than NumPy's for short rows."""
     return np.asarray(np.sqrt(np.einsum("kd,kd->k", vectors, vectors)))
 
 
@@ -490,6 +491,6 @@ def _box_of(geometry: coal.CollisionGeometry) -> tuple[NDArray[np.float64], NDAr
 
 
 def _radius(geometry: coal.CollisionGeometry) -> float:
-    """Of a sphere around the shape's own origin that holds it; infinite for a half-space."""
+    """Return the radius of a sphere around the shape's origin that contains it; infinite for a half-space."""
     geometry.computeLocalAABB()
     return float(np.linalg.norm(geometry.aabb_center) + geometry.aabb_radius)

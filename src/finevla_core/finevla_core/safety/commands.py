@@ -5,9 +5,10 @@ from collections.abc import Collection
 import numpy as np
 
 from finevla_core.embodiment import Embodiment
+from finevla_core.safety.events import Trajectory
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import NS, Plan
-from finevla_core.safety.words import Trajectory
+from finevla_core.safety.plan import Plan
+from finevla_core.time_units import S_PER_NS
 
 # Until a controller that holds something else is on the plan: shorter than chunks are apart, so that the next one finds it
 # there, and long enough for the few milliradians that an arm sags to be no jerk.
@@ -17,22 +18,22 @@ LEAD_NS = 45_000_000
 def trajectories(
     plan: Plan, embodiment: Embodiment, limits: Limits, continues: Collection[str], lead_ns: int = 0
 ) -> list[Trajectory]:
-    """One trajectory per controller, positions cut to the limits.
+    """One trajectory per controller, positions cut to the limits and their slack, which no accepted plan leaves.
 
     Where the plan starts at a controller's own command (`continues` names these), its first knot goes along: stamped in the
     past when it arrives, it makes the controller follow the plan itself. Without it the controller leads from its command to
     the next one, which in motion is a jerk - but with it, where it is not at the command, the command would step there: such
     a controller is led onto the plan in `lead_ns`, or until its second knot.
     """
-    led = _led(plan, lead_ns)
+    led, (lower, upper) = _led(plan, lead_ns), (limits.lower - limits.slack, limits.upper + limits.slack)
     made = []
     for controller in embodiment.controllers:
         columns = [embodiment.joints.index(joint) for joint in controller.joints]
         way = plan if controller.name in continues else led
-        positions = embodiment.to_positions(np.clip(way.positions, limits.lower, limits.upper))[:, columns]
+        positions = embodiment.to_positions(np.clip(way.positions, lower, upper))[:, columns]
         velocities = embodiment.to_velocities(way.velocities)[:, columns]
         start_ns = int(plan.times_ns[0])
-        times_s = np.asarray((way.times_ns - start_ns) * NS, dtype=np.float64)
+        times_s = np.asarray((way.times_ns - start_ns) * S_PER_NS, dtype=np.float64)
         made.append(Trajectory(controller.name, controller.joints, start_ns, times_s, positions, velocities))
     return made
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from finevla_core.safety.plan import NS
+from finevla_core.time_units import S_PER_NS
 
 UNNUMBERED = (0, 2**64 - 1)  # what a middleware gives that does not count
 # A publisher counts up. One that starts again counts from 1 once; two at a time go back with nearly every change of turns.
@@ -30,4 +30,4 @@ class CounterWatch:
     def is_double(self) -> bool:
         """Whether two publishers were heard within the last second."""
         descents = self._descents_ns
-        return len(descents) == DESCENTS and (self._steady_ns() - descents[0]) * NS < WITHIN_S
+        return len(descents) == DESCENTS and (self._steady_ns() - descents[0]) * S_PER_NS < WITHIN_S

@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from finevla_core.safety.words import RESET_ADVICE
+from finevla_core.safety.events import RESET_ADVICE
 
 
 class Verdict(enum.IntEnum):
@@ -15,12 +15,20 @@ class Verdict(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Watch:
-    """What a finding leads to while nothing moves and while something does, why so, and what the operator reads."""
+    """What a finding leads to while nothing moves and while something does, why so, and what the operator reads.
+
+    `says_simulated` stands for `says` where a simulator plays the arms: nobody shall look for a cable then.
+    """
 
     at_rest: Verdict
     moving: Verdict
     why: str
     says: str
+    says_simulated: str = ""
+
+    def sentence(self, is_arm_simulated: bool) -> str:
+        """What the operator reads, with places for the numbers."""
+        return (is_arm_simulated and self.says_simulated) or self.says
 
 
 _W, _S = Verdict.WARNING, Verdict.STOP
@@ -47,11 +55,13 @@ WATCHES: dict[str, Watch] = {
         _W, _S,
         "nobody knows where the arms are; at rest they stay where they were commanded to",
         "no joint state of all joints for {0:.2f} s (topic {1}); check the arms' driver, their power and CAN",
+        "no joint state of all joints for {0:.2f} s (topic {1}); the simulator hangs, is too slow or has ended: see its output",
     ),
     "watchdog.joints_still": Watch(
         _W, _S,
         "a driver that repeats its last reading hides where the arms are",
         "joint states come, but their stamps stand still since {0:.2f} s (topic {1}); restart the arms' driver",
+        "joint states come, but their stamps stand still since {0:.2f} s (topic {1}); start the simulator again",
     ),
     "watchdog.camera_frozen": Watch(
         _W, _S,
@@ -100,6 +110,8 @@ WATCHES: dict[str, Watch] = {
         _S, _S,
         "nobody could say which of them tells where the arms are",
         "more than one node publishes joint states of the arms (topic {0}); end all but the arms' driver;"
+        f" {RESET_ADVICE}",
+        "more than one node publishes joint states of the arms (topic {0}); end all but the simulator;"
         f" {RESET_ADVICE}",
     ),
     "watchdog.speed": Watch(

@@ -11,9 +11,10 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.safety.authority import MAX_CLIENT
 from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.joining import MANNERS, ensembled, join
+from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, ensembled, join
 from finevla_core.safety.mandate import is_motion
-from finevla_core.safety.plan import NS, Extremes, Plan
+from finevla_core.safety.plan import Extremes, Plan
+from finevla_core.time_units import S_PER_NS
 
 # Between a chunk's targets and the margin of a limit there is a zone in which motion towards the limit is slowed down.
 LIMIT_ZONE_RAD = 0.05
@@ -32,7 +33,7 @@ class GateOptions:
     max_horizon: int = 100
     max_start_jump: float = 0.25
     max_tracking_error: float = 0.25
-    # What an arm tells lags behind what it does (piper_sdk issue 34): so much more at speed is no tracking error.
+    # What an arm tells lags behind what it does (agilexrobotics/piper_sdk#34): so much more at speed is no tracking error.
     feedback_lag_s: float = 0.1
 
 
@@ -54,11 +55,11 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Context:
+class GateContext:
     """What the gate compares a chunk with. `client` has command authority; `measured` `(D,)` was true at `measured_ns`.
 
     If `is_taken`, the client asked for authority by name, and may move the arms without an instruction.
-    `allowed_scale` is the speed that the running chunk's distances allow, 1 if none runs.
+    `allowed_scale` is the speed that the running chunk's distances allow, 1 if none runs; `leave_ns`, when its plan is left.
     `last_stamp_ns` and `last_sequence` are those of the running chunk, -1 if none runs; `recent` are the accepted chunks,
     oldest first, that an ensemble may look back on.
     """
@@ -75,6 +76,7 @@ class Context:
     recent: Sequence[ActionChunk] = ()
     is_taken: bool = False
     allowed_scale: float = 1.0
+    leave_ns: int = LEAVE_NS
 
 
 class Gate:
@@ -84,7 +86,7 @@ class Gate:
         self.embodiment, self.envelope, self.limits, self.options = embodiment, envelope, envelope.limits, options
         self._jump = np.where(self.limits.is_gripper, np.inf, options.max_start_jump)
 
-    def check(self, chunk: ActionChunk, context: Context) -> Judged | Rejection:
+    def check(self, chunk: ActionChunk, context: GateContext) -> Judged | Rejection:
         """Every rule in order; only a chunk that breaks none becomes a plan."""
         for rule in (self._schema, self._finite, self._time, self._origin, self._start, self._targets):
             if rejection := rule(chunk, context):
@@ -99,7 +101,7 @@ class Gate:
         most = self.options.max_tracking_error + self.options.feedback_lag_s * abs(velocity[index])
         return (self.embodiment.names[index], float(gap[index])) if gap[index] > most else None
 
-    def _joined(self, chunk: ActionChunk, context: Context) -> Judged | Rejection:
+    def _joined(self, chunk: ActionChunk, context: GateContext) -> Judged | Rejection:
         """The motion that the chunk becomes: at the speed asked for, or slower where it comes near something."""
         if chunk.joining == "ensemble":
             chunk = replace(chunk, actions=ensembled(chunk, context.recent))
@@ -122,13 +124,13 @@ class Gate:
             return Rejection(clearance.code, clearance.violation)
         return Judged(plan, clearance, scale)
 
-    def _moved(self, chunk: ActionChunk, context: Context, speed_scale: float) -> Plan | Rejection:
-        """In the first manner that keeps to the limits."""
+    def _moved(self, chunk: ActionChunk, context: GateContext, speed_scale: float) -> Plan | Rejection:
+        """By the first profile that keeps to the limits."""
         rejection = Rejection(
             "chunk.late", "all but its last row lie in the past; the policy is slower than its horizon"
         )
-        for manner in MANNERS[chunk.joining]:
-            plan = join(context.plan, chunk, context.now_ns, self.limits, manner, speed_scale)
+        for profile in BLEND_PROFILES[chunk.joining]:
+            plan = join(context.plan, chunk, context.now_ns, self.limits, profile, speed_scale, context.leave_ns)
             if plan is None:
                 break
             found = self._motion(plan.extremes())
@@ -137,7 +139,7 @@ class Gate:
             rejection = found
         return rejection
 
-    def _schema(self, chunk: ActionChunk, context: Context) -> Rejection | None:
+    def _schema(self, chunk: ActionChunk, context: GateContext) -> Rejection | None:
         names = self.embodiment.names
         if chunk.embodiment != self.embodiment.name:
             text = f"it is for robot '{chunk.embodiment[:40]}', this is '{self.embodiment.name}'"
@@ -161,14 +163,14 @@ class Gate:
             return Rejection("chunk.joining", f"joining '{chunk.joining[:40]}' is not one of {', '.join(JOININGS)}")
         return None
 
-    def _finite(self, chunk: ActionChunk, context: Context) -> Rejection | None:
+    def _finite(self, chunk: ActionChunk, context: GateContext) -> Rejection | None:
         if not np.isfinite(chunk.actions).all():
             row, column = np.argwhere(~np.isfinite(chunk.actions))[0]
             return Rejection("chunk.finite", f"row {row}, {chunk.names[column]} is not a finite number")
         return None
 
-    def _time(self, chunk: ActionChunk, context: Context) -> Rejection | None:
-        age_s, most = (context.now_ns - chunk.stamp_ns) * NS, self.options.max_age_s
+    def _time(self, chunk: ActionChunk, context: GateContext) -> Rejection | None:
+        age_s, most = (context.now_ns - chunk.stamp_ns) * S_PER_NS, self.options.max_age_s
         if age_s > most:
             return Rejection("chunk.stale", f"its observation is {age_s:.2f} s old; {most} s are allowed")
         if age_s < -self.options.max_future_s:
@@ -188,7 +190,7 @@ class Gate:
             return Rejection("chunk.epoch", text)
         return None
 
-    def _origin(self, chunk: ActionChunk, context: Context) -> Rejection | None:
+    def _origin(self, chunk: ActionChunk, context: GateContext) -> Rejection | None:
         may_move = context.is_taken and is_motion(chunk.instruction_id) and chunk.client == context.client
         if not context.instruction_id and not may_move:
             return Rejection("chunk.instruction", "no instruction is active")
@@ -205,10 +207,10 @@ class Gate:
             return Rejection("chunk.authority", text)
         return None
 
-    def _start(self, chunk: ActionChunk, context: Context) -> Rejection | None:
+    def _start(self, chunk: ActionChunk, context: GateContext) -> Rejection | None:
         """The row that is due now must continue where the arm is planned to be; the arm must be where it is planned."""
         planned = context.plan.at(context.now_ns)[0]
-        row = int(np.clip((context.now_ns - chunk.stamp_ns) * NS / chunk.dt_s - 1, 0, chunk.horizon - 1))
+        row = int(np.clip((context.now_ns - chunk.stamp_ns) * S_PER_NS / chunk.dt_s - 1, 0, chunk.horizon - 1))
         jump = abs(chunk.actions[row] - planned) / self._jump
         if jump.max() > 1.0:
             name = chunk.names[int(jump.argmax())]
@@ -217,7 +219,7 @@ class Gate:
             return Rejection("chunk.tracking", f"{off[0]} is {off[1]:.2f} away from where it is planned to be")
         return None
 
-    def _targets(self, chunk: ActionChunk, context: Context) -> Rejection | None:
+    def _targets(self, chunk: ActionChunk, context: GateContext) -> Rejection | None:
         """Positions with their margin - less only where the arm is in it already - and how far a step goes."""
         limits, start = self.limits, context.plan.at(context.now_ns)[0]
         lower = np.minimum(limits.lower + limits.margin, np.maximum(start, limits.lower))

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from finevla_core.safety.plan import NS
 from finevla_core.safety.seal import NODE_CHARACTERS, QUOTED, ForgedCounter, heartbeat_seal, is_right
+from finevla_core.time_units import S_PER_NS
 
 TWO_S = 1.0  # both heard within this are alive both
 CHALLENGES = 256  # that are remembered; the bridge sends 25 a second, and one with each event
@@ -25,7 +25,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Words:
+class HeartbeatMessage:
     """What a heartbeat says, as it came."""
 
     node: str
@@ -37,7 +37,7 @@ class Words:
     seal: str
 
 
-def instance_of(key: bytes, words: Words) -> str:
+def instance_of(key: bytes, words: HeartbeatMessage) -> str:
     """Return the process that sealed a heartbeat, "" if it carries no right seal."""
     instance, _, seal = words.seal.partition("#")
     rest = words.sequence, words.challenge, words.is_well, words.text, words.stamp_ns
@@ -52,7 +52,7 @@ class HeartbeatCheck:
     """
 
     def __init__(self, key: bytes, node: str, timeout_s: float, steady_ns: Callable[[], int]) -> None:
-        self._key, self._node, self._timeout_ns, self._steady_ns = key, node, round(timeout_s / NS), steady_ns
+        self._key, self._node, self._timeout_ns, self._steady_ns = key, node, round(timeout_s / S_PER_NS), steady_ns
         self._challenges: deque[tuple[int, int]] = deque(maxlen=CHALLENGES)
         self._heard: dict[str, tuple[int, int]] = {}  # instance to its newest sequence and when that came
         self._instance = ""
@@ -64,7 +64,7 @@ class HeartbeatCheck:
         self._challenges.append((new, self._steady_ns()))
         return new
 
-    def judge(self, words: Words) -> Judgement:
+    def judge(self, words: HeartbeatMessage) -> Judgement:
         """Judge one heartbeat. One that says that all is not well counts without a fresh challenge: it is a stop."""
         if not (instance := instance_of(self._key, words)):
             return self._tell_forged(words, "its seal is wrong" if words.seal else "it is not sealed")
@@ -81,14 +81,14 @@ class HeartbeatCheck:
     def _count(self, instance: str, sequence: int, now_ns: int) -> Judgement:
         before, self._instance = self._instance, instance
         spoke_again = instance in self._heard
-        self._heard = {i: s for i, s in self._heard.items() if (now_ns - s[1]) * NS < TWO_S or i == before}
-        is_two = before not in ("", instance) and spoke_again and (now_ns - self._heard[before][1]) * NS < TWO_S
+        self._heard = {i: s for i, s in self._heard.items() if (now_ns - s[1]) * S_PER_NS < TWO_S or i == before}
+        is_two = before not in ("", instance) and spoke_again and (now_ns - self._heard[before][1]) * S_PER_NS < TWO_S
         self._heard[instance] = sequence, now_ns
         if is_two:
             return Judgement(True, "watchdog.two", "two watchdogs speak on safety/watchdog; end one of them")
         return Judgement(True)
 
-    def _tell_forged(self, words: Words, why: str) -> Judgement:
+    def _tell_forged(self, words: HeartbeatMessage, why: str) -> Judgement:
         what = f"a heartbeat of '{words.node[:QUOTED]}' does not count: {why}"
         text = self._forged.tell(what, "safety/watchdog", self._steady_ns())
         return Judgement(False, "heartbeat.forged", text) if text else Judgement()
@@ -135,4 +135,4 @@ class Heartbeats:
         return ""
 
     def _is_silent(self, heard_ns: int, timeout_s: float | None) -> bool:
-        return timeout_s is not None and (heard_ns < 0 or (self._steady_ns() - heard_ns) * NS > timeout_s)
+        return timeout_s is not None and (heard_ns < 0 or (self._steady_ns() - heard_ns) * S_PER_NS > timeout_s)

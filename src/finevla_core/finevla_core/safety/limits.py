@@ -34,7 +34,8 @@ class Limits:
     def slack(self) -> NDArray[np.float64]:
         """How far beyond a position limit still counts as at it: 0.1 mrad for joints, 1 mm of travel for grippers.
 
-        A gripper that closes with some speed overshoots "closed" in the spline; the command itself is cut at the limit.
+        A gripper that a new chunk turns round beside an end overshoots it by some hundredths of a millimetre. Cutting that
+        off would be a corner in the command, and fingers that are closed feel no such distance.
         """
         return np.where(self.is_gripper, 0.02, 1e-4)
 

@@ -7,7 +7,7 @@ announced or sent before the bridge holds again, is void: it does not come back 
 from collections import OrderedDict
 from collections.abc import Callable
 
-from finevla_core.safety.plan import NS
+from finevla_core.time_units import S_PER_NS
 
 # An operator's motion (homing, going to a pose) obeys no instruction; its chunks carry an id that begins so. Behind a "/"
 # it may say which part of the motion a chunk is: all parts begin and end together.
@@ -74,7 +74,7 @@ class Mandate:
         self.instruction_id = ""
         if self._opened_ns is None:
             self.end_one(instruction_id, self._why_closed)
-        elif self._steady_ns() - age_s / NS < self._opened_ns:
+        elif self._steady_ns() - age_s / S_PER_NS < self._opened_ns:
             self.end_one(
                 instruction_id, f"it was announced {age_s:.1f} s ago, by its sender's clock, before the bridge held"
             )

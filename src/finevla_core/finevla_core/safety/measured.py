@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import NS
+from finevla_core.time_units import S_PER_NS
 
 # An arm that moved by more than this beyond what its speed allows did not move: the reading jumped.
 JUMP_SHARE, JUMP_RAD = 1.5, 0.02
@@ -71,7 +71,7 @@ class MeasuredArms:
         if why := self._why_strange(position, stamp_ns, received_ns, is_following):
             self._strange_ns, self._strange_stamp_ns = received_ns, stamp_ns
             self._strange.append((received_ns, position))
-            while len(self._strange) > 2 and (received_ns - self._strange[1][0]) * NS >= STEADY_S:
+            while len(self._strange) > 2 and (received_ns - self._strange[1][0]) * S_PER_NS >= STEADY_S:
                 self._strange.popleft()
             return why
         if self._strange:
@@ -92,7 +92,7 @@ class MeasuredArms:
 
     def is_fresh(self, now_ns: int) -> bool:
         """Whether it tells where the arms are now."""
-        return self.position is not None and abs(now_ns - self.stamp_ns) * NS < self.timeout_s
+        return self.position is not None and abs(now_ns - self.stamp_ns) * S_PER_NS < self.timeout_s
 
     def moves(self, rest_velocity: float) -> bool:
         """Whether a joint was measured faster than that."""
@@ -162,25 +162,27 @@ class MeasuredArms:
         self.velocity = None
         if self.position is not None and self.stamp_ns:
             moved = (position - self.position) * ~self.limits.is_gripper
-            self.velocity = moved / ((stamp_ns - self.stamp_ns) * NS)
+            self.velocity = moved / ((stamp_ns - self.stamp_ns) * S_PER_NS)
         self.position, self.stamp_ns, self._received_ns = position, stamp_ns, received_ns
         self._recent.append((stamp_ns, position))
-        while len(self._recent) > 2 and (stamp_ns - self._recent[1][0]) * NS >= SPEED_SPAN_S:
+        while len(self._recent) > 2 and (stamp_ns - self._recent[1][0]) * S_PER_NS >= SPEED_SPAN_S:
             self._recent.popleft()
         if not self._is_still():
             self._still_ns = -1
         elif self._still_ns < 0:
             self._still_ns = received_ns
-        elif not is_following and (received_ns - self._still_ns) * NS >= SETTLED_S and self._is_expected_on_a_way():
+        elif (
+            not is_following and (received_ns - self._still_ns) * S_PER_NS >= SETTLED_S and self._is_expected_on_a_way()
+        ):
             self.expect(position, position)
 
     def _why_strange(self, position: NDArray[np.float64], stamp_ns: int, received_ns: int, is_following: bool) -> str:
         if self.position is None:
             return ""
         # The longer of both: a clock may have been set, and a simulation may run faster than time passes.
-        dt_s = (received_ns - self._received_ns) * NS
+        dt_s = (received_ns - self._received_ns) * S_PER_NS
         if self.stamp_ns:
-            dt_s = max(dt_s, abs(stamp_ns - self.stamp_ns) * NS)
+            dt_s = max(dt_s, abs(stamp_ns - self.stamp_ns) * S_PER_NS)
         allowed = JUMP_SHARE * self.limits.velocity * dt_s + JUMP_RAD
         if not is_following and self._is_expected_at_rest() and self._is_still():
             allowed = np.minimum(allowed, SLIP_RAD)
@@ -199,11 +201,11 @@ class MeasuredArms:
         return f"{self.embodiment.names[i]} is elsewhere: it says {position[i]:.3f}, {off[i]:+.3f} from {where}"
 
     def _speed(self) -> NDArray[np.float64] | None:
-        """Of each joint `(D,)` over the last `SPEED_SPAN_S`, of grippers 0; None if it is not known."""
+        """Return each joint's speed `(D,)` over the last `SPEED_SPAN_S`, 0 for grippers; None if unknown."""
         if len(self._recent) < 2:
             return None
         (before_ns, before), (after_ns, after) = self._recent[0], self._recent[-1]
-        span_s = (after_ns - before_ns) * NS
+        span_s = (after_ns - before_ns) * S_PER_NS
         if span_s < SPEED_SPAN_S:
             return None
         return np.asarray(abs(after - before) * ~self.limits.is_gripper / span_s)
@@ -213,4 +215,4 @@ class MeasuredArms:
         return speed is not None and bool(speed.max() <= REST_RAD_S)
 
     def _age_s(self, received_ns: int) -> float:
-        return (self._steady_ns() - received_ns) * NS if received_ns >= 0 else float("inf")
+        return (self._steady_ns() - received_ns) * S_PER_NS if received_ns >= 0 else float("inf")

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.safety.limits import Limits
+from finevla_core.time_units import S_PER_NS
 
-NS = 1e-9
 # A stop that is over before it reaches the controller is refused there, and the old trajectory would go on.
 MIN_STOP_S = 0.15
 # Knots closer than this are one: times are whole nanoseconds, and the cubic of a sliver would be rounding errors.
@@ -44,7 +44,7 @@ class Plan:
             return np.repeat(self.positions, len(times_ns), axis=0)
         inside = np.clip(times_ns, self.times_ns[0], self.times_ns[-1])
         piece = self.pieces(inside)
-        t = ((inside - self.times_ns[piece]) * NS)[:, None]
+        t = ((inside - self.times_ns[piece]) * S_PER_NS)[:, None]
         c0, c1, c2, c3 = (c[piece] for c in self._coefficients)
         return np.asarray(c0 + t * (c1 + t * (c2 + t * c3)))
 
@@ -98,11 +98,11 @@ class Plan:
 
     def _piece(self, now_ns: int) -> tuple[float, list[NDArray[np.float64]]]:
         piece = int(np.searchsorted(self.times_ns, now_ns, side="right")) - 1
-        return (now_ns - int(self.times_ns[piece])) * NS, [c[piece] for c in self._coefficients]
+        return (now_ns - int(self.times_ns[piece])) * S_PER_NS, [c[piece] for c in self._coefficients]
 
     @cached_property
     def _steps_s(self) -> NDArray[np.float64]:
-        return np.diff(self.times_ns) * NS
+        return np.diff(self.times_ns) * S_PER_NS
 
     @cached_property
     def _coefficients(self) -> tuple[NDArray[np.float64], ...]:
@@ -136,8 +136,8 @@ def stop(plan: Plan, now_ns: int, limits: Limits) -> Plan:
     phases, jerks = _braking(velocity, acceleration, STOP_SHARE * limits.acceleration, STOP_SHARE * limits.jerk)
     switches = np.cumsum(phases, axis=0)
     times = np.unique(np.concatenate([[0.0], switches.ravel(), [max(MIN_STOP_S, float(switches.max()))]]))
-    times_ns = np.round(times[np.diff(times, prepend=-1.0) > SAME_KNOT_S] / NS).astype(np.int64)
-    positions, velocities = _integrated(times_ns * NS, switches, jerks, (position, velocity, acceleration))
+    times_ns = np.round(times[np.diff(times, prepend=-1.0) > SAME_KNOT_S] / S_PER_NS).astype(np.int64)
+    positions, velocities = _integrated(times_ns * S_PER_NS, switches, jerks, (position, velocity, acceleration))
     velocities[-1] = 0.0
     return Plan(now_ns + times_ns, positions, velocities)
 

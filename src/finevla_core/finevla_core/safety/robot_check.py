@@ -84,7 +84,7 @@ class RobotCheck:
         return is_published
 
     def on_controllers(self, listed: Sequence[ListedController]) -> None:
-        """An answer of controller_manager."""
+        """Take in the list of controllers that controller_manager reports, and compare it with the robot file."""
         self._answered_ns = self._steady_ns()
         by_name = {controller.name: controller for controller in listed}
         trouble = (self._trouble(c, by_name.get(c.name)) for c in self._embodiment.controllers)

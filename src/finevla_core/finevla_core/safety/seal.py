@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.plan import NS
+from finevla_core.time_units import S_PER_NS
 
 KEY_BYTES = 32
 NODE_CHARACTERS = 256  # a longer name is nobody's
@@ -177,8 +177,8 @@ class TrajectoryCheck:
         known = self._instances.get(node)
         if instance == known:
             return ""
-        if stamp_ns and clock_ns and abs(clock_ns - stamp_ns) * NS > STALE_S:
-            return f"it is a recording, stamped {(clock_ns - stamp_ns) * NS:.1f} s ago"
+        if stamp_ns and clock_ns and abs(clock_ns - stamp_ns) * S_PER_NS > STALE_S:
+            return f"it is a recording, stamped {(clock_ns - stamp_ns) * S_PER_NS:.1f} s ago"
         if node == self._own.node:
             return "" if self._may_be_two else f"another {node} sent it"
         before = self._before.setdefault(node, deque(maxlen=INSTANCES))
@@ -200,7 +200,7 @@ class ForgedCounter:
     def tell(self, what: str, topic: str, now_ns: int) -> str:
         """Count one; return the sentence that is to be told now, or ""."""
         self._count += 1
-        if self._told_ns >= 0 and (now_ns - self._told_ns) * NS < TOLD_S:
+        if self._told_ns >= 0 and (now_ns - self._told_ns) * S_PER_NS < TOLD_S:
             return ""
         count, self._count, self._told_ns = self._count, 0, now_ns
         times = f" ({count} times since it was last told)" if count > 1 else ""

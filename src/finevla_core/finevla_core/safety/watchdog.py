@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.brake import Brake
 from finevla_core.safety.counters import CounterWatch
+from finevla_core.safety.events import Event, State, Trajectory
 from finevla_core.safety.findings import WATCHES, Verdict
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.plan import NS
-from finevla_core.safety.watches import Beat, Cameras, OtherWatchdogs, Rivals, RosClock, Strangers, Voices
-from finevla_core.safety.words import Event, State, Trajectory
+from finevla_core.safety.monitors import (
+    Cameras,
+    EpochMonitor,
+    HeartbeatMonitor,
+    OtherWatchdogs,
+    PublisherConflictMonitor,
+    RosClock,
+    Strangers,
+)
+from finevla_core.time_units import S_PER_NS
 
 # DDS lists the publishers of a killed process for 20 s; two bridges that live are told apart by what they say.
 DEAD_LISTED_NS = 25_000_000_000
@@ -52,6 +60,7 @@ class WatchdogOptions:
     frozen_pictures: int = 5
     frozen_moved_rad: float = 0.01
     camera_noise: bool = True
+    arm_simulated: bool = False
     # What was never heard is missing only after the nodes have found each other, and after a policy has been loaded.
     startup_s: float = 3.0
     loading_s: float = 15.0
@@ -59,7 +68,7 @@ class WatchdogOptions:
     # Stop asked -> STOPPED confirmed; a healthy bridge takes some 2 ms.
     confirm_s: float = 0.06
     ask_again_s: float = 0.2
-    say_again_s: float = 0.02  # a controller may lose a message: the bridge's options say more
+    say_again_s: float = 0.01  # a controller may lose a message: the bridge's options say more
     # After the bridge's stop should be over the arms rest within this, after our own within the next, or are braked again.
     grace_s: float = 0.25
     settle_s: float = 1.5
@@ -85,12 +94,12 @@ class Watchdog:
         self._ticked_ns = now_ns
         self.publications = CounterWatch(lambda: self._ticked_ns)  # of joint states
         self.cameras = Cameras(carriers, ~limits.is_gripper, options.camera_noise, options.frozen_moved_rad)
-        self.rivals = Rivals(*names, second_ns=DEAD_LISTED_NS)
-        self.voices = Voices()
-        found_ns, loaded_ns = (now_ns + round(s / NS) for s in (options.startup_s, options.loading_s))
-        self.clock = RosClock(options.clock_jump_s, is_simulated, Beat(loaded_ns))
-        self.bridge, self.joints, self.stamps, self.deadman = (Beat(found_ns) for _ in range(4))
-        self.observations, self.policy, self.taking, self.chunks = (Beat(loaded_ns) for _ in range(4))
+        self.rivals = PublisherConflictMonitor(*names, second_ns=DEAD_LISTED_NS)
+        self.voices = EpochMonitor()
+        found_ns, loaded_ns = (now_ns + round(s / S_PER_NS) for s in (options.startup_s, options.loading_s))
+        self.clock = RosClock(options.clock_jump_s, is_simulated, HeartbeatMonitor(loaded_ns))
+        self.bridge, self.joints, self.stamps, self.deadman = (HeartbeatMonitor(found_ns) for _ in range(4))
+        self.observations, self.policy, self.taking, self.chunks = (HeartbeatMonitor(loaded_ns) for _ in range(4))
         self._taken = self._untaken = 0
         self._woke_ns: int | None = None  # slept, and has not looked anew yet
         self.state = State.DISABLED
@@ -131,7 +140,7 @@ class Watchdog:
     def on_joint_state(
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
     ) -> None:
-        """A measured joint state."""
+        """Take in a measured joint state (rad, rad/s); an unusable one with a new stamp does not count as heard."""
         before = self.brake.stamp_ns
         usable = self.brake.felt(stamp_ns, names, positions, velocities, now_ns)
         if usable:
@@ -188,7 +197,7 @@ class Watchdog:
         self.cameras.saw(hashes, state)
 
     def on_deadman(self, is_held: bool, now_ns: int) -> None:
-        """The operator's switch."""
+        """Take in the state of the operator's deadman switch: held or released."""
         self.is_held = is_held
         self.deadman.heard(now_ns)
 
@@ -263,16 +272,17 @@ class Watchdog:
     ) -> None:
         """What the bridge told a controller; after a stop it is answered with a stop.
 
-        The bridge's own stop is let pass: it comes before or with its STOPPED. A bridge that wakes up after we braked
-        does not know where the arms are by now, and what it sends then is nothing to follow.
+        The bridge's own stop is let pass: it comes before or with its STOPPED, and once more, however late. A bridge that
+        wakes up after we braked does not know where the arms are by now, and what it sends then is nothing to follow.
         """
         clock_ns = self._controllers_ns(now_ns, clock_ns)
+        is_repeated = self.brake.is_repeated(controller, start_ns, times_ns, positions)
         accepted = self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
         if accepted:
             self._unanswered.pop(controller, None)  # its motion has replaced the stranger's
-        if not accepted or not self.latched:
+        if not accepted or not self.latched or is_repeated:
             return
-        is_late = self._confirmed_ns is not None and (now_ns - self._confirmed_ns) * NS > self.options.confirm_s
+        is_late = self._confirmed_ns is not None and (now_ns - self._confirmed_ns) * S_PER_NS > self.options.confirm_s
         if (controller in self._braked or is_late) and not self._is_second(now_ns):
             self._brake([controller], now_ns, clock_ns, "something commands them after the stop")
 
@@ -347,9 +357,9 @@ class Watchdog:
         o, found = self.options, dict[str, str]()
         topic = self.embodiment.state_topic
 
-        def silent(code: str, beat: Beat, timeout_s: float, *more: object) -> None:
+        def silent(code: str, beat: HeartbeatMonitor, timeout_s: float, *more: object) -> None:
             if (silent_s := beat.silent_s(now_ns)) > timeout_s:
-                found[code] = WATCHES[code].says.format(silent_s, *more)
+                found[code] = WATCHES[code].sentence(o.arm_simulated).format(silent_s, *more)
 
         who = self.strangers.who(now_ns)
         who = who or "; ".join(f"{who} on {topic}" for topic, who in self.rivals.found().items())
@@ -361,12 +371,12 @@ class Watchdog:
         if (fast := self.brake.too_fast(now_ns)) is not None:
             found["watchdog.speed"] = WATCHES["watchdog.speed"].says.format(*fast)
         if self.publications.is_double:
-            found["watchdog.joints_two"] = WATCHES["watchdog.joints_two"].says.format(topic)
+            found["watchdog.joints_two"] = WATCHES["watchdog.joints_two"].sentence(o.arm_simulated).format(topic)
         silent("watchdog.bridge", self.bridge, o.bridge_timeout_s)
         if self.is_new_bridge:
             found["watchdog.restart"] = WATCHES["watchdog.restart"].says
         if self._rests_by_ns is not None and now_ns >= self._rests_by_ns:
-            late_s = (now_ns - self._rests_by_ns) * NS
+            late_s = (now_ns - self._rests_by_ns) * S_PER_NS
             # Looked at for a moment only: later somebody may push the arms, or the emergency stop lets them sink.
             if late_s > o.settle_s or not (needs_braking or self.latched == "watchdog.motion"):
                 self._rests_by_ns = None
@@ -379,7 +389,7 @@ class Watchdog:
         if o.deadman and (not self.is_held or self.deadman.silent_s(now_ns) > o.deadman_timeout_s):
             says = "missing" if self.is_held else "released"
             found["watchdog.deadman"] = WATCHES["watchdog.deadman"].says.format(says)
-        if self.clock.jumped_ns is not None and (now_ns - self.clock.jumped_ns) * NS < JUMP_TOLD_S:
+        if self.clock.jumped_ns is not None and (now_ns - self.clock.jumped_ns) * S_PER_NS < JUMP_TOLD_S:
             found["watchdog.clock_jump"] = WATCHES["watchdog.clock_jump"].says.format(self.clock.jumped_s)
         if (still_s := self.clock.still_s(now_ns)) > o.clock_still_s:
             found["watchdog.clock_still"] = WATCHES["watchdog.clock_still"].says.format(still_s)
@@ -389,7 +399,7 @@ class Watchdog:
         silent("watchdog.observations", self.observations, o.observations_timeout_s)
         silent("watchdog.policy", self.policy, o.policy_timeout_s)
         # By what it says itself: a policy that says nothing may have taken some meanwhile.
-        deaf_s = (self.policy.since_ns - self.taking.since_ns) * NS
+        deaf_s = (self.policy.since_ns - self.taking.since_ns) * S_PER_NS
         if deaf_s > o.policy_timeout_s and self._untaken >= UNTAKEN:
             found["watchdog.policy_deaf"] = WATCHES["watchdog.policy_deaf"].says.format(deaf_s)
         if self.instruction_id and self.state is State.FOLLOWING:
@@ -425,20 +435,22 @@ class Watchdog:
         """Latched: ask until the bridge confirms, brake where it does not, and again where the arms do not rest."""
         o = self.options
         is_confirmed = self._confirmed_ns is not None
-        if not is_confirmed and (now_ns - self._asked_ns) * NS >= o.ask_again_s:
+        if not is_confirmed and (now_ns - self._asked_ns) * S_PER_NS >= o.ask_again_s:
             self._asks, self._asked_ns = True, now_ns
         if not self._needs_braking(now_ns, clock_ns):
             return
-        is_late = is_confirmed or (now_ns - self._latched_ns) * NS >= o.confirm_s
+        is_late = is_confirmed or (now_ns - self._latched_ns) * S_PER_NS >= o.confirm_s
         if self._is_clock_doubtful(now_ns):
             why, is_due = "by its clock the bridge does not know where the motion is", self._is_jump_told(now_ns)
         elif self.latched == "watchdog.motion":
             why, is_due = "the bridge did not", True
         elif self.latched == "watchdog.rival" and not self.strangers.was_heard_since(self._latched_ns):
             # On top of the bridge's stop, which must have been heard: two at the same time would be a jerk.
-            since_ns = self._latched_ns + round(o.confirm_s / NS) if self._confirmed_ns is None else self._confirmed_ns
+            since_ns = (
+                self._latched_ns + round(o.confirm_s / S_PER_NS) if self._confirmed_ns is None else self._confirmed_ns
+            )
             why = "the motion may be the rival's, and the bridge can stop only its own"
-            is_due = (now_ns - since_ns) * NS >= HEARD_S
+            is_due = (now_ns - since_ns) * S_PER_NS >= HEARD_S
         else:
             why = "the bridge did not confirm the stop"
             is_due = self.bridge.silent_s(now_ns) > o.bridge_timeout_s or (is_late and not is_confirmed)
@@ -452,16 +464,16 @@ class Watchdog:
     def _brake(self, controllers: Sequence[str], now_ns: int, clock_ns: int, why: str) -> None:
         # By a clock that may not be the controllers' they might refuse our stop; "from now on" (0) they take, but not as
         # exactly: only where there is no other way, or where it did not help.
-        is_known = self.brake.clock_ns(now_ns) is not None or not self._is_clock_doubtful(now_ns)
+        is_known = self.brake.is_measured(now_ns) or not self._is_clock_doubtful(now_ns)
         stamp_ns = clock_ns if is_known and not self._attempts else 0
         is_exact = not self._is_clock_doubtful(now_ns)
         trajectories = self.brake.stops(controllers, stamp_ns, now_ns, clock_ns, is_exact)
         self._trajectories += trajectories
         # What begins "now", or from a measured pose, would be another motion the second time; where it was lost, the arms do
         # not come to rest and are braked anew.
-        again_ns = now_ns + round(self.options.say_again_s / NS)
+        again_ns = now_ns + round(self.options.say_again_s / S_PER_NS)
         self._again |= {t.controller: (again_ns, t) for t in trajectories if t.start_ns and not t.times_s[0]}
-        self._settled_ns = now_ns + round(self.options.settle_s / NS)
+        self._settled_ns = now_ns + round(self.options.settle_s / S_PER_NS)
         if not self.brakes:
             done = "the watchdog brakes the arms itself" if trajectories else "the arms cannot be braked, use the"
             done += "" if trajectories else " emergency stop: neither a command nor a joint state is known"
@@ -482,13 +494,14 @@ class Watchdog:
         theirs_ns = self.brake.clock_ns(now_ns)
         if theirs_ns is None or self.brake.is_astray(now_ns):
             return clock_ns
-        return clock_ns if abs(theirs_ns - clock_ns) * NS < CLOCK_DOUBTFUL_S else theirs_ns
+        is_ours = self.brake.is_clock(clock_ns, now_ns, round(CLOCK_DOUBTFUL_S / S_PER_NS))
+        return clock_ns if is_ours else theirs_ns
 
     def _rested_by_ns(self, now_ns: int) -> int:
         """When a stop that begins now is over for certain."""
         needed_s = self.brake.needed_s(now_ns)
         self._stop_took_s = (needed_s if needed_s < LONGEST_STOP_S else LONGEST_STOP_S) + self.options.grace_s
-        return now_ns + round(self._stop_took_s / NS)
+        return now_ns + round(self._stop_took_s / S_PER_NS)
 
     @property
     def _controllers(self) -> tuple[str, ...]:

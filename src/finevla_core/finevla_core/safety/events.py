@@ -1,4 +1,4 @@
-"""What the bridge and the watchdog say, to controllers and to people; they share these words."""
+"""Message types that the bridge and the watchdog publish: State, Trajectory, Event."""
 
 import enum
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ RESET_ADVICE = "when it is safe: finevla reset (service safety/reset)"
 
 
 class State(enum.IntEnum):
-    """Values are those of `SafetyStatus`."""
+    """State of the bridge; values as in `SafetyStatus`."""
 
     DISABLED = 0
     HOLDING = 1
@@ -26,7 +26,7 @@ def state_sentence(state: State, reason: str) -> str:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """For one controller: points from `start_ns` on, `times_s` `(N,)`, URDF positions and velocities `(N, J)`."""
+    """Trajectory for one controller: points from `start_ns`, `times_s` `(N,)`, URDF positions and velocities `(N, J)`."""
 
     controller: str
     joints: tuple[str, ...]

@@ -10,27 +10,27 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.safety.plan import NS
+from finevla_core.time_units import S_PER_NS
 
 
 @dataclass
-class Beat:
-    """When something was last heard; before its first word it counts from `since_ns`, the start plus time to find it."""
+class HeartbeatMonitor:
+    """Time since the last message of one sender; before the first it counts from `since_ns`, start plus grace time."""
 
     since_ns: int
     has_spoken: bool = False
 
     def heard(self, now_ns: int) -> None:
-        """It spoke."""
+        """Note that a message was received at `now_ns`."""
         self.since_ns, self.has_spoken = now_ns, True
 
     def excuse(self, for_ns: int, now_ns: int) -> None:
-        """It may have spoken, but the listener slept: what waits for him is read after he has looked at the clock."""
+        """Extend the deadline by `for_ns`, while the watchdog was not scheduled: messages may be queued but unread."""
         self.since_ns = min(self.since_ns + for_ns, max(now_ns, self.since_ns))
 
     def silent_s(self, now_ns: int) -> float:
-        """For how long it has been silent."""
-        return max(0.0, (now_ns - self.since_ns) * NS)
+        """Return the seconds since the last message, at least 0."""
+        return max(0.0, (now_ns - self.since_ns) * S_PER_NS)
 
 
 @dataclass
@@ -92,7 +92,7 @@ class RosClock:
 
     jump_s: float
     is_simulated: bool
-    ran: Beat
+    ran: HeartbeatMonitor
     jumped_s: float = 0.0
     jumped_ns: int | None = None
     _steady_ns: int | None = None
@@ -101,9 +101,9 @@ class RosClock:
     def tick(self, now_ns: int, clock_ns: int) -> None:
         """Compare; to be called often, for what counts is the jump between two calls."""
         if self._steady_ns is not None:
-            ahead_s = (clock_ns - self._clock_ns) * NS
+            ahead_s = (clock_ns - self._clock_ns) * S_PER_NS
             if not self.is_simulated:
-                ahead_s -= (now_ns - self._steady_ns) * NS
+                ahead_s -= (now_ns - self._steady_ns) * S_PER_NS
             if ahead_s < -self.jump_s or (ahead_s > self.jump_s and not self.is_simulated):
                 self.jumped_s, self.jumped_ns = ahead_s, now_ns
             if clock_ns != self._clock_ns:
@@ -116,7 +116,7 @@ class RosClock:
 
 
 @dataclass
-class Rivals:
+class PublisherConflictMonitor:
     """Who publishes on the command topics besides one bridge and the watchdog itself.
 
     DDS tells of a publisher before it tells whose it is: one without a name counts only when it stays without. And it tells
@@ -159,7 +159,7 @@ def carriers(urdf: str, joints: Collection[str], frames: Mapping[str, str]) -> d
 
 
 @dataclass
-class Voices:
+class EpochMonitor:
     """Whether one bridge speaks or two, or another one, by the epochs in what they say: each reset begins the next one."""
 
     remember_ns: int = 1_000_000_000

@@ -1,6 +1,6 @@
 """Where a robot may be and go in a straight line, by the safety gate's own envelope; and in words why not.
 
-A planner's `Room` has a little more distance to everything than the gate asks for, so that no path lies right at the border.
+A planner's `PlanningScene` has a little more distance to everything than the gate asks for: no path lies at the border.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class Planner(Protocol):
         """
 
 
-class Room:
+class PlanningScene:
     """One envelope as a planner asks it; not thread-safe, as the distances behind it are not."""
 
     def __init__(self, embodiment: Embodiment, envelope: Envelope) -> None:
@@ -43,7 +43,7 @@ class Room:
         return self.why_not_in_limits(values) or self.too_near(values)
 
     def why_not_in_limits(self, values: NDArray[np.float64]) -> str:
-        """The same by the limits of the values alone."""
+        """Return why `values` `(D,)` are outside the limits, a clause without a full stop; "" if they are inside."""
         if not np.isfinite(values).all():
             return "it is not finite"
         over = np.maximum(self.lower - values, values - self.upper)
@@ -54,7 +54,7 @@ class Room:
         return ""
 
     def too_near(self, values: NDArray[np.float64]) -> str:
-        """The same without the limits: what the arms may be in the margin of, where they are already."""
+        """Return what comes too near at `values` `(D,)`, "" if nothing; unlike `why_not`, without the limits' margin."""
         return self.envelope.clearance.at(values).violation
 
     def is_free(self, start: NDArray[np.float64], goal: NDArray[np.float64]) -> bool:

@@ -24,7 +24,7 @@ def free_bytes(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-class Tape:
+class AsyncWriter:
     """Writes what is `put` to `writer` until `stop`; `problem` is a sentence once it can write no more.
 
     `free` tells the bytes left; below `min_free` (or above `max_bytes` written, if not 0) `limit` becomes a sentence,

@@ -24,7 +24,7 @@ SAME_RAD = 1e-2
 SEED = 1
 
 
-class Reach:
+class InverseKinematics:
     """`solve(frame, pose, start)` for one robot; not thread-safe."""
 
     def __init__(self, embodiment: Embodiment, urdf: str, limits: Limits) -> None:

@@ -1,0 +1,124 @@
+"""The ONNX graphs of a bundle: loaded and looked at once, then run from any thread, by one policy or by many."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from finevla_core.bundle import Bundle
+from finevla_core.errors import FineVLAError
+from finevla_core.policy.graphs import (
+    MEMORY,
+    POLICY_SIGNATURE,
+    PRESENT,
+    PREVIOUS,
+    REMEMBERED,
+    TEXT_SIGNATURE,
+    WEIGHTS,
+)
+
+PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+class OnnxGraphs:
+    """The policy's graph, and the text encoder's where a bundle has one, with what their signatures say of them.
+
+    `memory_shape` is None for a policy without a memory, `takes_running` says whether it continues a running chunk,
+    `tells_presence` whether it says that its target is there. `batches` says that it takes several observations at once.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int, providers: Sequence[str] | None) -> None:
+        available = ort.get_available_providers()
+        chosen = [name for name in (providers or PREFERRED) if name in available]
+        if not chosen:
+            raise FineVLAError(
+                f"ONNX Runtime has none of {', '.join(providers or PREFERRED)} here; it has {', '.join(available)}"
+            )
+        self.name = bundle.manifest.name
+        self._text: ort.InferenceSession | None = None
+        if not bundle.manifest.reader:
+            self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
+        self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE, (MEMORY, PREVIOUS, WEIGHTS))
+        self.memory_shape = _memory_shape(self._policy, bundle.policy_model)
+        self.takes_running = _takes_running(self._policy, bundle)
+        self.tells_presence = PRESENT in [value.name for value in self._policy.get_outputs()]
+        self.provider = self._policy.get_providers()[0]
+        self.batches = all(not isinstance(value.shape[0], int) for value in self._policy.get_inputs())
+        self.outputs = ["actions"] + [REMEMBERED] * (self.memory_shape is not None) + [PRESENT] * self.tells_presence
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
+        """Return the policy's outputs by name for inputs of one or more observations; raises `FineVLAError`."""
+        return dict(zip(self.outputs, self._run(self._policy, self.outputs, inputs), strict=True))
+
+    def features(self, tokens: NDArray[np.int64], mask: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the text encoder's features `(1, ...)` of tokens `(words, pieces)` and their mask `(words,)`."""
+        assert self._text is not None
+        (text,) = self._run(self._text, ("text",), {"tokens": tokens[None], "mask": mask[None]})
+        return text
+
+    def _run(
+        self, session: ort.InferenceSession, outputs: Sequence[str], inputs: Mapping[str, object]
+    ) -> list[NDArray[np.float32]]:
+        try:
+            answers = session.run(list(outputs), inputs)
+        except Exception as error:  # onnxruntime's exceptions share no documented base
+            raise FineVLAError(f"bundle '{self.name}' does not run: {_one_line(error)}") from error
+        return cast(list[NDArray[np.float32]], answers)
+
+
+def _memory_shape(session: ort.InferenceSession, path: Path) -> tuple[int, ...] | None:
+    """The shape of a network's memory, or None if it has none."""
+    taken = next((value.shape for value in session.get_inputs() if value.name == MEMORY), None)
+    if taken is None:
+        return None
+    given = next((value.shape for value in session.get_outputs() if value.name == REMEMBERED), None)
+    if taken != given or not all(isinstance(size, int) for size in taken):
+        raise FineVLAError(
+            f"'{path}' has an input '{MEMORY}' of shape {taken} and an output '{REMEMBERED}' of shape {given}; "
+            "both must be there, of one fixed shape: export the bundle again"
+        )
+    return tuple(taken)
+
+
+def _takes_running(session: ort.InferenceSession, bundle: Bundle) -> bool:
+    """Whether a network can be given a running chunk; refuses a bundle that would need that."""
+    found = [value.name for value in session.get_inputs() if value.name in (PREVIOUS, WEIGHTS)]
+    if len(found) == 1 or (not found and bundle.manifest.joining == "rtc"):
+        raise FineVLAError(
+            f"'{bundle.policy_model}' has not both inputs '{PREVIOUS}' and '{WEIGHTS}', which joining 'rtc' needs: "
+            "export the bundle again from a flow head, or say 'joining: blend' in its manifest"
+        )
+    return bool(found)
+
+
+def _session(
+    path: Path,
+    threads: int,
+    providers: Sequence[str],
+    signature: tuple[tuple[str, ...], str],
+    optional: tuple[str, ...] = (),
+) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Between two chunks the threads have nothing to do; spinning would take the cores from the other nodes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(str(path), options, providers=list(providers))
+    except Exception as error:  # onnxruntime's exceptions share no documented base
+        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
+    inputs, output = signature
+    found = sorted(i.name for i in session.get_inputs())
+    if sorted(set(found) - set(optional)) != sorted(inputs):
+        raise FineVLAError(f"'{path}' has inputs {', '.join(found)}; a bundle's needs {', '.join(inputs)}")
+    if output not in [o.name for o in session.get_outputs()]:
+        raise FineVLAError(f"'{path}' has no output '{output}'; export the bundle again")
+    return session
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,40 @@
+"""Which of the plans that a controller was told the arm is really on: a word to a controller may be lost."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finevla_core.safety.plan import Plan
+
+# A command farther from the arm than this was refused or is not obeyed: braking from it would be a leap. As the bridge.
+MAX_LAG_RAD = 0.30
+# An arm is late by its driver and its servos. On an elder plan it is within the first, and off the newest by the second.
+LATE_ARM_NS = 150_000_000
+ON_PLAN_RAD, OFF_PLAN_RAD = 0.02, 0.01
+
+
+def plan_followed(
+    plans: Sequence[Plan], measured: NDArray[np.float64], is_arm: NDArray[np.bool_], at_ns: int
+) -> Plan | None:
+    """Return the newest of `plans` (newest first) that explains where the arm is; None if it is near none of them.
+
+    `measured` `(J,)` was true at `at_ns` of the controllers' clock. Where several explain it the newest counts. Grippers
+    (not `is_arm`) may hold something, and tell nothing.
+    """
+    times_ns = np.linspace(at_ns - LATE_ARM_NS, at_ns, 4).astype(np.int64)
+
+    def gap(plan: Plan) -> float:
+        """How far the arm is from all where it may be, late as it is."""
+        places = plan.positions_at(times_ns)
+        off = np.maximum(places.min(0) - measured, measured - places.max(0))
+        return float((off * is_arm).max(initial=0.0))
+
+    newest, *elder = plans
+    newest_gap = gap(newest)
+    # What was measured before the arm can have been on the newest plan for long says nothing against it.
+    has_begun = at_ns >= int(newest.times_ns[0]) + LATE_ARM_NS
+    for plan in elder if has_begun else ():
+        if (elder_gap := gap(plan)) < ON_PLAN_RAD and newest_gap > elder_gap + OFF_PLAN_RAD:
+            return plan
+    return newest if newest_gap < MAX_LAG_RAD else None
