@@ -13,4 +13,5 @@ setup(
     zip_safe=False,
     description="What every FineVLA node shares: parameters from dataclasses, message conversion, QoS, diagnostics.",
     license="Apache-2.0",
+    entry_points={"launch.frontend.launch_extension": ["finevla_ros = finevla_ros.launch_extension"]},
 )

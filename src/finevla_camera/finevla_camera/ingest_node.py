@@ -17,13 +17,13 @@ from sensor_msgs.msg import JointState
 
 from finevla_core.assembler import Assembler, Problem
 from finevla_core.embodiment import load_embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 from finevla_core.images import CompressedImage, EncodedImage, RawImage
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import header_stamp_ns, observation_to_msg, to_ns
 from finevla_ros.listening import read, subscribe
+from finevla_ros.messages import header_stamp_ns, image_format_from_msg, observation_to_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -34,8 +34,8 @@ EVERY_STATE = QoSProfile(depth=50, history=HistoryPolicy.KEEP_LAST, reliability=
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """Parameters of the ingest."""
+class IngestParameters:
+    """ROS parameters of `camera_ingest`: the robot file and how the cameras send images."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
     transport: str = param("raw", "what the cameras send: raw (sensor_msgs/Image) or compressed (CompressedImage)")
@@ -78,7 +78,7 @@ class CameraIngest(Node):
 
     def __init__(self) -> None:
         super().__init__("camera_ingest")
-        self.parameters = declare(self, Parameters)
+        self.parameters = declare(self, IngestParameters)
         if self.parameters.transport not in ("raw", "compressed"):
             raise FineVLAError(f"parameter 'transport' is '{self.parameters.transport}'; it must be raw or compressed")
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
@@ -89,10 +89,22 @@ class CameraIngest(Node):
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         # Before the cameras: what is ready at the same time is handled in this order, and an image needs its state.
         subscribe(self, JointState, self.embodiment.state_topic, self._on_state, EVERY_STATE)
+        subscribe(self, msg.ImageFormat, "observation/image_format", self._on_format, qos.LATCHED)
         for camera in self.embodiment.cameras:
             self._subscribe(camera.name, camera.topic)
         # By the machine's own clock: a /clock that stands still must be reported too.
         self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _on_format(self, message: msg.ImageFormat) -> None:
+        """The active policy says how it sees; the robot file's format holds until one has."""
+        try:
+            images = image_format_from_msg(message)
+        except FineVLAError as error:
+            self.get_logger().warning(f"image format of policy {quoted(message.policy)} refused: {error}")
+            return
+        if images != self.assembler.embodiment.images:
+            self.assembler.embodiment = self.embodiment.seen_as(images)
+            self.get_logger().info(f"policy {quoted(message.policy)} takes pictures of {images}")
 
     def _subscribe(self, camera: str, topic: str) -> None:
         kind, name = (
@@ -120,8 +132,9 @@ class CameraIngest(Node):
         if (whose := self.frames.get(message.header.frame_id, camera)) != camera:
             raise FineVLAError(f"its picture is camera {whose}'s, by its frame_id; are the cameras exchanged?")
         if self.parameters.transport == "compressed":
-            return CompressedImage(memoryview(message.data))
-        return RawImage(message.encoding, message.height, message.width, message.step, memoryview(message.data))
+            return CompressedImage(memoryview(message.data), message.format)
+        data, is_bigendian = memoryview(message.data), bool(message.is_bigendian)
+        return RawImage(message.encoding, message.height, message.width, message.step, data, is_bigendian)
 
     def _on_state(self, message: JointState) -> None:
         self.assembler.add_state(to_ns(message.header.stamp), message.name, message.position)
@@ -176,5 +189,5 @@ class CameraIngest(Node):
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `camera_ingest` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(CameraIngest)

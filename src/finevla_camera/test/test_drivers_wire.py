@@ -17,12 +17,13 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from finevla_core.embodiment import load_embodiment
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import observation_from_msg, to_stamp
+from finevla_ros.messages import observation_from_msg, to_stamp
 
 WIDTH, HEIGHT = 64, 48
 RELIABLE = QoSProfile(depth=100)  # orbbec_camera, realsense2_camera and usb_cam as they come
 BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)  # with ..._qos:=SENSOR_DATA
 ORANGE = (250, 120, 10)
+YUYV_ORANGE = (142, 60, 142, 193)  # two pixels of it, BT.601
 
 
 def raw(encoding: str, pixel: bytes, padding: int = 0, is_bigendian: int = 0, frame: str = "as_it_likes") -> Image:
@@ -40,6 +41,22 @@ def compressed(kind: str, told: str, mode: str = "RGB") -> CompressedImage:
     colour = ORANGE if mode == "RGB" else 1000
     PillowImage.new(mode, (WIDTH, HEIGHT), colour).save(file, kind)  # type: ignore[arg-type]
     return CompressedImage(format=told, data=array.array("B", file.getvalue()))
+
+
+def mosaic() -> bytes:
+    """What a sensor with pattern rggb sees of one colour."""
+    red, green, blue = (bytes((value,)) for value in ORANGE)
+    return ((red + green) * (WIDTH // 2) + (green + blue) * (WIDTH // 2)) * (HEIGHT // 2)
+
+
+def raw_mosaic() -> Image:
+    return Image(encoding="bayer_rggb8", width=WIDTH, height=HEIGHT, step=WIDTH, data=array.array("B", mosaic()))
+
+
+def packed_mosaic() -> CompressedImage:
+    file = io.BytesIO()
+    PillowImage.frombytes("L", (WIDTH, HEIGHT), mosaic()).save(file, "PNG")
+    return CompressedImage(format="bayer_rggb8; png compressed ", data=array.array("B", file.getvalue()))
 
 
 class PlayedDrivers:
@@ -69,7 +86,10 @@ TAKEN = {
     "OpenCV: bgr8, padded rows": (lambda: raw("bgr8", bytes(ORANGE[::-1]), padding=32), RELIABLE),
     "rgba8, marked as big endian": (lambda: raw("rgba8", bytes((*ORANGE, 255)), is_bigendian=1), RELIABLE),
     "JPEG": (lambda: compressed("JPEG", "rgb8; jpeg compressed bgr8"), RELIABLE),
+    "a mosaic": (raw_mosaic, RELIABLE),
+    "a mosaic in a PNG": (packed_mosaic, RELIABLE),
     "PNG": (lambda: compressed("PNG", "rgb8; png compressed bgr8"), BEST_EFFORT),
+    "usb_cam's default, YUYV": (lambda: raw("yuv422_yuy2", bytes(YUYV_ORANGE)), RELIABLE),
 }
 
 
@@ -95,12 +115,12 @@ def test_what_drivers_send_is_taken_with_its_colours(start_node, cobotmagic_file
 
 YUYV = "have the driver convert it (usb_cam: pixel_format mjpeg2rgb or yuyv2rgb"
 REFUSED = {
-    "usb_cam's default": (
-        lambda: raw("yuv422_yuy2", b"ab"),
-        f"'yuv422_yuy2' is not supported; use one of rgb8, .*{YUYV}",
+    "YUV of one kind more": (
+        lambda: raw("yuv444", b"abc"),
+        f"'yuv444' is not supported; use one of rgb8, .*{YUYV}",
     ),
     "depth": (lambda: raw("16UC1", b"ab"), "the topic must be that of the colour picture"),
-    "Bayer": (lambda: raw("bayer_rggb8", b"a"), "debayer it first"),
+    "a mosaic that nobody knows": (lambda: raw("bayer_rgbg8", b"a"), "a mosaic is bayer_rggb8, bayer_bggr8"),
     "rows too short": (
         lambda: Image(encoding="rgb8", width=WIDTH, height=HEIGHT, step=WIDTH, data=bytes(WIDTH * HEIGHT)),
         "cannot have rows of 64 bytes",
@@ -113,7 +133,9 @@ REFUSED = {
         lambda: raw("rgb8", b"abc", frame="camera_right_color_optical_frame"),
         "camera left: its picture is camera right's, by its frame_id",
     ),
-    "compressed depth": (lambda: compressed("PNG", "16UC1; compressedDepth png", "I;16"), "no colour camera's picture"),
+    "compressed depth": (lambda: compressed("PNG", "16UC1; compressedDepth png", "I;16"), "this is a depth picture"),
+    "16 bits of grey": (lambda: compressed("PNG", "png", "I;16"), "it is grey of more than 8 bits"),
+    "a piece of a video": (lambda: CompressedImage(format="h264", data=b"abc"), "a piece of a video"),
 }
 
 

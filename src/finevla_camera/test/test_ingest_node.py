@@ -21,7 +21,7 @@ from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import observation_from_msg, to_ns, to_stamp
+from finevla_ros.messages import observation_from_msg, to_ns, to_stamp
 
 SIZE = 120
 MS = 1_000_000
@@ -222,8 +222,8 @@ def test_wrong_encoding_is_named_and_nothing_is_passed_on(start_node, cobotmagic
         def keep_sending() -> bool:
             states.publish(joint_state(robot, probe.now_ns(), 0.0))
             for publisher in publishers:
-                publisher.publish(image(1, probe.now_ns(), encoding="yuv422"))
-            return bool(says("encoding 'yuv422' is not supported"))
+                publisher.publish(image(1, probe.now_ns(), encoding="nv24"))
+            return bool(says("encoding 'nv24' is not supported"))
 
         probe.wait(keep_sending, "a diagnosis that names the encoding")
         assert not seen
@@ -264,3 +264,36 @@ def test_unknown_transport_is_one_sentence_and_exit_code_2(start_node) -> None:
     assert node.wait_for_exit() == 2
     assert any("it must be raw or compressed" in line for line in node.lines)
     assert not any("Traceback" in line for line in node.lines)
+
+
+def test_pictures_are_those_that_the_policy_asks_for(start_node, patient_file: Path) -> None:
+    """The robot file's until a policy has spoken; another policy's at once; and what none can have changes nothing."""
+    robot = load_embodiment(patient_file)
+    node = start_node("finevla_camera", "camera_ingest", robot=str(patient_file))
+    with Probe() as probe:
+        seen = probe.listen("observation", msg.Observation, qos.NEWEST)
+        wanted = probe.publisher(msg.ImageFormat, "observation/image_format", qos.LATCHED)
+        cameras = {c.name: probe.publisher(Image, c.topic, qos.SENSOR) for c in robot.cameras}
+        states = probe.publisher(JointState, robot.state_topic, qos.SENSOR)
+        probe.wait(lambda: all(p.get_subscription_count() for p in (*cameras.values(), states, wanted)), "the node")
+
+        def size() -> tuple[int, int] | None:
+            now = probe.now_ns()
+            states.publish(joint_state(robot, now, 0.1))
+            for publisher in cameras.values():
+                publisher.publish(image(1, now))
+            return (seen[-1].height, seen[-1].width) if seen else None
+
+        probe.wait(lambda: size() == (192, 192), "the robot file's size")
+        wanted.publish(msg.ImageFormat(policy="pi0", height=224, width=448, fit="pad", filter="bilinear"))
+        probe.wait(lambda: size() == (224, 448), "the policy's size")
+        picture = observation_from_msg(seen[-1]).images[0]
+        assert (picture[:, :112] == 0).all()
+        assert (picture[:, 336:] == 0).all()
+        assert picture[:, 112:336].any()
+        node.wait_for_line("policy 'pi0' takes pictures of 224x448 (pad, bilinear)")
+        wanted.publish(msg.ImageFormat(policy="odd", height=0, width=448, fit="pad", filter="area"))
+        node.wait_for_line("image format of policy 'odd' refused: the height of pictures is 0")
+        before = len(seen)
+        probe.wait(lambda: size() and len(seen) > before + 2, "more observations")
+        assert size() == (224, 448)

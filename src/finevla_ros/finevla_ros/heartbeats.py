@@ -1,9 +1,9 @@
 """Heartbeats of the watchdog, sealed, to and from `finevla_interfaces/Heartbeat`."""
 
-from finevla_core.safety.heartbeats import Words
+from finevla_core.safety.heartbeats import HeartbeatMessage
 from finevla_core.safety.seal import Signer
 from finevla_interfaces.msg import Heartbeat
-from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.messages import to_ns, to_stamp
 
 
 def heartbeat_to_msg(signer: Signer, trouble: str, challenge: int, clock_ns: int) -> Heartbeat:
@@ -16,9 +16,9 @@ def heartbeat_to_msg(signer: Signer, trouble: str, challenge: int, clock_ns: int
     return message
 
 
-def words_of(message: Heartbeat) -> Words:
-    """What a heartbeat says."""
-    return Words(
+def words_of(message: Heartbeat) -> HeartbeatMessage:
+    """Convert a `finevla_interfaces/Heartbeat` to the core's `HeartbeatMessage`."""
+    return HeartbeatMessage(
         node=message.node,
         is_well=message.is_well,
         text=message.text,

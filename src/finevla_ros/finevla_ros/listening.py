@@ -23,6 +23,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.images import MAX_SIDE
 from finevla_interfaces import msg
 
 Info = Mapping[str, int]
@@ -35,6 +36,7 @@ MOST_BYTES: dict[type, int] = {
     msg.SafetyStatus: 64 * KIB,
     msg.SafetyEvent: 64 * KIB,
     msg.PolicyStatus: 64 * KIB,
+    msg.ImageFormat: 64 * KIB,
     msg.Heartbeat: 64 * KIB,
     JointState: 64 * KIB,  # 64 joints with three values each are 6 KiB; other robots share the topic
     JointTrajectory: 256 * KIB,  # 500 points of 7 joints are 90 KiB
@@ -51,9 +53,8 @@ Tell = Callable[[str], None]
 
 
 def most_observation_bytes(embodiment: Embodiment) -> int:
-    """Return the most that an observation of this robot takes: its pictures, and as much again as a status."""
-    e = embodiment
-    return len(e.cameras) * e.image_height * e.image_width * 3 + 64 * KIB
+    """Return the most that an observation of this robot takes: the largest pictures that a bundle may ask for."""
+    return len(embodiment.cameras) * MAX_SIDE * MAX_SIDE * 3 + 64 * KIB
 
 
 class Unreadable(FineVLAError):
@@ -163,7 +164,7 @@ def subscribe_both(
 
 
 def _takes_two(callback: Callable[..., None]) -> bool:
-    """As rclpy does: who can be called with one argument is given one."""
+    """Return whether a callback needs two arguments, by rclpy's rule: one that accepts one is given one."""
     try:
         inspect.signature(callback).bind(object())
     except TypeError:

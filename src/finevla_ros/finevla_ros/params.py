@@ -19,11 +19,17 @@ class _Meta:
     text: str
     low: float | None
     high: float | None
+    is_fixed: bool = True
 
 
-def param(default: Any, text: str, low: float | None = None, high: float | None = None) -> Any:
-    """A dataclass field that is a read-only ROS parameter: default, one sentence, inclusive bounds for numbers."""
-    meta = {"param": _Meta(text, low, high)}
+def param(
+    default: Any, text: str, low: float | None = None, high: float | None = None, *, is_fixed: bool = True
+) -> Any:
+    """A dataclass field that is a ROS parameter: default, one sentence, inclusive bounds for numbers.
+
+    It is read-only unless `is_fixed` is False; then who needs its newest value asks the node.
+    """
+    meta = {"param": _Meta(text, low, high, is_fixed)}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=meta)
     return field(default=default, metadata=meta)
@@ -38,7 +44,7 @@ def declare[T](node: Node, cls: type[T]) -> T:
     for f in fields(cls):  # type: ignore[arg-type]
         meta: _Meta = f.metadata["param"]
         default = f.default if f.default is not MISSING else f.default_factory()  # type: ignore[misc]
-        descriptor = ParameterDescriptor(description=meta.text, read_only=True)
+        descriptor = ParameterDescriptor(description=meta.text, read_only=meta.is_fixed)
         if isinstance(default, float) and meta.low is not None and meta.high is not None:
             descriptor.floating_point_range = [FloatingPointRange(from_value=meta.low, to_value=meta.high)]
         elif (

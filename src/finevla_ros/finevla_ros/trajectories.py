@@ -4,10 +4,11 @@ from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from finevla_core.controller import Point
+from finevla_core.safety.events import Trajectory
 from finevla_core.safety.seal import Signer
-from finevla_core.safety.words import Trajectory
-from finevla_ros.convert import NS, to_ns, to_stamp
-from finevla_ros.heard_trajectory import HeardTrajectory
+from finevla_core.time_units import NS_PER_S
+from finevla_ros.messages import to_ns, to_stamp
+from finevla_ros.trajectory_message import TrajectoryMessage
 
 
 def trajectory_to_msg(trajectory: Trajectory, signer: Signer | None = None) -> JointTrajectory:
@@ -17,12 +18,12 @@ def trajectory_to_msg(trajectory: Trajectory, signer: Signer | None = None) -> J
     for time_s, positions, velocities in zip(
         trajectory.times_s, trajectory.positions, trajectory.velocities, strict=True
     ):
-        seconds, nanoseconds = divmod(round(time_s * NS), NS)
+        seconds, nanoseconds = divmod(round(time_s * NS_PER_S), NS_PER_S)
         point = JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist())
         point.time_from_start = Duration(sec=seconds, nanosec=nanoseconds)
         message.points.append(point)
     if signer is not None:
-        message.header.frame_id = signer.trajectory(trajectory.controller, HeardTrajectory.of(message).content)
+        message.header.frame_id = signer.trajectory(trajectory.controller, TrajectoryMessage.of(message).content)
     return message
 
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from rclpy.serialization import serialize_message
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from finevla_core.safety.events import Trajectory
 from finevla_core.safety.seal import Signer, TrajectoryCheck
-from finevla_core.safety.words import Trajectory
-from finevla_ros.heard_trajectory import HeardTrajectory, judge, read_trajectory
 from finevla_ros.trajectories import sender_of, trajectory_to_msg
+from finevla_ros.trajectory_message import TrajectoryMessage, judge, read_trajectory
 
 KEY, BRIDGE, WATCHDOG = b"k" * 32, "/finevla/safety_bridge", "/finevla/safety_watchdog"
 _rows = st.lists(st.floats(allow_nan=False), max_size=7)
@@ -37,7 +37,7 @@ def message_of(tag: str, joints: list[str], points: list[tuple]) -> JointTraject
 )
 def test_bytes_say_what_rclpy_reads(tag: str, joints: list[str], points: list[tuple]) -> None:
     message = message_of(tag, joints, points)
-    assert HeardTrajectory.read(serialize_message(message)) == HeardTrajectory.of(message)
+    assert TrajectoryMessage.read(serialize_message(message)) == TrajectoryMessage.of(message)
 
 
 @settings(max_examples=300, deadline=None)
@@ -54,7 +54,9 @@ def test_no_bytes_raise_or_pass(data: bytes, cut: int, flips: list[tuple[int, in
     for at, bits in flips:
         good[at % len(good)] ^= bits
     heard, sender = judge(check, "left", bytes(good[: len(good) - cut]), 0)
-    assert sender.why or (heard is not None and heard.content == HeardTrajectory.of(trajectory_to_msg(made())).content)
+    assert sender.why or (
+        heard is not None and heard.content == TrajectoryMessage.of(trajectory_to_msg(made())).content
+    )
 
 
 def made() -> Trajectory:

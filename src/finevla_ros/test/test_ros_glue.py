@@ -13,7 +13,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES, Factors, Instruction
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
-from finevla_ros.convert import (
+from finevla_ros.messages import (
     chunk_from_msg,
     chunk_to_msg,
     instruction_from_msg,
@@ -130,3 +130,20 @@ def test_unknown_robot_is_named_with_the_known_ones() -> None:
     with pytest.raises(FineVLAError, match="bundle 'nothing'"):
         bundle_directory("nothing")
     assert robot_file(str(Path(__file__).parents[3] / "config/robots/cobotmagic.yaml")).is_file()
+
+
+def test_example_bundles_are_found_by_name_and_a_path_goes_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from finevla_ros import paths
+
+    share = Path(__file__).parents[3]
+    monkeypatch.setattr(paths, "share", lambda: share)
+    monkeypatch.chdir(tmp_path)
+    assert paths.bundle_directory("examples/pi0_aloha") == share / "models/examples/pi0_aloha"
+    (tmp_path / "examples/pi0_aloha").mkdir(parents=True)
+    assert paths.bundle_directory("examples/pi0_aloha") == Path("examples/pi0_aloha")
+    with pytest.raises(FineVLAError, match=r"one of: examples/finevla_fork, examples/pi05_aloha, .*tabletop"):
+        paths.bundle_directory("examples/pi1_aloha")
+    with pytest.raises(FineVLAError, match="is not at"):
+        paths.bundle_directory("examples/../tabletop")

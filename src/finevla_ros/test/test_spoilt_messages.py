@@ -14,10 +14,10 @@ from finevla_core.errors import FineVLAError
 from finevla_core.safety.heartbeats import HeartbeatCheck
 from finevla_core.safety.seal import Signer, TrajectoryCheck
 from finevla_interfaces import msg
-from finevla_ros.convert import chunk_from_msg, instruction_from_msg, observation_from_msg, report_from_msg
-from finevla_ros.heard_trajectory import judge
 from finevla_ros.heartbeats import words_of
 from finevla_ros.listening import Unreadable, read
+from finevla_ros.messages import chunk_from_msg, instruction_from_msg, observation_from_msg, report_from_msg
+from finevla_ros.trajectory_message import judge
 
 COUNT, LONGEST_SENTENCE = 3_000, 1_000
 KEY = bytes(range(32))

@@ -15,8 +15,8 @@ from rclpy.serialization import deserialize_message
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.safety.seal import Sender, TrajectoryCheck
+from finevla_core.time_units import NS_PER_S
 from finevla_ros import qos
-from finevla_ros.convert import NS
 from finevla_ros.listening import MOST_BYTES
 
 PLAIN_CDR = b"\x00\x01"  # little-endian, version 1: how all middlewares send messages of ours
@@ -26,7 +26,7 @@ Row = tuple[bytes, bytes, bytes, bytes, int, int]  # positions, velocities, acce
 
 
 @dataclass(frozen=True)
-class HeardTrajectory:
+class TrajectoryMessage:
     """A trajectory message as it came; `tag` is its header's frame, which controllers do not read."""
 
     tag: str
@@ -38,21 +38,21 @@ class HeardTrajectory:
     @property
     def stamp_ns(self) -> int:
         """When it starts; 0 = now."""
-        return self.sec * NS + self.nanosec
+        return self.sec * NS_PER_S + self.nanosec
 
     @property
     def times_ns(self) -> list[int]:
         """When its points are due, from its start."""
-        return [row[4] * NS + row[5] for row in self.rows]
+        return [row[4] * NS_PER_S + row[5] for row in self.rows]
 
     @property
     def positions(self) -> list[list[float]]:
-        """Of its points."""
+        """Joint positions of each point (rad, prismatic m), in the order of the joint names."""
         return [array.array("d", row[0]).tolist() for row in self.rows]
 
     @property
     def velocities(self) -> list[list[float]]:
-        """Of its points; empty where it has none."""
+        """Joint velocities of each point (rad/s, prismatic m/s); an empty list for a point that has none."""
         return [array.array("d", row[1]).tolist() for row in self.rows]
 
     @property
@@ -67,8 +67,8 @@ class HeardTrajectory:
         return b"".join(parts)
 
     @classmethod
-    def of(cls, message: JointTrajectory) -> "HeardTrajectory":
-        """The same of a message that rclpy has read, or that is to be sent."""
+    def of(cls, message: JointTrajectory) -> "TrajectoryMessage":
+        """Convert a `JointTrajectory` that rclpy has read or that is to be sent."""
         rows = tuple(
             (
                 p.positions.tobytes(), p.velocities.tobytes(), p.accelerations.tobytes(), p.effort.tobytes(),
@@ -80,8 +80,8 @@ class HeardTrajectory:
         return cls(message.header.frame_id, stamp.sec, stamp.nanosec, tuple(message.joint_names), rows)
 
     @classmethod
-    def read(cls, data: bytes) -> "HeardTrajectory":
-        """The same of a serialized message; raises `ValueError` for bytes that this cannot read."""
+    def read(cls, data: bytes) -> "TrajectoryMessage":
+        """Parse a serialized message; raises `ValueError` for bytes that this cannot read."""
         reader = _Reader(data)
         sec, nanosec = reader.pair("<iI")
         tag = reader.text()
@@ -136,24 +136,26 @@ class _Reader:
         return taken
 
 
-def read_trajectory(data: bytes) -> HeardTrajectory | None:
+def read_trajectory(data: bytes) -> TrajectoryMessage | None:
     """What a serialized trajectory says; None if it is none, or a larger one than anybody of ours sends."""
     if len(data) > MOST_BYTES[JointTrajectory]:
         return None
     try:
-        return HeardTrajectory.read(data)
+        return TrajectoryMessage.read(data)
     except ValueError:
         return _converted(data)
 
 
-def _converted(data: bytes) -> HeardTrajectory | None:
+def _converted(data: bytes) -> TrajectoryMessage | None:
     try:
-        return HeardTrajectory.of(deserialize_message(data, JointTrajectory))
+        return TrajectoryMessage.of(deserialize_message(data, JointTrajectory))
     except Exception:  # whatever the middleware finds wrong with the bytes of a stranger
         return None
 
 
-def judge(check: TrajectoryCheck, controller: str, data: bytes, clock_ns: int) -> tuple[HeardTrajectory | None, Sender]:
+def judge(
+    check: TrajectoryCheck, controller: str, data: bytes, clock_ns: int
+) -> tuple[TrajectoryMessage | None, Sender]:
     """What a serialized trajectory says, None if nothing that can be read, and who sent it."""
     heard = read_trajectory(data)
     if heard is None:

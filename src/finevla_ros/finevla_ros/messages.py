@@ -11,12 +11,12 @@ from builtin_interfaces.msg import Time
 from finevla_core.bridge_report import BridgeReport
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
+from finevla_core.images import ImageFormat
 from finevla_core.instruction import EMPTY_FACTOR, Factors, Instruction
 from finevla_core.observation import Observation
-from finevla_core.safety.words import State
+from finevla_core.safety.events import State
+from finevla_core.time_units import NS_PER_S
 from finevla_interfaces import msg
-
-NS = 1_000_000_000
 
 # A serialized message with a header starts with 4 bytes of encapsulation (the second one's lowest bit: little endian),
 # then the stamp: int32 s, uint32 ns.
@@ -26,7 +26,7 @@ _STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
 
 def to_ns(stamp: Time) -> int:
     """A message's stamp in nanoseconds."""
-    return int(stamp.sec) * NS + int(stamp.nanosec)
+    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
 def header_stamp_ns(data: bytes) -> int | None:
@@ -39,7 +39,7 @@ def header_stamp_ns(data: bytes) -> int | None:
 
 def to_stamp(stamp_ns: int) -> Time:
     """Nanoseconds to a message's stamp."""
-    return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+    return Time(sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S)
 
 
 def instruction_from_msg(message: msg.Instruction) -> Instruction:
@@ -129,6 +129,18 @@ def observation_to_msg(
     message.header.stamp = to_stamp(observation.stamp_ns)
     message.header.frame_id = frame_id
     return message
+
+
+def image_format_from_msg(message: msg.ImageFormat) -> ImageFormat:
+    """The pictures that a policy wants; raises `FineVLAError` for what no policy can have."""
+    return ImageFormat(message.height, message.width, message.fit, message.filter)
+
+
+def image_format_to_msg(images: ImageFormat, policy: str) -> msg.ImageFormat:
+    """The message by which a policy asks for its pictures."""
+    return msg.ImageFormat(
+        policy=policy, height=images.height, width=images.width, fit=images.fit, filter=images.filter
+    )
 
 
 def chunk_from_msg(message: msg.ActionChunk) -> ActionChunk:
