@@ -24,28 +24,28 @@ from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
+from finevla_core.safety.events import Event, State, state_sentence
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.heartbeats import HeartbeatCheck
+from finevla_core.safety.monitors import PublisherConflictMonitor
 from finevla_core.safety.robot_check import RobotCheck
 from finevla_core.safety.seal import Signer, TrajectoryCheck
 from finevla_core.safety.watchdog import DEAD_LISTED_NS
-from finevla_core.safety.watches import Rivals
-from finevla_core.safety.words import Event, State, state_sentence
 from finevla_core.stop_words import stop_word
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.srv import AdoptPose, Approve, Authority
 from finevla_ros import qos
-from finevla_ros.convert import chunk_from_msg, to_ns
 from finevla_ros.graph import publishers_of
-from finevla_ros.heard_trajectory import judge
 from finevla_ros.heartbeats import words_of
 from finevla_ros.keys import stack_key
 from finevla_ros.listening import subscribe
+from finevla_ros.messages import chunk_from_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import LastingNode, run_node
 from finevla_ros.trajectories import trajectory_to_msg
+from finevla_ros.trajectory_message import judge
 
 TICK_S = 0.02
 STATUS_EVERY = 2  # ticks: 25 Hz, the watchdog's measure of life
@@ -53,7 +53,7 @@ WATCHDOG = "safety_watchdog"  # it may publish to controllers as well: a stop, a
 
 
 @dataclass(frozen=True)
-class Parameters:
+class BridgeParameters:
     """Parameters of the safety bridge."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
@@ -87,7 +87,7 @@ class SafetyBridge(LastingNode):
     def __init__(self) -> None:
         # No parameter services: one packet to them, whose list claims to be long, would hold this node up for seconds.
         super().__init__("safety_bridge", start_parameter_services=False)
-        p = declare(self, Parameters)
+        p = declare(self, BridgeParameters)
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
@@ -110,7 +110,7 @@ class SafetyBridge(LastingNode):
         self.signer = Signer(key, own)
         self.senders = TrajectoryCheck(key, self.signer, (own, watchdog))
         self.heartbeats = HeartbeatCheck(key, watchdog, p.watchdog_timeout_s, time.monotonic_ns)
-        self.rivals = Rivals(
+        self.rivals = PublisherConflictMonitor(
             own,
             watchdog,
             second_ns=DEAD_LISTED_NS if p.watchdog else 0,  # the watchdog hears two bridges speak at once
@@ -218,6 +218,7 @@ class SafetyBridge(LastingNode):
     def _on_state(self, message: JointState, info: Mapping[str, int]) -> None:
         stamp_ns, number = to_ns(message.header.stamp), info.get("publication_sequence_number") or 0
         self.bridge.on_joint_state(stamp_ns, message.name, message.position, self._now_ns(), number)
+        self._flush()  # a stop, or what is to be said once more: 10 ms after the first time, not with the next tick
 
     def _on_state_publishers(self, matched: QoSSubscriptionMatchedInfo) -> None:
         """More than one may be right: of a mobile base, say. Two that send the same joints are found by their messages."""
@@ -430,7 +431,7 @@ class SafetyBridge(LastingNode):
         self.diagnostics.publish(message)
 
 
-def _gate_options(p: Parameters) -> GateOptions:
+def _gate_options(p: BridgeParameters) -> GateOptions:
     return GateOptions(
         max_age_s=p.max_chunk_age_s,
         max_start_jump=p.max_start_jump_rad,
@@ -439,7 +440,7 @@ def _gate_options(p: Parameters) -> GateOptions:
     )
 
 
-def _bridge_options(p: Parameters) -> BridgeOptions:
+def _bridge_options(p: BridgeParameters) -> BridgeOptions:
     return BridgeOptions(
         state_timeout_s=p.state_timeout_s,
         max_rejections=p.max_rejections,
@@ -450,5 +451,5 @@ def _bridge_options(p: Parameters) -> BridgeOptions:
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `safety_bridge` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(SafetyBridge)

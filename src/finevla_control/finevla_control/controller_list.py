@@ -26,7 +26,7 @@ class ControllerList:
         if self._client is None:
             self._check.on_trouble(
                 "package 'controller_manager_msgs' is not installed, so nobody knows which controllers are active;"
-                " install ros2_control (rosdep install, see README)"
+                " install ros2_control (rosdep install, see docs/real_robot.md)"
             )
         elif self._pending is not None and time.monotonic() - self._asked_s < UNANSWERED_S:
             return

@@ -12,7 +12,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
-from finevla_core.safety.words import Event
+from finevla_core.safety.events import Event
 from finevla_interfaces.msg import SafetyEvent
 
 KIND = 40  # letters by which two sentences are taken for the same, whatever numbers are in them
@@ -33,7 +33,7 @@ class _Kind:
     count: int = 0
 
 
-class RepeatCounter:
+class RepeatLog:
     """Decides which sentences are worth a line, and puts the others into a count."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class SeldomLog:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._counters = {level: RepeatCounter() for level in (SafetyEvent.INFO, SafetyEvent.WARN)}
+        self._counters = {level: RepeatLog() for level in (SafetyEvent.INFO, SafetyEvent.WARN)}
         node.create_timer(FLUSH_S, self._flush, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def warn(self, text: str, kind: str = "") -> None:

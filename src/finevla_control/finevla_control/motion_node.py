@@ -25,21 +25,21 @@ from finevla_control.planners import PLANNERS, make_planner
 from finevla_core.embodiment import HOME, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.planning.goals import goal_values, pose_matrix
-from finevla_core.planning.motion import Motion, Mover, Part
-from finevla_core.planning.reach import Reach
-from finevla_core.planning.room import Room
+from finevla_core.planning.inverse_kinematics import InverseKinematics
+from finevla_core.planning.motion import Motion, MotionPart, MotionPlanner
+from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.safety.envelope import load_envelope
+from finevla_core.safety.events import State, state_sentence
 from finevla_core.safety.mandate import MOTION
-from finevla_core.safety.words import State, state_sentence
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo, Home
 from finevla_interfaces.srv import Authority
 from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, to_ns
 from finevla_ros.executor import GoalsAsideExecutor
 from finevla_ros.goals import BoundedActionServer
 from finevla_ros.listening import read, subscribe
+from finevla_ros.messages import chunk_to_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -53,7 +53,7 @@ SETTLE_S, THERE_RAD = 1.5, 0.05  # measured joints lag, and sag a little
 
 
 @dataclass(frozen=True)
-class Parameters:
+class MotionParameters:
     """Parameters of the motion node."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
@@ -73,19 +73,19 @@ class MotionNode(Node):
 
     def __init__(self) -> None:
         super().__init__("motion")
-        self.parameters = p = declare(self, Parameters)
+        self.parameters = p = declare(self, MotionParameters)
         if p.planner not in PLANNERS:
             raise FineVLAError(f"parameter 'planner' is '{p.planner}'; known are {', '.join(PLANNERS)}")
         file = robot_file(p.robot)
         self.embodiment = e = load_embodiment(file)
         urdf = expand(file.parents[2] / e.urdf)
         envelope = load_envelope(e, urdf, safety_file(p.limits))
-        room = Room(e, envelope)
+        room = PlanningScene(e, envelope)
         for pose in e.poses:  # as soon as possible: a pose that cannot be held is a mistake in the robot file
             if why := room.why_not_in_limits(e.moved(e.moved(np.zeros(len(e.names)), HOME), pose.name)):
                 raise FineVLAError(f"robot file '{file}': pose '{pose.name}': {why}")
         planner = make_planner(p.planner, self, e, urdf, room, safety_file(p.limits), p.planning_s)
-        self.mover, self.reach = Mover(e, room, planner), Reach(e, urdf, envelope.limits)
+        self.mover, self.reach = MotionPlanner(e, room, planner), InverseKinematics(e, urdf, envelope.limits)
         self.client = self.get_fully_qualified_name()
         self.changed = threading.Condition()
         self.busy = ""
@@ -310,7 +310,7 @@ class MotionNode(Node):
         planned = np.array(status.planned if status is not None else (), np.float64)
         return planned if len(planned) == len(measured[1]) else measured[1]
 
-    def _follow(self, handle: ServerGoalHandle, kind: Any, part: Part, identity: str, more_s: float) -> None:
+    def _follow(self, handle: ServerGoalHandle, kind: Any, part: MotionPart, identity: str, more_s: float) -> None:
         """Send one chunk and see it through; raises `FineVLAError` with the bridge's own reason if it does not end well."""
         status = self.status
         assert status is not None
@@ -318,7 +318,7 @@ class MotionNode(Node):
         stamp_ns = int(self.get_clock().now().nanoseconds)
         # The epoch is the goal's: what it plans before a stop, the bridge refuses after the reset.
         chunk = part.chunk(self.embodiment, stamp_ns, identity, self.client, self.epoch, sequence)
-        errand = Errand(MOTION + identity, sequence, self.client, int(status.chunks_accepted))
+        errand = PendingMotion(MOTION + identity, sequence, self.client, int(status.chunks_accepted))
         self.events[errand.identity] = msg.SafetyEvent()
         try:
             self.chunks.publish(chunk_to_msg(chunk, self.embodiment.base_frame))
@@ -332,7 +332,7 @@ class MotionNode(Node):
         finally:
             del self.events[errand.identity]
 
-    def _is_over(self, errand: "Errand", handle: ServerGoalHandle) -> bool:
+    def _is_over(self, errand: "PendingMotion", handle: ServerGoalHandle) -> bool:
         with self.changed:
             self.changed.wait(POLL_S)
             status, event = self.status, self.events[errand.identity]
@@ -383,7 +383,7 @@ class MotionNode(Node):
         return True
 
 
-class Errand:
+class PendingMotion:
     """One chunk on its way: what the bridge has made of it, by its status and by its events about it."""
 
     def __init__(self, identity: str, sequence: int, client: str, accepted: int) -> None:
@@ -414,7 +414,7 @@ class Errand:
 
 
 def _described(motion: Motion) -> str:
-    """For the log."""
+    """Describe a planned motion for the log: straight or around obstacles, number of parts, duration, slow-down."""
     way = "straight" if motion.is_straight else "around"
     parts = f" in {len(motion.parts)} parts" if len(motion.parts) > 1 else ""
     slowed = f", slowed to {motion.speed_scale:.0%} near something" if motion.speed_scale < 1.0 else ""
@@ -422,5 +422,5 @@ def _described(motion: Motion) -> str:
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `motion` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(MotionNode, executor=GoalsAsideExecutor)

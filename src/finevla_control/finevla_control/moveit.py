@@ -67,7 +67,7 @@ class MoveItPlanner:
         return corners
 
     def _group(self, moving: NDArray[np.int64]) -> str:
-        """Of config/moveit/cobotmagic.srdf."""
+        """Return the planning group of config/moveit/cobotmagic.srdf that has the joints `moving` (indices)."""
         sides = {self.embodiment.joints[i].partition("_")[0] for i in moving}
         return "both_arms" if len(sides) > 1 else f"{sides.pop()}_arm"
 

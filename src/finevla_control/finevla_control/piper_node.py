@@ -16,8 +16,8 @@ from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
 from finevla_control.logs import SeldomLog
-from finevla_control.piper.arm import Options
-from finevla_control.piper.link import Link, open_bus
+from finevla_control.piper.arm import PiperOptions
+from finevla_control.piper.link import CanLink, open_bus
 from finevla_control.piper.names import Names
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
@@ -25,8 +25,8 @@ from finevla_core.urdf import expand, joint_limits
 from finevla_interfaces.msg import PiperStatus
 from finevla_interfaces.srv import PiperPower
 from finevla_ros import qos
-from finevla_ros.convert import to_stamp
 from finevla_ros.listening import subscribe, subscribe_both
+from finevla_ros.messages import to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -38,7 +38,7 @@ STROKES_M = (0.07, 0.10)
 
 
 @dataclass(frozen=True)
-class Parameters:
+class PiperParameters:
     """Parameters of the Piper driver."""
 
     prefix: str = param("left_", "prefix of the arm's joint names: left_ or right_")
@@ -63,10 +63,10 @@ class PiperDriver(Node):
 
     def __init__(self) -> None:
         super().__init__("piper_driver")
-        p = declare(self, Parameters)
+        p = declare(self, PiperParameters)
         self.names = Names(p.prefix)
         open_bus(p.interface, p.interface_type).shutdown()  # a mistake is said now; later losses are waited out
-        self.link = Link(lambda: open_bus(p.interface, p.interface_type), _options(p, self.names))
+        self.link = CanLink(lambda: open_bus(p.interface, p.interface_type), _options(p, self.names))
         self.waiting: list[tuple[Callable[[], str | None], Future]] = []
         self.published_s = 0.0
         self.refused = 0
@@ -246,13 +246,13 @@ class PiperDriver(Node):
         self.diagnostics.publish(message)
 
 
-def _options(p: Parameters, names: Names) -> Options:
+def _options(p: PiperParameters, names: Names) -> PiperOptions:
     if p.stroke_m not in STROKES_M:
         raise FineVLAError(f"parameter 'stroke_m' is {p.stroke_m}; grippers have 0.07 (V1) or 0.10 (V2)")
     file = robot_file(p.robot)
     urdf = expand(file.parents[2] / load_embodiment(file).urdf, stroke=str(p.stroke_m / 2))
     limits = joint_limits(urdf, names.commanded[:6])
-    return Options(
+    return PiperOptions(
         interface=p.interface,
         lower=limits.lower,
         upper=limits.upper,
@@ -276,5 +276,5 @@ def _outcome(is_done: Callable[[float], bool], deadline_s: float, late: str) -> 
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `piper_driver` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(PiperDriver)

@@ -7,7 +7,7 @@ from rclpy.node import Node
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.planning.room import Planner, Room
+from finevla_core.planning.planning_scene import Planner, PlanningScene
 from finevla_core.planning.rrt import RRTConnect
 from finevla_core.safety.envelope import load_boxes, load_envelope
 
@@ -16,7 +16,7 @@ SPARE_M = 0.015  # more distance than the gate asks for, where start and goal le
 
 
 def make_planner(
-    kind: str, node: Node, embodiment: Embodiment, urdf: str, room: Room, safety: Path | None, timeout_s: float
+    kind: str, node: Node, embodiment: Embodiment, urdf: str, room: PlanningScene, safety: Path | None, timeout_s: float
 ) -> Planner:
     """The planner of that kind; raises `FineVLAError` if it is not installed. What it finds is judged all the same."""
     if kind == "moveit" or (kind == "auto" and importlib.util.find_spec("moveit") is not None):
@@ -27,5 +27,5 @@ def make_planner(
                 f"planner:=moveit needs moveit_py ({error}); install it, or take planner:=ompl"
             ) from error
         return MoveItPlanner(node, embodiment, urdf, load_boxes(safety), timeout_s)
-    wide = Room(embodiment, load_envelope(embodiment, urdf, safety, SPARE_M))
+    wide = PlanningScene(embodiment, load_envelope(embodiment, urdf, safety, SPARE_M))
     return RRTConnect(embodiment, (wide, room), timeout_s)

@@ -26,11 +26,11 @@ from finevla_control.logs import SeldomLog
 from finevla_core.description import JointTransforms, differences, fixed_transforms, read_joints
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.robot_state import Refusal, RobotState
+from finevla_core.robot_state import RobotState, StateRefusal
 from finevla_core.urdf import expand
 from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
 from finevla_ros.listening import subscribe
+from finevla_ros.messages import to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -41,7 +41,7 @@ DIAGNOSE_S = 1.0
 
 
 @dataclass(frozen=True)
-class Parameters:
+class RobotStateParameters:
     """Parameters of the robot state publisher; `publish_frequency` and `frame_prefix` are those of ROS's own."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
@@ -56,7 +56,7 @@ class RobotStatePublisher(Node):
 
     def __init__(self) -> None:
         super().__init__(NAME)
-        p = declare(self, Parameters)
+        p = declare(self, RobotStateParameters)
         transforms = _transform_message()
         robot, urdf = described(p)
         joints = read_joints(urdf)
@@ -76,7 +76,7 @@ class RobotStatePublisher(Node):
     def _on_state(self, message: JointState) -> None:
         stamp_ns = to_ns(message.header.stamp)
         told = self.state.on_joint_state(stamp_ns, message.name, message.position, time.monotonic_ns())
-        if isinstance(told, Refusal):
+        if isinstance(told, StateRefusal):
             text = f"a joint state is passed over: {told.text}; see who publishes it"
             self.log.warn(text, told.kind)
         elif told is not None:
@@ -110,7 +110,7 @@ class RobotStatePublisher(Node):
         self.diagnostics.publish(message)
 
 
-def described(p: Parameters) -> tuple[Embodiment, str]:
+def described(p: RobotStateParameters) -> tuple[Embodiment, str]:
     """The robot and its URDF; raises `FineVLAError` for arguments that make it another one than motion is planned with."""
     file = robot_file(p.robot)
     robot = load_embodiment(file)
@@ -150,7 +150,7 @@ def hand_over(program: Path, words: list[str]) -> None:
     rclpy.init(args=words)
     try:
         node = Node(NAME, enable_rosout=False, start_parameter_services=False)
-        p = declare(node, Parameters)
+        p = declare(node, RobotStateParameters)
         node.destroy_node()
     finally:
         rclpy.try_shutdown()
@@ -176,7 +176,7 @@ def _transform_message() -> type:
 
 
 def main() -> int:
-    """Entry point."""
+    """Run ROS's own robot_state_publisher if it is installed, else this node; return the exit code (2 = bad input)."""
     if (program := installed()) is not None:
         try:
             hand_over(program, sys.argv)

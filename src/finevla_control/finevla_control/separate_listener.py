@@ -16,8 +16,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from finevla_ros.executor import OneThreadExecutor
-from finevla_ros.heard_trajectory import listen_to_controllers
 from finevla_ros.listening import subscribe, subscribe_both
+from finevla_ros.trajectory_message import listen_to_controllers
 
 
 class SeparateListener:

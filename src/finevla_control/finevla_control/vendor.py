@@ -14,9 +14,9 @@ from finevla_control.piper.names import Names
 from finevla_core.controller import Point, TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.time_units import S_PER_NS
 from finevla_core.urdf import UrdfLimits
 
-NS = 1e-9
 PARTS = 7  # six joints and the gripper, of an arm
 ARMS = ("left", "right")
 # Where the bridge, too, takes what is measured for the truth rather than its own last command.
@@ -71,7 +71,7 @@ DIALECTS = {
 
 
 @dataclass(frozen=True)
-class Options:
+class VendorOptions:
     """Times in seconds, angles in rad; `deceleration` in rad/s^2 and m/s^2 is that of a brake.
 
     `doubles_gripper`: the driver takes one finger's travel and doubles it; else it takes the whole opening, as it tells it.
@@ -96,7 +96,7 @@ class Felt:
 class VendorArms:
     """Plays the controllers of the robot file; `events` is what a person should hear of."""
 
-    def __init__(self, embodiment: Embodiment, limits: UrdfLimits, dialect: Dialect, options: Options) -> None:
+    def __init__(self, embodiment: Embodiment, limits: UrdfLimits, dialect: Dialect, options: VendorOptions) -> None:
         self.dialect, self.options = dialect, options
         self.joints = tuple(joint for arm in ARMS for joint in Names(f"{arm}_").commanded)
         if missing := set(embodiment.joints) ^ set(self.joints):
@@ -146,7 +146,7 @@ class VendorArms:
     def is_fresh(self, now_ns: int) -> bool:
         """Whether both arms have spoken just now."""
         oldest_ns = min((self._felt[arm].now_ns if arm in self._felt else 0) for arm in ARMS)
-        return oldest_ns > 0 and (now_ns - oldest_ns) * NS <= self.options.state_timeout_s
+        return oldest_ns > 0 and (now_ns - oldest_ns) * S_PER_NS <= self.options.state_timeout_s
 
     def state(self) -> tuple[int, NDArray[np.float64], NDArray[np.float64] | None] | None:
         """Stamp, positions and velocities `(D,)` in the robot file's order, the older arm's stamp; None before both spoke.
@@ -184,7 +184,7 @@ class VendorArms:
         for name, controller in self._controllers.items():
             wanted[self._columns[name]] = controller.sample(now_ns)
         # A second line behind the bridge, as ros2_control's: range and speed of the URDF.
-        step = self._fastest * min(max((now_ns - self._last_ns) * NS, 0.0), LONGEST_STEP_S)
+        step = self._fastest * min(max((now_ns - self._last_ns) * S_PER_NS, 0.0), LONGEST_STEP_S)
         self._last = np.clip(np.clip(wanted, self._last - step, self._last + step), self._lower, self._upper)
         self._last_ns = now_ns
         opening = 1.0 if self.options.doubles_gripper else 2.0

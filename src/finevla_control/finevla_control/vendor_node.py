@@ -12,13 +12,13 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_control.logs import SeldomLog
-from finevla_control.vendor import DIALECTS, PARTS, Options, VendorArms
+from finevla_control.vendor import DIALECTS, PARTS, VendorArms, VendorOptions
 from finevla_core.embodiment import Controller, load_embodiment
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.urdf import expand, joint_limits
 from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
 from finevla_ros.listening import subscribe
+from finevla_ros.messages import to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -28,7 +28,7 @@ WATCH_S = 1.0
 
 
 @dataclass(frozen=True)
-class Parameters:
+class VendorParameters:
     """Parameters of the bridge to a vendor's driver."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path; its URDF gives the limits")
@@ -51,7 +51,7 @@ class VendorBridge(Node):
 
     def __init__(self) -> None:
         super().__init__("vendor_bridge")
-        self.parameters = p = declare(self, Parameters)
+        self.parameters = p = declare(self, VendorParameters)
         if p.driver not in DIALECTS:
             raise FineVLAError(unknown("driver", p.driver, DIALECTS))
         self.dialect = DIALECTS[p.driver]
@@ -152,8 +152,8 @@ class VendorBridge(Node):
         self.diagnostics.publish(message)
 
 
-def _options(p: Parameters) -> Options:
-    return Options(
+def _options(p: VendorParameters) -> VendorOptions:
+    return VendorOptions(
         state_timeout_s=p.state_timeout_s,
         tolerance_rad=p.max_tracking_error_rad,
         doubles_gripper=p.doubles_gripper,
@@ -161,5 +161,5 @@ def _options(p: Parameters) -> Options:
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `vendor_bridge` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(VendorBridge)

@@ -24,24 +24,24 @@ from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
+from finevla_core.safety.events import Event, State
 from finevla_core.safety.heartbeats import instance_of
+from finevla_core.safety.monitors import carriers
 from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
 from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
-from finevla_core.safety.watches import carriers
-from finevla_core.safety.words import Event, State
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import observation_from_msg, to_ns
 from finevla_ros.graph import publishers_of
-from finevla_ros.heard_trajectory import judge, listen_to_controllers
 from finevla_ros.heartbeats import heartbeat_to_msg, words_of
 from finevla_ros.keys import stack_key
 from finevla_ros.listening import most_observation_bytes, subscribe
+from finevla_ros.messages import observation_from_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import LastingNode, run_node
 from finevla_ros.trajectories import trajectory_to_msg
+from finevla_ros.trajectory_message import judge, listen_to_controllers
 
 BRIDGE = "safety_bridge"
 TICK_S = 1 / 60  # the longest that a finding waits for its stop
@@ -54,8 +54,8 @@ QUIET_OUT = PublisherEventCallbacks(use_default_callbacks=False)
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """Parameters of the watchdog."""
+class WatchdogParameters:
+    """ROS parameters of `safety_watchdog`: timeouts in seconds, and which checks apply to this robot."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
     limits: str = param("cobotmagic", "safety file: a name in config/safety or a path; none = the robot's own limits")
@@ -71,6 +71,7 @@ class Parameters:
     frozen_pictures: int = param(5, "so many pictures in a row that did not change but had to: stop", 2, 100)
     frozen_moved_rad: float = param(0.01, "motion between two pictures that must change them, rad", 0.001, 0.5)
     camera_noise: bool = param(True, "cameras have sensor noise; false in simulation, where fixed ones are not judged")
+    arm_simulated: bool = param(False, "whether a simulator plays the arms: what is wrong is then said of it")
     confirm_s: float = param(0.06, "a bridge that does not confirm a stop within this: own stop, seconds", 0.02, 1.0)
 
 
@@ -79,7 +80,7 @@ class SafetyWatchdog(LastingNode):
 
     def __init__(self) -> None:
         super().__init__("safety_watchdog", start_parameter_services=False)  # as the bridge
-        p = declare(self, Parameters)
+        p = declare(self, WatchdogParameters)
         file = robot_file(p.robot)
         self.embodiment = load_embodiment(file)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
@@ -193,7 +194,7 @@ class SafetyWatchdog(LastingNode):
         self.watchdog.on_observation(hashes, seen.state, time.monotonic_ns())
 
     def _on_heartbeat(self, message: msg.Heartbeat) -> None:
-        """Of another watchdog; its own come back too. Raises `FineVLAError` if this one must not start beside it."""
+        """Take in other watchdogs' heartbeats (our own are ignored); raises `FineVLAError` if this one must not run too."""
         instance = instance_of(self.key, words_of(message))
         if instance not in ("", self.signer.instance) and message.node == self.signer.node:
             why = self.watchdog.on_other_watchdog(
@@ -273,5 +274,5 @@ class SafetyWatchdog(LastingNode):
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `safety_watchdog` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(SafetyWatchdog)

@@ -13,11 +13,11 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.words import Trajectory
+from finevla_core.safety.events import Trajectory
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
+from finevla_ros.messages import to_ns
 from finevla_ros.trajectories import trajectory_to_msg
 
 pytestmark = pytest.mark.slow  # each starts nodes
@@ -27,7 +27,7 @@ def test_good_chunk_becomes_one_trajectory_per_controller(start_node, robot: Emb
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
+        arm.follow()
         arm.wait(lambda: all(arm.commands.values()), "a trajectory for every controller")
         for controller in robot.controllers:
             message = arm.commands[controller.name][0]
@@ -65,18 +65,18 @@ def test_stop_is_latched_and_only_reset_leaves_it(start_node, robot: Embodiment,
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
-        followed = len(arm.commands["left_arm_controller"])
+        arm.follow()
+        followed = arm.told()
         if by == "topic":
             arm.publisher(Empty, "safety/stop", qos.ALL).publish(Empty())
         else:
             assert arm.call(Trigger, "safety/stop", Trigger.Request()).success
         arm.in_state(STOPPED)
-        arm.wait(lambda: len(arm.commands["left_arm_controller"]) == followed + 2, "the stop, said twice")
-        arm.send()
-        arm.wait(lambda: any(e.code == "bridge.state" for e in arm.events), "the refusal")
-        assert len(arm.commands["left_arm_controller"]) == followed + 2
+        arm.wait(lambda: arm.told() > followed, "the stop")
+        commands = arm.commands["left_arm_controller"]
+        arm.wait(lambda: commands[-1].points == commands[-2].points, "it to be said twice")
+        arm.is_refused("bridge.state")
+        assert arm.told() == followed + 1
         assert "wait" in arm.call(Trigger, "safety/reset", Trigger.Request()).message  # cooling down
         for _ in range(50):
             if arm.call(Trigger, "safety/reset", Trigger.Request()).success:
@@ -103,25 +103,20 @@ def test_stop_word_brakes_without_any_policy_and_needs_no_reset(
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
-        commands = len(arm.commands["left_arm_controller"])
+        arm.follow()
+        commands = arm.told()
         _say(arm, topic, text)
         event = arm.wait(lambda: next((e for e in arm.events if e.code == "stop.word"), None), "the stop")
         assert event.level == msg.SafetyEvent.WARN
         assert ("to be on the safe side" in event.text) == ("cube" in text)
-        arm.wait(lambda: len(arm.commands["left_arm_controller"]) > commands, "the braking")
+        arm.wait(lambda: arm.told() > commands, "the braking")
         arm.in_state(HOLDING)
-        braked = len(arm.commands["left_arm_controller"])
+        braked = arm.told()
         arm.active.publish(msg.Instruction(id="now", raw="go"))  # a policy that took no notice
-        threading.Event().wait(0.2)  # two streams
-        arm.send()
-        arm.wait(lambda: any(e.code == "chunk.ended" for e in arm.events), "the refusal")
-        assert len(arm.commands["left_arm_controller"]) == braked
+        arm.is_refused("chunk.ended")
+        assert arm.told() == braked
         arm.active.publish(msg.Instruction(id="new", raw="go on"))
-        threading.Event().wait(0.2)
-        arm.send("new")
-        arm.in_state(FOLLOWING)
+        arm.follow("new")
 
 
 def test_what_repeats_is_published_each_time_and_logged_once(start_node, robot: Embodiment) -> None:
@@ -142,8 +137,7 @@ def test_words_that_only_contain_a_stop_word_are_left_to_the_policy(start_node, 
         arm.start(robot)
         _say(arm, "instruction/text", "don't stop")
         _say(arm, "instruction/text", "put the stopper in")
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         assert not any(e.code == "stop.word" for e in arm.events)
 
 
@@ -153,11 +147,10 @@ def test_reset_moves_nothing_whatever_is_sent_and_what_was_latched_before_is_voi
     node = start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         node.process.kill()  # the latched announcement outlives it
         node.wait_for_exit()
-        commands = len(arm.commands["left_arm_controller"])
+        commands = arm.told()
         start_node("finevla_control", "safety_bridge")
         before = arm.status[-1].epoch
         arm.wait(lambda: arm.status[-1].epoch != before and arm.status[-1].state == HOLDING, "the new bridge to hold")
@@ -173,22 +166,17 @@ def test_reset_moves_nothing_whatever_is_sent_and_what_was_latched_before_is_voi
         arm.in_state(HOLDING)
         for identity in ("now", "meanwhile"):
             arm.active.publish(msg.Instruction(id=identity, raw="go"))
-            threading.Event().wait(0.2)
-            arm.send(identity)
-        arm.wait(lambda: sum(e.code == "chunk.ended" for e in arm.events) >= 2, "the refusals")
-        assert len(arm.commands["left_arm_controller"]) == commands
+            arm.is_refused("chunk.ended", identity)
+        assert arm.told() == commands
         arm.active.publish(msg.Instruction(id="new", raw="go"))
-        threading.Event().wait(0.2)
-        arm.send("new")
-        arm.in_state(FOLLOWING)
+        arm.follow("new")
 
 
 def test_nothing_moves_without_the_watchdog(start_node, robot: Embodiment) -> None:
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         arm.is_watched = False
         arm.in_state(STOPPED)
         assert "watchdog does not answer" in arm.status[-1].reason
@@ -201,8 +189,7 @@ def test_heartbeats_of_anybody_do_not_replace_a_watchdog_that_hangs(start_node, 
     with Arm() as arm:
         arm.start(robot)
         recorded = arm.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         arm.wait(lambda: len(recorded) > 5, "heartbeats to copy")
         forger = arm.publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
 
@@ -225,8 +212,7 @@ def test_trajectory_of_a_stranger_with_a_good_name_is_a_stop_when_it_is_heard(st
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         rival = rclpy.create_node("safety_watchdog", namespace="finevla", context=arm.context, enable_rosout=False)
         publisher = rival.create_publisher(JointTrajectory, "left_arm_controller/joint_trajectory", qos.ALL)
         arm.wait(lambda: publisher.get_subscription_count() == 2, "the bridge to hear")
@@ -241,18 +227,17 @@ def test_stop_of_the_watchdog_is_no_strangers(start_node, robot: Embodiment) -> 
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         watchdog = rclpy.create_node("safety_watchdog", namespace="finevla", context=arm.context, enable_rosout=False)
         publisher = watchdog.create_publisher(JointTrajectory, "left_arm_controller/joint_trajectory", qos.ALL)
         arm.wait(lambda: publisher.get_subscription_count() == 2, "the bridge to hear")
         signer, joints = signer_of(watchdog, "safety_watchdog"), robot.controllers[0].joints
         rows = np.zeros((1, len(joints)))
-        heard = len(arm.commands["left_arm_controller"])
+        heard = arm.told()
         for _ in range(2):
             own = Trajectory("left_arm_controller", joints, 0, np.array([1.0]), rows, rows)
             publisher.publish(trajectory_to_msg(own, signer))
-        arm.wait(lambda: len(arm.commands["left_arm_controller"]) >= heard + 2, "them to come")
+        arm.wait(lambda: arm.told() > heard, "them to come")
         threading.Event().wait(0.2)
         assert not any(e.code == "bridge.rival" for e in arm.events)
         watchdog.destroy_node()
@@ -269,8 +254,7 @@ def test_authority_is_one_clients_and_a_second_is_refused_by_name(start_node, ro
         arm.send()
         arm.wait(lambda: any("'/teleop' has command authority" in e.text for e in arm.events), "the refusal")
         assert arm.call(Authority, "safety/authority", Authority.Request(client="/teleop", release=True)).success
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         assert arm.status[-1].client == "/policy"
 
 
@@ -302,14 +286,12 @@ def test_released_deadman_is_a_stop(start_node, robot: Embodiment) -> None:
     start_node("finevla_control", "safety_bridge", deadman=True, deadman_timeout_s=2.0)
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.wait(lambda: any(e.code == "heartbeat.lost" for e in arm.events), "the refusal")
+        arm.is_refused("heartbeat.lost")
         deadman = arm.publisher(Bool, "safety/deadman", qos.NEWEST)
-        deadman.publish(Bool(data=True))
-        threading.Event().wait(0.2)  # two streams
-        arm.send()
-        arm.in_state(FOLLOWING)
-        deadman.publish(Bool(data=False))
+        held = Bool(data=True)
+        arm.node.create_timer(0.1, lambda: deadman.publish(held))
+        arm.follow()
+        held.data = False
         arm.in_state(STOPPED)
         assert "deadman" in arm.status[-1].reason
 

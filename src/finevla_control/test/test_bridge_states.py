@@ -5,16 +5,16 @@ import threading
 import numpy as np
 import pytest
 import rclpy
-from played_arm import DISABLED, FOLLOWING, HOLDING, HOME, STOPPED, Arm
+from played_arm import DISABLED, HOLDING, HOME, STOPPED, Arm
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces.srv import AdoptPose, Authority
 from finevla_ros import qos
-from finevla_ros.convert import to_stamp
+from finevla_ros.messages import to_stamp
 
-pytestmark = pytest.mark.slow  # each starts nodes
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # each starts nodes, and plays their neighbours
 
 
 def elsewhere(rad: float) -> np.ndarray:
@@ -81,8 +81,7 @@ def test_second_publisher_of_the_same_joints_is_a_stop_with_its_name(
         arm.start(robot)
         intruder = rclpy.create_node("intruder", namespace="finevla", context=arm.context)
         if is_moving:
-            arm.send()
-            arm.in_state(FOLLOWING)
+            arm.follow()
         states = intruder.create_publisher(JointState, "joint_states", qos.SENSOR)
         message = JointState(name=list(robot.joints), position=robot.to_positions(HOME).tolist())
         arm.wait(lambda: any(e.code == "state.publishers" for e in arm.events), "the second publisher to be told")
@@ -116,13 +115,11 @@ def test_authority_outlives_the_holders_silence_and_not_its_node(start_node, rob
         teleop = rclpy.create_node("teleop", namespace="finevla", context=arm.context)
         assert arm.call(Authority, "safety/authority", Authority.Request(client="/finevla/teleop")).success
         threading.Event().wait(2.5)  # longer than a policy at rest keeps it; the bridge looks for nodes once a second
-        arm.send()
-        arm.wait(lambda: any(e.code == "chunk.authority" for e in arm.events), "the refusal")
+        arm.is_refused("chunk.authority")
         assert arm.status[-1].client == "/finevla/teleop"
         teleop.destroy_node()
         arm.wait(lambda: any(e.code == "authority.gone" for e in arm.events), "it to be seen gone")
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
 
 
 def test_name_of_ten_million_characters_is_a_sentence(start_node, robot: Embodiment) -> None:

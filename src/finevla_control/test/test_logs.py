@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finevla_control.logs import FIRST_S, KINDS, LONGEST_S, QUIET_S, RepeatCounter
+from finevla_control.logs import FIRST_S, KINDS, LONGEST_S, QUIET_S, RepeatLog
 
 
-def lines_of(counter: RepeatCounter, kind: str, period_s: float, seconds: float) -> list[tuple[float, str]]:
+def lines_of(counter: RepeatLog, kind: str, period_s: float, seconds: float) -> list[tuple[float, str]]:
     """What is logged, and when, of a sentence that is said again and again; a timer looks each second."""
     logged: list[tuple[float, str]] = []
     for step in range(round(seconds / period_s)):
@@ -16,7 +16,7 @@ def lines_of(counter: RepeatCounter, kind: str, period_s: float, seconds: float)
 
 
 def test_first_is_said_at_once_and_repetitions_are_counted_at_growing_intervals() -> None:
-    logged = lines_of(RepeatCounter(), "refused", 0.1, 200.0)
+    logged = lines_of(RepeatLog(), "refused", 0.1, 200.0)
     assert logged[0] == (0.0, "refused 0")
     assert [round(at) for at, _ in logged[1:]] == [10, 30, 70, 150]
     assert [line.split(" (")[1] for _, line in logged[1:3]] == [
@@ -26,7 +26,7 @@ def test_first_is_said_at_once_and_repetitions_are_counted_at_growing_intervals(
 
 
 def test_what_ends_is_counted_to_its_end_and_said_at_once_when_it_comes_back() -> None:
-    counter = RepeatCounter()
+    counter = RepeatLog()
     assert counter.note("refused", "refused", 0.0) == ["refused"]
     assert counter.note("refused", "refused", 1.0) == counter.note("refused", "refused", 2.0) == []
     assert counter.due(5.0) == []
@@ -36,18 +36,18 @@ def test_what_ends_is_counted_to_its_end_and_said_at_once_when_it_comes_back() -
 
 
 def test_one_kind_does_not_hide_another() -> None:
-    counter = RepeatCounter()
+    counter = RepeatLog()
     assert counter.note("one", "one", 0.0) == ["one"]
     assert counter.note("other", "other", 0.1) == ["other"]
 
 
 def test_fault_that_lasts_a_night_takes_some_lines() -> None:
-    assert len(lines_of(RepeatCounter(), "refused", 0.5, 8 * 3600.0)) < 60
+    assert len(lines_of(RepeatLog(), "refused", 0.5, 8 * 3600.0)) < 60
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(0.0, 2.0)), max_size=2000))
 def test_rate_is_bounded_whatever_is_said(said: list[tuple[int, float]]) -> None:
-    counter, now_s, first, counts = RepeatCounter(), 0.0, 0, 0
+    counter, now_s, first, counts = RepeatLog(), 0.0, 0, 0
     for kind, after_s in said:
         now_s += after_s
         lines = counter.note(str(kind), str(kind), now_s)
@@ -60,7 +60,7 @@ def test_rate_is_bounded_whatever_is_said(said: list[tuple[int, float]]) -> None
 
 @given(st.lists(st.floats(0.0, 2.0 * LONGEST_S), min_size=1, max_size=100))
 def test_nothing_is_lost_in_the_count(waits: list[float]) -> None:
-    counter, now_s, logged = RepeatCounter(), 0.0, 0
+    counter, now_s, logged = RepeatLog(), 0.0, 0
     for after_s in [*waits, 10 * LONGEST_S]:
         now_s += after_s
         lines = counter.note("a", "a", now_s) if after_s <= 2.0 * LONGEST_S else counter.due(now_s)

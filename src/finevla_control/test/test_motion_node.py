@@ -9,33 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
-from probe import Probe
+from moving_arms import FOLLOWING, HOLDING, PERIOD_S, START, MovingArms
 from rclpy.action import ActionClient
-from sealed import PlayedWatchdog
-from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
 
-from finevla_core.controller import TrajectoryController
 from finevla_core.embodiment import HOME, Embodiment
 from finevla_core.kinematics import Kinematics
+from finevla_core.safety.events import RESET_ADVICE
 from finevla_core.safety.limits import Limits, robot_limits
-from finevla_core.safety.words import RESET_ADVICE
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo, Home
 from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
-from finevla_ros.trajectories import points_of
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
-START = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)  # some way from home
-HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
-PERIOD_S = 0.01
 
 
 @pytest.fixture
@@ -43,49 +34,24 @@ def limits(robot: Embodiment, cobotmagic_urdf: Path) -> Limits:
     return robot_limits(robot, expand(cobotmagic_urdf))
 
 
-class Bench(Probe):
-    """Plays the arms with their controllers, and the watchdog's heartbeat; asks the motion node."""
+class Bench(MovingArms):
+    """Arms that move, and questions to the motion node."""
 
     def start(self, robot: Embodiment) -> None:
-        self.robot, self.is_felt = robot, True
-        positions = robot.to_positions(START)
-        self.columns = {c.name: [robot.joints.index(j) for j in c.joints] for c in robot.controllers}
-        self.arms = [TrajectoryController(c.name, c.joints, positions[self.columns[c.name]]) for c in robot.controllers]
-        self.track: list[tuple[int, np.ndarray]] = []
-        self.status = self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
+        self.move_from_start(robot)
         self.chunks = self.listen("action_chunk", msg.ActionChunk, qos.NEWEST)
         self.pending = self.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
-        for arm in self.arms:
-            self.node.create_subscription(
-                JointTrajectory, f"{arm.name}/joint_trajectory", lambda m, arm=arm: self._accept(arm, m), qos.ALL
-            )
-        self.states = self.node.create_publisher(JointState, "joint_states", qos.SENSOR)
-        self.watchdog = PlayedWatchdog(self.node)
         self.clients = {name: ActionClient(self.node, kind, name) for name, kind in (("home", Home), ("go_to", GoTo))}
         self.feedback: list[float] = []
-        self.node.create_timer(PERIOD_S, self._feel)
         self.in_state(HOLDING)
         for client in self.clients.values():
             assert client.wait_for_server(20.0)
-
-    def _accept(self, arm: TrajectoryController, message: JointTrajectory) -> None:
-        arm.accept(message.joint_names, points_of(message), to_ns(message.header.stamp), self.now_ns())
-
-    def _feel(self) -> None:
-        now_ns, positions = self.now_ns(), np.zeros(len(self.robot.joints))
-        for arm in self.arms:
-            positions[self.columns[arm.name]] = arm.sample(now_ns)
-        with self.changed:
-            self.track.append((now_ns, self.robot.to_values(positions)))
-            self.changed.notify_all()
-        message = JointState(name=list(self.robot.joints), position=positions.tolist())
-        message.header.stamp = to_stamp(now_ns)
-        if self.is_felt:
-            self.states.publish(message)
-        self.watchdog.beat()
-
-    def in_state(self, state: int) -> None:
-        self.wait(lambda: self.status and self.status[-1].state == state, f"state {state}")
+        # The node may not have heard yet that the bridge holds.
+        for _ in range(100):
+            if self.go("go_to", names=self.robot.names[:1], values=START[:1].tolist()) == (SUCCEEDED, "there already"):
+                return
+            threading.Event().wait(0.1)
+        pytest.fail("the motion node never got ready")
 
     def ask(self, name: str, **goal: Any) -> Any:
         """The handle of an accepted goal."""

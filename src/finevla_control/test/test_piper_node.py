@@ -20,7 +20,7 @@ from finevla_control.piper_node import PiperDriver
 from finevla_interfaces.msg import PiperStatus
 from finevla_interfaces.srv import PiperPower
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
+from finevla_ros.messages import to_ns
 
 pytestmark = pytest.mark.slow  # each starts nodes
 

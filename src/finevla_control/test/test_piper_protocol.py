@@ -80,13 +80,13 @@ class Vendor:
             from piper_sdk.protocol.protocol_v2.piper_protocol_v2 import C_PiperParserV2
         self.msg, self.parser = msg_v2, C_PiperParserV2()
 
-    def encode(self, kind: str, part: str, **fields: int) -> p.Frame:
+    def encode(self, kind: str, part: str, **fields: int) -> p.CanFrame:
         message, frame = self.msg.PiperMessage(), can.Message()
         message.type_ = getattr(self.msg.ArmMsgType, kind)
         for name, value in fields.items():
             setattr(getattr(message, part), name, value)
         assert self.parser.EncodeMessage(message, frame)
-        return p.Frame(frame.arbitration_id, bytes(frame.data))
+        return p.CanFrame(frame.arbitration_id, bytes(frame.data))
 
     def decode(self, identity: int, data: bytes) -> object:
         message = self.msg.PiperMessage()
@@ -109,11 +109,11 @@ def test_joint_targets_are_the_vendors(vendor: Vendor, joints: list[float]) -> N
 
 
 def test_every_other_command_is_the_vendors(vendor: Vendor) -> None:
-    def stop(code: int) -> p.Frame:
+    def stop(code: int) -> p.CanFrame:
         fields = {"emergency_stop": code, "track_ctrl": 0, "grag_teach_ctrl": 0}
         return vendor.encode("PiperMsgMotionCtrl_1", "arm_motion_ctrl_1", **fields)
 
-    def power(motor: int, flag: int) -> p.Frame:
+    def power(motor: int, flag: int) -> p.CanFrame:
         fields = {"motor_num": motor, "enable_flag": flag}
         return vendor.encode("PiperMsgMotorEnableDisableConfig", "arm_motor_enable", **fields)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from played_arm import DISABLED, FOLLOWING, HOLDING, STOPPED, Arm
+from played_arm import DISABLED, HOLDING, STOPPED, Arm
 from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -30,8 +30,7 @@ def test_bridge_of_a_real_robot_waits_and_says_for_what(start_node, robot: Embod
         described = arm.publisher(String, "robot_description", qos.LATCHED)
         described.publish(String(data=expand(cobotmagic_urdf, overrun="0.3")))
         arm.wait(lambda: "which controllers are active" in arm.status[-1].reason, "the next reason")
-        arm.send()
-        arm.wait(lambda: any(e.code == "bridge.state" for e in arm.events), "the refusal")
+        arm.is_refused("bridge.state")
         assert arm.status[-1].state == DISABLED
         assert not any(arm.commands.values())
 
@@ -45,8 +44,7 @@ def test_another_description_is_a_stop_that_no_reset_leaves_while_it_is_there(
         arm.start(robot)
         described = arm.publisher(String, "robot_description", qos.LATCHED)
         described.publish(String(data=expand(cobotmagic_urdf)))
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         described.publish(String(data=expand(cobotmagic_urdf, stroke="0.035")))
         said = "robot_description is not the robot that motion is planned with: joint 'left_gripper_joint1' has upper limit"
         # While it follows it stops; had the motion just ended, it would be disabled.

@@ -17,7 +17,7 @@ from tf2_msgs.msg import TFMessage
 from finevla_core.description import MovingJoints, fixed_transforms, read_joints
 from finevla_core.urdf import expand
 from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.messages import to_ns, to_stamp
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
@@ -101,8 +101,8 @@ def test_malformed_joint_states_are_told_in_a_sentence_each_and_end_nothing(star
             (ARM, HELD[:3], "passed over: it has 6 names and 3 positions"),
             (["wheel"], [1.0], "passed over: none of its 1 joints is in robot_description"),
         ):
-            out.publish(state_message(names, positions, S))
-            node.wait_for_line(said)
+            message = state_message(names, positions, S)
+            probe.wait(lambda m=message, s=said: any(s in line for line in node.lines) or out.publish(m), said)
         assert not moving
         stamps = iter(range(2 * S, 1000 * S, S // 10))
         probe.wait(lambda: moving or out.publish(state_message(ARM, HELD, next(stamps))), "transforms")

@@ -13,7 +13,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_ros import qos
 
-pytestmark = pytest.mark.slow  # each starts nodes
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # each starts nodes, and plays their neighbours
 
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -23,9 +23,9 @@ def test_stop_is_heard_reliable_and_best_effort(start_node, robot: Embodiment, p
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
-        arm.publisher(Empty, "safety/stop", profile).publish(Empty())
+        stop = arm.publisher(Empty, "safety/stop", profile)  # before the motion, as below
+        arm.follow()
+        stop.publish(Empty())
         arm.in_state(STOPPED)
         arm.wait(lambda: any(e.code == "stop.topic" for e in arm.events), "the event")
 
@@ -34,11 +34,12 @@ def test_stop_word_is_heard_best_effort_and_obeyed_once(start_node, robot: Embod
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
-        arm.publisher(String, "instruction/text", BEST_EFFORT).publish(String(data="停"))
-        arm.in_state(HOLDING)
+        # Before the motion: nobody sends again what comes before the two have found each other.
+        unreliable = arm.publisher(String, "instruction/text", BEST_EFFORT)
         reliable = arm.publisher(String, "instruction/text", qos.ALL)
+        arm.follow()
+        unreliable.publish(String(data="停"))
+        arm.in_state(HOLDING)
         reliable.publish(String(data="stop"))
         arm.wait(lambda: sum(e.code == "stop.word" for e in arm.events) >= 2, "the second stop word")
         threading.Event().wait(0.3)  # its second copy
@@ -62,8 +63,7 @@ def test_what_is_large_or_no_message_is_told_and_stops_are_heard_all_the_same(st
     node = start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         words = arm.publisher(String, "instruction/text", qos.ALL)
         states = arm.publisher(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
         for _ in range(20):
@@ -83,12 +83,11 @@ def test_bridge_that_is_told_to_end_brakes_first(start_node, robot: Embodiment, 
     node = start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
-        before = {name: len(commands) for name, commands in arm.commands.items()}
+        arm.follow()
+        before = {name: arm.told(name) for name in arm.commands}
         node.process.send_signal(number)
         arm.wait(lambda: any(e.code == "stop.ending" for e in arm.events), "the stop")
-        arm.wait(lambda: all(len(arm.commands[n]) > count for n, count in before.items()), "the braking")
+        arm.wait(lambda: all(arm.told(n) > count for n, count in before.items()), "the braking")
         assert node.wait_for_exit() == 0
 
 

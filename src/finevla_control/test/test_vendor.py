@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finevla_control.vendor import DIALECTS, Options, VendorArms
+from finevla_control.vendor import DIALECTS, VendorArms, VendorOptions
 from finevla_core.controller import Point
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
@@ -24,7 +24,7 @@ class Bench:
     def __init__(self, file: Path, urdf: Path, dialect: str = "single", **options: object) -> None:
         self.robot, self.dialect = load_embodiment(file), DIALECTS[dialect]
         limits = joint_limits(expand(urdf), self.robot.joints)
-        self.arms = VendorArms(self.robot, limits, self.dialect, Options(**options))  # type: ignore[arg-type]
+        self.arms = VendorArms(self.robot, limits, self.dialect, VendorOptions(**options))  # type: ignore[arg-type]
 
     def feel(
         self, now_ns: int = NOW, values: tuple[float, ...] = HOME, arms: tuple[str, ...] = ("left", "right")

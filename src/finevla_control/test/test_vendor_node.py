@@ -9,7 +9,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.messages import to_ns, to_stamp
 
 pytestmark = pytest.mark.slow  # each starts nodes
 

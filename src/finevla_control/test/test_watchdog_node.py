@@ -23,15 +23,15 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.controller import TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.observation import Observation
+from finevla_core.safety.events import Trajectory
 from finevla_core.safety.limits import Limits, robot_limits
-from finevla_core.safety.words import Trajectory
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, observation_to_msg, to_ns, to_stamp
+from finevla_ros.messages import chunk_to_msg, observation_to_msg, to_ns, to_stamp
 from finevla_ros.trajectories import points_of, sender_of, times_ns, trajectory_to_msg
 
-pytestmark = pytest.mark.slow  # each starts nodes
+pytestmark = [pytest.mark.slow, pytest.mark.alone]  # each starts nodes, and plays their neighbours
 
 HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
@@ -217,6 +217,7 @@ def within_limits(stage: Arms, limits: Limits) -> None:
     """What the controllers commanded, sampled: nothing faster, harder or farther than the robot may.
 
     The sampling differs in length, and a trajectory begins some milliseconds after it was made: hence the tolerance.
+    Where a busy machine held these played controllers up, what came meanwhile was late by no fault of who sent it.
     """
     times = np.array([t for t, _ in stage.commanded]) * 1e-9
     values = stage.robot.to_values(np.array([p for _, p in stage.commanded]))
@@ -225,8 +226,10 @@ def within_limits(stage: Arms, limits: Limits) -> None:
     window = 5
     middle = (times[window:] + times[:-window]) / 2
     speed = (values[window:] - values[:-window]) / (times[window:] - times[:-window])[:, None]
-    hardest = abs((speed[window:] - speed[:-window]) / (middle[window:] - middle[:-window])[:, None]).max(0)
-    assert (hardest <= 1.3 * limits.acceleration).all()
+    hardness = abs((speed[window:] - speed[:-window]) / (middle[window:] - middle[:-window])[:, None])
+    is_even = np.lib.stride_tricks.sliding_window_view(np.diff(times), 2 * window).max(1) < 3 * PERIOD_S
+    assert is_even.mean() > 0.5
+    assert (hardness[is_even] <= 1.3 * limits.acceleration).all()
     assert (abs(speed) <= limits.velocity).all()
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from finevla_control.piper import protocol as p
 from finevla_control.piper.feedback import ArmState, Feedback
 from finevla_control.piper.frozen import FrozenWatch
-from finevla_control.piper.introduce import Setup
+from finevla_control.piper.handshake import Setup
 
 CONFIRM = "the arm may fall"
 STOP_EVERY_S = 0.02
@@ -32,14 +32,15 @@ IMPOSSIBLE_WIDTHS_M = (-0.01, 0.15)
 STANDBY = 0
 
 
-class Sender(Protocol):
+class FrameSender(Protocol):
     """The part of `can.BusABC` that an arm needs."""
 
-    def send(self, msg: can.Message) -> None: ...
+    def send(self, msg: can.Message) -> None:
+        """Put one frame on the bus; raises `can.CanError` if the bus does not take it."""
 
 
 @dataclass(frozen=True)
-class Options:
+class PiperOptions:
     """What is fixed about one arm; limits (6,) rad from the URDF, `stroke_m` the gripper's total opening."""
 
     interface: str
@@ -58,7 +59,7 @@ class Options:
 class Arm:
     """Frames in by `on_frame`, frames out by `tick`; all times are monotonic seconds."""
 
-    def __init__(self, bus: Sender, options: Options) -> None:
+    def __init__(self, bus: FrameSender, options: PiperOptions) -> None:
         self.bus = bus
         self.options = options
         self.stopped = False  # an emergency stop was asked for here; only `reset` ends it
@@ -166,7 +167,7 @@ class Arm:
         return ""
 
     def clear_errors(self, now_s: float) -> str:
-        """Of joint drivers and gripper; the motors stay as they are. Returns why not, or an empty text."""
+        """Clear the errors of joint drivers and gripper, leaving the motors as they are; return why not, "" if done."""
         if reasons := self._not_connected(now_s):
             return reasons[0]
         self.frozen = ""
@@ -327,7 +328,7 @@ class Arm:
         if self._enabling_until is not None:
             self._enabling_until, self.enable_result = None, result
 
-    def _send(self, *frames: p.Frame) -> None:
+    def _send(self, *frames: p.CanFrame) -> None:
         for frame in frames:
             self.bus.send(can.Message(arbitration_id=frame.id, data=frame.data, is_extended_id=False))
 

@@ -97,7 +97,7 @@ def stop_arms(interfaces: Sequence[str], kind: str, timeout_s: float) -> list[St
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
+    """Stop the arms on the given CAN interfaces; return 0 if all confirm, 1 if one does not, 2 if a bus cannot open."""
     parser = argparse.ArgumentParser(
         prog="piper_estop", description="Emergency stop of Piper arms, directly on their CAN buses: they sink slowly."
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import can
 
-from finevla_control.piper.arm import Arm, Options
+from finevla_control.piper.arm import Arm, PiperOptions
 from finevla_core.errors import FineVLAError
 
 SYSFS = Path("/sys/class/net")
@@ -51,11 +51,11 @@ def open_bus(name: str, kind: str) -> can.BusABC:
         raise FineVLAError(f"CAN interface '{name}' ({kind}) cannot be opened: {error}") from error
 
 
-class Link:
+class CanLink:
     """An arm on a bus that may come and go; `poll` does everything that is due, all times are monotonic seconds."""
 
     def __init__(
-        self, open_it: Callable[[], can.BusABC], options: Options, wall: Callable[[], float] = time.time
+        self, open_it: Callable[[], can.BusABC], options: PiperOptions, wall: Callable[[], float] = time.time
     ) -> None:
         self.open_it = open_it
         self.wall = wall

@@ -70,8 +70,8 @@ class GripperCode(IntEnum):
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One frame to send."""
+class CanFrame:
+    """One CAN frame to send: 11-bit id and data bytes."""
 
     id: int
     data: bytes
@@ -135,7 +135,7 @@ class Driver:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether the motor holds."""
+        """Whether the joint's motor is enabled, i.e. powered and holding its position."""
         return bool(self.bits & 0x40)
 
 
@@ -181,65 +181,65 @@ def decode(identity: int, data: bytes) -> Feedback | None:
     return None
 
 
-def emergency_stop() -> Frame:
+def emergency_stop() -> CanFrame:
     """The arm sinks slowly, damped; only `reset` leaves it."""
-    return Frame(STOP, bytes((0x01, 0, 0, 0, 0, 0, 0, 0)))
+    return CanFrame(STOP, bytes((0x01, 0, 0, 0, 0, 0, 0, 0)))
 
 
-def reset() -> Frame:
+def reset() -> CanFrame:
     """Leaves the emergency stop and cuts the motors' power at once: THE ARM FALLS."""
-    return Frame(STOP, bytes((0x02, 0, 0, 0, 0, 0, 0, 0)))
+    return CanFrame(STOP, bytes((0x02, 0, 0, 0, 0, 0, 0, 0)))
 
 
-def enable(motor: int = ALL_MOTORS) -> Frame:
-    """Motors on."""
-    return Frame(POWER, bytes((motor, 0x02, 0, 0, 0, 0, 0, 0)))
+def enable(motor: int = ALL_MOTORS) -> CanFrame:
+    """Enable the motor of one joint (1 to 6), by default all motors."""
+    return CanFrame(POWER, bytes((motor, 0x02, 0, 0, 0, 0, 0, 0)))
 
 
-def disable(motor: int = ALL_MOTORS) -> Frame:
+def disable(motor: int = ALL_MOTORS) -> CanFrame:
     """Motors off: THE ARM FALLS."""
-    return Frame(POWER, bytes((motor, 0x01, 0, 0, 0, 0, 0, 0)))
+    return CanFrame(POWER, bytes((motor, 0x01, 0, 0, 0, 0, 0, 0)))
 
 
-def joint_mode(speed_percent: int) -> Frame:
+def joint_mode(speed_percent: int) -> CanFrame:
     """CAN control, joint targets, in position-velocity mode (the arm smooths what it gets)."""
-    return Frame(MODE, bytes((CONTROL_CAN, MOVE_J, min(100, max(0, speed_percent)), 0, 0, 0, 0, 0)))
+    return CanFrame(MODE, bytes((CONTROL_CAN, MOVE_J, min(100, max(0, speed_percent)), 0, 0, 0, 0, 0)))
 
 
-def joint_targets(positions: Sequence[float]) -> tuple[Frame, ...]:
+def joint_targets(positions: Sequence[float]) -> tuple[CanFrame, ...]:
     """Three frames for six joint targets, rad."""
     counts = [_counts(p, _RAD) for p in positions]
     if len(counts) != 6:
         raise ValueError(f"a Piper has 6 joints, not {len(counts)}")
     return tuple(
-        Frame(identity, struct.pack(">ii", *counts[2 * i : 2 * i + 2])) for i, identity in enumerate(JOINT_TARGETS)
+        CanFrame(identity, struct.pack(">ii", *counts[2 * i : 2 * i + 2])) for i, identity in enumerate(JOINT_TARGETS)
     )
 
 
-def gripper_target(width_m: float, effort_nm: float, code: GripperCode = GripperCode.ENABLE) -> Frame:
+def gripper_target(width_m: float, effort_nm: float, code: GripperCode = GripperCode.ENABLE) -> CanFrame:
     """Total opening (m) and torque (N m, at most 5)."""
     effort = round(min(MAX_EFFORT_NM, max(0.0, effort_nm)) * 1000)
-    return Frame(GRIPPER_TARGET, struct.pack(">iHBB", _counts(width_m, _UM), effort, code, 0))
+    return CanFrame(GRIPPER_TARGET, struct.pack(">iHBB", _counts(width_m, _UM), effort, code, 0))
 
 
-def clear_joint_errors() -> Frame:
-    """Of all joint drivers; the acceleration that the frame also carries is marked as not given (0x7FFF)."""
-    return Frame(JOINT_SETUP, bytes((ALL_MOTORS, 0, 0, 0x7F, 0xFF, VALID, 0, 0)))
+def clear_joint_errors() -> CanFrame:
+    """Clear the errors of all joint drivers; the frame's acceleration field is marked as not given (0x7FFF)."""
+    return CanFrame(JOINT_SETUP, bytes((ALL_MOTORS, 0, 0, 0x7F, 0xFF, VALID, 0, 0)))
 
 
-def gripper_setup(stroke_m: float) -> Frame:
+def gripper_setup(stroke_m: float) -> CanFrame:
     """Sets the stroke; on some units the gripper's feedback stays 0 until this has been sent once."""
-    return Frame(GRIPPER_SETUP, bytes((100, round(stroke_m * 1000), 1, 0, 0, 0, 0, 0)))
+    return CanFrame(GRIPPER_SETUP, bytes((100, round(stroke_m * 1000), 1, 0, 0, 0, 0, 0)))
 
 
-def ask_gripper_setup() -> Frame:
+def ask_gripper_setup() -> CanFrame:
     """Answered by 0x47E, from firmware 1.5-2 on."""
-    return Frame(ENQUIRY, bytes((0x04, 0, 0, 0, 0x03, 0, 0, 0)))
+    return CanFrame(ENQUIRY, bytes((0x04, 0, 0, 0, 0x03, 0, 0, 0)))
 
 
-def ask_firmware() -> Frame:
-    """Answered by several 0x4AF."""
-    return Frame(FIRMWARE, bytes((0x01, 0, 0, 0, 0, 0, 0, 0)))
+def ask_firmware() -> CanFrame:
+    """Ask for the firmware version; the arm answers with several frames of id 0x4AF."""
+    return CanFrame(FIRMWARE, bytes((0x01, 0, 0, 0, 0, 0, 0, 0)))
 
 
 def error_words(bits: int, names: Sequence[str]) -> tuple[str, ...]:

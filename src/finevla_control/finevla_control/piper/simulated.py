@@ -65,7 +65,7 @@ class SimulatedPiper:
         self.targets = self.joints.copy()
         self.width_target_m = self.width_m
         self.is_gripper_set_up = False
-        self.received: deque[p.Frame] = deque(maxlen=20_000)
+        self.received: deque[p.CanFrame] = deque(maxlen=20_000)
         self._velocity, self._width_velocity = np.zeros(6), 0.0
         self._time_s: float | None = None
         self._fast_s = self._slow_s = -math.inf
@@ -80,7 +80,7 @@ class SimulatedPiper:
             if message is None:
                 break
             if not self.faults.bus_off:
-                self._obey(p.Frame(message.arbitration_id, bytes(message.data)), now_s)
+                self._obey(p.CanFrame(message.arbitration_id, bytes(message.data)), now_s)
         self._move(now_s)
         if not self.faults.bus_off:
             self._report(now_s)
@@ -91,7 +91,7 @@ class SimulatedPiper:
         self.faults.bus_off = True
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set, in real time."""
+        """Simulate the arm in real time until `stop` is set."""
         while not stop.wait(0.002):
             self.step(time.monotonic())
 
@@ -99,7 +99,7 @@ class SimulatedPiper:
         """Joint target frames received so far: id and the two raw values (0.001 degree)."""
         return [(f.id, struct.unpack(">ii", f.data)) for f in self.received if f.id in p.JOINT_TARGETS]
 
-    def _obey(self, frame: p.Frame, now_s: float) -> None:
+    def _obey(self, frame: p.CanFrame, now_s: float) -> None:
         self.received.append(frame)
         if frame.id == p.STOP and frame.data[0] == 1:
             self.is_stopped = self.faults.confirms_stop

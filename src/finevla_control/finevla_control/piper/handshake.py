@@ -25,7 +25,7 @@ class Setup:
         said = feedback.stroke_m
         return not math.isnan(said) and said != 0.0 and abs(said - self.stroke_m) > 5e-4
 
-    def due(self, feedback: Feedback, now_s: float) -> list[p.Frame]:
+    def due(self, feedback: Feedback, now_s: float) -> list[p.CanFrame]:
         """The frames to send now; none of them moves anything."""
         if not feedback.is_connected(now_s):
             self.asked, self.is_told = 0, False  # it may come back as another arm, or freshly switched on
