@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from finevla_models.chain import MIRROR, ArmChains, CameraMounts, mirror_signs
+from finevla_models.action_head import ActionHead, Running, near
 from finevla_models.factors import MOVE, columns, mirrored
-from finevla_models.finder import MEMORY, SAME_M, Finder, Touch, mlp
-from finevla_models.mover import Mover, Running, near
+from finevla_models.kinematics import MIRROR, ArmChains, CameraMounts, mirror_signs
+from finevla_models.target_localizer import MEMORY, SAME_M, TargetLocalizer, Touch, mlp
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago
@@ -72,7 +72,7 @@ class Output:
 
 
 class Scales(nn.Module):
-    """What a part's numbers are counted from and in: means and spreads of the motions that it was trained with."""
+    """Normalisation constants of one network: means and standard deviations of its training motions."""
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()
@@ -82,18 +82,18 @@ class Scales(nn.Module):
         self.register_buffer("where_std", torch.ones(6))
 
     def fit(self, states: Tensor, where: Tensor) -> None:
-        """From states (N, D) and places (N, 6) of motions; what hardly changes is not blown up."""
+        """Set the constants from states (N, D) and places (N, 6), metres; deviations are at least 0.05 and 0.03."""
         self.state_mean.copy_(states.mean(0))
         self.state_std.copy_(states.std(0).clamp(min=0.05))
         self.where_mean.copy_(where.mean(0))
         self.where_std.copy_(where.std(0).clamp(min=0.03))
 
     def places(self, where: Tensor) -> Tensor:
-        """Normalised places (..., 6)."""
+        """Normalise places (..., 6), metres, by their mean and standard deviation."""
         return (where - self.where_mean) / self.where_std
 
     def hands(self, positions: Tensor) -> Tensor:
-        """Normalised positions (..., 3) of grippers."""
+        """Normalise gripper positions (..., 3), metres, by the places' mean and `HAND_M`."""
         return (positions - self.where_mean[:3]) / HAND_M
 
 
@@ -103,10 +103,10 @@ class TabletopPolicy(nn.Module):
     def __init__(self, config: TabletopConfig, chains: ArmChains, mounts: CameraMounts) -> None:
         super().__init__()
         self.config, self.chains = config, chains
-        self.finder = Finder(mounts, config.hands, config.dimensions, config.arms)
+        self.finder = TargetLocalizer(mounts, config.hands, config.dimensions, config.arms)
         how = len(columns(MOVE))
         self.chooser = mlp(config.dimensions + config.hands + how + 6 + 2 * 6 * config.arms, 64, 1)
-        self.mover = Mover(
+        self.mover = ActionHead(
             config.head,
             config.own + 9 + how + 6 + 2 * 6,
             config.own,

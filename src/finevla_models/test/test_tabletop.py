@@ -11,12 +11,12 @@ torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
-from finevla_models.chain import arm_chains, camera_mounts, mirror_signs
+from finevla_models.action_head import ActionHead, Flow, Regression, Running, smooth_basis
 from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
-from finevla_models.finder import KINDS, MEMORY, SAME_M, Touch, decided, place_loss
-from finevla_models.mover import Flow, Mover, Regression, Running, smooth_basis
+from finevla_models.kinematics import arm_chains, camera_mounts, mirror_signs
 from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
+from finevla_models.target_localizer import KINDS, MEMORY, SAME_M, Touch, decided, place_loss
 from finevla_sim.ik import ArmIK
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
@@ -363,10 +363,10 @@ def test_flow_keeps_two_ways_apart_where_regression_blurs_them() -> None:
 
 
 @pytest.fixture(scope="module")
-def flowing() -> tuple[Mover, torch.Tensor]:
+def flowing() -> tuple[ActionHead, torch.Tensor]:
     """A mover with a flow that has learned to lie around one chunk, and inputs for it."""
     torch.manual_seed(0)
-    mover = Mover("flow", 4, 7, 16, 6, 32, 1)
+    mover = ActionHead("flow", 4, 7, 16, 6, 32, 1)
     optimiser, wanted = torch.optim.Adam(mover.parameters(), 3e-3), torch.randn(1, 42)
     inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
     for _ in range(300):
@@ -383,7 +383,7 @@ def falling(executed: int, overlap: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(("executed", "overlap"), [(1, 15), (2, 14), (4, 12)])
 def test_rows_that_were_executed_are_kept_and_the_open_ones_stay_the_movers(
-    flowing: tuple[Mover, torch.Tensor], executed: int, overlap: int
+    flowing: tuple[ActionHead, torch.Tensor], executed: int, overlap: int
 ) -> None:
     mover, inputs = flowing
     own = mover(inputs)
@@ -397,7 +397,7 @@ def test_rows_that_were_executed_are_kept_and_the_open_ones_stay_the_movers(
     assert (guided - other)[:, middle].abs().mean() < (own - other)[:, middle].abs().mean()
 
 
-def test_without_weight_a_running_chunk_changes_nothing(flowing: tuple[Mover, torch.Tensor]) -> None:
+def test_without_weight_a_running_chunk_changes_nothing(flowing: tuple[ActionHead, torch.Tensor]) -> None:
     mover, inputs = flowing
     other = 10 * torch.randn(8, 16, 7, generator=torch.Generator().manual_seed(2))
     assert torch.equal(mover(inputs, Running(other, torch.zeros(8, 16))), mover(inputs))

@@ -25,12 +25,12 @@ class ConflictMonitor:
         self._active_since_s = float("inf")
 
     def activated(self, now_s: float, since_ns: int) -> None:
-        """We begin to speak; `since_ns` is what our heartbeats will say."""
+        """Note that this policy starts to publish; `since_ns` is the activation time in its heartbeats."""
         self._active_since_s = now_s
         self._since_ns.append(since_ns)
 
     def deactivated(self) -> None:
-        """We are silent."""
+        """Note that this policy no longer publishes."""
         self._active_since_s = float("inf")
 
     def is_settled(self, now_s: float) -> bool:

@@ -22,9 +22,9 @@ from finevla_core.understanding import NotUnderstood, Understanding
 from finevla_interfaces import msg
 from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
-from finevla_ros.convert import instruction_from_msg, instruction_to_msg
 from finevla_ros.executor import AsideGroup
 from finevla_ros.listening import subscribe
+from finevla_ros.messages import instruction_from_msg, instruction_to_msg
 
 SAID_STOP = "the operator said stop"
 STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"
@@ -215,7 +215,7 @@ class InstructionServer:
         return UNHEARD if time.monotonic() - self.reported_s > UNHEARD_S else ""
 
     def now_s(self) -> float:
-        """The node's clock, seconds."""
+        """Return the time of the node's clock (simulated time with `use_sim_time`), seconds."""
         return float(self.node.get_clock().now().nanoseconds) * 1e-9
 
     def _same(self, instruction: Instruction) -> Answer | None:

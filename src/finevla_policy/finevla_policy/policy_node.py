@@ -22,7 +22,8 @@ from finevla_core.chunk_limiter import load_chunk_limiter
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
-from finevla_core.policy import OnnxPolicy, load_policy
+from finevla_core.policy.interface import Policy, understand
+from finevla_core.policy.loading import load_policy
 from finevla_core.repeats import RepeatCounter
 from finevla_core.understanding import Understanding
 from finevla_core.urdf import expand
@@ -31,12 +32,19 @@ from finevla_policy.conflict_monitor import HEARD_S, ConflictMonitor
 from finevla_policy.follow_server import FollowServer
 from finevla_policy.health import Health
 from finevla_policy.instruction_server import InstructionServer, NotNow
-from finevla_policy.worker import Worker, understand
+from finevla_policy.worker import Worker
 from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, observation_from_msg, report_from_msg, to_ns, to_stamp
 from finevla_ros.executor import AsideInTurnGroup, GoalsAsideExecutor
 from finevla_ros.graph import publishers_of
 from finevla_ros.listening import most_observation_bytes, subscribe
+from finevla_ros.messages import (
+    chunk_to_msg,
+    image_format_to_msg,
+    observation_from_msg,
+    report_from_msg,
+    to_ns,
+    to_stamp,
+)
 from finevla_ros.params import declare, param
 from finevla_ros.paths import bundle_directory, robot_file, safety_file
 from finevla_ros.run import run_node
@@ -53,6 +61,7 @@ GIVES_WAY = (
 )
 CONFLICT_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
 CONFLICT_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
+WAITS = "the arms hold until the policy's server can be asked: {why}"
 PROVIDERS = {
     "auto": None,
     "tensorrt": ("TensorrtExecutionProvider",),
@@ -62,11 +71,18 @@ PROVIDERS = {
 
 
 @dataclass(frozen=True)
-class Parameters:
+class PolicyParameters:
     """Parameters of the policy node."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
-    bundle: str = param("tabletop", "policy bundle: a name in models or a path")
+    bundle: str = param(
+        "tabletop", "policy bundle: a name in models or a path; another is loaded when configured next", is_fixed=False
+    )
+    server: str = param(
+        "",
+        "URL of the policy server: replaces that of a bundle of runtime remote; others run in 'finevla serve' there",
+        is_fixed=False,
+    )
     limits: str = param(
         "cobotmagic", "the bridge's safety file: chunks that it would refuse are shortened; none = no file"
     )
@@ -87,7 +103,7 @@ class PolicyNode(LifecycleNode):
                 service.callback_group = self.transitions
                 self.transitions.add_entity(service)
                 service.callback = self._possible(service.callback)
-        self.parameters = declare(self, Parameters)
+        self.parameters = declare(self, PolicyParameters)
         if self.parameters.provider not in PROVIDERS:
             raise FineVLAError(
                 f"parameter 'provider' is '{self.parameters.provider}'; known are {', '.join(PROVIDERS)}"
@@ -102,7 +118,7 @@ class PolicyNode(LifecycleNode):
         self.health = Health(period_s=1.0 / self.embodiment.observation_rate_hz)
         self.repeats = RepeatCounter()
         self.instructions: InstructionServer | None = None  # opened once it is known that nobody else steers here
-        self.policy: OnnxPolicy | None = None
+        self.policy: Policy | None = None
         self.worker: Worker | None = None
         self.chunk_publisher: Publisher | None = None
         self.client, self.epoch = self.get_fully_qualified_name(), 0  # what the bridge knows our chunks by
@@ -115,6 +131,7 @@ class PolicyNode(LifecycleNode):
         self.instructions = InstructionServer(self, self.client, self._read, self._warn)
         self.follow = FollowServer(self.instructions, self.health)
         self.status_publisher = self.create_publisher(msg.PolicyStatus, "policy/status", qos.LATCHED)
+        self.format_publisher = self.create_publisher(msg.ImageFormat, "observation/image_format", qos.LATCHED)
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         subscribe(self, msg.SafetyStatus, "safety/status", self._on_bridge, EVERY_STATUS)
         subscribe(self, msg.SafetyEvent, "safety/events", self._on_event, qos.ALL)
@@ -150,6 +167,8 @@ class PolicyNode(LifecycleNode):
         self.active_since_ns = time.time_ns()
         self.conflicts.activated(time.monotonic(), self.active_since_ns)
         self.is_settled, self.gave_way = False, ""
+        described = self.policy.description
+        self.format_publisher.publish(image_format_to_msg(described.images, described.name))
         self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         self.worker = Worker(self.policy, self._active, self._on_chunk, self._on_absent, self._on_trouble)
         if self.is_over:  # the node was destroyed while the bundle was loaded
@@ -163,12 +182,14 @@ class PolicyNode(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget the bundle."""
+        """Unload the bundle (lifecycle transition from inactive to unconfigured)."""
+        if self.policy is not None:
+            self.policy.close()
         self.policy = None
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As `on_deactivate`, from any state."""
+        """Stop the policy as `on_deactivate` does, from any state (lifecycle transition to finalized)."""
         self._stop("the policy was shut down")
         return super().on_shutdown(state)
 
@@ -217,14 +238,15 @@ class PolicyNode(LifecycleNode):
     def _load(self) -> None:
         if self.policy is not None:
             return
-        directory = bundle_directory(self.parameters.bundle)
+        directory = bundle_directory(self.get_parameter("bundle").value)
         chosen = PROVIDERS[self.parameters.provider]
         file = robot_file(self.parameters.robot)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
         limiter = load_chunk_limiter(self.embodiment, urdf, safety_file(self.parameters.limits))
-        self.policy = load_policy(directory, self.embodiment, self.parameters.threads, chosen, limiter)
-        self.health.horizon_s = self.policy.horizon_s
-        self.get_logger().info(f"bundle '{self.policy.manifest.name}' runs on {self.policy.provider}")
+        server = self.get_parameter("server").value
+        self.policy = load_policy(directory, self.embodiment, self.parameters.threads, chosen, limiter, server)
+        self.health.horizon_s = self.policy.description.horizon_s
+        self.get_logger().info(f"bundle '{self.policy.description.name}' runs on {self.policy.description.provider}")
 
     def _listen(self, seconds: float) -> None:
         """Before the first word of our own: is another policy at work here?"""
@@ -294,7 +316,7 @@ class PolicyNode(LifecycleNode):
             raise FineVLAError(f"its state_names are not those of robot '{robot.name}'; check the ingest's robot file")
 
     def _on_chunk(self, chunk: ActionChunk) -> None:
-        """From the inference thread."""
+        """Publish a chunk of the inference thread, unless its instruction has ended or another policy is active."""
         publisher = self.chunk_publisher
         if self.conflicts.is_conflicting:
             return
@@ -312,8 +334,9 @@ class PolicyNode(LifecycleNode):
             if self.context.ok() and self.chunk_publisher is publisher:
                 raise
             return  # deactivated, or the process ends: the publisher went away during inference
-        self.health.published(time.monotonic(), chunk.inference_s)
-        self.health.limited = self.policy.limited_text if self.policy else ""
+        policy = self.policy
+        self.health.published(time.monotonic(), chunk.inference_s, policy.server_s if policy else None)
+        self.health.limited = policy.limited_text if policy else ""
 
     def _on_absent(self, instruction_id: str, stamp_ns: int, text: str) -> None:
         """From the inference thread: no chunk, and the arms hold."""
@@ -351,18 +374,21 @@ class PolicyNode(LifecycleNode):
             self.conflicts.alone()
         self._settle(now_s)
         message = msg.PolicyStatus(
-            bundle=policy.manifest.name if policy else "",
-            provider=policy.provider if policy else "",
+            bundle=policy.description.name if policy else "",
+            provider=policy.description.provider if policy else "",
             active_since=to_stamp(self.active_since_ns if self.chunk_publisher else 0),
             instruction_id=active.id if active else "",
             understood=understood if active else "",
             refusal=refusal,
-            state=self.health.state(now_s, self.chunk_publisher is not None, active is not None),
+            state=self.health.state(
+                now_s, self.chunk_publisher is not None, active is not None, bool(self._waited_for())
+            ),
             text=self._warning(),
             chunks=self.health.chunks,
             observations_taken=self.health.observations,
             observations_skipped=self.worker.superseded if self.worker else 0,
             inference_s=self.health.median_inference_s(),
+            server_s=self.health.median_server_s(),
             rate_hz=self.health.rate_hz(now_s),
             horizon_s=self.health.horizon_s,
         )
@@ -404,15 +430,20 @@ class PolicyNode(LifecycleNode):
             return self.gave_way
         is_seen = self.others > 0 or self.conflicts.is_near(time.monotonic())
         conflict = CONFLICT_HEARD if self.conflicts.is_conflicting else CONFLICT_SEEN if is_seen else ""
-        return self.health.warning(conflict.format(topic=self.chunk_topic), self.instructions.bridge_silence())
+        waiting = WAITS.format(why=why) if (why := self._waited_for()) else ""
+        return self.health.warning(conflict.format(topic=self.chunk_topic), self.instructions.bridge_silence(), waiting)
+
+    def _waited_for(self) -> str:
+        """Why the policy's server cannot be asked now; empty = it can, or there is none."""
+        return str(getattr(self.policy, "waiting_text", ""))
 
     def _diagnose(self) -> None:
         for line in self.repeats.finished(time.monotonic()):
             self.get_logger().info(line)
         health, warning = self.health, self._warning()
         values = {
-            "bundle": self.policy.manifest.name if self.policy else "",
-            "provider": self.policy.provider if self.policy else "",
+            "bundle": self.policy.description.name if self.policy else "",
+            "provider": self.policy.description.provider if self.policy else "",
             "inference_s_median": f"{health.median_inference_s():.4f}",
             "chunks": health.chunks,
             "chunks_dropped": health.dropped,
@@ -432,5 +463,5 @@ class PolicyNode(LifecycleNode):
 
 
 def main() -> int:
-    """Entry point."""
+    """Run lifecycle node `policy` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(PolicyNode, executor=GoalsAsideExecutor)

@@ -3,44 +3,14 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import EncodedInstruction
-from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding, unchecked
-
-
-class Policy(Protocol):
-    """What the worker needs of a policy; `finevla_core.policy.OnnxPolicy` is one.
-
-    One that can tell what it understood also has `understand(instruction) -> Understanding`, which may be called from any
-    thread while another is in `predict`: who says something new must not wait for what is being computed for the old.
-    """
-
-    def encode(self, instruction: Instruction) -> EncodedInstruction:
-        """Text features, once per instruction."""
-
-    def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
-        """The next chunk; raises `TargetAbsent` if what the instruction is about is not seen."""
-
-
-def understand(policy: Policy, instruction: Instruction) -> Understanding:
-    """Return what a policy takes an instruction for, or that it cannot tell; from any thread.
-
-    Raises `NotUnderstood`, also for a policy that fails over it: unknown means hold.
-    """
-    ask: Callable[[Instruction], Understanding] | None = getattr(policy, "understand", None)
-    try:
-        return unchecked() if ask is None else ask(instruction)
-    except FineVLAError:
-        raise
-    except Exception as error:  # a bug, or whatever a bundle's code may do; nothing moves on words that nobody has read
-        raise NotUnderstood(
-            f"the policy fails over it: {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
+from finevla_core.policy.interface import Policy
+from finevla_core.understanding import TargetAbsent
 
 
 @dataclass(frozen=True)
@@ -71,7 +41,8 @@ class Worker:
         self.superseded = 0
         self._condition = threading.Condition()
         self._mail: Mail | None = None
-        self._encoded: EncodedInstruction | None = None
+        self._encoded: Any = None  # and the instruction that it is of
+        self._encoded_of: Instruction | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
@@ -115,6 +86,7 @@ class Worker:
             return None if self._stopping else mail
 
     def _answer(self, mail: Mail, instruction: Instruction) -> ActionChunk:
-        if self._encoded is None or self._encoded.instruction is not instruction:
+        if self._encoded_of is not instruction:
             self._encoded = self.policy.encode(instruction)
+            self._encoded_of = instruction
         return replace(self.policy.predict(mail.observation, self._encoded), epoch=mail.epoch)

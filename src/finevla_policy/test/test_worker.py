@@ -10,11 +10,12 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import EncodedInstruction
+from finevla_core.policy.bundle_policy import EncodedInstruction
+from finevla_core.policy.interface import understand
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
 from finevla_policy.conflict_monitor import HEARD_S, SETTLED_S, ConflictMonitor
 from finevla_policy.health import Health
-from finevla_policy.worker import Worker, understand
+from finevla_policy.worker import Worker
 
 PATIENCE_S = 20.0
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from finevla_models.chain import CameraMounts
 from finevla_models.factors import COLORS, SHAPES, TARGET, WHAT, columns
+from finevla_models.kinematics import CameraMounts
 
 QUERIES = 2  # the target, and where it shall end
 MEMORY = 3 * QUERIES + 1  # both as they were found a moment ago, and whether they were: 1 or 0
@@ -50,7 +50,7 @@ def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Two hidden layers."""
+    """Make an MLP with two hidden layers of `hidden` units and SiLU activations."""
     return nn.Sequential(
         nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, outputs)
     )
@@ -140,7 +140,7 @@ class Eye(nn.Module):
         return torch.stack([x.reshape(-1), y.reshape(-1)], dim=1)
 
 
-class Finder(nn.Module):
+class TargetLocalizer(nn.Module):
     """`where` (B, N, 6), metres in the base frame, for N sentences per observation.
 
     Each camera's attention is a ray, and the ray meets the height that things are thought to lie at; each gripper may

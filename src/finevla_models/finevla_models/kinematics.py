@@ -42,6 +42,7 @@ class ArmChains(nn.Module):
 
     @exact
     def forward(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return tcp positions (B, A, 3), metres, and rotations (B, A, 3, 3) in the base frame for states (B, D)."""
         arms, joints = self.columns.shape
         angles = state[:, self.columns.reshape(-1)].reshape(-1, arms, joints)
         cos, sin = angles.cos(), angles.sin()
@@ -107,7 +108,7 @@ class CameraMounts(nn.Module):
     def __init__(self, mounts: Tensor, on: list[int | None], fov_deg: float) -> None:
         super().__init__()
         self.register_buffer("mounts", mounts.float())
-        self.on, self.scale = on, float(np.tan(np.radians(fov_deg) / 2))
+        self.on, self.fov_deg, self.scale = on, fov_deg, float(np.tan(np.radians(fov_deg) / 2))
 
     @exact
     def point(self, camera: int, pixels: Tensor, height: Tensor, positions: Tensor, rotations: Tensor) -> Tensor:

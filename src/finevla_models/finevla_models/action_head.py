@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from torch import Tensor, nn
 
-HEADS = ("flow", "regression")
 FLOW_STEPS = 6  # Euler steps from noise to chunk
 NEAR_M = 0.03  # differences below this are seen in detail
 
@@ -21,20 +20,21 @@ NEAR_M = 0.03  # differences below this are seen in detail
 @dataclass(frozen=True)
 class Running:
     """The chunk that is being executed, row by row at the times of the one to be made: `steps` (B, horizon, D) as
-    `Mover` gives them, and how firmly each row stands, `weights` (B, horizon): 1 already executed ... 0 open."""
+    `ActionHead` gives them, and how firmly each row stands, `weights` (B, horizon): 1 already executed ... 0 open."""
 
     steps: Tensor
     weights: Tensor
 
 
 class Residual(nn.Module):
-    """Pre-norm residual MLP block."""
+    """Residual MLP block with layer normalisation before it."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.block = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return `x` (..., width) plus the block's output."""
         return x + self.block(x)
 
 
@@ -61,7 +61,7 @@ class Regression(nn.Module):
         self.out = nn.Linear(features, coefficients)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalised coefficients (B, K)."""
+        """Predict the normalised coefficients (B, K) of the chunk from `features` (B, F)."""
         chunk: Tensor = self.out(features)
         return chunk
 
@@ -117,7 +117,7 @@ class Flow(nn.Module):
         return (self.velocity(x, time, features).float() - (wanted - noise)).square().mean()
 
 
-class Mover(nn.Module):
+class ActionHead(nn.Module):
     """`move(...)` gives the chunk's steps (B, horizon, D) relative to the state."""
 
     def __init__(
