@@ -1,0 +1,1 @@
+"""Python client of the running stack: `finevla_client.robot.Robot`."""
