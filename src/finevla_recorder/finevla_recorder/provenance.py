@@ -32,7 +32,7 @@ def described(path: Path | None) -> dict[str, str]:
 
 
 def sha256(path: Path | None) -> str:
-    """Of a file; empty if there is none."""
+    """Return the SHA-256 of a file in hexadecimal; "" without a path or if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
     except OSError:

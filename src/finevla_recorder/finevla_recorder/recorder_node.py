@@ -13,18 +13,26 @@ from rclpy.node import Node
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.episode import Episode, Labels, Limits, Progress, check_label, unfinished
+from finevla_core.recording.episode import (
+    DiskLimits,
+    Labels,
+    RecordedEpisode,
+    RecordingProgress,
+    check_label,
+    unfinished,
+)
+from finevla_core.recording.labels import contradiction
 from finevla_core.recording.metadata import Definitions
 from finevla_interfaces import msg
 from finevla_interfaces.action import RecordEpisode
 from finevla_interfaces.srv import StartEpisode, StopEpisode
 from finevla_recorder import provenance
-from finevla_recorder.ears import Ears
+from finevla_recorder.topic_capture import TopicCapture
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
 from finevla_ros.executor import GoalsAsideExecutor
 from finevla_ros.goals import BoundedActionServer
 from finevla_ros.listening import subscribe
+from finevla_ros.messages import to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
@@ -46,8 +54,8 @@ TOPICS = (
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """Parameters of the recorder."""
+class RecorderParameters:
+    """ROS parameters of `recorder`: topics, folder of the episodes, and limits of disk and memory in MB."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
     limits: str = param(
@@ -65,8 +73,8 @@ class Parameters:
 class _Session:
     """The episode that is being recorded."""
 
-    episode: Episode
-    ears: Ears
+    episode: RecordedEpisode
+    ears: TopicCapture
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -81,21 +89,21 @@ class _Last:
 
     name: str = ""
     sentence: str = ""
-    progress: Progress = field(default_factory=Progress)
+    progress: RecordingProgress = field(default_factory=RecordingProgress)
 
 
 class Recorder(Node):
-    """Starts and stops episodes; hearing is the business of `Ears`, writing that of `finevla_core.recording`."""
+    """Starts and stops episodes; hearing is the business of `TopicCapture`, writing that of `finevla_core.recording`."""
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        p = self.parameters = declare(self, Parameters)
+        p = self.parameters = declare(self, RecorderParameters)
         if p.transport not in ("raw", "compressed", "both"):
             raise FineVLAError(f"parameter 'transport' is '{p.transport}'; it must be raw, compressed or both")
         self.files = robot_file(p.robot), safety_file(p.limits)
         self.embodiment = load_embodiment(self.files[0])
         self.folder = Path(p.folder).expanduser().absolute()
-        self.limits = Limits(p.min_free_mb << 20, p.max_episode_mb << 20, p.queue_mb << 20)
+        self.limits = DiskLimits(p.min_free_mb << 20, p.max_episode_mb << 20, p.queue_mb << 20)
         self.needed, others = topics(self.embodiment, p.transport)
         self.wanted = [self.resolve_topic_name(t) for t in (*self.needed, *others, *p.topics.split())]
         self.needed = [self.resolve_topic_name(t) for t in self.needed]
@@ -130,15 +138,19 @@ class Recorder(Node):
                 raise FineVLAError(f"episode '{self.session.episode.name}' is being recorded; stop it first")
             facts = provenance.facts(self.bundle, self.embodiment.name, *self.files)
             now_ns, is_simulated = time.time_ns(), bool(self.get_parameter("use_sim_time").value)
-            episode = Episode(self.folder, labels, facts | {"clock": _CLOCKS[is_simulated]}, self.limits, now_ns)
+            episode = RecordedEpisode(
+                self.folder, labels, facts | {"clock": _CLOCKS[is_simulated]}, self.limits, now_ns
+            )
             clock = (lambda: int(self.get_clock().now().nanoseconds)) if is_simulated else None
-            ears = Ears(self, episode, self.wanted, self.known, self.definitions, clock)
+            ears = TopicCapture(self, episode, self.wanted, self.known, self.definitions, clock)
             self.session = _Session(episode, ears)
             self._tell_instruction()
             silent = self._silent()
             said = f"recording '{episode.name}', {len(ears.topics)} topics" + (
                 f"; nobody publishes {', '.join(silent)} yet" if silent else ""
             )
+            if odd := contradiction(labels.task, self.instruction.raw, self.instruction.fine):
+                said += f"; {odd}"
             self.get_logger().info(said)
             self._report()
             return self.session, said
@@ -301,7 +313,7 @@ class Recorder(Node):
         self.status.publish(message)
         self._diagnose(message, problem)
 
-    def _sentences(self, session: _Session | None, done: Progress, silent: list[str]) -> tuple[str, str]:
+    def _sentences(self, session: _Session | None, done: RecordingProgress, silent: list[str]) -> tuple[str, str]:
         """What is wrong, and what should be looked at."""
         if session is None:
             left = f"{len(self.left_over)} episodes were not finished: 'finevla bags repair {self.folder}/{{name}}'"
@@ -342,12 +354,12 @@ def topics(embodiment: Embodiment, transport: str) -> tuple[list[str], list[str]
     return needed, [*others, *TOPICS]
 
 
-def _losses(done: Progress) -> str:
+def _losses(done: RecordingProgress) -> str:
     if not done.dropped and not done.lost:
         return ""
     return f"; {done.dropped} messages were dropped (the disk is too slow), {done.lost} did not come from the network"
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `recorder` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(Recorder, executor=GoalsAsideExecutor)

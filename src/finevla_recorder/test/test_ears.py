@@ -2,7 +2,7 @@
 
 import pytest
 
-from finevla_recorder.ears import Numbers
+from finevla_recorder.topic_capture import Numbers
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,12 @@ from std_msgs.msg import String
 from finevla_core.instruction import MAX_TEXT
 from finevla_core.recording.episode import load
 from finevla_core.recording.repair import repair
-from finevla_core.recording.scan import Message, Scan
+from finevla_core.recording.scan import RecordedMessage, Scan
 from finevla_interfaces import msg
 from finevla_interfaces.action import RecordEpisode
 from finevla_interfaces.srv import StartEpisode, StopEpisode
 from finevla_ros import qos
-from finevla_ros.convert import to_stamp
+from finevla_ros.messages import to_stamp
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
@@ -38,7 +38,7 @@ def recorded(folder: Path) -> dict[str, list[bytes]]:
     """Messages of an episode by topic, in order, by our own reader."""
     found: dict[str, list[bytes]] = {}
     for entry in Scan(next(folder.glob("*.mcap"))):
-        if isinstance(entry, Message):
+        if isinstance(entry, RecordedMessage):
             found.setdefault(entry.channel.topic.removeprefix("/finevla/"), []).append(bytes(entry.data))
     return found
 
@@ -323,7 +323,7 @@ def test_under_simulation_time_messages_are_stamped_by_the_clock(start_recorder,
             stage.send(STATES, state(number))
             stage.wait(stage.is_written, "the state to be written")
         assert stage.stop().success
-    entries = [e for e in Scan(next((tmp_path / name).glob("*.mcap"))) if isinstance(e, Message)]
+    entries = [e for e in Scan(next((tmp_path / name).glob("*.mcap"))) if isinstance(e, RecordedMessage)]
     stamps = [e.log_ns for e in entries if e.channel.topic.endswith(STATES)]
     assert stamps == [second * SECOND for second in seconds]
     assert load(tmp_path / name)["clock"] == "simulated"
@@ -361,3 +361,19 @@ def test_an_action_records_for_a_time_or_until_it_is_cancelled(start_recorder, t
         answer = stage.result(goal.get_result_async(), "the result")
         assert answer.status == GoalStatus.STATUS_CANCELED
         assert load(tmp_path / answer.result.episode)["state"] == "finished"
+
+
+def test_an_instruction_that_says_something_else_than_the_task_is_told_at_the_start(start_recorder) -> None:
+    start_recorder()
+    with Stage() as stage:
+        stage.begin()
+        said = stage.node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
+        said.publish(msg.Instruction(id="7", raw="wipe the table"))
+        stage.wait(said.get_subscription_count, "the recorder to hear instructions")
+        begun = stage.start("fold the towel")
+        if "wipe the table" not in begun.message:  # latched messages come when they come
+            stage.stop()
+            begun = stage.start("fold the towel")
+        assert "the instruction in force is 'wipe the table', not its task 'fold the towel'" in begun.message
+        stage.stop()
+        assert "in force" not in stage.start("Wipe the table.").message

@@ -1,6 +1,6 @@
-"""A scripted expert that sees ground truth: it plans gripper paths, is disturbed, misses, plans again and tries again.
+"""Scripted expert that sees ground truth: it plans gripper paths and, when disturbed or after a miss, plans again.
 
-What is recorded as a chunk at a step is what the expert would do from there, so a push is never an action to imitate.
+The chunk recorded at a step is what the expert would do from there, so a push is never an action to imitate.
 """
 
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_sim.episode import CONTROL_S
 from finevla_sim.ik import ArmIK
-from finevla_sim.judge import Outcome, judge, score, success
-from finevla_sim.planner import CLOSED, Disturbance, Plan, Planner, may_push
+from finevla_sim.judge import TaskOutcome, judge, score, success
+from finevla_sim.planner import CLOSED, Disturbance, PathPlanner, ScriptedMotion, may_push
 from finevla_sim.scene import TABLE_HEIGHT_M, Scene, SceneObject
 from finevla_sim.tasks import Goal
 from finevla_sim.world import Truth, World
@@ -25,9 +25,9 @@ NUDGE_M = (0.03, 0.045)  # an object that is nudged away while the gripper comes
 
 @dataclass
 class Demonstration:
-    """An executed goal over T control steps; `chunks` (T, HORIZON, D) are what the expert meant to do at each.
+    """Executed goal over T control steps; `chunks` (T, HORIZON, D) are the expert's planned targets at each step.
 
-    `is_right` (T,) is False where it did not know yet that its plan had gone wrong: nothing to imitate.
+    `is_right` (T,) is False where the expert did not know yet that its plan had failed: not to be imitated.
     """
 
     goal: Goal
@@ -39,33 +39,33 @@ class Demonstration:
     is_right: NDArray[np.bool_]
     trace: list[Truth]
     events: list[tuple[int, str]]
-    outcome: Outcome = field(init=False)
+    outcome: TaskOutcome = field(init=False)
 
     def __post_init__(self) -> None:
         self.outcome = judge(self.scene, self.trace)
 
     @property
     def score(self) -> float:
-        """Points out of 100."""
+        """Score of what was done against the goal, 0 to 100 points."""
         return score(self.goal, self.outcome, self.scene)
 
     @property
     def success(self) -> bool:
-        """Whether the task was done."""
+        """Whether the task was done, by the judge."""
         return success(self.goal, self.outcome, self.scene)
 
 
 class Demonstrator:
-    """Executes goals in a world; one world and one IK serve many scenes."""
+    """Demonstrates goals in a world; one world and one IK solver serve many scenes."""
 
     def __init__(self, world: World, ik: ArmIK) -> None:
-        self.world, self.planner = world, Planner(ik)
+        self.world, self.planner = world, PathPlanner(ik)
         self.embodiment: Embodiment = world.embodiment
 
     def demonstrate(
         self, goal: Goal, rng: np.random.Generator, disturbance: Disturbance | None = None, draw: bool = True
     ) -> Demonstration:
-        """Run `goal` in the world's scene, with pictures if `draw`; raises `Unreachable` where no path is found."""
+        """Execute `goal` in the world's scene and record it, with images if `draw`; raises `Unreachable` if no path exists."""
         run = _Run(self.world, self.planner, goal, rng, disturbance or Disturbance(), draw)
         for item in _targets(self.world.scene, goal):
             run.handle(item)
@@ -74,24 +74,24 @@ class Demonstrator:
 
 
 def _targets(scene: Scene, goal: Goal) -> list[SceneObject]:
-    """What is handled, in order: the target, or everything, nearest to the arm's own side first."""
+    """Return the objects to handle, in order: the target, or all objects for task clean."""
     if goal.task != "clean":
         return [scene.object(goal.target)]
     return clean_order(scene, goal.arm)
 
 
 def clean_order(scene: Scene, arm: str) -> list[SceneObject]:
-    """All objects, from the arm's own side to the other."""
+    """Return all objects, sorted from the arm's own side to the other."""
     return sorted(scene.objects, key=lambda item: -item.position[1] if arm == "left" else item.position[1])
 
 
 class _Run:
-    """One execution, as it grows."""
+    """One demonstration in progress, with what was recorded so far."""
 
     def __init__(
         self,
         world: World,
-        planner: Planner,
+        planner: PathPlanner,
         goal: Goal,
         rng: np.random.Generator,
         disturbance: Disturbance,
@@ -108,7 +108,7 @@ class _Run:
         self.events: list[tuple[int, str]] = []
 
     def handle(self, item: SceneObject) -> None:
-        """Do the goal with one object, again where the fingers closed on nothing."""
+        """Carry out the goal with one object; after an empty grasp try again, up to `TRIES` times."""
         nudged = self.goal.task in NUDGED and self.rng.random() < self.disturbance.nudge
         for attempt in range(TRIES):
             ways = self.planner.ways(self.world.scene, self.goal, item, self._centre(item))
@@ -118,8 +118,8 @@ class _Run:
             self.events.append((len(self.states), f"missed the {item.name.replace('_', ' ')}, tries again"))
 
     def rest(self) -> None:
-        """Hold still for a moment, so that things settle."""
-        still = Plan(np.tile(self._last(), (2, 1)), (1,))
+        """Hold still for `SETTLE_STEPS` control steps, so that objects come to rest."""
+        still = ScriptedMotion(np.tile(self._last(), (2, 1)), (1,))
         for _ in range(SETTLE_STEPS):
             self._step(still, 1, True)
 
@@ -137,7 +137,7 @@ class _Run:
         )
 
     def _follow(self, ways: list, item: SceneObject, grasp: int, nudge: bool) -> bool:
-        """Along `ways`; False as soon as the object turns out not to be in the hand."""
+        """Follow the waypoints; return False as soon as the object is not in the gripper."""
         plan = self.planner.plan(self.goal.arm, self._last(), ways)
         pushes = self._pushes(plan)
         begun, right, last_done = len(self.states), True, 0
@@ -154,12 +154,12 @@ class _Run:
             self._step(plan, step, right)
         return grasp == len(ways) or plan.done(plan.steps) > grasp + 2 or not self._is_lost(item)
 
-    def _pushes(self, plan: Plan) -> set[int]:
+    def _pushes(self, plan: ScriptedMotion) -> set[int]:
         count = self.rng.integers(0, self.disturbance.pushes + 1) if self.disturbance.pushes else 0
         steps = self.rng.integers(3, max(4, plan.steps - 4), size=count)
         return {len(self.states) + int(step) for step in steps}
 
-    def _push(self, ways: list, done: int) -> Plan:
+    def _push(self, ways: list, done: int) -> ScriptedMotion:
         pushed = self.planner.pushed(self.world.values(), self.goal.arm, self.rng, self.disturbance.scale_rad)
         self.world.push(pushed)
         self.world.set_targets(pushed)
@@ -174,17 +174,17 @@ class _Run:
         self.events.append((len(self.states), f"the {item.name.replace('_', ' ')} was moved"))
 
     def _is_lost(self, item: SceneObject) -> bool:
-        """Off the table it should be by now."""
+        """Return whether the object still lies on the table when it should be lifted."""
         return self.goal.task != "turn" and self._centre(item)[2] < TABLE_HEIGHT_M + item.height_m + 0.01
 
     def _centre(self, item: SceneObject) -> NDArray[np.float64]:
         return self.trace[-1].objects[item.name][:3, 3].copy()
 
     def _last(self) -> NDArray[np.float64]:
-        """Where the robot was told to be: a measured gripper around an object is not where it is told to be."""
+        """Return the last commanded values `(D,)`; a measured gripper around an object stops short of its target."""
         return self.actions[-1] if self.actions else self.world.values()
 
-    def _step(self, plan: Plan, step: int, right: bool) -> None:
+    def _step(self, plan: ScriptedMotion, step: int, right: bool) -> None:
         parts = 5
         self.states.append(self.world.values())
         self.actions.append(plan.targets[min(step + 1, plan.steps)])

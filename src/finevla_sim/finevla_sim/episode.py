@@ -1,6 +1,8 @@
-"""A demonstration as data: what was said, seen, done and what came of it, at every control step."""
+"""Data of one demonstration at every control step: instruction, states, images, actions and outcome."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ class Episode:
 
     `states` (T, D) are measured, `actions` (T, D) the absolute targets for the next step, both at `stamps_ns` (T,).
     `images` (T, C, H, W, 3) RGB is None where nothing was rendered. `events` are (step, what happened) pairs: pushes,
-    misses, retries.
+    misses, retries. `truth` is what the simulator alone knows of the motion (see `gripper_truth.truth_of`), None elsewhere.
     """
 
     task: str
@@ -33,8 +35,9 @@ class Episode:
     score: float
     success: bool
     events: tuple[tuple[int, str], ...] = field(default=())
+    truth: Mapping[str, Any] | None = None
 
     @property
     def steps(self) -> int:
-        """T."""
+        """Number of control steps T."""
         return len(self.states)

@@ -16,7 +16,7 @@ _INNERMOST = re.compile(r"\(([^()]*)\)")
 
 
 def expand(pattern: str, rng: np.random.Generator, split: str) -> str:
-    """One sentence of the pattern: every bracket gives one of its alternatives, which may be empty or have brackets."""
+    """Return a random sentence of the pattern: each bracket gives one of its alternatives, which may be empty or nested."""
     while (match := _INNERMOST.search(pattern)) is not None:
         train, test = _alternatives(match[1])
         choices = test if split == "test" and test and rng.random() < TEST_SHARE else train or test
@@ -25,7 +25,7 @@ def expand(pattern: str, rng: np.random.Generator, split: str) -> str:
 
 
 def alternatives(pattern: str, split: str) -> list[str]:
-    """Every text that a pattern can come out as in a split, for tests."""
+    """Return every text that the pattern can give in a split."""
     match = _INNERMOST.search(pattern)
     if match is None:
         return [" ".join(pattern.split())]

@@ -42,7 +42,7 @@ class ArmIK:
     def solve(
         self, values: NDArray[np.float64], side: str, pose: NDArray[np.float64], iterations: int
     ) -> NDArray[np.float64]:
-        """Values `(D,)` that bring `side`'s tcp towards `pose` (4, 4), starting from `values`."""
+        """Return values `(D,)` that bring `side`'s tcp towards `pose` (4, 4), starting from `values`."""
         arm, body = self._arm[side], self._body[side]
         columns = self._dof[arm]
         lower, upper = self._range[0, arm] + LIMIT_MARGIN_RAD, self._range[1, arm] - LIMIT_MARGIN_RAD
@@ -66,13 +66,13 @@ class ArmIK:
         return solved
 
     def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Values `(..., D)` cut to the joints' limits, arm joints with the margin."""
+        """Clip values `(..., D)` to the joint limits, arm joints with a margin."""
         margin = np.array([0.0 if value.is_gripper else LIMIT_MARGIN_RAD for value in self.embodiment.values])
         lower, upper = self._range[0] + margin, self._range[1] - margin
         return self.embodiment.to_values(np.clip(self.embodiment.to_positions(values), lower, upper))
 
     def tcp(self, values: NDArray[np.float64], side: str) -> NDArray[np.float64]:
-        """Pose `(4, 4)` of `side`'s tcp."""
+        """Return the pose `(4, 4)` of `side`'s tcp in the base frame."""
         self._forward(self.embodiment.to_positions(values))
         pose = np.eye(4)
         pose[:3, :3] = self.data.xmat[self._body[side]].reshape(3, 3)
@@ -102,7 +102,7 @@ class ArmIK:
 def grasp_pose(
     position: NDArray[np.float64], base_xy: tuple[float, float], tilt_rad: float, turn_rad: float = 0.0
 ) -> NDArray[np.float64]:
-    """Gripper pose over `position` `(3,)`: fingers down, tilted outwards by `tilt_rad`, facing away from the arm's base.
+    """Return a gripper pose over `position` `(3,)`: fingers down, tilted outwards by `tilt_rad`, away from the arm.
 
     `turn_rad` turns it about its own pointing axis, counterclockwise seen from above.
     """

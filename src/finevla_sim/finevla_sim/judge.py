@@ -1,4 +1,4 @@
-"""What really happened, from a trace of ground truth; says which factors of a goal were obeyed, whoever moved the arms."""
+"""Judge an execution from a ground-truth trace: what happened, and which factors of a goal were obeyed."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,8 +24,8 @@ BOWL_FULL_M = 0.12  # above the table: what lies on other things in a bowl is in
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """An execution in words; empty strings where nothing of the kind happened.
+class TaskOutcome:
+    """What happened in an execution; empty strings where nothing of the kind did.
 
     `places` says where each object that left its place ended: a bowl, the object below it, "table", or "" in the air.
     """
@@ -48,7 +48,7 @@ class Outcome:
         return dict(self.places).get(self.lifted, "")
 
     def sentence(self) -> str:
-        """For people."""
+        """Describe the outcome in English, e.g. "the left arm went to the red cube and lifted it"."""
         if not self.arm:
             return "no arm moved"
         parts = [f"the {self.arm} arm"]
@@ -73,21 +73,21 @@ class Outcome:
         return " ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for reports."""
+        """Return all fields as plain data for JSON reports."""
         return asdict(self)
 
 
-def judge(scene: Scene, trace: Sequence[Truth]) -> Outcome:
-    """Read an outcome off ground truth sampled at 5 Hz or faster."""
+def judge(scene: Scene, trace: Sequence[Truth]) -> TaskOutcome:
+    """Determine the outcome from ground truth sampled at 5 Hz or faster."""
     paths = {side: np.array([truth.tcps[side][:3, 3] for truth in trace]) for side in SIDES}
     travel = {side: float(np.linalg.norm(path - path[0], axis=1).max()) for side, path in paths.items()}
     arm = max(travel, key=lambda side: travel[side])
     if travel[arm] < MOVED_M:
-        return Outcome()
+        return TaskOutcome()
     lifted, at_lift = _lifted(scene, trace)
     turned, turn, at_turn = _turned(scene, trace)
     name, at, distance = _closest(scene, trace, paths[arm], (lifted, at_lift) if lifted else (turned, at_turn))
-    return Outcome(
+    return TaskOutcome(
         arm=arm,
         object=name,
         distance_m=distance,
@@ -102,8 +102,8 @@ def judge(scene: Scene, trace: Sequence[Truth]) -> Outcome:
     )
 
 
-def obeyed(goal: Goal, outcome: Outcome) -> dict[str, bool]:
-    """Per factor of the goal: was it done as told? `success` asks for the task itself, however it was done."""
+def obeyed(goal: Goal, outcome: TaskOutcome) -> dict[str, bool]:
+    """Return for each factor that the goal states whether it was obeyed; see `success` for the task itself."""
     first = goal.target if goal.task != "clean" else outcome.object
     done = {
         "active_actor": outcome.arm == goal.arm,
@@ -122,8 +122,11 @@ def obeyed(goal: Goal, outcome: Outcome) -> dict[str, bool]:
     return done
 
 
-def score(goal: Goal, outcome: Outcome, scene: Scene) -> float:
-    """Points out of 100 for the task itself: 30 for coming to the right thing, 30 for having it, 40 for the end."""
+def score(goal: Goal, outcome: TaskOutcome, scene: Scene) -> float:
+    """Return the score of the task itself, 0 to 100: 30 for reaching the target, 30 for holding it, 40 for its place.
+
+    Reach: 100 for reaching. Turn: 30, and 70 for the turn. Clean: the share of objects in the right place.
+    """
     if goal.task == "clean":
         tidy = [place == goal.place for name, place in outcome.places]
         return 100.0 * sum(tidy) / len(scene.objects)
@@ -140,13 +143,13 @@ def score(goal: Goal, outcome: Outcome, scene: Scene) -> float:
     return 60.0 + 40.0 * (outcome.place == goal.place and not outcome.post_fell)
 
 
-def success(goal: Goal, outcome: Outcome, scene: Scene) -> bool:
-    """The task itself was done, however."""
+def success(goal: Goal, outcome: TaskOutcome, scene: Scene) -> bool:
+    """Return whether the task itself was done, by whichever arm and path."""
     return score(goal, outcome, scene) >= 100.0 and goal.task in ("reach", "pick", "turn", *PUTS)
 
 
 def _lifted(scene: Scene, trace: Sequence[Truth]) -> tuple[str, int]:
-    """The first object that went up by `LIFTED_M`, and when it left the table."""
+    """Return the first object lifted by `LIFTED_M`, and the trace index at which it left the table."""
     first: tuple[str, int] = ("", len(trace))
     for item in scene.objects:
         height = np.array([t.objects[item.name][2, 3] for t in trace])
@@ -158,7 +161,7 @@ def _lifted(scene: Scene, trace: Sequence[Truth]) -> tuple[str, int]:
 
 
 def _turned(scene: Scene, trace: Sequence[Truth]) -> tuple[str, str, int]:
-    """The knob that turned the most, which way, and when it began to."""
+    """Return the knob that turned most, its direction, and the trace index at which it began."""
     best: tuple[float, str, str, int] = (TURNED_RAD, "", "", 0)
     for item in scene.objects:
         if item.shape != KNOB:

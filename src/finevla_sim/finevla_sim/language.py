@@ -1,6 +1,6 @@
-"""Sentences for goals: raw ones say what, fine ones also how; every statement is true of the motion.
+"""Sentences for goals: raw ones say what to do, fine ones also how; every statement is true of the motion.
 
-With each sentence comes what it says, slot by slot, so that nobody has to guess what it left out.
+Each sentence comes with its content slot by slot, so nobody has to parse what it states.
 """
 
 from collections.abc import Collection
@@ -145,20 +145,20 @@ WAY = {
 
 
 @dataclass(frozen=True)
-class Said:
-    """A sentence, and what it says: slot -> word, "" where it says nothing of it."""
+class InstructionText:
+    """A sentence and the values of its slots, "" for a slot that it does not state."""
 
     text: str
     slots: dict[str, str]
 
 
 def how_of(goal: Goal) -> tuple[str, ...]:
-    """What a fine sentence about the goal can add to a raw one."""
+    """Return the details of how to do it that a fine sentence may state for this goal."""
     return tuple(name for name in HOW if getattr(goal, name))
 
 
-def say(goal: Goal, scene: Scene, rng: np.random.Generator, how: Collection[str], split: str) -> Said:
-    """One sentence that says what, and of how only the parts named in `how`."""
+def say(goal: Goal, scene: Scene, rng: np.random.Generator, how: Collection[str], split: str) -> InstructionText:
+    """Compose a sentence that states what to do, and of how only the parts in `how`."""
     slots = dict.fromkeys(("arm", "approach", "grasp", "path", "turn", "place", "below_color", "below_shape"), "")
     slots |= {"task": _kind(goal), "color": "", "shape": "", "size": "", "turn": goal.turn}
     slots |= {name: getattr(goal, name) for name in how_of(goal) if name in how}
@@ -172,23 +172,25 @@ def say(goal: Goal, scene: Scene, rng: np.random.Generator, how: Collection[str]
         below, named = _name(scene.object(goal.place), scene, _dice(rng), split)
         slots |= {"place": "object", "below_color": named["color"], "below_shape": named["shape"]}
     text = _Sentence(goal, slots, target, below, rng, split).text()
-    return Said(" ".join(text.split()).replace(" in in ", " in "), slots)
+    return InstructionText(" ".join(text.split()).replace(" in in ", " in "), slots)
 
 
-def phrasings(goal: Goal, scene: Scene, rng: np.random.Generator, count: int, split: str) -> dict[str, list[Said]]:
-    """`count` raw and `count` fine sentences; of the fine ones half say all there is to say of how, the rest some."""
+def phrasings(
+    goal: Goal, scene: Scene, rng: np.random.Generator, count: int, split: str
+) -> dict[str, list[InstructionText]]:
+    """Return `count` raw and `count` fine sentences; half of the fine ones state every detail, the others some."""
     fine = [say(goal, scene, rng, some_of(how_of(goal), rng), split) for _ in range(count)]
     return {"raw": [say(goal, scene, rng, (), split) for _ in range(count)], "fine": fine}
 
 
 def some_of(how: tuple[str, ...], rng: np.random.Generator) -> tuple[str, ...]:
-    """At least one part of how, half of the time all."""
+    """Draw at least one part of `how`; all of them in half of the cases."""
     some = tuple(name for name in how if rng.random() < 0.6) or (how[rng.integers(len(how))],)
     return how if rng.random() < 0.5 else some
 
 
 def instruction_of(goal: Goal, scene: Scene, rng: np.random.Generator, split: str) -> Instruction:
-    """A raw and a fine text with the factors as data."""
+    """Return an instruction with a raw text, a fine text and the goal's factors."""
     return Instruction(
         raw=say(goal, scene, rng, (), split).text,
         fine=say(goal, scene, rng, how_of(goal), split).text,

@@ -43,7 +43,7 @@ _KEEP_ALL = '<mujoco><compiler fusestatic="false" discardvisual="false" balancei
 
 @functools.lru_cache(maxsize=4)
 def robot_urdf(path: Path) -> str:
-    """The expanded URDF with MuJoCo's compiler told to keep every frame and every visual shape."""
+    """Return the expanded URDF with compiler options that make MuJoCo keep all frames and visual shapes."""
     return expand(path).replace("</robot>", _KEEP_ALL)
 
 

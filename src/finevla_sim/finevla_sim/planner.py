@@ -13,8 +13,8 @@ from scipy.interpolate import CubicSpline
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.clearance import ClearanceModel
-from finevla_core.safety.plan import NS
 from finevla_core.safety.plan import Plan as Motion
+from finevla_core.time_units import S_PER_NS
 from finevla_sim.episode import CONTROL_S
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_clearance
@@ -43,14 +43,14 @@ MAX_MISS_M, MAX_TWIST_RAD = 0.008, 0.4
 
 
 class Unreachable(Exception):
-    """The goal cannot be executed in this scene; draw another one."""
+    """Raised if the goal cannot be executed in this scene; draw another one."""
 
 
 @dataclass(frozen=True)
-class Way:
-    """One stretch of a gripper path: to `position` (3,) at `speed_m_s` or within `seconds`, then `gripper` holds.
+class Waypoint:
+    """One section of a gripper path: to `position` (3,) at `speed_m_s` or within `seconds`, with gripper value `gripper`.
 
-    `turn_rad` is the gripper's turn about its pointing axis, from how it naturally faces there.
+    `turn_rad` is the gripper's rotation about its pointing axis, relative to `natural_pose`.
     """
 
     position: NDArray[np.float64]
@@ -61,10 +61,10 @@ class Way:
 
 
 @dataclass
-class Plan:
-    """Targets `(N, D)` of the robot's values at 10 Hz, from the moment of planning; held after the end.
+class ScriptedMotion:
+    """Targets `(N, D)` of the robot's values at 10 Hz from the time of planning; the last one is held.
 
-    `ends` are the steps at which the ways end, the first of them being way number `start` of the whole path.
+    `ends` are the steps at which the waypoints are reached, beginning with waypoint `start` of the whole path.
     """
 
     targets: NDArray[np.float64]
@@ -78,24 +78,24 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Control steps until the end."""
+        """Number of control steps until the end."""
         return len(self.targets) - 1
 
     def at(self, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Targets `(K, D)` at times `(K,)` since planning."""
+        """Return targets `(K, D)` at `times_s` `(K,)` since planning, clipped to the motion's duration."""
         return np.asarray(self.spline(np.clip(times_s, 0.0, self.steps * CONTROL_S)))
 
     def motion(self) -> Motion:
-        """As the safety gate looks at motions."""
+        """Convert to the `Motion` that the safety gate checks."""
         times = np.arange(len(self.targets)) * CONTROL_S
-        return Motion(np.round(times / NS).astype(np.int64), self.targets, self.spline(times, 1))
+        return Motion(np.round(times / S_PER_NS).astype(np.int64), self.targets, self.spline(times, 1))
 
     def done(self, step: int) -> int:
-        """How many ways of the whole path lie behind at `step`."""
+        """Return how many waypoints of the whole path are passed at `step`."""
         return self.start + sum(step > end for end in self.ends)
 
     def chunk(self, step: int) -> NDArray[np.float64]:
-        """The next `HORIZON` targets `(HORIZON, D)` after `step`."""
+        """Return the `HORIZON` targets `(HORIZON, D)` that follow `step`."""
         return self.targets[np.minimum(step + 1 + np.arange(HORIZON), self.steps)]
 
 
@@ -114,53 +114,63 @@ class Disturbance:
 UNDISTURBED = Disturbance(0, 0.0, 0.0)
 
 
-class Planner:
-    """Plans for any scene; keeps no state between calls."""
+class PathPlanner:
+    """Plans gripper paths and joint targets for any scene; keeps no state between calls."""
 
     def __init__(self, ik: ArmIK, clearance: ClearanceModel | None = None) -> None:
         self.ik = ik
         self.embodiment: Embodiment = ik.embodiment
         self.clearance = clearance or default_clearance()
 
-    def ways(self, scene: Scene, goal: Goal, item: SceneObject, centre: NDArray[np.float64]) -> list[Way]:
-        """The gripper's path for a goal with `item`, whose centre is at `centre` (3,), from wherever the arm is."""
+    def ways(self, scene: Scene, goal: Goal, item: SceneObject, centre: NDArray[np.float64]) -> list[Waypoint]:
+        """Return the gripper's waypoints for a goal with `item`, whose centre is at `centre` (3,) in base_footprint."""
         turn = grasp_turn(centre, goal.arm, goal.grasp)
         contact = centre + np.array([0, 0, HOVER_M if goal.task == "reach" else -BITE_M])
         contact[2] = max(contact[2], TABLE_HEIGHT_M + 0.008)
         before = contact + np.array([*FROM[goal.approach], UP_M])
-        ways = [Way(before, OPEN, turn), Way(contact, OPEN, turn, SLOW_M_S)]
+        ways = [Waypoint(before, OPEN, turn), Waypoint(contact, OPEN, turn, SLOW_M_S)]
         if goal.path:  # the way to the target may lead across the post
-            ways.insert(0, Way(np.array([*before[:2], TABLE_HEIGHT_M + POST_HEIGHT_M + 0.11]), OPEN, turn))
+            ways.insert(0, Waypoint(np.array([*before[:2], TABLE_HEIGHT_M + POST_HEIGHT_M + 0.11]), OPEN, turn))
         if goal.task == "reach":
             return ways
-        ways.append(Way(contact, CLOSED, turn, seconds=0.5))
+        ways.append(Waypoint(contact, CLOSED, turn, seconds=0.5))
         if goal.task == "turn":
             end = turn + (TURN_RAD if goal.turn == "counterclockwise" else -TURN_RAD)
             up = contact + np.array([0, 0, 0.07])
             return [
                 *ways,
-                Way(contact, CLOSED, end, seconds=1.3),
-                Way(contact, OPEN, end, seconds=0.5),
-                Way(up, OPEN, end),
+                Waypoint(contact, CLOSED, end, seconds=1.3),
+                Waypoint(contact, OPEN, end, seconds=0.5),
+                Waypoint(up, OPEN, end),
             ]
         up = contact + np.array([0, 0, LIFT_M])
         if goal.task == "pick":
-            return [*ways, Way(up, CLOSED, turn)]
+            return [*ways, Waypoint(up, CLOSED, turn)]
         if goal.place in BOWLS:
             over = np.array([*scene.bowl(goal.place).position, TABLE_HEIGHT_M + DROP_M])
             carried = _carried(scene, goal, contact, turn, over)
-            return [*ways, *carried, Way(over, OPEN, turn, seconds=0.5), Way(over + np.array([0, 0, 0.04]), OPEN, turn)]
+            return [
+                *ways,
+                *carried,
+                Waypoint(over, OPEN, turn, seconds=0.5),
+                Waypoint(over + np.array([0, 0, 0.04]), OPEN, turn),
+            ]
         below = scene.object(goal.place)
         rest = np.array([*below.position, TABLE_HEIGHT_M + 2 * below.height_m + item.height_m + 0.002])
         rest[2] += contact[2] - centre[2]
         over = rest + np.array([0, 0, 0.06])
-        down = [Way(over, CLOSED, turn), Way(rest, CLOSED, turn, SLOW_M_S), Way(rest, OPEN, turn, seconds=0.5)]
-        return [*ways, Way(up, CLOSED, turn), *down, Way(rest + np.array([0, 0, 0.08]), OPEN, turn)]
+        down = [
+            Waypoint(over, CLOSED, turn),
+            Waypoint(rest, CLOSED, turn, SLOW_M_S),
+            Waypoint(rest, OPEN, turn, seconds=0.5),
+        ]
+        return [*ways, Waypoint(up, CLOSED, turn), *down, Waypoint(rest + np.array([0, 0, 0.08]), OPEN, turn)]
 
-    def plan(self, arm: str, values: NDArray[np.float64], ways: Sequence[Way], start: int = 0) -> Plan:
-        """Joint targets from `values` (at rest) along `ways[start:]`, a smooth curve of the gripper with IK at every step.
+    def plan(self, arm: str, values: NDArray[np.float64], ways: Sequence[Waypoint], start: int = 0) -> ScriptedMotion:
+        """Plan joint targets from `values` (at rest) along `ways[start:]`: a smooth gripper curve, IK at every step.
 
-        Raises `Unreachable` where the arm does not get there, or only at a crawl, or comes too near to something.
+        Raises `Unreachable` if the arm does not get there, would have to slow down too much, or comes too near to
+        something.
         """
         gripper = gripper_index(self.embodiment, arm)
         here = self.ik.tcp(values, arm)[:3, 3]
@@ -193,7 +203,7 @@ class Planner:
         targets = _resampled(targets, stretch)
         targets[:, gripper] = np.clip(targets[:, gripper], CLOSED, OPEN)
         self._check_end(targets[-1], arm, pose)
-        plan = Plan(targets, tuple(round(t * stretch / CONTROL_S) for t in times[1:]), start)
+        plan = ScriptedMotion(targets, tuple(round(t * stretch / CONTROL_S) for t in times[1:]), start)
         if violation := self.clearance.along(plan.motion()).violation:
             raise Unreachable(violation)
         return plan
@@ -201,7 +211,7 @@ class Planner:
     def pushed(
         self, values: NDArray[np.float64], arm: str, rng: np.random.Generator, scale_rad: float
     ) -> NDArray[np.float64]:
-        """`values` with the arm pushed a little, within its limits; unchanged where it would hit the table or the other arm."""
+        """Return `values` with a random push of the arm, within its limits; unchanged if that is unsafe."""
         moved = values + arm_mask(self.embodiment, arm) * rng.normal(0.0, scale_rad, values.shape)
         moved = self.ik.clipped(moved)
         is_high = self.ik.tcp(moved, arm)[2, 3] > TABLE_HEIGHT_M + 0.06
@@ -216,10 +226,10 @@ class Planner:
 
 def _carried(
     scene: Scene, goal: Goal, contact: NDArray[np.float64], turn: float, over: NDArray[np.float64]
-) -> list[Way]:
-    """From the table to above a bowl: straight, or past the post as the goal says."""
+) -> list[Waypoint]:
+    """Return the waypoints from the table to above a bowl: straight, or past the post as the goal says."""
     if not goal.path:
-        return [Way(contact + np.array([0, 0, LIFT_M]), CLOSED, turn), Way(over, CLOSED, turn)]
+        return [Waypoint(contact + np.array([0, 0, LIFT_M]), CLOSED, turn), Waypoint(over, CLOSED, turn)]
     assert scene.post is not None
     x, y = scene.post
     if goal.path == "round":
@@ -229,21 +239,21 @@ def _carried(
             np.array([x + AROUND_M, y + np.sign(y) * 0.03, low]),
         ]
         return [
-            Way(np.array([*contact[:2], low]), CLOSED, turn),
-            *(Way(c, CLOSED, turn) for c in corner),
-            Way(over, CLOSED, turn),
+            Waypoint(np.array([*contact[:2], low]), CLOSED, turn),
+            *(Waypoint(c, CLOSED, turn) for c in corner),
+            Waypoint(over, CLOSED, turn),
         ]
     high = TABLE_HEIGHT_M + POST_HEIGHT_M + 0.085
     return [
-        Way(np.array([*contact[:2], high]), CLOSED, turn),
-        Way(np.array([x, y, high]), CLOSED, turn),
-        Way(np.array([x, y + np.sign(y) * 0.04, high]), CLOSED, turn),
-        Way(over, CLOSED, turn),
+        Waypoint(np.array([*contact[:2], high]), CLOSED, turn),
+        Waypoint(np.array([x, y, high]), CLOSED, turn),
+        Waypoint(np.array([x, y + np.sign(y) * 0.04, high]), CLOSED, turn),
+        Waypoint(over, CLOSED, turn),
     ]
 
 
 def grasp_turn(centre: NDArray[np.float64], arm: str, grasp: str) -> float:
-    """How far the gripper turns, from how it naturally faces over `centre`, to close along the asked axis; |angle| <= pi/2."""
+    """Return the gripper's turn from `natural_pose` over `centre` to the grasp axis, rad, at most pi/2; 0 for grasp ""."""
     if not grasp:
         return 0.0
     axis = natural_pose(centre, arm)[:2, 1]
@@ -252,18 +262,18 @@ def grasp_turn(centre: NDArray[np.float64], arm: str, grasp: str) -> float:
     return float((gap + 0.5 * np.pi) % np.pi - 0.5 * np.pi)
 
 
-def may_push(ways: Sequence[Way], done: int) -> bool:
-    """Whether the arm may be pushed with `done` ways behind: a closing or a full gripper would only drop the object."""
+def may_push(ways: Sequence[Waypoint], done: int) -> bool:
+    """Return whether a push is allowed after `done` waypoints: not while the gripper closes or holds the object."""
     return done < min(len(ways), 2) and all(way.gripper == OPEN for way in ways[: done + 1])
 
 
 def gripper_index(embodiment: Embodiment, arm: str) -> int:
-    """Index of the arm's gripper among the values."""
+    """Return the index of the arm's gripper among the values."""
     return next(i for i, v in enumerate(embodiment.values) if v.is_gripper and v.name.startswith(arm))
 
 
 def arm_mask(embodiment: Embodiment, arm: str) -> NDArray[np.bool_]:
-    """Which of the values `(D,)` are the arm's joints, its gripper left out."""
+    """Return a mask `(D,)` of the arm's joints among the values, without its gripper."""
     return np.array([v.name.startswith(arm) and not v.is_gripper for v in embodiment.values])
 
 

@@ -16,23 +16,23 @@ SPARE_M = 0.003
 
 
 @dataclass(frozen=True)
-class Robot:
-    """An embodiment, where its URDF is, and its safety file if it has one."""
+class RobotFiles:
+    """Embodiment with the path of its URDF and, if there is one, of its safety file."""
 
     embodiment: Embodiment
     urdf_path: Path
     safety_path: Path | None = None
 
 
-def load_robot(robot_file: Path) -> Robot:
+def load_robot(robot_file: Path) -> RobotFiles:
     """Read a robot file; its `urdf` is relative to the folder above `config/`."""
     embodiment = load_embodiment(robot_file)
     safety = robot_file.parents[1] / "safety" / robot_file.name
-    return Robot(embodiment, robot_file.parents[2] / embodiment.urdf, safety if safety.is_file() else None)
+    return RobotFiles(embodiment, robot_file.parents[2] / embodiment.urdf, safety if safety.is_file() else None)
 
 
-def default_robot() -> Robot:
-    """The Cobot Magic, from the installed share folder or, in a source checkout, from the tree."""
+def default_robot() -> RobotFiles:
+    """Load the Cobot Magic from the installed share folder or the source tree; raises `FineVLAError` if it is in neither."""
     places = [Path(p) / "share" / "finevla" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     for place in [*places, *Path(__file__).resolve().parents]:
         if (file := place / "config" / "robots" / "cobotmagic.yaml").is_file():
@@ -42,6 +42,6 @@ def default_robot() -> Robot:
 
 @cache
 def default_clearance() -> ClearanceModel:
-    """Whether the Cobot Magic keeps the distances of its safety file with `SPARE_M` to spare; worked out once."""
+    """Return the Cobot Magic's clearance model, which demands `SPARE_M` more than its safety file; cached."""
     robot = default_robot()
     return load_envelope(robot.embodiment, expand(robot.urdf_path), robot.safety_path, SPARE_M).clearance

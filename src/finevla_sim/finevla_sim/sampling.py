@@ -1,6 +1,6 @@
-"""Seeded scenes: which objects lie where, how the arms start, and how it all looks.
+"""Draw scenes from seeds: objects and their places, the arms' start, and the look.
 
-Some pairs of colour and shape, and one layout, exist in test seeds only.
+Some pairs of colour and shape, and one layout, occur in test seeds only.
 """
 
 import math
@@ -48,7 +48,10 @@ Kind = tuple[str, str, str]  # size word, colour, shape
 
 
 def sample_scene(seed: int, task: str, ik: ArmIK, level: str = "easy") -> Scene:
-    """The scene of that seed for a task: objects that fit it, two bowls, both arms over the table."""
+    """Draw the scene of a seed for a task: objects, two bowls, both arms above the table.
+
+    Raises `FineVLAError` for an unknown task or level.
+    """
     if task not in TASKS:
         raise FineVLAError(f"unknown task '{task}'; known are {', '.join(TASKS)}")
     if level not in LEVELS:
@@ -78,7 +81,7 @@ def sample_scene(seed: int, task: str, ik: ArmIK, level: str = "easy") -> Scene:
 
 
 def natural_pose(position: NDArray[np.float64], arm: str, turn_rad: float = 0.0) -> NDArray[np.float64]:
-    """How the arm's gripper naturally faces over `position` `(3,)`: see `grasp_pose`; far out it tilts more."""
+    """Return the gripper's default pose over `position` `(3,)`, see `grasp_pose`; far from the arm's base it tilts more."""
     base = ARM_BASE[arm]
     far = (math.hypot(position[0] - base[0], position[1] - base[1]) - NEAR_M) / (FAR_M - NEAR_M)
     tilt = GRASP_TILT_RAD + (FAR_TILT_RAD - GRASP_TILT_RAD) * min(max(far, 0.0), 1.0)

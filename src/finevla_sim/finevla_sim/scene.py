@@ -22,6 +22,7 @@ BOWLS = ("left_bowl", "right_bowl")
 POST = "post"
 POST_RADIUS_M, POST_HEIGHT_M = 0.016, 0.12
 LEVELS = ("easy", "hard")
+DEMONSTRATION_SEEDS = 200_000  # scenes from here on are for drills
 
 
 @dataclass(frozen=True)

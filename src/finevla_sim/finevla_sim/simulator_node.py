@@ -28,8 +28,8 @@ from finevla_interfaces.msg import SceneObject as SceneObjectMsg
 from finevla_interfaces.msg import SceneTruth
 from finevla_interfaces.srv import ResetScene
 from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
 from finevla_ros.listening import subscribe
+from finevla_ros.messages import to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
@@ -47,8 +47,8 @@ OVERVIEW_SIZE = (480, 640)
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """Parameters of the simulator."""
+class SimulatorParameters:
+    """ROS parameters of `simulator`: the scene, image size, and rates of pictures and joint states."""
 
     robot: str = param("cobotmagic", "robot file: a name in config/robots or a path")
     task: str = param("reach", "task whose scenes are laid out: reach, pick or put")
@@ -64,11 +64,11 @@ class Parameters:
 
 
 class Simulator(Node):
-    """Topics in and out; the world itself is `finevla_sim.world.World`."""
+    """ROS interface of the simulator; the scene itself is `finevla_sim.world.World`."""
 
     def __init__(self) -> None:
         super().__init__("simulator")
-        self.parameters = p = declare(self, Parameters)
+        self.parameters = p = declare(self, SimulatorParameters)
         if p.speed == 0.0 and not p.publish_clock:
             raise FineVLAError("speed 0 (as fast as it can) needs publish_clock:=true")
         robot = load_robot(robot_file(p.robot))
@@ -103,7 +103,7 @@ class Simulator(Node):
         self.get_logger().info(f"simulating {self.embodiment.name}, task {self.task}: {self._describe()}")
 
     def destroy_node(self) -> None:
-        """Stop the simulation before its publishers go."""
+        """Stop the simulation thread before the publishers are destroyed."""
         self._stop.set()
         self._thread.join(timeout=5.0)
         super().destroy_node()
@@ -300,7 +300,7 @@ class Simulator(Node):
 class _ImageOut:
     """One camera's publishers; raw images leave through one preallocated array, the fast way through rclpy."""
 
-    def __init__(self, node: Node, topic: str, frame: str, p: Parameters) -> None:
+    def __init__(self, node: Node, topic: str, frame: str, p: SimulatorParameters) -> None:
         self.frame = frame
         self.raw = node.create_publisher(Image, topic, qos.SENSOR)
         self.compressed = node.create_publisher(CompressedImage, f"{topic}/compressed", qos.SENSOR)
@@ -312,11 +312,11 @@ class _ImageOut:
         self.info_message = _camera_info(frame, p.image_height, p.image_width)
 
     def is_wanted(self) -> bool:
-        """Whether anybody looks."""
+        """Whether anybody subscribes to this camera's images or its camera_info."""
         return any(pub.get_subscription_count() for pub in (self.raw, self.compressed, self.info))
 
     def publish(self, image: NDArray[np.uint8], stamp: Time) -> None:
-        """Raw, and JPEG only if somebody subscribed to it."""
+        """Publish an image `(H, W, 3)` RGB with its camera_info; as JPEG too if somebody subscribes to that."""
         self.view[:] = image
         self.message.header.stamp = self.info_message.header.stamp = stamp
         self.raw.publish(self.message)
@@ -355,5 +355,5 @@ def _pose(matrix: NDArray[np.float64]) -> Pose:
 
 
 def main() -> int:
-    """Entry point."""
+    """Run node `simulator` until it is told to stop; return the exit code (0 fine, 2 bad input)."""
     return run_node(Simulator)

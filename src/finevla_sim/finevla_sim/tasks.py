@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from finevla_core.errors import FineVLAError
 from finevla_sim.scene import BOWLS, KNOB, Scene, SceneObject
 
 SIDES = ("left", "right")
@@ -70,22 +71,22 @@ class Goal:
 
 
 def default_arm(item: SceneObject) -> str:
-    """The arm on an object's side."""
+    """Return the arm on the object's side: "left" for y > 0, else "right"."""
     return "left" if item.position[1] > 0 else "right"
 
 
 def default_bowl(arm: str) -> str:
-    """The bowl in front of that arm."""
+    """Return the name of the bowl in front of the arm."""
     return f"{arm}_bowl"
 
 
 def is_held_out(goal: Goal) -> bool:
-    """Left hand to right bowl: the combination that no training data has."""
+    """Return whether the goal is left hand to right bowl, a combination absent from the training data."""
     return goal.arm == "left" and goal.place == "right_bowl"
 
 
 def sample_goal(scene: Scene, rng: np.random.Generator) -> Goal:
-    """A goal for the scene's task; half of them take the default arm, a third come from above, none is held out."""
+    """Draw a goal for the scene's task: half with the default arm, a third from above, never a held-out one."""
     task, targets = scene.task, candidates(scene)
     target = targets[rng.integers(len(targets))]
     arm = default_arm(target) if rng.random() < 0.5 else SIDES[rng.integers(2)]
@@ -109,7 +110,7 @@ def sample_goal(scene: Scene, rng: np.random.Generator) -> Goal:
 
 
 def candidates(scene: Scene) -> list[SceneObject]:
-    """The objects that the scene's task can be about."""
+    """Return the objects that can be targets of the scene's task."""
     if scene.task == "turn":
         return [item for item in scene.objects if item.shape == KNOB]
     if scene.task == "place_size":
@@ -123,13 +124,30 @@ def candidates(scene: Scene) -> list[SceneObject]:
 
 
 def supports(scene: Scene, item: SceneObject) -> list[SceneObject]:
-    """What `item` can be stacked on: cubes and bricks, if it stands on a flat side itself."""
+    """Return the objects on which `item` can be stacked: cubes and bricks; none if it has no flat side."""
     if item.shape not in ("cube", "brick", "cylinder"):
         return []
     return [o for o in scene.objects if o.shape in ("cube", "brick") and o.name != item.name]
 
 
 def post_bowl(scene: Scene) -> str:
-    """The bowl behind the scene's post."""
+    """Return the bowl behind the scene's post, which must be there."""
     assert scene.post is not None
     return BOWLS[0] if scene.post[1] > 0 else BOWLS[1]
+
+
+def mixture(text: str) -> dict[str, float]:
+    """Parse task weights such as "reach:2,pick:1" to probabilities; raises `FineVLAError` for an unknown task or weight."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.partition(":")
+        if name not in TASKS:
+            raise FineVLAError(f"unknown task '{name}'; known are {', '.join(TASKS)}")
+        try:
+            weights[name] = float(weight or 1)
+        except ValueError as error:
+            raise FineVLAError(f"task weight '{weight}' is not a number; write e.g. reach:2,pick:1") from error
+    total = sum(weights.values())
+    if not all(0.0 <= weight < float("inf") for weight in weights.values()) or total <= 0.0:
+        raise FineVLAError(f"task weights in '{text}' must be positive numbers")
+    return {name: weight / total for name, weight in weights.items()}

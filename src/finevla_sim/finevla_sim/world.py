@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_sim.model import TIMESTEP_S, build
-from finevla_sim.painter import Painter
+from finevla_sim.renderer import Renderer
 from finevla_sim.scene import POST, Scene
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What only the simulator knows; positions `(3,)` and poses `(4, 4)` in base_footprint, metres."""
+    """Ground truth of one moment; positions `(3,)` and poses `(4, 4)` in base_footprint, metres."""
 
     stamp_ns: int
     objects: dict[str, NDArray[np.float64]]
@@ -25,9 +25,9 @@ class Truth:
 
 
 class World:
-    """A scene that runs. Values are the embodiment's: rad, grippers 0 closed ... 1 open.
+    """Running simulation of one scene. Values are the embodiment's: rad, grippers from 0 (closed) to 1 (open).
 
-    Pictures are `image_size` (height, width), by default those of the robot's observations.
+    Images have `image_size` (height, width), by default that of the robot's observations.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class World:
         self.embodiment = embodiment
         self.image_size = image_size or (embodiment.image_height, embodiment.image_width)
         self._urdf_path = urdf_path
-        self._painter: Painter | None = None
+        self._painter: Renderer | None = None
         self.reset(scene)
 
     def reset(self, scene: Scene) -> None:
-        """Start `scene` afresh at time zero."""
+        """Start `scene` at time zero."""
         self.scene = scene
         self.model = build(scene, self.embodiment, self._urdf_path)
         if self._painter is not None:
@@ -61,32 +61,32 @@ class World:
 
     @property
     def dt_s(self) -> float:
-        """One physics step, seconds."""
+        """Duration of one physics step, seconds."""
         return TIMESTEP_S
 
     @property
     def stamp_ns(self) -> int:
-        """Simulated time since the reset."""
+        """Simulated time since the reset, nanoseconds."""
         return round(self.data.time * 1e9)
 
     def values(self) -> NDArray[np.float64]:
-        """Measured state `(D,)`."""
+        """Return the measured state `(D,)`: joint angles in rad, grippers from 0 (closed) to 1 (open)."""
         return self.embodiment.to_values(self.data.qpos[self._q])
 
     def positions(self) -> NDArray[np.float64]:
-        """Measured joint positions `(D,)`, rad and m."""
+        """Return the measured joint positions `(D,)`, rad and m."""
         return self.data.qpos[self._q].copy()
 
     def velocities(self) -> NDArray[np.float64]:
-        """Measured joint velocities `(D,)`, rad/s and m/s."""
+        """Return the measured joint velocities `(D,)`, rad/s and m/s."""
         return self.data.qvel[self._v].copy()
 
     def set_targets(self, values: ArrayLike) -> None:
-        """Targets of the position servos `(D,)`, values."""
+        """Set the position servos' targets `(D,)`, given as values."""
         self.data.ctrl[:] = self.embodiment.to_positions(values)
 
     def set_position_targets(self, positions: ArrayLike) -> None:
-        """Targets of the position servos `(D,)`, rad and m."""
+        """Set the position servos' targets `(D,)`, rad and m."""
         self.data.ctrl[:] = positions
 
     def step(self, count: int = 1) -> None:
@@ -100,24 +100,24 @@ class World:
         mujoco.mj_forward(self.model, self.data)
 
     def images(self) -> NDArray[np.uint8]:
-        """All cameras of the embodiment, `(C, H, W, 3)` RGB."""
+        """Render all cameras of the embodiment, `(C, H, W, 3)` RGB."""
         return np.stack([self.image(name) for name in self.embodiment.camera_names])
 
     def image(self, camera: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-        """One camera ('overview' included), `(H, W, 3)` RGB."""
+        """Render one camera ("overview" included), `(H, W, 3)` RGB."""
         if self._painter is None:
-            self._painter = Painter(self.model)
+            self._painter = Renderer(self.model)
         return self._painter.picture(self.data, camera, size or self.image_size)
 
     def project(self, camera: str, position: NDArray[np.float64]) -> tuple[float, float]:
-        """Where a point appears in a square image of a camera: x to the right, y down, the image spans -1...1."""
+        """Return where `position` (3,) appears in a camera's square image: x right, y down, the image spans -1 to 1."""
         seen = self.data.camera(camera)
         x, y, z = seen.xmat.reshape(3, 3).T @ (position - seen.xpos)  # MuJoCo's cameras look along -z, y is up
         scale = np.tan(np.radians(self.model.camera(camera).fovy[0]) / 2) * -z
         return float(x / scale), float(-y / scale)
 
     def truth(self) -> Truth:
-        """Ground truth of this moment."""
+        """Return the ground truth of the present moment."""
         poses = np.zeros((len(self._watched), 4, 4))
         ids = list(self._watched.values())
         poses[:, :3, :3] = self.data.xmat[ids].reshape(-1, 3, 3)
@@ -138,7 +138,7 @@ class World:
         mujoco.mj_forward(self.model, self.data)
 
     def close(self) -> None:
-        """Give the GL context back."""
+        """Free the renderer's OpenGL context, if there is one."""
         if self._painter is not None:
             self._painter.close()
             self._painter = None

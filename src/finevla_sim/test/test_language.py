@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
-from finevla_sim import drills
+from finevla_sim import synthetic_motions, tasks
 from finevla_sim.grammar import HELD_OUT, alternatives, expand
 from finevla_sim.language import (
     ARM_APART,
@@ -36,7 +36,6 @@ from finevla_sim.language import (
     say,
 )
 from finevla_sim.scene import Bowl, Scene, SceneObject
-from finevla_sim.shards import load_shards, make_shards, save_shard
 from finevla_sim.tasks import APPROACHES, GRASPS, PATHS, TURNS, Goal
 
 BOWLS = (Bowl("left_bowl", (0.4, 0.25)), Bowl("right_bowl", (0.4, -0.25)))
@@ -154,9 +153,9 @@ def test_training_never_draws_a_held_out_phrasing(seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_drills_come_back_from_disk_with_pictures_where_things_are(tmp_path: Path) -> None:
-    made, tried = drills.write_drills(tmp_path / "drills_0.npz", 5, 3, {"pick": 0.5, "clean": 0.5}, 2)
-    shard = next(drills.load_drills(tmp_path))
+def test_motions_come_back_from_disk_with_pictures_where_things_are(tmp_path: Path) -> None:
+    made, tried = synthetic_motions.write_motions(tmp_path / "drills_0.npz", 5, 3, {"pick": 0.5, "clean": 0.5}, 2)
+    shard = next(synthetic_motions.load_motions(tmp_path))
     assert made <= tried == 6
     assert len(shard["goals"]) == made
     plans = len(shard["goal"])
@@ -170,31 +169,13 @@ def test_drills_come_back_from_disk_with_pictures_where_things_are(tmp_path: Pat
     assert set(shard["goals"][0]) >= {"task", "arm", "raw", "fine"}
 
 
-def write_list(path: Path, content: int) -> tuple[int, int]:
-    save_shard(path, {"x": np.arange(3)}, things=[{"content": content}])
-    return 1, 1
-
-
-@pytest.mark.slow
-def test_a_second_run_makes_only_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = [tmp_path / "new" / f"things_{i}.npz" for i in range(3)]
-    assert make_shards(paths, [(i,) for i in range(3)], write_list, "things", 1) == 0
-    paths[1].unlink()
-    before = paths[0].stat().st_mtime_ns
-    assert make_shards(paths, [(i + 10,) for i in range(3)], write_list, "things", 1) == 0
-    assert "1/1 shards" in capsys.readouterr().out
-    assert paths[0].stat().st_mtime_ns == before
-    assert [s["things"][0]["content"] for s in load_shards(paths[0].parent, "things", ("things",))] == [0, 11, 2]
-    assert sorted(paths[0].parent.iterdir()) == paths, "nothing half-written is left"
-
-
-def test_missing_drills_and_unknown_tasks_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FineVLAError, match="no drills in .*; make some with 'finevla drills"):
-        next(drills.load_drills(tmp_path))
+def test_missing_shards_and_unknown_tasks_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FineVLAError, match="no drills_.* in .*; make some with 'finevla synthesize"):
+        next(synthetic_motions.load_motions(tmp_path))
     with pytest.raises(FineVLAError, match="unknown task 'fly'"):
-        drills.mixture("reach:1,fly:2")
+        tasks.mixture("reach:1,fly:2")
     for text in ("reach:-1,pick", "reach:0", "reach:nan", "reach:inf"):
         with pytest.raises(FineVLAError, match="must be positive numbers"):
-            drills.mixture(text)
+            tasks.mixture(text)
     with pytest.raises(FineVLAError, match="'much' is not a number"):
-        drills.mixture("reach:much")
+        tasks.mixture("reach:much")

@@ -13,8 +13,8 @@ from finevla_core.safety.gate import GateOptions
 from finevla_core.urdf import expand
 from finevla_sim.episode import CONTROL_S
 from finevla_sim.ik import ArmIK
-from finevla_sim.planner import DROP_M, Plan, Planner, Unreachable
-from finevla_sim.robot import Robot, load_robot
+from finevla_sim.planner import DROP_M, PathPlanner, ScriptedMotion, Unreachable
+from finevla_sim.robot import RobotFiles, load_robot
 from finevla_sim.sampling import natural_pose, sample_scene
 from finevla_sim.scene import TABLE_HEIGHT_M, Scene
 from finevla_sim.tasks import EITHER_BOWL, TASKS, Goal, sample_goal
@@ -23,27 +23,27 @@ MS = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def robot(cobotmagic_file: Path) -> Robot:
+def robot(cobotmagic_file: Path) -> RobotFiles:
     return load_robot(cobotmagic_file)
 
 
 @pytest.fixture(scope="module")
-def envelope(robot: Robot) -> Envelope:
+def envelope(robot: RobotFiles) -> Envelope:
     """What the gate demands, with nothing to spare."""
     return load_envelope(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
 
 
 @pytest.fixture(scope="module")
-def planner(robot: Robot) -> Planner:
-    return Planner(ArmIK(robot.embodiment, robot.urdf_path))
+def planner(robot: RobotFiles) -> PathPlanner:
+    return PathPlanner(ArmIK(robot.embodiment, robot.urdf_path))
 
 
-def planned(planner: Planner, scene: Scene, goal: Goal) -> Plan:
+def planned(planner: PathPlanner, scene: Scene, goal: Goal) -> ScriptedMotion:
     item = scene.object(goal.target) if goal.target else scene.objects[0]
     return planner.plan(goal.arm, np.array(scene.arm_start), planner.ways(scene, goal, item, item.centre))
 
 
-def refusals(plan: Plan, bridge: Bridge, robot: Robot) -> list[str]:
+def refusals(plan: ScriptedMotion, bridge: Bridge, robot: RobotFiles) -> list[str]:
     """Codes of what the bridge refuses of a plan's chunks, each 60 ms after its observation; a perfect robot follows it."""
     embodiment, now = robot.embodiment, 10_000 * MS
     bridge.on_joint_state(now, embodiment.joints, embodiment.to_positions(plan.targets[0]).tolist(), now)
@@ -71,13 +71,13 @@ COLLIDED = [
 
 @pytest.mark.parametrize(("seed", "goal"), COLLIDED)
 def test_what_used_to_collide_passes_the_gate_from_start_to_end(
-    planner: Planner, envelope: Envelope, robot: Robot, seed: int, goal: Goal
+    planner: PathPlanner, envelope: Envelope, robot: RobotFiles, seed: int, goal: Goal
 ) -> None:
     plan = planned(planner, sample_scene(seed, goal.task, planner.ik), goal)
     assert refusals(plan, Bridge(robot.embodiment, envelope, GateOptions(), BridgeOptions()), robot) == []
 
 
-def test_goal_is_refused_where_the_other_hand_is_in_the_way(planner: Planner) -> None:
+def test_goal_is_refused_where_the_other_hand_is_in_the_way(planner: PathPlanner) -> None:
     seed, goal = COLLIDED[0]
     scene = sample_scene(seed, goal.task, planner.ik)
     values = np.array(scene.arm_start)
@@ -87,7 +87,9 @@ def test_goal_is_refused_where_the_other_hand_is_in_the_way(planner: Planner) ->
         planned(planner, replace(scene, arm_start=tuple(start.tolist())), goal)
 
 
-def test_each_hand_mostly_starts_with_room_for_the_other_over_its_bowl(planner: Planner, envelope: Envelope) -> None:
+def test_each_hand_mostly_starts_with_room_for_the_other_over_its_bowl(
+    planner: PathPlanner, envelope: Envelope
+) -> None:
     free = []
     for seed in range(30):
         scene = sample_scene(seed, EITHER_BOWL[seed % len(EITHER_BOWL)], planner.ik)
@@ -100,7 +102,7 @@ def test_each_hand_mostly_starts_with_room_for_the_other_over_its_bowl(planner: 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_plan_keeps_the_gates_distances_and_the_other_arm_still(
-    planner: Planner, envelope: Envelope, robot: Robot, task: str
+    planner: PathPlanner, envelope: Envelope, robot: RobotFiles, task: str
 ) -> None:
     rng, plans = np.random.default_rng(0), 0
     for seed in range(5):
@@ -120,7 +122,7 @@ def test_every_plan_keeps_the_gates_distances_and_the_other_arm_still(
     assert plans >= 4, "hardly any goal is possible"
 
 
-def test_a_push_ends_neither_in_the_table_nor_in_the_other_arm(planner: Planner, envelope: Envelope) -> None:
+def test_a_push_ends_neither_in_the_table_nor_in_the_other_arm(planner: PathPlanner, envelope: Envelope) -> None:
     rng = np.random.default_rng(0)
     values = np.array(sample_scene(0, "reach", planner.ik).arm_start)
     near = values

@@ -10,10 +10,10 @@ from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_sim.demonstrator import Demonstration, Demonstrator
 from finevla_sim.ik import ArmIK, grasp_pose
-from finevla_sim.judge import Outcome, judge, obeyed, score, success
+from finevla_sim.judge import TaskOutcome, judge, obeyed, score, success
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.planner import UNDISTURBED, Disturbance, Unreachable
-from finevla_sim.robot import Robot, load_robot
+from finevla_sim.robot import RobotFiles, load_robot
 from finevla_sim.sampling import (
     ARM_BASE,
     BOWL_CLEARANCE_M,
@@ -31,12 +31,12 @@ from finevla_sim.world import World
 
 
 @pytest.fixture(scope="module")
-def robot(cobotmagic_file: Path) -> Robot:
+def robot(cobotmagic_file: Path) -> RobotFiles:
     return load_robot(cobotmagic_file)
 
 
 @pytest.fixture(scope="module")
-def ik(robot: Robot) -> ArmIK:
+def ik(robot: RobotFiles) -> ArmIK:
     return ArmIK(robot.embodiment, robot.urdf_path)
 
 
@@ -46,13 +46,13 @@ def scene(ik: ArmIK) -> Scene:
 
 
 @pytest.fixture
-def world(robot: Robot, scene: Scene):
+def world(robot: RobotFiles, scene: Scene):
     world = World(scene, robot.embodiment, robot.urdf_path)
     yield world
     world.close()
 
 
-def test_simulated_kinematics_are_the_urdfs(world: World, robot: Robot) -> None:
+def test_simulated_kinematics_are_the_urdfs(world: World, robot: RobotFiles) -> None:
     kinematics = Kinematics(expand(robot.urdf_path), robot.embodiment.joints)
     rng = np.random.default_rng(0)
     for _ in range(5):
@@ -73,7 +73,7 @@ def test_arms_hold_still_and_follow_their_targets(world: World) -> None:
     assert abs(world.values() - target).max() < 5e-3
 
 
-def test_same_seed_same_scene_and_same_motion(robot: Robot, ik: ArmIK) -> None:
+def test_same_seed_same_scene_and_same_motion(robot: RobotFiles, ik: ArmIK) -> None:
     def play() -> tuple[Scene, np.ndarray, bytes]:
         scene = sample_scene(77, "pick", ik)
         world = World(scene, robot.embodiment, robot.urdf_path)
@@ -96,7 +96,7 @@ def test_objects_rest_on_the_table(world: World, scene: Scene) -> None:
         assert np.linalg.norm(world.truth().objects[item.name][:3, 3] - before[item.name][:3, 3]) < 0.003
 
 
-def test_objects_appear_where_the_camera_model_puts_them(world: World, scene: Scene, robot: Robot) -> None:
+def test_objects_appear_where_the_camera_model_puts_them(world: World, scene: Scene, robot: RobotFiles) -> None:
     height = width = 224
     image = world.image("front", (height, width)).astype(int)
     focal = height / 2 / np.tan(np.radians(CAMERA_FOVY_DEG) / 2)
@@ -172,7 +172,7 @@ def test_expert_reaches_with_the_arm_and_from_the_side_it_is_told(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
-def test_expert_does_every_task_as_told(robot: Robot, ik: ArmIK, task: str) -> None:
+def test_expert_does_every_task_as_told(robot: RobotFiles, ik: ArmIK, task: str) -> None:
     right = []
     for seed in range(8):
         scene = sample_scene(seed, task, ik)
@@ -192,7 +192,7 @@ def test_expert_does_every_task_as_told(robot: Robot, ik: ArmIK, task: str) -> N
 
 
 @pytest.mark.slow
-def test_expert_tries_again_when_the_object_slips_away(robot: Robot, ik: ArmIK) -> None:
+def test_expert_tries_again_when_the_object_slips_away(robot: RobotFiles, ik: ArmIK) -> None:
     retried = []
     for seed in range(4):
         scene = sample_scene(seed, "pick", ik)
@@ -230,14 +230,14 @@ def test_judge_finds_the_wrong_arm_and_the_wrong_object(world: World, ik: ArmIK,
 
 def test_judge_gives_partial_credit() -> None:
     goal = Goal("place_color", "left", "red_cube", place="left_bowl")
-    came = Outcome(arm="left", object="red_cube", approach="top")
+    came = TaskOutcome(arm="left", object="red_cube", approach="top")
     had = replace(came, lifted="red_cube", places=(("red_cube", "table"),))
     done = replace(came, lifted="red_cube", places=(("red_cube", "left_bowl"),))
     scene = Scene(0, "place_color", (), (), ())
-    assert [score(goal, o, scene) for o in (Outcome(), came, had, done)] == [0.0, 30.0, 60.0, 100.0]
+    assert [score(goal, o, scene) for o in (TaskOutcome(), came, had, done)] == [0.0, 30.0, 60.0, 100.0]
 
 
-def test_a_post_that_was_knocked_over_spoils_the_detour(robot: Robot, ik: ArmIK) -> None:
+def test_a_post_that_was_knocked_over_spoils_the_detour(robot: RobotFiles, ik: ArmIK) -> None:
     scene = sample_scene(1, "detour", ik)
     world = World(scene, robot.embodiment, robot.urdf_path)
     goal = sample_goal(scene, np.random.default_rng(1))
@@ -264,5 +264,5 @@ def test_outcome_says_where_a_thing_was_left() -> None:
         ("table", "on the table"),
         ("", "where it lay on nothing yet"),
     ):
-        outcome = Outcome(arm="left", object="red_cube", lifted="red_cube", places=(("red_cube", place),))
+        outcome = TaskOutcome(arm="left", object="red_cube", lifted="red_cube", places=(("red_cube", place),))
         assert outcome.sentence().endswith(f"and left it {words}")

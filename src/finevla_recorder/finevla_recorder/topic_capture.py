@@ -16,7 +16,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.episode import Episode
+from finevla_core.recording.episode import RecordedEpisode
 from finevla_core.recording.metadata import Definitions, Qos, Topic
 
 POLL_S = 0.01
@@ -47,7 +47,7 @@ class Numbers:
     _before: int = -1  # the number before the last gap
 
     def set_alone(self, is_alone: bool) -> None:
-        """As the graph says now."""
+        """Set whether the graph shows a single publisher; gaps are counted only then."""
         if is_alone and not self.is_alone:
             self._newest, self._before = 0, -1
         self.is_alone = is_alone
@@ -68,7 +68,7 @@ class Numbers:
 
 @dataclass
 class _Ear:
-    """One subscription."""
+    """One subscription: its channel in the recording, its QoS profile and its sequence-number check."""
 
     channel: int
     subscription: Any
@@ -76,13 +76,13 @@ class _Ear:
     numbers: Numbers
 
 
-class Ears:
+class TopicCapture:
     """Records `wanted` topics (absolute names) into `episode` from the moment that somebody publishes them until `stop`."""
 
     def __init__(
         self,
         node: Node,
-        episode: Episode,
+        episode: RecordedEpisode,
         wanted: Iterable[str],
         known: Mapping[str, str],
         definitions: Definitions,
@@ -106,7 +106,7 @@ class Ears:
 
     @property
     def topics(self) -> list[str]:
-        """What is being heard."""
+        """Names of the topics that are subscribed to now."""
         return list(self._ears)
 
     def look(self) -> None:
@@ -150,7 +150,7 @@ class Ears:
             self._ears[name] = ear
 
     def _hash(self, name: str, kind: str, offers: list[TopicEndpointInfo]) -> str:
-        """Of the type; our own subscription knows it, too."""
+        """Return the type's hash from its publishers or our own subscription, "" if unknown."""
         ends = offers or self._node.get_subscriptions_info_by_topic(name)
         return next((str(end.topic_type_hash) for end in ends if end.topic_type == kind), "")
 

@@ -13,8 +13,8 @@ from finevla_sim.model import MAX_PICTURE, VISUAL_GROUP
 MAX_GEOMS = 400
 
 
-class Painter:
-    """Draw with `picture`; `look_at` a model first, and again whenever it is another one."""
+class Renderer:
+    """Off-screen renderer: `picture` draws the model given last to `look_at`; raises `FineVLAError` without OpenGL."""
 
     def __init__(self, model: mujoco.MjModel) -> None:
         height, width = MAX_PICTURE
@@ -33,14 +33,14 @@ class Painter:
         self.look_at(model)
 
     def look_at(self, model: mujoco.MjModel) -> None:
-        """Draw this model from now on."""
+        """Set the model that `picture` draws."""
         self._model = model
         self._scene = mujoco.MjvScene(model, MAX_GEOMS)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
 
     def picture(self, data: mujoco.MjData, camera: str, size: tuple[int, int]) -> NDArray[np.uint8]:
-        """What a named camera sees, `(H, W, 3)` RGB."""
+        """Render a named camera's image, `(H, W, 3)` RGB, for `size` (H, W)."""
         self._gl.make_current()
         view = mujoco.MjvCamera()
         view.type, view.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, self._model.camera(camera).id
@@ -54,6 +54,6 @@ class Painter:
         return pixels[::-1].copy()  # OpenGL's first row is the lowest
 
     def close(self) -> None:
-        """Give the GL context back."""
+        """Free the OpenGL context; nothing can be drawn afterwards."""
         self._context.free()
         self._gl.free()

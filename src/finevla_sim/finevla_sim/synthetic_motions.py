@@ -4,8 +4,6 @@ Plans are not executed but posed - arms and objects are put where they would be 
 and a motion without pictures a hundredth of a demonstration.
 """
 
-import argparse
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import NUDGE_M, clean_order
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import phrasings
@@ -23,22 +20,22 @@ from finevla_sim.planner import (
     CLOSED,
     OPEN,
     Disturbance,
-    Plan,
-    Planner,
+    PathPlanner,
+    ScriptedMotion,
     Unreachable,
-    Way,
+    Waypoint,
     gripper_index,
     may_push,
 )
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
-from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Scene, SceneObject
-from finevla_sim.shards import load_shards, make_shards, save_shard
-from finevla_sim.tasks import TASKS, Goal, sample_goal
+from finevla_sim.scene import BOWLS, DEMONSTRATION_SEEDS, KNOB, TABLE_HEIGHT_M, Scene, SceneObject
+from finevla_sim.shards import load_shards, save_shard
+from finevla_sim.tasks import Goal, sample_goal
 from finevla_sim.world import World
 
 SHARD_SCENES = 100
-FIRST_SEED = 200_000  # below the test split's, above what `finevla demos` uses by default
+FIRST_SEED = DEMONSTRATION_SEEDS  # below the test split's
 GOALS = 2  # per scene
 PHRASINGS = 5  # raw ones, and as many fine ones
 MAX_OBJECTS = 6
@@ -62,7 +59,7 @@ class Leg:
     usable: int
 
 
-def load_drills(folder: Path, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+def load_motions(folder: Path, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """Shards: `states`, `targets` (N, D) and `where` (N, 6) of all plans in a row, `starts` (P + 1,), `usable` (P,) steps
     of each to draw moments from, and `goal` (P,), its index in `goals`: dicts of the goal and what was said of it.
 
@@ -73,8 +70,11 @@ def load_drills(folder: Path, without: Sequence[str] = ()) -> Iterator[dict[str,
     return load_shards(folder, "drills", ("goals", "scenes"), without)
 
 
-def write_drills(path: Path, first: int, count: int, tasks: dict[str, float], pictures: int) -> tuple[int, int]:
-    """A shard of the scenes `first`... of the drills' seeds, `pictures` moments of each plan drawn."""
+def write_motions(path: Path, first: int, count: int, tasks: dict[str, float], pictures: int) -> tuple[int, int]:
+    """Write one shard from `count` scenes beginning with number `first`, with `pictures` images of each plan.
+
+    Returns the numbers of goals planned and tried.
+    """
     maker = _Maker(pictures)
     tries = 0
     for seed in range(FIRST_SEED + first, FIRST_SEED + first + count):
@@ -96,7 +96,7 @@ class _Maker:
 
     def __init__(self, pictures: int) -> None:
         self.robot = default_robot()
-        self.planner = Planner(ArmIK(self.robot.embodiment, self.robot.urdf_path))
+        self.planner = PathPlanner(ArmIK(self.robot.embodiment, self.robot.urdf_path))
         self.pictures = pictures
         self.world: World | None = None
         self.legs: list[Leg] = []
@@ -107,7 +107,7 @@ class _Maker:
         self.shots: list[tuple[NDArray[np.uint8], int, NDArray[np.float64], NDArray[np.float64], int]] = []
 
     def drill(self, scene: Scene, goal: Goal, rng: np.random.Generator) -> None:
-        """All legs of a goal; raises `Unreachable` before anything is kept."""
+        """Plan all legs of a goal and keep them; raises `Unreachable` before anything is kept."""
         values = _shaken_start(scene, rng)
         items = clean_order(scene, goal.arm) if goal.task == "clean" else [scene.object(goal.target)]
         made: list[tuple[Leg, SceneObject, list[SceneObject]]] = []
@@ -127,7 +127,7 @@ class _Maker:
             self.rows += len(leg.states)
 
     def save(self, path: Path) -> None:
-        """Write the shard."""
+        """Write all legs, and pictures if there are any, to the shard file `path` (arrays as in `load_motions`)."""
         arrays: dict[str, NDArray[Any]] = {
             "states": np.concatenate([leg.states for leg in self.legs]).astype(np.float32),
             "targets": np.concatenate([leg.targets for leg in self.legs]).astype(np.float32),
@@ -186,21 +186,21 @@ class _Maker:
 
 
 def told(goal: Goal, scene: Scene, rng: np.random.Generator) -> dict[str, Any]:
-    """A goal and what may be said of it, as shards have it."""
+    """Return the goal and sentences about it as shards store them."""
     said = phrasings(goal, scene, rng, PHRASINGS, "train")
     return asdict(goal) | {level: [asdict(s) for s in some] for level, some in said.items()}
 
 
 def laid_out(scene: Scene) -> dict[str, Any]:
-    """What can be named in a scene, as shards have it."""
+    """Return the objects and bowls of a scene as shards store them."""
     return {"objects": [asdict(o) for o in scene.objects], "bowls": [b.position for b in scene.bowls]}
 
 
 @dataclass(frozen=True)
 class Handling:
-    """One object, handled for a goal: what all its legs share. `width` is where the fingers stop around it."""
+    """One object handled for a goal, shared by its legs; `width` is the gripper value at which the fingers hold it."""
 
-    planner: Planner
+    planner: PathPlanner
     scene: Scene
     goal: Goal
     item: SceneObject
@@ -208,7 +208,7 @@ class Handling:
 
 
 def legs_of(handling: Handling, values: NDArray[np.float64], rng: np.random.Generator) -> list[Leg]:
-    """The plan from `values`, from where pushes on the way lead to, from a miss, and with the object in hand."""
+    """Plan legs from `values`: undisturbed, after pushes and, at random, after a missed grasp and with the object held."""
     planner, goal, centre = handling.planner, handling.goal, handling.item.centre
     ways = planner.ways(handling.scene, goal, handling.item, centre)
     plan = planner.plan(goal.arm, values, ways)
@@ -230,7 +230,9 @@ def legs_of(handling: Handling, values: NDArray[np.float64], rng: np.random.Gene
     return legs
 
 
-def _after_miss(handling: Handling, ways: Sequence[Way], plan: Plan, rng: np.random.Generator) -> list[Leg]:
+def _after_miss(
+    handling: Handling, ways: Sequence[Waypoint], plan: ScriptedMotion, rng: np.random.Generator
+) -> list[Leg]:
     """The fingers closed on nothing, somewhere between contact and a little above; the object lies beside them."""
     planner, goal = handling.planner, handling.goal
     grasp = _closing(ways)[0]
@@ -241,7 +243,7 @@ def _after_miss(handling: Handling, ways: Sequence[Way], plan: Plan, rng: np.ran
     centre = handling.item.centre
     centre[:2] += gap * np.array([np.cos(angle), np.sin(angle)])
     again = planner.ways(handling.scene, goal, handling.item, centre)
-    up = Way(again[0].position, OPEN, again[0].turn_rad)
+    up = Waypoint(again[0].position, OPEN, again[0].turn_rad)
     try:
         retry = planner.plan(goal.arm, values, [up, *again[1:]])
     except Unreachable:
@@ -249,7 +251,9 @@ def _after_miss(handling: Handling, ways: Sequence[Way], plan: Plan, rng: np.ran
     return [_leg(handling, centre, again, retry)]
 
 
-def _pushed_in_hand(handling: Handling, ways: Sequence[Way], plan: Plan, rng: np.random.Generator) -> list[Leg]:
+def _pushed_in_hand(
+    handling: Handling, ways: Sequence[Waypoint], plan: ScriptedMotion, rng: np.random.Generator
+) -> list[Leg]:
     """The object is held, and the arm is not quite on its path."""
     planner, arm = handling.planner, handling.goal.arm
     closed = _closing(ways)
@@ -265,12 +269,12 @@ def _pushed_in_hand(handling: Handling, ways: Sequence[Way], plan: Plan, rng: np
     return [_leg(handling, handling.item.centre, ways, onward)]
 
 
-def _closing(ways: Sequence[Way]) -> list[int]:
+def _closing(ways: Sequence[Waypoint]) -> list[int]:
     """The ways on which the gripper closes or is closed."""
     return [i for i, way in enumerate(ways) if way.gripper == CLOSED]
 
 
-def _leg(handling: Handling, centre: NDArray[np.float64], ways: Sequence[Way], plan: Plan) -> Leg:
+def _leg(handling: Handling, centre: NDArray[np.float64], ways: Sequence[Waypoint], plan: ScriptedMotion) -> Leg:
     """States along a plan: its targets, but fingers around an object stop at its width, and it goes where they go."""
     scene, goal, item, width = handling.scene, handling.goal, handling.item, handling.width
     gripper = gripper_index(handling.planner.embodiment, goal.arm)
@@ -326,38 +330,3 @@ def _posed(position: NDArray[np.float64], yaw_rad: float) -> NDArray[np.float64]
     pose[:2, :2] = [[np.cos(yaw_rad), -np.sin(yaw_rad)], [np.sin(yaw_rad), np.cos(yaw_rad)]]
     pose[:3, 3] = position
     return pose
-
-
-def mixture(text: str) -> dict[str, float]:
-    """'reach:2,pick:1' -> probabilities; raises `FineVLAError` for what is no task."""
-    weights: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, weight = part.partition(":")
-        if name not in TASKS:
-            raise FineVLAError(f"unknown task '{name}'; known are {', '.join(TASKS)}")
-        try:
-            weights[name] = float(weight or 1)
-        except ValueError as error:
-            raise FineVLAError(f"task weight '{weight}' is not a number; write e.g. reach:2,pick:1") from error
-    total = sum(weights.values())
-    if not all(0.0 <= weight < float("inf") for weight in weights.values()) or total <= 0.0:
-        raise FineVLAError(f"task weights in '{text}' must be positive numbers")
-    return {name: weight / total for name, weight in weights.items()}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla drills`."""
-    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
-    parser.add_argument("--scenes", type=int, default=8000, help=f"scenes, {GOALS} goals in each")
-    parser.add_argument("--first", type=int, default=0, help="number of the first scene")
-    parser.add_argument("--tasks", default=",".join(TASKS), help="tasks with optional weights, e.g. reach:2,pick:1")
-    parser.add_argument("--pictures", type=int, default=0, help="moments of each plan drawn by all cameras")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-
-
-def run(options: argparse.Namespace) -> int:
-    """`finevla drills`."""
-    firsts = range(options.first, options.first + options.scenes, SHARD_SCENES)
-    paths = [options.out / f"drills_{first // SHARD_SCENES:05d}.npz" for first in firsts]
-    jobs = [(first, SHARD_SCENES, mixture(options.tasks), options.pictures) for first in firsts]
-    return make_shards(paths, jobs, write_drills, "goals", options.processes)
