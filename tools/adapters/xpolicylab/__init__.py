@@ -1,0 +1,1 @@
+"""XPolicyLab finds `model.Model` here."""

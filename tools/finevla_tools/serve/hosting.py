@@ -1,0 +1,74 @@
+"""A bundle ready to be served: its graphs loaded once, a policy of its own for each client."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from finevla_core.bundle import Bundle, load_bundle
+from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
+from finevla_core.manifest import Manifest
+from finevla_core.policy.bundle_policy import BundlePolicy
+from finevla_core.policy.graphs import PolicyGraphs
+from finevla_core.policy.onnx_graphs import OnnxGraphs
+from finevla_sim.robot import default_robot
+from finevla_tools.serve.batching import BatchedGraphs
+from finevla_tools.serve.client_requests import metadata_frame
+from finevla_tools.serve.client_session import ClientSession
+
+
+@dataclass(frozen=True)
+class HostedBundle:
+    """What every session shares."""
+
+    bundle: Bundle
+    embodiment: Embodiment
+    graphs: PolicyGraphs
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says of itself."""
+        return self.bundle.manifest
+
+    @property
+    def provider(self) -> str:
+        """What it runs on."""
+        return self.graphs.provider
+
+    def session(self) -> ClientSession:
+        """Return a session for one more client, with a memory of its own."""
+        return ClientSession(
+            lambda: BundlePolicy(self.bundle, self.embodiment, self.graphs), self.manifest, self.embodiment
+        )
+
+    def metadata(self, version: str) -> bytes:
+        """Return the first frame of every connection."""
+        return metadata_frame(self.manifest, version)
+
+
+def host_bundle(path: Path, threads: int, batch: int) -> HostedBundle:
+    """Load and warm up a bundle; `batch` observations go through it together at most.
+
+    Raises:
+        FineVLAError: The bundle is damaged, of another robot, or does not run here.
+    """
+    bundle = load_bundle(path)
+    robot = default_robot().embodiment
+    graphs = _graphs(bundle, threads)
+    BundlePolicy(bundle, robot, graphs).warm_up()
+    return HostedBundle(bundle, robot, BatchedGraphs(graphs, batch))
+
+
+def _graphs(bundle: Bundle, threads: int) -> PolicyGraphs:
+    runtime = bundle.manifest.runtime
+    if runtime == "onnx":
+        return OnnxGraphs(bundle, threads, None)
+    if runtime == "torch":
+        try:
+            from finevla_models.torch_graphs import TorchGraphs
+        except ImportError as error:
+            raise FineVLAError(
+                f"bundle '{bundle.path}' is of runtime 'torch' and {error.name or 'torch'} is not installed here: "
+                "run 'make train-setup'"
+            ) from error
+        return TorchGraphs(bundle, threads)
+    raise FineVLAError(f"bundle '{bundle.path}' is of runtime '{runtime}': it has nothing that could be served")
