@@ -1,9 +1,5 @@
 """What every writer of episodes does alike: check what comes in, say what came of it, and show only finished output."""
 
-import json
-import os
-import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
@@ -12,36 +8,9 @@ import numpy as np
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.text_files import json_line
 from finevla_sim.episode import Episode
-
-
-class Staged:
-    """Output that appears whole or not at all: written at `path`, in a hidden folder beside `target`, then renamed."""
-
-    def __init__(self, target: Path) -> None:
-        """Raises `FineVLAError` if `target` exists or cannot be made."""
-        refuse_existing(target)
-        self.target = target
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        except OSError as error:
-            raise FineVLAError(f"'{target}' cannot be written: {error}") from error
-        self.path = self._folder / target.name
-
-    def publish(self) -> Path:
-        """Rename `path` to `target`; raises `FineVLAError` if somebody else made it meanwhile."""
-        try:
-            os.rename(self.path, self.target)
-        except OSError as error:
-            self.discard()
-            raise FineVLAError(f"'{self.target}' appeared while it was being written: {error}") from error
-        self._folder.rmdir()
-        return self.target
-
-    def discard(self) -> None:
-        """Remove what was written so far."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+from finevla_tools.work.staged import refuse_existing
 
 
 class EpisodeWriter(ABC):
@@ -99,12 +68,6 @@ class EpisodeWriter(ABC):
     def _discard(self) -> None: ...
 
 
-def refuse_existing(path: Path) -> None:
-    """Raise `FineVLAError` if there is anything at `path`."""
-    if os.path.lexists(path):
-        raise FineVLAError(f"'{path}' exists already; remove it or name a new folder")
-
-
 def check(episode: Episode, embodiment: Embodiment, fps: int) -> None:
     """Raise `FineVLAError` unless the episode's arrays fit together, the robot and the rate."""
     where = f"episode of task '{episode.task}', seed {episode.seed}"
@@ -138,6 +101,7 @@ def check(episode: Episode, embodiment: Embodiment, fps: int) -> None:
 def facts(episode: Episode) -> dict[str, Any]:
     """All about an episode that is no array, as JSON knows it; `factors` holds the slots that were said."""
     said = episode.instruction
+    truth = {} if episode.truth is None else {"truth": dict(episode.truth)}
     return {
         "task": episode.task,
         "level": episode.level,
@@ -152,9 +116,10 @@ def facts(episode: Episode) -> dict[str, Any]:
         "events": [[int(step), what] for step, what in episode.events],
         "steps": episode.steps,
         "first_stamp_ns": int(episode.stamps_ns[0]),
+        **truth,
     }
 
 
 def to_json(value: object) -> str:
     """One line of JSON, text as it is read."""
-    return json.dumps(value, ensure_ascii=False)
+    return json_line(value)

@@ -4,7 +4,7 @@ Nothing is decoded, and nothing of one episode stays in memory for the next but 
 episode is told when that episode is read; whatever is wrong with all of them when the data set is opened.
 """
 
-import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError, unknown
+from finevla_core.errors import DamagedFileError, FineVLAError, unknown
+from finevla_core.text_files import read_json, read_json_lines
+from finevla_tools.datasets.value_names import flat_names
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
+MAX_WIDTH = 4096  # values of one feature
 DATA_V2 = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 DATA_V3 = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_V3 = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+DEEP_PIXELS = re.compile(r"gray(9|1\d)")  # FFmpeg's words for grey of more than 8 bits
 PLACE = re.compile(r"\{(\w+)(?::0?(\d)d)?\}")
 
 
@@ -77,12 +81,24 @@ class LeRobotFiles:
         """Whether many episodes share a file."""
         return self.version.startswith("v3")
 
+    @property
+    def depth(self) -> frozenset[str]:
+        """Features whose pictures are depth: no camera of colours."""
+        return frozenset(key for key, feature in self.features.items() if is_depth(key, feature))
+
     def names(self, key: str) -> tuple[str, ...]:
-        """The names of a feature's values, or nothing where none are stated."""
-        names = self.features.get(key, {}).get("names")
-        if isinstance(names, Mapping):  # {"motors": [...]} of LeRobot 2.0
-            names = next(iter(names.values()), None)
-        return tuple(map(str, names)) if isinstance(names, Sequence) and not isinstance(names, str) else ()
+        """The names of a feature's values, however nested; nothing where none or not as many as values are stated."""
+        names = flat_names(self.features.get(key, {}).get("names"))
+        return names if len(names) == self.width(key) else ()
+
+    def width(self, key: str) -> int:
+        """How many values of a feature a frame has, as declared; 0 where that is not sound."""
+        shape = self.features.get(key, {}).get("shape")
+        shape = [shape] if isinstance(shape, int) else shape
+        if not isinstance(shape, list | tuple) or not all(type(n) is int and 0 < n <= MAX_WIDTH for n in shape):
+            return 0
+        size = math.prod(shape)
+        return size if size <= MAX_WIDTH else 0
 
     def read(self, episode: EpisodeFile, columns: Iterable[str] | None = None) -> pa.Table:
         """The episode's rows; of `columns` those that are there. Raises `FineVLAError` naming file and fault."""
@@ -91,7 +107,7 @@ class LeRobotFiles:
             return _whole(episode.path, wanted)
         table = _part(episode.path, episode.index, wanted)
         if table.num_rows == 0:
-            raise FineVLAError(f"'{episode.path}' has no rows of episode {episode.index}")
+            raise DamagedFileError(f"'{episode.path}' has no rows of episode {episode.index}")
         return table
 
 
@@ -103,7 +119,7 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
         raise FineVLAError(f"'{root}' is no LeRobot data set: it has no meta/info.json")
     info = read_json(path)
     if not isinstance(info, dict):
-        raise FineVLAError(f"'{path}' is not a JSON object")
+        raise DamagedFileError(f"'{path}' is not a JSON object")
     version = str(info.get("codebase_version", "v2.1"))
     if not re.fullmatch(r"v[23]\.\d+", version):
         raise FineVLAError(f"'{path}': codebase_version '{version[:40]}' is not known; v2.0, v2.1 and v3.0 are read")
@@ -112,46 +128,27 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
         raise FineVLAError(f"'{path}': fps is {str(fps)[:40]}; a number above 0 is needed")
     features = info.get("features")
     if not isinstance(features, dict) or not all(isinstance(f, dict) for f in features.values()):
-        raise FineVLAError(f"'{path}': features is not an object of objects")
+        raise DamagedFileError(f"'{path}': features is not an object of objects")
     video_keys = [key for key, feature in features.items() if feature.get("dtype") == "video"]
     try:
         listed = (_list_v3 if version.startswith("v3") else _list_v2)(root, info, video_keys)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, FineVLAError):
             raise
-        raise FineVLAError(f"'{root}/meta' cannot be understood: {_short(error)}") from error
+        raise DamagedFileError(f"'{root}/meta' cannot be understood: {_short(error)}") from error
     episodes, tasks, problems = listed
     robot = str(info.get("robot_type") or "")
     return LeRobotFiles(root, float(fps), version, robot, features, tuple(episodes), info, tuple(problems), tasks)
 
 
-def read_json(path: Path) -> Any:
-    """JSON, also with the bare NaN and Infinity that Python writes; raises `FineVLAError` naming the file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FineVLAError(f"'{path}' cannot be read: {_short(error)}") from error
-
-
-def read_lines(path: Path) -> tuple[list[Any], list[str]]:
-    """Objects of a .jsonl file, and a sentence for each line that is none."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise FineVLAError(f"'{path}' cannot be read: {_short(error)}") from error
-    rows, problems = [], []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            rows.append(row)
-        else:
-            problems.append(f"'{path}', line {number}, is not a JSON object and was left out")
-    return rows, problems
+def is_depth(key: str, feature: Mapping[str, Any]) -> bool:
+    """Whether a feature's pictures are depth: by LeRobot's flag (0.6, and as it was before), its name or its pixels."""
+    if feature.get("dtype") not in ("video", "image"):
+        return False
+    said = [found for name in ("info", "video_info") if isinstance(found := feature.get(name), Mapping)]
+    flagged = any(found.get(flag) for found in said for flag in ("is_depth_map", "video.is_depth_map"))
+    deep = any(DEEP_PIXELS.match(str(found.get("video.pix_fmt", ""))) for found in said)
+    return flagged or deep or "depth" in re.split(r"[^a-z]+", key.lower())
 
 
 def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
@@ -164,18 +161,20 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
     rows = len(array)
     while pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type):
         if array.null_count:
-            raise FineVLAError(f"{where}: column '{key}' has empty cells")
+            raise DamagedFileError(f"{where}: column '{key}' has empty cells")
         if not pa.types.is_fixed_size_list(array.type):
             lengths = np.diff(np.asarray(array.offsets))
             if len(lengths) and (lengths != lengths[0]).any():
                 odd = int(np.flatnonzero(lengths != lengths[0])[0])
-                raise FineVLAError(f"{where}: column '{key}' has {lengths[0]} values, but {lengths[odd]} in row {odd}")
+                raise DamagedFileError(
+                    f"{where}: column '{key}' has {lengths[0]} values, but {lengths[odd]} in row {odd}"
+                )
         array = array.flatten()
     if array.null_count:
-        raise FineVLAError(f"{where}: column '{key}' has empty cells")
+        raise DamagedFileError(f"{where}: column '{key}' has empty cells")
     kind = array.type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        raise FineVLAError(f"{where}: column '{key}' holds {kind}, numbers are needed")
+        raise DamagedFileError(f"{where}: column '{key}' holds {kind}, numbers are needed")
     flat = np.asarray(array.to_numpy(zero_copy_only=False))
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
@@ -185,15 +184,15 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
 def _whole(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
     try:
         if path.stat().st_size == 0:
-            raise FineVLAError(f"'{path}' is empty (0 bytes)")
+            raise DamagedFileError(f"'{path}' is empty (0 bytes)")
         with pq.ParquetFile(path) as file:
             return file.read(columns=_there(file, columns), use_threads=False)
     except FileNotFoundError:
-        raise FineVLAError(f"'{path}' is missing") from None
+        raise DamagedFileError(f"'{path}' is missing") from None
     except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
         if isinstance(error, FineVLAError):
             raise
-        raise FineVLAError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
+        raise DamagedFileError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
 
 
 def _part(path: Path, index: int, columns: tuple[str, ...] | None) -> pa.Table:
@@ -206,13 +205,13 @@ def _part(path: Path, index: int, columns: tuple[str, ...] | None) -> pa.Table:
                 table = _group(path, _stamp(path), group, columns)
                 tables.append(table.filter(pc.equal(table.column("episode_index"), index)))
     except FileNotFoundError:
-        raise FineVLAError(f"'{path}' is missing") from None
+        raise DamagedFileError(f"'{path}' is missing") from None
     except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
         if isinstance(error, FineVLAError):
             raise
-        raise FineVLAError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
+        raise DamagedFileError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
     if not tables:
-        raise FineVLAError(f"'{path}' has no rows of episode {index}")
+        raise DamagedFileError(f"'{path}' has no rows of episode {index}")
     return pa.concat_tables(tables)
 
 
@@ -222,10 +221,9 @@ def _groups(path: Path, _: tuple[int, int]) -> list[tuple[int, int]]:
     with pq.ParquetFile(path) as file:
         column = file.schema_arrow.get_field_index("episode_index")
         if column < 0:
-            raise FineVLAError(f"'{path}' has no column 'episode_index'")
-        names = [file.metadata.row_group(0).column(c).path_in_schema for c in range(file.metadata.num_columns)] if (
-            file.metadata.num_row_groups
-        ) else []  # fmt: skip
+            raise DamagedFileError(f"'{path}' has no column 'episode_index'")
+        first = range(file.metadata.num_columns if file.metadata.num_row_groups else 0)
+        names = [file.metadata.row_group(0).column(c).path_in_schema for c in first]
         found = []
         for group in range(file.metadata.num_row_groups):
             stats = file.metadata.row_group(group).column(names.index("episode_index")).statistics
@@ -238,10 +236,15 @@ def _groups(path: Path, _: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=1)  # files that were rewritten by other tools have one group for all episodes: it is read once
-def _group(path: Path, _: tuple[int, int], group: int, columns: tuple[str, ...] | None) -> pa.Table:
-    with pq.ParquetFile(path) as file:
+def _group(path: Path, stamp: tuple[int, int], group: int, columns: tuple[str, ...] | None) -> pa.Table:
+    with pq.ParquetFile(path, metadata=_metadata(path, stamp)) as file:
         wanted = None if columns is None else (*columns, "episode_index")
         return file.read_row_group(group, columns=_there(file, wanted), use_threads=False)
+
+
+@lru_cache(maxsize=8)  # of a file with a group per episode it takes longer to parse than the group to read
+def _metadata(path: Path, _: tuple[int, int]) -> pq.FileMetaData:
+    return pq.read_metadata(path)
 
 
 def _there(file: pq.ParquetFile, columns: tuple[str, ...] | None) -> list[str] | None:
@@ -249,8 +252,7 @@ def _there(file: pq.ParquetFile, columns: tuple[str, ...] | None) -> list[str] |
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return (status := path.stat()).st_size, status.st_mtime_ns
 
 
 def _list_v2(
@@ -260,7 +262,7 @@ def _list_v2(
     problems: list[str] = []
     for name in ("episodes.jsonl", "episode.jsonl"):
         if (root / "meta" / name).is_file():
-            found, problems = read_lines(root / "meta" / name)
+            found, problems = read_json_lines(root / "meta" / name)
             for row in found:
                 number = row.get("episode_index")
                 if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < MAX_EPISODES:
@@ -270,9 +272,10 @@ def _list_v2(
             break
     tasks: dict[int, str] = {}
     if (root / "meta" / "tasks.jsonl").is_file():
-        found, more = read_lines(root / "meta" / "tasks.jsonl")
+        found, more = read_json_lines(root / "meta" / "tasks.jsonl")
         problems += more
-        tasks = {row["task_index"]: str(row.get("task", "")) for row in found if isinstance(row.get("task_index"), int)}
+        tasks, odd = _task_table(found, root / "meta" / "tasks.jsonl")
+        problems += odd
     total, size = _count(info, "total_episodes", 0), max(1, _count(info, "chunks_size", 1000))
     template, video_template = _template(info, "data_path", DATA_V2), _template(info, "video_path", VIDEO_V2)
     lying = {int(p.stem[8:]): p for p in sorted((root / "data").glob("**/episode_*.parquet")) if p.stem[8:].isdecimal()}
@@ -289,6 +292,18 @@ def _list_v2(
         row = rows.get(number, {})
         episodes.append(EpisodeFile(number, path, _length(row), _tasks(row, tasks), False, videos))
     return episodes, tasks, problems
+
+
+def _task_table(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[dict[int, str], list[str]]:
+    tasks: dict[int, str] = {}
+    problems = []
+    for row in rows:
+        number, text = row.get("task_index"), row.get("task")
+        if isinstance(number, bool) or not isinstance(number, int) or not isinstance(text, str):
+            problems.append(f"'{path}' has a row without task_index or task; it was left out")
+        elif tasks.setdefault(number, text) != text:
+            problems.append(f"'{path}' has two texts for task {number}; the first counts")
+    return tasks, problems
 
 
 def _list_v3(

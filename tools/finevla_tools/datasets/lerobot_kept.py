@@ -5,11 +5,11 @@ What LeRobot's tools know nothing of goes along: `meta/finevla_episodes.jsonl` w
 
 import contextlib
 import io
-import json
 import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import FineVLAError
+from finevla_core.text_files import json_line, read_json, read_json_lines
 from finevla_tools.canonical.files import write_json
-from finevla_tools.datasets.common import Staged
+from finevla_tools.datasets.annotation_table import ANNOTATIONS_FILE, read_annotations, write_annotations
 from finevla_tools.datasets.lerobot_files import (
     DATA_V2,
     VIDEO_V2,
     LeRobotFiles,
-    read_json,
-    read_lines,
 )
-from finevla_tools.datasets.lerobot_writer import EPISODES_FILE
+from finevla_tools.datasets.words import EPISODES_FILE
+from finevla_tools.datasets.words_writer import FINE_FILE, write_fine_records
+from finevla_tools.work.staged import Staged, refuse_existing
 
 SIDE_FILES = ("modality.json", "tasks.jsonl", "README.md")
 
 
 def refuse(dataset: LeRobotFiles, out: Path) -> None:
     """Raise `FineVLAError` before anything is measured if `out` cannot be made."""
-    if os.path.lexists(out):
-        raise FineVLAError(f"'{out}' exists already; remove it or name a new folder")
+    refuse_existing(out)
     if out.resolve().is_relative_to(dataset.root.resolve()):
         raise FineVLAError(f"'{out}' lies in the data set itself; name a folder beside it")
 
@@ -45,20 +45,15 @@ def write_kept(dataset: LeRobotFiles, out: Path, kept: Sequence[int]) -> int:
     if not kept:
         raise FineVLAError("no episode is kept: there is no data set to write")
     refuse(dataset, out)
-    staged = Staged(out)
-    try:
+    with Staged(out) as path:
         if len(kept) == len(dataset.episodes):
-            shutil.copytree(dataset.root, staged.path, ignore=shutil.ignore_patterns("unified_output", ".*"))
+            shutil.copytree(dataset.root, path, ignore=shutil.ignore_patterns("unified_output", ".*"))
         elif dataset.is_v3:
-            _with_lerobot(dataset, staged.path, kept)
+            _with_lerobot(dataset, path, kept)
         else:
-            _copy_v2(dataset, staged.path, kept)
+            _copy_v2(dataset, path, kept)
         if len(kept) != len(dataset.episodes):
-            _keep_ours(dataset.root, staged.path, kept)
-    except BaseException:
-        staged.discard()
-        raise
-    staged.publish()
+            _keep_ours(dataset.root, path, kept)
     return len(kept)
 
 
@@ -131,7 +126,15 @@ def _renumbered(table: pa.Table, index: int, first: int) -> pa.Table:
 
 
 def _keep_ours(source: Path, out: Path, kept: Sequence[int]) -> None:
-    """What is beside LeRobot's own files."""
+    """What is beside LeRobot's own files: annotations and lists of episodes, by the new numbers."""
+    numbers = {old: new for new, old in enumerate(kept)}
+    if (source / ANNOTATIONS_FILE).is_file():
+        rows = [row for row in read_annotations(source / ANNOTATIONS_FILE) if row.episode in numbers]
+        write_annotations(out / ANNOTATIONS_FILE, (replace(row, episode=numbers[row.episode]) for row in rows))
+    if (source / FINE_FILE).is_file():
+        fine, _ = read_json_lines(source / FINE_FILE)
+        mine = sorted((numbers[row["episode_id"]], row) for row in fine if row.get("episode_id") in numbers)
+        write_fine_records(out, [{**row, "episode_id": new} for new, row in mine])
     if (source / EPISODES_FILE).is_file():
         _renumber_lines(source / EPISODES_FILE, out / EPISODES_FILE, kept)
     if (source / "meta" / "modality.json").is_file() and not (out / "meta" / "modality.json").exists():
@@ -141,7 +144,7 @@ def _keep_ours(source: Path, out: Path, kept: Sequence[int]) -> None:
 def _renumber_lines(source: Path, out: Path, kept: Sequence[int], firsts: Sequence[int] | None = None) -> None:
     """Lines of the kept episodes; statistics of the two columns that count, if there are any, follow `firsts`."""
     numbers = {old: new for new, old in enumerate(kept)}
-    rows, _ = read_lines(source)
+    rows, _ = read_json_lines(source)
     found: dict[int, Mapping[str, Any]] = {
         numbers[row["episode_index"]]: row for row in rows if row.get("episode_index") in numbers
     }
@@ -150,7 +153,7 @@ def _renumber_lines(source: Path, out: Path, kept: Sequence[int], firsts: Sequen
             row = {**found[new], "episode_index": new}
             if firsts is not None and isinstance(stats := row.get("stats"), dict):
                 row["stats"] = stats | _counting(stats, new, firsts[new], firsts[new + 1])
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json_line(row) + "\n")
 
 
 def _counting(stats: Mapping[str, Any], episode: int, first: int, end: int) -> dict[str, Any]:

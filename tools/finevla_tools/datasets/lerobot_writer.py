@@ -5,16 +5,21 @@ LeRobot keeps no metadata of ours per episode and its tools drop columns they do
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.instruction import Instruction
 from finevla_sim.episode import Episode
-from finevla_tools.datasets.common import EpisodeWriter, Staged, facts, to_json
+from finevla_tools.datasets.common import EpisodeWriter, facts, to_json
+from finevla_tools.datasets.lerobot_files import LeRobotFiles, open_dataset
+from finevla_tools.datasets.words import EPISODES_FILE, TimedText, WordsReader, operator_rows
+from finevla_tools.datasets.words_writer import checked, write_into
 from finevla_tools.priority import give_way
+from finevla_tools.work.staged import Staged
 
-EPISODES_FILE = "meta/finevla_episodes.jsonl"  # one line per episode, keyed by LeRobot's episode_index
 # LeRobot appends each episode to the newest video file by copying all of it: 1.7 ms per episode that is in already.
 # Its own limit of 200 MB holds thousands of episodes at 96x96; 4 MB hold about 80.
 VIDEO_FILE_MB = 4
@@ -24,8 +29,10 @@ GIVE_WAY_EVERY = 20  # frames
 class LeRobotWriter(EpisodeWriter):
     """Writes `observation.state`, `action` (float32, D), `observation.images.<camera>` (H, W, 3) and `task`.
 
-    `task` is the fine text where there is one, else the raw one; everything else that is known of an episode (see
-    `common.facts`) is a line of `meta/finevla_episodes.jsonl`. The first episode decides whether there are pictures,
+    `task` is the raw goal (the fine text where there is none), the fine text a row of LeRobot's language columns, what the
+    instruction said of the ten dimensions rows of `meta/finevla/annotations.parquet` (see `words`). Everything that is
+    known of an episode (see `common.facts`) is a line of `meta/finevla_episodes.jsonl`. The first episode decides whether
+    there are pictures,
     of which cameras and size. Nothing is at `root` before `close`.
     """
 
@@ -40,6 +47,7 @@ class LeRobotWriter(EpisodeWriter):
         self._staged: Staged | None = None
         self._dataset: Any = None
         self._features: dict[str, dict[str, Any]] = {}
+        self._said: list[Instruction] = []
 
     def _write(self, episode: Episode) -> None:
         features = self._features_of(episode)
@@ -75,7 +83,7 @@ class LeRobotWriter(EpisodeWriter):
 
     def _add_frames(self, episode: Episode) -> None:
         assert self._staged is not None
-        task = episode.instruction.fine.strip() or episode.instruction.raw.strip()
+        task = episode.instruction.raw.strip() or episode.instruction.fine.strip()
         for step in range(episode.steps):
             frame = {"task": task, "observation.state": episode.states[step], "action": episode.actions[step]}
             if episode.images is not None:
@@ -85,6 +93,7 @@ class LeRobotWriter(EpisodeWriter):
             if step % GIVE_WAY_EVERY == 1:  # the encoders open in threads of their own, some frames later
                 give_way()
         self._dataset.save_episode()
+        self._said.append(episode.instruction)
         with (self._staged.path / EPISODES_FILE).open("a", encoding="utf-8") as file:
             file.write(to_json({"episode_index": self.episodes} | facts(episode)) + "\n")
 
@@ -92,10 +101,23 @@ class LeRobotWriter(EpisodeWriter):
         assert self._staged is not None
         try:
             self._dataset.finalize()
+            self._write_words(open_dataset(self._staged.path))
         except BaseException:
             self._staged.discard()
             raise
         self._staged.publish()
+
+    def _write_words(self, files: LeRobotFiles) -> None:
+        """Fine texts and factors of what was said; LeRobot's writer takes tasks only."""
+        made = {}
+        for words in WordsReader(files):
+            said = self._said[words.episode]
+            fine = (TimedText(0.0, said.fine.strip()),) if said.fine.strip() else ()
+            rows = operator_rows(words.episode, 0.0, words.duration_s, said.factors.said())
+            if fine or rows:
+                made[words.episode] = checked(files, replace(words, fine=fine, annotations=tuple(rows)))
+        if made:
+            write_into(files.root, files, made)
 
     def _discard(self) -> None:
         if self._staged is None:

@@ -16,10 +16,11 @@ from PIL import Image
 from finevla_core.embodiment import Controller, Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.time_units import NS_PER_S
 from finevla_sim.episode import Episode
-from finevla_tools.datasets.common import EpisodeWriter, Staged, facts, to_json
+from finevla_tools.datasets.common import EpisodeWriter, facts, to_json
+from finevla_tools.work.staged import Staged
 
-NS = 1_000_000_000
 BAG_VERSION = 9  # rosbag2's metadata version in Jazzy
 # What image_transport calls a PNG of an rgb8 image: its decoder swaps colours unless the file is said to be bgr8.
 PNG_FORMAT = "rgb8; png compressed bgr8"
@@ -50,24 +51,27 @@ class RosbagWriter(EpisodeWriter):
         """
         super().__init__(root, embodiment, fps)
         self.namespace, self.start_ns = namespace.strip("/"), start_ns
-        self._messages = _Messages(embodiment, NS // fps)
+        self._messages = _Messages(embodiment, NS_PER_S // fps)
 
     def _write(self, episode: Episode) -> None:
         from rosbags.rosbag2 import StoragePlugin, Writer
 
         name = f"episode_{self.episodes:06d}"
-        staged = Staged(self.root / name)
-        try:
-            with Writer(staged.path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as bag:
-                self._fill(bag, episode, name)
-        except BaseException:
-            staged.discard()
-            raise
-        staged.publish()
+        with (
+            Staged(self.root / name) as path,
+            Writer(path, version=BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as bag,
+        ):
+            self._fill(bag, episode, name)
 
     def _fill(self, bag: Any, episode: Episode, name: str) -> None:
         said = episode.instruction.id or name
-        for key, value in (facts(episode) | {"instruction_id": said}).items():
+        # A recording's task is what the operator says, as our recorder has it; the simulator's own word stands beside it.
+        words = {
+            "instruction_id": said,
+            "scenario": episode.task,
+            "task": episode.instruction.raw or episode.instruction.fine,
+        }
+        for key, value in (facts(episode) | words).items():
             bag.set_custom_data(key, value if isinstance(value, str) else to_json(value))
         topics: dict[str, Any] = {}
         for topic, kind, stamp_ns, message in self._stream(episode, name):
@@ -145,7 +149,9 @@ class _Messages:
 
     def trajectory(self, controller: Controller, positions: NDArray[np.float64], stamp_ns: int) -> object:
         wanted, none = positions[[self._joints.index(joint) for joint in controller.joints]], np.zeros(0)
-        due = self._types["builtin_interfaces/msg/Duration"](sec=self._due_ns // NS, nanosec=self._due_ns % NS)
+        due = self._types["builtin_interfaces/msg/Duration"](
+            sec=self._due_ns // NS_PER_S, nanosec=self._due_ns % NS_PER_S
+        )
         point = self._types["trajectory_msgs/msg/JointTrajectoryPoint"](
             positions=wanted, velocities=none, accelerations=none, effort=none, time_from_start=due
         )
@@ -156,7 +162,7 @@ class _Messages:
         return self._types["std_msgs/msg/Header"](stamp=self._stamp(stamp_ns), frame_id=frame)
 
     def _stamp(self, stamp_ns: int) -> object:
-        return self._types["builtin_interfaces/msg/Time"](sec=stamp_ns // NS, nanosec=stamp_ns % NS)
+        return self._types["builtin_interfaces/msg/Time"](sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S)
 
 
 def _typestore() -> Any:

@@ -1,0 +1,107 @@
+"""What motion says of every episode of a LeRobot data set (v2.0 to v3.0), and a model if asked: a draft for a person to review.
+
+Phases and their times, arms, grasps (on something or on nothing), approach, carries, turns, retries, how two arms work
+together: in FineVLA's ten dimensions, as sentences and as language-motion labels. The data set itself is not touched.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.annotate.vlm_command import add_vlm_arguments, vlm_options, with_vlm
+from finevla_tools.canonical.command import add_gripper_arguments
+from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
+
+if TYPE_CHECKING:
+    from finevla_tools.annotate.source import MotionSource
+
+ANNOTATORS = ("motion", "vlm")
+WORTH_A_PROCESS = 300  # episodes: a process takes as long to start as so many to be annotated
+SHOWN = 12  # lines of one episode on the screen
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the data set and the options of `finevla annotate` to `parser`."""
+    parser.add_argument("dataset", type=Path, help="a LeRobot data set")
+    parser.add_argument(
+        "--annotator", choices=ANNOTATORS, default="motion", help="motion alone, or a vision-language model as well"
+    )
+    parser.add_argument("--out", type=Path, help="folder of the draft; without it out/annotate/<data set>")
+    parser.add_argument("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
+    add_gripper_arguments(parser)
+    parser.add_argument("--episodes", type=int, metavar="N", help="only the first N")
+    parser.add_argument("--show", type=int, metavar="INDEX", help="print what is said of this episode, write nothing")
+    parser.add_argument(
+        "--score", action="store_true",
+        help="hold it against what is true of the simulator's demonstrations: precision and recall of each slot",
+    )  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one per core")
+    add_vlm_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 if every episode is annotated, 1 if some were left out."""
+    refuse_no_folder(arguments.dataset)
+    refuse_no_output("--out", arguments.out)
+    if arguments.episodes is not None and arguments.episodes < 1:
+        raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")
+    asked = vlm_options(arguments) if arguments.annotator == "vlm" else None
+    announce(f"reading '{arguments.dataset}'")
+    from finevla_tools.annotate.draft import annotate_episodes, write_draft
+    from finevla_tools.annotate.source import name_of, open_source
+    from finevla_tools.canonical.scales import Given
+    from finevla_tools.datasets.lerobot_files import open_dataset
+    from finevla_tools.work.parallel import cores
+    from finevla_tools.work.staged import refuse_existing
+
+    files = open_dataset(arguments.dataset)
+    out = arguments.out or Path("out/annotate") / name_of(arguments.dataset)
+    if arguments.show is None:
+        refuse_existing(out)
+    for problem in files.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    source = open_source(files, arguments.map, Given(arguments.gripper, arguments.gripper_action))
+    for sentence in source.fields.told:
+        print(sentence, file=sys.stderr)
+    episodes = files.episodes[: arguments.episodes]
+    if arguments.show is not None:
+        return _show(source, arguments.show)
+    jobs = arguments.jobs or min(cores(), 1 + len(episodes) // WORTH_A_PROCESS)
+    made = annotate_episodes(source, episodes, jobs)
+    if arguments.score:
+        from finevla_tools.annotate.score import Score
+
+        score = Score.of(files.root)
+        made = score.watch(made)
+    if asked is not None:
+        made = with_vlm(made, source, episodes, asked, out.with_name(f"{out.name}.answers"))
+    said_by = "motion" if asked is None else f"motion, {asked[0].model}"
+    outcome = write_draft(made, source, out, said_by)
+    for index, sentence in list(outcome.failed.items())[:SHOWN]:
+        print(f"left out: episode {index}: {sentence}", file=sys.stderr)
+    if len(outcome.failed) > SHOWN:
+        print(f"  ... and {len(outcome.failed) - SHOWN} more, in annotate.json", file=sys.stderr)
+    print(f"{outcome.episodes} episodes, {outcome.rows} facts and sentences: {out}")
+    if arguments.score:
+        print("\n".join(score.lines()))
+    return 1 if outcome.failed else 0
+
+
+def _show(source: "MotionSource", index: int) -> int:
+    """Print the rows of one episode."""
+    from finevla_tools.annotate.draft import annotate_episodes
+
+    chosen = [episode for episode in source.files.episodes if episode.index == index]
+    if not chosen:
+        raise FineVLAError(f"--show {index}: the data set has no such episode")
+    made = next(iter(annotate_episodes(source, chosen, 1)))
+    if made.failed:
+        raise FineVLAError(made.failed)
+    for row in made.rows:
+        where = f"step {row.step}" if row.step else "all"
+        print(f"{where:8s} {row.from_s:7.2f} {row.to_s:7.2f}  {row.confidence:.2f}  {row.slot}: {row.value}")
+    for time_s, text in made.labels:
+        print(f"motion   {time_s:7.2f}                {text}")
+    return 0

@@ -1,0 +1,131 @@
+"""Drafts of annotations: a folder beside nothing of the source, whole or not there, for the review page and for writing back.
+
+`annotations.parquet` has the columns of `Annotation`, `motion.parquet` language-motion labels (episode, time_s, text), and
+`annotate.json` says of which data set they are and what was left out.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import write_text
+from finevla_core.text_files import json_line
+from finevla_tools.annotate.annotation import Annotation
+from finevla_tools.annotate.labels import motion_labels
+from finevla_tools.annotate.motion import MotionFacts, motion_facts
+from finevla_tools.annotate.rows import rows_of
+from finevla_tools.annotate.source import MotionSource, reader_of
+from finevla_tools.datasets.annotation_table import SCHEMA
+from finevla_tools.datasets.lerobot_files import EpisodeFile
+from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.progress import Progress
+from finevla_tools.work.staged import Staged
+
+ANNOTATIONS, LABELS, RECORD = "annotations.parquet", "motion.parquet", "annotate.json"
+LABEL_SCHEMA = pa.schema([("episode", pa.int64()), ("time_s", pa.float64()), ("text", pa.string())])
+BATCH = 500  # episodes per row group
+
+
+@dataclass(frozen=True)
+class AnnotatedEpisode:
+    """What came of one episode; `failed` says why there is nothing."""
+
+    index: int
+    rows: tuple[Annotation, ...] = ()
+    labels: tuple[tuple[float, str], ...] = ()
+    facts: MotionFacts | None = None
+    failed: str = ""
+
+
+@dataclass
+class DraftOutcome:
+    """How many rows of how many episodes; `failed` holds a sentence for each that was left out."""
+
+    episodes: int = 0
+    rows: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+
+
+def annotate_episodes(source: MotionSource, episodes: Sequence[EpisodeFile], jobs: int) -> Iterator[AnnotatedEpisode]:
+    """Facts of each episode, in order; one that cannot be read costs itself alone."""
+    make = Once(functools.partial(reader_of, source.reader()), _annotated)
+    with Progress("episodes annotated", len(episodes)) as progress:
+        for _, made in over(make, episodes, jobs):
+            progress.step()
+            yield made
+
+
+def write_draft(
+    made: Iterator[AnnotatedEpisode], source: MotionSource, out: Path, annotator: str = "motion"
+) -> DraftOutcome:
+    """Write the draft folder `out`; raises `FineVLAError` if it exists, or if no episode could be annotated."""
+    outcome = DraftOutcome()
+    with Staged(out) as folder, ExitStack() as stack:
+        folder.mkdir()
+        rows_file = stack.enter_context(pq.ParquetWriter(folder / ANNOTATIONS, SCHEMA, compression="zstd"))
+        labels_file = stack.enter_context(pq.ParquetWriter(folder / LABELS, LABEL_SCHEMA, compression="zstd"))
+        rows: list[Annotation] = []
+        labels: list[tuple[int, float, str]] = []
+        for number, episode in enumerate(made, start=1):
+            if episode.failed:
+                outcome.failed[episode.index] = episode.failed
+                continue
+            outcome.episodes += 1
+            outcome.rows += len(episode.rows)
+            rows += episode.rows
+            labels += [(episode.index, time_s, text) for time_s, text in episode.labels]
+            if number % BATCH == 0:
+                _flush(rows_file, labels_file, rows, labels)
+        _flush(rows_file, labels_file, rows, labels)
+        if not outcome.episodes:
+            first = next(iter(outcome.failed.values()), "it has no episodes")
+            raise FineVLAError(f"'{source.files.root}': nothing was annotated: {first}")
+        write_text(folder / RECORD, json_line(_record(source, outcome, annotator)) + "\n")
+    return outcome
+
+
+def _annotated(read: Any, episode: EpisodeFile) -> AnnotatedEpisode:
+    try:
+        trajectory = read(episode)
+        facts = motion_facts(trajectory)
+        return AnnotatedEpisode(episode.index, tuple(rows_of(facts)), tuple(motion_labels(trajectory)), facts)
+    except FineVLAError as error:
+        return AnnotatedEpisode(episode.index, failed=str(error))
+
+
+def _flush(
+    rows_file: pq.ParquetWriter,
+    labels_file: pq.ParquetWriter,
+    rows: list[Annotation],
+    labels: list[tuple[int, float, str]],
+) -> None:
+    if rows:
+        columns = [[getattr(row, name) for row in rows] for name in SCHEMA.names]
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
+        rows_file.write_table(pa.table(arrays, schema=SCHEMA))
+    if labels:
+        parts = list(zip(*labels, strict=True))
+        arrays = [pa.array(column, kind) for column, kind in zip(parts, LABEL_SCHEMA.types, strict=True)]
+        labels_file.write_table(pa.table(arrays, schema=LABEL_SCHEMA))
+    rows.clear()
+    labels.clear()
+
+
+def _record(source: MotionSource, outcome: DraftOutcome, annotator: str) -> dict[str, Any]:
+    return {
+        "dataset": str(source.files.root.resolve()),
+        "annotator": annotator,
+        "episodes": outcome.episodes,
+        "rows": outcome.rows,
+        "left_out": {str(index): sentence for index, sentence in outcome.failed.items()},
+        "map": source.fields.name,
+        "told": list(source.fields.told),
+        "one_frame": source.is_shared,
+    }

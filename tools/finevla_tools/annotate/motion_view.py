@@ -1,0 +1,93 @@
+"""Motion's rows of one episode as they are compared with claims: events of grippers, directions, approaches, turns, tries."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from finevla_tools.annotate import claim_words as words
+from finevla_tools.annotate.annotation import Annotation
+
+SIDES = ("left", "right")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One measured thing of an arm: `kind` as that of claims, its value, and the row that says it."""
+
+    kind: str
+    value: str
+    arm: str
+    row: Annotation
+
+    def shown(self) -> str:
+        """Return the fact for a person."""
+        span = f"{self.row.from_s:.2f} to {self.row.to_s:.2f} s"
+        return f"{self.row.slot.replace('_', ' ')}: {self.row.value} ({span})"
+
+
+@dataclass(frozen=True)
+class MotionView:
+    """All facts of an episode in the order of time; `attempts` is None where nothing is known of grippers."""
+
+    facts: tuple[Fact, ...]
+    arms: frozenset[str]
+    attempts: int | None
+
+    @classmethod
+    def of(cls, rows: Sequence[Annotation]) -> "MotionView":
+        """Make it of rows with source "motion"; others are left out."""
+        rows = sorted((row for row in rows if row.source == "motion"), key=lambda row: (row.from_s, row.to_s))
+        arm_of_step = {
+            row.step: row.value.removesuffix("_arm") for row in rows if row.slot == "active_actor" and row.step
+        }
+        arms = {
+            side for row in rows if row.slot == "active_actor" for side in SIDES
+            if row.value in (f"{side}_arm", "both_arms")
+        }  # fmt: skip
+        only = next(iter(arms)) if len(arms) == 1 else ""
+        facts = tuple(fact for row in rows for fact in _facts_of(row, arm_of_step.get(row.step, "") or only))
+        told = [int(number) for row in rows if row.slot == "attempt_count" for number in re.findall(r"\d+", row.value)]
+        closes = any(fact.kind == "close" for fact in facts)
+        return cls(facts, frozenset(arms), max(told) if told else 1 if closes else None)
+
+    def of_kind(self, kind: str, arm: str = "") -> list[Fact]:
+        """Return facts of a kind, of one arm or of any."""
+        sides = SIDES if arm in ("", "both") else (arm,)
+        return [fact for fact in self.facts if fact.kind == kind and (not arm or fact.arm in sides or not fact.arm)]
+
+
+def _arm_in(text: str) -> str:
+    found = re.search(r"\b(left|right)[ _](?:arm|gripper|hand)\b", text)
+    return found[1] if found else ""
+
+
+def _facts_of(row: Annotation, arm: str) -> Iterator[Fact]:
+    value, arm = row.value.lower(), _arm_in(row.value.lower()) or arm
+    if row.slot == "gripper_state":
+        if re.search(r"\bclos", value):
+            yield Fact(
+                "close", "nothing" if "nothing" in value else "something" if "something" in value else "", arm, row
+            )
+        elif re.search(r"\bopen|\blets? go|\breleas", value):
+            yield Fact("open", "", arm, row)
+    elif row.slot == "translation_direction":
+        for name, pattern in words.DIRECTION.items():
+            if any(part.strip() == name or pattern.search(part) for part in value.split(" and ")):
+                yield Fact("direction", name, arm, row)
+    elif row.slot == "translation_extent" and (match := words.EXTENT.search(value)):
+        unit = match["u"].lower()
+        yield Fact("extent", str(float(match["n"]) * {"mm": 1e-3, "cm": 1e-2}.get(unit, 1.0)), arm, row)
+    elif row.slot == "approach_direction":
+        yield Fact("approach", value, arm, row)
+    elif row.slot == "rotation_direction":
+        for sense, pattern in words.SENSE.items():
+            if pattern.search(value):
+                yield Fact("rotation", sense, arm, row)
+    elif row.slot == "rotation_angle" and (found := re.search(r"\d+(?:\.\d+)?", value)):
+        yield Fact("angle", found[0], arm, row)
+    elif row.slot == "primitive_action":
+        yield Fact("phase", re.sub(r"^.*:\s*", "", value), arm, row)
+    elif row.slot == "failure":
+        yield Fact("lose" if "lost" in value else "miss", "", arm, row)
+    elif row.slot == "interaction_type":
+        yield Fact("coordination", re.sub(r"\s*\(.*", "", value), arm, row)

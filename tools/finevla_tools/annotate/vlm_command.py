@@ -1,0 +1,128 @@
+"""The part of `finevla annotate --annotator vlm`: a model's rows beside the motion's, for every episode that it answered."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finevla_core.errors import FineVLAError
+
+if TYPE_CHECKING:
+    from finevla_tools.annotate.draft import AnnotatedEpisode
+    from finevla_tools.annotate.source import MotionSource
+    from finevla_tools.annotate.vlm import VlmEpisode, VlmWay
+    from finevla_tools.annotate.vlm_server import VlmOptions
+    from finevla_tools.datasets.lerobot_files import EpisodeFile
+
+CONTRADICTED = 0.05  # confidence of a row that the motion contradicts: it is looked at first
+SHOWN = 12
+
+
+def add_vlm_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the annotator by a vision-language model."""
+    options = parser.add_argument_group("--annotator vlm: any OpenAI-compatible server; docs/annotate_vlm.md")
+    options.add_argument("--server", default="http://localhost:8000/v1", metavar="URL", help="address of the server")
+    options.add_argument("--model", default="", help="name of the model, as the server has it")
+    options.add_argument(
+        "--key-env", default="OPENAI_API_KEY", metavar="NAME", help="environment variable with the server's key"
+    )
+    options.add_argument("--preset", default="finevla", help="finevla (three stages) or robofine (one request)")
+    options.add_argument("--language", default="en", choices=("en", "zh"), help="of the model's texts")
+    options.add_argument("--concurrency", type=int, default=4, help="requests at a time")
+    options.add_argument(
+        "--requests-per-minute", type=float, metavar="N", help="at most; without it as fast as it goes"
+    )
+    options.add_argument("--most-tokens", type=int, metavar="N", help="stop before this many tokens in all are used")
+    options.add_argument(
+        "--plain-requests", action="store_true",
+        help="leave response_format and chat_template_kwargs out, for servers that refuse what they do not know",
+    )  # fmt: skip
+
+
+def vlm_options(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
+    """Return what the options ask for; raises `FineVLAError` for what cannot be, before anything is read."""
+    from finevla_tools.annotate.vlm import VlmWay
+    from finevla_tools.annotate.vlm_prompts import preset_named
+    from finevla_tools.annotate.vlm_server import VlmOptions
+
+    preset_named(arguments.preset)
+    options = VlmOptions(
+        url=arguments.server,
+        model=arguments.model,
+        key_variable=arguments.key_env,
+        concurrency=arguments.concurrency,
+        requests_per_minute=arguments.requests_per_minute,
+        most_tokens=arguments.most_tokens,
+        thinking_off=not arguments.plain_requests,
+        response_format=not arguments.plain_requests,
+    )
+    return options, VlmWay(arguments.preset, arguments.language)
+
+
+def with_vlm(
+    made: "Iterator[AnnotatedEpisode]",
+    source: "MotionSource",
+    episodes: "Sequence[EpisodeFile]",
+    asked: "tuple[VlmOptions, VlmWay]",
+    folder: Path,
+) -> "Iterator[AnnotatedEpisode]":
+    """Give the episodes with the model's rows behind the motion's; those that it could not answer keep the motion's alone.
+
+    Args:
+        made: What motion says, by episode.
+        source: The data set, for its videos.
+        episodes: The same episodes, in the same order.
+        asked: Server and way of asking.
+        folder: Where answers are kept, so that a run that was ended goes on; may be deleted.
+
+    Raises:
+        FineVLAError: The server refuses all, is gone, or a limit is reached; what it answered is kept.
+    """
+    from finevla_tools.annotate.consistency import contradictions
+    from finevla_tools.annotate.vlm import DONE, annotate_dataset, open_journal
+    from finevla_tools.annotate.vlm_server import VlmServer
+    from finevla_tools.work.progress import Progress
+
+    facts = list(made)
+    options, way = asked
+    of_episode = {episode.index: episode for episode in episodes}
+    shown = [_shown(episode, of_episode[episode.index], source) for episode in facts if not episode.failed]
+    rows, doubts = {}, []
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        VlmServer(options) as server,
+        open_journal(folder) as journal,
+        Progress("episodes asked", len(shown)) as progress,
+    ):
+        for result in annotate_dataset(shown, server, way, journal):
+            progress.step()
+            rows[result.episode] = result.rows
+            if result.state != DONE:
+                doubts.append(
+                    f"episode {result.episode}: {result.sentence.removeprefix(f'episode {result.episode}: ')}"
+                )
+    for sentence in doubts[:SHOWN]:
+        print(f"for a person alone: {sentence}", file=sys.stderr)
+    if len(doubts) > SHOWN:
+        print(f"  ... and {len(doubts) - SHOWN} more", file=sys.stderr)
+    for episode in facts:
+        said = rows.get(episode.index, ())
+        against = {found.row for found in contradictions(said, episode.rows)}
+        marked = tuple(replace(row, confidence=CONTRADICTED) if row in against else row for row in said)
+        yield replace(episode, rows=(*episode.rows, *marked))
+
+
+def _shown(made: "AnnotatedEpisode", episode: "EpisodeFile", source: "MotionSource") -> "VlmEpisode":
+    from finevla_tools.annotate.frames import ViewFile
+    from finevla_tools.annotate.vlm import VlmEpisode
+
+    if made.facts is None:
+        raise FineVLAError(f"episode {made.index} has no motion that a model could be shown")
+    views = [
+        ViewFile(video.key.removeprefix("observation.images."), video.path, video.begin_s) for video in episode.videos
+    ]
+    words = "; ".join(episode.tasks or ())
+    duration_s = max((row.to_s for row in made.rows), default=(episode.length or 1) / source.files.fps)
+    return VlmEpisode(made.index, words, duration_s, views, made.rows)

@@ -1,0 +1,1 @@
+"""Review of annotations by people: the database, the local server, and its page."""

@@ -1,0 +1,134 @@
+"""`finevla review`: people look at drafts of annotations beside the videos, mend them, and approve or reject them."""
+
+import argparse
+import asyncio
+import getpass
+import hashlib
+import signal
+from dataclasses import astuple
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.door import announce, refuse_no_folder
+from finevla_tools.serve.command import checked_token
+
+if TYPE_CHECKING:  # what needs more than the robot has is imported when it is wanted
+    from finevla_tools.review.server import ReviewOptions, ReviewServer
+    from finevla_tools.review.store import ReviewStore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the data set and the options of `finevla review` to `parser`."""
+    parser.add_argument("dataset", type=Path, help="LeRobot data set whose episodes are reviewed; it is only read")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="drafts: annotations.parquet")
+    parser.add_argument(
+        "--db", default="", help="SQLite file or postgresql://... of the review [review.db beside the annotations]"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; beyond this machine a token is needed"
+    )
+    parser.add_argument("--port", type=int, default=8040, help="port; 0 = any that is free")
+    parser.add_argument(
+        "--token-env", default="", metavar="NAME", help="environment variable with the token that browsers must give"
+    )
+    parser.add_argument("--reviewer", default="", metavar="NAME", help="your name [of the system's account]")
+    parser.add_argument(
+        "--reviewers",
+        type=int,
+        default=1,
+        choices=(1, 2),
+        help="2: two people judge each episode, unseen by each other",
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write what is approved as annotations.parquet, and every version beside it, and end",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, or export."""
+    refuse_no_folder(arguments.dataset)
+    token = checked_token(arguments.host, arguments.token_env)
+    if not 0 <= arguments.port <= 65535:
+        raise FineVLAError(f"--port is {arguments.port}; it must be between 0 and 65535")
+    place = arguments.db or str((arguments.annotations or arguments.dataset / "annotations").with_name("review.db"))
+    if "://" in place and not place.startswith(("postgresql://", "postgres://")):
+        raise FineVLAError("--db takes a file or postgresql://USER@HOST/NAME")
+    if not arguments.db and arguments.annotations is None:
+        raise FineVLAError("give --annotations FILE with the drafts, or --db with a review that was begun")
+    from finevla_tools.datasets.lerobot_files import open_dataset
+    from finevla_tools.review.database import Database
+    from finevla_tools.review.store import ReviewStore
+
+    dataset = open_dataset(arguments.dataset)
+    database = Database(place)
+    try:
+        store = ReviewStore(database, arguments.reviewers)
+        if arguments.annotations is not None:
+            _take(store, arguments.annotations, [episode.index for episode in dataset.episodes])
+        if arguments.export is not None:
+            return _export(store, arguments.export)
+        from finevla_tools.review.server import ReviewOptions, ReviewServer
+
+        options = ReviewOptions(arguments.host, arguments.port, token, arguments.reviewer or _account())
+        asyncio.run(_serve(ReviewServer(dataset, store, options), options))
+    finally:
+        database.close()
+    return 0
+
+
+def _take(store: "ReviewStore", path: Path, episodes: list[int]) -> None:
+    from finevla_tools.datasets.annotation_table import read_annotations
+    from finevla_tools.review.schema import has_drafts, take_drafts
+
+    mark = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    if mark and has_drafts(store.database, mark):
+        return
+    announce(f"reading '{path}'")
+    if left := take_drafts(store.database, mark, read_annotations(path), episodes):
+        print(f"{left} episodes were reviewed already: their new drafts were left out", flush=True)
+
+
+def _export(store: "ReviewStore", path: Path) -> int:
+    from finevla_tools.datasets.annotation_table import SCHEMA
+    from finevla_tools.review.files import HISTORY, write_table
+
+    count = write_table(path, SCHEMA, map(astuple, store.approved()))
+    history = path.with_name(f"{path.stem}_history.parquet")
+    write_table(history, HISTORY, ((*astuple(r.said), r.item, r.action, r.at_s) for r in store.everything()))
+    print(f"{count} approved annotations are in '{path}', every version of all in '{history}'")
+    return 0
+
+
+async def _serve(server: "ReviewServer", options: "ReviewOptions") -> None:
+    from aiohttp import web
+
+    runner = web.AppRunner(server.application(), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, options.host, options.port)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise FineVLAError(
+            f"port {options.port} of {options.host} cannot be used ({error.strerror}); give another --port"
+        ) from error
+    port = runner.addresses[0][1]
+    shown = f"[{options.host}]" if ":" in options.host else options.host
+    ask = "/?token=..., with the token for the dots" if options.token else ""
+    print(f"the review is open at http://{shown}:{port}{ask}; end with Ctrl-C", flush=True)
+    over = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, over.set)
+    await over.wait()
+    await runner.cleanup()
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
