@@ -7,15 +7,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from finevla_tools.door import announcer
+
 SEEN = 0.001  # rad, and share of a gripper's opening: what is nearer is not listed
 CHANGED = 0.02  # what is adopted differs from what was shown by no more
 QUESTION = "are the arms really there? yes / no [no] "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla adopt`."""
+    """Add the options of `finevla adopt` to `parser`."""
     parser.add_argument("--yes", action="store_true", help="do not ask: for scripts that know where the arms are")
-    parser.add_argument("--namespace", default="finevla")
+    parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 
 def described(names: Sequence[str], difference: Sequence[float]) -> str:
@@ -27,13 +29,12 @@ def described(names: Sequence[str], difference: Sequence[float]) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """`finevla adopt`: show, ask, and adopt what was shown."""
+    from finevla_client.connection import Connection
     from finevla_core.errors import FineVLAError
-    from finevla_tools.client import Client
-    from finevla_tools.stop import wait_for_bridge
 
-    with Client(arguments.namespace, name="finevla_adopt") as client:
+    with Connection(arguments.namespace, name="finevla_adopt", notify=announcer()) as client:
         try:
-            wait_for_bridge(client)
+            client.wait_for_bridge()
             shown = client.pose_difference()
             if not shown.difference:
                 raise FineVLAError(shown.message)

@@ -6,41 +6,43 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording.episode import RECORDING, TRASH, load
 from finevla_core.recording.metadata import METADATA
-from finevla_core.recording.repair import MAX_YAML, mcap_files, repair
-from finevla_core.recording.scan import Channel, Message, Scan
+from finevla_core.recording.reading import BagReader, information, is_storage
+from finevla_core.recording.repair import repair
+from finevla_core.recording.scan import Channel, RecordedMessage
+from finevla_core.recording.sqlite import SqliteScan
+from finevla_core.time_units import NS_PER_S
 
-NS = 1_000_000_000
+BAG = "the folder of a recording, or a file of it (MCAP, SQLite's .db3)"
 SHOWN = 60  # characters of a task in the table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla bags`."""
+    """Add the jobs list, info, play and repair and their options to `parser`."""
     jobs = parser.add_subparsers(dest="job", required=True)
     listed = jobs.add_parser("list", help="the recordings in a folder")
-    listed.add_argument("folder", type=Path)
+    listed.add_argument("folder", type=Path, help="the folder that episodes are recorded in")
     shown = jobs.add_parser("info", help="what is in a recording")
-    shown.add_argument("bag", type=Path, help="the folder of a recording, or an MCAP file")
+    shown.add_argument("bag", type=Path, help=BAG)
     played = jobs.add_parser("play", help="publish what was recorded, as it was offered then")
-    played.add_argument("bag", type=Path, help="the folder of a recording, or an MCAP file")
+    played.add_argument("bag", type=Path, help=BAG)
     played.add_argument("--rate", type=float, default=1.0, help="times as fast as it was [1]")
     played.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="only these")
     played.add_argument("--prefix", default="", help="put before every topic's name, as in /replay")
     played.add_argument("--commands", action="store_true", help="also what could move a robot")
     mended = jobs.add_parser("repair", help="make a whole recording of what a crash has left")
-    mended.add_argument("bag", type=Path, help="the folder of a recording, or an MCAP file; it is not touched")
+    mended.add_argument("bag", type=Path, help=f"{BAG}; it is not touched")
     mended.add_argument("--out", type=Path, help="where to [beside it, NAME_repaired]")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`finevla bags`."""
+    """Run one job of `finevla bags`; return the exit code."""
     if arguments.job == "list":
         return show_list(arguments.folder)
     if arguments.job == "info":
@@ -65,22 +67,23 @@ class Summary:
     size: int = 0
     topics: list[tuple[str, str, int]] = field(default_factory=list)  # name, type, messages
     facts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def summary(bag: Path) -> Summary:
-    """Of a recording's folder; raises `FineVLAError` if it is none."""
+    """Summarise the recording in a folder; raises `FineVLAError` if it is no recording."""
     facts = load(bag)
     files = [file for file in bag.iterdir() if file.is_file()] if bag.is_dir() else []
     found = Summary(bag, "unfinished", size=sum(file.stat().st_size for file in files), facts=facts)
     metadata = bag / METADATA
+    if not bag.exists():
+        raise FineVLAError(f"'{bag}' is not there; give {BAG}")
     if not metadata.is_file():
-        if not any(file.suffix == ".mcap" for file in files):
-            raise FineVLAError(f"'{bag}' is no recording: it has neither {METADATA} nor an MCAP file")
+        if not any(map(is_storage, files)):
+            raise FineVLAError(f"'{bag}' is no recording: it has neither {METADATA} nor an MCAP or SQLite (.db3) file")
         return found
     try:
-        if metadata.stat().st_size > MAX_YAML:
-            raise ValueError("it is too large")
-        told = yaml.safe_load(metadata.read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+        told = information(metadata)
         found.storage = str(told["storage_identifier"])
         found.start_ns = int(told["starting_time"]["nanoseconds_since_epoch"])
         found.duration_s = int(told["duration"]["nanoseconds"]) * 1e-9
@@ -89,8 +92,10 @@ def summary(bag: Path) -> Summary:
             topic = entry["topic_metadata"]
             found.topics.append((str(topic["name"]), str(topic["type"]), int(entry["message_count"])))
         found.facts = dict(told.get("custom_data") or {}) | facts
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise FineVLAError(f"'{metadata}' cannot be read: {' '.join(str(error).split())[:200]}") from error
+    except FineVLAError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DamagedFileError(f"'{metadata}' cannot be read: {' '.join(str(error).split())[:200]}") from error
     found.state = "finished" if facts.get("state") in (None, RECORDING) else str(facts["state"])
     return found
 
@@ -135,13 +140,16 @@ def _one_line(text: str) -> str:
 def show(bag: Path) -> int:
     """All about one recording; of an unfinished one, or a single file, what its messages tell."""
     found = read_summary(bag) if bag.is_file() else summary(bag)
-    if found.state == "unfinished":
+    if found.state == "unfinished" or (bag.is_dir() and not _is_there(bag, found.messages)):
         found = read_summary(bag)
     lines = [
         ("recording", str(bag)),
         ("state", found.state + ("; make it whole with 'finevla bags repair'" if found.state == "unfinished" else "")),
         ("storage", found.storage),
-        ("start", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(found.start_ns // NS)) if found.messages else ""),
+        (
+            "start",
+            time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(found.start_ns // NS_PER_S)) if found.messages else "",
+        ),
         ("duration", f"{found.duration_s:.3f} s"),
         ("size", f"{found.size / 1e6:.1f} MB"),
         ("messages", str(found.messages)),
@@ -152,6 +160,7 @@ def show(bag: Path) -> int:
     for entry in said if isinstance(said, list) else []:
         if isinstance(entry, dict):
             lines.append(("instruction", f"{entry.get('raw', '')} | {entry.get('fine', '')}".removesuffix(" | ")))
+    lines += [("note", note) for note in found.notes]
     for key, value in lines:
         print(f"{key + ':':14s}{value}")
     print("topics:")
@@ -162,26 +171,41 @@ def show(bag: Path) -> int:
 
 
 def read_summary(bag: Path) -> Summary:
-    """By reading every message: for a recording without an index."""
+    """By reading every message: for a recording without an index, or of which something is missing."""
     counts: dict[tuple[str, str], int] = {}
-    found = Summary(bag, "finished", "mcap", facts=load(bag if bag.is_dir() else bag.parent))
+    reader = BagReader(bag)
+    found = Summary(bag, "finished", facts=load(bag if bag.is_dir() else bag.parent), notes=list(reader.stored.notes))
+    found.size = sum(file.stat().st_size for file in reader.stored.files)
     first, last = 0, 0
-    for file in mcap_files(bag):
-        scan = Scan(file)
+    for scan in reader.scans():
+        found.storage = "sqlite3" if isinstance(scan, SqliteScan) else "mcap"
         for entry in scan:
             if isinstance(entry, Channel):
                 counts.setdefault(_key(entry), 0)
-            elif isinstance(entry, Message):
+            elif isinstance(entry, RecordedMessage):
                 counts[_key(entry.channel)] += 1
                 first = min(first, entry.log_ns) if found.messages else entry.log_ns
                 last = max(last, entry.log_ns)
                 found.messages += 1
-        found.size += scan.report.size
-        if not scan.report.is_finished:
+        found.notes += [f"{scan.path.name}: {complaint}" for complaint in scan.report.complaints]
+        if not scan.report.is_finished or scan.report.complaints:
             found.state = "unfinished"
     found.start_ns, found.duration_s = first, (last - first) * 1e-9
     found.topics = [(name, kind, count) for (name, kind), count in counts.items()]
+    found.facts = dict(reader.stored.told.get("custom_data") or {}) | found.facts
+    for name, written in reader.stored.counts.items():
+        lacking = written - sum(count for (topic, _), count in counts.items() if topic == name)
+        if lacking > 0:
+            found.state = "unfinished"
+            found.notes.append(f"{lacking} of {written} messages of {name} that {METADATA} counts are not there")
     return found
+
+
+def _is_there(bag: Path, messages: int) -> bool:
+    """Whether the files' own indexes count as many messages as metadata.yaml does."""
+    reader = BagReader(bag)
+    counts = [scan.count() for scan in reader.scans()]
+    return not reader.stored.notes and None not in counts and sum(filter(None, counts)) == messages
 
 
 def mend(bag: Path, out: Path | None) -> int:
@@ -198,7 +222,8 @@ def mend(bag: Path, out: Path | None) -> int:
 
 
 def _key(channel: Channel) -> tuple[str, str]:
-    return channel.topic, channel.schema.name if channel.schema else ""
+    kind = channel.schema.name if channel.schema else ""
+    return channel.topic, kind if channel.encoding == "cdr" else f"{kind} ({channel.encoding})".strip()
 
 
 def _plain(value: Any) -> str:

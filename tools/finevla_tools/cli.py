@@ -1,12 +1,14 @@
 """The command line `finevla`: one subcommand per job, each imported only when asked for."""
 
-import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full
+from finevla_tools import unexpected
+from finevla_tools.door import Parser
 
 COMMANDS = {
     "up": ("finevla_tools.up", "start the stack from its launch description"),
@@ -18,43 +20,101 @@ COMMANDS = {
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
     "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
-    "security": ("finevla_tools.security", "keys and permissions for SROS 2: create and check"),
+    "security": ("finevla_tools.security_command", "keys and permissions for SROS 2: create and check"),
     "record": ("finevla_tools.record", "record episodes: start, stop and label them by keys"),
     "bags": ("finevla_tools.bags", "list, describe, play and repair recordings"),
     "doctor": ("finevla_tools.doctor", "check the installation; --drill: faults on purpose, in simulation"),
-    "demo": ("finevla_tools.demo", "run scenes with printed outcomes and a video"),
-    "demos": ("finevla_tools.demos", "write demonstrations as a LeRobot data set and as rosbags"),
-    "convert": ("finevla_tools.convert.command", "recordings to LeRobot data sets, to train from"),
-    "drills": ("finevla_tools.drills", "make motions, with pictures of some of their moments, to train from"),
-    "rehearse": ("finevla_tools.rehearse", "keep what a policy sees while it acts, to train its eyes from"),
+    "demo": ("finevla_tools.demo_command", "run scenes with printed outcomes and a video"),
+    "demonstrate": ("finevla_tools.demonstrate_command", "write demonstrations as a LeRobot data set and as rosbags"),
+    "convert": ("finevla_tools.convert.command", "recordings to LeRobot data sets, for any trainer that reads those"),
+    "synthesize": ("finevla_tools.synthesize", "simulated motions with pictures, which 'finevla train' learns from"),
+    "collect": (
+        "finevla_tools.collect_command",
+        "what a policy sees while it acts in simulation, for 'finevla train'",
+    ),
     "canonicalise": ("finevla_tools.canonical.command", "a data set as FineVLA's 80 values with a mask, and back"),
     "clean": ("finevla_tools.clean.command", "what is wrong with which episode of a data set, and a set without them"),
+    "annotate": (
+        "finevla_tools.annotate.command",
+        "what motion says of each episode, as a draft for a person to review",
+    ),
     "dedup": ("finevla_tools.dedup.command", "which trajectories say the same, and which of them to keep"),
-    "train": ("finevla_tools.train", "train the tabletop policy"),
-    "export": ("finevla_tools.export", "turn a checkpoint into a policy bundle"),
+    "review": ("finevla_tools.review.command", "people mend and approve annotations beside the videos, in a browser"),
+    "words": ("finevla_tools.words_command", "what is said of each episode of a data set, and reviewed words into it"),
+    "train": (
+        "finevla_tools.train_command",
+        "train the policy that ships, from synthetic motions and collected episodes (not from recordings)",
+    ),
+    "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
+    "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
     "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
 }
 
+# Of the version before; to be dropped with the next.
+RENAMED = {"demos": "demonstrate", "drills": "synthesize", "rehearse": "collect"}
+# What installs a module that is missing.
 SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors"), "train-setup")
-SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids"), "data-setup")  # what installs a module that is missing
+SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg"), "data-setup")
 SETUPS["cryptography"] = "security-setup"
+MISTAKE, UNEXPECTED = 2, 3  # exit codes
+DATA_COMMANDS = (
+    "demonstrate",
+    "convert",
+    "canonicalise",
+    "clean",
+    "dedup",
+    "review",
+    "annotate",
+    "words",
+)  # whatever they lack, data-setup installs it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; user mistakes are one sentence and exit code 2, Ctrl-C is 130."""
+    """Run a subcommand: whatever happens, a person gets one sentence, and a program an exit code.
+
+    0: done; 1: done but for episodes that were left out by name; 2: a mistake, a damaged file or a full disk; 3: an error
+    that nobody expected, with a report file to send; 130: Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):  # names of files that are no UTF-8, terminals that are not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: finevla COMMAND ...\n")
         print("\n".join(f"  {name:12s} {text}" for name, (_, text) in COMMANDS.items()))
+        print("\n'finevla COMMAND --help' tells the options of a command.")
         return 0 if arguments else 2
     name, rest = arguments[0], arguments[1:]
+    if name in RENAMED:
+        print(
+            f"error: 'finevla {name}' is called 'finevla {RENAMED[name]}' now, with the same options", file=sys.stderr
+        )
+        return MISTAKE
     if name not in COMMANDS:
         print(f"error: unknown command '{name}'; known are {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
+        return MISTAKE
+    unexpected.forget()
+    try:
+        code = _run(name, rest)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # who read us has gone, as in `finevla status --once | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        code = _told(name, error)
+    if (report := unexpected.write_report(arguments)) is not None:
+        print(f"please send '{report}' to those who maintain finevla; it says what happened", file=sys.stderr)
+        return code or 1
+    return code
+
+
+def _run(name: str, rest: Sequence[str]) -> int:
+    """Import the command and run it; raises whatever it raises."""
     module_name, text = COMMANDS[name]
     try:
         module = importlib.import_module(module_name)
-        parser = argparse.ArgumentParser(prog=f"finevla {name}", description=module.__doc__ or text)
+        parser = Parser(prog=f"finevla {name}", description=module.__doc__ or text)
         module.add_arguments(parser)
         code = int(module.run(parser.parse_args(rest)))
         sys.stdout.flush()
@@ -62,26 +122,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (missing := (error.name or "").partition(".")[0]) not in SETUPS:
             raise
-        print(f"error: '{name}' needs {missing}; run 'make {SETUPS[missing]}' first", file=sys.stderr)
+        setup = "data-setup" if name in DATA_COMMANDS else SETUPS[missing]
+        print(f"error: '{name}' needs {missing}; run 'make {setup}' first", file=sys.stderr)
         return 2
-    except FineVLAError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        if type(error).__name__ != "RCLError" or os.environ.get("ROS_SECURITY_ENABLE") != "true":
-            raise
-        words = " ".join(str(error).split())[:200]
-        print(
-            f"error: ROS_SECURITY_ENABLE is true and DDS does not let this process in (it says: {words}); "
-            "see docs/security.md, or unset ROS_SECURITY_ENABLE",
-            file=sys.stderr,
+
+
+def _told(name: str, error: Exception) -> int:
+    """Print an exception as one sentence; the exit code that says what kind it was."""
+    said, code = " ".join(str(error).split()), MISTAKE
+    if is_disk_full(error):
+        at = getattr(error, "filename", None)
+        full = f"the disk is full{f', at {at!r}' if at else ''} ({said[:200]}): make room and start again, what is done is kept"
+        said = str(error) if isinstance(error, DiskFullError) else full
+    elif isinstance(error, FineVLAError):
+        said = str(error)
+    elif isinstance(error, OSError) and error.filename is not None:
+        said = f"'{error.filename}' cannot be used: {error.strerror}"
+    elif isinstance(error, MemoryError):
+        said = f"there is not enough memory for '{name}'; use fewer --jobs, or a machine with more"
+    elif type(error).__name__ == "RCLError" and os.environ.get("ROS_SECURITY_ENABLE") == "true":
+        said = (
+            f"ROS_SECURITY_ENABLE is true and DDS does not let this process in (it says: {said[:200]}); "
+            "see docs/security.md, or unset ROS_SECURITY_ENABLE"
         )
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # who read us has gone, as in `finevla status --once | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    else:
+        found = unexpected.unexpected(f"'{name}'", error)
+        unexpected.remember(found)
+        said, code = found.sentence, UNEXPECTED
+    print(f"error: {said}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,8 +1,4 @@
-"""`finevla demo`: start the stack in simulation, say several things in several ways, print what happened, leave a video.
-
-Disobedience is reported, not hidden: the exit code tells whether every part was run, with --strict also whether all was
-obeyed. Video and report are written on every way out.
-"""
+"""The demonstration behind `finevla demo`: one stack, several instructions, and outputs written on every way out."""
 
 import argparse
 import sys
@@ -12,56 +8,37 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import bundle_directory
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
 from finevla_tools.demo_report import Outputs, report_of
 from finevla_tools.demo_terminal import converse
-from finevla_tools.launch_file import load_launch, parse_arguments
+from finevla_tools.launch_file import Launch
 from finevla_tools.node_log import NodeLog
 from finevla_tools.overload import OverloadWatch
 from finevla_tools.performance import NOT_RUN, ActResult, Performance, sentence_of
-from finevla_tools.programme import Act, programme
-from finevla_tools.stage_host import StageHost
-from finevla_tools.up import DEFAULT_FILE, Interrupts, SecondStack, launch_path
+from finevla_tools.programme import DemoStep, programme
+from finevla_tools.session_host import SessionHost
+from finevla_tools.up import Interrupts, SecondStack
 
 INTERRUPTED = 130
 UNUSED = ("motion", "robot_state_publisher")  # home and go_to, and TF: a busy computer need not carry them
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla demo`."""
-    parser.add_argument("arguments", nargs="*", metavar="key:=value", help="launch arguments, e.g. bundle:=tabletop")
-    parser.add_argument("--out", type=Path, default=Path("out/demo"), help="folder of the video and the report")
-    parser.add_argument("--seconds", type=float, default=20.0, help="longest that one instruction is watched")
-    parser.add_argument("--interactive", action="store_true", help="stay up and take sentences from the terminal")
-    parser.add_argument("--strict", action="store_true", help="exit code 1 if an instruction was not obeyed")
-    parser.add_argument("--show-nodes", action="store_true", help="print what the nodes say")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """`finevla demo`."""
-    # By its own clock a simulation that cannot keep up with real time is only slow; by ours its joint states would be stale.
-    given = {"robot": "sim", "clock": "true"} | parse_arguments(arguments.arguments)
-    if given["robot"] != "sim":
-        raise FineVLAError("the demo judges by ground truth, which only the simulator has; leave robot:=sim")
-    if not 1.0 <= arguments.seconds <= 600.0:
-        raise FineVLAError(f"--seconds is {arguments.seconds}; give seconds between 1 and 600")
-    launch = load_launch(launch_path(DEFAULT_FILE), given)
-    bundle_directory(launch.arguments["bundle"])
+def run_demo(arguments: argparse.Namespace, launch: Launch) -> int:
+    """`finevla demo` with options that were checked, on the processes of `launch`; returns the exit code."""
     with Interrupts() as interrupts, NodeLog(arguments.out / "nodes.log", arguments.show_nodes) as log:
         if arguments.interactive:
             return converse(launch, arguments.seconds, log, interrupts)
         launch = replace(launch, processes=tuple(p for p in launch.processes if p.name not in UNUSED))
-        host = StageHost(launch, log.write, OverloadWatch(), interrupts)
-        return Demonstration(arguments, host, log).run()
+        host = SessionHost(launch, log.write, OverloadWatch(), interrupts)
+        return DemoRun(arguments, host, log).run()
 
 
-class Demonstration:
+class DemoRun:
     """One run of the programme, whose outcome is written whatever happens."""
 
-    def __init__(self, arguments: argparse.Namespace, host: StageHost, log: NodeLog) -> None:
+    def __init__(self, arguments: argparse.Namespace, host: SessionHost, log: NodeLog) -> None:
         self.arguments, self.host, self.log = arguments, host, log
         self.outputs = Outputs(arguments.out)
         self.results: list[ActResult] = []
@@ -101,11 +78,11 @@ class Demonstration:
         if any(result.outcome for result in self.results) and not self.host.chunks().accepted:
             self.failures.append("not one chunk of the policy was accepted; report.json and nodes.log say why")
 
-    def acts(self) -> list[Act]:
+    def acts(self) -> list[DemoStep]:
         """Return what is asked, in order."""
         robot = default_robot()
         ik = ArmIK(robot.embodiment, robot.urdf_path)
-        return programme(lambda seed, task: sample_scene(seed, task, ik))
+        return programme(lambda seed, task: sample_scene(seed, task, ik), self.arguments.all)
 
     def _on_done(self, number: int, result: ActResult) -> None:
         _print_result(number, result)

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import write_text
 from finevla_sim.simulator_node import OVERVIEW_SIZE
 from finevla_tools.performance import ActResult
-from finevla_tools.programme import PAIRS, PICTURED
+from finevla_tools.programme import PICTURED
 from finevla_tools.rest import RATE_HZ
-from finevla_tools.stage import Recording
-from finevla_tools.stage_host import StageHost
+from finevla_tools.session_host import SessionHost
+from finevla_tools.stack_session import FollowedRecording
 from finevla_tools.video import BAR, Movie, captioned, card, write_picture
 
 CARD_S = 2
@@ -34,7 +34,7 @@ class Outputs:
         self.folder = folder
         self.failures: list[str] = []
         self._movie: Movie | None = None
-        self._stills: dict[int, NDArray[np.uint8]] = {}
+        self._stills: list[NDArray[np.uint8]] = []  # how the acts of the pictured pair ended
 
     def begin(self) -> Movie:
         """Remove what an earlier run left, and open the video; raises `FineVLAError` if the folder cannot be written to."""
@@ -51,13 +51,14 @@ class Outputs:
     def show(self, number: int, result: ActResult) -> None:
         """Append an act to the video: all its tries with captions, and a card where there is nothing to be seen."""
         with self._unharmed("the video"):
-            is_seen = any(recording.pictures for recording in result.recordings)
+            is_seen, still = any(recording.pictures for recording in result.recordings), None
             for recording in result.recordings:
                 happened = f"the safety bridge {recording.stop}" if recording.stop else result.happened()
                 for still in frames(result.act.text, happened, recording):
                     self.begin().add(still)
-                    self._stills[number] = still
                 recording.pictures.clear()  # megabytes, and seen
+            if still is not None and result.act.factor == PICTURED:
+                self._stills.append(still)
             if result.failure or not is_seen:
                 self.show_card((f"{number}. asked: {result.act.text}", result.happened()))
 
@@ -69,10 +70,7 @@ class Outputs:
     def write_report(self, report: dict[str, Any]) -> None:
         """Write it whole or not at all."""
         with self._unharmed("the report"):
-            path = self.folder / REPORT
-            temporary = path.with_name(f".{path.name}.tmp")
-            temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-            os.replace(temporary, path)
+            write_text(self.folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False))
 
     def finish(self, closing: Sequence[str]) -> None:
         """End the video, with a card if there are `closing` lines or no pictures at all, and write the picture of pairs."""
@@ -82,10 +80,8 @@ class Outputs:
                 self.show_card(closing or ("the simulator sent no pictures",))
             movie.close()
         with self._unharmed("the picture"):
-            first = [2 * k + 1 for k, (_, factor) in enumerate(PAIRS) if factor in PICTURED]
-            whole = [n for n in first if n in self._stills and n + 1 in self._stills]
-            if whole:
-                write_picture(self.folder / PAIR, [[self._stills[n], self._stills[n + 1]] for n in whole])
+            if len(self._stills) == 2:
+                write_picture(self.folder / PAIR, [self._stills])
 
     @contextlib.contextmanager
     def _unharmed(self, what: str) -> Iterator[None]:
@@ -98,7 +94,7 @@ class Outputs:
                 self.failures.append(text)
 
 
-def frames(asked: str, happened: str, recording: Recording) -> Iterator[NDArray[np.uint8]]:
+def frames(asked: str, happened: str, recording: FollowedRecording) -> Iterator[NDArray[np.uint8]]:
     """The pictures with what was asked and understood, the last one for a second more with what happened."""
     understood = (f"understood: {recording.understood}",) if recording.understood else ()
     for data in recording.pictures:
@@ -109,7 +105,7 @@ def frames(asked: str, happened: str, recording: Recording) -> Iterator[NDArray[
         yield from [last] * RATE_HZ
 
 
-def report_of(results: Sequence[ActResult], host: StageHost) -> dict[str, Any]:
+def report_of(results: Sequence[ActResult], host: SessionHost) -> dict[str, Any]:
     """Everything that is known of a demonstration; the demonstration itself adds how it ended."""
     every = [ok for result in results for ok in result.obeyed.values()]
     policy, chunks = host.policy(), host.chunks()

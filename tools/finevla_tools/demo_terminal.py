@@ -14,9 +14,9 @@ from finevla_sim.scene import Scene
 from finevla_tools.launch_file import Launch
 from finevla_tools.node_log import NodeLog
 from finevla_tools.overload import OverloadWatch
-from finevla_tools.stage import Stage
-from finevla_tools.stage_errors import Interruption, StackDied
-from finevla_tools.stage_host import StageHost
+from finevla_tools.session_errors import Interruption, StackDied
+from finevla_tools.session_host import SessionHost
+from finevla_tools.stack_session import StackSession
 from finevla_tools.up import Interrupts
 
 HELP = "say what to do ('new' = next scene, 'stop' = stop, 'reset' = go on after a stop, Ctrl-D = end)"
@@ -72,7 +72,7 @@ def _text(line: bytes) -> str:
 def converse(launch: Launch, seconds: float, log: NodeLog, interrupts: Interrupts) -> int:
     """Start the stack and follow what is typed until the input ends; returns the exit code."""
     lines = LineReader()
-    with StageHost(
+    with SessionHost(
         launch, log.write, OverloadWatch(), interrupts, is_interrupted=lines.is_urgent, may_reset=False
     ) as host:
         host.refuse_second()
@@ -86,7 +86,7 @@ def converse(launch: Launch, seconds: float, log: NodeLog, interrupts: Interrupt
 class Conversation:
     """What is typed, and what the stack answers; `seconds` is the longest that one sentence is watched."""
 
-    def __init__(self, host: StageHost, lines: LineReader, seconds: float) -> None:
+    def __init__(self, host: SessionHost, lines: LineReader, seconds: float) -> None:
         self.host, self.lines, self.seconds = host, lines, seconds
         arguments = host.launch.arguments
         self.seed, self.task = int(arguments["seed"]), arguments["task"]
@@ -95,8 +95,8 @@ class Conversation:
         self._told_signs = 0
 
     @property
-    def stage(self) -> Stage:
-        """The running one."""
+    def stage(self) -> StackSession:
+        """The session of the stack that is running now."""
         return self.host.stage
 
     def run(self) -> None:
@@ -171,14 +171,14 @@ class Conversation:
         print("  the arms rest until you say something")
 
     def _tell_stop(self, before: str = "") -> None:
-        """Once for every stop."""
+        """Print the reason of a stop of the bridge, once for each stop."""
         reason = self.stage.stop_reason()
         if reason and reason != self._told_stop:
             print(f"{before}  the safety bridge stopped the arms: {reason}; type 'reset' to go on", flush=True)
         self._told_stop = reason
 
     def _tell_overload(self) -> None:
-        """As soon as there is one more sign of it."""
+        """Print the overload sentence whenever there is a new sign of overload."""
         self.host.overload.sample()
         signs = len(self.host.overload.signs())
         if signs > self._told_signs:

@@ -6,6 +6,7 @@ in a ROS domain of their own, on this machine only.
 
 import argparse
 import importlib
+import importlib.util
 import os
 import platform
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.door import at_least
 
 if TYPE_CHECKING:
     from finevla_tools.faults.drill import Drill
@@ -32,7 +34,7 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla doctor`."""
+    """Add the options of `finevla doctor` to `parser`."""
     parser.add_argument("--bundle", default="tabletop", help="policy bundle: a name in models or a path")
     parser.add_argument("--limits", default="cobotmagic", help="safety file: a name in config/safety or a path")
     parser.add_argument(
@@ -51,7 +53,7 @@ def _add_robot_arguments(parser: argparse.ArgumentParser) -> None:
     robot.add_argument(
         "--robot", nargs="?", const="cobotmagic", metavar="FILE", help="walk through it; robot file: a name or a path"
     )
-    robot.add_argument("--namespace", default="finevla")
+    robot.add_argument("--namespace", default="finevla", help="namespace of the stack")
     robot.add_argument("--transport", choices=("raw", "compressed"), default="raw", help="what the cameras send")
     robot.add_argument("--seconds", type=float, default=5.0, help="how long rates and clocks are listened to")
     robot.add_argument("--answers", type=Path, metavar="FILE", help="answers to the questions, key: answer (YAML)")
@@ -66,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(listing(_drills(arguments.hostile)))
         return 0
+    at_least(1, times=arguments.times)
     if arguments.drill is not None:
         return _drill(arguments)
     if arguments.report is not None:
@@ -152,7 +155,7 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         ("robot file", _robot, "see config/robots/cobotmagic.yaml for the shape"),
         ("description", _description, "run 'make setup' again, or 'rosdep install' with ROS 2 from apt"),
         ("safety file", lambda: _safety(arguments.limits), "see config/safety/cobotmagic.yaml for the shape"),
-        ("bundle", lambda: _bundle(arguments.bundle), "give --bundle a bundle, or export it again"),
+        ("bundle", lambda: _bundle(arguments.bundle), "look at the bundle, or at its policy server"),
         ("ONNX Runtime", _providers, "pip install onnxruntime"),
         ("rendering", _rendering, "set MUJOCO_GL=egl and install libegl1 and libgl1-mesa-dri"),
         ("log folder", _logs, "make room, or set ROS_LOG_DIR to a folder that can be written"),
@@ -233,12 +236,27 @@ def _safety(limits: str) -> str:
 
 
 def _bundle(name: str) -> str:
+    from finevla_core.bundle import check_embodiment, load_bundle
     from finevla_core.embodiment import load_embodiment
-    from finevla_core.policy import load_policy
+    from finevla_core.policy.loading import load_policy
+    from finevla_core.policy.remote_policy import RemotePolicy
     from finevla_ros.paths import bundle_directory, robot_file
+    from finevla_tools.remote_check import ask_server
 
-    policy = load_policy(bundle_directory(name), load_embodiment(robot_file("cobotmagic")))
-    return f"{policy.manifest.name}: all hashes as in its manifest, runs on {policy.provider}"
+    directory, robot = bundle_directory(name), load_embodiment(robot_file("cobotmagic"))
+    bundle = load_bundle(directory)
+    if bundle.manifest.runtime == "torch":
+        check_embodiment(bundle, robot)
+        served = f"{bundle.manifest.name}: all hashes as in its manifest, runs in 'finevla serve'"
+        if missing := [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]:
+            raise FineVLAError(f"{served}, which needs {missing[0]} ('make train-setup')")
+        return f"{served}, which the launch file starts"
+    policy = load_policy(directory, robot)
+    try:
+        runs = ask_server(policy, robot) if isinstance(policy, RemotePolicy) else f"runs on {policy.ready()}"
+    finally:
+        policy.close()
+    return f"{policy.description.name}: all hashes as in its manifest, {runs}"
 
 
 def _providers() -> str:

@@ -1,63 +1,37 @@
-"""`finevla export`: a trained checkpoint to a policy bundle with an ONNX graph, checked against torch before it is kept."""
+"""The export behind `finevla export`: a checkpoint to a policy bundle, as an ONNX graph or as weights, checked against it."""
 
-import argparse
 import io
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
-from finevla_core.bundle import Manifest, write_bundle
+from finevla_core.bundle import write_bundle
 from finevla_core.chunk import JOININGS
 from finevla_core.errors import FineVLAError
 from finevla_core.language.slots import one_hot
+from finevla_core.manifest import WEIGHTS_SUFFIX, Manifest
+from finevla_core.policy.network_spec import plain_network
 from finevla_core.safety.limits import robot_limits
 from finevla_core.urdf import expand
+from finevla_models.networks import TabletopNetwork, build_network
 from finevla_models.tabletop import TabletopPolicy
+from finevla_models.weights import dump_weights, load_weights
 from finevla_sim.robot import default_robot
 from finevla_tools.train import load_model
 
-POLICY_MODEL, CARD = "policy.onnx", "card.md"
+POLICY_MODELS, CARD = {"onnx": "policy.onnx", "torch": "policy.safetensors"}, "card.md"
 READER = "tabletop"
-INPUTS, OUTPUTS = ("images", "state", "text", "memory"), ("actions", "remembered", "present")
-CONTINUED = ("previous", "weights")  # inputs of a flow alone: it can be made to continue a running chunk
 DT_S = 0.1
 MARGIN_RAD = 0.01  # inside the limits: the bridge's spline may swing a little beyond a target
-TOLERANCE = 1e-3  # radians and metres between torch and ONNX Runtime, float32 both
+TOLERANCE = 1e-3  # radians and metres between the checkpoint and what is exported of it, float32 both
 
-
-class _Act(nn.Module):
-    """Raw images and values in, absolute targets out: scaling lives in the graph, a runtime cannot get it wrong.
-
-    Targets are cut to the robot's range as part of the policy: regression onto a joint that rests at its limit comes
-    out a little beyond it now and then, and the safety gate, rightly, forgives nobody.
-    """
-
-    def __init__(self, model: TabletopPolicy, lower: Tensor, upper: Tensor) -> None:
-        super().__init__()
-        self.model = model
-        self.register_buffer("lower", lower.float())
-        self.register_buffer("upper", upper.float())
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of what the graph takes, in the order of `forward`."""
-        return INPUTS + CONTINUED if self.model.config.head == "flow" else INPUTS
-
-    def forward(
-        self,
-        images: Tensor,
-        state: Tensor,
-        text: Tensor,
-        memory: Tensor,
-        previous: Tensor | None = None,
-        weights: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        scaled = images.permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-        out = self.model(scaled, state, text, memory, previous, weights)
-        return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.memory, out.present
+Answers = Callable[[dict[str, Tensor]], list[NDArray[np.float32]]]
 
 
 def export(
@@ -67,11 +41,12 @@ def export(
     finder: Path | None = None,
     joining: str = JOININGS[0],
     seen_from: float = Manifest.seen_from,
+    runtime: str = "onnx",
 ) -> Path:
-    """Write the bundle `out`; raises `RuntimeError` if ONNX Runtime does not agree with torch.
+    """Write the bundle `out`; raises `RuntimeError` if what it holds does not answer as the checkpoint does.
 
-    `seen_from` is the likelihood, 0 ... 1, from which a target counts as seen: `test/benchmark/absent.py --curve` tells
-    what a value costs.
+    `runtime` "onnx" makes a graph that any node runs, "torch" the weights for `finevla serve`. `seen_from` is the
+    likelihood, 0 ... 1, from which a target counts as seen: `test/benchmark/absent.py --curve` tells what a value costs.
     """
     model, options = load_model(folder, finder)
     config = model.config
@@ -83,27 +58,28 @@ def export(
     example = _example(model, size)
     limits = robot_limits(robot, expand(place.urdf_path))
     margin = np.where(limits.is_gripper, 0.0, MARGIN_RAD)
-    act = _Act(model, torch.from_numpy(limits.lower + margin), torch.from_numpy(limits.upper - margin))
-    policy_onnx = _onnx(act, tuple(example[name] for name in act.inputs), list(act.inputs), list(OUTPUTS))
-    _agree(act, policy_onnx, example)
+    act = TabletopNetwork(model, torch.from_numpy(limits.lower + margin), torch.from_numpy(limits.upper - margin))
     manifest = Manifest(
         name=out.name,
         embodiment=robot.name,
-        cameras=robot.camera_names,
-        image_height=size[0],
-        image_width=size[1],
+        cameras={name: name for name in robot.camera_names},
+        images=robot.images,
         values=robot.names,
         horizon=config.horizon,
         dt_s=DT_S,
         reader=READER,
         seen_from=seen_from,
-        policy_model=POLICY_MODEL,
+        runtime=runtime,
+        network=plain_network(act.spec) if runtime == "torch" else {},
+        policy_model=POLICY_MODELS[runtime],
         files={},
         joining=joining,
         statistics={name: [round(float(v), 6) for v in buffer] for name, buffer in model.moving.named_buffers()},
         training=_plain(options),
     )
-    contents = {POLICY_MODEL: policy_onnx, CARD: card.encode()}
+    policy = _onnx(act, example) if runtime == "onnx" else dump_weights(act)
+    contents = {POLICY_MODELS[runtime]: policy, CARD: card.encode()}
+    _agree(act, _onnx_answers(policy) if runtime == "onnx" else _torch_answers(act, policy), example)
     return write_bundle(out, manifest, contents).path
 
 
@@ -124,57 +100,56 @@ def _example(model: TabletopPolicy, size: tuple[int, int]) -> dict[str, Tensor]:
     return batch
 
 
-def _onnx(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str]) -> bytes:
-    buffer = io.BytesIO()
+def _onnx(act: TabletopNetwork, example: dict[str, Tensor]) -> bytes:
+    buffer, names = io.BytesIO(), list(act.inputs)
     torch.onnx.export(
-        module.eval(), inputs, buffer, input_names=names, output_names=outputs, opset_version=17, dynamo=False
+        act.eval(),
+        tuple(example[name] for name in names),
+        buffer,
+        input_names=names,
+        output_names=list(act.outputs),
+        opset_version=17,
+        dynamo=False,
     )
     return buffer.getvalue()
 
 
-def _agree(act: _Act, policy_onnx: bytes, example: dict[str, Tensor]) -> None:
+def _onnx_answers(policy: bytes) -> Answers:
     import onnxruntime as ort
 
-    providers = ["CPUExecutionProvider"]
-    policy = ort.InferenceSession(policy_onnx, providers=providers)
+    session = ort.InferenceSession(policy, providers=["CPUExecutionProvider"])
+
+    def answers(given: dict[str, Tensor]) -> list[NDArray[np.float32]]:
+        return list(session.run(None, {name: value.numpy() for name, value in given.items()}))
+
+    return answers
+
+
+def _torch_answers(act: TabletopNetwork, policy: bytes) -> Answers:
+    """Of the network as it is built from a manifest and a file of weights."""
+    built = build_network(act.spec)
+    with tempfile.NamedTemporaryFile(suffix=WEIGHTS_SUFFIX) as file:
+        Path(file.name).write_bytes(policy)
+        load_weights(built, Path(file.name))
+
+    def answers(given: dict[str, Tensor]) -> list[NDArray[np.float32]]:
+        with torch.no_grad():
+            return [answer.numpy() for answer in built(*(given[name] for name in built.inputs))]
+
+    return answers
+
+
+def _agree(act: TabletopNetwork, answers: Answers, example: dict[str, Tensor]) -> None:
     new = {name: torch.zeros_like(example[name]) for name in ("memory", "weights")}
     for given in (example | new, example):
         with torch.no_grad():
             wanted = act(*(given[name] for name in act.inputs))
-        feed = {name: given[name].numpy() for name in act.inputs}
-        found = policy.run(list(OUTPUTS), feed)
+        found = answers({name: given[name] for name in act.inputs})
         gap = max(float(np.abs(f - w.numpy()).max()) for f, w in zip(found, wanted, strict=True))
         if not gap < TOLERANCE:
-            raise RuntimeError(f"ONNX Runtime and torch differ by {gap:.2g}; the bundle is not written")
+            raise RuntimeError(f"what was exported and the checkpoint differ by {gap:.2g}; the bundle is not written")
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Training options without folders of the machine it ran on."""
     return options | {"drills": [Path(d).name for d in options["drills"]]}
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla export`."""
-    parser.add_argument("folder", type=Path, help="folder of checkpoints that 'finevla train' wrote")
-    parser.add_argument(
-        "--finder", type=Path, help="take the finder of this run instead; it does not depend on the mixture"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="bundle directory to write, e.g. models/tabletop")
-    parser.add_argument(
-        "--joining",
-        choices=JOININGS,
-        default=JOININGS[0],
-        help="how the bridge joins a chunk to the running one; rtc = the policy continues its own (head flow only)",
-    )
-    parser.add_argument(
-        "--seen-from", type=float, default=Manifest.seen_from, help="likelihood from which a target counts as seen"
-    )
-    parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """`finevla export`."""
-    card = arguments.card.read_text(encoding="utf-8") if arguments.card else "# Model card\n\nNot written yet.\n"
-    made = export(arguments.folder, arguments.out, card, arguments.finder, arguments.joining, arguments.seen_from)
-    print(f"bundle: {made}")
-    return 0

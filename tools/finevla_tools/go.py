@@ -9,7 +9,7 @@ from finevla_ros.paths import robot_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla go`."""
+    """Add the goal and the options of `finevla go` to `parser`."""
     parser.add_argument(
         "goal", nargs="*", metavar="POSE|name=value", help="a pose, values (rad; grippers 0 closed, 1 open), or both"
     )
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Options that `finevla home` has as well."""
     parser.add_argument("--speed", type=float, default=0.0, metavar="SHARE", help="of the limits; as a rule 0.3")
-    parser.add_argument("--namespace", default="finevla")
+    parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 
 def checked_speed(arguments: argparse.Namespace) -> float:
@@ -56,7 +56,7 @@ def goal_from(words: list[str], robot: Embodiment) -> tuple[str, list[str], list
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`finevla go`."""
+    """Move the arms to a pose or to values; return the exit code. Raises `FineVLAError` without a goal."""
     robot = load_embodiment(robot_file(arguments.robot))
     if arguments.list:
         for pose in robot.poses:

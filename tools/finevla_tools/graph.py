@@ -10,7 +10,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from type_description_interfaces.srv import GetTypeDescription
 
-from finevla_tools.transport import use_stack_transport
+from finevla_ros.transport import use_stack_transport
 
 DISCOVERY_S = 3.5  # discovery has no end to wait for; when its first calls are lost, DDS announces again after 3 s
 ANSWER_S = 1.5
@@ -18,7 +18,7 @@ LEASE_S = 25.0
 
 
 def answering(names: Sequence[str]) -> list[str]:
-    """Those of the nodes (full names) that are alive in this ROS domain; waits until DDS has forgotten dead ones."""
+    """Return which of the nodes (full names) are alive in this ROS domain; waits until DDS has dropped dead ones."""
     use_stack_transport()
     context = rclpy.Context()
     rclpy.init(args=[], context=context)
@@ -51,7 +51,7 @@ def _named(node: Node, names: Sequence[str]) -> list[str]:
 
 
 def _answer(node: Node, names: Sequence[str]) -> list[str]:
-    """Those that answer the service that every node has."""
+    """Return the nodes that answer the type description service, which every node has."""
     clients = {name: node.create_client(GetTypeDescription, f"{name}/get_type_description") for name in names}
     asked: dict[str, Any] = {}
     deadline = time.monotonic() + ANSWER_S

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from finevla_interfaces.msg import SceneTruth
-from finevla_ros.convert import to_ns
+from finevla_ros.messages import to_ns
 from finevla_sim.world import Truth
 
 

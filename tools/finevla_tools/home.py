@@ -6,12 +6,12 @@ from finevla_tools.go import add_common, checked_speed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla home`."""
+    """Add the options of `finevla home` to `parser`."""
     add_common(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`finevla home`."""
+    """Move both arms to the home pose; return the exit code. Raises `FineVLAError` if they do not arrive."""
     speed = checked_speed(arguments)
     from finevla_interfaces.action import Home
     from finevla_tools.moves import move

@@ -15,7 +15,7 @@ import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.substitution import Scope, expand
+from finevla_tools.substitution import Scope, expand, split_words
 
 CONDITIONS = {"if", "unless"}
 PROCESS_KEYS = {"name", "args", "respawn", "respawn_delay", "output", "env"} | CONDITIONS
@@ -115,7 +115,7 @@ class _Reader:
         self.files: list[Path] = []
 
     def read_file(self, path: Path) -> None:
-        """A launch file and what it includes."""
+        """Read a launch file and those it includes; raises `FineVLAError` if it includes itself."""
         if path.resolve() in self.files:
             raise FineVLAError(f"launch file '{path}' includes itself")
         actions = _read_yaml(path)
@@ -124,7 +124,7 @@ class _Reader:
         self.files.pop()
 
     def read(self, actions: Sequence[Any]) -> None:
-        """One list of actions."""
+        """Carry out a list of actions in order; raises `FineVLAError` with file and line of an unsupported one."""
         for action in actions:
             if not isinstance(action, _Entry) or len(action) != 1:
                 line = f":{action.line}" if isinstance(action, _Entry) else ""
@@ -209,7 +209,9 @@ class _Reader:
         self._add(name or executable, command, body, f"/{space}/{name}".replace("//", "/") if name else "")
 
     def _do_executable(self, body: _Entry) -> None:
-        command = shlex.split(self._expanded(body, "cmd")) + shlex.split(self._expanded(body, "args", ""))
+        # As ros2 launch has it, what a substitution gives is never split: a path may have blanks.
+        words = split_words(_text(body, "cmd")) + split_words(_text(body, "args", ""))
+        command = [expand(word, self._scope()) for word in words]
         if not command:
             raise FineVLAError("'cmd' is empty")
         self._add(self._expanded(body, "name", command[0]), command, body)

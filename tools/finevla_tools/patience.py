@@ -15,7 +15,7 @@ class Patience:
 
     @property
     def spent_s(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the waiting began."""
         return self._clock() - self._began_s
 
     def is_over(self, progress: object = None) -> bool:

@@ -10,12 +10,12 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
-from finevla_sim.judge import Outcome, judge, obeyed
-from finevla_tools.programme import Act
+from finevla_sim.judge import TaskOutcome, judge, obeyed
+from finevla_tools.programme import DemoStep
 from finevla_tools.rest import RATE_HZ
-from finevla_tools.stage import Recording
-from finevla_tools.stage_errors import NotReady, Refusal, StackDied
-from finevla_tools.stage_host import StageHost
+from finevla_tools.session_errors import InstructionRefused, NotReady, StackDied
+from finevla_tools.session_host import SessionHost
+from finevla_tools.stack_session import FollowedRecording
 
 MOST_TRIES = 6  # of an act
 BLAMED_TRIES = 2  # stops for what the policy sent: beside other work once may be by lateness, twice is a result
@@ -26,15 +26,16 @@ GIVE_UP_AFTER = 2  # acts in a row that could not be run, or a stack that died f
 
 @dataclass
 class ActResult:
-    """What came of one act.
+    """Result of one act of the demonstration.
 
-    `retries` says why it was begun again, `stops` how the bridge kept it from its end, `refusal` why the policy did not follow
-    the words; `failure` why it could not be run at all. `recordings` are of all tries in which the arms were told to move.
+    `retries` says why it was started again, `stops` how the bridge stopped it, `refusal` why the policy did not follow
+    the words, `failure` why it could not be run at all. `recordings` are of all tries in which the arms were told to
+    move.
     """
 
-    act: Act
-    recordings: list[Recording] = field(default_factory=list)
-    outcome: Outcome | None = None
+    act: DemoStep
+    recordings: list[FollowedRecording] = field(default_factory=list)
+    outcome: TaskOutcome | None = None
     obeyed: dict[str, bool] = field(default_factory=dict)
     retries: list[str] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
@@ -52,7 +53,7 @@ class ActResult:
         return self.outcome is not None
 
     def happened(self) -> str:
-        """Return one sentence."""
+        """Return one sentence on how the act went, or why it was not run."""
         if self.failure == NOT_RUN:
             return NOT_RUN
         if self.failure:
@@ -85,13 +86,13 @@ class ActResult:
 
 
 class Performance:
-    """Runs acts on the stack of a `StageHost`; `seconds` is the longest that one is watched, in simulated time.
+    """Runs acts on the stack of a `SessionHost`; `seconds` is the longest that one is watched, in simulated time.
 
     `tell` prints a line for the person, `log` keeps what only a programmer reads.
     """
 
     def __init__(
-        self, host: StageHost, seconds: float, tell: Callable[[str], None], log: Callable[[str], None]
+        self, host: SessionHost, seconds: float, tell: Callable[[str], None], log: Callable[[str], None]
     ) -> None:
         self.host, self.seconds, self.tell, self.log = host, seconds, tell, log
         self._settle_s = 0.0
@@ -152,7 +153,7 @@ class Performance:
         result.refusal, stage.latest = "", None
         try:
             recording = stage.follow(Instruction(raw=act.text), self.seconds)
-        except Refusal as error:
+        except InstructionRefused as error:
             result.refusal = str(error)
             return ""
         finally:

@@ -6,75 +6,70 @@ two joint states at once are no joint state.
 
 import importlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.reading import BagReader, offered
+from finevla_core.recording.scan import Channel
+from finevla_core.time_units import NS_PER_S
 
 COMMANDS = (
     *("trajectory_msgs/msg/JointTrajectory", "finevla_interfaces/msg/ActionChunk", "finevla_interfaces/msg/Heartbeat"),
     *("std_msgs/msg/Empty", "geometry_msgs/msg/Twist", "control_msgs/msg/JointJog"),
 )
 STEERING = ("/instruction", "/instruction/text", "/command", "/cmd")  # ends of names
-NS = 1_000_000_000
 
 
 def play(bag: Path, rate: float, wanted: Sequence[str], prefix: str, has_commands: bool) -> int:
     """Play to the end; Ctrl-C ends it. Raises `FineVLAError` for what cannot be played."""
     if not 0.001 <= rate <= 1000.0:
         raise FineVLAError(f"rate {rate} is not possible; 0.001 to 1000 are")
-    try:
-        from rosbags.highlevel import AnyReader, AnyReaderError
-    except ImportError as error:
-        raise FineVLAError(f"playing needs {error.name}; run 'make data-setup' first") from error
-    try:
-        with AnyReader([bag]) as reader:
-            return _play(reader, rate, wanted, prefix.rstrip("/"), has_commands)
-    except (AnyReaderError, OSError, UnicodeDecodeError) as error:
-        sentence = " ".join(str(error).split())
-        raise FineVLAError(
-            f"'{bag}' cannot be played: {sentence[:200]}; is it one for 'finevla bags repair'?"
-        ) from error
+    return _play(BagReader(bag), rate, wanted, prefix.rstrip("/"), has_commands)
 
 
-def chosen(connections: Iterable[Any], wanted: Sequence[str], has_commands: bool) -> tuple[list[Any], list[str]]:
-    """Connections to play, and names of the topics that are left out because they could move a robot."""
-    all_of = list(connections)
-    names = {connection.topic for connection in all_of}
+def chosen(channels: Iterable[Channel], wanted: Sequence[str], has_commands: bool) -> tuple[list[Channel], list[str]]:
+    """Topics to play, and names of those that are left out because they could move a robot."""
+    all_of = list(channels)
+    names = {channel.topic for channel in all_of}
     if unknown := [name for name in wanted if name not in names]:
         raise FineVLAError(f"the recording has no topic '{unknown[0]}'; it has {', '.join(sorted(names))}")
     picked = [c for c in all_of if c.topic in wanted or not wanted]
-    moving = {c.topic for c in picked if c.msgtype in COMMANDS or c.topic.endswith(STEERING)}
+    moving = {c.topic for c in picked if _kind(c) in COMMANDS or c.topic.endswith(STEERING)}
     left_out = set() if has_commands else moving
     return [c for c in picked if c.topic not in left_out], sorted(left_out)
 
 
-def _play(reader: Any, rate: float, wanted: Sequence[str], prefix: str, has_commands: bool) -> int:
-    connections, left_out = chosen(reader.connections, wanted, has_commands)
+def _play(reader: BagReader, rate: float, wanted: Sequence[str], prefix: str, has_commands: bool) -> int:
+    channels, left_out = chosen(reader.channels(), wanted, has_commands)
     if left_out:
         print(f"left out, for they could move a robot: {', '.join(left_out)}; --commands plays them too", flush=True)
-    if not connections:
+    if foreign := sorted({f"{c.topic} ({c.encoding or 'unknown'})" for c in channels if c.encoding != "cdr"}):
+        print(f"left out, for they are no ROS messages: {', '.join(foreign)}", flush=True)
+    channels = [c for c in channels if c.encoding == "cdr"]
+    if not channels:
         raise FineVLAError("nothing is left to play")
     import rclpy
 
-    from finevla_tools.transport import use_stack_transport
+    from finevla_ros.transport import use_stack_transport
 
     use_stack_transport()
     context = rclpy.Context()
     rclpy.init(args=[], context=context)
     node = rclpy.create_node("bag_player", context=context, enable_rosout=False)
     try:
-        names = {c.id: f"{prefix}{c.topic}" for c in connections}
+        names = {c.topic: f"{prefix}{c.topic}" for c in channels}
         _refuse_live(node, set(names.values()))
-        made: dict[str, Any] = {}
-        publishers: dict[int, Any] = {}
-        for c in connections:
-            if names[c.id] not in made:
-                made[names[c.id]] = node.create_publisher(_message_class(c.msgtype), names[c.id], _profile(c))
-            publishers[c.id] = made[names[c.id]]
-        count, seconds = _publish(reader, connections, publishers, rate)
+        made: dict[tuple[str, str], Any] = {}
+        for c in channels:
+            if (key := (c.topic, _kind(c))) not in made:
+                alike = [other for other in channels if (other.topic, _kind(other)) == key]
+                made[key] = node.create_publisher(_message_class(key[1]), names[c.topic], _profile(alike))
+        count, seconds = _publish(reader, made, rate)
         print(f"{count} messages of {len(made)} topics in {seconds:.1f} s", flush=True)
+        for problem in (*reader.problems, *(f"{n} of {m} messages of {t}" for t, (n, m) in reader.lost().items())):
+            print(f"not all was there to be played: {problem}", flush=True)
         for publisher in made.values():
             publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=1.0))
     finally:
@@ -83,7 +78,7 @@ def _play(reader: Any, rate: float, wanted: Sequence[str], prefix: str, has_comm
     return 0
 
 
-def _publish(reader: Any, connections: list[Any], publishers: dict[int, Any], rate: float) -> tuple[int, float]:
+def _publish(reader: BagReader, publishers: Mapping[tuple[str, str], Any], rate: float) -> tuple[int, float]:
     from finevla_tools.graph import DISCOVERY_S
 
     # Who listens already shall hear the first message, too: discovery takes about a second.
@@ -91,12 +86,12 @@ def _publish(reader: Any, connections: list[Any], publishers: dict[int, Any], ra
     while time.monotonic() < until_s and not all(p.get_subscription_count() for p in publishers.values()):
         time.sleep(0.02)
     start_s, first_ns, count = time.monotonic(), -1, 0
-    for connection, stamp_ns, data in reader.messages(connections=connections):
-        first_ns = stamp_ns if first_ns < 0 else first_ns
-        left_s = start_s + (stamp_ns - first_ns) / NS / rate - time.monotonic()
+    for message in reader.messages(lambda c: c.encoding == "cdr" and (c.topic, _kind(c)) in publishers):
+        first_ns = message.log_ns if first_ns < 0 else first_ns
+        left_s = start_s + (message.log_ns - first_ns) / NS_PER_S / rate - time.monotonic()
         if left_s > 0:
             time.sleep(left_s)
-        publishers[connection.id].publish(bytes(data))
+        publishers[message.channel.topic, _kind(message.channel)].publish(bytes(message.data))
         count += 1
     return count, time.monotonic() - start_s
 
@@ -118,19 +113,23 @@ def _refuse_live(node: Any, names: set[str]) -> None:
                 )
 
 
-def _profile(connection: Any) -> Any:
+def _profile(channels: Iterable[Channel]) -> Any:
     """Reliable or latched only if every publisher was, so that what listened then listens now."""
     from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
-    offers = connection.ext.offered_qos_profiles
-    best_effort = any(q.reliability.name == "BEST_EFFORT" for q in offers)
-    latched = bool(offers) and all(q.durability.name == "TRANSIENT_LOCAL" for q in offers)
+    offers = [offer for channel in channels for offer in offered(channel)]
+    best_effort = any(offer.reliability == "best_effort" for offer in offers)
+    latched = bool(offers) and all(offer.durability == "transient_local" for offer in offers)
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=1 if latched else 100,
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
+
+
+def _kind(channel: Channel) -> str:
+    return channel.schema.name if channel.schema else ""
 
 
 def _message_class(kind: str) -> Any:

@@ -16,24 +16,31 @@ PAIRS = (
     ("place_color", "place"),
     ("turn", "turn"),
 )
-PICTURED = ("target",)
+TELLING = ("arm", "target", "approach", "path")  # what is shown unless all is asked for
+PICTURED = "target"
 DEMO_SEEDS = TEST_SEEDS + 900_000
 
 
 @dataclass(frozen=True)
-class Act:
-    """One instruction of the programme: scene seed, words, what obeying it means, and which factors the words name."""
+class DemoStep:
+    """One instruction of the programme: scene seed, words, what obeying it means, and which factors the words name.
+
+    `factor` is what differs from the other of the pair.
+    """
 
     seed: int
     text: str
     goal: Goal
     told: tuple[str, ...]
+    factor: str = ""
 
 
-def programme(scene_of: Callable[[int, str], Scene]) -> list[Act]:
-    """Fourteen instructions in seven unseen scenes: pairs that differ in one factor each."""
-    acts: list[Act] = []
+def programme(scene_of: Callable[[int, str], Scene], has_all: bool = True) -> list[DemoStep]:
+    """Two instructions in each of seven unseen scenes, or of the four most telling: pairs that differ in one factor each."""
+    acts: list[DemoStep] = []
     for k, (task, factor) in enumerate(PAIRS):
+        if not has_all and factor not in TELLING:
+            continue
         seed = DEMO_SEEDS + k
         scene = scene_of(seed, task)
         acts += [_act(seed, scene, goal, factor) for goal in _pair(scene, task, factor)]
@@ -41,7 +48,7 @@ def programme(scene_of: Callable[[int, str], Scene]) -> list[Act]:
 
 
 def _pair(scene: Scene, task: str, factor: str) -> tuple[Goal, Goal]:
-    """The same goal twice, but for one field."""
+    """Return two goals that differ in one factor only."""
     first, *others = candidates(scene)
     arm = default_arm(first)
     goal = Goal(task, arm, first.name)
@@ -62,7 +69,7 @@ def _pair(scene: Scene, task: str, factor: str) -> tuple[Goal, Goal]:
     return replace(goal, **{factor: one}), replace(goal, **{factor: other})
 
 
-def _act(seed: int, scene: Scene, goal: Goal, factor: str) -> Act:
+def _act(seed: int, scene: Scene, goal: Goal, factor: str) -> DemoStep:
     """Plain words, the same for both of a pair but for what differs."""
     said = goal.target.replace("_", " ")
     side = goal.place.removesuffix("_bowl")
@@ -77,4 +84,4 @@ def _act(seed: int, scene: Scene, goal: Goal, factor: str) -> Act:
     }
     fields = {field: name for name, field in FACTORS.items()}
     told = dict.fromkeys(("active_actor", "target_object", fields[factor]))
-    return Act(seed, texts[factor], goal, tuple(told))
+    return DemoStep(seed, texts[factor], goal, tuple(told), factor)

@@ -1,12 +1,15 @@
 """`finevla record`: episodes by keys: Enter or space starts and stops, s success, f failure, d discard; q quits."""
 
 import argparse
+import contextlib
+import os
 import select
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
+
+from finevla_tools.door import announce, announcer
 
 START, OUTCOMES, QUIT = ("\n", "\r", " "), {"s": "success", "f": "failure", "d": "discard"}, ("q", "\x03", "\x04")
 HELP = "Enter or space: start, and stop; s: stop, it was a success; f: a failure; d: discard it; q: quit"
@@ -14,38 +17,44 @@ THERE_S = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla record`."""
+    """Add the options of `finevla record` to `parser`."""
     parser.add_argument("--task", default="", help="what is done, stored with every episode")
     parser.add_argument("--operator", default="", help="who does it")
     parser.add_argument("--scene", default="", help="what it is done with")
     parser.add_argument("--seconds", type=float, default=0.0, help="record one episode of this length, without keys")
     parser.add_argument("--outcome", default="", help="with --seconds: success, failure, discard or a sentence")
-    parser.add_argument("--namespace", default="finevla")
+    parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`finevla record`; an episode that is still being recorded goes on when this ends, and it says so."""
     from finevla_core.errors import FineVLAError
-    from finevla_interfaces import msg
-    from finevla_ros import qos
-    from finevla_tools.client import Client
 
     if not 0.0 <= arguments.seconds < 1e6:
         raise FineVLAError(f"{arguments.seconds} s cannot be recorded; say a time, or nothing for the keys")
-    with Client(arguments.namespace) as client:
-        client.listen("recorder/status", msg.RecorderStatus, qos.LATCHED)
-        if not client.wait(lambda: "recorder/status" in client.newest, THERE_S):
-            raise FineVLAError(
-                f"no recorder answers in namespace '/{client.namespace}'; start the stack with 'finevla up record:=true'"
-            )
-        desk = Desk(client, arguments.task, arguments.operator, arguments.scene)
-        if arguments.seconds:
+    if arguments.outcome and not arguments.seconds:
+        raise FineVLAError("--outcome needs --seconds; with keys the outcome is the key that ends the episode")
+    if arguments.seconds:
+        with _desk(arguments) as desk:
             return desk.one(arguments.seconds, arguments.outcome)
-        print(HELP, flush=True)
-        return desk.by_keys()
+    with Keyboard() as keyboard:  # before all that takes time: what is pressed meanwhile counts
+        announce("looking for the recorder; do not start yet")
+        with _desk(arguments) as desk:
+            print(HELP, flush=True)
+            return desk.by_keys(keyboard)
 
 
-class Desk:
+@contextlib.contextmanager
+def _desk(arguments: argparse.Namespace) -> Iterator["RecorderClient"]:
+    """A desk whose recorder was heard; raises `FineVLAError` if there is none."""
+    from finevla_client.connection import Connection
+
+    with Connection(arguments.namespace, notify=announcer() if arguments.seconds else None) as client:
+        client.wait_for_recorder(THERE_S)
+        yield RecorderClient(client, arguments.task, arguments.operator, arguments.scene)
+
+
+class RecorderClient:
     """Talks to the recorder; every answer is printed as it came."""
 
     def __init__(self, client: Any, task: str, operator: str, scene: str) -> None:
@@ -53,23 +62,23 @@ class Desk:
 
     @property
     def is_recording(self) -> bool:
-        """As the recorder says."""
+        """Whether the recorder's newest status says "recording"."""
         return bool(self.client.newest["recorder/status"].state == "recording")
 
     def start(self) -> bool:
-        """Whether an episode has begun."""
+        """Ask the recorder to start an episode; True if it did."""
         from finevla_interfaces.srv import StartEpisode
 
         return self._told(self.client.call(StartEpisode, "recorder/start", StartEpisode.Request(**self.labels)))
 
     def stop(self, outcome: str) -> bool:
-        """Whether one has ended."""
+        """Ask the recorder to end the episode with this outcome; True if it did."""
         from finevla_interfaces.srv import StopEpisode
 
         return self._told(self.client.call(StopEpisode, "recorder/stop", StopEpisode.Request(outcome=outcome)))
 
     def one(self, seconds: float, outcome: str) -> int:
-        """One episode of a fixed length; Ctrl-C ends it earlier."""
+        """Record one episode of `seconds`, which Ctrl-C ends earlier; return the exit code."""
         if not self.start():
             return 1
         try:
@@ -86,25 +95,37 @@ class Desk:
             return 1
         return 0 if self.stop(outcome) else 1
 
-    def by_keys(self) -> int:
-        """Until q, Ctrl-C or the end of the input."""
-        with keys() as pressed:
-            for key in pressed:
-                if key in QUIT:
-                    break
-                if key in START and not self.is_recording:
-                    if self.start():
-                        self._wait_for_state("recording")
-                elif key in START or key in OUTCOMES:
-                    if self.stop(OUTCOMES.get(key, "")):
-                        self._wait_for_state("idle")
-                elif key:
-                    print(HELP)
-                elif self.is_recording:
-                    self._show()
+    def by_keys(self, keyboard: "Keyboard") -> int:
+        """Record episodes by keys until q, Ctrl-C or the end of the input; return the exit code."""
+        with contextlib.suppress(KeyboardInterrupt):
+            self._obey(keyboard)
         if self.is_recording:
             print(f"\nepisode '{self.client.newest['recorder/status'].episode}' is still being recorded")
         return 0
+
+    def _obey(self, keyboard: "Keyboard") -> None:
+        early = keyboard.pressed_already()
+        if set(early) & set(QUIT):
+            return
+        if set(early) & set(START) and not self.is_recording:
+            print("Enter was pressed before the recorder was found; it counts once:", flush=True)
+            self._start_and_wait()
+        for key in keyboard.pressed():
+            if key in QUIT:
+                break
+            if key in START and not self.is_recording:
+                self._start_and_wait()
+            elif key in START or key in OUTCOMES:
+                if self.stop(OUTCOMES.get(key, "")):
+                    self._wait_for_state("idle")
+            elif key:
+                print(HELP)
+            elif self.is_recording:
+                self._show()
+
+    def _start_and_wait(self) -> None:
+        if self.start():
+            self._wait_for_state("recording")
 
     def _wait_for_state(self, state: str) -> None:
         self.client.wait(lambda: self.client.newest["recorder/status"].state == state, 2.0)
@@ -120,30 +141,51 @@ class Desk:
         print(f"\r{line[:118]:118s}", end="" if sys.stdout.isatty() else "\n", flush=True)
 
 
-@contextmanager
-def keys() -> Iterator[Iterator[str]]:
-    """Keys as they are pressed, and "" every half second; from a pipe, the first sign of each line."""
-    if not sys.stdin.isatty():
-        yield (line[0] for line in sys.stdin)
-        return
-    import termios
-    import tty
+class Keyboard:
+    """Keys as they are pressed, from the moment that this context is entered; from a pipe, the first sign of each line."""
 
-    before = termios.tcgetattr(sys.stdin)
-    try:
-        tty.setcbreak(sys.stdin)
-        yield _pressed()
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-        print()
+    def __enter__(self) -> Self:
+        self._is_terminal = sys.stdin.isatty()
+        if self._is_terminal:
+            import termios
+            import tty
 
+            self._file = sys.stdin.fileno()
+            self._before = termios.tcgetattr(self._file)
+            tty.setcbreak(self._file, termios.TCSADRAIN)  # which, unlike the default, drops nothing that was pressed
+        return self
 
-def _pressed() -> Iterator[str]:
-    while True:
-        if select.select([sys.stdin], [], [], 0.5)[0]:
-            key = sys.stdin.read(1)
-            if not key:
-                return
-            yield key
-        else:
-            yield ""
+    def __exit__(self, *_: object) -> None:
+        if self._is_terminal:
+            import termios
+
+            termios.tcsetattr(self._file, termios.TCSADRAIN, self._before)
+            print()
+
+    def pressed_already(self) -> str:
+        """All that was pressed until now and not read yet; nothing from a pipe, whose lines wait."""
+        keys = ""
+        while self._is_terminal and (some := self._read(0.0)):
+            keys += some
+        return keys
+
+    def pressed(self) -> Iterator[str]:
+        """One key at a time, and "" where none is pressed for half a second; ends with the input."""
+        if not self._is_terminal:
+            yield from (line[0] for line in sys.stdin)
+            return
+        while (keys := self._read(0.5)) is not None:
+            yield from keys or ("",)
+
+    def _read(self, timeout_s: float) -> str | None:
+        """What was pressed, "" if nothing was in that time, `None` at the end of the input.
+
+        Read past Python's own buffer: what that holds `select` does not see, and a second key waited for a third.
+        """
+        if not select.select([self._file], [], [], timeout_s)[0]:
+            return ""
+        try:
+            data = os.read(self._file, 256)
+        except OSError:  # the terminal has gone
+            return None
+        return data.decode(errors="replace") or None

@@ -3,22 +3,22 @@
 import argparse
 import sys
 
+from finevla_tools.door import announcer
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla reset`."""
-    parser.add_argument("--namespace", default="finevla")
+    """Add the options of `finevla reset` to `parser`."""
+    parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`finevla reset`: ask once, and say what the bridge answers."""
+    from finevla_client.robot import Robot
     from finevla_core.errors import FineVLAError
-    from finevla_tools.client import Client
-    from finevla_tools.stop import wait_for_bridge
 
-    with Client(arguments.namespace, name="finevla_reset") as client:
+    with Robot(arguments.namespace, name="finevla_reset", notify=announcer()) as robot:
         try:
-            wait_for_bridge(client)
-            print(client.reset_bridge())
+            print(robot.reset().message)
         except FineVLAError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

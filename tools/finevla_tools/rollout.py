@@ -12,14 +12,15 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import OnnxPolicy, load_policy
+from finevla_core.policy.interface import Policy
+from finevla_core.policy.loading import load_policy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
+from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.words import State
 from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
-from finevla_sim.robot import Robot
+from finevla_sim.robot import RobotFiles
 from finevla_sim.world import Truth, World
 from finevla_tools.rest import rests
 
@@ -48,20 +49,20 @@ class Rollout:
     held: str = ""
 
 
-class Policy(Protocol):
-    """What can be rolled out: a bundle at run time, or what stands in for one."""
+class RolloutPolicy(Protocol):
+    """Interface of a policy that can be rolled out: a loaded bundle, or a baseline in its place."""
 
     def encode(self, instruction: Instruction) -> Any:
-        """Once per instruction."""
+        """Encode an instruction for `predict`; called once per instruction."""
 
     def predict(self, observation: Observation, encoded: Any) -> ActionChunk:
-        """Once per observation; raises `TargetAbsent` or `NoAllowedChunk` where it gives none."""
+        """Return the chunk for an observation; raises `TargetAbsent` or `NoAllowedChunk` if there is none."""
 
     def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
-        """Before each observation, which of its chunks the bridge follows (0 = none), and its rows past when it came."""
+        """Take in which chunk the bridge follows (0 = none) and how many of its rows are past; before each observation."""
 
 
-def load_limited_policy(bundle: Path, robot: Robot) -> OnnxPolicy:
+def load_limited_policy(bundle: Path, robot: RobotFiles) -> Policy:
     """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse."""
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
     return load_policy(bundle, robot.embodiment, limiter=limiter)
@@ -70,8 +71,10 @@ def load_limited_policy(bundle: Path, robot: Robot) -> OnnxPolicy:
 class ClosedLoop:
     """A world, a policy and a bridge between them, through as many instructions as one likes, one after the other."""
 
-    def __init__(self, world: World, robot: Robot, policy: Policy) -> None:
+    def __init__(self, world: World, robot: RobotFiles, policy: RolloutPolicy) -> None:
         self.world, self.robot, self.policy = world, robot, policy
+        if (described := getattr(policy, "description", None)) is not None:
+            world.image_size = (described.images.height, described.images.width)
         self.bridge = Bridge(robot.embodiment, envelope_of(robot), GateOptions(), BridgeOptions())
         self.now_ns = OBSERVE_NS
         self._stop_code = ""
@@ -150,8 +153,8 @@ class ClosedLoop:
 
 def roll_out(
     world: World,
-    robot: Robot,
-    policy: Policy,
+    robot: RobotFiles,
+    policy: RolloutPolicy,
     instruction: Instruction,
     seconds: float,
     watch: Watch | None = None,
@@ -164,7 +167,7 @@ def roll_out(
 
 
 @lru_cache(maxsize=4)
-def envelope_of(robot: Robot) -> Envelope:
+def envelope_of(robot: RobotFiles) -> Envelope:
     """The robot's safety envelope, worked out once: it keeps no state."""
     return load_envelope(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
 

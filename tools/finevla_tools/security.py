@@ -1,7 +1,4 @@
-"""`finevla security`: keys and permissions for SROS 2, so that only the stack's own processes take part, each in its part.
-
-`create` makes the keystore for `finevla up security:=FOLDER`, `check` says what is wrong with one.
-"""
+"""Keystores of SROS 2 behind `finevla security` and `finevla up security:=`: made, checked, and told about."""
 
 import argparse
 import os
@@ -10,30 +7,16 @@ from pathlib import Path
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_ros.namespaces import checked_namespace
 from finevla_ros.paths import robot_file
 from finevla_tools.security_check import last_day, problems
-from finevla_tools.security_keystore import DAYS, create, enclave_path
+from finevla_tools.security_keystore import create, enclave_path
 from finevla_tools.security_map import OPERATOR, members
-from finevla_tools.security_permissions import checked_domain, checked_namespace
+from finevla_tools.security_permissions import checked_domain
 from finevla_tools.security_probe import environment, refuse_insecure_dds
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla security`."""
-    jobs = parser.add_subparsers(dest="job", required=True, metavar="create|check")
-    for name, text in (
-        ("create", "write a keystore: an authority, and a key, a certificate and permissions for every process"),
-        ("check", "verify signatures, dates and modes; exit code 1 if something is wrong"),
-    ):
-        job = jobs.add_parser(name, description=text, help=text)
-        job.add_argument("folder", type=Path, help="the keystore")
-        job.add_argument("--namespace", default="finevla", help="namespace of the stack")
-        job.add_argument("--domain", help="ROS domain for which it is; default: ROS_DOMAIN_ID, or 0")
-        job.add_argument("--robot", default="cobotmagic", help="robot file: a name in config/robots or a path")
-    jobs.choices["create"].add_argument("--days", type=int, default=DAYS, help=f"how long it is valid, at most {DAYS}")
-
-
-def run(arguments: argparse.Namespace) -> int:
+def run_security(arguments: argparse.Namespace) -> int:
     """`finevla security create` and `check`."""
     folder = arguments.folder.expanduser().absolute()
     namespace, domain = checked_namespace(arguments.namespace), _domain(arguments.domain)

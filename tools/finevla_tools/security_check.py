@@ -31,7 +31,7 @@ def problems(folder: Path, namespace: str, domain: int, members: Mapping[str, Me
 
 
 def last_day(folder: Path) -> datetime:
-    """Until when the authority is valid; before, and in good time, a new keystore is needed."""
+    """Return when the first authority certificate expires; a new keystore is needed before."""
     return min(_validity(_certificate(folder / PUBLIC / f"{name}.cert.pem"))[1] for name in AUTHORITIES).replace(
         tzinfo=UTC
     )

@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.datasets.common import Staged
+from finevla_ros.namespaces import checked_namespace
 from finevla_tools.security_map import Member
-from finevla_tools.security_permissions import checked_domain, checked_namespace, governance, permissions
+from finevla_tools.security_permissions import DAYS, checked_domain, governance, permissions
 from finevla_tools.security_smime import sign
+from finevla_tools.work.staged import Staged
 
 PUBLIC, PRIVATE, ENCLAVES = "public", "private", "enclaves"
 AUTHORITIES = ("identity_ca", "permissions_ca")  # one and the same here, as SROS 2 makes it
-DAYS = 3650
 SECRET_FILE, SECRET_FOLDER = 0o600, 0o700
 _EARLIER = timedelta(days=1)  # a robot whose clock is a little behind takes the keys all the same
 _LONGEST_NAME = 64  # of a certificate's holder (RFC 5280)
@@ -39,17 +39,14 @@ def create(folder: Path, namespace: str, domain: int, members: Mapping[str, Memb
     if longest := next((path for path in paths if len(path) > _LONGEST_NAME), None):
         raise FineVLAError(f"'{longest}' is too long for a certificate ({_LONGEST_NAME}); give a shorter namespace")
     now = datetime.now(UTC).replace(microsecond=0)
-    staged = Staged(folder)
     try:
-        writer = _Writer(staged.path, now - _EARLIER, now + timedelta(days=days))
-        writer.write_authority(domain)
-        for path, member in paths.items():
-            writer.write_enclave(path, member, namespace, domain)
-        staged.publish()
+        with Staged(folder) as made:
+            writer = _Writer(made, now - _EARLIER, now + timedelta(days=days))
+            writer.write_authority(domain)
+            for path, member in paths.items():
+                writer.write_enclave(path, member, namespace, domain)
     except OSError as error:
         raise FineVLAError(f"'{folder}' cannot be written: {error.strerror or error}") from error
-    finally:
-        staged.discard()
     return list(paths)
 
 

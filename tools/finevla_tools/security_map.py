@@ -96,12 +96,12 @@ def trajectories(robot: Embodiment) -> tuple[str, ...]:
 
 
 def pictures(robot: Embodiment) -> tuple[str, ...]:
-    """Topics of raw images."""
+    """Return the topics of the cameras' raw images."""
     return tuple(camera.topic for camera in robot.cameras)
 
 
 def compressed(robot: Embodiment) -> tuple[str, ...]:
-    """Topics of compressed images."""
+    """Return the topics of the cameras' compressed images."""
     return tuple(f"{topic}/compressed" for topic in pictures(robot))
 
 
@@ -113,13 +113,19 @@ def camera_infos(robot: Embodiment) -> tuple[str, ...]:
 def _policy_side(robot: Embodiment) -> Iterator[Member]:
     yield Member(
         "camera_ingest",
-        Rights(publishes=("observation", "/diagnostics"), subscribes=(*pictures(robot), robot.state_topic)),
+        Rights(
+            publishes=("observation", "/diagnostics"),
+            subscribes=(*pictures(robot), robot.state_topic, "observation/image_format"),
+        ),
         Rights(subscribes=compressed(robot)),
     )
     yield Member(
         "policy",
         Rights(
-            publishes=("active_instruction", "policy/status", "policy/transition_event", "/diagnostics"),
+            publishes=(
+                *("active_instruction", "observation/image_format", "policy/status", "policy/transition_event"),
+                "/diagnostics",
+            ),
             subscribes=(
                 *("action_chunk", "instruction", "instruction/text", "observation", "policy/status"),
                 *("safety/events", "safety/status"),
@@ -268,7 +274,7 @@ def _operator(robot: Embodiment, nodes: tuple[str, ...]) -> Member:
             subscribes=(
                 *(*pictures(robot), *compressed(robot), *camera_infos(robot), robot.state_topic, *trajectories(robot)),
                 *("camera_overview/image_raw/compressed", "sim/ground_truth", "robot_description"),
-                *("action_chunk", "active_instruction", "instruction", "instruction/text"),
+                *("action_chunk", "active_instruction", "instruction", "instruction/text", "observation"),
                 *("policy/status", "policy/transition_event", "recorder/status"),
                 *("safety/status", "safety/events", "safety/pending_plan", "safety/stop"),
                 *(f"{arm}/status" for arm in ARMS),

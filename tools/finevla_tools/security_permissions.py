@@ -1,28 +1,16 @@
 """Rights as OMG DDS Security 1.1 writes them: permissions and governance, in the names that DDS gives to ROS's topics."""
 
-import re
 import xml.etree.ElementTree as ET
 from datetime import datetime
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.security_map import Rights
 
+DAYS = 3650  # that keys are valid at most
 HIGHEST_DOMAIN = 232  # the highest whose ports exist
 _SCHEMAS = "http://www.omg.org/spec/DDS-SECURITY/20170901/omg_shared_ca_"
-_NAMESPACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
-_LONGEST_NAMESPACE = 128
 # Every participant of every enclave tells there which nodes are in it.
 _EVERYBODYS = ("ros_discovery_info",)
-
-
-def checked_namespace(namespace: str) -> str:
-    """`namespace` without slashes around it; raises `FineVLAError` if ROS does not allow it."""
-    plain = namespace.strip("/")
-    if len(plain) > _LONGEST_NAMESPACE or (plain and not _NAMESPACE.fullmatch(plain)):
-        raise FineVLAError(
-            f"'{plain[:60]}' is no namespace; give at most {_LONGEST_NAMESPACE} letters, digits and underscores, as finevla"
-        )
-    return plain
 
 
 def checked_domain(domain: str | int) -> int:

@@ -29,7 +29,7 @@ print("made")
 
 
 @dataclass(frozen=True)
-class Trial:
+class ProbeResult:
     """Whether a node could be made, and the middleware's words if not."""
 
     is_made: bool
@@ -50,12 +50,12 @@ def refuse_insecure_dds(keystore: Path, enclave: str, domain: int) -> None:
     """Raise `FineVLAError` with one sentence unless a node of `enclave` is let in and one with forged permissions is not."""
     true = trial(keystore, enclave, domain)
     with tempfile.TemporaryDirectory(prefix="finevla_probe_") as folder:
-        forged = trial(forge(keystore, enclave, Path(folder)), enclave, domain) if true.is_made else Trial(False)
+        forged = trial(forge(keystore, enclave, Path(folder)), enclave, domain) if true.is_made else ProbeResult(False)
     if sentence := verdict(true, forged):
         raise FineVLAError(sentence)
 
 
-def verdict(true: Trial, forged: Trial) -> str:
+def verdict(true: ProbeResult, forged: ProbeResult) -> str:
     """The sentence to refuse with; empty if the DDS keeps strangers out."""
     without = "without security:= the stack runs, open to everybody on its ROS domain"
     apt = "ROS 2 from apt (ros-jazzy-desktop)"
@@ -71,7 +71,7 @@ def verdict(true: Trial, forged: Trial) -> str:
     return ""
 
 
-def trial(keystore: Path, enclave: str, domain: int) -> Trial:
+def trial(keystore: Path, enclave: str, domain: int) -> ProbeResult:
     """Make a node with these keys in a process of its own."""
     variables = environment(keystore, enclave) | {
         "ROS_DOMAIN_ID": str(domain),
@@ -83,10 +83,10 @@ def trial(keystore: Path, enclave: str, domain: int) -> Trial:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace", timeout=TIMEOUT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Trial(False, f"nothing for {TIMEOUT_S:.0f} s")
+        return ProbeResult(False, f"nothing for {TIMEOUT_S:.0f} s")
     last = (done.stdout.strip().splitlines() or [f"nothing, and ends with exit code {done.returncode}"])[-1]
     # rmw's own sentence stands before the places in its sources that it adds.
-    return Trial(last == "made", last.removeprefix("refused: ").partition(", at /")[0][:200])
+    return ProbeResult(last == "made", last.removeprefix("refused: ").partition(", at /")[0][:200])
 
 
 def forge(keystore: Path, enclave: str, folder: Path) -> Path:

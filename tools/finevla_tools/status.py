@@ -11,24 +11,24 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from finevla_client.connection import STALE_S, STATES, Connection
 from finevla_core.bridge_report import STEP_REMARK
 from finevla_ros import qos
-from finevla_tools.client import STATES, Client
+from finevla_tools.door import announcer
 
-STALE_S = 2.0
 LISTEN_S = 2.5  # within this every node is discovered (1.6 s measured) and reports its diagnostics (every second)
 LEVEL_COLORS = {0: "green", 1: "yellow", 2: "red", 3: "red"}
 STATE_COLORS = ("yellow", "cyan", "green", "red")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla status`."""
+    """Add the options of `finevla status` to `parser`."""
     parser.add_argument("--once", action="store_true", help="print once; exit code 1 if the stack is not there")
-    parser.add_argument("--namespace", default="finevla")
+    parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`finevla status`."""
+    """Show the status until Ctrl-C, or print it once with --once (exit code 1 if the stack does not answer)."""
     diagnostics: dict[str, Any] = {}
 
     def on_diagnostics(message: DiagnosticArray) -> None:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             if status.name.startswith(f"/{arguments.namespace.strip('/')}/"):
                 diagnostics[status.name] = (time.monotonic(), status)
 
-    with Client(arguments.namespace) as client:
+    with Connection(arguments.namespace, notify=announcer()) as client:
         client.listen("/diagnostics", DiagnosticArray, qos.ALL, on_diagnostics)
         console = Console()
         if arguments.once:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
                 time.sleep(0.2)
 
 
-def _all_heard(client: Client, diagnostics: dict[str, Any]) -> bool:
+def _all_heard(client: Connection, diagnostics: dict[str, Any]) -> bool:
     """Whether every node here that publishes diagnostics has been heard."""
     publishers = client.node.get_publishers_info_by_topic("/diagnostics")
     nodes = {f"{publisher.node_namespace}/{publisher.node_name}" for publisher in publishers}
@@ -59,7 +59,7 @@ def _all_heard(client: Client, diagnostics: dict[str, Any]) -> bool:
     return all(any(name.startswith(f"{node}:") for name in diagnostics) for node in ours)
 
 
-def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
+def screen(client: Connection, diagnostics: dict[str, Any]) -> Group:
     """The whole screen from what has come so far."""
     table = Table(title=f"FineVLA /{client.namespace}", show_header=False, title_justify="left", expand=True)
     table.add_column(style="bold", no_wrap=True, width=12)
@@ -83,9 +83,9 @@ def screen(client: Client, diagnostics: dict[str, Any]) -> Group:
     return Group(table, health)
 
 
-def _understood(client: Client) -> str:
+def _understood(client: Connection) -> str:
     """What the policy takes the active instruction for, or why none is active."""
-    status = _fresh(client, "policy/status")
+    status = client.heard("policy/status")
     if status is None:
         return "[red]not heard[/]"
     if status.instruction_id:
@@ -93,19 +93,20 @@ def _understood(client: Client) -> str:
     return f"[yellow]{escape(status.refusal)}[/]" if status.refusal else "[dim]nothing was said yet[/]"
 
 
-def _policy(client: Client) -> str:
-    status = _fresh(client, "policy/status")
+def _policy(client: Connection) -> str:
+    status = client.heard("policy/status")
     if status is None:
         return "[red]not heard[/]"
+    of_server = f" ({status.server_s * 1e3:.1f} ms of them in the server)" if status.server_s else ""
     text = (
-        f"{escape(status.bundle)} on {status.provider}, {status.state}; {status.rate_hz:.1f} chunks/s, "
-        f"inference {status.inference_s * 1e3:.1f} ms, horizon {status.horizon_s:.1f} s, {status.chunks} chunks"
+        f"{escape(status.bundle)} on {escape(status.provider)}, {status.state}; {status.rate_hz:.1f} chunks/s, "
+        f"inference {status.inference_s * 1e3:.1f} ms{of_server}, horizon {status.horizon_s:.1f} s, {status.chunks} chunks"
     )
     return f"{text} [yellow]{escape(status.text)}[/]" if status.text else text
 
 
-def _safety(client: Client) -> str:
-    status = _fresh(client, "safety/status")
+def _safety(client: Connection) -> str:
+    status = client.heard("safety/status")
     if status is None:
         return "[red]not heard[/]"
     refused = ", ".join(f"{c} {n}" for c, n in zip(status.reject_codes, status.reject_counts, strict=True))
@@ -118,9 +119,3 @@ def _safety(client: Client) -> str:
         f"{status.chunks_accepted} accepted, {status.chunks_rejected} refused{f' ({refused})' if refused else ''}; "
         f"chunk age {age}, plan left {status.plan_left_s:.1f} s; in command: {escape(status.client) or 'nobody'}"
     )
-
-
-def _fresh(client: Client, topic: str) -> Any:
-    if time.monotonic() - client.received_s.get(topic, -1e9) > STALE_S:
-        return None
-    return client.newest[topic]

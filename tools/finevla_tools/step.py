@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from finevla_tools.door import announcer
+
 SEEN = 0.01  # rad, and share of a gripper's opening: what moves less is not listed
 THERE_S = 5.0
 QUESTION = "follow it? yes / no / quit [no] "
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla step`."""
+    """Add the options of `finevla step` to `parser`."""
     parser.add_argument("--off", action="store_true", help="leave step mode: plans are followed as they come")
-    parser.add_argument("--namespace", default="finevla")
+    parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 
 def described(plan: Any) -> str:
@@ -39,14 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
     """`finevla step`; step mode stays on when this ends."""
     from std_srvs.srv import SetBool
 
+    from finevla_client.connection import Connection
     from finevla_core.errors import FineVLAError
-    from finevla_core.safety.words import State, state_sentence
+    from finevla_core.safety.events import State, state_sentence
     from finevla_interfaces import msg
     from finevla_interfaces.srv import Approve
     from finevla_ros import qos
-    from finevla_tools.client import Client
 
-    with Client(arguments.namespace) as client:
+    with Connection(arguments.namespace, notify=announcer()) as client:
         client.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
         if not client.wait(lambda: "safety/status" in client.newest, THERE_S):
             raise FineVLAError(

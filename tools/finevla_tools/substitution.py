@@ -8,20 +8,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from finevla_core.errors import FineVLAError
+from finevla_ros.paths import bundle_runtime
 
 # Python texts without escapes on both sides of == or !=, as `eval` gets them in conditions.
 _COMPARISON = re.compile(r"""\s*(?:'([^'"\\]*)'|"([^'"\\]*)")\s*(==|!=)\s*(?:'([^'"\\]*)'|"([^'"\\]*)")\s*""")
-KNOWN = ("var", "env", "find-pkg-share", "dirname", "eval")
+KNOWN = ("var", "env", "find-pkg-share", "dirname", "eval", "bundle-runtime")
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What substitutions can see; `share` finds a package's share folder and raises `FineVLAError` if there is none."""
+    """What substitutions can see; `share` finds a package's share folder and raises `FineVLAError` if there is none,
+    `runtime` says what runs a policy bundle (see `finevla_ros.launch_extension`)."""
 
     variables: Mapping[str, str]
     environment: Mapping[str, str]
     folder: str
     share: Callable[[str], str]
+    runtime: Callable[[str], str] = bundle_runtime
 
 
 def expand(text: str, scope: Scope) -> str:
@@ -57,7 +60,7 @@ def _closing(text: str, start: int) -> int:
     raise FineVLAError(f"'$(' is not closed in '{text}'")
 
 
-def _words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split at blanks outside quotes and nested substitutions; the quotes around a word are taken off."""
     found: list[str] = []
     at = 0
@@ -75,7 +78,7 @@ def _words(text: str) -> list[str]:
 
 
 def _substitute(content: str, scope: Scope) -> str:
-    kind, *rest = _words(content) or [""]
+    kind, *rest = split_words(content) or [""]
     if kind == "command":
         raise FineVLAError(
             "'$(command ...)' runs a program while the file is read, which this runner does not do; for robot_description"
@@ -98,6 +101,8 @@ def _substitute(content: str, scope: Scope) -> str:
         return _environment(arguments, scope)
     if kind == "eval":
         return _compare(arguments[0])
+    if kind == "bundle-runtime":
+        return scope.runtime(arguments[0])
     if kind == "find-pkg-share":
         return scope.share(arguments[0])
     if arguments[0] not in scope.variables:

@@ -1,15 +1,10 @@
-"""`finevla train`: the tabletop policy's finder and mover, each from what is cheap for it; seeded, resumable.
+"""The training behind `finevla train`: the tabletop policy's finder and mover, each from what is cheap for it."""
 
-Checkpoints hold tensors only and are read with `weights_only`, so a file cannot run code.
-"""
-
-import argparse
 import json
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +13,21 @@ import torch
 from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import write_by
 from finevla_core.urdf import expand
-from finevla_models.chain import arm_chains, camera_mounts
+from finevla_models.action_head import Flow
 from finevla_models.factors import SLOTS
-from finevla_models.finder import KINDS, place_loss
-from finevla_models.mover import HEADS, Flow
+from finevla_models.kinematics import arm_chains, camera_mounts
 from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
-from finevla_sim.drills import load_drills
+from finevla_models.target_localizer import KINDS, place_loss
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.robot import default_robot
-from finevla_tools.training_data import Drills
+from finevla_sim.synthetic_motions import load_motions
+from finevla_tools.train_command import TrainOptions
+from finevla_tools.training_data import MotionShards
+from finevla_tools.work.parallel import over
 
-PARTS = ("finder", "mover")
 SAVE_EVERY, SAY_EVERY = 500, 100
 ATTENTION_WEIGHT, PRESENCE_WEIGHT, KIND_WEIGHT = 0.3, 0.6, 0.3
 SURE = 1e-3  # nothing is taken for more certain than this, that it is there or not: an arm may hide it
@@ -42,26 +39,6 @@ NOISE_SCALE = 0.5  # of the flow's fixed noise: nearer to the middle than a rand
 Losses = Callable[[int], dict[str, Tensor]]
 
 
-@dataclass(frozen=True)
-class Options:
-    """Hyperparameters of a run; stored in the bundle's manifest."""
-
-    drills: tuple[str, ...]
-    mixture: float = 0.5  # share of fine sentences
-    head: str = "flow"
-    seed: int = 0
-    finder_steps: int = 10000
-    mover_steps: int = 4000
-    pictures: int = 32  # per step of the finder
-    moments: int = 1024  # per step of the mover
-    rate: float = 1e-3
-    ema: float = 0.998
-
-    def steps(self, part: str) -> int:
-        """How long a part is trained."""
-        return int(getattr(self, f"{part}_steps"))
-
-
 def new_model(head: str) -> TabletopPolicy:
     """An untrained policy for the default robot."""
     robot = default_robot()
@@ -70,28 +47,25 @@ def new_model(head: str) -> TabletopPolicy:
     return TabletopPolicy(TabletopConfig(head=head), chains, mounts)
 
 
-def train(options: Options, out: Path, parts: Sequence[str], resume: bool, threads: int) -> None:
+def train(options: TrainOptions, out: Path, parts: Sequence[str], resume: bool, threads: int) -> None:
     """Train the parts at the same time, each with its share of the threads, and write `out/PART.pt` of each."""
-    if not 0.0 <= options.mixture <= 1.0:
-        raise FineVLAError(f"--mixture is {options.mixture}; give the share of fine sentences, 0 to 1")
     out.mkdir(parents=True, exist_ok=True)
     each = max(1, (threads or os.cpu_count() or 1) // len(parts))
     if len(parts) == 1 or torch.cuda.is_available():
         for part in parts:
             _train_part((part, options, out, resume, each))
         return
-    with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:
-        for _ in pool.imap_unordered(_train_part, [(part, options, out, resume, each) for part in parts]):
-            pass
+    for _ in over(_train_part, [(part, options, out, resume, each) for part in parts], len(parts), in_order=False):
+        pass
 
 
-def _train_part(job: tuple[str, Options, Path, bool, int]) -> None:
+def _train_part(job: tuple[str, TrainOptions, Path, bool, int]) -> None:
     part, options, out, resume, threads = job
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = new_model(options.head)
-    drills = Drills([Path(d) for d in options.drills], options.mixture, with_pictures=part == "finder")
+    drills = MotionShards([Path(d) for d in options.drills], options.mixture, with_pictures=part == "finder")
     _set_scales(model, drills, options)
     model.to(device)
     losses = {"finder": _finding, "mover": _moving}[part](model, drills, options, device)
@@ -107,9 +81,9 @@ def _modules(model: TabletopPolicy, part: str) -> nn.ModuleDict:
     return nn.ModuleDict({name: getattr(model, name) for name in parts})
 
 
-def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None:
+def _set_scales(model: TabletopPolicy, drills: MotionShards, options: TrainOptions) -> None:
     """Statistics of the first shard's motions; the noise that the flow starts from at run time is the seed's."""
-    shard = next(load_drills(Path(options.drills[0]), without=("images",)))
+    shard = next(load_motions(Path(options.drills[0]), without=("images",)))
     states, where = torch.from_numpy(shard["states"]), torch.from_numpy(shard["where"])
     for scales in (model.seeing, model.moving):
         scales.fit(states, where)
@@ -122,10 +96,12 @@ def _set_scales(model: TabletopPolicy, drills: Drills, options: Options) -> None
         model.mover.head.noise.copy_(NOISE_SCALE * torch.randn(model.mover.head.noise.shape, generator=generator))
 
 
-def _finding(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
+def _finding(model: TabletopPolicy, drills: MotionShards, options: TrainOptions, device: torch.device) -> Losses:
     pictures = drills.pictures
     if pictures is None:
-        raise FineVLAError("the finder needs drills with pictures; make some with 'finevla drills --pictures 2'")
+        raise FineVLAError(
+            "the finder needs synthetic motions with pictures; make some with 'finevla synthesize --pictures 2'"
+        )
     print(f"finder: {len(pictures)} pictures", flush=True)
 
     def losses(step: int) -> dict[str, Tensor]:
@@ -205,7 +181,7 @@ def _attention(logits: Tensor, pixels: Tensor, present: Tensor, top: float) -> T
     return place_loss(logits[inside], pixels[inside], top)
 
 
-def _moving(model: TabletopPolicy, drills: Drills, options: Options, device: torch.device) -> Losses:
+def _moving(model: TabletopPolicy, drills: MotionShards, options: TrainOptions, device: torch.device) -> Losses:
     print(f"mover: {len(drills.usable)} plans, {len(drills.states)} states", flush=True)
 
     def losses(step: int) -> dict[str, Tensor]:
@@ -272,7 +248,7 @@ def _fit(
     part: str,
     modules: nn.ModuleDict,
     losses: Losses,
-    options: Options,
+    options: TrainOptions,
     path: Path,
     resume: bool,
 ) -> None:
@@ -308,11 +284,10 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm) * 0.5 * (1 + float(np.cos(np.pi * min(1.0, step / steps))))
 
 
-def _save(path: Path, step: int, state: dict[str, Any], options: Options) -> None:
+def _save(path: Path, step: int, state: dict[str, Any], options: TrainOptions) -> None:
     saved = {name: part.state_dict() for name, part in state.items()}
-    temporary = path.with_suffix(".tmp")
-    torch.save(saved | {"step": step, "options": json.dumps(asdict(options))}, temporary)
-    os.replace(temporary, path)
+    saved |= {"step": step, "options": json.dumps(asdict(options))}
+    write_by(path, lambda temporary: torch.save(saved, temporary))
 
 
 def _load(path: Path, state: dict[str, Any]) -> int:
@@ -339,29 +314,3 @@ def load_model(folder: Path, finder: Path | None = None) -> tuple[TabletopPolicy
         _modules(model, part).load_state_dict(average)
     assert model is not None
     return model.eval(), options
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla train`."""
-    parser.add_argument("drills", nargs="+", help="folders made by 'finevla drills'")
-    parser.add_argument("--out", type=Path, default=Path("out/train"), help="folder of the checkpoints")
-    parser.add_argument("--mixture", type=float, default=Options.mixture, help="share of fine sentences, 0 to 1")
-    parser.add_argument("--head", choices=HEADS, default=Options.head)
-    parser.add_argument("--parts", default=",".join(PARTS), help="which parts to train, e.g. mover")
-    for part in PARTS:
-        parser.add_argument(f"--{part}-steps", type=int, default=getattr(Options, f"{part}_steps"))
-    parser.add_argument("--seed", type=int, default=Options.seed)
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = all")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """`finevla train`."""
-    parts = arguments.parts.split(",")
-    if unknown := [part for part in parts if part not in PARTS]:
-        raise FineVLAError(f"unknown part '{unknown[0]}'; known are {', '.join(PARTS)}")
-    steps = {f"{part}_steps": getattr(arguments, f"{part}_steps") for part in PARTS}
-    options = Options(tuple(arguments.drills), arguments.mixture, arguments.head, arguments.seed, **steps)
-    train(options, arguments.out, parts, arguments.resume, arguments.threads)
-    print(f"checkpoints: {arguments.out}")
-    return 0

@@ -13,17 +13,17 @@ from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.urdf import expand
-from finevla_models.chain import CameraMounts, camera_mounts
 from finevla_models.factors import SLOTS, indices
-from finevla_models.finder import SHRINK, fixed_rows
-from finevla_sim.drills import MAX_OBJECTS, SETTLED_STEPS, load_drills
+from finevla_models.kinematics import CameraMounts, camera_mounts
+from finevla_models.target_localizer import SHRINK, fixed_rows
 from finevla_sim.ik import ArmIK
-from finevla_sim.language import Said, factors_of
+from finevla_sim.language import InstructionText, factors_of
 from finevla_sim.model import CAMERA_FOVY_DEG
 from finevla_sim.planner import HORIZON
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import HELD_OUT_KINDS, sample_scene
 from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
+from finevla_sim.synthetic_motions import MAX_OBJECTS, SETTLED_STEPS, load_motions
 from finevla_sim.tasks import SIDES, Goal
 from finevla_sim.world import World
 
@@ -46,7 +46,7 @@ BOWL = MAX_OBJECTS  # indices of the two bowls among a picture's places
 SLOT = {name: i for i, name in enumerate(SLOTS)}
 
 
-class Drills:
+class MotionShards:
     """All shards of some folders: plans in a row, what was said of them, and pictures of some moments.
 
     `mixture` is the share of fine sentences: 1 = fine only, 0 = raw only.
@@ -57,7 +57,7 @@ class Drills:
         robot = default_robot()
         mounts = camera_mounts(robot.embodiment, expand(robot.urdf_path), CAMERA_FOVY_DEG)
         shards = []
-        for shard in (s for folder in folders for s in load_drills(folder, () if with_pictures else UNSEEN)):
+        for shard in (s for folder in folders for s in load_motions(folder, () if with_pictures else UNSEEN)):
             if "images" in shard:
                 shard["views"] = _views(shard.pop("images"), mounts)
             shards.append(shard)
@@ -150,7 +150,9 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.states)
 
-    def batch(self, drills: Drills, size: int, rng: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
+    def batch(
+        self, drills: MotionShards, size: int, rng: np.random.Generator, device: torch.device
+    ) -> dict[str, Tensor]:
         """Random pictures, in front of them as many that were taken a little earlier, and N = 1 + NAMES_PER_PICTURE +
         ABSENT_PER_PICTURE sentences for each pair, the first of them what was really asked, the last about things that
         are not there.
@@ -370,7 +372,7 @@ def load_goals(folders: Sequence[Path]) -> list[tuple[Goal, Scene]]:
     """Every goal of drills with its scene, as far as it can be named: objects and bowls."""
     names = [field.name for field in fields(Goal)]
     found = []
-    for shard in (shard for folder in folders for shard in load_drills(folder, without=ARRAYS)):
+    for shard in (shard for folder in folders for shard in load_motions(folder, without=ARRAYS)):
         for goal, scene in zip(shard["goals"], shard["scenes"], strict=True):
             objects = tuple(SceneObject(**item) for item in scene["objects"])
             bowls = tuple(Bowl(name, tuple(at)) for name, at in zip(BOWLS, scene["bowls"], strict=True))
@@ -379,7 +381,7 @@ def load_goals(folders: Sequence[Path]) -> list[tuple[Goal, Scene]]:
     return found
 
 
-def prompted(goal: Goal, scene: Scene, said: Said, rng: np.random.Generator) -> Said:
+def prompted(goal: Goal, scene: Scene, said: InstructionText, rng: np.random.Generator) -> InstructionText:
     """The sentence with some of the goal's factors as data, as the policy node words them, and what it says then."""
     use = rng.random(6) < 0.4
     slots = {
@@ -400,7 +402,7 @@ def prompted(goal: Goal, scene: Scene, said: Said, rng: np.random.Generator) -> 
         path_shape=every.path_shape if "path" in slots else None,
         rotation_direction=every.rotation_direction if "turn" in slots else None,
     )
-    return Said(Instruction(raw=said.text, factors=factors).prompt(), said.slots | slots)
+    return InstructionText(Instruction(raw=said.text, factors=factors).prompt(), said.slots | slots)
 
 
 def _named(kinds: NDArray[np.int8], count: int, one: int, rng: np.random.Generator) -> NDArray[np.int64]:

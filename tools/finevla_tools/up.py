@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Self
 
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import share
+from finevla_ros.paths import bundle_directory, robot_file, safety_file, share
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
 
 DEFAULT_FILE = "cobotmagic.launch.yaml"
@@ -286,6 +286,13 @@ def secure(launch: Launch) -> None:
         secure_stack(keystore, values["namespace"], values["robot_file"], enclaves)
 
 
+def refuse_missing_files(launch: Launch) -> None:
+    """Raise `FineVLAError` for a policy bundle, limits or robot file that is not there, before anything is started."""
+    for argument, find in (("bundle", bundle_directory), ("limits", safety_file), ("robot_file", robot_file)):
+        if given := launch.arguments.get(argument):
+            find(given)
+
+
 def refuse_missing_drivers(launch: Launch) -> None:
     """With `cameras:=` or `extrinsics:=`: raise `FineVLAError` saying what is missing, before anything is started."""
     from finevla_ros.camera_launch import ARGUMENTS, camera_plan
@@ -300,13 +307,13 @@ def refuse_missing_drivers(launch: Launch) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla up`."""
+    """Add the launch file, its arguments and the options of `finevla up` to `parser`."""
     parser.add_argument("words", nargs="*", metavar="[FILE] key:=value", help="launch file and its arguments")
     parser.add_argument("--show", action="store_true", help="print what would be started and with which arguments")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`finevla up`."""
+    """Start the stack, wait until it ends, return its exit code. Raises `FineVLAError` for a missing file or driver."""
     words = list(arguments.words)
     file = words.pop(0) if words and ":=" not in words[0] else DEFAULT_FILE
     given = parse_arguments(words)
@@ -317,6 +324,7 @@ def run(arguments: argparse.Namespace) -> int:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
         return 0
+    refuse_missing_files(launch)
     refuse_missing_drivers(launch)
     secure(launch)
     refuse_second_stack(launch)

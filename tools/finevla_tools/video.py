@@ -1,6 +1,5 @@
 """MP4 and pictures with captions; H.264 through PyAV, written whole or not at all."""
 
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from finevla_core.recording.atomic import publish, remove_abandoned, temporary_of, write_by
 
 BAR = 56  # height of the caption bar, pixels
 COLORS = ((240, 240, 240), (150, 205, 150))
@@ -47,10 +48,8 @@ def card(size: tuple[int, int], lines: Sequence[str]) -> NDArray[np.uint8]:
 
 def write_picture(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
     """Rows of pictures of the same size as one PNG."""
-    temporary = path.with_name(f".{path.name}.tmp")
     sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows if row], axis=0)
-    Image.fromarray(sheet).save(temporary, "png", optimize=True)
-    os.replace(temporary, path)
+    write_by(path, lambda temporary: Image.fromarray(sheet).save(temporary, "png", optimize=True))
 
 
 class Movie:
@@ -58,8 +57,9 @@ class Movie:
 
     def __init__(self, path: Path, rate_hz: int) -> None:
         self.path, self.rate_hz, self.frames = path, rate_hz, 0
-        self._temporary = path.with_name(f".{path.stem}.tmp.mp4")
-        self._container = av.open(str(self._temporary), "w")
+        remove_abandoned(path.parent)
+        self._temporary = temporary_of(path)
+        self._container = av.open(str(self._temporary), "w", format="mp4")
         self._stream: Any = None
 
     def __enter__(self) -> Self:
@@ -81,7 +81,7 @@ class Movie:
             self._container.mux(self._stream.encode())
         self._container.close()
         if self.frames:
-            os.replace(self._temporary, self.path)
+            publish(self._temporary, self.path)
         else:
             self._temporary.unlink(missing_ok=True)
 

@@ -7,18 +7,25 @@ End-effector poses that a data set lacks are computed from its joints. --restore
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from finevla_core.errors import FineVLAError, unknown
+from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
 
 FOLDER = "unified_output"
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `finevla canonicalise` takes."""
+    """Add the data set and the options of `finevla canonicalise` to `parser`."""
     parser.add_argument("dataset", type=Path, help="a LeRobot data set; with --restore a folder that this command made")
     parser.add_argument("--out", type=Path, help=f"the folder to make; without it {FOLDER} in the data set")
     parser.add_argument("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
+    add_gripper_arguments(parser)
+    parser.add_argument(
+        "--inspect", nargs="?", const="-", metavar="FILE",
+        help="say what its columns are taken for, write the field map to FILE to be corrected, and leave",
+    )  # fmt: skip
     parser.add_argument(
         "--target", action="append", default=[], metavar="WHAT=TYPE",
         help="other target types, as eef_action=delta_rotvec (joint_state, eef_state, joint_action, eef_action)",
@@ -37,12 +44,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restore", action="store_true", help="from the 80 values to the data set's own columns")
 
 
+def add_gripper_arguments(parser: Any) -> None:
+    """How the grippers are scaled, for every tool that reads data sets of others."""
+    parser.add_argument(
+        "--gripper", default="auto", metavar="SCALE",
+        help="auto: by all episodes; metres (of the whole opening), finger-metres, millimetres, normalised, percent, motor, "
+        "rdt, keep; or what they read open (0.08; left and right 4.79,4.78; closed and open 0.1:3.5)",
+    )  # fmt: skip
+    parser.add_argument("--gripper-action", default="", metavar="SCALE", help="of the actions, if another")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """0 if every episode is there, 1 if some were left out."""
+    refuse_no_folder(arguments.dataset)
+    refuse_no_output("--out", arguments.out)
+    announce(f"reading '{arguments.dataset}'")
     from finevla_tools.canonical import convert
+    from finevla_tools.canonical.choose import choose_map
+    from finevla_tools.canonical.scales import Given, settle
     from finevla_tools.canonical.unify import Rules, Targets
-    from finevla_tools.datasets.jobs import cores
     from finevla_tools.datasets.lerobot_files import open_dataset
+    from finevla_tools.work.parallel import cores
 
     if arguments.restore:
         if arguments.out is None:
@@ -55,13 +77,21 @@ def run(arguments: argparse.Namespace) -> int:
     dataset = open_dataset(arguments.dataset)
     for problem in dataset.problems:
         print(f"warning: {problem}", file=sys.stderr)
+    given = Given(arguments.gripper, arguments.gripper_action)
+    if arguments.inspect:
+        from finevla_tools.canonical.inspect import inspect
+
+        return inspect(dataset, arguments.map, given, None if arguments.inspect == "-" else Path(arguments.inspect))
     compat = arguments.compat == "finevla"
-    rules = Rules(convert.choose_map(dataset, arguments.map, compat), Targets(**_targets(arguments.target)), compat)
+    fields = choose_map(dataset, arguments.map, compat)
+    fields = fields if compat else settle(dataset, fields, given)  # FineVLA takes grippers as they are
+    _tell(fields)
+    rules = Rules(fields, Targets(**_targets(arguments.target)), compat)
     if arguments.dry_run:
         for _, text in convert.sample(dataset, rules, arguments.seed, arguments.episodes):
             print(text)
         return 0
-    options = convert.Options(
+    options = convert.CanonicalOptions(
         rules,
         arguments.doubles or compat,
         arguments.jobs or min(cores(), 1 + len(dataset.episodes) // WORTH_A_PROCESS),
@@ -74,6 +104,15 @@ def run(arguments: argparse.Namespace) -> int:
     done = "nothing to do, all is there" if outcome.is_untouched else f"{outcome.made} made, {outcome.kept} kept"
     print(f"{outcome.folder}: {done}, {len(outcome.failed)} left out (map '{rules.map.name}')")
     return 1 if outcome.failed else 0
+
+
+def _tell(fields: Any) -> None:
+    """How the map came about, and of which frames computed poses are."""
+    for sentence in fields.told:
+        print(sentence, file=sys.stderr)
+    if fields.forward:
+        tips = ", ".join(f"{way.slot} is {way.tip} in {way.base}" for way in fields.forward)
+        print(f"by forward kinematics: {tips}", file=sys.stderr)
 
 
 def _targets(given: list[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -18,24 +18,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finevla_core.errors import FineVLAError, unknown
+from finevla_core.errors import FineVLAError, is_disk_full, unwritable
+from finevla_core.text_files import read_json
 from finevla_core.urdf import expand
-from finevla_tools.canonical.arms import config_folder, forward_of, load_robot
-from finevla_tools.canonical.fields import FieldMap, is_tool_view, modality_map, yaml_map
+from finevla_tools.canonical.arms import forward_of, load_robot
+from finevla_tools.canonical.choose import MODALITY_FILE
+from finevla_tools.canonical.fields import FieldMap, modality_map
 from finevla_tools.canonical.files import META_FILE, meta_json, read_meta, read_unified, signature_of, write_json
 from finevla_tools.canonical.files import write_unified as write_file
 from finevla_tools.canonical.rotations import Array
 from finevla_tools.canonical.unify import Rules, Targets, Unified, restore, unify
-from finevla_tools.datasets.jobs import Progress, over
-from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, read_json, values
+from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
+from finevla_tools.unexpected import Unexpected, remember, unexpected
+from finevla_tools.work.parallel import over
+from finevla_tools.work.progress import Progress
+from finevla_tools.work.staged import Staged, workplace
 
 FORMAT = 1  # counted up when the same input and options give other files
-RECORD_FILE, MODALITY_FILE = "finevla_canonical.json", "modality.json"
-MAPS = "canonical"
+RECORD_FILE = "finevla_canonical.json"
 
 
 @dataclass(frozen=True)
-class Options:
+class CanonicalOptions:
     """How to make the folder."""
 
     rules: Rules
@@ -46,8 +50,8 @@ class Options:
 
 
 @dataclass
-class Outcome:
-    """What came of it; `failed` has a sentence for each episode that is left out."""
+class CanonicalOutcome:
+    """Result of a run: episodes made, episodes kept from before, and a sentence for each one that failed."""
 
     folder: Path
     made: int = 0
@@ -56,42 +60,8 @@ class Outcome:
 
     @property
     def is_untouched(self) -> bool:
+        """Whether nothing was made and nothing failed: all was there before."""
         return self.made == 0 and not self.failed
-
-
-def choose_map(dataset: LeRobotFiles, given: str | None, compat: bool = False) -> FieldMap:
-    """By name or path, else the data set's own modality.json, else the shipped map of its robot type.
-
-    A modality.json cannot say how poses follow from joints: those that it lacks are computed as the map of the robot type
-    does, but not with `compat`, for FineVLA has no poses there.
-    """
-    folder = config_folder(MAPS)
-    shipped = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    if given:
-        path = shipped.get(given, Path(given))
-        if path.suffix == ".json":
-            return modality_map(path)
-        if not path.is_file():
-            raise FineVLAError(unknown("field map", given, shipped))
-        return yaml_map(path, dataset)
-    own = dataset.root / "meta" / MODALITY_FILE
-    if is_tool_view(own):
-        fields = modality_map(own)
-        known = None if compat else _map_of_robot(dataset, shipped.values())
-        return fields if known is None else fields.with_poses_of(known)
-    if (known := _map_of_robot(dataset, shipped.values())) is not None:
-        return known
-    raise FineVLAError(
-        f"'{dataset.root}' has no meta/modality.json with types, and no map is for robot '{dataset.robot or '?'}'; "
-        f"give --map: {', '.join(shipped)}, or a file like them"
-    )
-
-
-def _map_of_robot(dataset: LeRobotFiles, paths: Iterable[Path]) -> FieldMap | None:
-    if not dataset.robot:
-        return None
-    maps = (yaml_map(path, dataset) for path in paths)
-    return next((found for found in maps if dataset.robot.lower() in found.robot_types), None)
 
 
 def load_episode(dataset: LeRobotFiles, episode: EpisodeFile, rules: Rules) -> Unified:
@@ -104,27 +74,38 @@ def load_episode(dataset: LeRobotFiles, episode: EpisodeFile, rules: Rules) -> U
     return unify(columns, rules, _forward(rules.map), where)
 
 
-def convert(dataset: LeRobotFiles, out: Path, options: Options) -> Outcome:
+def convert(dataset: LeRobotFiles, out: Path, options: CanonicalOptions) -> CanonicalOutcome:
     """Write `out`, resuming what was interrupted; raises `FineVLAError` if `out` is of another input or other options."""
     episodes = dataset.episodes[: options.episodes]
     if not episodes:
         raise FineVLAError(f"'{dataset.root}' has no episodes")
     _forward(options.rules.map)  # a map that does not fit its robot is refused before anything is written
     salt = _salt(options)
-    work = out.with_name(f".{out.name}.partial")
     if out.exists() and not options.force:
         return _existing(dataset, episodes, out, salt)
-    outcome = Outcome(out)
+    busy = f"'{out}' is being made by another process; wait, or name another --out"
+    with workplace(out, out.with_name(f".{out.name}.partial"), busy, may_replace=options.force) as work:
+        return _make_all(dataset, episodes, options, salt, work, out)
+
+
+def _make_all(
+    dataset: LeRobotFiles,
+    episodes: tuple[EpisodeFile, ...],
+    options: CanonicalOptions,
+    salt: str,
+    work: Path,
+    out: Path,
+) -> CanonicalOutcome:
+    outcome = CanonicalOutcome(out)
     try:
-        work.mkdir(parents=True, exist_ok=True)
-        for old in work.glob(".*.tmp"):
-            old.unlink()
+        work.mkdir(exist_ok=True)
     except OSError as error:
-        raise FineVLAError(f"'{out}' cannot be written: {error}") from error
+        raise unwritable(out, error) from error
     job = partial(_make, dataset, options, salt, work, out)
     with Progress("canonicalise", len(episodes)) as progress:
-        for episode, (how, said) in over(job, episodes, options.jobs):
+        for episode, (how, said, odd) in over(job, episodes, options.jobs):
             progress.step()
+            remember(odd)
             if how == "failed":
                 outcome.failed[episode.index] = said
             elif how == "made":
@@ -136,13 +117,12 @@ def convert(dataset: LeRobotFiles, out: Path, options: Options) -> Outcome:
         if path.name not in wanted:
             path.unlink()
     if not wanted:
-        shutil.rmtree(work)
+        shutil.rmtree(work.parent)
         raise FineVLAError(f"no episode could be converted; the first: {next(iter(outcome.failed.values()))}")
     sizes = _column_sizes(dataset, options.rules.map, [e for e in episodes if e.index not in outcome.failed])
     write_json(work / META_FILE, meta_json(options.rules.targets, options.doubles))
     write_json(work / MODALITY_FILE, options.rules.map.modality())
     write_json(work / RECORD_FILE, _record(dataset, options, salt, outcome, sizes))
-    _publish(work, out)
     return outcome
 
 
@@ -158,24 +138,20 @@ def restored(folder: Path, out: Path) -> int:
         raise FineVLAError(f"'{folder / RECORD_FILE}' does not say what the data set's columns were")
     rules = Rules(fields, targets, bool(record.get("compat")))
     sizes = {key: int(kind["size"]) for key, kind in kinds.items()}
-    if out.exists():
-        raise FineVLAError(f"'{out}' exists already; remove it or name a new folder")
-    work = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
     paths = sorted(folder.glob("episode_*.parquet"))
-    for path in paths:
-        found = restore(read_unified(path), rules, sizes, f"'{path}'")
-        columns = {key: _column(array, str(kinds[key]["dtype"])) for key, array in found.items()}
-        pq.write_table(pa.table(columns), work / path.name)
-    os.rename(work, out)
+    with Staged(out) as made:
+        made.mkdir()
+        for path in paths:
+            found = restore(read_unified(path), rules, sizes, f"'{path}'")
+            columns = {key: _column(array, str(kinds[key]["dtype"])) for key, array in found.items()}
+            pq.write_table(pa.table(columns), made / path.name)
     return len(paths)
 
 
 def _make(
-    dataset: LeRobotFiles, options: Options, salt: str, work: Path, before: Path, episode: EpisodeFile
-) -> tuple[str, str]:
-    """In a worker: one episode, unless a file says that it is made of the same."""
+    dataset: LeRobotFiles, options: CanonicalOptions, salt: str, work: Path, before: Path, episode: EpisodeFile
+) -> tuple[str, str, Unexpected | None]:
+    """In a worker: one episode, unless a file says that it is made of the same; what became of it, and why."""
     name = f"{episode.name}.parquet"
     try:
         signature = _signature(salt, dataset, episode)
@@ -184,24 +160,29 @@ def _make(
                 if folder is before:
                     with suppress(FileExistsError):
                         os.link(before / name, work / name)
-                return "kept", ""
+                return "kept", "", None
         unified = load_episode(dataset, episode, options.rules)
         if options.rules.compat:  # FineVLA computes in float32 and stores that as doubles
             state, action = (a.astype(np.float32).astype(np.float64) for a in (unified.state, unified.action))
             unified = replace(unified, state=state, action=action)
         write_file(work / name, unified, options.doubles, signature)
-    except FineVLAError as error:
-        return "failed", str(error)
-    except OSError as error:
-        return "failed", f"'{work / name}' cannot be written: {error}"
-    return "made", ""
+    except Exception as error:  # what nobody foresaw costs this episode, not those beside it
+        if is_disk_full(error):
+            raise unwritable(work / name, error) from error
+        if isinstance(error, FineVLAError):
+            return "failed", str(error), None
+        if isinstance(error, OSError):
+            return "failed", str(unwritable(work / name, error)), None
+        odd = unexpected(f"'{dataset.root}', episode {episode.index}", error)
+        return "failed", odd.sentence, odd
+    return "made", "", None
 
 
-def _existing(dataset: LeRobotFiles, episodes: tuple[EpisodeFile, ...], out: Path, salt: str) -> Outcome:
+def _existing(dataset: LeRobotFiles, episodes: tuple[EpisodeFile, ...], out: Path, salt: str) -> CanonicalOutcome:
     """What is there, if it is what would be made now."""
     record = read_json(out / RECORD_FILE) if (out / RECORD_FILE).is_file() else None
     failed = record.get("failed") if isinstance(record, dict) else None
-    outcome = Outcome(out)
+    outcome = CanonicalOutcome(out)
     if isinstance(failed, dict) and record is not None and record.get("options") == salt:
         for episode in episodes:
             if str(episode.index) in failed:
@@ -218,25 +199,18 @@ def _existing(dataset: LeRobotFiles, episodes: tuple[EpisodeFile, ...], out: Pat
     )
 
 
-def _publish(work: Path, out: Path) -> None:
-    old = out.with_name(f".{out.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        os.rename(out, old)
-    os.rename(work, out)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _record(
-    dataset: LeRobotFiles, options: Options, salt: str, outcome: Outcome, columns: Mapping[str, Any]
+    dataset: LeRobotFiles, options: CanonicalOptions, salt: str, outcome: CanonicalOutcome, columns: Mapping[str, Any]
 ) -> dict[str, Any]:
     fields = options.rules.map
     lossless = options.doubles and not options.rules.compat
+    is_scaled = any(f.ends or f.units for f in (*fields.state, *fields.action))
     return {
         "dataset": dataset.root.resolve().name,
         "version": dataset.version,
         "fps": dataset.fps,
         "map": fields.name,
+        "decided": list(fields.told),
         "compat": options.rules.compat,
         "options": salt,
         "columns": columns,
@@ -244,7 +218,11 @@ def _record(
         "quaternions": "as SciPy gives them" if options.rules.compat else "unit norm, sign continuous, first w >= 0",
         "inverse": {
             "joints": "bit-equal to float64"
+            if lossless and not is_scaled
+            else "1 ulp of float64"
             if lossless
+            else "1 ulp of float32"
+            if is_scaled
             else "bit-equal to float32 where absolute; differences to 1 ulp",
             "rotations_rad": 1e-12 if lossless else 1e-6,
         },
@@ -267,7 +245,7 @@ def _column(array: Array, dtype: str) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(cast.reshape(-1)), cast.shape[1])
 
 
-def _salt(options: Options) -> str:
+def _salt(options: CanonicalOptions) -> str:
     """What the files depend on besides their input."""
     fields = options.rules.map
     said = {
@@ -293,7 +271,7 @@ def _signature(salt: str, dataset: LeRobotFiles, episode: EpisodeFile) -> str:
 
 @lru_cache(maxsize=64)
 def content_hash(path: Path, _: tuple[int, int]) -> str:
-    """Of the file's bytes; cached, for in v3.0 many episodes share a file."""
+    """Return the SHA-256 of a file's bytes; cached, since in v3.0 many episodes share a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -327,4 +305,4 @@ def sample(dataset: LeRobotFiles, rules: Rules, seed: int, episodes: int | None)
         yield episode, "\n".join(lines)
 
 
-__all__ = ["Options", "Outcome", "Targets", "choose_map", "convert", "load_episode", "restored", "sample"]
+__all__ = ["CanonicalOptions", "CanonicalOutcome", "Targets", "convert", "load_episode", "restored", "sample"]

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import eq
 from pathlib import Path
 from typing import Any
 
-import yaml
+import numpy as np
 
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.text_files import read_json, read_yaml
 from finevla_tools.canonical.layout import SLOTS
-from finevla_tools.canonical.rotations import FRAMES, SIZES
-from finevla_tools.datasets.lerobot_files import LeRobotFiles, read_json
+from finevla_tools.canonical.rotations import FRAMES, SIZES, Array
+from finevla_tools.datasets.lerobot_files import LeRobotFiles
 
 GROUPS = ("state", "action")
+PLACES = {"m": 1.0, "mm": 1000.0, "um": 1e6}
+UNITS = {"rad": 1.0, "deg": 180 / np.pi, "mdeg": 180_000 / np.pi, **PLACES}  # so many of them are a rad, or a metre
 FORMATS = ("joint", *SIZES)
 MAX_INDEX = 10_000
 TRAINER_KEYS = {"absolute", "rotation_type", "dtype", "range"}  # the policy trainer's, in the same file
@@ -22,7 +26,8 @@ TRAINER_KEYS = {"absolute", "rotation_type", "dtype", "range"}  # the policy tra
 class Field:
     """One entry of a map: `name` is a slot, or `slot.part`; `columns` are the values of `key` that it takes, None all.
 
-    `frame` and `format` are the type's two halves.
+    `frame` and `format` are the type's two halves. `ends` are what a gripper reads closed and open, one pair for all its
+    values or one for each: they become 0 and 1. `units` are those of the column (`UNITS`) where it is not in rad and m.
     """
 
     name: str
@@ -31,13 +36,33 @@ class Field:
     format: str
     columns: tuple[int, ...] | None = None
     dim: int | None = None
+    ends: tuple[tuple[float, float], ...] = ()
+    units: tuple[str, ...] = ()
+
+    def ends_of(self, count: int) -> tuple[Array, Array]:
+        """What each of the field's `count` values reads where it is 0, and from there to where it is 1."""
+        if self.ends:
+            pairs = np.array(self.ends * count if len(self.ends) == 1 else self.ends, np.float64)
+            zero = pairs[:, 0] if self.frame == "abs" else np.zeros(len(pairs))
+            return zero, pairs[:, 1] - pairs[:, 0]
+        span = np.ones(count)
+        for unit in self.units:
+            is_place = unit in PLACES
+            if self.format == "joint":
+                span[:] = UNITS[unit]
+            else:
+                span[:3] = UNITS[unit] if is_place else span[:3]
+                span[3:] = span[3:] if is_place else UNITS[unit]
+        return np.zeros(count), span
 
     @property
     def slot(self) -> str:
+        """Name of the slot that the field belongs to."""
         return self.name.split(".", 1)[0]
 
     @property
     def type(self) -> str:
+        """Target type, e.g. "abs_quat": frame and format."""
         return f"{self.frame}_{self.format}"
 
 
@@ -64,6 +89,7 @@ class FieldMap:
     robot: str = ""  # a robot file's name, for kinematics and limits
     forward: tuple[Forward, ...] = ()
     robot_types: tuple[str, ...] = ()  # LeRobot's `robot_type`s that it is for
+    told: tuple[str, ...] = ()  # how it came about, for the person
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -82,7 +108,7 @@ class FieldMap:
         return replace(self, robot=known.robot, forward=ways) if ways else self
 
     def modality(self) -> dict[str, Any]:
-        """As modality.json of FineVLA's tools."""
+        """Return the map in the format of FineVLA's modality.json."""
         return {group: {f.name: _entry(f) for f in getattr(self, group)} for group in GROUPS}
 
 
@@ -105,10 +131,7 @@ def is_tool_view(path: Path) -> bool:
 
 def yaml_map(path: Path, dataset: LeRobotFiles | None = None) -> FieldMap:
     """A map of config/canonical; `names:` instead of columns are looked up in the data set's info.json."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise FineVLAError(f"field map '{path}' cannot be read: {' '.join(str(error).split())[:200]}") from error
+    raw = read_yaml(path)
     if not isinstance(raw, dict):
         raise FineVLAError(f"field map '{path}' is not a mapping; see config/canonical/cobotmagic.yaml for the shape")
     return _parse({"name": path.stem, **raw}, f"field map '{path}'", dataset)
@@ -146,7 +169,7 @@ def _field(name: str, entry: Any, where: str, dataset: LeRobotFiles | None) -> F
         raise FineVLAError(f"{where} is not a mapping with original_key and type")
     if name.split(".", 1)[0] not in SLOTS:
         raise FineVLAError(f"{where}: {unknown('slot', name.split('.', 1)[0][:80], SLOTS)}")
-    known = {"original_key", "type", "indices", "start", "end", "dim", "names", *TRAINER_KEYS}
+    known = {"original_key", "type", "indices", "start", "end", "dim", "names", "closed", "open", "unit", *TRAINER_KEYS}
     if odd := [key for key in entry if key not in known]:
         raise FineVLAError(f"{where}: {unknown('entry', odd[0], sorted(known))}")
     key, kind = entry.get("original_key"), entry.get("type")
@@ -169,7 +192,33 @@ def _field(name: str, entry: Any, where: str, dataset: LeRobotFiles | None) -> F
         if missing := [n for n in map(str, names) if n not in there]:
             raise FineVLAError(f"{where}: {unknown('value', missing[0], there)}")
         columns = tuple(there.index(str(n)) for n in names)
-    return Field(name, key, frame, form, columns, dim)
+    return Field(name, key, frame, form, columns, dim, _ends(entry, columns, where), _units(entry, form, where))
+
+
+def _ends(entry: Mapping[str, Any], columns: tuple[int, ...] | None, where: str) -> tuple[tuple[float, float], ...]:
+    closed, opened = entry.get("closed"), entry.get("open")
+    if closed is None and opened is None:
+        return ()
+    low, high = (v if isinstance(v, list) else [v] for v in (0.0 if closed is None else closed, opened))
+    count = max(len(low), len(high))
+    low, high = (v * count if len(v) == 1 else v for v in (low, high))
+    if len(low) != len(high) or not all(_is_number(v) for v in (*low, *high)) or any(map(eq, low, high)):
+        raise FineVLAError(
+            f"{where}: closed and open are what a gripper reads there, different numbers or lists of them"
+        )
+    if count > 1 and columns is not None and count != len(columns):
+        raise FineVLAError(f"{where}: closed and open have {count} numbers for {len(columns)} values")
+    return tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))
+
+
+def _units(entry: Mapping[str, Any], form: str, where: str) -> tuple[str, ...]:
+    given = entry.get("unit") or []
+    units = tuple(map(str, given)) if isinstance(given, list) else (str(given),)
+    if odd := [unit for unit in units if unit not in UNITS]:
+        raise FineVLAError(f"{where}: {unknown('unit', odd[0][:40], UNITS)}")
+    if "deg" in units and form in ("quat", "wxyz"):
+        raise FineVLAError(f"{where}: a quaternion is not in degrees")
+    return units
 
 
 def _columns(entry: Mapping[str, Any], where: str) -> tuple[int, ...] | None:
@@ -201,7 +250,16 @@ def _entry(field: Field) -> dict[str, Any]:
             made |= {"start": begin, "end": begin + count}
         else:
             made["indices"] = list(field.columns)
+    if field.ends:
+        closed, opened = ([pair[k] for pair in field.ends] for k in (0, 1))
+        made |= {"closed": closed, "open": opened} if len(closed) > 1 else {"closed": closed[0], "open": opened[0]}
+    if field.units:
+        made["unit"] = list(field.units)
     return made if field.dim is None else made | {"dim": field.dim}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def _is_index(value: Any) -> bool:

@@ -1,7 +1,6 @@
 """Files of the 80 values: one Parquet per episode, `unified_meta.json`, and what FineVLA's own tools write of the same kind."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.text_files import read_json
 from finevla_tools.canonical.layout import (
     ACTION,
     COLUMNS,
@@ -24,7 +25,7 @@ from finevla_tools.canonical.layout import (
     layout_json,
 )
 from finevla_tools.canonical.unify import Targets, Unified
-from finevla_tools.datasets.lerobot_files import read_json, values
+from finevla_tools.datasets.lerobot_files import values
 
 META_FILE = "unified_meta.json"
 SIGNATURE = b"finevla_signature"  # in each file: of what input, map and options it was made
@@ -42,25 +43,20 @@ def write_unified(path: Path, unified: Unified, doubles: bool, signature: str) -
         _rows(np.broadcast_to(unified.mask_action, (count, DIM)), pa.bool_()),
     ]
     table = pa.table(columns, names=list(COLUMNS)).replace_schema_metadata({SIGNATURE: signature.encode()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        pq.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_by(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 def read_unified(path: Path) -> Unified:
     """Our files and FineVLA's: float32 or double lists, masks per frame; raises `FineVLAError` naming the file."""
     table = _table(path)
     if missing := [name for name in COLUMNS if name not in table.column_names]:
-        raise FineVLAError(f"'{path}' is no unified episode: it lacks the column '{missing[0]}'")
+        raise DamagedFileError(f"'{path}' is no unified episode: it lacks the column '{missing[0]}'")
     found: dict[str, NDArray[Any]] = {name: values(table, name, f"'{path}'") for name in COLUMNS}
     for name in COLUMNS[1:]:
         if found[name].shape[1] != DIM and table.num_rows:
             raise FineVLAError(f"'{path}': column '{name}' has {found[name].shape[1]} values a row, {DIM} are needed")
     if table.num_rows and (found[FRAME_INDEX][:, 0] != np.arange(table.num_rows)).any():
-        raise FineVLAError(f"'{path}': frame_index does not count 0, 1, 2, ...")
+        raise DamagedFileError(f"'{path}': frame_index does not count 0, 1, 2, ...")
     # FineVLA keeps masks per frame; what is to be compared must be there in all of them.
     state, action = (found[n].reshape(-1, DIM).astype(np.float64) for n in (STATE, ACTION))
     masks = [
@@ -80,7 +76,7 @@ def signature_of(path: Path) -> str | None:
 
 
 def meta_json(targets: Targets, doubles: bool) -> dict[str, Any]:
-    """`unified_meta.json`."""
+    """Return the content of unified_meta.json; `doubles` if values are float64."""
     number = "float64" if doubles else "float32"
     return {
         "description": f"{DIM}-dimensional unified state and action of one or two arms",
@@ -109,7 +105,7 @@ def read_meta(path: Path) -> Targets:
             if not isinstance(said, Mapping) or (said.get("start"), said.get("end")) != (slot.start, slot.stop):
                 raise FineVLAError(f"'{path}': slot '{name}' is not where FineVLA has it, {slot.start} to {slot.stop}")
     if not isinstance(types, dict) or not all(isinstance(v, str) for v in types.values()):
-        raise FineVLAError(f"'{path}': target_types is missing")
+        raise DamagedFileError(f"'{path}': target_types is missing")
     known = Targets().as_dict()
     if odd := sorted(set(types) ^ set(known)):
         raise FineVLAError(f"'{path}': target_types has or lacks '{odd[0]}'")
@@ -121,9 +117,7 @@ def read_meta(path: Path) -> Targets:
 
 def write_json(path: Path, data: Any) -> None:
     """Strict JSON, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _rows(array: NDArray[Any], kind: pa.DataType) -> pa.Array:
@@ -135,12 +129,12 @@ def _rows(array: NDArray[Any], kind: pa.DataType) -> pa.Array:
 def _table(path: Path) -> pa.Table:
     try:
         if path.stat().st_size == 0:
-            raise FineVLAError(f"'{path}' is empty (0 bytes)")
+            raise DamagedFileError(f"'{path}' is empty (0 bytes)")
         with pq.ParquetFile(path) as file:
             return file.read(use_threads=False)
     except FineVLAError:
         raise
     except FileNotFoundError:
-        raise FineVLAError(f"'{path}' is missing") from None
+        raise DamagedFileError(f"'{path}' is missing") from None
     except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
-        raise FineVLAError(f"'{path}' cannot be read as Parquet: {' '.join(str(error).split())[:200]}") from error
+        raise DamagedFileError(f"'{path}' cannot be read as Parquet: {' '.join(str(error).split())[:200]}") from error

@@ -17,10 +17,12 @@ class Slot:
 
     @property
     def size(self) -> int:
+        """Number of values in the slot."""
         return self.stop - self.start
 
     @property
     def is_eef(self) -> bool:
+        """Whether the slot holds an end-effector pose."""
         return self.name.endswith("_eef")
 
 
@@ -44,5 +46,5 @@ FRAME_INDEX, STATE, ACTION, MASK_STATE, MASK_ACTION = COLUMNS = (
 
 
 def layout_json() -> dict[str, Any]:
-    """`slot_layout` of unified_meta.json."""
+    """Return start, end and size of each slot, as `slot_layout` in unified_meta.json."""
     return {s.name: {"start": s.start, "end": s.stop, "dim": s.size} for s in SLOTS.values()}

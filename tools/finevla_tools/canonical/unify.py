@@ -50,7 +50,7 @@ class Targets:
                 raise FineVLAError(f"target {name}={value} is not possible; {possible} are")
 
     def as_dict(self) -> dict[str, str]:
-        """As `target_types` of unified_meta.json."""
+        """Return the types by target name, as `target_types` in unified_meta.json."""
         return {name: getattr(self, name) for name in ("joint_state", "eef_state", "joint_action", "eef_action")}
 
 
@@ -152,9 +152,8 @@ def restore(unified: Unified, rules: Rules, sizes: Mapping[str, int], where: str
         for part in parts:
             size = _size(part, sizes, where)
             cut = values[:, at : at + size]
-            found[part.key][:, _indices(part, sizes)] = (
-                cut - arms[slot][:, at : at + size] if part.frame == "delta" else cut
-            )
+            cut = cut - arms[slot][:, at : at + size] if part.frame == "delta" else cut
+            found[part.key][:, _indices(part, sizes)] = _readings(part, cut)
             at += size
     return found
 
@@ -178,7 +177,10 @@ def _cut(columns: Columns, part: Field, where: str) -> Array:
         values = values[:, list(part.columns)]
     if part.dim is not None and values.shape[1] != part.dim:
         raise FineVLAError(f"{where}: {part.name} has {values.shape[1]} values, the map says {part.dim}")
-    return values.astype(np.float64)
+    zero, span = part.ends_of(values.shape[1])
+    if len(span) != values.shape[1]:
+        raise FineVLAError(f"{where}: {part.name} has {values.shape[1]} values, the map has ends for {len(span)}")
+    return (values.astype(np.float64) - zero) / span
 
 
 def _joined(columns: Columns, parts: Sequence[Field], where: str) -> Array:
@@ -280,16 +282,22 @@ def _split(found: dict[str, Array], parts: Sequence[Field], pose: Pose, state: P
         return
     place, turn = _place_and_turn(parts, where)
     position, rotation = from_absolute(*pose, state, (place.frame, turn.frame))
-    found[place.key][:, _indices(place, sizes)] = position
-    found[turn.key][:, _indices(turn, sizes)] = from_rotation(rotation, turn.format)
+    found[place.key][:, _indices(place, sizes)] = _readings(place, position)
+    found[turn.key][:, _indices(turn, sizes)] = _readings(turn, from_rotation(rotation, turn.format))
 
 
 def _scatter(found: dict[str, Array], parts: Sequence[Field], values: Array, where: str) -> None:
     sizes, at = {key: one.shape[1] for key, one in found.items()}, 0
     for part in parts:
         size = _size(part, sizes, where)
-        found[part.key][:, _indices(part, sizes)] = values[:, at : at + size]
+        found[part.key][:, _indices(part, sizes)] = _readings(part, values[:, at : at + size])
         at += size
+
+
+def _readings(part: Field, values: Array) -> Array:
+    """Values as the data set has them, in its units."""
+    zero, span = part.ends_of(values.shape[1])
+    return values * span + zero
 
 
 def _indices(part: Field, sizes: Mapping[str, int]) -> list[int]:

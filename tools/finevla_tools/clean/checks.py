@@ -1,7 +1,7 @@
-"""What is looked for, and the arithmetic of it: plain functions on one episode's arrays, NaN-safe, without files.
+"""Checks of an episode: plain functions on its arrays, NaN-safe, without files.
 
-A check gives a number per episode (and camera), and the place and words that a reason is made of. Whether the number is bad is
-decided later, beside the numbers of all the others.
+A check gives a number per episode (and camera) with a place and words for the reason. Whether the number is bad is
+decided later, by comparison with the other episodes.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look for. Beyond `fixed` a value is flagged; without it, beyond what is usual in the data.
+    """Definition of a check. A value beyond `fixed` is flagged; without it, one beyond the usual range of the data.
 
-    Usual is `median ± k * max(1.4826 * MAD, spread)` on the scale (for a "log" scale `spread` is a share: 0.1 = 10 %), and a
-    value on the good side of `harmless` is never flagged. What `notes` is shown but drops no episode.
+    The usual range is `median ± k * max(1.4826 * MAD, spread)` on the scale (for a "log" scale `spread` is a share: 0.1
+    = 10 %); a value on the good side of `harmless` is never flagged. A check with `notes` is shown but drops no
+    episode.
     """
 
     name: str
@@ -60,6 +61,7 @@ CHECKS = {
         Check("limits", "positions beyond the joints' limits", "rad", fixed=0.02),
         Check("idle_head", "nothing moves at first", "s", spread=0.5, harmless=1.0, notes=True),
         Check("idle_tail", "nothing moves at last", "s", spread=0.5, harmless=1.0, notes=True),
+        Check("still", "an episode in which nothing moves at all", "rad or m", is_low_bad=True, fixed=0.0005),
         Check("gripper_unused", "no gripper moves", "of its opening", is_low_bad=True, fixed=0.05, notes=True),
         Check("video_corrupt", "pictures that cannot be decoded", "faults", fixed=0, needs_video=True),
         Check("video_length", "more or fewer pictures than rows", "pictures", fixed=1, needs_video=True),
@@ -68,16 +70,16 @@ CHECKS = {
             "video_blur", "pictures less sharp than this camera's usual ones", "variance of Laplacian",
             is_low_bad=True, scale="log", spread=0.15, needs_video=True,
         ),
-        Check("video_frozen", "a picture that stays the same while the robot moves", "s", fixed=1.0, needs_video=True),
+        Check("video_frozen", "a picture that stays while it should show the robot move", "s", fixed=1.0, needs_video=True),
     )
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Measure:
-    """What a check found: its number, in words where and what, and the frame to look at. `part` is a camera, or nothing.
+class Measurement:
+    """Result of a check: its number, what was found in words, and the frame to look at; `part` is a camera or "".
 
-    A `value` of None means that it could not be looked for, and `said` why.
+    `value` None means that the check could not be made; `said` is the reason.
     """
 
     check: str
@@ -87,8 +89,20 @@ class Measure:
     part: str = ""
 
 
+@dataclass(frozen=True)
+class PictureSample:
+    """Statistics of one sampled picture: time (s from the episode's start), 99th percentile, sharpness, field means."""
+
+    at_s: float
+    bright: float
+    sharp: float
+    fields: NDArray[np.float64]
+    area: float  # of a field, pixels
+    noise: float = 0.0  # mean difference of the pixels to the picture before, in the field in the middle of all
+
+
 def reach(*arrays: Array) -> Array:
-    """Per value, what counts as motion in this episode: 2 % of its range, and at least a thousandth."""
+    """Return per value how large a change counts as motion: 2 % of its range in the episode, at least 0.001."""
     both = np.concatenate(arrays)
     with np.errstate(all="ignore"):
         width = np.nanmax(both, axis=0) - np.nanmin(both, axis=0) if len(both) else np.zeros(both.shape[1])
@@ -96,22 +110,22 @@ def reach(*arrays: Array) -> Array:
 
 
 def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Half-open intervals in which `flags` holds."""
+    """Return the half-open intervals in which `flags` is True."""
     edges = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def not_finite(*arrays: Array) -> tuple[int, int | None]:
-    """How many values are NaN or infinite, and the first frame with one."""
+    """Return how many values are NaN or infinite, and the first frame with one."""
     bad = np.concatenate([~np.isfinite(a) for a in arrays], axis=1)
     frames = np.flatnonzero(bad.any(axis=1))
     return int(bad.sum()), int(frames[0]) if len(frames) else None
 
 
 def held_frames(state: Array, action: Array) -> tuple[float, int | None]:
-    """Share of the moving frames that are the frame before once more, after and before which there is motion.
+    """Return the share of moving frames that repeat the frame before, and the first such frame.
 
-    Rest is not meant: there the steps before and after are small.
+    Only repeats with motion directly before and after count; rest is not a fault.
     """
     if len(state) < 4:
         return 0.0, None
@@ -133,7 +147,7 @@ def held_frames(state: Array, action: Array) -> tuple[float, int | None]:
 
 
 def frozen_state(state: Array, action: Array, fps: float) -> tuple[float, int | None]:
-    """Longest time for which the state stays bit for bit while the action moves on, and where it begins."""
+    """Return the longest time (s) for which the state stays bit-identical while the action changes, and its start."""
     if state.shape != action.shape or len(state) < 3:
         return 0.0, None
     enough = 3 * reach(state, action)
@@ -146,7 +160,7 @@ def frozen_state(state: Array, action: Array, fps: float) -> tuple[float, int | 
 
 
 def speeds(values: Array, fps: float, limit: Array) -> tuple[float, int | None, int | None]:
-    """Largest step as a share of the speed limit, its frame and which value it is."""
+    """Return the largest step as a share of the speed limit `(D,)`, its frame and the index of the value."""
     if len(values) < 2:
         return 0.0, None, None
     ratio = np.nan_to_num(np.abs(np.diff(values, axis=0)) * fps / limit, nan=0.0, posinf=0.0)
@@ -155,7 +169,7 @@ def speeds(values: Array, fps: float, limit: Array) -> tuple[float, int | None, 
 
 
 def usual_speed(values: Array, fps: float) -> Array:
-    """A limit where none is known: per value, the 95th percentile of its moving steps, per second."""
+    """Return a substitute for speed limits `(D,)`: the 95th percentile of each value's nonzero steps, per second."""
     steps = np.abs(np.diff(values, axis=0)) * fps
     steps[~(steps > 0)] = np.nan
     with np.errstate(all="ignore"):
@@ -164,7 +178,7 @@ def usual_speed(values: Array, fps: float) -> Array:
 
 
 def beyond(values: Array, lower: Array, upper: Array) -> tuple[float, int | None, int | None]:
-    """How far the worst value is beyond its limit (0 if none is), its frame and which it is."""
+    """Return the largest excess over the limits (0 if none), its frame and the index of the value."""
     if not len(values):
         return 0.0, None, None
     excess = np.nan_to_num(np.maximum(lower - values, values - upper), nan=-1.0, posinf=-1.0)
@@ -173,7 +187,7 @@ def beyond(values: Array, lower: Array, upper: Array) -> tuple[float, int | None
 
 
 def idle(state: Array, action: Array, fps: float) -> tuple[float, float]:
-    """Seconds at the beginning and at the end in which neither state nor action moves."""
+    """Return the seconds at the start and at the end in which neither state nor action moves."""
     found = []
     enough = reach(state, action) if state.shape == action.shape else None
     for order in (slice(None), slice(None, None, -1)):
@@ -186,8 +200,29 @@ def idle(state: Array, action: Array, fps: float) -> tuple[float, float]:
     return found[0], found[1]
 
 
+def travel(values: Array, fps: float) -> float:
+    """Return the range of the value that moves most, from half-second means to exclude sensor noise.
+
+    A hovering arm gives about a millimetre or milliradian, a motionless one 0.
+    """
+    count = max(1, min(round(fps / 2), len(values) // 2))
+    if len(values) < 3 or not values.shape[1]:
+        return 0.0 if len(values) < 2 or not values.shape[1] else float(np.ptp(values, axis=0).max())
+    sums = np.cumsum(np.concatenate([np.zeros((1, values.shape[1])), values - values[:1]]), axis=0)
+    means = (sums[count:] - sums[:-count]) / count
+    bends = np.abs(np.diff(values, 2, axis=0))
+    noise = np.median(bends, axis=0) / 0.6745 / 6**0.5  # of white noise, by the second differences
+    return float(np.maximum(np.ptp(means, axis=0) - 8 * noise / count**0.5, 0.0).max())
+
+
+def unit(values: Array) -> float:
+    """Guess the unit of `values`: 57.3 (degrees per radian) if one is beyond 7, else 1 (rad or m)."""
+    known = values[np.isfinite(values)]
+    return float(np.degrees(1.0)) if len(known) and np.abs(known).max() > 7.0 else 1.0
+
+
 def timing(stamps: Array, fps: float) -> tuple[tuple[int, int | None], float, tuple[float, int | None]]:
-    """Steps that do not grow and the first of them; 95th percentile of uneven steps; the largest gap and its frame."""
+    """Return number and first of the timestamps that do not grow, 95th percentile of jitter, largest gap and its frame."""
     steps = np.diff(stamps) * fps
     if not len(steps):
         return (0, None), 0.0, (0.0, None)
@@ -198,10 +233,11 @@ def timing(stamps: Array, fps: float) -> tuple[tuple[int, int | None], float, tu
 
 
 def divergence(state: Array, action: Array, fps: float, max_lag_s: float = 0.5) -> tuple[float, int]:
-    """How far actions are from the states that follow them, and the lag in frames at which they are nearest.
+    """Return the distance between actions and the states that follow them, and the lag in frames that minimises it.
 
-    Root of the mean square over frames and moving values of (S - A) / range, so that it does not grow with their number; a
-    constant lag of a controller is no defect. Rotations come as rotation vectors from a common start.
+    RMS over frames and moving values of (state - action) / range, so it does not grow with their number; a controller's
+    constant lag is no defect. Rotations are given as rotation vectors from a common start. Infinite if only one of both
+    moves.
     """
     both = np.concatenate([state, action])
     width = both.max(axis=0) - both.min(axis=0) if len(both) else np.zeros(state.shape[1])

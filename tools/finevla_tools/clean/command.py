@@ -10,15 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, is_disk_full
+from finevla_tools.canonical.command import add_gripper_arguments
+from finevla_tools.door import refuse_no_output
+from finevla_tools.unexpected import remember, unexpected
 
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
 MAX_DEPTH = 4  # of folders in which data sets are looked for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `finevla clean` takes."""
-    parser.add_argument("dataset", type=Path, help="a LeRobot data set, or a folder of them")
+    """Add the data set and the options of `finevla clean` to `parser`."""
+    parser.add_argument("dataset", nargs="?", type=Path, help="a LeRobot data set, or a folder of them")
     parser.add_argument("--report", type=Path, help="folder of tables and page; without it out/clean/<data set>")
     parser.add_argument("--out", type=Path, help="make a data set of the kept episodes here")
     parser.add_argument("--set", action="append", default=[], metavar="CHECK=NUMBER", help="a threshold of your own")
@@ -28,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=float, default=6.0, help="how many robust deviations from the median are unusual")
     parser.add_argument("--no-video", action="store_true", help="do not open the videos")
     parser.add_argument("--rate", type=float, default=4.0, help="pictures looked at per second of video")
+    add_gripper_arguments(parser)
     parser.add_argument("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
     parser.add_argument("--robot", help="a robot file whose limits hold; without it the field map's or the data set's")
     parser.add_argument("--compat", choices=["finevla"], help="FineVLA's own filters, numbers and reports instead")
@@ -46,7 +50,21 @@ def run(arguments: argparse.Namespace) -> int:
             line = f"{check.fixed:g} {check.unit}" if check.fixed is not None else "from the data"
             print(f"  {check.name:15s} {check.looks_for}; {line}{'; notes only' if check.notes else ''}")
         return 0
+    if arguments.dataset is None:
+        raise FineVLAError("name a LeRobot data set, or a folder of them; --list alone names the checks")
     _check(arguments)
+    if arguments.report is not None and arguments.report.suffix in (
+        ".json",
+        ".html",
+        ".csv",
+        ".txt",
+        ".pdf",
+        ".parquet",
+    ):
+        folder = arguments.report.with_suffix("")
+        raise FineVLAError(f"--report '{arguments.report}' names a file; the report is a folder, as --report {folder}")
+    refuse_no_output("--report", arguments.report)
+    refuse_no_output("--out", arguments.out)
     roots = _datasets(arguments.dataset)
     if arguments.compat:
         return _compat(arguments, roots)
@@ -59,11 +77,15 @@ def run(arguments: argparse.Namespace) -> int:
             report = report / (root.resolve().name if len(roots) == 1 else root.relative_to(arguments.dataset))
         try:
             _clean(arguments, root, report)
-        except FineVLAError as error:
-            if len(roots) == 1:
+        except Exception as error:  # one data set of a folder costs itself alone
+            if len(roots) == 1 or is_disk_full(error):
                 raise
             failed += 1
-            print(f"left out: {error}", file=sys.stderr)
+            said = str(error)
+            if not isinstance(error, FineVLAError):
+                remember(odd := unexpected(f"'{root}'", error))
+                said = odd.sentence
+            print(f"left out: {said}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -71,13 +93,17 @@ def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
     from finevla_tools.clean import decide, page, run
     from finevla_tools.datasets import lerobot_kept
     from finevla_tools.datasets.lerobot_files import open_dataset
+    from finevla_tools.door import announce
 
     given = decide.parse_set(arguments.set)
     names = decide.chosen(arguments.only, arguments.skip, not arguments.no_video)
     notes = frozenset(decide.chosen(arguments.note, None, True)) - {"corrupt"} if arguments.note else frozenset()
+    announce(f"reading '{root}'")
     dataset = open_dataset(root)
     for problem in dataset.problems:
         print(f"warning: {problem}", file=sys.stderr)
+    if dataset.depth and not arguments.no_video:
+        print(f"depth is counted, not looked at: {', '.join(sorted(dataset.depth))[:300]}")
     if arguments.out is not None:
         lerobot_kept.refuse(dataset, arguments.out)
     plan = _plan(arguments, dataset, names)
@@ -112,8 +138,9 @@ def _compat(arguments: argparse.Namespace, roots: list[Path]) -> int:
 
 def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -> Any:
     from finevla_tools.canonical.arms import ROBOTS, config_folder, limits
-    from finevla_tools.canonical.convert import choose_map
-    from finevla_tools.clean.measure import ACTION, STATE, Plan
+    from finevla_tools.canonical.choose import choose_map
+    from finevla_tools.canonical.scales import Given, settle
+    from finevla_tools.clean.measure import ACTION, STATE, MeasurePlan
 
     try:
         fields = choose_map(dataset, arguments.map)
@@ -126,7 +153,18 @@ def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -
         robot = dataset.robot
     if robot:
         limits(robot)  # one that is not there is no fault of the episodes
-    return Plan(names, fields, robot, arguments.rate)
+    if fields is not None:
+        given = Given(arguments.gripper, arguments.gripper_action)
+        try:
+            fields = settle(dataset, fields, given)
+        except FineVLAError as error:
+            if given != Given():
+                raise
+            print(f"{error}; values are compared as they are", file=sys.stderr)
+            return MeasurePlan(names, None, "", arguments.rate)
+        for sentence in fields.told:
+            print(sentence, file=sys.stderr)
+    return MeasurePlan(names, fields, robot, arguments.rate)
 
 
 def _print(summary: dict[str, Any], decisions: Any) -> None:
@@ -145,7 +183,7 @@ def _print(summary: dict[str, Any], decisions: Any) -> None:
 
 
 def _jobs(arguments: argparse.Namespace, episodes: int, videos: bool) -> int:
-    from finevla_tools.datasets.jobs import cores
+    from finevla_tools.work.parallel import cores
 
     worth = 1 + episodes * (5 if videos else 1) // WORTH_A_PROCESS
     return int(arguments.jobs or min(cores(), worth))
@@ -163,10 +201,11 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _datasets(path: Path) -> list[Path]:
+    from finevla_tools.door import refuse_no_folder
+
     if (path / "meta" / "info.json").is_file():
         return [path]
-    if not path.is_dir():
-        raise FineVLAError(f"'{path}' does not exist")
+    refuse_no_folder(path)
     found = sorted(
         file.parent.parent
         for depth in range(1, MAX_DEPTH + 1)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.arms import config_folder
-from finevla_tools.canonical.convert import choose_map
+from finevla_tools.canonical.choose import choose_map
 from finevla_tools.canonical.unify import Rules
-from finevla_tools.clean.finevla import Limits, Verdict, dataset_key, judge, load_limits
+from finevla_tools.clean.finevla import PaperLimits, PaperVerdict, dataset_key, judge, load_limits
 from finevla_tools.clean.reports import (
     DIFF_FILE,
     diff_report,
@@ -20,8 +20,9 @@ from finevla_tools.clean.reports import (
     structured_report,
     write_report,
 )
-from finevla_tools.datasets.jobs import Progress, cores, over
 from finevla_tools.datasets.lerobot_files import open_dataset
+from finevla_tools.work.parallel import cores, over
+from finevla_tools.work.progress import Progress
 
 WORTH_A_PROCESS = 50
 
@@ -29,8 +30,8 @@ WORTH_A_PROCESS = 50
 def write_reports(
     top: Path, roots: list[Path], report: Path, map_name: str | None, threshold: float | None, jobs: int, dry_run: bool
 ) -> Iterator[str]:
-    """Lines for the terminal. A single data set gets a flat report, a folder of them the structured one."""
-    parts: dict[str, dict[int, Verdict]] = {}
+    """Write FineVLA's reports and yield lines for the terminal; a folder of data sets gets the structured report."""
+    parts: dict[str, dict[int, PaperVerdict]] = {}
     failed = 0
     is_flat = roots == [top]
     for root in roots:
@@ -65,12 +66,12 @@ def write_reports(
 
 def judge_all(
     root: Path, map_name: str | None, threshold: float | None, jobs: int = 1
-) -> tuple[Limits, dict[int, Verdict]]:
-    """Every episode's verdict, by its index."""
+) -> tuple[PaperLimits, dict[int, PaperVerdict]]:
+    """Return FineVLA's limits and the verdict on each episode, by index."""
     dataset = open_dataset(root)
     limits = load_limits(config_folder("clean") / "finevla.yaml", dataset_key(root))
     if threshold is not None:
-        limits = Limits(limits.min_frames, limits.slots, threshold)
+        limits = PaperLimits(limits.min_frames, limits.slots, threshold)
     rules = None
     if limits.slots:
         try:

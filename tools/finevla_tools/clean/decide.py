@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.clean.checks import CHECKS, Check, Measure
+from finevla_tools.clean.checks import CHECKS, Check, Measurement
 from finevla_tools.clean.measure import Findings
 
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
@@ -22,15 +22,15 @@ OK, FLAGGED, SKIPPED = "ok", "flagged", "not looked at"
 
 @dataclass(frozen=True)
 class Threshold:
-    """Where a check's line is, and in words where that comes from; None: there is none."""
+    """Threshold of a check and, in words, where it comes from; value None: there is none."""
 
     value: float | None
     source: str
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the decision table."""
+class DecisionRow:
+    """Row of checks.parquet: one check of one episode (and camera) with value, threshold and verdict."""
 
     episode: int
     check: str
@@ -43,8 +43,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """One episode: kept or not, and the reasons (of what only notes: begin with 'note')."""
+class EpisodeDecision:
+    """Decision on one episode: kept or not, and the reasons; those that only note begin with "note: "."""
 
     episode: int
     keep: bool
@@ -55,19 +55,20 @@ class Decision:
 
 @dataclass(frozen=True)
 class Decisions:
-    """The whole of it; thresholds by check and part."""
+    """Result of all checks: a row per episode and check, a decision per episode, and thresholds by (check, part)."""
 
-    rows: list[Row]
-    episodes: list[Decision]
+    rows: list[DecisionRow]
+    episodes: list[EpisodeDecision]
     thresholds: Mapping[tuple[str, str], Threshold]
 
     @property
     def dropped(self) -> list[int]:
+        """Indices of the episodes to drop."""
         return [d.episode for d in self.episodes if not d.keep]
 
 
 def parse_set(given: Sequence[str]) -> dict[str, float]:
-    """`check=number` of the command line."""
+    """Parse `--set CHECK=NUMBER` options; raises `FineVLAError` for an unknown check or no number."""
     found = {}
     for text in given:
         name, _, number = text.partition("=")
@@ -83,7 +84,7 @@ def parse_set(given: Sequence[str]) -> dict[str, float]:
 
 
 def chosen(only: str | None, skip: str | None, videos: bool) -> tuple[str, ...]:
-    """Names of the checks to run, in their order; `corrupt` always is."""
+    """Return the names of the checks to run, in order, `corrupt` included; raises `FineVLAError` for unknown names."""
     lists = []
     for text in (only, skip):
         names = [name.strip() for name in (text or "").split(",") if name.strip()]
@@ -95,7 +96,7 @@ def chosen(only: str | None, skip: str | None, videos: bool) -> tuple[str, ...]:
 
 
 def threshold_of(check: Check, values: Sequence[float], given: float | None, k: float = K) -> Threshold:
-    """Given, else fixed, else from the values of all episodes."""
+    """Return the check's threshold: the given one, else its fixed one, else one from the values of all episodes."""
     if given is not None:
         return Threshold(given, "given")
     if check.fixed is not None:
@@ -126,7 +127,7 @@ def decide(
     k: float = K,
     notes: frozenset[str] = frozenset(),
 ) -> Decisions:
-    """`notes` are checks that drop nothing, besides those that never do."""
+    """Apply the thresholds to all findings; `notes` names more checks that flag an episode but do not drop it."""
     findings = list(found)
     if "twin" in names:
         _add_twins(findings)
@@ -146,29 +147,29 @@ def decide(
         drops = [r for r in flagged if r.check not in notes and (not CHECKS[r.check].notes or r.check in given)]
         reasons = [r.reason if r in drops else f"note: {r.reason}" for r in flagged]
         reasons.sort(key=lambda text: text.startswith("note: "))
-        episodes.append(Decision(one.episode, not drops, one.rows, one.tasks, tuple(reasons)))
+        episodes.append(EpisodeDecision(one.episode, not drops, one.rows, one.tasks, tuple(reasons)))
         rows += own
     return Decisions(rows, episodes, thresholds)
 
 
-def _row(episode: int, m: Measure, threshold: Threshold | None) -> Row:
+def _row(episode: int, m: Measurement, threshold: Threshold | None) -> DecisionRow:
     check = CHECKS[m.check]
     if m.value is None:
-        return Row(episode, m.check, m.part, None, None, SKIPPED, m.frame, m.said)
+        return DecisionRow(episode, m.check, m.part, None, None, SKIPPED, m.frame, m.said)
     line = threshold.value if threshold else None
     if line is None:
-        return Row(episode, m.check, m.part, m.value, None, OK, m.frame, m.said)
+        return DecisionRow(episode, m.check, m.part, m.value, None, OK, m.frame, m.said)
     is_bad = m.value < line if check.is_low_bad else m.value > line
     if not is_bad:
-        return Row(episode, m.check, m.part, m.value, line, OK, m.frame, m.said)
+        return DecisionRow(episode, m.check, m.part, m.value, line, OK, m.frame, m.said)
     than = "at least" if check.is_low_bad else "at most"
     at = f" (frame {m.frame})" if m.frame is not None else ""
     bound = "" if line == 0 else f"; {than} {line:.4g} is allowed"
-    return Row(episode, m.check, m.part, m.value, line, FLAGGED, m.frame, f"{m.said}{at}{bound}")
+    return DecisionRow(episode, m.check, m.part, m.value, line, FLAGGED, m.frame, f"{m.said}{at}{bound}")
 
 
 def _add_twins(findings: list[Findings]) -> None:
-    """The first of equal episodes is none; the others name it."""
+    """Add the `twin` measure: for each episode, how many earlier ones have the same numbers."""
     first: dict[str, int] = {}
     counts: Counter[str] = Counter()
     for one in findings:
@@ -181,5 +182,5 @@ def _add_twins(findings: list[Findings]) -> None:
             if before == one.episode
             else f"the same numbers as episode {before}"
         )
-        one.measures.append(Measure("twin", counts[one.digest], said))
+        one.measures.append(Measurement("twin", counts[one.digest], said))
         counts[one.digest] += 1

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
+from finevla_core.text_files import read_yaml
 from finevla_tools.canonical.convert import load_episode
 from finevla_tools.canonical.layout import SLOTS
 from finevla_tools.canonical.unify import Rules
@@ -33,8 +33,8 @@ L2_WORDS, CORRUPT_WORDS = ("L2", "无有效帧", "无法计算"), ("parquet文�
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What FineVLA asks of one data set; None = not asked, no slots = distances are not looked at."""
+class PaperLimits:
+    """FineVLA's limits for one data set; None = not checked, no slots = distances are not computed."""
 
     min_frames: int | None = None
     slots: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One episode: why it is a problem, in FineVLA's words, and its distance if that was worked out (None if not)."""
+class PaperVerdict:
+    """Verdict on one episode: reasons in FineVLA's words, and its L2 distance, None if it was not computed."""
 
     reasons: tuple[str, ...]
     l2: float | None
@@ -51,7 +51,7 @@ class Verdict:
 
 
 def range_norm_l2(state: NDArray[np.float64], action: NDArray[np.float64]) -> float:
-    """Mean distance of `(T, D)` states and actions, each value divided by its range in the episode (FineVLA §1.5).
+    """Return the mean L2 distance of states and actions `(T, D)`, each value divided by its range (`cal_distance.py`).
 
     NaN for fewer than 2 frames, infinity if exactly one of them stands still, 0 if no value moves.
     """
@@ -71,24 +71,24 @@ def range_norm_l2(state: NDArray[np.float64], action: NDArray[np.float64]) -> fl
     return float(np.sqrt((apart**2).sum(axis=1)).mean())
 
 
-def load_limits(path: Path, key: str) -> Limits:
-    """Of the data set `key`: exactly that, else its first folder's; raises `FineVLAError` for a malformed file."""
+def load_limits(path: Path, key: str) -> PaperLimits:
+    """Read the limits of data set `key`, or of its first folder; raises `FineVLAError` for a malformed file."""
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = read_yaml(path)
         entry: Any = table.get(key, table.get(key.split("/")[0], {})) or {}
         slots = tuple(entry.get("slots", ()))
         if odd := [s for s in slots if s not in SLOTS or s.endswith("gripper")]:
             raise FineVLAError(f"'{path}': {key} compares '{odd[0]}'; joints, end effectors and hands can be")
         least, limit = entry.get("min_frames"), entry.get("l2", DEFAULT_THRESHOLD)
-        return Limits(None if least is None else int(least), slots, None if limit is None else float(limit))
+        return PaperLimits(None if least is None else int(least), slots, None if limit is None else float(limit))
     except FineVLAError:
         raise
-    except (OSError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise FineVLAError(f"'{path}' cannot be understood: {' '.join(str(error).split())[:200]}") from error
 
 
 def dataset_key(root: Path) -> str:
-    """The path below the folder in VLA_DATA_ROOT if it lies there, else the folder's name."""
+    """Return the path relative to VLA_DATA_ROOT if `root` lies in it, else the folder's name."""
     base = os.environ.get("VLA_DATA_ROOT")
     here = root.resolve()
     if base and here.is_relative_to(Path(base).resolve()) and here != Path(base).resolve():
@@ -96,8 +96,8 @@ def dataset_key(root: Path) -> str:
     return here.name
 
 
-def judge(dataset: LeRobotFiles, rules: Rules | None, limits: Limits, episode: EpisodeFile) -> Verdict:
-    """What FineVLA would say of one episode; `rules` None = there is no map, and no distance."""
+def judge(dataset: LeRobotFiles, rules: Rules | None, limits: PaperLimits, episode: EpisodeFile) -> PaperVerdict:
+    """Judge one episode as FineVLA does; without `rules` (no field map) the distance is not computed."""
     reasons = []
     if (corrupt := corruption(episode.path)) is not None:
         reasons.append(corrupt)
@@ -107,32 +107,32 @@ def judge(dataset: LeRobotFiles, rules: Rules | None, limits: Limits, episode: E
     if not any(text.strip() for text in episode.tasks or ()):
         reasons.append(NO_TASK)
     if corrupt is not None or rules is None or not limits.slots:
-        return Verdict(tuple(reasons), None, 0)
+        return PaperVerdict(tuple(reasons), None, 0)
     try:
         unified = load_episode(dataset, episode, rules)
     except FineVLAError:  # its converter leaves such an episode out, and no distance is worked out
-        return Verdict(tuple(reasons), None, 0)
+        return PaperVerdict(tuple(reasons), None, 0)
     columns = compared(limits.slots, unified.mask_state & unified.mask_action)
     # It computes in float32 until here.
     state, action = (a[:, columns].astype(np.float32).astype(np.float64) for a in (unified.state, unified.action))
     if not len(columns):
-        return Verdict((*reasons, NO_DIM), None, 0)
+        return PaperVerdict((*reasons, NO_DIM), None, 0)
     score = range_norm_l2(state, action)
     if np.isnan(score):
         reasons.append(TOO_FEW.format(len(state)))
     elif limits.l2 is not None and score > limits.l2:
         reasons.append(TOO_FAR.format(score, limits.l2))
-    return Verdict(tuple(reasons), score, len(state))
+    return PaperVerdict(tuple(reasons), score, len(state))
 
 
 def compared(slots: Sequence[str], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Which of the 80 values are compared."""
+    """Return the indices among the 80 values of `slots` that `mask` marks as present."""
     every = np.concatenate([np.arange(SLOTS[s].start, SLOTS[s].stop) for s in slots]) if slots else np.zeros(0, int)
     return np.asarray(every[mask[every]], dtype=np.int64)
 
 
 def corruption(path: Path) -> str | None:
-    """As FineVLA looks: the size and the schema, no data."""
+    """Return FineVLA's reason if the file is empty or its Parquet schema cannot be read, else None; no data is read."""
     try:
         if path.stat().st_size == 0:
             return EMPTY_FILE

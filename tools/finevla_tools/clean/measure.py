@@ -1,4 +1,4 @@
-"""One episode looked at: its files read once, every check's number and words. What runs in the workers."""
+"""Measure one episode in a worker: read its files once and run every check."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,22 +9,24 @@ import numpy as np
 import pyarrow as pa
 from scipy.spatial.transform import Rotation
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.canonical.arms import limits
 from finevla_tools.canonical.fields import FieldMap
 from finevla_tools.canonical.layout import SLOTS
 from finevla_tools.canonical.unify import Rules, unify
 from finevla_tools.clean import checks as c
-from finevla_tools.clean.checks import CHECKS, Array, Measure
+from finevla_tools.clean.checks import CHECKS, Array, Measurement
+from finevla_tools.clean.columns import eased, joined
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
+from finevla_tools.unexpected import Unexpected
 
 STATE, ACTION = "observation.state", "action"
-MEASURE_VERSION = 1  # counted up when a check's number changes: what was measured before is measured again
+MEASURE_VERSION = 3  # counted up when a check's number changes: what was measured before is measured again
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to look for; picklable."""
+class MeasurePlan:
+    """Checks to run, field map, robot and picture rate; can be pickled."""
 
     checks: tuple[str, ...]
     map: FieldMap | None
@@ -34,13 +36,15 @@ class Plan:
 
 @dataclass
 class Findings:
-    """Of one episode: `digest` is of its numbers, for twins."""
+    """Measures of one episode; `digest` is a hash of its numbers, to find duplicates."""
 
     episode: int
     rows: int
     tasks: tuple[str, ...]
     digest: str
-    measures: list[Measure] = field(default_factory=list)
+    measures: list[Measurement] = field(default_factory=list)
+    mistake: str = ""  # why it could not be looked at, where that is not the file's fault but the map's or an option's
+    unexpected: Unexpected | None = None
 
 
 @dataclass(frozen=True)
@@ -55,59 +59,68 @@ class Signals:
     action_limits: Array | None
 
 
-def measure(dataset: LeRobotFiles, plan: Plan, episode: EpisodeFile) -> Findings:
-    """Never raises for a broken episode: that is what it finds."""
+def measure(dataset: LeRobotFiles, plan: MeasurePlan, episode: EpisodeFile) -> Findings:
+    """Run the planned checks on one episode; a broken file becomes a finding and does not raise."""
     found = Findings(episode.index, 0, tuple(episode.tasks or ()), "")
     try:
         table = dataset.read(episode, _columns(dataset))
     except FineVLAError as error:
-        found.measures.append(Measure("corrupt", 1, str(error)))
+        found.measures.append(_unreadable(found, error))
     else:
         found.rows = table.num_rows
-        found.measures.append(Measure("corrupt", 0, "readable"))
+        found.measures.append(Measurement("corrupt", 0, "readable"))
         try:
             _look_at_table(dataset, plan, episode, table, found)
         except FineVLAError as error:
-            found.measures[0] = Measure("corrupt", 1, str(error))
+            found.measures[0] = _unreadable(found, error)
     if not found.tasks and "task" in plan.checks:
-        found.measures.append(Measure("task", 0, "no task is stated"))
+        found.measures.append(Measurement("task", 0, "no task is stated"))
     elif "task" in plan.checks:
         said = sum(bool(text.strip()) for text in found.tasks)
-        found.measures.append(Measure("task", said, f"{said} task texts" if said else "all task texts are blank"))
+        found.measures.append(Measurement("task", said, f"{said} task texts" if said else "all task texts are blank"))
     found.measures = [m for m in found.measures if m.check in plan.checks]
     return found
 
 
-def signals(dataset: LeRobotFiles, plan: Plan, episode: EpisodeFile, table: pa.Table | None = None) -> Signals:
-    """Raises `FineVLAError` for an episode without them."""
+def _unreadable(found: Findings, error: FineVLAError) -> Measurement:
+    if not isinstance(error, DamagedFileError):
+        found.mistake = str(error)
+    return Measurement("corrupt", 1, str(error))
+
+
+def signals(dataset: LeRobotFiles, plan: MeasurePlan, episode: EpisodeFile, table: pa.Table | None = None) -> Signals:
+    """Read state and action of an episode; raises `FineVLAError` if they are missing."""
     state_keys, action_keys = _keys(plan)
     if table is None:
         table = dataset.read(episode, (*state_keys, *action_keys))
-    state, state_names = _joined(dataset, table, state_keys, f"'{episode.path}'")
-    action, action_names = _joined(dataset, table, action_keys, f"'{episode.path}'")
-    bounds = [_limits(plan.robot, names) for names in (state_names, action_names)]
+    fields = (plan.map.state, plan.map.action) if plan.map else ((), ())
+    state, state_names, state_known = joined(dataset, table, state_keys, fields[0], f"'{episode.path}'")
+    action, action_names, action_known = joined(dataset, table, action_keys, fields[1], f"'{episode.path}'")
+    bounds = [eased(_limits(plan.robot, names), names) for names in (state_known, action_known)]
     return Signals(state, action, state_names, action_names, *bounds)
 
 
-def _look_at_table(dataset: LeRobotFiles, plan: Plan, episode: EpisodeFile, table: pa.Table, found: Findings) -> None:
+def _look_at_table(
+    dataset: LeRobotFiles, plan: MeasurePlan, episode: EpisodeFile, table: pa.Table, found: Findings
+) -> None:
     rows, fps, add = table.num_rows, dataset.fps, found.measures.append
     stated = episode.length
     said = f"{rows} rows, the metadata say {'nothing' if stated is None else stated}"
-    add(Measure("length", rows if stated is None else abs(rows - stated), said))
-    add(Measure("frames", rows, f"{rows} frames, {rows / fps:.1f} s"))
+    add(Measurement("length", rows if stated is None else abs(rows - stated), said))
+    add(Measurement("frames", rows, f"{rows} frames, {rows / fps:.1f} s"))
     if not found.tasks and "task_index" in table.column_names:
         known = {int(i) for i in np.unique(values(table, "task_index", "").astype(np.int64))}
         found.tasks = tuple(dataset.task_table[i] for i in sorted(known) if i in dataset.task_table)
     if "timestamp" in table.column_names and rows:
         stamps = values(table, "timestamp", f"'{episode.path}'")[:, 0].astype(np.float64)
         (wrong, at), jitter, (gap, widest) = c.timing(stamps, fps)
-        add(Measure("time_order", wrong, f"{wrong} timestamps are not after the one before", at))
-        add(Measure("time_jitter", jitter, f"steps between timestamps are uneven by {jitter:.2f} of a step"))
-        add(Measure("time_gap", gap, f"{gap / fps:.3f} s between two frames, 1/{fps:g} s is due", widest))
+        add(Measurement("time_order", wrong, f"{wrong} timestamps are not after the one before", at))
+        add(Measurement("time_jitter", jitter, f"steps between timestamps are uneven by {jitter:.2f} of a step"))
+        add(Measurement("time_gap", gap, f"{gap / fps:.3f} s between two frames, 1/{fps:g} s is due", widest))
     raw = signals(dataset, plan, episode, table)
     found.digest = hashlib.sha256(raw.state.tobytes() + raw.action.tobytes()).hexdigest()
     bad, at = c.not_finite(raw.state, raw.action)
-    add(Measure("finite", bad, f"{bad} values are NaN or infinite", at))
+    add(Measurement("finite", bad, f"{bad} values are NaN or infinite", at))
     clean = replace(raw, state=_filled(raw.state), action=_filled(raw.action))
     if rows:
         _look_at_motion(clean, fps, add)
@@ -116,18 +129,22 @@ def _look_at_table(dataset: LeRobotFiles, plan: Plan, episode: EpisodeFile, tabl
         _look_at_videos(dataset, plan, episode, clean, rows, add)
 
 
-def _look_at_motion(s: Signals, fps: float, add: Callable[[Measure], None]) -> None:
+def _look_at_motion(s: Signals, fps: float, add: Callable[[Measurement], None]) -> None:
     share, at = c.held_frames(s.state, s.action)
-    add(Measure("held_frames", share, f"{share:.0%} of the moving frames are the one before once more", at))
+    add(Measurement("held_frames", share, f"{share:.0%} of the moving frames are the one before once more", at))
     seconds, at = c.frozen_state(s.state, s.action, fps)
     add(
-        Measure(
+        Measurement(
             "frozen_state", seconds, f"for {seconds:.2f} s the state is bit for bit the same, the action is not", at
         )
     )
     if s.state_limits is not None:
         ratio, at, which = c.speeds(s.state, fps, s.state_limits[2])
-        add(Measure("joint_jump", ratio, f"{_name(s.state_names, which)} moves at {ratio:.2f} of its speed limit", at))
+        add(
+            Measurement(
+                "joint_jump", ratio, f"{_name(s.state_names, which)} moves at {ratio:.2f} of its speed limit", at
+            )
+        )
         excess = [
             (*c.beyond(x, bounds[0], bounds[1]), names, what)
             for x, bounds, names, what in (
@@ -137,35 +154,41 @@ def _look_at_motion(s: Signals, fps: float, add: Callable[[Measure], None]) -> N
             if bounds is not None
         ]
         worst, at, which, names, what = max(excess, key=lambda e: e[0])
-        add(Measure("limits", worst, f"{what}: {_name(names, which)} is {worst:.3f} beyond its limit", at))
+        add(Measurement("limits", worst, f"{what}: {_name(names, which)} is {worst:.3f} beyond its limit", at))
     else:
         ratio, at, which = c.speeds(s.state, fps, c.usual_speed(s.state, fps))
-        add(Measure("state_jump", ratio, f"{_name(s.state_names, which)} moves at {ratio:.1f} of its usual speed", at))
-        add(Measure("limits", None, "no limits are known for these values; give --robot"))
+        add(
+            Measurement(
+                "state_jump", ratio, f"{_name(s.state_names, which)} moves at {ratio:.1f} of its usual speed", at
+            )
+        )
+        add(Measurement("limits", None, "no limits are known for these values; give --robot"))
     arms = [i for i, name in enumerate(s.action_names) if not _is_gripper(name)]
     if arms:
         speed = s.action_limits[2] if s.action_limits is not None else c.usual_speed(s.action, fps)
         ratio, at, which = c.speeds(s.action[:, arms], fps, speed[arms])
         name = _name([s.action_names[i] for i in arms], which)
-        add(Measure("action_jump", ratio, f"{name} is commanded to move at {ratio:.2f} of its speed", at))
+        add(Measurement("action_jump", ratio, f"{name} is commanded to move at {ratio:.2f} of its speed", at))
+    way = max(c.travel(x, fps) / c.unit(x) for x in (s.state, s.action))
+    add(Measurement("still", way, f"nothing moves by more than {way:.2g} rad or m", 0))
     head, tail = c.idle(s.state, s.action, fps)
-    add(Measure("idle_head", head, f"nothing moves for the first {head:.1f} s", 0))
-    add(Measure("idle_tail", tail, f"nothing moves for the last {tail:.1f} s", max(0, len(s.state) - 1)))
+    add(Measurement("idle_head", head, f"nothing moves for the first {head:.1f} s", 0))
+    add(Measurement("idle_tail", tail, f"nothing moves for the last {tail:.1f} s", max(0, len(s.state) - 1)))
     hands = [np.ptp(x[:, i]) for x, names in ((s.state, s.state_names), (s.action, s.action_names))
              for i, name in enumerate(names) if _is_gripper(name)]  # fmt: skip
     if hands:
-        add(Measure("gripper_unused", float(max(hands)), f"grippers move by {max(hands):.2f} at most"))
+        add(Measurement("gripper_unused", float(max(hands)), f"grippers move by {max(hands):.2f} at most"))
     else:
-        add(Measure("gripper_unused", None, "no value is named a gripper"))
+        add(Measurement("gripper_unused", None, "no value is named a gripper"))
 
 
 def _look_at_divergence(
-    dataset: LeRobotFiles, plan: Plan, table: pa.Table, s: Signals, add: Callable[[Measure], None]
+    dataset: LeRobotFiles, plan: MeasurePlan, table: pa.Table, s: Signals, add: Callable[[Measurement], None]
 ) -> None:
     try:
         state, action = _compared(plan, table, s)
     except FineVLAError as error:
-        add(Measure("divergence", None, str(error)))
+        add(Measurement("divergence", None, str(error)))
         return
     score, lag = c.divergence(state, action, dataset.fps)
     if np.isinf(score):
@@ -173,10 +196,10 @@ def _look_at_divergence(
     else:
         said = f"state and action differ by {score:.2f} of their range"
         said += f", at a lag of {lag / dataset.fps:.2f} s" if lag else ""
-    add(Measure("divergence", score, said))
+    add(Measurement("divergence", score, said))
 
 
-def _compared(plan: Plan, table: pa.Table, s: Signals) -> tuple[Array, Array]:
+def _compared(plan: MeasurePlan, table: pa.Table, s: Signals) -> tuple[Array, Array]:
     """What of state and action can be compared: joints if there are any, else poses with rotation vectors."""
     if plan.map is None:
         if s.state.shape != s.action.shape:
@@ -207,25 +230,34 @@ def _compared(plan: Plan, table: pa.Table, s: Signals) -> tuple[Array, Array]:
 
 
 def _look_at_videos(
-    dataset: LeRobotFiles, plan: Plan, episode: EpisodeFile, s: Signals, rows: int, add: Callable[[Measure], None]
+    dataset: LeRobotFiles,
+    plan: MeasurePlan,
+    episode: EpisodeFile,
+    s: Signals,
+    rows: int,
+    add: Callable[[Measurement], None],
 ) -> None:
     from finevla_tools.clean.pictures import count_and_look, judged
 
-    width = np.maximum(np.ptp(s.state, axis=0), 1e-3) if rows else np.ones(s.state.shape[1])
-    width[width < 0.05 * width.max(initial=0.0)] = np.inf  # noise is no motion
+    arms = _arms(s) if rows else {}
     for footage in episode.videos:
         camera = footage.key.rsplit(".", 1)[-1]
-        # A wrist's camera sees its own arm move, and may see nothing else.
-        side = next((side for side in ("left", "right") if side in camera), "")
-        own = [i for i, name in enumerate(s.state_names) if side in name] or list(range(len(s.state_names)))
         try:
             count, looks = count_and_look(footage, dataset.fps, plan.rate_hz)
         except FineVLAError as error:
-            add(Measure("video_corrupt", 1, str(error), None, camera))
+            add(Measurement("video_corrupt", 1, str(error), None, camera))
             continue
-        add(Measure("video_corrupt", 0, f"{camera}: readable", None, camera))
-        for one in judged(camera, looks, count, rows, (s.state / width)[:, own], dataset.fps):
+        add(Measurement("video_corrupt", 0, f"{camera}: readable", None, camera))
+        looks = [] if footage.key in dataset.depth else looks  # depth has no brightness: it is only counted
+        for one in judged(camera, looks, count, rows, arms, dataset.fps):
             add(one)
+
+
+def _arms(s: Signals) -> dict[str, Array]:
+    """Values by the side that their names say, in rad or m; all together where none says a side."""
+    sides = {side: [i for i, name in enumerate(s.state_names) if side in name.lower()] for side in ("left", "right")}
+    known = {side: which for side, which in sides.items() if which} or {"": list(range(s.state.shape[1]))}
+    return {side: s.state[:, which] / c.unit(s.state) for side, which in known.items() if which}
 
 
 def _columns(dataset: LeRobotFiles) -> list[str] | None:
@@ -234,21 +266,10 @@ def _columns(dataset: LeRobotFiles) -> list[str] | None:
     return [key for key in dataset.features if key not in skipped] or None
 
 
-def _keys(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _keys(plan: MeasurePlan) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if plan.map is None:
         return (STATE,), (ACTION,)
     return tuple(dict.fromkeys(f.key for f in plan.map.state)), tuple(dict.fromkeys(f.key for f in plan.map.action))
-
-
-def _joined(dataset: LeRobotFiles, table: pa.Table, keys: Sequence[str], where: str) -> tuple[Array, tuple[str, ...]]:
-    arrays: list[Array] = []
-    names: list[str] = []
-    for key in keys:
-        array = values(table, key, where).astype(np.float64)
-        said = dataset.names(key)
-        arrays.append(array)
-        names += said if len(said) == array.shape[1] else [f"{key}[{i}]" for i in range(array.shape[1])]
-    return np.concatenate(arrays, axis=1) if arrays else np.zeros((table.num_rows, 0)), tuple(names)
 
 
 @lru_cache(maxsize=16)
@@ -287,7 +308,7 @@ def _name(names: Sequence[str], which: int | None) -> str:
 
 
 def as_json(found: Findings) -> Mapping[str, object]:
-    """One line of the journal."""
+    """Convert findings to one line of the journal."""
     return {
         "episode": found.episode,
         "rows": found.rows,
@@ -301,10 +322,10 @@ def as_json(found: Findings) -> Mapping[str, object]:
 
 
 def from_json(raw: Mapping[str, object]) -> Findings:
-    """Undo `as_json`."""
+    """Restore the findings that `as_json` made."""
     found: object = raw["measures"]
     assert isinstance(found, list)
-    measures = [Measure(n, None if v is None else float(v), said, frame, part) for n, v, said, frame, part in found]
+    measures = [Measurement(n, None if v is None else float(v), said, frame, part) for n, v, said, frame, part in found]
     tasks: object = raw["tasks"]
     assert isinstance(tasks, list)
     return Findings(int(str(raw["episode"])), int(str(raw["rows"])), tuple(tasks), str(raw["digest"]), measures)

@@ -3,52 +3,37 @@
 Only grey values are looked at. How many pictures there are is counted without decoding.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
-from finevla_tools.clean.checks import Array, Measure, runs
+from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_tools.clean.checks import Array, Measurement, PictureSample
+from finevla_tools.clean.frozen import frozen
 from finevla_tools.datasets.lerobot_files import Footage
 
 GRID = 8  # a picture is compared with the next by the means of 8 x 8 fields: noise and encoders vanish in them
-# Of 255: by less than this do two encodings of the same picture differ in a field of 24 x 24 pixels; in smaller ones by more,
-# for noise falls with the root of the area.
-SAME_LEVEL, SAME_AREA = 1.0, 24 * 24
 BLACK_LEVEL = 40  # of 255: black is 16 in most videos, and a lens cap lets a little light in
 MAX_PIXELS = 50_000_000  # a picture of more is a broken header
 
 
-@dataclass(frozen=True)
-class Look:
-    """One picture: when (s from the episode's beginning), its 99th percentile, sharpness and means of fields."""
-
-    at_s: float
-    bright: float
-    sharp: float
-    fields: NDArray[np.float64]
-    area: float  # of a field, pixels
-
-
-def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, list[Look]]:
-    """How many pictures there are, and about `rate_hz` of them a second; raises `FineVLAError` naming the file."""
+def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, list[PictureSample]]:
+    """Count a video's pictures and sample about `rate_hz` per second; raises `DamagedFileError` if it is unreadable."""
     import av
 
     av.logging.set_libav_level(av.logging.PANIC)
     if not footage.path.is_file():
-        raise FineVLAError(f"'{footage.path}' is missing")
+        raise DamagedFileError(f"'{footage.path}' is missing")
     try:
         with av.open(str(footage.path)) as container:
             if not container.streams.video:
-                raise FineVLAError(f"'{footage.path}' has no video in it")
+                raise DamagedFileError(f"'{footage.path}' has no video in it")
             stream = container.streams.video[0]
             if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
-                raise FineVLAError(f"'{footage.path}' claims pictures of more than {MAX_PIXELS} pixels")
+                raise DamagedFileError(f"'{footage.path}' claims pictures of more than {MAX_PIXELS} pixels")
             stream.codec_context.thread_count = 1  # episodes are looked at side by side
             times, keys = _times(container, stream, footage, fps)
             if not times:
@@ -60,31 +45,39 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
             frames = _some(container, stream, footage, set(near.tolist())) if by_keys else _every(
                 container, stream, footage, fps, wanted
             )  # fmt: skip
-            return len(times), [_look(frame, t - footage.begin_s) for t, frame in frames]
+            return len(times), _looks(frames, footage.begin_s)
     except (av.error.FFmpegError, OSError, ValueError, IndexError, MemoryError, ArithmeticError) as error:
         if isinstance(error, FineVLAError):
             raise
-        raise FineVLAError(f"'{footage.path}' cannot be decoded: {' '.join(str(error).split())[:160]}") from error
+        raise DamagedFileError(f"'{footage.path}' cannot be decoded: {' '.join(str(error).split())[:160]}") from error
 
 
-def judged(camera: str, looks: list[Look], count: int, rows: int, state: Array, fps: float) -> list[Measure]:
-    """The video checks of one camera; `state` `(T, D)` are the values whose motion it should see, scaled to their range."""
-    found = [Measure("video_length", abs(count - rows), f"{camera}: {count} pictures for {rows} rows", None, camera)]
+def judged(
+    camera: str, looks: list[PictureSample], count: int, rows: int, arms: Mapping[str, Array], fps: float
+) -> list[Measurement]:
+    """Return the video checks of one camera; `arms` are the values `(T, D)` of each arm, rad or m."""
+    found = [
+        Measurement("video_length", abs(count - rows), f"{camera}: {count} pictures for {rows} rows", None, camera)
+    ]
     if not looks:
         return found
     dark = [k for k, look in enumerate(looks) if look.bright < BLACK_LEVEL]
     said = f"{camera}: {len(dark)} of {len(looks)} pictures looked at are black"
-    found.append(Measure("video_black", len(dark) / len(looks), said, _frame(looks, dark[:1], fps), camera))
+    found.append(Measurement("video_black", len(dark) / len(looks), said, _frame(looks, dark[:1], fps), camera))
     sharp = float(np.median([look.sharp for look in looks]))
-    found.append(Measure("video_blur", sharp, f"{camera}: sharpness {sharp:.3g}", None, camera))
-    seconds, first = _frozen(looks, state, fps)
-    said = f"{camera}: the picture stays for {seconds:.1f} s while the robot moves"
-    found.append(Measure("video_frozen", seconds, said, _frame(looks, first, fps), camera))
+    found.append(Measurement("video_blur", sharp, f"{camera}: sharpness {sharp:.3g}", None, camera))
+    # A wrist's camera moves with its arm, and may see nothing else.
+    own = next((side for side in ("left", "right") if side in camera and side in arms), "")
+    seconds, first = frozen(looks, arms, own, fps)
+    said = f"{camera}: the picture stays for {seconds:.1f} s while it should show the robot move"
+    found.append(
+        Measurement("video_frozen", seconds, said, _frame(looks, [] if first is None else [first], fps), camera)
+    )
     return found
 
 
 def sharpness(grey: NDArray[np.uint8]) -> float:
-    """Variance of the Laplacian; whatever the picture's size, edges of a few pixels count."""
+    """Return the variance of the Laplacian of a grey image `(H, W)`; 0 if it is smaller than 3 pixels."""
     if min(grey.shape) < 3:
         return 0.0
     g = grey.astype(np.int16)
@@ -152,32 +145,39 @@ def _seek(container: Any, stream: Any, footage: Footage) -> None:
         container.seek(int(footage.begin_s / stream.time_base), stream=stream, backward=True)
 
 
-def _look(frame: Any, at_s: float) -> Look:
+def _looks(frames: Iterable[tuple[float, Any]], begin_s: float) -> list[PictureSample]:
+    looks: list[PictureSample] = []
+    before: NDArray[np.uint8] | None = None
+    for t, frame in frames:
+        grey = _grey(frame)
+        looks.append(_look(grey, t - begin_s, before))
+        before = grey.copy()  # the decoder uses its memory again
+    return looks
+
+
+def _grey(frame: Any) -> NDArray[np.uint8]:
     if frame.width * frame.height > MAX_PIXELS:
         raise FineVLAError(f"a picture has {frame.width} x {frame.height} pixels")
     if frame.format.name in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12", "gray"):
         plane = frame.planes[0]  # brightness as it was decoded, no conversion
-        grey = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
-    else:
-        grey = frame.to_ndarray(format="gray")
+        return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+
+
+def _look(grey: NDArray[np.uint8], at_s: float, before: NDArray[np.uint8] | None) -> PictureSample:
     rows, columns = (np.linspace(0, n, GRID + 1).astype(int) for n in grey.shape)
-    sums = np.add.reduceat(np.add.reduceat(grey, rows[:-1], axis=0, dtype=np.float64), columns[:-1], axis=1)
     areas = np.outer(np.maximum(np.diff(rows), 1), np.maximum(np.diff(columns), 1))
-    return Look(at_s, float(np.percentile(grey[::4, ::4], 99)), sharpness(grey), sums / areas, float(areas.min()))
+
+    def means(pixels: NDArray[Any]) -> Array:
+        sums = np.add.reduceat(np.add.reduceat(pixels, rows[:-1], axis=0, dtype=np.float64), columns[:-1], axis=1)
+        return np.asarray(sums / areas)
+
+    noise = 0.0
+    if before is not None and before.shape == grey.shape:
+        noise = float(np.median(means(np.maximum(grey, before) - np.minimum(grey, before))))
+    bright = float(np.percentile(grey[::4, ::4], 99))
+    return PictureSample(at_s, bright, sharpness(grey), means(grey), float(areas.min()), noise)
 
 
-def _frozen(looks: list[Look], state: Array, fps: float) -> tuple[float, list[int]]:
-    """Longest time without change in which the robot goes more than a seventh of its way, and where it begins."""
-    level = SAME_LEVEL * max(1.0, (SAME_AREA / looks[0].area) ** 0.5)
-    same = np.array([np.abs(a.fields - b.fields).max() < level for a, b in pairwise(looks)])
-    worst, first = 0.0, [0]
-    for begin, end in runs(same) if len(same) else []:
-        seconds = looks[end].at_s - looks[begin].at_s
-        rows = state[int(looks[begin].at_s * fps) : int(looks[end].at_s * fps) + 1]
-        if seconds > worst and len(rows) and (np.ptp(rows, axis=0) > 0.15).any():
-            worst, first = seconds, [begin]
-    return worst, first
-
-
-def _frame(looks: list[Look], places: list[int], fps: float) -> int | None:
+def _frame(looks: list[PictureSample], places: list[int], fps: float) -> int | None:
     return round(looks[places[0]].at_s * fps) if places else None

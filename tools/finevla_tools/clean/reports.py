@@ -1,4 +1,4 @@
-"""FineVLA's report files, both shapes: of one data set, and of a folder of them; written as it does, read from anybody."""
+"""Read and write FineVLA's report files, for one data set and for a folder of them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,27 +8,28 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import write_text
+from finevla_core.text_files import read_json
 from finevla_tools.clean.finevla import (
     CORRUPT_WORDS,
     FRAME_WORDS,
     L2_WORDS,
     TASK_WORDS,
-    Limits,
-    Verdict,
+    PaperLimits,
+    PaperVerdict,
 )
-from finevla_tools.datasets.lerobot_files import read_json
 
 Problems = Mapping[str, Sequence[str]]  # episode id without leading zeros: reasons
 DIFF_FILE = "state_action_diff_report.json"
 
 
 def report_name(key: str) -> str:
-    """The file that FineVLA's clustering looks for in a data set's root."""
+    """Return the file name under which FineVLA's clustering looks for the report in a data set's root."""
     return f"{key.replace('/', '_')}_filter_report.json"
 
 
-def flat_report(key: str, root: Path, limits: Limits, verdicts: Mapping[int, Verdict]) -> dict[str, Any]:
-    """Of one data set."""
+def flat_report(key: str, root: Path, limits: PaperLimits, verdicts: Mapping[int, PaperVerdict]) -> dict[str, Any]:
+    """Return FineVLA's filter report of one data set: a summary, and reasons by problem episode."""
     problems = _problems(verdicts)
     summary = {"dataset": key, "dataset_path": str(root), "l2_threshold": limits.l2} | _counts(problems)
     if (statistics := l2_statistics([v.l2 for v in verdicts.values()], True)) is not None:
@@ -37,9 +38,9 @@ def flat_report(key: str, root: Path, limits: Limits, verdicts: Mapping[int, Ver
 
 
 def structured_report(
-    key: str, root: Path, limit: float | None, parts: Mapping[str, Mapping[int, Verdict]], failed: int = 0
+    key: str, root: Path, limit: float | None, parts: Mapping[str, Mapping[int, PaperVerdict]], failed: int = 0
 ) -> dict[str, Any]:
-    """Of a folder of data sets; `parts` by the name that each shall have (FineVLA: the last folder's)."""
+    """Return FineVLA's filter report of a folder of data sets; `parts` holds the verdicts by data set name."""
     subsets: dict[str, Any] = {}
     totals = dict.fromkeys(("frame_too_short", "task_empty", "l2_abnormal", "parquet_corrupted"), 0)
     for name, verdicts in parts.items():
@@ -65,8 +66,8 @@ def structured_report(
     return {"summary": summary, "subdatasets": subsets}
 
 
-def diff_report(key: str, root: Path, limits: Limits, verdicts: Mapping[int, Verdict]) -> dict[str, Any]:
-    """`state_action_diff_report.json`."""
+def diff_report(key: str, root: Path, limits: PaperLimits, verdicts: Mapping[int, PaperVerdict]) -> dict[str, Any]:
+    """Return the content of FineVLA's state_action_diff_report.json: L2 distance of state and action per episode."""
     known = {index: v for index, v in verdicts.items() if v.l2 is not None}
     slot: Any = limits.slots[0] if len(limits.slots) == 1 else list(limits.slots)
     flagged = [i for i, v in known.items() if any(word in r for r in v.reasons for word in L2_WORDS)]
@@ -89,7 +90,7 @@ def diff_report(key: str, root: Path, limits: Limits, verdicts: Mapping[int, Ver
 
 
 def l2_statistics(scores: Sequence[float | None], is_flat: bool) -> dict[str, float] | None:
-    """Of the distances that are there; a flat report leaves infinite ones out and counts them, the other shape does not."""
+    """Return statistics of the known distances, None without any; a flat report excludes and counts infinite ones."""
     known = np.array([s for s in scores if s is not None and not np.isnan(s)])
     finite = known[np.isfinite(known)] if is_flat else known
     if not len(finite):
@@ -108,15 +109,13 @@ def l2_statistics(scores: Sequence[float | None], is_flat: bool) -> dict[str, fl
 
 
 def write_report(path: Path, report: Mapping[str, Any], compat: bool) -> None:
-    """Whole or not at all. As FineVLA writes it, NaN and Infinity stand bare if `compat`; else they are null: valid JSON."""
+    """Write a report atomically; with `compat` NaN and Infinity stay bare as in FineVLA's files, else become null."""
     data = json.dumps(report if compat else strict(report), indent=2, ensure_ascii=False, allow_nan=compat)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(data + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, data + "\n")
 
 
 def read_report(path: Path) -> dict[str, dict[str, list[str]]]:
-    """Problem episodes and reasons by data set, of either shape; raises `FineVLAError` for anything else."""
+    """Read problem episodes and reasons by data set from either kind of report; raises `FineVLAError` for any other."""
     raw = read_json(path)
     if not isinstance(raw, dict):
         raise FineVLAError(f"'{path}' is no filter report: it is not a JSON object")
@@ -134,7 +133,7 @@ def read_report(path: Path) -> dict[str, dict[str, list[str]]]:
 
 
 def strict(value: Any) -> Any:
-    """The same without NaN and infinity, which JSON does not have."""
+    """Return a copy in which NaN and infinity are None, since JSON has neither."""
     if isinstance(value, dict):
         return {key: strict(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -142,7 +141,7 @@ def strict(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _problems(verdicts: Mapping[int, Verdict]) -> dict[str, list[str]]:
+def _problems(verdicts: Mapping[int, PaperVerdict]) -> dict[str, list[str]]:
     return {str(index): list(verdicts[index].reasons) for index in sorted(verdicts) if verdicts[index].reasons}
 
 

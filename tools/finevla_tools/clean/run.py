@@ -1,12 +1,12 @@
-"""A data set looked at from end to end: measured in parallel and resumable, decided, written as tables.
+"""Clean a data set: measure its episodes in parallel, decide, write tables; an interrupted run can be resumed.
 
-What was measured stays in the report's journal with a hash of what it was measured from, so that other thresholds take seconds.
+Measures stay in the report's journal with a hash of their source, so that other thresholds take seconds.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,32 +16,39 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import write_by, write_text
 from finevla_tools.canonical.convert import content_hash
 from finevla_tools.canonical.files import write_json
-from finevla_tools.clean.checks import CHECKS
+from finevla_tools.clean.checks import CHECKS, Measurement
 from finevla_tools.clean.decide import FLAGGED, SKIPPED, Decisions
-from finevla_tools.clean.measure import MEASURE_VERSION, Findings, Plan, as_json, from_json, measure
+from finevla_tools.clean.measure import MEASURE_VERSION, Findings, MeasurePlan, as_json, from_json, measure
 from finevla_tools.clean.reports import strict
-from finevla_tools.datasets.jobs import Progress, over
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
+from finevla_tools.unexpected import remember, unexpected
+from finevla_tools.work.json_lines import JsonLines, read_json_lines
+from finevla_tools.work.parallel import over
+from finevla_tools.work.progress import Progress
 
 JOURNAL, ROWS, EPISODES, SUMMARY = "measures.jsonl", "checks.parquet", "episodes.parquet", "summary.json"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """All findings, and how many of them were known already."""
+class CleanResult:
+    """Findings of all episodes, and how many of them came from the journal."""
 
     findings: list[Findings]
     known: int
 
 
-def measured(dataset: LeRobotFiles, plan: Plan, journal: Path | None, jobs: int) -> Measured:
-    """Look at every episode; `journal` None = nothing is kept."""
+def measured(dataset: LeRobotFiles, plan: MeasurePlan, journal: Path | None, jobs: int) -> CleanResult:
+    """Measure every episode that the journal does not have (None: no journal).
+
+    Raises `FineVLAError` if there are no episodes or none can be measured.
+    """
     if not dataset.episodes:
         raise FineVLAError(f"'{dataset.root}' has no episodes")
     salt = _salt(plan)
-    known = dict(_known(journal)) if journal is not None and journal.is_file() else {}
+    known = dict(_known(journal)) if journal is not None else {}
     findings: dict[int, Findings] = {}
     lines: dict[int, str] = {}
     work = []
@@ -52,32 +59,29 @@ def measured(dataset: LeRobotFiles, plan: Plan, journal: Path | None, jobs: int)
         else:
             work.append((episode, signature))
         lines[episode.index] = signature
-    if journal is not None:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-    file = journal.open("a", encoding="utf-8") if journal is not None and work else None
-    try:
-        if work:
-            with Progress("look at", len(work)) as progress:
-                job = partial(_measure, dataset, plan)
-                for (episode, signature), found in over(job, work, jobs):
-                    findings[episode.index] = found
-                    if file is not None:
-                        file.write(json.dumps({"signature": signature, **as_json(found)}) + "\n")
-                        file.flush()  # an interrupted run goes on from here
-                    progress.step()
-    finally:
-        if file is not None:
-            file.close()
+    if work:
+        kept_in = JsonLines(journal) if journal is not None else nullcontext()
+        with kept_in as lines_kept, Progress("look at", len(work)) as progress:
+            job = partial(_measure, dataset, plan)
+            for (episode, signature), found in over(job, work, jobs):
+                findings[episode.index] = found
+                remember(found.unexpected)
+                if lines_kept is not None and not found.mistake and found.unexpected is None:
+                    lines_kept.append(
+                        {"signature": signature, **as_json(found)}
+                    )  # an interrupted run goes on from here
+                progress.step()
+    if all(found.mistake for found in findings.values()):
+        raise FineVLAError(f"no episode can be looked at; the first: {findings[min(findings)].mistake}")
     if journal is not None and len(known) > len(findings) - len(work):  # what is of no use any more goes
-        text = "".join(json.dumps({"signature": lines[i], **as_json(findings[i])}) + "\n" for i in sorted(findings))
-        temporary = journal.with_name(f".{journal.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, journal)
-    return Measured([findings[i] for i in sorted(findings)], len(findings) - len(work))
+        kept = [i for i in sorted(findings) if not findings[i].mistake and findings[i].unexpected is None]
+        text = "".join(json.dumps({"signature": lines[i], **as_json(findings[i])}) + "\n" for i in kept)
+        write_text(journal, text)
+    return CleanResult([findings[i] for i in sorted(findings)], len(findings) - len(work))
 
 
 def write_tables(folder: Path, decisions: Decisions) -> None:
-    """`checks.parquet`, a row per episode and check (and camera), and `episodes.parquet`, a row per episode."""
+    """Write checks.parquet (a row per episode, check and camera) and episodes.parquet (a row per episode)."""
     rows = decisions.rows
     _write(
         folder / ROWS,
@@ -110,8 +114,8 @@ def write_tables(folder: Path, decisions: Decisions) -> None:
     )
 
 
-def summary_of(dataset: LeRobotFiles, plan: Plan, decisions: Decisions) -> dict[str, Any]:
-    """For programs: counts, and every threshold with where it comes from."""
+def summary_of(dataset: LeRobotFiles, plan: MeasurePlan, decisions: Decisions) -> dict[str, Any]:
+    """Return the content of summary.json: counts, and every threshold with its source."""
     checks = []
     for (name, part), threshold in sorted(
         decisions.thresholds.items(), key=lambda t: (list(CHECKS).index(t[0][0]), t[0][1])
@@ -142,26 +146,28 @@ def summary_of(dataset: LeRobotFiles, plan: Plan, decisions: Decisions) -> dict[
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    """`summary.json`."""
+    """Write `summary` to summary.json in `folder`."""
     write_json(folder / SUMMARY, dict(summary))
 
 
-def _measure(dataset: LeRobotFiles, plan: Plan, item: tuple[EpisodeFile, str]) -> Findings:
-    return measure(dataset, plan, item[0])
+def _measure(dataset: LeRobotFiles, plan: MeasurePlan, item: tuple[EpisodeFile, str]) -> Findings:
+    episode = item[0]
+    try:
+        return measure(dataset, plan, episode)
+    except Exception as error:  # what nobody foresaw costs this episode, not those beside it
+        odd = unexpected(f"'{dataset.root}', episode {episode.index}", error)
+        said = [Measurement("corrupt", 1, odd.sentence)]
+        return Findings(episode.index, 0, tuple(episode.tasks or ()), "", said, unexpected=odd)
 
 
 def _known(journal: Path) -> Iterator[tuple[str, Findings]]:
-    """Lines of an earlier run; one cut short by a kill is left out."""
-    with journal.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                raw = json.loads(line)
-                yield str(raw["signature"]), from_json(raw)
-            except (ValueError, KeyError, TypeError, AssertionError):
-                continue
+    """Lines of an earlier run; those of another version are left out."""
+    for raw in read_json_lines(journal):
+        with suppress(ValueError, KeyError, TypeError, AssertionError):
+            yield str(raw["signature"]), from_json(raw)
 
 
-def _salt(plan: Plan) -> str:
+def _salt(plan: MeasurePlan) -> str:
     fields = plan.map.modality() if plan.map else None
     said = [MEASURE_VERSION, list(plan.checks), fields, plan.robot, plan.rate_hz]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
@@ -185,6 +191,4 @@ def _signature(salt: str, dataset: LeRobotFiles, episode: EpisodeFile) -> str:
 
 
 def _write(path: Path, table: pa.Table) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, temporary)
-    os.replace(temporary, path)
+    write_by(path, lambda temporary: pq.write_table(table, temporary))

@@ -13,9 +13,9 @@ from PIL import Image
 
 from finevla_core.embodiment import Camera
 from finevla_core.errors import FineVLAError
-from finevla_tools.commissioning.ears import Ears
-from finevla_tools.commissioning.outcome import Outcome, failed, passed, skipped
+from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
 from finevla_tools.commissioning.person import NotAnswered, Person
+from finevla_tools.commissioning.topic_listener import TopicListener
 
 ENOUGH = 0.8  # of the rate that the driver was told
 BLACK = 8  # mean of 255: a lens cap, or an exposure that failed
@@ -23,7 +23,7 @@ AGAIN_S = 1.5  # a new picture, after somebody held a hand before a camera
 NONE, AGAIN = "none", "again"
 
 
-def check_rates(ears: Ears) -> Iterator[Outcome]:
+def check_rates(ears: TopicListener) -> Iterator[StepOutcome]:
     """Every camera: whether it sends, how fast, and what is wrong with the pictures."""
     frames = {frame: c.name for c in ears.robot.cameras for frame in (c.frame, c.driver_frame)}
     seen: dict[str, NDArray[np.uint8]] = {}
@@ -40,7 +40,7 @@ def check_rates(ears: Ears) -> Iterator[Outcome]:
         yield outcome
 
 
-def _alive(ears: Ears, camera: Camera, frames: dict[str, str]) -> tuple[Outcome, NDArray[np.uint8] | None]:
+def _alive(ears: TopicListener, camera: Camera, frames: dict[str, str]) -> tuple[StepOutcome, NDArray[np.uint8] | None]:
     step, stream = f"camera.{camera.name}", ears.cameras[camera.name]
     if not stream.count:
         return failed(step, f"no picture came on {stream.topic}", _why_silent(ears, camera)), None
@@ -63,7 +63,7 @@ def _alive(ears: Ears, camera: Camera, frames: dict[str, str]) -> tuple[Outcome,
     return passed(step, f"{found} on {stream.topic}", **facts), picture
 
 
-def _why_silent(ears: Ears, camera: Camera) -> str:
+def _why_silent(ears: TopicListener, camera: Camera) -> str:
     topic = ears.cameras[camera.name].topic
     raw = topic.removesuffix("/compressed")
     other, transport = (f"{topic}/compressed", "compressed") if raw == topic else (raw, "raw")
@@ -74,7 +74,7 @@ def _why_silent(ears: Ears, camera: Camera) -> str:
     return "nobody publishes it: start the drivers (cameras:=orbbec, realsense or usb), or correct 'topic' in the robot file"
 
 
-def look_at_pictures(ears: Ears, person: Person, folder: Path) -> Iterator[Outcome]:
+def look_at_pictures(ears: TopicListener, person: Person, folder: Path) -> Iterator[StepOutcome]:
     """Show every camera's picture under a number, not under its name: the person says which camera it is."""
     names = [name for name, stream in ears.cameras.items() if stream.count]
     random.shuffle(names)
@@ -82,7 +82,7 @@ def look_at_pictures(ears: Ears, person: Person, folder: Path) -> Iterator[Outco
         yield _look(ears, person, name, folder / f"picture_{number}.png")
 
 
-def _look(ears: Ears, person: Person, name: str, file: Path) -> Outcome:
+def _look(ears: TopicListener, person: Person, name: str, file: Path) -> StepOutcome:
     step, choices = f"picture.{name}", (*ears.robot.camera_names, NONE, AGAIN)
     try:
         while True:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.commissioning.outcome import Outcome, failed, passed, skipped
+from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
 
 BITRATE = 1_000_000  # the Piper's
 KIND = "280"  # ARPHRD_CAN: what the kernel calls a CAN interface
@@ -49,8 +49,8 @@ def _bus(entry: dict[str, Any]) -> CanBus:
     )
 
 
-def check_can(names: Sequence[str]) -> Iterator[Outcome]:
-    """One outcome an interface."""
+def check_can(names: Sequence[str]) -> Iterator[StepOutcome]:
+    """Check each named CAN interface; yield one outcome per interface, or one skipped or failed outcome for all."""
     if not names:
         yield skipped("can", "no CAN interface was named (--can)")
         return
@@ -63,7 +63,7 @@ def check_can(names: Sequence[str]) -> Iterator[Outcome]:
         yield _judge(f"can.{name}", name, buses)
 
 
-def _judge(step: str, name: str, buses: dict[str, CanBus]) -> Outcome:
+def _judge(step: str, name: str, buses: dict[str, CanBus]) -> StepOutcome:
     up = f"sudo ip link set {name} up type can bitrate {BITRATE}"
     bus = buses.get(name)
     if bus is None:

@@ -10,19 +10,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from finevla_client.connection import Connection
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.envelope import load_boxes, load_limits
 from finevla_core.urdf import expand
 from finevla_ros.paths import robot_file, safety_file
-from finevla_tools.client import Client
 from finevla_tools.commissioning.camera_steps import check_rates, look_at_pictures
 from finevla_tools.commissioning.can_buses import check_can
-from finevla_tools.commissioning.ears import Ears
 from finevla_tools.commissioning.hand_steps import measure_ends, touch_table, try_stop
-from finevla_tools.commissioning.outcome import FAILED, Outcome
+from finevla_tools.commissioning.outcome import FAILED, StepOutcome
 from finevla_tools.commissioning.person import Person, person_of
 from finevla_tools.commissioning.report import counted, line, write_report
 from finevla_tools.commissioning.robot_steps import check_arms, check_clocks, check_joints
+from finevla_tools.commissioning.topic_listener import TopicListener
 
 FOUND_S = 3.0  # within this everybody is discovered, on a busy network too
 CAN = ("can_left", "can_right")
@@ -37,7 +37,7 @@ def run_commissioning(arguments: argparse.Namespace) -> int:
     about = _about(arguments, file, limits_file, now)
     write_report(folder, about, [])  # what cannot be written is better known before
     print(f"report: {folder}; nothing here moves an arm. 'skip' passes a question over.", flush=True)
-    outcomes: list[Outcome] = []
+    outcomes: list[StepOutcome] = []
     try:
         for outcome in _steps(arguments, file, limits_file, person, folder):
             outcomes.append(outcome)
@@ -52,13 +52,13 @@ def run_commissioning(arguments: argparse.Namespace) -> int:
 
 def _steps(
     arguments: argparse.Namespace, file: Path, limits_file: Path | None, person: Person, folder: Path
-) -> Iterator[Outcome]:
+) -> Iterator[StepOutcome]:
     robot = load_embodiment(file)
     urdf = expand(file.parents[2] / robot.urdf)
     limits, zones = load_limits(robot, urdf), load_boxes(limits_file)
     yield from check_can(CAN if arguments.can is None else arguments.can)
-    with Client(arguments.namespace, name="finevla_doctor") as client:
-        ears = Ears(client.node, robot, arguments.transport)
+    with Connection(arguments.namespace, name="finevla_doctor") as client:
+        ears = TopicListener(client.node, robot, arguments.transport)
         client.wait(lambda: bool(ears.joints.count) and all(s.count for s in ears.cameras.values()), FOUND_S)
         print(f"listening for {arguments.seconds:g} s ...", flush=True)
         ears.listen(arguments.seconds)

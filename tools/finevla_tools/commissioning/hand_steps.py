@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from std_msgs.msg import Empty
 
+from finevla_client.connection import Connection
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.safety.clearance import Zone
 from finevla_core.safety.limits import Limits
 from finevla_ros import qos
-from finevla_tools.client import Client
-from finevla_tools.commissioning.ears import Ears
-from finevla_tools.commissioning.outcome import Outcome, failed, passed, skipped
+from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
 from finevla_tools.commissioning.person import ENTER, NotAnswered, Person
+from finevla_tools.commissioning.topic_listener import TopicListener
 
 BRIDGE_S = 2.0  # within this a bridge that is there is heard
 PRESS_S = 60.0  # how long somebody may take to press
@@ -27,7 +27,7 @@ TABLE_OFF_M = 0.01  # the fingers may press so deep
 HANDS = "guided by hand now (the Piper's teach button; hold it; the bridge stops meanwhile, which is right)"
 
 
-def try_stop(client: Client, ears: Ears, person: Person) -> Iterator[Outcome]:
+def try_stop(client: Connection, ears: TopicListener, person: Person) -> Iterator[StepOutcome]:
     """The stop, pressed by a person and heard from the bridge; then the reset, which moves nothing."""
     try:
         answer = person.ask("stop.hardware", "Is an emergency stop that needs no computer within reach?", ("yes", "no"))
@@ -58,7 +58,7 @@ def try_stop(client: Client, ears: Ears, person: Person) -> Iterator[Outcome]:
         yield failed("stop", str(error), "mend what it says; 'finevla adopt' where the arms were moved by hand")
 
 
-def _pressed(client: Client, ears: Ears, person: Person) -> Outcome:
+def _pressed(client: Connection, ears: TopicListener, person: Person) -> StepOutcome:
     question = (
         f"Press Enter, and then within {PRESS_S:.0f} s stop the robot as you would in need: your button, or 'finevla stop' in "
         "another terminal. (self: I say it)"
@@ -83,7 +83,7 @@ def _pressed(client: Client, ears: Ears, person: Person) -> Outcome:
     return passed("stop", f"the bridge was stopped{told}: {reason}", **facts)
 
 
-def _say_stop(client: Client, ears: Ears) -> None:
+def _say_stop(client: Connection, ears: TopicListener) -> None:
     """As `finevla stop` does: again until the bridge has heard, for who is not found yet does not hear."""
     publisher = client.node.create_publisher(Empty, "safety/stop", qos.ALL)
     until_s = time.monotonic() + BRIDGE_S
@@ -92,7 +92,7 @@ def _say_stop(client: Client, ears: Ears) -> None:
         time.sleep(AGAIN_S)
 
 
-def _reset(client: Client, person: Person) -> Outcome:
+def _reset(client: Connection, person: Person) -> StepOutcome:
     if person.ask("stop.reset", "Reset the bridge now? The arms rest, and nothing moves.", ("yes", "no")) == "no":
         return skipped("stop.reset", "not wanted; 'finevla reset' does it")
     until_s = time.monotonic() + BRIDGE_S
@@ -108,7 +108,7 @@ def _reset(client: Client, person: Person) -> Outcome:
         return failed("stop.reset", str(error), "mend what it says; 'finevla adopt' where the arms were moved by hand")
 
 
-def measure_ends(ears: Ears, limits: Limits, person: Person) -> Iterator[Outcome]:
+def measure_ends(ears: TopicListener, limits: Limits, person: Person) -> Iterator[StepOutcome]:
     """Every arm's joints, guided to their ends: whether the right arm moves, and no end lies beyond the limits."""
     for prefix in ears.prefixes:
         arm, step = prefix.rstrip("_") or "arm", f"limits.{prefix.rstrip('_') or 'arm'}"
@@ -128,7 +128,7 @@ def measure_ends(ears: Ears, limits: Limits, person: Person) -> Iterator[Outcome
             yield failed(step, str(error), "start what drives the arms")
 
 
-def _ends(ears: Ears, limits: Limits, prefix: str, step: str) -> Outcome:
+def _ends(ears: TopicListener, limits: Limits, prefix: str, step: str) -> StepOutcome:
     names, low, high = ears.robot.names, ears.lowest, ears.highest
     if not low.size:
         return failed(step, "no joint state came meanwhile", "look at the driver's output")
@@ -152,7 +152,7 @@ def _ends(ears: Ears, limits: Limits, prefix: str, step: str) -> Outcome:
     return passed(step, f"no end lies beyond the limits{'; not moved: ' + ', '.join(still) if still else ''}", **facts)
 
 
-def touch_table(ears: Ears, urdf: str, zones: Sequence[Zone], person: Person) -> Iterator[Outcome]:
+def touch_table(ears: TopicListener, urdf: str, zones: Sequence[Zone], person: Person) -> Iterator[StepOutcome]:
     """Fingertips on the table: how high it is, against the safety file's."""
     kinematics = Kinematics(urdf, ears.robot.joints)
     for prefix in ears.prefixes:
@@ -172,7 +172,7 @@ def touch_table(ears: Ears, urdf: str, zones: Sequence[Zone], person: Person) ->
             yield failed(step, str(error), "start what drives the arms")
 
 
-def _table(step: str, tip: NDArray[np.float64], zones: Sequence[Zone]) -> Outcome:
+def _table(step: str, tip: NDArray[np.float64], zones: Sequence[Zone]) -> StepOutcome:
     facts = {"touched_m": [round(float(v), 4) for v in tip]}
     tops = [
         (zone.name, zone.box[1][2])

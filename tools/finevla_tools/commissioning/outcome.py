@@ -1,4 +1,4 @@
-"""What came out of one step."""
+"""Outcome of one commissioning step."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,8 +7,8 @@ OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A step by name, its state (ok, failed, skipped), what was found, and what to do about it; `facts` are for programs."""
+class StepOutcome:
+    """One step: its state (ok, failed, skipped), what was found, the remedy; `facts` are for programs."""
 
     step: str
     state: str
@@ -17,16 +17,16 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def passed(step: str, found: str, **facts: Any) -> Outcome:
-    """All is well."""
-    return Outcome(step, OK, found, "", facts)
+def passed(step: str, found: str, **facts: Any) -> StepOutcome:
+    """Make the outcome of a step that found nothing wrong."""
+    return StepOutcome(step, OK, found, "", facts)
 
 
-def failed(step: str, found: str, remedy: str, **facts: Any) -> Outcome:
-    """Something is wrong; `remedy` says what to do."""
-    return Outcome(step, FAILED, found, remedy, facts)
+def failed(step: str, found: str, remedy: str, **facts: Any) -> StepOutcome:
+    """Make the outcome of a step that found a fault; `remedy` says what to do."""
+    return StepOutcome(step, FAILED, found, remedy, facts)
 
 
-def skipped(step: str, why: str) -> Outcome:
-    """Nobody looked, and why."""
-    return Outcome(step, SKIPPED, why)
+def skipped(step: str, why: str) -> StepOutcome:
+    """Make the outcome of a step that was not carried out; `why` is the reason."""
+    return StepOutcome(step, SKIPPED, why)

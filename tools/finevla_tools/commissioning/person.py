@@ -28,7 +28,7 @@ class Terminal:
     """A person who types; anything that is not a choice is asked again, "skip" passes a question over."""
 
     def ask(self, key: str, question: str, choices: Sequence[str]) -> str:
-        """One of `choices`."""
+        """Ask until one of `choices` is typed and return it; raises `NotAnswered` for "skip" or at the end of input."""
         del key
         shown = " / ".join("Enter" if choice == ENTER else choice for choice in (*choices, SKIP))
         while True:

@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.commissioning.outcome import FAILED, OK, SKIPPED, Outcome
+from finevla_tools.commissioning.outcome import FAILED, OK, SKIPPED, StepOutcome
 
 CERTIFIED = "These are checks of an installation, not of a certified safety function."
 
 
-def line(outcome: Outcome) -> str:
+def line(outcome: StepOutcome) -> str:
     """One outcome as it comes."""
     return f"{outcome.state:8s}{outcome.step:20s}  {outcome.found}{f' - {outcome.remedy}' if outcome.remedy else ''}"
 
 
-def counted(outcomes: Sequence[Outcome]) -> str:
+def counted(outcomes: Sequence[StepOutcome]) -> str:
     """How many of each state."""
     return ", ".join(f"{sum(o.state == state for o in outcomes)} {state}" for state in (OK, FAILED, SKIPPED))
 
 
-def write_report(folder: Path, about: dict[str, Any], outcomes: Sequence[Outcome]) -> None:
+def write_report(folder: Path, about: dict[str, Any], outcomes: Sequence[StepOutcome]) -> None:
     """Write both; raises `FineVLAError` if the folder cannot be written."""
     content = about | {"result": counted(outcomes), "steps": [asdict(outcome) for outcome in outcomes]}
     try:
@@ -33,7 +33,7 @@ def write_report(folder: Path, about: dict[str, Any], outcomes: Sequence[Outcome
         raise FineVLAError(f"report '{folder}' cannot be written: {error}") from error
 
 
-def markdown(about: dict[str, Any], outcomes: Sequence[Outcome]) -> str:
+def markdown(about: dict[str, Any], outcomes: Sequence[StepOutcome]) -> str:
     """Title, what was looked at, and a row a step."""
     rows = [("step", "state", "found", "what to do"), ("---",) * 4]
     rows += [(o.step, f"**{o.state}**" if o.state == FAILED else o.state, o.found, o.remedy) for o in outcomes]

@@ -8,15 +8,15 @@ import numpy as np
 from finevla_core.assembler import FUTURE_S
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.limits import Limits
-from finevla_tools.commissioning.ears import Ears, Stream
-from finevla_tools.commissioning.outcome import Outcome, failed, passed, skipped
+from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
 from finevla_tools.commissioning.person import NotAnswered, Person
+from finevla_tools.commissioning.topic_listener import Stream, TopicListener
 
 STROKE_OFF_M = 0.005  # the two versions of the gripper differ by 0.03
 BEYOND = 0.02  # rad and share of a gripper: how far beyond a limit a joint that lies at it may be measured
 
 
-def check_arms(ears: Ears, person: Person) -> Iterator[Outcome]:
+def check_arms(ears: TopicListener, person: Person) -> Iterator[StepOutcome]:
     """Firmware and gripper of every arm, as `piper_driver` tells them."""
     if not ears.arms:
         yield _no_driver(person)
@@ -29,7 +29,7 @@ def check_arms(ears: Ears, person: Person) -> Iterator[Outcome]:
         yield failed("arms.alike", f"the arms' firmware differs: {found}", "update the older one with AgileX's tool")
 
 
-def _no_driver(person: Person) -> Outcome:
+def _no_driver(person: Person) -> StepOutcome:
     remedy = "start it: robot:=real driver:=piper; look at its output"
     try:
         question = "No piper_driver is heard. Are the arms run by AgileX's own driver (robot:=vendor)?"
@@ -40,7 +40,7 @@ def _no_driver(person: Person) -> Outcome:
     return failed("arms", "no piper_driver is heard", remedy)
 
 
-def _arm(ears: Ears, prefix: str) -> Outcome:
+def _arm(ears: TopicListener, prefix: str) -> StepOutcome:
     step, status = f"arms.{prefix.rstrip('_')}", ears.arms.get(prefix)
     if status is None:
         return failed(step, f"nothing is heard on {prefix}arm/status", "start its driver, or look at its output")
@@ -76,7 +76,7 @@ def _arm(ears: Ears, prefix: str) -> Outcome:
     return passed(step, f"{found} on {status.interface}", **facts)
 
 
-def check_joints(ears: Ears, limits: Limits) -> Iterator[Outcome]:
+def check_joints(ears: TopicListener, limits: Limits) -> Iterator[StepOutcome]:
     """Joint states come, whole and fast enough, and lie within the limits."""
     stream, wanted_hz = ears.joints, ears.robot.observation_rate_hz
     try:
@@ -107,7 +107,7 @@ def check_joints(ears: Ears, limits: Limits) -> Iterator[Outcome]:
         yield passed("joints.pose", "the measured pose lies within the limits")
 
 
-def check_clocks(ears: Ears) -> Iterator[Outcome]:
+def check_clocks(ears: TopicListener) -> Iterator[StepOutcome]:
     """Stamps against this computer's clock: not of the future, and no older than an observation may be."""
     streams = {"joints": ears.joints} | {f"camera {name}": stream for name, stream in ears.cameras.items()}
     for what, stream in streams.items():
@@ -119,7 +119,7 @@ def check_clocks(ears: Ears) -> Iterator[Outcome]:
         )
 
 
-def _clock(step: str, what: str, stream: Stream, max_age_s: float) -> Outcome:
+def _clock(step: str, what: str, stream: Stream, max_age_s: float) -> StepOutcome:
     middle_s, worst_s = float(np.median(stream.ages_s)), max(stream.ages_s)
     facts = {
         "age_median_s": round(middle_s, 4),

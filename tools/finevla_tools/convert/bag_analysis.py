@@ -1,6 +1,7 @@
 """First pass over a bag: stamps of everything, and what of it makes which frame."""
 
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,29 +10,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core import alignment
+from finevla_core.alignment import NONE, Choice, Ordinals, Stamps
 from finevla_core.assembler import CLOCK_RESET_S, Assembler
 from finevla_core.errors import FineVLAError
-from finevla_core.images import CompressedImage, RawImage, to_policy_image
+from finevla_core.images import CompressedImage, ImageFormat, RawImage, to_policy_image
 from finevla_core.observation import Observation
-from finevla_tools.convert import pictures, resample
+from finevla_core.recording.labels import same_words
+from finevla_core.time_units import NS_PER_S
+from finevla_tools.convert import bag_words, pictures, resample
+from finevla_tools.convert.bag_stamps import StampCheck
+from finevla_tools.convert.bag_states import LEADER
 from finevla_tools.convert.bagfile import (
     PLANNED,
+    RECEIVED,
     SAID,
-    STATE,
-    Measured,
-    Message,
-    Recording,
-    Said,
-    Trajectory,
+    STAMPS,
+    BagMessage,
+    BagRecording,
+    JointReading,
+    RecordedCommand,
+    SpokenInstruction,
     camera_stream,
 )
 from finevla_tools.convert.episode import Picture
-from finevla_tools.convert.resample import NONE, SECOND, Choice, Commands, Ordinals, Segment, Stamps
+from finevla_tools.convert.resample import Commands, Segment
+from finevla_tools.convert.task_table import TaskTable, label_in
 
 MODES, ACTIONS = ("fixed", "live"), ("commanded", "next", "chunk")
 OBSERVED = "observation"
 # Part of a step by which an observation may come early or late before it counts as a gap (live mode).
 LIVE_JITTER = 0.5
+STALE_S = 60.0  # an instruction that was given longer before is worth a sentence
 STAND_IN = RawImage("mono8", 1, 1, 1, b"\0")  # a picture that nobody looks at
 
 
@@ -56,15 +66,18 @@ class BagOptions:
     cameras: tuple[str, ...] | None = None
     size: tuple[int, int] | None = None
     namespace: str | None = None
-    task: str = ""
+    task: str | TaskTable = ""
+    stamps: str = STAMPS[0]
+    state_topics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for what, value, known in (
             ("mode", self.mode, MODES),
-            ("images", self.images, resample.HOWS[:2]),
-            ("states", self.states, resample.HOWS),
+            ("images", self.images, alignment.IMAGE_POLICIES),
+            ("states", self.states, alignment.POLICIES),
             ("gaps", self.gaps, resample.GAPS),
             ("actions", self.actions, ACTIONS),
+            ("stamps", self.stamps, STAMPS),
         ):
             if value not in known:
                 raise FineVLAError(f"{what} '{value}' is unknown; known are {', '.join(known)}")
@@ -72,33 +85,43 @@ class BagOptions:
             raise FineVLAError(
                 "live mode makes what the ingest node makes: rate, size and cameras are the robot file's"
             )
+        if self.mode == "live" and self.stamps != STAMPS[0]:
+            raise FineVLAError("live mode makes what the ingest node makes, which goes by the messages' own stamps")
 
 
-class Analysis:
+class BagAnalysis:
     """First pass over a bag: stamps of everything, and what of it makes which frame."""
 
-    def __init__(self, recording: Recording, options: BagOptions) -> None:
+    def __init__(self, recording: BagRecording, options: BagOptions) -> None:
         self.recording, self.options, self.embodiment = recording, options, recording.embodiment
         e = self.embodiment
         self.fps = options.fps or round(e.observation_rate_hz)
-        self.step_ns = SECOND // self.fps
-        self.max_skew_ns = int((options.max_skew_s or e.max_skew_s) * SECOND)
+        self.step_ns = NS_PER_S // self.fps
+        self.max_skew_ns = int((options.max_skew_s or e.max_skew_s) * NS_PER_S)
         self.cameras = [camera_stream(c) for c in recording.cameras]
         self._stamps: dict[str, array[int]] = {}
         self._ordinals: dict[str, array[int]] = {}
+        self.odd_stamps: dict[str, int] = {}  # by stream, how many
         self._points: dict[str, tuple[array[int], array[int], array[int]]] = {}
-        self.said: list[tuple[int, Said]] = []
+        self.said: list[tuple[int, SpokenInstruction]] = []
+        self.label = "" if options.task else label_in(recording.labels) or label_in(recording.custom)
         self.sizes: dict[str, tuple[int, int]] = {}
         self.broken_states = 0
+        self._unstamped: Counter[str] = Counter()
+        if options.mode == "live" and recording.parts:
+            raise FineVLAError(bag_words.not_live([part.topic for part in recording.parts]))
         self._problem = "a camera has no picture"
         self.needs: dict[str, tuple[str, Ordinals]] = {}  # slot: stream, ordinal per frame
-        self.weight: NDArray[np.float64] = np.zeros(0)
+        self.weights: dict[str, NDArray[np.float64]] = {}  # by stream of joint states: of the later one of two
         self.points: dict[str, Ordinals] = {}  # by controller: which point of the command
         self.skews: dict[str, Stamps] = {}
+        self.leaders = [part.stream for part in recording.leaders]
+        self.is_led = False  # actions are where the leading arms were
+        self._measured = {*self.cameras, *recording.state_streams}
         observed = self._scan()
         self.times = self._moments() if options.mode == "fixed" else observed
         self.segments = self._decide()
-        streams = [*self.cameras, STATE, *((OBSERVED,) if options.mode == "live" else ())]
+        streams = [*self.cameras, *recording.state_streams, *((OBSERVED,) if options.mode == "live" else ())]
         self.histograms = resample.report(self.skews, {stream: self.stamps(stream) for stream in streams})
         # The second pass needs what was chosen, not what it was chosen from: an hour's stamps are megabytes.
         for spent in (self._stamps, self._ordinals, self._points, self.skews):
@@ -109,39 +132,60 @@ class Analysis:
     def _scan(self) -> Stamps:
         """Collect stamps; in live mode also observe, with stand-ins for the pictures. Gives the observations' stamps."""
         assembler = Assembler(self.embodiment) if self.options.mode == "live" else None
-        observed, newest = array("q"), dict[str, int]()
+        observed, newest, stamps = array("q"), dict[str, int](), StampCheck()
         for m in self.recording.messages():
-            self._note(m, newest)
+            self._note(m, newest, stamps)
             observation = observe(assembler, m, lambda _: STAND_IN) if assembler else None
             if isinstance(observation, Observation):
                 observed.append(observation.stamp_ns)
                 self._add(OBSERVED, observation.stamp_ns, len(observed) - 1)
             elif observation:
                 self._problem = f"{observation[0].source}: {observation[0].text}"
+        self.said = [(at if at > 0 else -at - stamps.delay_ns(), said) for at, said in self.said]
+        self.odd_stamps = stamps.odd(max(self.max_skew_ns, self.step_ns))
         return np.array(observed, np.int64)
 
-    def _note(self, m: Message, newest: dict[str, int]) -> None:
-        back_s = (newest.get(m.stream, m.stamp_ns) - m.stamp_ns) / SECOND
+    def _note(self, m: BagMessage, newest: dict[str, int], stamps: StampCheck) -> None:
+        if m.stream in self.leaders:
+            if m.content.values is not None:
+                self._add(m.stream, m.stamp_ns, m.ordinal)
+            return
+        self._refuse_unstamped(m)
+        back_s = (newest.get(m.stream, m.stamp_ns) - m.stamp_ns) / NS_PER_S
+        if self.options.stamps != RECEIVED and m.stream in self._measured:
+            stamps.add(m.stream, m.stamp_ns, m.received_ns)
         if back_s > CLOCK_RESET_S and m.stream != SAID and self.options.mode == "fixed":
             raise FineVLAError(f"the clock of {m.stream} steps back by {back_s:.1f} s; cut the recording there")
         newest[m.stream] = max(m.stamp_ns, newest.get(m.stream, m.stamp_ns))
         if m.stream == SAID:
-            self.said.append((m.stamp_ns, m.content))
+            if m.stamp_ns or not self.said or _texts(m.content) != _texts(self.said[-1][1]):
+                self.said.append((m.stamp_ns or -m.received_ns, m.content))  # of the latter, see the end of the scan
             return
-        if m.stream == STATE and m.content.values is None:
+        if isinstance(m.content, JointReading) and m.content.values is None:
             self.broken_states += 1
             return
         if m.stream in self.cameras and m.stream not in self.sizes and self.options.mode == "fixed":
             self.sizes[m.stream] = self.options.size or pictures.size(
                 self.picture(m.stream, m.content), f"a picture of {m.stream}"
             )
-        if isinstance(m.content, Trajectory):
+        if isinstance(m.content, RecordedCommand):
             owner, point, due = self._points.setdefault(m.stream, (array("i"), array("i"), array("q")))
             for p in np.argsort(m.content.due_ns, kind="stable"):
                 owner.append(m.ordinal)
                 point.append(int(p))
                 due.append(m.content.due_ns[p])
         self._add(m.stream, m.stamp_ns, m.ordinal)
+
+    def _refuse_unstamped(self, m: BagMessage) -> None:
+        """A simulation's first message may be of time 0; a second one is of a driver that does not stamp."""
+        if m.stamp_ns or m.stream == SAID or self.options.mode == "live":
+            return
+        self._unstamped[m.stream] += 1
+        if self._unstamped[m.stream] > 1:
+            raise FineVLAError(
+                f"the messages of {m.stream} are not stamped (the time in their headers is 0); --stamps received takes "
+                f"the times at which they were recorded, of all topics"
+            )
 
     def _add(self, stream: str, stamp_ns: int, ordinal: int) -> None:
         self._stamps.setdefault(stream, array("q")).append(stamp_ns)
@@ -154,9 +198,15 @@ class Analysis:
     # --- what makes which frame
 
     def _moments(self) -> Stamps:
-        needed = {stream: self.stamps(stream) for stream in (*self.cameras, STATE)}
+        needed = {stream: self.stamps(stream) for stream in (*self.cameras, *self.recording.state_streams)}
         if empty := [stream for stream, stamps in needed.items() if not len(stamps)]:
             raise FineVLAError(f"nothing usable of {empty[0]} was recorded")
+        first, last = (max(needed, key=lambda s: needed[s].min()), min(needed, key=lambda s: needed[s].max()))
+        if (apart_ns := int(needed[first].min() - needed[last].max())) > 0:
+            hint = "" if self.options.stamps == RECEIVED else "; if a clock was wrong, use --stamps received"
+            raise FineVLAError(
+                f"{first} begins {apart_ns / NS_PER_S:.1f} s after the end of {last}, by their stamps{hint}"
+            )
         return resample.grid(
             max(int(s.min()) for s in needed.values()), min(int(s.max()) for s in needed.values()), self.fps
         )
@@ -171,16 +221,20 @@ class Analysis:
         if o.mode == "fixed":
             for stream in self.cameras:
                 lacks[stream] = self._take(stream, stream, self._choice(stream, o.images), self.max_skew_ns)
-            state = self._choice(STATE, o.states)
-            lacks[STATE] = self._take(STATE, STATE, state, self.max_skew_ns)
-            self.needs["after"], self.weight = (STATE, state.after), state.weight
+            for stream in self.recording.state_streams:
+                state = self._choice(stream, o.states)
+                lacks[stream] = self._take(stream, stream, state, self.max_skew_ns)
+                self.needs[after(stream)], self.weights[stream] = (stream, state.after), state.weight
         else:
             self.needs[OBSERVED] = OBSERVED, np.arange(len(self.times), dtype=np.int32)
         lacks |= self._actions()
-        if not o.task:
+        if not o.task and not self.label:
             lacks["an instruction"] = np.array([not text(self.said_at(t)) for t in self.times], bool)
             if lacks["an instruction"].all():
-                raise FineVLAError("no instruction was recorded in it; say what was done by --task")
+                raise FineVLAError(
+                    "it has no label (task in episode.json or its custom data) and no instruction was recorded in it; say "
+                    "what was done by --task, in words or as a table of episodes"
+                )
         cut = self._segments(lacks)
         self._refuse_repeats(cut)
         return cut
@@ -190,10 +244,10 @@ class Analysis:
         if self.options.mode == "fixed":
             return resample.segments(lacks, self.times, self.options.gaps, least)
         # Observations come when cameras do: an interval that is no step is a gap between two frames, not instead of one.
-        late = np.abs(np.diff(self.times) - SECOND / self.fps) > LIVE_JITTER * SECOND / self.fps
+        late = np.abs(np.diff(self.times) - NS_PER_S / self.fps) > LIVE_JITTER * NS_PER_S / self.fps
         if late.any() and self.options.gaps == "refuse":
             k = int(np.flatnonzero(late)[0])
-            length_s = (self.times[k + 1] - self.times[k]) / SECOND
+            length_s = (self.times[k + 1] - self.times[k]) / NS_PER_S
             raise FineVLAError(
                 f"{int(late.sum())} of its observations do not come {self.fps} times a second, the first after "
                 f"{length_s:.2f} s; use --gaps cut to make several episodes of it"
@@ -214,7 +268,7 @@ class Analysis:
         return found
 
     def _choice(self, stream: str, how: str) -> Choice:
-        chosen = resample.choose(self.stamps(stream), self.times, how)
+        chosen = alignment.choose(self.stamps(stream), self.times, how)
         ordinals = np.append(np.array(self._ordinals.get(stream, ()), np.int32), NONE).astype(np.int32)
         return Choice(ordinals[chosen.before], ordinals[chosen.after], chosen.weight, chosen.skew_ns)
 
@@ -224,11 +278,15 @@ class Analysis:
         return lack
 
     def _actions(self) -> dict[str, NDArray[np.bool_]]:
-        hold_ns = int(self.options.max_hold_s * SECOND)
+        hold_ns = int(self.options.max_hold_s * NS_PER_S)
         if self.options.actions == "next":
             return {}
+        self.is_led = self.options.actions == "commanded" and self._is_led()
+        if self.is_led:
+            return {s: self._take(s, s, self._choice(s, "nearest"), self.max_skew_ns) for s in self.leaders}
+        self._refuse_uncommanded()
         if self.options.actions == "chunk":
-            chosen = resample.choose(self.stamps(PLANNED), self.times + self.step_ns // 10, "previous")
+            chosen = alignment.choose(self.stamps(PLANNED), self.times + self.step_ns // 10, "previous")
             return {PLANNED: self._take(PLANNED, PLANNED, chosen, hold_ns)}
         lacks = {}
         for controller in self.embodiment.controllers:
@@ -241,6 +299,18 @@ class Analysis:
             self.needs[name], lacks[name] = (name, message), message == NONE
             self.skews[name] = held[message != NONE]
         return lacks
+
+    def _is_led(self) -> bool:
+        """Whether no command was recorded, but where each arm was that leads one of the robot's."""
+        is_commanded = any(len(self.stamps(controller.name)) for controller in self.embodiment.controllers)
+        return not is_commanded and bool(self.leaders) and all(len(self.stamps(s)) for s in self.leaders)
+
+    def _refuse_uncommanded(self) -> None:
+        """Raise `FineVLAError` if what the actions are made of was not recorded at all: no stamps are to blame then."""
+        is_chunk = self.options.actions == "chunk"
+        wanted = [PLANNED] if is_chunk else [controller.name for controller in self.embodiment.controllers]
+        if missing := [name for name in wanted if not len(self.stamps(name))]:
+            raise FineVLAError(bag_words.uncommanded(missing, wanted, is_chunk, self.recording.leader_problem))
 
     def _refuse_repeats(self, cut: Sequence[Segment]) -> None:
         frames = sum(s.end - s.first for s in cut)
@@ -257,31 +327,70 @@ class Analysis:
         ordinals = self.needs[slot][1][segment.first : segment.end]
         return int((np.diff(ordinals) == 0).sum())
 
-    def said_at(self, at_ns: int) -> Said | None:
+    def said_at(self, at_ns: int) -> SpokenInstruction | None:
         """The instruction in force at a moment."""
         return max((s for s in self.said if s[0] <= at_ns), key=lambda s: s[0], default=(0, None))[1]
 
     def picture(self, stream: str, data: bytes) -> Picture:
         """The picture in a message, as the options want it; compressed ones of any size stay as they are."""
         image = self.recording.image(stream, data)
-        if self.options.size is not None:
-            return to_policy_image(image, *self.options.size)
-        if isinstance(image, CompressedImage):
-            return pictures.encoded(bytes(image.data), f"a picture of {stream}")
-        return pictures.raw(image)
+        where = f"a picture of {stream}"
+        if isinstance(image, CompressedImage) and self.options.size is None:
+            return pictures.recorded(image, where)
+        try:
+            if self.options.size is not None:
+                return to_policy_image(image, ImageFormat(*self.options.size))
+            assert isinstance(image, RawImage)
+            return pictures.raw(image)
+        except FineVLAError as error:
+            raise FineVLAError(f"{where}: {error}") from error
 
     def task(self, k: int) -> str:
-        """What a frame's task is, in words."""
-        return self.options.task or text(self.said_at(self.times[k]))
+        """A frame's task, the raw goal: by option, by the episode's own label, else by the instruction in force.
+
+        Of an instruction that says the label's words its own count, beside which its fine text is kept.
+        """
+        if self.options.task:
+            return str(self.options.task)
+        said = self.said_at(self.times[k])
+        return text(said) if not self.label or self.agrees(said) else self.label
+
+    def agrees(self, said: SpokenInstruction | None) -> bool:
+        """Whether an instruction says what the episode's label says."""
+        return said is not None and any(same_words(t, self.label) for t in (said.raw, said.fine) if t.strip())
+
+    def notes(self, segment: Segment) -> list[str]:
+        """Where label and instructions contradict each other, and how old an instruction was that nobody gave again."""
+        found = [*self.recording.notes, *([bag_words.odd_stamps(self.odd_stamps)] if self.odd_stamps else [])]
+        if self.is_led:
+            found.append(bag_words.led([part.topic for part in self.recording.leaders]))
+        if self.options.task:
+            return found
+        first_ns = int(self.times[segment.first])
+        for stamp_ns, said in self.said:
+            if stamp_ns > int(self.times[segment.end - 1]) or not text(said):
+                continue
+            age_s = (first_ns - stamp_ns) / NS_PER_S
+            when = f"{age_s:.0f} s before its first frame" if age_s > 0 else f"at {-age_s:.1f} s"
+            if self.label and not self.agrees(said):
+                found.append(f"its label is '{self.label}', the instruction of {when} '{text(said)}'; the label counts")
+            elif not self.label and age_s > STALE_S and said is self.said_at(first_ns):
+                found.append(f"its task '{text(said)}' was said {when}, and nothing labels the episode")
+        return found
 
     def end(self, segment: Segment) -> int:
         """Before which frame of the grid a piece's frames end: the last state may be an action only."""
         return segment.end - (self.options.actions == "next")
 
 
-def observe(assembler: Assembler, m: Message, load: Any) -> Any:
+def after(stream: str) -> str:
+    """The slot of the later one of two joint states."""
+    return f"{stream} after"
+
+
+def observe(assembler: Assembler, m: BagMessage, load: Any) -> Any:
     """One message to the assembler, as the ingest node and `observe_all` give it; what came of it."""
-    if isinstance(m.content, Measured):
+    if isinstance(m.content, JointReading) and m.stream.split()[0] != LEADER:
         assembler.add_state(m.stamp_ns, m.content.names, m.content.positions)
     elif isinstance(m.content, bytes):
         assembler.add_image(m.stream.removeprefix("camera "), m.stamp_ns, lambda: load(m))
@@ -289,6 +398,10 @@ def observe(assembler: Assembler, m: Message, load: Any) -> Any:
     return None
 
 
-def text(said: Said | None) -> str:
-    """The fine words where there are some, else the raw ones."""
-    return "" if said is None else said.fine.strip() or said.raw.strip()
+def text(said: SpokenInstruction | None) -> str:
+    """The raw words where there are some, else the fine ones."""
+    return "" if said is None else said.raw.strip() or said.fine.strip()
+
+
+def _texts(said: SpokenInstruction) -> tuple[str, str]:
+    return said.raw.strip(), said.fine.strip()

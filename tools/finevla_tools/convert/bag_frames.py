@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.alignment import NONE, Ordinals
 from finevla_core.assembler import Assembler
 from finevla_core.errors import FineVLAError
 from finevla_core.images import EncodedImage
 from finevla_core.observation import Observation
-from finevla_tools.convert.bag_analysis import OBSERVED, STAND_IN, Analysis, observe
-from finevla_tools.convert.bagfile import PLANNED, STATE, Message, camera_stream
-from finevla_tools.convert.episode import Frame, Picture
-from finevla_tools.convert.resample import NONE, Ordinals, Segment
+from finevla_tools.convert.bag_analysis import OBSERVED, STAND_IN, BagAnalysis, after, observe
+from finevla_tools.convert.bag_states import combined
+from finevla_tools.convert.bagfile import PLANNED, BagMessage, camera_stream
+from finevla_tools.convert.episode import EpisodeFrame, Picture
+from finevla_tools.convert.resample import Segment
 
 # Pictures that wait for what belongs to them. At 30 Hz and VGA this is over two seconds of three raw cameras.
 MAX_WAITING_BYTES = 256 << 20
@@ -22,21 +24,21 @@ MAX_WAITING_BYTES = 256 << 20
 class Collector:
     """Frames of one piece of a bag."""
 
-    def __init__(self, analysis: Analysis, segment: Segment) -> None:
+    def __init__(self, analysis: BagAnalysis, segment: Segment) -> None:
         self._analysis, self._segment = analysis, segment
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[EpisodeFrame]:
         """The frames of a piece, in order."""
         waiting: tuple[int, NDArray[np.float32], dict[str, Picture]] | None = None
         for k, found in self._gather():
             state = self._state(k, found)
             if waiting is not None:
-                yield Frame(waiting[1], state, waiting[2], self._analysis.task(waiting[0]))
+                yield EpisodeFrame(waiting[1], state, waiting[2], self._analysis.task(waiting[0]))
             shown = self._shown(found)
             if self._analysis.options.actions == "next":
                 waiting = k, state, shown
             else:
-                yield Frame(state, self._action(k, found), shown, self._analysis.task(k))
+                yield EpisodeFrame(state, self._action(k, found), shown, self._analysis.task(k))
 
     def _gather(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """For each frame, by slot, the contents that were chosen; they are kept from when they come by until then."""
@@ -79,7 +81,7 @@ class Collector:
         assembler = Assembler(self._analysis.embodiment) if self._analysis.options.mode == "live" else None
         count = 0
 
-        def load(m: Message) -> EncodedImage:
+        def load(m: BagMessage) -> EncodedImage:
             is_wanted = self._segment.first <= count < self._segment.end
             return self._analysis.recording.image(m.stream, m.content) if is_wanted else STAND_IN
 
@@ -98,13 +100,17 @@ class Collector:
     def _state(self, k: int, found: Mapping[str, Any]) -> NDArray[np.float32]:
         if self._analysis.options.mode == "live":
             return found[OBSERVED].state  # type: ignore[no-any-return]
-        before, after, weight = found[STATE].values, found["after"].values, self._analysis.weight[k]
-        values = before if weight == 0 else (1 - weight) * before + weight * after
-        return np.asarray(values, np.float32)
+        parts = []
+        for stream, weights in self._analysis.weights.items():
+            earlier, later, weight = found[stream].values, found[after(stream)].values, weights[k]
+            parts.append(earlier if weight == 0 else (1 - weight) * earlier + weight * later)
+        return np.asarray(combined(parts), np.float32)
 
     def _action(self, k: int, found: Mapping[str, Any]) -> NDArray[np.float32]:
         if self._analysis.options.actions == "chunk":
             return np.asarray(found[PLANNED], np.float32)
+        if self._analysis.is_led:
+            return np.asarray(combined(found[stream].values for stream in self._analysis.leaders), np.float32)
         at: dict[str, float] = {}
         for controller in self._analysis.embodiment.controllers:
             at |= dict(

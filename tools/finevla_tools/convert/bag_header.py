@@ -1,14 +1,13 @@
 """What is told of a piece of a bag: its header, instructions, and how its frames were made."""
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from finevla_tools.convert.bag_analysis import Analysis, text
-from finevla_tools.convert.bagfile import Said, camera_stream
-from finevla_tools.convert.episode import Camera, Header, Words
+from finevla_tools.convert.bag_analysis import BagAnalysis, text
+from finevla_tools.convert.bagfile import STAMPS, SpokenInstruction, camera_stream
+from finevla_tools.convert.episode import CameraStream, Header
 from finevla_tools.convert.resample import Segment
+from finevla_tools.datasets.language_row import LanguageRow
 
 KEPT_CUSTOM = 64 << 10  # characters of a recorder's own metadata that go on into the data set
 
@@ -16,8 +15,8 @@ KEPT_CUSTOM = 64 << 10  # characters of a recorder's own metadata that go on int
 # --- what is told of an episode
 
 
-def header(analysis: Analysis, segment: Segment, name: str) -> Header:
-    """Everything about one piece."""
+def header(analysis: BagAnalysis, segment: Segment, name: str) -> Header:
+    """Describe one segment of a recording as an episode header: rate, names, image sizes, instructions, provenance."""
     e, o = analysis.embodiment, analysis.options
     sizes = {
         c: analysis.sizes.get(camera_stream(c), (e.image_height, e.image_width)) for c in analysis.recording.cameras
@@ -29,15 +28,17 @@ def header(analysis: Analysis, segment: Segment, name: str) -> Header:
         robot=e.name,
         state_names=e.names,
         action_names=e.names,
-        cameras=tuple(Camera(c, *sizes[c]) for c in analysis.recording.cameras),
-        words=tuple(word for k, (time_s, said) in enumerate(spoken) for word in _words(k, time_s, said)),
+        cameras=tuple(CameraStream(c, *sizes[c]) for c in analysis.recording.cameras),
+        words=tuple(
+            word for k, (time_s, said) in enumerate(spoken) for word in _words(analysis, segment, k, time_s, said)
+        ),
         facts=_facts(analysis, segment, spoken),
     )
 
 
-def _spoken(analysis: Analysis, segment: Segment) -> list[tuple[float, Said]]:
+def _spoken(analysis: BagAnalysis, segment: Segment) -> list[tuple[float, SpokenInstruction]]:
     """Instructions of a piece with the time of the first frame that obeys them, s after its first frame."""
-    spoken: list[tuple[float, Said]] = []
+    spoken: list[tuple[float, SpokenInstruction]] = []
     for k in range(segment.first, analysis.end(segment)):
         said = analysis.said_at(analysis.times[k])
         if said is not None and (not spoken or spoken[-1][1] is not said):
@@ -45,13 +46,15 @@ def _spoken(analysis: Analysis, segment: Segment) -> list[tuple[float, Said]]:
     return spoken
 
 
-def _facts(analysis: Analysis, segment: Segment, spoken: Sequence[tuple[float, Said]]) -> dict[str, Any]:
+def _facts(
+    analysis: BagAnalysis, segment: Segment, spoken: Sequence[tuple[float, SpokenInstruction]]
+) -> dict[str, Any]:
     o = analysis.options
     facts: dict[str, Any] = {
         "source": analysis.recording.path.name,
         "frames_by": o.mode if o.mode == "live" else {"fps": analysis.fps, "images": o.images, "states": o.states},
         "max_skew_ms": analysis.max_skew_ns / 1e6,
-        "actions_by": o.actions,
+        "actions_by": "leader" if analysis.is_led else o.actions,
         "first_stamp_ns": int(analysis.times[segment.first]),
         "piece": [analysis.segments.index(segment), len(analysis.segments)],
         "broken_states": analysis.broken_states,
@@ -60,29 +63,42 @@ def _facts(analysis: Analysis, segment: Segment, spoken: Sequence[tuple[float, S
         ],
         "histograms_ms": analysis.histograms,
     }
+    if o.stamps != STAMPS[0]:
+        facts["stamps"] = o.stamps
+    if lost := analysis.recording.lost:
+        facts["lost_messages"] = {topic: count for topic, (count, _) in lost.items()}
+    if analysis.odd_stamps:
+        facts["odd_stamps"] = analysis.odd_stamps
+    if analysis.is_led:
+        facts["actions_from"] = {part.stream: part.topic for part in analysis.recording.leaders}
+    if analysis.recording.parts:
+        facts["joint_states_from"] = {part.stream: part.topic for part in analysis.recording.parts}
     if o.mode == "fixed":
         facts["repeated_pictures"] = {stream: analysis.repeats(stream, segment) for stream in analysis.cameras}
     custom = analysis.recording.custom
     if custom and sum(len(k) + len(v) for k, v in custom.items()) <= KEPT_CUSTOM:
         facts["recording"] = custom
-    if told := _told(analysis.recording.path):
+    if told := analysis.recording.labels:
         facts["episode"] = told
+    facts["task_from"] = "option" if o.task else "label" if analysis.label else "instruction"
+    facts["notes"] = analysis.notes(segment)
     return facts
 
 
-def _told(bag: Path) -> dict[str, Any]:
-    """The recorder's episode.json beside the messages, if there is a sound one."""
-    try:
-        text = (bag / "episode.json").read_bytes()[: KEPT_CUSTOM + 1]
-        told = json.loads(text) if len(text) <= KEPT_CUSTOM else None
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
+def _words(
+    analysis: BagAnalysis, segment: Segment, k: int, time_s: float, said: SpokenInstruction
+) -> Iterator[LanguageRow]:
+    """The fine text beside the task, which is the goal in the operator's short words; a later one is an interjection, too.
+
+    What contradicts the episode's label is no other wording of it, but was said all the same if it was said meanwhile.
+    """
+    contradicts = bool(analysis.label) and not analysis.agrees(said)
+    if said.fine.strip() and not contradicts:
+        yield LanguageRow(time_s, "assistant", said.fine.strip(), "plan")
+    if k or (contradicts and _is_new(analysis, said, segment)):
+        yield LanguageRow(time_s, "user", text(said), "interjection", is_event=True)
 
 
-def _words(k: int, time_s: float, said: Said) -> Iterator[Words]:
-    """The goal in the operator's short words beside the fine task text; a later instruction is an interjection, too."""
-    if said.fine.strip() and said.raw.strip():
-        yield Words(time_s, "user", said.raw.strip(), "task_aug")
-    if k:
-        yield Words(time_s, "user", text(said), "interjection", is_event=True)
+def _is_new(analysis: BagAnalysis, said: SpokenInstruction, segment: Segment) -> bool:
+    """Whether an instruction was given after a piece had begun."""
+    return any(one is said and stamp_ns > int(analysis.times[segment.first]) for stamp_ns, one in analysis.said)

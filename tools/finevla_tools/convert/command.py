@@ -14,35 +14,50 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from finevla_core import alignment
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import bag_analysis, encode, hdf5_content, resample, sources
+from finevla_tools.canonical.command import add_gripper_arguments
+from finevla_tools.convert import bag_analysis, bagfile, encode, resample, sources
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
+from finevla_tools.convert.task_table import TaskTable, given_task
 from finevla_tools.convert.worker import KINDS as IMAGES
 from finevla_tools.convert.worker import PartOptions
-from finevla_tools.datasets.jobs import cores
-from finevla_tools.datasets.pools import ENGINES
+from finevla_tools.door import RawHelpFormatter, refuse_no_output
+from finevla_tools.work.parallel import cores
+from finevla_tools.work.pools import ENGINES
 
 FORMATS = ("lerobot-v3", "lerobot-v2.1")
 # Options that change how the work is done, and nothing in the result: a conversion may go on with others.
-INDIFFERENT = ("jobs", "engine", "robot")
+INDIFFERENT = ("jobs", "engine", "robot", "inspect")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla convert`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    """Add the input and the options of `finevla convert` to `parser`."""
+    parser.formatter_class = RawHelpFormatter
     parser.add_argument("input", type=Path, metavar="IN", help="a recording, or a folder of them")
-    parser.add_argument("--out", type=Path, required=True, help="data set to make; must not exist")
-    parser.add_argument("--to", choices=FORMATS, default=FORMATS[0])
+    parser.add_argument("--out", type=Path, help="data set to make; must not exist")
+    parser.add_argument(
+        "--inspect",
+        nargs="?",
+        const="-",
+        metavar="FILE",
+        help="say what is in IN and what it is taken for, and leave; of a LeRobot set write its field map to FILE",
+    )
+    parser.add_argument("--to", choices=FORMATS, default=FORMATS[0], help="format of the data set")
     parser.add_argument(
         "--kind", help=f"what IN is, if its files do not say: {', '.join(k.name for k in sources.KINDS)}"
     )
     parser.add_argument("--robot", default="cobotmagic", help="robot file: a name in config/robots or a path")
-    parser.add_argument("--task", default="", help="the task in words, in place of what was recorded")
+    parser.add_argument(
+        "--task",
+        default="",
+        help="the task in words, in place of what was recorded; or a table of episodes and tasks (.csv, .json, .yaml ...)",
+    )
     parser.add_argument("--group", choices=GROUPINGS, default=GROUPINGS[0], help="episodes that do not fit the first")
     parser.add_argument("--jobs", type=int, help="processes; default: so many that all cores have something to encode")
-    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="ray: on a Ray cluster")
     _add_bag_arguments(parser.add_argument_group("frames of bags"))
     _add_picture_arguments(parser.add_argument_group("pictures"))
     _add_foreign_arguments(parser.add_argument_group("files of others: what they do not say of themselves"))
@@ -54,20 +69,36 @@ def _add_bag_arguments(group: Any) -> None:
     group.add_argument(
         "--fps", type=int, help="frames per second; default: of bags the robot file's, else the source's"
     )
-    group.add_argument("--images-by", choices=resample.HOWS[:2], default=d.images)
-    group.add_argument("--states-by", choices=resample.HOWS, default=d.states)
+    group.add_argument(
+        "--images-by", choices=alignment.IMAGE_POLICIES, default=d.images, help="which picture a frame gets"
+    )
+    group.add_argument("--states-by", choices=alignment.POLICIES, default=d.states, help="which joint values it gets")
     group.add_argument("--max-skew", type=float, metavar="S", help="message to frame; default: the robot file's")
     group.add_argument("--gaps", choices=resample.GAPS, default=d.gaps, help="several episodes, or none")
     group.add_argument("--min-frames", type=int, default=d.min_frames, help="shorter pieces are left out")
     group.add_argument(
         "--max-repeats", type=float, default=d.max_repeats, help="share of frames with the picture before"
     )
-    group.add_argument("--actions", choices=bag_analysis.ACTIONS, default=d.actions)
+    group.add_argument(
+        "--actions", choices=bag_analysis.ACTIONS, default=d.actions, help="what the action of a frame is"
+    )
     group.add_argument(
         "--max-hold", type=float, default=d.max_hold_s, metavar="S", help="age of a command still in force"
     )
     group.add_argument("--cameras", help="names with commas; '' for none; default: the robot file's")
     group.add_argument("--namespace", help="of the robot, if the recording has several")
+    group.add_argument(
+        "--stamps",
+        choices=bagfile.STAMPS,
+        default=d.stamps,
+        help="times: the messages' own, or when they were recorded",
+    )
+    group.add_argument(
+        "--state-topics",
+        default="",
+        metavar="TOPICS",
+        help="joint states of the arms, with commas; default: by their names",
+    )
 
 
 def _add_picture_arguments(group: Any) -> None:
@@ -76,7 +107,7 @@ def _add_picture_arguments(group: Any) -> None:
         "--images", choices=IMAGES, default=IMAGES[0], help="video; png: exact; keep: JPEG and PNG as recorded"
     )
     group.add_argument("--size", help="HEIGHTxWIDTH: cut and shrunk as the ingest does; default: as recorded")
-    group.add_argument("--codec", default=c.vcodec)
+    group.add_argument("--codec", default=c.vcodec, help="of the videos")
     group.add_argument("--crf", type=int, default=c.crf, help="quality; lower is better and larger")
     group.add_argument("--gop", type=int, default=c.g, help="frames from one key frame to the next")
     group.add_argument("--preset", help="the codec's; default: LeRobot's")
@@ -84,31 +115,48 @@ def _add_picture_arguments(group: Any) -> None:
 
 
 def _add_foreign_arguments(group: Any) -> None:
+    add_gripper_arguments(group)
     group.add_argument(
-        "--gripper", choices=hdf5_content.GRIPPERS, default="auto", help="HDF5: its scale; auto: by its range"
+        "--motor-open", default="", metavar="N", help="HDF5: motors' reading when open (3.6), of the left and right N,N"
     )
-    group.add_argument(
-        "--motor-open", type=float, default=hdf5_content.MOTOR_OPEN, help="HDF5: motors' reading when open"
-    )
-    group.add_argument("--motor-open-action", type=float, help="HDF5: the leader's, if another")
+    group.add_argument("--motor-open-action", default="", metavar="N", help="HDF5: the leader's, if another")
     group.add_argument("--colours", choices=("rgb", "bgr"), default="rgb", help="HDF5: as the pictures are stored")
     group.add_argument("--base", action="store_true", help="HDF5: append base_action to the actions")
     group.add_argument("--dataset", default="", help="RLDS: a map of config/datasets, or a file; default: by its keys")
-    group.add_argument("--state-key", default="observation.state", help="LeRobot: the column that is the state")
-    group.add_argument("--action-key", default="action", help="LeRobot: the column that is the action")
+    group.add_argument(
+        "--state-key", default="", help="LeRobot: the column, or columns with commas, that are the state"
+    )
+    group.add_argument(
+        "--action-key", default="", help="LeRobot: that are the action; default: those that are recognised"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`finevla convert`."""
+    """Convert recordings or show what they hold (--inspect); return the exit code. Raises `FineVLAError` for bad options."""
+    if arguments.out is None and not arguments.inspect:
+        raise FineVLAError("name the data set to make by --out, or give --inspect to see what is in the input")
+    refuse_no_output("--out", arguments.out)
     file = _robot_file(arguments.robot)
     embodiment = load_embodiment(file)
     settings = {k: v for k, v in vars(arguments).items() if k not in INDIFFERENT}
     settings["robot_sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    arguments.task = given_task(arguments.task)
+    if isinstance(arguments.task, TaskTable):
+        settings["task"] = dict(arguments.task.rows)
     codec = _codec(arguments)
     if arguments.images == "video":
         _check(codec, arguments.to)
     options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
     source = sources.source(arguments.input, options, arguments.kind)
+    if arguments.inspect:
+        from finevla_tools.convert.inspect import inspect
+
+        return inspect(source, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
+    if isinstance(arguments.task, TaskTable) and (unused := arguments.task.unused(source.references())):
+        print(
+            f"--task '{arguments.task.path}': {len(unused)} rows are of no episode that is here, as '{unused[0][:80]}'",
+            flush=True,
+        )
     # Each camera of a process has an encoder; how many cameras there are only bags say before they are read.
     encoders = max(1, len(getattr(source, "cameras", ()))) if arguments.images == "video" else 1
     # One process more than keeps all cores busy: from one recording to the next it encodes nothing.
@@ -147,7 +195,9 @@ def _bag_options(a: argparse.Namespace, embodiment: Embodiment) -> bag_analysis.
         cameras=cameras,
         size=None if a.size is None else _size(a.size),
         namespace=a.namespace,
-        task=a.task.strip(),
+        task=a.task,
+        stamps=a.stamps,
+        state_topics=tuple(topic for topic in a.state_topics.split(",") if topic),
     )
 
 

@@ -8,21 +8,26 @@ import io
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, is_disk_full, unwritable
 from finevla_tools.convert import pictures
-from finevla_tools.convert.episode import Camera, Picture
+from finevla_tools.convert.episode import CameraStream, Picture
 from finevla_tools.priority import give_way
 
 CHECKED_SIDE = 64  # pixels; the least that every encoder takes
+PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p")  # formats of 8 bits that halve the colours
+# Pixels; of narrower pictures SVT-AV1 divides by zero, and x265 (4.1) writes beyond its buffers: both end the process.
+LEAST_WIDTH = {"libsvtav1": 32, "hevc": 64, "libx265": 64}
 QUEUED = 4  # pictures that wait for a camera's encoder
 # Written in fragments, for the muxer keeps an index of what is not written yet: of a whole hour it would be megabytes.
 FRAGMENTS = {"movflags": "delay_moov+default_base_moof", "frag_duration": str(10_000_000)}  # of 10 s (FFmpeg counts us)
@@ -54,11 +59,11 @@ class Codec:
         elif self.threads is not None:
             options["threads"] = str(self.threads)
         if self.vcodec in ("hevc", "libx265"):
-            options["x265-params"] = "log-level=error"  # it does not ask FFmpeg what to say
+            options["x265-params"] = "log-level=none"  # it does not ask FFmpeg what to say; errors come back
         return options
 
     def facts(self) -> dict[str, Any]:
-        """As LeRobot's encoder settings know it."""
+        """Return the settings under the names of LeRobot's encoder settings."""
         known = {key: value for key, value in asdict(self).items() if key != "threads"}
         known["vcodec"] = {"libx264": "h264", "libx265": "hevc"}.get(self.vcodec, self.vcodec)
         if self.preset is None and self.vcodec == "libsvtav1":
@@ -115,10 +120,14 @@ class PictureStatistics:
 
 
 class CameraEncoder:
-    """A camera's video: `put` pictures, then `finish`; errors of its thread come out of either."""
+    """A camera's video: `put` pictures, then `finish`; errors of its thread come out of either.
 
-    def __init__(self, path: Path, camera: Camera, fps: int, codec: Codec) -> None:
+    `coded` is the camera as the video has it: larger by a row or a column where the codec takes even sides only.
+    """
+
+    def __init__(self, path: Path, camera: CameraStream, fps: int, codec: Codec) -> None:
         self.path, self.camera, self.fps, self.codec = path, camera, fps, codec
+        self.coded = fitted(camera, codec)
         self.statistics = PictureStatistics()
         self._queue: queue.Queue[Picture | None] = queue.Queue(QUEUED)
         self._error: BaseException | None = None
@@ -153,22 +162,105 @@ class CameraEncoder:
 
         shape, where = (self.camera.height, self.camera.width, 3), f"a picture of camera {self.camera.name}"
         with av.open(str(self.path), "w", options=FRAGMENTS) as container:
-            stream = add_stream(container, self.camera, self.fps, self.codec)
+            stream = add_stream(container, self.coded, self.fps, self.codec)
             while (picture := self._queue.get()) is not None:
                 decoded = pictures.decode(picture, where)
                 if decoded.shape != shape:
                     is_, was = f"{decoded.shape[1]}x{decoded.shape[0]}", f"{shape[1]}x{shape[0]}"
                     raise FineVLAError(f"{where} is {is_}, the first one was {was}; record one size, or give --size")
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(decoded), format="rgb24")
+                frame = _frame(decoded, self.coded, self.codec.pix_fmt)
                 frame.pts, frame.time_base = self.statistics.frames, Fraction(1, self.fps)
-                container.mux(stream.encode(frame))
+                with self._blamed():
+                    container.mux(stream.encode(frame))
                 if self.statistics.frames == 0:  # the first one opened the encoder
                     give_way()
                 self.statistics.add(decoded)
+            with self._blamed():
+                container.mux(stream.encode())
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """What our encoder cannot do is said of it, never of the recording."""
+        import av
+
+        try:
+            yield
+        except (ValueError, av.FFmpegError) as error:
+            if is_disk_full(error):
+                raise unwritable(self.path, error) from error
+            if self.statistics.frames == 0:
+                raise _too_odd(self.camera, self.codec, pictures.said(error)) from error
+            raise FineVLAError(
+                f"video encoder '{self.codec.vcodec}' failed at picture {self.statistics.frames} of camera "
+                f"{self.camera.name}: {pictures.said(error)}; try another --codec, or --images png"
+            ) from error
+
+
+def _frame(picture: NDArray[np.uint8], coded: CameraStream, pix_fmt: str) -> Any:
+    """A picture as FFmpeg takes it, filled up to `coded`, its last row and column once more.
+
+    FFmpeg's own conversion of odd sides leaves what is at hand in the colours of the last row and column.
+    """
+    import av
+
+    height, width = picture.shape[:2]
+    if height % 2 == width % 2 == 0 or pix_fmt not in PLANAR:
+        return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    even = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+    whole = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(format=pix_fmt)
+    if (coded.height, coded.width) == even.shape[:2]:
+        return whole
+    frame = av.VideoFrame(width, height, pix_fmt)
+    for to, of in zip(frame.planes, whole.planes, strict=True):
+        rows = np.zeros((to.height, to.line_size), np.uint8)
+        rows[:, : to.width] = np.frombuffer(of, np.uint8).reshape(-1, of.line_size)[: to.height, : to.width]
+        to.update(rows.tobytes())
+    return frame
+
+
+def fitted(camera: CameraStream, codec: Codec) -> CameraStream:
+    """Return the camera with the size that the codec takes: its own, or the next even one, the last row and column repeated.
+
+    H.264 and H.265 halve the colours' sides and take no odd ones. Raises `FineVLAError` for a size that cannot be encoded.
+    """
+    if camera.width < (least := LEAST_WIDTH.get(codec.vcodec, 1)):
+        raise _too_odd(camera, codec, f"at least {least} pixels of width are needed")
+    if camera.height % 2 == camera.width % 2 == 0 or _refusal(camera.height, camera.width, codec) is None:
+        return camera
+    if codec.pix_fmt not in PLANAR:
+        raise _too_odd(camera, codec, f"{codec.pix_fmt} of odd sides")
+    even = replace(camera, height=camera.height + camera.height % 2, width=camera.width + camera.width % 2)
+    if (said := _refusal(even.height, even.width, codec)) is not None:
+        raise _too_odd(camera, codec, said)
+    return even
+
+
+def _too_odd(camera: CameraStream, codec: Codec, said: str) -> FineVLAError:
+    return FineVLAError(
+        f"video encoder '{codec.vcodec}' does not take pictures of {camera.width}x{camera.height}, as camera {camera.name} "
+        f"has ({said}); take another --codec, or --images png"
+    )
+
+
+@lru_cache(maxsize=64)
+def _refusal(height: int, width: int, codec: Codec) -> str | None:
+    """What the encoder says to a grey picture of that size, if it does not take it: only itself knows."""
+    import av
+
+    grey = np.full((height, width, 3), 128, np.uint8)
+    try:
+        with av.open(io.BytesIO(), "w", format="mp4") as container:
+            stream = add_stream(container, CameraStream("test", height, width), 10, codec)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
             container.mux(stream.encode())
+    except (ValueError, av.FFmpegError) as error:
+        return pictures.said(error)
+    finally:
+        give_way()
+    return None
 
 
-def add_stream(container: Any, camera: Camera, fps: int, codec: Codec) -> Any:
+def add_stream(container: Any, camera: CameraStream, fps: int, codec: Codec) -> Any:
     """A video stream of a container that is being written."""
     os.environ.setdefault("SVT_LOG", "1")  # errors only
     import av
@@ -194,7 +286,10 @@ def check(codec: Codec) -> None:
     """
     import av
 
-    camera, grey = Camera("test", CHECKED_SIDE, CHECKED_SIDE), np.full((CHECKED_SIDE, CHECKED_SIDE, 3), 128, np.uint8)
+    camera, grey = (
+        CameraStream("test", CHECKED_SIDE, CHECKED_SIDE),
+        np.full((CHECKED_SIDE, CHECKED_SIDE, 3), 128, np.uint8),
+    )
     with av.open(io.BytesIO(), "w", format="mp4") as container:
         stream = add_stream(container, camera, 10, codec)
         try:

@@ -5,11 +5,9 @@ again and goes on with the parts that are whole.
 """
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -18,17 +16,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, is_disk_full, unwritable
+from finevla_core.recording.atomic import replace_folder, temporary_of, write_text
+from finevla_core.text_files import json_line
 from finevla_tools.convert.encode import sharing
 from finevla_tools.convert.episode import Reference, Source
-from finevla_tools.convert.part import Part, read_part
-from finevla_tools.convert.worker import PROGRESS_FILE, PartOptions, make_part
-from finevla_tools.datasets.jobs import cores, over
+from finevla_tools.convert.part import EpisodePart, read_part
+from finevla_tools.convert.worker import PADDED, PROGRESS_FILE, PartOptions, make_part
+from finevla_tools.unexpected import Unexpected, remember, unexpected
+from finevla_tools.work.parallel import cores, over
+from finevla_tools.work.progress import Lines, Progress, clock
+from finevla_tools.work.staged import workplace
 
 DONE_FILE = "done.json"
 REPORT_FILE = "meta/finevla_report.jsonl"
 AHEAD = 100  # episodes per process that may be done before the first of them: outcomes are small, recordings uneven
 FORMAT = 1  # of parts; another number makes those of an older version anew
+SAY_EVERY_S = 10.0  # how far it is, where there is no terminal
 GROUPINGS = ("refuse", "split")
 
 # Puts parts (their folders, in order) together at a folder that does not exist yet.
@@ -36,8 +40,8 @@ Assemble = Callable[[Sequence[Path], Path], object]
 
 
 @dataclass(frozen=True)
-class Job:
-    """All a worker needs."""
+class ConvertJob:
+    """What a worker needs to convert episodes: the source, the folder of parts, and the options."""
 
     source: Source
     parts: Path
@@ -45,7 +49,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Task:
+class ConvertTask:
     """One episode to be converted; `mark` says of what and how, and a part with the same one is as good as a new one."""
 
     reference: Reference
@@ -54,14 +58,17 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of an episode: `reason` if it was refused, else its parts' folders."""
+class ConvertOutcome:
+    """Result of converting an episode: the folders of its parts, or `reason` and its `kind` if it was refused."""
 
     name: str
     reason: str = ""
     folders: tuple[str, ...] = ()
     frames: int = 0
     is_reused: bool = False
+    kind: str = ""  # of the reason: "mistake", "damaged file" or "unexpected"
+    unexpected: Unexpected | None = None
+    notes: tuple[str, ...] = ()  # for the person, each once for all episodes
 
 
 @dataclass
@@ -85,33 +92,28 @@ class Conversion:
 
     def run(self) -> int:
         """0 if every episode was converted, 1 if any was refused; raises `FineVLAError` if nothing came out."""
-        if os.path.lexists(self.out):
-            raise FineVLAError(f"'{self.out}' exists already; remove it or name a new folder")
         partial = self.out.with_name(f"{self.out.name}.partial")
-        with _locked(partial, self.out):
-            self._check_settings(partial)
-            outcomes = self._convert(partial)
-            kept = [Path(partial, "parts", f) for o in outcomes for f in o.folders]
-            groups = self._groups(kept)
-            self._publish(partial, groups, outcomes)
-        shutil.rmtree(partial, ignore_errors=True)
+        busy, settings = (
+            f"another conversion to '{self.out}' is running; wait for it",
+            {"format": FORMAT, **self.settings},
+        )
+        with workplace(self.out, partial, busy, settings=settings) as made:
+            try:
+                outcomes = self._convert(partial)
+                kept = [Path(partial, "parts", f) for o in outcomes for f in o.folders]
+                self._say_notes(outcomes)
+                self._assemble(made, self._groups(kept), outcomes)
+            except KeyboardInterrupt:
+                print("\ninterrupted; the same command goes on from here", file=sys.stderr)
+                raise
         refused = [line for line in self._report if line["result"] == "refused"]
         done = len(self._report) - len(refused)
         self.say(f"{done} episodes converted, {len(refused)} refused: {self.out}")
         return 1 if refused else 0
 
-    def _check_settings(self, partial: Path) -> None:
-        file, settings = partial / "settings.json", {"format": FORMAT, **self.settings}
-        text = json.dumps(settings, sort_keys=True, ensure_ascii=False, default=str)
-        if file.exists() and file.read_text(encoding="utf-8") != text:
-            raise FineVLAError(
-                f"'{partial}' was begun with other options; give the same again, or remove it to start anew"
-            )
-        file.write_text(text, encoding="utf-8")
-
     # --- episodes to parts
 
-    def _convert(self, partial: Path) -> list[Outcome]:
+    def _convert(self, partial: Path) -> list[ConvertOutcome]:
         parts = partial / "parts"
         parts.mkdir(exist_ok=True)
         for half in parts.glob(".*"):
@@ -119,28 +121,55 @@ class Conversion:
         references = self.source.references()
         if not references:
             raise FineVLAError("there is no episode in it; look at what it holds")
-        tasks = list(self._tasks(references))
-        outcomes: dict[str, Outcome] = {}
+        decided = self._settled()
+        tasks = [replace(task, mark=f"{task.mark}{decided}") for task in self._tasks(references)]
+        outcomes: dict[str, ConvertOutcome] = {}
         for task in tasks:
             if (old := _finished(parts / task.reference.name, task, self.say)) is not None:
                 outcomes[task.reference.name] = old
         todo = [task for task in tasks if task.reference.name not in outcomes]
         if outcomes:
             self.say(f"{len(outcomes)} of {len(tasks)} episodes are converted already")
-        progress = _Progress(tasks, outcomes, parts, self.say)
         if todo:
-            codec = sharing(self.options.codec, min(self.jobs, len(todo)) * self.encoders, cores())
-            options = replace(self.options, codec=codec)
-            convert = functools.partial(convert_one, Job(self.source, parts, options))
-            done = over(convert, todo, self.jobs, self.engine, ahead=AHEAD, died=_died, tick=progress.show)
-            for task, outcome in done:
-                outcomes[task.reference.name] = outcome
-                if outcome.reason:
-                    self.say(f"refused: {outcome.reason}")
-                progress.add(task, outcome)
+            self.say(f"{len(todo)} episodes to convert ...")
+            self._convert_all(todo, _Tally(len(tasks), len(outcomes), parts), parts, outcomes)
         return [outcomes[task.reference.name] for task in tasks]
 
-    def _tasks(self, references: Sequence[Reference]) -> Iterator[Task]:
+    def _convert_all(
+        self, todo: Sequence[ConvertTask], tally: "_Tally", parts: Path, outcomes: dict[str, ConvertOutcome]
+    ) -> None:
+        codec = sharing(self.options.codec, min(self.jobs, len(todo)) * self.encoders, cores())
+        convert = functools.partial(convert_one, ConvertJob(self.source, parts, replace(self.options, codec=codec)))
+        lines = Lines(tally.text, self.say, every_s=SAY_EVERY_S, left=clock)
+        with Progress("convert", sum(task.size for task in todo), "bytes", lines) as progress:
+            done = over(convert, todo, self.jobs, self.engine, ahead=AHEAD, died=_died, tick=progress.tick)
+            for task, outcome in done:
+                outcomes[task.reference.name] = outcome
+                remember(outcome.unexpected)
+                if outcome.reason:
+                    self.say(f"refused: {outcome.reason}")
+                tally.add(outcome)
+                progress.step(task.size)
+
+    def _settled(self) -> str:
+        """What the source decides over all its episodes before the first is read; a part of another decision is made anew."""
+        settle = getattr(self.source, "settle", None)
+        told = cast("tuple[str, ...]", settle()) if settle else ()
+        for sentence in told:
+            self.say(sentence)
+        return f" {hashlib.sha256(repr(told).encode()).hexdigest()[:16]}" if told else ""
+
+    def _say_notes(self, outcomes: Sequence[ConvertOutcome]) -> None:
+        """What readers have to tell, once for all episodes of which it is true."""
+        names: dict[str, list[str]] = {}
+        for outcome in outcomes:
+            for note in outcome.notes:
+                names.setdefault(note, []).append(outcome.name)
+        for note, told in names.items():
+            more = f" and {len(told) - 1} more" if len(told) > 1 else ""
+            self.say(f"note: episode '{told[0]}'{more}: {note}")
+
+    def _tasks(self, references: Sequence[Reference]) -> Iterator[ConvertTask]:
         seen: dict[Path, tuple[str, int, int]] = {}
         count: dict[Path, int] = {}
         for reference in references:
@@ -149,13 +178,13 @@ class Conversion:
             if r.path not in seen:
                 seen[r.path] = fingerprint(r.path)
             print_, size, _ = seen[r.path]
-            yield Task(r, f"{print_} {r.part}", size // count[r.path])
+            yield ConvertTask(r, f"{print_} {r.part}", size // count[r.path])
 
     # --- parts to data sets
 
     def _groups(self, folders: Sequence[Path]) -> list[list[Path]]:
         """Parts that fit together; those that do not fit the first are refused by name, or become data sets of their own."""
-        groups: dict[str, tuple[Part, list[Path]]] = {}
+        groups: dict[str, tuple[EpisodePart, list[Path]]] = {}
         for folder in folders:
             part, _ = read_part(folder)
             key = json.dumps(_kind(part), sort_keys=True)
@@ -166,68 +195,84 @@ class Conversion:
                 self._tell(part.header.name, part.header.name, reason)
                 continue
             groups.setdefault(key, (part, []))[1].append(folder)
-            self._tell(part.header.name, part.header.name, "", part.length)
+            self._tell(part.header.name, part.header.name, "", part.length, part.header.facts.get("notes"))
         return [fitting for _, fitting in groups.values()]
 
-    def _tell(self, name: str, episode: str, reason: str, frames: int = 0) -> None:
+    def _tell(self, name: str, episode: str, reason: str, frames: int = 0, notes: Any = None, kind: str = "") -> None:
         line = {"episode": episode, "result": "refused" if reason else "converted"}
-        self._report.append(line | ({"reason": reason} if reason else {"frames": frames}))
+        told = {"reason": reason} | ({"kind": kind} if kind else {})
+        self._report.append(line | (told if reason else {"frames": frames}) | ({"notes": notes} if notes else {}))
 
-    def _publish(self, partial: Path, groups: Sequence[Sequence[Path]], outcomes: Sequence[Outcome]) -> None:
+    def _assemble(self, made: Path, groups: Sequence[Sequence[Path]], outcomes: Sequence[ConvertOutcome]) -> None:
         for outcome in outcomes:
             if outcome.reason:
-                self._tell(outcome.name, outcome.name, outcome.reason)
-        lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in self._report)
-        (partial / "report.jsonl").write_text(lines, encoding="utf-8")
+                self._tell(outcome.name, outcome.name, outcome.reason, kind=outcome.kind)
+        lines = "".join(json_line(line) + "\n" for line in self._report)
+        reasons = made.with_name("report.jsonl")
+        write_text(reasons, lines)
         if not groups:
-            raise FineVLAError(f"no episode could be converted; the reasons are in '{partial / 'report.jsonl'}'")
-        final = partial / "final"
-        shutil.rmtree(final, ignore_errors=True)
+            raise FineVLAError(f"no episode could be converted; the reasons are in '{reasons}'")
+        shutil.rmtree(made, ignore_errors=True)
         is_split = len(groups) > 1
+        self.say("writing the data set ...")
         for i, folders in enumerate(groups):
-            target = final / f"group-{i:02d}" if is_split else final
+            target = made / f"group-{i:02d}" if is_split else made
             target.parent.mkdir(exist_ok=True)
             self.assemble(folders, target)
-        report = final / REPORT_FILE
+        report = made / REPORT_FILE
         report.parent.mkdir(exist_ok=True)
         report.write_text(lines, encoding="utf-8")
-        os.rename(final, self.out)
 
 
-def convert_one(job: Job, task: Task) -> Outcome:
-    """What a worker does with one task: all pieces of an episode, then one rename. Never raises for a broken episode."""
+def convert_one(job: ConvertJob, task: ConvertTask) -> ConvertOutcome:
+    """What a worker does with one task: all pieces of an episode, then one rename.
+
+    Never raises for a broken episode; raises `DiskFullError`, for then the next one fails, too.
+    """
     name = task.reference.name
-    hidden = job.parts / f".{name}.{os.getpid()}"
+    final = job.parts / name
+    hidden = temporary_of(final)
     try:
         shutil.rmtree(hidden, ignore_errors=True)
         hidden.mkdir()
         pieces = getattr(job.source, "pieces", None)
         references = cast("list[Reference]", pieces(task.reference)) if pieces else [task.reference]
         frames = 0
+        notes: dict[str, None] = {}
         for i, reference in enumerate(references):
             folder = hidden / f"{i:05d}"
             folder.mkdir()
-            frames += make_part(job.source.open(reference), folder, job.options, {}).length
-        done = {"mark": task.mark, "pieces": len(references), "frames": frames}
+            part = make_part(job.source.open(reference), folder, job.options, {})
+            frames += part.length
+            notes |= dict.fromkeys([*map(str, part.header.facts.get("notes", ())), *_notes(part, job.options)])
+        done = {"mark": task.mark, "pieces": len(references), "frames": frames, "notes": list(notes)}
         (hidden / DONE_FILE).write_text(json.dumps(done), encoding="utf-8")
-        final = job.parts / name
-        shutil.rmtree(final, ignore_errors=True)
-        os.rename(hidden, final)
-        return Outcome(name, folders=_folders(name, len(references)), frames=frames)
-    except FineVLAError as error:
+        replace_folder(hidden, final)
+        return ConvertOutcome(name, folders=_folders(name, len(references)), frames=frames, notes=tuple(notes))
+    except Exception as error:  # what nobody foresaw costs this episode, not those beside it
         shutil.rmtree(hidden, ignore_errors=True)
-        reason = " ".join(str(error).split())
-        return Outcome(name, reason if name in reason else f"episode '{name}': {reason}")
-    except OSError as error:
-        shutil.rmtree(hidden, ignore_errors=True)
-        return Outcome(name, reason=f"episode '{name}' could not be converted: {error}")
-    except Exception as error:
-        # A reader that did not foresee what a broken file can hold: this episode is lost, those beside it are not.
-        shutil.rmtree(hidden, ignore_errors=True)
-        what = " ".join(str(error).split())[:300]
-        return Outcome(
-            name, reason=f"episode '{name}' cannot be read ({type(error).__name__}: {what}); its source is broken"
-        )
+        if is_disk_full(error):
+            raise unwritable(job.parts, error) from error
+        return _refused(name, error)
+
+
+def _notes(part: EpisodePart, options: PartOptions) -> list[str]:
+    codec = options.codec.vcodec
+    return [
+        f"pictures of camera {camera} are padded from {sizes}, the last row and column once more: {codec} takes even sides only"
+        for camera, sizes in part.header.facts.get(PADDED, {}).items()
+    ]
+
+
+def _refused(name: str, error: Exception) -> ConvertOutcome:
+    """An exception as what came of an episode; nobody is blamed for what nobody foresaw."""
+    reason = " ".join(str(error).split())
+    if isinstance(error, FineVLAError):
+        return ConvertOutcome(name, reason if name in reason else f"episode '{name}': {reason}", kind=error.kind)
+    if isinstance(error, OSError):
+        return ConvertOutcome(name, f"episode '{name}' could not be converted: {reason}", kind=FineVLAError.kind)
+    found = unexpected(f"episode '{name}'", error)
+    return ConvertOutcome(name, found.sentence, kind="unexpected", unexpected=found)
 
 
 def fingerprint(path: Path) -> tuple[str, int, int]:
@@ -242,7 +287,7 @@ def fingerprint(path: Path) -> tuple[str, int, int]:
     return digest.hexdigest()[:24], size, len(files)
 
 
-def _finished(folder: Path, task: Task, say: Callable[[str], None]) -> Outcome | None:
+def _finished(folder: Path, task: ConvertTask, say: Callable[[str], None]) -> ConvertOutcome | None:
     try:
         done = json.loads((folder / DONE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -250,50 +295,35 @@ def _finished(folder: Path, task: Task, say: Callable[[str], None]) -> Outcome |
     if done["mark"] != task.mark:
         say(f"episode '{folder.name}' is converted anew: its source has changed since")
         return None
-    return Outcome(folder.name, "", _folders(folder.name, done["pieces"]), done["frames"], is_reused=True)
+    folders, notes = _folders(folder.name, done["pieces"]), tuple(done.get("notes", ()))
+    return ConvertOutcome(folder.name, "", folders, done["frames"], is_reused=True, notes=notes)
 
 
 def _folders(name: str, pieces: int) -> tuple[str, ...]:
     return tuple(f"{name}/{i:05d}" for i in range(pieces))
 
 
-def _died(task: Task) -> Outcome:
+def _died(task: ConvertTask) -> ConvertOutcome:
     name = task.reference.name
-    return Outcome(name, f"episode '{name}': the process that converted it died; is there enough memory?")
+    said = f"episode '{name}': the process that converted it died; is there enough memory?"
+    return ConvertOutcome(name, said, kind=FineVLAError.kind)
 
 
-class _Progress:
-    """One line that is written over, or, where nobody looks, a line now and then."""
+class _Tally:
+    """Progress line of a conversion: episodes done, frames, frames per second."""
 
-    def __init__(
-        self, tasks: Sequence[Task], done: Mapping[str, Outcome], parts: Path, say: Callable[[str], None]
-    ) -> None:
-        self._parts, self._say = parts, say
-        self._total, self._count, self._frames, self._refused = len(tasks), len(done), 0, 0
-        self._left = sum(task.size for task in tasks if task.reference.name not in done)
-        self._bytes, self._started, self._shown = 0, time.monotonic(), time.monotonic()
-        self._is_terminal = sys.stderr.isatty()
+    def __init__(self, total: int, done: int, parts: Path) -> None:
+        self._total, self._count, self._parts, self._frames, self._began = total, done, parts, 0, time.monotonic()
 
-    def add(self, task: Task, outcome: Outcome) -> None:
-        """One episode more."""
-        self._count, self._bytes = self._count + 1, self._bytes + task.size
-        self._frames, self._refused = self._frames + outcome.frames, self._refused + bool(outcome.reason)
+    def add(self, outcome: ConvertOutcome) -> None:
+        """Count a finished episode and its frames."""
+        self._count, self._frames = self._count + 1, self._frames + outcome.frames
 
-    def show(self) -> None:
-        """Once a second at most; every half minute where it is not a terminal."""
-        now = time.monotonic()
-        if now - self._shown < (1.0 if self._is_terminal else 30.0):
-            return
-        self._shown, spent = now, now - self._started
+    def text(self) -> str:
+        """Return the progress line; frames of unfinished episodes are counted too."""
+        spent = max(time.monotonic() - self._began, 1e-9)
         frames = self._frames + sum(_number(file) for file in self._parts.glob(f".*/*/{PROGRESS_FILE}"))
-        line = f"{self._count}/{self._total} episodes, {frames} frames, {frames / spent:.0f}/s"
-        if self._bytes:
-            left_s = (self._left - self._bytes) / self._bytes * spent
-            line += f", {int(left_s // 60)}:{int(left_s % 60):02d} left"
-        if self._is_terminal:
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-        else:
-            self._say(line)
+        return f"{self._count}/{self._total} episodes, {frames} frames, {frames / spent:.0f}/s"
 
 
 def _number(file: Path) -> int:
@@ -303,13 +333,13 @@ def _number(file: Path) -> int:
         return 0
 
 
-def _kind(part: Part) -> dict[str, Any]:
+def _kind(part: EpisodePart) -> dict[str, Any]:
     """What all parts of a data set have in common."""
     h = part.header
     return {"fps": h.fps, "robot": h.robot, "features": part.features(), "codec": dict(part.codec)}
 
 
-def _difference(one: Part, other: Part) -> str:
+def _difference(one: EpisodePart, other: EpisodePart) -> str:
     for what, a in _kind(one).items():
         b = _kind(other)[what]
         if a == b:
@@ -328,22 +358,3 @@ def _difference(one: Part, other: Part) -> str:
 
 def _shape(feature: Mapping[str, Any]) -> str:
     return "x".join(str(n) for n in feature["shape"])
-
-
-@contextlib.contextmanager
-def _locked(partial: Path, out: Path) -> Iterator[None]:
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-        file = (partial / "lock").open("w")
-    except OSError as error:
-        raise FineVLAError(f"'{partial}' cannot be written: {error}") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FineVLAError(f"another conversion to '{out}' is running; wait for it") from None
-        try:
-            yield
-        except KeyboardInterrupt:
-            print("\ninterrupted; the same command goes on from here", file=sys.stderr)
-            raise

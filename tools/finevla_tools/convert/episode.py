@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.annotate.annotation import Annotation
+from finevla_tools.datasets.language_row import LanguageRow
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -30,7 +32,7 @@ Picture = NDArray[np.uint8] | Encoded  # decoded: (H, W, 3) RGB
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraStream:
     """One camera's pictures: `name` as in `observation.images.<name>`."""
 
     name: str
@@ -39,20 +41,11 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Words:
-    """One row of LeRobot's `language_persistent` (active from `time_s` on) or, if `is_event`, `language_events` column."""
-
-    time_s: float
-    role: str
-    content: str
-    style: str | None
-    camera: str | None = None
-    is_event: bool = False
-
-
-@dataclass(frozen=True)
 class Header:
     """What holds for a whole episode.
+
+    `words` are all that is said but the frames' tasks; there a row names its camera as `cameras` do. `annotations` are the
+    source's own; of bags they are made of the instructions in `facts`.
 
     `state_names` and `action_names` are in the order of the vectors; `facts` is what else is known (operator, outcome,
     source file, how actions were chosen, skew and gap histograms ...), as JSON knows it. `robot` is LeRobot's `robot_type`.
@@ -63,9 +56,10 @@ class Header:
     robot: str
     state_names: tuple[str, ...]
     action_names: tuple[str, ...]
-    cameras: tuple[Camera, ...] = ()
-    words: tuple[Words, ...] = ()
+    cameras: tuple[CameraStream, ...] = ()
+    words: tuple[LanguageRow, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    annotations: tuple[Annotation, ...] = ()
 
     def __post_init__(self) -> None:
         if not SAFE_NAME.fullmatch(self.name):
@@ -75,7 +69,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Frame:
+class EpisodeFrame:
     """One moment: `state` `(S,)` and `action` `(A,)` float32, a picture per camera of the header, the task in words.
 
     Frame k is k / fps seconds after the first; what it was made of is the reader's to report in `Header.facts`.
@@ -87,12 +81,12 @@ class Frame:
     task: str
 
 
-class Episode(Protocol):
+class SourceEpisode(Protocol):
     """One episode, opened: its header at once, its frames once, in order."""
 
     header: Header
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[EpisodeFrame]:
         """Raises `FineVLAError` in one sentence where the source is broken; what came before is then not to be used."""
         ...
 
@@ -113,6 +107,6 @@ class Source(Protocol):
         """All episodes, in a stable order, under names that differ."""
         ...
 
-    def open(self, reference: Reference) -> Episode:
+    def open(self, reference: Reference) -> SourceEpisode:
         """Raises `FineVLAError` in one sentence: which file, what is wrong with it, what to do."""
         ...

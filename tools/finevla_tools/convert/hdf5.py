@@ -3,7 +3,7 @@
 Nothing outside the file is ever read: links other than plain ones, external and virtual storage are refused.
 """
 
-import json
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,21 @@ from typing import Any
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.text_files import name_text, read_json, read_text
 from finevla_tools.convert import pictures
-from finevla_tools.convert.episode import Frame, Header, Picture, Reference
+from finevla_tools.convert.episode import EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.hdf5_content import BASE_NAMES, BLOCK, Content, Hdf5Options
 from finevla_tools.convert.hdf5_file import opened
 from finevla_tools.convert.naming import episode_names, task_of_folder
+from finevla_tools.convert.task_table import task_for
+from finevla_tools.datasets import units
 
 SUFFIXES = (".hdf5", ".h5")
-SIDE_FILES = ("{stem}.json", "instruction.json", "instructions.json", "expanded_instruction_gpt-4-turbo.json")
+SIDE_FILES = (
+    *("{stem}.json", "instruction.json", "instructions.json", "expanded_instruction_gpt-4-turbo.json"),
+    *("{stem}.txt", "instruction.txt", "instructions.txt", "task.txt"),
+)
+MAX_SIDE = 1 << 20  # bytes
 SIDE_KEYS = ("instruction", "language_instruction", "task", "instructions")
 
 
@@ -34,13 +41,45 @@ def _files(path: Path) -> Iterator[Path]:
     return (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
-@dataclass(frozen=True)
+@dataclass
 class Hdf5Source:
     """One file, or all files below a folder."""
 
     path: Path
     embodiment: Embodiment
     options: Hdf5Options = field(default_factory=Hdf5Options)
+    _decided: units.ScaleDecision | None = field(default=None, init=False, repr=False, compare=False)
+
+    def settle(self) -> tuple[str, ...]:
+        """Decide the scale of the grippers once, over all files; what was decided, in words."""
+        return self.decided().told
+
+    def decided(self) -> units.ScaleDecision:
+        """Raises `FineVLAError` if the files contradict each other; those that cannot be read are told when they are opened."""
+        if self._decided is None:
+            ranges = {}
+            for reference in self.references():
+                # Whatever it is, it costs this episode when it is converted, and none of the others here.
+                with contextlib.suppress(Exception), opened(reference.path) as file:
+                    ranges[reference.name] = Content(
+                        file, reference.path, self.embodiment, self.options
+                    ).gripper_ranges()
+            ranges = units.without_damaged(ranges)
+            if not ranges:
+                return units.ScaleDecision({})
+            opening_m = 2 * next((v.one for v in self.embodiment.values if v.is_gripper), 0.05)
+            self._decided = units.grippers(ranges, self._given(ranges), f"'{self.path}'", opening_m)
+        return self._decided
+
+    def _given(self, ranges: Mapping[str, Mapping[str, units.Range]]) -> dict[str, str]:
+        """What is said of the scale; `motor_open` is for motors, however it is known that there are some."""
+        o = self.options
+        given = o.grippers()
+        for group, reading in (("state", o.motor_open), ("action", o.motor_open_action or o.motor_open)):
+            top = units.highest(ranges, group)
+            if given[group] == units.AUTO and reading and top > units.NORMALISED_UP_TO:
+                given[group] = str(reading)
+        return given
 
     def references(self) -> list[Reference]:
         """Sorted by path, numbers in names by their value."""
@@ -66,12 +105,14 @@ class Hdf5Episode:
         self._reference, self._source, self._options = reference, source, source.options
         with opened(reference.path) as file:
             content = Content(file, reference.path, source.embodiment, source.options)
+            self._decided = source.decided()
             self.header = self._describe(content)
         self._task = str(self.header.facts["task"])
 
     def _describe(self, content: Content) -> Header:
         options, robot = self._options, self._source.embodiment
-        scale, told = content.gripper_scale()
+        scales, given = self._decided.scales, options.grippers()
+        scale = next((s.name for column, s in scales.items() if column.startswith("state")), "none")
         task, task_from = self._task_of(content)
         if not task:
             raise FineVLAError(f"'{self._reference.path}' does not say what its task is; name it with --task")
@@ -79,8 +120,9 @@ class Hdf5Episode:
             "source": str(self._reference.path),
             "source_format": f"hdf5 ({content.layout.name})",
             "actions": content.layout.alignment,
-            "gripper_scale": scale,
-            "gripper_scale_from": "option" if options.gripper != "auto" else told,
+            "gripper_scale": scale if scale in units.GRIPPERS else units.MOTOR if options.motor_open else "said",
+            "gripper_scale_from": "guessed" if given["state"] == units.AUTO else "option",
+            "grippers": list(self._decided.told),
             "colours": options.colours,
             "task": task,
             "task_from": task_from,
@@ -88,12 +130,11 @@ class Hdf5Episode:
             "fps_from": "option" if options.fps else f"collector ({content.family})",
             "left_out": content.left_out(),
         }
-        if scale == "motor":
-            facts["gripper_motor_open"] = [options.motor_open, options.motor_open_action or options.motor_open]
+        if content.depth:
+            facts["notes"] = [f"depth is no colour picture and was left out: {', '.join(content.depth)[:300]}"]
         if collect := content.collected_by():
             facts["collect"] = collect
         names = robot.names
-        self._scale = scale
         return Header(
             name=self._reference.name,
             fps=options.fps or content.fps,
@@ -105,17 +146,17 @@ class Hdf5Episode:
         )
 
     def _task_of(self, content: Content) -> tuple[str, str]:
-        if self._options.task.strip():
-            return self._options.task.strip(), "option"
+        if given := task_for(self._options.task, self._reference):
+            return given, "option"
         if text := content.instruction():
             return text, "file"
         path = self._reference.path
-        if text := _side_text(path):
-            return text, "file beside it"
+        if said := _side_text(path):
+            return said
         root = self._source.path if self._source.path.is_dir() else path.parent
         return task_of_folder(path, root), "folder"
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[EpisodeFrame]:
         """Numbers come in blocks, pictures one at a time."""
         path, robot = self._reference.path, self._source.embodiment
         with opened(path) as file:
@@ -123,8 +164,8 @@ class Hdf5Episode:
             sizes = {camera.name: (camera.height, camera.width) for camera in self.header.cameras}
             for begin in range(0, content.frames, BLOCK):
                 end = min(begin + BLOCK, content.frames)
-                states = content.values("state", begin, end, self._scale)
-                actions = content.values("action", begin, end, self._scale)
+                states = content.values("state", begin, end, self._decided.scales)
+                actions = content.values("action", begin, end, self._decided.scales)
                 for i in range(begin, end):
                     shown: dict[str, Picture] = {}
                     for name, images in content.images.items():
@@ -135,23 +176,29 @@ class Hdf5Episode:
                                 f"{images.where(i)} is {width}x{height}, the first one is "
                                 f"{sizes[name][1]}x{sizes[name][0]}; record one size per camera"
                             )
-                    yield Frame(states[i - begin], actions[i - begin], shown, self._task)
+                    yield EpisodeFrame(states[i - begin], actions[i - begin], shown, self._task)
 
 
-def _side_text(path: Path) -> str:
-    """The task from a small JSON file beside an episode; what cannot be read says nothing."""
+def _side_text(path: Path) -> tuple[str, str] | None:
+    """The task from a small file beside an episode, and which one that is; raises `FineVLAError` if it cannot be read.
+
+    It is not passed over then: the folder's name would become the task, and nobody would know.
+    """
     for pattern in SIDE_FILES:
-        side = path.with_name(pattern.format(stem=path.stem))
-        if not side.is_file() or side.stat().st_size > 1 << 20:
+        side = path.with_name(pattern.replace("{stem}", path.stem))
+        if not side.is_file() or side.stat().st_size > MAX_SIDE:
             continue
         try:
-            said = json.loads(side.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            continue
+            stored = read_text(side)
+            said = read_json(side) if side.suffix == ".json" else stored.text
+        except FineVLAError as error:
+            raise error.retold(f"{error}; mend it, or name the task with --task") from error
         if isinstance(said, Mapping):
             said = next((said[key] for key in SIDE_KEYS if said.get(key)), None)
         if isinstance(said, list) and said:
             said = said[0]
-        if isinstance(said, str) and said.strip():
-            return said.strip()
-    return ""
+        lines = said.strip(" \t\r\n\ufeff").splitlines() if isinstance(said, str) else []
+        if text := " ".join(lines if side.suffix == ".json" else lines[:1]).strip():
+            how = "" if stored.encoding == "UTF-8" else f", read as {stored.encoding}"
+            return text, f"file beside it ({name_text(side.name)}{how})"
+    return None

@@ -1,7 +1,8 @@
 """What collectors of the Cobot Magic and ALOHA keep where in their HDF5 files, as states, actions and pictures of a robot."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,15 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
-from finevla_tools.convert.episode import Camera, Picture
+from finevla_tools.convert.episode import CameraStream, Picture
 from finevla_tools.convert.hdf5_file import MAX_CHUNK, Stored, text
 from finevla_tools.convert.naming import episode_names
+from finevla_tools.convert.task_table import TaskTable
+from finevla_tools.datasets import units
+from finevla_tools.datasets.value_names import side_of
 
 MAX_FRAMES = 1_000_000  # five and a half hours at 50 Hz
 BLOCK = 4096  # rows of numbers in memory at once
-GRIPPERS = ("auto", "metres", "normalised", "motor")
-METRES_UP_TO, NORMALISED_UP_TO, BELOW_ZERO = 0.11, 1.05, -0.05  # what the three scales look like in recordings
-MOTOR_OPEN = 3.6  # ARX motors' reading of an open gripper
 BASE_NAMES = ("base_linear_velocity", "base_angular_velocity")
 # Collectors' names of the robot's cameras; others keep their own.
 CAMERAS = {
@@ -72,25 +73,33 @@ class Hdf5Options:
     """What a file does not say of itself.
 
     `fps` None: 30, the collector's rate, or 50 where the file is ALOHA's own (attribute `sim` and no `base_action`).
-    `gripper`: one of GRIPPERS; metres are of the whole opening, `motor_open` is the motors' reading of an open gripper
-    (`motor_open_action` the leader's, if another). `colours`: "rgb" or "bgr", as stored.
+    `gripper` and, if another, `gripper_action` are scales as `units.parse` reads them; `motor_open` (`motor_open_action`
+    the leader's) is the motors' reading of an open gripper, of the left and the right one with a comma. `colours`: "rgb" or
+    "bgr", as stored.
     """
 
     fps: int | None = None
-    gripper: str = "auto"
-    motor_open: float = MOTOR_OPEN
-    motor_open_action: float | None = None
+    gripper: str = units.AUTO
+    gripper_action: str = ""
+    motor_open: str | float = ""
+    motor_open_action: str | float = ""
     colours: str = "rgb"
     base: bool = False
-    task: str = ""
+    task: str | TaskTable = ""
 
     def __post_init__(self) -> None:
-        if self.gripper not in GRIPPERS:
-            raise FineVLAError(f"gripper scale '{self.gripper}' is unknown; choose from {', '.join(GRIPPERS)}")
+        for said in self.grippers().values():
+            if said != units.AUTO and any(scale.opened <= scale.closed for scale in units.parse(said)):
+                raise FineVLAError(f"gripper scale '{said}': an open gripper must read more than a closed one")
         if self.colours not in ("rgb", "bgr"):
             raise FineVLAError(f"colour order '{self.colours}' is unknown; choose rgb or bgr")
-        if not (self.motor_open > 0 and (self.motor_open_action is None or self.motor_open_action > 0)):
-            raise FineVLAError("the motors' reading of an open gripper must be above 0")
+
+    def grippers(self) -> dict[str, str]:
+        """What is said of the grippers' scale, by group."""
+        state, action = str(self.motor_open or ""), str(self.motor_open_action or self.motor_open or "")
+        given = {"state": self.gripper, "action": self.gripper_action or self.gripper}
+        motor = {"state": state or units.MOTOR, "action": action or units.MOTOR}
+        return {g: motor[g] if text == units.MOTOR else text for g, text in given.items()}
 
 
 class Content:
@@ -105,6 +114,8 @@ class Content:
         self._base = [self._numbers("base_action")] if options.base else []
         self.frames = int(self._states[0].shape[0])
         self._check_numbers()
+        stored = self._stored.names(self.layout.images)
+        self.depth = sorted(f"{self.layout.images}/{name}" for name in stored if self._is_depth(name))
         self.images = dict(self._all_images())
         if not self.images:
             raise FineVLAError(f"'{path}' has no pictures in /{self.layout.images}; at least one camera is needed")
@@ -127,7 +138,7 @@ class Content:
         used |= {"base_action"} if self._options.base else set()
         more = {f"observations/{name}" for name in self._stored.names("observations")}
         more -= {"observations/qpos", self.layout.images}
-        return sorted((set(self._stored.names("")) - used - {"observations"}) | more)[:50]
+        return sorted((set(self._stored.names("")) - used - {"observations"}) | more | set(self.depth))[:50]
 
     def collected_by(self) -> dict[str, int]:
         """How many frames each way of collecting gave, as the AIO kit notes it."""
@@ -155,43 +166,46 @@ class Content:
                 return said
         return ""
 
-    def cameras(self) -> Iterator[Camera]:
+    def cameras(self) -> Iterator[CameraStream]:
         """Cameras by the robot's names, with the size of their first pictures."""
         for name, images in self.images.items():
             height, width = pictures.size(images.at(0), images.where(0))
-            yield Camera(name, height, width)
+            yield CameraStream(name, height, width)
 
-    def values(self, which: str, begin: int, end: int, scale: str) -> NDArray[np.float32]:
+    def values(self, which: str, begin: int, end: int, scales: Mapping[str, units.GripperScale]) -> NDArray[np.float32]:
         """States or actions `(end - begin, D)`: joints as they are, grippers 0 (closed) to 1 (open)."""
         rows = self._rows(which, begin, end)
-        robot = self._robot
-        for column, value in enumerate(robot.values):
-            if value.is_gripper and scale == "metres":
-                # recorded is the whole opening, the robot's joint moves one finger of two
-                rows[:, column] = (rows[:, column].astype(np.float64) / 2 - value.zero) / (value.one - value.zero)
-            elif value.is_gripper and scale == "motor":
-                opened = self._options.motor_open
-                if which == "action":
-                    opened = self._options.motor_open_action or opened
-                rows[:, column] = rows[:, column].astype(np.float64) / opened
+        for column, side in self._grippers().items():
+            scale, value = scales.get(f"{which}.{side}", units.UNSCALED), self._robot.values[column]
+            closed, opened = scale.closed, scale.opened
+            if scale.name in ("metres", "finger-metres"):  # of both fingers, or of one as the robot's joint
+                fingers = 2 if scale.name == "metres" else 1
+                closed, opened = fingers * value.zero, fingers * value.one
+            if (closed, opened) != (0.0, 1.0):
+                rows[:, column] = (rows[:, column].astype(np.float64) - closed) / (opened - closed)
         if which == "action" and self._base:
             rows = np.concatenate([rows, self._block(self._base[0], begin, end)], axis=1)
         return rows
 
-    def gripper_scale(self) -> tuple[str, str]:
-        """The scale of grippers by the range that they show, and that range in words; the option wins."""
-        columns = [i for i, value in enumerate(self._robot.values) if value.is_gripper]
-        low, high = np.inf, -np.inf
+    def gripper_ranges(self) -> dict[str, units.Range]:
+        """The least and greatest reading of each gripper, `<state or action>.<side>`."""
+        found: dict[str, units.Range] = {}
+        columns = self._grippers()
         for which in ("state", "action"):
             for begin in range(0, self.frames, BLOCK):
-                rows = self._rows(which, begin, min(begin + BLOCK, self.frames))[:, columns]
-                low, high = min(low, float(rows.min())), max(high, float(rows.max()))
-        told = f"guessed: values from {low:.4g} to {high:.4g}"
-        if self._options.gripper != "auto":
-            return self._options.gripper, told
-        if low < BELOW_ZERO or high > NORMALISED_UP_TO:
-            return "motor", told
-        return ("metres" if high <= METRES_UP_TO else "normalised"), told
+                rows = self._rows(which, begin, min(begin + BLOCK, self.frames))
+                for column, side in columns.items():
+                    low, high = found.get(f"{which}.{side}", (np.inf, -np.inf))
+                    one = rows[:, column]
+                    found[f"{which}.{side}"] = min(low, float(one.min())), max(high, float(one.max()))
+        return found
+
+    def _grippers(self) -> dict[int, str]:
+        """The robot's grippers by column, each with its side; of a robot of one arm, right."""
+        columns = [i for i, value in enumerate(self._robot.values) if value.is_gripper]
+        sides = [side_of(self._robot.values[i].name) for i in columns]
+        plain = ("left", "right") if len(columns) == 2 else ("right",) * len(columns)
+        return dict(zip(columns, sides if all(sides) else plain, strict=True))
 
     def _rows(self, which: str, begin: int, end: int) -> NDArray[np.float32]:
         parts = self._states if which == "state" else self._actions
@@ -240,6 +254,8 @@ class Content:
         taken: set[str] = set()
         lengths = self._stored.find("compress_len", needed=False)
         for stored in self._stored.names(self.layout.images):
+            if self._is_depth(stored):
+                continue
             plain = episode_names([stored])[0]
             name = next((ours for ours, theirs in CAMERAS.items() if stored in theirs), plain)
             if name in taken or name not in self._robot.camera_names:
@@ -248,6 +264,17 @@ class Content:
                 raise FineVLAError(f"'{self.path}' has two cameras that read as '{name}'; rename one")
             taken.add(name)
             yield name, self._images_of(f"{self.layout.images}/{stored}", lengths)
+
+    def _is_depth(self, stored: str) -> bool:
+        """By its name, or by numbers that no colours are stored in."""
+        if "depth" in re.split(r"[^a-z]+", stored.lower()):
+            return True
+        try:
+            found = self._stored.find(f"{self.layout.images}/{stored}")
+        except FineVLAError:
+            return False  # what is wrong with it is told when it is read
+        is_flat = found.ndim == 3 or (found.ndim == 4 and found.shape[3] == 1)
+        return is_flat and found.dtype.kind in "uif" and found.dtype != np.uint8
 
     def _images_of(self, name: str, lengths: Any) -> "Images":
         found = self._stored.find(name)

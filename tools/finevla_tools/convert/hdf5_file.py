@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.convert import pictures
 
 MAX_CHUNK = 1 << 28  # bytes that one read may have to unpack; collectors use one picture per chunk
@@ -32,7 +32,7 @@ def opened(path: Path) -> Iterator[Any]:
     except (FineVLAError, GeneratorExit):
         raise
     except Exception as error:  # a broken file makes h5py raise almost anything
-        raise FineVLAError(f"'{path}' is no intact HDF5 file: {pictures.said(error)}") from error
+        raise DamagedFileError(f"'{path}' is no intact HDF5 file: {pictures.said(error)}") from error
 
 
 class Stored:
@@ -97,7 +97,7 @@ class Stored:
             pieces = [-(-rows // size) for rows, size in zip(found.shape, found.chunks, strict=True)]
             is_whole = found.id.get_num_chunks() == np.prod(pieces, dtype=float)
         if not is_whole:  # HDF5 would give zeros for what is not there
-            raise FineVLAError(f"{where} was not wholly written; the recording broke off")
+            raise DamagedFileError(f"{where} was not wholly written; the recording broke off")
         if found.dtype.kind == "O":
             self._check_lengths(found, where, filters)
 
@@ -111,7 +111,7 @@ class Stored:
             lengths = np.frombuffer(entries, "<u4")[:: VLEN_ENTRY // 4]
             total += int(lengths.sum(dtype=np.uint64))
             if total > size:
-                raise FineVLAError(f"{where} says it is larger than the whole file; the file is broken")
+                raise DamagedFileError(f"{where} says it is larger than the whole file; the file is broken")
 
     def _stored_entries(self, found: Any, where: str, is_deflated: bool) -> Iterator[bytes]:
         """As they are in the file: length (4 bytes), where the data are (8) and their number there (4)."""
@@ -139,6 +139,7 @@ def _vlen(dtype: np.dtype[Any]) -> Any:
 
 
 def text(value: Any) -> str:
+    """Return a string or UTF-8 bytes as stripped text; "" for any other type."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip("\0 \n\t")
     return value.strip() if isinstance(value, str) else ""

@@ -6,17 +6,21 @@ A picture belongs to a row if it is shown at the row's timestamp; where there is
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError, unknown
+from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.recording.labels import same_words
 from finevla_tools.convert import pictures
-from finevla_tools.convert.episode import Camera, Frame, Header, Picture, Reference, Words
+from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
+from finevla_tools.convert.lerobot_columns import Columns, Vector, columns_of
 from finevla_tools.convert.naming import inside
+from finevla_tools.convert.task_table import TaskTable, task_for
+from finevla_tools.datasets.language_row import LanguageRow
 
 ROWS = 256  # of numbers in memory at once
 ROWS_WITH_PICTURES = 4
@@ -28,12 +32,18 @@ MAX_ROWS = 1_000_000
 
 @dataclass(frozen=True)
 class LeRobotOptions:
-    """Which columns are state and action, and how far (s) a picture may be from its row's time."""
+    """Which columns are state and action, and how far (s) a picture may be from its row's time.
 
-    state: str = "observation.state"
-    action: str = "action"
+    `state` and `action` are names with commas, joined side by side; empty: observation.state and action where they are
+    there, else those that are recognised. `gripper` and `gripper_action` are scales as `units.parse` reads them.
+    """
+
+    state: str = ""
+    action: str = ""
     tolerance_s: float = 1e-3
-    task: str = ""
+    task: str | TaskTable = ""
+    gripper: str = "auto"
+    gripper_action: str = ""
 
 
 def matches(path: Path) -> bool:
@@ -47,9 +57,18 @@ class LeRobotSource:
     def __init__(self, path: Path, options: LeRobotOptions = LeRobotOptions()) -> None:
         self.path, self.options = path, options
         self._opened: Any = None
+        self._columns: Columns | None = None
+        self._reader: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "options": self.options, "_opened": None}
+        return {"path": self.path, "options": self.options, "_opened": None, "_columns": self._columns, "_reader": None}
+
+    def settle(self) -> tuple[str, ...]:
+        """Decide once, over all episodes, which columns are read and how they are scaled; what was decided, in words."""
+        if self._columns is None:
+            o = self.options
+            self._columns = columns_of(self.files(), o.state, o.action, o.gripper, o.gripper_action)
+        return self._columns.told
 
     def files(self) -> Any:
         """The opened metadata; raises `FineVLAError` if they are broken."""
@@ -70,12 +89,22 @@ class LeRobotSource:
 
     def open(self, reference: Reference) -> "LeRobotEpisode":
         """Reads the metadata of all and the language of this one."""
-        return LeRobotEpisode(reference, self.files(), self.options)
+        self.settle()
+        assert self._columns is not None
+        return LeRobotEpisode(reference, self.files(), self.options, self._columns, self._words())
+
+    def _words(self) -> Any:
+        """The reader of its words; None where there are tasks only."""
+        from finevla_tools.datasets.words import WordsReader, has_words
+
+        if self._reader is None and has_words(self.files()):
+            self._reader = WordsReader(self.files())
+        return self._reader
 
 
 @dataclass(frozen=True)
 class _Video:
-    camera: Camera
+    camera: CameraStream
     path: Path
     begin_s: float
 
@@ -83,57 +112,68 @@ class _Video:
 class LeRobotEpisode:
     """One episode of a data set."""
 
-    def __init__(self, reference: Reference, files: Any, options: LeRobotOptions) -> None:
-        self._files, self._options = files, options
+    def __init__(
+        self, reference: Reference, files: Any, options: LeRobotOptions, columns: Columns, reader: Any = None
+    ) -> None:
+        self._files, self._options, self._columns = files, options, columns
         self._where = f"'{files.root}', episode {reference.part}"
         found = [episode for episode in files.episodes if episode.index == reference.part]
         if not found:
             raise FineVLAError(f"{self._where} is not in the metadata of the data set")
         self._file = found[0]
+        self._given_task = task_for(options.task, reference)
         self._path = inside(files.root, str(self._file.path.relative_to(files.root)), self._where)
         with _sentences(self._where):
             self._videos = {video.camera.name: video for video in self._all_videos()}
             self._images = dict(self._all_images())
+            own = replace(self._file, tasks=(self._given_task,)) if self._given_task else self._file
+            self._said = None if reader is None else reader.read(own)
+            self._is_ours = reader is not None and reader.is_ours(self._file.index)
             self.header = self._describe(reference)
 
     def _describe(self, reference: Reference) -> Header:
         files = self._files
         if files.fps != round(files.fps):
             raise FineVLAError(f"'{files.root}' has {files.fps} frames per second; only whole numbers can be written")
-        used = {self._options.state, self._options.action, *DEFAULTS, *LANGUAGE, *self._images.values()}
-        used |= {footage.key for footage in self._file.videos}
-        words, left_out = self._words()
+        state, action = self._columns.state, self._columns.action
+        used = {*state.keys, *action.keys, *DEFAULTS, *LANGUAGE, *self._images.values()}
+        used |= {footage.key for footage in self._file.videos} - files.depth
         facts: dict[str, Any] = {
             "source": str(self._path),
             "source_format": f"lerobot {files.version}",
             "source_episode": self._file.index,
-            "actions": f"as in the source ({self._options.action})",
-            "left_out": sorted(str(key)[:80] for key in set(files.features) - used)[:50] + left_out,
+            "actions": f"as in the source ({', '.join(action.keys)})",
+            "grippers": list(self._columns.told),
+            "notes": [],
+            "left_out": sorted(str(key)[:80] for key in set(files.features) - used)[:50],
         }
+        if files.depth:
+            facts["notes"] += [f"depth is no colour picture and was left out: {', '.join(sorted(files.depth))[:300]}"]
         return Header(
             name=reference.name,
             fps=round(files.fps),
             robot=files.robot[:80] or "unknown",
-            state_names=self._names_of(self._options.state),
-            action_names=self._names_of(self._options.action),
+            state_names=state.names,
+            action_names=action.names,
             cameras=tuple(video.camera for video in self._videos.values())
             + tuple(self._camera(name, key) for name, key in self._images.items()),
-            words=words,
+            words=self._words(),
+            annotations=self._said.annotations if self._said is not None else (),
             facts=facts,
         )
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[EpisodeFrame]:
         """Rows in blocks, pictures one at a time; each is checked against the rate of the data set."""
         header, fps = self.header, self.header.fps
         tolerance = self._options.tolerance_s
         sizes = {camera.name: (camera.height, camera.width) for camera in header.cameras}
-        names = (self._options.state, self._options.action, "timestamp", "task_index")
-        widths = (len(header.state_names), len(header.action_names), 1, 1)
+        state, action = self._columns.state, self._columns.action
         with _sentences(self._where), contextlib.ExitStack() as stack:
             footage = {name: stack.enter_context(_Footage(video, tolerance)) for name, video in self._videos.items()}
             k = 0
-            for table in self._tables((*names, *self._images.values())):
-                columns = [self._numbers(table, *pair) for pair in zip(names, widths, strict=True)]
+            for table in self._tables((*state.keys, *action.keys, "timestamp", "task_index", *self._images.values())):
+                columns = [self._vector(table, state), self._vector(table, action)]
+                columns += [self._numbers(table, key, 1) for key in ("timestamp", "task_index")]
                 shown_columns = {name: table.column(key) for name, key in self._images.items()}
                 for i in range(table.num_rows):
                     time_s = float(columns[2][i, 0])
@@ -149,28 +189,30 @@ class LeRobotEpisode:
                             name
                         ]:
                             raise FineVLAError(f"{self._where}: picture {k} of {name} is {found[1]}x{found[0]}")
-                    yield Frame(columns[0][i], columns[1][i], shown, self._task(int(columns[3][i, 0]), k))
+                    yield EpisodeFrame(columns[0][i], columns[1][i], shown, self._task(int(columns[3][i, 0]), k))
                     k += 1
             if k == 0 or (self._file.length is not None and k != self._file.length):
-                raise FineVLAError(f"{self._where} has {k} rows, {self._file.length} are said to be there")
+                raise DamagedFileError(f"{self._where} has {k} rows, {self._file.length} are said to be there")
 
     def _all_videos(self) -> Iterator[_Video]:
         for footage in self._file.videos:
+            if footage.key in self._files.depth:
+                continue
             camera = self._camera(_short_name(footage.key), footage.key)
             path = inside(self._files.root, str(footage.path.relative_to(self._files.root)), self._where)
             if not np.isfinite(footage.begin_s) or footage.begin_s < 0:
                 raise FineVLAError(f"{self._where}: its video of {camera.name} begins at {footage.begin_s} s")
             yield _Video(camera, path, footage.begin_s)
         stated = {key for key, feature in self._files.features.items() if feature.get("dtype") == "video"}
-        if lacking := stated - {footage.key for footage in self._file.videos}:
+        if lacking := stated - self._files.depth - {footage.key for footage in self._file.videos}:
             raise FineVLAError(f"{self._where} has no video of {min(lacking)}; the metadata are incomplete")
 
     def _all_images(self) -> Iterator[tuple[str, str]]:
         for key, feature in self._files.features.items():
-            if feature.get("dtype") == "image":
+            if feature.get("dtype") == "image" and key not in self._files.depth:
                 yield _short_name(key), key
 
-    def _camera(self, name: str, key: str) -> Camera:
+    def _camera(self, name: str, key: str) -> CameraStream:
         """Size by the declared shape, whichever order it is in."""
         shape = self._files.features[key].get("shape")
         if not (isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)):
@@ -181,18 +223,12 @@ class LeRobotEpisode:
                 f"'{self._files.root}/meta/info.json': {key[:80]} is {shape}; RGB of at most {pictures.MAX_SIDE} pixels "
                 f"a side is read"
             )
-        return Camera(name, height, width)
+        return CameraStream(name, height, width)
 
-    def _names_of(self, key: str) -> tuple[str, ...]:
-        feature = self._files.features.get(key)
-        if feature is None:
-            raise FineVLAError(f"'{self._files.root}': {unknown('feature', key, self._files.features)}")
-        shape = feature.get("shape")
-        if not (isinstance(shape, list) and len(shape) == 1 and type(shape[0]) is int and 0 < shape[0] <= 4096):
-            raise FineVLAError(f"'{self._files.root}/meta/info.json': shape of {key} is not (values,)")
-        names = self._files.names(key)
-        plain = key.rsplit(".", 1)[-1]
-        return names if len(set(names)) == shape[0] else tuple(f"{plain}_{i}" for i in range(shape[0]))
+    def _vector(self, table: Any, part: Vector) -> NDArray[np.float32]:
+        """State or action `(T, D)`, its columns side by side, grippers 0 to 1."""
+        found = [self._numbers(table, key, width) for key, width in zip(part.keys, part.widths, strict=True)]
+        return part.scaled(np.concatenate(found, axis=1))
 
     def _numbers(self, table: Any, key: str, width: int) -> NDArray[Any]:
         from finevla_tools.datasets.lerobot_files import values
@@ -207,16 +243,35 @@ class LeRobotEpisode:
         return found if key == "task_index" else found.astype(np.float32)
 
     def _task(self, index: int, row: int) -> str:
-        if self._options.task:
-            return self._options.task
+        """`--task`, the episode's own label where it has one, else what the row's index means in the table of tasks.
+
+        Rows of an episode with several labels say which of them; where a number and a text contradict, texts count.
+        """
+        if self._given_task:
+            return self._given_task
+        if self._is_ours and self._said is not None:
+            return str(self._said.raw_at(row))
         task = self._files.task_table.get(index)
-        if task is None and index == -1 and self._file.tasks and len(self._file.tasks) == 1:
-            task = self._file.tasks[0]
+        own = [text for text in self._file.tasks or () if text.strip()]
+        if len(own) == 1 and (task is None or task not in own):
+            if task is not None and not same_words(task, own[0]):
+                self._tell(f"its rows' task {index} is '{task}', its own label '{own[0]}'; the label counts")
+            return str(own[0])
         if task is None:
             raise FineVLAError(
                 f"{self._where}: task {index} of row {row} is not in the table of tasks; name it with --task"
             )
+        if own and task not in own:
+            self._tell(
+                f"task '{task}' of its rows is none of its own labels ({', '.join(own)[:200]}); the rows' counts"
+            )
         return str(task)
+
+    def _tell(self, sentence: str) -> None:
+        """Into the facts, which are written when the frames are read."""
+        notes = self.header.facts["notes"]
+        if sentence not in notes:
+            notes.append(sentence)
 
     def _stored(self, cell: Any, name: str, row: int) -> Picture:
         """A picture of an image column: its bytes, or the file that its path names."""
@@ -228,7 +283,7 @@ class LeRobotEpisode:
                 raise FineVLAError(f"{where} should be in '{path}', where no picture is")
             data = path.read_bytes()
         if not isinstance(data, bytes):
-            raise FineVLAError(f"{where} is missing")
+            raise DamagedFileError(f"{where} is missing")
         return pictures.encoded(data, where)
 
     def _tables(self, columns: tuple[str, ...]) -> Iterator[Any]:
@@ -238,11 +293,11 @@ class LeRobotEpisode:
         import pyarrow.parquet as pq
 
         if not self._path.is_file():
-            raise FineVLAError(f"'{self._path}' is missing")
+            raise DamagedFileError(f"'{self._path}' is missing")
         with pq.ParquetFile(self._path) as file:
             there = [c for c in dict.fromkeys((*columns, "episode_index")) if c in file.schema_arrow.names]
             if file.metadata.num_rows > 1000 * MAX_ROWS:
-                raise FineVLAError(f"'{self._path}' says it has {file.metadata.num_rows} rows; the file is broken")
+                raise DamagedFileError(f"'{self._path}' says it has {file.metadata.num_rows} rows; the file is broken")
             groups = [g for g in range(file.metadata.num_row_groups) if self._may_hold(file.metadata.row_group(g))]
             size = ROWS_WITH_PICTURES if self._images else ROWS
             for group in groups:
@@ -262,38 +317,11 @@ class LeRobotEpisode:
                 return bool(column.statistics.min <= self._file.index <= column.statistics.max)
         return True
 
-    def _words(self) -> tuple[tuple[Words, ...], list[str]]:
-        """LeRobot's language columns as words; tool calls are told to be left out."""
-        if not any(key in self._files.features for key in LANGUAGE):
-            return (), []
-        words: list[Words] = []
-        left_out: set[str] = set()
-        first = True
-        for table in self._tables(("timestamp", *LANGUAGE)):
-            there = [key for key in LANGUAGE if key in table.column_names]
-            for i, time_s in enumerate(self._numbers(table, "timestamp", 1)[:, 0]):
-                for key in there:
-                    if key == LANGUAGE[0] and not first:  # the same on every row
-                        continue
-                    for row in table.column(key)[i].as_py() or ():
-                        words.append(self._word(row, float(time_s), key == LANGUAGE[1]))
-                        left_out |= {f"{key}.tool_calls"} if row.get("tool_calls") else set()
-                first = False
-        return tuple(words), sorted(left_out)
-
-    def _word(self, row: Any, time_s: float, is_event: bool) -> Words:
-        if not isinstance(row, Mapping) or not isinstance(row.get("role"), str):
-            raise FineVLAError(f"{self._where}: a row of its language columns is not understood: {str(row)[:80]}")
-        begin = row.get("timestamp")
-        camera = row.get("camera")
-        return Words(
-            time_s=time_s if is_event or begin is None else float(begin),
-            role=row["role"],
-            content=str(row.get("content") or ""),
-            style=row.get("style"),
-            camera=_short_name(camera) if camera else None,
-            is_event=is_event,
-        )
+    def _words(self) -> tuple[LanguageRow, ...]:
+        """Rows of its language columns, or of our side file; what holds from a time on before what happens once."""
+        rows = () if self._said is None else self._said.rows()
+        short = (replace(row, camera=_short_name(row.camera)) if row.camera else row for row in rows)
+        return tuple(sorted(short, key=lambda row: (row.is_event, row.time_s, row.style or "", row.role)))
 
 
 class _Footage:
@@ -307,12 +335,12 @@ class _Footage:
         import av
 
         if not self._video.path.is_file():
-            raise FineVLAError(f"{self._where} is missing")
+            raise DamagedFileError(f"{self._where} is missing")
         with _sentences(self._where):
             self._container = av.open(str(self._video.path), metadata_errors="replace")
             if not self._container.streams.video:
                 self._container.close()
-                raise FineVLAError(f"{self._where} has no video stream")
+                raise DamagedFileError(f"{self._where} has no video stream")
             stream = self._container.streams.video[0]
             # A decoder would otherwise paint over what is broken and say nothing.
             stream.codec_context.options = {"err_detect": "explode"}
@@ -335,16 +363,18 @@ class _Footage:
                 if frame.pts is None or frame.pts * self._base < due - self._tolerance_s:
                     continue
                 if frame.is_corrupt:
-                    raise FineVLAError(f"{self._where}: its picture at {due:.3f} s is broken")
+                    raise DamagedFileError(f"{self._where}: its picture at {due:.3f} s is broken")
                 if frame.pts * self._base > due + self._tolerance_s:
                     at_s = frame.pts * self._base
-                    raise FineVLAError(f"{self._where} has no picture at {due:.4f} s, the next one is at {at_s:.4f} s")
+                    raise DamagedFileError(
+                        f"{self._where} has no picture at {due:.4f} s, the next one is at {at_s:.4f} s"
+                    )
                 if (frame.height, frame.width) != (camera.height, camera.width):
                     raise FineVLAError(
                         f"{self._where} is {frame.width}x{frame.height}, {camera.width}x{camera.height} is declared"
                     )
                 return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        raise FineVLAError(f"{self._where} ends before {due:.4f} s; pictures are missing")
+        raise DamagedFileError(f"{self._where} ends before {due:.4f} s; pictures are missing")
 
 
 def _short_name(key: str) -> str:
@@ -363,4 +393,4 @@ def _sentences(where: str) -> Iterator[None]:
     except (FineVLAError, GeneratorExit):
         raise
     except Exception as error:
-        raise FineVLAError(f"{where} cannot be read: {pictures.said(error)}") from error
+        raise DamagedFileError(f"{where} cannot be read: {pictures.said(error)}") from error

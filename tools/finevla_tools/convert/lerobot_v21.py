@@ -16,16 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, unwritable
 from finevla_tools.convert.encode import join
 from finevla_tools.convert.modality import modality
-from finevla_tools.convert.part import ACTION, STATE, Part, image_key, read_part
-from finevla_tools.datasets.common import Staged, to_json
+from finevla_tools.convert.part import ACTION, STATE, EpisodePart, image_key, read_part
+from finevla_tools.convert.word_files import write_word_files
+from finevla_tools.datasets.common import to_json
+from finevla_tools.datasets.words import EPISODES_FILE
+from finevla_tools.work.staged import Staged
 
 CHUNK = 1000  # episodes per folder
 DATA = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
-EPISODES_FILE = "meta/finevla_episodes.jsonl"  # what LeRobot has no place for, a line per episode
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 # Columns that every data set has.
 DEFAULTS = {
@@ -43,19 +45,16 @@ def write_v21(folders: Iterable[Path], target: Path, embodiment: Embodiment | No
     `embodiment` names the slots of meta/modality.json where its values are the parts'. Raises `FineVLAError` if `target`
     exists, there is no part, or one does not fit the first.
     """
-    staged = Staged(target)
     try:
-        with _Writer(staged.path, embodiment) as writer:
-            for folder in folders:
+        with Staged(target) as path, _Writer(path, embodiment) as writer:
+            paths = list(folders)
+            for folder in paths:
                 writer.add(read_part(folder)[0])
             writer.finish()
-        return staged.publish()
+            write_word_files(path, (read_part(folder)[0] for folder in paths))
     except OSError as error:
-        staged.discard()
-        raise FineVLAError(f"'{target}' cannot be written: {error}") from error
-    except BaseException:
-        staged.discard()
-        raise
+        raise unwritable(target, error) from error
+    return target
 
 
 class _Writer:
@@ -63,7 +62,7 @@ class _Writer:
 
     def __init__(self, root: Path, embodiment: Embodiment | None) -> None:
         self._root, self._embodiment = root, embodiment
-        self._first: Part | None = None
+        self._first: EpisodePart | None = None
         self._tasks: dict[str, int] = {}
         self._episodes = self._frames = 0
         (root / "meta").mkdir(parents=True)
@@ -77,7 +76,7 @@ class _Writer:
         for file in self._files.values():
             file.close()
 
-    def add(self, part: Part) -> None:
+    def add(self, part: EpisodePart) -> None:
         self._check(part)
         number, header = self._episodes, part.header
         place = {"episode_chunk": number // CHUNK, "episode_index": number}
@@ -111,7 +110,7 @@ class _Writer:
         self._dump("modality.json", modality(header.state_names, header.action_names, cameras, self._embodiment))
         self._dump("info.json", self._info(self._first))
 
-    def _info(self, part: Part) -> dict[str, Any]:
+    def _info(self, part: EpisodePart) -> dict[str, Any]:
         is_video = part.pictures == "video"
         features = part.features() | {k: {"dtype": kind, "shape": (1,), "names": None} for k, kind in DEFAULTS.items()}
         if is_video:
@@ -133,7 +132,7 @@ class _Writer:
             "features": features,
         }
 
-    def _check(self, part: Part) -> None:
+    def _check(self, part: EpisodePart) -> None:
         if self._first is None:
             self._first = part
             return
@@ -146,7 +145,7 @@ class _Writer:
                 f"episode '{other.name}' has another {odd[0]} than '{one.name}'; write them to two data sets"
             )
 
-    def _write_rows(self, part: Part, target: Path, tasks: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    def _write_rows(self, part: EpisodePart, target: Path, tasks: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """The part's table with the data set's indexes; its numeric columns are given back for statistics."""
         import pyarrow.parquet as pq
 
@@ -214,7 +213,7 @@ def _per_channel(numbers: Mapping[str, list[float]]) -> dict[str, Any]:
     return shaped | {"count": [int(numbers["count"][0])]}
 
 
-def _video_info(video: Path, part: Part) -> dict[str, Any]:
+def _video_info(video: Path, part: EpisodePart) -> dict[str, Any]:
     """What LeRobot 2.1 says of videos, read from the first one."""
     import av
 

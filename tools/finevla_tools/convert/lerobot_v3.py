@@ -10,7 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,13 @@ import numpy as np
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert.encode import join
-from finevla_tools.convert.episode import Words
 from finevla_tools.convert.modality import modality
-from finevla_tools.convert.part import ACTION, STATE, Part, image_key, read_part
+from finevla_tools.convert.part import ACTION, STATE, EpisodePart, image_key, read_part
+from finevla_tools.convert.word_files import write_word_files
 from finevla_tools.datasets.common import to_json
-from finevla_tools.datasets.lerobot_writer import EPISODES_FILE
+from finevla_tools.datasets.language_rows import EVENTS, PERSISTENT, columns
+from finevla_tools.datasets.words import EPISODES_FILE
 
-PERSISTENT, EVENTS = "language_persistent", "language_events"
 MB = 1 << 20
 
 
@@ -66,6 +66,7 @@ def write_v3(
         _fill(meta, folders, o)
         meta.finalize()
     _modality(root, part, embodiment)
+    write_word_files(root, (read_part(folder)[0] for folder in folders))
 
 
 def _fill(meta: Any, folders: Sequence[Path], o: V3Options) -> None:
@@ -86,11 +87,9 @@ def _fill(meta: Any, folders: Sequence[Path], o: V3Options) -> None:
     _write_last(meta)
 
 
-def facts(part: Part) -> dict[str, Any]:
-    """What meta/finevla_episodes.jsonl says of an episode: its facts, its name, and its words."""
-    h = part.header
-    words = [{"time_s": w.time_s, "role": w.role, "content": w.content, "style": w.style} for w in h.words]
-    return {"name": h.name, "steps": part.length, **dict(h.facts), **({"words": words} if words else {})}
+def facts(part: EpisodePart) -> dict[str, Any]:
+    """What meta/finevla_episodes.jsonl says of an episode: its facts and its name; its words are in the table of frames."""
+    return {"name": part.header.name, "steps": part.length, **dict(part.header.facts)}
 
 
 class _Data:
@@ -103,16 +102,17 @@ class _Data:
         self._chunk, self._file = 0, 0
         self._frames, self._size = 0, 0
 
-    def add(self, part: Part, index: int) -> dict[str, Any]:
+    def add(self, part: EpisodePart, index: int) -> dict[str, Any]:
         """Copy a part's frames; gives where they are, as LeRobot's episode table says it."""
         import pyarrow.parquet as pq
 
         self._open(part.data.stat().st_size)
         tasks = np.array([self._meta.get_task_index(task) for task in part.tasks], np.int64)
+        words = _language(part, self._schema) if PERSISTENT in self._schema.names else {}
         with pq.ParquetFile(part.data) as source:
             for group in range(source.num_row_groups):
                 table = source.read_row_group(group)
-                self._writer.write_table(self._table(table, part, index, tasks))
+                self._writer.write_table(self._table(table, words, index, tasks))
         first, self._frames = self._frames, self._frames + part.length
         return {
             "data/chunk_index": self._chunk,
@@ -142,7 +142,7 @@ class _Data:
             )
         self._size += size
 
-    def _table(self, table: Any, part: Part, index: int, tasks: Any) -> Any:
+    def _table(self, table: Any, words: Mapping[str, Any], index: int, tasks: Any) -> Any:
         import pyarrow as pa
 
         at = table["frame_index"].to_numpy()
@@ -151,10 +151,9 @@ class _Data:
             "index": pa.array(at + self._frames),
             "task_index": pa.array(tasks[table["task_index"].to_numpy()]),
         }
-        if PERSISTENT in self._schema.names:
-            made |= _language(part, at, self._schema)
-        columns = [made[name] if name in made else table[name] for name in self._schema.names]
-        flat = [c if f.type == c.type else _cast(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
+        made |= {name: column.slice(int(at[0]), len(at)) for name, column in words.items()}
+        all_of_them = [made[name] if name in made else table[name] for name in self._schema.names]
+        flat = [c if f.type == c.type else _cast(c, f.type) for c, f in zip(all_of_them, self._schema, strict=True)]
         return pa.Table.from_arrays(flat, schema=self._schema)
 
     def __enter__(self) -> "_Data":
@@ -166,7 +165,7 @@ class _Data:
 
 
 class _Videos:
-    """A camera's video files: parts are noted, and joined when the file is full."""
+    """Video files of one camera: parts are collected, and joined to a file when its size limit is reached."""
 
     def __init__(self, meta: Any, key: str, limit: int) -> None:
         self._meta, self._key, self._limit = meta, key, limit
@@ -174,8 +173,8 @@ class _Videos:
         self._parts: list[tuple[Path, int]] = []
         self._size, self._frames = 0, 0
 
-    def add(self, part: Part) -> dict[str, Any]:
-        """Note a part's video; gives where it will be, as LeRobot's episode table says it."""
+    def add(self, part: EpisodePart) -> dict[str, Any]:
+        """Add a part's video; return its file and time range as columns of LeRobot's episode table."""
         video = part.video(self._key.removeprefix("observation.images."))
         size = video.stat().st_size
         if self._parts and self._size + size >= self._limit:
@@ -193,13 +192,13 @@ class _Videos:
         }
 
     def close(self) -> None:
-        """Join what was noted."""
+        """Join the collected parts to one video file, and start a new list."""
         place = self._meta.video_path.format(video_key=self._key, chunk_index=self._chunk, file_index=self._file)
         join([video for video, _ in self._parts], [n for _, n in self._parts], self._meta.fps, self._meta.root / place)
         self._parts, self._size, self._frames = [], 0, 0
 
 
-def _features(part: Part, speaks: bool) -> dict[str, dict[str, Any]]:
+def _features(part: EpisodePart, speaks: bool) -> dict[str, dict[str, Any]]:
     features = part.features()
     if speaks:
         features |= {name: {"dtype": "language", "shape": (1,), "names": None} for name in (PERSISTENT, EVENTS)}
@@ -210,40 +209,11 @@ def _speaks(folders: Sequence[Path]) -> bool:
     return any(read_part(folder)[0].header.words for folder in folders)
 
 
-def _language(part: Part, at: Any, schema: Any) -> dict[str, Any]:
-    """The two columns: what is in force, all of it on every frame; what happens, on the frame at which it does."""
-    import pyarrow as pa
-
-    fps, words = part.header.fps, part.header.words
-    kinds = {name: schema.field(name).type for name in (PERSISTENT, EVENTS)}
-    once = _lists([[_row(w) | {"timestamp": w.time_s} for w in words if not w.is_event]], kinds[PERSISTENT])
-    events: dict[int, list[dict[str, Any]]] = {}
-    for w in words:
-        if w.is_event:
-            events.setdefault(min(round(w.time_s * fps), part.length - 1), []).append(_row(w))
-    return {
-        PERSISTENT: once.take(pa.array(np.zeros(len(at), np.int64))),
-        EVENTS: _lists([events.get(int(k), []) for k in at], kinds[EVENTS]),
-    }
-
-
-def _lists(cells: Sequence[Sequence[Mapping[str, Any]]], kind: Any) -> Any:
-    """A column of lists of rows; by hand, for Arrow makes no JSON values (the tool calls, of which there are none)."""
-    import pyarrow as pa
-
-    rows = [row for cell in cells for row in cell]
-    columns = [
-        pa.nulls(len(rows), f.type) if f.name == "tool_calls" else pa.array([row[f.name] for row in rows], f.type)
-        for f in kind.value_type
-    ]
-    ends = np.cumsum([0, *(len(cell) for cell in cells)])
-    values = pa.StructArray.from_arrays(columns, fields=list(kind.value_type))
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values, type=kind)
-
-
-def _row(word: Words) -> dict[str, Any]:
-    camera = None if word.camera is None else image_key(word.camera)
-    return {"role": word.role, "content": word.content, "style": word.style, "camera": camera, "tool_calls": None}
+def _language(part: EpisodePart, schema: Any) -> dict[str, Any]:
+    """The two columns of all frames: what is in force, all of it on every frame; what happens, where it does."""
+    rows = [w if w.camera is None else replace(w, camera=image_key(w.camera)) for w in part.header.words]
+    times = (np.arange(part.length) / part.header.fps).astype(np.float32)
+    return columns(rows, times, {name: schema.field(name).type for name in (PERSISTENT, EVENTS)})
 
 
 def _cast(column: Any, kind: Any) -> Any:
@@ -259,7 +229,7 @@ def _cast(column: Any, kind: Any) -> Any:
     return column.cast(kind)
 
 
-def _statistics(part: Part, meta: Any, index: int) -> dict[str, Any]:
+def _statistics(part: EpisodePart, meta: Any, index: int) -> dict[str, Any]:
     """By feature: LeRobot's own of the numbers; those of pictures were counted while they were converted."""
     import pyarrow.parquet as pq
 
@@ -285,7 +255,7 @@ def _matrix(column: Any) -> Any:
     return values.flatten().to_numpy().reshape(len(values), -1)
 
 
-def _modality(root: Path, part: Part, embodiment: Embodiment | None) -> None:
+def _modality(root: Path, part: EpisodePart, embodiment: Embodiment | None) -> None:
     h = part.header
     made = modality(h.state_names, h.action_names, [camera.name for camera in h.cameras], embodiment)
     (root / "meta" / "modality.json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 
 from finevla_core.embodiment import Embodiment
 from finevla_tools.convert.part import ACTION, STATE, image_key
+from finevla_tools.datasets.value_names import LEFT, meaning, words
 
 # Values that a slot of FineVLA's 80 can take; what does not fit or has no slot is reserved.
 SIZES = {"joint": 7, "gripper": 1, "hand": 12}
@@ -35,7 +36,8 @@ def modality(
 def _entries(names: Sequence[str], key: str, embodiment: Embodiment | None) -> dict[str, dict[str, Any]]:
     """Runs of values of one slot, in order; a slot's second run gets a name of its own, `<slot>.2`."""
     grippers = {} if embodiment is None else {value.name: value.is_gripper for value in embodiment.values}
-    slots = [_slot(name, grippers) for name in names]
+    has_sides = any(meaning(name).side for name in names)
+    slots = [_slot(name, grippers, has_sides) for name in names]
     entries: dict[str, dict[str, Any]] = {}
     filled: dict[str, int] = {}
     for slot, run in groupby(range(len(names)), key=lambda i: slots[i]):
@@ -58,13 +60,13 @@ def _entries(names: Sequence[str], key: str, embodiment: Embodiment | None) -> d
     return entries
 
 
-def _slot(name: str, grippers: Mapping[str, bool]) -> str:
-    words = name.lower().replace(".", "_").replace("-", "_").split("_")
-    side = "left" if {"left", "l"} & set(words) else "right"
-    if grippers.get(name) or "gripper" in words:
+def _slot(name: str, grippers: Mapping[str, bool], has_sides: bool) -> str:
+    m = meaning(name)
+    if has_sides and not m.side and name not in grippers:
+        return "reserved"  # of another body than the arms
+    side = "left" if m.side == LEFT else "right"
+    if grippers.get(name) or m.kind == "gripper":
         return f"{side}_gripper"
-    if "hand" in words or "finger" in words:
+    if "hand" in words(name):
         return f"{side}_hand"
-    if name in grippers or any(word.startswith("joint") for word in words):
-        return f"{side}_joint"
-    return "reserved"
+    return f"{side}_joint" if name in grippers or m.kind == "joint" else "reserved"

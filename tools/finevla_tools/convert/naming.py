@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from finevla_core.errors import FineVLAError
+from finevla_core.text_files import name_text
 
 
 def episode_names(paths: Iterable[str]) -> list[str]:
@@ -44,9 +45,12 @@ def task_of_folder(path: Path, root: Path) -> str:
     """
     dull = {"data", "train", "val", "test", "success_episodes", "failure_episodes", "hdf5", "episodes"}
     for folder in (path.resolve().parent, *path.resolve().parent.parents):
-        has_words = re.search(r"[^\W\d_]{2,}", folder.name) is not None
-        if has_words and folder.name.lower() not in dull and not re.fullmatch(r"episode[_-]?\d+", folder.name.lower()):
-            return " ".join(re.split(r"[\s_]+", folder.name)).strip()
+        name = name_text(folder.name)
+        if "\N{REPLACEMENT CHARACTER}" in name:
+            raise FineVLAError(f"folder '{name}' has a name that is neither UTF-8 nor GBK; name the task with --task")
+        has_words = re.search(r"[^\W\d_]{2,}", name) is not None
+        if has_words and name.lower() not in dull and not re.fullmatch(r"episode[_-]?\d+", name.lower()):
+            return " ".join(re.split(r"[\s_]+", name)).strip()
         if folder == root.resolve().parent:
             break
     return ""

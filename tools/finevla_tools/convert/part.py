@@ -2,7 +2,7 @@
 
 A part is a folder:
 
-    part.json                             all of `Part` below: header, length, tasks, how pictures are kept, their statistics
+    part.json                             all of `EpisodePart`: header, length, tasks, how pictures are kept, their statistics
     data.parquet                          a row per frame, in order; few row groups, each of bounded size
     videos/observation.images.<c>.mp4     a video per camera, frame k at k / fps, first frame a key frame (pictures "video"),
                                           written in fragments
@@ -20,8 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finevla_core.errors import FineVLAError
-from finevla_tools.convert.episode import Camera, Header, Words
+from finevla_core.errors import DamagedFileError
+from finevla_core.text_files import json_line
+from finevla_tools.annotate.annotation import Annotation
+from finevla_tools.convert.episode import CameraStream, Header
+from finevla_tools.datasets.language_row import LanguageRow
 
 PART_FILE, DATA_FILE = "part.json", "data.parquet"
 STATE, ACTION = "observation.state", "action"
@@ -30,7 +33,7 @@ Numbers = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
-class Part:
+class EpisodePart:
     """A part read back. `pictures` is "video" or "image"; `codec` are the video's settings by LeRobot's names.
 
     `tasks` are the episode's, in the order in which they come up. `picture_stats` are by camera: min, max, mean, std, q01,
@@ -47,11 +50,11 @@ class Part:
 
     @property
     def data(self) -> Path:
-        """The table of frames."""
+        """Path of data.parquet, the table of frames."""
         return self.folder / DATA_FILE
 
     def video(self, camera: str) -> Path:
-        """A camera's video."""
+        """Return the path of a camera's video file."""
         return self.folder / "videos" / f"{image_key(camera)}.mp4"
 
     def features(self) -> dict[str, dict[str, Any]]:
@@ -76,14 +79,14 @@ def image_key(camera: str) -> str:
     return f"observation.images.{camera}"
 
 
-def write_part(part: Part, extra: Mapping[str, Any]) -> None:
+def write_part(part: EpisodePart, extra: Mapping[str, Any]) -> None:
     """Write part.json into the part's folder; `extra` is kept beside it (the engine's, for resuming)."""
     known = {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.name not in ("folder", "header")}
-    text = json.dumps({"header": dataclasses.asdict(part.header), **known, "extra": dict(extra)}, ensure_ascii=False)
+    text = json_line({"header": dataclasses.asdict(part.header), **known, "extra": dict(extra)})
     (part.folder / PART_FILE).write_text(text, encoding="utf-8")
 
 
-def read_part(folder: Path) -> tuple[Part, dict[str, Any]]:
+def read_part(folder: Path) -> tuple[EpisodePart, dict[str, Any]]:
     """A part and the `extra` that was written with it; raises `FineVLAError` if part.json is not one."""
     try:
         raw = json.loads((folder / PART_FILE).read_text(encoding="utf-8"))
@@ -93,10 +96,11 @@ def read_part(folder: Path) -> tuple[Part, dict[str, Any]]:
             | {
                 "state_names": tuple(h["state_names"]),
                 "action_names": tuple(h["action_names"]),
-                "cameras": tuple(Camera(**c) for c in h["cameras"]),
-                "words": tuple(Words(**w) for w in h["words"]),
+                "cameras": tuple(CameraStream(**c) for c in h["cameras"]),
+                "words": tuple(LanguageRow(**w) for w in h["words"]),
+                "annotations": tuple(Annotation(**a) for a in h.get("annotations", ())),
             }
         )
-        return Part(folder, header, **raw | {"tasks": tuple(raw["tasks"])}), extra
+        return EpisodePart(folder, header, **raw | {"tasks": tuple(raw["tasks"])}), extra
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise FineVLAError(f"'{folder}' is no finished part of a conversion ({error}); remove it") from error
+        raise DamagedFileError(f"'{folder}' is no finished part of a conversion ({error}); remove it") from error

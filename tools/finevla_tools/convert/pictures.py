@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from finevla_core.errors import FineVLAError
-from finevla_core.images import RawImage, to_policy_image
+from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.images import CompressedImage, ImageFormat, RawImage, demosaiced, fault_of, mosaic_of, to_policy_image
 from finevla_tools.convert.episode import Encoded, Picture
 
 MAX_SIDE = 8192  # pixels; larger than any robot's camera, small enough that a wrong header cannot fill the memory
@@ -25,7 +25,20 @@ def encoded(data: bytes, where: str) -> Encoded:
         if data.startswith(begin):
             return Encoded(data, kind)
     what = f"begins with {data[:4].hex(' ')}" if data else "is empty"
-    raise FineVLAError(f"{where} is no JPEG or PNG picture: it {what}; look at how it was recorded")
+    raise DamagedFileError(f"{where} is no JPEG or PNG picture: it {what}; look at how it was recorded")
+
+
+def recorded(image: CompressedImage, where: str) -> Picture:
+    """A message's picture as it is if that is what it shows, else decoded (a mosaic); raises `FineVLAError` as `encoded`.
+
+    The rule is the camera ingest's: what a policy would not see is not learned from.
+    """
+    try:
+        mosaic = mosaic_of(image.format)
+    except FineVLAError as error:
+        raise FineVLAError(f"{where}: {error}") from error
+    picture = encoded(bytes(image.data), where)
+    return decode(picture, where, mosaic) if mosaic else picture
 
 
 def size(picture: Picture, where: str) -> tuple[int, int]:
@@ -43,7 +56,7 @@ class Sizes:
         self._header, self._size = b"", (0, 0)
 
     def of(self, picture: Picture, where: str) -> tuple[int, int]:
-        """As `size`."""
+        """Return height and width of a picture; raises `FineVLAError` beginning with `where` if it cannot be read."""
         if not isinstance(picture, Encoded):
             return picture.shape[0], picture.shape[1]
         if not self._header or not picture.data.startswith(self._header):
@@ -53,15 +66,18 @@ class Sizes:
         return self._size
 
 
-def decode(picture: Picture, where: str) -> NDArray[np.uint8]:
-    """`(H, W, 3)` RGB; raises `FineVLAError` beginning with `where` if the picture is broken or too large."""
+def decode(picture: Picture, where: str, mosaic: str = "") -> NDArray[np.uint8]:
+    """`(H, W, 3)` RGB, of a `mosaic` ("rggb") with its colours.
+
+    Raises `FineVLAError` beginning with `where` if the picture is broken, too large, or no colour picture.
+    """
     if not isinstance(picture, Encoded):
         return picture
-    with _opened(picture, io.BytesIO(picture.data), where) as image:
+    with _opened(picture, io.BytesIO(picture.data), where, mosaic) as image:
         try:
-            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
+            return np.asarray(demosaiced(image, mosaic).convert("RGB"), np.uint8)
         except Exception as error:
-            raise FineVLAError(f"{where} cannot be decoded: {said(error)}") from error
+            raise DamagedFileError(f"{where} cannot be decoded: {said(error)}") from error
 
 
 def raw(image: RawImage) -> NDArray[np.uint8]:
@@ -69,7 +85,7 @@ def raw(image: RawImage) -> NDArray[np.uint8]:
     height, width = image.height, image.width
     if image.encoding == "rgb8" and image.step == 3 * width and len(image.data) == 3 * width * height > 0:
         return np.frombuffer(image.data, np.uint8).reshape(height, width, 3)
-    return to_policy_image(image, height, width)
+    return to_policy_image(image, ImageFormat(height, width))
 
 
 def _parsed(picture: Encoded, where: str) -> tuple[tuple[int, int], int]:
@@ -79,18 +95,20 @@ def _parsed(picture: Encoded, where: str) -> tuple[tuple[int, int], int]:
         return (image.height, image.width), file.tell()
 
 
-def _opened(picture: Encoded, file: io.BytesIO, where: str) -> ImageFile.ImageFile:
-    """A file of which the header is sound and the size bearable; nothing is decoded yet."""
+def _opened(picture: Encoded, file: io.BytesIO, where: str, mosaic: str = "") -> ImageFile.ImageFile:
+    """A file of which the header is sound, the size bearable and the kind a colour camera's; nothing is decoded yet."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of huge ones, which are refused below
             image = Image.open(file, formats=[picture.kind])
     except Exception as error:  # PIL's parsers raise whatever they meet
-        raise FineVLAError(f"{where} has a broken {picture.kind.upper()} header: {said(error)}") from error
+        raise DamagedFileError(f"{where} has a broken {picture.kind.upper()} header: {said(error)}") from error
     if not (0 < image.width <= MAX_SIDE and 0 < image.height <= MAX_SIDE):
         raise FineVLAError(
             f"{where} says it is {image.width}x{image.height}; at most {MAX_SIDE} pixels a side are read"
         )
+    if fault := fault_of(image.mode, mosaic):
+        raise FineVLAError(f"{where} is no colour picture: {fault}")
     return image
 
 

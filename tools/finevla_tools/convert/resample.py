@@ -1,4 +1,4 @@
-"""Which messages make which frame: stamps in, choices out. No clock, no file, no message is looked into here.
+"""Frames of an episode by the grid: moments, commands, gaps. Messages for a moment are chosen by `finevla_core.alignment`.
 
 Frame k of an episode is a moment t_k; of every topic a message is chosen for it, or the frame does not exist. Nothing is
 filled in: where a topic has nothing near enough, the episode is cut or refused, and what was chosen how is reported.
@@ -11,32 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.alignment import NONE, Ordinals, Stamps
 from finevla_core.errors import FineVLAError
+from finevla_core.time_units import NS_PER_S
 
-Stamps = NDArray[np.int64]
-Ordinals = NDArray[np.int32]
-
-SECOND = 1_000_000_000
-HOWS = ("nearest", "previous", "linear")
 GAPS = ("cut", "refuse")
-NONE = -1
 # Edges of the reported histograms, ms: fine where cameras jitter, coarse where something was wrong.
 EDGES_MS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000)
 # What is due this part of a step too early still counts as due: stamps at a rate like 30 Hz are rounded to nanoseconds.
 DUE_TOLERANCE = 0.1
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Of one topic, for every frame: message `before` and, for linear ones, `after` with its `weight` (0...1).
-
-    `NONE` in `before` where there is no such message; `skew_ns` is how far the farther of the two lies from the frame.
-    """
-
-    before: Ordinals
-    after: Ordinals
-    weight: NDArray[np.float64]
-    skew_ns: Stamps
+# Stamps at a rate like 30 Hz are rounded, to nanoseconds or to microseconds: the last message must not miss its frame.
+GRID_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -53,45 +38,13 @@ class Commands:
 
 
 def grid(first_ns: int, last_ns: int, fps: int) -> Stamps:
-    """The moments `first_ns + k / fps` up to `last_ns`, rounded to ns each for itself so that nothing adds up."""
-    # Stamps at such a rate are rounded, too: by one nanosecond the last message must not miss the last frame.
-    count = max(0, (last_ns - first_ns + 1) * fps // SECOND + 1)
-    return first_ns + (np.arange(count, dtype=np.int64) * SECOND + fps // 2) // fps
+    """The moments `first_ns + k / fps` up to `last_ns`, rounded to ns each for itself so that nothing adds up.
 
-
-def choose(stamps: Stamps, times: Stamps, how: str) -> Choice:
-    """Per moment the nearest message (of two as near, the earlier), the newest not after it, or both neighbours."""
-    order = np.argsort(stamps, kind="stable").astype(np.int32)
-    ordered = stamps[order]
-    before = np.searchsorted(ordered, times, side="right") - 1
-    after = np.searchsorted(ordered, times, side="left")
-    has_before, has_after = before >= 0, after < len(ordered)
-    if not len(ordered):
-        none = np.full(len(times), NONE, np.int32)
-        return Choice(none, none, np.zeros(len(times)), np.zeros(len(times), np.int64))
-    b, a = np.maximum(before, 0), np.minimum(after, len(ordered) - 1)
-    behind, ahead = times - ordered[b], ordered[a] - times
-    if how == "previous":
-        return _one(order, b, has_before, behind)
-    if how == "nearest":
-        take_after = has_after & (~has_before | (ahead < behind))
-        return _one(order, np.where(take_after, a, b), has_before | has_after, np.where(take_after, ahead, behind))
-    exists = has_before & has_after
-    span = np.maximum(ordered[a] - ordered[b], 1)
-    weight = np.where(exists & (behind != 0), behind / span, 0.0)
-    a = np.where(behind == 0, b, a)
-    skew = np.where(behind == 0, 0, np.maximum(behind, ahead))
-    return Choice(
-        np.where(exists, order[b], NONE).astype(np.int32),
-        np.where(exists, order[a], NONE).astype(np.int32),
-        weight,
-        np.where(exists, skew, 0),
-    )
-
-
-def _one(order: Ordinals, at: NDArray[np.int64], exists: NDArray[np.bool_], skew: Stamps) -> Choice:
-    chosen = np.where(exists, order[at], NONE).astype(np.int32)
-    return Choice(chosen, chosen, np.zeros(len(chosen)), np.where(exists, skew, 0))
+    Where the last message comes up to `GRID_TOLERANCE` of a step before a moment, that moment is a frame, too.
+    """
+    early_ns = int(NS_PER_S / fps * GRID_TOLERANCE)
+    count = max(0, (last_ns - first_ns + 1 + early_ns) * fps // NS_PER_S + 1)
+    return first_ns + (np.arange(count, dtype=np.int64) * NS_PER_S + fps // 2) // fps
 
 
 def choose_command(
@@ -141,11 +94,15 @@ def segments(lacks: Mapping[str, NDArray[np.bool_]], times: Stamps, gaps: str, m
     there = np.flatnonzero(~missing)
     if not len(there):
         worst = max(lacks, key=lambda topic: int(lacks[topic].sum()), default="every topic")
-        raise FineVLAError(f"no moment has all it needs: {worst} lacks at all or most of them; look at its stamps")
+        count = int(lacks[worst].sum()) if worst in lacks else len(times)
+        raise FineVLAError(
+            f"no moment has all it needs: {worst} is missing at {count} of {len(times)} moments, for what was recorded of it "
+            "has other stamps; see whether its clock is that of the other topics, or give a longer --max-skew or --max-hold"
+        )
     inner = np.flatnonzero(missing[there[0] : there[-1]]) + there[0]
     if len(inner) and gaps == "refuse":
         topic = next(topic for topic, lack in lacks.items() if lack[inner[0]])
-        at_s = (times[inner[0]] - times[0]) / SECOND
+        at_s = (times[inner[0]] - times[0]) / NS_PER_S
         raise FineVLAError(
             f"it has gaps: {len(inner)} frames are missing, the first {at_s:.2f} s after its start for want of {topic}; "
             "use --gaps cut to make several episodes of it"

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.text_files import read_yaml
 from finevla_tools.convert import pictures, tfrecord
-from finevla_tools.convert.episode import SAFE_NAME, Camera, Frame, Header, Picture, Reference
+from finevla_tools.convert.episode import SAFE_NAME, CameraStream, EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.naming import episode_names
+from finevla_tools.convert.task_table import TaskTable, task_for
 
 STEPS = "steps/"
 MAX_STEPS = 1_000_000
@@ -59,7 +60,7 @@ class RldsOptions:
 
     dataset: str = ""
     fps: int | None = None
-    task: str = ""
+    task: str | TaskTable = ""
 
 
 def matches(path: Path) -> bool:
@@ -101,7 +102,7 @@ class RldsEpisode:
         self._where = f"'{path}', record at byte {reference.part}"
         raw = tfrecord.example(tfrecord.record(path, int(reference.part)), self._where)
         self._features = {key.removeprefix(STEPS): value for key, value in raw.items()}
-        self._options = options
+        self._options, self._reference = options, reference
         self._map = _choose(self._features, path, options.dataset, self._where)
         self._steps = self._count()
         self._state = self._numbers(self._map.state)
@@ -117,7 +118,7 @@ class RldsEpisode:
         cameras = []
         for name, images in self._images.items():
             height, width = pictures.size(pictures.encoded(images[0], self._at(name, 0)), self._at(name, 0))
-            cameras.append(Camera(name, height, width))
+            cameras.append(CameraStream(name, height, width))
         facts: dict[str, Any] = {
             "source": str(reference.path),
             "source_format": f"rlds ({self._map.name})",
@@ -136,7 +137,7 @@ class RldsEpisode:
             facts=facts,
         )
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[EpisodeFrame]:
         """Pictures as they are stored."""
         sizes = {camera.name: (camera.height, camera.width) for camera in self.header.cameras}
         for i in range(self._steps):
@@ -146,7 +147,7 @@ class RldsEpisode:
                 shown[name] = pictures.encoded(images[i], where)
                 if (found := pictures.size(shown[name], where)) != sizes[name]:
                     raise FineVLAError(f"{where} is {found[1]}x{found[0]}, the first one has another size")
-            yield Frame(self._state[i], self._action[i], shown, self._tasks[i % len(self._tasks)])
+            yield EpisodeFrame(self._state[i], self._action[i], shown, self._tasks[i % len(self._tasks)])
 
     def _count(self) -> int:
         """Steps, by the flags that RLDS has, or by the first key."""
@@ -185,8 +186,8 @@ class RldsEpisode:
 
     def _words(self) -> list[str]:
         """A text for each step, or one for all."""
-        if self._options.task.strip():
-            return [self._options.task.strip()]
+        if given := task_for(self._options.task, self._reference):
+            return [given]
         for key in self._map.language:
             values = self._features.get(key)
             if isinstance(values, list) and len(values) in (1, self._steps):
@@ -230,7 +231,7 @@ def _named(wanted: str) -> DatasetMap:
 
 @lru_cache
 def all_maps() -> tuple[DatasetMap, ...]:
-    """Those of config/datasets, installed or in a source checkout."""
+    """Load all maps of config/datasets, installed or in a source checkout; raises `FineVLAError` if there is none."""
     shares = [Path(p) / "share" / "finevla" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     for place in (*shares, *Path(__file__).resolve().parents):
         if files := sorted((place / "config" / "datasets").glob("*.yaml")):
@@ -240,10 +241,7 @@ def all_maps() -> tuple[DatasetMap, ...]:
 
 def load_map(path: Path) -> DatasetMap:
     """A map from its file; raises `FineVLAError` that names file and entry."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise FineVLAError(f"map '{path}' cannot be read: {pictures.said(error)}") from error
+    raw = read_yaml(path)
     if not isinstance(raw, Mapping):
         raise FineVLAError(f"map '{path}' is not a mapping; see config/datasets/bridge.yaml for the shape")
     if odd := sorted(str(key) for key in raw if key not in ENTRIES):

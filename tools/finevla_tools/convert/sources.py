@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.reading import PACKED, STORAGE
 from finevla_tools.convert.episode import Source
 
 
 @dataclass(frozen=True)
-class Kind:
+class SourceKind:
     """A kind of recording: `matches` looks at names only; `make` gets the input and the command's options."""
 
     name: str
@@ -19,9 +20,10 @@ class Kind:
 
 
 def _has_bags(path: Path) -> bool:
-    from finevla_tools.convert.bagfile import STORAGE, is_bag
+    from finevla_tools.convert.bagfile import is_bag
 
-    return is_bag(path) or _has(path, "metadata.yaml", *(f"*{suffix}" for suffix in STORAGE))
+    ends = [f"*{suffix}{packed}" for suffix in STORAGE for packed in ("", PACKED)]
+    return is_bag(path) or _has(path, "metadata.yaml", *ends)
 
 
 def _bags(path: Path, options: Mapping[str, Any]) -> Source:
@@ -39,8 +41,8 @@ def _is_lerobot(path: Path) -> bool:
 def _lerobot(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
 
-    given = {"state": options["state_key"], "action": options["action_key"], "task": options["task"]}
-    return LeRobotSource(path, LeRobotOptions(**given))
+    given = {key: options[key] for key in ("task", "gripper", "gripper_action")}
+    return LeRobotSource(path, LeRobotOptions(options["state_key"], options["action_key"], **given))
 
 
 def _has_hdf5(path: Path) -> bool:
@@ -53,9 +55,8 @@ def _hdf5(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.hdf5 import Hdf5Source
     from finevla_tools.convert.hdf5_content import Hdf5Options
 
-    given = {
-        key: options[key] for key in ("fps", "gripper", "motor_open", "motor_open_action", "colours", "base", "task")
-    }
+    names = ("fps", "gripper", "gripper_action", "motor_open", "motor_open_action", "colours", "base", "task")
+    given = {key: options[key] for key in names}
     return Hdf5Source(path, options["embodiment"], Hdf5Options(**given))
 
 
@@ -76,11 +77,11 @@ def _has(path: Path, *patterns: str) -> bool:
 
 
 # The first that matches is taken: a LeRobot data set beside which somebody put a bag is still a data set.
-KINDS: tuple[Kind, ...] = (
-    Kind("lerobot", _is_lerobot, _lerobot),
-    Kind("rosbag2", _has_bags, _bags),
-    Kind("hdf5", _has_hdf5, _hdf5),
-    Kind("rlds", _has_rlds, _rlds),
+KINDS: tuple[SourceKind, ...] = (
+    SourceKind("lerobot", _is_lerobot, _lerobot),
+    SourceKind("rosbag2", _has_bags, _bags),
+    SourceKind("hdf5", _has_hdf5, _hdf5),
+    SourceKind("rlds", _has_rlds, _rlds),
 )
 
 

@@ -3,18 +3,19 @@
 The framing carries checksums: whatever was cut off or changed is found before it is looked into.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import DamagedFileError, FineVLAError
 
 MAX_RECORD = 1 << 31  # bytes; TensorFlow itself writes no larger message
 MAX_FEATURES = 10_000
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+PACKAGE = "finevla.tfrecord"  # of the messages' declaration; not TensorFlow's own, which may be loaded beside it
 
 Feature = list[bytes] | NDArray[Any]  # texts and pictures, or float32, or int64
 
@@ -45,11 +46,16 @@ def record(path: Path, offset: int) -> memoryview:
         with path.open("rb") as file:
             size = path.stat().st_size
             file.seek(offset)
-            data = file.read(_length(file.read(12), size - offset) + 4)
+            try:
+                length = _length(file.read(12), size - offset)
+            except ValueError as error:
+                rest = f"the {size - offset} bytes from there on may hold other episodes, which cannot be found"
+                raise ValueError(f"{error}; {rest}") from error
+            data = file.read(length + 4)
         if masked_crc(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise ValueError("its checksum is wrong, so its bytes were changed")
     except (OSError, ValueError) as error:
-        raise FineVLAError(f"{where}: {error}") from error
+        raise DamagedFileError(f"{where}: {error}") from error
     return memoryview(data)[:-4]
 
 
@@ -76,81 +82,30 @@ def _length(head: bytes, left: int) -> int:
 
 def example(data: memoryview, where: str) -> dict[str, Feature]:
     """The features of a tf.train.Example or SequenceExample; raises `FineVLAError` beginning with `where`."""
+    example_type, sequence_type, decode_error = _message_types()
     try:
-        found: dict[str, Feature] = {}
-        for number, value in _fields(data):
-            for inner, entry in _fields(value):
-                if inner != 1 or number not in (1, 2):
-                    continue
-                parts = dict(_fields(entry))  # a map's entry: 1 is the key, 2 the value
-                name = bytes(parts.get(1, b"")).decode("utf-8")
-                content = parts.get(2, memoryview(b""))
-                found[name] = _feature(content) if number == 1 else _feature_list(content)
-                if len(found) > MAX_FEATURES:
-                    raise ValueError(f"it has over {MAX_FEATURES} features")
-    except (ValueError, OverflowError) as error:
-        raise FineVLAError(f"{where} is no tf.train.Example: {error}") from error
+        plain, sequence = example_type.FromString(data), sequence_type.FromString(data)
+        found = {name: _feature(feature) for name, feature in plain.features.feature.items()}
+        found |= {name: _feature_list(steps.feature) for name, steps in sequence.feature_lists.feature_list.items()}
+    except (decode_error, ValueError) as error:
+        raise DamagedFileError(f"{where} is no tf.train.Example: {error}") from error
+    if len(found) > MAX_FEATURES:
+        raise DamagedFileError(f"{where} is no tf.train.Example: it has over {MAX_FEATURES} features")
     return found
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Field numbers and contents of a protobuf message; those that Example has not are skipped."""
-    at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint(data, at)
-        kind = tag & 7
-        if kind == BYTES:
-            length, at = _varint(data, at)
-            if length > end - at:
-                raise ValueError("a field is longer than the message")
-            yield tag >> 3, data[at : at + length]
-            at += length
-        elif kind == VARINT:
-            begin = at
-            _, at = _varint(data, at)
-            yield tag >> 3, data[begin:at]
-        elif kind in (FIXED64, FIXED32):
-            length = 8 if kind == FIXED64 else 4
-            if length > end - at:
-                raise ValueError("a field is longer than the message")
-            yield tag >> 3, data[at : at + length]
-            at += length
-        else:
-            raise ValueError(f"field type {kind} does not exist")
+def _feature(feature: Any) -> Feature:
+    kind = feature.WhichOneof("kind")
+    if kind == "float_list":
+        return np.array(feature.float_list.value, np.float32)
+    if kind == "int64_list":
+        return np.array(feature.int64_list.value, np.int64)
+    return list(feature.bytes_list.value)
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(data) or shift > 63:
-            raise ValueError("a number does not end")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def _feature(data: memoryview) -> Feature:
-    made: Feature = []
-    for number, value in _fields(data):
-        contents = [content for inner, content in _fields(value) if inner == 1]
-        if number == 1:
-            made = [bytes(content) for content in contents]
-        elif number == 2:  # packed, or one by one; either way four bytes each
-            raw = b"".join(contents)
-            if len(raw) % 4:
-                raise ValueError("a list of floats has odd bytes")
-            made = np.frombuffer(raw, "<f4")
-        elif number == 3:
-            made = _varints(b"".join(contents))
-    return made
-
-
-def _feature_list(data: memoryview) -> Feature:
+def _feature_list(features: Sequence[Any]) -> Feature:
     """A SequenceExample's: one feature a step, joined."""
-    steps = [_feature(value) for number, value in _fields(data) if number == 1]
+    steps = [_feature(feature) for feature in features]
     if all(isinstance(step, list) for step in steps):
         return [value for step in steps for value in step]
     arrays = [step for step in steps if isinstance(step, np.ndarray)]
@@ -159,18 +114,49 @@ def _feature_list(data: memoryview) -> Feature:
     return np.concatenate(arrays)
 
 
-def _varints(raw: bytes) -> NDArray[np.int64]:
-    """Packed int64s, all at once."""
-    data = np.frombuffer(raw, np.uint8)
-    ends = np.flatnonzero(data < 0x80)
-    if not len(data):
-        return np.zeros(0, np.int64)
-    if not len(ends) or ends[-1] != len(data) - 1:
-        raise ValueError("a number does not end")
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > 10:
-        raise ValueError("a number is too long")
-    shifts = 7 * (np.arange(len(data)) - np.repeat(starts, lengths))
-    bits = (data & np.uint8(0x7F)).astype(np.uint64) << shifts.astype(np.uint64)
-    return np.asarray(np.bitwise_or.reduceat(bits, starts)).view(np.int64)
+@lru_cache
+def _message_types() -> tuple[Any, Any, type[Exception]]:
+    """tf.train.Example and SequenceExample (tensorflow/core/example/*.proto), and what a broken one raises."""
+    try:
+        from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+    except ImportError as error:
+        raise FineVLAError("TFRecord files need protobuf; run 'make data-setup' first") from error
+    file = descriptor_pb2.FileDescriptorProto(name="finevla/example.proto", package=PACKAGE, syntax="proto3")
+    for name, value_type in (("BytesList", 12), ("FloatList", 2), ("Int64List", 3)):
+        _add_field(file.message_type.add(name=name), "value", 1, value_type, is_list=True)
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, name in enumerate(("bytes_list", "float_list", "int64_list"), 1):
+        of = {"bytes_list": "BytesList", "float_list": "FloatList", "int64_list": "Int64List"}[name]
+        _add_field(feature, name, number, of).oneof_index = 0
+    _add_field(file.message_type.add(name="FeatureList"), "feature", 1, "Feature", is_list=True)
+    _add_map(file.message_type.add(name="Features"), "feature", "Feature")
+    _add_map(file.message_type.add(name="FeatureLists"), "feature_list", "FeatureList")
+    _add_field(file.message_type.add(name="Example"), "features", 1, "Features")
+    _add_field(file.message_type.add(name="SequenceExample"), "feature_lists", 2, "FeatureLists")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    made = [
+        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+        for name in ("Example", "SequenceExample")
+    ]
+    return made[0], made[1], message.DecodeError
+
+
+def _add_field(message: Any, name: str, number: int, kind: int | str, is_list: bool = False) -> Any:
+    """A field of a protobuf type (its number), or of another message of this file (its name)."""
+    field = message.field.add(name=name, number=number, label=3 if is_list else 1)
+    if isinstance(kind, str):
+        field.type, field.type_name = 11, f".{PACKAGE}.{kind}"
+    else:
+        field.type = kind
+    return field
+
+
+def _add_map(message: Any, name: str, kind: str) -> None:
+    """A map from text to a message, which on the wire is a list of its entries."""
+    entry = message.nested_type.add(name=f"{name.title().replace('_', '')}Entry")
+    entry.options.map_entry = True
+    _add_field(entry, "key", 1, 9)
+    _add_field(entry, "value", 2, kind)
+    _add_field(message, name, 1, f"{message.name}.{entry.name}", is_list=True)

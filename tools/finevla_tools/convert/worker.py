@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
 from finevla_tools.convert.encode import CameraEncoder, Codec, PictureStatistics
-from finevla_tools.convert.episode import Encoded, Episode, Frame, Header, Picture
-from finevla_tools.convert.part import ACTION, DATA_FILE, STATE, Part, image_key, write_part
+from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header, Picture, SourceEpisode
+from finevla_tools.convert.part import ACTION, DATA_FILE, STATE, EpisodePart, image_key, write_part
 
 # A row group of data.parquet has so many rows, or so many bytes of pictures: all of it is in memory until it is written.
 ROWS, GROUP_BYTES = 4096, 16 << 20
 PROGRESS_EVERY = 50  # frames
 PROGRESS_FILE = "progress"
 KINDS = ("video", "png", "keep")
+PADDED = "pictures_padded"  # of an episode's facts: by camera, sizes before and after
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class PartOptions:
             raise FineVLAError(f"images '{self.images}' is unknown; known are {', '.join(KINDS)}")
 
 
-def make_part(episode: Episode, folder: Path, options: PartOptions, extra: Mapping[str, Any]) -> Part:
+def make_part(episode: SourceEpisode, folder: Path, options: PartOptions, extra: Mapping[str, Any]) -> EpisodePart:
     """Write an episode to `folder`, which is there and empty; raises `FineVLAError`, and leaves what is written."""
     header = episode.header
     tasks: dict[str, int] = {}
@@ -51,9 +52,9 @@ def make_part(episode: Episode, folder: Path, options: PartOptions, extra: Mappi
     if not table.length:
         raise FineVLAError(f"episode '{header.name}' has no frames")
     (folder / PROGRESS_FILE).unlink(missing_ok=True)
-    part = Part(
+    part = EpisodePart(
         folder=folder,
-        header=header,  # again: its facts may have grown while its frames were read
+        header=_as_written(header, sinks),  # now: its facts may have grown while its frames were read
         length=table.length,
         tasks=tuple(tasks),
         pictures="video" if is_video else "image",
@@ -64,7 +65,18 @@ def make_part(episode: Episode, folder: Path, options: PartOptions, extra: Mappi
     return part
 
 
-def check(frame: Frame, header: Header, k: int) -> None:
+def _as_written(header: Header, sinks: Mapping[str, Any]) -> Header:
+    """The header with the sizes that the pictures have in the data set, and what was added to them."""
+    cameras = tuple(sinks[camera.name].coded for camera in header.cameras)
+    padded = {
+        was.name: f"{was.width}x{was.height} to {is_.width}x{is_.height}"
+        for was, is_ in zip(header.cameras, cameras, strict=True)
+        if was != is_
+    }
+    return replace(header, cameras=cameras, facts={**header.facts, PADDED: padded}) if padded else header
+
+
+def check(frame: EpisodeFrame, header: Header, k: int) -> None:
     """Raise `FineVLAError` unless a frame is what its header says."""
     where = f"episode '{header.name}', frame {k}"
     for what, vector, names in (
@@ -91,7 +103,7 @@ class _VideoSink:
         path = folder / "videos" / f"{image_key(camera.name)}.mp4"
         path.parent.mkdir(exist_ok=True)
         self._encoder = CameraEncoder(path, camera, header.fps, options.codec)
-        self.statistics = self._encoder.statistics
+        self.statistics, self.coded = self._encoder.statistics, self._encoder.coded
 
     def put(self, picture: Picture) -> None:
         self._encoder.put(picture)
@@ -114,6 +126,7 @@ class _ImageSink:
 
     def __init__(self, header: Header, camera: Any, folder: Path, options: PartOptions) -> None:
         self._camera, self._options, self._count = camera, options, 0
+        self.coded = camera
         self._sizes = pictures.Sizes()
         self.statistics = PictureStatistics()
 
@@ -135,10 +148,10 @@ class _ImageSink:
         return _png(decoded)
 
     def finish(self) -> None:
-        """Nothing is open."""
+        """Do nothing: pictures are in the table, no file is open."""
 
     def abort(self) -> None:
-        """Nothing is open."""
+        """Do nothing: pictures are in the table, no file is open."""
 
 
 @contextmanager
@@ -156,7 +169,7 @@ def _sinks(header: Header, folder: Path, options: PartOptions) -> Iterator[dict[
 
 
 class _Table:
-    """data.parquet, written while frames come."""
+    """Writer of data.parquet: collects rows and writes a row group when enough of them are there."""
 
     def __init__(self, path: Path, header: Header, with_pictures: bool) -> None:
         import pyarrow as pa
@@ -185,8 +198,8 @@ class _Table:
         self._pictures: dict[str, list[bytes]] = {c: [] for c in self._cameras}
         self._rows, self._bytes = 0, 0
 
-    def add(self, frame: Frame, task: int, kept: Mapping[str, bytes]) -> None:
-        """One more row."""
+    def add(self, frame: EpisodeFrame, task: int, kept: Mapping[str, bytes]) -> None:
+        """Add a frame with its task index; `kept` has the JPEG or PNG files to store, by camera."""
         r = self._rows
         self._state[r], self._action[r], self._task[r] = frame.state, frame.action, task
         for camera, data in kept.items():

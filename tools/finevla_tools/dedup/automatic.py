@@ -1,8 +1,8 @@
-"""Where to cut a tree when nobody says: where the merge heights leap, and what is then in one cluster holds together.
+"""Choose the height at which to cut a merge tree: a large gap between merge heights, with well-separated clusters.
 
-FineVLA takes the largest relative gap of the last ten heights: at most nine clusters, and an exact copy makes it infinite.
-Here every height is looked at, noise near 0 makes no gap, a leap need not be free of merges, and where nothing stands out only
-what is nearly the same is merged: an episode is not thrown away on weak evidence.
+FineVLA takes the largest relative gap of the last ten heights: at most nine clusters, and an exact copy makes it
+infinite. Here every height is considered, differences near 0 count as noise, and a gap may contain a few merges. Where
+no gap is clear, only nearly identical episodes are merged, so that no episode is dropped on weak evidence.
 """
 
 import math
@@ -33,17 +33,18 @@ class Candidate:
 
     @property
     def stands_out(self) -> bool:
+        """Whether gap ratio and silhouette are both large enough to cut here."""
         return self.ratio >= LEAST_RATIO and self.silhouette >= LEAST_SILHOUETTE
 
 
 def noise_of(condensed: NDArray[np.float64]) -> float:
-    """Distances up to this one are no difference; 0 if hardly any is more than rounding."""
+    """Return the distance below which episodes count as equal; 0 if nearly all distances are rounding errors."""
     noise = NOISE * float(np.median(condensed) or np.mean(condensed))
     return noise if noise > ROUNDING else 0.0
 
 
 def candidates(tree: NDArray[np.float64], condensed: NDArray[np.float64], most: int = WEIGHED) -> tuple[Candidate, ...]:
-    """The `most` largest leaps of SciPy's `tree`, best score first; `condensed`: the distances that it was made of."""
+    """Return up to `most` gaps of SciPy's `tree`, best score first; `condensed` are the distances it was made from."""
     import kmedoids  # for its silhouette: compiled
 
     heights, noise = tree[:, 2], noise_of(condensed)
@@ -84,7 +85,7 @@ def _leaps(heights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def best(weighed: tuple[Candidate, ...], condensed: NDArray[np.float64]) -> tuple[float, str]:
-    """The height to cut at and, in words, why."""
+    """Return the height to cut at and a phrase that says why."""
     noise = noise_of(condensed)
     if noise == 0:
         return ROUNDING, "cut at distance 0: all episodes are the same"

@@ -33,8 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_tools.dedup.cost import Prepared
-from finevla_tools.dedup.lanes import WIDTH, load, root, spread, store, where
 from finevla_tools.dedup.outlines import FINE, Outline, outline, rows_of_arm
+from finevla_tools.dedup.simd import WIDTH, load, root, spread, store, where
 
 F4 = np.float32
 SLACK = 5e-4  # relative
@@ -46,9 +46,9 @@ TRIED = np.resize(np.array([0.0, 0.07, 0.2, 0.5, 1.0], F4), WIDTH)
 
 
 def lower_bounds(prepared: Prepared, pairs: NDArray[np.int64], outlines: Outline | None = None) -> NDArray[np.float64]:
-    """What the distances of `pairs` `(P, 2)` are at least `(P,)`; never above those of `kernel.pair_distances`.
+    """Return lower bounds `(P,)` of the distances of `pairs` `(P, 2)`, never above `kernel.pair_distances`.
 
-    `outlines` are those of the group, if already made; else fine ones are.
+    `outlines` are those of the group if already computed; else fine ones are made.
     """
     pairs = np.sort(np.asarray(pairs, np.int64).reshape(-1, 2), axis=1)
     found = np.zeros(len(pairs))

@@ -59,7 +59,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Clusters:
-    """What is alike among N episodes, in K clusters."""
+    """Partition of N episodes into K clusters."""
 
     labels: NDArray[np.int64]  # (N,), 1..K
     medoids: NDArray[np.int64]  # (K,), of cluster 1..K: the member with the least sum of distances to the others
@@ -70,7 +70,7 @@ class Clusters:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """(K,), of cluster 1..K."""
+        """Sizes `(K,)` of clusters 1 to K."""
         return np.bincount(self.labels, minlength=len(self.medoids) + 1)[1:].astype(np.int64)
 
     def members(self, label: int) -> NDArray[np.int64]:
@@ -79,10 +79,10 @@ class Clusters:
 
 
 def cluster(condensed: NDArray[np.float64], n: int, cut: Cut) -> Clusters:
-    """Exactly, from all distances of `n` episodes `(n (n - 1) / 2,)` in SciPy's order; they are only read.
+    """Cluster `n` episodes by all their distances `(n (n - 1) / 2,)` in SciPy's order, which are only read.
 
-    Needs 8 n² bytes for k-medoids and the automatic cut, half of that otherwise. Raises `FineVLAError` for a distance that is
-    no number or below 0.
+    Needs 8 n² bytes for k-medoids and the automatic cut, half of that otherwise. Raises `FineVLAError` for a distance
+    that is not finite or below 0.
     """
     if len(condensed) != n * (n - 1) // 2:
         raise ValueError(f"{n} episodes have {n * (n - 1) // 2} distances, not {len(condensed)}")
@@ -99,7 +99,7 @@ def cluster(condensed: NDArray[np.float64], n: int, cut: Cut) -> Clusters:
 
 
 def from_merges(merges: NDArray[np.float64], n: int, distances_of: DistancesOf, cut: Cut) -> Clusters:
-    """From SciPy's rows of only those merges of `n` episodes that are not higher than `cut.distance`."""
+    """Make clusters from the rows of SciPy's linkage up to height `cut.distance` alone."""
     if cut.distance is None:
         raise ValueError("merges end at a distance: the cut has to name it")
     rows = np.repeat(n + np.arange(len(merges)), 2)
@@ -118,13 +118,13 @@ def grouped(
     distance: float | None = None,
     weighed: tuple[Candidate, ...] = (),
 ) -> Clusters:
-    """Any labels `(N,)`, numbered anew; medoids are found from the distances inside clusters alone."""
+    """Make clusters from any labels `(N,)`: renumber them by size and find the medoids."""
     labels = by_size(labels)
     return Clusters(labels, medoids(labels, distances_of), tree, how, distance, weighed)
 
 
 def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The same clusters, numbered from 1: the largest first, of equal ones that with the first member."""
+    """Renumber labels `(N,)` from 1: the largest cluster first, ties by the first member."""
     _, first, inverse, sizes = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.lexsort((first, -sizes))] = np.arange(1, len(first) + 1)
@@ -132,7 +132,7 @@ def by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def medoids(labels: NDArray[np.int64], distances_of: DistancesOf) -> NDArray[np.int64]:
-    """Of labels 1..K `(N,)`: each cluster's member with the least sum of distances to the others; ties: the lowest index."""
+    """Return medoids `(K,)` for labels `(N,)` 1 to K: least sum of distances to the others, ties to the lowest."""
     sums = np.zeros(len(labels))
     for pairs in pairs_within(labels):
         apart = distances_of(pairs)
@@ -148,7 +148,7 @@ def medoids(labels: NDArray[np.int64], distances_of: DistancesOf) -> NDArray[np.
 
 
 def looked_up(condensed: NDArray[np.float64], n: int) -> DistancesOf:
-    """Distances that are all known, by pairs."""
+    """Return a function from pairs `(P, 2)` to distances `(P,)` that reads the condensed array."""
 
     def distances_of(pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         low, high = np.minimum(pairs[:, 0], pairs[:, 1]), np.maximum(pairs[:, 0], pairs[:, 1])
@@ -158,7 +158,7 @@ def looked_up(condensed: NDArray[np.float64], n: int) -> DistancesOf:
 
 
 def pairs_within(labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """All pairs of the same label, `PAIRS_AT_ONCE` or a few more at a time: kernels like few and large calls."""
+    """Yield all pairs of the same label, `PAIRS_AT_ONCE` or a few more at a time."""
     order = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels))[labels[order]]  # of each place in `order`: where its cluster ends there
     others = ends - np.arange(len(order)) - 1

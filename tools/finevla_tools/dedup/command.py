@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.canonical.command import add_gripper_arguments
 
 WORTH_A_PROCESS = 3000  # episodes: a process takes as long to start as so many to be read
 MIN_MEMORY_MB = 256
@@ -17,7 +18,7 @@ LISTED = 10  # lines on the screen; the table has all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `finevla dedup` takes."""
+    """Add the data sets and the options of `finevla dedup` to `parser`."""
     add = parser.add_argument
     add("dataset", type=Path, nargs="+", help="LeRobot data sets, or folders of unified episodes")
     add("--out", type=Path, help="folder of tables and page; without it out/dedup/<data set>")
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--arms", choices=["left", "right", "both"], default="both", help="both: those that an episode has")
     add("--from", dest="origin", choices=["state", "action"], default="state", help="what was, or what was commanded")
     add("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
+    add_gripper_arguments(group)
     add("--fps", type=float, metavar="HZ", help="resample all trajectories to this rate")
     add("--max-frames", type=int, default=20_000, metavar="N", help="longer episodes are skipped")
     add("--clean", type=Path, action="append", default=[], metavar="REPORT",
@@ -76,19 +78,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when all was looked at, whatever was skipped."""
-    from finevla_tools.datasets.jobs import cores
-    from finevla_tools.dedup import decided
-    from finevla_tools.dedup.source import check_rates, entries_of, open_sources
+    from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
 
     _check(arguments)
+    for dataset in arguments.dataset:
+        refuse_no_folder(dataset)
+    refuse_no_output("--out", arguments.out)
+    announce(f"reading {', '.join(map(str, arguments.dataset))}")
+    from finevla_tools.dedup import prior_decisions
+    from finevla_tools.dedup.source import check_rates, entries_of, open_sources
+    from finevla_tools.work.parallel import cores
+
     job = _job(arguments)
     sources = open_sources(arguments.dataset, job.wanted, arguments.map)
     for problem in (p for source in sources for p in source.problems):
         print(f"warning: {problem}", file=sys.stderr)
     if arguments.by != "dataset":
         check_rates(sources, arguments.fps)
-    entries = decided.without_dropped(entries_of(sources), sources, arguments.clean)
-    entries = decided.with_forced(entries, sources, arguments.keep_file)
+    entries = prior_decisions.without_dropped(entries_of(sources), sources, arguments.clean)
+    entries = prior_decisions.with_forced(entries, sources, arguments.keep_file)
     job = _with_processes(job, arguments, len(entries))
     out = arguments.out or Path("out/dedup") / sources[0].name.replace("/", "_")
     if arguments.dry_run:
@@ -122,15 +130,19 @@ def _dedup(arguments: argparse.Namespace, sources: Any, entries: Any, job: Any, 
 
 
 def _job(arguments: argparse.Namespace) -> Any:
+    from finevla_tools.canonical.scales import Given
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Measure
-    from finevla_tools.dedup.run import Job
-    from finevla_tools.dedup.source import ARMS, Wanted
+    from finevla_tools.dedup.cost import Metric
+    from finevla_tools.dedup.run import DedupJob
+    from finevla_tools.dedup.source import ARMS, EpisodeRequest
 
     compat = arguments.compat == "finevla"
     arms = ARMS if arguments.arms == "both" else (arguments.arms,)
-    wanted = Wanted(arguments.space, arms, arguments.origin, arguments.fps, arguments.max_frames, compat)
-    measure = Measure(
+    grippers = Given(arguments.gripper, arguments.gripper_action)
+    wanted = EpisodeRequest(
+        arguments.space, arms, arguments.origin, arguments.fps, arguments.max_frames, compat, grippers
+    )
+    measure = Metric(
         space=arguments.space,
         w_pos=arguments.w_pos,
         w_rot=arguments.w_rot,
@@ -143,7 +155,7 @@ def _job(arguments: argparse.Namespace) -> Any:
     )
     seed = arguments.seed if arguments.seed is not None else 42 if compat else 0
     cut = Cut(arguments.linkage, arguments.cut_distance, arguments.clusters, seed)
-    return Job(
+    return DedupJob(
         wanted=wanted,
         measure=measure,
         cut=cut,
@@ -169,7 +181,7 @@ def _recursion(arguments: argparse.Namespace) -> Any:
 def _with_processes(job: Any, arguments: argparse.Namespace, episodes: int) -> Any:
     from dataclasses import replace
 
-    from finevla_tools.datasets.jobs import cores
+    from finevla_tools.work.parallel import cores
 
     return replace(job, jobs=arguments.jobs or min(cores(), 1 + episodes // WORTH_A_PROCESS))
 

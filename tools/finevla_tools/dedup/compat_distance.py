@@ -1,8 +1,9 @@
 """FineVLA's own distance, in float64, with what the default mends: to repeat its numbers, not to find duplicates with.
 
-Its oddities (facts sheet §2): quaternions keep the norm they have, so a short one is a rotation away from everything; with
-a band the two-stage distance loses the gripper and every sum is divided by N + M instead of the path's length; the
-two-stage distance is always divided; two arms are aligned each for itself and their distances added.
+Source: github.com/xlang-ai/FineVLA, FineVLA-Tool/ClusteringAndSampling. Its oddities: quaternions keep the norm they
+have, so a short one is a rotation away from everything; with a band the two-stage distance loses the gripper and every
+sum is divided by N + M instead of the path's length; the two-stage distance is always divided; two arms are aligned each
+for itself and their distances added.
 """
 # mypy: allow-untyped-decorators, allow-untyped-defs
 

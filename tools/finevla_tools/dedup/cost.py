@@ -26,7 +26,7 @@ Values = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class PoseTrajectory:
     """One motion, `values` `(T, A, D)` of A arms.
 
     Space `eef`: D = 8, x y z (m, in the robot's base frame), quaternion x y z w, gripper.
@@ -38,7 +38,7 @@ class Trajectory:
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """Everything that changes a distance.
 
     `scale` divides each dimension by its range over the group; `band` is Sakoe and Chiba's in frames, |i - j| at most
@@ -93,7 +93,7 @@ class Prepared:
     `mirrored` are the mirror images in the same layout, empty unless the measure wants them.
     """
 
-    measure: Measure
+    measure: Metric
     ids: tuple[str, ...]
     lengths: NDArray[np.int64]
     offsets: NDArray[np.int64]
@@ -113,7 +113,7 @@ class Prepared:
         return flat[self.offsets[n] : self.offsets[n] + size].reshape(self.arms, self.dims, -1)
 
 
-def prepare(trajectories: Sequence[Trajectory], measure: Measure) -> Prepared:
+def prepare(trajectories: Sequence[PoseTrajectory], measure: Metric) -> Prepared:
     """The group of `trajectories`: distances are between members of one group, whose ranges scale them.
 
     Raises `FineVLAError` for what cannot be compared: fewer than two frames, values that are not finite, a quaternion of
@@ -159,7 +159,7 @@ def mirror_image(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(values[:, ::-1] * np.array([1, -1, 1, -1, 1, -1, 1, 1.0]))
 
 
-def _check(one: Trajectory, shape: tuple[int, ...], first: str, measure: Measure) -> None:
+def _check(one: PoseTrajectory, shape: tuple[int, ...], first: str, measure: Metric) -> None:
     values, where = one.values, f"trajectory '{one.id}'"
     if values.ndim != 3 or not values.shape[1] or values.shape[2] < 2:
         raise FineVLAError(f"{where}: values have the shape {values.shape}, expected are frames, arms, dimensions")
@@ -180,7 +180,7 @@ def _check(one: Trajectory, shape: tuple[int, ...], first: str, measure: Measure
             raise FineVLAError(f"{where}: the quaternion of frame {int(np.argmax(short))} is zero")
 
 
-def _bounds(trajectories: Sequence[Trajectory], measure: Measure) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _bounds(trajectories: Sequence[PoseTrajectory], measure: Metric) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Smallest values `(A, D)` over the group and what to divide by, FineVLA's min-max scaling; quaternions stay."""
     ends = [(one.values.min(axis=0), one.values.max(axis=0)) for one in trajectories]
     if measure.mirror:  # of the images too: else a pair and its mirrored pair would not be equally far apart
@@ -200,7 +200,7 @@ def _bounds(trajectories: Sequence[Trajectory], measure: Measure) -> tuple[NDArr
 
 def _laid_out(
     values: NDArray[np.float64],
-    measure: Measure,
+    measure: Metric,
     lower: NDArray[np.float64],
     span: NDArray[np.float64],
     folded: NDArray[np.float64],

@@ -1,7 +1,4 @@
-"""Where FineVLA's distances and ours differ, on a sample of pairs, and which repair makes how much of it.
-
-The way from its distance to ours is gone one repair at a time; each step's change is that repair's.
-"""
+"""Apply our corrections to FineVLA's distance one at a time, on a sample of pairs, and report what each changes."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
 from finevla_tools.dedup.clusters import KMEDOIDS, Clusters, Cut, cluster
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.finevla_clusters import flat
 from finevla_tools.dedup.store import pairs_of
 
@@ -25,7 +22,7 @@ REPAIRS = ("quaternion norms", "one divisor", "gripper under a band", "both arms
 
 @dataclass(frozen=True)
 class Differences:
-    """Of one group: how many of the `pairs` looked at differ by more than LEAST, in all and by each repair."""
+    """For one group, how many of the sampled `pairs` differ by more than LEAST, in all and by each correction."""
 
     group: str
     pairs: int
@@ -36,14 +33,14 @@ class Differences:
     apart: int | None = None  # of all pairs of episodes, those that one of both has in one cluster and the other not
 
     def as_json(self) -> dict[str, object]:
-        """For run.json."""
+        """Return all fields as plain data for run.json."""
         return asdict(self)
 
 
 def between(
-    group: str, trajectories: Sequence[Trajectory], measure: Measure, pairs: NDArray[np.int64]
+    group: str, trajectories: Sequence[PoseTrajectory], measure: Metric, pairs: NDArray[np.int64]
 ) -> tuple[Differences, NDArray[np.float64], NDArray[np.float64]]:
-    """Differences of these `pairs` `(P, 2)`, with FineVLA's and our distances of them; `measure` of either mode."""
+    """Return the differences for `pairs` `(P, 2)`, FineVLA's distances and ours; `measure` may be of either mode."""
     some, inner = _enough(trajectories, pairs, measure)
     steps = _way(some, replace(measure, mirror=False, compat=False), inner)
     changes = [_apart(one, other) > LEAST for one, other in pairwise(steps)]
@@ -57,9 +54,9 @@ def between(
 
 
 def with_clusters(
-    found: Differences, trajectories: Sequence[Trajectory], measure: Measure, cut: Cut, clusters: Clusters
+    found: Differences, trajectories: Sequence[PoseTrajectory], measure: Metric, cut: Cut, clusters: Clusters
 ) -> Differences:
-    """The same, with the clusters of the mode of the run beside those of the other mode, if that does not take long."""
+    """Add how the clusters of this run and of the other mode differ; unchanged if that would take too long."""
     count, frames = len(trajectories), float(np.mean([len(t.values) for t in trajectories]))
     pairs = count * (count - 1) // 2
     if pairs * frames**2 > CELLS or (pairs > PAIRS and not measure.compat):
@@ -78,22 +75,22 @@ def with_clusters(
 
 
 def sample(count: int, frames: Sequence[int], most: int, seed: int) -> NDArray[np.int64]:
-    """Up to `most` different pairs of `count` episodes `(P, 2)`, i < j, in order; fewer if they are long."""
+    """Draw up to `most` different pairs `(P, 2)`, i < j, of `count` episodes, in order; fewer if episodes are long."""
     total = count * (count - 1) // 2
     most = min(most, total, max(1, int(CELLS / ALL_PAIRS * PAIRS / max(float(np.mean(frames)) ** 2, 1.0))))
     chosen = np.sort(np.random.default_rng(seed).choice(total, most, replace=False))
     return pairs_of(chosen, count)
 
 
-def _way(trajectories: Sequence[Trajectory], ours: Measure, pairs: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-    """Distances of the pairs after none, one, ... all of the REPAIRS."""
+def _way(trajectories: Sequence[PoseTrajectory], ours: Metric, pairs: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Return the pairs' distances with none, one, ... and all of the REPAIRS applied."""
     theirs = replace(ours, compat=True)
     arms = trajectories[0].values.shape[1]
     unit = _unit(trajectories) if ours.space == "eef" else list(trajectories)
     drops_gripper = ours.two_stage and ours.band is not None
     by_arm = [[replace(t, values=t.values[:, k : k + 1]) for t in unit] for k in range(arms)]
 
-    def added(measure: Measure) -> NDArray[np.float64]:
+    def added(measure: Metric) -> NDArray[np.float64]:
         return np.asarray(np.sum([_of(one, measure, pairs) for one in by_arm], axis=0))
 
     whole = added(ours)
@@ -107,8 +104,8 @@ def _way(trajectories: Sequence[Trajectory], ours: Measure, pairs: NDArray[np.in
 
 
 def _enough(
-    trajectories: Sequence[Trajectory], pairs: NDArray[np.int64], measure: Measure
-) -> tuple[list[Trajectory], NDArray[np.int64]]:
+    trajectories: Sequence[PoseTrajectory], pairs: NDArray[np.int64], measure: Metric
+) -> tuple[list[PoseTrajectory], NDArray[np.int64]]:
     """The pairs' trajectories and those with the group's extreme values, which scale them; the pairs among these."""
     used = set(np.unique(pairs).tolist())
     if measure.scale:
@@ -118,13 +115,13 @@ def _enough(
     return [trajectories[k] for k in chosen], np.searchsorted(chosen, pairs)
 
 
-def _of(trajectories: Sequence[Trajectory], measure: Measure, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+def _of(trajectories: Sequence[PoseTrajectory], measure: Metric, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
     from finevla_tools.dedup.kernel import pair_distances
 
     return pair_distances(prepare(trajectories, measure), pairs)
 
 
-def _unit(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
+def _unit(trajectories: Sequence[PoseTrajectory]) -> list[PoseTrajectory]:
     made = []
     for one in trajectories:
         values = one.values.copy()
@@ -134,6 +131,6 @@ def _unit(trajectories: Sequence[Trajectory]) -> list[Trajectory]:
 
 
 def _apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Relative differences; where both are as good as nothing there is none."""
+    """Return relative differences; 0 where both distances are negligible."""
     size = np.maximum(np.abs(one), np.abs(other))
     return np.asarray(np.abs(one - other) / np.maximum(size, 1e-6))

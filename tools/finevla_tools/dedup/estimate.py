@@ -1,6 +1,6 @@
-"""What a run will take before it is begun: hours, memory, disk and price, from lengths and a measured sample of groups.
+"""Estimate time, memory, disk and cost of a run from trajectory lengths and a measured sample of groups.
 
-`estimate` is arithmetic on facts; `measured` is what needs a clock. Every assumption is in the sentences that come out.
+`estimate` only calculates; `measured` runs the sample against the clock. `said` states every assumption.
 """
 
 import time
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
-from finevla_tools.dedup.known import BLOCK, compare, distances
+from finevla_tools.dedup.compare import BLOCK, compare, distances
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.sampling import Keep, select
 from finevla_tools.dedup.side_by_side import SMALL, WORTH
 from finevla_tools.dedup.store import PAIR_BYTES, Work
@@ -32,21 +32,22 @@ GB = 1e9
 
 
 class Interval(NamedTuple):
-    """The likely value between two bounds that it will seldom leave."""
+    """Likely value with a lower and an upper bound."""
 
     low: float
     likely: float
     high: float
 
     def times(self, factor: float) -> "Interval":
+        """Return the interval with all three values multiplied by `factor`."""
         return Interval(*(v * factor for v in self))
 
 
 @dataclass(frozen=True)
 class Workload:
-    """How much there is to do: `pairs` to look at, `cells` of their full tables; `largest` is the largest matrix's side.
+    """Size of a run: `pairs` to compare, `cells` of their full DTW tables; `largest` is the side of the largest matrix.
 
-    In groups beyond `BLOCK`, which are compared by blocks, about `BLOCK` / 2 pairs a trajectory are looked at.
+    In groups larger than `BLOCK`, compared by blocks, about `BLOCK` / 2 pairs per trajectory are counted.
     """
 
     trajectories: int
@@ -60,7 +61,7 @@ class Workload:
 
     @staticmethod
     def of(groups: Iterable[NDArray[np.int64]]) -> "Workload":
-        """From the lengths of each group's trajectories, in frames."""
+        """Compute the workload from the trajectory lengths (frames) of each group; raises `FineVLAError` for none."""
         count = members = pairs = frames = largest = most = small = 0
         cells = 0.0
         for lengths in groups:
@@ -76,7 +77,7 @@ class Workload:
         return Workload(members, count, pairs, cells, frames, largest, most, small / max(pairs, 1))
 
     def grown(self, factor: float) -> "Workload":
-        """So many times as many groups of the same kind."""
+        """Return the workload of `factor` times as many groups of the same kind."""
         return Workload(
             round(self.trajectories * factor), round(self.groups * factor), round(self.pairs * factor),
             self.cells * factor, round(self.frames * factor), self.largest, self.largest_frames,
@@ -86,11 +87,11 @@ class Workload:
 
 @dataclass(frozen=True)
 class Rates:
-    """What was measured, of one core.
+    """Measured speeds of one core.
 
-    `aligned` is the part of the pairs that bounds do not spare; `pair_s` all else that comparing a pair takes: bounds,
-    clustering; `trajectory_s` reading a trajectory and making it ready; `choice_s` choosing, for each trajectory; `share` a
-    pair's table cells as a part of the full table (less with a band, twice with mirror images).
+    `cells_s`: table cells per second. `aligned`: fraction of pairs that bounds do not exclude. `pair_s`: other time per
+    pair (bounds, clustering). `trajectory_s`: reading and preparing one. `choice_s`: selection, per trajectory.
+    `share`: table cells of a pair relative to the full table (less with a band, twice with mirror images).
     """
 
     cells_s: Interval
@@ -105,7 +106,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of wall clock on `cores`, bytes of memory and of disk; `price` is None if none was given."""
+    """Estimated wall-clock seconds on `cores`, bytes of memory and of disk; `price` is None if no rate was given."""
 
     cores: int
     align_s: Interval
@@ -117,8 +118,10 @@ class Estimate:
 
 
 def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per_core_hour: float | None) -> Estimate:
-    """Aligning and reading are shared by all cores; what else comparing takes, where groups are compared side by side; choosing
-    is not."""
+    """Estimate a run: aligning and reading use all cores, other comparison work in small groups only, selecting one.
+
+    Raises `FineVLAError` for fewer than one core or an impossible price.
+    """
     if cores < 1:
         raise FineVLAError(f"a run on {cores} cores cannot be planned; give at least 1")
     if price_per_core_hour is not None and not 0 <= price_per_core_hour < np.inf:
@@ -145,7 +148,7 @@ def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per
 
 
 def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
-    """For a person: what, how long, how much, and what that rests on."""
+    """Return the estimate as lines for the terminal, with the assumptions it rests on."""
     lines = [
         f"{work.trajectories:,} trajectories in {work.groups:,} groups; {work.pairs:,} pairs to look at",
         f"time on {found.cores} core{'s' * (found.cores > 1)}: {_spoken(found.seconds)}; "
@@ -165,9 +168,9 @@ def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
 
 
 def measured(
-    sample: Sequence[Sequence[Trajectory]], measure: Measure, cut: Cut, read_s: float = 0.0, seed: int = 0
+    sample: Sequence[Sequence[PoseTrajectory]], measure: Metric, cut: Cut, read_s: float = 0.0, seed: int = 0
 ) -> Rates:
-    """Compare each group of `sample`, as a run does, for at most about `BUDGET_S`; `read_s` is what reading one takes.
+    """Measure speeds on the groups of `sample` for about `BUDGET_S` seconds; `read_s`: reading one trajectory.
 
     Groups of fewer than two are left out; raises `FineVLAError` if there are no others.
     """
@@ -200,7 +203,7 @@ def measured(
 
 
 def _once(
-    group: Sequence[Trajectory], measure: Measure, cut: Cut, random: np.random.Generator
+    group: Sequence[PoseTrajectory], measure: Metric, cut: Cut, random: np.random.Generator
 ) -> tuple[float, float, float, float, float, float]:
     """Of one group: cells a second on all threads, part aligned, seconds a pair, a trajectory, a choice, and table's share."""
     from finevla_tools.dedup.kernel import cells, pair_distances
@@ -243,7 +246,7 @@ def _random_pairs(count: int, random: np.random.Generator, most: int = 4096) -> 
     return np.stack([first, (first + random.integers(1, count, size=most)) % count], axis=1)
 
 
-def _some(group: Sequence[Trajectory], random: np.random.Generator) -> list[Trajectory]:
+def _some(group: Sequence[PoseTrajectory], random: np.random.Generator) -> list[PoseTrajectory]:
     if len(group) <= MOST:
         return list(group)
     return [group[i] for i in np.sort(random.choice(len(group), MOST, replace=False))]

@@ -1,6 +1,6 @@
 """FineVLA's clusters with its own numbers: automatic k, the tree of trees, its k-medoids, representatives by chance.
 
-Source: facts of its `ClusteringAndSampling/utils/clustering_analysis.py`. Its weaknesses are kept on purpose (at most nine
+Source: its `ClusteringAndSampling/utils/clustering_analysis.py`. Its weaknesses are kept on purpose (at most nine
 clusters, the seed that picks who stands for a cluster); `finevla dedup` without --compat does better.
 """
 
@@ -28,7 +28,7 @@ STARTS, STEPS, EPS, DIMENSIONS = 4, 300, 1e-3, 10
 
 @dataclass(frozen=True)
 class AutoK:
-    """How FineVLA chose k, in its words; `note`: why there was nothing to choose from."""
+    """FineVLA's automatic k and its statistics; `note`: why no choice was possible."""
 
     k: int
     merge_heights: Mapping[int, float] = field(default_factory=dict)
@@ -42,11 +42,11 @@ class AutoK:
 
     @property
     def best_rel_gap(self) -> float:
-        """Rounded, and compared so by the recursion."""
+        """Largest relative gap, rounded to four digits as the recursion compares it."""
         return round(self.best, 4)
 
     def as_json(self) -> dict[str, Any]:
-        """`auto_k_info` of its files; an infinite gap is written as it does."""
+        """Return `auto_k_info` as FineVLA's files have it; an infinite gap stays Infinity."""
         if self.note:
             return {"note": self.note}
         return {
@@ -62,7 +62,7 @@ class AutoK:
 
 
 def auto_k(tree: Array, most: int = MAX_K) -> AutoK:
-    """k between 2 and `most` with the largest relative gap to the next height; the largest k has none and cannot win."""
+    """Choose k from 2 to `most` - 1 with the largest relative gap to the next merge height; ties go to the smallest."""
     n = len(tree) + 1
     most = min(most, n - 1)
     if most < MIN_K:
@@ -79,7 +79,7 @@ def auto_k(tree: Array, most: int = MAX_K) -> AutoK:
 
 
 def tree_of(square: Array, method: str) -> Array:
-    """SciPy's linkage of a distance matrix `(N, N)`; `ward` of an embedding in min(10, N - 1) dimensions."""
+    """Return SciPy's linkage of a distance matrix `(N, N)`; `ward` uses an embedding in min(10, N - 1) dimensions."""
     if len(square) < 2:
         raise FineVLAError(f"FineVLA clusters 2 episodes or more, not {len(square)}")
     if method == "ward":
@@ -128,7 +128,7 @@ class Flat:
 
 
 def flat(square: Array, k: int, method: str = "average") -> Flat:
-    """Its hierarchical clustering of a distance matrix `(N, N)`; k 0: automatic, larger than N: N."""
+    """Cluster a distance matrix `(N, N)` as FineVLA does; k = 0: automatic, k above N: N."""
     tree = tree_of(square, method)
     auto = None if k > 0 else auto_k(tree)
     k = min(k, len(square)) if auto is None else auto.k
@@ -137,7 +137,7 @@ def flat(square: Array, k: int, method: str = "average") -> Flat:
 
 @dataclass(frozen=True)
 class Node:
-    """Episodes (indices, ascending) that were split further, or not and why."""
+    """Node of the recursive clustering: its episodes (indices, ascending), and its parts or why it was not split."""
 
     members: tuple[int, ...]
     stop: str = ""  # "" = was split
@@ -146,7 +146,7 @@ class Node:
     parts: Mapping[str, "Node"] = field(default_factory=dict)
 
     def leaves(self, path: str = "") -> dict[str, tuple[int, ...]]:
-        """By dotted path ("2.1"; "0" for a tree that is one leaf), in order of the tree."""
+        """Return the members of each leaf by dotted path ("2.1"; "0" for a tree of one leaf), in tree order."""
         if self.stop:
             return {path or "0": self.members}
         found: dict[str, tuple[int, ...]] = {}
@@ -155,7 +155,7 @@ class Node:
         return found
 
     def as_json(self, episodes: Sequence[int]) -> dict[str, Any]:
-        """`recursive_tree` of its files; `episodes`: the number of each index."""
+        """Return `recursive_tree` as FineVLA's files have it; `episodes` are the episode numbers by index."""
         node: dict[str, Any] = {"count": len(self.members), "episodes": [int(episodes[i]) for i in self.members]}
         if self.stop:
             info = {} if self.auto is None else {"auto_k_info": self.auto.as_json()}
@@ -167,7 +167,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Recursion:
-    """When its tree of trees stops; `max_leaves` 0 = no limit (by task it sets 20)."""
+    """Stopping rules of FineVLA's recursive clustering; `max_leaves` 0 = no limit (by task FineVLA sets 20)."""
 
     method: str = "average"
     min_size: int = 5
@@ -177,7 +177,7 @@ class Recursion:
 
 
 def recursive(square: Array, rules: Recursion) -> Node:
-    """Automatic k again in every part, depth first; the limit of leaves counts those made so far, in that order."""
+    """Split a distance matrix `(N, N)` recursively with automatic k, depth first, up to the limit of leaves."""
     made = 0
 
     def leaf(members: NDArray[np.int64], stop: str, auto: AutoK | None = None) -> Node:
@@ -234,30 +234,30 @@ def _medoid(square: Array, members: NDArray[np.int64], before: int) -> int:
 
 
 def divisor_k(episodes: int, divisor: int) -> int:
-    """Clusters of a group by `--auto_n_clusters_divisor`: one for so many episodes, at least 2."""
+    """Return episodes // divisor, at least 2 (`--auto_n_clusters_divisor`); raises `FineVLAError` for a divisor below 1."""
     if divisor < 1:
         raise FineVLAError(f"episodes cannot be divided by {divisor}: give 1 or more")
     return max(MIN_K, episodes // divisor)
 
 
 def groups_of(labels: NDArray[np.int64]) -> dict[str, tuple[int, ...]]:
-    """Indices by label, in order of the labels: 2 before 10."""
+    """Return the indices by label, labels in numeric order."""
     return {str(c): tuple(np.flatnonzero(labels == c).tolist()) for c in sorted(set(labels.tolist()))}
 
 
 def in_order(leaves: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Leaves as it sorts them, as text: "10" before "2"."""
+    """Sort leaves by their path as text, as FineVLA does: "10" before "2"."""
     return dict(sorted(leaves.items()))
 
 
 def representatives(groups: Mapping[str, Sequence[int]]) -> dict[str, int]:
-    """One index of each cluster by chance (seed 42), cluster after cluster in the order given."""
+    """Draw one index of each cluster at random (seed 42), in the order given."""
     rng = np.random.RandomState(SEED)
     return {name: int(rng.choice(members)) for name, members in groups.items()}
 
 
 def as_clusters(square: Array, groups: Mapping[str, Sequence[int]], tree: Array | None, how: str) -> Clusters:
-    """The same for the rest of dedup: cluster k is the k-th of `groups`, not the k-th by size."""
+    """Convert FineVLA's groups to `Clusters`; cluster k is the k-th of `groups`, not the k-th by size."""
     labels = np.zeros(len(square), dtype=np.int64)
     for k, members in enumerate(groups.values(), start=1):
         labels[list(members)] = k

@@ -1,12 +1,11 @@
 """FineVLA's files of a group: distances, clusters flat or recursive, who stands for each, and a summary of the batch.
 
-Facts of its `ClusteringAndSampling/run_analysis.py`, `batch_run.py` and `batch_run_by_task.py`; pictures are left to the page.
+Source: its `ClusteringAndSampling/run_analysis.py`, `batch_run.py` and `batch_run_by_task.py`; pictures are left to the page.
 """
 
 import json
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.recording.atomic import write_by, write_text
 from finevla_tools.dedup.clusters import Clusters, Cut
-from finevla_tools.dedup.cost import Measure
+from finevla_tools.dedup.cost import Metric
 from finevla_tools.dedup.finevla_clusters import (
     Flat,
     Node,
@@ -38,8 +38,8 @@ DRAWN = "drawn to stand for cluster {} (FineVLA's seed)"
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """FineVLA's clusters of one group: indices by label, and the one drawn of each."""
+class PaperClusters:
+    """FineVLA's clusters of one group: indices by label, and the representative drawn for each."""
 
     groups: Mapping[str, tuple[int, ...]]
     drawn: Mapping[str, int]
@@ -52,7 +52,7 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Unit:
-    """What one run of its tools is told of; `task` None: a whole data set."""
+    """What FineVLA's tools get for one run: data set, task (None = all tasks), episodes, arms and rotation format."""
 
     dataset: str
     root: str
@@ -63,30 +63,36 @@ class Unit:
 
     @property
     def side(self) -> str:
+        """The arm, "left" or "right", or "both"."""
         return self.sides[0] if len(self.sides) == 1 else "both"
 
 
-def analyse(square: NDArray[np.float64], cut: Cut, rules: Recursion | None) -> Analysis:
-    """Flat unless there are rules of a recursion, which cuts where it likes."""
+def analyse(square: NDArray[np.float64], cut: Cut, rules: Recursion | None) -> PaperClusters:
+    """Cluster a distance matrix `(N, N)` as FineVLA does: recursively if `rules` are given, else flat by `cut`."""
     if rules is not None:
         tree = recursive(square, rules)
         groups = in_order(tree.leaves())
         how = f"FineVLA's recursive {rules.method} linkage, {len(groups)} leaves"
-        return Analysis(
+        return PaperClusters(
             groups, representatives(groups), as_clusters(square, groups, None, how), rules.method, tree=tree
         )
     found = flat(square, cut.count or 0, cut.method)
     groups = groups_of(found.labels)
     how = f"FineVLA's {cut.method} linkage cut into {len(groups)} clusters ({'automatic' if found.auto else 'given'})"
     clusters = as_clusters(square, groups, found.tree, how)
-    return Analysis(groups, representatives(groups), clusters, cut.method, found, k_medoids(square, found.k))
+    return PaperClusters(groups, representatives(groups), clusters, cut.method, found, k_medoids(square, found.k))
 
 
-def write_unit(folder: Path, unit: Unit, square: NDArray[np.float64], found: Analysis, measure: Measure) -> None:
-    """Its files of one group in `folder`, which is made."""
+def write_unit(folder: Path, unit: Unit, square: NDArray[np.float64], found: PaperClusters, measure: Metric) -> None:
+    """Create `folder` and write FineVLA's files of one group: distance matrix and cluster results."""
     folder.mkdir(parents=True)
     episodes = np.array(unit.episodes)
-    _written(folder / MATRIX, lambda file: np.savez(file, dist_matrix=square, episode_ids=episodes))
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # to a name without .npz NumPy would add it
+            np.savez(file, dist_matrix=square, episode_ids=episodes)
+
+    write_by(folder / MATRIX, write)
     stats = _stats(square)
     said = _head(unit)
     weights = {"w_pos": measure.w_pos, "w_rot": measure.w_rot, "w_grip": measure.w_grip}
@@ -101,7 +107,7 @@ def write_unit(folder: Path, unit: Unit, square: NDArray[np.float64], found: Ana
 
 
 def folder_names(names: Sequence[str]) -> list[str]:
-    """Folders of tasks as it calls them; what it would write over each other gets a number."""
+    """Return FineVLA's folder name for each task; a name already used gets a number."""
     found: list[str] = []
     for name in names:
         plain = re.sub(r"\s+", "_", re.sub(r"[^\w\s\-]", "", name).strip())[:MAX_NAME] or "unknown_task"
@@ -114,7 +120,7 @@ def folder_names(names: Sequence[str]) -> list[str]:
 
 
 def write_tasks(folder: Path, dataset: str, tasks: Mapping[str, Sequence[int]]) -> None:
-    """`task_per_episode.json`: the largest task first."""
+    """Write FineVLA's task_per_episode.json to `folder`, the largest task first."""
     _json(
         folder / TASKS,
         {
@@ -130,7 +136,7 @@ def write_tasks(folder: Path, dataset: str, tasks: Mapping[str, Sequence[int]]) 
 
 
 def summary_of(units: Sequence[tuple[Unit, int | None]]) -> dict[str, Any]:
-    """`batch_summary.json`: units with their number of clusters, None for those with fewer than two episodes."""
+    """Return the content of batch_summary.json; units come with their number of clusters, None if skipped."""
     found: dict[str, Any] = {}
     for unit, clusters in units:
         entry = found.setdefault(
@@ -145,7 +151,7 @@ def summary_of(units: Sequence[tuple[Unit, int | None]]) -> dict[str, Any]:
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    """`batch_summary.json`."""
+    """Write FineVLA's batch_summary.json to `folder`."""
     _json(folder / SUMMARY, summary)
 
 
@@ -155,7 +161,7 @@ def _head(unit: Unit) -> dict[str, Any]:
     return said | {"side": unit.side, "sides_computed": list(unit.sides), "rot_type": unit.rotation}
 
 
-def _flat(unit: Unit, found: Analysis) -> dict[str, Any]:
+def _flat(unit: Unit, found: PaperClusters) -> dict[str, Any]:
     assert found.flat is not None
     assert found.k_medoids is not None
     labels, medoids = found.k_medoids
@@ -177,7 +183,7 @@ def _flat(unit: Unit, found: Analysis) -> dict[str, Any]:
     }
 
 
-def _recursive(unit: Unit, found: Analysis) -> dict[str, Any]:
+def _recursive(unit: Unit, found: PaperClusters) -> dict[str, Any]:
     assert found.tree is not None
     return {
         "mode": "recursive",
@@ -195,7 +201,7 @@ def _members(unit: Unit, members: Sequence[int]) -> dict[str, Any]:
     return {"count": len(members), "episodes": [unit.episodes[i] for i in members]}
 
 
-def _drawn(unit: Unit, found: Analysis) -> dict[str, str]:
+def _drawn(unit: Unit, found: PaperClusters) -> dict[str, str]:
     return {name: f"{unit.root}/{unit.episodes[i]}" for name, i in found.drawn.items()}
 
 
@@ -211,12 +217,4 @@ def _stats(square: NDArray[np.float64]) -> dict[str, float]:
 
 def _json(path: Path, data: Any) -> None:
     """As FineVLA writes it, Infinity of a gap included."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    _written(path, lambda file: file.write(text.encode()))
-
-
-def _written(path: Path, write: Callable[[Any], object]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        write(file)
-    os.replace(temporary, path)
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False))

@@ -10,19 +10,19 @@ from scipy.spatial.distance import squareform
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import finevla_files as files
 from finevla_tools.dedup.clusters import Cut, looked_up
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.compare import GroupResult, alone, to_medoids, whole
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.finevla_clusters import Recursion
 from finevla_tools.dedup.groups import Group
-from finevla_tools.dedup.known import Known, alone, to_medoids, whole
 from finevla_tools.dedup.reading import Read
-from finevla_tools.dedup.sampling import Choice
-from finevla_tools.dedup.source import Source
+from finevla_tools.dedup.sampling import EpisodeChoice
+from finevla_tools.dedup.source import DedupSource
 from finevla_tools.dedup.store import Work
 
 
 @dataclass(frozen=True)
-class Asked:
-    """How to group and cut; `recursion` None: flat."""
+class PaperRequest:
+    """FineVLA's grouping and cut; `recursion` None: flat clustering."""
 
     cut: Cut
     recursion: Recursion | None
@@ -31,17 +31,17 @@ class Asked:
 
 
 class Batch:
-    """All groups of a run, one after the other; `finish` writes what is about all of them."""
+    """Runs FineVLA's analysis group by group and writes its files; `finish` writes those of the whole batch."""
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[DedupSource],
         read: Read,
         groups: Sequence[Group],
-        asked: Asked,
+        asked: PaperRequest,
         folder: Path,
     ) -> None:
-        """Raises `FineVLAError` for groups that FineVLA does not have, over several data sets."""
+        """Prepare the groups; raises `FineVLAError` if one spans several data sets, which FineVLA cannot do."""
         self._read, self._groups, self._asked = read, groups, asked
         self._folder = folder / files.FOLDER
         self._units = [self._unit(sources, group) for group in groups]
@@ -49,14 +49,14 @@ class Batch:
         self._counts: list[int | None] = [None] * len(groups)
 
     def compare(
-        self, number: int, trajectories: Sequence[Trajectory], measure: Measure, store: Work
-    ) -> tuple[Known, list[Choice]]:
-        """One group, and its files."""
+        self, number: int, trajectories: Sequence[PoseTrajectory], measure: Metric, store: Work
+    ) -> tuple[GroupResult, list[EpisodeChoice]]:
+        """Cluster group `number` and write its files; return the result and the choices of its episodes."""
         group, forced = self._groups[number], self._forced(number)
         if len(trajectories) < 2:
             kept = "nothing to compare it with: FineVLA leaves it out"
             return alone(len(trajectories), self._asked.cut), [
-                Choice(k, True, kept, 1) for k in range(len(trajectories))
+                EpisodeChoice(k, True, kept, 1) for k in range(len(trajectories))
             ]
         condensed = whole(group.name, prepare(trajectories, measure), store)
         square = squareform(np.asarray(condensed, np.float64))
@@ -67,20 +67,22 @@ class Batch:
         apart = to_medoids(clusters, looked_up(condensed, len(square)))
         drawn = set(found.drawn.values())
         choices = [
-            Choice(k, k in drawn or k in forced, _reason(str(name), k in drawn, k in forced), int(clusters.labels[k]))
+            EpisodeChoice(
+                k, k in drawn or k in forced, _reason(str(name), k in drawn, k in forced), int(clusters.labels[k])
+            )
             for k, name in sorted((k, name) for name, members in found.groups.items() for k in members)
         ]
-        return Known(clusters, condensed, None, apart, len(condensed)), choices
+        return GroupResult(clusters, condensed, None, apart, len(condensed)), choices
 
     def finish(self) -> None:
-        """`batch_summary.json`, and by task `task_per_episode.json`."""
+        """Write batch_summary.json and, if grouped by task, task_per_episode.json."""
         self._folder.mkdir(exist_ok=True)
         files.write_summary(self._folder, files.summary_of(list(zip(self._units, self._counts, strict=True))))
         if self._units[0].task is not None:
             tasks = {str(unit.task): unit.episodes for unit in self._units}
             files.write_tasks(self._folder, self._units[0].dataset, tasks)
 
-    def _unit(self, sources: Sequence[Source], group: Group) -> files.Unit:
+    def _unit(self, sources: Sequence[DedupSource], group: Group) -> files.Unit:
         entries = [self._read.entries[n] for n in group.members]
         if len({entry.source for entry in entries}) > 1:
             raise FineVLAError(

@@ -1,17 +1,17 @@
 """A group's part of the page: distances as a heat map under the tree, as a plane, and the paths of each cluster."""
 
-import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_tools.clean.charts import number
 from finevla_tools.dedup.embedding import embed, filled
-from finevla_tools.dedup.figures import classes, heat_map, plane, scale_of, tree
-from finevla_tools.dedup.overlay import Frame, Panel, drawn, frames, overlay, panels, still
-from finevla_tools.dedup.report import Group, Run
-from finevla_tools.dedup.shown import Shown, by_size, shown, square_of, to_medoid
+from finevla_tools.dedup.overlay import drawn, frames, overlay, panels, still
+from finevla_tools.dedup.report import GroupReport, Run
+from finevla_tools.dedup.thinning import Thinning, by_size, shown, square_of, to_medoid
+from finevla_tools.formats import number
+from finevla_tools.report.distances import colours_of, heat_map, plane, root_scale, tree
+from finevla_tools.report.page import Block, Container, Figure, Heading, Paragraph, Table, bold, link, meter
 
 Array = NDArray[np.float64]
 PATHS = 720  # episodes whose paths are drawn, on the whole page
@@ -19,111 +19,109 @@ CLUSTERS, MEMBERS = 12, 16  # of a group, of a cluster: what is drawn of paths
 GUESSED = 0.5  # share of distances: when more are only guessed, a plane would show the guess
 
 
-def section(group: Group, run: Run, anchor: str, paths: int) -> str:
+def section(group: GroupReport, run: Run, anchor: str, paths: int) -> Container:
     """All of a group; about `paths` episodes are drawn as paths."""
     c, count = group.clusters, len(group.ids)
-    order = by_size(c.labels)
-    sizes = {label: int(np.sum(c.labels == label)) for label in order}
-    names = classes(order, sizes)
+    sizes = {label: int(np.sum(c.labels == label)) for label in by_size(c.labels)}
+    kinds = colours_of(sizes)
     kept = sum(choice.kept for choice in group.choices)
     tasks = sorted(set(group.tasks) - {group.name})
     said = [
-        f"{count:,} episodes, {len(order):,} clusters, {kept:,} kept. {c.how[:1].upper()}{c.how[1:]}.",
+        f"{count:,} episodes, {len(sizes):,} clusters, {kept:,} kept. {c.how[:1].upper()}{c.how[1:]}.",
         *group.notes,
     ]
     if tasks:
-        said.append(
-            f"Tasks: {'; '.join(t[:120] for t in tasks[:3])}{f' and {len(tasks) - 3} more' if len(tasks) > 3 else ''}."
-        )
-    return (
-        f"<section class=group id={anchor}><h2>{html.escape(group.name)}</h2>"
-        + "".join(f"<p class=note>{html.escape(text)}</p>" for text in said)
-        + _pictures(group, names)
-        + _clusters(group, run, sizes, names, paths)
-        + "<p class=note><a href=#groups>All groups</a></p></section>"
-    )
+        more = f" and {len(tasks) - 3} more" if len(tasks) > 3 else ""
+        said.append(f"Tasks: {'; '.join(t[:120] for t in tasks[:3])}{more}.")
+    blocks = [
+        Heading(group.name),
+        *(Paragraph(text) for text in said),
+        _pictures(group, kinds),
+        *_clusters(group, run, sizes, kinds, paths),
+        Paragraph(link("groups", "All groups")),
+    ]
+    return Container("section", blocks, anchor)
 
 
-def from_medoid(group: Group) -> Array:
+def from_medoid(group: GroupReport) -> Array:
     """Of every episode, (N,); nan where it is not known."""
     if group.to_medoid is not None:
         return group.to_medoid
     return to_medoid(group.distances, group.clusters.labels, group.clusters.medoids)
 
 
-def _pictures(group: Group, names: Mapping[int, str]) -> str:
+def _pictures(group: GroupReport, kinds: Mapping[int, str]) -> Block:
     c, count = group.clusters, len(group.ids)
     some = shown(c.labels, c.medoids, c.linkage)
     square = square_of(group.distances, count, some.episodes)
     unknown = float(np.isnan(square[np.triu_indices(len(square), 1)]).mean()) if count > 1 else 0.0
     thinned = f" {len(some.episodes)} of {count:,} episodes are shown, evenly chosen." if some.is_thinned else ""
     grey = f" Grey: {100 * unknown:.0f} % that did not have to be aligned." if unknown else ""
-    name = group.name
-    heat = heat_map(square, some, scale_of(square), names, f"Distances within {name}, ordered by cluster")
     ordered = "in the order of the tree" if some.tree is not None else "cluster by cluster"
-    parts = [f"<div class=pictures><figure><figcaption><b>Every episode against every other</b> {ordered}; "]
-    parts.append(f"dark is near, white frames are clusters, numbers name them.{grey}{thinned}</figcaption>")
+    said = f" {ordered}; dark is near, white frames are clusters, numbers name them.{grey}{thinned}"
+    blocks: list[Block] = [Paragraph("There is no tree: the clusters were not found by merging.")]
     if some.tree is not None:
-        scale = scale_of(some.tree[:, 2], c.distance)
-        parts.append(tree(some, scale, c.distance, names, f"Tree of merges of {name}, {c.how}"))
-    else:
-        parts.append("<p class=note>There is no tree: the clusters were not found by merging.</p>")
-    parts.append(f"{heat}{_open(some)}</figure>")
-    parts.append(f"<div>{_plane(group, some, square, names, unknown, thinned)}{_candidates(group)}</div></div>")
-    return "".join(parts)
+        scale = root_scale(some.tree[:, 2], c.distance)
+        title = f"Tree of merges of {group.name}, {c.how}"
+        blocks = [tree(some.tree, some.labels, some.spans, scale, c.distance, kinds, title)]
+    title = f"Distances within {group.name}, ordered by cluster"
+    blocks.append(heat_map(square, some.spans, root_scale(square), kinds, title))
+    if some.tree is not None and not np.isfinite(some.tree[:, 2]).all():
+        blocks.append(Paragraph("What would be merged above the cut was not computed."))
+    beside = [*_plane(group, some, square, kinds, unknown, thinned), *_candidates(group)]
+    figure = Figure(bold("Every episode against every other") + said, blocks)
+    return Container("pictures", [figure, Container("stack", beside)])
 
 
-def _open(some: Shown) -> str:
-    if some.tree is None or np.isfinite(some.tree[:, 2]).all():
-        return ""
-    return "<p class=note>What would be merged above the cut was not computed.</p>"
-
-
-def _plane(group: Group, some: Shown, square: Array, names: Mapping[int, str], unknown: float, thinned: str) -> str:
+def _plane(
+    group: GroupReport, some: Thinning, square: Array, kinds: Mapping[int, str], unknown: float, thinned: str
+) -> list[Block]:
     if len(some.episodes) < 3:
-        return ""
+        return []
     bounds = square_of(group.bounds, len(group.ids), some.episodes)
     if float(np.isnan(np.where(np.isnan(square), bounds, square)).mean()) > GUESSED:
-        return "<p class=note>Too few distances are known for a picture of all episodes in a plane.</p>"
+        return [Paragraph("Too few distances are known for a picture of all episodes in a plane.")]
     found = embed(filled(square, bounds))
     guessed = " In place of distances that are not known stand their lower bounds." if unknown else ""
-    medoids = {label: int(m) for label, m in enumerate(group.clusters.medoids.tolist(), 1)}
+    medoids = set(group.clusters.medoids.tolist())
+    ringed = {k for k, episode in enumerate(some.episodes.tolist()) if episode in medoids}
     title = f"Episodes of {group.name} in a plane, near each other if alike, coloured by cluster"
-    return (
-        "<figure><figcaption><b>Near is alike</b>: episodes in a plane (metric MDS, stress "
-        f"{found.stress:.2f}{'' if found.stress < 0.2 else ', high: two dimensions are too few'}), coloured by cluster, "
+    picture = plane(found.points, some.labels, [group.ids[i] for i in some.episodes], ringed, kinds, title)
+    said = (
+        f": episodes in a plane (metric MDS, stress {found.stress:.2f}"
+        f"{'' if found.stress < 0.2 else ', high: two dimensions are too few'}), coloured by cluster, "
         f"rings are medoids, grey are single episodes.{guessed}{thinned}"
-        f"</figcaption>{plane(found, some, names, group.ids, medoids, title)}</figure>"
     )
+    return [Figure(bold("Near is alike") + said, [picture])]
 
 
-def _candidates(group: Group) -> str:
+def _candidates(group: GroupReport) -> list[Block]:
     c = group.clusters
     if not c.candidates:
-        return ""
+        return []
     best = max((w.score for w in c.candidates if np.isfinite(w.score)), default=0.0) or 1.0
     rows = []
     for w in c.candidates:
-        chosen = c.distance is not None and w.distance == c.distance
-        wide = 6 * max(w.score, 0.0) / best if np.isfinite(w.score) else 0.0
-        rows.append(
-            f"<tr><td class=n>{w.clusters:,}<td class=n>{number(w.distance)}<td class=n>{number(w.ratio)}"
-            f"<td class=n>{number(w.silhouette) if np.isfinite(w.silhouette) else '-'}"
-            f"<td><span class=score style='width:{wide:.1f}em'></span>{number(w.score)}{' <b>chosen</b>' if chosen else ''}"
-        )
-    head = "<tr><th class=n>clusters<th class=n>cut at<th class=n>leap<th class=n>silhouette<th>score"
-    return (
-        "<h3>Where it could be cut</h3><p class=note>Leap: the height above the cut by that below. Silhouette: how much nearer "
-        "an episode is to its own cluster than to the next, 1 at best. Score: the leap's logarithm times the silhouette.</p>"
-        "<div class=wide tabindex=0 role=region aria-label='Candidates of the cut'><table class=narrow>"
-        f"{head}{''.join(rows)}</table></div>"
+        score = meter(6 * max(w.score, 0.0) / best if np.isfinite(w.score) else 0.0) + number(w.score)
+        if c.distance is not None and w.distance == c.distance:
+            score = score + " " + bold("chosen")
+        silhouette = number(w.silhouette) if np.isfinite(w.silhouette) else "-"
+        rows.append([f"{w.clusters:,}", number(w.distance), number(w.ratio), silhouette, score])
+    said = (
+        "Leap: the height above the cut by that below. Silhouette: how much nearer an episode is to its own cluster than to "
+        "the next, 1 at best. Score: the leap's logarithm times the silhouette."
     )
+    heads = ["#clusters", "#cut at", "#leap", "#silhouette", "score"]
+    table = Table("Candidates of the cut", heads, rows, is_sortable=False, is_narrow=True)
+    return [Heading("Where it could be cut", level=3), Paragraph(said), table]
 
 
-def _clusters(group: Group, run: Run, sizes: Mapping[int, int], names: Mapping[int, str], paths: int) -> str:
+def _clusters(
+    group: GroupReport, run: Run, sizes: Mapping[int, int], kinds: Mapping[int, str], paths: int
+) -> list[Block]:
     several = [label for label, size in sizes.items() if size > 1]
     if not several:
-        return "<p class=note>No episode is like another here: there are no paths to lay over each other.</p>"
+        return [Paragraph("No episode is like another here: there are no paths to lay over each other.")]
     chosen = several[:CLUSTERS]
     limit = next((m for m in range(MEMBERS, 1, -1) if sum(min(sizes[k] - 1, m) + 1 for k in chosen) <= paths), 1)
     medoids = {label: int(group.clusters.medoids[label - 1]) for label in chosen}
@@ -135,69 +133,42 @@ def _clusters(group: Group, run: Run, sizes: Mapping[int, int], names: Mapping[i
     values = {i: group.values[i] for label in chosen for i in (medoids[label], *members[label])}
     some = panels(run.measure.space, group.arms, next(iter(values.values())).shape[2], run.joints)
     windows = frames(some, list(values.values()))
-    figures = [
-        _figure(
-            group,
-            run,
-            label,
-            names[label],
-            sizes[label],
-            some,
-            windows,
-            values,
-            medoids[label],
-            members[label],
-            apart[label],
-        )
-        for label in chosen
+    figures = []
+    for label in chosen:
+        own = [values[i] for i in (medoids[label], *members[label])]
+        few = f" {len(members[label])} of the {sizes[label] - 1:,} others drawn." * (len(own) < sizes[label])
+        resting = still(some, windows, own)
+        resting = resting if len(resting) < len(group.arms) else set()
+        few += "".join(f" The {group.arms[arm]} arm rests." for arm in sorted(resting))
+        title = f"Paths of {len(own) - 1} episodes of cluster {label} of {group.name} over the medoid "
+        pairs = [(p, w) for p, w in zip(some, windows, strict=True) if p.arm not in resting]
+        columns = 3 if run.measure.space == "eef" else 4
+        picture = overlay(pairs, columns, own, kinds[label], title + group.ids[medoids[label]])
+        figures.append(Figure(_caption(group, label, sizes[label], apart[label]) + few, [picture]))
+    return [
+        Heading("The paths of each cluster, laid over each other", level=3),
+        Paragraph(_legend(run, len(several) - len(chosen), sum(size == 1 for size in sizes.values()))),
+        Container("clusters", figures),
     ]
-    singles = sum(size == 1 for size in sizes.values())
-    rest = [
-        f"{len(several) - len(chosen):,} smaller clusters" * (len(several) > len(chosen)),
-        f"{singles:,} single episodes" * (singles > 0),
-    ]
+
+
+def _legend(run: Run, smaller: int, singles: int) -> str:
+    rest = [f"{smaller:,} smaller clusters" * (smaller > 0), f"{singles:,} single episodes" * (singles > 0)]
     said = f" Not drawn: {' and '.join(text for text in rest if text)}." if any(rest) else ""
     is_eef = run.measure.space == "eef"
     axes = "From above: x up, y to the left. From the side: x to the right, z up. Gripper" if is_eef else "Values"
     return (
-        "<h3>The paths of each cluster, laid over each other</h3><p class=note>Grey band: the medoid, with a ring where it "
-        f"begins; thin lines: other episodes of its cluster. {axes} over the episode's own time. All clusters to one "
-        f"scale.{said}</p>"
-        f"<div class=clusters>{''.join(figures)}</div>"
+        "Grey band: the medoid, with a ring where it begins; thin lines: other episodes of its cluster. "
+        f"{axes} over the episode's own time. All clusters to one scale.{said}"
     )
 
 
-def _figure(
-    group: Group,
-    run: Run,
-    label: int,
-    kind: str,
-    size: int,
-    some: Sequence[Panel],
-    windows: Sequence[Frame],
-    values: Mapping[int, Array],
-    medoid: int,
-    members: Sequence[int],
-    apart: Array,
-) -> str:
+def _caption(group: GroupReport, label: int, size: int, apart: Array) -> str:
     choices = {choice.index: choice.kept for choice in group.choices}
     kept = sum(choices.get(int(i), False) for i in np.flatnonzero(group.clusters.labels == label))
     known = apart[np.isfinite(apart)]
-    far = (
-        f" Distance to the medoid: {number(float(np.median(known)))} (median), {number(float(known.max()))} at most."
-        if len(known)
-        else ""
-    )
-    few = f" {len(members)} of the {size - 1:,} others drawn." if len(members) < size - 1 else ""
-    columns = 3 if run.measure.space == "eef" else 4
-    title = f"Paths of {len(members)} episodes of cluster {label} of {group.name} over the medoid {group.ids[medoid]}"
-    resting = still(some, windows, [values[i] for i in (medoid, *members)])
-    if len(resting) < len(group.arms):
-        pairs = [(p, w) for p, w in zip(some, windows, strict=True) if p.arm not in resting]
-        some, windows = [p for p, _ in pairs], [w for _, w in pairs]
-        few += "".join(f" The {group.arms[arm]} arm rests." for arm in sorted(resting))
-    picture = overlay(some, windows, columns, values[medoid], [values[i] for i in members], kind, title)
-    return (
-        f"<figure><figcaption><b>Cluster {label}</b> {size:,} episodes, {kept:,} kept; medoid {html.escape(group.ids[medoid])}."
-        f"{far}{few}</figcaption>{picture}</figure>"
-    )
+    medoid = group.ids[int(group.clusters.medoids[label - 1])]
+    text = bold(f"Cluster {label}") + f" {size:,} episodes, {kept:,} kept; medoid {medoid}."
+    if len(known):
+        text += f" Distance to the medoid: {number(float(np.median(known)))} (median), {number(float(known.max()))} at most."
+    return text

@@ -1,4 +1,4 @@
-"""Who is compared with whom: groups by task, by data set, or one of all; trajectories of different arms never meet."""
+"""Group episodes for comparison: by task, by data set or all together; different arms are never compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NO_TASK = "(no task)"
 
 @dataclass(frozen=True)
 class Item:
-    """What decides about an episode's group: its task texts, its data set, its arms and how many values each has."""
+    """What determines an episode's group: task texts, data set, arms and number of values per arm."""
 
     tasks: tuple[str, ...]
     dataset: str
@@ -21,7 +21,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Group:
-    """Episodes that are compared with each other: `members` are their numbers, ascending."""
+    """Episodes to compare with each other; `members` are their numbers, ascending."""
 
     name: str
     members: tuple[int, ...]
@@ -29,16 +29,20 @@ class Group:
 
     @property
     def pairs(self) -> int:
+        """Number of pairs of members, N (N - 1) / 2."""
         return len(self.members) * (len(self.members) - 1) // 2
 
 
 def task_of(tasks: Sequence[str]) -> str:
-    """The text that stands for an episode's task: exactly as it is, several joined, `(no task)` where nothing is said."""
+    """Return an episode's task as one text: its texts joined by "; ", `(no task)` if all are blank."""
     return "; ".join(text for text in tasks if text.strip()) or NO_TASK
 
 
 def grouped(items: Sequence[Item], by: str) -> list[Group]:
-    """Groups, the largest first, those of one size by name; a name says the arms where not all members have the same."""
+    """Return the groups, largest first, ties by name; names include the arms where members of a task differ in them.
+
+    Raises `FineVLAError` if `by` is unknown.
+    """
     if by not in BY:
         raise FineVLAError(unknown("grouping", by, BY))
     found: dict[str, dict[tuple[tuple[str, ...], int], list[int]]] = {}

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import compat_distance
 from finevla_tools.dedup.cost import Prepared, Values
-from finevla_tools.dedup.sweep import align_all
+from finevla_tools.dedup.dtw_simd import align_all
 
 Align = Callable[[Prepared, Values, NDArray[np.int64]], NDArray[np.float64]]  # cost, length, gripper `(P, 3)`
 WORTH_A_TASK = 4_000_000  # table cells, some milliseconds: smaller parts are not worth a thread's while

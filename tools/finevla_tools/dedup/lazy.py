@@ -54,20 +54,21 @@ class Distances:
 
     @property
     def stages(self) -> int:
-        """How many bounds there are."""
+        """Number of lower bounds, each better than the one before."""
         return len(self._bounds)
 
     @property
     def is_exact(self) -> NDArray[np.bool_]:
+        """Mask over the condensed pairs: True where the distance is computed, False where it is a lower bound."""
         return np.asarray(self.stage > self.stages)
 
     @property
     def settled(self) -> NDArray[np.int64]:
-        """Pairs that were left at the first bound, at the second, ..., and those that were aligned."""
+        """Counts of pairs left at the first bound, at the second, ..., and of pairs aligned."""
         return np.bincount(self.stage, minlength=self.stages + 2)[1:].astype(np.int64)
 
     def refine(self, which: NDArray[np.int64]) -> None:
-        """`lower` becomes exact at these condensed indices."""
+        """Compute the exact distances at these condensed indices, where `lower` is still a bound."""
         which = np.unique(which)
         which = which[self.stage[which] <= self.stages]
         for k in range(0, len(which), PAIRS_AT_ONCE):
@@ -79,7 +80,7 @@ class Distances:
             self.aligned += len(part)
 
     def advance(self, which: NDArray[np.int64]) -> None:
-        """The next better bound, and after the last one the distance itself, at these condensed indices."""
+        """Improve `lower` at these condensed indices by one step: the next bound or, after the last, the distance."""
         which = np.unique(which)
         stages = self.stage[which]
         for stage, bound in enumerate(self._bounds[1:], 1):
@@ -91,7 +92,7 @@ class Distances:
         self.refine(which[stages == self.stages])
 
     def of(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The distances (P,) of `pairs` (P, 2), those not yet known computed; 0 to itself."""
+        """Return the distances `(P,)` of `pairs` `(P, 2)`, computing unknown ones; 0 for an episode and itself."""
         first, second = np.asarray(pairs, np.int64).reshape(-1, 2).T
         found, is_other = np.zeros(len(first)), first != second
         which = self.index(first[is_other], second[is_other])
@@ -100,12 +101,12 @@ class Distances:
         return found
 
     def pairs(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Condensed indices (P,) to pairs (P, 2), the smaller index first."""
+        """Convert condensed indices `(P,)` to pairs `(P, 2)`, the smaller index first."""
         first = np.searchsorted(self._starts, which, side="right") - 1
         return np.column_stack([first, which - self._starts[first] + first + 1])
 
     def index(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Pairs of different indices, in any order, to condensed indices."""
+        """Convert pairs of different indices, in either order, to condensed indices."""
         low, high = np.minimum(first, second), np.maximum(first, second)
         return np.asarray(self._starts[low] + high - low - 1)
 

@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, unwritable
 from finevla_tools.canonical.arms import forward_of
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.canonical.files import read_unified
 from finevla_tools.canonical.layout import EEF_DIM, SLOTS
 from finevla_tools.canonical.rotations import MIN_NORM, Array, continuous, to_rotation
 from finevla_tools.canonical.unify import ForwardKinematics, Rules, Unified, unify
-from finevla_tools.datasets.jobs import over
 from finevla_tools.datasets.lerobot_files import values
-from finevla_tools.dedup.source import Entry, Source, Wanted
+from finevla_tools.dedup.source import DedupSource, Entry, EpisodeRequest
+from finevla_tools.unexpected import Unexpected, remember, unexpected
+from finevla_tools.work.parallel import over
 
 UNIT = 1e-3  # a quaternion's norm farther from 1 is said to be mended; float32 alone leaves 1e-7
 MAX_VALUE = 1e6  # m or rad: no robot's
@@ -30,10 +31,10 @@ TASK = "task_index"
 
 @dataclass(frozen=True)
 class Loaded:
-    """What came of one episode: `values` `(T, A, D)` as `Trajectory` has them, or None and `skipped`, the sentence why.
+    """Result of reading one episode: `values` `(T, A, D)` as in `PoseTrajectory`, or None and the reason in `skipped`.
 
-    Quaternions are as they are in the data set: `cost.prepare` mends them, and FineVLA's distance wants them unmended.
-    `non_unit` and `flipped` count the frames with something to mend; `lacking` are the values that the data set does not
+    Quaternions are as in the data set: `cost.prepare` corrects them, and FineVLA's distance needs them uncorrected.
+    `non_unit` and `flipped` count frames with quaternions to correct; `lacking` names values that the data set does not
     have and that are 0 here.
     """
 
@@ -45,6 +46,7 @@ class Loaded:
     lacking: tuple[str, ...] = ()
     task_indices: tuple[int, ...] = ()  # where the metadata do not say the task
     frames: int | None = None  # as read, before a change of rate
+    unexpected: Unexpected | None = None
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,22 @@ class _Arm:
 
 
 def load_all(
-    sources: Sequence[Source], entries: Sequence[Entry], wanted: Wanted, jobs: int
+    sources: Sequence[DedupSource], entries: Sequence[Entry], wanted: EpisodeRequest, jobs: int
 ) -> Iterator[tuple[Entry, Loaded]]:
-    """Every entry's trajectory, in order; those that are dropped already are not read."""
+    """Yield every entry that is not dropped with its trajectory, in order, read by `jobs` processes."""
     readers = [source.reader() for source in sources]
     items = ((readers[entry.source], entry) for entry in entries if not entry.dropped)
     for (_, entry), found in over(partial(_one, wanted), items, jobs):
+        remember(found.unexpected)
         yield entry, found
 
 
-def _one(wanted: Wanted, item: tuple[Source, Entry]) -> Loaded:
+def _one(wanted: EpisodeRequest, item: tuple[DedupSource, Entry]) -> Loaded:
     return load(item[0], wanted, item[1])
 
 
-def load(source: Source, wanted: Wanted, entry: Entry) -> Loaded:
-    """One episode; whatever is wrong with it is in the result."""
+def load(source: DedupSource, wanted: EpisodeRequest, entry: Entry) -> Loaded:
+    """Read one episode; a fault is returned in the result, never raised."""
     stated = entry.file.length
     if stated is not None and stated > wanted.max_frames:
         return Loaded(None, skipped=_too_long(stated, wanted), frames=stated)
@@ -78,9 +81,12 @@ def load(source: Source, wanted: Wanted, entry: Entry) -> Loaded:
         return _load(source, wanted, entry)
     except FineVLAError as error:
         return Loaded(None, skipped=str(error))
+    except Exception as error:  # what nobody foresaw costs this episode, not those beside it
+        odd = unexpected(f"'{entry.file.path}', episode {entry.episode}", error)
+        return Loaded(None, skipped=odd.sentence, unexpected=odd)
 
 
-def _load(source: Source, wanted: Wanted, entry: Entry) -> Loaded:
+def _load(source: DedupSource, wanted: EpisodeRequest, entry: Entry) -> Loaded:
     where = f"'{entry.file.path}'" if not entry.file.is_shared else f"'{entry.file.path}', episode {entry.episode}"
     arms, frames, tasks = _read(source, wanted, entry, where)
     found = Loaded(None, frames=frames, task_indices=tasks)
@@ -116,7 +122,7 @@ def _load(source: Source, wanted: Wanted, entry: Entry) -> Loaded:
 
 
 def resampled(one: Array, fps: float, to: float, space: str) -> Array:
-    """`(T, D)` at another rate: positions and joints linearly in time, rotations by slerp, the gripper the nearest frame's."""
+    """Resample `(T, D)` to `to` Hz: positions and joints linearly, rotations by slerp, the gripper by nearest frame."""
     times = np.arange(len(one)) / fps
     count = int(np.floor(times[-1] * to + 1e-9)) + 1
     new = np.minimum(np.arange(count) / to, times[-1])
@@ -128,7 +134,9 @@ def resampled(one: Array, fps: float, to: float, space: str) -> Array:
     return np.column_stack([*columns, *turned, one[nearest, -1]])
 
 
-def _read(source: Source, wanted: Wanted, entry: Entry, where: str) -> tuple[dict[str, _Arm], int, tuple[int, ...]]:
+def _read(
+    source: DedupSource, wanted: EpisodeRequest, entry: Entry, where: str
+) -> tuple[dict[str, _Arm], int, tuple[int, ...]]:
     """Arms by name, number of frames, and task indices if the metadata say no task."""
     if source.is_unified:
         unified = read_unified(entry.file.path)
@@ -146,6 +154,11 @@ def _read(source: Source, wanted: Wanted, entry: Entry, where: str) -> tuple[dic
         joints = columns[keys[0]].astype(np.float64)
         return {wanted.arms[-1]: _Arm(joints)}, table.num_rows, tasks
     for field in (*source.map.state, *source.map.action):
+        if field.columns and max(field.columns) >= columns[field.key].shape[1]:
+            raise FineVLAError(
+                f"{where}: '{field.key}' has {columns[field.key].shape[1]} values, {field.name} is value "
+                f"{max(field.columns)}; its rows are not what meta/info.json declares"
+            )
         if bad := np.flatnonzero(~np.isfinite(_cut(field, columns)).all(axis=1)).tolist():
             raise FineVLAError(f"{where}: {field.name} of frame {bad[0]} is NaN or infinite")
     forward = _forward(source.map) if wanted.space == "eef" else {}
@@ -154,7 +167,11 @@ def _read(source: Source, wanted: Wanted, entry: Entry, where: str) -> tuple[dic
 
 
 def _arms(
-    unified: Unified, columns: Mapping[str, NDArray[np.generic]], source: Source, wanted: Wanted, where: str
+    unified: Unified,
+    columns: Mapping[str, NDArray[np.generic]],
+    source: DedupSource,
+    wanted: EpisodeRequest,
+    where: str,
 ) -> dict[str, _Arm]:
     is_state = wanted.origin == "state"
     array, mask = (unified.state, unified.mask_state) if is_state else (unified.action, unified.mask_action)
@@ -218,11 +235,11 @@ def _cut(part: Field, columns: Mapping[str, NDArray[np.generic]]) -> NDArray[np.
     return columns[part.key] if part.columns is None else columns[part.key][:, list(part.columns)]
 
 
-def _plain_column(wanted: Wanted) -> str:
+def _plain_column(wanted: EpisodeRequest) -> str:
     return "observation.state" if wanted.origin == "state" else "action"
 
 
-def _too_long(frames: int, wanted: Wanted) -> str:
+def _too_long(frames: int, wanted: EpisodeRequest) -> str:
     return f"has {frames} frames, more than --max-frames {wanted.max_frames}"
 
 
@@ -232,17 +249,14 @@ def _forward(fields: FieldMap) -> Mapping[str, ForwardKinematics]:
 
 
 class Spool:
-    """Trajectories one after the other in a file: written once, then read as if they were in memory.
-
-    A million of them do not fit into memory; of a file the system keeps what is being looked at.
-    """
+    """Trajectories in one file: written once, then memory-mapped, since a million of them do not fit into memory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
             self._file = path.open("wb")
         except OSError as error:
-            raise FineVLAError(f"'{path}' cannot be written: {error.strerror}") from error
+            raise unwritable(path, error) from error
         self._shapes: list[tuple[int, int, int]] = []
         self._offsets = [0]
         self._map: NDArray[np.float64] | None = None
@@ -251,30 +265,27 @@ class Spool:
         return len(self._shapes)
 
     def add(self, one: Array) -> int:
-        """Append `(T, A, D)`; its number."""
+        """Append a trajectory `(T, A, D)` and return its number; raises `FineVLAError` if it cannot be written."""
         try:
             self._file.write(np.ascontiguousarray(one, np.float64).tobytes())
         except OSError as error:
-            raise FineVLAError(
-                f"'{self._path}' cannot be written: {error.strerror}; give --out where there is room"
-            ) from None
+            raise unwritable(self._path, error) from error
         frames, arms, values = one.shape
         self._shapes.append((frames, arms, values))
         self._offsets.append(self._offsets[-1] + one.size)
         return len(self._shapes) - 1
 
     def close(self) -> None:
-        """No more is added; from now on it can be read."""
+        """End writing; from now on trajectories can be read."""
         try:
             self._file.close()
         except OSError as error:  # what was buffered did not fit
-            raise FineVLAError(
-                f"'{self._path}' cannot be written: {error.strerror}; give --out where there is room"
-            ) from None
+            raise unwritable(self._path, error) from error
         if self._offsets[-1]:
             self._map = np.memmap(self._path, np.float64, "r")
 
     def frames(self, number: int) -> int:
+        """Return the number of frames of trajectory `number`."""
         return self._shapes[number][0]
 
     def __getitem__(self, number: int) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_tools.dedup.cost import Prepared
-from finevla_tools.dedup.lanes import WIDTH
+from finevla_tools.dedup.simd import WIDTH
 
 F4 = np.float32
 COARSE, FINE = 16, 6  # mean frames of a segment: bounds at a hundredth and a tenth of the work of an alignment
@@ -61,7 +61,7 @@ def outline(prepared: Prepared, frames: int) -> Outline:
 
 @numba.njit(cache=True)
 def rows_of_arm(dims, is_pose):  # type: ignore[no-untyped-def]
-    """Of an arm."""
+    """Return how many values one arm's segment has: 13 for poses, else lower and upper bound of each dimension."""
     return 13 if is_pose else 2 * dims
 
 

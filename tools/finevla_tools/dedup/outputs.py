@@ -1,4 +1,4 @@
-"""What a run leaves for people and other programs: `run.json`, the page, data sets of what is kept."""
+"""Write the results of a run: `run.json`, the report page, data sets of the kept episodes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -14,16 +14,16 @@ from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
 from finevla_tools.dedup.loading import Spool
-from finevla_tools.dedup.report import Compared, Group, Run, write_report
-from finevla_tools.dedup.run import Job, Outcome
-from finevla_tools.dedup.source import Source
+from finevla_tools.dedup.report import Compared, GroupReport, Run, write_report
+from finevla_tools.dedup.run import DedupJob, DedupOutcome
+from finevla_tools.dedup.source import DedupSource
 
 PAGE = "report.html"
 LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn", "kmedoids")
 
 
-def differences(job: Job, outcome: Outcome) -> tuple[list[Differences], Compared]:
-    """FineVLA's distances beside ours, of some pairs of the largest groups."""
+def differences(job: DedupJob, outcome: DedupOutcome) -> tuple[list[Differences], Compared]:
+    """Compare FineVLA's distances with ours on sampled pairs of the largest groups."""
     found: list[Differences] = []
     used: list[NDArray[np.float64]] = [np.zeros(0)]
     other: list[NDArray[np.float64]] = [np.zeros(0)]
@@ -42,8 +42,10 @@ def differences(job: Job, outcome: Outcome) -> tuple[list[Differences], Compared
     return found, Compared(np.concatenate(used), np.concatenate(other))
 
 
-def said_of(sources: Sequence[Source], job: Job, outcome: Outcome, differ: Sequence[Differences]) -> dict[str, Any]:
-    """`run.json`."""
+def said_of(
+    sources: Sequence[DedupSource], job: DedupJob, outcome: DedupOutcome, differ: Sequence[Differences]
+) -> dict[str, Any]:
+    """Return the content of run.json: sources, options, versions, counts, times and results of a run."""
     rows, read = outcome.read.rows, outcome.read
     aligned, pairs = outcome.aligned, outcome.pairs
     return {
@@ -103,7 +105,7 @@ def said_of(sources: Sequence[Source], job: Job, outcome: Outcome, differ: Seque
 
 
 class _Paths(Sequence[NDArray[np.float64]]):
-    """The trajectories of a group, each read when it is drawn."""
+    """Trajectories of a group as a sequence, each read only when it is drawn."""
 
     def __init__(self, spool: Spool, members: Sequence[int]) -> None:
         self._spool, self._members = spool, members
@@ -117,13 +119,13 @@ class _Paths(Sequence[NDArray[np.float64]]):
 
 def write_page(
     folder: Path,
-    sources: Sequence[Source],
-    job: Job,
-    outcome: Outcome,
+    sources: Sequence[DedupSource],
+    job: DedupJob,
+    outcome: DedupOutcome,
     differ: Sequence[Differences],
     compared: Compared,
 ) -> None:
-    """`report.html`."""
+    """Write the report page report.html and its pictures to `folder`."""
     read = outcome.read
     groups = []
     for group, known, choices in zip(outcome.groups, outcome.known, outcome.choices, strict=True):
@@ -132,7 +134,7 @@ def write_page(
         if exact is not None and known.is_exact is not None:
             exact = np.where(known.is_exact, exact, np.nan)
         groups.append(
-            Group(
+            GroupReport(
                 group.name,
                 [row.id for row in rows],
                 [row.task for row in rows],
@@ -162,7 +164,7 @@ def write_page(
     write_report(folder / PAGE, run, groups)
 
 
-def refuse_datasets(sources: Sequence[Source], out: Path | None) -> None:
+def refuse_datasets(sources: Sequence[DedupSource], out: Path | None) -> None:
     """Raise `FineVLAError` before anything is read if data sets of what is kept cannot be made there."""
     if out is None:
         return
@@ -170,8 +172,10 @@ def refuse_datasets(sources: Sequence[Source], out: Path | None) -> None:
         lerobot_kept.refuse(_files(source), place)
 
 
-def write_datasets(sources: Sequence[Source], out: Path | None, outcome: Outcome) -> Iterator[tuple[Path, int]]:
-    """A LeRobot data set of the kept episodes of each source: its folder and how many there are."""
+def write_datasets(
+    sources: Sequence[DedupSource], out: Path | None, outcome: DedupOutcome
+) -> Iterator[tuple[Path, int]]:
+    """Write a LeRobot data set of the kept episodes of each source; yield its folder and number of episodes."""
     if out is None:
         return
     rows = outcome.read.rows
@@ -181,11 +185,11 @@ def write_datasets(sources: Sequence[Source], out: Path | None, outcome: Outcome
             yield place, lerobot_kept.write_kept(_files(source), place, kept)
 
 
-def _places(sources: Sequence[Source], out: Path) -> list[tuple[Source, Path]]:
+def _places(sources: Sequence[DedupSource], out: Path) -> list[tuple[DedupSource, Path]]:
     return [(source, out if len(sources) == 1 else out / source.name) for source in sources]
 
 
-def _files(source: Source) -> LeRobotFiles:
+def _files(source: DedupSource) -> LeRobotFiles:
     if source.files is None:
         raise FineVLAError(
             f"'{source.root}' is unified episodes without their data set: no other data set is made of it"
@@ -193,7 +197,7 @@ def _files(source: Source) -> LeRobotFiles:
     return source.files
 
 
-def _asked(job: Job) -> list[str]:
+def _asked(job: DedupJob) -> list[str]:
     grouped = {"task": "episodes of the same task", "dataset": "episodes of the same data set", "all": "all episodes"}
     what = "poses of the tools" if job.wanted.space == "eef" else "joints"
     of_each = "One episode" if job.per_cluster is None else f"At most {job.per_cluster}"
@@ -205,7 +209,7 @@ def _asked(job: Job) -> list[str]:
     ]
 
 
-def _mended(outcome: Outcome) -> list[str]:
+def _mended(outcome: DedupOutcome) -> list[str]:
     rows = outcome.read.rows
     flipped, odd = sum(r.flipped_quaternions for r in rows), sum(r.non_unit_quaternions for r in rows)
     said = []

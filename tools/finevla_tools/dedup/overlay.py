@@ -3,16 +3,17 @@
 All clusters of a group are drawn to one scale, so that what looks alike is alike.
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_tools.report.drawing import Drawing
+from finevla_tools.report.paths import HEAD, HIGH, PAD, WIDE, PathPanel, paths_chart
+
 Array = NDArray[np.float64]
 POINTS = 40  # of a path
-WIDE, HIGH, PAD, HEAD = 360, 290, 14, 40  # of a panel, in units of about a third of a pixel; HEAD holds its title
 TIME = -1  # in place of a value: the share of the episode that is over
 
 
@@ -38,7 +39,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Frame:
+class OverlayFrame:
     """The window of a panel: its middle and how many units a value's unit takes, (2,) each."""
 
     middle: Array
@@ -65,7 +66,7 @@ def panels(space: str, arms: Sequence[str], dims: int, joints: Sequence[str] = (
     return found
 
 
-def frames(shown: Sequence[Panel], trajectories: Sequence[Array]) -> list[Frame]:
+def frames(shown: Sequence[Panel], trajectories: Sequence[Array]) -> list[OverlayFrame]:
     """A window for each panel that holds all trajectories; those of space have one scale."""
     room = np.array([WIDE - 2 * PAD, HIGH - HEAD - 2 * PAD])
     spans, middles = [], []
@@ -81,56 +82,21 @@ def frames(shown: Sequence[Panel], trajectories: Sequence[Array]) -> list[Frame]
     units = [
         np.full(2, min(scales)) if panel.is_space else room / span for span, panel in zip(spans, shown, strict=True)
     ]
-    return [Frame(middle, unit) for middle, unit in zip(middles, units, strict=True)]
+    return [OverlayFrame(middle, unit) for middle, unit in zip(middles, units, strict=True)]
 
 
 def overlay(
-    shown: Sequence[Panel],
-    windows: Sequence[Frame],
-    columns: int,
-    medoid: Array,
-    members: Sequence[Array],
-    kind: str,
-    title: str,
-) -> str:
-    """All panels of a cluster: `members` thin, `medoid` thick, a dot where it begins."""
-    parts = []
-    for k, (panel, window) in enumerate(zip(shown, windows, strict=True)):
-        x, y = (WIDE + 12) * (k % columns), (HIGH + 12) * (k // columns)
-        parts.append(f"<g transform='translate({x} {y})'><rect class=pane width={WIDE} height={HIGH} />")
-        parts.append(f"<text class=name x=10 y=30>{html.escape(panel.title[:26])}</text>")
-        thin = "".join(path(window.place(panel.points(values))) for values in members)
-        best = window.place(panel.points(medoid))
-        if len(best):
-            parts.append(f"<path class=thick d='{path(best)}' />")
-        if thin:  # on top: where they leave the medoid's band is what one looks for
-            parts.append(f"<path class='thin {kind}' d='{thin}' />")
-        if len(best):
-            parts.append(f"<circle class=begin cx={best[0, 0]} cy={best[0, 1]} r=8 />")
-        if panel.is_space:
-            parts.append(_rule(window))
-        parts.append("</g>")
-    rows = -(-len(shown) // columns)
-    wide, high, said = (WIDE + 12) * columns - 12, (HIGH + 12) * rows - 12, html.escape(title)
-    return (
-        f"<svg class=paths viewBox='0 0 {wide} {high}' role=img aria-label=\"{said}\"><title>{said}</title>"
-        f"{''.join(parts)}</svg>"
-    )
+    shown: Sequence[tuple[Panel, OverlayFrame]], columns: int, trajectories: Sequence[Array], kind: str, title: str
+) -> Drawing:
+    """All panels of a cluster: its medoid, the first of `trajectories`, thick, the others thin."""
+    drawings = []
+    for panel, window in shown:
+        thick, *thin = (window.place(panel.points(values)) for values in trajectories)
+        drawings.append(PathPanel(panel.title, thick, thin, float(window.units[0]) if panel.is_space else None))
+    return paths_chart(drawings, columns, kind, title)
 
 
-def path(points: NDArray[np.int64]) -> str:
-    """SVG path in steps: half as long as with places; steps of nothing are left out."""
-    if not len(points):
-        return ""
-    steps = np.diff(points, axis=0)
-    steps = steps[steps.any(axis=1)]
-    said = "".join(
-        f"{' ' if a >= 0 and k else ''}{a}{' ' if b >= 0 else ''}{b}" for k, (a, b) in enumerate(steps.tolist())
-    )
-    return f"M{points[0, 0]} {points[0, 1]}" + (f"l{said}" if said else "h0")
-
-
-def still(shown: Sequence[Panel], windows: Sequence[Frame], trajectories: Sequence[Array]) -> set[int]:
+def still(shown: Sequence[Panel], windows: Sequence[OverlayFrame], trajectories: Sequence[Array]) -> set[int]:
     """Arms that do not move in any of them: nowhere by more than 3 % of a panel."""
     moving = set()
     for panel, window in zip(shown, windows, strict=True):
@@ -147,23 +113,3 @@ def drawn(members: Sequence[int], apart: Array, limit: int) -> list[int]:
     if len(order) > limit:
         order = order[np.unique(np.linspace(0, len(order) - 1, limit).round().astype(int))] if limit > 1 else order[-1:]
     return [members[k] for k in order.tolist()]
-
-
-def _rule(window: Frame) -> str:
-    """A length to compare with."""
-    metres = next(
-        (
-            m
-            for m in (2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
-            if m * window.units[0] < WIDE / 2.5
-        ),
-        0.0,
-    )
-    if not metres:
-        return ""
-    length = metres * window.units[0]
-    said = f"{metres * 100:g} cm" if metres >= 0.01 else f"{metres * 1000:g} mm"
-    x, y = WIDE - 10, HIGH - 8
-    return (
-        f"<path class=rule d='M{x} {y}h{-length:.0f}' /><text class=small x={x} y={y - 8} text-anchor=end>{said}</text>"
-    )

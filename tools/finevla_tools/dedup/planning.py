@@ -1,4 +1,4 @@
-"""`--plan`: groups and lengths from the metadata, rates from a few groups that are really read and compared."""
+"""`--plan`: estimate a run from the lengths in the metadata and from a few groups that are read and compared."""
 
 import time
 from collections.abc import Sequence
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup.cost import Trajectory
+from finevla_tools.dedup.cost import PoseTrajectory
 from finevla_tools.dedup.estimate import MOST, Workload, estimate, measured, said
 from finevla_tools.dedup.groups import Group, Item, grouped
 from finevla_tools.dedup.loading import load
-from finevla_tools.dedup.run import Job
-from finevla_tools.dedup.source import Entry, Source
+from finevla_tools.dedup.run import DedupJob
+from finevla_tools.dedup.source import DedupSource, Entry
 
 GROUPS = 8  # read and measured
 READ = 1200  # episodes of these at most
 
 
-def intended(sources: Sequence[Source], entries: Sequence[Entry], job: Job) -> list[Group]:
-    """Groups as far as metadata tell: members are numbers of `entries`; arms are taken to be there."""
+def intended(sources: Sequence[DedupSource], entries: Sequence[Entry], job: DedupJob) -> list[Group]:
+    """Group the episodes by metadata alone; members are indices of `entries`, all wanted arms are assumed present."""
     items = {k: Item(e.file.tasks or (), sources[e.source].name, job.wanted.arms, 0) for k, e in enumerate(entries)}
     used = [k for k in items if not entries[k].dropped and (entries[k].file.length or 0) <= job.wanted.max_frames]
     return [
@@ -27,8 +27,10 @@ def intended(sources: Sequence[Source], entries: Sequence[Entry], job: Job) -> l
     ]
 
 
-def plan(sources: Sequence[Source], entries: Sequence[Entry], job: Job, cores: int, price: float | None) -> list[str]:
-    """Sentences about time, memory, disk and, with a `price` per core and hour, cost."""
+def plan(
+    sources: Sequence[DedupSource], entries: Sequence[Entry], job: DedupJob, cores: int, price: float | None
+) -> list[str]:
+    """Return lines about time, memory, disk and, with a `price` per core and hour, cost."""
     groups = intended(sources, entries, job)
     sample, read_s, frames = _sample(sources, entries, groups, job)
     unknown = sum(entries[k].file.length is None for group in groups for k in group.members)
@@ -41,8 +43,8 @@ def plan(sources: Sequence[Source], entries: Sequence[Entry], job: Job, cores: i
 
 
 def _sample(
-    sources: Sequence[Source], entries: Sequence[Entry], groups: Sequence[Group], job: Job
-) -> tuple[list[list[Trajectory]], float, int]:
+    sources: Sequence[DedupSource], entries: Sequence[Entry], groups: Sequence[Group], job: DedupJob
+) -> tuple[list[list[PoseTrajectory]], float, int]:
     """Trajectories of some groups, seconds that reading one took, and their mean length in frames.
 
     Groups are drawn by their number of pairs: most of the work is in those that are drawn.
@@ -54,7 +56,7 @@ def _sample(
     chance = np.array([group.pairs for group in some], np.float64)
     chosen = random.choice(len(some), min(GROUPS, len(some)), replace=False, p=chance / chance.sum())
     readers = [source.reader() for source in sources]
-    found: list[list[Trajectory]] = []
+    found: list[list[PoseTrajectory]] = []
     left, count, seconds = READ, 0, 0.0
     for number in chosen:
         members = some[number].members
@@ -68,7 +70,7 @@ def _sample(
         usual = max(set(shapes), key=shapes.count, default=())
         found.append(
             [
-                Trajectory(e.id, one.values)
+                PoseTrajectory(e.id, one.values)
                 for e, one in loaded
                 if one.values is not None and one.values.shape[1:] == usual
             ]

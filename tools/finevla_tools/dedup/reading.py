@@ -1,34 +1,37 @@
-"""All trajectories read, or said why not: what the rest of a run works on."""
+"""Read all trajectories, with a reason for each one that cannot be used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.datasets.jobs import Progress
 from finevla_tools.dedup import tables
-from finevla_tools.dedup.cost import Trajectory
+from finevla_tools.dedup.cost import PoseTrajectory
 from finevla_tools.dedup.groups import Item, task_of
 from finevla_tools.dedup.loading import Spool, load_all
-from finevla_tools.dedup.source import ARMS, Entry, Source, Wanted
+from finevla_tools.dedup.source import ARMS, DedupSource, Entry, EpisodeRequest
+from finevla_tools.work.progress import Progress
 
 
 @dataclass
 class Read:
-    """What could be read: trajectory `n` of the spool is of `entries[n]`; `rows` are of all episodes, in order."""
+    """Trajectories that were read: number `n` of the spool is of `entries[n]`; `rows` are of all episodes, in order."""
 
     spool: Spool
     entries: list[Entry]
-    rows: list[tables.Row]
+    rows: list[tables.EpisodeRow]
     row_of: list[int]  # of trajectory n
     items: list[Item]
     notes: list[str]
 
-    def trajectory(self, number: int) -> Trajectory:
-        return Trajectory(self.entries[number].id, self.spool[number])
+    def trajectory(self, number: int) -> PoseTrajectory:
+        """Return trajectory `number` with its episode's id."""
+        return PoseTrajectory(self.entries[number].id, self.spool[number])
 
 
-def read_all(sources: Sequence[Source], entries: Sequence[Entry], wanted: Wanted, jobs: int, work: Path) -> Read:
+def read_all(
+    sources: Sequence[DedupSource], entries: Sequence[Entry], wanted: EpisodeRequest, jobs: int, work: Path
+) -> Read:
     """Read what is not dropped; raises `FineVLAError` if nothing can be used."""
     spool = Spool(work / "trajectories")
     read = Read(spool, [], [_row(sources, entry) for entry in entries], [], [], [n for s in sources for n in s.notes])
@@ -66,9 +69,9 @@ def read_all(sources: Sequence[Source], entries: Sequence[Entry], wanted: Wanted
     return read
 
 
-def _row(sources: Sequence[Source], entry: Entry) -> tables.Row:
+def _row(sources: Sequence[DedupSource], entry: Entry) -> tables.EpisodeRow:
     source = sources[entry.source]
-    row = tables.Row(entry.id, source.name, entry.episode, task_of(entry.file.tasks or ()), forced=entry.forced)
+    row = tables.EpisodeRow(entry.id, source.name, entry.episode, task_of(entry.file.tasks or ()), forced=entry.forced)
     if entry.dropped:
         row.skipped = row.reason = entry.dropped
     return row

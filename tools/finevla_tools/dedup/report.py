@@ -1,12 +1,11 @@
-"""What a person looks at to believe in the duplicates: one HTML file that needs nothing from elsewhere.
+"""Contents of the report page for people: one self-contained HTML file.
 
-`Run` and `Group` are all it knows; the same contents give the same bytes. What is too much for a page is thinned,
-and it says so.
+`Run` and `GroupReport` hold all it shows; equal contents give equal bytes. Groups too large for a page are thinned, and
+the page says so.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,25 +14,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.recording.atomic import write_text
+
 if TYPE_CHECKING:
     from finevla_tools.dedup.clusters import Clusters
-    from finevla_tools.dedup.cost import Measure
-    from finevla_tools.dedup.sampling import Choice
+    from finevla_tools.dedup.cost import Metric
+    from finevla_tools.dedup.sampling import EpisodeChoice
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The same pairs of a sample, measured in the mode of the run and in the other one."""
+    """Distances of the same sampled pairs in the run's mode and in the other mode."""
 
     used: Array  # (P,)
     other: Array  # (P,)
 
 
 @dataclass(frozen=True)
-class Group:
-    """Episodes that were compared with each other: N of them, in one order throughout."""
+class GroupReport:
+    """One group of N episodes, as the page shows it; all arrays are in the same order."""
 
     name: str
     ids: Sequence[str]  # as in `Trajectory.id`
@@ -41,7 +42,7 @@ class Group:
     lengths: NDArray[np.int64]  # frames
     values: Sequence[Array]  # (T, A, D) each, as in `Trajectory`; may read lazily: only what is drawn is asked for
     clusters: Clusters
-    choices: Sequence[Choice]  # one per episode, any order
+    choices: Sequence[EpisodeChoice]  # one per episode, any order
     arms: Sequence[str] = ("left", "right")  # names of the A arms
     distances: Array | None = None  # condensed, SciPy's order (may be a memmap); nan = not known; None = none at hand
     bounds: Array | None = None  # condensed lower bounds: the plane takes them where a distance is not known
@@ -51,10 +52,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Run:
-    """What was asked of all groups together, and what it took."""
+    """Options, counts and times of a run, as the page shows them."""
 
     name: str  # of the data set, or of several
-    measure: Measure
+    measure: Metric
     pairs: int  # within groups
     aligned: int  # of these, by DTW; the others were told apart by bounds
     seconds: Mapping[str, float]  # of each stage, in order
@@ -67,10 +68,8 @@ class Run:
     files: Mapping[str, str] = field(default_factory=dict)  # name beside the page: what it holds
 
 
-def write_report(path: Path, run: Run, groups: Sequence[Group]) -> None:
-    """The page, whole or not at all."""
+def write_report(path: Path, run: Run, groups: Sequence[GroupReport]) -> None:
+    """Write the page to `path` atomically."""
     from finevla_tools.dedup.page import page
 
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(page(run, groups), encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, page(run, groups))

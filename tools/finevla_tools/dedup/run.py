@@ -1,7 +1,5 @@
-"""From trajectories to choices: group, compare, cluster, choose; what an interruption shall not cost lies beside the output."""
+"""Run the dedup: read, group, compare, cluster, select; intermediate results are kept so that a run can be resumed."""
 
-import fcntl
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -11,22 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from finevla_core.errors import FineVLAError
-from finevla_tools.datasets.common import refuse_existing
-from finevla_tools.datasets.jobs import Progress
+from finevla_core.errors import FineVLAError, is_disk_full, unwritable
 from finevla_tools.dedup import tables
+from finevla_tools.dedup.budget import shares
 from finevla_tools.dedup.clusters import TREES, Cut
-from finevla_tools.dedup.cost import Measure
+from finevla_tools.dedup.compare import GroupResult, cut_again, distances, tells
+from finevla_tools.dedup.cost import Metric
 from finevla_tools.dedup.finevla_clusters import Recursion
-from finevla_tools.dedup.finevla_run import Asked, Batch
+from finevla_tools.dedup.finevla_run import Batch, PaperRequest
 from finevla_tools.dedup.groups import Group, grouped
-from finevla_tools.dedup.known import Known, cut_again, distances, tells
 from finevla_tools.dedup.reading import Read, read_all
-from finevla_tools.dedup.sampling import Choice, Keep, select
-from finevla_tools.dedup.shares import shares
+from finevla_tools.dedup.sampling import EpisodeChoice, Keep, select
 from finevla_tools.dedup.side_by_side import WORTH, compare_all
-from finevla_tools.dedup.source import Entry, Source, Wanted
+from finevla_tools.dedup.source import DedupSource, Entry, EpisodeRequest
 from finevla_tools.dedup.store import Work
+from finevla_tools.work import staged
+from finevla_tools.work.progress import Progress
 
 SHOWN = 100  # of so many groups, the largest, distances stay at hand for the page: each is an open file
 
@@ -34,11 +32,11 @@ FORCED, NO_ROOM = "named in the keep file", "the budget has no room for this gro
 
 
 @dataclass(frozen=True)
-class Job:
-    """All that was asked. `recursion` is FineVLA's, and needs a measure with `compat`."""
+class DedupJob:
+    """Options of a run. `recursion` is FineVLA's recursive clustering and needs a measure with `compat`."""
 
-    wanted: Wanted = field(default_factory=Wanted)
-    measure: Measure = field(default_factory=Measure)
+    wanted: EpisodeRequest = field(default_factory=EpisodeRequest)
+    measure: Metric = field(default_factory=Metric)
     cut: Cut = field(default_factory=Cut)
     recursion: Recursion | None = None
     by: str = "task"
@@ -52,52 +50,52 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of it; lists are by group, the largest group first."""
+class DedupOutcome:
+    """Result of a run; lists are by group, the largest group first."""
 
     read: Read
     groups: list[Group]
-    known: list[Known]
-    choices: list[list[Choice]]
+    known: list[GroupResult]
+    choices: list[list[EpisodeChoice]]
     seconds: dict[str, float]
 
     @property
     def pairs(self) -> int:
+        """Number of pairs within all groups."""
         return sum(group.pairs for group in self.groups)
 
     @property
     def aligned(self) -> int:
+        """Number of pairs whose DTW distance was computed, over all groups."""
         return sum(known.aligned for known in self.known)
 
 
 @contextmanager
 def workplace(out: Path, fresh: bool) -> Iterator[tuple[Path, Path]]:
-    """A hidden folder beside `out` for what is needed again after an interruption, and one in it that becomes `out` at the end.
+    """Yield a hidden work folder beside `out`, kept for resuming, and a folder in it that becomes `out` at the end.
 
-    `fresh` forgets what is there. Raises `FineVLAError` if another process works there, or it cannot be written.
+    `fresh` deletes earlier distances. Raises `FineVLAError` if another process works there, or it cannot be written.
     """
-    refuse_existing(out)
     work = out.with_name(f".{out.name}.work")
-    made = work / "output"
+    busy = f"'{out}' is being made by another process; wait, or name another --out"
     try:
-        work.mkdir(parents=True, exist_ok=True)
-        with (work / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FineVLAError(f"'{out}' is being made by another process; wait, or name another --out") from None
+        with staged.workplace(out, work, busy) as made:
             for old in (made, work / "distances") if fresh else (made,):
                 shutil.rmtree(old, ignore_errors=True)
             made.mkdir()
             yield work, made
-            os.rename(made, out)
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
-        raise FineVLAError(f"'{out}' cannot be made: {error}; what was computed is kept for the next try") from error
+        if is_disk_full(error):
+            raise unwritable(out, error) from error
+        raise FineVLAError(
+            f"'{out}' cannot be made: {error.strerror or error}; what was computed is kept for the next try"
+        ) from error
 
 
-def dedup(sources: Sequence[Source], entries: Sequence[Entry], job: Job, folder: Path, work: Path) -> Outcome:
-    """Do it all; the tables are written into `folder`, what an interruption shall not cost into `work`."""
+def dedup(
+    sources: Sequence[DedupSource], entries: Sequence[Entry], job: DedupJob, folder: Path, work: Path
+) -> DedupOutcome:
+    """Run all stages; episodes.parquet goes into `folder`, what is needed to resume into `work`."""
     clock, seconds = time.monotonic(), {}
     read = read_all(sources, entries, job.wanted, job.jobs, work)
     seconds["read"] = time.monotonic() - clock
@@ -120,17 +118,17 @@ def dedup(sources: Sequence[Source], entries: Sequence[Entry], job: Job, folder:
         store.close()
     _fill(read, groups, known, choices)
     tables.write_episodes(folder, read.rows)
-    return Outcome(read, groups, known, choices, seconds)
+    return DedupOutcome(read, groups, known, choices, seconds)
 
 
 def _compared(
-    sources: Sequence[Source], read: Read, groups: Sequence[Group], job: Job, folder: Path, store: Work
-) -> tuple[list[Known], list[list[Choice]]]:
-    """What is known of each group, and with FineVLA's clusters whom it drew."""
-    asked = Asked(job.cut, job.recursion, job.by, job.wanted.space)
+    sources: Sequence[DedupSource], read: Read, groups: Sequence[Group], job: DedupJob, folder: Path, store: Work
+) -> tuple[list[GroupResult], list[list[EpisodeChoice]]]:
+    """Return each group's result and, with FineVLA's clusters, the choices that its draw makes."""
+    asked = PaperRequest(job.cut, job.recursion, job.by, job.wanted.space)
     batch = Batch(sources, read, groups, asked, folder) if job.measure.compat else None
-    known: list[Known] = []
-    drawn: list[list[Choice]] = []
+    known: list[GroupResult] = []
+    drawn: list[list[EpisodeChoice]] = []
     with Progress("compare", len(groups), "groups") as progress, _distances(folder, groups, job) as writer:
         named = ((group.name, [read.trajectory(n) for n in group.members]) for group in groups)
         side_by_side = compare_all(named, job.measure, job.cut, store, _processes(groups, job))
@@ -151,15 +149,15 @@ def _compared(
     return known, drawn
 
 
-def _processes(groups: Sequence[Group], job: Job) -> int:
-    """For which there is work."""
+def _processes(groups: Sequence[Group], job: DedupJob) -> int:
+    """Return the number of processes: 1 if there are too few pairs to pay for more."""
     return job.jobs if sum(group.pairs for group in groups) > WORTH else 1
 
 
-def _tell_the_others(read: Read, groups: Sequence[Group], known: list[Known], job: Job, store: Work) -> None:
-    """Groups in which nothing stands out, as where all do the same, are cut as those in which something does.
+def _tell_the_others(read: Read, groups: Sequence[Group], known: list[GroupResult], job: DedupJob, store: Work) -> None:
+    """Cut groups without a clear gap at the median distance of the groups that have one.
 
-    Where most of three episodes and more see nothing, a few that do are no evidence.
+    If fewer than half of the groups of three and more episodes have a gap, none is changed and a note says so.
     """
     telling = [one.clusters.distance for one in known if tells(one) and one.clusters.distance is not None]
     large = sum(len(group.members) > 2 for group in groups)
@@ -178,12 +176,16 @@ def _tell_the_others(read: Read, groups: Sequence[Group], known: list[Known], jo
                 known[number] = cut_again(one, distance, len(telling), of)
 
 
-def _distances(folder: Path, groups: Sequence[Group], job: Job) -> AbstractContextManager[tables.DistanceWriter | None]:
+def _distances(
+    folder: Path, groups: Sequence[Group], job: DedupJob
+) -> AbstractContextManager[tables.DistanceWriter | None]:
     names = [group.name for group in groups]
     return tables.DistanceWriter(folder, names) if job.with_distances else nullcontext()
 
 
-def _choices(read: Read, groups: Sequence[Group], known: Sequence[Known], job: Job, store: Work) -> list[list[Choice]]:
+def _choices(
+    read: Read, groups: Sequence[Group], known: Sequence[GroupResult], job: DedupJob, store: Work
+) -> list[list[EpisodeChoice]]:
     forced = [{k: FORCED for k, n in enumerate(g.members) if read.entries[n].forced} for g in groups]
     budgets: Sequence[int | None] = [None] * len(groups)
     if job.budget is not None:
@@ -194,7 +196,7 @@ def _choices(read: Read, groups: Sequence[Group], known: Sequence[Known], job: J
     for group, one, budget, some in zip(groups, known, budgets, forced, strict=True):
         trajectories = [read.trajectory(n) for n in group.members]
         if budget == 0:
-            found.append([Choice(k, False, NO_ROOM, int(label)) for k, label in enumerate(one.clusters.labels)])
+            found.append([EpisodeChoice(k, False, NO_ROOM, int(label)) for k, label in enumerate(one.clusters.labels)])
             continue
         keep = Keep(budget, job.per_cluster, seed=job.seed)
         with distances(group.name, trajectories, job.measure, job.cut, store) as of:
@@ -202,8 +204,10 @@ def _choices(read: Read, groups: Sequence[Group], known: Sequence[Known], job: J
     return found
 
 
-def _fill(read: Read, groups: Sequence[Group], known: Sequence[Known], choices: Sequence[Sequence[Choice]]) -> None:
-    """Rows of what was compared; clusters are counted within their group."""
+def _fill(
+    read: Read, groups: Sequence[Group], known: Sequence[GroupResult], choices: Sequence[Sequence[EpisodeChoice]]
+) -> None:
+    """Write groups, clusters and choices into the rows; cluster numbers are per group."""
     for group, found, chosen in zip(groups, known, choices, strict=True):
         for k, number in enumerate(group.members):
             row, label = read.rows[read.row_of[number]], int(found.clusters.labels[k])

@@ -1,7 +1,7 @@
-"""Which episodes stay: what must, one for each cluster, then what is least like those; and why, for every episode.
+"""Select episodes: forced ones, one representative per cluster, then farthest-first until the budget is used.
 
-Farthest-first (Gonzalez 1985): the episode farthest from all that were kept is kept next, which is at most twice as far
-from covering everything as the best choice. Only distances from what is kept are asked for.
+Every episode gets a reason. Farthest-first (Gonzalez 1985): the next episode is the one farthest from all kept ones, so
+the largest distance to a kept episode is at most twice the optimum. Only distances to kept episodes are computed.
 """
 
 import heapq
@@ -21,14 +21,14 @@ FAR, SIZE = "far", "size"
 
 @dataclass(frozen=True)
 class Keep:
-    """How many stay. Nothing given: one of each cluster.
+    """How many episodes to keep; by default one per cluster.
 
-    `budget`: so many in all, if there are as many. `quota`: at most so many of each cluster. `share`: so much of each
-    cluster, 0 to 1, rounded, at least one. `proportional`: the budget is divided among the clusters by their size
-    (Sainte-Laguë, one for each at least). `first`: whose representatives a budget smaller than the number of clusters takes:
-    `far`, the largest cluster's, then always the one least like those taken (budget times clusters distances); `size`, those
-    of the largest. `representatives` `random` draws by `seed` as FineVLA does: one of each cluster in order of its number;
-    then, if there is room, of all that are left.
+    `budget`: in all. `quota`: at most so many per cluster. `share`: fraction of each cluster, 0 to 1, rounded, at least
+    one. `proportional`: divide the budget among the clusters by size (Sainte-Laguë, at least one each). `first`: whose
+    representatives are taken when the budget is smaller than the number of clusters: `far`, the largest cluster's, then
+    always the one farthest from those taken (computes budget times clusters distances); `size`, those of the largest
+    clusters. `representatives` `random` draws by `seed` as FineVLA does: one of each cluster in order of its number,
+    then from all that are left. Raises `FineVLAError` for numbers that keep nothing or options that exclude each other.
     """
 
     budget: int | None = None
@@ -56,8 +56,8 @@ class Keep:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One episode of the group, kept or not, and why."""
+class EpisodeChoice:
+    """Decision on one episode of a group: kept or not, and the reason."""
 
     index: int
     kept: bool
@@ -72,11 +72,11 @@ def select(
     ids: Sequence[str],
     keep: Keep,
     forced: Mapping[int, str] | None = None,
-) -> list[Choice]:
-    """A choice for each of the N episodes, in order; `forced`: indices that stay whatever the budget, and what they are.
+) -> list[EpisodeChoice]:
+    """Return a choice for each of the N episodes, in order; `forced`: reasons by index of episodes to keep in any case.
 
-    Forced episodes count against budget and quota, and represent their cluster; if they exceed it nothing else is kept there.
-    Of equally far ones the lower id wins, so another order of the episodes changes nothing (but a random draw).
+    Forced episodes count against budget and quota and represent their cluster; where they exceed it no others are kept.
+    Ties go to the lower id, so the order of the episodes does not matter (except for random draws).
     """
     forced = dict(forced or {})
     if odd := [i for i in forced if not 0 <= i < len(ids)]:
@@ -93,8 +93,8 @@ def select(
     return [taken.choice(index, budget) for index in range(len(ids))]
 
 
-def summary(choices: Sequence[Choice], keep: Keep, forced: int) -> str:
-    """One sentence for the report: what was kept, and what could not be held to."""
+def summary(choices: Sequence[EpisodeChoice], keep: Keep, forced: int) -> str:
+    """Return one sentence for the report: how many are kept, and which limits could not be met."""
     kept, clusters = sum(c.kept for c in choices), len({c.cluster for c in choices})
     without = clusters - len({c.cluster for c in choices if c.kept})
     said = [f"{kept} of {len(choices)} episodes kept, of {clusters} clusters"]
@@ -110,7 +110,7 @@ def summary(choices: Sequence[Choice], keep: Keep, forced: int) -> str:
 
 
 class _Taken:
-    """What is kept so far, and how far every episode is from the nearest kept one of its cluster."""
+    """Episodes kept so far, and each episode's distance to the nearest kept one of its cluster."""
 
     def __init__(self, clusters: Clusters, distances_of: DistancesOf, ids: Sequence[str]) -> None:
         self.clusters, self.distances_of, self.ids = clusters, distances_of, ids
@@ -133,7 +133,7 @@ class _Taken:
         return int(self.clusters.labels[index])
 
     def like(self, index: int) -> str:
-        """'cluster 3 (17 alike)'."""
+        """Return the episode's cluster as text, e.g. "cluster 3 (17 alike)"."""
         count = len(self.members[self.label(index)])
         return f"cluster {self.label(index)} ({f'{count} alike' if count > 1 else 'nothing is like it'})"
 
@@ -141,7 +141,7 @@ class _Taken:
         return int(self.clusters.medoids[label - 1])
 
     def add(self, reasons: Mapping[int, str]) -> None:
-        """Keep some, and look again at their clusters; all distances are asked for in one call."""
+        """Keep the episodes in `reasons` and update their clusters' distances, all computed in one call."""
         self.reasons |= reasons
         self.kept[list(reasons)] = True
         others = {index: self.members[self.label(index)] for index in reasons}
@@ -152,7 +152,7 @@ class _Taken:
             self.apart[found], self.nearest[found] = apart[closer], index
 
     def between(self, others: Mapping[int, NDArray[np.int64]]) -> dict[int, NDArray[np.float64]]:
-        """Distances of each index to its others, 0 to itself."""
+        """Return the distances of each index to its `others`; 0 to itself."""
         pairs = np.concatenate(
             [np.stack([np.full_like(to, index), to], axis=1) for index, to in others.items()]
             or [np.empty((0, 2), np.int64)]
@@ -165,7 +165,7 @@ class _Taken:
         return dict(zip(others, np.split(apart, ends), strict=True)) if others else {}
 
     def farthest(self, label: int) -> tuple[float, int]:
-        """Of a cluster's episodes that are not kept: how far, and which; -1: all are."""
+        """Return distance and index of the cluster's episode farthest from the kept ones; (-1, -1) if all are kept."""
         left = self.members[label][~self.kept[self.members[label]]]
         if not len(left):
             return -1.0, -1
@@ -173,20 +173,20 @@ class _Taken:
         tied = left[self.apart[left] == most]
         return float(most), int(tied[np.argmin(self.rank[tied])])
 
-    def choice(self, index: int, budget: int) -> Choice:
+    def choice(self, index: int, budget: int) -> EpisodeChoice:
         label, kept_by = self.label(index), self.reasons.get(index)
         if kept_by is not None:
-            return Choice(index, True, kept_by, label)
+            return EpisodeChoice(index, True, kept_by, label)
         if (near := int(self.nearest[index])) >= 0:
             apart = float(self.apart[index])
             medoid = near == self.medoid(label)
             whom = f"its cluster's medoid {self.ids[near]}" if medoid else f"{self.ids[near]}, kept of cluster {label}"
-            return Choice(index, False, f"{apart:.3g} from {whom}", label, apart)
+            return EpisodeChoice(index, False, f"{apart:.3g} from {whom}", label, apart)
         reason = f"{self.like(index)} has no place in the budget of {budget}"
         if label in self.beyond:
             other, apart = self.beyond[label]
             reason += f"; its medoid is {apart:.3g} from {self.ids[other]}"
-        return Choice(index, False, reason, label)
+        return EpisodeChoice(index, False, reason, label)
 
 
 def _rooms(keep: Keep, taken: _Taken) -> dict[int, int]:

@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
-from finevla_tools.datasets.jobs import over
 from finevla_tools.dedup.clusters import Cut
-from finevla_tools.dedup.cost import Measure, Trajectory
-from finevla_tools.dedup.known import Known, compare
+from finevla_tools.dedup.compare import GroupResult, compare
+from finevla_tools.dedup.cost import Metric, PoseTrajectory
 from finevla_tools.dedup.store import Work
+from finevla_tools.work.parallel import over
 
 SMALL = 1000  # trajectories: so many are sent to a process, and a larger group has work for all threads
 WORTH = 2_000_000  # pairs, most of a minute: to start processes takes some seconds
-Named = tuple[str, Sequence[Trajectory]]
+Named = tuple[str, Sequence[PoseTrajectory]]
 
 
 @dataclass(frozen=True)
 class _Asked:
-    measure: Measure
+    measure: Metric
     cut: Cut
     store: Work
 
 
-def compare_all(groups: Iterable[Named], measure: Measure, cut: Cut, store: Work, jobs: int) -> Iterator[Known]:
+def compare_all(groups: Iterable[Named], measure: Metric, cut: Cut, store: Work, jobs: int) -> Iterator[GroupResult]:
     """`compare` of each named group, in order, up to `jobs` at a time; on a Ray cluster if that is the store's engine.
 
     Each process may use its part of the store's memory; below `WORTH` pairs in all they do not pay.
@@ -44,7 +44,7 @@ def compare_all(groups: Iterable[Named], measure: Measure, cut: Cut, store: Work
             yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in some)
 
 
-def _alone(asked: _Asked, named: Named) -> Known:
+def _alone(asked: _Asked, named: Named) -> GroupResult:
     """In a process, whose neighbours have the other cores."""
     import numba
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.canonical.convert import RECORD_FILE, choose_map
+from finevla_core.text_files import read_json
+from finevla_tools.canonical.choose import choose_map
+from finevla_tools.canonical.convert import RECORD_FILE
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.canonical.files import META_FILE, read_meta
+from finevla_tools.canonical.scales import AUTOMATIC, Given, settle
 from finevla_tools.canonical.unify import Targets
-from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, open_dataset, read_json
+from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, open_dataset
 
 ARMS = ("left", "right")
 STATE = "observation.state"
@@ -21,7 +24,7 @@ SPACES = {"eef": ("eef", "gripper"), "joint": ("joint", "gripper")}  # what of a
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EpisodeRequest:
     """What to take of each episode: `space` eef or joint, of `arms`, from `origin` state or action, at `fps` if given."""
 
     space: str = "eef"
@@ -30,10 +33,11 @@ class Wanted:
     fps: float | None = None
     max_frames: int = 20_000
     compat: bool = False  # FineVLA's reading of poses in several parts
+    grippers: Given = AUTOMATIC  # their scale
 
 
 @dataclass(frozen=True)
-class Source:
+class DedupSource:
     """One opened data set. `map` None: `files` are no LeRobot rows but unified episodes, or values compared as they are.
 
     `targets` are those of unified episodes; `files` is None where such a folder does not lie in its data set.
@@ -51,9 +55,10 @@ class Source:
 
     @property
     def is_unified(self) -> bool:
+        """Whether the source is a folder of unified episodes (80 values per frame)."""
         return self.targets is not None
 
-    def reader(self) -> "Source":
+    def reader(self) -> "DedupSource":
         """The same without its lists: what a worker needs, small enough to be sent with each episode."""
         files = None if self.files is None else replace(self.files, episodes=(), task_table={}, problems=())
         return replace(self, episodes=(), files=files, problems=(), notes=())
@@ -71,10 +76,11 @@ class Entry:
 
     @property
     def episode(self) -> int:
+        """Episode index in its data set."""
         return self.file.index
 
 
-def open_sources(roots: Sequence[Path], wanted: Wanted, given_map: str | None) -> tuple[Source, ...]:
+def open_sources(roots: Sequence[Path], wanted: EpisodeRequest, given_map: str | None) -> tuple[DedupSource, ...]:
     """Raises `FineVLAError` for what is no data set, has not what is wanted, or would be compared at different rates."""
     if not roots:
         raise FineVLAError("no data set is named")
@@ -87,7 +93,7 @@ def open_sources(roots: Sequence[Path], wanted: Wanted, given_map: str | None) -
     return tuple(opened)
 
 
-def check_rates(sources: Sequence[Source], fps: float | None) -> None:
+def check_rates(sources: Sequence[DedupSource], fps: float | None) -> None:
     """Raise `FineVLAError` if trajectories of different frame rates would be compared, or a rate is not known."""
     known = {source.fps for source in sources}
     if fps is not None:
@@ -100,7 +106,7 @@ def check_rates(sources: Sequence[Source], fps: float | None) -> None:
         )
 
 
-def entries_of(sources: Sequence[Source]) -> list[Entry]:
+def entries_of(sources: Sequence[DedupSource]) -> list[Entry]:
     """All episodes of all sources, in order."""
     return [
         Entry(f"{source.name}/{file.name}", number, file)
@@ -109,22 +115,25 @@ def entries_of(sources: Sequence[Source]) -> list[Entry]:
     ]
 
 
-def _open(root: Path, name: str, wanted: Wanted, given_map: str | None) -> Source:
+def _open(root: Path, name: str, wanted: EpisodeRequest, given_map: str | None) -> DedupSource:
     if _is_unified(root):
         return _open_unified(root, name, wanted)
     files = open_dataset(root)
-    source = Source(name, root, files.fps, files.episodes, files, problems=files.problems)
+    source = DedupSource(name, root, files.fps, files.episodes, files, problems=files.problems)
     try:
-        fields = choose_map(files, given_map, wanted.compat)
+        # Poses of the tool point, whichever frame a data set's own are of: data sets are compared with each other.
+        fields = choose_map(files, given_map, wanted.compat, own_tip=False)
     except FineVLAError:
         if given_map or wanted.space != "joint" or STATE not in files.features:
             raise
         note = f"{name} has no field map: {_column(wanted)} is taken as one arm's joints, its last value as the gripper"
         return replace(source, notes=(note,))
-    return replace(source, map=_reduced(fields, wanted, root))
+    fields = _reduced(fields, wanted, root)
+    fields = fields if wanted.compat else settle(files, fields, wanted.grippers)
+    return replace(source, map=fields, notes=tuple(f"{name}: {sentence}" for sentence in fields.told))
 
 
-def _open_unified(root: Path, name: str, wanted: Wanted) -> Source:
+def _open_unified(root: Path, name: str, wanted: EpisodeRequest) -> DedupSource:
     """A folder of unified episodes; tasks and rate are those of the data set around it, or of our record."""
     targets = read_meta(root / META_FILE) if (root / META_FILE).is_file() else Targets()
     form = targets.as_dict()[f"{wanted.space}_{wanted.origin}"]
@@ -141,7 +150,7 @@ def _open_unified(root: Path, name: str, wanted: Wanted) -> Source:
     if missing := sorted(set(known) - set(paths)):
         problems += (f"'{root}' lacks episodes of its data set: {len(missing)}, the first is {missing[0]}",)
     fps = around.fps if around else _recorded_rate(root)
-    return Source(name, root, fps, episodes, around, targets=targets, problems=problems)
+    return DedupSource(name, root, fps, episodes, around, targets=targets, problems=problems)
 
 
 def _is_unified(root: Path) -> bool:
@@ -156,7 +165,7 @@ def _recorded_rate(root: Path) -> float | None:
     return float(fps) if isinstance(fps, int | float) and 0 < fps <= 10_000 else None
 
 
-def _reduced(fields: FieldMap, wanted: Wanted, root: Path) -> FieldMap:
+def _reduced(fields: FieldMap, wanted: EpisodeRequest, root: Path) -> FieldMap:
     """The map's part that is needed: what else is in the columns may be broken."""
     computed = tuple(way for way in fields.forward if way.slot.split("_")[0] in wanted.arms)
     parts = SPACES[wanted.space]
@@ -182,11 +191,11 @@ def _reduced(fields: FieldMap, wanted: Wanted, root: Path) -> FieldMap:
     return made
 
 
-def _has_joints(fields: FieldMap, wanted: Wanted) -> bool:
+def _has_joints(fields: FieldMap, wanted: EpisodeRequest) -> bool:
     return any(f.slot == f"{arm}_joint" for f in getattr(fields, wanted.origin) for arm in wanted.arms)
 
 
-def _column(wanted: Wanted) -> str:
+def _column(wanted: EpisodeRequest) -> str:
     return STATE if wanted.origin == "state" else "action"
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
-from finevla_tools.datasets.jobs import Progress, cores, over
+from finevla_core.errors import FineVLAError, unwritable
 from finevla_tools.dedup.cost import Prepared
-from finevla_tools.dedup.found import found
-from finevla_tools.dedup.journal import Journal, unwritable, write_at
+from finevla_tools.dedup.distance_cache import found
+from finevla_tools.work.journal import Journal, write_at
+from finevla_tools.work.parallel import cores, over
+from finevla_tools.work.progress import Progress
 
 Exact = Callable[[Prepared, NDArray[np.int64]], NDArray[np.float64]]
 """A group and pairs of its indices `(P, 2)` to their distances `(P,)`."""
@@ -37,7 +38,7 @@ MB = 1 << 20
 
 
 def identity(prepared: Prepared) -> dict[str, str]:
-    """What distances depend on, hashed; a name is what another hash would mean."""
+    """Return hashes of all that distances depend on; a key says what has changed if its hash differs."""
     contents = hashlib.blake2b(repr((prepared.arms, prepared.dims, prepared.weights)).encode(), digest_size=16)
     for array in (prepared.lengths, prepared.offsets, prepared.values, prepared.mirrored):
         contents.update(np.ascontiguousarray(array).data)
@@ -100,7 +101,7 @@ class Remembered:
         memory_mb: int = MEMORY_MB,
         exact: Exact | None = None,
     ) -> None:
-        """Raises `FineVLAError` as `stored` does."""
+        """Open the store in `folder`; raises `FineVLAError` as `stored` does."""
         self.computed = 0
         self._prepared, self._exact = prepared, exact or _exact
         self._most = min(pairs_at_once(prepared, memory_mb), _worth(prepared))
@@ -113,7 +114,7 @@ class Remembered:
             self._found.put(np.frombuffer(record, np.int64, count), np.frombuffer(record, self._kind, count, 8 * count))
 
     def __call__(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Distances `(P,)`."""
+        """Return the distances `(P,)`, float64, of `pairs` `(P, 2)`; unknown ones are computed and stored."""
         which = condensed_of(pairs, len(self._prepared))
         values = self._found.get(which)
         asked = np.unique(which[np.isnan(values)])
@@ -129,17 +130,17 @@ class Remembered:
         return values.astype(np.float64)
 
     def known(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which distances `(P,)` need no computing."""
+        """Return a mask `(P,)` of the pairs whose distances are known already."""
         return np.asarray(~np.isnan(self._found.get(condensed_of(pairs, len(self._prepared)))))
 
     def close(self) -> None:
-        """Another process may use the folder now."""
+        """Close the journal, so that another process may use the folder."""
         self._journal.close()
 
 
 @dataclass
 class Work:
-    """The distances of many groups in one folder, and which groups are done; a run that was killed goes on from there."""
+    """Distances of many groups in one folder, and which groups are finished, so that a run can be resumed."""
 
     folder: Path
     memory_mb: int = MEMORY_MB
@@ -148,30 +149,30 @@ class Work:
     _journal: Journal | None = field(init=False, default=None)
 
     def group(self, name: str, prepared: Prepared, what: str | None = None) -> NDArray[Any]:
-        """All distances of a group, as `stored`."""
+        """Return all distances of a group, condensed, see `stored`."""
         return stored(prepared, self.place(name), self.memory_mb, self.engine, what)
 
     def some(self, name: str, prepared: Prepared) -> Remembered:
-        """Distances of a group where only some are asked for."""
+        """Return a store of a group's distances that computes only the pairs asked for."""
         return Remembered(prepared, self.place(name), self.memory_mb)
 
     def place(self, name: str) -> Path:
-        """A group's folder: names may be any text, so that it is their hash."""
+        """Return a group's folder, named by a hash because group names may be any text."""
         return self.folder / _hash(name)
 
     def result(self, name: str, prepared: Prepared, settings: str = "") -> Any | None:
-        """What `finish` was told of this group with these contents and settings; None: it is not done."""
+        """Return what `finish` stored for this group, contents and settings; None if it is not finished."""
         self._open()
         return self._done.get(_signature(name, prepared, settings))
 
     def finish(self, name: str, prepared: Prepared, result: Any, settings: str = "") -> None:
-        """The group is done; `result` is anything that JSON can hold."""
+        """Record the group as finished; `result` is anything that JSON can hold."""
         signature = _signature(name, prepared, settings)
         self._open().append(json.dumps([signature, result]).encode())
         self._done[signature] = result
 
     def close(self) -> None:
-        """Another process may use the folder now."""
+        """Close the journal, so that another process may use the folder."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -184,7 +185,7 @@ class Work:
 
 
 def pairs_of(which: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Condensed indices `(P,)` to pairs i < j `(P, 2)` of `n` episodes."""
+    """Convert condensed indices `(P,)` of `n` episodes to pairs `(P, 2)`, i < j."""
     rows = np.arange(n, dtype=np.int64)
     begins = rows * n - rows * (rows + 1) // 2
     i = np.searchsorted(begins[: max(n - 1, 1)], which, side="right") - 1
@@ -192,13 +193,13 @@ def pairs_of(which: NDArray[np.int64], n: int) -> NDArray[np.int64]:
 
 
 def condensed_of(pairs: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Pairs `(P, 2)` in any order to condensed indices `(P,)`."""
+    """Convert pairs `(P, 2)`, in either order, to condensed indices `(P,)`."""
     i, j = np.sort(pairs, axis=1).T
     return np.asarray(n * i - i * (i + 1) // 2 + j - i - 1)
 
 
 def pairs_at_once(prepared: Prepared, memory_mb: int) -> int:
-    """How many fit; raises `FineVLAError` if the trajectories alone need more than half of the memory."""
+    """Return how many pairs fit in `memory_mb`; raises `FineVLAError` if trajectories alone need more than half of it."""
     trajectories = (prepared.values.nbytes + prepared.mirrored.nbytes) / MB
     if trajectories > memory_mb / 2:
         raise FineVLAError(

@@ -48,8 +48,8 @@ DISTANCE_SCHEMA = pa.schema(
 
 
 @dataclass
-class Row:
-    """One episode in `episodes.parquet`; fields in the schema's order. `skipped` None: it was compared."""
+class EpisodeRow:
+    """Row of episodes.parquet, fields in the schema's order. `skipped`: why it was not compared, None if it was."""
 
     id: str
     dataset: str
@@ -69,21 +69,21 @@ class Row:
     flipped_quaternions: int = 0
 
 
-def write_episodes(folder: Path, rows: Sequence[Row]) -> None:
-    """`episodes.parquet`."""
+def write_episodes(folder: Path, rows: Sequence[EpisodeRow]) -> None:
+    """Write episodes.parquet, one row per episode, to `folder`."""
     columns = [pa.array([getattr(r, f.name) for r in rows], f.type) for f in EPISODE_SCHEMA]
     pq.write_table(pa.table(columns, schema=EPISODE_SCHEMA), folder / EPISODES)
 
 
 def write_run(folder: Path, said: Mapping[str, Any]) -> None:
-    """`run.json`: strict JSON, numbers that are none are null."""
+    """Write run.json to `folder` as strict JSON: NaN and infinity become null."""
     write_json(folder / RUN, strict(dict(said)))
 
 
 class DistanceWriter:
-    """`distances.parquet`, group after group: `i` and `j` are rows of `episodes.parquet`, i < j.
+    """Writer of distances.parquet, group by group; `i` < `j` are row numbers of episodes.parquet.
 
-    Only what was computed is there; where `is_exact` is false the distance is at least that much.
+    Only computed values are written; where `is_exact` is False the value is a lower bound.
     """
 
     def __init__(self, folder: Path, groups: Sequence[str]) -> None:
@@ -103,7 +103,7 @@ class DistanceWriter:
         distances: NDArray[np.float64],
         is_exact: NDArray[np.bool_] | None = None,
     ) -> None:
-        """One group's `distances`, condensed, of the episodes in rows `members` (ascending)."""
+        """Write a group's condensed `distances` between the episodes in rows `members` (ascending)."""
         count, first = len(members), 0
         while first < count - 1:  # so many rows of the triangle as make about ROWS_AT_ONCE
             last = min(count - 1, first + max(1, ROWS_AT_ONCE // (count - first)))

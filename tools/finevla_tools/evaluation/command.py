@@ -4,24 +4,22 @@ import argparse
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finevla_core.bundle import load_bundle
 from finevla_core.errors import FineVLAError
-from finevla_tools.evaluation.contestants import BASELINES
-from finevla_tools.evaluation.report import SUMMARY, comparison_of, markdown, read_summary, tables_of, write_reports
-from finevla_tools.evaluation.runner import BUNDLE, Job, open_folder, run_jobs
-from finevla_tools.evaluation.statistics import summarise, together
-from finevla_tools.evaluation.through_stack import compare, run_through_stack, sample
-from finevla_tools.evaluation.trials import KINDS, Case, Size, cases_of
-from finevla_tools.evaluation.videos import pair_cases, write_videos
+from finevla_tools.door import UNKNOWN, announce, at_least, refuse_other_content
+from finevla_tools.evaluation.baselines import BASELINES
+from finevla_tools.evaluation.sizes import KINDS, QUICK, SUMMARY, Size
+
+if TYPE_CHECKING:
+    from finevla_tools.evaluation.trials import Case
 
 CHEAP = "oracle"  # needs no pictures
-QUICK = Size(pairs=6, tasks=2, hard=1, held_out=6)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `finevla evaluate`."""
+    """Add the bundle and the options of `finevla evaluate` to `parser`."""
     parser.add_argument("bundle", type=Path, nargs="?", help="bundle directory")
     parser.add_argument(
         "--out", type=Path, help="folder of records and reports; default out/evaluate/NAME; goes on there"
@@ -47,7 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--videos", type=int, default=1, help="pairs of each factor to film")
     parser.add_argument("--stack", type=int, default=0, metavar="N", help="run N pairs through the real stack as well")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="default: one per core",
+    )
     parser.add_argument(
         "--compare", type=Path, nargs="+", metavar="FOLDER", help="only print finished evaluations side by side"
     )
@@ -55,39 +58,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`finevla evaluate`."""
+    """Evaluate a bundle or compare evaluations; return the exit code. Raises `FineVLAError` for bad options."""
     if arguments.compare:
-        compared = {folder.name: _finished(folder) for folder in arguments.compare}
-        if arguments.together:
-            compared["together"] = together(list(compared.values()))
-        print(markdown(comparison_of(compared)))
-        return 0
+        return _compare(arguments.compare, arguments.together)
+    if arguments.together:
+        raise FineVLAError("--together needs --compare and the folders of finished evaluations")
     if arguments.bundle is None:
         raise FineVLAError("name a bundle directory, e.g. 'finevla evaluate models/tabletop'")
     bundle = load_bundle(arguments.bundle)
-    baselines = [name for name in arguments.baselines.split(",") if name]
-    cases, share = _cases(arguments), _share(arguments.baseline_share)
-    for name in baselines:
-        if name not in BASELINES:
-            raise FineVLAError(f"unknown baseline '{name}'; known are {', '.join(BASELINES)}")
+    at_least(0, first=arguments.first, videos=arguments.videos, stack=arguments.stack)
+    at_least(1, processes=arguments.processes)
+    size, only, baselines = _size(arguments), _listed(arguments.only), _listed(arguments.baselines)
+    for what, given, known in (("kind of case", only, KINDS), ("baseline", baselines, tuple(BASELINES))):
+        if odd := [name for name in given if name not in known]:
+            raise FineVLAError(f"unknown {what} '{odd[0]}'; known are {', '.join(known)}")
+    share = _share(arguments.baseline_share)
     out = arguments.out or Path("out/evaluate") / arguments.bundle.resolve().name
+    refuse_other_content(out, UNKNOWN)
+    announce(f"loading the simulator; '{bundle.manifest.name}' is evaluated to {out}")
+    from finevla_tools.evaluation.trials import cases_of
+
+    cases = [case for case in cases_of(size, arguments.first) if not only or case.kind in only]
+    if not cases:
+        raise FineVLAError("there is nothing to run; give more scenes")
+    return _evaluate(arguments, bundle.manifest.name, cases, baselines, share, out)
+
+
+def _evaluate(
+    arguments: argparse.Namespace, name: str, cases: "list[Case]", baselines: list[str], share: float, out: Path
+) -> int:
+    """Try everything that was not tried yet, and write the reports; returns the exit code."""
+    from finevla_tools.evaluation.report import markdown, tables_of, write_reports
+    from finevla_tools.evaluation.runner import BUNDLE, TrialJob, open_folder, run_jobs
+    from finevla_tools.evaluation.statistics import summarise
+    from finevla_tools.evaluation.through_stack import compare, run_through_stack, sample
+    from finevla_tools.evaluation.videos import pair_cases, write_videos
+
     open_folder(out, arguments.bundle)
     easy = [case for case in cases if case.kind != "hard"]
     tried = {name: easy if name == CHEAP else easy[: max(1, round(len(easy) * share))] for name in baselines}
-    jobs = [Job(BUNDLE, case) for case in cases] + [Job(name, case) for name, some in tried.items() for case in some]
+    jobs = [TrialJob(BUNDLE, case) for case in cases] + [
+        TrialJob(name, case) for name, some in tried.items() for case in some
+    ]
     counted = "".join(f", {len(some)} for {name}" for name, some in tried.items())
-    print(f"{len(cases)} cases for {bundle.manifest.name}{counted}; {out}")
+    print(f"{len(cases)} cases for {name}{counted}; {out}", flush=True)
     started = time.monotonic()
-    every = run_jobs(jobs, arguments.bundle, out, max(1, arguments.processes))
+    every = run_jobs(jobs, arguments.bundle, out, arguments.processes)
     records = {name: [r for r in every if r["contestant"] == name] for name in (BUNDLE, *baselines)}
     summaries: dict[str, dict[str, Any]] = {name: summarise(some) for name, some in records.items()}
     shown = pair_cases(cases, arguments.videos)
-    write_videos(arguments.bundle, shown, out / "videos", max(1, arguments.processes))
+    write_videos(arguments.bundle, shown, out / "videos", arguments.processes)
     stack = None
     if arguments.stack:
         through = run_through_stack(arguments.bundle, sample(cases, arguments.stack), out / "stack.log")
         stack = compare(through, records[BUNDLE])
-    write_reports(out, bundle.manifest.name, records, summaries, shown, stack)
+    write_reports(out, name, records, summaries, shown, stack)
     print("\n" + markdown(tables_of(summaries)) + "\n")
     chunks = summaries[BUNDLE]["chunks"]
     print(f"chunks refused by the safety gate: {chunks['refused']} of {chunks['accepted'] + chunks['refused']}")
@@ -99,28 +124,33 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _cases(arguments: argparse.Namespace) -> list[Case]:
+def _compare(folders: "list[Path]", is_together: bool) -> int:
+    """Print finished evaluations beside each other; returns the exit code."""
+    for folder in folders:
+        if not (folder / SUMMARY).is_file():
+            raise FineVLAError(f"'{folder}' has no {SUMMARY}; run 'finevla evaluate BUNDLE --out {folder}' first")
+    from finevla_tools.evaluation.report import comparison_of, markdown, read_summary
+    from finevla_tools.evaluation.statistics import together
+
+    compared = {folder.name: read_summary(folder) for folder in folders}
+    if is_together:
+        compared["together"] = together(list(compared.values()))
+    print(markdown(comparison_of(compared)))
+    return 0
+
+
+def _size(arguments: argparse.Namespace) -> Size:
     size = Size(arguments.pairs, arguments.tasks, arguments.hard, arguments.held_out)
     if min(size.pairs, size.tasks, size.hard, size.held_out) < 0:
         raise FineVLAError("numbers of scenes must not be negative")
-    cases = cases_of(QUICK if arguments.quick else size, arguments.first)
-    only = [kind for kind in arguments.only.split(",") if kind]
-    for kind in only:
-        if kind not in KINDS:
-            raise FineVLAError(f"unknown kind of case '{kind}'; known are {', '.join(KINDS)}")
-    cases = [case for case in cases if not only or case.kind in only]
-    if not cases:
-        raise FineVLAError("there is nothing to run; give more scenes")
-    return cases
+    return QUICK if arguments.quick else size
+
+
+def _listed(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
 
 
 def _share(value: float) -> float:
     if not 0.0 < value <= 1.0:
         raise FineVLAError(f"--baseline-share is {value}; give a share above 0 and up to 1")
     return value
-
-
-def _finished(folder: Path) -> dict[str, Any]:
-    if not (folder / SUMMARY).is_file():
-        raise FineVLAError(f"'{folder}' has no {SUMMARY}; run 'finevla evaluate BUNDLE --out {folder}' first")
-    return read_summary(folder)

@@ -1,8 +1,6 @@
 """What an evaluation found, as tables for people (Markdown, HTML with videos) and for programs (JSON, Parquet)."""
 
-import html
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,31 +8,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finevla_core.recording.atomic import write_by, write_text
 from finevla_sim.tasks import FACTORS, TASKS
-from finevla_tools.evaluation.contestants import BASELINES
+from finevla_tools.evaluation.baselines import BASELINES
 from finevla_tools.evaluation.runner import BUNDLE, as_row
+from finevla_tools.evaluation.sizes import SUMMARY
 from finevla_tools.evaluation.statistics import Share, average, plain
 from finevla_tools.evaluation.trials import Case
 from finevla_tools.evaluation.videos import video_name
+from finevla_tools.report.page import Block, Container, Heading, Paragraph, Table, Video, bold, render, soft
 
-SUMMARY, TABLE, PAGE = "summary.json", "trials.parquet", "index.html"
-
-Table = tuple[str, list[str], list[list[str]]]  # title, head, rows
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2126; background: #fbfbf9 }
-body { margin: 2rem auto; max-width: 68rem; padding: 0 1rem }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2.2rem }
-table { border-collapse: collapse; width: 100% }
-td, th { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid #ddd }
-td + td, th + th { font-variant-numeric: tabular-nums } th { font-weight: 600; background: #f0f0ec }
-.note { color: #5a646e } .videos { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
-video { width: 100%; border-radius: 4px } figure { margin: 0 } figcaption { font-size: .85rem; color: #5a646e }
-"""
+TABLE, PAGE = "trials.parquet", "index.html"
 
 
 def tables_of(summaries: Mapping[str, Mapping[str, Any]]) -> list[Table]:
-    """Tables of one evaluation: contestants by name, the policy first."""
+    """Return the result tables of one evaluation; `summaries` by contestant, the policy first."""
     names = list(summaries)
     told = [[_words(f), *(str(summaries[n]["factors"][f]) for n in names)] for f in FACTORS]
     pairs = [[_words(f), *(str(summaries[n]["pairs"][f]) for n in names)] for f in FACTORS]
@@ -49,7 +37,7 @@ def tables_of(summaries: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     hard = [[_words(f), str(policy["hard"]["factors"][f])] for f in FACTORS]
     hard.append(["task success", str(policy["hard"]["success"])])
     heads = [f"{n}, {words}" if len(_asked(n)) > 1 else n for n in names for words in _asked(n)]
-    found: list[Table] = [
+    found = [
         ("Obedience by factor, easy unseen scenes, fine instructions", ["factor", *names], told),
         ("Pairs: one factor of the sentence changed, and the execution changed as told", ["factor", *names], pairs),
         ("Task success", ["task", *heads], tasks),
@@ -60,11 +48,11 @@ def tables_of(summaries: Mapping[str, Mapping[str, Any]]) -> list[Table]:
             [["task success with that hand", *(str(summaries[n]["held_out"]) for n in names)]],
         ),
     ]
-    return [(title, head, rows) for title, head, rows in found if any(cell != "-" for row in rows for cell in row[1:])]
+    return [Table(*one) for one in found if any(cell != "-" for row in one[2] for cell in row[1:])]
 
 
 def comparison_of(summaries: Mapping[str, Mapping[str, Any]]) -> list[Table]:
-    """The same numbers of several policies beside each other."""
+    """Return a table that compares several policies, one per column."""
     names = list(summaries)
     rows = [[_words(f), *(str(summaries[n]["factors"][f]) for n in names)] for f in FACTORS]
     rows.append(["pairs, mean of the factors", *(_percent(average(summaries[n]["pairs"])) for n in names)])
@@ -72,15 +60,15 @@ def comparison_of(summaries: Mapping[str, Mapping[str, Any]]) -> list[Table]:
     rows.append(["success, hard", *(str(summaries[n]["hard"]["success"]) for n in names)])
     rows.append(["left hand to right bowl", *(str(summaries[n]["held_out"]) for n in names)])
     rows.append(["stopped by the safety gate", *(str(summaries[n].get("latched", "-")) for n in names)])
-    return [("Side by side", ["", *names], rows)]
+    return [Table("Side by side", ["", *names], rows)]
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """For the terminal and for README files."""
+    """Format tables as Markdown, for files and the terminal."""
     parts = []
-    for title, head, rows in tables:
-        lines = [f"**{title}**", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-        parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]))
+    for table in tables:
+        lines = [f"**{table.name}**", "", f"| {' | '.join(table.heads)} |", f"|{'---|' * len(table.heads)}"]
+        parts.append("\n".join([*lines, *(f"| {' | '.join(row)} |" for row in table.rows)]))
     return "\n\n".join(parts)
 
 
@@ -92,27 +80,26 @@ def write_reports(
     shown: Sequence[Case],
     stack: Mapping[str, Any] | None,
 ) -> None:
-    """`summary.json`, `trials.parquet` and `index.html`, each whole or not at all."""
+    """Write summary.json, trials.parquet and index.html to `folder`, each atomically."""
     data = {"bundle": bundle, "contestants": plain(dict(summaries)), "stack": plain(dict(stack)) if stack else None}
-    _write(folder / SUMMARY, json.dumps(data, indent=1).encode())
+    write_text(folder / SUMMARY, json.dumps(data, indent=1))
     write_parquet(folder / TABLE, [record for some in records.values() for record in some])
-    _write(folder / PAGE, _page(bundle, tables_of(summaries), records[BUNDLE], summaries, shown, stack).encode())
+    write_text(folder / PAGE, _page(bundle, tables_of(summaries), records[BUNDLE], summaries, shown, stack))
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """The policy's summary of an evaluation as it was written, with its shares."""
+    """Read the policy's summary from a finished evaluation's folder; shares become `Share` again."""
     data = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     found: dict[str, Any] = _shares(data["contestants"][BUNDLE])
     return found
 
 
 def write_parquet(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """One row per trial."""
+    """Write a Parquet table with one row per trial; columns `obeyed_*` come last."""
     rows = [as_row(dict(record)) for record in records]
     names = sorted({name for row in rows for name in row}, key=lambda n: (n.startswith("obeyed_"), n))
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), temporary)
-    os.replace(temporary, path)
+    table = pa.table({name: [row.get(name) for row in rows] for name in names})
+    write_by(path, lambda temporary: pq.write_table(table, temporary))
 
 
 def _page(
@@ -125,45 +112,44 @@ def _page(
 ) -> str:
     policy = next(iter(summaries.values()))
     chunks, seconds = policy["chunks"], policy["seconds"]
-    parts = [
-        f"<h1>{html.escape(bundle)}: does it do as told?</h1>",
-        f"<p class=note>{policy['trials']} trials in scenes that training never had, with phrasings kept for tests. "
-        f"Shares with 95 % Wilson intervals. The safety gate refused {chunks['refused']} of "
-        f"{chunks['accepted'] + chunks['refused']} chunks and stopped the arms in {policy['latched']} trials; "
-        f"{seconds['simulated']:.0f} s of robot time.</p>",
+    blocks: list[Block] = [
+        Paragraph(
+            f"{policy['trials']} trials in scenes that training never had, with phrasings kept for tests. "
+            f"Shares with 95 % Wilson intervals. The safety gate refused {chunks['refused']} of "
+            f"{chunks['accepted'] + chunks['refused']} chunks and stopped the arms in {policy['latched']} trials; "
+            f"{seconds['simulated']:.0f} s of robot time."
+        )
     ]
-    for title, head, rows in tables:
-        cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in rows)
-        parts.append(f"<h2>{html.escape(title)}</h2><table><tr>{cells}</tr>{body}</table>")
+    for table in tables:
+        heads = [table.heads[0], *(f"#{name}" for name in table.heads[1:])]
+        rows = [[row[0], *(_with_interval(cell) for cell in row[1:])] for row in table.rows]
+        blocks += [Heading(table.name), Table(table.name, heads, rows, is_sortable=len(rows) > 2)]
     said = [f"{name}: {text}" for name, text in BASELINES.items() if name in summaries]
     if said:
-        parts.append(f"<p class=note>{html.escape('. '.join(said))}.</p>")
+        blocks.append(Paragraph(f"{'. '.join(said)}."))
     if stack:
-        parts.append(
-            "<h2>Through the whole stack</h2>"
-            f"<p>{stack['trials']} of the trials ran through the ROS nodes as well. Obeyed: "
-            f"{stack['obeyed']['stack']} there, {stack['obeyed']['direct']} directly; the same verdict on "
-            f"{stack['agree']}.</p>"
+        text = (
+            f"{stack['trials']} of the trials ran through the ROS nodes as well. Obeyed: {stack['obeyed']['stack']} there, "
+            f"{stack['obeyed']['direct']} directly; the same verdict on {stack['agree']}."
         )
+        blocks += [Heading("Through the whole stack"), Paragraph(text, is_note=False)]
     if shown:
-        parts.append(
-            "<h2>Pairs, side by side</h2><p class=note>The first pairs of each factor, not chosen, at twice real time."
-            "</p><div class=videos>"
-        )
         texts = {(r["kind"], r["task"], r["number"], r["member"]): r["text"] for r in records}
-        for case in shown:
-            both = [texts.get((case.kind, case.task, case.number, member), "") for member in (0, 1)]
-            parts.append(
-                f"<figure><video src='videos/{video_name(case)}' controls muted loop preload=metadata></video>"
-                f"<figcaption>{_words(case.kind)}: “{html.escape(both[0])}” / “{html.escape(both[1])}”</figcaption></figure>"
-            )
-        parts.append("</div>")
-    title = f"<title>{html.escape(bundle)}: evaluation</title>"
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>{title}"
-        f"<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n"
-    )
+        blocks.append(Heading("Pairs, side by side"))
+        blocks.append(Paragraph("The first pairs of each factor, not chosen, at twice real time."))
+        blocks.append(Container("videos", [_video(case, texts) for case in shown]))
+    return render(f"{bundle}: evaluation", f"{bundle}: does it do as told?", blocks)
+
+
+def _with_interval(cell: str) -> str:
+    """The share, its interval and count smaller beside it."""
+    share, _, interval = cell.partition(" ")
+    return share + soft(interval)
+
+
+def _video(case: Case, texts: Mapping[tuple[str, str, int, int], str]) -> Video:
+    both = [texts.get((case.kind, case.task, case.number, member), "") for member in (0, 1)]
+    return Video(f"videos/{video_name(case)}", bold(_words(case.kind)) + f": “{both[0]}” / “{both[1]}”")
 
 
 def _asked(name: str) -> tuple[str, ...]:
@@ -172,7 +158,7 @@ def _asked(name: str) -> tuple[str, ...]:
 
 
 def _shares(data: Any) -> Any:
-    """Undo `plain`."""
+    """Restore the `Share` objects and NaNs of a summary that `plain` made."""
     if isinstance(data, dict) and {"right", "trials", "low", "high"} <= set(data):
         return Share(data["right"], data["trials"], data["low"], data["high"])
     if isinstance(data, dict):
@@ -190,9 +176,3 @@ def _percent(value: float) -> str:
 
 def _points(value: float) -> str:
     return "-" if value != value else f"{value:.0f}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)

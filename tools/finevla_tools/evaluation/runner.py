@@ -1,11 +1,11 @@
-"""Runs trials in parallel processes and keeps every result as it comes, so that an evaluation goes on where it ended."""
+"""Run trials in parallel processes and store each result at once, so that an evaluation can be resumed."""
 
 import json
-import multiprocessing
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,19 @@ from finevla_sim.robot import default_robot
 from finevla_sim.scene import Scene
 from finevla_sim.tasks import TASKS, sample_goal
 from finevla_sim.world import World
-from finevla_tools.evaluation.contestants import Wanderer
+from finevla_tools.evaluation.baselines import Wanderer
 from finevla_tools.evaluation.trials import Case, Trial, trials_of
 from finevla_tools.rollout import Rollout, Watch, load_limited_policy, roll_out
+from finevla_tools.work.json_lines import JsonLines, read_json_lines
+from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.progress import Lines, Progress
 
 RECORDS, HEADER = "trials.jsonl", "evaluation.json"
 BUNDLE = "policy"  # the contestant that is not a baseline
 
 
 @dataclass(frozen=True)
-class Job:
+class TrialJob:
     """All trials of a case by one contestant: "policy" or a baseline's name."""
 
     contestant: str
@@ -48,13 +51,13 @@ class Trier:
         self.policy = load_limited_policy(bundle, self.robot) if bundle else None
         self.world: World | None = None
 
-    def run(self, job: Job) -> list[dict[str, Any]]:
-        """One record per trial."""
+    def run(self, job: TrialJob) -> list[dict[str, Any]]:
+        """Run all trials of the job's case; return one record for each."""
         scene, trials = trials_of(job.case, self.ik)
         return [self.record(job.contestant, scene, trial) for trial in trials]
 
     def record(self, contestant: str, scene: Scene, trial: Trial) -> dict[str, Any]:
-        """Run one trial and judge it."""
+        """Run one trial, judge it from ground truth and return the record."""
         started = time.perf_counter()
         rollout = self.execute(contestant, scene, trial)
         outcome = judge(scene, rollout.trace)
@@ -77,7 +80,7 @@ class Trier:
         }
 
     def execute(self, contestant: str, scene: Scene, trial: Trial, watch: Watch | None = None) -> Rollout:
-        """Let the contestant do what the trial says; the oracle sends no chunks."""
+        """Roll out one trial with the contestant's policy; the oracle demonstrates the goal and sends no chunks."""
         world = self._world(scene)
         if contestant == "oracle":
             rng = np.random.default_rng([trial.seed, trial.member])
@@ -102,8 +105,8 @@ class Trier:
         return self.world
 
 
-def run_jobs(jobs: Sequence[Job], bundle: Path | None, folder: Path, processes: int) -> list[dict[str, Any]]:
-    """Run what is not in the folder's records yet, in parallel; returns all records of the jobs, old and new."""
+def run_jobs(jobs: Sequence[TrialJob], bundle: Path | None, folder: Path, processes: int) -> list[dict[str, Any]]:
+    """Run the jobs that `folder` has no records of, in parallel; return the records of all jobs."""
     wanted = {(job.contestant, job.case.key) for job in jobs}
     old = [record for record in read_records(folder) if key_of(record) in wanted]
     done = {key_of(record) for record in old}
@@ -111,23 +114,23 @@ def run_jobs(jobs: Sequence[Job], bundle: Path | None, folder: Path, processes: 
     if done:
         print(f"{len(done)} of {len(jobs)} cases are there already", flush=True)
     new: list[dict[str, Any]] = []
-    started = time.monotonic()
-    with (folder / RECORDS).open("a", encoding="utf-8") as file:
-        for count, records in enumerate(_run_all(todo, bundle, processes), 1):
-            for record in records:
-                file.write(json.dumps(record) + "\n")
-            file.flush()
+
+    def text() -> str:
+        simulated = sum(record["seconds"] for record in new)
+        return f"{progress.steps}/{len(todo)} cases, {simulated / progress.seconds:.1f} x real time"
+
+    lines = Lines(text, every=50, left=lambda left_s: f", {left_s:.0f} s left")
+    with JsonLines(folder / RECORDS) as file, Progress("trials", len(todo), "cases", lines) as progress:
+        run_one = Once(partial(Trier, bundle), Trier.run)
+        for _, records in over(run_one, todo, processes, in_order=False, tick=progress.tick):
+            file.append(*records)
             new += records
-            if count % 50 == 0 or count == len(todo):
-                wall = time.monotonic() - started
-                simulated = sum(record["seconds"] for record in new)
-                left = wall / count * (len(todo) - count)
-                print(f"{count}/{len(todo)} cases, {simulated / wall:.1f} x real time, {left:.0f} s left", flush=True)
+            progress.step()
     return old + new
 
 
 def open_folder(folder: Path, bundle: Path) -> None:
-    """Make the folder, or make sure that what is in it is of the same bundle."""
+    """Create `folder` for evaluating `bundle`; raises `FineVLAError` if it holds an evaluation of another bundle."""
     manifest = load_bundle(bundle).manifest
     used = used_files(manifest).values()
     header = {
@@ -149,57 +152,32 @@ def open_folder(folder: Path, bundle: Path) -> None:
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
-    """What was run so far; a last line that was cut off is left out, and its case runs again."""
-    path = folder / RECORDS
-    if not path.is_file():
-        return []
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    counts: dict[tuple[str, str], int] = {}
-    for record in records:
-        counts[key_of(record)] = counts.get(key_of(record), 0) + 1
-    return [record for record in records if counts[key_of(record)] == trials_in(record["kind"])]
+    """Read the records of all completed cases; a case whose records are incomplete is left out and runs again."""
+    cases: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for record in read_json_lines(folder / RECORDS):
+        cases.setdefault(key_of(record), []).append(record)
+    counts = {key: trials_in(records[0]["kind"]) for key, records in cases.items()}
+    # Of a case that was cut short and run again, the last ones belong together.
+    return [
+        record for key, records in cases.items() if len(records) >= counts[key] for record in records[-counts[key] :]
+    ]
 
 
 def key_of(record: dict[str, Any]) -> tuple[str, str]:
-    """The contestant and the case's key."""
+    """Return the contestant and the case key of a record."""
     return record["contestant"], Case(record["kind"], record["task"], record["number"]).key
 
 
 def trials_in(kind: str) -> int:
-    """How many trials a case of that kind has."""
+    """Return how many trials a case of this kind has: 1 or 2."""
     return 1 if kind in ("hard", "held_out") else 2
 
 
 def as_row(record: dict[str, Any]) -> dict[str, Any]:
-    """A record as a flat row for tables: one nullable column per factor."""
+    """Flatten a record to a table row, with one nullable column `obeyed_*` per factor."""
     nested = {"obeyed", "refusals"}
     flat = {name: value for name, value in record.items() if name not in nested}
     return flat | {f"obeyed_{name}": right for name, right in record["obeyed"].items()}
-
-
-_trier: Trier | None = None
-
-
-def _start(bundle: Path | None) -> None:
-    global _trier
-    _trier = Trier(bundle)
-
-
-def _run(job: Job) -> list[dict[str, Any]]:
-    assert _trier is not None
-    return _trier.run(job)
-
-
-def _run_all(jobs: Sequence[Job], bundle: Path | None, processes: int) -> Iterator[list[dict[str, Any]]]:
-    if not jobs:
-        return
-    with multiprocessing.get_context("spawn").Pool(min(processes, len(jobs)), _start, (bundle,)) as pool:
-        yield from pool.imap_unordered(_run, jobs)
 
 
 def _other_words(scene: Scene, trial: Trial) -> str:

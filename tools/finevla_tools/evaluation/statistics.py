@@ -1,4 +1,4 @@
-"""Counting: shares with Wilson intervals, by factor, by pair, by task; and evaluations beside each other."""
+"""Statistics of an evaluation: shares with Wilson intervals by factor, pair and task, and comparisons."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 
 from finevla_sim.tasks import FACTORS, TASKS
-from finevla_tools.evaluation.trials import PAIRED
-
-Z95 = 1.959964
+from finevla_tools.evaluation.sizes import PAIRED
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Share:
-    """`right` of `trials`, and the 95 % interval of the share behind it."""
+    """Share `right / trials` with its 95 % Wilson interval, `low` to `high`."""
 
     right: int
     trials: int
@@ -26,7 +24,7 @@ class Share:
 
     @property
     def share(self) -> float:
-        """NaN without trials."""
+        """Fraction of trials that are right; NaN if there are none."""
         return self.right / self.trials if self.trials else float("nan")
 
     def __str__(self) -> str:
@@ -34,17 +32,17 @@ class Share:
 
 
 def wilson(right: int, trials: int) -> tuple[float, float]:
-    """95 % confidence interval of a share (Wilson 1927)."""
+    """Return the 95 % Wilson interval of `right` in `trials` (Wilson 1927); (0, 1) without trials."""
     if trials == 0:
         return 0.0, 1.0
-    share, z2 = right / trials, Z95**2
-    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = Z95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    from scipy.stats import binomtest  # a second to load
+
+    interval = binomtest(right, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def share(answers: Iterable[bool]) -> Share:
-    """How many are right."""
+    """Count the answers that are True; return the share with its 95 % Wilson interval."""
     every = [bool(answer) for answer in answers]
     return Share(sum(every), len(every), *wilson(sum(every), len(every)))
 
@@ -74,7 +72,7 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def paired(records: Sequence[Record]) -> dict[str, list[tuple[Record, Record]]]:
-    """Both records of each pair, by factor."""
+    """Return both records of each complete pair, by factor."""
     found: dict[str, dict[tuple[str, int], dict[int, Record]]] = {factor: defaultdict(dict) for factor in PAIRED}
     for record in records:
         if record["kind"] in found:
@@ -83,7 +81,7 @@ def paired(records: Sequence[Record]) -> dict[str, list[tuple[Record, Record]]]:
 
 
 def together(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The shares of several summaries as if all their trials had been one evaluation; sums and means are left out."""
+    """Pool the shares of several summaries as if their trials were one evaluation; sums and means are left out."""
     found: dict[str, Any] = {}
     for name, value in summaries[0].items():
         same = [summary[name] for summary in summaries]
@@ -96,7 +94,7 @@ def together(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def plain(summary: Any) -> Any:
-    """A summary as JSON has it: shares as dicts, no NaN."""
+    """Convert a summary to JSON data: shares become dicts, NaN becomes None."""
     if isinstance(summary, Share):
         return asdict(summary) | {"share": None if summary.trials == 0 else summary.share}
     if isinstance(summary, dict):
@@ -120,7 +118,7 @@ def _pairs(records: Sequence[Record]) -> dict[str, Share]:
 
 
 def average(shares: Mapping[str, Share]) -> float:
-    """Mean share over the factors that have trials."""
+    """Return the mean share over the factors that have trials; NaN if none has."""
     return _mean([s.share for s in shares.values() if s.trials])
 
 

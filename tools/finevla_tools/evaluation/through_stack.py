@@ -1,4 +1,4 @@
-"""A sample of the trials once more through the real stack - DDS, ingest, policy node, bridge, simulator - and compared."""
+"""Repeat a sample of the trials through the real stack (DDS, ingest, policy node, bridge, simulator), and compare."""
 
 import contextlib
 import sys
@@ -11,24 +11,28 @@ from finevla_sim.ik import ArmIK
 from finevla_sim.judge import judge, obeyed, success
 from finevla_sim.robot import default_robot
 from finevla_sim.tasks import TASKS
-from finevla_tools.client import Client
+from finevla_tools.evaluation.sizes import PAIRED
 from finevla_tools.evaluation.statistics import share
-from finevla_tools.evaluation.trials import PAIRED, Case, trials_of
+from finevla_tools.evaluation.trials import Case, trials_of
 from finevla_tools.launch_file import load_launch
-from finevla_tools.stage import Recording, Stage, wait_for_stack
+from finevla_tools.simulation_client import SimulationClient
+from finevla_tools.stack_session import FollowedRecording, StackSession, wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, launch_path, refuse_second_stack, running
 
 READY_TIMEOUT_S = 60.0
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:
-    """`count` pairs' cases, factor after factor."""
+    """Choose `count` paired cases, taking the factors in turn."""
     pairs = [c for c in cases if c.kind in PAIRED]
     return sorted(pairs, key=lambda c: (c.number, list(PAIRED).index(c.kind)))[:count]
 
 
 def run_through_stack(bundle: Path, cases: Sequence[Case], log: Path) -> list[dict[str, Any]]:
-    """One record per trial, as far as `compare` needs it; raises `FineVLAError` if the stack does not come up."""
+    """Run the cases through a started stack; return a record per trial for `compare`.
+
+    Raises `FineVLAError` if the stack does not come up.
+    """
     launch = load_launch(launch_path(DEFAULT_FILE), {"robot": "sim", "bundle": str(bundle.resolve())})
     refuse_second_stack(launch)
     robot = default_robot()
@@ -42,14 +46,16 @@ def run_through_stack(bundle: Path, cases: Sequence[Case], log: Path) -> list[di
 
         with (
             running(launch, write) as stack,
-            Client(launch.arguments["namespace"], name="finevla_evaluate") as client,
+            SimulationClient(launch.arguments["namespace"], name="finevla_evaluate") as client,
         ):
             wait_for_stack(client, stack, READY_TIMEOUT_S)
-            stage = Stage(client, stack)
+            stage = StackSession(client, stack)
             for case in cases:
                 for trial in trials_of(case, ik)[1]:
                     scene = stage.lay_out(trial.seed, case.task)
-                    recording = stage.follow(Instruction(raw=trial.text), TASKS[case.task].seconds) or Recording()
+                    recording = (
+                        stage.follow(Instruction(raw=trial.text), TASKS[case.task].seconds) or FollowedRecording()
+                    )
                     outcome = judge(scene, recording.trace)
                     print(f"  {trial.text}: {outcome.sentence()}", file=sys.stderr, flush=True)
                     records.append(
@@ -66,7 +72,7 @@ def run_through_stack(bundle: Path, cases: Sequence[Case], log: Path) -> list[di
 
 
 def compare(through: Sequence[dict[str, Any]], direct: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """How often the stack did what the direct rollout did, and both their shares over the same trials."""
+    """Return how often the stack agrees with the direct rollout, and the shares of both over the same trials."""
     by_key = {(r["kind"], r["task"], r["number"], r["member"]): r for r in direct}
     both = [(r, by_key[key]) for r in through if (key := (r["kind"], r["task"], r["number"], r["member"])) in by_key]
     told = [(one["obeyed"].get(f), other["obeyed"].get(f)) for one, other in both for f in one["told"]]

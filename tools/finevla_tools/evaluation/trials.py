@@ -1,4 +1,4 @@
-"""What is asked in an evaluation: cases from a seed, and their trials; the same for every policy that is asked."""
+"""Cases and trials of an evaluation, drawn from a seed: the same for every policy."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,8 +9,8 @@ import numpy as np
 from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import clean_order
 from finevla_sim.ik import ArmIK
-from finevla_sim.language import Said, how_of, say
-from finevla_sim.planner import Planner, Unreachable
+from finevla_sim.language import InstructionText, how_of, say
+from finevla_sim.planner import PathPlanner, Unreachable
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import BOWLS, Scene
 from finevla_sim.tasks import (
@@ -28,37 +28,17 @@ from finevla_sim.tasks import (
     sample_goal,
     supports,
 )
+from finevla_tools.evaluation.sizes import KINDS, PAIRED, Size
 
 FIRST_SEED = TEST_SEEDS + 1_000_000  # of a million seeds of the test split, used for nothing else
 SEEDS_PER_KIND, SEEDS_PER_TRY, TRIES = 100_000, 2_000, 40
 
-# The tasks that pairs about a factor are made of, in turn.
-PAIRED = {
-    "active_actor": ("reach", "pick", *EITHER_BOWL, "stack", "turn"),
-    "target_object": ("reach", "pick", *EITHER_BOWL, "stack"),
-    "approach_direction": tuple(TASKS),
-    "contact_region": ("pick",),
-    "path_shape": ("detour",),
-    "final_configuration": (*EITHER_BOWL, "stack"),
-    "rotation_direction": ("turn",),
-}
-KINDS = (*PAIRED, "task", "hard", "held_out")
 SLOT_OF = {"active_actor": "arm", "approach_direction": "approach", "contact_region": "grasp", "path_shape": "path"}
 
 
 @dataclass(frozen=True)
-class Size:
-    """How many scenes: `pairs` for each factor, `tasks` and `hard` for each task, `held_out` in all."""
-
-    pairs: int = 60
-    tasks: int = 20
-    hard: int = 10
-    held_out: int = 60
-
-
-@dataclass(frozen=True)
 class Case:
-    """One scene to try something in; `kind` is a factor (a pair of trials), "task" (fine and raw), "hard" or "held_out"."""
+    """One scene of an evaluation; `kind` is a factor (a pair of trials), "task" (fine and raw), "hard" or "held_out"."""
 
     kind: str
     task: str
@@ -66,13 +46,13 @@ class Case:
 
     @property
     def key(self) -> str:
-        """Unique in an evaluation."""
+        """Text that identifies the case within an evaluation: kind/task/number."""
         return f"{self.kind}/{self.task}/{self.number}"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One sentence in one scene: `told` are the factors that its words fix, `member` its place in the case."""
+    """One instruction in one scene; `told` are the factors its words state, `member` is its place in the case."""
 
     case: Case
     member: int
@@ -84,14 +64,17 @@ class Trial:
     told: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return the trial's case, words and goal as plain data (`goal_*`), for a record."""
         goal = {f"goal_{name}": value for name, value in asdict(self.goal).items()}
         case = {"kind": self.case.kind, "number": self.case.number}
         return case | {name: getattr(self, name) for name in ("member", "level", "seed", "words", "text")} | goal
 
 
 def cases_of(size: Size, first: int = 0) -> list[Case]:
-    """All cases, numbered from `first`, so mixed that the first tenth of them is a small evaluation of everything."""
+    """Return all cases, numbered from `first`, mixed so that the first tenth is a small evaluation of everything.
+
+    Raises `FineVLAError` if the numbers exceed the seeds of a kind.
+    """
     if first < 0 or first + max(asdict(size).values()) >= SEEDS_PER_TRY:
         raise FineVLAError(f"an evaluation has fewer than {SEEDS_PER_TRY} scenes of a kind; give smaller numbers")
 
@@ -107,11 +90,14 @@ def cases_of(size: Size, first: int = 0) -> list[Case]:
 
 
 def trials_of(case: Case, ik: ArmIK) -> tuple[Scene, list[Trial]]:
-    """The scene of a case and its trials; goals that an arm cannot reach are not asked for."""
+    """Return the scene and the trials of a case; only goals that the arm can reach are used.
+
+    Raises `FineVLAError` if no seed gives such a scene.
+    """
     first = FIRST_SEED + KINDS.index(case.kind) * SEEDS_PER_KIND + case.number * len(TASKS) % SEEDS_PER_TRY
     first += list(TASKS).index(case.task)
     level = "hard" if case.kind == "hard" else "easy"
-    planner = Planner(ik)
+    planner = PathPlanner(ik)
     for attempt in range(TRIES):
         seed = first + attempt * SEEDS_PER_TRY
         scene = sample_scene(seed, case.task, ik, level)
@@ -125,7 +111,7 @@ def trials_of(case: Case, ik: ArmIK) -> tuple[Scene, list[Trial]]:
 
 
 def goals_of(case: Case, scene: Scene, rng: np.random.Generator) -> list[Goal]:
-    """Goals of a case's trials: two that differ in one factor, one twice, or one; none if the scene does not allow it."""
+    """Draw the goals of a case: two that differ in one factor, one twice, or one; none if the scene allows no pair."""
     goal = sample_goal(scene, rng)
     if case.kind in ("task", "hard"):
         return [goal] * (2 if case.kind == "task" else 1)
@@ -141,8 +127,8 @@ def goals_of(case: Case, scene: Scene, rng: np.random.Generator) -> list[Goal]:
     return [replace(goal, **{field: str(one)}), replace(goal, **{field: str(other)})]
 
 
-def is_reachable(planner: Planner, scene: Scene, goal: Goal) -> bool:
-    """Whether the arm gets to all that the goal asks of it."""
+def is_reachable(planner: PathPlanner, scene: Scene, goal: Goal) -> bool:
+    """Return whether the planner finds a path for everything the goal asks."""
     items = clean_order(scene, goal.arm) if goal.task == "clean" else [scene.object(goal.target)]
     values = np.array(scene.arm_start)
     try:
@@ -154,7 +140,7 @@ def is_reachable(planner: Planner, scene: Scene, goal: Goal) -> bool:
 
 
 def _prepared(goal: Goal, field: str, rng: np.random.Generator) -> Goal:
-    """So that both values of the field can be asked for: the right hand serves both bowls, both hands the left one."""
+    """Adjust the goal so that both values of the field are possible (the left hand cannot serve the right bowl)."""
     if field == "arm" and goal.place in BOWLS:
         return replace(goal, place="left_bowl")
     if field == "place" and goal.place in BOWLS:
@@ -179,12 +165,12 @@ def _choices(scene: Scene, goal: Goal, field: str) -> Sequence[str]:
 
 
 def _trial(case: Case, member: int, scene: Scene, goal: Goal, words: str, dice: int) -> Trial:
-    """The same dice for both of a pair, so that their sentences differ in what they ask for only."""
+    """Make a trial; both trials of a pair use the same `dice`, so that their sentences differ only in the factor."""
     said = say(goal, scene, np.random.default_rng(dice), how_of(goal) if words == "fine" else (), "test")
     return Trial(case, member, scene.level, scene.seed, goal, words, said.text, _told(goal, said))
 
 
-def _told(goal: Goal, said: Said) -> tuple[str, ...]:
+def _told(goal: Goal, said: InstructionText) -> tuple[str, ...]:
     return tuple(
         factor
         for factor, field in FACTORS.items()

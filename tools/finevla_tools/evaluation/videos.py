@@ -1,7 +1,7 @@
-"""Pairs side by side: the same scene, one word changed, as videos; the first pairs of each factor, not the best ones."""
+"""Side-by-side videos of pairs: the same scene with one word changed; the first pairs of each factor, not the best."""
 
-import multiprocessing
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,41 +10,37 @@ from numpy.typing import NDArray
 from finevla_sim.judge import judge, obeyed
 from finevla_sim.world import World
 from finevla_tools.evaluation.runner import BUNDLE, Trier
-from finevla_tools.evaluation.trials import PAIRED, Case, trials_of
+from finevla_tools.evaluation.sizes import PAIRED
+from finevla_tools.evaluation.trials import Case, trials_of
 from finevla_tools.video import Movie, captioned
+from finevla_tools.work.parallel import Once, over
 
 SIZE, RATE_HZ, SPEED = (300, 400), 10, 2  # height and width of each half; shown at twice real time
 
 
 def pair_cases(cases: Sequence[Case], count: int) -> list[Case]:
-    """The first `count` pairs of each factor."""
+    """Return the first `count` pairs of each factor."""
     return [case for kind in PAIRED for case in sorted((c for c in cases if c.kind == kind), key=_number)[:count]]
 
 
 def video_name(case: Case) -> str:
-    """File name of a pair's video."""
+    """Return the file name of a pair's video."""
     return f"{case.kind}_{case.task}_{case.number}.mp4"
 
 
 def write_videos(bundle: Path, cases: Sequence[Case], folder: Path, processes: int) -> None:
-    """Run the pairs once more, looked at from above the table; what is there already is kept."""
+    """Run the pairs again and film them with the overview camera; existing videos are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     todo = [case for case in cases if not (folder / video_name(case)).is_file()]
     if not todo:
         return
-    shares = [(bundle, todo[k::processes], folder) for k in range(min(processes, len(todo)))]
-    with multiprocessing.get_context("spawn").Pool(len(shares)) as pool:
-        pool.map(_write_some, shares)
+    items = [(case, folder / video_name(case)) for case in todo]
+    for _ in over(Once(partial(Trier, bundle), _write), items, min(processes, len(todo)), in_order=False):
+        pass
 
 
-def _write_some(job: tuple[Path, Sequence[Case], Path]) -> None:
-    bundle, cases, folder = job
-    trier = Trier(bundle)
-    for case in cases:
-        _write(trier, case, folder / video_name(case))
-
-
-def _write(trier: Trier, case: Case, path: Path) -> None:
+def _write(trier: Trier, item: tuple[Case, Path]) -> None:
+    case, path = item
     scene, trials = trials_of(case, trier.ik)
     halves = []
     for trial in trials:

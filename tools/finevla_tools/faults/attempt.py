@@ -41,6 +41,7 @@ class Attempt:
         self.followed: int | None = None
 
     def result(self) -> Result:
+        """Inject the fault, observe the motion, undo it, recover, and return the result against the drill's promise."""
         drill, recorder = self.drill, self.recorder
         self.fault_ns = recorder.clock_ns()
         self.speed, self.start = recorder.speed(recorder.states[-1]), recorder.states[-1].positions

@@ -1,10 +1,10 @@
-"""All drills. What is promised here is what the tests ask of the stack and what the README says."""
+"""All drills. What is promised here is what the tests ask of the stack and what docs/faults.md says."""
 
 from collections.abc import Sequence
 
 from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.faults import inject as do
-from finevla_tools.faults import unruly
+from finevla_tools.faults import unruly, wire
 from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery
 from finevla_tools.faults.relay import CHUNKS
 
@@ -169,7 +169,28 @@ ROBOT_FAULTS = (
 
 # A step of some hundredths of a radian per second, within one cycle.
 LED_SHARE = 3.0
+# The next plan starts where the lost one would have led by then.
+PLAN_LOST_SHARE = 3.0
 JUMP = ("clock.jump", "watchdog.clock_jump")
+WIRE_FAULTS = (
+    Drill(
+        "first words lost", "of all that is said twice to the controllers, the first word is lost",
+        wire.lost(wire.first_word), FOLLOWS, clock=True,
+    ),
+    Drill(
+        "plan lost", "both words of one plan to the left arm's controller are lost",
+        wire.lost(wire.once, 1), FOLLOWS, clock=True, most_share=PLAN_LOST_SHARE,
+    ),
+    Drill(
+        "stop's first word lost", "a stop, and its first word is lost to all controllers",
+        unruly.both(wire.lost(wire.first_word), do.stop_pressed), STOPS, RESET, 0.0, ("stop.topic",), clock=True,
+    ),
+    Drill(
+        "stop lost", "a stop, and the left arm's controller hears nothing of it",
+        unruly.both(wire.lost(wire.of_the_bridge, 1), do.stop_pressed), STOPS, RESET, 0.0, ("watchdog.motion",), clock=True,
+    ),
+)  # fmt: skip
+
 CLOCK_FAULTS = (
     # By the joint states' clock alone the watchdog knows the command to some milliseconds, and leads the controllers on.
     Drill(
@@ -216,7 +237,7 @@ def drills_for(nodes: Sequence[str]) -> list[Drill]:
         of_nodes += NODES[node]
     ordered = [d for d in of_nodes if d.recovery is not NONE]
     last = [d for d in of_nodes if d.recovery is NONE]
-    return [*MACHINE_FAULTS, *ordered, *CHUNK_FAULTS, *ROBOT_FAULTS, *last, *CLOCK_FAULTS]
+    return [*MACHINE_FAULTS, *ordered, *CHUNK_FAULTS, *ROBOT_FAULTS, *last, *WIRE_FAULTS, *CLOCK_FAULTS]
 
 
 def chosen(names: Sequence[str], drills: Sequence[Drill]) -> list[Drill]:

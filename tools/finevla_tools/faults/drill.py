@@ -78,7 +78,7 @@ class Drill:
 
     @property
     def promised(self) -> str:
-        """One sentence."""
+        """What the stack shall do in this drill and how it recovers, in one sentence."""
         where = f", {self.observable_s:g} s after it began" if self.observable_s else ""
         what = {
             Promise.STOPS: f"the arms are stopped{where}, and stay so until a reset",

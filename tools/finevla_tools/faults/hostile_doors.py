@@ -35,7 +35,7 @@ from finevla_tools.faults.unruly import both
 
 
 def people_drills() -> list[Drill]:
-    """Stops, approvals, authority, resets."""
+    """Return the drills of stops, approvals, control authority and resets by unexpected clients."""
     wrong, same = people.approve_wrongly, int
     stops = (
         ("stop best effort", "on safety/stop, best effort", people.stop_topic(qos.SENSOR), STOPS, ("stop.topic",)),

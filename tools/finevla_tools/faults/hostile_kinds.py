@@ -40,7 +40,7 @@ def drill(name: str, does: str, fault: Fault, promise: Promise, codes: Sequence[
 
 
 def at(*moments: Moment) -> Callable[[Drill], list[Drill]]:
-    """The same at each of these moments, named after it."""
+    """Return a function that repeats a drill at each of these moments, which are added to its name."""
 
     def spread(one: Drill) -> list[Drill]:
         return [

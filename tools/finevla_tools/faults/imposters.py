@@ -12,9 +12,10 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from finevla_core.errors import FineVLAError
+from finevla_core.time_units import NS_PER_S
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import to_ns, to_stamp
+from finevla_ros.messages import to_ns, to_stamp
 from finevla_tools.faults.inject import Fault
 from finevla_tools.faults.relay import BEFORE
 from finevla_tools.faults.stranger import copy, says
@@ -23,19 +24,18 @@ if TYPE_CHECKING:
     from finevla_tools.faults.inject import Injector
 
 STATES_HZ = 200.0  # faster than any driver of ours
-NS = 1_000_000_000
 FORGED_TOLD_S = 10.5
 
 
 def now(i: "Injector", ahead_s: float = 0.0) -> Any:
-    """A stamp of the nodes' clock."""
-    return to_stamp(i.client.node.get_clock().now().nanoseconds + round(ahead_s * NS))
+    """Return a stamp `ahead_s` after the time of the nodes' clock."""
+    return to_stamp(i.client.node.get_clock().now().nanoseconds + round(ahead_s * NS_PER_S))
 
 
 def second_states(
     change: Callable[["Injector", Any, int], None], ahead_s: float = 0.0, rate_hz: float = STATES_HZ
 ) -> Fault:
-    """A second publisher of joint states, which says the true ones as `change` has them."""
+    """Publish joint states beside the robot's driver: the true ones, changed by `change(injector, message, n)`."""
 
     def make(i: "Injector", number: int) -> Any:
         message = copy(i.client.newest[f"{BEFORE}/{i.robot.state_topic}"])
@@ -47,7 +47,7 @@ def second_states(
 
 
 def off(rad: float) -> Callable[["Injector", Any, int], None]:
-    """The first joint is that much elsewhere."""
+    """Make a change that adds `rad` to the first joint's position."""
 
     def change(i: "Injector", message: Any, number: int) -> None:
         message.position[0] += rad
@@ -56,7 +56,7 @@ def off(rad: float) -> Callable[["Injector", Any, int], None]:
 
 
 def drifting(rad_s: float) -> Callable[["Injector", Any, int], None]:
-    """The first joint creeps away."""
+    """Make a change that moves the first joint's position away at `rad_s`."""
 
     def change(i: "Injector", message: Any, number: int) -> None:
         message.position[0] += rad_s * number / STATES_HZ
@@ -65,7 +65,7 @@ def drifting(rad_s: float) -> Callable[["Injector", Any, int], None]:
 
 
 def as_planned(rad: float) -> Callable[["Injector", Any, int], None]:
-    """All joints where the bridge wants them to be, the first one `rad` off."""
+    """Make a change that sets all joints to the bridge's plan, the first one `rad` off."""
 
     def change(i: "Injector", message: Any, number: int) -> None:
         planned = np.array(i.client.newest["safety/status"].planned)
@@ -78,28 +78,28 @@ def as_planned(rad: float) -> Callable[["Injector", Any, int], None]:
 
 
 def at_rest(i: "Injector", message: Any, number: int) -> None:
-    """Where the arms were at first, and no speed."""
+    """Set the positions to those seen first, and all velocities to 0."""
     first = i.held.setdefault("at_rest", list(message.position))
     message.position, message.velocity = first, [0.0] * len(message.velocity)
 
 
 def no_number(i: "Injector", message: Any, number: int) -> None:
-    """The first joint is not a number."""
+    """Set the first joint's position to NaN."""
     message.position[0] = math.nan
 
 
 def one_joint(i: "Injector", message: Any, number: int) -> None:
-    """Only the first joint, half a rad elsewhere."""
+    """Keep only the first joint, 0.5 rad off, without velocity and effort."""
     message.name, message.position = message.name[:1], [message.position[0] + 0.5]
     message.velocity = message.effort = []
 
 
 def as_it_is(i: "Injector", message: Any, number: int) -> None:
-    """The truth."""
+    """Leave the true joint states unchanged."""
 
 
 def slipped(rad: float) -> Fault:
-    """No second publisher: the encoder of the first joint slips."""
+    """Shift the first joint's true position readings by `rad`, as a slipped encoder does."""
     from finevla_tools.faults.inject import states_off
 
     return states_off(0, rad)
@@ -111,31 +111,31 @@ def _beat(i: "Injector") -> Any:
 
 
 def unsealed(i: "Injector", number: int) -> Any:
-    """In its name, stamped 1970."""
+    """Make a heartbeat in the watchdog's name without a seal, stamped 1970."""
     return msg.Heartbeat(node=f"/{i.client.namespace}/safety_watchdog", is_well=True, sequence=number + 10**6)
 
 
 def copied(i: "Injector", number: int) -> Any:
-    """The last one again and again."""
+    """Repeat the watchdog's last heartbeat unchanged."""
     return i.held.setdefault("beat", _beat(i))
 
 
 def counted_on(i: "Injector", number: int) -> Any:
-    """The last one, counted on and stamped anew."""
+    """Repeat the watchdog's last heartbeat with the next sequence number and a new stamp; the seal no longer fits."""
     beat = i.held.setdefault("beat", _beat(i))
     beat.sequence, beat.header.stamp = beat.sequence + 1, now(i)
     return beat
 
 
 def rechallenged(i: "Injector", number: int) -> Any:
-    """The last one with the newest challenge, counted on."""
+    """Repeat the watchdog's last heartbeat with the bridge's newest challenge, the next number and a new stamp."""
     beat = counted_on(i, number)
     beat.challenge = i.client.newest["safety/status"].challenge
     return beat
 
 
 def of_another_key(i: "Injector", number: int) -> Any:
-    """Sealed, counted and challenged as it must be, with another key."""
+    """Make a heartbeat with correct number and challenge, sealed with another key."""
     from finevla_core.safety.seal import Signer
 
     signer = i.held.setdefault("signer", Signer(b"x" * 32, f"/{i.client.namespace}/safety_watchdog"))
@@ -145,17 +145,17 @@ def of_another_key(i: "Injector", number: int) -> Any:
 
 
 def unwell(i: "Injector", number: int) -> Any:
-    """Not sealed, and it says that something is wrong."""
+    """Make an unsealed heartbeat that reports a failure."""
     return msg.Heartbeat(node=f"/{i.client.namespace}/safety_watchdog", text="the arms burn", sequence=number + 10**6)
 
 
 def beats(make: Callable[["Injector", int], Any], rate_hz: float = 20.0, name: str = "safety_watchdog") -> Fault:
-    """Heartbeats of a stranger under the watchdog's name."""
+    """Publish forged heartbeats in the watchdog's name, `make(injector, n)` being the n-th."""
     return says(msg.Heartbeat, "safety/watchdog", make, rate_hz, qos.NEWEST, name)
 
 
 def remembering(i: "Injector") -> Any:
-    """A preparation: nothing is held from the drill before."""
+    """Prepare a drill: clear `held`, which the drill before may have filled."""
 
     @contextlib.contextmanager
     def fresh() -> Iterator[None]:
@@ -167,7 +167,7 @@ def remembering(i: "Injector") -> Any:
 
 
 def after_silence(i: "Injector") -> Any:
-    """A preparation: forged heartbeats are told once in 10 s, and of the drill before too."""
+    """Prepare a drill: wait until the bridge reports forged heartbeats again (it does so once in 10 s)."""
 
     @contextlib.contextmanager
     def silence() -> Iterator[None]:
@@ -181,12 +181,12 @@ def after_silence(i: "Injector") -> Any:
 
 # Statuses.
 def policy_since(seconds: float, **fields: Any) -> Callable[["Injector", int], Any]:
-    """A policy's heartbeat that has been active for so long."""
+    """Make heartbeats of a policy that became active `seconds` earlier than ours; `fields` are set as given."""
 
     def make(i: "Injector", number: int) -> Any:
         status = copy(i.client.newest["policy/status"])
         status.header.stamp = now(i)
-        status.active_since = to_stamp(max(0, to_ns(status.active_since) - round(seconds * NS)))
+        status.active_since = to_stamp(max(0, to_ns(status.active_since) - round(seconds * NS_PER_S)))
         for name, value in fields.items():
             setattr(status, name, value)
         return status
@@ -195,19 +195,19 @@ def policy_since(seconds: float, **fields: Any) -> Callable[["Injector", int], A
 
 
 def policy_alive(i: "Injector", number: int) -> Any:
-    """The policy's own last heartbeat with a new stamp: it is there, and takes no observation."""
+    """Repeat the policy's last heartbeat with a new stamp: it seems alive but takes no observation."""
     status = i.held.setdefault("policy", copy(i.client.newest["policy/status"]))
     status.header.stamp = now(i)
     return status
 
 
 def statuses(make: Callable[["Injector", int], Any], rate_hz: float = 10.0, profile: QoSProfile = qos.LATCHED) -> Fault:
-    """On policy/status."""
+    """Publish forged messages on policy/status, `make(injector, n)` being the n-th."""
     return says(msg.PolicyStatus, "policy/status", make, rate_hz, profile)
 
 
 def bridge_says(state: int, epoch: int = 0, rate_hz: float = 25.0) -> Fault:
-    """Somebody in the bridge's name says how it is."""
+    """Publish safety/status in the bridge's name with this state, the epoch changed by `epoch`."""
 
     def make(i: "Injector", number: int) -> Any:
         status = copy(i.client.newest["safety/status"])
@@ -219,7 +219,7 @@ def bridge_says(state: int, epoch: int = 0, rate_hz: float = 25.0) -> Fault:
 
 
 def announces(instruction_id: str, rate_hz: float = 0.0, latched_before: bool = False) -> Fault:
-    """Somebody announces an active instruction; `latched_before` anybody hears it, as a late joiner would be told."""
+    """Announce an active instruction on active_instruction; `latched_before`: as a late joiner would receive it."""
 
     def make(i: "Injector", number: int) -> Any:
         return msg.Instruction(id=instruction_id, raw=i.sentence, stamp=now(i, -60.0 if latched_before else 0.0))
@@ -228,21 +228,21 @@ def announces(instruction_id: str, rate_hz: float = 0.0, latched_before: bool = 
 
 
 def announces_again(i: "Injector", number: int) -> Any:
-    """The instruction that was active last, again."""
+    """Announce the instruction that was active last once more."""
     return msg.Instruction(id=i.held.get("id", "") or i.client.newest["active_instruction"].id, raw=i.sentence)
 
 
 def clock_says(ahead_s: float) -> Fault:
-    """Somebody publishes the time."""
+    """Publish /clock that is `ahead_s` ahead of the controllers' clock."""
 
     def make(i: "Injector", number: int) -> Any:
-        return Clock(clock=to_stamp(i.recorder.clock_ns() + round(ahead_s * NS)))
+        return Clock(clock=to_stamp(i.recorder.clock_ns() + round(ahead_s * NS_PER_S)))
 
     return says(Clock, "/clock", make, 100.0, qos.SENSOR, listeners=0)
 
 
 def text_says(text: str, rate_hz: float = 0.0) -> Fault:
-    """Somebody says it as plain text."""
+    """Publish `text` on instruction/text as any client can."""
     return says(String, "instruction/text", lambda *_: String(data=text), rate_hz)
 
 

@@ -23,10 +23,10 @@ from trajectory_msgs.msg import JointTrajectory
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_ros import qos
-from finevla_tools.client import Client
-from finevla_tools.faults.record import Recorder
+from finevla_tools.faults.record import MotionRecorder
 from finevla_tools.faults.relay import CHUNKS, CLOCK, Relay, Relays, stamp_ns, stamped
 from finevla_tools.faults.stranger import Stranger
+from finevla_tools.simulation_client import SimulationClient
 from finevla_tools.up import Stack
 
 Fault = Callable[["Injector"], AbstractContextManager[None]]
@@ -34,12 +34,12 @@ Fault = Callable[["Injector"], AbstractContextManager[None]]
 
 @dataclass
 class Injector:
-    """What faults are done with, and where they say what else they saw broken."""
+    """What a fault acts on: stack, relays, publishers; in `broken` and `notes` it reports what else it saw."""
 
     stack: Stack
     relays: Relays
-    client: Client
-    recorder: Recorder
+    client: SimulationClient
+    recorder: MotionRecorder
     stranger: Stranger
     robot: Embodiment
     text: Publisher  # on instruction/text, already found by those who listen
@@ -53,7 +53,7 @@ class Injector:
     held: dict[str, Any] = field(default_factory=dict)  # of a preparation, for the fault
 
     def pid(self, node: str) -> int:
-        """Of a running node; raises `FineVLAError` if there is none."""
+        """Return the process id of a running node; raises `FineVLAError` if there is none."""
         pid = self.stack.pid(node)
         if pid is None:
             raise FineVLAError(f"'{node}' does not run")
@@ -61,7 +61,7 @@ class Injector:
 
     @contextlib.contextmanager
     def changing(self, topic: str, change: Callable[[Relay, bytes], None]) -> Iterator[None]:
-        """Let `change` decide what becomes of the messages of a topic."""
+        """Pass each message of a topic to `change(relay, data)`, which forwards, delays or drops it, until left."""
         relay = self.relays.by_topic[topic]
         relay.change = lambda data: change(relay, data)
         try:
@@ -71,7 +71,7 @@ class Injector:
 
 
 def killed(node: str) -> Fault:
-    """kill -9; one that the launch does not start again is started again by hand."""
+    """Kill a node's process with SIGKILL; on leaving, start it again if the launch file does not."""
 
     @contextlib.contextmanager
     def fault(i: Injector) -> Iterator[None]:
@@ -86,7 +86,7 @@ def killed(node: str) -> Fault:
 
 
 def hung(node: str) -> Fault:
-    """SIGSTOP, and SIGCONT afterwards."""
+    """Stop a node's process with SIGSTOP; on leaving, let it continue with SIGCONT."""
 
     @contextlib.contextmanager
     def fault(i: Injector) -> Iterator[None]:
@@ -102,7 +102,7 @@ def hung(node: str) -> Fault:
 
 
 def held_up(node: str, seconds: float) -> Fault:
-    """SIGSTOP for that long; over before it is watched."""
+    """Stop a node's process with SIGSTOP for `seconds`; it runs again before the drill is observed."""
 
     @contextlib.contextmanager
     def fault(i: Injector) -> Iterator[None]:
@@ -114,12 +114,12 @@ def held_up(node: str, seconds: float) -> Fault:
 
 
 def all_lost(topic: str) -> Fault:
-    """Nothing comes through."""
+    """Drop all messages of a topic."""
     return lambda i: i.changing(topic, lambda *_: None)
 
 
 def every_other_lost(topic: str) -> Fault:
-    """Half of it comes through."""
+    """Drop every other message of a topic."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         turn = itertools.cycle((True, False))
@@ -129,12 +129,12 @@ def every_other_lost(topic: str) -> Fault:
 
 
 def delayed(topic: str, seconds: float) -> Fault:
-    """Everything comes later."""
+    """Deliver the messages of a topic `seconds` late."""
     return lambda i: i.changing(topic, lambda relay, data: relay.later(seconds, data))
 
 
 def doubled(topic: str) -> Fault:
-    """Everything comes twice."""
+    """Deliver each message of a topic twice, 20 ms apart."""
 
     def twice(relay: Relay, data: bytes) -> None:
         relay.send(data)
@@ -144,7 +144,7 @@ def doubled(topic: str) -> Fault:
 
 
 def reordered(topic: str) -> Fault:
-    """Every second message comes before the one that it should follow."""
+    """Exchange each two successive messages of a topic: the second is sent first."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         held: list[bytes] = []
@@ -162,7 +162,7 @@ def reordered(topic: str) -> Fault:
 
 
 def first_again(topic: str) -> Fault:
-    """The message of now, again and again."""
+    """Replace all messages of a topic by the first one."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         held: list[bytes] = []
@@ -177,7 +177,7 @@ def first_again(topic: str) -> Fault:
 
 
 def spoiled(change: Callable[[Any, Injector], None], times: int | None = None) -> Fault:
-    """Every chunk (or only the first `times`) is changed in place."""
+    """Change every chunk (or the first `times`) in place with `change(chunk, injector)`."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         from finevla_interfaces.msg import ActionChunk
@@ -197,7 +197,7 @@ def spoiled(change: Callable[[Any, Injector], None], times: int | None = None) -
 
 
 def valued(value: float) -> Callable[[Any, Injector], None]:
-    """One action in the middle of a chunk is something else."""
+    """Make a change that sets one action in the middle of the chunk to `value`."""
 
     def change(chunk: Any, i: Injector) -> None:
         chunk.actions[len(chunk.actions) // 2] = value
@@ -206,7 +206,7 @@ def valued(value: float) -> Callable[[Any, Injector], None]:
 
 
 def moved_by(rad: float) -> Callable[[Any, Injector], None]:
-    """Every action is that much off."""
+    """Make a change that adds `rad` to every action of the chunk."""
 
     def change(chunk: Any, i: Injector) -> None:
         chunk.actions = array.array("d", (np.array(chunk.actions) + rad).tobytes())
@@ -215,31 +215,31 @@ def moved_by(rad: float) -> Callable[[Any, Injector], None]:
 
 
 def other_joints(chunk: Any, i: Injector) -> None:
-    """The names of two joints are exchanged."""
+    """Exchange the names of the chunk's first two joints."""
     names = list(chunk.names)
     names[0], names[1] = names[1], names[0]
     chunk.names = names
 
 
 def fewer_values(chunk: Any, i: Injector) -> None:
-    """A row is one value short."""
+    """Remove one value per row from the chunk's actions."""
     chunk.actions = chunk.actions[: -chunk.horizon]
 
 
 def arms_swapped(chunk: Any, i: Injector) -> None:
-    """The left arm's values stand where the right arm's belong."""
+    """Exchange the left and the right arm's values in the chunk."""
     rows = np.array(chunk.actions).reshape(chunk.horizon, -1)
     half = rows.shape[1] // 2
     chunk.actions = array.array("d", np.roll(rows, half, axis=1).tobytes())
 
 
 def old_epoch(chunk: Any, i: Injector) -> None:
-    """As if it had been made before the last reset."""
+    """Set the chunk's epoch to the one before the last reset."""
     chunk.epoch -= 1
 
 
 def longer(rows: int) -> Callable[[Any, Injector], None]:
-    """A chunk of that many rows."""
+    """Make a change that replaces the chunk's rows by `rows` copies of the last one."""
 
     def change(chunk: Any, i: Injector) -> None:
         last = np.array(chunk.actions).reshape(chunk.horizon, -1)[-1]
@@ -250,7 +250,7 @@ def longer(rows: int) -> Callable[[Any, Injector], None]:
 
 
 def slower(times: float) -> Fault:
-    """As if inference took so many times as long: one chunk at a time, and it comes that much later."""
+    """Delay chunks as if inference took `times` as long; those made meanwhile are dropped."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         from finevla_interfaces.msg import ActionChunk
@@ -271,22 +271,22 @@ def slower(times: float) -> Fault:
 
 
 def camera_topic(i: Injector, camera: str) -> str:
-    """The raw image's."""
+    """Return the topic of a camera's raw images."""
     return next(c.topic for c in i.robot.cameras if c.name == camera)
 
 
 def camera_stopped(camera: str) -> Fault:
-    """No picture any more."""
+    """Drop all raw images of a camera."""
     return lambda i: all_lost(camera_topic(i, camera))(i)
 
 
 def camera_lossy(camera: str) -> Fault:
-    """Every other picture comes through."""
+    """Drop every other raw image of a camera."""
     return lambda i: every_other_lost(camera_topic(i, camera))(i)
 
 
 def camera_frozen(camera: str) -> Fault:
-    """Fresh stamps, the same picture."""
+    """Repeat a camera's first image with the stamps of the new ones."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         held: list[bytes] = []
@@ -301,7 +301,7 @@ def camera_frozen(camera: str) -> Fault:
 
 
 def cameras_swapped(one: str, other: str, says_so: bool) -> Fault:
-    """Two cameras' pictures are exchanged; `says_so` if the frame in their headers goes with them."""
+    """Exchange the images of two cameras; with `says_so` each keeps the frame_id of its own camera."""
 
     @contextlib.contextmanager
     def fault(i: Injector) -> Iterator[None]:
@@ -327,17 +327,17 @@ def cameras_swapped(one: str, other: str, says_so: bool) -> Fault:
 
 
 def states_stopped(i: Injector) -> AbstractContextManager[None]:
-    """No joint state any more."""
+    """Drop all joint states of the robot."""
     return all_lost(i.robot.state_topic)(i)
 
 
 def states_stale(i: Injector) -> AbstractContextManager[None]:
-    """The same joint state again and again, stamp and all."""
+    """Repeat the first joint state, its stamp unchanged."""
     return first_again(i.robot.state_topic)(i)
 
 
 def states_off(joint: int, value: float, absolute: bool = False) -> Fault:
-    """One joint says something else from now on."""
+    """Add `value` (rad) to the position of one joint in all joint states, or set it to `value` if `absolute`."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         from sensor_msgs.msg import JointState
@@ -353,7 +353,7 @@ def states_off(joint: int, value: float, absolute: bool = False) -> Fault:
 
 
 def clock_jumped(seconds: float) -> Fault:
-    """The time that the nodes go by is off from now on; the arms' and cameras' own is not."""
+    """Shift the nodes' /clock by `seconds`; stamps of joint states and images are not shifted."""
 
     def fault(i: Injector) -> AbstractContextManager[None]:
         off_ns = round(seconds * 1e9)
@@ -363,20 +363,20 @@ def clock_jumped(seconds: float) -> Fault:
 
 
 def clock_stopped(i: Injector) -> AbstractContextManager[None]:
-    """Time stands still for the nodes."""
+    """Drop /clock: the nodes' time stands still."""
     return all_lost(CLOCK)(i)
 
 
 @contextlib.contextmanager
 def stop_pressed(i: Injector) -> Iterator[None]:
-    """Nothing is wrong: the operator stops."""
+    """Publish an operator's stop on safety/stop, without any fault."""
     i.stop.publish(Empty())
     yield
 
 
 @contextlib.contextmanager
 def rival(i: Injector) -> Iterator[None]:
-    """Somebody else is about to command an arm."""
+    """Create a second publisher on the first controller's trajectory topic, which sends nothing."""
     topic = f"{i.robot.controllers[0].name}/joint_trajectory"
     publisher = i.client.node.create_publisher(JointTrajectory, topic, qos.ALL)
     try:
@@ -387,7 +387,7 @@ def rival(i: Injector) -> Iterator[None]:
 
 @contextlib.contextmanager
 def busy_processes(count: int) -> Iterator[None]:
-    """So many busy processes of ordinary priority."""
+    """Load the CPUs with `count` busy processes of ordinary priority."""
     # They look whether we are still there: a drill that is killed leaves nothing burning behind.
     code = f"import os\nwhile os.getppid() == {os.getpid()}:\n    for _ in range(200000): pass"
     busy: list[subprocess.Popen[bytes]] = []

@@ -10,6 +10,7 @@ from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from finevla_core.safety.mandate import MOTION
+from finevla_core.time_units import NS_PER_S
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_tools.faults.imposters import now
@@ -21,17 +22,16 @@ from finevla_tools.faults.unruly import fresh
 if TYPE_CHECKING:
     from finevla_tools.faults.inject import Injector
 
-NS = 1_000_000_000
 HEARING = 3  # bridge, watchdog and controller hear what a controller is told
 
 
 def topic(i: "Injector") -> str:
-    """Of the first controller."""
+    """Return the trajectory topic of the robot's first controller."""
     return f"{i.robot.controllers[0].name}/joint_trajectory"
 
 
 def way(rad: float, seconds: float) -> Callable[["Injector", int], Any]:
-    """The first joint of the first arm by that much in that time, from where it is."""
+    """Make trajectories that move the first joint of the first arm by `rad` in `seconds` from where it is."""
 
     def make(i: "Injector", number: int) -> Any:
         state = i.client.newest[f"{BEFORE}/{i.robot.state_topic}"]
@@ -39,7 +39,7 @@ def way(rad: float, seconds: float) -> Callable[["Injector", int], Any]:
         joints = i.robot.controllers[0].joints
         positions = [at[joint] for joint in joints]
         positions[0] += rad
-        whole_s, part_ns = divmod(round(seconds * NS), NS)
+        whole_s, part_ns = divmod(round(seconds * NS_PER_S), NS_PER_S)
         point = JointTrajectoryPoint(positions=positions, velocities=[0.0] * len(joints))
         point.time_from_start = Duration(sec=whole_s, nanosec=part_ns)
         return JointTrajectory(joint_names=list(joints), points=[point])
@@ -48,19 +48,19 @@ def way(rad: float, seconds: float) -> Callable[["Injector", int], Any]:
 
 
 def named_frame(i: "Injector", number: int) -> Any:
-    """As `way`, with the bridge's name and a seal that looks like one."""
+    """Make a trajectory as `way` does, in the bridge's name with a forged seal."""
     message = way(0.3, 0.3)(i, number)
     message.header.frame_id = f"/{i.client.namespace}/safety_bridge#{'0' * 16}#{10**9 + number}#{'0' * 64}"
     return message
 
 
 def replayed(i: "Injector", number: int) -> Any:
-    """What the controller was told last, seal and all."""
+    """Repeat the controller's last command, seal included."""
     return i.client.newest.get(topic(i)) or way(0.3, 0.3)(i, number)
 
 
 def tampered(i: "Injector", number: int) -> Any:
-    """The same, with another goal under the old seal, that starts now."""
+    """Repeat the controller's last command with another goal under the old seal."""
     message = copy(replayed(i, number))
     new = way(0.3, 0.3)(i, number)
     message.header.stamp, message.points, message.joint_names = new.header.stamp, new.points, new.joint_names
@@ -70,12 +70,12 @@ def tampered(i: "Injector", number: int) -> Any:
 def commands(
     make: Callable[["Injector", int], Any], name: str = NAME, rate_hz: float = 0.0, lives_s: float | None = None
 ) -> Fault:
-    """Trajectories of a node of that name; it lives for so long."""
+    """Publish trajectories to the first controller from node `name` for `lives_s` (None: as long as the drill lasts)."""
     return says(JointTrajectory, topic, make, rate_hz, qos.ALL, name, lives_s=lives_s)
 
 
 def chunks(change: Callable[["Injector", Any], None], rate_hz: float = 10.0, client: str = "") -> Fault:
-    """Good chunks of now, as `change` has them; of the policy's name, or of another `client`."""
+    """Publish valid chunks of now, changed by `change(injector, chunk)`, as the policy or another `client`."""
 
     def make(i: "Injector", number: int) -> Any:
         template = i.client.newest.get(CHUNKS) or _template(i)
@@ -98,17 +98,17 @@ def _template(i: "Injector") -> Any:
 
 
 def field(name: str, value: Any) -> Callable[["Injector", Any], None]:
-    """One field is something else."""
+    """Make a change that sets one field of the chunk; a callable `value` is given the chunk."""
     return lambda _, chunk: setattr(chunk, name, value(chunk) if callable(value) else value)
 
 
 def stamped(ahead_s: float) -> Callable[["Injector", Any], None]:
-    """Its observation's stamp is that far ahead."""
+    """Make a change that sets the observation's stamp to `ahead_s` after now."""
     return lambda i, chunk: setattr(chunk.header, "stamp", now(i, ahead_s))
 
 
 def long(rows: int, dt_s: float) -> Callable[["Injector", Any], None]:
-    """So many rows of that time each: the first row, held."""
+    """Make a change that repeats the chunk's first row `rows` times at steps of `dt_s`."""
 
     def change(i: "Injector", chunk: Any) -> None:
         first = np.array(chunk.actions).reshape(chunk.horizon, -1)[0]
@@ -119,14 +119,14 @@ def long(rows: int, dt_s: float) -> Callable[["Injector", Any], None]:
 
 
 def all_nan(i: "Injector", chunk: Any) -> None:
-    """Nothing but NaN."""
+    """Set all actions of the chunk to NaN."""
     chunk.actions = array.array("d", [math.nan] * len(chunk.actions))
 
 
 def as_motion(i: "Injector", chunk: Any) -> None:
-    """It pretends to be an operator's motion."""
+    """Give the chunk the id of an operator's motion."""
     chunk.instruction_id = f"{MOTION}stranger"
 
 
 def as_it_is(i: "Injector", chunk: Any) -> None:
-    """A good one."""
+    """Leave the valid chunk unchanged."""

@@ -9,7 +9,7 @@ from finevla_core.controller import PERIOD_NS, TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.limits import Limits
-from finevla_tools.faults.record import State, Told
+from finevla_tools.faults.record import CommandSample, StateSample
 
 STEP_NS = PERIOD_NS  # what counts is what the controllers send, cycle by cycle
 # A message's way takes a moment that is no part of the motion, and under load it is ours that is long: what it does to the
@@ -21,7 +21,7 @@ MEASURED_SHARE, MEASURED_SPEED = 1.15, 0.1
 
 
 def commanded(
-    told: Sequence[Told], robot: Embodiment, start: State, span_ns: tuple[int, int]
+    told: Sequence[CommandSample], robot: Embodiment, start: StateSample, span_ns: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Positions and velocities `(T, D)` in values, each cycle of `span_ns`, that the controllers asked of the arms.
 
@@ -49,7 +49,7 @@ def commanded(
     return robot.to_values(positions), velocities / scale
 
 
-def _began(told: Told) -> int:
+def _began(told: CommandSample) -> int:
     """When it takes effect: at its stamp, unless that is another clock's, or it is over by then."""
     age_ns = told.clock_ns - told.stamp_ns
     is_over = age_ns > told.points[-1].time_from_start_ns if told.points else True
@@ -76,7 +76,7 @@ def limits_used(
     return found
 
 
-def measured_breach(states: Sequence[State], limits: Limits, names: Sequence[str], stranger: float = 0.0) -> str:
+def measured_breach(states: Sequence[StateSample], limits: Limits, names: Sequence[str], stranger: float = 0.0) -> str:
     """A joint that was measured faster than its limit, or than a `stranger` may drive it, as a sentence; empty = none."""
     if len(states) < 2:
         return ""

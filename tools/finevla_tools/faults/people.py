@@ -14,12 +14,12 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import Empty, String
 from std_srvs.srv import SetBool, Trigger
 
+from finevla_client.errors import NoAnswer
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
 from finevla_interfaces.srv import AdoptPose, Approve, Authority, SetInstruction
 from finevla_ros import qos
-from finevla_tools.client import NoAnswer
 from finevla_tools.faults.inject import Fault
 from finevla_tools.faults.stranger import says
 
@@ -31,7 +31,7 @@ Act = Callable[["Injector"], None]
 
 
 def does(act: Act) -> Fault:
-    """Do something, and watch what comes of it."""
+    """Make a fault of one action: it runs `act(injector)` and leaves nothing to undo."""
 
     @contextlib.contextmanager
     def fault(i: "Injector") -> Iterator[None]:
@@ -43,23 +43,23 @@ def does(act: Act) -> Fault:
 
 # Stops, however they are said.
 def stop_topic(profile: QoSProfile) -> Fault:
-    """On safety/stop."""
+    """Publish a stop on safety/stop with this QoS profile."""
     return says(Empty, "safety/stop", lambda *_: Empty(), profile=profile)
 
 
 def stop_text(profile: QoSProfile) -> Fault:
-    """The word, on instruction/text."""
+    """Publish the word "stop" on instruction/text with this QoS profile."""
     return says(String, "instruction/text", lambda *_: String(data="stop"), profile=profile)
 
 
 def stop_instruction(profile: QoSProfile) -> Fault:
-    """The word, on instruction."""
+    """Publish an instruction "stop" on topic instruction with this QoS profile."""
     return says(msg.Instruction, "instruction", lambda *_: msg.Instruction(raw="stop"), profile=profile)
 
 
 @contextlib.contextmanager
 def stop_service(i: "Injector") -> Iterator[None]:
-    """By safety/stop, the service."""
+    """Call the service safety/stop; note a broken promise if it does not report success."""
     if not i.client.call(Trigger, "safety/stop", Trigger.Request()).success:
         i.broken.append("the service did not say that it stopped")
     yield
@@ -67,7 +67,7 @@ def stop_service(i: "Injector") -> Iterator[None]:
 
 @contextlib.contextmanager
 def stop_by_policy(i: "Injector") -> Iterator[None]:
-    """The word, by the policy's service set_instruction."""
+    """Call the policy's service set_instruction with the word "stop"."""
     i.client.call(SetInstruction, "set_instruction", SetInstruction.Request(instruction=msg.Instruction(raw="stop")))
     yield
 
@@ -78,12 +78,12 @@ def _answer(i: "Injector", number: int, is_yes: bool = True) -> Any:
 
 
 def shown(i: "Injector") -> int:
-    """The number of the plan that is shown."""
+    """Return the number of the plan that is pending approval."""
     return int(i.client.newest["safety/pending_plan"].number)
 
 
 def approve_wrongly(number: Callable[[int], int], before: Act = lambda _: None) -> Fault:
-    """A yes to the plan that was shown, after something came between; or to another one. It must not count."""
+    """Approve plan `number(n)`, n the one shown, after `before(i)`; an accepted approval breaks the promise."""
 
     @contextlib.contextmanager
     def fault(i: "Injector") -> Iterator[None]:
@@ -98,42 +98,42 @@ def approve_wrongly(number: Callable[[int], int], before: Act = lambda _: None) 
 
 
 def say_others(i: "Injector") -> None:
-    """Other words."""
+    """Give a different instruction (the other arm), and wait 0.3 s."""
     words = i.sentence.replace("left", "right") if "left" in i.sentence else f"{i.sentence} with the right arm"
     i.client.say(Instruction(raw=words))
     i.client.wait(lambda: False, 0.3)
 
 
 def say_stop(i: "Injector") -> None:
-    """A stop word."""
+    """Publish the word "stop" on instruction/text, and wait 0.3 s."""
     i.text.publish(String(data="stop"))
     i.client.wait(lambda: False, 0.3)
 
 
 def press_stop(i: "Injector") -> None:
-    """A stop."""
+    """Publish a stop on safety/stop, and wait 0.3 s."""
     i.stop.publish(Empty())
     i.client.wait(lambda: False, 0.3)
 
 
 def turn_down(i: "Injector") -> None:
-    """A no to it."""
+    """Refuse the plan that is pending approval."""
     _answer(i, shown(i), False)
 
 
 def step_again(i: "Injector") -> None:
-    """Step mode off and on."""
+    """Switch step mode off and on again."""
     for data in (False, True):
         i.client.call(SetBool, "safety/step_mode", SetBool.Request(data=data))
 
 
 def wait_too_long(i: "Injector") -> None:
-    """More than an approval may take."""
+    """Wait 31 s, longer than an approval may take."""
     i.client.wait(lambda: False, 31.0)
 
 
 def approve_twice(i: "Injector") -> None:
-    """A yes, and the same again while it is followed."""
+    """Approve the pending plan, and approve it again while it is followed: the second must be refused."""
     number = shown(i)
     first = _answer(i, number)
     if not first.success:
@@ -143,7 +143,7 @@ def approve_twice(i: "Injector") -> None:
 
 
 def pending_spoofed(i: "Injector") -> AbstractContextManager[None]:
-    """A stranger shows another plan under another number, and the operator says yes to that."""
+    """Show a forged plan under another number and approve that: the approval must be refused."""
 
     def make(injector: "Injector", number: int) -> Any:
         return msg.PendingPlan(number=10**6, client="/finevla/policy", names=list(i.robot.names))
@@ -161,12 +161,12 @@ def pending_spoofed(i: "Injector") -> AbstractContextManager[None]:
 
 # Authority.
 def ask(i: "Injector", client: str, release: bool = False) -> Any:
-    """Take or give back authority."""
+    """Request authority for `client`, or release it; return the service's answer."""
     return i.client.call(Authority, "safety/authority", Authority.Request(client=client, release=release))
 
 
 def own_name(i: "Injector") -> str:
-    """The drill's."""
+    """Return the fully qualified name of the drill's own node."""
     return str(i.client.node.get_fully_qualified_name())
 
 
@@ -193,7 +193,7 @@ def authority_kept(i: "Injector") -> Iterator[None]:
 
 
 def authority_named(name: str, release: bool = False) -> Fault:
-    """By a name that must be refused, in a moment and with a short sentence."""
+    """Request authority under a name that must be refused at once with a short sentence."""
 
     @contextlib.contextmanager
     def fault(i: "Injector") -> Iterator[None]:

@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_client.connection import Connection
 from finevla_core.controller import Point
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
+from finevla_ros.messages import to_ns
 from finevla_ros.trajectories import points_of
-from finevla_tools.client import Client
-from finevla_tools.faults.relay import BEFORE, CHUNKS
+from finevla_tools.faults.relay import BEFORE, CHUNKS, told_topic
 
 REST = 0.05  # rad/s, measured, of the fastest joint
 RESTED_S = 0.25
 WARN, ERROR = 1, 2
 STOP_WORD = "stop.word"  # the one stop that is not latched
+MOST_AHEAD_S = 0.03  # that a state's stamp is carried on: longer, and simulated time may stand still
 
 
 @dataclass(frozen=True)
-class State:
+class StateSample:
     """A true joint state, of before any relay: positions and velocities `(J,)` in values."""
 
     at_s: float
@@ -38,7 +39,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Told:
+class CommandSample:
     """A trajectory on a controller's topic; `clock_ns` is the controllers' time when it came."""
 
     at_s: float
@@ -64,10 +65,10 @@ class Seen:
         return self.code == STOP_WORD or (self.level == ERROR and self.code != "diagnostics")
 
 
-class Recorder:
+class MotionRecorder:
     """Remembers since the last `begin`; times are the steady clock's (`at_s`)."""
 
-    def __init__(self, client: Client, robot: Embodiment, simulated_time: bool) -> None:
+    def __init__(self, client: Connection, robot: Embodiment, simulated_time: bool) -> None:
         self.client, self.robot, self.simulated_time = client, robot, simulated_time
         self.is_arm = np.array([not value.is_gripper for value in robot.values])
         self._scale = robot.to_velocities(np.ones(len(robot.joints)))
@@ -75,7 +76,8 @@ class Recorder:
         self.begin()
         client.listen(f"{BEFORE}/{robot.state_topic}", JointState, qos.SENSOR, self._on_state)
         for controller in robot.controllers:
-            topic = f"{controller.name}/joint_trajectory"
+            # As the controllers hear it, where there is a relay.
+            topic = f"{BEFORE}/{told_topic(controller.name)}" if simulated_time else told_topic(controller.name)
             client.listen(topic, JointTrajectory, qos.ALL, partial(self._on_told, controller.name))
         client.listen(CHUNKS, msg.ActionChunk, qos.NEWEST)
         client.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
@@ -84,14 +86,14 @@ class Recorder:
         client.listen("/diagnostics", DiagnosticArray, qos.ALL, self._on_diagnostics)
 
     def begin(self) -> None:
-        """Forget what was."""
+        """Drop all samples and events recorded so far."""
         with self._lock:
-            self.states: list[State] = []
-            self.told: list[Told] = []
+            self.states: list[StateSample] = []
+            self.told: list[CommandSample] = []
             self.seen: list[Seen] = []
 
-    def speed(self, state: State) -> float:
-        """Fastest arm joint."""
+    def speed(self, state: StateSample) -> float:
+        """Return the speed of the fastest arm joint (grippers excluded), rad/s."""
         return float(abs(state.velocities[self.is_arm]).max())
 
     def is_moving(self, least: float) -> bool:
@@ -113,10 +115,17 @@ class Recorder:
         return next((s for s in self.seen if s.at_s >= since_s and s.is_stop), None)
 
     def clock_ns(self) -> int:
-        """The controllers' clock."""
+        """Return the time by the controllers' clock: stamp of the newest state in simulation, else the system time."""
         if self.simulated_time:
             return self.states[-1].stamp_ns if self.states else 0
         return time.time_ns()
+
+    def _clock_at(self, at_s: float) -> int:
+        """Return the controllers' time now: the newest state's is up to a state's period and its delivery ago."""
+        if not self.simulated_time or not self.states:
+            return self.clock_ns()
+        newest = self.states[-1]
+        return newest.stamp_ns + round(min(at_s - newest.at_s, MOST_AHEAD_S) * 1e9)
 
     def _on_state(self, message: JointState) -> None:
         if list(message.name) != list(self.robot.joints):
@@ -124,13 +133,12 @@ class Recorder:
         velocities = np.array(message.velocity) / self._scale
         positions = self.robot.to_values(np.array(message.position))
         with self._lock:
-            self.states.append(State(time.monotonic(), to_ns(message.header.stamp), positions, velocities))
+            self.states.append(StateSample(time.monotonic(), to_ns(message.header.stamp), positions, velocities))
 
     def _on_told(self, controller: str, message: JointTrajectory) -> None:
         stamp = to_ns(message.header.stamp)
-        told = Told(
-            time.monotonic(), self.clock_ns(), controller, tuple(message.joint_names), stamp, tuple(points_of(message))
-        )
+        at_s, points = time.monotonic(), tuple(points_of(message))
+        told = CommandSample(at_s, self._clock_at(at_s), controller, tuple(message.joint_names), stamp, points)
         with self._lock:
             self.told.append(told)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.faults.drill import Drill, Result
+from finevla_tools.formats import shortened
 
 HEAD = (
     "drill", "what is done", "promised", "happened", "rad/s", "fault to stop command", "stop command to rest",
@@ -28,7 +29,7 @@ def line(result: Result) -> str:
         rest += f", stop to command {_ms(result.command_s)}, {result.lines_s:.0f} log lines"
     texts = [*result.broken, *result.too_late]
     broken = "".join(f"\n    BROKEN: {text}" for text in texts)
-    saw = f"\n    {_short(result.saw[0])}" if result.saw else ""
+    saw = f"\n    {shortened(result.saw[0], TEXT_LETTERS)}" if result.saw else ""
     return f"{'ok    ' if not texts else 'BROKEN'} {result.name:24s} {result.happened}{stop}{rest}{saw}{broken}"
 
 
@@ -71,7 +72,7 @@ def _rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
     for r in results:
         happened = r.happened + "".join(f"; **broken: {text}**" for text in r.broken)
         times = _ms(r.stop_s), _ms(r.rest_s), _ms(r.needed_s)
-        saw = _short(r.saw[0]) if r.saw else "nothing"
+        saw = shortened(r.saw[0], TEXT_LETTERS) if r.saw else "nothing"
         rows.append((r.name, r.does, r.promised, happened, f"{r.speed:.2f}", *times, f"{100 * r.share:.0f} %", saw))
     return rows
 
@@ -94,7 +95,3 @@ def write(path: Path, results: Sequence[Result]) -> None:
 
 def _ms(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds * 1e3:.0f} ms"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= TEXT_LETTERS else text[: TEXT_LETTERS - 1] + "…"

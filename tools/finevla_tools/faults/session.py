@@ -23,15 +23,15 @@ from finevla_core.urdf import expand
 from finevla_interfaces.action import GoTo
 from finevla_ros import qos
 from finevla_ros.paths import robot_file, safety_file
-from finevla_tools.client import Client
 from finevla_tools.faults.attempt import COME_TO_REST_S, FOLLOWING, NOT_GONE_ON, SET_OUT_S, Attempt
 from finevla_tools.faults.drill import Drill, Moment, Result
 from finevla_tools.faults.inject import Injector
-from finevla_tools.faults.record import Recorder
+from finevla_tools.faults.record import MotionRecorder
 from finevla_tools.faults.relay import Relays, lines_of
 from finevla_tools.faults.stranger import Stranger
 from finevla_tools.launch_file import Launch, Process, load_launch
-from finevla_tools.stage import wait_for_stack
+from finevla_tools.simulation_client import SimulationClient
+from finevla_tools.stack_session import wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
 HOLDING, STOPPED = 1, 3
@@ -96,8 +96,8 @@ class Session:
         self._life = contextlib.ExitStack()
         self._clock: bool | None = None  # of the stack that runs; None = none does
         self.stack: Stack
-        self.client: Client
-        self.recorder: Recorder
+        self.client: SimulationClient
+        self.recorder: MotionRecorder
         self.injector: Injector
 
     def __enter__(self) -> Self:
@@ -169,8 +169,8 @@ class Session:
         namespace = launch.arguments["namespace"]
         relays = life.enter_context(Relays(lines_of(self.robot, clock), namespace))
         self.stack.start()
-        self.client = life.enter_context(Client(namespace, name="finevla_drill"))
-        self.recorder = Recorder(self.client, self.robot, clock)
+        self.client = life.enter_context(SimulationClient(namespace, name="finevla_drill"))
+        self.recorder = MotionRecorder(self.client, self.robot, clock)
         stranger = life.enter_context(Stranger(namespace))
         text = self.client.node.create_publisher(String, "instruction/text", qos.ALL)
         stop = self.client.node.create_publisher(Empty, "safety/stop", qos.ALL)
@@ -242,20 +242,23 @@ class Session:
         return not apart or bool(abs(positions[:half] - positions[half:])[:-1].max() > APART_RAD)
 
     def state(self) -> int:
-        """Of the bridge, as it was heard last."""
+        """Return the bridge's state by its newest status."""
         return int(self.client.newest["safety/status"].state)
 
     def accepted(self) -> int:
-        """Chunks so far."""
+        """Return how many chunks the bridge has accepted so far."""
         return int(self.client.newest["safety/status"].chunks_accepted)
 
     def wait(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Raises `FineVLAError` if it does not come true in time."""
+        """Wait up to `seconds` until `condition()` is true, else raise `FineVLAError` that names `what`."""
         if not self.client.wait(lambda: bool(condition()), seconds):
             raise FineVLAError(f"waited {seconds:g} s for {what}")
 
     def reset(self, seconds: float) -> bool:
-        """As a person does it: ask, read why not, ask again; returns whether a reset was needed."""
+        """Reset the bridge as an operator does, asking again until it holds; return whether a reset was needed.
+
+        Raises `FineVLAError` if that takes more than `seconds`.
+        """
         began_s, is_reset = time.monotonic(), False
         while True:
             try:

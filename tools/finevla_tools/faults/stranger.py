@@ -1,4 +1,4 @@
-"""A stranger in the graph: a participant of its own, that publishes under any node's name whatever a drill wants."""
+"""Publishers outside the stack: a DDS participant of its own that publishes under any node's name."""
 
 import contextlib
 import threading
@@ -13,7 +13,7 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message, serialize_message
 
 from finevla_ros import qos
-from finevla_tools.transport import use_stack_transport
+from finevla_ros.transport import use_stack_transport
 
 if TYPE_CHECKING:
     from finevla_tools.faults.inject import Injector
@@ -24,7 +24,7 @@ Make = Callable[["Injector", int], Any]  # the n-th message (or its bytes), from
 
 
 class Stranger:
-    """A context manager; `publisher` makes nodes and publishers as they are needed, and nobody spins them."""
+    """Participant outside the stack (a context manager); it makes nodes and publishers as needed and spins none."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
@@ -43,7 +43,7 @@ class Stranger:
         rclpy.try_shutdown(context=self._context)
 
     def node(self, name: str) -> Any:
-        """The node of this name, made if it is not there."""
+        """Return the node of this name, created on first use."""
         if name not in self._nodes:
             self._nodes[name] = rclpy.create_node(
                 name,
@@ -61,7 +61,7 @@ class Stranger:
 
     @contextlib.contextmanager
     def publisher(self, kind: type, topic: str, profile: QoSProfile, name: str = NAME) -> Iterator[Publisher]:
-        """A publisher of a node of that name, gone when the context is left."""
+        """Create a publisher in the node `name`; it is destroyed when the context is left."""
         node = self.node(name)
         publisher = node.create_publisher(kind, topic, profile)
         try:
@@ -71,7 +71,7 @@ class Stranger:
 
 
 def copy(message: Any) -> Any:
-    """The same message, to be changed."""
+    """Return a deep copy of a message."""
     return deserialize_message(serialize_message(message), type(message))
 
 

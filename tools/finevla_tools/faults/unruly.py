@@ -88,7 +88,7 @@ def goes_on(i: "Injector") -> Iterator[None]:
 
 
 def fresh(template: Any, i: "Injector", number: int) -> Any:
-    """The same sender's chunk of now, from where the arms are commanded to be."""
+    """Make a valid chunk of now in the template's sender's name, from the commanded positions."""
     from finevla_interfaces.msg import ActionChunk
 
     chunk, status = deserialize_message(serialize_message(template), ActionChunk), i.client.newest["safety/status"]

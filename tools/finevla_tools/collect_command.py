@@ -1,0 +1,43 @@
+"""`finevla collect`: a policy acts in scenes of the training split; what it saw is kept, with the truth of where things were.
+
+Synthetic motions go well. What a policy gets itself into - a hand before the thing it looks for, a thing
+let go of beside the bowl - it must have seen to get out of: dataset aggregation (Ross et al. 2011), for the finder alone.
+"""
+
+import argparse
+from pathlib import Path
+
+from finevla_core.bundle import load_bundle
+from finevla_sim.tasks import mixture
+from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, refuse_other_content
+from finevla_tools.simulation_options import add_processes, add_tasks
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the bundle and the options of `finevla collect` to `parser`."""
+    parser.add_argument("bundle", type=Path, help="folder of a policy bundle")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
+    parser.add_argument("--trials", type=int, default=500, help="how often the policy acts, each time in another scene")
+    parser.add_argument("--first", type=int, default=0, help="number of the first scene")
+    add_tasks(parser)
+    add_processes(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the shards of collected trials that are not there yet; return the exit code."""
+    refuse_other_content(arguments.out, SHARDS, UNKNOWN)
+    at_least(1, trials=arguments.trials, processes=arguments.processes)
+    at_least(0, first=arguments.first)
+    load_bundle(arguments.bundle)
+    tasks = mixture(arguments.tasks)
+    announce(f"loading the simulator; {arguments.trials} trials of '{arguments.bundle}' to {arguments.out}")
+    from finevla_core.policy.loading import load_policy
+    from finevla_sim.robot import default_robot
+    from finevla_tools.collect import SHARD_TRIALS, write_collected
+    from finevla_tools.work.shards import make_shards
+
+    load_policy(arguments.bundle, default_robot().embodiment)
+    firsts = range(arguments.first, arguments.first + arguments.trials, SHARD_TRIALS)
+    paths = [arguments.out / f"drills_{first // SHARD_TRIALS:05d}.npz" for first in firsts]
+    jobs = [(arguments.bundle, first, SHARD_TRIALS, tasks) for first in firsts]
+    return make_shards(paths, jobs, write_collected, "trials", arguments.processes)

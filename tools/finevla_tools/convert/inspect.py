@@ -1,0 +1,71 @@
+"""What an input is taken for before it is converted: episodes, columns, cameras, the scale of grippers, sources of tasks."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.convert.episode import Header, Reference, Source
+
+LOOKED_AT = 20  # episodes that are opened
+NAMES = 16
+
+
+def inspect(source: Source, arguments: argparse.Namespace, out: Path | None) -> int:
+    """Print it; 0 if all episodes that were looked at can be read."""
+    references = source.references()
+    print(f"'{arguments.input}': {len(references)} episodes, read by {type(source).__name__}")
+    certain = _lerobot(source, arguments, out)
+    settle = getattr(source, "settle", None)
+    try:
+        for sentence in settle() if settle else ():
+            print(f"  {sentence}")
+    except FineVLAError as error:
+        print(f"  not certain: {error}")
+        certain = False
+    refused = 0
+    kinds: Counter[tuple[str, ...]] = Counter()
+    for reference in references[:LOOKED_AT]:
+        try:
+            kinds[tuple(_lines(source.open(_piece(source, reference)).header))] += 1
+        except FineVLAError as error:
+            refused += 1
+            print(f"  {reference.name} would be refused: {error}")
+    for lines, count in kinds.items():
+        print(f"  {count} of the first {min(len(references), LOOKED_AT)} episodes:")
+        for line in lines:
+            print(f"    {line}")
+    return 0 if certain and not refused and references else 1
+
+
+def _lerobot(source: Source, arguments: argparse.Namespace, out: Path | None) -> bool:
+    """Its columns, and its field map to `out`; whether they are certain."""
+    from finevla_tools.convert.lerobot_in import LeRobotSource
+
+    if not isinstance(source, LeRobotSource):
+        if out is not None:
+            raise FineVLAError("a field map is written of LeRobot data sets only; leave the file out")
+        return True
+    from finevla_tools.canonical.inspect import inspect as columns
+    from finevla_tools.canonical.scales import Given
+
+    return columns(source.files(), None, Given(arguments.gripper, arguments.gripper_action), out) == 0
+
+
+def _piece(source: Source, reference: Reference) -> Reference:
+    pieces = getattr(source, "pieces", None)
+    found: Reference = pieces(reference)[0] if pieces else reference
+    return found
+
+
+def _lines(header: Header) -> Iterator[str]:
+    yield f"robot {header.robot}, {header.fps} frames/s"
+    for what, names in (("state", header.state_names), ("action", header.action_names)):
+        yield f"{what} ({len(names)}): {', '.join(names[:NAMES])}{', ...' if len(names) > NAMES else ''}"
+    yield "cameras: " + (", ".join(f"{c.name} {c.width}x{c.height}" for c in header.cameras) or "none")
+    for key in ("gripper_scale", "task_from"):
+        if key in header.facts:
+            yield f"{key.replace('_', ' ')}: {header.facts[key]}"
+    if left_out := header.facts.get("left_out"):
+        yield f"left out: {', '.join(map(str, left_out[:NAMES]))}"

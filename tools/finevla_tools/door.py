@@ -1,0 +1,160 @@
+"""Checks at the door of a command, before seconds of loading or hours of work: folders told by their names, numbers."""
+
+import argparse
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from finevla_core.errors import FineVLAError
+
+NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
+SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"
+DATA_SET, RECORDINGS = "a LeRobot data set", "recordings"
+BAG_SUFFIXES = (".mcap", ".db3", ".bag", ".hdf5", ".h5")
+MOST = 1000  # names looked at in a folder
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Shows the value that an option has where nobody gives one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        told = not action.option_strings or "default" in text or "without it" in text or text.endswith("]")
+        shown = isinstance(action.default, (int, float, str, Path)) and action.default not in (
+            False,
+            "",
+            argparse.SUPPRESS,
+        )
+        return text if told or not shown else f"{text} [%(default)s]"
+
+
+class RawHelpFormatter(HelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """`HelpFormatter` that keeps the lines of the description."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are one sentence, as all others of the command line, and name the help."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": HelpFormatter, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and end with exit code 2."""
+        self.exit(2, f"error: {message.removesuffix('.')}; see '{self.prog} --help'\n")
+
+
+def content(folder: Path) -> str:
+    """What a folder holds, judged by names of files, as words that fit behind "holds"."""
+    if not folder.is_dir():
+        return FILE if os.path.lexists(folder) else NOTHING
+    names = _names(folder)
+    if not names:
+        return NOTHING
+    if kind := _kind(folder, names):
+        return kind
+    below = (folder / name for name in sorted(names))
+    kinds = (_kind(path, _names(path)) for path in below if path.is_dir())
+    return next((kind for kind in kinds if kind in (DATA_SET, RECORDINGS)), UNKNOWN)
+
+
+def _kind(folder: Path, names: Collection[str]) -> str:
+    if any(name.startswith("drills_") and name.endswith(".npz") for name in names):
+        return SHARDS
+    if "manifest.yaml" in names:
+        return BUNDLE
+    if {"finder.pt", "mover.pt"} & set(names):
+        return CHECKPOINTS
+    if (folder / "meta" / "info.json").is_file():
+        return DATA_SET
+    if {"metadata.yaml", "episode.json"} & set(names) or any(name.endswith(BAG_SUFFIXES) for name in names):
+        return RECORDINGS
+    return ""
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry, _ in zip(entries, range(MOST), strict=False)}
+    except OSError as error:
+        raise FineVLAError(f"'{folder}' cannot be read: {error.strerror}") from error
+
+
+def refuse_no_folder(folder: Path) -> None:
+    """Raise `FineVLAError` unless `folder` is one; what it holds is for those who read it to say."""
+    if not folder.is_dir():
+        what = "is a file" if os.path.lexists(folder) else "does not exist"
+        raise FineVLAError(f"'{folder}' {what}; give the folder of a data set")
+
+
+def refuse_other_content(out: Path, *own: str) -> None:
+    """Raise `FineVLAError` if `out` is there and holds something else than `own`: it would be mixed up, or replaced."""
+    held = content(out)
+    if held == FILE:
+        raise FineVLAError(f"'{out}' is a file; give --out a folder")
+    if held not in (NOTHING, *own):
+        raise FineVLAError(f"'{out}' holds {held}; give --out a folder of its own")
+
+
+def refuse_no_motions(folder: Path, with_pictures: bool) -> None:
+    """Raise `FineVLAError` unless `folder` holds synthetic motions or collected episodes, with pictures if those are needed."""
+    held, make = content(folder), "make some with 'finevla synthesize --out data/seen --pictures 2'"
+    if held in (DATA_SET, RECORDINGS):
+        raise FineVLAError(
+            f"'{folder}' holds {held}; 'finevla train' learns from synthetic motions and collected "
+            "episodes, which are made in simulation, "
+            f"not from {held} (see 'What is learned from what' in docs/train.md); leave the folder out"
+        )
+    if held == FILE:
+        raise FineVLAError(f"'{folder}' is a file; give the folder that 'finevla synthesize' made")
+    if not folder.is_dir():
+        raise FineVLAError(f"there is no folder '{folder}'; {make}")
+    if held != SHARDS:
+        raise FineVLAError(f"'{folder}' holds {held} and no synthetic motions; {make}")
+    for shard in sorted(folder.glob("drills_*.npz")):
+        if not zipfile.is_zipfile(shard):
+            raise FineVLAError(f"'{shard}' is damaged; remove it and run the command that made the folder again")
+        with zipfile.ZipFile(shard) as file:
+            if with_pictures and "images.npy" not in file.namelist():
+                raise FineVLAError(
+                    f"'{shard}' has no pictures, and the finder learns from pictures; {make}, or give --parts mover"
+                )
+
+
+def refuse_no_checkpoints(folder: Path, parts: Iterable[str]) -> None:
+    """Raise `FineVLAError` unless the checkpoints of `parts` are in `folder`."""
+    for part in parts:
+        if not (folder / f"{part}.pt").is_file():
+            raise FineVLAError(f"no '{folder / part}.pt'; train first: 'finevla train FOLDER_OF_DRILLS --out {folder}'")
+
+
+def at_least(least: int, **options: int) -> None:
+    """Raise `FineVLAError` for an option, by its name, that is smaller."""
+    for name, value in options.items():
+        if value < least:
+            raise FineVLAError(f"--{name.replace('_', '-')} is {value}; give a number from {least} on")
+
+
+def announce(text: str) -> None:
+    """Say on stderr what is about to take seconds or longer, before it does."""
+    print(f"{text} ...", file=sys.stderr, flush=True)
+
+
+def announcer() -> Callable[[str], None] | None:
+    """Return `announce` where a person reads stderr, None for a script, which reads answers only."""
+    return announce if sys.stderr.isatty() else None
+
+
+def refuse_no_output(option: str, path: Path | None) -> None:
+    """Raise `FineVLAError`, before the work, if a folder to be made cannot be: a file is in its place or above it."""
+    if path is None:
+        return
+    there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
+    if not there.is_dir():
+        where = "" if there == path.absolute() else f": '{there}' is no folder"
+        what = "is a file" if not where else "cannot be made"
+        raise FineVLAError(f"{option} '{path}' {what}{where}; name a folder that is to be made")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise FineVLAError(f"{option} '{path}' cannot be made: '{there}' may not be written to; name another folder")

@@ -1,0 +1,58 @@
+"""`finevla export`: a trained checkpoint to a policy bundle, checked against the checkpoint before it is kept."""
+
+import argparse
+from pathlib import Path
+
+from finevla_core.chunk import JOININGS
+from finevla_core.errors import FineVLAError
+from finevla_core.manifest import Manifest
+from finevla_tools.door import BUNDLE, announce, refuse_no_checkpoints, refuse_other_content
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `finevla export` to `parser`."""
+    parser.add_argument("folder", type=Path, help="folder of checkpoints that 'finevla train' wrote")
+    parser.add_argument(
+        "--finder", type=Path, help="take the finder of this run instead; it does not depend on the mixture"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="bundle directory to write, e.g. models/tabletop")
+    parser.add_argument(
+        "--runtime",
+        choices=("onnx", "torch"),
+        default="onnx",
+        help="onnx = a graph that the policy node runs itself; torch = weights for 'finevla serve', on a GPU if there is one",
+    )
+    parser.add_argument(
+        "--joining",
+        choices=JOININGS,
+        default=JOININGS[0],
+        help="how the bridge joins a chunk to the running one; rtc = the policy continues its own (head flow only)",
+    )
+    parser.add_argument(
+        "--seen-from", type=float, default=Manifest.seen_from, help="likelihood from which a target counts as seen"
+    )
+    parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export the checkpoints to a bundle; return the exit code. Raises `FineVLAError` if a checkpoint is missing."""
+    for folder, parts in ((arguments.folder, ("mover",)), (arguments.finder or arguments.folder, ("finder",))):
+        refuse_no_checkpoints(folder, parts)
+    refuse_other_content(arguments.out, BUNDLE)
+    card = _card(arguments.card)
+    announce("loading torch and the simulator")
+    from finevla_tools.export import export
+
+    a = arguments
+    made = export(a.folder, a.out, card, a.finder, a.joining, a.seen_from, a.runtime)
+    print(f"bundle: {made}")
+    return 0
+
+
+def _card(path: Path | None) -> str:
+    if path is None:
+        return "# Model card\n\nNot written yet.\n"
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FineVLAError(f"model card '{path}' cannot be read: {error}; give a text file in UTF-8") from error

@@ -1,0 +1,1 @@
+"""Long work, once: output that appears whole, resuming, journals, the parallel map and how far it is."""
