@@ -8,7 +8,7 @@ mkdir -p models
 say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
 
 if [ -n "${ROS_DISTRO:-}" ] && [ -d "/opt/ros/${ROS_DISTRO}" ]; then
-  say "ROS 2 ${ROS_DISTRO} is sourced; build with it: rosdep install --from-paths . src --ignore-src -y, pip install -r requirements/robot.txt, colcon build (see README)"
+  say "ROS 2 ${ROS_DISTRO} is sourced; build with it: rosdep install --from-paths . src --ignore-src -y, pip install -r requirements/robot.txt, colcon build (see docs/real_robot.md)"
 fi
 
 if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null; then
@@ -22,7 +22,7 @@ fi
 lists=(ros.txt robot.txt "$@")
 stamp=$( (printf '%s\n' "${lists[@]}"; cd requirements; cat constraints.txt "${lists[@]}") | sha256sum | cut -d' ' -f1)
 if ! grep -qsx "$stamp" .venv/finevla-requirements; then
-  say "installing ${lists[*]}"
+  say "installing ${lists[*]}: 1.3 GB for the robot side and the simulator, 6.5 GB with training; a minute or more"
   .venv/bin/uv pip install --quiet --python .venv/bin/python -c requirements/constraints.txt $(printf -- '-r requirements/%s ' "${lists[@]}")
   .venv/bin/python tools/setup/mend_wheels.py
   .venv/bin/python tools/setup/underlay.py
@@ -50,7 +50,7 @@ fi
 . .venv/setup.sh
 stamp=$( { echo "$root"; find package.xml setup.py setup.cfg src tools/setup/tf2_msgs \( -name package.xml -o -name 'setup.*' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name CMakeLists.txt \) -type f -print0 | sort -z | xargs -0 sha256sum; find launch config urdf models -type f | sort; } | sha256sum | cut -d' ' -f1)
 if ! grep -qsx "$stamp" install/finevla-build; then
-  say "building the workspace (the interfaces take most of it)"
+  say "building the workspace: half a minute, most of it for the interfaces"
   mkdir -p log
   # tf2_msgs: the wheels lack it; a ROS 2 from apt has it, so it is no package of the workspace.
   if ! colcon build --base-paths . src tools/setup/tf2_msgs --symlink-install --cmake-args -DPython3_EXECUTABLE="$root/.venv/bin/python" -DBUILD_TESTING=OFF >log/setup-build.txt 2>&1; then
@@ -59,5 +59,11 @@ if ! grep -qsx "$stamp" install/finevla-build; then
     exit 1
   fi
   echo "$stamp" > install/finevla-build
+fi
+# numba's caches name the modules that they were compiled with; where one has moved they cannot be read.
+stamp=$(cd tools && find finevla_tools/dedup -name '*.py' | sort | sha256sum | cut -d' ' -f1)
+if ! grep -qsx "$stamp" install/finevla-compiled; then
+  find tools/finevla_tools/dedup \( -name '*.nbi' -o -name '*.nbc' \) -delete
+  echo "$stamp" > install/finevla-compiled
 fi
 say "ready: '. install/setup.bash' puts ros packages and the command 'finevla' on your paths"

@@ -10,7 +10,7 @@ import pytest
 from probe import Probe
 from std_msgs.msg import Empty, String
 
-from finevla_core.recording.episode import Episode, Labels, Limits
+from finevla_core.recording.episode import DiskLimits, Labels, RecordedEpisode
 from finevla_core.recording.metadata import Bag, Definitions, Qos, Topic
 from finevla_interfaces import msg
 from finevla_ros import qos
@@ -48,7 +48,7 @@ def run(*arguments: object) -> int:
 
 def episode(root: Path, outcome: str | None, count: int = 5, task: str = "stack the cubes") -> Path:
     """An episode of `count` messages; outcome None: killed."""
-    made = Episode(root, Labels(task, "ada"), {}, Limits(0), NOW_NS)
+    made = RecordedEpisode(root, Labels(task, "ada"), {}, DiskLimits(0), NOW_NS)
     channel = made.add(Topic("/a", "std_msgs/msg/String", "", (Qos(),)), Definitions().of("std_msgs/msg/String"))
     made.instruction(NOW_NS, "1", "stack", "gently")
     for i in range(count):

@@ -20,7 +20,9 @@ from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_tools.canonical import convert as cv
-from finevla_tools.canonical.convert import Options, choose_map, convert, load_episode, restored
+from finevla_tools.canonical.arms import config_folder
+from finevla_tools.canonical.choose import choose_map
+from finevla_tools.canonical.convert import CanonicalOptions, convert, load_episode, restored
 from finevla_tools.canonical.fields import Field, FieldMap, is_tool_view, modality_map, yaml_map
 from finevla_tools.canonical.files import meta_json, read_meta, read_unified, write_unified
 from finevla_tools.canonical.layout import COLUMNS, DIM, SLOTS
@@ -181,8 +183,8 @@ def joints(tmp_path: Path) -> Path:
     return write(tmp_path / "set", [take(seed) for seed in range(3)])
 
 
-def options(root: Path, **more: Any) -> Options:
-    return Options(Rules(choose_map(open_dataset(root), None)), **more)
+def options(root: Path, **more: Any) -> CanonicalOptions:
+    return CanonicalOptions(Rules(choose_map(open_dataset(root), None)), **more)
 
 
 class TestDataSet:
@@ -265,7 +267,7 @@ class TestDataSet:
         assert choose_map(open_dataset(joints), None).name == "cobotmagic"
 
     def test_single_arms_go_to_the_right(self, tmp_path: Path) -> None:
-        found = yaml_map(cv.config_folder("canonical") / "single_arm.yaml")
+        found = yaml_map(config_folder("canonical") / "single_arm.yaml")
         assert {f.slot for f in (*found.state, *found.action)} == {"right_eef", "right_gripper"}
 
     def test_a_dry_run_shows_the_same_frames_and_writes_nothing(

@@ -18,13 +18,13 @@ from lerobot_sets import CAMERAS, JOINTS, TABLE_DEFECTS, VIDEO_DEFECTS, Take, ta
 from scipy.spatial.transform import Rotation
 
 from finevla_core.errors import FineVLAError
+from finevla_core.text_files import read_json
 from finevla_tools.clean import checks as c
 from finevla_tools.clean import run as clean_run
-from finevla_tools.clean.charts import histogram
 from finevla_tools.clean.checks import CHECKS, Check
 from finevla_tools.clean.compat import judge_all
 from finevla_tools.clean.decide import chosen, parse_set, threshold_of
-from finevla_tools.clean.finevla import Limits, Verdict, load_limits, range_norm_l2
+from finevla_tools.clean.finevla import PaperLimits, PaperVerdict, load_limits, range_norm_l2
 from finevla_tools.clean.pictures import count_and_look, sharpness
 from finevla_tools.clean.reports import (
     diff_report,
@@ -35,7 +35,8 @@ from finevla_tools.clean.reports import (
     write_report,
 )
 from finevla_tools.cli import main
-from finevla_tools.datasets.lerobot_files import Footage, open_dataset, read_json, values
+from finevla_tools.datasets.lerobot_files import Footage, open_dataset, values
+from finevla_tools.report.charts import histogram
 
 quick = settings(max_examples=80, deadline=None)
 EACH = 2  # episodes with each defect
@@ -44,6 +45,7 @@ ALSO = {
     "frozen_state": {"joint_jump", "divergence"},
     "divergence": {"limits"},
     "frames": {"gripper_unused"},
+    "still": {"idle_head", "idle_tail", "gripper_unused"},
     "time_order": {"time_gap"},
     "time_jitter": {"time_gap"},
 }
@@ -152,9 +154,10 @@ class TestPlanted:
     def test_the_page_needs_nothing_from_elsewhere(self, planted: tuple[Path, dict[int, str], Path]) -> None:
         page = (planted[2] / "index.html").read_text()
         assert page.count("<svg") > 15
-        assert "class=limit" in page
+        assert 'class="limit"' in page
         assert "http" not in page.replace("http-equiv", "")
-        assert "<script" not in page
+        assert page.count("<script") == 1
+        assert "default-src 'none'" in page
         assert (planted[2] / "plots/histograms.png").read_bytes()[:4] == b"\x89PNG"
 
     def test_other_thresholds_need_no_second_look(
@@ -190,7 +193,7 @@ class TestChoice:
     ) -> None:
         root = write(tmp_path / "set", [take(0)])
         assert main(["clean", str(root), "--report", str(tmp_path / "r"), *arguments]) == 2
-        assert capsys.readouterr().err.startswith("error: ")
+        assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
 
     def test_an_interrupted_run_goes_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         root = write(tmp_path / "set", [take(seed) for seed in range(4)])
@@ -349,11 +352,11 @@ class TestFineVLA:
         assert range_norm_l2(q, -q) > 1
 
     @pytest.mark.parametrize(("key", "limits"), [
-        ("BC_Z", Limits(41, ("right_eef",), 1.0)), ("RH20T-fjy/rh20t_cfg3", Limits(20, ("right_joint",), 0.2)),
-        ("RoboCOIN/some/robot", Limits(60, ("left_eef", "right_eef"), 0.2)), ("unheard", Limits(None, (), 0.2)),
-        ("xvla-soft-fold_franka_v3_franka", Limits(None, ("right_joint",), None)), ("agibotworld_hyy", Limits()),
+        ("BC_Z", PaperLimits(41, ("right_eef",), 1.0)), ("RH20T-fjy/rh20t_cfg3", PaperLimits(20, ("right_joint",), 0.2)),
+        ("RoboCOIN/some/robot", PaperLimits(60, ("left_eef", "right_eef"), 0.2)), ("unheard", PaperLimits(None, (), 0.2)),
+        ("xvla-soft-fold_franka_v3_franka", PaperLimits(None, ("right_joint",), None)), ("agibotworld_hyy", PaperLimits()),
     ])  # fmt: skip
-    def test_thresholds_are_its_table(self, key: str, limits: Limits) -> None:
+    def test_thresholds_are_its_table(self, key: str, limits: PaperLimits) -> None:
         root = next(p for p in Path(__file__).resolve().parents if (p / "config/clean").is_dir())
         assert load_limits(root / "config/clean/finevla.yaml", key) == limits
 
@@ -393,10 +396,10 @@ class TestFineVLA:
 
     def test_too_few_frames_count_in_two_buckets_and_broken_files_in_both(self) -> None:
         verdicts = {
-            0: Verdict(("无法计算: valid_frames=1",), math.nan, 1),
-            12: Verdict(("parquet文件损坏: 0字节",), None, 0),
+            0: PaperVerdict(("无法计算: valid_frames=1",), math.nan, 1),
+            12: PaperVerdict(("parquet文件损坏: 0字节",), None, 0),
         }
-        report = flat_report("x", Path("x"), Limits(), verdicts)
+        report = flat_report("x", Path("x"), PaperLimits(), verdicts)
         assert report["summary"]["breakdown"] == {
             "frame_too_short": 1, "task_empty": 0, "l2_abnormal": 1, "parquet_corrupted": 1,
         }  # fmt: skip
@@ -421,13 +424,13 @@ class TestFineVLA:
         assert (flat["n_inf"], flat["max_l2"], flat["mean_l2"]) == (1, 0.3, pytest.approx(0.2))
         assert other["max_l2"] == math.inf
         assert "n_inf" not in other
-        verdicts = {0: Verdict(("L2=inf > 0.2",), math.inf, 9), 1: Verdict((), 0.1, 9)}
+        verdicts = {0: PaperVerdict(("L2=inf > 0.2",), math.inf, 9), 1: PaperVerdict((), 0.1, 9)}
         report = structured_report("x", Path("x"), 0.2, {"a": verdicts})
         for compat, token in ((True, "Infinity"), (False, "null")):
             write_report(tmp_path / "r.json", report, compat)
             assert token in (tmp_path / "r.json").read_text()
             assert read_report(tmp_path / "r.json") == {"a": {"0": ["L2=inf > 0.2"]}}
-        assert diff_report("x", Path("x"), Limits(None, ("left_eef",)), verdicts)["valid_episodes"] == 1
+        assert diff_report("x", Path("x"), PaperLimits(None, ("left_eef",)), verdicts)["valid_episodes"] == 1
 
     @pytest.mark.parametrize(
         "text", ["[]", "{", '{"subdatasets": []}', '{"a": {"x": ["r"]}}', '{"a": {"1": "r"}}', '{"a": 5}']
@@ -668,3 +671,10 @@ class TestBadInput:
         root = write(tmp_path / "set", [take(0)], info={"data_path": "../../{episode_index}.parquet"})
         assert main(["clean", str(root), "--report", str(tmp_path / "r")]) == 2
         assert "leaves the data set" in capsys.readouterr().err
+
+
+def test_checks_are_listed_without_a_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["clean", "--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(CHECKS)
+    assert main(["clean"]) == 2
+    assert "name a LeRobot data set" in capsys.readouterr().err

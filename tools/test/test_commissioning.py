@@ -16,7 +16,7 @@ from finevla_core.urdf import expand
 from finevla_tools.cli import main
 from finevla_tools.commissioning.can_buses import check_can
 from finevla_tools.commissioning.hand_steps import _ends, _table
-from finevla_tools.commissioning.outcome import Outcome, failed, passed, skipped
+from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
 from finevla_tools.commissioning.person import ENTER, Answers, NotAnswered, Terminal, person_of
 from finevla_tools.commissioning.report import write_report
 
@@ -166,7 +166,7 @@ def test_table_is_compared_with_the_safety_files(tip: tuple[float, ...], state: 
 
 
 def test_report_is_written_for_people_and_for_programs(tmp_path: Path) -> None:
-    outcomes: list[Outcome] = [
+    outcomes: list[StepOutcome] = [
         passed("picture.left", "it is", file="picture_1.png"), failed("a|b", "x|y", "do"), skipped("c", "nobody"),
     ]  # fmt: skip
     write_report(tmp_path / "r", {"robot": "cobotmagic", "time": "now"}, outcomes)

@@ -17,7 +17,7 @@ from std_msgs.msg import Empty
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces.msg import PiperStatus
 from finevla_ros import qos
-from finevla_ros.convert import to_stamp
+from finevla_ros.messages import to_stamp
 from finevla_tools.commissioning import command
 from finevla_tools.commissioning.person import NotAnswered
 from finevla_tools.doctor import add_arguments

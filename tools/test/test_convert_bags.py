@@ -19,10 +19,10 @@ from finevla_core.images import CompressedImage
 from finevla_core.observation import Observation
 from finevla_tools.convert.bag_analysis import BagOptions
 from finevla_tools.convert.bags import BagSource
-from finevla_tools.convert.episode import Encoded, Frame, Header
+from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
 
 
-def convert(path: Path, robot: Embodiment, **options: Any) -> list[tuple[Header, list[Frame]]]:
+def convert(path: Path, robot: Embodiment, **options: Any) -> list[tuple[Header, list[EpisodeFrame]]]:
     """Every piece of every bag."""
     source = BagSource(path, robot, BagOptions(**options))
     opened = [source.open(piece) for reference in source.references() for piece in source.pieces(reference)]
@@ -83,8 +83,8 @@ def test_frames_are_what_the_rule_says(robot: Embodiment, tmp_path: Path, fps: i
         np.testing.assert_array_equal(frame.action, commanded(scene, robot, t, SECOND // fps))
         told = max((s, m) for s, m in ((s, i) for i, (s, _) in enumerate(said)) if s <= t)
         message = said[told[1]][1]
-        assert frame.task == (message.fine or message.raw)
-    assert [w.style for w in header.words] == ["task_aug", "interjection"]
+        assert frame.task == (message.raw or message.fine)
+    assert [w.style for w in header.words] == ["plan", "interjection"]
     assert sum(header.facts["histograms_ms"]["skew"]["camera front"]["counts"]) >= len(frames)
 
 
@@ -257,6 +257,25 @@ class TestRefused:
             convert(bag, robot)
         [(header, _)] = convert(bag, robot, cameras=("front", "right"))
         assert [c.name for c in header.cameras] == ["front", "right"]
+
+    @pytest.mark.parametrize("missing", ["", "left_arm", "right_gripper"])
+    def test_no_commands(self, robot: Embodiment, tmp_path: Path, missing: str) -> None:
+        """Of nothing, or of some controllers only: a person who recorded by hand guidance has none, and no stamp is wrong."""
+        scene = aligned(robot)
+        scene.lines = [line for line in scene.lines if not ("joint_trajectory" in line.topic and missing in line.topic)]
+        bag = scene.write(tmp_path / "bag")
+        with pytest.raises(FineVLAError, match=r"no commands were recorded.*\(nothing on .*--actions next") as told:
+            convert(bag, robot)
+        assert f"{missing}_controller" in str(told.value) if missing else "recorded (nothing" in str(told.value)
+        assert "stamps" not in str(told.value)
+        [(header, frames)] = convert(bag, robot, actions="next")
+        assert header.facts["actions_by"] == "next"
+        assert len(frames) > 2
+
+    def test_no_chunks(self, robot: Embodiment, tmp_path: Path) -> None:
+        bag = aligned(robot).write(tmp_path / "bag")
+        with pytest.raises(FineVLAError, match=r"no action chunks were recorded \(nothing on action_chunk\)"):
+            convert(bag, robot, actions="chunk")
 
     def test_no_instruction(self, robot: Embodiment, tmp_path: Path) -> None:
         scene = aligned(robot)

@@ -1,14 +1,22 @@
 """Videos of parts: joined from fragments every frame is in its place, and AV1 is the same whoever shares the cores."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+pytest.importorskip("pyarrow", reason="pyarrow comes with 'make train-setup'")
+from foreign import aloha, recording
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.clean.pictures import count_and_look
+from finevla_tools.cli import main
 from finevla_tools.convert import encode
 from finevla_tools.convert.encode import CameraEncoder, Codec, join, sharing
-from finevla_tools.convert.episode import Camera
+from finevla_tools.convert.episode import CameraStream
+from finevla_tools.datasets.lerobot_files import open_dataset
 
 av = pytest.importorskip("av", reason="needs 'make data-setup'")
 
@@ -22,7 +30,7 @@ def picture(k: int) -> NDArray[np.uint8]:
 
 
 def video(path: Path, codec: Codec, fps: int, first: int = 0) -> Path:
-    encoder = CameraEncoder(path, Camera("front", HEIGHT, WIDTH), fps, codec)
+    encoder = CameraEncoder(path, CameraStream("front", HEIGHT, WIDTH), fps, codec)
     for k in range(FRAMES):
         encoder.put(picture(first + k))
     encoder.finish()
@@ -63,3 +71,75 @@ def test_only_encoders_that_keep_all_cores_busy_do_with_a_thread_each() -> None:
     assert sharing(Codec(), encoders=3, cores=16) == Codec()
     assert sharing(Codec("h264"), encoders=6, cores=2) == Codec("h264")
     assert sharing(Codec(threads=4), encoders=6, cores=2) == Codec(threads=4)
+
+
+ODD = [(171, 213), (171, 214), (172, 213), (31, 65)]
+
+
+@pytest.mark.parametrize("codec", [Codec(), Codec("h264"), Codec("hevc"), Codec("h264", pix_fmt="yuv422p")])
+@pytest.mark.parametrize(("height", "width"), ODD)
+def test_pictures_of_odd_sizes_are_encoded_and_stay_where_they_are(
+    tmp_path: Path, codec: Codec, height: int, width: int
+) -> None:
+    shown = np.zeros((height, width, 3), np.uint8)
+    shown[:, :, 0], shown[:, :, 1] = np.linspace(20, 230, width), np.linspace(20, 230, height)[:, None]
+    encoder = CameraEncoder(tmp_path / "v.mp4", CameraStream("front", height, width), 10, replace(codec, crf=10))
+    for _ in range(4):
+        encoder.put(shown)
+    encoder.finish()
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        seen = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert {picture.shape[:2] for picture in seen} == {(encoder.coded.height, encoder.coded.width)}
+    assert (encoder.coded.height - height, encoder.coded.width - width) <= (1, 1)
+    assert codec.vcodec != "libsvtav1" or (encoder.coded.height, encoder.coded.width) == (height, width)
+    assert len(seen) == 4
+    apart = abs(seen[0][:height, :width].astype(int) - shown)
+    assert apart.mean() < 4
+    assert apart[:, -1].mean() < 20
+    assert apart[-1].mean() < 20
+    assert encoder.statistics.numbers()["count"] == [4.0]
+
+
+@pytest.mark.parametrize(
+    ("codec", "height", "width"),
+    [
+        (Codec(), 16, 16),
+        (Codec(), 2, 64),
+        (Codec(), 1, 33),
+        (Codec("hevc"), 7, 7),
+        (Codec("hevc"), 64, 48),
+        (Codec("libx265"), 31, 33),
+    ],
+)
+def test_what_our_encoder_does_not_take_is_said_of_the_encoder(
+    tmp_path: Path, codec: Codec, height: int, width: int
+) -> None:
+    def encoded() -> None:
+        encoder = CameraEncoder(tmp_path / "v.mp4", CameraStream("front", height, width), 10, codec)
+        encoder.put(np.zeros((height, width, 3), np.uint8))
+        encoder.finish()
+
+    with pytest.raises(FineVLAError) as refused:
+        encoded()
+    said = str(refused.value)
+    assert f"video encoder '{codec.vcodec}' does not take pictures of {width}x{height}, as camera front has" in said
+    assert "source" not in said
+    assert "take another --codec, or --images png" in said
+
+
+@pytest.mark.parametrize("to", ["lerobot-v2.1", "lerobot-v3"])
+def test_bc_z_in_h264_is_a_data_set_of_even_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], to: str
+) -> None:
+    """BC-Z's pictures are 213x171."""
+    for k in range(2):
+        aloha(tmp_path / f"in/episode_{k}.hdf5", recording(k, 6, cameras=2, size=(171, 213)), "padded")
+    words = ["convert", str(tmp_path / "in"), "--out", str(tmp_path / "set"), "--to", to, "--task", "go", "--jobs", "1"]
+    assert main([*words, "--codec", "h264"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("are padded from 213x171 to 214x172") == 2  # once for each camera
+    files = open_dataset(tmp_path / "set")
+    shapes = {tuple(f["shape"]) for f in files.features.values() if f["dtype"] == "video"}
+    assert shapes == {(172, 214, 3)}
+    for episode in files.episodes:
+        assert [count_and_look(footage, 30, 4)[0] for footage in episode.videos] == [6, 6]

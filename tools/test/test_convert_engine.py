@@ -21,9 +21,9 @@ from finevla_tools.convert.bag_analysis import BagOptions
 from finevla_tools.convert.bags import BagSource
 from finevla_tools.convert.encode import PictureStatistics
 from finevla_tools.convert.engine import Conversion
-from finevla_tools.convert.part import Part, read_part
+from finevla_tools.convert.part import EpisodePart, read_part
 from finevla_tools.convert.worker import PartOptions
-from finevla_tools.datasets.pools import ENGINES
+from finevla_tools.work.pools import ENGINES
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ class Kept:
     """In place of a writer: remembers the parts, and makes a file."""
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[EpisodePart] = []
         self.states: list[Any] = []
 
     def __call__(self, folders: Sequence[Path], root: Path) -> None:
@@ -77,8 +77,9 @@ def report(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_all_whole_is_code_0_and_nothing_is_left_over(bags: Path, robot: Embodiment, tmp_path: Path) -> None:
-    kept = Kept()
-    assert conversion(bags, tmp_path / "set", robot, assemble=kept).run() == 0
+    kept, said = Kept(), list[str]()
+    assert conversion(bags, tmp_path / "set", robot, said, assemble=kept).run() == 0
+    assert said[:2] == ["3 episodes to convert ...", "writing the data set ..."], "before what takes long"
     assert [p.header.name for p in kept.parts] == ["b0", "b1", "b2"]
     assert [p.length for p in kept.parts] == [4, 4, 4]
     assert [p.name for p in tmp_path.iterdir()] == ["set"]

@@ -13,22 +13,22 @@ import foreign
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
-from finevla_tools.convert.episode import Encoded, Frame, Header
+from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
 from finevla_tools.convert.hdf5 import Hdf5Source, matches
 from finevla_tools.convert.hdf5_content import Hdf5Options
 
 
-def read(path: Path, robot: Embodiment, **options: object) -> tuple[Header, list[Frame]]:
+def read(path: Path, robot: Embodiment, **options: object) -> tuple[Header, list[EpisodeFrame]]:
     source = Hdf5Source(path, robot, Hdf5Options(**options))  # type: ignore[arg-type]
     episode = source.open(source.references()[0])
     return episode.header, list(episode.frames())
 
 
-def states(frames: list[Frame]) -> np.ndarray:
+def states(frames: list[EpisodeFrame]) -> np.ndarray:
     return np.array([frame.state for frame in frames])
 
 
-def actions(frames: list[Frame]) -> np.ndarray:
+def actions(frames: list[EpisodeFrame]) -> np.ndarray:
     return np.array([frame.action for frame in frames])
 
 

@@ -16,7 +16,7 @@ import foreign
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
-from finevla_tools.convert.episode import Frame, Header, Words
+from finevla_tools.convert.episode import EpisodeFrame, Header, LanguageRow
 from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource, matches
 from finevla_tools.convert.lerobot_v21 import write_v21
 
@@ -38,7 +38,7 @@ def copy(v21: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(v21, tmp_path / "set"))
 
 
-def read(root: Path, number: int = 0, **options: Any) -> tuple[Header, list[Frame]]:
+def read(root: Path, number: int = 0, **options: Any) -> tuple[Header, list[EpisodeFrame]]:
     source = LeRobotSource(root, LeRobotOptions(**options))
     episode = source.open(source.references()[number])
     return episode.header, list(episode.frames())
@@ -110,13 +110,17 @@ def test_language_columns_are_kept(copy: Path) -> None:
         copy, lambda info: info["features"].update(language_persistent=language, language_events=language)
     )
     assert read(copy)[0].words == (
-        Words(0.5, "assistant", "reach", "subtask"),
-        Words(pytest.approx(0.3), "user", "where?", "vqa", "left", is_event=True),
+        LanguageRow(0.5, "assistant", "reach", "subtask"),
+        LanguageRow(pytest.approx(0.3), "user", "where?", "vqa", "left", is_event=True),
     )
 
 
 def test_task_can_be_said(copy: Path) -> None:
     (copy / "meta/tasks.jsonl").unlink()
+    assert {frame.task for frame in read(copy)[1]} == {foreign.TASK}  # the episode's own label says it too
+    path = copy / "meta/episodes.jsonl"
+    rows = [json.loads(line) for line in path.read_text().split("\n") if line]
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "tasks"}) + "\n" for row in rows))
     with pytest.raises(FineVLAError, match="not in the table of tasks"):
         read(copy)
     assert {frame.task for frame in read(copy, task="fold")[1]} == {"fold"}

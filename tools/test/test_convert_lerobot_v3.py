@@ -21,13 +21,14 @@ from made_bags import MS, START, aligned, episode, pixels
 
 from finevla_core.embodiment import Embodiment
 from finevla_tools import cli
-from finevla_tools.canonical.convert import choose_map
+from finevla_tools.canonical.choose import choose_map
 from finevla_tools.convert import lerobot_v3
 from finevla_tools.convert.bag_analysis import BagOptions
 from finevla_tools.convert.bags import BagSource
 from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.episode import Encoded
 from finevla_tools.datasets.lerobot_files import open_dataset
+from finevla_tools.datasets.words import read_words
 
 # What AV1 at LeRobot's settings keeps of a smooth picture; its 4:2:0 colours alone cost more at hard edges.
 DECIBELS = 35.0
@@ -85,7 +86,7 @@ def test_every_frame_comes_back_through_lerobot(robot: Embodiment, tmp_path: Pat
                 assert isinstance(picture, Encoded)
                 found = psnr(image(item, camera), pixels(picture.data))
                 assert found > (DECIBELS if images == "video" else 80), f"{camera}, frame {k}: {found:.1f} dB"
-            assert [row["content"] for row in item["language_persistent"]] == ["put it away"]
+            assert [row["content"] for row in item["language_persistent"]] == ["with the left arm, slowly"]
             assert [row["content"] for row in item["language_events"]] == [
                 e.content for i, e in events.items() if i == k
             ]
@@ -97,6 +98,9 @@ def test_every_frame_comes_back_through_lerobot(robot: Embodiment, tmp_path: Pat
     known = [json.loads(line) for line in (tmp_path / "set/meta/finevla_episodes.jsonl").read_text().splitlines()]
     assert [k["name"] for k in known] == ["one", "two"]
     assert known[0]["actions_by"] == "commanded"
+    words = read_words(open_dataset(tmp_path / "set"))
+    assert [text.text for text in words[0].fine] == ["with the left arm, slowly"]
+    assert {(row.source, row.status) for row in words[0].annotations} <= {("operator", "approved")}
     modality = json.loads((tmp_path / "set/meta/modality.json").read_text())
     assert modality["state"]["left_gripper"]["start"] == 6
 
@@ -200,10 +204,13 @@ def _children(session: int) -> list[int]:
 
 def test_simulator_episode_to_bag_to_lerobot(robot: Embodiment, tmp_path: Path) -> None:
     pytest.importorskip("mujoco")
+    from finevla_sim.tasks import mixture
     from finevla_tools.datasets.rosbag_writer import RosbagWriter
-    from finevla_tools.demos import FPS, Wanted, episodes, mixture
+    from finevla_tools.demonstrate import FPS, DemonstrationRequest, episodes
 
-    made = next(m for m in episodes(Wanted(mixture("reach"), "easy", False, True), 0, 1) if m is not None)[0]
+    made = next(
+        m for m in episodes(DemonstrationRequest(mixture("reach"), "easy", False, True), 0, 1) if m is not None
+    )[0]
     with RosbagWriter(tmp_path / "bags", robot, FPS, start_ns=START + 7 * MS) as writer:
         writer.add(made)
     assert convert(tmp_path / "bags", "--out", tmp_path / "set", "--jobs", 1) == 0

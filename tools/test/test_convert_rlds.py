@@ -14,13 +14,13 @@ import foreign
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures, tfrecord
-from finevla_tools.convert.episode import Encoded, Frame, Header
+from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
 from finevla_tools.convert.rlds import RldsOptions, RldsSource, all_maps, load_map, matches
 
 SHARD = "bridge_dataset-train.tfrecord-00000-of-00001"
 
 
-def read(path: Path, number: int = 0, **options: Any) -> tuple[Header, list[Frame]]:
+def read(path: Path, number: int = 0, **options: Any) -> tuple[Header, list[EpisodeFrame]]:
     source = RldsSource(path, RldsOptions(**options))
     episode = source.open(source.references()[number])
     return episode.header, list(episode.frames())

@@ -19,8 +19,10 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Factors, Instruction
 from finevla_sim.episode import Episode
 from finevla_tools.datasets.common import facts
-from finevla_tools.datasets.lerobot_writer import EPISODES_FILE, LeRobotWriter
+from finevla_tools.datasets.lerobot_files import open_dataset
+from finevla_tools.datasets.lerobot_writer import LeRobotWriter
 from finevla_tools.datasets.rosbag_writer import RosbagWriter
+from finevla_tools.datasets.words import EPISODES_FILE, TimedText, read_words
 
 FINE = 'with the left arm: über die Kante, 从上面, "slowly"'
 STEP_NS = 100_000_000
@@ -111,11 +113,18 @@ class TestLeRobot:
         assert read.meta.robot_type == "cobotmagic"
         assert read.features["action"]["names"] == list(cobotmagic.names)
         rows = [read[i] for i in range(len(read))]
-        for one, first, task in zip(made, (0, 12), (FINE, "put the red cube away, 1"), strict=True):
+        words = read_words(open_dataset(root))
+        for one, first, number in zip(made, (0, 12), (0, 1), strict=True):
             assert one.images is not None
+            task, fine = f"put the red cube away, {number}", one.instruction.fine
+            assert words[number].fine == ((TimedText(0.0, fine),) if fine else ())
+            said = {"active_actor": "left_arm", "target_color": "red", "action_sequence": ("grasp it", "lift it")}
+            assert words[number].factors_at(3) == said
+            assert {(row.source, row.status) for row in words[number].annotations} == {("operator", "approved")}
             for step in range(one.steps):
                 row = rows[first + step]
                 assert row["task"] == task
+                assert [said["content"] for said in row["language_persistent"]] == ([fine] if fine else [])
                 assert float(row["timestamp"]) == pytest.approx(step / 10)
                 assert np.array_equal(row["observation.state"].numpy(), one.states[step])
                 assert np.array_equal(row["action"].numpy(), one.actions[step])
@@ -239,7 +248,7 @@ class TestRosbag:
         from rosbags.rosbag2 import Reader
 
         from finevla_interfaces import msg
-        from finevla_ros.convert import instruction_from_msg
+        from finevla_ros.messages import instruction_from_msg
 
         one = episode(cobotmagic, images=False)
         with RosbagWriter(tmp_path / "bags", cobotmagic) as writer:

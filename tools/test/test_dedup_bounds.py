@@ -13,7 +13,7 @@ from scipy.spatial.distance import squareform
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.bounds import lower_bounds
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.kernel import condensed, pair_distances
 from finevla_tools.dedup.lazy import METHODS, Distances, linkage_to, nearest, within
 from finevla_tools.dedup.outlines import COARSE, FINE, MAX_SEGMENTS, outline
@@ -21,7 +21,7 @@ from finevla_tools.dedup.outlines import COARSE, FINE, MAX_SEGMENTS, outline
 Array = NDArray[np.float64]
 
 
-def motions(seed: int, count: int, arms: int = 1, dims: int = 8, kind: str = "smooth") -> list[Trajectory]:
+def motions(seed: int, count: int, arms: int = 1, dims: int = 8, kind: str = "smooth") -> list[PoseTrajectory]:
     """Smooth, jumping or resting motions; every second one is a warped, shaken copy of the one before."""
     random = np.random.default_rng(seed)
     made: list[Array] = []
@@ -44,7 +44,7 @@ def motions(seed: int, count: int, arms: int = 1, dims: int = 8, kind: str = "sm
         for values in made:
             values[..., 3:7] += 1e-3
             values[:, 0, 3:7] *= random.choice([-1.0, 1.0], (len(values), 1))
-    return [Trajectory(f"set/episode_{k:06d}", values) for k, values in enumerate(made)]
+    return [PoseTrajectory(f"set/episode_{k:06d}", values) for k, values in enumerate(made)]
 
 
 def all_pairs(n: int) -> NDArray[np.int64]:
@@ -70,9 +70,7 @@ def test_bounds_are_never_above_the_distance(
 ) -> None:
     space = data.draw(st.sampled_from(["eef", "eef", "joint"]))
     mirror = space == "eef" and arms == 2 and data.draw(st.booleans())
-    prepared = prepare(
-        motions(seed, 6, arms, 8 if space == "eef" else 7, kind), Measure(space, mirror=mirror, **choice)
-    )
+    prepared = prepare(motions(seed, 6, arms, 8 if space == "eef" else 7, kind), Metric(space, mirror=mirror, **choice))
     pairs = all_pairs(6)
     exact = pair_distances(prepared, pairs)
     for frames in (1, 3, FINE, COARSE, 1000):
@@ -82,7 +80,7 @@ def test_bounds_are_never_above_the_distance(
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(["smooth", "jumping", "resting"]), st.integers(1, 20))
 def test_an_outline_holds_every_frame(seed: int, kind: str, frames: int) -> None:
-    prepared = prepare(motions(seed, 4, 2, 8, kind), Measure())
+    prepared = prepare(motions(seed, 4, 2, 8, kind), Metric())
     made = outline(prepared, frames)
     for n in range(4):
         count, length = int(made.counts[n]), int(prepared.lengths[n])
@@ -103,7 +101,7 @@ def test_an_outline_holds_every_frame(seed: int, kind: str, frames: int) -> None
 
 
 def test_bounds_come_close_to_the_distances_of_different_motions() -> None:
-    prepared = prepare(motions(4, 40), Measure(w_grip=1.0))
+    prepared = prepare(motions(4, 40), Metric(w_grip=1.0))
     pairs = all_pairs(40)
     is_copy = (pairs[:, 0] % 2 == 0) & (pairs[:, 1] == pairs[:, 0] + 1)
     exact, fine = pair_distances(prepared, pairs), lower_bounds(prepared, pairs)
@@ -118,19 +116,19 @@ def test_a_constant_cost_is_its_own_bound() -> None:
     one, other = np.zeros((90, 1, 8)), np.zeros((90, 1, 8))
     one[:, 0, 6] = other[:, 0, 6] = 1
     other[:, 0, 0], other[:, 0, 7] = 0.5, 0.25
-    prepared = prepare([Trajectory("a", one), Trajectory("b", other)], Measure(scale=False, w_grip=2.0))
+    prepared = prepare([PoseTrajectory("a", one), PoseTrajectory("b", other)], Metric(scale=False, w_grip=2.0))
     np.testing.assert_allclose(lower_bounds(prepared, np.array([[0, 1]])), 1.0, rtol=2e-3)
 
 
 def test_order_of_a_pair_does_not_matter() -> None:
-    prepared = prepare(motions(3, 8, 2), Measure(mirror=True))
+    prepared = prepare(motions(3, 8, 2), Metric(mirror=True))
     pairs = all_pairs(8)
     np.testing.assert_array_equal(lower_bounds(prepared, pairs), lower_bounds(prepared, pairs[:, ::-1]))
     assert lower_bounds(prepared, np.zeros((0, 2), np.int64)).shape == (0,)
 
 
 def test_finevlas_own_distance_is_not_bounded_but_answered() -> None:
-    prepared = prepare(motions(3, 12), Measure(compat=True))
+    prepared = prepare(motions(3, 12), Metric(compat=True))
     assert (lower_bounds(prepared, all_pairs(12)) == 0).all()
     exact, lazy = condensed(prepared), Distances(prepared)
     threshold = float(np.median(exact))
@@ -145,7 +143,7 @@ def test_long_and_short_motions_are_bounded_too() -> None:
     made = [np.cumsum(random.normal(0, 0.02, (length, 1, 8)), 0) for length in (6000, 5000, 2, 3)]
     for values in made:
         values[..., 3:7] += np.array([0, 0, 0, 2.0])
-    prepared = prepare([Trajectory(f"t{k}", values) for k, values in enumerate(made)], Measure())
+    prepared = prepare([PoseTrajectory(f"t{k}", values) for k, values in enumerate(made)], Metric())
     assert outline(prepared, FINE).counts.tolist() == [MAX_SEGMENTS, MAX_SEGMENTS, 1, 1]
     exact = condensed(prepared)
     for frames in (FINE, COARSE):
@@ -248,7 +246,7 @@ def test_neighbours_are_those_of_brute_force_with_ties(drawn: NDArray[np.int64],
 
 
 def test_most_of_what_is_far_apart_is_never_aligned() -> None:
-    prepared = prepare(motions(5, 60), Measure(w_grip=1.0))
+    prepared = prepare(motions(5, 60), Metric(w_grip=1.0))
     exact = condensed(prepared)
     copies = squareform(exact)[np.arange(0, 60, 2), np.arange(1, 60, 2)]
     threshold = float(copies.max())

@@ -240,7 +240,7 @@ def line(*points: float) -> NDArray[np.float64]:
 
 
 def plain_auto_k(tree: NDArray[np.float64], limit: int) -> tuple[int, float]:
-    """finevla.md 2.6 read again: h(k) = linkage[N - k, 2], the first largest of (h(k) - h(k + 1)) / h(k + 1)."""
+    """FineVLA's automatic k, written again: h(k) = linkage[N - k, 2], the first largest of (h(k) - h(k + 1)) / h(k + 1)."""
     n, best, winner = len(tree) + 1, -1.0, 2
     for k in range(2, min(limit, n - 1)):
         low, high = tree[n - k - 1][2], tree[n - k][2]

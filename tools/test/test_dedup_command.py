@@ -21,15 +21,15 @@ from scipy.spatial.distance import squareform
 
 from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import open_dataset
+from finevla_tools.dedup import compare as compare_module
 from finevla_tools.dedup import kernel, outputs, tables
-from finevla_tools.dedup import known as knowns
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.budget import shares
+from finevla_tools.dedup.compare import compare
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.differences import between, sample
 from finevla_tools.dedup.finevla_files import folder_names
 from finevla_tools.dedup.groups import Group
-from finevla_tools.dedup.known import compare
-from finevla_tools.dedup.shares import shares
-from finevla_tools.dedup.source import Wanted, entries_of, open_sources
+from finevla_tools.dedup.source import EpisodeRequest, entries_of, open_sources
 from finevla_tools.dedup.store import Work, pairs_of
 
 quick = settings(max_examples=60, deadline=None)
@@ -121,18 +121,18 @@ class TestPlanted:
         counts = said["counts"]
         assert (counts["compared"], counts["skipped"], counts["kept"], counts["groups"]) == (18, 1, 6, 2)
         assert said["pairs"] == said["aligned"] == 2 * 36
-        assert said["measure"]["key"] == Measure().key()
+        assert said["measure"]["key"] == Metric().key()
         assert (done / outputs.PAGE).stat().st_size > 10_000
 
     def test_distances_are_those_of_the_kernel(self, done: Path, planted: Path) -> None:
         table = pq.read_table(done / tables.DISTANCES).to_pylist()
         assert all(row["is_exact"] for row in table)
-        sources = open_sources([planted], Wanted(), None)
+        sources = open_sources([planted], EpisodeRequest(), None)
         from finevla_tools.dedup.loading import load
 
         members = range(MOTIONS * COPIES)
-        found = [load(sources[0], Wanted(), entry).values for entry in entries_of(sources)[: len(members)]]
-        prepared = prepare([Trajectory(str(k), v) for k, v in enumerate(found) if v is not None], Measure())
+        found = [load(sources[0], EpisodeRequest(), entry).values for entry in entries_of(sources)[: len(members)]]
+        prepared = prepare([PoseTrajectory(str(k), v) for k, v in enumerate(found) if v is not None], Metric())
         wanted = kernel.condensed(prepared)
         mine = [row for row in table if row["group"] == "task 0"]
         assert [(row["i"], row["j"]) for row in mine] == [
@@ -159,7 +159,7 @@ class TestPlanted:
     def test_few_distances_make_the_same_clusters_as_all(
         self, done: Path, planted: Path, tmp_path: Path, linkage: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(knowns, "LAZY_CELLS", 0)
+        monkeypatch.setattr(compare_module, "LAZY_CELLS", 0)
         cut = telling(done)
         out = tmp_path / "out"
         assert dedup(planted, "--out", out, "--cut-distance", cut, "--linkage", linkage, "--distances") == 0
@@ -217,10 +217,10 @@ class TestPlanted:
     def test_large_groups_go_by_blocks(
         self, done: Path, planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(knowns, "BLOCK", 5)
+        monkeypatch.setattr(compare_module, "BLOCK", 5)
         cut = ("--cut-distance", telling(done))
         for number, (more, cells) in enumerate([((), 0), (cut, 0), (cut, 1e9)]):
-            monkeypatch.setattr(knowns, "LAZY_CELLS", cells)
+            monkeypatch.setattr(compare_module, "LAZY_CELLS", cells)
             out = tmp_path / f"out{number}"
             assert dedup(planted, "--out", out, *more) == 0
             kept = [k // COPIES for k, row in enumerate(rows_of(out)) if row["kept"]]
@@ -362,7 +362,7 @@ class TestCompat:
 
 
 class TestDifferences:
-    def trajectories(self, arms: int = 1, spoil: bool = False) -> list[Trajectory]:
+    def trajectories(self, arms: int = 1, spoil: bool = False) -> list[PoseTrajectory]:
         rng = np.random.default_rng(0)
         made = []
         for k in range(6):
@@ -372,35 +372,35 @@ class TestDifferences:
             values[..., 3:7] /= np.linalg.norm(values[..., 3:7], axis=2, keepdims=True)
             if spoil and k == 0:
                 values[..., 3:7] *= 0.5
-            made.append(Trajectory(str(k), values))
+            made.append(PoseTrajectory(str(k), values))
         return made
 
-    def by(self, measure: Measure, **kind: Any) -> tuple[int, dict[str, int]]:
+    def by(self, measure: Metric, **kind: Any) -> tuple[int, dict[str, int]]:
         pairs = pairs_of(np.arange(15), 6)
         found, theirs, ours = between("g", self.trajectories(**kind), measure, pairs)
         assert found.pairs == len(theirs) == len(ours) == 15
         return found.differ, {name: count for name, count in found.by.items() if count}
 
     def test_there_are_none_of_one_arm_without_a_band(self) -> None:
-        assert self.by(Measure()) == (0, {})
+        assert self.by(Metric()) == (0, {})
 
     def test_norms_matter_to_the_pairs_of_the_spoilt_one(self) -> None:
-        assert self.by(Measure(), spoil=True) == (5, {"quaternion norms": 5})
+        assert self.by(Metric(), spoil=True) == (5, {"quaternion norms": 5})
 
     def test_bands_lose_the_gripper_and_have_another_divisor(self) -> None:
-        assert self.by(Measure(band=15)) == (15, {"one divisor": 15, "gripper under a band": 15})
+        assert self.by(Metric(band=15)) == (15, {"one divisor": 15, "gripper under a band": 15})
 
     def test_two_arms_are_aligned_as_one(self) -> None:
-        differ, by = self.by(Measure(), arms=2)
+        differ, by = self.by(Metric(), arms=2)
         assert 0 < differ == by["both arms aligned as one"]
         assert len(by) == 1
 
     def test_scaling_is_the_whole_groups_whatever_the_sample(self) -> None:
         some = self.trajectories()
         pairs = np.array([[1, 2], [3, 4]])
-        _, theirs, ours = between("g", some, Measure(), pairs)
-        np.testing.assert_allclose(ours, kernel.pair_distances(prepare(some, Measure()), pairs), rtol=1e-6)
-        np.testing.assert_allclose(theirs, kernel.pair_distances(prepare(some, Measure(compat=True)), pairs), rtol=1e-9)
+        _, theirs, ours = between("g", some, Metric(), pairs)
+        np.testing.assert_allclose(ours, kernel.pair_distances(prepare(some, Metric()), pairs), rtol=1e-6)
+        np.testing.assert_allclose(theirs, kernel.pair_distances(prepare(some, Metric(compat=True)), pairs), rtol=1e-9)
 
     def test_samples_are_pairs_and_short_of_long_ones(self) -> None:
         found = sample(10, [100] * 10, 20, 0)
@@ -448,7 +448,7 @@ class TestDistanceTable:
 
 class TestBadInput:
     @pytest.mark.parametrize(("arguments", "word"), [
-        (["nowhere"], "no LeRobot data set"),
+        (["nowhere"], "does not exist"),
         (["SET", "SET"], "named twice"),
         (["SET", "--cut-distance", "1", "--clusters", "3"], "give one of them"),
         (["SET", "--cut-distance", "nan"], "cut at distance"),
@@ -601,7 +601,7 @@ def test_compare_keeps_what_it_computed(tmp_path: Path) -> None:
     from finevla_tools.dedup.clusters import Cut
 
     some = TestDifferences().trajectories()
-    found = compare("g", some, Measure(), Cut(count=2), Work(tmp_path))
+    found = compare("g", some, Metric(), Cut(count=2), Work(tmp_path))
     assert found.condensed is not None
-    np.testing.assert_allclose(found.condensed, kernel.condensed(prepare(some, Measure())), rtol=1e-6)
+    np.testing.assert_allclose(found.condensed, kernel.condensed(prepare(some, Metric())), rtol=1e-6)
     assert (found.to_medoid[found.clusters.medoids] == 0).all()

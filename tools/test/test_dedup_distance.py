@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup import compat_distance, sweep
-from finevla_tools.dedup.cost import Measure, Trajectory, mirror_image, prepare
+from finevla_tools.dedup import compat_distance, dtw_simd
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, mirror_image, prepare
 from finevla_tools.dedup.kernel import cells, condensed, pair_distances
 
 Array = NDArray[np.float64]
@@ -35,11 +35,11 @@ def motion(seed: int, frames: int, arms: int = 1, space: str = "eef", joints: in
     return np.stack(parts, axis=1)
 
 
-def group(*values: Array) -> list[Trajectory]:
-    return [Trajectory(f"set/episode_{n:06d}", one) for n, one in enumerate(values)]
+def group(*values: Array) -> list[PoseTrajectory]:
+    return [PoseTrajectory(f"set/episode_{n:06d}", one) for n, one in enumerate(values)]
 
 
-def slow(trajectories: list[Trajectory], measure: Measure, i: int = 0, j: int = 1) -> float:
+def slow(trajectories: list[PoseTrajectory], measure: Metric, i: int = 0, j: int = 1) -> float:
     """The definition, cell by cell in Python, with a whole table and a way back."""
     values = [one.values.tolist() for one in trajectories]
     arms, dims = trajectories[0].values.shape[1:]
@@ -59,7 +59,7 @@ def slow(trajectories: list[Trajectory], measure: Measure, i: int = 0, j: int = 
     return sum(_warped(first, second, measure, [arm]) for arm in range(arms))
 
 
-def _warped(first: list, second: list, measure: Measure, arms: list[int] | range) -> float:
+def _warped(first: list, second: list, measure: Metric, arms: list[int] | range) -> float:
     n, m = len(first), len(second)
     grip = [[sum(abs(a[k][-1] - b[k][-1]) for k in arms) for b in second] for a in first]
     cost = [[sum(_move(a[k], b[k], measure) for k in arms) for b in second] for a in first]
@@ -87,7 +87,7 @@ def _warped(first: list, second: list, measure: Measure, arms: list[int] | range
     return raw / ((n + m) if measure.band else len(path)) if measure.normalize else raw
 
 
-def _move(a: list[float], b: list[float], measure: Measure) -> float:
+def _move(a: list[float], b: list[float], measure: Metric) -> float:
     if measure.space == "joint":
         return measure.w_pos * math.dist(a[:-1], b[:-1])
     p, q = a[3:7], b[3:7]
@@ -114,7 +114,7 @@ MODES = [
 @pytest.mark.parametrize("arms", [1, 2])
 def test_distances_are_those_of_the_definition(compat: bool, space: str, arms: int) -> None:
     for number, mode in enumerate(MODES):
-        measure = Measure(space, 0.7, 1.3, 5.0, compat=compat, **mode)
+        measure = Metric(space, 0.7, 1.3, 5.0, compat=compat, **mode)
         lengths = (33, 24, 35) if number % 2 else (17, 26, 18)  # bands that bind on either side
         trajectories = group(*(motion(10 * number + k, t, arms, space) for k, t in enumerate(lengths)))
         if compat and space == "eef":
@@ -130,14 +130,14 @@ def test_distances_are_those_of_the_definition(compat: bool, space: str, arms: i
 def test_ties_go_diagonal_then_up_then_left(seed: int, n: int, m: int, mode: dict, compat: bool) -> None:
     rng = np.random.default_rng(seed)
     a, b = (rng.integers(0, 3, (t, 1, 2)).astype(float) for t in (n, m))  # whole numbers: sums are exact, ties abound
-    measure = Measure("joint", compat=compat, **{**mode, "scale": False})
+    measure = Metric("joint", compat=compat, **{**mode, "scale": False})
     assert condensed(prepare(group(a, b), measure))[0] == pytest.approx(slow(group(a, b), measure), rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize("band", [None, 100, 500])
 def test_float32_stays_within_a_ten_thousandth(band: int | None) -> None:
     """Against float64, whose path and sums are checked above; long enough for several strips and strips with a band."""
-    worst, measure = 0.0, Measure(band=band)
+    worst, measure = 0.0, Metric(band=band)
     for seed, frames in [(s, 200) for s in range(6)] + [(s, 700) for s in range(3)] + [(7, 1500)]:
         rng = np.random.default_rng(seed)
         trajectories = group(*(motion(100 * seed + k, int(frames * rng.uniform(0.7, 1))) for k in range(4)))
@@ -157,13 +157,13 @@ def test_angles_are_right_however_small(angle: float) -> None:
     still, turned = np.zeros((2, 1, 8)), np.zeros((3, 1, 8))
     still[:, 0, 6] = 1
     turned[:, 0, 3], turned[:, 0, 6] = math.sin(angle / 2), math.cos(angle / 2)
-    found = condensed(prepare(group(still, turned), Measure(scale=False)))[0]
+    found = condensed(prepare(group(still, turned), Metric(scale=False)))[0]
     assert found == pytest.approx(angle, rel=5e-7, abs=1e-12)
 
 
 def test_arc_polynomial_is_as_good_as_it_says() -> None:
     square = np.linspace(1e-9, 2, 200_001)
-    series = np.polyval(np.array(sweep.ASIN[::-1], np.float64), square)
+    series = np.polyval(np.array(dtw_simd.ASIN[::-1], np.float64), square)
     assert np.abs(np.sqrt(square) * series / (4 * np.arcsin(np.sqrt(square) / 2)) - 1).max() < 1.2e-7
 
 
@@ -177,24 +177,24 @@ def test_a_distance_is_symmetric_not_negative_and_zero_to_itself(
     seed: int, n: int, m: int, arms: int, mode: dict, mirror: bool
 ) -> None:
     a, b = motion(seed, n, arms), motion(seed + 1, m, arms)
-    prepared = prepare(group(a, b), Measure(mirror=mirror, **mode))
+    prepared = prepare(group(a, b), Metric(mirror=mirror, **mode))
     there, back, same = pair_distances(prepared, [(0, 1), (1, 0), (1, 1)])
     assert there == back > 0
     assert same == 0
-    assert condensed(prepare(group(b, a), Measure(mirror=mirror, **mode)))[0] == pytest.approx(there, rel=1e-4)
+    assert condensed(prepare(group(b, a), Metric(mirror=mirror, **mode)))[0] == pytest.approx(there, rel=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
 @given(motions, motions, st.data())
 def test_signs_and_lengths_of_quaternions_do_not_matter(a: Array, b: Array, data: st.DataObject) -> None:
     a, b = a[:, :1], b[:, :1]
-    before = condensed(prepare(group(a, b), Measure()))[0]
+    before = condensed(prepare(group(a, b), Metric()))[0]
     flips = data.draw(st.lists(st.sampled_from([1.0, -1.0]), min_size=len(a), max_size=len(a)))
     other = a.copy()
     other[:, 0, 3:7] *= np.array(flips)[:, None]
-    assert condensed(prepare(group(other, b), Measure()))[0] == before
+    assert condensed(prepare(group(other, b), Metric()))[0] == before
     other[:, 0, 3:7] *= data.draw(st.floats(0.5, 2))
-    assert condensed(prepare(group(other, b), Measure()))[0] == pytest.approx(before, rel=1e-5)
+    assert condensed(prepare(group(other, b), Metric()))[0] == pytest.approx(before, rel=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
@@ -202,7 +202,7 @@ def test_signs_and_lengths_of_quaternions_do_not_matter(a: Array, b: Array, data
 def test_the_same_motion_slowed_down_is_no_other_one(seed: int, n: int, times: list[int], two_stage: bool) -> None:
     a, b = motion(seed, n), motion(seed + 1, 40)
     slower = np.repeat(a, times[:n], axis=0)
-    prepared = prepare(group(a, slower, b), Measure(two_stage=two_stage, normalize=False))
+    prepared = prepare(group(a, slower, b), Metric(two_stage=two_stage, normalize=False))
     same, near, far = condensed(prepared)
     assert same == 0
     if not two_stage:  # every path of the slower one is a path of the other with frames counted again
@@ -214,20 +214,20 @@ def test_the_same_motion_slowed_down_is_no_other_one(seed: int, n: int, times: l
 def test_a_band_as_wide_as_both_is_none(seed: int, n: int, m: int, two_stage: bool, narrower: bool) -> None:
     trajectories = group(motion(seed, n), motion(seed + 1, m))
     bands = [None, n + m, max(n, m)]
-    free, *wide = (condensed(prepare(trajectories, Measure(band=b, two_stage=two_stage)))[0] for b in bands)
+    free, *wide = (condensed(prepare(trajectories, Metric(band=b, two_stage=two_stage)))[0] for b in bands)
     assert wide == [free, free]
-    raw = [condensed(prepare(trajectories, Measure(band=b, two_stage=False, normalize=False)))[0] for b in (1, 5, None)]
+    raw = [condensed(prepare(trajectories, Metric(band=b, two_stage=False, normalize=False)))[0] for b in (1, 5, None)]
     assert raw[0] >= raw[1] >= raw[2]
 
 
 def test_strips_change_nothing() -> None:
     """A table higher than a strip, with bands wider and narrower than one: as the definition in one piece."""
-    height = sweep.strip_height(14)
+    height = dtw_simd.strip_height(14)
     n, m = 3 * height - 7, 2 * height + 5
-    exact = prepare(group(motion(1, n, 1, "joint", 13), motion(2, m, 1, "joint", 13)), Measure("joint", compat=True))
+    exact = prepare(group(motion(1, n, 1, "joint", 13), motion(2, m, 1, "joint", 13)), Metric("joint", compat=True))
     for band in (None, 2 * height, height + 1, 20):
         prepared = prepare(
-            group(motion(1, n, 1, "joint", 13), motion(2, m, 1, "joint", 13)), Measure("joint", band=band)
+            group(motion(1, n, 1, "joint", 13), motion(2, m, 1, "joint", 13)), Metric("joint", band=band)
         )
         width = max(band, n - m) if band else n + m
         cost, length, grip = compat_distance._align(exact.of(0)[0], exact.of(1)[0], False, 1.0, 0.0, 0.0, False, width)
@@ -240,15 +240,15 @@ def test_two_arms_are_one_motion_but_two_for_finevla() -> None:
     early, late = np.clip(t * 2, 0, 1), np.clip(t * 2 - 1, 0, 1)
     a, b = (np.zeros((50, 2, 2)) for _ in range(2))
     a[:, 0, 0], a[:, 1, 0], b[:, 0, 0], b[:, 1, 0] = early, late, early, early
-    assert condensed(prepare(group(a, b), Measure("joint")))[0] > 0.1
-    assert condensed(prepare(group(a, b), Measure("joint", compat=True)))[0] == pytest.approx(0, abs=0.01)
+    assert condensed(prepare(group(a, b), Metric("joint")))[0] > 0.1
+    assert condensed(prepare(group(a, b), Metric("joint", compat=True)))[0] == pytest.approx(0, abs=0.01)
 
 
 def test_a_mirrored_motion_is_a_duplicate_when_asked() -> None:
     a, b = motion(3, 80, 2), motion(4, 70, 2)
     trajectories = group(a, mirror_image(a), b)
-    assert condensed(prepare(trajectories, Measure()))[0] > 1
-    prepared = prepare(trajectories, Measure(mirror=True))
+    assert condensed(prepare(trajectories, Metric()))[0] > 1
+    prepared = prepare(trajectories, Metric(mirror=True))
     same, to_a, to_image = condensed(prepared)
     assert same == pytest.approx(0, abs=1e-5)
     assert to_a == pytest.approx(to_image, rel=1e-4)
@@ -261,9 +261,9 @@ def test_a_mirrored_motion_is_a_duplicate_when_asked() -> None:
 def test_one_trajectory_or_a_still_dimension_is_not_scaled() -> None:
     a, b = motion(1, 20), motion(2, 20)
     a[:, 0, 2] = b[:, 0, 2] = 0.4
-    prepared = prepare(group(a, b), Measure())
+    prepared = prepare(group(a, b), Metric())
     assert np.ptp(prepared.of(0)[0, 2]) == 0
-    alone = prepare(group(a), Measure(w_grip=1.0))
+    alone = prepare(group(a), Metric(w_grip=1.0))
     np.testing.assert_allclose(np.ptp(alone.of(0)[0, :3], axis=1), np.ptp(a[:, 0, :3], axis=0), atol=1e-6)
 
 
@@ -271,7 +271,7 @@ def test_order_threads_and_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     from finevla_tools.dedup import kernel
 
     trajectories = group(*(motion(k, 20 + 13 * k) for k in range(7)))
-    prepared = prepare(trajectories, Measure(band=9))
+    prepared = prepare(trajectories, Metric(band=9))
     pairs = np.column_stack(np.triu_indices(7, 1))
     found = condensed(prepared)
     monkeypatch.setattr(kernel, "WORTH_A_TASK", 1000)
@@ -286,16 +286,16 @@ def test_order_threads_and_cells(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_keys_tell_measures_apart() -> None:
-    changed = [Measure(), Measure("joint"), Measure(w_pos=2), Measure(w_rot=2), Measure(w_grip=2), Measure(scale=False)]
+    changed = [Metric(), Metric("joint"), Metric(w_pos=2), Metric(w_rot=2), Metric(w_grip=2), Metric(scale=False)]
     changed += [
-        Measure(two_stage=False),
-        Measure(band=1),
-        Measure(normalize=False),
-        Measure(mirror=True),
-        Measure(compat=True),
+        Metric(two_stage=False),
+        Metric(band=1),
+        Metric(normalize=False),
+        Metric(mirror=True),
+        Metric(compat=True),
     ]
     assert len({one.key() for one in changed}) == len(changed)
-    assert Measure(w_pos=1, band=5).key() == Measure(w_pos=1.0, band=5).key() == Measure(band=np.int64(5)).key()
+    assert Metric(w_pos=1, band=5).key() == Metric(w_pos=1.0, band=5).key() == Metric(band=np.int64(5)).key()
 
 
 def spoiled(**changes: object) -> Array:
@@ -322,7 +322,7 @@ def spoiled(**changes: object) -> Array:
 )
 def test_what_cannot_be_compared_is_named(measure: dict, values: Array, words: str) -> None:
     with pytest.raises(FineVLAError, match=words):
-        prepare(group(motion(0, 10), values), Measure(**measure))
+        prepare(group(motion(0, 10), values), Metric(**measure))
 
 
 @pytest.mark.parametrize(
@@ -335,34 +335,34 @@ def test_what_cannot_be_compared_is_named(measure: dict, values: Array, words: s
 )  # fmt: skip
 def test_what_is_no_measure_is_refused(wrong: dict) -> None:
     with pytest.raises(FineVLAError):
-        Measure(**wrong)
+        Metric(**wrong)
 
 
 def test_no_trajectory_one_twice_and_pairs_outside_are_refused() -> None:
-    a = Trajectory("set/a", motion(0, 10))
+    a = PoseTrajectory("set/a", motion(0, 10))
     with pytest.raises(FineVLAError, match="at least one"):
-        prepare([], Measure())
+        prepare([], Metric())
     with pytest.raises(FineVLAError, match="'set/a' is in the group twice"):
-        prepare([a, a], Measure())
-    prepared = prepare([a], Measure())
+        prepare([a, a], Metric())
+    prepared = prepare([a], Metric())
     for pair in [(0, 1), (-1, 0)]:
         with pytest.raises(FineVLAError, match="group of 1"):
             pair_distances(prepared, [pair])
     with pytest.raises(FineVLAError, match="device"):
         pair_distances(prepared, [(0, 0)], "tpu")
     with pytest.raises(FineVLAError, match="device"):
-        pair_distances(prepare([a], Measure(compat=True)), [(0, 0)], "cuda")
+        pair_distances(prepare([a], Metric(compat=True)), [(0, 0)], "cuda")
 
 
 SIMULATED = """
 import numpy as np
 from finevla_tools.dedup import cuda
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.kernel import condensed
 cuda.THREADS, cuda.BLOCKS = 4, 2
 rng = np.random.default_rng(0)
-for measure in (Measure(band=2, mirror=True), Measure("joint", two_stage=False)):
-    group = [Trajectory(str(k), rng.normal(size=(5 + k, 2, 8)).cumsum(axis=0)) for k in range(3)]
+for measure in (Metric(band=2, mirror=True), Metric("joint", two_stage=False)):
+    group = [PoseTrajectory(str(k), rng.normal(size=(5 + k, 2, 8)).cumsum(axis=0)) for k in range(3)]
     prepared = prepare(group, measure)
     np.testing.assert_allclose(condensed(prepared, "cuda"), condensed(prepared), rtol=1e-6)
 """
@@ -379,4 +379,4 @@ def test_without_a_gpu_cuda_is_refused() -> None:
 
     if not cuda.is_available():
         with pytest.raises(FineVLAError, match="no CUDA device"):
-            condensed(prepare(group(motion(0, 5), motion(1, 5)), Measure()), "cuda")
+            condensed(prepare(group(motion(0, 5), motion(1, 5)), Metric()), "cuda")

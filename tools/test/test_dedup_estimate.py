@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
-from finevla_tools.dedup.cost import Measure, Trajectory
+from finevla_tools.dedup.cost import Metric, PoseTrajectory
 from finevla_tools.dedup.estimate import Interval, Rates, Workload, estimate, measured, said
 
 RATES = Rates(
@@ -88,16 +88,16 @@ def test_nothing_to_plan_is_said() -> None:
     with pytest.raises(FineVLAError, match="nothing to plan"):
         Workload.of([])
     with pytest.raises(FineVLAError, match="no group of the sample has two episodes"):
-        measured([made(1)], Measure(), Cut())
+        measured([made(1)], Metric(), Cut())
 
 
-def made(count: int) -> list[Trajectory]:
+def made(count: int) -> list[PoseTrajectory]:
     random = np.random.default_rng(count)
-    return [Trajectory(f"{i}", random.normal(size=(20, 2, 8))) for i in range(count)]
+    return [PoseTrajectory(f"{i}", random.normal(size=(20, 2, 8))) for i in range(count)]
 
 
-@pytest.mark.parametrize("measure", [Measure(), Measure(mirror=True), Measure(band=5)], ids=["plain", "mirror", "band"])
-def test_a_sample_is_measured(measure: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("measure", [Metric(), Metric(mirror=True), Metric(band=5)], ids=["plain", "mirror", "band"])
+def test_a_sample_is_measured(measure: Metric, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("finevla_tools.dedup.estimate.RATE_S", 0.0)
     rates = measured([made(12), made(1), made(15)], measure, Cut())
     assert rates.sampled == 2

@@ -13,7 +13,7 @@ from scipy.spatial.distance import squareform
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import finevla_clusters as fv
 from finevla_tools.dedup.clusters import Clusters, DistancesOf, by_size, looked_up, medoids
-from finevla_tools.dedup.sampling import Choice, Keep, select, summary
+from finevla_tools.dedup.sampling import EpisodeChoice, Keep, select, summary
 
 quick = settings(max_examples=120, deadline=None)
 
@@ -44,7 +44,7 @@ class Group:
 
         return count
 
-    def select(self, keep: Keep, forced: dict[int, str] | None = None) -> list[Choice]:
+    def select(self, keep: Keep, forced: dict[int, str] | None = None) -> list[EpisodeChoice]:
         return select(self.clusters, self.distances_of(), self.ids, keep, forced)
 
 

@@ -22,11 +22,11 @@ from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_tools.canonical.rotations import angle_between
 from finevla_tools.cli import main
-from finevla_tools.dedup import decided
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup import prior_decisions
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.groups import NO_TASK, Item, grouped, task_of
 from finevla_tools.dedup.loading import Loaded, Spool, load_all, resampled
-from finevla_tools.dedup.source import Entry, Source, Wanted, check_rates, entries_of, open_sources
+from finevla_tools.dedup.source import DedupSource, Entry, EpisodeRequest, check_rates, entries_of, open_sources
 
 quick = settings(max_examples=60, deadline=None)
 LEAST = sorted(len(take(seed).state) for seed in range(3))[1]  # frames: below it is one of three
@@ -38,8 +38,10 @@ QUATERNION_MAP = {
 }
 
 
-def loaded(roots: list[Path], wanted: Wanted | None = None, given_map: str | None = None) -> list[tuple[Entry, Loaded]]:
-    wanted = wanted or Wanted()
+def loaded(
+    roots: list[Path], wanted: EpisodeRequest | None = None, given_map: str | None = None
+) -> list[tuple[Entry, Loaded]]:
+    wanted = wanted or EpisodeRequest()
     sources = open_sources(roots, wanted, given_map)
     return list(load_all(sources, entries_of(sources), wanted, 1))
 
@@ -115,25 +117,26 @@ class TestPoses:
     def test_relative_actions_are_refused(self, joints: Path, tmp_path: Path) -> None:
         main(["canonicalise", str(joints), "--out", str(tmp_path / "u"), "--target", "eef_action=delta_rotvec"])
         with pytest.raises(FineVLAError, match="delta_rotvec"):
-            open_sources([tmp_path / "u"], Wanted(origin="action"), None)
+            open_sources([tmp_path / "u"], EpisodeRequest(origin="action"), None)
 
     def test_joints_and_grippers_as_they_are(self, joints: Path) -> None:
-        made = loaded([joints], Wanted("joint", ("right",), "action"))[0][1].values
+        made = loaded([joints], EpisodeRequest("joint", ("right",), "action"))[0][1].values
         assert made is not None
         np.testing.assert_array_equal(made[:, 0], take(0).action[:, 7:])
 
     def test_without_a_map_joints_are_one_arms(self, tmp_path: Path) -> None:
-        root = write(tmp_path / "set", [take(0)], robot="nobody")
-        (source,) = open_sources([root], Wanted("joint"), None)
+        unnamed = {"observation.state": {"dtype": "float32", "shape": [14], "names": None}}
+        root = write(tmp_path / "set", [take(0)], robot="nobody", info={"features": unnamed})
+        (source,) = open_sources([root], EpisodeRequest("joint"), None)
         assert "no field map" in source.notes[0]
-        made = loaded([root], Wanted("joint"))[0][1].values
+        made = loaded([root], EpisodeRequest("joint"))[0][1].values
         assert made is not None
         np.testing.assert_array_equal(made[:, 0], take(0).state)
 
     @pytest.mark.slow
     def test_several_processes_give_the_same(self, joints: Path) -> None:
-        sources = open_sources([joints], Wanted(), None)
-        one, two = (list(load_all(sources, entries_of(sources), Wanted(), jobs)) for jobs in (1, 2))
+        sources = open_sources([joints], EpisodeRequest(), None)
+        one, two = (list(load_all(sources, entries_of(sources), EpisodeRequest(), jobs)) for jobs in (1, 2))
         for (a, x), (b, y) in zip(one, two, strict=True):
             assert a == b
             np.testing.assert_array_equal(x.values, y.values)
@@ -158,7 +161,7 @@ class TestQuaternions:
         assert (one.flipped, one.non_unit) == (0, 0)
         assert other.flipped == int(np.sum(np.diff(np.array(flips, int)) != 0))
         assert other.non_unit == (40 if abs(norm - 1) > 2e-3 else other.non_unit)
-        group = prepare([Trajectory("a", one.values), Trajectory("b", other.values)], Measure())
+        group = prepare([PoseTrajectory("a", one.values), PoseTrajectory("b", other.values)], Metric())
         np.testing.assert_allclose(group.of(0)[0, 3:7], group.of(1)[0, 3:7], atol=1e-5)
 
     def test_in_unified_files_too(self, joints: Path) -> None:
@@ -204,7 +207,9 @@ class TestBadEpisodes:
         assert made.skipped == "has 1000000 frames, more than --max-frames 20000"
 
     def test_long_ones_are_found_though_the_metadata_lie(self, joints: Path) -> None:
-        assert all("more than --max-frames 50" in made.skipped for _, made in loaded([joints], Wanted(max_frames=50)))
+        assert all(
+            "more than --max-frames 50" in made.skipped for _, made in loaded([joints], EpisodeRequest(max_frames=50))
+        )
 
     def test_every_defect_of_a_table_is_read_or_named(self, tmp_path: Path) -> None:
         takes = [take(k) for k in range(len(TABLE_DEFECTS))]
@@ -225,7 +230,7 @@ class TestBadEpisodes:
         one.action[3] = np.nan
         root = write(tmp_path / "set", [one])
         assert loaded([root])[0][1].values is not None
-        assert "NaN" in loaded([root], Wanted(origin="action"))[0][1].skipped
+        assert "NaN" in loaded([root], EpisodeRequest(origin="action"))[0][1].skipped
 
 
 class TestArms:
@@ -238,7 +243,7 @@ class TestArms:
     def test_one_that_nobody_has_is_refused(self, tmp_path: Path) -> None:
         single = quaternion_set(tmp_path / "single", [poses(0)])
         with pytest.raises(FineVLAError, match="no end-effector poses of the left arm"):
-            open_sources([single], Wanted(arms=("left",)), None)
+            open_sources([single], EpisodeRequest(arms=("left",)), None)
 
     def test_lacking_gripper_is_zero_and_said(self, tmp_path: Path) -> None:
         root = quaternion_set(tmp_path / "single", [poses(0)])
@@ -253,7 +258,7 @@ class TestArms:
 class TestRates:
     def test_different_ones_are_refused(self, tmp_path: Path) -> None:
         roots = [quaternion_set(tmp_path / f"s{fps}", [poses(0)], fps) for fps in (10, 30)]
-        sources = open_sources(roots, Wanted(), None)
+        sources = open_sources(roots, EpisodeRequest(), None)
         with pytest.raises(FineVLAError, match="s10 10, s30 30"):
             check_rates(sources, None)
         check_rates(sources, 20.0)
@@ -262,7 +267,7 @@ class TestRates:
         fine = poses(5, 61)
         fine[:, 7] = np.repeat([0.0, 1.0], [31, 30])
         roots = [quaternion_set(tmp_path / "f", [fine], 30), quaternion_set(tmp_path / "c", [fine[::3]], 10)]
-        (_, a), (_, b) = loaded(roots, Wanted(fps=10.0))
+        (_, a), (_, b) = loaded(roots, EpisodeRequest(fps=10.0))
         assert a.values is not None
         assert b.values is not None
         assert a.frames == 61
@@ -293,13 +298,13 @@ class TestRates:
 class TestNames:
     def test_tell_equal_folders_apart(self, tmp_path: Path) -> None:
         roots = [write(tmp_path / robot / "put", [take(0)]) for robot in ("one", "two")]
-        assert [e.id for e in entries_of(open_sources(roots, Wanted(), None))] == [
+        assert [e.id for e in entries_of(open_sources(roots, EpisodeRequest(), None))] == [
             "one/put/episode_000000", "two/put/episode_000000",
         ]  # fmt: skip
 
     def test_a_set_named_twice_is_refused(self, joints: Path) -> None:
         with pytest.raises(FineVLAError, match="named twice"):
-            open_sources([joints, joints], Wanted(), None)
+            open_sources([joints, joints], EpisodeRequest(), None)
 
 
 class TestGroups:
@@ -358,8 +363,8 @@ class TestDecided:
         assert main(["clean", str(root), "--set", f"frames={LEAST}", "--report", str(tmp_path / "report")]) == 0
         return tmp_path / "report"
 
-    def sources(self, *roots: Path) -> tuple[tuple[Source, ...], list[Entry]]:
-        sources = open_sources(roots, Wanted(), None)
+    def sources(self, *roots: Path) -> tuple[tuple[DedupSource, ...], list[Entry]]:
+        sources = open_sources(roots, EpisodeRequest(), None)
         return sources, entries_of(sources)
 
     def test_report_of_clean_drops(self, joints: Path, tmp_path: Path) -> None:
@@ -368,27 +373,27 @@ class TestDecided:
         short = {k for k in range(3) if len(take(k).state) < LEAST}
         assert 0 < len(short) < 3
         for path in (report, report / "episodes.parquet"):
-            made = decided.without_dropped(entries, sources, [path])
+            made = prior_decisions.without_dropped(entries, sources, [path])
             assert {e.episode for e in made if e.dropped} == short
             assert all(str(LEAST) in e.dropped for e in made if e.dropped)
 
     def test_report_finds_its_data_set(self, joints: Path, tmp_path: Path) -> None:
         report = self.setup_report(joints, tmp_path)
         other = write(tmp_path / "other", [take(seed) for seed in range(3)])
-        made = decided.without_dropped((both := self.sources(other, joints))[1], both[0], [report])
+        made = prior_decisions.without_dropped((both := self.sources(other, joints))[1], both[0], [report])
         assert {e.source for e in made if e.dropped} == {1}
         more = self.sources(other, write(tmp_path / "third", [take(0)]))
         with pytest.raises(FineVLAError, match="cannot be told"):
-            decided.without_dropped(more[1], more[0], [report])
+            prior_decisions.without_dropped(more[1], more[0], [report])
 
     def test_finevlas_report_drops(self, joints: Path, tmp_path: Path) -> None:
         path = tmp_path / "set_filter_report.json"
         path.write_text(json.dumps({"summary": {}, "set": {"1": ["too few"]}}))
         sources, entries = self.sources(joints)
-        assert [e.episode for e in decided.without_dropped(entries, sources, [path]) if e.dropped] == [1]
+        assert [e.episode for e in prior_decisions.without_dropped(entries, sources, [path]) if e.dropped] == [1]
         path.write_text(json.dumps({"summary": {}, "set": {"12": ["too few"]}}))
         with pytest.raises(FineVLAError, match="episode 12"):
-            decided.without_dropped(entries, sources, [path])
+            prior_decisions.without_dropped(entries, sources, [path])
 
     @pytest.mark.parametrize("what", ["missing", "text", "table"])
     def test_what_is_no_report_is_one_sentence(self, joints: Path, tmp_path: Path, what: str) -> None:
@@ -399,7 +404,7 @@ class TestDecided:
             pq.write_table(pa.table({"a": [1]}), path)
         sources, entries = self.sources(joints)
         with pytest.raises(FineVLAError, match="episodes.parquet"):
-            decided.without_dropped(entries, sources, [path])
+            prior_decisions.without_dropped(entries, sources, [path])
 
     @pytest.mark.parametrize(("name", "text"), [
         ("k.txt", "# reviewed\n1\nset/episode_000002\n"), ("k.json", '[1, "set/episode_000002"]'),
@@ -408,7 +413,7 @@ class TestDecided:
         (tmp_path / name).write_text(text)
         sources, entries = self.sources(joints)
         entries = [replace(e, dropped="clean: no") for e in entries]
-        made = decided.with_forced(entries, sources, tmp_path / name)
+        made = prior_decisions.with_forced(entries, sources, tmp_path / name)
         assert [e.forced for e in made] == [False, True, True]
         assert [bool(e.dropped) for e in made] == [True, False, False]
 
@@ -417,11 +422,11 @@ class TestDecided:
         (tmp_path / "k.txt").write_text(text)
         sources, entries = self.sources(joints)
         with pytest.raises(FineVLAError, match="line 1: there is no episode"):
-            decided.with_forced(entries, sources, tmp_path / "k.txt")
+            prior_decisions.with_forced(entries, sources, tmp_path / "k.txt")
 
     def test_index_alone_says_nothing_of_two_sets(self, joints: Path, tmp_path: Path) -> None:
         (tmp_path / "k.txt").write_text("1")
         shutil.copytree(joints, tmp_path / "other")
         sources, entries = self.sources(joints, tmp_path / "other")
         with pytest.raises(FineVLAError, match="needs the data set's name"):
-            decided.with_forced(entries, sources, tmp_path / "k.txt")
+            prior_decisions.with_forced(entries, sources, tmp_path / "k.txt")

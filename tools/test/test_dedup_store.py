@@ -17,25 +17,27 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup import journal, side_by_side, store
+from finevla_tools.dedup import side_by_side, store
 from finevla_tools.dedup.clusters import Cut
-from finevla_tools.dedup.cost import Measure, Prepared, Trajectory, prepare
-from finevla_tools.dedup.found import Dense, Sparse
-from finevla_tools.dedup.known import compare
+from finevla_tools.dedup.compare import compare
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, Prepared, prepare
+from finevla_tools.dedup.distance_cache import Dense, Sparse
 from finevla_tools.dedup.side_by_side import compare_all
 from finevla_tools.dedup.store import Remembered, Work, condensed_of, pairs_of, stored
+from finevla_tools.work import journal
 
 N = 12
 
 
-def trajectories(count: int = N, seed: int = 0) -> list[Trajectory]:
+def trajectories(count: int = N, seed: int = 0) -> list[PoseTrajectory]:
     random = np.random.default_rng(seed)
     return [
-        Trajectory(f"set/episode_{i:06d}", random.normal(size=(int(random.integers(4, 9)), 1, 8))) for i in range(count)
+        PoseTrajectory(f"set/episode_{i:06d}", random.normal(size=(int(random.integers(4, 9)), 1, 8)))
+        for i in range(count)
     ]
 
 
-def prepared(count: int = N, seed: int = 0, measure: Measure = Measure()) -> Prepared:  # noqa: B008
+def prepared(count: int = N, seed: int = 0, measure: Metric = Metric()) -> Prepared:  # noqa: B008
     return prepare(trajectories(count, seed), measure)
 
 
@@ -89,7 +91,7 @@ def test_indices_of_a_large_group_do_not_overflow() -> None:
 def test_stored_distances_are_the_kernels(tmp_path: Path) -> None:
     from finevla_tools.dedup.kernel import condensed
 
-    for measure in (Measure(), Measure(compat=True)):
+    for measure in (Metric(), Metric(compat=True)):
         group = prepared(measure=measure)
         found = stored(group, tmp_path / measure.key(), what=None)
         assert found.dtype == (np.float64 if measure.compat else np.float32)
@@ -136,7 +138,8 @@ import sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
 import test_dedup_store as t
-from finevla_tools.dedup import journal, store
+from finevla_tools.dedup import store
+from finevla_tools.work import journal
 
 store.BLOCK_CELLS = 4 * 45
 def stop():
@@ -258,9 +261,9 @@ def test_damaged_journal_costs_time_but_no_right_distance(
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (lambda: prepared(measure=Measure(w_grip=1.0)), "another measure"),
-        (lambda: prepared(measure=Measure(band=3)), "another measure"),
-        (lambda: prepare(trajectories()[::-1], Measure()), "in another order"),
+        (lambda: prepared(measure=Metric(w_grip=1.0)), "another measure"),
+        (lambda: prepared(measure=Metric(band=3)), "another measure"),
+        (lambda: prepare(trajectories()[::-1], Metric()), "in another order"),
         (lambda: prepared(count=N - 1), "other episodes"),
         (lambda: prepared(seed=1), "other values"),
         (lambda: nudged(), "other values"),
@@ -285,7 +288,7 @@ def nudged() -> Prepared:
     values = some[6].values.copy()
     values[3, 0, 1] += 1e-3
     some[6] = replace(some[6], values=values)
-    return prepare(some, Measure())
+    return prepare(some, Metric())
 
 
 @pytest.mark.parametrize("text", [b"", b"no journal\n", b"[1]\n", b"{", b"\x00" * 100, b'{"another measure": 3}\n'])
@@ -496,8 +499,8 @@ def test_many_groups_side_by_side_give_what_one_after_the_other_does(
     groups = [(f"task {size}", trajectories(size, seed=size)) for size in (15, 12, 1, 13, 2, 14, 7, 5)]
     cut = Cut("average", 40.0)
     store_ = Work(tmp_path / how, engine="ray" if how == "ray" else "local")
-    found = list(compare_all(groups, Measure(), cut, store_, 2 if how == "processes" else 1))
-    one_by_one = [compare(name, some, Measure(), cut, Work(tmp_path / "one")) for name, some in groups]
+    found = list(compare_all(groups, Metric(), cut, store_, 2 if how == "processes" else 1))
+    one_by_one = [compare(name, some, Metric(), cut, Work(tmp_path / "one")) for name, some in groups]
     assert len(found) == len(groups)
     for mine, other in zip(found, one_by_one, strict=True):
         assert mine.clusters.labels.tolist() == other.clusters.labels.tolist()

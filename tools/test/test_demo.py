@@ -9,30 +9,38 @@ from scipy.spatial.transform import Rotation
 
 from finevla_interfaces.msg import SceneObject, SceneTruth
 from finevla_sim.ik import ArmIK
-from finevla_sim.judge import Outcome, obeyed
+from finevla_sim.judge import TaskOutcome, obeyed
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import FACTORS, is_held_out
 from finevla_sim.world import Truth
 from finevla_tools.ground_truth import truth_from_msg
-from finevla_tools.programme import Act, programme
+from finevla_tools.programme import TELLING, DemoStep, programme
 from finevla_tools.rest import GIVEN_UP_S, RATE_HZ, REST_S, rests
 
 
 @pytest.fixture(scope="module")
-def acts() -> list[Act]:
+def acts() -> list[DemoStep]:
     robot = default_robot()
     ik = ArmIK(robot.embodiment, robot.urdf_path)
     return programme(lambda seed, task: sample_scene(seed, task, ik))
 
 
-def test_every_factor_is_asked_for_in_scenes_that_nobody_trained_on(acts: list[Act]) -> None:
+def test_every_factor_is_asked_for_in_scenes_that_nobody_trained_on(acts: list[DemoStep]) -> None:
     assert {name for act in acts for name in act.told} == set(FACTORS)
     assert all(act.seed >= TEST_SEEDS for act in acts)
     assert not any(is_held_out(act.goal) for act in acts)
 
 
-def test_pairs_share_the_scene_and_differ_in_one_factor(acts: list[Act]) -> None:
+def test_short_programme_shows_arm_thing_side_and_path_in_the_same_scenes(acts: list[DemoStep]) -> None:
+    robot = default_robot()
+    ik = ArmIK(robot.embodiment, robot.urdf_path)
+    short = programme(lambda seed, task: sample_scene(seed, task, ik), has_all=False)
+    assert [act.factor for act in short] == [f for f in ("arm", "target", "approach", "path") for _ in range(2)]
+    assert [act for act in acts if act.factor in TELLING] == short
+
+
+def test_pairs_share_the_scene_and_differ_in_one_factor(acts: list[DemoStep]) -> None:
     changed = []
     for first, second in zip(acts[::2], acts[1::2], strict=True):
         assert first.seed == second.seed
@@ -45,9 +53,9 @@ def test_pairs_share_the_scene_and_differ_in_one_factor(acts: list[Act]) -> None
     assert sorted(changed) == sorted(FACTORS.values())
 
 
-def test_only_what_the_sentence_names_is_judged(acts: list[Act]) -> None:
+def test_only_what_the_sentence_names_is_judged(acts: list[DemoStep]) -> None:
     for act in acts:
-        assert set(act.told) <= set(obeyed(act.goal, Outcome()))
+        assert set(act.told) <= set(obeyed(act.goal, TaskOutcome()))
         for factor in act.told:
             assert getattr(act.goal, FACTORS[factor]).replace("_", " ") in act.text
 

@@ -13,15 +13,16 @@ import pytest
 from played_stage import PlayedHost, PlayedStack, PlayedTime, press_ctrl_c
 from rclpy._rclpy_pybind11 import InvalidHandle
 
+from finevla_client.connection import Connection
+from finevla_client.errors import NoAnswer
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.words import RESET_ADVICE
+from finevla_core.safety.events import RESET_ADVICE
 from finevla_interfaces.msg import SafetyEvent
-from finevla_tools.client import Client, NoAnswer
-from finevla_tools.demo import Demonstration
+from finevla_tools.demo import DemoRun
 from finevla_tools.demo_report import Outputs
 from finevla_tools.node_log import NodeLog
 from finevla_tools.performance import BLAMED_TRIES, MOST_TRIES
-from finevla_tools.stage import NO_TRIES, SCENE_TRIES
+from finevla_tools.stack_session import NO_TRIES, SCENE_TRIES
 from finevla_tools.up import Interrupts
 
 EARLY = "wait: a reset is possible 0.5 s after the stop"
@@ -47,9 +48,9 @@ class Bench:
 
     def run(self) -> tuple[int, dict[str, Any]]:
         host = PlayedHost(self.stacks, self.interrupts, self.load)
-        arguments = argparse.Namespace(out=self.out, seconds=20.0, strict=self.strict)
+        arguments = argparse.Namespace(out=self.out, seconds=20.0, strict=self.strict, all=True)
         with NodeLog(self.out / "nodes.log", shows=False) as log:
-            demonstration = Demonstration(arguments, host, log)
+            demonstration = DemoRun(arguments, host, log)
             acts = demonstration.acts
             demonstration.acts = lambda: acts()[: self.acts]  # type: ignore[method-assign]
             code = demonstration.run()
@@ -396,7 +397,7 @@ def test_client_whose_handles_go_before_its_thread_ends_in_silence_and_only_then
     def spin() -> None:
         raise InvalidHandle("cannot use Destroyable because destruction was requested")
 
-    client = Client.__new__(Client)
+    client = Connection.__new__(Connection)
     client._executor = SimpleNamespace(spin=spin)
     client._is_closing = True
     client._spin()

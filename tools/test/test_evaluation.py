@@ -21,10 +21,11 @@ from finevla_sim.sampling import TEST_SEEDS
 from finevla_sim.tasks import FACTORS, TASKS, is_held_out
 from finevla_tools import cli
 from finevla_tools.evaluation import report, runner
-from finevla_tools.evaluation.contestants import Wanderer
-from finevla_tools.evaluation.runner import BUNDLE, Job, Trier, open_folder, read_records, run_jobs
+from finevla_tools.evaluation.baselines import Wanderer
+from finevla_tools.evaluation.runner import BUNDLE, TrialJob, Trier, open_folder, read_records, run_jobs
+from finevla_tools.evaluation.sizes import KINDS, PAIRED, Size
 from finevla_tools.evaluation.statistics import Share, average, paired, plain, summarise, together, wilson
-from finevla_tools.evaluation.trials import KINDS, PAIRED, Case, Size, cases_of, trials_of
+from finevla_tools.evaluation.trials import Case, cases_of, trials_of
 from finevla_tools.evaluation.videos import pair_cases
 
 SMALL = Size(pairs=4, tasks=1, hard=1, held_out=3)
@@ -161,12 +162,30 @@ def test_a_summary_comes_back_from_disk_as_it_was(tmp_path: Path) -> None:
     assert "does it do as told?" in (tmp_path / report.PAGE).read_text()
 
 
+def test_the_page_shows_every_share_and_each_pair_s_video_and_sentences(tmp_path: Path) -> None:
+    records = [record(text="go <left>"), record(member=1, text="go & stay")]
+    found = summarise(records)
+    case = Case("path_shape", "detour", 0)
+    stack = {"trials": 2, "obeyed": {"stack": found["success"]["fine"], "direct": "1 of 2"}, "agree": "2 of 2"}
+    report.write_reports(tmp_path, "tiny", {BUNDLE: records}, {BUNDLE: found}, [case], stack)
+    page = (tmp_path / report.PAGE).read_text()
+    for table in report.tables_of({BUNDLE: found}):
+        for cell in (cell for row in table.rows for cell in row):
+            share, _, interval = cell.partition(" ")
+            assert share in page
+            assert interval in page
+    assert "videos/path_shape_detour_0.mp4" in page
+    assert "“go &lt;left&gt;” / “go &amp; stay”" in page
+    assert "the same verdict on 2 of 2" in page
+    assert "media-src 'self'" in page
+
+
 def test_the_oracle_obeys_and_wandering_does_not(ik: ArmIK) -> None:
     trier = Trier(None)
     cases = [Case("active_actor", "reach", 0), Case("rotation_direction", "turn", 0)]
-    oracle = [r for case in cases for r in trier.run(Job("oracle", case))]
+    oracle = [r for case in cases for r in trier.run(TrialJob("oracle", case))]
     assert all(r["success"] and all(r["obeyed"].values()) for r in oracle)
-    random = [r for case in cases for r in trier.run(Job("random", case))]
+    random = [r for case in cases for r in trier.run(TrialJob("random", case))]
     assert not any(r["success"] for r in random)
 
 
@@ -186,7 +205,7 @@ def test_wandering_stays_near_where_the_arms_are() -> None:
 @pytest.mark.slow
 def test_an_evaluation_goes_on_where_it_ended_and_other_bundles_are_refused(tmp_path: Path, bundle: Path) -> None:
     cases = [Case("active_actor", "reach", n) for n in range(3)]
-    jobs = [Job(BUNDLE, case) for case in cases] + [Job("blind", cases[0])]
+    jobs = [TrialJob(BUNDLE, case) for case in cases] + [TrialJob("blind", cases[0])]
     open_folder(tmp_path, bundle)
     first = run_jobs(jobs[:2], bundle, tmp_path, 1)
     path = tmp_path / runner.RECORDS

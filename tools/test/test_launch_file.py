@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.manifest import MANIFEST, SCHEMA
 from finevla_tools.launch_file import Launch, load_launch, parse_arguments
 from finevla_tools.substitution import KNOWN, Scope, expand
 from finevla_tools.up import VIEWERS
@@ -49,6 +50,42 @@ def test_simulation_starts_seven_nodes_with_the_arguments_given(monkeypatch: pyt
         files = {p.name: Path(p.environment[name]).name for p in launch.processes}
         assert files == dict.fromkeys(names, "fastdds.xml") | {"safety_bridge": "fastdds_udp_LOCALHOST.xml"}
     assert [p.respawn for p in launch.processes] == [False, True, True, True, False, True, True]
+
+
+def bundle_of(folder: Path, runtime: str) -> str:
+    """A bundle of which only the manifest is there, which is all that a launch file asks for."""
+    robot = load_embodiment(ROBOT)
+    said: dict[str, object] = {"schema": SCHEMA, "name": "b", "embodiment": robot.name, "values": list(robot.names)}
+    said |= {"cameras": list(robot.camera_names), "images": {"height": 192, "width": 192}, "horizon": 16, "dt_s": 0.1}
+    network = {"kind": "tabletop", "head": "flow", "basis": 6, "hidden": 8, "blocks": 1, "cameras_on": [None, 0, 1]}
+    network |= {"fov_deg": 55.0, "lower": [-1.0] * 14, "upper": [1.0] * 14}
+    own = {
+        "onnx": {"reader": "tabletop", "policy_model": "p.onnx"},
+        "torch": {"reader": "tabletop", "policy_model": "p.safetensors", "network": network},
+        "remote": {"remote": {"url": "ws://gpu:8000"}},
+    }
+    folder.mkdir()
+    (folder / MANIFEST).write_text(yaml.safe_dump(said | {"runtime": runtime, "files": {}} | own[runtime]))
+    return str(folder)
+
+
+def test_bundle_of_weights_is_served_beside_the_stack_and_started_again(tmp_path: Path) -> None:
+    bundle = bundle_of(tmp_path / "my weights", "torch")
+    processes = {p.name: p for p in load_launch(STACK, {"bundle": bundle, "server_port": "9001"}).processes}
+    served = processes["policy_server"]
+    assert served.command == ("finevla", "serve", bundle, "--port", "9001", "--threads", "1")
+    assert served.respawn
+    assert "server:='ws://127.0.0.1:9001'" in processes["policy"].command
+
+
+@pytest.mark.parametrize(
+    ("runtime", "server"), [("torch", "ws://gpu:8000"), ("onnx", ""), ("remote", ""), ("remote", "ws://gpu:8000")]
+)
+def test_no_other_bundle_is_served_nor_one_that_has_a_server(tmp_path: Path, runtime: str, server: str) -> None:
+    launch = load_launch(STACK, {"bundle": bundle_of(tmp_path / "b", runtime), "server": server})
+    processes = {p.name: p for p in launch.processes}
+    assert "policy_server" not in processes
+    assert f"server:='{server}'" in processes["policy"].command
 
 
 def test_the_recorder_is_started_when_asked_for() -> None:
@@ -138,6 +175,12 @@ def test_vendors_driver_gets_a_bridge_instead_of_controllers() -> None:
     assert {"driver:='puppet'", "left_state:='/left'", "right_state:=''", "speed_percent:=50"} <= set(bridge.command)
     assert not bridge.respawn
     assert "camera_noise:=true" in watchdog.command
+    assert "arm_simulated:=false" in watchdog.command, "a robot has cables, a simulation has none"
+
+
+def test_watchdog_knows_that_a_simulator_plays_the_arms() -> None:
+    (watchdog,) = (p for p in load_launch(STACK, {"robot": "sim"}).processes if p.name == "safety_watchdog")
+    assert {"arm_simulated:=true", "camera_noise:=false"} <= set(watchdog.command)
 
 
 def test_each_piper_arm_gets_a_driver_on_its_own_bus() -> None:

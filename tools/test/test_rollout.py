@@ -8,7 +8,7 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.safety.words import State
+from finevla_core.safety.events import State
 from finevla_core.understanding import TargetAbsent
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot

@@ -13,9 +13,9 @@ import pytest
 import rclpy
 from tiny_bundle import make_tiny_bundle
 
+from finevla_client.connection import Connection
 from finevla_control.vendor import DIALECTS
 from finevla_core.embodiment import Embodiment
-from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch
 from finevla_tools.security_map import (
     EVERYBODY,
@@ -44,7 +44,14 @@ LITERALS = {
     "subscribe",
     "subscribe_both",
 }
-OPERATORS_TOOLS = ("adopt", "client", "go", "home", "moves", "record", "reset", "say", "status", "step", "stop")
+OPERATORS_TOOLS = (
+    *(f"finevla_client.{name}" for name in ("connection", "motion", "robot")),
+    *(
+        f"finevla_tools.{name}"
+        for name in ("adopt", "go", "home", "moves", "record", "reset", "say", "simulation_client")
+    ),
+    *(f"finevla_tools.{name}" for name in ("status", "step", "stop")),
+)
 
 
 def writers(robot: Embodiment, topic: str) -> set[str]:
@@ -147,10 +154,11 @@ def test_operator_may_do_what_his_commands_do(robot: Embodiment, tool: str) -> N
         "create_publisher": rights.publishes,
         "create_subscription": rights.subscribes,
         "listen": rights.subscribes,
+        "subscribe": rights.subscribes,
         "create_client": rights.calls,
         "call": rights.calls,
     }
-    lacking = [(made, name) for made, name in spoken(f"finevla_tools.{tool}") if name not in allowed.get(made, ())]
+    lacking = [(made, name) for made, name in spoken(tool) if name not in allowed.get(made, ())]
     assert not lacking
 
 
@@ -236,7 +244,7 @@ def test_running_stack_is_as_the_table_says(
 def test_operators_client_is_as_the_table_says(ros_domain: str, robot: Embodiment) -> None:
     del ros_domain
     operator = members(robot)[OPERATOR]
-    with Client(NAMESPACE) as client:
+    with Connection(NAMESPACE) as client:
         name = client.node.get_name()
         writes, reads = seen(client.node, [(name, f"/{NAMESPACE}")])
     may_write, may_read = dds_topics(operator.rights, NAMESPACE)

@@ -15,7 +15,7 @@ from finevla_tools import security
 from finevla_tools.launch_file import load_launch
 from finevla_tools.security_keystore import create
 from finevla_tools.security_map import members
-from finevla_tools.security_probe import Trial, forge, trial, verdict
+from finevla_tools.security_probe import ProbeResult, forge, trial, verdict
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 
@@ -59,11 +59,11 @@ def test_every_node_of_the_launch_files_has_an_enclave_in_the_table(robot: Embod
 
 def test_stack_is_secured_only_where_strangers_are_kept_out() -> None:
     words = "This Fast DDS version doesn't have the security libraries"
-    assert verdict(Trial(True), Trial(False, "denied")) == ""
-    assert "no security built in" in verdict(Trial(False, words), Trial(False))
-    assert "ros-jazzy" in verdict(Trial(False, words), Trial(False))
-    assert "takes no notice of keys" in verdict(Trial(True), Trial(True))
-    other = verdict(Trial(False, "couldn't find all security files"), Trial(False))
+    assert verdict(ProbeResult(True), ProbeResult(False, "denied")) == ""
+    assert "no security built in" in verdict(ProbeResult(False, words), ProbeResult(False))
+    assert "ros-jazzy" in verdict(ProbeResult(False, words), ProbeResult(False))
+    assert "takes no notice of keys" in verdict(ProbeResult(True), ProbeResult(True))
+    other = verdict(ProbeResult(False, "couldn't find all security files"), ProbeResult(False))
     assert "couldn't find all security files" in other
     assert "built in" not in other
 

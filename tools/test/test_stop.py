@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from played_arm import FOLLOWING, HOLDING, STOPPED, Arm
+from played_arm import HOLDING, STOPPED, Arm
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.words import RESET_ADVICE
+from finevla_core.safety.events import RESET_ADVICE
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
@@ -25,8 +25,7 @@ def test_stop_and_reset_work_without_a_policy_and_say_what_the_bridge_says(start
     start_node("finevla_control", "safety_bridge")
     with Arm() as arm:
         arm.start(robot)
-        arm.send()
-        arm.in_state(FOLLOWING)
+        arm.follow()
         told = f"stopped: stop was asked for by topic; {RESET_ADVICE}"
         assert finevla("stop") == (0, told, "")
         arm.in_state(STOPPED)

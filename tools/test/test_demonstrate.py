@@ -1,4 +1,4 @@
-"""Promises of `finevla demos`: what is said of an episode is true, the same seed gives the same episode, nothing half done."""
+"""Promises of `finevla demonstrate`: what is said of an episode is true, a seed gives one episode, nothing half done."""
 
 import itertools
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finevla_sim.drills import FIRST_SEED
+from finevla_sim.synthetic_motions import FIRST_SEED
 from finevla_sim.tasks import TASKS
 from finevla_tools import cli
-from finevla_tools.demos import Performer, Wanted, episodes
+from finevla_tools.demonstrate import DemonstrationRequest, Performer, episodes
 
 EVENLY = {task: 1 / len(TASKS) for task in TASKS}
 
 
 @pytest.fixture(scope="module")
 def made() -> list:
-    performer = Performer(Wanted(EVENLY, pictures=False))
+    performer = Performer(DemonstrationRequest(EVENLY, pictures=False))
     return [performer.perform(seed) for seed in range(40)]
 
 
@@ -40,14 +40,14 @@ def test_an_episode_has_words_factors_and_steps_that_fit_the_robot(made: list) -
 
 @pytest.mark.slow
 def test_failures_are_told_from_successes() -> None:
-    performer = Performer(Wanted({"stack": 1.0}, level="hard", pictures=False))
+    performer = Performer(DemonstrationRequest({"stack": 1.0}, level="hard", pictures=False))
     done = [performer.perform(seed) for seed in range(25)]
     assert all(not told for episode, told in filter(None, done) if not episode.success)
 
 
 @pytest.mark.slow
 def test_same_seeds_same_episodes_however_many_processes() -> None:
-    wanted = Wanted({"reach": 0.5, "turn": 0.5}, pictures=False)
+    wanted = DemonstrationRequest({"reach": 0.5, "turn": 0.5}, pictures=False)
     alone, together = (list(itertools.islice(episodes(wanted, 7, n), 5)) for n in (1, 2))
     for one, other in zip(alone, together, strict=True):
         assert one is not None
@@ -60,7 +60,17 @@ def test_same_seeds_same_episodes_however_many_processes() -> None:
 @pytest.mark.slow
 def test_the_command_writes_both_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("lerobot", reason="LeRobot comes with 'make data-setup'")
-    words = ["demos", "--out", str(tmp_path / "set"), "--episodes", "3", "--tasks", "reach,turn", "--processes", "2"]
+    words = [
+        "demonstrate",
+        "--out",
+        str(tmp_path / "set"),
+        "--episodes",
+        "3",
+        "--tasks",
+        "reach,turn",
+        "--processes",
+        "2",
+    ]
     assert cli.main(words) == 0
     assert "3 episodes of" in capsys.readouterr().out
     assert len(list((tmp_path / "set" / "rosbag2").iterdir())) == 3
@@ -81,6 +91,6 @@ def test_the_command_writes_both_formats(tmp_path: Path, capsys: pytest.CaptureF
 def test_mistakes_are_one_sentence_and_leave_nothing(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["demos", "--out", str(tmp_path / "set"), *words]) == 2
+    assert cli.main(["demonstrate", "--out", str(tmp_path / "set"), *words]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -7,15 +7,15 @@ import pytest
 
 pytest.importorskip("torch", reason="torch comes with 'make train-setup'; the robot does without")
 
-from finevla_sim.drills import load_drills, write_drills
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
 from finevla_sim.scene import TABLE_HEIGHT_M
+from finevla_sim.synthetic_motions import load_motions, write_motions
 from finevla_sim.tasks import Goal
 from finevla_sim.world import World
-from finevla_tools.rehearse import centre, where, write_rehearsals
-from finevla_tools.training_data import Drills
+from finevla_tools.collect import centre, where, write_collected
+from finevla_tools.training_data import MotionShards
 
 BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
 
@@ -25,9 +25,9 @@ def test_what_a_policy_saw_is_learned_from_beside_drills(tmp_path: Path) -> None
     tasks = {"reach": 1.0}
     for name in ("own", "seen"):
         (tmp_path / name).mkdir()
-    made, tried = write_rehearsals(tmp_path / "own" / "drills_0.npz", BUNDLE, 0, 2, tasks)
+    made, tried = write_collected(tmp_path / "own" / "drills_0.npz", BUNDLE, 0, 2, tasks)
     assert 1 <= made <= tried == 2
-    (shard,) = load_drills(tmp_path / "own")
+    (shard,) = load_motions(tmp_path / "own")
     assert (
         abs(np.diff(shard["states"][:, :6], axis=0)).max() + abs(np.diff(shard["states"][:, 7:13], axis=0)).max() > 0.05
     )
@@ -36,8 +36,10 @@ def test_what_a_policy_saw_is_learned_from_beside_drills(tmp_path: Path) -> None
     for k, row in enumerate(shard["rows"]):
         things = shard["places"][k][~np.isnan(shard["places"][k, :, 0])]
         assert np.linalg.norm(things - shard["where"][row, :3], axis=1).min() < 1e-6, "the target is one of them"
-    write_drills(tmp_path / "seen" / "drills_0.npz", 3, 1, tasks, 2)
-    both, seen = (Drills([tmp_path / name for name in names], 0.5, True) for names in (("seen", "own"), ("seen",)))
+    write_motions(tmp_path / "seen" / "drills_0.npz", 3, 1, tasks, 2)
+    both, seen = (
+        MotionShards([tmp_path / name for name in names], 0.5, True) for names in (("seen", "own"), ("seen",))
+    )
     assert both.pictures is not None
     assert seen.pictures is not None
     assert len(both.pictures) == len(seen.pictures) + len(shard["rows"])

@@ -2,13 +2,30 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.datasets.jobs import over
+from finevla_tools.work.parallel import Once, over
+
+PROGRAM = """
+import sys, time
+from finevla_tools.work.parallel import over
+def work(path):
+    print("begun", flush=True)
+    time.sleep(60)
+if __name__ == "__main__":
+    try:
+        for _ in over(work, ["a", "b"], 2):
+            pass
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
 
 
 def square(n: int) -> int:
@@ -83,3 +100,58 @@ def test_what_the_function_raises_comes_out() -> None:
 def test_ray_gives_the_same() -> None:
     pytest.importorskip("ray")
     assert list(over(square, range(5), 2, "ray")) == [(n, n * n) for n in range(5)]
+
+
+def test_ctrl_c_ends_all_of_them_without_a_traceback(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(PROGRAM)
+    command = [sys.executable, str(file)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == ["begun\n", "begun\n"]
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    said, complaints = process.communicate(timeout=30.0)
+    assert (process.returncode, said, complaints) == (130, "", "")
+
+
+def test_what_is_done_first_comes_first_if_the_order_is_not_asked_for(tmp_path: Path) -> None:
+    last = tmp_path / "last"
+    found = []
+    for item, _ in over(Waits(last), ["slow", "a", "b", "c", "d", "e"], 2, in_order=False, ahead=1):
+        found.append(item)
+        if len(found) == 5:
+            last.touch()
+    assert sorted(found) == ["a", "b", "c", "d", "e", "slow"]
+    assert found[-1] == "slow"
+
+
+class Waits:
+    """The slow one waits for a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __call__(self, item: str) -> None:
+        until = time.monotonic() + 60
+        while item == "slow" and not self.file.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_dear_is_made_once_in_each_process(jobs: int) -> None:
+    made = {number for _, number in over(Once(Numbered, Numbered.of), range(12), jobs)}
+    assert len(made) <= jobs
+
+
+class Numbered:
+    """Knows its process and how many of it were made there."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Numbered.made += 1
+
+    def of(self, item: int) -> tuple[int, int]:
+        return os.getpid(), Numbered.made
