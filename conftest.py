@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from finevla_core.embodiment import Embodiment, load_embodiment
@@ -53,6 +54,19 @@ SINGLE_URDF = """<?xml version="1.0"?>
 """
 
 
+# How long an example takes says something of the machine alone.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts nodes: it runs by itself, the rest two at a time (see the Makefile)."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"ros_domain", "session", "stack"} or item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.nodes)
+
+
 @pytest.fixture(autouse=True)
 def ordinary_priority() -> Iterator[None]:
     """A test that encodes AV1 leaves this process a real-time one (see `finevla_tools.priority`), and all that it starts."""
@@ -90,13 +104,15 @@ def single_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _domains = itertools.count(os.getpid() * 37)
 
 
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A ROS domain of this test's own, on this machine only, with keys of its own."""
-    domain = str(2 + next(_domains) % 98)  # above 101 their ports are those that the kernel gives to anybody
+    # Above 101 their ports are those that the kernel gives to anybody; of two processes one has the even ones.
+    domain = str(2 + 2 * (next(_domains) % 49) + WORKER % 2)
     monkeypatch.setenv("ROS_DOMAIN_ID", domain)
     monkeypatch.setenv("FINEVLA_KEY_DIR", str(tmp_path_factory.mktemp("keys")))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")

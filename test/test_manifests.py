@@ -14,10 +14,12 @@ PACKAGES = {"finevla": ROOT / "tools", **{p.parent.name: p.parent for p in sorte
 KEYS = {
     "PIL": "python3-pil",
     "can": "python3-can",
+    "cv2": "python3-opencv",
     "coal": "coal",
     "cryptography": "python3-cryptography",
     "h5py": "python3-h5py",
     "moveit": "moveit_py",
+    "msgpack": "python3-msgpack",
     "mujoco": "python3-mujoco-pip",
     "numba": "python3-numba",
     "numpy": "python3-numpy",
@@ -32,7 +34,7 @@ KEYS = {
     "xacro": "xacro",
     "yaml": "python3-yaml",
 }
-# What rosdistro has no key for: requirements/*.txt installs these, for jobs on a workstation alone.
+# What rosdistro has no key for, or only an older version: requirements/*.txt installs these.
 WITHOUT_KEY = {
     *(
         "av",
@@ -47,10 +49,16 @@ WITHOUT_KEY = {
         "pyarrow",
         "ray",
     ),
-    *("safetensors", "threadpoolctl"),
+    *("safetensors", "threadpoolctl", "websockets"),
 }
 # Jobs on a workstation alone: a robot that 'rosdep install' sets up shall not get them.
-WORKSTATION = {"finevla": {"cryptography", "h5py", "numba", "rosbags", "sklearn", "torch", "finevla_models"}}
+WORKSTATION = {
+    "finevla": {
+        *("aiohttp", "cryptography", "google", "h5py", "httpx", "jinja2", "markupsafe", "numba", "psycopg", "rosbags"),
+        *("sklearn", "torch"),
+        "finevla_models",
+    }
+}
 # A robot may do without: the node says what is missing when it is asked for it.
 OPTIONAL = {"moveit_py", "moveit_msgs", "shape_msgs", "rviz2", "foxglove_bridge"}
 
@@ -59,7 +67,8 @@ def imported(folder: Path) -> set[str]:
     """Top-level modules that the package's own code imports, anywhere."""
     found = set()
     for file in folder.rglob("*.py"):
-        if "test" in file.relative_to(folder).parts or file.name == "setup.py":
+        # What is in adapters is copied into other programs' environments, and never runs in ours.
+        if {"test", "adapters"} & set(file.relative_to(folder).parts) or file.name == "setup.py":
             continue
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):

@@ -12,7 +12,9 @@ import numpy as np
 
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import PRESENT, OnnxPolicy, load_policy
+from finevla_core.policy.bundle_policy import BundlePolicy
+from finevla_core.policy.graphs import PRESENT
+from finevla_core.policy.loading import load_policy
 from finevla_core.understanding import TargetAbsent
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
@@ -53,26 +55,26 @@ def sentence(name: Name) -> str:
     return f"turn the {thing} clockwise" if shape == KNOB else f"pick up the {thing}"
 
 
-def look(policy: OnnxPolicy, world: World, name: Name) -> tuple[bool, float]:
+def look(policy: BundlePolicy, world: World, name: Name) -> tuple[bool, float]:
     """Whether the policy takes the thing for seen, and how likely it says it is."""
     cameras = world.embodiment.camera_names
     observation = Observation(1, cameras, world.images(), (1,) * len(cameras), world.values().astype(np.float32), 1)
     likely: list[float] = []
-    run = policy._run
+    run = policy.graphs.run
 
-    def listen(session, outputs, inputs):  # type: ignore[no-untyped-def]
-        answers = run(session, outputs, inputs)
-        likely.append(float(answers[list(outputs).index(PRESENT)].reshape(-1)[0]))
+    def listen(inputs):  # type: ignore[no-untyped-def]
+        answers = run(inputs)
+        likely.append(float(answers[PRESENT].reshape(-1)[0]))
         return answers
 
-    policy._run = listen  # type: ignore[method-assign]
+    policy.graphs.run = listen  # type: ignore[method-assign]
     try:
         policy.predict(observation, policy.encode(Instruction(raw=sentence(name))))
         return True, likely[0]
     except TargetAbsent:
         return False, likely[0]
     finally:
-        policy._run = run  # type: ignore[method-assign]
+        policy.graphs.run = run  # type: ignore[method-assign]
 
 
 def main() -> None:

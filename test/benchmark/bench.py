@@ -15,16 +15,16 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_client.connection import Connection
 from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
+from finevla_ros.messages import to_ns
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import Scene
 from finevla_sim.world import World
-from finevla_tools.client import Client
 from finevla_tools.launch_file import load_launch, parse_arguments
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path, running
 
@@ -47,7 +47,7 @@ STAGES = (
 class Stages:
     """Arrival times by the stamp of the observation that started it all."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Connection) -> None:
         self.now = lambda: client.node.get_clock().now().nanoseconds
         self.imaged: dict[int, int] = {}
         self.observed: dict[int, tuple[int, int]] = {}  # arrival, and stamp of the last image in it
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     launch = load_launch(launch_path(DEFAULT_FILE), parse_arguments(options.arguments))
     with (
         running(launch, lambda *_: None) as stack,
-        Client(launch.arguments["namespace"]) as client,
+        Connection(launch.arguments["namespace"]) as client,
         Relay() as relay,
     ):
         stages, factors = Stages(client), []
@@ -134,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure(
-    client: Client, stages: Stages, stack: Stack, seconds: float
+    client: Connection, stages: Stages, stack: Stack, seconds: float
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
     target = _scene().objects[0]
     said = f"reach the {target.color} {target.shape} with the {{}} arm"

@@ -1,161 +1,273 @@
 """What the controllers command, cycle by cycle at 200 Hz: the limits where they count, not on the plan but behind it.
 
-    python test/benchmark/commands.py --chunks 100000 --stops 2000 [--without-first-knot]
+    python test/benchmark/commands.py limits --chunks 100000 --stops 2000 [--without-first-knot] [--processes 1]
+    python test/benchmark/commands.py late --runs 60
+    python test/benchmark/commands.py lost --runs 60
+    python test/benchmark/commands.py rest --stops 200
 
 Chunks of the scripted expert with a policy's noise reach the bridge late and with jitter; its trajectories reach the played
 controllers (as joint_trajectory_controller, one message a cycle) some milliseconds later. Acceleration and jerk are second
-and third differences of the commands of all arm joints, as shares of the limits. With `--without-first-knot` trajectories
-are sent as they once were, to show what that did.
+and third differences of the commands of all joints and grippers, as shares of the limits. With `--without-first-knot`
+trajectories are sent as they once were, to show what that did. `late`: every now and then nothing reaches the controllers
+for a while. `lost`: single messages to single controllers never do, or both words of one. `rest`: how long a stop takes
+whose first word is lost.
 """
 
 import argparse
+import multiprocessing
+import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from expert import record
 from numpy.typing import NDArray
-from safety import ARM, FIRST_SEED, MS, START, E, L, feel, fresh
+from safety import ARM, ENVELOPE, FIRST_SEED, E
 from scipy.interpolate import CubicSpline
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from commanded import MOST_DELAY_MS, MS, START, DrivenBridge, Shares, Wire, phases, soon
+
 from finevla_core.chunk import JOININGS, ActionChunk
-from finevla_core.controller import PERIOD_NS, Point, TrajectoryController
-from finevla_core.safety.bridge import Bridge
-from finevla_core.safety.words import State, Trajectory
-from finevla_sim.demonstrator import Demonstration
+from finevla_core.controller import PERIOD_NS
+from finevla_core.safety.bridge import NOT_COUNTED
+from finevla_core.safety.events import Trajectory
 from finevla_sim.episode import CONTROL_S
 
 HORIZON, NOISE = 16, 0.004
-TICK_NS, STATE_NS = 20 * MS, 10 * MS
-ORDER = [[j for c in E.controllers for j in c.joints].index(joint) for joint in E.joints]
+AFTER_NS = 2_000_000_000  # the last plan has ended by then
+LATE_MS = (0, 10, 20, 30, 40, 50, 60, 80, 100, 120)
+LOST_SHARE = 0.05
+AT_REST = 1e-9  # rad or opening, in a cycle
+CALM_NS = 500_000_000  # between two deliveries that are late, so that each is seen by itself
 
 
-@dataclass
-class Controllers:
-    """All played controllers of the robot, run cycle by cycle, and what they commanded."""
+@dataclass(frozen=True)
+class Kind:
+    """What is played: chunks until the episode's end, until a stop, or until the policy falls silent."""
 
-    has_first_knot: bool
-    start: NDArray[np.float64]
-    commands: list[NDArray[np.float64]] = field(default_factory=list)
-    due: list[tuple[int, Trajectory]] = field(default_factory=list)
+    rate_hz: int
+    joining: str
+    end: str = ""
 
-    def __post_init__(self) -> None:
-        at = dict(zip(E.joints, E.to_positions(self.start), strict=True))
-        self.played = {c.name: TrajectoryController(c.name, c.joints, [at[j] for j in c.joints]) for c in E.controllers}
-
-    def send(self, trajectories: list[Trajectory], now_ns: int, delay_ns: int) -> None:
-        """Have them arrive a little later, in the order in which they were sent."""
-        due_ns = max([now_ns + delay_ns, *(due_ns for due_ns, _ in self.due)])
-        self.due += [(due_ns, t) for t in trajectories]
-
-    def cycle(self, now_ns: int) -> None:
-        """One period: take what has come, command what is due."""
-        newest = {
-            t.controller: t for due_ns, t in self.due if due_ns <= now_ns
-        }  # what came before it in a cycle is lost
-        for t in newest.values():
-            first = int(not self.has_first_knot and t.times_s[0] == 0)
-            rows = zip(t.times_s[first:], t.positions[first:], t.velocities[first:], strict=True)
-            points = [Point(round(s * 1e9), tuple(p), tuple(v)) for s, p, v in rows]
-            self.played[t.controller].accept(t.joints, points, t.start_ns, now_ns)
-        self.due = [(due_ns, t) for due_ns, t in self.due if due_ns > now_ns]
-        commanded = np.concatenate([c.sample(now_ns) for c in self.played.values()])[ORDER]
-        self.commands.append(E.to_values(commanded))
-
-    def shares(self) -> tuple[float, float]:
-        """The most of the acceleration limit and of the jerk limit that any arm joint's command used."""
-        rows, h = np.array(self.commands)[:, ARM], PERIOD_NS * 1e-9
-        second, third = (abs(np.diff(rows, n, axis=0)) / h**n for n in (2, 3))
-        return float((second / L.acceleration[ARM]).max()), float((third / L.jerk[ARM]).max())
+    def __str__(self) -> str:
+        return f"{self.rate_hz} Hz, {self.joining}" + (f", {self.end}" if self.end else "")
 
 
-def chunks(
-    episode: Demonstration, rate_hz: int, joining: str, rng: np.random.Generator
-) -> Iterator[tuple[int, ActionChunk]]:
+@dataclass(frozen=True)
+class Played:
+    """What became of one episode; `after` is of what was commanded from the stop on."""
+
+    followed: int
+    refused: int
+    shares: Shares
+    after: Shares
+
+
+KINDS = [Kind(rate, joining) for rate in (10, 20) for joining in JOININGS]
+STOPS = [Kind(10, joining, "stop") for joining in JOININGS]
+SILENT = [Kind(10, joining, "silence") for joining in JOININGS]
+
+
+def chunks(rows: NDArray[np.float64], kind: Kind, rng: np.random.Generator) -> Iterator[tuple[int, ActionChunk]]:
     """When each comes, and what it says: noisy rows of the expert, 50 to 300 ms after their observation."""
-    rows = np.concatenate([episode.states[:1], episode.actions]).astype(float)
     wanted, end_s = CubicSpline(np.arange(len(rows)) * CONTROL_S, rows, bc_type="clamped"), (len(rows) - 1) * CONTROL_S
-    dt_s, before_ns = 1.0 / rate_hz, 0
-    for k in range(int(end_s * rate_hz)):
+    dt_s, before_ns = 1.0 / kind.rate_hz, 0
+    for k in range(int(end_s * kind.rate_hz)):
         stamp_ns = START + round(k * dt_s * 1e9)
         times_s = np.minimum(k * dt_s + dt_s * np.arange(1, HORIZON + 1), end_s)
         actions = wanted(times_s) + rng.normal(0, NOISE, rows.shape[1]) * ARM
         actions[:, ~ARM] = np.clip(actions[:, ~ARM], 0, 1)
         before_ns = max(before_ns + 1, stamp_ns + int(rng.uniform(50, 300) * MS))
-        yield (
-            before_ns,
-            ActionChunk(
-                stamp_ns,
-                "x",
-                E.name,
-                E.names,
-                dt_s,
-                actions,
-                client="/policy",
-                epoch=1,
-                sequence=k + 1,
-                joining=joining,
-            ),
-        )
+        chunk = ActionChunk(stamp_ns, "x", E.name, E.names, dt_s, actions, "", "/policy", 1, kind.joining, k + 1)
+        yield before_ns, chunk
+
+
+class LateWire:
+    """One on which, every now and then, nothing arrives for `late_ms` from the moment on when something is sent."""
+
+    def __init__(self, rng: np.random.Generator, late_ms: int) -> None:
+        self.rng, self.late_ns = rng, late_ms * MS
+        self.until_ns = self.next_ns = 0
+        self.is_armed = True
+
+    def __call__(self, t: Trajectory, now_ns: int) -> int:
+        if self.is_armed and now_ns >= self.next_ns:
+            self.until_ns = now_ns + self.late_ns
+            self.next_ns = self.until_ns + CALM_NS + int(self.rng.uniform(0, 200) * MS)
+        return max(self.until_ns - now_ns, int(self.rng.uniform(0, MOST_DELAY_MS) * MS))
+
+
+class LossyWire:
+    """One that loses words to single controllers: either of the two, or both (`is_twice`)."""
+
+    def __init__(self, rng: np.random.Generator, is_twice: bool = False) -> None:
+        self.rng, self.is_twice = rng, is_twice
+        self.lost = 0
+        self._before: dict[str, tuple[int, bool]] = {}  # what was sent last, and whether it was lost
+
+    def __call__(self, t: Trajectory, now_ns: int) -> int | None:
+        words, was_lost = self._before.get(t.controller, (0, False))
+        is_second = words == id(t)
+        is_lost = was_lost if is_second and self.is_twice else self.rng.random() < LOST_SHARE
+        if is_second and was_lost and not self.is_twice:
+            is_lost = False
+        self._before[t.controller] = id(t), is_lost
+        self.lost += is_lost
+        return None if is_lost else int(self.rng.uniform(0, MOST_DELAY_MS) * MS)
 
 
 def play(
-    episode: Demonstration, rate_hz: int, joining: str, has_first_knot: bool, is_stopped: bool, seed: int
-) -> tuple[int, float, float]:
-    """One episode; the chunks that were followed, and shares of acceleration and jerk."""
+    rows: NDArray[np.float64], kind: Kind, seed: int, wire: Wire | None = None, has_first_knot: bool = True
+) -> Played:
+    """One episode through a bridge to its controllers."""
     rng = np.random.default_rng(seed)
-    bridge = fresh(episode.states[0], START)
-    coming = list(chunks(episode, rate_hz, joining, rng))
-    controllers = Controllers(has_first_knot, episode.states[0].astype(float))
-    stop_ns = START + round(rng.uniform(0.2, 0.9) * (coming[-1][0] - START)) if is_stopped else None
-    end_ns = (stop_ns or coming[-1][0]) + 2_000_000_000
-    for now_ns in range(START, end_ns, PERIOD_NS):
-        _drive(bridge, controllers, coming, now_ns)
-        if stop_ns is not None and now_ns >= stop_ns:
-            stop_ns = None
-            bridge.on_stop(now_ns, "stop", "stop")
-        # Between two cycles a message is on its way for up to 4 ms.
-        controllers.send(bridge.take()[0], now_ns, int(rng.uniform(0, 4) * MS))
-        controllers.cycle(now_ns)
-    return bridge.counts.accepted, *controllers.shares()
+    coming = list(chunks(rows, kind, rng))
+    end_ns = coming[-1][0] + 1
+    if kind.end:
+        end_ns = START + round(rng.uniform(0.2, 0.9) * (end_ns - START))
+    driven = DrivenBridge(E, ENVELOPE, rows[0], wire or soon(rng), phases(rng))
+    driven.arms.takes_first_point = has_first_knot
+    driven.follow(coming, end_ns)
+    if kind.end == "stop":
+        driven.bridge.on_stop(driven.now_ns, "stop", "stop")
+    began_ns = driven.now_ns
+    driven.run(began_ns + AFTER_NS)
+    counts = driven.bridge.counts
+    refused = sum(n for code, n in counts.rejected.items() if code not in NOT_COUNTED)
+    return Played(counts.accepted, refused, driven.arms.shares(), driven.arms.shares(began_ns))
 
 
-def _drive(bridge: Bridge, controllers: Controllers, coming: list[tuple[int, ActionChunk]], now_ns: int) -> None:
-    if now_ns % STATE_NS == 0 and bridge.plan is not None:
-        at = controllers.commands[-1] if controllers.commands else bridge.plan.at(now_ns)[0]
-        feel(bridge, at, now_ns)
-    if now_ns % TICK_NS == 0:
-        bridge.tick(now_ns)
-    while coming and coming[0][0] <= now_ns:
-        if bridge.state in (State.HOLDING, State.FOLLOWING):
-            bridge.on_chunk(coming[0][1], now_ns)
-            bridge._in_a_row = 0
-        coming.pop(0)
+def motions(episodes: int) -> list[NDArray[np.float64]]:
+    """Values `(N, D)` of the expert's episodes, a row each 0.1 s."""
+    return [np.concatenate([e.states[:1], e.actions]).astype(float) for e in record(episodes, FIRST_SEED)]
+
+
+def _task(task: tuple[NDArray[np.float64], Kind, int, bool]) -> Played:
+    rows, kind, seed, has_first_knot = task
+    return play(rows, kind, seed, has_first_knot=has_first_knot)
+
+
+def limits(a: argparse.Namespace) -> None:
+    """One row for each rate and joining, and for what ends in a stop or in silence."""
+    recorded = motions(a.episodes)
+    print("| what | episodes | followed | refused | of the acceleration limit | of the jerk limit |")
+    print("|---|---|---|---|---|---|")
+    began_s = time.monotonic()
+    with ProcessPoolExecutor(a.processes, multiprocessing.get_context("spawn")) as pool:
+        total = 0
+        for kind in [*KINDS, *STOPS, *SILENT]:
+            followed, refused, runs, worst = 0, 0, 0, Shares()
+            wanted = a.stops / 3 if kind.end == "stop" else a.stops / 30
+            while (runs < wanted) if kind.end else (followed < a.chunks / len(KINDS)):
+                seeds = range(runs, runs + 20)
+                tasks = [(recorded[s % len(recorded)], kind, s, not a.without_first_knot) for s in seeds]
+                for found in pool.map(_task, tasks):
+                    followed, refused, runs = followed + found.followed, refused + found.refused, runs + 1
+                    worst |= found.shares
+                if not followed:
+                    raise SystemExit("no chunk was followed: the bridge refuses them all")
+            total += followed
+            figures = f"{followed} | {refused} | {worst.acceleration:.3f} | {worst.jerk:.3f}"
+            print(f"| {kind} | {runs} | {figures} |", flush=True)
+    print(f"\n{total} chunks were followed; {time.monotonic() - began_s:.0f} s")
+
+
+def late(a: argparse.Namespace) -> None:
+    """By how much the command exceeds the limits where messages are late, while chunks are followed and in stops."""
+    recorded = motions(a.episodes)
+    print(
+        "| late by ms | chunks: of acceleration | of jerk | a stop: of acceleration | of jerk |\n|---|---|---|---|---|"
+    )
+    for late_ms in LATE_MS:
+        worst = {"": Shares(), "stop": Shares()}
+        for seed in range(a.runs):
+            rows, rng = recorded[seed % len(recorded)], np.random.default_rng([seed, 1])
+            worst[""] |= play(rows, Kind(10, JOININGS[seed % 3]), seed, LateWire(rng, late_ms)).shares
+            worst["stop"] |= stopped_late(rows, seed, late_ms).after
+        cells = [f"{x:.2f}" for w in worst.values() for x in (w.acceleration, w.jerk)]
+        print(f"| {late_ms} | {' | '.join(cells)} |", flush=True)
+
+
+def stopped_late(rows: NDArray[np.float64], seed: int, late_ms: int) -> Played:
+    """A stop of which the controllers hear only `late_ms` after it was commanded; all before it came in time."""
+    rng = np.random.default_rng([seed, 2])
+    wire = soon(rng)
+    stop_ns: list[int] = []
+
+    def late_stop(t: Trajectory, now_ns: int) -> int | None:
+        if t.times_s[-1] > 1.0:
+            return wire(t, now_ns)
+        stop_ns.append(now_ns)
+        return max(stop_ns[0] + late_ms * MS - now_ns, wire(t, now_ns) or 0)
+
+    return play(rows, Kind(10, "blend", "stop"), seed, late_stop)
+
+
+def lost(a: argparse.Namespace) -> None:
+    """The same where messages are lost."""
+    recorded = motions(a.episodes)
+    print("| lost | words lost | of the acceleration limit | of the jerk limit |\n|---|---|---|---|")
+    for is_twice, what in ((False, "one word of two, to one controller"), (True, "both words, to one controller")):
+        for kind in (Kind(10, "blend"), Kind(20, "blend")):
+            worst, words = Shares(), 0
+            for seed in range(a.runs):
+                wire = LossyWire(np.random.default_rng([seed, 3]), is_twice)
+                worst |= play(recorded[seed % len(recorded)], kind, seed, wire).shares
+                words += wire.lost
+            print(f"| {kind}: {what} | {words} | {worst.acceleration:.2f} | {worst.jerk:.2f} |", flush=True)
+
+
+def to_rest(a: argparse.Namespace) -> None:
+    """How long after a stop in mid-motion the commands rest, with both words and with the first one lost."""
+    recorded = motions(a.episodes)
+    print("| stop | stops | at rest after ms: median | 99 of 100 | at most |\n|---|---|---|---|---|")
+    for is_lost, what in ((False, "heard at once"), (True, "the first word lost to all controllers")):
+        rest_ms = [stopped(recorded[seed % len(recorded)], seed, is_lost) for seed in range(a.stops)]
+        moving = [ms for ms in rest_ms if ms]
+        median, most, worst = np.percentile(moving, (50, 99, 100))
+        print(f"| {what} | {len(moving)} | {median:.0f} | {most:.0f} | {worst:.0f} |", flush=True)
+
+
+def stopped(rows: NDArray[np.float64], seed: int, is_lost: bool) -> float:
+    """Milliseconds from a stop until no command changes any more; 0 if nothing moved."""
+    rng = np.random.default_rng([seed, 4])
+    wire, stop_ns, kept = soon(rng), [0], dict[str, int]()
+
+    def losing(t: Trajectory, now_ns: int) -> int | None:
+        if is_lost and stop_ns[0] and kept.setdefault(t.controller, id(t)) == id(t):
+            kept[t.controller] = 0
+            return None
+        return wire(t, now_ns)
+
+    coming = list(chunks(rows, Kind(10, "blend"), rng))
+    end_ns = coming[0][0] + round(rng.uniform(0.1, 0.9) * (coming[-1][0] - coming[0][0]))
+    driven = DrivenBridge(E, ENVELOPE, rows[0], losing, phases(rng))
+    driven.follow(coming, end_ns)
+    stop_ns[0] = driven.now_ns
+    driven.bridge.on_stop(driven.now_ns, "stop", "stop")
+    driven.run(driven.now_ns + AFTER_NS)
+    after = driven.arms.commands()[(stop_ns[0] - driven.arms.first_ns) // PERIOD_NS :]
+    changes = np.flatnonzero((abs(np.diff(after[:, ARM], axis=0)) > AT_REST).any(1))
+    return float(changes[-1] + 1) * PERIOD_NS / MS if len(changes) else 0.0
 
 
 def main() -> None:
-    """Print one row for each rate and joining, and one for stops."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("limits", "late", "lost", "rest"))
     parser.add_argument("--chunks", type=int, default=2000)
-    parser.add_argument("--stops", type=int, default=60)
+    parser.add_argument("--stops", type=int, default=60, help="and a tenth as many silences of the policy")
+    parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--episodes", type=int, default=60, help="of the expert; each is played again with other noise")
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--without-first-knot", action="store_true")
     a = parser.parse_args()
-    recorded = record(a.episodes, FIRST_SEED)
-    print("| chunks | joining | followed | of the acceleration limit | of the jerk limit |\n|---|---|---|---|---|")
-    kinds = [(rate_hz, joining, False) for rate_hz in (10, 20) for joining in JOININGS] + [(10, "blend", True)]
-    for rate_hz, joining, is_stopped in kinds:
-        followed = runs = 0
-        worst = [0.0, 0.0]
-        while (runs < a.stops) if is_stopped else (followed < a.chunks / 6):
-            episode = recorded[runs % len(recorded)]
-            found = play(episode, rate_hz, joining, not a.without_first_knot, is_stopped, runs)
-            if not found[0]:
-                raise SystemExit("no chunk was followed: the bridge refuses them all")
-            followed, runs = followed + found[0], runs + 1
-            worst = [max(w, f) for w, f in zip(worst, found[1:], strict=True)]
-        what = f"{runs} stops in mid-motion, 10 Hz" if is_stopped else f"{rate_hz} Hz, 50 to 300 ms late"
-        print(f"| {what} | {joining} | {followed} | {worst[0]:.3f} | {worst[1]:.3f} |", flush=True)
+    {"limits": limits, "late": late, "lost": lost, "rest": to_rest}[a.what](a)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from made_bags import START, Scene
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_tools.convert import command
 from finevla_tools.convert.encode import Codec, add_stream
-from finevla_tools.convert.episode import Camera
+from finevla_tools.convert.episode import CameraStream
 from finevla_tools.datasets.rosbag_writer import IMAGE
 from finevla_tools.priority import give_way
 
@@ -131,7 +131,7 @@ def alone(pictures: list[list[Any]], folder: Path, codec: Codec, episodes: int) 
     def encode(camera: int, shown: list[Any], episode: int) -> None:
         height, width = decoded(shown[0]).shape[:2]
         with av.open(str(folder / f"{camera}-{episode}.mp4"), "w") as container:
-            stream = add_stream(container, Camera(CAMERAS[camera], height, width), FPS, codec)
+            stream = add_stream(container, CameraStream(CAMERAS[camera], height, width), FPS, codec)
             for k, picture in enumerate(shown):
                 frame = av.VideoFrame.from_ndarray(decoded(picture), format="rgb24")
                 frame.pts, frame.time_base = k, Fraction(1, FPS)

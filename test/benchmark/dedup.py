@@ -35,13 +35,13 @@ def threshold(recipe: planted.Recipe, mirror: bool, size: int = 200) -> float:
     pairs would set it. The labels of the tasks that are then measured play no part."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    from finevla_tools.dedup.cost import Measure, prepare
+    from finevla_tools.dedup.cost import Metric, prepare
     from finevla_tools.dedup.kernel import condensed
 
     counts = np.zeros((len(HEIGHTS), 3))
     for task in CALIBRATION:
         group = planted.group(SEED, task, size, recipe)
-        tree = linkage(condensed(prepare(group.trajectories(), Measure(mirror=mirror))), "average")
+        tree = linkage(condensed(prepare(group.trajectories(), Metric(mirror=mirror))), "average")
         truth = group.motions if mirror else group.labels
         counts += [agreement(fcluster(tree, height, "distance"), truth) for height in HEIGHTS]
     f1 = 2 * counts[:, 0] / (counts[:, 1] + counts[:, 2])
@@ -93,14 +93,14 @@ def spooled(groups: Iterable[planted.Planted], path: Path):  # type: ignore[no-u
 
 def compared(spool, tasks: list[Task], measure, cut, folder: Path, jobs: int) -> list[Done]:  # type: ignore[no-untyped-def]
     """From trajectories on disk to choices, with what is known kept on disk: what a run does."""
-    from finevla_tools.dedup.cost import Trajectory
-    from finevla_tools.dedup.known import distances
+    from finevla_tools.dedup.compare import distances
+    from finevla_tools.dedup.cost import PoseTrajectory
     from finevla_tools.dedup.sampling import Keep, select
     from finevla_tools.dedup.side_by_side import compare_all
     from finevla_tools.dedup.store import Work
 
-    def read(task: Task) -> list[Trajectory]:
-        return [Trajectory(name, spool[task.first + k]) for k, name in enumerate(task.ids)]
+    def read(task: Task) -> list[PoseTrajectory]:
+        return [PoseTrajectory(name, spool[task.first + k]) for k, name in enumerate(task.ids)]
 
     work, done = Work(folder), []
     found = compare_all(((task.name, read(task)) for task in tasks), measure, cut, work, jobs)
@@ -117,7 +117,7 @@ def compared(spool, tasks: list[Task], measure, cut, folder: Path, jobs: int) ->
 
 
 def reference_seconds(groups: list[planted.Planted], share: float, jobs: int) -> tuple[float, int, int]:
-    """All pairs of all groups, one arm after the other, as `finevla.md` 2.4 says: a pool to which both sequences of every pair
+    """All pairs of all groups, one arm after the other, as FineVLA-Tool does it: a pool to which both sequences of every pair
     are pickled. A random `share` of the pairs is computed; seconds are those of all. Also pairs computed and pairs in all."""
     random = np.random.default_rng(SEED)
     seconds, computed, total = 0.0, 0, 0
@@ -160,9 +160,9 @@ def aligned_by_reference(task: tuple[int, int, NDArray[np.float64], NDArray[np.f
 
 
 def job(arguments: argparse.Namespace) -> None:
-    from finevla_tools.datasets.jobs import cores
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Measure
+    from finevla_tools.dedup.cost import Metric
+    from finevla_tools.work.parallel import cores
 
     recipe = planted.Recipe(arms=arguments.arms)
     groups = list(planted.groups(SEED, TASKS, arguments.size // TASKS, recipe))
@@ -184,7 +184,7 @@ def job(arguments: argparse.Namespace) -> None:
         ):
             if mirror and arguments.arms == 1:
                 continue
-            measure = Measure(mirror=mirror)
+            measure = Metric(mirror=mirror)
             cut = Cut("average", threshold(recipe, mirror) if is_given else None)
             compared(*spooled([groups[0]], folder / "warm"), measure, cut, folder / f"warm {what}", 1)
             begin = time.perf_counter()
@@ -246,11 +246,11 @@ def growth(arguments: argparse.Namespace) -> None:
 def one(arguments: argparse.Namespace) -> None:
     """A run of one size: plan first, then do it."""
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Measure
+    from finevla_tools.dedup.cost import Metric
     from finevla_tools.dedup.estimate import Workload, estimate, measured
     from finevla_tools.dedup.store import MEMORY_MB
 
-    recipe, measure, cut = planted.Recipe(arms=arguments.arms), Measure(), Cut("average", arguments.height)
+    recipe, measure, cut = planted.Recipe(arms=arguments.arms), Metric(), Cut("average", arguments.height)
     sample = [planted.group(SEED, task, arguments.group, recipe) for task in CALIBRATION]
     rates = measured([group.trajectories() for group in sample], measure, cut)
     seen = Workload.of(np.array([len(values) for values in group.values]) for group in sample)
@@ -286,13 +286,13 @@ def of_cores() -> float:
 def million(arguments: argparse.Namespace) -> None:
     """Two shapes of a million: groups all of one size, and of sizes as data sets have them, many small and some large."""
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Measure
+    from finevla_tools.dedup.cost import Metric
     from finevla_tools.dedup.estimate import Workload, estimate, measured, said
 
     recipe = planted.Recipe(arms=arguments.arms)
     cut = Cut("average", threshold(recipe, False))
     sample = [planted.group(SEED, task, arguments.group, recipe) for task in (*CALIBRATION, 0, 1, 2)]
-    rates = measured([group.trajectories() for group in sample], Measure(), cut)
+    rates = measured([group.trajectories() for group in sample], Metric(), cut)
     lengths = np.array([len(v) for group in sample for v in group.values])
     for name, sizes in (
         (

@@ -20,7 +20,7 @@ from planted import Recipe, group
 
 from finevla_tools.dedup.blocks import cluster_blocks
 from finevla_tools.dedup.clusters import Clusters, Cut, cluster, looked_up
-from finevla_tools.dedup.cost import Measure, prepare
+from finevla_tools.dedup.cost import Metric, prepare
 from finevla_tools.dedup.kernel import condensed
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     planted = group(arguments.seed, 0, arguments.episodes, Recipe(frames=arguments.frames))
     n = len(planted)
     clock = time.monotonic()
-    distances = condensed(prepare(planted.trajectories(), Measure()))
+    distances = condensed(prepare(planted.trajectories(), Metric()))
     print(f"{n} episodes of about {arguments.frames} frames, {planted.labels.max() + 1} motions; ", end="")
     print(f"all {len(distances)} distances took {time.monotonic() - clock:.0f} s\n")
     print("| cut | block | clusters exact | by blocks | ARI | kept changed | copies exact | by blocks | asked |")

@@ -2,8 +2,9 @@
 
 usage: dedup_kernel.py [--pairs N] [--frames 200 700 1500] [--errors N]
 
-The reference is FineVLA's kernel as its facts describe it, written plainly for numba: a whole table of float64, the arc
-cosine of the dot product, a way back, and the two-stage distance's walk along the path in Python ("walk compiled": by numba).
+The reference is FineVLA's kernel (github.com/xlang-ai/FineVLA, FineVLA-Tool/ClusteringAndSampling), written plainly for numba:
+a whole table of float64, the arc cosine of the dot product, a way back, and the two-stage distance's walk along the path
+in Python ("walk compiled": by numba).
 With a band it leaves the gripper out; there ours is compared with what the reference would be with it.
 """
 
@@ -16,7 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_tools.dedup.cost import Measure, Trajectory, prepare
+from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.kernel import cells, pair_distances
 
 Array = NDArray[np.float64]
@@ -105,8 +106,8 @@ def scaled(motions: list[Array]) -> list[Array]:
 
 def row(rng: np.random.Generator, frames: int, band: int, two: bool, pairs: int) -> str:
     motions = [motion(rng, frames) for _ in range(2 * pairs)]
-    group = [Trajectory(str(k), m[:, None]) for k, m in enumerate(motions)]
-    prepared = prepare(group, Measure(two_stage=two, band=band or None))
+    group = [PoseTrajectory(str(k), m[:, None]) for k, m in enumerate(motions)]
+    prepared = prepare(group, Metric(two_stage=two, band=band or None))
     which, plain = np.arange(2 * pairs).reshape(-1, 2), scaled(motions)
 
     def all_of(distance: Callable[..., float], *more: object) -> list[float]:
@@ -144,7 +145,9 @@ def errors(rng: np.random.Generator, pairs: int) -> str:
         motions = [motion(rng, int(rng.integers(100, 1500))) for _ in range(12)]
         band = int(rng.choice([0, 100]))
         which, plain = np.column_stack(np.triu_indices(12, 1)), scaled(motions)
-        prepared = prepare([Trajectory(str(k), m[:, None]) for k, m in enumerate(motions)], Measure(band=band or None))
+        prepared = prepare(
+            [PoseTrajectory(str(k), m[:, None]) for k, m in enumerate(motions)], Metric(band=band or None)
+        )
         exact = np.array([two_stage(plain[i], plain[j], band, opened, True) for i, j in which])
         plain = [m.astype(np.float32).astype(np.float64) for m in plain]
         ours.append(np.abs(pair_distances(prepared, which) / exact - 1))
@@ -163,7 +166,7 @@ def memory(frames: int) -> str:
     motions = [motion(rng, frames) for _ in range(2)]
     plain, prepared = (
         scaled(motions),
-        prepare([Trajectory(str(k), m[:, None]) for k, m in enumerate(motions)], Measure()),
+        prepare([PoseTrajectory(str(k), m[:, None]) for k, m in enumerate(motions)], Metric()),
     )
     grown = []
     for run in (lambda: pair_distances(prepared, [(0, 1)]), lambda: two_stage(*plain, 0, opened, True)):

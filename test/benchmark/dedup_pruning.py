@@ -17,7 +17,7 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from finevla_tools.dedup.bounds import lower_bounds
-from finevla_tools.dedup.cost import Measure, Prepared, prepare
+from finevla_tools.dedup.cost import Metric, Prepared, prepare
 from finevla_tools.dedup.kernel import condensed, pair_distances
 from finevla_tools.dedup.lazy import METHODS, Distances, linkage_to, nearest, within
 from finevla_tools.dedup.outlines import COARSE, FINE, outline
@@ -31,7 +31,7 @@ class Task:
 
     def __init__(self, number: int, arguments: argparse.Namespace, w_grip: float) -> None:
         planted = group(0, number, arguments.count, Recipe(frames=arguments.frames, arms=arguments.arms))
-        self.prepared: Prepared = prepare(planted.trajectories(), Measure(w_grip=w_grip, band=arguments.band))
+        self.prepared: Prepared = prepare(planted.trajectories(), Metric(w_grip=w_grip, band=arguments.band))
         first, second = np.triu_indices(arguments.count, 1)
         is_copy = planted.labels[first] == planted.labels[second]
         started = time.perf_counter()

@@ -1,9 +1,8 @@
 """Demonstrations of the scripted expert, for benchmarks that play them again."""
 
 from finevla_sim.demonstrator import Demonstration, Demonstrator
-from finevla_sim.drills import mixture
-from finevla_sim.tasks import TASKS
-from finevla_tools.demos import Performer, Wanted
+from finevla_sim.tasks import TASKS, mixture
+from finevla_tools.demonstrate import DemonstrationRequest, Performer
 
 
 def record(episodes: int, first: int) -> list[Demonstration]:
@@ -16,7 +15,7 @@ def record(episodes: int, first: int) -> list[Demonstration]:
         return kept[-1]
 
     Demonstrator.demonstrate = keep  # type: ignore[method-assign]
-    performer = Performer(Wanted(mixture(",".join(TASKS)), "easy", False, False))
+    performer = Performer(DemonstrationRequest(mixture(",".join(TASKS)), "easy", False, False))
     for seed in range(first, first + episodes):
         performer.perform(seed)
     Demonstrator.demonstrate = original  # type: ignore[method-assign]

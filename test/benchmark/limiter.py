@@ -22,11 +22,11 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import SPARE_M, ChunkLimiter, LimitedChunk
 from finevla_core.embodiment import HOME
 from finevla_core.instruction import Instruction
-from finevla_core.policy import load_policy
+from finevla_core.policy.loading import load_policy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.envelope import load_envelope
+from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.words import State
 from finevla_core.urdf import expand
 from finevla_sim.ik import ArmIK
 from finevla_sim.judge import judge, success

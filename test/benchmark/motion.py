@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import HOME
 from finevla_core.errors import FineVLAError
-from finevla_core.planning.motion import Motion, Mover
-from finevla_core.planning.room import Room
+from finevla_core.planning.motion import Motion, MotionPlanner
+from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.planning.rrt import RRTConnect
 from finevla_core.safety.envelope import load_envelope
-from finevla_core.safety.gate import Context, Gate, GateOptions, Judged
+from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged
 from finevla_core.safety.plan import hold
 from finevla_core.urdf import expand
 from finevla_sim.robot import default_robot
@@ -37,8 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     robot = default_robot()
     e, urdf = robot.embodiment, expand(robot.urdf_path)
-    wide, room = (Room(e, load_envelope(e, urdf, robot.safety_path, spare)) for spare in (SPARE_M, 0.0))
-    mover = Mover(e, room, RRTConnect(e, (wide, room)))
+    wide, room = (PlanningScene(e, load_envelope(e, urdf, robot.safety_path, spare)) for spare in (SPARE_M, 0.0))
+    mover = MotionPlanner(e, room, RRTConnect(e, (wide, room)))
     rng = np.random.default_rng(arguments.seed)
     mover.motion(anywhere(rng, room), anywhere(rng, room), arguments.speed)  # imports
     for goals in ("home", "anywhere"):
@@ -60,20 +60,20 @@ def main() -> None:
         report(goals, np.array(spent), found, failed, broken)
 
 
-def anywhere(rng: np.random.Generator, room: Room) -> NDArray[np.float64]:
+def anywhere(rng: np.random.Generator, room: PlanningScene) -> NDArray[np.float64]:
     """Values that the arms may rest at."""
     while room.why_not(values := rng.uniform(room.lower, room.upper)):
         pass
     return values
 
 
-def is_kept(mover: Mover, start: NDArray[np.float64], motion: Motion) -> bool:
+def is_kept(mover: MotionPlanner, start: NDArray[np.float64], motion: Motion) -> bool:
     """Whether the gate lets every part pass, and nothing is too near at any look along it."""
     gate = Gate(mover.embodiment, mover.room.envelope, GateOptions())
     for number, part in enumerate(motion.parts, 1):
         chunk = part.chunk(mover.embodiment, NOW_NS, "benchmark", "/motion", 1, number)
         plan = hold(start, NOW_NS)
-        found = gate.check(chunk, Context(NOW_NS, "", 1, "/motion", -1, -1, plan, start, NOW_NS, is_taken=True))
+        found = gate.check(chunk, GateContext(NOW_NS, "", 1, "/motion", -1, -1, plan, start, NOW_NS, is_taken=True))
         if not isinstance(found, Judged):
             return False
         for time_ns in range(NOW_NS, found.plan.end_ns, LOOK_NS):

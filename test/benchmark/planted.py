@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from finevla_tools.dedup.cost import Trajectory
+    from finevla_tools.dedup.cost import PoseTrajectory
 
 Array = NDArray[np.float64]
 LEFT, RIGHT, BOTH = "left", "right", "both"
@@ -44,11 +44,11 @@ class Planted:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def trajectories(self) -> "list[Trajectory]":
+    def trajectories(self) -> "list[PoseTrajectory]":
         """The same as the dedup knows them."""
-        from finevla_tools.dedup.cost import Trajectory
+        from finevla_tools.dedup.cost import PoseTrajectory
 
-        return [Trajectory(name, values) for name, values in zip(self.ids, self.values, strict=True)]
+        return [PoseTrajectory(name, values) for name, values in zip(self.ids, self.values, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from finevla_core.instruction import Instruction
 from finevla_core.language.reader import read_text
 from finevla_core.stop_words import stop_of
 from finevla_sim.ik import ArmIK
-from finevla_sim.language import Said, how_of, say
+from finevla_sim.language import InstructionText, how_of, say
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import TASKS, sample_goal
@@ -79,7 +79,7 @@ def load(name: str) -> list[dict[str, Any]]:
     return entries
 
 
-def sentences(ik: ArmIK, split: str, is_fine: bool, is_crossed: bool = False) -> Iterator[Said]:
+def sentences(ik: ArmIK, split: str, is_fine: bool, is_crossed: bool = False) -> Iterator[InstructionText]:
     """One sentence for each of `SCENES` test scenes; `is_crossed`: left hand to right bowl, which training never has."""
     tasks = PUTS if is_crossed else tuple(TASKS)
     for number in range(SCENES):

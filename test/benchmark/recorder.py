@@ -38,7 +38,7 @@ def publish(seconds: float) -> None:
     from sensor_msgs.msg import Image, JointState
 
     from finevla_ros import qos
-    from finevla_ros.convert import to_stamp
+    from finevla_ros.messages import to_stamp
 
     rclpy.init()
     node = rclpy.create_node("load", namespace=NAMESPACE)
@@ -112,13 +112,13 @@ class Shares(threading.Thread):
 
 def read(file: Path) -> tuple[Counter[str], dict[str, int]]:
     """Messages by topic, and of each topic how many stamps are missing between 1 and the last, or come twice."""
-    from finevla_core.recording.scan import Message, Scan
+    from finevla_core.recording.scan import RecordedMessage, Scan
 
     counts: Counter[str] = Counter()
     newest: Counter[str] = Counter()
     odd: Counter[str] = Counter()
     for found in Scan(file):
-        if isinstance(found, Message):
+        if isinstance(found, RecordedMessage):
             topic = found.channel.topic.removeprefix(f"/{NAMESPACE}/")
             if topic != STATES and topic not in CAMERAS:
                 continue
@@ -133,12 +133,12 @@ def measure(seconds: float, folder: Path) -> tuple[dict[str, Any], Path]:
     """Run it; returns the figures and the episode's folder."""
     from ament_index_python.packages import get_package_prefix
 
+    from finevla_client.connection import Connection
     from finevla_interfaces import msg
     from finevla_interfaces.srv import StartEpisode, StopEpisode
     from finevla_ros import qos
-    from finevla_tools.client import Client
 
-    with Client(NAMESPACE) as client:  # sets the stack's transport, which the children inherit
+    with Connection(NAMESPACE) as client:  # sets the stack's transport, which the children inherit
         node = Path(get_package_prefix("finevla_recorder")) / "lib" / "finevla_recorder" / "recorder"
         arguments = ["--ros-args", "-r", f"__ns:=/{NAMESPACE}", "-p", f"folder:={folder}"]
         recorder = subprocess.Popen([node, *arguments], stdout=subprocess.DEVNULL)

@@ -20,12 +20,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from finevla_client.connection import Connection
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
+from finevla_ros.messages import to_ns
 from finevla_sim.robot import default_robot
-from finevla_tools.client import Client
 
 ROLES = ("camera", "observation", "chunk", "command")
 NAMESPACE = "relay"
@@ -133,7 +133,7 @@ class Relay:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
-        self._client = Client(NAMESPACE, name="relay_watch").__enter__()  # first: it sets the transport of all
+        self._client = Connection(NAMESPACE, name="relay_watch").__enter__()  # first: it sets the transport of all
         arguments = ("--ros-args", "-r", f"__ns:=/{NAMESPACE}")
         self._processes = [subprocess.Popen([sys.executable, __file__, role, *arguments]) for role in ROLES]
         for camera in self.robot.cameras:

@@ -6,8 +6,8 @@
     python test/benchmark/safety.py gate --episodes 40
     python test/benchmark/safety.py resets --count 1000 [--seed 0]
 
-What the gate lets through is checked by other means than the gate's own: SciPy's curves through the commanded knots, and
-distances by MuJoCo's collision code instead of coal's.
+What the gate lets through is checked by other means than the gate's own, and where it counts: by what controllers command each
+cycle (test/support/commanded.py), and distances by MuJoCo's collision code instead of coal's.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import mujoco
@@ -23,13 +22,16 @@ import numpy as np
 import yaml
 from expert import record
 from numpy.typing import NDArray
-from scipy.interpolate import CubicHermiteSpline
 
-from finevla_core.chunk import ActionChunk
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from commanded import MS, PERIOD_S, START, CommandedArms, DrivenBridge, Shares, phases, soon
+
+from finevla_core.chunk import JOININGS, ActionChunk
+from finevla_core.controller import PERIOD_NS, Point
 from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.plan import Plan
-from finevla_core.safety.words import State
 from finevla_sim.demonstrator import Demonstration
 from finevla_sim.model import robot_urdf
 from finevla_sim.robot import default_robot
@@ -39,8 +41,7 @@ ROBOT = default_robot()
 E, ENVELOPE = ROBOT.embodiment, envelope_of(ROBOT)
 L = ENVELOPE.limits
 ARM = ~L.is_gripper
-MS, START = 1_000_000, 10_000_000_000
-STEP_NS = 100 * MS
+STEP_NS, AFTER_NS = 100 * MS, 2_000 * MS
 FAR_M = 1.0
 ZONES = yaml.safe_load(ROBOT.safety_path.read_text())["zones"]
 TABLE = next(zone for zone in ZONES if zone["name"] == "table")
@@ -116,32 +117,13 @@ def feel(bridge: Bridge, values: NDArray[np.float64], now_ns: int) -> None:
     bridge.on_joint_state(now_ns, E.joints, E.to_positions(values).tolist(), now_ns)
 
 
-def violations(plan: Plan, distances: Distances | None, samples: int = 60) -> list[str]:
-    """Which limits a commanded plan breaks, by dense samples of SciPy's curve through its knots."""
-    if len(plan.times_ns) < 2:
-        return []  # a stop of what held already
-    seconds = (plan.times_ns - plan.times_ns[0]) * 1e-9
-    curve = CubicHermiteSpline(seconds, plan.positions, plan.velocities)
-    times = np.linspace(0.0, seconds[-1], samples * 4)
-    positions, velocities, found = curve(times), curve(times, 1), []
-    slack = L.slack + 1e-6
-    if (positions < L.lower - slack).any() or (positions > L.upper + slack).any():
-        found.append("position")
-    if (abs(velocities) > L.velocity * 1.001).any() or not np.allclose(plan.velocities[-1], 0, atol=1e-9):
-        found.append("velocity")
-    if (abs(curve(times, 2)) > L.acceleration * 1.001).any():
-        found.append("acceleration")
-    if (abs(curve((seconds[1:] + seconds[:-1]) / 2, 3)) > L.jerk * 1.001).any():
-        found.append("jerk")
-    if distances is not None:
-        # The two fingers' common slack (1 mm of overshoot each) is not modelled the same way: half of the distance allowed.
-        nearest = [distances.nearest(p, 0.05) for p in positions[:: len(positions) // samples or 1]]
-        between, table = np.min(nearest, axis=0)
-        if between < 0.0025:
-            found.append(f"arms {between * 1e3:.1f} mm apart")
-        if table < TABLE["stop_m"] - 0.001:
-            found.append(f"{-table * 1e3:.1f} mm in the table")
-    return found
+def too_near(driven: DrivenBridge, distances: Distances, every_ns: int = 40 * MS) -> list[str]:
+    """Where the commands led nearer to the other arm or deeper into the table than may be, in words."""
+    # The two fingers' common slack (1 mm of overshoot each) is not modelled the same way: half of the distance allowed.
+    nearest = [distances.nearest(p, 0.05) for p in driven.arms.commands()[:: every_ns // PERIOD_NS]]
+    between, table = np.min(nearest, axis=0)
+    found = [f"arms {between * 1e3:.1f} mm apart"] if between < 0.0025 else []
+    return found + ([f"{-table * 1e3:.1f} mm in the table"] if table < TABLE["stop_m"] - 0.001 else [])
 
 
 def adversary(rng: np.random.Generator, bridge: Bridge, now_ns: int) -> ActionChunk:
@@ -190,128 +172,132 @@ def adversary(rng: np.random.Generator, bridge: Bridge, now_ns: int) -> ActionCh
 
 
 def fuzz(chunks: int, seed: int) -> None:
-    """Adversarial chunks against one bridge after another; every plan that is commanded is checked."""
+    """Adversarial chunks against one bridge after another; whatever its controllers command is checked."""
     rng, distances = np.random.default_rng(seed), Distances()
     codes: Counter[str] = Counter()
     bad: list[str] = []
-    checked = stops = done = 0
+    worst = Shares()
+    accepted = stops = done = runs = 0
     started = time.monotonic()
     home = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
     while done < chunks:
-        bridge, now = fresh(home), START
+        driven = DrivenBridge(E, ENVELOPE, home, soon(rng), phases(rng), lag_ns=20 * MS)
+        bridge = driven.bridge
         for _ in range(100):
-            now += int(rng.uniform(0.02, 0.4) * 1e9)
-            if bridge.plan is None or bridge.state not in (State.HOLDING, State.FOLLOWING):
+            driven.run(driven.now_ns + int(rng.uniform(0.02, 0.4) * 1e9))
+            if not driven.is_ready:
                 break
-            feel(bridge, bridge.plan.at(now)[0] + rng.normal(0, 0.002, len(home)) * ARM, now)
-            bridge.on_chunk(adversary(rng, bridge, now), now)
+            bridge.on_chunk(adversary(rng, bridge, driven.now_ns), driven.now_ns)
             done += 1
-            if bridge.take()[0]:
-                checked += 1
-                bad += violations(bridge.plan, distances if checked % 4 == 0 else None)
-            if rng.random() < 0.02:
-                bridge.on_stop(now, "fuzz", "fuzz")
-                stops += 1
-                bad += [f"stop: {what}" for what in violations(bridge.plan, None)]
-            bridge.tick(now)
             bridge._in_a_row = 0  # the latch is tested elsewhere; here every chunk shall be judged
+            if rng.random() < 0.02:
+                bridge.on_stop(driven.now_ns, "fuzz", "fuzz")
+                stops += 1
+        driven.run(driven.now_ns + AFTER_NS)
+        runs += 1
+        worst |= driven.arms.shares()
+        bad += driven.arms.offences() + (too_near(driven, distances) if runs % 4 == 0 else [])
+        accepted += bridge.counts.accepted
         codes.update(bridge.counts.rejected)
-    print(f"{done} chunks, {checked} accepted and checked, {stops} stops, {time.monotonic() - started:.0f} s")
+    print(f"{done} chunks in {runs} runs, {accepted} accepted, {stops} stops, {time.monotonic() - started:.0f} s")
     print(", ".join(f"{code} {count}" for code, count in codes.most_common()))
+    print(f"commands: at most {worst.acceleration:.3f} of the acceleration limit, {worst.jerk:.3f} of the jerk limit")
     print(f"violations: {len(bad)} {dict(Counter(bad))}")
 
 
 def oracle(episodes: int) -> None:
     """Every chunk of the expert, 60 ms after its observation; a refusal for nearness is true if MuJoCo agrees."""
-    distances, refused, true = Distances(), Counter(), 0
-    accepted, touching = 0, 0
+    distances, refused, rng = Distances(), Counter[str](), np.random.default_rng(0)
+    accepted, touching, worst = 0, 0, Shares()
+    bad: list[str] = []
     for episode in record(episodes, FIRST_SEED):
-        bridge, is_touching = fresh(episode.states[0]), False
+        driven, is_touching = driven_from(episode.states[0], rng), False
+        counts = driven.bridge.counts
         for k, rows in enumerate(episode.chunks.astype(float)):
-            now = START + (k + 1) * STEP_NS
-            planned = bridge.plan.at(now)[0]
-            feel(bridge, np.where(abs(episode.states[k] - planned) < 0.2, episode.states[k], planned), now)
-            before = bridge.counts.rejected.copy()
-            bridge.on_chunk(chunk_at(rows, now, k + 1), now + 60 * MS)
-            new = bridge.counts.rejected - before
-            if new:
+            observed = START + (k + 1) * STEP_NS
+            driven.run(observed + 60 * MS)
+            before = counts.rejected.copy()
+            driven.bridge.on_chunk(chunk_at(rows, observed, k + 1), driven.now_ns)
+            if new := counts.rejected - before:
                 if min(distances.between_arms(row) for row in rows) < 0.015 or "chunk.workspace" in new:
-                    is_touching, true = True, true + 1
+                    is_touching = True
                     break  # from here on the arm is elsewhere than the expert thinks
                 refused.update(new)
-            bridge.tick(now + 60 * MS)
-        accepted += bridge.counts.accepted
+        driven.run(driven.now_ns + AFTER_NS)
+        worst |= driven.arms.shares()
+        bad += driven.arms.offences()
+        accepted += counts.accepted
         touching += is_touching
     print(
         f"{episodes} episodes, {accepted} chunks accepted; {touching} episodes end at a true refusal (arms or table touch)"
     )
     print(f"false rejections: {sum(refused.values())} {dict(refused)}")
+    print(f"commands: at most {worst.acceleration:.3f} of the acceleration limit, {worst.jerk:.3f} of the jerk limit")
+    print(f"violations: {len(bad)} {dict(Counter(bad))}")
 
 
 def seams(episodes: int) -> None:
-    """Jerk where a chunk takes over, against replacing the running chunk naively, for delays and with jitter.
+    """Jerk of what controllers command where a chunk takes over, against replacing the running chunk naively.
 
-    One measure for both: third differences of what a controller would command, between its last sample before the seam and
-    0.1 s after it. Naively, rows are set points without velocities, and the newest chunk's rows are simply played.
+    Both sides are played by the same controllers: third differences between the last cycle before a chunk came and 0.15 s
+    after it. Naively, rows are bare positions, and the newest chunk's are sent as they are.
     """
-    recorded, rng = record(episodes, FIRST_SEED), np.random.default_rng(0)
-    for rate_hz in (200, 50):
-        print(f"\nsampled at {rate_hz} Hz\n")
-        print("| delay ms | naive rad/s^3 | blend | ensemble | rtc, policy not continuing |\n|---|---|---|---|---|")
-        for delay_ms in (50, 150, 300, None):
-            jerks: dict[str, list[float]] = {"naive": [], "blend": [], "ensemble": [], "rtc": []}
-            for episode in recorded:
-                for mode in ("blend", "ensemble", "rtc"):
-                    for chunk, now, old, bridge in _seams(episode, delay_ms, mode, rng):
-                        times = now + (np.arange(-3, round(0.1 * rate_hz) + 1) / rate_hz * 1e9).astype(np.int64)
-                        before = times < now
-                        if mode == "blend":
-                            played = [_played(old[1], times[before]), _replaced(old[1], chunk, now, times[~before])]
-                            jerks["naive"].append(_jerk(np.concatenate(played), rate_hz))
-                        plans = [old[0].positions_at(times[before]), bridge.plan.positions_at(times[~before])]
-                        jerks[mode].append(_jerk(np.concatenate(plans), rate_hz))
-            naive = np.mean(jerks.pop("naive"))
-            row = [f"{np.mean(j):.1f} ({np.mean(j) / naive:.2%})" for j in jerks.values()]
-            print(f"| {delay_ms or '50-300, jitter'} | {naive:.0f} | {' | '.join(row)} |")
+    recorded = record(episodes, FIRST_SEED)
+    print("| delay ms | naive rad/s^3 | blend | ensemble | rtc, policy not continuing |\n|---|---|---|---|---|")
+    for delay_ms in (50, 150, 300, None):
+        jerks: dict[str, list[float]] = {mode: [] for mode in ("naive", *JOININGS)}
+        for number, episode in enumerate(recorded):
+            for mode in JOININGS:
+                ours, naive = _seams(episode, delay_ms, mode, np.random.default_rng(number))
+                jerks[mode] += ours
+                jerks["naive"] += naive if mode == "blend" else []
+        mean = np.mean(jerks.pop("naive"))
+        row = [f"{np.mean(j):.1f} ({np.mean(j) / mean:.2%})" for j in jerks.values()]
+        print(f"| {delay_ms or '50-300, jitter'} | {mean:.0f} | {' | '.join(row)} |", flush=True)
 
 
 def _seams(
     episode: Demonstration, delay_ms: int | None, mode: str, rng: np.random.Generator
-) -> Iterator[tuple[ActionChunk, int, tuple[Plan, ActionChunk], Bridge]]:
-    """Every 0.4 s a chunk with noise of its own: itself, when it came, the plan and chunk that ran until then, the bridge."""
-    bridge, last = fresh(episode.states[0]), None
+) -> tuple[list[float], list[float]]:
+    """Every 0.4 s a chunk with noise of its own: the jerk at each that takes over from another, joined and naively."""
+    driven = driven_from(episode.states[0], rng)
+    naive = CommandedArms(E, L, episode.states[0].astype(float), driven.arms.first_ns)
+    at_ns: list[int] = []
     for k in range(0, len(episode.chunks), 4):
         late = int((delay_ms or rng.uniform(50, 300)) * MS)
         noisy = episode.chunks[k] + rng.normal(0, 0.004, episode.chunks[k].shape[1]) * ARM
-        now = START + (k + 1) * STEP_NS + late
-        feel(bridge, bridge.plan.at(now)[0], now)
-        chunk, ran, was = chunk_at(noisy, now - late, k + 1, mode), bridge.plan, bridge.counts.accepted
-        bridge.on_chunk(chunk, now)
-        if bridge.counts.accepted > was:
-            if last is not None:
-                yield chunk, now, (ran, last), bridge
-            last = chunk
-        bridge.tick(now)
+        stamp, accepted = START + (k + 1) * STEP_NS, driven.bridge.counts.accepted
+        driven.run(stamp + late)
+        naive.run(stamp + late)
+        driven.bridge.on_chunk(chunk_at(noisy, stamp, k + 1, mode), driven.now_ns)
+        driven.flush()
+        send_rows(naive, noisy, stamp, driven.now_ns + driven.wire(driven.sent[-1][1], driven.now_ns))
+        if driven.bridge.counts.accepted > accepted:
+            at_ns.append(driven.now_ns)
+    driven.run(driven.now_ns + 200 * MS)
+    naive.run(driven.now_ns)
+    return tuple([_jerk(arms, t) for t in at_ns[1:]] for arms in (driven.arms, naive))
 
 
-def _played(chunk: ActionChunk, times_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Rows as set points, in a straight line from one to the next, as the trajectory controller takes bare positions."""
-    rows_ns = chunk.stamp_ns + np.arange(1, chunk.horizon + 1) * STEP_NS
-    return np.stack([np.interp(times_ns, rows_ns, column) for column in chunk.actions.T], axis=1)
+def send_rows(arms: CommandedArms, rows: NDArray[np.float64], stamp_ns: int, due_ns: int) -> None:
+    """Rows of a chunk as bare positions, as whoever has no bridge sends them."""
+    positions = E.to_positions(rows)
+    for c in E.controllers:
+        columns = [E.joints.index(joint) for joint in c.joints]
+        points = [Point((n + 1) * STEP_NS, tuple(p)) for n, p in enumerate(positions[:, columns].tolist())]
+        arms.send_points(c.name, c.joints, points, stamp_ns, due_ns)
 
 
-def _replaced(old: ActionChunk, new: ActionChunk, now_ns: int, times_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """From where the old rows have led by now straight to the new chunk's next one, and on."""
-    rows_ns = new.stamp_ns + np.arange(1, new.horizon + 1) * STEP_NS
-    ahead = rows_ns > now_ns
-    knots_ns = np.concatenate([[now_ns], rows_ns[ahead]])
-    knots = np.concatenate([_played(old, np.array([now_ns])), new.actions[ahead]])
-    return np.stack([np.interp(times_ns, knots_ns, column) for column in knots.T], axis=1)
+def _jerk(arms: CommandedArms, at_ns: int) -> float:
+    """The highest of any arm joint's command from the last cycle before that time until 0.15 s after it."""
+    last = (at_ns - arms.first_ns) // PERIOD_NS
+    rows = arms.commands()[max(last - 2, 0) : last + 150 * MS // PERIOD_NS + 1, ARM]
+    return float((abs(np.diff(rows, 3, axis=0)) / PERIOD_S**3).max())
 
 
-def _jerk(positions: NDArray[np.float64], rate_hz: float) -> float:
-    """The highest of any arm joint."""
-    return float((abs(np.diff(positions[:, ARM], 3, axis=0)) * rate_hz**3).max())
+def driven_from(values: NDArray[np.floating], rng: np.random.Generator) -> DrivenBridge:
+    """A bridge and its controllers at `values` `(D,)`, whose messages take some milliseconds."""
+    return DrivenBridge(E, ENVELOPE, values.astype(float), soon(rng), phases(rng), lag_ns=20 * MS)
 
 
 def gate(episodes: int) -> None:
@@ -337,7 +323,6 @@ def gate(episodes: int) -> None:
 
 def resets(count: int, seed: int) -> None:
     """Motions between a reset and the next words, with a policy and a motion client that take no notice of a stop."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
     from bridge_run import MOTION, STOPS, BridgeRun
     from guarded_arms import Guarded
 

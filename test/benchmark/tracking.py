@@ -20,8 +20,8 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.controller import Point, TrajectoryController
 from finevla_core.kinematics import Kinematics
 from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.words import State, Trajectory
 from finevla_core.urdf import expand
 from finevla_sim.demonstrator import Demonstration
 from finevla_sim.episode import CONTROL_S

@@ -18,9 +18,9 @@ from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.safety.bridge import Bridge, BridgeOptions
 from finevla_core.safety.commands import trajectories
 from finevla_core.safety.envelope import Envelope, load_envelope
+from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.plan import Plan, hold
-from finevla_core.safety.words import State
 from finevla_core.urdf import expand
 
 ROOT = Path(__file__).parents[2]

@@ -95,7 +95,17 @@ def test_what_rosdep_leaves_to_pip_is_installed_by_pip() -> None:
         for line in (ROOT / "requirements/robot.txt").read_text().splitlines()
         if line and not line.startswith("#")
     }
-    from_apt = {"scipy", "pyyaml", "pin", "xacro", "pillow", "rich", "python-can"}  # of rosdep's keys
+    from_apt = {
+        "scipy",
+        "pyyaml",
+        "pin",
+        "xacro",
+        "pillow",
+        "rich",
+        "python-can",
+        "msgpack",
+        "opencv-python-headless",
+    }  # of rosdep's keys
     assert robot - from_apt <= names
 
 

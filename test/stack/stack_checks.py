@@ -15,13 +15,13 @@ from std_msgs.msg import Empty, String
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
 
+from finevla_client.connection import Connection
 from finevla_core.description import read_joints
 from finevla_core.instruction import Factors, Instruction
 from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
-from finevla_tools.client import Client
+from finevla_ros.messages import to_ns
 
 HOLDING, FOLLOWING, STOPPED = 1, 2, 3
 STILL_RAD = 2e-3
@@ -44,7 +44,7 @@ def policy_pid() -> int | None:
 class Checks:
     """Each check leaves the stack holding or following; `run_all` does everything in order."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Connection) -> None:
         self.client = client
         self.track: list[tuple[float, np.ndarray]] = []
         self.commanded: dict[str, float] = {}

@@ -18,8 +18,8 @@ from stack_checks import Checks
 from tiny_bundle import make_tiny_bundle
 
 import launch
+from finevla_client.connection import Connection
 from finevla_core.embodiment import load_embodiment
-from finevla_tools.client import Client
 
 ROOT = Path(__file__).parents[2]
 FOLDER = tempfile.TemporaryDirectory()
@@ -41,5 +41,5 @@ class TestStack(unittest.TestCase):
     """Assertions of `stack_checks`."""
 
     def test_steer_stop_kill_recover(self) -> None:
-        with Client() as client:
+        with Connection() as client:
             Checks(client).run_all()

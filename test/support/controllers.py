@@ -148,7 +148,7 @@ class Real:
         from builtin_interfaces.msg import Duration
         from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-        from finevla_ros.convert import to_stamp
+        from finevla_ros.messages import to_stamp
 
         message = JointTrajectory(joint_names=list(joints))
         message.header.stamp = to_stamp(stamp_ns)
@@ -165,7 +165,7 @@ class Real:
         return {name: self._traced(seen[first[name] :]) for name, seen in self._seen.items()}
 
     def _traced(self, messages: list) -> Trace:
-        from finevla_ros.convert import to_ns
+        from finevla_ros.messages import to_ns
 
         return Trace(
             np.array([to_ns(m.header.stamp) for m in messages], np.int64),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from finevla_core.embodiment import Embodiment
-from finevla_tools.convert.episode import Camera, Frame, Header
+from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header
 
 TASK = "pick up the red cube"
 CAMERAS = ("cam_high", "cam_left_wrist", "cam_right_wrist")
@@ -116,17 +116,17 @@ class Played:
     of: Recording
     tasks: tuple[str, ...] = (TASK,)
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[EpisodeFrame]:
         """One after the other."""
         names = [camera.name for camera in self.header.cameras]
         for k, (state, action) in enumerate(zip(self.of.states, self.of.actions, strict=True)):
             task = self.tasks[k * len(self.tasks) // len(self.of.states)]
-            yield Frame(state, action, dict(zip(names, self.of.images[k], strict=True)), task)
+            yield EpisodeFrame(state, action, dict(zip(names, self.of.images[k], strict=True)), task)
 
 
 def played(r: Recording, robot: Embodiment, fps: int = 10, name: str = "episode", **more: Any) -> Played:
     """With the robot's names."""
-    cameras = tuple(Camera(camera, *r.images.shape[2:4]) for camera in robot.camera_names[: r.images.shape[1]])
+    cameras = tuple(CameraStream(camera, *r.images.shape[2:4]) for camera in robot.camera_names[: r.images.shape[1]])
     facts = {"outcome": "success", "operator": "Ünal"}
     return Played(Header(name, fps, robot.name, robot.names, robot.names, cameras, (), facts), r, **more)
 

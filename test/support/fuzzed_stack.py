@@ -29,9 +29,9 @@ from finevla_ros import qos
 from finevla_ros.executor import OneThreadExecutor
 from finevla_ros.listening import MOST_BYTES, most_observation_bytes, subscribe
 from finevla_ros.paths import robot_file
-from finevla_tools.client import Client
 from finevla_tools.faults.session import own_domain
 from finevla_tools.launch_file import load_launch
+from finevla_tools.simulation_client import SimulationClient
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
 RSS_BAR_MB, LINES_BAR, MOVED_BAR_RAD = 20.0, 10.0, 0.01
@@ -117,10 +117,10 @@ class FuzzedStack:
         self.stack = Stack(launch, lambda name, line: self.log.append((name, line)))
         life.callback(self.stack.stop)
         self.stack.start()
-        with Client(self.namespace) as client:
+        with SimulationClient(self.namespace) as client:
             client.wait_until_ready(READY_S)
             self._listen()
-            client._call(client._reset_scene, client._reset_scene.srv_type.Request(seed=1, task="reach"), "sim/reset")
+            client.reset_scene(1, "reach")
             client.adopt_scene()
             client._text.publish(String(data="reach the cube"))
             client.wait(lambda: False, WARM_S)  # what is heard meanwhile are the true messages
@@ -255,10 +255,10 @@ class FuzzedStack:
         return sizes
 
     def _stop(self) -> str:
-        with Client(self.namespace) as client:
+        with SimulationClient(self.namespace) as client:
             return self._stops(client)
 
-    def _stops(self, client: Client) -> str:
+    def _stops(self, client: SimulationClient) -> str:
         stop = client.node.create_publisher(Empty, "safety/stop", qos.ALL)
         until_s = time.monotonic() + OBEYS_S
         while not stop.get_subscription_count() and time.monotonic() < until_s:
@@ -270,7 +270,7 @@ class FuzzedStack:
         """Return what the stack does not do any more, "" if it resets and then hears a stop."""
         if self.stack.failed:
             return f"the stack ended: {self.stack.epitaph[:200]}"
-        with Client(self.namespace) as client:
+        with SimulationClient(self.namespace) as client:
             until_s = time.monotonic() + OBEYS_S
             while True:
                 try:
@@ -285,7 +285,7 @@ class FuzzedStack:
 
     def follows(self) -> str:
         """Return why it does not follow words any more, "" if it does."""
-        with Client(self.namespace) as client:
+        with SimulationClient(self.namespace) as client:
             client.wait(lambda: False, 0.5)
             if client.is_stopped():
                 client.reset_simulated_bridge()

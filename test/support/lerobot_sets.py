@@ -206,6 +206,12 @@ def _idle_tail(t: Take) -> None:
     t.stamps = (np.arange(len(t.state)) / 30).astype(np.float32)
 
 
+def _still(t: Take) -> None:
+    noise = np.random.default_rng(4).normal(0, 2e-4, t.state.shape).astype(np.float32)
+    t.state, t.action = t.state[:1] + noise, np.repeat(t.action[:1], len(t.action), axis=0)
+    t.pictures = {k: np.repeat(v[:1], len(v), axis=0) for k, v in t.pictures.items()}
+
+
 def _unused(t: Take) -> None:
     for values in (t.state, t.action):
         values[:, [6, 13]] = 1.0
@@ -247,6 +253,7 @@ TABLE_DEFECTS: dict[str, Callable[[Take], None]] = {
     "idle_head": _idle_head,
     "idle_tail": _idle_tail,
     "gripper_unused": _unused,
+    "still": _still,
     "frames": _short,
     "time_order": _backwards,
     "time_jitter": _uneven,

@@ -138,7 +138,7 @@ def episode(
 def aligned(
     robot: Embodiment, steps: int = 8, seed: int = 0, size: tuple[int, int] = (24, 32), task: str = "do it"
 ) -> Scene:
-    """As `finevla demos` records: everything at the same stamps, ten times a second."""
+    """As `finevla demonstrate` records: everything at the same stamps, ten times a second."""
     scene, rng = Scene(robot, size=size), np.random.default_rng(seed)
     scene.say(task, "", START)
     for k in range(steps):

@@ -7,8 +7,8 @@ import time
 import can
 import numpy as np
 
-from finevla_control.piper.arm import Options
-from finevla_control.piper.link import Link
+from finevla_control.piper.arm import PiperOptions
+from finevla_control.piper.link import CanLink
 from finevla_control.piper.simulated import SimulatedPiper
 from finevla_core.errors import FineVLAError
 
@@ -29,9 +29,9 @@ class Bench:
         self.opened = 0
         self.buses: list[can.BusABC] = []
         self.simulated = SimulatedPiper(self.bus(), joints=HOME)
-        self.options = dataclasses.replace(Options("can_left", LOWER, UPPER), **options)  # type: ignore[arg-type]
+        self.options = dataclasses.replace(PiperOptions("can_left", LOWER, UPPER), **options)  # type: ignore[arg-type]
         self.delay_s = -1e12  # how long frames waited before they were read; hugely negative = not at all
-        self.link = Link(self.open_it, self.options, wall=lambda: time.time() + self.delay_s)
+        self.link = CanLink(self.open_it, self.options, wall=lambda: time.time() + self.delay_s)
         self.arm = self.link.arm
 
     def bus(self) -> can.BusABC:

@@ -1,6 +1,7 @@
 """A perfect arm at home with a watchdog and a policy, for nodes and tools that need a bridge with something behind it."""
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 from probe import Probe
@@ -12,10 +13,11 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import chunk_to_msg, to_stamp
+from finevla_ros.messages import chunk_to_msg, to_stamp
 
 HOME = np.tile([0.0, 1.3, -1.6, 0.0, 0.4, 0.0, 1.0], 2)
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
+SENDS = 20
 
 
 class Arm(Probe):
@@ -48,6 +50,10 @@ class Arm(Probe):
         self.active.publish(msg.Instruction(id="now", raw="go"))
         threading.Event().wait(0.2)  # the instruction and the chunks are different streams
 
+    def told(self, controller: str = "left_arm_controller") -> int:
+        """How many different trajectories a controller was sent: each is said twice."""
+        return len({(m.header.stamp.sec, m.header.stamp.nanosec, repr(m.points)) for m in self.commands[controller]})
+
     def send(self, identity: str = "now", spoil: bool = False, client: str = "/policy", epochs_ago: int = 0) -> None:
         phase = np.arange(1, 17) / 16
         ramp = phase**3 * (10 - 15 * phase + 6 * phase**2)
@@ -61,6 +67,27 @@ class Arm(Probe):
             sequence=self.sequence,
         )  # fmt: skip
         self.chunks.publish(chunk_to_msg(chunk, self.robot.base_frame))
+
+    def follow(self, identity: str = "now") -> None:
+        """Send chunks until one is followed: words, authority and chunks are different streams, and the last may be first."""
+        self._send_until(lambda: self.status[-1].state == FOLLOWING, "a chunk to be followed", identity)
+
+    def is_refused(self, code: str, identity: str = "now") -> None:
+        """Send chunks until one more is refused with that code."""
+        before = self._count(code)
+        self._send_until(lambda: self._count(code) > before, f"a refusal, {code}", identity)
+
+    def _count(self, code: str) -> int:
+        return sum(e.code == code for e in self.events)
+
+    def _send_until(self, condition: Callable[[], bool], what: str, identity: str) -> None:
+        for _ in range(SENDS):
+            self.send(identity)
+            try:
+                return self.wait(condition, what, timeout_s=1.0)
+            except AssertionError:
+                continue
+        raise AssertionError(f"sent {SENDS} chunks for {what}")
 
     def in_state(self, state: int) -> None:
         self.wait(lambda: self.status[-1].state == state, f"state {state}")

@@ -16,19 +16,19 @@ from geometry_msgs.msg import Point, Pose, Quaternion
 from PIL import Image
 from sensor_msgs.msg import CompressedImage
 
+from finevla_client.results import InstructionAnswer
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
-from finevla_core.safety.words import RESET_ADVICE
+from finevla_core.safety.events import RESET_ADVICE
 from finevla_core.stop_words import stop_word
 from finevla_interfaces import msg
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.sampling import sample_scene
-from finevla_tools.client import Said
 from finevla_tools.launch_file import Launch
 from finevla_tools.overload import OverloadWatch
-from finevla_tools.stage import Stage
-from finevla_tools.stage_host import StageHost
+from finevla_tools.session_host import SessionHost
+from finevla_tools.stack_session import StackSession
 from finevla_tools.up import Interrupts
 
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)
@@ -93,12 +93,12 @@ class PlayedStack:
         self.failed, self.epitaph, self.exit_code, self.last_end = True, epitaph, 1, epitaph
 
     def listen(self, topic: str, kind: Any, profile: Any, callback: Callable[[Any], None]) -> None:
-        """As `Client` does."""
+        """As `SimulationClient` does."""
         del kind, profile
         self.listeners.setdefault(topic, []).append(callback)
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        """As `Client` does; the only place where time passes."""
+        """As `SimulationClient` does; the only place where time passes."""
         until_s = self.time.now_s + timeout_s
         while not condition():
             if self.time.now_s >= until_s:
@@ -107,17 +107,17 @@ class PlayedStack:
         return True
 
     def is_ready(self) -> bool:
-        """As `Client` does."""
+        """As `SimulationClient` does."""
         safety = self.newest.get("safety/status")
         return "policy/status" in self.newest and safety is not None and safety.state in (HOLDING, FOLLOWING)
 
-    def say(self, instruction: Instruction) -> Said:
+    def say(self, instruction: Instruction) -> InstructionAnswer:
         """Follow it if the next answer is yes; a stop always."""
         self.words.append(instruction.raw)
         self.said_s.append(self.time.now_s)
         if stop_word(instruction.raw):
             self._end("the operator said stop")
-            return Said("", "stopped")
+            return InstructionAnswer("", "stopped")
         _answer(self.sayings)
         if self.state not in (HOLDING, FOLLOWING):
             raise FineVLAError(f"the bridge is {('disabled', '', '', 'stopped')[self.state]}: {self.reason}")
@@ -125,7 +125,7 @@ class PlayedStack:
         self.instruction, self.refusal, self.state, self._moving_s = f"instruction {self.said}", "", FOLLOWING, 0.0
         self._stop = self.stops.popleft() if self.stops else None
         self._ending = self.endings.popleft() if self.endings else None
-        return Said(self.instruction, "", f"played: {instruction.raw}")
+        return InstructionAnswer(self.instruction, "", f"played: {instruction.raw}")
 
     def reset_simulated_bridge(self) -> str:
         """Leave STOPPED if the next answer is yes."""
@@ -146,7 +146,7 @@ class PlayedStack:
         return "laid out"
 
     def say_stop(self, text: str) -> str:
-        """As `Client` does."""
+        """As `SimulationClient` does."""
         return self.say(Instruction(raw=text)).message
 
     def stop(self, reason: str) -> None:
@@ -226,7 +226,7 @@ class PlayedStack:
             listener(message)
 
 
-class PlayedHost(StageHost):
+class PlayedHost(SessionHost):
     """Opens one played stack after the other; `load` is what the computer says of itself."""
 
     def __init__(
@@ -242,10 +242,10 @@ class PlayedHost(StageHost):
     def refuse_second(self) -> None:
         """There is no other."""
 
-    def open_stage(self) -> tuple[Any, Stage]:
+    def open_stage(self) -> tuple[Any, StackSession]:
         """Open the next one."""
         stack = self.stacks.pop(0)
-        return stack, Stage(stack, stack, self.overload, self.time, may_reset=self.may_reset)  # type: ignore[arg-type]
+        return stack, StackSession(stack, stack, self.overload, self.time, may_reset=self.may_reset)  # type: ignore[arg-type]
 
 
 def press_ctrl_c() -> None:

@@ -5,9 +5,9 @@ from rclpy.node import Node
 from finevla_core.safety.seal import Signer
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.convert import to_ns
 from finevla_ros.heartbeats import heartbeat_to_msg
 from finevla_ros.keys import stack_key
+from finevla_ros.messages import to_ns
 
 
 def signer_of(node: Node, name: str) -> Signer:

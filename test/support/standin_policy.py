@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy import EncodedInstruction
+from finevla_core.policy.bundle_policy import EncodedInstruction
+from finevla_core.policy.interface import PolicyDescription
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
 from finevla_policy import policy_node
 from finevla_ros.executor import GoalsAsideExecutor
@@ -37,10 +37,13 @@ class StandInPolicy:
     With `is_blind` it does not see what it is told to reach.
     """
 
-    manifest = SimpleNamespace(name="stand-in")
-    provider, horizon_s, limited_text = "none", 1.6, ""
+    limited_text, server_s = "", None
 
     def __init__(self, robot: Embodiment) -> None:
+        cameras, images = robot.camera_names, robot.images
+        self.description = PolicyDescription(
+            "stand-in", robot.name, "none", cameras, images, robot.names, 16, 0.1, "blend"
+        )
         self.robot, self.is_blind, self.sequence = robot, False, 0
         self.loading, self.reading, self.inference = open_gate(), open_gate(), open_gate()
         self.reading_begun, self.inference_begun = threading.Event(), threading.Event()
@@ -73,6 +76,15 @@ class StandInPolicy:
         )
 
     def accepted(self, sequence: int, executed_steps: int, speed_scale: float = 1.0) -> None:
+        pass
+
+    def ready(self) -> str:
+        return "none"
+
+    def reset(self) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
     def release(self) -> None:

@@ -18,7 +18,7 @@ from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
 from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
-from finevla_ros.convert import observation_to_msg
+from finevla_ros.messages import observation_to_msg
 
 CUBE = "reach the red cube"
 

@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from finevla_core.bundle import Manifest, TextSpec, write_bundle
+from finevla_core.bundle import write_bundle
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.language.slots import WIDTH
+from finevla_core.manifest import Manifest, TextSpec
 from finevla_core.text import MARK, PIECES, UNKNOWN, Vocabulary
 
 HORIZON, DT_S = 16, 0.1
@@ -61,9 +62,8 @@ def make_tiny_bundle(
     manifest = Manifest(
         name=out.name,
         embodiment=embodiment.name,
-        cameras=embodiment.camera_names,
-        image_height=embodiment.image_height,
-        image_width=embodiment.image_width,
+        cameras={name: name for name in embodiment.camera_names},
+        images=embodiment.images,
         values=embodiment.names,
         horizon=HORIZON,
         dt_s=DT_S,

@@ -8,11 +8,11 @@ import numpy as np
 from guarded_arms import HOME, SECOND, START
 
 from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.safety.events import Event, State, Trajectory
 from finevla_core.safety.limits import Limits, robot_limits
+from finevla_core.safety.monitors import carriers
 from finevla_core.safety.plan import Plan
 from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
-from finevla_core.safety.watches import carriers
-from finevla_core.safety.words import Event, State, Trajectory
 from finevla_core.urdf import expand
 
 TICK = 20_000_000
@@ -136,20 +136,25 @@ class Stack:
             self.values + ramp[:, None] * away,
             slope[:, None] * away,
         )
+        self.say(plan)
+        self.state = State.FOLLOWING
+        return plan
+
+    def say(self, plan: Plan) -> None:
+        """The bridge tells the controllers a plan, from its first knot on; again, if it was told before."""
+        start_ns = int(plan.times_ns[0])
         for c in self.embodiment.controllers:
             columns = [self.embodiment.joints.index(j) for j in c.joints]
             self.watchdog.on_trajectory(
                 c.name,
                 c.joints,
-                self.clock_ns,
-                [int(t - self.clock_ns) for t in plan.times_ns[1:]],
+                start_ns,
+                [int(t - start_ns) for t in plan.times_ns[1:]],
                 self.embodiment.to_positions(plan.positions)[1:, columns].tolist(),
                 self.embodiment.to_velocities(plan.velocities)[1:, columns].tolist(),
                 self.now_ns,
                 self.clock_ns,
             )
-        self.state = State.FOLLOWING
-        return plan
 
     def follow(self, plan: Plan, seconds: float) -> "Stack":
         """The arms do exactly what they were told."""
