@@ -2,8 +2,6 @@
 .PHONY: help setup train-setup data-setup security-setup demo test test-fast lint bench clean
 SHELL := /bin/bash
 IN_WORKSPACE = . install/setup.bash &&
-# Two processes; one that dies ends the run with the name of its test (replaced, it may keep the run waiting for ever).
-SIDE_BY_SIDE = -n 2 --dist loadfile --max-worker-restart 0
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,9 +24,7 @@ demo: setup  ## say how, and a simulated Cobot Magic does it: video and report i
 test:  ## set up everything, lint, types, all tests
 	@bash tools/setup/setup.sh dev.txt train.txt data.txt security.txt
 	@$(MAKE) --no-print-directory lint
-	@$(IN_WORKSPACE) python -m pytest -m "not nodes" $(SIDE_BY_SIDE); plain=$$?; \
-	  python -m pytest -m "nodes and not stack and not alone" $(SIDE_BY_SIDE); nodes=$$?; \
-	  python -m pytest -m "stack or alone" && exit $$((plain + nodes))
+	@$(IN_WORKSPACE) bash tools/setup/run_tests.sh
 
 test-fast:  ## the everyday subset, under three minutes
 	@bash tools/setup/setup.sh dev.txt security.txt

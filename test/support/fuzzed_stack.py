@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import tempfile
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ from finevla_ros import qos
 from finevla_ros.executor import OneThreadExecutor
 from finevla_ros.listening import MOST_BYTES, most_observation_bytes, subscribe
 from finevla_ros.paths import robot_file
+from finevla_ros.spin_thread import SpinThread
 from finevla_tools.faults.session import own_domain
 from finevla_tools.launch_file import load_launch
 from finevla_tools.simulation_client import SimulationClient
@@ -130,9 +130,8 @@ class FuzzedStack:
         rclpy.init(args=[], context=context)
         self._life.callback(lambda: rclpy.try_shutdown(context=context))
         self.node = Node("fuzz", namespace=self.namespace, context=context, enable_rosout=False)
-        executor = OneThreadExecutor(context=context)
-        executor.add_node(self.node)
-        self._life.callback(lambda: executor.shutdown(1.0))
+        spinner = SpinThread(self.node, OneThreadExecutor(context=context), "fuzz")
+        self._life.callback(spinner.close)
         subscribe(self.node, JointState, self.robot.state_topic, self._on_joints, qos.SENSOR)
         for target in self.targets():
             if not target.is_service:
@@ -142,7 +141,7 @@ class FuzzedStack:
                 self.node.create_subscription(
                     kind, target.name, lambda d, k=keep, b=bound: self._keep(k, d, b), qos.SENSOR, raw=True
                 )
-        threading.Thread(target=executor.spin, daemon=True).start()
+        spinner.start()
 
     def _keep(self, copies: list[bytes], data: bytes, bound: int) -> None:
         if len(data) <= bound and len(copies) < TRUE_COPIES and data not in copies:

@@ -69,8 +69,25 @@ class Arm(Probe):
         self.chunks.publish(chunk_to_msg(chunk, self.robot.base_frame))
 
     def follow(self, identity: str = "now") -> None:
-        """Send chunks until one is followed: words, authority and chunks are different streams, and the last may be first."""
-        self._send_until(lambda: self.status[-1].state == FOLLOWING, "a chunk to be followed", identity)
+        """Send chunks until one is followed: words, authority and chunks are different streams, and the last may be first.
+
+        Where this process was held up for longer than the bridge waits for the watchdog, what was said has ended there: it is
+        said again.
+        """
+        ended, again = self._count("chunk.ended"), 0
+
+        def is_over() -> bool:
+            return self.status[-1].state == FOLLOWING or self._count("chunk.ended") > ended
+
+        while True:
+            name = f"{identity} again {again}" if again else identity
+            self._send_until(is_over, "a chunk to be followed", name)
+            if self.status[-1].state == FOLLOWING:
+                return
+            self.in_state(HOLDING)
+            ended, again = self._count("chunk.ended"), again + 1
+            assert again < SENDS, "the bridge was disabled again and again"
+            self.active.publish(msg.Instruction(id=f"{identity} again {again}", raw="go"))
 
     def is_refused(self, code: str, identity: str = "now") -> None:
         """Send chunks until one more is refused with that code."""

@@ -8,6 +8,8 @@ from typing import Any, Self
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
+from finevla_ros.spin_thread import SpinThread
+
 TIMEOUT_S = 20.0
 
 
@@ -25,16 +27,14 @@ class Probe:
             rclpy.init(args=[], context=self.context)
         self.node = rclpy.create_node("probe", namespace=namespace, context=self.context, enable_rosout=False)
         self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self.spinner = SpinThread(self.node, self.executor, "probe")
 
     def __enter__(self) -> Self:
-        self.thread.start()
+        self.spinner.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.executor.shutdown(timeout_sec=2.0)
-        self.thread.join(timeout=2.0)
+        self.spinner.close()
         self.node.destroy_node()
         if self.is_own:
             rclpy.try_shutdown(context=self.context)

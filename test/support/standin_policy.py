@@ -19,6 +19,7 @@ from finevla_core.policy.interface import PolicyDescription
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
 from finevla_policy import policy_node
 from finevla_ros.executor import GoalsAsideExecutor
+from finevla_ros.spin_thread import SpinThread
 
 KNOWN = {"reach", "the", "red", "blue", "cube", "go", "with", "care"}
 PATIENCE_S = 30.0
@@ -108,15 +109,12 @@ def running_policy_node(policy: Any, monkeypatch: pytest.MonkeyPatch, *arguments
     monkeypatch.setattr(policy_node, "load_chunk_limiter", lambda *_: None)
     rclpy.init(args=["--ros-args", "-r", "__ns:=/finevla", *arguments])
     node = policy_node.PolicyNode()
-    executor = GoalsAsideExecutor()
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, name="policy node", daemon=True)
-    thread.start()
+    spinner = SpinThread(node, GoalsAsideExecutor(), "policy node")
+    spinner.start()
     try:
         yield node
     finally:
         policy.release()
-        executor.shutdown(timeout_sec=5.0)
-        thread.join(timeout=5.0)
+        spinner.close(timeout_s=5.0)
         node.destroy_node()
         rclpy.try_shutdown()

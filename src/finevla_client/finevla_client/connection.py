@@ -25,6 +25,7 @@ from finevla_interfaces.srv import AdoptPose, SetInstruction
 from finevla_ros import qos
 from finevla_ros.messages import instruction_to_msg, report_from_msg
 from finevla_ros.namespaces import checked_namespace
+from finevla_ros.spin_thread import SpinThread
 from finevla_ros.transport import use_stack_transport
 
 CALL_TIMEOUT_S = 10.0
@@ -76,7 +77,7 @@ class Connection:
         rclpy.init(args=[], context=self._context)
         self.node = self._made_node(name)
         self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
+        self._spinner = SpinThread(self.node, self._executor, name)
         self.listen("policy/status", msg.PolicyStatus, qos.LATCHED)
         self.listen("safety/status", msg.SafetyStatus, qos.LATCHED)
         self.listen("active_instruction", msg.Instruction, qos.LATCHED)
@@ -84,8 +85,7 @@ class Connection:
             self._client(kind, service)
         self._text = self.node.create_publisher(String, "instruction/text", qos.ALL)
         self._stop = self.node.create_publisher(Empty, "safety/stop", qos.ALL)
-        self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
-        self._thread.start()
+        self._spinner.start()
 
     def __enter__(self) -> Self:
         return self
@@ -101,10 +101,9 @@ class Connection:
             self._is_closing = True
         self._notice.cancel()
         self._tell_change()
-        self._executor.shutdown(timeout_sec=2.0)
-        for thread in (self._thread, self._notice):
-            if thread.is_alive() and thread is not threading.current_thread():
-                thread.join(timeout=2.0)
+        self._spinner.close()
+        if self._notice.is_alive() and self._notice is not threading.current_thread():
+            self._notice.join(timeout=2.0)
         for action in self._actions.values():
             action.destroy()
         self.node.destroy_node()
@@ -125,13 +124,6 @@ class Connection:
     def _say_waiting(self, notify: Callable[[str], None]) -> None:
         if not self.newest:
             notify(f"nothing is heard in namespace '/{self.namespace}' yet; looking for the stack")
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except InvalidHandle:  # on a busy computer the executor's handles may go before this thread has noticed
-            if not self._is_closing:
-                raise
 
     def _tell_change(self, *_: object) -> None:
         with self._changed:

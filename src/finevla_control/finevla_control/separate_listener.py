@@ -4,12 +4,10 @@ nobody.
 Topics and services keep the names that they have for the node itself, remapped or not.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
@@ -17,6 +15,7 @@ from rclpy.subscription import Subscription
 
 from finevla_ros.executor import OneThreadExecutor
 from finevla_ros.listening import subscribe, subscribe_both
+from finevla_ros.spin_thread import SpinThread
 from finevla_ros.trajectory_message import listen_to_controllers
 
 
@@ -35,9 +34,7 @@ class SeparateListener:
             enable_rosout=False,
             start_parameter_services=False,
         )
-        self._executor = OneThreadExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
+        self._spinner = SpinThread(self._node, OneThreadExecutor(context=self._context), name, self._keep)
 
     def hear(
         self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile, most_bytes: int = 0
@@ -69,19 +66,13 @@ class SeparateListener:
 
     def start(self) -> None:
         """Start the thread; what comes before is kept by the middleware, as the profiles say."""
-        self._thread.start()
+        self._spinner.start()
 
     def close(self) -> None:
         """End the thread and leave the graph."""
-        self._executor.shutdown(timeout_sec=1.0)
-        self._thread.join(timeout=1.0)
+        self._spinner.close(timeout_s=1.0)
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            pass
-        except BaseException as error:  # the owner raises it
-            self._failed = error
+    def _keep(self, error: BaseException) -> None:
+        self._failed = error

@@ -169,8 +169,9 @@ class PolicyNode(LifecycleNode):
         self.is_settled, self.gave_way = False, ""
         described = self.policy.description
         self.format_publisher.publish(image_format_to_msg(described.images, described.name))
-        self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
+        # In this order: with a publisher it says that it is active, and whoever hears that may ask at once.
         self.worker = Worker(self.policy, self._active, self._on_chunk, self._on_absent, self._on_trouble)
+        self.chunk_publisher = self.create_publisher(msg.ActionChunk, "action_chunk", qos.NEWEST)
         if self.is_over:  # the node was destroyed while the bundle was loaded
             self._stop("the policy was shut down", quietly=True)
             return TransitionCallbackReturn.FAILURE

@@ -21,6 +21,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.time_units import NS_PER_S
 from finevla_interfaces.msg import ActionChunk
 from finevla_ros import qos
+from finevla_ros.spin_thread import SpinThread
 from finevla_ros.transport import use_stack_transport
 
 BEFORE = "faults"
@@ -109,17 +110,14 @@ class Relays:
             start_parameter_services=False,
         )
         self.by_topic: Mapping[str, Relay] = {line.topic: Relay(self.node, line) for line in lines}
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._spinner = SpinThread(self.node, SingleThreadedExecutor(context=self.context), "finevla_faults")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._spinner.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._executor.shutdown(timeout_sec=2.0)
-        self._thread.join(timeout=2.0)
+        self._spinner.close()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self.context)
 

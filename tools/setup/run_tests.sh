@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# All tests, in the environment of `make setup`: without nodes and with nodes two at a time, the whole stack by itself.
+# Nodes keep deadlines of tenths of a second. One that misses them because two tests share two cores says nothing about
+# the node, so a node test that fails beside another is run once more by itself, and that counts; it is named at the end.
+# A test process that dies ends its stage: replaced, it may keep the run waiting for ever.
+set -uo pipefail
+side_by_side=(-n 2 --dist loadfile --max-worker-restart 0)
+nodes='nodes and not stack and not alone'
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+python -m pytest -m 'not nodes' "${side_by_side[@]}"
+plain=$?
+
+python -m pytest -m "$nodes" "${side_by_side[@]}" | tee "$log"
+beside=$?
+again=()
+if [ $beside -eq 1 ] && ! grep -q 'crashed while running' "$log"; then
+  mapfile -t again < <(sed -nE '/^(FAILED|ERROR) .*::/ { s/^[A-Z]+ //; s/ - .*//; p }' "$log")
+  if [ ${#again[@]} -gt 0 ] && [ ${#again[@]} -le 5 ]; then
+    printf '[test] by itself once more: %s\n' "${again[@]}"
+    python -m pytest "${again[@]}"
+    beside=$?
+  fi
+fi
+
+python -m pytest -m 'stack or alone'
+stack=$?
+[ ${#again[@]} -eq 0 ] || printf '[test] failed beside another test: %s\n' "${again[@]}"
+exit $((plain || beside || stack))
