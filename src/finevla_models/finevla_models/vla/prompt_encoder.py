@@ -1,0 +1,130 @@
+"""Words and pictures to a backbone's tokens, by the backbone's own processor; padding is on the right alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from finevla_core.errors import FineVLAError
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, stack_values
+
+# One row for each token, beside the tokens themselves; everything else of a processor is put behind one another.
+_BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What follows the prompt: token ids, which of them the model learns to say, and which are a head's placeholders."""
+
+    tokens: tuple[int, ...] = ()
+    is_said: tuple[bool, ...] = ()
+    is_query: tuple[bool, ...] = ()
+
+    def __add__(self, other: "Answer") -> "Answer":
+        return Answer(self.tokens + other.tokens, self.is_said + other.is_said, self.is_query + other.is_query)
+
+
+class PromptEncoder:
+    """Wrap a processor of transformers; `max_tokens` bounds prompt and answer together.
+
+    The template is the processor's own where it has one, else `<pictures> prompt newline`.
+    """
+
+    def __init__(self, processor: Any, max_tokens: int = 1024) -> None:
+        self.processor, self.tokenizer, self.max_tokens = processor, processor.tokenizer, max_tokens
+        pad = self.tokenizer.pad_token_id
+        self.pad_id: int = 0 if pad is None else int(pad)
+
+    def token_id(self, token: str) -> int:
+        """Return the id of one token of the vocabulary; raises `FineVLAError` for what is none."""
+        found = self.tokenizer.convert_tokens_to_ids(token)
+        if found is None or found == self.tokenizer.unk_token_id:
+            raise FineVLAError(f"the backbone's tokenizer has no token '{token}'; name one that it has")
+        return int(found)
+
+    def words(self, text: str, is_said: bool = True) -> Answer:
+        """Return a text as an answer's tokens."""
+        ids = tuple(int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
+        return Answer(ids, (is_said,) * len(ids), (False,) * len(ids))
+
+    @staticmethod
+    def queries(token_id: int, count: int, is_said: bool = False) -> Answer:
+        """Return `count` placeholders of one token, whose hidden states a head reads."""
+        return Answer((token_id,) * count, (is_said,) * count, (True,) * count)
+
+    def end(self) -> Answer:
+        """Return the token that ends an answer, which the model learns to say; nothing for a tokenizer without one."""
+        eos = self.tokenizer.eos_token_id
+        return Answer() if eos is None else Answer((int(eos),), (True,), (False,))
+
+    def batch(self, examples: Sequence[VLAExample], answers: Sequence[Answer]) -> VLABatch:
+        """Return the examples as tokens, each with its answer behind it, padded on the right.
+
+        Raises:
+            FineVLAError: An example is longer than `max_tokens`, or the processor takes no such pictures.
+        """
+        encoded = [self._encoded(example) for example in examples]
+        ids = [[*row["input_ids"], *answer.tokens] for row, answer in zip(encoded, answers, strict=True)]
+        length = max(len(row) for row in ids)
+        if length > self.max_tokens:
+            raise FineVLAError(
+                f"prompt, pictures and answer are {length} tokens, the policy takes {self.max_tokens}: shorten the words, "
+                "use fewer or smaller pictures, or raise 'max_tokens'"
+            )
+        prompts = [len(row["input_ids"]) for row in encoded]
+        tokens = torch.full((len(ids), length), self.pad_id)
+        mask = torch.zeros((len(ids), length), dtype=torch.bool)
+        labels, queries = torch.full_like(tokens, IGNORED), torch.zeros_like(mask)
+        for k, (row, start, answer) in enumerate(zip(ids, prompts, answers, strict=True)):
+            tokens[k, : len(row)] = torch.tensor(row)
+            mask[k, : len(row)] = True
+            said = torch.tensor(answer.is_said, dtype=torch.bool)
+            labels[k, start : len(row)][said] = tokens[k, start : len(row)][said]
+            queries[k, start : len(row)] = torch.tensor(answer.is_query, dtype=torch.bool)
+        return VLABatch(
+            tokens=tokens,
+            mask=mask,
+            labels=labels,
+            queries=queries,
+            inputs=_joined([row["inputs"] for row in encoded], length),
+            **stack_values(list(examples)),  # type: ignore[arg-type]
+        )
+
+    def _encoded(self, example: VLAExample) -> dict[str, Any]:
+        count = len(example.images)
+        try:
+            found = self.processor(
+                text=[self._text(example.prompt, count)], images=list(example.images) or None, return_tensors="pt"
+            )
+        except (ValueError, TypeError, IndexError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise FineVLAError(
+                f"the backbone's processor does not take {count} pictures and a prompt: {said}"
+            ) from error
+        inputs = {k: v for k, v in found.items() if k not in ("input_ids", "attention_mask")}
+        return {"input_ids": found["input_ids"][0].tolist(), "inputs": inputs}
+
+    def _text(self, prompt: str, pictures: int) -> str:
+        if self.processor.chat_template:
+            content = [{"type": "image"}] * pictures + [{"type": "text", "text": prompt}]
+            said: str = self.processor.apply_chat_template(
+                [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+            )
+            return said
+        image = getattr(self.processor, "image_token", "")
+        begin = getattr(self.processor, "vision_start_token", "") or ""
+        end = getattr(self.processor, "vision_end_token", "") or ""
+        return f"{begin}{image}{end}" * pictures + f"{prompt}\n"
+
+
+def _joined(rows: Sequence[Mapping[str, Tensor]], length: int) -> dict[str, Tensor]:
+    """What a processor gave for each example, for all: rows of tokens are padded with 0, the rest stands one after another."""
+    joined: dict[str, Tensor] = {}
+    for name in rows[0]:
+        parts = [row[name] for row in rows]
+        if name in _BY_TOKEN:
+            parts = [torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in parts]
+        joined[name] = torch.cat(parts)
+    return joined
