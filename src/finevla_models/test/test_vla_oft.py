@@ -10,6 +10,7 @@ from tiny_backbone import make_tiny_backbone
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import VLAExample
+from finevla_models.vla.files import load_vla, save_vla
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.heads import build_head
 
@@ -90,3 +91,14 @@ def test_what_does_not_fit_is_said(backbone: Backbone) -> None:
     policy = VLAPolicy(backbone, build_head("oft", {}, SHAPE, backbone))
     with pytest.raises(FineVLAError, match="tokens, the policy takes 10"):
         policy.batch(examples(1))
+
+
+def test_a_saved_policy_is_the_same_again(backbone: Backbone, tmp_path: Path) -> None:
+    policy = VLAPolicy(backbone, build_head("oft", {"hidden": 32}, SHAPE, backbone)).eval()
+    save_vla(policy, tmp_path)
+    again = load_vla(tmp_path)
+    two = examples(2)
+    assert torch.equal(again.predict(again.batch(two)), policy.predict(policy.batch(two)))
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(FineVLAError, match=r"do not fit what vla.json says"):
+        load_vla(tmp_path)

@@ -23,3 +23,8 @@ def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbon
         raise FineVLAError(f"head '{name}': {unknown('option', odd[0], known)}")
     made: VLAHead = head(config(**options), shape, backbone.width)
     return made
+
+
+def head_name(head: VLAHead) -> str:
+    """Return the name by which `build_head` makes such a head."""
+    return next(name for name, (_, kind) in HEADS.items() if type(head) is kind)
