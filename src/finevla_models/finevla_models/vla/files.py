@@ -59,4 +59,5 @@ def load_vla(folder: Path) -> VLAPolicy:
     except (SafetensorError, RuntimeError, OSError) as error:
         said = " ".join(str(error).split())[:200]
         raise FineVLAError(f"the weights in '{folder}' do not fit what {DESCRIPTION} says: {said}") from error
-    return policy.eval()
+    made: VLAPolicy = policy.eval()
+    return made
