@@ -4,12 +4,15 @@ Everything that is needed to build it again without the hub, and nothing that co
 """
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model, save_file
+from torch import Tensor
 
 from finevla_core.errors import FineVLAError
 from finevla_core.text_files import read_json
@@ -21,8 +24,12 @@ DESCRIPTION, BACKBONE, WEIGHTS = "vla.json", "backbone", "model.safetensors"
 SCHEMA = "finevla.vla/1"
 
 
-def save_vla(policy: VLAPolicy, folder: Path) -> None:
-    """Write a policy into a folder that is there; the caller makes it whole or not at all (`finevla_tools.work.staged`)."""
+def save_vla(policy: VLAPolicy, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Write a policy into a folder that is there; the caller makes it whole or not at all (`finevla_tools.work.staged`).
+
+    `weights`, by the names of the policy's `state_dict`, are written in place of its own: an average, or the whole of a
+    policy of which this process holds a part.
+    """
     head: Any = policy.head
     described = {
         "schema": SCHEMA,
@@ -35,7 +42,18 @@ def save_vla(policy: VLAPolicy, folder: Path) -> None:
     model: Any = policy.backbone.model
     model.config.save_pretrained(folder / BACKBONE)
     policy.backbone.prompts.processor.save_pretrained(folder / BACKBONE)
-    save_model(policy, str(folder / WEIGHTS))
+    found = policy.state_dict() if weights is None else weights
+    shared = _shared_names(policy)
+    once = {name: value.contiguous() for name, value in found.items() if name not in shared}
+    save_file(once, str(folder / WEIGHTS), {"format": "pt"})
+
+
+def _shared_names(policy: VLAPolicy) -> set[str]:
+    """Names of parameters that stand under another name, too: safetensors keeps the first in the alphabet."""
+    names = defaultdict(list)
+    for name, parameter in policy.named_parameters(remove_duplicate=False):
+        names[id(parameter)].append(name)
+    return {name for shared in names.values() for name in sorted(shared)[1:]}
 
 
 def load_vla(folder: Path) -> VLAPolicy:

@@ -1,0 +1,1 @@
+"""Training of vision-language-action policies from data sets: `finevla train CONFIG.yaml`."""

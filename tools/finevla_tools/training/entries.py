@@ -1,0 +1,100 @@
+"""Entries of a YAML file to the fields of frozen dataclasses: types, limits and choices, each mistake one sentence."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Collection, Mapping
+from typing import Any, get_type_hints
+
+from finevla_core.errors import FineVLAError, quoted, unknown
+from finevla_core.manifest import MAX_HORIZON
+from finevla_core.policy.transforms import ACTION_KINDS, NORMALISATIONS
+
+# Smallest and largest value of each number; what is not here may be anything that its type may.
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "horizon": (2, MAX_HORIZON),
+    "dt_s": (1e-3, 10.0),
+    "max_tokens": (8, 1 << 20),
+    "weight": (0.0, math.inf),
+    "drop": (0.0, 1.0),
+    "paraphrase": (0.0, 1.0),
+    "factors": (0.0, 1.0),
+    "validation": (0.0, 0.9),
+    "rank": (0, 4096),
+    "alpha": (1e-3, 1e6),
+    "steps": (1, 1 << 40),
+    "batch": (1, 1 << 20),
+    "accumulate": (1, 1 << 20),
+    "rate": (0.0, 10.0),
+    "backbone_rate": (0.0, 10.0),
+    "weight_decay": (0.0, 1.0),
+    "warmup": (0.0, 1.0),
+    "clip": (1e-6, 1e6),
+    "ema": (0.0, 0.999999),
+    "stage": (0, 10),
+    "seed": (0, (1 << 32) - 1),
+    "save_every": (1, 1 << 40),
+    "validate_every": (1, 1 << 40),
+    "log_every": (1, 1 << 40),
+    "keep": (1, 10_000),
+    "workers": (0, 256),
+}
+CHOICES: Mapping[str, Collection[str]] = {
+    "actions": ("absolute", *ACTION_KINDS),
+    "normalisation": tuple(NORMALISATIONS),
+    "precision": ("fp32", "bf16"),
+}
+
+
+def section(kind: type, raw: Any, where: str, **given: Any) -> Any:
+    entries = mapping_of({} if raw is None else raw, where)
+    check_names(entries, [entry.name for entry in dataclasses.fields(kind)], (), where)
+    return read_entries(kind, entries, where, **given)
+
+
+def read_entries(kind: type, raw: Mapping[str, Any], where: str, **given: Any) -> Any:
+    """A dataclass of entries whose names are known, each checked by the type, limits and choices of its field."""
+    types = get_type_hints(kind)
+    read = {}
+    for key in raw:
+        wanted = types[key]
+        read[key] = value_of(raw, key, wanted if isinstance(wanted, type) else dict, where)
+    return kind(**read, **given)
+
+
+def value_of(raw: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
+    value, name = raw[key], f"{where}.{key}" if where else key
+    if kind is float and isinstance(value, str):  # YAML 1.1 takes 1e-4 for text: its numbers have a point
+        with contextlib.suppress(ValueError):
+            value = float(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", dict: "a mapping"}
+        raise FineVLAError(f"{name} is {said(value)}; it must be {words[kind]}")
+    if kind is str and not value:
+        raise FineVLAError(f"{name} is empty")
+    if key in CHOICES and value not in CHOICES[key]:
+        raise FineVLAError(f"{name}: {unknown('choice', value, CHOICES[key])}")
+    if key in LIMITS and kind in (int, float):
+        low, high = LIMITS[key]
+        if not (low <= value <= high and math.isfinite(value)):
+            raise FineVLAError(f"{name} is {value}; it must be between {low:g} and {high:g}")
+    return value
+
+
+def mapping_of(raw: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(raw, Mapping):
+        raise FineVLAError(f"{where} must be a mapping of names to values, not {said(raw)}")
+    return raw
+
+
+def check_names(raw: Mapping[str, Any], known: Collection[str], needed: Collection[str], where: str) -> None:
+    if odd := [key for key in raw if key not in known]:
+        raise FineVLAError(f"{where}: {unknown('entry', odd[0], sorted(known))}")
+    if missing := [key for key in needed if key not in raw]:
+        raise FineVLAError(f"{where} has no entry '{sorted(missing)[0]}'")
+
+
+def said(value: Any) -> str:
+    return quoted(str(value)) if value is not None else "empty"
