@@ -43,7 +43,7 @@ COMMANDS = {
     "words": ("finevla_tools.words_command", "what is said of each episode of a data set, and reviewed words into it"),
     "train": (
         "finevla_tools.train_command",
-        "train the policy that ships, from synthetic motions and collected episodes (not from recordings)",
+        "train a vision-language-action policy from data sets, or the policy that ships from simulated motions",
     ),
     "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
     "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
@@ -53,7 +53,9 @@ COMMANDS = {
 # Of the version before; to be dropped with the next.
 RENAMED = {"demos": "demonstrate", "drills": "synthesize", "rehearse": "collect"}
 # What installs a module that is missing.
-SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors"), "train-setup")
+SETUPS = dict.fromkeys(
+    ("torch", "onnx", "pyarrow", "safetensors", "transformers", "accelerate", "peft", "tensorboard"), "train-setup"
+)
 SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg"), "data-setup")
 SETUPS["cryptography"] = "security-setup"
 MISTAKE, UNEXPECTED = 2, 3  # exit codes

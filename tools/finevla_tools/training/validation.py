@@ -23,7 +23,7 @@ from finevla_tools.training.wordings import named_arm, variants
 
 COUNT = 32  # held-out samples: a minute at most, even on a CPU
 FIRST, AGAIN = 1, 2  # seeds of the noise of a flow: two answers to the same words differ by it alone
-STILL = 1e-6  # rad; less is no difference
+STILL = 1e-3  # rad; less is no motion, the arms' own repeatability
 
 
 class RobotValues:

@@ -7,10 +7,14 @@ from typing import Any
 from finevla_core.errors import FineVLAError, unknown
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.head import ChunkShape, VLAHead
+from finevla_models.vla.language import LanguageConfig, LanguageHead
 from finevla_models.vla.oft import OFTConfig, OFTHead
 
 # Name: the head's configuration, and its class, made of (configuration, shape of chunks, the backbone's width).
-HEADS: Mapping[str, tuple[type, type]] = {"oft": (OFTConfig, OFTHead)}
+HEADS: Mapping[str, tuple[type, type]] = {
+    "oft": (OFTConfig, OFTHead),
+    "language": (LanguageConfig, LanguageHead),
+}
 
 
 def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbone: Backbone) -> VLAHead:
