@@ -1,7 +1,5 @@
 """Promises of the head without actions: it learns answers, by their tokens alone, and says that it makes no chunks."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch

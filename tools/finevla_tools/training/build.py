@@ -36,14 +36,21 @@ def build_policy(config: VLARunConfig, values: int) -> VLAPolicy:
     else:
         backbone = load_backbone(options.backbone, options.max_tokens, dtype)
     shape = ChunkShape(options.horizon, values, values if options.state else 0, len(options.cameras))
-    policy = VLAPolicy(backbone, build_head(options.head, options.options, shape, backbone))
+    head = build_head(options.head, options.options, shape, backbone)
+    policy = VLAPolicy(backbone, head)
+    own: Any = getattr(head, "trainable", None)
+    if own is not None and is_adapted:
+        raise FineVLAError(
+            f"head '{options.head}' says itself what is trained; leave training.lora out, and backbone_rate above 0"
+        )
     if is_adapted:
         backbone.model.requires_grad_(False)
     if training.lora.rank:
         adapt(backbone.model, training.lora)
-    stages: Any = getattr(policy.head, "trainable", None)
-    if stages is not None and training.stage:
-        stages(training.stage)
+    if own is not None:
+        trained = {id(value) for value in own(backbone).values()}
+        for value in policy.parameters():
+            value.requires_grad_(id(value) in trained)
     if training.rate == 0.0:
         policy.head.requires_grad_(False)
     if training.checkpointing:

@@ -33,7 +33,10 @@ from finevla_tools.work.staged import Staged
 
 CHECKPOINTS, RUN_FILE, POLICY_FILE, STATE, AVERAGE = "checkpoints", "run.yaml", "policy.yaml", "state", "ema"
 # What may be another when a run goes on: none of it changes a step that has been done.
-MAY_DIFFER = ("steps", "save_every", "validate_every", "log_every", "keep", "workers")
+MAY_DIFFER = (
+    *(f"training.{name}" for name in ("steps", "save_every", "validate_every", "log_every", "keep", "workers")),
+    "data.cache",
+)
 
 
 @dataclass
@@ -86,7 +89,7 @@ class RunFacts:
         now = _flat(self.config.plain()) | _flat(is_now)
         before = _flat(was) | _flat(told)
         for name in sorted(now.keys() | before.keys()):
-            if name.removeprefix("training.") in MAY_DIFFER or before.get(name) == now.get(name):
+            if name in MAY_DIFFER or before.get(name) == now.get(name):
                 continue
             raise FineVLAError(
                 f"'{folder}' was made with {name} {before.get(name, '(none)')}, and it is {now.get(name, '(none)')} now: "

@@ -8,6 +8,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.door import announce, at_least
 from finevla_tools.training.config import VLARunConfig, load_run_config
 from finevla_tools.training.launch import run_ranks
+from finevla_tools.work.parallel import cores
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -48,13 +49,13 @@ def _train(config: VLARunConfig, out: Path, arguments: argparse.Namespace) -> in
     announce(f"loading torch and {', '.join(one.path for one in config.data.sets)}")
     import torch
 
-    from finevla_tools.training.data import open_samples
+    from finevla_tools.training.samples import open_samples
     from finevla_tools.training.trainer import refuse_unfit, train
 
     refuse_unfit(out, arguments.resume)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    made = train(config, open_samples(config), out, arguments.resume)
+    made = train(config, open_samples(config, cores()), out, arguments.resume)
     if os.environ.get("RANK", "0") == "0":
         print(f"checkpoint: {made}")
     return 0

@@ -12,10 +12,10 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
 from finevla_core.text_files import read_yaml
-from finevla_tools.training.entries import check_names, mapping_of, read_entries, said, section, value_of
+from finevla_tools.datasets.units import AUTO
+from finevla_tools.training.entries import check_names, mapping_of, names_of, read_entries, said, section, value_of
+from finevla_tools.training.mixture import ALSO, MIXES
 
-MIXES = ("1:0", "4:1", "2:1", "1:1", "1:2", "1:4", "0:1")  # fine : raw, those of the paper
-MIX_NAMES = {"fine": "1:0", "raw": "0:1"}
 ABSOLUTE = "absolute"
 ANSWERS = "language"  # the head without actions: it needs no robot
 PROVENANCE = "provenance"  # what a checkpoint's run.yaml says beside its configuration
@@ -43,10 +43,15 @@ class PolicyOptions:
 
 @dataclass(frozen=True)
 class DataSetChoice:
-    """One data set, and how often it is drawn from in comparison with the others."""
+    """One data set, how often it is drawn from in comparison with the others, and how it is read (`options.SourceSet`)."""
 
     path: str
     weight: float = 1.0
+    kept: tuple[str, ...] = ()
+    cameras: Mapping[str, str] = field(default_factory=dict)
+    map: str = ""
+    gripper: str = AUTO
+    gripper_action: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,14 +64,25 @@ class LanguageOptions:
 
 
 @dataclass(frozen=True)
+class QuestionChoice:
+    """Questions about pictures beside actions: `ratio` of all batches, from the sets and from the file `path` if given."""
+
+    ratio: float = 0.0
+    path: str = ""
+
+
+@dataclass(frozen=True)
 class DataOptions:
-    """What is learned from; `validation` is the share of episodes that is held out, `mix` fine : raw."""
+    """What is learned from; `validation` is the share of episodes that is held out, `mix` fine : raw, `cache` the folder of
+    decoded pictures."""
 
     sets: tuple[DataSetChoice, ...]
     mix: str = "1:1"
     language: LanguageOptions = LanguageOptions()
     unreviewed: bool = False
     validation: float = 0.05
+    vlm: QuestionChoice = QuestionChoice()
+    cache: str = "out/cache"
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,7 @@ class LoRAOptions:
     """Low-rank adapters on the backbone's linear layers (Hu et al. 2021); rank 0 = none, the whole backbone is trained."""
 
     rank: int = 0
-    alpha: float = 32.0
+    alpha: int = 32
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -96,7 +112,6 @@ class TrainingOptions:
     lora: LoRAOptions = LoRAOptions()
     checkpointing: bool = False
     fsdp: bool = False
-    stage: int = 0
     seed: int = 0
     save_every: int = 500
     validate_every: int = 500
@@ -120,7 +135,7 @@ class VLARunConfig:
         if policy.pop("is_new"):
             policy["backbone"] = {"new": policy["backbone"]}
         data = dataclasses.asdict(self.data)
-        data["sets"] = [dict(one) for one in data["sets"]]
+        data["sets"] = [one | {"kept": list(one["kept"])} for one in data["sets"]]
         training = dataclasses.asdict(self.training)
         training["lora"]["targets"] = list(training["lora"]["targets"])
         return {"name": self.name, "policy": policy, "data": data, "training": training}
@@ -181,17 +196,15 @@ def _data(raw: Mapping[str, Any]) -> DataOptions:
     sets = []
     for number, entry in enumerate(listed, 1):
         where = f"data.sets, entry {number}"
-        one = {"path": entry} if isinstance(entry, str) else mapping_of(entry, where)
-        check_names(one, ("path", "weight"), ("path",), where)
-        sets.append(read_entries(DataSetChoice, one, where))
-    if not any(one.weight > 0 for one in sets):
-        raise FineVLAError("data.sets: every weight is 0, so that nothing would be learned from")
+        one = dict({"path": entry} if isinstance(entry, str) else mapping_of(entry, where))
+        check_names(one, [known.name for known in dataclasses.fields(DataSetChoice)], ("path",), where)
+        kept = tuple(names_of(one.pop("kept", []), f"{where}, kept"))
+        sets.append(read_entries(DataSetChoice, one, where, kept=kept))
     language = section(LanguageOptions, raw.get("language", {}), "data.language")
-    if language.drop + language.paraphrase + language.factors > 1.0:
-        raise FineVLAError("data.language: drop, paraphrase and factors are together more than 1; lower them")
-    rest = {key: value for key, value in raw.items() if key not in ("sets", "language", "mix")}
+    vlm = section(QuestionChoice, raw.get("vlm", {}), "data.vlm")
+    rest = {key: value for key, value in raw.items() if key not in ("sets", "language", "mix", "vlm")}
     mix = _mix(raw["mix"]) if "mix" in raw else DataOptions.mix
-    made: DataOptions = read_entries(DataOptions, rest, "data", sets=tuple(sets), language=language, mix=mix)
+    made: DataOptions = read_entries(DataOptions, rest, "data", sets=tuple(sets), language=language, mix=mix, vlm=vlm)
     return made
 
 
@@ -201,9 +214,9 @@ def _mix(value: Any) -> str:
         raise FineVLAError(
             f'data.mix was read as the number {value}; put it in quotes, as mix: "{value // 60}:{value % 60}"'
         )
-    mix = MIX_NAMES.get(str(value), str(value))
+    mix = ALSO.get(str(value), str(value))
     if mix not in MIXES:
-        raise FineVLAError(f"data.mix is {said(value)}; known are {', '.join((*MIXES, *MIX_NAMES))}, fine : raw")
+        raise FineVLAError(f"data.mix is {said(value)}; known are {', '.join((*MIXES, *ALSO))}, fine : raw")
     return mix
 
 
@@ -212,7 +225,7 @@ def _training(raw: Any) -> TrainingOptions:
     check_names(entries, [entry.name for entry in dataclasses.fields(TrainingOptions)], ("steps",), "training")
     settings = dict(mapping_of(entries.pop("lora", {}), "training.lora"))
     targets = settings.pop("targets", LoRAOptions.targets)
-    if not isinstance(targets, list | tuple) or not targets or not all(isinstance(one, str) for one in targets):
+    if not names_of(targets, "training.lora.targets"):
         raise FineVLAError("training.lora.targets must list the names of linear layers, such as q_proj")
     if settings and "rank" not in settings:
         raise FineVLAError("training.lora has no entry 'rank'; leave the section empty to train the whole backbone")

@@ -1,10 +1,11 @@
 """What the trainer asks of data: samples by their global number, and a fixed few that are never learned from."""
 
-from collections.abc import Mapping
+import dataclasses
+from pathlib import Path
 from typing import Any, Protocol
 
 from finevla_models.vla.batch import VLAExample
-from finevla_tools.training.config import TrainingOptions
+from finevla_tools.training.config import ANSWERS, TrainingOptions, VLARunConfig
 
 
 class TrainingSamples(Protocol):
@@ -16,7 +17,7 @@ class TrainingSamples(Protocol):
 
     hash: str
     frames: int
-    statistics: Mapping[str, Any]
+    statistics: dict[str, Any]
     transforms: list[Any]
     values: tuple[str, ...]
 
@@ -40,3 +41,40 @@ def sample_index(step: int, accumulated: int, rank: int, position: int, options:
         position: In the batch, from 0.
     """
     return ((step * options.accumulate + accumulated) * world + rank) * options.batch + position
+
+
+def open_samples(config: VLARunConfig, jobs: int = 1) -> TrainingSamples:
+    """Open what a configuration names; `jobs` processes read and decode. Raises `FineVLAError` for data that do not fit."""
+    policy, data, training = config.policy, config.data, config.training
+    if policy.head == ANSWERS:
+        from finevla_tools.training.question_samples import QuestionSamples
+
+        return QuestionSamples([Path(one.path) for one in data.sets], policy, data.validation, training.seed)
+    from finevla_tools.training.data import VLASamples
+    from finevla_tools.training.mixture import LanguageRates
+    from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
+
+    names = ("embodiment", "cameras", "images", "horizon", "dt_s", "state", "actions", "normalisation")
+    sets = [
+        SourceSet(
+            Path(one.path),
+            one.weight,
+            tuple(map(Path, one.kept)),
+            one.cameras,
+            one.map,
+            one.gripper,
+            one.gripper_action,
+        )
+        for one in data.sets
+    ]
+    sources = SourceOptions(
+        sets=tuple(sets),
+        cache=Path(data.cache),
+        mix=data.mix,
+        rates=LanguageRates(**dataclasses.asdict(data.language)),
+        unreviewed=data.unreviewed,
+        validation=data.validation,
+        questions=QuestionOptions(data.vlm.ratio, Path(data.vlm.path) if data.vlm.path else None),
+    )
+    options = SampleOptions(**{name: getattr(policy, name) for name in names})
+    return VLASamples(options, sources, training.seed, training.batch, jobs)
