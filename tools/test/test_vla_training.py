@@ -222,5 +222,5 @@ def test_answers_in_words_are_learned_by_the_same_trainer(backbone: Path, tmp_pa
     train(config, MadeSamples(questions=True), tmp_path / "run")
     said = lines_of(tmp_path / "run")
     losses = [line["train/loss"] for line in said if "train/loss" in line]
-    assert losses[-1] < 0.5 * losses[0]
-    assert any("validation/token_accuracy" in line for line in said)
+    assert losses[-1] < losses[0] - 1
+    assert next(line["validation/token_accuracy"] for line in said if "validation/loss" in line) == 1.0

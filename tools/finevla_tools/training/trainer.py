@@ -240,9 +240,18 @@ class _Run:
 
 
 def validation_text(found: Mapping[str, float]) -> str:
-    """Return a validation's numbers for people."""
-    said = [f"{name.partition('/')[2].replace('_', ' ')} {number(value)}" for name, value in found.items()]
-    return ", ".join(said)
+    """Return a validation's numbers for people: the error of held-out chunks, and whether the policy listens."""
+    errors = {name.partition("/")[2]: value for name, value in found.items() if name.startswith("validation/")}
+    said = ["held out: " + ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in errors.items())]
+    for name in found:
+        if name.endswith("_change"):
+            of = name.removesuffix("_change")
+            right = f", the named arm moves in {found[f'{of}_right']:.0%}" if f"{of}_right" in found else ""
+            said.append(
+                f"  another {of.partition('/')[2]}: the joints change by {number(found[name])} rad (the same words twice: "
+                f"{number(found[f'{of}_floor'])}), in {found[f'{of}_listens']:.0%} of {found[f'{of}_pairs']:.0f} by more{right}"
+            )
+    return "\n".join(said)
 
 
 def step_seed(seed: int, step: int, accumulated: int, rank: int) -> int:

@@ -8,7 +8,10 @@ from finevla_core.language.slots import COLORS
 SIDES = {"left": "right", "right": "left", "左": "右", "右": "左"}
 ARM = re.compile(r"\b(left|right)(?=[ _-](?:arm|hand|gripper)\b)|([左右])(?=[臂手])")
 COLOR = re.compile(rf"\b({'|'.join(COLORS[1:])})\b")
-APPROACH = re.compile(r"\bfrom (above|the (?:top|left|right|front|back|side))\b")
+# "From the left" alone: from the left bowl, or from the left arm, something is taken.
+APPROACH = re.compile(
+    r"\bfrom (above|the (?:top|left|right|front|back|side))(?=\s*(?:$|[,.;，。]|(?:and|then|with|to|until)\b))"
+)
 
 
 def named_arm(prompt: str) -> str:
