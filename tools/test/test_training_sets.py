@@ -191,7 +191,7 @@ class TestKept:
         root = make_set(tmp_path / "set", 3)
         path = sorted(root.glob("data/**/*.parquet"))[1]
         pq.write_table(pq.read_table(path, partitioning=None).slice(0, 5), path)
-        main(["clean", str(root), "--report", str(tmp_path / "report"), "--only", "frames", "--no-video"])
+        main(["clean", str(root), "--report", str(tmp_path / "report"), "--only", "frames", "--set", "frames=10"])
         assert kept_episodes(open_dataset(root), [tmp_path / "report"]) == (0, 2)
 
     def test_tables_of_other_sets_are_refused(self, tmp_path: Path) -> None:
