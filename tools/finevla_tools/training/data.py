@@ -111,8 +111,8 @@ class VLASamples:
         is_question, number = self._questions.split(index)
         if is_question:
             return self._asked(self._question(number))
-        place, which = self._place(number), self._kind(number, *self._place(number))
-        return self._made(*place, *which)
+        place = self._place(number)
+        return self._made(*place, *self._kind(number, *place))
 
     def kind_of(self, index: int) -> str:
         """Return in which words sample `index` is told: fine, raw, factors, paraphrase, none; or question, point."""

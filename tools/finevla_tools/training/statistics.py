@@ -10,7 +10,7 @@ MOST = 1 << 21  # rows that quantiles are taken of; of more, evenly spread ones
 NAMES = ("mean", "std", "min", "max", "q01", "q99")
 
 
-class ValueStatistics:
+class RunningStatistics:
     """Mean, deviation, extremes and quantiles (1 %, 99 %) of D values, each over the rows that have it.
 
     All but the quantiles are exact however many rows there are; those are exact up to `MOST` rows.

@@ -10,7 +10,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.policy.transforms import NORMALISATIONS
 from finevla_tools.training.options import SampleOptions
 from finevla_tools.training.sets import TrainingSet
-from finevla_tools.training.statistics import ValueStatistics
+from finevla_tools.training.statistics import RunningStatistics
 
 CLIP = {"mean_std": 5.0}  # deviations that a policy is given at most; the others are ranges
 RANGE_CLIP = 1.5
@@ -29,7 +29,7 @@ def statistics_of(sets: Sequence[TrainingSet], options: SampleOptions, robot: Em
     there = np.logical_or.reduce([one.there for one in sets])
     moved = relative_values(options, robot, there)
     frames = sum(len(one.training) for one in sets)
-    states, actions = ValueStatistics(size, frames), ValueStatistics(size, frames * options.horizon)
+    states, actions = RunningStatistics(size, frames), RunningStatistics(size, frames * options.horizon)
     for one in sets:
         begins = np.concatenate([[0], one.training.ends[:-1]])
         for place, count in zip(one.training.episodes, one.training.ends - begins, strict=True):

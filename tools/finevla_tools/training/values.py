@@ -22,7 +22,7 @@ from finevla_tools.datasets.units import AUTO
 from finevla_tools.datasets.value_names import LEFT, RIGHT, meaning
 
 PARTS = ("joint", "gripper")
-OPTIONS = {"--gripper-action": "'gripper_action:'", "--gripper": "'gripper:'", "--map": "'map:'"}
+OPTIONS = {"--gripper-action": "gripper_action:", "--gripper": "gripper:", "--map": "map:"}  # entries of a set
 BEYOND_RAD, BEYOND_SHARE = 0.35, 0.05  # so far outside the limits, in so many frames: another robot
 OPEN_UP_TO = 2.0  # a gripper that reads more is not on a scale from 0 to 1
 
@@ -114,8 +114,8 @@ def robot_columns(
     except FineVLAError as error:
         text = str(error)
         for option, entry in OPTIONS.items():
-            text = text.replace(option, f"{entry} of the set")
-        raise error.retold(text) from error
+            text = text.replace(option, entry)
+        raise error.retold(text if text == str(error) else f"{text} (an entry of the set)") from error
     return place_fields(fields, robot, f"'{files.root}'")
 
 
