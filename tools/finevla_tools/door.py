@@ -102,10 +102,11 @@ def refuse_no_motions(folder: Path, with_pictures: bool) -> None:
     """Raise `FineVLAError` unless `folder` holds synthetic motions or collected episodes, with pictures if those are needed."""
     held, make = content(folder), "make some with 'finevla synthesize --out data/seen --pictures 2'"
     if held in (DATA_SET, RECORDINGS):
+        first = "" if held == DATA_SET else "make a data set of them with 'finevla convert', and "
         raise FineVLAError(
-            f"'{folder}' holds {held}; 'finevla train' learns from synthetic motions and collected "
-            "episodes, which are made in simulation, "
-            f"not from {held} (see 'What is learned from what' in docs/train.md); leave the folder out"
+            f"'{folder}' holds {held}; the policy that ships learns from synthetic motions and collected episodes only; "
+            f"{first}name the data set in a configuration: 'finevla train CONFIG.yaml' trains a vision-language-action "
+            "policy from it (see 'Configuration' in docs/train.md)"
         )
     if held == FILE:
         raise FineVLAError(f"'{folder}' is a file; give the folder that 'finevla synthesize' made")

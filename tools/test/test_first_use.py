@@ -96,10 +96,10 @@ def places(tmp_path: Path) -> Path:
     [
         (
             ("train", "set"),
-            "holds a LeRobot data set; 'finevla train' learns from synthetic motions and collected episodes",
+            "holds a LeRobot data set; the policy that ships learns from synthetic motions and collected episodes",
         ),
         (("train", "sets"), "holds a LeRobot data set"),
-        (("train", "bag"), "holds recordings; 'finevla train' learns from synthetic motions"),
+        (("train", "bag"), "holds recordings; the policy that ships learns from synthetic motions"),
         (("train", "bags"), "holds recordings"),
         (("train", "seen", "set"), "'set' holds a LeRobot data set"),
         (("train", "nowhere"), "there is no folder 'nowhere'; make some with 'finevla synthesize --out data/seen"),

@@ -1,5 +1,7 @@
 """Promises of a training run's configuration: what is wrong is one sentence with the nearest name, before torch is there."""
 
+import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.cli import main
 from finevla_tools.training.config import load_run_config, parse_run_config
 
+ROOT = Path(__file__).parents[2]
 GOOD = """
 name: pick
 policy:
@@ -58,6 +61,7 @@ def test_a_good_file_is_read_and_written_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
+        ("name", "a/b", "name is 'a/b'; it becomes the name of a folder"),
         ("polcy", {}, "the file: unknown entry 'polcy'; did you mean 'policy'"),
         ("data", ..., "the file has no entry 'data'"),
         ("policy.bakbone", "x", "policy: unknown entry 'bakbone'; did you mean 'backbone'"),
@@ -143,3 +147,17 @@ def test_a_configuration_is_refused_without_loading_torch(tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["2", "False", "False"]
     assert "policy: unknown entry 'haed'; did you mean 'head'" in done.stderr
+
+
+def test_the_page_shows_every_entry_with_the_value_that_holds_without_it() -> None:
+    text = (ROOT / "docs/train.md").read_text(encoding="utf-8")
+    shown = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    config = parse_run_config(shown)
+    for section in (config.policy, config.data, config.training):
+        entries = shown[next(name for name in ("policy", "data", "training") if getattr(config, name) is section)]
+        for field in dataclasses.fields(section):
+            if field.name == "is_new":
+                continue
+            assert field.name in entries
+            if field.default is not dataclasses.MISSING and field.name not in ("embodiment", "horizon", "dt_s"):
+                assert getattr(section, field.name) == field.default, field.name

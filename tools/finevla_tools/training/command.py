@@ -2,11 +2,12 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.door import announce, at_least
-from finevla_tools.training.config import VLARunConfig, load_run_config
+from finevla_tools.training.config import load_run_config
 from finevla_tools.training.launch import run_ranks
 from finevla_tools.work.parallel import cores
 
@@ -39,23 +40,36 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
         raise FineVLAError(
             "training.fsdp spreads a policy over several processes; give --processes, or say fsdp: false"
         )
+    is_first = os.environ.get("RANK", "0") == "0"
+    if is_first:
+        announce(f"loading torch and {', '.join(one.path for one in config.data.sets)}")
+        refuse_unfit(out, arguments.resume)
+    from finevla_tools.training.samples import open_samples
+
+    # Once for all processes: the first to open a set decodes its pictures.
+    samples = open_samples(config, cores(), say=_tell if is_first else None)
     if arguments.processes > 1:
-        command = ["train", str(path), "--out", str(out), *(["--resume"] if arguments.resume else [])]
-        return run_ranks(command, arguments.processes)
-    return _train(config, out, arguments)
-
-
-def _train(config: VLARunConfig, out: Path, arguments: argparse.Namespace) -> int:
-    announce(f"loading torch and {', '.join(one.path for one in config.data.sets)}")
+        command = ["train", str(path), "--out", str(out), "--threads", str(arguments.threads)]
+        return run_ranks([*command, *(["--resume"] if arguments.resume else [])], arguments.processes)
     import torch
 
-    from finevla_tools.training.samples import open_samples
-    from finevla_tools.training.trainer import refuse_unfit, train
+    from finevla_tools.training.trainer import train
 
-    refuse_unfit(out, arguments.resume)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    made = train(config, open_samples(config, cores()), out, arguments.resume)
-    if os.environ.get("RANK", "0") == "0":
+    made = train(config, samples, out, arguments.resume)
+    if is_first:
         print(f"checkpoint: {made}")
     return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def refuse_unfit(run: Path, resume: bool) -> None:
+    """Raise `FineVLAError` if there is a run where none is expected, or none to resume."""
+    if not resume and run.exists():
+        raise FineVLAError(f"'{run}' exists already; go on with --resume, or name a new folder by --out")
+    if resume and not run.is_dir():
+        raise FineVLAError(f"there is no '{run}' to go on with; leave --resume out")

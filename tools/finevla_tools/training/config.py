@@ -155,6 +155,8 @@ def parse_run_config(raw: Any) -> VLARunConfig:
     found = {key: value for key, value in mapping_of(raw, "the file").items() if key != PROVENANCE}
     check_names(found, sections, sections, "the file")
     name = value_of(found, "name", str, "")
+    if Path(name).name != name:
+        raise FineVLAError(f"name is {said(name)}; it becomes the name of a folder, give one without '/'")
     policy = _policy(mapping_of(found["policy"], "policy"))
     return VLARunConfig(name, policy, _data(mapping_of(found["data"], "data")), _training(found["training"]))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from finevla_core.errors import DamagedFileError, FineVLAError
@@ -67,7 +68,7 @@ class QuestionSamples:
         return "question"
 
     def _made(self, asked: _Asked) -> VLAExample:
-        images = tuple(read_picture(path, self._format) for path in asked.pictures)
+        images = tuple(np.array(read_picture(path, self._format)) for path in asked.pictures)  # torch wants to own it
         return VLAExample(images, asked.question, answer=asked.answer)
 
 

@@ -1,6 +1,7 @@
 """What the trainer asks of data: samples by their global number, and a fixed few that are never learned from."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,8 +44,17 @@ def sample_index(step: int, accumulated: int, rank: int, position: int, options:
     return ((step * options.accumulate + accumulated) * world + rank) * options.batch + position
 
 
-def open_samples(config: VLARunConfig, jobs: int = 1) -> TrainingSamples:
-    """Open what a configuration names; `jobs` processes read and decode. Raises `FineVLAError` for data that do not fit."""
+def open_samples(config: VLARunConfig, jobs: int = 1, say: Callable[[str], object] | None = None) -> TrainingSamples:
+    """Open what a configuration names.
+
+    Args:
+        config: The run's configuration.
+        jobs: Processes that read and decode.
+        say: Takes what was decided of the data, sentences for the person.
+
+    Raises:
+        FineVLAError: The data do not fit the policy.
+    """
     policy, data, training = config.policy, config.data, config.training
     if policy.head == ANSWERS:
         from finevla_tools.training.question_samples import QuestionSamples
@@ -77,4 +87,4 @@ def open_samples(config: VLARunConfig, jobs: int = 1) -> TrainingSamples:
         questions=QuestionOptions(data.vlm.ratio, Path(data.vlm.path) if data.vlm.path else None),
     )
     options = SampleOptions(**{name: getattr(policy, name) for name in names})
-    return VLASamples(options, sources, training.seed, training.batch, jobs)
+    return VLASamples(options, sources, training.seed, training.batch, jobs, say or (lambda _: None))

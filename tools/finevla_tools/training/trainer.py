@@ -21,6 +21,7 @@ from finevla_tools.formats import number
 from finevla_tools.training import checkpoint
 from finevla_tools.training.build import build_policy
 from finevla_tools.training.checkpoint import RunFacts, TrainingState
+from finevla_tools.training.command import refuse_unfit
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.distributed import Replicas, Shards, agreed, end_ranks, gathered, start_ranks
 from finevla_tools.training.failures import Position, in_words, refuse_not_finite
@@ -69,14 +70,6 @@ def train(config: VLARunConfig, samples: TrainingSamples, run: Path, resume: boo
             return _Run(config, samples, run, world).go()
     finally:
         end_ranks()
-
-
-def refuse_unfit(run: Path, resume: bool) -> None:
-    """Raise `FineVLAError` if there is a run where none is expected, or none to resume."""
-    if not resume and run.exists():
-        raise FineVLAError(f"'{run}' exists already; go on with --resume, or name a new folder by --out")
-    if resume and not run.is_dir():
-        raise FineVLAError(f"there is no '{run}' to go on with; leave --resume out")
 
 
 @dataclass
