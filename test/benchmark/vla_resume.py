@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[2]
+WAIT_S = 3600.0  # for one run
 sys.path.insert(0, str(ROOT / "test/support"))
 
 from tiny_backbone import make_tiny_backbone
@@ -36,11 +37,11 @@ def main() -> int:
             fsdp=count > 1, keep=2,
         )  # fmt: skip
         began_s = time.monotonic()
-        codes = [run_apart(config, root / "straight", count)]
+        codes = [run_apart(config, root / "straight", count, wait_s=WAIT_S)]
         # In the middle between two checkpoints, so that steps are lost and done again.
         deadly = (steps // 2 + max(1, steps // 20)) * config.training.batch * count
-        codes.append(run_apart(config, root / "killed", count, deadly=deadly))
-        codes.append(run_apart(config, root / "killed", count, resume=True))
+        codes.append(run_apart(config, root / "killed", count, deadly=deadly, wait_s=WAIT_S))
+        codes.append(run_apart(config, root / "killed", count, resume=True, wait_s=WAIT_S))
         print(f"exit codes {codes}, {time.monotonic() - began_s:.0f} s")
         if codes[0] != codes[2] or any(codes[0]) or -signal.SIGKILL not in codes[1]:
             return 1

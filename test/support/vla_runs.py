@@ -50,7 +50,9 @@ def run_config(backbone: Path, head: str = "oft", **training: Any) -> VLARunConf
     return parse_run_config({"name": "tiny", "policy": policy, "data": {"sets": ["made"]}, "training": training})
 
 
-def run_apart(config: VLARunConfig, run: Path, count: int = 1, resume: bool = False, deadly: int = -1) -> list[int]:
+def run_apart(
+    config: VLARunConfig, run: Path, count: int = 1, resume: bool = False, deadly: int = -1, wait_s: float = WAIT_S
+) -> list[int]:
     """Train in `count` processes of their own and return their exit codes; one killed is -9, and takes the others along."""
     context = multiprocessing.get_context("forkserver")  # imports once, and forks what has computed nothing yet
     context.set_forkserver_preload(["finevla_tools.training.trainer", "transformers.models.qwen3_5.modeling_qwen3_5"])
@@ -62,14 +64,14 @@ def run_apart(config: VLARunConfig, run: Path, count: int = 1, resume: bool = Fa
     ]
     for rank in ranks:
         rank.start()
-    _wait(ranks)
+    _wait(ranks, wait_s)
     return [int(rank.exitcode or 0) for rank in ranks]
 
 
-def _wait(ranks: Sequence[BaseProcess]) -> None:
+def _wait(ranks: Sequence[BaseProcess], wait_s: float) -> None:
     left = list(ranks)
     while left:
-        done = multiprocessing.connection.wait([rank.sentinel for rank in left], WAIT_S)
+        done = multiprocessing.connection.wait([rank.sentinel for rank in left], wait_s)
         failed = not done or any(rank.exitcode for rank in left if rank.sentinel in done)
         left = [rank for rank in left if rank.sentinel not in done]
         if failed:  # the others would wait for it
