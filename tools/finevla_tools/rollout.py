@@ -8,10 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from finevla_core.bundle import load_bundle, read_manifest
 from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_policy import BundlePolicy
 from finevla_core.policy.interface import Policy
 from finevla_core.policy.loading import load_policy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
@@ -63,9 +65,17 @@ class RolloutPolicy(Protocol):
 
 
 def load_limited_policy(bundle: Path, robot: RobotFiles) -> Policy:
-    """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse."""
+    """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse.
+
+    A bundle of the runtime torch runs in this process, where the node would ask `finevla serve`.
+    """
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
-    return load_policy(bundle, robot.embodiment, limiter=limiter)
+    if read_manifest(bundle).runtime != "torch":
+        return load_policy(bundle, robot.embodiment, limiter=limiter)
+    from finevla_tools.serve.hosting import load_graphs
+
+    loaded = load_bundle(bundle)
+    return BundlePolicy(loaded, robot.embodiment, load_graphs(loaded, 1), limiter)
 
 
 class ClosedLoop:

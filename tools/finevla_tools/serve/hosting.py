@@ -53,22 +53,23 @@ def host_bundle(path: Path, threads: int, batch: int) -> HostedBundle:
     """
     bundle = load_bundle(path)
     robot = default_robot().embodiment
-    graphs = _graphs(bundle, threads)
+    graphs = load_graphs(bundle, threads)
     BundlePolicy(bundle, robot, graphs).warm_up()
     return HostedBundle(bundle, robot, BatchedGraphs(graphs, batch))
 
 
-def _graphs(bundle: Bundle, threads: int) -> PolicyGraphs:
+def load_graphs(bundle: Bundle, threads: int) -> PolicyGraphs:
+    """Load what a bundle runs on in this process; raises `FineVLAError` for one that has nothing to run."""
     runtime = bundle.manifest.runtime
     if runtime == "onnx":
         return OnnxGraphs(bundle, threads, None)
     if runtime == "torch":
         try:
-            from finevla_models.torch_graphs import TorchGraphs
+            from finevla_models.bundle_graphs import load_graphs as load_torch_graphs
         except ImportError as error:
             raise FineVLAError(
                 f"bundle '{bundle.path}' is of runtime 'torch' and {error.name or 'torch'} is not installed here: "
                 "run 'make train-setup'"
             ) from error
-        return TorchGraphs(bundle, threads)
+        return load_torch_graphs(bundle, threads)
     raise FineVLAError(f"bundle '{bundle.path}' is of runtime '{runtime}': it has nothing that could be served")

@@ -61,3 +61,9 @@ def load_vla(folder: Path) -> VLAPolicy:
         raise FineVLAError(f"the weights in '{folder}' do not fit what {DESCRIPTION} says: {said}") from error
     made: VLAPolicy = policy.eval()
     return made
+
+
+def policy_files(folder: Path) -> dict[str, Path]:
+    """Return the files of a policy's folder by their names in it, without what else may lie there."""
+    own = [folder / DESCRIPTION, folder / WEIGHTS, *sorted((folder / BACKBONE).rglob("*"))]
+    return {path.relative_to(folder).as_posix(): path for path in own if path.is_file()}
