@@ -94,9 +94,11 @@ class PromptEncoder:
 
     def _encoded(self, example: VLAExample) -> dict[str, Any]:
         count = len(example.images)
+        # torch warns of arrays that cannot be written to, such as those of files in memory.
+        pictures = [image if image.flags.writeable else image.copy() for image in example.images]
         try:
             found = self.processor(
-                text=[self._text(example.prompt, count)], images=list(example.images) or None, return_tensors="pt"
+                text=[self._text(example.prompt, count)], images=pictures or None, return_tensors="pt"
             )
         except (ValueError, TypeError, IndexError) as error:
             said = " ".join(str(error).split())[:200]
