@@ -12,6 +12,7 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.execution import Execution
 from finevla_core.policy.interface import Policy
 from finevla_core.policy.loading import load_policy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
@@ -22,6 +23,7 @@ from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
 from finevla_sim.robot import RobotFiles
 from finevla_sim.world import Truth, World
+from finevla_tools.door import note
 from finevla_tools.rest import rests
 
 CONTROL_NS = 20_000_000
@@ -65,7 +67,7 @@ class RolloutPolicy(Protocol):
 def load_limited_policy(bundle: Path, robot: RobotFiles) -> Policy:
     """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse."""
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
-    return load_policy(bundle, robot.embodiment, limiter=limiter)
+    return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter)
 
 
 class ClosedLoop:
