@@ -115,7 +115,7 @@ def _opened(bundle: Bundle, robot: Embodiment, execution: Execution, threads: in
         hosted = host_bundle(bundle.path, threads, 1, execution)
         return BundlePolicy(hosted.bundle, robot, hosted.graphs)
     raise FineVLAError(
-        f"bundle '{bundle.path}' is of runtime '{runtime}': it runs on a policy server; 'finevla status' shows how long that takes"
+        f"bundle '{bundle.path}' is of runtime '{runtime}': it runs on a policy server; see 'finevla status' for its time"
     )
 
 
