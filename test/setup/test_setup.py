@@ -84,7 +84,7 @@ def test_environment_can_be_sourced_twice(tmp_path: Path) -> None:
 
 @pytest.fixture
 def installing(tmp_path: Path) -> Path:
-    """A root in which `requirements.sh` runs, with a played uv that notes what it is asked for; what has the text in `fails` fails."""
+    """A root for `requirements.sh`, with a played uv that notes what it is asked for and fails over the text in `fails`."""
     shutil.copytree(SETUP.parents[1] / "requirements", tmp_path / "requirements")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     program(tmp_path / ".venv/bin/python", "exit 0")
