@@ -14,6 +14,7 @@ from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy.bundle_policy import BundlePolicy
+from finevla_core.policy.execution import Execution
 from finevla_core.policy.interface import Policy
 from finevla_core.policy.loading import load_policy
 from finevla_core.safety.bridge import Bridge, BridgeOptions
@@ -24,6 +25,7 @@ from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
 from finevla_sim.robot import RobotFiles
 from finevla_sim.world import Truth, World
+from finevla_tools.door import note
 from finevla_tools.rest import rests
 
 CONTROL_NS = 20_000_000
@@ -71,11 +73,11 @@ def load_limited_policy(bundle: Path, robot: RobotFiles) -> Policy:
     """
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
     if read_manifest(bundle).runtime != "torch":
-        return load_policy(bundle, robot.embodiment, limiter=limiter)
-    from finevla_tools.serve.hosting import load_graphs
+        return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter)
+    from finevla_tools.serve.hosting import load_torch_graphs
 
     loaded = load_bundle(bundle)
-    return BundlePolicy(loaded, robot.embodiment, load_graphs(loaded, 1), limiter)
+    return BundlePolicy(loaded, robot.embodiment, load_torch_graphs(loaded, 1), limiter)
 
 
 class ClosedLoop:

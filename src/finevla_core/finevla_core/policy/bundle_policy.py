@@ -23,8 +23,10 @@ from finevla_core.language.reader import read
 from finevla_core.language.slots import one_hot
 from finevla_core.observation import Observation
 from finevla_core.policy.chunk_maker import ChunkMaker
+from finevla_core.policy.execution import Execution
 from finevla_core.policy.graphs import MEMORY, PRESENT, PREVIOUS, REMEMBERED, WEIGHTS, PolicyGraphs, PromptReader
 from finevla_core.policy.onnx_graphs import OnnxGraphs
+from finevla_core.policy.onnx_loading import open_graphs
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.policy.transforms import Sample
 from finevla_core.text import PIECES, Vocabulary, encode, load_vocabulary, words
@@ -87,14 +89,16 @@ class BundlePolicy:
         bundle: Bundle,
         embodiment: Embodiment,
         threads: int = 1,
-        providers: Sequence[str] | None = None,
+        execution: Execution | None = None,
         limiter: ChunkLimiter | None = None,
     ) -> Self:
         """Load a bundle's graphs and warm them up; raises `FineVLAError` for a bundle that does not run here."""
         check_embodiment(bundle, embodiment)
-        graphs = OnnxGraphs(bundle, threads, providers)
-        cls(bundle, embodiment, graphs).warm_up()  # without limits, and with a memory of its own
-        return cls(bundle, embodiment, graphs, limiter)
+
+        def warm_up(graphs: OnnxGraphs) -> None:
+            cls(bundle, embodiment, graphs).warm_up()  # without limits, and with a memory of its own
+
+        return cls(bundle, embodiment, open_graphs(bundle, threads, execution or Execution(), warm_up), limiter)
 
     @property
     def server_s(self) -> float | None:
