@@ -41,9 +41,13 @@ COMMANDS = {
     "dedup": ("finevla_tools.dedup.command", "which trajectories say the same, and which of them to keep"),
     "review": ("finevla_tools.review.command", "people mend and approve annotations beside the videos, in a browser"),
     "words": ("finevla_tools.words_command", "what is said of each episode of a data set, and reviewed words into it"),
+    "backbone": (
+        "finevla_tools.backbone_command",
+        "a small backbone of random weights, to train without a GPU or a hub",
+    ),
     "train": (
         "finevla_tools.train_command",
-        "train the policy that ships, from synthetic motions and collected episodes (not from recordings)",
+        "train a policy: from data sets by a configuration, or the one that ships from synthetic motions",
     ),
     "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
     "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
@@ -54,7 +58,7 @@ COMMANDS = {
 # Of the version before; to be dropped with the next.
 RENAMED = {"demos": "demonstrate", "drills": "synthesize", "rehearse": "collect"}
 # What installs a module that is missing.
-SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors"), "train-setup")
+SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors", "transformers", "accelerate"), "train-setup")
 SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg"), "data-setup")
 SETUPS["cryptography"] = "security-setup"
 MISTAKE, UNEXPECTED = 2, 3  # exit codes
