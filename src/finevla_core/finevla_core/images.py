@@ -111,6 +111,18 @@ def fit_image(picture: NDArray[np.uint8], wanted: ImageFormat) -> NDArray[np.uin
     return np.asarray(_fitted(Image.fromarray(picture), wanted))
 
 
+def fit_point(x: float, y: float, height: int, width: int, wanted: ImageFormat) -> tuple[float, float]:
+    """Return where a point (right, down, pixels) of a picture `(height, width)` is once it is fitted; it may be outside."""
+    if wanted.fit == "crop":
+        left, top, right, bottom = _middle(width, height, wanted.width, wanted.height)
+        return (x - left) * wanted.width / (right - left), (y - top) * wanted.height / (bottom - top)
+    if wanted.fit == "stretch":
+        return x * wanted.width / width, y * wanted.height / height
+    inner_width, inner_height = _inner(width, height, wanted)
+    left, top = (wanted.width - inner_width) // 2, (wanted.height - inner_height) // 2
+    return left + x * inner_width / width, top + y * inner_height / height
+
+
 def _fitted(picture: Image.Image, wanted: ImageFormat) -> Image.Image:
     size, filtered = (wanted.width, wanted.height), FILTERS[wanted.filter]
     if picture.size == size:
@@ -119,11 +131,16 @@ def _fitted(picture: Image.Image, wanted: ImageFormat) -> Image.Image:
         return picture.resize(size, filtered, box=_middle(picture.width, picture.height, *size))
     if wanted.fit == "stretch":
         return picture.resize(size, filtered)
-    ratio = max(picture.width / wanted.width, picture.height / wanted.height)
-    inner = (max(1, int(picture.width / ratio)), max(1, int(picture.height / ratio)))
+    inner = _inner(picture.width, picture.height, wanted)
     padded = Image.new(picture.mode, size)
     padded.paste(picture.resize(inner, filtered), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
     return padded
+
+
+def _inner(width: int, height: int, wanted: ImageFormat) -> tuple[int, int]:
+    """Width and height of what is shown of a picture that is padded."""
+    ratio = max(width / wanted.width, height / wanted.height)
+    return max(1, int(width / ratio)), max(1, int(height / ratio))
 
 
 def mosaic_of(said: str) -> str:

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from finevla_core.errors import FineVLAError
-from finevla_core.images import ENCODINGS, MAX_PIXELS, CompressedImage, ImageFormat, RawImage, to_policy_image
+from finevla_core.images import (
+    ENCODINGS,
+    FITS,
+    MAX_PIXELS,
+    CompressedImage,
+    ImageFormat,
+    RawImage,
+    fit_image,
+    fit_point,
+    to_policy_image,
+)
 
 
 def packed(picture: Image.Image, kind: str = "PNG") -> bytes:
@@ -40,6 +50,21 @@ def test_wide_image_is_cut_in_the_middle_and_averaged() -> None:
     pixels[:, 2:6] = 100
     pixels[::2, 2:6] += 20
     assert (to_policy_image(RawImage("rgb8", 4, 8, 24, pixels.tobytes()), ImageFormat(2, 2)) == 110).all()
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize(("height", "width"), [(60, 100), (100, 60), (80, 80)])
+def test_a_point_is_where_it_is_seen_in_the_fitted_picture(fit: str, height: int, width: int) -> None:
+    wanted = ImageFormat(40, 30, fit)
+    for x, y in ((30, 30), (40, 50), (52, 41)):
+        pixels = np.zeros((height, width, 3), np.uint8)
+        pixels[y - 2 : y + 2, x - 2 : x + 2] = 255
+        weights = fit_image(pixels, wanted)[..., 0].astype(float)
+        rows, columns = np.mgrid[0:40, 0:30] + 0.5
+        seen = (columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()
+        assert fit_point(x, y, height, width, wanted) == pytest.approx(
+            seen, abs=0.5
+        )  # of a pixel: area averaging rounds
 
 
 def test_jpeg_and_png_are_decoded() -> None:

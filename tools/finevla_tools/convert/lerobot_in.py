@@ -5,7 +5,7 @@ A picture belongs to a row if it is shown at the row's timestamp; where there is
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from finevla_core.recording.labels import same_words
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.lerobot_columns import Columns, Vector, columns_of
+from finevla_tools.convert.lerobot_pictures import VideoPictures, declared_camera, sentences, stored_picture
 from finevla_tools.convert.naming import inside
 from finevla_tools.convert.task_table import TaskTable, task_for
 from finevla_tools.datasets.language_row import LanguageRow
@@ -75,7 +76,7 @@ class LeRobotSource:
         from finevla_tools.datasets.lerobot_files import open_dataset
 
         if self._opened is None:
-            with _sentences(f"'{self.path}'"):
+            with sentences(f"'{self.path}'"):
                 self._opened = open_dataset(self.path)
         return self._opened
 
@@ -102,13 +103,6 @@ class LeRobotSource:
         return self._reader
 
 
-@dataclass(frozen=True)
-class _Video:
-    camera: CameraStream
-    path: Path
-    begin_s: float
-
-
 class LeRobotEpisode:
     """One episode of a data set."""
 
@@ -123,7 +117,7 @@ class LeRobotEpisode:
         self._file = found[0]
         self._given_task = task_for(options.task, reference)
         self._path = inside(files.root, str(self._file.path.relative_to(files.root)), self._where)
-        with _sentences(self._where):
+        with sentences(self._where):
             self._videos = {video.camera.name: video for video in self._all_videos()}
             self._images = dict(self._all_images())
             own = replace(self._file, tasks=(self._given_task,)) if self._given_task else self._file
@@ -168,8 +162,8 @@ class LeRobotEpisode:
         tolerance = self._options.tolerance_s
         sizes = {camera.name: (camera.height, camera.width) for camera in header.cameras}
         state, action = self._columns.state, self._columns.action
-        with _sentences(self._where), contextlib.ExitStack() as stack:
-            footage = {name: stack.enter_context(_Footage(video, tolerance)) for name, video in self._videos.items()}
+        with sentences(self._where), contextlib.ExitStack() as stack:
+            footage = {name: stack.enter_context(video) for name, video in self._videos.items()}
             k = 0
             for table in self._tables((*state.keys, *action.keys, "timestamp", "task_index", *self._images.values())):
                 columns = [self._vector(table, state), self._vector(table, action)]
@@ -184,17 +178,16 @@ class LeRobotEpisode:
                         )
                     shown: dict[str, Picture] = {name: video.at(time_s) for name, video in footage.items()}
                     for name, column in shown_columns.items():
-                        shown[name] = self._stored(column[i].as_py(), name, k)
-                        if (found := pictures.size(shown[name], f"{self._where}: picture {k} of {name}")) != sizes[
-                            name
-                        ]:
-                            raise FineVLAError(f"{self._where}: picture {k} of {name} is {found[1]}x{found[0]}")
+                        what = f"{self._where}: picture {k} of {name}"
+                        shown[name] = stored_picture(column[i].as_py(), self._files.root, what)
+                        if (found := pictures.size(shown[name], what)) != sizes[name]:
+                            raise FineVLAError(f"{what} is {found[1]}x{found[0]}")
                     yield EpisodeFrame(columns[0][i], columns[1][i], shown, self._task(int(columns[3][i, 0]), k))
                     k += 1
             if k == 0 or (self._file.length is not None and k != self._file.length):
                 raise DamagedFileError(f"{self._where} has {k} rows, {self._file.length} are said to be there")
 
-    def _all_videos(self) -> Iterator[_Video]:
+    def _all_videos(self) -> Iterator[VideoPictures]:
         for footage in self._file.videos:
             if footage.key in self._files.depth:
                 continue
@@ -202,7 +195,7 @@ class LeRobotEpisode:
             path = inside(self._files.root, str(footage.path.relative_to(self._files.root)), self._where)
             if not np.isfinite(footage.begin_s) or footage.begin_s < 0:
                 raise FineVLAError(f"{self._where}: its video of {camera.name} begins at {footage.begin_s} s")
-            yield _Video(camera, path, footage.begin_s)
+            yield VideoPictures(camera, path, footage.begin_s, self._options.tolerance_s)
         stated = {key for key, feature in self._files.features.items() if feature.get("dtype") == "video"}
         if lacking := stated - self._files.depth - {footage.key for footage in self._file.videos}:
             raise FineVLAError(f"{self._where} has no video of {min(lacking)}; the metadata are incomplete")
@@ -213,17 +206,7 @@ class LeRobotEpisode:
                 yield _short_name(key), key
 
     def _camera(self, name: str, key: str) -> CameraStream:
-        """Size by the declared shape, whichever order it is in."""
-        shape = self._files.features[key].get("shape")
-        if not (isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)):
-            raise FineVLAError(f"'{self._files.root}/meta/info.json': shape of {key[:80]} is not (height, width, 3)")
-        height, width, channels = shape if shape[2] in (1, 3) else (shape[1], shape[2], shape[0])
-        if channels != 3 or max(height, width) > pictures.MAX_SIDE:
-            raise FineVLAError(
-                f"'{self._files.root}/meta/info.json': {key[:80]} is {shape}; RGB of at most {pictures.MAX_SIDE} pixels "
-                f"a side is read"
-            )
-        return CameraStream(name, height, width)
+        return declared_camera(key, name, self._files.features[key].get("shape"), self._files.root)
 
     def _vector(self, table: Any, part: Vector) -> NDArray[np.float32]:
         """State or action `(T, D)`, its columns side by side, grippers 0 to 1."""
@@ -273,19 +256,6 @@ class LeRobotEpisode:
         if sentence not in notes:
             notes.append(sentence)
 
-    def _stored(self, cell: Any, name: str, row: int) -> Picture:
-        """A picture of an image column: its bytes, or the file that its path names."""
-        where = f"{self._where}: picture {row} of {name}"
-        data = cell.get("bytes") if isinstance(cell, Mapping) else cell
-        if data is None and isinstance(cell, Mapping) and isinstance(cell.get("path"), str):
-            path = inside(self._files.root, cell["path"], where)
-            if not path.is_file() or path.stat().st_size > 1 << 28:
-                raise FineVLAError(f"{where} should be in '{path}', where no picture is")
-            data = path.read_bytes()
-        if not isinstance(data, bytes):
-            raise DamagedFileError(f"{where} is missing")
-        return pictures.encoded(data, where)
-
     def _tables(self, columns: tuple[str, ...]) -> Iterator[Any]:
         """The episode's rows in order, some at a time; a shared file's other row groups are not touched."""
         import pyarrow as pa
@@ -324,73 +294,9 @@ class LeRobotEpisode:
         return tuple(sorted(short, key=lambda row: (row.is_event, row.time_s, row.style or "", row.role)))
 
 
-class _Footage:
-    """A video, decoded forward from where the episode begins."""
-
-    def __init__(self, video: _Video, tolerance_s: float) -> None:
-        self._video, self._tolerance_s = video, tolerance_s
-        self._where = f"'{video.path}'"
-
-    def __enter__(self) -> "_Footage":
-        import av
-
-        if not self._video.path.is_file():
-            raise DamagedFileError(f"{self._where} is missing")
-        with _sentences(self._where):
-            self._container = av.open(str(self._video.path), metadata_errors="replace")
-            if not self._container.streams.video:
-                self._container.close()
-                raise DamagedFileError(f"{self._where} has no video stream")
-            stream = self._container.streams.video[0]
-            # A decoder would otherwise paint over what is broken and say nothing.
-            stream.codec_context.options = {"err_detect": "explode"}
-            if self._video.begin_s > 0:
-                begin = round(self._video.begin_s / stream.time_base) - 1
-                self._container.seek(begin, backward=True, any_frame=False, stream=stream)
-            self._base = float(stream.time_base)
-            self._decoded = self._container.decode(stream)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._container.close()
-
-    def at(self, time_s: float) -> NDArray[np.uint8]:
-        """The picture shown at that second of the episode; times must not go back."""
-        due = self._video.begin_s + time_s
-        camera = self._video.camera
-        with _sentences(self._where):
-            for frame in self._decoded:
-                if frame.pts is None or frame.pts * self._base < due - self._tolerance_s:
-                    continue
-                if frame.is_corrupt:
-                    raise DamagedFileError(f"{self._where}: its picture at {due:.3f} s is broken")
-                if frame.pts * self._base > due + self._tolerance_s:
-                    at_s = frame.pts * self._base
-                    raise DamagedFileError(
-                        f"{self._where} has no picture at {due:.4f} s, the next one is at {at_s:.4f} s"
-                    )
-                if (frame.height, frame.width) != (camera.height, camera.width):
-                    raise FineVLAError(
-                        f"{self._where} is {frame.width}x{frame.height}, {camera.width}x{camera.height} is declared"
-                    )
-                return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        raise DamagedFileError(f"{self._where} ends before {due:.4f} s; pictures are missing")
-
-
 def _short_name(key: str) -> str:
     """A camera's name by its feature: what follows `observation.images.`, else the last part."""
     name = str(key).removeprefix(IMAGES) if str(key).startswith(IMAGES) else str(key).rsplit(".", 1)[-1]
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
         raise FineVLAError(f"camera '{name[:80]}' is no plain name; rename the feature '{str(key)[:80]}'")
     return name
-
-
-@contextlib.contextmanager
-def _sentences(where: str) -> Iterator[None]:
-    """Whatever pyarrow and FFmpeg say of a broken file as one sentence that begins with `where`."""
-    try:
-        yield
-    except (FineVLAError, GeneratorExit):
-        raise
-    except Exception as error:
-        raise DamagedFileError(f"{where} cannot be read: {pictures.said(error)}") from error

@@ -1,0 +1,1 @@
+"""Training of vision-language-action policies from LeRobot data sets."""
