@@ -120,6 +120,18 @@ def test_a_saved_policy_is_the_same_again(name: str, backbone: Backbone, tmp_pat
 
 
 @every_head
+def test_half_precision_gives_chunks_in_full(name: str, backbone: Backbone) -> None:
+    policy = make_policy(name, backbone)
+    batch = policy.batch(make_examples(2))
+    loss = policy(batch, seeded()).total.item()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert policy(batch, seeded()).total.item() == pytest.approx(loss, rel=0.05)
+    chunks = policy.to(torch.bfloat16).predict(batch, seeded())
+    assert chunks.dtype == torch.float32
+    assert chunks.isfinite().all()
+
+
+@every_head
 def test_a_policy_without_state_takes_none(name: str, backbone: Backbone) -> None:
     shape = ChunkShape(SHAPE.horizon, SHAPE.values, 0, SHAPE.views)
     policy = make_policy(name, backbone, shape)
