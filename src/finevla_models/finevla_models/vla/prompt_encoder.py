@@ -1,14 +1,16 @@
 """Words and pictures to a backbone's tokens, by the backbone's own processor; padding is on the right alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, stack_values
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, required_state, stack_values
 
 # One row for each token, beside the tokens themselves; everything else of a processor is put behind one another.
 _BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
@@ -121,6 +123,17 @@ class PromptEncoder:
         return f"{begin}{image}{end}" * pictures + f"{prompt}\n"
 
 
+def with_state(prompt: str, state: NDArray[np.float32] | None, values: int) -> str:
+    """Return a prompt with the state behind it in words, as starVLA puts it: 256 bins over -1...1, for a policy with state.
+
+    What is beyond an end counts as the end (there bin -1 below it).
+    """
+    if not values:
+        return prompt
+    bins = np.clip(np.floor((required_state(state, values) + 1) * 128), 0, 255).astype(int)
+    return f"{prompt} [STATE] {' '.join(map(str, bins))} [ACTION]"
+
+
 def _joined(rows: Sequence[Mapping[str, Tensor]], length: int) -> dict[str, Tensor]:
     """What a processor gave for each example, for all: rows of tokens are padded with 0, the rest stands one after another."""
     joined: dict[str, Tensor] = {}
@@ -130,3 +143,21 @@ def _joined(rows: Sequence[Mapping[str, Tensor]], length: int) -> dict[str, Tens
             parts = [torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in parts]
         joined[name] = torch.cat(parts)
     return joined
+
+
+def one_sample(batch: VLABatch, k: int) -> VLABatch:
+    """Return sample `k` alone and as it is asked: without padding, and without what shall be said behind its prompt."""
+    said = (batch.labels[k] != IGNORED).nonzero()
+    length = int(said[0]) if len(said) else int(batch.mask[k].sum())
+    inputs = {}
+    for name, value in batch.inputs.items():
+        # Every sample has as many pictures of the same size, so that each has an equal share of what is not by token.
+        share = value[k : k + 1, :length] if name in _BY_TOKEN else value.chunk(len(batch))[k]
+        inputs[name] = share
+    one = {
+        name: getattr(batch, name)[k : k + 1]
+        for name in ("images", "state", "actions", "action_mask")
+        if getattr(batch, name) is not None
+    }
+    cut = {name: getattr(batch, name)[k : k + 1, :length] for name in ("tokens", "mask", "labels", "queries")}
+    return replace(batch, **one, **cut, inputs=inputs)
