@@ -7,10 +7,14 @@ from typing import Any
 from finevla_core.errors import FineVLAError, unknown
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.head import ChunkShape, VLAHead
+from finevla_models.vla.instruct import InstructConfig, InstructHead
 from finevla_models.vla.oft import OFTConfig, OFTHead
 
-# Name: the head's configuration, and its class, made of (configuration, shape of chunks, the backbone's width).
-HEADS: Mapping[str, tuple[type, type]] = {"oft": (OFTConfig, OFTHead)}
+# Name: the head's configuration, and its class, made of (configuration, shape of chunks, backbone).
+HEADS: Mapping[str, tuple[type, type]] = {
+    "instruct": (InstructConfig, InstructHead),
+    "oft": (OFTConfig, OFTHead),
+}
 
 
 def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbone: Backbone) -> VLAHead:
@@ -21,7 +25,7 @@ def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbon
     known = [field.name for field in fields(config)]
     if odd := [key for key in options if key not in known]:
         raise FineVLAError(f"head '{name}': {unknown('option', odd[0], known)}")
-    made: VLAHead = head(config(**options), shape, backbone.width)
+    made: VLAHead = head(config(**options), shape, backbone)
     return made
 
 

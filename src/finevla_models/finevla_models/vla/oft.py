@@ -25,9 +25,9 @@ class OFTConfig:
 class OFTHead(VLAHead):
     """One placeholder for each row; its last hidden state becomes the row by a residual MLP. Loss: mean absolute error."""
 
-    def __init__(self, config: OFTConfig, shape: ChunkShape, width: int) -> None:
+    def __init__(self, config: OFTConfig, shape: ChunkShape, backbone: Backbone) -> None:
         super().__init__()
-        self.config, self.shape = config, shape
+        self.config, self.shape, width = config, shape, backbone.width
         hidden = config.hidden or 2 * width
         self.state = nn.Linear(shape.state, width) if shape.state else None
         self.first = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, hidden), nn.ReLU())
