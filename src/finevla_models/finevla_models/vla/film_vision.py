@@ -35,7 +35,8 @@ class FiLMDinov2(nn.Module):
         if len(model.encoder.layer) < 2:
             raise FineVLAError("DINOv2 needs two blocks at least: features are those of the second-to-last")
         self.embeddings, self.blocks = model.embeddings, nn.ModuleList(model.encoder.layer[:-1])
-        self.skipped = 1 + int(getattr(model.config, "num_register_tokens", 0))  # class and register tokens
+        registers = getattr(self.embeddings, "register_tokens", None)
+        self.skipped = 1 + (0 if registers is None else registers.shape[1])  # the class token stands first
         if getattr(self.embeddings, "mask_token", None) is not None:
             self.embeddings.mask_token.requires_grad_(False)  # of DINOv2's own training only
         self.film = nn.ModuleList(nn.Linear(condition, 2 * self.width) for _ in self.blocks)
