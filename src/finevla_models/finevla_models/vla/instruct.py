@@ -58,7 +58,7 @@ class InstructHead(VLAHead):
             if kind in ("down", "up") and last in EXPERTS:
                 is_trained = stage == 2 or last == "action"
             elif name.startswith("backbone."):
-                is_trained = stage == 1 and last == "rows"
+                is_trained = stage == 1 and (last == "rows" or self.config.train_backbone)
             elif name.startswith("head.gate."):
                 is_trained = stage == 2
             else:
@@ -131,7 +131,8 @@ class InstructHead(VLAHead):
                 f"the sample has {states.queries.shape[1]} query tokens, the head needs {len(self.query_ids)}; a question "
                 "is answered in words (answer_text)"
             )
-        return states.queries
+        made: Tensor = states.queries.to(self.expert.from_actions.weight.dtype)
+        return made
 
     def _state(self, state: Tensor | None) -> Tensor | None:
         if self.shape.state and state is None:

@@ -17,8 +17,9 @@ class InstructConfig:
     """The options, by what they are of.
 
     Training: `stage` 1 (the action expert of LoRA, the queries' rows, and the flow expert) or 2 (both LoRA experts and the gate
-    head; the flow expert frozen); `language_weight` of the language loss beside the flow's; `draws` of noise and time for each
-    pass of the backbone.
+    head; the flow expert frozen); `train_backbone`: stage 1 trains the backbone itself as well, for one with random weights,
+    while a pretrained one stays as it is; `language_weight` of the language loss beside the flow's; `draws` of noise and time
+    for each pass of the backbone.
     Backbone: `queries` new tokens; LoRA's `rank`, `alpha`, `lora_dropout` and the names of its `targets`; the gate head's
     `gate_hidden`, `gate_depth` and `gate_dropout`, and `gate_bias`, by how much its action value is first above the other: at
     0 stage 2 begins with about half of what stage 1 has learned, at 4 with nearly all.
@@ -30,6 +31,7 @@ class InstructConfig:
     """
 
     stage: int = 1
+    train_backbone: bool = False
     language_weight: float = 1.0
     draws: int = 1
     queries: int = 64

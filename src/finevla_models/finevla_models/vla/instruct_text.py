@@ -1,4 +1,4 @@
-"""Text from an InstructVLA policy: greedy, until the end, the first query token, or a bound.
+"""Text from an InstructVLA policy: greedy and in words, until the end, the first query token, or a bound.
 
 The stream without experts and the stream with them are both causal, so that each keeps a cache of its own: keys and values of
 attention layers, states of linear-attention layers, whatever transformers returns for the backbone.
@@ -42,12 +42,16 @@ def generate_text(policy: VLAPolicy, batch: VLABatch, max_tokens: int = 50, cach
     """
     head, backbone, prompts = instruct_head(policy), policy.backbone, prompts_alone(batch)
     stops = {*head.query_ids, *(backbone.prompts.end().tokens)}
+    # A picture's placeholder in the middle of a text would ask for a picture.
+    never = sorted({*backbone.prompts.tokenizer.all_special_ids} - stops)
     said: list[list[int]] = [[] for _ in range(len(batch))]
     ended = [False] * len(batch)
     streams = _Streams(head, backbone, prompts) if cached and bool(prompts.mask.all()) else None
     states = streams.last if streams else _last_states(head, backbone, prompts)
     for count in range(max_tokens + 1):
-        nexts = backbone.logits(states).argmax(dim=-1)
+        logits = backbone.logits(states)
+        logits[:, never] = -torch.inf
+        nexts = logits.argmax(dim=-1)
         for k, token in enumerate(nexts.tolist()):
             if not ended[k] and token in stops:
                 ended[k] = True
