@@ -27,7 +27,7 @@ SHAPE = ChunkShape(horizon=4, values=14, state=14, views=2)
 QUERIES = 4
 OPTIONS: dict[str, Any] = {
     "queries": QUERIES, "rank": 4, "alpha": 8.0, "lora_dropout": 0.0, "gate_hidden": 16, "gate_dropout": 0.0,
-    "vision": {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
+    "vision_config": {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
     "vision_size": 32, "hidden": 32, "layers": 2, "heads": 2, "dropout": 0.0, "output": "rows", "steps": 4,
 }  # fmt: skip
 
@@ -391,7 +391,7 @@ def test_a_session_without_thoughts_is_the_policy(folder: Path) -> None:
 
 def test_a_saved_or_copied_policy_is_the_same_again(folder: Path, tmp_path: Path) -> None:
     policy = make_policy(folder, stage=2, output="joint")
-    assert isinstance(instruct_head(policy).config.vision, dict)
+    assert instruct_head(policy).config.vision_config["model_type"] == "dinov2"
     move_experts(policy)
     batch = policy.batch(examples(2))
     chunks, words = policy.predict(batch, seeded()), answer_text(policy, batch, 8)

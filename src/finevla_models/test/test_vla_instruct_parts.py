@@ -150,6 +150,8 @@ def test_what_is_no_dinov2_is_said() -> None:
         InstructConfig(stage=3)
     with pytest.raises(FineVLAError, match="'hidden' 30 must be a multiple of twice 'heads' \\(4\\)"):
         InstructConfig(hidden=30, heads=4)
+    with pytest.raises(FineVLAError, match="'latent_every' 1 or more, not 0 and 0"):
+        InstructConfig(latent_every=0)
 
 
 def test_blocks_see_themselves_and_what_is_before() -> None:
@@ -167,7 +169,7 @@ def test_blocks_see_themselves_and_what_is_before() -> None:
 @pytest.mark.parametrize("output", ["joint", "rows"])
 def test_keeping_what_does_not_depend_on_the_chunk_changes_nothing(output: str) -> None:
     torch.manual_seed(0)
-    config = InstructConfig(vision=DINOV2, vision_size=32, hidden=16, layers=2, heads=2, output=output)
+    config = InstructConfig(vision_config=DINOV2, vision_size=32, hidden=16, layers=2, heads=2, output=output)
     expert = FlowExpert(config, SHAPE, width=8).eval()
     latents, images, state = torch.randn(2, 4, 8), torch.rand(2, 2, 3, 32, 32), torch.randn(2, 2)
     x, time = torch.randn(4, 3, 2), torch.tensor([0.1, 0.2, 0.3, 0.9])

@@ -80,7 +80,7 @@ def _dinov2(source: str | Mapping[str, Any]) -> Any:
         raise FineVLAError(
             f"the action expert's DINOv2 {quoted(str(source))} cannot be loaded ({type(error).__name__}: {said}); give "
             "'vision' a folder with config.json and *.safetensors (hf download facebook/dinov2-with-registers-large "
-            "--local-dir FOLDER), or a configuration for random weights"
+            "--local-dir FOLDER), or 'vision_config' a configuration for random weights"
         ) from error
     if model.config.model_type not in _KINDS:
         raise FineVLAError(f"'vision' must be a DINOv2, {quoted(str(source))} is a {model.config.model_type}")

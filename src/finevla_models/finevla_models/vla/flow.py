@@ -3,6 +3,7 @@
 Time 0 is noise and time 1 the chunk. What is random is drawn on the CPU, so that a seed means the same on every device.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla.head import masked_mean
+from finevla_models.vla.backbone import Backbone
+from finevla_models.vla.batch import VLABatch
+from finevla_models.vla.head import Losses, VLAHead, masked_mean, required_actions
 
 # Of noisy chunks (N, T, D) and their times (N,), the velocity (N, T, D).
 Velocity = Callable[[Tensor, Tensor], Tensor]
@@ -61,6 +64,27 @@ class FlowMatching:
             time = torch.full((len(x),), step / self.steps, device=x.device)
             x = _kept(x + velocity(x, time).float() / self.steps, mask)
         return x
+
+
+class FlowHead(VLAHead):
+    """A head that makes chunks by flow matching; which of several ways to do a thing is taken, the noise decides."""
+
+    flow: FlowMatching
+
+    @abstractmethod
+    def velocity(self, backbone: Backbone, batch: VLABatch, draws: int) -> Velocity:
+        """Return the velocity of `draws·B` chunks, ordered as `FlowMatching.loss` says; the backbone is run once, here."""
+
+    def loss(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
+        """Return the flow's loss, with `draws` pairs of noise and time for each sample."""
+        actions = required_actions(batch, self.shape)
+        error = self.flow.loss(self.velocity(backbone, batch, self.flow.draws), actions, batch.action_mask, generator)
+        return Losses(error, {"flow": error.detach()})
+
+    def predict(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Tensor:
+        """Return chunks `(B, horizon, values)`, normalised."""
+        noise = draw_noise(len(batch), self.shape.horizon, self.shape.values, generator).to(batch.tokens.device)
+        return self.flow.sample(self.velocity(backbone, batch, 1), noise, batch.action_mask)
 
 
 def draw_times(count: int, generator: torch.Generator | None = None) -> Tensor:

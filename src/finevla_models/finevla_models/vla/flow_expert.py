@@ -28,7 +28,7 @@ class FlowExpert(nn.Module):
         super().__init__()
         hidden = config.hidden
         self.shape, self.is_joint = shape, config.output == "joint"
-        self.vision = FiLMDinov2(config.vision, width, config.vision_size)
+        self.vision = FiLMDinov2(config.vision_config or config.vision, width, config.vision_size)
         self.from_vision = mlp(self.vision.width, hidden, hidden)
         self.from_latents = mlp(width, hidden, hidden)
         self.from_state = mlp(shape.state, hidden, hidden) if shape.state else None

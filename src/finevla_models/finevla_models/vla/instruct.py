@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone, HiddenStates
-from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, required_state
 from finevla_models.vla.experts import EXPERTS, GateHead, add_experts
 from finevla_models.vla.flow import FlowMatching, draw_noise
 from finevla_models.vla.flow_expert import FlowExpert
-from finevla_models.vla.head import ChunkShape, Losses, VLAHead, VLAPolicy
+from finevla_models.vla.head import ChunkShape, Losses, VLAHead, VLAPolicy, required_actions
 from finevla_models.vla.instruct_config import InstructConfig
 from finevla_models.vla.prompt_encoder import Answer, PromptEncoder
 from finevla_models.vla.query_tokens import add_query_tokens
@@ -36,7 +36,9 @@ class InstructHead(VLAHead):
         super().__init__()
         self.shape = shape
         self.expert = FlowExpert(config, shape, backbone.width)
-        self.config = replace(config, vision=self.expert.vision.config)  # the weights are the policy's own from now on
+        self.config = replace(
+            config, vision_config=self.expert.vision.config
+        )  # the weights are the policy's own from now on
         self.flow = FlowMatching(config.draws, config.steps, SIGMA_MIN)
         self.gate = GateHead(backbone.width, config.gate_hidden, config.gate_depth, config.gate_dropout)
         last = self.gate.layers[-1]
@@ -107,7 +109,7 @@ class InstructHead(VLAHead):
         parts = {"language": language.detach()}
         if batch.actions is not None:
             velocity = self.expert.velocity(self._latents(states), batch.images, self._state(batch.state))
-            flow = self.flow.loss(velocity, batch.actions, batch.action_mask, generator)
+            flow = self.flow.loss(velocity, required_actions(batch, self.shape), batch.action_mask, generator)
             total, parts = total + flow, parts | {"flow": flow.detach()}
         return Losses(total, parts)
 
@@ -135,9 +137,7 @@ class InstructHead(VLAHead):
         return made
 
     def _state(self, state: Tensor | None) -> Tensor | None:
-        if self.shape.state and state is None:
-            raise FineVLAError("the policy needs the robot's state, and the sample has none")
-        return state
+        return required_state(state, self.shape.state) if self.shape.state else None
 
 
 def language_loss(backbone: Backbone, states: Tensor, labels: Tensor) -> Tensor:

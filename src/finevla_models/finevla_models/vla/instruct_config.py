@@ -1,7 +1,7 @@
 """Options of the InstructVLA head (Yang et al. 2025, arXiv 2507.17520), checked once; the defaults are the paper's sizes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from finevla_core.errors import FineVLAError
@@ -23,9 +23,9 @@ class InstructConfig:
     Backbone: `queries` new tokens; LoRA's `rank`, `alpha`, `lora_dropout` and the names of its `targets`; the gate head's
     `gate_hidden`, `gate_depth` and `gate_dropout`, and `gate_bias`, by how much its action value is first above the other: at
     0 stage 2 begins with about half of what stage 1 has learned, at 4 with nearly all.
-    Flow expert: `vision` is DINOv2 by folder or hub id, or a configuration for random weights, `vision_size` the side of its
-    pictures in pixels; `hidden`, `layers`, `heads` and `dropout` (of attention) are the transformer's; `output` joint (one MLP
-    for the whole chunk) or rows; `steps` of Euler.
+    Flow expert: `vision` is DINOv2 by folder or hub id, `vision_config` in its place a configuration, for random weights;
+    `vision_size` the side of its pictures in pixels; `hidden`, `layers`, `heads` and `dropout` (of attention) are the
+    transformer's; `output` joint (one MLP for the whole chunk) or rows; `steps` of Euler.
     Acting (`InstructSession`): think again every `think_every` chunks (0: never) in `max_thought` tokens at most; new latent
     actions every `latent_every` chunks.
     """
@@ -43,7 +43,8 @@ class InstructConfig:
     gate_depth: int = 4
     gate_dropout: float = 0.2
     gate_bias: float = 0.0
-    vision: str | Mapping[str, Any] = "facebook/dinov2-with-registers-large"
+    vision: str = "facebook/dinov2-with-registers-large"
+    vision_config: dict[str, Any] = field(default_factory=dict)
     vision_size: int = 224
     hidden: int = 768
     layers: int = 12
@@ -64,10 +65,8 @@ class InstructConfig:
             raise FineVLAError(
                 f"head 'instruct': 'hidden' {self.hidden} must be a multiple of twice 'heads' ({self.heads})"
             )
-        if not isinstance(self.vision, str | Mapping):
-            raise FineVLAError("head 'instruct': 'vision' is a folder, a hub id or a configuration of DINOv2")
-        for name in ("queries", "rank", "gate_depth", "layers", "max_thought", "latent_every"):
-            if getattr(self, name) < 1:
-                raise FineVLAError(f"head 'instruct': '{name}' must be at least 1, not {getattr(self, name)}")
-        if self.think_every < 0:
-            raise FineVLAError(f"head 'instruct': 'think_every' must be 0 (never) or more, not {self.think_every}")
+        if self.think_every < 0 or self.latent_every < 1:
+            raise FineVLAError(
+                "head 'instruct': 'think_every' is 0 (never) or more, 'latent_every' 1 or more, not "
+                f"{self.think_every} and {self.latent_every}"
+            )

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone
-from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_models.vla.head import ChunkShape, Losses, VLAHead, masked_mean
+from finevla_models.vla.batch import VLABatch, VLAExample, required_state
+from finevla_models.vla.head import ChunkShape, Losses, VLAHead, masked_mean, required_actions
 from finevla_models.vla.prompt_encoder import Answer, PromptEncoder
 
 
@@ -42,8 +42,8 @@ class OFTHead(VLAHead):
 
     def loss(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
         """Return the mean absolute error of the normalised actions."""
-        assert batch.actions is not None
-        error = masked_mean((self.predict(backbone, batch) - batch.actions).abs(), batch.action_mask)
+        actions = required_actions(batch, self.shape)
+        error = masked_mean((self.predict(backbone, batch) - actions).abs(), batch.action_mask)
         return Losses(error, {"l1": error.detach()})
 
     def predict(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Tensor:
@@ -52,9 +52,7 @@ class OFTHead(VLAHead):
         if states.shape[1] != self.shape.horizon:
             raise FineVLAError(f"the prompt has {states.shape[1]} placeholders, the head needs {self.shape.horizon}")
         if self.state is not None:
-            if batch.state is None:
-                raise FineVLAError("the policy needs the robot's state, and the sample has none")
-            states = states + self.state(batch.state)[:, None]
+            states = states + self.state(required_state(batch.state, self.shape.state))[:, None]
         x = self.first(states)
         for block in self.blocks:
             x = x + block(x)

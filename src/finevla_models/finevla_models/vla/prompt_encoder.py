@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, stack_values
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, required_state, stack_values
 
 # One row for each token, beside the tokens themselves; everything else of a processor is put behind one another.
 BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
@@ -117,6 +119,17 @@ class PromptEncoder:
         begin = getattr(self.processor, "vision_start_token", "") or ""
         end = getattr(self.processor, "vision_end_token", "") or ""
         return f"{begin}{image}{end}" * pictures + f"{prompt}\n"
+
+
+def with_state(prompt: str, state: NDArray[np.float32] | None, values: int) -> str:
+    """Return a prompt with the state behind it in words, as starVLA puts it: 256 bins over -1...1, for a policy with state.
+
+    What is beyond an end counts as the end (there bin -1 below it).
+    """
+    if not values:
+        return prompt
+    bins = np.clip(np.floor((required_state(state, values) + 1) * 128), 0, 255).astype(int)
+    return f"{prompt} [STATE] {' '.join(map(str, bins))} [ACTION]"
 
 
 def _joined(rows: Sequence[Mapping[str, Tensor]], length: int) -> dict[str, Tensor]:
