@@ -115,10 +115,11 @@ def mlp(inputs: int, *sizes: int) -> nn.Sequential:
 
 
 def _blocks(config: InstructConfig) -> Any:
-    from transformers import LlamaConfig, LlamaModel
+    from transformers import AutoConfig, LlamaModel
 
     made: Any = LlamaModel(
-        LlamaConfig(
+        AutoConfig.for_model(
+            "llama",
             vocab_size=1,
             hidden_size=config.hidden,
             intermediate_size=4 * config.hidden,

@@ -8,7 +8,8 @@ from finevla_core.errors import FineVLAError, unknown
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.gr00t import GR00TConfig, GR00THead
 from finevla_models.vla.head import ChunkShape, VLAHead
-from finevla_models.vla.instruct import InstructConfig, InstructHead
+from finevla_models.vla.instruct import InstructHead
+from finevla_models.vla.instruct_config import InstructConfig
 from finevla_models.vla.oft import OFTConfig, OFTHead
 from finevla_models.vla.pi import PIConfig, PIHead
 

@@ -1,7 +1,7 @@
 """InstructVLA (Yang et al. 2025, arXiv 2507.17520): text and actions from one model, by latent action queries.
 
 The backbone answers in words and then says its query tokens, whose last hidden states are the latent actions; a flow
-expert with eyes of its own makes the chunk of them. docs/train.md lists what differs from the paper and from its public code.
+expert with eyes of its own makes the chunk of them. docs/train.md says what differs from the paper and from its public code.
 """
 
 from collections.abc import Callable, Mapping

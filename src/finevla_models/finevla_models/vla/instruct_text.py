@@ -33,19 +33,24 @@ def answer_text(policy: VLAPolicy, batch: VLABatch, max_tokens: int = 50, cached
     return [str(tokenizer.decode(text.tokens, skip_special_tokens=True)).strip() for text in said]
 
 
-@torch.no_grad()
 def generate_text(policy: VLAPolicy, batch: VLABatch, max_tokens: int = 50, cached: bool = True) -> list[GeneratedText]:
     """Return the text that follows each prompt of a batch, greedily.
 
     With `cached`, each token costs one step of both streams; prompts of different lengths are run again as a whole for each
     token, as padding between words and answer would enter the states of linear attention.
     """
-    head, backbone, prompts = instruct_head(policy), policy.backbone, prompts_alone(batch)
+    with torch.no_grad():
+        return _generated(instruct_head(policy), policy.backbone, prompts_alone(batch), max_tokens, cached)
+
+
+def _generated(
+    head: InstructHead, backbone: Backbone, prompts: VLABatch, max_tokens: int, cached: bool
+) -> list[GeneratedText]:
     stops = {*head.query_ids, *(backbone.prompts.end().tokens)}
     # A picture's placeholder in the middle of a text would ask for a picture.
     never = sorted({*backbone.prompts.tokenizer.all_special_ids} - stops)
-    said: list[list[int]] = [[] for _ in range(len(batch))]
-    ended = [False] * len(batch)
+    said: list[list[int]] = [[] for _ in range(len(prompts))]
+    ended = [False] * len(prompts)
     streams = _Streams(head, backbone, prompts) if cached and bool(prompts.mask.all()) else None
     states = streams.last if streams else _last_states(head, backbone, prompts)
     for count in range(max_tokens + 1):
@@ -114,8 +119,6 @@ class _Streams:
 
     def __init__(self, head: InstructHead, backbone: Backbone, prompts: VLABatch) -> None:
         self.head, self.inner = head, getattr(backbone.model, "model", backbone.model)
-        if hasattr(self.inner, "rope_deltas"):
-            self.inner.rope_deltas = None  # Qwen's: of the pictures of whoever came before
         self.plain: Any = None
         self.mixed: Any = None
         self.last = self._run(prompts.tokens, prompts.inputs)
