@@ -9,6 +9,8 @@ from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.fast import FASTConfig, FASTHead
 from finevla_models.vla.gr00t import GR00TConfig, GR00THead
 from finevla_models.vla.head import ChunkShape, VLAHead
+from finevla_models.vla.instruct import InstructHead
+from finevla_models.vla.instruct_config import InstructConfig
 from finevla_models.vla.oft import OFTConfig, OFTHead
 from finevla_models.vla.pi import PIConfig, PIHead
 
@@ -18,8 +20,11 @@ HEADS: Mapping[str, tuple[type, type]] = {
     "gr00t": (GR00TConfig, GR00THead),
     "pi": (PIConfig, PIHead),
     "fast": (FASTConfig, FASTHead),
+    "instruct": (InstructConfig, InstructHead),
 }
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+KINDS = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a word", tuple: "a list", dict: "a mapping"
+}  # fmt: skip
 
 
 def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbone: Backbone) -> VLAHead:
@@ -27,7 +32,7 @@ def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbon
     if name not in HEADS:
         raise FineVLAError(unknown("head", name, HEADS))
     config, head = HEADS[name]
-    defaults = {field.name: field.default for field in fields(config)}
+    defaults = {field.name: getattr(config(), field.name) for field in fields(config)}
     for key, value in options.items():
         if key not in defaults:
             raise FineVLAError(f"head '{name}': {unknown('option', key, defaults)}")
@@ -39,7 +44,8 @@ def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbon
 def _check(where: str, value: Any, default: Any) -> None:
     """Raise `FineVLAError` unless a value is of its default's kind, and no number of things below 1 (0, if that is one)."""
     kind = type(default)
-    if type(value) is not kind and not (kind is float and type(value) is int):
+    is_alike = (kind is float and type(value) is int) or (kind is tuple and type(value) is list)
+    if type(value) is not kind and not is_alike:
         raise FineVLAError(f"{where} is {value!r}, must be {KINDS[kind]}")
     if kind is int and value < min(1, default):
         raise FineVLAError(f"{where} is {value}, must be at least {min(1, default)}")

@@ -13,7 +13,7 @@ from finevla_core.errors import FineVLAError
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, required_state, stack_values
 
 # One row for each token, beside the tokens themselves; everything else of a processor is put behind one another.
-_BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
+BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _joined(rows: Sequence[Mapping[str, Tensor]], length: int) -> dict[str, Tens
     joined: dict[str, Tensor] = {}
     for name in rows[0]:
         parts = [row[name] for row in rows]
-        if name in _BY_TOKEN:
+        if name in BY_TOKEN:
             parts = [torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in parts]
         joined[name] = torch.cat(parts)
     return joined
