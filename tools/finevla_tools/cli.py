@@ -47,7 +47,7 @@ COMMANDS = {
     ),
     "train": (
         "finevla_tools.train_command",
-        "train a policy: from data sets by a configuration, or the one that ships from synthetic motions",
+        "train a vision-language-action policy from data sets, or the policy that ships from simulated motions",
     ),
     "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
     "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
@@ -58,7 +58,9 @@ COMMANDS = {
 # Of the version before; to be dropped with the next.
 RENAMED = {"demos": "demonstrate", "drills": "synthesize", "rehearse": "collect"}
 # What installs a module that is missing.
-SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors", "transformers", "accelerate"), "train-setup")
+SETUPS = dict.fromkeys(
+    ("torch", "onnx", "pyarrow", "safetensors", "transformers", "accelerate", "peft", "tensorboard"), "train-setup"
+)
 SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg"), "data-setup")
 SETUPS["cryptography"] = "security-setup"
 MISTAKE, UNEXPECTED = 2, 3  # exit codes

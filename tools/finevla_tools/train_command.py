@@ -1,7 +1,8 @@
-"""`finevla train`: train the policy that ships (tabletop) from synthetic motions and collected episodes, made in simulation.
+"""`finevla train`: a vision-language-action policy from data sets, by a configuration (*.yaml); or the policy that ships
+(tabletop), from folders of synthetic motions and collected episodes.
 
-It does not learn from recordings or data sets. The same seed gives the same policy, and --resume goes on where a run ended.
-Checkpoints hold tensors only and are read with `weights_only`, so a file cannot run code.
+The same seed gives the same policy, and --resume goes on where a run ended. Checkpoints hold tensors only, so that a file
+cannot run code.
 """
 
 import argparse
@@ -11,8 +12,10 @@ from pathlib import Path
 from finevla_core.errors import FineVLAError
 from finevla_models.heads import HEADS
 from finevla_tools.door import CHECKPOINTS, UNKNOWN, announce, at_least, refuse_no_motions, refuse_other_content
+from finevla_tools.training import command
 
 PARTS = ("finder", "mover")
+OUT = Path("out/train")
 
 
 @dataclass(frozen=True)
@@ -38,30 +41,57 @@ class TrainOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folders of motions and the options of `finevla train` to `parser`."""
     parser.add_argument(
-        "drills", nargs="+", help="folders made by 'finevla synthesize' or 'finevla collect'; no data sets"
+        "source",
+        nargs="+",
+        help="a configuration (*.yaml), or folders made by 'finevla synthesize' or 'finevla collect'",
     )
-    parser.add_argument("--out", type=Path, default=Path("out/train"), help="folder of the checkpoints")
-    parser.add_argument("--mixture", type=float, default=TrainOptions.mixture, help="share of fine sentences, 0 to 1")
-    parser.add_argument(
+    parser.add_argument("--out", type=Path, help="folder of the checkpoints; without it out/train, or out/train/NAME")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = all")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
+    command.add_arguments(parser)
+    group = parser.add_argument_group("with folders")
+    group.add_argument("--mixture", type=float, default=TrainOptions.mixture, help="share of fine sentences, 0 to 1")
+    group.add_argument(
         "--head", choices=HEADS, default=TrainOptions.head, help="of the mover: flow matching, or regression"
     )
-    parser.add_argument("--parts", default=",".join(PARTS), help="which parts to train, e.g. mover")
+    group.add_argument("--parts", default=",".join(PARTS), help="which parts to train, e.g. mover")
     for part in PARTS:
-        parser.add_argument(
+        group.add_argument(
             f"--{part}-steps",
             type=int,
             default=getattr(TrainOptions, f"{part}_steps"),
             help=f"of the {part}'s training",
         )
-    parser.add_argument(
+    group.add_argument(
         "--seed", type=int, default=TrainOptions.seed, help="the same seed and data give the same policy"
     )
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = all")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check the options and train the parts; return the exit code. Raises `FineVLAError` for bad options or no data."""
+    """Check the options and train; return the exit code. Raises `FineVLAError` for bad options or no data."""
+    at_least(0, threads=arguments.threads)
+    configurations = [one for one in arguments.source if one.endswith(command.SUFFIXES)]
+    if configurations and len(arguments.source) > 1:
+        raise FineVLAError(f"'{configurations[0]}' is a configuration, which stands alone; name data sets in it")
+    _refuse_others_options(arguments, with_configuration=bool(configurations))
+    if configurations:
+        return command.run(arguments, Path(configurations[0]))
+    return _train_tabletop(arguments, arguments.out or OUT)
+
+
+def _refuse_others_options(arguments: argparse.Namespace, with_configuration: bool) -> None:
+    """What belongs to the other kind of training would be left out without a word."""
+    folders = {"mixture": TrainOptions.mixture, "head": TrainOptions.head, "parts": ",".join(PARTS), "seed": 0}
+    folders |= {f"{part}_steps": getattr(TrainOptions, f"{part}_steps") for part in PARTS}
+    others: dict[str, object] = folders if with_configuration else {"processes": 1, "memory": False}
+    for name, default in others.items():
+        if getattr(arguments, name) != default:
+            option = f"--{name.replace('_', '-')}"
+            where = "folders; say it in the configuration" if with_configuration else "a configuration; leave it out"
+            raise FineVLAError(f"{option} is for training from {where}")
+
+
+def _train_tabletop(arguments: argparse.Namespace, out: Path) -> int:
     parts = arguments.parts.split(",")
     if odd := [part for part in parts if part not in PARTS]:
         raise FineVLAError(f"unknown part '{odd[0]}'; known are {', '.join(PARTS)}")
@@ -69,14 +99,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError(f"--mixture is {arguments.mixture}; give the share of fine sentences, 0 to 1")
     steps = {f"{part}_steps": getattr(arguments, f"{part}_steps") for part in PARTS}
     at_least(1, **steps)
-    at_least(0, threads=arguments.threads, seed=arguments.seed)
-    for folder in arguments.drills:
+    at_least(0, seed=arguments.seed)
+    for folder in arguments.source:
         refuse_no_motions(Path(folder), with_pictures="finder" in parts)
-    refuse_other_content(arguments.out, CHECKPOINTS, UNKNOWN)
-    announce(f"loading torch and {', '.join(arguments.drills)}")
+    refuse_other_content(out, CHECKPOINTS, UNKNOWN)
+    announce(f"loading torch and {', '.join(arguments.source)}")
     from finevla_tools.train import train
 
-    options = TrainOptions(tuple(arguments.drills), arguments.mixture, arguments.head, arguments.seed, **steps)
-    train(options, arguments.out, parts, arguments.resume, arguments.threads)
-    print(f"checkpoints: {arguments.out}")
+    options = TrainOptions(tuple(arguments.source), arguments.mixture, arguments.head, arguments.seed, **steps)
+    train(options, out, parts, arguments.resume, arguments.threads)
+    print(f"checkpoints: {out}")
     return 0

@@ -1,1 +1,1 @@
-"""Training of vision-language-action policies from LeRobot data sets."""
+"""Training of vision-language-action policies from LeRobot data sets: `finevla train CONFIG.yaml`."""

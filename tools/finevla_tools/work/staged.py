@@ -78,7 +78,7 @@ def workplace(
     """
     if not may_replace:
         refuse_existing(out)
-    with _locked(out, folder, busy):
+    with locked(out, folder, busy):
         if not may_replace:  # who worked here may have made it before the lock was free
             refuse_existing(out)
         if settings is not None:
@@ -101,7 +101,11 @@ def refuse_existing(path: Path) -> None:
 
 
 @contextmanager
-def _locked(out: Path, folder: Path, busy: str) -> Iterator[None]:
+def locked(out: Path, folder: Path, busy: str) -> Iterator[None]:
+    """Make `folder` and keep every other process out of it; raises `FineVLAError` (`busy`) if one is in there already.
+
+    `out` is what a sentence about a disk that cannot be written names.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(folder.parent)

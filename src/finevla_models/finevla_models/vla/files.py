@@ -4,12 +4,15 @@ Everything that is needed to build it again without the hub, and nothing that co
 """
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_model, save_file
+from torch import Tensor
 
 from finevla_core.errors import FineVLAError
 from finevla_core.text_files import read_json
@@ -21,8 +24,12 @@ DESCRIPTION, BACKBONE, HEAD, WEIGHTS = "vla.json", "backbone", "head", "model.sa
 SCHEMA = "finevla.vla/1"
 
 
-def save_vla(policy: VLAPolicy, folder: Path) -> None:
-    """Write a policy into a folder that is there; the caller makes it whole or not at all (`finevla_tools.work.staged`)."""
+def save_vla(policy: VLAPolicy, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Write a policy into a folder that is there; the caller makes it whole or not at all (`finevla_tools.work.staged`).
+
+    `weights`, by the names of the policy's `state_dict`, are written in place of its own: an average, or the whole of a
+    policy of which this process holds a part.
+    """
     head: Any = policy.head
     described = {
         "schema": SCHEMA,
@@ -36,7 +43,18 @@ def save_vla(policy: VLAPolicy, folder: Path) -> None:
     model.config.save_pretrained(folder / BACKBONE)
     policy.backbone.prompts.processor.save_pretrained(folder / BACKBONE)
     head.save_files(folder / HEAD)
-    save_model(policy, str(folder / WEIGHTS))
+    found = policy.state_dict() if weights is None else weights
+    shared = _shared_names(policy)
+    once = {name: value.contiguous() for name, value in found.items() if name not in shared}
+    save_file(once, str(folder / WEIGHTS), {"format": "pt"})
+
+
+def _shared_names(policy: VLAPolicy) -> set[str]:
+    """Names of parameters that stand under another name, too: safetensors keeps the first in the alphabet."""
+    names = defaultdict(list)
+    for name, parameter in policy.named_parameters(remove_duplicate=False):
+        names[id(parameter)].append(name)
+    return {name for shared in names.values() for name in sorted(shared)[1:]}
 
 
 def load_vla(folder: Path) -> VLAPolicy:
@@ -68,5 +86,6 @@ def load_vla(folder: Path) -> VLAPolicy:
 
 def policy_files(folder: Path) -> dict[str, Path]:
     """Return the files of a policy's folder by their names in it, without what else may lie there."""
-    own = [folder / DESCRIPTION, folder / WEIGHTS, *sorted((folder / BACKBONE).rglob("*"))]
+    own = [folder / DESCRIPTION, folder / WEIGHTS]
+    own += [path for part in (BACKBONE, HEAD) for path in sorted((folder / part).rglob("*"))]
     return {path.relative_to(folder).as_posix(): path for path in own if path.is_file()}

@@ -11,6 +11,7 @@ from finevla_models.vla.gr00t import GR00TConfig, GR00THead
 from finevla_models.vla.head import ChunkShape, VLAHead
 from finevla_models.vla.instruct import InstructHead
 from finevla_models.vla.instruct_config import InstructConfig
+from finevla_models.vla.language import LanguageConfig, LanguageHead
 from finevla_models.vla.oft import OFTConfig, OFTHead
 from finevla_models.vla.pi import PIConfig, PIHead
 
@@ -21,6 +22,7 @@ HEADS: Mapping[str, tuple[type, type]] = {
     "pi": (PIConfig, PIHead),
     "fast": (FASTConfig, FASTHead),
     "instruct": (InstructConfig, InstructHead),
+    "language": (LanguageConfig, LanguageHead),
 }
 KINDS = {
     bool: "true or false", int: "a whole number", float: "a number", str: "a word", tuple: "a list", dict: "a mapping"

@@ -1,0 +1,48 @@
+"""Answers in words in place of actions: supervised fine-tuning of a backbone on pictures, questions and answers."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from finevla_core.errors import FineVLAError
+from finevla_models.vla.backbone import Backbone
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
+from finevla_models.vla.head import ChunkShape, Losses, VLAHead
+from finevla_models.vla.prompt_encoder import Answer, PromptEncoder
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """There is nothing to choose."""
+
+
+class LanguageHead(VLAHead):
+    """No head of its own: the backbone's over its vocabulary learns an example's `answer`, and when it ends.
+
+    Loss: cross entropy of the answer's tokens, each counted alike; prompt and pictures count nothing.
+    """
+
+    def __init__(self, config: LanguageConfig, shape: ChunkShape, backbone: Backbone) -> None:
+        super().__init__()
+        self.config, self.shape = config, shape
+
+    def answer(self, example: VLAExample, prompts: PromptEncoder) -> Answer:
+        """Return the answer's tokens and the token that ends it; nothing where the model shall answer itself."""
+        return prompts.words(example.answer) + prompts.end() if example.answer else Answer()
+
+    def loss(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
+        """Return the cross entropy, and the share of tokens that would be said right; raises `FineVLAError`."""
+        # A token is said by the state before it; the vocabulary's head runs for these alone.
+        labels = batch.labels[:, 1:]
+        said = labels != IGNORED
+        if not said.any():
+            raise FineVLAError("no sample of the batch has an answer to learn from")
+        logits = backbone.logits(backbone(batch).last[:, :-1][said]).float()
+        error = torch.nn.functional.cross_entropy(logits, labels[said])
+        right = (logits.argmax(-1) == labels[said]).float().mean()
+        return Losses(error, {"cross_entropy": error.detach(), "token_accuracy": right})
+
+    def predict(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Tensor:
+        """Raise `FineVLAError`: there are no chunks."""
+        raise FineVLAError("this policy answers in words and makes no chunks; train one with an action head")

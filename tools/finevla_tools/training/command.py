@@ -1,0 +1,61 @@
+"""`finevla train CONFIG.yaml`: a vision-language-action policy from data sets. Everything is checked before torch is loaded."""
+
+import argparse
+import os
+from pathlib import Path
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.door import announce, at_least
+from finevla_tools.training.config import VLARunConfig, load_run_config
+from finevla_tools.training.launch import run_ranks
+from finevla_tools.work.parallel import cores
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what only a run with a configuration has."""
+    group = parser.add_argument_group("with a configuration")
+    group.add_argument(
+        "--processes", type=int, default=1, help="processes on this machine, one for each GPU; torchrun for several"
+    )
+    group.add_argument(
+        "--memory", action="store_true", help="print how much memory the run would take, and train nothing"
+    )
+
+
+def run(arguments: argparse.Namespace, path: Path) -> int:
+    """Train by a configuration; returns the exit code. Raises `FineVLAError` for what is wrong with it."""
+    at_least(1, processes=arguments.processes)
+    config = load_run_config(path)
+    out = arguments.out or Path("out/train") / config.name
+    if arguments.memory:
+        announce("counting parameters")
+        from finevla_tools.training.memory import memory_table
+
+        print(memory_table(config))
+        return 0
+    if config.training.fsdp and arguments.processes == 1 and os.environ.get("WORLD_SIZE", "1") == "1":
+        raise FineVLAError(
+            "training.fsdp spreads a policy over several processes; give --processes, or say fsdp: false"
+        )
+    if arguments.processes > 1:
+        command = ["train", str(path), "--out", str(out), *(["--resume"] if arguments.resume else [])]
+        return run_ranks(command, arguments.processes)
+    return _train(config, out, arguments)
+
+
+def _train(config: VLARunConfig, out: Path, arguments: argparse.Namespace) -> int:
+    announce(f"loading torch and {', '.join(one.path for one in config.data.sets)}")
+    import torch
+
+    from finevla_tools.training.samples import open_samples
+    from finevla_tools.training.trainer import refuse_unfit, train
+
+    refuse_unfit(out, arguments.resume)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    made = train(config, open_samples(config, cores()), out, arguments.resume)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"checkpoint: {made}")
+    return 0

@@ -1,0 +1,236 @@
+"""The configuration of a training run: a YAML file read into frozen dataclasses, every wrong entry refused in one sentence.
+
+Reading and checking it imports no torch: what is wrong is said at once.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finevla_core.errors import FineVLAError
+from finevla_core.images import ImageFormat
+from finevla_core.text_files import read_yaml
+from finevla_tools.datasets.units import AUTO
+from finevla_tools.training.entries import check_names, mapping_of, names_of, read_entries, said, section, value_of
+from finevla_tools.training.mixture import ALSO, MIXES
+
+ABSOLUTE = "absolute"
+ANSWERS = "language"  # the head without actions: it needs no robot
+PROVENANCE = "provenance"  # what a checkpoint's run.yaml says beside its configuration
+
+
+@dataclass(frozen=True)
+class PolicyOptions:
+    """What is trained. `cameras` maps the policy's names, which are the robot's, to the data sets' keys; with `is_new` the
+    backbone is made with random weights from the config.json in the folder `backbone`."""
+
+    backbone: str
+    head: str
+    cameras: Mapping[str, str]
+    images: ImageFormat
+    embodiment: str = ""
+    horizon: int = 0
+    dt_s: float = 0.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    is_new: bool = False
+    state: bool = True
+    actions: str = ABSOLUTE
+    normalisation: str = "quantile"
+    max_tokens: int = 1024
+
+
+@dataclass(frozen=True)
+class DataSetChoice:
+    """One data set, how often it is drawn from in comparison with the others, and how it is read (`options.SourceSet`)."""
+
+    path: str
+    weight: float = 1.0
+    kept: tuple[str, ...] = ()
+    cameras: Mapping[str, str] = field(default_factory=dict)
+    map: str = ""
+    gripper: str = AUTO
+    gripper_action: str = ""
+
+
+@dataclass(frozen=True)
+class LanguageOptions:
+    """Probabilities that a sample's words are left out, replaced by a paraphrase, or given as factors."""
+
+    drop: float = 0.0
+    paraphrase: float = 0.0
+    factors: float = 0.0
+
+
+@dataclass(frozen=True)
+class QuestionChoice:
+    """Questions about pictures beside actions: `ratio` of all batches, from the sets and from the file `path` if given."""
+
+    ratio: float = 0.0
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What is learned from; `validation` is the share of episodes that is held out, `mix` fine : raw, `cache` the folder of
+    decoded pictures."""
+
+    sets: tuple[DataSetChoice, ...]
+    mix: str = "1:1"
+    language: LanguageOptions = LanguageOptions()
+    unreviewed: bool = False
+    validation: float = 0.05
+    vlm: QuestionChoice = QuestionChoice()
+    cache: str = "out/cache"
+
+
+@dataclass(frozen=True)
+class LoRAOptions:
+    """Low-rank adapters on the backbone's linear layers (Hu et al. 2021); rank 0 = none, the whole backbone is trained."""
+
+    rank: int = 0
+    alpha: int = 32
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How it is trained. `batch` samples are taken by each process `accumulate` times a step; `rate` is the head's,
+    `backbone_rate` 0 keeps the backbone as it is; `warmup` is a share of `steps`, `keep` a number of checkpoints."""
+
+    steps: int
+    batch: int = 16
+    accumulate: int = 1
+    rate: float = 1e-4
+    backbone_rate: float = 1e-5
+    weight_decay: float = 0.0
+    warmup: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.0
+    precision: str = "fp32"
+    lora: LoRAOptions = LoRAOptions()
+    checkpointing: bool = False
+    fsdp: bool = False
+    seed: int = 0
+    save_every: int = 500
+    validate_every: int = 500
+    log_every: int = 10
+    keep: int = 3
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class VLARunConfig:
+    """A training run of a vision-language-action policy."""
+
+    name: str
+    policy: PolicyOptions
+    data: DataOptions
+    training: TrainingOptions
+
+    def plain(self) -> dict[str, Any]:
+        """Return the configuration as `parse_run_config` reads it."""
+        policy = dataclasses.asdict(self.policy)
+        if policy.pop("is_new"):
+            policy["backbone"] = {"new": policy["backbone"]}
+        data = dataclasses.asdict(self.data)
+        data["sets"] = [one | {"kept": list(one["kept"])} for one in data["sets"]]
+        training = dataclasses.asdict(self.training)
+        training["lora"]["targets"] = list(training["lora"]["targets"])
+        return {"name": self.name, "policy": policy, "data": data, "training": training}
+
+
+def load_run_config(path: Path) -> VLARunConfig:
+    """Read a configuration file; raises `FineVLAError` that names the file, the entry and what is wrong."""
+    try:
+        return parse_run_config(read_yaml(path))
+    except FineVLAError as error:
+        raise error if str(path) in str(error) else error.retold(f"'{path}': {error}") from error
+
+
+def parse_run_config(raw: Any) -> VLARunConfig:
+    """Return the configuration in a file's content; raises `FineVLAError` that names the entry and what is wrong."""
+    sections = {"name", "policy", "data", "training"}
+    found = {key: value for key, value in mapping_of(raw, "the file").items() if key != PROVENANCE}
+    check_names(found, sections, sections, "the file")
+    name = value_of(found, "name", str, "")
+    policy = _policy(mapping_of(found["policy"], "policy"))
+    return VLARunConfig(name, policy, _data(mapping_of(found["data"], "data")), _training(found["training"]))
+
+
+def _policy(raw: Mapping[str, Any]) -> PolicyOptions:
+    entries = {key: value for key, value in raw.items() if key not in ("backbone", "images", "cameras")}
+    names = {entry.name for entry in dataclasses.fields(PolicyOptions)} - {"is_new"}
+    robot = () if raw.get("head") == ANSWERS else ("embodiment", "horizon", "dt_s")
+    check_names(raw, names, ("backbone", "head", "cameras", "images", *robot), "policy")
+    backbone, is_new = raw["backbone"], isinstance(raw["backbone"], Mapping)
+    if is_new:
+        check_names(backbone, ("new",), ("new",), "policy.backbone")
+        backbone = backbone["new"]
+    if not isinstance(backbone, str) or not backbone:
+        raise FineVLAError(f"policy.backbone is {said(backbone)}; give a folder, a hub id, or 'new: FOLDER'")
+    cameras = mapping_of(raw["cameras"], "policy.cameras")
+    if not cameras or not all(isinstance(word, str) and word for pair in cameras.items() for word in pair):
+        raise FineVLAError("policy.cameras must map at least one camera's name to the data set's key of its pictures")
+    shape = mapping_of(raw["images"], "policy.images")
+    known = [entry.name for entry in dataclasses.fields(ImageFormat)]
+    check_names(shape, known, ("height", "width"), "policy.images")
+    try:
+        images = ImageFormat(**shape)
+    except FineVLAError as error:
+        raise error.retold(f"policy.images: {error}") from error
+    if raw.get("head") == ANSWERS:
+        entries = {"horizon": 2, "dt_s": 0.1} | entries
+    made: PolicyOptions = read_entries(
+        PolicyOptions, entries, "policy", backbone=backbone, is_new=is_new, cameras=dict(cameras), images=images
+    )
+    return made
+
+
+def _data(raw: Mapping[str, Any]) -> DataOptions:
+    check_names(raw, [entry.name for entry in dataclasses.fields(DataOptions)], ("sets",), "data")
+    listed = raw["sets"]
+    if not isinstance(listed, list) or not listed:
+        raise FineVLAError("data.sets must list at least one data set, as '- path: FOLDER'")
+    sets = []
+    for number, entry in enumerate(listed, 1):
+        where = f"data.sets, entry {number}"
+        one = dict({"path": entry} if isinstance(entry, str) else mapping_of(entry, where))
+        check_names(one, [known.name for known in dataclasses.fields(DataSetChoice)], ("path",), where)
+        kept = tuple(names_of(one.pop("kept", []), f"{where}, kept"))
+        sets.append(read_entries(DataSetChoice, one, where, kept=kept))
+    language = section(LanguageOptions, raw.get("language", {}), "data.language")
+    vlm = section(QuestionChoice, raw.get("vlm", {}), "data.vlm")
+    rest = {key: value for key, value in raw.items() if key not in ("sets", "language", "mix", "vlm")}
+    mix = _mix(raw["mix"]) if "mix" in raw else DataOptions.mix
+    made: DataOptions = read_entries(DataOptions, rest, "data", sets=tuple(sets), language=language, mix=mix, vlm=vlm)
+    return made
+
+
+def _mix(value: Any) -> str:
+    # YAML 1.1 takes 1:1 without quotes for a number of base 60.
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 60:
+        raise FineVLAError(
+            f'data.mix was read as the number {value}; put it in quotes, as mix: "{value // 60}:{value % 60}"'
+        )
+    mix = ALSO.get(str(value), str(value))
+    if mix not in MIXES:
+        raise FineVLAError(f"data.mix is {said(value)}; known are {', '.join((*MIXES, *ALSO))}, fine : raw")
+    return mix
+
+
+def _training(raw: Any) -> TrainingOptions:
+    entries = dict(mapping_of(raw, "training"))
+    check_names(entries, [entry.name for entry in dataclasses.fields(TrainingOptions)], ("steps",), "training")
+    settings = dict(mapping_of(entries.pop("lora", {}), "training.lora"))
+    targets = settings.pop("targets", LoRAOptions.targets)
+    if not names_of(targets, "training.lora.targets"):
+        raise FineVLAError("training.lora.targets must list the names of linear layers, such as q_proj")
+    if settings and "rank" not in settings:
+        raise FineVLAError("training.lora has no entry 'rank'; leave the section empty to train the whole backbone")
+    lora = section(LoRAOptions, settings, "training.lora", targets=tuple(targets))
+    made: TrainingOptions = read_entries(TrainingOptions, entries, "training", lora=lora)
+    if made.rate == 0.0 and made.backbone_rate == 0.0:
+        raise FineVLAError("training.rate and training.backbone_rate are both 0, so that nothing would be learned")
+    return made
