@@ -152,7 +152,7 @@ def one_sample(batch: VLABatch, k: int) -> VLABatch:
     inputs = {}
     for name, value in batch.inputs.items():
         # Every sample has as many pictures of the same size, so that each has an equal share of what is not by token.
-        share = value[k : k + 1, :length] if name in _BY_TOKEN else value.chunk(len(batch))[k]
+        share = value[k : k + 1, :length] if name in BY_TOKEN else value.chunk(len(batch))[k]
         inputs[name] = share
     one = {
         name: getattr(batch, name)[k : k + 1]
