@@ -333,6 +333,8 @@ def join(videos: Sequence[Path], frames: Sequence[int], fps: int, target: Path) 
                     if packet.dts is None:
                         continue
                     packet.pts, packet.dts = packet.pts + int(offset), packet.dts + int(offset)
+                    # What a part of one fragment does not say; without it the last frame has no time, and is not shown.
+                    packet.duration = int(Fraction(1, fps) / origin.time_base)
                     packet.stream = stream
                     output.mux(packet)
             before += count
