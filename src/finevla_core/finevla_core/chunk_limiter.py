@@ -222,6 +222,9 @@ class _Running:
         limits = self.limits
         velocity = np.clip(velocity, -limits.velocity, limits.velocity)
         start = np.clip(state, limits.lower, limits.upper)
+        if not velocity.any():
+            self.plan = hold(start, stamp_ns)
+            return
         self.plan = Plan(
             np.array([stamp_ns, stamp_ns + round(FORGOTTEN_S / S_PER_NS)], np.int64),
             np.stack([start, start + velocity * FORGOTTEN_S]),

@@ -22,7 +22,7 @@ from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import RESET_ADVICE, Event, State, Trajectory, state_sentence
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.heartbeats import Heartbeats
-from finevla_core.safety.joining import ENSEMBLED, LEAVE_NS
+from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.mandate import MAX_ID, Mandate, is_motion
 from finevla_core.safety.measured import MeasuredArms
 from finevla_core.safety.plan import Plan, hold, stop
@@ -433,7 +433,7 @@ class Bridge:
             # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
             allowed_scale=1.0 if self.judged is None or is_own else self.judged.clearance.speed_scale,
             # Controllers that hold something else are led onto a plan that rests: told so twice, they make no other motion.
-            leave_ns=LEAVE_NS if self._is_commanded else LEAD_NS,
+            is_led=not self._is_commanded,
         )
         return self.gate.check(chunk, context)
 
