@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.clearance import COLLISION, WORKSPACE, Clearance, ClearanceModel
+from finevla_core.safety.clearance import Clearance, ClearanceModel
+from finevla_core.safety.collision_pairs import COLLISION, WORKSPACE
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.joining import ENSEMBLED
