@@ -17,7 +17,8 @@ from finevla_core.policy.bundle_policy import BundlePolicy
 from finevla_core.policy.execution import Execution
 from finevla_core.policy.interface import Policy
 from finevla_core.policy.loading import load_policy
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
