@@ -6,7 +6,7 @@ IN_WORKSPACE = . install/setup.bash &&
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup:  ## environment, ROS 2, workspace; seconds when it is done already
+setup:  ## environment, ROS 2, workspace; seconds when it is done already; with GPU=1 for NVIDIA GPUs (docs/gpu.md), GPU=0 back
 	@bash tools/setup/setup.sh
 
 train-setup:  ## what training and export need on top (torch)

@@ -13,7 +13,7 @@ def shared_files() -> list[tuple[str, list[str]]]:
     found: dict[str, list[str]] = {}
     for top in SHARED:
         for path in sorted(Path(top).rglob("*")):
-            if path.is_file():
+            if path.is_file() and not any(part.startswith(".") for part in path.parts):
                 found.setdefault(f"share/{NAME}/{path.parent}", []).append(str(path))
     return sorted(found.items())
 

@@ -28,7 +28,8 @@ from commanded import MS, TICK_NS, DrivenBridge, phases, soon
 from finevla_core.chunk import JOININGS
 from finevla_core.safety.events import Event, State
 from finevla_core.safety.monitors import carriers
-from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
+from finevla_core.safety.watchdog import Watchdog
+from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_sim.model import robot_urdf
 
 VELOCITIES = ("true", "zero", "none")

@@ -23,7 +23,8 @@ from finevla_core.chunk_limiter import SPARE_M, ChunkLimiter, LimitedChunk
 from finevla_core.embodiment import HOME
 from finevla_core.instruction import Instruction
 from finevla_core.policy.loading import load_policy
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions

@@ -29,7 +29,8 @@ from commanded import MS, PERIOD_S, START, CommandedArms, DrivenBridge, Shares, 
 
 from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.controller import PERIOD_NS, Point
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
 from finevla_sim.demonstrator import Demonstration

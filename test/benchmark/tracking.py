@@ -19,7 +19,8 @@ from scipy.interpolate import CubicSpline
 from finevla_core.chunk import ActionChunk
 from finevla_core.controller import Point, TrajectoryController
 from finevla_core.kinematics import Kinematics
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.gate import GateOptions
 from finevla_core.urdf import expand

@@ -59,6 +59,13 @@ def test_services_call_what_the_command_line_knows(service: str) -> None:
     load_launch(launch_path(DEFAULT_FILE), given)
 
 
+def test_gpu_file_changes_only_what_is_there() -> None:
+    (name, service), *others = yaml.safe_load((ROOT / "docker/gpu.yaml").read_text())["services"].items()
+    assert not others
+    assert name in COMPOSE["services"]
+    assert [argument in re.findall(r"^ARG (\w+)=", DOCKERFILE, re.M) for argument in service["build"]["args"]] == [True]
+
+
 def test_nobody_outside_reaches_a_container_unless_told() -> None:
     for service in COMPOSE["services"].values():
         assert "ports" not in service

@@ -14,7 +14,8 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.controller import PERIOD_NS, Point, TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.gate import GateOptions

@@ -9,7 +9,8 @@ import numpy as np
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.safety.limits import Limits

@@ -12,7 +12,8 @@ from finevla_core.safety.events import Event, State, Trajectory
 from finevla_core.safety.limits import Limits, robot_limits
 from finevla_core.safety.monitors import carriers
 from finevla_core.safety.plan import Plan
-from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
+from finevla_core.safety.watchdog import Watchdog
+from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.urdf import expand
 
 TICK = 20_000_000

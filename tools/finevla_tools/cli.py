@@ -41,12 +41,17 @@ COMMANDS = {
     "dedup": ("finevla_tools.dedup.command", "which trajectories say the same, and which of them to keep"),
     "review": ("finevla_tools.review.command", "people mend and approve annotations beside the videos, in a browser"),
     "words": ("finevla_tools.words_command", "what is said of each episode of a data set, and reviewed words into it"),
+    "backbone": (
+        "finevla_tools.backbone_command",
+        "a small backbone of random weights, to train without a GPU or a hub",
+    ),
     "train": (
         "finevla_tools.train_command",
         "train a vision-language-action policy from data sets, or the policy that ships from simulated motions",
     ),
     "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
     "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
+    "bench": ("finevla_tools.bench_command", "how long a bundle takes on this machine"),
     "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
 }
 

@@ -8,8 +8,9 @@ import argparse
 from pathlib import Path
 
 from finevla_core.bundle import load_bundle
+from finevla_core.policy.execution import Execution
 from finevla_sim.tasks import mixture
-from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, refuse_other_content
+from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, note, refuse_other_content
 from finevla_tools.simulation_options import add_processes, add_tasks
 
 
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.collect import SHARD_TRIALS, write_collected
     from finevla_tools.work.shards import make_shards
 
-    load_policy(arguments.bundle, default_robot().embodiment)
+    load_policy(arguments.bundle, default_robot().embodiment, execution=Execution(tell=note))
     firsts = range(arguments.first, arguments.first + arguments.trials, SHARD_TRIALS)
     paths = [arguments.out / f"drills_{first // SHARD_TRIALS:05d}.npz" for first in firsts]
     jobs = [(arguments.bundle, first, SHARD_TRIALS, tasks) for first in firsts]

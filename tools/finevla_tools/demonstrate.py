@@ -1,6 +1,7 @@
 """The demonstrations behind `finevla demonstrate`: performed in the simulator, judged, handed to the writers."""
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Performer:
         self.wanted, self.robot = wanted, default_robot()
         self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
         self.world: World | None = None
+        # Performers keep the cores busy; threads of Mesa's software renderer would only wait for each other.
+        os.environ.setdefault("LP_NUM_THREADS", "0")
 
     def perform(self, seed: int) -> tuple[Episode, bool] | None:
         """The episode and whether all that is said of it is true; None if no goal could be reached."""

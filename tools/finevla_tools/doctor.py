@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import at_least
+from finevla_tools.door import at_least, note
 
 if TYPE_CHECKING:
     from finevla_tools.faults.drill import Drill
@@ -238,6 +238,7 @@ def _safety(limits: str) -> str:
 def _bundle(name: str) -> str:
     from finevla_core.bundle import check_embodiment, load_bundle
     from finevla_core.embodiment import load_embodiment
+    from finevla_core.policy.execution import Execution
     from finevla_core.policy.loading import load_policy
     from finevla_core.policy.remote_policy import RemotePolicy
     from finevla_ros.paths import bundle_directory, robot_file
@@ -251,7 +252,7 @@ def _bundle(name: str) -> str:
         if missing := [name for name in ("torch", "safetensors") if importlib.util.find_spec(name) is None]:
             raise FineVLAError(f"{served}, which needs {missing[0]} ('make train-setup')")
         return f"{served}, which the launch file starts"
-    policy = load_policy(directory, robot)
+    policy = load_policy(directory, robot, execution=Execution(tell=note))
     try:
         runs = ask_server(policy, robot) if isinstance(policy, RemotePolicy) else f"runs on {policy.ready()}"
     finally:

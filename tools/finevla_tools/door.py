@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from finevla_core.errors import FineVLAError
+from finevla_core.policy.execution import PRECISIONS, PROVIDERS
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"
@@ -141,6 +142,22 @@ def at_least(least: int, **options: int) -> None:
 def announce(text: str) -> None:
     """Say on stderr what is about to take seconds or longer, before it does."""
     print(f"{text} ...", file=sys.stderr, flush=True)
+
+
+def note(text: str) -> None:
+    """Say on stderr what happened on the way, as `finevla_core.policy.execution.Execution` tells it."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def add_execution_options(parser: argparse.ArgumentParser) -> None:
+    """Add --provider and --precision, which bundles of runtime "onnx" have a choice of."""
+    parser.add_argument(
+        "--provider",
+        choices=tuple(PROVIDERS),
+        default="auto",
+        help="ONNX Runtime's, for bundles of runtime onnx; auto = TensorRT, CUDA or CPU; the next one if it fails",
+    )
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of TensorRT")
 
 
 def announcer() -> Callable[[str], None] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from finevla_core.chunk import JOININGS
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
+from finevla_tools.checkpoints import is_vla_run
 from finevla_tools.door import BUNDLE, announce, refuse_no_checkpoints, refuse_other_content
 
 
@@ -31,11 +32,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seen-from", type=float, default=Manifest.seen_from, help="likelihood from which a target counts as seen"
     )
+    parser.add_argument("--step", type=int, help="checkpoint of 'finevla train CONFIG'; the newest without it")
     parser.add_argument("--card", type=Path, help="model card (Markdown) to put in")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export the checkpoints to a bundle; return the exit code. Raises `FineVLAError` if a checkpoint is missing."""
+    if is_vla_run(arguments.folder):
+        return _run_vla(arguments)
+    if arguments.step is not None:
+        raise FineVLAError(
+            "--step chooses a checkpoint of a policy trained by 'finevla train CONFIG'; this folder has none"
+        )
     for folder, parts in ((arguments.folder, ("mover",)), (arguments.finder or arguments.folder, ("finder",))):
         refuse_no_checkpoints(folder, parts)
     refuse_other_content(arguments.out, BUNDLE)
@@ -46,6 +54,18 @@ def run(arguments: argparse.Namespace) -> int:
     a = arguments
     made = export(a.folder, a.out, card, a.finder, a.joining, a.seen_from, a.runtime)
     print(f"bundle: {made}")
+    return 0
+
+
+def _run_vla(arguments: argparse.Namespace) -> int:
+    if arguments.finder is not None:
+        raise FineVLAError("--finder is of the tabletop policy; the policy in this folder has none")
+    refuse_other_content(arguments.out, BUNDLE)
+    card = _card(arguments.card)
+    announce("loading torch and transformers")
+    from finevla_tools.export_vla import export_vla
+
+    print(f"bundle: {export_vla(arguments.folder, arguments.out, card, arguments.joining, arguments.step)}")
     return 0
 
 

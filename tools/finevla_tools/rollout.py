@@ -8,13 +8,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from finevla_core.bundle import load_bundle, read_manifest
 from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_policy import BundlePolicy
+from finevla_core.policy.execution import Execution
 from finevla_core.policy.interface import Policy
 from finevla_core.policy.loading import load_policy
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
@@ -22,6 +26,7 @@ from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
 from finevla_sim.robot import RobotFiles
 from finevla_sim.world import Truth, World
+from finevla_tools.door import note
 from finevla_tools.rest import rests
 
 CONTROL_NS = 20_000_000
@@ -63,9 +68,17 @@ class RolloutPolicy(Protocol):
 
 
 def load_limited_policy(bundle: Path, robot: RobotFiles) -> Policy:
-    """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse."""
+    """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse.
+
+    A bundle of the runtime torch runs in this process, where the node would ask `finevla serve`.
+    """
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
-    return load_policy(bundle, robot.embodiment, limiter=limiter)
+    if read_manifest(bundle).runtime != "torch":
+        return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter)
+    from finevla_tools.serve.hosting import load_torch_graphs
+
+    loaded = load_bundle(bundle)
+    return BundlePolicy(loaded, robot.embodiment, load_torch_graphs(loaded, 1), limiter)
 
 
 class ClosedLoop:

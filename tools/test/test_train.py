@@ -86,7 +86,7 @@ def test_bundle_of_weights_and_graph_of_one_checkpoint_agree_on_what_was_recorde
         load_bundle(export(folder, tmp_path / kind, "#", runtime=kind, seen_from=1e-9)) for kind in ("onnx", "torch")
     ]
     assert [bundle.manifest.runtime for bundle in bundles] == ["onnx", "torch"]
-    graphs = OnnxGraphs(bundles[0], 1, ["CPUExecutionProvider"]), TorchGraphs(bundles[1], 1)
+    graphs = OnnxGraphs(bundles[0], 1), TorchGraphs(bundles[1], 1)
     policies = [BundlePolicy(bundle, robot, graph) for bundle, graph in zip(bundles, graphs, strict=True)]
     words = Instruction("reach the [/red] cube with the left arm")
     encoded = [policy.encode(words) for policy in policies]

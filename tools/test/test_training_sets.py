@@ -16,8 +16,12 @@ import pyarrow.parquet as pq
 from PIL import Image
 from training_sets import FPS, KEYS, SIZE, add_words, make_set, only, vqa
 
+from finevla_core.embodiment import Embodiment
 from finevla_core.errors import DamagedFileError, DiskFullError, FineVLAError
 from finevla_core.images import ImageFormat
+from finevla_core.instruction import Instruction
+from finevla_core.policy.manifest_transforms import parse_transforms
+from finevla_core.policy.transforms import Sample
 from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import open_dataset
 from finevla_tools.training import pictures
@@ -28,6 +32,7 @@ from finevla_tools.training.mixture import LanguageRates
 from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
 from finevla_tools.training.questions import fitted_answer
 from finevla_tools.training.statistics import MOST, RunningStatistics
+from finevla_tools.training.targets import manifest_transforms
 
 OPTIONS = SampleOptions("cobotmagic", KEYS, ImageFormat(32, 32), 4, 1 / FPS)
 
@@ -380,3 +385,24 @@ def test_a_grid_of_part_steps_begins_where_the_arms_are() -> None:
     rows, counts = ChunkGrid(3, 2.0).rows(np.array([2]), states, actions, 5)
     np.testing.assert_array_equal(rows[0, :, 0], [3.0, 4.0, 4.0])
     assert counts.tolist() == [[True, False, False]]
+
+
+@pytest.mark.parametrize("kind", ["quantile", "min_max", "mean_std"])
+def test_a_joint_that_rests_is_not_learnt_from_its_noise(kind: str, robot: Embodiment) -> None:
+    rng, size = np.random.default_rng(0), len(robot.names)
+    rows = rng.uniform(-1, 1, (1000, size))
+    rows[:, 3] = 0.4 + rng.normal(0, 1e-6, 1000)
+    found = RunningStatistics(size, len(rows))
+    found.add(rows, np.ones(size, bool))
+    statistics = {part: found.result() for part in ("state", "actions")}
+    options = SampleOptions(
+        "cobotmagic", {"front": "observation.images.front"}, ImageFormat(32, 32), 6, 0.1, normalisation=kind
+    )
+    entries = manifest_transforms(options, robot, np.ones(size, bool), statistics)
+    (normalise,) = parse_transforms(entries, robot.names)
+    sample = Sample({}, rows[0], Instruction("go"), actions=rows)
+    made = normalise.forward(sample).actions
+    assert made is not None
+    assert np.abs(made[:, 3]).max() < 0.01, "a trembling of a millionth is nothing"
+    assert np.abs(made[:, 2]).max() > 0.9, "what moves is learnt as before"
+    assert np.allclose(normalise.inverse(made, sample), rows, atol=1e-12)

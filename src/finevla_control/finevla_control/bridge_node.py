@@ -22,7 +22,8 @@ from finevla_control.logs import EventLog
 from finevla_control.robot_watch import RobotWatch
 from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.events import Event, State, state_sentence
 from finevla_core.safety.gate import GateOptions

@@ -20,7 +20,7 @@ from shape_msgs.msg import SolidPrimitive
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.planning.rrt import moving_joints
-from finevla_core.safety.clearance import Zone
+from finevla_core.safety.collision_pairs import Zone
 from finevla_ros.paths import share
 
 FILES = ("kinematics", "joint_limits", "ompl_planning", "moveit_py")

@@ -28,7 +28,8 @@ from finevla_core.safety.events import Event, State
 from finevla_core.safety.heartbeats import instance_of
 from finevla_core.safety.monitors import carriers
 from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
-from finevla_core.safety.watchdog import Watchdog, WatchdogOptions
+from finevla_core.safety.watchdog import Watchdog
+from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos

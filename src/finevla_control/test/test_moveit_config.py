@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.clearance import COLLISION
+from finevla_core.safety.collision_pairs import COLLISION
 from finevla_core.safety.envelope import load_boxes, load_envelope
 from finevla_core.urdf import expand, joint_limits
 

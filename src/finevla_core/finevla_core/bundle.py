@@ -102,12 +102,12 @@ def check_embodiment(bundle: Bundle, embodiment: Embodiment) -> None:
         raise FineVLAError(f"{where} needs camera '{missing[0]}', which robot '{embodiment.name}' lacks - {advice}")
 
 
-def write_bundle(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
-    """Write a bundle whole or not at all; `manifest.files` is filled in from `contents`.
+def write_bundle(path: Path, manifest: Manifest, contents: Mapping[str, bytes | Path]) -> Bundle:
+    """Write a bundle whole or not at all; `manifest.files` is filled in from `contents`, bytes or files to copy.
 
     It is verified before it takes its place, and a bundle that stood there stays until then.
     """
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    hashes = {name: _digest(data) for name, data in contents.items()}
     manifest = dataclasses.replace(manifest, files=hashes)
     for name in contents:
         _check_confined(name)
@@ -118,7 +118,10 @@ def write_bundle(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) 
         shutil.rmtree(temporary, ignore_errors=True)
         for name, data in contents.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            (temporary / name).write_bytes(data)
+            if isinstance(data, Path):
+                shutil.copyfile(data, temporary / name)
+            else:
+                (temporary / name).write_bytes(data)
         text = yaml.safe_dump(plain_manifest(manifest), sort_keys=False, allow_unicode=True)
         (temporary / MANIFEST).write_text(text, encoding="utf-8")
         load_bundle(temporary)
@@ -126,6 +129,14 @@ def write_bundle(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) 
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return load_bundle(path)
+
+
+def _digest(content: bytes | Path) -> str:
+    """SHA-256 of what a file of a bundle holds; large files are not read into memory."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_confined(relative: str) -> None:
@@ -141,7 +152,5 @@ def _verify(folder: Path, root: Path, relative: str, digest: str) -> None:
         raise FineVLAError(f"file '{relative}' is a link that leads outside the bundle; put the file itself there")
     if not path.is_file():
         raise FineVLAError(f"file '{relative}' is missing; copy the whole bundle again")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != digest:
+    if _digest(path) != digest:
         raise FineVLAError(f"file '{relative}' does not match its SHA-256; it was changed or cut; copy it again")

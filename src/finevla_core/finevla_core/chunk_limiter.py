@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.clearance import COLLISION, WORKSPACE, Clearance, ClearanceModel
+from finevla_core.safety.clearance import Clearance, ClearanceModel
+from finevla_core.safety.collision_pairs import COLLISION, WORKSPACE
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.joining import ENSEMBLED
@@ -49,7 +50,7 @@ BROKEN = "chunk.finite"
 SHORTER = tuple((share, 1.0) for share in (0.8, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.008, 0.004))
 SLOWER = ((0.8, 1.0), (0.5, 0.8), (0.5, 0.5), (0.25, 0.3), (0.1, 0.2), (0.05, 0.1), (0.02, 0.1), (0.01, 0.1))
 TRIES = 4  # at most for one chunk, each as long as a judgement of the gate
-OWN = "limiter"
+OWN, BLEND = "limiter", "blend"
 BROKEN_TEXT = "the arms are held: the policy's answer is no plan, {}"
 OTHERWISE = "name another arm or another side to come from"
 
@@ -106,12 +107,16 @@ class ChunkLimiter:
         if passed is None:
             return LimitedChunk(None, f"the arms hold, and no chunk would pass: {answer.text}")
         self._running.follow(*passed)
-        return LimitedChunk(replace(chunk, actions=passed[0].actions), self._sentence(chunk, answer))
+        return LimitedChunk(replace(chunk, actions=passed[0].actions, joining=BLEND), self._sentence(chunk, answer))
 
     def _limited(self, asked: ActionChunk, why: Rejection) -> tuple[ActionChunk, Judged] | None:
-        """The first that passes of what goes less and less far, and how it was judged; None if nothing does."""
+        """The first that passes of what goes less and less far, and how it was judged; None if nothing does.
+
+        Whatever the policy's joining, it is blended: a mean with older chunks goes on where they led, and how short this one
+        is has little say in it.
+        """
         for judge, rows in self._tries(asked, why):
-            chunk = replace(asked, actions=rows)
+            chunk = replace(asked, actions=rows, joining=BLEND)
             answer = judge.check(chunk, self._running)
             if isinstance(answer, Judged) and judge is self._strict:
                 answer = self._asked.check(chunk, self._running)  # the motion that the bridge will make of it
@@ -222,6 +227,9 @@ class _Running:
         limits = self.limits
         velocity = np.clip(velocity, -limits.velocity, limits.velocity)
         start = np.clip(state, limits.lower, limits.upper)
+        if not velocity.any():
+            self.plan = hold(start, stamp_ns)
+            return
         self.plan = Plan(
             np.array([stamp_ns, stamp_ns + round(FORGOTTEN_S / S_PER_NS)], np.int64),
             np.stack([start, start + velocity * FORGOTTEN_S]),

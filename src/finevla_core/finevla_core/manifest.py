@@ -13,7 +13,7 @@ from finevla_core.errors import FineVLAError, quoted
 from finevla_core.images import ImageFormat
 from finevla_core.language import READERS
 from finevla_core.policy.manifest_transforms import parse_transforms
-from finevla_core.policy.network_spec import NetworkLayout, NetworkSpec, parse_network
+from finevla_core.policy.network_spec import VLA, NetworkLayout, NetworkSpec, parse_network
 from finevla_core.policy.transforms import CameraChoice, Resize, Transforms
 
 SCHEMA, OLD_SCHEMA = "finevla.bundle/3", "finevla.bundle/2"
@@ -71,8 +71,9 @@ class Manifest:
     them, `transforms` what else stands between the robot and the policy (`finevla_core.policy.transforms`).
 
     A policy of the runtime "onnx" has words either as features, by `text` and `text_model`, or as slots, by the `reader` of
-    that name in `finevla_core.language`; then it says what it understood. `seen_from` is the likelihood from which one
-    with an output `present` takes its target for seen.
+    that name in `finevla_core.language`; then it says what it understood. One of the runtime "torch" has a reader too, unless
+    its network is of kind "vla": that one reads the prompt itself (`reads_prompt`). `seen_from` is the likelihood from which
+    one with an output `present` takes its target for seen.
     """
 
     name: str
@@ -96,6 +97,11 @@ class Manifest:
     statistics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     schema: str = SCHEMA
+
+    @property
+    def reads_prompt(self) -> bool:
+        """Whether the policy reads the words of the prompt itself, with neither slots nor a text model here."""
+        return self.network.get("kind") == VLA
 
     def pipeline(self) -> Transforms:
         """Return the transforms of this bundle, cameras and picture size first; raises `FineVLAError` for wrong ones."""
@@ -182,11 +188,20 @@ def _check_runtime(raw: Mapping[str, Any], runtime: str) -> None:
             raise FineVLAError(
                 f"entry '{odd[0]}' of {MANIFEST} belongs to the runtime '{other}', this bundle's is '{runtime}'"
             )
-    needed = {"onnx": ("policy_model",), "torch": ("policy_model", "reader", "network"), "remote": ("remote",)}
+    needed = {"onnx": ("policy_model",), "torch": ("policy_model", "network"), "remote": ("remote",)}
     if missing := [key for key in needed[runtime] if key not in raw]:
         raise FineVLAError(f"{MANIFEST} has no entry '{missing[0]}', which the runtime '{runtime}' needs")
     if runtime == "onnx" and (("reader" in raw) == ("text" in raw) or ("text" in raw) != ("text_model" in raw)):
         raise FineVLAError(f"{MANIFEST} must have either the entry 'reader', or both 'text' and 'text_model'")
+    if runtime == "torch":
+        network = raw["network"]
+        reads_prompt = isinstance(network, Mapping) and network.get("kind") == VLA
+        if "reader" in raw and reads_prompt:
+            raise FineVLAError(
+                f"{MANIFEST} has an entry 'reader', and a network of kind '{VLA}' reads the prompt itself"
+            )
+        if "reader" not in raw and not reads_prompt:
+            raise FineVLAError(f"{MANIFEST} has no entry 'reader', which the runtime 'torch' needs")
     if runtime == "torch" and not str(raw["policy_model"]).endswith(WEIGHTS_SUFFIX):
         raise FineVLAError(
             f"entry 'policy_model' of {MANIFEST} is {quoted(str(raw['policy_model']))}; of the runtime 'torch' it is a file "

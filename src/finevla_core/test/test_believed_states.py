@@ -10,7 +10,8 @@ from guarded_arms import SECOND, START, Guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from guarded_arms import SECOND, START, Guarded
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -142,6 +142,8 @@ def test_fine_motion_is_never_touched_while_it_goes_on(limited: Limited) -> None
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(JOININGS), st.lists(st.integers(0, 5), min_size=8, max_size=8))
+@example(326, "blend", [1, 0, 0, 1, 0, 0, 0, 0])  # foreseen as if the controllers had been told to hold at the start
+@example(1628627269, "ensemble", [1] * 8)  # no mean with the chunks before passes, not even that of one that holds
 @settings(examples, max_examples=40)
 def test_what_comes_out_passes_the_gate(limited: Limited, seed: int, joining: str, kinds: list[int]) -> None:
     """Whatever is asked for, as long as the arms are where they are believed to be."""
@@ -253,6 +255,17 @@ def test_a_gripper_keeps_its_grip_while_the_arm_is_held(two_arms: Limited) -> No
         answer, _ = played.step(rows, SOON_NS + LAG_NS)
         assert answer.chunk is not None
         assert step < 20 or played.bridge.plan.at(played.now_ns)[0][6] < 0.05
+
+
+def test_a_chunk_of_an_ensemble_that_is_shortened_is_blended(limited: Limited) -> None:
+    """It is what goes less far; its mean with older chunks might not."""
+    played, goal = Played(limited, joining="ensemble"), limited.guarded.home.copy()
+    goal[0] += 1.0
+    answer, asked = played.step(played.towards(goal, 0.2))
+    assert answer.chunk is asked
+    answer, _ = played.step(np.tile(goal, (16, 1)))
+    assert answer.chunk is not None
+    assert answer.chunk.joining == "blend"
 
 
 def test_where_nothing_would_pass_no_chunk_is_made_and_the_sentence_says_why(two_arms: Limited) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.kinematics import Kinematics
-from finevla_core.safety.clearance import COLLISION, WORKSPACE, ClearanceModel, Spacing, Zone
+from finevla_core.safety.clearance import ClearanceModel
+from finevla_core.safety.collision_pairs import COLLISION, WORKSPACE, Spacing, Zone
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.plan import Plan
 from finevla_core.urdf import expand

@@ -19,7 +19,8 @@ from finevla_core.planning.motion import Motion, MotionPlanner
 from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.planning.rrt import RRTConnect, moving_joints
 from finevla_core.planning.timing import curves
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions

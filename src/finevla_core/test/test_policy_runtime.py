@@ -57,14 +57,6 @@ def test_other_words_give_other_actions(tmp_path: Path, robot: Embodiment) -> No
     np.testing.assert_allclose(moved, 0.5, atol=1e-6)
 
 
-def test_provider_that_is_not_there_is_refused_and_the_one_in_use_is_told(bundle: Path, robot: Embodiment) -> None:
-    assert load_policy(bundle, robot, providers=["NoSuchProvider", "CPUExecutionProvider"]).description.provider == (
-        "CPUExecutionProvider"
-    )
-    with pytest.raises(FineVLAError, match=r"has none of NoSuchProvider here; it has .*CPUExecutionProvider"):
-        load_policy(bundle, robot, providers=["NoSuchProvider"])
-
-
 def at(observation: Observation, stamp_s: float) -> Observation:
     return dataclasses.replace(observation, stamp_ns=round(stamp_s * 1e9))
 

@@ -90,14 +90,14 @@ def test_nothing_is_said_again_by_a_clock_that_jumped(guarded: Guarded, jump_s: 
 def test_nothing_is_said_again_after_a_reset(guarded: Guarded) -> None:
     bridge, _ = following(guarded)
     bridge.on_stop(BEGAN + 5 * MS, "stop", "stop")
-    bridge._again_ns = BEGAN + 10 * SECOND  # as if no joint state had come meanwhile
+    bridge.commands._again_ns = BEGAN + 10 * SECOND  # as if no joint state had come meanwhile
     bridge.take()
     for k in range(3):
         said(bridge, guarded, BEGAN + SECOND + k * 10 * MS)
         bridge.tick(BEGAN + SECOND + k * 10 * MS)
     done, why = bridge.reset(BEGAN + SECOND + 30 * MS)
     assert done, why
-    bridge._again_ns = 0
+    bridge.commands._again_ns = 0
     assert said(bridge, guarded, BEGAN + SECOND + 40 * MS) == []
 
 

@@ -1,15 +1,13 @@
-"""Networks of bundles, built from what a manifest says of them; another kind joins by an entry in `NETWORKS`.
+"""The tabletop network of a bundle, built from what a manifest says of it.
 
-A network takes and gives what the ONNX graph of the same policy does: raw pictures and values in, absolute targets out.
+It takes and gives what the ONNX graph of the same policy does: raw pictures and values in, absolute targets out.
 """
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from finevla_core.policy.graphs import MEMORY, PRESENT, PREVIOUS, REMEMBERED, WEIGHTS
-from finevla_core.policy.network_spec import NetworkSpec, TabletopSpec
+from finevla_core.policy.network_spec import TabletopSpec
 from finevla_models.kinematics import ArmChains, CameraMounts
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
 
@@ -87,12 +85,8 @@ class TabletopNetwork(nn.Module):
         return torch.minimum(torch.maximum(out.chunk, self.lower), self.upper), out.memory, out.present
 
 
-def build_network(spec: NetworkSpec) -> TabletopNetwork:
+def build_network(spec: TabletopSpec) -> TabletopNetwork:
     """Return the network of a manifest, its weights still to be loaded (`finevla_models.weights`)."""
-    return NETWORKS[type(spec)](spec)
-
-
-def _tabletop(spec: TabletopSpec) -> TabletopNetwork:
     joints = torch.tensor(spec.arm_joints)
     arms, count = joints.shape
     # Where joints and cameras are comes with the weights.
@@ -101,6 +95,3 @@ def _tabletop(spec: TabletopSpec) -> TabletopNetwork:
     config = TabletopConfig(spec.head, spec.dimensions, arms, spec.horizon, spec.basis, spec.hidden, spec.blocks)
     lower, upper = torch.tensor(spec.lower), torch.tensor(spec.upper)
     return TabletopNetwork(TabletopPolicy(config, chains, mounts), lower, upper).eval()
-
-
-NETWORKS: dict[type, Callable[..., TabletopNetwork]] = {TabletopSpec: _tabletop}

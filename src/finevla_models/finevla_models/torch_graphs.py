@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from finevla_core.bundle import Bundle
 from finevla_core.errors import FineVLAError
+from finevla_core.policy.network_spec import TabletopSpec
 from finevla_models.networks import build_network
 from finevla_models.weights import load_weights
 
@@ -30,10 +31,12 @@ class TorchGraphs:
         torch.backends.cudnn.allow_tf32 = False
         self.name = bundle.manifest.name
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = build_network(bundle.manifest.network_spec())
+        spec = bundle.manifest.network_spec()
+        assert isinstance(spec, TabletopSpec)
+        network = build_network(spec)
         load_weights(network, bundle.policy_model)
         self._network = network.to(self.device)
-        self.provider = _provider(self.device)
+        self.provider = torch_provider(self.device)
         self.memory_shape: tuple[int, ...] | None = (1, network.memory_width) if network.memory_width else None
         self.takes_running = "previous" in network.inputs
         self.tells_presence = "present" in network.outputs
@@ -70,6 +73,7 @@ class TorchGraphs:
         raise FineVLAError(f"bundle '{self.name}' has no text encoder")
 
 
-def _provider(device: torch.device) -> str:
+def torch_provider(device: torch.device) -> str:
+    """Return what a network on a device runs on, in words."""
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     return f"torch {torch.__version__} on {where}"

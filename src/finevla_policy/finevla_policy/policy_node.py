@@ -22,6 +22,7 @@ from finevla_core.chunk_limiter import load_chunk_limiter
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
+from finevla_core.policy.execution import Execution
 from finevla_core.policy.interface import Policy, understand
 from finevla_core.policy.loading import load_policy
 from finevla_core.repeats import RepeatCounter
@@ -62,12 +63,6 @@ GIVES_WAY = (
 CONFLICT_HEARD = "another policy publishes on {topic} too: our chunks are held back until that ends; stop one of them"
 CONFLICT_SEEN = "another policy seems to be on {topic}: a second publisher is there, unless it died a moment ago"
 WAITS = "the arms hold until the policy's server can be asked: {why}"
-PROVIDERS = {
-    "auto": None,
-    "tensorrt": ("TensorrtExecutionProvider",),
-    "cuda": ("CUDAExecutionProvider",),
-    "cpu": ("CPUExecutionProvider",),
-}
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,10 @@ class PolicyParameters:
     limits: str = param(
         "cobotmagic", "the bridge's safety file: chunks that it would refuse are shortened; none = no file"
     )
-    provider: str = param("auto", "ONNX Runtime provider: auto (the best that is there), tensorrt, cuda or cpu")
+    provider: str = param(
+        "auto", "ONNX Runtime provider: auto (the best that is there), tensorrt, cuda or cpu; the next one if it fails"
+    )
+    precision: str = param("fp32", "of TensorRT: fp32, fp16 or bf16")
     threads: int = param(1, "CPU threads of ONNX Runtime", 1, 64)
     status_rate_hz: float = param(5.0, "rate of policy/status, the node's heartbeat", 2.0, 50.0)
     autostart: bool = param(True, "configure and activate at once; false = wait for a lifecycle manager")
@@ -104,10 +102,7 @@ class PolicyNode(LifecycleNode):
                 self.transitions.add_entity(service)
                 service.callback = self._possible(service.callback)
         self.parameters = declare(self, PolicyParameters)
-        if self.parameters.provider not in PROVIDERS:
-            raise FineVLAError(
-                f"parameter 'provider' is '{self.parameters.provider}'; known are {', '.join(PROVIDERS)}"
-            )
+        self.execution = Execution(self.parameters.provider, self.parameters.precision, self._on_loading)
         self.embodiment = load_embodiment(robot_file(self.parameters.robot))
         self.conflicts = ConflictMonitor()
         self.active_since_ns = 0
@@ -240,14 +235,19 @@ class PolicyNode(LifecycleNode):
         if self.policy is not None:
             return
         directory = bundle_directory(self.get_parameter("bundle").value)
-        chosen = PROVIDERS[self.parameters.provider]
         file = robot_file(self.parameters.robot)
         urdf = expand(file.parents[2] / self.embodiment.urdf)
         limiter = load_chunk_limiter(self.embodiment, urdf, safety_file(self.parameters.limits))
         server = self.get_parameter("server").value
-        self.policy = load_policy(directory, self.embodiment, self.parameters.threads, chosen, limiter, server)
+        self.policy = load_policy(directory, self.embodiment, self.parameters.threads, self.execution, limiter, server)
+        self.health.trouble = ""  # what was said while it was loaded
         self.health.horizon_s = self.policy.description.horizon_s
         self.get_logger().info(f"bundle '{self.policy.description.name}' runs on {self.policy.description.provider}")
+
+    def _on_loading(self, text: str) -> None:
+        """From a thread that loads the bundle, or one beside it: what takes long, or was taken in another's place."""
+        self.get_logger().warning(text)
+        self.health.trouble = text  # for the heartbeat, until it is loaded
 
     def _listen(self, seconds: float) -> None:
         """Before the first word of our own: is another policy at work here?"""

@@ -326,6 +326,15 @@ def test_lifecycle_configure_fails_with_the_sentence(start_node, bundle: Path, r
         stage.said("does not match its SHA-256")
 
 
+def test_what_the_bundle_runs_on_instead_is_told_and_then_over(start_node, bundle: Path, robot: Embodiment) -> None:
+    node = start_node("finevla_policy", "policy", bundle=bundle, precision="fp16")
+    node.wait_for_line("fp16 is for TensorRT alone: the CPU runs the bundle in fp32")
+    with Stage(robot) as stage:
+        stage.ready()
+        assert stage.status[-1].provider == "CPUExecutionProvider"
+        assert "fp16" not in stage.status[-1].text
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_told_to_end_during_inference_and_goal_it_ends_without_traceback(
     start_node, tmp_path: Path, robot: Embodiment, sign: signal.Signals
@@ -346,6 +355,7 @@ def test_told_to_end_during_inference_and_goal_it_ends_without_traceback(
     [
         ({"provider": "gpu"}, "parameter 'provider' is 'gpu'; known are auto, tensorrt, cuda, cpu"),
         ({"provider": "tensorrt"}, "ONNX Runtime has none of TensorrtExecutionProvider here"),
+        ({"precision": "int8"}, "parameter 'precision' is 'int8'; known are fp32, fp16, bf16"),
         ({"threads": 0}, "parameter 'threads' of node 'policy' must be a int between 1 and 64"),
     ],
 )

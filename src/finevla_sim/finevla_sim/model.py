@@ -28,6 +28,7 @@ TIMESTEP_S = 0.004  # 25 steps per control step; grasps are stable up to 0.005
 # The colour image of a D435 or Dabai is 4:3 with a horizontal view of about 55 degrees; a square image keeps that width.
 CAMERA_FOVY_DEG = 55.0
 VISUAL_GROUP = 1
+FLOOR = "floor"  # the plane at height 0
 MAX_PICTURE = (960, 1280)  # rows, columns of the off-screen buffer
 
 # Who touches whom: contype is the own bit, conaffinity the others'. Within one arm nothing touches.
@@ -141,7 +142,7 @@ def _room(spec: mujoco.MjSpec, look: Look) -> None:
         castshadow=False,
     )
     world.add_geom(
-        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[4, 4, 0.1], rgba=[*look.floor, 1],
+        name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[4, 4, 0.1], rgba=[*look.floor, 1],
         contype=0, conaffinity=0, group=VISUAL_GROUP,
     )  # fmt: skip
     thickness = 0.03

@@ -31,8 +31,9 @@ def load_robot(robot_file: Path) -> RobotFiles:
     return RobotFiles(embodiment, robot_file.parents[2] / embodiment.urdf, safety if safety.is_file() else None)
 
 
+@cache
 def default_robot() -> RobotFiles:
-    """Load the Cobot Magic from the installed share folder or the source tree; raises `FineVLAError` if it is in neither."""
+    """Load the Cobot Magic from the installed share folder or the source tree; cached. Raises `FineVLAError` if in neither."""
     places = [Path(p) / "share" / "finevla" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     for place in [*places, *Path(__file__).resolve().parents]:
         if (file := place / "config" / "robots" / "cobotmagic.yaml").is_file():

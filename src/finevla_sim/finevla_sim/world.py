@@ -101,13 +101,16 @@ class World:
 
     def images(self) -> NDArray[np.uint8]:
         """Render all cameras of the embodiment, `(C, H, W, 3)` RGB."""
-        return np.stack([self.image(name) for name in self.embodiment.camera_names])
+        names = self.embodiment.camera_names
+        pictures = np.empty((len(names), *self.image_size, 3), np.uint8)
+        painter = self._renderer()
+        for name, picture in zip(names, pictures, strict=True):
+            painter.draw(self.data, name, picture)
+        return pictures
 
     def image(self, camera: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """Render one camera ("overview" included), `(H, W, 3)` RGB."""
-        if self._painter is None:
-            self._painter = Renderer(self.model)
-        return self._painter.picture(self.data, camera, size or self.image_size)
+        return self._renderer().picture(self.data, camera, size or self.image_size)
 
     def project(self, camera: str, position: NDArray[np.float64]) -> tuple[float, float]:
         """Return where `position` (3,) appears in a camera's square image: x right, y down, the image spans -1 to 1."""
@@ -142,6 +145,11 @@ class World:
         if self._painter is not None:
             self._painter.close()
             self._painter = None
+
+    def _renderer(self) -> Renderer:
+        if self._painter is None:
+            self._painter = Renderer(self.model)
+        return self._painter
 
     def _sides(self) -> Sequence[str]:
         return [side for side in ("left", "right") if any(j.startswith(f"{side}_") for j in self.embodiment.joints)]

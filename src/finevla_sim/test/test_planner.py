@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.safety.bridge import Bridge, BridgeOptions
+from finevla_core.safety.bridge import Bridge
+from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.gate import GateOptions
 from finevla_core.urdf import expand

@@ -10,7 +10,7 @@ from std_msgs.msg import Empty
 from finevla_client.connection import Connection
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
-from finevla_core.safety.clearance import Zone
+from finevla_core.safety.collision_pairs import Zone
 from finevla_core.safety.limits import Limits
 from finevla_ros import qos
 from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped

@@ -93,12 +93,15 @@ class PictureStatistics:
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         """One more `(H, W, 3)`."""
+        import cv2
+
         height, width = picture.shape[:2]
         if max(height, width) >= STATS_THIN_FROM:
             thin = max(1, max(height, width) // STATS_SIDE)
-            picture = picture[::thin, ::thin]
+            picture = np.ascontiguousarray(picture[::thin, ::thin])
         for channel in range(3):
-            self._counts[channel] += np.bincount(picture[..., channel].ravel(), minlength=256)
+            counts = cv2.calcHist([picture], [channel], None, [256], [0, 256])  # float32: exact up to 2^24 pixels
+            self._counts[channel] += counts.ravel().astype(np.int64)
         self.frames += 1
 
     def numbers(self) -> dict[str, list[float]]:
@@ -333,6 +336,8 @@ def join(videos: Sequence[Path], frames: Sequence[int], fps: int, target: Path) 
                     if packet.dts is None:
                         continue
                     packet.pts, packet.dts = packet.pts + int(offset), packet.dts + int(offset)
+                    # What a part of one fragment does not say; without it the last frame has no time, and is not shown.
+                    packet.duration = int(Fraction(1, fps) / origin.time_base)
                     packet.stream = stream
                     output.mux(packet)
             before += count

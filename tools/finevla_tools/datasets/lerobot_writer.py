@@ -1,29 +1,28 @@
-"""Episodes to a LeRobot v3.0 data set, through LeRobot's own writer, so that whatever reads LeRobot reads these.
+"""Episodes to a LeRobot v3.0 data set, by the writer of `finevla convert`: metadata and layout are LeRobot's own.
 
 LeRobot keeps no metadata of ours per episode and its tools drop columns they do not know: that goes to EPISODES_FILE.
 """
 
-import contextlib
-import os
-from dataclasses import replace
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.instruction import Instruction
 from finevla_sim.episode import Episode
-from finevla_tools.datasets.common import EpisodeWriter, facts, to_json
-from finevla_tools.datasets.lerobot_files import LeRobotFiles, open_dataset
-from finevla_tools.datasets.words import EPISODES_FILE, TimedText, WordsReader, operator_rows
-from finevla_tools.datasets.words_writer import checked, write_into
-from finevla_tools.priority import give_way
+from finevla_tools.convert.encode import Codec
+from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header
+from finevla_tools.convert.lerobot_v3 import write_v3
+from finevla_tools.convert.worker import PartOptions, make_part
+from finevla_tools.datasets.common import EpisodeWriter, facts
+from finevla_tools.datasets.language_row import LanguageRow
+from finevla_tools.datasets.words import FIELDS, operator_rows
 from finevla_tools.work.staged import Staged
 
-# LeRobot appends each episode to the newest video file by copying all of it: 1.7 ms per episode that is in already.
-# Its own limit of 200 MB holds thousands of episodes at 96x96; 4 MB hold about 80.
-VIDEO_FILE_MB = 4
-GIVE_WAY_EVERY = 20  # frames
+# The cores are busy with the next episodes: an encoder's own threads would only wait for each other, for the same videos.
+CODEC = Codec(threads=1)
 
 
 class LeRobotWriter(EpisodeWriter):
@@ -32,8 +31,7 @@ class LeRobotWriter(EpisodeWriter):
     `task` is the raw goal (the fine text where there is none), the fine text a row of LeRobot's language columns, what the
     instruction said of the ten dimensions rows of `meta/finevla/annotations.parquet` (see `words`). Everything that is
     known of an episode (see `common.facts`) is a line of `meta/finevla_episodes.jsonl`. The first episode decides whether
-    there are pictures,
-    of which cameras and size. Nothing is at `root` before `close`.
+    there are pictures, of which cameras and size. Nothing is at `root` before `close`, which puts the episodes together.
     """
 
     def __init__(self, root: Path | str, embodiment: Embodiment, fps: int = 10, videos: bool = True) -> None:
@@ -42,125 +40,92 @@ class LeRobotWriter(EpisodeWriter):
         Raises `FineVLAError` if `root` exists or LeRobot is not installed.
         """
         super().__init__(root, embodiment, fps)
-        _lerobot()
-        self.videos = videos
+        if missing := [name for name in ("lerobot", "datasets", "av") if find_spec(name) is None]:
+            raise FineVLAError(f"LeRobot data sets need {missing[0]}; run 'make data-setup' first")
+        self._options = PartOptions("video" if videos else "png", CODEC)
         self._staged: Staged | None = None
-        self._dataset: Any = None
-        self._features: dict[str, dict[str, Any]] = {}
-        self._said: list[Instruction] = []
+        self._cameras: tuple[CameraStream, ...] = ()
+        self._parts: list[Path] = []
 
     def _write(self, episode: Episode) -> None:
-        features = self._features_of(episode)
-        if self._dataset is not None and features != self._features:
+        cameras = _cameras(episode)
+        if self._staged is None:
+            self._staged, self._cameras = Staged(self.root), cameras
+        elif cameras != self._cameras:
             raise FineVLAError(
                 f"episode of task '{episode.task}', seed {episode.seed}: its pictures are "
-                f"{_pictures(features)}, those before were {_pictures(self._features)}; write two data sets"
+                f"{_said(cameras)}, those before were {_said(self._cameras)}; write two data sets"
             )
+        source = _Source(episode, self._header(episode))
+        folder = self._folder / source.header.name
         try:
-            if self._dataset is None:
-                self._begin(features)
-            self._add_frames(episode)
+            folder.mkdir(parents=True)
+            make_part(source, folder, self._options, {})
         except BaseException:
             self.abort()
             raise
+        self._parts.append(folder)
 
-    def _begin(self, features: dict[str, dict[str, Any]]) -> None:
-        self._staged, self._features = Staged(self.root), features
-        # Frames go to the encoder from memory: the same files as by way of PNGs on disk, four times as fast. The queue
-        # has no bound (0), for a full one drops frames.
-        self._dataset = _lerobot().create(
-            repo_id=f"finevla/{self.root.name}",
-            fps=self.fps,
-            features=features,
-            root=self._staged.path,
-            robot_type=self.embodiment.name,
-            use_videos=self.videos,
-            video_backend="pyav",
-            streaming_encoding=True,
-            encoder_queue_maxsize=0,
-            video_files_size_in_mb=VIDEO_FILE_MB,
-        )
-
-    def _add_frames(self, episode: Episode) -> None:
+    @property
+    def _folder(self) -> Path:
+        """Where the episodes wait until the data set is put together."""
         assert self._staged is not None
-        task = episode.instruction.raw.strip() or episode.instruction.fine.strip()
-        for step in range(episode.steps):
-            frame = {"task": task, "observation.state": episode.states[step], "action": episode.actions[step]}
-            if episode.images is not None:
-                for name, image in zip(episode.cameras, episode.images[step], strict=True):
-                    frame[_image_key(name)] = image
-            self._dataset.add_frame(frame)
-            if step % GIVE_WAY_EVERY == 1:  # the encoders open in threads of their own, some frames later
-                give_way()
-        self._dataset.save_episode()
-        self._said.append(episode.instruction)
-        with (self._staged.path / EPISODES_FILE).open("a", encoding="utf-8") as file:
-            file.write(to_json({"episode_index": self.episodes} | facts(episode)) + "\n")
+        return self._staged.path.with_name(f"{self.root.name}.parts")
+
+    def _header(self, episode: Episode) -> Header:
+        said = episode.instruction
+        style, role, is_event = FIELDS["fine"]
+        fine = said.fine.strip()
+        return Header(
+            name=f"episode_{self.episodes:06d}",
+            fps=self.fps,
+            robot=self.embodiment.name,
+            state_names=episode.names,
+            action_names=episode.names,
+            cameras=_cameras(episode),
+            words=(LanguageRow(0.0, role, fine, style, None, is_event),) if fine else (),
+            facts=facts(episode),
+            annotations=tuple(operator_rows(0, 0.0, episode.steps / self.fps, said.factors.said())),
+        )
 
     def _finish(self) -> None:
         assert self._staged is not None
         try:
-            self._dataset.finalize()
-            self._write_words(open_dataset(self._staged.path))
+            write_v3(self._parts, self._staged.path, self.embodiment)
+            shutil.rmtree(self._folder)
         except BaseException:
             self._staged.discard()
             raise
         self._staged.publish()
 
-    def _write_words(self, files: LeRobotFiles) -> None:
-        """Fine texts and factors of what was said; LeRobot's writer takes tasks only."""
-        made = {}
-        for words in WordsReader(files):
-            said = self._said[words.episode]
-            fine = (TimedText(0.0, said.fine.strip()),) if said.fine.strip() else ()
-            rows = operator_rows(words.episode, 0.0, words.duration_s, said.factors.said())
-            if fine or rows:
-                made[words.episode] = checked(files, replace(words, fine=fine, annotations=tuple(rows)))
-        if made:
-            write_into(files.root, files, made)
-
     def _discard(self) -> None:
-        if self._staged is None:
-            return
-        with contextlib.suppress(Exception):  # what goes wrong with files that are thrown away does not matter
-            if self._dataset is not None:
-                self._dataset.writer.cancel_pending_videos()
-                self._dataset.finalize()
-        self._staged.discard()
-
-    def _features_of(self, episode: Episode) -> dict[str, dict[str, Any]]:
-        values = {"dtype": "float32", "shape": (len(episode.names),), "names": list(episode.names)}
-        features: dict[str, dict[str, Any]] = {"observation.state": values, "action": dict(values)}
-        if episode.images is not None:
-            kind = "video" if self.videos else "image"
-            for name in episode.cameras:
-                shape = episode.images.shape[2:]
-                features[_image_key(name)] = {"dtype": kind, "shape": shape, "names": ["height", "width", "channels"]}
-        return features
+        if self._staged is not None:
+            self._staged.discard()
 
 
-def _image_key(camera: str) -> str:
-    return f"observation.images.{camera}"
+@dataclass
+class _Source:
+    """An episode as `make_part` reads it."""
+
+    episode: Episode
+    header: Header
+
+    def frames(self) -> Iterator[EpisodeFrame]:
+        """Give the frames in order."""
+        episode = self.episode
+        task = episode.instruction.raw.strip() or episode.instruction.fine.strip()
+        for step in range(episode.steps):
+            shown = () if episode.images is None else episode.images[step]
+            pictures = dict(zip(episode.cameras, shown, strict=False))
+            yield EpisodeFrame(episode.states[step], episode.actions[step], pictures, task)
 
 
-def _pictures(features: dict[str, dict[str, Any]]) -> str:
-    sizes = [
-        f"{key.rsplit('.', 1)[1]} {f['shape'][1]}x{f['shape'][0]}"
-        for key, f in features.items()
-        if len(f["shape"]) == 3
-    ]
-    return ", ".join(sizes) or "none"
+def _cameras(episode: Episode) -> tuple[CameraStream, ...]:
+    if episode.images is None:
+        return ()
+    height, width = episode.images.shape[2:4]
+    return tuple(CameraStream(name, height, width) for name in episode.cameras)
 
 
-def _lerobot() -> Any:
-    """LeRobot's data set class, with the encoders' and progress bars' chatter off."""
-    os.environ.setdefault("SVT_LOG", "1")  # errors only
-    try:
-        import av
-        from datasets import disable_progress_bars
-        from lerobot.datasets.lerobot_dataset import LeRobotDataset
-    except ImportError as error:
-        raise FineVLAError(f"LeRobot data sets need {error.name}; run 'make data-setup' first") from error
-    av.logging.set_libav_level(av.logging.ERROR)
-    disable_progress_bars()
-    return LeRobotDataset
+def _said(cameras: tuple[CameraStream, ...]) -> str:
+    return ", ".join(f"{camera.name} {camera.width}x{camera.height}" for camera in cameras) or "none"

@@ -3,7 +3,6 @@
 Stamps and receive times are the episode's own, so bags of the same episodes are the same bytes, wherever they are made.
 """
 
-import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from finevla_core.embodiment import Controller, Embodiment
 from finevla_core.errors import FineVLAError
@@ -136,10 +134,7 @@ class _Messages:
         )
 
     def image(self, image: NDArray[np.uint8], frame: str, stamp_ns: int) -> object:
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "png", compress_level=1)
-        data = np.frombuffer(buffer.getbuffer(), np.uint8)
-        return self._types[IMAGE](header=self._header(frame, stamp_ns), format=PNG_FORMAT, data=data)
+        return self._types[IMAGE](header=self._header(frame, stamp_ns), format=PNG_FORMAT, data=_png(image))
 
     def joint_state(self, positions: NDArray[np.float64], stamp_ns: int) -> object:
         none = np.zeros(0)
@@ -163,6 +158,15 @@ class _Messages:
 
     def _stamp(self, stamp_ns: int) -> object:
         return self._types["builtin_interfaces/msg/Time"](sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S)
+
+
+def _png(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A PNG file of an RGB image. Rows are not filtered: of drawn scenes that takes a third of the time, and no more room."""
+    import cv2
+
+    how = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    how += [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+    return np.asarray(cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), how)[1], np.uint8)
 
 
 def _typestore() -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.graphs import PolicyGraphs
+from finevla_core.policy.graphs import PolicyGraphs, PromptReader
 
 
 class BatchedGraphs:
@@ -43,6 +43,10 @@ class BatchedGraphs:
     def features(self, tokens: NDArray[np.int64], mask: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the text encoder's features; words come seldom, so that they are never put together."""
         return self.graphs.features(tokens, mask)
+
+    def refusal(self, prompt: str) -> str:
+        """Return why the network cannot take a prompt, "" where it can or reads none."""
+        return self.graphs.refusal(prompt) if isinstance(self.graphs, PromptReader) else ""
 
     def _taken(self, first: "_Job") -> list["_Job"]:
         """The job whose thread runs the graphs now, and those that fit beside it."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError, quoted
-from finevla_tools.door import announce, at_least
+from finevla_core.policy.execution import Execution
+from finevla_tools.door import add_execution_options, announce, at_least, note
 
 if TYPE_CHECKING:
     from finevla_tools.serve.hosting import HostedBundle
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robotwin", default="", metavar="[HOST:]PORT", help=f"RoboTwin's classic clients on {also}")
     parser.add_argument("--xpolicylab", default="", metavar="[HOST:]PORT", help=f"XPolicyLab's clients on {also}")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of each inference")
+    add_execution_options(parser)
     parser.add_argument("--clients", type=int, default=32, help="most clients at a time")
     parser.add_argument("--batch", type=int, default=8, help="most observations that go through the policy together")
 
@@ -50,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.serve.hosting import host_bundle
     from finevla_tools.serve.server import PolicyServer, ServerOptions
 
-    hosted = host_bundle(_bundle_path(arguments.bundle), arguments.threads, arguments.batch)
+    execution = Execution(arguments.provider, arguments.precision, note)
+    hosted = host_bundle(bundle_path(arguments.bundle), arguments.threads, arguments.batch, execution)
     options = ServerOptions(arguments.host, arguments.port, token, arguments.clients)
     over = threading.Event()
     with contextlib.ExitStack() as life:
@@ -126,7 +129,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _bundle_path(given: str) -> Path:
+def bundle_path(given: str) -> Path:
+    """Return the folder of a bundle, given as a path or by its name in models; raises `FineVLAError` for neither."""
     if Path(given).is_dir():
         return Path(given)
     from finevla_ros.paths import bundle_directory

@@ -8,8 +8,9 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
 from finevla_core.policy.bundle_policy import BundlePolicy
+from finevla_core.policy.execution import Execution
 from finevla_core.policy.graphs import PolicyGraphs
-from finevla_core.policy.onnx_graphs import OnnxGraphs
+from finevla_core.policy.onnx_loading import open_graphs
 from finevla_sim.robot import default_robot
 from finevla_tools.serve.batching import BatchedGraphs
 from finevla_tools.serve.client_requests import metadata_frame
@@ -45,30 +46,44 @@ class HostedBundle:
         return metadata_frame(self.manifest, version)
 
 
-def host_bundle(path: Path, threads: int, batch: int) -> HostedBundle:
+def host_bundle(path: Path, threads: int, batch: int, execution: Execution | None = None) -> HostedBundle:
     """Load and warm up a bundle; `batch` observations go through it together at most.
+
+    `execution` is for bundles of runtime "onnx": see `load_policy`.
 
     Raises:
         FineVLAError: The bundle is damaged, of another robot, or does not run here.
     """
     bundle = load_bundle(path)
     robot = default_robot().embodiment
-    graphs = _graphs(bundle, threads)
-    BundlePolicy(bundle, robot, graphs).warm_up()
+
+    def warm_up(graphs: PolicyGraphs) -> None:
+        BundlePolicy(bundle, robot, graphs).warm_up()
+
+    graphs: PolicyGraphs
+    if bundle.manifest.runtime == "onnx":
+        graphs = open_graphs(bundle, threads, execution or Execution(), warm_up)
+    else:
+        if execution is not None and (execution.provider, execution.precision) != ("auto", "fp32"):
+            raise FineVLAError(
+                f"bundle '{path}' is of runtime '{bundle.manifest.runtime}', which has no choice of provider and precision; "
+                "leave both out"
+            )
+        graphs = load_torch_graphs(bundle, threads)
+        warm_up(graphs)
     return HostedBundle(bundle, robot, BatchedGraphs(graphs, batch))
 
 
-def _graphs(bundle: Bundle, threads: int) -> PolicyGraphs:
+def load_torch_graphs(bundle: Bundle, threads: int) -> PolicyGraphs:
+    """Load the network of a bundle of the runtime torch; raises `FineVLAError` for one that has nothing to run here."""
     runtime = bundle.manifest.runtime
-    if runtime == "onnx":
-        return OnnxGraphs(bundle, threads, None)
     if runtime == "torch":
         try:
-            from finevla_models.torch_graphs import TorchGraphs
+            from finevla_models.bundle_graphs import load_graphs
         except ImportError as error:
             raise FineVLAError(
                 f"bundle '{bundle.path}' is of runtime 'torch' and {error.name or 'torch'} is not installed here: "
                 "run 'make train-setup'"
             ) from error
-        return TorchGraphs(bundle, threads)
+        return load_graphs(bundle, threads)
     raise FineVLAError(f"bundle '{bundle.path}' is of runtime '{runtime}': it has nothing that could be served")

@@ -14,6 +14,8 @@ from finevla_tools.training.statistics import RunningStatistics
 
 CLIP = {"mean_std": 5.0}  # deviations that a policy is given at most; the others are ranges
 RANGE_CLIP = 1.5
+# A joint that rests in all the data trembles by less than this; its noise, spread to the range of the others, would be learnt.
+LEAST_WIDTH, LEAST_STEP = 0.02, 0.002  # of a range in rad (or of a gripper's 0 to 1): of targets, and of differences
 
 
 def relative_values(options: SampleOptions, robot: Embodiment, there: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -63,6 +65,17 @@ def manifest_transforms(
     kind = options.normalisation
     normalise: dict[str, Any] = {"kind": kind, "clip": CLIP.get(kind, RANGE_CLIP)}
     for part in ("state", "actions") if options.state else ("actions",):
-        normalise[part] = {name: list(statistics[part][name]) for name in NORMALISATIONS[kind]}
+        is_step = moved if part == "actions" else np.zeros_like(moved)
+        least = np.where(there, np.where(is_step, LEAST_STEP, LEAST_WIDTH), 0.0)
+        normalise[part] = _widened({name: statistics[part][name] for name in NORMALISATIONS[kind]}, kind, least)
     entries.append({"normalise": normalise})
     return entries if options.state else [*entries, "no_state"]
+
+
+def _widened(row: Mapping[str, Sequence[float]], kind: str, least: NDArray[np.float64]) -> dict[str, list[float]]:
+    """The two numbers of each value, at least so far apart; a deviation is a quarter of a range."""
+    (first, low), (second, high) = ((name, np.array(numbers)) for name, numbers in row.items())
+    if kind == "mean_std":
+        return {first: low.tolist(), second: np.maximum(high, least / 4).tolist()}
+    missing = np.maximum(least - (high - low), 0.0) / 2
+    return {first: (low - missing).tolist(), second: (high + missing).tolist()}

@@ -1,6 +1,7 @@
 """A policy that runs in this process: words once per instruction, then observation in, chunk out. No torch.
 
-Words reach the network as features of the bundle's text model, or as the slots that a reader of this package fills.
+Words reach the network as features of the bundle's text model, as the slots that a reader of this package fills, or as they
+are, for a network that reads them itself.
 """
 
 import time
@@ -22,8 +23,11 @@ from finevla_core.language.reader import read
 from finevla_core.language.slots import one_hot
 from finevla_core.observation import Observation
 from finevla_core.policy.chunk_maker import ChunkMaker
-from finevla_core.policy.graphs import MEMORY, PRESENT, PREVIOUS, REMEMBERED, WEIGHTS, PolicyGraphs
+from finevla_core.policy.execution import Execution
+from finevla_core.policy.graphs import MEMORY, PRESENT, PREVIOUS, REMEMBERED, WEIGHTS, PolicyGraphs, PromptReader
 from finevla_core.policy.onnx_graphs import OnnxGraphs
+from finevla_core.policy.onnx_loading import open_graphs
+from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.policy.transforms import Sample
 from finevla_core.text import PIECES, Vocabulary, encode, load_vocabulary, words
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding, unchecked
@@ -33,11 +37,12 @@ KEPT = 64  # newest chunks: more than are made while one lasts
 
 @dataclass(frozen=True)
 class EncodedInstruction:
-    """An instruction as the bundle's policy model gets it: `text` `(1, ...)`, features or slots; `things` are the names of
-    what it is about, the target and what that shall be put on, for those to be told that it is not seen."""
+    """An instruction as the bundle's policy model gets it: `text` `(1, ...)`, features or slots, float32, or a prompt's bytes,
+    uint8; `things` are the names of what it is about, the target and what that shall be put on, for those to be told that it
+    is not seen."""
 
     instruction: Instruction
-    text: NDArray[np.float32]
+    text: NDArray[Any]
     things: tuple[str, ...] = ()
 
 
@@ -71,7 +76,7 @@ class BundlePolicy:
         self.bundle, self.embodiment, self.manifest = bundle, embodiment, bundle.manifest
         self.graphs = graphs
         self.maker = ChunkMaker(bundle.manifest, embodiment, limiter)
-        if not bundle.manifest.reader:
+        if bundle.manifest.text is not None:
             self.vocabulary: Vocabulary = load_vocabulary(bundle.vocabulary)
         self._seen: EncodedInstruction | None = None  # whose target has been seen
         self._past: Past | None = None
@@ -84,14 +89,16 @@ class BundlePolicy:
         bundle: Bundle,
         embodiment: Embodiment,
         threads: int = 1,
-        providers: Sequence[str] | None = None,
+        execution: Execution | None = None,
         limiter: ChunkLimiter | None = None,
     ) -> Self:
         """Load a bundle's graphs and warm them up; raises `FineVLAError` for a bundle that does not run here."""
         check_embodiment(bundle, embodiment)
-        graphs = OnnxGraphs(bundle, threads, providers)
-        cls(bundle, embodiment, graphs).warm_up()  # without limits, and with a memory of its own
-        return cls(bundle, embodiment, graphs, limiter)
+
+        def warm_up(graphs: OnnxGraphs) -> None:
+            cls(bundle, embodiment, graphs).warm_up()  # without limits, and with a memory of its own
+
+        return cls(bundle, embodiment, open_graphs(bundle, threads, execution or Execution(), warm_up), limiter)
 
     @property
     def server_s(self) -> float | None:
@@ -106,11 +113,14 @@ class BundlePolicy:
     def understand(self, instruction: Instruction) -> Understanding:
         """Return what the policy takes an instruction for; raises `NotUnderstood` for one that it cannot act on.
 
-        A bundle with a text model cannot tell; then only the length is looked at: nothing of a text is cut off.
+        A bundle that has learnt its words cannot tell; then only the length is looked at: nothing of a text is cut off.
         """
         if self.manifest.reader:
             return read(instruction).understanding
-        self._check_length(instruction)
+        if self.manifest.text is not None:
+            self._check_length(instruction)
+        elif isinstance(self.graphs, PromptReader) and (why := self.graphs.refusal(self.maker.prompt(instruction))):
+            raise NotUnderstood(why)
         return unchecked()
 
     def encode(self, instruction: Instruction) -> EncodedInstruction:
@@ -118,7 +128,9 @@ class BundlePolicy:
         if self.manifest.reader:
             answer = read(instruction)
             return EncodedInstruction(instruction, one_hot(answer.slots)[None], answer.things)
-        assert self.manifest.text is not None
+        if self.manifest.text is None:
+            self.understand(instruction)
+            return EncodedInstruction(instruction, encode_prompt(self.maker.prompt(instruction))[None])
         self._check_length(instruction)
         tokens, mask = encode(self.maker.prompt(instruction), self.vocabulary, self.manifest.text.max_words)
         return EncodedInstruction(instruction, self.graphs.features(tokens, mask))
@@ -137,10 +149,10 @@ class BundlePolicy:
         self.maker.check(observation)
         started_s = time.perf_counter()
         sample, trail = self.maker.forward(observation, encoded.instruction)
-        assert sample.state is not None
         images = np.stack(list(sample.images.values()))
-        state = sample.state.astype(np.float32)
-        inputs: dict[str, NDArray[Any]] = {"images": images[None], "state": state[None], "text": encoded.text}
+        inputs: dict[str, NDArray[Any]] = {"images": images[None], "text": encoded.text}
+        if sample.state is not None:
+            inputs["state"] = sample.state.astype(np.float32)[None]
         past, self._past = self._goes_on(observation, encoded), None
         if self.graphs.memory_shape is not None:
             remembered = None if past is None else past.memory
@@ -229,8 +241,10 @@ class BundlePolicy:
 
     def _example(self) -> EncodedInstruction:
         """Some instruction as the network gets it, about nothing that must be seen."""
-        if self.manifest.text is None:
+        if self.manifest.reader:
             return EncodedInstruction(Instruction(raw="warm up"), one_hot({})[None])
+        if self.manifest.text is None:
+            return self.encode(Instruction(raw="warm up", fine="warm up"))
         # The last piece must have a vector as well: a vocabulary too long fails now, not at the word that needs it.
         size = self.manifest.text.max_words
         text = self.graphs.features(np.full((size, PIECES), len(self.vocabulary) - 1), np.ones(size, np.float32))

@@ -1,7 +1,7 @@
 """What runs the networks of a bundle, whichever library does it."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +31,11 @@ class PolicyGraphs(Protocol):
 
     def features(self, tokens: NDArray[np.int64], mask: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the text encoder's features `(1, ...)` of tokens `(words, pieces)` and their mask `(words,)`."""
+
+
+@runtime_checkable
+class PromptReader(Protocol):
+    """Graphs of a network that reads the prompt itself: `run` gets it as `finevla_core.policy.prompt_bytes` have it."""
+
+    def refusal(self, prompt: str) -> str:
+        """Return why the network cannot take a prompt, "" where it can; from any thread."""

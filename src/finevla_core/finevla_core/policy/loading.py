@@ -1,6 +1,5 @@
 """A bundle to the policy that it is, by the runtime that its manifest names."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from finevla_core.bundle import check_embodiment, load_bundle
@@ -8,6 +7,7 @@ from finevla_core.chunk_limiter import ChunkLimiter
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.bundle_policy import BundlePolicy
+from finevla_core.policy.execution import Execution
 from finevla_core.policy.interface import Policy
 
 
@@ -15,7 +15,7 @@ def load_policy(
     path: str | Path,
     embodiment: Embodiment,
     threads: int = 1,
-    providers: Sequence[str] | None = None,
+    execution: Execution | None = None,
     limiter: ChunkLimiter | None = None,
     server: str = "",
 ) -> Policy:
@@ -25,7 +25,7 @@ def load_policy(
         path: Folder of the bundle.
         embodiment: The robot that it shall drive.
         threads: CPU threads of ONNX Runtime.
-        providers: ONNX Runtime's execution providers; TensorRT before CUDA before CPU, whichever is there, if None.
+        execution: What a bundle of runtime "onnx" shall run on; TensorRT before CUDA before CPU, in fp32 and untold, if None.
         limiter: With one the policy shortens what the bridge would refuse.
         server: URL in place of that in a bundle of the runtime "remote"; any other bundle then runs in `finevla serve` there,
             where one of the runtime "torch" must.
@@ -40,7 +40,7 @@ def load_policy(
 
         return RemotePolicy(bundle, embodiment, limiter, server)
     if runtime == "onnx":
-        return BundlePolicy.load(bundle, embodiment, threads, providers, limiter)
+        return BundlePolicy.load(bundle, embodiment, threads, execution, limiter)
     check_embodiment(bundle, embodiment)
     raise FineVLAError(
         f"bundle '{path}' is of runtime '{runtime}', which runs in 'finevla serve' and not in this process; give the "

@@ -13,6 +13,7 @@ from finevla_core.errors import FineVLAError, quoted, unknown
 from finevla_core.images import ImageFormat
 
 HEADS = ("flow", "regression")
+VLA = "vla"  # kind of network that reads the prompt itself
 MAX_HIDDEN, MAX_BLOCKS, MAX_BASIS = 4096, 16, 64  # 2 GB of weights; what is trained here has 512, 3 and 6
 ARMS = 2  # one is seen in a mirror as the other
 
@@ -54,7 +55,22 @@ class TabletopSpec:
         return [list(range(arm * own, (arm + 1) * own - 1)) for arm in range(ARMS)]
 
 
-NetworkSpec = TabletopSpec
+@dataclass(frozen=True)
+class VLASpec:
+    """A vision-language-action policy of `finevla train CONFIG`, which reads the prompt itself.
+
+    What its head and backbone are stands in the bundle's own files (`finevla_models.vla.files`); `head` names the head and
+    `has_state` says whether it takes the robot's state, for readers and for the check that both belong together.
+    """
+
+    head: str
+    has_state: bool
+    values: int
+    horizon: int
+    views: int
+
+
+NetworkSpec = TabletopSpec | VLASpec
 
 
 def parse_network(raw: Any, layout: NetworkLayout, where: str) -> NetworkSpec:
@@ -78,6 +94,8 @@ def parse_network(raw: Any, layout: NetworkLayout, where: str) -> NetworkSpec:
 
 def plain_network(spec: NetworkSpec) -> dict[str, Any]:
     """Return the entry `network` of a manifest for a network: what `parse_network` reads, less what stands elsewhere in it."""
+    if isinstance(spec, VLASpec):
+        return {"kind": VLA, "head": spec.head, "has_state": spec.has_state}
     return {
         "kind": "tabletop",
         "head": spec.head,
@@ -130,7 +148,25 @@ def _tabletop(raw: Mapping[Any, Any], layout: NetworkLayout, where: str) -> Tabl
     )
 
 
-_PARSERS: dict[str, Callable[[Mapping[Any, Any], NetworkLayout, str], NetworkSpec]] = {"tabletop": _tabletop}
+def _vla(raw: Mapping[Any, Any], layout: NetworkLayout, where: str) -> VLASpec:
+    entries = ("head", "has_state")
+    for key in raw:
+        if key not in entries:
+            raise FineVLAError(f"{where}: {unknown('entry', str(key), entries)}")
+    if missing := [key for key in entries if key not in raw]:
+        raise FineVLAError(f"{where} has no '{missing[0]}'")
+    head, has_state = raw["head"], raw["has_state"]
+    if not isinstance(head, str) or not head:
+        raise FineVLAError(f"'head' in {where} is {quoted(str(head))}; it must be the name of an action head")
+    if not isinstance(has_state, bool):
+        raise FineVLAError(f"'has_state' in {where} is {quoted(str(has_state))}; it must be true or false")
+    return VLASpec(head, has_state, len(layout.values), layout.horizon, layout.cameras)
+
+
+_PARSERS: dict[str, Callable[[Mapping[Any, Any], NetworkLayout, str], NetworkSpec]] = {
+    "tabletop": _tabletop,
+    VLA: _vla,
+}
 
 
 def _cameras_on(raw: Any, count: int, where: str) -> tuple[int | None, ...]:

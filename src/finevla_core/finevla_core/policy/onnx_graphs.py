@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from finevla_core.bundle import Bundle
 from finevla_core.errors import FineVLAError
+from finevla_core.policy.execution import (
+    CPU,
+    TENSORRT,
+    ProviderEntry,
+    effective_precision,
+    provider_options,
+)
 from finevla_core.policy.graphs import (
     MEMORY,
     POLICY_SIGNATURE,
@@ -20,33 +27,52 @@ from finevla_core.policy.graphs import (
     WEIGHTS,
 )
 
-PREFERRED = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
-
 
 class OnnxGraphs:
     """The policy's graph, and the text encoder's where a bundle has one, with what their signatures say of them.
 
     `memory_shape` is None for a policy without a memory, `takes_running` says whether it continues a running chunk,
-    `tells_presence` whether it says that its target is there. `batches` says that it takes several observations at once.
+    `tells_presence` whether it says that its target is there. `batches` says that it takes several observations at once;
+    never with TensorRT, whose engines are of fixed shapes.
     """
 
-    def __init__(self, bundle: Bundle, threads: int, providers: Sequence[str] | None) -> None:
-        available = ort.get_available_providers()
-        chosen = [name for name in (providers or PREFERRED) if name in available]
-        if not chosen:
-            raise FineVLAError(
-                f"ONNX Runtime has none of {', '.join(providers or PREFERRED)} here; it has {', '.join(available)}"
-            )
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int,
+        provider: str = CPU,
+        precision: str = "fp32",
+        cache: Path | None = None,
+    ) -> None:
+        """Load the graphs on one of ONNX Runtime's execution providers.
+
+        Args:
+            bundle: Of runtime "onnx", verified.
+            threads: CPU threads.
+            provider: Execution provider that must be in use; what it cannot run is left to the others.
+            precision: See `finevla_core.policy.execution`.
+            cache: Folder of TensorRT's engines; None = they are not kept.
+
+        Raises:
+            FineVLAError: A graph does not load, does not keep to the contract, or the provider is not taken.
+        """
+
+        def session(path: Path, signature: tuple[tuple[str, ...], str], *optional: str) -> ort.InferenceSession:
+            prefix = f"{path.stem}_{precision}"
+            return _session(path, threads, provider_options(provider, precision, cache, prefix), signature, optional)
+
         self.name = bundle.manifest.name
         self._text: ort.InferenceSession | None = None
         if not bundle.manifest.reader:
-            self._text = _session(bundle.text_model, threads, chosen, TEXT_SIGNATURE)
-        self._policy = _session(bundle.policy_model, threads, chosen, POLICY_SIGNATURE, (MEMORY, PREVIOUS, WEIGHTS))
+            self._text = session(bundle.text_model, TEXT_SIGNATURE)
+        self._policy = session(bundle.policy_model, POLICY_SIGNATURE, MEMORY, PREVIOUS, WEIGHTS)
         self.memory_shape = _memory_shape(self._policy, bundle.policy_model)
         self.takes_running = _takes_running(self._policy, bundle)
         self.tells_presence = PRESENT in [value.name for value in self._policy.get_outputs()]
-        self.provider = self._policy.get_providers()[0]
-        self.batches = all(not isinstance(value.shape[0], int) for value in self._policy.get_inputs())
+        runs_in = effective_precision(provider, precision)
+        self.provider = provider if runs_in == "fp32" else f"{provider} ({runs_in})"
+        is_free = all(not isinstance(value.shape[0], int) for value in self._policy.get_inputs())
+        self.batches = is_free and provider != TENSORRT
         self.outputs = ["actions"] + [REMEMBERED] * (self.memory_shape is not None) + [PRESENT] * self.tells_presence
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.float32]]:
@@ -97,20 +123,26 @@ def _takes_running(session: ort.InferenceSession, bundle: Bundle) -> bool:
 def _session(
     path: Path,
     threads: int,
-    providers: Sequence[str],
+    providers: Sequence[ProviderEntry],
     signature: tuple[tuple[str, ...], str],
-    optional: tuple[str, ...] = (),
+    optional: tuple[str, ...],
 ) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Between two chunks the threads have nothing to do; spinning would take the cores from the other nodes.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    available = ort.get_available_providers()
+    names = [entry if isinstance(entry, str) else entry[0] for entry in providers]
+    used = [entry for name, entry in zip(names, providers, strict=True) if name in available]
+    options = _options(threads)
+    if names[0] == TENSORRT:
+        for dimension in _free_dimensions(path):
+            options.add_free_dimension_override_by_name(dimension, 1)
     try:
-        session = ort.InferenceSession(str(path), options, providers=list(providers))
+        # Without ONNX Runtime's own fall-back, which only prints: what takes another's place is for the caller to say.
+        session = ort.InferenceSession(str(path), options, providers=used, enable_fallback=0)
     except Exception as error:  # onnxruntime's exceptions share no documented base
         raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
+    if names[0] not in session.get_providers():  # a library is missing: ONNX Runtime logs it, and goes on
+        raise FineVLAError(
+            f"ONNX Runtime cannot use {names[0]}; its libraries or the GPU are missing ('make setup GPU=1' installs the former)"
+        )
     inputs, output = signature
     found = sorted(i.name for i in session.get_inputs())
     if sorted(set(found) - set(optional)) != sorted(inputs):
@@ -118,6 +150,37 @@ def _session(
     if output not in [o.name for o in session.get_outputs()]:
         raise FineVLAError(f"'{path}' has no output '{output}'; export the bundle again")
     return session
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Between two chunks the threads have nothing to do; spinning would take the cores from the other nodes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _free_dimensions(path: Path) -> list[str]:
+    """Names of the sizes that a graph leaves open for the number of observations; TensorRT builds for one.
+
+    Fixing them in the graph, and not by TensorRT's profiles, keeps the shapes fixed in every part of a network that it
+    shares with others. Raises `FineVLAError` for a size that is open elsewhere, or has no name.
+    """
+    options = _options(1)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        inputs = ort.InferenceSession(str(path), options, providers=[CPU]).get_inputs()
+    except Exception as error:  # onnxruntime's exceptions share no documented base
+        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
+    for value in inputs:
+        if any(not isinstance(size, int) for size in value.shape[1:]) or value.shape[:1] == [None]:
+            raise FineVLAError(
+                f"'{path}' has input '{value.name}' of shape {value.shape}; TensorRT needs all sizes fixed, but for the first, "
+                "if that has a name"
+            )
+    return sorted({value.shape[0] for value in inputs if value.shape and isinstance(value.shape[0], str)})
 
 
 def _one_line(error: Exception) -> str:

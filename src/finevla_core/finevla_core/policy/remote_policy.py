@@ -6,7 +6,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,11 @@ class RemotePolicy:
         check_embodiment(bundle, embodiment)
         self.bundle, self.manifest = bundle, bundle.manifest
         self.server = bundle.manifest.remote or RemoteServer(url)
-        self.maker = ChunkMaker(bundle.manifest, embodiment, limiter)
+        # A bundle whose weights a server runs has its transforms there, and only chooses and fits the pictures here.
+        is_whole = bundle.manifest.remote is not None
+        self.maker = ChunkMaker(
+            bundle.manifest if is_whole else replace(bundle.manifest, transforms=()), embodiment, limiter
+        )
         self._statistics = _statistics(bundle, self.server)
         self._dialect: PolicyDialect | None = None
         self._connection, self._words = (

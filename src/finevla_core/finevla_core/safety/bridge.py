@@ -16,13 +16,14 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.approval import Waiting, is_same_motion
 from finevla_core.safety.authority import CommandAuthority
-from finevla_core.safety.commands import LEAD_NS, trajectories
+from finevla_core.safety.bridge_options import BridgeOptions
+from finevla_core.safety.commands import ControllerCommands
 from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import RESET_ADVICE, Event, State, Trajectory, state_sentence
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.heartbeats import Heartbeats
-from finevla_core.safety.joining import ENSEMBLED, LEAVE_NS
+from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.mandate import MAX_ID, Mandate, is_motion
 from finevla_core.safety.measured import MeasuredArms
 from finevla_core.safety.plan import Plan, hold, stop
@@ -38,33 +39,6 @@ UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or se
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
 MAX_TEXT = 400  # characters of a reason or an event: what others say is in them
 FUTURE_TOLD_S = 1.0  # how often stamps from the future are told
-
-
-@dataclass(frozen=True)
-class BridgeOptions:
-    """Times in seconds, angles in rad. `watchdog_timeout_s` and `deadman_timeout_s` are None where none is demanded."""
-
-    # Longer than the 0.33 s that Fast DDS holds a writer up when a newcomer joins over shared memory (measured).
-    state_timeout_s: float = 0.5
-    # A state may overtake the tick of /clock that it belongs to (10 ms, and some of them under load), and clocks of two
-    # computers differ by some milliseconds. More is another clock, or somebody who wants to be believed for long.
-    max_future_s: float = 0.1
-    reset_cooldown_s: float = 0.5
-    rest_velocity: float = 0.05
-    clock_jump_s: float = 1.0
-    # A bridge that did nothing for so long hung. By now the watchdog may have braked the arms: shorter than its patience.
-    asleep_s: float = 0.25
-    back_s: float = 0.05  # a clock that goes back by more was set
-    max_rejections: int = 10  # of what is said, in a row; then the policy is taken for broken
-    authority_timeout_s: float = 2.0  # at rest without a chunk for so long, and anybody may take over
-    approval_timeout_s: float = 30.0  # a plan that was shown for longer is withdrawn: the world may have changed
-    watchdog_timeout_s: float | None = None
-    deadman_timeout_s: float | None = None
-    # A controller's subscription holds one message and asks for no lost one again: all is said twice, so long apart that the
-    # second cannot push the first out (3 ms do), and so soon that a new plan has not left the one before it yet.
-    say_again_s: float = 0.01
-    # Measured positions overshoot and sag: a pose this much nearer to something than allowed may still be held.
-    adoption_slack_m: float = 0.01
 
 
 @dataclass
@@ -104,14 +78,10 @@ class Bridge:
         self.epoch = epoch
         self.state, self.reason = State.DISABLED, "no joint state yet"
         self.counts = Counts()
-        self.commands: list[Trajectory] = []
+        self.commands = ControllerCommands(embodiment, self.limits, options.say_again_s)
         self.events: list[Event] = []
         self.plan: Plan | None = None
         self._braking: Plan | None = None  # the last plan that was a stop
-        self._again: list[Trajectory] = []  # what the controllers are to be told once more, and when
-        self._again_ns = 0
-        # Whether the controllers do what they were told here last, and from when on: what starts then starts at their command.
-        self._is_commanded, self._led_until_ns = False, 0
         self.judged: Judged | None = None
         self.mandate = Mandate(steady_ns)
         self.heartbeats = Heartbeats(options.watchdog_timeout_s, options.deadman_timeout_s, steady_ns)
@@ -119,7 +89,6 @@ class Bridge:
         self.authority = CommandAuthority(options.authority_timeout_s)
         reach_rad = gate_options.max_tracking_error
         self.arms = MeasuredArms(embodiment, self.limits, options.state_timeout_s, reach_rad, steady_ns)
-        self._controllers = tuple(c.name for c in embodiment.controllers)
         self.is_stepping = False
         self.waiting: Waiting | None = None
         self._steady_ns, self._state_publishers, self.why_unready = steady_ns, state_publishers, why_unready
@@ -218,8 +187,8 @@ class Bridge:
 
     def on_other_command(self) -> None:
         """Somebody else commanded a controller, the watchdog's brake too: what it holds now is not what it was told here."""
-        self._is_commanded = False
-        self._again = []
+        self.commands.is_obeyed = False
+        self.commands.forget()
 
     def on_stop(self, now_ns: int, code: str, text: str) -> None:
         """Come to rest within the limits and stay there until a reset."""
@@ -315,7 +284,7 @@ class Bridge:
         self.arms.adopt()
         assert self.arms.position is not None
         self.plan = hold(np.clip(self.arms.position, self.limits.lower, self.limits.upper), now_ns)
-        self._is_commanded = False
+        self.commands.is_obeyed = False
         self._say(1, "state.adopted", f"the operator took the measured pose as the true one: {told}")
         return True, f"adopted: {told}; {RESET_ADVICE}", difference
 
@@ -365,7 +334,7 @@ class Bridge:
             return
         if why := self.why_unready():
             self._stop(now_ns, "robot.unready", why)
-            self._is_commanded = False
+            self.commands.is_obeyed = False
         elif missing := self.heartbeats.missing():
             self._stop(now_ns, "heartbeat.lost", missing)
         elif off := self.gate.tracking(self.plan, self.arms.position, self.arms.stamp_ns):
@@ -385,9 +354,8 @@ class Bridge:
 
     def take(self) -> tuple[list[Trajectory], list[Event]]:
         """Commands and events since the last call."""
-        taken = self.commands, self.events
-        self.commands, self.events = [], []
-        return taken
+        events, self.events = self.events, []
+        return self.commands.take(), events
 
     def plan_left_s(self, now_ns: int) -> float:
         """Motion left in the running plan, seconds."""
@@ -410,7 +378,7 @@ class Bridge:
             return Rejection("robot.unready", why)
         if missing := self.heartbeats.missing():
             return Rejection("heartbeat.lost", missing)
-        if self.state is State.FOLLOWING and now_ns < self._led_until_ns:
+        if self.state is State.FOLLOWING and self.commands.is_leading(now_ns):
             return Rejection(
                 "chunk.leading", "the controllers are only being led onto the motion that has begun; send another"
             )
@@ -433,7 +401,7 @@ class Bridge:
             # A planned motion goes on somewhere else with every chunk, at the speed that its planner knows of.
             allowed_scale=1.0 if self.judged is None or is_own else self.judged.clearance.speed_scale,
             # Controllers that hold something else are led onto a plan that rests: told so twice, they make no other motion.
-            leave_ns=LEAVE_NS if self._is_commanded else LEAD_NS,
+            is_led=not self.commands.is_obeyed,
         )
         return self.gate.check(chunk, context)
 
@@ -542,7 +510,7 @@ class Bridge:
             return False
         position = np.clip(self.arms.position, self.limits.lower, self.limits.upper)
         is_there = False  # where the controllers were commanded to: then they hold that, whatever an arm lags or sags
-        if self.plan is not None and self._is_commanded and now_ns >= self.plan.end_ns:
+        if self.plan is not None and self.commands.is_obeyed and now_ns >= self.plan.end_ns:
             gap = abs(self.plan.positions[-1] - self.arms.position) * ~self.limits.is_gripper
             is_there = bool(gap.max() < self.gate.options.max_tracking_error)
             position = self.plan.positions[-1] if is_there else position
@@ -553,7 +521,7 @@ class Bridge:
             )
             return False
         self.plan, self.judged, self.waiting = hold(position, now_ns), None, None
-        self._is_commanded = is_there
+        self.commands.is_obeyed = is_there
         self._last_sequence, self._in_a_row = -1, 0
         self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
@@ -562,7 +530,7 @@ class Bridge:
     def _unready(self) -> str:
         """Say why nothing may begin, "" if it may. What controllers hold that were not ready is not what they were told."""
         if why := self.why_unready():
-            self._is_commanded = False
+            self.commands.is_obeyed = False
             return why
         return self.heartbeats.unwatched()
 
@@ -582,7 +550,7 @@ class Bridge:
         if self.plan is None or self.plan is self._braking or self.state is not State.FOLLOWING:
             return
         if self.time.lost(now_ns):
-            self._again = []  # said again, it would undo the watchdog's stop
+            self.commands.forget()  # said again, it would undo the watchdog's stop
         else:
             self.plan = self._braking = stop(self.plan, now_ns, self.limits)
             self._command(now_ns)
@@ -595,27 +563,21 @@ class Bridge:
                 self._enter(State.DISABLED, "the clock jumped back; waiting for a fresh joint state")
             self.arms.forget_stamps()
             self._last_stamp_ns, self.plan = -1, None
-            self._is_commanded, self._again = False, []
+            self.commands.is_obeyed = False
+            self.commands.forget()
         self._now_ns = now_ns
 
     def _command(self, now_ns: int) -> None:
-        """The running plan as one trajectory per controller, said now and once more."""
         assert self.plan is not None
-        continues = self._is_commanded and now_ns >= self._led_until_ns
-        if not continues:
-            self._led_until_ns = int(self.plan.times_ns[0]) + LEAD_NS
-        controllers = self._controllers if continues else ()
-        self._again = trajectories(self.plan, self.embodiment, self.limits, controllers, LEAD_NS)
-        self._again_ns = now_ns + round(self.options.say_again_s / S_PER_NS)
-        self.commands += self._again
-        self._is_commanded = True
+        self.commands.say(self.plan, now_ns)
 
     def _repeat(self, now_ns: int) -> None:
-        """Say once more what was said a moment ago, in the same words: to a controller that heard them it changes nothing."""
-        if self._again and now_ns >= self._again_ns:
-            if self.plan is not None and now_ns < self.plan.end_ns and not self.time.lost(now_ns):
-                self.commands += self._again
-            self._again = []
+        """Say once more what was said a moment ago, while it still holds."""
+        if not self.commands.is_due(now_ns):
+            return
+        if self.plan is not None and now_ns < self.plan.end_ns and not self.time.lost(now_ns):
+            self.commands.say_again()
+        self.commands.forget()
 
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""

@@ -12,8 +12,7 @@ import pinocchio
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
-from finevla_core.kinematics import Kinematics
+from finevla_core.safety.collision_pairs import CollisionPair, CollisionPairs, Spacing, Zone, bounding_radius
 from finevla_core.safety.plan import Plan
 from finevla_core.time_units import S_PER_NS
 
@@ -22,33 +21,6 @@ RESOLUTION_M = 0.02
 # Looks at one plan. An ordinary one takes two to ten; one that needs more is too close to be judged, and is refused.
 MOST_LOOKS = 150
 FEW = 60  # pairs that are looked at as quickly as it can be told how far all are apart at least
-GRID = 13  # steps per joint when it is worked out which shapes can never touch
-POINT_M = 1e-3  # radius of the sphere that stands for a frame
-COLLISION, WORKSPACE = "chunk.collision", "chunk.workspace"
-
-
-@dataclass(frozen=True)
-class Zone:
-    """Something fixed to keep out of: a box between two corners, or all that is behind a plane; metres, base frame.
-
-    Nothing may come nearer than `stop_m` (negative: how deep is still allowed); what comes nearer than `slow_m` is slowed
-    down. It is kept away from the named `frames`, or from every shape that moves if there are none.
-    """
-
-    name: str
-    stop_m: float = 0.0
-    slow_m: float = 0.0
-    box: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    plane: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # a point of it, and its normal away from the zone
-    frames: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Spacing:
-    """How far the robot's own bodies stay apart, metres: refused below `stop_m`, slowed down below `slow_m`."""
-
-    stop_m: float = 0.005
-    slow_m: float = 0.03
 
 
 @dataclass(frozen=True)
@@ -63,16 +35,6 @@ class Clearance:
     speed_scale: float = 1.0
     code: str = ""
     violation: str = ""
-
-
-@dataclass(frozen=True)
-class _Pair:
-    text: str
-    code: str
-    stop_m: float
-    slow_m: float
-    shapes: tuple[int, int]
-    reach: NDArray[np.float64]
 
 
 class _Travel:
@@ -159,7 +121,7 @@ class _Fixed:
     upper: NDArray[np.float64]
 
     @classmethod
-    def of(cls, pairs: Sequence[_Pair], shapes: Sequence[pinocchio.GeometryObject]) -> "_Fixed":
+    def of(cls, pairs: Sequence[CollisionPair], shapes: Sequence[pinocchio.GeometryObject]) -> "_Fixed":
         """A half-space across the axes is in a box without end: nothing is known of it."""
         found = [(k, *pair.shapes) for k, pair in enumerate(pairs) if 0 in [shapes[i].parentJoint for i in pair.shapes]]
         ordered = [(k, b, a) if shapes[b].parentJoint == 0 else (k, a, b) for k, a, b in found]
@@ -187,29 +149,22 @@ class ClearanceModel:
         self, embodiment: Embodiment, urdf: str, spacing: Spacing, zones: Sequence[Zone] = (), slowest: float = 0.25
     ) -> None:
         self.embodiment, self.slowest = embodiment, slowest
-        self._kinematics = Kinematics(urdf, embodiment.joints)
+        collisions = CollisionPairs(embodiment.joints, urdf, spacing, zones)
+        self._kinematics, self._shapes, self._pairs = collisions.kinematics, collisions.shapes, collisions.pairs
         self._model, self._data = self._kinematics.model, self._kinematics.data
-        self._shapes = pinocchio.buildGeomFromUrdfString(self._model, urdf, pinocchio.GeometryType.COLLISION)
-        self._reaches = [self._reach(shape) for shape in self._shapes.geometryObjects]
-        pairs = [*self._own_pairs(spacing)]
-        for zone in zones:
-            pairs += self._zone_pairs(zone)
-        self._pairs = self._possible(pairs)
-        for pair in self._pairs:
-            self._shapes.addCollisionPair(pinocchio.CollisionPair(*pair.shapes))
         self._poses = pinocchio.GeometryData(self._shapes)
         self._stop = np.array([pair.stop_m for pair in self._pairs])
         self._slow = np.maximum(self._stop, [pair.slow_m for pair in self._pairs])
         self._reach_of = np.array([pair.reach for pair in self._pairs]).reshape(len(self._pairs), -1)
         self._moves = self._reach_of > 0
         self._first, self._second = np.array([pair.shapes for pair in self._pairs], int).reshape(-1, 2).T
-        self._radius = np.array([_radius(shape.geometry) for shape in self._shapes.geometryObjects])
+        self._radius = np.array([bounding_radius(shape.geometry) for shape in self._shapes.geometryObjects])
         self._radii = self._radius[self._first] + self._radius[self._second]
         self._fixed = _Fixed.of(self._pairs, self._shapes.geometryObjects)
         shapes = self._shapes.geometryObjects
         self._parents = np.array([shape.parentJoint for shape in shapes])
         self._origins = np.array([[*shape.placement.translation, 1.0] for shape in shapes])  # homogeneous, by parent
-        self._reach_by_shape = np.array(self._reaches)
+        self._reach_by_shape = np.array(collisions.reaches)
         self._turns = np.array(["R" in self._model.joints[i].shortname() for i in self._kinematics.ids])
         # [i, j]: whether joint i is behind joint j, as seen from the root.
         self._behind = np.array([[j != i and j in self._model.supports[i] for j in self._kinematics.ids]
@@ -360,137 +315,13 @@ class ClearanceModel:
         both = reach.take(self._first[pairs], 0) + reach.take(self._second[pairs], 0)
         return np.asarray(both * self._moves.take(pairs, 0))
 
-    def _own_pairs(self, spacing: Spacing) -> list[_Pair]:
-        count = self._shapes.ngeoms
-        pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
-        return [self._pair(*pair, spacing.stop_m, spacing.slow_m) for pair in pairs if not self._are_neighbours(*pair)]
-
-    def _zone_pairs(self, zone: Zone) -> list[_Pair]:
-        kept = [i for i, shape in enumerate(self._shapes.geometryObjects) if shape.parentJoint and not zone.frames]
-        kept += [self._point(frame) for frame in zone.frames]
-        there = self._add(pinocchio.GeometryObject(zone.name, 0, _pose_of(zone), _shape_of(zone)))
-        return [self._pair(shape, there, zone.stop_m, zone.slow_m, WORKSPACE) for shape in kept]
-
-    def _point(self, frame: str) -> int:
-        if not self._model.existFrame(frame):
-            raise FineVLAError(f"frame '{frame}' is not in the URDF")
-        for i, shape in enumerate(self._shapes.geometryObjects):
-            if shape.name == frame:
-                return i
-        found = self._model.frames[self._model.getFrameId(frame)]
-        joint = found.parentJoint
-        return self._add(pinocchio.GeometryObject(frame, joint, found.placement, coal.Sphere(POINT_M)))
-
-    def _add(self, shape: pinocchio.GeometryObject) -> int:
-        index = int(self._shapes.addGeometryObject(shape))
-        self._reaches.append(self._reach(shape))
-        return index
-
-    def _pair(self, first: int, second: int, stop_m: float, slow_m: float, code: str = COLLISION) -> _Pair:
-        """Joints that carry both shapes do not move them against each other."""
-        a, b = self._reaches[first], self._reaches[second]
-        names = (self._name(first), self._name(second))
-        return _Pair(
-            " and ".join(names), code, stop_m, slow_m, (first, second), np.where((a > 0) & (b > 0), 0.0, a + b)
-        )
-
-    def _name(self, index: int) -> str:
-        """The link of a shape ("left_link5" of "left_link5_0"), or the zone's or frame's own name."""
-        shape = self._shapes.geometryObjects[index]
-        link, _, number = str(shape.name).rpartition("_")
-        return link if number.isdigit() else str(shape.name)
-
-    def _are_neighbours(self, first: int, second: int) -> bool:
-        """Shapes of one body or of two that share a joint, and the two fingers of a gripper: they touch by design."""
-        a, b = (self._shapes.geometryObjects[i].parentJoint for i in (first, second))
-        parents, joints = self._model.parents, self._model.joints
-        if a == b or parents[a] == b or parents[b] == a:
-            return True
-        return bool(parents[a] == parents[b] and joints[a].idx_q == joints[b].idx_q)
-
-    def _possible(self, pairs: list[_Pair]) -> list[_Pair]:
-        """Without the pairs that one or two joints move and that cannot touch within the joints' limits."""
-        lower, upper = self._model.lowerPositionLimit, self._model.upperPositionLimit
-        order = self._kinematics.order
-        data = pinocchio.GeometryData(self._shapes)
-        kept = []
-        for pair in pairs:
-            moving = np.flatnonzero(pair.reach)
-            if pair.code != COLLISION or len(moving) > 2:
-                kept.append(pair)
-                continue
-            ends = [np.linspace(lower[order[j]], upper[order[j]], GRID) for j in moving]
-            least = np.inf
-            for combination in np.stack(np.meshgrid(*ends), -1).reshape(-1, len(moving)):
-                q = pinocchio.neutral(self._model)
-                q[order[moving]] = combination
-                pinocchio.updateGeometryPlacements(self._model, self._data, self._shapes, data, q)
-                least = min(least, _distance(self._shapes, data, *pair.shapes))
-            if least < 0:
-                kept.append(pair)
-        return kept
-
-    def _driver(self, joint: int) -> tuple[int, float]:
-        """The joint that moves this one, which is itself unless it mimics another, and by how much of its motion."""
-        model = self._model
-        for mimicking, mimicked in zip(model.mimicking_joints, model.mimicked_joints, strict=True):
-            if joint == mimicking:
-                return int(mimicked), abs(float(model.joints[joint].extract().scaling))
-        return joint, 1.0
-
-    def _reach(self, shape: pinocchio.GeometryObject) -> NDArray[np.float64]:
-        """How far the shape's farthest point can move per radian (or metre) of each value's joint `(D,)`, at most."""
-        model, order = self._model, self._kinematics.order
-        reach = np.zeros(len(order))
-        joint = shape.parentJoint
-        far = float(np.linalg.norm(shape.placement.translation)) + _radius(shape.geometry)
-        while joint:
-            driver, scaling = self._driver(joint)
-            index = np.flatnonzero(order == model.joints[driver].idx_q)
-            slides = "P" in model.joints[driver].shortname()
-            if len(index):
-                reach[index[0]] += scaling * (1.0 if slides else far)
-            if slides:
-                q = model.joints[driver].idx_q
-                far += scaling * max(abs(model.lowerPositionLimit[q]), abs(model.upperPositionLimit[q]))
-            far += float(np.linalg.norm(model.jointPlacements[joint].translation))
-            joint = model.parents[joint]
-        return reach
-
 
 def _norm(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the Euclidean norm of each row; faster than NumPy's for short rows."""
     return np.asarray(np.sqrt(np.einsum("kd,kd->k", vectors, vectors)))
 
 
-def _distance(shapes: pinocchio.GeometryModel, poses: pinocchio.GeometryData, first: int, second: int) -> float:
-    result = coal.DistanceResult()
-    a, b = shapes.geometryObjects[first].geometry, shapes.geometryObjects[second].geometry
-    here, there = (coal.Transform3s(poses.oMg[i].rotation, poses.oMg[i].translation) for i in (first, second))
-    return float(coal.distance(a, here, b, there, coal.DistanceRequest(), result))
-
-
-def _shape_of(zone: Zone) -> coal.CollisionGeometry:
-    if zone.box is not None:
-        return coal.Box(*(np.array(zone.box[1]) - np.array(zone.box[0])))
-    assert zone.plane is not None
-    point, normal = (np.array(part, float) for part in zone.plane)
-    normal /= np.linalg.norm(normal)
-    return coal.Halfspace(normal, float(normal @ point))
-
-
-def _pose_of(zone: Zone) -> pinocchio.SE3:
-    middle = np.zeros(3) if zone.box is None else (np.array(zone.box[0]) + np.array(zone.box[1])) / 2
-    return pinocchio.SE3(np.eye(3), middle)
-
-
 def _box_of(geometry: coal.CollisionGeometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lower and upper corner of a box around the shape, in its own axes."""
     geometry.computeLocalAABB()
     return np.array(geometry.aabb_local.min_), np.array(geometry.aabb_local.max_)
-
-
-def _radius(geometry: coal.CollisionGeometry) -> float:
-    """Return the radius of a sphere around the shape's origin that contains it; infinite for a half-space."""
-    geometry.computeLocalAABB()
-    return float(np.linalg.norm(geometry.aabb_center) + geometry.aabb_radius)

@@ -15,6 +15,53 @@ from finevla_core.time_units import S_PER_NS
 LEAD_NS = 45_000_000
 
 
+class ControllerCommands:
+    """What the controllers are told: each plan as one trajectory per controller, and once more `say_again_s` later.
+
+    `is_obeyed` is whether they do what they were told here last: what starts then starts at their command.
+    """
+
+    def __init__(self, embodiment: Embodiment, limits: Limits, say_again_s: float) -> None:
+        self.embodiment, self.limits, self.say_again_s = embodiment, limits, say_again_s
+        self.is_obeyed = False
+        self._controllers = tuple(c.name for c in embodiment.controllers)
+        self._said: list[Trajectory] = []
+        self._again: list[Trajectory] = []  # what they are to be told once more, and when
+        self._again_ns = self._led_until_ns = 0
+
+    def say(self, plan: Plan, now_ns: int) -> None:
+        """Tell them `plan`, now and once more."""
+        continues = self.is_obeyed and not self.is_leading(now_ns)
+        if not continues:
+            self._led_until_ns = int(plan.times_ns[0]) + LEAD_NS
+        controllers = self._controllers if continues else ()
+        self._again = trajectories(plan, self.embodiment, self.limits, controllers, LEAD_NS)
+        self._again_ns = now_ns + round(self.say_again_s / S_PER_NS)
+        self._said += self._again
+        self.is_obeyed = True
+
+    def is_leading(self, now_ns: int) -> bool:
+        """Whether they are still being led onto a plan that they were told while they held something else."""
+        return now_ns < self._led_until_ns
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether what was said is to be said once more by now."""
+        return bool(self._again) and now_ns >= self._again_ns
+
+    def say_again(self) -> None:
+        """Tell them the same in the same words: to a controller that heard it the first time it changes nothing."""
+        self._said += self._again
+
+    def forget(self) -> None:
+        """Say nothing once more."""
+        self._again = []
+
+    def take(self) -> list[Trajectory]:
+        """Return what was said since the last call."""
+        said, self._said = self._said, []
+        return said
+
+
 def trajectories(
     plan: Plan, embodiment: Embodiment, limits: Limits, continues: Collection[str], lead_ns: int = 0
 ) -> list[Trajectory]:

@@ -14,7 +14,8 @@ import yaml
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, unknown
-from finevla_core.safety.clearance import ClearanceModel, Spacing, Zone
+from finevla_core.safety.clearance import ClearanceModel
+from finevla_core.safety.collision_pairs import Spacing, Zone
 from finevla_core.safety.limits import Limits, robot_limits, tightened
 
 KEYS = ("based_on", "margin_rad", "slowest", "max_chunk_s", "values", "spacing", "zones", "frames_within")

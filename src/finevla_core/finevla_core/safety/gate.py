@@ -10,6 +10,7 @@ from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.authority import MAX_CLIENT
 from finevla_core.safety.clearance import Clearance
+from finevla_core.safety.commands import LEAD_NS
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, ensembled, join
 from finevla_core.safety.mandate import is_motion
@@ -59,7 +60,8 @@ class GateContext:
     """What the gate compares a chunk with. `client` has command authority; `measured` `(D,)` was true at `measured_ns`.
 
     If `is_taken`, the client asked for authority by name, and may move the arms without an instruction.
-    `allowed_scale` is the speed that the running chunk's distances allow, 1 if none runs; `leave_ns`, when its plan is left.
+    `allowed_scale` is the speed that the running chunk's distances allow, 1 if none runs; `is_led` says that the controllers
+    hold something else and are only led onto the plan.
     `last_stamp_ns` and `last_sequence` are those of the running chunk, -1 if none runs; `recent` are the accepted chunks,
     oldest first, that an ensemble may look back on.
     """
@@ -76,7 +78,16 @@ class GateContext:
     recent: Sequence[ActionChunk] = ()
     is_taken: bool = False
     allowed_scale: float = 1.0
-    leave_ns: int = LEAVE_NS
+    is_led: bool = False
+
+    @property
+    def leave_ns(self) -> int:
+        """How long after `now_ns` the plan is left.
+
+        Controllers that are led onto it must be there first. One that rests is left no sooner either, for what a chunk becomes
+        must not depend on what its sender cannot know: whether the controllers of arms at rest were told to hold.
+        """
+        return LEAD_NS if self.is_led or self.now_ns >= self.plan.end_ns else LEAVE_NS
 
 
 class Gate:

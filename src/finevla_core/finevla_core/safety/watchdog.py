@@ -5,7 +5,6 @@ reset. It never commands anything but a stop. Unknown means hold.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from finevla_core.safety.events import Event, State, Trajectory
 from finevla_core.safety.findings import WATCHES, Verdict
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.monitors import (
-    Cameras,
     EpochMonitor,
     HeartbeatMonitor,
     OtherWatchdogs,
@@ -25,6 +23,8 @@ from finevla_core.safety.monitors import (
     RosClock,
     Strangers,
 )
+from finevla_core.safety.policy_monitor import PolicyMonitor
+from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.time_units import S_PER_NS
 
 # DDS lists the publishers of a killed process for 20 s; two bridges that live are told apart by what they say.
@@ -39,40 +39,6 @@ LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itsel
 # After this long what it heard before is nothing to go by; it looks anew before it judges, for so long at most.
 SLEPT_NS, WAKING_NS = 250_000_000, 200_000_000
 ANSWER_NS = 20_000_000  # a bridge that follows hears a stranger as well, and its stop is the smoother one
-UNTAKEN = 3  # observations that a policy has let pass, before it is deaf
-
-
-@dataclass(frozen=True)
-class WatchdogOptions:
-    """Times in seconds of the steady clock, angles in rad."""
-
-    # Six periods of safety/status at 20 Hz.
-    bridge_timeout_s: float = 0.3
-    # Longer than the 0.33 s that Fast DDS holds a writer up when a newcomer joins over shared memory (measured).
-    joints_timeout_s: float = 0.5
-    observations_timeout_s: float = 1.0
-    chunks_timeout_s: float = 1.0
-    policy_timeout_s: float = 1.0
-    deadman: bool = False
-    deadman_timeout_s: float = 0.3
-    clock_jump_s: float = 0.2
-    clock_still_s: float = 1.0
-    frozen_pictures: int = 5
-    frozen_moved_rad: float = 0.01
-    camera_noise: bool = True
-    arm_simulated: bool = False
-    # What was never heard is missing only after the nodes have found each other, and after a policy has been loaded.
-    startup_s: float = 3.0
-    loading_s: float = 15.0
-    rest_speed: float = 0.05
-    # Stop asked -> STOPPED confirmed; a healthy bridge takes some 2 ms.
-    confirm_s: float = 0.06
-    ask_again_s: float = 0.2
-    say_again_s: float = 0.01  # a controller may lose a message: the bridge's options say more
-    # After the bridge's stop should be over the arms rest within this, after our own within the next, or are braked again.
-    grace_s: float = 0.25
-    settle_s: float = 1.5
-    attempts: int = 4
 
 
 class Watchdog:
@@ -93,14 +59,12 @@ class Watchdog:
         self.strangers, self.others = Strangers(), OtherWatchdogs()
         self._ticked_ns = now_ns
         self.publications = CounterWatch(lambda: self._ticked_ns)  # of joint states
-        self.cameras = Cameras(carriers, ~limits.is_gripper, options.camera_noise, options.frozen_moved_rad)
         self.rivals = PublisherConflictMonitor(*names, second_ns=DEAD_LISTED_NS)
         self.voices = EpochMonitor()
         found_ns, loaded_ns = (now_ns + round(s / S_PER_NS) for s in (options.startup_s, options.loading_s))
         self.clock = RosClock(options.clock_jump_s, is_simulated, HeartbeatMonitor(loaded_ns))
         self.bridge, self.joints, self.stamps, self.deadman = (HeartbeatMonitor(found_ns) for _ in range(4))
-        self.observations, self.policy, self.taking, self.chunks = (HeartbeatMonitor(loaded_ns) for _ in range(4))
-        self._taken = self._untaken = 0
+        self.policy = PolicyMonitor(options, carriers, ~limits.is_gripper, loaded_ns)
         self._woke_ns: int | None = None  # slept, and has not looked anew yet
         self.state = State.DISABLED
         self.is_new_bridge = False  # another one than before, and not STOPPED yet
@@ -158,7 +122,7 @@ class Watchdog:
         if self.state in (State.STOPPED, State.DISABLED):
             self.instruction_id = ""  # it has ended, for all nodes
         if self.state is State.FOLLOWING and was is not State.FOLLOWING:
-            self.chunks.heard(now_ns)
+            self.policy.chunks.heard(now_ns)
         if self.state is not State.STOPPED:
             self._rests_by_ns = None
         elif was is not State.STOPPED:
@@ -176,25 +140,19 @@ class Watchdog:
     def on_instruction(self, instruction_id: str, now_ns: int) -> None:
         """The active instruction; empty = none."""
         self.instruction_id = instruction_id
-        self.chunks.heard(now_ns)
+        self.policy.chunks.heard(now_ns)
 
     def on_chunk(self, now_ns: int) -> None:
         """Some chunk of the policy."""
-        self.chunks.heard(now_ns)
+        self.policy.chunks.heard(now_ns)
 
     def on_policy(self, observations_taken: int, now_ns: int) -> None:
         """The policy's heartbeat, with the number of observations that it has taken."""
-        self.policy.heard(now_ns)
-        if observations_taken != self._taken:
-            self.taking.heard(now_ns)
-            self._untaken = 0
-        self._taken = observations_taken
+        self.policy.on_policy(observations_taken, now_ns)
 
     def on_observation(self, hashes: Mapping[str, int], state: NDArray[np.float64], now_ns: int) -> None:
         """An observation: content hash per camera, and the state `(D,)` measured with the pictures."""
-        self.observations.heard(now_ns)
-        self._untaken += 1
-        self.cameras.saw(hashes, state)
+        self.policy.on_observation(hashes, state, now_ns)
 
     def on_deadman(self, is_held: bool, now_ns: int) -> None:
         """Take in the state of the operator's deadman switch: held or released."""
@@ -321,8 +279,7 @@ class Watchdog:
         slept_ns, self._ticked_ns = now_ns - self._ticked_ns, now_ns
         if slept_ns <= LATE_NS:
             return
-        beats = (self.bridge, self.joints, self.stamps, self.deadman, self.observations, self.policy, self.chunks)
-        for beat in (*beats, self.taking, self.clock.ran):
+        for beat in (self.bridge, self.joints, self.stamps, self.deadman, self.clock.ran, *self.policy.beats):
             beat.excuse(slept_ns, now_ns)
         if slept_ns > SLEPT_NS and self.hears:
             self._woke_ns = now_ns
@@ -393,17 +350,7 @@ class Watchdog:
             found["watchdog.clock_jump"] = WATCHES["watchdog.clock_jump"].says.format(self.clock.jumped_s)
         if (still_s := self.clock.still_s(now_ns)) > o.clock_still_s:
             found["watchdog.clock_still"] = WATCHES["watchdog.clock_still"].says.format(still_s)
-        if frozen := self.cameras.frozen(o.frozen_pictures):
-            who = "cameras " + ", ".join(frozen) if len(frozen) > 1 else f"camera {frozen[0]}"
-            found["watchdog.camera_frozen"] = WATCHES["watchdog.camera_frozen"].says.format(who, o.frozen_pictures + 1)
-        silent("watchdog.observations", self.observations, o.observations_timeout_s)
-        silent("watchdog.policy", self.policy, o.policy_timeout_s)
-        # By what it says itself: a policy that says nothing may have taken some meanwhile.
-        deaf_s = (self.policy.since_ns - self.taking.since_ns) * S_PER_NS
-        if deaf_s > o.policy_timeout_s and self._untaken >= UNTAKEN:
-            found["watchdog.policy_deaf"] = WATCHES["watchdog.policy_deaf"].says.format(deaf_s)
-        if self.instruction_id and self.state is State.FOLLOWING:
-            silent("watchdog.chunks", self.chunks, o.chunks_timeout_s)
+        found |= self.policy.look(now_ns, bool(self.instruction_id) and self.state is State.FOLLOWING)
         return found
 
     def _verdict(self, code: str, is_moving: bool) -> Verdict:

@@ -69,7 +69,7 @@ def taken_queries(states: Tensor, queries: Tensor) -> Tensor:
         raise FineVLAError(
             "samples of one batch have different numbers of placeholders; act and answer in batches of their own"
         )
-    return states[queries].reshape(len(states), -1, states.shape[-1])
+    return states[queries].reshape(len(states), int(counts[0]) if len(counts) else 0, states.shape[-1])
 
 
 def _quiet() -> None:

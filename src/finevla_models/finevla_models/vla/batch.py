@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from finevla_core.errors import FineVLAError
+
 IGNORED = -100  # label of a token that is no part of the loss
 
 
@@ -38,7 +40,7 @@ class VLABatch:
     itself where the model shall say it, else `IGNORED`; `queries` `(B, L)` bool, True at the placeholders whose hidden states
     a head reads; `inputs` what else the backbone takes, by transformers' names (pixel_values, image_grid_thw, ...); `images`
     `(B, V, 3, H, W)` float32 in 0...1, for heads with eyes of their own; `state` `(B, D)`; `actions` and `action_mask`
-    `(B, T, D)`.
+    `(B, T, D)`; a mask without actions says which values there are to predict.
     """
 
     tokens: Tensor
@@ -65,6 +67,15 @@ class VLABatch:
         return replace(self, **moved, inputs={k: v.to(device, non_blocking=True) for k, v in self.inputs.items()})
 
 
+def required_state[S: (Tensor, NDArray[np.float32])](state: S | None, values: int) -> S:
+    """Return the state `(..., values)` of a batch or an example; raises `FineVLAError` where it is missing, or another's."""
+    if state is None:
+        raise FineVLAError("the policy needs the robot's state, and the sample has none")
+    if state.shape[-1] != values:
+        raise FineVLAError(f"the policy takes {values} values of state, the sample has {state.shape[-1]}")
+    return state
+
+
 def stack_values(examples: list[VLAExample]) -> dict[str, Tensor | None]:
     """Return `images`, `state`, `actions` and `action_mask` of a batch; None where not every example has them."""
     pictures = np.stack([np.stack(example.images) for example in examples])
@@ -74,11 +85,13 @@ def stack_values(examples: list[VLAExample]) -> dict[str, Tensor | None]:
         found = [getattr(example, name) for example in examples]
         whole = [value for value in found if value is not None]
         stacked[name] = torch.from_numpy(np.stack(whole)).float() if len(whole) == len(found) else None
-    if stacked["actions"] is None:
-        return stacked | {"action_mask": None}
-    masks = [
-        np.ones(example.actions.shape, bool) if example.action_mask is None else example.action_mask
-        for example in examples
-        if example.actions is not None
-    ]
-    return stacked | {"action_mask": torch.from_numpy(np.stack(masks))}
+    masks = [_mask(example) for example in examples]
+    given = [mask for mask in masks if mask is not None]
+    return stacked | {"action_mask": torch.from_numpy(np.stack(given)) if len(given) == len(masks) else None}
+
+
+def _mask(example: VLAExample) -> NDArray[np.bool_] | None:
+    """An example's mask; all values where it has actions alone. Without actions it says which arm is there to act."""
+    if example.action_mask is None and example.actions is not None:
+        return np.ones(example.actions.shape, bool)
+    return example.action_mask

@@ -20,7 +20,7 @@ from finevla_models.vla.backbone import new_backbone
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.heads import build_head, head_name
 
-DESCRIPTION, BACKBONE, WEIGHTS = "vla.json", "backbone", "model.safetensors"
+DESCRIPTION, BACKBONE, HEAD, WEIGHTS = "vla.json", "backbone", "head", "model.safetensors"
 SCHEMA = "finevla.vla/1"
 
 
@@ -42,6 +42,7 @@ def save_vla(policy: VLAPolicy, folder: Path, weights: Mapping[str, Tensor] | No
     model: Any = policy.backbone.model
     model.config.save_pretrained(folder / BACKBONE)
     policy.backbone.prompts.processor.save_pretrained(folder / BACKBONE)
+    head.save_files(folder / HEAD)
     found = policy.state_dict() if weights is None else weights
     shared = _shared_names(policy)
     once = {name: value.contiguous() for name, value in found.items() if name not in shared}
@@ -70,7 +71,9 @@ def load_vla(folder: Path) -> VLAPolicy:
     try:
         backbone = new_backbone(folder / BACKBONE, int(described["max_tokens"]))
         shape = ChunkShape(**described["shape"])
-        policy = VLAPolicy(backbone, build_head(described["head"], described["options"], shape, backbone))
+        head = build_head(described["head"], described["options"], shape, backbone)
+        head.load_files(folder / HEAD)
+        policy = VLAPolicy(backbone, head)
         load_model(policy, str(folder / WEIGHTS))
     except (KeyError, TypeError) as error:
         raise FineVLAError(f"'{folder / DESCRIPTION}' describes no policy: {error}; export it again") from error
@@ -79,3 +82,10 @@ def load_vla(folder: Path) -> VLAPolicy:
         raise FineVLAError(f"the weights in '{folder}' do not fit what {DESCRIPTION} says: {said}") from error
     made: VLAPolicy = policy.eval()
     return made
+
+
+def policy_files(folder: Path) -> dict[str, Path]:
+    """Return the files of a policy's folder by their names in it, without what else may lie there."""
+    own = [folder / DESCRIPTION, folder / WEIGHTS]
+    own += [path for part in (BACKBONE, HEAD) for path in sorted((folder / part).rglob("*"))]
+    return {path.relative_to(folder).as_posix(): path for path in own if path.is_file()}

@@ -2,11 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.batch import VLABatch, VLAExample
 from finevla_models.vla.prompt_encoder import Answer, PromptEncoder
@@ -35,6 +39,22 @@ class VLAHead(nn.Module, ABC):
 
     shape: ChunkShape
 
+    def fit(self, chunks: NDArray[np.float32], masks: NDArray[np.bool_] | None, backbone: Backbone) -> None:
+        """Fit what is no weight, once before training: `chunks` `(N, T, D)` normalised, `masks` of the same shape.
+
+        It may enlarge the backbone's vocabulary; optimizers and adapters are made after it.
+        """
+
+    def save_files(self, folder: Path) -> None:
+        """Write what is no weight into a folder that need not be there yet; nothing for most heads."""
+
+    def load_files(self, folder: Path) -> None:
+        """Read what `save_files` wrote; raises `FineVLAError`."""
+
+    def prompt(self, example: VLAExample) -> str:
+        """Return what the model is asked: the words of the example, and what the head puts behind them."""
+        return example.prompt
+
     def answer(self, example: VLAExample, prompts: PromptEncoder) -> Answer:
         """Return what follows the prompt of an example; nothing for heads that read the prompt alone.
 
@@ -62,7 +82,12 @@ class VLAPolicy(nn.Module):
     def batch(self, examples: Sequence[VLAExample]) -> VLABatch:
         """Return examples as a batch on the CPU, each with what the head wants behind its prompt."""
         prompts = self.backbone.prompts
-        return prompts.batch(examples, [self.head.answer(example, prompts) for example in examples])
+        asked = [replace(example, prompt=self.head.prompt(example)) for example in examples]
+        return prompts.batch(asked, [self.head.answer(example, prompts) for example in examples])
+
+    def fit(self, chunks: NDArray[np.float32], masks: NDArray[np.bool_] | None = None) -> None:
+        """Fit what is no weight, once before training (see `VLAHead.fit`)."""
+        self.head.fit(chunks, masks, self.backbone)
 
     def forward(self, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
         """Return the losses of a batch (forward, so that wrappers of several devices see it)."""
@@ -72,6 +97,26 @@ class VLAPolicy(nn.Module):
         """Return chunks `(B, horizon, values)`, normalised; without gradients."""
         with torch.no_grad():
             return self.head.predict(self.backbone, batch, generator)
+
+
+def required_actions(batch: VLABatch, shape: ChunkShape) -> Tensor:
+    """Return the actions `(B, T, D)` of a batch, 0 for values that count nothing (they may be anything, NaN too).
+
+    Raises:
+        FineVLAError: A sample has none, or others than the policy's.
+    """
+    if batch.actions is None:
+        raise FineVLAError("the head learns from actions, and not every sample of the batch has them")
+    check_chunk(shape, *batch.actions.shape[1:])
+    return batch.actions if batch.action_mask is None else batch.actions.masked_fill(~batch.action_mask, 0.0)
+
+
+def check_chunk(shape: ChunkShape, rows: int, values: int) -> None:
+    """Raise `FineVLAError` unless chunks of `rows` rows of `values` values are the policy's."""
+    if (rows, values) != (shape.horizon, shape.values):
+        raise FineVLAError(
+            f"the policy's chunks are {shape.horizon} rows of {shape.values} values, the sample has {rows} of {values}"
+        )
 
 
 def masked_mean(errors: Tensor, mask: Tensor | None) -> Tensor:

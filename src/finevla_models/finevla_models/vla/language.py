@@ -23,7 +23,7 @@ class LanguageHead(VLAHead):
     Loss: cross entropy of the answer's tokens, each counted alike; prompt and pictures count nothing.
     """
 
-    def __init__(self, config: LanguageConfig, shape: ChunkShape, width: int) -> None:
+    def __init__(self, config: LanguageConfig, shape: ChunkShape, backbone: Backbone) -> None:
         super().__init__()
         self.config, self.shape = config, shape
 

@@ -1,17 +1,19 @@
 """Words and pictures to a backbone's tokens, by the backbone's own processor; padding is on the right alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, stack_values
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, required_state, stack_values
 
 # One row for each token, beside the tokens themselves; everything else of a processor is put behind one another.
-_BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
+BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,11 @@ class PromptEncoder:
 
     def _encoded(self, example: VLAExample) -> dict[str, Any]:
         count = len(example.images)
+        # torch warns of arrays that cannot be written to, such as those of files in memory.
+        pictures = [image if image.flags.writeable else image.copy() for image in example.images]
         try:
             found = self.processor(
-                text=[self._text(example.prompt, count)], images=list(example.images) or None, return_tensors="pt"
+                text=[self._text(example.prompt, count)], images=pictures or None, return_tensors="pt"
             )
         except (ValueError, TypeError, IndexError) as error:
             said = " ".join(str(error).split())[:200]
@@ -119,12 +123,41 @@ class PromptEncoder:
         return f"{begin}{image}{end}" * pictures + f"{prompt}\n"
 
 
+def with_state(prompt: str, state: NDArray[np.float32] | None, values: int) -> str:
+    """Return a prompt with the state behind it in words, as starVLA puts it: 256 bins over -1...1, for a policy with state.
+
+    What is beyond an end counts as the end (there bin -1 below it).
+    """
+    if not values:
+        return prompt
+    bins = np.clip(np.floor((required_state(state, values) + 1) * 128), 0, 255).astype(int)
+    return f"{prompt} [STATE] {' '.join(map(str, bins))} [ACTION]"
+
+
 def _joined(rows: Sequence[Mapping[str, Tensor]], length: int) -> dict[str, Tensor]:
     """What a processor gave for each example, for all: rows of tokens are padded with 0, the rest stands one after another."""
     joined: dict[str, Tensor] = {}
     for name in rows[0]:
         parts = [row[name] for row in rows]
-        if name in _BY_TOKEN:
+        if name in BY_TOKEN:
             parts = [torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in parts]
         joined[name] = torch.cat(parts)
     return joined
+
+
+def one_sample(batch: VLABatch, k: int) -> VLABatch:
+    """Return sample `k` alone and as it is asked: without padding, and without what shall be said behind its prompt."""
+    said = (batch.labels[k] != IGNORED).nonzero()
+    length = int(said[0]) if len(said) else int(batch.mask[k].sum())
+    inputs = {}
+    for name, value in batch.inputs.items():
+        # Every sample has as many pictures of the same size, so that each has an equal share of what is not by token.
+        share = value[k : k + 1, :length] if name in BY_TOKEN else value.chunk(len(batch))[k]
+        inputs[name] = share
+    one = {
+        name: getattr(batch, name)[k : k + 1]
+        for name in ("images", "state", "actions", "action_mask")
+        if getattr(batch, name) is not None
+    }
+    cut = {name: getattr(batch, name)[k : k + 1, :length] for name in ("tokens", "mask", "labels", "queries")}
+    return replace(batch, **one, **cut, inputs=inputs)

@@ -1,0 +1,51 @@
+"""`finevla backbone`: a small backbone of random weights, for training without a GPU, or without a hub to load one from.
+
+It has Qwen3.5's architecture and a tokenizer that learns its pieces from the words of your data sets. In a configuration of
+'finevla train' it stands as 'backbone: {new: FOLDER}'.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from finevla_core.errors import FineVLAError
+from finevla_tools.door import announce, refuse_no_output
+
+SIZES = ("small", "tiny")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the data sets and the options of `finevla backbone` to `parser`."""
+    parser.add_argument("datasets", nargs="+", type=Path, help="LeRobot data sets, for their words")
+    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    parser.add_argument(
+        "--size", choices=SIZES, default=SIZES[0], help="small: 7 million parameters, a CPU trains it; tiny: for a test"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the backbone; return the exit code. Raises `FineVLAError` for a folder that is there, or data sets without words."""
+    refuse_no_output("--out", arguments.out)
+    texts = sorted({text for root in arguments.datasets for text in _texts(root)})
+    if not texts:
+        raise FineVLAError(f"'{arguments.datasets[0]}' has no words; give a data set with tasks")
+    announce("loading torch and transformers")
+    from finevla_models.vla.small_backbone import make_backbone
+    from finevla_tools.work.staged import Staged
+
+    with Staged(arguments.out) as folder:
+        count = make_backbone(folder, texts, arguments.size, arguments.seed)
+    print(f"backbone of {count / 1e6:.1f} million parameters: {arguments.out}")
+    return 0
+
+
+def _texts(root: Path) -> Iterator[str]:
+    """Everything that is said in a data set."""
+    from finevla_tools.datasets.lerobot_files import open_dataset
+    from finevla_tools.datasets.words import read_words
+
+    for words in read_words(open_dataset(root)).values():
+        yield from words.tasks
+        for texts in (words.paraphrases, words.fine, words.steps, words.motions, words.interjections):
+            yield from (one.text for one in texts)

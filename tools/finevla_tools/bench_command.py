@@ -1,0 +1,35 @@
+"""`finevla bench latency`: how long a bundle takes from an observation to its chunk, on this machine and in one process.
+
+The policy alone, without ROS, cameras and the bridge's limits; noise for pictures, which takes as long as anything else.
+"""
+
+import argparse
+
+from finevla_tools.door import add_execution_options, announce, at_least
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the job latency and its options to `parser`."""
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="latency")
+    text = "median, p95 and p99 of the time from an observation to its chunk"
+    job = jobs.add_parser("latency", description=text, help=text)
+    job.add_argument("bundle", help="policy bundle of runtime onnx or torch: a name in models or a path")
+    job.add_argument("--observations", type=int, default=200, help="how many are measured, after a warm-up")
+    job.add_argument("--robot", default="cobotmagic", help="robot file: a name in config/robots or a path")
+    job.add_argument("--threads", type=int, default=1, help="CPU threads of each inference")
+    add_execution_options(job)
+    job.add_argument(
+        "--compare",
+        action="store_true",
+        help="bundles of runtime onnx: also how far the chunks are from those of the CPU in fp32",
+    )
+    job.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print; return the exit code."""
+    at_least(1, observations=arguments.observations, threads=arguments.threads)
+    announce(f"loading bundle '{arguments.bundle}'")
+    from finevla_tools.latency import run_latency
+
+    return run_latency(arguments)
