@@ -325,7 +325,7 @@ def test_caches_of_both_streams_change_nothing(folder: Path, kind: str, stage: i
 
 
 def test_a_session_thinks_and_keeps_latent_actions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = make_policy(folder, stage=2, think_every=3, latent_every=2)
+    policy = make_policy(folder, stage=2, think_every=5, latent_every=2)
     move_experts(policy)
     head, prompts = instruct_head(policy), policy.backbone.prompts
     thoughts = iter(["red", "blue", "cube", "ball", "left"])
@@ -364,9 +364,13 @@ def test_a_session_thinks_and_keeps_latent_actions(folder: Path, monkeypatch: py
     assert len(passes) == 1
     assert torch.equal(session.act(second, seeded()), wanted(second, second, "red"))  # they are too old now
     assert len(passes) == 2
-    # Chunk 4 comes with a new thought, and so with new latent actions although the old ones are young.
+    assert torch.equal(session.act(first, seeded()), wanted(second, first, "red"))
+    assert len(passes) == 2
+    session.act(second, seeded())
+    assert len(passes) == 3
+    # Chunk 6 comes with a new thought, and so with new latent actions although the old ones are young.
     assert torch.equal(session.act(first, seeded()), wanted(first, first, "blue"))
-    assert (len(passes), session.thought, asked) == (3, "blue", [50, 50])
+    assert (len(passes), session.thought, asked) == (4, "blue", [50, 50])
     session.reset()
     assert session.thought == ""
     session.act(first, seeded())
