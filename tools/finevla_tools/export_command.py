@@ -6,8 +6,8 @@ from pathlib import Path
 from finevla_core.chunk import JOININGS
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
-from finevla_tools.checkpoints import is_vla_run
 from finevla_tools.door import BUNDLE, announce, refuse_no_checkpoints, refuse_other_content
+from finevla_tools.training.run_folder import checkpoint_steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export the checkpoints to a bundle; return the exit code. Raises `FineVLAError` if a checkpoint is missing."""
-    if is_vla_run(arguments.folder):
+    if checkpoint_steps(arguments.folder):
         return _run_vla(arguments)
     if arguments.step is not None:
         raise FineVLAError(

@@ -15,7 +15,7 @@ from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.recording.atomic import replace_folder
 from finevla_models.vla.files import WEIGHTS, load_vla, policy_files
 from finevla_models.vla_graphs import VLAGraphs, check_network, spec_of
-from finevla_tools.checkpoints import POLICY_FILE, newest_checkpoint
+from finevla_tools.training.run_folder import AVERAGE, POLICY_FILE, newest_checkpoint
 
 FOLDER, CARD = "vla", "card.md"  # of a bundle
 TOLERANCE = 1e-5  # between the checkpoint and what is exported of it, normalised, float32 both
@@ -29,7 +29,7 @@ def export_vla(run: Path, out: Path, card: str, joining: str, step: int | None =
         RuntimeError: The bundle does not answer as the checkpoint does.
     """
     checkpoint = newest_checkpoint(run, step)
-    averaged = checkpoint / "ema"
+    averaged = checkpoint / AVERAGE
     folder = averaged if with_ema and averaged.is_dir() else checkpoint
     policy = load_vla(folder)
     spec = spec_of(policy)

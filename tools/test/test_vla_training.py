@@ -25,6 +25,7 @@ from finevla_tools.training.adapters import merged
 from finevla_tools.training.build import build_policy
 from finevla_tools.training.config import load_run_config
 from finevla_tools.training.loader import batches
+from finevla_tools.training.run_folder import newest_checkpoint
 from finevla_tools.training.samples import sample_index
 from finevla_tools.training.trainer import train
 
@@ -98,7 +99,7 @@ def test_a_killed_run_goes_on_bit_for_bit(backbone: Path, tmp_path: Path, ways: 
     straight = train(config, MadeSamples(), tmp_path / "straight")
     deadly = 3 * config.training.batch * config.training.accumulate  # of the step after the second checkpoint's half
     assert run_apart(config, tmp_path / "killed", deadly=deadly) == [-signal.SIGKILL]
-    assert checkpoint.newest(tmp_path / "killed") == tmp_path / "killed/checkpoints/2"
+    assert newest_checkpoint(tmp_path / "killed") == tmp_path / "killed/checkpoints/2"
     assert_equal(train(config, MadeSamples(), tmp_path / "killed", resume=True), straight)
 
 
@@ -107,7 +108,7 @@ def test_two_processes_that_share_a_policy_go_on_bit_for_bit(backbone: Path, tmp
     config = run_config(backbone, fsdp=True, ema=0.9, validate_every=4)
     assert run_apart(config, tmp_path / "straight", 2) == [0, 0]
     assert -signal.SIGKILL in run_apart(config, tmp_path / "killed", 2, deadly=13)
-    assert checkpoint.newest(tmp_path / "killed") == tmp_path / "killed/checkpoints/2"
+    assert newest_checkpoint(tmp_path / "killed") == tmp_path / "killed/checkpoints/2"
     assert run_apart(config, tmp_path / "killed", 2, resume=True) == [0, 0]
     assert_equal(*(tmp_path / name / "checkpoints/4" for name in ("straight", "killed")))
     held_out = [line for line in lines_of(tmp_path / "straight") if "validation/loss" in line]

@@ -28,10 +28,11 @@ from finevla_tools.training.adapters import merged
 from finevla_tools.training.config import PROVENANCE, VLARunConfig
 from finevla_tools.training.distributed import Placement, agreed
 from finevla_tools.training.optimiser import WeightAverage, moments, set_moments, trained_parameters
+from finevla_tools.training.run_folder import AVERAGE, POLICY_FILE, RUN_FILE, checkpoint_of, checkpoint_steps
 from finevla_tools.training.samples import TrainingSamples
 from finevla_tools.work.staged import Staged
 
-CHECKPOINTS, RUN_FILE, POLICY_FILE, STATE, AVERAGE = "checkpoints", "run.yaml", "policy.yaml", "state", "ema"
+STATE = "state"
 # What may be another when a run goes on: none of it changes a step that has been done.
 MAY_DIFFER = (
     *(f"training.{name}" for name in ("steps", "save_every", "validate_every", "log_every", "keep", "workers")),
@@ -106,13 +107,6 @@ def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def newest(run: Path) -> Path | None:
-    """Return the checkpoint with the most steps, None if there is none."""
-    folder = run / CHECKPOINTS
-    steps = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
-    return folder / str(max(steps)) if steps else None
-
-
 def save(run: Path, step: int, state: TrainingState, facts: RunFacts) -> Path:
     """Write the checkpoint after `step` steps and remove the oldest; every process must call it.
 
@@ -121,7 +115,7 @@ def save(run: Path, step: int, state: TrainingState, facts: RunFacts) -> Path:
     """
     import torch.distributed.checkpoint as dcp
 
-    placement, target = state.placement, run / CHECKPOINTS / str(step)
+    placement, target = state.placement, checkpoint_of(run, step)
     weights = placement.weights()
     averaged = _averaged(state, weights)
     staged = Staged(target) if placement.rank == 0 else None
@@ -200,7 +194,7 @@ def _write_policy(folder: Path, policy: VLAPolicy, weights: Mapping[str, Tensor]
     config, samples = facts.config, facts.samples
     run = config.plain() | {PROVENANCE: facts.provenance(step)}
     options = config.plain()["policy"]
-    described = {key: options[key] for key in ("embodiment", "cameras", "images", "horizon", "dt_s", "state")}
+    described = {key: options[key] for key in ("embodiment", "cameras", "images", "horizon", "dt_s")}
     described["cameras"] = list(options["cameras"])
     described |= {
         "name": config.name,
@@ -214,8 +208,8 @@ def _write_policy(folder: Path, policy: VLAPolicy, weights: Mapping[str, Tensor]
 
 
 def _remove_oldest(run: Path, keep: int) -> None:
-    folders = sorted((p for p in (run / CHECKPOINTS).iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
-    for folder in folders[:-keep]:
+    for step in checkpoint_steps(run)[:-keep]:
+        folder = checkpoint_of(run, step)
         gone = temporary_of(folder)
         publish(folder, gone)
         shutil.rmtree(gone, ignore_errors=True)

@@ -34,6 +34,7 @@ from finevla_tools.training.optimiser import (
     set_rates,
     trained_parameters,
 )
+from finevla_tools.training.run_folder import checkpoint_steps, newest_checkpoint
 from finevla_tools.training.samples import TrainingSamples
 from finevla_tools.training.validation import (
     COUNT,
@@ -125,8 +126,8 @@ class _Run:
         return self.at.checkpoint
 
     def _resume(self) -> None:
-        found = checkpoint.newest(self.at.run)
-        if found is not None:
+        if checkpoint_steps(self.at.run):
+            found = newest_checkpoint(self.at.run)
             self.facts.refuse_other(found)
             self.at.step, self.at.checkpoint = checkpoint.load(found, self.state), found
 
