@@ -24,6 +24,7 @@ from finevla_core.recording.atomic import publish, temporary_of
 from finevla_core.text_files import read_yaml
 from finevla_models.vla.files import save_vla
 from finevla_models.vla.head import VLAPolicy
+from finevla_tools.checkpoints import CHECKPOINTS_FOLDER, POLICY_FILE, RUN_FILE, is_vla_run, newest_checkpoint
 from finevla_tools.training.adapters import merged
 from finevla_tools.training.config import PROVENANCE, VLARunConfig
 from finevla_tools.training.distributed import Placement, agreed
@@ -31,7 +32,7 @@ from finevla_tools.training.optimiser import WeightAverage, moments, set_moments
 from finevla_tools.training.samples import TrainingSamples
 from finevla_tools.work.staged import Staged
 
-CHECKPOINTS, RUN_FILE, POLICY_FILE, STATE, AVERAGE = "checkpoints", "run.yaml", "policy.yaml", "state", "ema"
+STATE, AVERAGE = "state", "ema"
 # What may be another when a run goes on: none of it changes a step that has been done.
 MAY_DIFFER = (
     *(f"training.{name}" for name in ("steps", "save_every", "validate_every", "log_every", "keep", "workers")),
@@ -108,9 +109,7 @@ def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def newest(run: Path) -> Path | None:
     """Return the checkpoint with the most steps, None if there is none."""
-    folder = run / CHECKPOINTS
-    steps = [int(path.name) for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
-    return folder / str(max(steps)) if steps else None
+    return newest_checkpoint(run) if is_vla_run(run) else None
 
 
 def save(run: Path, step: int, state: TrainingState, facts: RunFacts) -> Path:
@@ -121,7 +120,7 @@ def save(run: Path, step: int, state: TrainingState, facts: RunFacts) -> Path:
     """
     import torch.distributed.checkpoint as dcp
 
-    placement, target = state.placement, run / CHECKPOINTS / str(step)
+    placement, target = state.placement, run / CHECKPOINTS_FOLDER / str(step)
     weights = placement.weights()
     averaged = _averaged(state, weights)
     staged = Staged(target) if placement.rank == 0 else None
@@ -214,7 +213,7 @@ def _write_policy(folder: Path, policy: VLAPolicy, weights: Mapping[str, Tensor]
 
 
 def _remove_oldest(run: Path, keep: int) -> None:
-    folders = sorted((p for p in (run / CHECKPOINTS).iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
+    folders = sorted((p for p in (run / CHECKPOINTS_FOLDER).iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
     for folder in folders[:-keep]:
         gone = temporary_of(folder)
         publish(folder, gone)
