@@ -34,10 +34,13 @@ class KillingSamples(MadeSamples):
         return super().example(index)
 
 
-def run_config(backbone: Path, head: str = "oft", **training: Any) -> VLARunConfig:
+def run_config(
+    backbone: Path, head: str = "oft", options: dict[str, Any] | None = None, start: Path | None = None, **training: Any
+) -> VLARunConfig:
     """Return a configuration of a few steps of two samples."""
-    policy = {
-        "backbone": str(backbone),
+    of = {"start": str(start)} if start else {"backbone": str(backbone)}
+    policy = of | {
+        "options": options or {},
         "head": head,
         "embodiment": "cobotmagic",
         "cameras": {"front": "observation.images.front"},

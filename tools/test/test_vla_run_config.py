@@ -79,6 +79,7 @@ def test_a_good_file_is_read_and_written_the_same(tmp_path: Path) -> None:
         ("policy.images", {"height": 96, "width": 0}, "policy.images: the width of pictures is 0"),
         ("policy.cameras", [], "policy.cameras must be a mapping"),
         ("policy.backbone", None, "policy.backbone is empty; give a folder, a hub id, or 'new: FOLDER'"),
+        ("policy.start", "run/checkpoints/5", "policy.start and policy.backbone are both there"),
         ("policy.backbone", {"now": "x"}, "policy.backbone: unknown entry 'now'; did you mean 'new'"),
         ("data.sets", [], "data.sets must list at least one data set"),
         ("data.sets", [{"pat": "x"}], "data.sets, entry 1: unknown entry 'pat'; did you mean 'path'"),
@@ -159,5 +160,10 @@ def test_the_page_shows_every_entry_with_the_value_that_holds_without_it() -> No
             if field.name == "is_new":
                 continue
             assert field.name in entries
-            if field.default is not dataclasses.MISSING and field.name not in ("embodiment", "horizon", "dt_s"):
+            if field.default is not dataclasses.MISSING and field.name not in (
+                "backbone",
+                "embodiment",
+                "horizon",
+                "dt_s",
+            ):
                 assert getattr(section, field.name) == field.default, field.name

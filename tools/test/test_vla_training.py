@@ -3,13 +3,16 @@
 import errno
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'; the robot does without")
 
+import tiny_policies
 from made_samples import BrokenSamples, MadeSamples
 from safetensors.torch import load_file
 from tiny_backbone import make_tiny_backbone
@@ -28,6 +31,12 @@ from finevla_tools.training.loader import batches
 from finevla_tools.training.run_folder import newest_checkpoint
 from finevla_tools.training.samples import sample_index
 from finevla_tools.training.trainer import train
+
+INSTRUCT: dict[str, Any] = {
+    "queries": 4, "rank": 4, "alpha": 8.0, "gate_hidden": 16, "vision_size": 32, "hidden": 32, "layers": 2, "heads": 2,
+    "vision_config": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
+    "output": "rows", "steps": 4,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +91,8 @@ def test_every_sample_is_drawn_once_whatever_the_processes() -> None:
 
 def test_batches_are_the_same_with_any_number_of_workers(backbone: Path) -> None:
     samples, found = MadeSamples(), []
-    policy = build_policy(run_config(backbone), 14)
-    for workers in (0, 1, 3):
+    policy = build_policy(run_config(backbone), MadeSamples())
+    for workers in (0, 1, 2):
         options = run_config(backbone, workers=workers, accumulate=2).training
         found.append(list(batches(samples, policy.batch, options, 1, 0, 1)))
     assert len(found[0]) == 6, "from step 1 on"
@@ -208,14 +217,49 @@ def test_adapters_are_merged_into_the_policy_that_is_written(backbone: Path, tmp
     trained = [name for name in load_file(next((made / "state").iterdir())) if name.startswith("model.backbone")]
     assert trained, "the adapters"
     assert all(".lora_" in name for name in trained)
-    policy = build_policy(config, 14)
+    policy = build_policy(config, samples)
     found = {n.removeprefix("0 model."): value for n, value in state_of(made).items() if n.startswith("0 model.")}
     policy.load_state_dict(found, strict=False)
     assert merged(policy, policy.state_dict()).keys() == load_vla(made).state_dict().keys()
     batch = policy.batch(samples.held_out(2))
     assert torch.allclose(policy.eval().predict(batch), load_vla(made).predict(batch), atol=1e-5)
     with pytest.raises(FineVLAError, match="unknown linear layer 'q_prj'; did you mean 'q_proj'"):
-        build_policy(run_config(backbone, lora={"rank": 2, "targets": ["q_prj"]}), 14)
+        build_policy(run_config(backbone, lora={"rank": 2, "targets": ["q_prj"]}), samples)
+
+
+@pytest.mark.parametrize(
+    ("head", "options"),
+    [
+        ("gr00t", tiny_policies.OPTIONS["gr00t"] | {"draws": 1, "dropout": 0.1}),
+        ("pi", tiny_policies.OPTIONS["pi"] | {"draws": 1}),
+        ("fast", tiny_policies.OPTIONS["fast"]),
+        ("instruct", INSTRUCT),
+    ],
+)
+def test_every_head_trains_and_goes_on_bit_for_bit(
+    backbone: Path, tmp_path: Path, head: str, options: dict[str, Any]
+) -> None:
+    config = run_config(backbone, head, options, save_every=2, validate_every=4)
+    straight = train(config, MadeSamples(), tmp_path / "run")
+    again = tmp_path / "again"
+    shutil.copytree(tmp_path / "run", again, ignore=shutil.ignore_patterns("4"))
+    assert_equal(train(config, MadeSamples(), again, resume=True), straight)
+    assert load_vla(straight).head.config == load_vla(straight.parent / "2").head.config
+    found = next(line for line in lines_of(tmp_path / "run") if "validation/loss" in line)
+    assert "validation/error_joints_rad" in found or found["validation/without_chunk"] == 1
+
+
+def test_a_run_starts_with_the_weights_of_a_checkpoint(backbone: Path, tmp_path: Path) -> None:
+    first = train(run_config(backbone, "instruct", INSTRUCT), MadeSamples(), tmp_path / "one")
+    config = run_config(backbone, "instruct", INSTRUCT | {"stage": 2}, start=first, seed=1)
+    policy, before = build_policy(config, MadeSamples()), load_vla(first)
+    for (name, value), old in zip(policy.state_dict().items(), before.state_dict().values(), strict=True):
+        assert torch.equal(value, old), name
+    trained = {name for name, value in policy.named_parameters() if value.requires_grad}
+    assert trained, "of stage 2"
+    assert trained != {name for name, value in before.named_parameters() if value.requires_grad}
+    with pytest.raises(FineVLAError, match="do not fit"):
+        build_policy(run_config(backbone, "oft", start=first), MadeSamples())
 
 
 def test_answers_in_words_are_learned_by_the_same_trainer(backbone: Path, tmp_path: Path) -> None:

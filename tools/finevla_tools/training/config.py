@@ -24,12 +24,14 @@ PROVENANCE = "provenance"  # what a checkpoint's run.yaml says beside its config
 @dataclass(frozen=True)
 class PolicyOptions:
     """What is trained. `cameras` maps the policy's names, which are the robot's, to the data sets' keys; with `is_new` the
-    backbone is made with random weights from the config.json in the folder `backbone`."""
+    backbone is made with random weights from the config.json in the folder `backbone`. `start` is a checkpoint whose weights
+    the run begins with, in place of a backbone."""
 
-    backbone: str
     head: str
     cameras: Mapping[str, str]
     images: ImageFormat
+    backbone: str = ""
+    start: str = ""
     embodiment: str = ""
     horizon: int = 0
     dt_s: float = 0.0
@@ -165,12 +167,16 @@ def _policy(raw: Mapping[str, Any]) -> PolicyOptions:
     entries = {key: value for key, value in raw.items() if key not in ("backbone", "images", "cameras")}
     names = {entry.name for entry in dataclasses.fields(PolicyOptions)} - {"is_new"}
     robot = () if raw.get("head") == ANSWERS else ("embodiment", "horizon", "dt_s")
-    check_names(raw, names, ("backbone", "head", "cameras", "images", *robot), "policy")
-    backbone, is_new = raw["backbone"], isinstance(raw["backbone"], Mapping)
+    of = "start" if raw.get("start") else "backbone"
+    check_names(raw, names, (of, "head", "cameras", "images", *robot), "policy")
+    if raw.get("start") and raw.get("backbone"):
+        raise FineVLAError("policy.start and policy.backbone are both there; a policy to start from has its backbone")
+    backbone: Any = raw.get("backbone") or ""
+    is_new = isinstance(backbone, Mapping)
     if is_new:
         check_names(backbone, ("new",), ("new",), "policy.backbone")
         backbone = backbone["new"]
-    if not isinstance(backbone, str) or not backbone:
+    if not isinstance(backbone, str) or not (backbone or of == "start"):
         raise FineVLAError(f"policy.backbone is {said(backbone)}; give a folder, a hub id, or 'new: FOLDER'")
     cameras = mapping_of(raw["cameras"], "policy.cameras")
     if not cameras or not all(isinstance(word, str) and word for pair in cameras.items() for word in pair):

@@ -46,7 +46,7 @@ CHOICES: Mapping[str, Collection[str]] = {
 }
 
 
-MAY_BE_EMPTY = ("path", "map", "gripper_action", "embodiment")
+MAY_BE_EMPTY = ("path", "start", "map", "gripper_action", "embodiment")
 
 
 def section(kind: type, raw: Any, where: str, **given: Any) -> Any:

@@ -6,12 +6,14 @@ keeps of each layer, after Korthikanti et al. 2022 (arXiv 2205.05198).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from finevla_core.errors import FineVLAError
+from finevla_models.vla.files import BACKBONE
 from finevla_tools.training.config import LoRAOptions, VLARunConfig
 
 GIB = 2**30
@@ -138,7 +140,8 @@ def activation_bytes(shape: BackboneShape, config: VLARunConfig) -> int:
 def memory_table(config: VLARunConfig) -> str:
     """Return the table of a configuration's backbone and of the 2B and 4B shapes, for people."""
     lora = config.training.lora
-    shapes = [own_shape(config.policy.backbone, lora)] + [reference_shape(name, lora) for name in SHAPES]
+    source = str(Path(config.policy.start) / BACKBONE) if config.policy.start else config.policy.backbone
+    shapes = [own_shape(source, lora)] + [reference_shape(name, lora) for name in SHAPES]
     training = config.training
     lines = [
         f"GiB per process: {training.precision}, batch {training.batch}, {len(config.policy.cameras)} pictures "

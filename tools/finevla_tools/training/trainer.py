@@ -92,7 +92,7 @@ class _Run:
 
     def __init__(self, config: VLARunConfig, samples: TrainingSamples, run: Path, world: int) -> None:
         self.config, self.samples, self.options, self.at = config, samples, config.training, Position(run)
-        policy = build_policy(config, len(samples.values))
+        policy = build_policy(config, samples)
         if not trained_parameters(policy):
             raise FineVLAError("nothing of the policy is trained; raise training.rate or training.backbone_rate")
         self.facts = RunFacts(config, samples, world, checkpoint.fingerprint(policy))
@@ -225,9 +225,13 @@ class _Run:
             acting = [one for one in examples if one.actions is not None]
             if acting and self.samples.values:
                 values = RobotValues(self.samples, load_robot(self.config.policy.embodiment)[0])
-                chunks = predicted(placement, acting, options, FIRST)
-                found |= open_loop(values, acting, chunks)
-                found |= steerability(placement, values, acting, chunks, options)
+                answers = predicted(placement, acting, options, FIRST)
+                pairs = [(one, chunk) for one, chunk in zip(acting, answers, strict=True) if chunk is not None]
+                found["validation/without_chunk"] = 1 - len(pairs) / len(acting)
+                if pairs:
+                    acting, chunks = [one for one, _ in pairs], [chunk for _, chunk in pairs]
+                    found |= open_loop(values, acting, chunks)
+                    found |= steerability(placement, values, acting, chunks, options)
         if placement.rank == 0:
             print(f"step {self.at.step}: {validation_text(found)}", flush=True)
         return found

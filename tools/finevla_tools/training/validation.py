@@ -15,6 +15,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.instruction import Instruction
 from finevla_core.policy.manifest_transforms import parse_transforms
 from finevla_core.policy.transforms import Sample, Transforms, ValueOrder
+from finevla_models.vla.action_codec import ActionDecodeError
 from finevla_models.vla.batch import VLAExample
 from finevla_tools.training.config import TrainingOptions
 from finevla_tools.training.distributed import Placement, autocast, evaluating
@@ -73,16 +74,27 @@ def held_out_loss(placement: Placement, examples: Sequence[VLAExample], options:
 
 def predicted(
     placement: Placement, examples: Sequence[VLAExample], options: TrainingOptions, seed: int
-) -> list[NDArray[np.float64]]:
-    """Return a chunk `(T, D)` for each example, normalised; `seed` draws a flow's noise."""
-    chunks: list[NDArray[np.float64]] = []
-    policy, device = placement.policy, placement.device
-    with evaluating(policy), torch.no_grad(), autocast(device, options.precision):
+) -> list[NDArray[np.float64] | None]:
+    """Return a chunk `(T, D)` for each example, normalised, None where what the model says is none; `seed` draws noise."""
+    chunks: list[NDArray[np.float64] | None] = []
+    with evaluating(placement.policy), torch.no_grad(), autocast(placement.device, options.precision):
         for begin in range(0, len(examples), options.batch):
             some = [replace(one, actions=None, action_mask=None) for one in examples[begin : begin + options.batch]]
-            generator = torch.Generator().manual_seed(seed)
-            chunks += list(policy.predict(policy.batch(some).to(device), generator).double().cpu().numpy())
+            try:
+                chunks += _chunks(placement, some, seed)
+            except ActionDecodeError:  # of one of them, as is usual before a model has learned to say actions
+                for one in some:
+                    try:
+                        chunks += _chunks(placement, [one], seed)
+                    except ActionDecodeError:
+                        chunks.append(None)
     return chunks
+
+
+def _chunks(placement: Placement, some: Sequence[VLAExample], seed: int) -> list[NDArray[np.float64]]:
+    policy = placement.policy
+    generator = torch.Generator().manual_seed(seed)
+    return list(policy.predict(policy.batch(some).to(placement.device), generator).double().cpu().numpy())
 
 
 def open_loop(
@@ -115,25 +127,30 @@ def steerability(
     """
     joints = values.groups["joints_rad"]
     again = predicted(placement, examples, options, AGAIN)
-    floors = [_distance(values, one, two, joints) for one, two in zip(chunks, again, strict=True)]
-    others: dict[str, list[tuple[int, str]]] = {}
+    pairs: dict[str, list[tuple[int, VLAExample]]] = {}
     for number, example in enumerate(examples):
         for factor, words in variants(example.prompt).items():
-            others.setdefault(factor, []).append((number, words))
+            pairs.setdefault(factor, []).append((number, replace(example, prompt=words, answer="")))
     found: dict[str, float] = {}
-    for factor, pairs in others.items():
-        changed = [replace(examples[number], prompt=words, answer="") for number, words in pairs]
-        answers = predicted(placement, changed, options, AGAIN)
-        change = [_distance(values, chunks[n], new, joints) for (n, _), new in zip(pairs, answers, strict=True)]
-        floor = [floors[number] for number, _ in pairs]
+    for factor, of_factor in pairs.items():
+        answers = predicted(placement, [other for _, other in of_factor], options, AGAIN)
+        compared = [
+            (examples[n].prompt, chunks[n], same, other.prompt, new)
+            for (n, other), new in zip(of_factor, answers, strict=True)
+            if new is not None and (same := again[n]) is not None
+        ]
+        if not compared:
+            continue
+        change = [_distance(values, one, new, joints) for _, one, _, _, new in compared]
+        floor = [_distance(values, one, same, joints) for _, one, same, _, _ in compared]
         heard = [new > max(2 * old, STILL) for new, old in zip(change, floor, strict=True)]
         name = f"steerability/{factor}"
         found |= {f"{name}_change": float(np.mean(change)), f"{name}_floor": float(np.mean(floor))}
-        found |= {f"{name}_listens": float(np.mean(heard)), f"{name}_pairs": float(len(pairs))}
+        found |= {f"{name}_listens": float(np.mean(heard)), f"{name}_pairs": float(len(compared))}
         if factor == "arm":
-            said = [(examples[number].prompt, chunks[number]) for number, _ in pairs]
-            said += [(one.prompt, new) for one, new in zip(changed, answers, strict=True)]
-            found[f"{name}_right"] = float(np.mean([moving_arm(values, c) == named_arm(p) for p, c in said]))
+            moves = [(words, chunk) for words, chunk, *_ in compared] + [(words, new) for *_, words, new in compared]
+            right = [moving_arm(values, chunk) == named_arm(words) for words, chunk in moves]
+            found[f"{name}_right"] = float(np.mean(right))
     return found
 
 

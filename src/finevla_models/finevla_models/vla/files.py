@@ -71,17 +71,22 @@ def load_vla(folder: Path) -> VLAPolicy:
     try:
         backbone = new_backbone(folder / BACKBONE, int(described["max_tokens"]))
         shape = ChunkShape(**described["shape"])
-        head = build_head(described["head"], described["options"], shape, backbone)
-        head.load_files(folder / HEAD)
-        policy = VLAPolicy(backbone, head)
-        load_model(policy, str(folder / WEIGHTS))
+        policy = VLAPolicy(backbone, build_head(described["head"], described["options"], shape, backbone))
     except (KeyError, TypeError) as error:
         raise FineVLAError(f"'{folder / DESCRIPTION}' describes no policy: {error}; export it again") from error
+    load_weights(policy, folder)
+    made: VLAPolicy = policy.eval()
+    return made
+
+
+def load_weights(policy: VLAPolicy, folder: Path) -> None:
+    """Give a policy the weights in a folder, and what its head keeps beside them; raises `FineVLAError` if they do not fit."""
+    policy.head.load_files(folder / HEAD)
+    try:
+        load_model(policy, str(folder / WEIGHTS))
     except (SafetensorError, RuntimeError, OSError) as error:
         said = " ".join(str(error).split())[:200]
         raise FineVLAError(f"the weights in '{folder}' do not fit what {DESCRIPTION} says: {said}") from error
-    made: VLAPolicy = policy.eval()
-    return made
 
 
 def policy_files(folder: Path) -> dict[str, Path]:
