@@ -7,10 +7,10 @@ anything else.
 import argparse
 from typing import Any
 
-from finevla_tools.benchmarks import caption_command, vqa_command
+from finevla_tools.benchmarks import caption_command, make_command, vqa_command
 from finevla_tools.door import add_execution_options, announce, at_least
 
-JOBS: dict[str, Any] = {"vqa": vqa_command, "caption": caption_command}
+JOBS: dict[str, Any] = {"vqa": vqa_command, "caption": caption_command, "make": make_command}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
