@@ -7,10 +7,15 @@ anything else.
 import argparse
 from typing import Any
 
-from finevla_tools.benchmarks import caption_command, make_command, vqa_command
+from finevla_tools.benchmarks import caption_command, language_command, make_command, vqa_command
 from finevla_tools.door import add_execution_options, announce, at_least
 
-JOBS: dict[str, Any] = {"vqa": vqa_command, "caption": caption_command, "make": make_command}
+JOBS: dict[str, Any] = {
+    "vqa": vqa_command,
+    "caption": caption_command,
+    "make": make_command,
+    "language": language_command,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from finevla_tools.benchmarks.vqa_command import add_set_arguments, say_missing
 from finevla_tools.door import announce, at_least, refuse_no_folder, refuse_no_output
 
 if TYPE_CHECKING:
-    from finevla_tools.benchmarks.caption_report import CaptionFacts, CaptionRun
+    from finevla_tools.benchmarks.caption_runs import CaptionFacts, CaptionRun
     from finevla_tools.benchmarks.vqa_run import VqaWay
 
 TEXT = "videos told in steps: a judge's verdict on every fact, scored as published and repaired"
@@ -44,8 +44,9 @@ def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def run(arguments: argparse.Namespace) -> int:
     """Caption, judge and score, each if asked for; 0 if every sample is judged, 1 if some are not."""
     from finevla_tools.benchmarks.capabilities import read_axes
-    from finevla_tools.benchmarks.caption_report import PAGE, CaptionFacts, headline, write_report
+    from finevla_tools.benchmarks.caption_report import PAGE, headline, write_report
     from finevla_tools.benchmarks.caption_run import CAPTIONS
+    from finevla_tools.benchmarks.caption_runs import CaptionFacts
     from finevla_tools.benchmarks.evaluation_files import FACTS, SETS, read_facts, read_samples
     from finevla_tools.benchmarks.vqa_run import VqaWay
 
@@ -166,8 +167,8 @@ def _judge(arguments: argparse.Namespace, asked: "CaptionFacts", files: Sequence
 
 
 def _recorded(out: Path, arguments: argparse.Namespace) -> "list[CaptionRun]":
-    from finevla_tools.benchmarks.caption_report import CaptionRun
     from finevla_tools.benchmarks.caption_run import CAPTIONS, RAW
+    from finevla_tools.benchmarks.caption_runs import CaptionRun
     from finevla_tools.benchmarks.evaluation_files import read_captions, read_judged
 
     known: dict[str, Mapping[str, Sequence[str]]] = {}

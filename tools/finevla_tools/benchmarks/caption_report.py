@@ -1,12 +1,9 @@
 """The comparison of captions that were judged: scores as published and repaired, and every verdict open to inspection."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from finevla_core.recording.atomic import write_text
 from finevla_tools.benchmarks.bench_frames import find_views
@@ -14,24 +11,30 @@ from finevla_tools.benchmarks.bench_tables import percent, rounds_cell, videos, 
 from finevla_tools.benchmarks.capabilities import CAPABILITIES
 from finevla_tools.benchmarks.caption_repair import (
     MISSING,
-    NO_CAPTION,
     REPAIRS,
     AtomicFact,
     repaired_score,
     repairs_of,
 )
 from finevla_tools.benchmarks.caption_run import judge_flaws, published_scores
+from finevla_tools.benchmarks.caption_runs import (
+    CaptionFacts,
+    CaptionRun,
+    caption_interval,
+    csv_rows,
+    good,
+    models_of,
+    repaired_scores,
+)
 from finevla_tools.benchmarks.caption_scoring import (
     OMISSION,
     PARTS,
     CaptionScore,
     FactVerdict,
     JudgedSample,
-    dataset_summary,
     score,
 )
-from finevla_tools.benchmarks.evaluation_files import BenchSample
-from finevla_tools.benchmarks.uncertainty import ScoreInterval, agreement, bootstrap, bootstrap_difference
+from finevla_tools.benchmarks.uncertainty import agreement, bootstrap_difference
 from finevla_tools.report.page import (
     Block,
     Container,
@@ -47,82 +50,7 @@ from finevla_tools.report.page import (
 )
 
 PAGE, CSV, FIGURES = "index.html", "cross_model_summary.csv", "summary.json"
-NUMBERS = re.compile(r"(?:_round(\d+))?(?:_repeat(\d+))?$")
 EMPTY = "(nothing said)"
-
-
-@dataclass(frozen=True)
-class CaptionRun:
-    """Captions of one model in one round, judged once; `name` may end in `_round2_repeat3`."""
-
-    name: str
-    judged: Mapping[str, JudgedSample]
-    captions: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    @property
-    def model(self) -> str:
-        """The name without round and repeat."""
-        return NUMBERS.sub("", self.name)
-
-    @property
-    def round(self) -> str:
-        """What names the caption: the name without its repeat."""
-        return re.sub(r"_repeat\d+$", "", self.name)
-
-
-@dataclass(frozen=True)
-class CaptionFacts:
-    """The samples of a set that have facts; `folder` is where their videos are looked for."""
-
-    folder: Path
-    samples: Mapping[str, BenchSample]
-    facts: Mapping[str, Sequence[AtomicFact]]
-
-    def dataset(self, name: str) -> str:
-        """Return the data set that a sample is of; "" where it is not known."""
-        return self.samples[name].dataset if name in self.samples else ""
-
-
-def repaired_scores(asked: CaptionFacts, run: CaptionRun) -> dict[str, CaptionScore]:
-    """Return the repaired scores of all samples with facts; 0 for those without caption or verdicts."""
-    return {
-        name: repaired_score(facts, run.judged.get(name) or JudgedSample(name, error=NO_CAPTION))
-        for name, facts in asked.facts.items()
-    }
-
-
-def caption_interval(scores: Sequence[CaptionScore], part: str = "caption") -> ScoreInterval:
-    """Return the mean of a part with its bootstrap interval over samples."""
-    return bootstrap([getattr(one, part) for one in scores], [1.0] * len(scores))
-
-
-def good(scores: Mapping[str, CaptionScore]) -> list[CaptionScore]:
-    """Return the scores that count as published: those without an error."""
-    return [one for one in scores.values() if not one.error]
-
-
-def csv_rows(asked: CaptionFacts, runs: Sequence[CaptionRun]) -> list[dict[str, Any]]:
-    """Return the published comparison, with the repaired score and the denominators behind it."""
-    rows = []
-    for run in runs:
-        told = dataset_summary(list(published_scores(run.judged).values()), run.name)
-        repaired = list(repaired_scores(asked, run).values())
-        row: dict[str, Any] = {
-            "model_name": run.name,
-            "num_scored": told["num_scored_samples"],
-            "caption_score": told["mean_caption_score"],
-            "consistency": told["mean_consistency_score"],
-            "coverage": told["mean_weighted_coverage"],
-            "anti_hallucination": told["mean_weighted_anti_hallucination"],
-        }
-        for capability in CAPABILITIES:
-            own = told["per_capability"].get(capability, {})
-            for short, name in (("cov", "coverage"), ("cons", "consistency"), ("ah", "anti_hallucination")):
-                value = own.get(f"mean_{name}")
-                row[f"{capability}_{short}"] = "" if value is None else value
-        row |= {f"repaired_{name}": round(caption_interval(repaired, name).value, 4) for name in ("caption", *PARTS)}
-        rows.append(row | {"num_facts_samples": len(asked.facts), "num_errors": told["num_errors"]})
-    return rows
 
 
 def write_report(
@@ -179,14 +107,6 @@ def _empty(asked: CaptionFacts) -> list[str]:
     repaired = list(repaired_scores(asked, CaptionRun(EMPTY, judged)).values())
     parts = [f"{caption_interval(published, name).value:.4f}" for name in (*PARTS, "caption")]
     return [*parts, f"{caption_interval(repaired).value:.4f}"]
-
-
-def models_of(runs: Sequence[CaptionRun]) -> dict[str, list[CaptionRun]]:
-    """Group runs by model."""
-    found: dict[str, list[CaptionRun]] = {}
-    for run in runs:
-        found.setdefault(run.model, []).append(run)
-    return found
 
 
 def page(
