@@ -55,7 +55,8 @@ COMMANDS = {
 RENAMED = {"demos": "demonstrate", "drills": "synthesize", "rehearse": "collect"}
 # What installs a module that is missing.
 SETUPS = dict.fromkeys(("torch", "onnx", "pyarrow", "safetensors"), "train-setup")
-SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg"), "data-setup")
+SETUPS["jinja2"] = "train-setup"
+SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg", "httpx"), "data-setup")
 SETUPS["cryptography"] = "security-setup"
 MISTAKE, UNEXPECTED = 2, 3  # exit codes
 DATA_COMMANDS = (
