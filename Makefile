@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
-.PHONY: help setup train-setup data-setup security-setup demo test test-fast lint bench clean
+.PHONY: help setup train-setup data-setup bench-setup security-setup demo test test-fast lint bench clean
 SHELL := /bin/bash
 IN_WORKSPACE = . install/setup.bash &&
 
@@ -14,6 +14,9 @@ train-setup:  ## what training and export need on top (torch)
 
 data-setup:  ## what writing LeRobot data sets and rosbags needs on top
 	@bash tools/setup/setup.sh train.txt data.txt
+
+bench-setup:  ## what language metrics need on top (sacrebleu, nltk, pycocoevalcap, MiniLM's weights)
+	@bash tools/setup/setup.sh train.txt data.txt bench.txt
 
 security-setup:  ## what making keys for SROS 2 needs on top
 	@bash tools/setup/setup.sh security.txt

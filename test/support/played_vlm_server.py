@@ -69,10 +69,17 @@ class PlayedVlmServer:
         self._server.server_close()
         self._thread.join()
 
+    def token_of(self, body: dict[str, Any], schema: dict[str, Any]) -> str:
+        """What tells the requests of one episode from those of others."""
+        return str(schema.get("properties", {}).get("episode", {}).get("const", ""))
+
+    def right_answer(self, body: dict[str, Any], schema: dict[str, Any], token: str) -> dict[str, Any]:
+        return made_answer(schema, token, asked_words(body), "Simplified Chinese" in json.dumps(body["messages"]))
+
     def _serve(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
         schema = body["response_format"]["json_schema"]["schema"] if "response_format" in body else {}
-        token = schema.get("properties", {}).get("episode", {}).get("const", "")
+        token = self.token_of(body, schema)
         with self._lock:
             if self.keeps_requests:
                 self.requests.append(body)
@@ -94,7 +101,7 @@ class PlayedVlmServer:
         if how.isdigit():
             headers = {"Retry-After": "0"} if how == "429" else {}
             return send(handler, int(how), b'{"error": {"message": "no\nnot\x1b[31m now"}}', headers)
-        right = made_answer(schema, token, asked_words(body), "Simplified Chinese" in json.dumps(body["messages"]))
+        right = self.right_answer(body, schema, token)
         with self._lock:
             others = next((value for key, value in self._last.items() if key != token), None)
             if how == "another's" and others is None:

@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
     "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
-    "bench": ("finevla_tools.bench_command", "how long a bundle takes on this machine"),
+    "bench": ("finevla_tools.bench_command", "how fast a bundle is; how well models understand robot videos"),
     "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
 }
 
@@ -59,9 +59,10 @@ COMMANDS = {
 RENAMED = {"demos": "demonstrate", "drills": "synthesize", "rehearse": "collect"}
 # What installs a module that is missing.
 SETUPS = dict.fromkeys(
-    ("torch", "onnx", "pyarrow", "safetensors", "transformers", "accelerate", "peft", "tensorboard"), "train-setup"
+    ("torch", "onnx", "pyarrow", "safetensors", "transformers", "accelerate", "peft", "tensorboard", "jinja2"),
+    "train-setup",
 )
-SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg"), "data-setup")
+SETUPS |= dict.fromkeys(("numba", "sklearn", "kmedoids", "aiohttp", "psycopg", "httpx"), "data-setup")
 SETUPS["cryptography"] = "security-setup"
 MISTAKE, UNEXPECTED = 2, 3  # exit codes
 DATA_COMMANDS = (

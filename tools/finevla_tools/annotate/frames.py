@@ -96,9 +96,17 @@ def _check(duration_s: float, most: int) -> None:
         raise FineVLAError(f"an episode of {duration_s} s cannot be shown in {most} pictures")
 
 
-def read_frames(view: ViewFile, times_s: Sequence[float], width: int = MAX_WIDTH) -> list[VlmFrame]:
-    """Return a view's pictures at these times in order, at most `width` wide; raises `FineVLAError` with one sentence."""
-    return [VlmFrame(time_s, _jpeg(picture, time_s, width)) for time_s, picture in _pictures(view, times_s)]
+def read_frames(
+    view: ViewFile, times_s: Sequence[float], width: int = MAX_WIDTH, quality: int = QUALITY, stamped: bool = True
+) -> list[VlmFrame]:
+    """Return a view's pictures at these times in order, at most `width` wide, with their time on them if `stamped`.
+
+    Raises `FineVLAError` with one sentence.
+    """
+    return [
+        VlmFrame(time_s, _jpeg(picture, time_s, width, quality, stamped))
+        for time_s, picture in _pictures(view, times_s)
+    ]
 
 
 def _pictures(view: ViewFile, times_s: Sequence[float]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
@@ -130,19 +138,24 @@ def _pictures(view: ViewFile, times_s: Sequence[float]) -> Iterator[tuple[float,
         raise DamagedFileError(f"view '{view.name}': '{view.path}' ends before {todo[-1]:.2f} s of the episode")
 
 
-def _jpeg(picture: NDArray[np.uint8], time_s: float, width: int) -> bytes:
+def _jpeg(picture: NDArray[np.uint8], time_s: float, width: int, quality: int, stamped: bool) -> bytes:
     image = Image.fromarray(picture)
     if image.width > width:
         image = image.resize((width, max(round(image.height * width / image.width), 1)), Image.Resampling.LANCZOS)
+    if stamped:
+        _stamp(image, time_s)
+    file = io.BytesIO()
+    image.save(file, "jpeg", quality=quality)
+    return file.getvalue()
+
+
+def _stamp(image: Image.Image, time_s: float) -> None:
     high = max(round(TIME_SHARE * image.height), 8)
     draw, text = ImageDraw.Draw(image), shown_time(time_s)
     font = ImageFont.load_default(size=high * 0.8)
     wide = draw.textlength(text, font=font) + high * 0.4
     draw.rectangle((0, 0, wide, high), fill=(0, 0, 0))
     draw.text((high * 0.2, high / 2), text, font=font, fill=(255, 255, 255), anchor="lm")
-    file = io.BytesIO()
-    image.save(file, "jpeg", quality=QUALITY)
-    return file.getvalue()
 
 
 def shown_time(time_s: float) -> str:

@@ -120,9 +120,9 @@ def preset_named(name: str) -> VlmPreset:
 
 
 @functools.cache
-def prompt(name: str) -> tuple[str, int]:
-    """Return a prompt's text and version."""
-    text = (files("finevla_tools.annotate") / "prompts" / f"{name}.md").read_text(encoding="utf-8")
+def prompt(name: str, package: str = "finevla_tools.annotate") -> tuple[str, int]:
+    """Return the text and version of a prompt of a package, from its folder `prompts`."""
+    text = (files(package) / "prompts" / f"{name}.md").read_text(encoding="utf-8")
     head, _, body = text.partition("\n")
     found = re.fullmatch(rf"<!-- {name}, version (\d+) -->", head)
     if found is None:

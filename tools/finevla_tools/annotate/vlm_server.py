@@ -59,6 +59,7 @@ class VlmOptions:
     model: str = ""
     key_variable: str = "OPENAI_API_KEY"
     max_tokens: int = 4096
+    temperature: float = 0.0
     timeout_s: float = 180.0  # of one try
     tries: int = 6
     most_time_s: float = 900.0  # of one request, all its tries and waits together
@@ -175,14 +176,15 @@ class VlmServer:
         name: str,
         schema: Mapping[str, Any],
         check: Callable[[dict[str, Any]], str] = lambda _: "",
+        accepted: Mapping[str, Any] | None = None,
     ) -> VlmAnswer:
         """Ask for an object of `schema`; a wrong answer gets one request to mend it, then it is in doubt.
 
-        `check` returns what else is wrong with an answer that fits the schema, empty if nothing. Raises `VlmRefusedError`,
-        `VlmUnavailableError` or `VlmBudgetError`.
+        `check` returns what else is wrong with an answer that fits the schema, empty if nothing. `accepted` is a wider schema
+        that an answer may fit as well. Raises `VlmRefusedError`, `VlmUnavailableError` or `VlmBudgetError`.
         """
         text, usage = self._request(messages, name, schema)
-        value, wrong = _judged(text, schema, check)
+        value, wrong = _judged(text, accepted or schema, check)
         if value is not None:
             return VlmAnswer(value, "", usage)
         mend = (
@@ -196,7 +198,7 @@ class VlmServer:
             {"role": "user", "content": mend},
         ]
         text, more = self._request(again, name, schema)
-        value, wrong = _judged(text, schema, check)
+        value, wrong = _judged(text, accepted or schema, check)
         return VlmAnswer(
             value, "" if value is not None else one_line("; ".join(wrong)), usage + more, value is not None
         )
@@ -244,7 +246,7 @@ class VlmServer:
         body: dict[str, Any] = {
             "model": self.options.model,
             "messages": list(messages),
-            "temperature": 0,
+            "temperature": self.options.temperature,
             "max_tokens": self.options.max_tokens,
         }
         if self.options.response_format:
