@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.clean.checks import Array, Measurement, PictureSample
 from finevla_tools.clean.frozen import frozen
-from finevla_tools.datasets.lerobot_files import Footage
+from finevla_tools.datasets.lerobot_files import UNCUT, Footage
 
 GRID = 8  # a picture is compared with the next by the means of 8 x 8 fields: noise and encoders vanish in them
 BLACK_LEVEL = 40  # of 255: black is 16 in most videos, and a lens cap lets a little light in
@@ -28,7 +28,7 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
     if not footage.path.is_file():
         raise DamagedFileError(f"'{footage.path}' is missing")
     try:
-        with av.open(str(footage.path)) as container:
+        with av.open(str(footage.path), options=UNCUT) as container:
             if not container.streams.video:
                 raise DamagedFileError(f"'{footage.path}' has no video in it")
             stream = container.streams.video[0]

@@ -334,10 +334,12 @@ class _Footage:
     def __enter__(self) -> "_Footage":
         import av
 
+        from finevla_tools.datasets.lerobot_files import UNCUT
+
         if not self._video.path.is_file():
             raise DamagedFileError(f"{self._where} is missing")
         with _sentences(self._where):
-            self._container = av.open(str(self._video.path), metadata_errors="replace")
+            self._container = av.open(str(self._video.path), metadata_errors="replace", options=UNCUT)
             if not self._container.streams.video:
                 self._container.close()
                 raise DamagedFileError(f"{self._where} has no video stream")

@@ -29,6 +29,8 @@ VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:
 DATA_V3 = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_V3 = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 DEEP_PIXELS = re.compile(r"gray(9|1\d)")  # FFmpeg's words for grey of more than 8 bits
+# Some writers leave the last frame's length open; FFmpeg, which cuts at the end that follows from it, would leave it out.
+UNCUT = {"advanced_editlist": "0"}
 PLACE = re.compile(r"\{(\w+)(?::0?(\d)d)?\}")
 
 
