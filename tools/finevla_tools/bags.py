@@ -18,6 +18,7 @@ from finevla_core.recording.repair import repair
 from finevla_core.recording.scan import Channel, RecordedMessage
 from finevla_core.recording.sqlite import SqliteScan
 from finevla_core.time_units import NS_PER_S
+from finevla_tools.kinds import data_set_of, way_on
 
 BAG = "the folder of a recording, or a file of it (MCAP, SQLite's .db3)"
 SHOWN = 60  # characters of a task in the table
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one job of `finevla bags`; return the exit code."""
     if arguments.job == "list":
         return show_list(arguments.folder)
+    _refuse_other_kinds(arguments.bag)
     if arguments.job == "info":
         return show(arguments.bag)
     if arguments.job == "play":
@@ -52,6 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         return play(arguments.bag, arguments.rate, arguments.topics, arguments.prefix, arguments.commands)
     return mend(arguments.bag, arguments.out)
+
+
+def _refuse_other_kinds(bag: Path) -> None:
+    """Raise `FineVLAError` for data of another kind, naming the command that takes it."""
+    holds_storage = is_storage(bag) if bag.is_file() else bag.is_dir() and any(map(is_storage, bag.iterdir()))
+    if not holds_storage and (told := way_on(bag, is_for_recordings=True)):
+        raise FineVLAError(f"'{bag}' is no recording of ROS topics{told}")
 
 
 @dataclass
@@ -104,6 +113,8 @@ def show_list(folder: Path) -> int:
     """One line per recording; the trash is counted."""
     if not folder.is_dir():
         raise FineVLAError(f"'{folder}' is no folder; give the one that episodes are recorded in")
+    if data_set_of(folder) is not None:
+        _refuse_other_kinds(folder)
     table = Table(box=None, pad_edge=False)
     for name in ("recording", "state", "task", "outcome", "seconds", "messages", "MB", "lost"):
         table.add_column(
@@ -114,13 +125,17 @@ def show_list(folder: Path) -> int:
         try:
             found = summary(bag)
         except FineVLAError as error:
-            odd.append(str(error))
+            odd.append(f"{error}{way_on(bag, is_for_recordings=True)}")
             continue
         count += 1
         lost = sum(n for key in ("dropped", "lost") if isinstance(n := found.facts.get(key, 0), int))
         told = [_one_line(str(found.facts.get(key, ""))) for key in ("task", "outcome")]
         numbers = (f"{found.duration_s:.1f}", str(found.messages), f"{found.size / 1e6:.1f}", str(lost))
         table.add_row(*map(escape, (bag.name, found.state, *told, *numbers)))
+    if not count and not odd:
+        if (folder / METADATA).is_file() or any(map(is_storage, folder.iterdir())):
+            raise FineVLAError(f"'{folder}' is a recording itself; 'finevla bags info {folder}' says what is in it")
+        _refuse_other_kinds(folder)
     console = Console(width=None if Console().is_terminal else 200)
     if count:
         console.print(table)

@@ -13,6 +13,7 @@ from typing import Any
 from finevla_core.errors import FineVLAError, is_disk_full
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.door import refuse_no_output
+from finevla_tools.kinds import way_on
 from finevla_tools.unexpected import remember, unexpected
 
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
@@ -212,5 +213,7 @@ def _datasets(path: Path) -> list[Path]:
         for file in path.glob("/".join(["*"] * depth) + "/meta/info.json")
     )
     if not found:
-        raise FineVLAError(f"'{path}' is no LeRobot data set and has none in it: there is no meta/info.json")
+        raise FineVLAError(
+            f"'{path}' is no LeRobot data set and has none in it: there is no meta/info.json{way_on(path)}"
+        )
     return found

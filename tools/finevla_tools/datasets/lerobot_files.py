@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.value_names import flat_names
+from finevla_tools.kinds import way_on
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
 MAX_WIDTH = 4096  # values of one feature
@@ -118,7 +119,7 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
     root = Path(root)
     path = root / "meta" / "info.json"
     if not path.is_file():
-        raise FineVLAError(f"'{root}' is no LeRobot data set: it has no meta/info.json")
+        raise FineVLAError(f"'{root}' is no LeRobot data set: it has no meta/info.json{way_on(root)}")
     info = read_json(path)
     if not isinstance(info, dict):
         raise DamagedFileError(f"'{path}' is not a JSON object")
