@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording.episode import RECORDING, TRASH, load
 from finevla_core.recording.metadata import METADATA
@@ -140,7 +141,7 @@ def show_list(folder: Path) -> int:
     if count:
         console.print(table)
     trashed = len([path for path in (folder / TRASH).iterdir() if path.is_dir()]) if (folder / TRASH).is_dir() else 0
-    print(f"{count} recordings" + (f", {trashed} discarded ones in {folder / TRASH}" if trashed else ""))
+    print(f"{counted(count, 'recording')}" + (f", {trashed} discarded ones in {folder / TRASH}" if trashed else ""))
     for sentence in odd:
         print(f"not a recording: {sentence}")
     return 0
@@ -212,7 +213,9 @@ def read_summary(bag: Path) -> Summary:
         lacking = written - sum(count for (topic, _), count in counts.items() if topic == name)
         if lacking > 0:
             found.state = "unfinished"
-            found.notes.append(f"{lacking} of {written} messages of {name} that {METADATA} counts are not there")
+            found.notes.append(
+                f"{lacking} of {counted(written, 'message')} of {name} that {METADATA} counts are not there"
+            )
     return found
 
 
@@ -228,9 +231,11 @@ def mend(bag: Path, out: Path | None) -> int:
     done = repair(bag, out)
     for sentence in done.sentences:
         print(sentence)
-    print(f"'{done.folder}': {done.messages} messages, {done.duration_s:.3f} s, {len(done.counts)} topics")
+    print(
+        f"'{done.folder}': {counted(done.messages, 'message')}, {done.duration_s:.3f} s, {counted(len(done.counts), 'topic')}"
+    )
     for name, missing in done.missing.items():
-        print(f"  {name}: {missing} messages that were written are not there")
+        print(f"  {name}: {counted(missing, 'message')} of what was written lost")
     if done.was_whole:
         print("the recording was whole already; this is a copy of it")
     return 0 if done.messages else 1

@@ -1,4 +1,4 @@
-"""What a path holds, and which command takes it: the second half of a sentence that refuses it. Names of files alone are read."""
+"""What a path holds, and which command takes it: the second half of a sentence that refuses it. Only names are read."""
 
 import shlex
 from collections import deque
@@ -25,8 +25,12 @@ def way_on(path: Path, is_for_recordings: bool = False) -> str:
         if found.name.endswith(BAG_FILES):
             if is_for_recordings:
                 return f"; 'finevla bags list {_quoted(found.parent.parent)}' shows the recordings in it"
-            return f"; it holds recordings, of which 'finevla convert {_quoted(path)} --out SET' makes a LeRobot data set"
-        what = "HDF5 episodes" if found.name.endswith(HDF5_FILES) else "RLDS records" if ".tfrecord" in found.name else ""
+            return (
+                f"; it holds recordings, of which 'finevla convert {_quoted(path)} --out SET' makes a LeRobot data set"
+            )
+        what = (
+            "HDF5 episodes" if found.name.endswith(HDF5_FILES) else "RLDS records" if ".tfrecord" in found.name else ""
+        )
         if what and found.is_file():
             return f"; it holds {what}, and {_inspect(path)} says what is in them"
     return ""

@@ -14,8 +14,9 @@ import pytest
 pytest.importorskip("jinja2", reason="jinja2 comes with 'make train-setup'; the robot makes no pages")
 from PIL import Image
 
+from finevla_core.counts import counted
 from finevla_tools import report as package
-from finevla_tools.formats import counted, duration, number, percentage, shortened
+from finevla_tools.formats import duration, number, percentage, shortened
 from finevla_tools.report import page as p
 from finevla_tools.report.charts import histogram, histogram_chart, traces_chart
 from finevla_tools.report.distances import RootScale, agreement, heat_map, plane, tree

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.door import refuse_no_output
@@ -121,7 +122,7 @@ def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
         print(f"report: {report / page.PAGE}")
     if arguments.out is not None and not arguments.dry_run:
         kept = lerobot_kept.write_kept(dataset, arguments.out, [e.episode for e in decisions.episodes if e.keep])
-        print(f"data set of {kept} episodes: {arguments.out}")
+        print(f"data set of {counted(kept, 'episode')}: {arguments.out}")
 
 
 def _compat(arguments: argparse.Namespace, roots: list[Path]) -> int:
@@ -170,7 +171,7 @@ def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -
 
 def _print(summary: dict[str, Any], decisions: Any) -> None:
     dropped = [e for e in decisions.episodes if not e.keep]
-    print(f"{summary['episodes']} episodes: {summary['kept']} kept, {len(dropped)} dropped")
+    print(f"{counted(summary['episodes'], 'episode')}: {summary['kept']} kept, {len(dropped)} dropped")
     for entry in summary["checks"]:
         if entry["flagged"]:
             line = "-" if entry["threshold"] is None else f"{entry['threshold']:.4g}"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording.labels import same_words
 from finevla_tools.convert import pictures
@@ -192,7 +193,9 @@ class LeRobotEpisode:
                     yield EpisodeFrame(columns[0][i], columns[1][i], shown, self._task(int(columns[3][i, 0]), k))
                     k += 1
             if k == 0 or (self._file.length is not None and k != self._file.length):
-                raise DamagedFileError(f"{self._where} has {k} rows, {self._file.length} are said to be there")
+                raise DamagedFileError(
+                    f"{self._where} has {counted(k, 'row')}, {self._file.length} are said to be there"
+                )
 
     def _all_videos(self) -> Iterator[_Video]:
         for footage in self._file.videos:
@@ -237,7 +240,9 @@ class LeRobotEpisode:
             return np.full((table.num_rows, 1), -1)
         found = values(table, key, self._where)
         if found.shape != (table.num_rows, width):
-            raise FineVLAError(f"{self._where}: column '{key}' has {found.shape[1]} values, {width} are declared")
+            raise FineVLAError(
+                f"{self._where}: column '{key}' has {counted(found.shape[1], 'value')}, {width} are declared"
+            )
         if not np.isfinite(found).all():
             raise FineVLAError(f"{self._where}: column '{key}' holds NaN or infinity; leave the episode out")
         return found if key == "task_index" else found.astype(np.float32)
@@ -297,7 +302,9 @@ class LeRobotEpisode:
         with pq.ParquetFile(self._path) as file:
             there = [c for c in dict.fromkeys((*columns, "episode_index")) if c in file.schema_arrow.names]
             if file.metadata.num_rows > 1000 * MAX_ROWS:
-                raise DamagedFileError(f"'{self._path}' says it has {file.metadata.num_rows} rows; the file is broken")
+                raise DamagedFileError(
+                    f"'{self._path}' says it has {counted(file.metadata.num_rows, 'row')}; the file is broken"
+                )
             groups = [g for g in range(file.metadata.num_row_groups) if self._may_hold(file.metadata.row_group(g))]
             size = ROWS_WITH_PICTURES if self._images else ROWS
             for group in groups:

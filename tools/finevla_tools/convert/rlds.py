@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.text_files import read_yaml
 from finevla_tools.convert import pictures, tfrecord
@@ -159,7 +160,7 @@ class RldsEpisode:
 
     def _checked(self, steps: int) -> int:
         if not 0 < steps <= MAX_STEPS:
-            raise FineVLAError(f"{self._where} has {steps} steps; 1 to {MAX_STEPS} are read")
+            raise FineVLAError(f"{self._where} has {counted(steps, 'step')}; 1 to {MAX_STEPS} are read")
         return steps
 
     def _numbers(self, columns: tuple[Column, ...]) -> NDArray[np.float32]:
@@ -170,7 +171,8 @@ class RldsEpisode:
                 raise FineVLAError(f"{self._where}: '{column.key}' holds text, numbers are needed")
             if len(values) != self._steps * column.of:
                 raise FineVLAError(
-                    f"{self._where}: '{column.key}' has {len(values)} values, {self._steps} steps of {column.of} are needed"
+                    f"{self._where}: '{column.key}' has {counted(len(values), 'value')}, "
+                    f"{counted(self._steps, 'step')} of {column.of} are needed"
                 )
             block = values.reshape(self._steps, column.of)[:, : len(column.values)].astype(np.float32)
             if not np.isfinite(block).all():
@@ -181,7 +183,9 @@ class RldsEpisode:
     def _pictures(self, key: str) -> list[bytes]:
         values = self._features[key]
         if not isinstance(values, list) or len(values) != self._steps:
-            raise FineVLAError(f"{self._where}: '{key}' has {len(values)} pictures, {self._steps} are needed")
+            raise FineVLAError(
+                f"{self._where}: '{key}' has {counted(len(values), 'picture')}, {self._steps} are needed"
+            )
         return values
 
     def _words(self) -> list[str]:
@@ -270,5 +274,5 @@ def _column(entry: Mapping[str, Any]) -> Column:
     values = tuple(str(value) for value in entry["values"])
     of = int(entry.get("of", len(values)))
     if not 0 < len(values) <= of:
-        raise ValueError(f"'{entry['key']}' takes {len(values)} of {of} values")
+        raise ValueError(f"'{entry['key']}' takes {len(values)} of {counted(of, 'value')}")
     return Column(str(entry["key"]), values, of)

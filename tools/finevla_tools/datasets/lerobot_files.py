@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.value_names import flat_names
@@ -170,7 +171,7 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
             if len(lengths) and (lengths != lengths[0]).any():
                 odd = int(np.flatnonzero(lengths != lengths[0])[0])
                 raise DamagedFileError(
-                    f"{where}: column '{key}' has {lengths[0]} values, but {lengths[odd]} in row {odd}"
+                    f"{where}: column '{key}' has {counted(lengths[0], 'value')}, but {lengths[odd]} in row {odd}"
                 )
         array = array.flatten()
     if array.null_count:
@@ -283,7 +284,9 @@ def _list_v2(
     template, video_template = _template(info, "data_path", DATA_V2), _template(info, "video_path", VIDEO_V2)
     lying = {int(p.stem[8:]): p for p in sorted((root / "data").glob("**/episode_*.parquet")) if p.stem[8:].isdecimal()}
     if total > 1000 + 10 * len({*rows, *lying}):  # missing ones are told one by one, but not millions of them
-        raise FineVLAError(f"'{root}/meta/info.json' says there are {total} episodes, {len({*rows, *lying})} are there")
+        raise FineVLAError(
+            f"'{root}/meta/info.json' says there are {counted(total, 'episode')}, {len({*rows, *lying})} are there"
+        )
     episodes = []
     for number in sorted({*range(total), *rows, *lying}):
         fields = {"episode_index": number, "episode_chunk": number // size}

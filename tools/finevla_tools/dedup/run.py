@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
 from finevla_tools.dedup import tables
 from finevla_tools.dedup.budget import shares
@@ -164,7 +165,8 @@ def _tell_the_others(read: Read, groups: Sequence[Group], known: list[GroupResul
     if 2 * len(telling) < large or not telling:
         if large > len(telling):
             read.notes.append(
-                f"in {large - len(telling)} of {large} groups no cut stands out: what is not nearly the same is kept there; "
+                f"in {large - len(telling)} of {counted(large, 'group')} no cut stands out: what is not "
+                "nearly the same is kept there; "
                 "--cut-distance and --clusters say otherwise"
             )
         return
