@@ -66,8 +66,10 @@ def _lines(header: Header) -> Iterator[str]:
     for what, names in (("state", header.state_names), ("action", header.action_names)):
         yield f"{what} ({len(names)}): {', '.join(names[:NAMES])}{', ...' if len(names) > NAMES else ''}"
     yield "cameras: " + (", ".join(f"{c.name} {c.width}x{c.height}" for c in header.cameras) or "none")
-    for key in ("gripper_scale", "task_from"):
-        if key in header.facts:
-            yield f"{key.replace('_', ' ')}: {header.facts[key]}"
+    scale = header.facts.get("gripper_scale", {})
+    for what, said in scale.items() if isinstance(scale, dict) else [("", scale)]:
+        yield f"gripper scale{f' of the {what}' if what else ''}: {said}"
+    if "task_from" in header.facts:
+        yield f"task from: {header.facts['task_from']}"
     if left_out := header.facts.get("left_out"):
         yield f"left out: {', '.join(map(str, left_out[:NAMES]))}"

@@ -70,7 +70,8 @@ def _has_rlds(path: Path) -> bool:
 def _rlds(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.rlds import RldsOptions, RldsSource
 
-    return RldsSource(path, RldsOptions(dataset=options["dataset"], fps=options["fps"], task=options["task"]))
+    given = {key: options[key] for key in ("dataset", "fps", "task", "gripper", "gripper_action")}
+    return RldsSource(path, RldsOptions(**given))
 
 
 def _has(path: Path, *patterns: str) -> bool:
