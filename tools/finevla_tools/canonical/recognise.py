@@ -64,10 +64,11 @@ def has_two_arms(dataset: LeRobotFiles) -> bool:
 def number_columns(dataset: LeRobotFiles) -> dict[str, tuple[str, ...]]:
     """Columns that hold a state or an action, those that are named as such first."""
     groups: dict[str, list[str]] = {"state": [], "action": []}
+    parts = {column for columns in dataset.vectors.values() for column in columns}
     for key, feature in dataset.features.items():
         is_number = re.fullmatch(r"float\d+|u?int\d+", str(feature.get("dtype"))) is not None
         said = set(words(key))
-        if is_number and dataset.width(key) and not said & SKIPPED:
+        if is_number and dataset.width(key) and not said & SKIPPED and key not in parts:
             groups["action" if said & ACTION else "state"].append(key)
     rank = {key: k for names in FIRST for k, key in enumerate(names)}
     return {g: tuple(sorted(keys, key=lambda key: rank.get(key, len(rank)))) for g, keys in groups.items()}
@@ -98,7 +99,8 @@ def describe(dataset: LeRobotFiles, key: str) -> str:
     """A column in words: its name, width and the first names of its values."""
     names = dataset.names(key)
     shown = "unnamed" if not names else ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"{key} ({counted(dataset.width(key), 'value')}: {shown[:160]})"
+    how = " of single columns" if key in dataset.vectors else ""
+    return f"{key} ({counted(dataset.width(key), 'value')}{how}: {shown[:160]})"
 
 
 def _fields(dataset: LeRobotFiles, key: str) -> Iterator[Field]:

@@ -22,6 +22,7 @@ from finevla_tools.convert.lerobot_columns import Columns, Vector, columns_of
 from finevla_tools.convert.naming import inside
 from finevla_tools.convert.task_table import TaskTable, task_for
 from finevla_tools.datasets.language_row import LanguageRow
+from finevla_tools.datasets.single_values import stored_columns
 
 ROWS = 256  # of numbers in memory at once
 ROWS_WITH_PICTURES = 4
@@ -139,6 +140,7 @@ class LeRobotEpisode:
         state, action = self._columns.state, self._columns.action
         used = {*state.keys, *action.keys, *DEFAULTS, *LANGUAGE, *self._images.values()}
         used |= {footage.key for footage in self._file.videos} - files.depth
+        used |= set(stored_columns(used, files.vectors))
         facts: dict[str, Any] = {
             "source": str(self._path),
             "source_format": f"lerobot {files.version}",
@@ -300,7 +302,8 @@ class LeRobotEpisode:
         if not self._path.is_file():
             raise DamagedFileError(f"'{self._path}' is missing")
         with pq.ParquetFile(self._path) as file:
-            there = [c for c in dict.fromkeys((*columns, "episode_index")) if c in file.schema_arrow.names]
+            wanted = stored_columns((*columns, "episode_index"), self._files.vectors)
+            there = [c for c in wanted if c in file.schema_arrow.names]
             if file.metadata.num_rows > 1000 * MAX_ROWS:
                 raise DamagedFileError(
                     f"'{self._path}' says it has {counted(file.metadata.num_rows, 'row')}; the file is broken"
@@ -313,7 +316,7 @@ class LeRobotEpisode:
                     if "episode_index" in there and self._file.is_shared:
                         table = table.filter(pc.equal(table.column("episode_index"), self._file.index))
                     if table.num_rows:
-                        yield table
+                        yield self._files.joined(table, columns, self._where)
 
     def _may_hold(self, group: Any) -> bool:
         if not self._file.is_shared:
