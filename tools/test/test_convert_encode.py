@@ -18,7 +18,7 @@ from finevla_tools.cli import main
 from finevla_tools.convert import encode
 from finevla_tools.convert.encode import CameraEncoder, Codec, join, sharing
 from finevla_tools.convert.episode import CameraStream
-from finevla_tools.convert.lerobot_in import _Footage, _Video
+from finevla_tools.convert.lerobot_video import CameraVideo, VideoPictures
 from finevla_tools.datasets.lerobot_files import Footage, open_dataset
 
 av = pytest.importorskip("av", reason="needs 'make data-setup'")
@@ -91,7 +91,7 @@ def test_a_last_frame_whose_length_others_left_open_is_read(
     count, looks = count_and_look(footage, 10, 10.0)
     assert count == 13
     assert looks[-1].at_s == pytest.approx(1.2)
-    with _Footage(_Video(CameraStream("front", HEIGHT, WIDTH), footage.path, 0.0), 1e-3) as read:
+    with VideoPictures(CameraVideo(CameraStream("front", HEIGHT, WIDTH), footage.path, 0.0), 1e-3) as read:
         assert [read.at(k / 10).shape for k in range(13)] == [(HEIGHT, WIDTH, 3)] * 13
     assert [frame.time_s for frame in read_frames(ViewFile("front", footage.path), [0.0, 1.2])] == [0.0, 1.2]
 

@@ -155,7 +155,7 @@ class TestHistogram:
         drawn = histogram_chart(histogram(values, [v > 1.5 for v in values], 1.5, False), "rad", "t").__html__()
         heights = {kind: float(h) for kind, h in re.findall(r'class="(good|bad)"[^>]* height="([\d.]+)"', drawn)}
         assert heights == {"good": 94.0, "bad": 3.0}
-        assert re.search(r"<title>[\d.]+ to [\d.]+ rad: 1 episodes, 1 flagged</title>", drawn)
+        assert re.search(r"<title>[\d.]+ to [\d.]+ rad: 1 episode, 1 flagged</title>", drawn)
 
     @pytest.mark.parametrize("is_log", [False, True])
     def test_the_threshold_stands_between_the_values_that_it_parts(self, is_log: bool) -> None:

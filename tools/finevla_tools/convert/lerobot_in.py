@@ -19,6 +19,7 @@ from finevla_core.recording.labels import same_words
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.lerobot_columns import Columns, Vector, columns_of
+from finevla_tools.convert.lerobot_video import CameraVideo, VideoPictures, damage_said
 from finevla_tools.convert.naming import inside
 from finevla_tools.convert.task_table import TaskTable, task_for
 from finevla_tools.datasets.language_row import LanguageRow
@@ -37,7 +38,8 @@ class LeRobotOptions:
     """Which columns are state and action, and how far (s) a picture may be from its row's time.
 
     `state` and `action` are names with commas, joined side by side; empty: observation.state and action where they are
-    there, else those that are recognised. `gripper` and `gripper_action` are scales as `units.parse` reads them.
+    there, else those that are recognised. `gripper` and `gripper_action` are scales as `units.parse` reads them. `fps` can
+    only be the data set's own: rows are taken as they are.
     """
 
     state: str = ""
@@ -46,6 +48,7 @@ class LeRobotOptions:
     task: str | TaskTable = ""
     gripper: str = "auto"
     gripper_action: str = ""
+    fps: int | None = None
 
 
 def matches(path: Path) -> bool:
@@ -68,8 +71,13 @@ class LeRobotSource:
     def settle(self) -> tuple[str, ...]:
         """Decide once, over all episodes, which columns are read and how they are scaled; what was decided, in words."""
         if self._columns is None:
-            o = self.options
-            self._columns = columns_of(self.files(), o.state, o.action, o.gripper, o.gripper_action)
+            o, files = self.options, self.files()
+            if o.fps not in (None, files.fps):
+                raise FineVLAError(
+                    f"'{self.path}' has {files.fps:g} frames per second, --fps {o.fps} cannot be made of it: rows of a data "
+                    "set are taken as they are; leave --fps out"
+                )
+            self._columns = columns_of(files, o.state, o.action, o.gripper, o.gripper_action)
         return self._columns.told
 
     def files(self) -> Any:
@@ -77,7 +85,7 @@ class LeRobotSource:
         from finevla_tools.datasets.lerobot_files import open_dataset
 
         if self._opened is None:
-            with _sentences(f"'{self.path}'"):
+            with damage_said(f"'{self.path}'"):
                 self._opened = open_dataset(self.path)
         return self._opened
 
@@ -104,13 +112,6 @@ class LeRobotSource:
         return self._reader
 
 
-@dataclass(frozen=True)
-class _Video:
-    camera: CameraStream
-    path: Path
-    begin_s: float
-
-
 class LeRobotEpisode:
     """One episode of a data set."""
 
@@ -125,7 +126,7 @@ class LeRobotEpisode:
         self._file = found[0]
         self._given_task = task_for(options.task, reference)
         self._path = inside(files.root, str(self._file.path.relative_to(files.root)), self._where)
-        with _sentences(self._where):
+        with damage_said(self._where):
             self._videos = {video.camera.name: video for video in self._all_videos()}
             self._images = dict(self._all_images())
             own = replace(self._file, tasks=(self._given_task,)) if self._given_task else self._file
@@ -171,8 +172,10 @@ class LeRobotEpisode:
         tolerance = self._options.tolerance_s
         sizes = {camera.name: (camera.height, camera.width) for camera in header.cameras}
         state, action = self._columns.state, self._columns.action
-        with _sentences(self._where), contextlib.ExitStack() as stack:
-            footage = {name: stack.enter_context(_Footage(video, tolerance)) for name, video in self._videos.items()}
+        with damage_said(self._where), contextlib.ExitStack() as stack:
+            footage = {
+                name: stack.enter_context(VideoPictures(video, tolerance)) for name, video in self._videos.items()
+            }
             k = 0
             for table in self._tables((*state.keys, *action.keys, "timestamp", "task_index", *self._images.values())):
                 columns = [self._vector(table, state), self._vector(table, action)]
@@ -199,7 +202,7 @@ class LeRobotEpisode:
                     f"{self._where} has {counted(k, 'row')}, {self._file.length} are said to be there"
                 )
 
-    def _all_videos(self) -> Iterator[_Video]:
+    def _all_videos(self) -> Iterator[CameraVideo]:
         for footage in self._file.videos:
             if footage.key in self._files.depth:
                 continue
@@ -207,7 +210,7 @@ class LeRobotEpisode:
             path = inside(self._files.root, str(footage.path.relative_to(self._files.root)), self._where)
             if not np.isfinite(footage.begin_s) or footage.begin_s < 0:
                 raise FineVLAError(f"{self._where}: its video of {camera.name} begins at {footage.begin_s} s")
-            yield _Video(camera, path, footage.begin_s)
+            yield CameraVideo(camera, path, footage.begin_s)
         stated = {key for key, feature in self._files.features.items() if feature.get("dtype") == "video"}
         if lacking := stated - self._files.depth - {footage.key for footage in self._file.videos}:
             raise FineVLAError(f"{self._where} has no video of {min(lacking)}; the metadata are incomplete")
@@ -334,75 +337,9 @@ class LeRobotEpisode:
         return tuple(sorted(short, key=lambda row: (row.is_event, row.time_s, row.style or "", row.role)))
 
 
-class _Footage:
-    """A video, decoded forward from where the episode begins."""
-
-    def __init__(self, video: _Video, tolerance_s: float) -> None:
-        self._video, self._tolerance_s = video, tolerance_s
-        self._where = f"'{video.path}'"
-
-    def __enter__(self) -> "_Footage":
-        import av
-
-        from finevla_tools.datasets.lerobot_files import UNCUT
-
-        if not self._video.path.is_file():
-            raise DamagedFileError(f"{self._where} is missing")
-        with _sentences(self._where):
-            self._container = av.open(str(self._video.path), metadata_errors="replace", options=UNCUT)
-            if not self._container.streams.video:
-                self._container.close()
-                raise DamagedFileError(f"{self._where} has no video stream")
-            stream = self._container.streams.video[0]
-            # A decoder would otherwise paint over what is broken and say nothing.
-            stream.codec_context.options = {"err_detect": "explode"}
-            if self._video.begin_s > 0:
-                begin = round(self._video.begin_s / stream.time_base) - 1
-                self._container.seek(begin, backward=True, any_frame=False, stream=stream)
-            self._base = float(stream.time_base)
-            self._decoded = self._container.decode(stream)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._container.close()
-
-    def at(self, time_s: float) -> NDArray[np.uint8]:
-        """The picture shown at that second of the episode; times must not go back."""
-        due = self._video.begin_s + time_s
-        camera = self._video.camera
-        with _sentences(self._where):
-            for frame in self._decoded:
-                if frame.pts is None or frame.pts * self._base < due - self._tolerance_s:
-                    continue
-                if frame.is_corrupt:
-                    raise DamagedFileError(f"{self._where}: its picture at {due:.3f} s is broken")
-                if frame.pts * self._base > due + self._tolerance_s:
-                    at_s = frame.pts * self._base
-                    raise DamagedFileError(
-                        f"{self._where} has no picture at {due:.4f} s, the next one is at {at_s:.4f} s"
-                    )
-                if (frame.height, frame.width) != (camera.height, camera.width):
-                    raise FineVLAError(
-                        f"{self._where} is {frame.width}x{frame.height}, {camera.width}x{camera.height} is declared"
-                    )
-                return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        raise DamagedFileError(f"{self._where} ends before {due:.4f} s; pictures are missing")
-
-
 def _short_name(key: str) -> str:
     """A camera's name by its feature: what follows `observation.images.`, else the last part."""
     name = str(key).removeprefix(IMAGES) if str(key).startswith(IMAGES) else str(key).rsplit(".", 1)[-1]
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", name):
         raise FineVLAError(f"camera '{name[:80]}' is no plain name; rename the feature '{str(key)[:80]}'")
     return name
-
-
-@contextlib.contextmanager
-def _sentences(where: str) -> Iterator[None]:
-    """Whatever pyarrow and FFmpeg say of a broken file as one sentence that begins with `where`."""
-    try:
-        yield
-    except (FineVLAError, GeneratorExit):
-        raise
-    except Exception as error:
-        raise DamagedFileError(f"{where} cannot be read: {pictures.said(error)}") from error

@@ -42,7 +42,7 @@ def _is_lerobot(path: Path) -> bool:
 def _lerobot(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
 
-    given = {key: options[key] for key in ("task", "gripper", "gripper_action")}
+    given = {key: options[key] for key in ("task", "gripper", "gripper_action", "fps")}
     return LeRobotSource(path, LeRobotOptions(options["state_key"], options["action_key"], **given))
 
 

@@ -72,7 +72,7 @@ def apply_rows(
         raise FineVLAError(f"{where} speaks of episode {stray[0]}, which '{files.root}' does not have")
     if not taken and not motions:
         what = (
-            f"its {counted(drafts, 'row', 'are')} drafts: review them, or give --unreviewed"
+            f"{counted(drafts, 'row', 'are')} not reviewed: review that first, or give --unreviewed"
             if drafts
             else "it has no rows"
         )

@@ -108,9 +108,9 @@ def dedup(
         if not job.measure.compat and job.cut.method in TREES and job.cut.distance is job.cut.count is None:
             _tell_the_others(read, groups, known, job, store)
         if groups and not any(group.pairs for group in groups):
-            read.notes.append(
-                "no group has two episodes: nothing was compared; --by dataset or --by all makes larger ones"
-            )
+            larger = {"dataset": "; --by all makes larger ones", "all": ""}
+            advice = larger.get(job.by, "; --by dataset or --by all makes larger ones")
+            read.notes.append(f"no group has two episodes: nothing was compared{advice}")
         seconds["compare"] = time.monotonic() - clock
         clock = time.monotonic()
         choices = drawn if job.measure.compat else _choices(read, groups, known, job, store)

@@ -202,7 +202,7 @@ class Scan:
         missing = (self.report.written or 0) - self.report.messages
         if missing > 0:
             self._complain(
-                f"{missing} of {counted(self.report.written, 'message')} that its index counts are not there"
+                f"{missing} of {counted(self.report.written or 0, 'message')} that its index counts are not there"
             )
             return
         for number, count in written.items():
