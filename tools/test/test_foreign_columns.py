@@ -192,6 +192,16 @@ def test_single_columns_of_one_arm_go_through_every_tool(
     capsys.readouterr()
 
 
+@pytest.mark.parametrize("name", ["{}", "motor_{}", "value{}"])
+def test_single_columns_that_are_only_counted_are_in_the_order_of_their_numbers(tmp_path: Path, name: str) -> None:
+    """As unnamed values of a vector: two arms where the robot's type says so."""
+    columns = {f"{g}.{name.format(k)}": BOTH[:, k] for g in ("observation.state", "action") for k in range(14)}
+    columns = dict(sorted(columns.items()))  # 10 before 2
+    assert_both(
+        unified(write(tmp_path / "set", [columns], {}, "cobot_magic_agilex", shapes=dict.fromkeys(columns, (1,))))
+    )
+
+
 def test_single_columns_that_belong_to_no_vector_stay_alone(tmp_path: Path) -> None:
     noise = np.arange(40, dtype=np.float32)
     more = {

@@ -149,7 +149,7 @@ class LeRobotEpisode:
             "actions": f"as in the source ({', '.join(action.keys)})",
             "grippers": list(self._columns.told),
             "notes": [],
-            "left_out": sorted(str(key)[:80] for key in set(files.features) - used)[:50],
+            "left_out": sorted(str(key)[:80] for key in set(files.features) - used - set(files.vectors))[:50],
         }
         if files.depth:
             facts["notes"] += [f"depth is no colour picture and was left out: {', '.join(sorted(files.depth))[:300]}"]

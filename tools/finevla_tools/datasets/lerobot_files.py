@@ -146,7 +146,7 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
         raise FineVLAError(f"'{path}': codebase_version '{version[:40]}' is not known; v2.0, v2.1 and v3.0 are read")
     fps = info.get("fps")
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 10_000:
-        raise FineVLAError(f"'{path}': fps is {str(fps)[:40]}; a number above 0 is needed")
+        raise FineVLAError(f"'{path}': fps is {repr(fps)[:40]}; a number above 0 is needed")
     features = info.get("features")
     if not isinstance(features, dict) or not all(isinstance(f, dict) for f in features.values()):
         raise DamagedFileError(f"'{path}': features is not an object of objects")

@@ -4,13 +4,14 @@ They are put together where names say that they belong together and no vector is
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from finevla_tools.datasets.value_names import flat_names, meaning
 
 NUMBER = re.compile(r"float\d+|u?int\d+")
 COUNTED = {"timestamp", "frame_index", "episode_index", "index", "task_index"}  # LeRobot's own
+HEADS = {"observation.state", "observation.qpos", "state", "qpos", "action", "actions"}
 STATE, OBSERVATION = "observation.state", "observation"
 PREFIX = re.compile(r"(?:(state|qpos|observation|obs|action|actions|command|leader)[_/])?(.+)")
 VALUES = {"joint", "gripper", "x", "y", "z", "qx", "qy", "qz", "qw", "rx", "ry", "rz", "vx", "vy", "vz"}
@@ -29,10 +30,23 @@ def vectors(features: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, .
         elif name and meaning(name, head).kind not in ("rate", "effort", "other"):
             taken.add(head)  # parts of several values, which are read as they are
     return {
-        head: tuple(keys)
+        head: tuple(_in_order(keys))
         for head, keys in found.items()
-        if head not in taken and len(keys) > 1 and any(meaning(_parts(key)[1], head).kind in VALUES for key in keys)
+        if head not in taken and _belong_together(head, keys)
     }
+
+
+def _belong_together(head: str, keys: Sequence[str]) -> bool:
+    """Whether names say that these are values of a robot; of a state or action that is so called, their number is enough."""
+    return len(keys) > 1 and (head in HEADS or any(meaning(_parts(key)[1], head).kind in VALUES for key in keys))
+
+
+def _in_order(keys: Sequence[str]) -> Sequence[str]:
+    """As declared or, where they are only counted, by their numbers: JSON is often sorted as text, 10 before 2."""
+    counted = [re.fullmatch(r"(.*?)(\d+)(\D*)", key) for key in keys]
+    if all(counted) and len({match.group(1, 3) for match in counted if match}) == 1:
+        return sorted(keys, key=lambda key: int(re.findall(r"\d+", key)[-1]))
+    return keys
 
 
 def with_vectors(
