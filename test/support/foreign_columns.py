@@ -58,7 +58,7 @@ def write(
         for k, columns in enumerate(episodes):
             rows = len(next(iter(columns.values())))
             file.write(json.dumps({"episode_index": k, "tasks": [tasks[0]], "length": rows}, ensure_ascii=False) + "\n")
-            made = {key: pa.array(list(array.reshape(rows, -1))) for key, array in columns.items()}
+            made = {k: pa.array(a if a.ndim == 1 else list(a.reshape(rows, -1))) for k, a in columns.items()}
             made |= {
                 "timestamp": pa.array((np.arange(rows) / 30).astype(np.float32)),
                 "frame_index": pa.array(np.arange(rows)),

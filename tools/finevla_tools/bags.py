@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording.episode import RECORDING, TRASH, load
 from finevla_core.recording.metadata import METADATA
@@ -18,6 +19,7 @@ from finevla_core.recording.repair import repair
 from finevla_core.recording.scan import Channel, RecordedMessage
 from finevla_core.recording.sqlite import SqliteScan
 from finevla_core.time_units import NS_PER_S
+from finevla_tools.kinds import data_set_of, way_on
 
 BAG = "the folder of a recording, or a file of it (MCAP, SQLite's .db3)"
 SHOWN = 60  # characters of a task in the table
@@ -45,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run one job of `finevla bags`; return the exit code."""
     if arguments.job == "list":
         return show_list(arguments.folder)
+    _refuse_other_kinds(arguments.bag)
     if arguments.job == "info":
         return show(arguments.bag)
     if arguments.job == "play":
@@ -52,6 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         return play(arguments.bag, arguments.rate, arguments.topics, arguments.prefix, arguments.commands)
     return mend(arguments.bag, arguments.out)
+
+
+def _refuse_other_kinds(bag: Path) -> None:
+    """Raise `FineVLAError` for data of another kind, naming the command that takes it."""
+    holds_storage = is_storage(bag) if bag.is_file() else bag.is_dir() and any(map(is_storage, bag.iterdir()))
+    if not holds_storage and (told := way_on(bag, is_for_recordings=True)):
+        raise FineVLAError(f"'{bag}' is no recording of ROS topics{told}")
 
 
 @dataclass
@@ -104,6 +114,8 @@ def show_list(folder: Path) -> int:
     """One line per recording; the trash is counted."""
     if not folder.is_dir():
         raise FineVLAError(f"'{folder}' is no folder; give the one that episodes are recorded in")
+    if data_set_of(folder) is not None:
+        _refuse_other_kinds(folder)
     table = Table(box=None, pad_edge=False)
     for name in ("recording", "state", "task", "outcome", "seconds", "messages", "MB", "lost"):
         table.add_column(
@@ -114,18 +126,22 @@ def show_list(folder: Path) -> int:
         try:
             found = summary(bag)
         except FineVLAError as error:
-            odd.append(str(error))
+            odd.append(f"{error}{way_on(bag, is_for_recordings=True)}")
             continue
         count += 1
         lost = sum(n for key in ("dropped", "lost") if isinstance(n := found.facts.get(key, 0), int))
         told = [_one_line(str(found.facts.get(key, ""))) for key in ("task", "outcome")]
         numbers = (f"{found.duration_s:.1f}", str(found.messages), f"{found.size / 1e6:.1f}", str(lost))
         table.add_row(*map(escape, (bag.name, found.state, *told, *numbers)))
+    if not count and not odd:
+        if (folder / METADATA).is_file() or any(map(is_storage, folder.iterdir())):
+            raise FineVLAError(f"'{folder}' is a recording itself; 'finevla bags info {folder}' says what is in it")
+        _refuse_other_kinds(folder)
     console = Console(width=None if Console().is_terminal else 200)
     if count:
         console.print(table)
     trashed = len([path for path in (folder / TRASH).iterdir() if path.is_dir()]) if (folder / TRASH).is_dir() else 0
-    print(f"{count} recordings" + (f", {trashed} discarded ones in {folder / TRASH}" if trashed else ""))
+    print(f"{counted(count, 'recording')}" + (f", {trashed} discarded ones in {folder / TRASH}" if trashed else ""))
     for sentence in odd:
         print(f"not a recording: {sentence}")
     return 0
@@ -197,7 +213,9 @@ def read_summary(bag: Path) -> Summary:
         lacking = written - sum(count for (topic, _), count in counts.items() if topic == name)
         if lacking > 0:
             found.state = "unfinished"
-            found.notes.append(f"{lacking} of {written} messages of {name} that {METADATA} counts are not there")
+            found.notes.append(
+                f"{lacking} of {counted(written, 'message')} of {name} that {METADATA} counts are not there"
+            )
     return found
 
 
@@ -213,9 +231,11 @@ def mend(bag: Path, out: Path | None) -> int:
     done = repair(bag, out)
     for sentence in done.sentences:
         print(sentence)
-    print(f"'{done.folder}': {done.messages} messages, {done.duration_s:.3f} s, {len(done.counts)} topics")
+    print(
+        f"'{done.folder}': {counted(done.messages, 'message')}, {done.duration_s:.3f} s, {counted(len(done.counts), 'topic')}"
+    )
     for name, missing in done.missing.items():
-        print(f"  {name}: {missing} messages that were written are not there")
+        print(f"  {name}: {counted(missing, 'message')} of what was written lost")
     if done.was_whole:
         print("the recording was whole already; this is a copy of it")
     return 0 if done.messages else 1

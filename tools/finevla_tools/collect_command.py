@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from finevla_core.bundle import load_bundle
+from finevla_core.counts import counted
 from finevla_core.policy.execution import Execution
 from finevla_sim.tasks import mixture
 from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, note, refuse_other_content
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     at_least(0, first=arguments.first)
     load_bundle(arguments.bundle)
     tasks = mixture(arguments.tasks)
-    announce(f"loading the simulator; {arguments.trials} trials of '{arguments.bundle}' to {arguments.out}")
+    announce(f"loading the simulator; {counted(arguments.trials, 'trial')} of '{arguments.bundle}' to {arguments.out}")
     from finevla_core.policy.loading import load_policy
     from finevla_sim.robot import default_robot
     from finevla_tools.collect import SHARD_TRIALS, write_collected

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
@@ -97,7 +98,7 @@ class DemoRun:
         failures = [*self.failures, *self.outputs.failures]
         failures += [f"{r.act.text}: {r.failure}" for r in self.results if r.failure not in ("", NOT_RUN)]
         if left := sum(result.failure == NOT_RUN for result in self.results):
-            failures.append(f"{left} of {len(self.results)} instructions were not run")
+            failures.append(f"not run: {left} of {counted(len(self.results), 'instruction')}")
         return {
             "is_complete": bool(self.results) and not failures and not self.is_interrupted,
             "is_interrupted": self.is_interrupted,
@@ -109,7 +110,9 @@ class DemoRun:
         """Write everything, then say so; returns the exit code."""
         self.host.overload.sample()
         run = sum(not result.failure for result in self.results)
-        closing = [f"interrupted after {run} of {len(self.results)} instructions"] if self.is_interrupted else []
+        closing = (
+            [f"interrupted after {run} of {counted(len(self.results), 'instruction')}"] if self.is_interrupted else []
+        )
         self.outputs.finish([*closing, *self.failures])
         report = self._report()
         self.outputs.write_report(report)
@@ -147,7 +150,7 @@ def _distance(result: ActResult) -> str:
 
 def _print_summary(report: dict[str, Any], folder: Path) -> None:
     if report["is_interrupted"]:
-        print(f"\ninterrupted after {report['acts_run']} of {report['acts_planned']} instructions", end="")
+        print(f"\ninterrupted after {report['acts_run']} of {counted(report['acts_planned'], 'instruction')}", end="")
     print(f"\n{report['factors_obeyed']} of {report['factors_told']} factors obeyed; video and report in {folder}")
     if troubles := [f"{report[key]} {key}" for key in ("refused", "stops", "retries") if report[key]]:
         print(f"{', '.join(troubles)}: the report says why")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import Demonstration, Demonstrator
 from finevla_sim.episode import CONTROL_S, Episode
@@ -107,7 +108,7 @@ def write_demos(arguments: argparse.Namespace, tasks: dict[str, float], formats:
     kept, tried, seconds = 0, 0, 0.0
 
     def text() -> str:
-        return f"{kept}/{arguments.episodes} episodes, {tried} tried, {kept / progress.seconds:.1f}/s"
+        return f"{kept}/{counted(arguments.episodes, 'episode')}, {tried} tried, {kept / progress.seconds:.1f}/s"
 
     progress = Progress("demonstrations", arguments.episodes, lines=Lines(text, every_s=SAY_EVERY_S))
     with ExitStack() as stack:
@@ -123,9 +124,11 @@ def write_demos(arguments: argparse.Namespace, tasks: dict[str, float], formats:
             if kept == arguments.episodes:
                 break
     if kept < arguments.episodes:
-        raise FineVLAError(f"only {kept} episodes came out as told; give a smaller --first")
+        raise FineVLAError(f"only {counted(kept, 'episode')} came out as told; give a smaller --first")
     rate = kept / progress.seconds
-    print(f"{kept} episodes of {seconds / kept:.1f} s on average, {tried - kept} left out; {rate:.1f} episodes/s")
+    print(
+        f"{counted(kept, 'episode')} of {seconds / kept:.1f} s on average, {tried - kept} left out; {rate:.1f} episodes/s"
+    )
     for writer in writers:
         print(f"written: {writer.root}")
     return 0

@@ -7,6 +7,7 @@ episode that did not come out as told is left out, or kept as a failure if asked
 import argparse
 from pathlib import Path
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_sim.scene import DEMONSTRATION_SEEDS, LEVELS
 from finevla_sim.tasks import mixture
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError(f"unknown format '{odd[0]}'; known are {', '.join(FORMATS)}")
     refuse_existing(arguments.out)
     tasks = mixture(arguments.tasks)
-    announce(f"loading the simulator; {arguments.episodes} episodes to {arguments.out}")
+    announce(f"loading the simulator; {counted(arguments.episodes, 'episode')} to {arguments.out}")
     from finevla_tools.demonstrate import write_demos
 
     return write_demos(arguments, tasks, formats)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.door import at_least, note
 
@@ -111,7 +112,10 @@ def _drill(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         write(arguments.report, [])  # what cannot be written is better known before
     bundle_directory(arguments.bundle)
-    print(f"{len(drills)} drills on a simulation of their own, which is started now; no robot is touched", flush=True)
+    print(
+        f"{counted(len(drills), 'drill')} on a simulation of their own, which is started now; no robot is touched",
+        flush=True,
+    )
     results = []
     with Session(arguments.bundle, drill_sentence()) as session:
         for drill in drills:
@@ -202,7 +206,7 @@ def _robot() -> str:
     from finevla_ros.paths import robot_file
 
     robot = load_embodiment(robot_file("cobotmagic"))
-    return f"{robot.name}: {len(robot.joints)} joints, cameras {', '.join(robot.camera_names)}"
+    return f"{robot.name}: {counted(len(robot.joints), 'joint')}, cameras {', '.join(robot.camera_names)}"
 
 
 def _description() -> str:
@@ -220,7 +224,7 @@ def _description() -> str:
         teller = f"ROS's own robot_state_publisher in {get_package_prefix('robot_state_publisher')}"
     except PackageNotFoundError:
         teller = "finevla_control's robot_state_publisher, for ROS's own is not installed"
-    return f"{len(joints)} joints, told by {teller}"
+    return f"{counted(len(joints), 'joint')}, told by {teller}"
 
 
 def _safety(limits: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.execution import PRECISIONS, PROVIDERS
+from finevla_tools.kinds import way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"
@@ -87,7 +88,7 @@ def refuse_no_folder(folder: Path) -> None:
     """Raise `FineVLAError` unless `folder` is one; what it holds is for those who read it to say."""
     if not folder.is_dir():
         what = "is a file" if os.path.lexists(folder) else "does not exist"
-        raise FineVLAError(f"'{folder}' {what}; give the folder of a data set")
+        raise FineVLAError(f"'{folder}' {what}; give the folder of a data set{way_on(folder)}")
 
 
 def refuse_other_content(out: Path, *own: str) -> None:

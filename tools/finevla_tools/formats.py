@@ -14,11 +14,6 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1e3 else f"{value:,.0f}"
 
 
-def counted(count: int, noun: str) -> str:
-    """Format a count with its noun: `1 pair`, `2,000 pairs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def percentage(part: float, whole: float) -> str:
     """Format a share in percent, with decimals only near 0 and 100; `-` of nothing."""
     if not whole:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_tools.rest import RATE_HZ
 
 SLOW_SHARE = 0.9  # of the simulator's rate
@@ -75,7 +76,7 @@ class OverloadWatch:
         """Return what speaks for an overloaded computer, the plainest first; empty if nothing does."""
         signs = []
         if self.most_load >= LOAD_PER_CORE * self.cores:
-            signs.append(f"load {self.most_load:.1f} on {self.cores} cores")
+            signs.append(f"load {self.most_load:.1f} on {counted(self.cores, 'core')}")
         if self.rate_hz < SLOW_SHARE * RATE_HZ:
             signs.append(f"the simulation went at {self.rate_hz / RATE_HZ:.2f} of real time")
         if self.longest_silence_s > SILENCE_S:

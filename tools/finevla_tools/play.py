@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.reading import BagReader, offered
 from finevla_core.recording.scan import Channel
@@ -67,8 +68,11 @@ def _play(reader: BagReader, rate: float, wanted: Sequence[str], prefix: str, ha
                 alike = [other for other in channels if (other.topic, _kind(other)) == key]
                 made[key] = node.create_publisher(_message_class(key[1]), names[c.topic], _profile(alike))
         count, seconds = _publish(reader, made, rate)
-        print(f"{count} messages of {len(made)} topics in {seconds:.1f} s", flush=True)
-        for problem in (*reader.problems, *(f"{n} of {m} messages of {t}" for t, (n, m) in reader.lost().items())):
+        print(f"{counted(count, 'message')} of {counted(len(made), 'topic')} in {seconds:.1f} s", flush=True)
+        for problem in (
+            *reader.problems,
+            *(f"{n} of {counted(m, 'message')} of {t}" for t, (n, m) in reader.lost().items()),
+        ):
             print(f"not all was there to be played: {problem}", flush=True)
         for publisher in made.values():
             publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=1.0))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Self
 
+from finevla_core.counts import counted
 from finevla_tools.door import announce, announcer
 
 START, OUTCOMES, QUIT = ("\n", "\r", " "), {"s": "success", "f": "failure", "d": "discard"}, ("q", "\x03", "\x04")
@@ -137,7 +138,9 @@ class RecorderClient:
     def _show(self) -> None:
         told = self.client.newest["recorder/status"]
         lost = f", {told.dropped} dropped, {told.lost} lost" if told.dropped or told.lost else ""
-        line = f"{told.elapsed_s:6.1f} s, {told.messages} messages, {told.bytes / 1e6:.1f} MB{lost} {told.text}"
+        line = (
+            f"{told.elapsed_s:6.1f} s, {counted(told.messages, 'message')}, {told.bytes / 1e6:.1f} MB{lost} {told.text}"
+        )
         print(f"\r{line[:118]:118s}", end="" if sys.stdout.isatty() else "\n", flush=True)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.embodiment import HOME, Embodiment
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
@@ -30,7 +31,8 @@ def ask_server(policy: RemotePolicy, robot: Embodiment) -> str:
     farthest = int(np.argmax(jump))
     took = "" if policy.server_s is None else f", {policy.server_s * 1e3:.0f} ms of them its own"
     return (
-        f"runs on {where} and answers {chunk.actions.shape[0]} rows of {chunk.actions.shape[1]} values in "
+        f"runs on {where} and answers {counted(chunk.actions.shape[0], 'row')} of "
+        f"{counted(chunk.actions.shape[1], 'value')} in "
         f"{chunk.inference_s * 1e3:.0f} ms{took}; of the pose shown the first row leaves {robot.names[farthest]} "
         f"most, by {jump[farthest]:.2f}"
     )

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from finevla_client.connection import STALE_S, STATES, Connection
 from finevla_core.bridge_report import STEP_REMARK
+from finevla_core.counts import counted
 from finevla_ros import qos
 from finevla_tools.door import announcer
 
@@ -100,7 +101,8 @@ def _policy(client: Connection) -> str:
     of_server = f" ({status.server_s * 1e3:.1f} ms of them in the server)" if status.server_s else ""
     text = (
         f"{escape(status.bundle)} on {escape(status.provider)}, {status.state}; {status.rate_hz:.1f} chunks/s, "
-        f"inference {status.inference_s * 1e3:.1f} ms{of_server}, horizon {status.horizon_s:.1f} s, {status.chunks} chunks"
+        f"inference {status.inference_s * 1e3:.1f} ms{of_server}, horizon {status.horizon_s:.1f} s, "
+        f"{counted(status.chunks, 'chunk')}"
     )
     return f"{text} [yellow]{escape(status.text)}[/]" if status.text else text
 

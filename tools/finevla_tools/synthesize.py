@@ -7,6 +7,7 @@ and a motion without pictures a hundredth of a demonstration.
 import argparse
 from pathlib import Path
 
+from finevla_core.counts import counted
 from finevla_sim.tasks import mixture
 from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, refuse_other_content
 from finevla_tools.simulation_options import add_processes, add_tasks
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     at_least(1, scenes=arguments.scenes, processes=arguments.processes)
     at_least(0, first=arguments.first, pictures=arguments.pictures)
     tasks = mixture(arguments.tasks)
-    announce(f"loading the simulator; {arguments.scenes} scenes to {arguments.out}")
+    announce(f"loading the simulator; {counted(arguments.scenes, 'scene')} to {arguments.out}")
     from finevla_sim.synthetic_motions import SHARD_SCENES, write_motions
     from finevla_tools.work.shards import make_shards
 

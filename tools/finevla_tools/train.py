@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic import write_by
 from finevla_core.urdf import expand
@@ -102,7 +103,7 @@ def _finding(model: TabletopPolicy, drills: MotionShards, options: TrainOptions,
         raise FineVLAError(
             "the finder needs synthetic motions with pictures; make some with 'finevla synthesize --pictures 2'"
         )
-    print(f"finder: {len(pictures)} pictures", flush=True)
+    print(f"finder: {counted(len(pictures), 'picture')}", flush=True)
 
     def losses(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([options.seed, step, 2])

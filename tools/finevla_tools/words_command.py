@@ -8,9 +8,10 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.door import refuse_no_folder, refuse_no_output
-from finevla_tools.formats import counted, percentage, shortened
+from finevla_tools.formats import percentage, shortened
 
 IMPORTED, EXPORTED = ("finevla-tool",), ("finegrained", "finevla-tool")
 MOST_LINES = 40  # episodes that are shown one by one

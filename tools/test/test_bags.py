@@ -102,6 +102,50 @@ def test_repair_makes_a_recording_that_others_read(tmp_path: Path, capsys) -> No
     assert run("repair", folder, "--out", tmp_path / "again") == 0
 
 
+INSPECT = "'finevla convert {path} --inspect' says what is in "
+OTHERS = {
+    "set/meta/info.json": ("set", "it is a LeRobot data set, and " + INSPECT + "it"),
+    "hdf5/episode_0.hdf5": ("hdf5", "it holds HDF5 episodes, and " + INSPECT + "them"),
+    "rlds/x-train.tfrecord-00000-of-00001": ("rlds", "it holds RLDS records, and " + INSPECT + "them"),
+}
+
+
+@pytest.mark.parametrize("job", ["list", "info", "repair", "play"])
+@pytest.mark.parametrize("file", OTHERS)
+def test_data_of_another_kind_are_named_with_the_command_for_them(tmp_path: Path, capsys, job: str, file: str) -> None:
+    name, says = OTHERS[file]
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("{}")
+    assert run(job, tmp_path / name) == 2
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert f"'{tmp_path / name}' is no recording of ROS topics; " + says.format(path=tmp_path / name) in line
+    if job != "list":
+        assert run(job, tmp_path / file) == 2
+        assert " --inspect'" in capsys.readouterr().err
+    else:  # from the folder above
+        assert run(job, tmp_path) == 0
+        assert says.format(path=tmp_path / name) in capsys.readouterr().out
+
+
+def test_a_recording_and_a_folder_of_them_are_told_apart(tmp_path: Path, capsys) -> None:
+    whole = episode(tmp_path / "all", "success")
+    assert run("list", whole) == 2
+    assert f"is a recording itself; 'finevla bags info {whole}' says what is in it" in capsys.readouterr().err
+    assert run("info", tmp_path / "all") == 2
+    assert f"'finevla bags list {tmp_path / 'all'}' shows the recordings in it" in capsys.readouterr().err
+    assert run("list", tmp_path) == 0
+    assert f"'finevla bags list {tmp_path / 'all'}' shows the recordings in it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["clean", "canonicalise", "dedup", "annotate"])
+def test_recordings_given_to_tools_for_data_sets_are_named(tmp_path: Path, capsys, command: str) -> None:
+    pytest.importorskip("pyarrow")
+    folder = episode(tmp_path / "all", "success").parent
+    assert cli.main([command, str(folder)]) == 2
+    assert f"of which 'finevla convert {folder} --out SET' makes a LeRobot data set" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("job", ["info", "repair", "play"])
 @pytest.mark.parametrize("content", ["nothing", "empty", "text", "broken metadata"])
 def test_what_is_no_recording_gets_one_sentence(tmp_path: Path, capsys, job: str, content: str) -> None:

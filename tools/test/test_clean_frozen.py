@@ -78,7 +78,16 @@ def test_a_real_camera_that_freezes_is_told_from_one_that_lives(
 @pytest.mark.parametrize(("begin", "end"), [(0, 0), (60, 120), (110, 200), (200, 270)])
 @pytest.mark.parametrize(
     ("preset", "crf", "gop"),
-    [("ultrafast", 35, 250), ("ultrafast", 30, 250), ("slow", 30, 250), ("veryfast", 35, 30), ("veryfast", 40, 250)],
+    [
+        ("ultrafast", 35, 250),
+        ("ultrafast", 30, 250),
+        ("slow", 30, 250),
+        ("veryfast", 35, 30),
+        ("veryfast", 40, 250),
+        ("veryfast", 45, 2),
+        ("medium", 45, 30),
+        ("veryfast", 45, 250),
+    ],
 )
 def test_strong_compression_makes_no_still_scene_a_frozen_camera_and_hides_none(
     tmp_path: Path, begin: int, end: int, preset: str, crf: int, gop: int

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ pytest.importorskip("pyarrow", reason="pyarrow comes with 'make train-setup'")
 from foreign import aloha, recording
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.annotate.frames import ViewFile, read_frames
 from finevla_tools.clean.pictures import count_and_look
 from finevla_tools.cli import main
 from finevla_tools.convert import encode
 from finevla_tools.convert.encode import CameraEncoder, Codec, join, sharing
 from finevla_tools.convert.episode import CameraStream
-from finevla_tools.datasets.lerobot_files import open_dataset
+from finevla_tools.convert.lerobot_pictures import VideoPictures
+from finevla_tools.datasets.lerobot_files import Footage, open_dataset
 
 av = pytest.importorskip("av", reason="needs 'make data-setup'")
 
@@ -29,9 +32,9 @@ def picture(k: int) -> NDArray[np.uint8]:
     return np.roll(blocks, 5 * k, 1)
 
 
-def video(path: Path, codec: Codec, fps: int, first: int = 0, frames: int = FRAMES) -> Path:
+def video(path: Path, codec: Codec, fps: int, first: int = 0, count: int = FRAMES) -> Path:
     encoder = CameraEncoder(path, CameraStream("front", HEIGHT, WIDTH), fps, codec)
-    for k in range(frames):
+    for k in range(count):
         encoder.put(picture(first + k))
     encoder.finish()
     return path
@@ -61,13 +64,42 @@ def test_in_joined_fragments_every_frame_is_in_its_place(
         assert this < 0.5 * min(before, after)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 12])
-@pytest.mark.parametrize("fps", [10, 25, 30])
-def test_last_frame_of_short_videos_is_shown(tmp_path: Path, frames: int, fps: int) -> None:
-    parts = [video(tmp_path / f"{i}.mp4", Codec(), fps, frames=frames) for i in range(2)]
-    join(parts, [frames, frames], fps, tmp_path / "joined.mp4")
-    with av.open(str(tmp_path / "joined.mp4")) as container:
-        assert sum(1 for _ in container.decode(video=0)) == 2 * frames
+@pytest.mark.parametrize("codec", [Codec(), Codec("h264"), Codec("hevc", preset="ultrafast"), Codec("h264", g=12)])
+@pytest.mark.parametrize("fps", [7, 10, 15, 25, 30, 50])
+def test_every_frame_that_is_written_is_decoded(tmp_path: Path, codec: Codec, fps: int) -> None:
+    for count in (1, 2, 5, 13):
+        one = video(tmp_path / "one.mp4", codec, fps, count=count)
+        join([one, one], [count, count], fps, tmp_path / "joined.mp4")
+        for path, frames in ((one, count), (tmp_path / "joined.mp4", 2 * count)):
+            with av.open(str(path)) as container:
+                stream = container.streams.video[0]
+                shown = [float(frame.pts * stream.time_base) for frame in container.decode(stream)]
+                assert stream.average_rate == fps
+            assert shown == pytest.approx([k / fps for k in range(frames)], abs=1e-9)
+
+
+@pytest.mark.parametrize("codec", [Codec(), Codec("h264", g=12)])
+def test_a_last_frame_whose_length_others_left_open_is_read(
+    tmp_path: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg takes such a video to end where that frame begins."""
+    monkeypatch.setattr(encode, "_lasting", open_ended)
+    join([video(tmp_path / "v.mp4", codec, 10, count=13)], [13], 10, tmp_path / "open.mp4")
+    with av.open(str(tmp_path / "open.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 12
+    footage = Footage("k", tmp_path / "open.mp4", 0.0, None)
+    count, looks = count_and_look(footage, 10, 10.0)
+    assert count == 13
+    assert looks[-1].at_s == pytest.approx(1.2)
+    with VideoPictures(CameraStream("front", HEIGHT, WIDTH), footage.path, 0.0) as read:
+        assert [read.at(k / 10).shape for k in range(13)] == [(HEIGHT, WIDTH, 3)] * 13
+    assert [frame.time_s for frame in read_frames(ViewFile("front", footage.path), [0.0, 1.2])] == [0.0, 1.2]
+
+
+def open_ended(packets: list[Any], fps: int) -> list[Any]:
+    for packet in packets:
+        packet.duration = 0
+    return packets
 
 
 def test_av1_encoders_that_share_the_cores_make_the_same_video(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import foreign
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_tools.cli import main
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import EpisodeFrame, Header, LanguageRow
 from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource, matches
@@ -113,6 +114,12 @@ def test_language_columns_are_kept(copy: Path) -> None:
         LanguageRow(0.5, "assistant", "reach", "subtask"),
         LanguageRow(pytest.approx(0.3), "user", "where?", "vqa", "left", is_event=True),
     )
+
+
+def test_another_rate_than_its_own_is_refused(v21: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", str(v21), "--out", str(tmp_path / "out"), "--fps", "7"]) == 2
+    assert "frames per second, --fps 7 cannot be made of it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_task_can_be_said(copy: Path) -> None:

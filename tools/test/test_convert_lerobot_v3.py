@@ -182,7 +182,7 @@ def test_killed_in_the_middle_it_goes_on_and_nothing_differs(robot: Embodiment, 
     assert kept
     result = subprocess.run([*command, str(tmp_path / "set")], check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert f"{len(kept)} of 5 episodes are converted already" in result.stdout
+    assert f"converted already: {len(kept)} of 5 episodes" in result.stdout
     files = sorted(p.relative_to(tmp_path / "whole") for p in (tmp_path / "whole").rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(tmp_path / "set") for p in (tmp_path / "set").rglob("*") if p.is_file())
     for file in files:

@@ -85,7 +85,7 @@ class TestSegments:
             match="no moment has all it needs: camera front is missing at 10 of 10 moments, .* other stamps",
         ):
             resample.segments(self.lack(*range(10)), self.times, "cut", 2)
-        with pytest.raises(FineVLAError, match="longest stretch without a gap has 1 frames; 2"):
+        with pytest.raises(FineVLAError, match="longest stretch without a gap has 1 frame; 2"):
             resample.segments(self.lack(*range(1, 10)), self.times, "cut", 2)
 
 

@@ -13,9 +13,11 @@ pytest.importorskip("google.protobuf")
 import foreign
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.cli import main
 from finevla_tools.convert import pictures, tfrecord
 from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
-from finevla_tools.convert.rlds import RldsOptions, RldsSource, all_maps, load_map, matches
+from finevla_tools.convert.rlds import RldsOptions, RldsSource, matches
+from finevla_tools.convert.rlds_map import all_maps, load_map
 
 SHARD = "bridge_dataset-train.tfrecord-00000-of-00001"
 
@@ -63,8 +65,9 @@ def test_bc_z_takes_the_first_of_ten_future_actions(tmp_path: Path) -> None:
     }
     foreign.rlds(tmp_path / "bc_z-train.tfrecord-00000-of-00001", [{f"steps/{k}": v for k, v in steps.items()}])
     header, frames = read(tmp_path)
-    assert frames[2].action.tolist() == [60, 61, 62, -60, -61, -62, 0]
-    assert (frames[4].state == r.states[4]).all()
+    assert frames[2].action.tolist() == [60, 61, 62, -60, -61, -62, 1]  # 0 is open there, and 1 here
+    assert (frames[4].state[:6] == r.states[4, :6]).all()
+    assert frames[4].state[6] == pytest.approx(1 - r.states[4, 6])
     assert [f.task for f in frames] == [f"step {k}" for k in range(5)]
     assert "first of ten" in header.facts["actions"]
 
@@ -85,6 +88,59 @@ def test_rt_1_and_droid_are_known_by_name_and_by_their_keys(tmp_path: Path) -> N
             assert (header.robot, header.fps, len(frames)) == (chosen.robot, chosen.fps, 4)
             assert [c.name for c in header.cameras] == list(chosen.images)
             assert frames[0].task == "open the drawer"
+
+
+def droid(opened: list[float]) -> dict[str, Any]:
+    """An episode with these readings of the gripper: 0 is open there."""
+    chosen = next(one for one in all_maps() if one.name == "droid")
+    steps: dict[str, Any] = {c.key: [0.1] * len(opened) * c.of for c in (*chosen.state, *chosen.action)}
+    steps |= {column.key: opened for column in (*chosen.state, *chosen.action) if column.values == ("gripper",)}
+    steps |= {key: [foreign.jpeg(np.zeros((64, 64, 3), np.uint8))] * len(opened) for key in chosen.images.values()}
+    return {f"steps/{k}": v for k, v in steps.items()} | {"steps/language_instruction": [b"go"] * len(opened)}
+
+
+def test_grippers_become_0_closed_to_1_open_as_the_map_says(tmp_path: Path) -> None:
+    foreign.rlds(tmp_path / "droid-train.tfrecord-00000-of-00001", [droid([0.0, 0.25, 1.0]), droid([0.0, 1.2, 1.0])])
+    header, frames = read(tmp_path)
+    assert [f.state[-1] for f in frames] == [f.action[-1] for f in frames] == [1.0, 0.75, 0.0]
+    said = "observation/gripper_position 1 closed, 0 open (map 'droid')"
+    assert header.facts["gripper_scale"]["state"] == said
+    assert header.facts["grippers"]
+    assert not header.facts["notes"]
+    header, _ = read(tmp_path, 1)
+    assert "gripper of the state goes beyond 0 to 1: -0.200 to 1.000; it is not cut" in header.facts["notes"]
+    _, frames = read(tmp_path, gripper="0:1", gripper_action="keep")
+    assert [f.state[-1] for f in frames] == [f.action[-1] for f in frames] == [0.0, 0.25, 1.0]
+
+
+def test_a_map_that_does_not_say_the_scale_leaves_grippers_and_says_so(tmp_path: Path) -> None:
+    """Commands that close and open relatively (RT-1's) have none either."""
+    (tmp_path / "map.yaml").write_text("""
+robot: widowx
+fps: 5
+state: [{key: observation/state, values: [x, y, z, roll, pitch, yaw, gripper]}]
+action: [{key: action, values: [dx, dy, dz, droll, dpitch, dyaw, gripper]}]
+images: {image_0: observation/image_0}
+language: [language_instruction]
+""")
+    r = foreign.recording(width=7)
+    foreign.rlds(tmp_path / SHARD, [foreign.bridge(r)])
+    header, frames = read(tmp_path, dataset=str(tmp_path / "map.yaml"))
+    assert (np.array([f.state for f in frames]) == r.states).all()
+    assert "as it is, for the map does not say what is closed and open" in header.facts["gripper_scale"]["state"]
+    assert "grippers" not in header.facts  # other tools decide by the readings
+    header, frames = read(tmp_path, dataset=str(tmp_path / "map.yaml"), gripper="1:0")
+    np.testing.assert_allclose([f.state[-1] for f in frames], 1 - r.states[:, -1], atol=1e-6)
+    assert "grippers" in header.facts
+
+
+def test_inspect_shows_the_scale_of_each_gripper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    foreign.rlds(tmp_path / "droid-train.tfrecord-00000-of-00001", [droid([0.0, 1.0])])
+    assert main(["convert", str(tmp_path), "--inspect"]) == 0
+    said = capsys.readouterr().out
+    assert "gripper scale of the state: observation/gripper_position 1 closed, 0 open (map 'droid')" in said
+    assert "gripper scale of the action: action_dict/gripper_position 1 closed, 0 open (map 'droid')" in said
+    assert "1 episode, read by RldsSource" in said
 
 
 def test_rate_task_and_map_can_be_said(tmp_path: Path) -> None:
@@ -132,9 +188,19 @@ def test_broken_record_does_not_take_others_with_it(tmp_path: Path) -> None:
         read(tmp_path, 2)
 
 
+ENDS = "{images: {}, robot: r, fps: 1, state: [{key: k, values: [gripper], "
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("[", "cannot be read"), ("3", "not a mapping"), ("stat: []", "did you mean 'state'"), ("fps: x", "malformed")],
+    [
+        ("[", "cannot be read"),
+        ("3", "not a mapping"),
+        ("stat: []", "did you mean 'state'"),
+        ("fps: x", "malformed"),
+        (ENDS + "closed: 1, open: 1}]}", "two numbers"),
+        (ENDS + "closed: x}]}", "malformed"),
+    ],
 )
 def test_broken_map_gets_one_sentence(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "map.yaml").write_text(text)

@@ -144,7 +144,7 @@ def test_what_has_no_approximation_is_a_sentence() -> None:
     for method in ("single", "ward"):
         with pytest.raises(FineVLAError, match=f"{method} linkage cannot be approximated by blocks"):
             cluster_blocks(60, motions, Cut(method, count=3), block=20)
-    with pytest.raises(FineVLAError, match="blocks of 1 episodes"):
+    with pytest.raises(FineVLAError, match="blocks of 1 episode"):
         cluster_blocks(60, motions, Cut(), block=1)
     for method in ("average", "kmedoids"):
         with pytest.raises(FineVLAError, match="more than a block of 20 can hold"):

@@ -313,7 +313,7 @@ def spoiled(**changes: object) -> Array:
         ({}, spoiled(f9_7=math.inf), "frame 9 is not finite"),
         ({}, spoiled(f4_3=0, f4_4=0, f4_5=0, f4_6=0), "quaternion of frame 4 is zero"),
         ({"scale": False}, spoiled(f2_0=1e12), "no motion"),
-        ({}, motion(1, 10)[:1], "1 frames: at least two"),
+        ({}, motion(1, 10)[:1], "1 frame: at least two"),
         ({}, motion(1, 10)[:0], "0 frames"),
         ({}, motion(1, 10, 2), "2 arms of 8 values.*1 of 8"),
         ({}, motion(1, 10, 1, "joint"), "8 values, here are 7"),

@@ -215,7 +215,7 @@ def test_by_hand() -> None:
     assert [c.index for c in over if c.kept] == [3, 5]
     assert summary(over, Keep(budget=1), 2) == (
         "2 of 7 episodes kept, of 3 clusters, 2 because they must stay, 1 more than the budget of 1, "
-        "1 clusters are not represented"
+        "1 cluster is not represented"
     )
     divided = select(clusters, at, ids, Keep(budget=4, proportional=True))
     assert Counter(c.cluster for c in divided if c.kept) == {1: 2, 2: 1, 3: 1}

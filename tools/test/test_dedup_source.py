@@ -204,7 +204,7 @@ class TestBadEpisodes:
         (joints / "meta/episodes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         (joints / "data/chunk-000/episode_000001.parquet").unlink()
         made = loaded([joints])[1][1]
-        assert made.skipped == "has 1000000 frames, more than --max-frames 20000"
+        assert made.skipped == "has 1,000,000 frames, more than --max-frames 20000"
 
     def test_long_ones_are_found_though_the_metadata_lie(self, joints: Path) -> None:
         assert all(

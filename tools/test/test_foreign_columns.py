@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pyarrow")
+import pyarrow as pa
+import pyarrow.parquet as pq
 from foreign_columns import arm, hand, write
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -122,6 +124,114 @@ def test_one_column_for_each_part_is_put_together(tmp_path: Path) -> None:
     episode = source.open(source.references()[0])
     assert (np.array([f.state for f in episode.frames()]) == BOTH).all()
     assert len(set(episode.header.state_names)) == 14
+
+
+SINGLE = {
+    "a column each": ("observation.state.{}", "action.{}", "{s}_joint{k}", "{s}_gripper"),
+    "by arm": ("observation.state.{}", "action.{}", "{s}.joint_{k}.pos", "{s}.gripper.pos"),
+    "no state in the name": ("observation.{}", "action.{}", "{s}_arm_j{k}", "{s}_gripper"),
+    "qpos": ("observation.qpos.{}", "action.{}", "{s}_joint{k}", "{s}_gripper"),
+    "a line between": ("state_{}", "action_{}", "{s}_joint{k}", "{s}_gripper"),
+    "a slash between": ("state/{}", "action/{}", "{s}_joint{k}", "{s}_gripper"),
+    "names alone": ("{}", "action.{}", "{s}_joint{k}", "{s}_gripper"),
+}
+
+
+def single(how: str, key: int, sides: tuple[str, ...] = SIDES, scalar: bool = True) -> dict[str, NDArray[Any]]:
+    """A state (key 0) or action (1) in columns of one value each, joints after grippers."""
+    template, joint, gripper = SINGLE[how][key], SINGLE[how][2], SINGLE[how][3]
+    made: dict[str, NDArray[Any]] = {}
+    for side in sides:
+        made[template.format(gripper.format(s=side))] = LEFT_HAND if side == "left" else RIGHT_HAND
+    for k in reversed(range(6)):
+        for side in sides:
+            values = LEFT if side == "left" else RIGHT
+            made[template.format(joint.format(s=side, k=k + 1))] = values[:, k : k + 1]
+    return {name: column[:, 0] if scalar else column for name, column in made.items()}
+
+
+@pytest.mark.parametrize("how", SINGLE)
+@pytest.mark.parametrize("scalar", [False, True])
+def test_one_column_for_each_value_is_one_vector(tmp_path: Path, how: str, scalar: bool) -> None:
+    columns = {**single(how, 0, scalar=scalar), **single(how, 1, scalar=scalar)}
+    noise = np.arange(40, dtype=np.float32)
+    columns |= {"next.reward": noise, "observation.effort.left_joint1": noise, "observation.effort.left_joint2": noise}
+    root = write(tmp_path / "set", [columns], {}, "dual_piper", shapes=dict.fromkeys(columns, (1,)))
+    assert_both(unified(root))
+    source = LeRobotSource(root)
+    episode = source.open(source.references()[0])
+    names, rows = episode.header.state_names, np.array([f.state for f in episode.frames()])
+    assert len(set(names)) == len(names) == 14
+    for side, joints, gripper in (("left", LEFT, LEFT_HAND), ("right", RIGHT, RIGHT_HAND)):
+        mine = {name: rows[:, k] for k, name in enumerate(names) if side in name}
+        np.testing.assert_array_equal(next(v for n, v in mine.items() if "gripper" in n), gripper[:, 0])
+        np.testing.assert_array_equal(next(v for n, v in mine.items() if "3" in n), joints[:, 2])
+    left_out = episode.header.facts["left_out"]
+    assert "observation.effort.left_joint1" in left_out
+    assert not [name for name in left_out if "state" in name or name.startswith("action")]
+
+
+def test_single_columns_of_one_arm_go_through_every_tool(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    takes = [{**single("a column each", 0, ("right",)), **single("a column each", 1, ("right",))} for _ in range(2)]
+    takes[1] = {name: column[::-1].copy() for name, column in takes[1].items()}
+    root = write(tmp_path / "set", takes, {}, "piper", shapes=dict.fromkeys(takes[0], (1,)))
+    assert main(["convert", str(root), "--inspect", "map.yaml"]) == 0
+    assert "observation.state (7 values of single columns: right_gripper, right_joint6" in capsys.readouterr().out
+    assert main(["canonicalise", str(root), "--map", "map.yaml", "--out", "u"]) == 0
+    np.testing.assert_allclose(slot(read_unified(Path("u/episode_000000.parquet")), "right_joint"), RIGHT, atol=1e-6)
+    assert main(["clean", str(root), "--report", "r", "--only", "finite,limits", "--out", "kept"]) == 0
+    assert open_dataset(Path("kept")).vectors["action"][0] == "action.right_gripper"
+    assert main(["dedup", str(root), "--out", "d", "--by", "dataset"]) == 0
+    assert main(["convert", str(root), "--out", "c", "--to", "lerobot-v2.1"]) == 0
+    made = open_dataset(Path("c"))
+    assert made.width("observation.state") == 7
+    assert not made.vectors
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["{}", "motor_{}", "value{}"])
+def test_single_columns_that_are_only_counted_are_in_the_order_of_their_numbers(tmp_path: Path, name: str) -> None:
+    """As unnamed values of a vector: two arms where the robot's type says so."""
+    columns = {f"{g}.{name.format(k)}": BOTH[:, k] for g in ("observation.state", "action") for k in range(14)}
+    columns = dict(sorted(columns.items()))  # 10 before 2
+    assert_both(
+        unified(write(tmp_path / "set", [columns], {}, "cobot_magic_agilex", shapes=dict.fromkeys(columns, (1,))))
+    )
+
+
+def test_single_columns_that_belong_to_no_vector_stay_alone(tmp_path: Path) -> None:
+    noise = np.arange(40, dtype=np.float32)
+    more = {
+        "action.left_joint1": noise,
+        "observation.state.done": noise,
+        "observation.tasks.a": noise,
+        "x.b": noise,
+        "x.c": noise,
+    }
+    root = write(
+        tmp_path / "set", [two(BOTH, **more)], dict.fromkeys(("observation.state", "action"), JOINTS), "agilex"
+    )
+    dataset = open_dataset(root)
+    assert not dataset.vectors  # the vectors are there already, and the others name no joint
+    assert_both(unified(root))
+
+
+def test_a_single_column_that_lacks_or_breaks_is_one_sentence(tmp_path: Path) -> None:
+    columns = {**single("a column each", 0), **single("a column each", 1)}
+    root = write(tmp_path / "set", [columns], {}, "dual_piper", shapes=dict.fromkeys(columns, (1,)))
+    dataset = open_dataset(root)
+    path = dataset.episodes[0].path
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["observation.state.left_joint3"]), path)
+    with pytest.raises(FineVLAError, match="has no column 'observation.state.left_joint3' of 'observation.state'"):
+        dataset.read(dataset.episodes[0], ["observation.state"])
+    cells = pa.array([[0.0]] * 39 + [[0.0, 1.0]])
+    pq.write_table(table.set_column(table.column_names.index("action.left_joint3"), "action.left_joint3", cells), path)
+    with pytest.raises(FineVLAError, match="column 'action.left_joint3' has 1 value, but 2 in row 39"):
+        dataset.read(dataset.episodes[0], ["action"])
 
 
 def test_order_in_the_column_does_not_matter(tmp_path: Path) -> None:

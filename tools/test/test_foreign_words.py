@@ -214,7 +214,7 @@ class TestTables:
         given = ["--to", "lerobot-v2.1", "--images", "keep", "--robot", str(cobotmagic_file)]
         task = ["--task", str(tmp_path / "tasks.csv")]
         assert main(["convert", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *task, *given]) == 0
-        assert "1 rows are of no episode that is here, as 'three'" in capsys.readouterr().out
+        assert "1 row is of no episode that is here, as 'three'" in capsys.readouterr().out
         rows = [json.loads(line) for line in (tmp_path / "out/meta/episodes.jsonl").read_text().split("\n") if line]
         assert [row["tasks"] for row in rows] == [["fold the towel"], ["its own"]]
 

@@ -287,7 +287,7 @@ class TestLeRobotDepth:
         options = ["--only", "corrupt,video_black,video_blur,video_frozen,video_length,video_corrupt"]
         assert cli.main(["clean", str(dataset), "--report", str(tmp_path / "report"), *options]) == 0
         said = capsys.readouterr().out
-        assert "1 episodes: 1 kept, 0 dropped" in said
+        assert "1 episode: 1 kept, 0 dropped" in said
         assert "depth is counted, not looked at: observation.images.tof" in said
 
     @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 pytest.importorskip("jinja2", reason="jinja2 comes with 'make train-setup'; the robot makes no pages")
 from PIL import Image
 
+from finevla_core.counts import counted
 from finevla_tools import report as package
-from finevla_tools.formats import counted, duration, number, percentage, shortened
+from finevla_tools.formats import duration, number, percentage, shortened
 from finevla_tools.report import page as p
 from finevla_tools.report.charts import histogram, histogram_chart, traces_chart
 from finevla_tools.report.distances import RootScale, agreement, heat_map, plane, tree
@@ -154,7 +155,7 @@ class TestHistogram:
         drawn = histogram_chart(histogram(values, [v > 1.5 for v in values], 1.5, False), "rad", "t").__html__()
         heights = {kind: float(h) for kind, h in re.findall(r'class="(good|bad)"[^>]* height="([\d.]+)"', drawn)}
         assert heights == {"good": 94.0, "bad": 3.0}
-        assert re.search(r"<title>[\d.]+ to [\d.]+ rad: 1 episodes, 1 flagged</title>", drawn)
+        assert re.search(r"<title>[\d.]+ to [\d.]+ rad: 1 episode, 1 flagged</title>", drawn)
 
     @pytest.mark.parametrize("is_log", [False, True])
     def test_the_threshold_stands_between_the_values_that_it_parts(self, is_log: bool) -> None:

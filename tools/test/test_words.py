@@ -200,7 +200,7 @@ class TestApply:
         [
             (row("fine", "x", 99), "episode 99, which .* does not have"),
             (row("fine", "x", to_s=5.0), "ends at 5.00 s, but the episode has 6 frames.*another data set"),
-            (row("fine", "x", status=DRAFT), "its 1 rows are drafts.*--unreviewed"),
+            (row("fine", "x", status=DRAFT), "1 row is not reviewed.*--unreviewed"),
             (row("fine", "x\x07"), "control sign U\\+0007"),
         ],
     )

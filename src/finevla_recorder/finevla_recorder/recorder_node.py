@@ -11,6 +11,7 @@ from rclpy.action import CancelResponse
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.episode import (
@@ -146,7 +147,7 @@ class Recorder(Node):
             self.session = _Session(episode, ears)
             self._tell_instruction()
             silent = self._silent()
-            said = f"recording '{episode.name}', {len(ears.topics)} topics" + (
+            said = f"recording '{episode.name}', {counted(len(ears.topics), 'topic')}" + (
                 f"; nobody publishes {', '.join(silent)} yet" if silent else ""
             )
             if odd := contradiction(labels.task, self.instruction.raw, self.instruction.fine):
@@ -180,7 +181,7 @@ class Recorder(Node):
                 self.left_over = unfinished(self.folder)
                 session.over.set()
             done = self.last.progress
-            said = f"'{folder}': {done.messages} messages, {done.bytes >> 20} MB" + _losses(done)
+            said = f"'{folder}': {counted(done.messages, 'message')}, {done.bytes >> 20} MB" + _losses(done)
             self.last.sentence = "" if ended_by == _ASKED else f"{ended_by}; {said}"
             self.get_logger().info(said)
             self._report()
@@ -316,7 +317,8 @@ class Recorder(Node):
     def _sentences(self, session: _Session | None, done: RecordingProgress, silent: list[str]) -> tuple[str, str]:
         """What is wrong, and what should be looked at."""
         if session is None:
-            left = f"{len(self.left_over)} episodes were not finished: 'finevla bags repair {self.folder}/{{name}}'"
+            count = counted(len(self.left_over), "episode", "were")
+            left = f"{count} not finished: 'finevla bags repair {self.folder}/{{name}}'"
             return self.last.sentence, left.format(name=self.left_over[0]) if self.left_over else ""
         worries = list(session.ears.complaints.values())
         worries += [f"nobody publishes {', '.join(silent)}"] if silent else []
@@ -325,7 +327,8 @@ class Recorder(Node):
 
     def _diagnose(self, told: msg.RecorderStatus, problem: str) -> None:
         level = DiagnosticStatus.ERROR if problem else DiagnosticStatus.WARN if told.text else DiagnosticStatus.OK
-        now = f"recording '{told.episode}', {told.elapsed_s:.0f} s, {told.messages} messages, {told.rate_mb_s:.1f} MB/s"
+        count = counted(told.messages, "message")
+        now = f"recording '{told.episode}', {told.elapsed_s:.0f} s, {count}, {told.rate_mb_s:.1f} MB/s"
         values = {"messages": told.messages, "dropped": told.dropped, "lost": told.lost, "free_bytes": told.free_bytes}
         status = DiagnosticStatus(
             name=f"{self.get_fully_qualified_name()}: episodes",
@@ -357,7 +360,8 @@ def topics(embodiment: Embodiment, transport: str) -> tuple[list[str], list[str]
 def _losses(done: RecordingProgress) -> str:
     if not done.dropped and not done.lost:
         return ""
-    return f"; {done.dropped} messages were dropped (the disk is too slow), {done.lost} did not come from the network"
+    dropped = counted(done.dropped, "message", "were")
+    return f"; {dropped} dropped (the disk is too slow), {done.lost} did not come from the network"
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.vlm_command import add_vlm_arguments, vlm_options, with_vlm
 from finevla_tools.canonical.command import add_gripper_arguments
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"left out: episode {index}: {sentence}", file=sys.stderr)
     if len(outcome.failed) > SHOWN:
         print(f"  ... and {len(outcome.failed) - SHOWN} more, in annotate.json", file=sys.stderr)
-    print(f"{outcome.episodes} episodes, {outcome.rows} facts and sentences: {out}")
+    print(f"{counted(outcome.episodes, 'episode')}, {outcome.rows} facts and sentences: {out}")
     if arguments.score:
         print("\n".join(score.lines()))
     return 1 if outcome.failed else 0

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.annotate.annotation import Annotation
+from finevla_tools.datasets.lerobot_files import UNCUT
 
 MAX_WIDTH = 512
 QUALITY = 85
@@ -117,7 +118,7 @@ def _pictures(view: ViewFile, times_s: Sequence[float]) -> Iterator[tuple[float,
         raise DamagedFileError(f"view '{view.name}': '{view.path}' is missing")
     todo, shown = list(times_s)[::-1], None
     try:
-        with av.open(str(view.path), metadata_errors="replace") as container:
+        with av.open(str(view.path), metadata_errors="replace", options=UNCUT) as container:
             stream = container.streams.video[0]
             if view.begin_s > 0.0:
                 container.seek(round(view.begin_s / stream.time_base), backward=True, any_frame=False, stream=stream)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.urdf import UrdfLimits, expand, joint_limits
@@ -73,7 +74,9 @@ class _ForwardKinematics:
     def __call__(self, joints: Array) -> Array:
         way = self._way
         if joints.shape[1] < len(way.joints):
-            raise FineVLAError(f"{way.slot} needs {len(way.joints)} joints, the data set has {joints.shape[1]}")
+            raise FineVLAError(
+                f"{way.slot} needs {counted(len(way.joints), 'joint')}, the data set has {joints.shape[1]}"
+            )
         if not np.isfinite(joints).all():
             raise FineVLAError(f"{way.slot}: joints contain NaN or infinity")
         poses = np.array([self._model.frame_pose(q, way.tip) for q in joints[:, : len(way.joints)]]).reshape(-1, 4, 4)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.canonical.arms import config_folder, forward_of
 from finevla_tools.canonical.fields import Field, FieldMap, Forward, is_tool_view, modality_map, yaml_map
@@ -64,7 +65,7 @@ def misfit(fields: FieldMap, dataset: LeRobotFiles) -> str:
         if one.columns and width and max(one.columns) >= width:
             return f"{one.name} wants value {max(one.columns)} of '{one.key}', which has {width}"
         if one.dim is not None and width and len(one.columns or range(width)) != one.dim:
-            return f"{one.name} has {len(one.columns or range(width))} values, the map says {one.dim}"
+            return f"{one.name} has {counted(len(one.columns or range(width)), 'value')}, the map says {one.dim}"
     return ""
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
 
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.out is None:
             raise FineVLAError("--restore needs --out, the folder to make")
         count = convert.restored(arguments.dataset, arguments.out)
-        print(f"{count} episodes in their own columns: {arguments.out}")
+        print(f"{counted(count, 'episode')} in their own columns: {arguments.out}")
         return 0
     if arguments.episodes is not None and arguments.episodes < 1:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")

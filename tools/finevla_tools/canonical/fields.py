@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.text_files import read_json, read_yaml
 from finevla_tools.canonical.layout import SLOTS
@@ -207,7 +208,9 @@ def _ends(entry: Mapping[str, Any], columns: tuple[int, ...] | None, where: str)
             f"{where}: closed and open are what a gripper reads there, different numbers or lists of them"
         )
     if count > 1 and columns is not None and count != len(columns):
-        raise FineVLAError(f"{where}: closed and open have {count} numbers for {len(columns)} values")
+        raise FineVLAError(
+            f"{where}: closed and open have {counted(count, 'number')} for {counted(len(columns), 'value')}"
+        )
     return tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording.atomic import write_by, write_text
 from finevla_core.text_files import read_json
@@ -54,7 +55,9 @@ def read_unified(path: Path) -> Unified:
     found: dict[str, NDArray[Any]] = {name: values(table, name, f"'{path}'") for name in COLUMNS}
     for name in COLUMNS[1:]:
         if found[name].shape[1] != DIM and table.num_rows:
-            raise FineVLAError(f"'{path}': column '{name}' has {found[name].shape[1]} values a row, {DIM} are needed")
+            raise FineVLAError(
+                f"'{path}': column '{name}' has {counted(found[name].shape[1], 'value')} a row, {DIM} are needed"
+            )
     if table.num_rows and (found[FRAME_INDEX][:, 0] != np.arange(table.num_rows)).any():
         raise DamagedFileError(f"'{path}': frame_index does not count 0, 1, 2, ...")
     # FineVLA keeps masks per frame; what is to be compared must be there in all of them.

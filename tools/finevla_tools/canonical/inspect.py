@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.choose import choose_map
 from finevla_tools.canonical.fields import GROUPS, Field, FieldMap
@@ -25,7 +26,7 @@ HEADER = """# Field map of {name} (robot type {robot}), written by --inspect: co
 def inspect(dataset: LeRobotFiles, given_map: str | None, given: Given, out: Path | None) -> int:
     """Print it, and write the map to `out`; 0 if the map is whole, 1 if it has to be completed."""
     groups = number_columns(dataset)
-    print(f"{dataset.root}: LeRobot {dataset.version}, {len(dataset.episodes)} episodes, {dataset.fps:g} frames/s, "
+    print(f"{dataset.root}: LeRobot {dataset.version}, {counted(len(dataset.episodes), 'episode')}, {dataset.fps:g} frames/s, "
           f"robot type {dataset.robot or 'not said'}")  # fmt: skip
     for group, keys in groups.items():
         for key in keys:

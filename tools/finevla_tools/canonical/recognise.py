@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
@@ -63,10 +64,11 @@ def has_two_arms(dataset: LeRobotFiles) -> bool:
 def number_columns(dataset: LeRobotFiles) -> dict[str, tuple[str, ...]]:
     """Columns that hold a state or an action, those that are named as such first."""
     groups: dict[str, list[str]] = {"state": [], "action": []}
+    parts = {column for columns in dataset.vectors.values() for column in columns}
     for key, feature in dataset.features.items():
         is_number = re.fullmatch(r"float\d+|u?int\d+", str(feature.get("dtype"))) is not None
         said = set(words(key))
-        if is_number and dataset.width(key) and not said & SKIPPED:
+        if is_number and dataset.width(key) and not said & SKIPPED and key not in parts:
             groups["action" if said & ACTION else "state"].append(key)
     rank = {key: k for names in FIRST for k, key in enumerate(names)}
     return {g: tuple(sorted(keys, key=lambda key: rank.get(key, len(rank)))) for g, keys in groups.items()}
@@ -97,7 +99,8 @@ def describe(dataset: LeRobotFiles, key: str) -> str:
     """A column in words: its name, width and the first names of its values."""
     names = dataset.names(key)
     shown = "unnamed" if not names else ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    return f"{key} ({dataset.width(key)} values: {shown[:160]})"
+    how = " of single columns" if key in dataset.vectors else ""
+    return f"{key} ({counted(dataset.width(key), 'value')}{how}: {shown[:160]})"
 
 
 def _fields(dataset: LeRobotFiles, key: str) -> Iterator[Field]:
@@ -107,7 +110,7 @@ def _fields(dataset: LeRobotFiles, key: str) -> Iterator[Field]:
         if is_piper(dataset.robot) and len(joints) in (ARM_JOINTS + 1, ARM_JOINTS + 2) and not gripper:
             joints, gripper = joints[:ARM_JOINTS], joints[ARM_JOINTS:]  # ROS drivers call it joint7, or one per finger
         if len(joints) > MOST_JOINTS:
-            raise FineVLAError(f"'{key}' has {len(joints)} joints of one arm")
+            raise FineVLAError(f"'{key}' has {counted(len(joints), 'joint')} of one arm")
         if joints:
             yield Field(f"{side}_joint", key, "abs", "joint", tuple(joints))
         if gripper:
@@ -200,7 +203,8 @@ def _by_width(dataset: LeRobotFiles, key: str) -> list[ValueMeaning]:
     if width in (2 * ARM_JOINTS, 2 * ARM_JOINTS + 2) and not side:
         if not has_two_arms(dataset):
             raise FineVLAError(
-                f"'{key}' has {width} values without names of sides, and neither robot type nor cameras say whether that "
+                f"'{key}' has {counted(width, 'value')} without names of sides, and neither robot type nor "
+                "cameras say whether that "
                 "is one arm or two"
             )
         half = width // 2

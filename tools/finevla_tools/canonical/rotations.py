@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 
 Array = NDArray[np.float64]
@@ -19,7 +20,9 @@ MIN_NORM = 1e-6  # a shorter quaternion is no rotation that anybody meant
 def to_rotation(values: Array, kind: str, where: str) -> Rotation:
     """`values` `(T, 3 or 4)` of the format `kind`; raises `FineVLAError` for what is no rotation."""
     if values.ndim != 2 or values.shape[1] != SIZES[kind]:
-        raise FineVLAError(f"{where}: a rotation as {kind} has {SIZES[kind]} values, here are {values.shape[-1]}")
+        raise FineVLAError(
+            f"{where}: a rotation as {kind} has {counted(SIZES[kind], 'value')}, here are {values.shape[-1]}"
+        )
     if bad := np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist():
         raise FineVLAError(f"{where}: the rotation of frame {bad[0]} is not finite")
     if kind == "euler":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_tools.canonical.arms import limits
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.datasets import units
@@ -181,7 +182,8 @@ def _of_another_arm(dataset: LeRobotFiles, fields: FieldMap) -> FieldMap:
             out, frames = out + int(beyond.any(axis=1).sum()), frames + len(q)
         if frames and out > SHARE * frames:
             said = (
-                f"the {side} arm's joints are beyond a Piper's limits in {out} of {frames} frames: another arm, so no "
+                f"the {side} arm's joints are beyond a Piper's limits in {out} of "
+                f"{counted(frames, 'frame')}: another arm, so no "
                 "poses are computed; a map with 'robot:' and 'forward_kinematics:' of that arm would"
             )
             return replace(fields, forward=(), told=(*fields.told, said))

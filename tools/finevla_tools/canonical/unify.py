@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.canonical.layout import DIM, EEF_DIM, SLOTS, Slot
@@ -176,10 +177,12 @@ def _cut(columns: Columns, part: Field, where: str) -> Array:
             )
         values = values[:, list(part.columns)]
     if part.dim is not None and values.shape[1] != part.dim:
-        raise FineVLAError(f"{where}: {part.name} has {values.shape[1]} values, the map says {part.dim}")
+        raise FineVLAError(f"{where}: {part.name} has {counted(values.shape[1], 'value')}, the map says {part.dim}")
     zero, span = part.ends_of(values.shape[1])
     if len(span) != values.shape[1]:
-        raise FineVLAError(f"{where}: {part.name} has {values.shape[1]} values, the map has ends for {len(span)}")
+        raise FineVLAError(
+            f"{where}: {part.name} has {counted(values.shape[1], 'value')}, the map has ends for {len(span)}"
+        )
     return (values.astype(np.float64) - zero) / span
 
 
@@ -219,21 +222,23 @@ def _pose(
             raise FineVLAError(f"{where}: a pose has a rotation; type {last.type} does not say which format")
         if values.shape[1] != 3 + SIZES[last.format]:
             raise FineVLAError(
-                f"{where}: a pose as {last.format} has {3 + SIZES[last.format]} values, not {values.shape[1]}"
+                f"{where}: a pose as {last.format} has {counted(3 + SIZES[last.format], 'value')}, not {values.shape[1]}"
             )
         rotation = to_rotation(values[:, 3:], last.format, where)
         return values[:, :3], rotation, (last.frame == "delta",) * 2
     place, turn = _place_and_turn(parts, where)
     position = _cut(columns, place, where)
     if position.shape[1] != 3:
-        raise FineVLAError(f"{where}: {place.name} has {position.shape[1]} values, a position has 3")
+        raise FineVLAError(f"{where}: {place.name} has {counted(position.shape[1], 'value')}, a position has 3")
     rotation = to_rotation(_cut(columns, turn, where), turn.format, where)
     return position, rotation, (place.frame == "delta", turn.frame == "delta")
 
 
 def _place_and_turn(parts: Sequence[Field], where: str) -> tuple[Field, Field]:
     if len(parts) != 2:
-        raise FineVLAError(f"{where}: a pose has one part, or a position and a rotation; here are {len(parts)} parts")
+        raise FineVLAError(
+            f"{where}: a pose has one part, or a position and a rotation; here are {counted(len(parts), 'part')}"
+        )
     places = [p for p in parts if p.name.rpartition(".")[2] in POSITION]
     place = places[0] if places else parts[0]
     turn = parts[1] if place is parts[0] else parts[0]
@@ -312,7 +317,9 @@ def _size(part: Field, sizes: Mapping[str, int], where: str) -> int:
 
 def _put(values: Array, mask: NDArray[np.bool_], slot: Slot, made: Array, where: str) -> None:
     if made.shape[1] > slot.size:
-        raise FineVLAError(f"{where}: {slot.name} takes {slot.size} values, the map gives it {made.shape[1]}")
+        raise FineVLAError(
+            f"{where}: {slot.name} takes {counted(slot.size, 'value')}, the map gives it {made.shape[1]}"
+        )
     values[:, slot.start : slot.start + made.shape[1]] = made
     mask[slot.start : slot.start + made.shape[1]] = True
     assert not slot.is_eef or made.shape[1] <= EEF_DIM

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.door import refuse_no_output
+from finevla_tools.kinds import way_on
 from finevla_tools.unexpected import remember, unexpected
 
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
@@ -120,7 +122,7 @@ def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
         print(f"report: {report / page.PAGE}")
     if arguments.out is not None and not arguments.dry_run:
         kept = lerobot_kept.write_kept(dataset, arguments.out, [e.episode for e in decisions.episodes if e.keep])
-        print(f"data set of {kept} episodes: {arguments.out}")
+        print(f"data set of {counted(kept, 'episode')}: {arguments.out}")
 
 
 def _compat(arguments: argparse.Namespace, roots: list[Path]) -> int:
@@ -169,7 +171,7 @@ def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -
 
 def _print(summary: dict[str, Any], decisions: Any) -> None:
     dropped = [e for e in decisions.episodes if not e.keep]
-    print(f"{summary['episodes']} episodes: {summary['kept']} kept, {len(dropped)} dropped")
+    print(f"{counted(summary['episodes'], 'episode')}: {summary['kept']} kept, {len(dropped)} dropped")
     for entry in summary["checks"]:
         if entry["flagged"]:
             line = "-" if entry["threshold"] is None else f"{entry['threshold']:.4g}"
@@ -212,5 +214,7 @@ def _datasets(path: Path) -> list[Path]:
         for file in path.glob("/".join(["*"] * depth) + "/meta/info.json")
     )
     if not found:
-        raise FineVLAError(f"'{path}' is no LeRobot data set and has none in it: there is no meta/info.json")
+        raise FineVLAError(
+            f"'{path}' is no LeRobot data set and has none in it: there is no meta/info.json{way_on(path)}"
+        )
     return found

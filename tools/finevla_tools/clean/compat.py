@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.arms import config_folder
 from finevla_tools.canonical.choose import choose_map
@@ -46,7 +47,7 @@ def write_reports(
         name = root.name if root.name not in parts else root.relative_to(top).as_posix()  # equal names are kept apart
         parts[name] = verdicts
         problems = sum(bool(v.reasons) for v in verdicts.values())
-        yield f"{name}: {problems} of {len(verdicts)} episodes are problems (L2 threshold {limits.l2})"
+        yield f"{name}: problems in {problems} of {counted(len(verdicts), 'episode')} (L2 threshold {limits.l2})"
         if not dry_run:
             folder = report if is_flat else report / root.relative_to(top)
             folder.mkdir(parents=True, exist_ok=True)

@@ -90,7 +90,7 @@ def _is_frozen(i: _Intervals, begin: int, end: int, watched: Sequence[str], way:
     if _is_seen(i, inside & moved, begin, end, watched) or _stops(i, begin, moved) or _jumps(i, end, moved):
         return True
     # The first picture of a frozen camera is made sharper by some encoders, a little after the motion was last seen.
-    return any(_was_in_view(i, k, moved) for k in (begin, begin - 1)) and _catches_up(i, end)
+    return any(_was_seen(i, k, moved) for k in (begin, begin - 1)) and _catches_up(i, end)
 
 
 def _lives(i: _Intervals, inside: NDArray[np.bool_], blurred: NDArray[np.bool_]) -> bool | None:
@@ -138,9 +138,14 @@ def _stops(i: _Intervals, begin: int, moved: NDArray[np.bool_]) -> bool:
 
 def _was_in_view(i: _Intervals, begin: int, moved: NDArray[np.bool_]) -> bool:
     """Whether the motion that goes on in a run was seen in the middle of the picture just before."""
+    return _was_seen(i, begin, moved) and bool(i.inner[begin - 1])
+
+
+def _was_seen(i: _Intervals, begin: int, moved: NDArray[np.bool_]) -> bool:
+    """Whether the motion that goes on in a run was seen just before, be it near the border."""
     if begin < 1 or not (moved[begin - 1] and moved[begin]):
         return False
-    return bool(i.inner[begin - 1] and i.energy[begin - 1] >= STRONG * i.level)
+    return bool(i.energy[begin - 1] >= STRONG * i.level)
 
 
 def _catches_up(i: _Intervals, end: int) -> bool:
@@ -176,15 +181,23 @@ def _intervals(looks: Sequence[PictureSample], arms: Mapping[str, Array], fps: f
         rows = [values[min(a, len(values) - 1) : max(b, 1)] for a, b in pieces]
         went[arm] = np.array([np.ptp(piece, axis=0).max() if len(piece) else 0.0 for piece in rows])
         at[arm] = np.array([piece.mean(axis=0) if len(piece) else values[-1] for piece in rows])
+    energy = large.sum(axis=(1, 2))
     return _Intervals(
-        changed=large.sum(axis=(1, 2)) >= FAINT * level,
+        changed=_without_refreshes(energy >= FAINT * level, energy < STRONG * level),
         inner=large[:, 2:-2, 2:-2].max(axis=(1, 2)) > SPILT * large.max(axis=(1, 2)),
-        energy=large.sum(axis=(1, 2)),
+        energy=energy,
         noise=np.array([look.noise for look in looks[1:]]),
         went=went,
         at=at,
         level=level,
     )
+
+
+def _without_refreshes(changed: NDArray[np.bool_], is_weak: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Changes without those that are weak and alone: strong compression makes the same picture another one in a key frame."""
+    alone = np.zeros_like(changed)
+    alone[1:-1] = ~changed[:-2] & ~changed[2:]
+    return changed & ~(alone & is_weak)
 
 
 def _row(look: PictureSample, fps: float) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.spatial.transform import Rotation
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.canonical.arms import limits
 from finevla_tools.canonical.fields import FieldMap
@@ -105,9 +106,9 @@ def _look_at_table(
 ) -> None:
     rows, fps, add = table.num_rows, dataset.fps, found.measures.append
     stated = episode.length
-    said = f"{rows} rows, the metadata say {'nothing' if stated is None else stated}"
+    said = f"{counted(rows, 'row')}, the metadata say {'nothing' if stated is None else stated}"
     add(Measurement("length", rows if stated is None else abs(rows - stated), said))
-    add(Measurement("frames", rows, f"{rows} frames, {rows / fps:.1f} s"))
+    add(Measurement("frames", rows, f"{counted(rows, 'frame')}, {rows / fps:.1f} s"))
     if not found.tasks and "task_index" in table.column_names:
         known = {int(i) for i in np.unique(values(table, "task_index", "").astype(np.int64))}
         found.tasks = tuple(dataset.task_table[i] for i in sorted(known) if i in dataset.task_table)
@@ -120,7 +121,7 @@ def _look_at_table(
     raw = signals(dataset, plan, episode, table)
     found.digest = hashlib.sha256(raw.state.tobytes() + raw.action.tobytes()).hexdigest()
     bad, at = c.not_finite(raw.state, raw.action)
-    add(Measurement("finite", bad, f"{bad} values are NaN or infinite", at))
+    add(Measurement("finite", bad, f"{counted(bad, 'value', 'are')} NaN or infinite", at))
     clean = replace(raw, state=_filled(raw.state), action=_filled(raw.action))
     if rows:
         _look_at_motion(clean, fps, add)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.recording.atomic import write_bytes, write_text
 from finevla_tools.clean.checks import CHECKS, Array
 from finevla_tools.clean.decide import FLAGGED, SKIPPED, DecisionRow, Decisions, EpisodeDecision, Threshold
@@ -41,7 +42,9 @@ def write_page(folder: Path, dataset: LeRobotFiles, plan: MeasurePlan, decisions
     (folder / SHEET).parent.mkdir(exist_ok=True)
     named = [(f"{_label(rows[0])} [{CHECKS[rows[0].check].unit}]", drawing) for rows, _, drawing in drawings]
     kept = len(decisions.episodes) - len(decisions.dropped)
-    write_bytes(folder / SHEET, png_sheet(named, f"{name}: {kept} of {len(decisions.episodes)} episodes kept"))
+    write_bytes(
+        folder / SHEET, png_sheet(named, f"{name}: {kept} of {counted(len(decisions.episodes), 'episode')} kept")
+    )
 
 
 def _head(dataset: LeRobotFiles, plan: MeasurePlan, decisions: Decisions) -> list[report.Block]:
@@ -125,7 +128,7 @@ def _figure(rows: list[DecisionRow], chart: Histogram, picture: Drawing) -> repo
     check = CHECKS[rows[0].check]
     flagged = sum(r.verdict == FLAGGED for r in rows)
     beyond = f" {chart.beyond} infinite, without a bar." if chart.beyond else ""
-    said = f"{flagged} of {len(rows)} flagged." if flagged else f"{len(rows)} episodes."
+    said = f"{flagged} of {len(rows)} flagged." if flagged else f"{counted(len(rows), 'episode')}."
     text = f" {check.looks_for}, {check.unit}{' (log)' if chart.is_log else ''}. {said}{beyond}"
     return report.Figure(report.bold(_label(rows[0])) + text, [picture], is_flagged=bool(flagged))
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.clean.checks import Array, Measurement, PictureSample
 from finevla_tools.clean.frozen import frozen
-from finevla_tools.datasets.lerobot_files import Footage
+from finevla_tools.datasets.lerobot_files import UNCUT, Footage
 
 GRID = 8  # a picture is compared with the next by the means of 8 x 8 fields: noise and encoders vanish in them
 BLACK_LEVEL = 40  # of 255: black is 16 in most videos, and a lens cap lets a little light in
@@ -28,7 +29,7 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
     if not footage.path.is_file():
         raise DamagedFileError(f"'{footage.path}' is missing")
     try:
-        with av.open(str(footage.path)) as container:
+        with av.open(str(footage.path), options=UNCUT) as container:
             if not container.streams.video:
                 raise DamagedFileError(f"'{footage.path}' has no video in it")
             stream = container.streams.video[0]
@@ -57,12 +58,18 @@ def judged(
 ) -> list[Measurement]:
     """Return the video checks of one camera; `arms` are the values `(T, D)` of each arm, rad or m."""
     found = [
-        Measurement("video_length", abs(count - rows), f"{camera}: {count} pictures for {rows} rows", None, camera)
+        Measurement(
+            "video_length",
+            abs(count - rows),
+            f"{camera}: {counted(count, 'picture')} for {counted(rows, 'row')}",
+            None,
+            camera,
+        )
     ]
     if not looks:
         return found
     dark = [k for k, look in enumerate(looks) if look.bright < BLACK_LEVEL]
-    said = f"{camera}: {len(dark)} of {len(looks)} pictures looked at are black"
+    said = f"{camera}: black in {len(dark)} of {counted(len(looks), 'picture')} looked at"
     found.append(Measurement("video_black", len(dark) / len(looks), said, _frame(looks, dark[:1], fps), camera))
     sharp = float(np.median([look.sharp for look in looks]))
     found.append(Measurement("video_blur", sharp, f"{camera}: sharpness {sharp:.3g}", None, camera))

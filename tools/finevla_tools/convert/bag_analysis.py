@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from finevla_core import alignment
 from finevla_core.alignment import NONE, Choice, Ordinals, Stamps
 from finevla_core.assembler import CLOCK_RESET_S, Assembler
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage, ImageFormat, RawImage, to_policy_image
 from finevla_core.observation import Observation
@@ -318,7 +319,8 @@ class BagAnalysis:
             repeats = sum(self.repeats(stream, s) for s in cut)
             if repeats > self.options.max_repeats * frames:
                 raise FineVLAError(
-                    f"{repeats} of {frames} frames would show {stream}'s picture of the frame before: it is slower than "
+                    f"{repeats} of {counted(frames, 'frame')} would show {stream}'s picture of the frame "
+                    "before: it is slower than "
                     f"{self.fps} frames per second; choose a lower --fps, or allow it by --max-repeats"
                 )
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.images import CompressedImage, EncodedImage, RawImage
@@ -135,7 +136,7 @@ class BagRecording:
     @property
     def notes(self) -> list[str]:
         """What is to be told of the recording; complete once its messages were read."""
-        lost = [f"{n} of {written} messages of {topic}" for topic, (n, written) in self.lost.items()]
+        lost = [f"{n} of {counted(written, 'message')} of {topic}" for topic, (n, written) in self.lost.items()]
         said = [f"its metadata.yaml counts messages that are not in it: {', '.join(lost[:8])}"] if lost else []
         return [*self._reader.stored.notes, *said]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core import alignment
+from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.command import add_gripper_arguments
@@ -154,7 +155,8 @@ def run(arguments: argparse.Namespace) -> int:
         return inspect(source, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
     if isinstance(arguments.task, TaskTable) and (unused := arguments.task.unused(source.references())):
         print(
-            f"--task '{arguments.task.path}': {len(unused)} rows are of no episode that is here, as '{unused[0][:80]}'",
+            f"--task '{arguments.task.path}': {counted(len(unused), 'row', 'are')} of no episode that is "
+            f"here, as '{unused[0][:80]}'",
             flush=True,
         )
     # Each camera of a process has an encoder; how many cameras there are only bags say before they are read.

@@ -174,12 +174,12 @@ class CameraEncoder:
                 frame = _frame(decoded, self.coded, self.codec.pix_fmt)
                 frame.pts, frame.time_base = self.statistics.frames, Fraction(1, self.fps)
                 with self._blamed():
-                    container.mux(stream.encode(frame))
+                    container.mux(_lasting(stream.encode(frame), self.fps))
                 if self.statistics.frames == 0:  # the first one opened the encoder
                     give_way()
                 self.statistics.add(decoded)
             with self._blamed():
-                container.mux(stream.encode())
+                container.mux(_lasting(stream.encode(), self.fps))
 
     @contextmanager
     def _blamed(self) -> Iterator[None]:
@@ -336,8 +336,16 @@ def join(videos: Sequence[Path], frames: Sequence[int], fps: int, target: Path) 
                     if packet.dts is None:
                         continue
                     packet.pts, packet.dts = packet.pts + int(offset), packet.dts + int(offset)
-                    # What a part of one fragment does not say; without it the last frame has no time, and is not shown.
-                    packet.duration = int(Fraction(1, fps) / origin.time_base)
                     packet.stream = stream
-                    output.mux(packet)
+                    output.mux(_lasting([packet], fps))
             before += count
+
+
+def _lasting(packets: Sequence[Any], fps: int) -> Sequence[Any]:
+    """The packets, each as long as a frame: encoders and fragments may leave it open.
+
+    MP4 would then end with the last frame's beginning, and decoders leave that frame out.
+    """
+    for packet in packets:
+        packet.duration = round(1 / (fps * packet.time_base))
+    return packets

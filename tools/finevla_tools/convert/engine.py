@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
 from finevla_core.recording.atomic import replace_folder, temporary_of, write_text
 from finevla_core.text_files import json_line
@@ -108,7 +109,7 @@ class Conversion:
                 raise
         refused = [line for line in self._report if line["result"] == "refused"]
         done = len(self._report) - len(refused)
-        self.say(f"{done} episodes converted, {len(refused)} refused: {self.out}")
+        self.say(f"{counted(done, 'episode')} converted, {len(refused)} refused: {self.out}")
         return 1 if refused else 0
 
     # --- episodes to parts
@@ -129,9 +130,9 @@ class Conversion:
                 outcomes[task.reference.name] = old
         todo = [task for task in tasks if task.reference.name not in outcomes]
         if outcomes:
-            self.say(f"{len(outcomes)} of {len(tasks)} episodes are converted already")
+            self.say(f"converted already: {len(outcomes)} of {counted(len(tasks), 'episode')}")
         if todo:
-            self.say(f"{len(todo)} episodes to convert ...")
+            self.say(f"{counted(len(todo), 'episode')} to convert ...")
             self._convert_all(todo, _Tally(len(tasks), len(outcomes), parts), parts, outcomes)
         return [outcomes[task.reference.name] for task in tasks]
 
@@ -323,7 +324,7 @@ class _Tally:
         """Return the progress line; frames of unfinished episodes are counted too."""
         spent = max(time.monotonic() - self._began, 1e-9)
         frames = self._frames + sum(_number(file) for file in self._parts.glob(f".*/*/{PROGRESS_FILE}"))
-        return f"{self._count}/{self._total} episodes, {frames} frames, {frames / spent:.0f}/s"
+        return f"{self._count}/{counted(self._total, 'episode')}, {counted(frames, 'frame')}, {frames / spent:.0f}/s"
 
 
 def _number(file: Path) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures
@@ -234,7 +235,8 @@ class Content:
                 raise FineVLAError(f"'{self.path}': numbers of rows differ ({lengths}); the recording is incomplete")
             if (width := sum(part.shape[1] for part in parts)) != wanted:
                 raise FineVLAError(
-                    f"'{self.path}': {what} has {width} values, robot '{self._robot.name}' has {wanted}; name its robot file"
+                    f"'{self.path}': {what} has {counted(width, 'value')}, robot '{self._robot.name}' has "
+                    f"{wanted}; name its robot file"
                 )
         for base in self._base:
             if base.shape != (self.frames, len(BASE_NAMES)):
@@ -247,7 +249,9 @@ class Content:
                 f"'{self.path}': /{name} is {found.dtype} {found.shape}; numbers of shape (frames, values) are needed"
             )
         if not 1 <= found.shape[0] <= MAX_FRAMES:
-            raise FineVLAError(f"'{self.path}': /{name} has {found.shape[0]} rows; 1 to {MAX_FRAMES} are read")
+            raise FineVLAError(
+                f"'{self.path}': /{name} has {counted(found.shape[0], 'row')}; 1 to {MAX_FRAMES} are read"
+            )
         return found
 
     def _all_images(self) -> Iterator[tuple[str, "Images"]]:
@@ -287,7 +291,9 @@ class Content:
                 f"pictures are needed"
             )
         if shape[0] != self.frames:
-            raise FineVLAError(f"'{self.path}': /{name} has {shape[0]} pictures for {self.frames} frames")
+            raise FineVLAError(
+                f"'{self.path}': /{name} has {counted(shape[0], 'picture')} for {counted(self.frames, 'frame')}"
+            )
         if is_raw and max(shape[1:3]) > pictures.MAX_SIDE:
             raise FineVLAError(f"'{self.path}': /{name} is {shape[2]}x{shape[1]}; at most 8192 pixels a side are read")
         if (is_padded and shape[1] > MAX_CHUNK) or found.dtype.itemsize > MAX_CHUNK:
@@ -317,7 +323,9 @@ class Images:
         data = row.encode("latin-1") if isinstance(row, str) else np.asarray(row).tobytes()
         data = data.rstrip(b"\0")  # padding; neither JPEG nor PNG ends in zeros
         if self._lengths is not None and len(data) not in np.asarray(self._lengths[:, i]):
-            raise FineVLAError(f"{self.where(i)} has {len(data)} bytes, which /compress_len does not say; it is broken")
+            raise FineVLAError(
+                f"{self.where(i)} has {counted(len(data), 'byte')}, which /compress_len does not say; it is broken"
+            )
         picture = pictures.encoded(data, self.where(i))
         if self._is_bgr:
             return np.ascontiguousarray(pictures.decode(picture, self.where(i))[..., ::-1])

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert.episode import Header, Reference, Source
 
@@ -15,7 +16,7 @@ NAMES = 16
 def inspect(source: Source, arguments: argparse.Namespace, out: Path | None) -> int:
     """Print it; 0 if all episodes that were looked at can be read."""
     references = source.references()
-    print(f"'{arguments.input}': {len(references)} episodes, read by {type(source).__name__}")
+    print(f"'{arguments.input}': {counted(len(references), 'episode')}, read by {type(source).__name__}")
     certain = _lerobot(source, arguments, out)
     settle = getattr(source, "settle", None)
     try:
@@ -33,7 +34,8 @@ def inspect(source: Source, arguments: argparse.Namespace, out: Path | None) -> 
             refused += 1
             print(f"  {reference.name} would be refused: {error}")
     for lines, count in kinds.items():
-        print(f"  {count} of the first {min(len(references), LOOKED_AT)} episodes:")
+        looked_at = counted(min(len(references), LOOKED_AT), "episode")
+        print(f"  {looked_at}:" if len(kinds) == 1 and not refused else f"  {count} of the first {looked_at}:")
         for line in lines:
             print(f"    {line}")
     return 0 if certain and not refused and references else 1
@@ -64,8 +66,10 @@ def _lines(header: Header) -> Iterator[str]:
     for what, names in (("state", header.state_names), ("action", header.action_names)):
         yield f"{what} ({len(names)}): {', '.join(names[:NAMES])}{', ...' if len(names) > NAMES else ''}"
     yield "cameras: " + (", ".join(f"{c.name} {c.width}x{c.height}" for c in header.cameras) or "none")
-    for key in ("gripper_scale", "task_from"):
-        if key in header.facts:
-            yield f"{key.replace('_', ' ')}: {header.facts[key]}"
+    scale = header.facts.get("gripper_scale", {})
+    for what, said in scale.items() if isinstance(scale, dict) else [("", scale)]:
+        yield f"gripper scale{f' of the {what}' if what else ''}: {said}"
+    if "task_from" in header.facts:
+        yield f"task from: {header.facts['task_from']}"
     if left_out := header.facts.get("left_out"):
         yield f"left out: {', '.join(map(str, left_out[:NAMES]))}"

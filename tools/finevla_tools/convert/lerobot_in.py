@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording.labels import same_words
 from finevla_tools.convert import pictures
@@ -22,6 +23,7 @@ from finevla_tools.convert.lerobot_pictures import VideoPictures, declared_camer
 from finevla_tools.convert.naming import inside
 from finevla_tools.convert.task_table import TaskTable, task_for
 from finevla_tools.datasets.language_row import LanguageRow
+from finevla_tools.datasets.single_values import stored_columns
 
 ROWS = 256  # of numbers in memory at once
 ROWS_WITH_PICTURES = 4
@@ -36,7 +38,8 @@ class LeRobotOptions:
     """Which columns are state and action, and how far (s) a picture may be from its row's time.
 
     `state` and `action` are names with commas, joined side by side; empty: observation.state and action where they are
-    there, else those that are recognised. `gripper` and `gripper_action` are scales as `units.parse` reads them.
+    there, else those that are recognised. `gripper` and `gripper_action` are scales as `units.parse` reads them. `fps` can
+    only be the data set's own: rows are taken as they are.
     """
 
     state: str = ""
@@ -45,6 +48,7 @@ class LeRobotOptions:
     task: str | TaskTable = ""
     gripper: str = "auto"
     gripper_action: str = ""
+    fps: int | None = None
 
 
 def matches(path: Path) -> bool:
@@ -67,8 +71,13 @@ class LeRobotSource:
     def settle(self) -> tuple[str, ...]:
         """Decide once, over all episodes, which columns are read and how they are scaled; what was decided, in words."""
         if self._columns is None:
-            o = self.options
-            self._columns = columns_of(self.files(), o.state, o.action, o.gripper, o.gripper_action)
+            o, files = self.options, self.files()
+            if o.fps not in (None, files.fps):
+                raise FineVLAError(
+                    f"'{self.path}' has {files.fps:g} frames per second, --fps {o.fps} cannot be made of it: rows of a data "
+                    "set are taken as they are; leave --fps out"
+                )
+            self._columns = columns_of(files, o.state, o.action, o.gripper, o.gripper_action)
         return self._columns.told
 
     def files(self) -> Any:
@@ -132,6 +141,7 @@ class LeRobotEpisode:
         state, action = self._columns.state, self._columns.action
         used = {*state.keys, *action.keys, *DEFAULTS, *LANGUAGE, *self._images.values()}
         used |= {footage.key for footage in self._file.videos} - files.depth
+        used |= set(stored_columns(used, files.vectors))
         facts: dict[str, Any] = {
             "source": str(self._path),
             "source_format": f"lerobot {files.version}",
@@ -139,7 +149,7 @@ class LeRobotEpisode:
             "actions": f"as in the source ({', '.join(action.keys)})",
             "grippers": list(self._columns.told),
             "notes": [],
-            "left_out": sorted(str(key)[:80] for key in set(files.features) - used)[:50],
+            "left_out": sorted(str(key)[:80] for key in set(files.features) - used - set(files.vectors))[:50],
         }
         if files.depth:
             facts["notes"] += [f"depth is no colour picture and was left out: {', '.join(sorted(files.depth))[:300]}"]
@@ -185,7 +195,9 @@ class LeRobotEpisode:
                     yield EpisodeFrame(columns[0][i], columns[1][i], shown, self._task(int(columns[3][i, 0]), k))
                     k += 1
             if k == 0 or (self._file.length is not None and k != self._file.length):
-                raise DamagedFileError(f"{self._where} has {k} rows, {self._file.length} are said to be there")
+                raise DamagedFileError(
+                    f"{self._where} has {counted(k, 'row')}, {self._file.length} are said to be there"
+                )
 
     def _all_videos(self) -> Iterator[VideoPictures]:
         for footage in self._file.videos:
@@ -220,7 +232,9 @@ class LeRobotEpisode:
             return np.full((table.num_rows, 1), -1)
         found = values(table, key, self._where)
         if found.shape != (table.num_rows, width):
-            raise FineVLAError(f"{self._where}: column '{key}' has {found.shape[1]} values, {width} are declared")
+            raise FineVLAError(
+                f"{self._where}: column '{key}' has {counted(found.shape[1], 'value')}, {width} are declared"
+            )
         if not np.isfinite(found).all():
             raise FineVLAError(f"{self._where}: column '{key}' holds NaN or infinity; leave the episode out")
         return found if key == "task_index" else found.astype(np.float32)
@@ -265,9 +279,12 @@ class LeRobotEpisode:
         if not self._path.is_file():
             raise DamagedFileError(f"'{self._path}' is missing")
         with pq.ParquetFile(self._path) as file:
-            there = [c for c in dict.fromkeys((*columns, "episode_index")) if c in file.schema_arrow.names]
+            wanted = stored_columns((*columns, "episode_index"), self._files.vectors)
+            there = [c for c in wanted if c in file.schema_arrow.names]
             if file.metadata.num_rows > 1000 * MAX_ROWS:
-                raise DamagedFileError(f"'{self._path}' says it has {file.metadata.num_rows} rows; the file is broken")
+                raise DamagedFileError(
+                    f"'{self._path}' says it has {counted(file.metadata.num_rows, 'row')}; the file is broken"
+                )
             groups = [g for g in range(file.metadata.num_row_groups) if self._may_hold(file.metadata.row_group(g))]
             size = ROWS_WITH_PICTURES if self._images else ROWS
             for group in groups:
@@ -276,7 +293,7 @@ class LeRobotEpisode:
                     if "episode_index" in there and self._file.is_shared:
                         table = table.filter(pc.equal(table.column("episode_index"), self._file.index))
                     if table.num_rows:
-                        yield table
+                        yield self._files.joined(table, columns, self._where)
 
     def _may_hold(self, group: Any) -> bool:
         if not self._file.is_shared:

@@ -26,10 +26,12 @@ class VideoPictures:
     def __enter__(self) -> "VideoPictures":
         import av
 
+        from finevla_tools.datasets.lerobot_files import UNCUT
+
         if not self._path.is_file():
             raise DamagedFileError(f"{self._where} is missing")
         with sentences(self._where):
-            self._container = av.open(str(self._path), metadata_errors="replace")
+            self._container = av.open(str(self._path), metadata_errors="replace", options=UNCUT)
             if not self._container.streams.video:
                 self._container.close()
                 raise DamagedFileError(f"{self._where} has no video stream")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, unwritable
 from finevla_tools.convert.encode import join
@@ -164,7 +165,9 @@ class _Writer:
                 if writer is not None:
                     writer.close()
         if rows != part.length:
-            raise FineVLAError(f"'{part.data}' has {rows} rows, {part.length} are said to be there; convert it again")
+            raise FineVLAError(
+                f"'{part.data}' has {counted(rows, 'row')}, {part.length} are said to be there; convert it again"
+            )
         return {name: np.concatenate(parts) for name, parts in kept.items()}
 
     def _indexed(self, table: Any, before: int, tasks: NDArray[np.int64]) -> Any:

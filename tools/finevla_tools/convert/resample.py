@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.alignment import NONE, Ordinals, Stamps
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.time_units import NS_PER_S
 
@@ -104,7 +105,8 @@ def segments(lacks: Mapping[str, NDArray[np.bool_]], times: Stamps, gaps: str, m
         topic = next(topic for topic, lack in lacks.items() if lack[inner[0]])
         at_s = (times[inner[0]] - times[0]) / NS_PER_S
         raise FineVLAError(
-            f"it has gaps: {len(inner)} frames are missing, the first {at_s:.2f} s after its start for want of {topic}; "
+            f"it has gaps: {counted(len(inner), 'frame', 'are')} missing, the first {at_s:.2f} s after its "
+            f"start for want of {topic}; "
             "use --gaps cut to make several episodes of it"
         )
     breaks = np.flatnonzero(np.diff(there) > 1) + 1
@@ -112,7 +114,9 @@ def segments(lacks: Mapping[str, NDArray[np.bool_]], times: Stamps, gaps: str, m
     long = [run for run in runs if run.end - run.first >= min_frames]
     if not long:
         longest = max(run.end - run.first for run in runs)
-        raise FineVLAError(f"its longest stretch without a gap has {longest} frames; {min_frames} are needed")
+        raise FineVLAError(
+            f"its longest stretch without a gap has {counted(longest, 'frame')}; {min_frames} are needed"
+        )
     return long
 
 

@@ -3,64 +3,39 @@
 Which keys are state, action, pictures and words is said per data set in config/datasets/*.yaml.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError, unknown
-from finevla_core.text_files import read_yaml
+from finevla_core.counts import counted
+from finevla_core.errors import FineVLAError
 from finevla_tools.convert import pictures, tfrecord
-from finevla_tools.convert.episode import SAFE_NAME, CameraStream, EpisodeFrame, Header, Picture, Reference
+from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.naming import episode_names
+from finevla_tools.convert.rlds_map import Column, DatasetMap, all_maps, named_map
 from finevla_tools.convert.task_table import TaskTable, task_for
+from finevla_tools.datasets import units
 
 STEPS = "steps/"
 MAX_STEPS = 1_000_000
-ENTRIES = {"names", "robot", "fps", "state", "action", "actions", "images", "language"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """Values of one key: the first `len(values)` of the `of` that each step has."""
-
-    key: str
-    values: tuple[str, ...]
-    of: int
-
-
-@dataclass(frozen=True)
-class DatasetMap:
-    """What a data set's keys mean; `names` are TFDS's for it."""
-
-    name: str
-    names: tuple[str, ...]
-    robot: str
-    fps: int
-    state: tuple[Column, ...]
-    action: tuple[Column, ...]
-    actions: str
-    images: Mapping[str, str]
-    language: tuple[str, ...]
-
-    @property
-    def needed(self) -> list[str]:
-        """All that an episode must have."""
-        return [column.key for column in (*self.state, *self.action)]
 
 
 @dataclass(frozen=True)
 class RldsOptions:
-    """`dataset` is the name of a map or the path of one; empty: by the file's name, or by its keys."""
+    """`dataset` is the name of a map or the path of one; empty: by the file's name, or by its keys.
+
+    `gripper` and `gripper_action` are scales as `units.parse` reads them, in place of the map's.
+    """
 
     dataset: str = ""
     fps: int | None = None
     task: str | TaskTable = ""
+    gripper: str = units.AUTO
+    gripper_action: str = ""
 
 
 def matches(path: Path) -> bool:
@@ -80,7 +55,7 @@ class RldsSource:
     def references(self) -> list[Reference]:
         """A record each; where a file breaks off, one more that tells so. A map that does not exist is told at once."""
         if self.options.dataset:
-            _named(self.options.dataset)
+            named_map(self.options.dataset)
         top = self.path.parent if self.path.is_file() else self.path
         files = [self.path] if self.path.is_file() else sorted(p for p in top.rglob("*.tfrecord*") if p.is_file())
         found = []
@@ -105,8 +80,11 @@ class RldsEpisode:
         self._options, self._reference = options, reference
         self._map = _choose(self._features, path, options.dataset, self._where)
         self._steps = self._count()
-        self._state = self._numbers(self._map.state)
-        self._action = self._numbers(self._map.action)
+        self._notes: list[str] = []
+        said = {"state": options.gripper, "action": options.gripper_action or options.gripper}
+        self._scales = {group: _scales(getattr(self._map, group), text) for group, text in said.items()}
+        self._state = self._numbers("state", self._map.state)
+        self._action = self._numbers("action", self._map.action)
         self._images = {name: self._pictures(key) for name, key in self._map.images.items() if key in self._features}
         if not self._images:
             raise FineVLAError(f"{self._where}: none of the pictures of map '{self._map.name}' is there")
@@ -124,9 +102,13 @@ class RldsEpisode:
             "source_format": f"rlds ({self._map.name})",
             "source_record": int(reference.part),
             "actions": self._map.actions,
+            "gripper_scale": {group: _said(scales) for group, scales in self._scales.items() if scales},
+            "notes": self._notes,
             "fps_from": "option" if self._options.fps else f"map '{self._map.name}'",
             "left_out": sorted(str(key)[:80] for key in set(self._features) - used)[:50],
         }
+        if all(scale is not None for scales in self._scales.values() for scale in scales.values()):
+            facts["grippers"] = [f"of the {group}: {text}" for group, text in facts["gripper_scale"].items()]
         return Header(
             name=reference.name,
             fps=self._options.fps or self._map.fps,
@@ -159,10 +141,11 @@ class RldsEpisode:
 
     def _checked(self, steps: int) -> int:
         if not 0 < steps <= MAX_STEPS:
-            raise FineVLAError(f"{self._where} has {steps} steps; 1 to {MAX_STEPS} are read")
+            raise FineVLAError(f"{self._where} has {counted(steps, 'step')}; 1 to {MAX_STEPS} are read")
         return steps
 
-    def _numbers(self, columns: tuple[Column, ...]) -> NDArray[np.float32]:
+    def _numbers(self, group: str, columns: tuple[Column, ...]) -> NDArray[np.float32]:
+        """A group's values `(T, D)`, grippers 0 (closed) to 1 (open)."""
         parts = []
         for column in columns:
             values = self._features[column.key]
@@ -170,18 +153,33 @@ class RldsEpisode:
                 raise FineVLAError(f"{self._where}: '{column.key}' holds text, numbers are needed")
             if len(values) != self._steps * column.of:
                 raise FineVLAError(
-                    f"{self._where}: '{column.key}' has {len(values)} values, {self._steps} steps of {column.of} are needed"
+                    f"{self._where}: '{column.key}' has {counted(len(values), 'value')}, "
+                    f"{counted(self._steps, 'step')} of {column.of} are needed"
                 )
             block = values.reshape(self._steps, column.of)[:, : len(column.values)].astype(np.float32)
             if not np.isfinite(block).all():
                 raise FineVLAError(f"{self._where}: '{column.key}' holds NaN or infinity; leave the episode out")
+            for k in column.grippers:
+                self._scale_gripper(block, k, self._scales[group][column.key], f"{column.values[k]} of the {group}")
             parts.append(block)
         return np.concatenate(parts, axis=1)
+
+    def _scale_gripper(self, block: NDArray[np.float32], k: int, scale: units.GripperScale | None, name: str) -> None:
+        """Scale one gripper's readings in `block`; what then lies outside 0 to 1 is told, not cut."""
+        if scale is None or scale.name == units.KEEP:
+            return
+        if (scale.closed, scale.opened) != (0.0, 1.0):
+            block[:, k] = (block[:, k].astype(np.float64) - scale.closed) / (scale.opened - scale.closed)
+        low, high = float(block[:, k].min()), float(block[:, k].max())
+        if low < -units.OUTSIDE or high > 1 + units.OUTSIDE:
+            self._notes.append(f"{name} goes beyond 0 to 1: {low:.3f} to {high:.3f}; it is not cut")
 
     def _pictures(self, key: str) -> list[bytes]:
         values = self._features[key]
         if not isinstance(values, list) or len(values) != self._steps:
-            raise FineVLAError(f"{self._where}: '{key}' has {len(values)} pictures, {self._steps} are needed")
+            raise FineVLAError(
+                f"{self._where}: '{key}' has {counted(len(values), 'picture')}, {self._steps} are needed"
+            )
         return values
 
     def _words(self) -> list[str]:
@@ -202,7 +200,7 @@ class RldsEpisode:
 
 def _choose(features: Mapping[str, Any], path: Path, wanted: str, where: str) -> DatasetMap:
     if wanted:
-        chosen = _named(wanted)
+        chosen = named_map(wanted)
     else:
         known = {one.name: one for one in all_maps()}
         # TFDS calls its files <data set>-<split>.tfrecord-<shard>-of-<shards>.
@@ -219,56 +217,18 @@ def _choose(features: Mapping[str, Any], path: Path, wanted: str, where: str) ->
     return chosen
 
 
-def _named(wanted: str) -> DatasetMap:
-    """A map by its name, or by its file."""
-    if wanted.endswith((".yaml", ".yml")):
-        return load_map(Path(wanted))
-    known = {one.name: one for one in all_maps()}
-    if wanted not in known:
-        raise FineVLAError(unknown("data set", wanted, known))
-    return known[wanted]
+def _scales(columns: tuple[Column, ...], said: str) -> dict[str, units.GripperScale | None]:
+    """What the gripper of each column that has one reads closed and open: as `said`, else by the map."""
+    given = None if said == units.AUTO else units.parse(said)[0]
+    return {column.key: given or column.scale for column in columns if column.grippers}
 
 
-@lru_cache
-def all_maps() -> tuple[DatasetMap, ...]:
-    """Load all maps of config/datasets, installed or in a source checkout; raises `FineVLAError` if there is none."""
-    shares = [Path(p) / "share" / "finevla" for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    for place in (*shares, *Path(__file__).resolve().parents):
-        if files := sorted((place / "config" / "datasets").glob("*.yaml")):
-            return tuple(load_map(file) for file in files)
-    raise FineVLAError("config/datasets is not found; run '. install/setup.bash' first")
-
-
-def load_map(path: Path) -> DatasetMap:
-    """A map from its file; raises `FineVLAError` that names file and entry."""
-    raw = read_yaml(path)
-    if not isinstance(raw, Mapping):
-        raise FineVLAError(f"map '{path}' is not a mapping; see config/datasets/bridge.yaml for the shape")
-    if odd := sorted(str(key) for key in raw if key not in ENTRIES):
-        raise FineVLAError(f"map '{path}': {unknown('entry', odd[0], sorted(ENTRIES))}")
-    try:
-        images = {str(name): str(key) for name, key in raw["images"].items()}
-        made = DatasetMap(
-            name=path.stem,
-            names=tuple(str(name) for name in raw.get("names", [])),
-            robot=str(raw["robot"]),
-            fps=int(raw["fps"]),
-            state=tuple(_column(entry) for entry in raw["state"]),
-            action=tuple(_column(entry) for entry in raw["action"]),
-            actions=str(raw.get("actions", "as in the source")),
-            images=images,
-            language=tuple(str(key) for key in raw["language"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineVLAError(f"map '{path}': missing or malformed entry ({pictures.said(error)})") from error
-    if not made.state or not made.action or not all(SAFE_NAME.fullmatch(name) for name in images):
-        raise FineVLAError(f"map '{path}' needs state, action and pictures with plain names")
-    return made
-
-
-def _column(entry: Mapping[str, Any]) -> Column:
-    values = tuple(str(value) for value in entry["values"])
-    of = int(entry.get("of", len(values)))
-    if not 0 < len(values) <= of:
-        raise ValueError(f"'{entry['key']}' takes {len(values)} of {of} values")
-    return Column(str(entry["key"]), values, of)
+def _said(scales: Mapping[str, units.GripperScale | None]) -> str:
+    return "; ".join(
+        f"{key} as it is, for the map does not say what is closed and open (--gripper does)"
+        if scale is None
+        else f"{key} as it is"
+        if scale.name == units.KEEP
+        else f"{key} {scale.closed:g} closed, {scale.opened:g} open ({scale.name})"
+        for key, scale in scales.items()
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.reading import PACKED, STORAGE
 from finevla_tools.convert.episode import Source
+from finevla_tools.kinds import way_on
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def _is_lerobot(path: Path) -> bool:
 def _lerobot(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
 
-    given = {key: options[key] for key in ("task", "gripper", "gripper_action")}
+    given = {key: options[key] for key in ("task", "gripper", "gripper_action", "fps")}
     return LeRobotSource(path, LeRobotOptions(options["state_key"], options["action_key"], **given))
 
 
@@ -69,7 +70,8 @@ def _has_rlds(path: Path) -> bool:
 def _rlds(path: Path, options: Mapping[str, Any]) -> Source:
     from finevla_tools.convert.rlds import RldsOptions, RldsSource
 
-    return RldsSource(path, RldsOptions(dataset=options["dataset"], fps=options["fps"], task=options["task"]))
+    given = {key: options[key] for key in ("dataset", "fps", "task", "gripper", "gripper_action")}
+    return RldsSource(path, RldsOptions(**given))
 
 
 def _has(path: Path, *patterns: str) -> bool:
@@ -95,4 +97,4 @@ def source(path: Path, options: Mapping[str, Any], kind: str | None = None) -> S
     for candidate in KINDS:
         if candidate.name == kind or (kind is None and candidate.matches(path)):
             return candidate.make(path, options)
-    raise FineVLAError(f"'{path}' holds no recording that can be read; known are {', '.join(names)}")
+    raise FineVLAError(f"'{path}' holds no recording that can be read; known are {', '.join(names)}{way_on(path)}")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
 
 MAX_RECORD = 1 << 31  # bytes; TensorFlow itself writes no larger message
@@ -49,7 +50,9 @@ def record(path: Path, offset: int) -> memoryview:
             try:
                 length = _length(file.read(12), size - offset)
             except ValueError as error:
-                rest = f"the {size - offset} bytes from there on may hold other episodes, which cannot be found"
+                rest = (
+                    f"the {counted(size - offset, 'byte')} from there on may hold other episodes, which cannot be found"
+                )
                 raise ValueError(f"{error}; {rest}") from error
             data = file.read(length + 4)
         if masked_crc(data[:-4]) != int.from_bytes(data[-4:], "little"):
@@ -76,7 +79,7 @@ def _length(head: bytes, left: int) -> int:
         raise ValueError("the checksum of its length is wrong, so what follows cannot be found")
     length = int.from_bytes(head[:8], "little")
     if length > MAX_RECORD or length + 16 > left:
-        raise ValueError(f"it says it has {length} bytes, and the file ends before")
+        raise ValueError(f"it says it has {counted(length, 'byte')}, and the file ends before")
     return length
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.text_files import json_line
@@ -76,7 +77,7 @@ def check(episode: Episode, embodiment: Embodiment, fps: int) -> None:
         odd = sorted(set(episode.names) ^ set(embodiment.names)) or ["their order"]
         raise FineVLAError(f"{where}: its values are not those of robot '{embodiment.name}'; look at {odd[0]}")
     if episode.steps < 2:
-        raise FineVLAError(f"{where} has {episode.steps} steps; at least 2 are needed")
+        raise FineVLAError(f"{where} has {counted(episode.steps, 'step')}; at least 2 are needed")
     for name, array in (("states", episode.states), ("actions", episode.actions)):
         if array.shape != shape:
             raise FineVLAError(f"{where}: {name} have shape {array.shape}, {shape} is needed")

@@ -18,9 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
 from finevla_core.text_files import read_json, read_json_lines
+from finevla_tools.datasets.lerobot_paths import filled, template
+from finevla_tools.datasets.single_values import stored_columns, vectors, with_vectors
 from finevla_tools.datasets.value_names import flat_names
+from finevla_tools.kinds import way_on
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
 MAX_WIDTH = 4096  # values of one feature
@@ -29,7 +33,8 @@ VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:
 DATA_V3 = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_V3 = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 DEEP_PIXELS = re.compile(r"gray(9|1\d)")  # FFmpeg's words for grey of more than 8 bits
-PLACE = re.compile(r"\{(\w+)(?::0?(\d)d)?\}")
+# Some writers leave the last frame's length open; FFmpeg, which cuts at the end that follows from it, would leave it out.
+UNCUT = {"advanced_editlist": "0"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ class EpisodeFile:
 
 @dataclass(frozen=True)
 class LeRobotFiles:
-    """An opened data set; picklable, so that any worker can read it. `problems` are sentences about its metadata."""
+    """An opened data set; picklable, so that any worker can read it. `problems` are sentences about its metadata.
+
+    `vectors` are features that single columns make together (`single_values`), with the names of those.
+    """
 
     root: Path
     fps: float
@@ -75,6 +83,7 @@ class LeRobotFiles:
     info: Mapping[str, Any]
     problems: tuple[str, ...] = ()
     task_table: Mapping[int, str] = field(default_factory=dict)
+    vectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_v3(self) -> bool:
@@ -103,11 +112,23 @@ class LeRobotFiles:
     def read(self, episode: EpisodeFile, columns: Iterable[str] | None = None) -> pa.Table:
         """The episode's rows; of `columns` those that are there. Raises `FineVLAError` naming file and fault."""
         wanted = None if columns is None else tuple(dict.fromkeys(columns))
+        stored = None if wanted is None else stored_columns(wanted, self.vectors)
         if not episode.is_shared:
-            return _whole(episode.path, wanted)
-        table = _part(episode.path, episode.index, wanted)
-        if table.num_rows == 0:
+            table = _whole(episode.path, stored)
+        elif (table := _part(episode.path, episode.index, stored)).num_rows == 0:
             raise DamagedFileError(f"'{episode.path}' has no rows of episode {episode.index}")
+        return table if wanted is None else self.joined(table, wanted, f"'{episode.path}'")
+
+    def joined(self, table: pa.Table, keys: Iterable[str], where: str) -> pa.Table:
+        """Add the vectors among `keys`; raises `DamagedFileError` if a column of one is not there or no single number."""
+        for key in (key for key in keys if key in self.vectors):
+            if lacking := [column for column in self.vectors[key] if column not in table.column_names]:
+                raise DamagedFileError(f"{where} has no column '{lacking[0]}' of '{key}'")
+            rows = np.hstack([values(table, column, where).reshape(table.num_rows, -1) for column in self.vectors[key]])
+            if rows.shape[1] != len(self.vectors[key]):
+                raise DamagedFileError(f"{where}: a column of '{key}' has several values, one is declared")
+            made = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), rows.shape[1])
+            table = table.append_column(key, made)
         return table
 
 
@@ -116,7 +137,7 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
     root = Path(root)
     path = root / "meta" / "info.json"
     if not path.is_file():
-        raise FineVLAError(f"'{root}' is no LeRobot data set: it has no meta/info.json")
+        raise FineVLAError(f"'{root}' is no LeRobot data set: it has no meta/info.json{way_on(root)}")
     info = read_json(path)
     if not isinstance(info, dict):
         raise DamagedFileError(f"'{path}' is not a JSON object")
@@ -125,7 +146,7 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
         raise FineVLAError(f"'{path}': codebase_version '{version[:40]}' is not known; v2.0, v2.1 and v3.0 are read")
     fps = info.get("fps")
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 10_000:
-        raise FineVLAError(f"'{path}': fps is {str(fps)[:40]}; a number above 0 is needed")
+        raise FineVLAError(f"'{path}': fps is {repr(fps)[:40]}; a number above 0 is needed")
     features = info.get("features")
     if not isinstance(features, dict) or not all(isinstance(f, dict) for f in features.values()):
         raise DamagedFileError(f"'{path}': features is not an object of objects")
@@ -137,8 +158,9 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
             raise
         raise DamagedFileError(f"'{root}/meta' cannot be understood: {_short(error)}") from error
     episodes, tasks, problems = listed
-    robot = str(info.get("robot_type") or "")
-    return LeRobotFiles(root, float(fps), version, robot, features, tuple(episodes), info, tuple(problems), tasks)
+    robot, made = str(info.get("robot_type") or ""), vectors(features)
+    features = with_vectors(features, made)
+    return LeRobotFiles(root, float(fps), version, robot, features, tuple(episodes), info, tuple(problems), tasks, made)
 
 
 def is_depth(key: str, feature: Mapping[str, Any]) -> bool:
@@ -167,7 +189,7 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
             if len(lengths) and (lengths != lengths[0]).any():
                 odd = int(np.flatnonzero(lengths != lengths[0])[0])
                 raise DamagedFileError(
-                    f"{where}: column '{key}' has {lengths[0]} values, but {lengths[odd]} in row {odd}"
+                    f"{where}: column '{key}' has {counted(lengths[0], 'value')}, but {lengths[odd]} in row {odd}"
                 )
         array = array.flatten()
     if array.null_count:
@@ -277,17 +299,19 @@ def _list_v2(
         tasks, odd = _task_table(found, root / "meta" / "tasks.jsonl")
         problems += odd
     total, size = _count(info, "total_episodes", 0), max(1, _count(info, "chunks_size", 1000))
-    template, video_template = _template(info, "data_path", DATA_V2), _template(info, "video_path", VIDEO_V2)
+    data_path, video_path = template(info, "data_path", DATA_V2), template(info, "video_path", VIDEO_V2)
     lying = {int(p.stem[8:]): p for p in sorted((root / "data").glob("**/episode_*.parquet")) if p.stem[8:].isdecimal()}
     if total > 1000 + 10 * len({*rows, *lying}):  # missing ones are told one by one, but not millions of them
-        raise FineVLAError(f"'{root}/meta/info.json' says there are {total} episodes, {len({*rows, *lying})} are there")
+        raise FineVLAError(
+            f"'{root}/meta/info.json' says there are {counted(total, 'episode')}, {len({*rows, *lying})} are there"
+        )
     episodes = []
     for number in sorted({*range(total), *rows, *lying}):
         fields = {"episode_index": number, "episode_chunk": number // size}
-        path = _inside(root, template, fields)
+        path = filled(root, data_path, fields)
         path = path if path.exists() else lying.get(number, path)
         videos = tuple(
-            Footage(key, _inside(root, video_template, fields | {"video_key": key}), 0.0, None) for key in video_keys
+            Footage(key, filled(root, video_path, fields | {"video_key": key}), 0.0, None) for key in video_keys
         )
         row = rows.get(number, {})
         episodes.append(EpisodeFile(number, path, _length(row), _tasks(row, tasks), False, videos))
@@ -309,7 +333,7 @@ def _task_table(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[dict[int
 def _list_v3(
     root: Path, info: Mapping[str, Any], video_keys: Sequence[str]
 ) -> tuple[list[EpisodeFile], dict[int, str], list[str]]:
-    template, video_template = _template(info, "data_path", DATA_V3), _template(info, "video_path", VIDEO_V3)
+    data_path, video_path = template(info, "data_path", DATA_V3), template(info, "video_path", VIDEO_V3)
     wanted = ["episode_index", "length", "tasks", "data/chunk_index", "data/file_index"]
     parts = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
     wanted += [f"videos/{key}/{part}" for key in video_keys for part in parts]
@@ -332,9 +356,9 @@ def _list_v3(
             for key in video_keys:
                 at = {part: row.get(f"videos/{key}/{part}") for part in parts}
                 if at["chunk_index"] is not None:
-                    path = _inside(root, video_template, {**at, "video_key": key})
+                    path = filled(root, video_path, {**at, "video_key": key})
                     videos.append(Footage(key, path, float(at["from_timestamp"]), float(at["to_timestamp"])))
-            path = _inside(root, template, place)
+            path = filled(root, data_path, place)
             episodes[number] = EpisodeFile(number, path, _length(row), _tasks(row, {}), True, tuple(videos))
     if not episodes:
         raise FineVLAError(problems[0] if problems else f"'{root}' has no meta/episodes/*/*.parquet")
@@ -347,28 +371,6 @@ def _list_v3(
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
             problems.append(f"'{root}/meta/tasks.parquet' cannot be read: {_short(error)}")
     return [episodes[number] for number in sorted(episodes)], tasks, problems
-
-
-def _template(info: Mapping[str, Any], key: str, default: str) -> str:
-    given = info.get(key) or default
-    if not isinstance(given, str) or len(given) > 500:
-        raise FineVLAError(f"meta/info.json: {key} is not a path with places to fill in")
-    return given
-
-
-def _inside(root: Path, template: str, fields: Mapping[str, Any]) -> Path:
-    """The template filled in; raises `FineVLAError` for a path that leaves the data set."""
-
-    def fill(match: re.Match[str]) -> str:
-        value = fields.get(match[1])
-        if value is None:
-            raise FineVLAError(f"meta/info.json: '{template[:80]}' has the unknown place '{match[1]}'")
-        return f"{int(value):0{match[2]}d}" if match[2] else str(value)
-
-    filled = PLACE.sub(fill, template)
-    if filled.startswith("/") or "\0" in filled or ".." in Path(filled).parts:
-        raise FineVLAError(f"meta/info.json: '{filled[:80]}' leaves the data set's folder; it is not followed")
-    return root / filled
 
 
 def _count(info: Mapping[str, Any], key: str, default: int) -> int:

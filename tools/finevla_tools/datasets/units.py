@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 
 KEEP, AUTO, MOTOR = "keep", "auto", "motor"
@@ -117,7 +118,9 @@ def parse(text: str, opened_m: float = 0.1) -> tuple[GripperScale, GripperScale]
             raise FineVLAError(f"gripper scale '{text}': closed and open must be different numbers")
         made.append(GripperScale(closed, opened, text))
     if len(made) > 2:
-        raise FineVLAError(f"gripper scale '{text}' has {len(made)} parts; there are a left and a right gripper")
+        raise FineVLAError(
+            f"gripper scale '{text}' has {counted(len(made), 'part')}; there are a left and a right gripper"
+        )
     return made[0], made[-1]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.labels import same_words
 from finevla_tools.annotate.annotation import DRAFT, REJECTED, Annotation
@@ -70,7 +71,11 @@ def apply_rows(
     if stray := sorted(set(by_episode) - set(known)):
         raise FineVLAError(f"{where} speaks of episode {stray[0]}, which '{files.root}' does not have")
     if not taken and not motions:
-        what = f"its {drafts} rows are drafts: review them, or give --unreviewed" if drafts else "it has no rows"
+        what = (
+            f"{counted(drafts, 'row', 'are')} not reviewed: review that first, or give --unreviewed"
+            if drafts
+            else "it has no rows"
+        )
         raise FineVLAError(f"{where} has nothing to apply: {what}")
     reader, made = WordsReader(files), dict[int, EpisodeWords]()
     for number, some in by_episode.items():

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError, unwritable
 from finevla_core.instruction import check_signs
 from finevla_core.recording.atomic import replace_folder, write_by, write_text
@@ -98,7 +99,7 @@ def checked(files: LeRobotFiles, words: EpisodeWords) -> EpisodeWords:
         raise FineVLAError(f"{where}: '{files.root}' has no such episode; it has {len(files.episodes)}")
     times = files.read(episode, ("timestamp",)).column("timestamp").to_numpy()
     if len(times) != words.length:
-        raise FineVLAError(f"{where} are of {words.length} frames, in '{files.root}' it has {len(times)}")
+        raise FineVLAError(f"{where} are of {counted(words.length, 'frame')}, in '{files.root}' it has {len(times)}")
     edges = [edge for span in words.raw for edge in (span.first, span.end)]
     if (
         not edges
@@ -107,7 +108,9 @@ def checked(files: LeRobotFiles, words: EpisodeWords) -> EpisodeWords:
         or edges[1:-1:2] != edges[2:-1:2]
         or edges != sorted(edges)
     ):
-        raise FineVLAError(f"{where}: its raw goals do not cover its {words.length} frames one after the other")
+        raise FineVLAError(
+            f"{where}: its raw goals do not cover its {counted(words.length, 'frame')} one after the other"
+        )
     for text in (*words.tasks, *(row.content for row in words.rows())):
         check_signs(text, where)
     if odd := [task for task in words.tasks if not task.strip()]:
@@ -141,7 +144,7 @@ def check_annotation(row: Annotation, words: EpisodeWords) -> None:
     if row.to_s > words.duration_s + 1.0 / words.fps:
         raise FineVLAError(
             f"an annotation of episode {row.episode} ({row.slot}) ends at {row.to_s:.2f} s, but the episode has "
-            f"{words.length} frames, {words.duration_s:.2f} s: it was made for another data set"
+            f"{counted(words.length, 'frame')}, {words.duration_s:.2f} s: it was made for another data set"
         )
 
 

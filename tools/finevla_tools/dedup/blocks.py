@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import (
     KMEDOIDS,
@@ -49,7 +50,7 @@ def cluster_blocks(
     """
     if block < 2:
         raise FineVLAError(
-            f"blocks of {block} episodes have nothing to compare: give 2 or more, as many as memory allows"
+            f"blocks of {counted(block, 'episode')} have nothing to compare: give 2 or more, as many as memory allows"
         )
     group = _Group(distances_of, exactly or _Exact(distances_of), block, np.random.default_rng(cut.seed))
     if n <= block:
@@ -58,7 +59,8 @@ def cluster_blocks(
         return _clara(group, n, cut)
     if cut.method not in ("average", "complete"):
         raise FineVLAError(
-            f"{cut.method} linkage cannot be approximated by blocks, and {n} episodes are more than a block of {block}: "
+            f"{cut.method} linkage cannot be approximated by blocks, and {counted(n, 'episode', 'are')} "
+            f"more than a block of {block}: "
             f"take average or complete linkage, or a larger block"
         )
     if cut.count is not None:
@@ -128,7 +130,7 @@ def _by_distance(group: _Group, n: int, cut: Cut) -> Clusters:
         distance, where = cut.distance, f"cut at distance {cut.distance:.4g} as asked"
     heaps, rounds = _heaps(group, n, centres, replace(cut, distance=LOOSE * distance))
     labels, last, joined = _sorted_out(group, n, cut, first, centres, heaps)
-    how = f"{cut.method} linkage {where}, approximately: {len(centres)} clusters of {count} blocks brought together"
+    how = f"{cut.method} linkage {where}, approximately: {counted(len(centres), 'cluster')} of {count} blocks brought together"
     return _finished(group, labels, last, joined, f"{how}, rounds: {rounds}", distance)
 
 
@@ -212,8 +214,8 @@ def _by_count(group: _Group, n: int, cut: Cut) -> Clusters:
         centres += part[found.medoids].tolist()
     joined, last, _ = group.clustered(np.array(centres, dtype=np.int64), n, cut)
     how = (
-        f"{cut.method} linkage cut into {len(last)} clusters as asked, approximately: "
-        f"medoids of {len(centres)} clusters of {len(parts)} blocks joined"
+        f"{cut.method} linkage cut into {counted(len(last), 'cluster')} as asked, approximately: "
+        f"medoids of {counted(len(centres), 'cluster')} of {len(parts)} blocks joined"
     )
     return _finished(group, joined[first], last, np.bincount(joined) > 1, how, None)
 
@@ -221,7 +223,7 @@ def _by_count(group: _Group, n: int, cut: Cut) -> Clusters:
 def _hold(count: int | None, room: int, block: int) -> None:
     if count is not None and count > room:
         raise FineVLAError(
-            f"{count} clusters are more than a block of {block} can hold: cut by distance, or take larger blocks"
+            f"{counted(count, 'cluster', 'are')} more than a block of {block} can hold: cut by distance, or take larger blocks"
         )
 
 

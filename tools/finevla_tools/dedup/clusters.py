@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.dedup.automatic import Candidate, best, candidates
 
@@ -51,7 +52,7 @@ class Cut:
         if self.distance is not None and not (math.isfinite(self.distance) and self.distance >= 0):
             raise FineVLAError(f"clusters cannot be cut at distance {self.distance}: it is a number from 0 up")
         if self.count is not None and self.count < 1:
-            raise FineVLAError(f"{self.count} clusters cannot be made: ask for 1 or more")
+            raise FineVLAError(f"{counted(self.count, 'cluster')} cannot be made: ask for 1 or more")
         if self.distance is not None and self.method in (WARD, KMEDOIDS):
             what = "k-medoids has no heights" if self.method == KMEDOIDS else "Ward's heights are no distances"
             raise FineVLAError(f"{what}, so there is no cut by distance: give a count, or take average linkage")
@@ -85,7 +86,7 @@ def cluster(condensed: NDArray[np.float64], n: int, cut: Cut) -> Clusters:
     that is not finite or below 0.
     """
     if len(condensed) != n * (n - 1) // 2:
-        raise ValueError(f"{n} episodes have {n * (n - 1) // 2} distances, not {len(condensed)}")
+        raise ValueError(f"{counted(n, 'episode', 'have')} {n * (n - 1) // 2} distances, not {len(condensed)}")
     if len(condensed) and not (np.isfinite(low := condensed.min()) and low >= 0 and np.isfinite(condensed.max())):
         raise FineVLAError(f"{_strange(condensed, n)} - leave out the episodes that cannot be compared")
     look_up = looked_up(condensed, n)
@@ -200,7 +201,7 @@ def _cut(
         labels = fcluster(tree, cut.count, "maxclust")
         made = int(labels.max())
         said = "" if made == cut.count else f" ({cut.count} asked: there are no more episodes, or their merges tie)"
-        return labels, height(tree, made), f"cut into {made} clusters as asked{said}", ()
+        return labels, height(tree, made), f"cut into {counted(made, 'cluster')} as asked{said}", ()
     weighed = candidates(tree, condensed)
     chosen, where = best(weighed, condensed)
     return fcluster(tree, chosen, "distance"), chosen, where, weighed
@@ -217,7 +218,7 @@ def _k_medoids(condensed: NDArray[np.float64], n: int, cut: Cut, look_up: Distan
         count, where = int(labels.max()), f"as average linkage {where}"
     # One thread: with more its draws differ from machine to machine.
     found = kmedoids.fasterpam(squareform(condensed), min(count, n), random_state=cut.seed, n_cpu=1)
-    how = f"k-medoids (FasterPAM, seed {cut.seed}) into {min(count, n)} clusters, {where}"
+    how = f"k-medoids (FasterPAM, seed {cut.seed}) into {counted(min(count, n), 'cluster')}, {where}"
     return grouped(found.labels.astype(np.int64), look_up, None, how, None, weighed)
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.command import add_gripper_arguments
 
@@ -125,7 +126,7 @@ def _dedup(arguments: argparse.Namespace, sources: Any, entries: Any, job: Any, 
     _print(said, outcome)
     print(f"report: {out / outputs.PAGE}")
     for folder, count in outputs.write_datasets(sources, arguments.kept, outcome):
-        print(f"data set of {count} episodes: {folder}")
+        print(f"data set of {counted(count, 'episode')}: {folder}")
     return 0
 
 
@@ -219,7 +220,10 @@ def _print_intent(sources: Any, entries: Any, job: Any) -> None:
 
     groups = intended(sources, entries, job)
     count, pairs = sum(len(group.members) for group in groups), sum(group.pairs for group in groups)
-    print(f"{count} of {len(entries)} episodes would be read and compared in {len(groups)} groups, {pairs:,} pairs")
+    print(
+        f"{count} of {counted(len(entries), 'episode')} would be read and compared in "
+        f"{counted(len(groups), 'group')}, {counted(pairs, 'pair')}"
+    )
     for group in groups[:LISTED]:
         print(f"  {len(group.members):6d} episodes, {group.pairs:10,d} pairs: {group.name[:80]}")
     if len(groups) > LISTED:
@@ -229,10 +233,13 @@ def _print_intent(sources: Any, entries: Any, job: Any) -> None:
 def _print(said: dict[str, Any], outcome: Any) -> None:
     counts = said["counts"]
     share = "" if said["pruned_share"] is None else f", {said['pruned_share']:.0%} of them never aligned"
-    print(f"{counts['episodes']} episodes: {counts['compared']} compared, {counts['skipped']} skipped")
+    print(f"{counted(counts['episodes'], 'episode')}: {counts['compared']} compared, {counts['skipped']} skipped")
     many = "s" if counts["groups"] != 1 else ""
-    print(f"{said['pairs']:,} pairs in {counts['groups']} group{many}{share}")
-    print(f"{counts['clusters']} clusters; {counts['kept']} episodes kept, {counts['compared'] - counts['kept']} not")
+    print(f"{counted(said['pairs'], 'pair')} in {counts['groups']} group{many}{share}")
+    print(
+        f"{counted(counts['clusters'], 'cluster')}; {counted(counts['kept'], 'episode')} kept, "
+        f"{counts['compared'] - counts['kept']} not"
+    )
     for note in said["notes"]:
         print(f"  {note}")
     skipped = [row for row in outcome.read.rows if row.skipped]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster
 
+from finevla_core.counts import counted
 from finevla_tools.dedup.clusters import TREES, Clusters, Cut, DistancesOf, cluster, from_merges, grouped, looked_up
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, Prepared, prepare
 from finevla_tools.dedup.store import Work, condensed_of
@@ -77,7 +78,10 @@ def cut_again(found: GroupResult, distance: float, groups: int, of: DistancesOf)
     """Cut a group without a clear gap again, at `distance`, the median of `groups` groups that have one."""
     assert found.clusters.linkage is not None
     labels = fcluster(found.clusters.linkage, distance, "distance")
-    how = f"cut at distance {distance:.4g}, the median of {groups} groups that tell: no leap of the heights stands out here"
+    how = (
+        f"cut at distance {distance:.4g}, the median of {counted(groups, 'group')} that tell: no leap of the heights stands "
+        "out here"
+    )
     clusters = grouped(labels, of, found.clusters.linkage, how, distance)
     return replace(found, clusters=clusters, to_medoid=to_medoids(clusters, of))
 

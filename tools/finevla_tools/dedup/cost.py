@@ -13,6 +13,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 
 VERSION = 1  # counted up when a distance changes: what was stored under another one is computed again
@@ -164,14 +165,17 @@ def _check(one: PoseTrajectory, shape: tuple[int, ...], first: str, measure: Met
     if values.ndim != 3 or not values.shape[1] or values.shape[2] < 2:
         raise FineVLAError(f"{where}: values have the shape {values.shape}, expected are frames, arms, dimensions")
     if measure.space == "eef" and values.shape[2] != EEF_VALUES:
-        raise FineVLAError(f"{where}: a tool pose with gripper has {EEF_VALUES} values, here are {values.shape[2]}")
+        raise FineVLAError(
+            f"{where}: a tool pose with gripper has {counted(EEF_VALUES, 'value')}, here are {values.shape[2]}"
+        )
     if values.shape[1:] != shape:
         raise FineVLAError(
-            f"{where} has {values.shape[1]} arms of {values.shape[2]} values, '{first}' has {shape[0]} of {shape[1]}: "
+            f"{where} has {values.shape[1]} arms of {counted(values.shape[2], 'value')}, '{first}' has "
+            f"{shape[0]} of {shape[1]}: "
             "compare what has the same arms"
         )
     if len(values) < 2:
-        raise FineVLAError(f"{where} has {len(values)} frames: at least two make a motion")
+        raise FineVLAError(f"{where} has {counted(len(values), 'frame')}: at least two make a motion")
     if not (finite := np.isfinite(values).all(axis=(1, 2))).all():
         raise FineVLAError(f"{where}: frame {int(np.argmin(finite))} is not finite")
     if measure.space == "eef":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from finevla_core.counts import counted
 from finevla_tools.dedup.cost import Metric
 from finevla_tools.formats import number
 
@@ -29,7 +30,7 @@ def in_words(measure: Metric, arms: Sequence[str]) -> list[str]:
     if w.scale:
         axis = "position axis" if w.space == "eef" else "joint"
         said.append(f"Every {axis} and the gripper are scaled by their range within the group first.")
-    banded = "" if w.band is None else f" no more than {w.band} frames (or the difference of lengths) apart"
+    banded = "" if w.band is None else f" no more than {counted(w.band, 'frame')} (or the difference of lengths) apart"
     said.append(f"Frames are paired by dynamic time warping{banded}, so that pace does not count.")
     if w.two_stage:
         said.append("The alignment is found without the gripper, whose difference along it is added then.")

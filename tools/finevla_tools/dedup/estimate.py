@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.compare import BLOCK, compare, distances
@@ -123,7 +124,7 @@ def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per
     Raises `FineVLAError` for fewer than one core or an impossible price.
     """
     if cores < 1:
-        raise FineVLAError(f"a run on {cores} cores cannot be planned; give at least 1")
+        raise FineVLAError(f"a run on {counted(cores, 'core')} cannot be planned; give at least 1")
     if price_per_core_hour is not None and not 0 <= price_per_core_hour < np.inf:
         raise FineVLAError(f"{price_per_core_hour} is no price of a core and hour; give a number from 0 up")
     cells = work.cells * rates.share
@@ -150,7 +151,7 @@ def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per
 def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
     """Return the estimate as lines for the terminal, with the assumptions it rests on."""
     lines = [
-        f"{work.trajectories:,} trajectories in {work.groups:,} groups; {work.pairs:,} pairs to look at",
+        f"{work.trajectories:,} trajectories in {counted(work.groups, 'group')}; {counted(work.pairs, 'pair')} to look at",
         f"time on {found.cores} core{'s' * (found.cores > 1)}: {_spoken(found.seconds)}; "
         f"aligning takes {found.align_s.likely / max(found.seconds.likely, 1e-9):.0%} of it",
         f"memory: {found.memory / GB:.1f} GB; disk while it runs: {found.disk / GB:.1f} GB",

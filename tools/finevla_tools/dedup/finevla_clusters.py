@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Clusters, looked_up, medoids
 
@@ -216,7 +217,9 @@ def k_medoids(square: Array, k: int) -> tuple[NDArray[np.int64], NDArray[np.int6
     This is what it does where scikit-learn-extra is not installed. Clusters may be empty.
     """
     if not 1 <= k <= len(square):
-        raise FineVLAError(f"FineVLA's k-medoids of {len(square)} episodes cannot make {k} clusters: give a count")
+        raise FineVLAError(
+            f"FineVLA's k-medoids of {counted(len(square), 'episode')} cannot make {counted(k, 'cluster')}: give a count"
+        )
     chosen = np.random.RandomState(SEED).choice(len(square), size=k, replace=False)
     for _ in range(MEDOID_STEPS):
         labels = np.argmin(square[:, chosen], axis=1)

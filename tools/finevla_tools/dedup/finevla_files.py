@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.recording.atomic import write_by, write_text
 from finevla_tools.dedup.clusters import Clusters, Cut
 from finevla_tools.dedup.cost import Metric
@@ -78,7 +79,8 @@ def analyse(square: NDArray[np.float64], cut: Cut, rules: Recursion | None) -> P
         )
     found = flat(square, cut.count or 0, cut.method)
     groups = groups_of(found.labels)
-    how = f"FineVLA's {cut.method} linkage cut into {len(groups)} clusters ({'automatic' if found.auto else 'given'})"
+    count = counted(len(groups), "cluster")
+    how = f"FineVLA's {cut.method} linkage cut into {count} ({'automatic' if found.auto else 'given'})"
     clusters = as_clusters(square, groups, found.tree, how)
     return PaperClusters(groups, representatives(groups), clusters, cut.method, found, k_medoids(square, found.k))
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_tools.dedup.embedding import embed, filled
 from finevla_tools.dedup.overlay import drawn, frames, overlay, panels, still
 from finevla_tools.dedup.report import GroupReport, Run
@@ -27,7 +28,7 @@ def section(group: GroupReport, run: Run, anchor: str, paths: int) -> Container:
     kept = sum(choice.kept for choice in group.choices)
     tasks = sorted(set(group.tasks) - {group.name})
     said = [
-        f"{count:,} episodes, {len(sizes):,} clusters, {kept:,} kept. {c.how[:1].upper()}{c.how[1:]}.",
+        f"{counted(count, 'episode')}, {counted(len(sizes), 'cluster')}, {kept:,} kept. {c.how[:1].upper()}{c.how[1:]}.",
         *group.notes,
     ]
     if tasks:
@@ -55,7 +56,7 @@ def _pictures(group: GroupReport, kinds: Mapping[int, str]) -> Block:
     some = shown(c.labels, c.medoids, c.linkage)
     square = square_of(group.distances, count, some.episodes)
     unknown = float(np.isnan(square[np.triu_indices(len(square), 1)]).mean()) if count > 1 else 0.0
-    thinned = f" {len(some.episodes)} of {count:,} episodes are shown, evenly chosen." if some.is_thinned else ""
+    thinned = f" Shown: {len(some.episodes)} of {counted(count, 'episode')}, evenly chosen." if some.is_thinned else ""
     grey = f" Grey: {100 * unknown:.0f} % that did not have to be aligned." if unknown else ""
     ordered = "in the order of the tree" if some.tree is not None else "cluster by cluster"
     said = f" {ordered}; dark is near, white frames are clusters, numbers name them.{grey}{thinned}"
@@ -140,7 +141,7 @@ def _clusters(
         resting = still(some, windows, own)
         resting = resting if len(resting) < len(group.arms) else set()
         few += "".join(f" The {group.arms[arm]} arm rests." for arm in sorted(resting))
-        title = f"Paths of {len(own) - 1} episodes of cluster {label} of {group.name} over the medoid "
+        title = f"Paths of {counted(len(own) - 1, 'episode')} of cluster {label} of {group.name} over the medoid "
         pairs = [(p, w) for p, w in zip(some, windows, strict=True) if p.arm not in resting]
         columns = 3 if run.measure.space == "eef" else 4
         picture = overlay(pairs, columns, own, kinds[label], title + group.ids[medoids[label]])
@@ -168,7 +169,7 @@ def _caption(group: GroupReport, label: int, size: int, apart: Array) -> str:
     kept = sum(choices.get(int(i), False) for i in np.flatnonzero(group.clusters.labels == label))
     known = apart[np.isfinite(apart)]
     medoid = group.ids[int(group.clusters.medoids[label - 1])]
-    text = bold(f"Cluster {label}") + f" {size:,} episodes, {kept:,} kept; medoid {medoid}."
+    text = bold(f"Cluster {label}") + f" {counted(size, 'episode')}, {kept:,} kept; medoid {medoid}."
     if len(known):
         text += f" Distance to the medoid: {number(float(np.median(known)))} (median), {number(float(known.max()))} at most."
     return text

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 
 BY = ("task", "dataset", "all")
@@ -52,6 +53,6 @@ def grouped(items: Sequence[Item], by: str) -> list[Group]:
     groups = []
     for name, kinds in found.items():
         for (arms, size), members in kinds.items():
-            said = "" if len(kinds) == 1 else f" [{' and '.join(arms)}, {size} values]"
+            said = "" if len(kinds) == 1 else f" [{' and '.join(arms)}, {counted(size, 'value')}]"
             groups.append(Group(name + said, tuple(members), arms))
     return sorted(groups, key=lambda group: (-len(group.members), group.name))

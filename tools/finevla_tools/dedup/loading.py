@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unwritable
 from finevla_tools.canonical.arms import forward_of
 from finevla_tools.canonical.fields import Field, FieldMap
@@ -156,7 +157,7 @@ def _read(
     for field in (*source.map.state, *source.map.action):
         if field.columns and max(field.columns) >= columns[field.key].shape[1]:
             raise FineVLAError(
-                f"{where}: '{field.key}' has {columns[field.key].shape[1]} values, {field.name} is value "
+                f"{where}: '{field.key}' has {counted(columns[field.key].shape[1], 'value')}, {field.name} is value "
                 f"{max(field.columns)}; its rows are not what meta/info.json declares"
             )
         if bad := np.flatnonzero(~np.isfinite(_cut(field, columns)).all(axis=1)).tolist():
@@ -240,7 +241,7 @@ def _plain_column(wanted: EpisodeRequest) -> str:
 
 
 def _too_long(frames: int, wanted: EpisodeRequest) -> str:
-    return f"has {frames} frames, more than --max-frames {wanted.max_frames}"
+    return f"has {counted(frames, 'frame')}, more than --max-frames {wanted.max_frames}"
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
@@ -223,14 +224,16 @@ def _mended(outcome: DedupOutcome) -> list[str]:
 def _differ(differ: Sequence[Differences]) -> list[str]:
     pairs, count = sum(d.pairs for d in differ), sum(d.differ for d in differ)
     if not count and not any(d.apart for d in differ):
-        return [f"FineVLA's distances are the same on {pairs} pairs looked at"] if pairs else []
+        return [f"FineVLA's distances are the same on {counted(pairs, 'pair')} looked at"] if pairs else []
     by = {name: sum(d.by[name] for d in differ) for name in differ[0].by}
     why = ", ".join(f"{name} {number}" for name, number in by.items() if number)
-    said = [f"FineVLA's distances differ on {count} of {pairs} pairs looked at ({why})"]
+    said = [f"FineVLA's distances differ on {count} of {counted(pairs, 'pair')} looked at ({why})"]
     if both := [d for d in differ if d.clusters is not None]:
         theirs, ours = (sum(d.clusters[k] for d in both if d.clusters) for k in (0, 1))
         odd = sum(bool(d.apart) for d in both)
-        said.append(f"FineVLA finds {theirs} clusters where ours are {ours}; {odd} of {len(both)} groups differ")
+        said.append(
+            f"FineVLA finds {counted(theirs, 'cluster')} where ours are {ours}; {odd} of {counted(len(both), 'group')} differ"
+        )
     return said
 
 

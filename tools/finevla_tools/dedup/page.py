@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_tools.dedup.describe import differences, in_words
 from finevla_tools.dedup.group_page import PATHS, from_medoid, section
 from finevla_tools.dedup.report import GroupReport, Run
-from finevla_tools.formats import counted, duration, number, percentage, shortened
+from finevla_tools.formats import duration, number, percentage, shortened
 from finevla_tools.report import page as report
 from finevla_tools.report.distances import agreement
 
@@ -42,7 +43,7 @@ def _head(run: Run, groups: Sequence[GroupReport]) -> list[report.Block]:
         (f"{kept:,}", f"kept ({percentage(kept, episodes)})"),
         (f"{episodes - kept:,}", "not kept"),
         (f"{len(run.skipped):,}", "skipped, not compared"),
-        (percentage(run.pairs - run.aligned, run.pairs), f"of {run.pairs:,} pairs never had to be aligned"),
+        (percentage(run.pairs - run.aligned, run.pairs), f"of {counted(run.pairs, 'pair')} never had to be aligned"),
         (duration(sum(run.seconds.values())), "in all"),
     ]
     said = "Episodes that do the same were gathered in clusters; of each cluster some are kept. Nothing was deleted: "
@@ -64,7 +65,7 @@ def _how(run: Run, arms: Sequence[str]) -> list[report.Block]:
     beside: list[report.Block] = (
         [report.Paragraph("Beside this page:", is_note=False), report.Items(files)] if files else []
     )
-    aligned = f"{run.aligned:,} of {run.pairs:,} pairs were aligned; lower bounds told the others apart."
+    aligned = f"Aligned: {run.aligned:,} of {counted(run.pairs, 'pair')}; lower bounds told the others apart."
     return [
         report.Heading("What was measured"),
         report.Items([*in_words(run.measure, arms), *run.asked]),
@@ -106,9 +107,11 @@ def _groups(groups: Sequence[GroupReport], order: Sequence[int], full: set[int])
     heads = ["group", "#episodes", "#clusters", "#of several", "#largest", "#kept", "#share kept"]
     said = []
     if len(full) < len(groups):
-        said.append(f"Pictures follow of the {len(full)} groups that lost most; all others are in the table only.")
+        said.append(
+            f"Pictures follow of the {counted(len(full), 'group')} that lost most; all others are in the table only."
+        )
     if len(order) > LISTED:
-        said.append(f"The {LISTED:,} largest of {len(order):,} groups are listed here.")
+        said.append(f"The {LISTED:,} largest of {counted(len(order), 'group')} are listed here.")
     table = report.Table("Groups", heads, rows, wide=["group"])
     return [report.Heading("Groups, the largest first", "groups"), *(report.Paragraph(text) for text in said), table]
 

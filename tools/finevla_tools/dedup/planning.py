@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.cost import PoseTrajectory
 from finevla_tools.dedup.estimate import MOST, Workload, estimate, measured, said
@@ -38,7 +39,9 @@ def plan(
     rates = measured(sample, job.measure, job.cut, read_s, job.seed)
     lines = said((work := Workload.of(lengths)), rates, estimate(work, rates, cores, job.memory_mb, price))
     if unknown:
-        lines.append(f"the metadata do not say the length of {unknown} episodes: {frames} frames are assumed")
+        lines.append(
+            f"the metadata do not say the length of {counted(unknown, 'episode')}: {counted(frames, 'frame', 'are')} assumed"
+        )
     return lines
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import tables
 from finevla_tools.dedup.cost import PoseTrajectory
@@ -58,11 +59,11 @@ def read_all(
     spool.close()
     total = len(read.items)
     read.notes += [
-        f"{what} is not there and taken as 0: {n} of {total} episodes" for what, n in sorted(lacking.items())
+        f"{what} is not there and taken as 0: {n} of {counted(total, 'episode')}" for what, n in sorted(lacking.items())
     ]
     for arm in ARMS if len(wanted.arms) > 1 else ():
         if alone := sum(item.arms == (arm,) for item in read.items):
-            read.notes.append(f"the {arm} arm alone is there: {alone} of {total} episodes")
+            read.notes.append(f"the {arm} arm alone is there: {alone} of {counted(total, 'episode')}")
     if not read.entries:
         first = next((row.skipped for row in read.rows if row.skipped), "all are dropped")
         raise FineVLAError(f"no episode can be used; the first: {first}")

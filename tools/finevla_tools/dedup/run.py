@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
 from finevla_tools.dedup import tables
 from finevla_tools.dedup.budget import shares
@@ -107,9 +108,9 @@ def dedup(
         if not job.measure.compat and job.cut.method in TREES and job.cut.distance is job.cut.count is None:
             _tell_the_others(read, groups, known, job, store)
         if groups and not any(group.pairs for group in groups):
-            read.notes.append(
-                "no group has two episodes: nothing was compared; --by dataset or --by all makes larger ones"
-            )
+            larger = {"dataset": "; --by all makes larger ones", "all": ""}
+            advice = larger.get(job.by, "; --by dataset or --by all makes larger ones")
+            read.notes.append(f"no group has two episodes: nothing was compared{advice}")
         seconds["compare"] = time.monotonic() - clock
         clock = time.monotonic()
         choices = drawn if job.measure.compat else _choices(read, groups, known, job, store)
@@ -164,7 +165,8 @@ def _tell_the_others(read: Read, groups: Sequence[Group], known: list[GroupResul
     if 2 * len(telling) < large or not telling:
         if large > len(telling):
             read.notes.append(
-                f"in {large - len(telling)} of {large} groups no cut stands out: what is not nearly the same is kept there; "
+                f"in {large - len(telling)} of {counted(large, 'group')} no cut stands out: what is not "
+                "nearly the same is kept there; "
                 "--cut-distance and --clusters say otherwise"
             )
         return

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.dedup.clusters import Clusters, DistancesOf
 
@@ -97,7 +98,7 @@ def summary(choices: Sequence[EpisodeChoice], keep: Keep, forced: int) -> str:
     """Return one sentence for the report: how many are kept, and which limits could not be met."""
     kept, clusters = sum(c.kept for c in choices), len({c.cluster for c in choices})
     without = clusters - len({c.cluster for c in choices if c.kept})
-    said = [f"{kept} of {len(choices)} episodes kept, of {clusters} clusters"]
+    said = [f"{kept} of {counted(len(choices), 'episode')} kept, of {counted(clusters, 'cluster')}"]
     if forced:
         said.append(f"{forced} because they must stay")
     if keep.budget is not None and forced > keep.budget:
@@ -105,7 +106,7 @@ def summary(choices: Sequence[EpisodeChoice], keep: Keep, forced: int) -> str:
     elif keep.budget is not None and kept < keep.budget:
         said.append(f"fewer than the budget of {keep.budget}: there are no more to keep")
     if without:
-        said.append(f"{without} clusters are not represented")
+        said.append(f"{counted(without, 'cluster', 'are')} not represented")
     return ", ".join(said)
 
 

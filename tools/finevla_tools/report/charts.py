@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_tools.formats import number
 from finevla_tools.report.drawing import Drawing, round_places
 
@@ -53,7 +54,7 @@ def histogram_chart(h: Histogram, unit: str, title: str) -> Drawing:
     names = [number(edge) for edge in (10**h.edges if h.is_log else h.edges).tolist()]
     tall = max(1, int((h.good + h.bad).max(initial=0)))
     for k, (good, bad) in enumerate(zip(h.good.tolist(), h.bad.tolist(), strict=True)):
-        hover, y = f"{names[k]} to {names[k + 1]} {unit}: {good + bad} episodes, {bad} flagged", float(base)
+        hover, y = f"{names[k]} to {names[k + 1]} {unit}: {counted(good + bad, 'episode')}, {bad} flagged", float(base)
         for kind, count in (("good", good), ("bad", bad)):
             # A single flagged episode among thousands must be seen: no bar is lower than 3 units.
             size = max(3.0, (base - TOP) * count / tall) if count else 0.0

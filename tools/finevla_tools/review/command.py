@@ -9,6 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.door import announce, refuse_no_folder
 from finevla_tools.serve.command import checked_token
@@ -89,7 +90,7 @@ def _take(store: "ReviewStore", path: Path, episodes: list[int]) -> None:
         return
     announce(f"reading '{path}'")
     if left := take_drafts(store.database, mark, read_annotations(path), episodes):
-        print(f"{left} episodes were reviewed already: their new drafts were left out", flush=True)
+        print(f"{counted(left, 'episode', 'were')} reviewed already: their new drafts were left out", flush=True)
 
 
 def _export(store: "ReviewStore", path: Path) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.graphs import PolicyGraphs, PromptReader
 
@@ -64,7 +65,9 @@ class BatchedGraphs:
             outputs = self.graphs.run(inputs)
             for name, value in outputs.items():
                 if len(value) != len(batch):
-                    raise FineVLAError(f"the policy answers {len(value)} times '{name}' to {len(batch)} observations")
+                    raise FineVLAError(
+                        f"the policy answers {len(value)} times '{name}' to {counted(len(batch), 'observation')}"
+                    )
             for k, job in enumerate(batch):
                 job.outputs = {name: value[k : k + 1] for name, value in outputs.items()}
         except Exception as error:

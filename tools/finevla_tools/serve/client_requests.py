@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest
@@ -180,7 +181,7 @@ def _starvla(payload: Mapping[str, Any], manifest: Manifest) -> ServedObservatio
     if not isinstance(images, list) or len(images) != len(manifest.cameras):
         count = len(images) if isinstance(images, list) else 0
         raise FineVLAError(
-            f"the example has {count} pictures, this policy sees {', '.join(manifest.cameras)}, in that order"
+            f"the example has {counted(count, 'picture')}, this policy sees {', '.join(manifest.cameras)}, in that order"
         )
     named = dict(zip(manifest.cameras, (_rows_first(image, f"{k + 1}") for k, image in enumerate(images)), strict=True))
     return _observation(named, example.get("state"), example.get("lang"), payload.get("episode", ""))

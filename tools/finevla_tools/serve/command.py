@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.policy.execution import Execution
 from finevla_tools.door import add_execution_options, announce, at_least, note
@@ -65,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             life.callback(signal.signal, number, signal.signal(number, lambda *_: over.set()))
         m = hosted.manifest
         _print(
-            f"'{m.name}' on {hosted.provider} is served at ws://{arguments.host}:{server.port}: chunks of {m.horizon} rows, "
+            f"'{m.name}' on {hosted.provider} is served at ws://{arguments.host}:{server.port}: chunks of "
+            f"{counted(m.horizon, 'row')}, "
             f"{m.dt_s} s apart; cameras {', '.join(m.cameras)}; end with Ctrl-C"
         )
         over.wait()

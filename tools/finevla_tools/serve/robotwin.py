@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.policy_wire.arrays import OPENPI, map_of
 from finevla_tools.serve.client_requests import openpi_observation
@@ -159,7 +160,7 @@ def _received(client: socket.socket) -> bytes | None:
     client.settimeout(MESSAGE_S)
     size = int.from_bytes(first + _exactly(client, 3), "big")
     if size > MAX_MESSAGE_BYTES:
-        raise FineVLAError(f"the message has {size} bytes, {MAX_MESSAGE_BYTES} are read at most")
+        raise FineVLAError(f"the message has {counted(size, 'byte')}, {MAX_MESSAGE_BYTES} are read at most")
     return _exactly(client, size)
 
 
@@ -168,7 +169,7 @@ def _exactly(client: socket.socket, size: int) -> bytes:
     while left:
         part = client.recv(min(left, 1 << 16))
         if not part:
-            raise FineVLAError(f"the message ended {left} bytes before its length says")
+            raise FineVLAError(f"the message ended {counted(left, 'byte')} before its length says")
         parts.append(part)
         left -= len(part)
     return b"".join(parts)

@@ -15,6 +15,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.policy_wire.arrays import MAX_BYTES
 
@@ -140,7 +141,7 @@ class PolicyServer:
             pass
         finally:
             self._clients -= 1
-            self._tell(f"client {who} has gone after {answered} answers")
+            self._tell(f"client {who} has gone after {counted(answered, 'answer')}")
 
 
 def _is_token(headers: Headers, token: str) -> bool:

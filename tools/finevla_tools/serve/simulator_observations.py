@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest
@@ -58,7 +59,7 @@ def xpolicylab_observation(found: Mapping[str, Any], manifest: Manifest, episode
     for key, places in state_places(manifest.values).items():
         part = state_of(np.atleast_1d(np.asarray(felt[key]))) if key in felt else np.zeros(0, np.float32)
         if part.size != len(places):
-            raise FineVLAError(f"'state.{key}' has {part.size} values, this policy needs {len(places)}")
+            raise FineVLAError(f"'state.{key}' has {counted(part.size, 'value')}, this policy needs {len(places)}")
         parts.append(part)
     words, several = found.get("instruction"), found.get("instructions")
     if not words and isinstance(several, list) and several:

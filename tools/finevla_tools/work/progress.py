@@ -86,7 +86,8 @@ class Progress:
     def _text(self) -> str:
         if self._lines is not None:
             return self._lines.text()
-        return f"{self.what}: {self.done} of {self.total} {self.unit}, {self.done / self.seconds:.1f}/s"
+        unit = self.unit.removesuffix("s") if self.total == 1 else self.unit
+        return f"{self.what}: {self.done} of {self.total} {unit}, {self.done / self.seconds:.1f}/s"
 
     def _say(self, lines: Lines) -> None:
         self._said = time.monotonic()

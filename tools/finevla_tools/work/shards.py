@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_tools.work.parallel import over
 from finevla_tools.work.progress import Lines, Progress
 
@@ -27,7 +28,7 @@ def make_shards(
 
     def text() -> str:
         kept = f", {made / tried:.0%} of the tries kept" if tried else ""
-        return f"{progress.steps}/{len(todo)} shards, {made / progress.seconds:.1f} {what}/s{kept}"
+        return f"{progress.steps}/{counted(len(todo), 'shard')}, {made / progress.seconds:.1f} {what}/s{kept}"
 
     try:
         with Progress(what, len(todo), "shards", Lines(text, every=1)) as progress:

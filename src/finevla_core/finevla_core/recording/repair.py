@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic import publish, write_text
 from finevla_core.recording.episode import RECOVERED, REPAIRED, load
@@ -121,9 +122,11 @@ class _Copy:
 
     def sentences(self) -> list[str]:
         """What happened to messages that were packed one by one."""
-        said = [f"{topic}: {n} packed messages are broken; left out" for topic, n in self.broken.items()]
+        said = [f"{topic}: {counted(n, 'packed message', 'are')} broken; left out" for topic, n in self.broken.items()]
         if self._unpacked:
-            said.append(f"{self._unpacked} messages were packed one by one (zstd); the copy has them unpacked")
+            said.append(
+                f"{counted(self._unpacked, 'message', 'were')} packed one by one (zstd); the copy has all unpacked"
+            )
         return said
 
     def _message(self, found: RecordedMessage) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.recording import mcap
 
@@ -200,12 +201,16 @@ class Scan:
                 written = _counts_of_channels(content[_STATISTICS_HEAD:])
         missing = (self.report.written or 0) - self.report.messages
         if missing > 0:
-            self._complain(f"{missing} of {self.report.written} messages that its index counts are not there")
+            self._complain(
+                f"{missing} of {counted(self.report.written or 0, 'message')} that its index counts are not there"
+            )
             return
         for number, count in written.items():
             if (lacking := count - self._counts[number]) > 0 and number in self._channels:
                 topic = self._channels[number].topic
-                self._complain(f"{lacking} of {count} messages of {topic} that its index counts are not there")
+                self._complain(
+                    f"{lacking} of {counted(count, 'message')} of {topic} that its index counts are not there"
+                )
 
     def _end(self, file: BinaryIO) -> None:
         file.seek(-len(mcap.MAGIC), 2)

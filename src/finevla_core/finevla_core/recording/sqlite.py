@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.scan import Channel, Found, RecordedMessage, Report, Schema
 
@@ -100,9 +101,9 @@ class SqliteScan:
             sequence += 1
             yield RecordedMessage(channels[topic], sequence, log_ns, log_ns, memoryview(data))
         if count:
-            self._complain(f"{count} messages cannot be read; left out")
+            self._complain(f"{counted(count, 'message')} cannot be read; left out")
         if odd:
-            self._complain(f"the times of {odd} messages are not those in its index")
+            self._complain(f"the times of {counted(odd, 'message')} are not those in its index")
 
     def _numbers(self, database: sqlite3.Connection) -> Sequence[int]:
         """Return the row ids in order of time; with a broken index those that can be found, in order of id."""
