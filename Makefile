@@ -25,7 +25,7 @@ demo: setup  ## say how, and a simulated Cobot Magic does it: video and report i
 	@$(IN_WORKSPACE) finevla demo $(ARGS)
 
 test:  ## set up everything, lint, types, all tests
-	@bash tools/setup/setup.sh dev.txt train.txt data.txt security.txt
+	@bash tools/setup/setup.sh dev.txt train.txt data.txt bench.txt security.txt
 	@$(MAKE) --no-print-directory lint
 	@$(IN_WORKSPACE) bash tools/setup/run_tests.sh
 

@@ -171,7 +171,7 @@ def _policy(raw: Mapping[str, Any]) -> PolicyOptions:
     check_names(raw, names, (of, "head", "cameras", "images", *robot), "policy")
     if raw.get("start") and raw.get("backbone"):
         raise FineVLAError("policy.start and policy.backbone are both there; a policy to start from has its backbone")
-    backbone: Any = raw.get("backbone") or ""
+    backbone: Any = raw.get("backbone", "")
     is_new = isinstance(backbone, Mapping)
     if is_new:
         check_names(backbone, ("new",), ("new",), "policy.backbone")
