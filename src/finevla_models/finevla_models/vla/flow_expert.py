@@ -117,18 +117,17 @@ def mlp(inputs: int, *sizes: int) -> nn.Sequential:
 def _blocks(config: InstructConfig) -> Any:
     from transformers import AutoConfig, LlamaModel
 
-    made: Any = LlamaModel(
-        AutoConfig.for_model(
-            "llama",
-            vocab_size=1,
-            hidden_size=config.hidden,
-            intermediate_size=4 * config.hidden,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            num_key_value_heads=config.heads,
-            attention_dropout=config.dropout,
-            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
-        )
+    described: Any = AutoConfig.for_model(
+        "llama",
+        vocab_size=1,
+        hidden_size=config.hidden,
+        intermediate_size=4 * config.hidden,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        attention_dropout=config.dropout,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
     )
+    made: Any = LlamaModel(described)
     made.embed_tokens = None  # it is given states, never tokens
     return made
