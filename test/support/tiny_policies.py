@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from finevla_models.vla.action_codec import fit_codec
 from finevla_models.vla.backbone import Backbone, HiddenStates
 from finevla_models.vla.batch import VLABatch, VLAExample
+from finevla_models.vla.fast import FASTHead
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.heads import build_head
 
@@ -21,14 +24,32 @@ DIT: dict[str, Any] = {
     "draws": 32,
     "steps": 10,
 }
-OPTIONS: dict[str, dict[str, Any]] = {"oft": {}, "gr00t": DIT | {"layers": 2}, "pi": DIT}
+OPTIONS: dict[str, dict[str, Any]] = {"oft": {}, "gr00t": DIT | {"layers": 2}, "pi": DIT, "fast": {"scale": 4}}
 WORDS = ("reach the red cube", "pick up the blue ball with the right hand", "stop")
 
 
-def make_policy(name: str, backbone: Backbone, **options: Any) -> VLAPolicy:
+def make_chunks(count: int) -> NDArray[np.float32]:
+    """Return the actions `(count, horizon, values)` of `make_examples`."""
+    return np.stack([example.actions for example in make_examples(count) if example.actions is not None])
+
+
+def make_policy(name: str, backbone: Backbone, shape: ChunkShape = SHAPE, **options: Any) -> VLAPolicy:
     """Return a small policy with weights of seed 0."""
     torch.manual_seed(0)
-    return VLAPolicy(backbone, build_head(name, OPTIONS[name] | options, SHAPE, backbone)).eval()
+    policy = VLAPolicy(backbone, build_head(name, OPTIONS[name] | options, shape, backbone)).eval()
+    policy.fit(make_chunks(8))
+    if isinstance(policy.head, FASTHead):
+        _say_chunks(policy.head, backbone)
+    return policy
+
+
+def _say_chunks(head: FASTHead, backbone: Backbone) -> None:
+    """Make an untrained backbone say chunks and nothing else: action tokens come first, each for one coefficient."""
+    codec = head.codec
+    assert codec is not None
+    head.codec = fit_codec(make_chunks(8), codec.scale, codec.highest - codec.lowest + 1)
+    with torch.no_grad():
+        backbone.model.get_output_embeddings().weight[head.first_id : head.first_id + head.codec.size] *= 50
 
 
 def make_examples(count: int) -> list[VLAExample]:

@@ -54,7 +54,8 @@ def test_one_sample_is_what_it_is_among_eight(name: str, backbone: Backbone) -> 
     generator = seeded()
     alone = torch.cat([policy.predict(policy.batch([example]), generator) for example in eight])
     assert torch.allclose(alone, together, atol=5e-5)
-    assert not torch.allclose(together[0], together[1], atol=1e-2)
+    if name != "fast":  # untrained, it says the same whatever it sees; what it has learned is in test_vla_fast.py
+        assert not torch.allclose(together[0], together[1], atol=1e-2)
 
 
 @every_head
@@ -119,9 +120,21 @@ def test_a_saved_policy_is_the_same_again(name: str, backbone: Backbone, tmp_pat
 
 
 @every_head
+def test_half_precision_gives_chunks_in_full(name: str, backbone: Backbone) -> None:
+    policy = make_policy(name, backbone)
+    batch = policy.batch(make_examples(2))
+    loss = policy(batch, seeded()).total.item()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert policy(batch, seeded()).total.item() == pytest.approx(loss, rel=0.05)
+    chunks = policy.to(torch.bfloat16).predict(batch, seeded())
+    assert chunks.dtype == torch.float32
+    assert chunks.isfinite().all()
+
+
+@every_head
 def test_a_policy_without_state_takes_none(name: str, backbone: Backbone) -> None:
     shape = ChunkShape(SHAPE.horizon, SHAPE.values, 0, SHAPE.views)
-    policy = VLAPolicy(backbone, build_head(name, OPTIONS[name], shape, backbone)).eval()
+    policy = make_policy(name, backbone, shape)
     one = make_examples(1)[0]
     batch, blind = policy.batch([one]), policy.batch([replace(one, state=None)])
     assert policy(batch, seeded()).total.item() == policy(blind, seeded()).total.item()

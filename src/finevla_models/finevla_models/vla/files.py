@@ -17,7 +17,7 @@ from finevla_models.vla.backbone import new_backbone
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.heads import build_head, head_name
 
-DESCRIPTION, BACKBONE, WEIGHTS = "vla.json", "backbone", "model.safetensors"
+DESCRIPTION, BACKBONE, HEAD, WEIGHTS = "vla.json", "backbone", "head", "model.safetensors"
 SCHEMA = "finevla.vla/1"
 
 
@@ -35,6 +35,7 @@ def save_vla(policy: VLAPolicy, folder: Path) -> None:
     model: Any = policy.backbone.model
     model.config.save_pretrained(folder / BACKBONE)
     policy.backbone.prompts.processor.save_pretrained(folder / BACKBONE)
+    head.save_files(folder / HEAD)
     save_model(policy, str(folder / WEIGHTS))
 
 
@@ -52,7 +53,9 @@ def load_vla(folder: Path) -> VLAPolicy:
     try:
         backbone = new_backbone(folder / BACKBONE, int(described["max_tokens"]))
         shape = ChunkShape(**described["shape"])
-        policy = VLAPolicy(backbone, build_head(described["head"], described["options"], shape, backbone))
+        head = build_head(described["head"], described["options"], shape, backbone)
+        head.load_files(folder / HEAD)
+        policy = VLAPolicy(backbone, head)
         load_model(policy, str(folder / WEIGHTS))
     except (KeyError, TypeError) as error:
         raise FineVLAError(f"'{folder / DESCRIPTION}' describes no policy: {error}; export it again") from error

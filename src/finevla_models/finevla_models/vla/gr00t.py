@@ -38,11 +38,12 @@ class GR00THead(FlowHead):
 
     def velocity(self, backbone: Backbone, batch: VLABatch, draws: int) -> Velocity:
         """Return the velocity of `draws` chunks for each sample, after one pass of the backbone."""
-        first = None
+        dtype, first = self.dit.positions.dtype, None
         if self.state is not None:
-            first = self.state(required_state(batch.state, self.shape.state))[:, None].repeat(draws, 1, 1)
+            state = required_state(batch.state, self.shape.state)
+            first = self.state(state.to(dtype))[:, None].repeat(draws, 1, 1)
         states = backbone(batch)
-        memory = states.last.to(self.dit.positions.dtype).repeat(draws, 1, 1)
+        memory = states.last.to(dtype).repeat(draws, 1, 1)
         mask = states.mask.repeat(draws, 1)
         sources = [None if block % 2 else memory for block in range(self.config.layers)]
         return lambda x, time: self.dit(x, time, sources, mask, first)

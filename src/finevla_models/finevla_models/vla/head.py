@@ -107,12 +107,16 @@ def required_actions(batch: VLABatch, shape: ChunkShape) -> Tensor:
     """
     if batch.actions is None:
         raise FineVLAError("the head learns from actions, and not every sample of the batch has them")
-    rows, values = batch.actions.shape[1:]
+    check_chunk(shape, *batch.actions.shape[1:])
+    return batch.actions if batch.action_mask is None else batch.actions.masked_fill(~batch.action_mask, 0.0)
+
+
+def check_chunk(shape: ChunkShape, rows: int, values: int) -> None:
+    """Raise `FineVLAError` unless chunks of `rows` rows of `values` values are the policy's."""
     if (rows, values) != (shape.horizon, shape.values):
         raise FineVLAError(
             f"the policy's chunks are {shape.horizon} rows of {shape.values} values, the sample has {rows} of {values}"
         )
-    return batch.actions if batch.action_mask is None else batch.actions.masked_fill(~batch.action_mask, 0.0)
 
 
 def masked_mean(errors: Tensor, mask: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError, unknown
 from finevla_models.vla.backbone import Backbone
+from finevla_models.vla.fast import FASTConfig, FASTHead
 from finevla_models.vla.gr00t import GR00TConfig, GR00THead
 from finevla_models.vla.head import ChunkShape, VLAHead
 from finevla_models.vla.instruct import InstructHead
@@ -18,6 +19,7 @@ HEADS: Mapping[str, tuple[type, type]] = {
     "oft": (OFTConfig, OFTHead),
     "gr00t": (GR00TConfig, GR00THead),
     "pi": (PIConfig, PIHead),
+    "fast": (FASTConfig, FASTHead),
     "instruct": (InstructConfig, InstructHead),
 }
 KINDS = {

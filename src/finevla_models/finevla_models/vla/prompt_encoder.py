@@ -1,7 +1,7 @@
 """Words and pictures to a backbone's tokens, by the backbone's own processor; padding is on the right alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -141,3 +141,21 @@ def _joined(rows: Sequence[Mapping[str, Tensor]], length: int) -> dict[str, Tens
             parts = [torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in parts]
         joined[name] = torch.cat(parts)
     return joined
+
+
+def one_sample(batch: VLABatch, k: int) -> VLABatch:
+    """Return sample `k` alone and as it is asked: without padding, and without what shall be said behind its prompt."""
+    said = (batch.labels[k] != IGNORED).nonzero()
+    length = int(said[0]) if len(said) else int(batch.mask[k].sum())
+    inputs = {}
+    for name, value in batch.inputs.items():
+        # Every sample has as many pictures of the same size, so that each has an equal share of what is not by token.
+        share = value[k : k + 1, :length] if name in BY_TOKEN else value.chunk(len(batch))[k]
+        inputs[name] = share
+    one = {
+        name: getattr(batch, name)[k : k + 1]
+        for name in ("images", "state", "actions", "action_mask")
+        if getattr(batch, name) is not None
+    }
+    cut = {name: getattr(batch, name)[k : k + 1, :length] for name in ("tokens", "mask", "labels", "queries")}
+    return replace(batch, **one, **cut, inputs=inputs)
