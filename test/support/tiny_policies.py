@@ -24,7 +24,20 @@ DIT: dict[str, Any] = {
     "draws": 32,
     "steps": 10,
 }
-OPTIONS: dict[str, dict[str, Any]] = {"oft": {}, "gr00t": DIT | {"layers": 2}, "pi": DIT, "fast": {"scale": 4}}
+INSTRUCT: dict[str, Any] = {
+    "queries": 4, "rank": 4, "alpha": 8.0, "lora_dropout": 0.0, "gate_hidden": 16, "gate_dropout": 0.0,
+    "vision_config": {
+        "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 32, "patch_size": 8
+    },
+    "vision_size": 32, "hidden": 32, "layers": 2, "heads": 2, "dropout": 0.0, "output": "rows", "steps": 4,
+}  # fmt: skip
+OPTIONS: dict[str, dict[str, Any]] = {
+    "oft": {},
+    "gr00t": DIT | {"layers": 2},
+    "pi": DIT,
+    "fast": {"scale": 4},
+    "instruct": INSTRUCT | {"train_backbone": True},
+}
 WORDS = ("reach the red cube", "pick up the blue ball with the right hand", "stop")
 
 

@@ -1,4 +1,4 @@
-"""Promises of the InstructVLA head on a tiny backbone: what is trained when, what a batch teaches, what is said and done."""
+"""Promises of the InstructVLA head on a tiny backbone: what is trained when, and what a batch teaches."""
 
 import copy
 from dataclasses import replace
@@ -8,28 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from instruct_policies import examples, instruct_policy, move_experts, seeded
 from tiny_backbone import make_tiny_backbone
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla import instruct_session
-from finevla_models.vla.backbone import Backbone, load_backbone
-from finevla_models.vla.batch import IGNORED, VLAExample
-from finevla_models.vla.experts import ExpertLinear
+from finevla_models.vla.backbone import load_backbone
+from finevla_models.vla.batch import IGNORED
 from finevla_models.vla.files import load_vla, save_vla
-from finevla_models.vla.head import ChunkShape, VLAPolicy
-from finevla_models.vla.heads import build_head
-from finevla_models.vla.instruct import InstructHead, instruct_head
-from finevla_models.vla.instruct_session import InstructSession
-from finevla_models.vla.instruct_text import GeneratedText, answer_text, generate_text
-from finevla_models.vla.prompt_encoder import PromptEncoder
-
-SHAPE = ChunkShape(horizon=4, values=14, state=14, views=2)
-QUERIES = 4
-OPTIONS: dict[str, Any] = {
-    "queries": QUERIES, "rank": 4, "alpha": 8.0, "lora_dropout": 0.0, "gate_hidden": 16, "gate_dropout": 0.0,
-    "vision_config": {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
-    "vision_size": 32, "hidden": 32, "layers": 2, "heads": 2, "dropout": 0.0, "output": "rows", "steps": 4,
-}  # fmt: skip
+from finevla_models.vla.head import VLAPolicy
+from finevla_models.vla.instruct import instruct_head
+from finevla_models.vla.instruct_text import answer_text, generate_text
 
 
 @pytest.fixture(scope="module")
@@ -38,45 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_policy(folder: Path, **options: Any) -> VLAPolicy:
-    backbone = load_backbone(str(folder))
-    return instruct_policy(backbone, **options)
-
-
-def instruct_policy(backbone: Backbone, **options: Any) -> VLAPolicy:
-    torch.manual_seed(0)
-    words: Any = backbone.model.get_output_embeddings()  # type: ignore[operator]
-    # That of a new model is so small that no token can become certain while it is frozen.
-    words.weight.data *= 20
-    return VLAPolicy(backbone, build_head("instruct", OPTIONS | options, SHAPE, backbone)).eval()
-
-
-def move_experts(policy: VLAPolicy, seed: int = 1, name: str = "") -> None:
-    """Give the experts (of that name) something to say."""
-    generator = torch.Generator().manual_seed(seed)
-    for layer in policy.modules():
-        if isinstance(layer, ExpertLinear):
-            for key, up in layer.up.items():
-                if name in ("", key):
-                    up.data = 0.3 * torch.randn(up.shape, generator=generator)
-
-
-def examples(count: int, answer: str = "") -> list[VLAExample]:
-    rng = np.random.default_rng(0)
-    words = ["reach the red cube", "pick up the blue ball with the right hand", "stop"]
-    return [
-        VLAExample(
-            images=tuple(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8) for _ in range(2)),
-            prompt=words[k % 3],
-            state=rng.normal(size=14).astype(np.float32),
-            actions=rng.normal(size=(4, 14)).astype(np.float32),
-            answer=answer,
-        )
-        for k in range(count)
-    ]
-
-
-def seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(7)
+    return instruct_policy(load_backbone(str(folder)), **options)
 
 
 def test_what_follows_a_prompt(folder: Path) -> None:
@@ -85,7 +35,7 @@ def test_what_follows_a_prompt(folder: Path) -> None:
     example = examples(1, answer="red cube")[0]
     words, end = prompts.words("red cube").tokens, prompts.end().tokens
     queries = tuple(head.query_ids)
-    assert len(queries) == QUERIES
+    assert len(queries) == 4
     assert head.answer(example, prompts).tokens == (*words, *queries, *end)
     assert head.answer(replace(example, actions=None), prompts).tokens == (*words, *end)  # a question
     assert head.answer(replace(example, actions=None, answer=""), prompts).tokens == queries  # act
@@ -239,10 +189,10 @@ def test_a_batch_without_actions_teaches_language(folder: Path) -> None:
 def test_masked_values_count_nothing(folder: Path) -> None:
     policy = make_policy(folder)
     example = examples(1)[0]
-    mask = np.ones((4, 14), bool)
-    mask[:, 7:] = False
+    mask = np.ones((4, 2), bool)
+    mask[:, 1:] = False
     wrong = np.array(example.actions)
-    wrong[:, 7:] = 99.0
+    wrong[:, 1:] = 99.0
     losses = [
         policy(policy.batch([replace(example, actions=actions, action_mask=mask)]), seeded()).total.item()
         for actions in (example.actions, wrong)
@@ -275,122 +225,6 @@ def test_checkpointing_gives_the_same_gradients(folder: Path) -> None:
         policy(batch, seeded()).total.backward()
         found.append([p.grad for p in instruct_head(policy).trainable(policy.backbone).values()])
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*found, strict=True) if a is not None and b is not None)
-
-
-def attention_backbone(folder: Path) -> Backbone:
-    """A tiny Qwen3-VL, all of whose layers are attention, with the processor of the folder."""
-    from transformers import AutoProcessor, Qwen3VLConfig, Qwen3VLForConditionalGeneration
-
-    processor = AutoProcessor.from_pretrained(folder)
-    ids = {
-        f"{name}_id": processor.tokenizer.convert_tokens_to_ids(f"<|{token}|>")
-        for name, token in (
-            ("image_token", "image_pad"),
-            ("video_token", "video_pad"),
-            ("vision_start_token", "vision_start"),
-            ("vision_end_token", "vision_end"),
-        )
-    }
-    text = {
-        "vocab_size": len(processor.tokenizer), "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]},
-    }  # fmt: skip
-    vision = {
-        "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 64,
-        "num_position_embeddings": 64, "deepstack_visual_indexes": [0],
-    }  # fmt: skip
-    torch.manual_seed(0)
-    model = Qwen3VLForConditionalGeneration(Qwen3VLConfig(text_config=text, vision_config=vision, **ids))
-    return Backbone(model, PromptEncoder(processor))
-
-
-@pytest.mark.parametrize("kind", ["hybrid", "attention"])
-@pytest.mark.parametrize("stage", [1, 2])
-def test_caches_of_both_streams_change_nothing(folder: Path, kind: str, stage: int) -> None:
-    backbone = load_backbone(str(folder)) if kind == "hybrid" else attention_backbone(folder)
-    policy = instruct_policy(backbone, stage=stage)
-    move_experts(policy)
-    # The same words: prompts of one length, so that the caches are used.
-    batch = policy.batch([replace(example, prompt="reach the red cube") for example in examples(3)])
-    plain = generate_text(policy, batch, 12, cached=False)
-    assert generate_text(policy, batch, 12, cached=True) == plain
-    assert generate_text(policy, batch, 12, cached=True) == plain  # nothing is left of the time before
-    assert len({text.tokens for text in plain}) > 1
-    assert max(len(text.tokens) for text in plain) > 2
-    # Rows of different lengths, run again as a whole, say what they say alone.
-    ragged = examples(3)
-    together = generate_text(policy, policy.batch(ragged), 6)
-    assert together == [generate_text(policy, policy.batch([one]), 6)[0] for one in ragged]
-
-
-def test_a_session_thinks_and_keeps_latent_actions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = make_policy(folder, stage=2, think_every=5, latent_every=2)
-    move_experts(policy)
-    head, prompts = instruct_head(policy), policy.backbone.prompts
-    thoughts = iter(["red", "blue", "cube", "ball", "left"])
-    asked: list[int] = []
-
-    def said(policy: VLAPolicy, batch: Any, most: int, cached: bool) -> list[GeneratedText]:
-        asked.append(most)
-        word = next(thoughts)
-        return [GeneratedText(prompts.words(word).tokens, is_whole=word != "ball")]
-
-    monkeypatch.setattr(instruct_session, "generate_text", said)
-    passes: list[list[int]] = []
-    latents = InstructHead.latents
-
-    def counted(self: InstructHead, backbone: Any, batch: Any) -> torch.Tensor:
-        passes.append(batch.tokens[0].tolist())
-        return latents(self, backbone, batch)
-
-    monkeypatch.setattr(InstructHead, "latents", counted)
-    session = InstructSession(policy)
-    first, second = examples(2)
-    second = replace(second, prompt=first.prompt)
-
-    def wanted(latents_of: VLAExample, seen: VLAExample, word: str) -> torch.Tensor:
-        """The chunk of latent actions made of one observation, for another, without a session."""
-        answer = prompts.words(word) + head.queries()
-        with torch.no_grad():
-            made = latents(head, policy.backbone, prompts.batch([latents_of], [answer]))
-            return head.act(made, policy.batch([seen]), seeded())[0]
-
-    chunk = session.act(first, seeded())
-    assert session.thought == "red"
-    assert torch.equal(chunk, wanted(first, first, "red"))
-    # The second chunk has the first one's latent actions, but its own pictures and state.
-    assert torch.equal(session.act(second, seeded()), wanted(first, second, "red"))
-    assert len(passes) == 1
-    assert torch.equal(session.act(second, seeded()), wanted(second, second, "red"))  # they are too old now
-    assert len(passes) == 2
-    assert torch.equal(session.act(first, seeded()), wanted(second, first, "red"))
-    assert len(passes) == 2
-    session.act(second, seeded())
-    assert len(passes) == 3
-    # Chunk 6 comes with a new thought, and so with new latent actions although the old ones are young.
-    assert torch.equal(session.act(first, seeded()), wanted(first, first, "blue"))
-    assert (len(passes), session.thought, asked) == (4, "blue", [50, 50])
-    session.reset()
-    assert session.thought == ""
-    session.act(first, seeded())
-    assert session.thought == "cube"
-    # Other words are another episode. What was cut off is no thought.
-    cut = session.act(replace(first, prompt="stop"), seeded())
-    assert session.thought == ""
-    assert torch.equal(cut, policy.predict(policy.batch([replace(first, prompt="stop", actions=None)]), seeded())[0])
-
-
-def test_a_session_without_thoughts_is_the_policy(folder: Path) -> None:
-    policy = make_policy(folder, stage=2)
-    move_experts(policy)
-    session = InstructSession(policy)
-    for example in examples(2):
-        alone = policy.predict(policy.batch([replace(example, actions=None)]), seeded())[0]
-        assert torch.equal(session.act(example, seeded()), alone)
-    backbone = load_backbone(str(folder))
-    with pytest.raises(FineVLAError, match="need a policy with head 'instruct'"):
-        InstructSession(VLAPolicy(backbone, build_head("oft", {}, SHAPE, backbone)))
 
 
 def test_a_saved_or_copied_policy_is_the_same_again(folder: Path, tmp_path: Path) -> None:

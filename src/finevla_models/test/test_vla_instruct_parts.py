@@ -53,16 +53,14 @@ def test_experts_are_mixed_for_each_token() -> None:
 
 def test_gates_are_a_softmax_of_each_token_alone() -> None:
     head = GateHead(width=2, hidden=3, depth=1, dropout=0.0)
-    linear = head.layers[0]
-    assert isinstance(linear, nn.Linear)
     with torch.no_grad():
-        linear.weight.copy_(torch.eye(2))
-        linear.bias.zero_()
+        head.out.weight.copy_(torch.eye(2))
+        head.out.bias.zero_()
     states = torch.tensor([[[0.0, 0.0], [1.0, 0.0]]])
     e = torch.e
     assert torch.allclose(head(states), torch.tensor([[[0.5, 0.5], [e / (1 + e), 1 / (1 + e)]]]))
     deep = GateHead(width=8, hidden=4, depth=4, dropout=0.2)
-    assert [layer.out_features for layer in deep.layers if isinstance(layer, nn.Linear)] == [4, 4, 4, len(EXPERTS)]
+    assert [layer.out_features for layer in deep.modules() if isinstance(layer, nn.Linear)] == [len(EXPERTS), 4, 4, 4]
 
 
 def test_experts_are_on_the_language_part_alone(tmp_path: Path) -> None:

@@ -62,11 +62,12 @@ class GateHead(nn.Module):
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
             layers += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], len(EXPERTS)))
+        self.out = nn.Linear(sizes[-1], len(EXPERTS))
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, states: Tensor) -> Tensor:
         """Return gates `(B, L, experts)` of states `(B, L, width)`."""
-        made: Tensor = self.layers(states.float()).float().softmax(dim=-1)
+        made: Tensor = self.out(self.layers(states.to(self.out.weight.dtype))).float().softmax(dim=-1)
         return made
 
 

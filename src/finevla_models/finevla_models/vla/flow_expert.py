@@ -49,14 +49,14 @@ class FlowExpert(nn.Module):
             images: `(B, V, 3, H, W)` in 0...1.
             state: `(B, D)`, None for a policy without.
         """
-        views = images.shape[1]
+        latents, views = latents.to(self.from_actions.weight.dtype), images.shape[1]
         condition = latents.mean(dim=1).repeat_interleave(views, dim=0)
         seen = self.from_vision(self.vision(images.flatten(0, 1), condition)).unflatten(0, (-1, views))
         vision = seen.transpose(1, 2).flatten(1, 2)  # (B, patches · V, hidden), patch by patch
         conditions = [self.from_latents(latents)]
         if self.from_state is not None:
             assert state is not None
-            conditions.append(self.from_state(state)[:, None])
+            conditions.append(self.from_state(state.to(latents.dtype))[:, None])
         condition = torch.cat(conditions, dim=1)
         return torch.cat([vision, condition], dim=1), (vision.shape[1], condition.shape[1])
 
@@ -85,7 +85,7 @@ class FlowExpert(nn.Module):
 
     def noisy(self, x: Tensor, time: Tensor) -> Tensor:
         """Return the tokens `(B, T, hidden)` of noisy chunks `(B, T, D)` at times `(B,)`."""
-        actions = self.from_actions(x)
+        actions = self.from_actions(x.to(self.from_actions.weight.dtype))
         when = sinusoidal(time, actions.shape[-1])[:, None].expand_as(actions)
         made: Tensor = self.with_time(torch.cat([actions, when.to(actions.dtype)], dim=-1))
         return made
@@ -117,18 +117,17 @@ def mlp(inputs: int, *sizes: int) -> nn.Sequential:
 def _blocks(config: InstructConfig) -> Any:
     from transformers import AutoConfig, LlamaModel
 
-    made: Any = LlamaModel(
-        AutoConfig.for_model(
-            "llama",
-            vocab_size=1,
-            hidden_size=config.hidden,
-            intermediate_size=4 * config.hidden,
-            num_hidden_layers=config.layers,
-            num_attention_heads=config.heads,
-            num_key_value_heads=config.heads,
-            attention_dropout=config.dropout,
-            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
-        )
+    described: Any = AutoConfig.for_model(
+        "llama",
+        vocab_size=1,
+        hidden_size=config.hidden,
+        intermediate_size=4 * config.hidden,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.heads,
+        attention_dropout=config.dropout,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
     )
+    made: Any = LlamaModel(described)
     made.embed_tokens = None  # it is given states, never tokens
     return made

@@ -41,10 +41,8 @@ class InstructHead(VLAHead):
         )  # the weights are the policy's own from now on
         self.flow = FlowMatching(config.draws, config.steps, SIGMA_MIN)
         self.gate = GateHead(backbone.width, config.gate_hidden, config.gate_depth, config.gate_dropout)
-        last = self.gate.layers[-1]
-        assert isinstance(last, nn.Linear)
         with torch.no_grad():
-            last.bias[EXPERTS.index("action")] += config.gate_bias
+            self.gate.out.bias[EXPERTS.index("action")] += config.gate_bias
         self.gates = add_experts(backbone.model, config.targets, config.rank, config.alpha, config.lora_dropout)
         self.query_ids = add_query_tokens(backbone, [QUERY.format(k) for k in range(config.queries)])
         trained = {id(value) for value in self.trainable(backbone).values()}
@@ -133,8 +131,7 @@ class InstructHead(VLAHead):
                 f"the sample has {states.queries.shape[1]} query tokens, the head needs {len(self.query_ids)}; a question "
                 "is answered in words (answer_text)"
             )
-        made: Tensor = states.queries.to(self.expert.from_actions.weight.dtype)
-        return made
+        return states.queries
 
     def _state(self, state: Tensor | None) -> Tensor | None:
         return required_state(state, self.shape.state) if self.shape.state else None

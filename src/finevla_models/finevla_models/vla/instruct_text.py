@@ -15,7 +15,7 @@ from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.batch import IGNORED, VLABatch
 from finevla_models.vla.head import VLAPolicy
 from finevla_models.vla.instruct import InstructHead, instruct_head
-from finevla_models.vla.prompt_encoder import BY_TOKEN
+from finevla_models.vla.prompt_encoder import BY_TOKEN, one_sample
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,14 @@ def answer_text(policy: VLAPolicy, batch: VLABatch, max_tokens: int = 50, cached
 def generate_text(policy: VLAPolicy, batch: VLABatch, max_tokens: int = 50, cached: bool = True) -> list[GeneratedText]:
     """Return the text that follows each prompt of a batch, greedily.
 
-    With `cached`, each token costs one step of both streams; prompts of different lengths are run again as a whole for each
-    token, as padding between words and answer would enter the states of linear attention.
+    With `cached`, each token costs one step of both streams, else a pass over everything. Prompts of different lengths have
+    caches of their own, as padding between words and answer would enter the states of linear attention.
     """
+    head, backbone, prompts = instruct_head(policy), policy.backbone, prompts_alone(batch)
+    is_padded = not bool(prompts.mask.all())
+    parts = [one_sample(batch, k) for k in range(len(batch))] if cached and is_padded else [prompts]
     with torch.no_grad():
-        return _generated(instruct_head(policy), policy.backbone, prompts_alone(batch), max_tokens, cached)
+        return [text for part in parts for text in _generated(head, backbone, part, max_tokens, cached)]
 
 
 def _generated(
@@ -51,7 +54,7 @@ def _generated(
     never = sorted({*backbone.prompts.tokenizer.all_special_ids} - stops)
     said: list[list[int]] = [[] for _ in range(len(prompts))]
     ended = [False] * len(prompts)
-    streams = _Streams(head, backbone, prompts) if cached and bool(prompts.mask.all()) else None
+    streams = _Streams(head, backbone, prompts) if cached else None
     states = streams.last if streams else _last_states(head, backbone, prompts)
     for count in range(max_tokens + 1):
         logits = backbone.logits(states)

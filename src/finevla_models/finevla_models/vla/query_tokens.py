@@ -15,6 +15,13 @@ class QueryEmbedding(nn.Module):
         super().__init__()
         self.base, self.rows, self.first = base, rows, first
 
+    @property
+    def weight(self) -> Tensor:
+        """The rows of the backbone's own tokens."""
+        weight: Any = self.base.weight
+        rows: Tensor = weight
+        return rows
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the rows `(..., width)` of tokens `(...)`."""
         inside = (tokens >= self.first) & (tokens < self.first + len(self.rows))
@@ -29,6 +36,13 @@ class QueryLogits(nn.Module):
     def __init__(self, base: nn.Module, rows: nn.Parameter, first: int) -> None:
         super().__init__()
         self.base, self.rows, self.first = base, rows, first
+
+    @property
+    def weight(self) -> Tensor:
+        """The rows of the backbone's own tokens."""
+        weight: Any = self.base.weight
+        rows: Tensor = weight
+        return rows
 
     def forward(self, states: Tensor) -> Tensor:
         """Return the logits `(..., vocabulary)` of states `(..., width)`."""
