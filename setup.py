@@ -23,7 +23,9 @@ setup(
     version="0.1.0",
     package_dir={"": "tools"},
     packages=find_packages("tools"),
-    package_data={"finevla_tools": ["py.typed", "annotate/prompts/*", "report/templates/*", "review/page/*", "steerbench/*.csv"]},
+    package_data={
+        "finevla_tools": ["py.typed", "annotate/prompts/*", "report/templates/*", "review/page/*", "steerbench/*.csv"]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

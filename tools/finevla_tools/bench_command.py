@@ -1,16 +1,21 @@
-"""`finevla bench latency`: how long a bundle takes from an observation to its chunk, on this machine and in one process.
+"""Benchmarks: how fast a bundle is, and does it do as told?
 
-The policy alone, without ROS, cameras and the bridge's limits; noise for pictures, which takes as long as anything else.
+`latency` measures the policy alone, without ROS, cameras and the bridge's limits; noise for pictures, which takes as long as
+anything else.
 """
 
 import argparse
+from typing import Any
 
 from finevla_tools.door import add_execution_options, announce, at_least
+from finevla_tools.steerbench import command as steer_command
+
+JOBS: dict[str, Any] = {"steer": steer_command}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the job latency and its options to `parser`."""
-    jobs = parser.add_subparsers(dest="job", required=True, metavar="latency")
+    """Add the jobs and their options to `parser`."""
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="JOB")
     text = "median, p95 and p99 of the time from an observation to its chunk"
     job = jobs.add_parser("latency", description=text, help=text)
     job.add_argument("bundle", help="policy bundle of runtime onnx or torch: a name in models or a path")
@@ -24,10 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bundles of runtime onnx: also how far the chunks are from those of the CPU in fp32",
     )
     job.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    for module in JOBS.values():
+        module.add_arguments(jobs)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print; return the exit code."""
+    """Do the job; return the exit code."""
+    if arguments.job in JOBS:
+        return int(JOBS[arguments.job].run(arguments))
     at_least(1, observations=arguments.observations, threads=arguments.threads)
     announce(f"loading bundle '{arguments.bundle}'")
     from finevla_tools.latency import run_latency

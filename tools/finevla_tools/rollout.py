@@ -73,9 +73,7 @@ def load_limited_policy(bundle: Path, robot: RobotFiles, server: str = "") -> Po
     """
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
     if server or read_manifest(bundle).runtime != "torch":
-        return load_policy(
-            bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter, server=server
-        )
+        return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter, server=server)
     from finevla_tools.serve.hosting import load_torch_graphs
 
     loaded = load_bundle(bundle)

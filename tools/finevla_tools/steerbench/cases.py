@@ -15,10 +15,10 @@ import numpy as np
 from finevla_core.errors import FineVLAError
 from finevla_sim.ik import ArmIK
 from finevla_sim.sampling import TEST_SEEDS
-from finevla_sim.scene import Scene
+from finevla_sim.scene import LEVELS, Scene
 from finevla_sim.tasks import FACTORS, sample_goal
 from finevla_tools.evaluation.trials import Case, Trial, trials_at
-from finevla_tools.steerbench.settings import LEVELS, NAME, ROUNDS, SEED, SETTINGS, VERSION
+from finevla_tools.steerbench.settings import NAME, ROUNDS, SEED, SETTINGS, VERSION
 
 FIRST_SEED = TEST_SEEDS + 2_000_000  # behind those of `finevla evaluate`; used for nothing else
 SEEDS_PER_LEVEL, SEEDS_PER_SETTING, TRIES = 10_000_000, 100_000, 200
@@ -101,8 +101,8 @@ def steer_trials(case: SteerCase, ik: ArmIK) -> tuple[Scene, list[Trial]]:
         )
     if (digest := digest_of(*found)) != case.digest:
         raise FineVLAError(
-            f"case '{case.key}' is not that of {NAME} {VERSION} (digest {digest}, frozen {case.digest}): the simulator's scenes "
-            "or sentences were changed, so results could not be compared; use the release's, or make a new version"
+            f"case '{case.key}' is not that of {NAME} {VERSION} (digest {digest}, frozen {case.digest}): the simulator's "
+            "scenes or sentences were changed, so results could not be compared; use the release's, or make a new version"
         )
     return found
 
@@ -113,11 +113,11 @@ def digest_of(scene: Scene, trials: list[Trial]) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def chance(scene: Scene, trial: Trial, factor: str) -> float:
-    """Return how often a goal drawn at random in the scene happens to have the factor as this trial is told it."""
-    field, dice = FACTORS[factor], np.random.default_rng([scene.seed, trial.member, DRAWS])
-    same = [getattr(sample_goal(scene, dice), field) == getattr(trial.goal, field) for _ in range(DRAWS)]
-    return sum(same) / DRAWS
+def chance(scene: Scene, trial: Trial, factors: Iterable[str]) -> float:
+    """Return how often a goal drawn at random in the scene happens to have the factors as this trial is told them."""
+    names, dice = [FACTORS[factor] for factor in factors], np.random.default_rng([scene.seed, trial.member, DRAWS])
+    drawn = [sample_goal(scene, dice) for _ in range(DRAWS)]
+    return sum(all(getattr(goal, n) == getattr(trial.goal, n) for n in names) for goal in drawn) / DRAWS
 
 
 def _first_solvable(case: SteerCase, ik: ArmIK) -> SteerCase:

@@ -1,6 +1,6 @@
 """Partial credit: 0 to 100 points of a trial, by milestones that are named and that the judge reads off ground truth."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from finevla_sim.judge import TaskOutcome, obeyed
 from finevla_sim.scene import Scene
@@ -27,16 +27,8 @@ FACTOR_OF = {
 }
 
 
-@dataclass(frozen=True)
-class Milestone:
-    """One milestone of a trial: the points it is worth, and the share of them that was earned (0 to 1)."""
-
-    points: float
-    share: float
-
-
-def milestones(trial: Trial, outcome: TaskOutcome, scene: Scene) -> dict[str, Milestone]:
-    """Return the milestones of a trial, in order; their points are 100 together.
+def milestones(trial: Trial, outcome: TaskOutcome, scene: Scene) -> dict[str, float]:
+    """Return the milestones of a trial, in order, each with the share that was earned, 0 to 1.
 
     How to do it (arm, side, grasp, path) has a milestone only where the sentence told it.
     """
@@ -47,14 +39,18 @@ def milestones(trial: Trial, outcome: TaskOutcome, scene: Scene) -> dict[str, Mi
         earned[name] = float(has_object and done.get(FACTOR_OF[name], False))
     earned["held"] = float(has_object and _is_held(goal, outcome))
     earned["goal"] = _reached(goal, outcome, scene) if has_object else 0.0
-    names = [name for name in WEIGHTS if _counts(name, trial)]
-    whole = sum(WEIGHTS[name] for name in names)
-    return {name: Milestone(100.0 * WEIGHTS[name] / whole, earned[name]) for name in names}
+    return {name: earned[name] for name in WEIGHTS if _counts(name, trial)}
 
 
-def points(found: dict[str, Milestone]) -> float:
-    """Return the points earned, 0 to 100."""
-    return round(sum(milestone.points * milestone.share for milestone in found.values()), 6)
+def nothing_earned(trial: Trial) -> dict[str, float]:
+    """Return the milestones of a trial in which the policy failed."""
+    return {name: 0.0 for name in WEIGHTS if _counts(name, trial)}
+
+
+def points(earned: Mapping[str, float]) -> float:
+    """Return the points of a trial, 0 to 100, by the shares of its milestones."""
+    whole = sum(WEIGHTS[name] for name in earned)
+    return round(100.0 * sum(WEIGHTS[name] * share for name, share in earned.items()) / whole, 6)
 
 
 def _counts(name: str, trial: Trial) -> bool:
@@ -71,11 +67,11 @@ def _is_held(goal: Goal, outcome: TaskOutcome) -> bool:
 
 
 def _reached(goal: Goal, outcome: TaskOutcome, scene: Scene) -> float:
-    """How much of what the task is for was done, 0 to 1; other than in `judge.score`, turned things and places are the told ones."""
+    """How much of what the task is for was done, 0 to 1, asked of the right thing only."""
     if goal.task == "clean":
         return sum(place == goal.place for _, place in outcome.places) / len(scene.objects)
     if goal.task == "reach":
-        return 1.0  # only asked of the right thing
+        return 1.0
     if goal.task == "turn":
         return float(outcome.turned == goal.target and outcome.turn == goal.turn)
     is_lifted = outcome.lifted == goal.target

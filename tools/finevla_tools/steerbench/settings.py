@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from finevla_sim.scene import LEVELS
 from finevla_sim.tasks import EITHER_BOWL, TASKS
 from finevla_tools.evaluation.sizes import PAIRED
 
@@ -23,6 +22,11 @@ class Setting:
     kind: str
     tasks: tuple[str, ...]
     text: str
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The factors that must be obeyed for a trial of it to count as steered."""
+        return ("active_actor", "final_configuration") if self.kind == "held_out" else (self.kind,)
 
 
 SETTINGS = {
@@ -70,5 +74,5 @@ SETTINGS = {
         Setting("placement", "", "final_configuration", EITHER_BOWL, "into which bowl"),
     )
 }
-
-__all__ = ["LEVELS", "NAME", "ROUNDS", "SEED", "SETTINGS", "VERSION", "Setting"]
+TRAINED = tuple(name for name, setting in SETTINGS.items() if setting.paper and setting.kind != "held_out")
+IN_PAPER = tuple(name for name, setting in SETTINGS.items() if setting.paper)
