@@ -21,7 +21,7 @@ from finevla_tools.evaluation.trials import Case, Trial, trials_at
 from finevla_tools.steerbench.settings import NAME, ROUNDS, SEED, SETTINGS, VERSION
 
 FIRST_SEED = TEST_SEEDS + 2_000_000  # behind those of `finevla evaluate`; used for nothing else
-SEEDS_PER_LEVEL, SEEDS_PER_SETTING, TRIES = 10_000_000, 100_000, 200
+SEEDS_PER_VERSION, SEEDS_PER_LEVEL, SEEDS_PER_SETTING, TRIES = 100_000_000, 10_000_000, 100_000, 200
 DIGITS = 6  # of a scene's numbers in its digest: the last ones differ between processors
 DRAWS = 100  # goals that a trial's chance is counted in
 
@@ -74,7 +74,8 @@ def draw_cases(ik: ArmIK, rounds: Iterable[int] = range(ROUNDS), seed: int = SEE
             for height, level in enumerate(LEVELS):
                 dice = np.random.default_rng([seed, place, height, number])
                 task = str(dice.choice(setting.tasks))
-                first = FIRST_SEED + height * SEEDS_PER_LEVEL + place * SEEDS_PER_SETTING + number * TRIES
+                first = FIRST_SEED + (seed - SEED) * SEEDS_PER_VERSION + height * SEEDS_PER_LEVEL
+                first += place * SEEDS_PER_SETTING + number * TRIES
                 yield _first_solvable(SteerCase(setting.name, level, number, task, first, ""), ik)
 
 

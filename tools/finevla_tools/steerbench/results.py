@@ -52,13 +52,12 @@ def cases_of_rows(rows: Sequence[Row]) -> dict[tuple[str, str, int], list[Row]]:
 
 def points_of_rounds(rows: Sequence[Row], level: str, settings: Sequence[str]) -> dict[int, NDArray[np.float64]]:
     """Return the mean points of each case of the rounds that have all of `settings`, `(K,)` by number."""
-    cases = cases_of_rows(rows)
-    numbers = sorted({number for _, _, number in cases})
+    cases = {key: float(np.mean([row["points"] for row in case])) for key, case in cases_of_rows(rows).items()}
     found = {}
-    for number in numbers:
-        some = [cases.get((level, setting, number)) for setting in settings]
-        if all(some):
-            found[number] = np.array([np.mean([row["points"] for row in case or ()]) for case in some])
+    for number in sorted({number for _, _, number in cases}):
+        keys = [(level, setting, number) for setting in settings]
+        if all(key in cases for key in keys):
+            found[number] = np.array([cases[key] for key in keys])
     return found
 
 
@@ -111,16 +110,19 @@ def read_result(path: Path) -> tuple[dict[str, Any], dict[str, str] | None, list
         raise FineVLAError(f"'{path}' cannot be read ({error.strerror}); give a {RESULT}") from error
     except ValueError as error:
         raise FineVLAError(f"'{path}' is no {RESULT} of 'finevla bench steer'") from error
-    body = whole.get("body") if isinstance(whole, dict) else None
+    body, signature = (whole.get(name) if isinstance(whole, dict) else None for name in ("body", "signature"))
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         raise FineVLAError(f"'{path}' is no {RESULT} of 'finevla bench steer'")
-    if (found := body.get("benchmark", {})) != (
-        ours := {"name": NAME, "version": VERSION, "cases_sha256": cases_sha256()}
-    ):
+    if (found := body.get("benchmark")) != benchmark():
+        said = found if isinstance(found, dict) else {}
         raise FineVLAError(
-            f"'{path}' is of {found.get('name')} {found.get('version')} with other cases "
-            f"({str(found.get('cases_sha256'))[:12]}, here {ours['cases_sha256'][:12]}): the numbers cannot be compared"
+            f"'{path}' is of {said.get('name')} {said.get('version')} with cases {str(said.get('cases_sha256'))[:12]}, "
+            f"and here is {NAME} {VERSION} with {cases_sha256()[:12]}: the numbers cannot be compared"
         )
+    if not isinstance(policy := body.get("policy"), dict) or not {"name", "sha256"} <= set(policy):
+        raise FineVLAError(f"'{path}' does not say of which policy it is")
+    if not isinstance(signature, dict | None):
+        raise FineVLAError(f"'{path}': its signature is damaged")
     try:
         rows = pq.read_table(io.BytesIO(base64.b64decode(body["trials_parquet"], validate=True))).to_pylist()
         fault = _fault(body, rows)
@@ -128,7 +130,7 @@ def read_result(path: Path) -> tuple[dict[str, Any], dict[str, str] | None, list
         raise FineVLAError(f"the trials in '{path}' are damaged") from error
     if fault:
         raise FineVLAError(f"'{path}' does not agree with itself: {fault}")
-    return body, whole.get("signature"), rows
+    return body, signature, rows
 
 
 def parquet_of(rows: Sequence[Row]) -> bytes:
