@@ -30,6 +30,7 @@ setup(
             "benchmarks/prompts/*",
             "report/templates/*",
             "review/page/*",
+            "steerbench/*.csv",
         ]
     },
     data_files=[

@@ -1,4 +1,4 @@
-"""Benchmarks: how fast a bundle is, what a vision-language model understands of robot videos, how good sentences are.
+"""Benchmarks: how fast a bundle is, does it do as told, what a vision-language model understands, how good sentences are.
 
 `latency` measures the policy alone, without ROS, cameras and the bridge's limits; noise for pictures, which takes as long as
 anything else.
@@ -9,8 +9,10 @@ from typing import Any
 
 from finevla_tools.benchmarks import caption_command, language_command, make_command, vqa_command
 from finevla_tools.door import add_execution_options, announce, at_least
+from finevla_tools.steerbench import command as steer_command
 
 JOBS: dict[str, Any] = {
+    "steer": steer_command,
     "vqa": vqa_command,
     "caption": caption_command,
     "make": make_command,

@@ -51,7 +51,10 @@ COMMANDS = {
     ),
     "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
     "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
-    "bench": ("finevla_tools.bench_command", "how fast a bundle is; how well models understand robot videos"),
+    "bench": (
+        "finevla_tools.bench_command",
+        "how fast and how steerable a policy is; how well models understand robot videos",
+    ),
     "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
 }
 

@@ -67,14 +67,14 @@ class RolloutPolicy(Protocol):
         """Take in which chunk the bridge follows (0 = none) and how many of its rows are past; before each observation."""
 
 
-def load_limited_policy(bundle: Path, robot: RobotFiles) -> Policy:
+def load_limited_policy(bundle: Path, robot: RobotFiles, server: str = "") -> Policy:
     """Load a bundle as the policy node does, with the limiter that knows what the robot's bridge would refuse.
 
-    A bundle of the runtime torch runs in this process, where the node would ask `finevla serve`.
+    A bundle of the runtime torch runs in this process unless a `server` is named, where the node would ask `finevla serve`.
     """
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
-    if read_manifest(bundle).runtime != "torch":
-        return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter)
+    if server or read_manifest(bundle).runtime != "torch":
+        return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter, server=server)
     from finevla_tools.serve.hosting import load_torch_graphs
 
     loaded = load_bundle(bundle)

@@ -76,6 +76,10 @@ def test_who_kills_his_process_is_told_and_all_others_are_done() -> None:
     assert list(found.items()) == [(1, 1), (2, 4), (-3, 997), (4, 16), (-5, 995), (6, 36)]
 
 
+def test_one_job_apart_does_not_take_this_process_down() -> None:
+    assert dict(over(kill_self, [1, -3, 5], 1, is_apart=True, died=lambda n: 1000 + n)) == {1: 1, -3: 997, 5: 25}
+
+
 def test_who_kills_his_process_is_named() -> None:
     with pytest.raises(FineVLAError, match="the process that worked on '-3' was killed, .* use fewer --jobs"):
         list(over(kill_self, [1, -3, 5], 2))

@@ -16,7 +16,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_sim.demonstrator import Demonstrator
 from finevla_sim.ik import ArmIK
-from finevla_sim.judge import judge, obeyed, score, success
+from finevla_sim.judge import TaskOutcome, judge, obeyed, score, success
 from finevla_sim.language import how_of, say
 from finevla_sim.planner import UNDISTURBED, Unreachable
 from finevla_sim.robot import default_robot
@@ -43,12 +43,12 @@ class TrialJob:
 
 
 class Trier:
-    """Runs trials one after the other: one world, one policy, many scenes."""
+    """Runs trials one after the other: one world, one policy (on `server`, where one is named), many scenes."""
 
-    def __init__(self, bundle: Path | None) -> None:
+    def __init__(self, bundle: Path | None, server: str = "") -> None:
         self.robot = default_robot()
         self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
-        self.policy = load_limited_policy(bundle, self.robot) if bundle else None
+        self.policy = load_limited_policy(bundle, self.robot, server) if bundle else None
         self.world: World | None = None
 
     def run(self, job: TrialJob) -> list[dict[str, Any]]:
@@ -58,11 +58,15 @@ class Trier:
 
     def record(self, contestant: str, scene: Scene, trial: Trial) -> dict[str, Any]:
         """Run one trial, judge it from ground truth and return the record."""
+        return self.judged(contestant, scene, trial)[0]
+
+    def judged(self, contestant: str, scene: Scene, trial: Trial) -> tuple[dict[str, Any], TaskOutcome]:
+        """Run one trial; return the record, and what happened by the judge."""
         started = time.perf_counter()
         rollout = self.execute(contestant, scene, trial)
         outcome = judge(scene, rollout.trace)
         done = obeyed(trial.goal, outcome)
-        return trial.as_dict() | {
+        record = trial.as_dict() | {
             "contestant": contestant,
             "task": trial.case.task,
             "told": list(trial.told),
@@ -78,6 +82,7 @@ class Trier:
             "seconds": (rollout.trace[-1].stamp_ns - rollout.trace[0].stamp_ns) * 1e-9,
             "wall_s": time.perf_counter() - started,
         }
+        return record, outcome
 
     def execute(self, contestant: str, scene: Scene, trial: Trial, watch: Watch | None = None) -> Rollout:
         """Roll out one trial with the contestant's policy; the oracle demonstrates the goal and sends no chunks."""
@@ -94,7 +99,7 @@ class Trier:
             wanderer = Wanderer(self.robot.embodiment, trial.seed + trial.member)
             return roll_out(world, self.robot, wanderer, Instruction(raw=trial.text, id="trial"), seconds, watch)
         assert self.policy is not None
-        text = _other_words(scene, trial) if contestant == "blind" else trial.text
+        text = other_words(scene, trial) if contestant == "blind" else trial.text
         return roll_out(world, self.robot, self.policy, Instruction(raw=text, id="trial"), seconds, watch)
 
     def _world(self, scene: Scene) -> World:
@@ -180,8 +185,8 @@ def as_row(record: dict[str, Any]) -> dict[str, Any]:
     return flat | {f"obeyed_{name}": right for name, right in record["obeyed"].items()}
 
 
-def _other_words(scene: Scene, trial: Trial) -> str:
-    """A sentence about a goal drawn at random, the same for the same trial."""
+def other_words(scene: Scene, trial: Trial) -> str:
+    """Return a sentence about a goal drawn at random, the same for the same trial."""
     rng = np.random.default_rng([zlib.crc32(trial.case.key.encode()), trial.member])
     goal = sample_goal(scene, rng)
     return say(goal, scene, rng, how_of(goal), "test").text

@@ -97,17 +97,22 @@ def trials_of(case: Case, ik: ArmIK) -> tuple[Scene, list[Trial]]:
     first = FIRST_SEED + KINDS.index(case.kind) * SEEDS_PER_KIND + case.number * len(TASKS) % SEEDS_PER_TRY
     first += list(TASKS).index(case.task)
     level = "hard" if case.kind == "hard" else "easy"
-    planner = PathPlanner(ik)
     for attempt in range(TRIES):
-        seed = first + attempt * SEEDS_PER_TRY
-        scene = sample_scene(seed, case.task, ik, level)
-        rng = np.random.default_rng([seed, 41])
-        goals = goals_of(case, scene, rng)
-        if goals and all(is_reachable(planner, scene, goal) for goal in goals):
-            words = ("fine", "raw") if case.kind == "task" else ("fine",) * len(goals)
-            dice = int(rng.integers(2**32))
-            return scene, [_trial(case, k, scene, goal, words[k], dice) for k, goal in enumerate(goals)]
+        if found := trials_at(case, first + attempt * SEEDS_PER_TRY, level, ik):
+            return found
     raise FineVLAError(f"no scene for case '{case.key}' among {TRIES} seeds; this is a mistake in the evaluation")
+
+
+def trials_at(case: Case, seed: int, level: str, ik: ArmIK) -> tuple[Scene, list[Trial]] | None:
+    """Return the scene of a seed and a case's trials in it; None if it has no such goals, or the arm cannot reach them."""
+    scene = sample_scene(seed, case.task, ik, level)
+    rng = np.random.default_rng([seed, 41])
+    goals, planner = goals_of(case, scene, rng), PathPlanner(ik)
+    if not goals or not all(is_reachable(planner, scene, goal) for goal in goals):
+        return None
+    words = ("fine", "raw") if case.kind == "task" else ("fine",) * len(goals)
+    dice = int(rng.integers(2**32))
+    return scene, [_trial(case, k, scene, goal, words[k], dice) for k, goal in enumerate(goals)]
 
 
 def goals_of(case: Case, scene: Scene, rng: np.random.Generator) -> list[Goal]:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_sim.judge import judge, obeyed
+from finevla_sim.scene import Scene
 from finevla_sim.world import World
 from finevla_tools.evaluation.runner import BUNDLE, Trier
 from finevla_tools.evaluation.sizes import PAIRED
-from finevla_tools.evaluation.trials import Case, trials_of
+from finevla_tools.evaluation.trials import Case, Trial, trials_of
 from finevla_tools.video import Movie, captioned
 from finevla_tools.work.parallel import Once, over
 
@@ -42,6 +43,11 @@ def write_videos(bundle: Path, cases: Sequence[Case], folder: Path, processes: i
 def _write(trier: Trier, item: tuple[Case, Path]) -> None:
     case, path = item
     scene, trials = trials_of(case, trier.ik)
+    write_video(trier, BUNDLE, scene, trials, path)
+
+
+def write_video(trier: Trier, contestant: str, scene: Scene, trials: Sequence[Trial], path: Path) -> None:
+    """Run the trials of one scene and film them side by side, with what was told and what happened below."""
     halves = []
     for trial in trials:
         pictures: list[NDArray[np.uint8]] = []
@@ -49,8 +55,11 @@ def _write(trier: Trier, item: tuple[Case, Path]) -> None:
         def watch(world: World, pictures: list[NDArray[np.uint8]] = pictures) -> None:
             pictures.append(world.image("overview", SIZE))
 
-        outcome = judge(scene, trier.execute(BUNDLE, scene, trial, watch).trace)
-        verdict = "obeyed" if obeyed(trial.goal, outcome).get(case.kind, False) else "not as told"
+        outcome = judge(scene, trier.execute(contestant, scene, trial, watch).trace)
+        if not pictures:  # words that were refused, or a baseline that is not watched: what it looks like afterwards
+            assert trier.world is not None
+            watch(trier.world)
+        verdict = "obeyed" if obeyed(trial.goal, outcome).get(trial.case.kind, False) else "not as told"
         halves.append([captioned(p, (trial.text, "")) for p in pictures])
         halves[-1] += [captioned(pictures[-1], (trial.text, f"{verdict}: {outcome.sentence()}"))] * RATE_HZ * 2
     longest = max(map(len, halves))

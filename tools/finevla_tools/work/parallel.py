@@ -24,6 +24,7 @@ def over[Item, Result](
     *,
     ahead: int = AHEAD,
     in_order: bool = True,
+    is_apart: bool = False,
     died: Callable[[Item], Result] | None = None,
     tick: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[Item, Result]]:
@@ -31,13 +32,14 @@ def over[Item, Result](
 
     `function` tells of bad items in its result. An item whose process is killed, as by lack of memory, gets a second chance
     alone; if that one is killed, too, `died` says what came of it, or it is a `FineVLAError` that names it. `tick` is called
-    twice a second. `ahead` items per process are begun before the first of them is done.
+    twice a second. `ahead` items per process are begun before the first of them is done. With `is_apart` one job has a
+    process of its own, too, for items that may take theirs down.
     """
     if engine not in ENGINES:
         raise FineVLAError(f"engine '{engine}' is unknown; known are {', '.join(ENGINES)}")
     if jobs < 1:
         raise FineVLAError(f"--jobs is {jobs}; at least 1 is needed")
-    if jobs == 1 and engine == "local":
+    if jobs == 1 and engine == "local" and not is_apart:
         for item in items:
             yield item, function(item)
             tick()

@@ -1,0 +1,1 @@
+"""`finevla bench steer`: SteerBench, a benchmark of steerability with frozen scenes, partial credit and signed results."""
