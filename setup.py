@@ -23,15 +23,7 @@ setup(
     version="0.1.0",
     package_dir={"": "tools"},
     packages=find_packages("tools"),
-    package_data={
-        "finevla_tools": [
-            "py.typed",
-            "annotate/prompts/*",
-            "benchmarks/prompts/*",
-            "report/templates/*",
-            "review/page/*",
-        ]
-    },
+    package_data={"finevla_tools": ["py.typed", "annotate/prompts/*", "benchmarks/prompts/*", "report/templates/*", "review/page/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
