@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,17 @@ from vlm_run import misbehaviour, options
 from finevla_tools.annotate.vlm_journal import VlmJournal
 from finevla_tools.annotate.vlm_server import VlmServer
 from finevla_tools.benchmarks.bench_frames import caption_label
-from finevla_tools.benchmarks.caption_run import judge_requests, judged_answer
+from finevla_tools.benchmarks.caption_run import judge_requests, judged_answer, published_scores
+from finevla_tools.benchmarks.caption_runs import caption_interval
 from finevla_tools.benchmarks.caption_scoring import score
-from finevla_tools.benchmarks.evaluation_files import caption_steps, facts_line, read_captions, read_facts, told_steps
+from finevla_tools.benchmarks.evaluation_files import (
+    caption_steps,
+    facts_line,
+    read_captions,
+    read_facts,
+    read_judged,
+    told_steps,
+)
 from finevla_tools.benchmarks.model_requests import answer_all
 from finevla_tools.cli import main
 
@@ -74,6 +83,11 @@ def test_captions_are_judged_and_scored(tmp_path: Path, capsys: pytest.CaptureFi
     out = capsys.readouterr().out
     assert "(nothing said): published 0.3333, repaired 0.0000" in out
     page = (folder / "out/index.html").read_text()
+    told_interval = re.search(r"published 0\.6944 \[(.+?) to (.+?)\]", out)
+    assert told_interval
+    raw = read_judged(folder / "out/judged/m_image_repeat1/direct_align_raw.jsonl")
+    once = caption_interval([published_scores(raw)])  # repeats of a sample are not more samples
+    assert told_interval.groups() == (f"{once.low:.4f}", f"{once.high:.4f}")
     for words_ in ("Fleiss&#39;s kappa", "it waves", "../v.mp4#t=", "bounded anti-hallucination", "By axis", "set-3: "):
         assert words_ in page, words_
 

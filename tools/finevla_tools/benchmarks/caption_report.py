@@ -25,6 +25,7 @@ from finevla_tools.benchmarks.caption_runs import (
     good,
     models_of,
     repaired_scores,
+    sample_means,
 )
 from finevla_tools.benchmarks.caption_scoring import (
     OMISSION,
@@ -77,18 +78,21 @@ def headline(asked: CaptionFacts, runs: Sequence[CaptionRun], as_published: bool
         *(f"#{name.replace('_', '-')}" for name in PARTS),
         "#published",
         "#repaired",
-        "#rounds",
+        "#rounds and repeats",
         "#scored",
     ]
     rows = []
     for model, some in models_of(runs).items():
-        published = [one for run in some for one in good(published_scores(run.judged))]
-        repaired = [one for run in some for one in repaired_scores(asked, run).values()]
-        means = [fmean(one.caption for one in scores) for run in some if (scores := good(published_scores(run.judged)))]
-        parts = [f"{caption_interval(published, name).value:.4f}" if published else "-" for name in PARTS]
-        both = [with_interval(caption_interval(each), as_percent=False) for each in (published, repaired)]
+        published = [published_scores(run.judged) for run in some]
+        repaired = [repaired_scores(asked, run) for run in some]
+        means = [fmean(one.caption for one in scores) for each in published if (scores := good(each))]
+        parts = [f"{caption_interval(published, name).value:.4f}" for name in PARTS]
+        both = [
+            with_interval(caption_interval(published), as_percent=False),
+            with_interval(caption_interval(repaired, with_errors=True), as_percent=False),
+        ]
         spread = rounds_cell(means, as_percent=False) if len(means) > 1 else "-"
-        scored = f"{len(published) // len(some)} of {len(asked.facts)}"
+        scored = f"{len(sample_means(published, 'caption'))} of {len(asked.facts)}"
         rows.append([model, *parts, *both, spread, scored])
     rows.append([EMPTY, *_empty(asked), "-", f"{len(asked.facts)} of {len(asked.facts)}"])
     if not as_published:
@@ -103,10 +107,10 @@ def _empty(asked: CaptionFacts) -> list[str]:
         name: JudgedSample(name, tuple(FactVerdict(f.fact_id, f.capability, f.slot, f.value, OMISSION) for f in facts))
         for name, facts in asked.facts.items()
     }
-    published = [score(one) for one in judged.values()]
-    repaired = list(repaired_scores(asked, CaptionRun(EMPTY, judged)).values())
+    published = [published_scores(judged)]
+    repaired = [repaired_scores(asked, CaptionRun(EMPTY, judged))]
     parts = [f"{caption_interval(published, name).value:.4f}" for name in (*PARTS, "caption")]
-    return [*parts, f"{caption_interval(repaired).value:.4f}"]
+    return [*parts, f"{caption_interval(repaired, with_errors=True).value:.4f}"]
 
 
 def page(
@@ -131,7 +135,10 @@ def page(
 
 
 def _differences(runs: Sequence[CaptionRun]) -> list[Block]:
-    means = {model: _sample_means(some) for model, some in models_of(runs).items()}
+    means = {
+        model: sample_means([published_scores(run.judged) for run in some], "caption")
+        for model, some in models_of(runs).items()
+    }
     if len(means) < 2:
         return []
     first = max(means, key=lambda model: fmean(means[model].values()) if means[model] else -9.0)
@@ -146,14 +153,6 @@ def _differences(runs: Sequence[CaptionRun]) -> list[Block]:
         Paragraph(text),
         Table("Differences", ["model", "#difference"], rows, is_narrow=True),
     ]
-
-
-def _sample_means(runs: Sequence[CaptionRun]) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
-    for run in runs:
-        for one in good(published_scores(run.judged)):
-            found.setdefault(one.sample_id, []).append(one.caption)
-    return {name: fmean(some) for name, some in found.items()}
 
 
 def _capability_tables(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from finevla_tools.benchmarks.capabilities import CAPABILITIES
@@ -56,9 +57,22 @@ def repaired_scores(asked: CaptionFacts, run: CaptionRun) -> dict[str, CaptionSc
     }
 
 
-def caption_interval(scores: Sequence[CaptionScore], part: str = "caption") -> ScoreInterval:
-    """Return the mean of a part with its bootstrap interval over samples."""
-    return bootstrap([getattr(one, part) for one in scores], [1.0] * len(scores))
+def sample_means(every: Sequence[Mapping[str, CaptionScore]], part: str, with_errors: bool = False) -> dict[str, float]:
+    """Return the mean of a part by sample over rounds and repeats; scores with an error count only if asked for."""
+    found: dict[str, list[float]] = {}
+    for scores in every:
+        for name, one in scores.items():
+            if with_errors or not one.error:
+                found.setdefault(name, []).append(getattr(one, part))
+    return {name: fmean(some) for name, some in found.items()}
+
+
+def caption_interval(
+    every: Sequence[Mapping[str, CaptionScore]], part: str = "caption", with_errors: bool = False
+) -> ScoreInterval:
+    """Return the mean of a part over samples with its bootstrap interval; rounds and repeats of a sample are one."""
+    values = list(sample_means(every, part, with_errors).values())
+    return bootstrap(values, [1.0] * len(values))
 
 
 def good(scores: Mapping[str, CaptionScore]) -> list[CaptionScore]:
@@ -71,7 +85,7 @@ def csv_rows(asked: CaptionFacts, runs: Sequence[CaptionRun]) -> list[dict[str, 
     rows = []
     for run in runs:
         told = dataset_summary(list(published_scores(run.judged).values()), run.name)
-        repaired = list(repaired_scores(asked, run).values())
+        repaired = [repaired_scores(asked, run)]
         row: dict[str, Any] = {
             "model_name": run.name,
             "num_scored": told["num_scored_samples"],
@@ -85,7 +99,8 @@ def csv_rows(asked: CaptionFacts, runs: Sequence[CaptionRun]) -> list[dict[str, 
             for short, name in (("cov", "coverage"), ("cons", "consistency"), ("ah", "anti_hallucination")):
                 value = own.get(f"mean_{name}")
                 row[f"{capability}_{short}"] = "" if value is None else value
-        row |= {f"repaired_{name}": round(caption_interval(repaired, name).value, 4) for name in ("caption", *PARTS)}
+        for name in ("caption", *PARTS):
+            row[f"repaired_{name}"] = round(caption_interval(repaired, name, with_errors=True).value, 4)
         rows.append(row | {"num_facts_samples": len(asked.facts), "num_errors": told["num_errors"]})
     return rows
 

@@ -111,15 +111,8 @@ def _answer(request: ModelRequest, server: VlmServer, journal: VlmJournal) -> Mo
 def _asked(request: ModelRequest, server: VlmServer, journal: VlmJournal) -> ModelAnswer:
     said = request.messages()
     options = server.options
-    key = request_hash(
-        options.model,
-        options.max_tokens,
-        options.temperature,
-        options.thinking_off,
-        request.round,
-        said,
-        request.schema,
-    )
+    way = (options.model, options.max_tokens, options.temperature, options.thinking_off)
+    key = request_hash(*way, request.sample_id, request.round, said, request.schema)
     known = journal.get(key)
     if known is None:
         begin, reader = time.monotonic(), request.reader()
