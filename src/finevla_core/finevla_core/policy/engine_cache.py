@@ -5,7 +5,6 @@ folders lie beside the bundle and not in it: who is given a bundle must not be g
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from finevla_core.bundle import Bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST
 from finevla_core.recording.atomic import remove_abandoned, replace_folder, temporary_of, write_bytes
+from finevla_core.recording.lock import lock
 
 FOLDER = ".tensorrt"
 CONTENTS = "contents.json"  # written last: what the engines are for, and the hash of each
@@ -69,12 +69,7 @@ class EngineCache:
     @contextlib.contextmanager
     def alone(self, wait: Callable[[], None]) -> Iterator[None]:
         """Hold what two processes must not do at once; `wait` is called before waiting for another one."""
-        with (self.folder.parent / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                wait()
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with lock(self.folder.parent / "lock", wait):
             yield
 
     @contextlib.contextmanager
