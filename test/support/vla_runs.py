@@ -16,7 +16,7 @@ from finevla_core.errors import FineVLAError
 from finevla_models.vla.batch import VLAExample
 from finevla_tools.training.config import VLARunConfig, parse_run_config
 
-WAIT_S = 200.0  # for processes that take seconds, on a machine that has other things to do
+WAIT_S = 400.0  # for processes that take seconds, on a machine that has other things to do
 TOLD = 7  # exit code of a process that ended with a sentence
 
 

@@ -113,6 +113,7 @@ def test_a_killed_run_goes_on_bit_for_bit(backbone: Path, tmp_path: Path, ways: 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_that_share_a_policy_go_on_bit_for_bit(backbone: Path, tmp_path: Path) -> None:
     config = run_config(backbone, fsdp=True, ema=0.9, validate_every=4)
     assert run_apart(config, tmp_path / "straight", 2) == [0, 0]
@@ -125,15 +126,24 @@ def test_two_processes_that_share_a_policy_go_on_bit_for_bit(backbone: Path, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fsdp", [False, True])
-def test_two_processes_learn_what_one_does(backbone: Path, tmp_path: Path, fsdp: bool) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("ways", [{"fsdp": False}, {"fsdp": True, "checkpointing": True}])
+def test_two_processes_learn_what_one_does(backbone: Path, tmp_path: Path, ways: dict[str, bool]) -> None:
     alone = train(run_config(backbone, steps=2, batch=4), MadeSamples(), tmp_path / "alone")
-    assert run_apart(run_config(backbone, steps=2, fsdp=fsdp), tmp_path / "two", 2) == [0, 0]
+    assert run_apart(run_config(backbone, steps=2, **ways), tmp_path / "two", 2) == [0, 0]
     one, two = (load_file(run / "model.safetensors") for run in (alone, tmp_path / "two/checkpoints/2"))
     assert one.keys() == two.keys()
     for name in one:
         # AdamW's first steps are of the rate's size whatever the gradient's: rounding turns the sign of those near 0.
         assert (one[name] - two[name]).abs().median() < 1e-5, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_processes_share_a_policy_in_16_bits(backbone: Path, tmp_path: Path) -> None:
+    config = run_config(backbone, "instruct", INSTRUCT, steps=2, fsdp=True, precision="bf16", checkpointing=True)
+    assert run_apart(config, tmp_path / "run", 2) == [0, 0]
+    assert load_vla(tmp_path / "run/checkpoints/2")
 
 
 def test_what_would_change_the_steps_is_refused(backbone: Path, tmp_path: Path) -> None:

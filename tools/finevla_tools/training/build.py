@@ -59,9 +59,6 @@ def build_policy(config: VLARunConfig, samples: TrainingSamples) -> VLAPolicy:
             value.requires_grad_(id(value) in trained)
     if training.rate == 0.0:
         policy.head.requires_grad_(False)
-    if training.checkpointing:
-        model: Any = backbone.model
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return policy
 
 

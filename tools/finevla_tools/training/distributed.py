@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from finevla_models.vla.batch import VLABatch
 from finevla_models.vla.head import Losses, VLAPolicy
+from finevla_tools.training.config import TrainingOptions
 
 
 class Placement(Protocol):
@@ -78,17 +79,20 @@ class Replicas:
 class Shards:
     """One policy spread over all processes: parameters, gradients and optimiser; a block is gathered while it is needed."""
 
-    def __init__(self, policy: VLAPolicy, precision: str) -> None:
+    def __init__(self, policy: VLAPolicy, precision: str, checkpointing: bool) -> None:
+        from torch.distributed._composable import checkpoint
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
         self.rank, self.world, self.device = start_ranks(needs_group=True)
         mesh = init_device_mesh(self.device.type, (self.world,))
         # A block is gathered in 16 bits; autocast of whole weights would keep a copy of every block until the step's end.
-        halved = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False)
+        halved = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
         settings: dict[str, Any] = {"mp_policy": halved} if precision == "bf16" else {}
         policy.to(self.device)
         for block in blocks(policy):
+            if checkpointing:  # within FSDP2's hooks; that of transformers is around them, and sees inputs not yet cast
+                checkpoint(block)
             fully_shard(block, mesh=mesh, reshard_after_forward=True, **settings)
         fully_shard(policy, mesh=mesh)
         register_fsdp_forward_method(policy, "predict")
@@ -116,6 +120,16 @@ class Shards:
 
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
         return dict(get_model_state_dict(self.policy, options=options))
+
+
+def placed(policy: VLAPolicy, options: TrainingOptions) -> Placement:
+    """Return the policy where its options say that it is trained, with activation checkpointing if they say so."""
+    if options.fsdp:
+        return Shards(policy, options.precision, options.checkpointing)
+    if options.checkpointing:
+        model: Any = policy.backbone.model
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return Replicas(policy, options.precision)
 
 
 def blocks(policy: VLAPolicy) -> list[nn.Module]:

@@ -23,7 +23,7 @@ from finevla_tools.training.build import build_policy
 from finevla_tools.training.checkpoint import RunFacts, TrainingState
 from finevla_tools.training.command import refuse_unfit
 from finevla_tools.training.config import VLARunConfig
-from finevla_tools.training.distributed import Replicas, Shards, agreed, end_ranks, gathered, start_ranks
+from finevla_tools.training.distributed import agreed, end_ranks, gathered, placed, start_ranks
 from finevla_tools.training.failures import Position, in_words, refuse_not_finite
 from finevla_tools.training.loader import batch_indices, batches
 from finevla_tools.training.log import RunLog
@@ -78,12 +78,12 @@ class _Window:
     """Numbers since they were last said."""
 
     losses: list[float] = field(default_factory=list)
-    parts: dict[str, list[float]] = field(default_factory=dict)
+    parts: dict[str, list[torch.Tensor]] = field(default_factory=dict)  # on the device, where to look at one is to wait
     waited_s: float = 0.0
     since_s: float = field(default_factory=time.monotonic)
 
     def means(self) -> dict[str, float]:
-        found = {f"train/{name}": sum(values) / len(values) for name, values in self.parts.items()}
+        found = {f"train/{name}": float(torch.stack(values).mean()) for name, values in self.parts.items()}
         return {"train/loss": sum(self.losses) / len(self.losses), **found}
 
 
@@ -97,8 +97,7 @@ class _Run:
             raise FineVLAError("nothing of the policy is trained; raise training.rate or training.backbone_rate")
         self.facts = RunFacts(config, samples, world, checkpoint.fingerprint(policy))
         with in_words(self.at, policy, self.options, world):
-            place = Shards if self.options.fsdp else Replicas
-            self.placement = place(policy, self.options.precision)
+            self.placement = placed(policy, self.options)
             average = WeightAverage(trained_parameters(policy), self.options.ema)
             self.state = TrainingState(self.placement, make_optimiser(policy, self.options), average)
         self.last: dict[str, float] = {}
@@ -188,10 +187,9 @@ class _Run:
         ]
         refuse_not_finite(self.at, by_rank, norms[0], indices, placement.rank == 0)
         window.losses += [loss for row in by_rank for loss in row]
-        window.parts.setdefault("gradient_norm", []).append(norms[0])
-        for one in losses:
-            for name, value in one.parts.items():
-                window.parts.setdefault(name, []).append(float(value))
+        for parts in ({"gradient_norm": norm}, *(one.parts for one in losses)):
+            for name, value in parts.items():
+                window.parts.setdefault(name, []).append(value.detach().float())
 
     def _said(self, log: RunLog, window: _Window) -> _Window:
         """Write the numbers of a window that is full; returns the one to go on with."""
