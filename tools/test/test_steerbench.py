@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("pyarrow", reason="pyarrow comes with 'make train-setup'; the robot does without")
 
+from played_policy_server import PlayedPolicyServer
+
 from finevla_core.errors import FineVLAError
+from finevla_core.policy.remote_policy import RemotePolicy
 from finevla_sim.ik import ArmIK
 from finevla_sim.judge import TaskOutcome
 from finevla_sim.robot import default_robot
@@ -221,6 +224,18 @@ def test_a_server_that_is_gone_ends_the_run_and_costs_no_trial(ik: ArmIK, monkey
     run = CaseRunner(Contestant("served", "policy", None, "ws://far:1"), 60.0)
     with pytest.raises(FineVLAError, match="does not answer"):
         run.run(FIRST[0])
+
+
+def test_a_server_that_answers_nonsense_is_a_crash_in_its_words(ik: ArmIK) -> None:
+    bundle = Path("models/examples/pi0_aloha")
+    case = next(case for case in FIRST if case.setting == "hand_bowl")
+    with PlayedPolicyServer("traceback") as server:
+        run = CaseRunner(contestant_of(server.url, bundle, False), 60.0)
+        assert isinstance(run.trier.policy, RemotePolicy)
+        assert run.trier.policy.server.timeout_s == 60.0
+        (row,) = run.run(case)
+    assert row["fault"].startswith("crash: PolicyConnectionError: ")
+    assert "KeyError: 'cam_high'" in row["fault"]
 
 
 def test_a_process_that_dies_costs_its_case(ik: ArmIK) -> None:

@@ -9,7 +9,7 @@ from finevla_tools.evaluation.videos import write_video
 from finevla_tools.steerbench.cases import SteerCase, steer_trials
 from finevla_tools.steerbench.contestants import Contestant
 from finevla_tools.steerbench.page import videos_to_show
-from finevla_tools.steerbench.runner import TrialHang, time_limit
+from finevla_tools.steerbench.runner import TrialHang, load_trier, time_limit
 from finevla_tools.work.parallel import Once, over
 
 
@@ -26,7 +26,7 @@ def write_films(
     todo = [(case, path) for case, path in wanted if not path.is_file()]
     if todo:
         (folder / "videos").mkdir(exist_ok=True)
-        film = Once(partial(Trier, contestant.bundle, contestant.server), partial(_film, contestant.role, limit_s))
+        film = Once(partial(load_trier, contestant, limit_s), partial(_film, contestant.role, limit_s))
         for _ in over(film, todo, min(processes, len(todo)), in_order=False, is_apart=True, died=lambda _: None):
             pass
     return [case for case, path in wanted if path.is_file()]

@@ -7,11 +7,13 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
+from finevla_core.policy.remote_policy import RemotePolicy
 from finevla_sim.ik import ArmIK
 from finevla_sim.robot import default_robot
 from finevla_sim.scene import Scene
@@ -65,10 +67,21 @@ class CaseRunner:
         return fault_row(case, scene, trial, fault)
 
     def _load(self) -> Trier:
-        trier = Trier(self.contestant.bundle, self.contestant.server)
-        if trier.policy is not None:
-            trier.policy.ready()
-        return trier
+        return load_trier(self.contestant, self.limit_s)
+
+
+def load_trier(contestant: Contestant, limit_s: float) -> Trier:
+    """Load a policy and see that it runs; simulated time stands still meanwhile, so a server may take as long as a trial.
+
+    Raises:
+        FineVLAError: The policy cannot be loaded, or its server not be had.
+    """
+    trier = Trier(contestant.bundle, contestant.server)
+    if isinstance(trier.policy, RemotePolicy):
+        trier.policy.server = replace(trier.policy.server, timeout_s=limit_s)
+    if trier.policy is not None:
+        trier.policy.ready()
+    return trier
 
 
 def row_of(case: SteerCase, scene: Scene, trial: Trial, earned: dict[str, float], known: Row) -> Row:
