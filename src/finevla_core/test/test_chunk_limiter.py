@@ -144,6 +144,9 @@ def test_fine_motion_is_never_touched_while_it_goes_on(limited: Limited) -> None
 @given(st.integers(0, 2**32 - 1), st.sampled_from(JOININGS), st.lists(st.integers(0, 5), min_size=8, max_size=8))
 @example(326, "blend", [1, 0, 0, 1, 0, 0, 0, 0])  # foreseen as if the controllers had been told to hold at the start
 @example(1628627269, "ensemble", [1] * 8)  # no mean with the chunks before passes, not even that of one that holds
+@example(822, "rtc", [2, 2, 4, 2, 2, 2, 4, 4])  # a gripper that turns beside its end, left in between, swings out
+@example(4, "blend", [5, 2, 4, 4, 4, 4, 4, 4])
+@example(4, "ensemble", [3, 2, 4, 2, 3, 4, 2, 1])
 @settings(examples, max_examples=40)
 def test_what_comes_out_passes_the_gate(limited: Limited, seed: int, joining: str, kinds: list[int]) -> None:
     """Whatever is asked for, as long as the arms are where they are believed to be."""

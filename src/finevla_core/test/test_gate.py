@@ -14,7 +14,7 @@ from finevla_core.safety.clearance import Clearance
 from finevla_core.safety.commands import LEAD_NS
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged
-from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, join
+from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, BlendProfile, join
 from finevla_core.safety.plan import Plan, hold
 
 
@@ -219,6 +219,33 @@ def test_seam_is_continuous_in_position_velocity_and_acceleration(guarded: Guard
         assert np.allclose(first.acceleration(at)[arm], second.acceleration(at)[arm], atol=1e-6)
     assert abs(first.at(now)[1][arm]).max() > 0.02  # it was under way
     assert abs(first.at(left + LEAVE_NS)[0] - second.at(left + LEAVE_NS)[0]).max() > 1e-6
+
+
+def test_plan_that_is_left_later_goes_on_for_half_a_row_more(guarded: Guarded) -> None:
+    first = join(hold(guarded.home, START), guarded.chunk(), START + SECOND // 20, guarded.limits)
+    assert first is not None
+    now, chunk = START + SECOND // 2, guarded.chunk(START + 4 * SECOND // 10, amplitude=0.2)
+    second = join(first, chunk, now, guarded.limits, BlendProfile(is_late=True))
+    assert second is not None
+    left = now + LEAVE_NS + SECOND // 20
+    for at in range(now, left + 1, SECOND // 100):
+        assert np.allclose(first.at(at)[0], second.at(at)[0], atol=1e-12)
+    assert abs(first.at(left + SECOND // 20)[0] - second.at(left + SECOND // 20)[0]).max() > 1e-6
+
+
+def test_what_a_chunk_becomes_at_rest_does_not_depend_on_whether_the_controllers_were_told_to_hold(
+    guarded: Guarded,
+) -> None:
+    """Its sender cannot know that, and foresees the plan."""
+    bridges = [guarded.bridge(), guarded.bridge()]
+    bridges[1].commands.is_obeyed = True
+    for bridge in bridges:
+        bridge.on_chunk(guarded.chunk(), START + SECOND // 20)
+    told, held = (bridge.plan for bridge in bridges)
+    assert told is not None
+    assert held is not None
+    assert (told.times_ns == held.times_ns).all()
+    assert (told.positions == held.positions).all()
 
 
 def test_late_chunk_is_joined_by_its_rows_to_come(guarded: Guarded) -> None:

@@ -43,15 +43,24 @@ CLOSE, CALM, CLOSEST, GRIPPER_CUTOFF = 12.0, 8.0, 20.0, 25.0
 
 @dataclass(frozen=True)
 class BlendProfile:
-    """How a plan goes over into a chunk: with what fade, and how closely it keeps to the rows."""
+    """How a plan goes over into a chunk: with what fade, how closely it keeps to the rows, and whether it is left later."""
 
     fade: Fade = QUICK
     cutoff: float = CLOSE
+    is_late: bool = False
 
 
-# What is tried in turn until a plan keeps to the limits. The last one keeps closer to rows that turn sharply at a limit,
-# where the smoothest curve would swing past it.
-_COMMON = (BlendProfile(), BlendProfile(QUICK, CALM), BlendProfile(GENTLE, CALM), BlendProfile(QUICK, CLOSEST))
+# What is tried in turn until a plan keeps to the limits. The last but one keeps closer to rows that turn sharply at a limit,
+# where the smoothest curve would swing past it. The last one goes along with the running plan for `MIN_FIRST_GAP` more: a
+# gripper that is about to turn beside an end turns as it was planned, where else the acceleration it has now would have to
+# do up to the first row, and leads out.
+_COMMON = (
+    BlendProfile(),
+    BlendProfile(QUICK, CALM),
+    BlendProfile(GENTLE, CALM),
+    BlendProfile(QUICK, CLOSEST),
+    BlendProfile(QUICK, CLOSE, is_late=True),
+)
 BLEND_PROFILES: dict[str, tuple[BlendProfile, ...]] = {
     "blend": _COMMON,
     "ensemble": _COMMON,
@@ -82,6 +91,7 @@ def join(
     times: NDArray[np.int64] = chunk.stamp_ns + dt_ns * np.arange(1, chunk.horizon + 1, dtype=np.int64)
     first_gap_ns, rows = round(MIN_FIRST_GAP * dt_ns), chunk.actions
     soonest_ns = int(times[-2]) - first_gap_ns - 1 if leave_ns <= LEAVE_NS else now_ns + leave_ns
+    leave_ns += first_gap_ns * profile.is_late
     common = _cut(plan, now_ns, min(now_ns + leave_ns, soonest_ns))
     leave_ns = common.end_ns
     if speed_scale < 1:
