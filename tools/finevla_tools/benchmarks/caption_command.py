@@ -21,7 +21,7 @@ JUDGE_TEMPERATURE = 0.1  # the published one
 
 
 def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the job caption."""
+    """Add the job 'caption' and its options to `jobs`."""
     job = jobs.add_parser("caption", description=TEXT, help=TEXT)
     add_set_arguments(job, "GT_AtomicFacts.jsonl")
     job.add_argument(

@@ -116,7 +116,7 @@ def _empty(asked: CaptionFacts) -> list[str]:
 def page(
     path: Path, asked: CaptionFacts, runs: Sequence[CaptionRun], axes: Mapping[str, tuple[str, ...]], as_published: bool
 ) -> str:
-    """Return the page's HTML."""
+    """Return the whole page as HTML."""
     blocks: list[Block] = [
         Paragraph(
             "Means over samples with 95 % bootstrap intervals. Published: RoboFine-Bench's formulas to the fourth decimal, of "

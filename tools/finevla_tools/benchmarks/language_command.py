@@ -12,7 +12,7 @@ TEXT = "language metrics of sentences against references, each with its implemen
 
 
 def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the job language."""
+    """Add the job 'language' and its options to `jobs`."""
     job = jobs.add_parser("language", description=TEXT, help=TEXT)
     job.add_argument(
         "files",

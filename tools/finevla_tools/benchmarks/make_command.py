@@ -11,7 +11,7 @@ TEXT = "facts and questions of your own reviewed data set, in the published form
 
 
 def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the job make."""
+    """Add the job 'make' and its options to `jobs`."""
     job = jobs.add_parser("make", description=TEXT, help=TEXT)
     job.add_argument(
         "dataset", type=Path, help="a LeRobot data set whose annotations are reviewed, or of 'finevla demonstrate'"

@@ -39,7 +39,7 @@ def add_set_arguments(job: argparse.ArgumentParser, what: str) -> None:
 
 
 def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the job vqa."""
+    """Add the job 'vqa' and its options to `jobs`."""
     job = jobs.add_parser("vqa", description=TEXT, help=TEXT)
     add_set_arguments(job, "QAEvalSets.json")
     job.add_argument(

@@ -137,7 +137,7 @@ def headline(models: Models, asked: VqaSet, as_published: bool = True) -> Table:
 def page(
     path: Path, asked: VqaSet, models: Models, axes: Mapping[str, tuple[str, ...]], as_published: bool = True
 ) -> str:
-    """Return the page's HTML."""
+    """Return the whole page as HTML."""
     missing = {name: gone for name in asked.names() if (gone := find_views(asked.folder, asked.samples[name])[1])}
     blocks: list[Block] = [
         Paragraph(

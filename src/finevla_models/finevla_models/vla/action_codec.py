@@ -40,7 +40,7 @@ class ActionCodec:
 
     @property
     def size(self) -> int:
-        """Number of tokens."""
+        """Return how many tokens there are."""
         return int(self.bpe.get_vocab_size())
 
     @property

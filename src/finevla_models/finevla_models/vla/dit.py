@@ -38,12 +38,12 @@ class DiTConfig:
 
     @property
     def width(self) -> int:
-        """Width of a token."""
+        """Return the width of a token."""
         return self.heads * self.head_width
 
     @property
     def flow(self) -> FlowMatching:
-        """How noise becomes chunks."""
+        """Return how noise becomes chunks."""
         return FlowMatching(self.draws, self.steps)
 
 

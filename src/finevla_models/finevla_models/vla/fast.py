@@ -21,7 +21,7 @@ from finevla_models.vla.action_codec import ActionCodec, ActionDecodeError, fit_
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
 from finevla_models.vla.head import ChunkShape, Losses, VLAHead, check_chunk, required_actions
-from finevla_models.vla.prompt_encoder import Answer, PromptEncoder, one_sample, with_state
+from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder, one_sample, with_state
 
 FILE = "fast.json"
 ROWS = 64  # the vocabulary grows to a multiple of it, which GPUs multiply faster
@@ -85,14 +85,14 @@ class FASTHead(VLAHead):
         """Return the prompt with the state behind it."""
         return with_state(example.prompt, example.state, self.shape.state)
 
-    def answer(self, example: VLAExample, prompts: PromptEncoder) -> Answer:
+    def answer(self, example: VLAExample, prompts: PromptEncoder) -> AnswerTokens:
         """Return the tokens of the example's actions; none for an example without, which asks for them."""
         if example.actions is None:
-            return Answer()
+            return AnswerTokens()
         check_chunk(self.shape, *example.actions.shape)
         tokens = self._fitted().encode(without_gaps(example.actions, example.action_mask))
         ids = tuple(self.first_id + token for token in tokens)
-        return Answer(ids, (True,) * len(ids), (False,) * len(ids))
+        return AnswerTokens(ids, (True,) * len(ids), (False,) * len(ids))
 
     def loss(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
         """Return the mean cross-entropy of the action tokens, over the whole vocabulary."""

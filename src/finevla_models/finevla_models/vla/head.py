@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_models.vla.prompt_encoder import Answer, PromptEncoder
+from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class VLAHead(nn.Module, ABC):
         """Return what the model is asked: the words of the example, and what the head puts behind them."""
         return example.prompt
 
-    def answer(self, example: VLAExample, prompts: PromptEncoder) -> Answer:
+    def answer(self, example: VLAExample, prompts: PromptEncoder) -> AnswerTokens:
         """Return what follows the prompt of an example; nothing for heads that read the prompt alone.
 
         In training (`example.actions` there) it holds what shall be learned to be said, in inference what must stand there
         before the backbone is run.
         """
-        return Answer()
+        return AnswerTokens()
 
     @abstractmethod
     def loss(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:

@@ -18,7 +18,7 @@ from finevla_models.vla.flow import FlowMatching, draw_noise
 from finevla_models.vla.flow_expert import FlowExpert
 from finevla_models.vla.head import ChunkShape, Losses, VLAHead, VLAPolicy, required_actions
 from finevla_models.vla.instruct_config import InstructConfig
-from finevla_models.vla.prompt_encoder import Answer, PromptEncoder
+from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder
 from finevla_models.vla.query_tokens import add_query_tokens
 
 SIGMA_MIN = 0.001  # of the flow's path
@@ -67,17 +67,17 @@ class InstructHead(VLAHead):
                 found[name] = value
         return found
 
-    def answer(self, example: VLAExample, prompts: PromptEncoder) -> Answer:
+    def answer(self, example: VLAExample, prompts: PromptEncoder) -> AnswerTokens:
         """Return the answer's words and the query tokens, all of them said; without actions a given answer stands alone."""
         words = prompts.words(example.answer)
         if example.actions is None and example.answer:
             return words + prompts.end()
-        return words + self.queries() + (Answer() if example.actions is None else prompts.end())
+        return words + self.queries() + (AnswerTokens() if example.actions is None else prompts.end())
 
-    def queries(self) -> Answer:
+    def queries(self) -> AnswerTokens:
         """Return the query tokens in their order; they are said as well, so that the first one means 'act now'."""
         count = len(self.query_ids)
-        return Answer(tuple(self.query_ids), (True,) * count, (True,) * count)
+        return AnswerTokens(tuple(self.query_ids), (True,) * count, (True,) * count)
 
     def set_gates(self, plain_states: Callable[[], Tensor], device: torch.device) -> None:
         """Mix the experts for the next pass: in stage 1 the action expert alone, in stage 2 as the gate head says.

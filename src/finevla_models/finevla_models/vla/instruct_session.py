@@ -9,7 +9,7 @@ from finevla_models.vla.batch import VLABatch, VLAExample
 from finevla_models.vla.head import VLAPolicy
 from finevla_models.vla.instruct import instruct_head
 from finevla_models.vla.instruct_text import generate_text
-from finevla_models.vla.prompt_encoder import Answer
+from finevla_models.vla.prompt_encoder import AnswerTokens
 
 
 class InstructSession:
@@ -69,6 +69,6 @@ class InstructSession:
     def _new_latents(self, example: VLAExample, batch: VLABatch) -> Tensor:
         """One pass over prompt, thought and all query tokens."""
         if self._thought:
-            said = Answer(self._thought, (True,) * len(self._thought), (False,) * len(self._thought))
+            said = AnswerTokens(self._thought, (True,) * len(self._thought), (False,) * len(self._thought))
             batch = self.policy.backbone.prompts.batch([example], [said + self.head.queries()]).to(batch.tokens.device)
         return self.head.latents(self.policy.backbone, batch)

@@ -9,7 +9,7 @@ from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
 from finevla_models.vla.head import ChunkShape, Losses, VLAHead
-from finevla_models.vla.prompt_encoder import Answer, PromptEncoder
+from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class LanguageHead(VLAHead):
         super().__init__()
         self.config, self.shape = config, shape
 
-    def answer(self, example: VLAExample, prompts: PromptEncoder) -> Answer:
+    def answer(self, example: VLAExample, prompts: PromptEncoder) -> AnswerTokens:
         """Return the answer's tokens and the token that ends it; nothing where the model shall answer itself."""
-        return prompts.words(example.answer) + prompts.end() if example.answer else Answer()
+        return prompts.words(example.answer) + prompts.end() if example.answer else AnswerTokens()
 
     def loss(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
         """Return the cross entropy, and the share of tokens that would be said right; raises `FineVLAError`."""

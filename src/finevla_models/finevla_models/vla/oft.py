@@ -13,7 +13,7 @@ from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone, taken_queries
 from finevla_models.vla.batch import VLABatch, VLAExample, required_state
 from finevla_models.vla.head import ChunkShape, Losses, VLAHead, masked_mean, required_actions
-from finevla_models.vla.prompt_encoder import Answer, PromptEncoder, with_state
+from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder, with_state
 
 # What released OFT policies (starVLA's, FineVLA's) were trained to read: one sign for each row, amid the prompt. It is one
 # token of Qwen2.5 and three of Qwen3.5, of which their code finds the places of the first alone: a row is read after a third
@@ -58,10 +58,10 @@ class OFTHead(VLAHead):
         rows = self.shape.horizon
         return f"{asked} Please predict the next {rows} robot actions: <action>{RELEASED_SIGN * rows}<action>."
 
-    def answer(self, example: VLAExample, prompts: PromptEncoder) -> Answer:
+    def answer(self, example: VLAExample, prompts: PromptEncoder) -> AnswerTokens:
         """Return one placeholder for each row of a chunk; nothing with `released_placeholder`."""
         if self.config.released_placeholder:
-            return Answer()
+            return AnswerTokens()
         return prompts.queries(prompts.token_id(self.config.placeholder), self.shape.horizon)
 
     def queries(self, batch: VLABatch) -> Tensor:

@@ -17,15 +17,15 @@ BY_TOKEN = ("mm_token_type_ids", "token_type_ids")
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerTokens:
     """What follows the prompt: token ids, which of them the model learns to say, and which are a head's placeholders."""
 
     tokens: tuple[int, ...] = ()
     is_said: tuple[bool, ...] = ()
     is_query: tuple[bool, ...] = ()
 
-    def __add__(self, other: "Answer") -> "Answer":
-        return Answer(self.tokens + other.tokens, self.is_said + other.is_said, self.is_query + other.is_query)
+    def __add__(self, other: "AnswerTokens") -> "AnswerTokens":
+        return AnswerTokens(self.tokens + other.tokens, self.is_said + other.is_said, self.is_query + other.is_query)
 
 
 class PromptEncoder:
@@ -46,22 +46,22 @@ class PromptEncoder:
             raise FineVLAError(f"the backbone's tokenizer has no token '{token}'; name one that it has")
         return int(found)
 
-    def words(self, text: str, is_said: bool = True) -> Answer:
+    def words(self, text: str, is_said: bool = True) -> AnswerTokens:
         """Return a text as an answer's tokens."""
         ids = tuple(int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else ()
-        return Answer(ids, (is_said,) * len(ids), (False,) * len(ids))
+        return AnswerTokens(ids, (is_said,) * len(ids), (False,) * len(ids))
 
     @staticmethod
-    def queries(token_id: int, count: int, is_said: bool = False) -> Answer:
+    def queries(token_id: int, count: int, is_said: bool = False) -> AnswerTokens:
         """Return `count` placeholders of one token, whose hidden states a head reads."""
-        return Answer((token_id,) * count, (is_said,) * count, (True,) * count)
+        return AnswerTokens((token_id,) * count, (is_said,) * count, (True,) * count)
 
-    def end(self) -> Answer:
+    def end(self) -> AnswerTokens:
         """Return the token that ends an answer, which the model learns to say; nothing for a tokenizer without one."""
         eos = self.tokenizer.eos_token_id
-        return Answer() if eos is None else Answer((int(eos),), (True,), (False,))
+        return AnswerTokens() if eos is None else AnswerTokens((int(eos),), (True,), (False,))
 
-    def batch(self, examples: Sequence[VLAExample], answers: Sequence[Answer]) -> VLABatch:
+    def batch(self, examples: Sequence[VLAExample], answers: Sequence[AnswerTokens]) -> VLABatch:
         """Return the examples as tokens, each with its answer behind it, padded on the right.
 
         Raises:
