@@ -30,7 +30,7 @@ from finevla_tools.training.data import VLASamples
 from finevla_tools.training.kept import kept_episodes
 from finevla_tools.training.mixture import LanguageRates
 from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
-from finevla_tools.training.questions import fitted_answer
+from finevla_tools.training.questions import fitted_answer, questions_of_file
 from finevla_tools.training.statistics import MOST, RunningStatistics
 from finevla_tools.training.targets import manifest_transforms
 
@@ -406,3 +406,14 @@ def test_a_joint_that_rests_is_not_learnt_from_its_noise(kind: str, robot: Embod
     assert np.abs(made[:, 3]).max() < 0.01, "a trembling of a millionth is nothing"
     assert np.abs(made[:, 2]).max() > 0.9, "what moves is learnt as before"
     assert np.allclose(normalise.inverse(made, sample), rows, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname", "link.png"])
+def test_a_question_names_no_picture_outside_its_folder(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "questions"
+    folder.mkdir()
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    lines = folder / "asked.jsonl"
+    lines.write_text(json.dumps({"image": name, "question": "what is this?", "answer": "a cube"}) + "\n")
+    with pytest.raises(FineVLAError, match=r"entry 1 names .* is not followed"):
+        questions_of_file(lines, ImageFormat(32, 32))

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_core.images import BROKEN
 from finevla_core.text_files import read_json_lines
 from finevla_models.vla.batch import VLAExample
 from finevla_tools.training.config import PolicyOptions
 from finevla_tools.training.draws import permuted
-from finevla_tools.training.questions import fitted_answer, read_picture
+from finevla_tools.training.questions import fitted_answer, named_picture, read_picture
 
 ORDER_STREAM, SPLIT_STREAM = 21, 22  # of `draws`
 NEEDED = ("question", "answer")
@@ -89,17 +87,9 @@ def _asked(row: dict[str, Any], where: str, folder: Path, policy: PolicyOptions)
         raise FineVLAError(f"{where}: 'images' must list the files of its pictures")
     if len(names) != len(policy.cameras):
         raise FineVLAError(f"{where} has {len(names)} pictures, policy.cameras names {len(policy.cameras)}")
-    pictures = tuple(folder / name for name in names)
-    height = width = 0
-    for picture in reversed(pictures):
-        try:
-            with Image.open(picture, formats=("JPEG", "PNG")) as opened:
-                width, height = opened.size
-        except FileNotFoundError as error:
-            raise FineVLAError(f"{where}: its picture '{picture}' does not exist") from error
-        except BROKEN as error:
-            raise DamagedFileError(f"{where}: '{picture}' is no JPEG or PNG picture: {error}") from error
+    found = [named_picture(folder, name, where) for name in names]
+    _, height, width = found[0]
     answer = fitted_answer(row["answer"], height, width, policy.images)
     if answer is None:
         raise FineVLAError(f"{where}: its answer is a place that the policy's pictures do not show; leave it out")
-    return _Asked(pictures, row["question"], answer)
+    return _Asked(tuple(picture for picture, _, _ in found), row["question"], answer)

@@ -18,6 +18,7 @@ from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.images import BROKEN, CompressedImage, ImageFormat, fit_point, to_policy_image
 from finevla_core.text_files import read_json_lines
 from finevla_tools.convert.lerobot_pictures import declared_camera
+from finevla_tools.convert.naming import inside
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.training.episodes import TrainingEpisode, answer_json
 
@@ -70,18 +71,28 @@ def questions_of_file(path: Path, images: ImageFormat) -> list[PictureAnswer]:
         where = f"'{path}', entry {number}"
         if lacking := [name for name in ENTRIES if not isinstance(row.get(name), str) or not row[name].strip()]:
             raise FineVLAError(f"{where} has no '{lacking[0]}'; each line says image, question and answer, as texts")
-        picture = path.parent / row["image"]
-        try:
-            with Image.open(picture, formats=("JPEG", "PNG")) as opened:
-                width, height = opened.size
-        except FileNotFoundError as error:
-            raise FineVLAError(f"{where}: its picture '{picture}' does not exist") from error
-        except BROKEN as error:
-            raise DamagedFileError(f"{where}: '{picture}' is no JPEG or PNG picture: {error}") from error
+        picture, height, width = named_picture(path.parent, row["image"], where)
         answer = fitted_answer(row["answer"], height, width, images)
         if answer is not None:
             found.append(PictureAnswer(row["question"], answer, _kind(answer), picture))
     return found
+
+
+def named_picture(folder: Path, name: str, where: str) -> tuple[Path, int, int]:
+    """Return a picture's file that a row names, below the row's own folder, with its height and width.
+
+    Raises:
+        FineVLAError: It lies elsewhere, is not there, or is neither JPEG nor PNG; `where` begins the sentence.
+    """
+    picture = inside(folder, name, where)
+    try:
+        with Image.open(picture, formats=("JPEG", "PNG")) as opened:
+            width, height = opened.size
+    except FileNotFoundError as error:
+        raise FineVLAError(f"{where}: its picture '{picture}' does not exist") from error
+    except BROKEN as error:
+        raise DamagedFileError(f"{where}: '{picture}' is no JPEG or PNG picture: {error}") from error
+    return picture, height, width
 
 
 def read_picture(path: Path, images: ImageFormat) -> NDArray[np.uint8]:
