@@ -16,7 +16,7 @@ BETTER, EQUAL, WORSE, UNKNOWN = "better", "equal", "worse", "not yet known"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PairedVerdict:
     """What paired differences say: a word of those above, their mean with its interval, and when it was known first.
 
     `decided_after` rounds of `rounds`; 0 = never.
@@ -68,19 +68,19 @@ def confidence_sequence(values: NDArray[np.float64], alpha: float = ALPHA) -> ND
     return np.stack([np.maximum(low, 0.0), np.minimum(high, 1.0)], axis=1)
 
 
-def verdict(differences: NDArray[np.float64], margin: float, alpha: float = ALPHA) -> Verdict:
+def verdict(differences: NDArray[np.float64], margin: float, alpha: float = ALPHA) -> PairedVerdict:
     """Judge paired differences of points, `(R, K)`, each -100 to 100: K cases of each round, in order.
 
     "equal" is a mean difference within `margin` points; it goes before "better" and "worse", which need a difference that is
     not 0 and may be small.
     """
     if not len(differences):
-        return Verdict(UNKNOWN, -100.0, 100.0, float("nan"), 0, 0)
+        return PairedVerdict(UNKNOWN, -100.0, 100.0, float("nan"), 0, 0)
     bounds = 200.0 * confidence_sequence((differences / 100.0 + 1.0) / 2.0, alpha) - 100.0
     words = [_word(low, high, margin) for low, high in bounds.tolist()]
     decided = next((k + 1 for k, word in enumerate(words) if word != UNKNOWN), 0)
     low, high = bounds[-1].tolist()
-    return Verdict(words[-1], low, high, float(differences.mean()), len(differences), decided)
+    return PairedVerdict(words[-1], low, high, float(differences.mean()), len(differences), decided)
 
 
 def _word(low: float, high: float, margin: float) -> str:
