@@ -16,6 +16,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("kmedoids")
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import clusters as module
 from finevla_tools.dedup import finevla_clusters as fv
@@ -59,7 +60,7 @@ def test_clusters_are_those_of_scipys_cut(distances: NDArray[np.float64], method
     assert same(cluster(distances, n, Cut(method, distance=t)).labels, fcluster(tree, t, "distance"))
     found = cluster(distances, n, Cut(method, count=k))
     assert same(found.labels, fcluster(tree, k, "maxclust"))
-    assert f"into {len(found.medoids)} clusters" in found.how
+    assert f"into {counted(len(found.medoids), 'cluster')}" in found.how
     assert (f"{k} asked" in found.how) == (len(found.medoids) != k)
     assert found.distance is not None
     if len(found.medoids) in (1, n) or len(set(tree[:, 2])) == n - 1:  # the height named is that of the cut

@@ -212,7 +212,7 @@ class TestPage:
         lazy = Lazy(one.values)
         seen = Page(page(RUN, [replace(one, values=lazy)]))
         assert len(lazy.asked) == 3 * 17
-        assert re.search(r"20\d of 450 episodes are shown", seen.text)
+        assert re.search(r"Shown: 20\d of 450 episodes", seen.text)
         assert "16 of the 149 others drawn" in seen.text
 
     def test_of_many_groups_those_that_lost_most_have_pictures(self) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import finevla_clusters as fv
 from finevla_tools.dedup.clusters import Clusters, DistancesOf, by_size, looked_up, medoids
@@ -124,7 +125,7 @@ def test_every_episode_has_one_true_reason(group: Group, keep: Keep, data: st.Da
             assert f"no place in the budget of {keep.budget}" in c.reason
             assert c.distance is None
     sentence = summary(choices, keep, len(forced))
-    assert sentence.startswith(f"{len(kept)} of {len(choices)} episodes kept")
+    assert sentence.startswith(f"{len(kept)} of {counted(len(choices), 'episode')} kept")
     assert ("more than the budget" in sentence) == (keep.budget is not None and len(forced) > keep.budget)
     assert ("not represented" in sentence) == any("no place" in c.reason for c in choices)
 

@@ -396,7 +396,7 @@ class TestRepairOfForeignFiles:
         packed[3] = Packet(packed[3].topic, packed[3].kind, packed[3].log_ns, packed[3].data[:-9])
         done = repair(write_mcap(tmp_path / "a.mcap", packed))
         assert (done.messages, done.was_whole) == (9, False)
-        assert any("1 packed messages are broken" in sentence for sentence in done.sentences)
+        assert any("1 packed message is broken" in sentence for sentence in done.sentences)
 
 
 class TestStamps:
