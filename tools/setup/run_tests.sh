@@ -4,6 +4,7 @@
 # the node, so a node test that fails beside another is run once more by itself, and that counts; it is named at the end.
 # A test process that dies ends its stage: replaced, it may keep the run waiting for ever.
 set -uo pipefail
+export OMP_NUM_THREADS=1  # two threads in each of two processes wait for each other on two cores: torch thirty times slower
 side_by_side=(-n 2 --dist loadfile --max-worker-restart 0)
 nodes='nodes and not stack and not alone'
 log=$(mktemp)
