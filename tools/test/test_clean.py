@@ -572,9 +572,6 @@ def lerobot_v3(root: Path, count: int) -> Path:
     """By LeRobot's own writer, several episodes a file; episode 2 has a NaN; languages as lerobot-annotate writes them."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-    from finevla_tools.datasets.lerobot_writer import _lerobot
-
-    _lerobot()
     features = {key: {"dtype": "float32", "shape": (14,), "names": JOINTS} for key in ("observation.state", "action")}
     features["observation.images.front"] = {
         "dtype": "video",

@@ -32,6 +32,7 @@ Connect = Callable[..., PolicyConnection]
 def connect() -> Iterator[Connect]:
     """`connect(url, ...)`; everything is closed again."""
     made: list[PolicyConnection] = []
+    before = set(threading.enumerate())  # of other tests
 
     def make(url: str, *args: Any, **options: Any) -> PolicyConnection:
         made.append(PolicyConnection(url, *args, **options))
@@ -40,7 +41,8 @@ def connect() -> Iterator[Connect]:
     yield make
     for one in made:
         one.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "policy link" and not _ends(thread)]
+    new = [thread for thread in threading.enumerate() if thread.name == "policy link" and thread not in before]
+    assert not [thread for thread in new if not _ends(thread)]
 
 
 def _ends(thread: threading.Thread) -> bool:

@@ -41,7 +41,7 @@ def outcome(policy: VLAPolicy, batch: VLABatch) -> tuple[float, torch.Tensor]:
 
 
 def test_every_head_is_tested_here() -> None:
-    assert set(OPTIONS) == set(HEADS)
+    assert set(OPTIONS) == set(HEADS) - {"language"}, "which makes no chunks"
 
 
 @every_head
