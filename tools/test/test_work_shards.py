@@ -21,7 +21,7 @@ def test_a_second_run_makes_only_what_is_missing(tmp_path: Path, capsys: pytest.
     paths[1].unlink()
     before = paths[0].stat().st_mtime_ns
     assert make_shards(paths, [(i + 10,) for i in range(3)], write_list, "things", 1) == 0
-    assert "1/1 shards" in capsys.readouterr().out
+    assert "1/1 shard," in capsys.readouterr().out
     assert paths[0].stat().st_mtime_ns == before
     assert [s["things"][0]["content"] for s in load_shards(paths[0].parent, "things", ("things",))] == [0, 11, 2]
     assert sorted(paths[0].parent.iterdir()) == paths, "nothing half-written is left"
