@@ -27,14 +27,14 @@ class Probe:
             rclpy.init(args=[], context=self.context)
         self.node = rclpy.create_node("probe", namespace=namespace, context=self.context, enable_rosout=False)
         self.executor = SingleThreadedExecutor(context=self.context)
-        self.spinner = SpinThread(self.node, self.executor, "probe")
+        self._spinner = SpinThread(self.node, self.executor, "probe")
 
     def __enter__(self) -> Self:
-        self.spinner.start()
+        self._spinner.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.spinner.close()
+        self._spinner.close()
         self.node.destroy_node()
         if self.is_own:
             rclpy.try_shutdown(context=self.context)

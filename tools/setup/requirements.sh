@@ -17,7 +17,7 @@ if [ "$gpu" != "$had" ]; then
   if [ "$gpu" = 1 ]; then touch $kept; else rm -f $kept; fi
 fi
 
-files=() size="1.3 GB for the robot side and the simulator, 6.5 GB with training"
+files=() size="1.3 GB for the robot side and the simulator, 6.8 GB with training"
 for list in "$@"; do files+=("requirements/$list"); done
 if [ "$gpu" = 1 ]; then
   grep -vx onnxruntime requirements/robot.txt > .venv/robot-gpu.txt

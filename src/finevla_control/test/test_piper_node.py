@@ -21,6 +21,7 @@ from finevla_interfaces.msg import PiperStatus
 from finevla_interfaces.srv import PiperPower
 from finevla_ros import qos
 from finevla_ros.messages import to_ns
+from finevla_ros.spin_thread import SpinThread
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
@@ -42,27 +43,22 @@ class Driven(Probe):
             arguments += ["-p", f"{name}:={value}"]
         rclpy.init(args=arguments)
         self.driver = PiperDriver()
-        self.spinner = SingleThreadedExecutor()
-        self.spinner.add_node(self.driver)
+        self.driving = SpinThread(self.driver, SingleThreadedExecutor(), "driver")
         self.done = threading.Event()
-        self.threads = [
-            threading.Thread(target=self.simulated.run, args=(self.done,), daemon=True),
-            threading.Thread(target=self.spinner.spin, daemon=True),
-        ]
+        self.simulation = threading.Thread(target=self.simulated.run, args=(self.done,), daemon=True)
         super().__init__()
         self.states = self.listen("left_arm/joint_states", JointState, qos.SENSOR)
         self.status = self.listen("left_arm/status", PiperStatus, qos.LATCHED)
 
     def start(self) -> None:
-        for thread in self.threads:
-            thread.start()
+        self.simulation.start()
+        self.driving.start()
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         self.done.set()
-        self.spinner.shutdown(timeout_sec=2.0)
-        for thread in self.threads:
-            thread.join(5.0)
+        self.driving.close()
+        self.simulation.join(5.0)
         self.driver.destroy_node()
         rclpy.try_shutdown()
         self.simulated.bus.shutdown()
