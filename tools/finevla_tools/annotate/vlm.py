@@ -6,7 +6,6 @@ A model's words are drafts. What contradicts the motion is found by `consistency
 import itertools
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,13 @@ from finevla_tools.annotate.vlm_prompts import (
     preset_named,
     prompt,
 )
+from finevla_tools.annotate.vlm_queue import answered
 from finevla_tools.annotate.vlm_server import VlmRefusedError, VlmServer, VlmUnavailableError
 
 # How sure a model's row is: models state confidences that mean nothing, so theirs are not asked for (WGO-Bench: the best
 # one is right in 61 % of given segments).
 CONFIDENCE, CONFIDENCE_MENDED = 0.5, 0.4
 LATE_S = 0.5  # a step may be told to end this much after the episode; it is cut
-MOST_FAILED = 5  # episodes in a row without an answer: the server is gone, or cannot see
 DONE, REVIEW, FAILED = "done", "review", "failed"
 
 
@@ -83,33 +82,7 @@ def annotate_dataset(
     the results of what was under way. What is in the journal is not asked again.
     """
     preset_named(way.preset)
-    todo, stopped, failed_in_a_row = iter(episodes), None, 0
-    with ThreadPoolExecutor(server.options.concurrency, "vlm") as pool:
-        running: dict[Future[VlmResult], int] = {}
-        try:
-            while True:
-                while stopped is None and len(running) < server.options.concurrency:
-                    if (episode := next(todo, None)) is None:
-                        break
-                    running[pool.submit(_result, episode, server, way, journal)] = episode.episode
-                if not running:
-                    break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    running.pop(future)
-                    try:
-                        result = future.result()
-                    except FineVLAError as error:
-                        stopped = stopped or error
-                        continue
-                    failed_in_a_row = failed_in_a_row + 1 if result.by_server else 0
-                    if failed_in_a_row >= MOST_FAILED and stopped is None:
-                        stopped = FineVLAError(f"{MOST_FAILED} episodes in a row failed; the last: {result.sentence}")
-                    yield result
-        finally:
-            if running:
-                server.stop()
-    if stopped is not None:
-        raise stopped
+    yield from answered(episodes, lambda episode: _result(episode, server, way, journal), server, "episodes")
 
 
 def _result(episode: VlmEpisode, server: VlmServer, way: VlmWay, journal: VlmJournal) -> VlmResult:

@@ -5,14 +5,13 @@ A thread for each request that may be under way; every answer is in the journal 
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from finevla_core.errors import DiskFullError, FineVLAError
-from finevla_tools.annotate.vlm import MOST_FAILED
 from finevla_tools.annotate.vlm_budget import VlmBudgetError, VlmUsage
 from finevla_tools.annotate.vlm_journal import VlmJournal, request_hash
+from finevla_tools.annotate.vlm_queue import answered
 from finevla_tools.annotate.vlm_server import VlmRefusedError, VlmServer, VlmUnavailableError
 
 Messages = list[dict[str, Any]]
@@ -63,33 +62,7 @@ def answer_all(requests: Iterable[ModelRequest], server: VlmServer, journal: Vlm
     Raises `FineVLAError` when nothing more can be done (limit of cost, full disk, the server refuses all or is gone), after
     the answers to what was under way. What is in the journal is not asked again; failed calls are.
     """
-    todo, stopped, failed_in_a_row = iter(requests), None, 0
-    with ThreadPoolExecutor(server.options.concurrency, "bench") as pool:
-        running: dict[Future[ModelAnswer], str] = {}
-        try:
-            while True:
-                while stopped is None and len(running) < server.options.concurrency:
-                    if (request := next(todo, None)) is None:
-                        break
-                    running[pool.submit(_answer, request, server, journal)] = request.sample_id
-                if not running:
-                    break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    running.pop(future)
-                    try:
-                        answer = future.result()
-                    except FineVLAError as error:
-                        stopped = stopped or error
-                        continue
-                    failed_in_a_row = failed_in_a_row + 1 if answer.by_server else 0
-                    if failed_in_a_row >= MOST_FAILED and stopped is None:
-                        stopped = FineVLAError(f"{MOST_FAILED} samples in a row failed; the last: {answer.sentence}")
-                    yield answer
-        finally:
-            if running:
-                server.stop()
-    if stopped is not None:
-        raise stopped
+    yield from answered(requests, lambda request: _answer(request, server, journal), server, "samples")
 
 
 def _answer(request: ModelRequest, server: VlmServer, journal: VlmJournal) -> ModelAnswer:

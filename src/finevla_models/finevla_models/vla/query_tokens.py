@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from finevla_models.vla.backbone import Backbone
 
 
-class QueryEmbedding(nn.Module):
-    """An embedding whose tokens `first` ... `first` + N - 1 have rows `(N, width)` of their own."""
+class _QueryRows(nn.Module):
+    """Rows for new tokens beside those that a backbone has."""
 
     def __init__(self, base: nn.Module, rows: nn.Parameter, first: int) -> None:
         super().__init__()
@@ -21,6 +21,10 @@ class QueryEmbedding(nn.Module):
         weight: Any = self.base.weight
         rows: Tensor = weight
         return rows
+
+
+class QueryEmbedding(_QueryRows):
+    """An embedding whose tokens `first` ... `first` + N - 1 have rows `(N, width)` of their own."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the rows `(..., width)` of tokens `(...)`."""
@@ -30,19 +34,8 @@ class QueryEmbedding(nn.Module):
         return torch.where(inside[..., None], own.to(known.dtype), known)
 
 
-class QueryLogits(nn.Module):
+class QueryLogits(_QueryRows):
     """A language head whose tokens `first` ... `first` + N - 1 have rows `(N, width)` of their own."""
-
-    def __init__(self, base: nn.Module, rows: nn.Parameter, first: int) -> None:
-        super().__init__()
-        self.base, self.rows, self.first = base, rows, first
-
-    @property
-    def weight(self) -> Tensor:
-        """The rows of the backbone's own tokens."""
-        weight: Any = self.base.weight
-        rows: Tensor = weight
-        return rows
 
     def forward(self, states: Tensor) -> Tensor:
         """Return the logits `(..., vocabulary)` of states `(..., width)`."""
