@@ -5,15 +5,12 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
 import pytest
 from played_stage import PlayedHost, PlayedStack, PlayedTime, press_ctrl_c
-from rclpy._rclpy_pybind11 import InvalidHandle
 
-from finevla_client.connection import Connection
 from finevla_client.errors import NoAnswer
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.events import RESET_ADVICE
@@ -391,16 +388,3 @@ def press_under_shield(interrupts: Interrupts) -> None:
         assert interrupts.count == 1, "not raised here"
         assert interrupts.is_impatient()
         assert not interrupts.is_impatient()
-
-
-def test_client_whose_handles_go_before_its_thread_ends_in_silence_and_only_then() -> None:
-    def spin() -> None:
-        raise InvalidHandle("cannot use Destroyable because destruction was requested")
-
-    client = Connection.__new__(Connection)
-    client._executor = SimpleNamespace(spin=spin)
-    client._is_closing = True
-    client._spin()
-    client._is_closing = False
-    with pytest.raises(InvalidHandle):
-        client._spin()
