@@ -136,3 +136,14 @@ def test_questions_are_learned_through_the_command(backbone: Path, tmp_path: Pat
     assert parse_run_config(raw).policy.head == "language"
     assert main(["train", str(file), "--out", str(tmp_path / "run"), "--threads", "1"]) == 0
     assert (tmp_path / "run/checkpoints/3/model.safetensors").is_file()
+
+
+def test_a_small_backbone_learns_its_pieces_from_questions_too(tmp_path: Path) -> None:
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"question": "where is the zyxwvu?", "answer": "behind the zyxwvu"}\n' * 3)
+    arguments = ["backbone", str(questions), "--size", "tiny", "--out", str(tmp_path / "made")]
+    assert main(arguments) == 0
+    pieces = json.loads((tmp_path / "made" / "tokenizer.json").read_text())["model"]["vocab"]
+    assert any("zyxwvu" in piece for piece in pieces)
+    questions.write_text("no JSON\n")
+    assert main([*arguments[:-1], str(tmp_path / "other")]) != 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from finevla_core.bundle import load_bundle
 from finevla_core.errors import FineVLAError
+from finevla_sim.tasks import TASKS
 from finevla_tools.door import UNKNOWN, announce, at_least, refuse_other_content
 from finevla_tools.evaluation.baselines import BASELINES
 from finevla_tools.evaluation.sizes import KINDS, QUICK, SUMMARY, Size
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", default="", help=f"only these kinds of cases, e.g. task or path_shape ({', '.join(KINDS)})"
     )
+    parser.add_argument("--only-tasks", default="", help="only cases of these tasks, e.g. reach,pick")
     parser.add_argument(
         "--baselines", default="oracle,blind,random", help="which to run beside it (on the easy cases), '' for none"
     )
@@ -69,7 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
     at_least(0, first=arguments.first, videos=arguments.videos, stack=arguments.stack)
     at_least(1, processes=arguments.processes)
     size, only, baselines = _size(arguments), _listed(arguments.only), _listed(arguments.baselines)
-    for what, given, known in (("kind of case", only, KINDS), ("baseline", baselines, tuple(BASELINES))):
+    tasks = _listed(arguments.only_tasks)
+    for what, given, known in (
+        ("kind of case", only, KINDS),
+        ("task", tasks, tuple(TASKS)),
+        ("baseline", baselines, tuple(BASELINES)),
+    ):
         if odd := [name for name in given if name not in known]:
             raise FineVLAError(f"unknown {what} '{odd[0]}'; known are {', '.join(known)}")
     share = _share(arguments.baseline_share)
@@ -78,7 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     announce(f"loading the simulator; '{bundle.manifest.name}' is evaluated to {out}")
     from finevla_tools.evaluation.trials import cases_of
 
-    cases = [case for case in cases_of(size, arguments.first) if not only or case.kind in only]
+    every = cases_of(size, arguments.first)
+    cases = [case for case in every if case.kind in (only or KINDS) and case.task in (tasks or TASKS)]
     if not cases:
         raise FineVLAError("there is nothing to run; give more scenes")
     return _evaluate(arguments, bundle.manifest.name, cases, baselines, share, out)

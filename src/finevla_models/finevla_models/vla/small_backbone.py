@@ -34,6 +34,7 @@ class BackboneSize:
 # Linear attention has a fast kernel on GPUs alone: what is to be trained on a CPU does without.
 SIZES: Mapping[str, BackboneSize] = {
     "tiny": BackboneSize(64, (LINEAR, FULL), 16, 32, 2, 16),
+    "mini": BackboneSize(192, (FULL,) * 4, 64, 128, 2, 8),
     "small": BackboneSize(256, (FULL,) * 6, 64, 192, 4, 8),
 }
 

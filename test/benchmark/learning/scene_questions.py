@@ -1,0 +1,111 @@
+"""Questions about simulated scenes with known answers, for a small backbone that has never seen a picture.
+
+    python test/benchmark/learning/scene_questions.py --out data/questions --scenes 8000
+
+Writes `questions.jsonl` and pictures of the front camera, for `finevla train` with `head: language`. Of each scene: where
+the target of an instruction is (the instruction as a demonstration would say it), where a thing is, and what lies where, in
+pixels. One moment each: the arms as a scene starts, or a hand near a thing. Seeds are of the training split.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from finevla_core.images import ImageFormat, fit_image
+from finevla_sim.ik import ArmIK
+from finevla_sim.language import _name, how_of, say, some_of
+from finevla_sim.robot import default_robot
+from finevla_sim.sampling import natural_pose, sample_scene
+from finevla_sim.scene import DEMONSTRATION_SEEDS, Scene
+from finevla_sim.tasks import sample_goal
+from finevla_sim.world import World
+from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.progress import Progress
+
+TASKS = ("reach", "pick")
+CAMERA = "front"
+NEAR_HAND = 0.6  # share of scenes in which a hand is near a thing
+ASKED = ("where is {}?", "point at {}", "find {}", "locate {}", "in which place is {}?")
+LISTED = ("what is on the table?", "list the things on the table", "what lies where?")
+
+
+class Asker:
+    """Makes the questions of a seed, the same for the same seed."""
+
+    def __init__(self, size: int) -> None:
+        self.robot, self.size, self.world = default_robot(), size, None
+        self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
+
+    def ask(self, seed: int) -> tuple[np.ndarray, list[tuple[str, str]]]:
+        rng = np.random.default_rng([seed, 53])
+        scene = self._moved(sample_scene(seed, str(rng.choice(TASKS)), self.ik), rng)
+        if self.world is None:
+            self.world = World(scene, self.robot.embodiment, self.robot.urdf_path)
+        else:
+            self.world.reset(scene)
+        picture = self.world.image(CAMERA)
+        places = {item.name: self._pixel(item.name) for item in scene.objects}
+        return fit_image(picture, ImageFormat(self.size, self.size)), self._questions(scene, places, rng)
+
+    def _moved(self, scene: Scene, rng: np.random.Generator) -> Scene:
+        """Put one hand above or beside a thing, as on the way of a motion."""
+        values = np.array(scene.arm_start)
+        if rng.random() < NEAR_HAND:
+            item, arm = scene.objects[rng.integers(len(scene.objects))], str(rng.choice(["left", "right"]))
+            at = np.array([*item.position, 0.76]) + rng.uniform([-0.1, -0.1, 0.0], [0.1, 0.1, 0.2])
+            values = self.ik.solve(values, arm, natural_pose(at, arm, float(rng.uniform(-0.5, 0.5))), 30)
+        grippers = [k for k, value in enumerate(self.robot.embodiment.values) if value.is_gripper]
+        values[grippers] = rng.choice([1.0, rng.uniform(0.2, 1.0)], len(grippers))
+        return replace(scene, arm_start=tuple(values.tolist()))
+
+    def _pixel(self, name: str) -> tuple[int, int]:
+        x, y = self.world.project(CAMERA, self.world.truth().objects[name][:3, 3])
+        places = (np.array([x, y]) + 1) / 2 * self.size
+        return int(np.clip(round(places[0]), 0, self.size - 1)), int(np.clip(round(places[1]), 0, self.size - 1))
+
+    def _questions(self, scene: Scene, places: dict, rng: np.random.Generator) -> list[tuple[str, str]]:
+        made = []
+        for _ in range(4):
+            goal = sample_goal(scene, rng)
+            how = some_of(how_of(goal), rng) if rng.random() < 0.7 else ()
+            made.append((say(goal, scene, rng, how, "train").text, point(places[goal.target])))
+        for item in scene.objects:
+            made.append((str(rng.choice(ASKED)).format(_name(item, scene, rng, "train")[0]), point(places[item.name])))
+        lying = sorted(scene.objects, key=lambda item: places[item.name])
+        said = ", ".join(f"{item.color} {item.shape} {places[item.name][0]} {places[item.name][1]}" for item in lying)
+        return [*made, *((str(text), said) for text in rng.choice(LISTED, 2, replace=False))]
+
+
+def point(place: tuple[int, int]) -> str:
+    return json.dumps({"point": list(place)})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--scenes", type=int, default=8000)
+    parser.add_argument("--size", type=int, default=128, help="pixels of the square pictures")
+    parser.add_argument("--first", type=int, default=100_000)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    (options.out / "pictures").mkdir(parents=True)
+    if options.first + options.scenes > DEMONSTRATION_SEEDS:
+        parser.error(f"seeds end at {DEMONSTRATION_SEEDS}")
+    seeds = iter(range(options.first, options.first + options.scenes))
+    asker = Once(partial(Asker, options.size), Asker.ask)
+    with (options.out / "questions.jsonl").open("w") as file, Progress("scenes", options.scenes) as progress:
+        for seed, (picture, asked) in over(asker, seeds, options.processes, ahead=2):
+            name = f"pictures/{seed}.png"
+            Image.fromarray(picture).save(options.out / name)
+            for question, answer in asked:
+                file.write(json.dumps({"images": [name], "question": question, "answer": answer}) + "\n")
+            progress.step()
+
+
+if __name__ == "__main__":
+    main()
