@@ -19,6 +19,7 @@ from tiny_backbone import make_tiny_backbone
 from vla_runs import KillingSamples, run_apart, run_config
 
 from finevla_core.errors import DiskFullError, FineVLAError
+from finevla_models.vla.backbone import load_backbone
 from finevla_models.vla.batch import VLAExample
 from finevla_models.vla.files import load_vla
 from finevla_models.vla.head import VLAPolicy
@@ -268,8 +269,41 @@ def test_a_run_starts_with_the_weights_of_a_checkpoint(backbone: Path, tmp_path:
     trained = {name for name, value in policy.named_parameters() if value.requires_grad}
     assert trained, "of stage 2"
     assert trained != {name for name, value in before.named_parameters() if value.requires_grad}
-    with pytest.raises(FineVLAError, match="do not fit"):
+    with pytest.raises(FineVLAError, match="has head 'instruct', whose own layers stand in its backbone"):
         build_policy(run_config(backbone, "oft", start=first), MadeSamples())
+    with pytest.raises(FineVLAError, match=r"is no policy, it has no vla.json; name a checkpoint"):
+        build_policy(run_config(backbone, "oft", start=first.parent), MadeSamples())
+
+
+@pytest.fixture(scope="module")
+def answering(backbone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a backbone that learned to answer, through adapters."""
+    config = run_config(backbone, "language", lora={"rank": 2, "targets": ["q_proj"]})
+    return train(config, MadeSamples(questions=True), tmp_path_factory.mktemp("answering") / "run")
+
+
+@pytest.mark.parametrize("head", ["oft", "fast", "instruct"])
+def test_what_answers_in_words_starts_a_policy_that_acts(
+    backbone: Path, answering: Path, tmp_path: Path, head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"oft": {}, "fast": tiny_policies.OPTIONS["fast"], "instruct": INSTRUCT}[head]
+    config = run_config(backbone, head, options, start=answering, backbone_rate=1e-5, rate=1e-5, save_every=2)
+    old = load_vla(answering).backbone.model
+    learned = "model.language_model.layers.1.self_attn.q_proj.weight"
+    source = load_backbone(str(backbone)).model.state_dict()
+    assert not torch.equal(old.state_dict()[learned], source[learned]), "it learned something"
+    made = build_policy(config, MadeSamples()).backbone.model.state_dict()
+    places = {name.replace(".base.", "."): name for name in made}
+    for name, value in old.state_dict().items():
+        assert torch.equal(made[places[name]][: len(value)], value), name
+    straight = train(config, MadeSamples(), tmp_path / "run")
+    assert (
+        f"started from '{answering}' (head 'language'): the backbone; head '{head}' begins anew"
+        in capsys.readouterr().err
+    )
+    again = tmp_path / "again"
+    shutil.copytree(tmp_path / "run", again, ignore=shutil.ignore_patterns("4"))
+    assert_equal(train(config, MadeSamples(), again, resume=True), straight)
 
 
 def test_answers_in_words_are_learned_by_the_same_trainer(backbone: Path, tmp_path: Path) -> None:

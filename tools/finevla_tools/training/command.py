@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
     from finevla_tools.training.samples import open_samples
 
     # Once for all processes: the first to open a set decodes its pictures.
-    samples = open_samples(config, cores(), say=_tell if is_first else None)
+    samples = open_samples(config, cores(), say=tell if is_first else None)
     if arguments.processes > 1:
         command = ["train", str(path), "--out", str(out), "--threads", str(arguments.threads)]
         return run_ranks([*command, *(["--resume"] if arguments.resume else [])], arguments.processes)
@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
     return 0
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
+    """Print a sentence for the person, beside what the command prints."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -21,7 +21,7 @@ from finevla_tools.formats import number
 from finevla_tools.training import checkpoint
 from finevla_tools.training.build import build_policy
 from finevla_tools.training.checkpoint import RunFacts, TrainingState
-from finevla_tools.training.command import refuse_unfit
+from finevla_tools.training.command import refuse_unfit, tell
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.distributed import agreed, end_ranks, gathered, placed, start_ranks
 from finevla_tools.training.failures import Position, in_words, refuse_not_finite
@@ -68,7 +68,7 @@ def train(config: VLARunConfig, samples: TrainingSamples, run: Path, resume: boo
                 refuse_unfit(run, resume)
                 stack.enter_context(locked(run, run, f"another process trains in '{run}'; wait for it, or end it"))
             agreed("", world)
-            return _Run(config, samples, run, world).go()
+            return _Run(config, samples, run, rank, world).go()
     finally:
         end_ranks()
 
@@ -90,9 +90,9 @@ class _Window:
 class _Run:
     """One process's part of a training run."""
 
-    def __init__(self, config: VLARunConfig, samples: TrainingSamples, run: Path, world: int) -> None:
+    def __init__(self, config: VLARunConfig, samples: TrainingSamples, run: Path, rank: int, world: int) -> None:
         self.config, self.samples, self.options, self.at = config, samples, config.training, Position(run)
-        policy = build_policy(config, samples)
+        policy = build_policy(config, samples, tell if rank == 0 else lambda _: None)
         if not trained_parameters(policy):
             raise FineVLAError("nothing of the policy is trained; raise training.rate or training.backbone_rate")
         self.facts = RunFacts(config, samples, world, checkpoint.fingerprint(policy))

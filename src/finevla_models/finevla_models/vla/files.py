@@ -63,11 +63,7 @@ def load_vla(folder: Path) -> VLAPolicy:
     Raises:
         FineVLAError: A file is missing or does not fit the others.
     """
-    described = read_json(folder / DESCRIPTION)
-    if described.get("schema") != SCHEMA:
-        raise FineVLAError(
-            f"'{folder / DESCRIPTION}' is of schema '{described.get('schema')}', this version reads '{SCHEMA}'"
-        )
+    described = _description(folder)
     try:
         backbone = new_backbone(folder / BACKBONE, int(described["max_tokens"]))
         shape = ChunkShape(**described["shape"])
@@ -77,6 +73,21 @@ def load_vla(folder: Path) -> VLAPolicy:
     load_weights(policy, folder)
     made: VLAPolicy = policy.eval()
     return made
+
+
+def saved_head(folder: Path) -> str:
+    """Return the name of the head of a policy's folder; raises `FineVLAError` if it is none."""
+    return str(_description(folder).get("head"))
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    file = folder / DESCRIPTION
+    if not file.is_file():
+        raise FineVLAError(f"'{folder}' is no policy, it has no {DESCRIPTION}; name a checkpoint, RUN/checkpoints/STEP")
+    described: dict[str, Any] = read_json(file)
+    if described.get("schema") != SCHEMA:
+        raise FineVLAError(f"'{file}' is of schema '{described.get('schema')}', this version reads '{SCHEMA}'")
+    return described
 
 
 def load_weights(policy: VLAPolicy, folder: Path) -> None:

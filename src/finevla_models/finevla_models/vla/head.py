@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -35,9 +36,13 @@ class Losses:
 
 
 class VLAHead(nn.Module, ABC):
-    """An action head. It says what follows the prompt, and runs the backbone as it needs."""
+    """An action head. It says what follows the prompt, and runs the backbone as it needs.
+
+    `changes_backbone`: making one puts layers of its own into the backbone, so that no other head fits that backbone.
+    """
 
     shape: ChunkShape
+    changes_backbone: ClassVar[bool] = False
 
     def fit(self, chunks: NDArray[np.float32], masks: NDArray[np.bool_] | None, backbone: Backbone) -> None:
         """Fit what is no weight, once before training: `chunks` `(N, T, D)` normalised, `masks` of the same shape.
