@@ -14,7 +14,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from finevla_ros.executor import OneThreadExecutor
-from finevla_ros.listening import subscribe, subscribe_both
+from finevla_ros.listening import Tell, subscribe, subscribe_both
+from finevla_ros.services import serve
 from finevla_ros.spin_thread import SpinThread
 from finevla_ros.trajectory_message import listen_to_controllers
 
@@ -22,8 +23,8 @@ from finevla_ros.trajectory_message import listen_to_controllers
 class SeparateListener:
     """Node `<name of the node>_<name>`. Callbacks run in its thread: whoever gives them guards what they share."""
 
-    def __init__(self, owner: Node, name: str, tell: Callable[[str], None]) -> None:
-        self._owner, self._tell = owner, tell
+    def __init__(self, owner: Node, name: str, tell: Tell, tell_flood: Tell) -> None:
+        self._owner, self._tells = owner, {"tell": tell, "tell_flood": tell_flood}
         self._failed: BaseException | None = None  # what a callback raised; the owner must end with it
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
@@ -41,7 +42,7 @@ class SeparateListener:
     ) -> Subscription:
         """Subscribe as `profile` says; `most_bytes` as in `subscribe`."""
         name = self._owner.resolve_topic_name(topic)
-        return subscribe(self._node, kind, name, callback, profile, most_bytes=most_bytes, tell=self._tell)
+        return subscribe(self._node, kind, name, callback, profile, most_bytes=most_bytes, **self._tells)
 
     def forget(self, subscription: Subscription) -> None:
         """End a subscription of `hear`."""
@@ -49,7 +50,7 @@ class SeparateListener:
 
     def hear_both(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
         """Subscribe to reliable and to best-effort publishers; each message is given once."""
-        subscribe_both(self._node, kind, self._owner.resolve_topic_name(topic), callback, profile, tell=self._tell)
+        subscribe_both(self._node, kind, self._owner.resolve_topic_name(topic), callback, profile, **self._tells)
 
     def hear_controllers(self, controllers: Sequence[str], callback: Callable[[str, bytes], None]) -> None:
         """Hear what controllers are told, as bytes, with the controller's name."""
@@ -57,7 +58,7 @@ class SeparateListener:
 
     def serve(self, kind: type, service: str, callback: Callable[[Any, Any], Any]) -> None:
         """Offer a service in this participant; its callback runs in the listener's own thread."""
-        self._node.create_service(kind, self._owner.resolve_service_name(service), callback)
+        serve(self._node, kind, self._owner.resolve_service_name(service), callback, **self._tells)
 
     def check(self) -> None:
         """Raise what a callback raised."""

@@ -111,8 +111,10 @@ class SafetyWatchdog(LastingNode):
         self.heartbeat = self._out(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
         self.events = EventLog(self, self._out(msg.SafetyEvent, "safety/events", qos.ALL))
         self.diagnostics = self._out(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.untold: deque[str] = deque()  # what the other thread refused
-        self.apart = SeparateListener(self, "chunks", self.untold.append)
+        self.untold: deque[Event] = deque()  # of the other thread
+        self.apart = SeparateListener(
+            self, "chunks", lambda t: self.untold.append(_refused(t)), lambda t: self.untold.append(_flood(t))
+        )
         self._subscribe()
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.apart.start()
@@ -130,12 +132,12 @@ class SafetyWatchdog(LastingNode):
             callback,
             profile,
             most_bytes=most_bytes,
-            tell=self._on_refused,
+            # As fast as it can a simulation sends any number of joint states.
+            most_hz=0.0 if kind is JointState and self.get_parameter("use_sim_time").value else None,
+            tell=lambda text: self.events.tell(_refused(text)),
+            tell_flood=lambda text: self.events.tell(_flood(text)),
             event_callbacks=QUIET_IN,
         )
-
-    def _on_refused(self, text: str) -> None:
-        self.events.tell(Event(msg.SafetyEvent.WARN, "message.refused", text))
 
     def _subscribe(self) -> None:
         w, now = self.watchdog, time.monotonic_ns
@@ -231,7 +233,7 @@ class SafetyWatchdog(LastingNode):
     def _on_tick(self) -> None:
         self.apart.check()
         while self.untold:
-            self._on_refused(self.untold.popleft())
+            self.events.tell(self.untold.popleft())
         self.ticks += 1
         if self.ticks % RIVALS_EVERY == 0:
             self._look_for_rivals()
@@ -272,6 +274,14 @@ class SafetyWatchdog(LastingNode):
         message.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics.publish(message)
         self.refused = ""
+
+
+def _refused(text: str) -> Event:
+    return Event(msg.SafetyEvent.WARN, "message.refused", text)
+
+
+def _flood(text: str) -> Event:
+    return Event(msg.SafetyEvent.WARN, "message.flood", text)
 
 
 def main() -> int:

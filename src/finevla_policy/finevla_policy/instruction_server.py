@@ -25,6 +25,7 @@ from finevla_ros import qos
 from finevla_ros.executor import AsideGroup
 from finevla_ros.listening import subscribe
 from finevla_ros.messages import instruction_from_msg, instruction_to_msg
+from finevla_ros.services import serve
 
 SAID_STOP = "the operator said stop"
 STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"
@@ -92,7 +93,8 @@ class InstructionServer:
         self.active_publisher = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         subscribe(node, msg.Instruction, "instruction", self._on_instruction, qos.ALL)
         subscribe(node, String, "instruction/text", self._on_text, qos.ALL)
-        node.create_service(SetInstruction, "set_instruction", self._on_service, callback_group=AsideGroup())
+        # Of any size: what is too long is refused by its words, for it may begin with a stop.
+        serve(node, SetInstruction, "set_instruction", self._on_service, most_bytes=0, callback_group=AsideGroup())
         self._reader = threading.Thread(target=self._read_mail, name="instructions", daemon=True)
         self._reader.start()
 

@@ -37,6 +37,7 @@ from finevla_ros.messages import to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
+from finevla_ros.services import serve
 
 REPORT_S = 0.5
 # Heard from an episode's start on: `ros2 topic pub --once` comes, speaks and goes before anybody could look for it.
@@ -121,8 +122,8 @@ class Recorder(Node):
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         subscribe(self, msg.PolicyStatus, "policy/status", self._on_policy, qos.LATCHED)
         subscribe(self, msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
-        self.create_service(StartEpisode, "recorder/start", self._on_start)
-        self.create_service(StopEpisode, "recorder/stop", self._on_stop)
+        serve(self, StartEpisode, "recorder/start", self._on_start)
+        serve(self, StopEpisode, "recorder/stop", self._on_stop)
         self.action = BoundedActionServer(
             self,
             RecordEpisode,
