@@ -294,8 +294,9 @@ class SafetyBridge(LastingNode):
             self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
             self._flush()
 
-    def _on_deadman(self, message: Bool) -> None:
-        self.bridge.on_deadman(message.data, self._now_ns())
+    def _on_deadman(self, message: Bool, info: Mapping[str, int]) -> None:
+        number = info.get("publication_sequence_number") or 0
+        self.bridge.on_deadman(message.data, self._now_ns(), number)
         self._flush()
 
     def _on_stop_topic(self, _: Empty) -> None:
@@ -338,10 +339,13 @@ class SafetyBridge(LastingNode):
         return response
 
     def _on_tick(self) -> None:
-        for listener in self.listeners:
-            listener.check()
+        now_s = time.monotonic()
+        deaf = [listener.name for listener in self.listeners if listener.check(now_s)]
         with self.lock:
             self.bridge.tick(self._now_ns())
+            if deaf:
+                text = f"the thread that hears {' and '.join(deaf)} hangs; start the bridge again"
+                self.bridge.on_stop(self._now_ns(), "bridge.deaf", text)
             self._flush()
             self.ticks += 1
             if self.ticks % STATUS_EVERY == 0:

@@ -25,7 +25,7 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
 from finevla_core.safety.events import Event, State
-from finevla_core.safety.heartbeats import instance_of
+from finevla_core.safety.heartbeats import instance_of, is_of_now
 from finevla_core.safety.monitors import carriers
 from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
 from finevla_core.safety.watchdog import Watchdog
@@ -179,7 +179,7 @@ class SafetyWatchdog(LastingNode):
 
     def _on_status(self, message: msg.SafetyStatus) -> None:
         said = to_ns(message.header.stamp), message.state, message.epoch, message.challenge
-        if why := self.statuses.why_not(message.header.frame_id, *said):
+        if why := self.statuses.why_not(message.header.frame_id, *said, self._clock_ns()):
             if text := self.statuses.tell(why, time.monotonic_ns()):
                 self.events.tell(Event(msg.SafetyEvent.WARN, "status.forged", text))
             return
@@ -198,8 +198,11 @@ class SafetyWatchdog(LastingNode):
 
     def _on_heartbeat(self, message: msg.Heartbeat) -> None:
         """Take in other watchdogs' heartbeats (our own are ignored); raises `FineVLAError` if this one must not run too."""
-        instance = instance_of(self.key, words_of(message))
-        if instance not in ("", self.signer.instance) and message.node == self.signer.node:
+        words = words_of(message)
+        instance = instance_of(self.key, words)
+        if instance in ("", self.signer.instance) or message.node != self.signer.node:
+            return
+        if is_of_now(words, self._clock_ns()):  # else it is played from a recording
             why = self.watchdog.on_other_watchdog(
                 instance, message.sequence, self.signer.instance, self.signer.beats, time.monotonic_ns()
             )
@@ -231,7 +234,7 @@ class SafetyWatchdog(LastingNode):
             self.watchdog.on_publishers(topic, publishers_of(self, topic), time.monotonic_ns())
 
     def _on_tick(self) -> None:
-        self.apart.check()
+        self.apart.check(time.monotonic())
         while self.untold:
             self.events.tell(self.untold.popleft())
         self.ticks += 1

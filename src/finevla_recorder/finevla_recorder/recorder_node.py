@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, one_line
 from finevla_core.recording.episode import (
     DiskLimits,
     Labels,
@@ -40,6 +40,7 @@ from finevla_ros.run import run_node
 from finevla_ros.services import serve
 
 REPORT_S = 0.5
+MAX_BUNDLE = 255  # characters: a file's name has no more
 # Heard from an episode's start on: `ros2 topic pub --once` comes, speaks and goes before anybody could look for it.
 SPOKEN = {
     "instruction": "finevla_interfaces/msg/Instruction",
@@ -254,7 +255,7 @@ class Recorder(Node):
         return self.last.sentence or f"episode '{session.episode.name}' was stopped by recorder/stop"
 
     def _on_policy(self, message: msg.PolicyStatus) -> None:
-        self.bundle = message.bundle or self.bundle
+        self.bundle = one_line(message.bundle, MAX_BUNDLE) or self.bundle
 
     def _on_instruction(self, message: msg.Instruction) -> None:
         self.instruction = message

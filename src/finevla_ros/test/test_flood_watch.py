@@ -1,4 +1,4 @@
-"""Promises of the watch over floods: what is usual is never told, what is more is told at once with who sends it, then seldom."""
+"""Promises of the watch over floods: what is usual is never told, what is more at once, with who sends it, and then seldom."""
 
 from finevla_ros.flood_watch import BURST, FloodWatch
 
@@ -20,7 +20,8 @@ def test_a_flood_is_told_within_a_tenth_of_a_second_with_who_publishes_there() -
     ((after_s, text), *more) = told(watch, 500.0, 1.0)
     assert after_s < 0.1
     assert "/finevla/instruction is flooded" in text
-    assert "'/finevla/flooding'" in text and "one without a name yet" in text
+    assert "'/finevla/flooding'" in text
+    assert "one without a name yet" in text
     assert more == []
 
 

@@ -58,7 +58,8 @@ def test_a_request_that_is_too_large_is_answered_with_why_and_never_used(counter
     counter.until(large.done)
     assert not large.result().success
     assert f"{MOST_REQUEST_BYTES} are allowed" in large.result().message
-    assert len(counter.told) == 1 and "service /authority" in counter.told[0]
+    assert len(counter.told) == 1
+    assert "service /authority" in counter.told[0]
     small = client.call_async(Authority.Request(client="/policy"))
     counter.until(small.done)
     assert small.result().success
