@@ -119,6 +119,7 @@ class SafetyBridge(LastingNode):
         )
         self.ticks = 0
         self.judged_s = 0.0
+        self.told: tuple[object, ...] = ()
         self.shown: object = None  # the plan that was last shown as waiting
         self.controllers = {
             c.name: self.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
@@ -382,7 +383,7 @@ class SafetyBridge(LastingNode):
             self.events.tell(event)
         if self.bridge.waiting is not self.shown:
             self._show_waiting()
-        if events:
+        if self._told() != self.told:
             self._publish_status()
 
     def _show_waiting(self) -> None:
@@ -404,8 +405,13 @@ class SafetyBridge(LastingNode):
             message.closest = clearance.closest
         self.pending.publish(message)
 
+    def _told(self) -> tuple[object, ...]:
+        """What others act on: a change is told at once, and a thousand refusals a second are none."""
+        b = self.bridge
+        return b.state, b.reason, b.epoch, b.client, b.instruction_id, b.is_stepping, b.waiting is not None
+
     def _publish_status(self) -> None:
-        bridge, counts = self.bridge, self.bridge.counts
+        bridge, counts, self.told = self.bridge, self.bridge.counts, self._told()
         following = bridge.state is State.FOLLOWING
         judged = bridge.judged if following else None
         message = msg.SafetyStatus(

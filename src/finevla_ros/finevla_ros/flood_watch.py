@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from finevla_core.errors import quoted
 
 BURST = 25.0  # at once: a subscription keeps 20 at most while its node is held up
+QUIET_S = 5.0  # what begins again after so long is another flood
 FIRST_S, LONGEST_S = 10.0, 640.0  # how long a matter is counted before it is told again
 NAMED = 4  # publishers in a sentence
 
@@ -32,6 +33,28 @@ class TellingTimes:
 
 
 @dataclass
+class Allowance:
+    """A token bucket: so many a second, and `burst` at once."""
+
+    rate_hz: float
+    burst: float = BURST
+    _left: float = field(init=False)
+    _at_s: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self._left = self.burst
+
+    def take(self, now_s: float) -> bool:
+        """Return whether one more is within it."""
+        self._left = min(self.burst, self._left + max(0.0, now_s - self._at_s) * self.rate_hz)
+        self._at_s = now_s
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
+@dataclass
 class FloodWatch:
     """Counts what comes through one door, a topic or a service, of which `most_hz` are nobody's mistake.
 
@@ -43,20 +66,19 @@ class FloodWatch:
     who: Callable[[], Sequence[str]] = tuple
     burst: float = BURST
     _times: TellingTimes = field(default_factory=TellingTimes)
-    _left: float = field(init=False)
-    _at_s: float = float("-inf")
+    _over_s: float = float("-inf")
+    _usual: Allowance = field(init=False)
 
     def __post_init__(self) -> None:
-        self._left = self.burst
+        self._usual = Allowance(self.most_hz, self.burst)
 
     def note(self, now_s: float) -> str:
         """Count one more; return the sentence that is to be told now, or ""."""
-        passed_s = max(0.0, now_s - self._at_s)
-        self._left = min(self.burst, self._left + passed_s * self.most_hz)
-        self._at_s = now_s
-        if self._left >= 1.0:
-            self._left -= 1.0
+        if self._usual.take(now_s):
             return ""
+        if now_s - self._over_s > QUIET_S:
+            self._times = TellingTimes()
+        self._over_s = now_s
         if not self._times.is_due(now_s):
             return ""
         names = sorted(set(self.who()))

@@ -58,7 +58,7 @@ MOST_HZ: dict[type, float] = {
     msg.PolicyStatus: 100.0,
     msg.ImageFormat: 20.0,
     msg.Heartbeat: 100.0,
-    JointState: 800.0,  # 200 Hz of the arms, and what else shares the topic
+    JointState: 400.0,  # 200 Hz of the arms, and what else shares the topic
     DiagnosticArray: 400.0,
     Bool: 200.0,
     Empty: 50.0,
