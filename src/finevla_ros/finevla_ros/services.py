@@ -11,7 +11,7 @@ from finevla_ros.flood_watch import FloodWatch
 from finevla_ros.listening import KIB, RefusalCounter, Tell
 
 MOST_REQUEST_BYTES = 64 * KIB  # as of an instruction on its topic
-MOST_HZ, BURST = 20.0, 15.0  # calls of one service
+MOST_HZ, BURST = 10.0, 10.0  # calls of one service: its queue holds ten
 
 
 def serve(
