@@ -16,44 +16,41 @@ from multiprocessing.synchronize import Event
 from typing import Any
 
 import numpy as np
+from rclpy.serialization import serialize_message
+from std_srvs.srv import Trigger
 from stopping import STOP_MOST_S, session_of
 
 from finevla_core.errors import FineVLAError
 from finevla_interfaces import msg
+from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
+from finevla_tools.faults import floods
 from finevla_tools.faults.catalogue import drills_for
 from finevla_tools.faults.session import Session
 
-MB = 1_000_000
 BAR_MS, BAR_LINES = 100.0, 10.0
 FLOOD_S, HEARD_S, READY_S = 1.0, 3.0, 60.0
-FLOODS = {  # topic, what, times a second
-    "none": ("", "", 0.0),
-    "chunk of 56 MB": ("action_chunk", "actions", 1.0),
-    "chunk ids of 10 MB": ("action_chunk", "id", 20.0),
-    "malformed chunks": ("action_chunk", "malformed", 1000.0),
-    "texts of 10 MB": ("instruction/text", "text", 20.0),
-    "empty texts": ("instruction/text", "empty", 1000.0),
-    "joint names of 1 MB": ("joint_states", "names", 50.0),
-    "heartbeats": ("safety/watchdog", "beat", 1000.0),
+CALL = "calls: "
+CALLED = {
+    "authority": lambda: (Authority, "safety/authority", Authority.Request(client="/finevla/other")),
+    "resets": lambda: (Trigger, "safety/reset", Trigger.Request()),
+    "approvals": lambda: (Approve, "safety/approve", Approve.Request(number=1, is_yes=True)),
+}
+FLOODS = {  # by name: the topic, and what
+    "none": ("", ""),
+    "malformed chunks": ("action_chunk", "malformed"),
+    **{name: (topic, what) for name, (topic, what, _) in floods.FLOODS.items()},
+    **{f"{CALL}{name}": (name, CALL) for name in CALLED},
 }
 
 
-def message_of(what: str) -> tuple[type, object]:
-    """The kind of a flood's message, and the message or its bytes."""
-    from sensor_msgs.msg import JointState
-    from std_msgs.msg import String
-
-    if what == "actions":
-        return msg.ActionChunk, msg.ActionChunk(actions=np.zeros(7 * MB))
-    return {
-        "id": lambda: (msg.ActionChunk, msg.ActionChunk(instruction_id="x" * 10 * MB)),
-        "malformed": lambda: (msg.ActionChunk, b"\0\1\0\0" + b"\xff" * 60),
-        "text": lambda: (String, String(data="x" * 10 * MB)),
-        "empty": lambda: (String, String()),
-        "names": lambda: (JointState, JointState(name=["x" * MB], position=[0.0])),
-        "beat": lambda: (msg.Heartbeat, msg.Heartbeat(node="/finevla/safety_watchdog", is_well=True)),
-    }[what]()
+def message_of(what: str) -> tuple[type, object, float]:
+    """The kind of a flood's message, the message or its bytes, and how often it is sent a second."""
+    if what == "malformed":
+        return msg.ActionChunk, b"\0\1\0\0" + b"\xff" * 60, 1000.0
+    make, rate_hz = floods.kinds()[what]
+    message = make()
+    return type(message), serialize_message(message), rate_hz
 
 
 def flood(domain: str, namespace: str, kind: str, begin: Event, end: Event, sent: Any, listeners: Any) -> None:
@@ -61,13 +58,16 @@ def flood(domain: str, namespace: str, kind: str, begin: Event, end: Event, sent
     import rclpy
 
     os.environ.update({"ROS_DOMAIN_ID": domain, "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"})
-    topic, what, rate_hz = FLOODS[kind]
+    topic, what = FLOODS[kind]
     if not topic:
         return
     rclpy.init()
     node = rclpy.create_node("stranger", namespace=namespace)
-    message_kind, message = message_of(what)
-    publisher = node.create_publisher(message_kind, topic, qos.ALL)
+    if what == CALL:
+        call(node, topic, begin, end, sent, listeners)
+        return
+    message_kind, message, rate_hz = message_of(what)
+    publisher = node.create_publisher(message_kind, topic, floods.profile_of(topic))
     while not publisher.get_subscription_count():
         time.sleep(0.05)
     listeners.value = publisher.get_subscription_count()
@@ -77,6 +77,20 @@ def flood(domain: str, namespace: str, kind: str, begin: Event, end: Event, sent
             publisher.publish(message)
             sent.value, listeners.value = sent.value + 1, publisher.get_subscription_count()
             time.sleep(max(0.0, 1.0 / rate_hz - (time.monotonic() - began_s)))
+
+
+def call(node: Any, name: str, begin: Event, end: Event, sent: Any, listeners: Any) -> None:
+    """Whenever `begin` is set, so many calls of a service at once, again and again."""
+    service_kind, service, request = CALLED[name]()
+    client = node.create_client(service_kind, service)
+    client.wait_for_service(READY_S)
+    listeners.value = 1
+    while not end.is_set():
+        if begin.wait(0.1):
+            for _ in range(floods.CALLS):
+                client.remove_pending_request(client.call_async(request))
+            sent.value += floods.CALLS
+            time.sleep(0.2)
 
 
 class Silence:

@@ -1,5 +1,7 @@
 """The real seals for tests that play a watchdog or a bridge."""
 
+import time
+
 from rclpy.node import Node
 
 from finevla_core.safety.seal import Signer
@@ -7,7 +9,7 @@ from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.heartbeats import heartbeat_to_msg
 from finevla_ros.keys import stack_key
-from finevla_ros.messages import to_ns
+from finevla_ros.messages import to_ns, to_stamp
 
 
 def signer_of(node: Node, name: str) -> Signer:
@@ -16,9 +18,10 @@ def signer_of(node: Node, name: str) -> Signer:
 
 
 def sealed_status(signer: Signer, state: int, epoch: int, challenge: int = 1) -> msg.SafetyStatus:
-    """The bridge's next status."""
+    """The bridge's next status, of now: an older one would be a recording."""
     message = msg.SafetyStatus(state=state, epoch=epoch, challenge=challenge)
-    message.header.frame_id = signer.status(0, state, epoch, challenge)
+    message.header.stamp = to_stamp(time.time_ns())
+    message.header.frame_id = signer.status(to_ns(message.header.stamp), state, epoch, challenge)
     return message
 
 

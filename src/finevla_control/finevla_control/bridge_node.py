@@ -45,6 +45,7 @@ from finevla_ros.messages import chunk_from_msg, to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import LastingNode, run_node
+from finevla_ros.services import serve
 from finevla_ros.trajectories import trajectory_to_msg
 from finevla_ros.trajectory_message import judge
 
@@ -118,6 +119,7 @@ class SafetyBridge(LastingNode):
         )
         self.ticks = 0
         self.judged_s = 0.0
+        self.told: tuple[object, ...] = ()
         self.shown: object = None  # the plan that was last shown as waiting
         self.controllers = {
             c.name: self.create_publisher(JointTrajectory, f"{c.name}/joint_trajectory", qos.ALL)
@@ -148,10 +150,10 @@ class SafetyBridge(LastingNode):
             (Approve, "safety/approve", self._on_approve),
             (AdoptPose, "safety/adopt", self._on_adopt),
         ):
-            self.create_service(kind, service, self._in_turn(callback))
+            serve(self, kind, service, self._in_turn(callback), tell=self._on_refused, tell_flood=self._on_flood)
 
     def _listen_for_stops(self) -> SeparateListener:
-        path, turn = SeparateListener(self, "stop", self._on_refused), self._in_turn
+        path, turn = SeparateListener(self, "stop", self._on_refused, self._on_flood), self._in_turn
         path.hear_both(Empty, "safety/stop", turn(self._on_stop_topic), qos.ALL)
         path.serve(Trigger, "safety/stop", turn(self._on_stop_service))
         # Best effort hears both kinds. A switch that a reliable publisher said again later would be held by mistake.
@@ -162,14 +164,14 @@ class SafetyBridge(LastingNode):
 
     def _listen_for_words(self) -> SeparateListener:
         """What the operator says, for a stop word: no policy, busy or absent, may stand between."""
-        words = SeparateListener(self, "words", self._on_refused)
+        words = SeparateListener(self, "words", self._on_refused, self._on_flood)
         words.hear_both(msg.Instruction, "instruction", lambda m: self._on_words(m.raw, m.fine), qos.ALL)
         words.hear_both(String, "instruction/text", lambda m: self._on_words(m.data), qos.ALL)
         return words
 
     def _listen_for_chunks(self) -> SeparateListener:
         """A stranger's chunk may have any size: Fast DDS holds its whole participant up for seconds over one of 56 MB."""
-        chunks = SeparateListener(self, "chunks", self._on_refused)
+        chunks = SeparateListener(self, "chunks", self._on_refused, self._on_flood)
         chunks.hear(msg.ActionChunk, "action_chunk", self._on_chunk, qos.NEWEST)
         return chunks
 
@@ -181,8 +183,18 @@ class SafetyBridge(LastingNode):
         profile: QoSProfile,
         event_callbacks: SubscriptionEventCallbacks | None = None,
     ) -> None:
-        turn = self._in_turn(callback)
-        subscribe(self, kind, topic, turn, profile, tell=self._on_refused, event_callbacks=event_callbacks)
+        subscribe(
+            self,
+            kind,
+            topic,
+            self._in_turn(callback),
+            profile,
+            # As fast as it can a simulation sends any number of joint states.
+            most_hz=0.0 if kind is JointState and self.get_parameter("use_sim_time").value else None,
+            tell=self._on_refused,
+            tell_flood=self._on_flood,
+            event_callbacks=event_callbacks,
+        )
 
     def _in_turn[R](self, callback: Callable[..., R]) -> Callable[..., R]:
         @functools.wraps(callback)
@@ -248,6 +260,10 @@ class SafetyBridge(LastingNode):
         with self.lock:
             self.events.tell(Event(msg.SafetyEvent.WARN, "message.refused", text))
 
+    def _on_flood(self, text: str) -> None:
+        with self.lock:
+            self.events.tell(Event(msg.SafetyEvent.WARN, "message.flood", text))
+
     def _on_chunk(self, message: msg.ActionChunk) -> None:
         chunk = chunk_from_msg(message)
         with self.lock:
@@ -279,8 +295,9 @@ class SafetyBridge(LastingNode):
             self.bridge.on_stop(self._now_ns(), "bridge.rival", text)
             self._flush()
 
-    def _on_deadman(self, message: Bool) -> None:
-        self.bridge.on_deadman(message.data, self._now_ns())
+    def _on_deadman(self, message: Bool, info: Mapping[str, int]) -> None:
+        number = info.get("publication_sequence_number") or 0
+        self.bridge.on_deadman(message.data, self._now_ns(), number)
         self._flush()
 
     def _on_stop_topic(self, _: Empty) -> None:
@@ -323,10 +340,13 @@ class SafetyBridge(LastingNode):
         return response
 
     def _on_tick(self) -> None:
-        for listener in self.listeners:
-            listener.check()
+        now_s = time.monotonic()
+        deaf = [listener.name for listener in self.listeners if listener.check(now_s)]
         with self.lock:
             self.bridge.tick(self._now_ns())
+            if deaf:
+                text = f"the thread that hears {' and '.join(deaf)} hangs; start the bridge again"
+                self.bridge.on_stop(self._now_ns(), "bridge.deaf", text)
             self._flush()
             self.ticks += 1
             if self.ticks % STATUS_EVERY == 0:
@@ -363,7 +383,7 @@ class SafetyBridge(LastingNode):
             self.events.tell(event)
         if self.bridge.waiting is not self.shown:
             self._show_waiting()
-        if events:
+        if self._told() != self.told:
             self._publish_status()
 
     def _show_waiting(self) -> None:
@@ -385,8 +405,13 @@ class SafetyBridge(LastingNode):
             message.closest = clearance.closest
         self.pending.publish(message)
 
+    def _told(self) -> tuple[object, ...]:
+        """What others act on: a change is told at once, and a thousand refusals a second are none."""
+        b = self.bridge
+        return b.state, b.reason, b.epoch, b.client, b.instruction_id, b.is_stepping, b.waiting is not None
+
     def _publish_status(self) -> None:
-        bridge, counts = self.bridge, self.bridge.counts
+        bridge, counts, self.told = self.bridge, self.bridge.counts, self._told()
         following = bridge.state is State.FOLLOWING
         judged = bridge.judged if following else None
         message = msg.SafetyStatus(

@@ -14,12 +14,14 @@ from rclpy.publisher import Publisher
 
 from finevla_core.safety.events import Event
 from finevla_interfaces.msg import SafetyEvent
+from finevla_ros.flood_watch import Allowance
 
 KIND = 40  # letters by which two sentences are taken for the same, whatever numbers are in them
 KINDS = 64  # that are told apart; what comes on top of them counts as one
 FIRST_S, LONGEST_S = 10.0, 640.0  # how long repetitions are counted before they are told
 QUIET_S = 10.0  # what was not said for so long is said at once again
 FLUSH_S = 1.0
+EVENTS_HZ = 50.0  # of one code: as many as a policy may send chunks
 
 
 @dataclass
@@ -100,13 +102,20 @@ class SeldomLog:
 
 
 class EventLog:
-    """Every safety event is published; in the log a policy that is refused at 10 Hz is a line with a count."""
+    """Safety events are published; in the log a policy that is refused at 10 Hz is a line with a count.
+
+    Of what is refused to a flood the first `EVENTS_HZ` a second and kind are published, every stop is.
+    """
 
     def __init__(self, node: Node, publisher: Publisher) -> None:
         self._node, self._publisher, self._seldom = node, publisher, SeldomLog(node)
+        self._usual: dict[str, Allowance] = {}
 
     def tell(self, event: Event) -> None:
         """Publish and log; a stop is logged each time, for each one was ended by a person before the next."""
+        usual = self._usual.setdefault(event.code, Allowance(EVENTS_HZ))
+        if event.level < SafetyEvent.ERROR and not usual.take(time.monotonic()):
+            return
         message = SafetyEvent(
             level=event.level,
             code=event.code,

@@ -23,7 +23,7 @@ from sensor_msgs.msg import JointState
 
 from finevla_control.planners import PLANNERS, make_planner
 from finevla_core.embodiment import HOME, load_embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, one_line, quoted
 from finevla_core.planning.goals import goal_values, pose_matrix
 from finevla_core.planning.inverse_kinematics import InverseKinematics
 from finevla_core.planning.motion import Motion, MotionPart, MotionPlanner
@@ -49,6 +49,7 @@ IDLE_READ_S = 0.04
 ANSWER_S = 3.0  # the bridge answers within milliseconds; longer than DDS needs to find a newcomer
 GIVE_BACK_S = 1.0  # how often authority in our name is given back that we do not use
 REST_S = 5.0  # a motion that was ended brakes within half a second
+MAX_EVENT = 800  # characters of what the bridge says
 SETTLE_S, THERE_RAD = 1.5, 0.05  # measured joints lag, and sag a little
 
 
@@ -125,7 +126,7 @@ class MotionNode(Node):
     def _on_event(self, message: msg.SafetyEvent) -> None:
         with self.changed:
             if message.code == "stop.word":
-                self.stop_word = message.text
+                self.stop_word = one_line(message.text, MAX_EVENT)
             if message.instruction_id in self.events:
                 self.events[message.instruction_id] = message
                 self.changed.notify_all()
@@ -164,7 +165,7 @@ class MotionNode(Node):
             raise FineVLAError("give a pose name and values, or a frame and its pose, not both")
         base, given = self.embodiment.base_frame, request.pose.header.frame_id
         if given not in ("", base):
-            raise FineVLAError(f"the pose is in '{given[:60]}'; give it in '{base}'")
+            raise FineVLAError(f"the pose is in {quoted(given)}; give it in '{base}'")
         p, q = request.pose.pose.position, request.pose.pose.orientation
         pose = pose_matrix((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
         return self.reach.solve(request.frame, pose, start, self.mover.room.why_not)
@@ -255,7 +256,7 @@ class MotionNode(Node):
             raise FineVLAError(why)
         if self.instruction.id:
             text = self.instruction.fine or self.instruction.raw
-            raise FineVLAError(f"the policy follows '{text[:60]}'; clear the instruction first (finevla say stop)")
+            raise FineVLAError(f"the policy follows {quoted(text)}; clear the instruction first (finevla say stop)")
         if not self._until(self._is_holding, REST_S):
             raise FineVLAError("the arms still move; wait until they rest")
         if not self._until(self._is_heard, ANSWER_S):
@@ -274,7 +275,7 @@ class MotionNode(Node):
             status, stop_word = self.status, self.stop_word
         assert status is not None
         if status.state in (msg.SafetyStatus.DISABLED, msg.SafetyStatus.STOPPED):
-            return f"the bridge is {state_sentence(State(status.state), status.reason)}"
+            return f"the bridge is {state_sentence(State(status.state), one_line(status.reason, MAX_EVENT))}"
         if status.epoch != self.epoch:
             return "the bridge was stopped and reset meanwhile: the motion has ended; ask for it again"
         return stop_word
@@ -393,10 +394,11 @@ class PendingMotion:
 
     def sees(self, status: msg.SafetyStatus, event: msg.SafetyEvent, now_s: float) -> bool:
         """Whether the motion has come to its end; raises `FineVLAError` if it will not."""
+        text = one_line(event.text, MAX_EVENT)
         if event.code == "motion.ended":
-            raise FineVLAError(event.text)
+            raise FineVLAError(text)
         if event.level != msg.SafetyEvent.INFO:
-            raise FineVLAError(f"the bridge refused the motion: {event.text.partition('refused: ')[2] or event.text}")
+            raise FineVLAError(f"the bridge refused the motion: {text.partition('refused: ')[2] or text}")
         if event.code == "step.refused":
             raise FineVLAError("the operator turned the motion down")
         is_ours = status.client == self.client

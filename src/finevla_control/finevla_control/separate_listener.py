@@ -14,17 +14,22 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from finevla_ros.executor import OneThreadExecutor
-from finevla_ros.listening import subscribe, subscribe_both
+from finevla_ros.listening import Tell, subscribe, subscribe_both
+from finevla_ros.services import serve
 from finevla_ros.spin_thread import SpinThread
 from finevla_ros.trajectory_message import listen_to_controllers
+
+DEAF_S, DEAF_CHECKS = 1.0, 25  # that its thread did not come round, while who asks did
 
 
 class SeparateListener:
     """Node `<name of the node>_<name>`. Callbacks run in its thread: whoever gives them guards what they share."""
 
-    def __init__(self, owner: Node, name: str, tell: Callable[[str], None]) -> None:
-        self._owner, self._tell = owner, tell
+    def __init__(self, owner: Node, name: str, tell: Tell, tell_flood: Tell) -> None:
+        self._owner, self._tells = owner, {"tell": tell, "tell_flood": tell_flood}
+        self.name = name
         self._failed: BaseException | None = None  # what a callback raised; the owner must end with it
+        self._turned = (-1, 0.0, 0)  # turns of the thread when last looked at, since when, and looks since
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node(
@@ -41,7 +46,7 @@ class SeparateListener:
     ) -> Subscription:
         """Subscribe as `profile` says; `most_bytes` as in `subscribe`."""
         name = self._owner.resolve_topic_name(topic)
-        return subscribe(self._node, kind, name, callback, profile, most_bytes=most_bytes, tell=self._tell)
+        return subscribe(self._node, kind, name, callback, profile, most_bytes=most_bytes, **self._tells)
 
     def forget(self, subscription: Subscription) -> None:
         """End a subscription of `hear`."""
@@ -49,7 +54,7 @@ class SeparateListener:
 
     def hear_both(self, kind: type, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
         """Subscribe to reliable and to best-effort publishers; each message is given once."""
-        subscribe_both(self._node, kind, self._owner.resolve_topic_name(topic), callback, profile, tell=self._tell)
+        subscribe_both(self._node, kind, self._owner.resolve_topic_name(topic), callback, profile, **self._tells)
 
     def hear_controllers(self, controllers: Sequence[str], callback: Callable[[str, bytes], None]) -> None:
         """Hear what controllers are told, as bytes, with the controller's name."""
@@ -57,12 +62,22 @@ class SeparateListener:
 
     def serve(self, kind: type, service: str, callback: Callable[[Any, Any], Any]) -> None:
         """Offer a service in this participant; its callback runs in the listener's own thread."""
-        self._node.create_service(kind, self._owner.resolve_service_name(service), callback)
+        serve(self._node, kind, self._owner.resolve_service_name(service), callback, **self._tells)
 
-    def check(self) -> None:
-        """Raise what a callback raised."""
+    @property
+    def turns(self) -> int:
+        """How often the thread came round."""
+        return self._spinner.turns
+
+    def check(self, now_s: float) -> bool:
+        """Raise what a callback raised; return whether the thread hangs, so that nothing is heard. To be called often."""
         if self._failed is not None:
             raise self._failed
+        turns, since_s, looks = self._turned
+        if self.turns != turns:
+            turns, since_s, looks = self.turns, now_s, 0
+        self._turned = turns, since_s, looks + 1
+        return looks > DEAF_CHECKS and now_s - since_s > DEAF_S
 
     def start(self) -> None:
         """Start the thread; what comes before is kept by the middleware, as the profiles say."""

@@ -25,7 +25,7 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
 from finevla_core.safety.events import Event, State
-from finevla_core.safety.heartbeats import instance_of
+from finevla_core.safety.heartbeats import instance_of, is_of_now
 from finevla_core.safety.monitors import carriers
 from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
 from finevla_core.safety.watchdog import Watchdog
@@ -111,8 +111,10 @@ class SafetyWatchdog(LastingNode):
         self.heartbeat = self._out(msg.Heartbeat, "safety/watchdog", qos.NEWEST)
         self.events = EventLog(self, self._out(msg.SafetyEvent, "safety/events", qos.ALL))
         self.diagnostics = self._out(DiagnosticArray, "/diagnostics", qos.ALL)
-        self.untold: deque[str] = deque()  # what the other thread refused
-        self.apart = SeparateListener(self, "chunks", self.untold.append)
+        self.untold: deque[Event] = deque()  # of the other thread
+        self.apart = SeparateListener(
+            self, "chunks", lambda t: self.untold.append(_refused(t)), lambda t: self.untold.append(_flood(t))
+        )
         self._subscribe()
         self.create_timer(TICK_S, self._on_tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.apart.start()
@@ -130,12 +132,12 @@ class SafetyWatchdog(LastingNode):
             callback,
             profile,
             most_bytes=most_bytes,
-            tell=self._on_refused,
+            # As fast as it can a simulation sends any number of joint states.
+            most_hz=0.0 if kind is JointState and self.get_parameter("use_sim_time").value else None,
+            tell=lambda text: self.events.tell(_refused(text)),
+            tell_flood=lambda text: self.events.tell(_flood(text)),
             event_callbacks=QUIET_IN,
         )
-
-    def _on_refused(self, text: str) -> None:
-        self.events.tell(Event(msg.SafetyEvent.WARN, "message.refused", text))
 
     def _subscribe(self) -> None:
         w, now = self.watchdog, time.monotonic_ns
@@ -177,7 +179,7 @@ class SafetyWatchdog(LastingNode):
 
     def _on_status(self, message: msg.SafetyStatus) -> None:
         said = to_ns(message.header.stamp), message.state, message.epoch, message.challenge
-        if why := self.statuses.why_not(message.header.frame_id, *said):
+        if why := self.statuses.why_not(message.header.frame_id, *said, self._clock_ns()):
             if text := self.statuses.tell(why, time.monotonic_ns()):
                 self.events.tell(Event(msg.SafetyEvent.WARN, "status.forged", text))
             return
@@ -196,8 +198,11 @@ class SafetyWatchdog(LastingNode):
 
     def _on_heartbeat(self, message: msg.Heartbeat) -> None:
         """Take in other watchdogs' heartbeats (our own are ignored); raises `FineVLAError` if this one must not run too."""
-        instance = instance_of(self.key, words_of(message))
-        if instance not in ("", self.signer.instance) and message.node == self.signer.node:
+        words = words_of(message)
+        instance = instance_of(self.key, words)
+        if instance in ("", self.signer.instance) or message.node != self.signer.node:
+            return
+        if is_of_now(words, self._clock_ns()):  # else it is played from a recording
             why = self.watchdog.on_other_watchdog(
                 instance, message.sequence, self.signer.instance, self.signer.beats, time.monotonic_ns()
             )
@@ -229,9 +234,9 @@ class SafetyWatchdog(LastingNode):
             self.watchdog.on_publishers(topic, publishers_of(self, topic), time.monotonic_ns())
 
     def _on_tick(self) -> None:
-        self.apart.check()
+        self.apart.check(time.monotonic())
         while self.untold:
-            self._on_refused(self.untold.popleft())
+            self.events.tell(self.untold.popleft())
         self.ticks += 1
         if self.ticks % RIVALS_EVERY == 0:
             self._look_for_rivals()
@@ -272,6 +277,14 @@ class SafetyWatchdog(LastingNode):
         message.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics.publish(message)
         self.refused = ""
+
+
+def _refused(text: str) -> Event:
+    return Event(msg.SafetyEvent.WARN, "message.refused", text)
+
+
+def _flood(text: str) -> Event:
+    return Event(msg.SafetyEvent.WARN, "message.flood", text)
 
 
 def main() -> int:

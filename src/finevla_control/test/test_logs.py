@@ -1,9 +1,15 @@
 """Promises of the log: what is said first is said at once, what repeats is a count, and no fault fills the disk."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.clock import Clock
 
-from finevla_control.logs import FIRST_S, KINDS, LONGEST_S, QUIET_S, RepeatLog
+from finevla_control.logs import FIRST_S, KINDS, LONGEST_S, QUIET_S, EventLog, RepeatLog
+from finevla_core.safety.events import Event
+from finevla_interfaces.msg import SafetyEvent
+from finevla_ros.flood_watch import BURST
 
 
 def lines_of(counter: RepeatLog, kind: str, period_s: float, seconds: float) -> list[tuple[float, str]]:
@@ -68,3 +74,40 @@ def test_nothing_is_lost_in_the_count(waits: list[float]) -> None:
             _, _, count = line.partition("repeated ")
             logged += 1 if not count or count.startswith("once") else int(count.split()[0])
     assert logged == len(waits)
+
+
+class PlainNode:
+    """What an `EventLog` needs of a node."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.published: list[SafetyEvent] = []
+
+    def get_logger(self) -> "PlainNode":
+        return self
+
+    def get_clock(self) -> Clock:
+        return Clock()
+
+    def create_timer(self, *_: object, **__: object) -> None: ...
+
+    def publish(self, message: SafetyEvent) -> None:
+        self.published.append(message)
+
+    def error(self, text: str) -> None:
+        self.said.append(text)
+
+    warning = info = error
+
+
+def test_flood_of_refusals_is_no_flood_of_events_and_every_stop_is_told() -> None:
+    node = PlainNode()
+    log = EventLog(node, node)  # type: ignore[arg-type]
+    for number in range(1000):
+        log.tell(Event(SafetyEvent.WARN, "chunk.authority", f"chunk {number} refused"))
+        log.tell(Event(SafetyEvent.ERROR, "stop.topic", "stopped"))
+    codes = Counter(message.code for message in node.published)
+    assert codes["stop.topic"] == 1000
+    assert BURST <= codes["chunk.authority"] < 1000
+    log.tell(Event(SafetyEvent.WARN, "stop.word", "the operator said 'stop'"))
+    assert node.published[-1].code == "stop.word"

@@ -108,6 +108,9 @@ class Assembler:
         if missing:
             self._bad_state = Problem("joint_states", "state.joints", f"joint '{missing[0]}' is missing from it")
             return
+        if self.embodiment.order_in(names) is None:
+            self._bad_state = Problem("joint_states", "state.joints", "it names a joint twice")
+            return
         values = self.embodiment.to_values([positions[index[j]] for j in self.embodiment.joints])
         if not np.isfinite(values).all():
             self._bad_state = Problem("joint_states", "state.finite", "it holds values that are not finite")

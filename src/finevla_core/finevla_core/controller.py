@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 
 PERIOD_NS = 5_000_000  # of the control loop: update_rate in config/controllers.yaml
 VELOCITY_EPSILON = float(np.finfo(np.float32).eps)  # the controller compares with that of a C++ float
@@ -130,7 +130,7 @@ class TrajectoryController:
         if missing := [joint for joint in self.joints if joint not in joints]:
             raise FineVLAError(f"{where}: joint '{missing[0]}' is missing; partial goals are not allowed")
         if unknown := [joint for joint in joints if joint not in self.joints]:
-            raise FineVLAError(f"{where}: joint '{unknown[0]}' is not one of its joints")
+            raise FineVLAError(f"{where}: joint {quoted(unknown[0])} is not one of its joints")
         if self.is_strict and len(joints) > len(self.joints):
             raise FineVLAError(f"{where}: it names a joint twice")
         if not points:

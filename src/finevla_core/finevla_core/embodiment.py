@@ -137,8 +137,11 @@ class Embodiment:
         return moved
 
     def order_in(self, names: Sequence[str]) -> list[int] | None:
-        """Where this robot's joints stand in `names`, in the order of the values; None if one is missing."""
+        """Where this robot's joints stand in `names`, in the order of the values; None if one is missing or named twice."""
         index = {name: i for i, name in enumerate(names)}
+        own = set(self.joints)
+        if sum(name in own for name in names) != len(own):  # of two values nobody knows which is true
+            return None
         return [index[joint] for joint in self.joints] if all(joint in index for joint in self.joints) else None
 
     def to_values(self, positions: ArrayLike) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LONGEST_NAME = 100  # characters: what is longer is no misspelt name, and to compare it takes long
 FULL_WORDS = ("no space left on device", "disk is full", "disk quota exceeded")  # of libraries that lose the number
 
 
@@ -67,14 +68,21 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
 
 
+def one_line(text: str, most: int) -> str:
+    """Return the first `most` characters of a text that others may have had a hand in, printable and on one line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most])
+
+
 def quoted(text: str, most: int = 60) -> str:
     """Return what a stranger gave in quotes, for a sentence: its first `most` characters, printable and on one line."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most])
+    shown = one_line(text, most)
     return f"'{shown}'" if len(text) <= most else f"'{shown}...' ({len(text)} characters)"
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
     """The sentence for a name that does not exist: the nearest that does, or all of them."""
-    names = list(known)
-    near = difflib.get_close_matches(str(name), names, 1)
-    return f"unknown {what} '{name}'; " + (f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names)}")
+    names, given = list(known), str(name)
+    near = difflib.get_close_matches(given, names, 1) if len(given) <= LONGEST_NAME else []
+    return f"unknown {what} {quoted(given)}; " + (
+        f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names)}"
+    )

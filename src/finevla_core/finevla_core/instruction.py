@@ -8,9 +8,11 @@ import unicodedata
 import uuid
 from dataclasses import dataclass, field, fields
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 
 MAX_TEXT = 8000  # characters; some 1,300 English words, six times the longest fine text of the published data sets
+# All texts of one instruction in UTF-8: what was said by service or action must fit into the message that announces it.
+MAX_BYTES = 48 * 1024
 MAX_STEPS = 16
 EMPTY_FACTOR = "factor '{name}' is given but empty; leave it out, or say what is meant"
 
@@ -90,6 +92,14 @@ class Instruction:
             _check_text(text, f"the instruction's {name} text")
         if len(self.id) > 128:
             raise FineVLAError(f"the instruction's id has {len(self.id)} characters; at most 128 are allowed")
+        if not self.id.isprintable():
+            raise FineVLAError(
+                f"the instruction's id is {quoted(self.id)}; give one of printable signs on one line, or none"
+            )
+        words = [t for v in self.factors.said().values() for t in (v if isinstance(v, tuple) else (v,))]
+        size = sum(len(text.encode()) for text in (self.raw, self.fine, *words))
+        if size > MAX_BYTES:
+            raise FineVLAError(f"the instruction has {size} bytes with its factors; at most {MAX_BYTES} are allowed")
 
     def stamped(self, stamp_ns: int) -> "Instruction":
         """This instruction with an id and a stamp, made up where they are missing."""

@@ -59,7 +59,7 @@ class RobotState:
         if len(names) != len(positions):
             return StateRefusal("length", f"it has {len(names)} names and {len(positions)} positions")
         if len(set(names)) != len(names):
-            twice = next(name for name in names if list(names).count(name) > 1)
+            twice = Counter(names).most_common(1)[0][0]
             return StateRefusal("twice", f"it names joint {quoted(twice)} twice")
         for name, position in zip(names, positions, strict=True):
             if name in self._names and not math.isfinite(position):

@@ -195,7 +195,7 @@ def test_arm_that_does_not_follow_is_stopped(guarded: Guarded) -> None:
 
 
 def test_jump_of_the_joint_state_is_a_stop_in_motion_and_at_rest(guarded: Guarded) -> None:
-    moving, resting = guarded.bridge(), guarded.bridge()
+    moving, resting = (guarded.bridge(steady_ns=lambda: 0) for _ in range(2))
     moving.on_chunk(guarded.chunk(), START + SECOND // 20)
     elsewhere = guarded.home + np.where(guarded.limits.is_gripper, 0.0, 0.5) * np.sign(1.0)
     elsewhere = np.clip(elsewhere, guarded.limits.lower, guarded.limits.upper)

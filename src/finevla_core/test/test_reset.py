@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.events import RESET_ADVICE, State, state_sentence
-from finevla_core.safety.mandate import MAX_ID, REMEMBERED, Mandate
+from finevla_core.safety.mandate import CROWDED, MAX_ID, REMEMBERED, Mandate
 from finevla_core.stop_words import StopUtterance
 
 
@@ -222,8 +222,9 @@ def test_memory_of_what_has_ended_is_bounded_and_ids_too() -> None:
     mandate.open()
     for number in range(3 * REMEMBERED):
         mandate.end_one(f"id {number}", "test")
-    assert not mandate.why_void("id 0")
-    assert mandate.why_void(f"id {2 * REMEMBERED}") == "test"
+    assert len(mandate._ended) == REMEMBERED
+    assert mandate.why_void("id 0") == "test"
+    assert mandate.why_void(f"id {2 * REMEMBERED}") == CROWDED
     mandate.announce("x" * (MAX_ID + 1))
     assert mandate.instruction_id == ""
 

@@ -14,7 +14,7 @@ from std_msgs.msg import String
 
 from finevla_core.bridge_report import ENDED_CODE, UNHEARD, UNHEARD_S, BridgeReport, refusal_now
 from finevla_core.chunk import ActionChunk
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, one_line, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.steering import Steering, same_words
 from finevla_core.stop_words import StopUtterance, stop_word
@@ -25,12 +25,15 @@ from finevla_ros import qos
 from finevla_ros.executor import AsideGroup
 from finevla_ros.listening import subscribe
 from finevla_ros.messages import instruction_from_msg, instruction_to_msg
+from finevla_ros.services import serve
 
 SAID_STOP = "the operator said stop"
 STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"
 LOGGED = 300  # characters of an instruction that go into the log
 STREAM_S = 3.0  # `ros2 topic pub` says it again each second
 CLOSE_S = 2.0
+MOST_WAITING = 4  # instructions by service or action that are read, or wait for it
+BUSY = "other instructions are still being read: say it again in a moment"
 STREAM, ENDED = "the same words still come", "their instruction is over ({}): end that publisher, then say them once"
 
 
@@ -85,6 +88,7 @@ class InstructionServer:
         self.reported_s = float("-inf")
         self._stops = 0
         self._order = threading.Lock()  # instructions are read one after the other
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
         self._inbox = threading.Condition()
         self._mail: _Mail | None = None
         self._is_closed = False
@@ -92,7 +96,8 @@ class InstructionServer:
         self.active_publisher = node.create_publisher(msg.Instruction, "active_instruction", qos.LATCHED)
         subscribe(node, msg.Instruction, "instruction", self._on_instruction, qos.ALL)
         subscribe(node, String, "instruction/text", self._on_text, qos.ALL)
-        node.create_service(SetInstruction, "set_instruction", self._on_service, callback_group=AsideGroup())
+        # Of any size: what is too long is refused by its words, for it may begin with a stop.
+        serve(node, SetInstruction, "set_instruction", self._on_service, most_bytes=0, callback_group=AsideGroup())
         self._reader = threading.Thread(target=self._read_mail, name="instructions", daemon=True)
         self._reader.start()
 
@@ -122,7 +127,17 @@ class InstructionServer:
         """
         if (stop := stop_word(message.raw) or stop_word(message.fine)) is not None:
             return Answer(None, None, self.stop(stop))
-        occasion = occasion or self.occasion()
+        if occasion is None and not self._places.acquire(blocking=False):
+            # Each waits in a thread, and when all wait no stop could be heard by service or action.
+            self._refuse(BUSY, ends=False)
+            raise NotNow(BUSY)
+        try:
+            return self._steer(message, occasion or self.occasion(), fault)
+        finally:
+            if occasion is None:
+                self._places.release()
+
+    def _steer(self, message: msg.Instruction, occasion: Occasion, fault: str) -> Answer:
         with self._order:
             try:
                 if fault:
@@ -249,11 +264,8 @@ class InstructionServer:
             self._refuse(str(error), ends=False)
             raise
         if is_new:
-            words = instruction.prompt()
-            shown = words if len(words) <= LOGGED else f"{words[:LOGGED]} ... ({len(words)} characters)"
-            self.node.get_logger().info(
-                f"instruction '{instruction.id}': {shown} (understood: {understanding.summary})"
-            )
+            shown, taken = quoted(instruction.prompt(), LOGGED), one_line(understanding.summary, LOGGED)
+            self.node.get_logger().info(f"instruction '{instruction.id}': {shown} (understood: {taken})")
         return Answer(instruction, understanding, self.report.remark() if self.report else "")
 
     def _refuse(self, text: str, ends: bool) -> None:

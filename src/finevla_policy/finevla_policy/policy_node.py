@@ -20,7 +20,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import load_chunk_limiter
 from finevla_core.embodiment import load_embodiment
-from finevla_core.errors import FineVLAError, quoted
+from finevla_core.errors import FineVLAError, one_line, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.policy.execution import Execution
 from finevla_core.policy.interface import Policy, understand
@@ -53,6 +53,7 @@ from finevla_ros.run import run_node
 PLANNER = "motion"
 # Every status in order: one that says STOPPED must not be lost behind the next.
 EVERY_STATUS = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL, reliability=ReliabilityPolicy.RELIABLE)
+MAX_EVENT = 800  # characters of what the bridge says of a chunk
 INACTIVE = "the policy is not active; configure and activate it first"
 LOADING = "the policy still loads its bundle; say it again in a moment"
 CONFLICT_FIRST = "another policy is active on {topic}; stop it or take another namespace"
@@ -307,12 +308,13 @@ class PolicyNode(LifecycleNode):
     def _on_event(self, event: msg.SafetyEvent) -> None:
         """A chunk that the bridge refused says so with a warning."""
         if event.level == msg.SafetyEvent.WARN and event.chunk_sequence:
-            self.instructions.on_chunk_refused(event.instruction_id, event.chunk_sequence, event.code, event.text)
+            text = one_line(event.text, MAX_EVENT)
+            self.instructions.on_chunk_refused(event.instruction_id, event.chunk_sequence, event.code, text)
 
     def _check_origin(self, message: msg.Observation) -> None:
         robot = self.embodiment
         if message.embodiment != robot.name:
-            raise FineVLAError(f"it is of robot '{message.embodiment}', this policy drives '{robot.name}'")
+            raise FineVLAError(f"it is of robot {quoted(message.embodiment)}, this policy drives '{robot.name}'")
         if tuple(message.state_names) != robot.names:
             raise FineVLAError(f"its state_names are not those of robot '{robot.name}'; check the ingest's robot file")
 
@@ -361,7 +363,7 @@ class PolicyNode(LifecycleNode):
         self.health.trouble = text
 
     def _warn(self, text: str) -> None:
-        if line := self.repeats.note(text, time.monotonic()):
+        if line := self.repeats.note(one_line(text, MAX_EVENT), time.monotonic()):
             self.get_logger().warning(line)
 
     def _report(self) -> None:

@@ -16,6 +16,7 @@ from finevla_core.bridge_report import STEP_REMARK, UNHEARD
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_interfaces.srv import SetInstruction
+from finevla_policy.instruction_server import BUSY
 from finevla_ros import qos
 
 pytestmark = pytest.mark.slow  # each starts nodes
@@ -106,6 +107,19 @@ def test_stop_waits_for_nothing_that_is_being_computed(stage: SteeringStage, pol
         client.call_async(ChangeState.Request(transition=Transition(id=Transition.TRANSITION_DEACTIVATE)))
         stage.over()
     stops_by_every_way(stage, "stop")
+    policy.release()
+    stage.nothing_moves()
+
+
+def test_stop_by_service_does_not_wait_behind_any_number_of_words(stage: SteeringStage, policy: StandInPolicy) -> None:
+    policy.reading.clear()
+    client = stage.node.create_client(SetInstruction, "set_instruction")
+    assert client.wait_for_service(20.0)
+    words = [client.call_async(SetInstruction.Request(instruction=msg.Instruction(raw=CUBE))) for _ in range(30)]
+    stage.wait(lambda: any(f.done() and f.result().message == BUSY for f in words), "the word that there are too many")
+    response = stage.say("stop")
+    assert response.accepted
+    assert response.message.startswith("stopped: ")
     policy.release()
     stage.nothing_moves()
 

@@ -21,7 +21,7 @@ def policy(bundle: str) -> dict[str, str]:
     """The bundle that the policy says it runs; the manifest has the hashes of all its files."""
     try:
         manifest = bundle_directory(bundle) / "manifest.yaml" if bundle else None
-    except FineVLAError:  # of another machine, or given by a path
+    except (FineVLAError, OSError, ValueError):  # of another machine, given by a path, or no name that a file can have
         manifest = None
     return {"bundle": bundle, "manifest_sha256": sha256(manifest)}
 

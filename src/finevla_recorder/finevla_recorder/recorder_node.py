@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, one_line
 from finevla_core.recording.episode import (
     DiskLimits,
     Labels,
@@ -37,8 +37,10 @@ from finevla_ros.messages import to_ns
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file, safety_file
 from finevla_ros.run import run_node
+from finevla_ros.services import serve
 
 REPORT_S = 0.5
+MAX_BUNDLE = 255  # characters: a file's name has no more
 # Heard from an episode's start on: `ros2 topic pub --once` comes, speaks and goes before anybody could look for it.
 SPOKEN = {
     "instruction": "finevla_interfaces/msg/Instruction",
@@ -121,8 +123,8 @@ class Recorder(Node):
         self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos.ALL)
         subscribe(self, msg.PolicyStatus, "policy/status", self._on_policy, qos.LATCHED)
         subscribe(self, msg.Instruction, "active_instruction", self._on_instruction, qos.LATCHED)
-        self.create_service(StartEpisode, "recorder/start", self._on_start)
-        self.create_service(StopEpisode, "recorder/stop", self._on_stop)
+        serve(self, StartEpisode, "recorder/start", self._on_start)
+        serve(self, StopEpisode, "recorder/stop", self._on_stop)
         self.action = BoundedActionServer(
             self,
             RecordEpisode,
@@ -253,7 +255,7 @@ class Recorder(Node):
         return self.last.sentence or f"episode '{session.episode.name}' was stopped by recorder/stop"
 
     def _on_policy(self, message: msg.PolicyStatus) -> None:
-        self.bundle = message.bundle or self.bundle
+        self.bundle = one_line(message.bundle, MAX_BUNDLE) or self.bundle
 
     def _on_instruction(self, message: msg.Instruction) -> None:
         self.instruction = message

@@ -25,6 +25,8 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.images import MAX_SIDE
 from finevla_interfaces import msg
+from finevla_ros.flood_watch import FloodWatch, TellingTimes
+from finevla_ros.graph import publishers_of
 
 Info = Mapping[str, int]
 KIB = 1024
@@ -46,7 +48,22 @@ MOST_BYTES: dict[type, int] = {
     Image: 64 * KIB * KIB,  # 4K as RGB is 24 MiB
     CompressedImage: 64 * KIB * KIB,
 }
-FIRST_S, LONGEST_S = 10.0, 640.0  # how long refusals are counted before they are told again
+# Messages a second on one topic, of which whoever sends more floods it; 0 = any number.
+MOST_HZ: dict[type, float] = {
+    msg.ActionChunk: 100.0,
+    msg.Instruction: 20.0,
+    String: 20.0,
+    msg.SafetyStatus: 400.0,  # with every event, too
+    msg.SafetyEvent: 400.0,
+    msg.PolicyStatus: 100.0,
+    msg.ImageFormat: 20.0,
+    msg.Heartbeat: 100.0,
+    JointState: 400.0,  # 200 Hz of the arms, and what else shares the topic
+    DiagnosticArray: 400.0,
+    Bool: 200.0,
+    Empty: 50.0,
+    msg.Observation: 60.0,
+}
 REMEMBERED = 256  # messages by which the second copy of one that came on both ways is known
 
 Tell = Callable[[str], None]
@@ -78,20 +95,17 @@ class RefusalCounter:
     what: str = "message"
     count: int = 0
     _told: int = 0
-    _told_s: float = field(default=float("-inf"))
-    _interval_s: float = 0.0
+    _told_s: float = float("-inf")
+    _times: TellingTimes = field(default_factory=TellingTimes)
 
     def note(self, why: str, now_s: float) -> str:
         """Count one more message that was refused; return the sentence that is to be told now, or ""."""
         self.count += 1
-        if now_s - self._told_s < self._interval_s:
+        if not self._times.is_due(now_s):
             return ""
-        if now_s - self._told_s > 2 * self._interval_s:
-            self._interval_s = 0.0  # it was over: news
         more = self.count - self._told
         times = f" ({more} times in the last {now_s - self._told_s:.0f} s)" if self._told and more > 1 else ""
         self._told, self._told_s = self.count, now_s
-        self._interval_s = min(max(FIRST_S, 2 * self._interval_s), LONGEST_S)
         return f"a {self.what} on {self.topic} was refused unread: {why}{times}; see who sends it"
 
 
@@ -104,7 +118,9 @@ def subscribe(
     *,
     most_bytes: int = 0,
     unread: bool = False,
+    most_hz: float | None = None,
     tell: Tell | None = None,
+    tell_flood: Tell | None = None,
     event_callbacks: SubscriptionEventCallbacks | None = None,
     callback_group: Any = None,
 ) -> Subscription:
@@ -112,11 +128,14 @@ def subscribe(
 
     A message of more than `most_bytes` (0 = as its kind may be), or one that cannot be read, is refused; `tell`, the node's
     own warning by default, is given a sentence now and then. `unread`: `callback` is given the bytes, and may call `read`.
+    Of more than `most_hz` a second (as its kind may be, 0 = any) `tell_flood`, if given, is told; all reach `callback`.
     Raises `KeyError` for a kind without a bound.
     """
-    bound = most_bytes or MOST_BYTES[kind]
-    refusals = RefusalCounter(node.resolve_topic_name(topic))
+    bound, name = most_bytes or MOST_BYTES[kind], node.resolve_topic_name(topic)
+    refusals = RefusalCounter(name)
     say = tell or node.get_logger().warning
+    rate_hz = MOST_HZ.get(kind, 0.0) if most_hz is None else most_hz
+    flood = FloodWatch(name, rate_hz, lambda: publishers_of(node, name)) if rate_hz and tell_flood else None
     wants_info = _takes_two(callback)
 
     def refuse(why: str) -> None:
@@ -124,6 +143,8 @@ def subscribe(
             say(sentence)
 
     def on_bytes(data: bytes, info: Info) -> None:
+        if flood is not None and tell_flood is not None and (sentence := flood.note(time.monotonic())):
+            tell_flood(sentence)
         if len(data) > bound:
             return refuse(f"it has {len(data)} bytes, {bound} are allowed")
         try:

@@ -10,10 +10,12 @@ from builtin_interfaces.msg import Time
 
 from finevla_core.bridge_report import BridgeReport
 from finevla_core.chunk import ActionChunk
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, one_line
 from finevla_core.images import ImageFormat
 from finevla_core.instruction import EMPTY_FACTOR, Factors, Instruction
 from finevla_core.observation import Observation
+from finevla_core.safety.authority import MAX_CLIENT
+from finevla_core.safety.bridge import MAX_TEXT
 from finevla_core.safety.events import State
 from finevla_core.time_units import NS_PER_S
 from finevla_interfaces import msg
@@ -21,6 +23,7 @@ from finevla_interfaces import msg
 # A serialized message with a header starts with 4 bytes of encapsulation (the second one's lowest bit: little endian),
 # then the stamp: int32 s, uint32 ns.
 _STAMP_AT = 4
+MAX_UNDERSTOOD = 2000  # characters
 _STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
 
 
@@ -73,7 +76,7 @@ def instruction_to_msg(instruction: Instruction, understood: str = "") -> msg.In
         raw=instruction.raw,
         fine=instruction.fine,
         factors=factors,
-        understood=understood,
+        understood=one_line(understood, MAX_UNDERSTOOD),
     )
 
 
@@ -82,8 +85,10 @@ def report_from_msg(status: msg.SafetyStatus) -> BridgeReport:
     is_known = status.state in {int(state) for state in State}
     return BridgeReport(
         state=State(status.state) if is_known else State.DISABLED,
-        reason=status.reason if is_known else f"it says state {status.state}, which is unknown here",
-        client=status.client,
+        reason=one_line(status.reason, MAX_TEXT)
+        if is_known
+        else f"it says state {status.state}, which is unknown here",
+        client=one_line(status.client, MAX_CLIENT),
         epoch=status.epoch,
         is_stepping=status.stepping,
         is_waiting=status.waiting,

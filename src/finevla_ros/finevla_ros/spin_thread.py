@@ -6,6 +6,8 @@ from collections.abc import Callable
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 
+WAKE_S = 0.2  # it comes round so often, also when nothing comes
+
 
 class SpinThread:
     """Spin `node` by `executor` in a daemon thread, from `start` to `close`.
@@ -20,6 +22,7 @@ class SpinThread:
     ) -> None:
         self._executor, self._context, self._on_error = executor, node.context, on_error
         self._is_ending = False
+        self.turns = 0  # so often it came round: one that hangs does not
         executor.add_node(node)
         self._wake = node.create_guard_condition(lambda: None)
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
@@ -42,7 +45,8 @@ class SpinThread:
     def _spin(self) -> None:
         try:
             while self._context.ok() and not self._is_ending:
-                self._executor.spin_once()
+                self.turns += 1
+                self._executor.spin_once(timeout_sec=WAKE_S)
         except ExternalShutdownException:
             pass
         except BaseException as error:

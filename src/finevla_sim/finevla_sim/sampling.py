@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 from finevla_sim.ik import ArmIK, grasp_pose
 from finevla_sim.scene import (
     COLORS,
@@ -53,7 +53,7 @@ def sample_scene(seed: int, task: str, ik: ArmIK, level: str = "easy") -> Scene:
     Raises `FineVLAError` for an unknown task or level.
     """
     if task not in TASKS:
-        raise FineVLAError(f"unknown task '{task}'; known are {', '.join(TASKS)}")
+        raise FineVLAError(f"unknown task {quoted(task)}; known are {', '.join(TASKS)}")
     if level not in LEVELS:
         raise FineVLAError(f"unknown level '{level}'; known are {', '.join(LEVELS)}")
     rng = np.random.default_rng([seed, 7])

@@ -33,6 +33,7 @@ from finevla_ros.messages import to_ns, to_stamp
 from finevla_ros.params import declare, param
 from finevla_ros.paths import robot_file
 from finevla_ros.run import run_node
+from finevla_ros.services import serve
 from finevla_ros.trajectories import points_of
 from finevla_sim.ik import ArmIK
 from finevla_sim.model import CAMERA_FOVY_DEG
@@ -93,7 +94,7 @@ class Simulator(Node):
             topic = f"{controller.name}/joint_trajectory"
             # As the original: one message at a time, and what is lost is lost.
             subscribe(self, JointTrajectory, topic, self._trajectory_callback(controller.name), qos.SENSOR)
-        self.create_service(ResetScene, "sim/reset", self._on_reset)
+        serve(self, ResetScene, "sim/reset", self._on_reset)
         self._stop = threading.Event()
         self._failure: Exception | None = None
         self._failed = self.create_guard_condition(self._raise_failure)

@@ -16,6 +16,30 @@ if TYPE_CHECKING:
 
 MB = 1_000_000
 READY_S, FLOOD_S = 20.0, 1.0
+CALLS = 300  # of a service at once
+# By name: the topic, what floods it (see `kinds`), and the codes of events of which one names it.
+FLOODS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "chunk of 56 MB": (
+        "action_chunk",
+        "56mb",
+        (),
+    ),  # it may get lost on its way as a whole, and then there is nothing to tell
+    "chunk ids of 10 MB": ("action_chunk", "ids", ("message.refused",)),
+    "chunks": ("action_chunk", "chunks", ("message.flood",)),
+    "texts of 10 MB": ("instruction/text", "texts", ("message.refused",)),
+    "empty texts": ("instruction/text", "empty", ("message.flood",)),
+    "empty instructions": ("instruction", "instructions", ("message.flood",)),
+    "long instructions": ("instruction", "long", ("message.flood",)),
+    "announcements": ("active_instruction", "announced", ("message.flood",)),
+    "joint names of 1 MB": ("joint_states", "names", ("message.refused",)),
+    "joint states": ("joint_states", "states", ("message.flood",)),
+    "heartbeats": ("safety/watchdog", "beats", ("heartbeat.forged", "message.flood")),
+    "heartbeats of 10 MB": ("safety/watchdog", "big beats", ("message.refused",)),
+    "policy statuses": ("policy/status", "statuses", ("message.flood",)),
+    "bridge statuses": ("safety/status", "bridges", ("status.forged", "message.flood")),
+    "deadman switches": ("safety/deadman", "switches", ("message.flood",)),
+    "observations": ("observation", "observations", ("message.flood",)),
+}
 Make = Callable[[], Any]
 
 
@@ -28,7 +52,7 @@ def _chunk(**fields: Any) -> Make:
     return make
 
 
-def _kinds() -> dict[str, tuple[Make, float]]:
+def kinds() -> dict[str, tuple[Make, float]]:
     """By name: how the message is made, and how often it is sent."""
     import array
 
@@ -59,20 +83,24 @@ def _kinds() -> dict[str, tuple[Make, float]]:
     }
 
 
+def profile_of(topic: str) -> Any:
+    """Return the QoS profile by which everybody who listens to a topic hears a stranger."""
+    from finevla_ros import qos
+
+    latched = ("active_instruction", "safety/status", "policy/status")  # who listens to these hears no other kind
+    return qos.SENSOR if topic == "joint_states" else qos.LATCHED if topic in latched else qos.ALL
+
+
 def send(topic: str, what: str, namespace: str) -> None:
     """In a process of its own: "ready" when it is heard; a line begins it, the end of its input ends it."""
     import rclpy
     from rclpy.serialization import serialize_message
 
-    from finevla_ros import qos
-
-    make, rate_hz = _kinds()[what]
+    make, rate_hz = kinds()[what]
     rclpy.init()
     node = rclpy.create_node("flooding", namespace=namespace, enable_rosout=False)
     message = make()
-    latched = ("active_instruction", "safety/status", "policy/status")  # who listens to these hears no other kind
-    profile = qos.SENSOR if topic == "joint_states" else qos.LATCHED if topic in latched else qos.ALL
-    publisher = node.create_publisher(type(message), topic, profile)
+    publisher = node.create_publisher(type(message), topic, profile_of(topic))
     data = serialize_message(message)
     while not publisher.get_subscription_count():
         time.sleep(0.02)

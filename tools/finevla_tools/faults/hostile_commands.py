@@ -3,7 +3,7 @@
 import dataclasses
 
 from finevla_tools.faults import inject as do
-from finevla_tools.faults import intruders
+from finevla_tools.faults import intruders, recordings
 from finevla_tools.faults.drill import Drill, Moment
 from finevla_tools.faults.hostile_kinds import (
     FOLLOWING,
@@ -89,6 +89,14 @@ def trajectories_drills() -> list[Drill]:
             "tampered with",
             "the bridge's seal over another goal",
             intruders.commands(intruders.tampered),
+            0.1,
+            3.0,
+            (REST, FOLLOWING),
+        ),
+        (
+            "of an earlier run",
+            "a watchdog's stop from a recording, without a stamp, sealed with this stack's key",
+            intruders.commands(recordings.brake, "safety_watchdog"),
             0.1,
             3.0,
             (REST, FOLLOWING),

@@ -13,11 +13,10 @@ from finevla_tools.faults import inject as do
 from finevla_tools.faults.drill import Drill
 from finevla_tools.faults.hostile_kinds import (
     BRAKES,
+    FLOOD,
     FOLLOWS,
-    FORGED,
     HOLDS,
     MOTION,
-    REFUSED,
     RESET,
     REST,
     RIVAL,
@@ -163,24 +162,6 @@ def people_drills() -> list[Drill]:
 
 def floods_drills() -> list[Drill]:
     """Too much, too large; in the middle a stop."""
-    kinds = (  # 56 MB may get lost on their way as a whole, and then there is nothing to tell
-        ("chunk of 56 MB", "action_chunk", "56mb", ()),
-        ("chunk ids of 10 MB", "action_chunk", "ids", REFUSED),
-        ("chunks", "action_chunk", "chunks", ()),
-        ("texts of 10 MB", "instruction/text", "texts", REFUSED),
-        ("empty texts", "instruction/text", "empty", ()),
-        ("empty instructions", "instruction", "instructions", ()),
-        ("long instructions", "instruction", "long", ()),
-        ("announcements", "active_instruction", "announced", ()),
-        ("joint names of 1 MB", "joint_states", "names", ()),
-        ("joint states", "joint_states", "states", ()),
-        ("heartbeats", "safety/watchdog", "beats", FORGED),
-        ("heartbeats of 10 MB", "safety/watchdog", "big beats", REFUSED),
-        ("policy statuses", "policy/status", "statuses", ()),
-        ("bridge statuses", "safety/status", "bridges", ()),
-        ("deadman switches", "safety/deadman", "switches", ()),
-        ("observations", "observation", "observations", ()),
-    )
     found = [
         drill(
             f"flood of {name}",
@@ -192,7 +173,7 @@ def floods_drills() -> list[Drill]:
             is_flood=True,
             lasts_s=1.5,
         )
-        for name, topic, what, codes in kinds
+        for name, (topic, what, codes) in floods.FLOODS.items()
     ]
     calls = (
         ("authority", lambda: (Authority, "safety/authority", Authority.Request(client="/finevla/other"))),
@@ -202,9 +183,10 @@ def floods_drills() -> list[Drill]:
     found += [
         drill(
             f"flood of calls: {name}",
-            "300 calls of a service at once, then a stop",
-            floods.asked(kind, 300),
+            f"{floods.CALLS} calls of a service at once, then a stop",
+            floods.asked(kind, floods.CALLS),
             STOPS,
+            FLOOD,
             is_flood=True,
             lasts_s=1.5,
         )

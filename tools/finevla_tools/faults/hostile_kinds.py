@@ -29,7 +29,7 @@ WATCHDOG_S, BRIDGE_S, REFUSALS_S, DEAF_S = 0.5, 0.3, 1.0, 1.3
 TWO_STATES = ("state.two", "watchdog.joints_two", "state.jump", "state.leap", "watchdog.speed", "state.range")
 RIVAL = ("bridge.rival", "watchdog.rival")
 FORGED = ("heartbeat.forged",)
-REFUSED = ("message.refused",)
+FLOOD = ("message.flood",)
 
 
 def drill(name: str, does: str, fault: Fault, promise: Promise, codes: Sequence[str] = (), **more: Any) -> Drill:

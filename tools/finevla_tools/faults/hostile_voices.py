@@ -2,7 +2,7 @@
 
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_tools.faults import imposters, intruders, people
+from finevla_tools.faults import imposters, intruders, people, recordings
 from finevla_tools.faults import inject as do
 from finevla_tools.faults.drill import Drill, Moment
 from finevla_tools.faults.hostile_kinds import (
@@ -246,6 +246,15 @@ def statuses_drills() -> list[Drill]:
             "bridge hangs, said to follow",
             "SIGSTOP of the bridge; somebody in its name says that it follows",
             both(do.hung("safety_bridge"), imposters.bridge_says(2)),
+            STOPS,
+            ("watchdog.bridge", "watchdog.motion", "watchdog.two"),
+            observable_s=BRIDGE_S,
+            recovery=RESET,
+        ),
+        drill(
+            "bridge hangs, recording follows",
+            "SIGSTOP of the bridge; a recording of an earlier one, sealed with this stack's key, says that it follows",
+            both(do.hung("safety_bridge"), recordings.statuses(2)),
             STOPS,
             ("watchdog.bridge", "watchdog.motion", "watchdog.two"),
             observable_s=BRIDGE_S,

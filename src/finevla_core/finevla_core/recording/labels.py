@@ -2,6 +2,8 @@
 
 import re
 
+from finevla_core.errors import quoted
+
 
 def same_words(one: str, other: str) -> bool:
     """Whether two texts are the same but for case, blanks and punctuation."""
@@ -13,7 +15,7 @@ def contradiction(task: str, raw: str, fine: str) -> str:
     spoken = [text.strip() for text in (raw, fine) if text.strip()]
     if not task.strip() or not spoken or any(same_words(text, task) for text in spoken):
         return ""
-    return f"the instruction in force is '{spoken[0]}', not its task '{task.strip()}': the task counts"
+    return f"the instruction in force is {quoted(spoken[0])}, not its task {quoted(task.strip())}: the task counts"
 
 
 def _letters(text: str) -> str:

@@ -8,6 +8,7 @@ instruction - must give authority up before it may move again: one that did not 
 from collections import OrderedDict
 from collections.abc import Collection
 
+from finevla_core.errors import quoted
 from finevla_core.time_units import S_PER_NS
 
 REMEMBERED = 64  # clients that were dismissed
@@ -115,6 +116,8 @@ class CommandAuthority:
 def _unfit(client: str) -> str:
     if not client:
         return "a client needs a name: its fully qualified node name"
+    if not client.isprintable():
+        return f"a client's name is a node's name; {quoted(client)} has signs in it that no name has"
     if len(client) > MAX_CLIENT:
         return f"a client's name has at most {MAX_CLIENT} characters; '{client[:60]}...' has {len(client)}"
     return ""

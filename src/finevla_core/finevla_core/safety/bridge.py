@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
+from finevla_core.errors import one_line
 from finevla_core.safety.approval import Waiting, is_same_motion
 from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.bridge_options import BridgeOptions
@@ -92,7 +93,7 @@ class Bridge:
         self.is_stepping = False
         self.waiting: Waiting | None = None
         self._steady_ns, self._state_publishers, self.why_unready = steady_ns, state_publishers, why_unready
-        self._counter = CounterWatch(steady_ns)
+        self._counter, self._switches = CounterWatch(steady_ns), CounterWatch(steady_ns)
         self._shown = 0  # plans so far
         self._future_told_ns = -1
         self._motion_id = ""  # of the chunk of an operator's motion that is followed or shown
@@ -200,10 +201,17 @@ class Bridge:
         if not is_well:
             self._stop(now_ns, "watchdog", f"the watchdog says: {text}")
 
-    def on_deadman(self, is_held: bool, now_ns: int) -> None:
-        """The operator's deadman switch: held, or let go."""
-        self.heartbeats.heard_deadman(is_held)
-        if not is_held and self.options.deadman_timeout_s is not None and self.state is State.FOLLOWING:
+    def on_deadman(self, is_held: bool, now_ns: int, number: int = 0) -> None:
+        """The operator's deadman switch: held, or let go; one that two press is let go. `number` as in `on_joint_state`."""
+        is_double = self._switches.note(number)
+        self.heartbeats.heard_deadman(is_held and not is_double)
+        if self.options.deadman_timeout_s is None or self.state is not State.FOLLOWING:
+            return
+        if is_double:
+            self._stop(
+                now_ns, "deadman.two", "two publishers press the deadman switch (safety/deadman); end one of them"
+            )
+        elif not is_held:
             self._stop(now_ns, "deadman", "the deadman switch was let go")
 
     def take_authority(self, client: str, now_ns: int) -> tuple[bool, str]:
@@ -581,7 +589,7 @@ class Bridge:
 
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""
-        reason = reason[:MAX_TEXT]
+        reason = one_line(reason, MAX_TEXT)
         if state in UNREADY:
             why = f"the bridge was {state.name.lower()}: {reason}"
             self.mandate.close(why)
@@ -602,4 +610,5 @@ class Bridge:
         self.state, self.reason = state, reason
 
     def _say(self, level: int, code: str, text: str, instruction_id: str = "", chunk_sequence: int = 0) -> None:
-        self.events.append(Event(level, code, text[: 2 * MAX_TEXT], instruction_id[:MAX_ID], chunk_sequence))
+        said, identity = one_line(text, 2 * MAX_TEXT), one_line(instruction_id, MAX_ID)
+        self.events.append(Event(level, code, said, identity, chunk_sequence))

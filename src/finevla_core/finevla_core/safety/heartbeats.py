@@ -12,6 +12,7 @@ from finevla_core.safety.seal import NODE_CHARACTERS, QUOTED, ForgedCounter, hea
 from finevla_core.time_units import S_PER_NS
 
 TWO_S = 1.0  # both heard within this are alive both
+NOW_S = 1.0  # twenty beats: no living watchdog is so late
 CHALLENGES = 256  # that are remembered; the bridge sends 25 a second, and one with each event
 
 
@@ -43,6 +44,11 @@ def instance_of(key: bytes, words: HeartbeatMessage) -> str:
     rest = words.sequence, words.challenge, words.is_well, words.text, words.stamp_ns
     is_sealed = seal and is_right(seal, heartbeat_seal(key, words.node[: NODE_CHARACTERS + 1], instance, *rest))
     return instance if is_sealed else ""
+
+
+def is_of_now(words: HeartbeatMessage, clock_ns: int) -> bool:
+    """Whether a heartbeat was made just now, by its stamp: one that is played again is nobody's life."""
+    return abs(clock_ns - words.stamp_ns) * S_PER_NS < NOW_S
 
 
 class HeartbeatCheck:

@@ -1,7 +1,8 @@
 """By whose word the arms may move now, and whose word has ended: a stop ends it for good, a reset gives none.
 
 An instruction counts only if it was announced while the bridge holds or follows. What was under way at a stop, and what is
-announced or sent before the bridge holds again, is void: it does not come back by being announced again.
+announced or sent before the bridge holds again, is void: it does not come back by being announced again. Nor is it forgotten
+because somebody lets thousands of others end: then nothing new counts for a while.
 """
 
 from collections import OrderedDict
@@ -12,7 +13,11 @@ from finevla_core.time_units import S_PER_NS
 # An operator's motion (homing, going to a pose) obeys no instruction; its chunks carry an id that begins so. Behind a "/"
 # it may say which part of the motion a chunk is: all parts begin and end together.
 MOTION = "motion:"
-REMEMBERED = 1024  # ids that have ended
+REMEMBERED = 4096  # ids that have ended
+FORGOTTEN_S = 3600.0  # one that ended so long ago may be forgotten: no chunk and no announcement of it is on its way
+CROWDED = (
+    "so many have ended within the last hour that what is new cannot be told from what is old; start the bridge again"
+)
 MAX_ID = 128  # characters, as an instruction may have
 
 
@@ -38,7 +43,8 @@ class Mandate:
         self._motion = ""
         self._why_closed = "the bridge was not ready yet"
         self._opened_ns: int | None = None  # by the steady clock; None = closed
-        self._ended: OrderedDict[str, str] = OrderedDict()  # why, by id
+        self._ended: OrderedDict[str, tuple[str, int]] = OrderedDict()  # why, and when by the steady clock, by id
+        self._is_crowded = False  # one that ended was not remembered
 
     def open(self) -> None:
         """Let words count that are said from now on."""
@@ -60,9 +66,13 @@ class Mandate:
         identity = whole_of(instruction_id)
         if not identity or len(identity) > MAX_ID:
             return
-        self._ended[identity] = self._ended.pop(identity, why)  # the first cause stays, and it is the newest now
-        while len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
+        now_ns = self._steady_ns()
+        self._forget(now_ns)
+        if identity not in self._ended and len(self._ended) >= REMEMBERED:
+            self._is_crowded = True
+            return
+        first = self._ended.pop(identity, (why, now_ns))[0]  # the first cause stays, and it is the newest now
+        self._ended[identity] = first, now_ns
 
     def announce(self, instruction_id: str, age_s: float = 0.0) -> None:
         """Put an instruction in force that the policy announced `age_s` ago ("" = none); one that is void is not.
@@ -94,4 +104,16 @@ class Mandate:
         """Return why this instruction or motion has ended, "" if it has not."""
         if len(instruction_id) > MAX_ID:
             return f"its id has {len(instruction_id)} characters; {MAX_ID} are allowed"
-        return self._ended.get(whole_of(instruction_id), "")
+        identity = whole_of(instruction_id)
+        if (ended := self._ended.get(identity)) is not None:
+            return ended[0]
+        if self._is_crowded and identity and identity not in (self.instruction_id, self._motion):
+            self._forget(self._steady_ns())
+            return CROWDED if self._is_crowded else ""
+        return ""
+
+    def _forget(self, now_ns: int) -> None:
+        """Drop what ended long ago; once all is over that ended in a crowd, what is new counts again."""
+        while self._ended and (now_ns - next(iter(self._ended.values()))[1]) * S_PER_NS > FORGOTTEN_S:
+            self._ended.popitem(last=False)
+        self._is_crowded = self._is_crowded and bool(self._ended)

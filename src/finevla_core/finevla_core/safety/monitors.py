@@ -57,8 +57,10 @@ class Cameras:
             moved = np.zeros(self.arms.shape, np.bool_)
         else:
             moved = (abs(self._state - before) > self.moved_rad) & self.arms
-        for camera, content in hashes.items():
-            counts = self.arms if self.has_noise else self.carriers.get(camera, np.zeros_like(self.arms))
+        for camera, carried in self.carriers.items():  # whatever else an observation names is no camera of this robot
+            if (content := hashes.get(camera)) is None:
+                continue
+            counts = self.arms if self.has_noise else carried
             if self._hashes.get(camera) != content:
                 self.same[camera] = 0
             elif (moved & counts).any():

@@ -177,10 +177,12 @@ class TrajectoryCheck:
         known = self._instances.get(node)
         if instance == known:
             return ""
-        if stamp_ns and clock_ns and abs(clock_ns - stamp_ns) * S_PER_NS > STALE_S:
-            return f"it is a recording, stamped {(clock_ns - stamp_ns) * S_PER_NS:.1f} s ago"
+        if stamp_ns and clock_ns and (why := _why_recorded(stamp_ns, clock_ns)):
+            return why
         if node == self._own.node:
             return "" if self._may_be_two else f"another {node} sent it"
+        if not stamp_ns:  # "from now on", whenever that was said
+            return f"it has no stamp, and is the first word of a {node}: it may be a recording"
         before = self._before.setdefault(node, deque(maxlen=INSTANCES))
         if instance in before:
             return f"two processes send as {node}"
@@ -216,8 +218,8 @@ class StatusCheck:
         self._sequences: OrderedDict[str, int] = OrderedDict()
         self._forged = ForgedCounter()
 
-    def why_not(self, tag: str, stamp_ns: int, state: int, epoch: int, challenge: int) -> str:
-        """Return why a status does not count, "" if it does."""
+    def why_not(self, tag: str, stamp_ns: int, state: int, epoch: int, challenge: int, clock_ns: int = 0) -> str:
+        """Return why a status does not count, "" if it does. The first one of a process is of now by `clock_ns` (0 = any)."""
         if (parts := _parts_of(tag)) is None:
             return UNSEALED
         node, instance, number, seal = parts
@@ -226,6 +228,8 @@ class StatusCheck:
             return "its seal is wrong"
         if number <= self._sequences.get(instance, 0):
             return "it is a copy of one that was sent before"
+        if clock_ns and instance not in self._sequences and (why := _why_recorded(stamp_ns, clock_ns)):
+            return why
         self._sequences[instance] = number
         while len(self._sequences) > INSTANCES:
             self._sequences.popitem(last=False)
@@ -234,6 +238,12 @@ class StatusCheck:
     def tell(self, why: str, now_ns: int) -> str:
         """Count one that does not; return the sentence that is to be told now, or ""."""
         return self._forged.tell(f"a status of the safety bridge does not count: {why}", "safety/status", now_ns)
+
+
+def _why_recorded(stamp_ns: int, clock_ns: int) -> str:
+    """Return why the first word of a process is none of now, "" if it may be."""
+    age_s = (clock_ns - stamp_ns) * S_PER_NS
+    return f"it is a recording, stamped {age_s:.1f} s ago" if abs(age_s) > STALE_S else ""
 
 
 def _parts_of(tag: str) -> tuple[str, str, int, str] | None:
