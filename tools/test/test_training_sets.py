@@ -26,11 +26,14 @@ from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import open_dataset
 from finevla_tools.training import pictures
 from finevla_tools.training.chunks import ChunkGrid
+from finevla_tools.training.config import parse_run_config
 from finevla_tools.training.data import VLASamples
 from finevla_tools.training.kept import kept_episodes
+from finevla_tools.training.loader import batch_indices
 from finevla_tools.training.mixture import LanguageRates
 from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
 from finevla_tools.training.questions import fitted_answer, questions_of_file
+from finevla_tools.training.samples import open_samples
 from finevla_tools.training.statistics import MOST, RunningStatistics
 from finevla_tools.training.targets import manifest_transforms
 
@@ -323,6 +326,23 @@ class TestQuestions:
         plain = samples(root)
         of_actions = [k for k, kind in enumerate(kinds) if kind not in ("question", "point")]
         assert [made.example(k).prompt for k in of_actions] == [plain.example(k).prompt for k in range(72)]
+
+    def test_processes_that_train_together_ask_and_act_together(self, tmp_path: Path) -> None:
+        root = make_set(tmp_path / "set", 1)
+        add_words(root, 0, *vqa(0.5, KEYS["front"], "how many?", "two"))
+        policy = {"backbone": "none", "head": "oft", "embodiment": "cobotmagic", "cameras": KEYS, "horizon": 4}
+        policy |= {"images": {"height": 32, "width": 32}, "dt_s": 1 / FPS}
+        data = {"sets": [str(root)], "mix": "raw", "vlm": {"ratio": 0.4}, "cache": str(tmp_path / "cache")}
+        raw = {"name": "two", "policy": policy, "data": data, "training": {"steps": 5, "batch": 3, "accumulate": 2}}
+        config = parse_run_config(raw)
+        made = open_samples(config, world=2)
+        found = []
+        for number in range(10):
+            taken = [index for rank in range(2) for index in batch_indices(number, rank, 2, config.training)]
+            kinds = {made.kind_of(index) == "question" for index in taken}
+            assert len(kinds) == 1, f"batch {number} is of both"
+            found += kinds
+        assert found.count(True) == 4
 
     def test_places_follow_the_picture(self) -> None:
         crop, pad = ImageFormat(32, 32), ImageFormat(32, 32, "pad")

@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
 
         print(memory_table(config))
         return 0
-    if config.training.fsdp and arguments.processes == 1 and os.environ.get("WORLD_SIZE", "1") == "1":
+    world = max(arguments.processes, int(os.environ.get("WORLD_SIZE", "1")))
+    if config.training.fsdp and world == 1:
         raise FineVLAError(
             "training.fsdp spreads a policy over several processes; give --processes, or say fsdp: false"
         )
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
     from finevla_tools.training.samples import open_samples
 
     # Once for all processes: the first to open a set decodes its pictures.
-    samples = open_samples(config, cores(), say=tell if is_first else None)
+    samples = open_samples(config, world, cores(), say=tell if is_first else None)
     if arguments.processes > 1:
         command = ["train", str(path), "--out", str(out), "--threads", str(arguments.threads)]
         return run_ranks([*command, *(["--resume"] if arguments.resume else [])], arguments.processes)

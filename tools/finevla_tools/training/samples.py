@@ -44,11 +44,15 @@ def sample_index(step: int, accumulated: int, rank: int, position: int, options:
     return ((step * options.accumulate + accumulated) * world + rank) * options.batch + position
 
 
-def open_samples(config: VLARunConfig, jobs: int = 1, say: Callable[[str], object] | None = None) -> TrainingSamples:
+def open_samples(
+    config: VLARunConfig, world: int = 1, jobs: int = 1, say: Callable[[str], object] | None = None
+) -> TrainingSamples:
     """Open what a configuration names.
 
     Args:
         config: The run's configuration.
+        world: Processes that train together. The batches that they take at a time are all actions or all questions: a
+            process that alone has questions would leave parts without gradients for which the others wait.
         jobs: Processes that read and decode.
         say: Takes what was decided of the data, sentences for the person.
 
@@ -87,4 +91,4 @@ def open_samples(config: VLARunConfig, jobs: int = 1, say: Callable[[str], objec
         questions=QuestionOptions(data.vlm.ratio, Path(data.vlm.path) if data.vlm.path else None),
     )
     options = SampleOptions(**{name: getattr(policy, name) for name in names})
-    return VLASamples(options, sources, training.seed, training.batch, jobs, say or (lambda _: None))
+    return VLASamples(options, sources, training.seed, world * training.batch, jobs, say or (lambda _: None))
