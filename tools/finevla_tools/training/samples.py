@@ -1,12 +1,11 @@
 """What the trainer asks of data: samples by their global number, and a fixed few that are never learned from."""
 
-import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
 from finevla_models.vla.batch import VLAExample
-from finevla_tools.training.config import ANSWERS, TrainingOptions, VLARunConfig
+from finevla_tools.training.config import ANSWERS, VLARunConfig
+from finevla_tools.training.options import TrainingOptions
 
 
 class TrainingSamples(Protocol):
@@ -63,32 +62,7 @@ def open_samples(
     if policy.head == ANSWERS:
         from finevla_tools.training.question_samples import QuestionSamples
 
-        return QuestionSamples([Path(one.path) for one in data.sets], policy, data.validation, training.seed)
+        return QuestionSamples([one.path for one in data.sets], policy, data.validation, training.seed)
     from finevla_tools.training.data import VLASamples
-    from finevla_tools.training.mixture import LanguageRates
-    from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
 
-    names = ("embodiment", "cameras", "images", "horizon", "dt_s", "state", "actions", "normalisation")
-    sets = [
-        SourceSet(
-            Path(one.path),
-            one.weight,
-            tuple(map(Path, one.kept)),
-            one.cameras,
-            one.map,
-            one.gripper,
-            one.gripper_action,
-        )
-        for one in data.sets
-    ]
-    sources = SourceOptions(
-        sets=tuple(sets),
-        cache=Path(data.cache),
-        mix=data.mix,
-        rates=LanguageRates(**dataclasses.asdict(data.language)),
-        unreviewed=data.unreviewed,
-        validation=data.validation,
-        questions=QuestionOptions(data.vlm.ratio, Path(data.vlm.path) if data.vlm.path else None),
-    )
-    options = SampleOptions(**{name: getattr(policy, name) for name in names})
-    return VLASamples(options, sources, training.seed, world * training.batch, jobs, say or (lambda _: None))
+    return VLASamples(policy, data, training.seed, world * training.batch, jobs, say or (lambda _: None))
