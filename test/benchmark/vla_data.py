@@ -20,7 +20,7 @@ from lerobot_sets import take, write
 from finevla_core.images import ImageFormat
 from finevla_tools.convert.lerobot_pictures import VideoPictures, declared_camera
 from finevla_tools.training.data import VLASamples
-from finevla_tools.training.options import SampleOptions, SourceOptions, SourceSet
+from finevla_tools.training.options import DataOptions, SampleOptions, SourceSet
 
 CAMERAS = ("front", "left", "right")
 OPTIONS = SampleOptions(
@@ -52,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         takes = [take(seed, 90, 30, CAMERAS, (480, 640)) for seed in range(arguments.episodes)]
         write(Path(folder) / "set", takes)
-        sources = SourceOptions((SourceSet(Path(folder) / "set"),), Path(folder) / "cache", "raw")
+        sources = DataOptions((SourceSet(Path(folder) / "set"),), "raw", validation=0.0, cache=Path(folder) / "cache")
         started = time.process_time()
         samples = VLASamples(OPTIONS, sources)
         decoded_s = time.process_time() - started

@@ -10,6 +10,7 @@ import yaml
 from finevla_core.bundle import Bundle, read_manifest, write_bundle
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST, SCHEMA, Manifest, parse_manifest
+from finevla_core.policy.graphs import MEMORY
 from finevla_core.policy.network_spec import VLASpec, plain_network
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.recording.atomic import replace_folder
@@ -73,6 +74,7 @@ def _agree(policy: Any, bundle: Bundle) -> None:
     import torch
 
     from finevla_models.vla.batch import VLAExample
+    from finevla_models.vla.instruct_session import InstructSession
 
     manifest, shape = read_manifest(bundle.path), policy.head.shape
     rng = np.random.default_rng(0)
@@ -82,9 +84,14 @@ def _agree(policy: Any, bundle: Bundle) -> None:
     inputs: dict[str, Any] = {"images": pictures[None], "text": encode_prompt(words)[None]}
     if state is not None:
         inputs["state"] = state[None]
-    found = VLAGraphs(bundle, torch.get_num_threads()).run(inputs)["actions"]
-    example = VLAExample(tuple(pictures), words, state)
-    wanted = policy.predict(policy.batch([example]), torch.Generator().manual_seed(0)).float().numpy()
+    graphs = VLAGraphs(bundle, torch.get_num_threads())
+    noise, example = torch.Generator().manual_seed(0), VLAExample(tuple(pictures), words, state)
+    if graphs.memory_shape is None:
+        wanted = policy.predict(policy.batch([example]), noise).float().numpy()
+    else:
+        inputs[MEMORY] = np.zeros(graphs.memory_shape, np.float32)
+        wanted = InstructSession(policy).act(example, noise)[None].float().numpy()
+    found = graphs.run(inputs)["actions"]
     gap = float(np.abs(found - wanted).max())
     if not gap < TOLERANCE:
         raise RuntimeError(f"the bundle and the checkpoint differ by {gap:.2g}; the bundle is not written")

@@ -29,8 +29,8 @@ from finevla_tools.convert.episode import CameraStream
 from finevla_tools.convert.lerobot_pictures import VideoPictures
 from finevla_tools.datasets.lerobot_files import open_dataset, values
 from finevla_tools.training.data import VLASamples
-from finevla_tools.training.mixture import MIXES, LanguageRates
-from finevla_tools.training.options import SampleOptions, SourceOptions, SourceSet
+from finevla_tools.training.mixture import MIXES
+from finevla_tools.training.options import DataOptions, LanguageRates, SampleOptions, SourceSet
 
 HORIZON, SEED = 6, 3
 IMAGES = ImageFormat(32, 32)
@@ -53,7 +53,7 @@ def opened(folder: Path) -> Open:
 
     def make(*names: str, options: SampleOptions = OPTIONS, **given: object) -> VLASamples:
         sets = tuple(SourceSet(folder / name) for name in names)
-        sources = replace(SourceOptions(sets, folder / "cache"), **given)  # type: ignore[arg-type]
+        sources = replace(DataOptions(sets, validation=0.0, cache=folder / "cache"), **given)  # type: ignore[arg-type]
         return VLASamples(options, sources, SEED, say=lambda _: None)
 
     return make
@@ -83,11 +83,11 @@ def in_processes(samples: VLASamples, count: int, total: int) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_sample_is_the_same_from_one_two_and_four_processes(opened: Open) -> None:
-    samples = opened("one", "two", rates=LanguageRates(0.1, 0.3, 0.3))
+    samples = opened("one", "two", language=LanguageRates(0.1, 0.3, 0.3))
     wanted = [digest(samples.example(k)) for k in range(120)]
     for count in (1, 2, 4):
         assert in_processes(samples, count, 120) == wanted
-    again = opened("one", "two", rates=LanguageRates(0.1, 0.3, 0.3))
+    again = opened("one", "two", language=LanguageRates(0.1, 0.3, 0.3))
     assert [digest(again.example(k)) for k in (119, 5)] == [wanted[119], wanted[5]]
     assert len(set(wanted)) > 100
     pictures = sum(job.target.size for one in samples.sets for job in one.pictures)
@@ -111,13 +111,15 @@ def test_every_frame_comes_once_in_each_epoch_and_sets_have_their_shares(folder:
     states = {samples.example(k).state.tobytes() for k in range(samples.frames)}  # type: ignore[union-attr]
     assert len(states) == samples.frames
     sets = (SourceSet(folder / "one", 3.0), SourceSet(folder / "two"))
-    both = VLASamples(OPTIONS, SourceOptions(sets, folder / "cache", "raw"), SEED, say=lambda _: None)
+    both = VLASamples(
+        OPTIONS, DataOptions(sets, "raw", validation=0.0, cache=folder / "cache"), SEED, say=lambda _: None
+    )
     of_two = Counter(int(both.example(k).prompt.removeprefix("goal ")) >= 10 for k in range(400))
     assert of_two == {False: 300, True: 100}
 
 
 def test_words_of_each_kind_are_what_the_node_reads(opened: Open) -> None:
-    samples = opened("one", rates=LanguageRates(0.2, 0.5, 0.3))
+    samples = opened("one", language=LanguageRates(0.2, 0.5, 0.3))
     kinds = {samples.kind_of(k): samples.example(k).prompt for k in range(200)}
     assert set(kinds) == {"fine", "raw", "factors", "paraphrase", "none"}
     assert kinds["none"] == ""
@@ -306,5 +308,5 @@ def test_the_hash_is_of_content_and_not_of_places(folder: Path, tmp_path: Path, 
         if changed:
             path = tmp_path / "moved/meta/finevla_episodes.jsonl"
             path.write_text(path.read_text().replace("slowly", "at once"))
-        sources = SourceOptions((SourceSet(tmp_path / "moved"),), folder / "cache")
+        sources = DataOptions((SourceSet(tmp_path / "moved"),), validation=0.0, cache=folder / "cache")
         assert (VLASamples(OPTIONS, sources, SEED, say=lambda _: None).hash == before) is not changed

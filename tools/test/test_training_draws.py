@@ -12,11 +12,11 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.training.draws import SHUFFLED_UP_TO, generator, permuted
 from finevla_tools.training.mixture import (
     MIXES,
-    LanguageRates,
     parse_mixture,
     question_share,
     shares_of,
 )
+from finevla_tools.training.options import LanguageRates
 
 SEEDS = st.integers(0, 2**63 - 1)
 
@@ -105,8 +105,6 @@ def test_mixtures_that_are_none_are_told() -> None:
         parse_mixture("3:1")
     with pytest.raises(FineVLAError, match="in quotes"):
         parse_mixture(61)  # type: ignore[arg-type]
-    with pytest.raises(FineVLAError, match=r"language.drop is '1.5'"):
-        LanguageRates(drop=1.5)
 
 
 @given(st.lists(st.sampled_from([0.5, 1, 1.0, 2, 0.25, 3, 0.1]), min_size=1, max_size=4), SEEDS)

@@ -26,11 +26,13 @@ from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import open_dataset
 from finevla_tools.training import pictures
 from finevla_tools.training.chunks import ChunkGrid
+from finevla_tools.training.config import parse_run_config
 from finevla_tools.training.data import VLASamples
 from finevla_tools.training.kept import kept_episodes
-from finevla_tools.training.mixture import LanguageRates
-from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
+from finevla_tools.training.loader import batch_indices
+from finevla_tools.training.options import DataOptions, LanguageRates, QuestionOptions, SampleOptions, SourceSet
 from finevla_tools.training.questions import fitted_answer, questions_of_file
+from finevla_tools.training.samples import open_samples
 from finevla_tools.training.statistics import MOST, RunningStatistics
 from finevla_tools.training.targets import manifest_transforms
 
@@ -39,8 +41,9 @@ OPTIONS = SampleOptions("cobotmagic", KEYS, ImageFormat(32, 32), 4, 1 / FPS)
 
 def samples(*sets: Path | SourceSet, options: SampleOptions = OPTIONS, batch: int = 1, **given: Any) -> VLASamples:
     first = sets[0] if isinstance(sets[0], Path) else sets[0].path
-    sources = SourceOptions(
-        tuple(one if isinstance(one, SourceSet) else SourceSet(one) for one in sets), first.parent / "cache", **given
+    sources = DataOptions(
+        tuple(one if isinstance(one, SourceSet) else SourceSet(one) for one in sets),
+        **({"validation": 0.0, "cache": first.parent / "cache"} | given),
     )
     return VLASamples(options, sources, 0, batch, say=lambda _: None)
 
@@ -85,8 +88,8 @@ class TestBadInput:
         make_set(tmp_path / "told", 2)
         make_set(tmp_path / "plain", 2, fine=False, seed=5)
         with pytest.raises(FineVLAError, match=r"language.factors is 0.5, and no frame"):
-            samples(tmp_path / "plain", mix="raw", rates=LanguageRates(factors=0.5))
-        made = samples(tmp_path / "told", tmp_path / "plain", mix="raw", rates=LanguageRates(factors=0.5))
+            samples(tmp_path / "plain", mix="raw", language=LanguageRates(factors=0.5))
+        made = samples(tmp_path / "told", tmp_path / "plain", mix="raw", language=LanguageRates(factors=0.5))
         assert any("language.factors: 2 of 4 episodes" in text for text in made.told)
 
     def test_a_camera_that_is_not_there_is_told_with_those_that_are(self, tmp_path: Path) -> None:
@@ -162,14 +165,6 @@ class TestBadInput:
         pq.write_table(table.set_column(table.schema.get_field_index("action"), "action", column), path)
         with pytest.raises(FineVLAError, match="episode 1 of .*column 'action' holds NaN or infinity in row 3"):
             samples(root)
-
-    def test_options_that_cannot_be(self, tmp_path: Path) -> None:
-        with pytest.raises(FineVLAError, match="did you mean 'relative'"):
-            replace(OPTIONS, actions="relativ")
-        with pytest.raises(FineVLAError, match="unknown normalisation"):
-            replace(OPTIONS, normalisation="q99")
-        with pytest.raises(FineVLAError, match="no data set is named"):
-            SourceOptions((), tmp_path)
 
 
 class TestKept:
@@ -265,7 +260,7 @@ class TestPictures:
         root = make_set(tmp_path / "set", 2)
         video = sorted(root.glob("videos/**/*front/*.mp4"))[1]
         video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-        sources = SourceOptions((SourceSet(root),), tmp_path / "cache")
+        sources = DataOptions((SourceSet(root),), validation=0.0, cache=tmp_path / "cache")
         with pytest.raises(FineVLAError, match="episode 1 of .* has no pictures to learn from: .*'kept:'"):
             VLASamples(OPTIONS, sources, jobs=jobs, say=lambda _: None)
         assert len(list((tmp_path / "cache").glob("*/*"))) <= 1
@@ -305,7 +300,7 @@ class TestQuestions:
         (tmp_path / "more.jsonl").write_text(
             json.dumps({"image": "seven.png", "question": "what?", "answer": "grey"}) + "\n"
         )
-        made = samples(root, batch=4, questions=QuestionOptions(0.25, tmp_path / "more.jsonl"))
+        made = samples(root, batch=4, vlm=QuestionOptions(0.25, tmp_path / "more.jsonl"))
         kinds = [made.kind_of(k) for k in range(96)]
         for k in range(0, 96, 4):
             assert len({kind in ("question", "point") for kind in kinds[k : k + 4]}) == 1
@@ -324,6 +319,23 @@ class TestQuestions:
         of_actions = [k for k, kind in enumerate(kinds) if kind not in ("question", "point")]
         assert [made.example(k).prompt for k in of_actions] == [plain.example(k).prompt for k in range(72)]
 
+    def test_processes_that_train_together_ask_and_act_together(self, tmp_path: Path) -> None:
+        root = make_set(tmp_path / "set", 1)
+        add_words(root, 0, *vqa(0.5, KEYS["front"], "how many?", "two"))
+        policy = {"backbone": "none", "head": "oft", "embodiment": "cobotmagic", "cameras": KEYS, "horizon": 4}
+        policy |= {"images": {"height": 32, "width": 32}, "dt_s": 1 / FPS}
+        data = {"sets": [str(root)], "mix": "raw", "vlm": {"ratio": 0.4}, "cache": str(tmp_path / "cache")}
+        raw = {"name": "two", "policy": policy, "data": data, "training": {"steps": 5, "batch": 3, "accumulate": 2}}
+        config = parse_run_config(raw)
+        made = open_samples(config, world=2)
+        found = []
+        for number in range(10):
+            taken = [index for rank in range(2) for index in batch_indices(number, rank, 2, config.training)]
+            kinds = {made.kind_of(index) == "question" for index in taken}
+            assert len(kinds) == 1, f"batch {number} is of both"
+            found += kinds
+        assert found.count(True) == 4
+
     def test_places_follow_the_picture(self) -> None:
         crop, pad = ImageFormat(32, 32), ImageFormat(32, 32, "pad")
         point = '{"point": [16, 12]}'
@@ -339,18 +351,18 @@ class TestQuestions:
         root = make_set(tmp_path / "set", 1)
         path = tmp_path / "more.jsonl"
         with pytest.raises(FineVLAError, match="there are none: the sets have no 'vqa' rows"):
-            samples(root, questions=QuestionOptions(0.5))
+            samples(root, vlm=QuestionOptions(0.5))
         with pytest.raises(FineVLAError, match=r"more.jsonl' of 'vlm' does not exist"):
-            samples(root, questions=QuestionOptions(0.5, path))
+            samples(root, vlm=QuestionOptions(0.5, path))
         path.write_text('{"image": "a.png", "question": "what?"}\n')
         with pytest.raises(FineVLAError, match="entry 1 has no 'answer'"):
-            samples(root, questions=QuestionOptions(0.5, path))
+            samples(root, vlm=QuestionOptions(0.5, path))
         path.write_text('{"image": "a.png", "question": "what?", "answer": "this"}\n')
         with pytest.raises(FineVLAError, match="its picture .* does not exist"):
-            samples(root, questions=QuestionOptions(0.5, path))
+            samples(root, vlm=QuestionOptions(0.5, path))
         (tmp_path / "a.png").write_bytes(b"none")
         with pytest.raises(DamagedFileError, match="no JPEG or PNG"):
-            samples(root, questions=QuestionOptions(0.5, path))
+            samples(root, vlm=QuestionOptions(0.5, path))
 
 
 def test_one_arm_is_a_robot_of_one_arm(tmp_path: Path, robot: Any, single_file: Path) -> None:

@@ -1,12 +1,14 @@
 """Promises of a vision-language-action policy as a bundle: exported, served, and answered as it would be itself."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from tiny_backbone import make_tiny_backbone
+from tiny_policies import INSTRUCT
 
 from finevla_core.bundle import load_bundle
 from finevla_core.embodiment import Embodiment
@@ -15,13 +17,17 @@ from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy.bundle_policy import BundlePolicy
 from finevla_core.policy.loading import load_policy
+from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.understanding import NotUnderstood
 from finevla_models.bundle_graphs import load_graphs
-from finevla_models.vla.backbone import load_backbone
-from finevla_models.vla.batch import VLAExample
+from finevla_models.vla import instruct_session
+from finevla_models.vla.backbone import Backbone, load_backbone
+from finevla_models.vla.batch import VLABatch, VLAExample
 from finevla_models.vla.files import save_vla
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.heads import build_head
+from finevla_models.vla.instruct import InstructHead
+from finevla_models.vla.instruct_text import GeneratedText
 from finevla_tools.cli import main
 from finevla_tools.serve.hosting import host_bundle
 from finevla_tools.serve.server import PolicyServer, ServerOptions
@@ -29,6 +35,7 @@ from finevla_tools.serve.server import PolicyServer, ServerOptions
 SIZE, HORIZON = 32, 8
 WORDS = Instruction("reach the red cube", fine="reach the red cube with the left arm from above", id="7")
 HEADS = {"oft": {"hidden": 32}}
+THINKING = INSTRUCT | {"think_every": 2, "latent_every": 2, "max_thought": 6}
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +43,13 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_backbone(tmp_path_factory.mktemp("backbone"))
 
 
-def make_run(folder: Path, backbone: Path, robot: Embodiment, head: str) -> Path:
+def make_run(folder: Path, backbone: Path, robot: Embodiment, head: str, options: dict[str, Any] | None = None) -> Path:
     torch.manual_seed(1)
     checkpoint = folder / "checkpoints" / "20"
     checkpoint.mkdir(parents=True)
     loaded = load_backbone(str(backbone))
     shape = ChunkShape(HORIZON, len(robot.names), len(robot.names), 2)
-    save_vla(VLAPolicy(loaded, build_head(head, HEADS[head], shape, loaded)), checkpoint)
+    save_vla(VLAPolicy(loaded, build_head(head, options or HEADS[head], shape, loaded)), checkpoint)
     middle = [0.3] * len(robot.names)
     described = {
         "embodiment": robot.name,
@@ -108,6 +115,93 @@ def test_the_bundle_answers_what_the_network_answers_to_the_transformed_sample(
     network = graphs._policy  # type: ignore[attr-defined]
     wanted = network.predict(network.batch([example]))[0].double().numpy() * 0.01 + 0.3
     assert np.allclose(chunk.actions, wanted, atol=1e-9)
+
+
+def test_each_client_has_thoughts_of_its_own_that_end_with_its_episode(
+    tmp_path: Path, backbone: Path, robot: Embodiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out = make_run(tmp_path / "run", backbone, robot, "instruct", THINKING), tmp_path / "mine"
+    assert main(["export", str(run), "--out", str(out)]) == 0
+    network = yaml.safe_load((out / "manifest.yaml").read_text())["network"]
+    assert network == {"kind": "vla", "head": "instruct", "has_state": True, "think_every": 2, "latent_every": 2}
+    hosted = host_bundle(out, 1, 8)
+    words, passes, latents = iter(["red", "blue", "cube", "ball", "hand"]), [], InstructHead.latents
+
+    def think(policy: VLAPolicy, batch: VLABatch, *_: object) -> list[GeneratedText]:
+        return [GeneratedText(policy.backbone.prompts.words(next(words)).tokens, True) for _ in range(len(batch))]
+
+    def counted(self: InstructHead, backbone: Backbone, batch: VLABatch) -> torch.Tensor:
+        passes.append(len(batch))
+        return latents(self, backbone, batch)
+
+    monkeypatch.setattr(instruct_session, "generate_text", think)
+    monkeypatch.setattr(InstructHead, "latents", counted)
+    server = PolicyServer(hosted.session, hosted.metadata("test"), ServerOptions(port=0), lambda _: None)
+    server.start()
+    url = f"ws://127.0.0.1:{server.port}"
+    one, two = load_policy(out, robot, server=url), load_policy(out, robot, server=url)
+    try:
+        for policy in (one, two):
+            policy.ready()
+        said = one.encode(WORDS)
+
+        def thought(policy: Any, k: int, encoded: Any) -> str:
+            policy.predict(observation(robot, k), encoded)
+            return str(policy.thought)
+
+        assert thought(one, 0, said) == "red"
+        assert thought(two, 0, two.encode(WORDS)) == "blue"
+        assert thought(one, 1, said) == "red", "every second chunk"
+        assert len(passes) == 2, "latent actions of the first chunk"
+        assert thought(one, 2, said) == "cube"
+        assert thought(one, 3, one.encode(Instruction("pick up the blue ball"))) == "ball", "other words"
+        one.reset()
+        assert one.thought == ""
+        assert thought(one, 4, one.encode(WORDS)) == "hand", "another episode"
+        assert two.thought == "blue"
+    finally:
+        one.close()
+        two.close()
+        server.close()
+
+
+def test_episodes_that_run_together_keep_what_they_keep_alone(
+    tmp_path: Path, backbone: Path, robot: Embodiment
+) -> None:
+    run, out = make_run(tmp_path / "run", backbone, robot, "instruct", THINKING), tmp_path / "mine"
+    main(["export", str(run), "--out", str(out)])
+    graphs = load_graphs(load_bundle(out), 1)
+    rng = np.random.default_rng(0)
+    inputs: dict[str, Any] = {
+        "images": rng.integers(0, 256, (2, 2, SIZE, SIZE, 3), np.uint8),
+        "text": np.stack([encode_prompt("reach the red cube")] * 2),
+        "state": rng.normal(size=(2, 14)).astype(np.float32),
+    }
+    assert graphs.memory_shape is not None
+    new = np.zeros(graphs.memory_shape, np.float32)
+
+    def run_rows(rows: slice, memory: Any) -> Any:
+        return graphs.run({name: value[rows] for name, value in inputs.items()} | {"memory": memory})["remembered"]
+
+    first = run_rows(slice(0, 1), new)
+    alone = [run_rows(slice(0, 1), first), run_rows(slice(1, 2), new)]
+    together = run_rows(slice(0, 2), np.concatenate([first, new]))
+    assert np.allclose(together, np.concatenate(alone), atol=1e-5)
+    assert np.array_equal(together[0, 9:], first[0, 9:]), "the latent actions of the first chunk stay"
+    assert not np.allclose(together[1, 9:], first[0, 9:])
+
+
+def test_a_head_that_does_not_think_is_not_told_to(tmp_path: Path, backbone: Path, robot: Embodiment) -> None:
+    out = tmp_path / "mine"
+    main(["export", str(make_run(tmp_path / "run", backbone, robot, "oft")), "--out", str(out)])
+    raw = yaml.safe_load((out / "manifest.yaml").read_text())
+    for change, said in (
+        ({"think_every": 3}, "head 'oft' does not think"),
+        ({"latent_every": 0}, "'latent_every' in .* is '0'; it must be a whole number from 1 to 1000"),
+    ):
+        (out / "manifest.yaml").write_text(yaml.safe_dump(raw | {"network": raw["network"] | change}))
+        with pytest.raises(FineVLAError, match=said):
+            host_bundle(out, 1, 1)
 
 
 def test_too_many_words_are_refused_and_nothing_is_cut(tmp_path: Path, backbone: Path, robot: Embodiment) -> None:

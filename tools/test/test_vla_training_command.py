@@ -11,15 +11,18 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'; the robot does without")
 pytest.importorskip("lerobot", reason="data sets need 'make data-setup'")
 
+from lerobot_sets import JOINTS
 from tiny_backbone import make_tiny_backbone
-from training_sets import KEYS, make_set
+from training_sets import KEYS, make_set, only
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.manifest_transforms import parse_transforms
 from finevla_models.vla.files import load_vla
 from finevla_tools.cli import main
-from finevla_tools.training.config import PolicyOptions, load_run_config, parse_run_config
-from finevla_tools.training.launch import run_ranks
+from finevla_tools.training import command, trainer
+from finevla_tools.training.config import load_run_config, parse_run_config
+from finevla_tools.training.launch import TOLD, run_ranks
+from finevla_tools.training.options import PolicyOptions
 from finevla_tools.training.question_samples import QuestionSamples
 
 
@@ -76,6 +79,21 @@ def test_a_data_set_becomes_a_policy_that_says_what_it_is_of(
 def test_processes_of_one_run_end_together() -> None:
     assert run_ranks(["train", "--help"], 2) == 0
     assert run_ranks(["train", "none.yaml"], 2) == 2
+
+
+def test_what_was_decided_of_the_data_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(only(make_set(tmp_path / "set"), JOINTS[:7]))
+    file = write_config(tmp_path, tmp_path / "none", {"sets": [root, root], "mix": "raw"})
+    monkeypatch.setattr(command, "run_ranks", lambda *_: 0)
+    assert main(["train", str(file), "--out", str(tmp_path / "run"), "--processes", "2"]) == 0
+    assert capsys.readouterr().err.count("does not have right_joint1") == 1
+    for name, value in {TOLD: "1", "RANK": "0", "WORLD_SIZE": "2"}.items():  # as a process that `run_ranks` starts
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(trainer, "train", lambda *_: tmp_path)
+    assert main(["train", str(file), "--out", str(tmp_path / "run")]) == 0
+    assert "does not have" not in capsys.readouterr().err
 
 
 def write_questions(folder: Path, count: int = 10, **entries: object) -> Path:

@@ -12,9 +12,9 @@ from vla_runs import run_config
 
 from finevla_models.vla.batch import VLAExample
 from finevla_sim.robot import default_robot
-from finevla_tools.training.config import TrainingOptions
 from finevla_tools.training.memory import BackboneShape, activation_bytes, memory_rows
 from finevla_tools.training.optimiser import FINAL_SHARE, WeightAverage, rate_share
+from finevla_tools.training.options import TrainingOptions
 from finevla_tools.training.validation import RobotValues, moving_arm, open_loop
 from finevla_tools.training.wordings import named_arm, variants
 

@@ -23,6 +23,7 @@ class Health:
     observed_s: float = float("-inf")
     trouble: str = ""
     limited: str = ""  # why chunks are being shortened before the bridge would refuse them
+    thought: str = ""  # in words, behind the last chunk of a policy that thinks
     inference_s: deque[float] = field(default_factory=lambda: deque(maxlen=50))
     server_s: deque[float] = field(default_factory=lambda: deque(maxlen=50))
     published_s: deque[float] = field(default_factory=lambda: deque(maxlen=400))

@@ -340,6 +340,9 @@ class PolicyNode(LifecycleNode):
         policy = self.policy
         self.health.published(time.monotonic(), chunk.inference_s, policy.server_s if policy else None)
         self.health.limited = policy.limited_text if policy else ""
+        if (thought := getattr(policy, "thought", "")) and thought != self.health.thought:
+            self.get_logger().info(f"the policy thinks: {quoted(thought)}")
+        self.health.thought = thought
 
     def _on_absent(self, instruction_id: str, stamp_ns: int, text: str) -> None:
         """From the inference thread: no chunk, and the arms hold."""
@@ -452,6 +455,7 @@ class PolicyNode(LifecycleNode):
             "chunks_dropped": health.dropped,
             "observations_superseded": self.worker.superseded if self.worker else 0,
             "observations_refused": health.refused,
+            "thought": health.thought,
         }
         level = DiagnosticStatus.ERROR if self.conflicts.is_conflicting else DiagnosticStatus.WARN
         status = DiagnosticStatus(

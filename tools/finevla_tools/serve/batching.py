@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.graphs import PolicyGraphs, PromptReader
+from finevla_core.policy.graphs import PolicyGraphs, PromptReader, Thinker
 
 
 class BatchedGraphs:
@@ -48,6 +48,10 @@ class BatchedGraphs:
     def refusal(self, prompt: str) -> str:
         """Return why the network cannot take a prompt, "" where it can or reads none."""
         return self.graphs.refusal(prompt) if isinstance(self.graphs, PromptReader) else ""
+
+    def thought(self, memory: NDArray[np.float32]) -> str:
+        """Return the words behind an answer, "" for a network that does not think."""
+        return self.graphs.thought(memory) if isinstance(self.graphs, Thinker) else ""
 
     def _taken(self, first: "_Job") -> list["_Job"]:
         """The job whose thread runs the graphs now, and those that fit beside it."""

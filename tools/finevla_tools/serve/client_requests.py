@@ -88,9 +88,14 @@ def read_request(found: Mapping[str, Any], envelope: PolicyRequest, manifest: Ma
 
 
 def answer_frame(
-    request: PolicyRequest, actions: NDArray[np.float64], sequence: int, server_s: float, previous_s: float | None
+    request: PolicyRequest,
+    actions: NDArray[np.float64],
+    sequence: int,
+    server_s: float,
+    previous_s: float | None,
+    thought: str = "",
 ) -> bytes:
-    """Return the frame of a chunk `(T, D)` in the dialect that it was asked in."""
+    """Return the frame of a chunk `(T, D)` in the dialect that it was asked in; only ours has a place for a thought."""
     if request.dialect == "openpi":
         timing: dict[str, float] = {"infer_ms": server_s * 1e3}
         if previous_s is not None:
@@ -101,6 +106,8 @@ def answer_frame(
     data: dict[str, object] = {"actions": actions[None]}
     if request.dialect == NAME:
         data = {"actions": actions, "sequence": sequence, "server_s": server_s}
+        if thought:
+            data["thought"] = thought
     return data_frame(request, "inference_result", data)
 
 

@@ -61,7 +61,9 @@ class ClientSession:
                 self.begin_anew()
             return data_frame(request, request.kind)
         actions, sequence = self.chunk(request.observation)
-        return answer_frame(request, actions, sequence, time.perf_counter() - started_s, self._previous_s)
+        took_s = time.perf_counter() - started_s
+        thought = getattr(self.policy, "thought", "")
+        return answer_frame(request, actions, sequence, took_s, self._previous_s, thought)
 
     def chunk(self, asked: ServedObservation) -> tuple[NDArray[np.float64], int]:
         """Return the policy's actions `(T, D)` and their number; raises `FineVLAError` for what it cannot act on."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.training.config import LoRAOptions
+from finevla_tools.training.options import LoRAOptions
 
 NAME = "default"  # of peft's only adapter
 

@@ -13,7 +13,8 @@ from finevla_models.vla.files import BACKBONE, load_vla, load_weights, saved_hea
 from finevla_models.vla.head import ChunkShape, VLAHead, VLAPolicy
 from finevla_models.vla.heads import HEADS, build_head
 from finevla_tools.training.adapters import adapt
-from finevla_tools.training.config import PolicyOptions, VLARunConfig
+from finevla_tools.training.config import VLARunConfig
+from finevla_tools.training.options import PolicyOptions
 from finevla_tools.training.samples import TrainingSamples
 
 FITTED = 2000  # chunks from which a head fits what is no weight, such as FAST's tokens

@@ -25,7 +25,7 @@ from finevla_core.text_files import read_yaml
 from finevla_models.vla.files import save_vla
 from finevla_models.vla.head import VLAPolicy
 from finevla_tools.training.adapters import merged
-from finevla_tools.training.config import PROVENANCE, VLARunConfig
+from finevla_tools.training.config import PROVENANCE, VLARunConfig, parse_run_config
 from finevla_tools.training.distributed import Placement, agreed
 from finevla_tools.training.optimiser import WeightAverage, moments, set_moments, trained_parameters
 from finevla_tools.training.run_folder import AVERAGE, POLICY_FILE, RUN_FILE, checkpoint_of, checkpoint_steps
@@ -81,7 +81,7 @@ class RunFacts:
         raw = read_yaml(folder / RUN_FILE)
         if not isinstance(raw, Mapping) or not isinstance(raw.get(PROVENANCE), Mapping):
             raise FineVLAError(f"'{folder / RUN_FILE}' does not say what it was made of; start anew with another --out")
-        was = {key: value for key, value in raw.items() if key != PROVENANCE}
+        was = parse_run_config(raw).plain()
         told = dict(raw[PROVENANCE])
         is_now = self.provenance(0)
         for key in ("code", "step"):

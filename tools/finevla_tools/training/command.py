@@ -8,7 +8,7 @@ from pathlib import Path
 from finevla_core.errors import FineVLAError
 from finevla_tools.door import announce, at_least
 from finevla_tools.training.config import load_run_config
-from finevla_tools.training.launch import run_ranks
+from finevla_tools.training.launch import TOLD, run_ranks
 from finevla_tools.work.parallel import cores
 
 SUFFIXES = (".yaml", ".yml")
@@ -36,18 +36,21 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
 
         print(memory_table(config))
         return 0
-    if config.training.fsdp and arguments.processes == 1 and os.environ.get("WORLD_SIZE", "1") == "1":
+    world = max(arguments.processes, int(os.environ.get("WORLD_SIZE", "1")))
+    if config.training.fsdp and world == 1:
         raise FineVLAError(
             "training.fsdp spreads a policy over several processes; give --processes, or say fsdp: false"
         )
     is_first = os.environ.get("RANK", "0") == "0"
+    tells = is_first and TOLD not in os.environ
+    if tells:
+        announce(f"loading torch and {', '.join(str(one.path) for one in config.data.sets)}")
     if is_first:
-        announce(f"loading torch and {', '.join(one.path for one in config.data.sets)}")
         refuse_unfit(out, arguments.resume)
     from finevla_tools.training.samples import open_samples
 
     # Once for all processes: the first to open a set decodes its pictures.
-    samples = open_samples(config, cores(), say=tell if is_first else None)
+    samples = open_samples(config, world, cores(), say=tell if tells else None)
     if arguments.processes > 1:
         command = ["train", str(path), "--out", str(out), "--threads", str(arguments.threads)]
         return run_ranks([*command, *(["--resume"] if arguments.resume else [])], arguments.processes)

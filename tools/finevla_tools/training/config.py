@@ -5,121 +5,27 @@ Reading and checking it imports no torch: what is wrong is said at once.
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
 from finevla_core.text_files import read_yaml
-from finevla_tools.datasets.units import AUTO
 from finevla_tools.training.entries import check_names, mapping_of, names_of, read_entries, said, section, value_of
 from finevla_tools.training.mixture import ALSO, MIXES
+from finevla_tools.training.options import (
+    DataOptions,
+    LanguageRates,
+    LoRAOptions,
+    PolicyOptions,
+    QuestionOptions,
+    SourceSet,
+    TrainingOptions,
+)
 
-ABSOLUTE = "absolute"
 ANSWERS = "language"  # the head without actions: it needs no robot
 PROVENANCE = "provenance"  # what a checkpoint's run.yaml says beside its configuration
-
-
-@dataclass(frozen=True)
-class PolicyOptions:
-    """What is trained. `cameras` maps the policy's names, which are the robot's, to the data sets' keys; with `is_new` the
-    backbone is made with random weights from the config.json in the folder `backbone`. `start` is a checkpoint whose weights
-    the run begins with, in place of a backbone."""
-
-    head: str
-    cameras: Mapping[str, str]
-    images: ImageFormat
-    backbone: str = ""
-    start: str = ""
-    embodiment: str = ""
-    horizon: int = 0
-    dt_s: float = 0.0
-    options: Mapping[str, Any] = field(default_factory=dict)
-    is_new: bool = False
-    state: bool = True
-    actions: str = ABSOLUTE
-    normalisation: str = "quantile"
-    max_tokens: int = 1024
-
-
-@dataclass(frozen=True)
-class DataSetChoice:
-    """One data set, how often it is drawn from in comparison with the others, and how it is read (`options.SourceSet`)."""
-
-    path: str
-    weight: float = 1.0
-    kept: tuple[str, ...] = ()
-    cameras: Mapping[str, str] = field(default_factory=dict)
-    map: str = ""
-    gripper: str = AUTO
-    gripper_action: str = ""
-
-
-@dataclass(frozen=True)
-class LanguageOptions:
-    """Probabilities that a sample's words are left out, replaced by a paraphrase, or given as factors."""
-
-    drop: float = 0.0
-    paraphrase: float = 0.0
-    factors: float = 0.0
-
-
-@dataclass(frozen=True)
-class QuestionChoice:
-    """Questions about pictures beside actions: `ratio` of all batches, from the sets and from the file `path` if given."""
-
-    ratio: float = 0.0
-    path: str = ""
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """What is learned from; `validation` is the share of episodes that is held out, `mix` fine : raw, `cache` the folder of
-    decoded pictures."""
-
-    sets: tuple[DataSetChoice, ...]
-    mix: str = "1:1"
-    language: LanguageOptions = LanguageOptions()
-    unreviewed: bool = False
-    validation: float = 0.05
-    vlm: QuestionChoice = QuestionChoice()
-    cache: str = "out/cache"
-
-
-@dataclass(frozen=True)
-class LoRAOptions:
-    """Low-rank adapters on the backbone's linear layers (Hu et al. 2021); rank 0 = none, the whole backbone is trained."""
-
-    rank: int = 0
-    alpha: int = 32
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How it is trained. `batch` samples are taken by each process `accumulate` times a step; `rate` is the head's,
-    `backbone_rate` 0 keeps the backbone as it is; `warmup` is a share of `steps`, `keep` a number of checkpoints."""
-
-    steps: int
-    batch: int = 16
-    accumulate: int = 1
-    rate: float = 1e-4
-    backbone_rate: float = 1e-5
-    weight_decay: float = 0.0
-    warmup: float = 0.05
-    clip: float = 1.0
-    ema: float = 0.0
-    precision: str = "fp32"
-    lora: LoRAOptions = LoRAOptions()
-    checkpointing: bool = False
-    fsdp: bool = False
-    seed: int = 0
-    save_every: int = 500
-    validate_every: int = 500
-    log_every: int = 10
-    keep: int = 3
-    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -133,14 +39,21 @@ class VLARunConfig:
 
     def plain(self) -> dict[str, Any]:
         """Return the configuration as `parse_run_config` reads it."""
-        policy = dataclasses.asdict(self.policy)
-        if policy.pop("is_new"):
-            policy["backbone"] = {"new": policy["backbone"]}
-        data = dataclasses.asdict(self.data)
-        data["sets"] = [one | {"kept": list(one["kept"])} for one in data["sets"]]
-        training = dataclasses.asdict(self.training)
-        training["lora"]["targets"] = list(training["lora"]["targets"])
-        return {"name": self.name, "policy": policy, "data": data, "training": training}
+        made: dict[str, Any] = _plain(dataclasses.asdict(self))
+        if made["policy"].pop("is_new"):
+            made["policy"]["backbone"] = {"new": made["policy"]["backbone"]}
+        return made
+
+
+def _plain(value: Any) -> Any:
+    """A value as YAML has it."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
+    return "" if value is None else value
 
 
 def load_run_config(path: Path) -> VLARunConfig:
@@ -189,7 +102,7 @@ def _policy(raw: Mapping[str, Any]) -> PolicyOptions:
     except FineVLAError as error:
         raise error.retold(f"policy.images: {error}") from error
     if raw.get("head") == ANSWERS:
-        entries = {"horizon": 2, "dt_s": 0.1} | entries
+        entries = {"embodiment": "", "horizon": 2, "dt_s": 0.1} | entries
     made: PolicyOptions = read_entries(
         PolicyOptions, entries, "policy", backbone=backbone, is_new=is_new, cameras=dict(cameras), images=images
     )
@@ -205,11 +118,14 @@ def _data(raw: Mapping[str, Any]) -> DataOptions:
     for number, entry in enumerate(listed, 1):
         where = f"data.sets, entry {number}"
         one = dict({"path": entry} if isinstance(entry, str) else mapping_of(entry, where))
-        check_names(one, [known.name for known in dataclasses.fields(DataSetChoice)], ("path",), where)
-        kept = tuple(names_of(one.pop("kept", []), f"{where}, kept"))
-        sets.append(read_entries(DataSetChoice, one, where, kept=kept))
-    language = section(LanguageOptions, raw.get("language", {}), "data.language")
-    vlm = section(QuestionChoice, raw.get("vlm", {}), "data.vlm")
+        check_names(one, [known.name for known in dataclasses.fields(SourceSet)], ("path",), where)
+        kept = tuple(map(Path, names_of(one.pop("kept", []), f"{where}, kept")))
+        sets.append(read_entries(SourceSet, one, where, kept=kept))
+    language = section(LanguageRates, raw.get("language", {}), "data.language")
+    asked = dict(mapping_of(raw.get("vlm") or {}, "data.vlm"))
+    path = value_of(asked, "path", str, "data.vlm") if "path" in asked else ""
+    asked.pop("path", None)
+    vlm = section(QuestionOptions, asked, "data.vlm", path=Path(path) if path else None)
     rest = {key: value for key, value in raw.items() if key not in ("sets", "language", "mix", "vlm")}
     mix = _mix(raw["mix"]) if "mix" in raw else DataOptions.mix
     made: DataOptions = read_entries(DataOptions, rest, "data", sets=tuple(sets), language=language, mix=mix, vlm=vlm)

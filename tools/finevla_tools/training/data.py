@@ -33,7 +33,7 @@ from finevla_tools.training.mixture import (
     question_share,
     shares_of,
 )
-from finevla_tools.training.options import SampleOptions, SourceOptions
+from finevla_tools.training.options import DataOptions, SampleOptions
 from finevla_tools.training.pictures import make_pictures
 from finevla_tools.training.questions import PictureAnswer, questions_of_file, questions_of_set, read_picture
 from finevla_tools.training.sets import open_set
@@ -60,7 +60,7 @@ class VLASamples:
     def __init__(
         self,
         options: SampleOptions,
-        sources: SourceOptions,
+        sources: DataOptions,
         seed: int = 0,
         batch: int = 1,
         jobs: int = 1,
@@ -80,16 +80,16 @@ class VLASamples:
             FineVLAError: One sentence: whatever could go wrong at a later sample is found here.
         """
         self.options, self.seed = options, seed
-        self._mixture = parse_mixture(sources.mix, sources.rates)
+        self._mixture = parse_mixture(sources.mix, sources.language)
         self._shares = shares_of([source.weight for source in sources.sets])
-        self._questions = question_share(sources.questions.ratio, batch)
+        self._questions = question_share(sources.vlm.ratio, batch)
         robot = load_robot(options.embodiment)[0]
         _check_robot_cameras(options, robot)
         self.sets = [open_set(k, options, sources, seed, jobs) for k in range(len(sources.sets))]
         self.values: tuple[str, ...] = robot.names
         self.frames = sum(len(one.training) for one in self.sets)
-        self.told = [text for one in self.sets for text in one.told]
-        self.told += check_words(self.sets, self._mixture)
+        found = [text for one in self.sets for text in one.told]
+        self.told = list(dict.fromkeys([*found, *check_words(self.sets, self._mixture)]))
         self._pool = self._pooled(sources)
         for text in self.told:
             say(text)
@@ -176,15 +176,15 @@ class VLASamples:
             made.update(f"{one.question}\0{one.answer}\0{size}\0".encode())
         return made.hexdigest()
 
-    def _pooled(self, sources: SourceOptions) -> list[PictureAnswer]:
+    def _pooled(self, sources: DataOptions) -> list[PictureAnswer]:
         if not self._questions.ratio:
             return []
         images, found = self.options.images, list[PictureAnswer]()
         for number, one in enumerate(self.sets):
             mine = [(int(place), one.episodes[place]) for place in one.training.episodes]
             found += questions_of_set(number, one.files, mine, one.cameras, images)
-        if sources.questions.path is not None:
-            found += questions_of_file(sources.questions.path, images)
+        if sources.vlm.path is not None:
+            found += questions_of_file(sources.vlm.path, images)
         if not found:
             raise FineVLAError(
                 "'vlm' asks for questions about pictures, and there are none: the sets have no 'vqa' rows about the policy's "

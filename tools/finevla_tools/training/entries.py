@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from finevla_core.errors import FineVLAError, quoted, unknown
@@ -68,6 +69,8 @@ def read_entries(kind: type, raw: Mapping[str, Any], where: str, **given: Any) -
 
 def value_of(raw: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
     """Return an entry that is there as a value of that type; raises `FineVLAError` that begins with its full name."""
+    if kind is Path:
+        return Path(value_of(raw, key, str, where))
     value, name = raw[key], f"{where}.{key}" if where else key
     if kind is float and isinstance(value, str):  # YAML 1.1 takes 1e-4 for text: its numbers have a point
         with contextlib.suppress(ValueError):

@@ -12,7 +12,7 @@ from torch import nn
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
 from finevla_core.recording.atomic import write_text
 from finevla_core.text_files import json_line
-from finevla_tools.training.config import TrainingOptions
+from finevla_tools.training.options import TrainingOptions
 
 NOT_FINITE = "not_finite.json"
 CPU_MEMORY = "can't allocate memory"  # of torch's allocator, a RuntimeError

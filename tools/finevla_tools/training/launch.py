@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 POLL_S = 0.2
+TOLD = "FINEVLA_TOLD"  # in the environment of processes whose parent has told already what they would
 END_S = 10.0  # for a process to leave by itself, after another one has failed
 
 
@@ -16,7 +17,7 @@ def run_ranks(command: Sequence[str], count: int) -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    common = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    common = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), TOLD: "1"}
     words = [sys.executable, "-m", "finevla_tools.cli", *command]
     ranks = [
         subprocess.Popen(words, env=os.environ | common | {"RANK": str(rank), "LOCAL_RANK": str(rank)})

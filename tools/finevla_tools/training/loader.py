@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_tools.training.config import TrainingOptions
+from finevla_tools.training.options import TrainingOptions
 from finevla_tools.training.samples import TrainingSamples, sample_index
 
 AHEAD = 3  # batches that each worker keeps ready

@@ -14,7 +14,8 @@ from torch import nn
 
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.files import BACKBONE
-from finevla_tools.training.config import LoRAOptions, VLARunConfig
+from finevla_tools.training.config import VLARunConfig
+from finevla_tools.training.options import LoRAOptions
 
 GIB = 2**30
 WORDS = 64  # tokens of a prompt with its template, beside pictures

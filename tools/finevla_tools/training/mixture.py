@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from finevla_core.errors import FineVLAError, quoted
 from finevla_tools.training.draws import generator, permuted
+from finevla_tools.training.options import LanguageRates
 
 FINE, RAW, FACTORS, PARAPHRASE, NONE = "fine", "raw", "factors", "paraphrase", "none"
 # The seven of FineVLA (arXiv 2605.27284): fine to raw.
@@ -23,25 +24,7 @@ BLOCK = 10_000  # samples among which weights of sets are exact; finer ones are 
 # Streams of `draws`: no two things share one. Those of frames and of held-out frames are followed by the set's number.
 MIX_STREAM, WORD_STREAM, SET_STREAM, QUESTION_STREAM, SPLIT_STREAM = 1, 2, 3, 4, 1 << 32
 FRAME_STREAM, HELD_OUT_STREAM = 2 << 32, 3 << 32
-
-
-@dataclass(frozen=True)
-class LanguageRates:
-    """Probabilities of a sample's words: `drop` none at all; `factors`, of those with words, the raw goal with its factors
-    in words; `paraphrase`, of those that would be told the raw goal, another wording of it.
-
-    Raises `FineVLAError` for what is no probability.
-    """
-
-    drop: float = 0.0
-    paraphrase: float = 0.0
-    factors: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("drop", "paraphrase", "factors"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-                raise FineVLAError(f"language.{name} is {quoted(str(value))}; it is a probability, 0 to 1")
+AS_THEY_ARE = LanguageRates()  # nothing replaces the words
 
 
 @dataclass(frozen=True)
@@ -50,7 +33,7 @@ class Mixture:
 
     fine: int
     raw: int
-    rates: LanguageRates = LanguageRates()
+    rates: LanguageRates = AS_THEY_ARE
 
     @property
     def needs_fine(self) -> bool:
@@ -79,7 +62,7 @@ class Mixture:
         return (PARAPHRASE if has_paraphrases and paraphrase < self.rates.paraphrase else RAW), which
 
 
-def parse_mixture(text: str, rates: LanguageRates = LanguageRates()) -> Mixture:
+def parse_mixture(text: str, rates: LanguageRates = AS_THEY_ARE) -> Mixture:
     """Return the mixture that `fine:raw` says; raises `FineVLAError` for one that is none of the seven."""
     said = ALSO.get(text, text) if isinstance(text, str) else text
     if not isinstance(said, str) or said not in MIXES:

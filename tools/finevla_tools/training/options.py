@@ -1,26 +1,24 @@
-"""What samples are made of and what they look like, as plain options that were checked elsewhere or are checked here."""
+"""What a run is made of: the policy, its samples, the data sets and the training, as frozen dataclasses.
+
+Their fields are the entries of the configuration, which `training.config` reads and checks; no torch is imported here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from finevla_core.errors import FineVLAError, unknown
 from finevla_core.images import ImageFormat
-from finevla_core.manifest import MAX_HORIZON
-from finevla_core.policy.transforms import ACTION_KINDS, NORMALISATIONS
 from finevla_tools.datasets.units import AUTO
-from finevla_tools.training.mixture import LanguageRates
-
-ACTIONS = ("absolute", *ACTION_KINDS)
 
 
 @dataclass(frozen=True)
 class SampleOptions:
     """What a policy is given and answers.
 
-    `cameras` are its names of the robot's cameras, and the keys that data sets have for them; chunks are `horizon` rows, `dt_s`
+    `cameras` maps its names of the robot's cameras to the keys that data sets have for them; chunks are `horizon` rows, `dt_s`
     apart. `state`: whether it is given the state. `actions` are "absolute", "relative" or "delta" (of joints; grippers stay
-    absolute), `normalisation` one of `finevla_core.policy.transforms`. Raises `FineVLAError` for what cannot be.
+    absolute), `normalisation` one of `finevla_core.policy.transforms`.
     """
 
     embodiment: str
@@ -29,20 +27,24 @@ class SampleOptions:
     horizon: int
     dt_s: float
     state: bool = True
-    actions: str = ACTIONS[0]
+    actions: str = "absolute"
     normalisation: str = "quantile"
 
-    def __post_init__(self) -> None:
-        if self.actions not in ACTIONS:
-            raise FineVLAError(unknown("kind of actions", self.actions, ACTIONS))
-        if self.normalisation not in NORMALISATIONS:
-            raise FineVLAError(unknown("normalisation", self.normalisation, NORMALISATIONS))
-        if not self.cameras:
-            raise FineVLAError("the policy has no cameras; name at least one")
-        if not 1 <= self.horizon <= MAX_HORIZON:
-            raise FineVLAError(f"horizon is {self.horizon}; it must be 1 to {MAX_HORIZON} rows")
-        if not 0.0 < self.dt_s <= 10.0:
-            raise FineVLAError(f"dt_s is {self.dt_s}; it must be above 0, at most 10 s")
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyOptions(SampleOptions):
+    """What is trained, of samples that look like these.
+
+    With `is_new` the backbone is made with random weights from the config.json in the folder `backbone`. `start` is a
+    checkpoint to begin with, in place of a backbone.
+    """
+
+    head: str
+    backbone: str = ""
+    start: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    is_new: bool = False
+    max_tokens: int = 1024
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,16 @@ class SourceSet:
 
 
 @dataclass(frozen=True)
+class LanguageRates:
+    """Probabilities of a sample's words: `drop` none at all; `factors`, of those with words, the raw goal with its factors
+    in words; `paraphrase`, of those that would be told the raw goal, another wording of it."""
+
+    drop: float = 0.0
+    paraphrase: float = 0.0
+    factors: float = 0.0
+
+
+@dataclass(frozen=True)
 class QuestionOptions:
     """Questions about pictures beside actions: `ratio` of all batches; of `vqa` rows of the sets, and of `path` if given."""
 
@@ -72,23 +84,52 @@ class QuestionOptions:
 
 
 @dataclass(frozen=True)
-class SourceOptions:
-    """Where samples are from and in which words: `mix` fine to raw, `rates` what replaces either.
+class DataOptions:
+    """What is learned from and in which words: `mix` fine to raw, `language` what replaces either.
 
-    `unreviewed`: drafts of annotations count, too. `validation` is the share of each set's episodes that is held out. `cache`
-    is the folder of decoded pictures.
+    `unreviewed`: drafts of annotations count, too. `validation` is the share of each set's episodes that is held out. `vlm`
+    are questions beside actions. `cache` is the folder of decoded pictures.
     """
 
     sets: tuple[SourceSet, ...]
-    cache: Path
     mix: str = "1:1"
-    rates: LanguageRates = field(default_factory=LanguageRates)
+    language: LanguageRates = LanguageRates()
     unreviewed: bool = False
-    validation: float = 0.0
-    questions: QuestionOptions = field(default_factory=QuestionOptions)
+    validation: float = 0.05
+    vlm: QuestionOptions = QuestionOptions()
+    cache: Path = Path("out/cache")
 
-    def __post_init__(self) -> None:
-        if not self.sets:
-            raise FineVLAError("no data set is named; 'sets' lists at least one path")
-        if not 0.0 <= self.validation < 1.0:
-            raise FineVLAError(f"validation is {self.validation}; it is the share of episodes held out, 0 to below 1")
+
+@dataclass(frozen=True)
+class LoRAOptions:
+    """Low-rank adapters on the backbone's linear layers (Hu et al. 2021); rank 0 = none, the whole backbone is trained."""
+
+    rank: int = 0
+    alpha: int = 32
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How it is trained. `batch` samples are taken by each process `accumulate` times a step; `rate` is the head's,
+    `backbone_rate` 0 keeps the backbone as it is; `warmup` is a share of `steps`, `keep` a number of checkpoints."""
+
+    steps: int
+    batch: int = 16
+    accumulate: int = 1
+    rate: float = 1e-4
+    backbone_rate: float = 1e-5
+    weight_decay: float = 0.0
+    warmup: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.0
+    precision: str = "fp32"
+    lora: LoRAOptions = LoRAOptions()
+    checkpointing: bool = False
+    fsdp: bool = False
+    seed: int = 0
+    save_every: int = 500
+    validate_every: int = 500
+    log_every: int = 10
+    keep: int = 3
+    workers: int = 1

@@ -12,8 +12,8 @@ import numpy as np
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.text_files import read_json_lines
 from finevla_models.vla.batch import VLAExample
-from finevla_tools.training.config import PolicyOptions
 from finevla_tools.training.draws import permuted
+from finevla_tools.training.options import PolicyOptions
 from finevla_tools.training.questions import fitted_answer, named_picture, read_picture
 
 ORDER_STREAM, SPLIT_STREAM = 21, 22  # of `draws`

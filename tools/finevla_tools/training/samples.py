@@ -1,12 +1,11 @@
 """What the trainer asks of data: samples by their global number, and a fixed few that are never learned from."""
 
-import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Protocol
 
 from finevla_models.vla.batch import VLAExample
-from finevla_tools.training.config import ANSWERS, TrainingOptions, VLARunConfig
+from finevla_tools.training.config import ANSWERS, VLARunConfig
+from finevla_tools.training.options import TrainingOptions
 
 
 class TrainingSamples(Protocol):
@@ -44,11 +43,15 @@ def sample_index(step: int, accumulated: int, rank: int, position: int, options:
     return ((step * options.accumulate + accumulated) * world + rank) * options.batch + position
 
 
-def open_samples(config: VLARunConfig, jobs: int = 1, say: Callable[[str], object] | None = None) -> TrainingSamples:
+def open_samples(
+    config: VLARunConfig, world: int = 1, jobs: int = 1, say: Callable[[str], object] | None = None
+) -> TrainingSamples:
     """Open what a configuration names.
 
     Args:
         config: The run's configuration.
+        world: Processes that train together. The batches that they take at a time are all actions or all questions: a
+            process that alone has questions would leave parts without gradients for which the others wait.
         jobs: Processes that read and decode.
         say: Takes what was decided of the data, sentences for the person.
 
@@ -59,32 +62,7 @@ def open_samples(config: VLARunConfig, jobs: int = 1, say: Callable[[str], objec
     if policy.head == ANSWERS:
         from finevla_tools.training.question_samples import QuestionSamples
 
-        return QuestionSamples([Path(one.path) for one in data.sets], policy, data.validation, training.seed)
+        return QuestionSamples([one.path for one in data.sets], policy, data.validation, training.seed)
     from finevla_tools.training.data import VLASamples
-    from finevla_tools.training.mixture import LanguageRates
-    from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
 
-    names = ("embodiment", "cameras", "images", "horizon", "dt_s", "state", "actions", "normalisation")
-    sets = [
-        SourceSet(
-            Path(one.path),
-            one.weight,
-            tuple(map(Path, one.kept)),
-            one.cameras,
-            one.map,
-            one.gripper,
-            one.gripper_action,
-        )
-        for one in data.sets
-    ]
-    sources = SourceOptions(
-        sets=tuple(sets),
-        cache=Path(data.cache),
-        mix=data.mix,
-        rates=LanguageRates(**dataclasses.asdict(data.language)),
-        unreviewed=data.unreviewed,
-        validation=data.validation,
-        questions=QuestionOptions(data.vlm.ratio, Path(data.vlm.path) if data.vlm.path else None),
-    )
-    options = SampleOptions(**{name: getattr(policy, name) for name in names})
-    return VLASamples(options, sources, training.seed, training.batch, jobs, say or (lambda _: None))
+    return VLASamples(policy, data, training.seed, world * training.batch, jobs, say or (lambda _: None))

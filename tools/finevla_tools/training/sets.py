@@ -17,7 +17,7 @@ from finevla_tools.training.draws import permuted
 from finevla_tools.training.episodes import TrainingEpisode, read_episodes
 from finevla_tools.training.kept import kept_episodes
 from finevla_tools.training.mixture import SPLIT_STREAM
-from finevla_tools.training.options import SampleOptions, SourceOptions
+from finevla_tools.training.options import DataOptions, SampleOptions
 from finevla_tools.training.pictures import PictureJob, check_cameras, picture_jobs
 from finevla_tools.training.values import refuse_other_robot, robot_columns
 
@@ -61,7 +61,7 @@ class TrainingSet:
         return rows[0], counts[0][:, None] & self.there
 
 
-def open_set(number: int, options: SampleOptions, sources: SourceOptions, seed: int, jobs: int) -> TrainingSet:
+def open_set(number: int, options: SampleOptions, sources: DataOptions, seed: int, jobs: int) -> TrainingSet:
     """Read set `number` of a run in `jobs` processes; raises `FineVLAError` for whatever cannot be learned from.
 
     Nothing is decoded yet: the set's `pictures` say of which files.

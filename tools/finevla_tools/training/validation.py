@@ -17,8 +17,8 @@ from finevla_core.policy.manifest_transforms import parse_transforms
 from finevla_core.policy.transforms import Sample, Transforms, ValueOrder
 from finevla_models.vla.action_codec import ActionDecodeError
 from finevla_models.vla.batch import VLAExample
-from finevla_tools.training.config import TrainingOptions
 from finevla_tools.training.distributed import Placement, autocast, evaluating
+from finevla_tools.training.options import TrainingOptions
 from finevla_tools.training.samples import TrainingSamples
 from finevla_tools.training.wordings import named_arm, variants
 

@@ -24,7 +24,16 @@ from finevla_core.language.slots import one_hot
 from finevla_core.observation import Observation
 from finevla_core.policy.chunk_maker import ChunkMaker
 from finevla_core.policy.execution import Execution
-from finevla_core.policy.graphs import MEMORY, PRESENT, PREVIOUS, REMEMBERED, WEIGHTS, PolicyGraphs, PromptReader
+from finevla_core.policy.graphs import (
+    MEMORY,
+    PRESENT,
+    PREVIOUS,
+    REMEMBERED,
+    WEIGHTS,
+    PolicyGraphs,
+    PromptReader,
+    Thinker,
+)
 from finevla_core.policy.onnx_graphs import OnnxGraphs
 from finevla_core.policy.onnx_loading import open_graphs
 from finevla_core.policy.prompt_bytes import encode_prompt
@@ -81,6 +90,7 @@ class BundlePolicy:
         self._seen: EncodedInstruction | None = None  # whose target has been seen
         self._past: Past | None = None
         self._accepted = Accepted()
+        self.thought = ""
         self.description = self.maker.describe(graphs.provider)
 
     @classmethod
@@ -162,6 +172,7 @@ class BundlePolicy:
         answers = self.graphs.run(inputs)
         self._look_for(encoded, answers)
         answer, memory = answers["actions"], answers.get(REMEMBERED)
+        self.thought = self.graphs.thought(memory) if memory is not None and isinstance(self.graphs, Thinker) else ""
         if answer.ndim != 3 or len(answer) != 1:
             raise FineVLAError(
                 f"bundle '{self.manifest.name}' answers {answer.shape}; one chunk (1, rows, values) is expected"
@@ -180,6 +191,7 @@ class BundlePolicy:
         """Forget the observations before, and that the target has been seen: another episode begins."""
         self._seen = self._past = None
         self._accepted = Accepted()
+        self.thought = ""
 
     def close(self) -> None:
         """Do nothing: a bundle in this process holds nothing that must be closed."""
@@ -237,7 +249,7 @@ class BundlePolicy:
         )
         for _ in range(2):
             self.predict(observation, self._example())
-        self._past = None
+        self.reset()
 
     def _example(self) -> EncodedInstruction:
         """Some instruction as the network gets it, about nothing that must be seen."""

@@ -39,3 +39,11 @@ class PromptReader(Protocol):
 
     def refusal(self, prompt: str) -> str:
         """Return why the network cannot take a prompt, "" where it can; from any thread."""
+
+
+@runtime_checkable
+class Thinker(Protocol):
+    """Graphs of a network that thinks in words before it acts; its memory holds the thought."""
+
+    def thought(self, memory: NDArray[np.float32]) -> str:
+        """Return the words behind the answer with which a memory `(1, ...)` came, "" without; from any thread."""

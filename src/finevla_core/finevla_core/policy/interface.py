@@ -41,7 +41,8 @@ class Policy(Protocol):
 
     One that can tell what it understood also has `understand(instruction) -> Understanding`, which does not wait for a
     running `predict`: who says something new must not wait for what is being computed for the old. One that depends on
-    another process has `waiting_text`, why that cannot be asked now; empty = it can.
+    another process has `waiting_text`, why that cannot be asked now; empty = it can. One that thinks in words before it acts
+    has `thought`, those behind its last chunk; empty = none.
     """
 
     @property

@@ -15,6 +15,7 @@ from finevla_core.images import ImageFormat
 HEADS = ("flow", "regression")
 VLA = "vla"  # kind of network that reads the prompt itself
 MAX_HIDDEN, MAX_BLOCKS, MAX_BASIS = 4096, 16, 64  # 2 GB of weights; what is trained here has 512, 3 and 6
+PACE, MAX_PACE = {"think_every": 0, "latent_every": 1}, 1000  # chunks, from the smallest number on
 ARMS = 2  # one is seen in a mirror as the other
 
 
@@ -60,7 +61,9 @@ class VLASpec:
     """A vision-language-action policy of `finevla train CONFIG`, which reads the prompt itself.
 
     What its head and backbone are stands in the bundle's own files (`finevla_models.vla.files`); `head` names the head and
-    `has_state` says whether it takes the robot's state, for readers and for the check that both belong together.
+    `has_state` says whether it takes the robot's state, for readers and for the check that both belong together. A policy
+    that thinks in words does so every `think_every` chunks (0: never), and keeps its latent actions for `latent_every` chunks;
+    None: as its options in the bundle say, or it is one that does not think.
     """
 
     head: str
@@ -68,6 +71,8 @@ class VLASpec:
     values: int
     horizon: int
     views: int
+    think_every: int | None = None
+    latent_every: int | None = None
 
 
 NetworkSpec = TabletopSpec | VLASpec
@@ -95,7 +100,8 @@ def parse_network(raw: Any, layout: NetworkLayout, where: str) -> NetworkSpec:
 def plain_network(spec: NetworkSpec) -> dict[str, Any]:
     """Return the entry `network` of a manifest for a network: what `parse_network` reads, less what stands elsewhere in it."""
     if isinstance(spec, VLASpec):
-        return {"kind": VLA, "head": spec.head, "has_state": spec.has_state}
+        paced = {name: getattr(spec, name) for name in PACE if getattr(spec, name) is not None}
+        return {"kind": VLA, "head": spec.head, "has_state": spec.has_state, **paced}
     return {
         "kind": "tabletop",
         "head": spec.head,
@@ -149,18 +155,21 @@ def _tabletop(raw: Mapping[Any, Any], layout: NetworkLayout, where: str) -> Tabl
 
 
 def _vla(raw: Mapping[Any, Any], layout: NetworkLayout, where: str) -> VLASpec:
-    entries = ("head", "has_state")
+    needed = ("head", "has_state")
     for key in raw:
-        if key not in entries:
-            raise FineVLAError(f"{where}: {unknown('entry', str(key), entries)}")
-    if missing := [key for key in entries if key not in raw]:
+        if key not in (*needed, *PACE):
+            raise FineVLAError(f"{where}: {unknown('entry', str(key), (*needed, *PACE))}")
+    if missing := [key for key in needed if key not in raw]:
         raise FineVLAError(f"{where} has no '{missing[0]}'")
+    paced = {
+        name: _whole(raw[name], low, MAX_PACE, f"'{name}' in {where}") for name, low in PACE.items() if name in raw
+    }
     head, has_state = raw["head"], raw["has_state"]
     if not isinstance(head, str) or not head:
         raise FineVLAError(f"'head' in {where} is {quoted(str(head))}; it must be the name of an action head")
     if not isinstance(has_state, bool):
         raise FineVLAError(f"'has_state' in {where} is {quoted(str(has_state))}; it must be true or false")
-    return VLASpec(head, has_state, len(layout.values), layout.horizon, layout.cameras)
+    return VLASpec(head, has_state, len(layout.values), layout.horizon, layout.cameras, **paced)
 
 
 _PARSERS: dict[str, Callable[[Mapping[Any, Any], NetworkLayout, str], NetworkSpec]] = {

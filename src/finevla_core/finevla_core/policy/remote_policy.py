@@ -80,6 +80,7 @@ class RemotePolicy:
         )
         self._is_ours = False
         self._server_s: float | None = None
+        self.thought = ""  # behind the last chunk, if the server's policy thinks
         self._accepted = (0, 0, 1.0)  # by the server's numbers
         self._numbers: OrderedDict[int, int] = OrderedDict()  # of our chunks, the server's
         self._ids, self._episodes = itertools.count(1), itertools.count(1)
@@ -158,7 +159,7 @@ class RemotePolicy:
             sample.images, state, observation.stamp_ns, encoded.instruction, encoded.episode, self._accepted
         )
         served = read_chunk(self._ask(asked.encode(number)), where, number)
-        self._server_s = served.server_s
+        self._server_s, self.thought = served.server_s, served.thought
         chunk = self.maker.chunk(observation, encoded.instruction, served.actions, trail, started_s)
         self._numbers[chunk.sequence] = served.sequence
         while len(self._numbers) > KEPT:
@@ -174,6 +175,7 @@ class RemotePolicy:
         """Forget what the bridge followed; the server begins anew with the next instruction."""
         self._numbers.clear()
         self._accepted = (0, 0, 1.0)
+        self.thought = ""
 
     def close(self) -> None:
         """End the connections; a request that waits fails at once."""

@@ -73,11 +73,13 @@ class ServedObservation:
 
 @dataclass(frozen=True)
 class ServedChunk:
-    """An answer: `actions` `(T, D)` float64 in the robot's values, the server's own number of it, and its time, seconds."""
+    """An answer: `actions` `(T, D)` float64 in the robot's values, the server's own number of it, its time,
+    seconds, and the thought behind it in words, empty without."""
 
     actions: NDArray[np.float64]
     sequence: int
     server_s: float = 0.0
+    thought: str = ""
 
 
 def understand_request(instruction: Instruction, request_id: str) -> bytes:
@@ -95,7 +97,13 @@ def read_chunk(frame: bytes, where: str, request_id: str) -> ServedChunk:
     if not isinstance(sequence, int) or isinstance(sequence, bool):
         raise FineVLAError(f"{where}: 'sequence' of the answer is no number")
     took = data.get("server_s", 0.0)
-    return ServedChunk(actions.astype(np.float64), sequence, float(took) if _is_number(took) and took >= 0 else 0.0)
+    thought = data.get("thought", "")
+    return ServedChunk(
+        actions.astype(np.float64),
+        sequence,
+        float(took) if _is_number(took) and took >= 0 else 0.0,
+        _one_line(thought) if isinstance(thought, str) else "",
+    )
 
 
 def read_understanding(frame: bytes, where: str, request_id: str) -> Understanding:
