@@ -188,7 +188,7 @@ COUNT = re.compile(
 AGAIN = _any(
     r"retr(?:y|ies|ied)|tr(?:y|ies|ied) again|(?:attempts?|grasps?|grips?|moves to (?:the object"
     r"|its target)) (?:\w+ ){0,2}again|a second time",
-    r"重试|再次(?:尝试|抓|夹)|重新(?:尝试|抓|夹)",
+    r"重试|再次(?:从\S{1,3})?(?:尝试|抓|夹|移动到)|重新(?:尝试|抓|夹)",
 )
 NO_RETRY = _any(
     r"without (?:any )?(?:retr(?:y|ies|ying)|trying again|further attempts?|repeat\w*)|no (?:retr(?:y|ies)"

@@ -16,6 +16,7 @@ from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
 
 if TYPE_CHECKING:
+    from finevla_tools.annotate.draft import MotionWay
     from finevla_tools.annotate.source import MotionSource
 
 ANNOTATORS = ("motion", "vlm")
@@ -33,10 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
     add_gripper_arguments(parser)
     parser.add_argument("--episodes", type=int, metavar="N", help="only the first N")
+    parser.add_argument("--language", default="en", choices=("en", "zh"), help="of the sentences")
     parser.add_argument("--show", type=int, metavar="INDEX", help="print what is said of this episode, write nothing")
     parser.add_argument(
         "--score", action="store_true",
         help="hold it against what is true of the simulator's demonstrations: precision and recall of each slot",
+    )  # fmt: skip
+    parser.add_argument(
+        "--instruct", action="store_true",
+        help="also captions, questions, rewritten commands and contexts, as InstructVLA learns from",
     )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one per core")
     add_vlm_arguments(parser)
@@ -50,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")
     asked = vlm_options(arguments) if arguments.annotator == "vlm" else None
     announce(f"reading '{arguments.dataset}'")
-    from finevla_tools.annotate.draft import annotate_episodes, write_draft
+    from finevla_tools.annotate.draft import MotionWay, annotate_episodes, write_draft
     from finevla_tools.annotate.source import name_of, open_source
     from finevla_tools.canonical.scales import Given
     from finevla_tools.datasets.lerobot_files import open_dataset
@@ -67,10 +73,11 @@ def run(arguments: argparse.Namespace) -> int:
     for sentence in source.fields.told:
         print(sentence, file=sys.stderr)
     episodes = files.episodes[: arguments.episodes]
+    way = MotionWay(arguments.language, arguments.instruct)
     if arguments.show is not None:
-        return _show(source, arguments.show)
+        return _show(source, arguments.show, way)
     jobs = arguments.jobs or min(cores(), 1 + len(episodes) // WORTH_A_PROCESS)
-    made = annotate_episodes(source, episodes, jobs)
+    made = annotate_episodes(source, episodes, jobs, way)
     if arguments.score:
         from finevla_tools.annotate.score import Score
 
@@ -90,14 +97,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if outcome.failed else 0
 
 
-def _show(source: "MotionSource", index: int) -> int:
+def _show(source: "MotionSource", index: int, way: "MotionWay") -> int:
     """Print the rows of one episode."""
     from finevla_tools.annotate.draft import annotate_episodes
 
     chosen = [episode for episode in source.files.episodes if episode.index == index]
     if not chosen:
         raise FineVLAError(f"--show {index}: the data set has no such episode")
-    made = next(iter(annotate_episodes(source, chosen, 1)))
+    made = next(iter(annotate_episodes(source, chosen, 1, way)))
     if made.failed:
         raise FineVLAError(made.failed)
     for row in made.rows:

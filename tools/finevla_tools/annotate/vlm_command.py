@@ -29,7 +29,6 @@ def add_vlm_arguments(parser: argparse.ArgumentParser) -> None:
         "--key-env", default="OPENAI_API_KEY", metavar="NAME", help="environment variable with the server's key"
     )
     options.add_argument("--preset", default="finevla", help="finevla (three stages) or robofine (one request)")
-    options.add_argument("--language", default="en", choices=("en", "zh"), help="of the model's texts")
     options.add_argument("--concurrency", type=int, default=4, help="requests at a time")
     options.add_argument(
         "--requests-per-minute", type=float, metavar="N", help="at most; without it as fast as it goes"

@@ -17,6 +17,7 @@ from finevla_tools.training.entries import check_names, mapping_of, names_of, re
 from finevla_tools.training.mixture import ALSO, MIXES
 
 ABSOLUTE = "absolute"
+THINKS = "instruct"  # the head that says something before it acts
 ANSWERS = "language"  # the head without actions: it needs no robot
 PROVENANCE = "provenance"  # what a checkpoint's run.yaml says beside its configuration
 
@@ -58,11 +59,13 @@ class DataSetChoice:
 
 @dataclass(frozen=True)
 class LanguageOptions:
-    """Probabilities that a sample's words are left out, replaced by a paraphrase, or given as factors."""
+    """Probabilities that a sample's words are left out, replaced by a paraphrase, or given as factors; and that a sample says
+    its step before it acts (`thoughts`; head `instruct`)."""
 
     drop: float = 0.0
     paraphrase: float = 0.0
     factors: float = 0.0
+    thoughts: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,12 @@ def parse_run_config(raw: Any) -> VLARunConfig:
     if Path(name).name != name:
         raise FineVLAError(f"name is {said(name)}; it becomes the name of a folder, give one without '/'")
     policy = _policy(mapping_of(found["policy"], "policy"))
-    return VLARunConfig(name, policy, _data(mapping_of(found["data"], "data")), _training(found["training"]))
+    data = _data(mapping_of(found["data"], "data"))
+    if data.language.thoughts and policy.head != THINKS:
+        raise FineVLAError(
+            f"data.language.thoughts is of head '{THINKS}' alone; '{policy.head}' says nothing before it acts"
+        )
+    return VLARunConfig(name, policy, data, _training(found["training"]))
 
 
 def _policy(raw: Mapping[str, Any]) -> PolicyOptions:

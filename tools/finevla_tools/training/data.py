@@ -7,6 +7,7 @@ the bundle's manifest will hold, so that it is bit for bit what the node makes o
 import hashlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,11 @@ class VLASamples:
         if is_question:
             return self._asked(self._question(number))
         place = self._place(number)
-        return self._made(*place, *self._kind(number, *place))
+        made = self._made(*place, *self._kind(number, *place))
+        if self._mixture.thinks(number, self.seed):
+            chosen, episode, frame = place
+            made = replace(made, answer=self.sets[chosen].episodes[episode].step_at(frame))
+        return made
 
     def kind_of(self, index: int) -> str:
         """Return in which words sample `index` is told: fine, raw, factors, paraphrase, none; or question, point."""

@@ -15,6 +15,7 @@ from finevla_core.instruction import ACTORS, APPROACHES, MAX_STEPS, Factors, Ins
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.language_rows import EVENTS, PERSISTENT, nearest
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
+from finevla_tools.datasets.spoken_rows import main_camera
 from finevla_tools.datasets.words import EpisodeWords, WordsReader
 from finevla_tools.datasets.words_apply import with_annotations
 from finevla_tools.training.values import RobotColumns
@@ -60,6 +61,7 @@ class TrainingEpisode:
     stamps_s: NDArray[np.float64]
     words: tuple[FrameWords, ...]
     questions: tuple[PictureQuestion, ...] = ()
+    steps: tuple[tuple[int, str], ...] = ()  # frames from which a step is done, and its text
 
     def __len__(self) -> int:
         """Return the number of rows T."""
@@ -68,6 +70,10 @@ class TrainingEpisode:
     def words_at(self, frame: int) -> FrameWords:
         """Return what is said of a frame."""
         return next(some for some in self.words if some.first <= frame < some.end)
+
+    def step_at(self, frame: int) -> str:
+        """Return the step that a frame is in, "" before the first."""
+        return next((text for first, text in reversed(self.steps) if first <= frame), "")
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ def _read(made: tuple[EpisodeSource, WordsReader], episode: EpisodeFile) -> tupl
         if not table.num_rows:
             raise FineVLAError(f"{where} has no rows")
         states, actions = source.columns.read(table, where)
-        words = with_annotations(reader.read(episode, table), (), source.unreviewed)
+        words = with_annotations(reader.read(episode, table), (), source.unreviewed, main_camera(source.files.features))
         stamps_s = values(table, STAMP, where)[:, 0].astype(np.float64)
         return TrainingEpisode(
             episode.index,
@@ -120,6 +126,7 @@ def _read(made: tuple[EpisodeSource, WordsReader], episode: EpisodeFile) -> tupl
             stamps_s,
             tuple(_frame_words(words, source.unreviewed, where)),
             tuple(_questions(words.others, stamps_s)),
+            tuple((round(step.time_s * words.fps), step.text) for step in words.steps),
         ), ""
     except FineVLAError as error:
         return None, str(error)

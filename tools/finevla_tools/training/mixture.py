@@ -21,14 +21,15 @@ MIXES: Mapping[str, tuple[int, int]] = MappingProxyType(
 ALSO: Mapping[str, str] = MappingProxyType({FINE: "1:0", RAW: "0:1"})
 BLOCK = 10_000  # samples among which weights of sets are exact; finer ones are rounded
 # Streams of `draws`: no two things share one. Those of frames and of held-out frames are followed by the set's number.
-MIX_STREAM, WORD_STREAM, SET_STREAM, QUESTION_STREAM, SPLIT_STREAM = 1, 2, 3, 4, 1 << 32
+MIX_STREAM, WORD_STREAM, SET_STREAM, QUESTION_STREAM, THOUGHT_STREAM, SPLIT_STREAM = 1, 2, 3, 4, 5, 1 << 32
 FRAME_STREAM, HELD_OUT_STREAM = 2 << 32, 3 << 32
 
 
 @dataclass(frozen=True)
 class LanguageRates:
     """Probabilities of a sample's words: `drop` none at all; `factors`, of those with words, the raw goal with its factors
-    in words; `paraphrase`, of those that would be told the raw goal, another wording of it.
+    in words; `paraphrase`, of those that would be told the raw goal, another wording of it. `thoughts`, of all: the model says
+    the step that it is at before it acts.
 
     Raises `FineVLAError` for what is no probability.
     """
@@ -36,9 +37,10 @@ class LanguageRates:
     drop: float = 0.0
     paraphrase: float = 0.0
     factors: float = 0.0
+    thoughts: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("drop", "paraphrase", "factors"):
+        for name in ("drop", "paraphrase", "factors", "thoughts"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
                 raise FineVLAError(f"language.{name} is {quoted(str(value))}; it is a probability, 0 to 1")
@@ -77,6 +79,10 @@ class Mixture:
         if is_fine:
             return FINE, which
         return (PARAPHRASE if has_paraphrases and paraphrase < self.rates.paraphrase else RAW), which
+
+    def thinks(self, index: int, seed: int) -> bool:
+        """Return whether sample `index` says its step before it acts."""
+        return self.rates.thoughts > 0.0 and generator(seed, THOUGHT_STREAM, index).random() < self.rates.thoughts
 
 
 def parse_mixture(text: str, rates: LanguageRates = LanguageRates()) -> Mixture:

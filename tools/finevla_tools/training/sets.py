@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,8 @@ def open_set(number: int, options: SampleOptions, sources: SourceOptions, seed: 
     kept = kept_episodes(files, source.kept)
     columns = robot_columns(files, robot, source.map, source.gripper, source.gripper_action)
     episodes = read_episodes(files, columns, kept, sources.unreviewed, jobs)
+    if not sources.rates.thoughts:
+        episodes = [replace(episode, steps=()) for episode in episodes]
     refuse_other_robot(
         np.concatenate([e.states for e in episodes]), columns.there, options.embodiment, f"'{files.root}'"
     )
@@ -124,7 +126,8 @@ def _content(
         for array in (episode.states, episode.actions, episode.stamps_s):
             made.update(np.ascontiguousarray(array).data)
         words = [[asdict(one) for one in some] for some in (episode.words, episode.questions)]
-        made.update(json.dumps([episode.targets, words, job.target.path.name]).encode())
+        steps = [episode.steps] if episode.steps else []
+        made.update(json.dumps([episode.targets, words, job.target.path.name, *steps]).encode())
     return made.hexdigest()
 
 

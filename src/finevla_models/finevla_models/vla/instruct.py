@@ -32,6 +32,8 @@ class InstructHead(VLAHead):
     takes one such head. At first both change nothing: the experts' `up` is zero.
     """
 
+    speaks = True
+
     def __init__(self, config: InstructConfig, shape: ChunkShape, backbone: Backbone) -> None:
         super().__init__()
         self.shape = shape
