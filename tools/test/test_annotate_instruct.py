@@ -24,6 +24,7 @@ from finevla_tools.training.data import VLASamples
 from finevla_tools.training.mixture import LanguageRates
 from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
 
+REQUEST = "Could you set the red cube in the left basin?"
 KEY = "observation.images.front"
 
 
@@ -69,7 +70,8 @@ def test_questions_are_of_what_a_picture_shows_and_as_often_yes_as_no() -> None:
 def test_commands_and_contexts_are_answered_by_the_one_next_step() -> None:
     made = instruct_rows(known(), GOAL)
     rewritten = pairs(made, "command_rewriting")
-    assert (f"Please {GOAL}.", "The left arm grasps it.") in rewritten
+    assert rewritten[0] == ("Please place the red block in the left dish.", "The left arm grasps it.")
+    assert (f"I would like you to {GOAL}.", "The left arm grasps it.") in rewritten
     contexts = pairs(made, "context_creation")
     assert ("The left gripper holds something now. What comes next?", "The left arm lifts it.") in contexts
     goals = [row for row in made if row.slot == "context_creation" and row.step == 0]
@@ -101,7 +103,7 @@ def test_what_cannot_be_told_honestly_is_not_there() -> None:
 def test_both_languages_say_the_same_number_of_things() -> None:
     english, chinese = instruct_rows(known(), GOAL), instruct_rows(known(), "把红色方块放进左边的碗里")
     assert [row.slot for row in english] == [row.slot for row in chinese]
-    assert ("请把红色方块放进左边的碗里。", "The left arm grasps it.") in pairs(chinese, "command_rewriting")
+    assert ("请将红色积木放到左边的碗里。", "The left arm grasps it.") in pairs(chinese, "command_rewriting")
     assert "机器人面前有红色方块，还有左边的一个碗。" in [row.value for row in chinese]
 
 
@@ -168,9 +170,9 @@ def test_the_four_types_become_questions_of_frames_and_wordings_of_the_goal(draf
     said = dict(asked_in(words).values())
     assert said["Describe the scene."].startswith("In front of the robot there is a red cube")
     assert said["Which gripper holds something?"] == "The left one."
-    assert f"Could you {GOAL}?" in said
+    assert REQUEST in said
     texts = {paraphrase.text for paraphrase in words.paraphrases}
-    assert f"Could you {GOAL}?" in texts
+    assert REQUEST in texts
     assert "The left gripper holds something now. What comes next?" not in texts, "it is no wording of the whole goal"
 
 
@@ -197,7 +199,7 @@ def test_a_policy_learns_the_questions_the_wordings_and_to_say_its_step(drafted:
     assert len(asked) > 15
     assert asked["Which gripper holds something?"] == "The left one."
     acting = [e for e in examples if e.actions is not None]
-    assert len({e.prompt for e in acting} & {f"Could you {GOAL}?", f"Please {GOAL}", GOAL}) == 3
+    assert len({e.prompt for e in acting} & {REQUEST, GOAL}) == 2
     thoughts = {e.answer for e in acting}
     steps = {step.text for words in read_words(open_dataset(told)).values() for step in words.steps}
     assert thoughts <= {*steps, ""}

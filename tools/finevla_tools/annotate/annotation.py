@@ -38,8 +38,8 @@ TEXT = "text"  # beside the ten: words, of which the fine text is composed of th
 CAPTION = "caption"
 SPOKEN_SLOTS = ("question_answering", "command_rewriting", "context_creation")
 SPOKEN_MARK = " => "
-DERIVED_SLOTS = (CAPTION, *SPOKEN_SLOTS)  # what motion says of these follows from its other rows
-TEXT_SLOTS = ("raw", "fine", "step", "paraphrase", *DERIVED_SLOTS)
+DERIVED_SLOTS = ("paraphrase", CAPTION, *SPOKEN_SLOTS)  # what motion says of these follows from its other rows
+TEXT_SLOTS = ("raw", "fine", "step", *DERIVED_SLOTS)
 SOURCES = ("operator", "motion", "vlm", "human")
 DRAFT, APPROVED, REJECTED = "draft", "approved", "rejected"
 STATUSES = (DRAFT, APPROVED, REJECTED)

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--instruct", action="store_true",
-        help="also captions, questions, rewritten commands and contexts, as InstructVLA learns from",
+        help="also paraphrases, and captions, questions, rewritten commands and contexts, as InstructVLA learns from",
     )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one per core")
     add_vlm_arguments(parser)

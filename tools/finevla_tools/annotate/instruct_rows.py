@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from string import Template
 
-from finevla_tools.annotate.annotation import CAPTION, DERIVED_SLOTS, SPOKEN_MARK, TEXT, Annotation
+from finevla_tools.annotate.annotation import CAPTION, DERIVED_SLOTS, DRAFT, SPOKEN_MARK, TEXT, Annotation
 from finevla_tools.annotate.instruct_words import BACK, HOW, WORDS, InstructWords, slots_read, thing_in
 from finevla_tools.annotate.motion_view import SIDES, MotionView
+from finevla_tools.annotate.paraphrases import goal_wordings, own_wordings
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 APART_S = 0.2  # a question is not asked where something changes
@@ -36,7 +37,7 @@ def only_goal(tasks: Sequence[str]) -> str:
 
 
 def instruct_rows(rows: Iterable[Annotation], raw: str) -> list[Annotation]:
-    """Return the four types of one episode as motion's drafts.
+    """Return the four types of one episode, and paraphrases of its fine text, as motion's drafts.
 
     Args:
         rows: What is known of it: facts and steps, of motion or approved.
@@ -54,6 +55,8 @@ def instruct_rows(rows: Iterable[Annotation], raw: str) -> list[Annotation]:
     made = [*_states(spoken, view), *_next_steps(spoken, meant, raw), *_cues(spoken, steps, failed, view)]
     if raw and meant:
         made += _of_goal(WORDS[language_of(raw)], language_of(raw), meant[0], raw, max(row.to_s for row in known))
+    for fine in (row for row in known if row.slot == "fine" and row.source == "motion"):
+        made += [replace(fine, slot="paraphrase", value=text, status=DRAFT) for text in own_wordings(fine.value)]
     return list(dict.fromkeys(made))
 
 
@@ -179,15 +182,21 @@ def _commands(words: InstructWords, language: str, raw: str, slots: Mapping[str,
     """The goal as a request; only a goal that is a command can be framed so."""
     if language == "zh":
         if not raw.startswith(POLITE_ZH):
-            yield from (Template(frame).substitute(raw=raw) for frame in words.frames)
+            yield from (Template(frame).substitute(raw=one) for frame, one in _framed(words, raw))
         return
     if NO_COMMAND.match(raw) or re.search(r"[.;?!]", raw):
         return
     plain = raw if raw[:2].isupper() else raw[0].lower() + raw[1:]
-    for frame in words.frames:
-        said = Template(frame).substitute(raw=plain)
+    for frame, one in _framed(words, plain):
+        said = Template(frame).substitute(raw=one)
         if not slots or slots_read(said) == slots:
             yield said
+
+
+def _framed(words: InstructWords, raw: str) -> Iterator[tuple[str, str]]:
+    """Each frame with a wording of the goal of its own, as far as there are some."""
+    wordings = [*goal_wordings(raw), *[raw] * len(words.frames)]
+    return zip(words.frames, wordings, strict=False)
 
 
 def _contexts(words: InstructWords, language: str, slots: Mapping[str, str]) -> Iterator[str]:

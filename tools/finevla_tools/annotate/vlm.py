@@ -12,6 +12,7 @@ from typing import Any
 
 from finevla_core.errors import DiskFullError, FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES
+from finevla_tools.annotate import vlm_instruct
 from finevla_tools.annotate.annotation import TEXT, Annotation, dimension_of
 from finevla_tools.annotate.frames import ViewFile, VlmFrame, fixed_times, phase_times, read_frames
 from finevla_tools.annotate.vlm_budget import VlmBudgetError, VlmUsage
@@ -35,7 +36,9 @@ DONE, REVIEW, FAILED = "done", "review", "failed"
 
 
 class VlmDoubtError(FineVLAError):
-    """The model answered twice and neither answer can be used: a person must annotate this episode."""
+    """The model answered twice and neither answer can be used: a person must do it; `rows` are of stages before that one."""
+
+    rows: tuple[Annotation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,16 @@ class VlmEpisode:
 
 @dataclass(frozen=True)
 class VlmWay:
-    """How to ask: preset, language of the texts, and pictures (`fps` None: the preset's; `most_frames` of a view)."""
+    """How to ask: preset, language of the texts, and pictures (`fps` None: the preset's; `most_frames` of a view).
+
+    With `instruct` InstructVLA's four types of annotation are asked for, too.
+    """
 
     preset: str = "finevla"
     language: str = "en"
     fps: float | None = None
     most_frames: int | None = None
+    instruct: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def _result(episode: VlmEpisode, server: VlmServer, way: VlmWay, journal: VlmJou
     try:
         return VlmResult(episode.episode, DONE, tuple(annotate_episode(episode, server, way, journal)))
     except VlmDoubtError as error:
-        return VlmResult(episode.episode, REVIEW, sentence=str(error))
+        return VlmResult(episode.episode, REVIEW, error.rows, str(error))
     except (VlmBudgetError, DiskFullError):
         raise
     except VlmRefusedError as error:
@@ -124,7 +131,34 @@ def annotate_episode(episode: VlmEpisode, server: VlmServer, way: VlmWay, journa
         told = data | ({"earlier": {k: v for k, v in answer.items() if k != "episode"}} if answer else {})
         answer, is_mended = _staged(episode, server, way, journal, preset, stage, told, pictures, answer)
         mended |= is_mended
-    return rows_of(episode, answer, CONFIDENCE_MENDED if mended else CONFIDENCE)
+    rows = rows_of(episode, answer, CONFIDENCE_MENDED if mended else CONFIDENCE)
+    if way.instruct:
+        told = data | {"earlier": {k: v for k, v in answer.items() if k != "episode"}}
+        rows += _instructed(episode, server, way, journal, told, rows)
+    return rows
+
+
+def _instructed(
+    episode: VlmEpisode,
+    server: VlmServer,
+    way: VlmWay,
+    journal: VlmJournal,
+    told: Mapping[str, Any],
+    rows: Sequence[Annotation],
+) -> list[Annotation]:
+    """What a person may say of the scene; where that cannot be had the rows before stand."""
+    views = _views_of(vlm_instruct.PRESET, vlm_instruct.STAGE, episode.views)
+    times = vlm_instruct.spoken_times(episode.duration_s)
+    pictures = [(view, read_frames(view, times)) for view in views]
+    try:
+        answer, mended = _staged(
+            episode, server, way, journal, vlm_instruct.PRESET, vlm_instruct.STAGE, told, pictures, {}
+        )
+    except VlmDoubtError as error:
+        error.rows = tuple(rows)
+        raise
+    sure = CONFIDENCE_MENDED if mended else CONFIDENCE
+    return list(vlm_instruct.spoken_annotations(episode.episode, episode.duration_s, answer, rows, sure))
 
 
 def _times(preset: VlmPreset, way: VlmWay, episode: VlmEpisode) -> tuple[float, ...]:
@@ -206,6 +240,9 @@ def wrong_with(
         return "steps must be numbered from Step1 without a gap"
     texts = [step["text"] for step in steps] + [value.get("refined_instruction", "")]
     texts += [value[f"Step{number}"] for number in numbers]
+    texts += vlm_instruct.spoken_texts(value)
+    if problem := vlm_instruct.wrong_with_spoken(value, episode.instruction):
+        return problem
     return _wrong_language(" ".join(texts), language)
 
 

@@ -57,7 +57,7 @@ def vlm_options(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
         thinking_off=not arguments.plain_requests,
         response_format=not arguments.plain_requests,
     )
-    return options, VlmWay(arguments.preset, arguments.language)
+    return options, VlmWay(arguments.preset, arguments.language, instruct=arguments.instruct)
 
 
 def with_vlm(

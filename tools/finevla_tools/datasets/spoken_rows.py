@@ -6,8 +6,9 @@ A question and its answer are two `vqa` rows of the main camera, each pair on a 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from finevla_tools.annotate.annotation import CAPTION, DERIVED_SLOTS, Annotation, spoken_pair
+from finevla_tools.annotate.annotation import CAPTION, DERIVED_SLOTS, SPOKEN_SLOTS, Annotation, spoken_pair
 from finevla_tools.annotate.instruct_rows import instruct_rows, language_of, only_goal
+from finevla_tools.annotate.paraphrases import same_factors
 from finevla_tools.datasets.language_row import LanguageRow
 
 IMAGES = "observation.images."
@@ -24,10 +25,12 @@ def main_camera(features: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def followed(counted: Sequence[Annotation], tasks: Sequence[str]) -> tuple[Annotation, ...]:
-    """Return rows that count without those that motion made of others which a person has changed since.
+    """Return rows that count without those that were made of others which a person has changed since.
 
-    What is asked the same way is answered by what was approved; what no longer follows is left out.
+    What motion asks the same way is answered by what was approved; what no longer follows is left out, and so are paraphrases,
+    whoever made them, that keep the factors of no fine text and no goal that counts.
     """
+    counted = [row for row in counted if row.slot != "paraphrase" or _is_wording(row, counted, tasks)]
     if not any(_is_derived(row) for row in counted):
         return tuple(counted)
     fresh = instruct_rows([row for row in counted if not _is_derived(row)], only_goal(tasks))
@@ -55,7 +58,7 @@ def spoken_rows(
     """Give the `vqa` rows of pairs and captions, on frames of the camera on which `others` ask nothing."""
     taken = {round(row.time_s * fps) for row in others if row.style == "vqa" and row.camera == camera}
     for row in counted if camera else ():
-        if row.slot not in DERIVED_SLOTS:
+        if row.slot != CAPTION and row.slot not in SPOKEN_SLOTS:
             continue
         first = min(round(row.from_s * fps), length - 1)
         frame = next((k for k in (*range(first, length), *range(first)[::-1]) if k not in taken), None)
@@ -81,7 +84,13 @@ def without_spoken(others: Sequence[LanguageRow], rows: Iterable[Annotation]) ->
 
 
 def _is_derived(row: Annotation) -> bool:
-    return row.source == "motion" and row.slot in DERIVED_SLOTS
+    return row.source == "motion" and row.slot in DERIVED_SLOTS and row.slot != "paraphrase"
+
+
+def _is_wording(row: Annotation, counted: Sequence[Annotation], tasks: Sequence[str]) -> bool:
+    """A person's paraphrase is one; that of a program is held against the texts that it may be of."""
+    fine = [one.value for one in counted if one.slot == "fine"]
+    return row.source in ("human", "operator") or any(same_factors(row.value, text) for text in (*fine, *tasks))
 
 
 def _said(row: Annotation) -> str:

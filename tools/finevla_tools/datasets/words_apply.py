@@ -117,11 +117,12 @@ def _with_spoken(
 ) -> tuple[EpisodeWords, tuple[Annotation, ...], set[str]]:
     """Words with the questions and captions that count in place of those that ever came of these rows."""
     counted = followed(counted, words.tasks)
-    ever = [row for row in (*words.annotations, *counted) if row.slot in DERIVED_SLOTS]
+    ever = [row for row in (*words.annotations, *counted) if row.slot in DERIVED_SLOTS and row.slot != "paraphrase"]
     others = without_spoken(words.others, ever)
     spoken = spoken_rows(counted, others, camera, words.length, words.fps)
     told = {text for _, text in requests(counted)}
     gone = {text for _, text in requests(ever)} - told
+    gone |= {row.value for row in words.annotations if row.slot == "paraphrase"}
     return dataclasses.replace(words, others=(*others, *spoken)), counted, rejected | gone
 
 

@@ -30,6 +30,7 @@ from finevla_tools.training.mixture import (
     NONE,
     PARAPHRASE,
     QUESTION_STREAM,
+    WORDING,
     parse_mixture,
     question_share,
     shares_of,
@@ -147,7 +148,9 @@ class VLASamples:
 
     def _kind(self, number: int, chosen: int, episode: int, frame: int) -> tuple[str, float]:
         words = self.sets[chosen].episodes[episode].words_at(frame)
-        return self._mixture.kind(number, self.seed, words.has_factors, bool(words.paraphrases))
+        return self._mixture.kind(
+            number, self.seed, words.has_factors, bool(words.paraphrases), bool(words.fine_wordings)
+        )
 
     def _made(self, chosen: int, place: int, frame: int, kind: str, which: float) -> VLAExample:
         one = self.sets[chosen]
@@ -214,6 +217,8 @@ def _instruction(words: FrameWords, kind: str, which: float) -> Instruction:
     """What an operator would have said in these words."""
     if kind == FINE:
         return Instruction(raw=words.raw, fine=words.fine)
+    if kind == WORDING:
+        return Instruction(raw=words.raw, fine=words.fine_wordings[int(which * len(words.fine_wordings))])
     if kind == FACTORS:
         return Instruction(raw=words.raw, factors=words.factors)
     if kind == PARAPHRASE:

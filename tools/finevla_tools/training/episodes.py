@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES, MAX_STEPS, Factors, Instruction
+from finevla_tools.annotate.paraphrases import claims_of
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.language_rows import EVENTS, PERSISTENT, nearest
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
@@ -38,6 +39,7 @@ class FrameWords:
     factors: Factors = field(default_factory=Factors)
     paraphrases: tuple[str, ...] = ()
     has_factors: bool = False  # whether they say anything in words
+    fine_wordings: tuple[str, ...] = ()  # other wordings of the fine text
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,23 @@ def _frame_words(words: EpisodeWords, unreviewed: bool, where: str) -> list[Fram
         others = tuple(dict.fromkeys(p.text for p in words.paraphrases if begin_s < p.time_s < end_s))
         try:  # at the door, so that no worker meets a broken text later
             factors = _factors(pair.factors)
-            for text in (pair.fine, *others):
+            wordings = _of_fine(others, pair.raw, pair.fine)
+            others = tuple(text for text in others if text not in wordings)
+            for text in (pair.fine, *others, *wordings):
                 Instruction(raw=text or pair.raw)
             is_told = bool(pair.raw.strip()) and bool(Instruction(raw=pair.raw, factors=factors).factor_text())
         except FineVLAError as error:
             raise error.retold(f"{where}: {error}") from error
-        found.append(FrameWords(pair.first, pair.end, pair.raw, pair.fine, factors, others, is_told))
+        found.append(FrameWords(pair.first, pair.end, pair.raw, pair.fine, factors, others, is_told, wordings))
     return found
+
+
+def _of_fine(texts: Sequence[str], raw: str, fine: str) -> tuple[str, ...]:
+    """Those of an episode's other wordings that claim of the motion what its fine text does, and its raw goal does not."""
+    claims = claims_of(fine) if texts and fine else frozenset()
+    if not claims or claims == claims_of(raw):
+        return ()
+    return tuple(text for text in texts if claims_of(text) == claims)
 
 
 def _factors(said: Mapping[str, Any]) -> Factors:

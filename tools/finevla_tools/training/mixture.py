@@ -14,6 +14,7 @@ from finevla_core.errors import FineVLAError, quoted
 from finevla_tools.training.draws import generator, permuted
 
 FINE, RAW, FACTORS, PARAPHRASE, NONE = "fine", "raw", "factors", "paraphrase", "none"
+WORDING = "fine paraphrase"
 # The seven of FineVLA (arXiv 2605.27284): fine to raw.
 MIXES: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"1:0": (1, 0), "4:1": (4, 1), "2:1": (2, 1), "1:1": (1, 1), "1:2": (1, 2), "1:4": (1, 4), "0:1": (0, 1)}
@@ -27,9 +28,10 @@ FRAME_STREAM, HELD_OUT_STREAM = 2 << 32, 3 << 32
 
 @dataclass(frozen=True)
 class LanguageRates:
-    """Probabilities of a sample's words: `drop` none at all; `factors`, of those with words, the raw goal with its factors
-    in words; `paraphrase`, of those that would be told the raw goal, another wording of it. `thoughts`, of all: the model says
-    the step that it is at before it acts.
+    """Probabilities of a sample's words.
+
+    `drop` none at all; `factors`, of those with words, the raw goal with its factors in words; `paraphrase`, of the others,
+    another wording of what they would be told; `thoughts`, of all: the model says the step that it is at before it acts.
 
     Raises `FineVLAError` for what is no probability.
     """
@@ -64,10 +66,13 @@ class Mixture:
         """Whether any sample is told the raw goal."""
         return (self.raw > 0 or self.rates.factors > 0.0) and self.rates.drop < 1.0
 
-    def kind(self, index: int, seed: int, has_factors: bool, has_paraphrases: bool) -> tuple[str, float]:
+    def kind(
+        self, index: int, seed: int, has_factors: bool, has_paraphrases: bool, has_wordings: bool = False
+    ) -> tuple[str, float]:
         """Return in which words sample `index` is told, and a number in 0...1 to choose among several such.
 
-        A frame that has no factors or paraphrases is told what it would be without those chances.
+        A frame that has no factors, paraphrases of its goal or wordings of its fine text is told what it would be without
+        those chances.
         """
         block, place = divmod(index, self.fine + self.raw)
         is_fine = permuted(place, self.fine + self.raw, seed, MIX_STREAM, block) < self.fine
@@ -77,7 +82,7 @@ class Mixture:
         if has_factors and factors < self.rates.factors:
             return FACTORS, which
         if is_fine:
-            return FINE, which
+            return (WORDING if has_wordings and paraphrase < self.rates.paraphrase else FINE), which
         return (PARAPHRASE if has_paraphrases and paraphrase < self.rates.paraphrase else RAW), which
 
     def thinks(self, index: int, seed: int) -> bool:

@@ -27,7 +27,7 @@ def check_words(sets: Sequence[TrainingSet], mixture: Mixture) -> list[str]:
     told = []
     for name, rate, has in (
         ("factors", mixture.rates.factors, lambda words: words.has_factors),
-        ("paraphrase", mixture.rates.paraphrase, lambda words: bool(words.paraphrases)),
+        ("paraphrase", mixture.rates.paraphrase, lambda words: bool(words.paraphrases or words.fine_wordings)),
     ):
         if rate > 0.0 and (lacking := _lacking(sets, has)):
             if not any(has(words) for one in sets for e in one.episodes for words in e.words):
