@@ -14,7 +14,7 @@ from finevla_core.errors import DiskFullError, FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES
 from finevla_tools.annotate import vlm_instruct
 from finevla_tools.annotate.annotation import TEXT, Annotation, dimension_of
-from finevla_tools.annotate.frames import ViewFile, VlmFrame, fixed_times, phase_times, read_frames
+from finevla_tools.annotate.frames import ViewFile, VlmFrame, even_times, fixed_times, phase_times, read_frames
 from finevla_tools.annotate.vlm_budget import VlmBudgetError, VlmUsage
 from finevla_tools.annotate.vlm_journal import VlmJournal, request_hash
 from finevla_tools.annotate.vlm_prompts import (
@@ -117,7 +117,7 @@ def annotate_episode(episode: VlmEpisode, server: VlmServer, way: VlmWay, journa
     preset = preset_named(way.preset)
     if not episode.views:
         raise FineVLAError(f"episode {episode.episode} has no video that a model could look at")
-    times = _times(preset, way, episode)
+    times = picture_times(preset, way, episode)
     shown: dict[str, list[VlmFrame]] = {}
     data = episode_data(episode.instruction, episode.duration_s, episode.facts)
     answer, mended = dict[str, Any](), False
@@ -161,8 +161,11 @@ def _instructed(
     return list(vlm_instruct.spoken_annotations(episode.episode, episode.duration_s, answer, rows, sure))
 
 
-def _times(preset: VlmPreset, way: VlmWay, episode: VlmEpisode) -> tuple[float, ...]:
+def picture_times(preset: VlmPreset, way: VlmWay, episode: VlmEpisode) -> tuple[float, ...]:
+    """Return the times of the pictures of each view."""
     fps, most = way.fps or preset.fps, way.most_frames or preset.most_frames
+    if preset.is_one_text:
+        return even_times(episode.duration_s, most)
     if fps is None:
         return phase_times(episode.facts, episode.duration_s, most)
     return fixed_times(episode.duration_s, fps, most)
@@ -170,7 +173,7 @@ def _times(preset: VlmPreset, way: VlmWay, episode: VlmEpisode) -> tuple[float, 
 
 def _views_of(preset: VlmPreset, stage: VlmStage, views: Sequence[ViewFile]) -> list[ViewFile]:
     """A wrist stage sees the wrist cameras; the others see the rest, or all if there is no other."""
-    if preset.as_video:
+    if preset.as_video or preset.is_one_text:
         return list(views)
     chosen = [view for view in views if view.is_wrist == stage.wrist]
     return chosen if chosen or stage.wrist else list(views)
@@ -188,7 +191,7 @@ def _staged(
     before: Mapping[str, Any],
 ) -> tuple[dict[str, Any], bool]:
     """One stage's answer, from the journal or the server, and whether it had to be mended."""
-    token = request_hash(episode.episode, stage.name, dict(data), episode.duration_s)[:12]
+    token = request_token(episode, stage, data)
     said = messages(preset, stage, token, way.language, data, pictures)
     schema = stage.schema(token)
     key = request_hash(server.options.model, server.options.max_tokens, prompt(stage.prompt)[1], said, schema)
@@ -207,6 +210,11 @@ def _staged(
     if known["value"] is None:
         raise VlmDoubtError(f"episode {episode.episode}: the model's {stage.name} cannot be used ({known['doubt']})")
     return known["value"], known["mended"]
+
+
+def request_token(episode: VlmEpisode, stage: VlmStage, data: Mapping[str, Any]) -> str:
+    """Return what a model must repeat, so that no answer is taken for another episode's."""
+    return request_hash(episode.episode, stage.name, dict(data), episode.duration_s)[:12]
 
 
 def usage_in(journal: VlmJournal) -> VlmUsage:
