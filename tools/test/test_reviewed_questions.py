@@ -1,4 +1,4 @@
-"""Reviewed sets as questions: what the annotator would send, what was approved, learned, exported and loaded by transformers."""
+"""Reviewed sets as questions: as the annotator would ask, with what was approved; learned, exported, loaded by transformers."""
 
 import base64
 import json
@@ -77,7 +77,7 @@ def test_a_question_is_what_the_annotator_sends_and_its_answer_what_was_approved
         assert not list(schema_errors(answer, request["response_format"]["json_schema"]["schema"]))
         assert f"episode_{k:06d}" in line["images"][0]
         assert "red cube" in answer["refined_instruction"]
-        assert [step["verb"] for step in answer["steps"]][0] in ("approach", "grasp")
+        assert answer["steps"][0]["verb"] in ("approach", "grasp")
         assert {step["arm"] for step in answer["steps"]} == {"left_arm"}
         assert {"slot": "approach_direction", "value": "top", "step": 1} in answer["factors"]
 
