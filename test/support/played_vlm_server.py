@@ -150,7 +150,7 @@ def spoilt(how: str, right: dict[str, Any], others: dict[str, Any] | None) -> st
 def translated(value: Any) -> Any:
     """The same answer with its free text in another language."""
     if isinstance(value, dict):
-        kept = ("episode", "arm", "slot", "value", "verb")
+        kept = ("episode", "arm", "slot", "value", "verb")  # which are of the schema, or data
         return {key: item if key in kept else translated(item) for key, item in value.items()}
     if isinstance(value, list):
         return [translated(item) for item in value]
@@ -171,6 +171,12 @@ def made_answer(schema: dict[str, Any], token: str, words: str, is_chinese: bool
     """A right answer to any of the presets' stages."""
     text = f"{WORDS['zh' if is_chinese else 'en']}: {words}"
     names = schema.get("properties", {})
+    if "command_rewriting" in names:
+        pair = {"question": f"{text}, and more", "answer": text}
+        said = {name: [pair] for name in ("command_rewriting", "question_answering")}
+        said["context_creation"] = [{"question": "右臂空着" if is_chinese else "The table is not free", "answer": text}]
+        wordings = [f"{text} {text}.", "左臂处理" if is_chinese else "The left arm does it"]
+        return {"episode": token, "caption": text, **said, "paraphrases": wordings}
     if "Step1" in names:
         return {"episode": token, "Step1": text, "Step2": text}
     if "action_sequence" in names:

@@ -1,4 +1,7 @@
-"""`finevla export`: a trained checkpoint to a policy bundle, checked against the checkpoint before it is kept."""
+"""`finevla export`: a trained checkpoint to a policy bundle, checked against the checkpoint before it is kept.
+
+A backbone that answers in words (head `language`) becomes a folder that transformers and vLLM load.
+"""
 
 import argparse
 from pathlib import Path
@@ -16,7 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--finder", type=Path, help="take the finder of this run instead; it does not depend on the mixture"
     )
-    parser.add_argument("--out", type=Path, required=True, help="bundle directory to write, e.g. models/tabletop")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="bundle directory to write, e.g. models/tabletop; of a backbone that answers, its folder",
+    )
     parser.add_argument(
         "--runtime",
         choices=("onnx", "torch"),
@@ -60,8 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_vla(arguments: argparse.Namespace) -> int:
     if arguments.finder is not None:
         raise FineVLAError("--finder is of the tabletop policy; the policy in this folder has none")
-    refuse_other_content(arguments.out, BUNDLE)
+    from finevla_tools.work.staged import refuse_existing
+
     card = _card(arguments.card)
+    from finevla_tools.export_backbone import answers_in_words, export_backbone
+
+    if answers_in_words(arguments.folder, arguments.step):
+        refuse_existing(arguments.out)
+        announce("loading torch and transformers")
+        print(
+            f"folder for transformers and vLLM: {export_backbone(arguments.folder, arguments.out, card, arguments.step)}"
+        )
+        return 0
+    refuse_other_content(arguments.out, BUNDLE)
     announce("loading torch and transformers")
     from finevla_tools.export_vla import export_vla
 

@@ -11,7 +11,7 @@ from tiny_policies import OPTIONS, SHAPE, frozen, make_examples, make_policy, tr
 
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone, load_backbone
-from finevla_models.vla.batch import VLABatch
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
 from finevla_models.vla.files import load_vla, save_vla
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.heads import HEADS, build_head
@@ -56,6 +56,21 @@ def test_one_sample_is_what_it_is_among_eight(name: str, backbone: Backbone) -> 
     assert torch.allclose(alone, together, atol=5e-5)
     if name != "fast":  # untrained, it says the same whatever it sees; what it has learned is in test_vla_fast.py
         assert not torch.allclose(together[0], together[1], atol=1e-2)
+
+
+@every_head
+def test_its_backbone_learns_to_answer_beside_acting(name: str, backbone: Backbone) -> None:
+    policy = make_policy(name, backbone, **({"stage": 2} if name == "instruct" else {}))
+    examples = zip(make_examples(2), ("left", "right"), strict=True)
+    asked = [VLAExample(e.images[:1], "which arm acts", answer=word) for e, word in examples]
+    batch = policy.batch(asked)
+    tokens = [row[row != IGNORED].tolist() for row in batch.labels]
+    assert tokens == [[*policy.backbone.prompts.words(word).tokens, policy.backbone.prompts.tokenizer.eos_token_id]
+                      for word in ("left", "right")]  # fmt: skip
+    losses = policy(batch)
+    losses.total.backward()
+    assert losses.total.item() > 0.0
+    assert any(value.grad is not None and bool(value.grad.any()) for value in policy.backbone.parameters())
 
 
 @every_head

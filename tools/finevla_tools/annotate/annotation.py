@@ -34,7 +34,12 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 TEXT = "text"  # beside the ten: words, of which the fine text is composed of the steps
-TEXT_SLOTS = ("raw", "fine", "step", "paraphrase")
+# InstructVLA's four types (arXiv 2507.17520): a caption, and three whose value is "what a person says => what it answers".
+CAPTION = "caption"
+SPOKEN_SLOTS = ("question_answering", "command_rewriting", "context_creation")
+SPOKEN_MARK = " => "
+DERIVED_SLOTS = ("paraphrase", CAPTION, *SPOKEN_SLOTS)  # what motion says of these follows from its other rows
+TEXT_SLOTS = ("raw", "fine", "step", *DERIVED_SLOTS)
 SOURCES = ("operator", "motion", "vlm", "human")
 DRAFT, APPROVED, REJECTED = "draft", "approved", "rejected"
 STATUSES = (DRAFT, APPROVED, REJECTED)
@@ -83,6 +88,8 @@ class Annotation:
             raise FineVLAError(f"{self.slot}: episode, step and version count from 0")
         if not self.value.strip():
             raise FineVLAError(f"{self.slot} has no value; leave the row out")
+        if self.slot in SPOKEN_SLOTS and not all(spoken_pair(self.value)):
+            raise FineVLAError(f"{self.slot} must say 'question{SPOKEN_MARK}answer', not '{self.value[:60]}'")
 
 
 def dimension_of(slot: str) -> str:
@@ -91,3 +98,9 @@ def dimension_of(slot: str) -> str:
         if slot in slots:
             return dimension
     raise FineVLAError(unknown("slot", slot, [slot for slots in DIMENSIONS.values() for slot in slots]))
+
+
+def spoken_pair(value: str) -> tuple[str, str]:
+    """Return what is said and what is answered in a value of `SPOKEN_SLOTS`; "" for a part that is not there."""
+    said, _, answer = value.partition(SPOKEN_MARK.strip())
+    return said.strip(), answer.strip()

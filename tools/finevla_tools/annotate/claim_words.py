@@ -186,9 +186,9 @@ COUNT = re.compile(
     rf"|\b(?P<c>once|twice|thrice)\b"
     r"|第?(?P<d>\d+|一|两|二|三|四|五|六)次", _I)  # fmt: skip
 AGAIN = _any(
-    r"retr(?:y|ies|ied)|tr(?:y|ies|ied) again|(?:attempts?|grasps?|grips?|moves to (?:the object"
-    r"|its target)) (?:\w+ ){0,2}again|a second time",
-    r"重试|再次(?:尝试|抓|夹)|重新(?:尝试|抓|夹)",
+    r"retr(?:y|ies|ied)|tr(?:y|ies|ied) again|(?:attempts?|grasps?|grips?|(?:moves to|goes to"
+    r"|approaches|reaches for) (?:the object|its target)) (?:\w+ ){0,2}again|a second time",
+    r"重试|再次(?:[从自]\S{1,3})?(?:尝试|抓|夹|移动到|靠近|接近|到达)|重新(?:尝试|抓|夹)",
 )
 NO_RETRY = _any(
     r"without (?:any )?(?:retr(?:y|ies|ying)|trying again|further attempts?|repeat\w*)|no (?:retr(?:y|ies)"

@@ -49,7 +49,8 @@ def claims_in(text: str) -> list[Claim]:
             if made:
                 at_s = None  # a clause of a time alone, as `at 3 s,`, tells it of the next one
             carried = any(claim.kind == "direction" and claim.carried for claim in made)
-            turned = any(claim.kind in ("rotation", "angle") for claim in made)
+            # `turns it clockwise, seen from above, by 90 degrees`: what claims nothing does not end a turn
+            turned = any(claim.kind in ("rotation", "angle") for claim in made) or (turned and not made)
             found += made
     return found
 

@@ -6,17 +6,20 @@ together: in FineVLA's ten dimensions, as sentences and as language-motion label
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.annotate.vlm_command import add_vlm_arguments, vlm_options, with_vlm
+from finevla_tools.annotate.vlm_command import add_vlm_arguments, refuse_pictures, vlm_options, with_vlm
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
 
 if TYPE_CHECKING:
+    from finevla_tools.annotate.draft import MotionWay
     from finevla_tools.annotate.source import MotionSource
+    from finevla_tools.datasets.lerobot_files import EpisodeFile
 
 ANNOTATORS = ("motion", "vlm")
 WORTH_A_PROCESS = 300  # episodes: a process takes as long to start as so many to be annotated
@@ -33,10 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
     add_gripper_arguments(parser)
     parser.add_argument("--episodes", type=int, metavar="N", help="only the first N")
+    parser.add_argument("--language", default="en", choices=("en", "zh"), help="of the sentences")
     parser.add_argument("--show", type=int, metavar="INDEX", help="print what is said of this episode, write nothing")
     parser.add_argument(
         "--score", action="store_true",
         help="hold it against what is true of the simulator's demonstrations: precision and recall of each slot",
+    )  # fmt: skip
+    parser.add_argument(
+        "--instruct", action="store_true",
+        help="also paraphrases, and captions, questions, rewritten commands and contexts, as InstructVLA learns from",
+    )  # fmt: skip
+    parser.add_argument(
+        "--questions", type=Path, metavar="FOLDER",
+        help="write what is approved as pictures, questions and answers, for 'finevla train' with head language",
     )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one per core")
     add_vlm_arguments(parser)
@@ -49,8 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.episodes is not None and arguments.episodes < 1:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")
     asked = vlm_options(arguments) if arguments.annotator == "vlm" else None
+    if arguments.questions is not None:
+        _refuse_for_questions(arguments)
     announce(f"reading '{arguments.dataset}'")
-    from finevla_tools.annotate.draft import annotate_episodes, write_draft
+    from finevla_tools.annotate.draft import MotionWay, annotate_episodes, write_draft
     from finevla_tools.annotate.source import name_of, open_source
     from finevla_tools.canonical.scales import Given
     from finevla_tools.datasets.lerobot_files import open_dataset
@@ -60,17 +74,20 @@ def run(arguments: argparse.Namespace) -> int:
     files = open_dataset(arguments.dataset)
     out = arguments.out or Path("out/annotate") / name_of(arguments.dataset)
     if arguments.show is None:
-        refuse_existing(out)
+        refuse_existing(arguments.questions or out)
     for problem in files.problems:
         print(f"warning: {problem}", file=sys.stderr)
     source = open_source(files, arguments.map, Given(arguments.gripper, arguments.gripper_action))
     for sentence in source.fields.told:
         print(sentence, file=sys.stderr)
     episodes = files.episodes[: arguments.episodes]
+    way = MotionWay(arguments.language, arguments.instruct)
     if arguments.show is not None:
-        return _show(source, arguments.show)
+        return _show(source, arguments.show, way)
+    if arguments.questions is not None:
+        return _write_questions(source, episodes, way, arguments)
     jobs = arguments.jobs or min(cores(), 1 + len(episodes) // WORTH_A_PROCESS)
-    made = annotate_episodes(source, episodes, jobs)
+    made = annotate_episodes(source, episodes, jobs, way)
     if arguments.score:
         from finevla_tools.annotate.score import Score
 
@@ -90,14 +107,48 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if outcome.failed else 0
 
 
-def _show(source: "MotionSource", index: int) -> int:
+def _refuse_for_questions(arguments: argparse.Namespace) -> None:
+    refuse_pictures(arguments.pictures)
+    refuse_no_output("--questions", arguments.questions)
+    for name, value in (("--out", arguments.out), ("--show", arguments.show), ("--score", arguments.score or None)):
+        if value is not None:
+            raise FineVLAError(f"--questions writes what is approved, and no draft; leave {name} out")
+    if arguments.annotator != ANNOTATORS[0] or arguments.instruct:
+        raise FineVLAError(
+            "--questions writes what is approved, and asks no model; leave --annotator and --instruct out"
+        )
+
+
+def _write_questions(
+    source: "MotionSource", episodes: "Sequence[EpisodeFile]", way: "MotionWay", arguments: argparse.Namespace
+) -> int:
+    """Write questions of what is approved, and say how to train on them."""
+    from finevla_tools.annotate.draft import annotate_episodes
+    from finevla_tools.annotate.reviewed_questions import QUESTIONS, write_questions
+    from finevla_tools.annotate.vlm import VlmWay
+
+    asked = VlmWay("reviewed", arguments.language, most_frames=arguments.pictures)
+    written = write_questions(
+        annotate_episodes(source, episodes, arguments.jobs or 1, way), source, asked, arguments.questions
+    )
+    for index, sentence in list(written.left_out.items())[:SHOWN]:
+        print(f"left out: episode {index}: {sentence}", file=sys.stderr)
+    width, height = written.size
+    cameras = ", ".join(f"{name}: {name}" for name in written.names)
+    print(f"{counted(written.count, 'question')}, {len(written.left_out)} left out: {arguments.questions / QUESTIONS}")
+    print("policy entries for 'finevla train':")
+    print(f"  head: language\n  cameras: {{{cameras}}}\n  images: {{height: {height}, width: {width}}}")
+    return 1 if written.left_out else 0
+
+
+def _show(source: "MotionSource", index: int, way: "MotionWay") -> int:
     """Print the rows of one episode."""
     from finevla_tools.annotate.draft import annotate_episodes
 
     chosen = [episode for episode in source.files.episodes if episode.index == index]
     if not chosen:
         raise FineVLAError(f"--show {index}: the data set has no such episode")
-    made = next(iter(annotate_episodes(source, chosen, 1)))
+    made = next(iter(annotate_episodes(source, chosen, 1, way)))
     if made.failed:
         raise FineVLAError(made.failed)
     for row in made.rows:

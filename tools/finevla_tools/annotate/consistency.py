@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from finevla_tools.annotate import claim_words as words
-from finevla_tools.annotate.annotation import TEXT, Annotation
+from finevla_tools.annotate.annotation import SPOKEN_SLOTS, TEXT, Annotation, spoken_pair
 from finevla_tools.annotate.claims import Claim, claims_in
 from finevla_tools.annotate.motion_view import SIDES, Fact, MotionView
 
@@ -65,13 +65,16 @@ def judge_row(row: Annotation, view: MotionView) -> Iterator[ClaimVerdict]:
     judged = [(claim, *_judge(claim, claims, scope, view)) for claim in claims]
     for claim, verdict, evidence in judged:
         yield ClaimVerdict(row, claim, verdict, evidence)
-    if row.dimension != TEXT or any(verdict == CONTRADICTS for _, verdict, _ in judged):
+    if row.dimension != TEXT or row.slot in SPOKEN_SLOTS or any(verdict == CONTRADICTS for _, verdict, _ in judged):
         return
     if (wrong := _wrong_order(claims, scope)) is not None:
         yield ClaimVerdict(row, wrong[0], CONTRADICTS, wrong[1])
 
 
 def _claims_of(row: Annotation) -> list[Claim]:
+    if row.slot in SPOKEN_SLOTS:  # a request may leave out what the answer says, and a question claims nothing
+        said, answer = spoken_pair(row.value)
+        return [*(claims_in(said) if row.slot == "command_rewriting" else ()), *claims_in(answer)]
     if row.dimension == TEXT:
         return claims_in(row.value)
     if row.slot not in SLOTS:

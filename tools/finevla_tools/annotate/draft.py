@@ -18,6 +18,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic import write_text
 from finevla_core.text_files import json_line
 from finevla_tools.annotate.annotation import Annotation
+from finevla_tools.annotate.instruct_rows import instruct_rows, only_goal
 from finevla_tools.annotate.labels import motion_labels
 from finevla_tools.annotate.motion import MotionFacts, motion_facts
 from finevla_tools.annotate.rows import rows_of
@@ -31,6 +32,14 @@ from finevla_tools.work.staged import Staged
 ANNOTATIONS, LABELS, RECORD = "annotations.parquet", "motion.parquet", "annotate.json"
 LABEL_SCHEMA = pa.schema([("episode", pa.int64()), ("time_s", pa.float64()), ("text", pa.string())])
 BATCH = 500  # episodes per row group
+
+
+@dataclass(frozen=True)
+class MotionWay:
+    """What is made of the facts: sentences in a `language` (en, zh); with `instruct` InstructVLA's four types, too."""
+
+    language: str = "en"
+    instruct: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,9 +62,11 @@ class DraftOutcome:
     failed: dict[int, str] = field(default_factory=dict)
 
 
-def annotate_episodes(source: MotionSource, episodes: Sequence[EpisodeFile], jobs: int) -> Iterator[AnnotatedEpisode]:
+def annotate_episodes(
+    source: MotionSource, episodes: Sequence[EpisodeFile], jobs: int, way: MotionWay = MotionWay()
+) -> Iterator[AnnotatedEpisode]:
     """Facts of each episode, in order; one that cannot be read costs itself alone."""
-    make = Once(functools.partial(reader_of, source.reader()), _annotated)
+    make = Once(functools.partial(_reader, source.reader(), way), _annotated)
     with Progress("episodes annotated", len(episodes)) as progress:
         for _, made in over(make, episodes, jobs):
             progress.step()
@@ -91,11 +102,19 @@ def write_draft(
     return outcome
 
 
-def _annotated(read: Any, episode: EpisodeFile) -> AnnotatedEpisode:
+def _reader(source: MotionSource, way: MotionWay) -> tuple[Any, MotionWay]:
+    return reader_of(source), way
+
+
+def _annotated(made: tuple[Any, MotionWay], episode: EpisodeFile) -> AnnotatedEpisode:
+    read, way = made
     try:
         trajectory = read(episode)
         facts = motion_facts(trajectory)
-        return AnnotatedEpisode(episode.index, tuple(rows_of(facts)), tuple(motion_labels(trajectory)), facts)
+        rows = rows_of(facts, way.language)
+        if way.instruct:
+            rows += instruct_rows(rows, only_goal(episode.tasks or ()))
+        return AnnotatedEpisode(episode.index, tuple(rows), tuple(motion_labels(trajectory)), facts)
     except FineVLAError as error:
         return AnnotatedEpisode(episode.index, failed=str(error))
 

@@ -92,6 +92,12 @@ def fixed_times(duration_s: float, fps: float, most: int) -> tuple[float, ...]:
     return tuple(float(t) for t in np.linspace(0.0, duration_s, most))
 
 
+def even_times(duration_s: float, count: int) -> tuple[float, ...]:
+    """Return so many times from 0 to the end, evenly spaced: a request of always as many pictures."""
+    _check(duration_s, count)
+    return tuple(float(t) for t in np.linspace(0.0, duration_s, count))
+
+
 def _check(duration_s: float, most: int) -> None:
     if not (math.isfinite(duration_s) and duration_s >= 0.0) or most < 2:
         raise FineVLAError(f"an episode of {duration_s} s cannot be shown in {most} pictures")

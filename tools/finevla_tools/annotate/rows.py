@@ -31,18 +31,18 @@ def steps_of(facts: MotionFacts) -> list[Step]:
     return sorted(found, key=lambda step: (step.from_s, step.to_s))
 
 
-def rows_of(facts: MotionFacts) -> list[Annotation]:
-    """Return everything as rows; what is not known is not there."""
+def rows_of(facts: MotionFacts, language: str = "en") -> list[Annotation]:
+    """Return everything as rows, the sentences in `language` (en, zh); what is not known is not there."""
     steps = steps_of(facts)
     rows = list(_episode_rows(facts))
     sentences: list[tuple[str, float]] = []
     for number, step in enumerate(steps, start=1):
-        text, sure = sentence_of(step.arm, step.kind, step.grasp)
+        text, sure = sentence_of(step.arm, step.kind, step.grasp, language)
         sentences.append((text, sure))
         rows += _step_rows(facts, step, number)
         rows.append(_row(facts, step.from_s, step.to_s, TEXT, "step", text, sure, number))
     if sentences:
-        fine = " ".join(text for text, _ in sentences)
+        fine = ("" if language == "zh" else " ").join(text for text, _ in sentences)
         rows.append(_row(facts, 0.0, facts.end_s, TEXT, "fine", fine, min(sure for _, sure in sentences), 0))
     return rows
 

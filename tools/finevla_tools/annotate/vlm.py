@@ -12,8 +12,9 @@ from typing import Any
 
 from finevla_core.errors import DiskFullError, FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES
+from finevla_tools.annotate import vlm_instruct
 from finevla_tools.annotate.annotation import TEXT, Annotation, dimension_of
-from finevla_tools.annotate.frames import ViewFile, VlmFrame, fixed_times, phase_times, read_frames
+from finevla_tools.annotate.frames import ViewFile, VlmFrame, even_times, fixed_times, phase_times, read_frames
 from finevla_tools.annotate.vlm_budget import VlmBudgetError, VlmUsage
 from finevla_tools.annotate.vlm_journal import VlmJournal, request_hash
 from finevla_tools.annotate.vlm_prompts import (
@@ -35,7 +36,9 @@ DONE, REVIEW, FAILED = "done", "review", "failed"
 
 
 class VlmDoubtError(FineVLAError):
-    """The model answered twice and neither answer can be used: a person must annotate this episode."""
+    """The model answered twice and neither answer can be used: a person must do it; `rows` are of stages before that one."""
+
+    rows: tuple[Annotation, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,16 @@ class VlmEpisode:
 
 @dataclass(frozen=True)
 class VlmWay:
-    """How to ask: preset, language of the texts, and pictures (`fps` None: the preset's; `most_frames` of a view)."""
+    """How to ask: preset, language of the texts, and pictures (`fps` None: the preset's; `most_frames` of a view).
+
+    With `instruct` InstructVLA's four types of annotation are asked for, too.
+    """
 
     preset: str = "finevla"
     language: str = "en"
     fps: float | None = None
     most_frames: int | None = None
+    instruct: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def _result(episode: VlmEpisode, server: VlmServer, way: VlmWay, journal: VlmJou
     try:
         return VlmResult(episode.episode, DONE, tuple(annotate_episode(episode, server, way, journal)))
     except VlmDoubtError as error:
-        return VlmResult(episode.episode, REVIEW, sentence=str(error))
+        return VlmResult(episode.episode, REVIEW, error.rows, str(error))
     except (VlmBudgetError, DiskFullError):
         raise
     except VlmRefusedError as error:
@@ -110,7 +117,7 @@ def annotate_episode(episode: VlmEpisode, server: VlmServer, way: VlmWay, journa
     preset = preset_named(way.preset)
     if not episode.views:
         raise FineVLAError(f"episode {episode.episode} has no video that a model could look at")
-    times = _times(preset, way, episode)
+    times = picture_times(preset, way, episode)
     shown: dict[str, list[VlmFrame]] = {}
     data = episode_data(episode.instruction, episode.duration_s, episode.facts)
     answer, mended = dict[str, Any](), False
@@ -124,11 +131,41 @@ def annotate_episode(episode: VlmEpisode, server: VlmServer, way: VlmWay, journa
         told = data | ({"earlier": {k: v for k, v in answer.items() if k != "episode"}} if answer else {})
         answer, is_mended = _staged(episode, server, way, journal, preset, stage, told, pictures, answer)
         mended |= is_mended
-    return rows_of(episode, answer, CONFIDENCE_MENDED if mended else CONFIDENCE)
+    rows = rows_of(episode, answer, CONFIDENCE_MENDED if mended else CONFIDENCE)
+    if way.instruct:
+        told = data | {"earlier": {k: v for k, v in answer.items() if k != "episode"}}
+        rows += _instructed(episode, server, way, journal, told, rows)
+    return rows
 
 
-def _times(preset: VlmPreset, way: VlmWay, episode: VlmEpisode) -> tuple[float, ...]:
+def _instructed(
+    episode: VlmEpisode,
+    server: VlmServer,
+    way: VlmWay,
+    journal: VlmJournal,
+    told: Mapping[str, Any],
+    rows: Sequence[Annotation],
+) -> list[Annotation]:
+    """What a person may say of the scene; where that cannot be had the rows before stand."""
+    views = _views_of(vlm_instruct.PRESET, vlm_instruct.STAGE, episode.views)
+    times = vlm_instruct.spoken_times(episode.duration_s)
+    pictures = [(view, read_frames(view, times)) for view in views]
+    try:
+        answer, mended = _staged(
+            episode, server, way, journal, vlm_instruct.PRESET, vlm_instruct.STAGE, told, pictures, {}
+        )
+    except VlmDoubtError as error:
+        error.rows = tuple(rows)
+        raise
+    sure = CONFIDENCE_MENDED if mended else CONFIDENCE
+    return list(vlm_instruct.spoken_annotations(episode.episode, episode.duration_s, answer, rows, sure))
+
+
+def picture_times(preset: VlmPreset, way: VlmWay, episode: VlmEpisode) -> tuple[float, ...]:
+    """Return the times of the pictures of each view."""
     fps, most = way.fps or preset.fps, way.most_frames or preset.most_frames
+    if preset.is_one_text:
+        return even_times(episode.duration_s, most)
     if fps is None:
         return phase_times(episode.facts, episode.duration_s, most)
     return fixed_times(episode.duration_s, fps, most)
@@ -136,7 +173,7 @@ def _times(preset: VlmPreset, way: VlmWay, episode: VlmEpisode) -> tuple[float, 
 
 def _views_of(preset: VlmPreset, stage: VlmStage, views: Sequence[ViewFile]) -> list[ViewFile]:
     """A wrist stage sees the wrist cameras; the others see the rest, or all if there is no other."""
-    if preset.as_video:
+    if preset.as_video or preset.is_one_text:
         return list(views)
     chosen = [view for view in views if view.is_wrist == stage.wrist]
     return chosen if chosen or stage.wrist else list(views)
@@ -154,7 +191,7 @@ def _staged(
     before: Mapping[str, Any],
 ) -> tuple[dict[str, Any], bool]:
     """One stage's answer, from the journal or the server, and whether it had to be mended."""
-    token = request_hash(episode.episode, stage.name, dict(data), episode.duration_s)[:12]
+    token = request_token(episode, stage, data)
     said = messages(preset, stage, token, way.language, data, pictures)
     schema = stage.schema(token)
     key = request_hash(server.options.model, server.options.max_tokens, prompt(stage.prompt)[1], said, schema)
@@ -173,6 +210,11 @@ def _staged(
     if known["value"] is None:
         raise VlmDoubtError(f"episode {episode.episode}: the model's {stage.name} cannot be used ({known['doubt']})")
     return known["value"], known["mended"]
+
+
+def request_token(episode: VlmEpisode, stage: VlmStage, data: Mapping[str, Any]) -> str:
+    """Return what a model must repeat, so that no answer is taken for another episode's."""
+    return request_hash(episode.episode, stage.name, dict(data), episode.duration_s)[:12]
 
 
 def usage_in(journal: VlmJournal) -> VlmUsage:
@@ -206,6 +248,9 @@ def wrong_with(
         return "steps must be numbered from Step1 without a gap"
     texts = [step["text"] for step in steps] + [value.get("refined_instruction", "")]
     texts += [value[f"Step{number}"] for number in numbers]
+    texts += vlm_instruct.spoken_texts(value)
+    if problem := vlm_instruct.wrong_with_spoken(value, episode.instruction):
+        return problem
     return _wrong_language(" ".join(texts), language)
 
 

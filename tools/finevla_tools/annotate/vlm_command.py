@@ -28,8 +28,14 @@ def add_vlm_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--key-env", default="OPENAI_API_KEY", metavar="NAME", help="environment variable with the server's key"
     )
-    options.add_argument("--preset", default="finevla", help="finevla (three stages) or robofine (one request)")
-    options.add_argument("--language", default="en", choices=("en", "zh"), help="of the model's texts")
+    options.add_argument(
+        "--preset",
+        default="finevla",
+        help="finevla (three stages), robofine (one request), or reviewed: a model trained on what --questions writes",
+    )
+    options.add_argument(
+        "--pictures", type=int, metavar="N", help="of a view, at most; with preset reviewed exactly so many"
+    )
     options.add_argument("--concurrency", type=int, default=4, help="requests at a time")
     options.add_argument(
         "--requests-per-minute", type=float, metavar="N", help="at most; without it as fast as it goes"
@@ -48,6 +54,7 @@ def vlm_options(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
     from finevla_tools.annotate.vlm_server import VlmOptions
 
     preset_named(arguments.preset)
+    refuse_pictures(arguments.pictures)
     options = VlmOptions(
         url=arguments.server,
         model=arguments.model,
@@ -58,7 +65,15 @@ def vlm_options(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
         thinking_off=not arguments.plain_requests,
         response_format=not arguments.plain_requests,
     )
-    return options, VlmWay(arguments.preset, arguments.language)
+    return options, VlmWay(
+        arguments.preset, arguments.language, most_frames=arguments.pictures, instruct=arguments.instruct
+    )
+
+
+def refuse_pictures(count: int | None) -> None:
+    """Raise `FineVLAError` for a number of pictures that shows no motion."""
+    if count is not None and count < 2:
+        raise FineVLAError(f"--pictures is {count}; at least 2 are needed to show a motion")
 
 
 def with_vlm(
@@ -88,7 +103,7 @@ def with_vlm(
     facts = list(made)
     options, way = asked
     of_episode = {episode.index: episode for episode in episodes}
-    shown = [_shown(episode, of_episode[episode.index], source) for episode in facts if not episode.failed]
+    shown = [shown_episode(episode, of_episode[episode.index], source) for episode in facts if not episode.failed]
     rows, doubts = {}, []
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -114,7 +129,9 @@ def with_vlm(
         yield replace(episode, rows=(*episode.rows, *marked))
 
 
-def _shown(made: "AnnotatedEpisode", episode: "EpisodeFile", source: "MotionSource") -> "VlmEpisode":
+def shown_episode(made: "AnnotatedEpisode", episode: "EpisodeFile", source: "MotionSource") -> "VlmEpisode":
+    """Return what a model is shown of an episode; raises `FineVLAError` where there is no motion."""
+    from finevla_tools.annotate.annotation import DERIVED_SLOTS
     from finevla_tools.annotate.frames import ViewFile
     from finevla_tools.annotate.vlm import VlmEpisode
 
@@ -125,4 +142,5 @@ def _shown(made: "AnnotatedEpisode", episode: "EpisodeFile", source: "MotionSour
     ]
     words = "; ".join(episode.tasks or ())
     duration_s = max((row.to_s for row in made.rows), default=(episode.length or 1) / source.files.fps)
-    return VlmEpisode(made.index, words, duration_s, views, made.rows)
+    facts = tuple(row for row in made.rows if row.slot not in DERIVED_SLOTS)
+    return VlmEpisode(made.index, words, duration_s, views, facts)

@@ -46,13 +46,18 @@ class VlmStage:
 
 @dataclass(frozen=True)
 class VlmPreset:
-    """The stages of a way to ask; `as_video` sends each view as one list of pictures in a single user message."""
+    """The stages of a way to ask.
+
+    `as_video` sends each view as one list of pictures in a single user message; `is_one_text` sends `most_frames` pictures of
+    each view, and behind them one text, as a backbone is trained by head `language`.
+    """
 
     name: str
     stages: tuple[VlmStage, ...]
     as_video: bool = False
     fps: float | None = None  # of the pictures; None takes the motion's phases
     most_frames: int = 32  # of a view
+    is_one_text: bool = False
 
 
 def _object(properties: Mapping[str, Any], required: Sequence[str] | None = None) -> dict[str, Any]:
@@ -109,6 +114,9 @@ PRESETS: Mapping[str, VlmPreset] = {
         fps=4.0,
         most_frames=512,
     ),
+    "reviewed": VlmPreset(
+        "reviewed", (VlmStage("reviewed", "reviewed_dimensions", _FINE),), most_frames=8, is_one_text=True
+    ),
 }
 
 
@@ -145,6 +153,10 @@ def messages(
     task = f"{rules}\n\n{prompt(stage.prompt)[0]}"
     told = _text("EPISODE DATA (JSON, data only)\n" + json.dumps(data, ensure_ascii=False, sort_keys=True))
     pictures = [part for view, frames in views for part in _view_parts(preset, view, frames)]
+    if preset.is_one_text:
+        shown = [part for part in pictures if part["type"] == "image_url"]
+        said = [part["text"] for part in (*pictures, told, _text(task)) if part["type"] == "text"]
+        return [{"role": "user", "content": [*shown, _text("\n".join(said))]}]
     if preset.as_video:
         return [{"role": "user", "content": [*pictures, told, _text(task)]}]
     return [{"role": "system", "content": task}, {"role": "user", "content": [told, *pictures]}]
@@ -155,6 +167,9 @@ def _view_parts(preset: VlmPreset, view: ViewFile, frames: Sequence[VlmFrame]) -
     if preset.as_video:
         times = _text("Times of its pictures: " + ", ".join(shown_time(frame.time_s) for frame in frames))
         return [head, times, {"type": "video", "video": [frame.url for frame in frames], "fps": preset.fps}]
+    if preset.is_one_text:
+        times = _text("Times of its pictures: " + ", ".join(shown_time(frame.time_s) for frame in frames))
+        return [head, times, *({"type": "image_url", "image_url": {"url": frame.url}} for frame in frames)]
     parts = [head]
     for frame in frames:
         parts += [_text(shown_time(frame.time_s)), {"type": "image_url", "image_url": {"url": frame.url}}]

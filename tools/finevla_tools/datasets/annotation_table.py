@@ -10,12 +10,13 @@ import pyarrow.parquet as pq
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording.atomic import write_by
-from finevla_tools.annotate.annotation import APPROVED, DRAFT, REJECTED, TEXT, Annotation
+from finevla_tools.annotate.annotation import APPROVED, DRAFT, REJECTED, SPOKEN_SLOTS, TEXT, Annotation
 
 ANNOTATIONS_FILE = "meta/finevla/annotations.parquet"
 KINDS = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 SCHEMA = pa.schema([pa.field(f.name, KINDS[f.type], nullable=False) for f in dataclasses.fields(Annotation)])  # type: ignore[index]
 NEEDED = ("episode", "from_s", "to_s", "dimension", "slot", "value", "source")  # the others have defaults
+MANY = ("paraphrase", *SPOKEN_SLOTS)  # slots of which an episode has several values at one moment
 RANK = {"human": 3, "operator": 2, "motion": 1, "vlm": 0}  # of sources that say different things at one version
 
 
@@ -65,7 +66,7 @@ def current(rows: Iterable[Annotation], unreviewed: bool = False) -> tuple[Annot
     found: list[Annotation] = []
     groups: dict[tuple[Any, ...], list[Annotation]] = {}
     for row in rows:
-        word = row.value if row.slot == "paraphrase" else ""
+        word = row.value if row.slot in MANY else ""
         groups.setdefault((row.episode, row.dimension, row.slot, row.step, word), []).append(row)
     for group in groups.values():
         newest_first = group[::-1]  # of equals the one that was appended last counts: sorting keeps their order

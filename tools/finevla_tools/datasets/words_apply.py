@@ -8,9 +8,10 @@ from typing import NamedTuple
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.labels import same_words
-from finevla_tools.annotate.annotation import DRAFT, REJECTED, Annotation
+from finevla_tools.annotate.annotation import DERIVED_SLOTS, DRAFT, REJECTED, Annotation
 from finevla_tools.datasets.annotation_table import appended, current, read_annotations, texts
 from finevla_tools.datasets.lerobot_files import LeRobotFiles, open_dataset
+from finevla_tools.datasets.spoken_rows import followed, main_camera, requests, spoken_rows, without_spoken
 from finevla_tools.datasets.words import EpisodeWords, TaskSpan, TimedText, TrainingPair, WordsReader
 from finevla_tools.datasets.words_writer import check_annotation, write_words
 
@@ -77,29 +78,52 @@ def apply_rows(
             else "it has no rows"
         )
         raise FineVLAError(f"{where} has nothing to apply: {what}")
-    reader, made = WordsReader(files), dict[int, EpisodeWords]()
+    reader, made, camera = WordsReader(files), dict[int, EpisodeWords](), main_camera(files.features)
     for number, some in by_episode.items():
         words = reader.read(known[number])
         for row in some:
             check_annotation(row, words)
-        made[number] = with_annotations(words, some, unreviewed)
+        made[number] = with_annotations(words, some, unreviewed, camera)
     for number, labels in (motions or {}).items():
         one = made.get(number) or reader.read(known[number])
         made[number] = dataclasses.replace(one, motions=tuple(labels))
     return Applied(write_words(files, made, out), len(made), taken, drafts)
 
 
-def with_annotations(words: EpisodeWords, rows: Sequence[Annotation], unreviewed: bool = False) -> EpisodeWords:
-    """Return an episode's words with these rows and the texts that count of them; texts that were rejected are gone."""
+def with_annotations(
+    words: EpisodeWords, rows: Sequence[Annotation], unreviewed: bool = False, camera: str = ""
+) -> EpisodeWords:
+    """Return an episode's words with these rows and the texts that count of them; texts that were rejected are gone.
+
+    `camera` is the data set's key of the pictures that questions are about; without one there are no such.
+    """
     rows = appended(words.annotations, rows)
     counted, rejected = current(rows, unreviewed), {row.value for row in rows if row.status == REJECTED}
     words = dataclasses.replace(words, raw=_raw(words, texts(counted, "raw")), annotations=rows)
+    if any(row.slot in DERIVED_SLOTS for row in rows):
+        words, counted, rejected = _with_spoken(words, counted, rejected, camera)
     said: dict[str, tuple[TimedText, ...]] = {}
     for slot, name in FIELD_OF.items():
         some = [text for row in texts(counted, slot) for text in _timed(words, row, slot == "fine")]
         kept = [text for text in getattr(words, name) if text.text not in rejected]
         said[name] = tuple(dict.fromkeys(some or kept))
-    return dataclasses.replace(words, paraphrases=said["paraphrases"], fine=said["fine"], steps=said["steps"])
+    asked = [TimedText(time_s, text) for time_s, text in requests(counted)]
+    paraphrases = tuple(dict.fromkeys((*said["paraphrases"], *asked)))
+    return dataclasses.replace(words, paraphrases=paraphrases, fine=said["fine"], steps=said["steps"])
+
+
+def _with_spoken(
+    words: EpisodeWords, counted: tuple[Annotation, ...], rejected: set[str], camera: str
+) -> tuple[EpisodeWords, tuple[Annotation, ...], set[str]]:
+    """Words with the questions and captions that count in place of those that ever came of these rows."""
+    counted = followed(counted, words.tasks)
+    ever = [row for row in (*words.annotations, *counted) if row.slot in DERIVED_SLOTS and row.slot != "paraphrase"]
+    others = without_spoken(words.others, ever)
+    spoken = spoken_rows(counted, others, camera, words.length, words.fps)
+    told = {text for _, text in requests(counted)}
+    gone = {text for _, text in requests(ever)} - told
+    gone |= {row.value for row in words.annotations if row.slot == "paraphrase"}
+    return dataclasses.replace(words, others=(*others, *spoken)), counted, rejected | gone
 
 
 def training_pairs(dataset: Path | LeRobotFiles, unreviewed: bool = False) -> Iterator[TrainingPair]:

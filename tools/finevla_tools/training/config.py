@@ -24,6 +24,7 @@ from finevla_tools.training.options import (
     TrainingOptions,
 )
 
+THINKS = "instruct"  # the head that says something before it acts
 ANSWERS = "language"  # the head without actions: it needs no robot
 PROVENANCE = "provenance"  # what a checkpoint's run.yaml says beside its configuration
 
@@ -73,7 +74,12 @@ def parse_run_config(raw: Any) -> VLARunConfig:
     if Path(name).name != name:
         raise FineVLAError(f"name is {said(name)}; it becomes the name of a folder, give one without '/'")
     policy = _policy(mapping_of(found["policy"], "policy"))
-    return VLARunConfig(name, policy, _data(mapping_of(found["data"], "data")), _training(found["training"]))
+    data = _data(mapping_of(found["data"], "data"))
+    if data.language.thoughts and policy.head != THINKS:
+        raise FineVLAError(
+            f"data.language.thoughts is of head '{THINKS}' alone; '{policy.head}' says nothing before it acts"
+        )
+    return VLARunConfig(name, policy, data, _training(found["training"]))
 
 
 def _policy(raw: Mapping[str, Any]) -> PolicyOptions:

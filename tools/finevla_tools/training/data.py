@@ -7,6 +7,7 @@ the bundle's manifest will hold, so that it is bit for bit what the node makes o
 import hashlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from finevla_tools.training.mixture import (
     NONE,
     PARAPHRASE,
     QUESTION_STREAM,
+    WORDING,
     parse_mixture,
     question_share,
     shares_of,
@@ -112,7 +114,11 @@ class VLASamples:
         if is_question:
             return self._asked(self._question(number))
         place = self._place(number)
-        return self._made(*place, *self._kind(number, *place))
+        made = self._made(*place, *self._kind(number, *place))
+        if self._mixture.thinks(number, self.seed):
+            chosen, episode, frame = place
+            made = replace(made, answer=self.sets[chosen].episodes[episode].step_at(frame))
+        return made
 
     def kind_of(self, index: int) -> str:
         """Return in which words sample `index` is told: fine, raw, factors, paraphrase, none; or question, point."""
@@ -142,7 +148,9 @@ class VLASamples:
 
     def _kind(self, number: int, chosen: int, episode: int, frame: int) -> tuple[str, float]:
         words = self.sets[chosen].episodes[episode].words_at(frame)
-        return self._mixture.kind(number, self.seed, words.has_factors, bool(words.paraphrases))
+        return self._mixture.kind(
+            number, self.seed, words.has_factors, bool(words.paraphrases), bool(words.fine_wordings)
+        )
 
     def _made(self, chosen: int, place: int, frame: int, kind: str, which: float) -> VLAExample:
         one = self.sets[chosen]
@@ -209,6 +217,8 @@ def _instruction(words: FrameWords, kind: str, which: float) -> Instruction:
     """What an operator would have said in these words."""
     if kind == FINE:
         return Instruction(raw=words.raw, fine=words.fine)
+    if kind == WORDING:
+        return Instruction(raw=words.raw, fine=words.fine_wordings[int(which * len(words.fine_wordings))])
     if kind == FACTORS:
         return Instruction(raw=words.raw, factors=words.factors)
     if kind == PARAPHRASE:

@@ -18,6 +18,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "max_tokens": (8, 1 << 20),
     "weight": (1e-6, 1e6),
     "drop": (0.0, 1.0),
+    "thoughts": (0.0, 1.0),
     "paraphrase": (0.0, 1.0),
     "factors": (0.0, 1.0),
     "validation": (0.0, 0.9),

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES, MAX_STEPS, Factors, Instruction
+from finevla_tools.annotate.paraphrases import claims_of
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.language_rows import EVENTS, PERSISTENT, nearest
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
+from finevla_tools.datasets.spoken_rows import main_camera
 from finevla_tools.datasets.words import EpisodeWords, WordsReader
 from finevla_tools.datasets.words_apply import with_annotations
 from finevla_tools.training.values import RobotColumns
@@ -37,6 +39,7 @@ class FrameWords:
     factors: Factors = field(default_factory=Factors)
     paraphrases: tuple[str, ...] = ()
     has_factors: bool = False  # whether they say anything in words
+    fine_wordings: tuple[str, ...] = ()  # other wordings of the fine text
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class TrainingEpisode:
     stamps_s: NDArray[np.float64]
     words: tuple[FrameWords, ...]
     questions: tuple[PictureQuestion, ...] = ()
+    steps: tuple[tuple[int, str], ...] = ()  # frames from which a step is done, and its text
 
     def __len__(self) -> int:
         """Return the number of rows T."""
@@ -68,6 +72,10 @@ class TrainingEpisode:
     def words_at(self, frame: int) -> FrameWords:
         """Return what is said of a frame."""
         return next(some for some in self.words if some.first <= frame < some.end)
+
+    def step_at(self, frame: int) -> str:
+        """Return the step that a frame is in, "" before the first."""
+        return next((text for first, text in reversed(self.steps) if first <= frame), "")
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def _read(made: tuple[EpisodeSource, WordsReader], episode: EpisodeFile) -> tupl
         if not table.num_rows:
             raise FineVLAError(f"{where} has no rows")
         states, actions = source.columns.read(table, where)
-        words = with_annotations(reader.read(episode, table), (), source.unreviewed)
+        words = with_annotations(reader.read(episode, table), (), source.unreviewed, main_camera(source.files.features))
         stamps_s = values(table, STAMP, where)[:, 0].astype(np.float64)
         return TrainingEpisode(
             episode.index,
@@ -120,6 +128,7 @@ def _read(made: tuple[EpisodeSource, WordsReader], episode: EpisodeFile) -> tupl
             stamps_s,
             tuple(_frame_words(words, source.unreviewed, where)),
             tuple(_questions(words.others, stamps_s)),
+            tuple((round(step.time_s * words.fps), step.text) for step in words.steps),
         ), ""
     except FineVLAError as error:
         return None, str(error)
@@ -133,13 +142,23 @@ def _frame_words(words: EpisodeWords, unreviewed: bool, where: str) -> list[Fram
         others = tuple(dict.fromkeys(p.text for p in words.paraphrases if begin_s < p.time_s < end_s))
         try:  # at the door, so that no worker meets a broken text later
             factors = _factors(pair.factors)
-            for text in (pair.fine, *others):
+            wordings = _of_fine(others, pair.raw, pair.fine)
+            others = tuple(text for text in others if text not in wordings)
+            for text in (pair.fine, *others, *wordings):
                 Instruction(raw=text or pair.raw)
             is_told = bool(pair.raw.strip()) and bool(Instruction(raw=pair.raw, factors=factors).factor_text())
         except FineVLAError as error:
             raise error.retold(f"{where}: {error}") from error
-        found.append(FrameWords(pair.first, pair.end, pair.raw, pair.fine, factors, others, is_told))
+        found.append(FrameWords(pair.first, pair.end, pair.raw, pair.fine, factors, others, is_told, wordings))
     return found
+
+
+def _of_fine(texts: Sequence[str], raw: str, fine: str) -> tuple[str, ...]:
+    """Those of an episode's other wordings that claim of the motion what its fine text does, and its raw goal does not."""
+    claims = claims_of(fine) if texts and fine else frozenset()
+    if not claims or claims == claims_of(raw):
+        return ()
+    return tuple(text for text in texts if claims_of(text) == claims)
 
 
 def _factors(said: Mapping[str, Any]) -> Factors:

@@ -15,6 +15,7 @@ from finevla_tools.training.draws import generator, permuted
 from finevla_tools.training.options import LanguageRates
 
 FINE, RAW, FACTORS, PARAPHRASE, NONE = "fine", "raw", "factors", "paraphrase", "none"
+WORDING = "fine paraphrase"
 # The seven of FineVLA (arXiv 2605.27284): fine to raw.
 MIXES: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"1:0": (1, 0), "4:1": (4, 1), "2:1": (2, 1), "1:1": (1, 1), "1:2": (1, 2), "1:4": (1, 4), "0:1": (0, 1)}
@@ -22,7 +23,7 @@ MIXES: Mapping[str, tuple[int, int]] = MappingProxyType(
 ALSO: Mapping[str, str] = MappingProxyType({FINE: "1:0", RAW: "0:1"})
 BLOCK = 10_000  # samples among which weights of sets are exact; finer ones are rounded
 # Streams of `draws`: no two things share one. Those of frames and of held-out frames are followed by the set's number.
-MIX_STREAM, WORD_STREAM, SET_STREAM, QUESTION_STREAM, SPLIT_STREAM = 1, 2, 3, 4, 1 << 32
+MIX_STREAM, WORD_STREAM, SET_STREAM, QUESTION_STREAM, THOUGHT_STREAM, SPLIT_STREAM = 1, 2, 3, 4, 5, 1 << 32
 FRAME_STREAM, HELD_OUT_STREAM = 2 << 32, 3 << 32
 AS_THEY_ARE = LanguageRates()  # nothing replaces the words
 
@@ -45,10 +46,13 @@ class Mixture:
         """Whether any sample is told the raw goal."""
         return (self.raw > 0 or self.rates.factors > 0.0) and self.rates.drop < 1.0
 
-    def kind(self, index: int, seed: int, has_factors: bool, has_paraphrases: bool) -> tuple[str, float]:
+    def kind(
+        self, index: int, seed: int, has_factors: bool, has_paraphrases: bool, has_wordings: bool = False
+    ) -> tuple[str, float]:
         """Return in which words sample `index` is told, and a number in 0...1 to choose among several such.
 
-        A frame that has no factors or paraphrases is told what it would be without those chances.
+        A frame that has no factors, paraphrases of its goal or wordings of its fine text is told what it would be without
+        those chances.
         """
         block, place = divmod(index, self.fine + self.raw)
         is_fine = permuted(place, self.fine + self.raw, seed, MIX_STREAM, block) < self.fine
@@ -58,8 +62,12 @@ class Mixture:
         if has_factors and factors < self.rates.factors:
             return FACTORS, which
         if is_fine:
-            return FINE, which
+            return (WORDING if has_wordings and paraphrase < self.rates.paraphrase else FINE), which
         return (PARAPHRASE if has_paraphrases and paraphrase < self.rates.paraphrase else RAW), which
+
+    def thinks(self, index: int, seed: int) -> bool:
+        """Return whether sample `index` says its step before it acts."""
+        return self.rates.thoughts > 0.0 and generator(seed, THOUGHT_STREAM, index).random() < self.rates.thoughts
 
 
 def parse_mixture(text: str, rates: LanguageRates = AS_THEY_ARE) -> Mixture:

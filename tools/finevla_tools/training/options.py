@@ -68,11 +68,13 @@ class SourceSet:
 @dataclass(frozen=True)
 class LanguageRates:
     """Probabilities of a sample's words: `drop` none at all; `factors`, of those with words, the raw goal with its factors
-    in words; `paraphrase`, of those that would be told the raw goal, another wording of it."""
+    in words; `paraphrase`, of the others, another wording of what they would be told; `thoughts`, of all: the model says the
+    step that it is at before it acts (head `instruct`)."""
 
     drop: float = 0.0
     paraphrase: float = 0.0
     factors: float = 0.0
+    thoughts: float = 0.0
 
 
 @dataclass(frozen=True)

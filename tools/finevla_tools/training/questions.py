@@ -108,7 +108,7 @@ def read_picture(path: Path, images: ImageFormat) -> NDArray[np.uint8]:
 def fitted_answer(answer: str, height: int, width: int, images: ImageFormat) -> str | None:
     """Return an answer with its points and boxes in pixels of the fitted picture; None if one is no longer on it."""
     said = answer_json(answer)
-    if said is None:
+    if said is None or not {"point", "detections"} & said.keys():
         return answer
     said = dict(said)
     if _is_numbers(said.get("point"), 2):

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from finevla_tools.canonical.arms import load_robot
 from finevla_tools.datasets.lerobot_files import LeRobotFiles, open_dataset
 from finevla_tools.training.chunks import ChunkGrid
 from finevla_tools.training.draws import permuted
-from finevla_tools.training.episodes import TrainingEpisode, read_episodes
+from finevla_tools.training.episodes import FrameWords, PictureQuestion, TrainingEpisode, read_episodes
 from finevla_tools.training.kept import kept_episodes
 from finevla_tools.training.mixture import SPLIT_STREAM
 from finevla_tools.training.options import DataOptions, SampleOptions
@@ -75,6 +76,8 @@ def open_set(number: int, options: SampleOptions, sources: DataOptions, seed: in
     kept = kept_episodes(files, source.kept)
     columns = robot_columns(files, robot, source.map, source.gripper, source.gripper_action)
     episodes = read_episodes(files, columns, kept, sources.unreviewed, jobs)
+    if not sources.rates.thoughts:
+        episodes = [replace(episode, steps=()) for episode in episodes]
     refuse_other_robot(
         np.concatenate([e.states for e in episodes]), columns.there, options.embodiment, f"'{files.root}'"
     )
@@ -123,9 +126,15 @@ def _content(
     for episode, job in zip(episodes, jobs, strict=True):
         for array in (episode.states, episode.actions, episode.stamps_s):
             made.update(np.ascontiguousarray(array).data)
-        words = [[asdict(one) for one in some] for some in (episode.words, episode.questions)]
-        made.update(json.dumps([episode.targets, words, job.target.path.name]).encode())
+        words = [[_told_of(one) for one in some] for some in (episode.words, episode.questions)]
+        steps = [episode.steps] if episode.steps else []
+        made.update(json.dumps([episode.targets, words, job.target.path.name, *steps]).encode())
     return made.hexdigest()
+
+
+def _told_of(one: FrameWords | PictureQuestion) -> dict[str, Any]:
+    """As data; what a set of before a field came does not have, changes no hash of it."""
+    return {name: value for name, value in asdict(one).items() if name != "fine_wordings" or value}
 
 
 def _told(files: LeRobotFiles, there: NDArray[np.bool_], robot: Embodiment, follows_states: bool) -> list[str]:

@@ -27,7 +27,7 @@ def check_words(sets: Sequence[TrainingSet], mixture: Mixture) -> list[str]:
     told = []
     for name, rate, has in (
         ("factors", mixture.rates.factors, lambda words: words.has_factors),
-        ("paraphrase", mixture.rates.paraphrase, lambda words: bool(words.paraphrases)),
+        ("paraphrase", mixture.rates.paraphrase, lambda words: bool(words.paraphrases or words.fine_wordings)),
     ):
         if rate > 0.0 and (lacking := _lacking(sets, has)):
             if not any(has(words) for one in sets for e in one.episodes for words in e.words):
@@ -36,6 +36,11 @@ def check_words(sets: Sequence[TrainingSet], mixture: Mixture) -> list[str]:
                     "bring them in with 'finevla words --apply', or leave the entry out"
                 )
             told.append(f"language.{name}: {lacking} have none, and are told the goal or the fine text instead")
+    if mixture.rates.thoughts > 0.0 and not any(episode.steps for one in sets for episode in one.episodes):
+        raise FineVLAError(
+            f"language.thoughts is {mixture.rates.thoughts:g}, and no episode of any set has steps to be said: make them with "
+            "'finevla annotate' and bring them in with 'finevla words --apply', or leave the entry out"
+        )
     return told
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone
-from finevla_models.vla.batch import VLABatch, VLAExample
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
 from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder
 
 
@@ -43,6 +43,7 @@ class VLAHead(nn.Module, ABC):
 
     shape: ChunkShape
     changes_backbone: ClassVar[bool] = False
+    speaks: ClassVar[bool] = False  # whether `loss` takes batches without actions, too
 
     def fit(self, chunks: NDArray[np.float32], masks: NDArray[np.bool_] | None, backbone: Backbone) -> None:
         """Fit what is no weight, once before training: `chunks` `(N, T, D)` normalised, `masks` of the same shape.
@@ -87,21 +88,51 @@ class VLAPolicy(nn.Module):
     def batch(self, examples: Sequence[VLAExample]) -> VLABatch:
         """Return examples as a batch on the CPU, each with what the head wants behind its prompt."""
         prompts = self.backbone.prompts
-        asked = [replace(example, prompt=self.head.prompt(example)) for example in examples]
-        return prompts.batch(asked, [self.head.answer(example, prompts) for example in examples])
+        asked = [e if is_question(e) else replace(e, prompt=self.head.prompt(e)) for e in examples]
+        answers = [
+            prompts.words(e.answer) + prompts.end() if is_question(e) else self.head.answer(e, prompts)
+            for e in examples
+        ]
+        return prompts.batch(asked, answers)
 
     def fit(self, chunks: NDArray[np.float32], masks: NDArray[np.bool_] | None = None) -> None:
         """Fit what is no weight, once before training (see `VLAHead.fit`)."""
         self.head.fit(chunks, masks, self.backbone)
 
     def forward(self, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
-        """Return the losses of a batch (forward, so that wrappers of several devices see it)."""
+        """Return the losses of a batch (forward, so that wrappers of several devices see it).
+
+        A batch of questions is learned by the backbone, whatever head is on it.
+        """
+        if batch.actions is None and not self.head.speaks and bool((batch.labels != IGNORED).any()):
+            return answer_losses(self.backbone, batch)
         return self.head.loss(self.backbone, batch, generator)
 
     def predict(self, batch: VLABatch, generator: torch.Generator | None = None) -> Tensor:
         """Return chunks `(B, horizon, values)`, normalised; without gradients."""
         with torch.no_grad():
             return self.head.predict(self.backbone, batch, generator)
+
+
+def is_question(example: VLAExample) -> bool:
+    """Return whether an example is to be answered in words alone."""
+    return example.actions is None and bool(example.answer)
+
+
+def answer_losses(backbone: Backbone, batch: VLABatch) -> Losses:
+    """Return the cross entropy of what a batch's answers say, and the share of tokens that would be said right.
+
+    Raises `FineVLAError` for a batch without answers.
+    """
+    # A token is said by the state before it; the vocabulary's head runs for these alone.
+    labels = batch.labels[:, 1:]
+    said = labels != IGNORED
+    if not said.any():
+        raise FineVLAError("no sample of the batch has an answer to learn from")
+    logits = backbone.logits(backbone(batch).last[:, :-1][said]).float()
+    error = torch.nn.functional.cross_entropy(logits, labels[said])
+    right = (logits.argmax(-1) == labels[said]).float().mean()
+    return Losses(error, {"cross_entropy": error.detach(), "token_accuracy": right})
 
 
 def required_actions(batch: VLABatch, shape: ChunkShape) -> Tensor:

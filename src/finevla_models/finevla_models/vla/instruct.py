@@ -33,6 +33,7 @@ class InstructHead(VLAHead):
     """
 
     changes_backbone = True
+    speaks = True
 
     def __init__(self, config: InstructConfig, shape: ChunkShape, backbone: Backbone) -> None:
         super().__init__()

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone
-from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
-from finevla_models.vla.head import ChunkShape, Losses, VLAHead
+from finevla_models.vla.batch import VLABatch, VLAExample
+from finevla_models.vla.head import ChunkShape, Losses, VLAHead, answer_losses
 from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder
 
 
@@ -33,15 +33,7 @@ class LanguageHead(VLAHead):
 
     def loss(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
         """Return the cross entropy, and the share of tokens that would be said right; raises `FineVLAError`."""
-        # A token is said by the state before it; the vocabulary's head runs for these alone.
-        labels = batch.labels[:, 1:]
-        said = labels != IGNORED
-        if not said.any():
-            raise FineVLAError("no sample of the batch has an answer to learn from")
-        logits = backbone.logits(backbone(batch).last[:, :-1][said]).float()
-        error = torch.nn.functional.cross_entropy(logits, labels[said])
-        right = (logits.argmax(-1) == labels[said]).float().mean()
-        return Losses(error, {"cross_entropy": error.detach(), "token_accuracy": right})
+        return answer_losses(backbone, batch)
 
     def predict(self, backbone: Backbone, batch: VLABatch, generator: torch.Generator | None = None) -> Tensor:
         """Raise `FineVLAError`: there are no chunks."""

@@ -125,7 +125,10 @@ class PromptEncoder:
         if self.processor.chat_template:
             content = [{"type": "image"}] * pictures + [{"type": "text", "text": prompt}]
             said: str = self.processor.apply_chat_template(
-                [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+                [{"role": "user", "content": content}],
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=False,  # as the annotator asks a server; templates that do not know it pass it over
             )
             return said
         image = getattr(self.processor, "image_token", "")

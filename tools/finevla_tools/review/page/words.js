@@ -45,7 +45,7 @@ const NAMES_ZH = {
   text: "文字", action_sequence: "动作序列", active_actor: "执行臂", target_object: "目标物体", initial_configuration: "初始状态",
   final_configuration: "最终状态", contact_and_approach: "接触与接近", trajectory_and_orientation: "轨迹与姿态",
   object_interaction: "物体交互", failure_and_recovery: "失败与恢复", body_motion: "本体运动", raw: "原始指令", fine: "细粒度描述",
-  paraphrase: "改写", primitive_action: "基本动作", gripper_state: "夹爪状态", target_category: "类别", target_color: "颜色",
+  paraphrase: "改写", caption: "场景描述", question_answering: "问答", command_rewriting: "指令改写", context_creation: "情境", primitive_action: "基本动作", gripper_state: "夹爪状态", target_category: "类别", target_color: "颜色",
   target_material: "材质", target_shape_or_size: "形状或大小", initial_pose: "姿态", initial_workspace_location: "位置",
   initial_relation: "关系", initial_state: "状态", final_pose: "姿态", final_workspace_location: "位置", final_relation: "关系",
   final_state: "状态", contact_region: "接触部位", approach_direction: "接近方向", translation_direction: "平移方向",
