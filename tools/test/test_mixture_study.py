@@ -23,7 +23,7 @@ from finevla_tools.cli import main
 from finevla_tools.mixture_study import cell as study_cell
 from finevla_tools.mixture_study import command, measure, trials
 from finevla_tools.mixture_study.cell import CellEnd, CellJob, read_cell, run_cell
-from finevla_tools.mixture_study.page import finding, study_page, study_tables
+from finevla_tools.mixture_study.page import findings, study_page, study_tables
 from finevla_tools.mixture_study.paper import RATIOS as IN_PAPER
 from finevla_tools.mixture_study.paper import REAL_ROBOT, ROBOTWIN
 from finevla_tools.mixture_study.study import (
@@ -218,8 +218,9 @@ def test_gains_are_seed_by_seed_and_of_the_seeds_that_have_both(tmp_path: Path) 
     assert (raw.score.seeds, mixed.score.seeds, mixed.gain.seeds) == (2, 3, 2)
     assert mixed.gain.mean == pytest.approx(2.5)
     assert math.isnan(raw.gain.mean)
-    assert "most points with 1:1" in finding([raw, mixed])
-    assert "may be chance" in finding([raw, mixed])
+    (said,) = findings([raw, mixed])
+    assert "oft: most points with 1:1" in said
+    assert "may be chance" in said
 
 
 def test_the_page_has_the_curve_the_paper_s_tables_and_what_failed(tmp_path: Path) -> None:

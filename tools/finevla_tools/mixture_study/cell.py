@@ -117,7 +117,7 @@ def _train(job: CellJob, run: Path, bundle: Path) -> None:
     from finevla_tools.export_vla import export_vla
     from finevla_tools.training.trainer import train
 
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(min(job.threads, torch.get_num_threads()))  # OMP_NUM_THREADS may ask for fewer
     cell = job.cell
     if checkpoint_steps(run)[-1:] != [cell.config.training.steps]:
         samples = opened(cell.config, job.threads)

@@ -139,13 +139,13 @@ def _write(study: MixtureStudy, ends: "dict[str, CellEnd]", out: Path) -> None:
 
 def _end(study: MixtureStudy, ends: "dict[str, CellEnd]", out: Path) -> int:
     from finevla_tools.evaluation.report import markdown
-    from finevla_tools.mixture_study.page import PAGE, finding, study_tables
+    from finevla_tools.mixture_study.page import PAGE, findings, study_tables
     from finevla_tools.mixture_study.table import rows_of, scores_of
 
     _write(study, ends, out)
     rows = rows_of(study.cells(), ends)
     print("\n" + markdown(study_tables(study, rows)) + "\n")
-    print(finding(scores_of(study, rows)))
+    print("\n".join(findings(scores_of(study, rows))))
     failed = [name for name, end in ends.items() if end.fault]
     if failed:
         print(f"{counted(len(failed), 'cell')} failed: {', '.join(failed)}; the same command tries again")

@@ -95,7 +95,7 @@ def _measured(job: PaceJob) -> HeadPace:
     from finevla_tools.mixture_study.trials import robot_seconds
     from finevla_tools.training.trainer import train
 
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(min(job.threads, torch.get_num_threads()))  # OMP_NUM_THREADS may ask for fewer
     trials, robot_s = robot_seconds(job.evaluation)
     options = job.cell.config.training
     few = replace(options, steps=STEPS, save_every=STEPS, validate_every=STEPS, log_every=WINDOW)

@@ -16,6 +16,7 @@ WIDTH, HEIGHT, LEFT_EDGE, RIGHT_EDGE, TOP, BOTTOM = 340, 210, 30, 12, 10, 26
 LINE, COLOURS = 14, 6  # of names below a chart: height; colours of the style sheet
 SPAN = 10.0  # points that an axis shows at least: what hardly differs looks so
 NAMES = {"0:1": "raw", "1:0": "fine"}
+FINE_RAW = "fine\N{NO-BREAK SPACE}:\N{NO-BREAK SPACE}raw"
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,10 @@ def study_tables(study: MixtureStudy, rows: Sequence[Row]) -> list[Table]:
     parts = [
         [one.head, one.ratio, *(f"{one.parts[n]:.1f}" if n in one.parts else "-" for n in names)] for one in scores
     ]
-    heads = ["head", "fine : raw", "points of 100", "beside raw alone", "seeds"]
+    heads = ["head", FINE_RAW, "points of 100", "beside raw alone", "seeds"]
     return [
         Table("Points by ratio, with 95 % intervals over seeds", heads, means),
-        Table(
-            "What the points are made of", ["head", "fine : raw", *(name.replace("_", " ") for name in names)], parts
-        ),
+        Table("What the points are made of", ["head", FINE_RAW, *(name.replace("_", " ") for name in names)], parts),
     ]
 
 
@@ -96,7 +95,7 @@ def study_page(study: MixtureStudy, rows: Sequence[Row]) -> str:
     """Return the page of a study, with as many cells as are done."""
     scores = scores_of(study, rows)
     states = [row["state"] for row in rows]
-    blocks: list[Block] = [Paragraph(_what(study, rows)), Paragraph(finding(scores), is_note=False)]
+    blocks: list[Block] = [Paragraph(_what(study, rows)), Items(findings(scores))]
     if states.count(LEFT):
         blocks.append(
             Paragraph(f"{counted(states.count(LEFT), 'cell', 'are')} not there yet: the same command goes on.")
@@ -113,13 +112,13 @@ def study_page(study: MixtureStudy, rows: Sequence[Row]) -> str:
     blocks += [Heading("The paper's tables"), Paragraph(f"Source: {SOURCE}.")]
     for name, some in (("RoboTwin 2.0, success in %", ROBOTWIN), ("Dual-arm Aloha, points of 100", REAL_ROBOT)):
         lines = [[ratio, *(f"{row[ratio]:g}" for row in some.values())] for ratio in RATIOS]
-        heads = ["fine : raw", *(f"#{head}" for head in some)]
+        heads = [FINE_RAW, *(f"#{head}" for head in some)]
         blocks += [Heading(name, level=3), Table(name, heads, lines, is_sortable=False)]
     return render(f"{study.name}: fine to raw", f"{study.name}: how much fine text does a policy need?", blocks)
 
 
-def finding(scores: Sequence[RatioScore]) -> str:
-    """Return what the study shows in words, whatever it is."""
+def findings(scores: Sequence[RatioScore]) -> list[str]:
+    """Return what the study shows of each head in words, whatever it is."""
     said = []
     for head in dict.fromkeys(one.head for one in scores):
         own = [one for one in scores if one.head == head]
@@ -128,11 +127,11 @@ def finding(scores: Sequence[RatioScore]) -> str:
         if best.gain.low == best.gain.low:
             is_told = best.gain.low > 0.0 or best.gain.high < 0.0
             text += f"; beside raw alone {interval_text(best.gain, '+')}" + ("" if is_told else ", which may be chance")
-            text += f" (the best of {len(own)}, so rather too high)"
+            text += f"; as the best of {len(own)} it looks better than it is" if len(own) > 1 else ""
         elif best.score.seeds < 2:
             text += "; one seed tells nothing of chance"
         said.append(text)
-    return ". ".join(said) + "." if said else "No cell is done."
+    return said or ["no cell is done"]
 
 
 def _what(study: MixtureStudy, rows: Sequence[Row]) -> str:
@@ -178,8 +177,8 @@ def _cells_block(rows: Sequence[Row]) -> list[Block]:
     heads += [f"#{name.removeprefix(HELD_OUT).replace('_', ' ').replace('/', ' ')}" for name in columns]
     lines = [
         [
-            f"{row['head']} {row['ratio']} seed {row['seed']}",
-            row["state"],
+            f"{row['head']} {row['ratio']} seed {row['seed']}".replace(" ", "\N{NO-BREAK SPACE}"),
+            row["state"].replace(" ", "\N{NO-BREAK SPACE}"),
             _number(row.get("score"), ".1f"),
             _number(row.get("trials"), "d"),
             _number(row.get("faults"), "d"),
