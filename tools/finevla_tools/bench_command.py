@@ -9,10 +9,12 @@ from typing import Any
 
 from finevla_tools.benchmarks import caption_command, language_command, make_command, vqa_command
 from finevla_tools.door import add_execution_options, announce, at_least
+from finevla_tools.mixture_study import command as mixture_command
 from finevla_tools.steerbench import command as steer_command
 
 JOBS: dict[str, Any] = {
     "steer": steer_command,
+    "mixture": mixture_command,
     "vqa": vqa_command,
     "caption": caption_command,
     "make": make_command,

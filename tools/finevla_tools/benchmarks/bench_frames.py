@@ -5,7 +5,7 @@ An address in `EvalSets.json` may be a path beside it with a time span, `videos/
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.annotate.frames import ViewFile, read_frames
 from finevla_tools.benchmarks.evaluation_files import BenchSample
 from finevla_tools.benchmarks.model_requests import text_part
+from finevla_tools.benchmarks.set_folders import LFS, is_pointer, video_files
 
-FOLDERS = ("Videos", "videos", "EvalData/Videos", "EvalData/videos")  # both cases are in use
 SPAN = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$")
 
 
@@ -53,17 +53,23 @@ def find_views(folder: Path, sample: BenchSample) -> tuple[list[ViewClip], list[
         clip = _clip(folder, sample, name, f"view{k}")
         if clip is None:
             missing.append(name)
+        elif is_pointer(clip.file.path):
+            missing.append(f"{name} (a pointer of Git LFS)")
         else:
             found.append(clip)
     return found, missing
 
 
+def why_missing(folder: Path, samples: Iterable[BenchSample]) -> str:
+    """Return what brings the videos of samples that have none here, as the end of a sentence."""
+    if any("Git LFS" in name for sample in samples for name in find_views(folder, sample)[1]):
+        return f"they are pointers of Git LFS: {LFS}"
+    return "put them at Videos/<dataset>/<sample_id>/<view>.mp4"
+
+
 def _clip(folder: Path, sample: BenchSample, name: str, key: str) -> ViewClip | None:
-    for base in FOLDERS:
-        for stem in (name, key):
-            path = folder / base / sample.dataset / sample.sample_id / f"{stem}.mp4"
-            if path.is_file():
-                return ViewClip(ViewFile(name, path))
+    for path in video_files(folder, sample.dataset, sample.sample_id, (name, key)):
+        return ViewClip(ViewFile(name, path))
     address = sample.addresses.get(name, "")
     span = SPAN.search(address)
     path = folder / SPAN.sub("", address)

@@ -47,16 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.benchmarks.caption_report import PAGE, headline, write_report
     from finevla_tools.benchmarks.caption_run import CAPTIONS
     from finevla_tools.benchmarks.caption_runs import CaptionFacts
-    from finevla_tools.benchmarks.evaluation_files import FACTS, SETS, read_facts, read_samples
+    from finevla_tools.benchmarks.evaluation_files import read_facts, read_samples
+    from finevla_tools.benchmarks.set_folders import SETS, facts_file, set_folder
     from finevla_tools.benchmarks.vqa_run import VqaWay
 
     refuse_no_folder(arguments.set)
     refuse_no_output("--out", arguments.out)
     at_least(1, rounds=arguments.rounds, repeats=arguments.repeats, samples=arguments.samples or 1)
     axes = read_axes(arguments.axes)
-    samples, facts = read_samples(arguments.set / SETS), read_facts(arguments.set / FACTS)
+    folder = set_folder(arguments.set)
+    samples, facts = read_samples(folder / SETS), read_facts(facts_file(folder))
     names = sorted(facts)[: arguments.samples]
-    asked = CaptionFacts(arguments.set, samples, {name: facts[name] for name in names})
+    asked = CaptionFacts(folder, samples, {name: facts[name] for name in names})
     way = VqaWay(arguments.baseline, arguments.level, arguments.rounds)
     out = arguments.out or Path("out/bench") / arguments.set.resolve().name / "caption"
     failed = 0
@@ -107,7 +109,7 @@ def _dry_run(arguments: argparse.Namespace, asked: "CaptionFacts", way: "VqaWay"
 
 def _caption(arguments: argparse.Namespace, asked: "CaptionFacts", way: "VqaWay", out: Path) -> int:
     """Have the model caption all videos that are here; return how many samples have no caption."""
-    from finevla_tools.benchmarks.bench_frames import find_views
+    from finevla_tools.benchmarks.bench_frames import find_views, why_missing
     from finevla_tools.benchmarks.caption_run import CAPTIONS, caption_line, caption_requests, write_lines
     from finevla_tools.benchmarks.model_run import ask_server
     from finevla_tools.benchmarks.vqa_run import SUFFIX, label, result_name
@@ -118,7 +120,9 @@ def _caption(arguments: argparse.Namespace, asked: "CaptionFacts", way: "VqaWay"
         say_missing([name for name in names if not views[name]], len(names))
         names = [name for name in names if views[name]]
     if not names:
-        raise FineVLAError("no sample has a video on this machine; put them at Videos/<dataset>/<sample_id>/<view>.mp4")
+        raise FineVLAError(
+            f"no sample has a video on this machine; {why_missing(asked.folder, asked.samples.values())}"
+        )
     options = server_options(arguments, arguments.model)
     announce(f"'{arguments.model}' captions {len(names)} videos")
     answers = []

@@ -16,9 +16,9 @@ from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.benchmarks.capabilities import CAPABILITIES
 from finevla_tools.benchmarks.caption_repair import AtomicFact
 from finevla_tools.benchmarks.caption_scoring import LABELS, FactVerdict, JudgedSample
+from finevla_tools.benchmarks.set_folders import FACTS, QUESTIONS, SETS, refuse_pointer
 from finevla_tools.benchmarks.vqa_matching import ANSWER_TYPES, CHOICE, LETTERS, VqaQuestion
 
-SETS, QUESTIONS, FACTS = "EvalSets.json", "QAEvalSets.json", "GT_AtomicFacts.jsonl"
 CURLY = str.maketrans("“”‘’，", "\"\"'',")  # what editors make of quotes and commas
 BLACK = "error (black screen)"  # a published ground truth that says that there is none
 
@@ -114,7 +114,7 @@ def _question(path: Path, sample: str, told: Any) -> VqaQuestion:
     try:
         options = tuple(map(str, told.get("options") or ()))
         one = VqaQuestion(
-            str(told["question_id"]), sample, str(told["answer_type"]), str(told["question"]), str(told["answer"]),
+            str(told["question_id"]), sample, str(told["answer_type"]), str(told["question"]), _answer(told["answer"]),
             str(told.get("capability") or ""), str(told.get("error_type") or ""), options,
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
@@ -130,6 +130,13 @@ def _question(path: Path, sample: str, told: Any) -> VqaQuestion:
             f"'{path}': the question '{one.question_id}' is of type '{one.answer_type}'; known are {', '.join(ANSWER_TYPES)}"
         )
     return one
+
+
+def _answer(value: Any) -> str:
+    """An answer as text, also one that a writer of JSON made a truth value or a number with a point."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def read_facts(path: Path) -> dict[str, list[AtomicFact]]:
@@ -274,6 +281,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON array or of a .jsonl file."""
     if not path.is_file():
         raise FineVLAError(f"'{path}' does not exist; a set has {SETS}, {QUESTIONS} and {FACTS}")
+    refuse_pointer(path)
     if path.suffix == ".json":
         value = read_json(path)
         if isinstance(value, list) and all(isinstance(row, dict) for row in value):

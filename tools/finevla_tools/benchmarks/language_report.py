@@ -10,9 +10,10 @@ from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic import write_text
 from finevla_core.text_files import read_json_lines
 from finevla_tools.benchmarks.bench_tables import write_csv
-from finevla_tools.benchmarks.evaluation_files import SETS, read_captions, read_samples
+from finevla_tools.benchmarks.evaluation_files import read_captions, read_samples
 from finevla_tools.benchmarks.language_facts import word_verdicts
 from finevla_tools.benchmarks.language_metrics import LanguageScore, LanguageWay, NotMeasured, measure
+from finevla_tools.benchmarks.set_folders import SETS, set_folder
 from finevla_tools.benchmarks.uncertainty import bootstrap
 from finevla_tools.report.page import Block, Container, Heading, Items, Paragraph, Table, bold, render, soft, warning
 
@@ -45,7 +46,7 @@ def read_pairs(path: Path, folder: Path | None = None) -> LanguagePairs:
     Raises `FineVLAError` naming the file and the line's sample.
     """
     if folder is not None:
-        samples, captions = read_samples(folder / SETS), read_captions(path)
+        samples, captions = read_samples(set_folder(folder) / SETS), read_captions(path)
         both = [name for name in sorted(captions) if name in samples and samples[name].steps and captions[name]]
         if not both:
             raise FineVLAError(f"'{path}' has no caption of a sample of '{folder}' that has a ground truth")

@@ -11,9 +11,10 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.text_files import json_line, read_json_lines
 from finevla_tools.benchmarks.caption_repair import AtomicFact
-from finevla_tools.benchmarks.evaluation_files import FACTS, QUESTIONS, SETS, facts_line
+from finevla_tools.benchmarks.evaluation_files import facts_line
 from finevla_tools.benchmarks.own_facts import own_facts
 from finevla_tools.benchmarks.own_questions import OwnQuestion, own_questions
+from finevla_tools.benchmarks.set_folders import FACTS, QUESTIONS, SETS
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
 from finevla_tools.datasets.words import EPISODES_FILE, EpisodeWords, WordsReader
 from finevla_tools.work.staged import Staged

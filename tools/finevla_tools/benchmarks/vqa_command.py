@@ -56,7 +56,8 @@ def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def run(arguments: argparse.Namespace) -> int:
     """Ask if a model is named, score all results in the folder; 0 if all samples were answered, 1 if some were not."""
     from finevla_tools.benchmarks.capabilities import read_axes
-    from finevla_tools.benchmarks.evaluation_files import QUESTIONS, SETS, read_questions, read_samples
+    from finevla_tools.benchmarks.evaluation_files import read_questions, read_samples
+    from finevla_tools.benchmarks.set_folders import QUESTIONS, SETS, set_folder
     from finevla_tools.benchmarks.vqa_report import PAGE, by_model, headline, write_report
     from finevla_tools.benchmarks.vqa_run import SUFFIX, VqaSet, VqaWay, read_results
 
@@ -64,11 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_no_output("--out", arguments.out)
     at_least(1, rounds=arguments.rounds, samples=1 if arguments.samples is None else arguments.samples)
     axes = read_axes(arguments.axes)
-    asked = VqaSet(arguments.set, read_samples(arguments.set / SETS), read_questions(arguments.set / QUESTIONS))
+    folder = set_folder(arguments.set)
+    asked = VqaSet(folder, read_samples(folder / SETS), read_questions(folder / QUESTIONS))
     if not asked.names():
-        raise FineVLAError(
-            f"no sample of '{arguments.set / SETS}' has a question in {QUESTIONS}; are both of one version?"
-        )
+        raise FineVLAError(f"no sample of '{folder / SETS}' has a question in {QUESTIONS}; are both of one version?")
     way = VqaWay(arguments.baseline, arguments.level, arguments.rounds)
     out = arguments.out or Path("out/bench") / arguments.set.resolve().name / "vqa"
     failed = 0
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _ask(arguments: argparse.Namespace, asked: "VqaSet", way: "VqaWay", out: Path) -> int:
     """Ask the model, write a result file per round; return how many samples could not be asked or gave no answer."""
-    from finevla_tools.benchmarks.bench_frames import find_views
+    from finevla_tools.benchmarks.bench_frames import find_views, why_missing
     from finevla_tools.benchmarks.model_run import ask_server, say_estimate
     from finevla_tools.benchmarks.vqa_run import estimate, label, records_of, result_name, vqa_requests, write_results
 
@@ -110,7 +110,9 @@ def _ask(arguments: argparse.Namespace, asked: "VqaSet", way: "VqaWay", out: Pat
         return 0
     options = server_options(arguments, arguments.model)
     if not names:
-        raise FineVLAError("no sample has a video on this machine; put them at Videos/<dataset>/<sample_id>/<view>.mp4")
+        raise FineVLAError(
+            f"no sample has a video on this machine; {why_missing(asked.folder, asked.samples.values())}"
+        )
     announce(f"asking '{arguments.model}' about {len(names)} videos")
     answers = []
     try:

@@ -1,6 +1,7 @@
 """Run trials in parallel processes and store each result at once, so that an evaluation can be resumed."""
 
 import json
+import os
 import time
 import zlib
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ class Trier:
     """Runs trials one after the other: one world, one policy (on `server`, where one is named), many scenes."""
 
     def __init__(self, bundle: Path | None, server: str = "") -> None:
+        # Triers keep the cores busy; threads of Mesa's software renderer would only wait for each other.
+        os.environ.setdefault("LP_NUM_THREADS", "0")
         self.robot = default_robot()
         self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
         self.policy = load_limited_policy(bundle, self.robot, server) if bundle else None

@@ -65,6 +65,10 @@ class Table:
     is_sortable: bool = True
     is_narrow: bool = False
 
+    def has_small(self, column: int) -> bool:
+        """Return whether a column has numbers with something smaller behind them, such as an interval."""
+        return any("</small>" in row[column] for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Figure:

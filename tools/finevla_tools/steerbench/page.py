@@ -21,7 +21,9 @@ def result_tables(rows: Sequence[Row]) -> list[Table]:
     """Return a table of points and shares for each level in the rows."""
     return [
         Table(
-            f"{level} scenes: points of 100 with their standard error, shares with 95 % Wilson intervals", HEADS, lines
+            f"{level.capitalize()} scenes: points of 100 with their standard error, shares with 95 % Wilson intervals",
+            HEADS,
+            lines,
         )
         for level, summary in summarise_rows(rows).items()
         if (lines := _lines(summary))
@@ -36,7 +38,11 @@ def milestone_tables(rows: Sequence[Row]) -> list[Table]:
             [_said(name), *(_percent(setting["milestones"].get(m)) for m in WEIGHTS)]
             for name, setting in summary["settings"].items()
         ]
-        found.append(Table(f"{level} scenes: milestones, share of what was to be earned", ["setting", *WEIGHTS], lines))
+        found.append(
+            Table(
+                f"{level.capitalize()} scenes: milestones, share of what was to be earned", ["setting", *WEIGHTS], lines
+            )
+        )
     return found
 
 
@@ -53,13 +59,14 @@ def comparison_tables(results: Mapping[str, Sequence[Row]], margin: float) -> li
         ]
         means = {mean: None for name in some for mean in summaries[name][level]["means"]}
         lines += [[mean, *(_points(summaries[name][level]["means"].get(mean)) for name in some)] for mean in means]
-        found.append(Table(f"{level} scenes: points of 100 with their standard error", ["setting", *some], lines))
+        found.append(
+            Table(f"{level.capitalize()} scenes: points of 100 with their standard error", ["setting", *some], lines)
+        )
         if len(some) > 1:
             verdicts = {name: verdicts_of(results[some[0]], results[name], level, margin) for name in some[1:]}
             lines = [[_said(what), *(verdicts[name][what] for name in some[1:])] for what in ("all", *SETTINGS)]
-            title = (
-                f"{level} scenes: beside {some[0]}, equal = within {margin:g} points; each line at 95 %, at any time"
-            )
+            what_is_told = f"equal = within {margin:g} points; each line at 95 %, at any time"
+            title = f"{level.capitalize()} scenes: beside {some[0]}, {what_is_told}"
             found.append(Table(title, ["setting", *some[1:]], lines))
     return found
 
@@ -96,7 +103,10 @@ def result_page(policy: Mapping[str, Any], rows: Sequence[Row], shown: Sequence[
     if shown:
         texts = {key: [row["text"] for row in case] for key, case in cases_of_rows(rows).items()}
         videos = [
-            Video(f"{VIDEOS}/{steer_video_name(case)}", bold(_said(case.setting)) + f": {_sentences(texts, case)}")
+            Video(
+                f"{VIDEOS}/{steer_video_name(case)}",
+                bold(_said(case.setting)) + f", {case.level} scene: {_sentences(texts, case)}",
+            )
             for case in shown
         ]
         blocks += [Heading("Pairs, side by side"), Container("videos", videos)]

@@ -1,0 +1,64 @@
+"""Where the files of a set lie: the folders that the published instructions clone it to, and what Git LFS has not brought.
+
+RoboFine-Bench is a data set of Hugging Face; `git clone` without `git lfs install` writes small texts in place of files.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from finevla_core.errors import DamagedFileError, FineVLAError
+
+SETS, QUESTIONS, FACTS = "EvalSets.json", "QAEvalSets.json", "GT_AtomicFacts.jsonl"
+CLONES = ("", "EvalData", "Eval_Set")  # of the newer and of the older instructions
+VIDEOS = ("Videos", "videos")  # both cases are in use
+POINTER = b"version https://git-lfs.github.com/spec/"
+LFS = "run 'git lfs install' and 'git lfs pull' where it was cloned"
+
+
+def set_folder(folder: Path) -> Path:
+    """Return the folder in which a set's files lie: `folder`, or the one in it that the data set was cloned to."""
+    return next((folder / name for name in CLONES if (folder / name / SETS).is_file()), folder)
+
+
+def facts_file(folder: Path) -> Path:
+    """Return the file of a set's atomic facts, also one that is named after who extracted them.
+
+    Raises:
+        FineVLAError: There are several such.
+    """
+    path = folder / FACTS
+    others = sorted(folder.glob(f"{path.stem}_*{path.suffix}"))
+    if path.is_file() or not others:
+        return path
+    if len(others) > 1:
+        names = ", ".join(other.name for other in others)
+        raise FineVLAError(
+            f"'{folder}' has several files of atomic facts ({names}); rename the one that counts to {FACTS}"
+        )
+    return others[0]
+
+
+def is_pointer(path: Path) -> bool:
+    """Return whether a file only stands for another one, which Git LFS has not brought."""
+    with path.open("rb") as file:
+        return file.read(len(POINTER)) == POINTER
+
+
+def refuse_pointer(path: Path) -> None:
+    """Raise `DamagedFileError` for a file that only stands for another one."""
+    if path.is_file() and is_pointer(path):
+        raise DamagedFileError(f"'{path}' is a pointer of Git LFS, the file itself was not brought: {LFS}")
+
+
+def video_files(folder: Path, dataset: str, sample_id: str, stems: tuple[str, ...]) -> Iterator[Path]:
+    """Give the videos that there are of a sample's view, by any of its names.
+
+    The folder of the sample's data set comes first; then any other, since older files call some data sets otherwise.
+    """
+    if not sample_id or any(Path(name).name != name or name == ".." for name in (sample_id, dataset)):
+        return
+    for base in (folder / clone / name for clone in CLONES for name in VIDEOS):
+        if base.is_dir():
+            others = sorted(path.name for path in base.iterdir() if path.is_dir() and path.name != dataset)
+            for name in (dataset, *others):
+                yield from (p for stem in stems if (p := base / name / sample_id / f"{stem}.mp4").is_file())
