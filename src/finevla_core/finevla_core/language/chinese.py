@@ -54,7 +54,8 @@ def _read(scene: ChineseScene) -> Reading:
     place, places = place_of(scene)
     slots = {"task": task, "arm": arm, "approach": approach, "grasp": grasp, **_thing_slots(things, task)}
     if task in ("place", "stack", "clean"):
-        slots |= {"path": path, "place": "object" if task == "stack" else place}
+        slots["place"] = "object" if task == "stack" else place
+    slots["path"] = path
     if task == "turn":
         slots["turn"] = turn
     slots = {name: word for name, word in slots.items() if word}

@@ -43,14 +43,22 @@ _GRIP_ONLY = frozenset(
 _NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
 
 
+_LONG_FACES = re.compile(
+    r"\b(?:long|longer|broad|broader|wide|wider) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth|waist)\b"
+)
+_ENDS = re.compile(
+    r"\b(?:its|the|by|both|two|at|opposite) (?:its |the )?(?:(?:two|both|opposite|short|narrow|small) )*ends\b(?! of the (?:table|desk))"
+    r"|\b(?:short|shorter|narrow|narrower|end) (?:sides|edges|faces)\b|\b(?:at|by|from) (?:either|each) end\b|\b(?:its|the) length\b"
+)
+_DENIES = re.compile(r"\b(?:not|never|without|instead of|rather than)(?: \w+){0,4} ?$")
+
+
 def decide_manner(text: EnglishText, out: Decision) -> None:
     """Fill in arm, approach, grasp, path and turn."""
     decide_arm(text, out)
     _approach(text, out)
     _grasp(text, out)
     _path(text, out)
-    if out.slots.get("task") in ("reach", "pick", "turn"):
-        out.slots.pop("path", None)  # only what is carried goes past the post
     if out.slots.get("task") == "turn":
         _turn(text, out)
 
@@ -128,8 +136,20 @@ def _grasp(text: EnglishText, out: Decision) -> None:
     values = [c.value for c in cues if not c.is_negated] or fingers[:1]
     if len({*values, *fingers}) > 1 and not text.is_long:
         out.problem = out.problem or "you say both sideways and lengthways: say one"
+    values = values or _faces_of_a_brick(text, out)
     if values:
         out.slots["grasp"] = values[-1]
+
+
+def _faces_of_a_brick(text: EnglishText, out: Decision) -> list[str]:
+    """ "By its long sides", "at both ends": a brick that is held there is held across or along, as people call it."""
+    if out.target is None or out.target.shape != "brick":
+        return []
+    return [
+        way
+        for way, faces in (("sideways", _LONG_FACES), ("lengthways", _ENDS))
+        if any(not _DENIES.search(text.words[: hit.start()]) for hit in faces.finditer(text.words))
+    ][:1]
 
 
 def _is_way_to_move(text: EnglishText, cue: Cue) -> bool:

@@ -305,9 +305,9 @@ GRASPS = phrase_table(
         "sideways": """
         left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
         its sides, on its sides, across, left and
-            right, right and left, left to right, right to left, on either side, at either side, by the sides, at
-            the sides, left plus right, either side of it, crosswise, widthways, widthwise, left / right, left
-            right, to its left and right, transversely, transverse, to either side
+            right, right and left, left to right, right to left, by the sides, at
+            the sides, left plus right, crosswise, widthways, widthwise, left / right, left
+            right, to its left and right, transversely, transverse
         """,
         "lengthways": """
             lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft,
