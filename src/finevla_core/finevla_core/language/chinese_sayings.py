@@ -386,5 +386,6 @@ SAYING_PATTERNS = (
         ),
     ),
     (Kind.TOP, re.compile("(?<=[块砖罐柱球体筒子])的?头顶(?:上方|上面|上)?")),
+    (Kind.FILLER, re.compile("让(?:摄像头|摄像机|照相机|相机|镜头)[^,.把用]{0,12}")),
     (Kind.FILLER, re.compile("反过来(?=,?[往向朝]?[逆顺左右])")),
 )
