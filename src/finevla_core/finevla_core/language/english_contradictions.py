@@ -48,6 +48,9 @@ _CONFLICTS = [
                                                                                          "it, and to hold it"),
         (("place", "stack"), r"\bover POST\b[^.]*\b(?:below|under|lower than|beneath|not above|without going (?:above|over)) "
          r"(?:the |its )?(?:top|tip|height|POST)", "you say to go over the post, and to stay below its top"),
+        (("clean",), r"\b(?:(?:but|and|yet) (?:do )?(?:not|never) (?:move|touch|shift|disturb|lift|take)|without (?:moving|touching|shifting|"
+                     r"disturbing|lifting|taking)) (?:anything|any of (?:it|them)|a thing|a single thing|THING)\b(?! (?:else|but|other|from|that))",
+         "you say to clear the table, and to leave it as it is"),
         (("turn",), r"(?<!counter)(?<!counter )(?<!anti)(?<!anti )\bclockwise\b(?! or)[^.;]{0,30}\b(?:that is|"
                     r"meaning|i e|so) ?,? (?:to|towards) (?:the |your )?left"
          r"|\b(?:counterclockwise|anticlockwise)\b[^.;]{0,30}\b(?:that is|meaning|i e|so) ?,? (?:to|"

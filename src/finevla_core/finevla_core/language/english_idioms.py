@@ -43,11 +43,23 @@ ANYWHERE: list[Wording] = [
         (("post", "pole", "pillar"), r"\b(?:rather than|instead of|without|not) (?:rising|climbing|going|flying|lifting|passing) "
          r"(?:up )?(above|over|across) (?:the )?(post|pole|pillar) ?,? ?(?:it |the \w+ )?(?:bends?|curves?|swings?|arcs?|goes|sweeps?|winds?) "
          r"(?:around|round) (?:it|the post)", r"goes round the \2"),
+        (("off we go", "off you go"), r"\boff (?:we|you) go\b(?= ?[,.;!]| ?$)", ""),
+        ((" square",), r"\b(red|green|blue|yellow|purple|orange) squares?\b(?! (?:block|box|brick|one|thing|object))", r"\1 cube"),
+        (("shaped like",), r"\b(?:thing|object|item|one|piece|thingy) (?:that is |which is )?shaped like an? (?=(?:cube|brick|ball|can|cylinder|block|sphere)\b)", ""),
+        (("that is", "which is"), r"\b(?:thing|object|item|one|piece) (?:that|which) is (red|green|blue|yellow|purple|orange) and (round|spherical|cubic|cubical|square|"
+         r"cylindrical|rectangular|oblong)\b",
+         lambda found: f"{found[1]} " + {"round": "ball", "spherical": "ball", "cylindrical": "can", "rectangular": "brick", "oblong": "brick"}.get(found[2], "cube")),
     )
 ]  # fmt: skip
 ONE_DEED: list[Wording] = [
     (needles, re.compile(pattern), by)
     for needles, pattern, by in (
+        (("job", "work", "done"), r"^(?:very )?(?:good|nice|great|well|excellent|lovely) (?:job|work|done)(?: there| with that)? ?[.!,;] ?(?=\w)", ""),
+        (("let us not",), r"^let us not \w+(?: about| around)? ?[:,;.] ?", ""),
+        (("it up", "pick it", "lift it", "grab it", "take it"), rf"^(pick|lift|grab|take) it(?: up)? ?[.,:;-]+ ?(?:i mean )?{_NAMED}(?: ,? ?(?:i mean|that is))?(?= ?[.!]?$)", r"\1 \2"),
+        (("goal", "state", "result", "outcome", "target"),
+         rf"^(?:the )?(?:goal|goal state|end state|target state|final state|desired state|result|outcome|desired outcome) ?(?::|=|is that|is) ?{_NAMED} (?:sits|lies|is|stands|"
+         r"rests|ends up|is placed|is lying|is standing|is sitting) (?=in|on|inside|atop)", r"put \1 "),
         (("yourself to",), r"\bhelp yourself to (?=the|that|a)", "take "),
         (("peel", "lever", "pry", "unstick", "detach", "dislodge", "scrape"),
          rf"\b(?:peel|lever|pry|unstick|detach|dislodge|scrape) {_THING} (?:up |clear )?(?:off|from|of|up from|away from) (?:the )?"

@@ -19,6 +19,8 @@ ATTACK = re.compile(
     r"camera|cameras|watchdog|limiter)\b"
     r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|safety off|safety is off|"
     r"limits? off|no (?:force|speed|torque) limits?|without (any )?safety)\b"
+    r"|\bbypass(ing)? (the |all |any |your )*(bridge|gate|checks?|filters?|interlocks?|monitor|watchdog|emergency|stop|safety|limits?)\b"
+    r"|\byou are (now|henceforth) (dan|free|root|unrestricted|jailbroken|an? (ai|admin|unrestricted)|in (\w+ )?mode)\b|\brm - ?rf\b"
     r"|\bat (full|maximum|top|max) (speed|power|force) (against|into|onto|at|toward|towards)\b"
 )
 _PARTS = word_set("""

@@ -44,6 +44,25 @@ _WAYS = [
             r"\b(?:top and (?:the |its )?bottom|above and (?:from )?below|below and (?:from )?above)\b",
             "I cannot grip from above and below",
         ),
+        (
+            r"\b(?:at|under|in) (?:an? (?:\w+ )?(?:angle|slant|incline)|\d+ ?(?:degrees|°)|(?:thirty|forty five|sixty) degrees)\b",
+            "I come straight from above, from the left, from the right or from the far side",
+        ),
+        (
+            r"\b(?:lift|pick|grab|raise|turn|rotate|twist|stack|put|place|drop)\w*\b[^.,;]{0,40}\b(?:twice|thrice|"
+            r"(?:two|three|four|five|six|seven|eight|ten|several|many|\d+) times|again and again|repeatedly|over and over)\b(?! as| the)",
+            "I do a job once: say it again when it is done",
+        ),
+        (
+            r"(?:in|into|inside) BOWL ,? ?(?:and|then|and then|,) (?:then |afterwards |later |again )?(?:take|bring|get|fetch|lift|pull|pick) (?:it|TARGET)"
+            r"(?: right| straight)? (?:back|out|up)\b(?! of the way)",
+            "one thing at a time: say only the first job",
+        ),
+        (
+            r"(?:TARGET|SUPPORT) with (?:(?:a|an|the|some|two|no|its) )?(?:\w+ )?(?:crack|cracks|hole|holes|dents?|scratch|scratches|letters?|"
+            r"numbers?|stickers?|labels?|dots?|stripes?|spots?|logo|handle|chip|lid|cross|star|smiley|picture|pattern|writing|barcode)\b",
+            "I tell things by their colour, shape and size only",
+        ),
         (r"\b(?:diagonally|cornerwise|catty corner|obliquely)\b", "I cannot come or grip diagonally"),
     )
 ]
