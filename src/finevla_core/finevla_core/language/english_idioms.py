@@ -15,6 +15,9 @@ _HAND = r"((?:your|the|its) (?:left|right)(?: hand)? ?(?:open |empty )?(?:arm|ha
 _AT = r"(?:right |just |directly |straight )?(?:above|over|at|next to|near|by|beside|close to)"
 _UNDER = r"(?:underneath|below|beneath|(?:at |on )?the bottom|bottom|base|under|lower)"
 _TOP = r"(?:on top|on the top|top|above|upper|at the top)"
+_COLORS = "(?:red|green|blue|yellow|purple|orange)"
+_SIZES = "(?:small|big|large|little|smaller|bigger|larger|tiny|huge)"
+_SHAPES = "(?:cube|block|ball|sphere|can|tin|cylinder|brick|bar|slab|one)"
 _PLEASE = r"^((?:please|kindly|now|ok|okay|so|then|robot|could you|can you|would you|will you|just|,| )*)"
 
 # What is said of a text of any length, and what is said of one short order only.
@@ -102,6 +105,42 @@ ONE_DEED: list[Wording] = [
          r"\b(?:dodge|weave|snake|curve|loop|zigzag) (?:sideways )?(?:around |round |past )?(?=the (?:post|pole|pillar))", "go round "),
         (("post sideways", "pole sideways"), r"\b(post|pole) sideways\b", r"\1"),
         (("bird",), r"\bbirds?(?: 's)?[ -]eye (?:approach|view)\b", "approach from above"),
+        ((" lift", " raise", " grab"), rf"\b(?:give|do) {_NAMED} (?:a|another|one) (?:\w+ )?(?:lift|raise|grab|hoist|heave)\b", r"lift \1"),
+        (("something about", "something with"), r"\b(?:please )?do something (?:about|with|for) (?=the|that)", ""),
+        (("time ", "moment "), r"^(?:so |now )?(?:the (?:time|moment) has come|it is (?:high |about |now |the )?time(?: now)?|(?:high |now is the )?time)(?: for you| for us)? to ", ""),
+        (("what about", "how about"), rf"^(?:so |and |well )?(?:what|how) about (?:having |getting |seeing )?{_NAMED} (?=(?:in|into|on|onto|inside|on top of) the)", r"put \1 "),
+        (("are you able", "in a position", "up to"), r"\b(?:are|would) you (?:be )?(?:able|in a position|willing|free|happy|prepared|ready) to\b", "could you"),
+        (("allow ", "permit ", "enable "), rf"\b(?:allow|permit|enable) {_HAND} to\b", r"let \1"),
+        (("continue with", "go on with", "proceed with", "carry on with", "start with", "begin with"),
+         rf"^(?:now |please |then )?(?:continue|go on|proceed|carry on|start|begin) with (?={_NAMED})", ""),
+        (("from the table", "from the desk"), rf"\b(?:separate|part|free|detach|collect|clear) {_NAMED} from the (?:table|desk|tabletop)", r"lift \1"),
+        (("through the table", "over the table"), r"\b(?:work|go|make) (?:your way )?(?:through|over) the (?:whole |entire )?table(?= (?:until|till))", "clear the table"),
+        (("table is what", "table is all", "desk is what"), r"\ban? (?:tidy|clean|clear|empty|bare|free) (?:table|desk) is (?:what|all|the thing) (?:i|we) (?:want|need|would like|am after|ask for)\b",
+         "clear the table"),
+        (("turn of", "rotation of", "twist of", "spin of"), r"(?:^|(?<=[.,;:] )|(?<=please ))(?:a |one |the )?(?:(?:quarter|half|full|little|slight|small|single|gentle) )?"
+         r"(clockwise|counterclockwise|anticlockwise|counter clockwise|anti clockwise)? ?(?:turn|rotation|twist|spin) of the (?:knob|dial)", lambda found: f"turn the knob {found[1] or ''}"),
+        (("it all",), r"\bit all(?= (?:away|up|in|into|off|out of)\b)", "everything"),
+        (("to the front of", "to the far side of", "to the left side of", "to the right side of", "to the top of"),
+         rf"\b(?:move|go|come|get|proceed|travel|head)(?: round| around| over)? to the (front|far side|left|right|top)(?: hand)?(?: side)? of {_NAMED}(?= ?[.,;!]| ?$)",
+         r"approach \2 from the \1"),
+        (("left or right", "right or left"), r"\b(?:the )?(?:left or (?:the )?right|right or (?:the )?left)(?: (?:arm|hand|one|bowl))? ?\? ?(?:the |use the |use )?(?:left|right)"
+         r"(?: (?:arm|hand|one|bowl))? ?[.,!;]", ""),
+        (("other way round", "other way around", "vice versa", "the reverse"),
+         rf"\b(put|stack|place|set|pile) {_NAMED} (on|onto|on top of|upon|atop) {_NAMED}[^a-z]*(?:(?:no|sorry|wait|i mean|er|rather|actually|oops|hang on)[ ,.;:!-]*)*"
+         r"(?:make that )?(?:the )?(?:other way round|other way around|vice versa|reverse)", r"\1 \4 \3 \2"),
+        (("not the",), rf"\bthe ((?:{_COLORS} )?(?:\w+)) ?, not the (?:{_SIZES})(?: one)? ?,? but the ({_SIZES})(?: one)?(?= ?[.,;!]| ?$)", r"the \2 \1"),
+        (("not the",), rf"\bthe ({_SHAPES})((?: up)?) ?, (?:but |and )?not the {_COLORS} (?:\1|one) ?,? ?(?:but )?the ({_COLORS}) (?:\1|one)(?= ?[.,;!]| ?$)", r"the \3 \1\2"),
+        ((" if ", " to see ", " to have "),
+         rf"^[^.;:?!]{{0,40}}\b(?:happy|happier|glad|grateful|delighted|pleased|nice|great|lovely|good|best|perfect|ideal|better|wonderful)(?: of you| for me)? (?:if|to have|to see) "
+         rf"{_NAMED} (?:(?:were|was|would be|could be|is|ended up|went|could go|sat|stood|lay|got|landed) )?(?:(?:placed|put|sitting|standing|lying|moved) )?"
+         r"(?=(?:in|on|into|onto|inside|atop|on top of) the)", r"put \1 "),
+        (("not to drop", "not drop"), rf"\b(?:take care|be careful|try|mind|make sure|careful|and|but)? ?(?:you )?(?:do )?not (?:to )?drop {_NAMED} (?:as|when|while) you (?:are )?(lift|pick|carry|grab|take|raise)\w* "
+         r"it(?: up)?", r"\2 \1"),
+        (("sit this", "rest", "relax", "break", "stay out", "idle", "nothing"),
+         r"\b(?:have|let|make|give) (?:your|the|its) (left|right)(?: hand)? (?:arm|hand|gripper|claw|one) (?:sit this(?: one)? out|rest|relax|take a (?:break|rest)|have a (?:break|rest)"
+         r"|a (?:break|rest)|stay out(?: of (?:it|this))?|idle|stay idle|do nothing)(?= ?[.,;:!]| ?$| and\b)", r"do not use the \1 arm"),
+        (("both ", "either "), r"^(?:both|either)(?: of)?(?: your| the)? (?:arms?|hands?|grippers?) (?:are|is|would be|will be) (?:free|available|fine|ok|okay|possible|idle|ready|working|allowed)"
+         r" ?[,;.]? ?(?:but|so|and|yet)? ?", ""),
         ((":",), r"^((?:please |now )?(?:pick up|pick|lift|grab|grasp|stack|put|place|move|turn|reach|go to|approach|take)) ?: ?", r"\1 "),
         (("hand", "arm", "gripper", "claw", "want", "like"),
          rf"{_PLEASE}(?:i|we) (?:want|need|would like|would love|would prefer|would rather have)(?: to (?:see|have))? {_HAND} (?:to be )?(?={_AT} the)",

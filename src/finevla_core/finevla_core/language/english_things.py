@@ -306,7 +306,7 @@ GRASPS = phrase_table(
         left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
         its sides, on its sides, across, left and
             right, right and left, left to right, right to left, by the sides, at
-            the sides, left plus right, crosswise, widthways, widthwise, left / right, left
+            the sides, left plus right, crosswise, crossways, widthways, widthwise, left / right, left
             right, to its left and right, transversely, transverse
         """,
         "lengthways": """

@@ -45,7 +45,7 @@ _WAYS = [
             "I cannot grip from above and below",
         ),
         (
-            r"\b(?:at|under|in) (?:an? (?:\w+ )?(?:angle|slant|incline)|\d+ ?(?:degrees|°)|(?:thirty|forty five|sixty) degrees)\b",
+            r"\b(?:at|under|in) (?:an? (?:\w+ )?(?:angle|slant|incline)|\d+ {0,2}(?:degrees|°)|(?:thirty|forty five|sixty) degrees)\b",
             "I come straight from above, from the left, from the right or from the far side",
         ),
         (
