@@ -17,7 +17,8 @@ _NEXT = re.compile(
 
 
 _TWO_STACKS = re.compile(
-    r"(?:TARGET|OTHER|SUPPORT) (?:on|onto|on top of|atop|upon) (?:SUPPORT|OTHER) ,? ?(?:and|then|and then) (?:(?:put|place|stack|set) )?"
+    r"(?:TARGET|OTHER|SUPPORT) (?:on|onto|on top of|atop|upon) (?:SUPPORT|OTHER) ,? ?(?:and|then|and then) (?:(?:put|"
+    r"place|stack|set) )?"
     r"(?:SUPPORT|OTHER) (?:on|onto|on top of|atop|upon) (?:OTHER|SUPPORT|TARGET)"
 )
 

@@ -1,4 +1,5 @@
-"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which way."""
+"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which "
+"way."""
 
 import re
 
@@ -47,8 +48,9 @@ _LONG_FACES = re.compile(
     r"\b(?:long|longer|broad|broader|wide|wider) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth|waist)\b"
 )
 _ENDS = re.compile(
-    r"\b(?:its|the|by|both|two|at|opposite) (?:its |the )?(?:(?:two|both|opposite|short|narrow|small) )*ends\b(?! of the (?:table|desk))"
-    r"|\b(?:short|shorter|narrow|narrower|end) (?:sides|edges|faces)\b|\b(?:at|by|from) (?:either|each) end\b|\b(?:its|the) length\b"
+    r"\b(?:its|the|by|both|two|at|opposite) (?:its |the )?(?:(?:two|both|opposite|short|narrow|small) )*ends\b"
+    r"(?! of the (?:table|desk))|\b(?:short|shorter|narrow|narrower|end) (?:sides|edges|faces)\b"
+    r"|\b(?:at|by|from) (?:either|each) end\b|\b(?:its|the) length\b"
 )
 _DENIES = re.compile(r"\b(?:not|never|without|instead of|rather than)(?: \w+){0,4} ?$")
 
@@ -98,7 +100,8 @@ def _approach(text: EnglishText, out: Decision) -> None:
 
 
 def _goes_to_a_side(text: EnglishText, out: Decision) -> str:
-    """ "go to the far side of the cube", "move the gripper to the right side of the can"; "" where nothing is like that."""
+    """ "go to the far side of the cube", "move the gripper to the right side of the "
+    "can"; "" where nothing is like that."""
     tokens = text.parse.tokens
     for act in text.positive:
         if act.value != "reach":
@@ -145,11 +148,10 @@ def _faces_of_a_brick(text: EnglishText, out: Decision) -> list[str]:
     """ "By its long sides", "at both ends": a brick that is held there is held across or along, as people call it."""
     if out.target is None or out.target.shape != "brick":
         return []
-    return [
-        way
-        for way, faces in (("sideways", _LONG_FACES), ("lengthways", _ENDS))
-        if any(not _DENIES.search(text.words[: hit.start()]) for hit in faces.finditer(text.words))
-    ][:1]
+    for way, faces in (("sideways", _LONG_FACES), ("lengthways", _ENDS)):
+        if any(not _DENIES.search(text.words[: hit.start()]) for hit in faces.finditer(text.words)):
+            return [way]
+    return []
 
 
 def _is_way_to_move(text: EnglishText, cue: Cue) -> bool:
@@ -327,7 +329,8 @@ _BY_SIDE = re.compile(
 _ABOVE = re.compile(
     r"\b(post|pole|rod|pillar|column|stick|mast|obstacle|barrier|stake)\b[^.!?]{0,60}\b"
     r"(cleared|passed|crossed|taken) (from above|overhead|above|over|at the top)\b"
-    r"|\b(clear|clears|clearing|cross|crosses|crossing|vault|hurdle) the (top of the )?(thin |slim )?(post|pole|rod|pillar)\b"
+    r"|\b(clear|clears|clearing|cross|crosses|crossing|vault|hurdle) the (top of the )?(thin |slim )?(post|pole|rod|"
+    r"pillar)\b"
 )
 
 

@@ -15,6 +15,7 @@ from finevla_core.language.english_phrases import (
     PERSONS,
     RIGHT_BEFORE,
     ROWS,
+    UNSEEN,
 )
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_things import FRUIT
@@ -300,13 +301,6 @@ _FILL = frozenset(("over there", "right there", "over here")) | word_set("""
     """)
 
 
-# What may tell one thing from another, but is nothing that the robot sees: "the cube that is wet".
-_UNSEEN = word_set("""
-    wet dry dirty clean hot cold warm cool broken cracked damaged new old shiny soft hard heavy light smooth rough sticky sharp
-    fragile dented scratched empty full magnetic expensive cheap poisonous dangerous electric alive
-    """)
-
-
 def _postmodifiers(tokens: list[EnglishToken], m: Mention) -> None:
     """Take in "on the left", "to your right", "that is blue", "of the two red cubes", "arm R"."""
     i = m.end
@@ -382,7 +376,7 @@ def _take_relative(tokens: list[EnglishToken], m: Mention) -> None:
             m.colors.append(tokens[j].value)
         elif j < n and tokens[j].kind == "size":
             m.sizes.append(tokens[j].value)
-        elif j < n and tokens[j].text in _UNSEEN and not (m.colors and m.shapes):
+        elif j < n and tokens[j].text in UNSEEN and not (m.colors and m.shapes):
             m.unknown.append(tokens[j].text)
         else:
             return

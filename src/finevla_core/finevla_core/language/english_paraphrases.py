@@ -2,7 +2,8 @@
 
 import re
 
-from finevla_core.language.english_idioms import ANYWHERE, ONE_DEED
+from finevla_core.language.english_idioms import ANYWHERE
+from finevla_core.language.english_orders import ONE_DEED
 
 _SHORT = 300  # letters: longer texts describe motions in steps
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"

@@ -15,8 +15,8 @@ _LIGHT = word_set("""
     gather claim
     """)
 _ENCLOSES = ("enclos", "encircl", "embrac")
-_BESIDE = frozenset(("next to", "close to", "near to", "close by", "near by", "right beside", "side by side with", "just beside",
-                     "adjacent to", "in the vicinity of", "near", "beside", "by", "alongside"))  # fmt: skip
+_BESIDE = frozenset(("next to", "close to", "near to", "close by", "near by", "right beside", "side by side with",
+                     "just beside", "adjacent to", "in the vicinity of", "near", "beside", "by", "alongside"))  # fmt: skip
 _MEETS = word_set("aligned align aligns line lined contact level flush centred centered parallel")
 
 
@@ -75,7 +75,8 @@ def _target(text: EnglishText) -> Entity | None:
 
 
 def _gripped_first(text: EnglishText) -> int:
-    """The only thing named before a grip without an object: "down on the brick, grab, over to the cube, let go"; else -1."""
+    """The only thing named before a grip without an "
+    "object: "down on the brick, grab, over to the cube, let go"; else -1."""
     grips = [a.at for a in text.positive if a.value in ("pick", "close") and a.form in ("base", "s") and not a.objects]
     lets_go = [
         a.at for a in text.positive if a.value in ("put", "release", "open", "stack") and grips and a.at > grips[0]

@@ -31,7 +31,8 @@ COLORS = phrase_table(
             purple
         """,
         "orange": """
-            orange, orangey, orangish, blood orange, tangerine, amber, pumpkin, pumpkin orange, carrot, carrot orange, apricot, mandarin,
+            orange, orangey, orangish, blood orange, tangerine, amber, pumpkin, pumpkin orange, carrot, carrot orange, apricot,
+            mandarin,
             bright orange, dark orange, light orange, deep orange, burnt orange, pale orange, clementine
         """,
     }
