@@ -64,6 +64,12 @@ ANYWHERE: list[Wording] = [
             r"hold)\b",
             r"\1",
         ),
+        (
+            ("clear the table", "clears the table", "clear the tabletop"),
+            r"\b(?:(?:just |high |far )*enough to (?:just )?clear|(?:until|till|so that|so) (?:it|the \w+(?: \w+)?) "
+            r"(?:just |barely )?clears?) the (?:table|tabletop)\b",
+            "enough",
+        ),
         ((" rb", " lb"), r"(?<!\d )\b(r|l)b\b", lambda found: f"{'right' if found[1] == 'r' else 'left'} bowl"),
         (("come to rest", "comes to rest"), r"\b(come|comes) to rest\b", "rest"),
         (("close in on", "closes in on", "closing in on"), r"\bclos(e|es|ing) in on (?=the|that|it)", "approach "),

@@ -44,9 +44,7 @@ _GRIP_ONLY = frozenset(
 _NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
 
 
-_LONG_FACES = re.compile(
-    r"\b(?:long|longer|broad|broader|wide|wider) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth|waist)\b"
-)
+_LONG_FACES = re.compile(r"\b(?:long|longer|broad|wide) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth)\b")
 _ENDS = re.compile(
     r"\b(?:its|the|by|both|two|at|opposite) (?:its |the )?(?:(?:two|both|opposite|short|narrow|small) )*ends\b"
     r"(?! of the (?:table|desk))|\b(?:short|shorter|narrow|narrower|end) (?:sides|edges|faces)\b"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from finevla_core.language.english_phrases import (
     AFTER_COLOR,
     AMOUNTS,
+    BEFORE_SIDE,
     DETERMINERS,
     FOREIGN,
     JOINS,
@@ -17,7 +18,6 @@ from finevla_core.language.english_phrases import (
     ROWS,
     UNSEEN,
 )
-from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_things import FRUIT
 from finevla_core.language.english_tokens import EnglishToken
 
@@ -295,12 +295,6 @@ def _name_headless(m: Mention) -> None:
         m.kind = "side"
 
 
-_FILL = frozenset(("over there", "right there", "over here")) | word_set("""
-    over standing lying located placed situated sitting that which is stands lies one resting out there here
-    mounted attached waiting up far
-    """)
-
-
 def _postmodifiers(tokens: list[EnglishToken], m: Mention) -> None:
     """Take in "on the left", "to your right", "that is blue", "of the two red cubes", "arm R"."""
     i = m.end
@@ -323,7 +317,7 @@ def _postmodifiers(tokens: list[EnglishToken], m: Mention) -> None:
 
 def _take_side(tokens: list[EnglishToken], m: Mention) -> None:
     i, n = m.end, len(tokens)
-    while i < n and tokens[i].text in _FILL:
+    while i < n and tokens[i].text in BEFORE_SIDE:
         i += 1
     if (
         m.kind == "bowl"

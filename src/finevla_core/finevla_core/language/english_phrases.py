@@ -54,3 +54,7 @@ UNSEEN = word_set("""
     wet dry dirty clean hot cold warm cool broken cracked damaged new old shiny soft hard heavy light smooth rough sticky sharp
     fragile dented scratched empty full magnetic expensive cheap poisonous dangerous electric alive
     """)
+BEFORE_SIDE = frozenset(("over there", "right there", "over here")) | word_set("""
+    over standing lying located placed situated sitting that which is stands lies one resting out there here
+    mounted attached waiting up far
+    """)
