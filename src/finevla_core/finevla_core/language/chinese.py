@@ -8,6 +8,8 @@ from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import scene_of
 from finevla_core.language.chinese_contradictions import contradiction, refused
 from finevla_core.language.chinese_grammar import phrases_of
+from finevla_core.language.chinese_idioms import plainly
+from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_limits import limit_of
 from finevla_core.language.chinese_paths import path_of, turn_of
 from finevla_core.language.chinese_references import with_references
@@ -34,7 +36,7 @@ def read_chinese(text: str) -> Reading:
         return refused("I read English and Chinese only.")
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
-    words = plain(text)
+    words = plainly(plain(text))
     tokens = split(words)
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
@@ -54,7 +56,9 @@ def _read(scene: ChineseScene) -> Reading:
     place, places = place_of(scene)
     slots = {"task": task, "arm": arm, "approach": approach, "grasp": grasp, **_thing_slots(things, task)}
     if task in ("place", "stack", "clean"):
-        slots |= {"path": path, "place": "object" if task == "stack" else place}
+        slots["place"] = "object" if task == "stack" else place
+    if task in ("place", "stack", "clean") or scene.places(Kind.POST):
+        slots["path"] = path
     if task == "turn":
         slots["turn"] = turn
     slots = {name: word for name, word in slots.items() if word}

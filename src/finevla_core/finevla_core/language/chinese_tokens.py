@@ -12,6 +12,7 @@ from finevla_core.language import chinese_outside as outside
 from finevla_core.language.chinese_compounds import COMPOUNDS
 from finevla_core.language.chinese_cues import Cues, cues_of
 from finevla_core.language.chinese_fillers import FILLERS
+from finevla_core.language.chinese_grips import GRIP_PATTERNS
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_patterns import PATTERNS
 from finevla_core.language.chinese_sayings import SAYING_PATTERNS
@@ -130,7 +131,7 @@ def has_cues(text: str, letters: frozenset[str], cues: Cues) -> bool:
 @cache
 def all_patterns() -> tuple[tuple[Kind, re.Pattern[str], str, Cues], ...]:
     """All patterns, each with the characters without which it needs no search."""
-    patterns = (*PATTERNS, *SPEECH_PATTERNS, *SAYING_PATTERNS)
+    patterns = (*PATTERNS, *GRIP_PATTERNS, *SPEECH_PATTERNS, *SAYING_PATTERNS)
     return tuple((kind, pattern, "".join(value), cues_of(pattern.pattern)) for kind, pattern, *value in patterns)
 
 

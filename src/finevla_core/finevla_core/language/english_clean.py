@@ -147,7 +147,8 @@ def _in_bowl_with(text: EnglishText, m: Mention) -> bool:
 
 
 def _is_tidying(act: Act, kinds: set[str], is_up: bool) -> bool:
-    is_word = act.text.startswith(("clean", "tid", "declut", "neat", "straighten"))
+    is_word = act.text.startswith(("clean", "tid", "declut", "neat"))
+    is_word = is_word or (act.text.startswith("straighten") and is_up)
     is_word = is_word or (act.text in ("clear", "clearing") and is_up and not kinds)
     return is_word and act.form != "noun" and not kinds - {"pronoun", "table", "unknown"}
 

@@ -20,8 +20,10 @@ _SAME = {
 _CARRIED = ("pick", "place", "stack")
 _PUT_DOWN = ("place", "stack", "clean")
 _KEEPS_HOLD = (
-    r"\bnever (?:let|lets|letting) go\b|\b(?:without|not|never) (?:ever )?(?:letting go|release|releasing|let go|releases)\b"
-    r"(?! (?:until|before|till|unless|too|yet|early))|\bkeep(?:s|ing)? (?:on )?(?:holding|hold of|gripping) (?:TARGET|it|THING)"
+    r"\bnever (?:let|lets|letting) go\b|\b(?:without|not|never) (?:ever )?(?:letting go|release|releasing|let go|"
+    r"releases)\b"
+    r"(?! (?:until|before|till|unless|too|yet|early))|\bkeep(?:s|ing)? (?:on )?(?:holding|hold of|gripping) "
+    r"(?:TARGET|it|THING)"
 )
 _OPEN = r"(?:FINGERS|ARM) (?:that |which )?(?:\w+ ){0,3}(?:open|apart|spread|parted)\b"
 # What no two of which go together: tasks, a pattern over the parts that things play, and what to tell the operator.
@@ -34,20 +36,30 @@ _CONFLICTS = [
          "you say which is below in two ways: say one"),
         (("stack",), r"\bnot (?:be|stay|remain|end up|lie|stand|sit|rest) (?:\w+ )?on (?:top of )?SUPPORT\b",
          "you say to put it there, and that it must not be there"),
-        (_CARRIED, rf"\b(?:clos\w+|grip\w*|grasp\w*|squeez\w+|hold\w*|lift\w*) [^.,;]{{0,60}}\bwith (?:\w+ ){{0,3}}{_OPEN}",
+        (_CARRIED, rf"\b(?:clos\w+|grip\w*|grasp\w*|squeez\w+|hold\w*|lift\w*) [^.,;]{{0,60}}\bwith (?:\w+ "
+                   rf"){{0,3}}{_OPEN}",
          "you say to grasp, and to keep the gripper open"),
-        (_CARRIED, r"\bkeep(?:s|ing)? (?:it|ARM|FINGERS|them) (?:wide |fully )?open (?:while|when|as|during|throughout)\b",
+        (_CARRIED, r"\bkeep(?:s|ing)? (?:it|ARM|FINGERS|them) (?:wide |fully )?open (?:while|when|as|during|"
+                   r"throughout)\b",
          "you say to grasp, and to keep the gripper open"),
         (_CARRIED, r"\b(?:it|TARGET) (?:must|should|may|shall|can|does|do) (?:not|never) (?:ever )?(?:leave|"
                    r"come off|get off|part from) TABLE",
          "you say to lift it, and that it must not leave the table"),
-        (("clean",), r"\b(?:except|apart from|other than|but not|save|excluding|but for|all but|everything but)(?: for)? OTHER"
+        (("clean",), r"\b(?:except|apart from|other than|but not|save|excluding|but for|all but|everything but)(?: "
+                     r"for)? OTHER"
          r"|\bOTHER (?:, )?(?:which |that )?(?:stays?|remains?|is to stay|must stay|should stay)\b"
-         r"|(?<!not )(?<!never )\bleav(?:e|es|ing) OTHER\b(?! (?:for|until|till|to) )", "I can clear away everything only"),
+         r"|(?<!not )(?<!never )\bleav(?:e|es|ing) OTHER\b(?! (?:for|until|till|to) )", "I can clear away everything "
+                                                            "only"),
         (("reach",), r"\bwhile (?:holding|gripping|grasping|clutching) (?:TARGET|it)\b", "you say to reach for "
                                                                                          "it, and to hold it"),
-        (("place", "stack"), r"\bover POST\b[^.]*\b(?:below|under|lower than|beneath|not above|without going (?:above|over)) "
+        (("place", "stack"), r"\bover POST\b[^.]*\b(?:below|under|lower than|beneath|not above|without going "
+                             r"(?:above|over)) "
          r"(?:the |its )?(?:top|tip|height|POST)", "you say to go over the post, and to stay below its top"),
+        (("clean",), r"\b(?:(?:but|and|yet) (?:do )?(?:not|never) (?:move|touch|shift|disturb|lift|take)|without "
+                     r"(?:moving|touching|shifting|"
+                     r"disturbing|lifting|taking)) (?:anything|any of (?:it|them)|a thing|a single thing|THING)\b(?! "
+                     r"(?:else|but|other|from|that))",
+         "you say to clear the table, and to leave it as it is"),
         (("turn",), r"(?<!counter)(?<!counter )(?<!anti)(?<!anti )\bclockwise\b(?! or)[^.;]{0,30}\b(?:that is|"
                     r"meaning|i e|so) ?,? (?:to|towards) (?:the |your )?left"
          r"|\b(?:counterclockwise|anticlockwise)\b[^.;]{0,30}\b(?:that is|meaning|i e|so) ?,? (?:to|"

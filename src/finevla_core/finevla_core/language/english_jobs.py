@@ -5,6 +5,7 @@ import re
 
 from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_names import in_names
 from finevla_core.language.english_objects import Entity
 from finevla_core.language.english_roles import WORK
 from finevla_core.language.english_slots import Decision
@@ -12,6 +13,13 @@ from finevla_core.language.english_text import EnglishText
 
 _NEXT = re.compile(
     r"(?:and|,|then) (?:then|next|afterwards|after that|subsequently|thereafter|later|finally)(?: the| that| a)? $"
+)
+
+
+_TWO_STACKS = re.compile(
+    r"(?:TARGET|OTHER|SUPPORT) (?:on|onto|on top of|atop|upon) (?:SUPPORT|OTHER) ,? ?(?:and|then|and then) (?:(?:put|"
+    r"place|stack|set) )?"
+    r"(?:SUPPORT|OTHER) (?:on|onto|on top of|atop|upon) (?:OTHER|SUPPORT|TARGET)"
 )
 
 
@@ -34,6 +42,8 @@ def several(text: EnglishText, out: Decision) -> str:
     ons = [m for m in text.mentions if m.kind == "object" and m.prep == "on" and m.entity >= 0 and not m.is_negated]
     if out.slots.get("task") == "stack" and any(_is_upon(text, a, b) for a, b in itertools.pairwise(ons)):
         return "you say two things to put it on: say one"
+    if out.slots.get("task") == "stack" and _TWO_STACKS.search(in_names(text, out)):
+        return "one thing at a time: say only the first job"
     jobs += [text.links.entities[m.entity] for m in text.mentions if _comes_next(text, m)]
     jobs = [job for job in jobs if not job.is_nothing]
     if any(not _may_be_same(a, b) for a in jobs for b in jobs):

@@ -15,10 +15,15 @@ ATTACK = re.compile(
     r"\b(ignore|disregard|forget|override|bypass|disable|deactivate|suspend)(s|ing)? (all |any |the |your |every |of )*"
     r"(previous|prior|earlier|former|above|rules|orders|safety|force|speed|torque|system|limits?|instructions|"
     r"restrictions|guard)\b"
-    r"|\b(switch|turn|shut) (off|down) (all |the |your )*(force|safety|speed|torque|limits?|sensors?|bridge|emergency|stop|"
+    r"|\b(switch|turn|shut) (off|down) (all |the |your )*(force|safety|speed|torque|limits?|sensors?|bridge|"
+    r"emergency|stop|"
     r"camera|cameras|watchdog|limiter)\b"
     r"|\b(system prompt|developer mode|admin mode|jailbreak|root access|no safety|safety off|safety is off|"
     r"limits? off|no (?:force|speed|torque) limits?|without (any )?safety)\b"
+    r"|\bbypass(ing)? (the |all |any |your )*(bridge|gate|checks?|filters?|interlocks?|monitor|watchdog|emergency|"
+    r"stop|safety|limits?)\b"
+    r"|\byou are (now|henceforth) (dan|free|root|unrestricted|jailbroken|an? (ai|admin|unrestricted)|in (\w+ "
+    r")?mode)\b|\brm - ?rf\b"
     r"|\bat (full|maximum|top|max) (speed|power|force) (against|into|onto|at|toward|towards)\b"
 )
 _PARTS = word_set("""
@@ -31,7 +36,8 @@ _PARTS = word_set("""
 _HANDS_OVER = re.compile(
     r"\b(hand|give|pass|offer|deliver|present|throw|toss)(s|es|ed)? (it|the \w+|the \w+ \w+) (over )?to "
     r"(a|an|the|his|her|my|me|our) ?"
-    r"(person|operator|visitor|human|customer|colleague|man|woman|child|neighbour|guest|user|technician|boy|girl|lady)?\b"
+    r"(person|operator|visitor|human|customer|colleague|man|woman|child|neighbour|guest|user|technician|boy|girl|"
+    r"lady)?\b"
     r"(?! (left|right|other))"
 )
 _TWO_BOWLS = re.compile(
@@ -42,7 +48,8 @@ _SECOND_JOB = re.compile(
     r"[^:]{0,170} (?:then|next|now|afterwards|after that|second|once|finally|secondly|later)\b[^:.;]{0,60}"
     r"\b(?:to|on|onto|over|above|approach\w*|picks? up|takes?|grips?|grasps?|lifts?|fetch\w*) (?:OTHER|SUPPORT) "
     r"[^:.;]{0,60}\b(?:grips?|grasps?|closes?|lifts?|picks?|rotates?|turns? (?:it|OTHER))\b"
-    r"|\b(?:releases|drops|lays|sets|lets go of) [^:.]{0,40}BOWL [^:]{0,80}\b(?:then|next|afterwards|second|once)\b[^:.;]{0,60}"
+    r"|\b(?:releases|drops|lays|sets|lets go of) [^:.]{0,40}BOWL [^:]{0,80}\b(?:then|next|afterwards|second|"
+    r"once)\b[^:.;]{0,60}"
     r"\b(?:to|on|onto|over|above|approaches|picks up|takes|grips|grasps|lifts) TARGET [^:.;]{0,40}\b(?:grips|"
     r"grasps|closes|lifts|picks)\b"
 )

@@ -1,4 +1,5 @@
-"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which way."""
+"""Decides how an English text wants it done: which arm, from which side, held how, past the post how, turned which "
+"way."""
 
 import re
 
@@ -43,14 +44,21 @@ _GRIP_ONLY = frozenset(
 _NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
 
 
+_LONG_FACES = re.compile(r"\b(?:long|longer|broad|wide) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth)\b")
+_ENDS = re.compile(
+    r"\b(?:its|the|by|both|two|at|opposite) (?:its |the )?(?:(?:two|both|opposite|short|narrow|small) )*ends\b"
+    r"(?! of the (?:table|desk))|\b(?:short|shorter|narrow|narrower|end) (?:sides|edges|faces)\b"
+    r"|\b(?:at|by|from) (?:either|each) end\b|\b(?:its|the) length\b"
+)
+_DENIES = re.compile(r"\b(?:not|never|without|instead of|rather than)(?: \w+){0,4} ?$")
+
+
 def decide_manner(text: EnglishText, out: Decision) -> None:
     """Fill in arm, approach, grasp, path and turn."""
     decide_arm(text, out)
     _approach(text, out)
     _grasp(text, out)
     _path(text, out)
-    if out.slots.get("task") in ("reach", "pick", "turn"):
-        out.slots.pop("path", None)  # only what is carried goes past the post
     if out.slots.get("task") == "turn":
         _turn(text, out)
 
@@ -90,7 +98,8 @@ def _approach(text: EnglishText, out: Decision) -> None:
 
 
 def _goes_to_a_side(text: EnglishText, out: Decision) -> str:
-    """ "go to the far side of the cube", "move the gripper to the right side of the can"; "" where nothing is like that."""
+    """ "go to the far side of the cube", "move the gripper to the right side of the "
+    "can"; "" where nothing is like that."""
     tokens = text.parse.tokens
     for act in text.positive:
         if act.value != "reach":
@@ -128,8 +137,19 @@ def _grasp(text: EnglishText, out: Decision) -> None:
     values = [c.value for c in cues if not c.is_negated] or fingers[:1]
     if len({*values, *fingers}) > 1 and not text.is_long:
         out.problem = out.problem or "you say both sideways and lengthways: say one"
+    values = values or _faces_of_a_brick(text, out)
     if values:
         out.slots["grasp"] = values[-1]
+
+
+def _faces_of_a_brick(text: EnglishText, out: Decision) -> list[str]:
+    """ "By its long sides", "at both ends": a brick that is held there is held across or along, as people call it."""
+    if out.target is None or out.target.shape != "brick":
+        return []
+    for way, faces in (("sideways", _LONG_FACES), ("lengthways", _ENDS)):
+        if any(not _DENIES.search(text.words[: hit.start()]) for hit in faces.finditer(text.words)):
+            return [way]
+    return []
 
 
 def _is_way_to_move(text: EnglishText, cue: Cue) -> bool:
@@ -307,7 +327,8 @@ _BY_SIDE = re.compile(
 _ABOVE = re.compile(
     r"\b(post|pole|rod|pillar|column|stick|mast|obstacle|barrier|stake)\b[^.!?]{0,60}\b"
     r"(cleared|passed|crossed|taken) (from above|overhead|above|over|at the top)\b"
-    r"|\b(clear|clears|clearing|cross|crosses|crossing|vault|hurdle) the (top of the )?(thin |slim )?(post|pole|rod|pillar)\b"
+    r"|\b(clear|clears|clearing|cross|crosses|crossing|vault|hurdle) the (top of the )?(thin |slim )?(post|pole|rod|"
+    r"pillar)\b"
 )
 
 

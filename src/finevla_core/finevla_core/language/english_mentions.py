@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from finevla_core.language.english_phrases import (
     AFTER_COLOR,
     AMOUNTS,
+    BEFORE_SIDE,
     DETERMINERS,
     FOREIGN,
     JOINS,
@@ -15,8 +16,8 @@ from finevla_core.language.english_phrases import (
     PERSONS,
     RIGHT_BEFORE,
     ROWS,
+    UNSEEN,
 )
-from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_things import FRUIT
 from finevla_core.language.english_tokens import EnglishToken
 
@@ -294,12 +295,6 @@ def _name_headless(m: Mention) -> None:
         m.kind = "side"
 
 
-_FILL = frozenset(("over there", "right there", "over here")) | word_set("""
-    over standing lying located placed situated sitting that which is stands lies one resting out there here
-    mounted attached waiting up far
-    """)
-
-
 def _postmodifiers(tokens: list[EnglishToken], m: Mention) -> None:
     """Take in "on the left", "to your right", "that is blue", "of the two red cubes", "arm R"."""
     i = m.end
@@ -322,7 +317,7 @@ def _postmodifiers(tokens: list[EnglishToken], m: Mention) -> None:
 
 def _take_side(tokens: list[EnglishToken], m: Mention) -> None:
     i, n = m.end, len(tokens)
-    while i < n and tokens[i].text in _FILL:
+    while i < n and tokens[i].text in BEFORE_SIDE:
         i += 1
     if (
         m.kind == "bowl"
@@ -375,6 +370,8 @@ def _take_relative(tokens: list[EnglishToken], m: Mention) -> None:
             m.colors.append(tokens[j].value)
         elif j < n and tokens[j].kind == "size":
             m.sizes.append(tokens[j].value)
+        elif j < n and tokens[j].text in UNSEEN and not (m.colors and m.shapes):
+            m.unknown.append(tokens[j].text)
         else:
             return
         m.end = j + 1

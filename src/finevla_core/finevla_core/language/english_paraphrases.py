@@ -2,6 +2,9 @@
 
 import re
 
+from finevla_core.language.english_idioms import ANYWHERE
+from finevla_core.language.english_orders import ONE_DEED
+
 _SHORT = 300  # letters: longer texts describe motions in steps
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
 _THE = r"((?:the|that) (?:(?!is\b|are\b|that\b|which\b|you\b|i\b|we\b)\w+ ){0,3}?(?!is\b|are\b)\w+)"
@@ -311,10 +314,13 @@ def plain(text: str) -> str:
     Returns:
         The text with what is roundabout in it written plainly.
     """
-    for needles, pattern, by in _ANYWHERE:
+    for needles, pattern, by in (*_ANYWHERE, *ANYWHERE):
         if any(needle in text for needle in needles):
             text = pattern.sub(by, text)
     if len(text) < _SHORT:
+        for needles, pattern, by in ONE_DEED:
+            if any(needle in text for needle in needles):
+                text = pattern.sub(by, text)
         for pattern, by in _ONE_DEED:
             text = pattern.sub(by, text)
     return text

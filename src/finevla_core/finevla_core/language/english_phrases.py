@@ -49,3 +49,12 @@ SAYS = word_set("""
     says say said reckons thinks thought knows wants wanted needs needed likes liked believes feels hopes hoped asked asks
     told insists insisted would will can could has had was is does did claims suggests prefers expects
     """)
+# What may tell one thing from another, but is nothing that the robot sees: "the cube that is wet".
+UNSEEN = word_set("""
+    wet dry dirty clean hot cold warm cool broken cracked damaged new old shiny soft hard heavy light smooth rough sticky sharp
+    fragile dented scratched empty full magnetic expensive cheap poisonous dangerous electric alive
+    """)
+BEFORE_SIDE = frozenset(("over there", "right there", "over here")) | word_set("""
+    over standing lying located placed situated sitting that which is stands lies one resting out there here
+    mounted attached waiting up far
+    """)

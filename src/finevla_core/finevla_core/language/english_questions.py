@@ -158,6 +158,12 @@ def _is_somebody(tokens: list[EnglishToken], at: int) -> bool:
     return is_noun and is_known and tokens[at].text not in _MACHINES
 
 
+def _is_exclamation(words: list[str], tokens: list[EnglishToken]) -> bool:
+    """ "Nice cube!"."""
+    is_one = all(t.kind != "break" for t in tokens[:-1]) and tokens[-1].text == "!"
+    return is_one and len(words) <= 3 and words[0] in _GOOD | {"pretty", "beautiful", "cool"}
+
+
 def _is_praise(words: list[str]) -> bool:
     """ "Nice work with the brick", "that was a neat trick"."""
     words = words[1:] if words and words[0] in _SOUNDS else words
@@ -170,7 +176,8 @@ def no_command(text: EnglishText, out: Decision) -> str:
     """A text that speaks of something, without wanting anything."""
     target = out.target
     tokens = text.parse.tokens
-    if _is_praise([t.text for t in tokens if t.kind != "break"]) and not any(a.is_command for a in text.positive):
+    words = [t.text for t in tokens if t.kind != "break"]
+    if (_is_praise(words) or _is_exclamation(words, tokens)) and not any(a.is_command for a in text.positive):
         return "say what to do"
     if _is_report(text) or _TOLD.match(text.words):
         return "this only tells what was done: say what to do"

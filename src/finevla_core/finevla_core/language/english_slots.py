@@ -15,6 +15,8 @@ _LIGHT = word_set("""
     gather claim
     """)
 _ENCLOSES = ("enclos", "encircl", "embrac")
+_BESIDE = frozenset(("next to", "close to", "near to", "close by", "near by", "right beside", "side by side with",
+                     "just beside", "adjacent to", "in the vicinity of", "near", "beside", "by", "alongside"))  # fmt: skip
 _MEETS = word_set("aligned align aligns line lined contact level flush centred centered parallel")
 
 
@@ -56,6 +58,8 @@ def _target(text: EnglishText) -> Entity | None:
         scores[gripped] = scores.get(gripped, 0.0) + 4.0
     if scores and max(scores.values()) <= 0 and (only := _only_thing(text)) is not None:
         return only
+    if (not scores or max(scores.values()) <= 0) and (beside := _beside(text)) is not None:
+        return beside
     if not scores or max(scores.values()) <= 0:
         is_turned = any(c.slot == "turn" for c in text.parse.cues) or any(
             m.kind == "side" and m.prep == "to" and not m.is_negated for m in text.mentions
@@ -71,7 +75,8 @@ def _target(text: EnglishText) -> Entity | None:
 
 
 def _gripped_first(text: EnglishText) -> int:
-    """The only thing named before a grip without an object: "down on the brick, grab, over to the cube, let go"; else -1."""
+    """The only thing named before a grip without an "
+    "object: "down on the brick, grab, over to the cube, let go"; else -1."""
     grips = [a.at for a in text.positive if a.value in ("pick", "close") and a.form in ("base", "s") and not a.objects]
     lets_go = [
         a.at for a in text.positive if a.value in ("put", "release", "open", "stack") and grips and a.at > grips[0]
@@ -83,6 +88,18 @@ def _gripped_first(text: EnglishText) -> int:
         if m.kind == "object" and m.entity >= 0 and m.start < grips[0] and not m.is_negated and m.prep != "near"
     }  # fmt: skip
     return before.pop() if len(before) == 1 else -1
+
+
+def _beside(text: EnglishText) -> Entity | None:
+    """The only thing beside which the hand shall be: "move your right hand next to the cube"; None without one."""
+    found = {
+        m.entity
+        for m in text.mentions
+        if m.kind == "object" and m.entity >= 0 and m.prep == "near" and not (m.is_negated or m.is_side or m.is_hypothetical)
+        and text.parse.tokens[m.start - 1].text in _BESIDE
+        and any(a.at == m.verb_at and a.value in ("reach", "wait") and not a.is_side for a in text.positive)
+    }  # fmt: skip
+    return text.links.entities[found.pop()] if len(found) == 1 else None
 
 
 def _only_thing(text: EnglishText) -> Entity | None:

@@ -5,23 +5,23 @@ from finevla_core.language.english_sets import phrase_list, phrase_table, word_s
 COLORS = phrase_table(
     {
         "red": """
-            red, reddish, crimson, scarlet, ruby, vermilion, vermillion, carmine, maroon, burgundy, cherry, cherry
+            red, reddish, reddest, crimson, scarlet, ruby, vermilion, vermillion, carmine, maroon, burgundy, cherry, cherry
             red, brick red, blood red, fire engine red, tomato red, wine red, rose red, bright red, dark red,
             light red, deep red
         """,
         "green": """
-            green, greenish, emerald, emerald green, lime, lime green, grass green, leaf green, leafy green,
+            green, greenish, greenest, emerald, emerald green, lime, lime green, grass green, leaf green, leafy green,
             olive, olive green, jade, jade green, forest green, moss green, mint green, apple green, pea green,
             bottle green, sea green, dark green, light green, bright green, deep green, pale green, chartreuse,
             viridian
         """,
         "blue": """
-            blue, bluish, navy, navy blue, azure, sky blue, cobalt, cobalt blue, sapphire, sapphire blue, royal
+            blue, bluish, bluest, navy, navy blue, azure, sky blue, cobalt, cobalt blue, sapphire, sapphire blue, royal
             blue, ultramarine, cerulean, ocean blue, midnight blue, baby blue, steel blue, dark blue, light blue,
             bright blue, deep blue, pale blue, marine blue, cornflower blue
         """,
         "yellow": """
-            yellow, yellowish, golden, gold, gold coloured, lemon, lemon yellow, golden yellow, canary, canary
+            yellow, yellowish, yellowest, golden, gold, gold coloured, lemon, lemon yellow, golden yellow, canary, canary
             yellow, mustard, mustard yellow, sunny yellow, sunshine yellow, banana yellow, bright yellow, dark
             yellow, light yellow, pale yellow, deep yellow, butter yellow, corn yellow
         """,
@@ -31,7 +31,8 @@ COLORS = phrase_table(
             purple
         """,
         "orange": """
-            orange, orangey, tangerine, amber, pumpkin, pumpkin orange, carrot, carrot orange, apricot, mandarin,
+            orange, orangey, orangish, blood orange, tangerine, amber, pumpkin, pumpkin orange, carrot, carrot orange, apricot,
+            mandarin,
             bright orange, dark orange, light orange, deep orange, burnt orange, pale orange, clementine
         """,
     }
@@ -305,9 +306,9 @@ GRASPS = phrase_table(
         "sideways": """
         left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
         its sides, on its sides, across, left and
-            right, right and left, left to right, right to left, on either side, at either side, by the sides, at
-            the sides, left plus right, either side of it, crosswise, widthways, widthwise, left / right, left
-            right, to its left and right, transversely, transverse, to either side
+            right, right and left, left to right, right to left, by the sides, at
+            the sides, left plus right, crosswise, crossways, widthways, widthwise, left / right, left
+            right, to its left and right, transversely, transverse
         """,
         "lengthways": """
             lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft,

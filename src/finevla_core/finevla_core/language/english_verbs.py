@@ -76,7 +76,7 @@ VERBS: dict[str, list[str]] = {
         """
     ),
     "want": phrase_list("want, wish, prefer, need, require, fancy, desire, crave, demand"),
-    "see": phrase_list("see, find, watch, check, note, notice, spot, consider"),
+    "see": phrase_list("see, identify, pinpoint, find, watch, check, note, notice, spot, consider"),
     "withdraw": phrase_list("withdraw, retreat, retract, leave, return, back"),
 }
 # Verb and those of its forms that no rule gives.

@@ -1,4 +1,5 @@
-"""Ways and tools that an English text names and that the robot does not have: one sentence, or "" where there are none."""
+"""Ways and tools that an English text names and that the robot does not have: one sentence, or "" where there are "
+"none."""
 
 import re
 
@@ -7,7 +8,8 @@ from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import EnglishText
 
 _TOOLS = (
-    r"(?:elbow|shoulder|teeth|tooth|mouth|nose|forehead|foot|feet|knee|toe|toes|chin|tongue|lips?|camera|cable|knuckles?|torso|"
+    r"(?:elbow|shoulder|teeth|tooth|mouth|nose|forehead|foot|feet|knee|toe|toes|chin|tongue|lips?|camera|cable|"
+    r"knuckles?|torso|"
     r"chest|hips?|magnets?|suction\w*|vacuum|hooks?|string|rope|tongs|tweezers|pliers|chopsticks?|spoon|fork|"
     r"net|glue|tape|lasso|"
     r"straps?|wires?|magic|telekinesis|telepathy|willpower|tail|claws of|leg|legs|ear|ears|eyes?|mind)"
@@ -16,7 +18,8 @@ _LIMBS = r"(?:wrist|palm|back|base|head|body|outside|knuckle|side)"
 _WITH = r"\b(?:with|using|by|use|uses|between) (?:(?:its|the|your|a|an|one|only|just|own|both|some|two|left|right) )*"
 _PLACES = (
     r"\b(?:by|at|on|from|around|round) (?:(?:its|the|two|opposite|one|diagonally|four|all|upper|lower|inner|of) )*"
-    r"(?:corners?|rim|lid|vertex|vertices|underside|bottom|inside|interior|inner side|diagonals?)\b(?! of (?:BOWL|TABLE))"
+    r"(?:corners?|rim|lid|vertex|vertices|underside|bottom|inside|interior|inner side|diagonals?)\b(?! of (?:BOWL|"
+    r"TABLE))"
 )
 _WAYS = [
     (re.compile(pattern), reason)
@@ -43,6 +46,30 @@ _WAYS = [
         (
             r"\b(?:top and (?:the |its )?bottom|above and (?:from )?below|below and (?:from )?above)\b",
             "I cannot grip from above and below",
+        ),
+        (
+            r"\b(?:at|under|in) (?:an? (?:\w+ )?(?:angle|slant|incline)|\d+ {0,2}(?:degrees|°)|(?:thirty|forty five|"
+            r"sixty) degrees)\b",
+            "I come straight from above, from the left, from the right or from the far side",
+        ),
+        (
+            r"\b(?:lift|pick|grab|raise|turn|rotate|twist|stack|put|place|drop)\w*\b[^.,;]{0,40}\b(?:twice|thrice|"
+            r"(?:two|three|four|five|six|seven|eight|ten|several|many|\d+) times|again and again|repeatedly|over and "
+            r"over)\b(?! as| the)",
+            "I do a job once: say it again when it is done",
+        ),
+        (
+            r"(?:in|into|inside) BOWL ,? ?(?:and|then|and then|,) (?:then |afterwards |later |again )?(?:take|bring|"
+            r"get|fetch|lift|pull|pick) (?:it|TARGET)"
+            r"(?: right| straight)? (?:back|out|up)\b(?! of the way)",
+            "one thing at a time: say only the first job",
+        ),
+        (
+            r"(?:TARGET|SUPPORT) with (?:(?:a|an|the|some|two|no|its) )?(?:\w+ )?(?:crack|cracks|hole|holes|dents?|"
+            r"scratch|scratches|letters?|"
+            r"numbers?|stickers?|labels?|dots?|stripes?|spots?|logo|handle|chip|lid|cross|star|smiley|picture|"
+            r"pattern|writing|barcode)\b",
+            "I tell things by their colour, shape and size only",
         ),
         (r"\b(?:diagonally|cornerwise|catty corner|obliquely)\b", "I cannot come or grip diagonally"),
     )

@@ -31,6 +31,7 @@ TASKS = {
 }
 SIDES = {"top": "from above", "left": "from its left", "right": "from its right", "front": "from its far side"}
 GRASPS = {"sideways": "fingers at its left and right", "lengthways": "fingers at its front and back"}
+CARRYING = ("place", "stack", "clean")
 PATHS = {"over": "over the post", "round": "round the post"}
 
 
@@ -58,10 +59,13 @@ def read(instruction: Instruction) -> Meaning:
     slots |= given
     _check_whole(slots)
     completed = _completed(slots)
+    passed_over = [*reading.unknown, *not_used(instruction.factors)]
+    if "path" in completed and slots["task"] not in CARRYING:
+        passed_over.append(PATHS[completed.pop("path")])  # only what is carried goes past the post
+        del slots["path"]
     habits = [f"{_word(name, word)}, not said" for name, word in completed.items() if name not in slots]
     summary = " · ".join([*_phrases(slots), *habits])
-    passed_over = (*reading.unknown, *not_used(instruction.factors))
-    understanding = Understanding(summary, factors_from(slots), passed_over, reading.certainty)
+    understanding = Understanding(summary, factors_from(slots), tuple(passed_over), reading.certainty)
     return Meaning(completed, (thing_name(slots), thing_name(slots, "below_")), understanding)
 
 
