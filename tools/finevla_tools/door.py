@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.execution import PRECISIONS, PROVIDERS
-from finevla_tools.kinds import way_on
+from finevla_tools.kinds import INFO, no_data_set, way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"
@@ -89,6 +89,13 @@ def refuse_no_folder(folder: Path) -> None:
     if not folder.is_dir():
         what = "is a file" if os.path.lexists(folder) else "does not exist"
         raise FineVLAError(f"'{folder}' {what}; give the folder of a data set{way_on(folder)}")
+
+
+def refuse_no_data_set(folder: Path) -> None:
+    """Raise `FineVLAError` unless `folder` is a LeRobot data set by its names, before seconds of loading."""
+    refuse_no_folder(folder)
+    if not (folder / INFO).is_file():
+        raise FineVLAError(no_data_set(folder))
 
 
 def refuse_other_content(out: Path, *own: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import refuse_no_folder, refuse_no_output
+from finevla_tools.door import refuse_no_data_set, refuse_no_output
 from finevla_tools.formats import percentage, shortened
 
 IMPORTED, EXPORTED = ("finevla-tool",), ("finegrained", "finevla-tool")
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show or write words; return 0, or 1 if records were left out. Raises `FineVLAError` for bad options or files."""
-    refuse_no_folder(arguments.dataset)
+    refuse_no_data_set(arguments.dataset)
     asked = [name for name in ("apply", "imported", "exported") if getattr(arguments, name)]
     if len(asked) > 1:
         raise FineVLAError("give one of --apply, --import and --export at a time")

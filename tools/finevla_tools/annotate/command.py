@@ -13,7 +13,7 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.vlm_command import add_vlm_arguments, vlm_options, with_vlm
 from finevla_tools.canonical.command import add_gripper_arguments
-from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
+from finevla_tools.door import announce, refuse_no_data_set, refuse_no_output
 
 if TYPE_CHECKING:
     from finevla_tools.annotate.source import MotionSource
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 if every episode is annotated, 1 if some were left out."""
-    refuse_no_folder(arguments.dataset)
+    refuse_no_data_set(arguments.dataset)
     refuse_no_output("--out", arguments.out)
     if arguments.episodes is not None and arguments.episodes < 1:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")

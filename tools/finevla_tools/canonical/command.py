@@ -11,7 +11,7 @@ from typing import Any
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
+from finevla_tools.door import announce, refuse_no_data_set, refuse_no_folder, refuse_no_output
 
 FOLDER = "unified_output"
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
@@ -57,8 +57,9 @@ def add_gripper_arguments(parser: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 if every episode is there, 1 if some were left out."""
-    refuse_no_folder(arguments.dataset)
+    (refuse_no_folder if arguments.restore else refuse_no_data_set)(arguments.dataset)
     refuse_no_output("--out", arguments.out)
+    targets = _targets(arguments.target)
     announce(f"reading '{arguments.dataset}'")
     from finevla_tools.canonical import convert
     from finevla_tools.canonical.choose import choose_map
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     fields = choose_map(dataset, arguments.map, compat)
     fields = fields if compat else settle(dataset, fields, given)  # FineVLA takes grippers as they are
     _tell(fields)
-    rules = Rules(fields, Targets(**_targets(arguments.target)), compat)
+    rules = Rules(fields, Targets(**targets), compat)
     if arguments.dry_run:
         for _, text in convert.sample(dataset, rules, arguments.seed, arguments.episodes):
             print(text)
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     for index, sentence in outcome.failed.items():
         print(f"left out: episode {index}: {sentence}", file=sys.stderr)
     done = "nothing to do, all is there" if outcome.is_untouched else f"{outcome.made} made, {outcome.kept} kept"
-    print(f"{outcome.folder}: {done}, {len(outcome.failed)} left out (map '{rules.map.name}')")
+    print(f"{outcome.folder}: {done}, {len(outcome.failed)} left out (field map: {rules.map.name})")
     return 1 if outcome.failed else 0
 
 

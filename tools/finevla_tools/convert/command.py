@@ -153,6 +153,9 @@ def run(arguments: argparse.Namespace) -> int:
         from finevla_tools.convert.inspect import inspect
 
         return inspect(source, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
+    if not source.references():
+        of_kind = f" of kind '{arguments.kind}'; without --kind its files say what it is" if arguments.kind else ""
+        raise FineVLAError(f"'{arguments.input}' holds no episode{of_kind}")
     if isinstance(arguments.task, TaskTable) and (unused := arguments.task.unused(source.references())):
         print(
             f"--task '{arguments.task.path}': {counted(len(unused), 'row', 'are')} of no episode that is "

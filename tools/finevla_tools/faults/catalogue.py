@@ -1,8 +1,9 @@
 """All drills. What is promised here is what the tests ask of the stack and what docs/faults.md says."""
 
+import difflib
 from collections.abc import Sequence
 
-from finevla_core.errors import FineVLAError, unknown
+from finevla_core.errors import FineVLAError
 from finevla_tools.faults import inject as do
 from finevla_tools.faults import unruly, wire
 from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery
@@ -245,5 +246,7 @@ def chosen(names: Sequence[str], drills: Sequence[Drill]) -> list[Drill]:
     by_name = {drill.name: drill for drill in drills}
     for name in names:
         if name not in by_name:
-            raise FineVLAError(unknown("drill", name, tuple(by_name)))
+            near = difflib.get_close_matches(name, by_name, 1)
+            all_names = "'finevla doctor --list' names them, with --hostile the others"  # some 200, with commas in them
+            raise FineVLAError(f"unknown drill '{name}'; {f"did you mean '{near[0]}'?" if near else all_names}")
     return [drill for drill in drills if not names or drill.name in names]
