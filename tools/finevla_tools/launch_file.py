@@ -79,7 +79,7 @@ def load_launch(path: Path, given: Mapping[str, str]) -> Launch:
     except RecursionError as error:
         raise FineVLAError(f"launch file '{path}' is nested too deeply") from error
     if odd := sorted(set(given) - set(reader.descriptions)):
-        raise FineVLAError(unknown(f"argument of '{path.name}'", odd[0], reader.descriptions))
+        raise FineVLAError(unknown("argument", odd[0], reader.descriptions))
     return Launch(tuple(reader.processes), reader.variables, reader.descriptions)
 
 

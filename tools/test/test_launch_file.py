@@ -194,7 +194,7 @@ def test_each_piper_arm_gets_a_driver_on_its_own_bus() -> None:
 
 
 def test_unknown_argument_is_named_with_the_nearest_or_all_known_ones() -> None:
-    with pytest.raises(FineVLAError, match="'cobotmagic.launch.yaml' 'bundel'; did you mean 'bundle'"):
+    with pytest.raises(FineVLAError, match="argument 'bundel'; did you mean 'bundle'"):
         load_launch(STACK, {"bundel": "x"})
     with pytest.raises(FineVLAError, match="'xyz'; known are robot, bundle, "):
         load_launch(STACK, {"xyz": "x"})
