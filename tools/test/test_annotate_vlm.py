@@ -73,7 +73,7 @@ def test_episode_that_the_model_cannot_do_keeps_what_motion_says(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--model", ""), "no model is named"),
+        (("--model", ""), "name the model by --model"),
         (("--server", "gpu-host"), "must begin with http:// or https:// and name a host"),
         (("--preset", "thoughts"), "thoughts"),
         (("--concurrency", "0"), "concurrency is 0; it must be at least 1"),

@@ -60,6 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError("--db takes a file or postgresql://USER@HOST/NAME")
     if not arguments.db and arguments.annotations is None:
         raise FineVLAError("give --annotations FILE with the drafts, or --db with a review that was begun")
+    if arguments.annotations is not None and not arguments.annotations.is_file():
+        raise FineVLAError(
+            f"--annotations '{arguments.annotations}' is no file; 'finevla annotate' writes such a table"
+        )
     from finevla_tools.datasets.lerobot_files import open_dataset
     from finevla_tools.review.database import Database
     from finevla_tools.review.store import ReviewStore
