@@ -95,8 +95,8 @@ def compared(spool, tasks: list[Task], measure, cut, folder: Path, jobs: int) ->
     """From trajectories on disk to choices, with what is known kept on disk: what a run does."""
     from finevla_tools.dedup.compare import distances
     from finevla_tools.dedup.cost import PoseTrajectory
+    from finevla_tools.dedup.parallel_groups import compare_all
     from finevla_tools.dedup.sampling import Keep, select
-    from finevla_tools.dedup.side_by_side import compare_all
     from finevla_tools.dedup.store import Work
 
     def read(task: Task) -> list[PoseTrajectory]:

@@ -19,7 +19,7 @@ from finevla_core.recording.repair import repair
 from finevla_core.recording.scan import Channel, RecordedMessage
 from finevla_core.recording.sqlite import SqliteScan
 from finevla_core.time_units import NS_PER_S
-from finevla_tools.kinds import data_set_of, way_on
+from finevla_tools.path_kinds import data_set_of, way_on
 
 BAG = "the folder of a recording, or a file of it (MCAP, SQLite's .db3)"
 SHOWN = 60  # characters of a task in the table

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.execution import PRECISIONS, PROVIDERS
-from finevla_tools.kinds import INFO, no_data_set, way_on
+from finevla_tools.path_kinds import INFO, no_data_set, way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"

@@ -20,7 +20,7 @@ from scipy.cluster.hierarchy import cophenet, fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
 from finevla_tools.dedup import page as page_module
-from finevla_tools.dedup.automatic import Candidate
+from finevla_tools.dedup.automatic_cut import Candidate
 from finevla_tools.dedup.clusters import Clusters
 from finevla_tools.dedup.cost import Metric
 from finevla_tools.dedup.describe import differences, in_words

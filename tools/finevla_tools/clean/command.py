@@ -14,7 +14,7 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.door import refuse_no_output
-from finevla_tools.kinds import way_on
+from finevla_tools.path_kinds import way_on
 from finevla_tools.unexpected import remember, unexpected
 
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them

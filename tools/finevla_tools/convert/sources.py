@@ -8,7 +8,7 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.reading import PACKED, STORAGE
 from finevla_tools.convert.episode import Source
-from finevla_tools.kinds import way_on
+from finevla_tools.path_kinds import way_on
 
 
 @dataclass(frozen=True)

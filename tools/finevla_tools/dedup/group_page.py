@@ -10,9 +10,9 @@ from finevla_tools.dedup.embedding import embed, filled
 from finevla_tools.dedup.overlay import drawn, frames, overlay, panels, still
 from finevla_tools.dedup.report import GroupReport, Run
 from finevla_tools.dedup.thinning import Thinning, by_size, shown, square_of, to_medoid
-from finevla_tools.formats import number
 from finevla_tools.report.distances import colours_of, heat_map, plane, root_scale, tree
 from finevla_tools.report.page import Block, Container, Figure, Heading, Paragraph, Table, bold, link, meter
+from finevla_tools.text_format import number
 
 Array = NDArray[np.float64]
 PATHS = 720  # episodes whose paths are drawn, on the whole page

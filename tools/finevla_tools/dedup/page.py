@@ -8,9 +8,9 @@ from finevla_core.counts import counted
 from finevla_tools.dedup.describe import differences, in_words
 from finevla_tools.dedup.group_page import PATHS, from_medoid, section
 from finevla_tools.dedup.report import GroupReport, Run
-from finevla_tools.formats import duration, number, percentage, shortened
 from finevla_tools.report import page as report
 from finevla_tools.report.distances import agreement
+from finevla_tools.text_format import duration, number, percentage, shortened
 
 FULL = 30  # groups with pictures
 LISTED = 4000  # rows of a table: a browser still sorts them at once

@@ -19,9 +19,9 @@ from finevla_tools.dedup.cost import Metric
 from finevla_tools.dedup.finevla_clusters import Recursion
 from finevla_tools.dedup.finevla_run import Batch, PaperRequest
 from finevla_tools.dedup.groups import Group, grouped
+from finevla_tools.dedup.parallel_groups import WORTH, compare_all
 from finevla_tools.dedup.reading import Read, read_all
 from finevla_tools.dedup.sampling import EpisodeChoice, Keep, select
-from finevla_tools.dedup.side_by_side import WORTH, compare_all
 from finevla_tools.dedup.source import DedupSource, Entry, EpisodeRequest
 from finevla_tools.dedup.store import Work
 from finevla_tools.work import staged

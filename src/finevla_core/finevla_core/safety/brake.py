@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.commands import LEAD_NS, trajectories
 from finevla_core.safety.events import Trajectory
-from finevla_core.safety.followed import plan_followed
+from finevla_core.safety.foreign_commands import StrangerLead
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, stop
-from finevla_core.safety.stranger_lead import StrangerLead
+from finevla_core.safety.plan_tracking import plan_followed
 from finevla_core.time_units import S_PER_NS
 
 ELDER_PLANS = 3  # that a controller may be on, for it missed what came later

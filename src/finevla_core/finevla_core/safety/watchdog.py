@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.brake import Brake
-from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.events import Event, State, Trajectory
 from finevla_core.safety.findings import WATCHES, Verdict
 from finevla_core.safety.limits import Limits
@@ -24,6 +23,7 @@ from finevla_core.safety.monitors import (
     Strangers,
 )
 from finevla_core.safety.policy_monitor import PolicyMonitor
+from finevla_core.safety.publisher_monitor import CounterWatch
 from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.time_units import S_PER_NS
 
