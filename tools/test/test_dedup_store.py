@@ -406,7 +406,7 @@ def test_remembered_pairs_are_asked_for_once_in_any_order(tmp_path: Path) -> Non
     first = remembered(pairs)
     assert np.allclose(first, [1.003, 0.002, 1.003, 4.005])
     assert remembered.computed == counted.count.sum() == 3
-    assert remembered.known(np.array([[2, 0], [0, 1]])).tolist() == [True, False]
+    assert remembered.is_computed(np.array([[2, 0], [0, 1]])).tolist() == [True, False]
     remembered.close()
     again = Remembered(prepared(), tmp_path, exact=counted)
     assert np.array_equal(again(pairs), first)  # to the last bit

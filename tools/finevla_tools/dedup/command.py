@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.work.parallel import cores
 
     job = _job(arguments)
-    sources = open_sources(arguments.dataset, job.wanted, arguments.map)
+    sources = open_sources(arguments.dataset, job.request, arguments.map)
     for problem in (p for source in sources for p in source.problems):
         print(f"warning: {problem}", file=sys.stderr)
     if arguments.by != "dataset":
@@ -183,7 +183,7 @@ def _job(arguments: argparse.Namespace) -> Any:
     seed = arguments.seed if arguments.seed is not None else 42 if compat else 0
     cut = Cut(arguments.linkage, arguments.cut_distance, arguments.clusters, seed)
     return DedupJob(
-        wanted=wanted,
+        request=wanted,
         measure=measure,
         cut=cut,
         recursion=_recursion(arguments) if arguments.recursive else None,

@@ -148,7 +148,7 @@ def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per
     return Estimate(cores, align, other, seconds, memory, disk, price)
 
 
-def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
+def estimate_lines(work: Workload, rates: Rates, found: Estimate) -> list[str]:
     """Return the estimate as lines for the terminal, with the assumptions it rests on."""
     lines = [
         f"{work.trajectories:,} trajectories in {counted(work.groups, 'group')}; {counted(work.pairs, 'pair')} to look at",

@@ -68,7 +68,7 @@ def _how(run: Run, arms: Sequence[str]) -> list[report.Block]:
     aligned = f"Aligned: {run.aligned:,} of {counted(run.pairs, 'pair')}; lower bounds told the others apart."
     return [
         report.Heading("What was measured"),
-        report.Items([*in_words(run.measure, arms), *run.asked]),
+        report.Items([*in_words(run.measure, arms), *run.settings]),
         report.Paragraph(f"Time: {stages or 'not taken'}. {aligned}"),
         *(report.Paragraph(text) for text in run.notes),
         *beside,

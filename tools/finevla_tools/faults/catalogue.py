@@ -58,11 +58,11 @@ NODES = {
         ),
         Drill(
             "stop word, policy hangs", "SIGSTOP of the policy, then somebody says stop; later SIGCONT",
-            ignored_stops.both(do.hung("policy"), ignored_stops.said("Stop!")), BRAKES, TOLD, codes=("stop.word",),
+            ignored_stops.both(do.hung("policy"), ignored_stops.say("Stop!")), BRAKES, TOLD, codes=("stop.word",),
         ),
         Drill(
             "stop word, no policy", "kill -9 of the policy, then somebody says stop",
-            ignored_stops.both(do.killed("policy"), ignored_stops.said("停下来!")), BRAKES, TOLD, codes=("stop.word",),
+            ignored_stops.both(do.killed("policy"), ignored_stops.say("停下来!")), BRAKES, TOLD, codes=("stop.word",),
         ),
     ),
     "camera_ingest": (
@@ -105,7 +105,7 @@ NODES = {
             STOPS, RESET, 0.0, ("stop.topic",), moment=Moment.MOTION, persists=True,
         ),
         Drill(
-            "stop word in a motion", "somebody says stop while an arm goes to a pose", ignored_stops.said("please stop"),
+            "stop word in a motion", "somebody says stop while an arm goes to a pose", ignored_stops.say("please stop"),
             BRAKES, TOLD, codes=("stop.word",), moment=Moment.MOTION,
         ),
     ),
@@ -217,7 +217,7 @@ CLOCK_FAULTS = (
 
 MACHINE_FAULTS = (
     Drill("stop pressed", "nothing is wrong: the operator stops", do.stop_pressed, STOPS, RESET, 0.0, ("stop.topic",)),
-    Drill("stop word", "nothing is wrong: somebody says stop", ignored_stops.said("STOP"), BRAKES, TOLD, codes=("stop.word",)),
+    Drill("stop word", "nothing is wrong: somebody says stop", ignored_stops.say("STOP"), BRAKES, TOLD, codes=("stop.word",)),
     Drill(
         "policy goes on", "the operator stops, but the policy sends on and announces the old instruction again",
         ignored_stops.both(do.stop_pressed, ignored_stops.goes_on), STOPS, RESET, 0.0, ("stop.topic",), persists=True,

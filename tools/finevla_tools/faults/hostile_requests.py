@@ -214,7 +214,7 @@ def floods_drills() -> list[Drill]:
         drill(
             f"flood of calls: {name}",
             "300 calls of a service at once, then a stop",
-            floods.asked(kind, 300),
+            floods.service_calls(kind, 300),
             STOPS,
             is_flood=True,
             lasts_s=1.5,
