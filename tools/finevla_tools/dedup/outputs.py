@@ -13,7 +13,7 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
+from finevla_tools.dedup.correction_effects import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
 from finevla_tools.dedup.loading import Spool
 from finevla_tools.dedup.report import Compared, GroupReport, Run, write_report
 from finevla_tools.dedup.run import DedupJob, DedupOutcome

@@ -8,7 +8,7 @@ from lifecycle_msgs.msg import Transition
 from finevla_tools.faults import inject as do
 from finevla_tools.faults import node_endings, operator_requests
 from finevla_tools.faults.drill import Drill
-from finevla_tools.faults.hostile_kinds import FOLLOWING, FOLLOWS, MOTION, NONE, REST, RIVAL, SAFE, STOPS, at, drill
+from finevla_tools.faults.drill_builders import FOLLOWING, FOLLOWS, MOTION, NONE, REST, RIVAL, SAFE, STOPS, at, drill
 from finevla_tools.faults.ignored_stops import both
 
 

@@ -11,7 +11,7 @@ from finevla_ros import qos
 from finevla_tools.faults import floods, imposters, intruders, operator_requests
 from finevla_tools.faults import inject as do
 from finevla_tools.faults.drill import Drill
-from finevla_tools.faults.hostile_kinds import (
+from finevla_tools.faults.drill_builders import (
     BRAKES,
     FOLLOWS,
     FORGED,

@@ -5,7 +5,7 @@ from finevla_ros import qos
 from finevla_tools.faults import imposters, intruders, operator_requests
 from finevla_tools.faults import inject as do
 from finevla_tools.faults.drill import Drill, Moment
-from finevla_tools.faults.hostile_kinds import (
+from finevla_tools.faults.drill_builders import (
     BRIDGE_S,
     DEAF_S,
     FOLLOWING,
