@@ -66,7 +66,7 @@ def test_episode_that_the_model_cannot_do_keeps_what_motion_says(
     root = write(tmp_path / "set", [grasping(0.4)])
     with PlayedVlmServer(always("ignored schema")) as server:
         assert annotate(root, server.url, tmp_path / "draft") == 0
-    assert "for a person alone: episode 0: " in capsys.readouterr().err
+    assert "without the model's part: episode 0: " in capsys.readouterr().err
     assert {row.source for row in read_annotations(tmp_path / "draft" / ANNOTATIONS)} == {"motion"}
 
 

@@ -96,7 +96,8 @@ def _show(source: "MotionSource", index: int) -> int:
 
     chosen = [episode for episode in source.files.episodes if episode.index == index]
     if not chosen:
-        raise FineVLAError(f"--show {index}: the data set has no such episode")
+        there = f"{source.files.episodes[0].index} to {source.files.episodes[-1].index}"
+        raise FineVLAError(f"--show {index}: '{source.files.root}' has episodes {there}")
     made = next(iter(annotate_episodes(source, chosen, 1)))
     if made.failed:
         raise FineVLAError(made.failed)
