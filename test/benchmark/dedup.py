@@ -95,8 +95,8 @@ def compared(spool, tasks: list[Task], measure, cut, folder: Path, jobs: int) ->
     """From trajectories on disk to choices, with what is known kept on disk: what a run does."""
     from finevla_tools.dedup.compare import distances
     from finevla_tools.dedup.cost import PoseTrajectory
+    from finevla_tools.dedup.parallel_groups import compare_all
     from finevla_tools.dedup.sampling import Keep, select
-    from finevla_tools.dedup.side_by_side import compare_all
     from finevla_tools.dedup.store import Work
 
     def read(task: Task) -> list[PoseTrajectory]:
@@ -287,7 +287,7 @@ def million(arguments: argparse.Namespace) -> None:
     """Two shapes of a million: groups all of one size, and of sizes as data sets have them, many small and some large."""
     from finevla_tools.dedup.clusters import Cut
     from finevla_tools.dedup.cost import Metric
-    from finevla_tools.dedup.estimate import Workload, estimate, measured, said
+    from finevla_tools.dedup.estimate import Workload, estimate, estimate_lines, measured
 
     recipe = planted.Recipe(arms=arguments.arms)
     cut = Cut("average", threshold(recipe, False))
@@ -306,7 +306,7 @@ def million(arguments: argparse.Namespace) -> None:
         print(f"\n{name}\n")
         for cores in (2, 16, 96):
             found = estimate(work, rates, cores, 2048, arguments.price_per_core_hour)
-            for line in said(work, rates, found)[0 if cores == 2 else 1 : None if cores == 96 else -2]:
+            for line in estimate_lines(work, rates, found)[0 if cores == 2 else 1 : None if cores == 96 else -2]:
                 print(f"- {line}")
 
 

@@ -19,7 +19,7 @@ from scipy.spatial.distance import squareform
 from finevla_tools.dedup.bounds import lower_bounds
 from finevla_tools.dedup.cost import Metric, Prepared, prepare
 from finevla_tools.dedup.kernel import condensed, pair_distances
-from finevla_tools.dedup.lazy import METHODS, Distances, linkage_to, nearest, within
+from finevla_tools.dedup.lazy_distances import METHODS, Distances, linkage_to, nearest, within
 from finevla_tools.dedup.outlines import COARSE, FINE, outline
 
 Array = NDArray[np.float64]

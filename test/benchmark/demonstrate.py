@@ -24,7 +24,7 @@ from finevla_sim.episode import Episode
 from finevla_sim.robot import default_robot
 from finevla_sim.tasks import TASKS, mixture
 from finevla_sim.world import World
-from finevla_tools.datasets.common import EpisodeWriter
+from finevla_tools.datasets.episode_writer import EpisodeWriter
 from finevla_tools.datasets.lerobot_writer import LeRobotWriter
 from finevla_tools.datasets.rosbag_writer import RosbagWriter
 from finevla_tools.demonstrate import FPS, DemonstrationRequest, Performer

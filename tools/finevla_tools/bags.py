@@ -19,7 +19,7 @@ from finevla_core.recording.repair import repair
 from finevla_core.recording.scan import Channel, RecordedMessage
 from finevla_core.recording.sqlite import SqliteScan
 from finevla_core.time_units import NS_PER_S
-from finevla_tools.kinds import data_set_of, way_on
+from finevla_tools.path_kinds import data_set_of, way_on
 
 BAG = "the folder of a recording, or a file of it (MCAP, SQLite's .db3)"
 SHOWN = 60  # characters of a task in the table
@@ -27,20 +27,20 @@ SHOWN = 60  # characters of a task in the table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the jobs list, info, play and repair and their options to `parser`."""
-    jobs = parser.add_subparsers(dest="job", required=True)
-    listed = jobs.add_parser("list", help="the recordings in a folder")
+    jobs = parser.add_subparsers(dest="job", required=True, metavar="list|info|play|repair")
+    listed = jobs.add_parser("list", help="list the recordings in a folder")
     listed.add_argument("folder", type=Path, help="the folder that episodes are recorded in")
-    shown = jobs.add_parser("info", help="what is in a recording")
+    shown = jobs.add_parser("info", help="show what is in a recording")
     shown.add_argument("bag", type=Path, help=BAG)
-    played = jobs.add_parser("play", help="publish what was recorded, as it was offered then")
+    played = jobs.add_parser("play", help="publish what was recorded, with the QoS of then")
     played.add_argument("bag", type=Path, help=BAG)
-    played.add_argument("--rate", type=float, default=1.0, help="times as fast as it was [1]")
-    played.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="only these")
+    played.add_argument("--rate", type=float, default=1.0, help="speed: 2 plays twice as fast as it was recorded [1]")
+    played.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="play only these")
     played.add_argument("--prefix", default="", help="put before every topic's name, as in /replay")
-    played.add_argument("--commands", action="store_true", help="also what could move a robot")
+    played.add_argument("--commands", action="store_true", help="also play commands, which could move a robot")
     mended = jobs.add_parser("repair", help="make a whole recording of what a crash has left")
     mended.add_argument("bag", type=Path, help=f"{BAG}; it is not touched")
-    mended.add_argument("--out", type=Path, help="where to [beside it, NAME_repaired]")
+    mended.add_argument("--out", type=Path, help="folder to make; without it NAME_repaired beside the recording")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -141,7 +141,10 @@ def show_list(folder: Path) -> int:
     if count:
         console.print(table)
     trashed = len([path for path in (folder / TRASH).iterdir() if path.is_dir()]) if (folder / TRASH).is_dir() else 0
-    print(f"{counted(count, 'recording')}" + (f", {trashed} discarded ones in {folder / TRASH}" if trashed else ""))
+    print(
+        f"{counted(count, 'recording')} in '{folder}'"
+        + (f", {trashed} discarded ones in {folder / TRASH}" if trashed else "")
+    )
     for sentence in odd:
         print(f"not a recording: {sentence}")
     return 0

@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full
+from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full, unknown
 from finevla_tools import unexpected
 from finevla_tools.door import Parser
 
 COMMANDS = {
     "up": ("finevla_tools.up", "start the stack from its launch description"),
+    "demo": ("finevla_tools.demo_command", "run scenes in simulation, with printed outcomes and a video"),
     "say": ("finevla_tools.say", "steer: send one instruction"),
     "stop": ("finevla_tools.stop", "stop the arms at once; latched until a reset"),
     "reset": ("finevla_tools.reset", "leave a stop; the arms rest until new words come"),
@@ -20,27 +21,41 @@ COMMANDS = {
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
     "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
+    "doctor": (
+        "finevla_tools.doctor",
+        "check the installation or a new robot; --drill: faults on purpose, in simulation",
+    ),
     "security": ("finevla_tools.security_command", "keys and permissions for SROS 2: create and check"),
     "record": ("finevla_tools.record", "record episodes: start, stop and label them by keys"),
     "bags": ("finevla_tools.bags", "list, describe, play and repair recordings"),
-    "doctor": ("finevla_tools.doctor", "check the installation; --drill: faults on purpose, in simulation"),
-    "demo": ("finevla_tools.demo_command", "run scenes with printed outcomes and a video"),
-    "demonstrate": ("finevla_tools.demonstrate_command", "write demonstrations as a LeRobot data set and as rosbags"),
-    "convert": ("finevla_tools.convert.command", "recordings to LeRobot data sets, for any trainer that reads those"),
+    "convert": (
+        "finevla_tools.convert.command",
+        "make a LeRobot data set of recordings, for any trainer that reads those",
+    ),
+    "clean": ("finevla_tools.clean.command", "find faulty episodes of a data set, and make a set without them"),
+    "canonicalise": (
+        "finevla_tools.canonical.command",
+        "write a data set as FineVLA's 80 values with a mask, and back",
+    ),
+    "dedup": ("finevla_tools.dedup.command", "find motions that repeat each other, and choose which to keep"),
+    "annotate": (
+        "finevla_tools.annotate.command",
+        "describe each episode by its motion, as a draft for a person to review",
+    ),
+    "review": ("finevla_tools.review.command", "mend and approve annotations beside the videos, in a browser"),
+    "words": (
+        "finevla_tools.words_command",
+        "show what is said of each episode, and write reviewed words into a data set",
+    ),
+    "demonstrate": (
+        "finevla_tools.demonstrate_command",
+        "simulated demonstrations as a LeRobot data set and as rosbags",
+    ),
     "synthesize": ("finevla_tools.synthesize", "simulated motions with pictures, which 'finevla train' learns from"),
     "collect": (
         "finevla_tools.collect_command",
-        "what a policy sees while it acts in simulation, for 'finevla train'",
+        "run a policy in simulation and keep what it sees, for 'finevla train'",
     ),
-    "canonicalise": ("finevla_tools.canonical.command", "a data set as FineVLA's 80 values with a mask, and back"),
-    "clean": ("finevla_tools.clean.command", "what is wrong with which episode of a data set, and a set without them"),
-    "annotate": (
-        "finevla_tools.annotate.command",
-        "what motion says of each episode, as a draft for a person to review",
-    ),
-    "dedup": ("finevla_tools.dedup.command", "which trajectories say the same, and which of them to keep"),
-    "review": ("finevla_tools.review.command", "people mend and approve annotations beside the videos, in a browser"),
-    "words": ("finevla_tools.words_command", "what is said of each episode of a data set, and reviewed words into it"),
     "backbone": (
         "finevla_tools.backbone_command",
         "a small backbone of random weights, to train without a GPU or a hub",
@@ -50,12 +65,19 @@ COMMANDS = {
         "train a vision-language-action policy from data sets, or the policy that ships from simulated motions",
     ),
     "export": ("finevla_tools.export_command", "turn a checkpoint into a policy bundle"),
-    "serve": ("finevla_tools.serve.command", "a bundle behind a websocket, for clients of openpi and starVLA"),
+    "serve": ("finevla_tools.serve.command", "serve a bundle over a websocket, for clients of openpi and starVLA"),
+    "evaluate": ("finevla_tools.evaluation.command", "measure in simulation how well a policy obeys, beside baselines"),
     "bench": (
         "finevla_tools.bench_command",
-        "how fast and how steerable a policy is; how well models understand robot videos",
+        "measure how fast and how steerable a policy is, and how well models understand robot videos",
     ),
-    "evaluate": ("finevla_tools.evaluation.command", "is a policy steerable? closed loop, pairs, baselines"),
+}
+# Headings of the help, each above its first command.
+HEADINGS = {
+    "up": "the running stack",
+    "record": "recordings and data sets",
+    "demonstrate": "data from simulation",
+    "backbone": "policies",
 }
 
 # Of the version before; to be dropped with the next.
@@ -91,8 +113,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: finevla COMMAND ...\n")
-        print("\n".join(f"  {name:12s} {text}" for name, (_, text) in COMMANDS.items()))
+        print("usage: finevla COMMAND ...")
+        for name, (_, text) in COMMANDS.items():
+            if name in HEADINGS:
+                print(f"\n{HEADINGS[name]}:")
+            print(f"  {name:12s} {text}")
         print("\n'finevla COMMAND --help' tells the options of a command.")
         return 0 if arguments else 2
     name, rest = arguments[0], arguments[1:]
@@ -102,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return MISTAKE
     if name not in COMMANDS:
-        print(f"error: unknown command '{name}'; known are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"error: {unknown('command', name, COMMANDS)}", file=sys.stderr)
         return MISTAKE
     unexpected.forget()
     try:

@@ -11,13 +11,13 @@ from finevla_core.bundle import load_bundle
 from finevla_core.counts import counted
 from finevla_core.policy.execution import Execution
 from finevla_sim.tasks import mixture
-from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, note, refuse_other_content
+from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, bundle_path, note, refuse_other_content
 from finevla_tools.simulation_options import add_processes, add_tasks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the bundle and the options of `finevla collect` to `parser`."""
-    parser.add_argument("bundle", type=Path, help="folder of a policy bundle")
+    parser.add_argument("bundle", help="policy bundle: a name in models or a path")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--trials", type=int, default=500, help="how often the policy acts, each time in another scene")
     parser.add_argument("--first", type=int, default=0, help="number of the first scene")
@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_other_content(arguments.out, SHARDS, UNKNOWN)
     at_least(1, trials=arguments.trials, processes=arguments.processes)
     at_least(0, first=arguments.first)
-    load_bundle(arguments.bundle)
+    bundle = bundle_path(arguments.bundle)
+    load_bundle(bundle)
     tasks = mixture(arguments.tasks)
     announce(f"loading the simulator; {counted(arguments.trials, 'trial')} of '{arguments.bundle}' to {arguments.out}")
     from finevla_core.policy.loading import load_policy
@@ -38,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.collect import SHARD_TRIALS, write_collected
     from finevla_tools.work.shards import make_shards
 
-    load_policy(arguments.bundle, default_robot().embodiment, execution=Execution(tell=note))
+    load_policy(bundle, default_robot().embodiment, execution=Execution(tell=note))
     firsts = range(arguments.first, arguments.first + arguments.trials, SHARD_TRIALS)
     paths = [arguments.out / f"drills_{first // SHARD_TRIALS:05d}.npz" for first in firsts]
-    jobs = [(arguments.bundle, first, SHARD_TRIALS, tasks) for first in firsts]
+    jobs = [(bundle, first, SHARD_TRIALS, tasks) for first in firsts]
     return make_shards(paths, jobs, write_collected, "trials", arguments.processes)

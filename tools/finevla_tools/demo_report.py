@@ -15,9 +15,9 @@ from PIL import Image
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic import write_text
 from finevla_sim.simulator_node import OVERVIEW_SIZE
+from finevla_tools.motion_end import RATE_HZ
 from finevla_tools.performance import ActResult
 from finevla_tools.programme import PICTURED
-from finevla_tools.rest import RATE_HZ
 from finevla_tools.session_host import SessionHost
 from finevla_tools.stack_session import FollowedRecording
 from finevla_tools.video import BAR, Movie, captioned, card, write_picture

@@ -24,7 +24,7 @@ from finevla_sim.sampling import sample_scene
 from finevla_sim.scene import DEMONSTRATION_SEEDS
 from finevla_sim.tasks import sample_goal
 from finevla_sim.world import World
-from finevla_tools.datasets.common import EpisodeWriter
+from finevla_tools.datasets.episode_writer import EpisodeWriter
 from finevla_tools.datasets.lerobot_writer import LeRobotWriter
 from finevla_tools.datasets.rosbag_writer import RosbagWriter
 from finevla_tools.work.parallel import Once, over

@@ -36,9 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the options and write the demonstrations; return the exit code. Raises `FineVLAError` for bad options."""
-    if not 1 <= arguments.episodes <= DEMONSTRATION_SEEDS or not 0 <= arguments.first < DEMONSTRATION_SEEDS:
+    at_least(1, episodes=arguments.episodes, processes=arguments.processes)
+    at_least(0, first=arguments.first)
+    if arguments.episodes > DEMONSTRATION_SEEDS or arguments.first >= DEMONSTRATION_SEEDS:
         raise FineVLAError(f"--episodes and --first must stay within the {DEMONSTRATION_SEEDS} seeds of demonstrations")
-    at_least(1, processes=arguments.processes)
     formats = [name for name in arguments.formats.split(",") if name]
     if odd := [name for name in formats if name not in FORMATS]:
         raise FineVLAError(f"unknown format '{odd[0]}'; known are {', '.join(FORMATS)}")

@@ -80,12 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
         return run_commissioning(arguments)
     if arguments.answers is not None or arguments.unattended or arguments.out is not None:
         raise FineVLAError("--answers, --unattended and --out need --robot")
-    findings = list(_look(arguments))
-    width = max(len(f.what) for f in findings)
-    for finding in findings:
+    if arguments.hostile:
+        raise FineVLAError("--hostile needs --drill or --list")
+    checks = _checks(arguments)
+    width = max(len(what) for what, _, _ in checks)
+    problems = 0
+    for finding in _look(checks):
         sign = "PROBLEM" if finding.remedy else "ok"
-        print(f"{sign:8s}{finding.what:{width}s}  {finding.found}{f' - {finding.remedy}' if finding.remedy else ''}")
-    return int(any(finding.remedy for finding in findings))
+        found = f"{finding.found}{f' - {finding.remedy}' if finding.remedy else ''}"
+        print(f"{sign:8s}{finding.what:{width}s}  {found}", flush=True)
+        problems += bool(finding.remedy)
+    return int(problems > 0)
 
 
 def _drills(hostile: bool) -> "list[Drill]":
@@ -150,8 +155,8 @@ def drill_sentence() -> str:
     return f"reach the {target.name.replace('_', ' ')} with the left arm"
 
 
-def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
-    """Everything in turn; what raises is a finding too."""
+def _checks(arguments: argparse.Namespace) -> list[tuple[str, Callable[[], str], str]]:
+    """What is looked at, in turn: its name, the check, and what helps if it raises."""
     checks: list[tuple[str, Callable[[], str], str]] = [
         ("Python", _python, "use Python 3.12"),
         ("ROS 2", _ros, "run '. install/setup.bash', or 'make setup' before"),
@@ -165,6 +170,11 @@ def _look(arguments: argparse.Namespace) -> Iterator[Finding]:
         ("log folder", _logs, "make room, or set ROS_LOG_DIR to a folder that can be written"),
     ]
     checks += [(f"CAN {name}", lambda name=name: _can(name), _can_remedy(name)) for name in arguments.can or ()]  # type: ignore[misc]
+    return checks
+
+
+def _look(checks: list[tuple[str, Callable[[], str], str]]) -> Iterator[Finding]:
+    """Look at everything in turn; what raises is a finding too."""
     for what, check, remedy in checks:
         try:
             yield Finding(what, check())

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.execution import PRECISIONS, PROVIDERS
-from finevla_tools.kinds import way_on
+from finevla_tools.path_kinds import INFO, no_data_set, way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"
@@ -91,6 +91,22 @@ def refuse_no_folder(folder: Path) -> None:
         raise FineVLAError(f"'{folder}' {what}; give the folder of a data set{way_on(folder)}")
 
 
+def refuse_no_data_set(folder: Path) -> None:
+    """Raise `FineVLAError` unless `folder` is a LeRobot data set by its names, before seconds of loading."""
+    refuse_no_folder(folder)
+    if not (folder / INFO).is_file():
+        raise FineVLAError(no_data_set(folder))
+
+
+def bundle_path(given: str | Path) -> Path:
+    """Return the folder of a bundle, given as a path or by its name in models; raises `FineVLAError` for neither."""
+    if Path(given).exists():  # what is wrong with it is for those who read it to say
+        return Path(given)
+    from finevla_ros.paths import bundle_directory
+
+    return Path(bundle_directory(str(given)))
+
+
 def refuse_other_content(out: Path, *own: str) -> None:
     """Raise `FineVLAError` if `out` is there and holds something else than `own`: it would be mixed up, or replaced."""
     held = content(out)
@@ -115,7 +131,9 @@ def refuse_no_motions(folder: Path, with_pictures: bool) -> None:
     if not folder.is_dir():
         raise FineVLAError(f"there is no folder '{folder}'; {make}")
     if held != SHARDS:
-        raise FineVLAError(f"'{folder}' holds {held} and no synthetic motions; {make}")
+        raise FineVLAError(
+            f"'{folder}' {'is empty' if held == NOTHING else f'holds {held} and no synthetic motions'}; {make}"
+        )
     for shard in sorted(folder.glob("drills_*.npz")):
         if not zipfile.is_zipfile(shard):
             raise FineVLAError(f"'{shard}' is damaged; remove it and run the command that made the folder again")
@@ -130,7 +148,8 @@ def refuse_no_checkpoints(folder: Path, parts: Iterable[str]) -> None:
     """Raise `FineVLAError` unless the checkpoints of `parts` are in `folder`."""
     for part in parts:
         if not (folder / f"{part}.pt").is_file():
-            raise FineVLAError(f"no '{folder / part}.pt'; train first: 'finevla train FOLDER_OF_DRILLS --out {folder}'")
+            what = f"'{folder}' has no {part}.pt" if folder.is_dir() else f"there is no folder '{folder}'"
+            raise FineVLAError(f"{what}; give the --out folder of a finished 'finevla train'")
 
 
 def at_least(least: int, **options: int) -> None:
@@ -156,9 +175,9 @@ def add_execution_options(parser: argparse.ArgumentParser) -> None:
         "--provider",
         choices=tuple(PROVIDERS),
         default="auto",
-        help="ONNX Runtime's, for bundles of runtime onnx; auto = TensorRT, CUDA or CPU; the next one if it fails",
+        help="of ONNX Runtime, for bundles of runtime onnx; auto = TensorRT, else CUDA, else CPU",
     )
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of TensorRT")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="number format of TensorRT")
 
 
 def announcer() -> Callable[[str], None] | None:

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Options that `finevla home` has as well."""
-    parser.add_argument("--speed", type=float, default=0.0, metavar="SHARE", help="of the limits; as a rule 0.3")
+    parser.add_argument(
+        "--speed", type=float, default=0.0, metavar="SHARE", help="share of the speed limits, 0 to 1; 0.3 if not given"
+    )
     parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 

@@ -7,14 +7,14 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, unknown
 from finevla_tools.substitution import Scope, expand, split_words
 
 CONDITIONS = {"if", "unless"}
@@ -45,10 +45,11 @@ class Process:
 
 @dataclass(frozen=True)
 class Launch:
-    """Processes in order, and the values of the arguments."""
+    """Processes in order, the values of the arguments, and what each argument is for, choices included."""
 
     processes: tuple[Process, ...]
     arguments: Mapping[str, str]
+    descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Entry(dict[str, Any]):
@@ -77,9 +78,9 @@ def load_launch(path: Path, given: Mapping[str, str]) -> Launch:
         reader.read_file(path)
     except RecursionError as error:
         raise FineVLAError(f"launch file '{path}' is nested too deeply") from error
-    if unknown := sorted(set(given) - set(reader.known)):
-        raise FineVLAError(f"unknown argument '{unknown[0]}'; '{path.name}' knows {', '.join(reader.known) or 'none'}")
-    return Launch(tuple(reader.processes), reader.variables)
+    if odd := sorted(set(given) - set(reader.descriptions)):
+        raise FineVLAError(unknown("argument", odd[0], reader.descriptions))
+    return Launch(tuple(reader.processes), reader.variables, reader.descriptions)
 
 
 def parse_arguments(words: Sequence[str]) -> dict[str, str]:
@@ -110,7 +111,7 @@ class _Reader:
     def __init__(self, given: Mapping[str, str]) -> None:
         self.variables: dict[str, str] = dict(given)
         self.environment: dict[str, str] = {}
-        self.known: list[str] = []
+        self.descriptions: dict[str, str] = {}
         self.processes: list[Process] = []
         self.files: list[Path] = []
 
@@ -149,20 +150,19 @@ class _Reader:
             body = _Entry(children=body)
         if not isinstance(body, _Entry):
             raise FineVLAError(f"'{kind}' must be a mapping, found {body!r:.80}")
-        if unknown := sorted(map(str, set(body) - KEYS[kind])):
-            raise FineVLAError(f"key '{unknown[0]}' of '{kind}' is not supported by this runner")
+        if odd := sorted(map(str, set(body) - KEYS[kind])):
+            raise FineVLAError(f"key '{odd[0]}' of '{kind}' is not supported by this runner")
         if self._is_wanted(body):
             getattr(self, f"_do_{kind}")(body)
 
     def _do_arg(self, body: _Entry) -> None:
         name = _text(body, "name")
-        if name not in self.known:
-            self.known.append(name)
         if name not in self.variables:
             if "default" not in body:
                 raise FineVLAError(f"argument '{name}' has no default; give {name}:=...")
             self.variables[name] = self._expanded(body, "default")
         choices = [self._expanded(entry, "value") for entry in _entries(body, "choice", {"value"})]
+        self.descriptions.setdefault(name, _description(body, choices))
         if choices and self.variables[name] not in choices:
             raise FineVLAError(f"{name}:={self.variables[name]} is not one of {', '.join(choices)}")
 
@@ -257,12 +257,18 @@ def _text(body: _Entry, key: str, default: str | None = None) -> str:
     return value
 
 
+def _description(body: _Entry, choices: Sequence[str]) -> str:
+    """What an argument is for, and the choices that the text does not name itself."""
+    text = _text(body, "description", "")
+    return text if all(choice in text for choice in choices) else f"{text} [{', '.join(choices)}]"
+
+
 def _entries(body: _Entry, key: str, allowed: set[str]) -> list[_Entry]:
     entries = body.get(key, [])
     if not isinstance(entries, list) or not all(isinstance(e, _Entry) for e in entries):
         raise FineVLAError(f"'{key}' must be a list of mappings")
-    if unknown := sorted(str(k) for e in entries for k in e if k not in allowed):
-        raise FineVLAError(f"key '{unknown[0]}' of '{key}' is not supported by this runner")
+    if odd := sorted(str(k) for e in entries for k in e if k not in allowed):
+        raise FineVLAError(f"key '{odd[0]}' of '{key}' is not supported by this runner")
     return entries
 
 

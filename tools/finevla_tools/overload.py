@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from finevla_core.counts import counted
-from finevla_tools.rest import RATE_HZ
+from finevla_tools.motion_end import RATE_HZ
 
 SLOW_SHARE = 0.9  # of the simulator's rate
 SILENCE_S = 0.5  # as long as the bridge goes without a joint state

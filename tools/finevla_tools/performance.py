@@ -11,8 +11,8 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_sim.judge import TaskOutcome, judge, obeyed
+from finevla_tools.motion_end import RATE_HZ
 from finevla_tools.programme import DemoStep
-from finevla_tools.rest import RATE_HZ
 from finevla_tools.session_errors import InstructionRefused, NotReady, StackDied
 from finevla_tools.session_host import SessionHost
 from finevla_tools.stack_session import FollowedRecording

@@ -27,7 +27,7 @@ from finevla_core.urdf import expand
 from finevla_sim.robot import RobotFiles
 from finevla_sim.world import Truth, World
 from finevla_tools.door import note
-from finevla_tools.rest import rests
+from finevla_tools.motion_end import rests
 
 CONTROL_NS = 20_000_000
 OBSERVE_NS = 100_000_000

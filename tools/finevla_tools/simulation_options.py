@@ -8,7 +8,11 @@ from finevla_sim.tasks import TASKS
 
 def add_tasks(parser: argparse.ArgumentParser) -> None:
     """Add `--tasks`, read by `finevla_sim.tasks.mixture`."""
-    parser.add_argument("--tasks", default=",".join(TASKS), help="tasks with optional weights, e.g. reach:2,pick:1")
+    parser.add_argument(
+        "--tasks",
+        default=",".join(TASKS),
+        help=f"tasks with optional weights, e.g. reach:2,pick:1; without it all: {', '.join(TASKS)}",
+    )
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 import time
 from typing import Any
 
@@ -24,7 +25,9 @@ STATE_COLORS = ("yellow", "cyan", "green", "red")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `finevla status` to `parser`."""
-    parser.add_argument("--once", action="store_true", help="print once; exit code 1 if the stack is not there")
+    parser.add_argument(
+        "--once", action="store_true", help="print once, as without a terminal; exit code 1 if there is no stack"
+    )
     parser.add_argument("--namespace", default="finevla", help="namespace of the stack")
 
 
@@ -40,13 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
     with Connection(arguments.namespace, notify=announcer()) as client:
         client.listen("/diagnostics", DiagnosticArray, qos.ALL, on_diagnostics)
         console = Console()
-        if arguments.once:
+        if arguments.once or not console.is_terminal:  # a live screen is nothing for a file or a pipe
             there = client.wait(lambda: {"policy/status", "safety/status"} <= set(client.newest), 5.0)
             since_s = time.monotonic()
             client.wait(lambda: time.monotonic() - since_s > LISTEN_S and _all_heard(client, diagnostics), 2 * LISTEN_S)
             console.print(screen(client, diagnostics))
+            if not there:
+                print(f"error: {client.missing()}", file=sys.stderr)
             return 0 if there else 1
-        with Live(console=console, refresh_per_second=5, screen=console.is_terminal) as live:
+        with Live(console=console, refresh_per_second=5, screen=True) as live:
             while True:
                 live.update(screen(client, diagnostics))
                 time.sleep(0.2)

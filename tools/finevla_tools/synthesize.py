@@ -19,7 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenes", type=int, default=8000, help="scenes, 2 goals in each")
     parser.add_argument("--first", type=int, default=0, help="number of the first scene")
     add_tasks(parser)
-    parser.add_argument("--pictures", type=int, default=0, help="moments of each plan drawn by all cameras")
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        default=0,
+        help="moments of each plan with pictures of all cameras; the finder learns from those with one or more [0]",
+    )
     add_processes(parser)
 
 

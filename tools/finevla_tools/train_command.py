@@ -50,9 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in --out")
     command.add_arguments(parser)
     group = parser.add_argument_group("with folders")
-    group.add_argument("--mixture", type=float, default=TrainOptions.mixture, help="share of fine sentences, 0 to 1")
     group.add_argument(
-        "--head", choices=HEADS, default=TrainOptions.head, help="of the mover: flow matching, or regression"
+        "--mixture", type=float, default=TrainOptions.mixture, help="share of fine sentences among all, 0 to 1"
+    )
+    group.add_argument(
+        "--head",
+        choices=HEADS,
+        default=TrainOptions.head,
+        help="how the mover is trained: flow matching, or regression",
     )
     group.add_argument("--parts", default=",".join(PARTS), help="which parts to train, e.g. mover")
     for part in PARTS:
@@ -60,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{part}-steps",
             type=int,
             default=getattr(TrainOptions, f"{part}_steps"),
-            help=f"of the {part}'s training",
+            help=f"steps of the {part}'s training",
         )
     group.add_argument(
         "--seed", type=int, default=TrainOptions.seed, help="the same seed and data give the same policy"
@@ -96,7 +101,7 @@ def _train_tabletop(arguments: argparse.Namespace, out: Path) -> int:
     if odd := [part for part in parts if part not in PARTS]:
         raise FineVLAError(f"unknown part '{odd[0]}'; known are {', '.join(PARTS)}")
     if not 0.0 <= arguments.mixture <= 1.0:
-        raise FineVLAError(f"--mixture is {arguments.mixture}; give the share of fine sentences, 0 to 1")
+        raise FineVLAError(f"--mixture is {arguments.mixture}; give the share of fine sentences among all, 0 to 1")
     steps = {f"{part}_steps": getattr(arguments, f"{part}_steps") for part in PARTS}
     at_least(1, **steps)
     at_least(0, seed=arguments.seed)

@@ -258,8 +258,9 @@ def prefixed(names: Sequence[str]) -> Printer:
 def launch_path(given: str) -> Path:
     """A launch file by path, or by name from the share folder."""
     path = Path(given) if "/" in given else share() / "launch" / given
+    hint = f"; './{given}' names the one in this folder" if Path(given).is_file() else ""
     if not path.is_file():
-        raise FineVLAError(f"launch file '{path}' does not exist")
+        raise FineVLAError(f"launch file '{path}' does not exist{hint}")
     return path
 
 
@@ -309,7 +310,8 @@ def refuse_missing_drivers(launch: Launch) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the launch file, its arguments and the options of `finevla up` to `parser`."""
     parser.add_argument("words", nargs="*", metavar="[FILE] key:=value", help="launch file and its arguments")
-    parser.add_argument("--show", action="store_true", help="print what would be started and with which arguments")
+    parser.add_argument("--show-args", action="store_true", help="list the launch arguments with their values, and end")
+    parser.add_argument("--show", action="store_true", help="print the commands that would be started, and end")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -320,6 +322,10 @@ def run(arguments: argparse.Namespace) -> int:
     if given.get("security"):
         given["security"] = str(Path(given["security"]).expanduser().absolute())
     launch = load_launch(launch_path(file), given)
+    if arguments.show_args:
+        for name, text in launch.descriptions.items():
+            print(f"{name}:={launch.arguments[name]}\n    {text}")
+        return 0
     if arguments.show:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
@@ -331,6 +337,8 @@ def run(arguments: argparse.Namespace) -> int:
     code = 0
     with contextlib.suppress(KeyboardInterrupt), running(launch, prefixed([p.name for p in launch.processes])) as stack:
         code = stack.wait()
+    if code:
+        print(f"error: {stack.epitaph}", file=sys.stderr)  # once more, behind what all the others said
     return code
 
 

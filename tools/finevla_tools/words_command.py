@@ -10,8 +10,8 @@ from pathlib import Path
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import refuse_no_folder, refuse_no_output
-from finevla_tools.formats import percentage, shortened
+from finevla_tools.door import refuse_no_data_set, refuse_no_output
+from finevla_tools.text_format import percentage, shortened
 
 IMPORTED, EXPORTED = ("finevla-tool",), ("finegrained", "finevla-tool")
 MOST_LINES = 40  # episodes that are shown one by one
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show or write words; return 0, or 1 if records were left out. Raises `FineVLAError` for bad options or files."""
-    refuse_no_folder(arguments.dataset)
+    refuse_no_data_set(arguments.dataset)
     asked = [name for name in ("apply", "imported", "exported") if getattr(arguments, name)]
     if len(asked) > 1:
         raise FineVLAError("give one of --apply, --import and --export at a time")
@@ -105,13 +105,13 @@ def _show(arguments: argparse.Namespace) -> int:
 
     files = open_dataset(arguments.dataset)
     reader, totals, odd = WordsReader(files), Counter[str](), list[str]()
-    print(f"{'episode':>7}  {'fine':>4} {'steps':>5} {'said':>4} {'approved':>8} {'drafts':>6}  raw goal")
+    print(f"{'episode':>7}  {'fine':>4} {'steps':>5} {'interjections':>13} {'approved':>8} {'drafts':>6}  raw goal")
     for k, words in enumerate(reader):
         status = Counter(row.status for row in words.annotations)
         row = (len(words.fine), len(words.steps), len(words.interjections), status[APPROVED], status[DRAFT])
         if k < MOST_LINES or arguments.all:
             raw = shortened(" | ".join(words.tasks).replace("\n", " "), 60)
-            print(f"{words.episode:>7}  {row[0]:>4} {row[1]:>5} {row[2]:>4} {row[3]:>8} {row[4]:>6}  {raw}")
+            print(f"{words.episode:>7}  {row[0]:>4} {row[1]:>5} {row[2]:>13} {row[3]:>8} {row[4]:>6}  {raw}")
         elif k == MOST_LINES:
             print(f"... and {len(files.episodes) - k} more; --all shows them")
         totals.update(fine=int(bool(words.fine)), tasks=int(len(words.tasks) > 1))

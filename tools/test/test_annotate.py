@@ -75,7 +75,7 @@ def test_a_broken_episode_costs_itself_alone(tmp_path: Path, capsys: pytest.Capt
     ("options", "sentence"),
     [
         (["--score"], "does not say what is true of its motions"),
-        (["--show", "9"], "no such episode"),
+        (["--show", "9"], "has episodes 0 to "),
         (["--episodes", "0"], "at least 1"),
         (["--map", "no such map"], "unknown field map"),
     ],

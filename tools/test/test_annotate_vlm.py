@@ -66,14 +66,14 @@ def test_episode_that_the_model_cannot_do_keeps_what_motion_says(
     root = write(tmp_path / "set", [grasping(0.4)])
     with PlayedVlmServer(always("ignored schema")) as server:
         assert annotate(root, server.url, tmp_path / "draft") == 0
-    assert "for a person alone: episode 0: " in capsys.readouterr().err
+    assert "without the model's part: episode 0: " in capsys.readouterr().err
     assert {row.source for row in read_annotations(tmp_path / "draft" / ANNOTATIONS)} == {"motion"}
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--model", ""), "no model is named"),
+        (("--model", ""), "name the model by --model"),
         (("--server", "gpu-host"), "must begin with http:// or https:// and name a host"),
         (("--preset", "thoughts"), "thoughts"),
         (("--concurrency", "0"), "concurrency is 0; it must be at least 1"),

@@ -19,7 +19,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Factors, Instruction
 from finevla_sim.episode import Episode
 from finevla_tools.convert.encode import CameraEncoder
-from finevla_tools.datasets.common import facts
+from finevla_tools.datasets.episode_writer import facts
 from finevla_tools.datasets.lerobot_files import open_dataset
 from finevla_tools.datasets.lerobot_writer import LeRobotWriter
 from finevla_tools.datasets.rosbag_writer import RosbagWriter

@@ -15,7 +15,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.bounds import lower_bounds
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.kernel import condensed, pair_distances
-from finevla_tools.dedup.lazy import METHODS, Distances, linkage_to, nearest, within
+from finevla_tools.dedup.lazy_distances import METHODS, Distances, linkage_to, nearest, within
 from finevla_tools.dedup.outlines import COARSE, FINE, MAX_SEGMENTS, outline
 
 Array = NDArray[np.float64]

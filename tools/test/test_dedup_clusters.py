@@ -20,7 +20,7 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import clusters as module
 from finevla_tools.dedup import finevla_clusters as fv
-from finevla_tools.dedup.automatic import candidates
+from finevla_tools.dedup.automatic_cut import candidates
 from finevla_tools.dedup.clusters import METHODS, TREES, Cut, by_size, cluster, from_merges, looked_up, medoids
 
 quick = settings(max_examples=80, deadline=None)

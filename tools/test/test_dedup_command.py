@@ -25,8 +25,8 @@ from finevla_tools.dedup import compare as compare_module
 from finevla_tools.dedup import kernel, outputs, tables
 from finevla_tools.dedup.budget import shares
 from finevla_tools.dedup.compare import compare
+from finevla_tools.dedup.correction_effects import between, sample
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
-from finevla_tools.dedup.differences import between, sample
 from finevla_tools.dedup.finevla_files import folder_names
 from finevla_tools.dedup.groups import Group
 from finevla_tools.dedup.source import EpisodeRequest, entries_of, open_sources

@@ -356,10 +356,10 @@ def test_no_trajectory_one_twice_and_pairs_outside_are_refused() -> None:
 
 SIMULATED = """
 import numpy as np
-from finevla_tools.dedup import cuda
+from finevla_tools.dedup import dtw_cuda
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.kernel import condensed
-cuda.THREADS, cuda.BLOCKS = 4, 2
+dtw_cuda.THREADS, dtw_cuda.BLOCKS = 4, 2
 rng = np.random.default_rng(0)
 for measure in (Metric(band=2, mirror=True), Metric("joint", two_stage=False)):
     group = [PoseTrajectory(str(k), rng.normal(size=(5 + k, 2, 8)).cumsum(axis=0)) for k in range(3)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.cost import Metric, PoseTrajectory
-from finevla_tools.dedup.estimate import Interval, Rates, Workload, estimate, measured, said
+from finevla_tools.dedup.estimate import Interval, Rates, Workload, estimate, estimate_lines, measured
 
 RATES = Rates(
     cells_s=Interval(0.5e9, 1e9, 2e9),
@@ -65,7 +65,7 @@ def test_more_work_takes_longer_and_more_cores_do_not(cores: int, growth: int) -
 
 
 def test_what_is_said_can_be_checked() -> None:
-    lines = said(WORK, RATES, estimate(WORK, RATES, 4, 1000, 0.05))
+    lines = estimate_lines(WORK, RATES, estimate(WORK, RATES, 4, 1000, 0.05))
     text = "\n".join(lines)
     for part in (
         "1,000,000 trajectories in 5,000 groups; 99,500,000 pairs to look at",
@@ -75,7 +75,7 @@ def test_what_is_said_can_be_checked() -> None:
         "assumed: ",
     ):
         assert part in text
-    assert "price" not in "\n".join(said(WORK, RATES, estimate(WORK, RATES, 1, 1000, None)))
+    assert "price" not in "\n".join(estimate_lines(WORK, RATES, estimate(WORK, RATES, 1, 1000, None)))
 
 
 @pytest.mark.parametrize(("cores", "price"), [(0, None), (-1, None), (1, -0.1), (1, math.nan), (1, math.inf)])

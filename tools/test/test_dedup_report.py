@@ -20,16 +20,16 @@ from scipy.cluster.hierarchy import cophenet, fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
 from finevla_tools.dedup import page as page_module
-from finevla_tools.dedup.automatic import Candidate
+from finevla_tools.dedup.automatic_cut import Candidate
 from finevla_tools.dedup.clusters import Clusters
 from finevla_tools.dedup.cost import Metric
 from finevla_tools.dedup.describe import differences, in_words
 from finevla_tools.dedup.embedding import embed, filled
-from finevla_tools.dedup.overlay import drawn, frames, panels, still
+from finevla_tools.dedup.overlay import frames, members_to_draw, panels, still
 from finevla_tools.dedup.page import page
 from finevla_tools.dedup.report import Compared, GroupReport, Run, write_report
 from finevla_tools.dedup.sampling import EpisodeChoice
-from finevla_tools.dedup.thinning import by_size, induced, joined, leaves, place_of, shown, square_of, to_medoid
+from finevla_tools.dedup.thinning import by_size, induced, leaves, place_of, square_of, thin, to_medoid, with_all_leaves
 from finevla_tools.report.distances import (
     LEFT,
     RAMP,
@@ -172,7 +172,7 @@ class TestPage:
             notes=(HOSTILE,),
         )
         run = replace(
-            RUN, name=HOSTILE, skipped=[(HOSTILE, HOSTILE)], asked=[HOSTILE], notes=[HOSTILE], files={HOSTILE: HOSTILE},
+            RUN, name=HOSTILE, skipped=[(HOSTILE, HOSTILE)], settings=[HOSTILE], notes=[HOSTILE], files={HOSTILE: HOSTILE},
             table=HOSTILE, seconds={HOSTILE: 1.0},
         )  # fmt: skip
         seen, plain = Page(page(run, [one])), Page(page(RUN, [group(20)]))
@@ -323,7 +323,7 @@ class TestTree:
     NAMES = {1: "c1", 2: "c0", 3: "c0"}  # noqa: RUF012
 
     def drawn(self, scale: RootScale, cut: float | None, linkage_: np.ndarray = MERGES) -> Drawing:
-        some = shown(self.LABELS, np.array([0, 2, 3]), linkage_)
+        some = thin(self.LABELS, np.array([0, 2, 3]), linkage_)
         return tree(some.tree, some.labels, some.spans, scale, cut, self.NAMES, "t")
 
     def test_feet_and_shoulders_stand_where_leaves_and_heights_are(self) -> None:
@@ -354,7 +354,7 @@ class TestTree:
         assert root_scale(self.MERGES[:, 2], 50.0).level(50.0) > TOP + 12
 
     def test_a_merge_that_nobody_computed_is_not_drawn(self) -> None:
-        some = shown(self.LABELS, np.array([0, 2, 3]), self.MERGES[:1])
+        some = thin(self.LABELS, np.array([0, 2, 3]), self.MERGES[:1])
         found = merges(some.tree, some.labels, RootScale(2.0), self.NAMES)
         assert [merge.height for merge in found] == [1, np.inf, np.inf]
         assert self.drawn(RootScale(2.0), 1.5, self.MERGES[:1]).__html__().count("<path") == 1
@@ -378,7 +378,7 @@ class TestTree:
     @given(st.integers(2, 30), st.integers(0, 2**32 - 1), st.integers(0, 29))
     def test_a_forest_is_joined_at_infinity_and_loses_nothing(self, count: int, seed: int, done: int) -> None:
         known = linkage(pdist(np.random.default_rng(seed).normal(size=(count, 2))), "average")[: min(done, count - 1)]
-        whole = joined(known, count)
+        whole = with_all_leaves(known, count)
         assert len(whole) == count - 1
         np.testing.assert_array_equal(whole[: len(known)], known)
         assert np.isinf(whole[len(known) :, 2]).all()
@@ -388,7 +388,7 @@ class TestTree:
     def test_a_chain_of_thousands_is_no_error(self) -> None:
         count = 6000
         rows = [[0.0, 1, 1, 2]] + [[count + k - 1, k + 1, 1 + k, k + 2] for k in range(1, count - 1)]
-        some = shown(np.ones(count, np.int64), np.array([17]), np.array(rows))
+        some = thin(np.ones(count, np.int64), np.array([17]), np.array(rows))
         assert 17 in some.episodes
         assert len(merges(some.tree, some.labels, RootScale(6000.0), {1: "c1"})) == len(some.episodes) - 1
 
@@ -396,7 +396,7 @@ class TestTree:
 class TestHeatMap:
     def test_pixels_are_the_distances_in_the_order_of_the_episodes(self) -> None:
         square = np.array([[0, 1, np.nan], [1, 0, 4], [np.nan, 4, 0]])
-        some = shown(np.array([1, 1, 2], np.int64), np.array([0, 2]), None)
+        some = thin(np.array([1, 1, 2], np.int64), np.array([0, 2]), None)
         svg = heat_map(square, some.spans, RootScale(4.0), {1: "c1", 2: "c0"}, "map").__html__()
         data = re.search(r'base64,([^"]+)', svg)[1]
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
@@ -436,7 +436,7 @@ class TestHeatMap:
         names, labels = np.unique(raw, return_inverse=True)
         labels = labels.astype(np.int64) + 1
         medoids = np.array([np.flatnonzero(labels == k + 1)[0] for k in range(len(names))])
-        some = shown(labels, medoids, None, limit)
+        some = thin(labels, medoids, None, limit)
         assert some.total == len(raw)
         assert len(set(some.episodes.tolist())) == len(some.episodes) <= max(limit, 1)
         assert some.is_thinned == (len(some.episodes) < len(raw))
@@ -510,8 +510,8 @@ class TestPaths:
 
     def test_members_are_drawn_from_the_nearest_to_the_farthest(self) -> None:
         apart = np.array([5.0, np.nan, 1, 3, 2, 4])
-        assert drawn([10, 11, 12, 13, 14, 15], apart, 6) == [12, 14, 13, 15, 10, 11]
-        few = drawn([10, 11, 12, 13, 14, 15], apart, 3)
+        assert members_to_draw([10, 11, 12, 13, 14, 15], apart, 6) == [12, 14, 13, 15, 10, 11]
+        few = members_to_draw([10, 11, 12, 13, 14, 15], apart, 3)
         assert few[0] == 12
         assert few[-1] == 11
         assert len(few) == 3

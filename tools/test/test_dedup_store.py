@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup import side_by_side, store
+from finevla_tools.dedup import parallel_groups, store
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.compare import compare
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, Prepared, prepare
 from finevla_tools.dedup.distance_cache import Dense, Sparse
-from finevla_tools.dedup.side_by_side import compare_all
+from finevla_tools.dedup.parallel_groups import compare_all
 from finevla_tools.dedup.store import Remembered, Work, condensed_of, pairs_of, stored
 from finevla_tools.work import journal
 
@@ -138,7 +138,7 @@ import sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
 import test_dedup_store as t
-from finevla_tools.dedup import store
+from finevla_tools.dedup import parallel_groups, store
 from finevla_tools.work import journal
 
 store.BLOCK_CELLS = 4 * 45
@@ -406,7 +406,7 @@ def test_remembered_pairs_are_asked_for_once_in_any_order(tmp_path: Path) -> Non
     first = remembered(pairs)
     assert np.allclose(first, [1.003, 0.002, 1.003, 4.005])
     assert remembered.computed == counted.count.sum() == 3
-    assert remembered.known(np.array([[2, 0], [0, 1]])).tolist() == [True, False]
+    assert remembered.is_computed(np.array([[2, 0], [0, 1]])).tolist() == [True, False]
     remembered.close()
     again = Remembered(prepared(), tmp_path, exact=counted)
     assert np.array_equal(again(pairs), first)  # to the last bit
@@ -495,7 +495,7 @@ def test_ray_has_the_same_code_path(tmp_path: Path, ray: Ray) -> None:
 def test_many_groups_side_by_side_give_what_one_after_the_other_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray: Ray, how: str
 ) -> None:
-    monkeypatch.setattr(side_by_side, "SMALL", 13)
+    monkeypatch.setattr(parallel_groups, "SMALL", 13)
     groups = [(f"task {size}", trajectories(size, seed=size)) for size in (15, 12, 1, 13, 2, 14, 7, 5)]
     cut = Cut("average", 40.0)
     store_ = Work(tmp_path / how, engine="ray" if how == "ray" else "local")

@@ -84,7 +84,7 @@ def test_the_command_writes_both_formats(tmp_path: Path, capsys: pytest.CaptureF
     [
         (["--formats", "hdf5"], "unknown format 'hdf5'; known are lerobot, rosbag2"),
         (["--tasks", "fly"], "unknown task 'fly'"),
-        (["--episodes", "0"], "must stay within"),
+        (["--episodes", "0"], "--episodes is 0; give a number from 1 on"),
         (["--first", str(FIRST_SEED)], "must stay within"),
     ],
 )

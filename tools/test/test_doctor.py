@@ -18,7 +18,7 @@ def finding(monkeypatch: pytest.MonkeyPatch) -> doctor.Finding:
     """What is said of the description; all other checks are left out."""
     for name in ("_python", "_ros", "_dds", "_robot", "_safety", "_bundle", "_providers", "_rendering", "_logs"):
         monkeypatch.setattr(doctor, name, lambda *_: "left out")
-    return next(f for f in doctor._look(ARGUMENTS) if f.what == "description")
+    return next(f for f in doctor._look(doctor._checks(ARGUMENTS)) if f.what == "description")
 
 
 def test_description_is_read_and_who_tells_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_the_command_writes_page_table_summary_and_videos(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "name a bundle directory"),
+        ([], "name a policy bundle"),
         (["nowhere"], "nowhere"),
         (["BUNDLE", "--baselines", "genius"], "unknown baseline 'genius'; known are oracle, blind, random"),
         (["BUNDLE", "--only", "colour"], "unknown kind of case 'colour'"),

@@ -308,7 +308,7 @@ def test_verdicts_are_better_equal_worse_and_not_yet_known() -> None:
         ("ws://far:1", None, False, "'ws://far:1' needs --bundle"),
         ("http://far:1", Path("models/tabletop"), False, "no policy server's address"),
         ("models/tabletop", Path("models/tabletop"), False, "--bundle goes with a policy server's address"),
-        ("nowhere", None, False, "'nowhere' has no manifest.yaml"),
+        ("nowhere", None, False, "'nowhere' is not at"),
     ],
 )
 def test_who_cannot_be_let_in_is_told_why(policy: str, bundle: Path | None, is_blind: bool, said: str) -> None:

@@ -49,6 +49,7 @@ def names(folder: Path) -> list[str]:
 def break_off(out: Path, folder: Path, error: type[BaseException]) -> None:
     with workplace(out, folder, BUSY) as made:
         made.mkdir()
+        (folder / "part").touch()
         raise error
 
 
@@ -94,6 +95,15 @@ def test_other_settings_do_not_go_on(tmp_path: Path) -> None:
     with pytest.raises(FineVLAError, match="w' was begun with other options"):
         workplace(out, folder, BUSY, settings={"fps": 5}).__enter__()
     with workplace(out, folder, BUSY, settings={"fps": 10}) as made:
+        made.mkdir()
+
+
+def test_a_mistake_before_any_work_is_not_in_the_way_of_the_mended_command(tmp_path: Path) -> None:
+    out, folder = tmp_path / "out", tmp_path / "w"
+    with pytest.raises(FineVLAError, match="gripper"), workplace(out, folder, BUSY, settings={"fps": 10}):
+        raise FineVLAError("no such gripper")
+    assert names(tmp_path) == []
+    with workplace(out, folder, BUSY, settings={"fps": 5}) as made:
         made.mkdir()
 
 

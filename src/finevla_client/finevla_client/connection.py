@@ -233,16 +233,21 @@ class Connection:
         if self.wait(self.is_ready, timeout_s):
             return
         policy, safety = self.heard("policy/status"), self.heard("safety/status")
-        if policy is None and safety is None:
-            raise NoAnswer(f"no stack answers in namespace '/{self.namespace}'; start one with 'finevla up'")
-        if policy is None:
-            raise NoAnswer("the policy node is missing; look at its output")
-        if safety is None:
-            raise NoAnswer("the safety bridge is missing; look at its output")
+        if policy is None or safety is None:
+            raise NoAnswer(self.missing())
         bridge = report_from_msg(safety)
         raise Refusal(
             f"the stack is not ready: policy {policy.state}, bridge {bridge.state.name.lower()} ({bridge.reason})"
         )
+
+    def missing(self) -> str:
+        """Return the sentence that says which of policy and bridge is not heard, and what to do; empty if both are."""
+        policy, safety = self.heard("policy/status"), self.heard("safety/status")
+        if policy is None and safety is None:
+            return f"no stack answers in namespace '/{self.namespace}'; start one with 'finevla up'"
+        if policy is None:
+            return "the policy node is missing; look at its output"
+        return "the safety bridge is missing; look at its output" if safety is None else ""
 
     def wait_for_bridge(self) -> None:
         """Wait until the safety bridge is heard; raises `NoAnswer` if it is not within `BRIDGE_S`."""

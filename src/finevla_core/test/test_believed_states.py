@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
-from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
+from finevla_core.safety.publisher_monitor import CounterWatch
 
 
 def shifted(run: BridgeRun, rad: float, joint: int = 0) -> np.ndarray:

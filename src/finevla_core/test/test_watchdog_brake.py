@@ -166,11 +166,13 @@ def test_gripper_that_holds_something_keeps_holding_it(setup: Setup) -> None:
     brake = Brake(setup.embodiment, setup.limits)
     gripper = next(c for c in setup.embodiment.controllers if "gripper" in c.name)
     measured = np.where(setup.limits.is_gripper, 0.4, setup.home)
-    brake.felt(CLOCK, setup.embodiment.joints, list(setup.embodiment.to_positions(measured)), (), START)
+    brake.on_measurement(CLOCK, setup.embodiment.joints, list(setup.embodiment.to_positions(measured)), (), START)
     closed = [0.0]
-    assert brake.told(gripper.name, gripper.joints, 0, [SECOND // 10], [closed], [[0.0]], START, CLOCK)
+    assert brake.on_command(gripper.name, gripper.joints, 0, [SECOND // 10], [closed], [[0.0]], START, CLOCK)
     later = SECOND // 2
-    brake.felt(CLOCK + later, setup.embodiment.joints, list(setup.embodiment.to_positions(measured)), (), START + later)
+    brake.on_measurement(
+        CLOCK + later, setup.embodiment.joints, list(setup.embodiment.to_positions(measured)), (), START + later
+    )
     (stop,) = brake.stops([gripper.name], CLOCK + later, START + later, CLOCK + later)
     assert stop.positions[-1] == pytest.approx(closed, abs=1e-9)
 
@@ -219,9 +221,9 @@ def test_trajectory_that_a_controller_refuses_is_not_followed(setup: Setup, chan
         "joints": gripper.joints, "start_ns": CLOCK, "times_ns": [SECOND // 2, SECOND],
         "positions": [[0.02], [0.0]], "velocities": [[0.0], [0.0]],
     }  # fmt: skip
-    assert not brake.told(gripper.name, **{**good, **change}, now_ns=START, clock_ns=CLOCK)
+    assert not brake.on_command(gripper.name, **{**good, **change}, now_ns=START, clock_ns=CLOCK)
     assert not brake.is_running(CLOCK)
-    assert brake.told(gripper.name, **good, now_ns=START, clock_ns=CLOCK)
+    assert brake.on_command(gripper.name, **good, now_ns=START, clock_ns=CLOCK)
     assert brake.is_running(CLOCK)
 
 
@@ -272,13 +274,13 @@ def test_speeds_in_other_units_are_not_believed(setup: Setup) -> None:
     brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
     at_home, resting_s = list(e.to_positions(setup.home)), Brake(e, setup.limits).needed_s(START)
     for k in range(3):
-        assert brake.felt(CLOCK + k * TICK, e.joints, at_home, [1000.0] * len(e.joints), START + k * TICK)
+        assert brake.on_measurement(CLOCK + k * TICK, e.joints, at_home, [1000.0] * len(e.joints), START + k * TICK)
     assert brake.needed_s(START + 2 * TICK) == resting_s
 
 
 def test_position_out_of_reach_is_no_joint_state(setup: Setup) -> None:
     brake, e = Brake(setup.embodiment, setup.limits), setup.embodiment
-    assert not brake.felt(CLOCK, e.joints, [1e299] * len(e.joints), (), START)
+    assert not brake.on_measurement(CLOCK, e.joints, [1e299] * len(e.joints), (), START)
     assert brake.stamp_ns == -1
 
 
@@ -303,13 +305,13 @@ def test_braking_what_the_bridge_brakes_already_keeps_the_limits(
     stopping, brake = stop(motion, stop_ns, limits), Brake(e, limits)
     sent: list[tuple[int, list[Trajectory]]] = []
     for plan, sent_ns, late_ms, continues in ((motion, begin_ns, 0, ()), (stopping, stop_ns, heard_ms, controllers)):
-        brake.felt(sent_ns, e.joints, list(e.to_positions(motion.at(sent_ns)[0])), (), sent_ns)
+        brake.on_measurement(sent_ns, e.joints, list(e.to_positions(motion.at(sent_ns)[0])), (), sent_ns)
         sent.append((sent_ns, trajectories(plan, e, limits, continues)))
         for t in sent[-1][1]:
             times_ns = [round(s * SECOND) for s in t.times_s]
             now_ns, places, speeds = sent_ns + late_ms * MS, t.positions.tolist(), t.velocities.tolist()
-            assert brake.told(t.controller, t.joints, t.start_ns, times_ns, places, speeds, now_ns, now_ns)
-    brake.felt(own_ns, e.joints, list(e.to_positions(stopping.at(own_ns)[0])), (), own_ns)
+            assert brake.on_command(t.controller, t.joints, t.start_ns, times_ns, places, speeds, now_ns, now_ns)
+    brake.on_measurement(own_ns, e.joints, list(e.to_positions(stopping.at(own_ns)[0])), (), own_ns)
     sent.append((own_ns + taken_ms * MS, brake.stops(controllers, own_ns, own_ns, own_ns)))
     played = [played_velocities(guarded, c, sent, range(stop_ns, own_ns + SECOND // 2, MS)) for c in e.controllers]
     accelerations = np.diff(np.concatenate(played, axis=1), axis=0) / (MS / SECOND)
@@ -342,7 +344,7 @@ def test_joint_states_that_come_late_are_no_other_clock(setup: Setup) -> None:
     at_home = list(e.to_positions(setup.home))
     for k in [*range(20), *range(28, 80)]:
         now, late_ns = START + k * TICK, 0 if k < 20 else 150_000_000  # as a flood delays them
-        assert brake.felt(CLOCK + k * TICK - late_ns, e.joints, at_home, (), now)
+        assert brake.on_measurement(CLOCK + k * TICK - late_ns, e.joints, at_home, (), now)
         assert brake.is_clock(CLOCK + k * TICK, now, 100_000_000)
 
 
@@ -352,7 +354,7 @@ def test_clock_that_was_set_is_known_by_the_first_joint_state(setup: Setup, set_
     at_home = list(e.to_positions(setup.home))
     for k in range(40):
         now, clock = START + k * TICK, CLOCK + k * TICK + (set_by_ns if k >= 20 else 0)
-        assert brake.felt(clock, e.joints, at_home, (), now)
+        assert brake.on_measurement(clock, e.joints, at_home, (), now)
         assert brake.clock_ns(now) == clock
         assert brake.is_clock(CLOCK + k * TICK, now, 100_000_000) == (k < 20)
 
@@ -363,5 +365,5 @@ def test_simulated_time_at_another_pace_is_no_other_clock(setup: Setup, pace: fl
     at_home = list(e.to_positions(setup.home))
     for k in range(300):
         now, clock = START + k * TICK, CLOCK + round(k * pace * TICK)
-        assert brake.felt(clock, e.joints, at_home, (), now)
+        assert brake.on_measurement(clock, e.joints, at_home, (), now)
         assert brake.is_clock(clock, now, 100_000_000)

@@ -14,7 +14,7 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.vlm_command import add_vlm_arguments, refuse_pictures, vlm_options, with_vlm
 from finevla_tools.canonical.command import add_gripper_arguments
-from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
+from finevla_tools.door import announce, refuse_no_data_set, refuse_no_output
 
 if TYPE_CHECKING:
     from finevla_tools.annotate.draft import MotionWay
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 if every episode is annotated, 1 if some were left out."""
-    refuse_no_folder(arguments.dataset)
+    refuse_no_data_set(arguments.dataset)
     refuse_no_output("--out", arguments.out)
     if arguments.episodes is not None and arguments.episodes < 1:
         raise FineVLAError(f"--episodes is {arguments.episodes}; at least 1 is needed")
@@ -147,7 +147,8 @@ def _show(source: "MotionSource", index: int, way: "MotionWay") -> int:
 
     chosen = [episode for episode in source.files.episodes if episode.index == index]
     if not chosen:
-        raise FineVLAError(f"--show {index}: the data set has no such episode")
+        there = f"{source.files.episodes[0].index} to {source.files.episodes[-1].index}"
+        raise FineVLAError(f"--show {index}: '{source.files.root}' has episodes {there}")
     made = next(iter(annotate_episodes(source, chosen, 1, way)))
     if made.failed:
         raise FineVLAError(made.failed)

@@ -119,7 +119,7 @@ def with_vlm(
                     f"episode {result.episode}: {result.sentence.removeprefix(f'episode {result.episode}: ')}"
                 )
     for sentence in doubts[:SHOWN]:
-        print(f"for a person alone: {sentence}", file=sys.stderr)
+        print(f"without the model's part: {sentence}", file=sys.stderr)
     if len(doubts) > SHOWN:
         print(f"  ... and {len(doubts) - SHOWN} more", file=sys.stderr)
     for episode in facts:

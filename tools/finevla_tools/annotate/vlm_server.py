@@ -76,7 +76,7 @@ class VlmOptions:
     def __post_init__(self) -> None:
         check_url(self.url, bool(os.environ.get(self.key_variable)))
         if not self.model.strip():
-            raise FineVLAError(f"no model is named; '{self.url.rstrip('/')}/models' lists what the server has")
+            raise FineVLAError(f"name the model by --model; '{self.url.rstrip('/')}/models' lists what the server has")
         least = {"max_tokens": 1, "tries": 1, "concurrency": 1, "timeout_s": 1e-3, "most_time_s": 1e-3, "back_off_s": 0}
         for name, low in least.items():
             if not getattr(self, name) >= low:
@@ -228,7 +228,7 @@ class VlmServer:
                 finally:
                     self.budget.settle(most, used)
         raise VlmUnavailableError(
-            f"'{self.options.url}' gave no answer in {self.options.tries} tries and {self.options.most_time_s:g} s "
+            f"'{self.options.url}' gave no answer in {number + 1} tries "
             f"(last: {said}); start again when it does, what is done is kept"
         )
 

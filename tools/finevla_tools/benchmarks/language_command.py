@@ -38,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_no_output("--out", arguments.out)
     if not arguments.files and not arguments.demonstrate:
         raise FineVLAError("give a file of predictions and references, or --demonstrate")
+    if gone := [path for path in arguments.files if not path.is_file()]:
+        raise FineVLAError(f"there is no file '{gone[0]}'; give a .jsonl of 'prediction' and 'reference'")
     announce("measuring")
     from finevla_tools.benchmarks.language_embeddings import packaged_encoder, told_encoder
     from finevla_tools.benchmarks.language_metrics import LanguageWay

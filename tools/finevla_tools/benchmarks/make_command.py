@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
+from finevla_tools.door import announce, refuse_no_data_set, refuse_no_output
 
 TEXT = "facts and questions of your own reviewed data set, in the published form"
 
@@ -25,7 +25,7 @@ def add_arguments(jobs: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the benchmark; 0 if every episode is in it, 1 if some were left out."""
-    refuse_no_folder(arguments.dataset)
+    refuse_no_data_set(arguments.dataset)
     refuse_no_output("--out", arguments.out)
     if not 0.0 < arguments.test_share <= 1.0:
         raise FineVLAError(f"--test-share is {arguments.test_share}; give a share above 0, at most 1")

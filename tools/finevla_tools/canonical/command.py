@@ -11,7 +11,7 @@ from typing import Any
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
+from finevla_tools.door import announce, refuse_no_data_set, refuse_no_folder, refuse_no_output
 
 FOLDER = "unified_output"
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gripper_arguments(parser)
     parser.add_argument(
         "--inspect", nargs="?", const="-", metavar="FILE",
-        help="say what its columns are taken for, write the field map to FILE to be corrected, and leave",
+        help="print what each column is taken for, write that as a field map to FILE, where you can correct it, and end",
     )  # fmt: skip
     parser.add_argument(
         "--target", action="append", default=[], metavar="WHAT=TYPE",
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, metavar="N", help="only the first N")
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one per core")
     parser.add_argument("--dry-run", action="store_true", help="print a random frame of each episode, write nothing")
-    parser.add_argument("--seed", type=int, default=0, help="of the dry run's frames")
+    parser.add_argument("--seed", type=int, default=0, help="seed that chooses the frames of the dry run")
     parser.add_argument("--force", action="store_true", help="make anew what is of other input or options")
     parser.add_argument("--restore", action="store_true", help="from the 80 values to the data set's own columns")
 
@@ -49,16 +49,20 @@ def add_gripper_arguments(parser: Any) -> None:
     """How the grippers are scaled, for every tool that reads data sets of others."""
     parser.add_argument(
         "--gripper", default="auto", metavar="SCALE",
-        help="auto: by all episodes; metres (of the whole opening), finger-metres, millimetres, normalised, percent, motor, "
-        "rdt, keep; or what they read open (0.08; left and right 4.79,4.78; closed and open 0.1:3.5)",
+        help="how the data set states gripper openings. auto: found from all episodes; metres (of the whole opening), "
+        "finger-metres, millimetres, normalised, percent, motor, rdt, keep; or the value when open (0.08), of left and right "
+        "(4.79,4.78), or when closed and open (0.1:3.5)",
     )  # fmt: skip
-    parser.add_argument("--gripper-action", default="", metavar="SCALE", help="of the actions, if another")
+    parser.add_argument(
+        "--gripper-action", default="", metavar="SCALE", help="scale of the grippers in the actions, if it is another"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0 if every episode is there, 1 if some were left out."""
-    refuse_no_folder(arguments.dataset)
+    (refuse_no_folder if arguments.restore else refuse_no_data_set)(arguments.dataset)
     refuse_no_output("--out", arguments.out)
+    targets = _targets(arguments.target)
     announce(f"reading '{arguments.dataset}'")
     from finevla_tools.canonical import convert
     from finevla_tools.canonical.choose import choose_map
@@ -87,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     fields = choose_map(dataset, arguments.map, compat)
     fields = fields if compat else settle(dataset, fields, given)  # FineVLA takes grippers as they are
     _tell(fields)
-    rules = Rules(fields, Targets(**_targets(arguments.target)), compat)
+    rules = Rules(fields, Targets(**targets), compat)
     if arguments.dry_run:
         for _, text in convert.sample(dataset, rules, arguments.seed, arguments.episodes):
             print(text)
@@ -103,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     for index, sentence in outcome.failed.items():
         print(f"left out: episode {index}: {sentence}", file=sys.stderr)
     done = "nothing to do, all is there" if outcome.is_untouched else f"{outcome.made} made, {outcome.kept} kept"
-    print(f"{outcome.folder}: {done}, {len(outcome.failed)} left out (map '{rules.map.name}')")
+    print(f"{outcome.folder}: {done}, {len(outcome.failed)} left out (field map: {rules.map.name})")
     return 1 if outcome.failed else 0
 
 

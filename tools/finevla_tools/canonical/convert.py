@@ -128,6 +128,10 @@ def _make_all(
 
 def restored(folder: Path, out: Path) -> int:
     """Write the data set's own columns of every unified episode to `out`, one Parquet each; how many there were."""
+    if not (folder / RECORD_FILE).is_file():
+        raise FineVLAError(
+            f"'{folder}' was not made by 'finevla canonicalise': it has no {RECORD_FILE}; give the folder that was"
+        )
     record = read_json(folder / RECORD_FILE)
     targets = read_meta(folder / META_FILE)
     fields = modality_map(folder / MODALITY_FILE)

@@ -14,7 +14,7 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.door import refuse_no_output
-from finevla_tools.kinds import way_on
+from finevla_tools.path_kinds import way_on
 from finevla_tools.unexpected import remember, unexpected
 
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
@@ -26,13 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", nargs="?", type=Path, help="a LeRobot data set, or a folder of them")
     parser.add_argument("--report", type=Path, help="folder of tables and page; without it out/clean/<data set>")
     parser.add_argument("--out", type=Path, help="make a data set of the kept episodes here")
-    parser.add_argument("--set", action="append", default=[], metavar="CHECK=NUMBER", help="a threshold of your own")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="CHECK=NUMBER",
+        help="a threshold of your own; --list shows the checks",
+    )
     parser.add_argument("--only", metavar="CHECK,...", help="run these checks only")
-    parser.add_argument("--skip", metavar="CHECK,...", help="all but these")
-    parser.add_argument("--note", metavar="CHECK,...", help="flag, but do not drop for these")
-    parser.add_argument("--k", type=float, default=6.0, help="how many robust deviations from the median are unusual")
+    parser.add_argument("--skip", metavar="CHECK,...", help="run all checks but these")
+    parser.add_argument("--note", metavar="CHECK,...", help="report these checks, but drop no episode for them")
+    parser.add_argument(
+        "--k", type=float, default=6.0, help="number of robust deviations from the median from which a value is unusual"
+    )
     parser.add_argument("--no-video", action="store_true", help="do not open the videos")
-    parser.add_argument("--rate", type=float, default=4.0, help="pictures looked at per second of video")
+    parser.add_argument("--rate", type=float, default=4.0, help="pictures checked per second of video")
     add_gripper_arguments(parser)
     parser.add_argument("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
     parser.add_argument("--robot", help="a robot file whose limits hold; without it the field map's or the data set's")
@@ -40,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=float, help="with --compat: the largest distance")
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one per core")
     parser.add_argument("--dry-run", action="store_true", help="print what would be decided, write nothing")
-    parser.add_argument("--list", action="store_true", help="list the checks and leave")
+    parser.add_argument("--list", action="store_true", help="list the checks and end")
 
 
 def run(arguments: argparse.Namespace) -> int:

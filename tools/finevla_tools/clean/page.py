@@ -14,10 +14,10 @@ from finevla_tools.clean.checks import CHECKS, Array
 from finevla_tools.clean.decide import FLAGGED, SKIPPED, DecisionRow, Decisions, EpisodeDecision, Threshold
 from finevla_tools.clean.measure import MeasurePlan, signals
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.formats import duration, number
 from finevla_tools.report import page as report
 from finevla_tools.report.charts import Histogram, histogram, histogram_chart, traces_chart
 from finevla_tools.report.drawing import Drawing, png_sheet
+from finevla_tools.text_format import duration, number
 
 PAGE, SHEET = "index.html", "plots/histograms.png"
 LISTED, TRACED, TRACED_VALUES = 200, 8, 14

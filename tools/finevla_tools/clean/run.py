@@ -61,7 +61,7 @@ def measured(dataset: LeRobotFiles, plan: MeasurePlan, journal: Path | None, job
         lines[episode.index] = signature
     if work:
         kept_in = JsonLines(journal) if journal is not None else nullcontext()
-        with kept_in as lines_kept, Progress("look at", len(work)) as progress:
+        with kept_in as lines_kept, Progress("checked", len(work)) as progress:
             job = partial(_measure, dataset, plan)
             for (episode, signature), found in over(job, work, jobs):
                 findings[episode.index] = found

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="-",
         metavar="FILE",
-        help="say what is in IN and what it is taken for, and leave; of a LeRobot set write its field map to FILE",
+        help="print what is in IN and what it is taken for, and end; of a LeRobot set write that as a field map to FILE",
     )
     parser.add_argument("--to", choices=FORMATS, default=FORMATS[0], help="format of the data set")
     parser.add_argument(
@@ -56,7 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="the task in words, in place of what was recorded; or a table of episodes and tasks (.csv, .json, .yaml ...)",
     )
-    parser.add_argument("--group", choices=GROUPINGS, default=GROUPINGS[0], help="episodes that do not fit the first")
+    parser.add_argument(
+        "--group",
+        choices=GROUPINGS,
+        default=GROUPINGS[0],
+        help="what becomes of episodes with other cameras or values than the first: left out, or data sets of their own",
+    )
     parser.add_argument("--jobs", type=int, help="processes; default: so many that all cores have something to encode")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="ray: on a Ray cluster")
     _add_bag_arguments(parser.add_argument_group("frames of bags"))
@@ -66,39 +71,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_bag_arguments(group: Any) -> None:
     d = bag_analysis.BagOptions()
-    group.add_argument("--mode", choices=bag_analysis.MODES, default=d.mode, help="fixed rate, or as the live ingest")
+    group.add_argument(
+        "--mode",
+        choices=bag_analysis.MODES,
+        default=d.mode,
+        help="frames at a fixed rate, or those that the live camera ingest would have made",
+    )
     group.add_argument(
         "--fps", type=int, help="frames per second; default: of bags the robot file's, else the source's"
     )
     group.add_argument(
-        "--images-by", choices=alignment.IMAGE_POLICIES, default=d.images, help="which picture a frame gets"
+        "--images-by",
+        choices=alignment.IMAGE_POLICIES,
+        default=d.images,
+        help="which picture a frame gets, by its time",
     )
-    group.add_argument("--states-by", choices=alignment.POLICIES, default=d.states, help="which joint values it gets")
-    group.add_argument("--max-skew", type=float, metavar="S", help="message to frame; default: the robot file's")
-    group.add_argument("--gaps", choices=resample.GAPS, default=d.gaps, help="several episodes, or none")
+    group.add_argument(
+        "--states-by",
+        choices=alignment.POLICIES,
+        default=d.states,
+        help="which joint values a frame gets, by their time",
+    )
+    group.add_argument(
+        "--max-skew",
+        type=float,
+        metavar="S",
+        help="most time between a message and its frame; default: the robot file's",
+    )
+    group.add_argument(
+        "--gaps",
+        choices=resample.GAPS,
+        default=d.gaps,
+        help="what becomes of an episode with a gap: cut into several, or refused",
+    )
     group.add_argument("--min-frames", type=int, default=d.min_frames, help="shorter pieces are left out")
     group.add_argument(
-        "--max-repeats", type=float, default=d.max_repeats, help="share of frames with the picture before"
+        "--max-repeats",
+        type=float,
+        default=d.max_repeats,
+        help="largest share of frames that repeat the picture before",
     )
     group.add_argument(
-        "--actions", choices=bag_analysis.ACTIONS, default=d.actions, help="what the action of a frame is"
+        "--actions",
+        choices=bag_analysis.ACTIONS,
+        default=d.actions,
+        help="what the action of a frame is: the command one step later, the next state, or the chunk's first step",
     )
     group.add_argument(
-        "--max-hold", type=float, default=d.max_hold_s, metavar="S", help="age of a command still in force"
+        "--max-hold", type=float, default=d.max_hold_s, metavar="S", help="most age of a command that still holds"
     )
-    group.add_argument("--cameras", help="names with commas; '' for none; default: the robot file's")
-    group.add_argument("--namespace", help="of the robot, if the recording has several")
+    group.add_argument("--cameras", help="their names, with commas; '' for none; default: the robot file's")
+    group.add_argument("--namespace", help="namespace of the robot, if the recording has several")
     group.add_argument(
         "--stamps",
         choices=bagfile.STAMPS,
         default=d.stamps,
-        help="times: the messages' own, or when they were recorded",
+        help="which times count: the messages' own, or those of recording",
     )
     group.add_argument(
         "--state-topics",
         default="",
         metavar="TOPICS",
-        help="joint states of the arms, with commas; default: by their names",
+        help="topics of the arms' joint states, with commas; default: found by their names",
     )
 
 
@@ -108,27 +142,44 @@ def _add_picture_arguments(group: Any) -> None:
         "--images", choices=IMAGES, default=IMAGES[0], help="video; png: exact; keep: JPEG and PNG as recorded"
     )
     group.add_argument("--size", help="HEIGHTxWIDTH: cut and shrunk as the ingest does; default: as recorded")
-    group.add_argument("--codec", default=c.vcodec, help="of the videos")
+    group.add_argument("--codec", default=c.vcodec, help="codec of the videos")
     group.add_argument("--crf", type=int, default=c.crf, help="quality; lower is better and larger")
     group.add_argument("--gop", type=int, default=c.g, help="frames from one key frame to the next")
-    group.add_argument("--preset", help="the codec's; default: LeRobot's")
-    group.add_argument("--encoder-threads", type=int, help="per camera; default: such that all cores are busy")
+    group.add_argument("--preset", help="preset of the codec; default: LeRobot's")
+    group.add_argument(
+        "--encoder-threads",
+        type=int,
+        help="threads of the encoder of each camera; default: such that all cores are busy",
+    )
 
 
 def _add_foreign_arguments(group: Any) -> None:
     add_gripper_arguments(group)
     group.add_argument(
-        "--motor-open", default="", metavar="N", help="HDF5: motors' reading when open (3.6), of the left and right N,N"
+        "--motor-open",
+        default="",
+        metavar="N",
+        help="HDF5: what the gripper motors read when open (3.6); of left and right N,N",
     )
-    group.add_argument("--motor-open-action", default="", metavar="N", help="HDF5: the leader's, if another")
-    group.add_argument("--colours", choices=("rgb", "bgr"), default="rgb", help="HDF5: as the pictures are stored")
+    group.add_argument(
+        "--motor-open-action", default="", metavar="N", help="HDF5: what the leader's motors read when open, if another"
+    )
+    group.add_argument(
+        "--colours", choices=("rgb", "bgr"), default="rgb", help="HDF5: order of the colours in the stored pictures"
+    )
     group.add_argument("--base", action="store_true", help="HDF5: append base_action to the actions")
-    group.add_argument("--dataset", default="", help="RLDS: a map of config/datasets, or a file; default: by its keys")
     group.add_argument(
-        "--state-key", default="", help="LeRobot: the column, or columns with commas, that are the state"
+        "--dataset", default="", help="RLDS: name of a map in config/datasets, or a file; default: found by its keys"
     )
     group.add_argument(
-        "--action-key", default="", help="LeRobot: that are the action; default: those that are recognised"
+        "--state-key",
+        default="",
+        help="LeRobot: column, or columns with commas, of the state; default: recognised by names",
+    )
+    group.add_argument(
+        "--action-key",
+        default="",
+        help="LeRobot: column, or columns with commas, of the action; default: recognised by names",
     )
 
 
@@ -153,6 +204,9 @@ def run(arguments: argparse.Namespace) -> int:
         from finevla_tools.convert.inspect import inspect
 
         return inspect(source, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
+    if not source.references():
+        of_kind = f" of kind '{arguments.kind}'; without --kind its files say what it is" if arguments.kind else ""
+        raise FineVLAError(f"'{arguments.input}' holds no episode{of_kind}")
     if isinstance(arguments.task, TaskTable) and (unused := arguments.task.unused(source.references())):
         print(
             f"--task '{arguments.task.path}': {counted(len(unused), 'row', 'are')} of no episode that is "

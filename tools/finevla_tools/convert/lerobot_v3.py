@@ -23,7 +23,7 @@ from finevla_tools.convert.encode import join
 from finevla_tools.convert.modality import modality
 from finevla_tools.convert.part import ACTION, STATE, EpisodePart, image_key, read_part
 from finevla_tools.convert.word_files import write_word_files
-from finevla_tools.datasets.common import to_json
+from finevla_tools.datasets.episode_writer import to_json
 from finevla_tools.datasets.language_rows import EVENTS, PERSISTENT, columns
 from finevla_tools.datasets.words import EPISODES_FILE
 

@@ -8,7 +8,7 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.reading import PACKED, STORAGE
 from finevla_tools.convert.episode import Source
-from finevla_tools.kinds import way_on
+from finevla_tools.path_kinds import way_on
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,4 @@ def source(path: Path, options: Mapping[str, Any], kind: str | None = None) -> S
     for candidate in KINDS:
         if candidate.name == kind or (kind is None and candidate.matches(path)):
             return candidate.make(path, options)
-    raise FineVLAError(f"'{path}' holds no recording that can be read; known are {', '.join(names)}{way_on(path)}")
+    raise FineVLAError(f"'{path}' holds no recording of a kind that can be read ({', '.join(names)}){way_on(path)}")

@@ -24,7 +24,7 @@ from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.lerobot_paths import filled, template
 from finevla_tools.datasets.single_values import stored_columns, vectors, with_vectors
 from finevla_tools.datasets.value_names import flat_names
-from finevla_tools.kinds import way_on
+from finevla_tools.path_kinds import no_data_set
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
 MAX_WIDTH = 4096  # values of one feature
@@ -137,7 +137,7 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
     root = Path(root)
     path = root / "meta" / "info.json"
     if not path.is_file():
-        raise FineVLAError(f"'{root}' is no LeRobot data set: it has no meta/info.json{way_on(root)}")
+        raise FineVLAError(no_data_set(root))
     info = read_json(path)
     if not isinstance(info, dict):
         raise DamagedFileError(f"'{path}' is not a JSON object")

@@ -16,7 +16,7 @@ from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header
 from finevla_tools.convert.lerobot_v3 import write_v3
 from finevla_tools.convert.worker import PartOptions, make_part
-from finevla_tools.datasets.common import EpisodeWriter, facts
+from finevla_tools.datasets.episode_writer import EpisodeWriter, facts
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.words import FIELDS, operator_rows
 from finevla_tools.work.staged import Staged

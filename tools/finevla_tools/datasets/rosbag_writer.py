@@ -16,7 +16,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.time_units import NS_PER_S
 from finevla_sim.episode import Episode
-from finevla_tools.datasets.common import EpisodeWriter, facts, to_json
+from finevla_tools.datasets.episode_writer import EpisodeWriter, facts, to_json
 from finevla_tools.work.staged import Staged
 
 BAG_VERSION = 9  # rosbag2's metadata version in Jazzy

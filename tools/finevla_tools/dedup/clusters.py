@@ -18,7 +18,7 @@ from scipy.spatial.distance import squareform
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.dedup.automatic import Candidate, best, candidates
+from finevla_tools.dedup.automatic_cut import Candidate, best, candidates
 
 DistancesOf = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """Pairs of indices `(P, 2)` to their distances `(P,)`."""

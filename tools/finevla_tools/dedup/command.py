@@ -27,10 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make a LeRobot data set of what is kept; of several data sets, one folder each in it")  # fmt: skip
     group = parser.add_argument_group("what is compared")
     add = group.add_argument
-    add("--by", choices=["task", "dataset", "all"], default="task", help="who is compared with whom")
+    add(
+        "--by",
+        choices=["task", "dataset", "all"],
+        default="task",
+        help="which episodes are compared with each other: those of the same task, the same data set, or all",
+    )
     add("--space", choices=["eef", "joint"], default="eef", help="poses of the tool and gripper, or joints and gripper")
-    add("--arms", choices=["left", "right", "both"], default="both", help="both: those that an episode has")
-    add("--from", dest="origin", choices=["state", "action"], default="state", help="what was, or what was commanded")
+    add("--arms", choices=["left", "right", "both"], default="both", help="both: whichever an episode has")
+    add(
+        "--from",
+        dest="origin",
+        choices=["state", "action"],
+        default="state",
+        help="measured states, or commanded actions",
+    )
     add("--map", help="a field map: a name of config/canonical, a .yaml, or a modality.json")
     add_gripper_arguments(group)
     add("--fps", type=float, metavar="HZ", help="resample all trajectories to this rate")
@@ -50,30 +61,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mirror", action="store_true", help="a motion and its mirror image by the other arm are alike, too")
     group = parser.add_argument_group("what is alike, and what is kept of it")
     add = group.add_argument
-    add("--cut-distance", type=float, metavar="X", help="what is closer is alike; most pairs are then never aligned")
-    add("--clusters", type=int, metavar="K", help="so many clusters in each group; without either the data say")
+    add(
+        "--cut-distance",
+        type=float,
+        metavar="X",
+        help="motions closer than this are alike; spares the alignment of most pairs",
+    )
+    add(
+        "--clusters",
+        type=int,
+        metavar="K",
+        help="number of clusters in each group; without this and --cut-distance the data decide",
+    )
     add("--linkage", default="average", help="average, complete, single, ward or kmedoids")
     add(
         "--per-cluster",
         type=int,
         metavar="Q",
-        help="keep so many of each cluster: its medoid and what differs most",
+        help="number to keep of each cluster: its medoid and those that differ most from it",
     )
-    add("--budget", type=int, metavar="N", help="keep so many of all")
-    add("--keep-file", type=Path, metavar="FILE", help="ids or indices that stay, one a line (reviewed episodes)")
-    add("--seed", type=int, help="of all draws; without it 0, with --compat FineVLA's 42")
+    add("--budget", type=int, metavar="N", help="number to keep in all")
+    add(
+        "--keep-file",
+        type=Path,
+        metavar="FILE",
+        help="episodes that stay in any case, such as reviewed ones: ids or indices, one a line",
+    )
+    add("--seed", type=int, help="seed of all random draws; without it 0, with --compat FineVLA's 42")
     add("--recursive", action="store_true", help="with --compat: clusters of clusters")
     add("--compat", choices=["finevla"], help="FineVLA's own distances, clusters, draws and files")
     group = parser.add_argument_group("the work itself")
     add = group.add_argument
     add("--distances", action="store_true", help="write the distances that were computed, too")
     add("--jobs", type=int, default=0, help="processes; 0 = one per core")
-    add("--memory", type=int, default=2048, metavar="MB", help="of distances in memory; the rest is on disk")
+    add("--memory", type=int, default=2048, metavar="MB", help="memory for distances; the rest is kept on disk")
     add("--engine", choices=["local", "ray"], default="local", help="ray: distances on a Ray cluster")
     add("--force", action="store_true", help="begin anew what was interrupted with other options")
-    add("--plan", action="store_true", help="estimate time, memory and disk from a sample, and leave")
-    add("--cores", type=int, metavar="N", help="with --plan: of the machines that will do it")
-    add("--price", type=float, metavar="PRICE", help="with --plan: of a core and hour")
+    add("--plan", action="store_true", help="estimate time, memory and disk from a sample, and end")
+    add("--cores", type=int, metavar="N", help="with --plan: cores of the machines that will do the work")
+    add("--price", type=float, metavar="PRICE", help="with --plan: price of one core for one hour")
     add("--dry-run", action="store_true", help="say what would be compared, write nothing")
 
 
@@ -91,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.work.parallel import cores
 
     job = _job(arguments)
-    sources = open_sources(arguments.dataset, job.wanted, arguments.map)
+    sources = open_sources(arguments.dataset, job.request, arguments.map)
     for problem in (p for source in sources for p in source.problems):
         print(f"warning: {problem}", file=sys.stderr)
     if arguments.by != "dataset":
@@ -157,7 +183,7 @@ def _job(arguments: argparse.Namespace) -> Any:
     seed = arguments.seed if arguments.seed is not None else 42 if compat else 0
     cut = Cut(arguments.linkage, arguments.cut_distance, arguments.clusters, seed)
     return DedupJob(
-        wanted=wanted,
+        request=wanted,
         measure=measure,
         cut=cut,
         recursion=_recursion(arguments) if arguments.recursive else None,

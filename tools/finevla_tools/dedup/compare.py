@@ -15,7 +15,7 @@ from finevla_tools.dedup.cost import Metric, PoseTrajectory, Prepared, prepare
 from finevla_tools.dedup.store import Work, condensed_of
 
 if TYPE_CHECKING:
-    from finevla_tools.dedup.lazy import Distances
+    from finevla_tools.dedup.lazy_distances import Distances
 
 BLOCK = 5000  # episodes of a group that is compared as a whole
 LAZY_CELLS = 10_000  # of a pair's table: shorter ones are aligned in the time that bounds and rounds of them take
@@ -115,7 +115,7 @@ def _is_lazy(cut: Cut, prepared: Prepared) -> bool:
 
 
 def _lazily(name: str, prepared: Prepared, cut: Cut, store: Work) -> GroupResult:
-    from finevla_tools.dedup.lazy import Distances
+    from finevla_tools.dedup.lazy_distances import Distances
 
     with closing(store.some(name, prepared)) as exact:
         lazy = Distances(prepared, exact)
@@ -128,7 +128,7 @@ def _by_blocks(name: str, prepared: Prepared, cut: Cut, store: Work) -> GroupRes
     """Cluster approximately by blocks (see `blocks`); pairs asked for twice may be counted twice in `aligned`."""
     from finevla_tools.dedup.blocks import cluster_blocks
     from finevla_tools.dedup.bounds import lower_bounds
-    from finevla_tools.dedup.lazy import Distances
+    from finevla_tools.dedup.lazy_distances import Distances
     from finevla_tools.dedup.outlines import COARSE, FINE, outline
 
     aligned, count = 0, len(prepared)
@@ -152,7 +152,7 @@ def _by_blocks(name: str, prepared: Prepared, cut: Cut, store: Work) -> GroupRes
 
 def _linked(lazy: "Distances", cut: Cut) -> Clusters:
     """Cluster exactly with lower bounds, computing few of the distances."""
-    from finevla_tools.dedup.lazy import linkage_to
+    from finevla_tools.dedup.lazy_distances import linkage_to
 
     assert cut.distance is not None
     return from_merges(linkage_to(lazy, cut.method, cut.distance), lazy.n, _refined(lazy), cut)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from finevla_core.counts import counted
 from finevla_tools.dedup.cost import Metric
-from finevla_tools.formats import number
+from finevla_tools.text_format import number
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class DistanceStore(Protocol):
         ...
 
 
-def found(total: int, kind: np.dtype[Any], most_bytes: float) -> DistanceStore:
+def distance_store(total: int, kind: np.dtype[Any], most_bytes: float) -> DistanceStore:
     """Return a store for `total` distances of type `kind` that uses about `most_bytes` of memory."""
     return Dense(total, kind) if total * kind.itemsize <= most_bytes else Sparse(kind, most_bytes)
 

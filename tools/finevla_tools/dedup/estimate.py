@@ -18,8 +18,8 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.compare import BLOCK, compare, distances
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
+from finevla_tools.dedup.parallel_groups import SMALL, WORTH
 from finevla_tools.dedup.sampling import Keep, select
-from finevla_tools.dedup.side_by_side import SMALL, WORTH
 from finevla_tools.dedup.store import PAIR_BYTES, Work
 
 RATE_S = 0.3  # how long the kernel's rate is measured in each group of the sample
@@ -148,7 +148,7 @@ def estimate(work: Workload, rates: Rates, cores: int, memory_mb: int, price_per
     return Estimate(cores, align, other, seconds, memory, disk, price)
 
 
-def said(work: Workload, rates: Rates, found: Estimate) -> list[str]:
+def estimate_lines(work: Workload, rates: Rates, found: Estimate) -> list[str]:
     """Return the estimate as lines for the terminal, with the assumptions it rests on."""
     lines = [
         f"{work.trajectories:,} trajectories in {counted(work.groups, 'group')}; {counted(work.pairs, 'pair')} to look at",

@@ -43,7 +43,7 @@ class PaperClusters:
     """FineVLA's clusters of one group: indices by label, and the representative drawn for each."""
 
     groups: Mapping[str, tuple[int, ...]]
-    drawn: Mapping[str, int]
+    representatives: Mapping[str, int]
     clusters: Clusters
     method: str
     flat: Flat | None = None
@@ -179,7 +179,7 @@ def _flat(unit: Unit, found: PaperClusters) -> dict[str, Any]:
             "method": found.method,
             "clusters": {name: _members(unit, members) for name, members in found.groups.items()},
         },
-        "cluster_representation": _drawn(unit, found),
+        "cluster_representation": _representatives(unit, found),
         **auto,
         "kmedoids": {"clusters": k_medoids_said},
     }
@@ -192,7 +192,7 @@ def _recursive(unit: Unit, found: PaperClusters) -> dict[str, Any]:
         "n_leaf_clusters": len(found.groups),
         "recursive_tree": found.tree.as_json(unit.episodes),
         "leaf_clusters": {name: _members(unit, members) for name, members in found.groups.items()},
-        "cluster_representation": _drawn(unit, found),
+        "cluster_representation": _representatives(unit, found),
         "episode_to_cluster": {
             str(unit.episodes[i]): name for name, members in found.tree.leaves().items() for i in members
         },
@@ -203,8 +203,8 @@ def _members(unit: Unit, members: Sequence[int]) -> dict[str, Any]:
     return {"count": len(members), "episodes": [unit.episodes[i] for i in members]}
 
 
-def _drawn(unit: Unit, found: PaperClusters) -> dict[str, str]:
-    return {name: f"{unit.root}/{unit.episodes[i]}" for name, i in found.drawn.items()}
+def _representatives(unit: Unit, found: PaperClusters) -> dict[str, str]:
+    return {name: f"{unit.root}/{unit.episodes[i]}" for name, i in found.representatives.items()}
 
 
 def _stats(square: NDArray[np.float64]) -> dict[str, float]:

@@ -65,7 +65,7 @@ class Batch:
         self._counts[number] = len(found.groups)
         clusters = found.clusters
         apart = to_medoids(clusters, looked_up(condensed, len(square)))
-        drawn = set(found.drawn.values())
+        drawn = set(found.representatives.values())
         choices = [
             EpisodeChoice(
                 k, k in drawn or k in forced, _reason(str(name), k in drawn, k in forced), int(clusters.labels[k])

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from finevla_core.counts import counted
 from finevla_tools.dedup.embedding import embed, filled
-from finevla_tools.dedup.overlay import drawn, frames, overlay, panels, still
+from finevla_tools.dedup.overlay import frames, members_to_draw, overlay, panels, still
 from finevla_tools.dedup.report import GroupReport, Run
-from finevla_tools.dedup.thinning import Thinning, by_size, shown, square_of, to_medoid
-from finevla_tools.formats import number
+from finevla_tools.dedup.thinning import Thinning, by_size, square_of, thin, to_medoid
 from finevla_tools.report.distances import colours_of, heat_map, plane, root_scale, tree
 from finevla_tools.report.page import Block, Container, Figure, Heading, Paragraph, Table, bold, link, meter
+from finevla_tools.text_format import number
 
 Array = NDArray[np.float64]
 PATHS = 720  # episodes whose paths are drawn, on the whole page
@@ -53,7 +53,7 @@ def from_medoid(group: GroupReport) -> Array:
 
 def _pictures(group: GroupReport, kinds: Mapping[int, str]) -> Block:
     c, count = group.clusters, len(group.ids)
-    some = shown(c.labels, c.medoids, c.linkage)
+    some = thin(c.labels, c.medoids, c.linkage)
     square = square_of(group.distances, count, some.episodes)
     unknown = float(np.isnan(square[np.triu_indices(len(square), 1)]).mean()) if count > 1 else 0.0
     thinned = f" Shown: {len(some.episodes)} of {counted(count, 'episode')}, evenly chosen." if some.is_thinned else ""
@@ -130,7 +130,7 @@ def _clusters(
     for label in chosen:
         others = np.flatnonzero((group.clusters.labels == label) & (np.arange(len(group.ids)) != medoids[label]))
         apart[label] = far[others]
-        members[label] = drawn(others.tolist(), apart[label], limit)
+        members[label] = members_to_draw(others.tolist(), apart[label], limit)
     values = {i: group.values[i] for label in chosen for i in (medoids[label], *members[label])}
     some = panels(run.measure.space, group.arms, next(iter(values.values())).shape[2], run.joints)
     windows = frames(some, list(values.values()))

@@ -103,6 +103,6 @@ def _swept(prepared: Prepared, others: Values, pairs: NDArray[np.int64]) -> NDAr
 
 
 def _on_gpu(prepared: Prepared, others: Values, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    from finevla_tools.dedup import cuda  # only there where it is asked for
+    from finevla_tools.dedup import dtw_cuda  # only there where it is asked for
 
-    return cuda.align_all(prepared, others, pairs)
+    return dtw_cuda.align_all(prepared, others, pairs)

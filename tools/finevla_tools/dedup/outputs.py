@@ -13,7 +13,7 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.dedup.differences import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
+from finevla_tools.dedup.correction_effects import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
 from finevla_tools.dedup.loading import Spool
 from finevla_tools.dedup.report import Compared, GroupReport, Run, write_report
 from finevla_tools.dedup.run import DedupJob, DedupOutcome
@@ -29,7 +29,7 @@ def differences(job: DedupJob, outcome: DedupOutcome) -> tuple[list[Differences]
     used: list[NDArray[np.float64]] = [np.zeros(0)]
     other: list[NDArray[np.float64]] = [np.zeros(0)]
     left = ALL_PAIRS
-    for group, known in zip(outcome.groups, outcome.known, strict=True):
+    for group, known in zip(outcome.groups, outcome.results, strict=True):
         if left <= 0 or len(group.members) < 2:
             break
         frames = [outcome.read.spool.frames(n) for n in group.members]
@@ -61,7 +61,7 @@ def said_of(
             }
             for s in sources
         ],
-        "wanted": asdict(job.wanted),
+        "wanted": asdict(job.request),
         "measure": asdict(job.measure) | {"key": job.measure.key()},
         "cut": asdict(job.cut),
         "recursion": asdict(job.recursion) if job.recursion else None,
@@ -75,7 +75,7 @@ def said_of(
             "skipped": sum(bool(row.skipped) for row in rows),
             "compared": len(read.entries),
             "groups": len(outcome.groups),
-            "clusters": sum(len(known.clusters.medoids) for known in outcome.known),
+            "clusters": sum(len(known.clusters.medoids) for known in outcome.results),
             "kept": sum(row.kept for row in rows),
             "forced": sum(row.forced for row in rows),
             "frames": sum(read.spool.frames(n) for n in range(len(read.spool))),
@@ -100,7 +100,7 @@ def said_of(
                 "aligned": known.aligned,
                 "kept": sum(choice.kept for choice in choices),
             }
-            for group, known, choices in zip(outcome.groups, outcome.known, outcome.choices, strict=True)
+            for group, known, choices in zip(outcome.groups, outcome.results, outcome.choices, strict=True)
         ],
     }
 
@@ -129,7 +129,7 @@ def write_page(
     """Write the report page report.html and its pictures to `folder`."""
     read = outcome.read
     groups = []
-    for group, known, choices in zip(outcome.groups, outcome.known, outcome.choices, strict=True):
+    for group, known, choices in zip(outcome.groups, outcome.results, outcome.choices, strict=True):
         rows = [read.rows[read.row_of[n]] for n in group.members]
         exact = known.condensed
         if exact is not None and known.is_exact is not None:
@@ -157,7 +157,7 @@ def write_page(
         outcome.aligned,
         outcome.seconds,
         skipped,
-        _asked(job),
+        _settings_lines(job),
         [*read.notes, *_mended(outcome), *_differ(differ)],
         (),
         compared if len(compared.used) else None,
@@ -198,12 +198,12 @@ def _files(source: DedupSource) -> LeRobotFiles:
     return source.files
 
 
-def _asked(job: DedupJob) -> list[str]:
+def _settings_lines(job: DedupJob) -> list[str]:
     grouped = {"task": "episodes of the same task", "dataset": "episodes of the same data set", "all": "all episodes"}
-    what = "poses of the tools" if job.wanted.space == "eef" else "joints"
+    what = "poses of the tools" if job.request.space == "eef" else "joints"
     of_each = "One episode" if job.per_cluster is None else f"At most {job.per_cluster}"
     return [
-        f"Compared are {grouped[job.by]}, {what} from the {job.wanted.origin}.",
+        f"Compared are {grouped[job.by]}, {what} from the {job.request.origin}.",
         f"{of_each} of each cluster stays (seed {job.seed})."
         if job.budget is None
         else f"{job.budget} of all stay: medoids first, then what is least alike (seed {job.seed}).",

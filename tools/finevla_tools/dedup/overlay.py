@@ -107,7 +107,7 @@ def still(shown: Sequence[Panel], windows: Sequence[OverlayFrame], trajectories:
     return {panel.arm for panel in shown} - moving
 
 
-def drawn(members: Sequence[int], apart: Array, limit: int) -> list[int]:
+def members_to_draw(members: Sequence[int], apart: Array, limit: int) -> list[int]:
     """At most `limit` members, evenly from the nearest to the medoid to the farthest; those of unknown distance last."""
     order = np.lexsort((np.asarray(members), np.where(np.isnan(apart), np.inf, apart)))
     if len(order) > limit:

@@ -8,9 +8,9 @@ from finevla_core.counts import counted
 from finevla_tools.dedup.describe import differences, in_words
 from finevla_tools.dedup.group_page import PATHS, from_medoid, section
 from finevla_tools.dedup.report import GroupReport, Run
-from finevla_tools.formats import duration, number, percentage, shortened
 from finevla_tools.report import page as report
 from finevla_tools.report.distances import agreement
+from finevla_tools.text_format import duration, number, percentage, shortened
 
 FULL = 30  # groups with pictures
 LISTED = 4000  # rows of a table: a browser still sorts them at once
@@ -68,7 +68,7 @@ def _how(run: Run, arms: Sequence[str]) -> list[report.Block]:
     aligned = f"Aligned: {run.aligned:,} of {counted(run.pairs, 'pair')}; lower bounds told the others apart."
     return [
         report.Heading("What was measured"),
-        report.Items([*in_words(run.measure, arms), *run.asked]),
+        report.Items([*in_words(run.measure, arms), *run.settings]),
         report.Paragraph(f"Time: {stages or 'not taken'}. {aligned}"),
         *(report.Paragraph(text) for text in run.notes),
         *beside,

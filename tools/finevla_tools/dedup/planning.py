@@ -8,7 +8,7 @@ import numpy as np
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup.cost import PoseTrajectory
-from finevla_tools.dedup.estimate import MOST, Workload, estimate, measured, said
+from finevla_tools.dedup.estimate import MOST, Workload, estimate, estimate_lines, measured
 from finevla_tools.dedup.groups import Group, Item, grouped
 from finevla_tools.dedup.loading import load
 from finevla_tools.dedup.run import DedupJob
@@ -20,8 +20,8 @@ READ = 1200  # episodes of these at most
 
 def intended(sources: Sequence[DedupSource], entries: Sequence[Entry], job: DedupJob) -> list[Group]:
     """Group the episodes by metadata alone; members are indices of `entries`, all wanted arms are assumed present."""
-    items = {k: Item(e.file.tasks or (), sources[e.source].name, job.wanted.arms, 0) for k, e in enumerate(entries)}
-    used = [k for k in items if not entries[k].dropped and (entries[k].file.length or 0) <= job.wanted.max_frames]
+    items = {k: Item(e.file.tasks or (), sources[e.source].name, job.request.arms, 0) for k, e in enumerate(entries)}
+    used = [k for k in items if not entries[k].dropped and (entries[k].file.length or 0) <= job.request.max_frames]
     return [
         Group(group.name, tuple(used[m] for m in group.members), group.arms)
         for group in grouped([items[k] for k in used], job.by)
@@ -37,7 +37,7 @@ def plan(
     unknown = sum(entries[k].file.length is None for group in groups for k in group.members)
     lengths = [np.array([entries[k].file.length or frames for k in group.members], np.int64) for group in groups]
     rates = measured(sample, job.measure, job.cut, read_s, job.seed)
-    lines = said((work := Workload.of(lengths)), rates, estimate(work, rates, cores, job.memory_mb, price))
+    lines = estimate_lines((work := Workload.of(lengths)), rates, estimate(work, rates, cores, job.memory_mb, price))
     if unknown:
         lines.append(
             f"the metadata do not say the length of {counted(unknown, 'episode')}: {counted(frames, 'frame', 'are')} assumed"
@@ -66,7 +66,7 @@ def _sample(
         if len(members) > (most := min(MOST, max(left, 2))):
             members = tuple(np.sort(random.choice(members, most, replace=False)).tolist())
         begin = time.monotonic()
-        loaded = [(entries[k], load(readers[entries[k].source], job.wanted, entries[k])) for k in members]
+        loaded = [(entries[k], load(readers[entries[k].source], job.request, entries[k])) for k in members]
         if found:  # the first one also loads libraries
             seconds, count = seconds + time.monotonic() - begin, count + len(members)
         shapes = [one.values.shape[1:] for _, one in loaded if one.values is not None]

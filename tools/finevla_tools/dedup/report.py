@@ -60,7 +60,7 @@ class Run:
     aligned: int  # of these, by DTW; the others were told apart by bounds
     seconds: Mapping[str, float]  # of each stage, in order
     skipped: Sequence[tuple[str, str]] = ()  # id, reason
-    asked: Sequence[str] = ()  # sentences: linkage, cut, budget, seed
+    settings: Sequence[str] = ()  # sentences: linkage, cut, budget, seed
     notes: Sequence[str] = ()  # sentences: what was missing in the data, say
     joints: Sequence[str] = ()  # names of the D - 1 joints, in joint space
     compared: Compared | None = None

@@ -19,9 +19,9 @@ from finevla_tools.dedup.cost import Metric
 from finevla_tools.dedup.finevla_clusters import Recursion
 from finevla_tools.dedup.finevla_run import Batch, PaperRequest
 from finevla_tools.dedup.groups import Group, grouped
+from finevla_tools.dedup.parallel_groups import WORTH, compare_all
 from finevla_tools.dedup.reading import Read, read_all
 from finevla_tools.dedup.sampling import EpisodeChoice, Keep, select
-from finevla_tools.dedup.side_by_side import WORTH, compare_all
 from finevla_tools.dedup.source import DedupSource, Entry, EpisodeRequest
 from finevla_tools.dedup.store import Work
 from finevla_tools.work import staged
@@ -36,7 +36,7 @@ FORCED, NO_ROOM = "named in the keep file", "the budget has no room for this gro
 class DedupJob:
     """Options of a run. `recursion` is FineVLA's recursive clustering and needs a measure with `compat`."""
 
-    wanted: EpisodeRequest = field(default_factory=EpisodeRequest)
+    request: EpisodeRequest = field(default_factory=EpisodeRequest)
     measure: Metric = field(default_factory=Metric)
     cut: Cut = field(default_factory=Cut)
     recursion: Recursion | None = None
@@ -56,7 +56,7 @@ class DedupOutcome:
 
     read: Read
     groups: list[Group]
-    known: list[GroupResult]
+    results: list[GroupResult]
     choices: list[list[EpisodeChoice]]
     seconds: dict[str, float]
 
@@ -68,7 +68,7 @@ class DedupOutcome:
     @property
     def aligned(self) -> int:
         """Number of pairs whose DTW distance was computed, over all groups."""
-        return sum(known.aligned for known in self.known)
+        return sum(known.aligned for known in self.results)
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def dedup(
 ) -> DedupOutcome:
     """Run all stages; episodes.parquet goes into `folder`, what is needed to resume into `work`."""
     clock, seconds = time.monotonic(), {}
-    read = read_all(sources, entries, job.wanted, job.jobs, work)
+    read = read_all(sources, entries, job.request, job.jobs, work)
     seconds["read"] = time.monotonic() - clock
     groups = grouped(read.items, job.by)
     store = Work(work / "distances", job.memory_mb, job.engine)
@@ -106,7 +106,7 @@ def dedup(
         clock = time.monotonic()
         known, drawn = _compared(sources, read, groups, job, folder, store)
         if not job.measure.compat and job.cut.method in TREES and job.cut.distance is job.cut.count is None:
-            _tell_the_others(read, groups, known, job, store)
+            _share_threshold(read, groups, known, job, store)
         if groups and not any(group.pairs for group in groups):
             larger = {"dataset": "; --by all makes larger ones", "all": ""}
             advice = larger.get(job.by, "; --by dataset or --by all makes larger ones")
@@ -126,7 +126,7 @@ def _compared(
     sources: Sequence[DedupSource], read: Read, groups: Sequence[Group], job: DedupJob, folder: Path, store: Work
 ) -> tuple[list[GroupResult], list[list[EpisodeChoice]]]:
     """Return each group's result and, with FineVLA's clusters, the choices that its draw makes."""
-    asked = PaperRequest(job.cut, job.recursion, job.by, job.wanted.space)
+    asked = PaperRequest(job.cut, job.recursion, job.by, job.request.space)
     batch = Batch(sources, read, groups, asked, folder) if job.measure.compat else None
     known: list[GroupResult] = []
     drawn: list[list[EpisodeChoice]] = []
@@ -155,7 +155,7 @@ def _processes(groups: Sequence[Group], job: DedupJob) -> int:
     return job.jobs if sum(group.pairs for group in groups) > WORTH else 1
 
 
-def _tell_the_others(read: Read, groups: Sequence[Group], known: list[GroupResult], job: DedupJob, store: Work) -> None:
+def _share_threshold(read: Read, groups: Sequence[Group], known: list[GroupResult], job: DedupJob, store: Work) -> None:
     """Cut groups without a clear gap at the median distance of the groups that have one.
 
     If fewer than half of the groups of three and more episodes have a gap, none is changed and a note says so.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError, unwritable
 from finevla_tools.dedup.cost import Prepared
-from finevla_tools.dedup.distance_cache import found
+from finevla_tools.dedup.distance_cache import distance_store
 from finevla_tools.work.journal import Journal, write_at
 from finevla_tools.work.parallel import cores, over
 from finevla_tools.work.progress import Progress
@@ -78,7 +78,7 @@ def stored(
                 missing = list(_blocks(believed, total, min(most, _worth(prepared))))
                 compute = partial(_compute, prepared, exact or _exact, kind, engine != "local")
                 jobs = 1 if engine == "local" else cores()  # here the kernel has threads
-                for (first, behind), data in _said(what, missing, over(compute, missing, jobs, engine)):
+                for (first, behind), data in _with_progress(what, missing, over(compute, missing, jobs, engine)):
                     write_at(file.fileno(), data, first * kind.itemsize)
                     journal.append(BLOCK.pack(first, behind, zlib.crc32(data)))
         except OSError as error:
@@ -107,7 +107,7 @@ class Remembered:
         self._most = min(pairs_at_once(prepared, memory_mb), _worth(prepared))
         self._kind = np.dtype(prepared.values.dtype)
         total = len(prepared) * (len(prepared) - 1) // 2
-        self._found = found(total, self._kind, memory_mb * MB / 4)
+        self._found = distance_store(total, self._kind, memory_mb * MB / 4)
         self._journal = Journal(folder / KNOWN, identity(prepared))
         for record in self._journal.records():
             count = len(record) // (8 + self._kind.itemsize)
@@ -129,7 +129,7 @@ class Remembered:
             self.computed += len(part)
         return values.astype(np.float64)
 
-    def known(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def is_computed(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return a mask `(P,)` of the pairs whose distances are known already."""
         return np.asarray(~np.isnan(self._found.get(condensed_of(pairs, len(self._prepared)))))
 
@@ -249,7 +249,7 @@ def _exact(prepared: Prepared, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
     return pair_distances(prepared, pairs)
 
 
-def _said[Done](what: str | None, missing: list[Range], done: Iterator[Done]) -> Iterator[Done]:
+def _with_progress[Done](what: str | None, missing: list[Range], done: Iterator[Done]) -> Iterator[Done]:
     """The same, with a progress line."""
     if what is None or not missing:
         yield from done

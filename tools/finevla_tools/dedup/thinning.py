@@ -32,10 +32,10 @@ class Thinning:
         return [(int(self.labels[a]), a, b) for a, b in pairwise(edges) if b > a]
 
 
-def shown(labels: Indices, medoids: Indices, linkage: Array | None, limit: int = SHOWN) -> Thinning:
+def thin(labels: Indices, medoids: Indices, linkage: Array | None, limit: int = SHOWN) -> Thinning:
     """At most about `limit` episodes, evenly along the order, with the medoids of the largest clusters."""
     count = len(labels)
-    whole = None if linkage is None or count < 2 else joined(linkage, count)
+    whole = None if linkage is None or count < 2 else with_all_leaves(linkage, count)
     if whole is None:
         rank = {label: place for place, label in enumerate(by_size(labels))}
         order = np.array(sorted(range(count), key=lambda i: (rank[int(labels[i])], i)), dtype=np.int64)
@@ -57,7 +57,7 @@ def by_size(labels: Indices) -> list[int]:
     return [int(names[k]) for k in np.lexsort((names, -sizes))]
 
 
-def joined(linkage: Array, count: int) -> Array:
+def with_all_leaves(linkage: Array, count: int) -> Array:
     """SciPy's linkage of all `count` leaves: merges that were not computed are added at infinity."""
     rows = np.asarray(linkage, dtype=np.float64)[:, :4]
     if len(rows) >= count - 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from finevla_core.bundle import load_bundle
 from finevla_core.errors import FineVLAError
 from finevla_sim.tasks import TASKS
-from finevla_tools.door import UNKNOWN, announce, at_least, refuse_other_content
+from finevla_tools.door import UNKNOWN, announce, at_least, bundle_path, refuse_other_content
 from finevla_tools.evaluation.baselines import BASELINES
 from finevla_tools.evaluation.sizes import KINDS, QUICK, SUMMARY, Size
 
@@ -21,7 +21,7 @@ CHEAP = "oracle"  # needs no pictures
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the bundle and the options of `finevla evaluate` to `parser`."""
-    parser.add_argument("bundle", type=Path, nargs="?", help="bundle directory")
+    parser.add_argument("bundle", nargs="?", help="policy bundle: a name in models or a path")
     parser.add_argument(
         "--out", type=Path, help="folder of records and reports; default out/evaluate/NAME; goes on there"
     )
@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.together:
         raise FineVLAError("--together needs --compare and the folders of finished evaluations")
     if arguments.bundle is None:
-        raise FineVLAError("name a bundle directory, e.g. 'finevla evaluate models/tabletop'")
+        raise FineVLAError("name a policy bundle, e.g. 'finevla evaluate tabletop'")
+    arguments.bundle = bundle_path(arguments.bundle)
     bundle = load_bundle(arguments.bundle)
     at_least(0, first=arguments.first, videos=arguments.videos, stack=arguments.stack)
     at_least(1, processes=arguments.processes)

@@ -49,11 +49,11 @@ class Attempt:
         injector.began_s = injector.stop_said_s = 0.0
         injector.broken, injector.notes, injector.may_end = self.broken, [], set()
         self.pids = {p.name: self.session.stack.pid(p.name) for p in self.session.stack.launch.processes}
-        with self._told("healing it"), contextlib.ExitStack() as healing:
+        with self._as_broken_promise("healing it"), contextlib.ExitStack() as healing:
             fault = drill.fault(self.session.injector)
             self.fault_s = time.monotonic()
             self.began_s = self.fault_s
-            with self._told("the fault"):
+            with self._as_broken_promise("the fault"):
                 healing.enter_context(fault)
             self.began_s = self.session.injector.began_s or self.fault_s
             self._watch()
@@ -66,7 +66,7 @@ class Attempt:
         return self._judged()
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _as_broken_promise(self, what: str) -> Iterator[None]:
         """What somebody of the stack did not answer is a broken promise, and no end of the drills."""
         try:
             yield
@@ -262,7 +262,7 @@ class Attempt:
             self.moved_rad,
             self.followed,
             self.share,
-            _told(seen, self.over_s),
+            _operator_texts(seen, self.over_s),
             {s.code for s in seen if s.at_s <= self.over_s},
             drill.is_hostile,
             self.went_rad,
@@ -275,7 +275,7 @@ class Attempt:
         )
 
 
-def _told(seen: list[Seen], over_s: float) -> list[str]:
+def _operator_texts(seen: list[Seen], over_s: float) -> list[str]:
     """What the operator saw during the fault, the gravest first, each kind once."""
     during = [s for s in seen if s.at_s <= over_s and s.level > 0]
     ordered = sorted(during, key=lambda s: (s.code == "diagnostics", -s.level, s.at_s))

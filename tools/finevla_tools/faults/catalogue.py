@@ -1,10 +1,11 @@
 """All drills. What is promised here is what the tests ask of the stack and what docs/faults.md says."""
 
+import difflib
 from collections.abc import Sequence
 
-from finevla_core.errors import FineVLAError, unknown
+from finevla_core.errors import FineVLAError
+from finevla_tools.faults import ignored_stops, lost_trajectories
 from finevla_tools.faults import inject as do
-from finevla_tools.faults import unruly, wire
 from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery
 from finevla_tools.faults.relay import CHUNKS
 
@@ -57,11 +58,11 @@ NODES = {
         ),
         Drill(
             "stop word, policy hangs", "SIGSTOP of the policy, then somebody says stop; later SIGCONT",
-            unruly.both(do.hung("policy"), unruly.said("Stop!")), BRAKES, TOLD, codes=("stop.word",),
+            ignored_stops.both(do.hung("policy"), ignored_stops.say("Stop!")), BRAKES, TOLD, codes=("stop.word",),
         ),
         Drill(
             "stop word, no policy", "kill -9 of the policy, then somebody says stop",
-            unruly.both(do.killed("policy"), unruly.said("停下来!")), BRAKES, TOLD, codes=("stop.word",),
+            ignored_stops.both(do.killed("policy"), ignored_stops.say("停下来!")), BRAKES, TOLD, codes=("stop.word",),
         ),
     ),
     "camera_ingest": (
@@ -99,11 +100,12 @@ NODES = {
             STOPS, RESET, 0.0, ("stop.topic",), moment=Moment.MOTION,
         ),
         Drill(
-            "motion goes on", "the same, but who moved the arms sends on", unruly.both(do.stop_pressed, unruly.goes_on),
+            "motion goes on", "the same, but who moved the arms sends on",
+            ignored_stops.both(do.stop_pressed, ignored_stops.goes_on),
             STOPS, RESET, 0.0, ("stop.topic",), moment=Moment.MOTION, persists=True,
         ),
         Drill(
-            "stop word in a motion", "somebody says stop while an arm goes to a pose", unruly.said("please stop"),
+            "stop word in a motion", "somebody says stop while an arm goes to a pose", ignored_stops.say("please stop"),
             BRAKES, TOLD, codes=("stop.word",), moment=Moment.MOTION,
         ),
     ),
@@ -175,19 +177,21 @@ JUMP = ("clock.jump", "watchdog.clock_jump")
 WIRE_FAULTS = (
     Drill(
         "first words lost", "of all that is said twice to the controllers, the first word is lost",
-        wire.lost(wire.first_word), FOLLOWS, clock=True,
+        lost_trajectories.lost(lost_trajectories.first_word), FOLLOWS, clock=True,
     ),
     Drill(
         "plan lost", "both words of one plan to the left arm's controller are lost",
-        wire.lost(wire.once, 1), FOLLOWS, clock=True, most_share=PLAN_LOST_SHARE,
+        lost_trajectories.lost(lost_trajectories.once, 1), FOLLOWS, clock=True, most_share=PLAN_LOST_SHARE,
     ),
     Drill(
         "stop's first word lost", "a stop, and its first word is lost to all controllers",
-        unruly.both(wire.lost(wire.first_word), do.stop_pressed), STOPS, RESET, 0.0, ("stop.topic",), clock=True,
+        ignored_stops.both(lost_trajectories.lost(lost_trajectories.first_word), do.stop_pressed),
+        STOPS, RESET, 0.0, ("stop.topic",), clock=True,
     ),
     Drill(
         "stop lost", "a stop, and the left arm's controller hears nothing of it",
-        unruly.both(wire.lost(wire.of_the_bridge, 1), do.stop_pressed), STOPS, RESET, 0.0, ("watchdog.motion",), clock=True,
+        ignored_stops.both(lost_trajectories.lost(lost_trajectories.of_the_bridge, 1), do.stop_pressed),
+        STOPS, RESET, 0.0, ("watchdog.motion",), clock=True,
     ),
 )  # fmt: skip
 
@@ -213,10 +217,10 @@ CLOCK_FAULTS = (
 
 MACHINE_FAULTS = (
     Drill("stop pressed", "nothing is wrong: the operator stops", do.stop_pressed, STOPS, RESET, 0.0, ("stop.topic",)),
-    Drill("stop word", "nothing is wrong: somebody says stop", unruly.said("STOP"), BRAKES, TOLD, codes=("stop.word",)),
+    Drill("stop word", "nothing is wrong: somebody says stop", ignored_stops.say("STOP"), BRAKES, TOLD, codes=("stop.word",)),
     Drill(
         "policy goes on", "the operator stops, but the policy sends on and announces the old instruction again",
-        unruly.both(do.stop_pressed, unruly.goes_on), STOPS, RESET, 0.0, ("stop.topic",), persists=True,
+        ignored_stops.both(do.stop_pressed, ignored_stops.goes_on), STOPS, RESET, 0.0, ("stop.topic",), persists=True,
     ),
     Drill(
         "rival", "a second publisher on a controller", do.rival, STOPS, RESET, RIVAL_S, ("watchdog.rival", "bridge.rival")
@@ -245,5 +249,7 @@ def chosen(names: Sequence[str], drills: Sequence[Drill]) -> list[Drill]:
     by_name = {drill.name: drill for drill in drills}
     for name in names:
         if name not in by_name:
-            raise FineVLAError(unknown("drill", name, tuple(by_name)))
+            near = difflib.get_close_matches(name, by_name, 1)
+            all_names = "'finevla doctor --list' names them, with --hostile the others"  # some 200, with commas in them
+            raise FineVLAError(f"unknown drill '{name}'; {f"did you mean '{near[0]}'?" if near else all_names}")
     return [drill for drill in drills if not names or drill.name in names]

@@ -195,7 +195,7 @@ def say_stop(i: "Injector") -> None:
     i.stop.publish(Empty())
 
 
-def asked(kind: Callable[[], tuple[Any, str, Any]], times: int) -> "Fault":
+def service_calls(kind: Callable[[], tuple[Any, str, Any]], times: int) -> "Fault":
     """So many calls of a service at once, and then a stop."""
 
     @contextlib.contextmanager

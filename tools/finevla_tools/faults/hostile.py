@@ -2,9 +2,9 @@
 
 from finevla_tools.faults.drill import Drill, Recovery
 from finevla_tools.faults.hostile_commands import chunks_drills, trajectories_drills
-from finevla_tools.faults.hostile_doors import floods_drills, malformed_drills, people_drills
 from finevla_tools.faults.hostile_nodes import nodes_drills
-from finevla_tools.faults.hostile_voices import heartbeats_drills, states_drills, statuses_drills
+from finevla_tools.faults.hostile_requests import floods_drills, malformed_drills, people_drills
+from finevla_tools.faults.hostile_status_messages import heartbeats_drills, states_drills, statuses_drills
 
 
 def hostile_drills() -> list[Drill]:

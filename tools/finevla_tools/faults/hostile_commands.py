@@ -5,7 +5,7 @@ import dataclasses
 from finevla_tools.faults import inject as do
 from finevla_tools.faults import intruders, recordings
 from finevla_tools.faults.drill import Drill, Moment
-from finevla_tools.faults.hostile_kinds import (
+from finevla_tools.faults.drill_builders import (
     FOLLOWING,
     FOLLOWS,
     HOLDS,

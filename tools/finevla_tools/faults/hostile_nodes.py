@@ -5,11 +5,11 @@ from typing import Any
 
 from lifecycle_msgs.msg import Transition
 
-from finevla_tools.faults import endings, people
 from finevla_tools.faults import inject as do
+from finevla_tools.faults import node_endings, operator_requests
 from finevla_tools.faults.drill import Drill
-from finevla_tools.faults.hostile_kinds import FOLLOWING, FOLLOWS, MOTION, NONE, REST, RIVAL, SAFE, STOPS, at, drill
-from finevla_tools.faults.unruly import both
+from finevla_tools.faults.drill_builders import FOLLOWING, FOLLOWS, MOTION, NONE, REST, RIVAL, SAFE, STOPS, at, drill
+from finevla_tools.faults.ignored_stops import both
 
 
 def nodes_drills() -> list[Drill]:
@@ -20,49 +20,54 @@ def nodes_drills() -> list[Drill]:
         drill(
             "policy deactivated twice",
             "a lifecycle manager deactivates the policy twice",
-            both(people.activated_afterwards, people.lifecycle(2, off)),
+            both(operator_requests.activated_afterwards, operator_requests.lifecycle(2, off)),
             SAFE,
         ),
         drill(
-            "policy activated twice", "a lifecycle manager activates the policy twice", people.lifecycle(2, on), SAFE
+            "policy activated twice",
+            "a lifecycle manager activates the policy twice",
+            operator_requests.lifecycle(2, on),
+            SAFE,
         ),
         drill(
             "policy off and on",
             "a lifecycle manager deactivates and activates the policy five times",
-            both(people.activated_afterwards, people.lifecycle(5, off, on)),
+            both(operator_requests.activated_afterwards, operator_requests.lifecycle(5, off, on)),
             SAFE,
         ),
         drill(
             "bridge parameters",
             "somebody sets the bridge's limits at run time",
-            people.sets("safety_bridge", limits="none", max_start_jump_rad=1.0, watchdog=False, watchdog_timeout_s=5.0),
+            operator_requests.sets(
+                "safety_bridge", limits="none", max_start_jump_rad=1.0, watchdog=False, watchdog_timeout_s=5.0
+            ),
             FOLLOWS,
         ),
         drill(
             "watchdog parameters",
             "somebody sets the watchdog's limits at run time",
-            people.sets("safety_watchdog", bridge_timeout_s=2.0, joints_timeout_s=2.0, confirm_s=1.0),
+            operator_requests.sets("safety_watchdog", bridge_timeout_s=2.0, joints_timeout_s=2.0, confirm_s=1.0),
             FOLLOWS,
         ),
         drill(
             "bridge on simulated time",
             "somebody sets use_sim_time of the bridge in a motion",
-            people.sets("safety_bridge", use_sim_time=True),
+            operator_requests.sets("safety_bridge", use_sim_time=True),
             FOLLOWS,
         ),
         drill(
             "watchdog on simulated time",
             "somebody sets use_sim_time of the watchdog in a motion",
-            people.sets("safety_watchdog", use_sim_time=True),
+            operator_requests.sets("safety_watchdog", use_sim_time=True),
             FOLLOWS,
         ),
         *at(FOLLOWING, REST)(
-            drill("second watchdog", "a second watchdog is started", endings.second("safety_watchdog", True), SAFE)
+            drill("second watchdog", "a second watchdog is started", node_endings.second("safety_watchdog", True), SAFE)
         ),
         drill(
             "second watchdog, bridge hangs",
             "SIGSTOP of the bridge, and a second watchdog is started",
-            both(do.hung("safety_bridge"), endings.second("safety_watchdog", True)),
+            both(do.hung("safety_bridge"), node_endings.second("safety_watchdog", True)),
             STOPS,
             ("watchdog.bridge",),
         ),
@@ -70,7 +75,7 @@ def nodes_drills() -> list[Drill]:
             drill(
                 "watchdog of another name",
                 "a watchdog under another name is started",
-                endings.second("safety_watchdog", False, "guard"),
+                node_endings.second("safety_watchdog", False, "guard"),
                 STOPS,
                 RIVAL,
             )
@@ -79,7 +84,7 @@ def nodes_drills() -> list[Drill]:
             drill(
                 "second bridge",
                 "a second bridge is started",
-                endings.second("safety_bridge", False),
+                node_endings.second("safety_bridge", False),
                 STOPS,
                 (*RIVAL, "watchdog.restart", "watchdog.two"),
             )
@@ -87,36 +92,36 @@ def nodes_drills() -> list[Drill]:
         drill(
             "bridge told to end",
             "SIGTERM of the bridge in a motion",
-            endings.ended("safety_bridge", signal.SIGTERM),
+            node_endings.ended("safety_bridge", signal.SIGTERM),
             STOPS,
             ("stop.ending",),
         ),
         drill(
             "watchdog told to end",
             "SIGINT of the watchdog in a motion",
-            endings.ended("safety_watchdog", signal.SIGINT),
+            node_endings.ended("safety_watchdog", signal.SIGINT),
             SAFE,
             lasts_s=4.0,
         ),
         drill(
             "process ends with 1",
             "a process of the stack ends with code 1 in a motion",
-            endings.process_ends(signal.SIGUSR1),
+            node_endings.process_ends(signal.SIGUSR1),
             STOPS,
             **ending,
         ),
         drill(
             "process ends with 2",
             "a process of the stack ends with code 2 in a motion",
-            endings.process_ends(signal.SIGUSR2),
+            node_endings.process_ends(signal.SIGUSR2),
             STOPS,
             **ending,
         ),
-        drill("stack told to end", "Ctrl-C of the whole stack in a motion", endings.told_to_end, STOPS, **ending),
+        drill("stack told to end", "Ctrl-C of the whole stack in a motion", node_endings.told_to_end, STOPS, **ending),
         drill(
             "stack told to end in a motion",
             "the same while an arm goes to a pose",
-            endings.told_to_end,
+            node_endings.told_to_end,
             STOPS,
             moment=MOTION,
             **ending,

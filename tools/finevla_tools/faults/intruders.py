@@ -13,11 +13,11 @@ from finevla_core.safety.mandate import MOTION
 from finevla_core.time_units import NS_PER_S
 from finevla_interfaces import msg
 from finevla_ros import qos
+from finevla_tools.faults.ignored_stops import fresh
 from finevla_tools.faults.imposters import now
 from finevla_tools.faults.inject import Fault
 from finevla_tools.faults.relay import BEFORE, CHUNKS
 from finevla_tools.faults.stranger import NAME, copy, says
-from finevla_tools.faults.unruly import fresh
 
 if TYPE_CHECKING:
     from finevla_tools.faults.inject import Injector

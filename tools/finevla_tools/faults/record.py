@@ -78,7 +78,7 @@ class MotionRecorder:
         for controller in robot.controllers:
             # As the controllers hear it, where there is a relay.
             topic = f"{BEFORE}/{told_topic(controller.name)}" if simulated_time else told_topic(controller.name)
-            client.listen(topic, JointTrajectory, qos.ALL, partial(self._on_told, controller.name))
+            client.listen(topic, JointTrajectory, qos.ALL, partial(self._on_command, controller.name))
         client.listen(CHUNKS, msg.ActionChunk, qos.NEWEST)
         client.listen("safety/watchdog", msg.Heartbeat, qos.NEWEST)
         client.listen("safety/pending_plan", msg.PendingPlan, qos.LATCHED)
@@ -135,7 +135,7 @@ class MotionRecorder:
         with self._lock:
             self.states.append(StateSample(time.monotonic(), to_ns(message.header.stamp), positions, velocities))
 
-    def _on_told(self, controller: str, message: JointTrajectory) -> None:
+    def _on_command(self, controller: str, message: JointTrajectory) -> None:
         stamp = to_ns(message.header.stamp)
         at_s, points = time.monotonic(), tuple(points_of(message))
         told = CommandSample(at_s, self._clock_at(at_s), controller, tuple(message.joint_names), stamp, points)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.faults.drill import Drill, Result
-from finevla_tools.formats import shortened
+from finevla_tools.text_format import shortened
 
 HEAD = (
     "drill", "what is done", "promised", "happened", "rad/s", "fault to stop command", "stop command to rest",

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.counts import counted
-from finevla_tools.formats import number
 from finevla_tools.report.drawing import Drawing, round_places
+from finevla_tools.text_format import number
 
 Array = NDArray[np.float64]
 BINS = 36

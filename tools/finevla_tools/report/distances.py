@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_tools.formats import number
 from finevla_tools.report.drawing import Drawing
+from finevla_tools.text_format import number
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

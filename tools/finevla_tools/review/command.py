@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import announce, refuse_no_folder
+from finevla_tools.door import announce, refuse_no_data_set
 from finevla_tools.serve.command import checked_token
 
 if TYPE_CHECKING:  # what needs more than the robot has is imported when it is wanted
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C, or export."""
-    refuse_no_folder(arguments.dataset)
+    refuse_no_data_set(arguments.dataset)
     token = checked_token(arguments.host, arguments.token_env)
     if not 0 <= arguments.port <= 65535:
         raise FineVLAError(f"--port is {arguments.port}; it must be between 0 and 65535")
@@ -60,6 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError("--db takes a file or postgresql://USER@HOST/NAME")
     if not arguments.db and arguments.annotations is None:
         raise FineVLAError("give --annotations FILE with the drafts, or --db with a review that was begun")
+    if arguments.annotations is not None and not arguments.annotations.is_file():
+        raise FineVLAError(
+            f"--annotations '{arguments.annotations}' is no file; 'finevla annotate' writes such a table"
+        )
     from finevla_tools.datasets.lerobot_files import open_dataset
     from finevla_tools.review.database import Database
     from finevla_tools.review.store import ReviewStore

@@ -7,13 +7,12 @@ import os
 import signal
 import threading
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.policy.execution import Execution
-from finevla_tools.door import add_execution_options, announce, at_least, note
+from finevla_tools.door import add_execution_options, announce, at_least, bundle_path, note
 
 if TYPE_CHECKING:
     from finevla_tools.serve.hosting import HostedBundle
@@ -49,12 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.clients > MAX_CLIENTS:
         raise FineVLAError(f"--clients is {arguments.clients}; at most {MAX_CLIENTS} are served at a time")
     robotwin, xpolicylab = (endpoint(getattr(arguments, name), f"--{name}") for name in ("robotwin", "xpolicylab"))
+    folder = bundle_path(arguments.bundle)
     announce(f"loading bundle '{arguments.bundle}'")
     from finevla_tools.serve.hosting import host_bundle
     from finevla_tools.serve.server import PolicyServer, ServerOptions
 
     execution = Execution(arguments.provider, arguments.precision, note)
-    hosted = host_bundle(bundle_path(arguments.bundle), arguments.threads, arguments.batch, execution)
+    hosted = host_bundle(folder, arguments.threads, arguments.batch, execution)
     options = ServerOptions(arguments.host, arguments.port, token, arguments.clients)
     over = threading.Event()
     with contextlib.ExitStack() as life:
@@ -129,15 +129,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def bundle_path(given: str) -> Path:
-    """Return the folder of a bundle, given as a path or by its name in models; raises `FineVLAError` for neither."""
-    if Path(given).is_dir():
-        return Path(given)
-    from finevla_ros.paths import bundle_directory
-
-    return Path(bundle_directory(given))
 
 
 def _version() -> str:

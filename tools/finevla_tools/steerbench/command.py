@@ -22,7 +22,7 @@ def add_arguments(jobs: Any) -> None:
     """Add the job steer and its options to the subparsers of `finevla bench`."""
     text = f"{NAME} {VERSION}: does it do as told? Frozen scenes, pairs of sentences, partial credit"
     job = jobs.add_parser("steer", description=text, help=text)
-    job.add_argument("policy", nargs="?", help="bundle directory, ws://HOST:PORT with --bundle, oracle, or random")
+    job.add_argument("policy", nargs="?", help="policy bundle, ws://HOST:PORT with --bundle, oracle, or random")
     job.add_argument("--bundle", type=Path, help="with a policy server: the bundle that has the transforms to it")
     job.add_argument("--blind", action="store_true", help="it hears a sentence about a goal drawn at random instead")
     job.add_argument("--level", choices=("easy", "hard", "both"), default="easy", help="of the scenes")

@@ -8,6 +8,7 @@ from typing import Any
 from finevla_core.bundle import load_bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST
+from finevla_tools.door import bundle_path
 
 BASELINES_ALONE = ("oracle", "random")  # which need no bundle
 
@@ -63,6 +64,6 @@ def contestant_of(policy: str, bundle: Path | None, is_blind: bool) -> Contestan
         )
     if not server and bundle is not None:
         raise FineVLAError("--bundle goes with a policy server's address; give the bundle itself as the policy")
-    folder = bundle if server and bundle is not None else Path(policy)
+    folder = bundle if server and bundle is not None else bundle_path(policy)
     name = load_bundle(folder).manifest.name
     return Contestant(f"{name}_blind" if is_blind else name, "blind" if is_blind else "policy", folder, server)

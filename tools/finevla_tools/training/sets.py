@@ -76,7 +76,7 @@ def open_set(number: int, options: SampleOptions, sources: DataOptions, seed: in
     kept = kept_episodes(files, source.kept)
     columns = robot_columns(files, robot, source.map, source.gripper, source.gripper_action)
     episodes = read_episodes(files, columns, kept, sources.unreviewed, jobs)
-    if not sources.rates.thoughts:
+    if not sources.language.thoughts:
         episodes = [replace(episode, steps=()) for episode in episodes]
     refuse_other_robot(
         np.concatenate([e.states for e in episodes]), columns.there, options.embodiment, f"'{files.root}'"

@@ -17,7 +17,7 @@ import torch
 from finevla_core.errors import FineVLAError, unwritable
 from finevla_models.vla.head import Losses
 from finevla_tools.canonical.arms import load_robot
-from finevla_tools.formats import number
+from finevla_tools.text_format import number
 from finevla_tools.training import checkpoint
 from finevla_tools.training.build import build_policy
 from finevla_tools.training.checkpoint import RunFacts, TrainingState

@@ -84,7 +84,11 @@ def workplace(
         if settings is not None:
             _refuse_other(folder, json.dumps(settings, sort_keys=True, default=str))
         made = folder / OUTPUT
-        yield made
+        try:
+            yield made
+        except FineVLAError:
+            _leave_nothing_of_nothing(folder)
+            raise
         for left in made.glob(f".*{SUFFIX}"):  # of a killed process that worked here before
             left.unlink(missing_ok=True)
         (replace_folder if may_replace else publish)(made, out)
@@ -92,6 +96,12 @@ def workplace(
         gone = temporary_of(folder)
         publish(folder, gone)
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def _leave_nothing_of_nothing(folder: Path) -> None:
+    """Remove `folder` if no work was done in it yet: its settings would keep the same command with a mistake mended out."""
+    if not any(path.is_file() and path.name not in (LOCK, SETTINGS) for path in folder.rglob("*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def refuse_existing(path: Path) -> None:

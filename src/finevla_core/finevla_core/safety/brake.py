@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.commands import LEAD_NS, trajectories
 from finevla_core.safety.events import Trajectory
-from finevla_core.safety.followed import plan_followed
+from finevla_core.safety.foreign_commands import StrangerLead
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, stop
-from finevla_core.safety.stranger_lead import StrangerLead
+from finevla_core.safety.plan_tracking import plan_followed
 from finevla_core.time_units import S_PER_NS
 
 ELDER_PLANS = 3  # that a controller may be on, for it missed what came later
@@ -84,7 +84,7 @@ class Brake:
         """Stamp of the newest measured joint state; -1 = none."""
         return self._felt[-1].stamp_ns if self._felt else -1
 
-    def felt(
+    def on_measurement(
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
     ) -> bool:
         """A measured joint state; False if it tells nothing: not all joints of this robot, not to be believed, not newer."""
@@ -135,7 +135,7 @@ class Brake:
         self._leapt_ns = None
         self._velocity = self._moved = np.zeros(len(self.embodiment.joints))
 
-    def told(
+    def on_command(
         self,
         controller: str,
         joints: Sequence[str],
@@ -283,7 +283,7 @@ class Brake:
         ]
         for t in stops:  # the stop is what is followed from here on
             times_ns = [round(s / S_PER_NS) for s in t.times_s]
-            self.told(
+            self.on_command(
                 t.controller, t.joints, 0, times_ns, t.positions.tolist(), t.velocities.tolist(), now_ns, clock_ns
             )
         return stops

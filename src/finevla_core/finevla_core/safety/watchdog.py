@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import one_line
 from finevla_core.safety.brake import Brake
-from finevla_core.safety.counters import CounterWatch
 from finevla_core.safety.events import Event, State, Trajectory
 from finevla_core.safety.findings import WATCHES, Verdict
 from finevla_core.safety.limits import Limits
@@ -26,6 +25,7 @@ from finevla_core.safety.monitors import (
     Strangers,
 )
 from finevla_core.safety.policy_monitor import PolicyMonitor
+from finevla_core.safety.publisher_monitor import CounterWatch
 from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.time_units import S_PER_NS
 
@@ -109,7 +109,7 @@ class Watchdog:
     ) -> None:
         """Take in a measured joint state (rad, rad/s); an unusable one with a new stamp does not count as heard."""
         before = self.brake.stamp_ns
-        usable = self.brake.felt(stamp_ns, names, positions, velocities, now_ns)
+        usable = self.brake.on_measurement(stamp_ns, names, positions, velocities, now_ns)
         if usable:
             self.stamps.heard(now_ns)
         if usable or stamp_ns == before:
@@ -192,7 +192,7 @@ class Watchdog:
         A bridge that follows is given a moment for its own stop, for it knows best where the motion was.
         """
         clock_ns = self._controllers_ns(now_ns, clock_ns)
-        self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns, True)
+        self.brake.on_command(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns, True)
         self.strangers.heard(controller, who, now_ns)
         is_bridges = not self.latched and self.state is State.FOLLOWING and self._is_bridge_there(now_ns)
         self._unanswered[controller] = min(
@@ -217,7 +217,7 @@ class Watchdog:
     ) -> None:
         """What another watchdog of this stack told a controller: a stop, which is not answered with another one."""
         clock_ns = self._controllers_ns(now_ns, clock_ns)
-        self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
+        self.brake.on_command(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
         self._unanswered.pop(controller, None)
 
     def on_trajectory(
@@ -238,7 +238,9 @@ class Watchdog:
         """
         clock_ns = self._controllers_ns(now_ns, clock_ns)
         is_repeated = self.brake.is_repeated(controller, start_ns, times_ns, positions)
-        accepted = self.brake.told(controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns)
+        accepted = self.brake.on_command(
+            controller, joints, start_ns, times_ns, positions, velocities, now_ns, clock_ns
+        )
         if accepted:
             self._unanswered.pop(controller, None)  # its motion has replaced the stranger's
         if not accepted or not self.latched or is_repeated:

@@ -20,7 +20,7 @@ Named = tuple[str, Sequence[PoseTrajectory]]
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Comparison:
     measure: Metric
     cut: Cut
     store: Work
@@ -36,17 +36,17 @@ def compare_all(groups: Iterable[Named], measure: Metric, cut: Cut, store: Work,
         yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in groups)
         return
     apart = replace(store, engine="local", memory_mb=store.memory_mb // jobs)
-    asked = _Asked(measure, cut, apart)
+    how = _Comparison(measure, cut, apart)
     for is_small, some in groupby(groups, lambda named: len(named[1]) <= SMALL):
         if is_small:
-            yield from (known for _, known in over(partial(_alone, asked), some, jobs, store.engine))
+            yield from (known for _, known in over(partial(_alone, how), some, jobs, store.engine))
         else:
             yield from (compare(name, trajectories, measure, cut, store) for name, trajectories in some)
 
 
-def _alone(asked: _Asked, named: Named) -> GroupResult:
+def _alone(how: _Comparison, named: Named) -> GroupResult:
     """In a process, whose neighbours have the other cores."""
     import numba
 
     numba.set_num_threads(1)
-    return compare(*named, asked.measure, asked.cut, asked.store)
+    return compare(*named, how.measure, how.cut, how.store)

@@ -37,7 +37,7 @@ def both(*faults: Callable[["Injector"], AbstractContextManager[None]]) -> Calla
     return fault
 
 
-def said(text: str) -> Callable[["Injector"], AbstractContextManager[None]]:
+def say(text: str) -> Callable[["Injector"], AbstractContextManager[None]]:
     """The operator says it, on the topic for plain text."""
 
     @contextlib.contextmanager

@@ -2,10 +2,10 @@
 
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_tools.faults import imposters, intruders, people, recordings
+from finevla_tools.faults import imposters, intruders, operator_requests, recordings
 from finevla_tools.faults import inject as do
 from finevla_tools.faults.drill import Drill, Moment
-from finevla_tools.faults.hostile_kinds import (
+from finevla_tools.faults.drill_builders import (
     BRIDGE_S,
     DEAF_S,
     FOLLOWING,
@@ -25,8 +25,8 @@ from finevla_tools.faults.hostile_kinds import (
     at,
     drill,
 )
+from finevla_tools.faults.ignored_stops import both
 from finevla_tools.faults.stranger import says
-from finevla_tools.faults.unruly import both
 
 
 def states_drills() -> list[Drill]:
@@ -185,7 +185,7 @@ def statuses_drills() -> list[Drill]:
         drill(
             "elder policy",
             "policy/status of one that is active since an hour, at 10 Hz",
-            both(people.activated_afterwards, imposters.statuses(past)),
+            both(operator_requests.activated_afterwards, imposters.statuses(past)),
             SAFE,
             lasts_s=4.0,
         ),

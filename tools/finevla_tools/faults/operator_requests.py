@@ -77,7 +77,7 @@ def _answer(i: "Injector", number: int, is_yes: bool = True) -> Any:
     return i.client.call(Approve, "safety/approve", Approve.Request(number=number, is_yes=is_yes))
 
 
-def shown(i: "Injector") -> int:
+def pending_number(i: "Injector") -> int:
     """Return the number of the plan that is pending approval."""
     return int(i.client.newest["safety/pending_plan"].number)
 
@@ -87,7 +87,7 @@ def approve_wrongly(number: Callable[[int], int], before: Act = lambda _: None) 
 
     @contextlib.contextmanager
     def fault(i: "Injector") -> Iterator[None]:
-        seen = number(shown(i))
+        seen = number(pending_number(i))
         before(i)
         answer = _answer(i, seen)
         if answer.success:
@@ -118,7 +118,7 @@ def press_stop(i: "Injector") -> None:
 
 def turn_down(i: "Injector") -> None:
     """Refuse the plan that is pending approval."""
-    _answer(i, shown(i), False)
+    _answer(i, pending_number(i), False)
 
 
 def step_again(i: "Injector") -> None:
@@ -134,7 +134,7 @@ def wait_too_long(i: "Injector") -> None:
 
 def approve_twice(i: "Injector") -> None:
     """Approve the pending plan, and approve it again while it is followed: the second must be refused."""
-    number = shown(i)
+    number = pending_number(i)
     first = _answer(i, number)
     if not first.success:
         i.broken.append(f"a good yes was not taken: {first.message}")
@@ -151,7 +151,7 @@ def pending_spoofed(i: "Injector") -> AbstractContextManager[None]:
     @contextlib.contextmanager
     def fault() -> Iterator[None]:
         with says(msg.PendingPlan, "safety/pending_plan", make, 20.0, qos.LATCHED)(i):
-            i.client.wait(lambda: shown(i) == 10**6, 2.0)
+            i.client.wait(lambda: pending_number(i) == 10**6, 2.0)
             if _answer(i, 10**6).success:
                 i.broken.append("a yes to a plan that the bridge never showed was taken")
             yield

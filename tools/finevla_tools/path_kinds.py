@@ -36,6 +36,11 @@ def way_on(path: Path, is_for_recordings: bool = False) -> str:
     return ""
 
 
+def no_data_set(path: Path) -> str:
+    """Return the sentence that refuses a folder without meta/info.json, with what it holds instead."""
+    return f"'{path}' is no LeRobot data set: it has no {INFO}{way_on(path)}"
+
+
 def data_set_of(path: Path) -> Path | None:
     """Return the LeRobot data set that a path is or lies in."""
     return next((folder for folder in (path, *path.absolute().parents) if (folder / INFO).is_file()), None)

@@ -8,10 +8,10 @@ from trajectory_msgs.msg import JointTrajectory
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
-from finevla_tools.faults import floods, imposters, intruders, people
+from finevla_tools.faults import floods, imposters, intruders, operator_requests
 from finevla_tools.faults import inject as do
 from finevla_tools.faults.drill import Drill
-from finevla_tools.faults.hostile_kinds import (
+from finevla_tools.faults.drill_builders import (
     BRAKES,
     FLOOD,
     FOLLOWS,
@@ -30,41 +30,52 @@ from finevla_tools.faults.hostile_kinds import (
     at,
     drill,
 )
-from finevla_tools.faults.unruly import both
+from finevla_tools.faults.ignored_stops import both
 
 
 def people_drills() -> list[Drill]:
     """Return the drills of stops, approvals, control authority and resets by unexpected clients."""
-    wrong, same = people.approve_wrongly, int
+    wrong, same = operator_requests.approve_wrongly, int
     stops = (
-        ("stop best effort", "on safety/stop, best effort", people.stop_topic(qos.SENSOR), STOPS, ("stop.topic",)),
-        ("stop reliable", "on safety/stop, reliable", people.stop_topic(qos.ALL), STOPS, ("stop.topic",)),
-        ("stop latched", "on safety/stop, latched", people.stop_topic(qos.LATCHED), STOPS, ("stop.topic",)),
-        ("stop service", "by the service safety/stop", people.stop_service, STOPS, ("stop.service",)),
-        ("word best effort", "as text, best effort", people.stop_text(qos.SENSOR), BRAKES, ("stop.word",)),
-        ("word reliable", "as text, reliable", people.stop_text(qos.ALL), BRAKES, ("stop.word",)),
+        (
+            "stop best effort",
+            "on safety/stop, best effort",
+            operator_requests.stop_topic(qos.SENSOR),
+            STOPS,
+            ("stop.topic",),
+        ),
+        ("stop reliable", "on safety/stop, reliable", operator_requests.stop_topic(qos.ALL), STOPS, ("stop.topic",)),
+        ("stop latched", "on safety/stop, latched", operator_requests.stop_topic(qos.LATCHED), STOPS, ("stop.topic",)),
+        ("stop service", "by the service safety/stop", operator_requests.stop_service, STOPS, ("stop.service",)),
+        ("word best effort", "as text, best effort", operator_requests.stop_text(qos.SENSOR), BRAKES, ("stop.word",)),
+        ("word reliable", "as text, reliable", operator_requests.stop_text(qos.ALL), BRAKES, ("stop.word",)),
         (
             "word as instruction",
             "on instruction, best effort",
-            people.stop_instruction(qos.SENSOR),
+            operator_requests.stop_instruction(qos.SENSOR),
             BRAKES,
             ("stop.word",),
         ),
-        ("word by service", "by the policy's service", people.stop_by_policy, SAFE, ()),
+        ("word by service", "by the policy's service", operator_requests.stop_by_policy, SAFE, ()),
     )
     yes = (
         ("yes to another plan", "to the plan of the next number", wrong(lambda n: n + 1), HOLDS),
         ("yes to plan 0", "to plan 0", wrong(lambda _: 0), HOLDS),
         ("yes to plan 2^64-1", "to the highest number", wrong(lambda _: 2**64 - 1), HOLDS),
-        ("yes after new words", "after new words were said", wrong(same, people.say_others), HOLDS),
-        ("yes after a stop", "after a stop", wrong(same, people.press_stop), STOPS),
-        ("yes after a stop word", "after a stop word", wrong(same, people.say_stop), BRAKES),
-        ("yes after a no", "after a no", wrong(same, people.turn_down), HOLDS),
-        ("yes after step mode again", "after step mode was switched off and on", wrong(same, people.step_again), HOLDS),
-        ("yes too late", "31 s after it was shown", wrong(same, people.wait_too_long), HOLDS),
-        ("plan of a stranger", "to a plan that a stranger shows", people.pending_spoofed, HOLDS),
+        ("yes after new words", "after new words were said", wrong(same, operator_requests.say_others), HOLDS),
+        ("yes after a stop", "after a stop", wrong(same, operator_requests.press_stop), STOPS),
+        ("yes after a stop word", "after a stop word", wrong(same, operator_requests.say_stop), BRAKES),
+        ("yes after a no", "after a no", wrong(same, operator_requests.turn_down), HOLDS),
+        (
+            "yes after step mode again",
+            "after step mode was switched off and on",
+            wrong(same, operator_requests.step_again),
+            HOLDS,
+        ),
+        ("yes too late", "31 s after it was shown", wrong(same, operator_requests.wait_too_long), HOLDS),
+        ("plan of a stranger", "to a plan that a stranger shows", operator_requests.pending_spoofed, HOLDS),
     )
-    named = people.authority_named
+    named = operator_requests.authority_named
     return [
         *(
             drill(name, f"a stop in the middle of a motion, {does}", fault, promise, codes)
@@ -74,7 +85,7 @@ def people_drills() -> list[Drill]:
             drill(
                 f"stop best effort{WHEN[MOTION]}",
                 "on safety/stop, best effort",
-                people.stop_topic(qos.SENSOR),
+                operator_requests.stop_topic(qos.SENSOR),
                 STOPS,
                 ("stop.topic",),
                 moment=MOTION,
@@ -88,7 +99,7 @@ def people_drills() -> list[Drill]:
         drill(
             "yes twice",
             "step mode: the same yes twice",
-            people.does(people.approve_twice),
+            operator_requests.does(operator_requests.approve_twice),
             SAFE,
             moment=STEPPING,
             recovery=RESET,
@@ -97,7 +108,7 @@ def people_drills() -> list[Drill]:
         drill(
             "authority taken",
             "the operator takes authority from the policy",
-            people.authority_kept,
+            operator_requests.authority_kept,
             SAFE,
             ("chunk.authority",),
             lasts_s=0.5,
@@ -121,7 +132,7 @@ def people_drills() -> list[Drill]:
         drill(
             "authority of one who vanishes",
             "somebody takes it at rest, and is gone",
-            people.taker_vanishes,
+            operator_requests.taker_vanishes,
             HOLDS,
             moment=REST,
         ),
@@ -129,7 +140,7 @@ def people_drills() -> list[Drill]:
         drill(
             "reset without joint states",
             "somebody resets and adopts while no joint state comes",
-            people.insists(do.states_stopped, 0.5),
+            operator_requests.insists(do.states_stopped, 0.5),
             STOPS,
             ("state.lost", "watchdog.joints"),
             observable_s=0.5,
@@ -137,14 +148,14 @@ def people_drills() -> list[Drill]:
         drill(
             "reset with a second driver",
             "somebody resets and adopts while two publish joint states",
-            people.insists(imposters.second_states(imposters.off(0.35), 0.02), 0.0),
+            operator_requests.insists(imposters.second_states(imposters.off(0.35), 0.02), 0.0),
             STOPS,
             TWO_STATES,
         ),
         drill(
             "reset without a watchdog",
             "somebody resets and adopts while the watchdog hangs",
-            people.insists(do.hung("safety_watchdog"), 0.5),
+            operator_requests.insists(do.hung("safety_watchdog"), 0.5),
             STOPS,
             ("heartbeat.lost",),
             observable_s=WATCHDOG_S,
@@ -152,7 +163,7 @@ def people_drills() -> list[Drill]:
         drill(
             "reset with a rival",
             "somebody resets and adopts while a rival commands",
-            people.insists(intruders.commands(intruders.way(0.0, 0.5), rate_hz=20.0), 0.0),
+            operator_requests.insists(intruders.commands(intruders.way(0.0, 0.5), rate_hz=20.0), 0.0),
             STOPS,
             RIVAL,
             stranger_speed=5.0,
@@ -166,7 +177,7 @@ def floods_drills() -> list[Drill]:
         drill(
             f"flood of {name}",
             f"{name} flood {topic} for a second, then a stop",
-            both(people.activated_afterwards, floods.flows()) if what == "statuses" else floods.flows(),
+            both(operator_requests.activated_afterwards, floods.flows()) if what == "statuses" else floods.flows(),
             STOPS,
             codes,
             prepare=floods.ready(topic, what),
@@ -184,7 +195,7 @@ def floods_drills() -> list[Drill]:
         drill(
             f"flood of calls: {name}",
             f"{floods.CALLS} calls of a service at once, then a stop",
-            floods.asked(kind, floods.CALLS),
+            floods.service_calls(kind, floods.CALLS),
             STOPS,
             FLOOD,
             is_flood=True,
