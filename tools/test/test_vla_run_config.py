@@ -94,6 +94,10 @@ def test_a_good_file_is_read_and_written_the_same(tmp_path: Path) -> None:
         ("training.lora", {"alpha": 3}, "training.lora has no entry 'rank'"),
         ("training.lora", {"rank": 3, "targets": "q_proj"}, "training.lora.targets must be a list of names"),
         ("training.rate", float("nan"), "training.rate is nan"),
+        ("training.rates", [1.0], "training.rates must be a mapping"),
+        ("training.rates", {"visual": -1.0}, "training.rates.visual is -1; it must be 0 to 10"),
+        ("training.rates", {"visual": "fast"}, "training.rates.visual is 'fast'; it must be a number"),
+        ("training.rates", {3: 1.0}, "training.rates: '3' is no module's name"),
         ("training.batch", 2.5, "training.batch is '2.5'; it must be a whole number"),
     ],
 )

@@ -29,6 +29,7 @@ from finevla_tools.training.adapters import merged
 from finevla_tools.training.build import build_policy
 from finevla_tools.training.config import load_run_config
 from finevla_tools.training.loader import batches
+from finevla_tools.training.optimiser import make_optimiser
 from finevla_tools.training.run_folder import newest_checkpoint
 from finevla_tools.training.samples import sample_index
 from finevla_tools.training.trainer import train
@@ -145,6 +146,26 @@ def test_two_processes_share_a_policy_in_16_bits(backbone: Path, tmp_path: Path)
     config = run_config(backbone, "instruct", INSTRUCT, steps=2, fsdp=True, precision="bf16", checkpointing=True)
     assert run_apart(config, tmp_path / "run", 2) == [0, 0]
     assert load_vla(tmp_path / "run/checkpoints/2")
+
+
+def test_modules_have_rates_of_their_own(backbone: Path) -> None:
+    rates = {"visual": 1e-6, "visual.merger": 0.0, "embed_tokens": 2.0}
+    policy = build_policy(run_config(backbone, rate=1e-3, backbone_rate=1e-4, rates=rates), MadeSamples())
+    groups = make_optimiser(
+        policy, run_config(backbone, rate=1e-3, backbone_rate=1e-4, rates=rates).training
+    ).param_groups
+    found = {id(parameter): group["rate"] for group in groups for parameter in group["params"]}
+    by_name = {name: found.get(id(parameter), 0.0) for name, parameter in policy.named_parameters()}
+    for name, rate in by_name.items():
+        wanted = 1e-4 if name.startswith("backbone.") else 1e-3
+        for part, given in rates.items():
+            wanted = given if f".{part}." in name else wanted
+        assert rate == wanted, name
+    assert set(by_name.values()) == {1e-3, 1e-4, 1e-6, 0.0, 2.0}
+    with pytest.raises(FineVLAError, match="unknown trained module 'visul'; did you mean 'visual'"):
+        build_policy(run_config(backbone, rates={"visul": 1e-6}), MadeSamples())
+    with pytest.raises(FineVLAError, match="unknown trained module 'visual'"):
+        build_policy(run_config(backbone, backbone_rate=0.0, rates={"visual": 1e-6}), MadeSamples())
 
 
 def test_what_would_change_the_steps_is_refused(backbone: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from finevla_models.vla.head import ChunkShape, VLAHead, VLAPolicy
 from finevla_models.vla.heads import HEADS, build_head
 from finevla_tools.training.adapters import adapt
 from finevla_tools.training.config import VLARunConfig
+from finevla_tools.training.optimiser import keep_unrated
 from finevla_tools.training.options import PolicyOptions
 from finevla_tools.training.samples import TrainingSamples
 
@@ -75,6 +76,7 @@ def build_policy(
         say(f"started from '{start}' (head '{saved_head(start)}'): {taken}")
     if training.rate == 0.0:
         policy.head.requires_grad_(False)
+    keep_unrated(policy, training)
     return policy
 
 

@@ -12,7 +12,16 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
 from finevla_core.text_files import read_yaml
-from finevla_tools.training.entries import check_names, mapping_of, names_of, read_entries, said, section, value_of
+from finevla_tools.training.entries import (
+    MAX_RATE,
+    check_names,
+    mapping_of,
+    names_of,
+    read_entries,
+    said,
+    section,
+    value_of,
+)
 from finevla_tools.training.mixture import ALSO, MIXES
 from finevla_tools.training.options import (
     DataOptions,
@@ -160,7 +169,13 @@ def _training(raw: Any) -> TrainingOptions:
     if settings and "rank" not in settings:
         raise FineVLAError("training.lora has no entry 'rank'; leave the section empty to train the whole backbone")
     lora = section(LoRAOptions, settings, "training.lora", targets=tuple(targets))
-    made: TrainingOptions = read_entries(TrainingOptions, entries, "training", lora=lora)
+    given = mapping_of(entries.pop("rates", {}), "training.rates")
+    if odd := [name for name in given if not isinstance(name, str) or not name.strip(".")]:
+        raise FineVLAError(f"training.rates: {said(odd[0])} is no module's name; give parts of names, such as visual")
+    rates = {name: value_of(given, name, float, "training.rates") for name in given}
+    if odd := [name for name, rate in rates.items() if not 0.0 <= rate <= MAX_RATE]:
+        raise FineVLAError(f"training.rates.{odd[0]} is {rates[odd[0]]:g}; it must be 0 to {MAX_RATE:g}")
+    made: TrainingOptions = read_entries(TrainingOptions, entries, "training", lora=lora, rates=rates)
     if made.rate == 0.0 and made.backbone_rate == 0.0:
         raise FineVLAError("training.rate and training.backbone_rate are both 0, so that nothing would be learned")
     return made

@@ -12,6 +12,7 @@ from finevla_core.manifest import MAX_HORIZON
 from finevla_core.policy.transforms import ACTION_KINDS, NORMALISATIONS
 
 # Smallest and largest value of each number; what is not here may be anything that its type may.
+MAX_RATE = 10.0
 LIMITS: Mapping[str, tuple[float, float]] = {
     "horizon": (2, MAX_HORIZON),
     "dt_s": (1e-3, 10.0),
@@ -28,8 +29,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "steps": (1, 1 << 40),
     "batch": (1, 1 << 20),
     "accumulate": (1, 1 << 20),
-    "rate": (0.0, 10.0),
-    "backbone_rate": (0.0, 10.0),
+    "rate": (0.0, MAX_RATE),
+    "backbone_rate": (0.0, MAX_RATE),
     "weight_decay": (0.0, 1.0),
     "warmup": (0.0, 1.0),
     "clip": (1e-6, 1e6),

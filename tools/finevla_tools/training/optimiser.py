@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from finevla_core.errors import FineVLAError, unknown
 from finevla_models.vla.head import VLAPolicy
 from finevla_tools.training.options import TrainingOptions
 
@@ -20,11 +21,30 @@ def trained_parameters(policy: nn.Module) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in policy.named_parameters() if parameter.requires_grad}
 
 
+def rate_of(name: str, options: TrainingOptions) -> float:
+    """Return the rate of a parameter by its name: of the longest of `rates` that stands in it between dots, if any."""
+    named = [part for part in options.rates if f".{part}." in f".{name}."]
+    if named:
+        return options.rates[max(named, key=len)]
+    return options.backbone_rate if name.startswith("backbone.") else options.rate
+
+
+def keep_unrated(policy: nn.Module, options: TrainingOptions) -> None:
+    """Train nothing whose rate in `rates` is 0; raises `FineVLAError` for a name that nothing that is trained has."""
+    trained = trained_parameters(policy)
+    for part in options.rates:
+        if not any(f".{part}." in f".{name}." for name in trained):
+            modules = sorted({word for name in trained for word in name.split(".")[:-1] if not word.isdigit()})
+            raise FineVLAError(f"training.rates: {unknown('trained module', part, modules)}")
+    for name, parameter in trained.items():
+        parameter.requires_grad_(not options.rates or rate_of(name, options) > 0.0)
+
+
 def make_optimiser(policy: VLAPolicy, options: TrainingOptions) -> torch.optim.AdamW:
-    """Return AdamW over backbone and head with their own rates; biases, norms and the like (1-D) never decay."""
+    """Return AdamW with the rates of `rate_of`; biases, norms and the like (1-D) never decay."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in trained_parameters(policy).items():
-        rate = options.backbone_rate if name.startswith("backbone.") else options.rate
+        rate = rate_of(name, options)
         decay = options.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     entries = [

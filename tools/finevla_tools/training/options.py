@@ -114,13 +114,15 @@ class LoRAOptions:
 @dataclass(frozen=True)
 class TrainingOptions:
     """How it is trained. `batch` samples are taken by each process `accumulate` times a step; `rate` is the head's,
-    `backbone_rate` 0 keeps the backbone as it is; `warmup` is a share of `steps`, `keep` a number of checkpoints."""
+    `backbone_rate` 0 keeps the backbone as it is, `rates` are those of modules by a part of their names, which go before both
+    (0: as it is); `warmup` is a share of `steps`, `keep` a number of checkpoints."""
 
     steps: int
     batch: int = 16
     accumulate: int = 1
     rate: float = 1e-4
     backbone_rate: float = 1e-5
+    rates: Mapping[str, float] = field(default_factory=dict)
     weight_decay: float = 0.0
     warmup: float = 0.05
     clip: float = 1.0
