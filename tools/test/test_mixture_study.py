@@ -122,6 +122,35 @@ def test_every_way_to_try_a_policy_has_its_cases() -> None:
         trials.evaluate_cases(dataclasses.replace(some, pairs=0))
 
 
+def test_a_score_by_evaluate_is_the_share_of_pairs_that_were_obeyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trial(number: int, member: int, is_obeyed: bool) -> dict[str, Any]:
+        return {
+            "contestant": "policy", "kind": "active_actor", "task": "reach", "number": number, "member": member,
+            "level": "easy", "words": "fine", "told": ["active_actor"], "obeyed": {"active_actor": is_obeyed},
+            "success": is_obeyed, "score": 100.0 * is_obeyed, "latched": "" if is_obeyed else "chunk.velocity",
+            "accepted": 9, "refused": 0, "seconds": 4.0, "wall_s": 1.0,
+        }  # fmt: skip
+
+    records = [trial(number, member, (number, member) != (1, 1)) for number in range(2) for member in range(2)]
+    asked: list[Any] = []
+
+    def run_jobs(jobs: Any, *_: Any) -> list[dict[str, Any]]:
+        asked.extend(jobs)
+        return records
+
+    monkeypatch.setattr(trials, "open_folder", lambda *_: None)
+    monkeypatch.setattr(trials, "run_jobs", run_jobs)
+    evaluation = StudyEvaluation(by="evaluate", pairs=2, tasks=0, held_out=0, only=("reach",))
+    found = trials.try_policy(evaluation, tmp_path / "bundle", tmp_path, 1)
+    assert {job.case.task for job in asked} == {"reach"}
+    assert found == {"score": 50.0, "trials": 4, "faults": 0, "stopped": 0.25, "part_active_actor": 50.0}
+    records.clear()
+    with pytest.raises(FineVLAError, match="no pair was tried"):
+        trials.try_policy(evaluation, tmp_path / "bundle", tmp_path, 1)
+
+
 def job_of(folder: Path, backbone: Path, data: str = "made-0") -> CellJob:
     config = run_config(backbone, steps=2, save_every=1, validate_every=2)
     return CellJob(StudyCell("oft", "1:1", 0, config), StudyEvaluation(), folder / "cell", data, 1)

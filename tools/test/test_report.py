@@ -95,6 +95,15 @@ def test_words_of_others_stay_words() -> None:
     assert hostile.text.count(HOSTILE) == plain.text.count("quokka") - cut > 30
 
 
+def test_heads_stand_over_their_numbers_with_and_without_intervals() -> None:
+    """Room for what is smaller is made in the columns that have it, also in rows that have none, and in no other."""
+    rows = [["a", p.soft("x"), "1", "2" + p.soft("1 to 3")], ["b", "", "</small>", "-"]]
+    text = p.render("t", "h", [p.Table("t", ["name", "note", "#one", "#two"], rows)])
+    assert re.findall(r"<th(?: [^>]*)?>", text) == ["<th>", "<th>", '<th class="n">', '<th class="n spread">']
+    assert text.count('<td class="n spread">') == 2
+    assert "td.spread:not(:has(small))::after" in text
+
+
 def test_names_that_are_no_text_are_no_error() -> None:
     assert "a?b" in p.render("t", "h", [p.Paragraph("a\udcffb")])
 

@@ -205,7 +205,7 @@ def _judgements(path: Path, asked: VqaSet, models: Models) -> list[Block]:
             question = answers[0][1].question
             for model, record in answers:
                 verdict = "right" if record.correct else warning("wrong" if record.call_success else "no answer")
-                strictly = "right" if record.strictly else "wrong"
+                strictly = "right" if record.strictly else warning("wrong")
                 rows.append(
                     [
                         question.question,

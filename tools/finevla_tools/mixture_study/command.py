@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace, study: MixtureStudy, out: Path) -> int:
     if todo:
         paces = _paces(study, todo, out, arguments.jobs)
         at_once = arguments.jobs or _at_once(paces, len(todo))
-        _tell(study, todo, paces, at_once)
+        _tell(todo, paces, at_once)
         if arguments.dry_run:
             return 0
         data = {row["data"] for end in ends.values() if (row := end.row)} | {pace.data for pace in paces}
@@ -94,7 +94,7 @@ def _at_once(paces: "Sequence[HeadPace]", cells: int) -> int:
     return cells_at_once(paces, cells)
 
 
-def _tell(study: MixtureStudy, todo: Sequence[StudyCell], paces: "Sequence[HeadPace]", at_once: int) -> None:
+def _tell(todo: Sequence[StudyCell], paces: "Sequence[HeadPace]", at_once: int) -> None:
     seconds = 0.0
     for pace in paces:
         own = [cell for cell in todo if cell.head == pace.head]

@@ -3,13 +3,14 @@
 import contextlib
 import math
 import resource
-import tempfile
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.atomic import remove_abandoned, temporary_of
 from finevla_tools.formats import duration, number
 from finevla_tools.mixture_study.cell import opened
 from finevla_tools.mixture_study.study import STEERBENCH, StudyCell, StudyEvaluation
@@ -102,8 +103,8 @@ def _measured(job: PaceJob) -> HeadPace:
     config = replace(job.cell.config, training=few)
     opened(config, job.threads)  # decodes what the cache does not have
     samples, open_s = _timed(lambda: opened(config, job.threads))
-    with tempfile.TemporaryDirectory(dir=job.folder, prefix=".measure-") as aside:
-        run, bundle = Path(aside) / "train", Path(aside) / "bundle"
+    with _aside(job.folder) as aside:
+        run, bundle = aside / "train", aside / "bundle"
         _, train_s = _timed(lambda: train(config, samples, run))
         pace = [line["train/samples_per_s"] for line in read_json_lines(run / LOG) if "train/samples_per_s" in line]
         windows = [WINDOW * options.batch * options.accumulate / one for one in pace]
@@ -124,6 +125,19 @@ def _measured(job: PaceJob) -> HeadPace:
         robot_s=robot_s,
         peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB,
     )
+
+
+@contextlib.contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """A folder for what is measured, gone afterwards; one that a killed process left goes, too."""
+    remove_abandoned(folder)
+    aside = temporary_of(folder / "measure")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _tried(evaluation: StudyEvaluation, bundle: Path) -> tuple[float, float]:

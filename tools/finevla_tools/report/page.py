@@ -67,7 +67,7 @@ class Table:
 
     def has_small(self, column: int) -> bool:
         """Return whether a column has numbers with something smaller behind them, such as an interval."""
-        return any("</small>" in row[column] for row in self.rows)
+        return any(isinstance(row[column], Markup) and "</small>" in row[column] for row in self.rows)
 
 
 @dataclass(frozen=True)
