@@ -14,8 +14,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_ros.paths import bundle_directory, robot_file, safety_file, share
+from finevla_tools.door import announce
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
 
 DEFAULT_FILE = "cobotmagic.launch.yaml"
@@ -334,6 +336,9 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_missing_drivers(launch)
     secure(launch)
     refuse_second_stack(launch)
+    if any(process.node for process in launch.processes):
+        count = counted(len(launch.processes), "node")
+        announce(f"starting {count}; 'finevla status' in another terminal tells when the stack is ready")
     code = 0
     with contextlib.suppress(KeyboardInterrupt), running(launch, prefixed([p.name for p in launch.processes])) as stack:
         code = stack.wait()

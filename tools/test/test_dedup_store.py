@@ -384,7 +384,7 @@ def test_what_is_found_is_found_again_where_there_is_room(puts: list[list[int]],
 def test_group_too_large_for_memory_is_remembered_as_far_as_it_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "found", lambda _total, kind, _room: Sparse(kind, 10**6))
+    monkeypatch.setattr(store, "distance_store", lambda _total, kind, _room: Sparse(kind, 10**6))
     counted, some = Counted(), pairs_of(np.arange(0, 66, 2), N)
     for asked in (some[:20], some, some[::-1]):
         remembered = Remembered(prepared(), tmp_path, exact=counted)

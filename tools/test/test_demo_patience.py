@@ -104,7 +104,9 @@ def test_reset_that_was_asked_too_early_is_asked_again_when_the_answer_allows(be
 
 def test_reset_is_asked_for_as_long_as_the_watchdog_sees_the_cause(bench: Bench) -> None:
     bench.stack.stops.append(LATE)
-    bench.stack.resets.extend(["joint states are missing; start the arm's driver first"] * 50)
+    bench.stack.resets.extend(
+        ["joint states are missing or late; see that the arms' driver, or the simulator, runs and keeps up"] * 50
+    )
     code, report = bench.run()
     assert (code, report["is_complete"]) == (0, True)
     assert [wait["for"] for wait in report["overload"]["long_waits"]] == ["the stack to be ready"]

@@ -307,7 +307,9 @@ class MotionNode(Node):
             measured, status = self.measured, self.status
         now_ns = int(self.get_clock().now().nanoseconds)
         if measured is None or abs(now_ns - measured[0]) * 1e-9 > self.parameters.state_timeout_s:
-            raise FineVLAError(f"no fresh joint state on '{self.embodiment.state_topic}'; start the arms' driver first")
+            raise FineVLAError(
+                f"no fresh joint state on '{self.embodiment.state_topic}'; see that the arms' driver, or the simulator, runs"
+            )
         planned = np.array(status.planned if status is not None else (), np.float64)
         return planned if len(planned) == len(measured[1]) else measured[1]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.counts import counted
-from finevla_core.errors import FineVLAError, unknown
+from finevla_core.errors import FineVLAError
 
 KEEP, AUTO, MOTOR = "keep", "auto", "motor"
 NORMALISED_UP_TO = 1.3
@@ -111,8 +111,8 @@ def parse(text: str, opened_m: float = 0.1) -> tuple[GripperScale, GripperScale]
             closed, opened = float(low or 0.0), float(high)
         except ValueError:
             raise FineVLAError(
-                f"{unknown('gripper scale', text, GRIPPERS)}; or say what they read open, as 0.08, of the left and "
-                "the right one, as 4.79,4.78, or closed and open, as 0.1:3.5"
+                f"gripper scale '{text}' is neither one of {', '.join(GRIPPERS)} nor what they read open, as 0.08, "
+                "of the left and the right one, as 4.79,4.78, or closed and open, as 0.1:3.5"
             ) from None
         if not np.isfinite([closed, opened]).all() or closed == opened:
             raise FineVLAError(f"gripper scale '{text}': closed and open must be different numbers")

@@ -309,7 +309,10 @@ class Bridge:
         if self.arms.is_disputed():
             return False, "joint states contradict each other; see who publishes them, and wait until all say the same"
         if not self.arms.is_fresh(now_ns):
-            return False, "joint states are missing; start the arm's driver first"
+            return (
+                False,
+                "joint states are missing or late; see that the arms' driver, or the simulator, runs and keeps up",
+            )
         if self.arms.moves(self.options.rest_velocity):
             return False, "the arm still moves; wait until it rests"
         if missing := self.why_unready() or self.heartbeats.missing():
@@ -461,7 +464,8 @@ class Bridge:
             return True
         if self.state is State.DISABLED:
             self.reason = (
-                f"joint states are stamped {abs(ahead_s):.1f} s off this clock; check use_sim_time and the clocks"
+                f"joint states are stamped {abs(ahead_s):.1f} s off this clock; check use_sim_time and the clocks, "
+                "and whether this computer is overloaded"
             )
         if (
             ahead_s > 0
