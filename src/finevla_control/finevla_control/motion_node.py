@@ -144,6 +144,8 @@ class MotionNode(Node):
         order = self.embodiment.order_in(message.name)
         if order is not None and len(message.position) == len(message.name):
             values = self.embodiment.to_values([message.position[i] for i in order])
+            if not np.isfinite(values).all():
+                return
             with self.changed:
                 self.measured = to_ns(message.header.stamp), values
 
@@ -309,7 +311,7 @@ class MotionNode(Node):
         if measured is None or abs(now_ns - measured[0]) * 1e-9 > self.parameters.state_timeout_s:
             raise FineVLAError(f"no fresh joint state on '{self.embodiment.state_topic}'; start the arms' driver first")
         planned = np.array(status.planned if status is not None else (), np.float64)
-        return planned if len(planned) == len(measured[1]) else measured[1]
+        return planned if len(planned) == len(measured[1]) and np.isfinite(planned).all() else measured[1]
 
     def _follow(self, handle: ServerGoalHandle, kind: Any, part: MotionPart, identity: str, more_s: float) -> None:
         """Send one chunk and see it through; raises `FineVLAError` with the bridge's own reason if it does not end well."""
