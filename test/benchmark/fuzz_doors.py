@@ -215,7 +215,7 @@ def fuzz(name: str, door: Door, messages: int, seconds: float, seed: int) -> boo
     spoiler = Spoiler(kind, [serialize_message(true)], random.Random(f"{seed} {name}"))
     bound, until_s = MOST_BYTES.get(kind, 64 * 1024), time.monotonic() + seconds
     refused = sent = 0
-    slowest_s, raised, before_mb = 0.0, dict[str, str](), 0.0
+    slowest_s, raised, before_mb = 0.0, dict[str, str](), rss_mb()
     while sent < messages and time.monotonic() < until_s:
         if sent == min(2000, messages // 10):  # warm
             before_mb = rss_mb()
