@@ -18,6 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
+import numpy as np
 from guarded_arms import START, Guarded
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
@@ -31,6 +32,7 @@ from finevla_core.assembler import Assembler
 from finevla_core.description import read_joints
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.observation import Observation
 from finevla_core.planning.goals import goal_values, pose_matrix
 from finevla_core.recording.episode import Labels, check_label
 from finevla_core.robot_state import RobotState
@@ -51,6 +53,7 @@ from finevla_ros.messages import (
     image_format_from_msg,
     instruction_from_msg,
     observation_from_msg,
+    observation_to_msg,
     report_from_msg,
     to_ns,
 )
@@ -124,6 +127,8 @@ def doors() -> dict[str, Door]:
 
     point = JointTrajectoryPoint(positions=home[: len(controller.joints)], velocities=[0.0] * len(controller.joints))
     point.time_from_start.sec = 1
+    pictures, stamps_ns = np.zeros((len(robot.cameras), 2, 2, 3), np.uint8), (CLOCK,) * len(robot.cameras)
+    seen = Observation(CLOCK, robot.camera_names, pictures, stamps_ns, guarded.home.astype(np.float32), CLOCK)
     made: dict[str, tuple[type, Any, Callable[[Any], object]]] = {
         "action_chunk": (
             msg.ActionChunk,
@@ -151,8 +156,16 @@ def doors() -> dict[str, Door]:
             lambda m: watchdog.on_policy(m.observations_taken, stack.now_ns),
         ),
         "joint_states": (JointState, JointState(name=list(robot.joints), position=home), on_state),
-        "observation": (msg.Observation, msg.Observation(cameras=["front"], height=2, width=2), on_observation),
-        "observation/image_format": (msg.ImageFormat, msg.ImageFormat(height=224, width=224), image_format_from_msg),
+        "observation": (
+            msg.Observation,
+            observation_to_msg(seen, robot.name, robot.base_frame, robot.names),
+            on_observation,
+        ),
+        "observation/image_format": (
+            msg.ImageFormat,
+            msg.ImageFormat(height=224, width=224, fit="crop", filter="area"),
+            image_format_from_msg,
+        ),
         "safety/authority": (Authority.Request, Authority.Request(client="/policy"), on_authority),
         "set_instruction": (
             SetInstruction.Request,
@@ -202,7 +215,7 @@ def fuzz(name: str, door: Door, messages: int, seconds: float, seed: int) -> boo
     spoiler = Spoiler(kind, [serialize_message(true)], random.Random(f"{seed} {name}"))
     bound, until_s = MOST_BYTES.get(kind, 64 * 1024), time.monotonic() + seconds
     refused = sent = 0
-    slowest_s, raised, before_mb = 0.0, dict[str, str](), 0.0
+    slowest_s, raised, before_mb = 0.0, dict[str, str](), rss_mb()
     while sent < messages and time.monotonic() < until_s:
         if sent == min(2000, messages // 10):  # warm
             before_mb = rss_mb()

@@ -144,6 +144,8 @@ class MotionNode(Node):
         order = self.embodiment.order_in(message.name)
         if order is not None and len(message.position) == len(message.name):
             values = self.embodiment.to_values([message.position[i] for i in order])
+            if not np.isfinite(values).all():
+                return
             with self.changed:
                 self.measured = to_ns(message.header.stamp), values
 
@@ -311,7 +313,7 @@ class MotionNode(Node):
                 f"no fresh joint state on '{self.embodiment.state_topic}'; see that the arms' driver, or the simulator, runs"
             )
         planned = np.array(status.planned if status is not None else (), np.float64)
-        return planned if len(planned) == len(measured[1]) else measured[1]
+        return planned if len(planned) == len(measured[1]) and np.isfinite(planned).all() else measured[1]
 
     def _follow(self, handle: ServerGoalHandle, kind: Any, part: MotionPart, identity: str, more_s: float) -> None:
         """Send one chunk and see it through; raises `FineVLAError` with the bridge's own reason if it does not end well."""

@@ -1,6 +1,5 @@
 """From joint states to link poses, as `robot_state_publisher` does it: which states count, and how often a pose is told."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from finevla_core.time_units import S_PER_NS
 
 # A stamp that is older than the last one by less came late, or again; by more its clock was set, or a bag starts anew.
 SET_BACK_S = 1.0
+FARTHEST = 1e6  # rad or m: no joint gets there, and of 1e300 rad there is no quaternion
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class RobotState:
             twice = Counter(names).most_common(1)[0][0]
             return StateRefusal("twice", f"it names joint {quoted(twice)} twice")
         for name, position in zip(names, positions, strict=True):
-            if name in self._names and not math.isfinite(position):
+            if name in self._names and not abs(position) <= FARTHEST:  # NaN is not
                 return StateRefusal("finite", f"it says {position} of joint {quoted(name)}")
         if self._names.isdisjoint(names):
             return StateRefusal("unknown", f"none of its {len(names)} joints is in robot_description")

@@ -386,3 +386,12 @@ def test_what_is_no_recording_is_refused_in_one_sentence(tmp_path: Path, content
         repair(file)
     assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_flood_of_instructions_leaves_an_episode_that_can_be_read(tmp_path: Path) -> None:
+    episode = record(tmp_path)
+    for number in range(150):
+        episode.instruction(NOW_NS + number, f"flood {number}", "x" * MAX_TEXT, "")
+    told = load(episode.stop("success", "asked", [], {}))
+    assert told["outcome"] == "success"
+    assert 0 < len(told["instructions"]) < 150

@@ -53,6 +53,8 @@ def test_a_stamp_is_told_once_and_none_that_is_older(state: RobotState) -> None:
         ([*ARM[:5], ARM[0]], [0.0] * 6, "twice", "'left_joint1' twice"),
         (ARM, [0.0, 0.0, math.nan, 0.0, 0.0, 0.0], "finite", "nan of joint 'left_joint3'"),
         (ARM, [0.0, 0.0, 0.0, 0.0, 0.0, -math.inf], "finite", "-inf of joint 'left_joint6'"),
+        (ARM, [0.0, 1e308, 0.0, 0.0, 0.0, 0.0], "finite", "1e+308 of joint 'left_joint2'"),
+        ([*ARM, *map(str, range(8000)), "7999"], [0.0] * 8007, "twice", "'7999' twice"),
     ],
 )
 def test_malformed_states_are_passed_over_counted_and_named(

@@ -1,7 +1,5 @@
 """Executors of every node: what cannot be taken ends nobody, and what waits gets a thread of its own."""
 
-import contextlib
-import ctypes
 import threading
 import time
 from collections.abc import Callable
@@ -14,21 +12,9 @@ from rclpy.logging import get_logger
 from rclpy.task import Task
 
 from finevla_ros.listening import RefusalCounter
+from finevla_ros.memory import PROCESS
 
 MOST_ASIDE = 16  # threads: requests that come faster than they are answered wait in the middleware, or are lost there
-
-
-TRIM_S = 1.0  # how often memory is given back at most
-
-
-def give_back_memory() -> None:
-    """Give the machine what the allocator keeps of freed memory, where the C library can (glibc's malloc_trim).
-
-    A request whose list claims to be long is made as long before anybody sees that it is not there; what 33 million empty
-    texts took would stay with the process.
-    """
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class AsideGroup(ReentrantCallbackGroup):
@@ -69,7 +55,6 @@ class _LastingExecutor(Executor):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._refusals = RefusalCounter("a topic or a service", "message")
-        self._trimmed_s = float("-inf")
 
     def _take_subscription(self, sub: Any) -> Any:
         return self._taken(super()._take_subscription, sub)
@@ -84,6 +69,7 @@ class _LastingExecutor(Executor):
         return self._taken(super()._take_waitable, waitable)
 
     def _taken(self, take: Callable[[Any], Any], entity: Any) -> Any:
+        PROCESS.look(time.monotonic())
         try:
             return take(entity)
         except InvalidHandle:
@@ -91,9 +77,8 @@ class _LastingExecutor(Executor):
         except Exception as error:
             name = getattr(entity, "topic_name", getattr(entity, "srv_name", type(entity).__name__))
             now_s = time.monotonic()
-            if now_s - self._trimmed_s > TRIM_S:
-                give_back_memory()
-                self._trimmed_s = time.monotonic()
+            # A request whose list claims to be long is made as long before anybody sees that it is not there.
+            PROCESS.note_huge(now_s)
             why = f"it cannot be taken from {name}, {type(error).__name__}: {str(error)[:200]}"
             if sentence := self._refusals.note(why, now_s):
                 get_logger("executor").warning(sentence)

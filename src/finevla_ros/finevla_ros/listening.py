@@ -27,6 +27,7 @@ from finevla_core.images import MAX_SIDE
 from finevla_interfaces import msg
 from finevla_ros.flood_watch import FloodWatch, TellingTimes
 from finevla_ros.graph import publishers_of
+from finevla_ros.memory import PROCESS
 
 Info = Mapping[str, int]
 KIB = 1024
@@ -146,6 +147,7 @@ def subscribe(
         if flood is not None and tell_flood is not None and (sentence := flood.note(time.monotonic())):
             tell_flood(sentence)
         if len(data) > bound:
+            PROCESS.note_huge(time.monotonic())
             return refuse(f"it has {len(data)} bytes, {bound} are allowed")
         try:
             message = data if unread else read(data, kind)

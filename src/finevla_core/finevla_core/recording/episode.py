@@ -28,6 +28,7 @@ TRASH, REPAIRED = "trash", "_repaired"  # a folder, and what the name of a repai
 MAX_LABEL = 200  # characters of operator, scene and outcome; a task is as long as an instruction may be
 MAX_SLUG = 48
 MAX_EPISODE = 1 << 20  # bytes of an episode.json
+MOST_LISTED = MAX_EPISODE // 4  # of these for instructions: it is written anew with each, and a flood has thousands
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class RecordedEpisode:
         self.labels, self.started_ns = labels, now_ns
         self._began_s = time.monotonic()
         self.lost: Counter[int] = Counter()
+        self._listed = 0  # bytes of instructions
         self._facts: dict[str, Any] = {
             "schema": SCHEMA,
             "state": RECORDING,
@@ -126,10 +128,15 @@ class RecordedEpisode:
         return self.tape.problem or self.tape.limit
 
     def instruction(self, stamp_ns: int, identity: str, raw: str, fine: str) -> None:
-        """An instruction became active: its texts stand in episode.json as well, where people look."""
-        said = {"stamp_ns": stamp_ns, "id": identity, "raw": raw, "fine": fine}
-        if said not in self._facts["instructions"]:
-            self._facts["instructions"].append(said)
+        """An instruction became active: its texts stand in episode.json as well, where people look.
+
+        The first `MOST_LISTED` bytes do; all of them are in the recording.
+        """
+        said, listed = {"stamp_ns": stamp_ns, "id": identity, "raw": raw, "fine": fine}, self._facts["instructions"]
+        size = len(json.dumps(said, ensure_ascii=False).encode(errors="replace"))
+        if self._listed + size <= MOST_LISTED and said not in listed:
+            self._listed += size
+            listed.append(said)
             with contextlib.suppress(OSError):  # it is in the recording anyway, and the tape reports a broken disk
                 self._save()
 
