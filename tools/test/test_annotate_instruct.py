@@ -1,13 +1,16 @@
 """InstructVLA's four types of annotation: made of facts and words, reviewed, stored as words, and learned from."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytest.importorskip("torch", reason="torch comes with 'make train-setup'")
 from grasping_takes import FPS, GOAL, grasping
 from lerobot_sets import write
+from tiny_backbone import make_tiny_backbone
 
 from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
@@ -206,6 +209,20 @@ def test_a_policy_learns_the_questions_the_wordings_and_to_say_its_step(drafted:
     assert len(thoughts) >= 4
     plain = samples(told, tmp_path, mix="raw", rates=LanguageRates(paraphrase=0.5))
     assert {plain.example(k).answer for k in range(60)} == {""}
+
+
+def test_any_head_is_trained_on_actions_and_questions(drafted: Path, tmp_path: Path) -> None:
+    (tmp_path / "backbone").mkdir()
+    policy = {"backbone": str(make_tiny_backbone(tmp_path / "backbone")), "head": "oft", "cameras": {"front": KEY}}
+    policy |= {"images": {"height": 32, "width": 32}, "embodiment": "cobotmagic", "horizon": 4, "dt_s": 1 / FPS}
+    data = {"sets": [str(apply(drafted, tmp_path / "told"))], "mix": "raw", "vlm": {"ratio": 0.5}, "validation": 0.0}
+    training = {"steps": 4, "batch": 2, "save_every": 4, "validate_every": 4, "log_every": 1, "workers": 1}
+    config = {"name": "n", "policy": policy, "data": {**data, "cache": str(tmp_path / "cache")}, "training": training}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(config))
+    assert main(["train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run"), "--threads", "1"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    said = {name.rpartition("/")[2] for line in lines for name in line}
+    assert {"l1", "cross_entropy"} <= said
 
 
 def test_thoughts_need_steps_and_a_head_that_says_them(drafted: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from claimed_motion import FIFTH, FOURTH, TUNED, MadeEpisode, said_motions
+from unseen_claims import SEVENTH, SIXTH
 
 from finevla_tools.annotate.annotation import TEXT, Annotation, dimension_of
 from finevla_tools.annotate.consistency import AGREES, CANNOT_TELL, CONTRADICTS, contradictions, verdicts
@@ -134,7 +135,7 @@ def test_episodes_are_not_mixed_up_and_motion_does_not_judge_itself() -> None:
 
 def test_500_planted_false_claims_are_found() -> None:
     """The bar of 98 % and 1 %, on phrasings that are known by now; the benchmark's page has what unseen ones came to."""
-    for phrasings in (TUNED, FOURTH, FIFTH):
+    for phrasings in (TUNED, FOURTH, FIFTH, SIXTH, SEVENTH):
         made = list(said_motions(phrasings, 500, seed=3))
         flagged = [bool(contradictions([one.row], one.facts)) for one in made]
         false = [flag for one, flag in zip(made, flagged, strict=True) if one.planted]

@@ -166,3 +166,22 @@ def test_a_models_types_and_wordings_come_beside_the_motions(tmp_path: Path) -> 
     slots = {row.slot for row in rows}
     assert {"caption", "question_answering", "command_rewriting", "context_creation", "fine"} <= slots
     assert "The left arm does it" not in {row.value for row in rows}, "a wording that names another arm is dropped"
+
+
+class ShortServer(PlayedVlmServer):
+    """Answers everything but what is said of a scene."""
+
+    def right_answer(self, body: dict[str, Any], schema: dict[str, Any], token: str) -> dict[str, Any]:
+        if "command_rewriting" in schema["properties"]:
+            return {"episode": token, "caption": "a table"}
+        return super().right_answer(body, schema, token)
+
+
+def test_where_a_model_cannot_say_it_its_other_rows_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "set", [grasping()], FPS)
+    with ShortServer() as server:
+        asked = ["annotate", str(root), "--annotator", "vlm", "--server", server.url, "--model", "played", "--instruct"]
+        assert main([*asked, "--preset", "robofine", "--out", str(tmp_path / "draft")]) == 0
+    assert "for a person alone: episode 0: the model's instruct cannot be used" in capsys.readouterr().err
+    slots = {row.slot for row in read_annotations(tmp_path / "draft" / ANNOTATIONS) if row.source == "vlm"}
+    assert slots == {"fine", "step"}

@@ -56,3 +56,17 @@ def test_chunks_and_batches_without_an_answer_are_refused(backbone: Backbone) ->
         policy(batch)
     with pytest.raises(FineVLAError, match="makes no chunks"):
         policy.predict(batch)
+
+
+def test_a_chat_template_is_told_not_to_think_as_a_server_is(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = (
+        "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+        "{% else %}{{ c.text }}{% endif %}{% endfor %}{% endfor %}"
+        "{% if enable_thinking is false %} no thought {% else %} a thought {% endif %}"
+    )
+    monkeypatch.setattr(backbone.prompts.processor, "chat_template", template)
+    policy = VLAPolicy(backbone, build_head("language", {}, SHAPE, backbone))
+    asked = backbone.prompts.tokenizer.decode(policy.batch([question("black")]).tokens[0])
+    assert "which color is it no thought" in asked

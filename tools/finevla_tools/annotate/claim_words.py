@@ -27,10 +27,16 @@ _PLACE = (
     r"(?:side|bowl|dish|basin|edge|corner|end|plate|box|tray|part|half|container|cup|basket|bin|drawer"
     r"|shelf|area|zone|one)"
 )
-_HAND = rf"(?:robot(?:ic)? )?(?:arm|gripper|manipulator|claw|effector|hand(?!\s*-?\s*{_PLACE})(?!-))"
+_WRIST = "wrist(?! camera| view| image)"
+_HAND = rf"(?:robot(?:ic)? |end[ -])?(?:arm|gripper|manipulator|claw|effector|{_WRIST}|hand(?!\s*-?\s*{_PLACE})(?!-))"
+_ON = r"|\b(?:arm|gripper|manipulator) (?:on|at) the {}(?: side)?(?! of)\b"
 ARM = {
-    "left": re.compile(rf"\bleft[ _-](?:side )?{_HAND}|左(?:侧|边)?(?:机械|手)?(?:臂|夹爪|爪)|左手(?!边|侧)", _I),
-    "right": re.compile(rf"\bright[ _-](?:side )?{_HAND}|右(?:侧|边)?(?:机械|手)?(?:臂|夹爪|爪)|右手(?!边|侧)", _I),
+    "left": re.compile(
+        rf"\bleft[ _-](?:side )?{_HAND}{_ON.format('left')}|左(?:侧|边)?(?:机械|手)?(?:臂|夹爪|爪)|左手(?!边|侧)", _I
+    ),
+    "right": re.compile(
+        rf"\bright[ _-](?:side )?{_HAND}{_ON.format('right')}|右(?:侧|边)?(?:机械|手)?(?:臂|夹爪|爪)|右手(?!边|侧)", _I
+    ),
     "both": re.compile(
         r"\b(?:both|two)(?: robot(?:ic)?| of the)?[ _](?:arms|hands|grippers)\b|双(?:机械)?(?:臂|手)|两(?:只|个"
         r"|条)?(?:机械)?(?:手臂|臂|手)",
@@ -50,7 +56,7 @@ IDLE = _any(
     r"|do not (?:use|move)|takes no part|without (?:using )?the (?:left|right) (?:arm|hand)|never moves"
     r"|not the (?:left|right) (?:arm|hand)"
     r"|stays? where it is|remains? in place",
-    r"静止|不动|没有动|没动|未动|未参与|不参与|空闲|未使用|没有使用|不使用|保持原位",
+    r"静止|不动|没有动|没动|未动|(?:没有?|未|不)参与|空闲|未使用|没有使用|不使用|保持原位",
 )
 NOT = re.compile(
     r"\b(?:not|never|without|no|cannot|n't)(?:\s+\w+){0,2}\s*$|n't(?:\s+\w+){0,2}\s*$|(?:不|没有|没|未|无需|并未|不会"
@@ -58,26 +64,32 @@ NOT = re.compile(
     _I,
 )
 
-_GRIPPER = r"(?:(?:its|the|his|both|left|right|robot|arm's|parallel)\s+)*(?:gripper|fingers|claw|jaws|hand)"
+_GRIPPER = r"(?:(?:its|the|his|both|left|right|robot|arm's|parallel)\s+)*(?:gripper|fingers|claw|jaws|hand)(?: of the \w+ arm)?"
+# `The gripper, open at first, closes at 3 s and reopens`: a clause that begins with the verb has the gripper before it.
+_ALONE = r"(?= (?:at|later|first|again|around|on|upon|about|after|before|once|when)\b|\s*$)"
 CLOSE = _any(
-    rf"clos(?:e|es|ed|ing) {_GRIPPER}|{_GRIPPER} (?:is |are |then )?clos(?:e|es|ed|ing)"
+    rf"clos(?:e|es|ed|ing) {_GRIPPER}|{_GRIPPER} (?:is |are |then )?(?:clos(?:e|es|ed|ing)|shuts?)|^(?:closes|shuts){_ALONE}"
+    r"|grasp(?:ing)?(?: attempt)?(?: \w+){0,4} (?:is|was) successful|successful grasp"
+    r"|^(?:grasping|gripping|grabbing|pinching|seizing)"
     rf"|(?<!its )(?<!the )(?<!a )(?:grasps?|grips?)|(?<!the )(?:grasped|gripped|grabbed|picked)|grabs?"
     rf"|picks? (?:\w+ ){{0,4}}up|picks?"
     r"|seizes?|clamps?|clasps?|pinch(?:es)?|takes? hold of|snatch(?:es)?|gets? hold of",
     r"抓(?!空)|夹(?!爪|空|具)(?:爪)?|夹爪[^不未没]{0,8}?(?:闭合|合拢|合上|收紧)|闭合夹爪|合拢夹爪|拿起|捏|拾起|捡起|取起|握住",
 )
 OPEN = _any(
-    rf"open(?:s|ed|ing)? {_GRIPPER}|{_GRIPPER} (?:is |are |then )?open(?:s|ed|ing)|releas(?:e|es|ed|ing)"
-    rf"|lets? (?:\w+ ){{0,3}}go|unhands?|ungrips?",
+    rf"open(?:s|ed|ing)? {_GRIPPER}|{_GRIPPER} (?:is |are |then )?(?:re)?open(?:s|ed|ing)|^(?:re)?opens{_ALONE}"
+    rf"|releas(?:e|es|ed|ing)|lets? (?:\w+ ){{0,3}}go|unhands?|ungrips?",
     r"张开|打开(?:左|右)?(?:侧|手)?夹爪|夹爪[^不未没]{0,8}?打开|秒时?打开|松开|释放|放开|松手|松爪",
 )
 MISS = _any(
     r"on nothing|on empty air|(?:grasps?|grips?|grabs?|holds?|catch(?:es)?|picks? up) nothing|miss(?:es|ed)"
     r"|fail(?:s|ed)? to (?:grasp|grip|grab|pick|hold|catch)"
-    r"|(?:comes?|came) (?:up|away) empty|empty-handed|without (?:grasping|holding|catching) anything"
+    r"|(?:comes?|came) (?:up|away) empty|empty-handed|(?:only|nothing but|thin) air"
+    r"|not (?:between|inside|within) (?:them|it|its \w+|the \w+)|empty (?:gripper|hand|fingers)|without success"
+    r"|without (?:grasping|holding|catching|gripping|securing) (?:anything|it|the \w+)|unsuccessful(?:ly)?"
     r"|failed (?:grasp|grip|pick)"
     r"|(?:grasp|grip|attempt|try) fail(?:s|ed)|not (?:manage to )?(?:grasp|grip|catch) (?:it|anything|the \w+)",
-    r"抓空|夹空|空抓|空夹|(?:没有?|未能?)(?:能)?(?:抓|夹|拿)(?:到|住|起)|(?:抓取|夹取|抓握)失败|什么(?:都|也)没",
+    r"抓空|夹空|空抓|空夹|(?:没有?|未能?)(?:能)?(?:抓|夹|拿)(?:到|住|起)|(?:抓取|夹取|抓握)失败|什么(?:都|也)没|里面?(?:却|还)?是空的",
 )
 LOSE = _any(r"loses? (?:it|the|its|hold|grip)|slips? (?:out|from|away)|falls? out", r"滑落|掉落|脱落|滑脱")
 TRY = _any(r"tr(?:y|ies|ied) to|attempts? to|attempted to|trying to|attempting to", r"试图|尝试|想要")
@@ -115,12 +127,14 @@ OPPOSITE = {"left": "right", "right": "left", "forward": "backward", "backward":
 AXIS = {"left": "y", "right": "y", "forward": "x", "backward": "x", "up": "z", "down": "z"}
 HEDGE = _any(r"slightly|a bit|a little|somewhat|marginally", r"稍微|略微|稍稍|微微|一点")
 CARRY = _any(
-    r"carr(?:y|ies|ied|ying)|transport\w*|transfer\w*|convey(?!or)\w*|haul\w*|drag\w*|push\w*|pull\w*|slid(?:e"
+    r"carr(?:y|ies|ied|ying)|translat(?:e|es|ed|ing)|nudg(?:e|es|ed|ing)|displac(?:e|es|ed|ing)"
+    r"|(?<!arm )(?<!gripper )(?<!hand )travels"
+    r"|transport\w*|transfer\w*|convey(?!or)\w*|haul\w*|drag\w*|push\w*|pull\w*|slid(?:e"
     r"|es|ing)|bring(?:s|ing)?"
     r"|brought|shift\w*|deliver\w*|relocat\w*|takes? it|(?:is|was|then|gets) (?:then )?(?:moved|taken)"
     r"|mov(?:e|es|ed|ing) (?:it|the (?!arm|gripper|hand|left|right|robot|end|tool|claw)\w+|this|that)"
     r"|holding (?:it|the)|with the \w+ in (?:its|the) (?:gripper|hand|fingers)",
-    r"搬|运|拖|推|拉|移至|携|带着|(?:把|将)\S{1,8}?(?:移|带|拿|送|平移|放)|移动(?:物体|方块|它)|移(?!动到|开)",
+    r"搬|运|挪|拖|推|拉|移至|携|带着|(?:把|将)\S{1,8}?(?:移|带|拿|送|平移|放)|移动(?:物体|方块|它)|移(?!动到|开)",
 )
 REACH = _any(
     r"approach(?:es|ing)?|reach(?:es|ing)?|moves? (?:in|to its target|to the|towards? the|above|over)"
@@ -164,6 +178,7 @@ APPROACH = {
 }  # fmt: skip
 COMING = re.compile(r"\b(?:in|line|path|coming|came|comes|moving|approaching|entering|arriving|starting) $", _I)
 SEEN = re.compile(r"\b(?:seen|viewed|looking|looked at|observed|watched) $", _I)  # `seen from above` is no approach
+SEEN_ZH = re.compile("(?:方|面)?(?:[往向到]下)?[看观]")
 SENSE = {
     "counterclockwise": _any(
         r"counter[- ]?clockwise|anti[- ]?clockwise|against the clock|opposite to the clock", "逆时针"
@@ -195,11 +210,10 @@ NO_RETRY = _any(
     r"|second attempt|further attempts?)|never (?:retries|tries again)",
     r"(?:没有|无需|未|无|不用)(?:再次)?(?:重试|重新尝试|重复尝试)",
 )
-ATTEMPTS = _any(
-    r"attempts?|tr(?:y|ies|ied)|grasps?|grips?|grabs?|picks?|clos(?:es|ed)|succe\w+", r"尝试|抓|夹|成功|闭合"
-)
+ATTEMPTS = _any(r"attempts?|tr(?:y|ies|ied)|grasps?|grips?|grabs?|picks?|clos(?:es|ed)|succe\w+", r"试|抓|夹|成功|闭合")
 AT_TIME = re.compile(
-    r"\bat (?:about |around |roughly |t ?= ?)?(?P<a>\d+(?:\.\d+)?) ?(?:s|sec|secs|seconds?)\b|(?:在|于|第"
+    r"\((?:at |t ?= ?)?(?P<d>\d+(?:\.\d+)?) ?(?:s|sec|secs|seconds?)\)"
+    r"|\bat (?:about |around |roughly |t ?= ?)?(?P<a>\d+(?:\.\d+)?) ?(?:s|sec|secs|seconds?)\b|(?:在|于|第"
     r"|到了?)(?:大?约)?(?P<b>\d+(?:\.\d+)?) ?秒|(?P<c>\d+(?:\.\d+)?) ?秒时",
     _I,
 )

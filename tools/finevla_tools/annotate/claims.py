@@ -97,7 +97,7 @@ def _of_clause(clause: str, at_s: float | None, holds: bool, turned: bool) -> It
 
 def _time(clause: str) -> float | None:
     match = words.AT_TIME.search(clause)
-    return float(match["a"] or match["b"] or match["c"]) if match else None
+    return float(match["a"] or match["b"] or match["c"] or match["d"]) if match else None
 
 
 def _gripper(clause: str, at_s: float | None) -> Iterator[Claim]:
@@ -151,11 +151,7 @@ def _approaches(clause: str) -> Iterator[Claim]:
     carries = bool(words.CARRY.search(clause)) and not words.REACH.search(clause)
     for side, pattern in words.APPROACH.items():
         match = pattern.search(clause)
-        if (
-            match is None
-            or words.SEEN.search(clause[: match.start()])
-            or clause[match.end() :].startswith(("看", "观"))
-        ):
+        if match is None or words.SEEN.search(clause[: match.start()]) or words.SEEN_ZH.match(clause, match.end()):
             continue
         if carries and side != "top" and not words.COMING.search(clause[: match.start()]):
             continue  # `brings it from the left` says where it was

@@ -238,7 +238,7 @@ def _count(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: Motio
     if claim.kind == "attempt":  # `on the second attempt`; a failed one is followed by others
         if claim.hedged:
             return (AGREES if number <= view.attempts else CONTRADICTS), evidence
-        if re.search(r"succe|grasp|成功|抓", claim.words, re.IGNORECASE):
+        if re.search(r"succe|grasp|hold of|until|成功|抓|夹|直到", claim.words, re.IGNORECASE):
             return (AGREES if number == view.attempts else CONTRADICTS), evidence
         return (AGREES if number <= view.attempts else CONTRADICTS), evidence
     return (AGREES if number in (view.attempts, len(closes), len(view.of_kind("close"))) else CONTRADICTS), evidence
