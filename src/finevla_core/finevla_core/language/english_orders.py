@@ -173,6 +173,23 @@ ONE_DEED: list[Wording] = [
             r"rotation|twist|spin) of the (?:knob|dial)",
             lambda found: f"turn the knob {found[1] or ''}",
         ),
+        (
+            ("will not do", "would not do", "is wrong", "is not right"),
+            r"\b((?:counter ?|anti ?)?clockwise|over the post|round the post|from above|from the (?:left|right)) "
+            r"(?:will not do|would not do|is wrong|is not right)\b",
+            r"not \1",
+        ),
+        (
+            ("it is not",),
+            r"\bit is not (?:NAMED) (?:that |which )?you (?:should|must|are to|have to) (put|stack|place|set) NAMED on ?,? "
+            r"(?:but|it is|it should be)(?: on)? ",
+            r"not on \1 , \2 \3 on ",
+        ),
+        (
+            (" one, ", " one , "),
+            r"\bthe (COLORS|SIZES) one ?, (?:i mean|that is|namely|i am talking about) the (SHAPES)\b",
+            r"the \1 \2",
+        ),
         (("it all",), r"\bit all(?= (?:away|up|in|into|off|out of)\b)", "everything"),
         (
             ("to the front of", "to the far side of", "to the left side of", "to the right side of", "to the top of"),
