@@ -139,11 +139,6 @@ ONE_DEED: list[Wording] = [
             r"on top of) the)",
             r"put \1 ",
         ),
-        (
-            ("are you able", "in a position", "up to"),
-            r"\b(?:are|would) you (?:be )?(?:able|in a position|willing|free|happy|prepared|ready) to\b",
-            "could you",
-        ),
         (("allow ", "permit ", "enable "), r"\b(?:allow|permit|enable) HAND to\b", r"let \1"),
         (
             ("continue with", "go on with", "proceed with", "carry on with", "start with", "begin with"),
