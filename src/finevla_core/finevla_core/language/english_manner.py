@@ -163,8 +163,9 @@ def _is_way_to_move(text: EnglishText, cue: Cue) -> bool:
     after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
     if after == "of" and any(t.kind in ("post", "table", "bowl") for t in text.parse.tokens[cue.at + 2 : cue.at + 5]):
         return True
-    if after.partition(" ")[0] in _TRAVELS:
-        return True
+    is_vague = after == "of" and text.parse.tokens[cue.at].text.endswith("either side")
+    if is_vague or after.partition(" ")[0] in _TRAVELS:
+        return True  # "closes its fingers on either side of it"
     if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in (
         "sides", "faces", "ends", "edges", "face", "side", "grasp", "grip", "hold", "pinch", "pick",
     ):  # fmt: skip

@@ -308,7 +308,7 @@ GRASPS = phrase_table(
         left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
         its sides, on its sides, across, left and
             right, right and left, left to right, right to left, by the sides, at
-            the sides, left plus right, crosswise, crossways, a finger on either side, one finger on either side,
+            the sides, left plus right, crosswise, crossways, on either side, at either side, to either side,
             widthways, widthwise, left / right, left
             right, to its left and right, transversely, transverse
         """,
