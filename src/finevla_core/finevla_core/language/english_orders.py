@@ -67,7 +67,11 @@ ONE_DEED: list[Wording] = [
             r"PLEASE(?:a )?(?:bare|empty|clear|clean|tidy|spotless) (?:table|desk|tabletop)(?= ?[,.!]| ?$| for| in)",
             r"\1clear the table",
         ),
-        (("control",), r"\b(turn|twist|rotate|crank|spin) the control\b", r"\1 the knob"),
+        (
+            ("control",),
+            r"\b(turn|twist|rotate|crank|spin) the control\b(?! (?:dial|knob|wheel|switch|button))",
+            r"\1 the knob",
+        ),
         (
             ("mind ", "care "),
             r"^(?:would you |do you |you would not |so )?(?:mind|care for) giving (?=(?:the|that) (?:\w+ )?(?:knob|"
