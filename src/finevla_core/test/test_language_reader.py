@@ -138,3 +138,10 @@ def test_any_factor_is_read_or_refused(value: str, name: str) -> None:
         assert "\n" not in str(error) or "\n" in value
     else:
         assert factors.said()
+
+
+def test_a_path_past_the_post_is_passed_over_and_told_where_nothing_is_carried() -> None:
+    told = meaning("Go around the post and reach the red cube.")
+    assert "path" not in told.slots
+    assert told.understanding.summary == "reach · red cube"
+    assert told.understanding.unknown == ("round the post",)

@@ -386,5 +386,10 @@ SAYING_PATTERNS = (
         ),
     ),
     (Kind.TOP, re.compile("(?<=[块砖罐柱球体筒子])的?头顶(?:上方|上面|上)?")),
+    (
+        Kind.ACTION,
+        re.compile("(?<![.点0-9零])(?:[二两三四五六七八九十百千]+|[2-9]|[1-9][0-9]+)米(?![左右])"),
+        "reach so far",
+    ),
     (Kind.FILLER, re.compile("反过来(?=,?[往向朝]?[逆顺左右])")),
 )

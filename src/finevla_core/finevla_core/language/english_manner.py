@@ -39,16 +39,16 @@ _NEAREST = frozenset(("nearest", "closest", "nearest to", "closest to", "nearer"
 _GRIP_ONLY = frozenset(
     ("sideways", "across", "lateral", "laterally", "left and right", "left to right", "right to left")
 )
-
-
 _NO = r"(?:not|never|without going|in no event|in no case|by no means|rather than|instead of|on no account) "
 
 
-_LONG_FACES = re.compile(r"\b(?:long|longer|broad|wide) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth)\b")
+_LONG_FACES = re.compile(
+    r"(?<!along the )(?<!along its )\b(?:long|longer|broad) (?:sides?|edges?|faces?)\b|\b(?:its|the) (?:width|breadth)\b"
+)
 _ENDS = re.compile(
     r"\b(?:its|the|by|both|two|at|opposite) (?:its |the )?(?:(?:two|both|opposite|short|narrow|small) )*ends\b"
     r"(?! of the (?:table|desk))|\b(?:short|shorter|narrow|narrower|end) (?:sides|edges|faces)\b"
-    r"|\b(?:at|by|from) (?:either|each) end\b|\b(?:its|the) length\b"
+    r"|\b(?:at|by|from) (?:either|each) end\b|\b(?:its|the) length\b|along \w+ long"
 )
 _DENIES = re.compile(r"\b(?:not|never|without|instead of|rather than)(?: \w+){0,4} ?$")
 
@@ -163,8 +163,9 @@ def _is_way_to_move(text: EnglishText, cue: Cue) -> bool:
     after = text.parse.tokens[cue.at + 1].text if cue.at + 1 < len(text.parse.tokens) else ""
     if after == "of" and any(t.kind in ("post", "table", "bowl") for t in text.parse.tokens[cue.at + 2 : cue.at + 5]):
         return True
-    if after.partition(" ")[0] in _TRAVELS:
-        return True
+    is_vague = after == "of" and text.parse.tokens[cue.at].text.endswith("either side")
+    if is_vague or after.partition(" ")[0] in _TRAVELS:
+        return True  # "closes its fingers on either side of it"
     if text.parse.tokens[cue.at].text not in _GRIP_ONLY or after in (
         "sides", "faces", "ends", "edges", "face", "side", "grasp", "grip", "hold", "pinch", "pick",
     ):  # fmt: skip

@@ -58,7 +58,8 @@ _EVENTS = [
 _GRIPS = re.compile(
     r"\b(?<!pre )(?:closes?|closing|shuts?|squeezes?|clamps?|tightens?|clenches|grips?|grasps?|pinch|pinches|bites?|"
     r"clasps?|clutch(?:es)?|"
-    r"(?<!fully )(?<!is )(?<!and )closed|takes? hold|gets? hold|seizes?|(?:after|having|once) (?:grasp|grip|grabb|seiz)\w+)\b(?! (?:to|by|distance|the distance|in))"
+    r"(?<!fully )(?<!is )(?<!and )closed|takes? hold|gets? hold|seizes?|(?:after|having|once) (?:grasp|grip|grabb|seiz)\w+)\b"
+    r"(?! (?:to|by|distance|the distance|in))"
 )
 _CLOSES = ("close", "closing", "shut", "squeeze", "clamp", "tighten", "clench", "bite")
 _LIFTS = re.compile(

@@ -67,7 +67,11 @@ ONE_DEED: list[Wording] = [
             r"PLEASE(?:a )?(?:bare|empty|clear|clean|tidy|spotless) (?:table|desk|tabletop)(?= ?[,.!]| ?$| for| in)",
             r"\1clear the table",
         ),
-        (("control",), r"\b(turn|twist|rotate|crank|spin) the control\b", r"\1 the knob"),
+        (
+            ("control",),
+            r"\b(turn|twist|rotate|crank|spin) the control\b(?! (?:dial|knob|wheel|switch|button))",
+            r"\1 the knob",
+        ),
         (
             ("mind ", "care "),
             r"^(?:would you |do you |you would not |so )?(?:mind|care for) giving (?=(?:the|that) (?:\w+ )?(?:knob|"
@@ -139,11 +143,6 @@ ONE_DEED: list[Wording] = [
             r"on top of) the)",
             r"put \1 ",
         ),
-        (
-            ("are you able", "in a position", "up to"),
-            r"\b(?:are|would) you (?:be )?(?:able|in a position|willing|free|happy|prepared|ready) to\b",
-            "could you",
-        ),
         (("allow ", "permit ", "enable "), r"\b(?:allow|permit|enable) HAND to\b", r"let \1"),
         (
             ("continue with", "go on with", "proceed with", "carry on with", "start with", "begin with"),
@@ -172,6 +171,23 @@ ONE_DEED: list[Wording] = [
             r"gentle) )?(clockwise|counterclockwise|anticlockwise|counter clockwise|anti clockwise)? ?(?:turn|"
             r"rotation|twist|spin) of the (?:knob|dial)",
             lambda found: f"turn the knob {found[1] or ''}",
+        ),
+        (
+            ("will not do", "would not do", "is wrong", "is not right"),
+            r"\b((?:counter ?|anti ?)?clockwise|over the post|round the post|from above|from the (?:left|right)) "
+            r"(?:will not do|would not do|is wrong|is not right)\b",
+            r"not \1",
+        ),
+        (
+            ("it is not",),
+            r"\bit is not (?:NAMED) (?:that |which )?you (?:should|must|are to|have to) (put|stack|place|set) NAMED on ?,? "
+            r"(?:but|it is|it should be)(?: on)? ",
+            r"not on \1 , \2 \3 on ",
+        ),
+        (
+            (" one, ", " one , "),
+            r"\bthe (COLORS|SIZES) one ?, (?:i mean|that is|namely|i am talking about) the (SHAPES)\b",
+            r"the \1 \2",
         ),
         (("it all",), r"\bit all(?= (?:away|up|in|into|off|out of)\b)", "everything"),
         (

@@ -184,7 +184,8 @@ EVERYTHING += phrase_list(
         the whole kit and
         caboodle, the whole shooting match, the works, the whole bunch, the whole collection, the entire collection,
         the entire
-        contents, the whole set, the whole jumble, the whole pile, the jumble, the assortment, every bit of it,
+        contents, the whole set, the whole jumble, the whole pile, odds and ends, the odds and ends, the bits and pieces,
+        bits and bobs, the bits and bobs, the jumble, the assortment, every bit of it,
         every bit,
         all and sundry, all table objects, table objects, all table items, every table object, the table contents, the
         contents of the table, all contents of the table, all parts, every part, all these bits, each and every one,
@@ -307,7 +308,8 @@ GRASPS = phrase_table(
         left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
         its sides, on its sides, across, left and
             right, right and left, left to right, right to left, by the sides, at
-            the sides, left plus right, crosswise, crossways, widthways, widthwise, left / right, left
+            the sides, left plus right, crosswise, crossways, on either side, at either side, to either side,
+            widthways, widthwise, left / right, left
             right, to its left and right, transversely, transverse
         """,
         "lengthways": """

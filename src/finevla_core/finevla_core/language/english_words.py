@@ -96,6 +96,8 @@ NEG_VERBS = phrase_list(
 )
 CORRECTIONS = phrase_list(
     """
+        i said it backwards, i said that backwards, said it backwards, i got it backwards, got it backwards, i mixed it up,
+        i mixed that up, i mixed them up, mixed them up, i said the wrong thing,
         sorry meant, meant to say, sorry i meant to say,
         changed my mind, i have changed my mind, have changed my mind, hang about, scrub that, bin that, my fault,
         as you were,
