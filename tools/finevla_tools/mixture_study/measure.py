@@ -11,9 +11,9 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic import remove_abandoned, temporary_of
-from finevla_tools.formats import duration, number
 from finevla_tools.mixture_study.cell import opened
 from finevla_tools.mixture_study.study import STEERBENCH, StudyCell, StudyEvaluation
+from finevla_tools.text_format import duration, number
 from finevla_tools.training.log import LOG
 from finevla_tools.work.json_lines import read_json_lines
 from finevla_tools.work.parallel import cores
