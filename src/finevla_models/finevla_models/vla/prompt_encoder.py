@@ -100,7 +100,7 @@ class PromptEncoder:
         pictures = [image if image.flags.writeable else image.copy() for image in example.images]
         try:
             found = self.processor(
-                text=[self._text(example.prompt, count)], images=pictures or None, return_tensors="pt"
+                text=[self.template(example.prompt, count)], images=pictures or None, return_tensors="pt"
             )
         except (ValueError, TypeError, IndexError) as error:
             said = " ".join(str(error).split())[:200]
@@ -110,7 +110,7 @@ class PromptEncoder:
         inputs = {k: v for k, v in found.items() if k not in ("input_ids", "attention_mask")}
         return {"input_ids": found["input_ids"][0].tolist(), "inputs": inputs}
 
-    def _text(self, prompt: str, pictures: int) -> str:
+    def template(self, prompt: str, pictures: int) -> str:
         if self.processor.chat_template:
             content = [{"type": "image"}] * pictures + [{"type": "text", "text": prompt}]
             said: str = self.processor.apply_chat_template(
