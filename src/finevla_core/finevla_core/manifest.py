@@ -199,7 +199,10 @@ def _check_runtime(raw: Mapping[str, Any], runtime: str) -> None:
         )
     if runtime == "onnx" and not reads_prompt:
         if network is not None:
-            raise FineVLAError(f"entry 'network' of {MANIFEST} is of kind '{VLA}' in the runtime 'onnx', or not there")
+            raise FineVLAError(
+                f"entry 'network' of {MANIFEST} belongs to the runtime 'torch', unless it is of kind '{VLA}'; this bundle's "
+                "is 'onnx'"
+            )
         if ("reader" in raw) == ("text" in raw) or ("text" in raw) != ("text_model" in raw):
             raise FineVLAError(f"{MANIFEST} must have either the entry 'reader', or both 'text' and 'text_model'")
     if runtime == "torch" and "reader" not in raw and not reads_prompt:
