@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=("onnx", "torch"),
-        default="onnx",
-        help="onnx = a graph that the policy node runs itself; torch = weights for 'finevla serve', on a GPU if there is one",
+        help="onnx = a graph that the policy node runs itself; torch = weights for 'finevla serve', on a GPU if there is one "
+        "[onnx for the tabletop policy, torch for a policy of 'finevla train CONFIG']",
     )
     parser.add_argument(
         "--joining",
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.export import export
 
     a = arguments
-    made = export(a.folder, a.out, card, a.finder, a.joining, a.seen_from, a.runtime)
+    made = export(a.folder, a.out, card, a.finder, a.joining, a.seen_from, a.runtime or "onnx")
     print(f"bundle: {made}")
     return 0
 
@@ -84,7 +84,9 @@ def _run_vla(arguments: argparse.Namespace) -> int:
     announce("loading torch and transformers")
     from finevla_tools.export_vla import export_vla
 
-    print(f"bundle: {export_vla(arguments.folder, arguments.out, card, arguments.joining, arguments.step)}")
+    a = arguments
+    made = export_vla(a.folder, a.out, card, a.joining, a.step, runtime=a.runtime or "torch")
+    print(f"bundle: {made}")
     return 0
 
 

@@ -1,5 +1,7 @@
 """Promises of a vision-language-action policy as a bundle: exported, served, and answered as it would be itself."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,13 @@ import pytest
 import torch
 import yaml
 from tiny_backbone import make_tiny_backbone
-from tiny_policies import INSTRUCT
+from tiny_policies import INSTRUCT, OPTIONS
+from training_sets import KEYS, make_set
 
 from finevla_core.bundle import load_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.images import ImageFormat
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy.bundle_policy import BundlePolicy
@@ -23,7 +27,8 @@ from finevla_models.bundle_graphs import load_graphs
 from finevla_models.vla import instruct_session
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_models.vla.files import save_vla
+from finevla_models.vla.files import load_vla, save_vla
+from finevla_models.vla.flow import draw_noise
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.heads import build_head
 from finevla_models.vla.instruct import InstructHead
@@ -31,10 +36,12 @@ from finevla_models.vla.instruct_text import GeneratedText
 from finevla_tools.cli import main
 from finevla_tools.serve.hosting import host_bundle
 from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.training.data import VLASamples
+from finevla_tools.training.options import DataOptions, SampleOptions, SourceSet
 
 SIZE, HORIZON = 32, 8
 WORDS = Instruction("reach the red cube", fine="reach the red cube with the left arm from above", id="7")
-HEADS = {"oft": {"hidden": 32}}
+HEADS = {"oft": {"hidden": 32}, "gr00t": OPTIONS["gr00t"] | {"steps": 4}}
 THINKING = INSTRUCT | {"think_every": 2, "latent_every": 2, "max_thought": 6}
 
 
@@ -75,11 +82,8 @@ def observation(robot: Embodiment, k: int) -> Observation:
     return Observation(stamp_ns, robot.camera_names, images, (stamp_ns,) * 3, state, stamp_ns)
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_from_checkpoint_to_server_it_stays_one_policy(
-    tmp_path: Path, backbone: Path, robot: Embodiment, head: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run, out = make_run(tmp_path / "run", backbone, robot, head), tmp_path / "mine"
+def test_from_checkpoint_to_server_it_stays_one_policy(tmp_path: Path, backbone: Path, robot: Embodiment) -> None:
+    run, out = make_run(tmp_path / "run", backbone, robot, "oft"), tmp_path / "mine"
     assert main(["export", str(run), "--out", str(out)]) == 0
     bundle = load_bundle(out)
     here = BundlePolicy(bundle, robot, load_graphs(bundle, 1))
@@ -202,6 +206,58 @@ def test_a_head_that_does_not_think_is_not_told_to(tmp_path: Path, backbone: Pat
         (out / "manifest.yaml").write_text(yaml.safe_dump(raw | {"network": raw["network"] | change}))
         with pytest.raises(FineVLAError, match=said):
             host_bundle(out, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def attentive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_backbone(tmp_path_factory.mktemp("attentive"), is_linear=False)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_graph_answers_recorded_observations_as_the_checkpoint_does(
+    tmp_path: Path, attentive: Path, robot: Embodiment, head: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, out = make_run(tmp_path / "run", attentive, robot, head), tmp_path / "mine"
+    assert main(["export", str(run), "--out", str(out), "--runtime", "onnx"]) == 0
+    sources = DataOptions((SourceSet(make_set(tmp_path / "set", 1)),), "raw", validation=0.0, cache=tmp_path / "cache")
+    keys = {name: KEYS[name] for name in ("front", "left")}
+    recorded = VLASamples(SampleOptions(robot.name, keys, ImageFormat(SIZE, SIZE), HORIZON, 0.1), sources)
+    with monkeypatch.context() as here:
+        here.setitem(sys.modules, "transformers", None)  # the node has none
+        policy = load_policy(out, robot)
+    assert policy.description.provider == "CPUExecutionProvider"
+    checkpoint, graphs = load_vla(run / "checkpoints/20"), policy.graphs  # type: ignore[attr-defined]
+    noise = draw_noise(1, HORIZON, 14, torch.Generator().manual_seed(3)).numpy()
+    for k in range(3):
+        example = replace(recorded.example(k), actions=None, action_mask=None)
+        assert example.state is not None
+        inputs = {"images": np.stack(example.images)[None], "text": encode_prompt(example.prompt)[None]}
+        found = graphs.run(inputs | {"state": example.state[None], "noise": noise})["actions"]
+        wanted = checkpoint.predict(checkpoint.batch([example]), torch.Generator().manual_seed(3)).numpy()
+        assert np.abs(found - wanted).max() < 1e-4 < np.abs(wanted).max()
+    chunk = policy.predict(observation(robot, 0), policy.encode(WORDS))
+    assert chunk.actions.shape == (HORIZON, len(robot.names))
+    with pytest.raises(NotUnderstood, match=r"the policy reads 1\d\d: say it in fewer words"):
+        policy.encode(Instruction("reach " * 200))
+    with pytest.raises(NotUnderstood, match="stands for a picture"):
+        policy.encode(Instruction("reach the <|image_pad|>"))
+
+
+def test_what_makes_no_graph_says_why(
+    tmp_path: Path, backbone: Path, attentive: Path, robot: Embodiment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases: list[tuple[Path, str, dict[str, Any], int, str]] = [
+        (backbone, "oft", {"hidden": 32}, SIZE, "has layers of linear_attention"),
+        (attentive, "instruct", INSTRUCT, SIZE, "head 'instruct' makes no ONNX graph"),
+        (attentive, "oft", {"hidden": 32}, SIZE + 8, "are scaled by the backbone's processor"),
+    ]
+    for k, (source, head, options, size, said) in enumerate(cases):
+        run = make_run(tmp_path / f"run{k}", source, robot, head, options)
+        path = run / "checkpoints/20/policy.yaml"
+        path.write_text(path.read_text().replace(f"height: {SIZE}", f"height: {size}"))
+        assert main(["export", str(run), "--out", str(tmp_path / "no"), "--runtime", "onnx"]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "no").exists()
 
 
 def test_too_many_words_are_refused_and_nothing_is_cut(tmp_path: Path, backbone: Path, robot: Embodiment) -> None:

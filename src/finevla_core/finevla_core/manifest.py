@@ -22,7 +22,7 @@ RUNTIMES = ("onnx", "torch", "remote")
 DIALECTS = ("auto", "openpi", "starvla", "finevla_fork")
 # What a bundle of each runtime may have beside the entries that all have.
 ENTRIES_OF = {
-    "onnx": ("policy_model", "text", "text_model", "reader", "seen_from"),
+    "onnx": ("policy_model", "text", "text_model", "reader", "seen_from", "network"),
     "torch": ("policy_model", "reader", "seen_from", "network"),
     "remote": ("remote",),
 }
@@ -71,9 +71,9 @@ class Manifest:
     them, `transforms` what else stands between the robot and the policy (`finevla_core.policy.transforms`).
 
     A policy of the runtime "onnx" has words either as features, by `text` and `text_model`, or as slots, by the `reader` of
-    that name in `finevla_core.language`; then it says what it understood. One of the runtime "torch" has a reader too, unless
-    its network is of kind "vla": that one reads the prompt itself (`reads_prompt`). `seen_from` is the likelihood from which
-    one with an output `present` takes its target for seen.
+    that name in `finevla_core.language`; then it says what it understood. One of the runtime "torch" has a reader too. A
+    network of kind "vla" has neither, in both runtimes: it reads the prompt itself (`reads_prompt`). `seen_from` is the
+    likelihood from which one with an output `present` takes its target for seen.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Manifest:
         return Transforms((CameraChoice(self.cameras), Resize(self.images), *steps))
 
     def network_spec(self) -> NetworkSpec:
-        """Return the network of a bundle of the runtime "torch"; raises `FineVLAError` for one that is none."""
+        """Return the network that `network` describes; raises `FineVLAError` for one that is none."""
         layout = NetworkLayout(self.values, self.horizon, len(self.cameras), self.images)
         return parse_network(self.network, layout, f"entry 'network' of {MANIFEST}")
 
@@ -157,7 +157,7 @@ def parse_manifest(raw: Any) -> Manifest:
     if not 0.0 < manifest.seen_from < 1.0:
         raise FineVLAError(f"entry 'seen_from' of {MANIFEST} is {manifest.seen_from}; it must be between 0 and 1")
     manifest.pipeline()
-    if runtime == "torch":
+    if manifest.network:
         manifest.network_spec()
     return manifest
 
@@ -191,17 +191,22 @@ def _check_runtime(raw: Mapping[str, Any], runtime: str) -> None:
     needed = {"onnx": ("policy_model",), "torch": ("policy_model", "network"), "remote": ("remote",)}
     if missing := [key for key in needed[runtime] if key not in raw]:
         raise FineVLAError(f"{MANIFEST} has no entry '{missing[0]}', which the runtime '{runtime}' needs")
-    if runtime == "onnx" and (("reader" in raw) == ("text" in raw) or ("text" in raw) != ("text_model" in raw)):
-        raise FineVLAError(f"{MANIFEST} must have either the entry 'reader', or both 'text' and 'text_model'")
-    if runtime == "torch":
-        network = raw["network"]
-        reads_prompt = isinstance(network, Mapping) and network.get("kind") == VLA
-        if "reader" in raw and reads_prompt:
+    network = raw.get("network")
+    reads_prompt = isinstance(network, Mapping) and network.get("kind") == VLA
+    if reads_prompt and (readers := [key for key in ("reader", "text", "text_model") if key in raw]):
+        raise FineVLAError(
+            f"{MANIFEST} has an entry '{readers[0]}', and a network of kind '{VLA}' reads the prompt itself"
+        )
+    if runtime == "onnx" and not reads_prompt:
+        if network is not None:
             raise FineVLAError(
-                f"{MANIFEST} has an entry 'reader', and a network of kind '{VLA}' reads the prompt itself"
+                f"entry 'network' of {MANIFEST} belongs to the runtime 'torch', unless it is of kind '{VLA}'; this bundle's "
+                "is 'onnx'"
             )
-        if "reader" not in raw and not reads_prompt:
-            raise FineVLAError(f"{MANIFEST} has no entry 'reader', which the runtime 'torch' needs")
+        if ("reader" in raw) == ("text" in raw) or ("text" in raw) != ("text_model" in raw):
+            raise FineVLAError(f"{MANIFEST} must have either the entry 'reader', or both 'text' and 'text_model'")
+    if runtime == "torch" and "reader" not in raw and not reads_prompt:
+        raise FineVLAError(f"{MANIFEST} has no entry 'reader', which the runtime 'torch' needs")
     if runtime == "torch" and not str(raw["policy_model"]).endswith(WEIGHTS_SUFFIX):
         raise FineVLAError(
             f"entry 'policy_model' of {MANIFEST} is {quoted(str(raw['policy_model']))}; of the runtime 'torch' it is a file "

@@ -34,7 +34,6 @@ from finevla_core.policy.graphs import (
     PromptReader,
     Thinker,
 )
-from finevla_core.policy.onnx_graphs import OnnxGraphs
 from finevla_core.policy.onnx_loading import open_graphs
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.policy.transforms import Sample
@@ -105,7 +104,7 @@ class BundlePolicy:
         """Load a bundle's graphs and warm them up; raises `FineVLAError` for a bundle that does not run here."""
         check_embodiment(bundle, embodiment)
 
-        def warm_up(graphs: OnnxGraphs) -> None:
+        def warm_up(graphs: PolicyGraphs) -> None:
             cls(bundle, embodiment, graphs).warm_up()  # without limits, and with a memory of its own
 
         return cls(bundle, embodiment, open_graphs(bundle, threads, execution or Execution(), warm_up), limiter)

@@ -59,7 +59,9 @@ class OnnxGraphs:
 
         def session(path: Path, signature: tuple[tuple[str, ...], str], *optional: str) -> ort.InferenceSession:
             prefix = f"{path.stem}_{precision}"
-            return _session(path, threads, provider_options(provider, precision, cache, prefix), signature, optional)
+            return open_session(
+                path, threads, provider_options(provider, precision, cache, prefix), signature, optional
+            )
 
         self.name = bundle.manifest.name
         self._text: ort.InferenceSession | None = None
@@ -91,7 +93,7 @@ class OnnxGraphs:
         try:
             answers = session.run(list(outputs), inputs)
         except Exception as error:  # onnxruntime's exceptions share no documented base
-            raise FineVLAError(f"bundle '{self.name}' does not run: {_one_line(error)}") from error
+            raise FineVLAError(f"bundle '{self.name}' does not run: {one_line(error)}") from error
         return cast(list[NDArray[np.float32]], answers)
 
 
@@ -120,13 +122,14 @@ def _takes_running(session: ort.InferenceSession, bundle: Bundle) -> bool:
     return bool(found)
 
 
-def _session(
+def open_session(
     path: Path,
     threads: int,
     providers: Sequence[ProviderEntry],
     signature: tuple[tuple[str, ...], str],
     optional: tuple[str, ...],
 ) -> ort.InferenceSession:
+    """Load a graph on the first of `providers`; raises `FineVLAError` if it is not taken or the signature is another."""
     available = ort.get_available_providers()
     names = [entry if isinstance(entry, str) else entry[0] for entry in providers]
     used = [entry for name, entry in zip(names, providers, strict=True) if name in available]
@@ -138,7 +141,7 @@ def _session(
         # Without ONNX Runtime's own fall-back, which only prints: what takes another's place is for the caller to say.
         session = ort.InferenceSession(str(path), options, providers=used, enable_fallback=0)
     except Exception as error:  # onnxruntime's exceptions share no documented base
-        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
+        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {one_line(error)}") from error
     if names[0] not in session.get_providers():  # a library is missing: ONNX Runtime logs it, and goes on
         raise FineVLAError(
             f"ONNX Runtime cannot use {names[0]}; its libraries or the GPU are missing ('make setup GPU=1' installs the former)"
@@ -173,7 +176,7 @@ def _free_dimensions(path: Path) -> list[str]:
     try:
         inputs = ort.InferenceSession(str(path), options, providers=[CPU]).get_inputs()
     except Exception as error:  # onnxruntime's exceptions share no documented base
-        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {_one_line(error)}") from error
+        raise FineVLAError(f"'{path}' is not an ONNX model that runs here: {one_line(error)}") from error
     for value in inputs:
         if any(not isinstance(size, int) for size in value.shape[1:]) or value.shape[:1] == [None]:
             raise FineVLAError(
@@ -183,5 +186,6 @@ def _free_dimensions(path: Path) -> list[str]:
     return sorted({value.shape[0] for value in inputs if value.shape and isinstance(value.shape[0], str)})
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Return what an exception says, in one line."""
     return " ".join(str(error).split())

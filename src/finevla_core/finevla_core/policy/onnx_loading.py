@@ -18,22 +18,26 @@ from finevla_core.errors import FineVLAError
 from finevla_core.policy.engine_cache import EngineCache, engine_store
 from finevla_core.policy.execution import CPU, SPOKEN, TENSORRT, Execution, candidates, effective_precision
 from finevla_core.policy.gpu_libraries import load_gpu_libraries, this_accelerator
+from finevla_core.policy.graphs import PolicyGraphs
 from finevla_core.policy.onnx_graphs import OnnxGraphs
+from finevla_core.policy.onnx_prompt_graphs import OnnxPromptGraphs
 
 TOLD_EVERY_S = 10.0
 
 
 def open_graphs(
-    bundle: Bundle, threads: int, execution: Execution, try_out: Callable[[OnnxGraphs], None]
-) -> OnnxGraphs:
+    bundle: Bundle, threads: int, execution: Execution, try_out: Callable[[PolicyGraphs], None]
+) -> PolicyGraphs:
     """Return a bundle's graphs on the first provider on which they load and `try_out` runs them.
 
     Raises:
         FineVLAError: ONNX Runtime was built without the provider that is asked for, or the last one fails too.
     """
 
-    def opened(provider: str, cache: Path | None = None) -> OnnxGraphs:
-        graphs = OnnxGraphs(bundle, threads, provider, execution.precision, cache)
+    kind = OnnxPromptGraphs if bundle.manifest.reads_prompt else OnnxGraphs
+
+    def opened(provider: str, cache: Path | None = None) -> PolicyGraphs:
+        graphs = kind(bundle, threads, provider, execution.precision, cache)
         try_out(graphs)
         return graphs
 
@@ -52,7 +56,7 @@ def open_graphs(
     return _told(opened(names[-1]), names[-1], execution)
 
 
-def _told(graphs: OnnxGraphs, provider: str, execution: Execution) -> OnnxGraphs:
+def _told(graphs: PolicyGraphs, provider: str, execution: Execution) -> PolicyGraphs:
     if (precision := effective_precision(provider, execution.precision)) != execution.precision:
         execution.tell(
             f"{execution.precision} is for TensorRT alone: {SPOKEN[provider]} runs the bundle in {precision}"
@@ -60,7 +64,9 @@ def _told(graphs: OnnxGraphs, provider: str, execution: Execution) -> OnnxGraphs
     return graphs
 
 
-def _on_tensorrt(bundle: Bundle, execution: Execution, opened: Callable[[str, Path | None], OnnxGraphs]) -> OnnxGraphs:
+def _on_tensorrt(
+    bundle: Bundle, execution: Execution, opened: Callable[[str, Path | None], PolicyGraphs]
+) -> PolicyGraphs:
     """The graphs with their engines from the cache, or built into it."""
     accelerator = this_accelerator()
     store, note = engine_store(bundle.path, os.environ)

@@ -86,8 +86,12 @@ class OFTHead(VLAHead):
         states = taken_queries(backbone(batch).last, self.queries(batch))
         if states.shape[1] != self.shape.horizon:
             raise FineVLAError(f"the prompt has {states.shape[1]} placeholders, the head needs {self.shape.horizon}")
+        return self.rows(states, batch.state)
+
+    def rows(self, states: Tensor, state: Tensor | None) -> Tensor:
+        """Return the rows `(B, horizon, values)` of the placeholders' hidden states `(B, horizon, width)`."""
         if self.state is not None:
-            state = required_state(batch.state, self.shape.state)
+            state = required_state(state, self.shape.state)
             states = states + self.state(state.to(states.dtype))[:, None]
         x = self.first(states)
         for block in self.blocks:

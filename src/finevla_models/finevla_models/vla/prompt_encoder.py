@@ -106,7 +106,7 @@ class PromptEncoder:
         ]
         try:
             found = self.processor(
-                text=[self._text(example.prompt, len(example.images)) for example in examples],
+                text=[self.template(example.prompt, len(example.images)) for example in examples],
                 images=pictures if count else None,
                 padding=True,
                 padding_side="right",
@@ -121,7 +121,7 @@ class PromptEncoder:
         prompts = [row[:length].tolist() for row, length in zip(found["input_ids"], lengths, strict=True)]
         return prompts, {k: v for k, v in found.items() if k not in ("input_ids", "attention_mask")}
 
-    def _text(self, prompt: str, pictures: int) -> str:
+    def template(self, prompt: str, pictures: int) -> str:
         if self.processor.chat_template:
             content = [{"type": "image"}] * pictures + [{"type": "text", "text": prompt}]
             said: str = self.processor.apply_chat_template(

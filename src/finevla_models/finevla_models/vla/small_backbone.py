@@ -39,13 +39,13 @@ SIZES: Mapping[str, BackboneSize] = {
 }
 
 
-def make_backbone(folder: Path, texts: Iterable[str], size: str = "small", seed: int = 0) -> int:
+def make_backbone(folder: Path, texts: Iterable[str], size: str | BackboneSize = "small", seed: int = 0) -> int:
     """Write config, processor and weights of a new backbone into a folder; return how many parameters it has.
 
     Args:
         folder: As a folder of the hub: config.json, model.safetensors, tokenizer and processor.
         texts: What the tokenizer learns its pieces from; whatever else is said later is read letter by letter.
-        size: A name of `SIZES`.
+        size: One of its own, or a name of `SIZES`.
         seed: Of the weights.
     """
     import torch
@@ -60,7 +60,7 @@ def make_backbone(folder: Path, texts: Iterable[str], size: str = "small", seed:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    chosen, tokenizer = SIZES[size], _tokenizer(texts)
+    chosen, tokenizer = SIZES[size] if isinstance(size, str) else size, _tokenizer(texts)
     token = 2 * chosen.patch  # pixels that one token is wide and high
     images = Qwen2VLImageProcessor(
         patch_size=chosen.patch, merge_size=2, size={"shortest_edge": token**2, "longest_edge": 10**6}
