@@ -24,8 +24,7 @@ from finevla_tools.datasets.spoken_rows import main_camera
 from finevla_tools.datasets.words import EpisodeWords, read_words
 from finevla_tools.training.config import parse_run_config
 from finevla_tools.training.data import VLASamples
-from finevla_tools.training.mixture import LanguageRates
-from finevla_tools.training.options import QuestionOptions, SampleOptions, SourceOptions, SourceSet
+from finevla_tools.training.options import DataOptions, LanguageRates, QuestionOptions, SampleOptions, SourceSet
 
 REQUEST = "Could you set the red cube in the left basin?"
 KEY = "observation.images.front"
@@ -189,14 +188,14 @@ def test_what_a_person_changes_is_what_is_answered(drafted: Path, tmp_path: Path
 
 def samples(root: Path, folder: Path, **given: object) -> VLASamples:
     options = SampleOptions("cobotmagic", {"front": KEY}, ImageFormat(32, 32), 4, 1 / FPS)
-    sources = replace(SourceOptions((SourceSet(root),), folder / "cache"), **given)  # type: ignore[arg-type]
+    sources = replace(DataOptions((SourceSet(root),), validation=0.0, cache=folder / "cache"), **given)  # type: ignore[arg-type]
     return VLASamples(options, sources, 0, say=lambda _: None)
 
 
 def test_a_policy_learns_the_questions_the_wordings_and_to_say_its_step(drafted: Path, tmp_path: Path) -> None:
     told = apply(drafted, tmp_path / "told")
     rates = LanguageRates(paraphrase=0.5, thoughts=0.5)
-    made = samples(told, tmp_path, mix="raw", rates=rates, questions=QuestionOptions(0.25))
+    made = samples(told, tmp_path, mix="raw", language=rates, vlm=QuestionOptions(0.25))
     examples = [made.example(k) for k in range(160)]
     asked = {e.prompt: e.answer for e in examples if e.actions is None}
     assert len(asked) > 15
@@ -207,7 +206,7 @@ def test_a_policy_learns_the_questions_the_wordings_and_to_say_its_step(drafted:
     steps = {step.text for words in read_words(open_dataset(told)).values() for step in words.steps}
     assert thoughts <= {*steps, ""}
     assert len(thoughts) >= 4
-    plain = samples(told, tmp_path, mix="raw", rates=LanguageRates(paraphrase=0.5))
+    plain = samples(told, tmp_path, mix="raw", language=LanguageRates(paraphrase=0.5))
     assert {plain.example(k).answer for k in range(60)} == {""}
 
 
@@ -227,7 +226,7 @@ def test_any_head_is_trained_on_actions_and_questions(drafted: Path, tmp_path: P
 
 def test_thoughts_need_steps_and_a_head_that_says_them(drafted: Path, tmp_path: Path) -> None:
     with pytest.raises(FineVLAError, match="no episode of any set has steps to be said"):
-        samples(drafted / "set", tmp_path, mix="raw", rates=LanguageRates(thoughts=0.1))
+        samples(drafted / "set", tmp_path, mix="raw", language=LanguageRates(thoughts=0.1))
     policy = {"backbone": "x", "head": "oft", "cameras": {"front": KEY}, "images": {"height": 32, "width": 32}}
     policy |= {"embodiment": "cobotmagic", "horizon": 4, "dt_s": 0.1}
     config = {

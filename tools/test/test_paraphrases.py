@@ -24,8 +24,7 @@ from finevla_tools.datasets.annotation_table import read_annotations, write_anno
 from finevla_tools.datasets.lerobot_files import open_dataset
 from finevla_tools.datasets.words import read_words
 from finevla_tools.training.data import VLASamples
-from finevla_tools.training.mixture import LanguageRates
-from finevla_tools.training.options import SampleOptions, SourceOptions, SourceSet
+from finevla_tools.training.options import DataOptions, LanguageRates, SampleOptions, SourceSet
 
 GRASP = StepWords("left", "grasp", 1.0, "top", 26.0, "front and back", again=True, held=True)
 CARRY = StepWords("left", "hold", 1.0, is_carry=True, lift_m=0.12, toward=("to the right", "forward"), far_m=0.31, shape="over",
@@ -119,7 +118,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
 def prompts(root: Path, folder: Path, mix: str, rates: LanguageRates) -> dict[str, set[str]]:
     """What samples are told, by their kinds."""
     options = SampleOptions("cobotmagic", {"front": "observation.images.front"}, ImageFormat(32, 32), 4, 1 / FPS)
-    samples = VLASamples(options, SourceOptions((SourceSet(root),), folder / "cache", mix, rates), say=lambda _: None)
+    samples = VLASamples(
+        options, DataOptions((SourceSet(root),), mix, rates, validation=0.0, cache=folder / "cache"), say=lambda _: None
+    )
     found: dict[str, set[str]] = {}
     for k in range(80):
         found.setdefault(samples.kind_of(k), set()).add(samples.example(k).prompt)
@@ -182,6 +183,6 @@ def test_where_a_model_cannot_say_it_its_other_rows_stand(tmp_path: Path, capsys
     with ShortServer() as server:
         asked = ["annotate", str(root), "--annotator", "vlm", "--server", server.url, "--model", "played", "--instruct"]
         assert main([*asked, "--preset", "robofine", "--out", str(tmp_path / "draft")]) == 0
-    assert "for a person alone: episode 0: the model's instruct cannot be used" in capsys.readouterr().err
+    assert "episode 0: the model's instruct cannot be used" in capsys.readouterr().err
     slots = {row.slot for row in read_annotations(tmp_path / "draft" / ANNOTATIONS) if row.source == "vlm"}
     assert slots == {"fine", "step"}

@@ -254,7 +254,7 @@ class TestCommand:
         [
             (["no"], "'no' does not exist"),
             (["{set}"], "give --annotations FILE"),
-            (["{set}", "--annotations", "{none}"], "does not exist; 'finevla annotate' writes such a file"),
+            (["{set}", "--annotations", "{none}"], "is no file; 'finevla annotate' writes such a table"),
             (["{set}", "--annotations", "{bad}"], "cannot be read as Parquet"),
             (["{set}", "--annotations", "{set}/data/chunk-000/episode_000000.parquet"], "is no table of annotations"),
             (["{folder}", "--annotations", "{drafts}"], "is no LeRobot data set"),

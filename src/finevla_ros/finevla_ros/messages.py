@@ -15,8 +15,7 @@ from finevla_core.images import ImageFormat
 from finevla_core.instruction import EMPTY_FACTOR, Factors, Instruction
 from finevla_core.observation import Observation
 from finevla_core.safety.authority import MAX_CLIENT
-from finevla_core.safety.bridge import MAX_TEXT
-from finevla_core.safety.events import State
+from finevla_core.safety.events import MAX_REASON, State
 from finevla_core.time_units import NS_PER_S
 from finevla_interfaces import msg
 
@@ -85,7 +84,7 @@ def report_from_msg(status: msg.SafetyStatus) -> BridgeReport:
     is_known = status.state in {int(state) for state in State}
     return BridgeReport(
         state=State(status.state) if is_known else State.DISABLED,
-        reason=one_line(status.reason, MAX_TEXT)
+        reason=one_line(status.reason, MAX_REASON)
         if is_known
         else f"it says state {status.state}, which is unknown here",
         client=one_line(status.client, MAX_CLIENT),

@@ -20,7 +20,7 @@ from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.commands import ControllerCommands
 from finevla_core.safety.envelope import Envelope
-from finevla_core.safety.events import RESET_ADVICE, Event, State, Trajectory, state_sentence
+from finevla_core.safety.events import MAX_EVENT, MAX_REASON, RESET_ADVICE, Event, State, Trajectory, state_sentence
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
 from finevla_core.safety.heartbeats import Heartbeats
 from finevla_core.safety.joining import ENSEMBLED
@@ -38,7 +38,6 @@ NOT_COUNTED = frozenset(
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
-MAX_TEXT = 400  # characters of a reason or an event: what others say is in them
 FUTURE_TOLD_S = 1.0  # how often stamps from the future are told
 
 
@@ -593,7 +592,7 @@ class Bridge:
 
     def _enter(self, state: State, reason: str) -> None:
         """Go over into a state. Whatever leads out of holding and following ends all words; new ones count once it holds."""
-        reason = one_line(reason, MAX_TEXT)
+        reason = one_line(reason, MAX_REASON)
         if state in UNREADY:
             why = f"the bridge was {state.name.lower()}: {reason}"
             self.mandate.close(why)
@@ -614,5 +613,5 @@ class Bridge:
         self.state, self.reason = state, reason
 
     def _say(self, level: int, code: str, text: str, instruction_id: str = "", chunk_sequence: int = 0) -> None:
-        said, identity = one_line(text, 2 * MAX_TEXT), one_line(instruction_id, MAX_ID)
+        said, identity = one_line(text, MAX_EVENT), one_line(instruction_id, MAX_ID)
         self.events.append(Event(level, code, said, identity, chunk_sequence))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 # What a person does after a stop; every sentence that needs it says it so.
 RESET_ADVICE = "when it is safe: finevla reset (service safety/reset)"
+MAX_REASON, MAX_EVENT = 400, 800  # characters of a reason and of an event: what others say is in them
 
 
 class State(enum.IntEnum):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import one_line
 from finevla_core.safety.brake import Brake
-from finevla_core.safety.events import Event, State, Trajectory
+from finevla_core.safety.events import MAX_EVENT, Event, State, Trajectory
 from finevla_core.safety.findings import WATCHES, Verdict
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.mandate import MAX_ID
@@ -40,7 +40,6 @@ LONGEST_STOP_S = 5.0
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 # After this long what it heard before is nothing to go by; it looks anew before it judges, for so long at most.
 SLEPT_NS, WAKING_NS = 250_000_000, 200_000_000
-MAX_TEXT = 800  # characters of an event, and of what a heartbeat says: what others say is in them
 ANSWER_NS = 20_000_000  # a bridge that follows hears a stranger as well, and its stop is the smoother one
 
 
@@ -97,7 +96,7 @@ class Watchdog:
         A latch whose cause is gone and that the bridge has confirmed is no trouble: the bridge is STOPPED, and a reset
         is the person's decision.
         """
-        return one_line(self._causes or (self.reason if self._confirmed_ns is None else ""), MAX_TEXT)
+        return one_line(self._causes or (self.reason if self._confirmed_ns is None else ""), MAX_EVENT)
 
     @property
     def hears(self) -> bool:
@@ -461,4 +460,4 @@ class Watchdog:
 
     def _say(self, level: int, code: str, text: str) -> None:
         identity = one_line(self.instruction_id, MAX_ID)
-        self._events.append(Event(level, code, one_line(text, MAX_TEXT), identity))
+        self._events.append(Event(level, code, one_line(text, MAX_EVENT), identity))
