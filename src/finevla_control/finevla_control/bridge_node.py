@@ -275,7 +275,10 @@ class SafetyBridge(LastingNode):
                 self._publish_status()  # at once: a policy that continues its running chunk must know which one runs
 
     def _on_watchdog(self, message: msg.Heartbeat) -> None:
-        judgement = self.heartbeats.judge(words_of(message))
+        words = words_of(message)
+        judgement = self.heartbeats.judge(words)
+        if judgement.counts and words.is_well:  # it answered a challenge just now, and is no recording
+            self.senders.meet(words.node, self.heartbeats.instance)
         if judgement.counts:
             self.bridge.on_watchdog(message.is_well, message.text, self._now_ns())
         if judgement.code == "watchdog.two":

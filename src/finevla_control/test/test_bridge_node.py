@@ -234,8 +234,8 @@ def test_stop_of_the_watchdog_is_no_strangers(start_node, robot: Embodiment) -> 
         signer, joints = signer_of(watchdog, "safety_watchdog"), robot.controllers[0].joints
         rows = np.zeros((1, len(joints)))
         heard = arm.told()
-        for _ in range(2):
-            own = Trajectory("left_arm_controller", joints, 0, np.array([1.0]), rows, rows)
+        for stamp_ns in (watchdog.get_clock().now().nanoseconds, 0):  # of now; and from when it is taken
+            own = Trajectory("left_arm_controller", joints, stamp_ns, np.array([1.0]), rows, rows)
             publisher.publish(trajectory_to_msg(own, signer))
         arm.wait(lambda: arm.told() > heard, "them to come")
         threading.Event().wait(0.2)

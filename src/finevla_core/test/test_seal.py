@@ -158,3 +158,19 @@ def test_keys_are_where_the_environment_says() -> None:
     assert key_folder({"FINEVLA_KEY_DIR": "/a", "XDG_RUNTIME_DIR": "/b", "HOME": "/c"}) == Path("/a")
     assert key_folder({"XDG_RUNTIME_DIR": "/b", "HOME": "/c"}) == Path("/b/finevla")
     assert key_folder({"HOME": "/c"}) == Path("/c/.finevla/keys")
+
+
+def test_who_lives_by_other_words_needs_no_stamp() -> None:
+    own, watchdog, other = Signer(KEY, BRIDGE), Signer(KEY, WATCHDOG), Signer(KEY, WATCHDOG)
+    listener = check(own)
+    assert "no stamp" in listener.heard("left", watchdog.trajectory("left", b"x"), b"x", 0, NOW).why
+    listener.meet(WATCHDOG, watchdog.instance)
+    assert not listener.heard("left", watchdog.trajectory("left", b"x"), b"x", 0, NOW).why
+    assert "no stamp" in listener.heard("left", other.trajectory("left", b"x"), b"x", 0, NOW).why
+    listener.meet(WATCHDOG, other.instance)  # it was started again
+    assert not listener.heard("left", other.trajectory("left", b"x"), b"x", 0, NOW).why
+    assert "two processes" in listener.heard("left", watchdog.trajectory("left", b"x"), b"x", NOW, NOW).why
+    listener.meet(WATCHDOG, watchdog.instance)
+    assert "two processes" in listener.heard("left", watchdog.trajectory("left", b"x"), b"x", NOW, NOW).why
+    listener.meet(BRIDGE, "another")
+    assert listener.is_own(listener.heard("left", own.trajectory("left", b"x"), b"x", 0, NOW))

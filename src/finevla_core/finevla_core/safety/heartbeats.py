@@ -61,7 +61,7 @@ class HeartbeatCheck:
         self._key, self._node, self._timeout_ns, self._steady_ns = key, node, round(timeout_s / S_PER_NS), steady_ns
         self._challenges: deque[tuple[int, int]] = deque(maxlen=CHALLENGES)
         self._heard: dict[str, tuple[int, int]] = {}  # instance to its newest sequence and when that came
-        self._instance = ""
+        self.instance = ""  # the watchdog's process that spoke last
         self._forged = ForgedCounter()
 
     def challenge(self) -> int:
@@ -85,7 +85,7 @@ class HeartbeatCheck:
         return self._count(instance, words.sequence, now_ns)
 
     def _count(self, instance: str, sequence: int, now_ns: int) -> Judgement:
-        before, self._instance = self._instance, instance
+        before, self.instance = self.instance, instance
         spoke_again = instance in self._heard
         self._heard = {i: s for i, s in self._heard.items() if (now_ns - s[1]) * S_PER_NS < TWO_S or i == before}
         is_two = before not in ("", instance) and spoke_again and (now_ns - self._heard[before][1]) * S_PER_NS < TWO_S

@@ -167,6 +167,11 @@ class TrajectoryCheck:
         self._sequences[instance, controller] = sequence
         return sender
 
+    def meet(self, node: str, instance: str) -> None:
+        """Take the process of a node that is known to live by other words of its own: its first trajectory needs no stamp."""
+        if node in self._nodes and node != self._own.node and instance not in self._before.get(node, ()):
+            self._take(node, instance)
+
     def is_own(self, sender: Sender) -> bool:
         """Whether the listener sent it itself."""
         return sender.instance == self._own.instance and not sender.why
@@ -183,14 +188,18 @@ class TrajectoryCheck:
             return "" if self._may_be_two else f"another {node} sent it"
         if not stamp_ns:  # "from now on", whenever that was said
             return f"it has no stamp, and is the first word of a {node}: it may be a recording"
-        before = self._before.setdefault(node, deque(maxlen=INSTANCES))
-        if instance in before:
+        if instance in self._before.get(node, ()):
             return f"two processes send as {node}"
-        if known is not None:
-            before.append(known)
+        self._take(node, instance)
+        return ""
+
+    def _take(self, node: str, instance: str) -> None:
+        """Let `instance` be the process of a node from now on, and no longer the one that was."""
+        known = self._instances.get(node)
+        if known not in (None, instance):
+            self._before.setdefault(node, deque(maxlen=INSTANCES)).append(known)
             self._sequences = {key: n for key, n in self._sequences.items() if key[0] != known}
         self._instances[node] = instance
-        return ""
 
 
 class ForgedCounter:
