@@ -174,3 +174,11 @@ def test_who_lives_by_other_words_needs_no_stamp() -> None:
     assert "two processes" in listener.heard("left", watchdog.trajectory("left", b"x"), b"x", NOW, NOW).why
     listener.meet(BRIDGE, "another")
     assert listener.is_own(listener.heard("left", own.trajectory("left", b"x"), b"x", 0, NOW))
+
+
+def test_a_stop_of_another_watchdog_without_a_stamp_may_be_a_recording() -> None:
+    own, other = Signer(KEY, WATCHDOG), Signer(KEY, WATCHDOG)
+    listener = check(own, may_be_two=True)
+    assert not listener.heard("left", other.trajectory("left", b"x"), b"x", NOW, NOW).why
+    assert "no stamp" in listener.heard("left", other.trajectory("left", b"x"), b"x", 0, NOW).why
+    assert not listener.heard("left", own.trajectory("left", b"x"), b"x", 0, NOW).why

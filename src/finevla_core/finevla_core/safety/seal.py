@@ -184,10 +184,12 @@ class TrajectoryCheck:
             return ""
         if stamp_ns and clock_ns and (why := _why_recorded(stamp_ns, clock_ns)):
             return why
-        if node == self._own.node:
-            return "" if self._may_be_two else f"another {node} sent it"
+        if node == self._own.node and not self._may_be_two:
+            return f"another {node} sent it"
         if not stamp_ns:  # "from now on", whenever that was said
             return f"it has no stamp, and is the first word of a {node}: it may be a recording"
+        if node == self._own.node:
+            return ""
         if instance in self._before.get(node, ()):
             return f"two processes send as {node}"
         self._take(node, instance)
