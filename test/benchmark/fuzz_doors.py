@@ -204,7 +204,7 @@ def _taking(door: Door, *behind: Any) -> Door:
 
 
 def rss_mb() -> float:
-    """This process's own memory."""
+    """Return the resident memory of this process in MB, without what it shares with others."""
     pages = Path("/proc/self/statm").read_text().split()
     return (int(pages[1]) - int(pages[2])) * 4096 / 1e6
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from finevla_core.text_files import read_json
-from finevla_models.vla.files import DESCRIPTION, load_vla
+from finevla_models.vla.files import load_vla, saved_head
 from finevla_tools.training.config import ANSWERS
 from finevla_tools.training.run_folder import AVERAGE, newest_checkpoint
 from finevla_tools.work.staged import Staged
@@ -16,8 +15,7 @@ SIDE = 64  # pixels of the picture that both are asked about
 
 def answers_in_words(run: Path, step: int | None = None) -> bool:
     """Return whether a run's checkpoint makes no chunks but answers in words."""
-    described = read_json(newest_checkpoint(run, step) / DESCRIPTION)
-    return bool(described.get("head") == ANSWERS)
+    return saved_head(newest_checkpoint(run, step)) == ANSWERS
 
 
 def export_backbone(run: Path, out: Path, card: str, step: int | None = None) -> Path:

@@ -29,7 +29,7 @@ from finevla_core.planning.inverse_kinematics import InverseKinematics
 from finevla_core.planning.motion import Motion, MotionPart, MotionPlanner
 from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.safety.envelope import load_envelope
-from finevla_core.safety.events import State, state_sentence
+from finevla_core.safety.events import MAX_EVENT, State, state_sentence
 from finevla_core.safety.mandate import MOTION
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
@@ -49,7 +49,6 @@ IDLE_READ_S = 0.04
 ANSWER_S = 3.0  # the bridge answers within milliseconds; longer than DDS needs to find a newcomer
 GIVE_BACK_S = 1.0  # how often authority in our name is given back that we do not use
 REST_S = 5.0  # a motion that was ended brakes within half a second
-MAX_EVENT = 800  # characters of what the bridge says
 SETTLE_S, THERE_RAD = 1.5, 0.05  # measured joints lag, and sag a little
 
 

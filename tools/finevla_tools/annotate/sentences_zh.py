@@ -15,7 +15,7 @@ SENSES = {"clockwise": "顺时针", "counterclockwise": "逆时针"}
 
 
 def sentence(words: StepWords) -> str:
-    """Return a step's sentence."""
+    """Return a step's sentence in Chinese, of the words that the English one is made of, too."""
     return f"{ARMS[words.side]}{_OF_KIND[words.kind](words)}"
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full
 from finevla_core.recording.atomic import write_text
@@ -53,7 +53,7 @@ def run_cell(job: CellJob) -> CellEnd:
     """Make a cell; what is wrong with it is in the result. Raises `DiskFullError`, which all others would meet, too."""
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
-        with (job.folder / OUTPUT).open("a", encoding="utf-8", errors="backslashreplace") as output, _told_to(output):
+        with (job.folder / OUTPUT).open("a", encoding="utf-8", errors="backslashreplace") as output, told_to(output):
             return CellEnd(_made(job))
     except DiskFullError:
         raise
@@ -112,12 +112,10 @@ def _made(job: CellJob) -> Row:
 
 
 def _train(job: CellJob, run: Path, bundle: Path) -> None:
-    import torch
-
     from finevla_tools.export_vla import export_vla
     from finevla_tools.training.trainer import train
 
-    torch.set_num_threads(min(job.threads, torch.get_num_threads()))  # OMP_NUM_THREADS may ask for fewer
+    use_threads(job.threads)
     cell = job.cell
     if checkpoint_steps(run)[-1:] != [cell.config.training.steps]:
         samples = opened(cell.config, job.threads)
@@ -156,7 +154,15 @@ def _flat(tree: dict[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
+def use_threads(threads: int) -> None:
+    """Let torch compute with `threads`, or with fewer where OMP_NUM_THREADS asks for fewer."""
+    import torch
+
+    torch.set_num_threads(min(threads, torch.get_num_threads()))
+
+
 @contextlib.contextmanager
-def _told_to(output: Any) -> Iterator[None]:
+def told_to(output: TextIO) -> Iterator[None]:
+    """Write to `output` what is printed meanwhile, errors too."""
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         yield

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic import remove_abandoned, temporary_of
-from finevla_tools.mixture_study.cell import opened
+from finevla_tools.mixture_study.cell import opened, told_to, use_threads
 from finevla_tools.mixture_study.study import STEERBENCH, StudyCell, StudyEvaluation
 from finevla_tools.text_format import duration, number
 from finevla_tools.training.log import LOG
@@ -83,7 +83,7 @@ def measure(job: PaceJob) -> HeadPace | FineVLAError:
     """Train a few steps, export and try once, in a folder that is removed; a `FineVLAError` is returned, not raised."""
     with (job.folder / "measured.txt").open("a", encoding="utf-8", errors="backslashreplace") as output:
         try:
-            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            with told_to(output):
                 return _measured(job)
         except FineVLAError as error:
             return error
@@ -96,7 +96,7 @@ def _measured(job: PaceJob) -> HeadPace:
     from finevla_tools.mixture_study.trials import robot_seconds
     from finevla_tools.training.trainer import train
 
-    torch.set_num_threads(min(job.threads, torch.get_num_threads()))  # OMP_NUM_THREADS may ask for fewer
+    use_threads(job.threads)
     trials, robot_s = robot_seconds(job.evaluation)
     options = job.cell.config.training
     few = replace(options, steps=STEPS, save_every=STEPS, validate_every=STEPS, log_every=WINDOW)

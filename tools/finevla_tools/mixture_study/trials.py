@@ -1,5 +1,6 @@
 """The closed-loop trials of a cell: rounds of SteerBench or scenes of `finevla evaluate`, as one score and its parts."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -56,11 +57,11 @@ def try_policy(evaluation: StudyEvaluation, bundle: Path, folder: Path, processe
     summary = summarise(records)
     parts = {name: share.share for name, share in summary["pairs"].items() if share.trials}
     parts |= {f"success_{words}": share.share for words, share in summary["success"].items() if share.trials}
-    if not summary["pairs"] or average(summary["pairs"]) != average(summary["pairs"]):
+    score = 100.0 * average(summary["pairs"]) if summary["pairs"] else math.nan
+    if math.isnan(score):
         raise FineVLAError("no pair was tried, so that there is no score; raise evaluation.pairs, or name other tasks")
     found = {f"{PART}{name}": 100.0 * share for name, share in parts.items()}
     stopped = float(np.mean([bool(record["latched"]) for record in records]))
-    score = 100.0 * average(summary["pairs"])
     return {"score": score, "trials": len(records), "faults": 0, "stopped": stopped, **found}
 
 

@@ -47,7 +47,7 @@ class MemoryRow:
 
     @property
     def size(self) -> int:
-        """Length of a row."""
+        """Return how many numbers a row has."""
         return 3 + self.max_thought + self.queries * self.width
 
     def packed(self, memory: InstructMemory) -> NDArray[np.float32]:
