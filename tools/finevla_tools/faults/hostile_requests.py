@@ -81,16 +81,13 @@ def people_drills() -> list[Drill]:
             drill(name, f"a stop in the middle of a motion, {does}", fault, promise, codes)
             for name, does, fault, promise, codes in stops
         ),
-        *(
-            drill(
-                f"stop best effort{WHEN[MOTION]}",
-                "on safety/stop, best effort",
-                operator_requests.stop_topic(qos.SENSOR),
-                STOPS,
-                ("stop.topic",),
-                moment=MOTION,
-            )
-            for _ in (0,)
+        drill(
+            f"stop best effort{WHEN[MOTION]}",
+            "on safety/stop, best effort",
+            operator_requests.stop_topic(qos.SENSOR),
+            STOPS,
+            ("stop.topic",),
+            moment=MOTION,
         ),
         *(
             drill(name, f"step mode: a yes {does}", fault, promise, moment=STEPPING, recovery=RESET)

@@ -10,7 +10,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Empty, String
 from std_srvs.srv import SetBool, Trigger
 
@@ -42,19 +42,27 @@ def does(act: Act) -> Fault:
 
 
 # Stops, however they are said.
+AGAIN_HZ = 20.0
+
+
+def _rate_hz(profile: QoSProfile) -> float:
+    """Return how often it is said: what is sent best effort is lost on a listener that has not found its sender yet."""
+    return AGAIN_HZ if profile.reliability is ReliabilityPolicy.BEST_EFFORT else 0.0
+
+
 def stop_topic(profile: QoSProfile) -> Fault:
     """Publish a stop on safety/stop with this QoS profile."""
-    return says(Empty, "safety/stop", lambda *_: Empty(), profile=profile)
+    return says(Empty, "safety/stop", lambda *_: Empty(), _rate_hz(profile), profile)
 
 
 def stop_text(profile: QoSProfile) -> Fault:
     """Publish the word "stop" on instruction/text with this QoS profile."""
-    return says(String, "instruction/text", lambda *_: String(data="stop"), profile=profile)
+    return says(String, "instruction/text", lambda *_: String(data="stop"), _rate_hz(profile), profile)
 
 
 def stop_instruction(profile: QoSProfile) -> Fault:
     """Publish an instruction "stop" on topic instruction with this QoS profile."""
-    return says(msg.Instruction, "instruction", lambda *_: msg.Instruction(raw="stop"), profile=profile)
+    return says(msg.Instruction, "instruction", lambda *_: msg.Instruction(raw="stop"), _rate_hz(profile), profile)
 
 
 @contextlib.contextmanager
