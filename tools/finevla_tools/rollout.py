@@ -11,6 +11,7 @@ import numpy as np
 from finevla_core.bundle import load_bundle, read_manifest
 from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
+from finevla_core.images import ImageFormat, fit_image
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy.bundle_policy import BundlePolicy
@@ -86,8 +87,13 @@ class ClosedLoop:
 
     def __init__(self, world: World, robot: RobotFiles, policy: RolloutPolicy) -> None:
         self.world, self.robot, self.policy = world, robot, policy
+        self.images: ImageFormat | None = None  # how the policy sees what the world draws; None = as it is drawn
         if (described := getattr(policy, "description", None)) is not None:
-            world.image_size = (described.images.height, described.images.width)
+            if described.images.regions:  # parts of pictures as large as those of an observation
+                self.images = described.images
+                world.image_size = (robot.embodiment.image_height, robot.embodiment.image_width)
+            else:
+                world.image_size = (described.images.height, described.images.width)
         self.bridge = Bridge(robot.embodiment, envelope_of(robot), GateOptions(), BridgeOptions())
         self.now_ns = OBSERVE_NS
         self._stop_code = ""
@@ -143,7 +149,7 @@ class ClosedLoop:
         self.bridge.on_joint_state(self.now_ns, joints, self.world.positions().tolist(), self.now_ns)
 
     def _predict(self, encoded: Any) -> ActionChunk:
-        observation = _observe(self.world, self.robot.embodiment.camera_names, self.now_ns)
+        observation = _observe(self.world, self.robot.embodiment.camera_names, self.now_ns, self.images)
         bridge = self.bridge
         if bridge.state is State.FOLLOWING and bridge.judged is not None:
             self.policy.accepted(bridge.counts.chunk_sequence, bridge.counts.executed_steps, bridge.judged.speed_scale)
@@ -185,11 +191,15 @@ def envelope_of(robot: RobotFiles) -> Envelope:
     return load_envelope(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
 
 
-def _observe(world: World, cameras: tuple[str, ...], now_ns: int) -> Observation:
+def _observe(world: World, cameras: tuple[str, ...], now_ns: int, images: ImageFormat | None) -> Observation:
+    pictures = world.images()
+    if images is not None:
+        shown = zip(pictures, cameras, strict=True)
+        pictures = np.stack([fit_image(picture, images, camera) for picture, camera in shown])
     return Observation(
         stamp_ns=now_ns,
         cameras=cameras,
-        images=world.images(),
+        images=pictures,
         image_stamps_ns=(now_ns,) * len(cameras),
         state=world.values().astype(np.float32),
         state_stamp_ns=now_ns,

@@ -2,10 +2,14 @@
 a stop is told, and after a reset the next instruction goes on from there.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
+from finevla_core.images import ImageFormat, fit_image
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.safety.events import State
@@ -30,7 +34,7 @@ class Listener:
         self.heard.append((sequence, executed_steps))
 
     def predict(self, observation: Observation, encoded: Instruction) -> ActionChunk:
-        self.made += 1
+        self.made, self.seen = self.made + 1, observation.images
         if encoded.raw == "reach what is not there":
             raise TargetAbsent("I see no unicorn")
         actions = np.tile(observation.state.astype(np.float64), (16, 1))
@@ -49,6 +53,10 @@ def loop() -> ClosedLoop:
     return ClosedLoop(World(scene, robot.embodiment, robot.urdf_path), robot, Listener(robot.embodiment))
 
 
+def apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    return float(np.abs(one.astype(float) - other).mean())
+
+
 def test_what_latched_a_stop_is_told_and_after_a_reset_the_next_words_are_followed() -> None:
     arms = loop()
     refused = arms.follow(Instruction("bend over backwards", id="1"), 2.0)
@@ -60,6 +68,20 @@ def test_what_latched_a_stop_is_told_and_after_a_reset_the_next_words_are_follow
     assert followed.latched == ""
     assert followed.rejected == {}
     assert followed.accepted >= 5
+
+
+def test_a_policy_sees_the_parts_of_pictures_that_it_asks_for() -> None:
+    robot = default_robot()
+    scene = sample_scene(1, "reach", ArmIK(robot.embodiment, robot.urdf_path))
+    listener, wanted = Listener(robot.embodiment), ImageFormat(48, 64, regions={"front": (0.2, 0.5, 0.8, 1.0)})
+    listener.description = SimpleNamespace(images=wanted)
+    arms = ClosedLoop(World(scene, robot.embodiment, robot.urdf_path), robot, listener)
+    drawn = arms.world.images()
+    arms.follow(Instruction("stay", id="1"), 0.12)
+    assert listener.seen.shape == (3, 48, 64, 3)
+    for seen, picture, camera in zip(listener.seen, drawn, robot.embodiment.camera_names, strict=True):
+        assert apart(seen, fit_image(picture, wanted, camera)) < 2.0, "but for how the arms sag"
+    assert apart(listener.seen[0], fit_image(drawn[0], wanted)) > 10.0
 
 
 def test_a_target_that_is_not_there_is_told_and_moves_nothing() -> None:

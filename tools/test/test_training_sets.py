@@ -18,7 +18,7 @@ from training_sets import FPS, KEYS, SIZE, add_words, make_set, only, vqa
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import DamagedFileError, DiskFullError, FineVLAError
-from finevla_core.images import ImageFormat
+from finevla_core.images import ImageFormat, fit_image
 from finevla_core.instruction import Instruction
 from finevla_core.policy.manifest_transforms import parse_transforms
 from finevla_core.policy.transforms import Sample
@@ -254,6 +254,11 @@ class TestPictures:
         np.testing.assert_array_equal(found.read(3)[1], wanted.read(3)[1])
         area = Image.fromarray(raw[3]).resize((32, 32), Image.Resampling.BOX, box=(8, 0, 56, 48))
         np.testing.assert_array_equal(found.read(3)[0], np.asarray(area))
+        near = ImageFormat(32, 32, regions={"front": (0.5, 0.0, 1.0, 1.0)})
+        part = samples(root, options=replace(OPTIONS, images=near)).sets[0].pictures[0].target
+        assert part.path != found.path
+        np.testing.assert_array_equal(part.read(3)[0], fit_image(raw[3], near, "front"))
+        np.testing.assert_array_equal(part.read(3)[1], found.read(3)[1])
 
     @pytest.mark.parametrize("jobs", [1, 2])
     def test_a_video_that_cannot_be_read_is_told_and_leaves_nothing(self, tmp_path: Path, jobs: int) -> None:
@@ -343,6 +348,8 @@ class TestQuestions:
         assert json.loads(fitted_answer(point, 48, 64, pad) or "")["point"] == [8, 10]
         assert json.loads(fitted_answer(point, 48, 64, ImageFormat(32, 32, "stretch")) or "")["point"] == [8, 8]
         assert fitted_answer('{"point": [2, 12]}', 48, 64, crop) is None, "it is cut away"
+        near = ImageFormat(32, 32, "stretch", regions={"front": (0.0, 0.0, 0.5, 0.5)})
+        assert json.loads(fitted_answer(point, 48, 64, near, "front") or "")["point"] == [16, 16]
         box = '{"detections": [{"label": "a", "bbox": [0, 0, 40, 24], "bbox_format": "xyxy"}]}'
         assert json.loads(fitted_answer(box, 48, 64, crop) or "")["detections"][0]["bbox"] == [0, 0, 21, 16]
         assert fitted_answer("at [2, 12]", 48, 64, crop) == "at [2, 12]"

@@ -77,6 +77,16 @@ def test_a_good_file_is_read_and_written_the_same(tmp_path: Path) -> None:
         ),
         ("policy.images", {"height": 96}, "policy.images has no entry 'width'"),
         ("policy.images", {"height": 96, "width": 0}, "policy.images: the width of pictures is 0"),
+        (
+            "policy.images",
+            {"height": 96, "width": 96, "regions": {"frnt": [0.2, 0.5, 0.8, 1.0]}},
+            "policy.images.regions: unknown entry 'frnt'",
+        ),
+        (
+            "policy.images",
+            {"height": 96, "width": 96, "regions": {"front": [0.2, 0.5]}},
+            "policy.images: the region of camera 'front' is '[0.2, 0.5]'",
+        ),
         ("policy.cameras", [], "policy.cameras must be a mapping"),
         ("policy.backbone", None, "policy.backbone is empty; give a folder, a hub id, or 'new: FOLDER'"),
         ("policy.start", "run/checkpoints/5", "policy.start and policy.backbone are both there"),

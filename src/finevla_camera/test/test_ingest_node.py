@@ -292,6 +292,15 @@ def test_pictures_are_those_that_the_policy_asks_for(start_node, patient_file: P
         assert (picture[:, 336:] == 0).all()
         assert picture[:, 112:336].any()
         node.wait_for_line("policy 'pi0' takes pictures of 224x448 (pad, bilinear)")
+        region = {"cameras": ["front"], "regions": [0.0, 0.5, 0.5, 1.0]}
+        wanted.publish(msg.ImageFormat(policy="near", height=64, width=64, fit="crop", filter="area", **region))
+        probe.wait(lambda: size() == (64, 64), "a part of one camera's picture")
+        node.wait_for_line("policy 'near' takes pictures of 64x64 (crop, area, of front 0 0.5 0.5 1)")
+        wanted.publish(msg.ImageFormat(policy="pi0", height=224, width=448, fit="pad", filter="bilinear"))
+        probe.wait(lambda: size() == (224, 448), "the policy's size again")
+        region["regions"] = [0.0, 0.5]
+        wanted.publish(msg.ImageFormat(policy="torn", height=64, width=64, fit="crop", filter="area", **region))
+        node.wait_for_line("image format of policy 'torn' refused: 1 cameras have 2 numbers of regions")
         wanted.publish(msg.ImageFormat(policy="odd", height=0, width=448, fit="pad", filter="area"))
         node.wait_for_line("image format of policy 'odd' refused: the height of pictures is 0")
         before = len(seen)

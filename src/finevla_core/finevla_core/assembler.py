@@ -259,7 +259,7 @@ class Assembler:
         images = []
         for name, (_, load) in zip(self.embodiment.camera_names, frames, strict=True):
             try:
-                images.append(to_policy_image(load(), self.embodiment.images))
+                images.append(to_policy_image(load(), self.embodiment.images, name))
             except FineVLAError as error:
                 problems.append(Problem(f"camera {name}", "image.broken", str(error)))
         return images

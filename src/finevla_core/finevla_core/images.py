@@ -4,11 +4,13 @@ Where nothing else is said the wider side is cut, never squeezed: what is round 
 """
 
 import io
+import math
 import re
 import struct
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,19 +50,24 @@ FILTERS = {"area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
 MAX_SIDE = 1024  # pixels of a policy's picture; vision towers take 224 to 672
 
 Buffer = bytes | bytearray | memoryview | NDArray[np.uint8]
+Region = tuple[float, float, float, float]  # left, top, right, bottom, as shares of a picture's width and height
+WHOLE: Region = (0.0, 0.0, 1.0, 1.0)
+MIN_SHARE = 0.01  # of a region's sides
 
 
 @dataclass(frozen=True)
 class ImageFormat:
     """The pictures that a policy takes: their size, how a camera's are fitted to it, and by which filter.
 
-    Raises `FineVLAError` for sizes, fits and filters that there are not.
+    Of a camera named in `regions` it sees this part only, and that is what is fitted. Raises `FineVLAError` for sizes, fits,
+    filters and regions that there are not.
     """
 
     height: int
     width: int
     fit: str = FITS[0]
     filter: str = "area"
+    regions: Mapping[str, Region] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         for name, side in (("height", self.height), ("width", self.width)):
@@ -69,9 +76,39 @@ class ImageFormat:
         for name, word, known in (("fit", self.fit, FITS), ("filter", self.filter, FILTERS)):
             if word not in known:
                 raise FineVLAError(f"the {name} of pictures is {quoted(str(word))}; known are {', '.join(known)}")
+        if not isinstance(self.regions, Mapping):
+            raise FineVLAError("the regions of pictures must be given by camera, as left, top, right, bottom")
+        object.__setattr__(self, "regions", {str(camera): _region(camera, r) for camera, r in self.regions.items()})
 
     def __str__(self) -> str:
-        return f"{self.height}x{self.width} ({self.fit}, {self.filter})"
+        parts = [f"of {camera} {' '.join(f'{n:g}' for n in region)}" for camera, region in self.regions.items()]
+        return f"{self.height}x{self.width} ({', '.join((self.fit, self.filter, *parts))})"
+
+    def region(self, camera: str) -> Region:
+        """Return the part of a camera's picture that is seen."""
+        return self.regions.get(camera, WHOLE)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data for a file."""
+        sizes = {"height": self.height, "width": self.width, "fit": self.fit, "filter": self.filter}
+        return sizes | ({"regions": {name: list(part) for name, part in self.regions.items()}} if self.regions else {})
+
+    def holds(self, picture: NDArray[np.uint8]) -> bool:
+        """Return whether a picture `(H, W, 3)` has this size."""
+        return picture.shape[:2] == (self.height, self.width)
+
+
+def _region(camera: Any, sides: Any) -> Region:
+    """Check the part of one camera's picture."""
+    is_four = isinstance(sides, list | tuple) and len(sides) == 4
+    if is_four and all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in sides):
+        left, top, right, bottom = map(float, sides)
+        if 0.0 <= left <= right - MIN_SHARE and right <= 1.0 and 0.0 <= top <= bottom - MIN_SHARE and bottom <= 1.0:
+            return left, top, right, bottom
+    raise FineVLAError(
+        f"the region of camera {quoted(str(camera))} is {quoted(str(sides))}; it must be left, top, right, bottom, as shares "
+        "from 0 to 1 of the picture's width and height"
+    )
 
 
 @dataclass(frozen=True)
@@ -98,47 +135,69 @@ EncodedImage = RawImage | CompressedImage
 Loader = Callable[[], EncodedImage]
 
 
-def to_policy_image(image: EncodedImage, wanted: ImageFormat) -> NDArray[np.uint8]:
-    """RGB `(height, width, 3)` uint8; raises `FineVLAError` for a wrong encoding, a wrong size or broken data."""
-    picture = _from_raw(image) if isinstance(image, RawImage) else _from_compressed(image, wanted)
-    return np.asarray(_fitted(picture, wanted).convert("RGB"))  # mono only after it has been shrunk
+def to_policy_image(image: EncodedImage, wanted: ImageFormat, camera: str = "") -> NDArray[np.uint8]:
+    """RGB `(height, width, 3)` uint8 of a camera's picture.
+
+    Raises `FineVLAError` for a wrong encoding, a wrong size or broken data.
+    """
+    region = wanted.region(camera)
+    picture = _from_raw(image) if isinstance(image, RawImage) else _from_compressed(image, wanted, region)
+    return np.asarray(_fitted(picture, wanted, region).convert("RGB"))  # mono only after it has been shrunk
 
 
-def fit_image(picture: NDArray[np.uint8], wanted: ImageFormat) -> NDArray[np.uint8]:
-    """Fit a picture `(H, W, 3)` as `to_policy_image` fits a camera's; one of the wanted size is returned as it is."""
-    if picture.shape[:2] == (wanted.height, wanted.width):
+def fit_image(picture: NDArray[np.uint8], wanted: ImageFormat, camera: str = "") -> NDArray[np.uint8]:
+    """Fit a camera's picture `(H, W, 3)` as `to_policy_image` does.
+
+    Not twice: a region would be cut out of a region. What may be fitted already, `ImageFormat.holds` tells.
+    """
+    region = wanted.region(camera)
+    if region == WHOLE and wanted.holds(picture):
         return picture
-    return np.asarray(_fitted(Image.fromarray(picture), wanted))
+    return np.asarray(_fitted(Image.fromarray(picture), wanted, region))
 
 
-def fit_point(x: float, y: float, height: int, width: int, wanted: ImageFormat) -> tuple[float, float]:
+def fit_point(
+    x: float, y: float, height: int, width: int, wanted: ImageFormat, camera: str = ""
+) -> tuple[float, float]:
     """Return where a point (right, down, pixels) of a picture `(height, width)` is once it is fitted; it may be outside."""
-    if wanted.fit == "crop":
-        left, top, right, bottom = _middle(width, height, wanted.width, wanted.height)
-        return (x - left) * wanted.width / (right - left), (y - top) * wanted.height / (bottom - top)
-    if wanted.fit == "stretch":
-        return x * wanted.width / width, y * wanted.height / height
-    inner_width, inner_height = _inner(width, height, wanted)
-    left, top = (wanted.width - inner_width) // 2, (wanted.height - inner_height) // 2
-    return left + x * inner_width / width, top + y * inner_height / height
+    part = _part(width, height, wanted.region(camera))
+    if wanted.fit == "pad":
+        inner_width, inner_height = _inner(part, wanted)
+        margin_x, margin_y = (wanted.width - inner_width) // 2, (wanted.height - inner_height) // 2
+    else:
+        inner_width, inner_height, margin_x, margin_y = wanted.width, wanted.height, 0, 0
+        part = _middle(part, wanted) if wanted.fit == "crop" else part
+    left, top, right, bottom = part
+    return (
+        margin_x + (x - left) * inner_width / (right - left),
+        margin_y + (y - top) * inner_height / (bottom - top),
+    )
 
 
-def _fitted(picture: Image.Image, wanted: ImageFormat) -> Image.Image:
+def _fitted(picture: Image.Image, wanted: ImageFormat, region: Region) -> Image.Image:
     size, filtered = (wanted.width, wanted.height), FILTERS[wanted.filter]
-    if picture.size == size:
+    if picture.size == size and region == WHOLE:
         return picture
+    part = _part(*picture.size, region)
     if wanted.fit == "crop":
-        return picture.resize(size, filtered, box=_middle(picture.width, picture.height, *size))
+        return picture.resize(size, filtered, box=_middle(part, wanted))
     if wanted.fit == "stretch":
-        return picture.resize(size, filtered)
-    inner = _inner(picture.width, picture.height, wanted)
+        return picture.resize(size, filtered, box=part)
+    inner = _inner(part, wanted)
     padded = Image.new(picture.mode, size)
-    padded.paste(picture.resize(inner, filtered), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    padded.paste(picture.resize(inner, filtered, box=part), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
     return padded
 
 
-def _inner(width: int, height: int, wanted: ImageFormat) -> tuple[int, int]:
-    """Width and height of what is shown of a picture that is padded."""
+def _part(width: int, height: int, region: Region) -> Region:
+    """A region in pixels."""
+    left, top, right, bottom = region
+    return left * width, top * height, right * width, bottom * height
+
+
+def _inner(part: Region, wanted: ImageFormat) -> tuple[int, int]:
+    """Width and height of what is shown of a part that is padded."""
+    width, height = part[2] - part[0], part[3] - part[1]
     ratio = max(width / wanted.width, height / wanted.height)
     return max(1, int(width / ratio)), max(1, int(height / ratio))
 
@@ -214,7 +273,7 @@ def _from_raw(image: RawImage) -> Image.Image:
     return Image.frombytes(mode, (image.width, image.height), data.data, "raw", order, image.step, 1)
 
 
-def _from_compressed(image: CompressedImage, wanted: ImageFormat) -> Image.Image:
+def _from_compressed(image: CompressedImage, wanted: ImageFormat, region: Region) -> Image.Image:
     mosaic = mosaic_of(image.format)
     try:
         picture = Image.open(io.BytesIO(bytes(image.data)), formats=("JPEG", "PNG"))
@@ -224,16 +283,19 @@ def _from_compressed(image: CompressedImage, wanted: ImageFormat) -> Image.Image
             raise ValueError(fault)
         if not mosaic:
             # libjpeg can shrink by powers of two while it decodes; twice the wanted size is left for the averaging.
-            picture.draft("RGB", (2 * wanted.width, 2 * wanted.height))
+            left, top, right, bottom = region
+            wide, high = 2 * wanted.width / (right - left), 2 * wanted.height / (bottom - top)
+            picture.draft("RGB", (math.ceil(wide), math.ceil(high)))
         return demosaiced(picture, mosaic).convert("RGB")
     except BROKEN as error:
         said = f" (its format is {quoted(image.format)})" if image.format else ""
         raise FineVLAError(f"compressed image cannot be decoded: {error}{said}") from error
 
 
-def _middle(width: int, height: int, wanted_width: int, wanted_height: int) -> tuple[float, float, float, float]:
-    """The largest box of the wanted shape in the middle of an image: left, top, right, bottom."""
-    scale = min(width / wanted_width, height / wanted_height)
-    cut_width, cut_height = wanted_width * scale, wanted_height * scale
-    left, top = (width - cut_width) / 2, (height - cut_height) / 2
-    return left, top, left + cut_width, top + cut_height
+def _middle(part: Region, wanted: ImageFormat) -> Region:
+    """The largest box of the wanted shape in the middle of a part of a picture: left, top, right, bottom."""
+    left, top, right, bottom = part
+    scale = min((right - left) / wanted.width, (bottom - top) / wanted.height)
+    left += (right - left - wanted.width * scale) / 2
+    top += (bottom - top - wanted.height * scale) / 2
+    return left, top, left + wanted.width * scale, top + wanted.height * scale

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,7 +106,8 @@ class Manifest:
     def pipeline(self) -> Transforms:
         """Return the transforms of this bundle, cameras and picture size first; raises `FineVLAError` for wrong ones."""
         steps = parse_transforms(list(self.transforms), self.values)
-        return Transforms((CameraChoice(self.cameras), Resize(self.images), *steps))
+        regions = {name: self.images.region(camera) for name, camera in self.cameras.items()}
+        return Transforms((CameraChoice(self.cameras), Resize(replace(self.images, regions=regions)), *steps))
 
     def network_spec(self) -> NetworkSpec:
         """Return the network that `network` describes; raises `FineVLAError` for one that is none."""
@@ -156,6 +157,11 @@ def parse_manifest(raw: Any) -> Manifest:
         raise FineVLAError(f"entry 'dt_s' of {MANIFEST} is {manifest.dt_s}; it must be between 0 and 10 seconds")
     if not 0.0 < manifest.seen_from < 1.0:
         raise FineVLAError(f"entry 'seen_from' of {MANIFEST} is {manifest.seen_from}; it must be between 0 and 1")
+    if odd := [camera for camera in manifest.images.regions if camera not in manifest.cameras.values()]:
+        raise FineVLAError(
+            f"'regions' of entry 'images' of {MANIFEST} names camera {quoted(odd[0])}; the policy looks at "
+            f"{', '.join(manifest.cameras.values())}"
+        )
     manifest.pipeline()
     if manifest.network:
         manifest.network_spec()
@@ -168,6 +174,7 @@ def plain_manifest(manifest: Manifest) -> dict[str, Any]:
     if manifest.runtime == "remote":
         plain.pop("seen_from")
     plain["files"] = dict(manifest.files)
+    plain["images"] = manifest.images.plain()
     names = list(manifest.cameras.values())
     plain["cameras"] = names if list(manifest.cameras) == names else dict(manifest.cameras)
     return {"schema": plain.pop("schema")} | {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny_bundle import make_tiny_bundle
 
-from finevla_core.bundle import check_embodiment, load_bundle
+from finevla_core.bundle import Bundle, check_embodiment, load_bundle
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
-from finevla_core.manifest import MANIFEST
+from finevla_core.manifest import MANIFEST, parse_manifest, plain_manifest
 from finevla_core.observation import Observation
 from finevla_core.policy.loading import load_policy
 
@@ -81,6 +81,23 @@ def test_unknown_entry_is_refused_with_the_nearest_known_one(bundle: Path) -> No
     (bundle / MANIFEST).write_text(yaml.safe_dump(manifest | {"horizn": 3}))
     with pytest.raises(FineVLAError, match="did you mean 'horizon'"):
         load_bundle(bundle)
+
+
+def test_parts_of_pictures_are_of_cameras_that_the_policy_looks_at(bundle: Path) -> None:
+    manifest = yaml.safe_load((bundle / MANIFEST).read_text())
+
+    def with_region(camera: str) -> Bundle:
+        images = manifest["images"] | {"regions": {camera: [0.2, 0.5, 0.8, 1]}}
+        (bundle / MANIFEST).write_text(yaml.safe_dump(manifest | {"images": images}))
+        return load_bundle(bundle)
+
+    made = with_region(manifest["cameras"][0]).manifest
+    assert made.images.region(manifest["cameras"][0]) == (0.2, 0.5, 0.8, 1.0)
+    assert parse_manifest(yaml.safe_load(yaml.safe_dump(plain_manifest(made)))) == made
+    with pytest.raises(
+        FineVLAError, match="'regions' of entry 'images' of manifest.yaml names camera 'top'; the policy looks"
+    ):
+        with_region("top")
 
 
 def test_bundle_of_another_robot_is_refused(bundle: Path, single_file: Path) -> None:

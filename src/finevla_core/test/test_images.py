@@ -1,6 +1,7 @@
 """Promises of the image path: right colours and shape from every encoding; whatever is broken is refused in a sentence."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from finevla_core.images import (
     ENCODINGS,
     FITS,
     MAX_PIXELS,
+    WHOLE,
     CompressedImage,
     ImageFormat,
     RawImage,
+    Region,
     fit_image,
     fit_point,
     to_policy_image,
@@ -54,17 +57,66 @@ def test_wide_image_is_cut_in_the_middle_and_averaged() -> None:
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize(("height", "width"), [(60, 100), (100, 60), (80, 80)])
-def test_a_point_is_where_it_is_seen_in_the_fitted_picture(fit: str, height: int, width: int) -> None:
-    wanted = ImageFormat(40, 30, fit)
+@pytest.mark.parametrize("region", [WHOLE, (0.0, 0.1, 0.9, 1.0)])
+def test_a_point_is_where_it_is_seen_in_the_fitted_picture(fit: str, height: int, width: int, region: Region) -> None:
+    wanted = ImageFormat(40, 30, fit, regions={"front": region})
     for x, y in ((30, 30), (40, 50), (52, 41)):
         pixels = np.zeros((height, width, 3), np.uint8)
         pixels[y - 2 : y + 2, x - 2 : x + 2] = 255
-        weights = fit_image(pixels, wanted)[..., 0].astype(float)
+        weights = fit_image(pixels, wanted, "front")[..., 0].astype(float)
         rows, columns = np.mgrid[0:40, 0:30] + 0.5
         seen = (columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()
-        assert fit_point(x, y, height, width, wanted) == pytest.approx(
-            seen, abs=0.5
+        assert fit_point(x, y, height, width, wanted, "front") == pytest.approx(
+            seen, abs=0.6
         )  # of a pixel: area averaging rounds
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_a_region_is_what_a_camera_of_that_region_would_show(fit: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+    part = np.ascontiguousarray(pixels[24:48, 16:48])
+    wanted = ImageFormat(12, 20, fit, regions={"front": (0.25, 0.5, 0.75, 1.0)})
+    expected = fit_image(part, ImageFormat(12, 20, fit))
+    raw = RawImage("rgb8", 48, 64, 192, pixels.tobytes())
+    assert (to_policy_image(raw, wanted, "front") == expected).all()
+    assert (fit_image(pixels, wanted, "front") == expected).all()
+    assert (fit_image(pixels, wanted, "left") == fit_image(pixels, ImageFormat(12, 20, fit))).all()
+
+
+def test_a_region_is_cut_out_of_a_picture_that_has_the_wanted_size() -> None:
+    pixels = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
+    wanted = ImageFormat(16, 16, regions={"front": (0.0, 0.0, 0.5, 0.5)})
+    assert (fit_image(pixels, wanted, "front")[::2, ::2] == pixels[:8, :8]).all()
+
+
+def test_a_jpeg_of_which_a_small_part_is_wanted_is_unpacked_as_fine_as_the_part_needs() -> None:
+    """libjpeg shrinks while it unpacks, by the size that is wanted: of a part, the whole must stay larger."""
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(stripes).save(buffer, "JPEG", quality=95, subsampling=0)
+    wanted = ImageFormat(64, 64, regions={"front": (0.0, 0.0, 0.125, 0.125)})
+    seen = to_policy_image(CompressedImage(buffer.getvalue()), wanted, "front")[..., 0].astype(int)
+    assert np.abs(np.diff(seen, axis=1)).min() > 150, "the stripes of one pixel are there"
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        [0.0, 0.0, 1.0],
+        [0.0, 0.0, 1.0, 1.1],
+        [0.5, 0.0, 0.5, 1.0],
+        [-0.1, 0.0, 1.0, 1.0],
+        [0.0, 0.0, float("nan"), 1.0],
+        [True, 0.0, 1.0, 1.0],
+        ["0", 0.0, 1.0, 1.0],
+        "half",
+        None,
+    ],
+)
+def test_a_region_that_there_is_not_is_refused(sides: Any) -> None:
+    with pytest.raises(FineVLAError, match="the region of camera 'front' is .*; it must be left, top, right, bottom"):
+        ImageFormat(8, 8, regions={"front": sides})
 
 
 def test_jpeg_and_png_are_decoded() -> None:

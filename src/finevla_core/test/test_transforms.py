@@ -55,6 +55,19 @@ def test_crop_keeps_the_middle_and_stretch_keeps_all() -> None:
     assert (stretched.images["front"][:, 22:] == 255).all()
 
 
+def test_a_region_is_cut_once() -> None:
+    """The ingest fits a camera's picture; what comes as an observation has its size and is not cut again."""
+    shown = np.zeros((10, 20, 3), np.uint8)
+    shown[:, 10:] = 255
+    shown[:, 15:] = 200
+    step = Resize(ImageFormat(10, 10, regions={"front": (0.5, 0.0, 1.0, 1.0)}))
+    fitted = step.forward(Sample({"front": shown, "left": shown}, None, WORDS))
+    assert fitted.images["front"].min() == 200
+    assert fitted.images["left"].min() == 0
+    assert (step.forward(fitted).images["front"] == fitted.images["front"]).all()
+    assert (step.forward(fitted).images["left"] == fitted.images["left"]).all()
+
+
 def test_layout_puts_colours_first() -> None:
     made, _ = pipeline({"layout": "chw"}).forward(sample())
     assert made.images["front"].shape == (3, 4, 6)

@@ -137,13 +137,25 @@ def observation_to_msg(
 
 def image_format_from_msg(message: msg.ImageFormat) -> ImageFormat:
     """The pictures that a policy wants; raises `FineVLAError` for what no policy can have."""
-    return ImageFormat(message.height, message.width, message.fit, message.filter)
+    regions = np.array(message.regions, dtype=np.float64)
+    if regions.size != 4 * len(message.cameras) or len(set(message.cameras)) < len(message.cameras):
+        raise FineVLAError(
+            f"{len(message.cameras)} cameras have {regions.size} numbers of regions; four each are needed"
+        )
+    by_camera = dict(zip(message.cameras, regions.reshape(-1, 4).tolist(), strict=True))
+    return ImageFormat(message.height, message.width, message.fit, message.filter, by_camera)
 
 
 def image_format_to_msg(images: ImageFormat, policy: str) -> msg.ImageFormat:
     """The message by which a policy asks for its pictures."""
     return msg.ImageFormat(
-        policy=policy, height=images.height, width=images.width, fit=images.fit, filter=images.filter
+        policy=policy,
+        height=images.height,
+        width=images.width,
+        fit=images.fit,
+        filter=images.filter,
+        cameras=list(images.regions),
+        regions=[side for region in images.regions.values() for side in region],
     )
 
 

@@ -139,7 +139,7 @@ def metadata_frame(manifest: Manifest, version: str) -> bytes:
         "embodiment": manifest.embodiment,
         "cameras": list(manifest.cameras),
         "aloha_cameras": [name for name, camera in ALOHA_CAMERAS.items() if camera in manifest.cameras.values()],
-        "images": {"height": size[0], "width": size[1], "fit": manifest.images.fit},
+        "images": manifest.images.plain(),
         "values": list(manifest.values),
         "units": "rad; grippers 0 closed to 1 open",
         "horizon": manifest.horizon,

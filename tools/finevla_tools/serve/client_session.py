@@ -83,7 +83,10 @@ class ClientSession:
             raise FineVLAError(f"picture {quoted(missing[0])} is missing; this policy sees {', '.join(m.cameras)}")
         images = np.zeros((len(e.cameras), m.images.height, m.images.width, 3), np.uint8)
         for name, camera in m.cameras.items():
-            images[e.camera_names.index(camera)] = fit_image(asked.images[name], m.images)
+            given = asked.images[name]
+            images[e.camera_names.index(camera)] = (
+                given if m.images.holds(given) else fit_image(given, m.images, camera)
+            )
         stamps = (asked.stamp_ns,) * len(e.cameras)
         return Observation(asked.stamp_ns, e.camera_names, images, stamps, asked.state, asked.stamp_ns)
 

@@ -50,6 +50,7 @@ class VLARunConfig:
     def plain(self) -> dict[str, Any]:
         """Return the configuration as `parse_run_config` reads it."""
         made: dict[str, Any] = _plain(dataclasses.asdict(self))
+        made["policy"]["images"] = self.policy.images.plain()
         if made["policy"].pop("is_new"):
             made["policy"]["backbone"] = {"new": made["policy"]["backbone"]}
         return made
@@ -116,6 +117,7 @@ def _policy(raw: Mapping[str, Any]) -> PolicyOptions:
         images = ImageFormat(**shape)
     except FineVLAError as error:
         raise error.retold(f"policy.images: {error}") from error
+    check_names(images.regions, tuple(cameras), (), "policy.images.regions")
     if raw.get("head") == ANSWERS:
         entries = {"embodiment": "", "horizon": 2, "dt_s": 0.1} | entries
     made: PolicyOptions = read_entries(

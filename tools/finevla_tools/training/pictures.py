@@ -59,12 +59,12 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class PictureJob:
-    """What one file of the cache is made of; `cameras` are the data set's keys in the policy's order."""
+    """What one file of the cache is made of; `cameras` maps the policy's names to the data set's keys, in its order."""
 
     files: LeRobotFiles
     episode: EpisodeFile
     stamps_s: NDArray[np.float64]
-    cameras: tuple[str, ...]
+    cameras: Mapping[str, str]
     images: ImageFormat
     target: PictureFile
 
@@ -91,7 +91,7 @@ def check_cameras(files: LeRobotFiles, cameras: Mapping[str, str]) -> None:
 def picture_jobs(
     files: LeRobotFiles,
     episodes: Sequence[TrainingEpisode],
-    cameras: Sequence[str],
+    cameras: Mapping[str, str],
     images: ImageFormat,
     cache: Path,
 ) -> list[PictureJob]:
@@ -105,7 +105,7 @@ def picture_jobs(
         where = f"episode {episode.index} of '{files.root}'"
         said = [VERSION, str(images), episode.stamps_s.tolist()]
         videos = {footage.key: footage for footage in file.videos}
-        for key in cameras:
+        for key in cameras.values():
             if files.features[key]["dtype"] == "image":
                 said.append([key, known.content(file.path, where), file.index if file.is_shared else 0])
             elif key in videos:
@@ -115,7 +115,7 @@ def picture_jobs(
         name = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]
         shape = (len(cameras), images.height, images.width, 3)
         target = PictureFile(cache / name[:2] / f"{name}.rgb", len(episode), shape)
-        jobs.append(PictureJob(slim, file, episode.stamps_s, tuple(cameras), images, target))
+        jobs.append(PictureJob(slim, file, episode.stamps_s, dict(cameras), images, target))
     return jobs
 
 
@@ -163,7 +163,7 @@ def _made(job: PictureJob) -> str:
 def _write(job: PictureJob, path: Path) -> None:
     root, features = job.files.root, job.files.features
     begins = {footage.key: footage for footage in job.episode.videos}
-    stored = [key for key in job.cameras if features[key]["dtype"] == "image"]
+    stored = [key for key in job.cameras.values() if features[key]["dtype"] == "image"]
     table = job.files.read(job.episode, stored) if stored else None
     with ExitStack() as stack, path.open("wb") as out:
         videos = {
@@ -172,18 +172,18 @@ def _write(job: PictureJob, path: Path) -> None:
                     declared_camera(key, key, features[key].get("shape"), root), begins[key].path, begins[key].begin_s
                 )
             )
-            for key in job.cameras
+            for key in job.cameras.values()
             if key not in stored
         }
         for row, time_s in enumerate(job.stamps_s.tolist()):
-            for key in job.cameras:
+            for name, key in job.cameras.items():
                 if key in videos:
                     picture = videos[key].at(time_s)
                 else:
                     assert table is not None
                     where = f"picture {row} of {key}"
                     picture = decode(stored_picture(table.column(key)[row].as_py(), root, where), where)
-                out.write(np.ascontiguousarray(fit_image(picture, job.images)).data)
+                out.write(np.ascontiguousarray(fit_image(picture, job.images, name)).data)
 
 
 class _KnownContents:

@@ -36,7 +36,7 @@ class QuestionSamples:
 
     def __init__(self, files: Sequence[Path], policy: PolicyOptions, validation: float, seed: int) -> None:
         """Raises `FineVLAError` that names the entry that is none."""
-        self._format, self._seed = policy.images, seed
+        self._format, self._cameras, self._seed = policy.images, tuple(policy.cameras), seed
         found = [one for file in files for one in _read(file, policy)]
         held = {permuted(k, len(found), seed, SPLIT_STREAM, 0) for k in range(math.ceil(validation * len(found)))}
         self._learned = [one for k, one in enumerate(found) if k not in held]
@@ -66,7 +66,10 @@ class QuestionSamples:
         return "question"
 
     def _made(self, asked: _Asked) -> VLAExample:
-        images = tuple(np.array(read_picture(path, self._format)) for path in asked.pictures)  # torch wants to own it
+        images = tuple(  # torch wants to own them
+            np.array(read_picture(path, self._format, name))
+            for name, path in zip(self._cameras, asked.pictures, strict=True)
+        )
         return VLAExample(images, asked.question, answer=asked.answer)
 
 
@@ -89,7 +92,7 @@ def _asked(row: dict[str, Any], where: str, folder: Path, policy: PolicyOptions)
         raise FineVLAError(f"{where} has {len(names)} pictures, policy.cameras names {len(policy.cameras)}")
     found = [named_picture(folder, name, where) for name in names]
     _, height, width = found[0]
-    answer = fitted_answer(row["answer"], height, width, policy.images)
+    answer = fitted_answer(row["answer"], height, width, policy.images, next(iter(policy.cameras)))
     if answer is None:
         raise FineVLAError(f"{where}: its answer is a place that the policy's pictures do not show; leave it out")
     return _Asked(tuple(picture for picture, _, _ in found), row["question"], answer)

@@ -40,17 +40,21 @@ def questions_of_set(
     number: int,
     files: LeRobotFiles,
     episodes: Sequence[tuple[int, TrainingEpisode]],
-    cameras: Sequence[str],
+    cameras: Mapping[str, str],
     images: ImageFormat,
 ) -> Iterator[PictureAnswer]:
-    """Give the questions of a set's episodes (with their places in it) about cameras that the policy sees."""
+    """Give the questions of a set's episodes (with their places in it) about cameras that the policy sees.
+
+    `cameras` maps the policy's names to the set's keys.
+    """
+    names = {key: name for name, key in cameras.items()}
     for place, episode in episodes:
         for one in episode.questions:
-            if one.camera in cameras:
+            if one.camera in names:
                 camera = declared_camera(one.camera, one.camera, files.features[one.camera].get("shape"), files.root)
-                answer = fitted_answer(one.answer, camera.height, camera.width, images)
+                answer = fitted_answer(one.answer, camera.height, camera.width, images, names[one.camera])
                 if answer is not None:
-                    where = (number, place, one.frame, list(cameras).index(one.camera))
+                    where = (number, place, one.frame, list(cameras).index(names[one.camera]))
                     yield PictureAnswer(one.question, answer, _kind(answer), where)
 
 
@@ -95,24 +99,24 @@ def named_picture(folder: Path, name: str, where: str) -> tuple[Path, int, int]:
     return picture, height, width
 
 
-def read_picture(path: Path, images: ImageFormat) -> NDArray[np.uint8]:
+def read_picture(path: Path, images: ImageFormat, camera: str = "") -> NDArray[np.uint8]:
     """Return a picture's file as the policy sees it; raises `FineVLAError` naming it."""
     try:
-        return to_policy_image(CompressedImage(path.read_bytes()), images)
+        return to_policy_image(CompressedImage(path.read_bytes()), images, camera)
     except OSError as error:
         raise FineVLAError(f"'{path}' cannot be read: {error.strerror}") from error
     except FineVLAError as error:
         raise error.retold(f"'{path}': {error}") from error
 
 
-def fitted_answer(answer: str, height: int, width: int, images: ImageFormat) -> str | None:
+def fitted_answer(answer: str, height: int, width: int, images: ImageFormat, camera: str = "") -> str | None:
     """Return an answer with its points and boxes in pixels of the fitted picture; None if one is no longer on it."""
     said = answer_json(answer)
     if said is None or not {"point", "detections"} & said.keys():
         return answer
     said = dict(said)
     if _is_numbers(said.get("point"), 2):
-        point = _fitted(said["point"], height, width, images)
+        point = _fitted(said["point"], height, width, images, camera)
         if point is None:
             return None
         said["point"] = point
@@ -120,7 +124,7 @@ def fitted_answer(answer: str, height: int, width: int, images: ImageFormat) -> 
         boxes = []
         for one in said["detections"]:
             if isinstance(one, Mapping) and _is_numbers(one.get("bbox"), 4):
-                box = _fitted(one["bbox"], height, width, images)
+                box = _fitted(one["bbox"], height, width, images, camera)
                 if box is None:
                     return None
                 one = {**one, "bbox": box}
@@ -129,9 +133,11 @@ def fitted_answer(answer: str, height: int, width: int, images: ImageFormat) -> 
     return json.dumps(said, ensure_ascii=False, sort_keys=True)
 
 
-def _fitted(numbers: Sequence[float], height: int, width: int, images: ImageFormat) -> list[int] | None:
+def _fitted(numbers: Sequence[float], height: int, width: int, images: ImageFormat, camera: str) -> list[int] | None:
     """Pairs x, y as they are in the fitted picture; a box may reach over its edge and is cut there, its middle may not."""
-    places = np.array([fit_point(x, y, height, width, images) for x, y in np.reshape(numbers, (-1, 2)).tolist()])
+    places = np.array(
+        [fit_point(x, y, height, width, images, camera) for x, y in np.reshape(numbers, (-1, 2)).tolist()]
+    )
     size = np.array([images.width, images.height])
     if ((middle := places.mean(axis=0)) < 0).any() or (middle >= size).any():
         return None

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -45,7 +45,7 @@ class TrainingSet:
     """An opened set. `there` `(D,)` says which of the robot's values it has; `content` hashes all that is learned from."""
 
     files: LeRobotFiles
-    cameras: tuple[str, ...]
+    cameras: Mapping[str, str]
     grid: ChunkGrid
     there: NDArray[np.bool_]
     episodes: tuple[TrainingEpisode, ...]
@@ -89,10 +89,10 @@ def open_set(number: int, options: SampleOptions, sources: DataOptions, seed: in
             f"'{files.root}' has no frame to learn from: its longest of {len(episodes)} episodes lasts {longest:.2f} s, one "
             f"row of a chunk takes {options.dt_s:g} s"
         )
-    pictures = picture_jobs(files, episodes, tuple(keys.values()), options.images, sources.cache)
+    pictures = picture_jobs(files, episodes, keys, options.images, sources.cache)
     return TrainingSet(
         files,
-        tuple(keys.values()),
+        keys,
         grid,
         columns.there,
         tuple(episodes),

@@ -79,14 +79,18 @@ class CameraChoice(_SampleOnly):
 
 @dataclass(frozen=True)
 class Resize(_SampleOnly):
-    """Fit every picture `(H, W, 3)` to one format; those that have its size stay as they are."""
+    """Fit every picture `(H, W, 3)` to one format; those that have its size are fitted already and stay as they are."""
 
     images: ImageFormat
 
     def forward(self, sample: Sample) -> Sample:
         """Return the sample with pictures of that format."""
         return replace(
-            sample, images={name: fit_image(picture, self.images) for name, picture in sample.images.items()}
+            sample,
+            images={
+                name: picture if self.images.holds(picture) else fit_image(picture, self.images, name)
+                for name, picture in sample.images.items()
+            },
         )
 
 

@@ -16,6 +16,9 @@ SPECIAL = (
     "<|fim_pad|>",
 )
 MAX_VOCABULARY = 2048  # pieces; more than the words of a robot's tasks need
+PLACE_SCALE = (
+    10.0  # of the vision tower's positions, which are drawn small beside its patches: places would be learnt late
+)
 LINEAR, FULL = "linear_attention", "full_attention"
 
 
@@ -82,6 +85,7 @@ def make_backbone(folder: Path, texts: Iterable[str], size: str | BackboneSize =
     )
     torch.manual_seed(seed)
     model = Qwen3_5ForConditionalGeneration(config)
+    model.model.visual.pos_embed.weight.data.mul_(PLACE_SCALE)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return int(model.num_parameters())
