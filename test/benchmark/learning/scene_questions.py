@@ -1,10 +1,10 @@
 """Questions about simulated scenes with known answers, for a small backbone that has never seen a picture.
 
-    python test/benchmark/learning/scene_questions.py --out data/questions --scenes 8000
+    python test/benchmark/learning/scene_questions.py --out data/questions --scenes 12000 [--region 0.16 0.5 0.84 1]
 
-Writes `questions.jsonl` and pictures of the front camera, for `finevla train` with `head: language`. Of each scene: where
-the target of an instruction is (the instruction as a demonstration would say it), where a thing is, and what lies where, in
-pixels. One moment each: the arms as a scene starts, or a hand near a thing. Seeds are of the training split.
+Writes pictures of the front camera and two files for `finevla train` with `head: language`: `lists.jsonl` asks what lies where,
+`points.jsonl` where a thing is, or the target of an instruction (said as for a demonstration), in pixels. One moment of each
+scene: the arms as it starts, or a hand near a thing. Seeds are of the training split.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from finevla_core.images import ImageFormat, fit_image
+from finevla_core.images import ImageFormat, fit_image, fit_point
 from finevla_sim.ik import ArmIK
 from finevla_sim.language import _name, how_of, say, some_of
 from finevla_sim.robot import default_robot
@@ -37,8 +37,8 @@ LISTED = ("what is on the table?", "list the things on the table", "what lies wh
 class Asker:
     """Makes the questions of a seed, the same for the same seed."""
 
-    def __init__(self, size: int) -> None:
-        self.robot, self.size, self.world = default_robot(), size, None
+    def __init__(self, images: ImageFormat) -> None:
+        self.robot, self.images, self.world = default_robot(), images, None
         self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
 
     def ask(self, seed: int) -> tuple[np.ndarray, list[tuple[str, str]]]:
@@ -50,7 +50,7 @@ class Asker:
             self.world.reset(scene)
         picture = self.world.image(CAMERA)
         places = {item.name: self._pixel(item.name) for item in scene.objects}
-        return fit_image(picture, ImageFormat(self.size, self.size)), self._questions(scene, places, rng)
+        return fit_image(picture, self.images, CAMERA), self._questions(scene, places, rng)
 
     def _moved(self, scene: Scene, rng: np.random.Generator) -> Scene:
         """Put one hand above or beside a thing, as on the way of a motion."""
@@ -65,8 +65,9 @@ class Asker:
 
     def _pixel(self, name: str) -> tuple[int, int]:
         x, y = self.world.project(CAMERA, self.world.truth().objects[name][:3, 3])
-        places = (np.array([x, y]) + 1) / 2 * self.size
-        return int(np.clip(round(places[0]), 0, self.size - 1)), int(np.clip(round(places[1]), 0, self.size - 1))
+        height, width = self.world.image_size
+        x, y = fit_point((x + 1) / 2 * width, (y + 1) / 2 * height, height, width, self.images, CAMERA)
+        return int(np.clip(round(x), 0, self.images.width - 1)), int(np.clip(round(y), 0, self.images.height - 1))
 
     def _questions(self, scene: Scene, places: dict, rng: np.random.Generator) -> list[tuple[str, str]]:
         made = []
@@ -89,7 +90,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--scenes", type=int, default=8000)
-    parser.add_argument("--size", type=int, default=128, help="pixels of the square pictures")
+    parser.add_argument("--size", type=int, nargs=2, default=(96, 128), help="height and width of the pictures")
+    parser.add_argument("--region", type=float, nargs=4, default=(0.16, 0.5, 0.84, 1.0), help="as in docs/train.md")
     parser.add_argument("--first", type=int, default=100_000)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
@@ -97,12 +99,17 @@ def main() -> None:
     if options.first + options.scenes > DEMONSTRATION_SEEDS:
         parser.error(f"seeds end at {DEMONSTRATION_SEEDS}")
     seeds = iter(range(options.first, options.first + options.scenes))
-    asker = Once(partial(Asker, options.size), Asker.ask)
-    with (options.out / "questions.jsonl").open("w") as file, Progress("scenes", options.scenes) as progress:
+    asker = Once(partial(Asker, ImageFormat(*options.size, regions={CAMERA: options.region})), Asker.ask)
+    with (
+        (options.out / "lists.jsonl").open("w") as lists,
+        (options.out / "points.jsonl").open("w") as points,
+        Progress("scenes", options.scenes) as progress,
+    ):
         for seed, (picture, asked) in over(asker, seeds, options.processes, ahead=2):
             name = f"pictures/{seed}.png"
             Image.fromarray(picture).save(options.out / name)
             for question, answer in asked:
+                file = points if answer.startswith("{") else lists
                 file.write(json.dumps({"images": [name], "question": question, "answer": answer}) + "\n")
             progress.step()
 
