@@ -1,7 +1,7 @@
 """`finevla backbone`: a small backbone of random weights, for training without a GPU, or without a hub to load one from.
 
 It has Qwen3.5's architecture and a tokenizer that learns its pieces from the words of your data sets. In a configuration of
-'finevla train' it stands as 'backbone: {new: FOLDER}'.
+'finevla train' it stands as 'backbone: FOLDER'.
 """
 
 import argparse

@@ -1,0 +1,142 @@
+"""Teach the vision tower of a small backbone to see before anything reads it: of each of its tokens, which thing lies there.
+
+    python test/benchmark/learning/vision_pretraining.py data/questions --backbone models/mini --out models/mini_seeing
+
+The places of things are those of `lists.jsonl` (`scene_questions.py`). A linear layer, thrown away afterwards, tells of every
+token of a picture whether a thing's middle lies in it, its colour and shape, and where in it. Printed is the share of things
+whose colour and shape are told right in pictures that were not learned from, and how far off their middles are.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from finevla_core.language.slots import COLORS
+from finevla_models.vla.backbone import load_backbone
+from finevla_sim.scene import SHAPES
+
+THING = re.compile(r"(\w+) (\w+) (\d+) (\d+)")
+COLOR_NAMES, SHAPE_NAMES = tuple(COLORS), tuple(SHAPES)
+OUTPUTS = (
+    1 + len(COLOR_NAMES) + len(SHAPE_NAMES) + 2
+)  # is one there, its colour, its shape, right and down from the middle
+BATCH, KEPT_OUT = 64, 500
+
+
+class Pictures:
+    """Pictures as the tower takes them, and what lies in each of their tokens `(tokens, 5)`: there, colour, shape, x, y."""
+
+    def __init__(self, folder: Path, processor, size: int) -> None:
+        answers = {row["images"][0]: row["answer"] for row in map(json.loads, (folder / "lists.jsonl").open())}
+        self.patches, self.labels, self.grid = [], [], None
+        for name, answer in sorted(answers.items()):
+            picture = np.array(Image.open(folder / name).convert("RGB"))
+            made = processor(images=[picture], return_tensors="pt")
+            self.grid = made["image_grid_thw"]
+            self.patches.append(made["pixel_values"].to(torch.float16))
+            self.labels.append(self._labels(answer, picture.shape[0] // size, picture.shape[1] // size, size))
+
+    @staticmethod
+    def _labels(answer: str, rows: int, columns: int, size: int) -> Tensor:
+        made = torch.zeros(rows, columns, 5)
+        for color, shape, x, y in THING.findall(answer):
+            x, y = int(x), int(y)
+            if not (0 < x < columns * size - 1 and 0 < y < rows * size - 1):
+                continue  # moved to the edge: it lies outside
+            made[y // size, x // size] = torch.tensor(
+                [
+                    1,
+                    COLOR_NAMES.index(color),
+                    SHAPE_NAMES.index(shape),
+                    (x % size) / size - 0.5,
+                    (y % size) / size - 0.5,
+                ]
+            )
+        return made.view(rows * columns, 5)
+
+    def batch(self, chosen: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        patches = torch.cat([self.patches[k] for k in chosen]).float()
+        return patches, self.grid.repeat(len(chosen), 1), torch.stack([self.labels[k] for k in chosen])
+
+
+def parts(told: Tensor) -> list[Tensor]:
+    return list(torch.split(told, [1, len(COLOR_NAMES), len(SHAPE_NAMES), 2], dim=-1))
+
+
+def loss(told: Tensor, labels: Tensor) -> Tensor:
+    there, color, shape, place = parts(told)
+    is_there = labels[..., 0] > 0
+    wanted = labels[is_there]
+    return (
+        functional.binary_cross_entropy_with_logits(there[..., 0], labels[..., 0], pos_weight=torch.tensor(4.0))
+        + functional.cross_entropy(color[is_there], wanted[:, 1].long())
+        + functional.cross_entropy(shape[is_there], wanted[:, 2].long())
+        + (place[is_there] - wanted[:, 3:]).abs().mean() * 2
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("questions", type=Path, help="folder that scene_questions.py made")
+    parser.add_argument("--backbone", type=Path, required=True, help="folder that finevla backbone made")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the backbone to make")
+    parser.add_argument("--steps", type=int, default=2000, help=f"of {BATCH} pictures")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    backbone = load_backbone(str(options.backbone))
+    tower, width = backbone.model.model.visual, backbone.model.config.vision_config.out_hidden_size
+    vision = backbone.model.config.vision_config
+    pictures = Pictures(
+        options.questions, backbone.prompts.processor.image_processor, vision.patch_size * vision.spatial_merge_size
+    )
+    readout = torch.nn.Linear(width, OUTPUTS)
+    optimiser = torch.optim.AdamW([*tower.parameters(), *readout.parameters()], lr=options.rate, weight_decay=0.01)
+    rng, count, since = np.random.default_rng(0), len(pictures.patches) - KEPT_OUT, time.monotonic()
+
+    def told(chosen: np.ndarray) -> tuple[Tensor, Tensor]:
+        patches, grid, labels = pictures.batch(chosen)
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = backbone.model.model.get_image_features(patches, grid).pooler_output
+            features = torch.cat(list(seen)).view(len(chosen), -1, width)
+        return readout(features.float()), labels
+
+    for step in range(1, options.steps + 1):
+        share = min(1.0, step / 100) * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * step / options.steps)))
+        optimiser.param_groups[0]["lr"] = options.rate * share
+        value = loss(*told(rng.integers(0, count, BATCH)))
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
+        optimiser.step()
+        if step % 100 == 0:
+            with torch.no_grad():
+                answers = [told(np.arange(k, k + BATCH)) for k in range(count, count + KEPT_OUT - BATCH + 1, BATCH)]
+            _, color, shape, place = parts(torch.cat([one for one, _ in answers]))
+            labels = torch.cat([one for _, one in answers])
+            is_there = labels[..., 0] > 0
+            wanted = labels[is_there]
+            right = [(part[is_there].argmax(-1) == wanted[:, k]).float().mean() for k, part in ((1, color), (2, shape))]
+            off = (place[is_there] - wanted[:, 3:]).abs().mean()
+            pace = step * BATCH / (time.monotonic() - since)
+            print(
+                f"{step * BATCH} pictures: loss {value:.2f}; colours {right[0]:.1%}, shapes {right[1]:.1%} right, middles off "
+                f"by {off:.3f} of a token; {pace:.0f}/s",
+                flush=True,
+            )
+    shutil.copytree(options.backbone, options.out)
+    backbone.model.save_pretrained(options.out)
+
+
+if __name__ == "__main__":
+    main()
