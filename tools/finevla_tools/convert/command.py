@@ -199,11 +199,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.images == "video":
         _check(codec, arguments.to)
     options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
-    source = sources.source(arguments.input, options, arguments.kind)
+    kind = sources.kind_of(arguments.input, arguments.kind)
+    source = kind.make(arguments.input, options)
     if arguments.inspect:
         from finevla_tools.convert.inspect import inspect
 
-        return inspect(source, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
+        return inspect(source, kind, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
     if not source.references():
         of_kind = f" of kind '{arguments.kind}'; without --kind its files say what it is" if arguments.kind else ""
         raise FineVLAError(f"'{arguments.input}' holds no episode{of_kind}")
