@@ -105,6 +105,15 @@ def read_picture(path: Path, images: ImageFormat) -> NDArray[np.uint8]:
         raise error.retold(f"'{path}': {error}") from error
 
 
+def question_content(question: str, answer: str, folder: Path, pictures: Sequence[Path]) -> bytes:
+    """Return what a hash of questions covers, in their order: texts, and pictures by size and name below `folder`.
+
+    Without the names, questions that differ by their pictures alone could change places, and nobody would see it.
+    """
+    named = [(picture.relative_to(folder).as_posix(), picture.stat().st_size) for picture in pictures]
+    return f"{question}\0{answer}\0{named}\0".encode()
+
+
 def fitted_answer(answer: str, height: int, width: int, images: ImageFormat) -> str | None:
     """Return an answer with its points and boxes in pixels of the fitted picture; None if one is no longer on it."""
     said = answer_json(answer)
