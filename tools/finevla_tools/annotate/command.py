@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.vlm_command import add_vlm_arguments, refuse_pictures, vlm_options, with_vlm
+from finevla_tools.argument_checks import announce, refuse_no_data_set, refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
-from finevla_tools.door import announce, refuse_no_data_set, refuse_no_output
 
 if TYPE_CHECKING:
     from finevla_tools.annotate.draft import MotionWay

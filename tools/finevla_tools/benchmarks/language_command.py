@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import announce, refuse_no_output
+from finevla_tools.argument_checks import announce, refuse_no_output
 
 TEXT = "language metrics of sentences against references, each with its implementation, beside atomic facts"
 

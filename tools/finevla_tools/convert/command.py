@@ -18,6 +18,7 @@ from finevla_core import alignment
 from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_tools.argument_checks import RawHelpFormatter, refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.convert import bag_analysis, bagfile, encode, resample, sources
 from finevla_tools.convert.encode import Codec
@@ -25,7 +26,6 @@ from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.task_table import TaskTable, given_task
 from finevla_tools.convert.worker import KINDS as IMAGES
 from finevla_tools.convert.worker import PartOptions
-from finevla_tools.door import RawHelpFormatter, refuse_no_output
 from finevla_tools.work.parallel import cores
 from finevla_tools.work.pools import ENGINES
 
