@@ -17,8 +17,8 @@ NAMES = 16
 def inspect(source: Source, kind: SourceKind, arguments: argparse.Namespace, out: Path | None) -> int:
     """Print it; 0 if all episodes that were looked at can be read."""
     references = source.references()
-    count = counted(len(references), "episode")
-    print(f"'{arguments.input}': {count}, read as {kind.text} (--kind {kind.name})")
+    episodes = counted(len(references), "episode")
+    print(f"'{arguments.input}': {episodes}, read as {kind.text} (--kind {kind.name})")
     said: set[str] = set()  # a data set's field map and its columns are decided by the same rules, and say the same
 
     def say(line: str) -> None:
