@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
-    from finevla_tools.argument_checks import announce
+    from finevla_tools.announcements import announce
     from finevla_tools.clean import decide, page, run
     from finevla_tools.datasets import lerobot_kept
     from finevla_tools.datasets.lerobot_files import open_dataset

@@ -18,7 +18,8 @@ from finevla_core import alignment
 from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.argument_checks import RawHelpFormatter, refuse_no_output
+from finevla_tools.argument_checks import refuse_no_output
+from finevla_tools.argument_parser import RawHelpFormatter
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.convert import bag_analysis, bagfile, encode, resample, sources
 from finevla_tools.convert.encode import Codec
