@@ -38,7 +38,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.convert import bag_analysis, pictures
 from finevla_tools.convert.command import add_arguments
 from finevla_tools.convert.lerobot_v21 import write_v21
-from finevla_tools.convert.sources import source
+from finevla_tools.convert.sources import kind_of
 
 ROBOT = load_embodiment(ROOT / "config" / "robots" / "cobotmagic.yaml")
 LIMIT_S, LIMIT_MIB = 20.0, 1024
@@ -187,7 +187,7 @@ def options() -> dict[str, Any]:
 
 def read(path: Path) -> None:
     """All frames and pictures of the first episode, as a worker would."""
-    found = source(path, options())
+    found = kind_of(path).make(path, options())
     reference = found.references()[0]
     pieces = getattr(found, "pieces", None)
     for piece in pieces(reference) if pieces else [reference]:

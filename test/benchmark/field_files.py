@@ -182,7 +182,8 @@ def _read(name: str, place: Path, robot: Embodiment, label: str, tally: Tally) -
     tally.frames_in += EPISODES * FRAMES
     out = 0
     try:
-        source = sources.source(place / "in", _options(place, robot), name.split()[0] if name[0] != "b" else None)
+        kind = sources.kind_of(place / "in", name.split()[0] if name[0] != "b" else None)
+        source = kind.make(place / "in", _options(place, robot))
         references = source.references()
     except ValueError as error:  # FineVLAError: the whole source is refused, and says so
         tally.outcomes["source refused"] += 1

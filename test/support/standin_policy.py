@@ -35,10 +35,10 @@ def open_gate() -> threading.Event:
 class StandInPolicy:
     """Understands a few words. Clearing `loading`, `reading` or `inference` holds it up there; `*_begun` say that it came.
 
-    With `is_blind` it does not see what it is told to reach.
+    With `is_blind` it does not see what it is told to reach. Its `thought` is what a test gives it.
     """
 
-    limited_text, server_s = "", None
+    limited_text, server_s, thought = "", None, ""
 
     def __init__(self, robot: Embodiment) -> None:
         cameras, images = robot.camera_names, robot.images

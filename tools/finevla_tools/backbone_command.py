@@ -10,7 +10,8 @@ from pathlib import Path
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.text_files import read_json_lines
-from finevla_tools.door import announce, refuse_no_output
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import refuse_no_output
 
 SIZES = ("small", "mini", "tiny")
 

@@ -7,8 +7,10 @@ anything else.
 import argparse
 from typing import Any
 
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import at_least
+from finevla_tools.argument_parser import add_execution_options
 from finevla_tools.benchmarks import caption_command, language_command, make_command, vqa_command
-from finevla_tools.door import add_execution_options, announce, at_least
 from finevla_tools.mixture_study import command as mixture_command
 from finevla_tools.steerbench import command as steer_command
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full, unknown
 from finevla_tools import unexpected
-from finevla_tools.door import Parser
+from finevla_tools.argument_parser import Parser
 
 COMMANDS = {
     "up": ("finevla_tools.up", "start the stack from its launch description"),

@@ -11,7 +11,8 @@ from finevla_core.bundle import load_bundle
 from finevla_core.counts import counted
 from finevla_core.policy.execution import Execution
 from finevla_sim.tasks import mixture
-from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, bundle_path, note, refuse_other_content
+from finevla_tools.announcements import announce, note
+from finevla_tools.argument_checks import SHARDS, UNKNOWN, at_least, bundle_path, refuse_other_content
 from finevla_tools.simulation_options import add_processes, add_tasks
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_ros.paths import bundle_directory
-from finevla_tools.door import FILE, announce, content
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import FILE, content
 from finevla_tools.launch_file import load_launch, parse_arguments
-from finevla_tools.up import DEFAULT_FILE, launch_path
+from finevla_tools.up import DEFAULT_FILE, launch_path, refuse_bad_numbers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not 1.0 <= arguments.seconds <= 600.0:
         raise FineVLAError(f"--seconds is {arguments.seconds}; give seconds between 1 and 600")
     launch = load_launch(launch_path(DEFAULT_FILE), given)
+    refuse_bad_numbers(launch)
     bundle_directory(launch.arguments["bundle"])
     if content(arguments.out) == FILE:
         raise FineVLAError(f"'{arguments.out}' is a file; give --out a folder")

@@ -11,7 +11,8 @@ from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_sim.scene import DEMONSTRATION_SEEDS, LEVELS
 from finevla_sim.tasks import mixture
-from finevla_tools.door import announce, at_least
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import at_least
 from finevla_tools.simulation_options import add_processes, add_tasks
 from finevla_tools.work.staged import refuse_existing
 

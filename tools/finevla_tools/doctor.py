@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import at_least, note
+from finevla_tools.announcements import note
+from finevla_tools.argument_checks import at_least
 
 if TYPE_CHECKING:
     from finevla_tools.faults.drill import Drill

@@ -9,7 +9,8 @@ from pathlib import Path
 from finevla_core.chunk import JOININGS
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
-from finevla_tools.door import BUNDLE, announce, refuse_no_checkpoints, refuse_other_content
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import BUNDLE, refuse_no_checkpoints, refuse_other_content
 from finevla_tools.training.run_folder import checkpoint_steps
 
 

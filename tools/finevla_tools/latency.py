@@ -22,7 +22,8 @@ from finevla_core.policy.gpu_libraries import gpu_name
 from finevla_core.policy.interface import Policy
 from finevla_core.policy.loading import load_policy
 from finevla_ros.paths import robot_file
-from finevla_tools.door import bundle_path, note
+from finevla_tools.announcements import note
+from finevla_tools.argument_checks import bundle_path
 
 WARM_UP = 20  # observations; the first few on a GPU choose kernels and fill its caches
 WORDS = Instruction("clear the table")  # about nothing that would have to be seen before there is a chunk

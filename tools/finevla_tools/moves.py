@@ -5,7 +5,7 @@ from typing import Any
 
 from finevla_client.connection import Connection
 from finevla_client.motion import MotionGoal
-from finevla_tools.door import announcer
+from finevla_tools.announcements import announcer
 
 
 def move(namespace: str, kind: Any, name: str, goal: Any) -> int:

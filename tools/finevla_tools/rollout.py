@@ -27,7 +27,7 @@ from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
 from finevla_sim.robot import RobotFiles
 from finevla_sim.world import Truth, World
-from finevla_tools.door import note
+from finevla_tools.announcements import note
 from finevla_tools.motion_end import rests
 
 CONTROL_NS = 20_000_000

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from finevla_tools.door import announcer
+from finevla_tools.announcements import announcer
 
 SEEN = 0.01  # rad, and share of a gripper's opening: what moves less is not listed
 THERE_S = 5.0

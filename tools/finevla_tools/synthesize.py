@@ -9,7 +9,8 @@ from pathlib import Path
 
 from finevla_core.counts import counted
 from finevla_sim.tasks import mixture
-from finevla_tools.door import SHARDS, UNKNOWN, announce, at_least, refuse_other_content
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import SHARDS, UNKNOWN, at_least, refuse_other_content
 from finevla_tools.simulation_options import add_processes, add_tasks
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from finevla_core.errors import FineVLAError
 from finevla_models.heads import HEADS
-from finevla_tools.door import CHECKPOINTS, UNKNOWN, announce, at_least, refuse_no_motions, refuse_other_content
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import CHECKPOINTS, UNKNOWN, at_least, refuse_no_motions, refuse_other_content
 from finevla_tools.training import command
 
 PARTS = ("finder", "mover")

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from typing import Self
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_ros.paths import bundle_directory, robot_file, safety_file, share
-from finevla_tools.door import announce
+from finevla_tools.announcements import announce
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
 
 DEFAULT_FILE = "cobotmagic.launch.yaml"
@@ -29,6 +30,14 @@ VIEWERS = ("rviz2", "foxglove_bridge")  # they look on: nothing ends with them, 
 BAD_INPUT = 2  # a node that ends so was given something that will not get better by starting it again
 COLORS = (36, 32, 35, 33, 34, 31)
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Numbers among the launch arguments with their bounds, as the nodes' parameters have them: loading those takes seconds.
+NUMBERS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**31 - 1),
+    "threads": (1, 64),
+    "server_port": (1, 65535),
+    "stroke_m": (0.0, 0.15),
+    "speed_percent": (1, 100),
+}
 
 Printer = Callable[[str, str], None]
 
@@ -289,6 +298,17 @@ def secure(launch: Launch) -> None:
         secure_stack(keystore, values["namespace"], values["robot_file"], enclaves)
 
 
+def refuse_bad_numbers(launch: Launch) -> None:
+    """Raise `FineVLAError` for a number that a node would refuse, before anything is started."""
+    for name, (low, high) in NUMBERS.items():
+        if (given := launch.arguments.get(name)) is None:
+            continue
+        # As ROS reads a parameter: what has no point is no decimal number, and what has one is not whole.
+        kind, form = ("whole", r"[+-]?\d+") if isinstance(low, int) else ("decimal", r"[+-]?\d+\.\d+")
+        if not re.fullmatch(form, given, re.ASCII) or not low <= float(given) <= high:
+            raise FineVLAError(f"{name}:={given} is no {kind} number from {low} to {high}; give {name}:= one")
+
+
 def refuse_missing_files(launch: Launch) -> None:
     """Raise `FineVLAError` for a policy bundle, limits or robot file that is not there, before anything is started."""
     for argument, find in (("bundle", bundle_directory), ("limits", safety_file), ("robot_file", robot_file)):
@@ -332,6 +352,7 @@ def run(arguments: argparse.Namespace) -> int:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
         return 0
+    refuse_bad_numbers(launch)
     refuse_missing_files(launch)
     refuse_missing_drivers(launch)
     secure(launch)

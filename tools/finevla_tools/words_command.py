@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import refuse_no_data_set, refuse_no_output
+from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
 from finevla_tools.text_format import percentage, shortened
 
 IMPORTED, EXPORTED = ("finevla-tool",), ("finegrained", "finevla-tool")

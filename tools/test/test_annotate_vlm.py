@@ -1,6 +1,8 @@
 """`finevla annotate --annotator vlm`: a model beside the motion, what motion contradicts first, and runs that go on."""
 
+import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ from lerobot_sets import HOME, Take, write
 from played_vlm_server import PlayedVlmServer, always
 
 from finevla_tools.annotate.draft import ANNOTATIONS, RECORD
-from finevla_tools.annotate.vlm_command import CONTRADICTED
+from finevla_tools.annotate.vlm import VlmWay
+from finevla_tools.annotate.vlm_command import CONTRADICTED, vlm_options
+from finevla_tools.annotate.vlm_server import VlmOptions
 from finevla_tools.cli import main
 from finevla_tools.datasets.annotation_table import read_annotations
 
@@ -65,9 +69,55 @@ def test_episode_that_the_model_cannot_do_keeps_what_motion_says(
 ) -> None:
     root = write(tmp_path / "set", [grasping(0.4)])
     with PlayedVlmServer(always("ignored schema")) as server:
-        assert annotate(root, server.url, tmp_path / "draft") == 0
+        assert annotate(root, server.url, tmp_path / "draft") == 1
     assert "without the model's part: episode 0: " in capsys.readouterr().err
     assert {row.source for row in read_annotations(tmp_path / "draft" / ANNOTATIONS)} == {"motion"}
+    assert list(json.loads((tmp_path / "draft" / RECORD).read_text())["without_model"]) == ["0"]
+
+
+def test_some_episodes_without_an_answer_leave_a_draft_that_names_them_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "set", [grasping(0.4), grasping(0.0)])
+    refused = set[str]()
+
+    def refuses_the_first(token: str, _: int) -> str:
+        refused.update({token} if not refused else ())
+        return "400" if token in refused else "right"
+
+    with PlayedVlmServer(refuses_the_first) as server:
+        assert annotate(root, server.url, tmp_path / "draft") == 1
+    (lacking,) = json.loads((tmp_path / "draft" / RECORD).read_text())["without_model"]
+    told = capsys.readouterr().err
+    assert f"without the model's part: episode {lacking}: '{server.url}' refused the request (HTTP 400)" in told
+    spoken = {row.episode for row in read_annotations(tmp_path / "draft" / ANNOTATIONS) if row.source == "vlm"}
+    assert spoken == {0, 1} - {int(lacking)}
+
+
+@pytest.mark.parametrize("is_down", [True, False])
+def test_no_answer_at_all_is_one_sentence_that_leaves_no_draft_and_the_same_command_goes_on(
+    is_down: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write(tmp_path / "set", [grasping(0.4), grasping(0.0)])
+
+    def impatient(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
+        options, way = vlm_options(arguments)
+        return replace(options, tries=1), way
+
+    monkeypatch.setattr("finevla_tools.annotate.command.vlm_options", impatient)
+    with PlayedVlmServer(always("400")) as server:
+        if not is_down:
+            assert annotate(root, server.url, tmp_path / "draft") == 2
+    if is_down:
+        assert annotate(root, server.url, tmp_path / "draft") == 2
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert told.startswith(
+        "error: 'played' answered for none of 2 episodes, and no draft is written: mend what follows"
+    )
+    assert ("gave no answer in 1 tries" if is_down else "refused the request (HTTP 400)") in told
+    assert not (tmp_path / "draft").exists()
+    with PlayedVlmServer() as server:
+        assert annotate(root, server.url, tmp_path / "draft") == 0
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import foreign
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_tools.cli import main
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
 from finevla_tools.convert.hdf5 import Hdf5Source, matches
@@ -213,3 +214,14 @@ def test_damaged_files_get_one_sentence_each(tmp_path: Path, robot: Embodiment) 
             refused += 1
             assert "\n" not in str(error)
     assert refused > 120
+
+
+def test_inspect_says_the_kind_in_words_and_the_scale_of_the_grippers_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign.aloha(tmp_path / "fold_shirt" / "episode_0.hdf5", foreign.recording(), gripper=0.07)
+    assert main(["convert", str(tmp_path), "--inspect"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"'{tmp_path}': 1 episode, read as HDF5 files (--kind hdf5)"
+    said = [line for line in lines if "gripper" in line and "(14)" not in line]
+    assert [line.partition(":")[0].strip() for line in said] == ["grippers of the action", "grippers of the state"]

@@ -140,7 +140,7 @@ def test_inspect_shows_the_scale_of_each_gripper(tmp_path: Path, capsys: pytest.
     said = capsys.readouterr().out
     assert "gripper scale of the state: observation/gripper_position 1 closed, 0 open (map 'droid')" in said
     assert "gripper scale of the action: action_dict/gripper_position 1 closed, 0 open (map 'droid')" in said
-    assert "1 episode, read by RldsSource" in said
+    assert "1 episode, read as RLDS, TFRecord files (--kind rlds)" in said
 
 
 def test_rate_task_and_map_can_be_said(tmp_path: Path) -> None:

@@ -179,7 +179,11 @@ def test_single_columns_of_one_arm_go_through_every_tool(
     takes[1] = {name: column[::-1].copy() for name, column in takes[1].items()}
     root = write(tmp_path / "set", takes, {}, "piper", shapes=dict.fromkeys(takes[0], (1,)))
     assert main(["convert", str(root), "--inspect", "map.yaml"]) == 0
-    assert "observation.state (7 values of single columns: right_gripper, right_joint6" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "observation.state (7 values of single columns: right_gripper, right_joint6" in said
+    assert said.startswith(f"'{root}': 2 episodes, read as a LeRobot data set (--kind lerobot)\n")
+    for group in ("state", "action"):
+        assert said.count(f"grippers of the {group}: ") == 1
     assert main(["canonicalise", str(root), "--map", "map.yaml", "--out", "u"]) == 0
     np.testing.assert_allclose(slot(read_unified(Path("u/episode_000000.parquet")), "right_joint"), RIGHT, atol=1e-6)
     assert main(["clean", str(root), "--report", "r", "--only", "finite,limits", "--out", "kept"]) == 0

@@ -139,6 +139,6 @@ def test_graph_runs_in_serve_too_where_a_server_is_named(tmp_path: Path, robot: 
 
 
 def test_serving_weights_without_torch_is_one_sentence(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "finevla_models.bundle_graphs", None)
+    monkeypatch.setitem(sys.modules, "finevla_models.torch_loading", None)
     with pytest.raises(FineVLAError, match="runtime 'torch' and .* is not installed here: run 'make train-setup'"):
         host_bundle(bundle, 1, 8)

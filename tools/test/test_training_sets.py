@@ -324,6 +324,18 @@ class TestQuestions:
         of_actions = [k for k, kind in enumerate(kinds) if kind not in ("question", "point")]
         assert [made.example(k).prompt for k in of_actions] == [plain.example(k).prompt for k in range(72)]
 
+    def test_hash_covers_the_order_of_a_file_s_questions_also_where_only_their_pictures_differ(
+        self, tmp_path: Path
+    ) -> None:
+        root, file, hashes = make_set(tmp_path / "set", 1), tmp_path / "more.jsonl", set()
+        for name, grey in (("a.png", 7), ("b.png", 9)):
+            Image.fromarray(np.full((20, 20, 3), grey, np.uint8)).save(tmp_path / name)
+        for names in (("a.png", "b.png"), ("b.png", "a.png")):
+            rows = [json.dumps({"image": name, "question": "what?", "answer": "grey"}) for name in names]
+            file.write_text("\n".join(rows) + "\n")
+            hashes.add(samples(root, batch=4, vlm=QuestionOptions(0.25, file)).hash)
+        assert len(hashes) == 2
+
     def test_processes_that_train_together_ask_and_act_together(self, tmp_path: Path) -> None:
         root = make_set(tmp_path / "set", 1)
         add_words(root, 0, *vqa(0.5, KEYS["front"], "how many?", "two"))

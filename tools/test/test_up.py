@@ -3,13 +3,19 @@
 import sys
 import textwrap
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from finevla_control.vendor_node import VendorParameters
 from finevla_core.errors import FineVLAError
+from finevla_policy.policy_node import PolicyParameters
+from finevla_sim.simulator_node import SimulatorParameters
+from finevla_sim.tasks import TASKS
+from finevla_tools.cli import main
 from finevla_tools.launch_file import Launch, Process, load_launch
-from finevla_tools.up import BAD_INPUT, Stack, refuse_missing_drivers
+from finevla_tools.up import BAD_INPUT, NUMBERS, Stack, refuse_missing_drivers
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,3 +105,46 @@ def test_cameras_that_cannot_be_started_are_one_sentence_before_anything_starts(
 def test_stack_without_cameras_of_its_own_needs_no_driver(cobotmagic_file: Path) -> None:
     file = ROOT / "launch" / "cobotmagic.launch.yaml"
     refuse_missing_drivers(load_launch(file, {"robot": "vendor", "robot_file": str(cobotmagic_file)}))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("seed:=", "seed:= is no whole number from 0 to 2147483647; give seed:= one"),
+        ("seed:=first", "seed:=first is no whole number"),
+        ("seed:=-1", "seed:=-1 is no whole number from 0"),
+        ("seed:=2147483648", "seed:=2147483648 is no whole number"),
+        ("seed:=7.0", "seed:=7.0 is no whole number"),
+        ("seed:=1_000", "seed:=1_000 is no whole number"),
+        ("task:=pik", "task:=pik is not one of reach, pick"),
+        ("step:=yes", "step:=yes is not one of true, false"),
+        ("clock:=on", "clock:=on is not one of true, false"),
+        ("threads:=0", "threads:=0 is no whole number from 1 to 64"),
+        ("server_port:=http", "server_port:=http is no whole number"),
+        ("stroke_m:=7", "stroke_m:=7 is no decimal number from 0.0 to 0.15"),
+        ("speed_percent:=0.5", "speed_percent:=0.5 is no whole number"),
+    ],
+)
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_argument_that_a_node_would_refuse_is_one_sentence_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, given: str, sentence: str
+) -> None:
+    monkeypatch.setattr("finevla_tools.up.share", lambda: ROOT)
+    monkeypatch.setattr(Stack, "start", lambda _: pytest.fail("it was started"))
+    assert main([command, given]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert sentence in told
+    assert told.count("\n") == 1
+
+
+def test_tasks_and_bounds_at_the_door_are_those_of_the_nodes() -> None:
+    parameters = {
+        "seed": SimulatorParameters, "threads": PolicyParameters, "stroke_m": VendorParameters,
+        "speed_percent": VendorParameters,
+    }  # fmt: skip
+    for name, node in parameters.items():
+        meta = next(f for f in fields(node) if f.name == name).metadata["param"]
+        assert NUMBERS[name] == (meta.low, meta.high)
+    for task in TASKS:
+        assert load_launch(ROOT / "launch" / "cobotmagic.launch.yaml", {"task": task}).arguments["task"] == task

@@ -23,7 +23,7 @@ from finevla_core.policy.bundle_policy import BundlePolicy
 from finevla_core.policy.loading import load_policy
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.understanding import NotUnderstood
-from finevla_models.bundle_graphs import load_graphs
+from finevla_models.torch_loading import load_graphs
 from finevla_models.vla import instruct_session
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import VLABatch, VLAExample

@@ -127,6 +127,25 @@ def test_each_epoch_asks_every_question_once_but_those_held_out(backbone: Path, 
     assert samples.hash != QuestionSamples([write_questions(tmp_path, answer="no")], policy, 0.2, seed=3).hash
 
 
+@pytest.mark.parametrize("what", ["entries", "views"])
+def test_hash_of_questions_covers_their_order_also_where_only_their_pictures_differ(
+    backbone: Path, tmp_path: Path, what: str
+) -> None:
+    policy = options(backbone, tmp_path)
+    (folder := tmp_path / "asked").mkdir()
+    file = write_questions(folder, question="how bright is it", answer="so")
+    before = QuestionSamples([file], policy, 0.2, seed=3).hash
+    assert QuestionSamples([folder.rename(tmp_path / "moved") / file.name], policy, 0.2, seed=3).hash == before
+    file = tmp_path / "moved" / file.name
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    if what == "entries":
+        rows[1], rows[2] = rows[2], rows[1]
+    else:
+        rows[0]["images"].reverse()
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert QuestionSamples([file], policy, 0.2, seed=3).hash != before
+
+
 @pytest.mark.parametrize(
     ("entries", "said"),
     [

@@ -6,19 +6,19 @@ that lasts all night takes some lines and not some megabytes.
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 
 from finevla_core.safety.events import Event
+from finevla_core.telling_times import TellingTimes
 from finevla_interfaces.msg import SafetyEvent
 from finevla_ros.flood_watch import Allowance
 
 KIND = 40  # letters by which two sentences are taken for the same, whatever numbers are in them
 KINDS = 64  # that are told apart; what comes on top of them counts as one
-FIRST_S, LONGEST_S = 10.0, 640.0  # how long repetitions are counted before they are told
 QUIET_S = 10.0  # what was not said for so long is said at once again
 FLUSH_S = 1.0
 EVENTS_HZ = 50.0  # of one code: as many as a policy may send chunks
@@ -26,12 +26,11 @@ EVENTS_HZ = 50.0  # of one code: as many as a policy may send chunks
 
 @dataclass
 class _Kind:
-    """What was said, when last, and how often since `since_s` without being logged."""
+    """What was said, when last, and how often since it was told without being logged."""
 
     text: str
-    since_s: float
     last_s: float
-    interval_s: float = FIRST_S
+    times: TellingTimes = field(default_factory=TellingTimes)
     count: int = 0
 
 
@@ -47,7 +46,8 @@ class RepeatLog:
         lines = self.due(now_s)
         known = self._kinds.get(kind)
         if known is None:
-            self._kinds[kind] = _Kind(text, now_s, now_s)
+            known = self._kinds[kind] = _Kind(text, now_s)
+            known.times.is_due(now_s)
             return [*lines, text]
         known.text, known.last_s = text, now_s
         known.count += 1
@@ -57,12 +57,11 @@ class RepeatLog:
         """Return the counts that are to be told now."""
         lines = []
         for kind, known in list(self._kinds.items()):
-            is_over = now_s - known.last_s >= QUIET_S
-            if known.count and (is_over or now_s - known.since_s >= known.interval_s):
+            is_over, since_s = now_s - known.last_s >= QUIET_S, known.times.told_s
+            if known.count and (is_over or known.times.is_due(now_s)):
                 times = "once" if known.count == 1 else f"{known.count} times"
-                lines.append(f"{known.text} (repeated {times} in the last {now_s - known.since_s:.0f} s)")
-                known.since_s, known.count = now_s, 0
-                known.interval_s = min(2 * known.interval_s, LONGEST_S)
+                lines.append(f"{known.text} (repeated {times} in the last {now_s - since_s:.0f} s)")
+                known.count = 0
             if is_over:
                 del self._kinds[kind]
         return lines

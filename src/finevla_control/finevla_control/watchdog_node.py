@@ -265,7 +265,8 @@ class SafetyWatchdog(LastingNode):
     def _diagnose(self) -> None:
         w = self.watchdog
         level = DiagnosticStatus.ERROR if w.latched else DiagnosticStatus.WARN if w.findings else DiagnosticStatus.OK
-        text = f"stopped, {w.latched}: {w.reason}" if w.latched else "; ".join(w.findings.values()) or "all is well"
+        well = f"has not heard {' and '.join(w.unheard)} yet; nothing moves before" if w.unheard else "all is well"
+        text = f"stopped, {w.latched}: {w.reason}" if w.latched else "; ".join(w.findings.values()) or well
         values = {"latched": w.latched, "own_stops": w.brakes, "observation_refused": self.refused, **w.findings}
         status = DiagnosticStatus(
             name=f"{self.signer.node}: watchdog",

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.clock import Clock
 
-from finevla_control.logs import FIRST_S, KINDS, LONGEST_S, QUIET_S, EventLog, RepeatLog
+from finevla_control.logs import KINDS, QUIET_S, EventLog, RepeatLog
 from finevla_core.safety.events import Event
+from finevla_core.telling_times import FIRST_S, LONGEST_S
 from finevla_interfaces.msg import SafetyEvent
 from finevla_ros.flood_watch import BURST
 

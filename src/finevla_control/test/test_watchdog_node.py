@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from probe import Probe
 from sealed import sealed_status, signer_of
 from sensor_msgs.msg import JointState
@@ -309,6 +310,15 @@ def test_second_watchdog_refuses_to_start_and_the_first_goes_on(start_node, robo
         assert stage.beats[-1].is_well
         assert not stage.stops
         assert not any(stage.own.values())
+
+
+def test_watchdog_that_has_heard_nothing_yet_says_so_and_not_that_all_is_well(start_node) -> None:
+    start_node("finevla_control", "safety_watchdog")
+    with Probe() as probe:
+        diagnosed = probe.listen("/diagnostics", DiagnosticArray, qos.ALL)
+        probe.wait(lambda: diagnosed, "the watchdog's diagnostics")
+    (status,) = diagnosed[0].status
+    assert status.message == "has not heard the safety bridge and joint states yet; nothing moves before"
 
 
 def test_frozen_camera_is_a_stop_only_while_the_arms_move(start_node, robot: Embodiment) -> None:

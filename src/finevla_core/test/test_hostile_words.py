@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, one_line, unknown
 from finevla_core.instruction import MAX_BYTES, MAX_TEXT, Factors, Instruction
+from finevla_core.safety.bloom_filter import BloomFilter
 from finevla_core.safety.events import State
 from finevla_core.safety.heartbeats import HeartbeatMessage, is_of_now
-from finevla_core.safety.mandate import CROWDED, FORGOTTEN_S, REMEMBERED, Mandate
+from finevla_core.safety.mandate import EXPLAINED, LONG_ENDED, Mandate
 from finevla_core.safety.monitors import Cameras
 from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
 
@@ -25,39 +26,51 @@ HOSTILE_NAME = "/x\n[ERROR] [safety_bridge]: all is well\x1b[2J"
 # What has ended
 
 
+DAY_S = 24 * 3600
+
+
 @pytest.mark.parametrize("by", ["announcements", "chunks while it was stopped"])
-def test_old_instruction_does_not_come_back_because_thousands_of_others_end(by: str) -> None:
+def test_what_ended_never_comes_back_and_what_is_new_counts_however_many_others_end(by: str) -> None:
     steady = [0]
     mandate = Mandate(lambda: steady[0])
     mandate.open()
     mandate.announce("old")
+    mandate.announce("")
+    ended = ["old", *(f"flood {number}" for number in range(3 * EXPLAINED))]
     if by == "announcements":
+        for name in ended:
+            mandate.announce(name)
         mandate.announce("")
-        for number in range(2 * REMEMBERED):
-            mandate.announce(f"flood {number}")
     else:
         mandate.close("a stop")
-        for number in range(2 * REMEMBERED):
-            mandate.turn_away(f"flood {number}")
+        for name in ended:
+            mandate.turn_away(name)
         steady[0] += SECOND
         mandate.open()
-    steady[0] += SECOND
-    assert mandate.why_void("old")
-    mandate.announce("old")
-    assert mandate.instruction_id == ""
-    assert mandate.why_void("new") == CROWDED
-    steady[0] += round((FORGOTTEN_S + 1) * SECOND)
-    mandate.announce("new")
-    assert mandate.instruction_id == "new"
+    for later_s in (1, 3601, 30 * DAY_S):
+        steady[0] = later_s * SECOND
+        for name in ended:
+            mandate.announce(name)
+            assert (mandate.instruction_id, bool(mandate.why_void(name))) == ("", True)
+        mandate.announce(f"new {later_s}")
+        assert mandate.instruction_id == f"new {later_s}"
+        ended.append(mandate.instruction_id)
 
 
-def test_instruction_in_force_goes_on_in_a_crowd() -> None:
+def test_instruction_in_force_goes_on_even_if_it_cannot_be_told_from_what_has_ended() -> None:
     mandate = Mandate(lambda: 0)
+    mandate._ended = BloomFilter(bits=8)
     mandate.open()
     mandate.announce("ours")
-    for number in range(2 * REMEMBERED):
+    mandate.begin_motion("motion:ours-1/1")
+    for number in range(50):
         mandate.end_one(f"flood {number}", "it was refused")
-    assert mandate.why_void("ours") == ""
+    assert mandate.why_void("new") == LONG_ENDED
+    mandate.announce("ours")
+    assert mandate.instruction_id == "ours"
+    assert mandate.why_void("ours") == mandate.why_void("motion:ours-1/2") == ""
+    mandate.end("a stop")
+    assert mandate.why_void("ours") == mandate.why_void("motion:ours-1/2") == "a stop"
 
 
 # Who lives

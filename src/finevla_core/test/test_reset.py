@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.events import RESET_ADVICE, State, state_sentence
-from finevla_core.safety.mandate import CROWDED, MAX_ID, REMEMBERED, Mandate
+from finevla_core.safety.mandate import EXPLAINED, LONG_ENDED, MAX_ID, Mandate
 from finevla_core.stop_words import StopUtterance
 
 
@@ -217,16 +217,25 @@ def test_empty_instruction_ends_an_operators_motion_for_good(guarded: Guarded) -
     assert (run.accepted(), run.bridge.state) == (1, State.HOLDING)
 
 
-def test_memory_of_what_has_ended_is_bounded_and_ids_too() -> None:
+def test_ids_are_bounded_and_of_the_newest_it_is_known_why_they_ended() -> None:
     mandate = Mandate(lambda: 0)
     mandate.open()
-    for number in range(3 * REMEMBERED):
+    for number in range(EXPLAINED + 10):
         mandate.end_one(f"id {number}", "test")
-    assert len(mandate._ended) == REMEMBERED
-    assert mandate.why_void("id 0") == "test"
-    assert mandate.why_void(f"id {2 * REMEMBERED}") == CROWDED
+    assert len(mandate._why) == EXPLAINED
+    assert mandate.why_void("id 10") == "test"
+    assert mandate.why_void("id 9") == LONG_ENDED
     mandate.announce("x" * (MAX_ID + 1))
     assert mandate.instruction_id == ""
+
+
+def test_motion_that_has_ended_does_not_begin_again_by_being_shown() -> None:
+    mandate = Mandate(lambda: 0)
+    mandate.open()
+    mandate.begin_motion("motion:a-1/1")
+    mandate.end("a stop")
+    mandate.begin_motion("motion:a-1/2")
+    assert mandate.why_void("motion:a-1/3") == "a stop"
 
 
 class Chaos(RuleBasedStateMachine):

@@ -89,8 +89,41 @@ def test_what_comes_back_is_told(setup: Setup) -> None:
 
 def test_nothing_is_missing_while_the_stack_starts(setup: Setup) -> None:
     stack = Stack(setup, silent=("bridge", "joints", "policy", "observations"), startup_s=3.0, loading_s=15.0)
-    stack.step(2.5)
+    stack.step(14.0)
     assert stack.codes == []
+    assert not stack.watchdog.hears, "nothing may move meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("unheard", "code"),
+    [("bridge", "watchdog.bridge"), ("joints", "watchdog.joints"), ("policy", "watchdog.policy"),
+     ("observations", "watchdog.observations")],
+)  # fmt: skip
+def test_what_was_never_heard_is_told_in_other_words_than_what_went_silent(
+    setup: Setup, unheard: str, code: str
+) -> None:
+    stack = Stack(setup, silent=(unheard,), startup_s=3.0, loading_s=15.0).step(17.0)
+    assert [event.code for event in stack.events] == [code]
+    assert " yet (topic " in stack.events[0].text
+    assert not any(word in stack.events[0].text for word in ("hangs or died", "for 0.", "for 1."))
+    assert not stack.watchdog.latched
+    stack.silent.clear()
+    stack.step(0.1)
+    stack.silent.add(unheard)
+    stack.step(1.5)
+    assert [event.code for event in stack.events] == [code] * 3
+    assert " yet (topic " not in stack.events[-1].text
+    assert ("hangs or died" in stack.events[-1].text) == (unheard == "bridge")
+
+
+def test_what_moves_before_the_bridge_was_heard_is_a_stop_once_the_nodes_have_found_each_other(setup: Setup) -> None:
+    stack = Stack(setup, silent=("bridge",), startup_s=3.0, loading_s=15.0)
+    stack.velocity = 0.2 * setup.arms  # somebody moves the arms
+    stack.step(2.5)
+    assert not stack.watchdog.latched
+    stack.step(1.0)
+    assert stack.watchdog.latched == "watchdog.bridge"
+    assert "said nothing yet" in stack.watchdog.reason
 
 
 def test_what_has_spoken_once_may_be_missing_at_once(setup: Setup) -> None:

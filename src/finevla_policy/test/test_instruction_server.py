@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Log
 from standin_policy import StandInPolicy, running_policy_node
 from std_msgs.msg import String
 from steering_stage import CUBE, SteeringStage
@@ -299,6 +301,26 @@ def test_target_that_is_not_seen_holds_and_ends_the_instruction(stage: SteeringS
     stage.nothing_moves()
     assert not stage.bridge.chunks
     stage.running()
+
+
+def test_new_thought_is_logged_once_on_one_line_and_the_newest_is_in_the_diagnostics(
+    stage: SteeringStage, policy: StandInPolicy
+) -> None:
+    said, diagnosed = stage.listen("/rosout", Log, qos.ALL), stage.listen("/diagnostics", DiagnosticArray, qos.ALL)
+
+    def is_diagnosed(thought: str) -> bool:
+        stage.observe()
+        values = diagnosed[-1].status[0].values if diagnosed else []
+        return thought in [value.value for value in values if value.key == "thought"]
+
+    stage.running()
+    for thought in ("the cube\nis red", "", "go left", "go left"):
+        policy.thought = thought
+        begun = len(stage.bridge.chunks)
+        stage.wait(lambda begun=begun: stage.observe() or len(stage.bridge.chunks) > begun + 2, "chunks behind it")
+        stage.wait(lambda thought=thought: is_diagnosed(thought), f"'{thought}' in the diagnostics")
+    thoughts = [line.msg for line in said if "thinks" in line.msg]
+    assert thoughts == ["the policy thinks: 'the cube\N{REPLACEMENT CHARACTER}is red'", "the policy thinks: 'go left'"]
 
 
 @pytest.mark.parametrize(

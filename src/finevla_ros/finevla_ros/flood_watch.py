@@ -7,29 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from finevla_core.errors import quoted
+from finevla_core.telling_times import TellingTimes
 
 BURST = 25.0  # at once: a subscription keeps 20 at most while its node is held up
 QUIET_S = 5.0  # what begins again after so long is another flood
-FIRST_S, LONGEST_S = 10.0, 640.0  # how long a matter is counted before it is told again
 NAMED = 4  # publishers in a sentence
-
-
-@dataclass
-class TellingTimes:
-    """When a matter that goes on is worth a sentence: at once, and then at growing times; after a pause it is news."""
-
-    _told_s: float = float("-inf")
-    _interval_s: float = 0.0
-
-    def is_due(self, now_s: float) -> bool:
-        """Return whether it is to be told now; then it counts as told."""
-        if now_s - self._told_s < self._interval_s:
-            return False
-        if now_s - self._told_s > 2 * self._interval_s:
-            self._interval_s = 0.0
-        self._told_s = now_s
-        self._interval_s = min(max(FIRST_S, 2 * self._interval_s), LONGEST_S)
-        return True
 
 
 @dataclass

@@ -24,8 +24,9 @@ from trajectory_msgs.msg import JointTrajectory
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.images import MAX_SIDE
+from finevla_core.telling_times import TellingTimes
 from finevla_interfaces import msg
-from finevla_ros.flood_watch import FloodWatch, TellingTimes
+from finevla_ros.flood_watch import FloodWatch
 from finevla_ros.graph import publishers_of
 from finevla_ros.memory import PROCESS
 
@@ -96,17 +97,17 @@ class RefusalCounter:
     what: str = "message"
     count: int = 0
     _told: int = 0
-    _told_s: float = float("-inf")
     _times: TellingTimes = field(default_factory=TellingTimes)
 
     def note(self, why: str, now_s: float) -> str:
         """Count one more message that was refused; return the sentence that is to be told now, or ""."""
         self.count += 1
+        before_s = self._times.told_s
         if not self._times.is_due(now_s):
             return ""
         more = self.count - self._told
-        times = f" ({more} times in the last {now_s - self._told_s:.0f} s)" if self._told and more > 1 else ""
-        self._told, self._told_s = self.count, now_s
+        times = f" ({more} times in the last {now_s - before_s:.0f} s)" if self._told and more > 1 else ""
+        self._told = self.count
         return f"a {self.what} on {self.topic} was refused unread: {why}{times}; see who sends it"
 
 

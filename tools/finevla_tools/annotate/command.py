@@ -6,15 +6,16 @@ together: in FineVLA's ten dimensions, as sentences and as language-motion label
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.vlm_command import add_vlm_arguments, refuse_pictures, vlm_options, with_vlm
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
-from finevla_tools.door import announce, refuse_no_data_set, refuse_no_output
 
 if TYPE_CHECKING:
     from finevla_tools.annotate.draft import MotionWay
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 if every episode is annotated, 1 if some were left out."""
+    """0 if every episode is annotated, 1 if some were left out or have no part of the model that was asked."""
     refuse_no_data_set(arguments.dataset)
     refuse_no_output("--out", arguments.out)
     if arguments.episodes is not None and arguments.episodes < 1:
@@ -97,14 +98,20 @@ def run(arguments: argparse.Namespace) -> int:
         made = with_vlm(made, source, episodes, asked, out.with_name(f"{out.name}.answers"))
     said_by = "motion" if asked is None else f"motion, {asked[0].model}"
     outcome = write_draft(made, source, out, said_by)
-    for index, sentence in list(outcome.failed.items())[:SHOWN]:
-        print(f"left out: episode {index}: {sentence}", file=sys.stderr)
-    if len(outcome.failed) > SHOWN:
-        print(f"  ... and {len(outcome.failed) - SHOWN} more, in annotate.json", file=sys.stderr)
+    _say("left out", outcome.failed)
+    _say("without the model's part", outcome.without_model)
     print(f"{counted(outcome.episodes, 'episode')}, {outcome.rows} facts and sentences: {out}")
     if arguments.score:
         print("\n".join(score.lines()))
-    return 1 if outcome.failed else 0
+    return 1 if outcome.failed or outcome.without_model else 0
+
+
+def _say(what: str, sentences: "Mapping[int, str]") -> None:
+    """Name the episodes that lack something, up to `SHOWN`."""
+    for index, sentence in list(sentences.items())[:SHOWN]:
+        print(f"{what}: episode {index}: {sentence}", file=sys.stderr)
+    if len(sentences) > SHOWN:
+        print(f"  ... and {len(sentences) - SHOWN} more, in annotate.json", file=sys.stderr)
 
 
 def _refuse_for_questions(arguments: argparse.Namespace) -> None:

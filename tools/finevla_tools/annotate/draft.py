@@ -44,22 +44,24 @@ class MotionWay:
 
 @dataclass(frozen=True)
 class AnnotatedEpisode:
-    """What came of one episode; `failed` says why there is nothing."""
+    """What came of one episode; `failed` says why there is nothing, `without_model` why there is motion's part alone."""
 
     index: int
     rows: tuple[Annotation, ...] = ()
     labels: tuple[tuple[float, str], ...] = ()
     facts: MotionFacts | None = None
     failed: str = ""
+    without_model: str = ""
 
 
 @dataclass
 class DraftOutcome:
-    """How many rows of how many episodes; `failed` holds a sentence for each that was left out."""
+    """How many rows of how many episodes; a sentence for each that was left out, or has no part of the model that was asked."""
 
     episodes: int = 0
     rows: int = 0
     failed: dict[int, str] = field(default_factory=dict)
+    without_model: dict[int, str] = field(default_factory=dict)
 
 
 def annotate_episodes(
@@ -88,6 +90,8 @@ def write_draft(
             if episode.failed:
                 outcome.failed[episode.index] = episode.failed
                 continue
+            if episode.without_model:
+                outcome.without_model[episode.index] = episode.without_model
             outcome.episodes += 1
             outcome.rows += len(episode.rows)
             rows += episode.rows
@@ -144,6 +148,7 @@ def _record(source: MotionSource, outcome: DraftOutcome, annotator: str) -> dict
         "episodes": outcome.episodes,
         "rows": outcome.rows,
         "left_out": {str(index): sentence for index, sentence in outcome.failed.items()},
+        "without_model": {str(index): sentence for index, sentence in outcome.without_model.items()},
         "map": source.fields.name,
         "told": list(source.fields.told),
         "one_frame": source.is_shared,

@@ -1,23 +1,22 @@
 """The part of `finevla annotate --annotator vlm`: a model's rows beside the motion's, for every episode that it answered."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 
 if TYPE_CHECKING:
     from finevla_tools.annotate.draft import AnnotatedEpisode
     from finevla_tools.annotate.source import MotionSource
-    from finevla_tools.annotate.vlm import VlmEpisode, VlmWay
+    from finevla_tools.annotate.vlm import VlmEpisode, VlmResult, VlmWay
     from finevla_tools.annotate.vlm_server import VlmOptions
     from finevla_tools.datasets.lerobot_files import EpisodeFile
 
 CONTRADICTED = 0.05  # confidence of a row that the motion contradicts: it is looked at first
-SHOWN = 12
 
 
 def add_vlm_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +82,8 @@ def with_vlm(
     asked: "tuple[VlmOptions, VlmWay]",
     folder: Path,
 ) -> "Iterator[AnnotatedEpisode]":
-    """Give the episodes with the model's rows behind the motion's; those that it could not answer keep the motion's alone.
+    """Give the episodes with the model's rows behind the motion's; those that it could not answer keep the motion's alone
+    and say so.
 
     Args:
         made: What motion says, by episode.
@@ -93,10 +93,10 @@ def with_vlm(
         folder: Where answers are kept, so that a run that was ended goes on; may be deleted.
 
     Raises:
-        FineVLAError: The server refuses all, is gone, or a limit is reached; what it answered is kept.
+        FineVLAError: The server refuses all, is gone, answers for no episode, or a limit is reached; what it answered is kept.
     """
     from finevla_tools.annotate.consistency import contradictions
-    from finevla_tools.annotate.vlm import DONE, annotate_dataset, open_journal
+    from finevla_tools.annotate.vlm import DONE, FAILED, annotate_dataset, open_journal
     from finevla_tools.annotate.vlm_server import VlmServer
     from finevla_tools.work.progress import Progress
 
@@ -104,7 +104,7 @@ def with_vlm(
     options, way = asked
     of_episode = {episode.index: episode for episode in episodes}
     shown = [shown_episode(episode, of_episode[episode.index], source) for episode in facts if not episode.failed]
-    rows, doubts = {}, []
+    results: dict[int, VlmResult] = {}
     folder.mkdir(parents=True, exist_ok=True)
     with (
         VlmServer(options) as server,
@@ -113,20 +113,21 @@ def with_vlm(
     ):
         for result in annotate_dataset(shown, server, way, journal):
             progress.step()
-            rows[result.episode] = result.rows
-            if result.state != DONE:
-                doubts.append(
-                    f"episode {result.episode}: {result.sentence.removeprefix(f'episode {result.episode}: ')}"
-                )
-    for sentence in doubts[:SHOWN]:
-        print(f"without the model's part: {sentence}", file=sys.stderr)
-    if len(doubts) > SHOWN:
-        print(f"  ... and {len(doubts) - SHOWN} more", file=sys.stderr)
+            results[result.episode] = result
+    if results and all(result.state == FAILED for result in results.values()):
+        raise FineVLAError(
+            f"'{options.model}' answered for none of {counted(len(results), 'episode')}, and no draft is written: mend what "
+            "follows and give the same command again, or leave --annotator out for what motion says; "
+            f"the last: {result.sentence}"
+        )
     for episode in facts:
-        said = rows.get(episode.index, ())
-        against = {found.row for found in contradictions(said, episode.rows)}
-        marked = tuple(replace(row, confidence=CONTRADICTED) if row in against else row for row in said)
-        yield replace(episode, rows=(*episode.rows, *marked))
+        if (found := results.get(episode.index)) is None:
+            yield episode  # motion has nothing to say of it, and the model was not asked
+            continue
+        against = {contradicted.row for contradicted in contradictions(found.rows, episode.rows)}
+        marked = tuple(replace(row, confidence=CONTRADICTED) if row in against else row for row in found.rows)
+        lacking = "" if found.state == DONE else found.sentence.removeprefix(f"episode {episode.index}: ")
+        yield replace(episode, rows=(*episode.rows, *marked), without_model=lacking)
 
 
 def shown_episode(made: "AnnotatedEpisode", episode: "EpisodeFile", source: "MotionSource") -> "VlmEpisode":

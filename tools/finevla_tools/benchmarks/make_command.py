@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import announce, refuse_no_data_set, refuse_no_output
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
 
 TEXT = "facts and questions of your own reviewed data set, in the published form"
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import at_least, refuse_no_folder, refuse_no_output
 from finevla_tools.benchmarks.server_options import add_server_arguments, server_options
-from finevla_tools.door import announce, at_least, refuse_no_folder, refuse_no_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

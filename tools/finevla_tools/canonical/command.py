@@ -11,7 +11,8 @@ from typing import Any
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.door import announce, refuse_no_data_set, refuse_no_folder, refuse_no_output
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_folder, refuse_no_output
 
 FOLDER = "unified_output"
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them

@@ -1,7 +1,7 @@
 """What a data set's columns are taken for, in words and as a field map to be corrected and given by `--map`."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,16 @@ HEADER = """# Field map of {name} (robot type {robot}), written by --inspect: co
 {columns}"""
 
 
-def inspect(dataset: LeRobotFiles, given_map: str | None, given: Given, out: Path | None) -> int:
-    """Print it, and write the map to `out`; 0 if the map is whole, 1 if it has to be completed."""
+def inspect(
+    dataset: LeRobotFiles, given_map: str | None, given: Given, out: Path | None, say: Callable[[str], None] = print
+) -> int:
+    """Say it line by line, and write the map to `out`; 0 if the map is whole, 1 if it has to be completed."""
     groups = number_columns(dataset)
-    print(f"{dataset.root}: LeRobot {dataset.version}, {counted(len(dataset.episodes), 'episode')}, {dataset.fps:g} frames/s, "
+    say(f"{dataset.root}: LeRobot {dataset.version}, {counted(len(dataset.episodes), 'episode')}, {dataset.fps:g} frames/s, "
           f"robot type {dataset.robot or 'not said'}")  # fmt: skip
     for group, keys in groups.items():
         for key in keys:
-            print(f"  {group:6s} {describe(dataset, key)}")
+            say(f"  {group:6s} {describe(dataset, key)}")
     problem = ""
     try:
         fields = choose_map(dataset, given_map)
@@ -38,14 +40,14 @@ def inspect(dataset: LeRobotFiles, given_map: str | None, given: Given, out: Pat
     except FineVLAError as error:
         problem, fields = str(error), _draft(dataset, groups)
     for sentence in fields.told:
-        print(f"  {sentence}")
+        say(f"  {sentence}")
     for line in _lines(fields, dataset):
-        print(f"  {line}")
+        say(f"  {line}")
     if problem:
-        print(f"not certain: {problem}")
+        say(f"not certain: {problem}")
     if out is not None:
         _write(out, text(dataset, fields))
-        print(f"field map: {out}")
+        say(f"field map: {out}")
     return 1 if problem else 0
 
 

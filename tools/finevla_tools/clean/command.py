@@ -12,8 +12,8 @@ from typing import Any
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full
+from finevla_tools.argument_checks import refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
-from finevla_tools.door import refuse_no_output
 from finevla_tools.path_kinds import way_on
 from finevla_tools.unexpected import remember, unexpected
 
@@ -100,10 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
+    from finevla_tools.announcements import announce
     from finevla_tools.clean import decide, page, run
     from finevla_tools.datasets import lerobot_kept
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.door import announce
 
     given = decide.parse_set(arguments.set)
     names = decide.chosen(arguments.only, arguments.skip, not arguments.no_video)
@@ -211,7 +211,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _datasets(path: Path) -> list[Path]:
-    from finevla_tools.door import refuse_no_folder
+    from finevla_tools.argument_checks import refuse_no_folder
 
     if (path / "meta" / "info.json").is_file():
         return [path]

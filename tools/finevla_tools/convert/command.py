@@ -18,6 +18,8 @@ from finevla_core import alignment
 from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_tools.argument_checks import refuse_no_output
+from finevla_tools.argument_parser import RawHelpFormatter
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.convert import bag_analysis, bagfile, encode, resample, sources
 from finevla_tools.convert.encode import Codec
@@ -25,7 +27,6 @@ from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
 from finevla_tools.convert.task_table import TaskTable, given_task
 from finevla_tools.convert.worker import KINDS as IMAGES
 from finevla_tools.convert.worker import PartOptions
-from finevla_tools.door import RawHelpFormatter, refuse_no_output
 from finevla_tools.work.parallel import cores
 from finevla_tools.work.pools import ENGINES
 
@@ -199,11 +200,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.images == "video":
         _check(codec, arguments.to)
     options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
-    source = sources.source(arguments.input, options, arguments.kind)
+    kind = sources.kind_of(arguments.input, arguments.kind)
+    source = kind.make(arguments.input, options)
     if arguments.inspect:
         from finevla_tools.convert.inspect import inspect
 
-        return inspect(source, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
+        return inspect(source, kind, arguments, None if arguments.inspect == "-" else Path(arguments.inspect))
     if not source.references():
         of_kind = f" of kind '{arguments.kind}'; without --kind its files say what it is" if arguments.kind else ""
         raise FineVLAError(f"'{arguments.input}' holds no episode{of_kind}")

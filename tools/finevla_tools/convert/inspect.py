@@ -2,34 +2,43 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert.episode import Header, Reference, Source
+from finevla_tools.convert.sources import SourceKind
 
 LOOKED_AT = 20  # episodes that are opened
 NAMES = 16
 
 
-def inspect(source: Source, arguments: argparse.Namespace, out: Path | None) -> int:
+def inspect(source: Source, kind: SourceKind, arguments: argparse.Namespace, out: Path | None) -> int:
     """Print it; 0 if all episodes that were looked at can be read."""
     references = source.references()
-    print(f"'{arguments.input}': {counted(len(references), 'episode')}, read by {type(source).__name__}")
-    certain = _lerobot(source, arguments, out)
+    episodes = counted(len(references), "episode")
+    print(f"'{arguments.input}': {episodes}, read as {kind.text} (--kind {kind.name})")
+    said: set[str] = set()  # a data set's field map and its columns are decided by the same rules, and say the same
+
+    def say(line: str) -> None:
+        if line.strip() not in said:
+            said.add(line.strip())
+            print(line)
+
+    certain = _lerobot(source, arguments, out, say)
     settle = getattr(source, "settle", None)
     try:
         for sentence in settle() if settle else ():
-            print(f"  {sentence}")
+            say(f"  {sentence}")
     except FineVLAError as error:
-        print(f"  not certain: {error}")
+        say(f"  not certain: {error}")
         certain = False
     refused = 0
     kinds: Counter[tuple[str, ...]] = Counter()
     for reference in references[:LOOKED_AT]:
         try:
-            kinds[tuple(_lines(source.open(_piece(source, reference)).header))] += 1
+            kinds[tuple(_lines(source.open(_piece(source, reference)).header, is_settled=settle is not None))] += 1
         except FineVLAError as error:
             refused += 1
             print(f"  {reference.name} would be refused: {error}")
@@ -41,7 +50,7 @@ def inspect(source: Source, arguments: argparse.Namespace, out: Path | None) -> 
     return 0 if certain and not refused and references else 1
 
 
-def _lerobot(source: Source, arguments: argparse.Namespace, out: Path | None) -> bool:
+def _lerobot(source: Source, arguments: argparse.Namespace, out: Path | None, say: Callable[[str], None]) -> bool:
     """Its columns, and its field map to `out`; whether they are certain."""
     from finevla_tools.convert.lerobot_in import LeRobotSource
 
@@ -52,7 +61,7 @@ def _lerobot(source: Source, arguments: argparse.Namespace, out: Path | None) ->
     from finevla_tools.canonical.inspect import inspect as columns
     from finevla_tools.canonical.scales import Given
 
-    return columns(source.files(), None, Given(arguments.gripper, arguments.gripper_action), out) == 0
+    return columns(source.files(), None, Given(arguments.gripper, arguments.gripper_action), out, say) == 0
 
 
 def _piece(source: Source, reference: Reference) -> Reference:
@@ -61,12 +70,13 @@ def _piece(source: Source, reference: Reference) -> Reference:
     return found
 
 
-def _lines(header: Header) -> Iterator[str]:
+def _lines(header: Header, is_settled: bool) -> Iterator[str]:
+    """What an episode's header says; of grippers only where nothing was decided, and told, over all episodes before."""
     yield f"robot {header.robot}, {header.fps} frames/s"
     for what, names in (("state", header.state_names), ("action", header.action_names)):
         yield f"{what} ({len(names)}): {', '.join(names[:NAMES])}{', ...' if len(names) > NAMES else ''}"
     yield "cameras: " + (", ".join(f"{c.name} {c.width}x{c.height}" for c in header.cameras) or "none")
-    scale = header.facts.get("gripper_scale", {})
+    scale = {} if is_settled else header.facts.get("gripper_scale", {})
     for what, said in scale.items() if isinstance(scale, dict) else [("", scale)]:
         yield f"gripper scale{f' of the {what}' if what else ''}: {said}"
     if "task_from" in header.facts:

@@ -15,7 +15,8 @@ from finevla_tools.path_kinds import way_on
 class SourceKind:
     """A kind of recording: `matches` looks at names only; `make` gets the input and the command's options."""
 
-    name: str
+    name: str  # for --kind
+    text: str  # in a sentence, behind "read as"
     matches: Callable[[Path], bool]
     make: Callable[[Path, Mapping[str, Any]], Source]
 
@@ -80,15 +81,15 @@ def _has(path: Path, *patterns: str) -> bool:
 
 # The first that matches is taken: a LeRobot data set beside which somebody put a bag is still a data set.
 KINDS: tuple[SourceKind, ...] = (
-    SourceKind("lerobot", _is_lerobot, _lerobot),
-    SourceKind("rosbag2", _has_bags, _bags),
-    SourceKind("hdf5", _has_hdf5, _hdf5),
-    SourceKind("rlds", _has_rlds, _rlds),
+    SourceKind("lerobot", "a LeRobot data set", _is_lerobot, _lerobot),
+    SourceKind("rosbag2", "rosbags", _has_bags, _bags),
+    SourceKind("hdf5", "HDF5 files", _has_hdf5, _hdf5),
+    SourceKind("rlds", "RLDS, TFRecord files", _has_rlds, _rlds),
 )
 
 
-def source(path: Path, options: Mapping[str, Any], kind: str | None = None) -> Source:
-    """The reader for an input; raises `FineVLAError` if there is none for it."""
+def kind_of(path: Path, kind: str | None = None) -> SourceKind:
+    """Return what reads an input, by its files or as `kind` says; raises `FineVLAError` if there is nothing for it."""
     if not path.exists():
         raise FineVLAError(f"'{path}' does not exist")
     names = [k.name for k in KINDS]
@@ -96,5 +97,5 @@ def source(path: Path, options: Mapping[str, Any], kind: str | None = None) -> S
         raise FineVLAError(f"kind '{kind}' is unknown; known are {', '.join(names)}")
     for candidate in KINDS:
         if candidate.name == kind or (kind is None and candidate.matches(path)):
-            return candidate.make(path, options)
+            return candidate
     raise FineVLAError(f"'{path}' holds no recording of a kind that can be read ({', '.join(names)}){way_on(path)}")

@@ -105,7 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when all was looked at, whatever was skipped."""
-    from finevla_tools.door import announce, refuse_no_folder, refuse_no_output
+    from finevla_tools.announcements import announce
+    from finevla_tools.argument_checks import refuse_no_folder, refuse_no_output
 
     _check(arguments)
     for dataset in arguments.dataset:

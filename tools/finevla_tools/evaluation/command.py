@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from finevla_core.bundle import load_bundle
 from finevla_core.errors import FineVLAError
 from finevla_sim.tasks import TASKS
-from finevla_tools.door import UNKNOWN, announce, at_least, bundle_path, refuse_other_content
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import UNKNOWN, at_least, bundle_path, refuse_other_content
 from finevla_tools.evaluation.baselines import BASELINES
 from finevla_tools.evaluation.sizes import KINDS, QUICK, SUMMARY, Size
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import UNKNOWN, announce, at_least, refuse_other_content
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import UNKNOWN, at_least, refuse_other_content
 from finevla_tools.mixture_study.study import MixtureStudy, StudyCell, load_study
 from finevla_tools.text_format import duration
 from finevla_tools.unexpected import remember

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import announce, refuse_no_data_set
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import refuse_no_data_set
 from finevla_tools.serve.command import checked_token
 
 if TYPE_CHECKING:  # what needs more than the robot has is imported when it is wanted

@@ -14,7 +14,7 @@ from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.annotation import APPROVED, DIMENSIONS, DRAFT, REJECTED, TEXT, TEXT_SLOTS
 from finevla_tools.datasets.annotation_table import SCHEMA
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
-from finevla_tools.review import door
+from finevla_tools.review import request_checks
 from finevla_tools.review.agreement import agreements
 from finevla_tools.review.files import write_table
 from finevla_tools.review.store import ConflictError, EpisodeState, ReviewStore, Revision
@@ -42,11 +42,11 @@ class ReviewServer:
     def __init__(self, dataset: LeRobotFiles, store: ReviewStore, options: ReviewOptions) -> None:
         self._dataset, self._store, self._options = dataset, store, options
         self._episodes = {episode.index: episode for episode in dataset.episodes}
-        self._door = door.Door(options.token)
+        self._access = request_checks.AccessCheck(options.token)
 
     def application(self) -> web.Application:
         """The application, to be run by aiohttp."""
-        app = web.Application(middlewares=[self._guard], client_max_size=door.MAX_BODY)
+        app = web.Application(middlewares=[self._guard], client_max_size=request_checks.MAX_BODY)
         app.router.add_get("/", self._index)
         app.router.add_get("/page/{name}", self._file)
         app.router.add_get("/video/{episode:\\d{1,8}}/{camera:\\d{1,3}}", self._video)
@@ -70,11 +70,11 @@ class ReviewServer:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if refusal := self._door.refusal(request):
+            if refusal := self._access.refusal(request):
                 answer: web.StreamResponse = _sentence(403, refusal)
             elif request.path == "/" and "token" in request.query:
                 answer = self._log_in(request)
-            elif not self._door.knows(request):
+            elif not self._access.knows(request):
                 answer = _sentence(401, "open the address with the token that 'finevla review' printed")
             else:
                 answer = await handler(request)
@@ -84,16 +84,18 @@ class ReviewServer:
             answer = _sentence(400, str(error))
         except web.HTTPException as error:
             answer = _sentence(error.status, error.reason)
-        answer.headers.update(door.HEADERS)
+        answer.headers.update(request_checks.HEADERS)
         if not request.path.startswith(("/video/", "/page/")):
             answer.headers["Cache-Control"] = "no-store"
         return answer
 
     def _log_in(self, request: web.Request) -> web.StreamResponse:
-        if not self._door.same(request.query["token"]):
+        if not self._access.same(request.query["token"]):
             return _sentence(401, "this is not the token")
         answer = web.Response(status=303, headers={"Location": "/"})
-        answer.set_cookie(door.COOKIE, self._options.token, httponly=True, samesite="Strict", max_age=30 * 86400)
+        answer.set_cookie(
+            request_checks.COOKIE, self._options.token, httponly=True, samesite="Strict", max_age=30 * 86400
+        )
         return answer
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
@@ -129,13 +131,16 @@ class ReviewServer:
         status = request.query.get("status", "open")
         if status not in ("open", "all", "disputed", DRAFT, APPROVED, REJECTED):
             raise FineVLAError(f"there is no status '{status[:40]}'")
-        offset, limit = door.number(request, "offset", 0, 100_000_000), door.number(request, "limit", 100, 500)
+        offset, limit = (
+            request_checks.number(request, "offset", 0, 100_000_000),
+            request_checks.number(request, "limit", 100, 500),
+        )
         found = await asyncio.to_thread(self._store.queue, status, offset, limit)
         counts = await asyncio.to_thread(self._store.counts)
         return web.json_response({"episodes": [self._row(state) for state in found], "counts": counts})
 
     async def _episode(self, request: web.Request) -> web.StreamResponse:
-        episode, reviewer = self._number(request), door.person(request.query.get("reviewer"))
+        episode, reviewer = self._number(request), request_checks.person(request.query.get("reviewer"))
         state = await asyncio.to_thread(self._store.state, episode)
         items = await asyncio.to_thread(self._store.items, episode, reviewer)
         history = await asyncio.to_thread(self._store.history, episode)
@@ -163,7 +168,7 @@ class ReviewServer:
         return web.json_response(asdict(found))
 
     async def _history(self, request: web.Request) -> web.StreamResponse:
-        episode, reviewer = self._number(request), door.person(request.query.get("reviewer"))
+        episode, reviewer = self._number(request), request_checks.person(request.query.get("reviewer"))
         state = await asyncio.to_thread(self._store.state, episode)
         rows = await asyncio.to_thread(self._store.history, episode)
         is_blind = self._store.reviewers == 2 and state.status == DRAFT
@@ -185,35 +190,39 @@ class ReviewServer:
         return web.Response(body=content, content_type="application/octet-stream", headers=headers)
 
     async def _next(self, request: web.Request) -> web.StreamResponse:
-        said = await door.body(request)
+        said = await request_checks.body(request)
         skipped = said.get("skipped", [])
         if not isinstance(skipped, list) or len(skipped) > 10_000 or not all(type(n) is int for n in skipped):
             raise FineVLAError("skipped must be a list of at most 10,000 episodes")
-        found = await asyncio.to_thread(self._store.claim_next, door.person(said.get("reviewer")), set(skipped))
+        found = await asyncio.to_thread(
+            self._store.claim_next, request_checks.person(said.get("reviewer")), set(skipped)
+        )
         return web.json_response({"episode": found, "counts": await asyncio.to_thread(self._store.counts)})
 
     async def _claim(self, request: web.Request) -> web.StreamResponse:
-        reviewer = door.person((await door.body(request)).get("reviewer"))
+        reviewer = request_checks.person((await request_checks.body(request)).get("reviewer"))
         state = await asyncio.to_thread(self._store.claim, self._number(request), reviewer)
         return web.json_response(self._row(state))
 
     async def _release(self, request: web.Request) -> web.StreamResponse:
-        reviewer = door.person((await door.body(request)).get("reviewer"))
+        reviewer = request_checks.person((await request_checks.body(request)).get("reviewer"))
         await asyncio.to_thread(self._store.release, self._number(request), reviewer)
         return web.json_response({})
 
     async def _edits(self, request: web.Request) -> web.StreamResponse:
-        said, episode = await door.body(request), self._number(request)
-        reviewer, batch, edits = door.person(said.get("reviewer")), door.text(said, "batch"), door.edits(said)
+        said, episode = await request_checks.body(request), self._number(request)
+        reviewer, batch = request_checks.person(said.get("reviewer")), request_checks.text(said, "batch")
+        edits = request_checks.edits(said)
         items = await asyncio.to_thread(self._store.edit, episode, reviewer, batch, edits)
         return web.json_response({"items": [_item(row, None) for row in items]})
 
     async def _verdict(self, request: web.Request) -> web.StreamResponse:
-        said, episode = await door.body(request), self._number(request)
+        said, episode = await request_checks.body(request), self._number(request)
         verdict = said.get("verdict")
         if verdict not in (APPROVED, REJECTED, DRAFT):
             raise FineVLAError("verdict must be approved, rejected or draft")
-        reviewer, batch, seen = door.person(said.get("reviewer")), door.text(said, "batch"), door.versions(said)
+        reviewer, batch = request_checks.person(said.get("reviewer")), request_checks.text(said, "batch")
+        seen = request_checks.versions(said)
         state = await asyncio.to_thread(self._store.judge, episode, reviewer, batch, seen, verdict)
         return web.json_response(self._row(state))
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.policy.execution import Execution
-from finevla_tools.door import add_execution_options, announce, at_least, bundle_path, note
+from finevla_tools.announcements import announce, note
+from finevla_tools.argument_checks import at_least, bundle_path
+from finevla_tools.argument_parser import add_execution_options
 
 if TYPE_CHECKING:
     from finevla_tools.serve.hosting import HostedBundle

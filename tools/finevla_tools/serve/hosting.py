@@ -79,7 +79,7 @@ def load_torch_graphs(bundle: Bundle, threads: int) -> PolicyGraphs:
     runtime = bundle.manifest.runtime
     if runtime == "torch":
         try:
-            from finevla_models.bundle_graphs import load_graphs
+            from finevla_models.torch_loading import load_graphs
         except ImportError as error:
             raise FineVLAError(
                 f"bundle '{bundle.path}' is of runtime 'torch' and {error.name or 'torch'} is not installed here: "

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import UNKNOWN, announce, at_least, refuse_other_content
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import UNKNOWN, at_least, refuse_other_content
 from finevla_tools.steerbench.contestants import Contestant, contestant_of
 from finevla_tools.steerbench.settings import NAME, ROUNDS, VERSION
 

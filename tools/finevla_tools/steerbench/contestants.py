@@ -8,7 +8,7 @@ from typing import Any
 from finevla_core.bundle import load_bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST
-from finevla_tools.door import bundle_path
+from finevla_tools.argument_checks import bundle_path
 
 BASELINES_ALONE = ("oracle", "random")  # which need no bundle
 

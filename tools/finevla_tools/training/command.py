@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.door import announce, at_least
+from finevla_tools.announcements import announce
+from finevla_tools.argument_checks import at_least
 from finevla_tools.training.config import load_run_config
 from finevla_tools.training.launch import TOLD, run_ranks
 from finevla_tools.work.parallel import cores

@@ -37,7 +37,13 @@ from finevla_tools.training.mixture import (
 )
 from finevla_tools.training.options import DataOptions, SampleOptions
 from finevla_tools.training.pictures import make_pictures
-from finevla_tools.training.questions import PictureAnswer, questions_of_file, questions_of_set, read_picture
+from finevla_tools.training.questions import (
+    PictureAnswer,
+    question_content,
+    questions_of_file,
+    questions_of_set,
+    read_picture,
+)
 from finevla_tools.training.sets import open_set
 from finevla_tools.training.targets import manifest_transforms, statistics_of
 from finevla_tools.training.word_counts import check_words
@@ -106,7 +112,7 @@ class VLASamples:
                 *parse_transforms(self.transforms, robot.names),
             )
         )
-        self.hash: str = self._content()
+        self.hash: str = self._content(sources)
 
     def example(self, index: int) -> VLAExample:
         """Return sample `index`, 0, 1, 2, ... without end."""
@@ -177,11 +183,12 @@ class VLASamples:
             action_mask=counts,
         )
 
-    def _content(self) -> str:
+    def _content(self, sources: DataOptions) -> str:
         made = hashlib.sha256(" ".join(one.content for one in self.sets).encode())
         for one in self._pool:
-            size = one.picture.stat().st_size if isinstance(one.picture, Path) else 0
-            made.update(f"{one.question}\0{one.answer}\0{size}\0".encode())
+            file = sources.vlm.path
+            folder, pictures = (file.parent, [one.picture]) if file and isinstance(one.picture, Path) else (Path(), [])
+            made.update(question_content(one.question, one.answer, folder, pictures))
         return made.hexdigest()
 
     def _pooled(self, sources: DataOptions) -> list[PictureAnswer]:

@@ -14,7 +14,7 @@ from finevla_core.text_files import read_json_lines
 from finevla_models.vla.batch import VLAExample
 from finevla_tools.training.draws import permuted
 from finevla_tools.training.options import PolicyOptions
-from finevla_tools.training.questions import fitted_answer, named_picture, read_picture
+from finevla_tools.training.questions import fitted_answer, named_picture, question_content, read_picture
 
 ORDER_STREAM, SPLIT_STREAM = 21, 22  # of `draws`
 NEEDED = ("question", "answer")
@@ -22,6 +22,7 @@ NEEDED = ("question", "answer")
 
 @dataclass(frozen=True)
 class _Asked:
+    folder: Path
     pictures: tuple[Path, ...]
     question: str
     answer: str
@@ -45,8 +46,7 @@ class QuestionSamples:
             raise FineVLAError(f"{', '.join(map(repr, map(str, files)))}: no question is left to learn from")
         digest = hashlib.sha256()
         for one in found:
-            sizes = [picture.stat().st_size for picture in one.pictures]
-            digest.update(f"{one.question}\0{one.answer}\0{sizes}\0".encode())
+            digest.update(question_content(one.question, one.answer, one.folder, one.pictures))
         self.hash, self.frames = digest.hexdigest(), len(self._learned)
         self.values: tuple[str, ...] = ()
         self.transforms: list[Any] = []
@@ -95,4 +95,4 @@ def _asked(row: dict[str, Any], where: str, folder: Path, policy: PolicyOptions)
     answer = fitted_answer(row["answer"], height, width, policy.images, next(iter(policy.cameras)))
     if answer is None:
         raise FineVLAError(f"{where}: its answer is a place that the policy's pictures do not show; leave it out")
-    return _Asked(tuple(picture for picture, _, _ in found), row["question"], answer)
+    return _Asked(folder, tuple(picture for picture, _, _ in found), row["question"], answer)

@@ -82,6 +82,15 @@ def questions_of_file(path: Path, images: ImageFormat) -> list[PictureAnswer]:
     return found
 
 
+def question_content(question: str, answer: str, folder: Path, pictures: Sequence[Path]) -> bytes:
+    """Return what a hash of questions covers, in their order: texts, and pictures by size and name below `folder`.
+
+    Without the names, questions that differ by their pictures alone could change places, and nobody would see it.
+    """
+    named = [(picture.relative_to(folder).as_posix(), picture.stat().st_size) for picture in pictures]
+    return f"{question}\0{answer}\0{named}\0".encode()
+
+
 def named_picture(folder: Path, name: str, where: str) -> tuple[Path, int, int]:
     """Return a picture's file that a row names, below the row's own folder, with its height and width.
 

@@ -12,10 +12,10 @@ from finevla_core.language.chinese_idioms import plainly
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_limits import limit_of
 from finevla_core.language.chinese_paths import path_of, turn_of
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_references import with_references
 from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
 from finevla_core.language.chinese_roles import things_of
-from finevla_core.language.chinese_scene import ChineseScene
 from finevla_core.language.chinese_slots import place_of, task_of
 from finevla_core.language.chinese_things import Things
 from finevla_core.language.chinese_tokens import split
@@ -45,7 +45,7 @@ def read_chinese(text: str) -> Reading:
     return _read(with_references(scene_of(phrases, len(words))))
 
 
-def _read(scene: ChineseScene) -> Reading:
+def _read(scene: ChinesePhrases) -> Reading:
     things = things_of(scene)
     task = task_of(scene, things)
     arm, arms = arm_of(scene)

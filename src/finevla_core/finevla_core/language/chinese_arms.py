@@ -2,14 +2,14 @@
 
 from finevla_core.language.chinese_grammar import Phrase
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene, is_plain
+from finevla_core.language.chinese_phrases import ChinesePhrases, is_plain
 from finevla_core.language.chinese_slots import OPPOSITE, is_corrected, is_grasp, other_side, settled
 from finevla_core.language.chinese_things import LONG
 
 _BANNED = ("不能用", "不能使用", "禁用", "停用", "弃用")
 
 
-def arm_of(scene: ChineseScene) -> tuple[str, bool]:
+def arm_of(scene: ChinesePhrases) -> tuple[str, bool]:
     """The arm that acts, and whether the text says both."""
     weights = {"left": 0, "right": 0}
     denied: set[str] = set()
@@ -48,14 +48,14 @@ def arm_of(scene: ChineseScene) -> tuple[str, bool]:
     return OPPOSITE[min(weights, key=lambda side: weights[side])], False
 
 
-def _is_must(scene: ChineseScene, place: int) -> bool:
+def _is_must(scene: ChinesePhrases, place: int) -> bool:
     """Whether an arm is said to be the one that must act."""
     but = next((p for p in reversed(scene.phrases[max(0, place - 2) : place]) if p.kind is Kind.BUT), None)
     is_told = scene.counts(place) and scene.before(place, "BUT (?: BE | USE )?")
     return is_told and but is not None and but.text == "必须"
 
 
-def _is_idle_clause(scene: ChineseScene, clause: int) -> bool:
+def _is_idle_clause(scene: ChinesePhrases, clause: int) -> bool:
     """Whether a clause says, of the arm before it, that it rests ("as to the left hand, it has a day off")."""
     if clause >= len(scene.bounds):
         return False
@@ -77,24 +77,24 @@ def _is_idle_clause(scene: ChineseScene, clause: int) -> bool:
     return is_idle and not others & set(kinds)
 
 
-def _is_free(scene: ChineseScene, place: int) -> bool:
+def _is_free(scene: ChinesePhrases, place: int) -> bool:
     """Whether an arm is said to be free, which may be why it shall act."""
     return _idle(scene, place).text.startswith(("空着", "闲着", "空闲", "闲置"))
 
 
-def _idle(scene: ChineseScene, place: int) -> Phrase:
+def _idle(scene: ChinesePhrases, place: int) -> Phrase:
     """The next word behind a place that says that something rests."""
     return next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.IDLE)
 
 
-def _is_told_to_stay(scene: ChineseScene, place: int) -> bool:
+def _is_told_to_stay(scene: ChinesePhrases, place: int) -> bool:
     """Whether an arm is to stay where it is while the other one, which is named too, acts."""
     stay = next(phrase for phrase in scene.phrases[place:] if phrase.kind is Kind.WAIT)
     sides = {scene.phrases[p].side for p in scene.places(Kind.ARM)}
     return stay.text.startswith(("待着", "呆着", "等着", "候着", "别走")) and {"left", "right"} <= sides
 
 
-def _named_weight(scene: ChineseScene, place: int) -> int | None:
+def _named_weight(scene: ChinesePhrases, place: int) -> int | None:
     """What the words directly around an arm make of it, None if they leave it open."""
     phrase = scene.phrases[place]
     if scene.after(place, "(?: ARM | AND | LIST )* QUESTION | (?: HERE | BESIDE | BACK ) OF? COUNT* OBJECT"):
@@ -130,7 +130,7 @@ def _named_weight(scene: ChineseScene, place: int) -> int | None:
     return None
 
 
-def _arm_weight(scene: ChineseScene, place: int) -> int:
+def _arm_weight(scene: ChinesePhrases, place: int) -> int:
     phrase = scene.phrases[place]
     weight = _named_weight(scene, place)
     if weight is not None:

@@ -4,7 +4,7 @@ import re
 
 from finevla_core.language.chinese_contradictions import refused
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_slots import OPPOSITE, place_of
 from finevla_core.language.chinese_things import SHORT, Things
 from finevla_core.language.reading import Reading
@@ -20,7 +20,7 @@ _SIZED = ("大碗", "小碗", "大盆", "小盆")
 _PAIR = ("两", "俩", "双", "二", "左右")
 
 
-def missing_bowl(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def missing_bowl(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a goal that is a bowl in the middle, at the far side, of some size, a third one, or several at once."""
     if scene.size > SHORT:
         return None
@@ -44,7 +44,7 @@ def missing_bowl(scene: ChineseScene, things: Things, task: str) -> Reading | No
     return None
 
 
-def _is_somewhere(scene: ChineseScene, place: int) -> bool:
+def _is_somewhere(scene: ChinesePhrases, place: int) -> bool:
     """Whether a bowl is told from others by where it stands, other than left or right."""
     before = scene.phrases[place - 1] if place else None
     if before is None:
@@ -63,7 +63,7 @@ def _is_somewhere(scene: ChineseScene, place: int) -> bool:
     return scene.before(place, f"{_GOAL} OF?") and _CORNERS.fullmatch(verb.tail) is not None
 
 
-def _said(scene: ChineseScene, place: int) -> str:
+def _said(scene: ChinesePhrases, place: int) -> str:
     """The words of a bowl and of where it stands."""
     first = place
     while first > 0 and scene.phrases[first - 1].kind in (*_WHERE, Kind.OF, Kind.OBJECT, Kind.BELOW_KEY, Kind.REMARK):
@@ -71,7 +71,7 @@ def _said(scene: ChineseScene, place: int) -> str:
     return "".join(phrase.text for phrase in scene.phrases[first : place + 1])
 
 
-def _is_sized(scene: ChineseScene, place: int) -> bool:
+def _is_sized(scene: ChinesePhrases, place: int) -> bool:
     """Whether a bowl is told from others by its size or its form."""
     if scene.phrases[place].text.rstrip("中").endswith(_SIZED):
         return scene.before(place, _GOAL) or scene.after(place, "INSIDE? (?: MARK | $ )")

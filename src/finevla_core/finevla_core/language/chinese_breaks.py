@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import MARKS
+from finevla_core.language.chinese_phrases import MARKS
 from finevla_core.language.chinese_tokens import ChineseToken
 
 _RUN = 14  # phrases; shorter clauses are left as they are

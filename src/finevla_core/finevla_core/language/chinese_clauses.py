@@ -5,7 +5,7 @@ from itertools import groupby, pairwise
 
 from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import MARKS, ChineseScene
+from finevla_core.language.chinese_phrases import MARKS, ChinesePhrases
 
 _ACTS = (
     Kind.GRASP,
@@ -84,7 +84,7 @@ _AMBIGUOUS = frozenset((Kind.NOT, Kind.HESITATION, Kind.EXIST, Kind.PUT, Kind.ST
 _ENDS = (Kind.BUT, Kind.BE, Kind.USE, Kind.TAKE, Kind.FROM, Kind.SELECT, Kind.THEN)
 
 
-def scene_of(phrases: list[Phrase], size: int) -> ChineseScene:
+def scene_of(phrases: list[Phrase], size: int) -> ChinesePhrases:
     """Number the clauses and sentences of the phrases, which are changed, and mark what is denied or a remark."""
     _with_wishes(phrases)
     _with_degrees(phrases)
@@ -104,7 +104,7 @@ def scene_of(phrases: list[Phrase], size: int) -> ChineseScene:
         checked = _with_stops(_with_corrections(members), begins)
         marked.extend(_with_remarks(_with_negation(checked, is_only)))
     _with_contrasts(marked)
-    return ChineseScene(tuple(_with_keys(marked)), size)
+    return ChinesePhrases(tuple(_with_keys(marked)), size)
 
 
 def _with_contrasts(phrases: list[Phrase]) -> None:

@@ -1,11 +1,11 @@
 """Fills what a Chinese text leaves out of its target and of the object below it from the other things that it speaks of."""
 
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
 
 
-def complete(scene: ChineseScene, things: Things) -> None:
+def complete(scene: ChinesePhrases, things: Things) -> None:
     """Fill what is missing of the target from the things that were only spoken of."""
     weak = [place for place, role in things.roles.items() if role is Role.TOPIC]
     turns = [p for p in scene.places(Kind.TURN, Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE) if scene.counts(p)]
@@ -48,7 +48,7 @@ def complete(scene: ChineseScene, things: Things) -> None:
             things.target.update({name: qualities[name] for name in names if name in qualities})
 
 
-def _color_of_kind(scene: ChineseScene, thing: dict[str, str], other: dict[str, str]) -> None:
+def _color_of_kind(scene: ChinesePhrases, thing: dict[str, str], other: dict[str, str]) -> None:
     """Give a thing of which only the shape is said the colour of all things of its shape, if these have only one."""
     if thing.keys() != {"shape"} or thing == other:
         return
@@ -59,7 +59,7 @@ def _color_of_kind(scene: ChineseScene, thing: dict[str, str], other: dict[str, 
         thing["color"] = colors.pop()
 
 
-def _stack_on_topic(scene: ChineseScene, things: Things, weak: list[int]) -> None:
+def _stack_on_topic(scene: ChinesePhrases, things: Things, weak: list[int]) -> None:
     """Find what "put it on top" means: the thing whose top was spoken of before."""
     ends = ("上去", "上面", "上", "上头")
     is_put_on = any(
@@ -75,7 +75,7 @@ def _stack_on_topic(scene: ChineseScene, things: Things, weak: list[int]) -> Non
             things.below = dict(qualities)
 
 
-def _revive(scene: ChineseScene, things: Things, denied: list[int]) -> None:
+def _revive(scene: ChinesePhrases, things: Things, denied: list[int]) -> None:
     """Take what was denied for the target, if it is spoken of again: "need not be lifted, go near it"."""
     others = [place for place in denied if is_for_other_arm(scene, place)]
     nears = [place for place in scene.places(Kind.MOVE, Kind.WAIT) if scene.counts(place)]
@@ -100,7 +100,7 @@ def _revive(scene: ChineseScene, things: Things, denied: list[int]) -> None:
             things.target.update(scene.phrases[place].qualities)
 
 
-def is_for_other_arm(scene: ChineseScene, place: int) -> bool:
+def is_for_other_arm(scene: ChinesePhrases, place: int) -> bool:
     """Whether a thing is denied to one arm only: "the left hand must not touch it, the right one takes it"."""
     return (
         scene.before(place, "ARM NOT MOVE? (?: TOUCH | GRASP | LIFT )")
@@ -108,7 +108,7 @@ def is_for_other_arm(scene: ChineseScene, place: int) -> bool:
     )
 
 
-def _contrast(scene: ChineseScene, things: Things) -> None:
+def _contrast(scene: ChinesePhrases, things: Things) -> None:
     """Fill what "the small one" is from a thing of another size, and what "the blue one" is from a corrected thing."""
     for place in scene.places(Kind.OBJECT):
         qualities = scene.phrases[place].qualities

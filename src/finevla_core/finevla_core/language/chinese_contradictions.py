@@ -2,7 +2,7 @@
 
 from finevla_core.language.chinese_completion import is_for_other_arm
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_things import SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
@@ -17,7 +17,7 @@ def refused(sentence: str, *words: str) -> Reading:
     return Reading(refusal=sentence, unknown=words, certainty=0.0)
 
 
-def stacked_wrongly(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def stacked_wrongly(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a text that says both of two objects to be the lower one, or puts one onto itself."""
     if task != "stack":
         return None
@@ -49,7 +49,7 @@ def stacked_wrongly(scene: ChineseScene, things: Things, task: str) -> Reading |
     return None
 
 
-def denied_and_wanted(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def denied_and_wanted(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a text that wants a thing taken and not taken, or taken and left where it is."""
     if task in ("reach", "clean") or scene.size > SHORT:
         return None
@@ -71,7 +71,7 @@ def denied_and_wanted(scene: ChineseScene, things: Things, task: str) -> Reading
     return _gripper(scene, task) or _taken_back(scene, task) or _kept(scene, things)
 
 
-def _gripper(scene: ChineseScene, task: str) -> Reading | None:
+def _gripper(scene: ChinesePhrases, task: str) -> Reading | None:
     """Refuse what the gripper cannot do: grasp while it stays open, put down without opening."""
     if scene.places(Kind.KEEP_OPEN) and not scene.before(scene.places(Kind.KEEP_OPEN)[0], "ARM AND | IDLE"):
         return refused("You contradict yourself: you want it grasped with the gripper open all the time.")
@@ -88,7 +88,7 @@ def _gripper(scene: ChineseScene, task: str) -> Reading | None:
     return None
 
 
-def _taken_back(scene: ChineseScene, task: str) -> Reading | None:
+def _taken_back(scene: ChinesePhrases, task: str) -> Reading | None:
     """Refuse a text that wants a thing taken up, and put down or not taken up at its end."""
     lifts = [place for place in scene.places(Kind.LIFT, Kind.GRASP) if scene.counts(place)]
     downs = [place for place in scene.places(Kind.PUT) if scene.counts(place) and scene.phrases[place].text in _DOWN]
@@ -101,7 +101,7 @@ def _taken_back(scene: ChineseScene, task: str) -> Reading | None:
     return None
 
 
-def _kept(scene: ChineseScene, things: Things) -> Reading | None:
+def _kept(scene: ChinesePhrases, things: Things) -> Reading | None:
     """Refuse a text that wants a thing moved, and left where it is or not touched."""
     for place in scene.places(Kind.LIFT):
         if scene.phrases[place].is_negated and scene.phrases[place].text.startswith(("离", "脱离")):
@@ -138,7 +138,7 @@ def _kept(scene: ChineseScene, things: Things) -> Reading | None:
     return None
 
 
-def _is_kept_down(scene: ChineseScene, place: int) -> bool:
+def _is_kept_down(scene: ChinesePhrases, place: int) -> bool:
     """Whether it is said of the thing that is wanted, not of another thing or of an arm, that it is not to be taken up."""
     kinds = {phrase.kind for _, phrase in scene.clause(place)}
     is_taking_up = scene.phrases[place].text.endswith(("起", "起来"))

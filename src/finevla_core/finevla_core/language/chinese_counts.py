@@ -5,7 +5,7 @@ import re
 from finevla_core.language.chinese_contradictions import refused
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_paths import turn_of
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_things import SHORT, Things
 from finevla_core.language.reading import Reading
 
@@ -21,7 +21,7 @@ _POINT = re.compile(f"第?(?:{_NUMBER}|[零一])")
 _AGAIN = ("回来", "回去")
 
 
-def turned_by_number(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def turned_by_number(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse to turn the knob by or to a number, or there and back, where nothing says which way."""
     if scene.size > SHORT or turn_of(scene)[0]:
         return None

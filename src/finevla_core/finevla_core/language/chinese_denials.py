@@ -4,8 +4,8 @@ from finevla_core.language.chinese_completion import is_for_other_arm
 from finevla_core.language.chinese_contradictions import refused
 from finevla_core.language.chinese_grammar import Phrase
 from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_phrases import MARKS, ChinesePhrases, is_plain
 from finevla_core.language.chinese_roles import head_of
-from finevla_core.language.chinese_scene import MARKS, ChineseScene, is_plain
 from finevla_core.language.chinese_slots import place_of
 from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
 from finevla_core.language.reading import Reading
@@ -39,7 +39,7 @@ _BEFORE = (
 _AFTER = f"(?: OBJECT | IT | TABLE )? (?: {_GOAL} )? (?: MARK | $ )"
 
 
-def said_and_denied(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def said_and_denied(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a short text that says the same both ways and does not correct itself."""
     if scene.size > SHORT:
         return None
@@ -54,7 +54,7 @@ def said_and_denied(scene: ChineseScene, things: Things, task: str) -> Reading |
     )
 
 
-def _act(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _act(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse an act that is wanted and, in a clause that says nothing else, denied."""
     kinds = _ACTS[task]
     wanted = [place for place in scene.places(*kinds, *_ways(task)) if scene.counts(place)]
@@ -86,7 +86,7 @@ def _is_same_act(wanted: Phrase, denied: Phrase) -> bool:
     return wanted.kind is denied.kind and wanted.text[0] == denied.text[0]
 
 
-def _is_plain(scene: ChineseScene, things: Things, task: str, place: int) -> bool:
+def _is_plain(scene: ChinesePhrases, things: Things, task: str, place: int) -> bool:
     """Whether a clause denies an act as such: not its manner, not to the other arm, not of another thing or bowl."""
     before = _BEFORE if scene.before(place, "NOT") else f"{_BEFORE} TAKE (?: OBJECT | IT )"
     if not (scene.before(place, before) and scene.after(place, _AFTER)):
@@ -106,7 +106,7 @@ def _is_plain(scene: ChineseScene, things: Things, task: str, place: int) -> boo
     return all(_is_meant(scene, things, task, phrase) for phrase in clause)
 
 
-def _is_meant(scene: ChineseScene, things: Things, task: str, phrase: Phrase) -> bool:
+def _is_meant(scene: ChinesePhrases, things: Things, task: str, phrase: Phrase) -> bool:
     """Whether an arm, a bowl or a thing is one that the text wants, as far as it says."""
     if phrase.kind is Kind.ARM:
         others = {p.side for p in scene.phrases if p.kind is Kind.ARM and p is not phrase}
@@ -118,7 +118,7 @@ def _is_meant(scene: ChineseScene, things: Things, task: str, phrase: Phrase) ->
     return True
 
 
-def _thing(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _thing(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a thing that is denied with the same words with which it is wanted."""
     verb = "MOVE | TOUCH" if task == "reach" else "GRASP | LIFT | TOUCH | TURN"
     for place, role in things.roles.items():
@@ -144,7 +144,7 @@ def _thing(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _size(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _size(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a thing that is wanted big and small."""
     if task in ("stack", "clean"):
         return None
@@ -161,7 +161,7 @@ def _size(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _is_size_wanted(scene: ChineseScene, place: int, role: Role) -> bool:
+def _is_size_wanted(scene: ChinesePhrases, place: int, role: Role) -> bool:
     """Whether a thing of some size is one that is asked for, not one that only lies there."""
     phrase = scene.phrases[place]
     return (
@@ -174,7 +174,7 @@ def _is_size_wanted(scene: ChineseScene, place: int, role: Role) -> bool:
     )
 
 
-def _support(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _support(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse an object that something is to be put on and not to be put on."""
     if task != "stack":
         return None
@@ -197,7 +197,7 @@ def _support(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return refused(f"One thing at a time: you say two objects to put it on ('{other.text}').")
 
 
-def _identity(scene: ChineseScene, things: Things) -> Reading | None:
+def _identity(scene: ChinesePhrases, things: Things) -> Reading | None:
     """Refuse a thing that is said to be another one: "the red one must be the blue cube", "a ball-shaped cube"."""
     for place in things.roles:
         phrase = scene.phrases[place]

@@ -7,7 +7,7 @@ from finevla_core.language.chinese_contradictions import denied_and_wanted, refu
 from finevla_core.language.chinese_counts import turned_by_number
 from finevla_core.language.chinese_denials import said_and_denied
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene, is_plain
+from finevla_core.language.chinese_phrases import ChinesePhrases, is_plain
 from finevla_core.language.chinese_slots import is_list
 from finevla_core.language.chinese_things import SHORT, Role, Things, agrees
 from finevla_core.language.reading import Reading
@@ -16,7 +16,7 @@ _GOALS = ("到", "在", "于", "至", "往")  # a verb that ends so is followed 
 _THROWS = ("扔", "丢", "投", "抛", "甩")
 
 
-def limit_of(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def limit_of(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Return the first thing of a text that cannot be done, None if all of it can."""
     reasons = (
         _arms,
@@ -41,7 +41,7 @@ def limit_of(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return next((refusal for reason in reasons if (refusal := reason(scene, things, task)) is not None), None)
 
 
-def _arms(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _arms(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.ARM):
         phrase = scene.phrases[place]
         if phrase.side == "middle":
@@ -62,7 +62,7 @@ def _arms(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _is_no_arm(scene: ChineseScene, task: str, place: int) -> bool:
+def _is_no_arm(scene: ChinesePhrases, task: str, place: int) -> bool:
     """Whether the only arm of a text, before anything is done, is not to be used or not to move."""
     acts = [p for p in scene.places(Kind.GRASP, Kind.LIFT, Kind.PUT, Kind.STACK, Kind.TURN) if scene.counts(p)]
     is_only = len(scene.places(Kind.ARM)) == 1 and not scene.phrases[place].side and scene.size <= SHORT
@@ -73,13 +73,13 @@ def _is_no_arm(scene: ChineseScene, task: str, place: int) -> bool:
     return is_unused or (is_still and is_plain(scene.phrases[place + 2].tail))
 
 
-def _beside(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _beside(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     if things.beside is not None and scene.size <= SHORT:
         return refused(f"I cannot put things next to '{things.beside.text}': say a bowl, or on top of an object.")
     return None
 
 
-def _elsewhere(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _elsewhere(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a place that is neither in a bowl nor on an object."""
     if scene.size <= SHORT and scene.has("EXIST (?: BOWL | POST ) PUT (?: MARK | $ )"):
         return refused("I can put things only into a bowl, not beside it.")
@@ -129,20 +129,20 @@ def _elsewhere(scene: ChineseScene, things: Things, task: str) -> Reading | None
     return None
 
 
-def _condition(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _condition(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse what is to be done only if something is there."""
     if scene.size <= SHORT and scene.has("(?: ^ | MARK ) IF (?: TABLE? EXIST OBJECT | OBJECT BE OBJECT )"):
         return refused("I cannot decide that: say one thing to do.")
     return None
 
 
-def _called_off(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _called_off(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     if scene.size <= SHORT and scene.has("CANCEL (?: MARK | BE | DO )* $"):
         return refused("You called it off: say what I shall do.")
     return None
 
 
-def _thrown(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _thrown(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.PUT):
         verb = scene.phrases[place].text
         if verb.startswith(_THROWS) and scene.counts(place) and not scene.places(Kind.BOWL) and not things.below:
@@ -150,7 +150,7 @@ def _thrown(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _fixed(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _fixed(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     for place in scene.places(Kind.BOWL):
         if scene.phrases[place].is_twice and scene.counts(place) and scene.before(place, "(?: PUT | MOVE | GOAL )"):
             return refused(f"I know the left bowl and the right bowl, no '{scene.phrases[place].text}'.")
@@ -176,7 +176,7 @@ def _fixed(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _knob(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _knob(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     if things.target.get("shape") == "knob" and task in ("pick", "place", "stack"):
         return refused("I cannot lift the knob: I can turn it or reach for it.")
     if things.below.get("shape") == "knob":
@@ -187,7 +187,7 @@ def _knob(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _pointless(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _pointless(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a text that takes a thing and does not say what for."""
     if task != "reach":
         return None
@@ -214,7 +214,7 @@ def _pointless(scene: ChineseScene, things: Things, task: str) -> Reading | None
     return None
 
 
-def _clean(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _clean(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse to clear the table in part, or with nothing touched."""
     if task != "clean" or scene.size > SHORT:
         return None
@@ -235,7 +235,7 @@ def _clean(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _twice(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _twice(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     if scene.has("OBJECT (?: AND | LIST ) OBJECT CLAUSE? ALL SELECT (?: MARK | $ )") and scene.size <= SHORT:
         return refused("One thing at a time: you say two objects.")
     if (
@@ -279,7 +279,7 @@ def _twice(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _several(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _several(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     if things.conflict is not None and task != "clean":
         first, second = (phrase.text for phrase in things.conflict)
         return refused(f"One thing at a time: you say both '{first}' and '{second}'.")
@@ -303,7 +303,7 @@ def _several(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return None
 
 
-def _is_other_job_before(scene: ChineseScene, things: Things, task: str) -> bool:
+def _is_other_job_before(scene: ChinesePhrases, things: Things, task: str) -> bool:
     """Whether something else is to be moved first: "take the red one, then turn the knob", "..., then clear the table"."""
     begins = "^ (?: ARM | REQUEST )* THEN+ (?: ARM | REQUEST | TAKE | OBJECT | TABLE | MOVE | GRASP | CLOSE | FROM | PLACE )*"
     lasts = [p for p in scene.places(Kind.TURN, Kind.CLEAN) if scene.counts(p) and scene.before(p, begins)]
@@ -320,7 +320,7 @@ def _is_other_job_before(scene: ChineseScene, things: Things, task: str) -> bool
     return is_put or (bool(acts and shapes) and "knob" not in shapes)
 
 
-def _is_added(scene: ChineseScene, things: Things) -> bool:
+def _is_added(scene: ChinesePhrases, things: Things) -> bool:
     """Whether another thing is asked for at the end: "the ball, and also the brick"."""
     return any(
         scene.before(place, "^ (?: EXIST | AND )")
@@ -333,7 +333,7 @@ def _is_added(scene: ChineseScene, things: Things) -> bool:
     )
 
 
-def _jobs(scene: ChineseScene, things: Things, task: str) -> Iterator[str]:
+def _jobs(scene: ChinesePhrases, things: Things, task: str) -> Iterator[str]:
     """The kinds of jobs that cannot be parts of one: clearing the table, turning the knob, carrying an object."""
     if task == "clean":
         yield "clear the table"
@@ -361,14 +361,14 @@ def _jobs(scene: ChineseScene, things: Things, task: str) -> Iterator[str]:
             yield "turn the knob" if shape == "knob" else "move an object"
 
 
-def _is_stacked(scene: ChineseScene, place: int) -> bool:
+def _is_stacked(scene: ChinesePhrases, place: int) -> bool:
     """Whether objects are to be stacked, not only put into a bowl one upon the other."""
     kinds = {phrase.kind for _, phrase in scene.clause(place)}
     is_state = scene.phrases[place].text.endswith("着") or scene.after(place, "OF")
     return not is_state and scene.counts(place) and Kind.OBJECT in kinds and Kind.BOWL not in kinds
 
 
-def _two_places(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def _two_places(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     bowls = [
         place
         for place in scene.places(Kind.BOWL)

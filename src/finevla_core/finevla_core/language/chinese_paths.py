@@ -1,14 +1,14 @@
 """Decides how things move: over or round the post, and which way the knob is turned."""
 
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_slots import settled
 from finevla_core.language.chinese_things import LONG, SHORT
 
 _BESIDE = "(?: BESIDE | LEFT | RIGHT | FRONT | BACK | FAR | NEAR )"
 
 
-def path_of(scene: ChineseScene) -> tuple[str, bool]:
+def path_of(scene: ChinesePhrases) -> tuple[str, bool]:
     """Over or round the post, and whether the text says both."""
     votes = [*_said_ways(scene), *_passes(scene)]
     word, is_twofold = settled(scene, sorted(votes))
@@ -27,7 +27,7 @@ def path_of(scene: ChineseScene) -> tuple[str, bool]:
     return word, is_twofold or is_denied
 
 
-def _said_ways(scene: ChineseScene) -> list[tuple[int, str]]:
+def _said_ways(scene: ChinesePhrases) -> list[tuple[int, str]]:
     """What verbs say that mean to go over or round something."""
     votes: list[tuple[int, str]] = []
     has_post = bool(scene.places(Kind.POST))
@@ -49,7 +49,7 @@ def _said_ways(scene: ChineseScene) -> list[tuple[int, str]]:
     return votes
 
 
-def _passes(scene: ChineseScene) -> list[tuple[int, str]]:
+def _passes(scene: ChinesePhrases) -> list[tuple[int, str]]:
     """What is said of the side of the post that something passes."""
     votes: list[tuple[int, str]] = []
     has_post = bool(scene.places(Kind.POST))
@@ -86,7 +86,7 @@ def _passes(scene: ChineseScene) -> list[tuple[int, str]]:
     return votes
 
 
-def turn_of(scene: ChineseScene) -> tuple[str, bool]:
+def turn_of(scene: ChinesePhrases) -> tuple[str, bool]:
     """Which way the knob is to be turned, and whether the text says both."""
     votes: list[tuple[int, str]] = []
     for place in scene.places(Kind.CLOCKWISE, Kind.COUNTERCLOCKWISE):

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from finevla_core.language.chinese_grammar import Phrase
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 
 _SIDES = (Kind.LEFT, Kind.RIGHT, Kind.FAR, Kind.NEAR, Kind.FRONT, Kind.BACK, Kind.CENTER)
 
 
-def with_references(scene: ChineseScene) -> ChineseScene:
+def with_references(scene: ChinesePhrases) -> ChinesePhrases:
     """Put things in the place of "the former" and "the latter", arms and bowls in the place of "the left one"."""
     phrases = list(scene.phrases)
     for place, phrase in enumerate(phrases):
@@ -44,10 +44,10 @@ def with_references(scene: ChineseScene) -> ChineseScene:
             elif len(pair) == 2:
                 meant = pair[phrase.kind is Kind.LATTER]
                 phrases[place] = replace(phrase, kind=Kind.OBJECT, qualities=meant.qualities)
-    return ChineseScene(tuple(phrases), scene.size)
+    return ChinesePhrases(tuple(phrases), scene.size)
 
 
-def _sided_kind(scene: ChineseScene, phrases: list[Phrase], place: int) -> Kind | None:
+def _sided_kind(scene: ChinesePhrases, phrases: list[Phrase], place: int) -> Kind | None:
     """What "the left one" is: the kind of thing that was spoken of last, if one of the two is denied or corrected."""
     if scene.before(place, "PUT GOAL? | OBJECT (?: THEN | BUT | ALL )* MOVE") and scene.after(
         place, "OF? COUNT* (?: MARK | $ )"
@@ -84,12 +84,12 @@ def _sided_kind(scene: ChineseScene, phrases: list[Phrase], place: int) -> Kind 
     return last.kind
 
 
-def _is_clause(scene: ChineseScene, place: int) -> bool:
+def _is_clause(scene: ChinesePhrases, place: int) -> bool:
     """Whether a side is all that its clause says."""
     return scene.before(place, "^ BE?") and scene.after(place, "OF? (?: MARK | $ )")
 
 
-def _thing_at(scene: ChineseScene, phrases: list[Phrase], place: int) -> dict[str, str] | None:
+def _thing_at(scene: ChinesePhrases, phrases: list[Phrase], place: int) -> dict[str, str] | None:
     """The qualities of "the left one": of what was said to be there, or of what lies elsewhere and is not meant."""
     kind = phrases[place].kind
     if (

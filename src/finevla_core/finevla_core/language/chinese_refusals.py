@@ -2,7 +2,7 @@
 
 from finevla_core.language.chinese_contradictions import refused
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_things import LONG, SHORT, Role, Things
 from finevla_core.language.reading import Reading
 
@@ -74,12 +74,12 @@ _VERBS = (
 )
 
 
-def unknown_words(scene: ChineseScene) -> list[int]:
+def unknown_words(scene: ChinesePhrases) -> list[int]:
     """Where unknown words stand, and words that are known to be outside of the world."""
     return scene.places(Kind.UNKNOWN, Kind.OUTSIDE)
 
 
-def refusal_of(scene: ChineseScene, things: Things) -> Reading | None:
+def refusal_of(scene: ChinesePhrases, things: Things) -> Reading | None:
     """Return why the words of a text cannot be followed, None if they can."""
     for reason in (_question, _action, _unknown, _statement):
         if (refusal := reason(scene, things)) is not None:
@@ -87,7 +87,7 @@ def refusal_of(scene: ChineseScene, things: Things) -> Reading | None:
     return None
 
 
-def no_target(scene: ChineseScene, things: Things, task: str) -> Reading | None:
+def no_target(scene: ChinesePhrases, things: Things, task: str) -> Reading | None:
     """Refuse a text that does not say what is to be done with which object."""
     is_word = len(scene.phrases) == 1 and things.target.keys() == {"color"}
     is_word = is_word and not set(scene.phrases[0].text) & set("的那这个只块颗件号")
@@ -96,7 +96,7 @@ def no_target(scene: ChineseScene, things: Things, task: str) -> Reading | None:
     return refused("I do not know which object you mean: say its colour or its shape.")
 
 
-def _question(scene: ChineseScene, things: Things) -> Reading | None:
+def _question(scene: ChinesePhrases, things: Things) -> Reading | None:
     asked = {scene.phrases[place].clause for place in scene.places(Kind.REQUEST, Kind.IF, Kind.ALL)}
     questions = [scene.phrases[place] for place in scene.places(Kind.QUESTION)]
     asking = {phrase.clause for phrase in questions if phrase.value == "count" or phrase.clause not in asked}
@@ -113,7 +113,7 @@ def _question(scene: ChineseScene, things: Things) -> Reading | None:
     return None
 
 
-def _statement(scene: ChineseScene, things: Things) -> Reading | None:
+def _statement(scene: ChinesePhrases, things: Things) -> Reading | None:
     """Refuse a text that says only how things are."""
     if any(scene.counts(place) for place in scene.places(*_VERBS)):
         return None
@@ -130,7 +130,7 @@ def _statement(scene: ChineseScene, things: Things) -> Reading | None:
     return refused("Say what I shall do, not only how things are.") if is_told else None
 
 
-def _action(scene: ChineseScene, things: Things) -> Reading | None:
+def _action(scene: ChinesePhrases, things: Things) -> Reading | None:
     for place in scene.places(Kind.ACTION):
         phrase = scene.phrases[place]
         if not scene.counts(place) or (scene.size > LONG and phrase.value.startswith("measure")):
@@ -153,7 +153,7 @@ def _action(scene: ChineseScene, things: Things) -> Reading | None:
     return None
 
 
-def _unknown(scene: ChineseScene, things: Things) -> Reading | None:
+def _unknown(scene: ChinesePhrases, things: Things) -> Reading | None:
     words = [scene.phrases[place].text for place in unknown_words(scene) if _matters(scene, things, place)]
     words = list(dict.fromkeys(words))[:_WORDS]
     if not words:
@@ -163,7 +163,7 @@ def _unknown(scene: ChineseScene, things: Things) -> Reading | None:
     return refused(f"I know none of: {', '.join(words)}.", *words)
 
 
-def _is_by_the_way(scene: ChineseScene, place: int) -> bool:
+def _is_by_the_way(scene: ChinesePhrases, place: int) -> bool:
     """Whether an unknown word stands where only words of manner and courtesy do, or names what a thing lies beside."""
     if scene.phrases[place].kind is Kind.UNKNOWN:
         if scene.before(place, "(?: ^ | REQUEST | ARM | BUT ) THEN?") and scene.after(
@@ -179,7 +179,7 @@ def _is_by_the_way(scene: ChineseScene, place: int) -> bool:
     return is_beside and scene.after(place, "FACE* (?: HERE | TABLE )? OF COUNT* OBJECT")
 
 
-def _matters(scene: ChineseScene, things: Things, place: int) -> bool:
+def _matters(scene: ChinesePhrases, things: Things, place: int) -> bool:
     """Whether what shall be done may depend on an unknown word."""
     phrase = scene.phrases[place]
     if _is_by_the_way(scene, place):
@@ -213,7 +213,7 @@ def _matters(scene: ChineseScene, things: Things, place: int) -> bool:
     return not commands or any(scene.phrases[p].clause == phrase.clause for p in commands)
 
 
-def _is_argument(scene: ChineseScene, place: int) -> bool:
+def _is_argument(scene: ChinesePhrases, place: int) -> bool:
     """Whether an unknown word is what is taken, or where something is put."""
     if scene.phrases[place].value == "property":
         return False

@@ -5,11 +5,11 @@ import re
 from finevla_core.language.chinese_completion import complete
 from finevla_core.language.chinese_grammar import PLACES
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_things import LONG, SHORT, Role, Things, agrees
 
 
-def things_of(scene: ChineseScene) -> Things:
+def things_of(scene: ChinesePhrases) -> Things:
     """Give every thing its role and put together what is said of the target and of the object below it."""
     things = Things()
     is_held = False
@@ -60,7 +60,7 @@ _PUT_ON_TOP = "OF? TOP (?: REQUEST | THEN | SELECT | ALL )* (?: PUT | STACK )"
 _WHERE = (Kind.TABLE, Kind.OF, Kind.EXIST, Kind.AT, *PLACES)
 
 
-def _role(scene: ChineseScene, place: int, things: Things, is_held: bool, last: int | None) -> Role:
+def _role(scene: ChinesePhrases, place: int, things: Things, is_held: bool, last: int | None) -> Role:
     phrase = scene.phrases[place]
     if phrase.is_many and scene.after(place, "OF? INSIDE"):
         return Role.TOPIC
@@ -105,7 +105,7 @@ def _role(scene: ChineseScene, place: int, things: Things, is_held: bool, last: 
     return _governed_role(scene, place, things, is_held)
 
 
-def _corrected_role(scene: ChineseScene, things: Things, last: int) -> Role:
+def _corrected_role(scene: ChinesePhrases, things: Things, last: int) -> Role:
     """The role of what is corrected: of the last thing, or of what it denies ("onto the green one, not the green one")."""
     if things.roles[last] is not Role.DENIED:
         return things.roles[last]
@@ -116,14 +116,14 @@ def _corrected_role(scene: ChineseScene, things: Things, last: int) -> Role:
     return things.roles[same[-1]] if same else Role.DENIED
 
 
-def _is_spared(scene: ChineseScene, place: int) -> bool:
+def _is_spared(scene: ChinesePhrases, place: int) -> bool:
     """Whether nothing is to happen to a thing by accident: "do not knock the can over"."""
     if not scene.before(head_of(scene, place), "NOT (?: TAKE | USE )"):
         return False
     return not scene.after(place, ".* (?: PUT | STACK | MOVE | GRASP | LIFT | TURN | CLEAN )")
 
 
-def _is_location(scene: ChineseScene, place: int) -> bool:
+def _is_location(scene: ChinesePhrases, place: int) -> bool:
     """Whether a thing only says where another one is: "the cube beside the ball"."""
     phrase = scene.phrases[place]
     if scene.after(place, "OF? PLACE+ OF COUNT* (?: OBJECT | IT | THING)") or scene.after(
@@ -165,13 +165,13 @@ def _is_location(scene: ChineseScene, place: int) -> bool:
     return not is_goal and scene.after(place, "OF? PLACE+ COUNT* OBJECT")
 
 
-def _is_obstacle(scene: ChineseScene, place: int) -> bool:
+def _is_obstacle(scene: ChinesePhrases, place: int) -> bool:
     """Whether a thing is said to be in the way of the one before it."""
     following = scene.phrases[place + 1] if place + 1 < len(scene.phrases) else None
     return following is not None and following.kind is Kind.EXIST and following.text.startswith(_BLOCKING)
 
 
-def head_of(scene: ChineseScene, place: int) -> int:
+def head_of(scene: ChinesePhrases, place: int) -> int:
     """Where the words begin that say where a thing lies ("the cube on the table", "the ball beside the left bowl")."""
     start = scene.bounds[scene.phrases[place].clause][0]
     at = place
@@ -188,7 +188,7 @@ def head_of(scene: ChineseScene, place: int) -> int:
     return at
 
 
-def _governed_role(scene: ChineseScene, place: int, things: Things, is_held: bool) -> Role:
+def _governed_role(scene: ChinesePhrases, place: int, things: Things, is_held: bool) -> Role:
     """The role that the words before a thing give it, or else the words behind it."""
     if scene.is_behind(place, Kind.COLON, Kind.UNDER, Kind.DOWN, Kind.BELOW_KEY) or scene.before(
         place, "BELOW_KEY | UNDER BE"
@@ -244,7 +244,7 @@ def _governed_role(scene: ChineseScene, place: int, things: Things, is_held: boo
     return _reached_role(scene, place, things, is_held) or _topic_role(scene, place)
 
 
-def _reached_role(scene: ChineseScene, place: int, things: Things, is_held: bool) -> Role | None:
+def _reached_role(scene: ChinesePhrases, place: int, things: Things, is_held: bool) -> Role | None:
     """The role of a thing that the hand goes to, empty or not."""
     phrase = scene.phrases[place]
     head = head_of(scene, place)
@@ -264,7 +264,7 @@ def _reached_role(scene: ChineseScene, place: int, things: Things, is_held: bool
     return None
 
 
-def _topic_role(scene: ChineseScene, place: int) -> Role:
+def _topic_role(scene: ChinesePhrases, place: int) -> Role:
     """The role of a thing without a verb before it."""
     if scene.before(place, "EXIST (?: COUNT | ALL )*"):
         return Role.TOPIC
@@ -289,7 +289,7 @@ def _topic_role(scene: ChineseScene, place: int) -> Role:
     )
 
 
-def _put_role(scene: ChineseScene, things: Things, place: int, head: int) -> Role:
+def _put_role(scene: ChinesePhrases, things: Things, place: int, head: int) -> Role:
     """What is behind "put": the thing that is put, the one that it is put on, or one that it cannot be put beside."""
     verb = next(phrase for phrase in reversed(scene.phrases[:head]) if phrase.kind in (Kind.PUT, Kind.STACK))
     is_goal = (
@@ -316,7 +316,7 @@ def _put_role(scene: ChineseScene, things: Things, place: int, head: int) -> Rol
     return Role.BELOW if verb.kind is Kind.STACK or is_goal or verb.text.endswith("上") else Role.TARGET
 
 
-def _add_target(scene: ChineseScene, things: Things, place: int, last: int | None) -> None:
+def _add_target(scene: ChinesePhrases, things: Things, place: int, last: int | None) -> None:
     phrase = scene.phrases[place]
     if agrees(phrase.qualities, things.target):
         things.target.update(phrase.qualities)
@@ -344,7 +344,7 @@ def _add_target(scene: ChineseScene, things: Things, place: int, last: int | Non
         things.conflict = (scene.phrases[targets[-1]], phrase)
 
 
-def _is_taken(scene: ChineseScene, place: int) -> bool:
+def _is_taken(scene: ChinesePhrases, place: int) -> bool:
     """Whether a verb says of a thing that it is to be grasped or turned, not only that the hand goes near it."""
     head = head_of(scene, place)
     return scene.before(head, "(?: TAKE | GRASP | LIFT | TURN | TARGET_KEY )") or (
@@ -352,13 +352,13 @@ def _is_taken(scene: ChineseScene, place: int) -> bool:
     )
 
 
-def _is_above(scene: ChineseScene, place: int) -> bool:
+def _is_above(scene: ChinesePhrases, place: int) -> bool:
     """Whether a thing is spoken of as what something goes onto."""
     is_taken = scene.before(head_of(scene, place), "(?: TAKE | GRASP | LIFT | SELECT | FROM | WAIT )")
     return scene.after(place, "OF? TOP") and not is_taken
 
 
-def _add_below(scene: ChineseScene, things: Things, place: int) -> None:
+def _add_below(scene: ChinesePhrases, things: Things, place: int) -> None:
     phrase = scene.phrases[place]
     if things.target and phrase.qualities.items() <= things.target.items() and not scene.after(place, "OF? TOP"):
         things.roles[place] = Role.TARGET

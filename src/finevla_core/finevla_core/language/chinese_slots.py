@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_scene import ChineseScene
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_things import LONG, Role, Things
 
 _LIFTS = (
@@ -31,7 +31,7 @@ _CLOSE_BY = ("跟前", "面前", "眼前", "前头那里")
 OPPOSITE = {"left": "right", "right": "left"}
 
 
-def settled(scene: ChineseScene, votes: list[tuple[int, str]]) -> tuple[str, bool]:
+def settled(scene: ChinesePhrases, votes: list[tuple[int, str]]) -> tuple[str, bool]:
     """The word that most speaks for, a corrected one not, and whether two different words were said.
 
     `votes` are the places of what was said, in order.
@@ -47,12 +47,12 @@ def settled(scene: ChineseScene, votes: list[tuple[int, str]]) -> tuple[str, boo
     return last, is_twofold and scene.size <= LONG
 
 
-def is_corrected(scene: ChineseScene, votes: list[tuple[int, str]]) -> bool:
+def is_corrected(scene: ChinesePhrases, votes: list[tuple[int, str]]) -> bool:
     """Whether one of the words was replaced by another one."""
     return any(first[1] != second[1] and scene.is_corrected(first[0], second[0]) for first, second in pairwise(votes))
 
 
-def task_of(scene: ChineseScene, things: Things) -> str:
+def task_of(scene: ChinesePhrases, things: Things) -> str:
     """The task, from verbs that count and from where things are to go."""
     if is_clean(scene, things):
         return "clean"
@@ -90,7 +90,7 @@ def task_of(scene: ChineseScene, things: Things) -> str:
     return "pick" if is_lifted else "reach"
 
 
-def _is_wanted(scene: ChineseScene) -> bool:
+def _is_wanted(scene: ChinesePhrases) -> bool:
     """Whether the speaker says that he wants a thing, and nothing of where the hand shall go."""
     wishes = ("我要", "我只要", "我只想要", "我就要", "我想要", "咱要", "我们要", "咱们要")
     return not scene.has("MOVE | WAIT") and any(
@@ -99,14 +99,14 @@ def _is_wanted(scene: ChineseScene) -> bool:
     )
 
 
-def _is_put_elsewhere(scene: ChineseScene, things: Things) -> bool:
+def _is_put_elsewhere(scene: ChinesePhrases, things: Things) -> bool:
     """Whether it was corrected that something is put on an object: "onto the cube - no, into the bowl"."""
     belows = [place for place, role in things.roles.items() if role is Role.BELOW]
     bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 1]
     return bool(belows and bowls) and belows[-1] < bowls[-1] and scene.is_corrected(belows[-1], bowls[-1])
 
 
-def _is_only_neared(scene: ChineseScene) -> bool:
+def _is_only_neared(scene: ChinesePhrases) -> bool:
     """Whether a long text says that nothing is grasped, and speaks of grasping only as of something to come."""
     if scene.size <= LONG:
         return False
@@ -117,7 +117,7 @@ def _is_only_neared(scene: ChineseScene) -> bool:
     return is_denied and not lifts and bool(scene.places(Kind.WAIT, Kind.MOVE))
 
 
-def _is_other_grasped(scene: ChineseScene, things: Things) -> bool:
+def _is_other_grasped(scene: ChinesePhrases, things: Things) -> bool:
     """Whether it is another thing that is not to be grasped: "do not take the red one, I want the blue one"."""
     denied = [
         place
@@ -129,7 +129,7 @@ def _is_other_grasped(scene: ChineseScene, things: Things) -> bool:
     )
 
 
-def is_grasp(scene: ChineseScene, place: int) -> bool:
+def is_grasp(scene: ChinesePhrases, place: int) -> bool:
     """Whether a word counts that means to grasp, and is not taken back later ("no, do not grasp it")."""
     phrase = scene.phrases[place]
     is_manner = phrase.kind in (Kind.SIDEWAYS, Kind.LENGTHWAYS)
@@ -148,7 +148,7 @@ def is_grasp(scene: ChineseScene, place: int) -> bool:
     )
 
 
-def _is_called_off(scene: ChineseScene, place: int, *kinds: Kind) -> bool:
+def _is_called_off(scene: ChinesePhrases, place: int, *kinds: Kind) -> bool:
     """Whether it is said later that this is not to be done any more: "(grasp it -) don't grasp it after all"."""
     return any(
         p > place
@@ -171,7 +171,7 @@ def _is_called_off(scene: ChineseScene, place: int, *kinds: Kind) -> bool:
     )
 
 
-def _is_neared(scene: ChineseScene, place: int) -> bool:
+def _is_neared(scene: ChinesePhrases, place: int) -> bool:
     """Whether a clause begins there that only has the hand go near something."""
     following = scene.phrases[place].kind if place < len(scene.phrases) else None
     return following in (Kind.MOVE, Kind.WAIT) and scene.after(
@@ -179,7 +179,7 @@ def _is_neared(scene: ChineseScene, place: int) -> bool:
     )
 
 
-def is_clean(scene: ChineseScene, things: Things) -> bool:
+def is_clean(scene: ChinesePhrases, things: Things) -> bool:
     """Whether the whole table is to be cleared."""
     is_one = "color" in things.target
     if (
@@ -218,7 +218,7 @@ def is_clean(scene: ChineseScene, things: Things) -> bool:
     return False
 
 
-def is_list(scene: ChineseScene, things: Things) -> bool:
+def is_list(scene: ChinesePhrases, things: Things) -> bool:
     """Whether all kinds of things are named that lie there: "the cubes and the balls, all of them"."""
     targets = [
         scene.phrases[place].qualities
@@ -233,7 +233,7 @@ def is_list(scene: ChineseScene, things: Things) -> bool:
     return len(shapes) > 1 and len(targets) == len(shapes) and scene.has("ALL") and scene.has("TABLE")
 
 
-def _is_freed(scene: ChineseScene, place: int) -> bool:
+def _is_freed(scene: ChinesePhrases, place: int) -> bool:
     """Whether it is an arm that is free, not the table that is cleared."""
     return (
         not scene.after(place, "TABLE")
@@ -242,7 +242,7 @@ def _is_freed(scene: ChineseScene, place: int) -> bool:
     )
 
 
-def is_placed(scene: ChineseScene) -> bool:
+def is_placed(scene: ChinesePhrases) -> bool:
     """Whether something is to be put into a bowl, or at least to be put somewhere."""
     bowls = [place for place in scene.places(Kind.BOWL) if _bowl_weight(scene, place) > 0]
     if bowls or scene.size > LONG:
@@ -263,7 +263,7 @@ def is_placed(scene: ChineseScene) -> bool:
     return False
 
 
-def other_side(scene: ChineseScene, place: int, kind: Kind) -> str:
+def other_side(scene: ChinesePhrases, place: int, kind: Kind) -> str:
     """The side that "the other one" means: not the one that was spoken of before."""
     for phrase in reversed(scene.phrases[:place]):
         if phrase.kind is kind and phrase.side in OPPOSITE:
@@ -271,7 +271,7 @@ def other_side(scene: ChineseScene, place: int, kind: Kind) -> str:
     return ""
 
 
-def place_of(scene: ChineseScene) -> tuple[str, bool]:
+def place_of(scene: ChinesePhrases) -> tuple[str, bool]:
     """The bowl that something is to end in, and whether the text says both."""
     votes: list[tuple[int, str]] = []
     denied: list[str] = []
@@ -311,13 +311,13 @@ def place_of(scene: ChineseScene) -> tuple[str, bool]:
     return (f"{word}_bowl" if word else ""), is_twofold or word in denied or is_neither
 
 
-def _is_that_bowl(scene: ChineseScene, place: int) -> bool:
+def _is_that_bowl(scene: ChinesePhrases, place: int) -> bool:
     """Whether a bowl is one that was spoken of before: "into this bowl"."""
     phrase = scene.phrases[place]
     return not phrase.side and phrase.text.startswith(("这", "那", "该", "此")) and _bowl_weight(scene, place) > 1
 
 
-def _bowl_weight(scene: ChineseScene, place: int) -> int:
+def _bowl_weight(scene: ChinesePhrases, place: int) -> int:
     phrase = scene.phrases[place]
     if phrase.is_negated or phrase.is_remark or phrase.side == "both":
         return 0

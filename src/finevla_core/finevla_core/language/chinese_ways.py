@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_roles import head_of
-from finevla_core.language.chinese_scene import ChineseScene
 from finevla_core.language.chinese_slots import settled
 from finevla_core.language.chinese_things import LONG, Role, Things
 
@@ -47,7 +47,7 @@ _TOWARDS = ("到", "至", "往", "向", "朝")
 _ALONG = ("经", "沿", "顺")
 
 
-def approach_of(scene: ChineseScene, things: Things) -> tuple[str, bool, str]:
+def approach_of(scene: ChinesePhrases, things: Things) -> tuple[str, bool, str]:
     """The side that the gripper comes from, whether the text says two, and the words of a side that it cannot come from."""
     votes: list[tuple[int, str]] = []
     wrong = ""
@@ -88,14 +88,14 @@ def approach_of(scene: ChineseScene, things: Things) -> tuple[str, bool, str]:
     return word or _position(scene, things, fingers), is_twofold or is_denied or is_none, wrong
 
 
-def _is_before_grasp(scene: ChineseScene, place: int) -> bool:
+def _is_before_grasp(scene: ChinesePhrases, place: int) -> bool:
     """Whether a way of coming is not that of what is held already: "grasp it, then lower it from above onto ..."."""
     held = [p for p in scene.places(Kind.GRASP, Kind.CLOSE) if p < place and scene.counts(p)]
     is_put = scene.after(place, "(?: THEN | ALL | IT | TAKE )* (?: PUT | STACK | OPEN )")
     return scene.counts(place) and not (is_put and held)
 
 
-def _is_coming(scene: ChineseScene, place: int) -> bool:
+def _is_coming(scene: ChinesePhrases, place: int) -> bool:
     """Whether the hand is still on its way to the object: nothing is held, or it is grasped next."""
     events = [p for p in scene.places(Kind.GRASP, Kind.CLOSE, Kind.PUT, Kind.OPEN) if scene.counts(p)]
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) for p in events if p < place)
@@ -103,12 +103,12 @@ def _is_coming(scene: ChineseScene, place: int) -> bool:
     return not is_held or following in (Kind.GRASP, Kind.CLOSE)
 
 
-def _is_straight_down(scene: ChineseScene, place: int) -> bool:
+def _is_straight_down(scene: ChinesePhrases, place: int) -> bool:
     """Whether the hand goes straight down before it has grasped anything."""
     return scene.counts(place) and _is_coming(scene, place) and bool(set(scene.phrases[place].text) & set("直竖"))
 
 
-def _denied_faces(scene: ChineseScene) -> set[str]:
+def _denied_faces(scene: ChinesePhrases) -> set[str]:
     """The sides that the text says not to come from."""
     faces = [(place, _face(scene, place)) for place in scene.places(Kind.FROM)]
     meant = {scene.phrases[face].kind for place, face in faces if face is not None and scene.counts(place)}
@@ -124,7 +124,7 @@ def _denied_faces(scene: ChineseScene) -> set[str]:
     return words - {"front"} if is_other else words  # "from behind, not from the front": both may mean the far side
 
 
-def _is_alone(scene: ChineseScene, place: int) -> bool:
+def _is_alone(scene: ChinesePhrases, place: int) -> bool:
     """Whether a side is all that a clause says, and the clause before it does not speak of an arm."""
     start = scene.bounds[scene.phrases[place].clause][0]
     is_of_arm = any(phrase.kind in (Kind.ARM, Kind.BOWL) for phrase in scene.phrases[max(0, start - 3) : start])
@@ -132,7 +132,7 @@ def _is_alone(scene: ChineseScene, place: int) -> bool:
     return scene.before(place, rule) and scene.after(place, "(?: MARK | $ )")
 
 
-def _is_bare_face(scene: ChineseScene, place: int) -> bool:
+def _is_bare_face(scene: ChinesePhrases, place: int) -> bool:
     """Whether a side is said without "from": alone in its clause, after a key, or before "approach"."""
     if not scene.counts(place) or scene.after(place, "(?: ALL | BUT )* (?: IDLE | NOT ) (?: MARK | $ )"):
         return False
@@ -166,7 +166,7 @@ def _is_bare_face(scene: ChineseScene, place: int) -> bool:
     return (len(scene.phrases[place].text) > 1 and is_of_arm) or _is_face_of_coming(scene, place)
 
 
-def _is_face_of_coming(scene: ChineseScene, place: int) -> bool:
+def _is_face_of_coming(scene: ChinesePhrases, place: int) -> bool:
     """Whether the hand is said to come in at a side that no "from" stands before: "the left side, go in"."""
     target = next((p for p in (place - 1, place - 2) if p >= 0 and scene.phrases[p].kind is Kind.OBJECT), None)
     is_goal = (target is not None and scene.before(head_of(scene, target), "(?: GOAL | MOVE | WAIT )")) or scene.before(
@@ -189,7 +189,7 @@ def _is_face_of_coming(scene: ChineseScene, place: int) -> bool:
     )
 
 
-def _face(scene: ChineseScene, place: int) -> int | None:
+def _face(scene: ChinesePhrases, place: int) -> int | None:
     """Where the side stands that a "from" speaks of, None if it speaks of a path or of something else."""
     is_held = any(scene.phrases[p].kind in (Kind.GRASP, Kind.CLOSE) and scene.counts(p) for p in range(place))
     if scene.after(place, "TABLE OF? (?: LEFT | RIGHT | FRONT | BACK | FAR | NEAR ) (?: OPEN | MOVE | ALL | MARK )"):
@@ -235,7 +235,7 @@ def _face(scene: ChineseScene, place: int) -> int | None:
     return None
 
 
-def _is_pair(scene: ChineseScene, place: int) -> bool:
+def _is_pair(scene: ChinesePhrases, place: int) -> bool:
     """Whether a side is one of two that the fingers come from: "from left and right"."""
     kind = scene.phrases[place].kind
     others = {
@@ -248,7 +248,7 @@ def _is_pair(scene: ChineseScene, place: int) -> bool:
     return is_two and any(phrase.kind in (Kind.FINGER, Kind.GRASP, Kind.CLOSE) for _, phrase in scene.clause(place))
 
 
-def _position(scene: ChineseScene, things: Things, fingers: set[int]) -> str:
+def _position(scene: ChinesePhrases, things: Things, fingers: set[int]) -> str:
     """The side that the gripper goes to before it grasps: "to the left of the ball", "above it, then down"."""
     for place in scene.places(Kind.OBJECT, Kind.IT, Kind.THING):
         goal = "(?: MOVE TO? | TO | ROUND | DOWN GOAL? | DOWN PUT | AT | WAIT | LIFT )"
@@ -280,7 +280,7 @@ def _position(scene: ChineseScene, things: Things, fingers: set[int]) -> str:
     return _side_of_descent(scene, things)
 
 
-def _moves_on(scene: ChineseScene, place: int, side: Kind | None) -> bool:
+def _moves_on(scene: ChinesePhrases, place: int, side: Kind | None) -> bool:
     """Whether the hand goes on from one side of the object to the other before it grasps."""
     opposite = {Kind.LEFT: Kind.RIGHT, Kind.RIGHT: Kind.LEFT}.get(side, Kind.NEAR) if side else Kind.NEAR
     for other in range(place, len(scene.phrases)):
@@ -293,7 +293,7 @@ def _moves_on(scene: ChineseScene, place: int, side: Kind | None) -> bool:
     return False
 
 
-def _side_of_descent(scene: ChineseScene, things: Things) -> str:
+def _side_of_descent(scene: ChinesePhrases, things: Things) -> str:
     """The side of the target at which the open hand goes down before it moves in and grasps."""
     grasps = [place for place in scene.places(Kind.GRASP, Kind.CLOSE) if scene.counts(place)]
     if scene.size > LONG and any(scene.phrases[place].sentence > 0 for place in grasps):
@@ -312,7 +312,7 @@ def _side_of_descent(scene: ChineseScene, things: Things) -> str:
     return ""
 
 
-def grasp_of(scene: ChineseScene) -> tuple[str, bool]:
+def grasp_of(scene: ChinesePhrases) -> tuple[str, bool]:
     """How the fingers lie at the object, and whether the text says both ways."""
     votes = [
         (place, "sideways" if scene.phrases[place].kind is Kind.SIDEWAYS else "lengthways")
@@ -332,7 +332,7 @@ def grasp_of(scene: ChineseScene) -> tuple[str, bool]:
     return word, is_twofold or (is_denied and scene.size <= LONG)
 
 
-def _is_finger_depth(scene: ChineseScene, place: int) -> bool:
+def _is_finger_depth(scene: ChinesePhrases, place: int) -> bool:
     """Whether "inside" or "outside" says where a finger is, not what lies in a bowl."""
     here = scene.phrases[place].sentence
     kinds = {phrase.kind for phrase in scene.phrases if phrase.sentence == here}
@@ -340,7 +340,7 @@ def _is_finger_depth(scene: ChineseScene, place: int) -> bool:
     return is_depth and Kind.FINGER in kinds and Kind.BOWL not in kinds
 
 
-def _finger_pairs(scene: ChineseScene) -> list[tuple[int, int, str]]:
+def _finger_pairs(scene: ChinesePhrases) -> list[tuple[int, int, str]]:
     """Two opposite sides in one sentence that the fingers lie at."""
     votes = []
     free = [

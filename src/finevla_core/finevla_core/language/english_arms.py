@@ -2,7 +2,6 @@
 
 import itertools
 
-from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_idle import (
     ACTIVE,
     begins_anew,
@@ -15,6 +14,7 @@ from finevla_core.language.english_idle import (
     works,
 )
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse_types import Act
 from finevla_core.language.english_phrases import FOREIGN
 from finevla_core.language.english_roles import WORK
 from finevla_core.language.english_sets import word_set

@@ -3,8 +3,8 @@
 import itertools
 import re
 
-from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse_types import Act
 from finevla_core.language.english_phrases import FOREIGN
 from finevla_core.language.english_roles import PUTS
 from finevla_core.language.english_sets import word_set

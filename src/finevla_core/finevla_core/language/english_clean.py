@@ -2,9 +2,9 @@
 
 import re
 
-from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_objects import Entity
+from finevla_core.language.english_parse_types import Act
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_text import EnglishText
 

@@ -2,8 +2,8 @@
 
 import re
 
-from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_names import in_names
+from finevla_core.language.english_parse_types import Act
 from finevla_core.language.english_phrases import PARTS
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision

@@ -1,8 +1,8 @@
 """Who is who: links the mentions of one object, says what "it" and "the other one" stand for, lets corrections replace."""
 
-from finevla_core.language.english_clauses import Act, Cue, Parse
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_objects import OPPOSITE, Entity
+from finevla_core.language.english_parse_types import Act, Cue, Parse
 from finevla_core.language.english_roles import LIFELESS, Roles
 from finevla_core.language.english_things import THINGS
 

@@ -3,10 +3,10 @@
 import itertools
 import re
 
-from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_names import in_names
 from finevla_core.language.english_objects import Entity
+from finevla_core.language.english_parse_types import Act
 from finevla_core.language.english_roles import WORK
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import EnglishText

@@ -3,9 +3,9 @@
 import re
 
 from finevla_core.language.english_arms import is_idle
-from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_names import in_names
+from finevla_core.language.english_parse_types import Act
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import EnglishText

@@ -3,10 +3,10 @@
 
 import re
 
+from finevla_core.language.english_approach import way_of_coming
 from finevla_core.language.english_arms import decide_arm
-from finevla_core.language.english_clauses import Cue
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_motion import way_of_coming
+from finevla_core.language.english_parse_types import Cue
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import EnglishText

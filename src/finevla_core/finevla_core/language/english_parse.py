@@ -1,7 +1,7 @@
 """Walks once through the tokens of an English text: clauses, verbs, mentions and cues, with negation and corrections."""
 
-from finevla_core.language.english_clauses import Act, Parse, Unknown
 from finevla_core.language.english_mentions import Mention, mention_at
+from finevla_core.language.english_parse_types import Act, Parse, Unknown
 from finevla_core.language.english_phrases import PLEASED, SAYS
 from finevla_core.language.english_remarks import is_call, remarks
 from finevla_core.language.english_sets import word_set

@@ -1,11 +1,11 @@
 """Says why an English text must not be acted on, in one sentence; "" where nothing speaks against it."""
 
 from finevla_core.language.english_checks import cannot, no_end, wrong_arms, wrong_target
-from finevla_core.language.english_clauses import Act, Unknown
 from finevla_core.language.english_contradictions import contradiction
 from finevla_core.language.english_jobs import several
 from finevla_core.language.english_long import ATTACK, long_problem
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse_types import Act, Unknown
 from finevla_core.language.english_phrases import FOREIGN
 from finevla_core.language.english_questions import no_command, questions
 from finevla_core.language.english_sets import word_set

@@ -1,7 +1,7 @@
 """What a mention does in its clause: how strongly it is what the robot acts on, or what something is put on."""
 
-from finevla_core.language.english_clauses import Act, Parse
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse_types import Act, Parse
 from finevla_core.language.english_sets import word_set
 
 # Verbs that move the hand where nothing else is named, and what is named where something is.

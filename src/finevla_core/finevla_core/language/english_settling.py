@@ -1,7 +1,7 @@
 """Settles what verbs of several kinds mean in an English text, and what is denied, before roles are given."""
 
-from finevla_core.language.english_clauses import Act, Parse
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse_types import Act, Parse
 from finevla_core.language.english_sets import word_set
 
 _MOVES = frozenset(("put", "stack", "throw"))

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from finevla_core.language.english_bowls import bowl_there, corrected_bowl, that_bowl, waiting_bowl
-from finevla_core.language.english_clauses import Act
 from finevla_core.language.english_clean import is_clean
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_objects import OPPOSITE, Entity
+from finevla_core.language.english_parse_types import Act
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_text import WANTING, EnglishText
 

@@ -1,9 +1,9 @@
 """What each verb, cue and mention of an English text takes from the clause that it stands in."""
 
-from finevla_core.language.english_clauses import Act, Cue, Parse
 from finevla_core.language.english_cursor import TokenCursor
 from finevla_core.language.english_kinds import Context
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_parse_types import Act, Cue, Parse
 from finevla_core.language.english_phrases import PARTS
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_tokens import EnglishToken

@@ -1,9 +1,9 @@
 """An English text with everything that was made of it: clauses, roles, objects, and what is wanted."""
 
-from finevla_core.language.english_clauses import Act, Parse
 from finevla_core.language.english_entities import Links
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_objects import Entity
+from finevla_core.language.english_parse_types import Act, Parse
 from finevla_core.language.english_roles import Roles, is_mover
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_settling import settle

@@ -9,9 +9,9 @@ from finevla_core.language import english_fillers as fillers
 from finevla_core.language import english_things as things
 from finevla_core.language import english_verbs as verbs
 from finevla_core.language import english_words as words
+from finevla_core.language.english_arm_names import name_arms
 from finevla_core.language.english_forms import forms
 from finevla_core.language.english_paraphrases import plain
-from finevla_core.language.english_renames import name_arms
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slips import mend, written_out
 

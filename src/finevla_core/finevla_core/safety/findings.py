@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 
 from finevla_core.safety.events import RESET_ADVICE
+from finevla_core.safety.monitors import HeartbeatMonitor
 
 
 class Verdict(enum.IntEnum):
@@ -17,7 +18,8 @@ class Verdict(enum.IntEnum):
 class Watch:
     """What a finding leads to while nothing moves and while something does, why so, and what the operator reads.
 
-    `says_simulated` stands for `says` where a simulator plays the arms: nobody shall look for a cable then.
+    `says_simulated` stands for `says` where a simulator plays the arms: nobody shall look for a cable then. `says_unheard`
+    does as long as nothing was heard at all: what has not come up has not died.
     """
 
     at_rest: Verdict
@@ -25,9 +27,12 @@ class Watch:
     why: str
     says: str
     says_simulated: str = ""
+    says_unheard: str = ""
 
-    def sentence(self, is_arm_simulated: bool) -> str:
+    def sentence(self, is_arm_simulated: bool, was_heard: bool = True) -> str:
         """What the operator reads, with places for the numbers."""
+        if not was_heard and self.says_unheard:
+            return self.says_unheard
         return (is_arm_simulated and self.says_simulated) or self.says
 
 
@@ -37,8 +42,10 @@ WATCHES: dict[str, Watch] = {
     "watchdog.bridge": Watch(
         _W, _S,
         "a hung bridge cannot stop what it began; at rest it has begun nothing, and it refuses to move without us",
-        "the safety bridge has said nothing for {0:.2f} s (topic safety/status); it hangs or died: see its log,"
+        "the safety bridge has said nothing {0} (topic safety/status); it hangs or died: see its log,"
         f" and start it again; {RESET_ADVICE}",
+        says_unheard="the safety bridge has said nothing {0} (topic safety/status), and nothing moves without it;"
+        " it was not started or does not come up: see its log",
     ),
     "watchdog.restart": Watch(
         _S, _S,
@@ -54,14 +61,14 @@ WATCHES: dict[str, Watch] = {
     "watchdog.joints": Watch(
         _W, _S,
         "nobody knows where the arms are; at rest they stay where they were commanded to",
-        "no joint state of all joints for {0:.2f} s (topic {1}); check the arms' driver, their power and CAN",
-        "no joint state of all joints for {0:.2f} s (topic {1}); the simulator hangs, is too slow or has ended: see its output",
+        "no joint state of all joints {0} (topic {1}); check the arms' driver, their power and CAN",
+        "no joint state of all joints {0} (topic {1}); the simulator hangs, is too slow or has ended: see its output",
     ),
     "watchdog.joints_still": Watch(
         _W, _S,
         "a driver that repeats its last reading hides where the arms are",
-        "joint states come, but their stamps stand still since {0:.2f} s (topic {1}); restart the arms' driver",
-        "joint states come, but their stamps stand still since {0:.2f} s (topic {1}); start the simulator again",
+        "joint states come, but their stamps have stood still {0} (topic {1}); restart the arms' driver",
+        "joint states come, but their stamps have stood still {0} (topic {1}); start the simulator again",
     ),
     "watchdog.camera_frozen": Watch(
         _W, _S,
@@ -72,23 +79,23 @@ WATCHES: dict[str, Watch] = {
     "watchdog.observations": Watch(
         _W, _W,
         "without observations there are no chunks, and the running plan ends by itself, smoothly",
-        "no observation for {0:.2f} s (topic observation); see what camera_ingest says in /diagnostics",
+        "no observation {0} (topic observation); see what camera_ingest says in /diagnostics",
     ),
     "watchdog.policy": Watch(
         _W, _W,
         "without a policy there are no chunks, and the running plan ends by itself, smoothly",
-        "the policy has said nothing for {0:.2f} s (topic policy/status); see its log and start it again",
+        "the policy has said nothing {0} (topic policy/status); see its log and start it again",
     ),
     "watchdog.policy_deaf": Watch(
         _W, _W,
         "a policy that looks at nothing sends no chunks, and the running plan ends by itself, smoothly",
-        "the policy speaks, but has taken no observation for {0:.2f} s although they come (policy/status,"
+        "the policy speaks, but has taken no observation {0} although they come (policy/status,"
         " observations_taken); start it again",
     ),
     "watchdog.chunks": Watch(
         _W, _W,
         "the running plan ends by itself, smoothly",
-        "no action chunk for {0:.2f} s although an instruction is being followed; see policy/status",
+        "no action chunk {0} although an instruction is being followed; see policy/status",
     ),
     "watchdog.deadman": Watch(
         _S, _S,
@@ -132,3 +139,13 @@ WATCHES: dict[str, Watch] = {
         "simulated time has stood still for {0:.2f} s (topic /clock); the simulation is paused or gone",
     ),
 }  # fmt: skip
+
+
+def silence(
+    code: str, beat: HeartbeatMonitor, now_ns: int, timeout_s: float, is_arm_simulated: bool, *more: object
+) -> dict[str, str]:
+    """Return the finding, code to sentence, that a sender has been silent for longer than `timeout_s`; else nothing."""
+    if (silent_s := beat.silent_s(now_ns)) <= timeout_s:
+        return {}
+    how_long = f"for {silent_s:.2f} s" if beat.has_spoken else "yet"
+    return {code: WATCHES[code].sentence(is_arm_simulated, beat.has_spoken).format(how_long, *more)}

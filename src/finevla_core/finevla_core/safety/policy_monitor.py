@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.safety.findings import WATCHES
+from finevla_core.safety.findings import WATCHES, silence
 from finevla_core.safety.monitors import Cameras, HeartbeatMonitor
 from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.time_units import S_PER_NS
@@ -53,8 +53,7 @@ class PolicyMonitor:
         o, found = self.options, dict[str, str]()
 
         def silent(code: str, beat: HeartbeatMonitor, timeout_s: float) -> None:
-            if (silent_s := beat.silent_s(now_ns)) > timeout_s:
-                found[code] = WATCHES[code].sentence(o.arm_simulated).format(silent_s)
+            found.update(silence(code, beat, now_ns, timeout_s, o.arm_simulated))
 
         if frozen := self.cameras.frozen(o.frozen_pictures):
             who = "cameras " + ", ".join(frozen) if len(frozen) > 1 else f"camera {frozen[0]}"

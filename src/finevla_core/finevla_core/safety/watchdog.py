@@ -13,7 +13,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import one_line
 from finevla_core.safety.brake import Brake
 from finevla_core.safety.events import MAX_EVENT, Event, State, Trajectory
-from finevla_core.safety.findings import WATCHES, Verdict
+from finevla_core.safety.findings import WATCHES, Verdict, silence
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.mandate import MAX_ID
 from finevla_core.safety.monitors import (
@@ -101,7 +101,13 @@ class Watchdog:
     @property
     def hears(self) -> bool:
         """Whether it has found what it guards, and looked at it since it slept; else it is none, and nothing may move."""
-        return self.bridge.has_spoken and self.joints.has_spoken and self._woke_ns is None
+        return not self.unheard and self._woke_ns is None
+
+    @property
+    def unheard(self) -> list[str]:
+        """What it guards and has not heard yet."""
+        guarded = {"the safety bridge": self.bridge, "joint states": self.joints}
+        return [name for name, beat in guarded.items() if not beat.has_spoken]
 
     def on_joint_state(
         self, stamp_ns: int, names: Sequence[str], positions: Sequence[float], velocities: Sequence[float], now_ns: int
@@ -319,8 +325,10 @@ class Watchdog:
         topic = self.embodiment.state_topic
 
         def silent(code: str, beat: HeartbeatMonitor, timeout_s: float, *more: object) -> None:
-            if (silent_s := beat.silent_s(now_ns)) > timeout_s:
-                found[code] = WATCHES[code].sentence(o.arm_simulated).format(silent_s, *more)
+            # At rest nobody needs to be told of what may still be coming up: nothing moves before it is heard.
+            is_coming = not beat.has_spoken and not needs_braking
+            timeout_s += max(0.0, o.loading_s - o.startup_s) if is_coming else 0.0
+            found.update(silence(code, beat, now_ns, timeout_s, o.arm_simulated, *more))
 
         who = self.strangers.who(now_ns)
         who = who or "; ".join(f"{who} on {topic}" for topic, who in self.rivals.found().items())
@@ -345,7 +353,11 @@ class Watchdog:
                 found["watchdog.motion"] = WATCHES["watchdog.motion"].says.format(self._stop_took_s + late_s)
         silent("watchdog.joints", self.joints, o.joints_timeout_s, topic)
         # Stamps of simulated time cannot go on while it stands still, which is a finding of its own.
-        if "watchdog.joints" not in found and not self.clock.still_s(now_ns) > 0.5 * o.joints_timeout_s:
+        if (
+            self.joints.has_spoken
+            and "watchdog.joints" not in found
+            and not self.clock.still_s(now_ns) > 0.5 * o.joints_timeout_s
+        ):
             silent("watchdog.joints_still", self.stamps, o.joints_timeout_s, topic)
         if o.deadman and (not self.is_held or self.deadman.silent_s(now_ns) > o.deadman_timeout_s):
             says = "missing" if self.is_held else "released"

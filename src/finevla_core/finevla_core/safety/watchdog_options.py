@@ -22,7 +22,8 @@ class WatchdogOptions:
     frozen_moved_rad: float = 0.01
     camera_noise: bool = True
     arm_simulated: bool = False
-    # What was never heard is missing only after the nodes have found each other, and after a policy has been loaded.
+    # What was never heard is missing only after the nodes have found each other, and after all have come up and loaded what
+    # they run: the second holds for the policy, and at rest for bridge and joint states, too.
     startup_s: float = 3.0
     loading_s: float = 15.0
     rest_speed: float = 0.05

@@ -1,15 +1,11 @@
-"""Checks at the door of a command, before seconds of loading or hours of work: folders told by their names, numbers."""
+"""Checks of what a command is given, before seconds of loading or hours of work: folders told by their names, numbers."""
 
-import argparse
 import os
-import sys
 import zipfile
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any, NoReturn
 
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.execution import PRECISIONS, PROVIDERS
 from finevla_tools.path_kinds import INFO, no_data_set, way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
@@ -17,35 +13,6 @@ SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", 
 DATA_SET, RECORDINGS = "a LeRobot data set", "recordings"
 BAG_SUFFIXES = (".mcap", ".db3", ".bag", ".hdf5", ".h5")
 MOST = 1000  # names looked at in a folder
-
-
-class HelpFormatter(argparse.HelpFormatter):
-    """Shows the value that an option has where nobody gives one."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        text = action.help or ""
-        told = not action.option_strings or "default" in text or "without it" in text or text.endswith("]")
-        shown = isinstance(action.default, (int, float, str, Path)) and action.default not in (
-            False,
-            "",
-            argparse.SUPPRESS,
-        )
-        return text if told or not shown else f"{text} [%(default)s]"
-
-
-class RawHelpFormatter(HelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """`HelpFormatter` that keeps the lines of the description."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose mistakes are one sentence, as all others of the command line, and name the help."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"formatter_class": HelpFormatter, **settings})
-
-    def error(self, message: str) -> NoReturn:
-        """Print the mistake and end with exit code 2."""
-        self.exit(2, f"error: {message.removesuffix('.')}; see '{self.prog} --help'\n")
 
 
 def content(folder: Path) -> str:
@@ -157,32 +124,6 @@ def at_least(least: int, **options: int) -> None:
     for name, value in options.items():
         if value < least:
             raise FineVLAError(f"--{name.replace('_', '-')} is {value}; give a number from {least} on")
-
-
-def announce(text: str) -> None:
-    """Say on stderr what is about to take seconds or longer, before it does."""
-    print(f"{text} ...", file=sys.stderr, flush=True)
-
-
-def note(text: str) -> None:
-    """Say on stderr what happened on the way, as `finevla_core.policy.execution.Execution` tells it."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def add_execution_options(parser: argparse.ArgumentParser) -> None:
-    """Add --provider and --precision, which bundles of runtime "onnx" have a choice of."""
-    parser.add_argument(
-        "--provider",
-        choices=tuple(PROVIDERS),
-        default="auto",
-        help="of ONNX Runtime, for bundles of runtime onnx; auto = TensorRT, else CUDA, else CPU",
-    )
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="number format of TensorRT")
-
-
-def announcer() -> Callable[[str], None] | None:
-    """Return `announce` where a person reads stderr, None for a script, which reads answers only."""
-    return announce if sys.stderr.isatty() else None
 
 
 def refuse_no_output(option: str, path: Path | None) -> None:

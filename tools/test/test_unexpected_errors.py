@@ -1,4 +1,4 @@
-"""Promises of the door: what nobody foresaw is one sentence with the episode's name, costs that episode, leaves a report."""
+"""Promises of the command line: what nobody foresaw is one sentence, costs the episode it names, and leaves a report."""
 
 import json
 import os

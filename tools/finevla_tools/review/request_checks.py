@@ -32,7 +32,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Door:
+class AccessCheck:
     """Checks every request. Without a token only pages of this very machine come in."""
 
     token: str

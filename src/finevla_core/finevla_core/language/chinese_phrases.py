@@ -17,7 +17,7 @@ NEAR, FAR = 12, 40  # phrases before and behind one that rules look at
 
 
 @dataclass(frozen=True)
-class ChineseScene:
+class ChinesePhrases:
     """The phrases of a whole text, in order, each with its clause; the questions that roles and slots ask of them."""
 
     phrases: tuple[Phrase, ...]
