@@ -3,8 +3,9 @@
     python test/benchmark/learning/vision_pretraining.py data/questions --backbone models/mini --out models/mini_seeing
 
 The places of things are those of `lists.jsonl` (`scene_questions.py`). A linear layer, thrown away afterwards, tells of every
-token of a picture whether a thing's middle lies in it, its colour and shape, and where in it. Printed is the share of things
-whose colour and shape are told right in pictures that were not learned from, and how far off their middles are.
+token of a picture whether a thing's middle lies in it, its colour and shape, and where in the picture that is; of one without
+a thing the middle of the picture, so that who looks at many tokens a little reads the places of things alone. Printed is the
+share of things whose colour and shape are told right in pictures that were not learned from, and how far off their middles are.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,20 +24,22 @@ from torch.nn import functional
 
 from finevla_core.language.slots import COLORS
 from finevla_models.vla.backbone import load_backbone
+from finevla_models.vla.files import load_vla
 from finevla_sim.scene import SHAPES
 
 THING = re.compile(r"(\w+) (\w+) (\d+) (\d+)")
 COLOR_NAMES, SHAPE_NAMES = tuple(COLORS), tuple(SHAPES)
 OUTPUTS = (
     1 + len(COLOR_NAMES) + len(SHAPE_NAMES) + 2
-)  # is one there, its colour, its shape, right and down from the middle
+)  # is one there, its colour, its shape, right and down of the middle
 BATCH, KEPT_OUT = 64, 500
+READOUT_STEPS = 60  # of the linear layer alone, whose first errors would spoil a tower that sees already
 
 
 class Pictures:
     """Pictures as the tower takes them, and what lies in each of their tokens `(tokens, 5)`: there, colour, shape, x, y."""
 
-    def __init__(self, folder: Path, processor, size: int) -> None:
+    def __init__(self, folder: Path, processor: Any, size: int) -> None:
         answers = {row["images"][0]: row["answer"] for row in map(json.loads, (folder / "lists.jsonl").open())}
         self.patches, self.labels, self.grid = [], [], None
         for name, answer in sorted(answers.items()):
@@ -53,13 +57,7 @@ class Pictures:
             if not (0 < x < columns * size - 1 and 0 < y < rows * size - 1):
                 continue  # moved to the edge: it lies outside
             made[y // size, x // size] = torch.tensor(
-                [
-                    1,
-                    COLOR_NAMES.index(color),
-                    SHAPE_NAMES.index(shape),
-                    (x % size) / size - 0.5,
-                    (y % size) / size - 0.5,
-                ]
+                [1, COLOR_NAMES.index(color), SHAPE_NAMES.index(shape), x / size - columns / 2, y / size - rows / 2]
             )
         return made.view(rows * columns, 5)
 
@@ -80,21 +78,25 @@ def loss(told: Tensor, labels: Tensor) -> Tensor:
         functional.binary_cross_entropy_with_logits(there[..., 0], labels[..., 0], pos_weight=torch.tensor(4.0))
         + functional.cross_entropy(color[is_there], wanted[:, 1].long())
         + functional.cross_entropy(shape[is_there], wanted[:, 2].long())
-        + (place[is_there] - wanted[:, 3:]).abs().mean() * 2
+        + (place - labels[..., 3:]).abs().mean()
+        + (place[is_there] - wanted[:, 3:]).abs().mean()
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("questions", type=Path, help="folder that scene_questions.py made")
-    parser.add_argument("--backbone", type=Path, required=True, help="folder that finevla backbone made")
+    parser.add_argument(
+        "--backbone", type=Path, required=True, help="folder that finevla backbone made, or a checkpoint of a run"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the backbone to make")
     parser.add_argument("--steps", type=int, default=2000, help=f"of {BATCH} pictures")
     parser.add_argument("--rate", type=float, default=1e-3)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    backbone = load_backbone(str(options.backbone))
+    is_run = (options.backbone / "vla.json").is_file()
+    backbone = load_vla(options.backbone).backbone if is_run else load_backbone(str(options.backbone))
     tower, width = backbone.model.model.visual, backbone.model.config.vision_config.out_hidden_size
     vision = backbone.model.config.vision_config
     pictures = Pictures(
@@ -113,11 +115,12 @@ def main() -> None:
 
     for step in range(1, options.steps + 1):
         share = min(1.0, step / 100) * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * step / options.steps)))
+        tower.requires_grad_(step > READOUT_STEPS)
         optimiser.param_groups[0]["lr"] = options.rate * share
         value = loss(*told(rng.integers(0, count, BATCH)))
         optimiser.zero_grad()
         value.backward()
-        torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_([*tower.parameters(), *readout.parameters()], 1.0)
         optimiser.step()
         if step % 100 == 0:
             with torch.no_grad():
@@ -134,7 +137,7 @@ def main() -> None:
                 f"by {off:.3f} of a token; {pace:.0f}/s",
                 flush=True,
             )
-    shutil.copytree(options.backbone, options.out)
+    shutil.copytree(options.backbone / "backbone" if is_run else options.backbone, options.out)
     backbone.model.save_pretrained(options.out)
 
 
