@@ -5,6 +5,11 @@
 # A test process that dies ends its stage: replaced, it may keep the run waiting for ever.
 set -uo pipefail
 export OMP_NUM_THREADS=1  # two threads in each of two processes wait for each other on two cores: torch thirty times slower
+if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
+  # Else each of the hundreds of processes compiles anew what it imports: a node's start takes three times as long.
+  unset PYTHONDONTWRITEBYTECODE
+  export PYTHONPYCACHEPREFIX=$PWD/build/pycache
+fi
 side_by_side=(-n 2 --dist loadfile --max-worker-restart 0)
 nodes='nodes and not stack and not alone'
 log=$(mktemp)
