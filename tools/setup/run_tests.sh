@@ -20,7 +20,7 @@ trap 'rm -f "$log" "$files"' EXIT
 NODE_TEST_FILES=$files python -m pytest -m 'not nodes' "${side_by_side[@]}" --no-loadscope-reorder
 plain=$?
 
-# To import all test files takes each process half a minute, torch and LeRobot among them; of nodes are those that the
+# To import all test files takes each process ten seconds and more, for torch is among them; of nodes are those that the
 # first stage found. If it found none, all are searched.
 mapfile -t files_of_nodes < "$files"
 python -m pytest -m "$nodes" "${side_by_side[@]}" "${files_of_nodes[@]}" | tee "$log"
