@@ -60,11 +60,14 @@ hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts nodes: it runs by itself, the rest two at a time (see the Makefile)."""
+    """Mark what starts nodes, which has stages of its own in tools/setup/run_tests.sh, and tell them its files."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"ros_domain", "session", "stack"} or item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.nodes)
+    if (told := os.environ.get("NODE_TEST_FILES")) and WORKER == 0:
+        later = {str(item.path) for item in items if any(item.iter_markers("nodes")) or any(item.iter_markers("alone"))}
+        Path(told).write_text("".join(f"{path}\n" for path in sorted(later)), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from played_arm import HOLDING, HOME, STOPPED, Arm
 
+from finevla_client import connection
 from finevla_core.embodiment import Embodiment
+from finevla_tools import cli
 from finevla_tools.adopt import described
 
 pytestmark = pytest.mark.slow  # each starts nodes
@@ -49,9 +51,13 @@ def test_pose_is_shown_adopted_after_a_yes_and_held(start_node, robot: Embodimen
         assert not any(arm.commands.values())
 
 
-def test_no_bridge_is_one_sentence_and_exit_code_1(ros_domain: str) -> None:
-    code, said, text = finevla("adopt", "--namespace", "nowhere")
-    assert (code, said) == (1, "")
+def test_no_bridge_is_one_sentence_and_exit_code_1(
+    ros_domain: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connection, "BRIDGE_S", 0.3)  # nobody will come
+    assert cli.main(["adopt", "--namespace", "nowhere"]) == 1
+    said, text = capsys.readouterr()
+    assert said == ""
     assert text.startswith("error: no safety bridge is heard in namespace '/nowhere'")
 
 

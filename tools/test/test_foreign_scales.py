@@ -256,9 +256,8 @@ def test_what_was_converted_is_not_scaled_again(tmp_path: Path) -> None:
     root = write(
         tmp_path / "in", [columns(0.1, part=0.5)], dict.fromkeys(("observation.state", "action"), names), "agilex"
     )
-    assert (
-        main(["convert", str(root), "--out", str(tmp_path / "out"), "--to", "lerobot-v2.1", "--gripper", "metres"]) == 0
-    )
+    given = ["--to", "lerobot-v2.1", "--gripper", "metres", "--jobs", "1"]
+    assert main(["convert", str(root), "--out", str(tmp_path / "out"), *given]) == 0
     np.testing.assert_allclose(read(tmp_path / "out", "canonicalise")[0][:, 0], OPEN * 0.5, atol=1e-6)
 
 

@@ -127,7 +127,7 @@ class TestLabels:
         scene = mute(robot)
         scene.say("wipe the table", "", START - SECOND)
         label(scene.write(tmp_path / "in/bag"), task="fold the towel")
-        given = ["--to", "lerobot-v2.1", "--images", "keep", "--robot", str(cobotmagic_file)]
+        given = ["--to", "lerobot-v2.1", "--images", "keep", "--robot", str(cobotmagic_file), "--jobs", "1"]
         assert main(["convert", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *given]) == 0
         assert "note: episode 'bag': its label is 'fold the towel'" in capsys.readouterr().out
         (line,) = (tmp_path / "out/meta/finevla_report.jsonl").read_text().split("\n")[:-1]
@@ -211,7 +211,7 @@ class TestTables:
         for name in ("one", "two"):
             label(mute(robot).write(tmp_path / "in" / name), task="its own")
         (tmp_path / "tasks.csv").write_text("episode,task\none,fold the towel\nthree,wipe\n")
-        given = ["--to", "lerobot-v2.1", "--images", "keep", "--robot", str(cobotmagic_file)]
+        given = ["--to", "lerobot-v2.1", "--images", "keep", "--robot", str(cobotmagic_file), "--jobs", "1"]
         task = ["--task", str(tmp_path / "tasks.csv")]
         assert main(["convert", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *task, *given]) == 0
         assert "1 row is of no episode that is here, as 'three'" in capsys.readouterr().out

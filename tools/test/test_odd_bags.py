@@ -202,7 +202,7 @@ def test_what_is_lost_is_counted(robot: Embodiment, scene: Scene, tmp_path: Path
     assert STEPS // 2 < len(frames) < STEPS
     of_states = sum(m.topic.endswith("joint_states") for m in messages[len(kept) :])
     assert f"{of_states} of {STEPS} messages of /finevla/joint_states" in header.facts["notes"][0]
-    assert cli.main(["convert", str(bag), "--out", str(tmp_path / "out"), "--images", "keep"]) == 0
+    assert cli.main(["convert", str(bag), "--out", str(tmp_path / "out"), "--images", "keep", "--jobs", "1"]) == 0
     assert "metadata.yaml counts messages that are not in it" in capsys.readouterr().out
     assert cli.main(["bags", "info", str(bag)]) == 0
     said = capsys.readouterr().out
@@ -518,7 +518,7 @@ class TestArmsOnTheirOwn:
             np.testing.assert_allclose(frame.action[hands], robot.to_values(np.zeros(14))[hands], atol=1e-6)
         assert header.facts["actions_by"] == "leader"
         assert sorted(header.facts["actions_from"].values()) == ["/master/joint_left", "/master/joint_right"]
-        assert cli.main(["convert", str(bag), "--out", str(tmp_path / "out"), "--images", "keep"]) == 0
+        assert cli.main(["convert", str(bag), "--out", str(tmp_path / "out"), "--images", "keep", "--jobs", "1"]) == 0
         said = capsys.readouterr().out
         assert said.count("where the leading arms were, by /master/joint_left and /master/joint_right") == 1
 

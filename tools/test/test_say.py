@@ -12,10 +12,12 @@ from standin_policy import StandInPolicy, running_policy_node
 from std_msgs.msg import String
 from steering_stage import CUBE, SteeringStage
 
+from finevla_client import connection
 from finevla_core.bridge_report import STEP_REMARK
 from finevla_core.embodiment import Embodiment
 from finevla_core.understanding import UNCHECKED_SUMMARY
 from finevla_ros import qos
+from finevla_tools import cli
 
 pytestmark = pytest.mark.slow  # each starts nodes
 
@@ -111,11 +113,14 @@ def test_say_stop_is_heard_by_the_bridge_alone_and_says_that_no_policy_answers(r
         assert [text.data for text in texts] == ["stop"]
 
 
-def test_say_stop_that_nobody_hears_is_told_as_such(ros_domain: str) -> None:
-    done = finevla("say", "halt")
-    assert done.returncode == 2
-    assert "nobody hears it in namespace '/finevla'" in done.stderr
-    assert "use the emergency stop" in done.stderr
+def test_say_stop_that_nobody_hears_is_told_as_such(
+    ros_domain: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connection, "FOUND_S", 0.3)  # nobody will come
+    assert cli.main(["say", "halt"]) == 2
+    told = capsys.readouterr().err
+    assert "nobody hears it in namespace '/finevla'" in told
+    assert "use the emergency stop" in told
 
 
 def shown_status() -> str:

@@ -10,6 +10,8 @@ from played_arm import FOLLOWING, HOLDING, Arm
 
 from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
+from finevla_tools import cli
+from finevla_tools import step as step_command
 from finevla_tools.step import described
 
 pytestmark = pytest.mark.slow  # each starts nodes
@@ -95,12 +97,16 @@ def test_plan_is_followed_after_a_yes_only(start_node, tell, robot: Embodiment) 
         arm.wait(lambda: not arm.status[-1].stepping, "the end of step mode")
 
 
-def test_no_bridge_is_one_sentence(ros_domain: str, tell) -> None:
+def test_no_bridge_is_one_sentence(
+    ros_domain: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     del ros_domain
-    step = tell()
-    said = step.until("start one with 'finevla up'")
-    assert "no safety bridge answers in namespace '/finevla'" in said
-    assert step.process.wait(TIMEOUT_S) == 2
+    monkeypatch.setattr(step_command, "THERE_S", 0.3)  # nobody will come
+    assert cli.main(["step"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: no safety bridge answers in namespace '/finevla'; start one with 'finevla up'\n",
+    )
 
 
 def test_what_moves_is_listed_and_what_slows_is_said() -> None:

@@ -1,5 +1,6 @@
 """Promises of a vision-language-action policy as a bundle: exported, served, and answered as it would be itself."""
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,24 @@ def make_run(folder: Path, backbone: Path, robot: Embodiment, head: str, options
     return folder
 
 
+def export(folder: Path, backbone: Path, robot: Embodiment, head: str, options: dict[str, Any] | None = None) -> Path:
+    run, out = make_run(folder / "run", backbone, robot, head, options), folder / "mine"
+    assert main(["export", str(run), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def acting(tmp_path_factory: pytest.TempPathFactory, backbone: Path, robot: Embodiment) -> Path:
+    """A bundle that no test may change."""
+    return export(tmp_path_factory.mktemp("acting"), backbone, robot, "oft")
+
+
+@pytest.fixture(scope="module")
+def thinking(tmp_path_factory: pytest.TempPathFactory, backbone: Path, robot: Embodiment) -> Path:
+    """A bundle that thinks before it acts, and that no test may change."""
+    return export(tmp_path_factory.mktemp("thinking"), backbone, robot, "instruct", THINKING)
+
+
 def observation(robot: Embodiment, k: int) -> Observation:
     rng, stamp_ns = np.random.default_rng(k), (k + 1) * 100_000_000
     images = rng.integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
@@ -82,15 +101,13 @@ def observation(robot: Embodiment, k: int) -> Observation:
     return Observation(stamp_ns, robot.camera_names, images, (stamp_ns,) * 3, state, stamp_ns)
 
 
-def test_from_checkpoint_to_server_it_stays_one_policy(tmp_path: Path, backbone: Path, robot: Embodiment) -> None:
-    run, out = make_run(tmp_path / "run", backbone, robot, "oft"), tmp_path / "mine"
-    assert main(["export", str(run), "--out", str(out)]) == 0
-    bundle = load_bundle(out)
+def test_from_checkpoint_to_server_it_stays_one_policy(acting: Path, robot: Embodiment) -> None:
+    bundle = load_bundle(acting)
     here = BundlePolicy(bundle, robot, load_graphs(bundle, 1))
-    hosted = host_bundle(out, 1, 8)
+    hosted = host_bundle(acting, 1, 8)
     server = PolicyServer(hosted.session, hosted.metadata("test"), ServerOptions(port=0), lambda _: None)
     server.start()
-    there = load_policy(out, robot, server=f"ws://127.0.0.1:{server.port}")
+    there = load_policy(acting, robot, server=f"ws://127.0.0.1:{server.port}")
     try:
         there.ready()
         chunk = here.predict(observation(robot, 0), here.encode(WORDS))
@@ -104,12 +121,8 @@ def test_from_checkpoint_to_server_it_stays_one_policy(tmp_path: Path, backbone:
         server.close()
 
 
-def test_the_bundle_answers_what_the_network_answers_to_the_transformed_sample(
-    tmp_path: Path, backbone: Path, robot: Embodiment
-) -> None:
-    run, out = make_run(tmp_path / "run", backbone, robot, "oft"), tmp_path / "mine"
-    main(["export", str(run), "--out", str(out)])
-    bundle = load_bundle(out)
+def test_the_bundle_answers_what_the_network_answers_to_the_transformed_sample(acting: Path, robot: Embodiment) -> None:
+    bundle = load_bundle(acting)
     graphs = load_graphs(bundle, 1)
     policy = BundlePolicy(bundle, robot, graphs)
     seen = observation(robot, 3)
@@ -122,13 +135,11 @@ def test_the_bundle_answers_what_the_network_answers_to_the_transformed_sample(
 
 
 def test_each_client_has_thoughts_of_its_own_that_end_with_its_episode(
-    tmp_path: Path, backbone: Path, robot: Embodiment, monkeypatch: pytest.MonkeyPatch
+    thinking: Path, robot: Embodiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, out = make_run(tmp_path / "run", backbone, robot, "instruct", THINKING), tmp_path / "mine"
-    assert main(["export", str(run), "--out", str(out)]) == 0
-    network = yaml.safe_load((out / "manifest.yaml").read_text())["network"]
+    network = yaml.safe_load((thinking / "manifest.yaml").read_text())["network"]
     assert network == {"kind": "vla", "head": "instruct", "has_state": True, "think_every": 2, "latent_every": 2}
-    hosted = host_bundle(out, 1, 8)
+    hosted = host_bundle(thinking, 1, 8)
     words, passes, latents = iter(["red", "blue", "cube", "ball", "hand"]), [], InstructHead.latents
 
     def think(policy: VLAPolicy, batch: VLABatch, *_: object) -> list[GeneratedText]:
@@ -143,7 +154,7 @@ def test_each_client_has_thoughts_of_its_own_that_end_with_its_episode(
     server = PolicyServer(hosted.session, hosted.metadata("test"), ServerOptions(port=0), lambda _: None)
     server.start()
     url = f"ws://127.0.0.1:{server.port}"
-    one, two = load_policy(out, robot, server=url), load_policy(out, robot, server=url)
+    one, two = load_policy(thinking, robot, server=url), load_policy(thinking, robot, server=url)
     try:
         for policy in (one, two):
             policy.ready()
@@ -169,12 +180,8 @@ def test_each_client_has_thoughts_of_its_own_that_end_with_its_episode(
         server.close()
 
 
-def test_episodes_that_run_together_keep_what_they_keep_alone(
-    tmp_path: Path, backbone: Path, robot: Embodiment
-) -> None:
-    run, out = make_run(tmp_path / "run", backbone, robot, "instruct", THINKING), tmp_path / "mine"
-    main(["export", str(run), "--out", str(out)])
-    graphs = load_graphs(load_bundle(out), 1)
+def test_episodes_that_run_together_keep_what_they_keep_alone(thinking: Path) -> None:
+    graphs = load_graphs(load_bundle(thinking), 1)
     rng = np.random.default_rng(0)
     inputs: dict[str, Any] = {
         "images": rng.integers(0, 256, (2, 2, SIZE, SIZE, 3), np.uint8),
@@ -195,9 +202,8 @@ def test_episodes_that_run_together_keep_what_they_keep_alone(
     assert not np.allclose(together[1, 9:], first[0, 9:])
 
 
-def test_a_head_that_does_not_think_is_not_told_to(tmp_path: Path, backbone: Path, robot: Embodiment) -> None:
-    out = tmp_path / "mine"
-    main(["export", str(make_run(tmp_path / "run", backbone, robot, "oft")), "--out", str(out)])
+def test_a_head_that_does_not_think_is_not_told_to(acting: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(acting, tmp_path / "mine")
     raw = yaml.safe_load((out / "manifest.yaml").read_text())
     for change, said in (
         ({"think_every": 3}, "head 'oft' does not think"),
@@ -260,10 +266,8 @@ def test_what_makes_no_graph_says_why(
         assert not (tmp_path / "no").exists()
 
 
-def test_too_many_words_are_refused_and_nothing_is_cut(tmp_path: Path, backbone: Path, robot: Embodiment) -> None:
-    out = tmp_path / "mine"
-    main(["export", str(make_run(tmp_path / "run", backbone, robot, "oft")), "--out", str(out)])
-    bundle = load_bundle(out)
+def test_too_many_words_are_refused_and_nothing_is_cut(acting: Path, robot: Embodiment) -> None:
+    bundle = load_bundle(acting)
     policy = BundlePolicy(bundle, robot, load_graphs(bundle, 1))
     with pytest.raises(NotUnderstood, match=r"tokens, bundle 'mine' reads 512: say it in fewer words"):
         policy.encode(Instruction("reach " * 600))
@@ -284,11 +288,8 @@ def test_what_is_no_run_or_does_not_fit_is_one_sentence(
     assert "--finder is of the tabletop policy" in capsys.readouterr().err
 
 
-def test_a_manifest_says_either_a_reader_or_that_the_prompt_is_read(
-    tmp_path: Path, backbone: Path, robot: Embodiment
-) -> None:
-    out = tmp_path / "mine"
-    main(["export", str(make_run(tmp_path / "run", backbone, robot, "oft")), "--out", str(out)])
+def test_a_manifest_says_either_a_reader_or_that_the_prompt_is_read(acting: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(acting, tmp_path / "mine")
     raw = yaml.safe_load((out / "manifest.yaml").read_text())
     for change, said in (
         ({"reader": "tabletop"}, "reads the prompt itself"),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from played_arm import HOLDING, STOPPED, Arm
 
+from finevla_client import connection, motion
+from finevla_client import robot as robot_module
 from finevla_client.errors import NoAnswer, Refusal
 from finevla_client.robot import Robot
 from finevla_core.embodiment import Embodiment
@@ -47,8 +49,15 @@ def threads() -> set[threading.Thread]:
 
 
 @pytest.mark.parametrize("request_of", REQUESTS)
-def test_no_stack_is_one_sentence(ros_domain: str, request_of: str) -> None:
+def test_no_stack_is_one_sentence(ros_domain: str, request_of: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ask, sentence = REQUESTS[request_of]
+    for module, patience in (
+        (connection, "FOUND_S"),
+        (connection, "BRIDGE_S"),
+        (motion, "FOUND_S"),
+        (robot_module, "RECORDER_S"),
+    ):
+        monkeypatch.setattr(module, patience, 0.3)  # nobody will come
     with Robot("nowhere") as robot, pytest.raises(NoAnswer) as refused:
         ask(robot)
     assert str(refused.value).startswith(sentence)

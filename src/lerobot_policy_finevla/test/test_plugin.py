@@ -9,8 +9,6 @@ import lerobot_sets
 import numpy as np
 import pytest
 import torch
-from lerobot_policy_finevla.configuration_finevla import FineVLAConfig
-from lerobot_policy_finevla.modeling_finevla import FineVLAPolicy
 from tiny_backbone import make_tiny_backbone
 
 from finevla_tools.cli import main
@@ -20,6 +18,8 @@ TRAIN_S = 300.0
 
 @pytest.mark.slow
 def test_lerobot_train_makes_a_checkpoint_that_acts(tmp_path: Path) -> None:
+    from lerobot_policy_finevla.modeling_finevla import FineVLAPolicy  # LeRobot, which every collection would wait for
+
     raw = lerobot_sets.write(tmp_path / "raw", [lerobot_sets.take(k, 40, cameras=("front",)) for k in range(2)])
     assert main(["convert", str(raw), "--out", str(tmp_path / "set")]) == 0
     backbone = make_tiny_backbone(tmp_path / "backbone")
@@ -49,6 +49,8 @@ def test_lerobot_train_makes_a_checkpoint_that_acts(tmp_path: Path) -> None:
 
 
 def test_what_it_cannot_be_made_of_is_said() -> None:
+    from lerobot_policy_finevla.configuration_finevla import FineVLAConfig
+
     with pytest.raises(ValueError, match="give --policy.backbone"):
         FineVLAConfig(device="cpu").validate_features()
 
