@@ -4,6 +4,7 @@ import re
 
 from finevla_core.language.english_idioms import ANYWHERE
 from finevla_core.language.english_orders import ONE_DEED
+from finevla_core.language.english_requests import ANNOUNCED, SPOKEN
 
 _SHORT = 300  # letters: longer texts describe motions in steps
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
@@ -314,11 +315,11 @@ def plain(text: str) -> str:
     Returns:
         The text with what is roundabout in it written plainly.
     """
-    for needles, pattern, by in (*_ANYWHERE, *ANYWHERE):
+    for needles, pattern, by in (*SPOKEN, *_ANYWHERE, *ANYWHERE):
         if any(needle in text for needle in needles):
             text = pattern.sub(by, text)
     if len(text) < _SHORT:
-        for needles, pattern, by in ONE_DEED:
+        for needles, pattern, by in (*ANNOUNCED, *ONE_DEED):
             if any(needle in text for needle in needles):
                 text = pattern.sub(by, text)
         for pattern, by in _ONE_DEED:
