@@ -49,6 +49,16 @@ SPOKEN: list[Wording] = [
     (needles, compiled(pattern), by)
     for needles, pattern, by in (
         (
+            ("comma", "full stop", "period", "exclamation", "question mark", "new line", "new paragraph", "new sentence"),
+            r" ?[,.]? ?\b(comma|full stop|period|exclamation (?:mark|point)|question mark|new (?:line|paragraph|sentence))\b ?[,.:]?",
+            lambda found: " , " if found[1] == "comma" else " . ",
+        ),
+        (("right",), r"^right ?[,.!:]? (?:then )?(?=(?:so|now|let|i|we|could|can|would|please|time|next|here|you|pick|lift|take|grab|get|put|"
+         r"place|stack|turn|clear|clean|tidy|move|reach|go|the (?:knob|COLORS|SHAPES|SIZES)|that)\b)", ""),
+        (("right",), r"^(?!.*\b(?:knob|dial|turn|twist|rotate|spin)\b)(.*), ?right ?\?$", r"\1 ."),
+        (("forget", "hesitate", "fail to", "afraid to"), r"\b(?:and |but )?(?:do not|never|please do not) (?:forget|hesitate|fail|be afraid|be "
+         r"shy) to(?! not\b)", "please"),
+        (
             ("what", "how", "think", "let me see", "forget the", "you know", "thingam"),
             rf"\b(the|a|on|in|with|your|that)((?: \w+)?) ?,? {_SEEKS} ?\??,? ?(?:the )?(?=(?:SIZES |COLORS )*(?:COLORS|SHAPES|"
             r"knob|dial|left|right|bowl)\b)",
@@ -73,8 +83,8 @@ SPOKEN: list[Wording] = [
         ),
         (
             ("both", "each", "two"),
-            r"\b(?:both|each|two)(?: (?:of )?(?:your |the )?(?:arms|hands|grippers|of them))? ?[,.;:-]* ?(?:no|er no|wait|sorry|"
-            r"er|uh|i mean|scratch that|or rather|rather)[ ,.;:-]* ?(?:no |wait |sorry |i mean |,|-|\.| )*(?:(?:just|only) )?"
+            r"\b(?:both|each|two)(?: (?:of )?(?:your |the )?(?:arms|hands|grippers|of them))?[ ,.;:-]*(?:no|er no|wait|sorry|"
+            r"er|uh|i mean|scratch that|or rather|rather)[ ,.;:-]*(?:no |wait |sorry |i mean |,|-|\.| )*(?:(?:just|only) )?"
             r"(?:with |using )?(?=(?:the|your) (?:left|right)|(?:only|just) (?:the|your) (?:left|right))",
             "",
         ),
@@ -85,6 +95,20 @@ SPOKEN: list[Wording] = [
 ANNOUNCED: list[Wording] = [
     (needles, compiled(pattern), by)
     for needles, pattern, by in (
+        (
+            ("everything is", "all is"),
+            r"\b(?:everything|all) is (?:ready|set|set up|prepared|in place|fine|ok|okay|good|quiet|clear now|checked|on)\b ?[,.;:]? ?",
+            "",
+        ),
+        (("new ", "next "), r"^(?:ok |okay |so |now |and )?(?:a )?(?:new|next|another) (?:task|job|order|command|instruction|request|one|step|"
+         r"go|try|attempt|round|exercise) ?[,.:;-]? ?(?=\w)(?!is\b|will\b|for\b|in\b|on\b)", ""),
+        (("pull up ", "draw up ", "cup "), r"\b(?:pull up|draw up|cup) NAMED(?= ?[,.!;]| ?$| with| from| using)", r"lift \1"),
+        (("free up ", "free "), r"PLEASEfree(?: up)? (?:the |this )?(?:whole |entire )?(?:table|desk|tabletop|work ?space)\b(?! of)",
+         r"\1clear the table"),
+        (("place down", "lay down"), r"\b(place|lay) down NAMED", r"\1 \2"),
+        (("go right up", "right up to"), r"\bright up to\b", "up to"),
+        (("should ", "ought "), r"^(?:so |now |ok |okay |then )?we (?:should|ought to|had better) (?:now |really |first )?(?=(?:lift|pick|take|grab|"
+         r"put|place|stack|turn|clear|clean|tidy|move|reach|get|go)\b)", ""),
         (
             ("do ", "make ", "perform ", "execute ", "carry out", "initiate", "start ", "begin ", "run ", "undertake", "try ",
              "attempt", "conduct ", "request", "want ", "need ", "like ", "effect "),
@@ -138,7 +162,8 @@ ANNOUNCED: list[Wording] = [
         ),
         (
             (" up with", " down with"),
-            r"(?:^|(?<=[,.;:] ))HAND (?:goes |comes )?up with ((?:the )?(?:(?:small|big|little|large|COLORS) )*(?:COLORS|SHAPES))",
+            r"(?:^|(?<=[,.;:] ))((?:your |the |its )?(?:left|right)(?: hand)? ?(?:arm|hand|gripper|claw)?) (?:goes |comes )?up with "
+            r"((?:the )?(?:(?:small|big|little|large|COLORS) )*(?:COLORS|SHAPES))",
             r"with \1 lift \2",
         ),
         (
