@@ -23,7 +23,8 @@ _HOMOGRAPHS = word_set("""
     roll sandwich fish whisk bag sink bed light lights lighter clock watch cap skirt note saw screw spring plant slide house
     drill hammer iron brush wrench crane switch button lock step rest truck train car stamp nail shovel rake fan pump
     """)
-_COMMANDED = word_set("strike cancel scrap hug sink plunge park aim dress post")
+_ORDERS = word_set("you to please and then kindly now just") | {"could you", "can you", "would you", "will you"}
+_COMMANDED = word_set("hand strike cancel scrap hug sink plunge park aim dress post")
 
 
 def strange_addition(text: EnglishText, out: Decision) -> str:
@@ -44,9 +45,9 @@ def strange_addition(text: EnglishText, out: Decision) -> str:
             return f"I do not know how to '{tokens[at - 1].text}' things"
         if token.text in _HOMOGRAPHS and _is_named(tokens, at):
             return f"I do not know '{token.text}'"
-    first = next((t for t in tokens if t.kind not in ("word", "break") or t.text not in _SMALL), None)
-    if first is not None and first.text in _COMMANDED and _is_done_to(text, tokens.index(first)):
-        return f"I cannot {first.text} things"
+        is_ordered = at == 0 or tokens[at - 1].kind == "break" or tokens[at - 1].text in _ORDERS
+        if token.text in _COMMANDED and is_ordered and _is_done_to(text, at) and not _is_denied(tokens, at):
+            return f"I cannot {token.text} things"
     return _listed(text, out)
 
 
@@ -117,13 +118,20 @@ def _is_named(tokens: list[EnglishToken], at: int) -> bool:
 
 
 def _is_done_to(text: EnglishText, at: int) -> bool:
-    return any(m.kind == "object" and m.start == at + 1 and not m.prep for m in text.mentions)
+    """Whether a verb at `at` has a thing as its object."""
+    return any(m.kind in ("object", "pronoun") and m.start == at + 1 and not m.prep for m in text.mentions)
 
 
 def _listed(text: EnglishText, out: Decision) -> str:
     """ "Pick up the ball and the banana": the thing that is not known; "" without one."""
     tokens = text.parse.tokens
     ends = {m.end for m in text.mentions if m.kind == "object" and not m.is_negated and text.roles.act(m) is not None}
+    for end in ends:
+        ahead = tokens[end : end + 4]
+        is_pair = len(ahead) > 2 and ahead[0].text in ("and", "plus") and ahead[1].text in ("the", "a", "an", "that", "my", "your")
+        is_noun = is_pair and (ahead[2].value in ("noun", "concrete") or ahead[2].text in _HOMOGRAPHS)
+        if is_noun and (len(ahead) < 4 or ahead[3].kind in ("break", "prep")):
+            return f"I do not know '{ahead[2].text}'"
     for m in text.parse.mentions:
         if m.kind != "unknown" or m.is_negated or m.is_side or m.is_dead or not m.start:
             continue
