@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from finevla_core.language.chinese_arms import arm_of
+from finevla_core.language.chinese_beyond import beyond
 from finevla_core.language.chinese_breaks import is_marked, with_breaks, with_pauses
 from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import scene_of
@@ -37,6 +38,8 @@ def read_chinese(text: str) -> Reading:
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = plainly(plain(text))
+    if reason := beyond(words):
+        return refused(reason)
     tokens = split(words)
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
