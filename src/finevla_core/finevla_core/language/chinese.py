@@ -38,14 +38,13 @@ def read_chinese(text: str) -> Reading:
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
     words = plainly(plain(text))
-    if reason := beyond(words):
-        return refused(reason)
     tokens = split(words)
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
     if len(phrases) > MAX_PHRASES:
         return refused("That is too long: say it in fewer words.")
-    return _read(with_references(scene_of(phrases, len(words))))
+    reading = _read(with_references(scene_of(phrases, len(words))))
+    return refused(reason) if not reading.refusal and (reason := beyond(words)) else reading
 
 
 def _read(scene: ChineseScene) -> Reading:

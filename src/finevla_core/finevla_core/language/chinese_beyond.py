@@ -81,8 +81,9 @@ def beyond(text: str) -> str:
         text: a text that `chinese_characters.plain` made.
 
     Returns:
-        One sentence for the operator; "" where there is none.
+        One sentence for the operator, with the words that it is about; "" where there is none.
     """
     if len(text) > _SHORT:
         return ""
-    return next((reason for pattern, reason in _BEYOND if pattern.search(text)), "")
+    found = ((reason, hit) for pattern, reason in _BEYOND if (hit := pattern.search(text)) is not None)
+    return next((f"{reason[:-1]} ('{hit[0].strip(',.?!')}')." for reason, hit in found), "")

@@ -24,7 +24,7 @@ _HOMOGRAPHS = word_set("""
     drill hammer iron brush wrench crane switch button lock step rest truck train car stamp nail shovel rake fan pump
     """)
 _ORDERS = word_set("you to please and then kindly now just") | {"could you", "can you", "would you", "will you"}
-_COMMANDED = word_set("hand strike cancel scrap hug sink plunge park aim dress post")
+_COMMANDED = word_set("dip hand strike cancel scrap hug sink plunge park aim dress post")
 
 
 def strange_addition(text: EnglishText, out: Decision) -> str:
@@ -135,7 +135,8 @@ def _listed(text: EnglishText, out: Decision) -> str:
     for m in text.parse.mentions:
         if m.kind != "unknown" or m.is_negated or m.is_side or m.is_dead or not m.start:
             continue
-        is_joined = tokens[m.start - 1].text in ("and", "plus") and m.start - 1 in ends
+        is_held = tokens[m.start - 1].text == "by" and m.determiner in ("its", "the") and m.start - 1 in ends
+        is_joined = is_held or (tokens[m.start - 1].text in ("and", "plus") and m.start - 1 in ends)
         follows = tokens[m.end] if m.end < len(tokens) else None
         is_end = follows is None or follows.kind in ("break", "prep")
         wants = any(a.value in WANTING and a.sentence == m.sentence and a.form != "noun" for a in text.positive)

@@ -73,6 +73,36 @@ _PLAIN = [
             "this only tells what was done: say what to do",
         ),
         (
+            rf"{_START}(?:somebody|someone|anybody|anyone|everybody|people|they|he|she) (?:should|could|must|ought to|might|needs? to|has to|"
+            r"have to|will|would)\b[^.!;?,]*[.!]?$",
+            "this tells what somebody else does: say what I shall do",
+        ),
+        (
+            rf"{_START}(?:it takes \w+ \w+ to|in my dreams?|once upon a time|imagine|suppose)\b[^.!;?]*[.!]?$",
+            "say what to do",
+        ),
+        (
+            rf"{_START}i (?:need|want|have|would like|am trying|tried|hope) to (?:find|know|think|ask|remember|understand|buy|look|talk|discuss|"
+            r"learn|sell|own|be|become)\b(?!.*\b(?:you|so|please)\b)[^.!;?,]*[.!]?$",
+            "say what to do",
+        ),
+        (
+            rf"{_START}(?:the|this|that) (?:knob|dial) (?:turns|rotates|spins|moves|goes)\b[^.!;?,]*[.!]?$",
+            "this tells how things are: say what to do",
+        ),
+        (
+            rf"{_START}(?:the|this|that) (?:small |big |{_COLOR} )*{_SHAPE} (?:belongs|belonged) to (?!the (?:left|right))[^.!;?,]*[.!]?$",
+            "this tells how things are: say what to do",
+        ),
+        (
+            r"\b(?:in|into|inside|to) (?:each|every|either)(?: one)?(?: of the)? bowls?\b",
+            "there is a left and a right bowl: say which",
+        ),
+        (
+            r"\b(?:but|yet) (?:do )?(?:not|never) move(?: at all| a muscle| an inch)?(?= ?(?:$|[.,;!]))",
+            "you say to go there, and not to move",
+        ),
+        (
             r"\b(?:do not|never) (?:ever )?(?:stop|halt|brake|pause)\b[^.;]{0,30}\b(?:if|when|whatever|no matter|even)\b[^.;]{0,30}\b(?:say|"
             r"said|says|shout|tell|told|scream|yell|cry|ask|press|hit|push)",
             "I cannot ignore my limits or what I was told before",
@@ -289,6 +319,19 @@ _PARTS = [
             _ALL,
             r"\b(?:warm|heat|cool|light|blow|beat|dress|mess|break|cut|eat|chop|burn|bring down|take apart)(?: up| down| off| out)? TARGET",
             "I cannot do this to things",
+        ),
+        (
+            _ALL,
+            r"\b(?:take|bring|carry|move|put|get) (?:TARGET|it) (?:back )?(?:home|outside|upstairs|downstairs|elsewhere|somewhere|abroad)\b"
+            r"(?! in BOWL)",
+            "I cannot go there",
+        ),
+        (_ALL, r"TARGET (?:that|which) (?:is|are) not (?:there|here|on TABLE|visible|real)\b", "you want a thing that is not there"),
+        (
+            ("clean",),
+            r"\b(?:reach|go|move|approach|touch|hover|point)\w*\b[^.]*(?:OTHER|TARGET)[^.]*\b(?:and|then|afterwards|next|after that)[ ,]+(?:then )?"
+            r"(?:clear|clean|tidy|empty)",
+            "one thing at a time: say only the first job",
         ),
         (_ALL, r"\bcatch (?:TARGET|it) (?:when|as|while|if|after|once|before)\b", "I cannot catch things"),
         (

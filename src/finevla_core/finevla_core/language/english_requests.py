@@ -20,6 +20,7 @@ _WAYS = {
 }  # fmt: skip
 _WAY = "(" + "|".join(sorted(_WAYS, key=len, reverse=True)) + ")"
 _HOW = r"(?:gentle|slow|careful|quick|clean|simple|single|normal|standard|quarter|half|full|small|short|little|precise)"
+_THING = r"((?:the )?(?:SIZES )?COLORS SHAPES)"
 _SEEKS = (
     r"(?:(?:what|how) (?:is it|do you|does one|do they|do we|you) (?:called|call (?:it|that|this|them)|say(?: it| that)?)"
     r"|what is (?:the|that|its) (?:word|name)(?: again| for it)?|what is it(?: called)?(?: again)?|what (?:do )?you (?:may )?call it"
@@ -95,6 +96,32 @@ SPOKEN: list[Wording] = [
 ANNOUNCED: list[Wording] = [
     (needles, compiled(pattern), by)
     for needles, pattern, by in (
+        (
+            ("stack ", "tower ", "pile "),
+            rf"\b(?:stack|tower|pile) ?[:,] ?{_THING} (?:is |goes )?UNDER ?(?:,|and|, and) ?{_THING} (?:goes |is )?(?:on it|on that|TOP)",
+            r"stack : put \2 on \1",
+        ),
+        (
+            ("nothing ",),
+            r"\bnothing (?:should|must|may|shall|is to|can|has to) (?:be left|remain|stay|be|lie)(?: lying| standing| there| behind)? on the "
+            r"(?:table|desk|tabletop)",
+            "clear the table",
+        ),
+        (
+            ("about ", "regarding", "concerning", "as for", "with regard", "as regards"),
+            r"^(?:now |and |so )?(?:about|regarding|concerning|as for|with regard to|as regards) NAMED ?[:,;-] ?it\b",
+            r"\1",
+        ),
+        (("asking for", "calling for", "waiting for"), r"\b(?:is|are) (?:asking|calling|waiting) for NAMED (?=on|in|into|onto|atop)", r"wants \1 "),
+        (("out of all", "out of the", "from all"), r"^(?:out of|from) (?:all )?(?:of )?the (?=(?:\w+ )?(?:balls|cubes|bricks|cylinders|cans|blocks)\b)", "of the "),
+        (
+            (" one",),
+            r"\bthe (?:COLORS|SIZES) one ?[.,] ?(?:no|wait|sorry|er)[ ,.]*(?:not that one[ ,.]*)?the (?=(?:COLORS|SIZES) one)",
+            "the ",
+        ),
+        (("better from", "rather from"), r"[ ,.]*(?:hmm|or|no|maybe|wait|well|,|\s)*\b(?:better|rather) (?=from (?:the|above))", " , no , "),
+        ((", up", " , up"), r"^((?!.*\b(?:lift|pick|grab|take|put|raise|get|bring|go|move)\b).*COLORS SHAPES.*) ?, ?(?:and )?up ?[.!]?$", r"\1 , lift it"),
+        (("dispose",), r"\bdispose of NAMED (?=(?:in|into) )", r"put \1 "),
         (
             ("everything is", "all is"),
             r"\b(?:everything|all) is (?:ready|set|set up|prepared|in place|fine|ok|okay|good|quiet|clear now|checked|on)\b ?[,.;:]? ?",
