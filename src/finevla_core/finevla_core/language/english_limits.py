@@ -235,7 +235,7 @@ _PLAIN = [
             "I cannot set forces or speeds",
         ),
         (
-            rf"\b(?:with|using|use|let|have|by) (?:the |your |its |both |all )?two (?:{_ARM.replace('(?:left |right )?', '')})\b",
+            rf"\b(?:with|using|use|let|by) (?:the |your |its |both |all )?two (?:{_ARM.replace('(?:left |right )?', '')})\b",
             "I use one arm at a time: say which",
         ),
         (

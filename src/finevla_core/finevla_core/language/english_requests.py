@@ -97,7 +97,7 @@ ANNOUNCED: list[Wording] = [
     (needles, compiled(pattern), by)
     for needles, pattern, by in (
         (
-            ("stack ", "tower ", "pile "),
+            ("stack", "tower", "pile"),
             rf"\b(?:stack|tower|pile) ?[:,] ?{_THING} (?:is |goes )?UNDER ?(?:,|and|, and) ?{_THING} (?:goes |is )?(?:on it|on that|TOP)",
             r"stack : put \2 on \1",
         ),
@@ -124,7 +124,7 @@ ANNOUNCED: list[Wording] = [
         (("dispose",), r"\bdispose of NAMED (?=(?:in|into) )", r"put \1 "),
         (
             ("everything is", "all is"),
-            r"\b(?:everything|all) is (?:ready|set|set up|prepared|in place|fine|ok|okay|good|quiet|clear now|checked|on)\b ?[,.;:]? ?",
+            r"(?<!if )(?<!when )(?<!once )(?<!that )(?<!because )(?<!as )\b(?:everything|all) is (?:ready|set|set up|prepared|in place|fine|ok|okay|good|quiet|clear now|checked|on)\b ?[,.;:]? ?",
             "",
         ),
         (("new ", "next "), r"^(?:ok |okay |so |now |and )?(?:a )?(?:new|next|another) (?:task|job|order|command|instruction|request|one|step|"
