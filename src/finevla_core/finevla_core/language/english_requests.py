@@ -98,8 +98,8 @@ ANNOUNCED: list[Wording] = [
     for needles, pattern, by in (
         (
             ("stack", "tower", "pile"),
-            rf"\b(?:stack|tower|pile) ?[:,] ?{_THING} (?:is |goes )?UNDER ?(?:,|and|, and) ?{_THING} (?:goes |is )?(?:on it|on that|TOP)",
-            r"stack : put \2 on \1",
+            rf"\b(?:(?:build|make|form|create) )?(?:(?:me|us) )?(?:an? )?(?:stack|tower|pile) ?[:,] ?{_THING} (?:is |goes )?UNDER ?(?:,|and|, and) ?{_THING} (?:goes |is )?(?:on it|on that|TOP)",
+            r"put \2 on \1",
         ),
         (
             ("nothing ",),
