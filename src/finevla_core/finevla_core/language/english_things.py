@@ -305,7 +305,7 @@ TURNS = phrase_table(
 GRASPS = phrase_table(
     {
         "sideways": """
-        left and the right, left and its right, left and from the right, sideways, side to side, laterally, lateral, by its sides, at
+        left and the right, left and its right, sideways, side to side, laterally, lateral, by its sides, at
         its sides, on its sides, across, left and
             right, right and left, left to right, right to left, by the sides, at
             the sides, left plus right, crosswise, crossways, on either side, at either side, to either side,
@@ -313,7 +313,7 @@ GRASPS = phrase_table(
             right, to its left and right, transversely, transverse
         """,
         "lengthways": """
-            front and the back, front and its back, front and the rear, front and from the back,
+            front and the back, front and its back, front and the rear,
         lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft,
             back and front, rear and front, longways, lengthway, front and behind, far and near side, near and far
             side, longwise, in front and behind, longitudinally, longitudinal, near and far faces, near and far
