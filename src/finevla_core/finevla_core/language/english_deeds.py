@@ -11,12 +11,14 @@ _ASKS = word_set("""
     ask asks asked asking tell tells told order orders ordered beg begs request requests command instruct expect expects allow
     remind get got have like love want need prefer wish
     """) | {"would like", "would love"}
-_SMALL = word_set("please now just also then kindly quickly slowly gently carefully simply really first maybe perhaps next")
+_SMALL = word_set(
+    "please now just also then kindly quickly slowly gently carefully simply really first maybe perhaps next"
+)
 _LINKS = word_set("and then also or")
 _NO_DEEDS = word_set("""
     then if so once when there as because since while until before after that which who where how what but and or now not it
-    the a an at with from by see here again maybe perhaps please just only also still yet till whether though although unless let
-    make have keep leave be is was will would should could can may might must do does did than like near over around
+    the a an at with from by see here again maybe perhaps please just only also still yet till whether though although unless
+    let make have keep leave be is was will would should could can may might must do does did than like near over around
     """)
 # Nouns that the tables know as verbs or as remarks, where something is used or named by them.
 _HOMOGRAPHS = word_set("""
@@ -100,7 +102,9 @@ def _is_second_deed(tokens: list[EnglishToken], at: int) -> bool:
     is_strange = deed.kind == "unknown" or (deed.kind == "word" and deed.text not in _NO_DEEDS and " " not in deed.text)
     is_strange = is_strange and not deed.text.endswith(("ly", "ing", "ed"))
     follows = tokens[at + 1] if at + 1 < len(tokens) else None
-    is_end = follows is None or follows.kind in ("break", "prep") or follows.text in ("and", "then", "please", "for", "to")
+    is_end = (
+        follows is None or follows.kind in ("break", "prep") or follows.text in ("and", "then", "please", "for", "to")
+    )
     return is_strange and before.text in _LINKS and is_end and not _is_denied(tokens, at)
 
 
@@ -113,7 +117,9 @@ def _is_named(tokens: list[EnglishToken], at: int) -> bool:
     if before is None or _is_denied(tokens, at):
         return False
     if before.kind == "color":
-        return at > 1 and (tokens[at - 2].text in ("the", "that", "this", "a", "my", "your") or tokens[at - 2].kind == "verb")
+        return at > 1 and (
+            tokens[at - 2].text in ("the", "that", "this", "a", "my", "your") or tokens[at - 2].kind == "verb"
+        )
     return before.text in ("the", "a", "an", "my") and at > 1 and tokens[at - 2].text in ("with", "using", "by using")
 
 
@@ -128,7 +134,11 @@ def _listed(text: EnglishText, out: Decision) -> str:
     ends = {m.end for m in text.mentions if m.kind == "object" and not m.is_negated and text.roles.act(m) is not None}
     for end in ends:
         ahead = tokens[end : end + 4]
-        is_pair = len(ahead) > 2 and ahead[0].text in ("and", "plus") and ahead[1].text in ("the", "a", "an", "that", "my", "your")
+        is_pair = (
+            len(ahead) > 2
+            and ahead[0].text in ("and", "plus")
+            and ahead[1].text in ("the", "a", "an", "that", "my", "your")
+        )
         is_noun = is_pair and (ahead[2].value in ("noun", "concrete") or ahead[2].text in _HOMOGRAPHS)
         if is_noun and (len(ahead) < 4 or ahead[3].kind in ("break", "prep")):
             return f"I do not know '{ahead[2].text}'"
