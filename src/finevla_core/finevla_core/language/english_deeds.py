@@ -100,7 +100,9 @@ def _is_second_deed(tokens: list[EnglishToken], at: int) -> bool:
         return False
     deed, before = tokens[at - 1], tokens[at - 2]
     is_strange = deed.kind == "unknown" or (deed.kind == "word" and deed.text not in _NO_DEEDS and " " not in deed.text)
-    is_strange = is_strange and not deed.text.endswith(("ly", "ing", "ed"))
+    is_strange = is_strange and not (
+        deed.text.endswith(("ly", "ing")) or (deed.text.endswith("ed") and len(deed.text) > 5)
+    )
     follows = tokens[at + 1] if at + 1 < len(tokens) else None
     is_end = (
         follows is None or follows.kind in ("break", "prep") or follows.text in ("and", "then", "please", "for", "to")
