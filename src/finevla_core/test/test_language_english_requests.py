@@ -89,3 +89,24 @@ def test_what_cannot_be_or_is_only_told_is_refused(say: str) -> None:
 @pytest.mark.parametrize("thing", ["banana", "stapler", "keys"])
 def test_a_listed_thing_is_refused_by_its_name(thing: str) -> None:
     assert thing in read_english(f"Pick up the red ball and the {thing}.").refusal
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        "Don't do a top grasp on the red cube.",
+        "Never do a counterclockwise turn of the knob.",
+        "Don't make a turn of the knob.",
+        "Do not perform a pick of the blue ball.",
+        "Please do not forget not to lift the red ball.",
+        "We should not lift the red ball.",
+    ],
+)
+def test_a_job_that_is_excluded_is_not_done(say: str) -> None:
+    assert read_english(say).refusal
+
+
+@pytest.mark.parametrize("color", ["red", "blue", "green"])
+def test_a_colour_said_again_without_a_pause_replaces_the_first(color: str) -> None:
+    reading = read_english(f"the yellow ball no the {color} ball lift it")
+    assert dict(reading.slots) == {"task": "pick", "color": color, "shape": "ball"}

@@ -29,7 +29,7 @@ _PLAIN = [
     (re.compile(pattern), reason)
     for pattern, reason in (
         (
-            r"\b(?:in|into|inside|to) (?:each|every|either)(?: one)?(?: of the)? bowls?\b",
+            r"\b(?:in|into|inside|to) (?:each|every)(?: one)?(?: of the)? bowls?(?! (?:except|but)\b)\b",
             "there is a left and a right bowl: say which",
         ),
         (

@@ -206,8 +206,10 @@ _ONE_DEED = [
         (r"\b(?:in|into) (?:whichever|whatever|any|either) (?:of the (?:two )?)?bowls?(?: (?:that |which )?(?:you (?:like|"
          r"prefer|want|fancy|choose|wish|please|find)(?: best)?|is \w+er|suits you(?: best)?|is (?:nearest|closest|free)))?\b",
          "into the bowl"),
-        (r"\b(?:give|do|make|perform|execute|carry out|let us have|show|try|initiate|start|begin|complete|conduct) (?:me |us )?"
-         r"(?:(?:a|an|your|one|another) )?(?:(?!clockwise|counter|anti|left|right|side|length|top|down|over|vertical|front|"
+        (r"(?<!not )(?<!never )\b(?:give|do|make|perform|execute|carry out|let us have|show|try|initiate|start|begin|"
+         r"complete|conduct) (?:me |us )?"
+         r"(?:(?:a|an|your|one|another) )?(?:(?!not\b|never\b|no\b|clockwise|counter|anti|left|right|side|length|"
+         r"top|down|over|vertical|front|"
          rf"knob|dial|the|it)\w+ ){{0,3}}?({'|'.join(_DEED_NOUNS)})(?: up)? (?:of|on) (?=the|that)",
          lambda found: _DEED_NOUNS[found[1]] + " "),
         (r"\b(?:do|make|perform|execute|initiate|start|begin|complete|conduct) (?:a |the )?(?:table )?(?:cleanup|clean up|"

@@ -90,7 +90,7 @@ SPOKEN: list[Wording] = [
         ),
         (
             (" no ", " wait", "sorry", " mean", "rather", "hang on", "hold on", "not that"),
-            rf"\b(the|that) ((?:SIZES )?COLORS) {_AGAIN} (?=(?:the |that )?(?:SIZES )?COLORS (?:SHAPES)\b)(?:the |"
+            rf"\b(the|that) ((?:SIZES )?COLORS)(?: SHAPES)? {_AGAIN} (?=(?:the |that )?(?:SIZES )?COLORS (?:SHAPES)\b)(?:the |"
             rf"that )?",
             r"\1 ",
         ),
@@ -222,7 +222,8 @@ ANNOUNCED: list[Wording] = [
                 "like ",
                 "effect ",
             ),
-            r"\b(?:do|make|perform|execute|carry out|initiate|start|begin|run|undertake|try|attempt|conduct|effect|"
+            r"(?<!not )(?<!never )\b(?:do|make|perform|execute|carry out|initiate|start|begin|run|undertake|try|"
+            r"attempt|conduct|effect|"
             r"request|want|"
             rf"need|would like)(?: me| us)? (?:a|an|one|the|another) (?:{_HOW} )*(?:{_WAY} )?(?:{_HOW} )*{_DEED}(?: "
             rf"motion| "
@@ -231,7 +232,7 @@ ANNOUNCED: list[Wording] = [
         ),
         (
             ("turn", "rotat", "twist", "spin"),
-            r"\b(?:do|make|perform|execute|carry out|give)(?: it)? (?:a|an|one|the|another) "
+            r"(?<!not )(?<!never )\b(?:do|make|perform|execute|carry out|give)(?: it)? (?:a|an|one|the|another) "
             rf"(?:{_HOW} )*(?:(clockwise|counterclockwise|anticlockwise) )?(?:{_HOW} )*(turn|rotation|twist|spin) "
             rf"(?:of|on|with|to|at)"
             r" ((?:the|that) (?:knob|dial))",
@@ -239,7 +240,8 @@ ANNOUNCED: list[Wording] = [
         ),
         (
             ("run ", "do ", "perform ", "execute ", "start ", "begin "),
-            rf"\b(?:run|do|perform|execute|start|begin) (?:a|an|one|the) (?:{_WAY} )?{_DEED} ?[:,;-] ?(?=(?:the )"
+            rf"(?<!not )(?<!never )\b(?:run|do|perform|execute|start|begin) (?:a|an|one|the) (?:{_WAY} )?{_DEED} ?"
+            rf"[:,;-] ?(?=(?:the )"
             rf"?(?:SIZES |COLORS )*"
             r"(?:COLORS|SHAPES|knob|dial)\b)",
             lambda found: f"{_DEEDS[found[2]]} ",
