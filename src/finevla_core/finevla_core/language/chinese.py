@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from finevla_core.language.chinese_arms import arm_of
+from finevla_core.language.chinese_beyond import beyond
 from finevla_core.language.chinese_breaks import is_marked, with_breaks, with_pauses
 from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import scene_of
@@ -42,7 +43,8 @@ def read_chinese(text: str) -> Reading:
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
     if len(phrases) > MAX_PHRASES:
         return refused("That is too long: say it in fewer words.")
-    return _read(with_references(scene_of(phrases, len(words))))
+    reading = _read(with_references(scene_of(phrases, len(words))))
+    return refused(reason) if not reading.refusal and (reason := beyond(words)) else reading
 
 
 def _read(scene: ChinesePhrases) -> Reading:

@@ -2,11 +2,10 @@
 
 import re
 
+from finevla_core.language.chinese_requests import NAMED as _NAMED
+from finevla_core.language.chinese_requests import as_requested
+
 _SHORT = 120  # characters: longer texts describe motions in steps
-_NAMED = (
-    "((?:[那这]?一?[个只块条颗根])?[大小]?的?[红绿蓝黄紫橙橘]色?的?[大小]?(?:立方体|正方体|长方体|圆柱体|方块|"
-    "积木|砖块|砖头|圆球|球体|圆柱|罐子|长条|砖|球|罐))"
-)
 _BELOW, _ABOVE = (
     "(?:在|放)?(?:下面|底下|下边|下头|下层|最下面?)(?:是|放|摆|垫)?",
     "(?:在|放)?(?:上面|上边|上头|上层|最上面?|顶上)(?:是|放|摆|叠|摞)?",
@@ -114,6 +113,7 @@ def plainly(text: str) -> str:
     """
     if len(text) > _SHORT:
         return text
+    text = as_requested(text)
     letters = set(text)
     for needles, pattern, by in _IDIOMS:
         if not letters.isdisjoint(needles):

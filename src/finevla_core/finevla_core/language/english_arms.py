@@ -172,8 +172,17 @@ def _is_reason(text: EnglishText, m: Mention) -> bool:
     )
     if m.prep or is_bound:
         return False
-    is_said = (act is None or act.value in _SAYS) and all(a.value in _SAYS for a in own) and bool(own)
+    said = [a for a in (*own, *([act] if act is not None else [])) if not _is_suffered(text, a, m)]
+    is_said = all(a.value in _SAYS for a in said) and bool(own)
+    follows = text.parse.tokens[m.end : m.end + 1]
+    is_said = is_said or (not own and follows != [] and follows[0].kind == "unknown" and follows[0].text.endswith("ed"))
     return is_said and any(is_beside_only or o.prep == "with" or o.verb in ("use", "want", *ACTIVE) for o in others)
+
+
+def _is_suffered(text: EnglishText, act: Act, m: Mention) -> bool:
+    """ "The right gripper is slipping", "the arm overheated": what befalls the arm `m`, and does nothing to a thing."""
+    is_bare = act.subject is m and not act.objects and not act.is_command and act.form in ("ing", "ed")
+    return is_bare and not any(text.is_thing(o) and o.clause == act.clause for o in text.mentions)
 
 
 def _is_only(text: EnglishText, m: Mention) -> bool:

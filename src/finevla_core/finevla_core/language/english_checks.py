@@ -92,10 +92,14 @@ def _wrong_grip(text: EnglishText, out: Decision) -> str:
     words = [t.text for t in text.parse.tokens if t.kind != "break"]
     if out.slots.get("task") == "turn" and "turn" not in out.slots and _TO_A_MARK.search(text.words):
         return "say clockwise or counterclockwise"
-    if out.slots.get("task") == "turn" and any(
-        w in ("upwards", "downwards", "up", "down", "upward", "downward")
-        and words[n - 1] in ("knob", "dial", "it", "degrees", "turn")
-        for n, w in enumerate(words)
+    if (
+        out.slots.get("task") == "turn"
+        and "turn" not in out.slots
+        and any(
+            w in ("upwards", "downwards", "up", "down", "upward", "downward")
+            and words[n - 1] in ("knob", "dial", "it", "degrees", "turn")
+            for n, w in enumerate(words)
+        )
     ):
         return "say clockwise or counterclockwise"
     for number, token in enumerate(text.parse.tokens[:-1]):

@@ -182,7 +182,9 @@ def _leads_elsewhere(text: EnglishText, out: Decision) -> str:
 def _is_excluded(text: EnglishText, out: Decision, act: Act, task: str) -> bool:
     """Whether the deed itself is excluded, and not a way, an arm or a place."""
     near = " ".join(t.text for t in text.parse.tokens[max(0, act.at - 2) : act.at])
-    is_partial = act.text[:4] in ("hold", "held") or any(word in near for word in ("just", "only", "merely"))
+    is_partial = act.text[:4] in ("hold", "held", "sque", "comp", "push") or any(
+        word in near for word in ("just", "only", "merely")
+    )
     if act.value not in _SAME.get(task, ()) or is_partial:
         return False
     ruled = [m for m in text.parse.mentions if m.verb_at == act.at]

@@ -122,4 +122,7 @@ def _may_be_same(a: Entity, b: Entity) -> bool:
 
 def _is_aside(text: EnglishText, m: Mention, act: Act) -> bool:
     is_put = any(b.kind == "bowl" and b.prep == "in" and b.verb_at == act.at for b in text.mentions)
-    return m.is_subject and act.value == "reach" and not act.is_passive and not is_put
+    is_told = (
+        m.is_subject and act.form == "ed" and not (act.is_passive or act.is_modal or act.objects)
+    )  # "the ball rolled away"
+    return is_told or (m.is_subject and act.value == "reach" and not act.is_passive and not is_put)

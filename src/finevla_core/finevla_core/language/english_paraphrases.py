@@ -4,6 +4,7 @@ import re
 
 from finevla_core.language.english_idioms import ANYWHERE
 from finevla_core.language.english_orders import ONE_DEED
+from finevla_core.language.english_requests import ANNOUNCED, SPOKEN
 
 _SHORT = 300  # letters: longer texts describe motions in steps
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
@@ -205,8 +206,10 @@ _ONE_DEED = [
         (r"\b(?:in|into) (?:whichever|whatever|any|either) (?:of the (?:two )?)?bowls?(?: (?:that |which )?(?:you (?:like|"
          r"prefer|want|fancy|choose|wish|please|find)(?: best)?|is \w+er|suits you(?: best)?|is (?:nearest|closest|free)))?\b",
          "into the bowl"),
-        (r"\b(?:give|do|make|perform|execute|carry out|let us have|show|try|initiate|start|begin|complete|conduct) (?:me |us )?"
-         r"(?:(?:a|an|your|one|another) )?(?:(?!clockwise|counter|anti|left|right|side|length|top|down|over|vertical|front|"
+        (r"(?<!not )(?<!never )\b(?:give|do|make|perform|execute|carry out|let us have|show|try|initiate|start|begin|"
+         r"complete|conduct) (?:me |us )?"
+         r"(?:(?:a|an|your|one|another) )?(?:(?!not\b|never\b|no\b|clockwise|counter|anti|left|right|side|length|"
+         r"top|down|over|vertical|front|"
          rf"knob|dial|the|it)\w+ ){{0,3}}?({'|'.join(_DEED_NOUNS)})(?: up)? (?:of|on) (?=the|that)",
          lambda found: _DEED_NOUNS[found[1]] + " "),
         (r"\b(?:do|make|perform|execute|initiate|start|begin|complete|conduct) (?:a |the )?(?:table )?(?:cleanup|clean up|"
@@ -314,11 +317,11 @@ def plain(text: str) -> str:
     Returns:
         The text with what is roundabout in it written plainly.
     """
-    for needles, pattern, by in (*_ANYWHERE, *ANYWHERE):
+    for needles, pattern, by in (*SPOKEN, *_ANYWHERE, *ANYWHERE):
         if any(needle in text for needle in needles):
             text = pattern.sub(by, text)
     if len(text) < _SHORT:
-        for needles, pattern, by in ONE_DEED:
+        for needles, pattern, by in (*ANNOUNCED, *ONE_DEED):
             if any(needle in text for needle in needles):
                 text = pattern.sub(by, text)
         for pattern, by in _ONE_DEED:

@@ -2,7 +2,9 @@
 
 from finevla_core.language.english_checks import cannot, no_end, wrong_arms, wrong_target
 from finevla_core.language.english_contradictions import contradiction
+from finevla_core.language.english_deeds import strange_addition
 from finevla_core.language.english_jobs import several
+from finevla_core.language.english_limits import limit
 from finevla_core.language.english_long import ATTACK, long_problem
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_parse_types import Act, Unknown
@@ -44,7 +46,7 @@ def refusal(text: EnglishText, out: Decision) -> tuple[str, tuple[str, ...]]:
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
     if not text.is_long:
-        for check in (cannot, questions, several, wrong_arms, wrong_target, wrong_way, contradiction):
+        for check in (cannot, questions, several, wrong_arms, wrong_target, wrong_way, limit, contradiction):
             if reason := check(text, out):
                 return reason, ()
     if text.is_long and (reason := long_problem(text, out)):
@@ -54,7 +56,7 @@ def refusal(text: EnglishText, out: Decision) -> tuple[str, tuple[str, ...]]:
     if out.slots.get("task") != "clean" and (out.target is None or out.target.is_nothing):
         return "say which object: its colour, its shape, or both", ()
     if not text.is_long:
-        for check in (no_command, strange_deed, no_end):
+        for check in (no_command, strange_deed, strange_addition, no_end):
             if reason := check(text, out):
                 return reason, ()
     return "", ()

@@ -16,7 +16,7 @@ _BEFORE_NAMES = word_set("""
     alright
     """)
 # What one can do to a thing, and the robot cannot; elsewhere these words only tell of somebody.
-_UNDOABLE = word_set("""
+UNDOABLE = word_set("""
     inspect examine evaluate assess test monitor observe study analyse analyze investigate research repair fix mend replace
     install
     upgrade update configure program debug reboot restart calibrate recalibrate connect disconnect plug unplug
@@ -122,7 +122,7 @@ def _beside_a_verb(text: EnglishText) -> str:
     things = {m.start for m in text.mentions if m.kind in ("object", "pronoun")}
     for i, token in enumerate(tokens[:-1]):
         before = tokens[i - 1].text if i else ""
-        if token.kind == "word" and token.text in _UNDOABLE and before in _LEADS and i + 1 in things:
+        if token.kind == "word" and token.text in UNDOABLE and before in _LEADS and i + 1 in things:
             return token.text
     return ""
 

@@ -313,7 +313,8 @@ GRASPS = phrase_table(
             right, to its left and right, transversely, transverse
         """,
         "lengthways": """
-            lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft,
+            front and the back, front and its back, front and the rear,
+        lengthways, lengthwise, front to back, back to front, front and back, front and rear, fore and aft,
             back and front, rear and front, longways, lengthway, front and behind, far and near side, near and far
             side, longwise, in front and behind, longitudinally, longitudinal, near and far faces, near and far
             sides, far and near sides, near and far, far and near, before and behind, ahead and behind, fore aft,

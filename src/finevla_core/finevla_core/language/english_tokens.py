@@ -231,7 +231,7 @@ def raw_words(text: str) -> list[str]:
         text = _THINKING.sub("", text)
     text = _ASKED.sub("could you", text) if " you" in text else text
     text = _TAG.sub(" .", text) if "?" in text[-3:] else text
-    return _WORD.findall(plain(text))[: MAX_TOKENS + 1]
+    return [word.strip(" ") for word in _WORD.findall(plain(text))[: MAX_TOKENS + 1]]
 
 
 def _clean(raw: list[str]) -> list[str]:

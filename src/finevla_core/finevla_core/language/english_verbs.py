@@ -21,7 +21,7 @@ VERBS: dict[str, list[str]] = {
             guide, glide, swing, fly, extend, stretch, arrive, send, navigate, line, align, aim, direct, slide,
             float, sail, draw, creep, ease, drift, locate, sneak, dock, stop, halt, unfold, park, hop, leap,
             saunter, amble, cruise, sidle, loom, meander, sashay, skim, soar, waltz, inch, journey,
-            vault, jump, station, drive, pilot, manoeuvre, maneuver, pull up, zoom, scoot, trundle
+            vault, jump, station, servo, jog, traverse, drive, pilot, manoeuvre, maneuver, pull up, zoom, scoot, trundle
         """
     ),
     "put": phrase_list(
@@ -46,7 +46,7 @@ VERBS: dict[str, list[str]] = {
         """
             turn, rotate, twist, wrench, ratchet, slew, twiddle, tweak, spin, swivel, crank, revolve, wind,
             adjust, roll, twirl, whirl, screw,
-            dial, pivot
+            dial, pivot, torque
         """
     ),
     "clean": phrase_list(
@@ -72,11 +72,13 @@ VERBS: dict[str, list[str]] = {
     "use": phrase_list(
         """
             use, control, command, execute, perform, conduct, use up, employ, utilise, utilize, operate, rely,
-            involve, apply, deploy, engage, choose, select
+            involve, apply, deploy, engage, choose, select, actuate, activate, energise, energize, mobilise, mobilize, enlist
         """
     ),
     "want": phrase_list("want, wish, prefer, need, require, fancy, desire, crave, demand"),
-    "see": phrase_list("see, identify, pinpoint, find, watch, check, note, notice, spot, consider"),
+    "see": phrase_list(
+        "see, identify, pinpoint, find, watch, check, note, notice, spot, consider, verify, confirm, double-check"
+    ),
     "withdraw": phrase_list("withdraw, retreat, retract, leave, return, back"),
 }
 # Verb and those of its forms that no rule gives.
