@@ -1,0 +1,39 @@
+"""One claim of a sentence, and what was told before it: the arm, whether it holds something, what the clause before was of."""
+
+from dataclasses import dataclass
+
+SIDES = ("left", "right")
+OTHER = {"left": "right", "right": "left"}
+OPPOSITE = {**OTHER, "forward": "backward", "backward": "forward", "up": "down", "down": "up"}
+AXIS = {"left": "y", "right": "y", "forward": "x", "backward": "x", "up": "z", "down": "z"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: `kind` says what `value` is. `arm` is left, right, both or "" (not said); `at_s` a time or None.
+
+    Kinds: arm, idle, close, open, hold, miss, lose, direction, extent, approach, rotation, angle, count, attempt, final attempt,
+    failed attempts, no retry, together, in turn. A value of close and open is "try" or "place" where it is told as less than done.
+    `denied` turns a claim round: `does not close the gripper`.
+    """
+
+    kind: str
+    value: str
+    words: str
+    arm: str = ""
+    at_s: float | None = None
+    denied: bool = False
+    hedged: bool = False
+    carried: bool = True
+
+
+@dataclass
+class Told:
+    """What a text has told up to a clause."""
+
+    arm: str = ""
+    holds: bool = False
+    at_s: float | None = None
+    carried: bool = False
+    turned: bool = False
+    names_arms: bool = False
