@@ -90,7 +90,7 @@ EIGHTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "Two arms face a table with a plate on its right side and a bowl at its left edge. First $the_arm reaches out and "
             "closes in on the $noun $from. Having got it between the fingers, it lifts the $noun clear of the surface. It then "
             "travels $toward. Finally the fingers are spread and the $noun stays behind.",
-            "The $arm arm begins the motion by opening wide. Once it is over the $noun, it shuts on it and takes the $noun $toward; "
+            "The $arm arm begins with its jaws wide open. Once it is over the $noun, it shuts on it and takes the $noun $toward; "
             "the total displacement is $far. Then the object is set down.",
             # instructions
             "With your $arm gripper, fetch the $noun $from, and then set it down $far $toward.",

@@ -9,22 +9,22 @@ SENTENCES = re.compile(r"[;!?。；！？\n]|\.(?!\d)")
 _BORDERS = re.compile(
     r"[,:](?!\d)|[，、：]"
     r"|\s(?:and then|then|and|before|after|while|whilst|whereas|but|yet|until(?! \d| about \d| around \d)|till(?! \d)|once(?= \w+)"
-    r"|when|as soon as|which|who|so that|though|although|where|followed by)\s"
-    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行)|而(?!且|下)|同时|但是?|却(?!还)|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
+    r"|when|as soon as|which|who|so that|though|although|followed by)\s"
+    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|同时|但是?|却(?!还)|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
     r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)",
     _I,
 )
 _KEPT = ("同时",)
 # What part `a` of a sentence tells was before its part `b`; the first pattern that matches counts.
-_PRIOR = r"(?:(?:just |right |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
-_LATER = r"(?:(?:only |just |right |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
+_PRIOR = r"(?:(?:just |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
+_LATER = r"(?:(?:only |just |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
 _REORDERED = tuple(
     re.compile(pattern, _I)
     for pattern in (
         rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$",
         rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$",
         rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$",
-        r"^(?P<b>.+?)\b(?:only |just |right |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
+        r"^(?P<b>.+?)\b(?:only |just |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
         r"^(?P<b>.+?)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$",
         r"^(?P<b>.+?), (?:but|though)(?: only)? (?:first|beforehand|before that)\b(?P<a>.+)$",
         r"^(?P<b>.+?), (?:having|after having) (?P<a>.+)$",

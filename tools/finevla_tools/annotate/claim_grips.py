@@ -15,9 +15,9 @@ _GRIP_HEAD = re.compile(
     re.IGNORECASE,
 )
 _THING = re.compile(r"^\s+(?:the|a|an|its|this|that|another)\s+(?!way\b|same\b|end\b)\w+", re.IGNORECASE)
-_PRONOUN = re.compile(r"(?:^|\b)(?:it|they|these|which|that|both)(?: \w+ly| then| is| are| only| later| finally| slowly)*\s*$", re.IGNORECASE)
+_PRONOUN = re.compile(r"(?:^|\b)(?:it|they|these|which|that|both)(?: \w+ly| then| is| are| had| has| have| was| were| only| later| finally| slowly)*\s*$", re.IGNORECASE)
 _BARE = re.compile(r"^(?:\W|\b(?:then|finally|first|later|only|again|also|lastly|at|about|s|the|time|it|slowly|gently|is|are|on|from|by|of|and|t|to|mark|around|roughly)\b|[\d.=:]|\w+ly\b)*$", re.IGNORECASE)
-_STAYS = re.compile(r"(?:remain\w*|stay\w*|keep\w*|kept|with|initially|still|already|while|be|being|wide|is held|left|sits?|hover\w*)\b[^,]{0,28}$", re.IGNORECASE)
+_STAYS = re.compile(r"(?:remain\w*|stay\w*|keep\w*|kept|with|initially|already|being|is held|is left|sits?|hover\w*)\b[^,]{0,28}$", re.IGNORECASE)
 _LIDDED = re.compile(
     r"\b(?:drawer|door|lid|cabinet|cap|microwave|oven|fridge|refrigerator|laptop|zipper|cupboard|faucet|tap|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头",
     re.IGNORECASE,
@@ -25,7 +25,8 @@ _LIDDED = re.compile(
 _GAP = re.compile(r"^(?:\s*\S+){0,3}\s*$")
 _OPEN_VERB = re.compile(r"(?:\b(?:fingers|jaws|claws|grippers|pincers|to|then|finally|can|will|should|must|they)\s*$|^\s*$)", re.IGNORECASE)
 _NO_LONGER = re.compile(r"no longer|any ?(?:longer|more)|不再", re.IGNORECASE)
-_COMES = re.compile(r"\b(?:com\w+|came|end\w*|left|leav\w+|away|up with|return\w*|gets?|got|catch\w*|caught|yields?|secur\w+|with|emerg\w+)\b", re.IGNORECASE)
+_COMES = re.compile(r"\b(?:com\w+|came|ends|ended|leav\w+|away|up with|return\w*|gets?|got|catch\w*|caught|yields?|secur\w+|with|emerg\w+)\b", re.IGNORECASE)
+_ALWAYS = re.compile(rf"not (?:between|inside|within)|[一-鿿]|{_COMES.pattern}", re.IGNORECASE)
 _HAN = re.compile(r"[一-鿿]")
 
 
@@ -85,7 +86,7 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
     """The mention that says that nothing was grasped."""
     about_grips = of_kind(mentions, "grasp", "shut", "hold", "grip", "try", "take")
     for one in mentions:
-        if one.kind == "nothing" and (about_grips or _HAN.search(clause) or _COMES.search(clause)):
+        if one.kind == "nothing" and (about_grips or of_kind(mentions, "arm", "one") or _ALWAYS.search(clause)):
             return one
         if one.kind == "fail" and not is_denied(clause, mentions, one):
             after = next((m for m in mentions if m.begin >= one.end and m.kind in VERBS), None)
@@ -102,7 +103,8 @@ def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bo
     if _GRIP_HEAD.match(after):
         return not (one.text.lower() == "open" and re.search(r"\b(?:with|an?|the|its)\s+$", before))
     if _HAN.search(clause):
-        return bool(_grips(mentions)) or (bool(of_kind(mentions, "arm", "one", "time")) and not _LIDDED.search(clause))
+        is_short = len(clause) <= 6  # `手指先分开，后并拢`
+        return bool(_grips(mentions)) or ((is_short or bool(of_kind(mentions, "arm", "one", "time"))) and not _LIDDED.search(clause))
     if _STAYS.search(before) or _THING.match(after):
         return False
     if one.text.lower() == "open" and not _OPEN_VERB.search(before):

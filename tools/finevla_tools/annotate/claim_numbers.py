@@ -39,20 +39,16 @@ def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
         elif one.kind == "ordinal":
             is_last = bool(of_kind(mentions, "grasp", "succeed", "hold", "shut")) and not failed
             yield Claim("final attempt" if is_last else "attempt", str(number), clause, hedged=failed)
-        elif one.kind == "tries" and (not _is_chinese(one) or _is_of_grasp(mentions)):
+        elif one.kind == "tries" and (one.text[-1] not in "次回遍趟" or _is_of_grasp(clause, mentions)):
             yield Claim("attempt" if failed else "count", str(number), clause, hedged=failed)
-        elif one.kind == "times" and _is_of_grasp(mentions):
+        elif one.kind == "times" and _is_of_grasp(clause, mentions):
             yield Claim("attempt" if failed else "count", str(number), clause, hedged=failed)
 
 
-def _is_chinese(one: Mention) -> bool:
-    return one.text[-1] in "次回遍趟"
-
-
-def _is_of_grasp(mentions: Sequence[Mention]) -> bool:
-    return bool(of_kind(mentions, "grasp", "shut", "try", "succeed", "hold")) and not of_kind(mentions, "turn") or any(
-        "试" in one.text for one in mentions
-    )
+def _is_of_grasp(clause: str, mentions: Sequence[Mention]) -> bool:
+    if "试" in clause:
+        return True
+    return bool(of_kind(mentions, "grasp", "shut", "try", "succeed", "hold")) and not of_kind(mentions, "turn")
 
 
 def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:

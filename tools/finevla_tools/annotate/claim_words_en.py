@@ -29,7 +29,7 @@ ADJ = (
 END = (
     r"(?=\s*$|\s*[,.;:!?)(]|\s+(?:and(?! (?:left|right))|or|by|for|about|around|until|till|while|then|before|after|again|slightly|over"
     r"|across|along|with|at|in|round|from|through|onto|into|up|down|forwards?|backwards?|a bit|a distance|roughly|approximately"
-    r"|some|as|when|once|so|but|where|which|because|to (?:grasp|grip|pick|reach|release|place|put)|\d|\w+(?:ing|s|ed)\b|it\b))"
+    r"|some|via|thanks|as|when|once|so|but|where|which|because|to (?:grasp|grip|pick|reach|release|place|put)|\d|\w+(?:ing|s|ed)\b|it\b))"
 )
 _OF = rf"(?! of (?:the|a|its)? ?(?:\w+ )?{SURFACE}\b)"
 _SELF = r"(?:the robot(?:'s (?:base|body))?|itself|(?:its|the|robot's) (?:own )?(?:base|body|torso|trunk)|you|the operator)"
@@ -40,7 +40,7 @@ def _side(pattern: str) -> str:
     return pattern.replace("SIDE", "(?P<side>left|right)")
 
 
-_FROM = r"\b(?:(?:in |up |over |down )?from|on a path from|along a line from|via|by way of|out of)"
+_FROM = r"\bfrom"
 _GET = verbs("get+:got,gotten", "gain", "have:had,has", "take:took,taken", "establish", "secure", "find:found", "acquire", "achieve", "make:made")
 _HOLD_NOUN = r"(?:grip|grasp|hold|clutch|purchase)"
 _ADJ = r"(?:\w+ ){0,3}?"
@@ -89,8 +89,9 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"separat(?:es?|ed|ing)", r"(?:com(?:es?|ing)|came|mov(?:es?|ing)|draws?|pulls?|go(?:es)?|springs?|swings?) (?:wide )?(?:apart|open)", r"eases?")),
     ("hold", "", either(
         noun_or(verbs("hold:held")), r"keeps? hold", r"retain(?:s|ed|ing)?",
-        rf"in (?:its|the|their|his) (?:\w+ ){{0,2}}?(?:grip|grasp|hold|clutches|possession|{GRIP}|(?:left|right) (?:hand|gripper|claw))\b",
-        rf"between (?:its|the|both|two|their) (?:\w+ )?{GRIP}", r"in hand\b", r"(?:is|remains|stays) (?:firmly |securely )?(?:caught|gripped|grasped|clamped|pinched)\b")),
+        rf"in (?:its|the|their) (?P<side>left|right)[ -](?:robot )?(?:hand|gripper|claw)\b(?![ -]?{PLACE})(?!-)",
+        rf"in (?:its|the|their|his) (?!left|right)(?:\w+ ){{0,2}}?(?:grip|grasp|hold|clutches|possession|{GRIP})\b", 
+        rf"between (?:its|the|both|two|their) (?:\w+ )?{GRIP}", r"(?<!not )between them", r"in hand\b", r"(?:is|remains|stays) (?:firmly |securely )?(?:caught|gripped|grasped|clamped|pinched)\b")),
     # how it came out
     ("nothing", "", either(
         r"nothing", r"(?:only|just|but|mere|thin|empty) air", r"air(?= alone)", r"empty[- ]handed", r"(?:is|are|was|comes? (?:up|away|back)|came (?:up|away|back)|stays?|remains?|ends? up|with (?:its|an?|the)|returns?|still|leaves?|left) (?:\w+ )?empty",
@@ -139,7 +140,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("from", "back", rf"{_FROM} {_THE}(?:near|back|rear|closer|nearer|close|nearest|closest|robot|robot's)(?: (?:own|near))?[- ](?:side|end|edge|flank|face)\b{_OF}|{_FROM} {_THE}(?:back|rear)\b(?! to\b){END}"
                      rf"|{_FROM} (?:the|its) (?:side|end|edge) (?:\w+ )?(?:\w+ )?(?:nearest|closest|nearer|closer|facing|next|towards?|near)(?: to| towards?)? {_SELF}|{_FROM} (?:the robot's|its own) side\b|{_FROM} in front of (?:it|the object|the \w+)\b|\bnear-side approach\b"),
     ("from", "below", rf"{_FROM} (?:below|underneath|beneath|under)(?: it)?{END}"),
-    ("place side", "", rf"\b(?:on|at|in|to|towards?|near|beside|by|from|of) (?:the |its |your |his )?(?:far )?(?:left|right)(?:most)?(?:[- ]hand)?(?:[- ]side)? of\b|\b(?:left|right)(?:most)?(?:[- ]hand)?[- ]{PLACE}\b|\b(?:left|right) of\b|\b(?:on|at) (?:the |its |your )(?:left|right)(?:[- ]hand)?(?: side)?\b|\bfingers? (?:to|on) (?:its|the) (?:left|right)(?: and (?:left|right))?\b"),
+    ("place side", "", rf"\b(?:on|at|in|to|towards?|near|beside|by|from|of) (?:the |its |your |his )?(?:far )?(?:left|right)(?:most)?(?:[- ]hand)?(?:[- ]side)? of\b|\b(?:left|right)(?:most)?(?:[- ]hand)?[- ]{PLACE}\b|\b(?:left|right) of\b|\b(?:on|at) (?:the |its |your )(?:left|right)(?:[- ]hand)?(?: side)?\b(?! (?:robot\w* )?{HAND}\b)|\bfingers? (?:to|on) (?:its|the) (?:left|right)(?: and (?:left|right))?\b"),
     ("dir", "", _side(rf"\b(?:to|towards?|over to|off to|further to|farther to) (?:the |its |your |the robot's |robot's |his )(?:far )?SIDE(?:[- ]hand)?(?:[- ]side)?\b(?! of\b)(?! {HAND})(?![ -]{PLACE}){END}")),
     ("dir", "", _side(r"\bSIDEwards?\b(?![- ]side)")),
     ("dir", "", _side(rf"\b(?:to )?(?<!the )(?<!its )(?<!your )(?<!on )(?<!from )(?<!and )(?<!is )(?<!was )(?<!has )(?<!are )SIDE\b(?! (?:it|the|them|alone|in|at|on|behind|above|from|over|with|as)\b){END}")),

@@ -26,6 +26,8 @@ _WITHOUT = re.compile(
     r"(?: with| by)? (?:the |its |your )?$|(?:不|没|别|勿|未|不要)(?:使?用|动用?|靠|是)?$",
     re.IGNORECASE,
 )
+_LEFT_OUT = re.compile(r"\b(?:leav(?:e|es|ing)|left|keep(?:s|ing)?|kept|hold(?:s|ing)?) (?:the |its |your )?$", re.IGNORECASE)
+_AS_IT_IS = re.compile(r" (?:where|as|in place|in its|alone|out|be\b|still|put|at rest|idle|unused|parked|behind|aside)", re.IGNORECASE)
 
 
 def claims_in(text: str) -> list[Claim]:
@@ -41,7 +43,7 @@ def claims_in(text: str) -> list[Claim]:
 
 def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
     told.at_s, told.turned, told.carried = None, False, False
-    read = [(clause, mentions_in(clause)) for clause in clauses]
+    read = _read(clauses)
     arms = [_arms(clause, mentions, told) for clause, mentions in read]
     acting = [claim.arm for found in arms for claim in found if claim.kind == "arm"]
     if len(set(acting)) == 1:
@@ -57,7 +59,25 @@ def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
             found[-1] = _timed(found[-1], at_s)
         found += [replace(claim, arm=claim.arm or told.arm) for claim in made]
         _remember(clause, mentions, made, told)
-    return found
+    return list(_with_last_attempts(found))
+
+
+def _read(clauses: Sequence[str]) -> list[tuple[str, list[Mention]]]:
+    """The clauses with their mentions; what only names an arm belongs to the next one: `its partner, the left arm, waits`."""
+    read: list[tuple[str, list[Mention]]] = []
+    for clause in clauses:
+        if read and all(one.kind in ("arm", "one", "grip") for one in read[-1][1]) and of_kind(read[-1][1], "arm", "one"):
+            clause = f"{read.pop()[0]} {clause}"
+        read.append((clause, mentions_in(clause)))
+    return read
+
+
+def _with_last_attempts(claims: Sequence[Claim]) -> Iterator[Claim]:
+    """An attempt that a grasp follows in its sentence is the one that succeeds."""
+    for k, claim in enumerate(claims):
+        after = next((one for one in claims[k + 1 :] if one.kind not in ("arm", "idle")), None)
+        is_last = claim.kind == "attempt" and not claim.hedged and after is not None and after.kind in ("close", "hold")
+        yield replace(claim, kind="final attempt") if is_last else claim
 
 
 def _timed(claim: Claim, at_s: float) -> Claim:
@@ -93,12 +113,13 @@ def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], t
 
 def _arms(clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
     """The arms that a clause says act, or do not."""
-    named = [(one, _which(one, mentions, told)) for one in of_kind(mentions, "arm", "one")]
+    named = [(one, _which(one, mentions, told)) for one in mentions if one.kind in ("arm", "one", "hold")]
     named = [(one, arm) for one, arm in named if arm and not _is_beside(clause, one)]
     acts = bool(of_kind(mentions, *VERBS, "act", "try", "together", "in turn"))
     found = []
-    for one, arm in named:
-        if _is_idle(clause, mentions, one):
+    idle = {arm for one, arm in named if _is_idle(clause, mentions, one)}
+    for _, arm in named:
+        if arm in idle:
             found.append(Claim("idle", arm, clause, arm))
         elif arm != "both" or acts:
             found.append(Claim("arm", arm, clause, arm))
@@ -110,7 +131,7 @@ def _which(one: Mention, mentions: Sequence[Mention], told: Told) -> str:
     if one.value == "other":
         named = [arm.value for arm in of_kind(mentions, "arm") if arm.value in SIDES and arm.begin < one.begin]
         return OTHER.get(named[-1] if named else told.arm, "")
-    return one.value if one.kind == "arm" or told.names_arms else ""
+    return one.value if one.kind != "one" or told.names_arms else ""
 
 
 def _is_beside(clause: str, one: Mention) -> bool:
@@ -121,6 +142,8 @@ def _is_beside(clause: str, one: Mention) -> bool:
 def _is_idle(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
     before = clause[: one.begin]
     if _WITHOUT.search(before):
+        return True
+    if _LEFT_OUT.search(before) and _AS_IT_IS.match(clause[one.end :]):
         return True
     if _HELD_BY.search(before):
         return False

@@ -16,6 +16,8 @@ from finevla_tools.annotate.motion_view import Fact, MotionView
 __all__ = ["AGREES", "CANNOT_TELL", "CONTRADICTS", "ClaimVerdict", "contradictions", "judge_row", "verdicts"]
 
 APPROACHES = ("top", "left", "right", "front", "back", "below")
+OUTCOMES = ("close", "open", "hold", "miss", "direction", "rotation")
+COUNTED = ("count", "attempt", "final attempt", "failed attempts", "no retry")
 FIRST_S = 0.5  # arms that begin nearer together begin at once
 # Slots whose values are words of sentences already, and those that need a few around them to be read as one.
 SLOTS: Mapping[str, str] = {
@@ -66,7 +68,7 @@ def judge_row(row: Annotation, view: MotionView) -> Iterator[ClaimVerdict]:
         yield ClaimVerdict(row, claim, verdict, evidence)
     if row.dimension != TEXT or row.slot in SPOKEN_SLOTS or any(verdict == CONTRADICTS for _, verdict, _ in judged):
         return
-    if (wrong := _wrong_order(claims, scope)) is not None:
+    if (wrong := _wrong_outcome(claims, scope) or _wrong_order(claims, scope)) is not None:
         yield ClaimVerdict(row, wrong[0], CONTRADICTS, wrong[1])
 
 
@@ -97,6 +99,17 @@ def _scope(row: Annotation, view: MotionView) -> MotionView:
     begin, end = row.from_s - NEAR_S, row.to_s + NEAR_S
     facts = tuple(f for f in view.facts if f.row.from_s <= end and f.row.to_s >= begin)
     return replace(view, facts=facts)
+
+
+def _wrong_outcome(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str] | None:
+    """The failure with which a text ends, where the last grasp was one; a text that counts its attempts may end with any."""
+    told = [c for c in claims if c.kind in OUTCOMES and not c.denied and c.value not in ("try", "place")]
+    if not told or told[-1].kind != "miss" or any(c.kind in COUNTED for c in claims):
+        return None
+    closes = scope.of_kind("close", told[-1].arm)
+    if closes and closes[-1].value == "something" and not scope.of_kind("lose", told[-1].arm):
+        return told[-1], shown(closes)
+    return None
 
 
 def _wrong_order(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str] | None:
