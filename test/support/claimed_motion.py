@@ -31,7 +31,7 @@ ZH = {
     "noun": {"cube": "方块", "bottle": "瓶子", "cup": "杯子", "can": "罐子"},
 }
 COUNTS = {1: "one attempt", 2: "two attempts", 3: "three attempts"}
-PLANTED = {"the_arm": "arm", "ordinal_number": "ordinal"}  # placeholders that show the same of an episode
+PLANTED = {"the_arm": "arm", "ordinal_number": "ordinal", "attempts_number": "ordinal"}  # placeholders that show the same of an episode
 ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 
@@ -431,7 +431,7 @@ Wordings = Mapping[str, Mapping[str, Mapping[object, tuple[str, ...]]]]
 def worded(made: MadeEpisode, language: str, wordings: Wordings, rng: random.Random) -> dict[str, str]:
     """The words of an episode, each drawn from those of `wordings` where it has some for a placeholder."""
     words = made.words(language)
-    words["ordinal_number"] = str(made.attempts)
+    words["ordinal_number"] = words["attempts_number"] = str(made.attempts)
     values: dict[str, object] = {
         "the_arm": made.arm, "from": made.side, "toward": made.toward, "sense": made.sense, "angle": made.degrees,
         "count": made.attempts, "ordinal": made.attempts, "noun": made.noun,
