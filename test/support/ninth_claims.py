@@ -138,7 +138,7 @@ NINTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "整个过程仅由${the_arm}完成，${other}未发生任何动作，位于右侧的碗也没有被碰到。",
             "${noun}被${the_arm}牢牢夹住，随后朝着目标位置${toward}移动。",
             "麻烦你用${the_arm}把${noun}拿起来，${toward}推个${far}左右。",
-            "失败了几次不算，${the_arm}是在第${ordinal}次才把${noun}抓上来的。",
+            "先前如何不论，${the_arm}是在第${ordinal}次才把${noun}抓上来的。",
             "${the_arm}在约${close}秒处完成抓取，在约${open}秒处完成释放。",
             "动作的主体是${the_arm}而不是${other}，目标是靠左放置的${noun}。",
             "${the_arm}对${noun}先抓后放。 >> ${the_arm}对${noun}先放后抓。",

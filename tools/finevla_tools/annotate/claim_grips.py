@@ -42,7 +42,7 @@ def is_denied(clause: str, mentions: Sequence[Mention], of: Mention) -> bool:
 def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Placed]:
     """Give the claims on grippers of a clause, each with its place."""
     if (missed := _missed(clause, mentions)) is not None:
-        yield missed.begin, Claim("miss", "", clause)
+        yield missed.begin, Claim("miss", "left" if missed.kind == "left" else "", clause)
         return
     tries = of_kind(mentions, "try")
     seen = set[tuple[str, bool]]()
@@ -86,6 +86,8 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
     """The mention that says that nothing was grasped."""
     about_grips = of_kind(mentions, "grasp", "shut", "hold", "grip", "try", "take")
     for one in mentions:
+        if one.kind == "left":
+            return one
         if one.kind == "nothing" and (about_grips or of_kind(mentions, "arm", "one") or _ALWAYS.search(clause)):
             return one
         if one.kind == "fail" and not is_denied(clause, mentions, one):

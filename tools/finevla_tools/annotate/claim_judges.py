@@ -82,7 +82,8 @@ def _hold(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: Motion
 
 def _miss(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionView) -> Said:
     closes = scope.of_kind("close", claim.arm)
-    if not closes:
+    goes_on = any(one.kind in ("hold", "direction", "extent", "open", "rotation") and not one.denied for one in claims)
+    if not closes or (claim.value == "left" and goes_on):  # `leaves the plate untouched`
         return _UNKNOWN
     missed = [f for f in closes if f.value == "nothing"]
     if claim.at_s is not None:

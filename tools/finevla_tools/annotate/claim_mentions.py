@@ -3,15 +3,22 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from finevla_tools.annotate import claim_words_en as en
-from finevla_tools.annotate import claim_words_zh as zh
+from finevla_tools.annotate import claim_sides_en, claim_words_en, claim_words_zh
+from finevla_tools.annotate.claim_verbs import WORD, verb_kind
 
-_PATTERNS = tuple((kind, value, re.compile(pattern, re.IGNORECASE)) for kind, value, pattern in (*en.WORDS, *zh.WORDS))
+Patterns = tuple[tuple[str, str, re.Pattern[str]], ...]
+
+
+def _compiled(words: Sequence[tuple[str, str, str]]) -> Patterns:
+    return tuple((kind, value, re.compile(pattern, re.IGNORECASE)) for kind, value, pattern in words)
+
+
+_EN = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))
+_ZH = _compiled(claim_words_zh.WORDS)
 _HAN = re.compile(r"[一-鿿]")
 _LATIN = re.compile(r"[A-Za-z]{2}")
-_EN = _PATTERNS[: len(en.WORDS)]
-_ZH = _PATTERNS[len(en.WORDS) :]
 _SIDES = {"l": "left", "r": "right"}
 
 
@@ -28,15 +35,18 @@ class Mention:
     unit: str = ""
 
 
-def mentions_in(clause: str) -> list[Mention]:
+@lru_cache(maxsize=4096)
+def mentions_in(clause: str) -> tuple[Mention, ...]:
     """Return the mentions of a clause in their order; where two overlap, the earlier and longer one."""
-    patterns = (*(_EN if _LATIN.search(clause) or not _HAN.search(clause) else ()), *(_ZH if _HAN.search(clause) else ()))
+    is_chinese = bool(_HAN.search(clause))
+    patterns = (*(_EN if _LATIN.search(clause) or not is_chinese else ()), *(_ZH if is_chinese else ()))
     found = [_mention(kind, value, match) for kind, value, pattern in patterns for match in pattern.finditer(clause)]
+    found += [_mention(kind, "", word) for word in WORD.finditer(clause) if (kind := verb_kind(clause, word)) is not None]
     taken: list[Mention] = []
     for one in sorted(found, key=lambda one: (one.begin, -one.end)):
         if not taken or one.begin >= taken[-1].end:
             taken.append(one)
-    return taken
+    return tuple(taken)
 
 
 def _mention(kind: str, value: str, match: re.Match[str]) -> Mention:

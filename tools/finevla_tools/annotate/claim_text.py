@@ -40,7 +40,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\ba half(?= turn| rotation| circle)", "half"),
     )
 )  # fmt: skip
-_THREE_QUARTERS = re.compile(rf"\bthree[- ]quarters? (?:of )?(?:an? )?(?:full )?{_TURN}\b", re.IGNORECASE)
+_PARTS_OF_TURN = re.compile(
+    rf"\b(?P<n>two|three|four|five|seven)[- ](?P<p>{_PART})s? (?:of )?(?:an? |one )?(?:full )?{_TURN}\b", re.IGNORECASE
+)
 _PART_OF_TURN = re.compile(
     rf"\b(?:an? |one[- ])?(?P<p>{_PART})(?:[- ]|s? of )(?:an? |one )?(?:full |complete |whole )?{_TURN}s?\b", re.IGNORECASE
 )
@@ -59,7 +61,7 @@ def plain_text(text: str) -> str:
     """Return a text with its numbers as digits, angles in degrees, moments in seconds and the usual short forms written out."""
     for pattern, new in _RULES:
         text = pattern.sub(new, text)
-    text = _THREE_QUARTERS.sub("270 degrees", text)
+    text = _PARTS_OF_TURN.sub(lambda m: f"{_WORTH[m['n'].lower()] * _WHOLE[m['p'].lower()]} degrees", text)
     text = _AND_HALF.sub(lambda m: f"{360 * int(_WORTH.get(m['n'].lower(), m['n'])) + 180} degrees", text)
     text = _PART_OF_TURN.sub(lambda m: f"{_WHOLE[m['p'].lower()]} degrees", text)
     text = _FULL_TURN.sub("360 degrees", text)

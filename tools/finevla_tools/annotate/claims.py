@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from finevla_tools.annotate import claim_words_en as en
+from finevla_tools.annotate import claim_sides_en as en
 from finevla_tools.annotate import claim_words_zh as zh
 from finevla_tools.annotate.claim_clauses import sentences_in
 from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied
@@ -22,8 +22,9 @@ _NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪", 
 # An arm after these is where something is or by what it is held, and not what stands still.
 _HELD_BY = re.compile(r"\b(?:in|by|with|inside|between|from|of|using) (?:the |its )?$|被$", re.IGNORECASE)
 _WITHOUT = re.compile(
-    r"\b(?:without(?: using| moving| involving)?|not(?: use| move| with| by| using)?|never(?: use| uses)?|rather than|instead of)"
-    r"(?: with| by)? (?:the |its |your )?$|(?:不|没|别|勿|未|不要)(?:使?用|动用?|靠|是)?$",
+    r"\b(?:without(?: using| moving| involving)?|not(?: use| move| with| by| using)?|never(?: use| uses)?|rather than|instead of"
+    r"|(?:nobody|no one|nothing|none) \w+)"
+    r"(?: with| by)? (?:the |its |your )?$|(?:不|没|别|勿|未|不要|而非|而不)(?:使?用|动用?|靠|是)?$",
     re.IGNORECASE,
 )
 _LEFT_OUT = re.compile(r"\b(?:leav(?:e|es|ing)|left|keep(?:s|ing)?|kept|hold(?:s|ing)?) (?:the |its |your )?$", re.IGNORECASE)
@@ -62,9 +63,9 @@ def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
     return list(_with_last_attempts(found))
 
 
-def _read(clauses: Sequence[str]) -> list[tuple[str, list[Mention]]]:
+def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
     """The clauses with their mentions; what only names an arm belongs to the next one: `its partner, the left arm, waits`."""
-    read: list[tuple[str, list[Mention]]] = []
+    read: list[tuple[str, Sequence[Mention]]] = []
     for clause in clauses:
         if read and all(one.kind in ("arm", "one", "grip") for one in read[-1][1]) and of_kind(read[-1][1], "arm", "one"):
             clause = f"{read.pop()[0]} {clause}"
@@ -90,9 +91,9 @@ def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator
     yield from approach_claims(clause, mentions, told)
     yield from turn_claims(clause, mentions, told)
     yield from count_claims(clause, mentions)
-    for kind in ("together", "in turn"):
-        if of_kind(mentions, kind):
-            yield Claim(kind, "", clause)
+    for kind, other in (("together", "in turn"), ("in turn", "together")):
+        for one in of_kind(mentions, kind)[:1]:
+            yield Claim(other if is_denied(clause, mentions, one) else kind, "", clause)
 
 
 def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], told: Told) -> None:

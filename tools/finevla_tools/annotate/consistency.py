@@ -103,7 +103,7 @@ def _scope(row: Annotation, view: MotionView) -> MotionView:
 
 def _wrong_outcome(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str] | None:
     """The failure with which a text ends, where the last grasp was one; a text that counts its attempts may end with any."""
-    told = [c for c in claims if c.kind in OUTCOMES and not c.denied and c.value not in ("try", "place")]
+    told = [c for c in claims if c.kind in OUTCOMES and not c.denied and c.value not in ("try", "place", "left")]
     if not told or told[-1].kind != "miss" or any(c.kind in COUNTED for c in claims):
         return None
     closes = scope.of_kind("close", told[-1].arm)
