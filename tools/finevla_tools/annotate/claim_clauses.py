@@ -40,7 +40,7 @@ _NOT_UNTIL = re.compile(
 _NOT_UNTIL_THEN = re.compile(r"^\s*(?:it is |it was )?not until (?P<a>[^,]+?)(?:,| (?:that|does|did|do) )(?P<b>.+)$", _I)
 # A sentence in the past perfect, or one that begins so, is told late.
 EARLIER = re.compile(
-    r"^\s*(?:(?:before (?:that|this)|beforehand|earlier|previously|prior to (?:that|this))\b|(?:it|they|this|the (?:\w+ ){1,3})had "
+    r"^\s*(?:(?:before (?:that|this|doing (?:so|that|this))|beforehand|earlier|previously|prior to (?:that|this))\b|(?:it|they|this|the (?:\w+ ){1,3})had "
     r"(?:already |previously |just |first |earlier )?(?!to\b)\w+|(?:在)?(?:此|这)之?前|之前(?=，|它|左|右))",
     _I,
 )

@@ -102,6 +102,8 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
 def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
     """Whether it is a gripper that closes or opens, and not a drawer, and that it does so and is not just so."""
     before, after = clause[: one.begin], clause[one.end :]
+    if clause.strip() == one.text and one.text.lower().endswith("ed"):
+        return False  # a state: `closed`
     if _GRIP_HEAD.match(after):
         return not (one.text.lower() == "open" and re.search(r"\b(?:with|an?|the|its)\s+$", before))
     if _HAN.search(clause):

@@ -29,7 +29,7 @@ def shown(facts: Sequence[Fact]) -> str:
 def says_failure(claims: Sequence[Claim]) -> bool:
     """Return whether a text tells of a grasp that failed."""
     return any(
-        claim.kind in ("miss", "lose", "failed attempts") or (claim.kind == "attempt" and claim.hedged) for claim in claims
+        claim.kind in ("miss", "lose", "failed attempts") or (claim.kind == "one of attempts" and claim.hedged) for claim in claims
     )
 
 
@@ -40,6 +40,8 @@ def _arm(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionV
     claimed = set(SIDES) if claim.arm == "both" else {claim.arm}
     if claim.kind == "idle":
         return (CONTRADICTS if claimed & view.arms else AGREES), acting
+    if claim.hedged and any(one.kind == "arm" and one.arm in view.arms and not one.hedged for one in claims):
+        return CANNOT_TELL, acting  # it is named, and may not be said to act
     return (AGREES if claimed <= view.arms else CONTRADICTS), acting
 
 
@@ -177,9 +179,11 @@ def _is_count(claim: Claim, view: MotionView, closes: Sequence[Fact]) -> bool:
     if claim.value == ">1":
         return attempts > 1
     number = int(claim.value)
-    if claim.kind == "final attempt":
+    if claim.hedged and claim.kind == "count":  # `at least two`
+        return True
+    if claim.kind == "attempt":
         return number == attempts
-    if claim.kind == "attempt":  # one of several
+    if claim.kind == "one of attempts":  # one of several
         return number <= attempts
     if claim.kind == "failed attempts":
         missed = sum(f.value == "nothing" for f in view.of_kind("close"))
@@ -203,6 +207,6 @@ _JUDGES: Mapping[str, Callable[[Claim, Sequence[Claim], MotionView, MotionView],
     "arm": _arm, "idle": _arm, "close": _event, "open": _event, "hold": _hold, "miss": _miss, "lose": _lose,
     "direction": _direction, "approach": _approach, "rotation": _rotation,
     "angle": _number("angle", ANGLE_SHARE, ANGLE_DEG), "extent": _number("extent", EXTENT_SHARE, EXTENT_M),
-    "count": _count, "attempt": _count, "final attempt": _count, "failed attempts": _count, "no retry": _count,
+    "count": _count, "one of attempts": _count, "attempt": _count, "failed attempts": _count, "no retry": _count,
     "together": _coordination, "in turn": _coordination,
 }  # fmt: skip

@@ -12,7 +12,7 @@ AXIS = {"left": "y", "right": "y", "forward": "x", "backward": "x", "up": "z", "
 class Claim:
     """One claim: `kind` says what `value` is. `arm` is left, right, both or "" (not said); `at_s` a time or None.
 
-    Kinds: arm, idle, close, open, hold, miss, lose, direction, extent, approach, rotation, angle, count, attempt, final attempt,
+    Kinds: arm, idle, close, open, hold, miss, lose, direction, extent, approach, rotation, angle, count, attempt, one of attempts,
     failed attempts, no retry, together, in turn. A value of close and open is "try" or "place" where it is told as less than done.
     `denied` turns a claim round: `does not close the gripper`.
     """

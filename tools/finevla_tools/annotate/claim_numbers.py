@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from finevla_tools.annotate.claim_grips import Placed, is_denied
+from finevla_tools.annotate.claim_grips import VERBS, Placed, is_denied
 from finevla_tools.annotate.claim_kinds import Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, of_kind
+from finevla_tools.annotate.claim_paths import is_bound
 
 _NUMBERS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "once": 1, "twice": 2, "thrice": 3, "a": 1, "an": 1,
@@ -25,7 +26,7 @@ def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
     if of_kind(mentions, "no retry"):
         yield Claim("no retry", "", clause)
         return
-    for again in of_kind(mentions, "again")[:1]:
+    for again in _repeats(clause, mentions)[:1]:
         yield Claim("no retry" if is_denied(clause, mentions, again) else "count", ">1", clause)
         return
     failed = bool(of_kind(mentions, "fail", "nothing"))
@@ -35,20 +36,31 @@ def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
             return
         if one.kind == "failed tries":
             is_ordinal = one.number in ("first", "second", "third", "the first") or one.text.startswith("第")
-            yield Claim("attempt" if is_ordinal else "failed attempts", str(number), clause, hedged=is_ordinal)
+            yield Claim("one of attempts" if is_ordinal else "failed attempts", str(number), clause, hedged=is_ordinal)
         elif one.kind == "ordinal":
             is_last = bool(of_kind(mentions, "grasp", "succeed", "hold", "shut")) and not failed
-            yield Claim("final attempt" if is_last else "attempt", str(number), clause, hedged=failed)
+            yield Claim("attempt" if is_last else "one of attempts", str(number), clause, hedged=failed)
         elif one.kind == "tries" and (one.text[-1] not in "次回遍趟" or _is_of_grasp(clause, mentions)):
-            yield Claim("attempt" if failed else "count", str(number), clause, hedged=failed)
+            yield Claim("one of attempts" if failed else "count", str(number), clause, hedged=failed or is_bound(clause, one))
         elif one.kind == "times" and _is_of_grasp(clause, mentions):
-            yield Claim("attempt" if failed else "count", str(number), clause, hedged=failed)
+            yield Claim("one of attempts" if failed else "count", str(number), clause, hedged=failed)
 
 
 def _is_of_grasp(clause: str, mentions: Sequence[Mention]) -> bool:
     if "试" in clause:
         return True
     return bool(of_kind(mentions, "grasp", "shut", "try", "succeed", "hold")) and not of_kind(mentions, "turn")
+
+
+def _repeats(clause: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """What says that something was tried again: `grasps it again`, but not `lets it go again`."""
+    found = of_kind(mentions, "again")
+    for one in of_kind(mentions, "anew"):
+        acts = [act for act in mentions if act.end <= one.begin and act.kind in (*VERBS, "try", "tries")]
+        near = bool(acts) and acts[-1].kind in ("grasp", "shut", "try", "tries", "reach", "go")
+        if near and len(clause[acts[-1].end : one.begin].split()) <= 3:
+            found.append(one)
+    return found
 
 
 def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:

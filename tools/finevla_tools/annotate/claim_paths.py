@@ -13,6 +13,15 @@ from finevla_tools.annotate.claim_mentions import Mention, of_kind
 _COMING = re.compile(r"\b(?:in|line|path|coming|came|comes|moving|approaching|approached|entering|arriving|starting|descending|reached|gripped|grasped) $", re.IGNORECASE)
 _MOVED_THING = re.compile(r"(?:^|\b)(?:the|a) (?:\w+ )?\w+ (?:then |is |was |slowly |thus )?$", re.IGNORECASE)
 _OTHER_LENGTH = re.compile(r"^[ -]?(?:tall|high|long|wide|thick|deep|above|below|from|off|of|in (?:height|length|diameter)|高|长|宽|厚|处|见方|直径)")
+_BOUND = re.compile(
+    r"(?:more than|less than|at least|at most|no more than|fewer than|up to|over|under|below|above|nearly|almost|within|beyond"
+    r"|exceeding|well over|超过|不到|至少|不足|不超过|最多|将近|多于|少于) ?$",
+    re.IGNORECASE,
+)
+_BOUND_ZH = re.compile(r"(?:以上|以内|多(?!次|个))")
+_ARTICLE = re.compile(r"\b(?:the|a|an|this|that)(?: (?:red|green|blue|yellow|small|big|large|white|black))* $", re.IGNORECASE)
+_AT_ANGLE = re.compile(r"\bat (?:an? )?(?:angle of )?(?:about |roughly |around )?$", re.IGNORECASE)
+_ITS = re.compile(r"^(?: (?:the|its|your|both|his))* $")
 _METRES = {"mm": 1e-3, "mi": 1e-3, "毫米": 1e-3, "cm": 1e-2, "ce": 1e-2, "厘米": 1e-2, "公分": 1e-2, "in": 0.0254}
 _NOT_CARRYING = ("reach", "retreat", "turn", "grasp", "shut", "spread", "release", "lose")
 
@@ -40,18 +49,33 @@ def path_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
         for value in one.value.split("+"):
             yield Claim("direction", value, clause, hedged=hedged, carried=is_carried, denied=denied)
     for one in of_kind(mentions, "length"):
-        if _OTHER_LENGTH.match(clause[one.end :]):
+        if _OTHER_LENGTH.match(clause[one.end :]) or _is_size(clause, mentions, one):
             continue
         verb = governing(mentions, one)
         if (carried or told.carried) if verb is None else verb.kind != "lift" and _is_carried(clause, mentions, one, told):
-            yield Claim("extent", str(metres(one)), clause, hedged=hedged)
+            bound = hedged or is_bound(clause, one)
+            yield Claim("extent", str(metres(one)), clause, hedged=bound)
             return
+
+
+def is_bound(clause: str, number: Mention) -> bool:
+    """Return whether a number is only a bound: `more than 20 cm`."""
+    return bool(_BOUND.search(clause[: number.begin]) or _BOUND_ZH.match(clause[number.end :]))
+
+
+def _is_size(clause: str, mentions: Sequence[Mention], length: Mention) -> bool:
+    """`the 5 cm cube` is that large; `a 5 cm shift` goes that far."""
+    if not _ARTICLE.search(clause[: length.begin]):
+        return False
+    return not any(0 <= one.begin - length.end <= 1 and one.kind in ("carry", "go", "turn") for one in mentions)
 
 
 def _is_carried(clause: str, mentions: Sequence[Mention], one: Mention, told: Told) -> bool:
     verb = governing(mentions, one)
     if verb is None:
         return told.carried or told.holds
+    if _is_of_arm(clause, mentions, verb):
+        return False
     if verb.kind in ("carry", "place", "take"):
         return True
     if verb.kind in _NOT_CARRYING:
@@ -61,6 +85,13 @@ def _is_carried(clause: str, mentions: Sequence[Mention], one: Mention, told: To
         [other for other in mentions if other.end <= verb.begin], "arm", "one", "grip"
     )
     return holds or (verb.kind == "go" and is_thing and "robot" not in clause[: verb.begin])
+
+
+def _is_of_arm(clause: str, mentions: Sequence[Mention], verb: Mention) -> bool:
+    """Whether a verb moves the arm itself: `swings its gripper forward`, `把左臂向前移`."""
+    named = of_kind(mentions, "arm", "one", "grip")
+    after = any(verb.end <= one.begin and _ITS.match(clause[verb.end : one.begin]) for one in named)
+    return after or any(clause[: one.begin].endswith(("把", "将")) for one in named)
 
 
 def approach_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
@@ -82,9 +113,12 @@ def approach_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Ite
 def turn_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
     """Give the sense and the angle of a turn; `told.turned` says that the clause before was of one."""
     turns, senses = of_kind(mentions, "turn"), of_kind(mentions, "sense")
+    if not told.holds and any(_is_of_arm(clause, mentions, turn) for turn in turns):
+        return  # a wrist that turns before it grasps
     for sense in senses:
         denied = is_denied(clause, mentions, sense) or any(is_denied(clause, mentions, turn) for turn in turns)
         yield Claim("rotation", sense.value, clause, denied=denied)
     if (turns or senses or told.turned) and not of_kind(mentions, "tilt"):
         for angle in of_kind(mentions, "angle")[:1]:
-            yield Claim("angle", str(float(angle.number)), clause)
+            if not _AT_ANGLE.search(clause[: angle.begin]):
+                yield Claim("angle", str(float(angle.number)), clause, hedged=is_bound(clause, angle))

@@ -82,6 +82,6 @@ WORDS: tuple[tuple[str, str, str], ...] = (
 # Names of an arm after these words do not say that it acts.
 BESIDE = re.compile(
     r"(?:towards?|near|beside|away from|(?:front|left|right|side|top|reach|ahead|out|path|base|behalf) of|closer to|close to|next to"
-    r"|below|beneath|under|facing|past|behind|opposite|between|than|above|avoiding|around) (?:the |its |your |robot's )*$",
+    r"|below|beneath|under|facing|past|behind|opposite|between|than|avoiding|around) (?:the |its |your |robot's )*$",
     re.IGNORECASE,
 )

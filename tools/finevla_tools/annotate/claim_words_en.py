@@ -146,10 +146,10 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                          r"(?:\w+ )?(?:attempt|try|go) (?:fails|failed|misses|missed|is unsuccessful|was unsuccessful)\b"),
     ("again", "", either(
         r"retr(?:y|ies|ied|ying)", r"tr(?:y|ies|ied|ying) (?:it )?again", r"another (?:attempt|try|go)",
-        r"(?:attempts?|grasps?|grips?|grabs?|picks?(?: it)? up|closes|(?:moves to|goes to|approaches|reaches for) (?:the object"
-        r"|its target)) (?:\w+ ){0,2}(?:again|anew|once more)", r"(?:for )?a second (?:time|attempt|try)",
+        r"(?:for )?a second (?:time|attempt|try)",
         r"(?:makes|needs) (?:further|more|several|multiple) (?:attempts|tries)",
         r"(?:several|multiple|repeated|many) (?:grasp )?(?:attempts|tries)")),
+    ("anew", "", either(r"again|anew|once more")),
     ("no retry", "", either(
         r"without (?:any |a )?(?:retr(?:y|ies|ying)|trying again|(?:further|second|another|repeated) (?:attempts?|try|tries)|repeat\w*)",
         r"no (?:retr(?:y|ies)|second attempt|further attempts?|other attempts?|repeat\w*)", r"never (?:retries|tries again)",

@@ -45,6 +45,8 @@ def claims_in(text: str) -> list[Claim]:
 def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
     told.at_s, told.turned, told.carried = None, False, False
     read = _read(clauses)
+    if any(of_kind(mentions, "unless") for _, mentions in read):
+        return []  # `if it misses, it tries again` says what may happen
     arms = [_arms(clause, mentions, told) for clause, mentions in read]
     acting = [claim.arm for found in arms for claim in found if claim.kind == "arm"]
     if len(set(acting)) == 1:
@@ -58,7 +60,10 @@ def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
         made = list(_of_clause(clause, mentions, told))
         if not made and found and (at_s := moment(clause, mentions)) is not None and (clause, mentions) == read[-1]:
             found[-1] = _timed(found[-1], at_s)
-        found += [replace(claim, arm=claim.arm or told.arm) for claim in made]
+        made = [replace(claim, arm=claim.arm or told.arm) for claim in made]
+        if made and found and made[0].kind == "miss" and found[-1].kind == "close" and found[-1].arm == made[0].arm:
+            made[0] = replace(made[0], at_s=found.pop().at_s if made[0].at_s is None else made[0].at_s)  # `it closes, but on nothing` is one act
+        found += made
         _remember(clause, mentions, made, told)
     return list(_with_last_attempts(found))
 
@@ -77,8 +82,8 @@ def _with_last_attempts(claims: Sequence[Claim]) -> Iterator[Claim]:
     """An attempt that a grasp follows in its sentence is the one that succeeds."""
     for k, claim in enumerate(claims):
         after = next((one for one in claims[k + 1 :] if one.kind not in ("arm", "idle")), None)
-        is_last = claim.kind == "attempt" and not claim.hedged and after is not None and after.kind in ("close", "hold")
-        yield replace(claim, kind="final attempt") if is_last else claim
+        is_last = claim.kind == "one of attempts" and not claim.hedged and after is not None and after.kind in ("close", "hold")
+        yield replace(claim, kind="attempt") if is_last else claim
 
 
 def _timed(claim: Claim, at_s: float) -> Claim:
@@ -123,7 +128,8 @@ def _arms(clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
         if arm in idle:
             found.append(Claim("idle", arm, clause, arm))
         elif arm != "both" or acts:
-            found.append(Claim("arm", arm, clause, arm))
+            unsure = not acts or bool(of_kind(mentions, "not"))
+            found.append(Claim("arm", arm, clause, arm, hedged=unsure))
             told.arm = arm
     return found
 

@@ -17,11 +17,11 @@ __all__ = ["AGREES", "CANNOT_TELL", "CONTRADICTS", "ClaimVerdict", "contradictio
 
 APPROACHES = ("top", "left", "right", "front", "back", "below")
 OUTCOMES = ("close", "open", "hold", "miss", "direction", "rotation")
-COUNTED = ("count", "attempt", "final attempt", "failed attempts", "no retry")
+COUNTED = ("count", "one of attempts", "attempt", "failed attempts", "no retry")
 FIRST_S = 0.5  # arms that begin nearer together begin at once
 # Slots whose values are words of sentences already, and those that need a few around them to be read as one.
 SLOTS: Mapping[str, str] = {
-    "active_actor": "{}", "gripper_state": "{}", "primitive_action": "{}", "rotation_direction": "turns it {}",
+    "active_actor": "{} acts", "gripper_state": "{}", "primitive_action": "{}", "rotation_direction": "turns it {}",
     "rotation_angle": "turns it by {}", "translation_direction": "carries it {}", "translation_extent": "carries it {}",
     "approach_direction": "approaches from the {}", "attempt_count": "{} attempts",
 }  # fmt: skip
