@@ -31,7 +31,11 @@ ZH = {
     "noun": {"cube": "方块", "bottle": "瓶子", "cup": "杯子", "can": "罐子"},
 }
 COUNTS = {1: "one attempt", 2: "two attempts", 3: "three attempts"}
-PLANTED = {"the_arm": "arm", "ordinal_number": "ordinal", "attempts_number": "ordinal"}  # placeholders that show the same of an episode
+PLANTED = {
+    "the_arm": "arm",
+    "ordinal_number": "ordinal",
+    "attempts_number": "ordinal",
+}  # placeholders that show the same of an episode
 ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 

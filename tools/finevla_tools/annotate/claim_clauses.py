@@ -8,9 +8,11 @@ SENTENCES = re.compile(r"[;!?。；！？\n]|\.(?!\d)")
 # A comma or `and` is no border within numbers; `before` and the like are, for a new act begins there.
 _BORDERS = re.compile(
     r"[,:](?!\d)|[，、：]"
-    r"|\s(?:and then|then|and|before|after|while|whilst|whereas|but|yet|until(?! \d| about \d| around \d)|till(?! \d)|once(?= \w+)"
-    r"|when|as soon as|which|who|so that|though|although|followed by)\s"
-    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|同时|但是?|却(?!还)|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
+    r"|\s(?:and then|then|and|before|after|while|whilst|whereas|but|yet|until(?! \d| about \d| around \d)"
+    r"|till(?! \d)|once(?= \w+)"
+    r"|when|as soon as|which|who|so that|by the time|by which time|though|although|followed by)\s"
+    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)同时|但是?|却(?!还)"
+    r"|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
     r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)",
     _I,
 )
@@ -21,6 +23,7 @@ _LATER = r"(?:(?:only |just |shortly |immediately |directly )?(?:after|once|when
 _REORDERED = tuple(
     re.compile(pattern, _I)
     for pattern in (
+        r"^(?P<a>.+? had already .+?) (?:when|as|before) (?P<b>.+)$",
         rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$",
         rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$",
         rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$",
@@ -35,12 +38,19 @@ _REORDERED = tuple(
     )
 )  # fmt: skip
 _NOT_UNTIL = re.compile(
-    r"\b(?:(?:do(?:es)?|did|is|was|are|were|has|had) )?(?:not|never) (?P<x>(?:\w+ ){1,6}?)(?:until|till)(?= (?:about |around |roughly )?\d)", _I
+    r"\b(?:(?:do(?:es)?|did|is|was|are|were|has|had) )?(?:not|never) (?P<x>(?:\w+ ){1,6}?)(?:until"
+    r"|till)(?= (?:about |around |roughly )?\d)",
+    _I,
 )
-_NOT_UNTIL_THEN = re.compile(r"^\s*(?:it is |it was )?not until (?P<a>[^,]+?)(?:,| (?:that|does|did|do) )(?P<b>.+)$", _I)
+_NOT_UNTIL_THEN = re.compile(
+    r"^\s*(?:it is |it was )?not until (?P<a>[^,]+?)(?:,| (?:that|does|did"
+    r"|do) )(?P<b>.+)$",
+    _I,
+)
 # A sentence in the past perfect, or one that begins so, is told late.
 EARLIER = re.compile(
-    r"^\s*(?:(?:before (?:that|this|doing (?:so|that|this))|beforehand|earlier|previously|prior to (?:that|this))\b|(?:it|they|this|the (?:\w+ ){1,3})had "
+    r"^\s*(?:(?:before (?:that|this|doing (?:so|that|this))|beforehand|earlier|previously|prior to (?:that"
+    r"|this))\b|(?:it|they|this|the (?:\w+ ){1,3})had "
     r"(?:already |previously |just |first |earlier )?(?!to\b)\w+|(?:在)?(?:此|这)之?前|之前(?=，|它|左|右))",
     _I,
 )

@@ -7,26 +7,68 @@ from finevla_tools.annotate.claim_kinds import Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, of_kind
 
 Placed = tuple[int, Claim]
-VERBS = ("grasp", "take", "release", "place", "shut", "spread", "hold", "carry", "go", "lift", "reach", "retreat", "turn", "lose")
+VERBS = (
+    "grasp",
+    "take",
+    "release",
+    "place",
+    "shut",
+    "spread",
+    "hold",
+    "carry",
+    "go",
+    "lift",
+    "reach",
+    "retreat",
+    "turn",
+    "lose",
+)
 _GRIP_IN_ARM = re.compile(r"grip|hand|claw|jaw|finger|pincer|effector|爪|手|夹", re.IGNORECASE)
 _GRIP_HEAD = re.compile(
-    r"^\s*(?:(?:the|its|his|their|your|both|left|right|robot|robot's|arm's|parallel|two|a|again|up|fully|wide|widely)\s+)*(?:gripper|finger"
+    r"^\s*(?:(?:the|its|his|their|your|both|left|right|robot|robot's|arm's|parallel|two|a|again|up|fully|wide"
+    r"|widely)\s+)*(?:gripper|finger"
     r"|fingertip|claw|jaw|hand|pincer|prong|effector|grasper|end[- ]effector|grip\b|grasp\b|hold\b)",
     re.IGNORECASE,
 )
 _THING = re.compile(r"^\s+(?:the|a|an|its|this|that|another)\s+(?!way\b|same\b|end\b)\w+", re.IGNORECASE)
-_PRONOUN = re.compile(r"(?:^|\b)(?:it|they|these|which|that|both)(?: \w+ly| then| is| are| had| has| have| was| were| only| later| finally| slowly)*\s*$", re.IGNORECASE)
-_BARE = re.compile(r"^(?:\W|\b(?:then|finally|first|later|only|again|also|lastly|at|about|s|the|time|it|slowly|gently|is|are|on|from|by|of|and|t|to|mark|around|roughly)\b|[\d.=:]|\w+ly\b)*$", re.IGNORECASE)
-_STAYS = re.compile(r"(?:remain\w*|stay\w*|keep\w*|kept|with|initially|already|being|is held|is left|sits?|hover\w*)\b[^,]{0,28}$", re.IGNORECASE)
+_PRONOUN = re.compile(
+    r"(?:^|\b)(?:it|they|these|which|that|both)(?: \w+ly| then| is| are| had| has| have| was"
+    r"| were| only| later| finally| slowly)*\s*$",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"^(?:\W|\b(?:then|finally|first|later|only|again|also|lastly|at|about|s|the|time|it|slowly"
+    r"|gently|is|are|on|from|by|of|and|t|to|mark|around|roughly)\b|[\d.=:]|\w+ly\b)*$",
+    re.IGNORECASE,
+)
+_STAYS = re.compile(
+    r"(?:remain\w*|stay\w*|keep\w*|kept|with|initially|already|being|is held|is left|sits?"
+    r"|hover\w*)\b[^,]{0,28}$",
+    re.IGNORECASE,
+)
 _LIDDED = re.compile(
-    r"\b(?:drawer|door|lid|cabinet|cap|microwave|oven|fridge|refrigerator|laptop|zipper|cupboard|faucet|tap|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头",
+    r"\b(?:drawer|door|lid|cabinet|cap|microwave|oven|fridge|refrigerator|laptop|zipper|cupboard|faucet|tap"
+    r"|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头",
     re.IGNORECASE,
 )
 _GAP = re.compile(r"^(?:\s*\S+){0,3}\s*$")
-_OPEN_VERB = re.compile(r"(?:\b(?:fingers|jaws|claws|grippers|pincers|to|then|finally|can|will|should|must|they)\s*$|^\s*$)", re.IGNORECASE)
+_OPEN_VERB = re.compile(
+    r"(?:\b(?:fingers|jaws|claws|grippers|pincers|to|then|finally|can|will|should|must"
+    r"|they)\s*$|^\s*$)",
+    re.IGNORECASE,
+)
 _NO_LONGER = re.compile(r"no longer|any ?(?:longer|more)|不再", re.IGNORECASE)
-_COMES = re.compile(r"\b(?:com\w+|came|ends|ended|leav\w+|away|up with|return\w*|gets?|got|catch\w*|caught|yields?|secur\w+|with|emerg\w+)\b", re.IGNORECASE)
+_COMES = re.compile(
+    r"\b(?:com\w+|came|ends|ended|leav\w+|away|up with|return\w*|gets?|got|catch\w*|caught"
+    r"|yields?|secur\w+|with|emerg\w+)\b",
+    re.IGNORECASE,
+)
 _ALWAYS = re.compile(rf"not (?:between|inside|within)|[一-鿿]|{_COMES.pattern}", re.IGNORECASE)
+_ON_THING = re.compile(
+    r"\b(?:a?round|on|onto|over|upon|about) (?:it|them|the|this|that|its \w+|a|an"
+    r"|something)\b",
+    re.IGNORECASE,
+)
 _HAN = re.compile(r"[一-鿿]")
 
 
@@ -45,12 +87,12 @@ def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
         yield missed.begin, Claim("miss", "left" if missed.kind == "left" else "", clause)
         return
     tries = of_kind(mentions, "try")
-    seen = set[tuple[str, bool]]()
+    seen = set[tuple[str, bool, bool]]()
     for one in mentions:
         claim = _claim_of(clause, mentions, one, told)
-        if claim is None or (claim.kind, claim.denied) in seen:
+        if claim is None or (key := (claim.kind, claim.denied, claim.value == "shut")) in seen:
             continue
-        seen.add((claim.kind, claim.denied))
+        seen.add(key)
         if claim.kind == "close" and any(attempt.begin < one.begin for attempt in tries):
             claim = Claim("close", "try", clause, denied=claim.denied)
         yield one.begin, claim
@@ -61,7 +103,8 @@ def _claim_of(clause: str, mentions: Sequence[Mention], one: Mention, told: Told
     if one.kind == "grasp" or (one.kind == "take" and _is_grasp(clause, mentions, one, told)):
         return Claim("close", "", clause)
     if one.kind == "shut" and _is_of_gripper(clause, mentions, one):
-        return Claim("close", "", clause, denied=denied)
+        value = "" if _ON_THING.search(clause[one.end :]) else "shut"
+        return Claim("close", value, clause, denied=denied)
     if one.kind == "spread" and _is_of_gripper(clause, mentions, one):
         return Claim("open", "", clause, denied=denied)
     if one.kind == "release":
@@ -79,7 +122,11 @@ def _is_grasp(clause: str, mentions: Sequence[Mention], one: Mention, told: Told
     """`takes the cup` is a grasp; `takes it to the left`, `takes two tries` and `takes place` are not."""
     is_passive = bool(re.search(r"\b(?:is|was|been|being|gets) (?:\w+ )?$", clause[: one.begin]))
     has_object = bool(re.match(r" (?:it|them|the|this|that|a|an)\b", clause[one.end :]))
-    return not told.holds and (has_object or is_passive) and not of_kind(mentions, "tries", "span", "dir", "time", "ordinal")
+    return (
+        not told.holds
+        and (has_object or is_passive)
+        and not of_kind(mentions, "tries", "span", "dir", "time", "ordinal")
+    )
 
 
 def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
@@ -94,7 +141,11 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
             after = next((m for m in mentions if m.begin >= one.end and m.kind in VERBS), None)
             if after is None or after.kind in ("grasp", "hold", "take", "lift", "shut", "reach", "release"):
                 return one
-        if one.kind in ("grasp", "hold", "succeed") and is_denied(clause, mentions, one) and not _NO_LONGER.search(clause):
+        if (
+            one.kind in ("grasp", "hold", "succeed")
+            and is_denied(clause, mentions, one)
+            and not _NO_LONGER.search(clause)
+        ):
             return one
     return None
 
@@ -108,7 +159,9 @@ def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bo
         return not (one.text.lower() == "open" and re.search(r"\b(?:with|an?|the|its)\s+$", before))
     if _HAN.search(clause):
         is_short = len(clause) <= 6  # `手指先分开，后并拢`
-        return bool(_grips(mentions)) or ((is_short or bool(of_kind(mentions, "arm", "one", "time"))) and not _LIDDED.search(clause))
+        return bool(_grips(mentions)) or (
+            (is_short or bool(of_kind(mentions, "arm", "one", "time"))) and not _LIDDED.search(clause)
+        )
     if _STAYS.search(before) or _THING.match(after):
         return False
     if one.text.lower() == "open" and not _OPEN_VERB.search(before):
@@ -124,4 +177,6 @@ def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bo
 
 
 def _grips(mentions: Sequence[Mention]) -> list[Mention]:
-    return [one for one in mentions if one.kind == "grip" or (one.kind in ("arm", "one") and _GRIP_IN_ARM.search(one.text))]
+    return [
+        one for one in mentions if one.kind == "grip" or (one.kind in ("arm", "one") and _GRIP_IN_ARM.search(one.text))
+    ]

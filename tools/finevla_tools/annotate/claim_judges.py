@@ -29,7 +29,8 @@ def shown(facts: Sequence[Fact]) -> str:
 def says_failure(claims: Sequence[Claim]) -> bool:
     """Return whether a text tells of a grasp that failed."""
     return any(
-        claim.kind in ("miss", "lose", "failed attempts") or (claim.kind == "one of attempts" and claim.hedged) for claim in claims
+        claim.kind in ("miss", "lose", "failed attempts") or (claim.kind == "one of attempts" and claim.hedged)
+        for claim in claims
     )
 
 

@@ -13,7 +13,8 @@ class Claim:
     """One claim: `kind` says what `value` is. `arm` is left, right, both or "" (not said); `at_s` a time or None.
 
     Kinds: arm, idle, close, open, hold, miss, lose, direction, extent, approach, rotation, angle, count, attempt, one of attempts,
-    failed attempts, no retry, together, in turn. A value of close and open is "try" or "place" where it is told as less than done.
+    failed attempts, no retry, together, in turn. A value of close and open is "try", "shut" (on what is not said) or "place" where less is told than
+    that something was grasped or let go.
     `denied` turns a claim round: `does not close the gripper`.
     """
 

@@ -41,7 +41,9 @@ def mentions_in(clause: str) -> tuple[Mention, ...]:
     is_chinese = bool(_HAN.search(clause))
     patterns = (*(_EN if _LATIN.search(clause) or not is_chinese else ()), *(_ZH if is_chinese else ()))
     found = [_mention(kind, value, match) for kind, value, pattern in patterns for match in pattern.finditer(clause)]
-    found += [_mention(kind, "", word) for word in WORD.finditer(clause) if (kind := verb_kind(clause, word)) is not None]
+    found += [
+        _mention(kind, "", word) for word in WORD.finditer(clause) if (kind := verb_kind(clause, word)) is not None
+    ]
     taken: list[Mention] = []
     for one in sorted(found, key=lambda one: (one.begin, -one.end)):
         if not taken or one.begin >= taken[-1].end:

@@ -41,7 +41,9 @@ def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
             is_last = bool(of_kind(mentions, "grasp", "succeed", "hold", "shut")) and not failed
             yield Claim("attempt" if is_last else "one of attempts", str(number), clause, hedged=failed)
         elif one.kind == "tries" and (one.text[-1] not in "次回遍趟" or _is_of_grasp(clause, mentions)):
-            yield Claim("one of attempts" if failed else "count", str(number), clause, hedged=failed or is_bound(clause, one))
+            yield Claim(
+                "one of attempts" if failed else "count", str(number), clause, hedged=failed or is_bound(clause, one)
+            )
         elif one.kind == "times" and _is_of_grasp(clause, mentions):
             yield Claim("one of attempts" if failed else "count", str(number), clause, hedged=failed)
 

@@ -10,16 +10,27 @@ from finevla_tools.annotate.claim_grips import VERBS, is_denied
 from finevla_tools.annotate.claim_kinds import Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, of_kind
 
-_COMING = re.compile(r"\b(?:in|line|path|coming|came|comes|moving|approaching|approached|entering|arriving|starting|descending|reached|gripped|grasped) $", re.IGNORECASE)
+_COMING = re.compile(
+    r"\b(?:in|line|path|coming|came|comes|moving|approaching|approached|entering|arriving"
+    r"|starting|descending|reached|gripped|grasped) $",
+    re.IGNORECASE,
+)
 _MOVED_THING = re.compile(r"(?:^|\b)(?:the|a) (?:\w+ )?\w+ (?:then |is |was |slowly |thus )?$", re.IGNORECASE)
-_OTHER_LENGTH = re.compile(r"^[ -]?(?:tall|high|long|wide|thick|deep|above|below|from|off|of|in (?:height|length|diameter)|高|长|宽|厚|处|见方|直径)")
+_OTHER_LENGTH = re.compile(
+    r"^[ -]?(?:tall|high|long|wide|thick|deep|above|below|from|off|of|in (?:height|length"
+    r"|diameter)|高|长|宽|厚|处|见方|直径)"
+)
 _BOUND = re.compile(
-    r"(?:more than|less than|at least|at most|no more than|fewer than|up to|over|under|below|above|nearly|almost|within|beyond"
+    r"(?:more than|less than|at least|at most|no more than|fewer than|up to|nearly|almost|within|beyond"
     r"|exceeding|well over|超过|不到|至少|不足|不超过|最多|将近|多于|少于) ?$",
     re.IGNORECASE,
 )
 _BOUND_ZH = re.compile(r"(?:以上|以内|多(?!次|个))")
-_ARTICLE = re.compile(r"\b(?:the|a|an|this|that)(?: (?:red|green|blue|yellow|small|big|large|white|black))* $", re.IGNORECASE)
+_ARTICLE = re.compile(
+    r"\b(?:the|a|an|this|that)(?: (?:red|green|blue|yellow|small|big|large|white"
+    r"|black))* $",
+    re.IGNORECASE,
+)
 _AT_ANGLE = re.compile(r"\bat (?:an? )?(?:angle of )?(?:about |roughly |around )?$", re.IGNORECASE)
 _ITS = re.compile(r"^(?: (?:the|its|your|both|his))* $")
 _METRES = {"mm": 1e-3, "mi": 1e-3, "毫米": 1e-3, "cm": 1e-2, "ce": 1e-2, "厘米": 1e-2, "公分": 1e-2, "in": 0.0254}
@@ -35,6 +46,9 @@ def governing(mentions: Sequence[Mention], of: Mention) -> Mention | None:
     """Return the verb that a mention belongs to: the one before it in its clause, or else the next one."""
     verbs = of_kind(mentions, *VERBS)
     before = [verb for verb in verbs if verb.end <= of.begin]
+    if of.text[0] > "\u4e00" and of.kind in ("dir", "from"):  # in Chinese the side comes before its verb
+        after = [verb for verb in verbs if verb.begin >= of.end]
+        return after[0] if after else before[-1] if before else None
     return before[-1] if before else next(iter(verbs), None)
 
 
@@ -52,7 +66,11 @@ def path_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
         if _OTHER_LENGTH.match(clause[one.end :]) or _is_size(clause, mentions, one):
             continue
         verb = governing(mentions, one)
-        if (carried or told.carried) if verb is None else verb.kind != "lift" and _is_carried(clause, mentions, one, told):
+        if (
+            (carried or told.carried)
+            if verb is None
+            else verb.kind != "lift" and _is_carried(clause, mentions, one, told)
+        ):
             bound = hedged or is_bound(clause, one)
             yield Claim("extent", str(metres(one)), clause, hedged=bound)
             return

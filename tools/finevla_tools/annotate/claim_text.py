@@ -10,10 +10,12 @@ _WORD = "|".join(sorted([*_WORTH, "hundred"], key=len, reverse=True))
 _DIGITS_ZH = {sign: k for k, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0, "俩": 2}
 _UNIT = (
     r"(?:degrees?|deg|°|attempts?|tr(?:y|ies)|times|goes|shots?|efforts?|passes|seconds?|secs?|s|cm|mm|m"
-    r"|(?:centi|milli)?met(?:er|re)s?|inch(?:es)?|turns?|rotations?|revolutions?|circles?|grasps?|failed|failures?|misses)"
+    r"|(?:centi|milli)?met(?:er|re)s?|inch(?:es)?|turns?|rotations?|revolutions?|circles?|grasps?|failed"
+    r"|failures?|misses)"
 )
 NUMBER_WORDS = re.compile(
-    rf"\b(?P<n>(?:{_WORD})(?:(?:[ -]|-?and-?| and )(?:{_WORD}))*)(?= (?:more |whole |full |complete |single |separate |failed "
+    rf"\b(?P<n>(?:{_WORD})(?:(?:[ -]|-?and-?| and )(?:{_WORD}))*)(?= (?:more |whole |full |complete |single "
+    rf"|separate |failed "
     rf"|unsuccessful |grasp(?:ing)? |different |whole-)*{_UNIT}\b|-{_UNIT}\b|°)",
     re.IGNORECASE,
 )
@@ -32,19 +34,25 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"[‐‑–]", "-"),
         (r"\s*—\s*", ", "),
         (r"\bcan't\b|\bcannot\b", "can not"), (r"\bwon't\b", "will not"), (r"n't\b", " not"),
-        (r"\bccw\b|\bcounter[- ]?clock[- ]?wise\b|\banti[- ]?clock[- ]?wise\b", "counterclockwise"), (r"反时针|逆时钟", "逆时针"),
+        (r"\bccw\b|\bcounter[- ]?clock[- ]?wise\b|\banti[- ]?clock[- ]?wise\b", "counterclockwise"), (r"反时针"
+            r"|逆时钟", "逆时针"),
         (r"\bcw\b|\bclock-wise\b", "clockwise"), ("顺时钟", "顺时针"),
         (r"\b(arm|hand|gripper|manipulator|actor)(?: used)? ?[:=] ?(?:the )?(left|right|both)\b(?! arm)", r"\2 arm"),
-        (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:the |from )?(?:the )?(left|right|front|back|rear|far side"
+        (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:the |from )?(?:the )?(left"
+         r"|right|front|back|rear|far side"
          r"|near side)\b", r"approaches from the \1"),
-        (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:from )?(?:the )?(?:top|above|overhead)\b", "approaches from above"),
-        (r"\b(?:translation|carry|transport|movement|motion|move|displacement|direction)(?: direction)? ?[:=] ?(?:to )?(?:the )?(left|right)\b",
+        (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:from )?(?:the )?(?:top|above"
+         r"|overhead)\b", "approaches from above"),
+        (r"\b(?:translation|carry|transport|movement|motion|move|displacement"
+         r"|direction)(?: direction)? ?[:=] ?(?:to )?(?:the )?(left|right)\b",
          r"carries it to the \1"),
-        (r"\b(?:translation|carry|transport|movement|motion|move|displacement|direction)(?: direction)? ?[:=] ?(forwards?|backwards?)\b",
+        (r"\b(?:translation|carry|transport|movement|motion|move|displacement"
+         r"|direction)(?: direction)? ?[:=] ?(forwards?|backwards?)\b",
          r"carries it \1"),
         (r"\b(?:distance|extent|translation|displacement|travel)(?: covered)? ?[:=] ?(?=\d)", "carries it "),
         (r"(?:接近|接触|抓取)(?:方向|侧)?[：:](?:从)?(上方|左侧|右侧|前方|后方|远侧|近侧|顶部)", r"从\1接近"),
-        (r"(?:移动|平移|搬运|运动|位移)(?:方向)?[：:](?:向)?([左右前后])", r"向\1移动"), (r"(?:移动|平移|搬运|位移)?距离[：:](?=\d)", "移动"),
+        (r"(?:移动|平移|搬运|运动|位移)(?:方向)?[：:](?:向)?([左右前后])", r"向\1移动"), (r"(?:移动|平移|搬运"
+            r"|位移)?距离[：:](?=\d)", "移动"),
         (r"(?:执行|使用|动作)?(?:手)?臂[：:]([左右])(?!臂|手|机|侧|边)", r"\1臂"),
         (r"\bright[- ]angled?( turn)?\b(?! arm)", "90 degrees"), (r"直角", "90度"),
         (r"\ba (?:couple|pair) of (?=attempts|tries|times|goes)", "two "),
@@ -55,16 +63,25 @@ _PARTS_OF_TURN = re.compile(
     rf"\b(?P<n>two|three|four|five|seven)[- ](?P<p>{_PART})s? (?:of )?(?:an? |one )?(?:full )?{_TURN}\b", re.IGNORECASE
 )
 _PART_OF_TURN = re.compile(
-    rf"\b(?:an? |one[- ])?(?P<p>{_PART})(?:[- ]|s? of )(?:an? |one )?(?:full |complete |whole )?{_TURN}s?\b", re.IGNORECASE
+    rf"\b(?:an? |one[- ])?(?P<p>{_PART})(?:[- ]|s? of )(?:an? |one )?(?:full |complete "
+    rf"|whole )?{_TURN}s?\b",
+    re.IGNORECASE,
 )
 _TURNS = re.compile(rf"\b(?P<n>\d+) (?:full |complete |whole )?{_TURN}s?\b", re.IGNORECASE)
 _AND_HALF = re.compile(rf"\b(?P<n>one|two|three|\d) and a half {_TURN}s?\b", re.IGNORECASE)
 _FULL_TURN = re.compile(rf"\b(?:an? |one )?(?:full|complete|whole|entire) {_TURN}\b", re.IGNORECASE)
-_TURN_ZH = re.compile(r"(?:(?P<p>[二三四六八])分之(?P<q>[一二三])(?:整?圈|周)|半(?:圈|周)|(?P<n>\d+)(?P<h>圈半)|(?P<m>\d+|整|一)整?[圈周])")
+_TURN_ZH = re.compile(
+    r"(?:(?P<p>[二三四六八])分之(?P<q>[一二三])(?:整?圈|周)|半(?:圈|周)|(?P<n>\d+)(?P<h>圈半)"
+    r"|(?P<m>\d+|整|一)整?[圈周])"
+)
 _RADIANS = re.compile(r"(?P<n>\d+(?:\.\d+)?) ?(?:rad(?:ian)?s?\b|弧度)", re.IGNORECASE)
-_CLOCK = re.compile(r"(?<![\d:.])(?P<m>\d{1,2}):(?P<s>\d{2}(?:\.\d+)?)(?![\d:])")
+_CLOCK = re.compile(r"(?<![\d:.])(?P<m>0?\d):(?P<s>[0-5]\d(?:\.\d+)?)(?![\d:])")
 _MILLISECONDS = re.compile(r"(?P<n>\d+) ?(?:ms\b|milliseconds?|毫秒)", re.IGNORECASE)
-_PART_OF_METRE = re.compile(r"\b(?:an? |one )?(?P<p>half|quarter|third)(?: of)?(?: a)? met(?:er|re)\b|(?P<z>半)米", re.IGNORECASE)
+_PART_OF_METRE = re.compile(
+    r"\b(?:an? |one )?(?P<p>half|quarter|third)(?: of)?(?: a)? met(?:er|re)\b"
+    r"|(?P<z>半)米",
+    re.IGNORECASE,
+)
 _METRES = {"half": "0.5", "quarter": "0.25", "third": "0.33"}
 
 

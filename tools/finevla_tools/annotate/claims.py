@@ -22,13 +22,22 @@ _NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪", 
 # An arm after these is where something is or by what it is held, and not what stands still.
 _HELD_BY = re.compile(r"\b(?:in|by|with|inside|between|from|of|using) (?:the |its )?$|被$", re.IGNORECASE)
 _WITHOUT = re.compile(
-    r"\b(?:without(?: using| moving| involving)?|not(?: use| move| with| by| using)?|never(?: use| uses)?|rather than|instead of"
+    r"\b(?:without(?: using| moving| involving)?|not(?: use| move| with| by| using)?|never(?: use| uses)?"
+    r"|rather than|instead of"
     r"|(?:nobody|no one|nothing|none) \w+)"
     r"(?: with| by)? (?:the |its |your )?$|(?:不|没|别|勿|未|不要|而非|而不)(?:使?用|动用?|靠|是)?$",
     re.IGNORECASE,
 )
-_LEFT_OUT = re.compile(r"\b(?:leav(?:e|es|ing)|left|keep(?:s|ing)?|kept|hold(?:s|ing)?) (?:the |its |your )?$", re.IGNORECASE)
-_AS_IT_IS = re.compile(r" (?:where|as|in place|in its|alone|out|be\b|still|put|at rest|idle|unused|parked|behind|aside)", re.IGNORECASE)
+_LEFT_OUT = re.compile(
+    r"\b(?:leav(?:e|es|ing)|left|keep(?:s|ing)?|kept|hold(?:s|ing)?) (?:the |its "
+    r"|your )?$",
+    re.IGNORECASE,
+)
+_AS_IT_IS = re.compile(
+    r" (?:where|as|in place|in its|alone|out|be\b|still|put|at rest|idle|unused|parked|behind"
+    r"|aside)",
+    re.IGNORECASE,
+)
 
 
 def claims_in(text: str) -> list[Claim]:
@@ -62,7 +71,9 @@ def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
             found[-1] = _timed(found[-1], at_s)
         made = [replace(claim, arm=claim.arm or told.arm) for claim in made]
         if made and found and made[0].kind == "miss" and found[-1].kind == "close" and found[-1].arm == made[0].arm:
-            made[0] = replace(made[0], at_s=found.pop().at_s if made[0].at_s is None else made[0].at_s)  # `it closes, but on nothing` is one act
+            made[0] = replace(
+                made[0], at_s=found.pop().at_s if made[0].at_s is None else made[0].at_s
+            )  # `it closes, but on nothing` is one act
         found += made
         _remember(clause, mentions, made, told)
     return list(_with_last_attempts(found))
@@ -72,7 +83,11 @@ def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
     """The clauses with their mentions; what only names an arm belongs to the next one: `its partner, the left arm, waits`."""
     read: list[tuple[str, Sequence[Mention]]] = []
     for clause in clauses:
-        if read and all(one.kind in ("arm", "one", "grip") for one in read[-1][1]) and of_kind(read[-1][1], "arm", "one"):
+        if (
+            read
+            and all(one.kind in ("arm", "one", "grip") for one in read[-1][1])
+            and of_kind(read[-1][1], "arm", "one")
+        ):
             clause = f"{read.pop()[0]} {clause}"
         read.append((clause, mentions_in(clause)))
     return read
@@ -82,7 +97,12 @@ def _with_last_attempts(claims: Sequence[Claim]) -> Iterator[Claim]:
     """An attempt that a grasp follows in its sentence is the one that succeeds."""
     for k, claim in enumerate(claims):
         after = next((one for one in claims[k + 1 :] if one.kind not in ("arm", "idle")), None)
-        is_last = claim.kind == "one of attempts" and not claim.hedged and after is not None and after.kind in ("close", "hold")
+        is_last = (
+            claim.kind == "one of attempts"
+            and not claim.hedged
+            and after is not None
+            and after.kind in ("close", "hold")
+        )
         yield replace(claim, kind="attempt") if is_last else claim
 
 
@@ -109,7 +129,9 @@ def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], t
         elif (claim.kind == "open" and not claim.denied) or claim.kind in ("miss", "lose"):
             told.holds = False
     at_s = moment(clause, mentions)
-    told.at_s = None if made and any(claim.kind != "count" for claim in made) else at_s if at_s is not None else told.at_s
+    told.at_s = (
+        None if made and any(claim.kind != "count" for claim in made) else at_s if at_s is not None else told.at_s
+    )
     carries = any(claim.kind == "direction" and claim.carried for claim in made)
     told.carried = carries or bool(of_kind(mentions, "carry")) or (told.carried and not made)
     # `turns it clockwise, seen from above, by 90 degrees`: what claims nothing does not end a turn
