@@ -429,6 +429,7 @@ def plants(made: MadeEpisode, rng: random.Random) -> dict[str, MadeEpisode]:
     return found | {"ordinal": found["count"]}
 
 
+Phrasings = Mapping[str, Mapping[str, tuple[str, ...]]]
 Wordings = Mapping[str, Mapping[str, Mapping[object, tuple[str, ...]]]]
 
 
@@ -449,7 +450,7 @@ def worded(made: MadeEpisode, language: str, wordings: Wordings, rng: random.Ran
 
 
 def said_motions(
-    phrasings: Mapping[str, Mapping[str, tuple[str, ...]]],
+    phrasings: Phrasings,
     count: int,
     seed: int,
     wordings: Wordings = MappingProxyType({}),

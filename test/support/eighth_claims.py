@@ -9,13 +9,15 @@ from collections.abc import Mapping
 EIGHTH_WORDS: Mapping[str, Mapping[str, Mapping[object, tuple[str, ...]]]] = {
     "en": {
         "the_arm": {
-            side: (f"the {side} arm", f"the arm on the {side}", f"the {side}-hand manipulator", f"the robot's {side} limb",
+            side: (f"the {side} arm", f"the arm on the {side}", f"the {side}-hand manipulator",
+            f"the robot's {side} limb",
                    f"the {side}-side gripper", f"the {side} end-effector") for side in ("left", "right")
         },
         "from": {
             "top": ("from overhead", "from above", "from directly over it", "in a top-down fashion"),
             "left": ("from its left-hand side", "from the left", "from the left flank", "on a leftward-side approach"),
-            "right": ("from its right-hand side", "from the right", "from the right flank", "on a rightward-side approach"),
+            "right": ("from its right-hand side", "from the right", "from the right flank",
+            "on a rightward-side approach"),
             "front": ("from the far side", "from the side facing away from the robot", "from the far edge"),
             "back": ("from the near side", "from the side nearest the robot", "from the side closest to the base"),
         },
@@ -74,11 +76,14 @@ EIGHTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             # captions
             "In this clip, $the_arm descends $from, secures a firm hold on the $noun, elevates it, and moves it "
             "$toward before disengaging.",
-            "A robotic system with two arms is shown; $the_arm engages the $noun while its counterpart, the $other arm, stays "
+            "A robotic system with two arms is shown; $the_arm engages the $noun while its counterpart, the "
+            "$other arm, stays "
             "parked beside the left bowl.",
-            "The sequence opens with $the_arm hovering; it lowers, wraps its jaws round the $noun, and conveys it $far $toward "
+            "The sequence opens with $the_arm hovering; it lowers, wraps its jaws round the $noun, and conveys "
+            "it $far $toward "
             "across the tabletop, where the jaws spread apart.",
-            "Throughout the footage the $other arm remains in its resting pose on its side of the table, and all manipulation of "
+            "Throughout the footage the $other arm remains in its resting pose on its side of the table, and "
+            "all manipulation of "
             "the $noun is carried out by $the_arm.",
             "The end-effector of the $arm arm makes contact with the $noun $from.",
             # passive
@@ -87,10 +92,13 @@ EIGHTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "The $noun, having been gripped $from, is carried off $toward by $the_arm.",
             "By $the_arm, the $noun gets relocated $toward by approximately $far.",
             # paragraphs
-            "Two arms face a table with a plate on its right side and a bowl at its left edge. First $the_arm reaches out and "
-            "closes in on the $noun $from. Having got it between the fingers, it lifts the $noun clear of the surface. It then "
+            "Two arms face a table with a plate on its right side and a bowl at its left edge. First $the_arm "
+            "reaches out and "
+            "closes in on the $noun $from. Having got it between the fingers, it lifts the $noun clear of the "
+            "surface. It then "
             "travels $toward. Finally the fingers are spread and the $noun stays behind.",
-            "The $arm arm begins with its jaws wide open. Once it is over the $noun, it shuts on it and takes the $noun $toward; "
+            "The $arm arm begins with its jaws wide open. Once it is over the $noun, it shuts on it and takes "
+            "the $noun $toward; "
             "the total displacement is $far. Then the object is set down.",
             # instructions
             "With your $arm gripper, fetch the $noun $from, and then set it down $far $toward.",
@@ -98,15 +106,18 @@ EIGHTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             # order and outcome
             "The fingers of $the_arm come together on the $noun; only later do they come apart."
             " >> The fingers of $the_arm come apart over the $noun; only later do they come together.",
-            "Prior to dropping the $noun, $the_arm had clutched it. >> Prior to clutching the $noun, $the_arm had dropped it.",
-            "$the_arm picks the $noun up, and the pick succeeds. >> $the_arm goes to pick the $noun up, but ends up with nothing.",
+            "Prior to dropping the $noun, $the_arm had clutched it. >> Prior to clutching the $noun, $the_arm "
+            "had dropped it.",
+            "$the_arm picks the $noun up, and the pick succeeds. >> $the_arm goes to pick the $noun up, but "
+            "ends up with nothing.",
             "On try number $ordinal_number the $arm gripper finally catches the $noun.",
         ),
         "turn": (
             "$the_arm gets a grip on the $noun and spins it $sense, $angle in total.",
             "Held by $the_arm, the $noun goes round $sense by $angle.",
             "Twist of the $noun: $sense, $angle, $arm arm.",
-            "Looking down on the table, you can see $the_arm rotating the $noun $angle $sense and then letting go of it.",
+            "Looking down on the table, you can see $the_arm rotating the $noun $angle $sense and then letting "
+            "go of it.",
             "The $noun gets reoriented: $the_arm swings it round $sense through about $angle.",
         ),
         "miss": (
@@ -115,12 +126,15 @@ EIGHTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "The jaws of $the_arm snap shut next to the $noun, leaving it untouched."
             " >> The jaws of $the_arm snap shut on the $noun, which is then securely held.",
             "$the_arm lunges for the $noun and whiffs. >> $the_arm lunges for the $noun and snags it.",
-            "An attempt by $the_arm to secure the $noun ends in failure. >> An attempt by $the_arm to secure the $noun ends "
+            "An attempt by $the_arm to secure the $noun ends in failure. >> An attempt by $the_arm to secure "
+            "the $noun ends "
             "in success.",
         ),
         "pair": (
-            "$the_arm has the first turn: it grabs the $noun and drops it again. The other arm comes in later and does the same."
-            " >> The $other arm has the first turn: it grabs the $noun and drops it again. The other arm comes in later and does "
+            "$the_arm has the first turn: it grabs the $noun and drops it again. The other arm comes in later "
+            "and does the same."
+            " >> The $other arm has the first turn: it grabs the $noun and drops it again. The other arm comes "
+            "in later and does "
             "the same.",
             "Only once $the_arm is done does the $other one start. >> $the_arm and the $other one work side by side, "
             "concurrently.",

@@ -1,6 +1,6 @@
 """A tenth set of phrasings for `claimed_motion`, of still other voices; written after the check was mended for the ninth.
 
-A safety auditor, a sports reporter, a lab notebook, a translated manual, a caption model that hedges, a child, Chinese subtitles.
+A safety auditor, a sports reporter, a lab notebook, a translated manual, a caption model that hedges, a child, subtitles.
 """
 
 from collections.abc import Mapping
@@ -12,26 +12,34 @@ TENTH_WORDS = NINTH_WORDS
 TENTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "en": {
         "carry": (
-            "Audit note: the actuator in use was $the_arm. It made contact with the $noun $from and moved it $toward over $far.",
+            "Audit note: the actuator in use was $the_arm. It made contact with the $noun $from and moved it "
+            "$toward over $far.",
             "And here it comes, $the_arm, swooping in on the $noun $from! It has it! And off it goes $toward!",
             "14:02 grasp test. Used $the_arm. Close at $close s, open at $open s. No damage to the $noun.",
-            "The operator shall employ $the_arm for seizing the $noun; thereafter the $noun shall be displaced $toward by $far.",
-            "It appears that $the_arm approaches the $noun $from, seems to grip it, and then probably carries it $toward.",
+            "The operator shall employ $the_arm for seizing the $noun; thereafter the $noun shall be displaced "
+            "$toward by $far.",
+            "It appears that $the_arm approaches the $noun $from, seems to grip it, and then probably carries "
+            "it $toward.",
             "The robot's hand, the $arm one, grabs the $noun and it goes $toward and then it lets go.",
-            "What we see is $the_arm lifting a $noun that was standing to the right of a bowl, and transporting it $toward.",
+            "What we see is $the_arm lifting a $noun that was standing to the right of a bowl, and transporting "
+            "it $toward.",
             "From the operator's log: gripped $noun ($close s), let go of $noun ($open s), $arm arm.",
             "While the $other manipulator sits out the whole episode, its partner on the $arm side grabs the $noun.",
             "A pick of the $noun by $the_arm, coming $from, is followed by a shift of $far $toward.",
             "$the_arm has the $noun firmly in its fingers by the time it starts moving $toward.",
             "Thanks to $the_arm, the $noun now sits $far further $toward than before.",
             "The robot tried $attempts_number times in all before $the_arm could hold on to the $noun.",
-            "After a firm grasp $from, $the_arm elevates the $noun, translates it $toward, lowers it onto the mat near the left edge, "
+            "After a firm grasp $from, $the_arm elevates the $noun, translates it $toward, lowers it onto the "
+            "mat near the left edge, "
             "and backs away.",
             "The fingers of the $arm gripper wrap around the $noun at $close s, and they let it slip out at $open s.",
-            "First comes the grasp, by $the_arm; the release comes only later. >> First comes the release, by $the_arm; the grasp comes "
+            "First comes the grasp, by $the_arm; the release comes only later. >> First comes the release, by "
+            "$the_arm; the grasp comes "
             "only later.",
-            "$the_arm had already gripped the $noun when it let it go. >> $the_arm had already let the $noun go when it gripped it.",
-            "$the_arm takes the $noun into its grip and, a few seconds on, opens up. >> $the_arm opens up and, a few seconds on, takes the "
+            "$the_arm had already gripped the $noun when it let it go. >> $the_arm had already let the $noun go "
+            "when it gripped it.",
+            "$the_arm takes the $noun into its grip and, a few seconds on, opens up. >> $the_arm opens up and, "
+            "a few seconds on, takes the "
             "$noun into its grip.",
         ),
         "turn": (
@@ -43,14 +51,18 @@ TENTH: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "miss": (
             "Swing and a miss! $the_arm comes up with nothing but air. >> Got it! $the_arm comes up with the $noun.",
             "$the_arm closed, yet the $noun was not captured. >> $the_arm closed, and the $noun was captured.",
-            "The $noun eludes $the_arm, whose fingers meet without anything in between. >> The $noun is caught by $the_arm, whose "
+            "The $noun eludes $the_arm, whose fingers meet without anything in between. >> The $noun is caught "
+            "by $the_arm, whose "
             "fingers hold it in between.",
-            "Result of the grasp by $the_arm: no object in gripper. >> Result of the grasp by $the_arm: object in gripper.",
+            "Result of the grasp by $the_arm: no object in gripper. >> Result of the grasp by $the_arm: object "
+            "in gripper.",
         ),
         "pair": (
-            "$the_arm opens the show with a grasp and a release, and only then does the $other arm get to work. >> The $other arm opens "
+            "$the_arm opens the show with a grasp and a release, and only then does the $other arm get to work. "
+            ">> The $other arm opens "
             "the show with a grasp and a release, and only then does the $arm arm get to work.",
-            "There is no overlap between the arms: they act one by one. >> There is full overlap between the arms: they act in parallel.",
+            "There is no overlap between the arms: they act one by one. >> There is full overlap between the "
+            "arms: they act in parallel.",
         ),
     },
     "zh": {

@@ -12,10 +12,10 @@ AXIS = {"left": "y", "right": "y", "forward": "x", "backward": "x", "up": "z", "
 class Claim:
     """One claim: `kind` says what `value` is. `arm` is left, right, both or "" (not said); `at_s` a time or None.
 
-    Kinds: arm, idle, close, open, hold, miss, lose, direction, extent, approach, rotation, angle, count, attempt, one of attempts,
-    failed attempts, no retry, together, in turn. A value of close and open is "try", "shut" (on what is not said) or "place" where less is told than
-    that something was grasped or let go.
-    `denied` turns a claim round: `does not close the gripper`.
+    Kinds: arm, idle, close, open, hold, miss, lose, direction, extent, approach, rotation, angle, count, attempt (which one
+    succeeds), one of attempts, failed attempts, no retry, together, in turn. A close or open has the value "try", "shut" (on
+    what is not said) or "place" where less is told than that something was grasped or let go; a miss has "left" where all that
+    is told is a thing that stays where it was. `denied` turns a claim round: `does not close the gripper`.
     """
 
     kind: str

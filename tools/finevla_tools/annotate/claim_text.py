@@ -2,10 +2,12 @@
 
 import re
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen".split()
-_WORTH = {word: k for k, word in enumerate([*_ONES, "nineteen"])} | {
-    word: 10 * k for k, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-}
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_WORTH = {word: k for k, word in enumerate(_ONES)} | {word: 10 * k for k, word in enumerate(_TENS, start=2)}
 _WORD = "|".join(sorted([*_WORTH, "hundred"], key=len, reverse=True))
 _DIGITS_ZH = {sign: k for k, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0, "俩": 2}
 _UNIT = (

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 # `grip+` doubles its last letter, `take:took,taken` has its own past.
-_LEMMAS: Mapping[str, str] = {
-    "grasp": "grasp grip+ grab+ pick seize clamp clasp pinch snatch clutch catch:caught nab+ snag+ capture secure fetch retrieve"
-    " pluck squeeze nip+ scoop collect trap+ obtain enclose envelop acquire grapple clench hook",
+_LEMMAS: dict[str, str] = {
+    "grasp": "grasp grip+ grab+ pick seize clamp clasp pinch snatch clutch catch:caught nab+ snag+ capture secure fetch"
+    " retrieve pluck squeeze nip+ scoop collect trap+ obtain enclose envelop acquire grapple clench hook",
     "take": "take:took,taken",
     "release": "release drop+ relinquish unclamp ungrip+ unclasp unhand disengage dump discard",
     "shut": "tighten converge",
@@ -14,15 +14,16 @@ _LEMMAS: Mapping[str, str] = {
     "hold": "hold:held retain",
     "succeed": "succeed",
     "fail": "fail miss whiff fumble botch",
-    "carry": "carry transport transfer+ convey haul drag+ push pull slide:slid bring:brought shift deliver relocate reposition translate"
-    " nudge displace tow lug+ scoot whisk ferry tug+ shove sweep:swept propel+ guide shuttle heave cart trundle steer run:ran escort",
+    "carry": "carry transport transfer+ convey haul drag+ push pull slide:slid bring:brought shift deliver relocate reposition"
+    " translate nudge displace tow lug+ scoot whisk ferry tug+ shove sweep:swept propel+ guide shuttle heave"
+    " cart trundle steer run:ran escort",
     "go": "move travel head proceed progress glide swing:swung drift advance go:went,gone",
     "lift": "lift raise hoist elevate lower",
     "reach": "approach reach descend dive swoop lunge enter arrive extend stretch engage contact touch target",
     "retreat": "retreat retract withdraw:withdrew,withdrawn return recede",
     "turn": "rotate twist spin+:spun swivel revolve pivot reorient screw unscrew wring:wrung crank roll",
-    "act": "act work operate use handle manipulate perform participate cooperate collaborate employ start begin+:began,begun lead:led"
-    " follow coordinate execute contribute do:did,done,does",
+    "act": "act work operate use handle manipulate perform participate cooperate collaborate employ start"
+    " begin+:began,begun lead:led follow coordinate execute contribute do:did,done,does",
 }
 _NOUNS = {"grasp", "hold"}  # kinds whose base forms are nouns after an article
 _CONSONANT_Y = re.compile(r"[^aeiou]y$")

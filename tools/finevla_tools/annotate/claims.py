@@ -118,7 +118,8 @@ def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator
     yield from count_claims(clause, mentions)
     for kind, other in (("together", "in turn"), ("in turn", "together")):
         for one in of_kind(mentions, kind)[:1]:
-            yield Claim(other if is_denied(clause, mentions, one) else kind, "", clause)
+            is_denied_here = any(no.end <= one.begin for no in of_kind(mentions, "not"))  # `never act at the same time`
+            yield Claim(other if is_denied_here else kind, "", clause)
 
 
 def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], told: Told) -> None:
