@@ -1,4 +1,4 @@
-"""Promises of the claim reader: what a sentence claims does not hang on the words, numbers, voice or order in which it is told."""
+"""Promises of the claim reader: what a sentence claims does not hang on its words, numbers, voice or order."""
 
 import pytest
 
