@@ -70,13 +70,22 @@ def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
         if not made and found and (at_s := moment(clause, mentions)) is not None and (clause, mentions) == read[-1]:
             found[-1] = _timed(found[-1], at_s)
         made = [replace(claim, arm=claim.arm or told.arm) for claim in made]
-        if made and found and made[0].kind == "miss" and found[-1].kind == "close" and found[-1].arm == made[0].arm:
-            made[0] = replace(
-                made[0], at_s=found.pop().at_s if made[0].at_s is None else made[0].at_s
-            )  # `it closes, but on nothing` is one act
         found += made
         _remember(clause, mentions, made, told)
-    return list(_with_last_attempts(found))
+    return list(_with_last_attempts(_merged(found)))
+
+
+def _merged(claims: Sequence[Claim]) -> list[Claim]:
+    """One claim of what is told twice: `closes its fingers, gripping it`, `closes, but on nothing`."""
+    merged: list[Claim] = []
+    for claim in claims:
+        last = merged[-1] if merged else None
+        is_more = claim.kind == "miss" or (claim.kind == "close" and last is not None and last.value == "shut")
+        if last is not None and is_more and last.kind == "close" and not last.denied and last.arm == claim.arm:
+            merged.pop()
+            claim = replace(claim, at_s=last.at_s if claim.at_s is None else claim.at_s)
+        merged.append(claim)
+    return merged
 
 
 def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
