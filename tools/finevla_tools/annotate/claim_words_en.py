@@ -161,7 +161,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"(?! (?:it|the (?!(?:left|right|task|action|work|job) )))",
         r"(?:takes?|took|plays?|played|has|had) no (?:part|role)", r"never (?:moves|moved|acts|acted|stirs|leaves its)",
         r"(?:does|did|doing|do) nothing",
-        r"(?:stays?|stayed|remains?|remained|sits?|sat|stands?|stood|(?<!the )(?<!its )(?<!your )left|leave|leaves|keeps?|kept|waits?"
+        r"(?:stays?|stayed|remains?|remained|sits?|sat|stands?|stood|(?<!the )(?<!its )(?<!your )left|leave"
+        r"|leaves|keeps?|kept|waits?"
         r"|waiting|staying|remaining)"
         r"(?: \w+)? (?:where it (?:is|was)|in (?:its )?place|put|out of (?:the way|play|it)|by|aside|there(?= doing))",
         r"(?:just |merely |only )?(?:watch(?:es|ing)|wait(?:s|ing)?|looks? on|stands? by|rest(?:s|ing))"
