@@ -99,7 +99,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"nothing", r"(?:only|just|but|mere|thin|empty) air", r"air(?= alone)", r"empty[- ]handed",
         r"(?:is|are|was|comes? (?:up|away|back)|came (?:up|away|back)|stays?|remains?|ends? up|with (?:its|an?"
         r"|the)|returns?|still"
-        rf"|leaves?|left) (?:\w+ )?empty", rf"{GRIP} empty", r"an empty (?:gripper|hand|claw|grip)",
+        r"|leaves?|left) (?:\w+ )?empty", rf"{GRIP} empty", r"an empty (?:gripper|hand|claw|grip)",
         r"not? (?:between|inside|within|in) (?:them|it|its|the)\b(?! air)")),
     ("left", "", either(
         r"untouched|undisturbed|unmoved|ungrasped|unheld",
