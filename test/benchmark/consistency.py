@@ -21,6 +21,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from claimed_motion import ARMS, FIFTH, FOURTH, SECOND, SENSES, SIDES, THIRD, TUNED, SaidMotion, said_motions
+from eighth_claims import EIGHTH, EIGHTH_WORDS
+from ninth_claims import NINTH, NINTH_WORDS
+from tenth_claims import TENTH, TENTH_WORDS
 from unseen_claims import SEVENTH, SIXTH
 
 from finevla_sim.ik import ArmIK
@@ -97,7 +100,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)
-    parser.add_argument("--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,simulator")
+    parser.add_argument("--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,simulator")
     options = parser.parse_args()
     print("| sentences | false | flagged | true | flagged wrongly | sentences/s |\n|---|---|---|---|---|---|")
     sets = {
@@ -108,6 +111,9 @@ def main() -> None:
         "fifth": lambda: said_motions(FIFTH, options.count, options.seed),
         "sixth": lambda: said_motions(SIXTH, options.count, options.seed),
         "seventh": lambda: said_motions(SEVENTH, options.count, options.seed),
+        "eighth": lambda: said_motions(EIGHTH, options.count, options.seed, EIGHTH_WORDS),
+        "ninth": lambda: said_motions(NINTH, options.count, options.seed, NINTH_WORDS),
+        "tenth": lambda: said_motions(TENTH, options.count, options.seed, TENTH_WORDS),
         "simulator": lambda: simulated(min(options.count, 1000), options.seed),
     }
     for name in options.sets.split(","):

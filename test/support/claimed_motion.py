@@ -8,6 +8,7 @@ import random
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from finevla_tools.annotate.annotation import TEXT, Annotation, dimension_of
 
@@ -30,6 +31,11 @@ ZH = {
     "noun": {"cube": "方块", "bottle": "瓶子", "cup": "杯子", "can": "罐子"},
 }
 COUNTS = {1: "one attempt", 2: "two attempts", 3: "three attempts"}
+PLANTED = {
+    "the_arm": "arm",
+    "ordinal_number": "ordinal",
+    "attempts_number": "ordinal",
+}  # placeholders that show the same of an episode
 ORDINALS = {1: "first", 2: "second", 3: "third"}
 
 
@@ -423,7 +429,32 @@ def plants(made: MadeEpisode, rng: random.Random) -> dict[str, MadeEpisode]:
     return found | {"ordinal": found["count"]}
 
 
-def said_motions(phrasings: Mapping[str, Mapping[str, tuple[str, ...]]], count: int, seed: int) -> Iterator[SaidMotion]:
+Phrasings = Mapping[str, Mapping[str, tuple[str, ...]]]
+Wordings = Mapping[str, Mapping[str, Mapping[object, tuple[str, ...]]]]
+
+
+def worded(made: MadeEpisode, language: str, wordings: Wordings, rng: random.Random) -> dict[str, str]:
+    """The words of an episode, each drawn from those of `wordings` where it has some for a placeholder."""
+    words = made.words(language)
+    words["ordinal_number"] = words["attempts_number"] = str(made.attempts)
+    values: dict[str, object] = {
+        "the_arm": made.arm, "from": made.side, "toward": made.toward, "sense": made.sense, "angle": made.degrees,
+        "count": made.attempts, "ordinal": made.attempts, "noun": made.noun,
+    }  # fmt: skip
+    for placeholder, ways in wordings.get(language, {}).items():
+        words[placeholder] = rng.choice(ways[values[placeholder]])
+    metres = {"en": ("{} cm", "{} centimetres"), "zh": ("{}厘米", "{}公分")}[language]
+    if wordings:
+        words["far"] = rng.choice((*metres, words["far"])).format(made.centimetres)
+    return words
+
+
+def said_motions(
+    phrasings: Phrasings,
+    count: int,
+    seed: int,
+    wordings: Wordings = MappingProxyType({}),
+) -> Iterator[SaidMotion]:
     """Give `count` true and `count` false sentences about episodes drawn anew for each."""
     rng = random.Random(seed)
     for number in range(count):
@@ -431,12 +462,13 @@ def said_motions(phrasings: Mapping[str, Mapping[str, tuple[str, ...]]], count: 
         kind = rng.choice(("carry", "carry", "carry", "turn", "miss", "pair"))
         made = MadeEpisode.draw(rng, kind)
         true, _, swapped = rng.choice(phrasings[language][kind]).partition(" >> ")
-        facts, words = tuple(made.facts(number)), made.words(language)
-        yield SaidMotion(string.Template(true).substitute(words), "", facts, number)
+        facts, words = tuple(made.facts(number)), worded(made, language, wordings, rng)
+        yield SaidMotion(_written(true, words), "", facts, number)
         if swapped:
-            yield SaidMotion(string.Template(swapped).substitute(words), "order or outcome", facts, number)
+            yield SaidMotion(_written(swapped, words), "order or outcome", facts, number)
             continue
         named = {match["named"] or match["braced"] for match in string.Template.pattern.finditer(true)}
+        named = {PLANTED.get(placeholder, placeholder) for placeholder in named}
         may = {what: other for what, other in plants(made, rng).items() if what in named}
         if kind == "pair":
             may.pop("arm", None)
@@ -445,4 +477,9 @@ def said_motions(phrasings: Mapping[str, Mapping[str, tuple[str, ...]]], count: 
             may.pop("open", None)
         if may:
             what = rng.choice(sorted(may))
-            yield SaidMotion(string.Template(true).substitute(may[what].words(language)), what, facts, number)
+            yield SaidMotion(_written(true, worded(may[what], language, wordings, rng)), what, facts, number)
+
+
+def _written(phrasing: str, words: Mapping[str, str]) -> str:
+    text = string.Template(phrasing).substitute(words)
+    return text[:1].upper() + text[1:]

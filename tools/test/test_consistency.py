@@ -3,7 +3,10 @@
 import random
 
 import pytest
-from claimed_motion import FIFTH, FOURTH, TUNED, MadeEpisode, said_motions
+from claimed_motion import FIFTH, FOURTH, TUNED, MadeEpisode, Phrasings, Wordings, said_motions
+from eighth_claims import EIGHTH, EIGHTH_WORDS
+from ninth_claims import NINTH, NINTH_WORDS
+from tenth_claims import TENTH, TENTH_WORDS
 from unseen_claims import SEVENTH, SIXTH
 
 from finevla_tools.annotate.annotation import TEXT, Annotation, dimension_of
@@ -133,16 +136,21 @@ def test_episodes_are_not_mixed_up_and_motion_does_not_judge_itself() -> None:
     assert contradictions([said("The left arm moves.", source="motion")], FACTS) == []
 
 
-def test_500_planted_false_claims_are_found() -> None:
+@pytest.mark.parametrize(
+    ("phrasings", "wordings"),
+    [(TUNED, {}), (FOURTH, {}), (FIFTH, {}), (SIXTH, {}), (SEVENTH, {}), (EIGHTH, EIGHTH_WORDS), (NINTH, NINTH_WORDS),
+     (TENTH, TENTH_WORDS)],
+    ids=["tuned", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"],
+)  # fmt: skip
+def test_planted_false_claims_are_found(phrasings: Phrasings, wordings: Wordings) -> None:
     """The bar of 98 % and 1 %, on phrasings that are known by now; the benchmark's page has what unseen ones came to."""
-    for phrasings in (TUNED, FOURTH, FIFTH, SIXTH, SEVENTH):
-        made = list(said_motions(phrasings, 500, seed=3))
-        flagged = [bool(contradictions([one.row], one.facts)) for one in made]
-        false = [flag for one, flag in zip(made, flagged, strict=True) if one.planted]
-        true = [flag for one, flag in zip(made, flagged, strict=True) if not one.planted]
-        assert len(false) >= 490
-        assert sum(false) / len(false) >= 0.98
-        assert sum(true) / len(true) <= 0.01
+    made = list(said_motions(phrasings, 300, 3, wordings))
+    flagged = [bool(contradictions([one.row], one.facts)) for one in made]
+    false = [flag for one, flag in zip(made, flagged, strict=True) if one.planted]
+    true = [flag for one, flag in zip(made, flagged, strict=True) if not one.planted]
+    assert len(false) >= 290
+    assert sum(false) / len(false) >= 0.98
+    assert sum(true) / len(true) <= 0.01
 
 
 def test_any_text_is_read_without_an_error() -> None:

@@ -1,189 +1,197 @@
-"""What a sentence claims of a motion: arms, grippers, directions, approaches, turns, counts and times, in its order."""
+"""What a text claims of a motion: arms, grippers, directions, approaches, turns, counts and times, in the order of time.
+
+A text is read clause by clause: its mentions (`claim_mentions`) are what both languages mean, and one set of rules reads those.
+"""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from finevla_tools.annotate import claim_words as words
+from finevla_tools.annotate import claim_sides_en as en
+from finevla_tools.annotate import claim_words_zh as zh
+from finevla_tools.annotate.claim_clauses import sentences_in
+from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied
+from finevla_tools.annotate.claim_kinds import OTHER, SIDES, Claim, Told
+from finevla_tools.annotate.claim_mentions import Mention, mentions_in, of_kind
+from finevla_tools.annotate.claim_numbers import count_claims, moment, with_times
+from finevla_tools.annotate.claim_paths import approach_claims, path_claims, turn_claims
+from finevla_tools.annotate.claim_text import plain_text
 
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim: `kind` says what `value` is. `arm` is left, right, both or "" (not said); `at_s` a time or None.
-
-    Kinds: arm, idle, close, open, miss, lose, direction, extent, approach, rotation, angle, count, no retry, together,
-    in turn. `denied` turns a claim round: `does not close the gripper`.
-    """
-
-    kind: str
-    value: str
-    words: str
-    arm: str = ""
-    at_s: float | None = None
-    denied: bool = False
-    hedged: bool = False
-    carried: bool = True
+__all__ = ["Claim", "claims_in"]
+_NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪", re.IGNORECASE)
+# An arm after these is where something is or by what it is held, and not what stands still.
+_HELD_BY = re.compile(r"\b(?:in|by|with|inside|between|from|of|using) (?:the |its )?$|被$", re.IGNORECASE)
+_WITHOUT = re.compile(
+    r"\b(?:without(?: using| moving| involving)?|not(?: use| move| with| by| using)?|never(?: use| uses)?"
+    r"|rather than|instead of"
+    r"|(?:nobody|no one|nothing|none) \w+)"
+    r"(?: with| by)? (?:the |its |your )?$|(?:不|没|别|勿|未|不要|而非|而不)(?:使?用|动用?|靠|是)?$",
+    re.IGNORECASE,
+)
+_LEFT_OUT = re.compile(
+    r"\b(?:leav(?:e|es|ing)|left|keep(?:s|ing)?|kept|hold(?:s|ing)?) (?:the |its "
+    r"|your )?$",
+    re.IGNORECASE,
+)
+_AS_IT_IS = re.compile(
+    r" (?:where|as|in place|in its|alone|out|be\b|still|put|at rest|idle|unused|parked|behind"
+    r"|aside)",
+    re.IGNORECASE,
+)
 
 
 def claims_in(text: str) -> list[Claim]:
     """Return the claims of a text in the order in which it tells what happened, not in that of its words."""
+    text = plain_text(text)
+    told = Told(names_arms=bool(_NAMES_ARMS.search(text)))
+    groups: list[list[Claim]] = []
+    for _, clauses, is_earlier in sentences_in(text):
+        found = _of_sentence(clauses, told)
+        groups.insert(max(len(groups) - 1, 0) if is_earlier else len(groups), found)
+    return [claim for group in groups for claim in group]
+
+
+def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
+    told.at_s, told.turned, told.carried = None, False, False
+    read = _read(clauses)
+    if any(of_kind(mentions, "unless") for _, mentions in read):
+        return []  # `if it misses, it tries again` says what may happen
+    arms = [_arms(clause, mentions, told) for clause, mentions in read]
+    acting = [claim.arm for found in arms for claim in found if claim.kind == "arm"]
+    if len(set(acting)) == 1:
+        told.arm = acting[0]  # `having gripped it, the left arm moves`: it is named later
     found: list[Claim] = []
-    arm, holds = "", False
-    for sentence in words.SENTENCES.split(text):
-        at_s, turned, carried = None, False, False
-        ordered = _in_order(sentence)
-        if ordered != sentence:
-            arm = next((one.arm for one in _arms(ordered) if one.kind == "arm"), arm)
-        for clause in _clauses(ordered):
-            arms = _arms(clause)
-            if arms and arms[-1].kind == "arm":
-                arm = arms[-1].arm
-            found += arms
-            at_s = _time(clause) or at_s
-            made = [replace(claim, arm=claim.arm or arm) for claim in _of_clause(clause, at_s, holds, turned)]
-            if carried and not made and (length := _extent(clause)) is not None:
-                made = [replace(length, arm=arm)]
-            for claim in made:
-                if not claim.denied and claim.kind in ("close", "open"):
-                    holds = claim.kind == "close"
-            if made:
-                at_s = None  # a clause of a time alone, as `at 3 s,`, tells it of the next one
-            carried = any(claim.kind == "direction" and claim.carried for claim in made)
-            # `turns it clockwise, seen from above, by 90 degrees`: what claims nothing does not end a turn
-            turned = any(claim.kind in ("rotation", "angle") for claim in made) or (turned and not made)
-            found += made
+    for (clause, mentions), of_arms in zip(read, arms, strict=True):
+        here = list(dict.fromkeys(claim.arm for claim in of_arms if claim.kind == "arm"))
+        if here:
+            told.arm = here[0] if len(here) == 1 else ""
+        found += of_arms
+        made = list(_of_clause(clause, mentions, told))
+        if not made and found and (at_s := moment(clause, mentions)) is not None and (clause, mentions) == read[-1]:
+            found[-1] = _timed(found[-1], at_s)
+        made = [replace(claim, arm=claim.arm or told.arm) for claim in made]
+        found += made
+        _remember(clause, mentions, made, told)
+    return list(_with_last_attempts(_merged(found)))
+
+
+def _merged(claims: Sequence[Claim]) -> list[Claim]:
+    """One claim of what is told twice: `closes its fingers, gripping it`, `closes, but on nothing`."""
+    merged: list[Claim] = []
+    for claim in claims:
+        last = merged[-1] if merged else None
+        is_more = claim.kind == "miss" or (claim.kind == "close" and last is not None and last.value == "shut")
+        if last is not None and is_more and last.kind == "close" and not last.denied and last.arm == claim.arm:
+            merged.pop()
+            claim = replace(claim, at_s=last.at_s if claim.at_s is None else claim.at_s)
+        merged.append(claim)
+    return merged
+
+
+def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
+    """The clauses with their mentions; what only names an arm belongs to the next one: `its partner, the left arm, waits`."""
+    read: list[tuple[str, Sequence[Mention]]] = []
+    for clause in clauses:
+        if (
+            read
+            and all(one.kind in ("arm", "one", "grip") for one in read[-1][1])
+            and of_kind(read[-1][1], "arm", "one")
+        ):
+            clause = f"{read.pop()[0]} {clause}"
+        read.append((clause, mentions_in(clause)))
+    return read
+
+
+def _with_last_attempts(claims: Sequence[Claim]) -> Iterator[Claim]:
+    """An attempt that a grasp follows in its sentence is the one that succeeds."""
+    for k, claim in enumerate(claims):
+        after = next((one for one in claims[k + 1 :] if one.kind not in ("arm", "idle")), None)
+        is_last = (
+            claim.kind == "one of attempts"
+            and not claim.hedged
+            and after is not None
+            and after.kind in ("close", "hold")
+        )
+        yield replace(claim, kind="attempt") if is_last else claim
+
+
+def _timed(claim: Claim, at_s: float) -> Claim:
+    return replace(claim, at_s=at_s) if claim.kind in ("close", "open") and claim.at_s is None else claim
+
+
+def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
+    yield from with_times(list(grip_claims(clause, mentions, told)), clause, mentions, told)
+    yield from path_claims(clause, mentions, told)
+    yield from approach_claims(clause, mentions, told)
+    yield from turn_claims(clause, mentions, told)
+    yield from count_claims(clause, mentions)
+    for kind, other in (("together", "in turn"), ("in turn", "together")):
+        for one in of_kind(mentions, kind)[:1]:
+            is_denied_here = any(no.end <= one.begin for no in of_kind(mentions, "not"))  # `never act at the same time`
+            yield Claim(other if is_denied_here else kind, "", clause)
+
+
+def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], told: Told) -> None:
+    """Keep what the next clause builds on."""
+    for claim in made:
+        if claim.kind in ("close", "hold") and not claim.denied and claim.value != "try":
+            told.holds = True
+        elif (claim.kind == "open" and not claim.denied) or claim.kind in ("miss", "lose"):
+            told.holds = False
+    at_s = moment(clause, mentions)
+    told.at_s = (
+        None if made and any(claim.kind != "count" for claim in made) else at_s if at_s is not None else told.at_s
+    )
+    carries = any(claim.kind == "direction" and claim.carried for claim in made)
+    told.carried = carries or bool(of_kind(mentions, "carry")) or (told.carried and not made)
+    # `turns it clockwise, seen from above, by 90 degrees`: what claims nothing does not end a turn
+    turns = any(claim.kind in ("rotation", "angle") for claim in made) or bool(of_kind(mentions, "turn"))
+    told.turned = turns or (told.turned and not made)
+
+
+def _arms(clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
+    """The arms that a clause says act, or do not."""
+    named = [(one, _which(one, mentions, told)) for one in mentions if one.kind in ("arm", "one", "hold")]
+    named = [(one, arm) for one, arm in named if arm and not _is_beside(clause, one)]
+    acts = bool(of_kind(mentions, *VERBS, "act", "try", "together", "in turn"))
+    found = []
+    idle = {arm for one, arm in named if _is_idle(clause, mentions, one)}
+    for _, arm in named:
+        if arm in idle:
+            found.append(Claim("idle", arm, clause, arm))
+        elif arm != "both" or acts:
+            unsure = not acts or bool(of_kind(mentions, "not"))
+            found.append(Claim("arm", arm, clause, arm, hedged=unsure))
+            told.arm = arm
     return found
 
 
-def _in_order(sentence: str) -> str:
-    """`Before B, A` and `A after B` and `after B, A` as they happened."""
-    if match := words.BEFORE.match(sentence):
-        return f"{match['b']}, {match['a']}"
-    if match := words.AFTER.match(sentence):
-        return f"{match['a']}, {match['b']}"
-    if (match := words.MID_AFTER.match(sentence)) and not re.match(r"\s*(?:that|wards)\b", match["b"]):
-        return f"{match['b']}, {match['a']}"
-    return sentence
+def _which(one: Mention, mentions: Sequence[Mention], told: Told) -> str:
+    if one.value == "other":
+        named = [arm.value for arm in of_kind(mentions, "arm") if arm.value in SIDES and arm.begin < one.begin]
+        return OTHER.get(named[-1] if named else told.arm, "")
+    return one.value if one.kind != "one" or told.names_arms else ""
 
 
-def _clauses(sentence: str) -> list[str]:
-    parts, at = [], 0
-    for cut in words.CLAUSES.finditer(sentence):
-        parts.append(sentence[at : cut.start()])
-        at = cut.start() if cut[0].strip() in ("同时",) else cut.end()
-    parts.append(sentence[at:])
-    return [part.strip() for part in parts if part.strip()]
+def _is_beside(clause: str, one: Mention) -> bool:
+    before, after = clause[: one.begin], clause[one.end :]
+    return bool(en.BESIDE.search(before) or zh.BESIDE.search(before) or zh.INSIDE.match(after))
 
 
-def _arms(clause: str) -> list[Claim]:
-    """The arms that a clause says act, or do not."""
-    kind = "idle" if words.IDLE.search(clause) else "arm"
-    named = [(match.start(), arm) for arm, pattern in words.ARM.items() for match in pattern.finditer(clause)]
-    acting = [(at, arm) for at, arm in sorted(named) if not words.BESIDE_ARM.search(clause[:at])]
-    return [Claim(kind, arm, clause, arm) for _, arm in acting]
-
-
-def _of_clause(clause: str, at_s: float | None, holds: bool, turned: bool) -> Iterator[Claim]:
-    yield from _gripper(clause, at_s)
-    yield from _directions(clause, holds)
-    yield from _approaches(clause)
-    yield from _turns(clause, turned)
-    yield from _counts(clause)
-    if words.TOGETHER.search(clause):
-        yield Claim("together", "", clause)
-    if words.IN_TURN.search(clause):
-        yield Claim("in turn", "", clause)
-
-
-def _time(clause: str) -> float | None:
-    match = words.AT_TIME.search(clause)
-    return float(match["a"] or match["b"] or match["c"] or match["d"]) if match else None
-
-
-def _gripper(clause: str, at_s: float | None) -> Iterator[Claim]:
-    if words.MISS.search(clause):
-        yield Claim("miss", "", clause, at_s=at_s)
-        return
-    if (lost := words.LOSE.search(clause)) is not None:
-        yield Claim("lose", "", clause, denied=bool(words.NOT.search(clause[: lost.start()])))
-    tries = bool(words.TRY.search(clause))
-    found = [
-        (match.start(), kind, bool(words.NOT.search(clause[: match.start()])))
-        for kind, pattern in (("close", words.CLOSE), ("open", words.OPEN))
-        for match in pattern.finditer(clause)
-    ]
-    seen = set[str]()
-    for _, kind, denied in sorted(found):
-        if kind not in seen:
-            seen.add(kind)
-            yield Claim(kind, "try" if tries else "", clause, at_s=at_s, denied=denied)
-
-
-def _directions(clause: str, holds: bool) -> Iterator[Claim]:
-    if words.RETREAT.search(clause) or (
-        re.search(r"\bfrom (?:the )?(?:left|right) to\b", clause) and not words.CARRY.search(clause)
-    ):
-        return
-    carries = bool(words.CARRY.search(clause))
-    carried = carries or (holds and not words.CLOSE.search(clause) and not words.REACH.search(clause))
-    found = [name for name, pattern in words.DIRECTION.items() if pattern.search(clause)]
-    for diagonal in words.ZH_DIAGONAL.finditer(clause):
-        found += [words.ZH_WORD[word] for word in diagonal.groups() if word]
-    hedged = bool(words.HEDGE.search(clause))
-    for name in dict.fromkeys(found):
-        yield Claim("direction", name, clause, hedged=hedged, carried=carried)
-    if carries and (length := _extent(clause)) is not None:
-        yield length
-
-
-def _extent(clause: str) -> Claim | None:
-    """How far something is carried; a lift is another length."""
-    match = None if words.LIFT.search(clause) else words.EXTENT.search(clause)
-    return match and Claim("extent", str(_metres(match)), clause, hedged=bool(words.HEDGE.search(clause)))
-
-
-def _metres(match: re.Match[str]) -> float:
-    unit = match["u"].lower()
-    return float(match["n"]) * (1e-3 if unit.startswith(("mm", "milli", "毫")) else 1e-2 if unit[0] in "c厘" else 1.0)
-
-
-def _approaches(clause: str) -> Iterator[Claim]:
-    carries = bool(words.CARRY.search(clause)) and not words.REACH.search(clause)
-    for side, pattern in words.APPROACH.items():
-        match = pattern.search(clause)
-        if match is None or words.SEEN.search(clause[: match.start()]) or words.SEEN_ZH.match(clause, match.end()):
-            continue
-        if carries and side != "top" and not words.COMING.search(clause[: match.start()]):
-            continue  # `brings it from the left` says where it was
-        yield Claim("approach", side, clause, denied=bool(words.NOT.search(clause[: match.start()])))
-
-
-def _turns(clause: str, before: bool) -> Iterator[Claim]:
-    turned = words.TURNS.search(clause)
-    for sense, pattern in words.SENSE.items():
-        if (match := pattern.search(clause)) is not None:
-            yield Claim("rotation", sense, clause, denied=bool(words.NOT.search(clause[: (turned or match).start()])))
-    if (turned or before) and (match := words.ANGLE.search(clause)) and "tilt" not in clause:
-        named = match["q"] or match["z"]
-        yield Claim("angle", str(words.PARTS_OF_TURN[named.lower()] if named else float(match["a"])), clause)
-
-
-def _counts(clause: str) -> Iterator[Claim]:
-    if words.NO_RETRY.search(clause):
-        yield Claim("no retry", "", clause)
-        return
-    if words.AGAIN.search(clause):
-        yield Claim("count", ">1", clause)
-        return
-    match = words.COUNT.search(clause)
-    if match is None or not words.ATTEMPTS.search(clause) or words.TURNS.search(clause):
-        return
-    said = next(word for word in match.groups() if word).lower()
-    number = words.NUMBERS.get(said) or int(said)
-    failed = bool(re.search(r"fail|miss|nothing|失败|抓空|夹空", clause, re.IGNORECASE))
-    kind = (
-        "attempt"
-        if (match["a"] and said in ("first", "second", "third", "fourth", "fifth")) or clause[match.start()] == "第"
-        else "count"
-    )
-    yield Claim(kind if not failed else "attempt", str(number), clause, hedged=failed)
+def _is_idle(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+    before = clause[: one.begin]
+    if _WITHOUT.search(before):
+        return True
+    if _LEFT_OUT.search(before) and _AS_IT_IS.match(clause[one.end :]):
+        return True
+    if _HELD_BY.search(before):
+        return False
+    for still in of_kind(mentions, "still"):
+        if still.begin >= one.end:
+            between = [arm for arm in of_kind(mentions, "arm", "one") if one.end <= arm.begin < still.begin]
+            verbs = [verb for verb in of_kind(mentions, *VERBS) if one.end <= verb.begin < still.begin]
+            if not between and not verbs and not is_denied(clause, mentions, still):
+                return True
+        elif one.begin - still.end <= 5:
+            return True
+    return False

@@ -11,8 +11,9 @@ from itertools import pairwise
 from string import Template
 
 from finevla_tools.annotate.annotation import CAPTION, DERIVED_SLOTS, DRAFT, SPOKEN_MARK, TEXT, Annotation
+from finevla_tools.annotate.claim_kinds import SIDES
 from finevla_tools.annotate.instruct_words import BACK, HOW, WORDS, InstructWords, slots_read, thing_in
-from finevla_tools.annotate.motion_view import SIDES, MotionView
+from finevla_tools.annotate.motion_view import MotionView
 from finevla_tools.annotate.paraphrases import goal_wordings, own_wordings
 
 HAN = re.compile(r"[\u3400-\u9fff]")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from finevla_tools.annotate import claim_words as words
 from finevla_tools.annotate.annotation import Annotation
-
-SIDES = ("left", "right")
+from finevla_tools.annotate.claim_kinds import AXIS, SIDES
+from finevla_tools.annotate.claim_mentions import mentions_in, of_kind
+from finevla_tools.annotate.claim_paths import metres
 
 
 @dataclass(frozen=True)
@@ -71,20 +71,20 @@ def _facts_of(row: Annotation, arm: str) -> Iterator[Fact]:
         elif re.search(r"\bopen|\blets? go|\breleas", value):
             yield Fact("open", "", arm, row)
     elif row.slot == "translation_direction":
-        for name, pattern in words.DIRECTION.items():
-            if any(part.strip() == name or pattern.search(part) for part in value.split(" and ")):
+        for part in value.split(" and "):
+            found = [part.strip()] if part.strip() in AXIS else [one.value for one in of_kind(mentions_in(part), "dir")]
+            for name in found:
                 yield Fact("direction", name, arm, row)
-    elif row.slot == "translation_extent" and (match := words.EXTENT.search(value)):
-        unit = match["u"].lower()
-        yield Fact("extent", str(float(match["n"]) * {"mm": 1e-3, "cm": 1e-2}.get(unit, 1.0)), arm, row)
+    elif row.slot == "translation_extent":
+        for length in of_kind(mentions_in(value), "length")[:1]:
+            yield Fact("extent", str(metres(length)), arm, row)
     elif row.slot == "approach_direction":
         yield Fact("approach", value, arm, row)
     elif row.slot == "rotation_direction":
-        for sense, pattern in words.SENSE.items():
-            if pattern.search(value):
-                yield Fact("rotation", sense, arm, row)
-    elif row.slot == "rotation_angle" and (found := re.search(r"\d+(?:\.\d+)?", value)):
-        yield Fact("angle", found[0], arm, row)
+        for one in of_kind(mentions_in(value), "sense"):
+            yield Fact("rotation", one.value, arm, row)
+    elif row.slot == "rotation_angle" and (number := re.search(r"\d+(?:\.\d+)?", value)):
+        yield Fact("angle", number[0], arm, row)
     elif row.slot == "primitive_action":
         yield Fact("phase", re.sub(r"^.*:\s*", "", value), arm, row)
     elif row.slot == "failure":

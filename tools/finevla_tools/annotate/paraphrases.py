@@ -13,7 +13,8 @@ from finevla_core.language.slots import COLORS
 from finevla_tools.annotate.claims import claims_in
 
 MOST = 3
-EVENTS = ("close", "open", "miss", "lose", "attempt")  # claims whose order tells what happened first
+EVENTS = ("close", "open", "miss", "lose", "attempt", "one of attempts")  # claims whose order tells what happened first
+IMPLIED = ("hold",)  # follows of a closing
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _COLORS_ZH = ("红", "绿", "蓝", "黄", "紫", "橙", "黑", "白", "灰", "棕", "粉", "银", "金")
 _COLORS_EN = (*COLORS[1:], "black", "white", "grey", "gray", "brown", "pink", "silver", "golden")
@@ -128,7 +129,8 @@ def goal_wordings(goal: str, most: int = MOST) -> list[str]:
 
 def claims_of(text: str) -> frozenset[tuple[str, str, str, bool]]:
     """Return what a text claims of the motion, whatever its order."""
-    return frozenset((claim.kind, claim.value, claim.arm, claim.denied) for claim in claims_in(text))
+    said = (claim for claim in claims_in(text) if claim.kind not in IMPLIED)
+    return frozenset((claim.kind, claim.value, claim.arm, claim.denied) for claim in said)
 
 
 def _reworded(text: str, k: int, rules: Sequence[tuple[str, tuple[str, ...]]]) -> str:
@@ -144,7 +146,7 @@ def _facts(text: str) -> tuple[object, ...]:
         event = (claim.kind, claim.arm, claim.denied)
         if claim.kind in EVENTS and (not told or told[-1] != event):  # `opens its gripper, lets go` is one
             told.append(event)
-    states = frozenset((c.kind, c.value, c.arm, c.denied) for c in claims if c.kind not in EVENTS)
+    states = frozenset((c.kind, c.value, c.arm, c.denied) for c in claims if c.kind not in (*EVENTS, *IMPLIED))
     return tuple(told), states, frozenset(claim.at_s for claim in claims)
 
 

@@ -1,0 +1,84 @@
+"""Clauses of a text in the order in which things happened: `A after B`, `B, having A`, `it had A` are put right here."""
+
+import re
+from collections.abc import Iterator
+
+_I = re.IGNORECASE
+SENTENCES = re.compile(r"[;!?。；！？\n]|\.(?!\d)")
+# A comma or `and` is no border within numbers; `before` and the like are, for a new act begins there.
+_BORDERS = re.compile(
+    r"[,:](?!\d)|[，、：]"
+    r"|\s(?:and then|then|and|before|after|while|whilst|whereas|but|yet|until(?! \d| about \d| around \d)"
+    r"|till(?! \d)|once(?= \w+)"
+    r"|when|as soon as|which|who|so that|by the time|by which time|though|although|followed by)\s"
+    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)同时|但是?|却(?!还)"
+    r"|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
+    r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)",
+    _I,
+)
+_KEPT = ("同时",)
+# What part `a` of a sentence tells was before its part `b`; the first pattern that matches counts.
+_PRIOR = r"(?:(?:just |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
+_LATER = r"(?:(?:only |just |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
+_REORDERED = tuple(
+    re.compile(pattern, _I)
+    for pattern in (
+        r"^(?P<a>.+? had already .+?) (?:when|as|before) (?P<b>.+)$",
+        rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$",
+        rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$",
+        rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$",
+        r"^(?P<b>.+?)\b(?:only |just |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
+        r"^(?P<b>.+?)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$",
+        r"^(?P<b>.+?), (?:but|though)(?: only)? (?:first|beforehand|before that)\b(?P<a>.+)$",
+        r"^(?P<b>.+?), (?:having|after having) (?P<a>.+)$",
+        r"^(?P<b>[^,]+?), (?:which|that|who) (?:it )?had (?P<a>.+)$",
+        r"^(?:在)?(?P<b>[^，]+?)(?:之前|以前|前)，(?:先)?(?P<a>.+)$",
+        r"^(?:在)?(?P<b>[^，]+?)(?:之前|以前)(?:先)?(?P<a>.+)$",
+        r"^(?P<b>.+?)，(?:而)?(?:在此|在这|此|这)之?前(?P<a>.+)$",
+    )
+)  # fmt: skip
+_NOT_UNTIL = re.compile(
+    r"\b(?:(?:do(?:es)?|did|is|was|are|were|has|had) )?(?:not|never) (?P<x>(?:\w+ ){1,6}?)(?:until"
+    r"|till)(?= (?:about |around |roughly )?\d)",
+    _I,
+)
+_NOT_UNTIL_THEN = re.compile(
+    r"^\s*(?:it is |it was )?not until (?P<a>[^,]+?)(?:,| (?:that|does|did"
+    r"|do) )(?P<b>.+)$",
+    _I,
+)
+# A sentence in the past perfect, or one that begins so, is told late.
+EARLIER = re.compile(
+    r"^\s*(?:(?:before (?:that|this|doing (?:so|that|this))|beforehand|earlier|previously|prior to (?:that"
+    r"|this))\b|(?:it|they|this|the (?:\w+ ){1,3})had "
+    r"(?:already |previously |just |first |earlier )?(?!to\b)\w+|(?:在)?(?:此|这)之?前|之前(?=，|它|左|右))",
+    _I,
+)
+
+
+def sentences_in(text: str) -> Iterator[tuple[str, list[str], bool]]:
+    """Give each sentence, its clauses as things happened, and whether it tells what was before the sentence before it."""
+    for sentence in SENTENCES.split(text):
+        if sentence.strip():
+            ordered = in_order(sentence)
+            yield sentence, _clauses(ordered), bool(EARLIER.match(sentence))
+
+
+def in_order(sentence: str) -> str:
+    """Return a sentence with its parts in the order of time."""
+    sentence = _NOT_UNTIL.sub(lambda m: f"{m['x']}at", sentence)
+    if match := _NOT_UNTIL_THEN.match(sentence):
+        return f"{match['a']}, {match['b']}"
+    for pattern in _REORDERED:
+        if match := pattern.match(sentence):
+            return f"{match['a']}, {match['b']}"
+    return sentence
+
+
+def _clauses(sentence: str) -> list[str]:
+    parts, at = [], 0
+    for cut in _BORDERS.finditer(sentence):
+        parts.append(sentence[at : cut.start()])
+        at = cut.start() if cut[0].strip() in _KEPT else cut.end()
+    parts.append(sentence[at:])
+    return [part.strip() for part in parts if part.strip()]

@@ -1,0 +1,182 @@
+"""Claims of a clause on grippers: closed, opened, holding, closed on nothing; `closes the drawer` is none."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from finevla_tools.annotate.claim_kinds import Claim, Told
+from finevla_tools.annotate.claim_mentions import Mention, of_kind
+
+Placed = tuple[int, Claim]
+VERBS = (
+    "grasp",
+    "take",
+    "release",
+    "place",
+    "shut",
+    "spread",
+    "hold",
+    "carry",
+    "go",
+    "lift",
+    "reach",
+    "retreat",
+    "turn",
+    "lose",
+)
+_GRIP_IN_ARM = re.compile(r"grip|hand|claw|jaw|finger|pincer|effector|爪|手|夹", re.IGNORECASE)
+_GRIP_HEAD = re.compile(
+    r"^\s*(?:(?:the|its|his|their|your|both|left|right|robot|robot's|arm's|parallel|two|a|again|up|fully|wide"
+    r"|widely)\s+)*(?:gripper|finger"
+    r"|fingertip|claw|jaw|hand|pincer|prong|effector|grasper|end[- ]effector|grip\b|grasp\b|hold\b)",
+    re.IGNORECASE,
+)
+_THING = re.compile(r"^\s+(?:the|a|an|its|this|that|another)\s+(?!way\b|same\b|end\b)\w+", re.IGNORECASE)
+_PRONOUN = re.compile(
+    r"(?:^|\b)(?:it|they|these|which|that|both)(?: \w+ly| then| is| are| had| has| have| was"
+    r"| were| only| later| finally| slowly)*\s*$",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"^(?:\W|\b(?:then|finally|first|later|only|again|also|lastly|at|about|s|the|time|it|slowly"
+    r"|gently|is|are|on|from|by|of|and|t|to|mark|around|roughly)\b|[\d.=:]|\w+ly\b)*$",
+    re.IGNORECASE,
+)
+_STAYS = re.compile(
+    r"(?:remain\w*|stay\w*|keep\w*|kept|with|initially|already|being|is held|is left|sits?"
+    r"|hover\w*)\b[^,]{0,28}$",
+    re.IGNORECASE,
+)
+_LIDDED = re.compile(
+    r"\b(?:drawer|door|lid|cabinet|cap|microwave|oven|fridge|refrigerator|laptop|zipper|cupboard|faucet|tap"
+    r"|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头",
+    re.IGNORECASE,
+)
+_GAP = re.compile(r"^(?:\s*\S+){0,3}\s*$")
+_OPEN_VERB = re.compile(
+    r"(?:\b(?:fingers|jaws|claws|grippers|pincers|to|then|finally|can|will|should|must"
+    r"|they)\s*$|^\s*$)",
+    re.IGNORECASE,
+)
+_NO_LONGER = re.compile(r"no longer|any ?(?:longer|more)|不再", re.IGNORECASE)
+_COMES = re.compile(
+    r"\b(?:com\w+|came|ends|ended|leav\w+|away|up with|return\w*|gets?|got|catch\w*|caught"
+    r"|yields?|secur\w+|with|emerg\w+)\b",
+    re.IGNORECASE,
+)
+_ALWAYS = re.compile(rf"not (?:between|inside|within)|[一-鿿]|{_COMES.pattern}", re.IGNORECASE)
+_ON_THING = re.compile(
+    r"\b(?:a?round|on|onto|over|upon|about) (?:it|them|the|this|that|its \w+|a|an"
+    r"|something)\b",
+    re.IGNORECASE,
+)
+_HAN = re.compile(r"[一-鿿]")
+
+
+def is_denied(clause: str, mentions: Sequence[Mention], of: Mention) -> bool:
+    """Return whether a `not` stands close before a mention, with no other verb between."""
+    before = [one for one in mentions if one.end <= of.begin and one.kind in ("not", *VERBS, "act")]
+    if not before or before[-1].kind != "not":
+        return False
+    gap = clause[before[-1].end : of.begin]
+    return len(gap) <= 5 if _HAN.search(clause) else bool(_GAP.match(gap))
+
+
+def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Placed]:
+    """Give the claims on grippers of a clause, each with its place."""
+    if (missed := _missed(clause, mentions)) is not None:
+        yield missed.begin, Claim("miss", "left" if missed.kind == "left" else "", clause)
+        return
+    tries = of_kind(mentions, "try")
+    seen = set[tuple[str, bool, bool]]()
+    for one in mentions:
+        claim = _claim_of(clause, mentions, one, told)
+        if claim is None or (key := (claim.kind, claim.denied, claim.value == "shut")) in seen:
+            continue
+        seen.add(key)
+        if claim.kind == "close" and any(attempt.begin < one.begin for attempt in tries):
+            claim = Claim("close", "try", clause, denied=claim.denied)
+        yield one.begin, claim
+
+
+def _claim_of(clause: str, mentions: Sequence[Mention], one: Mention, told: Told) -> Claim | None:
+    denied = is_denied(clause, mentions, one)
+    if one.kind == "grasp" or (one.kind == "take" and _is_grasp(clause, mentions, one, told)):
+        return Claim("close", "", clause)
+    if one.kind == "shut" and _is_of_gripper(clause, mentions, one):
+        value = "" if _ON_THING.search(clause[one.end :]) else "shut"
+        return Claim("close", value, clause, denied=denied)
+    if one.kind == "spread" and _is_of_gripper(clause, mentions, one):
+        return Claim("open", "", clause, denied=denied)
+    if one.kind == "release":
+        return Claim("open", "", clause, denied=denied)
+    if one.kind == "place" and not denied:
+        return Claim("open", "place", clause)
+    if one.kind in ("hold", "succeed") and not denied:
+        return Claim("hold", "", clause)
+    if one.kind == "lose":
+        return Claim("lose", "", clause, denied=denied)
+    return None
+
+
+def _is_grasp(clause: str, mentions: Sequence[Mention], one: Mention, told: Told) -> bool:
+    """`takes the cup` is a grasp; `takes it to the left`, `takes two tries` and `takes place` are not."""
+    is_passive = bool(re.search(r"\b(?:is|was|been|being|gets) (?:\w+ )?$", clause[: one.begin]))
+    has_object = bool(re.match(r" (?:it|them|the|this|that|a|an)\b", clause[one.end :]))
+    return (
+        not told.holds
+        and (has_object or is_passive)
+        and not of_kind(mentions, "tries", "span", "dir", "time", "ordinal")
+    )
+
+
+def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
+    """The mention that says that nothing was grasped."""
+    about_grips = of_kind(mentions, "grasp", "shut", "hold", "grip", "try", "take")
+    for one in mentions:
+        if one.kind == "left":
+            return one
+        if one.kind == "nothing" and (about_grips or of_kind(mentions, "arm", "one") or _ALWAYS.search(clause)):
+            return one
+        if one.kind == "fail" and not is_denied(clause, mentions, one):
+            after = next((m for m in mentions if m.begin >= one.end and m.kind in VERBS), None)
+            if after is None or after.kind in ("grasp", "hold", "take", "lift", "shut", "reach", "release"):
+                return one
+        if (
+            one.kind in ("grasp", "hold", "succeed")
+            and is_denied(clause, mentions, one)
+            and not _NO_LONGER.search(clause)
+        ):
+            return one
+    return None
+
+
+def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+    """Whether it is a gripper that closes or opens, and not a drawer, and that it does so and is not just so."""
+    before, after = clause[: one.begin], clause[one.end :]
+    if clause.strip() == one.text and one.text.lower().endswith("ed"):
+        return False  # a state: `closed`
+    if _GRIP_HEAD.match(after):
+        return not (one.text.lower() == "open" and re.search(r"\b(?:with|an?|the|its)\s+$", before))
+    if _HAN.search(clause):
+        is_short = len(clause) <= 6  # `手指先分开，后并拢`
+        return bool(_grips(mentions)) or (
+            (is_short or bool(of_kind(mentions, "arm", "one", "time"))) and not _LIDDED.search(clause)
+        )
+    if _STAYS.search(before) or _THING.match(after):
+        return False
+    if one.text.lower() == "open" and not _OPEN_VERB.search(before):
+        return False
+    if any(grip.end <= one.begin for grip in _grips(mentions)):
+        return True
+    if _LIDDED.search(clause):
+        return False
+    if re.match(r"meet|part|relax|ease|separat|loosen|slacken|widen|converge", one.text, re.IGNORECASE):
+        return False
+    arms = any(arm.end <= one.begin for arm in of_kind(mentions, "arm", "one"))
+    return arms or bool(_PRONOUN.search(before)) or bool(_BARE.match(before))
+
+
+def _grips(mentions: Sequence[Mention]) -> list[Mention]:
+    return [
+        one for one in mentions if one.kind == "grip" or (one.kind in ("arm", "one") and _GRIP_IN_ARM.search(one.text))
+    ]

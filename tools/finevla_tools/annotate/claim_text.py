@@ -1,0 +1,141 @@
+"""A text as the check reads it: numbers as digits, parts of a turn as degrees, times as seconds, short forms written out."""
+
+import re
+
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_WORTH = {word: k for k, word in enumerate(_ONES)} | {word: 10 * k for k, word in enumerate(_TENS, start=2)}
+_WORD = "|".join(sorted([*_WORTH, "hundred"], key=len, reverse=True))
+_DIGITS_ZH = {sign: k for k, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0, "俩": 2}
+_UNIT = (
+    r"(?:degrees?|deg|°|attempts?|tr(?:y|ies)|times|goes|shots?|efforts?|passes|seconds?|secs?|s|cm|mm|m"
+    r"|(?:centi|milli)?met(?:er|re)s?|inch(?:es)?|turns?|rotations?|revolutions?|circles?|grasps?|failed"
+    r"|failures?|misses)"
+)
+NUMBER_WORDS = re.compile(
+    rf"\b(?P<n>(?:{_WORD})(?:(?:[ -]|-?and-?| and )(?:{_WORD}))*)(?= (?:more |whole |full |complete |single "
+    rf"|separate |failed "
+    rf"|unsuccessful |grasp(?:ing)? |different |whole-)*{_UNIT}\b|-{_UNIT}\b|°)",
+    re.IGNORECASE,
+)
+NUMBERS_ZH = re.compile(
+    r"(?<!之)(?P<n>[零〇一二两俩三四五六七八九十百]+)(?:点(?P<f>[零一二三四五六七八九]+))?"
+    r"(?=个?(?:度|次|回|遍|趟|秒|厘米|公分|毫米|米|圈))"
+)
+_TURN = r"(?:turn|rotation|revolution|circle)"
+_WHOLE = {"half": 180, "third": 120, "quarter": 90, "fifth": 72, "sixth": 60, "eighth": 45, "twelfth": 30}
+_PART = "|".join(_WHOLE)
+# Each rewrites what it finds; in this order.
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), new)
+    for pattern, new in (
+        (r"[’‘`´]", "'"),
+        (r"[‐‑–]", "-"),
+        (r"\s*—\s*", ", "),
+        (r"\bcan't\b|\bcannot\b", "can not"), (r"\bwon't\b", "will not"), (r"n't\b", " not"),
+        (r"\bccw\b|\bcounter[- ]?clock[- ]?wise\b|\banti[- ]?clock[- ]?wise\b", "counterclockwise"), (r"反时针"
+            r"|逆时钟", "逆时针"),
+        (r"\bcw\b|\bclock-wise\b", "clockwise"), ("顺时钟", "顺时针"),
+        (r"\b(arm|hand|gripper|manipulator|actor)(?: used)? ?[:=] ?(?:the )?(left|right|both)\b(?! arm)", r"\2 arm"),
+        (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:the |from )?(?:the )?(left"
+         r"|right|front|back|rear|far side"
+         r"|near side)\b", r"approaches from the \1"),
+        (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:from )?(?:the )?(?:top|above"
+         r"|overhead)\b", "approaches from above"),
+        (r"\b(?:translation|carry|transport|movement|motion|move|displacement"
+         r"|direction)(?: direction)? ?[:=] ?(?:to )?(?:the )?(left|right)\b",
+         r"carries it to the \1"),
+        (r"\b(?:translation|carry|transport|movement|motion|move|displacement"
+         r"|direction)(?: direction)? ?[:=] ?(forwards?|backwards?)\b",
+         r"carries it \1"),
+        (r"\b(?:distance|extent|translation|displacement|travel)(?: covered)? ?[:=] ?(?=\d)", "carries it "),
+        (r"(?:接近|接触|抓取)(?:方向|侧)?[：:](?:从)?(上方|左侧|右侧|前方|后方|远侧|近侧|顶部)", r"从\1接近"),
+        (r"(?:移动|平移|搬运|运动|位移)(?:方向)?[：:](?:向)?([左右前后])", r"向\1移动"), (r"(?:移动|平移|搬运"
+            r"|位移)?距离[：:](?=\d)", "移动"),
+        (r"(?:执行|使用|动作)?(?:手)?臂[：:]([左右])(?!臂|手|机|侧|边)", r"\1臂"),
+        (r"\bright[- ]angled?( turn)?\b(?! arm)", "90 degrees"), (r"直角", "90度"),
+        (r"\ba (?:couple|pair) of (?=attempts|tries|times|goes)", "two "),
+        (r"\ba half(?= turn| rotation| circle)", "half"),
+    )
+)  # fmt: skip
+_PARTS_OF_TURN = re.compile(
+    rf"\b(?P<n>two|three|four|five|seven)[- ](?P<p>{_PART})s? (?:of )?(?:an? |one )?(?:full )?{_TURN}\b", re.IGNORECASE
+)
+_PART_OF_TURN = re.compile(
+    rf"\b(?:an? |one[- ])?(?P<p>{_PART})(?:[- ]|s? of )(?:an? |one )?(?:full |complete "
+    rf"|whole )?{_TURN}s?\b",
+    re.IGNORECASE,
+)
+_TURNS = re.compile(rf"\b(?P<n>\d+) (?:full |complete |whole )?{_TURN}s?\b", re.IGNORECASE)
+_AND_HALF = re.compile(rf"\b(?P<n>one|two|three|\d) and a half {_TURN}s?\b", re.IGNORECASE)
+_FULL_TURN = re.compile(rf"\b(?:an? |one )?(?:full|complete|whole|entire) {_TURN}\b", re.IGNORECASE)
+_TURN_ZH = re.compile(
+    r"(?:(?P<p>[二三四六八])分之(?P<q>[一二三])(?:整?圈|周)|半(?:圈|周)|(?P<n>\d+)(?P<h>圈半)"
+    r"|(?P<m>\d+|整|一)整?[圈周])"
+)
+_RADIANS = re.compile(r"(?P<n>\d+(?:\.\d+)?) ?(?:rad(?:ian)?s?\b|弧度)", re.IGNORECASE)
+_CLOCK = re.compile(r"(?<![\d:.])(?P<m>0?\d):(?P<s>[0-5]\d(?:\.\d+)?)(?![\d:])")
+_MILLISECONDS = re.compile(r"(?P<n>\d+) ?(?:ms\b|milliseconds?|毫秒)", re.IGNORECASE)
+_PART_OF_METRE = re.compile(
+    r"\b(?:an? |one )?(?P<p>half|quarter|third)(?: of)?(?: a)? met(?:er|re)\b"
+    r"|(?P<z>半)米",
+    re.IGNORECASE,
+)
+_METRES = {"half": "0.5", "quarter": "0.25", "third": "0.33"}
+
+
+def plain_text(text: str) -> str:
+    """Return a text with its numbers as digits, angles in degrees, moments in seconds and the usual short forms written out."""
+    for pattern, new in _RULES:
+        text = pattern.sub(new, text)
+    text = _PARTS_OF_TURN.sub(lambda m: f"{_WORTH[m['n'].lower()] * _WHOLE[m['p'].lower()]} degrees", text)
+    text = _AND_HALF.sub(lambda m: f"{360 * int(_WORTH.get(m['n'].lower(), m['n'])) + 180} degrees", text)
+    text = _PART_OF_TURN.sub(lambda m: f"{_WHOLE[m['p'].lower()]} degrees", text)
+    text = _FULL_TURN.sub("360 degrees", text)
+    text = _PART_OF_METRE.sub(lambda m: "0.5米" if m["z"] else f"{_METRES[m['p'].lower()]} m", text)
+    text = NUMBER_WORDS.sub(lambda m: str(_english_number(m["n"])), text)
+    text = _TURN_ZH.sub(_turn_zh, NUMBERS_ZH.sub(_chinese, text))
+    text = _TURNS.sub(lambda m: f"{360 * int(m['n'])} degrees", text)
+    text = _RADIANS.sub(lambda m: f"{float(m['n']) * 57.29578:.0f} degrees", text)
+    text = _CLOCK.sub(lambda m: f"{60 * int(m['m']) + float(m['s']):g} s", text)
+    return _MILLISECONDS.sub(lambda m: f"{int(m['n']) / 1000:g} s", text)
+
+
+def _english_number(words: str) -> int:
+    total = 0
+    for word in re.findall(r"[a-z]+", words.lower()):
+        if word == "hundred":
+            total = 100 * max(total, 1)
+        else:
+            total += _WORTH.get(word, 0)
+    return total
+
+
+def chinese_number(signs: str) -> int:
+    """Return a number below a thousand that is written in Chinese signs."""
+    total, digit = 0, 0
+    for sign in signs:
+        if sign in "十百":
+            total += max(digit, 1) * (10 if sign == "十" else 100)
+            digit = 0
+        else:
+            digit = 10 * digit + _DIGITS_ZH[sign]
+    return total + digit
+
+
+def _chinese(match: re.Match[str]) -> str:
+    part = "" if match["f"] is None else "." + "".join(str(_DIGITS_ZH[sign]) for sign in match["f"])
+    return f"{chinese_number(match['n'])}{part}"
+
+
+def _turn_zh(match: re.Match[str]) -> str:
+    if match["p"]:
+        return f"{360 * chinese_number(match['q']) // chinese_number(match['p'])}度"
+    if match["h"]:
+        return f"{360 * int(match['n']) + 180}度"
+    if match["m"]:
+        return f"{360 * (int(match['m']) if match['m'].isdigit() else 1)}度"
+    return "180度"

@@ -1,0 +1,67 @@
+"""English verbs by what they mean, in all their forms: what grippers do, what arms do with what they hold, how it comes out."""
+
+import re
+from collections.abc import Mapping
+
+# `grip+` doubles its last letter, `take:took,taken` has its own past.
+_LEMMAS: dict[str, str] = {
+    "grasp": "grasp grip+ grab+ pick seize clamp clasp pinch snatch clutch catch:caught nab+ snag+ capture secure fetch"
+    " retrieve pluck squeeze nip+ scoop collect trap+ obtain enclose envelop acquire grapple clench hook",
+    "take": "take:took,taken",
+    "release": "release drop+ relinquish unclamp ungrip+ unclasp unhand disengage dump discard",
+    "shut": "tighten converge",
+    "spread": "unclench widen loosen relax slacken",
+    "hold": "hold:held retain",
+    "succeed": "succeed",
+    "fail": "fail miss whiff fumble botch",
+    "carry": "carry transport transfer+ convey haul drag+ push pull slide:slid bring:brought shift deliver relocate reposition"
+    " translate nudge displace tow lug+ scoot whisk ferry tug+ shove sweep:swept propel+ guide shuttle heave"
+    " cart trundle steer run:ran escort",
+    "go": "move travel head proceed progress glide swing:swung drift advance go:went,gone",
+    "lift": "lift raise hoist elevate lower",
+    "reach": "approach reach descend dive swoop lunge enter arrive extend stretch engage contact touch target",
+    "retreat": "retreat retract withdraw:withdrew,withdrawn return recede",
+    "turn": "rotate twist spin+:spun swivel revolve pivot reorient screw unscrew wring:wrung crank roll",
+    "act": "act work operate use handle manipulate perform participate cooperate collaborate employ start"
+    " begin+:began,begun lead:led follow coordinate execute contribute do:did,done,does",
+}
+_NOUNS = {"grasp", "hold"}  # kinds whose base forms are nouns after an article
+_CONSONANT_Y = re.compile(r"[^aeiou]y$")
+_NOUN_BEFORE = re.compile(
+    r"(?:\b(?:a|an|the|its|his|their|this|that|each|no|any|firm|good|secure|tight|solid|strong|stable|gentle|full|failed|successful"
+    r"|first|second|third|single|proper|of|in)|'s) $",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"[A-Za-z]+")
+
+
+def _forms(lemma: str) -> list[str]:
+    word, _, own = lemma.partition(":")
+    stem = word.rstrip("+")
+    doubled = stem + stem[-1] if word.endswith("+") else stem
+    if _CONSONANT_Y.search(stem):
+        third, past, doing = stem[:-1] + "ies", stem[:-1] + "ied", stem + "ing"
+    elif stem.endswith("e"):
+        third, past, doing = stem + "s", stem + "d", stem[:-1] + "ing"
+    else:
+        is_hissing = stem.endswith(("s", "x", "z", "ch", "sh", "o"))
+        third, past, doing = stem + ("es" if is_hissing else "s"), doubled + "ed", doubled + "ing"
+    return [stem, third, doing, *(own.split(",") if own else [past])]
+
+
+FORMS: Mapping[str, str] = {
+    form: kind for kind, lemmas in reversed(_LEMMAS.items()) for lemma in lemmas.split() for form in _forms(lemma)
+}
+
+
+def verb_kind(clause: str, word: re.Match[str]) -> str | None:
+    """Return what kind of act a word is, None if it is none: `a firm grip` is a thing."""
+    kind = FORMS.get(word[0].lower())
+    if kind in _NOUNS and _NOUN_BEFORE.search(clause[: word.start()]):
+        return None
+    return kind
+
+
+def either(*patterns: str) -> str:
+    """Return a pattern of whole words for any of some patterns."""
+    return rf"\b(?:{'|'.join(patterns)})\b"
