@@ -182,7 +182,7 @@ def test_where_a_model_cannot_say_it_its_other_rows_stand(tmp_path: Path, capsys
     root = write(tmp_path / "set", [grasping()], FPS)
     with ShortServer() as server:
         asked = ["annotate", str(root), "--annotator", "vlm", "--server", server.url, "--model", "played", "--instruct"]
-        assert main([*asked, "--preset", "robofine", "--out", str(tmp_path / "draft")]) == 0
+        assert main([*asked, "--preset", "robofine", "--out", str(tmp_path / "draft")]) == 1
     assert "episode 0: the model's instruct cannot be used" in capsys.readouterr().err
     slots = {row.slot for row in read_annotations(tmp_path / "draft" / ANNOTATIONS) if row.source == "vlm"}
     assert slots == {"fine", "step"}
