@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from finevla_core.errors import FineVLAError
-from finevla_tools import cli, door
+from finevla_tools import argument_checks, argument_parser, cli
 
 # What a plain installation lacks, and what takes seconds to import.
 NOT_FOR_HELP = (
@@ -86,7 +86,7 @@ def test_help_needs_nothing_that_is_installed_later_and_nothing_slow(
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_option_says_what_it_is_for(command: str) -> None:
-    parser = door.Parser(prog=f"finevla {command}")
+    parser = argument_parser.Parser(prog=f"finevla {command}")
     importlib.import_module(cli.COMMANDS[command][0]).add_arguments(parser)
     assert [a.option_strings or a.dest for a in options_of(parser) if not a.help] == []
 
@@ -208,9 +208,9 @@ def test_a_folder_that_was_not_made_by_export_is_never_replaced(places: Path) ->
     (places / "run" / "finder.pt").touch()
     for out in ("set", "bags", "other", "run"):
         with pytest.raises(FineVLAError, match="give --out a folder of its own"):
-            door.refuse_other_content(places / out, door.BUNDLE)
+            argument_checks.refuse_other_content(places / out, argument_checks.BUNDLE)
     for out in ("bundle", "empty", "new"):
-        door.refuse_other_content(places / out, door.BUNDLE)
+        argument_checks.refuse_other_content(places / out, argument_checks.BUNDLE)
 
 
 @pytest.mark.parametrize("command", ["convert", "clean", "canonicalise", "dedup"])

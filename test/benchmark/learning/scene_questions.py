@@ -2,13 +2,16 @@
 
     python test/benchmark/learning/scene_questions.py --out data/questions --scenes 12000 [--region 0.16 0.5 0.84 1]
 
-Writes pictures of the front camera and two files for `finevla train` with `head: language`: `lists.jsonl` asks what lies where,
-`points.jsonl` where a thing is, or the target of an instruction (said as for a demonstration), in pixels. One moment of each
+Writes pictures of the front camera and three files for `finevla train` with `head: language`: `lists.jsonl` asks what lies
+where, `points.jsonl` where a thing is, or the target of an instruction (said as for a demonstration), in pixels;
+`instructions.jsonl` what an instruction says and means ("left top green cube 2 3": arm and approach if it says them, colour and
+shape of its target, said or seen, column and row of its place in squares of 16 pixels; or the place first). One moment of each
 scene: the arms as it starts, or a hand near a thing. Seeds are of the training split.
 """
 
 import argparse
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +33,9 @@ from finevla_tools.work.progress import Progress
 TASKS = ("reach", "pick")
 CAMERA = "front"
 NEAR_HAND = 0.6  # share of scenes in which a hand is near a thing
+KINDS = ("lists", "points", "instructions")
+INSTRUCTIONS = 10  # of each scene
+SQUARE = 16  # pixels of what one token of a small backbone sees
 ASKED = ("where is {}?", "point at {}", "find {}", "locate {}", "in which place is {}?")
 LISTED = ("what is on the table?", "list the things on the table", "what lies where?")
 
@@ -41,7 +47,7 @@ class Asker:
         self.robot, self.images, self.world = default_robot(), images, None
         self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
 
-    def ask(self, seed: int) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    def ask(self, seed: int) -> tuple[np.ndarray, dict[str, list[tuple[str, str]]]]:
         rng = np.random.default_rng([seed, 53])
         scene = self._moved(sample_scene(seed, str(rng.choice(TASKS)), self.ik), rng)
         if self.world is None:
@@ -50,7 +56,9 @@ class Asker:
             self.world.reset(scene)
         picture = self.world.image(CAMERA)
         places = {item.name: self._pixel(item.name) for item in scene.objects}
-        return fit_image(picture, self.images, CAMERA), self._questions(scene, places, rng)
+        asked = self._questions(scene, places, rng)
+        asked["instructions"] = self._instructions(scene, places, np.random.default_rng([seed, 54]))
+        return fit_image(picture, self.images, CAMERA), asked
 
     def _moved(self, scene: Scene, rng: np.random.Generator) -> Scene:
         """Put one hand above or beside a thing, as on the way of a motion."""
@@ -69,7 +77,18 @@ class Asker:
         x, y = fit_point((x + 1) / 2 * width, (y + 1) / 2 * height, height, width, self.images, CAMERA)
         return int(np.clip(round(x), 0, self.images.width - 1)), int(np.clip(round(y), 0, self.images.height - 1))
 
-    def _questions(self, scene: Scene, places: dict, rng: np.random.Generator) -> list[tuple[str, str]]:
+    def _instructions(self, scene: Scene, places: dict, rng: np.random.Generator) -> list[tuple[str, str]]:
+        made = []
+        for _ in range(INSTRUCTIONS):
+            goal = sample_goal(scene, rng)
+            how = some_of(how_of(goal), rng) if rng.random() < 0.8 else ()
+            said, item = say(goal, scene, rng, how, "train"), scene.object(goal.target)
+            place = " ".join(str(n // SQUARE) for n in places[goal.target])
+            words = [said.slots["arm"] or "any", said.slots["approach"] or "any", item.color, item.shape]
+            made.append((said.text, " ".join([place, *words] if rng.random() < 0.5 else [*words, place])))
+        return made
+
+    def _questions(self, scene: Scene, places: dict, rng: np.random.Generator) -> dict[str, list[tuple[str, str]]]:
         made = []
         for _ in range(4):
             goal = sample_goal(scene, rng)
@@ -79,7 +98,7 @@ class Asker:
             made.append((str(rng.choice(ASKED)).format(_name(item, scene, rng, "train")[0]), point(places[item.name])))
         lying = sorted(scene.objects, key=lambda item: places[item.name])
         said = ", ".join(f"{item.color} {item.shape} {places[item.name][0]} {places[item.name][1]}" for item in lying)
-        return [*made, *((str(text), said) for text in rng.choice(LISTED, 2, replace=False))]
+        return {"points": made, "lists": [(str(text), said) for text in rng.choice(LISTED, 2, replace=False)]}
 
 
 def point(place: tuple[int, int]) -> str:
@@ -100,17 +119,14 @@ def main() -> None:
         parser.error(f"seeds end at {DEMONSTRATION_SEEDS}")
     seeds = iter(range(options.first, options.first + options.scenes))
     asker = Once(partial(Asker, ImageFormat(*options.size, regions={CAMERA: options.region})), Asker.ask)
-    with (
-        (options.out / "lists.jsonl").open("w") as lists,
-        (options.out / "points.jsonl").open("w") as points,
-        Progress("scenes", options.scenes) as progress,
-    ):
+    with Progress("scenes", options.scenes) as progress, ExitStack() as life:
+        files = {kind: life.enter_context((options.out / f"{kind}.jsonl").open("w")) for kind in KINDS}
         for seed, (picture, asked) in over(asker, seeds, options.processes, ahead=2):
             name = f"pictures/{seed}.png"
             Image.fromarray(picture).save(options.out / name)
-            for question, answer in asked:
-                file = points if answer.startswith("{") else lists
-                file.write(json.dumps({"images": [name], "question": question, "answer": answer}) + "\n")
+            for kind, rows in asked.items():
+                for question, answer in rows:
+                    files[kind].write(json.dumps({"images": [name], "question": question, "answer": answer}) + "\n")
             progress.step()
 
 
