@@ -146,14 +146,16 @@ def to_policy_image(image: EncodedImage, wanted: ImageFormat, camera: str = "") 
 
 
 def fit_image(picture: NDArray[np.uint8], wanted: ImageFormat, camera: str = "") -> NDArray[np.uint8]:
-    """Fit a camera's picture `(H, W, 3)` as `to_policy_image` does.
-
-    Not twice: a region would be cut out of a region. What may be fitted already, `ImageFormat.holds` tells.
-    """
+    """Fit a camera's picture `(H, W, 3)` as `to_policy_image` does; what may be fitted already is for `fit_once`."""
     region = wanted.region(camera)
     if region == WHOLE and wanted.holds(picture):
         return picture
     return np.asarray(_fitted(Image.fromarray(picture), wanted, region))
+
+
+def fit_once(picture: NDArray[np.uint8], wanted: ImageFormat, camera: str = "") -> NDArray[np.uint8]:
+    """Fit a picture `(H, W, 3)` that may have been fitted before, which its size tells: a region is cut out once."""
+    return picture if wanted.holds(picture) else fit_image(picture, wanted, camera)
 
 
 def fit_point(
@@ -190,7 +192,7 @@ def _fitted(picture: Image.Image, wanted: ImageFormat, region: Region) -> Image.
 
 
 def _part(width: int, height: int, region: Region) -> Region:
-    """A region in pixels."""
+    """Return a region of a picture in pixels: left, top, right, bottom."""
     left, top, right, bottom = region
     return left * width, top * height, right * width, bottom * height
 

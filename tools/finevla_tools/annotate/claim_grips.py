@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from finevla_tools.annotate.claim_kinds import Claim, Told
-from finevla_tools.annotate.claim_mentions import Mention, of_kind
+from finevla_tools.annotate.claim_mentions import HAN, Mention, of_kind
 
 Placed = tuple[int, Claim]
 VERBS = (
@@ -69,7 +69,6 @@ _ON_THING = re.compile(
     r"|something)\b",
     re.IGNORECASE,
 )
-_HAN = re.compile(r"[一-鿿]")
 
 
 def is_denied(clause: str, mentions: Sequence[Mention], of: Mention) -> bool:
@@ -78,7 +77,7 @@ def is_denied(clause: str, mentions: Sequence[Mention], of: Mention) -> bool:
     if not before or before[-1].kind != "not":
         return False
     gap = clause[before[-1].end : of.begin]
-    return len(gap) <= 5 if _HAN.search(clause) else bool(_GAP.match(gap))
+    return len(gap) <= 5 if HAN.search(clause) else bool(_GAP.match(gap))
 
 
 def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Placed]:
@@ -157,7 +156,7 @@ def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bo
         return False  # a state: `closed`
     if _GRIP_HEAD.match(after):
         return not (one.text.lower() == "open" and re.search(r"\b(?:with|an?|the|its)\s+$", before))
-    if _HAN.search(clause):
+    if HAN.search(clause):
         is_short = len(clause) <= 6  # `手指先分开，后并拢`
         return bool(_grips(mentions)) or (
             (is_short or bool(of_kind(mentions, "arm", "one", "time"))) and not _LIDDED.search(clause)

@@ -17,7 +17,7 @@ def _compiled(words: Sequence[tuple[str, str, str]]) -> Patterns:
 
 _EN = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))
 _ZH = _compiled(claim_words_zh.WORDS)
-_HAN = re.compile(r"[一-鿿]")
+HAN = re.compile(r"[一-鿿]")
 _LATIN = re.compile(r"[A-Za-z]{2}")
 _SIDES = {"l": "left", "r": "right"}
 
@@ -38,7 +38,7 @@ class Mention:
 @lru_cache(maxsize=4096)
 def mentions_in(clause: str) -> tuple[Mention, ...]:
     """Return the mentions of a clause in their order; where two overlap, the earlier and longer one."""
-    is_chinese = bool(_HAN.search(clause))
+    is_chinese = bool(HAN.search(clause))
     patterns = (*(_EN if _LATIN.search(clause) or not is_chinese else ()), *(_ZH if is_chinese else ()))
     found = [_mention(kind, value, match) for kind, value, pattern in patterns for match in pattern.finditer(clause)]
     found += [

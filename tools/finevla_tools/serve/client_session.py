@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, quoted
-from finevla_core.images import fit_image
+from finevla_core.images import fit_once
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest
 from finevla_core.observation import Observation
@@ -83,10 +83,7 @@ class ClientSession:
             raise FineVLAError(f"picture {quoted(missing[0])} is missing; this policy sees {', '.join(m.cameras)}")
         images = np.zeros((len(e.cameras), m.images.height, m.images.width, 3), np.uint8)
         for name, camera in m.cameras.items():
-            given = asked.images[name]
-            images[e.camera_names.index(camera)] = (
-                given if m.images.holds(given) else fit_image(given, m.images, camera)
-            )
+            images[e.camera_names.index(camera)] = fit_once(asked.images[name], m.images, camera)
         stamps = (asked.stamp_ns,) * len(e.cameras)
         return Observation(asked.stamp_ns, e.camera_names, images, stamps, asked.state, asked.stamp_ns)
 

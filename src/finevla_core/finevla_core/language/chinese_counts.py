@@ -1,4 +1,4 @@
-"""Numbers that the robot cannot follow: how far or how often the knob is turned without a way, a job done several times."""
+"""Numbers that the robot cannot follow: how far or how often the knob is turned, where no way is said."""
 
 import re
 

@@ -4,14 +4,11 @@ import re
 
 from finevla_core.language.english_names import in_names
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_telling import only_tells
+from finevla_core.language.english_telling import ARM, COLOR, SHAPE, only_tells
 from finevla_core.language.english_text import EnglishText
 
 _CARRIED = ("pick", "place", "stack")
 _ALL = ("reach", "pick", "place", "stack", "turn", "clean")
-_ARM = r"(?:left |right )?(?:hand )?(?:arms?|hands?|grippers?|claws?|manipulators?)"
-_COLOR = r"(?:red|green|blue|yellow|purple|orange)"
-_SHAPE = r"(?:cube|block|ball|sphere|can|tin|cylinder|brick|bar|slab)"
 _BODIES = (
     r"(?:operator|person|people|man|woman|child|kid|boy|girl|visitor|guest|customer|colleague|technician|nurse|"
     r"doctor|patient|"
@@ -108,7 +105,7 @@ _PLAIN = [
             "you say to go there, and not to move",
         ),
         (
-            rf"\b(?:the|your) {_ARM} ?,? (?:which|that) (?:must|may|should|shall|can|does|is) not (?:to )?(?:move|be "
+            rf"\b(?:the|your) {ARM} ?,? (?:which|that) (?:must|may|should|shall|can|does|is) not (?:to )?(?:move|be "
             rf"used|be moved|act|work|"
             r"take part)\b",
             "you say an arm and exclude it",
@@ -155,9 +152,9 @@ _PLAIN = [
             "you say to put it there, and that it must not be there",
         ),
         (
-            rf"\b(?:every|each|any and all|all(?: of)?(?: the)?)(?: single)? (?:small |big |large )?(?:{_COLOR} "
+            rf"\b(?:every|each|any and all|all(?: of)?(?: the)?)(?: single)? (?:small |big |large )?(?:{COLOR} "
             rf"(?:things?|objects?|items?|"
-            rf"ones?|pieces?|{_SHAPE}s?)|{_SHAPE}s?)\b(?! (?:has|have|is|are) )",
+            rf"ones?|pieces?|{SHAPE}s?)|{SHAPE}s?)\b(?! (?:has|have|is|are) )",
             "one thing at a time: say which of them",
         ),
         (
@@ -173,7 +170,7 @@ _PLAIN = [
         ),
         (
             rf"\b(?:with|using|use|let|by) (?:the |your |its |both |all )?two "
-            rf"(?:{_ARM.replace('(?:left |right )?', '')})\b",
+            rf"(?:{ARM.replace('(?:left |right )?', '')})\b",
             "I use one arm at a time: say which",
         ),
         (
@@ -185,8 +182,8 @@ _PLAIN = [
             "I cannot come from there",
         ),
         (
-            rf"\b(?:the|that|a|an|this) (?:small |big |large )?{_UNSEEN} (?:(?:small|big|large|{_COLOR}) )"
-            rf"*(?:{_SHAPE}|one)\b",
+            rf"\b(?:the|that|a|an|this) (?:small |big |large )?{_UNSEEN} (?:(?:small|big|large|{COLOR}) )"
+            rf"*(?:{SHAPE}|one)\b",
             "I tell things by their colour, shape and size only",
         ),
         (

@@ -2,9 +2,9 @@
 
 import re
 
-_ARM = r"(?:left |right )?(?:hand )?(?:arms?|hands?|grippers?|claws?|manipulators?)"
-_COLOR = r"(?:red|green|blue|yellow|purple|orange)"
-_SHAPE = r"(?:cube|block|ball|sphere|can|tin|cylinder|brick|bar|slab)"
+ARM = r"(?:left |right )?(?:hand )?(?:arms?|hands?|grippers?|claws?|manipulators?)"
+COLOR = r"(?:red|green|blue|yellow|purple|orange)"
+SHAPE = r"(?:cube|block|ball|sphere|can|tin|cylinder|brick|bar|slab)"
 _START = r"^(?:so |well |and |but |hey |robot |ok |okay |now |oh |then |,|\s)*"
 _ASKED_OR_TOLD = [
     (re.compile(pattern), reason)
@@ -41,8 +41,8 @@ _ASKED_OR_TOLD = [
             "this is a question: say what to do",
         ),
         (
-            rf"{_START}(?:could|would|might|will|can|does|did|may) (?:the|that|this) (?:small |big |{_COLOR} )"
-            rf"*{_SHAPE} (?:\w+ly |ever "
+            rf"{_START}(?:could|would|might|will|can|does|did|may) (?:the|that|this) (?:small |big |{COLOR} )"
+            rf"*{SHAPE} (?:\w+ly |ever "
             r"|just )?(?:roll|fall|tip|slip|break|drop|topple|slide|fit|move|weigh|float|bounce|stay|stand|hold|"
             r"survive|hurt|burn|melt)\b"
             r"[^.!;]*\?$",
@@ -59,7 +59,7 @@ _ASKED_OR_TOLD = [
             "this only tells what was done: say what to do",
         ),
         (
-            rf"{_START}(?:the|your|that|this) {_ARM} (?:just |already |once )?(?:put|took|dropped|lifted|moved|"
+            rf"{_START}(?:the|your|that|this) {ARM} (?:just |already |once )?(?:put|took|dropped|lifted|moved|"
             rf"turned|stacked|cleared|placed|"
             r"picked|grabbed|carried|touched|knocked|reached)\b[^.!;?,]*(?:by itself|on its own|again|yesterday|"
             r"already|before|earlier|"
@@ -87,12 +87,12 @@ _ASKED_OR_TOLD = [
             "this tells how things are: say what to do",
         ),
         (
-            rf"{_START}(?:the|this|that) (?:small |big |{_COLOR} )*{_SHAPE} (?:belongs|belonged) to (?!the (?:left|"
+            rf"{_START}(?:the|this|that) (?:small |big |{COLOR} )*{SHAPE} (?:belongs|belonged) to (?!the (?:left|"
             rf"right))[^.!;?,]*[.!]?$",
             "this tells how things are: say what to do",
         ),
         (
-            rf"^(?:so |well |and |but |hey |robot |,|\s)*(?:can|does|did|is|has|will) (?:the |your |its )?{_ARM} "
+            rf"^(?:so |well |and |but |hey |robot |,|\s)*(?:can|does|did|is|has|will) (?:the |your |its )?{ARM} "
             rf"(?:\w+ly |even |still "
             r"|ever |actually )?(?:reach|hold|get to|get at|get as far|manage|see|fit|bear|support|able|long|strong|"
             r"free|open|"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_core.images import ImageFormat, fit_image
+from finevla_core.images import ImageFormat, fit_once
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 
@@ -87,10 +87,7 @@ class Resize(_SampleOnly):
         """Return the sample with pictures of that format."""
         return replace(
             sample,
-            images={
-                name: picture if self.images.holds(picture) else fit_image(picture, self.images, name)
-                for name, picture in sample.images.items()
-            },
+            images={name: fit_once(picture, self.images, name) for name, picture in sample.images.items()},
         )
 
 

@@ -22,7 +22,7 @@ class BloomFilter:
         self._key = os.urandom(16)
 
     def add(self, text: str) -> None:
-        """Put `text` in."""
+        """Put `text` into the set, for as long as it lasts."""
         for place in self._places(text):
             self._bytes[place >> 3] |= 1 << (place & 7)
 

@@ -16,9 +16,8 @@ SPECIAL = (
     "<|fim_pad|>",
 )
 MAX_VOCABULARY = 2048  # pieces; more than the words of a robot's tasks need
-PLACE_SCALE = (
-    10.0  # of the vision tower's positions, which are drawn small beside its patches: places would be learnt late
-)
+# Of the vision tower's positions, which are drawn small beside its patches: places would be learnt late.
+PLACE_SCALE = 10.0
 LINEAR, FULL = "linear_attention", "full_attention"
 
 
