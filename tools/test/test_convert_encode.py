@@ -1,5 +1,7 @@
 """Videos of parts: joined from fragments every frame is in its place, and AV1 is the same whoever shares the cores."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,48 @@ def test_every_frame_that_is_written_is_decoded(tmp_path: Path, codec: Codec, fp
                 shown = [float(frame.pts * stream.time_base) for frame in container.decode(stream)]
                 assert stream.average_rate == fps
             assert shown == pytest.approx([k / fps for k in range(frames)], abs=1e-9)
+
+
+WRITES = """
+import sys
+import av, numpy as np
+from finevla_tools.convert.encode import FRAGMENTS, Codec, add_stream, open_cleared
+from finevla_tools.convert.episode import CameraStream
+
+codec = Codec("hevc", preset="ultrafast")
+for _ in range(12):
+    with av.open(sys.argv[1], "w", options=FRAGMENTS) as container:
+        stream = add_stream(container, CameraStream("front", 64, 96), 10, codec)
+        open_cleared(stream, codec)
+        for k in range(2):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 90 * k, np.uint8), format="rgb24")
+            frame.pts = k
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+"""
+
+
+def test_x265_writes_what_the_muxer_takes_every_time(tmp_path: Path) -> None:
+    """It reads memory that it never set: in a process that has done nothing else most of these failed at their end."""
+    subprocess.run([sys.executable, "-c", WRITES, str(tmp_path / "v.mp4")], check=True, timeout=100)
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 2
+
+
+def test_an_encoder_that_fails_at_the_very_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All pictures are taken by then, and the end of them was heard: nothing more comes to wait for."""
+
+    calls = []
+
+    def fail_second(packets: Any, fps: int) -> Any:
+        calls.append(packets)
+        if len(calls) == 2:
+            raise ValueError("the last frames are lost")
+        return packets
+
+    monkeypatch.setattr(encode, "_lasting", fail_second)
+    with pytest.raises(FineVLAError, match="failed at picture 1 of camera front: the last frames are lost"):
+        video(tmp_path / "v.mp4", Codec("h264"), 10, count=1)
 
 
 @pytest.mark.parametrize("codec", [Codec(), Codec("h264", g=12)])

@@ -4,6 +4,7 @@ PyAV and Pillow let go of Python's lock, so cameras are decoded and encoded side
 nothing is dropped, and never more than a few pictures are in memory.
 """
 
+import ctypes
 import io
 import os
 import queue
@@ -28,6 +29,9 @@ CHECKED_SIDE = 64  # pixels; the least that every encoder takes
 PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p")  # formats of 8 bits that halve the colours
 # Pixels; of narrower pictures SVT-AV1 divides by zero, and x265 (4.1) writes beyond its buffers: both end the process.
 LEAST_WIDTH = {"libsvtav1": 32, "hevc": 64, "libx265": 64}
+X265 = ("hevc", "libx265")
+M_PERTURB, CLEARED = -6, 255  # of mallopt(3): what is allocated is filled with the byte's complement
+_one_opens = threading.Lock()  # the setting is the whole process's
 QUEUED = 4  # pictures that wait for a camera's encoder
 # Written in fragments, for the muxer keeps an index of what is not written yet: of a whole hour it would be megabytes.
 FRAGMENTS = {"movflags": "delay_moov+default_base_moof", "frag_duration": str(10_000_000)}  # of 10 s (FFmpeg counts us)
@@ -58,7 +62,7 @@ class Codec:
             options["svtav1-params"] = f"fast-decode=0{lp}"
         elif self.threads is not None:
             options["threads"] = str(self.threads)
-        if self.vcodec in ("hevc", "libx265"):
+        if self.vcodec in X265:
             options["x265-params"] = "log-level=none"  # it does not ask FFmpeg what to say; errors come back
         return options
 
@@ -133,6 +137,7 @@ class CameraEncoder:
         self.coded = fitted(camera, codec)
         self.statistics = PictureStatistics()
         self._queue: queue.Queue[Picture | None] = queue.Queue(QUEUED)
+        self._pictures = self._taken()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"encode {camera.name}", daemon=True)
         self._thread.start()
@@ -152,12 +157,17 @@ class CameraEncoder:
         if self._error is not None:
             raise self._error
 
+    def _taken(self) -> Iterator[Picture]:
+        """Take the pictures out of the queue; once they have ended, that stays so, whoever asks again."""
+        while (picture := self._queue.get()) is not None:
+            yield picture
+
     def _run(self) -> None:
         try:
             self._encode()
         except BaseException as error:
             self._error = error
-            while self._queue.get() is not None:  # whoever puts must not wait for ever; `put` tells of it
+            for _ in self._pictures:  # whoever puts must not wait for ever; `put` tells of it
                 pass
 
     def _encode(self) -> None:
@@ -166,7 +176,9 @@ class CameraEncoder:
         shape, where = (self.camera.height, self.camera.width, 3), f"a picture of camera {self.camera.name}"
         with av.open(str(self.path), "w", options=FRAGMENTS) as container:
             stream = add_stream(container, self.coded, self.fps, self.codec)
-            while (picture := self._queue.get()) is not None:
+            with self._blamed():
+                open_cleared(stream, self.codec)
+            for picture in self._pictures:
                 decoded = pictures.decode(picture, where)
                 if decoded.shape != shape:
                     is_, was = f"{decoded.shape[1]}x{decoded.shape[0]}", f"{shape[1]}x{shape[0]}"
@@ -254,6 +266,7 @@ def _refusal(height: int, width: int, codec: Codec) -> str | None:
     try:
         with av.open(io.BytesIO(), "w", format="mp4") as container:
             stream = add_stream(container, CameraStream("test", height, width), 10, codec)
+            open_cleared(stream, codec)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
             container.mux(stream.encode())
     except (ValueError, av.FFmpegError) as error:
@@ -282,6 +295,24 @@ def add_stream(container: Any, camera: CameraStream, fps: int, codec: Codec) -> 
     return stream
 
 
+def open_cleared(stream: Any, codec: Codec) -> None:
+    """Open the encoder of a new stream if it is x265, in cleared memory; others open with their first picture.
+
+    x265 4.1 reads memory that it never set, and by what lies there some of its videos, or all, say of themselves what FFmpeg's
+    muxer refuses at their end ("Not yet implemented"). Where the C library cannot clear memory it is opened as it is.
+    Raises what FFmpeg raises for settings that it does not take.
+    """
+    if codec.vcodec not in X265:
+        return
+    fill = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
+    with _one_opens:
+        fill(M_PERTURB, CLEARED)
+        try:
+            stream.codec_context.open(strict=False)
+        finally:
+            fill(M_PERTURB, 0)
+
+
 def check(codec: Codec) -> None:
     """Encode a small grey picture to nowhere; raises `FineVLAError` if that codec, with these settings, cannot.
 
@@ -296,6 +327,7 @@ def check(codec: Codec) -> None:
     with av.open(io.BytesIO(), "w", format="mp4") as container:
         stream = add_stream(container, camera, 10, codec)
         try:
+            open_cleared(stream, codec)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
             container.mux(stream.encode())
         except (ValueError, av.FFmpegError) as error:
