@@ -238,6 +238,43 @@ def test_arms_that_move_on_after_the_bridges_stop_are_braked(setup: Setup) -> No
     within_limits(with_start(stop_plan(stack), *told.at(at_ns), at_ns), setup.limits)
 
 
+@pytest.mark.parametrize("held_up_ms", [40, 60, 100, 140])
+def test_a_watchdog_that_was_held_up_reads_what_came_meanwhile_before_it_brakes_on_top(
+    setup: Setup, held_up_ms: int
+) -> None:
+    """It asked for a stop and was not given the processor; of the bridge's answer it read STOPPED before, the stop after."""
+    stack = Stack(setup)
+    told = stack.tell(speed=0.5, seconds=3.0)
+    stack.follow(told, 1.0)
+    FAULTS["watchdog.rival"](stack)
+    stack.follow(told, TICK / SECOND)
+    assert (stack.asked, stack.trajectories) == (1, [])
+    stopping = stop(told, stack.clock_ns + 5 * MS, setup.limits)
+    stack.state = State.STOPPED
+    stack.follow(stopping, TICK / SECOND)
+    stack.now_ns, stack.clock_ns = (ns + held_up_ms * MS for ns in (stack.now_ns, stack.clock_ns))
+    stack.follow(stopping, TICK / SECOND)
+    assert not stack.trajectories
+    stack.say(stopping)
+    stack.follow(stopping, 0.1)
+    for t in stack.trajectories:
+        columns = [setup.embodiment.joints.index(joint) for joint in t.joints]
+        there = setup.embodiment.to_positions(stopping.at(t.start_ns + round(t.times_s[0] * SECOND))[0])[columns]
+        assert np.allclose(t.positions[0], there, atol=1e-4)
+
+
+def test_a_watchdog_whose_every_tick_is_late_brakes_all_the_same(setup: Setup) -> None:
+    stack = Stack(setup)
+    told = stack.tell(speed=0.5, seconds=3.0)
+    stack.follow(told, 1.0)
+    stack.silent.add("bridge")
+    for _ in range(12):
+        stack.now_ns, stack.clock_ns = (ns + 60 * MS for ns in (stack.now_ns, stack.clock_ns))
+        stack.follow(told, TICK / SECOND)
+    assert stack.watchdog.latched == "watchdog.bridge"
+    assert stack.trajectories
+
+
 def test_bridge_that_stopped_well_is_left_alone_when_somebody_pushes_the_arms(setup: Setup) -> None:
     stack = Stack(setup).move()
     stack.state, stack.velocity = State.STOPPED, stack.velocity * 0

@@ -35,7 +35,9 @@ FIRST_GAP_NS = 10_000_000
 # Where a stranger leads, the controller is farther from what is known, for each of them hears the other late: 20 ms at 1 rad/s
 # are 0.02 rad, which must not be made up for within 10 ms.
 STRANGERS_GAP_NS = 40_000_000
-HEARD_LATE_NS = 100_000_000  # a trajectory is on its way for no longer; beyond, its stamp is another clock's
+# A trajectory is heard no later, by a watchdog that was held up for almost as long as it calls sleep; beyond, its stamp is
+# another clock's.
+HEARD_LATE_NS = 250_000_000
 CREDIBLE = 10.0  # times its limit: no joint is faster, and a driver that says so uses other units
 STOP_SHARE = 0.95  # of the acceleration: what leaving out a knot there costs
 SPEED_SHARE, SPEED_NOISE = 1.2, 0.1  # a speed of more than this share of its limit, and noise on top, is too fast
@@ -162,11 +164,11 @@ class Brake:
         part = replace(self.embodiment, values=tuple(self.embodiment.values[i] for i in columns))
         times = np.array(times_ns, np.int64) + (start_ns or clock_ns)
         places = part.to_values(np.array(positions, np.float64)[:, order])
-        if (np.diff(times) <= 0).any() or times[-1] <= clock_ns or not np.isfinite(places).all():
-            return False
-        speeds = np.array(velocities, np.float64)[:, order] / self._scale[columns] if moving else None
         # The controller took it when it was sent; that it was heard later, here, changes nothing of the motion.
         taken_ns = start_ns if start_ns and 0 <= clock_ns - start_ns < HEARD_LATE_NS else clock_ns
+        if (np.diff(times) <= 0).any() or times[-1] <= taken_ns or not np.isfinite(places).all():
+            return False
+        speeds = np.array(velocities, np.float64)[:, order] / self._scale[columns] if moving else None
         then = self._state(controller, now_ns, taken_ns)
         if not is_strangers:
             self._before.pop(controller, None)

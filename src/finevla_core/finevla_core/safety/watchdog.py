@@ -34,6 +34,7 @@ DEAD_LISTED_NS = 25_000_000_000
 # Clocks this far from that of the joint states are not the controllers'; and simulated time that stands still for so long.
 CLOCK_DOUBTFUL_S = 0.1
 HEARD_S = 0.035  # two ticks: what was sent with a message of another topic has come by then
+HEARD_NS = round(HEARD_S / S_PER_NS)
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 # Speeds of joint states that leap by any number are no speeds; what the limits allow is over long before.
 LONGEST_STOP_S = 5.0
@@ -68,6 +69,7 @@ class Watchdog:
         self.bridge, self.joints, self.stamps, self.deadman = (HeartbeatMonitor(found_ns) for _ in range(4))
         self.policy = PolicyMonitor(options, carriers, ~limits.is_gripper, loaded_ns)
         self._woke_ns: int | None = None  # slept, and has not looked anew yet
+        self._held_up_ns = now_ns - WAKING_NS  # when a tick came so late that messages of before it are unread
         self.state = State.DISABLED
         self.is_new_bridge = False  # another one than before, and not STOPPED yet
         self.instruction_id = ""
@@ -287,6 +289,10 @@ class Watchdog:
     def _excuse(self, now_ns: int) -> None:
         """What came while the watchdog slept is still unread: its own sleep is nobody's silence."""
         slept_ns, self._ticked_ns = now_ns - self._ticked_ns, now_ns
+        if (
+            slept_ns > HEARD_NS and now_ns - self._held_up_ns >= WAKING_NS
+        ):  # where all ticks are late it is not for ever
+            self._held_up_ns = now_ns
         if slept_ns <= LATE_NS:
             return
         for beat in (self.bridge, self.joints, self.stamps, self.deadman, self.clock.ran, *self.policy.beats):
@@ -304,6 +310,10 @@ class Watchdog:
             self._woke_ns = None
         return self._woke_ns is not None
 
+    def _is_held_up(self, now_ns: int) -> bool:
+        """Whether the bridge's stop may be among what is unread: a second one from where the arms no longer are is a leap."""
+        return now_ns - self._held_up_ns < HEARD_NS
+
     def _is_bridge_there(self, now_ns: int) -> bool:
         return self.bridge.silent_s(now_ns) < self.options.bridge_timeout_s / 2
 
@@ -313,7 +323,8 @@ class Watchdog:
 
     def _answer(self, now_ns: int, clock_ns: int) -> None:
         """Brake what a stranger commands, where it is due."""
-        due = [controller for controller, due_ns in self._unanswered.items() if now_ns >= due_ns]
+        is_due = not self._is_held_up(now_ns)
+        due = [controller for controller, due_ns in self._unanswered.items() if is_due and now_ns >= due_ns]
         for controller in due:
             del self._unanswered[controller]
         if due and not self._is_second(now_ns):
@@ -400,7 +411,7 @@ class Watchdog:
         is_confirmed = self._confirmed_ns is not None
         if not is_confirmed and (now_ns - self._asked_ns) * S_PER_NS >= o.ask_again_s:
             self._asks, self._asked_ns = True, now_ns
-        if not self._needs_braking(now_ns, clock_ns):
+        if self._is_held_up(now_ns) or not self._needs_braking(now_ns, clock_ns):
             return
         is_late = is_confirmed or (now_ns - self._latched_ns) * S_PER_NS >= o.confirm_s
         if self._is_clock_doubtful(now_ns):
