@@ -41,6 +41,7 @@ LONGEST_STOP_S = 5.0
 LATE_NS = 100_000_000  # a tick this long after the last one: the watchdog itself was not given the processor
 # After this long what it heard before is nothing to go by; it looks anew before it judges, for so long at most.
 SLEPT_NS, WAKING_NS = 250_000_000, 200_000_000
+HELD_UP_ANEW_NS = 1_000_000_000  # where every tick is late, it holds its own stops back for WAKING_NS in so long
 ANSWER_NS = 20_000_000  # a bridge that follows hears a stranger as well, and its stop is the smoother one
 
 
@@ -69,7 +70,8 @@ class Watchdog:
         self.bridge, self.joints, self.stamps, self.deadman = (HeartbeatMonitor(found_ns) for _ in range(4))
         self.policy = PolicyMonitor(options, carriers, ~limits.is_gripper, loaded_ns)
         self._woke_ns: int | None = None  # slept, and has not looked anew yet
-        self._held_up_ns = now_ns - WAKING_NS  # when a tick came so late that messages of before it are unread
+        # Since when, and when last, a tick came so late that messages of before it are unread.
+        self._held_up_since_ns = self._held_up_ns = now_ns - HELD_UP_ANEW_NS
         self.state = State.DISABLED
         self.is_new_bridge = False  # another one than before, and not STOPPED yet
         self.instruction_id = ""
