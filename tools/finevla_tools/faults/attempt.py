@@ -244,6 +244,7 @@ class Attempt:
         ):
             self.broken.append("the arms did not come to rest")
         seen = [s for s in self.recorder.seen if s.at_s >= self.fault_s]
+        states = [s for s in self.recorder.states if self.fault_s - judge.STOOD_S <= s.at_s <= self.over_s]
         codes = {s.code for s in seen}
         if drill.codes and not codes & set(drill.codes):
             self.broken.append(f"the operator saw none of {', '.join(drill.codes)}")
@@ -272,6 +273,7 @@ class Attempt:
             self.command_s,
             self.lines_s,
             self.too_late,
+            judge.stood_s(states),
         )
 
 

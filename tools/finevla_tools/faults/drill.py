@@ -119,3 +119,4 @@ class Result:
     command_s: float | None = None  # of a flood: from the stop to the first stopping command
     lines_s: float = 0.0  # log lines of the whole stack in the worst second
     too_late: list[str] = field(default_factory=list)  # bars of time that were missed, which a busy machine may do
+    stood_s: float = 0.0  # the longest time without any true joint state

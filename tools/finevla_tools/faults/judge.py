@@ -91,6 +91,11 @@ def measured_breach(states: Sequence[StateSample], limits: Limits, names: Sequen
     return f"{names[i]} was measured at {speeds[i]:.2f} rad/s" if over[i] > 0 else ""
 
 
+def stood_s(states: Sequence[StateSample]) -> float:
+    """The longest time between two true joint states: the twin, or the whole machine, was not given the processor."""
+    return float(np.diff([state.at_s for state in states]).max(initial=0.0))
+
+
 def needed_s(velocities: NDArray[np.float64], limits: Limits) -> float:
     """The shortest time in which all arm joints can come to rest from `velocities` `(D,)`, without acceleration before."""
     v, a, j = abs(velocities) * ~limits.is_gripper, limits.acceleration, limits.jerk

@@ -26,6 +26,7 @@ from finevla_ros.paths import robot_file, safety_file
 from finevla_tools.faults.attempt import COME_TO_REST_S, FOLLOWING, NOT_GONE_ON, SET_OUT_S, Attempt
 from finevla_tools.faults.drill import Drill, Moment, Result
 from finevla_tools.faults.inject import Injector
+from finevla_tools.faults.judge import STOOD_S
 from finevla_tools.faults.record import MotionRecorder
 from finevla_tools.faults.relay import Relays, lines_of
 from finevla_tools.faults.stranger import Stranger
@@ -118,7 +119,8 @@ class Session:
         result = self._once(drill)
         # A second stop of the fault's own kind after the mending is told from the first by its effect alone.
         is_late = all(why.startswith(NOT_GONE_ON) for why in result.broken)
-        if result.broken and result.codes & (HELD_UP if is_late else HELD_UP - set(drill.codes)):
+        was_held_up = result.codes & (HELD_UP if is_late else HELD_UP - set(drill.codes)) or result.stood_s > STOOD_S
+        if result.broken and was_held_up:
             # The machine did not let a node run for a while: a fault of its own, and no answer to this one.
             self.log.append(f"once more, for the machine held a node up: {'; '.join(result.broken)}")
             result = self._once(drill)
