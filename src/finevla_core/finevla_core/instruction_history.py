@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from finevla_core.instruction import Instruction, same_words
+from finevla_core.stop_words import stop_of
 
 MAX_HISTORY = 16  # instructions: more than any policy reads, so that what is kept and sent is bounded
 
@@ -18,11 +19,12 @@ def history_of(said: Sequence[Instruction | None]) -> tuple[Instruction, ...]:
     of `said` behind it, may stand for `said` when the next is added.
 
     Args:
-        said: Instructions in the order in which they became active, without those that were refused; None = an episode's end.
+        said: Instructions in the order in which they became active, without those that were refused; None, or words that
+            mean stop, end an episode.
     """
     episode: list[Instruction] = []
     for one in said:
-        if one is None:
+        if one is None or stop_of(one):
             episode.clear()
         elif not episode or not same_words(episode[-1], one):
             episode.append(one)

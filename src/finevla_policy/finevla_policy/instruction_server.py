@@ -176,7 +176,8 @@ class InstructionServer:
     def end(self, how: str, text: str, instruction_id: str | None = None, quietly: bool = False) -> None:
         """End the active instruction (if it is that one): no more chunks, and the bridge comes to a smooth stop.
 
-        Without an id the episode ends, also where no instruction is active. `quietly`: when the process ends, nothing can be published any more.
+        Without an id the episode ends, also where no instruction is active. `quietly`: when the process ends, nothing can
+        be published any more.
         """
         with self.changed:
             was_ended = self._end(how, text, instruction_id, quietly)

@@ -165,7 +165,7 @@ class VLASamples:
         actions, counts = one.chunk(place, frame)
         instruction = _instruction(episode.words_at(frame), kind, which)
         if self._pipeline.history:
-            instruction = with_history(instruction, [_instruction(w, kind, which) for w in episode.words_until(frame)])
+            instruction = with_history(instruction, [_instruction(w, kind, which) for w in episode.words_before(frame)])
         pictures = one.pictures[place].target.read(frame)
         sample, _ = self._pipeline.forward(
             Sample(
@@ -224,7 +224,7 @@ class VLASamples:
 
 
 def _instruction(words: FrameWords, kind: str, which: float) -> Instruction:
-    """What an operator would have said in these words; in plain ones where there are none of that kind, as before a sample's."""
+    """What an operator would have said in these words; in plain ones where earlier frames have none of that kind."""
     if kind == WORDING and words.fine_wordings:
         return Instruction(raw=words.raw, fine=words.fine_wordings[int(which * len(words.fine_wordings))])
     if kind in (FINE, WORDING):

@@ -73,9 +73,9 @@ class TrainingEpisode:
         """Return what is said of a frame."""
         return next(some for some in self.words if some.first <= frame < some.end)
 
-    def words_until(self, frame: int) -> tuple[FrameWords, ...]:
-        """Return what is said of the frames up to this one, in order; the last is of this one."""
-        return tuple(some for some in self.words if some.first <= frame)
+    def words_before(self, frame: int) -> tuple[FrameWords, ...]:
+        """Return what was said before what is said of a frame, in order."""
+        return tuple(some for some in self.words if some.end <= frame)
 
     def step_at(self, frame: int) -> str:
         """Return the step that a frame is in, "" before the first."""

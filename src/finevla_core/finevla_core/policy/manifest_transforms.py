@@ -142,9 +142,9 @@ def _first_rows(settings: Any, names: Sequence[str]) -> Transform:
 def parse_prompt(settings: Any) -> Prompt:
     """Return the transform `prompt` of these settings; raises `FineVLAError` that says what is wrong with them."""
     entry = _mapping(settings, ("parts", "separator", "template", "lower", "fallback", "history"))
-    parts, separator = _parts(entry.get("parts"), "'parts'"), _text(entry, "separator", Prompt.separator)
+    parts, separator = _parts(entry.get("parts")), _text(entry, "separator", Prompt.separator)
     history = None if entry.get("history") is None else _history(entry["history"], parts)
-    template = _template(entry, "'template'", (HISTORY_FIELD, "{}") if history else ("{}",))
+    template = _template(entry, (HISTORY_FIELD, "{}") if history else ("{}",))
     flags = {name: entry.get(name, default) for name, default in (("lower", False), ("fallback", True))}
     if odd := [name for name, flag in flags.items() if not isinstance(flag, bool)]:
         raise FineVLAError(f"'{odd[0]}' must be true or false")
@@ -157,24 +157,27 @@ def _prompt(settings: Any, names: Sequence[str]) -> Transform:
 
 def _history(settings: Any, parts: tuple[str, ...]) -> PromptHistory:
     """How earlier instructions are written; by the prompt's own `parts` unless others are named."""
-    entry = _mapping(settings, ("most", "parts", "separator", "template", "none", "characters"))
-    return PromptHistory(
-        _whole(entry.get("most"), "'most' of 'history'", 1, MAX_HISTORY),
-        _parts(entry["parts"], "'parts' of 'history'") if "parts" in entry else parts,
-        _text(entry, "separator", PromptHistory.separator),
-        _template(entry, "'template' of 'history'", ("{}",)),
-        _text(entry, "none", PromptHistory.none),
-        _whole(entry.get("characters", PromptHistory.characters), "'characters' of 'history'", 1, MAX_TEXT),
-    )
+    try:
+        entry = _mapping(settings, ("most", "parts", "separator", "template", "none", "characters"))
+        return PromptHistory(
+            _whole(entry.get("most"), "'most'", 1, MAX_HISTORY),
+            _parts(entry["parts"]) if "parts" in entry else parts,
+            _text(entry, "separator", PromptHistory.separator),
+            _template(entry, ("{}",)),
+            _text(entry, "none", PromptHistory.none),
+            _whole(entry.get("characters", PromptHistory.characters), "'characters'", 1, MAX_TEXT),
+        )
+    except FineVLAError as error:
+        raise FineVLAError(f"'history': {error}") from error
 
 
-def _parts(parts: Any, what: str) -> tuple[str, ...]:
+def _parts(parts: Any) -> tuple[str, ...]:
     if not isinstance(parts, list) or not parts or any(part not in PROMPT_PARTS for part in parts):
-        raise FineVLAError(f"{what} must list some of {', '.join(PROMPT_PARTS)}")
+        raise FineVLAError(f"'parts' must list some of {', '.join(PROMPT_PARTS)}")
     return tuple(parts)
 
 
-def _template(entry: Mapping[str, Any], what: str, fields: Sequence[str]) -> str:
+def _template(entry: Mapping[str, Any], fields: Sequence[str]) -> str:
     """A template that has each of these fields once, and no other brace."""
     template: Any = entry.get("template", "{}")
     if isinstance(template, str) and all(template.count(field) == 1 for field in fields):
@@ -186,7 +189,7 @@ def _template(entry: Mapping[str, Any], what: str, fields: Sequence[str]) -> str
     also = ", and '{history}' once, where those before them go" if HISTORY_FIELD in fields else ""
     if not also and isinstance(template, str) and HISTORY_FIELD in template:
         also = "; '{history}' needs the entry 'history' of the prompt, as in 'history: {most: 3}'"
-    raise FineVLAError(f"{what} is {quoted(str(template))}; it must hold '{{}}' once, where the words go{also}")
+    raise FineVLAError(f"'template' is {quoted(str(template))}; it must hold '{{}}' once, where the words go{also}")
 
 
 def _text(entry: Mapping[str, Any], name: str, default: str) -> str:
