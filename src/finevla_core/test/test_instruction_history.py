@@ -27,7 +27,7 @@ def prompt(instruction: Instruction, **history: object) -> str:
 @given(SAID, st.sampled_from([CUBE, BALL, CUP]))
 def test_history_is_the_episodes_words_in_order_and_bounded(said: list[Instruction | None], now: Instruction) -> None:
     ends = [place for place, one in enumerate(said) if one is None or one is STOP]
-    episode = said[ends[-1] + 1 if ends else 0 :] + [now]
+    episode = [*said[ends[-1] + 1 if ends else 0 :], now]
     changes = [one for k, one in enumerate(episode) if k == 0 or one is not episode[k - 1]]
     assert list(history_of([*said, now])) == changes[:-1][-MAX_HISTORY:]
 
