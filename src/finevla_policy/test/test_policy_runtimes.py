@@ -194,6 +194,7 @@ def test_prompt_holds_what_was_said_before_until_a_stop_or_a_reset(
         stage.wait(lambda: stage.say("take the cup").accepted, "the reset to be heard")
         assert prompt_of("take the cup") == "Now: take the cup"
         assert prompt_of("fold the towel") == "Before: take the cup. Now: fold the towel"
+        refused()
         for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
             assert stage.change(transition)
         assert prompt_of("put it away") == "Now: put it away"
