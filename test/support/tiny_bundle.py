@@ -6,6 +6,7 @@ It can be made to answer every text differently, and to take its time.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,6 +44,7 @@ def make_tiny_bundle(
     pace: float | None = None,
     reader: str = "",
     present: tuple[float, float] | None = None,
+    transforms: tuple[Any, ...] = (),
 ) -> Path:
     """Write a bundle whose chunk is state + drift * ramp for joint 1, reaching `drift` (rad) at the end of the horizon.
 
@@ -51,6 +53,7 @@ def make_tiny_bundle(
     and adds this to every value for each that it remembers. One that `continues` goes over from the running chunk to
     its own as the weights say. With a `pace` (rad/s) it turns the first arm alone instead, and that far: to `drift`.
     With a `reader` it gets slots and no text features; `present` is how likely it always says that its things are there.
+    `transforms` are those of its manifest.
     """
     size = len(embodiment.names)
     policy = _policy_model(
@@ -74,6 +77,7 @@ def make_tiny_bundle(
         files={},
         joining=joining,
         statistics={"values": size},
+        transforms=transforms,
     )
     return write_bundle(out, manifest, contents).path
 

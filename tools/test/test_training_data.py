@@ -15,7 +15,9 @@ import pytest
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("torch", reason="torch comes with 'make train-setup'")
-from training_sets import FPS, KEYS, SIZE, as_v3, make_set, only
+import pyarrow as pa
+import pyarrow.parquet as pq
+from training_sets import FPS, KEYS, SIZE, add_words, as_v3, make_set, only
 
 from finevla_core.assembler import Assembler
 from finevla_core.embodiment import Embodiment
@@ -24,6 +26,7 @@ from finevla_core.instruction import Factors, Instruction
 from finevla_core.manifest import Manifest
 from finevla_core.observation import Observation
 from finevla_core.policy.chunk_maker import ChunkMaker
+from finevla_core.steering import Steering
 from finevla_models.vla.batch import VLAExample
 from finevla_tools.convert.episode import CameraStream
 from finevla_tools.convert.lerobot_pictures import VideoPictures
@@ -169,6 +172,87 @@ def test_a_sample_is_bit_for_bit_what_the_node_makes_of_the_same_observation(
         assert example.actions is not None
         assert example.actions.tobytes() == node.to_policy(rows, trail).astype(np.float32).tobytes()
         np.testing.assert_allclose(node.transforms.inverse(example.actions.astype(np.float64), trail), rows, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def turns(folder: Path) -> str:
+    """A set whose first episode has three instructions: another fine text after 1 s, another goal as well after 2 s."""
+    root = make_set(folder / "turns", 2, 30)
+    said = (plan(1.0, "goal 0 from above"), plan(2.0, "goal 1 with the right arm"))
+    add_words(root, 0, *said, plan(2.0, "goal 1, said again") | {"style": "task_aug", "role": "user"})
+    path = next(root.glob("data/**/episode_000000.parquet"))
+    table = pq.read_table(path, partitioning=None)
+    at = table.schema.get_field_index("task_index")
+    goals = pa.array([int(k >= 20) for k in range(table.num_rows)], table.schema.field(at).type)
+    pq.write_table(table.set_column(at, "task_index", goals), path)
+    return root.name
+
+
+def plan(time_s: float, text: str) -> dict[str, object]:
+    return {"style": "plan", "role": "assistant", "content": text, "time_s": time_s, "camera": None, "is_event": False}
+
+
+HISTORY = {"parts": ["fine"], "template": "{history}Now: {}", "history": {"most": 2, "template": "Before: {}. "}}
+
+
+@pytest.mark.parametrize("mix", ["fine", "raw"])
+def test_history_of_a_sample_is_bit_for_bit_what_the_node_remembers(
+    opened: Open, turns: str, robot: Embodiment, mix: str
+) -> None:
+    samples = opened(turns, options=replace(OPTIONS, prompt=HISTORY), mix=mix)
+    manifest = Manifest(
+        "trained",
+        robot.name,
+        {name: name for name in KEYS},
+        IMAGES,
+        samples.values,
+        HORIZON,
+        1 / FPS,
+        {},
+        transforms=tuple(samples.transforms),
+    )
+    node, plain = ChunkMaker(manifest, robot), opened(turns, mix=mix)
+    prompts = dict[tuple[int, int], str]()
+    for index in range(samples.frames):
+        _, place, frame = samples._place(index)
+        example, steering = samples.example(index), Steering()
+        for number, words in enumerate(samples.sets[0].episodes[place].words):
+            if words.first <= frame:
+                said = Instruction(raw=words.raw, fine=words.fine if mix == "fine" else "", id=str(number))
+                steering.set(said.stamped(1))
+        assert steering.active is not None
+        assert example.prompt == node.prompt(steering.active)
+        assert digest(replace(example, prompt="")) == digest(replace(plain.example(index), prompt=""))
+        prompts[place, frame] = example.prompt
+    of_first = dict.fromkeys(prompts[0, frame] for frame in range(25))
+    if mix == "fine":
+        assert list(of_first) == [
+            "Now: goal 0 with the left arm, slowly",
+            "Before: goal 0 with the left arm, slowly. Now: goal 0 from above",
+            "Before: goal 0 with the left arm, slowly; goal 0 from above. Now: goal 1 with the right arm",
+        ]
+    else:
+        assert list(of_first) == ["Now: goal 0", "Before: goal 0. Now: goal 1"]
+    assert {prompts[1, frame] for frame in range(25)} == {
+        f"Now: goal 1{' with the left arm, slowly' if mix == 'fine' else ''}"
+    }
+
+
+def test_earlier_frames_are_told_in_a_samples_words_where_they_have_such(opened: Open, turns: str) -> None:
+    samples = opened(turns, options=replace(OPTIONS, prompt=HISTORY), language=LanguageRates(0.1, 0.5, 0.3))
+    told = dict[str, list[str]]()
+    for index in range(4 * samples.frames):
+        _, place, frame = samples._place(index)
+        if place == 0 and frame >= 20:
+            told.setdefault(samples.kind_of(index), []).append(samples.example(index).prompt)
+    assert set(told["none"]) == {""}
+    assert set(told["fine"]) == {
+        "Before: goal 0 with the left arm, slowly; goal 0 from above. Now: goal 1 with the right arm"
+    }
+    assert set(told["raw"]) == {"Before: goal 0. Now: goal 1"}
+    assert set(told["factors"]) == {"Before: goal 0. Now: goal 1"}
+    ways = ("so", "otherwise")
+    assert set(told["paraphrase"]) == {f"Before: goal 0, said {way}. Now: goal 1, said again" for way in ways}
 
 
 def observed(robot: Embodiment, state: np.ndarray, files: object, place: int, frame: int) -> Observation:

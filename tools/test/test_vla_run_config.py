@@ -56,6 +56,10 @@ def test_a_good_file_is_read_and_written_the_same(tmp_path: Path) -> None:
     new = parse_run_config(changed("policy.backbone", {"new": "models/tiny"}))
     assert (new.policy.is_new, new.policy.backbone) == (True, "models/tiny")
     assert parse_run_config(new.plain()) == new
+    prompt = {"parts": ["raw"], "template": "{history}{}", "history": {"most": 3}}
+    told = parse_run_config(changed("policy.prompt", prompt))
+    assert told.policy.prompt == prompt
+    assert parse_run_config(yaml.safe_load(yaml.safe_dump(told.plain()))) == told
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,10 @@ def test_a_good_file_is_read_and_written_the_same(tmp_path: Path) -> None:
             {"height": 96, "width": 96, "regions": {"front": [0.2, 0.5]}},
             "policy.images: the region of camera 'front' is '[0.2, 0.5]'",
         ),
+        ("policy.prompt", {"parts": ["all"]}, "policy.prompt: 'parts' must list some of raw, fine, factors"),
+        ("policy.prompt", "fine", "policy.prompt: its settings are 'fine'; they must be a mapping"),
+        ("policy.prompt", {"parts": ["raw"], "history": {"most": 0}}, "policy.prompt: 'history': 'most' is '0'"),
+        ("policy.prompt", {"parts": ["fine"], "fallback": False}, "policy.prompt.fallback is false; samples that lack"),
         ("policy.cameras", [], "policy.cameras must be a mapping"),
         ("policy.backbone", None, "policy.backbone is empty; give a folder, a hub id, or 'new: FOLDER'"),
         ("policy.start", "run/checkpoints/5", "policy.start and policy.backbone are both there"),

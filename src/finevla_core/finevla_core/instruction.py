@@ -77,13 +77,17 @@ class Factors:
 
 @dataclass(frozen=True)
 class Instruction:
-    """One checked instruction; `id` is unique, `stamp_ns` is when it was said."""
+    """One checked instruction; `id` is unique, `stamp_ns` is when it was said.
+
+    `history` is what was said before it in this episode, oldest first (`finevla_core.instruction_history`); no message has it.
+    """
 
     raw: str
     fine: str = ""
     factors: Factors = field(default_factory=Factors)
     id: str = ""
     stamp_ns: int = 0
+    history: tuple["Instruction", ...] = ()
 
     def __post_init__(self) -> None:
         if not self.raw.strip() and not self.fine.strip():
@@ -131,6 +135,11 @@ class Instruction:
         }
         said.extend(phrase.format(word) for phrase, word in phrases.items() if word)
         return said
+
+
+def same_words(one: Instruction, other: Instruction) -> bool:
+    """Whether two instructions say the same, whatever their ids and stamps, and whatever was said before them."""
+    return (one.raw, one.fine, one.factors) == (other.raw, other.fine, other.factors)
 
 
 def _check_text(text: str, where: str) -> None:

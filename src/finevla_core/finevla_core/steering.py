@@ -3,17 +3,19 @@
 A chunk belongs to the instruction it was computed for; once another one is active, it is late and is dropped by id.
 """
 
-import dataclasses
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from finevla_core.chunk_tally import ChunkTally
 from finevla_core.errors import FineVLAError
-from finevla_core.instruction import Instruction
+from finevla_core.instruction import Instruction, same_words
+from finevla_core.instruction_history import with_history
 from finevla_core.understanding import Understanding, unchecked
 
 REMEMBERED = 256  # ended ids kept, so that a late copy of an old instruction does not come back to life
 ABSENT_NS = 1_000_000_000  # observations without the target for so long end the instruction
+ENDS_EPISODE = ("stopped", "cancelled")  # the operator takes back what he said
+NOT_FOLLOWED = ("absent", "refused")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Steering:
     """The active instruction, what it is taken for, the chunks that went out for it, and what became of earlier ones.
 
     `epoch` is the bridge's when the instruction began; `refusal` says why the last one was refused or ended, and is empty
-    while one is active.
+    while one is active. The active instruction carries its history: what was stopped or cancelled ends the episode, what was
+    not followed (its target was not seen, its chunks were refused) is left out of it.
     """
 
     active: Instruction | None = None
@@ -45,6 +48,7 @@ class Steering:
     refusal: str = ""
     _ended: OrderedDict[str, Ended] = field(default_factory=OrderedDict)
     _absent_since_ns: int | None = None
+    _said: tuple[Instruction, ...] = ()  # in this episode, newest last
 
     def set(self, instruction: Instruction, understanding: Understanding | None = None, epoch: int = 0) -> bool:
         """Make a stamped instruction the active one; False if it is the active one already (the same message again).
@@ -60,12 +64,31 @@ class Steering:
             raise FineVLAError(f"instruction '{instruction.id}' has ended ({ended.text}); say it again without the id")
         if self.active is not None:
             self.clear(self.active.id, "replaced", f"replaced by instruction '{instruction.id}'")
-        self.active, self.understanding, self.epoch = instruction, understanding or unchecked(), epoch
+        self.active = self.following(instruction)
+        self._said = (*self.active.history, self.active)
+        self.understanding, self.epoch = understanding or unchecked(), epoch
         self.tally, self.refusal, self._absent_since_ns = ChunkTally(), "", None
         return True
 
+    def following(self, instruction: Instruction) -> Instruction:
+        """Return an instruction with the history that it has if it becomes the active one now."""
+        return with_history(instruction, self._said)
+
+    def end_episode(self) -> None:
+        """Forget what was said: the next instruction has no history."""
+        self._said = ()
+
     def clear(self, instruction_id: str, how: str, text: str) -> bool:
         """End that instruction if it is the active one; True if it was."""
+        if not self._end(instruction_id, how, text):
+            return False
+        if how in ENDS_EPISODE:
+            self.end_episode()
+        elif how in NOT_FOLLOWED:
+            self._said = self._said[:-1]
+        return True
+
+    def _end(self, instruction_id: str, how: str, text: str) -> bool:
         if not self.accepts(instruction_id):
             return False
         self._ended[instruction_id] = Ended(how, text, self.tally.published, self.tally.followed)
@@ -75,10 +98,11 @@ class Steering:
         return True
 
     def refuse(self, text: str, ends: bool) -> bool:
-        """Remember why an instruction was refused; with `ends` the active one is over, too. True if one was ended."""
-        was_ended = (
-            ends and self.active is not None and self.clear(self.active.id, "stopped", f"new words came: {text}")
-        )
+        """Remember why an instruction was refused; with `ends` the active one is over, too. True if one was ended.
+
+        The episode goes on: what is refused does not count, and what was followed until now does.
+        """
+        was_ended = ends and self.active is not None and self._end(self.active.id, "stopped", f"new words came: {text}")
         if self.active is None:
             self.refusal = text
         return was_ended
@@ -108,8 +132,3 @@ class Steering:
     def ended(self, instruction_id: str) -> Ended | None:
         """What became of an instruction; None while it is active or if it is unknown."""
         return self._ended.get(instruction_id)
-
-
-def same_words(one: Instruction, other: Instruction) -> bool:
-    """Whether two instructions say the same, whatever their ids and stamps."""
-    return dataclasses.replace(one, id="", stamp_ns=0) == dataclasses.replace(other, id="", stamp_ns=0)

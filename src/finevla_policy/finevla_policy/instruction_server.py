@@ -15,8 +15,8 @@ from std_msgs.msg import String
 from finevla_core.bridge_report import ENDED_CODE, UNHEARD, UNHEARD_S, BridgeReport, refusal_now
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError, one_line, quoted
-from finevla_core.instruction import Instruction
-from finevla_core.steering import Steering, same_words
+from finevla_core.instruction import Instruction, same_words
+from finevla_core.steering import Steering
 from finevla_core.stop_words import StopUtterance, stop_word
 from finevla_core.understanding import NotUnderstood, Understanding
 from finevla_interfaces import msg
@@ -146,6 +146,8 @@ class InstructionServer:
                 if (running := self._same(instruction)) is not None:
                     return running
                 self._check_now(occasion)
+                with self.changed:
+                    instruction = self.steering.following(instruction)
                 understanding = self.read(instruction)
             except NotNow as error:
                 self._refuse(str(error), ends=False)
@@ -162,6 +164,7 @@ class InstructionServer:
             active = self.steering.active
             if active is None or not self.steering.clear(active.id, "stopped", SAID_STOP):
                 self.steering.refusal = SAID_STOP
+            self.steering.end_episode()
             self.active_publisher.publish(msg.Instruction())
             self.changed.notify_all()
         text = "stopped: no instruction is active any more" if active else "stopped: no instruction was active"
@@ -173,10 +176,13 @@ class InstructionServer:
     def end(self, how: str, text: str, instruction_id: str | None = None, quietly: bool = False) -> None:
         """End the active instruction (if it is that one): no more chunks, and the bridge comes to a smooth stop.
 
-        `quietly`: when the process ends, nothing can be published any more.
+        Without an id the episode ends, also where no instruction is active. `quietly`: when the process ends, nothing can
+        be published any more.
         """
         with self.changed:
             was_ended = self._end(how, text, instruction_id, quietly)
+            if instruction_id is None:
+                self.steering.end_episode()
         if was_ended and not quietly:
             self.node.get_logger().info(f"instruction ended: {text}")
 
@@ -194,6 +200,8 @@ class InstructionServer:
             self.report, self.reported_s = report, time.monotonic()
             active, why = self.steering.active, report.ending(self.steering.epoch)
             self.steering.tally.on_followed(followed)
+            if why:
+                self.steering.end_episode()
         if why and active is not None:
             self.end("stopped", why, active.id)
 

@@ -1,6 +1,7 @@
 """Promises of the policy node whatever its bundle is: pictures of its own size, another bundle at run time, a server."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_bundles_of_other_pictures_are_swapped_and_a_wrong_one_is_refused_by_nam
         assert stage.status[-1].state == "inactive"
 
 
-def remote_bundle(path: Path, robot: Embodiment, url: str, layout: str = "chw") -> Path:
+def remote_bundle(path: Path, robot: Embodiment, url: str, layout: str = "chw", *transforms: Any) -> Path:
     """A bundle of five rows at 10 Hz, as the played server answers."""
     cameras = dict(zip(("cam_high", "cam_left_wrist", "cam_right_wrist"), robot.camera_names, strict=True))
     manifest = Manifest(
@@ -118,7 +119,7 @@ def remote_bundle(path: Path, robot: Embodiment, url: str, layout: str = "chw") 
         files={},
         runtime="remote",
         remote=RemoteServer(url, timeout_s=1.0),
-        transforms=({"layout": layout},),
+        transforms=({"layout": layout}, *transforms),
     )
     return write_bundle(path, manifest, {"card.md": b"# Far\n"}).path
 
@@ -155,6 +156,48 @@ def test_policy_server_steers_and_its_faults_are_named_while_it_comes_back(
         before = len(stage.chunks)
         stage.wait(lambda: stage.observe() or len(stage.chunks) > before + 2, "chunks again")
         stage.wait(lambda: stage.observe() or not any(said in stage.status[-1].text for _, said in FAULTS), "its end")
+
+
+HISTORY = {"parts": ["raw"], "template": "{history}Now: {}", "history": {"most": 2, "template": "Before: {}. "}}
+
+
+def test_prompt_holds_what_was_said_before_until_a_stop_or_a_reset(
+    start_node, tmp_path: Path, robot: Embodiment
+) -> None:
+    with PlayedPolicyServer("openpi") as server, Stage() as stage:
+        bundle = remote_bundle(tmp_path / "far", robot, server.url, "chw", {"prompt": HISTORY})
+        start_node("finevla_policy", "policy", bundle=bundle, limits="none")
+        stage.start(robot)
+
+        def prompt_of(text: str) -> str:
+            answer = stage.say(text)
+            assert answer.accepted, answer.message
+            stage.chunk_for(answer.id)
+            return str(server.asked[-1]["prompt"])
+
+        def refused() -> None:
+            assert not stage.say(" ").accepted, "and with it the active instruction ends"
+
+        assert prompt_of("fold the towel") == "Now: fold the towel"
+        assert prompt_of("put it away") == "Before: fold the towel. Now: put it away"
+        refused()
+        assert prompt_of("take the cup") == "Before: fold the towel; put it away. Now: take the cup"
+        assert stage.say("stop").accepted
+        assert prompt_of("fold the towel") == "Now: fold the towel"
+        refused()
+        assert stage.say("stop").accepted
+        assert prompt_of("put it away") == "Now: put it away"
+        refused()
+        stage.bridge.stop("a drill")
+        stage.wait(lambda: "a drill" in stage.say("take the cup").message, "the stop to be heard")
+        stage.bridge.reset()
+        stage.wait(lambda: stage.say("take the cup").accepted, "the reset to be heard")
+        assert prompt_of("take the cup") == "Now: take the cup"
+        assert prompt_of("fold the towel") == "Before: take the cup. Now: fold the towel"
+        refused()
+        for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+            assert stage.change(transition)
+        assert prompt_of("put it away") == "Now: put it away"
 
 
 def test_server_that_is_not_there_is_named_and_found_when_it_comes(

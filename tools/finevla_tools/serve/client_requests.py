@@ -146,6 +146,8 @@ def metadata_frame(manifest: Manifest, version: str) -> bytes:
         "dt_s": manifest.dt_s,
         "joining": manifest.joining,
     }
+    if history := manifest.pipeline().history:
+        ours["history"] = history
     return OPENPI.encode(
         {
             NAME: ours,

@@ -11,6 +11,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.images import fit_once
 from finevla_core.instruction import Instruction
+from finevla_core.instruction_history import with_history
 from finevla_core.manifest import Manifest
 from finevla_core.observation import Observation
 from finevla_core.policy.interface import Policy, understand
@@ -27,12 +28,17 @@ from finevla_tools.serve.client_requests import (
 
 
 class ClientSession:
-    """`answer` takes one frame at a time; words or an episode that differ from the last begin a new memory."""
+    """`answer` takes one frame at a time; words or an episode that differ from the last begin a new memory.
+
+    Words before the last are its history where the client says what an episode is: by a name, or by a reset at its beginning.
+    """
 
     def __init__(self, make_policy: Callable[[], Policy], manifest: Manifest, embodiment: Embodiment) -> None:
         self.policy, self.manifest, self.embodiment = make_policy(), manifest, embodiment
         self._encoded: Any = None
         self._encoded_of: tuple[Instruction, str] | None = None
+        self._said: tuple[Instruction, ...] = ()  # in this episode, newest last
+        self._episode, self._has_reset = "", False
         self._previous_s: float | None = None
 
     def answer(self, frame: bytes | str) -> bytes | str:
@@ -69,9 +75,11 @@ class ClientSession:
         """Return the policy's actions `(T, D)` and their number; raises `FineVLAError` for what it cannot act on."""
         words = (asked.instruction, asked.episode)
         if self._encoded_of != words:
-            self.begin_anew()
-            self._encoded = self.policy.encode(asked.instruction)
-            self._encoded_of = words
+            self._encoded_of = None
+            self.policy.reset()
+            told = self._with_history(asked)
+            self._encoded = self.policy.encode(told)
+            self._encoded_of, self._said = words, (*told.history, told)
         self.policy.accepted(*asked.accepted)
         chunk = self.policy.predict(self._observation(asked), self._encoded)
         return chunk.actions, chunk.sequence
@@ -87,7 +95,14 @@ class ClientSession:
         stamps = (asked.stamp_ns,) * len(e.cameras)
         return Observation(asked.stamp_ns, e.camera_names, images, stamps, asked.state, asked.stamp_ns)
 
+    def _with_history(self, asked: ServedObservation) -> Instruction:
+        """The instruction with what was said before it, by the client's own account or by what it said here."""
+        if asked.episode != self._episode or not (asked.episode or self._has_reset):
+            self._said = ()
+        self._episode = asked.episode
+        return asked.instruction if asked.instruction.history else with_history(asked.instruction, self._said)
+
     def begin_anew(self) -> None:
         """Forget what was seen and said: another episode begins."""
         self.policy.reset()
-        self._encoded_of = None
+        self._encoded_of, self._said, self._has_reset = None, (), True

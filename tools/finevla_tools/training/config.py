@@ -11,6 +11,7 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
+from finevla_core.policy.manifest_transforms import parse_prompt
 from finevla_core.text_files import read_yaml
 from finevla_tools.training.entries import (
     MAX_RATE,
@@ -118,12 +119,25 @@ def _policy(raw: Mapping[str, Any]) -> PolicyOptions:
     except FineVLAError as error:
         raise error.retold(f"policy.images: {error}") from error
     check_names(images.regions, tuple(cameras), (), "policy.images.regions")
+    if raw.get("prompt"):
+        _check_prompt(raw["prompt"])
     if raw.get("head") == ANSWERS:
         entries = {"embodiment": "", "horizon": 2, "dt_s": 0.1} | entries
     made: PolicyOptions = read_entries(
         PolicyOptions, entries, "policy", backbone=backbone, is_new=is_new, cameras=dict(cameras), images=images
     )
     return made
+
+
+def _check_prompt(settings: Any) -> None:
+    try:
+        prompt = parse_prompt(settings)
+    except FineVLAError as error:
+        raise error.retold(f"policy.prompt: {error}") from error
+    if not prompt.fallback:
+        raise FineVLAError(
+            "policy.prompt.fallback is false; samples that lack its parts would be told nothing: leave it out"
+        )
 
 
 def _data(raw: Mapping[str, Any]) -> DataOptions:

@@ -16,6 +16,7 @@ import numpy as np
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.instruction_history import with_history
 from finevla_core.policy.manifest_transforms import parse_transforms
 from finevla_core.policy.transforms import CameraChoice, Resize, Sample, Transforms
 from finevla_models.vla.batch import VLAExample
@@ -163,6 +164,8 @@ class VLASamples:
         episode = one.episodes[place]
         actions, counts = one.chunk(place, frame)
         instruction = _instruction(episode.words_at(frame), kind, which)
+        if self._pipeline.history:
+            instruction = with_history(instruction, [_instruction(w, kind, which) for w in episode.words_before(frame)])
         pictures = one.pictures[place].target.read(frame)
         sample, _ = self._pipeline.forward(
             Sample(
@@ -221,14 +224,14 @@ class VLASamples:
 
 
 def _instruction(words: FrameWords, kind: str, which: float) -> Instruction:
-    """What an operator would have said in these words."""
-    if kind == FINE:
-        return Instruction(raw=words.raw, fine=words.fine)
-    if kind == WORDING:
+    """What an operator would have said in these words; in plain ones where earlier frames have none of that kind."""
+    if kind == WORDING and words.fine_wordings:
         return Instruction(raw=words.raw, fine=words.fine_wordings[int(which * len(words.fine_wordings))])
-    if kind == FACTORS:
+    if kind in (FINE, WORDING):
+        return Instruction(raw=words.raw, fine=words.fine)
+    if kind == FACTORS and words.has_factors:
         return Instruction(raw=words.raw, factors=words.factors)
-    if kind == PARAPHRASE:
+    if kind == PARAPHRASE and words.paraphrases:
         return Instruction(raw=words.paraphrases[int(which * len(words.paraphrases))])
     return Instruction(raw=words.raw or words.fine or NONE)
 

@@ -73,6 +73,10 @@ class TrainingEpisode:
         """Return what is said of a frame."""
         return next(some for some in self.words if some.first <= frame < some.end)
 
+    def words_before(self, frame: int) -> tuple[FrameWords, ...]:
+        """Return what was said before what is said of a frame, in order."""
+        return tuple(some for some in self.words if some.end <= frame)
+
     def step_at(self, frame: int) -> str:
         """Return the step that a frame is in, "" before the first."""
         return next((text for first, text in reversed(self.steps) if first <= frame), "")

@@ -18,7 +18,8 @@ class SampleOptions:
 
     `cameras` maps its names of the robot's cameras to the keys that data sets have for them; chunks are `horizon` rows, `dt_s`
     apart. `state`: whether it is given the state. `actions` are "absolute", "relative" or "delta" (of joints; grippers stay
-    absolute), `normalisation` one of `finevla_core.policy.transforms`.
+    absolute), `normalisation` one of `finevla_core.policy.transforms`. `prompt` are the settings of that transform of a bundle;
+    empty: the instruction's own words.
     """
 
     embodiment: str
@@ -29,6 +30,7 @@ class SampleOptions:
     state: bool = True
     actions: str = "absolute"
     normalisation: str = "quantile"
+    prompt: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def statistics_of(sets: Sequence[TrainingSet], options: SampleOptions, robot: Em
 def manifest_transforms(
     options: SampleOptions, robot: Embodiment, there: NDArray[np.bool_], statistics: Mapping[str, Any]
 ) -> list[Any]:
-    """Return the entry `transforms` of the manifest: differences, normalisation, and no state for a policy without.
+    """Return the entry `transforms` of the manifest: differences, normalisation, the prompt, and no state for a policy without.
 
     Values that no set has (`there` `(D,)` False) are a difference of nothing: such an arm holds where it is.
     """
@@ -69,6 +69,8 @@ def manifest_transforms(
         least = np.where(there, np.where(is_step, LEAST_STEP, LEAST_WIDTH), 0.0)
         normalise[part] = _widened({name: statistics[part][name] for name in NORMALISATIONS[kind]}, kind, least)
     entries.append({"normalise": normalise})
+    if options.prompt:
+        entries.append({"prompt": dict(options.prompt)})
     return entries if options.state else [*entries, "no_state"]
 
 

@@ -40,6 +40,7 @@ from finevla_core.policy.transforms import Sample
 from finevla_core.text import PIECES, Vocabulary, encode, load_vocabulary, words
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding, unchecked
 
+EARLIER = "; what was said before in this episode counts, too, until a stop"
 KEPT = 64  # newest chunks: more than are made while one lasts
 
 
@@ -129,7 +130,7 @@ class BundlePolicy:
         if self.manifest.text is not None:
             self._check_length(instruction)
         elif isinstance(self.graphs, PromptReader) and (why := self.graphs.refusal(self.maker.prompt(instruction))):
-            raise NotUnderstood(why)
+            raise NotUnderstood(f"{why}{self._earlier(instruction)}")
         return unchecked()
 
     def encode(self, instruction: Instruction) -> EncodedInstruction:
@@ -150,8 +151,12 @@ class BundlePolicy:
         if count > most:
             raise NotUnderstood(
                 f"the instruction has {count} words and marks of punctuation with its factors, bundle '{self.manifest.name}' "
-                f"reads {most}: say it in fewer"
+                f"reads {most}: say it in fewer{self._earlier(instruction)}"
             )
+
+    def _earlier(self, instruction: Instruction) -> str:
+        """The rest of a sentence about a prompt that is too long: not only the last words make it so."""
+        return EARLIER if instruction.history and self.maker.transforms.history else ""
 
     def predict(self, observation: Observation, encoded: EncodedInstruction) -> ActionChunk:
         """The next chunk; raises `FineVLAError` if the observation does not fit or the network's answer is no plan."""

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import FineVLAError, quoted, unknown
+from finevla_core.instruction import MAX_TEXT
+from finevla_core.instruction_history import MAX_HISTORY
+from finevla_core.policy.prompt_text import PROMPT_PARTS, PromptHistory
 from finevla_core.policy.transforms import (
     ACTION_KINDS,
     LAYOUTS,
     NORMALISATIONS,
-    PROMPT_PARTS,
     FirstRows,
     ImageLayout,
     Normalisation,
@@ -25,6 +27,7 @@ from finevla_core.policy.transforms import (
 
 MAX_TRANSFORMS = 32
 MAX_ROWS = 1000
+HISTORY_FIELD = "{history}"
 
 
 def parse_transforms(entries: Any, values: Sequence[str]) -> tuple[Transform, ...]:
@@ -133,25 +136,67 @@ def _no_state(settings: Any, names: Sequence[str]) -> Transform:
 
 
 def _first_rows(settings: Any, names: Sequence[str]) -> Transform:
-    if not isinstance(settings, int) or isinstance(settings, bool) or not 2 <= settings <= MAX_ROWS:
-        raise FineVLAError(f"it is {quoted(str(settings))}; it must be a whole number, 2 to {MAX_ROWS}")
-    return FirstRows(settings)
+    return FirstRows(_whole(settings, "it", 2, MAX_ROWS))
 
 
-def _prompt(settings: Any, names: Sequence[str]) -> Transform:
-    entry = _mapping(settings, ("parts", "separator", "template", "lower", "fallback"))
-    parts = entry.get("parts")
-    if not isinstance(parts, list) or not parts or any(part not in PROMPT_PARTS for part in parts):
-        raise FineVLAError(f"'parts' must list some of {', '.join(PROMPT_PARTS)}")
-    template, separator = entry.get("template", "{}"), entry.get("separator", ". ")
-    if not isinstance(template, str) or template.count("{}") != 1 or template.count("{") != 1:
-        raise FineVLAError(f"'template' is {quoted(str(template))}; it must hold '{{}}' once, where the words go")
-    if not isinstance(separator, str):
-        raise FineVLAError(f"'separator' is {quoted(str(separator))}; it must be text")
+def parse_prompt(settings: Any) -> Prompt:
+    """Return the transform `prompt` of these settings; raises `FineVLAError` that says what is wrong with them."""
+    entry = _mapping(settings, ("parts", "separator", "template", "lower", "fallback", "history"))
+    parts, separator = _parts(entry.get("parts")), _text(entry, "separator", Prompt.separator)
+    history = None if entry.get("history") is None else _history(entry["history"], parts)
+    template = _template(entry, (HISTORY_FIELD, "{}") if history else ("{}",))
     flags = {name: entry.get(name, default) for name, default in (("lower", False), ("fallback", True))}
     if odd := [name for name, flag in flags.items() if not isinstance(flag, bool)]:
         raise FineVLAError(f"'{odd[0]}' must be true or false")
-    return Prompt(tuple(parts), separator, template, **flags)
+    return Prompt(parts, separator, template, **flags, history=history)
+
+
+def _prompt(settings: Any, names: Sequence[str]) -> Transform:
+    return parse_prompt(settings)
+
+
+def _history(settings: Any, parts: tuple[str, ...]) -> PromptHistory:
+    """How earlier instructions are written; by the prompt's own `parts` unless others are named."""
+    try:
+        entry = _mapping(settings, ("most", "parts", "separator", "template", "none", "characters"))
+        return PromptHistory(
+            _whole(entry.get("most"), "'most'", 1, MAX_HISTORY),
+            _parts(entry["parts"]) if "parts" in entry else parts,
+            _text(entry, "separator", PromptHistory.separator),
+            _template(entry, ("{}",)),
+            _text(entry, "none", PromptHistory.none),
+            _whole(entry.get("characters", PromptHistory.characters), "'characters'", 1, MAX_TEXT),
+        )
+    except FineVLAError as error:
+        raise FineVLAError(f"'history': {error}") from error
+
+
+def _parts(parts: Any) -> tuple[str, ...]:
+    if not isinstance(parts, list) or not parts or any(part not in PROMPT_PARTS for part in parts):
+        raise FineVLAError(f"'parts' must list some of {', '.join(PROMPT_PARTS)}")
+    return tuple(parts)
+
+
+def _template(entry: Mapping[str, Any], fields: Sequence[str]) -> str:
+    """A template that has each of these fields once, and no other brace."""
+    template: Any = entry.get("template", "{}")
+    if isinstance(template, str) and all(template.count(field) == 1 for field in fields):
+        rest = template
+        for field in fields:
+            rest = rest.replace(field, "")
+        if not set("{}") & set(rest):
+            return template
+    also = ", and '{history}' once, where those before them go" if HISTORY_FIELD in fields else ""
+    if not also and isinstance(template, str) and HISTORY_FIELD in template:
+        also = "; '{history}' needs the entry 'history' of the prompt, as in 'history: {most: 3}'"
+    raise FineVLAError(f"'template' is {quoted(str(template))}; it must hold '{{}}' once, where the words go{also}")
+
+
+def _text(entry: Mapping[str, Any], name: str, default: str) -> str:
+    value = entry.get(name, default)
+    if not isinstance(value, str):
+        raise FineVLAError(f"'{name}' is {quoted(str(value))}; it must be text")
+    return value
 
 
 def _mapping(settings: Any, known: Sequence[str]) -> Mapping[str, Any]:
@@ -166,6 +211,12 @@ def _word(value: Any, what: str, known: Sequence[str] | Mapping[str, Any]) -> st
     if value not in known:
         raise FineVLAError(f"{what} is {quoted(str(value))}; known are {', '.join(known)}")
     return str(value)
+
+
+def _whole(value: Any, what: str, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise FineVLAError(f"{what} is {quoted(str(value))}; it must be a whole number, {low} to {high}")
+    return value
 
 
 def _number(value: Any, what: str) -> float:

@@ -79,6 +79,7 @@ class RemotePolicy:
             for _ in range(2)
         )
         self._is_ours = False
+        self._history = 0  # earlier instructions that `finevla serve` asks for
         self._server_s: float | None = None
         self.thought = ""  # behind the last chunk, if the server's policy thinks
         self._accepted = (0, 0, 1.0)  # by the server's numbers
@@ -128,7 +129,7 @@ class RemotePolicy:
                 if not self._is_ours:
                     return unchecked()
                 number = f"words {next(self._ids)}"
-                frame = self._words.request(understand_request(instruction, number), UNDERSTAND_S)
+                frame = self._words.request(understand_request(self._told(instruction), number), UNDERSTAND_S)
             return read_understanding(frame, self._words.where, number)
         except NotUnderstood:
             raise
@@ -156,7 +157,7 @@ class RemotePolicy:
         if state is None:
             raise FineVLAError(f"{where} needs the state; take 'no_state' out of the bundle's transforms")
         asked = ServedObservation(
-            sample.images, state, observation.stamp_ns, encoded.instruction, encoded.episode, self._accepted
+            sample.images, state, observation.stamp_ns, self._told(encoded.instruction), encoded.episode, self._accepted
         )
         served = read_chunk(self._ask(asked.encode(number)), where, number)
         self._server_s, self.thought = served.server_s, served.thought
@@ -196,6 +197,10 @@ class RemotePolicy:
             except FineVLAError as error:
                 self._waiting = str(error)
 
+    def _told(self, instruction: Instruction) -> Instruction:
+        """What of an instruction our server's policy reads: as much of its history as it says."""
+        return replace(instruction, history=instruction.history[-self._history :] if self._history else ())
+
     def _ask(self, frame: bytes) -> bytes:
         return self._connection.request(frame, self.server.timeout_s)
 
@@ -205,7 +210,8 @@ class RemotePolicy:
             check_layout(ours, self.manifest.values, self.manifest.dt_s, self.manifest.embodiment)
             if self.manifest.remote is None:
                 check_same_bundle(ours, self.manifest)
-            self._is_ours = True
+            self._is_ours, asked = True, ours.get("history", 0)
+            self._history = asked if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0 else 0
             return
         if self.manifest.remote is None:
             raise FineVLAError(

@@ -15,11 +15,11 @@ from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat, fit_once
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.prompt_text import PromptHistory, parts_text
 
 NORMALISATIONS = {"mean_std": ("mean", "std"), "quantile": ("q01", "q99"), "min_max": ("min", "max")}
 ACTION_KINDS = ("relative", "delta")  # to the state when the chunk was asked for, or each row to the one before
 LAYOUTS = ("hwc", "chw")
-PROMPT_PARTS = ("raw", "fine", "factors")
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,8 @@ class Prompt(_SampleOnly):
     """The words that a policy reads: `parts` in order ("fine" falls back to nothing if there is none, "raw" likewise).
 
     `template` has one `{}` for them; with `lower` they are in lower case, with `fallback` the raw text stands in for a
-    fine one that is missing and the other way round.
+    fine one that is missing and the other way round. With a `history` the template also has one `{history}`, where what was
+    said before in the episode goes.
     """
 
     parts: tuple[str, ...]
@@ -262,17 +263,16 @@ class Prompt(_SampleOnly):
     template: str = "{}"
     lower: bool = False
     fallback: bool = True
+    history: PromptHistory | None = None
 
     def forward(self, sample: Sample) -> Sample:
         """Return the sample with that prompt; raises `FineVLAError` if the instruction has none of the parts."""
         instruction = sample.instruction
-        texts = {"raw": instruction.raw, "fine": instruction.fine, "factors": instruction.factor_text()}
-        said = [text for part in self.parts if (text := texts[part].strip().rstrip(". "))]
-        if not said and self.fallback:
-            said = [text for text in (instruction.fine.strip(), instruction.raw.strip()) if text][:1]
+        said = parts_text(instruction, self.parts, self.separator, self.fallback)
         if not said:
             raise FineVLAError(f"the policy reads {' and '.join(self.parts)} of an instruction, and this one has none")
-        words = self.template.format(self.separator.join(said))
+        earlier = self.history.text(instruction, self.separator, self.fallback) if self.history else ""
+        words = self.template.format(said, history=earlier)
         return replace(sample, prompt=words.lower() if self.lower else words)
 
 
@@ -289,6 +289,11 @@ class Transforms:
             trail.append(sample)
             sample = step.forward(sample)
         return sample, tuple(trail)
+
+    @property
+    def history(self) -> int:
+        """How many earlier instructions the policy reads at most; 0 = none."""
+        return max((s.history.most for s in self.steps if isinstance(s, Prompt) and s.history), default=0)
 
     def prompt(self, instruction: Instruction) -> str:
         """Return the words that the policy reads, without an observation."""

@@ -4,7 +4,7 @@ Both ends stand here, so that they cannot differ. The envelope is starVLA's, tol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Factors, Instruction
+from finevla_core.instruction_history import MAX_HISTORY
 from finevla_core.policy_wire.arrays import OPENPI, map_of
 from finevla_core.policy_wire.dialects import last_line
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
@@ -132,12 +133,21 @@ def plain_understanding(understanding: Understanding) -> dict[str, object]:
 def plain_instruction(instruction: Instruction) -> dict[str, object]:
     """Return an instruction as data for a frame."""
     i = instruction
-    return {"id": i.id, "stamp_ns": i.stamp_ns, "raw": i.raw, "fine": i.fine, "factors": _plain_factors(i.factors)}
+    plain = {"id": i.id, "stamp_ns": i.stamp_ns, "raw": i.raw, "fine": i.fine, "factors": _plain_factors(i.factors)}
+    return plain | {"history": [plain_instruction(one) for one in i.history]} if i.history else plain
 
 
 def instruction_of(value: Any) -> Instruction:
-    """Return the instruction of a request; raises `FineVLAError` for what cannot be followed."""
+    """Return the instruction of a request, with its history; raises `FineVLAError` for what cannot be followed."""
     said = map_of(value, "'instruction'")
+    earlier = said.get("history", [])
+    if not isinstance(earlier, list) or len(earlier) > MAX_HISTORY:
+        raise FineVLAError(f"'history' of the instruction must be a list of at most {MAX_HISTORY}")
+    history = tuple(_without_history(map_of(one, "an entry of the instruction's 'history'")) for one in earlier)
+    return replace(_without_history(said), history=history)
+
+
+def _without_history(said: Mapping[str, Any]) -> Instruction:
     texts = {name: said.get(name, "") for name in ("raw", "fine", "id")}
     if odd := [name for name, text in texts.items() if not isinstance(text, str)]:
         raise FineVLAError(f"'{odd[0]}' of the instruction is no text")
