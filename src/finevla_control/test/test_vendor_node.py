@@ -42,6 +42,7 @@ class Driver(Probe):
                 out.publish(message)
 
     def go(self, offset: float, seconds: int = 1) -> None:
+        self.wait(self.arm.get_subscription_count, "the bridge to be found by who commands it")
         point = JointTrajectoryPoint(positions=[p + offset for p in HOME[:6]], velocities=[0.0] * 6)
         point.time_from_start = Duration(sec=seconds)
         self.arm.publish(JointTrajectory(joint_names=JOINTS, points=[point]))
