@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_sim.demonstrator import Demonstrator
+from finevla_sim.gripper_path_planner import Disturbance, Unreachable
 from finevla_sim.gripper_truth import truth_of
-from finevla_sim.ik import ArmIK
-from finevla_sim.planner import Disturbance, Unreachable
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import sample_goal
 from finevla_sim.world import World
 from finevla_tools.annotate.motion import motion_facts

@@ -25,13 +25,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 from finevla_core.bundle import write_bundle
-from finevla_core.controller import PERIOD_NS
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.images import ImageFormat
 from finevla_core.instruction import Instruction
+from finevla_core.joint_trajectory_controller import PERIOD_NS
 from finevla_core.manifest import Manifest, RemoteServer
-from finevla_core.policy_wire.arrays import OPENPI
-from finevla_ros.paths import robot_file
+from finevla_core.policy_wire.msgpack_arrays import OPENPI
+from finevla_ros.share_paths import robot_file
 from finevla_tools.faults import judge
 from finevla_tools.faults.record import REST
 from finevla_tools.faults.session import Session

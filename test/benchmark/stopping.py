@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.stop_words import stop_word
-from finevla_ros.paths import robot_file
+from finevla_ros.share_paths import robot_file
 from finevla_tools.faults.catalogue import chosen, drills_for
 from finevla_tools.faults.inject import busy_processes
 from finevla_tools.faults.record import STOP_WORD

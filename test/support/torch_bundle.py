@@ -9,7 +9,7 @@ from finevla_core.bundle import write_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.manifest import Manifest
 from finevla_core.policy.network_spec import TabletopSpec, plain_network
-from finevla_models.networks import TabletopNetwork, build_network
+from finevla_models.tabletop_network import TabletopNetwork, build_network
 from finevla_models.weights import dump_weights
 from finevla_tools.train import new_model
 

@@ -10,7 +10,7 @@ def announce(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Say on stderr what happened on the way, as `finevla_core.policy.execution.Execution` tells it."""
+    """Say on stderr what happened on the way, as `finevla_core.policy.onnx_options.Execution` tells it."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -69,7 +69,7 @@ def bundle_path(given: str | Path) -> Path:
     """Return the folder of a bundle, given as a path or by its name in models; raises `FineVLAError` for neither."""
     if Path(given).exists():  # what is wrong with it is for those who read it to say
         return Path(given)
-    from finevla_ros.paths import bundle_directory
+    from finevla_ros.share_paths import bundle_directory
 
     return Path(bundle_directory(str(given)))
 

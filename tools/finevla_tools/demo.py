@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_core.plural_phrases import counted
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_tools.demo_report import Outputs, report_of
 from finevla_tools.demo_terminal import converse
 from finevla_tools.launch_file import Launch

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import bundle_directory
+from finevla_ros.share_paths import bundle_directory
 from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import FILE, content
 from finevla_tools.launch_file import load_launch, parse_arguments

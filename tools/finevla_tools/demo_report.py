@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_sim.simulator_node import OVERVIEW_SIZE
 from finevla_tools.motion_end import RATE_HZ
 from finevla_tools.performance import ActResult

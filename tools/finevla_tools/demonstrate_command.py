@@ -7,8 +7,8 @@ episode that did not come out as told is left out, or kept as a failure if asked
 import argparse
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_sim.scene import DEMONSTRATION_SEEDS, LEVELS
 from finevla_sim.tasks import mixture
 from finevla_tools.announcements import announce

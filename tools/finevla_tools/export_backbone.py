@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from finevla_models.vla.files import load_vla, saved_head
+from finevla_models.vla.policy_files import load_vla, saved_head
 from finevla_tools.training.config import ANSWERS
 from finevla_tools.training.run_folder import AVERAGE, newest_checkpoint
 from finevla_tools.work.staged import Staged

@@ -5,7 +5,7 @@ import math
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError, unknown
-from finevla_ros.paths import robot_file
+from finevla_ros.share_paths import robot_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

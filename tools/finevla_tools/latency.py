@@ -16,12 +16,12 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.execution import CPU, Execution, effective_precision
 from finevla_core.policy.gpu_libraries import gpu_name
-from finevla_core.policy.interface import Policy
-from finevla_core.policy.loading import load_policy
-from finevla_ros.paths import robot_file
+from finevla_core.policy.onnx_options import CPU, Execution, effective_precision
+from finevla_core.policy.policy_interface import Policy
+from finevla_ros.share_paths import robot_file
 from finevla_tools.announcements import note
 from finevla_tools.argument_checks import bundle_path
 

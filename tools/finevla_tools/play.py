@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.reading import BagReader, offered
-from finevla_core.recording.scan import Channel
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.bag_reader import BagReader, offered
+from finevla_core.recording.mcap_scan import Channel
 from finevla_core.time_units import NS_PER_S
 
 COMMANDS = (
@@ -101,7 +101,7 @@ def _publish(reader: BagReader, publishers: Mapping[tuple[str, str], Any], rate:
 
 
 def _refuse_live(node: Any, names: set[str]) -> None:
-    from finevla_ros.graph import publishers_of
+    from finevla_ros.topic_publishers import publishers_of
     from finevla_tools.graph import DISCOVERY_S
 
     until_s = time.monotonic() + DISCOVERY_S

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from finevla_sim.sampling import TEST_SEEDS
 from finevla_sim.scene import BOWLS, Scene
+from finevla_sim.scene_sampling import TEST_SEEDS
 from finevla_sim.tasks import FACTORS, GRASPS, PATHS, TURNS, Goal, candidates, default_arm, post_bowl
 
 PAIRS = (

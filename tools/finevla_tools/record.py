@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Self
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.announcements import announce, announcer
 
 START, OUTCOMES, QUIT = ("\n", "\r", " "), {"s": "success", "f": "failure", "d": "discard"}, ("q", "\x03", "\x04")

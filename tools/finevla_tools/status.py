@@ -14,7 +14,7 @@ from rich.table import Table
 
 from finevla_client.connection import STALE_S, STATES, Connection
 from finevla_core.bridge_report import STEP_REMARK
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_ros import qos
 from finevla_tools.announcements import announcer
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import bundle_runtime
+from finevla_ros.share_paths import bundle_runtime
 
 # Python texts without escapes on both sides of == or !=, as `eval` gets them in conditions.
 _COMPARISON = re.compile(r"""\s*(?:'([^'"\\]*)'|"([^'"\\]*)")\s*(==|!=)\s*(?:'([^'"\\]*)'|"([^'"\\]*)")\s*""")

@@ -7,7 +7,7 @@ and a motion without pictures a hundredth of a demonstration.
 import argparse
 from pathlib import Path
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_sim.tasks import mixture
 from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import SHARDS, UNKNOWN, at_least, refuse_other_content

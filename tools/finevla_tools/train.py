@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_by
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import write_by
 from finevla_core.urdf import expand
-from finevla_models.action_head import Flow
-from finevla_models.factors import SLOTS
 from finevla_models.kinematics import arm_chains, camera_mounts
+from finevla_models.slot_columns import SLOTS
 from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
-from finevla_models.target_localizer import KINDS, place_loss
-from finevla_sim.model import CAMERA_FOVY_DEG
-from finevla_sim.robot import default_robot
+from finevla_models.tabletop_finder import KINDS, place_loss
+from finevla_models.tabletop_mover import Flow
+from finevla_sim.mujoco_model import CAMERA_FOVY_DEG
+from finevla_sim.robot_files import default_robot
 from finevla_sim.synthetic_motions import load_motions
 from finevla_tools.train_command import TrainOptions
 from finevla_tools.training_data import MotionShards

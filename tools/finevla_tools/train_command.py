@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_models.heads import HEADS
+from finevla_models.head_names import HEADS
 from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import CHECKPOINTS, UNKNOWN, at_least, refuse_no_motions, refuse_other_content
 from finevla_tools.training import command

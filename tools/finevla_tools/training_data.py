@@ -13,16 +13,16 @@ from torch import Tensor
 
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.urdf import expand
-from finevla_models.factors import SLOTS, indices
 from finevla_models.kinematics import CameraMounts, camera_mounts
-from finevla_models.target_localizer import SHRINK, fixed_rows
-from finevla_sim.ik import ArmIK
+from finevla_models.slot_columns import SLOTS, indices
+from finevla_models.tabletop_finder import SHRINK, fixed_rows
+from finevla_sim.gripper_path_planner import HORIZON
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import InstructionText, factors_of
-from finevla_sim.model import CAMERA_FOVY_DEG
-from finevla_sim.planner import HORIZON
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import HELD_OUT_KINDS, sample_scene
+from finevla_sim.mujoco_model import CAMERA_FOVY_DEG
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Bowl, Look, Scene, SceneObject
+from finevla_sim.scene_sampling import HELD_OUT_KINDS, sample_scene
 from finevla_sim.synthetic_motions import MAX_OBJECTS, SETTLED_STEPS, load_motions
 from finevla_sim.tasks import SIDES, Goal
 from finevla_sim.world import World

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import bundle_directory, robot_file, safety_file, share
+from finevla_core.plural_phrases import counted
+from finevla_ros.share_paths import bundle_directory, robot_file, safety_file, share
 from finevla_tools.announcements import announce
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
 

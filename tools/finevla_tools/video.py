@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from finevla_core.recording.atomic import publish, remove_abandoned, temporary_of, write_by
+from finevla_core.recording.atomic_files import publish, remove_abandoned, temporary_of, write_by
 
 BAR = 56  # height of the caption bar, pixels
 COLORS = ((240, 240, 240), (150, 205, 150))

@@ -8,8 +8,8 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
 from finevla_tools.text_format import percentage, shortened
 

@@ -230,7 +230,7 @@ def test_a_token_is_taken_from_the_environment(
 
 
 def test_the_client_reads_and_writes_arrays_as_the_server_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from finevla_core.policy_wire.arrays import OPENPI
+    from finevla_core.policy_wire.msgpack_arrays import OPENPI
 
     copied("robotwin", ("policy_client.py",), tmp_path, monkeypatch)
     client = importlib.import_module("policy_robotwin.policy_client")

@@ -11,8 +11,8 @@ from torch_bundle import make_torch_bundle
 from finevla_core.bundle import load_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.policy import gpu_libraries, onnx_graphs, onnx_loading
-from finevla_core.policy.engine_cache import Accelerator
-from finevla_core.policy.execution import TENSORRT, Execution
+from finevla_core.policy.onnx_options import TENSORRT, Execution
+from finevla_core.policy.tensorrt_cache import Accelerator
 from finevla_tools import latency
 from finevla_tools.cli import main
 

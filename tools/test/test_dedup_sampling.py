@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup import finevla_clusters as fv
 from finevla_tools.dedup.clusters import Clusters, DistancesOf, by_size, looked_up, medoids
 from finevla_tools.dedup.sampling import EpisodeChoice, Keep, select, summary

@@ -14,10 +14,10 @@ pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow comes with 'make tra
 from tiny_bundle import make_tiny_bundle
 
 from finevla_core.errors import FineVLAError
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import how_of
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import TEST_SEEDS
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import TEST_SEEDS
 from finevla_sim.tasks import FACTORS, TASKS, is_held_out
 from finevla_tools import cli
 from finevla_tools.evaluation import report, runner

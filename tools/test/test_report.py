@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("jinja2", reason="jinja2 comes with 'make train-setup'; the robot makes no pages")
 from PIL import Image
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools import report as package
 from finevla_tools.report import page as p
 from finevla_tools.report.charts import histogram, histogram_chart, traces_chart

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.policy_wire.arrays import MSGPACK_NUMPY
+from finevla_core.policy_wire.msgpack_arrays import MSGPACK_NUMPY
 from finevla_tools.serve.command import endpoint, start_simulator_doors
 from finevla_tools.serve.hosting import HostedBundle, host_bundle
 from finevla_tools.serve.robotwin import MAX_MESSAGE_BYTES, RobotwinServer

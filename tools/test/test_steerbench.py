@@ -17,9 +17,9 @@ from played_policy_server import PlayedPolicyServer
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.remote_policy import RemotePolicy
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import TaskOutcome
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import LEVELS
 from finevla_sim.tasks import FACTORS
 from finevla_tools.evaluation import trials as evaluation_trials

@@ -11,14 +11,14 @@ from finevla_core.bundle import load_bundle
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.loading import load_policy
 from finevla_core.policy.onnx_graphs import OnnxGraphs
-from finevla_models.factors import SLOTS
+from finevla_models.slot_columns import SLOTS
 from finevla_models.torch_graphs import TorchGraphs
 from finevla_sim import synthetic_motions
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import HELD_OUT_KINDS
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import HELD_OUT_KINDS
 from finevla_tools.export import TOLERANCE, export
 from finevla_tools.train import hues, load_model, recolour, train
 from finevla_tools.train_command import PARTS, TrainOptions

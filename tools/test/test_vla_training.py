@@ -21,9 +21,9 @@ from vla_runs import KillingSamples, run_apart, run_config
 from finevla_core.errors import DiskFullError, FineVLAError
 from finevla_models.vla.backbone import load_backbone
 from finevla_models.vla.batch import VLAExample
-from finevla_models.vla.files import load_vla
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.oft import OFTHead
+from finevla_models.vla.oft_head import OFTHead
+from finevla_models.vla.policy_files import load_vla
 from finevla_tools.training import checkpoint
 from finevla_tools.training.adapters import merged
 from finevla_tools.training.build import build_policy

@@ -17,7 +17,7 @@ from training_sets import KEYS, make_set, only
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.manifest_transforms import parse_transforms
-from finevla_models.vla.files import load_vla
+from finevla_models.vla.policy_files import load_vla
 from finevla_tools.cli import main
 from finevla_tools.training import command, trainer
 from finevla_tools.training.config import load_run_config, parse_run_config

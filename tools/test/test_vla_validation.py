@@ -11,7 +11,7 @@ from made_samples import VALUES, MadeSamples
 from vla_runs import run_config
 
 from finevla_models.vla.batch import VLAExample
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_tools.training.memory import BackboneShape, activation_bytes, memory_rows
 from finevla_tools.training.optimiser import FINAL_SHARE, WeightAverage, rate_share
 from finevla_tools.training.options import TrainingOptions

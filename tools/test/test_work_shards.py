@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finevla_sim.shards import load_shards, save_shard
+from finevla_sim.npz_shards import load_shards, save_shard
 from finevla_tools.work.shards import make_shards
 
 

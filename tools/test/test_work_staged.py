@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import remove_abandoned, temporary_of
+from finevla_core.recording.atomic_files import remove_abandoned, temporary_of
 from finevla_tools.work.staged import Staged, workplace
 
 BUSY = "somebody else is at it"

@@ -11,7 +11,7 @@ from launch.frontend import expose_substitution
 from launch.substitution import Substitution
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 
-from finevla_ros.paths import bundle_runtime
+from finevla_ros.share_paths import bundle_runtime
 from launch import LaunchContext
 
 

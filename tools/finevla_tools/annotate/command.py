@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.annotate.vlm_command import add_vlm_arguments, refuse_pictures, vlm_options, with_vlm
 from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output

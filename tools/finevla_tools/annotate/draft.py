@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.annotate.instruct_rows import instruct_rows, only_goal

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_tools.benchmarks.bench_frames import find_views
 from finevla_tools.benchmarks.bench_tables import percent, rounds_cell, videos, with_interval, write_csv
 from finevla_tools.benchmarks.capabilities import CAPABILITIES

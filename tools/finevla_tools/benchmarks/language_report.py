@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import read_json_lines
 from finevla_tools.benchmarks.bench_tables import write_csv
 from finevla_tools.benchmarks.evaluation_files import read_captions, read_samples

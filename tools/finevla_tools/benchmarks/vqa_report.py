@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_tools.benchmarks.bench_frames import find_views
 from finevla_tools.benchmarks.bench_tables import (
     missing_block,

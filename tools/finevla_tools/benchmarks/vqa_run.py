@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line, read_json_lines
 from finevla_tools.annotate.vlm_budget import BYTES_PER_TOKEN, IMAGE_TOKENS, VlmUsage
 from finevla_tools.annotate.vlm_prompts import prompt

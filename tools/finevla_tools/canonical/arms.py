@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_core.urdf import UrdfLimits, expand, joint_limits
 from finevla_tools.canonical.fields import FieldMap, Forward
 from finevla_tools.canonical.rotations import Array

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.arms import config_folder, forward_of
 from finevla_tools.canonical.fields import Field, FieldMap, Forward, is_tool_view, modality_map, yaml_map
 from finevla_tools.canonical.recognise import describe, is_piper, recognise

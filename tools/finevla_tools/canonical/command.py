@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_folder, refuse_no_output
 

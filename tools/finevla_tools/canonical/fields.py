@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_core.text_files import read_json, read_yaml
 from finevla_tools.canonical.layout import SLOTS
 from finevla_tools.canonical.rotations import FRAMES, SIZES, Array

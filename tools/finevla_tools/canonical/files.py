@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_core.text_files import read_json
 from finevla_tools.canonical.layout import (
     ACTION,

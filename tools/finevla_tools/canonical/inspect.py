@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.choose import choose_map
 from finevla_tools.canonical.fields import GROUPS, Field, FieldMap
 from finevla_tools.canonical.layout import SLOTS

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.datasets.value_names import LEFT, OTHER, RIGHT, ValueMeaning, meaning, side_of, words

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.arms import limits
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.datasets import units

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.canonical.layout import DIM, EEF_DIM, SLOTS, Slot
 from finevla_tools.canonical.rotations import (

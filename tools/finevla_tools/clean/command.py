@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
 from finevla_tools.path_kinds import way_on

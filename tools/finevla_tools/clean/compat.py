@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.arms import config_folder
 from finevla_tools.canonical.choose import choose_map
 from finevla_tools.canonical.unify import Rules

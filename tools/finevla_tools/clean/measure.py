@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from scipy.spatial.transform import Rotation
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.arms import limits
 from finevla_tools.canonical.fields import FieldMap
 from finevla_tools.canonical.layout import SLOTS

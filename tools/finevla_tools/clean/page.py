@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from finevla_core.counts import counted
-from finevla_core.recording.atomic import write_bytes, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import write_bytes, write_text
 from finevla_tools.clean.checks import CHECKS, Array
 from finevla_tools.clean.decide import FLAGGED, SKIPPED, DecisionRow, Decisions, EpisodeDecision, Threshold
 from finevla_tools.clean.measure import MeasurePlan, signals

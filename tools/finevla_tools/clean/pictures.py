@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.clean.checks import Array, Measurement, PictureSample
 from finevla_tools.clean.frozen import frozen
 from finevla_tools.datasets.lerobot_files import UNCUT, Footage

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import read_json
 from finevla_tools.clean.finevla import (
     CORRUPT_WORDS,

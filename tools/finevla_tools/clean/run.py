@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_tools.canonical.convert import content_hash
 from finevla_tools.canonical.files import write_json
 from finevla_tools.clean.checks import CHECKS, Measurement

@@ -14,7 +14,7 @@ from finevla_client.connection import Connection
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.envelope import load_boxes, load_limits
 from finevla_core.urdf import expand
-from finevla_ros.paths import robot_file, safety_file
+from finevla_ros.share_paths import robot_file, safety_file
 from finevla_tools.commissioning.camera_steps import check_rates, look_at_pictures
 from finevla_tools.commissioning.can_buses import check_can
 from finevla_tools.commissioning.hand_steps import measure_ends, touch_table, try_stop

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from finevla_core import alignment
 from finevla_core.alignment import NONE, Choice, Ordinals, Stamps
 from finevla_core.assembler import CLOCK_RESET_S, Assembler
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage, ImageFormat, RawImage, to_policy_image
 from finevla_core.observation import Observation
-from finevla_core.recording.labels import same_words
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.task_label_check import same_words
 from finevla_core.time_units import NS_PER_S
 from finevla_tools.convert import bag_words, pictures, resample
 from finevla_tools.convert.bag_stamps import StampCheck

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.images import CompressedImage, EncodedImage, RawImage
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.bag_metadata import METADATA
+from finevla_core.recording.bag_reader import BagReader, is_storage
 from finevla_core.recording.episode import load
-from finevla_core.recording.metadata import METADATA
-from finevla_core.recording.reading import BagReader, is_storage
-from finevla_core.recording.scan import Channel, RecordedMessage
+from finevla_core.recording.mcap_scan import Channel, RecordedMessage
 from finevla_core.time_units import NS_PER_S
 from finevla_tools.convert import bag_states
 from finevla_tools.convert.bag_states import LEADER, STATE, StatePart

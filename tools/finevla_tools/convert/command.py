@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core import alignment
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_output
 from finevla_tools.argument_parser import RawHelpFormatter
 from finevla_tools.canonical.command import add_gripper_arguments

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
-from finevla_core.recording.atomic import replace_folder, temporary_of, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import replace_folder, temporary_of, write_text
 from finevla_core.text_files import json_line
 from finevla_tools.convert.encode import sharing
 from finevla_tools.convert.episode import Reference, Source

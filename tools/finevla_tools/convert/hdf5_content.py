@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import CameraStream, Picture
 from finevla_tools.convert.hdf5_file import MAX_CHUNK, Stored, text

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.convert.episode import Header, Reference, Source
 from finevla_tools.convert.sources import SourceKind
 

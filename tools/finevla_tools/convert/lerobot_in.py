@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_core.recording.labels import same_words
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.task_label_check import same_words
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.lerobot_columns import Columns, Vector, columns_of

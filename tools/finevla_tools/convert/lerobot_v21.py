@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, unwritable
+from finevla_core.plural_phrases import counted
 from finevla_tools.convert.encode import join
 from finevla_tools.convert.modality import modality
 from finevla_tools.convert.part import ACTION, STATE, EpisodePart, image_key, read_part

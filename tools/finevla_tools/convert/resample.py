@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.alignment import NONE, Ordinals, Stamps
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_core.time_units import NS_PER_S
 
 GAPS = ("cut", "refuse")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.convert import pictures, tfrecord
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.naming import episode_names

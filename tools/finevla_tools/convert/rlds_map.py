@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_core.text_files import read_yaml
 from finevla_tools.convert import pictures
 from finevla_tools.convert.episode import SAFE_NAME

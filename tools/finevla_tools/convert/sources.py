@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.reading import PACKED, STORAGE
+from finevla_core.recording.bag_reader import PACKED, STORAGE
 from finevla_tools.convert.episode import Source
 from finevla_tools.path_kinds import way_on
 

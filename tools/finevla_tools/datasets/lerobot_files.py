@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.lerobot_paths import filled, template
 from finevla_tools.datasets.single_values import stored_columns, vectors, with_vectors

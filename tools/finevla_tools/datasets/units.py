@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 
 KEEP, AUTO, MOTOR = "keep", "auto", "motor"
 NORMALISED_UP_TO = 1.3

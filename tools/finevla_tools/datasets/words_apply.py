@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.labels import same_words
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.task_label_check import same_words
 from finevla_tools.annotate.annotation import DERIVED_SLOTS, DRAFT, REJECTED, Annotation
 from finevla_tools.datasets.annotation_table import appended, current, read_annotations, texts
 from finevla_tools.datasets.lerobot_files import LeRobotFiles, open_dataset

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line, read_json_lines
 from finevla_tools.annotate.annotation import APPROVED, DRAFT, TEXT, Annotation
 from finevla_tools.datasets.lerobot_files import LeRobotFiles

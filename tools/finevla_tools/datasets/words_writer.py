@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError, unwritable
 from finevla_core.instruction import check_signs
-from finevla_core.recording.atomic import replace_folder, write_by, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import replace_folder, write_by, write_text
 from finevla_core.text_files import json_line, read_json, read_json_lines
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.datasets import task_tables

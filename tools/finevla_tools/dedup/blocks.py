@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.clusters import (
     KMEDOIDS,
     Clusters,

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.command import add_gripper_arguments
 
 WORTH_A_PROCESS = 3000  # episodes: a process takes as long to start as so many to be read

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.clusters import TREES, Clusters, Cut, DistancesOf, cluster, from_merges, grouped, looked_up
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, Prepared, prepare
 from finevla_tools.dedup.store import Work, condensed_of

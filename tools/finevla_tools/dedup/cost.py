@@ -13,8 +13,8 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 
 VERSION = 1  # counted up when a distance changes: what was stored under another one is computed again
 SPACES = ("eef", "joint")

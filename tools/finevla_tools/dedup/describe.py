@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.cost import Metric
 from finevla_tools.text_format import number
 

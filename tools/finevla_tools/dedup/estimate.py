@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.clusters import Cut
 from finevla_tools.dedup.compare import BLOCK, compare, distances
 from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare

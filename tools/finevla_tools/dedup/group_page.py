@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.embedding import embed, filled
 from finevla_tools.dedup.overlay import frames, members_to_draw, overlay, panels, still
 from finevla_tools.dedup.report import GroupReport, Run

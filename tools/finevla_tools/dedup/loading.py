@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unwritable
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.arms import forward_of
 from finevla_tools.canonical.fields import Field, FieldMap
 from finevla_tools.canonical.files import read_unified

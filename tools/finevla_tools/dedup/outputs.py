@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.datasets import lerobot_kept
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.dedup.correction_effects import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters

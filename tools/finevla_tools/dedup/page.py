@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.describe import differences, in_words
 from finevla_tools.dedup.group_page import PATHS, from_medoid, section
 from finevla_tools.dedup.report import GroupReport, Run

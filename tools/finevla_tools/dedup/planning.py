@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.cost import PoseTrajectory
 from finevla_tools.dedup.estimate import MOST, Workload, estimate, estimate_lines, measured
 from finevla_tools.dedup.groups import Group, Item, grouped

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup import tables
 from finevla_tools.dedup.cost import PoseTrajectory
 from finevla_tools.dedup.groups import Item, task_of

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 
 if TYPE_CHECKING:
     from finevla_tools.dedup.clusters import Clusters

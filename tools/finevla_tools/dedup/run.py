@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup import tables
 from finevla_tools.dedup.budget import shares
 from finevla_tools.dedup.clusters import TREES, Cut

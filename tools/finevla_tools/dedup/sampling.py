@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.clusters import Clusters, DistancesOf
 
 MEDOID, RANDOM = "medoid", "random"

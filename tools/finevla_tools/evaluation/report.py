@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_sim.tasks import FACTORS, TASKS
 from finevla_tools.evaluation.baselines import BASELINES
 from finevla_tools.evaluation.runner import BUNDLE, as_row

@@ -16,11 +16,11 @@ from finevla_core.bundle import load_bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_sim.demonstrator import Demonstrator
-from finevla_sim.ik import ArmIK
+from finevla_sim.gripper_path_planner import UNDISTURBED, Unreachable
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import TaskOutcome, judge, obeyed, score, success
 from finevla_sim.language import how_of, say
-from finevla_sim.planner import UNDISTURBED, Unreachable
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
 from finevla_sim.tasks import TASKS, sample_goal
 from finevla_sim.world import World

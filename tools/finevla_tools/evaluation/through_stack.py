@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.instruction import Instruction
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import judge, obeyed, success
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_sim.tasks import TASKS
 from finevla_tools.evaluation.sizes import PAIRED
 from finevla_tools.evaluation.statistics import share

@@ -8,11 +8,11 @@ import numpy as np
 
 from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import clean_order
-from finevla_sim.ik import ArmIK
+from finevla_sim.gripper_path_planner import PathPlanner, Unreachable
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import InstructionText, how_of, say
-from finevla_sim.planner import PathPlanner, Unreachable
-from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import BOWLS, Scene
+from finevla_sim.scene_sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import (
     APPROACHES,
     EITHER_BOWL,

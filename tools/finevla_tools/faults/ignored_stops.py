@@ -12,7 +12,7 @@ import rclpy
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import String
 
-from finevla_core.safety.mandate import is_motion
+from finevla_core.safety.instruction_in_force import is_motion
 from finevla_ros import qos
 from finevla_tools.faults.relay import CHUNKS
 

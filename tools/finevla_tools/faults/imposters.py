@@ -136,7 +136,7 @@ def rechallenged(i: "Injector", number: int) -> Any:
 
 def of_another_key(i: "Injector", number: int) -> Any:
     """Make a heartbeat with correct number and challenge, sealed with another key."""
-    from finevla_core.safety.seal import Signer
+    from finevla_core.safety.message_seal import Signer
 
     signer = i.held.setdefault("signer", Signer(b"x" * 32, f"/{i.client.namespace}/safety_watchdog"))
     beat = rechallenged(i, number)

@@ -9,7 +9,7 @@ import numpy as np
 from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from finevla_core.safety.mandate import MOTION
+from finevla_core.safety.instruction_in_force import MOTION
 from finevla_core.time_units import NS_PER_S
 from finevla_interfaces import msg
 from finevla_ros import qos

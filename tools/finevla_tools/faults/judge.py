@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.controller import PERIOD_NS, TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.joint_trajectory_controller import PERIOD_NS, TrajectoryController
 from finevla_core.safety.limits import Limits
 from finevla_tools.faults.record import CommandSample, StateSample
 

@@ -13,8 +13,8 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_client.connection import Connection
-from finevla_core.controller import Point
 from finevla_core.embodiment import Embodiment
+from finevla_core.joint_trajectory_controller import Point
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.messages import to_ns

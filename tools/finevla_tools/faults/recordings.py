@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Any
 
-from finevla_core.safety.seal import Signer, key_folder, load_key
+from finevla_core.safety.message_seal import Signer, key_folder, load_key
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.messages import to_ns

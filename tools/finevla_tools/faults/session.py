@@ -22,7 +22,7 @@ from finevla_core.safety.envelope import load_limits
 from finevla_core.urdf import expand
 from finevla_interfaces.action import GoTo
 from finevla_ros import qos
-from finevla_ros.paths import robot_file, safety_file
+from finevla_ros.share_paths import robot_file, safety_file
 from finevla_tools.faults.attempt import COME_TO_REST_S, FOLLOWING, NOT_GONE_ON, SET_OUT_S, Attempt
 from finevla_tools.faults.drill import Drill, Moment, Result
 from finevla_tools.faults.inject import Injector

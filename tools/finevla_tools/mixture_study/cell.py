@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_tools.mixture_study.study import StudyCell, StudyEvaluation
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.log import LOG

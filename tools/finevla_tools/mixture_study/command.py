@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import UNKNOWN, at_least, refuse_other_content
 from finevla_tools.mixture_study.study import MixtureStudy, StudyCell, load_study
@@ -129,7 +129,7 @@ def _make(study: MixtureStudy, jobs: "Sequence[CellJob]", ends: "dict[str, CellE
 
 
 def _write(study: MixtureStudy, ends: "dict[str, CellEnd]", out: Path) -> None:
-    from finevla_core.recording.atomic import write_text
+    from finevla_core.recording.atomic_files import write_text
     from finevla_tools.mixture_study.page import PAGE, study_page
     from finevla_tools.mixture_study.table import rows_of, write_tables
 

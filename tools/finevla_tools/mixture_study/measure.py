@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import remove_abandoned, temporary_of
+from finevla_core.recording.atomic_files import remove_abandoned, temporary_of
 from finevla_tools.mixture_study.cell import opened, told_to, use_threads
 from finevla_tools.mixture_study.study import STEERBENCH, StudyCell, StudyEvaluation
 from finevla_tools.text_format import duration, number

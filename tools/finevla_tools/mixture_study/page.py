@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.mixture_study.cell import HELD_OUT, Row
 from finevla_tools.mixture_study.paper import RATIOS, REAL_ROBOT, ROBOTWIN, SOURCE
 from finevla_tools.mixture_study.study import STEERBENCH, MixtureStudy

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_tools.benchmarks.bench_tables import write_csv
 from finevla_tools.mixture_study.cell import PART, CellEnd, Row, place_of
 from finevla_tools.mixture_study.paper import REAL_ROBOT, ROBOTWIN, SOURCE

@@ -9,8 +9,8 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import refuse_no_data_set
 from finevla_tools.serve.command import checked_token

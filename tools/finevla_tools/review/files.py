@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finevla_core.recording.atomic import write_by
+from finevla_core.recording.atomic_files import write_by
 from finevla_tools.datasets.annotation_table import SCHEMA
 
 HISTORY = SCHEMA.append(pa.field("item", pa.string())).append(pa.field("action", pa.string()))

@@ -9,9 +9,9 @@ import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
-from finevla_core.policy.execution import Execution
+from finevla_core.plural_phrases import counted
+from finevla_core.policy.onnx_options import Execution
 from finevla_tools.announcements import announce, note
 from finevla_tools.argument_checks import at_least, bundle_path
 from finevla_tools.argument_parser import add_execution_options

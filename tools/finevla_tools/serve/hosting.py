@@ -8,10 +8,10 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.execution import Execution
-from finevla_core.policy.graphs import PolicyGraphs
+from finevla_core.policy.network_interface import PolicyGraphs
 from finevla_core.policy.onnx_loading import open_graphs
-from finevla_sim.robot import default_robot
+from finevla_core.policy.onnx_options import Execution
+from finevla_sim.robot_files import default_robot
 from finevla_tools.serve.batching import BatchedGraphs
 from finevla_tools.serve.client_requests import metadata_frame
 from finevla_tools.serve.client_session import ClientSession

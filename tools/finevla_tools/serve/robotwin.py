@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
-from finevla_core.policy_wire.arrays import OPENPI, map_of
+from finevla_core.plural_phrases import counted
+from finevla_core.policy_wire.msgpack_arrays import OPENPI, map_of
 from finevla_tools.serve.client_requests import openpi_observation
 from finevla_tools.serve.client_session import ClientSession
 from finevla_tools.serve.server import CLOSING_S

@@ -15,9 +15,9 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_core.policy_wire.arrays import MAX_BYTES
+from finevla_core.plural_phrases import counted
+from finevla_core.policy_wire.msgpack_arrays import MAX_BYTES
 
 HEALTH = "/healthz"
 TRY_AGAIN_LATER = 1013  # a websocket's code for a server that is full

@@ -9,7 +9,7 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.manifest import Manifest
-from finevla_core.policy_wire.arrays import MSGPACK_NUMPY, map_of
+from finevla_core.policy_wire.msgpack_arrays import MSGPACK_NUMPY, map_of
 from finevla_tools.serve.client_session import ClientSession
 from finevla_tools.serve.simulator_observations import RowClock, xpolicylab_actions, xpolicylab_observation
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import FineVLAError
-from finevla_sim.ik import ArmIK
-from finevla_sim.sampling import TEST_SEEDS
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.scene import LEVELS, Scene
+from finevla_sim.scene_sampling import TEST_SEEDS
 from finevla_sim.tasks import FACTORS, sample_goal
 from finevla_tools.evaluation.trials import Case, Trial, trials_at
 from finevla_tools.steerbench.settings import NAME, ROUNDS, SEED, SETTINGS, VERSION

@@ -121,7 +121,7 @@ def _run_rounds(
 def _write(contestant: Contestant, rows: "list[Row]", shown: "list[SteerCase]", out: Path, key: Path | None) -> None:
     from datetime import UTC, datetime
 
-    from finevla_core.recording.atomic import write_text
+    from finevla_core.recording.atomic_files import write_text
     from finevla_tools.steerbench.page import PAGE, result_page
     from finevla_tools.steerbench.results import make_body, write_result
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_bytes, write_text
+from finevla_core.recording.atomic_files import write_bytes, write_text
 from finevla_sim.scene import LEVELS
 from finevla_tools.evaluation.statistics import plain, share
 from finevla_tools.steerbench.cases import cases_sha256, frozen_cases

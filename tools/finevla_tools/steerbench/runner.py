@@ -14,8 +14,8 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.remote_policy import RemotePolicy
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
 from finevla_tools.evaluation.runner import Trier
 from finevla_tools.evaluation.trials import Trial

@@ -9,9 +9,9 @@ import torch
 
 from finevla_core.errors import FineVLAError, unknown
 from finevla_models.vla.backbone import Backbone, load_backbone, new_backbone
-from finevla_models.vla.files import BACKBONE, load_vla, load_weights, saved_head
 from finevla_models.vla.head import ChunkShape, VLAHead, VLAPolicy
-from finevla_models.vla.heads import HEADS, build_head
+from finevla_models.vla.head_registry import HEADS, build_head
+from finevla_models.vla.policy_files import BACKBONE, load_vla, load_weights, saved_head
 from finevla_tools.training.adapters import adapt
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.optimiser import keep_unrated

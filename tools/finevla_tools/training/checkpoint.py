@@ -20,10 +20,10 @@ import yaml
 from torch import Tensor
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import publish, temporary_of
+from finevla_core.recording.atomic_files import publish, temporary_of
 from finevla_core.text_files import read_yaml
-from finevla_models.vla.files import save_vla
 from finevla_models.vla.head import VLAPolicy
+from finevla_models.vla.policy_files import save_vla
 from finevla_tools.training.adapters import merged
 from finevla_tools.training.config import PROVENANCE, VLARunConfig, parse_run_config
 from finevla_tools.training.distributed import Placement, agreed

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line
 from finevla_tools.training.options import TrainingOptions
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla.files import BACKBONE
+from finevla_models.vla.policy_files import BACKBONE
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.options import LoRAOptions
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import DiskFullError, FineVLAError, unwritable
 from finevla_core.images import ImageFormat, fit_image
-from finevla_core.recording.atomic import write_by
+from finevla_core.recording.atomic_files import write_by
 from finevla_tools.canonical.convert import content_hash
 from finevla_tools.convert.lerobot_pictures import VideoPictures, declared_camera, stored_picture
 from finevla_tools.convert.pictures import decode

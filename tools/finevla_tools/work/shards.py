@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.work.parallel import over
 from finevla_tools.work.progress import Lines, Progress
 

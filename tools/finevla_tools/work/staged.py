@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError, unwritable
-from finevla_core.recording.atomic import (
+from finevla_core.recording.atomic_files import (
     SUFFIX,
     publish,
     remove_abandoned,
