@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.path_kinds import INFO, no_data_set, way_on
+from finevla_tools.path_hints import INFO, no_data_set, way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"

@@ -27,7 +27,7 @@ from finevla_sim.world import World
 from finevla_tools.datasets.episode_writer import EpisodeWriter
 from finevla_tools.datasets.lerobot_writer import LeRobotWriter
 from finevla_tools.datasets.rosbag_writer import RosbagWriter
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Lines, Progress
 
 FPS = round(1 / CONTROL_S)

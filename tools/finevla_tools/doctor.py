@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
-from finevla_tools.announcements import note
 from finevla_tools.argument_checks import at_least
+from finevla_tools.stderr_notices import note
 
 if TYPE_CHECKING:
     from finevla_tools.faults.drill import Drill
@@ -66,7 +66,7 @@ def _add_robot_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """`finevla doctor`; exit code 1 if something is wrong or a promise was broken."""
     if arguments.list:
-        from finevla_tools.faults.report import listing
+        from finevla_tools.faults.drill_report import listing
 
         print(listing(_drills(arguments.hostile)))
         return 0
@@ -95,8 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _drills(hostile: bool) -> "list[Drill]":
-    from finevla_tools.faults.catalogue import drills_for
-    from finevla_tools.faults.hostile import hostile_drills
+    from finevla_tools.faults.drill_catalogue import drills_for
+    from finevla_tools.faults.hostile_drills import hostile_drills
     from finevla_tools.launch_file import load_launch
     from finevla_tools.up import DEFAULT_FILE, launch_path
 
@@ -107,10 +107,10 @@ def _drills(hostile: bool) -> "list[Drill]":
 
 def _drill(arguments: argparse.Namespace) -> int:
     from finevla_ros.share_paths import bundle_directory
-    from finevla_tools.faults.catalogue import chosen
     from finevla_tools.faults.drill import Result
-    from finevla_tools.faults.report import line, write
-    from finevla_tools.faults.session import Session
+    from finevla_tools.faults.drill_catalogue import chosen
+    from finevla_tools.faults.drill_report import line, write
+    from finevla_tools.faults.drill_session import Session
 
     named = bool(arguments.drill) and not arguments.hostile
     drills = chosen(arguments.drill, _drills(arguments.hostile) + (_drills(True) if named else []))

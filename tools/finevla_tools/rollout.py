@@ -27,8 +27,8 @@ from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
 from finevla_sim.robot_files import RobotFiles
 from finevla_sim.world import Truth, World
-from finevla_tools.announcements import note
 from finevla_tools.motion_end import rests
+from finevla_tools.stderr_notices import note
 
 CONTROL_NS = 20_000_000
 OBSERVE_NS = 100_000_000
@@ -76,7 +76,7 @@ def load_limited_policy(bundle: Path, robot: RobotFiles, server: str = "") -> Po
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
     if server or read_manifest(bundle).runtime != "torch":
         return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter, server=server)
-    from finevla_tools.serve.hosting import load_torch_graphs
+    from finevla_tools.serve.served_bundle import load_torch_graphs
 
     loaded = load_bundle(bundle)
     return BundlePolicy(loaded, robot.embodiment, load_torch_graphs(loaded, 1), limiter)

@@ -26,7 +26,7 @@ from finevla_sim.world import Truth
 from finevla_tools.ground_truth import truth_from_msg
 from finevla_tools.motion_end import RATE_HZ, REST_S, rests
 from finevla_tools.overload import OverloadWatch
-from finevla_tools.patience import Patience
+from finevla_tools.progress_timeout import Patience
 from finevla_tools.session_errors import InstructionRefused, Interruption, NotReady, StackDied
 from finevla_tools.simulation_client import SimulationClient
 from finevla_tools.up import BAD_INPUT, Stack

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tiny_bundle import HORIZON, make_tiny_bundle
 
 from finevla_core.embodiment import Embodiment
-from finevla_tools.serve.hosting import HostedBundle, host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import HostedBundle, host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"
 STATE = np.linspace(0.1, 0.6, 14)

@@ -15,7 +15,7 @@ from finevla_sim.synthetic_motions import load_motions, write_motions
 from finevla_sim.tasks import Goal
 from finevla_sim.world import World
 from finevla_tools.collect import centre, where, write_collected
-from finevla_tools.training_data import MotionShards
+from finevla_tools.tabletop_training_data import MotionShards
 
 BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
 

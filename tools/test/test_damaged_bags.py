@@ -16,7 +16,7 @@ from finevla_core.recording.bag_reader import BagReader
 from finevla_core.recording.mcap_scan import Scan
 from finevla_core.recording.mcap_writer import McapWriter
 from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
+from finevla_tools.convert.bag_source import BagSource
 from finevla_tools.convert.episode import Header
 
 STEPS = 12

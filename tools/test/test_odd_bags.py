@@ -33,7 +33,7 @@ from finevla_core.recording.bag_reader import BagReader
 from finevla_core.recording.repair import repair
 from finevla_tools import cli
 from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
+from finevla_tools.convert.bag_source import BagSource
 from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
 
 STEPS = 30

@@ -18,8 +18,8 @@ from finevla_core.policy.remote_policy import RemotePolicy
 from finevla_core.policy_wire.msgpack_arrays import OPENPI
 from finevla_tools.remote_check import ask_server
 from finevla_tools.serve.client_requests import metadata_frame
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 
 def looked_at(robot: Embodiment, url: str, bundle: Path = EXAMPLES / "pi0_aloha") -> str:

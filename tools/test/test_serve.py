@@ -27,8 +27,8 @@ from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_tools.cli import main
 from finevla_tools.serve.batching import BatchedGraphs
 from finevla_tools.serve.command import is_loopback
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 WAIT_S = 30.0
 

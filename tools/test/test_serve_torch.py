@@ -23,8 +23,8 @@ from finevla_core.policy.bundle_policy import BundlePolicy
 from finevla_core.policy.remote_policy import RemotePolicy
 from finevla_core.understanding import NotUnderstood
 from finevla_models.torch_graphs import TorchGraphs
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 WORDS = Instruction("reach the [/red] cube with the left arm", id="7")
 

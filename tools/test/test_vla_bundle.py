@@ -35,10 +35,10 @@ from finevla_models.vla.instruct_head import InstructHead
 from finevla_models.vla.instruct_text import GeneratedText
 from finevla_models.vla.policy_files import load_vla, save_vla
 from finevla_tools.cli import main
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
-from finevla_tools.training.data import VLASamples
-from finevla_tools.training.options import DataOptions, SampleOptions, SourceSet
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
+from finevla_tools.training.config_types import DataOptions, SampleOptions, SourceSet
+from finevla_tools.training.vla_samples import VLASamples
 
 SIZE, HORIZON = 32, 8
 WORDS = Instruction("reach the red cube", fine="reach the red cube with the left arm from above", id="7")

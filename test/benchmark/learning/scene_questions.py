@@ -27,7 +27,7 @@ from finevla_sim.scene import DEMONSTRATION_SEEDS, Scene
 from finevla_sim.scene_sampling import natural_pose, sample_scene
 from finevla_sim.tasks import sample_goal
 from finevla_sim.world import World
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Progress
 
 TASKS = ("reach", "pick")

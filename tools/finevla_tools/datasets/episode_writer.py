@@ -11,7 +11,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
 from finevla_core.text_files import json_line
 from finevla_sim.episode import Episode
-from finevla_tools.work.staged import refuse_existing
+from finevla_tools.work.staged_output import refuse_existing
 
 
 class EpisodeWriter(ABC):

@@ -26,10 +26,10 @@ from finevla_core.text_files import json_line, read_json, read_json_lines
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.datasets import task_tables
 from finevla_tools.datasets.annotation_table import ANNOTATIONS_FILE, appended, read_annotations, write_annotations
+from finevla_tools.datasets.episode_words import EPISODES_FILE, FIELDS, EpisodeWords, WordsReader
 from finevla_tools.datasets.language_rows import FEATURES, check_row, columns, nearest, same_calls
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.datasets.words import EPISODES_FILE, FIELDS, EpisodeWords, WordsReader
-from finevla_tools.work.staged import Staged, refuse_existing
+from finevla_tools.work.staged_output import Staged, refuse_existing
 
 FINE_FILE = "meta/FineGrainedInstruction.jsonl"
 LINKED = (".mp4", ".parquet", ".png", ".jpg", ".jpeg")  # files that every writer of ours replaces and none changes

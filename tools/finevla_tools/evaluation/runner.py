@@ -28,7 +28,7 @@ from finevla_tools.evaluation.baselines import Wanderer
 from finevla_tools.evaluation.trials import Case, Trial, trials_of
 from finevla_tools.rollout import Rollout, Watch, load_limited_policy, roll_out
 from finevla_tools.work.json_lines import JsonLines, read_json_lines
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Lines, Progress
 
 RECORDS, HEADER = "trials.jsonl", "evaluation.json"

@@ -28,7 +28,7 @@ from finevla_sim.tasks import (
     sample_goal,
     supports,
 )
-from finevla_tools.evaluation.sizes import KINDS, PAIRED, Size
+from finevla_tools.evaluation.scene_counts import KINDS, PAIRED, Size
 
 FIRST_SEED = TEST_SEEDS + 1_000_000  # of a million seeds of the test split, used for nothing else
 SEEDS_PER_KIND, SEEDS_PER_TRY, TRIES = 100_000, 2_000, 40

@@ -25,7 +25,7 @@ SCHEMA = "finevla.vla/1"
 
 
 def save_vla(policy: VLAPolicy, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
-    """Write a policy into a folder that is there; the caller makes it whole or not at all (`finevla_tools.work.staged`).
+    """Write a policy into a folder that is there; the caller makes it whole or not at all (`finevla_tools.work.staged_output`).
 
     `weights`, by the names of the policy's `state_dict`, are written in place of its own: an average, or the whole of a
     policy of which this process holds a part.
