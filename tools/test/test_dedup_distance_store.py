@@ -137,11 +137,11 @@ CHILD = """
 import sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
-import test_dedup_store as t
-from finevla_tools.dedup import parallel_groups, store
+import test_dedup_distance_store as t
+from finevla_tools.dedup import distance_store, parallel_groups
 from finevla_tools.work import journal
 
-store.BLOCK_CELLS = 4 * 45
+distance_store.BLOCK_CELLS = 4 * 45
 def stop():
     print("here", flush=True)
     sys.stdin.readline()  # never comes: killed here
@@ -166,10 +166,10 @@ def appended(self, payload):
 journal.Journal.append = appended
 {run}
 """
-MATRIX = "store.stored(t.prepared(), Path({folder!r}), what=None, exact=exact)"
+MATRIX = "distance_store.stored(t.prepared(), Path({folder!r}), what=None, exact=exact)"
 SOME = (
-    "remembered = store.Remembered(t.prepared(), Path({folder!r}), exact=exact)\n"
-    "import numpy as np\nremembered(store.pairs_of(np.arange(66), t.N))"
+    "remembered = distance_store.Remembered(t.prepared(), Path({folder!r}), exact=exact)\n"
+    "import numpy as np\nremembered(distance_store.pairs_of(np.arange(66), t.N))"
 )
 
 

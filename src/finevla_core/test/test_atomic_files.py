@@ -13,14 +13,14 @@ from finevla_core.recording import atomic_files
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from finevla_core.recording import atomic
+from finevla_core.recording import atomic_files
 
 def write(temporary):
     temporary.write_text("half")
     print("here", flush=True)
     sys.stdin.readline()
 
-atomic.write_by(Path(sys.argv[1]), write)
+atomic_files.write_by(Path(sys.argv[1]), write)
 """
 
 

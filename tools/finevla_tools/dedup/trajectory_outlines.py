@@ -1,4 +1,4 @@
-"""Outlines of trajectories: a few segments for many frames, and in what bounds each one's frames lie (for `distance_lower_bounds.py`).
+"""Outlines of trajectories: a few segments for many frames, and in what bounds each one's frames lie.
 
 Segments are short where much happens and long where nothing does: as fine as needed, with as few as possible.
 """
