@@ -311,7 +311,7 @@ def test_full_disk_is_told_before_anything_is_computed(tmp_path: Path) -> None:
     text = CHILD.split("def stop")[0] + (
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try:\n    store.stored(t.prepared(60), Path({folder!r}), what=None, exact=t.Counted(1))\n"
+        "try:\n    distance_store.stored(t.prepared(60), Path({folder!r}), what=None, exact=t.Counted(1))\n"
         "except t.FineVLAError as error:\n    print(error)\n"
     )
     text = text.format(here=str(Path(__file__).parent), folder=str(tmp_path))
