@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 
 from finevla_core.embodiment import Embodiment, load_embodiment
-from finevla_tools.priority import give_way
+from finevla_tools.process_priority import give_way
 
 ROOT = Path(__file__).parent
 sys.path[:0] = [str(ROOT / "test" / "support"), str(ROOT / "test" / "stack")]  # tiny_bundle, probe, stack_checks
@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def ordinary_priority() -> Iterator[None]:
-    """A test that encodes AV1 leaves this process a real-time one (see `finevla_tools.priority`), and all that it starts."""
+    """A test that encodes AV1 leaves this process, and all that it starts, real-time (`finevla_tools.process_priority`)."""
     yield
     give_way()
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from finevla_core.embodiment import Embodiment
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import load_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import load_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_tools.cli import COMMANDS
 from finevla_tools.security_map import LIFECYCLE_SERVICES, OPERATOR, PARAMETER_SERVICES, Member, members
 

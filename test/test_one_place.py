@@ -34,7 +34,7 @@ def test_it_stands_in_the_rooms_made_for_it_alone(what: str) -> None:
 
 def test_names_of_temporary_files_are_made_in_one_place() -> None:
     found = {_name(path) for path in OWN if any(TEMPORARY.search(text) for text in _texts(path))}
-    assert found == {f"{RECORDING}atomic.py"}
+    assert found == {f"{RECORDING}atomic_files.py"}
 
 
 def _texts(path: Path) -> list[str]:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from finevla_core.description import read_joints
 from finevla_core.embodiment import Embodiment
+from finevla_core.robot_description import read_joints
 from finevla_core.urdf import expand
 from finevla_interfaces.msg import SafetyStatus
 

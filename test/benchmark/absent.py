@@ -12,14 +12,14 @@ import numpy as np
 
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.graphs import PRESENT
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.network_interface import PRESENT
 from finevla_core.understanding import TargetAbsent
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import READY, TEST_SEEDS, sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import COLORS, KNOB, SHAPES, Scene
+from finevla_sim.scene_sampling import READY, TEST_SEEDS, sample_scene
 from finevla_sim.tasks import TASKS
 from finevla_sim.world import World
 

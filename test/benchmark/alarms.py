@@ -27,10 +27,10 @@ from commanded import MS, TICK_NS, DrivenBridge, phases, soon
 
 from finevla_core.chunk import JOININGS
 from finevla_core.safety.events import Event, State
-from finevla_core.safety.monitors import carriers
 from finevla_core.safety.watchdog import Watchdog
+from finevla_core.safety.watchdog_monitors import carriers
 from finevla_core.safety.watchdog_options import WatchdogOptions
-from finevla_sim.model import robot_urdf
+from finevla_sim.mujoco_model import robot_urdf
 
 VELOCITIES = ("true", "zero", "none")
 STATUS_NS, PICTURE_NS, AFTER_NS = 50 * MS, 100 * MS, 3_000 * MS

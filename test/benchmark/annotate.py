@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_sim.demonstrator import Demonstrator
+from finevla_sim.gripper_path_planner import Disturbance, Unreachable
 from finevla_sim.gripper_truth import truth_of
-from finevla_sim.ik import ArmIK
-from finevla_sim.planner import Disturbance, Unreachable
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import sample_goal
 from finevla_sim.world import World
-from finevla_tools.annotate.motion import motion_facts
-from finevla_tools.annotate.rows import rows_of
-from finevla_tools.annotate.score import Tally, compare
-from finevla_tools.annotate.source import ROOT
+from finevla_tools.annotate.annotation_rows import rows_of
+from finevla_tools.annotate.episode_source import ROOT
+from finevla_tools.annotate.ground_truth_score import Tally, compare
+from finevla_tools.annotate.motion_facts import motion_facts
 from finevla_tools.annotate.trajectory import EpisodeTrajectory, trajectory_of
-from finevla_tools.canonical.arms import config_folder, forward_of
-from finevla_tools.canonical.fields import yaml_map
-from finevla_tools.canonical.unify import Rules, unify
-from finevla_tools.work.parallel import Once, cores, over
+from finevla_tools.canonical.arm_kinematics import config_folder, forward_of
+from finevla_tools.canonical.field_map import yaml_map
+from finevla_tools.canonical.unified_values import Rules, unify
+from finevla_tools.work.parallel_map import Once, cores, over
 
 TUNED = ("reach", "pick", "place_color", "place_shape", "place_size", "detour", "turn")
 ASIDE = ("stack", "clean")  # not tuned on, but for one look at their mistakes in other seeds

@@ -20,10 +20,10 @@ from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.messages import to_ns
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
+from finevla_sim.scene_sampling import TEST_SEEDS, sample_scene
 from finevla_sim.world import World
 from finevla_tools.launch_file import load_launch, parse_arguments
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path, running

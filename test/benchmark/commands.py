@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from commanded import MOST_DELAY_MS, MS, START, DrivenBridge, Shares, Wire, phases, soon
 
 from finevla_core.chunk import JOININGS, ActionChunk
-from finevla_core.controller import PERIOD_NS
+from finevla_core.joint_trajectory_controller import PERIOD_NS
 from finevla_core.safety.bridge import NOT_COUNTED
 from finevla_core.safety.events import Trajectory
 from finevla_sim.episode import CONTROL_S

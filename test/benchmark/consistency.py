@@ -26,10 +26,10 @@ from ninth_claims import NINTH, NINTH_WORDS
 from tenth_claims import TENTH, TENTH_WORDS
 from unseen_claims import SEVENTH, SIXTH
 
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import how_of, say
-from finevla_sim.robot import load_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.robot_files import load_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import Goal, sample_goal
 from finevla_tools.annotate.annotation import Annotation, dimension_of
 from finevla_tools.annotate.consistency import contradictions

@@ -33,10 +33,10 @@ from made_bags import START, Scene
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_tools.convert import command
-from finevla_tools.convert.encode import Codec, add_stream
 from finevla_tools.convert.episode import CameraStream
+from finevla_tools.convert.video_encoder import Codec, add_stream
 from finevla_tools.datasets.rosbag_writer import IMAGE
-from finevla_tools.priority import give_way
+from finevla_tools.process_priority import give_way
 
 FPS = 30
 CAMERAS = ("front", "left", "right")
@@ -185,7 +185,7 @@ def timed(what: Callable[[], object]) -> tuple[float, float]:
 
 def encode(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
     """Rates of three-camera frames, one after the other in one run, twice in turn; the better of two counts."""
-    from finevla_tools.convert.lerobot_v3 import _metadata
+    from finevla_tools.convert.lerobot_v3_writer import _metadata
 
     _metadata()  # what is imported once is not measured
     pictures = [list(footage(a.frames, 480, 640, c)) for c in range(len(CAMERAS))]
@@ -227,7 +227,7 @@ def encode(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
 
 def keep(a: argparse.Namespace, robot: Embodiment, folder: Path) -> None:
     """MB/s of a bag that passes, and of a plain copy of the same file."""
-    from finevla_tools.convert.lerobot_v3 import _metadata
+    from finevla_tools.convert.lerobot_v3_writer import _metadata
 
     _metadata()
     pictures = [[jpeg(p) for p in footage(16, 480, 640, c)] for c in range(len(CAMERAS))]

@@ -35,10 +35,10 @@ import made_bags
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import bag_analysis, pictures
+from finevla_tools.convert import bag_analysis, compressed_pictures
 from finevla_tools.convert.command import add_arguments
-from finevla_tools.convert.lerobot_v21 import write_v21
-from finevla_tools.convert.sources import kind_of
+from finevla_tools.convert.lerobot_v21_writer import write_v21
+from finevla_tools.convert.source_registry import kind_of
 
 ROBOT = load_embodiment(ROOT / "config" / "robots" / "cobotmagic.yaml")
 LIMIT_S, LIMIT_MIB = 20.0, 1024
@@ -193,7 +193,7 @@ def read(path: Path) -> None:
     for piece in pieces(reference) if pieces else [reference]:
         for frame in found.open(piece).frames():
             for name, picture in frame.pictures.items():
-                pictures.decode(picture, name)
+                compressed_pictures.decode(picture, name)
 
 
 def trial(seed: int, intact: dict[str, Path], work: Path, formats: tuple[Format, ...]) -> tuple[str, str, str]:

@@ -35,8 +35,8 @@ def threshold(recipe: planted.Recipe, mirror: bool, size: int = 200) -> float:
     pairs would set it. The labels of the tasks that are then measured play no part."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    from finevla_tools.dedup.cost import Metric, prepare
-    from finevla_tools.dedup.kernel import condensed
+    from finevla_tools.dedup.dtw_distances import condensed
+    from finevla_tools.dedup.frame_cost import Metric, prepare
 
     counts = np.zeros((len(HEIGHTS), 3))
     for task in CALIBRATION:
@@ -79,7 +79,7 @@ class Done:
 
 def spooled(groups: Iterable[planted.Planted], path: Path):  # type: ignore[no-untyped-def]
     """Trajectories on disk as a run has them once they are read, and the truth about them."""
-    from finevla_tools.dedup.loading import Spool
+    from finevla_tools.dedup.trajectory_loading import Spool
 
     spool, tasks = Spool(path), []
     for g in groups:
@@ -93,11 +93,11 @@ def spooled(groups: Iterable[planted.Planted], path: Path):  # type: ignore[no-u
 
 def compared(spool, tasks: list[Task], measure, cut, folder: Path, jobs: int) -> list[Done]:  # type: ignore[no-untyped-def]
     """From trajectories on disk to choices, with what is known kept on disk: what a run does."""
-    from finevla_tools.dedup.compare import distances
-    from finevla_tools.dedup.cost import PoseTrajectory
+    from finevla_tools.dedup.distance_store import Work
+    from finevla_tools.dedup.episode_selection import Keep, select
+    from finevla_tools.dedup.frame_cost import PoseTrajectory
+    from finevla_tools.dedup.group_comparison import distances
     from finevla_tools.dedup.parallel_groups import compare_all
-    from finevla_tools.dedup.sampling import Keep, select
-    from finevla_tools.dedup.store import Work
 
     def read(task: Task) -> list[PoseTrajectory]:
         return [PoseTrajectory(name, spool[task.first + k]) for k, name in enumerate(task.ids)]
@@ -161,8 +161,8 @@ def aligned_by_reference(task: tuple[int, int, NDArray[np.float64], NDArray[np.f
 
 def job(arguments: argparse.Namespace) -> None:
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Metric
-    from finevla_tools.work.parallel import cores
+    from finevla_tools.dedup.frame_cost import Metric
+    from finevla_tools.work.parallel_map import cores
 
     recipe = planted.Recipe(arms=arguments.arms)
     groups = list(planted.groups(SEED, TASKS, arguments.size // TASKS, recipe))
@@ -246,9 +246,9 @@ def growth(arguments: argparse.Namespace) -> None:
 def one(arguments: argparse.Namespace) -> None:
     """A run of one size: plan first, then do it."""
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Metric
-    from finevla_tools.dedup.estimate import Workload, estimate, measured
-    from finevla_tools.dedup.store import MEMORY_MB
+    from finevla_tools.dedup.cost_estimate import Workload, estimate, measured
+    from finevla_tools.dedup.distance_store import MEMORY_MB
+    from finevla_tools.dedup.frame_cost import Metric
 
     recipe, measure, cut = planted.Recipe(arms=arguments.arms), Metric(), Cut("average", arguments.height)
     sample = [planted.group(SEED, task, arguments.group, recipe) for task in CALIBRATION]
@@ -286,8 +286,8 @@ def of_cores() -> float:
 def million(arguments: argparse.Namespace) -> None:
     """Two shapes of a million: groups all of one size, and of sizes as data sets have them, many small and some large."""
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Metric
-    from finevla_tools.dedup.estimate import Workload, estimate, estimate_lines, measured
+    from finevla_tools.dedup.cost_estimate import Workload, estimate, estimate_lines, measured
+    from finevla_tools.dedup.frame_cost import Metric
 
     recipe = planted.Recipe(arms=arguments.arms)
     cut = Cut("average", threshold(recipe, False))

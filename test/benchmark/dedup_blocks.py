@@ -18,10 +18,10 @@ from sklearn.metrics import adjusted_rand_score
 sys.path.insert(0, str(Path(__file__).parent))
 from planted import Recipe, group
 
-from finevla_tools.dedup.blocks import cluster_blocks
 from finevla_tools.dedup.clusters import Clusters, Cut, cluster, looked_up
-from finevla_tools.dedup.cost import Metric, prepare
-from finevla_tools.dedup.kernel import condensed
+from finevla_tools.dedup.dtw_distances import condensed
+from finevla_tools.dedup.frame_cost import Metric, prepare
+from finevla_tools.dedup.large_group_blocks import cluster_blocks
 
 
 def stands_for(found: Clusters) -> NDArray[np.int64]:

@@ -17,8 +17,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
-from finevla_tools.dedup.kernel import cells, pair_distances
+from finevla_tools.dedup.dtw_distances import cells, pair_distances
+from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
 
 Array = NDArray[np.float64]
 W_GRIP = 100.0

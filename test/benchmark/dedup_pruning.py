@@ -16,11 +16,11 @@ from planted import Recipe, group
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from finevla_tools.dedup.bounds import lower_bounds
-from finevla_tools.dedup.cost import Metric, Prepared, prepare
-from finevla_tools.dedup.kernel import condensed, pair_distances
+from finevla_tools.dedup.distance_lower_bounds import lower_bounds
+from finevla_tools.dedup.dtw_distances import condensed, pair_distances
+from finevla_tools.dedup.frame_cost import Metric, Prepared, prepare
 from finevla_tools.dedup.lazy_distances import METHODS, Distances, linkage_to, nearest, within
-from finevla_tools.dedup.outlines import COARSE, FINE, outline
+from finevla_tools.dedup.trajectory_outlines import COARSE, FINE, outline
 
 Array = NDArray[np.float64]
 NEIGHBOURS = 5

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import finevla_sim  # says how MuJoCo draws
 from finevla_sim.episode import Episode
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_sim.tasks import TASKS, mixture
 from finevla_sim.world import World
 from finevla_tools.datasets.episode_writer import EpisodeWriter

@@ -14,7 +14,7 @@ from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException
 from std_msgs.msg import Empty
 
-from finevla_tools.faults.session import own_domain
+from finevla_tools.faults.drill_session import own_domain
 
 PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 BEAT_S, GIVE_UP_S, SETTLED_S = 0.05, 20.0, 6.0

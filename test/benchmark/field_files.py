@@ -29,12 +29,12 @@ from made_bags import aligned
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_tools import cli
-from finevla_tools.convert import sources
+from finevla_tools.convert import source_registry
 from finevla_tools.convert.bag_analysis import BagOptions
 from finevla_tools.convert.command import add_arguments
-from finevla_tools.convert.engine import ConvertJob, ConvertTask, convert_one, fingerprint
-from finevla_tools.convert.part import read_part
-from finevla_tools.convert.worker import PartOptions
+from finevla_tools.convert.conversion_run import ConvertJob, ConvertTask, convert_one, fingerprint
+from finevla_tools.convert.converted_episode import read_part
+from finevla_tools.convert.episode_worker import PartOptions
 
 FRAMES, EPISODES = 12, 2
 WORDS = "put the cup 杯子 away"
@@ -182,7 +182,7 @@ def _read(name: str, place: Path, robot: Embodiment, label: str, tally: Tally) -
     tally.frames_in += EPISODES * FRAMES
     out = 0
     try:
-        kind = sources.kind_of(place / "in", name.split()[0] if name[0] != "b" else None)
+        kind = source_registry.kind_of(place / "in", name.split()[0] if name[0] != "b" else None)
         source = kind.make(place / "in", _options(place, robot))
         references = source.references()
     except ValueError as error:  # FineVLAError: the whole source is refused, and says so

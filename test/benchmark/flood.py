@@ -24,9 +24,9 @@ from finevla_core.errors import FineVLAError
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
-from finevla_tools.faults import floods
-from finevla_tools.faults.catalogue import drills_for
-from finevla_tools.faults.session import Session
+from finevla_tools.faults import message_floods
+from finevla_tools.faults.drill_catalogue import drills_for
+from finevla_tools.faults.drill_session import Session
 
 BAR_MS, BAR_LINES = 100.0, 10.0
 FLOOD_S, HEARD_S, READY_S = 1.0, 3.0, 60.0
@@ -39,7 +39,7 @@ CALLED = {
 FLOODS = {  # by name: the topic, and what
     "none": ("", ""),
     "malformed chunks": ("action_chunk", "malformed"),
-    **{name: (topic, what) for name, (topic, what, _) in floods.FLOODS.items()},
+    **{name: (topic, what) for name, (topic, what, _) in message_floods.FLOODS.items()},
     **{f"{CALL}{name}": (name, CALL) for name in CALLED},
 }
 
@@ -48,7 +48,7 @@ def message_of(what: str) -> tuple[type, object, float]:
     """The kind of a flood's message, the message or its bytes, and how often it is sent a second."""
     if what == "malformed":
         return msg.ActionChunk, b"\0\1\0\0" + b"\xff" * 60, 1000.0
-    make, rate_hz = floods.kinds()[what]
+    make, rate_hz = message_floods.kinds()[what]
     message = make()
     return type(message), serialize_message(message), rate_hz
 
@@ -67,7 +67,7 @@ def flood(domain: str, namespace: str, kind: str, begin: Event, end: Event, sent
         call(node, topic, begin, end, sent, listeners)
         return
     message_kind, message, rate_hz = message_of(what)
-    publisher = node.create_publisher(message_kind, topic, floods.profile_of(topic))
+    publisher = node.create_publisher(message_kind, topic, message_floods.profile_of(topic))
     while not publisher.get_subscription_count():
         time.sleep(0.05)
     listeners.value = publisher.get_subscription_count()
@@ -87,9 +87,9 @@ def call(node: Any, name: str, begin: Event, end: Event, sent: Any, listeners: A
     listeners.value = 1
     while not end.is_set():
         if begin.wait(0.1):
-            for _ in range(floods.CALLS):
+            for _ in range(message_floods.CALLS):
                 client.remove_pending_request(client.call_async(request))
-            sent.value += floods.CALLS
+            sent.value += message_floods.CALLS
             time.sleep(0.2)
 
 

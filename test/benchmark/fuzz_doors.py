@@ -29,23 +29,23 @@ from watched_stack import CLOCK, Setup, Stack
 
 from finevla_core import images
 from finevla_core.assembler import Assembler
-from finevla_core.description import read_joints
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.observation import Observation
 from finevla_core.planning.goals import goal_values, pose_matrix
 from finevla_core.recording.episode import Labels, check_label
+from finevla_core.robot_description import read_joints
 from finevla_core.robot_state import RobotState
 from finevla_core.safety.envelope import load_envelope
-from finevla_core.safety.heartbeats import HeartbeatCheck
-from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
+from finevla_core.safety.heartbeat_checks import HeartbeatCheck
+from finevla_core.safety.message_seal import Signer, StatusCheck, TrajectoryCheck
 from finevla_core.stop_words import stop_word
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo
 from finevla_interfaces.srv import Authority, SetInstruction, StartEpisode
-from finevla_ros.heartbeats import heartbeat_to_msg, words_of
-from finevla_ros.listening import MOST_BYTES, read
+from finevla_ros.bounded_subscriptions import MOST_BYTES, read
+from finevla_ros.heartbeat_messages import heartbeat_to_msg, words_of
 from finevla_ros.messages import (
     chunk_from_msg,
     chunk_to_msg,
@@ -57,7 +57,7 @@ from finevla_ros.messages import (
     report_from_msg,
     to_ns,
 )
-from finevla_ros.paths import robot_file, safety_file
+from finevla_ros.share_paths import robot_file, safety_file
 from finevla_ros.trajectory_message import judge
 
 KEY, BRIDGE, WATCHDOG = b"k" * 32, "/finevla/safety_bridge", "/finevla/safety_watchdog"

@@ -22,19 +22,19 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import SPARE_M, ChunkLimiter, LimitedChunk
 from finevla_core.embodiment import HOME
 from finevla_core.instruction import Instruction
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
 from finevla_core.urdf import expand
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import judge, success
 from finevla_sim.language import how_of, say
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import TASKS, Goal, sample_goal
 from finevla_sim.world import World
 from finevla_tools.evaluation.statistics import share

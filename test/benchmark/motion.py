@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import HOME
 from finevla_core.errors import FineVLAError
-from finevla_core.planning.motion import Motion, MotionPlanner
+from finevla_core.planning.motion_planner import Motion, MotionPlanner
 from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.planning.rrt import RRTConnect
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged
 from finevla_core.safety.plan import hold
 from finevla_core.urdf import expand
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 
 SPARE_M = 0.015  # as the node has it
 NOW_NS, LOOK_NS = 1_000_000_000, 10_000_000

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from finevla_tools.dedup.cost import PoseTrajectory
+    from finevla_tools.dedup.frame_cost import PoseTrajectory
 
 Array = NDArray[np.float64]
 LEFT, RIGHT, BOTH = "left", "right", "both"
@@ -46,7 +46,7 @@ class Planted:
 
     def trajectories(self) -> "list[PoseTrajectory]":
         """The same as the dedup knows them."""
-        from finevla_tools.dedup.cost import PoseTrajectory
+        from finevla_tools.dedup.frame_cost import PoseTrajectory
 
         return [PoseTrajectory(name, values) for name, values in zip(self.ids, self.values, strict=True)]
 

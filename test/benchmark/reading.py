@@ -17,10 +17,10 @@ import yaml
 from finevla_core.instruction import Instruction
 from finevla_core.language.reader import read_text
 from finevla_core.stop_words import stop_of
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import InstructionText, how_of, say
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import TASKS, sample_goal
 
 SETS = Path(__file__).resolve().parents[1] / "language"

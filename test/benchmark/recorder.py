@@ -112,7 +112,7 @@ class Shares(threading.Thread):
 
 def read(file: Path) -> tuple[Counter[str], dict[str, int]]:
     """Messages by topic, and of each topic how many stamps are missing between 1 and the last, or come twice."""
-    from finevla_core.recording.scan import RecordedMessage, Scan
+    from finevla_core.recording.mcap_scan import RecordedMessage, Scan
 
     counts: Counter[str] = Counter()
     newest: Counter[str] = Counter()

@@ -25,7 +25,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.messages import to_ns
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 
 ROLES = ("camera", "observation", "chunk", "command")
 NAMESPACE = "relay"

@@ -28,14 +28,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from commanded import MS, PERIOD_S, START, CommandedArms, DrivenBridge, Shares, phases, soon
 
 from finevla_core.chunk import JOININGS, ActionChunk
-from finevla_core.controller import PERIOD_NS, Point
+from finevla_core.joint_trajectory_controller import PERIOD_NS, Point
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
 from finevla_sim.demonstrator import Demonstration
-from finevla_sim.model import robot_urdf
-from finevla_sim.robot import default_robot
+from finevla_sim.mujoco_model import robot_urdf
+from finevla_sim.robot_files import default_robot
 from finevla_tools.rollout import envelope_of
 
 ROBOT = default_robot()

@@ -26,11 +26,11 @@ from finevla_core.bundle import load_bundle
 from finevla_core.images import ImageFormat
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.loading import load_policy
 from finevla_core.policy.remote_policy import RemotePolicy
-from finevla_sim.robot import default_robot
-from finevla_tools.serve.hosting import HostedBundle, host_bundle
+from finevla_sim.robot_files import default_robot
+from finevla_tools.serve.served_bundle import HostedBundle, host_bundle
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 

@@ -25,16 +25,16 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
 from finevla_core.bundle import write_bundle
-from finevla_core.controller import PERIOD_NS
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.images import ImageFormat
 from finevla_core.instruction import Instruction
+from finevla_core.joint_trajectory_controller import PERIOD_NS
 from finevla_core.manifest import Manifest, RemoteServer
-from finevla_core.policy_wire.arrays import OPENPI
-from finevla_ros.paths import robot_file
-from finevla_tools.faults import judge
-from finevla_tools.faults.record import REST
-from finevla_tools.faults.session import Session
+from finevla_core.policy_wire.msgpack_arrays import OPENPI
+from finevla_ros.share_paths import robot_file
+from finevla_tools.faults import drill_judge
+from finevla_tools.faults.drill_recorder import REST
+from finevla_tools.faults.drill_session import Session
 
 HORIZON, DT_S, TIMEOUT_S = 20, 0.1, 1.0
 LATE_S, JITTER_S, SPIKE_S = 0.3, 0.15, 2.0
@@ -159,12 +159,14 @@ def judged(session: Session, found: Findings) -> None:
     recorder = session.recorder
     states, told = list(recorder.states), list(recorder.told)
     span_ns = (states[0].stamp_ns, states[-1].stamp_ns)
-    positions, velocities = judge.commanded(told, session.robot, states[0], span_ns)
-    found.used = {what: share for what, (_, share) in judge.limits_used(positions, velocities, session.limits).items()}
+    positions, velocities = drill_judge.commanded(told, session.robot, states[0], span_ns)
+    found.used = {
+        what: share for what, (_, share) in drill_judge.limits_used(positions, velocities, session.limits).items()
+    }
     acceleration = np.diff(velocities, axis=0) / (PERIOD_NS * 1e-9)
     jerk = abs(np.diff(acceleration, axis=0)) / (PERIOD_NS * 1e-9)
     found.jerk = float((jerk / session.limits.jerk).max())
-    found.measured = judge.measured_breach(states, session.limits, session.robot.names)
+    found.measured = drill_judge.measured_breach(states, session.limits, session.robot.names)
     found.stops = [seen.code for seen in recorder.seen if seen.is_stop]
     found.chunks = session.accepted()
 

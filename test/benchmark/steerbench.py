@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_tools.steerbench.benchmark_settings import ROUNDS, SEED
 from finevla_tools.steerbench.cases import cases_text, draw_cases, frozen_cases
-from finevla_tools.steerbench.settings import ROUNDS, SEED
 
 
 def main() -> int:

@@ -27,11 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.stop_words import stop_word
-from finevla_ros.paths import robot_file
-from finevla_tools.faults.catalogue import chosen, drills_for
-from finevla_tools.faults.inject import busy_processes
-from finevla_tools.faults.record import STOP_WORD
-from finevla_tools.faults.session import Session
+from finevla_ros.share_paths import robot_file
+from finevla_tools.faults.drill_catalogue import chosen, drills_for
+from finevla_tools.faults.drill_recorder import STOP_WORD
+from finevla_tools.faults.drill_session import Session
+from finevla_tools.faults.fault_injection import busy_processes
 from finevla_tools.launch_file import load_launch
 from finevla_tools.up import DEFAULT_FILE, launch_path
 

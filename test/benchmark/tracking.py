@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.controller import Point, TrajectoryController
+from finevla_core.joint_trajectory_controller import Point, TrajectoryController
 from finevla_core.kinematics import Kinematics
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
@@ -26,7 +26,7 @@ from finevla_core.safety.gate import GateOptions
 from finevla_core.urdf import expand
 from finevla_sim.demonstrator import Demonstration
 from finevla_sim.episode import CONTROL_S
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_sim.world import World
 from finevla_tools.rollout import envelope_of
 

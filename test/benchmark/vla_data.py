@@ -19,8 +19,8 @@ from lerobot_sets import take, write
 
 from finevla_core.images import ImageFormat
 from finevla_tools.convert.lerobot_pictures import VideoPictures, declared_camera
-from finevla_tools.training.data import VLASamples
-from finevla_tools.training.options import DataOptions, SampleOptions, SourceSet
+from finevla_tools.training.config_types import DataOptions, SampleOptions, SourceSet
+from finevla_tools.training.vla_samples import VLASamples
 
 CAMERAS = ("front", "left", "right")
 OPTIONS = SampleOptions(

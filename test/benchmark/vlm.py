@@ -21,7 +21,7 @@ sys.path.insert(0, str(SUPPORT))
 from played_vlm_server import PlayedVlmServer
 from vlm_run import episodes, misbehaviour, options, words_of, write_video
 
-from finevla_tools.annotate.vlm import VlmWay, annotate_dataset, open_journal, usage_in
+from finevla_tools.annotate.vlm_annotator import VlmWay, annotate_dataset, open_journal, usage_in
 from finevla_tools.annotate.vlm_server import VlmServer
 
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.controller import Point
 from finevla_core.embodiment import Embodiment, load_embodiment
+from finevla_core.joint_trajectory_controller import Point
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
-from finevla_core.safety.commands import trajectories
+from finevla_core.safety.controller_trajectories import trajectories
 from finevla_core.safety.envelope import Envelope, load_envelope
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions

@@ -16,8 +16,8 @@ from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_client.connection import Connection
-from finevla_core.description import read_joints
 from finevla_core.instruction import Factors, Instruction
+from finevla_core.robot_description import read_joints
 from finevla_interfaces import msg
 from finevla_interfaces.action import FollowInstruction
 from finevla_ros import qos

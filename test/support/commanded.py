@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.controller import PERIOD_NS, Point, TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.joint_trajectory_controller import PERIOD_NS, Point, TrajectoryController
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import Envelope

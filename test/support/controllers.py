@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.controller import Point, TrajectoryController
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.joint_trajectory_controller import Point, TrajectoryController
 from finevla_core.urdf import expand
 
 MS, S = 1_000_000, 1_000_000_000

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from finevla_core.bundle import load_bundle, write_bundle
-from finevla_core.description import read_joints
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.images import ImageFormat
 from finevla_core.manifest import Manifest, RemoteServer
+from finevla_core.robot_description import read_joints
 from finevla_core.urdf import expand
 
 ROOT = Path(__file__).parents[2]

@@ -133,8 +133,8 @@ def played(r: Recording, robot: Embodiment, fps: int = 10, name: str = "episode"
 
 def parts(folder: Path, robot: Embodiment, episodes: int = 3, images: str = "video", frames: int = 12) -> list[Path]:
     """Converted episodes, two tasks in all but the first; videos small and without loss, so that they can be compared."""
-    from finevla_tools.convert.encode import Codec
-    from finevla_tools.convert.worker import PartOptions, make_part
+    from finevla_tools.convert.episode_worker import PartOptions, make_part
+    from finevla_tools.convert.video_encoder import Codec
 
     codec = Codec(vcodec="libx264rgb", pix_fmt="rgb24", crf=0, threads=1)
     made = []

@@ -25,11 +25,11 @@ from tiny_bundle import make_tiny_bundle
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_ros import qos
+from finevla_ros.bounded_subscriptions import MOST_BYTES, most_observation_bytes, subscribe
 from finevla_ros.executor import OneThreadExecutor
-from finevla_ros.listening import MOST_BYTES, most_observation_bytes, subscribe
-from finevla_ros.paths import robot_file
+from finevla_ros.share_paths import robot_file
 from finevla_ros.spin_thread import SpinThread
-from finevla_tools.faults.session import own_domain
+from finevla_tools.faults.drill_session import own_domain
 from finevla_tools.launch_file import load_launch
 from finevla_tools.simulation_client import SimulationClient
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path

@@ -8,9 +8,9 @@ from tiny_policies import INSTRUCT, SHAPE, make_examples
 
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.batch import VLAExample
-from finevla_models.vla.experts import ExpertLinear
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.heads import build_head
+from finevla_models.vla.head_registry import build_head
+from finevla_models.vla.lora_experts import ExpertLinear
 
 
 def instruct_policy(backbone: Backbone, **options: Any) -> VLAPolicy:

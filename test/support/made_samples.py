@@ -13,7 +13,7 @@ SIDE = 32  # of a picture, pixels
 
 
 class MadeSamples:
-    """`training.samples.TrainingSamples` of the Cobot Magic; the named arm's first joint turns, by how red the picture is."""
+    """A `TrainingSamples` of the Cobot Magic; the named arm's first joint turns, by how red the picture is."""
 
     def __init__(self, seed: int = 0, horizon: int = 4, views: int = 1, questions: bool = False) -> None:
         self.seed, self.horizon, self.views, self.questions = seed, horizon, views, questions

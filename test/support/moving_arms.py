@@ -6,8 +6,8 @@ from sealed import PlayedWatchdog
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_core.controller import TrajectoryController
 from finevla_core.embodiment import Embodiment
+from finevla_core.joint_trajectory_controller import TrajectoryController
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_ros.messages import to_ns, to_stamp

@@ -8,8 +8,8 @@ import can
 import numpy as np
 
 from finevla_control.piper.arm import PiperOptions
-from finevla_control.piper.link import CanLink
-from finevla_control.piper.simulated import SimulatedPiper
+from finevla_control.piper.can_link import CanLink
+from finevla_control.piper.simulated_arm import SimulatedPiper
 from finevla_core.errors import FineVLAError
 
 LOWER = np.array([-2.6179938, 0.0, -2.9670597, -1.7453292, -1.2217304, -2.0943951])

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from finevla_core.policy_wire.arrays import OPENPI
+from finevla_core.policy_wire.msgpack_arrays import OPENPI
 
 PATIENCE_S = 30.0
 _SILENT = logging.getLogger(__name__)

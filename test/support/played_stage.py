@@ -22,9 +22,9 @@ from finevla_core.instruction import Instruction
 from finevla_core.safety.events import RESET_ADVICE
 from finevla_core.stop_words import stop_word
 from finevla_interfaces import msg
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_tools.launch_file import Launch
 from finevla_tools.overload import OverloadWatch
 from finevla_tools.session_host import SessionHost

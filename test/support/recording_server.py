@@ -8,7 +8,7 @@ from typing import Any, Self
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
-from finevla_core.policy_wire.arrays import OPENPI
+from finevla_core.policy_wire.msgpack_arrays import OPENPI
 
 PATIENCE_S = 10.0
 _SILENT = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from lerobot_sets import take, write
 
 from finevla_tools.annotate.annotation import Annotation, dimension_of
 from finevla_tools.datasets.annotation_table import SCHEMA
-from finevla_tools.review.files import write_table
+from finevla_tools.review.review_export import write_table
 
 CAMERAS = ("front", "left")
 

@@ -4,12 +4,12 @@ import time
 
 from rclpy.node import Node
 
-from finevla_core.safety.seal import Signer
+from finevla_core.safety.message_seal import Signer
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.heartbeats import heartbeat_to_msg
-from finevla_ros.keys import stack_key
+from finevla_ros.heartbeat_messages import heartbeat_to_msg
 from finevla_ros.messages import to_ns, to_stamp
+from finevla_ros.stack_key import stack_key
 
 
 def signer_of(node: Node, name: str) -> Signer:

@@ -9,7 +9,7 @@ from typing import Any
 
 import onnxruntime
 
-from finevla_core.policy.execution import CPU, CUDA, TENSORRT
+from finevla_core.policy.onnx_options import CPU, CUDA, TENSORRT
 
 
 class StandinOnnxRuntime:

@@ -15,7 +15,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.policy.bundle_policy import EncodedInstruction
-from finevla_core.policy.interface import PolicyDescription
+from finevla_core.policy.policy_interface import PolicyDescription
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
 from finevla_policy import policy_node
 from finevla_ros.executor import GoalsAsideExecutor

@@ -16,7 +16,7 @@ from finevla_core.bundle import write_bundle
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.language.slots import WIDTH
 from finevla_core.manifest import Manifest, TextSpec
-from finevla_core.text import MARK, PIECES, UNKNOWN, Vocabulary
+from finevla_core.subword_vocabulary import MARK, PIECES, UNKNOWN, Vocabulary
 
 HORIZON, DT_S = 16, 0.1
 WORK_SIZE = 256

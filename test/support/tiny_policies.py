@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from finevla_models.vla.action_codec import fit_codec
 from finevla_models.vla.backbone import Backbone, HiddenStates
 from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_models.vla.fast import FASTHead
+from finevla_models.vla.fast_head import FASTHead
 from finevla_models.vla.head import ChunkShape, VLAPolicy
-from finevla_models.vla.heads import build_head
+from finevla_models.vla.head_registry import build_head
 
 SHAPE = ChunkShape(horizon=4, values=2, state=3, views=2)
 DIT: dict[str, Any] = {

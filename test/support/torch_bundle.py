@@ -9,9 +9,9 @@ from finevla_core.bundle import write_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.manifest import Manifest
 from finevla_core.policy.network_spec import TabletopSpec, plain_network
-from finevla_models.networks import TabletopNetwork, build_network
+from finevla_models.tabletop_network import TabletopNetwork, build_network
 from finevla_models.weights import dump_weights
-from finevla_tools.train import new_model
+from finevla_tools.tabletop_training import new_model
 
 CARD = b"# Tiny bundle of weights for tests\n"
 SEEN_FROM = 1e-9  # an untrained network must not say that it sees nothing

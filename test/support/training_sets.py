@@ -12,8 +12,8 @@ from lerobot_sets import CAMERAS, JOINTS, take, write
 
 from finevla_tools.annotate.annotation import APPROVED, Annotation, dimension_of
 from finevla_tools.datasets.annotation_table import ANNOTATIONS_FILE, write_annotations
+from finevla_tools.datasets.episode_words import EPISODES_FILE
 from finevla_tools.datasets.task_tables import DatasetTasks, write_table
-from finevla_tools.datasets.words import EPISODES_FILE
 
 FPS = 10
 SIZE = (48, 64)

@@ -15,8 +15,8 @@ import numpy as np
 from played_vlm_server import BROKEN, HARMLESS, UNTRUE
 
 from finevla_tools.annotate.annotation import Annotation
-from finevla_tools.annotate.frames import ViewFile
-from finevla_tools.annotate.vlm import VlmEpisode, VlmWay, annotate_dataset, open_journal
+from finevla_tools.annotate.vlm_annotator import VlmEpisode, VlmWay, annotate_dataset, open_journal
+from finevla_tools.annotate.vlm_frames import ViewFile
 from finevla_tools.annotate.vlm_server import VlmOptions, VlmServer
 
 SECONDS = 1.0

@@ -10,9 +10,9 @@ from guarded_arms import HOME, SECOND, START
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.safety.events import Event, State, Trajectory
 from finevla_core.safety.limits import Limits, robot_limits
-from finevla_core.safety.monitors import carriers
 from finevla_core.safety.plan import Plan
 from finevla_core.safety.watchdog import Watchdog
+from finevla_core.safety.watchdog_monitors import carriers
 from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.urdf import expand
 

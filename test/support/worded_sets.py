@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from lerobot_sets import take, write
 
+from finevla_tools.datasets.episode_words import EpisodeWords, TaskSpan, TimedText, operator_rows
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.task_tables import DatasetTasks, write_table
-from finevla_tools.datasets.words import EpisodeWords, TaskSpan, TimedText, operator_rows
 
 FPS = 10
 SHARDS = ((5,), (6, 7, 8), (9,))  # frames of the episodes of three files

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from finevla_tools.announcements import announcer
+from finevla_tools.stderr_notices import announcer
 
 SEEN = 0.001  # rad, and share of a gripper's opening: what is nearer is not listed
 CHANGED = 0.02  # what is adopted differs from what was shown by no more

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.path_kinds import INFO, no_data_set, way_on
+from finevla_tools.path_hints import INFO, no_data_set, way_on
 
 NOTHING, FILE, UNKNOWN = "nothing", "a file", "other files"
 SHARDS, CHECKPOINTS, BUNDLE = "synthetic motions", "checkpoints of a training", "a policy bundle"
@@ -69,7 +69,7 @@ def bundle_path(given: str | Path) -> Path:
     """Return the folder of a bundle, given as a path or by its name in models; raises `FineVLAError` for neither."""
     if Path(given).exists():  # what is wrong with it is for those who read it to say
         return Path(given)
-    from finevla_ros.paths import bundle_directory
+    from finevla_ros.share_paths import bundle_directory
 
     return Path(bundle_directory(str(given)))
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any, NoReturn
 
-from finevla_core.policy.execution import PRECISIONS, PROVIDERS
+from finevla_core.policy.onnx_options import PRECISIONS, PROVIDERS
 
 
 class HelpFormatter(argparse.HelpFormatter):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.text_files import read_json_lines
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import refuse_no_output
+from finevla_tools.stderr_notices import announce
 
 SIZES = ("small", "mini", "tiny")
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError(f"'{arguments.datasets[0]}' has no words; give a data set with tasks")
     announce("loading torch and transformers")
     from finevla_models.vla.small_backbone import make_backbone
-    from finevla_tools.work.staged import Staged
+    from finevla_tools.work.staged_output import Staged
 
     with Staged(arguments.out) as folder:
         count = make_backbone(folder, texts, arguments.size, arguments.seed)
@@ -55,8 +55,8 @@ def _texts(root: Path) -> Iterator[str]:
             raise DamagedFileError(problems[0])
         yield from (row[name] for row in rows for name in ("question", "answer") if isinstance(row.get(name), str))
         return
+    from finevla_tools.datasets.episode_words import read_words
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.datasets.words import read_words
 
     for words in read_words(open_dataset(root)).values():
         yield from words.tasks

@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.bag_metadata import METADATA
+from finevla_core.recording.bag_reader import BagReader, information, is_storage
 from finevla_core.recording.episode import RECORDING, TRASH, load
-from finevla_core.recording.metadata import METADATA
-from finevla_core.recording.reading import BagReader, information, is_storage
+from finevla_core.recording.mcap_scan import Channel, RecordedMessage
 from finevla_core.recording.repair import repair
-from finevla_core.recording.scan import Channel, RecordedMessage
-from finevla_core.recording.sqlite import SqliteScan
+from finevla_core.recording.sqlite_reader import SqliteScan
 from finevla_core.time_units import NS_PER_S
-from finevla_tools.path_kinds import data_set_of, way_on
+from finevla_tools.path_hints import data_set_of, way_on
 
 BAG = "the folder of a recording, or a file of it (MCAP, SQLite's .db3)"
 SHOWN = 60  # characters of a task in the table
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.job == "info":
         return show(arguments.bag)
     if arguments.job == "play":
-        from finevla_tools.play import play
+        from finevla_tools.bag_playback import play
 
         return play(arguments.bag, arguments.rate, arguments.topics, arguments.prefix, arguments.commands)
     return mend(arguments.bag, arguments.out)

@@ -7,11 +7,11 @@ anything else.
 import argparse
 from typing import Any
 
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import at_least
 from finevla_tools.argument_parser import add_execution_options
 from finevla_tools.benchmarks import caption_command, language_command, make_command, vqa_command
 from finevla_tools.mixture_study import command as mixture_command
+from finevla_tools.stderr_notices import announce
 from finevla_tools.steerbench import command as steer_command
 
 JOBS: dict[str, Any] = {
@@ -50,6 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
         return int(JOBS[arguments.job].run(arguments))
     at_least(1, observations=arguments.observations, threads=arguments.threads)
     announce(f"loading bundle '{arguments.bundle}'")
-    from finevla_tools.latency import run_latency
+    from finevla_tools.bundle_latency import run_latency
 
     return run_latency(arguments)

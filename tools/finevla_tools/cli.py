@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full, unknown
-from finevla_tools import unexpected
+from finevla_tools import crash_report
 from finevla_tools.argument_parser import Parser
 
 COMMANDS = {
@@ -19,7 +19,7 @@ COMMANDS = {
     "adopt": ("finevla_tools.adopt", "take the measured pose as true: before a reset, where the arms are elsewhere"),
     "home": ("finevla_tools.home", "both arms to the home pose, around what is in the way"),
     "go": ("finevla_tools.go", "to a pose of the robot file, or to values"),
-    "step": ("finevla_tools.step", "step mode: show every plan, and ask before the arms follow it"),
+    "step": ("finevla_tools.step_mode", "step mode: show every plan, and ask before the arms follow it"),
     "status": ("finevla_tools.status", "show instruction, rates, latencies and safety"),
     "doctor": (
         "finevla_tools.doctor",
@@ -129,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"error: {unknown('command', name, COMMANDS)}", file=sys.stderr)
         return MISTAKE
-    unexpected.forget()
+    crash_report.forget()
     try:
         code = _run(name, rest)
     except KeyboardInterrupt:
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
     except Exception as error:
         code = _told(name, error)
-    if (report := unexpected.write_report(arguments)) is not None:
+    if (report := crash_report.write_report(arguments)) is not None:
         print(f"please send '{report}' to those who maintain finevla; it says what happened", file=sys.stderr)
         return code or 1
     return code
@@ -182,8 +182,8 @@ def _told(name: str, error: Exception) -> int:
             "see docs/security.md, or unset ROS_SECURITY_ENABLE"
         )
     else:
-        found = unexpected.unexpected(f"'{name}'", error)
-        unexpected.remember(found)
+        found = crash_report.unexpected(f"'{name}'", error)
+        crash_report.remember(found)
         said, code = found.sentence, UNEXPECTED
     print(f"error: {said}", file=sys.stderr)
     return code

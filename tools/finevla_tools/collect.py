@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from finevla_core.chunk import ActionChunk
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy.interface import Policy
+from finevla_core.policy.policy_interface import Policy
 from finevla_sim.demonstrator import clean_order
-from finevla_sim.ik import ArmIK
+from finevla_sim.gripper_path_planner import PathPlanner
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import how_of, say, some_of
-from finevla_sim.planner import PathPlanner
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.npz_shards import save_shard
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import BOWLS, KNOB, TABLE_HEIGHT_M, Scene, SceneObject
-from finevla_sim.shards import save_shard
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.synthetic_motions import MAX_OBJECTS, laid_out, told
 from finevla_sim.tasks import TASKS, Goal, sample_goal
 from finevla_sim.world import Truth, World

@@ -8,12 +8,12 @@ import argparse
 from pathlib import Path
 
 from finevla_core.bundle import load_bundle
-from finevla_core.counts import counted
-from finevla_core.policy.execution import Execution
+from finevla_core.plural_phrases import counted
+from finevla_core.policy.onnx_options import Execution
 from finevla_sim.tasks import mixture
-from finevla_tools.announcements import announce, note
 from finevla_tools.argument_checks import SHARDS, UNKNOWN, at_least, bundle_path, refuse_other_content
 from finevla_tools.simulation_options import add_processes, add_tasks
+from finevla_tools.stderr_notices import announce, note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     load_bundle(bundle)
     tasks = mixture(arguments.tasks)
     announce(f"loading the simulator; {counted(arguments.trials, 'trial')} of '{arguments.bundle}' to {arguments.out}")
-    from finevla_core.policy.loading import load_policy
-    from finevla_sim.robot import default_robot
+    from finevla_core.policy.bundle_loading import load_policy
+    from finevla_sim.robot_files import default_robot
     from finevla_tools.collect import SHARD_TRIALS, write_collected
-    from finevla_tools.work.shards import make_shards
+    from finevla_tools.work.write_shards import make_shards
 
     load_policy(bundle, default_robot().embodiment, execution=Execution(tell=note))
     firsts = range(arguments.first, arguments.first + arguments.trials, SHARD_TRIALS)

@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_core.plural_phrases import counted
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
+from finevla_tools.demo_instructions import DemoStep, programme
 from finevla_tools.demo_report import Outputs, report_of
 from finevla_tools.demo_terminal import converse
+from finevla_tools.demonstration_acts import NOT_RUN, ActResult, Performance, sentence_of
 from finevla_tools.launch_file import Launch
 from finevla_tools.node_log import NodeLog
 from finevla_tools.overload import OverloadWatch
-from finevla_tools.performance import NOT_RUN, ActResult, Performance, sentence_of
-from finevla_tools.programme import DemoStep, programme
 from finevla_tools.session_host import SessionHost
 from finevla_tools.up import Interrupts, SecondStack
 

@@ -8,10 +8,10 @@ import argparse
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import bundle_directory
-from finevla_tools.announcements import announce
+from finevla_ros.share_paths import bundle_directory
 from finevla_tools.argument_checks import FILE, content
 from finevla_tools.launch_file import load_launch, parse_arguments
+from finevla_tools.stderr_notices import announce
 from finevla_tools.up import DEFAULT_FILE, launch_path, refuse_bad_numbers
 
 

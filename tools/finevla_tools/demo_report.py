@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_sim.simulator_node import OVERVIEW_SIZE
+from finevla_tools.demo_instructions import PICTURED
+from finevla_tools.demonstration_acts import ActResult
 from finevla_tools.motion_end import RATE_HZ
-from finevla_tools.performance import ActResult
-from finevla_tools.programme import PICTURED
 from finevla_tools.session_host import SessionHost
 from finevla_tools.stack_session import FollowedRecording
-from finevla_tools.video import BAR, Movie, captioned, card, write_picture
+from finevla_tools.video_writer import BAR, Movie, captioned, card, write_picture
 
 CARD_S = 2
 FRAME_SIZE = (OVERVIEW_SIZE[0] + BAR, OVERVIEW_SIZE[1])

@@ -10,24 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_sim.demonstrator import Demonstration, Demonstrator
 from finevla_sim.episode import CONTROL_S, Episode
+from finevla_sim.gripper_path_planner import UNDISTURBED, Disturbance, Unreachable
 from finevla_sim.gripper_truth import truth_of
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import obeyed
 from finevla_sim.language import instruction_of
-from finevla_sim.planner import UNDISTURBED, Disturbance, Unreachable
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import DEMONSTRATION_SEEDS
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import sample_goal
 from finevla_sim.world import World
 from finevla_tools.datasets.episode_writer import EpisodeWriter
 from finevla_tools.datasets.lerobot_writer import LeRobotWriter
 from finevla_tools.datasets.rosbag_writer import RosbagWriter
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Lines, Progress
 
 FPS = round(1 / CONTROL_S)

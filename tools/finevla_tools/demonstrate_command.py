@@ -7,14 +7,14 @@ episode that did not come out as told is left out, or kept as a failure if asked
 import argparse
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_sim.scene import DEMONSTRATION_SEEDS, LEVELS
 from finevla_sim.tasks import mixture
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import at_least
 from finevla_tools.simulation_options import add_processes, add_tasks
-from finevla_tools.work.staged import refuse_existing
+from finevla_tools.stderr_notices import announce
+from finevla_tools.work.staged_output import refuse_existing
 
 FORMATS = ("lerobot", "rosbag2")
 

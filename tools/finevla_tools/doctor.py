@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import note
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import at_least
+from finevla_tools.stderr_notices import note
 
 if TYPE_CHECKING:
     from finevla_tools.faults.drill import Drill
@@ -66,7 +66,7 @@ def _add_robot_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """`finevla doctor`; exit code 1 if something is wrong or a promise was broken."""
     if arguments.list:
-        from finevla_tools.faults.report import listing
+        from finevla_tools.faults.drill_report import listing
 
         print(listing(_drills(arguments.hostile)))
         return 0
@@ -95,8 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _drills(hostile: bool) -> "list[Drill]":
-    from finevla_tools.faults.catalogue import drills_for
-    from finevla_tools.faults.hostile import hostile_drills
+    from finevla_tools.faults.drill_catalogue import drills_for
+    from finevla_tools.faults.hostile_drills import hostile_drills
     from finevla_tools.launch_file import load_launch
     from finevla_tools.up import DEFAULT_FILE, launch_path
 
@@ -106,11 +106,11 @@ def _drills(hostile: bool) -> "list[Drill]":
 
 
 def _drill(arguments: argparse.Namespace) -> int:
-    from finevla_ros.paths import bundle_directory
-    from finevla_tools.faults.catalogue import chosen
+    from finevla_ros.share_paths import bundle_directory
     from finevla_tools.faults.drill import Result
-    from finevla_tools.faults.report import line, write
-    from finevla_tools.faults.session import Session
+    from finevla_tools.faults.drill_catalogue import chosen
+    from finevla_tools.faults.drill_report import line, write
+    from finevla_tools.faults.drill_session import Session
 
     named = bool(arguments.drill) and not arguments.hostile
     drills = chosen(arguments.drill, _drills(arguments.hostile) + (_drills(True) if named else []))
@@ -146,9 +146,9 @@ def _drill(arguments: argparse.Namespace) -> int:
 
 def drill_sentence() -> str:
     """A motion of the left arm that every bundle for this scene understands."""
-    from finevla_sim.ik import ArmIK
-    from finevla_sim.robot import default_robot
-    from finevla_sim.sampling import sample_scene
+    from finevla_sim.inverse_kinematics import ArmIK
+    from finevla_sim.robot_files import default_robot
+    from finevla_sim.scene_sampling import sample_scene
     from finevla_sim.tasks import candidates
 
     robot = default_robot()
@@ -202,7 +202,7 @@ def _ros() -> str:
 
 
 def _dds() -> str:
-    from finevla_ros.paths import share
+    from finevla_ros.share_paths import share
 
     own = share() / "config" / "fastdds.xml"
     given = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE") or os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE")
@@ -214,7 +214,7 @@ def _dds() -> str:
 
 def _robot() -> str:
     from finevla_core.embodiment import load_embodiment
-    from finevla_ros.paths import robot_file
+    from finevla_ros.share_paths import robot_file
 
     robot = load_embodiment(robot_file("cobotmagic"))
     return f"{robot.name}: {counted(len(robot.joints), 'joint')}, cameras {', '.join(robot.camera_names)}"
@@ -223,10 +223,10 @@ def _robot() -> str:
 def _description() -> str:
     from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
-    from finevla_core.description import read_joints
     from finevla_core.embodiment import load_embodiment
+    from finevla_core.robot_description import read_joints
     from finevla_core.urdf import expand
-    from finevla_ros.paths import robot_file
+    from finevla_ros.share_paths import robot_file
 
     file = robot_file("cobotmagic")
     joints = read_joints(expand(file.parents[2] / load_embodiment(file).urdf))
@@ -242,7 +242,7 @@ def _safety(limits: str) -> str:
     from finevla_core.embodiment import load_embodiment
     from finevla_core.safety.envelope import load_envelope
     from finevla_core.urdf import expand
-    from finevla_ros.paths import robot_file, safety_file
+    from finevla_ros.share_paths import robot_file, safety_file
 
     file = robot_file("cobotmagic")
     robot = load_embodiment(file)
@@ -253,10 +253,10 @@ def _safety(limits: str) -> str:
 def _bundle(name: str) -> str:
     from finevla_core.bundle import check_embodiment, load_bundle
     from finevla_core.embodiment import load_embodiment
-    from finevla_core.policy.execution import Execution
-    from finevla_core.policy.loading import load_policy
+    from finevla_core.policy.bundle_loading import load_policy
+    from finevla_core.policy.onnx_options import Execution
     from finevla_core.policy.remote_policy import RemotePolicy
-    from finevla_ros.paths import bundle_directory, robot_file
+    from finevla_ros.share_paths import bundle_directory, robot_file
     from finevla_tools.remote_check import ask_server
 
     directory, robot = bundle_directory(name), load_embodiment(robot_file("cobotmagic"))
@@ -282,9 +282,9 @@ def _providers() -> str:
 
 
 def _rendering() -> str:
-    from finevla_sim.ik import ArmIK
-    from finevla_sim.robot import default_robot
-    from finevla_sim.sampling import sample_scene
+    from finevla_sim.inverse_kinematics import ArmIK
+    from finevla_sim.robot_files import default_robot
+    from finevla_sim.scene_sampling import sample_scene
     from finevla_sim.world import World
 
     robot = default_robot()

@@ -19,11 +19,11 @@ from finevla_core.manifest import WEIGHTS_SUFFIX, Manifest
 from finevla_core.policy.network_spec import plain_network
 from finevla_core.safety.limits import robot_limits
 from finevla_core.urdf import expand
-from finevla_models.networks import TabletopNetwork, build_network
 from finevla_models.tabletop import TabletopPolicy
+from finevla_models.tabletop_network import TabletopNetwork, build_network
 from finevla_models.weights import dump_weights, load_weights
-from finevla_sim.robot import default_robot
-from finevla_tools.train import load_model
+from finevla_sim.robot_files import default_robot
+from finevla_tools.tabletop_training import load_model
 
 POLICY_MODELS, CARD = {"onnx": "policy.onnx", "torch": "policy.safetensors"}, "card.md"
 READER = "tabletop"

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from finevla_models.vla.files import load_vla, saved_head
+from finevla_models.vla.policy_files import load_vla, saved_head
 from finevla_tools.training.config import ANSWERS
 from finevla_tools.training.run_folder import AVERAGE, newest_checkpoint
-from finevla_tools.work.staged import Staged
+from finevla_tools.work.staged_output import Staged
 
 SIDE = 64  # pixels of the picture that both are asked about
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from finevla_core.chunk import JOININGS
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import BUNDLE, refuse_no_checkpoints, refuse_other_content
+from finevla_tools.stderr_notices import announce
 from finevla_tools.training.run_folder import checkpoint_steps
 
 
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_vla(arguments: argparse.Namespace) -> int:
     if arguments.finder is not None:
         raise FineVLAError("--finder is of the tabletop policy; the policy in this folder has none")
-    from finevla_tools.work.staged import refuse_existing
+    from finevla_tools.work.staged_output import refuse_existing
 
     card = _card(arguments.card)
     from finevla_tools.export_backbone import answers_in_words, export_backbone

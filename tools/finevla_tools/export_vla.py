@@ -15,18 +15,18 @@ from finevla_core.bundle import Bundle, read_manifest, write_bundle
 from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
 from finevla_core.manifest import MANIFEST, SCHEMA, Manifest, parse_manifest
-from finevla_core.policy.graphs import MEMORY
+from finevla_core.policy.network_interface import MEMORY
 from finevla_core.policy.network_spec import VLASpec, plain_network
 from finevla_core.policy.onnx_prompt_graphs import NOISE, OnnxPromptGraphs
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.policy.prompt_tokens import PROMPT, TOKENIZER
-from finevla_core.recording.atomic import replace_folder
+from finevla_core.recording.atomic_files import replace_folder
 from finevla_models.vla.batch import VLAExample
-from finevla_models.vla.files import WEIGHTS, load_vla, policy_files
-from finevla_models.vla.flow import draw_noise
+from finevla_models.vla.flow_matching import draw_noise
 from finevla_models.vla.head import VLAPolicy
 from finevla_models.vla.instruct_session import InstructSession
 from finevla_models.vla.onnx_policy import FixedPolicy
+from finevla_models.vla.policy_files import WEIGHTS, load_vla, policy_files
 from finevla_models.vla_graphs import VLAGraphs, check_network, spec_of
 from finevla_tools.training.run_folder import AVERAGE, POLICY_FILE, newest_checkpoint
 

@@ -5,7 +5,7 @@ import math
 
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError, unknown
-from finevla_ros.paths import robot_file
+from finevla_ros.share_paths import robot_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     name, names, values = goal_from(arguments.goal, robot)
     speed = checked_speed(arguments)
     from finevla_interfaces.action import GoTo
-    from finevla_tools.moves import move
+    from finevla_tools.planned_motion import move
 
     return move(
         arguments.namespace, GoTo, "go_to", GoTo.Goal(pose_name=name, names=names, values=values, speed_scale=speed)

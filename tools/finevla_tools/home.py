@@ -14,6 +14,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Move both arms to the home pose; return the exit code. Raises `FineVLAError` if they do not arrive."""
     speed = checked_speed(arguments)
     from finevla_interfaces.action import Home
-    from finevla_tools.moves import move
+    from finevla_tools.planned_motion import move
 
     return move(arguments.namespace, Home, "home", Home.Goal(speed_scale=speed))

@@ -15,7 +15,7 @@ import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.substitution import Scope, expand, split_words
+from finevla_tools.launch_substitution import Scope, expand, split_words
 
 CONDITIONS = {"if", "unless"}
 PROCESS_KEYS = {"name", "args", "respawn", "respawn_delay", "output", "env"} | CONDITIONS

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools.motion_end import RATE_HZ
 
 SLOW_SHARE = 0.9  # of the simulator's rate

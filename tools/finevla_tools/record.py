@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Self
 
-from finevla_core.counts import counted
-from finevla_tools.announcements import announce, announcer
+from finevla_core.plural_phrases import counted
+from finevla_tools.stderr_notices import announce, announcer
 
 START, OUTCOMES, QUIT = ("\n", "\r", " "), {"s": "success", "f": "failure", "d": "discard"}, ("q", "\x03", "\x04")
 HELP = "Enter or space: start, and stop; s: stop, it was a success; f: a failure; d: discard it; q: quit"

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import HOME, Embodiment
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.plural_phrases import counted
 from finevla_core.policy.remote_policy import RemotePolicy
 
 PROMPT = "hold still"

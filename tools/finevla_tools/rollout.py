@@ -14,10 +14,10 @@ from finevla_core.chunk_limiter import NoAllowedChunk, load_chunk_limiter
 from finevla_core.images import ImageFormat, fit_image
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.execution import Execution
-from finevla_core.policy.interface import Policy
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.onnx_options import Execution
+from finevla_core.policy.policy_interface import Policy
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import Envelope, load_envelope
@@ -25,10 +25,10 @@ from finevla_core.safety.events import State
 from finevla_core.safety.gate import GateOptions
 from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_core.urdf import expand
-from finevla_sim.robot import RobotFiles
+from finevla_sim.robot_files import RobotFiles
 from finevla_sim.world import Truth, World
-from finevla_tools.announcements import note
 from finevla_tools.motion_end import rests
+from finevla_tools.stderr_notices import note
 
 CONTROL_NS = 20_000_000
 OBSERVE_NS = 100_000_000
@@ -76,7 +76,7 @@ def load_limited_policy(bundle: Path, robot: RobotFiles, server: str = "") -> Po
     limiter = load_chunk_limiter(robot.embodiment, expand(robot.urdf_path), robot.safety_path)
     if server or read_manifest(bundle).runtime != "torch":
         return load_policy(bundle, robot.embodiment, execution=Execution(tell=note), limiter=limiter, server=server)
-    from finevla_tools.serve.hosting import load_torch_graphs
+    from finevla_tools.serve.served_bundle import load_torch_graphs
 
     loaded = load_bundle(bundle)
     return BundlePolicy(loaded, robot.embodiment, load_torch_graphs(loaded, 1), limiter)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES, EMPTY_FACTOR, Factors, Instruction
 from finevla_core.stop_words import stop_word
-from finevla_tools.announcements import announcer
+from finevla_tools.stderr_notices import announcer
 
 if TYPE_CHECKING:
     from finevla_client.results import InstructionAnswer

@@ -8,7 +8,7 @@ from pathlib import Path
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_ros.namespaces import checked_namespace
-from finevla_ros.paths import robot_file
+from finevla_ros.share_paths import robot_file
 from finevla_tools.security_check import last_day, problems
 from finevla_tools.security_keystore import create, enclave_path
 from finevla_tools.security_map import OPERATOR, members

@@ -18,7 +18,7 @@ from finevla_ros.namespaces import checked_namespace
 from finevla_tools.security_map import Member
 from finevla_tools.security_permissions import DAYS, checked_domain, governance, permissions
 from finevla_tools.security_smime import sign
-from finevla_tools.work.staged import Staged
+from finevla_tools.work.staged_output import Staged
 
 PUBLIC, PRIVATE, ENCLAVES = "public", "private", "enclaves"
 AUTHORITIES = ("identity_ca", "permissions_ca")  # one and the same here, as SROS 2 makes it

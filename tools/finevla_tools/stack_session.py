@@ -18,15 +18,15 @@ from finevla_core.instruction import Instruction
 from finevla_core.safety.events import RESET_ADVICE
 from finevla_interfaces.msg import SafetyEvent, SceneTruth
 from finevla_ros import qos
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.world import Truth
 from finevla_tools.ground_truth import truth_from_msg
 from finevla_tools.motion_end import RATE_HZ, REST_S, rests
 from finevla_tools.overload import OverloadWatch
-from finevla_tools.patience import Patience
+from finevla_tools.progress_timeout import Patience
 from finevla_tools.session_errors import InstructionRefused, Interruption, NotReady, StackDied
 from finevla_tools.simulation_client import SimulationClient
 from finevla_tools.up import BAD_INPUT, Stack

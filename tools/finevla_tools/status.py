@@ -14,9 +14,9 @@ from rich.table import Table
 
 from finevla_client.connection import STALE_S, STATES, Connection
 from finevla_core.bridge_report import STEP_REMARK
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_ros import qos
-from finevla_tools.announcements import announcer
+from finevla_tools.stderr_notices import announcer
 
 LISTEN_S = 2.5  # within this every node is discovered (1.6 s measured) and reports its diagnostics (every second)
 LEVEL_COLORS = {0: "green", 1: "yellow", 2: "red", 3: "red"}

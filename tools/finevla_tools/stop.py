@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from finevla_tools.announcements import announcer
+from finevla_tools.stderr_notices import announcer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,11 +7,11 @@ and a motion without pictures a hundredth of a demonstration.
 import argparse
 from pathlib import Path
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_sim.tasks import mixture
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import SHARDS, UNKNOWN, at_least, refuse_other_content
 from finevla_tools.simulation_options import add_processes, add_tasks
+from finevla_tools.stderr_notices import announce
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     tasks = mixture(arguments.tasks)
     announce(f"loading the simulator; {counted(arguments.scenes, 'scene')} to {arguments.out}")
     from finevla_sim.synthetic_motions import SHARD_SCENES, write_motions
-    from finevla_tools.work.shards import make_shards
+    from finevla_tools.work.write_shards import make_shards
 
     firsts = range(arguments.first, arguments.first + arguments.scenes, SHARD_SCENES)
     paths = [arguments.out / f"drills_{first // SHARD_SCENES:05d}.npz" for first in firsts]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_models.heads import HEADS
-from finevla_tools.announcements import announce
+from finevla_models.head_names import HEADS
 from finevla_tools.argument_checks import CHECKPOINTS, UNKNOWN, at_least, refuse_no_motions, refuse_other_content
+from finevla_tools.stderr_notices import announce
 from finevla_tools.training import command
 
 PARTS = ("finder", "mover")
@@ -110,7 +110,7 @@ def _train_tabletop(arguments: argparse.Namespace, out: Path) -> int:
         refuse_no_motions(Path(folder), with_pictures="finder" in parts)
     refuse_other_content(out, CHECKPOINTS, UNKNOWN)
     announce(f"loading torch and {', '.join(arguments.source)}")
-    from finevla_tools.train import train
+    from finevla_tools.tabletop_training import train
 
     options = TrainOptions(tuple(arguments.source), arguments.mixture, arguments.head, arguments.seed, **steps)
     train(options, out, parts, arguments.resume, arguments.threads)

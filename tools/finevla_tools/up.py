@@ -15,11 +15,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import bundle_directory, robot_file, safety_file, share
-from finevla_tools.announcements import announce
+from finevla_core.plural_phrases import counted
+from finevla_ros.share_paths import bundle_directory, robot_file, safety_file, share
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
+from finevla_tools.stderr_notices import announce
 
 DEFAULT_FILE = "cobotmagic.launch.yaml"
 GRACE_S = (6.0, 3.0, 2.0)  # after SIGINT, SIGTERM, SIGKILL
@@ -277,7 +277,7 @@ def launch_path(given: str) -> Path:
 
 def refuse_second_stack(launch: Launch) -> None:
     """Raise `SecondStack` with names: two stacks in one domain and namespace would both command the arms."""
-    from finevla_tools.graph import answering
+    from finevla_tools.live_nodes import answering
 
     if there := answering([process.node for process in launch.processes if process.node]):
         domain = os.environ.get("ROS_DOMAIN_ID", "0")

@@ -8,10 +8,10 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
-from finevla_tools.text_format import percentage, shortened
+from finevla_tools.number_format import percentage, shortened
 
 IMPORTED, EXPORTED = ("finevla-tool",), ("finegrained", "finevla-tool")
 MOST_LINES = 40  # episodes that are shown one by one
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _apply(arguments: argparse.Namespace) -> int:
-    from finevla_tools.datasets.words_apply import apply_annotations
+    from finevla_tools.datasets.words_from_annotations import apply_annotations
 
     done = apply_annotations(arguments.dataset, arguments.apply, arguments.out, arguments.unreviewed)
     _tell(done.rows, done.episodes, done.drafts)
@@ -60,10 +60,10 @@ def _apply(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     from finevla_tools.datasets.annotation_table import write_annotations
+    from finevla_tools.datasets.finevla_word_files import import_tool
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.datasets.words_apply import apply_rows
-    from finevla_tools.datasets.words_exchange import import_tool
-    from finevla_tools.work.staged import refuse_existing
+    from finevla_tools.datasets.words_from_annotations import apply_rows
+    from finevla_tools.work.staged_output import refuse_existing
 
     form, path = arguments.imported[0], Path(arguments.imported[1])
     if form not in IMPORTED:
@@ -86,8 +86,8 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from finevla_tools.datasets.finevla_word_files import export_words
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.datasets.words_exchange import export_words
 
     form, path = arguments.exported[0], Path(arguments.exported[1])
     if form not in EXPORTED:
@@ -99,9 +99,9 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from finevla_tools.annotate.annotation import APPROVED, DRAFT
+    from finevla_tools.datasets.episode_words import WordsReader
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.datasets.words import WordsReader
-    from finevla_tools.datasets.words_apply import contradictions
+    from finevla_tools.datasets.words_from_annotations import contradictions
 
     files = open_dataset(arguments.dataset)
     reader, totals, odd = WordsReader(files), Counter[str](), list[str]()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tiny_bundle import HORIZON, make_tiny_bundle
 
 from finevla_core.embodiment import Embodiment
-from finevla_tools.serve.hosting import HostedBundle, host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import HostedBundle, host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"
 STATE = np.linspace(0.1, 0.6, 14)
@@ -230,7 +230,7 @@ def test_a_token_is_taken_from_the_environment(
 
 
 def test_the_client_reads_and_writes_arrays_as_the_server_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from finevla_core.policy_wire.arrays import OPENPI
+    from finevla_core.policy_wire.msgpack_arrays import OPENPI
 
     copied("robotwin", ("policy_client.py",), tmp_path, monkeypatch)
     client = importlib.import_module("policy_robotwin.policy_client")

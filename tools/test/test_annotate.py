@@ -13,7 +13,7 @@ from lerobot_sets import HOME, JOINTS, Take, take, write
 
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.annotate.draft import ANNOTATIONS, LABELS, RECORD
-from finevla_tools.annotate.score import Score, Tally, compare
+from finevla_tools.annotate.ground_truth_score import Score, Tally, compare
 from finevla_tools.cli import main
 from finevla_tools.datasets.annotation_table import read_annotations
 
@@ -110,10 +110,10 @@ def test_columns_of_no_arm_are_one_sentence(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_demonstrations_carry_the_truth_that_facts_are_scored_by() -> None:
-    from finevla_tools.annotate.motion import motion_facts
+    from finevla_tools.annotate.motion_facts import motion_facts
     from finevla_tools.annotate.trajectory import trajectory_of
     from finevla_tools.canonical.layout import DIM
-    from finevla_tools.canonical.unify import Unified
+    from finevla_tools.canonical.unified_values import Unified
     from finevla_tools.demonstrate import DemonstrationRequest, Performer
 
     made = Performer(DemonstrationRequest({"place_color": 1.0}, disturbed=False, pictures=False)).perform(3)

@@ -19,12 +19,12 @@ from finevla_tools.annotate.draft import ANNOTATIONS
 from finevla_tools.annotate.instruct_rows import instruct_rows
 from finevla_tools.cli import main
 from finevla_tools.datasets.annotation_table import read_annotations, write_annotations
+from finevla_tools.datasets.episode_words import EpisodeWords, read_words
+from finevla_tools.datasets.instructvla_rows import main_camera
 from finevla_tools.datasets.lerobot_files import open_dataset
-from finevla_tools.datasets.spoken_rows import main_camera
-from finevla_tools.datasets.words import EpisodeWords, read_words
 from finevla_tools.training.config import parse_run_config
-from finevla_tools.training.data import VLASamples
-from finevla_tools.training.options import DataOptions, LanguageRates, QuestionOptions, SampleOptions, SourceSet
+from finevla_tools.training.config_types import DataOptions, LanguageRates, QuestionOptions, SampleOptions, SourceSet
+from finevla_tools.training.vla_samples import VLASamples
 
 REQUEST = "Could you set the red cube in the left basin?"
 KEY = "observation.images.front"

@@ -13,7 +13,7 @@ from lerobot_sets import HOME, Take, write
 from played_vlm_server import PlayedVlmServer, always
 
 from finevla_tools.annotate.draft import ANNOTATIONS, RECORD
-from finevla_tools.annotate.vlm import VlmWay
+from finevla_tools.annotate.vlm_annotator import VlmWay
 from finevla_tools.annotate.vlm_command import CONTRADICTED, vlm_options
 from finevla_tools.annotate.vlm_server import VlmOptions
 from finevla_tools.cli import main

@@ -10,8 +10,8 @@ pytest.importorskip("aiohttp", reason="aiohttp comes with 'make data-setup'")
 from review_stage import ReviewStage
 
 from finevla_tools.cli import main
+from finevla_tools.datasets.episode_words import read_words
 from finevla_tools.datasets.lerobot_files import open_dataset
-from finevla_tools.datasets.words import read_words
 
 
 def truth_of(bag: Path) -> dict[str, str]:

@@ -10,8 +10,8 @@ import pytest
 from probe import Probe
 from std_msgs.msg import Empty, String
 
+from finevla_core.recording.bag_metadata import Bag, Definitions, Qos, Topic
 from finevla_core.recording.episode import DiskLimits, Labels, RecordedEpisode
-from finevla_core.recording.metadata import Bag, Definitions, Qos, Topic
 from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_tools import cli

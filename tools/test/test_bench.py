@@ -11,9 +11,9 @@ from torch_bundle import make_torch_bundle
 from finevla_core.bundle import load_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.policy import gpu_libraries, onnx_graphs, onnx_loading
-from finevla_core.policy.engine_cache import Accelerator
-from finevla_core.policy.execution import TENSORRT, Execution
-from finevla_tools import latency
+from finevla_core.policy.onnx_options import TENSORRT, Execution
+from finevla_core.policy.tensorrt_cache import Accelerator
+from finevla_tools import bundle_latency
 from finevla_tools.cli import main
 
 
@@ -48,12 +48,12 @@ def test_played_gpu_is_told_with_its_precision(
     for module in (onnx_graphs, onnx_loading, gpu_libraries):
         monkeypatch.setattr(module, "ort", played)
     monkeypatch.setattr(onnx_loading, "this_accelerator", lambda: Accelerator("H200", "1", "101601", "1.31.1"))
-    monkeypatch.setattr(latency, "gpu_name", lambda: "H200")
+    monkeypatch.setattr(bundle_latency, "gpu_name", lambda: "H200")
     execution = Execution("tensorrt", "bf16", told.append)
-    report = latency.measure(load_bundle(bundle), robot, execution, 1, 3)
+    report = bundle_latency.measure(load_bundle(bundle), robot, execution, 1, 3)
     assert (report.provider, report.precision, report.gpu) == (f"{TENSORRT} (bf16)", "bf16", "H200")
     played.broken[TENSORRT] = "no"
-    report = latency.measure(load_bundle(bundle), robot, Execution("auto", "fp16", told.append), 1, 3)
+    report = bundle_latency.measure(load_bundle(bundle), robot, Execution("auto", "fp16", told.append), 1, 3)
     assert (report.provider, report.precision, report.gpu) == ("CUDAExecutionProvider", "fp32", "H200")
 
 

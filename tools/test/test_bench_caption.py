@@ -15,9 +15,7 @@ from vlm_run import misbehaviour, options
 
 from finevla_tools.annotate.vlm_journal import VlmJournal
 from finevla_tools.annotate.vlm_server import VlmServer
-from finevla_tools.benchmarks.bench_frames import caption_label
 from finevla_tools.benchmarks.caption_run import judge_requests, judged_answer, published_scores
-from finevla_tools.benchmarks.caption_runs import caption_interval
 from finevla_tools.benchmarks.caption_scoring import score
 from finevla_tools.benchmarks.evaluation_files import (
     caption_steps,
@@ -27,7 +25,9 @@ from finevla_tools.benchmarks.evaluation_files import (
     read_judged,
     told_steps,
 )
+from finevla_tools.benchmarks.judged_captions import caption_interval
 from finevla_tools.benchmarks.model_requests import answer_all
+from finevla_tools.benchmarks.video_frames import caption_label
 from finevla_tools.cli import main
 
 TOLD = {"Step2": "It lifts the cube.", "Step10": "It waves.", "Step1": "The left arm grasps the red cube."}

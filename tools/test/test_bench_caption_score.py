@@ -26,7 +26,7 @@ from finevla_tools.benchmarks.caption_scoring import (
     score,
     scored_line,
 )
-from finevla_tools.benchmarks.uncertainty import agreement
+from finevla_tools.benchmarks.score_uncertainty import agreement
 
 SHORT = {label[0]: label for label in LABELS}
 FEW = st.dictionaries(st.sampled_from(CAPABILITIES), st.text("mpco", min_size=1, max_size=5))

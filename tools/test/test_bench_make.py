@@ -26,7 +26,7 @@ from finevla_tools.benchmarks.own_sets import part_of
 from finevla_tools.benchmarks.vqa_matching import CHOICE, LETTERS, NUMBER, VqaQuestion
 from finevla_tools.benchmarks.vqa_scoring import VqaRecord, by, interval, judged, shared
 from finevla_tools.cli import main
-from finevla_tools.datasets.words import EpisodeWords, TaskSpan
+from finevla_tools.datasets.episode_words import EpisodeWords, TaskSpan
 
 VALUES = {
     "active_actor": ("left_arm", "right_arm"),

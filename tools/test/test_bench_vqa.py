@@ -18,7 +18,7 @@ from finevla_tools.annotate.vlm_server import VlmServer
 from finevla_tools.benchmarks.capabilities import AXES, CAPABILITIES, read_axes
 from finevla_tools.benchmarks.evaluation_files import read_questions, read_samples
 from finevla_tools.benchmarks.model_requests import answer_all
-from finevla_tools.benchmarks.uncertainty import bootstrap, bootstrap_difference
+from finevla_tools.benchmarks.score_uncertainty import bootstrap, bootstrap_difference
 from finevla_tools.benchmarks.vqa_run import VqaSet, VqaWay, records_of, vqa_messages, vqa_requests
 from finevla_tools.benchmarks.vqa_scoring import judged, shared
 from finevla_tools.cli import main

@@ -20,14 +20,14 @@ from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_tools.canonical import convert as cv
-from finevla_tools.canonical.arms import config_folder
-from finevla_tools.canonical.choose import choose_map
+from finevla_tools.canonical.arm_kinematics import config_folder
 from finevla_tools.canonical.convert import CanonicalOptions, convert, load_episode, restored
-from finevla_tools.canonical.fields import Field, FieldMap, is_tool_view, modality_map, yaml_map
-from finevla_tools.canonical.files import meta_json, read_meta, read_unified, write_unified
+from finevla_tools.canonical.field_map import Field, FieldMap, is_tool_view, modality_map, yaml_map
+from finevla_tools.canonical.field_map_choice import choose_map
 from finevla_tools.canonical.layout import COLUMNS, DIM, SLOTS
 from finevla_tools.canonical.rotations import SIZES, angle_between, continuous, from_rotation, to_rotation
-from finevla_tools.canonical.unify import Rules, Targets, Unified, restore, unify
+from finevla_tools.canonical.unified_files import meta_json, read_meta, read_unified, write_unified
+from finevla_tools.canonical.unified_values import Rules, Targets, Unified, restore, unify
 from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import open_dataset, values
 

@@ -3,7 +3,7 @@
 import pytest
 
 from finevla_tools.annotate.claim_clauses import in_order
-from finevla_tools.annotate.claim_text import plain_text
+from finevla_tools.annotate.claim_text_normalization import plain_text
 from finevla_tools.annotate.claims import claims_in
 
 

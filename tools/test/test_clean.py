@@ -22,11 +22,9 @@ from finevla_core.text_files import read_json
 from finevla_tools.clean import checks as c
 from finevla_tools.clean import run as clean_run
 from finevla_tools.clean.checks import CHECKS, Check
-from finevla_tools.clean.compat import judge_all
-from finevla_tools.clean.decide import chosen, parse_set, threshold_of
-from finevla_tools.clean.finevla import PaperLimits, PaperVerdict, load_limits, range_norm_l2
-from finevla_tools.clean.pictures import count_and_look, sharpness
-from finevla_tools.clean.reports import (
+from finevla_tools.clean.finevla_compat import judge_all
+from finevla_tools.clean.finevla_filters import PaperLimits, PaperVerdict, load_limits, range_norm_l2
+from finevla_tools.clean.finevla_reports import (
     diff_report,
     flat_report,
     l2_statistics,
@@ -34,6 +32,8 @@ from finevla_tools.clean.reports import (
     structured_report,
     write_report,
 )
+from finevla_tools.clean.keep_decisions import chosen, parse_set, threshold_of
+from finevla_tools.clean.video_checks import count_and_look, sharpness
 from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import Footage, open_dataset, values
 from finevla_tools.report.charts import histogram

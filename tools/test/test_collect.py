@@ -7,15 +7,15 @@ import pytest
 
 pytest.importorskip("torch", reason="torch comes with 'make train-setup'; the robot does without")
 
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import TABLE_HEIGHT_M
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.synthetic_motions import load_motions, write_motions
 from finevla_sim.tasks import Goal
 from finevla_sim.world import World
 from finevla_tools.collect import centre, where, write_collected
-from finevla_tools.training_data import MotionShards
+from finevla_tools.tabletop_training_data import MotionShards
 
 BUNDLE = Path(__file__).parents[2] / "models" / "tabletop"
 

@@ -15,7 +15,7 @@ import yaml
 from finevla_tools import cli, up
 from finevla_tools.launch_file import load_launch
 from finevla_tools.up import Stack
-from finevla_tools.video import Movie, captioned
+from finevla_tools.video_writer import Movie, captioned
 
 
 def finevla(*words: str, **options: object) -> subprocess.CompletedProcess[str]:

@@ -15,10 +15,10 @@ from finevla_core.safety.limits import robot_limits
 from finevla_core.urdf import expand
 from finevla_tools.cli import main
 from finevla_tools.commissioning.can_buses import check_can
-from finevla_tools.commissioning.hand_steps import _ends, _table
-from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
-from finevla_tools.commissioning.person import ENTER, Answers, NotAnswered, Terminal, person_of
+from finevla_tools.commissioning.manual_steps import _ends, _table
+from finevla_tools.commissioning.person_answers import ENTER, Answers, NotAnswered, Terminal, person_of
 from finevla_tools.commissioning.report import write_report
+from finevla_tools.commissioning.step_outcome import StepOutcome, failed, passed, skipped
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,7 +19,7 @@ from finevla_interfaces.msg import PiperStatus
 from finevla_ros import qos
 from finevla_ros.messages import to_stamp
 from finevla_tools.commissioning import command
-from finevla_tools.commissioning.person import NotAnswered
+from finevla_tools.commissioning.person_answers import NotAnswered
 from finevla_tools.doctor import add_arguments
 
 pytestmark = pytest.mark.slow  # each starts nodes

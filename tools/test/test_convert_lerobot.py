@@ -16,10 +16,10 @@ import foreign
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.cli import main
-from finevla_tools.convert import pictures
+from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import EpisodeFrame, Header, LanguageRow
-from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource, matches
-from finevla_tools.convert.lerobot_v21 import write_v21
+from finevla_tools.convert.lerobot_source import LeRobotOptions, LeRobotSource, matches
+from finevla_tools.convert.lerobot_v21_writer import write_v21
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def assert_same(root: Path, robot: Embodiment) -> None:
         ]
         for k, frame in enumerate(frames):
             for c, camera in enumerate(robot.camera_names):
-                assert (pictures.decode(frame.pictures[camera], "it") == r.images[k, c]).all()
+                assert (compressed_pictures.decode(frame.pictures[camera], "it") == r.images[k, c]).all()
         json.dumps(header.facts)
 
 
@@ -171,7 +171,7 @@ def test_damaged_files_get_one_sentence_each(v21: Path, v21_images: Path, tmp_pa
         try:
             for frame in read(root)[1]:
                 for picture in frame.pictures.values():
-                    pictures.decode(picture, "it")
+                    compressed_pictures.decode(picture, "it")
         except FineVLAError as error:
             refused += 1
             assert "\n" not in str(error)

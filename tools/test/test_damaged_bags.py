@@ -12,11 +12,11 @@ from odd_bags import packets, write_sqlite
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.mcap import McapWriter
-from finevla_core.recording.reading import BagReader
-from finevla_core.recording.scan import Scan
+from finevla_core.recording.bag_reader import BagReader
+from finevla_core.recording.mcap_scan import Scan
+from finevla_core.recording.mcap_writer import McapWriter
 from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
+from finevla_tools.convert.bag_source import BagSource
 from finevla_tools.convert.episode import Header
 
 STEPS = 12

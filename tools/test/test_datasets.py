@@ -18,12 +18,12 @@ from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Factors, Instruction
 from finevla_sim.episode import Episode
-from finevla_tools.convert.encode import CameraEncoder
+from finevla_tools.convert.video_encoder import CameraEncoder
+from finevla_tools.datasets.episode_words import EPISODES_FILE, TimedText, read_words
 from finevla_tools.datasets.episode_writer import facts
 from finevla_tools.datasets.lerobot_files import open_dataset
 from finevla_tools.datasets.lerobot_writer import LeRobotWriter
 from finevla_tools.datasets.rosbag_writer import RosbagWriter
-from finevla_tools.datasets.words import EPISODES_FILE, TimedText, read_words
 
 FINE = 'with the left arm: über die Kante, 从上面, "slowly"'
 STEP_NS = 100_000_000

@@ -16,8 +16,8 @@ pytest.importorskip("sklearn")
 pytest.importorskip("kmedoids")
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup import clusters as module
 from finevla_tools.dedup import finevla_clusters as fv
 from finevla_tools.dedup.automatic_cut import candidates

@@ -21,16 +21,16 @@ from scipy.spatial.distance import squareform
 
 from finevla_tools.cli import main
 from finevla_tools.datasets.lerobot_files import open_dataset
-from finevla_tools.dedup import compare as compare_module
-from finevla_tools.dedup import kernel, outputs, tables
-from finevla_tools.dedup.budget import shares
-from finevla_tools.dedup.compare import compare
+from finevla_tools.dedup import dtw_distances, result_tables, run_outputs
+from finevla_tools.dedup import group_comparison as compare_module
 from finevla_tools.dedup.correction_effects import between, sample
-from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
+from finevla_tools.dedup.distance_store import Work, pairs_of
+from finevla_tools.dedup.episode_budget import shares
 from finevla_tools.dedup.finevla_files import folder_names
+from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
+from finevla_tools.dedup.group_comparison import compare
 from finevla_tools.dedup.groups import Group
-from finevla_tools.dedup.source import EpisodeRequest, entries_of, open_sources
-from finevla_tools.dedup.store import Work, pairs_of
+from finevla_tools.dedup.trajectory_source import EpisodeRequest, entries_of, open_sources
 
 quick = settings(max_examples=60, deadline=None)
 TASKS, MOTIONS, COPIES = 2, 3, 3
@@ -70,12 +70,12 @@ def dedup(*arguments: Any) -> int:
 
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(out / tables.EPISODES).to_pylist()
+    rows: list[dict[str, Any]] = pq.read_table(out / result_tables.EPISODES).to_pylist()
     return rows
 
 
 def said_of(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / tables.RUN).read_text())
+    found: dict[str, Any] = json.loads((out / result_tables.RUN).read_text())
     return found
 
 
@@ -89,7 +89,7 @@ def done(planted: Path) -> Path:
 
 def telling(out: Path) -> float:
     """A distance between those of copies and those of different motions."""
-    table = pq.read_table(out / tables.DISTANCES).to_pylist()
+    table = pq.read_table(out / result_tables.DISTANCES).to_pylist()
     alike = [row["distance"] for row in table if row["i"] // COPIES == row["j"] // COPIES]
     others = [row["distance"] for row in table if row["i"] // COPIES != row["j"] // COPIES]
     assert max(alike) < min(others)
@@ -122,18 +122,18 @@ class TestPlanted:
         assert (counts["compared"], counts["skipped"], counts["kept"], counts["groups"]) == (18, 1, 6, 2)
         assert said["pairs"] == said["aligned"] == 2 * 36
         assert said["measure"]["key"] == Metric().key()
-        assert (done / outputs.PAGE).stat().st_size > 10_000
+        assert (done / run_outputs.PAGE).stat().st_size > 10_000
 
     def test_distances_are_those_of_the_kernel(self, done: Path, planted: Path) -> None:
-        table = pq.read_table(done / tables.DISTANCES).to_pylist()
+        table = pq.read_table(done / result_tables.DISTANCES).to_pylist()
         assert all(row["is_exact"] for row in table)
         sources = open_sources([planted], EpisodeRequest(), None)
-        from finevla_tools.dedup.loading import load
+        from finevla_tools.dedup.trajectory_loading import load
 
         members = range(MOTIONS * COPIES)
         found = [load(sources[0], EpisodeRequest(), entry).values for entry in entries_of(sources)[: len(members)]]
         prepared = prepare([PoseTrajectory(str(k), v) for k, v in enumerate(found) if v is not None], Metric())
-        wanted = kernel.condensed(prepared)
+        wanted = dtw_distances.condensed(prepared)
         mine = [row for row in table if row["group"] == "task 0"]
         assert [(row["i"], row["j"]) for row in mine] == [
             tuple(p) for p in pairs_of(np.arange(len(wanted)), len(members))
@@ -166,9 +166,11 @@ class TestPlanted:
         assert [r["cluster"] for r in rows_of(out)] == [r["cluster"] for r in rows_of(done)]
         said = said_of(out)
         assert said["aligned"] < said["pairs"] or linkage == "single"  # it looks at 16 at a time: half a group here
-        table = pq.read_table(out / tables.DISTANCES).to_pylist()
+        table = pq.read_table(out / result_tables.DISTANCES).to_pylist()
         assert sum(row["is_exact"] for row in table) == said["aligned"]
-        exact = {(row["i"], row["j"]): row["distance"] for row in pq.read_table(done / tables.DISTANCES).to_pylist()}
+        exact = {
+            (row["i"], row["j"]): row["distance"] for row in pq.read_table(done / result_tables.DISTANCES).to_pylist()
+        }
         assert all(row["distance"] <= exact[row["i"], row["j"]] * (1 + 1e-3) for row in table)
 
     def test_budget_is_held_and_spread(self, planted: Path, tmp_path: Path) -> None:
@@ -238,7 +240,7 @@ class TestInterrupted:
         self, planted: Path, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         computed = []
-        original = kernel.pair_distances
+        original = dtw_distances.pair_distances
 
         def counted(prepared: Any, pairs: Any, device: str = "cpu") -> Any:
             computed.append(len(pairs))
@@ -246,8 +248,8 @@ class TestInterrupted:
                 raise KeyboardInterrupt
             return original(prepared, pairs, device)
 
-        monkeypatch.setattr(kernel, "pair_distances", counted)
-        monkeypatch.setattr(outputs, "ALL_PAIRS", 0)
+        monkeypatch.setattr(dtw_distances, "pair_distances", counted)
+        monkeypatch.setattr(run_outputs, "ALL_PAIRS", 0)
         out, fail_at = tmp_path / "out", 2
         assert dedup(planted, "--out", out) == 130
         assert [p.name for p in tmp_path.iterdir()] == [".out.work"]
@@ -262,7 +264,7 @@ class TestInterrupted:
         self, planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(outputs, "write_page", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(run_outputs, "write_page", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             assert dedup(planted, "--out", tmp_path / "out") == 130
         assert dedup(planted, "--out", tmp_path / "out", "--w-grip", 7) == 2
         assert "another measure" in capsys.readouterr().err
@@ -399,8 +401,10 @@ class TestDifferences:
         some = self.trajectories()
         pairs = np.array([[1, 2], [3, 4]])
         _, theirs, ours = between("g", some, Metric(), pairs)
-        np.testing.assert_allclose(ours, kernel.pair_distances(prepare(some, Metric()), pairs), rtol=1e-6)
-        np.testing.assert_allclose(theirs, kernel.pair_distances(prepare(some, Metric(compat=True)), pairs), rtol=1e-9)
+        np.testing.assert_allclose(ours, dtw_distances.pair_distances(prepare(some, Metric()), pairs), rtol=1e-6)
+        np.testing.assert_allclose(
+            theirs, dtw_distances.pair_distances(prepare(some, Metric(compat=True)), pairs), rtol=1e-9
+        )
 
     def test_samples_are_pairs_and_short_of_long_ones(self) -> None:
         found = sample(10, [100] * 10, 20, 0)
@@ -435,10 +439,10 @@ class TestDistanceTable:
         exact = rng.uniform(size=len(condensed)) < 0.5
         members = np.sort(rng.choice(100, count, replace=False))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tables, "ROWS_AT_ONCE", at_once)
-            with tables.DistanceWriter(folder, ["a", "b"]) as writer:
+            patch.setattr(result_tables, "ROWS_AT_ONCE", at_once)
+            with result_tables.DistanceWriter(folder, ["a", "b"]) as writer:
                 writer.add(1, members, condensed, exact)
-        found = pq.read_table(folder / tables.DISTANCES).to_pylist()
+        found = pq.read_table(folder / result_tables.DISTANCES).to_pylist()
         pairs = members[pairs_of(np.arange(len(condensed)), count)].reshape(-1, 2)
         assert [(r["i"], r["j"]) for r in found] == [tuple(p) for p in pairs.tolist()]
         assert [r["distance"] for r in found] == condensed.tolist()
@@ -507,7 +511,7 @@ class TestBadInput:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr(tables.pq, "write_table", full)
+            patch.setattr(result_tables.pq, "write_table", full)
             assert dedup(planted, "--out", tmp_path / "out") == 2
         assert "No space left on device" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
@@ -603,5 +607,5 @@ def test_compare_keeps_what_it_computed(tmp_path: Path) -> None:
     some = TestDifferences().trajectories()
     found = compare("g", some, Metric(), Cut(count=2), Work(tmp_path))
     assert found.condensed is not None
-    np.testing.assert_allclose(found.condensed, kernel.condensed(prepare(some, Metric())), rtol=1e-6)
+    np.testing.assert_allclose(found.condensed, dtw_distances.condensed(prepare(some, Metric())), rtol=1e-6)
     assert (found.to_medoid[found.clusters.medoids] == 0).all()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup import compat_distance, dtw_simd
-from finevla_tools.dedup.cost import Metric, PoseTrajectory, mirror_image, prepare
-from finevla_tools.dedup.kernel import cells, condensed, pair_distances
+from finevla_tools.dedup import dtw_simd, finevla_distance
+from finevla_tools.dedup.dtw_distances import cells, condensed, pair_distances
+from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, mirror_image, prepare
 
 Array = NDArray[np.float64]
 
@@ -147,7 +147,7 @@ def test_float32_stays_within_a_ten_thousandth(band: int | None) -> None:
         for (i, j), distance in zip(pairs, found, strict=True):
             width = max(band, abs(int(exact.lengths[i] - exact.lengths[j]))) if band else 10**6
             first, second = exact.of(i)[0], exact.of(j)[0]
-            cost, length, grip = compat_distance._align(first, second, True, 1.0, 1.0, 0.0, False, width)
+            cost, length, grip = finevla_distance._align(first, second, True, 1.0, 1.0, 0.0, False, width)
             worst = max(worst, abs(distance / ((cost + 100 * grip) / length) - 1))
     assert worst < 1e-4
 
@@ -230,7 +230,7 @@ def test_strips_change_nothing() -> None:
             group(motion(1, n, 1, "joint", 13), motion(2, m, 1, "joint", 13)), Metric("joint", band=band)
         )
         width = max(band, n - m) if band else n + m
-        cost, length, grip = compat_distance._align(exact.of(0)[0], exact.of(1)[0], False, 1.0, 0.0, 0.0, False, width)
+        cost, length, grip = finevla_distance._align(exact.of(0)[0], exact.of(1)[0], False, 1.0, 0.0, 0.0, False, width)
         assert condensed(prepared)[0] == pytest.approx((cost + 100 * grip) / length, rel=1e-5)
 
 
@@ -268,15 +268,15 @@ def test_one_trajectory_or_a_still_dimension_is_not_scaled() -> None:
 
 
 def test_order_threads_and_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    from finevla_tools.dedup import kernel
+    from finevla_tools.dedup import dtw_distances
 
     trajectories = group(*(motion(k, 20 + 13 * k) for k in range(7)))
     prepared = prepare(trajectories, Metric(band=9))
     pairs = np.column_stack(np.triu_indices(7, 1))
     found = condensed(prepared)
-    monkeypatch.setattr(kernel, "WORTH_A_TASK", 1000)
-    monkeypatch.setattr(kernel.numba, "get_num_threads", lambda: 2)
-    assert len(kernel._parts(cells(prepared, pairs), 2)) > 4
+    monkeypatch.setattr(dtw_distances, "WORTH_A_TASK", 1000)
+    monkeypatch.setattr(dtw_distances.numba, "get_num_threads", lambda: 2)
+    assert len(dtw_distances._parts(cells(prepared, pairs), 2)) > 4
     np.testing.assert_array_equal(condensed(prepared), found)
     np.testing.assert_array_equal([pair_distances(prepared, pair)[0] for pair in pairs], found)
     assert pair_distances(prepared, np.empty((0, 2), np.int64)).shape == (0,)
@@ -357,8 +357,8 @@ def test_no_trajectory_one_twice_and_pairs_outside_are_refused() -> None:
 SIMULATED = """
 import numpy as np
 from finevla_tools.dedup import dtw_cuda
-from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
-from finevla_tools.dedup.kernel import condensed
+from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
+from finevla_tools.dedup.dtw_distances import condensed
 dtw_cuda.THREADS, dtw_cuda.BLOCKS = 4, 2
 rng = np.random.default_rng(0)
 for measure in (Metric(band=2, mirror=True), Metric("joint", two_stage=False)):

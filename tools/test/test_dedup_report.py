@@ -19,18 +19,27 @@ from PIL import Image
 from scipy.cluster.hierarchy import cophenet, fcluster, linkage
 from scipy.spatial.distance import pdist, squareform
 
-from finevla_tools.dedup import page as page_module
+from finevla_tools.dedup import report_page as page_module
 from finevla_tools.dedup.automatic_cut import Candidate
 from finevla_tools.dedup.clusters import Clusters
-from finevla_tools.dedup.cost import Metric
-from finevla_tools.dedup.describe import differences, in_words
-from finevla_tools.dedup.embedding import embed, filled
-from finevla_tools.dedup.overlay import frames, members_to_draw, panels, still
-from finevla_tools.dedup.page import page
-from finevla_tools.dedup.report import Compared, GroupReport, Run, write_report
-from finevla_tools.dedup.sampling import EpisodeChoice
-from finevla_tools.dedup.thinning import by_size, induced, leaves, place_of, square_of, thin, to_medoid, with_all_leaves
-from finevla_tools.report.distances import (
+from finevla_tools.dedup.distance_description import differences, in_words
+from finevla_tools.dedup.episode_selection import EpisodeChoice
+from finevla_tools.dedup.frame_cost import Metric
+from finevla_tools.dedup.mds_embedding import embed, filled
+from finevla_tools.dedup.path_overlay import frames, members_to_draw, panels, still
+from finevla_tools.dedup.plotted_episodes import (
+    by_size,
+    induced,
+    leaves,
+    place_of,
+    square_of,
+    thin,
+    to_medoid,
+    with_all_leaves,
+)
+from finevla_tools.dedup.report_contents import Compared, GroupReport, Run, write_report
+from finevla_tools.dedup.report_page import page
+from finevla_tools.report.distance_plots import (
     LEFT,
     RAMP,
     SIDE,
@@ -43,8 +52,8 @@ from finevla_tools.report.distances import (
     root_scale,
     tree,
 )
-from finevla_tools.report.drawing import Drawing
-from finevla_tools.report.paths import HEAD, HIGH, WIDE, path_steps
+from finevla_tools.report.path_plots import HEAD, HIGH, WIDE, path_steps
+from finevla_tools.report.svg import Drawing
 
 quick = settings(max_examples=60, deadline=None)
 HOSTILE = "</td><script>alert('x')</script><img src=x onerror=\"alert(1)\"> & 'so' \"on\""

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from finevla_interfaces.msg import SceneObject, SceneTruth
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import TaskOutcome, obeyed
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import FACTORS, is_held_out
 from finevla_sim.world import Truth
+from finevla_tools.demo_instructions import TELLING, DemoStep, programme
 from finevla_tools.ground_truth import truth_from_msg
 from finevla_tools.motion_end import GIVEN_UP_S, RATE_HZ, REST_S, rests
-from finevla_tools.programme import TELLING, DemoStep, programme
 
 
 @pytest.fixture(scope="module")

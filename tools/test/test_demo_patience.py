@@ -17,8 +17,8 @@ from finevla_core.safety.events import RESET_ADVICE
 from finevla_interfaces.msg import SafetyEvent
 from finevla_tools.demo import DemoRun
 from finevla_tools.demo_report import Outputs
+from finevla_tools.demonstration_acts import BLAMED_TRIES, MOST_TRIES
 from finevla_tools.node_log import NodeLog
-from finevla_tools.performance import BLAMED_TRIES, MOST_TRIES
 from finevla_tools.stack_session import NO_TRIES, SCENE_TRIES
 from finevla_tools.up import Interrupts
 

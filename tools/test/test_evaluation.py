@@ -14,19 +14,19 @@ pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow comes with 'make tra
 from tiny_bundle import make_tiny_bundle
 
 from finevla_core.errors import FineVLAError
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import how_of
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import TEST_SEEDS
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import TEST_SEEDS
 from finevla_sim.tasks import FACTORS, TASKS, is_held_out
 from finevla_tools import cli
 from finevla_tools.evaluation import report, runner
 from finevla_tools.evaluation.baselines import Wanderer
+from finevla_tools.evaluation.pair_videos import pair_cases
 from finevla_tools.evaluation.runner import BUNDLE, TrialJob, Trier, open_folder, read_records, run_jobs
-from finevla_tools.evaluation.sizes import KINDS, PAIRED, Size
+from finevla_tools.evaluation.scene_counts import KINDS, PAIRED, Size
 from finevla_tools.evaluation.statistics import Share, average, paired, plain, summarise, together, wilson
 from finevla_tools.evaluation.trials import Case, cases_of, trials_of
-from finevla_tools.evaluation.videos import pair_cases
 
 SMALL = Size(pairs=4, tasks=1, hard=1, held_out=3)
 FIRST = [Case(kind, tasks[n % len(tasks)], n) for kind, tasks in PAIRED.items() for n in range(3)]

@@ -190,8 +190,8 @@ def test_mistakes_are_told_at_the_door(
     for name in (
         "torch",
         "finevla_sim.world",
-        "finevla_tools.train",
-        "finevla_tools.training_data",
+        "finevla_tools.tabletop_training",
+        "finevla_tools.tabletop_training_data",
         "finevla_tools.demonstrate",
     ):
         monkeypatch.setitem(sys.modules, name, None)

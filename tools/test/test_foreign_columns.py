@@ -17,18 +17,18 @@ from scipy.spatial.transform import Rotation
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
-from finevla_tools.canonical.choose import choose_map
 from finevla_tools.canonical.convert import CanonicalOptions, convert, restored
-from finevla_tools.canonical.files import read_unified
+from finevla_tools.canonical.field_map_choice import choose_map
+from finevla_tools.canonical.field_map_scales import AUTOMATIC, Given, settle
 from finevla_tools.canonical.inspect import inspect
 from finevla_tools.canonical.layout import SLOTS
-from finevla_tools.canonical.scales import AUTOMATIC, Given, settle
-from finevla_tools.canonical.unify import Rules, Unified
+from finevla_tools.canonical.unified_files import read_unified
+from finevla_tools.canonical.unified_values import Rules, Unified
 from finevla_tools.cli import main
-from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
+from finevla_tools.convert.lerobot_source import LeRobotOptions, LeRobotSource
 from finevla_tools.datasets.lerobot_files import open_dataset
-from finevla_tools.dedup.loading import load_all
-from finevla_tools.dedup.source import EpisodeRequest, entries_of, open_sources
+from finevla_tools.dedup.trajectory_loading import load_all
+from finevla_tools.dedup.trajectory_source import EpisodeRequest, entries_of, open_sources
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared/data/agilex_episode"
 LEFT, RIGHT = arm(1), arm(2)
@@ -454,7 +454,7 @@ def test_a_given_map_that_does_not_fit_names_what_is_there(tmp_path: Path) -> No
 
 def test_limits_are_those_of_each_value_whatever_its_order_and_scale(tmp_path: Path) -> None:
     """`clean` compares with the robot's limits: right arm first, grippers of motors, joints in degrees."""
-    from finevla_tools.clean.measure import MeasurePlan, signals
+    from finevla_tools.clean.episode_measures import MeasurePlan, signals
 
     order = [*range(7, 14), *range(7)]
     scaled = BOTH[:, order] * np.where([JOINTS[k].endswith("gripper") for k in order], 3.6, 180 / np.pi)

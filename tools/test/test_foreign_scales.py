@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.canonical.choose import choose_map
 from finevla_tools.canonical.convert import load_episode
-from finevla_tools.canonical.scales import AUTOMATIC, Given, settle
-from finevla_tools.canonical.unify import Rules
+from finevla_tools.canonical.field_map_choice import choose_map
+from finevla_tools.canonical.field_map_scales import AUTOMATIC, Given, settle
+from finevla_tools.canonical.unified_values import Rules
 from finevla_tools.cli import main
-from finevla_tools.convert.hdf5 import Hdf5Source
 from finevla_tools.convert.hdf5_content import Hdf5Options
-from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
-from finevla_tools.datasets import units
+from finevla_tools.convert.hdf5_source import Hdf5Source
+from finevla_tools.convert.lerobot_source import LeRobotOptions, LeRobotSource
+from finevla_tools.datasets import gripper_and_joint_scales
 from finevla_tools.datasets.lerobot_files import open_dataset
 
 JOINTS = [f"{side}_{part}" for side in ("left", "right") for part in (*(f"joint_{k}" for k in range(1, 7)), "gripper")]
@@ -165,15 +165,15 @@ def test_grippers_can_be_kept_as_they_are(tmp_path: Path, how: str) -> None:
 @pytest.mark.parametrize("text", ["metre", "0", "nan", "1,2,3", "0.1:0.1", "a:b", "inf", ""])
 def test_a_scale_that_is_none_is_one_sentence(text: str) -> None:
     with pytest.raises(FineVLAError, match="gripper scale"):
-        units.parse(text)
+        gripper_and_joint_scales.parse(text)
 
 
 def test_one_episode_in_many_is_outvoted(tmp_path: Path) -> None:
     episodes = {f"episode_{k}": {"state.left": (0.0, 1.0)} for k in range(30)} | {"odd": {"state.left": (0.0, 0.09)}}
-    assert units.grippers(episodes, {}, "it").scales["state.left"].name == "normalised"
+    assert gripper_and_joint_scales.grippers(episodes, {}, "it").scales["state.left"].name == "normalised"
     episodes |= {f"odd_{k}": {"state.left": (0.0, 0.09)} for k in range(10)}
     with pytest.raises(FineVLAError, match="different scales"):
-        units.grippers(episodes, {}, "it")
+        gripper_and_joint_scales.grippers(episodes, {}, "it")
 
 
 @settings(max_examples=60, deadline=None)
@@ -185,9 +185,9 @@ def test_one_episode_in_many_is_outvoted(tmp_path: Path) -> None:
 def test_readings_of_any_scale_are_scaled_alike_in_every_episode(
     scale: str, parts: list[float], little: list[float]
 ) -> None:
-    opened = units.OPENED[scale][0]
+    opened = gripper_and_joint_scales.OPENED[scale][0]
     episodes = {str(k): {"state.left": (0.0, p * opened)} for k, p in enumerate([*little, *parts])}
-    found = units.grippers(episodes, {}, "it").scales["state.left"]
+    found = gripper_and_joint_scales.grippers(episodes, {}, "it").scales["state.left"]
     assert found.apply(opened) == pytest.approx(1.0)
 
 
@@ -268,23 +268,23 @@ class TestDamage:
     def test_one_absurd_reading_is_not_in_the_range(self, at: int, absurd: float) -> None:
         readings = np.linspace(0.0, 1.0, 200)
         readings[at] = absurd
-        low, high = units.range_of(readings)
+        low, high = gripper_and_joint_scales.range_of(readings)
         assert 0.0 <= low < 0.01
         assert 0.99 < high <= 1.0
 
     @given(st.floats(1e-3, 1e5), st.floats(0.01, 1.0))
     def test_true_readings_are_all_in_the_range(self, opened: float, share: float) -> None:
         readings = np.concatenate([np.zeros(100), np.full(round(100 * share) + 3, opened)])
-        assert units.range_of(readings) == (0.0, opened)
+        assert gripper_and_joint_scales.range_of(readings) == (0.0, opened)
 
     def test_one_damaged_episode_of_many_is_left_out_and_half_of_them_are_not(self) -> None:
         many = {str(k): {"state.left": (0.0, 1.0)} for k in range(9)} | {"bad": {"state.left": (0.0, 5e5)}}
-        assert "bad" not in units.without_damaged(many)
+        assert "bad" not in gripper_and_joint_scales.without_damaged(many)
         two = {"a": {"state.left": (0.0, 1.0)}, "b": {"state.left": (0.0, 70_000.0)}}
-        assert units.without_damaged(two) == two
+        assert gripper_and_joint_scales.without_damaged(two) == two
 
     @pytest.mark.parametrize(
         ("most", "unit"), [([1.5, 2.0, 5e5], "rad"), ([3.0, 90.0, 120.0], "deg"), ([2e4, 9e4], "mdeg")]
     )
     def test_half_of_the_episodes_decide_the_unit_of_joints(self, most: list[float], unit: str) -> None:
-        assert units.angle_unit(most, "'set'") == unit
+        assert gripper_and_joint_scales.angle_unit(most, "'set'") == unit

@@ -18,12 +18,12 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.cli import main
 from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
+from finevla_tools.convert.bag_source import BagSource
 from finevla_tools.convert.episode import EpisodeFrame, Header, Reference
-from finevla_tools.convert.hdf5 import Hdf5Source
 from finevla_tools.convert.hdf5_content import Hdf5Options
-from finevla_tools.convert.lerobot_in import LeRobotOptions, LeRobotSource
-from finevla_tools.convert.task_table import TaskTable, given_task, label_in
+from finevla_tools.convert.hdf5_source import Hdf5Source
+from finevla_tools.convert.lerobot_source import LeRobotOptions, LeRobotSource
+from finevla_tools.convert.task_labels import TaskTable, given_task, label_in
 
 
 def mute(robot: Embodiment, steps: int = 8) -> Scene:

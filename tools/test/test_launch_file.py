@@ -12,7 +12,7 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST, SCHEMA
 from finevla_tools.launch_file import Launch, load_launch, parse_arguments
-from finevla_tools.substitution import KNOWN, Scope, expand
+from finevla_tools.launch_substitution import KNOWN, Scope, expand
 from finevla_tools.up import VIEWERS
 
 STACK = Path(__file__).parents[2] / "launch" / "cobotmagic.launch.yaml"

@@ -20,13 +20,14 @@ from vla_runs import run_config
 
 from finevla_core.errors import DiskFullError, FineVLAError
 from finevla_tools.cli import main
-from finevla_tools.mixture_study import cell as study_cell
-from finevla_tools.mixture_study import command, measure, trials
-from finevla_tools.mixture_study.cell import CellEnd, CellJob, read_cell, run_cell
+from finevla_tools.mixture_study import command, resource_estimate, trials
+from finevla_tools.mixture_study import study_cell as study_cell
 from finevla_tools.mixture_study.page import findings, study_page, study_tables
-from finevla_tools.mixture_study.paper import RATIOS as IN_PAPER
-from finevla_tools.mixture_study.paper import REAL_ROBOT, ROBOTWIN
-from finevla_tools.mixture_study.study import (
+from finevla_tools.mixture_study.paper_results import RATIOS as IN_PAPER
+from finevla_tools.mixture_study.paper_results import REAL_ROBOT, ROBOTWIN
+from finevla_tools.mixture_study.result_tables import rows_of, scores_of, seed_mean
+from finevla_tools.mixture_study.study_cell import CellEnd, CellJob, read_cell, run_cell
+from finevla_tools.mixture_study.study_config import (
     RATIOS,
     MixtureStudy,
     StudyCell,
@@ -34,7 +35,6 @@ from finevla_tools.mixture_study.study import (
     load_study,
     parse_study,
 )
-from finevla_tools.mixture_study.table import rows_of, scores_of, seed_mean
 from finevla_tools.training.run_folder import checkpoint_steps
 from finevla_tools.training.trainer import train
 
@@ -277,7 +277,7 @@ def test_the_paper_s_means_are_those_of_its_columns() -> None:
     assert all(len(row) == 7 for row in ROBOTWIN.values())
 
 
-PACE = measure.HeadPace("oft", "cpu", "made-0", 1000, 1.0, 2.0, 3.0, 4.0, 0.5, 10, 100.0, 1 << 30)
+PACE = resource_estimate.HeadPace("oft", "cpu", "made-0", 1000, 1.0, 2.0, 3.0, 4.0, 0.5, 10, 100.0, 1 << 30)
 
 
 def test_the_time_that_is_told_counts_steps_stops_and_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,11 +287,11 @@ def test_the_time_that_is_told_counts_steps_stops_and_trials(tmp_path: Path, mon
     assert PACE.train_s(cell) == 1.0 + 4 * 2.0 + 2 * 3.0
     assert PACE.trial_s == 4.0 + 50.0
     assert "cannot be told" in dataclasses.replace(PACE, robot_pace=0.0).text(cell)
-    monkeypatch.setattr(measure, "cores", lambda: 8)
-    monkeypatch.setattr(measure, "free_bytes", lambda: 4 << 30)
-    assert [measure.cells_at_once([PACE], count) for count in (100, 2)] == [3, 2]
-    assert measure.cells_at_once([dataclasses.replace(PACE, device="cuda")], 100) == 1
-    assert measure.cells_at_once([dataclasses.replace(PACE, peak_bytes=64 << 30)], 100) == 1
+    monkeypatch.setattr(resource_estimate, "cores", lambda: 8)
+    monkeypatch.setattr(resource_estimate, "free_bytes", lambda: 4 << 30)
+    assert [resource_estimate.cells_at_once([PACE], count) for count in (100, 2)] == [3, 2]
+    assert resource_estimate.cells_at_once([dataclasses.replace(PACE, device="cuda")], 100) == 1
+    assert resource_estimate.cells_at_once([dataclasses.replace(PACE, peak_bytes=64 << 30)], 100) == 1
 
 
 @pytest.fixture
@@ -301,7 +301,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def over(function: Any, items: Iterable[Any], *_: Any, **__: Any) -> Iterator[tuple[Any, Any]]:
         for item in items:
-            if function is measure.measure:
+            if function is resource_estimate.measure:
                 yield item, PACE
                 continue
             begun.append(item.cell.name)

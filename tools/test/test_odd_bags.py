@@ -29,11 +29,11 @@ from odd_bags import (
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.reading import BagReader
+from finevla_core.recording.bag_reader import BagReader
 from finevla_core.recording.repair import repair
 from finevla_tools import cli
 from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
+from finevla_tools.convert.bag_source import BagSource
 from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
 
 STEPS = 30
@@ -581,9 +581,9 @@ class TestArmsOnTheirOwn:
 
 
 def test_a_message_that_waits_long_waits_in_a_file(scene: Scene, tmp_path: Path, monkeypatch) -> None:
-    from finevla_core.recording import order
+    from finevla_core.recording import message_order
 
-    monkeypatch.setattr(order, "HELD_BYTES", 3000)
+    monkeypatch.setattr(message_order, "HELD_BYTES", 3000)
     messages = packets(scene)
     file = write_mcap(tmp_path / "a.mcap", by_topic(messages), chunk_size=4000)
     found = [(m.log_ns, bytes(m.data)) for m in BagReader(file).messages()]

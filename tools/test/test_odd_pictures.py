@@ -16,14 +16,14 @@ from made_bags import MS, RAW, START, Scene
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import pictures
+from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
-from finevla_tools.convert.encode import PictureStatistics
+from finevla_tools.convert.bag_source import BagSource
 from finevla_tools.convert.episode import Encoded, EpisodeFrame
-from finevla_tools.convert.hdf5 import Hdf5Source
-from finevla_tools.convert.lerobot_in import LeRobotSource
-from finevla_tools.convert.worker import PartOptions, make_part
+from finevla_tools.convert.episode_worker import PartOptions, make_part
+from finevla_tools.convert.hdf5_source import Hdf5Source
+from finevla_tools.convert.lerobot_source import LeRobotSource
+from finevla_tools.convert.video_encoder import PictureStatistics
 from finevla_tools.datasets.lerobot_files import is_depth
 from finevla_tools.datasets.rosbag_writer import IMAGE
 
@@ -98,7 +98,7 @@ def convert(path: Path, robot: Embodiment, **options: Any) -> list[EpisodeFrame]
 
 
 def shown(picture: Any) -> NDArray[np.uint8]:
-    return pictures.decode(picture, "a picture")
+    return compressed_pictures.decode(picture, "a picture")
 
 
 COLOURS = {
@@ -221,12 +221,12 @@ def test_one_that_comes_later_is_refused_as_well(robot: Embodiment, tmp_path: Pa
 
 def test_files_of_others_obey_the_same_rule() -> None:
     """What HDF5, RLDS and LeRobot's image columns hold goes through these."""
-    deep = pictures.encoded(file(depth(0)), "a picture")
-    for look in (pictures.size, pictures.decode):
+    deep = compressed_pictures.encoded(file(depth(0)), "a picture")
+    for look in (compressed_pictures.size, compressed_pictures.decode):
         with pytest.raises(FineVLAError, match="a picture is no colour picture: it is grey of more than 8 bits"):
             look(deep, "a picture")
     assert PictureStatistics().frames == 0
-    assert isinstance(pictures.encoded(file(colour(0)), "a picture"), Encoded)
+    assert isinstance(compressed_pictures.encoded(file(colour(0)), "a picture"), Encoded)
 
 
 @pytest.mark.parametrize("name", ["cam_high_depth", "depth_left", "tof"])

@@ -16,15 +16,15 @@ from played_vlm_server import PlayedVlmServer
 from finevla_core.images import ImageFormat
 from finevla_tools.annotate.annotation import APPROVED, Annotation
 from finevla_tools.annotate.draft import ANNOTATIONS
+from finevla_tools.annotate.motion_sentences import written
 from finevla_tools.annotate.paraphrases import claims_of, goal_wordings, kept_wordings, own_wordings, same_factors
-from finevla_tools.annotate.sentences import written
 from finevla_tools.annotate.step_words import StepWords
 from finevla_tools.cli import main
 from finevla_tools.datasets.annotation_table import read_annotations, write_annotations
+from finevla_tools.datasets.episode_words import read_words
 from finevla_tools.datasets.lerobot_files import open_dataset
-from finevla_tools.datasets.words import read_words
-from finevla_tools.training.data import VLASamples
-from finevla_tools.training.options import DataOptions, LanguageRates, SampleOptions, SourceSet
+from finevla_tools.training.config_types import DataOptions, LanguageRates, SampleOptions, SourceSet
+from finevla_tools.training.vla_samples import VLASamples
 
 GRASP = StepWords("left", "grasp", 1.0, "top", 26.0, "front and back", again=True, held=True)
 CARRY = StepWords("left", "hold", 1.0, is_carry=True, lift_m=0.12, toward=("to the right", "forward"), far_m=0.31, shape="over",

@@ -13,13 +13,13 @@ from tiny_bundle import make_tiny_bundle
 from finevla_core.bundle import load_bundle
 from finevla_core.embodiment import HOME, Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.remote_policy import RemotePolicy
-from finevla_core.policy_wire.arrays import OPENPI
+from finevla_core.policy_wire.msgpack_arrays import OPENPI
 from finevla_tools.remote_check import ask_server
 from finevla_tools.serve.client_requests import metadata_frame
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 
 def looked_at(robot: Embodiment, url: str, bundle: Path = EXAMPLES / "pi0_aloha") -> str:

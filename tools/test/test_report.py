@@ -14,14 +14,14 @@ import pytest
 pytest.importorskip("jinja2", reason="jinja2 comes with 'make train-setup'; the robot makes no pages")
 from PIL import Image
 
-from finevla_core.counts import counted
+from finevla_core.plural_phrases import counted
 from finevla_tools import report as package
-from finevla_tools.report import page as p
+from finevla_tools.number_format import duration, number, percentage, shortened
+from finevla_tools.report import html_page as p
 from finevla_tools.report.charts import histogram, histogram_chart, traces_chart
-from finevla_tools.report.distances import RootScale, agreement, heat_map, plane, tree
-from finevla_tools.report.drawing import Drawing, png_sheet
-from finevla_tools.report.paths import PathPanel, paths_chart
-from finevla_tools.text_format import duration, number, percentage, shortened
+from finevla_tools.report.distance_plots import RootScale, agreement, heat_map, plane, tree
+from finevla_tools.report.path_plots import PathPanel, paths_chart
+from finevla_tools.report.svg import Drawing, png_sheet
 
 HOSTILE = "</td></style><script>alert('x')</script><img src=x onerror=\"alert(1)\"> & 'so' \"on\""
 TEMPLATES = Path(package.__file__).parent / "templates"

@@ -17,10 +17,10 @@ from review_stage import drafts
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.annotate.annotation import Annotation
-from finevla_tools.review import schema
-from finevla_tools.review.agreement import agreements, cohens_kappa
-from finevla_tools.review.database import Database
-from finevla_tools.review.store import ConflictError, Edit, ReviewStore, Revision
+from finevla_tools.review import database_schema
+from finevla_tools.review.review_store import ConflictError, Edit, ReviewStore, Revision
+from finevla_tools.review.reviewer_agreement import agreements, cohens_kappa
+from finevla_tools.review.sql_connection import Database
 
 
 def _programs() -> Path | None:
@@ -71,7 +71,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def begun(place: str, rows: list[Annotation], reviewers: int = 1, claim_s: float = 60.0) -> ReviewStore:
     store = ReviewStore(Database(place), reviewers, claim_s)
-    schema.take_drafts(store.database, "first", rows, sorted({row.episode for row in rows}))
+    database_schema.take_drafts(store.database, "first", rows, sorted({row.episode for row in rows}))
     return store
 
 
@@ -221,7 +221,7 @@ class TestQueue:
         color = slot(store.items(0, "Li"), "target_color")
         store.edit(0, "Li", "a", [Edit(color.item, 0, {"value": "orange"})])
         other = [replace(row, value="new") for row in drafts(0) + drafts(1)]
-        assert schema.take_drafts(store.database, "second", other, [0, 1]) == 1
+        assert database_schema.take_drafts(store.database, "second", other, [0, 1]) == 1
         assert {row.said.value for row in store.items(1, "Li")} == {"new"}
         assert slot(store.items(0, "Li"), "target_color").said.value == "orange"
 

@@ -14,9 +14,9 @@ from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
 from finevla_core.safety.events import State
 from finevla_core.understanding import TargetAbsent
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.world import World
 from finevla_tools.rollout import ClosedLoop, roll_out
 

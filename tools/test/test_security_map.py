@@ -14,7 +14,7 @@ import rclpy
 from tiny_bundle import make_tiny_bundle
 
 from finevla_client.connection import Connection
-from finevla_control.vendor import DIALECTS
+from finevla_control.vendor_controllers import DIALECTS
 from finevla_core.embodiment import Embodiment
 from finevla_tools.launch_file import load_launch
 from finevla_tools.security_map import (

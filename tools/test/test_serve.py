@@ -20,15 +20,15 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.manifest import Manifest, RemoteServer
 from finevla_core.observation import Observation
-from finevla_core.policy.interface import Policy
-from finevla_core.policy.loading import load_policy
-from finevla_core.policy_wire.arrays import OPENPI
+from finevla_core.policy.bundle_loading import load_policy
+from finevla_core.policy.policy_interface import Policy
+from finevla_core.policy_wire.msgpack_arrays import OPENPI
 from finevla_core.understanding import NotUnderstood, TargetAbsent
 from finevla_tools.cli import main
 from finevla_tools.serve.batching import BatchedGraphs
 from finevla_tools.serve.command import is_loopback
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 WAIT_S = 30.0
 

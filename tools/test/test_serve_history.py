@@ -14,14 +14,14 @@ from finevla_core.instruction import Instruction
 from finevla_core.instruction_history import with_history
 from finevla_core.manifest import Manifest, RemoteServer
 from finevla_core.observation import Observation
-from finevla_core.policy.interface import Policy
-from finevla_core.policy.loading import load_policy
-from finevla_core.policy_wire.arrays import OPENPI
+from finevla_core.policy.bundle_loading import load_policy
+from finevla_core.policy.policy_interface import Policy
 from finevla_core.policy_wire.connection import PolicyConnection
+from finevla_core.policy_wire.msgpack_arrays import OPENPI
 from finevla_core.understanding import NotUnderstood
 from finevla_tools.serve.client_session import ClientSession
-from finevla_tools.serve.hosting import HostedBundle, host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import HostedBundle, host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 PROMPT = {"parts": ["raw"], "template": "{history}now {}", "history": {"most": 2, "template": "before {}. "}}
 CUBE, BALL = "reach the cube", "reach the ball"

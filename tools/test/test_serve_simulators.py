@@ -20,10 +20,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_core.policy_wire.arrays import MSGPACK_NUMPY
+from finevla_core.policy_wire.msgpack_arrays import MSGPACK_NUMPY
 from finevla_tools.serve.command import endpoint, start_simulator_doors
-from finevla_tools.serve.hosting import HostedBundle, host_bundle
-from finevla_tools.serve.robotwin import MAX_MESSAGE_BYTES, RobotwinServer
+from finevla_tools.serve.robotwin_protocol import MAX_MESSAGE_BYTES, RobotwinServer
+from finevla_tools.serve.served_bundle import HostedBundle, host_bundle
 from finevla_tools.serve.simulator_observations import state_places
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"

@@ -18,13 +18,13 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.loading import load_policy
 from finevla_core.policy.remote_policy import RemotePolicy
 from finevla_core.understanding import NotUnderstood
 from finevla_models.torch_graphs import TorchGraphs
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
 WORDS = Instruction("reach the [/red] cube with the left arm", id="7")
 

@@ -12,7 +12,7 @@ from made_bags import MS, SECOND, START, Line, Scene, aligned
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bags import BagSource
+from finevla_tools.convert.bag_source import BagSource
 
 TEXT = "std_msgs/msg/String"
 

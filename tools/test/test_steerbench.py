@@ -17,15 +17,17 @@ from played_policy_server import PlayedPolicyServer
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.remote_policy import RemotePolicy
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import TaskOutcome
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import LEVELS
 from finevla_sim.tasks import FACTORS
 from finevla_tools.evaluation import trials as evaluation_trials
 from finevla_tools.evaluation.runner import Trier
 from finevla_tools.steerbench import cases as steer_cases
 from finevla_tools.steerbench import runner
+from finevla_tools.steerbench.benchmark_settings import IN_PAPER, ROUNDS, SETTINGS, TRAINED
+from finevla_tools.steerbench.benchmarked_policies import Contestant, contestant_of
 from finevla_tools.steerbench.cases import (
     SteerCase,
     cases_sha256,
@@ -36,11 +38,9 @@ from finevla_tools.steerbench.cases import (
     frozen_text,
     steer_trials,
 )
-from finevla_tools.steerbench.contestants import Contestant, contestant_of
-from finevla_tools.steerbench.credit import WEIGHTS, milestones, nothing_earned, points
+from finevla_tools.steerbench.partial_credit import WEIGHTS, milestones, nothing_earned, points
 from finevla_tools.steerbench.runner import CaseRunner, TrialHang, open_steer_folder, run_cases, time_limit
-from finevla_tools.steerbench.sequential import BETTER, EQUAL, UNKNOWN, WORSE, confidence_sequence, verdict
-from finevla_tools.steerbench.settings import IN_PAPER, ROUNDS, SETTINGS, TRAINED
+from finevla_tools.steerbench.sequential_test import BETTER, EQUAL, UNKNOWN, WORSE, confidence_sequence, verdict
 
 FROZEN = "e3f18083e6666a929e5e73b2e0556bd654aab28d89982f8b70ef823a05185584"
 FIRST = [case for case in frozen_cases() if case.number == 0]

@@ -21,13 +21,13 @@ from markupsafe import escape
 from finevla_core.errors import FineVLAError
 from finevla_tools import cli
 from finevla_tools.steerbench import cases as steer_cases
-from finevla_tools.steerbench import results
+from finevla_tools.steerbench import result_files
 from finevla_tools.steerbench import runner as steer_runner
+from finevla_tools.steerbench.benchmark_settings import SETTINGS
+from finevla_tools.steerbench.benchmarked_policies import contestant_of
 from finevla_tools.steerbench.cases import frozen_cases
-from finevla_tools.steerbench.contestants import contestant_of
-from finevla_tools.steerbench.credit import WEIGHTS, points
-from finevla_tools.steerbench.page import comparison_tables, result_page, result_tables, steer_video_name, verdicts_of
-from finevla_tools.steerbench.results import (
+from finevla_tools.steerbench.partial_credit import WEIGHTS, points
+from finevla_tools.steerbench.result_files import (
     make_body,
     paired_differences,
     read_result,
@@ -35,8 +35,14 @@ from finevla_tools.steerbench.results import (
     summarise_rows,
     write_result,
 )
-from finevla_tools.steerbench.settings import SETTINGS
-from finevla_tools.steerbench.signing import check_signature, read_private_key, sign_result
+from finevla_tools.steerbench.result_pages import (
+    comparison_tables,
+    result_page,
+    result_tables,
+    steer_video_name,
+    verdicts_of,
+)
+from finevla_tools.steerbench.result_signing import check_signature, read_private_key, sign_result
 
 MILESTONES = ("arm", "object", "approach", "goal")
 
@@ -86,7 +92,7 @@ def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_result(tmp_path, body, None)
     again, signature, found = read_result(tmp_path)
     assert (again, signature, found) == (body, None, rows)
-    assert pq.read_table(tmp_path / results.TABLE).to_pylist() == rows
+    assert pq.read_table(tmp_path / result_files.TABLE).to_pylist() == rows
     assert body["trials_sha256"] == rows_sha256(rows) != rows_sha256(made_rows(luck=0.5))
     assert set(body["versions"]) >= {"python", "numpy", "mujoco", "machine"}
 
@@ -119,7 +125,7 @@ def reworked(change: Callable[[list[dict[str, Any]]], None]) -> Change:
     def rework(body: dict[str, Any]) -> None:
         rows = made_rows(luck=0.6)
         change(rows)
-        body["trials_parquet"] = base64.b64encode(results.parquet_of(rows)).decode()
+        body["trials_parquet"] = base64.b64encode(result_files.parquet_of(rows)).decode()
 
     return rework
 
@@ -148,7 +154,7 @@ def reworked(change: Callable[[list[dict[str, Any]]], None]) -> Change:
 def test_a_result_that_does_not_agree_with_itself_is_refused(tmp_path: Path, change: Change, said: str) -> None:
     body = make_body(ORACLE, made_rows(luck=0.6), "now")
     change(body)
-    (tmp_path / results.RESULT).write_text(json.dumps({"body": body, "signature": None}))
+    (tmp_path / result_files.RESULT).write_text(json.dumps({"body": body, "signature": None}))
     with pytest.raises(FineVLAError, match=said):
         read_result(tmp_path)
 

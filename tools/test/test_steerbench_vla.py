@@ -17,9 +17,9 @@ from finevla_core.chunk import ActionChunk
 from finevla_core.policy.bundle_policy import BundlePolicy
 from finevla_tools.cli import main
 from finevla_tools.export_vla import export_vla
+from finevla_tools.steerbench.benchmarked_policies import contestant_of
 from finevla_tools.steerbench.cases import frozen_cases
-from finevla_tools.steerbench.contestants import contestant_of
-from finevla_tools.steerbench.results import read_result
+from finevla_tools.steerbench.result_files import read_result
 from finevla_tools.steerbench.runner import CaseRunner
 from finevla_tools.training.trainer import train
 

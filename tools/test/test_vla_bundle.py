@@ -20,25 +20,25 @@ from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.loading import load_policy
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.understanding import NotUnderstood
 from finevla_models.torch_loading import load_graphs
 from finevla_models.vla import instruct_session
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_models.vla.files import load_vla, save_vla
-from finevla_models.vla.flow import draw_noise
+from finevla_models.vla.flow_matching import draw_noise
 from finevla_models.vla.head import ChunkShape, VLAPolicy
-from finevla_models.vla.heads import build_head
-from finevla_models.vla.instruct import InstructHead
+from finevla_models.vla.head_registry import build_head
+from finevla_models.vla.instruct_head import InstructHead
 from finevla_models.vla.instruct_text import GeneratedText
+from finevla_models.vla.policy_files import load_vla, save_vla
 from finevla_tools.cli import main
-from finevla_tools.serve.hosting import host_bundle
-from finevla_tools.serve.server import PolicyServer, ServerOptions
-from finevla_tools.training.data import VLASamples
-from finevla_tools.training.options import DataOptions, SampleOptions, SourceSet
+from finevla_tools.serve.served_bundle import host_bundle
+from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
+from finevla_tools.training.config_types import DataOptions, SampleOptions, SourceSet
+from finevla_tools.training.vla_samples import VLASamples
 
 SIZE, HORIZON = 32, 8
 WORDS = Instruction("reach the red cube", fine="reach the red cube with the left arm from above", id="7")

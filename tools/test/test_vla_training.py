@@ -21,17 +21,17 @@ from vla_runs import KillingSamples, run_apart, run_config
 from finevla_core.errors import DiskFullError, FineVLAError
 from finevla_models.vla.backbone import load_backbone
 from finevla_models.vla.batch import VLAExample
-from finevla_models.vla.files import load_vla
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.oft import OFTHead
+from finevla_models.vla.oft_head import OFTHead
+from finevla_models.vla.policy_files import load_vla
 from finevla_tools.training import checkpoint
-from finevla_tools.training.adapters import merged
-from finevla_tools.training.build import build_policy
+from finevla_tools.training.batch_loader import batches
 from finevla_tools.training.config import load_run_config
-from finevla_tools.training.loader import batches
+from finevla_tools.training.lora_adapters import merged
 from finevla_tools.training.optimiser import make_optimiser
+from finevla_tools.training.policy_build import build_policy
 from finevla_tools.training.run_folder import newest_checkpoint
-from finevla_tools.training.samples import sample_index
+from finevla_tools.training.sample_source import sample_index
 from finevla_tools.training.trainer import train
 
 INSTRUCT: dict[str, Any] = {

@@ -17,12 +17,12 @@ from training_sets import KEYS, make_set, only
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.manifest_transforms import parse_transforms
-from finevla_models.vla.files import load_vla
+from finevla_models.vla.policy_files import load_vla
 from finevla_tools.cli import main
 from finevla_tools.training import command, trainer
 from finevla_tools.training.config import load_run_config, parse_run_config
-from finevla_tools.training.launch import TOLD, run_ranks
-from finevla_tools.training.options import PolicyOptions
+from finevla_tools.training.config_types import PolicyOptions
+from finevla_tools.training.process_launch import TOLD, run_ranks
 from finevla_tools.training.question_samples import QuestionSamples
 
 

@@ -11,12 +11,12 @@ from made_samples import VALUES, MadeSamples
 from vla_runs import run_config
 
 from finevla_models.vla.batch import VLAExample
-from finevla_sim.robot import default_robot
-from finevla_tools.training.memory import BackboneShape, activation_bytes, memory_rows
+from finevla_sim.robot_files import default_robot
+from finevla_tools.training.config_types import TrainingOptions
+from finevla_tools.training.memory_estimate import BackboneShape, activation_bytes, memory_rows
 from finevla_tools.training.optimiser import FINAL_SHARE, WeightAverage, rate_share
-from finevla_tools.training.options import TrainingOptions
+from finevla_tools.training.prompt_variants import named_arm, variants
 from finevla_tools.training.validation import RobotValues, moving_arm, open_loop
-from finevla_tools.training.wordings import named_arm, variants
 
 
 def robot_values(*transforms: object) -> RobotValues:

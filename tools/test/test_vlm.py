@@ -19,9 +19,8 @@ from vlm_run import SECONDS, episodes, misbehaviour, options, words_of, write_vi
 
 import finevla_tools.annotate.vlm_server as vlm_server
 from finevla_core.errors import DamagedFileError, DiskFullError, FineVLAError
-from finevla_tools.annotate.frames import ViewFile, read_frames
 from finevla_tools.annotate.json_schema import schema_errors
-from finevla_tools.annotate.vlm import (
+from finevla_tools.annotate.vlm_annotator import (
     DONE,
     FAILED,
     REVIEW,
@@ -34,6 +33,7 @@ from finevla_tools.annotate.vlm import (
     usage_in,
 )
 from finevla_tools.annotate.vlm_budget import VlmBudgetError, VlmPrices
+from finevla_tools.annotate.vlm_frames import ViewFile, read_frames
 from finevla_tools.annotate.vlm_prompts import PRESETS, prompt
 from finevla_tools.annotate.vlm_server import (
     VlmOptions,

@@ -14,8 +14,8 @@ from PIL import Image
 from vlm_run import write_video
 
 from finevla_tools.annotate.annotation import Annotation
-from finevla_tools.annotate.frames import ViewFile, fixed_times, phase_times, read_frames
 from finevla_tools.annotate.json_schema import find_json, schema_errors
+from finevla_tools.annotate.vlm_frames import ViewFile, fixed_times, phase_times, read_frames
 
 SCHEMA = {
     "type": "object",

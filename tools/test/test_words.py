@@ -23,16 +23,16 @@ from finevla_tools.annotate.annotation import APPROVED, DRAFT, REJECTED, TEXT, A
 from finevla_tools.cli import main
 from finevla_tools.datasets import words_writer
 from finevla_tools.datasets.annotation_table import ANNOTATIONS_FILE, current, read_annotations, write_annotations
-from finevla_tools.datasets.language_row import LanguageRow
-from finevla_tools.datasets.lerobot_files import open_dataset
-from finevla_tools.datasets.lerobot_kept import write_kept
-from finevla_tools.datasets.words import (
+from finevla_tools.datasets.episode_words import (
     EPISODES_FILE,
     TaskSpan,
     TimedText,
     read_words,
 )
-from finevla_tools.datasets.words_apply import apply_annotations, contradictions, training_pairs
+from finevla_tools.datasets.language_row import LanguageRow
+from finevla_tools.datasets.lerobot_files import open_dataset
+from finevla_tools.datasets.lerobot_subset import write_kept
+from finevla_tools.datasets.words_from_annotations import apply_annotations, contradictions, training_pairs
 from finevla_tools.datasets.words_writer import FINE_FILE, checked, write_words
 
 ODD = ("放下它", "no\u2028end\u2029of line", "a\nb\tc", '"{}"', "🤖", "x" * 60_000, " blank ")

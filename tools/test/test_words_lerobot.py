@@ -13,9 +13,9 @@ from lerobot_sets import take, write
 from worded_sets import FPS, SAY, full, make
 
 from finevla_tools.cli import main
+from finevla_tools.datasets.episode_words import read_words
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.lerobot_files import open_dataset
-from finevla_tools.datasets.words import read_words
 from finevla_tools.datasets.words_writer import FINE_FILE, checked, write_words
 
 

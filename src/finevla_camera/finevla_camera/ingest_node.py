@@ -22,11 +22,11 @@ from finevla_core.images import CompressedImage, EncodedImage, RawImage
 from finevla_core.observation import Observation
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.listening import read, subscribe
+from finevla_ros.bounded_subscriptions import read, subscribe
 from finevla_ros.messages import header_stamp_ns, image_format_from_msg, observation_to_msg, to_ns
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
-from finevla_ros.run import run_node
+from finevla_ros.share_paths import robot_file
 
 # Not the newest joint state is wanted but the one nearest to an image: none may push another out while frames are being
 # decoded (50 are 0.5 s at 100 Hz).

@@ -32,7 +32,7 @@ from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo
 from finevla_interfaces.srv import StartEpisode, StopEpisode
 from finevla_ros import qos
-from finevla_ros.listening import KIB, read, subscribe
+from finevla_ros.bounded_subscriptions import KIB, read, subscribe
 from finevla_ros.messages import observation_from_msg
 
 READY_S = 5.0

@@ -18,8 +18,8 @@ from std_msgs.msg import Bool, Empty, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_control.logs import EventLog
-from finevla_control.robot_watch import RobotWatch
+from finevla_control.event_logging import EventLog
+from finevla_control.robot_check_listener import RobotWatch
 from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge
@@ -27,25 +27,25 @@ from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.events import Event, State, state_sentence
 from finevla_core.safety.gate import GateOptions
-from finevla_core.safety.heartbeats import HeartbeatCheck
-from finevla_core.safety.monitors import PublisherConflictMonitor
+from finevla_core.safety.heartbeat_checks import HeartbeatCheck
+from finevla_core.safety.message_seal import Signer, TrajectoryCheck
 from finevla_core.safety.robot_check import RobotCheck
-from finevla_core.safety.seal import Signer, TrajectoryCheck
 from finevla_core.safety.watchdog import DEAD_LISTED_NS
+from finevla_core.safety.watchdog_monitors import PublisherConflictMonitor
 from finevla_core.stop_words import stop_word
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.srv import AdoptPose, Approve, Authority
 from finevla_ros import qos
-from finevla_ros.graph import publishers_of
-from finevla_ros.heartbeats import words_of
-from finevla_ros.keys import stack_key
-from finevla_ros.listening import subscribe
+from finevla_ros.bounded_services import serve
+from finevla_ros.bounded_subscriptions import subscribe
+from finevla_ros.heartbeat_messages import words_of
 from finevla_ros.messages import chunk_from_msg, to_ns
+from finevla_ros.node_main import LastingNode, run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file, safety_file
-from finevla_ros.run import LastingNode, run_node
-from finevla_ros.services import serve
+from finevla_ros.share_paths import robot_file, safety_file
+from finevla_ros.stack_key import stack_key
+from finevla_ros.topic_publishers import publishers_of
 from finevla_ros.trajectories import trajectory_to_msg
 from finevla_ros.trajectory_message import judge
 

@@ -21,28 +21,28 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from finevla_control.planners import PLANNERS, make_planner
+from finevla_control.planner_choice import PLANNERS, make_planner
 from finevla_core.embodiment import HOME, load_embodiment
 from finevla_core.errors import FineVLAError, one_line, quoted
 from finevla_core.planning.goals import goal_values, pose_matrix
 from finevla_core.planning.inverse_kinematics import InverseKinematics
-from finevla_core.planning.motion import Motion, MotionPart, MotionPlanner
+from finevla_core.planning.motion_planner import Motion, MotionPart, MotionPlanner
 from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.safety.envelope import load_envelope
 from finevla_core.safety.events import MAX_EVENT, State, state_sentence
-from finevla_core.safety.mandate import MOTION
+from finevla_core.safety.instruction_in_force import MOTION
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_interfaces.action import GoTo, Home
 from finevla_interfaces.srv import Authority
 from finevla_ros import qos
+from finevla_ros.bounded_action_server import BoundedActionServer
+from finevla_ros.bounded_subscriptions import read, subscribe
 from finevla_ros.executor import GoalsAsideExecutor
-from finevla_ros.goals import BoundedActionServer
-from finevla_ros.listening import read, subscribe
 from finevla_ros.messages import chunk_to_msg, to_ns
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file, safety_file
-from finevla_ros.run import run_node
+from finevla_ros.share_paths import robot_file, safety_file
 
 POLL_S, FEEDBACK_S = 0.1, 0.2
 IDLE_READ_S = 0.04

@@ -15,21 +15,21 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
-from finevla_control.logs import SeldomLog
+from finevla_control.event_logging import SeldomLog
 from finevla_control.piper.arm import PiperOptions
-from finevla_control.piper.link import CanLink, open_bus
-from finevla_control.piper.names import Names
+from finevla_control.piper.can_link import CanLink, open_bus
+from finevla_control.piper.joint_names import Names
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.urdf import expand, joint_limits
 from finevla_interfaces.msg import PiperStatus
 from finevla_interfaces.srv import PiperPower
 from finevla_ros import qos
-from finevla_ros.listening import subscribe, subscribe_both
+from finevla_ros.bounded_subscriptions import subscribe, subscribe_both
 from finevla_ros.messages import to_stamp
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
-from finevla_ros.run import run_node
+from finevla_ros.share_paths import robot_file
 
 STATUS_S = 0.2
 DIAGNOSTICS_S = 1.0

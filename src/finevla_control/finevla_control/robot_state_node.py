@@ -22,18 +22,18 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from finevla_control.logs import SeldomLog
-from finevla_core.description import JointTransforms, differences, fixed_transforms, read_joints
+from finevla_control.event_logging import SeldomLog
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.robot_description import JointTransforms, differences, fixed_transforms, read_joints
 from finevla_core.robot_state import RobotState, StateRefusal
 from finevla_core.urdf import expand
 from finevla_ros import qos
-from finevla_ros.listening import subscribe
+from finevla_ros.bounded_subscriptions import subscribe
 from finevla_ros.messages import to_ns, to_stamp
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
-from finevla_ros.run import run_node
+from finevla_ros.share_paths import robot_file
 
 NAME = "robot_state_publisher"  # of this node, and of ROS's own package and program
 TF = QoSProfile(depth=100)  # as tf2_ros has it

@@ -13,9 +13,9 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
+from finevla_ros.bounded_services import serve
+from finevla_ros.bounded_subscriptions import Tell, subscribe, subscribe_both
 from finevla_ros.executor import OneThreadExecutor
-from finevla_ros.listening import Tell, subscribe, subscribe_both
-from finevla_ros.services import serve
 from finevla_ros.spin_thread import SpinThread
 from finevla_ros.trajectory_message import listen_to_controllers
 

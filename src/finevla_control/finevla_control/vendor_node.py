@@ -1,6 +1,6 @@
 """Node `vendor_bridge`: plays ros2_control for those who keep AgileX's own driver, one node of theirs per arm.
 
-What is commanded when is `finevla_control.vendor.VendorArms`'s; this file only carries messages.
+What is commanded when is `finevla_control.vendor_controllers.VendorArms`'s; this file only carries messages.
 """
 
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_control.logs import SeldomLog
-from finevla_control.vendor import DIALECTS, PARTS, VendorArms, VendorOptions
+from finevla_control.event_logging import SeldomLog
+from finevla_control.vendor_controllers import DIALECTS, PARTS, VendorArms, VendorOptions
 from finevla_core.embodiment import Controller, load_embodiment
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.urdf import expand, joint_limits
 from finevla_ros import qos
-from finevla_ros.listening import subscribe
+from finevla_ros.bounded_subscriptions import subscribe
 from finevla_ros.messages import to_ns, to_stamp
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
-from finevla_ros.run import run_node
+from finevla_ros.share_paths import robot_file
 from finevla_ros.trajectories import points_of
 
 WATCH_S = 1.0

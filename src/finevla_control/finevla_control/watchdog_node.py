@@ -19,28 +19,28 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Empty
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_control.logs import EventLog
+from finevla_control.event_logging import EventLog
 from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.envelope import load_limits
 from finevla_core.safety.events import Event, State
-from finevla_core.safety.heartbeats import instance_of, is_of_now
-from finevla_core.safety.monitors import carriers
-from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
+from finevla_core.safety.heartbeat_checks import instance_of, is_of_now
+from finevla_core.safety.message_seal import Signer, StatusCheck, TrajectoryCheck
 from finevla_core.safety.watchdog import Watchdog
+from finevla_core.safety.watchdog_monitors import carriers
 from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_ros.graph import publishers_of
-from finevla_ros.heartbeats import heartbeat_to_msg, words_of
-from finevla_ros.keys import stack_key
-from finevla_ros.listening import most_observation_bytes, subscribe
+from finevla_ros.bounded_subscriptions import most_observation_bytes, subscribe
+from finevla_ros.heartbeat_messages import heartbeat_to_msg, words_of
 from finevla_ros.messages import observation_from_msg, to_ns
+from finevla_ros.node_main import LastingNode, run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file, safety_file
-from finevla_ros.run import LastingNode, run_node
+from finevla_ros.share_paths import robot_file, safety_file
+from finevla_ros.stack_key import stack_key
+from finevla_ros.topic_publishers import publishers_of
 from finevla_ros.trajectories import trajectory_to_msg
 from finevla_ros.trajectory_message import judge, listen_to_controllers
 

@@ -13,7 +13,7 @@ from piper_bench import HOME, LOWER, UPPER, Bench
 
 from finevla_control.piper import protocol as p
 from finevla_control.piper.arm import CONFIRM
-from finevla_control.piper.frozen import FrozenWatch
+from finevla_control.piper.frozen_feedback import FrozenWatch
 
 DROPPING = (p.disable(), p.reset())
 

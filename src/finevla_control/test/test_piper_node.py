@@ -15,7 +15,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
-from finevla_control.piper.simulated import SimulatedPiper
+from finevla_control.piper.simulated_arm import SimulatedPiper
 from finevla_control.piper_node import PiperDriver
 from finevla_interfaces.msg import PiperStatus
 from finevla_interfaces.srv import PiperPower

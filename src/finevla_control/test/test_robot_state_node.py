@@ -14,7 +14,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
-from finevla_core.description import MovingJoints, fixed_transforms, read_joints
+from finevla_core.robot_description import MovingJoints, fixed_transforms, read_joints
 from finevla_core.urdf import expand
 from finevla_ros import qos
 from finevla_ros.messages import to_ns, to_stamp

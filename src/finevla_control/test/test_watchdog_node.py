@@ -21,8 +21,8 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.chunk import ActionChunk
-from finevla_core.controller import TrajectoryController
 from finevla_core.embodiment import Embodiment
+from finevla_core.joint_trajectory_controller import TrajectoryController
 from finevla_core.observation import Observation
 from finevla_core.safety.events import Trajectory
 from finevla_core.safety.limits import Limits, robot_limits

@@ -12,7 +12,7 @@ import yaml
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST, Manifest, parse_manifest, plain_manifest
-from finevla_core.recording.atomic import remove_abandoned, replace_folder, temporary_of
+from finevla_core.recording.atomic_files import remove_abandoned, replace_folder, temporary_of
 
 
 @dataclass(frozen=True)

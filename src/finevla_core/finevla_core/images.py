@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from finevla_core.bayer_mosaic import demosaic, pattern_of
 from finevla_core.errors import FineVLAError, quoted
-from finevla_core.mosaic import demosaic, pattern_of
 from finevla_core.yuv import YUV, rgb
 
 # Bytes per pixel and Pillow's name for their order; Pillow swaps colours and drops alpha and padding while it copies.

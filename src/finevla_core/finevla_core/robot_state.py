@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finevla_core.description import DescribedJoint, JointTransforms, MovingJoints
 from finevla_core.errors import quoted
+from finevla_core.robot_description import DescribedJoint, JointTransforms, MovingJoints
 from finevla_core.time_units import S_PER_NS
 
 # A stamp that is older than the last one by less came late, or again; by more its clock was set, or a bag starts anew.

@@ -6,7 +6,7 @@ from guarded_arms import SECOND, START, Guarded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finevla_core.controller import Point, TrajectoryController
+from finevla_core.joint_trajectory_controller import Point, TrajectoryController
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.events import State

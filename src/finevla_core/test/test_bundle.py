@@ -17,7 +17,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import MANIFEST, parse_manifest, plain_manifest
 from finevla_core.observation import Observation
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.bundle_loading import load_policy
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.images import CompressedImage, EncodedImage, RawImage, to_policy_image
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.remote_policy import RemotePolicy
 from finevla_core.policy.transforms import Sample
 from finevla_core.policy_wire.finevla_dialect import instruction_of

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from finevla_core.chunk import JOININGS
 from finevla_core.safety.clearance import Clearance
-from finevla_core.safety.commands import LEAD_NS
+from finevla_core.safety.controller_trajectories import LEAD_NS
 from finevla_core.safety.events import State
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged
 from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, BlendProfile, join

@@ -12,10 +12,10 @@ from finevla_core.errors import FineVLAError, one_line, unknown
 from finevla_core.instruction import MAX_BYTES, MAX_TEXT, Factors, Instruction
 from finevla_core.safety.bloom_filter import BloomFilter
 from finevla_core.safety.events import State
-from finevla_core.safety.heartbeats import HeartbeatMessage, is_of_now
-from finevla_core.safety.mandate import EXPLAINED, LONG_ENDED, Mandate
-from finevla_core.safety.monitors import Cameras
-from finevla_core.safety.seal import Signer, StatusCheck, TrajectoryCheck
+from finevla_core.safety.heartbeat_checks import HeartbeatMessage, is_of_now
+from finevla_core.safety.instruction_in_force import EXPLAINED, LONG_ENDED, Mandate
+from finevla_core.safety.message_seal import Signer, StatusCheck, TrajectoryCheck
+from finevla_core.safety.watchdog_monitors import Cameras
 
 SECOND = 1_000_000_000
 KEY, BRIDGE, WATCHDOG = b"k" * 32, "/finevla/safety_bridge", "/finevla/safety_watchdog"

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finevla_core.active_instruction import Steering
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.instruction_history import MAX_HISTORY, history_of, with_history
 from finevla_core.policy.manifest_transforms import parse_prompt, parse_transforms
 from finevla_core.policy.transforms import Transforms
 from finevla_core.policy_wire.finevla_dialect import instruction_of, plain_instruction
-from finevla_core.steering import Steering
 
 CUBE, BALL, CUP = (Instruction(f"reach the {thing}") for thing in ("cube", "ball", "cup"))
 STOP = Instruction("Stop!")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slot_text import slots_in
 
-from finevla_core.language.chinese import MAX_CHARACTERS, read_chinese
+from finevla_core.language.chinese_reader import MAX_CHARACTERS, read_chinese
 from finevla_core.language.slots import SLOTS
 
 SENTENCES = Path(__file__).resolve().parents[3] / "test" / "language"

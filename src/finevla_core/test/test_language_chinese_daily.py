@@ -3,7 +3,7 @@
 import pytest
 from slot_text import slots_in
 
-from finevla_core.language.chinese import read_chinese
+from finevla_core.language.chinese_reader import read_chinese
 
 # Each stands for a family of wordings: how to say it, and its task and what else it says.
 READ = (

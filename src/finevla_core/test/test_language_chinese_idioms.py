@@ -3,7 +3,7 @@
 import pytest
 from slot_text import slots_in
 
-from finevla_core.language.chinese import read_chinese
+from finevla_core.language.chinese_reader import read_chinese
 
 READ = (
     ("紫砖别撞柱子，抬高点越过去，放左碗", "color=purple path=over place=left_bowl shape=brick task=place"),

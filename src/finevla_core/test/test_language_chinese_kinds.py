@@ -3,7 +3,7 @@
 import pytest
 from slot_text import slots_in
 
-from finevla_core.language.chinese import MAX_CHARACTERS, read_chinese
+from finevla_core.language.chinese_reader import MAX_CHARACTERS, read_chinese
 
 # A sentence, its task and what else it says; none of them is in the development set.
 SHORT = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finevla_core.language.chinese import read_chinese
+from finevla_core.language.chinese_reader import read_chinese
 
 REFUSED = (
     "把红方块往前推十厘米",

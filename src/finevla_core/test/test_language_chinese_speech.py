@@ -5,9 +5,9 @@ import re
 import pytest
 from slot_text import slots_in
 
-from finevla_core.language.chinese import read_chinese
-from finevla_core.language.chinese_characters import plain
-from finevla_core.language.chinese_cues import cues_of
+from finevla_core.language.chinese_normalization import plain
+from finevla_core.language.chinese_reader import read_chinese
+from finevla_core.language.chinese_regex_prefilter import cues_of
 from finevla_core.language.chinese_tokens import all_patterns, has_cues
 
 # A sentence, its task and what else it says; none of them is in the development set.

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slot_text import slots_in
 
-from finevla_core.language.english import read_english
-from finevla_core.language.reading import Reading
+from finevla_core.language.english_reader import read_english
+from finevla_core.language.reader_result import Reading
 from finevla_core.language.slots import SLOTS
 
 SETS = Path(__file__).resolve().parents[3] / "test" / "language"

@@ -3,7 +3,7 @@
 import pytest
 from slot_text import slots_in
 
-from finevla_core.language.english import read_english
+from finevla_core.language.english_reader import read_english
 
 HURRIED = [
     ("youre gonna pick up the red ball with the left arm ok", "task=pick color=red shape=ball arm=left"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finevla_core.language.english import read_english
+from finevla_core.language.english_reader import read_english
 
 READ = [
     (

@@ -3,7 +3,7 @@
 import pytest
 from slot_text import slots_in
 
-from finevla_core.language.english import read_english
+from finevla_core.language.english_reader import read_english
 
 READ = [
     (

@@ -15,10 +15,10 @@ from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.planning.goals import goal_values, pose_matrix
 from finevla_core.planning.inverse_kinematics import InverseKinematics
-from finevla_core.planning.motion import Motion, MotionPlanner
+from finevla_core.planning.motion_planner import Motion, MotionPlanner
 from finevla_core.planning.planning_scene import PlanningScene
 from finevla_core.planning.rrt import RRTConnect, moving_joints
-from finevla_core.planning.timing import curves
+from finevla_core.planning.time_parameterization import curves
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.bridge_options import BridgeOptions
 from finevla_core.safety.envelope import load_envelope

@@ -18,8 +18,8 @@ from finevla_core.images import ImageFormat
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.manifest import MANIFEST, Manifest
 from finevla_core.observation import Observation
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.bundle_policy import BundlePolicy
-from finevla_core.policy.loading import load_policy
 from finevla_core.understanding import NotUnderstood, TargetAbsent
 
 

@@ -19,9 +19,9 @@ from played_policy_server import OPENPI_METADATA, PATIENCE_S, ROWS, WIDTH, Playe
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy_wire import connection as connection_module
-from finevla_core.policy_wire import link as link_module
+from finevla_core.policy_wire import websocket_link as link_module
 from finevla_core.policy_wire.connection import PolicyConnection, PolicyConnectionError
-from finevla_core.policy_wire.dialects import OpenPi, StarVla
+from finevla_core.policy_wire.server_dialects import OpenPi, StarVla
 
 TOKEN = "sk-very-secret-0123456789"
 SHORT_S = 0.2  # for what will not be answered

@@ -17,11 +17,11 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import MAX_TEXT
 from finevla_core.recording import episode as episodes
 from finevla_core.recording.async_writer import AsyncWriter
+from finevla_core.recording.bag_metadata import Bag, Definitions, Qos, Topic
 from finevla_core.recording.episode import REPAIRED, DiskLimits, Labels, RecordedEpisode, load, new_name, unfinished
-from finevla_core.recording.mcap import McapWriter
-from finevla_core.recording.metadata import Bag, Definitions, Qos, Topic
+from finevla_core.recording.mcap_scan import RecordedMessage, Scan
+from finevla_core.recording.mcap_writer import McapWriter
 from finevla_core.recording.repair import repair
-from finevla_core.recording.scan import RecordedMessage, Scan
 
 NOW_NS = 1_700_000_000_000_000_000
 STEP_NS = 5_000_000

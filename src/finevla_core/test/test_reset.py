@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from finevla_core.safety.bridge import Bridge
 from finevla_core.safety.events import RESET_ADVICE, State, state_sentence
-from finevla_core.safety.mandate import EXPLAINED, LONG_ENDED, MAX_ID, Mandate
+from finevla_core.safety.instruction_in_force import EXPLAINED, LONG_ENDED, MAX_ID, Mandate
 from finevla_core.stop_words import StopUtterance
 
 

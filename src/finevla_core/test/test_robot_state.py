@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finevla_core.description import JointTransforms, read_joints
+from finevla_core.robot_description import JointTransforms, read_joints
 from finevla_core.robot_state import RobotState, StateRefusal
 from finevla_core.urdf import expand
 

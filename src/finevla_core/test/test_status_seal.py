@@ -2,7 +2,7 @@
 
 import pytest
 
-from finevla_core.safety.seal import KEY_BYTES, Signer, StatusCheck
+from finevla_core.safety.message_seal import KEY_BYTES, Signer, StatusCheck
 
 KEY, OTHER = bytes(range(KEY_BYTES)), bytes(KEY_BYTES)
 BRIDGE = "/finevla/safety_bridge"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from watched_stack import BRIDGE, SECOND, WATCHDOG, Setup, Stack
 
-from finevla_core.controller import Point, TrajectoryController
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.commands import trajectories
+from finevla_core.joint_trajectory_controller import Point, TrajectoryController
+from finevla_core.safety.controller_trajectories import trajectories
 from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.plan import Plan, stop
 

@@ -12,7 +12,7 @@ from finevla_core.bundle import load_bundle, read_manifest, write_bundle
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST, Manifest
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.bundle_loading import load_policy
 from finevla_core.policy.network_spec import TabletopSpec
 
 NETWORK: dict[str, Any] = {
@@ -131,7 +131,7 @@ def test_policy_of_such_a_bundle_waits_for_its_server_without_torch(bundle: Path
     program = f"""
 import sys
 from finevla_core.embodiment import load_embodiment
-from finevla_core.policy.loading import load_policy
+from finevla_core.policy.bundle_loading import load_policy
 policy = load_policy({str(bundle)!r}, load_embodiment({str(cobotmagic_file)!r}), server="ws://127.0.0.1:9")
 print(policy.description.provider, policy.waiting_text)
 policy.close()

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from watched_stack import BRIDGE, FAULTS, SECOND, WATCHDOG, Setup, Stack
 
 from finevla_core.safety.events import State
-from finevla_core.safety.findings import WATCHES, Verdict
-from finevla_core.safety.monitors import carriers, carrying_joints
+from finevla_core.safety.watchdog_findings import WATCHES, Verdict
+from finevla_core.safety.watchdog_monitors import carriers, carrying_joints
 
 
 def test_healthy_stack_is_left_alone_at_rest_and_in_motion(setup: Setup) -> None:

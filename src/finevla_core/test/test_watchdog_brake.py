@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from watched_stack import CLOCK, FAULTS, SECOND, START, TICK, Setup, Stack
 
-from finevla_core.controller import Point, TrajectoryController
 from finevla_core.embodiment import Controller
+from finevla_core.joint_trajectory_controller import Point, TrajectoryController
 from finevla_core.safety.brake import Brake
-from finevla_core.safety.commands import trajectories
+from finevla_core.safety.controller_trajectories import trajectories
 from finevla_core.safety.events import State, Trajectory
 from finevla_core.safety.joining import join
 from finevla_core.safety.limits import Limits

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from watched_stack import SECOND, TICK, Setup, Stack
 
-from finevla_core.safety.commands import trajectories
+from finevla_core.safety.controller_trajectories import trajectories
 from finevla_core.safety.events import State
 from finevla_core.safety.plan import stop
 

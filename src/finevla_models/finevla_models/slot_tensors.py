@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from finevla_models.factors import SIZES
+from finevla_models.slot_columns import SIZES
 
 
 def probabilities(logits: Tensor) -> Tensor:

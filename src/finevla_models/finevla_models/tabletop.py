@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from finevla_models.action_head import ActionHead, Running, near
-from finevla_models.factors import MOVE, columns, mirrored
 from finevla_models.kinematics import MIRROR, ArmChains, CameraMounts, mirror_signs
-from finevla_models.target_localizer import MEMORY, SAME_M, TargetLocalizer, Touch, mlp
+from finevla_models.slot_columns import MOVE, columns, mirrored
+from finevla_models.tabletop_finder import MEMORY, SAME_M, TargetLocalizer, Touch, mlp
+from finevla_models.tabletop_mover import ActionHead, Running, near
 
 HAND_M = 0.15  # about how far grippers are from the middle of things
 FAITHFUL = 3.0  # how much likelier, as a logit, the arm is that moved a moment ago

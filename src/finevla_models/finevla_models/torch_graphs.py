@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from finevla_core.bundle import Bundle
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.network_spec import TabletopSpec
-from finevla_models.networks import build_network
+from finevla_models.tabletop_network import build_network
 from finevla_models.weights import load_weights
 
 
 class TorchGraphs:
-    """A policy's network on the GPU where there is one, else on the CPU (`finevla_core.policy.graphs.PolicyGraphs`).
+    """A policy's network on the GPU where there is one, else on the CPU (`finevla_core.policy.network_interface.PolicyGraphs`).
 
     `run` is called by one thread at a time. The number of CPU threads is the whole process's.
     """

@@ -1,7 +1,7 @@
 """The network of any bundle of the runtime "torch"."""
 
 from finevla_core.bundle import Bundle
-from finevla_core.policy.graphs import PolicyGraphs
+from finevla_core.policy.network_interface import PolicyGraphs
 from finevla_models.torch_graphs import TorchGraphs
 
 

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from finevla_core.bundle import Bundle
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
-from finevla_core.policy.graphs import MEMORY, REMEMBERED
+from finevla_core.policy.network_interface import MEMORY, REMEMBERED
 from finevla_core.policy.network_spec import PACE, VLASpec
 from finevla_core.policy.prompt_bytes import decode_prompt
 from finevla_models.torch_graphs import torch_provider
 from finevla_models.vla.batch import VLAExample
-from finevla_models.vla.files import load_vla
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.heads import head_name
-from finevla_models.vla.instruct import InstructHead, instruct_head
+from finevla_models.vla.head_registry import head_name
+from finevla_models.vla.instruct_head import InstructHead, instruct_head
 from finevla_models.vla.instruct_memory import MemoryRow, ThinkingPace
 from finevla_models.vla.instruct_session import next_chunks, pace_of, spoken
+from finevla_models.vla.policy_files import load_vla
 
 
 class VLAGraphs:

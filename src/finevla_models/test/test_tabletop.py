@@ -11,17 +11,17 @@ torch = pytest.importorskip("torch", reason="torch comes with 'make train-setup'
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
-from finevla_models.action_head import ActionHead, Flow, Regression, Running, smooth_basis
-from finevla_models.factors import SIZES, SLOTS, WIDTH, columns, indices
 from finevla_models.kinematics import arm_chains, camera_mounts, mirror_signs
+from finevla_models.slot_columns import SIZES, SLOTS, WIDTH, columns, indices
 from finevla_models.slot_tensors import one_hot, probabilities
 from finevla_models.tabletop import TabletopConfig, TabletopPolicy
-from finevla_models.target_localizer import KINDS, MEMORY, SAME_M, Touch, decided, place_loss
-from finevla_sim.ik import ArmIK
-from finevla_sim.model import CAMERA_FOVY_DEG
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_models.tabletop_finder import KINDS, MEMORY, SAME_M, Touch, decided, place_loss
+from finevla_models.tabletop_mover import ActionHead, Flow, Regression, Running, smooth_basis
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.mujoco_model import CAMERA_FOVY_DEG
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Look
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.world import World
 
 

@@ -17,7 +17,7 @@ from finevla_core.bundle import load_bundle
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.language.slots import WIDTH
-from finevla_models.networks import build_network
+from finevla_models.tabletop_network import build_network
 from finevla_models.torch_graphs import TorchGraphs
 from finevla_models.weights import dump_weights, load_weights
 

@@ -12,9 +12,9 @@ from tiny_policies import OPTIONS, SHAPE, frozen, make_examples, make_policy, tr
 from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
-from finevla_models.vla.files import load_vla, save_vla
 from finevla_models.vla.head import ChunkShape, VLAPolicy
-from finevla_models.vla.heads import HEADS, build_head
+from finevla_models.vla.head_registry import HEADS, build_head
+from finevla_models.vla.policy_files import load_vla, save_vla
 from finevla_models.vla.prompt_encoder import with_state
 
 every_head = pytest.mark.parametrize("name", sorted(OPTIONS))
@@ -54,7 +54,7 @@ def test_one_sample_is_what_it_is_among_eight(name: str, backbone: Backbone) -> 
     generator = seeded()
     alone = torch.cat([policy.predict(policy.batch([example]), generator) for example in eight])
     assert torch.allclose(alone, together, atol=5e-5)
-    if name != "fast":  # untrained, it says the same whatever it sees; what it has learned is in test_vla_fast.py
+    if name != "fast":  # untrained, it says the same whatever it sees; what it has learned is in test_vla_fast_head.py
         assert not torch.allclose(together[0], together[1], atol=1e-2)
 
 

@@ -15,8 +15,8 @@ from finevla_models.vla import instruct_session
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import VLAExample
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.heads import build_head
-from finevla_models.vla.instruct import InstructHead, instruct_head
+from finevla_models.vla.head_registry import build_head
+from finevla_models.vla.instruct_head import InstructHead, instruct_head
 from finevla_models.vla.instruct_session import InstructSession
 from finevla_models.vla.instruct_text import GeneratedText, generate_text
 from finevla_models.vla.prompt_encoder import PromptEncoder

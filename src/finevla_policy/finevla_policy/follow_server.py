@@ -8,13 +8,13 @@ from rclpy.action import CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 
+from finevla_core.active_instruction import Ended
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
-from finevla_core.steering import Ended
 from finevla_interfaces.action import FollowInstruction
-from finevla_policy.health import Health
 from finevla_policy.instruction_server import Answer, InstructionServer
-from finevla_ros.goals import BoundedActionServer
+from finevla_policy.policy_health import Health
+from finevla_ros.bounded_action_server import BoundedActionServer
 
 FEEDBACK_S = 0.2
 CANCEL_POLL_S = 0.05

@@ -12,20 +12,20 @@ from dataclasses import dataclass
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from finevla_core.active_instruction import Steering
 from finevla_core.bridge_report import ENDED_CODE, UNHEARD, UNHEARD_S, BridgeReport, refusal_now
 from finevla_core.chunk import ActionChunk
 from finevla_core.errors import FineVLAError, one_line, quoted
 from finevla_core.instruction import Instruction, same_words
-from finevla_core.steering import Steering
 from finevla_core.stop_words import StopUtterance, stop_word
 from finevla_core.understanding import NotUnderstood, Understanding
 from finevla_interfaces import msg
 from finevla_interfaces.srv import SetInstruction
 from finevla_ros import qos
+from finevla_ros.bounded_services import serve
+from finevla_ros.bounded_subscriptions import subscribe
 from finevla_ros.executor import AsideGroup
-from finevla_ros.listening import subscribe
 from finevla_ros.messages import instruction_from_msg, instruction_to_msg
-from finevla_ros.services import serve
 
 SAID_STOP = "the operator said stop"
 STOP_MEANWHILE = "a stop came meanwhile: say it again if it is still wanted"

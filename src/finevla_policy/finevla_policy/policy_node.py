@@ -22,22 +22,21 @@ from finevla_core.chunk_limiter import load_chunk_limiter
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError, one_line, quoted
 from finevla_core.instruction import Instruction
-from finevla_core.policy.execution import Execution
-from finevla_core.policy.interface import Policy, understand
-from finevla_core.policy.loading import load_policy
-from finevla_core.repeats import RepeatCounter
+from finevla_core.log_deduplication import RepeatCounter
+from finevla_core.policy.bundle_loading import load_policy
+from finevla_core.policy.onnx_options import Execution
+from finevla_core.policy.policy_interface import Policy, understand
 from finevla_core.understanding import Understanding
 from finevla_core.urdf import expand
 from finevla_interfaces import msg
 from finevla_policy.conflict_monitor import HEARD_S, ConflictMonitor
 from finevla_policy.follow_server import FollowServer
-from finevla_policy.health import Health
+from finevla_policy.inference_worker import Worker
 from finevla_policy.instruction_server import InstructionServer, NotNow
-from finevla_policy.worker import Worker
+from finevla_policy.policy_health import Health
 from finevla_ros import qos
+from finevla_ros.bounded_subscriptions import most_observation_bytes, subscribe
 from finevla_ros.executor import AsideInTurnGroup, GoalsAsideExecutor
-from finevla_ros.graph import publishers_of
-from finevla_ros.listening import most_observation_bytes, subscribe
 from finevla_ros.messages import (
     chunk_to_msg,
     image_format_to_msg,
@@ -46,9 +45,10 @@ from finevla_ros.messages import (
     to_ns,
     to_stamp,
 )
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import bundle_directory, robot_file, safety_file
-from finevla_ros.run import run_node
+from finevla_ros.share_paths import bundle_directory, robot_file, safety_file
+from finevla_ros.topic_publishers import publishers_of
 
 PLANNER = "motion"
 # Every status in order: one that says STOPPED must not be lost behind the next.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_ros.paths import bundle_directory
+from finevla_ros.share_paths import bundle_directory
 
 
 @cache

@@ -11,9 +11,10 @@ from rclpy.action import CancelResponse
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError, one_line
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.bag_metadata import Definitions
 from finevla_core.recording.episode import (
     DiskLimits,
     Labels,
@@ -22,22 +23,21 @@ from finevla_core.recording.episode import (
     check_label,
     unfinished,
 )
-from finevla_core.recording.labels import contradiction
-from finevla_core.recording.metadata import Definitions
+from finevla_core.recording.task_label_check import contradiction
 from finevla_interfaces import msg
 from finevla_interfaces.action import RecordEpisode
 from finevla_interfaces.srv import StartEpisode, StopEpisode
 from finevla_recorder import provenance
 from finevla_recorder.topic_capture import TopicCapture
 from finevla_ros import qos
+from finevla_ros.bounded_action_server import BoundedActionServer
+from finevla_ros.bounded_services import serve
+from finevla_ros.bounded_subscriptions import subscribe
 from finevla_ros.executor import GoalsAsideExecutor
-from finevla_ros.goals import BoundedActionServer
-from finevla_ros.listening import subscribe
 from finevla_ros.messages import to_ns
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file, safety_file
-from finevla_ros.run import run_node
-from finevla_ros.services import serve
+from finevla_ros.share_paths import robot_file, safety_file
 
 REPORT_S = 0.5
 MAX_BUNDLE = 255  # characters: a file's name has no more

@@ -16,8 +16,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from finevla_core.errors import FineVLAError
+from finevla_core.recording.bag_metadata import Definitions, Qos, Topic
 from finevla_core.recording.episode import RecordedEpisode
-from finevla_core.recording.metadata import Definitions, Qos, Topic
 
 POLL_S = 0.01
 # What comes while this process stands still: two seconds of pictures, five of states at 200 Hz.

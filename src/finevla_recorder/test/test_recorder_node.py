@@ -20,8 +20,8 @@ from std_msgs.msg import String
 
 from finevla_core.instruction import MAX_TEXT
 from finevla_core.recording.episode import load
+from finevla_core.recording.mcap_scan import RecordedMessage, Scan
 from finevla_core.recording.repair import repair
-from finevla_core.recording.scan import RecordedMessage, Scan
 from finevla_interfaces import msg
 from finevla_interfaces.action import RecordEpisode
 from finevla_interfaces.srv import StartEpisode, StopEpisode

@@ -12,7 +12,7 @@ from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.extrinsics import StaticTransform, load_extrinsics
 from finevla_core.urdf import expand, link_names
-from finevla_ros.paths import robot_file
+from finevla_ros.share_paths import robot_file
 
 ARGUMENTS = {
     "cameras": (NONE, "drivers to start: orbbec, realsense, usb, or none"),

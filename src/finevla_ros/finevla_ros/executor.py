@@ -11,8 +11,8 @@ from rclpy.executors import Executor, ShutdownException, SingleThreadedExecutor,
 from rclpy.logging import get_logger
 from rclpy.task import Task
 
-from finevla_ros.listening import RefusalCounter
-from finevla_ros.memory import PROCESS
+from finevla_ros.bounded_subscriptions import RefusalCounter
+from finevla_ros.memory_return import PROCESS
 
 MOST_ASIDE = 16  # threads: requests that come faster than they are answered wait in the middleware, or are lost there
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from finevla_core.errors import quoted
-from finevla_core.telling_times import TellingTimes
+from finevla_core.warning_backoff import TellingTimes
 
 BURST = 25.0  # at once: a subscription keeps 20 at most while its node is held up
 QUIET_S = 5.0  # what begins again after so long is another flood

@@ -1,7 +1,7 @@
 """What our launch files need that `ros2 launch` has not: `$(bundle-runtime BUNDLE)`, what runs a policy bundle.
 
 `ros2 launch` finds this module by the entry point `launch.frontend.launch_extension` of this package; `finevla up`, which reads
-the same files, has the same substitution (`finevla_tools.substitution`).
+the same files, has the same substitution (`finevla_tools.launch_substitution`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from launch.frontend import expose_substitution
 from launch.substitution import Substitution
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 
-from finevla_ros.paths import bundle_runtime
+from finevla_ros.share_paths import bundle_runtime
 from launch import LaunchContext
 
 

@@ -3,9 +3,9 @@
 from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from finevla_core.controller import Point
+from finevla_core.joint_trajectory_controller import Point
 from finevla_core.safety.events import Trajectory
-from finevla_core.safety.seal import Signer
+from finevla_core.safety.message_seal import Signer
 from finevla_core.time_units import NS_PER_S
 from finevla_ros.messages import to_ns, to_stamp
 from finevla_ros.trajectory_message import TrajectoryMessage

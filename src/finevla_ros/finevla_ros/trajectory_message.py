@@ -14,10 +14,10 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_core.safety.seal import Sender, TrajectoryCheck
+from finevla_core.safety.message_seal import Sender, TrajectoryCheck
 from finevla_core.time_units import NS_PER_S
 from finevla_ros import qos
-from finevla_ros.listening import MOST_BYTES
+from finevla_ros.bounded_subscriptions import MOST_BYTES
 
 PLAIN_CDR = b"\x00\x01"  # little-endian, version 1: how all middlewares send messages of ours
 HEADER = 4  # bytes before the fields, from which alignment counts

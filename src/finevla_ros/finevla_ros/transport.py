@@ -2,7 +2,7 @@
 
 import os
 
-from finevla_ros.paths import share
+from finevla_ros.share_paths import share
 
 
 def use_stack_transport() -> None:

@@ -8,7 +8,7 @@ from rclpy.serialization import serialize_message
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from finevla_core.safety.events import Trajectory
-from finevla_core.safety.seal import Signer, TrajectoryCheck
+from finevla_core.safety.message_seal import Signer, TrajectoryCheck
 from finevla_ros.trajectories import sender_of, trajectory_to_msg
 from finevla_ros.trajectory_message import TrajectoryMessage, judge, read_trajectory
 

@@ -122,7 +122,7 @@ def test_parameters_are_described_and_checked(ros_domain: str) -> None:
 
 
 def test_unknown_robot_is_named_with_the_known_ones() -> None:
-    from finevla_ros.paths import bundle_directory, robot_file
+    from finevla_ros.share_paths import bundle_directory, robot_file
 
     assert robot_file("cobotmagic").is_file()
     with pytest.raises(FineVLAError, match="one of: .*cobotmagic"):
@@ -135,15 +135,15 @@ def test_unknown_robot_is_named_with_the_known_ones() -> None:
 def test_example_bundles_are_found_by_name_and_a_path_goes_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from finevla_ros import paths
+    from finevla_ros import share_paths
 
     share = Path(__file__).parents[3]
-    monkeypatch.setattr(paths, "share", lambda: share)
+    monkeypatch.setattr(share_paths, "share", lambda: share)
     monkeypatch.chdir(tmp_path)
-    assert paths.bundle_directory("examples/pi0_aloha") == share / "models/examples/pi0_aloha"
+    assert share_paths.bundle_directory("examples/pi0_aloha") == share / "models/examples/pi0_aloha"
     (tmp_path / "examples/pi0_aloha").mkdir(parents=True)
-    assert paths.bundle_directory("examples/pi0_aloha") == Path("examples/pi0_aloha")
+    assert share_paths.bundle_directory("examples/pi0_aloha") == Path("examples/pi0_aloha")
     with pytest.raises(FineVLAError, match=r"one of: examples/finevla_fork, examples/pi05_aloha, .*tabletop"):
-        paths.bundle_directory("examples/pi1_aloha")
+        share_paths.bundle_directory("examples/pi1_aloha")
     with pytest.raises(FineVLAError, match="is not at"):
-        paths.bundle_directory("examples/../tabletop")
+        share_paths.bundle_directory("examples/../tabletop")

@@ -11,11 +11,11 @@ from spoilt_messages import Spoiler
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_core.errors import FineVLAError
-from finevla_core.safety.heartbeats import HeartbeatCheck
-from finevla_core.safety.seal import Signer, TrajectoryCheck
+from finevla_core.safety.heartbeat_checks import HeartbeatCheck
+from finevla_core.safety.message_seal import Signer, TrajectoryCheck
 from finevla_interfaces import msg
-from finevla_ros.heartbeats import words_of
-from finevla_ros.listening import Unreadable, read
+from finevla_ros.bounded_subscriptions import Unreadable, read
+from finevla_ros.heartbeat_messages import words_of
 from finevla_ros.messages import chunk_from_msg, instruction_from_msg, observation_from_msg, report_from_msg
 from finevla_ros.trajectory_message import judge
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
 from finevla_sim.episode import CONTROL_S
-from finevla_sim.ik import ArmIK
+from finevla_sim.gripper_path_planner import CLOSED, Disturbance, PathPlanner, ScriptedMotion, may_push
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import TaskOutcome, judge, score, success
-from finevla_sim.planner import CLOSED, Disturbance, PathPlanner, ScriptedMotion, may_push
 from finevla_sim.scene import TABLE_HEIGHT_M, Scene, SceneObject
 from finevla_sim.tasks import Goal
 from finevla_sim.world import Truth, World

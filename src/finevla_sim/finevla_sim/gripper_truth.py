@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from finevla_sim.demonstrator import TRIES, Demonstration
 from finevla_sim.episode import CONTROL_S
-from finevla_sim.planner import gripper_index
+from finevla_sim.gripper_path_planner import gripper_index
 from finevla_sim.scene import KNOB
 
 FINGERS = 0.2  # of the opening, per second: slower fingers have stopped
@@ -83,7 +83,7 @@ def closings_of(done: Demonstration) -> list[Closing]:
 
 def gripper_index_of(done: Demonstration) -> int:
     """Return which of the values is the acting arm's gripper."""
-    from finevla_sim.robot import default_robot
+    from finevla_sim.robot_files import default_robot
 
     return gripper_index(default_robot().embodiment, done.goal.arm)
 

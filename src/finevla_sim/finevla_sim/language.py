@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from finevla_core.instruction import Factors, Instruction
-from finevla_sim.grammar import expand
 from finevla_sim.scene import BOWLS, KNOB, Scene, SceneObject
+from finevla_sim.sentence_grammar import expand
 from finevla_sim.tasks import PUTS, Goal
 
 # Words of the grammar that carry no meaning of their own: whatever stands in their place, the sentence says the same.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_sim.model import FLOOR, MAX_PICTURE, VISUAL_GROUP
+from finevla_sim.mujoco_model import FLOOR, MAX_PICTURE, VISUAL_GROUP
 
 MAX_GEOMS = 400
 HIDDEN_GROUP = 5  # of geoms, drawn never

@@ -1,4 +1,4 @@
-"""What lies on the simulated table, as plain data: a scene is made by `sampling`, built by `model`, run by `world`."""
+"""What lies on the simulated table, as plain data: made by `scene_sampling`, built by `mujoco_model`, run by `world`."""
 
 from dataclasses import dataclass
 

@@ -22,24 +22,24 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from finevla_core.controller import TrajectoryController
 from finevla_core.errors import FineVLAError
+from finevla_core.joint_trajectory_controller import TrajectoryController
 from finevla_interfaces.msg import SceneObject as SceneObjectMsg
 from finevla_interfaces.msg import SceneTruth
 from finevla_interfaces.srv import ResetScene
 from finevla_ros import qos
-from finevla_ros.listening import subscribe
+from finevla_ros.bounded_services import serve
+from finevla_ros.bounded_subscriptions import subscribe
 from finevla_ros.messages import to_ns, to_stamp
+from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
-from finevla_ros.paths import robot_file
-from finevla_ros.run import run_node
-from finevla_ros.services import serve
+from finevla_ros.share_paths import robot_file
 from finevla_ros.trajectories import points_of
-from finevla_sim.ik import ArmIK
-from finevla_sim.model import CAMERA_FOVY_DEG
-from finevla_sim.robot import load_robot
-from finevla_sim.sampling import TEST_SEEDS, sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.mujoco_model import CAMERA_FOVY_DEG
+from finevla_sim.robot_files import load_robot
 from finevla_sim.scene import POST, POST_RADIUS_M
+from finevla_sim.scene_sampling import TEST_SEEDS, sample_scene
 from finevla_sim.world import World
 
 STEP_NS = 4_000_000

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_sim.demonstrator import NUDGE_M, clean_order
-from finevla_sim.ik import ArmIK
-from finevla_sim.language import phrasings
-from finevla_sim.planner import (
+from finevla_sim.gripper_path_planner import (
     BITE_M,
     CLOSED,
     OPEN,
@@ -27,10 +25,12 @@ from finevla_sim.planner import (
     gripper_index,
     may_push,
 )
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.language import phrasings
+from finevla_sim.npz_shards import load_shards, save_shard
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import BOWLS, DEMONSTRATION_SEEDS, KNOB, TABLE_HEIGHT_M, Scene, SceneObject
-from finevla_sim.shards import load_shards, save_shard
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import Goal, sample_goal
 from finevla_sim.world import World
 

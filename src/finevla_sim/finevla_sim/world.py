@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_sim.model import TIMESTEP_S, build
+from finevla_sim.mujoco_model import TIMESTEP_S, build
 from finevla_sim.renderer import Renderer
 from finevla_sim.scene import POST, Scene
 

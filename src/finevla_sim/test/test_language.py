@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from finevla_core.errors import FineVLAError
 from finevla_sim import synthetic_motions, tasks
-from finevla_sim.grammar import HELD_OUT, alternatives, expand
 from finevla_sim.language import (
     ARM_APART,
     ARM_FIRST,
@@ -36,6 +35,7 @@ from finevla_sim.language import (
     say,
 )
 from finevla_sim.scene import Bowl, Scene, SceneObject
+from finevla_sim.sentence_grammar import HELD_OUT, alternatives, expand
 from finevla_sim.tasks import APPROACHES, GRASPS, PATHS, TURNS, Goal
 
 BOWLS = (Bowl("left_bowl", (0.4, 0.25)), Bowl("right_bowl", (0.4, -0.25)))

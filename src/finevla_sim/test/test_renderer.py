@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from finevla_sim import renderer
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import sample_scene
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.world import World
 
 SHOWN = [

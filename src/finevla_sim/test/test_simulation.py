@@ -9,12 +9,13 @@ import pytest
 from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_sim.demonstrator import Demonstration, Demonstrator
-from finevla_sim.ik import ArmIK, grasp_pose
+from finevla_sim.gripper_path_planner import UNDISTURBED, Disturbance, Unreachable
+from finevla_sim.inverse_kinematics import ArmIK, grasp_pose
 from finevla_sim.judge import TaskOutcome, judge, obeyed, score, success
-from finevla_sim.model import CAMERA_FOVY_DEG
-from finevla_sim.planner import UNDISTURBED, Disturbance, Unreachable
-from finevla_sim.robot import RobotFiles, load_robot
-from finevla_sim.sampling import (
+from finevla_sim.mujoco_model import CAMERA_FOVY_DEG
+from finevla_sim.robot_files import RobotFiles, load_robot
+from finevla_sim.scene import COLORS, POST, Scene
+from finevla_sim.scene_sampling import (
     ARM_BASE,
     BOWL_CLEARANCE_M,
     CLEARANCE_M,
@@ -25,7 +26,6 @@ from finevla_sim.sampling import (
     TEST_SEEDS,
     sample_scene,
 )
-from finevla_sim.scene import COLORS, POST, Scene
 from finevla_sim.tasks import TASKS, Goal, candidates, is_held_out, sample_goal
 from finevla_sim.world import World
 

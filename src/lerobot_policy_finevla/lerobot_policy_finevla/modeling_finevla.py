@@ -14,9 +14,9 @@ from torch import Tensor
 from finevla_core.images import ImageFormat, fit_image
 from finevla_models.vla.backbone import load_backbone, new_backbone
 from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_models.vla.files import BACKBONE
 from finevla_models.vla.head import ChunkShape, VLAPolicy
-from finevla_models.vla.heads import build_head
+from finevla_models.vla.head_registry import build_head
+from finevla_models.vla.policy_files import BACKBONE
 from lerobot_policy_finevla.configuration_finevla import FineVLAConfig
 
 PADDED = "action_is_pad"

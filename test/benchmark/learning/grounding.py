@@ -23,7 +23,7 @@ from finevla_core.language.slots import COLORS
 from finevla_models.vla.backbone import Backbone, new_backbone
 from finevla_models.vla.batch import IGNORED, VLAExample
 from finevla_models.vla.head import ChunkShape, VLAPolicy
-from finevla_models.vla.heads import build_head
+from finevla_models.vla.head_registry import build_head
 from finevla_models.vla.small_backbone import make_backbone
 from finevla_sim.scene import SHAPES
 

@@ -20,14 +20,14 @@ import numpy as np
 from PIL import Image
 
 from finevla_core.images import ImageFormat, fit_image, fit_point
-from finevla_sim.ik import ArmIK
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import _name, how_of, say, some_of
-from finevla_sim.robot import default_robot
-from finevla_sim.sampling import natural_pose, sample_scene
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import DEMONSTRATION_SEEDS, Scene
+from finevla_sim.scene_sampling import natural_pose, sample_scene
 from finevla_sim.tasks import sample_goal
 from finevla_sim.world import World
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Progress
 
 TASKS = ("reach", "pick")

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from finevla_core.language.slots import COLORS
 from finevla_models.vla.backbone import load_backbone
-from finevla_models.vla.files import load_vla
+from finevla_models.vla.policy_files import load_vla
 from finevla_sim.scene import SHAPES
 
 THING = re.compile(r"(\w+) (\w+) (\d+) (\d+)")

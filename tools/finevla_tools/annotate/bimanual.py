@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from finevla_tools.annotate.trajectory import Array, EpisodeTrajectory
 
 if TYPE_CHECKING:
-    from finevla_tools.annotate.motion import ArmFacts
+    from finevla_tools.annotate.motion_facts import ArmFacts
 
 TOGETHER, APART = 0.4, 0.15  # shares of the shorter arm's time in which both move
 STEADY = 0.6  # of the other arm's moving time, in which an arm holds something and keeps still

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from finevla_tools.annotate.claim_kinds import Claim, Told
 from finevla_tools.annotate.claim_mentions import HAN, Mention, of_kind
+from finevla_tools.annotate.claim_types import Claim, Told
 
 Placed = tuple[int, Claim]
 VERBS = (

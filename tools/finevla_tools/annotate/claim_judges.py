@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from finevla_tools.annotate.claim_kinds import AXIS, OPPOSITE, SIDES, Claim
+from finevla_tools.annotate.claim_types import AXIS, OPPOSITE, SIDES, Claim
 from finevla_tools.annotate.motion_view import Fact, MotionView
 
 AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"

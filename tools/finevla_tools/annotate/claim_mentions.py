@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from finevla_tools.annotate import claim_sides_en, claim_words_en, claim_words_zh
+from finevla_tools.annotate import claim_directions_en, claim_words_en, claim_words_zh
 from finevla_tools.annotate.claim_verbs import WORD, verb_kind
 
 Patterns = tuple[tuple[str, str, re.Pattern[str]], ...]
@@ -15,7 +15,7 @@ def _compiled(words: Sequence[tuple[str, str, str]]) -> Patterns:
     return tuple((kind, value, re.compile(pattern, re.IGNORECASE)) for kind, value, pattern in words)
 
 
-_EN = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))
+_EN = _compiled((*claim_words_en.WORDS, *claim_directions_en.WORDS))
 _ZH = _compiled(claim_words_zh.WORDS)
 HAN = re.compile(r"[一-鿿]")
 _LATIN = re.compile(r"[A-Za-z]{2}")

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from finevla_tools.annotate.claim_grips import VERBS, Placed, is_denied
-from finevla_tools.annotate.claim_kinds import Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, of_kind
 from finevla_tools.annotate.claim_paths import is_bound
+from finevla_tools.annotate.claim_types import Claim, Told
 
 _NUMBERS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "once": 1, "twice": 2, "thrice": 3, "a": 1, "an": 1,

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from finevla_tools.annotate.claim_grips import VERBS, is_denied
-from finevla_tools.annotate.claim_kinds import Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, of_kind
+from finevla_tools.annotate.claim_types import Claim, Told
 
 _COMING = re.compile(
     r"\b(?:in|line|path|coming|came|comes|moving|approaching|approached|entering|arriving"

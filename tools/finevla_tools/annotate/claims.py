@@ -7,15 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from finevla_tools.annotate import claim_sides_en as en
+from finevla_tools.annotate import claim_directions_en as en
 from finevla_tools.annotate import claim_words_zh as zh
 from finevla_tools.annotate.claim_clauses import sentences_in
 from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied
-from finevla_tools.annotate.claim_kinds import OTHER, SIDES, Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, mentions_in, of_kind
 from finevla_tools.annotate.claim_numbers import count_claims, moment, with_times
 from finevla_tools.annotate.claim_paths import approach_claims, path_claims, turn_claims
-from finevla_tools.annotate.claim_text import plain_text
+from finevla_tools.annotate.claim_text_normalization import plain_text
+from finevla_tools.annotate.claim_types import OTHER, SIDES, Claim, Told
 
 __all__ = ["Claim", "claims_in"]
 _NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪", re.IGNORECASE)

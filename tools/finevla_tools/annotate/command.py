@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.annotate.vlm_command import add_vlm_arguments, refuse_pictures, vlm_options, with_vlm
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
+from finevla_tools.stderr_notices import announce
 
 if TYPE_CHECKING:
     from finevla_tools.annotate.draft import MotionWay
-    from finevla_tools.annotate.source import MotionSource
+    from finevla_tools.annotate.episode_source import MotionSource
     from finevla_tools.datasets.lerobot_files import EpisodeFile
 
 ANNOTATORS = ("motion", "vlm")
@@ -66,11 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse_for_questions(arguments)
     announce(f"reading '{arguments.dataset}'")
     from finevla_tools.annotate.draft import MotionWay, annotate_episodes, write_draft
-    from finevla_tools.annotate.source import name_of, open_source
-    from finevla_tools.canonical.scales import Given
+    from finevla_tools.annotate.episode_source import name_of, open_source
+    from finevla_tools.canonical.field_map_scales import Given
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.work.parallel import cores
-    from finevla_tools.work.staged import refuse_existing
+    from finevla_tools.work.parallel_map import cores
+    from finevla_tools.work.staged_output import refuse_existing
 
     files = open_dataset(arguments.dataset)
     out = arguments.out or Path("out/annotate") / name_of(arguments.dataset)
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = arguments.jobs or min(cores(), 1 + len(episodes) // WORTH_A_PROCESS)
     made = annotate_episodes(source, episodes, jobs, way)
     if arguments.score:
-        from finevla_tools.annotate.score import Score
+        from finevla_tools.annotate.ground_truth_score import Score
 
         score = Score.of(files.root)
         made = score.watch(made)
@@ -132,7 +132,7 @@ def _write_questions(
     """Write questions of what is approved, and say how to train on them."""
     from finevla_tools.annotate.draft import annotate_episodes
     from finevla_tools.annotate.reviewed_questions import QUESTIONS, write_questions
-    from finevla_tools.annotate.vlm import VlmWay
+    from finevla_tools.annotate.vlm_annotator import VlmWay
 
     asked = VlmWay("reviewed", arguments.language, most_frames=arguments.pictures)
     written = write_questions(

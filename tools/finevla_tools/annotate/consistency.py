@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from finevla_tools.annotate.annotation import SPOKEN_SLOTS, TEXT, Annotation, spoken_pair
 from finevla_tools.annotate.claim_judges import AGREES, CANNOT_TELL, CONTRADICTS, NEAR_S, judge, says_failure, shown
-from finevla_tools.annotate.claim_kinds import SIDES, Claim
+from finevla_tools.annotate.claim_types import SIDES, Claim
 from finevla_tools.annotate.claims import claims_in
 from finevla_tools.annotate.motion_view import Fact, MotionView
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from string import Template
 
 from finevla_tools.annotate.annotation import CAPTION, DERIVED_SLOTS, DRAFT, SPOKEN_MARK, TEXT, Annotation
-from finevla_tools.annotate.claim_kinds import SIDES
+from finevla_tools.annotate.claim_types import SIDES
 from finevla_tools.annotate.instruct_words import BACK, HOW, WORDS, InstructWords, slots_read, thing_in
 from finevla_tools.annotate.motion_view import MotionView
 from finevla_tools.annotate.paraphrases import goal_wordings, own_wordings

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from finevla_tools.annotate.annotation import Annotation
-from finevla_tools.annotate.claim_kinds import AXIS, SIDES
 from finevla_tools.annotate.claim_mentions import mentions_in, of_kind
 from finevla_tools.annotate.claim_paths import metres
+from finevla_tools.annotate.claim_types import AXIS, SIDES
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ from finevla_core.instruction import ACTORS
 from finevla_core.text_files import json_line
 from finevla_tools.annotate.annotation import DIMENSIONS, TEXT, Annotation
 from finevla_tools.annotate.draft import AnnotatedEpisode
-from finevla_tools.annotate.frames import VlmFrame, read_frames
+from finevla_tools.annotate.episode_source import MotionSource
 from finevla_tools.annotate.json_schema import schema_errors
-from finevla_tools.annotate.source import MotionSource
-from finevla_tools.annotate.vlm import VlmEpisode, VlmWay, picture_times, request_token, wrong_with
+from finevla_tools.annotate.vlm_annotator import VlmEpisode, VlmWay, picture_times, request_token, wrong_with
 from finevla_tools.annotate.vlm_command import shown_episode
+from finevla_tools.annotate.vlm_frames import VlmFrame, read_frames
 from finevla_tools.annotate.vlm_prompts import VlmStage, episode_data, messages, preset_named
 from finevla_tools.datasets.annotation_table import current, texts
-from finevla_tools.datasets.words import WordsReader
-from finevla_tools.work.staged import Staged
+from finevla_tools.datasets.episode_words import WordsReader
+from finevla_tools.work.staged_output import Staged
 
 QUESTIONS, PICTURES = "questions.jsonl", "pictures"
 NOT_FACTORS = frozenset({"primitive_action", "active_actor"})  # of a step these are told with it

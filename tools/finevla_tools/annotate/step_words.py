@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from finevla_tools.annotate.motion import ArmFacts, Grasp
+from finevla_tools.annotate.motion_facts import ArmFacts, Grasp
 from finevla_tools.annotate.tool_path import TURN_RAD
 
 DEGREES = 57.29578

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.canonical.layout import SLOTS
-from finevla_tools.canonical.unify import Unified
+from finevla_tools.canonical.unified_values import Unified
 
 Array = NDArray[np.float64]
 ARMS = ("left", "right")

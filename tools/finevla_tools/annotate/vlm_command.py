@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 
 if TYPE_CHECKING:
     from finevla_tools.annotate.draft import AnnotatedEpisode
-    from finevla_tools.annotate.source import MotionSource
-    from finevla_tools.annotate.vlm import VlmEpisode, VlmResult, VlmWay
+    from finevla_tools.annotate.episode_source import MotionSource
+    from finevla_tools.annotate.vlm_annotator import VlmEpisode, VlmResult, VlmWay
     from finevla_tools.annotate.vlm_server import VlmOptions
     from finevla_tools.datasets.lerobot_files import EpisodeFile
 
@@ -48,7 +48,7 @@ def add_vlm_arguments(parser: argparse.ArgumentParser) -> None:
 
 def vlm_options(arguments: argparse.Namespace) -> "tuple[VlmOptions, VlmWay]":
     """Return what the options ask for; raises `FineVLAError` for what cannot be, before anything is read."""
-    from finevla_tools.annotate.vlm import VlmWay
+    from finevla_tools.annotate.vlm_annotator import VlmWay
     from finevla_tools.annotate.vlm_prompts import preset_named
     from finevla_tools.annotate.vlm_server import VlmOptions
 
@@ -96,7 +96,7 @@ def with_vlm(
         FineVLAError: The server refuses all, is gone, answers for no episode, or a limit is reached; what it answered is kept.
     """
     from finevla_tools.annotate.consistency import contradictions
-    from finevla_tools.annotate.vlm import DONE, FAILED, annotate_dataset, open_journal
+    from finevla_tools.annotate.vlm_annotator import DONE, FAILED, annotate_dataset, open_journal
     from finevla_tools.annotate.vlm_server import VlmServer
     from finevla_tools.work.progress import Progress
 
@@ -133,8 +133,8 @@ def with_vlm(
 def shown_episode(made: "AnnotatedEpisode", episode: "EpisodeFile", source: "MotionSource") -> "VlmEpisode":
     """Return what a model is shown of an episode; raises `FineVLAError` where there is no motion."""
     from finevla_tools.annotate.annotation import DERIVED_SLOTS
-    from finevla_tools.annotate.frames import ViewFile
-    from finevla_tools.annotate.vlm import VlmEpisode
+    from finevla_tools.annotate.vlm_annotator import VlmEpisode
+    from finevla_tools.annotate.vlm_frames import ViewFile
 
     if made.facts is None:
         raise FineVLAError(f"episode {made.index} has no motion that a model could be shown")

@@ -15,7 +15,7 @@ from typing import Any
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.instruction import ACTORS, APPROACHES, MAX_STEPS
 from finevla_tools.annotate.annotation import DIMENSIONS, Annotation
-from finevla_tools.annotate.frames import ViewFile, VlmFrame, shown_time
+from finevla_tools.annotate.vlm_frames import ViewFile, VlmFrame, shown_time
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "Simplified Chinese"}
 MAX_WORDS = 8000  # characters of an instruction that are sent

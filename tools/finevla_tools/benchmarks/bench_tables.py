@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finevla_core.recording.atomic import write_text
-from finevla_tools.benchmarks.bench_frames import ViewClip
-from finevla_tools.benchmarks.uncertainty import ScoreInterval, mean_and_spread
-from finevla_tools.report.page import Block, Container, Items, Video, soft
+from finevla_core.recording.atomic_files import write_text
+from finevla_tools.benchmarks.score_uncertainty import ScoreInterval, mean_and_spread
+from finevla_tools.benchmarks.video_frames import ViewClip
+from finevla_tools.report.html_page import Block, Container, Items, Video, soft
 
 
 def percent(value: float | None) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import at_least, refuse_no_folder, refuse_no_output
 from finevla_tools.benchmarks.server_options import add_server_arguments, server_options
 from finevla_tools.benchmarks.vqa_command import add_set_arguments, say_missing
+from finevla_tools.stderr_notices import announce
 
 if TYPE_CHECKING:
-    from finevla_tools.benchmarks.caption_runs import CaptionFacts, CaptionRun
+    from finevla_tools.benchmarks.judged_captions import CaptionFacts, CaptionRun
     from finevla_tools.benchmarks.vqa_run import VqaWay
 
 TEXT = "videos told in steps: a judge's verdict on every fact, scored as published and repaired"
@@ -47,8 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_tools.benchmarks.capabilities import read_axes
     from finevla_tools.benchmarks.caption_report import PAGE, headline, write_report
     from finevla_tools.benchmarks.caption_run import CAPTIONS
-    from finevla_tools.benchmarks.caption_runs import CaptionFacts
     from finevla_tools.benchmarks.evaluation_files import read_facts, read_samples
+    from finevla_tools.benchmarks.judged_captions import CaptionFacts
     from finevla_tools.benchmarks.set_folders import SETS, facts_file, set_folder
     from finevla_tools.benchmarks.vqa_run import VqaWay
 
@@ -93,9 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _dry_run(arguments: argparse.Namespace, asked: "CaptionFacts", way: "VqaWay") -> int:
-    from finevla_tools.benchmarks.bench_frames import find_views
     from finevla_tools.benchmarks.caption_run import estimate_captions, estimate_judging
     from finevla_tools.benchmarks.model_run import say_estimate
+    from finevla_tools.benchmarks.video_frames import find_views
 
     known = [name for name in asked.facts if name in asked.samples]
     seen = [name for name in known if way.is_blind or find_views(asked.folder, asked.samples[name])[0]]
@@ -110,9 +110,9 @@ def _dry_run(arguments: argparse.Namespace, asked: "CaptionFacts", way: "VqaWay"
 
 def _caption(arguments: argparse.Namespace, asked: "CaptionFacts", way: "VqaWay", out: Path) -> int:
     """Have the model caption all videos that are here; return how many samples have no caption."""
-    from finevla_tools.benchmarks.bench_frames import find_views, why_missing
     from finevla_tools.benchmarks.caption_run import CAPTIONS, caption_line, caption_requests, write_lines
     from finevla_tools.benchmarks.model_run import ask_server
+    from finevla_tools.benchmarks.video_frames import find_views, why_missing
     from finevla_tools.benchmarks.vqa_run import SUFFIX, label, result_name
 
     names = [name for name in asked.facts if name in asked.samples]
@@ -173,8 +173,8 @@ def _judge(arguments: argparse.Namespace, asked: "CaptionFacts", files: Sequence
 
 def _recorded(out: Path, arguments: argparse.Namespace) -> "list[CaptionRun]":
     from finevla_tools.benchmarks.caption_run import CAPTIONS, RAW
-    from finevla_tools.benchmarks.caption_runs import CaptionRun
     from finevla_tools.benchmarks.evaluation_files import read_captions, read_judged
+    from finevla_tools.benchmarks.judged_captions import CaptionRun
 
     known: dict[str, Mapping[str, Sequence[str]]] = {}
     for path in (*(out / "captions").glob(f"*{CAPTIONS}"), *arguments.captions):

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from finevla_core.recording.atomic import write_text
-from finevla_tools.benchmarks.bench_frames import find_views
+from finevla_core.recording.atomic_files import write_text
 from finevla_tools.benchmarks.bench_tables import percent, rounds_cell, videos, with_interval, write_csv
 from finevla_tools.benchmarks.capabilities import CAPABILITIES
 from finevla_tools.benchmarks.caption_repair import (
@@ -17,7 +16,15 @@ from finevla_tools.benchmarks.caption_repair import (
     repairs_of,
 )
 from finevla_tools.benchmarks.caption_run import judge_flaws, published_scores
-from finevla_tools.benchmarks.caption_runs import (
+from finevla_tools.benchmarks.caption_scoring import (
+    OMISSION,
+    PARTS,
+    CaptionScore,
+    FactVerdict,
+    JudgedSample,
+    score,
+)
+from finevla_tools.benchmarks.judged_captions import (
     CaptionFacts,
     CaptionRun,
     caption_interval,
@@ -27,16 +34,9 @@ from finevla_tools.benchmarks.caption_runs import (
     repaired_scores,
     sample_means,
 )
-from finevla_tools.benchmarks.caption_scoring import (
-    OMISSION,
-    PARTS,
-    CaptionScore,
-    FactVerdict,
-    JudgedSample,
-    score,
-)
-from finevla_tools.benchmarks.uncertainty import agreement, bootstrap_difference
-from finevla_tools.report.page import (
+from finevla_tools.benchmarks.score_uncertainty import agreement, bootstrap_difference
+from finevla_tools.benchmarks.video_frames import find_views
+from finevla_tools.report.html_page import (
     Block,
     Container,
     Heading,

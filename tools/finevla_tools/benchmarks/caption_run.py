@@ -7,17 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line
 from finevla_tools.annotate.vlm_budget import BYTES_PER_TOKEN, IMAGE_TOKENS, VlmUsage
 from finevla_tools.annotate.vlm_prompts import prompt
-from finevla_tools.benchmarks.bench_frames import (
-    CAPTION_FRAMES,
-    caption_label,
-    expected_pictures,
-    find_views,
-    view_parts,
-)
 from finevla_tools.benchmarks.caption_repair import AtomicFact, JudgeFlaws, flaws
 from finevla_tools.benchmarks.caption_scoring import (
     LABELS,
@@ -29,6 +22,13 @@ from finevla_tools.benchmarks.caption_scoring import (
 )
 from finevla_tools.benchmarks.evaluation_files import BenchSample, caption_steps, judged_line, judged_of
 from finevla_tools.benchmarks.model_requests import Messages, ModelAnswer, ModelRequest, object_schema, text_part
+from finevla_tools.benchmarks.video_frames import (
+    CAPTION_FRAMES,
+    caption_label,
+    expected_pictures,
+    find_views,
+    view_parts,
+)
 from finevla_tools.benchmarks.vqa_run import SHUFFLED, VqaWay
 
 CAPTIONS = "_CaptionResult.jsonl"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import refuse_no_output
+from finevla_tools.stderr_notices import announce
 
 TEXT = "language metrics of sentences against references, each with its implementation, beside atomic facts"
 

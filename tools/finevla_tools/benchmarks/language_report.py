@@ -7,15 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import read_json_lines
 from finevla_tools.benchmarks.bench_tables import write_csv
 from finevla_tools.benchmarks.evaluation_files import read_captions, read_samples
 from finevla_tools.benchmarks.language_facts import word_verdicts
 from finevla_tools.benchmarks.language_metrics import LanguageScore, LanguageWay, NotMeasured, measure
+from finevla_tools.benchmarks.score_uncertainty import bootstrap
 from finevla_tools.benchmarks.set_folders import SETS, set_folder
-from finevla_tools.benchmarks.uncertainty import bootstrap
-from finevla_tools.report.page import Block, Container, Heading, Items, Paragraph, Table, bold, render, soft, warning
+from finevla_tools.report.html_page import (
+    Block,
+    Container,
+    Heading,
+    Items,
+    Paragraph,
+    Table,
+    bold,
+    render,
+    soft,
+    warning,
+)
 
 PAGE, CSV, FIGURES = "index.html", "language.csv", "summary.json"
 PREDICTIONS = ("prediction", "response", "caption_result")

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_output
+from finevla_tools.stderr_notices import announce
 
 TEXT = "facts and questions of your own reviewed data set, in the published form"
 
@@ -31,10 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not 0.0 < arguments.test_share <= 1.0:
         raise FineVLAError(f"--test-share is {arguments.test_share}; give a share above 0, at most 1")
     announce(f"reading '{arguments.dataset}'")
-    from finevla_tools.annotate.source import name_of
+    from finevla_tools.annotate.episode_source import name_of
     from finevla_tools.benchmarks.own_sets import card, read_own_set, write_own_set
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.work.staged import refuse_existing
+    from finevla_tools.work.staged_output import refuse_existing
 
     name = arguments.name or name_of(arguments.dataset)
     out = arguments.out or Path("out/bench") / name

@@ -10,7 +10,7 @@ from finevla_tools.annotate.annotation import TEXT, Annotation
 from finevla_tools.benchmarks.capabilities import CAPABILITIES, published_slot
 from finevla_tools.benchmarks.caption_repair import AtomicFact
 from finevla_tools.datasets.annotation_table import current
-from finevla_tools.datasets.words import EpisodeWords
+from finevla_tools.datasets.episode_words import EpisodeWords
 
 EMPTY_VALUES = frozenset({"object", "thing", "item", "target"})  # of a category: true of everything
 # How a fact is told; {} is its value. Slots by the published names.

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import at_least, refuse_no_folder, refuse_no_output
 from finevla_tools.benchmarks.server_options import add_server_arguments, server_options
+from finevla_tools.stderr_notices import announce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,8 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _ask(arguments: argparse.Namespace, asked: "VqaSet", way: "VqaWay", out: Path) -> int:
     """Ask the model, write a result file per round; return how many samples could not be asked or gave no answer."""
-    from finevla_tools.benchmarks.bench_frames import find_views, why_missing
     from finevla_tools.benchmarks.model_run import ask_server, say_estimate
+    from finevla_tools.benchmarks.video_frames import find_views, why_missing
     from finevla_tools.benchmarks.vqa_run import estimate, label, records_of, result_name, vqa_requests, write_results
 
     names = asked.names(arguments.samples)

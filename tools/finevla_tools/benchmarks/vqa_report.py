@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from finevla_core.recording.atomic import write_text
-from finevla_tools.benchmarks.bench_frames import find_views
+from finevla_core.recording.atomic_files import write_text
 from finevla_tools.benchmarks.bench_tables import (
     missing_block,
     percent,
@@ -17,7 +16,8 @@ from finevla_tools.benchmarks.bench_tables import (
     write_csv,
 )
 from finevla_tools.benchmarks.capabilities import CAPABILITIES
-from finevla_tools.benchmarks.uncertainty import agreement
+from finevla_tools.benchmarks.score_uncertainty import agreement
+from finevla_tools.benchmarks.video_frames import find_views
 from finevla_tools.benchmarks.vqa_matching import ANSWER_TYPES
 from finevla_tools.benchmarks.vqa_run import VqaResults, VqaSet
 from finevla_tools.benchmarks.vqa_scoring import (
@@ -30,7 +30,7 @@ from finevla_tools.benchmarks.vqa_scoring import (
     published_summary,
     shared,
 )
-from finevla_tools.report.page import Block, Container, Heading, Items, Paragraph, Table, bold, render, warning
+from finevla_tools.report.html_page import Block, Container, Heading, Items, Paragraph, Table, bold, render, warning
 
 PAGE, CSV, SUMMARY = "index.html", "VQATest_Score.csv", "summary.json"
 ERROR_TYPES = ("omission", "contradiction", "hallucination")

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line, read_json_lines
 from finevla_tools.annotate.vlm_budget import BYTES_PER_TOKEN, IMAGE_TOKENS, VlmUsage
 from finevla_tools.annotate.vlm_prompts import prompt
-from finevla_tools.benchmarks.bench_frames import VQA_FRAMES, expected_pictures, find_views, view_parts
 from finevla_tools.benchmarks.evaluation_files import BenchSample
 from finevla_tools.benchmarks.model_requests import Messages, ModelAnswer, ModelRequest, object_schema, text_part
+from finevla_tools.benchmarks.video_frames import VQA_FRAMES, expected_pictures, find_views, view_parts
 from finevla_tools.benchmarks.vqa_matching import CHOICE, LETTERS, NUMBER, YES_NO, VqaQuestion, shown_options
 from finevla_tools.benchmarks.vqa_scoring import VqaRecord, judged, published_summary
 

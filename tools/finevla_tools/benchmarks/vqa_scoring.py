@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from finevla_tools.benchmarks.capabilities import AXES, axis_of
-from finevla_tools.benchmarks.uncertainty import ScoreInterval, bootstrap
+from finevla_tools.benchmarks.score_uncertainty import ScoreInterval, bootstrap
 from finevla_tools.benchmarks.vqa_matching import (
     CHOICE,
     VqaQuestion,

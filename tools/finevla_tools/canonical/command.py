@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.announcements import announce
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_data_set, refuse_no_folder, refuse_no_output
+from finevla_tools.stderr_notices import announce
 
 FOLDER = "unified_output"
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
@@ -66,11 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
     targets = _targets(arguments.target)
     announce(f"reading '{arguments.dataset}'")
     from finevla_tools.canonical import convert
-    from finevla_tools.canonical.choose import choose_map
-    from finevla_tools.canonical.scales import Given, settle
-    from finevla_tools.canonical.unify import Rules, Targets
+    from finevla_tools.canonical.field_map_choice import choose_map
+    from finevla_tools.canonical.field_map_scales import Given, settle
+    from finevla_tools.canonical.unified_values import Rules, Targets
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.work.parallel import cores
+    from finevla_tools.work.parallel_map import cores
 
     if arguments.restore:
         if arguments.out is None:

@@ -21,18 +21,25 @@ import pyarrow.parquet as pq
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
 from finevla_core.text_files import read_json
 from finevla_core.urdf import expand
-from finevla_tools.canonical.arms import forward_of, load_robot
-from finevla_tools.canonical.choose import MODALITY_FILE
-from finevla_tools.canonical.fields import FieldMap, modality_map
-from finevla_tools.canonical.files import META_FILE, meta_json, read_meta, read_unified, signature_of, write_json
-from finevla_tools.canonical.files import write_unified as write_file
+from finevla_tools.canonical.arm_kinematics import forward_of, load_robot
+from finevla_tools.canonical.field_map import FieldMap, modality_map
+from finevla_tools.canonical.field_map_choice import MODALITY_FILE
 from finevla_tools.canonical.rotations import Array
-from finevla_tools.canonical.unify import Rules, Targets, Unified, restore, unify
+from finevla_tools.canonical.unified_files import (
+    META_FILE,
+    meta_json,
+    read_meta,
+    read_unified,
+    signature_of,
+    write_json,
+)
+from finevla_tools.canonical.unified_files import write_unified as write_file
+from finevla_tools.canonical.unified_values import Rules, Targets, Unified, restore, unify
+from finevla_tools.crash_report import Unexpected, remember, unexpected
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
-from finevla_tools.unexpected import Unexpected, remember, unexpected
-from finevla_tools.work.parallel import over
+from finevla_tools.work.parallel_map import over
 from finevla_tools.work.progress import Progress
-from finevla_tools.work.staged import Staged, workplace
+from finevla_tools.work.staged_output import Staged, workplace
 
 FORMAT = 1  # counted up when the same input and options give other files
 RECORD_FILE = "finevla_canonical.json"

@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.canonical.choose import choose_map
-from finevla_tools.canonical.fields import GROUPS, Field, FieldMap
+from finevla_core.plural_phrases import counted
+from finevla_tools.canonical.column_recognition import describe, number_columns
+from finevla_tools.canonical.field_map import GROUPS, Field, FieldMap
+from finevla_tools.canonical.field_map_choice import choose_map
+from finevla_tools.canonical.field_map_scales import Given, settle
 from finevla_tools.canonical.layout import SLOTS
-from finevla_tools.canonical.recognise import describe, number_columns
-from finevla_tools.canonical.scales import Given, settle
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 
 HEADER = """# Field map of {name} (robot type {robot}), written by --inspect: correct it, then give it by --map.

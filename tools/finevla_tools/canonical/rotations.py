@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 
 Array = NDArray[np.float64]
 SIZES = {"rotvec": 3, "quat": 4, "wxyz": 4, "euler": 3}  # values of a rotation in each format

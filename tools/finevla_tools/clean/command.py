@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_output
 from finevla_tools.canonical.command import add_gripper_arguments
-from finevla_tools.path_kinds import way_on
-from finevla_tools.unexpected import remember, unexpected
+from finevla_tools.crash_report import remember, unexpected
+from finevla_tools.path_hints import way_on
 
 WORTH_A_PROCESS = 50  # episodes: a process takes as long to start as some tens of them
 MAX_DEPTH = 4  # of folders in which data sets are looked for
@@ -100,14 +100,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
-    from finevla_tools.announcements import announce
-    from finevla_tools.clean import decide, page, run
-    from finevla_tools.datasets import lerobot_kept
+    from finevla_tools.clean import keep_decisions, page, run
+    from finevla_tools.datasets import lerobot_subset
     from finevla_tools.datasets.lerobot_files import open_dataset
+    from finevla_tools.stderr_notices import announce
 
-    given = decide.parse_set(arguments.set)
-    names = decide.chosen(arguments.only, arguments.skip, not arguments.no_video)
-    notes = frozenset(decide.chosen(arguments.note, None, True)) - {"corrupt"} if arguments.note else frozenset()
+    given = keep_decisions.parse_set(arguments.set)
+    names = keep_decisions.chosen(arguments.only, arguments.skip, not arguments.no_video)
+    notes = (
+        frozenset(keep_decisions.chosen(arguments.note, None, True)) - {"corrupt"} if arguments.note else frozenset()
+    )
     announce(f"reading '{root}'")
     dataset = open_dataset(root)
     for problem in dataset.problems:
@@ -115,11 +117,11 @@ def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
     if dataset.depth and not arguments.no_video:
         print(f"depth is counted, not looked at: {', '.join(sorted(dataset.depth))[:300]}")
     if arguments.out is not None:
-        lerobot_kept.refuse(dataset, arguments.out)
+        lerobot_subset.refuse(dataset, arguments.out)
     plan = _plan(arguments, dataset, names)
     jobs = _jobs(arguments, len(dataset.episodes), not arguments.no_video)
     found = run.measured(dataset, plan, None if arguments.dry_run else report / run.JOURNAL, jobs)
-    decisions = decide.decide(found.findings, names, given, arguments.k, notes)
+    decisions = keep_decisions.decide(found.findings, names, given, arguments.k, notes)
     summary = run.summary_of(dataset, plan, decisions)
     if not arguments.dry_run:
         run.write_tables(report, decisions)
@@ -129,17 +131,17 @@ def _clean(arguments: argparse.Namespace, root: Path, report: Path) -> None:
     if not arguments.dry_run:
         print(f"report: {report / page.PAGE}")
     if arguments.out is not None and not arguments.dry_run:
-        kept = lerobot_kept.write_kept(dataset, arguments.out, [e.episode for e in decisions.episodes if e.keep])
+        kept = lerobot_subset.write_kept(dataset, arguments.out, [e.episode for e in decisions.episodes if e.keep])
         print(f"data set of {counted(kept, 'episode')}: {arguments.out}")
 
 
 def _compat(arguments: argparse.Namespace, roots: list[Path]) -> int:
     """FineVLA's three reports, in the data set's report folder."""
-    from finevla_tools.clean import compat
+    from finevla_tools.clean import finevla_compat
 
     report = arguments.report or Path("out/clean") / arguments.dataset.resolve().name
     jobs = arguments.jobs
-    for line in compat.write_reports(
+    for line in finevla_compat.write_reports(
         arguments.dataset, roots, report, arguments.map, arguments.threshold, jobs, arguments.dry_run
     ):
         print(line)
@@ -147,10 +149,10 @@ def _compat(arguments: argparse.Namespace, roots: list[Path]) -> int:
 
 
 def _plan(arguments: argparse.Namespace, dataset: Any, names: tuple[str, ...]) -> Any:
-    from finevla_tools.canonical.arms import ROBOTS, config_folder, limits
-    from finevla_tools.canonical.choose import choose_map
-    from finevla_tools.canonical.scales import Given, settle
-    from finevla_tools.clean.measure import ACTION, STATE, MeasurePlan
+    from finevla_tools.canonical.arm_kinematics import ROBOTS, config_folder, limits
+    from finevla_tools.canonical.field_map_choice import choose_map
+    from finevla_tools.canonical.field_map_scales import Given, settle
+    from finevla_tools.clean.episode_measures import ACTION, STATE, MeasurePlan
 
     try:
         fields = choose_map(dataset, arguments.map)
@@ -193,7 +195,7 @@ def _print(summary: dict[str, Any], decisions: Any) -> None:
 
 
 def _jobs(arguments: argparse.Namespace, episodes: int, videos: bool) -> int:
-    from finevla_tools.work.parallel import cores
+    from finevla_tools.work.parallel_map import cores
 
     worth = 1 + episodes * (5 if videos else 1) // WORTH_A_PROCESS
     return int(arguments.jobs or min(cores(), worth))

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from finevla_core.counts import counted
-from finevla_core.recording.atomic import write_bytes, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import write_bytes, write_text
 from finevla_tools.clean.checks import CHECKS, Array
-from finevla_tools.clean.decide import FLAGGED, SKIPPED, DecisionRow, Decisions, EpisodeDecision, Threshold
-from finevla_tools.clean.measure import MeasurePlan, signals
+from finevla_tools.clean.episode_measures import MeasurePlan, signals
+from finevla_tools.clean.keep_decisions import FLAGGED, SKIPPED, DecisionRow, Decisions, EpisodeDecision, Threshold
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.report import page as report
+from finevla_tools.number_format import duration, number
+from finevla_tools.report import html_page as report
 from finevla_tools.report.charts import Histogram, histogram, histogram_chart, traces_chart
-from finevla_tools.report.drawing import Drawing, png_sheet
-from finevla_tools.text_format import duration, number
+from finevla_tools.report.svg import Drawing, png_sheet
 
 PAGE, SHEET = "index.html", "plots/histograms.png"
 LISTED, TRACED, TRACED_VALUES = 200, 8, 14

@@ -16,17 +16,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_tools.canonical.convert import content_hash
-from finevla_tools.canonical.files import write_json
+from finevla_tools.canonical.unified_files import write_json
 from finevla_tools.clean.checks import CHECKS, Measurement
-from finevla_tools.clean.decide import FLAGGED, SKIPPED, Decisions
-from finevla_tools.clean.measure import MEASURE_VERSION, Findings, MeasurePlan, as_json, from_json, measure
-from finevla_tools.clean.reports import strict
+from finevla_tools.clean.episode_measures import MEASURE_VERSION, Findings, MeasurePlan, as_json, from_json, measure
+from finevla_tools.clean.finevla_reports import strict
+from finevla_tools.clean.keep_decisions import FLAGGED, SKIPPED, Decisions
+from finevla_tools.crash_report import remember, unexpected
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
-from finevla_tools.unexpected import remember, unexpected
 from finevla_tools.work.json_lines import JsonLines, read_json_lines
-from finevla_tools.work.parallel import over
+from finevla_tools.work.parallel_map import over
 from finevla_tools.work.progress import Progress
 
 JOURNAL, ROWS, EPISODES, SUMMARY = "measures.jsonl", "checks.parquet", "episodes.parquet", "summary.json"

@@ -13,8 +13,8 @@ from PIL import Image
 
 from finevla_core.embodiment import Camera
 from finevla_core.errors import FineVLAError
-from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
-from finevla_tools.commissioning.person import NotAnswered, Person
+from finevla_tools.commissioning.person_answers import NotAnswered, Person
+from finevla_tools.commissioning.step_outcome import StepOutcome, failed, passed, skipped
 from finevla_tools.commissioning.topic_listener import TopicListener
 
 ENOUGH = 0.8  # of the rate that the driver was told

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
+from finevla_tools.commissioning.step_outcome import StepOutcome, failed, passed, skipped
 
 BITRATE = 1_000_000  # the Piper's
 KIND = "280"  # ARPHRD_CAN: what the kernel calls a CAN interface

@@ -14,14 +14,14 @@ from finevla_client.connection import Connection
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.envelope import load_boxes, load_limits
 from finevla_core.urdf import expand
-from finevla_ros.paths import robot_file, safety_file
+from finevla_ros.share_paths import robot_file, safety_file
 from finevla_tools.commissioning.camera_steps import check_rates, look_at_pictures
 from finevla_tools.commissioning.can_buses import check_can
-from finevla_tools.commissioning.hand_steps import measure_ends, touch_table, try_stop
-from finevla_tools.commissioning.outcome import FAILED, StepOutcome
-from finevla_tools.commissioning.person import Person, person_of
+from finevla_tools.commissioning.manual_steps import measure_ends, touch_table, try_stop
+from finevla_tools.commissioning.person_answers import Person, person_of
 from finevla_tools.commissioning.report import counted, line, write_report
 from finevla_tools.commissioning.robot_steps import check_arms, check_clocks, check_joints
+from finevla_tools.commissioning.step_outcome import FAILED, StepOutcome
 from finevla_tools.commissioning.topic_listener import TopicListener
 
 FOUND_S = 3.0  # within this everybody is discovered, on a busy network too

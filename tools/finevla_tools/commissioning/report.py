@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.commissioning.outcome import FAILED, OK, SKIPPED, StepOutcome
+from finevla_tools.commissioning.step_outcome import FAILED, OK, SKIPPED, StepOutcome
 
 CERTIFIED = "These are checks of an installation, not of a certified safety function."
 

@@ -8,8 +8,8 @@ import numpy as np
 from finevla_core.assembler import FUTURE_S
 from finevla_core.errors import FineVLAError
 from finevla_core.safety.limits import Limits
-from finevla_tools.commissioning.outcome import StepOutcome, failed, passed, skipped
-from finevla_tools.commissioning.person import NotAnswered, Person
+from finevla_tools.commissioning.person_answers import NotAnswered, Person
+from finevla_tools.commissioning.step_outcome import StepOutcome, failed, passed, skipped
 from finevla_tools.commissioning.topic_listener import Stream, TopicListener
 
 STROKE_OFF_M = 0.005  # the two versions of the gripper differ by 0.03

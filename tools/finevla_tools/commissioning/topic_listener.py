@@ -17,7 +17,7 @@ from finevla_core.images import CompressedImage as CompressedPicture
 from finevla_core.images import ImageFormat, RawImage, to_policy_image
 from finevla_interfaces.msg import PiperStatus, SafetyStatus
 from finevla_ros import qos
-from finevla_ros.listening import read, subscribe
+from finevla_ros.bounded_subscriptions import read, subscribe
 from finevla_ros.messages import header_stamp_ns, to_ns
 
 KEPT = 4096  # of each stream: 20 s at 200 Hz

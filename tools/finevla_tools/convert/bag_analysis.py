@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from finevla_core import alignment
 from finevla_core.alignment import NONE, Choice, Ordinals, Stamps
 from finevla_core.assembler import CLOCK_RESET_S, Assembler
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage, ImageFormat, RawImage, to_policy_image
 from finevla_core.observation import Observation
-from finevla_core.recording.labels import same_words
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.task_label_check import same_words
 from finevla_core.time_units import NS_PER_S
-from finevla_tools.convert import bag_words, pictures, resample
+from finevla_tools.convert import bag_notices, compressed_pictures, frame_grid
+from finevla_tools.convert.bag_joint_topics import LEADER
 from finevla_tools.convert.bag_stamps import StampCheck
-from finevla_tools.convert.bag_states import LEADER
-from finevla_tools.convert.bagfile import (
+from finevla_tools.convert.bag_stream import (
     PLANNED,
     RECEIVED,
     SAID,
@@ -35,8 +35,8 @@ from finevla_tools.convert.bagfile import (
     camera_stream,
 )
 from finevla_tools.convert.episode import Picture
-from finevla_tools.convert.resample import Commands, Segment
-from finevla_tools.convert.task_table import TaskTable, label_in
+from finevla_tools.convert.frame_grid import Commands, Segment
+from finevla_tools.convert.task_labels import TaskTable, label_in
 
 MODES, ACTIONS = ("fixed", "live"), ("commanded", "next", "chunk")
 OBSERVED = "observation"
@@ -76,7 +76,7 @@ class BagOptions:
             ("mode", self.mode, MODES),
             ("images", self.images, alignment.IMAGE_POLICIES),
             ("states", self.states, alignment.POLICIES),
-            ("gaps", self.gaps, resample.GAPS),
+            ("gaps", self.gaps, frame_grid.GAPS),
             ("actions", self.actions, ACTIONS),
             ("stamps", self.stamps, STAMPS),
         ):
@@ -110,7 +110,7 @@ class BagAnalysis:
         self.broken_states = 0
         self._unstamped: Counter[str] = Counter()
         if options.mode == "live" and recording.parts:
-            raise FineVLAError(bag_words.not_live([part.topic for part in recording.parts]))
+            raise FineVLAError(bag_notices.not_live([part.topic for part in recording.parts]))
         self._problem = "a camera has no picture"
         self.needs: dict[str, tuple[str, Ordinals]] = {}  # slot: stream, ordinal per frame
         self.weights: dict[str, NDArray[np.float64]] = {}  # by stream of joint states: of the later one of two
@@ -123,7 +123,7 @@ class BagAnalysis:
         self.times = self._moments() if options.mode == "fixed" else observed
         self.segments = self._decide()
         streams = [*self.cameras, *recording.state_streams, *((OBSERVED,) if options.mode == "live" else ())]
-        self.histograms = resample.report(self.skews, {stream: self.stamps(stream) for stream in streams})
+        self.histograms = frame_grid.report(self.skews, {stream: self.stamps(stream) for stream in streams})
         # The second pass needs what was chosen, not what it was chosen from: an hour's stamps are megabytes.
         for spent in (self._stamps, self._ordinals, self._points, self.skews):
             spent.clear()
@@ -166,7 +166,7 @@ class BagAnalysis:
             self.broken_states += 1
             return
         if m.stream in self.cameras and m.stream not in self.sizes and self.options.mode == "fixed":
-            self.sizes[m.stream] = self.options.size or pictures.size(
+            self.sizes[m.stream] = self.options.size or compressed_pictures.size(
                 self.picture(m.stream, m.content), f"a picture of {m.stream}"
             )
         if isinstance(m.content, RecordedCommand):
@@ -208,7 +208,7 @@ class BagAnalysis:
             raise FineVLAError(
                 f"{first} begins {apart_ns / NS_PER_S:.1f} s after the end of {last}, by their stamps{hint}"
             )
-        return resample.grid(
+        return frame_grid.grid(
             max(int(s.min()) for s in needed.values()), min(int(s.max()) for s in needed.values()), self.fps
         )
 
@@ -243,7 +243,7 @@ class BagAnalysis:
     def _segments(self, lacks: Mapping[str, NDArray[np.bool_]]) -> list[Segment]:
         least = max(1, self.options.min_frames) + (self.options.actions == "next")
         if self.options.mode == "fixed":
-            return resample.segments(lacks, self.times, self.options.gaps, least)
+            return frame_grid.segments(lacks, self.times, self.options.gaps, least)
         # Observations come when cameras do: an interval that is no step is a gap between two frames, not instead of one.
         late = np.abs(np.diff(self.times) - NS_PER_S / self.fps) > LIVE_JITTER * NS_PER_S / self.fps
         if late.any() and self.options.gaps == "refuse":
@@ -259,7 +259,7 @@ class BagAnalysis:
         for first, end in pairwise(bounds):
             try:
                 within = {topic: lack[first:end] for topic, lack in lacks.items()}
-                parts = resample.segments(within, self.times[first:end], self.options.gaps, least)
+                parts = frame_grid.segments(within, self.times[first:end], self.options.gaps, least)
                 found += [Segment(first + part.first, first + part.end) for part in parts]
             except FineVLAError as error:
                 problem = problem or error
@@ -296,7 +296,7 @@ class BagAnalysis:
             commands = Commands(
                 self.stamps(name), np.array(due, np.int64), np.array(owner, np.int32), np.array(point, np.int32)
             )
-            message, self.points[name], held = resample.choose_command(commands, self.times, self.step_ns, hold_ns)
+            message, self.points[name], held = frame_grid.choose_command(commands, self.times, self.step_ns, hold_ns)
             self.needs[name], lacks[name] = (name, message), message == NONE
             self.skews[name] = held[message != NONE]
         return lacks
@@ -311,7 +311,7 @@ class BagAnalysis:
         is_chunk = self.options.actions == "chunk"
         wanted = [PLANNED] if is_chunk else [controller.name for controller in self.embodiment.controllers]
         if missing := [name for name in wanted if not len(self.stamps(name))]:
-            raise FineVLAError(bag_words.uncommanded(missing, wanted, is_chunk, self.recording.leader_problem))
+            raise FineVLAError(bag_notices.uncommanded(missing, wanted, is_chunk, self.recording.leader_problem))
 
     def _refuse_repeats(self, cut: Sequence[Segment]) -> None:
         frames = sum(s.end - s.first for s in cut)
@@ -338,12 +338,12 @@ class BagAnalysis:
         image = self.recording.image(stream, data)
         where = f"a picture of {stream}"
         if isinstance(image, CompressedImage) and self.options.size is None:
-            return pictures.recorded(image, where)
+            return compressed_pictures.recorded(image, where)
         try:
             if self.options.size is not None:
                 return to_policy_image(image, ImageFormat(*self.options.size))
             assert isinstance(image, RawImage)
-            return pictures.raw(image)
+            return compressed_pictures.raw(image)
         except FineVLAError as error:
             raise FineVLAError(f"{where}: {error}") from error
 
@@ -363,9 +363,9 @@ class BagAnalysis:
 
     def notes(self, segment: Segment) -> list[str]:
         """Where label and instructions contradict each other, and how old an instruction was that nobody gave again."""
-        found = [*self.recording.notes, *([bag_words.odd_stamps(self.odd_stamps)] if self.odd_stamps else [])]
+        found = [*self.recording.notes, *([bag_notices.odd_stamps(self.odd_stamps)] if self.odd_stamps else [])]
         if self.is_led:
-            found.append(bag_words.led([part.topic for part in self.recording.leaders]))
+            found.append(bag_notices.led([part.topic for part in self.recording.leaders]))
         if self.options.task:
             return found
         first_ns = int(self.times[segment.first])

@@ -12,10 +12,10 @@ from finevla_core.errors import FineVLAError
 from finevla_core.images import EncodedImage
 from finevla_core.observation import Observation
 from finevla_tools.convert.bag_analysis import OBSERVED, STAND_IN, BagAnalysis, after, observe
-from finevla_tools.convert.bag_states import combined
-from finevla_tools.convert.bagfile import PLANNED, BagMessage, camera_stream
+from finevla_tools.convert.bag_joint_topics import combined
+from finevla_tools.convert.bag_stream import PLANNED, BagMessage, camera_stream
 from finevla_tools.convert.episode import EpisodeFrame, Picture
-from finevla_tools.convert.resample import Segment
+from finevla_tools.convert.frame_grid import Segment
 
 # Pictures that wait for what belongs to them. At 30 Hz and VGA this is over two seconds of three raw cameras.
 MAX_WAITING_BYTES = 256 << 20

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from finevla_tools.convert.bag_analysis import BagAnalysis, text
-from finevla_tools.convert.bagfile import STAMPS, SpokenInstruction, camera_stream
+from finevla_tools.convert.bag_stream import STAMPS, SpokenInstruction, camera_stream
 from finevla_tools.convert.episode import CameraStream, Header
-from finevla_tools.convert.resample import Segment
+from finevla_tools.convert.frame_grid import Segment
 from finevla_tools.datasets.language_row import LanguageRow
 
 KEPT_CUSTOM = 64 << 10  # characters of a recorder's own metadata that go on into the data set

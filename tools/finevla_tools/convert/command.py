@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core import alignment
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_output
 from finevla_tools.argument_parser import RawHelpFormatter
 from finevla_tools.canonical.command import add_gripper_arguments
-from finevla_tools.convert import bag_analysis, bagfile, encode, resample, sources
-from finevla_tools.convert.encode import Codec
-from finevla_tools.convert.engine import GROUPINGS, Assemble, Conversion
-from finevla_tools.convert.task_table import TaskTable, given_task
-from finevla_tools.convert.worker import KINDS as IMAGES
-from finevla_tools.convert.worker import PartOptions
-from finevla_tools.work.parallel import cores
-from finevla_tools.work.pools import ENGINES
+from finevla_tools.convert import bag_analysis, bag_stream, frame_grid, source_registry, video_encoder
+from finevla_tools.convert.conversion_run import GROUPINGS, Assemble, Conversion
+from finevla_tools.convert.episode_worker import KINDS as IMAGES
+from finevla_tools.convert.episode_worker import PartOptions
+from finevla_tools.convert.task_labels import TaskTable, given_task
+from finevla_tools.convert.video_encoder import Codec
+from finevla_tools.work.parallel_map import cores
+from finevla_tools.work.worker_pools import ENGINES
 
 FORMATS = ("lerobot-v3", "lerobot-v2.1")
 # Options that change how the work is done, and nothing in the result: a conversion may go on with others.
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--to", choices=FORMATS, default=FORMATS[0], help="format of the data set")
     parser.add_argument(
-        "--kind", help=f"what IN is, if its files do not say: {', '.join(k.name for k in sources.KINDS)}"
+        "--kind", help=f"what IN is, if its files do not say: {', '.join(k.name for k in source_registry.KINDS)}"
     )
     parser.add_argument("--robot", default="cobotmagic", help="robot file: a name in config/robots or a path")
     parser.add_argument(
@@ -101,7 +101,7 @@ def _add_bag_arguments(group: Any) -> None:
     )
     group.add_argument(
         "--gaps",
-        choices=resample.GAPS,
+        choices=frame_grid.GAPS,
         default=d.gaps,
         help="what becomes of an episode with a gap: cut into several, or refused",
     )
@@ -125,7 +125,7 @@ def _add_bag_arguments(group: Any) -> None:
     group.add_argument("--namespace", help="namespace of the robot, if the recording has several")
     group.add_argument(
         "--stamps",
-        choices=bagfile.STAMPS,
+        choices=bag_stream.STAMPS,
         default=d.stamps,
         help="which times count: the messages' own, or those of recording",
     )
@@ -200,7 +200,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.images == "video":
         _check(codec, arguments.to)
     options = {**vars(arguments), "embodiment": embodiment, "bags": _bag_options(arguments, embodiment)}
-    kind = sources.kind_of(arguments.input, arguments.kind)
+    kind = source_registry.kind_of(arguments.input, arguments.kind)
     source = kind.make(arguments.input, options)
     if arguments.inspect:
         from finevla_tools.convert.inspect import inspect
@@ -265,9 +265,9 @@ def _codec(a: argparse.Namespace) -> Codec:
 
 def _check(codec: Codec, to: str) -> None:
     """Raise `FineVLAError` now, not after hours, if there is no such encoder or the data set's format does not know it."""
-    encode.check(codec)
+    video_encoder.check(codec)
     if to == "lerobot-v3" and codec != Codec():  # the default is LeRobot's own, and importing LeRobot takes seconds
-        from finevla_tools.convert.lerobot_v3 import encoder
+        from finevla_tools.convert.lerobot_v3_writer import encoder
 
         encoder(codec.facts())
 
@@ -281,10 +281,10 @@ def _size(text: str) -> tuple[int, int]:
 
 def _writer(name: str, embodiment: Embodiment) -> Assemble:
     if name == "lerobot-v3":
-        from finevla_tools.convert.lerobot_v3 import write_v3
+        from finevla_tools.convert.lerobot_v3_writer import write_v3
 
         return partial(write_v3, embodiment=embodiment)
-    from finevla_tools.convert.lerobot_v21 import write_v21
+    from finevla_tools.convert.lerobot_v21_writer import write_v21
 
     return partial(write_v21, embodiment=embodiment)
 

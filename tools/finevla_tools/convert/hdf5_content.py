@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.convert import pictures
+from finevla_core.plural_phrases import counted
+from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, Picture
+from finevla_tools.convert.episode_names import episode_names
 from finevla_tools.convert.hdf5_file import MAX_CHUNK, Stored, text
-from finevla_tools.convert.naming import episode_names
-from finevla_tools.convert.task_table import TaskTable
-from finevla_tools.datasets import units
+from finevla_tools.convert.task_labels import TaskTable
+from finevla_tools.datasets import gripper_and_joint_scales
 from finevla_tools.datasets.value_names import side_of
 
 MAX_FRAMES = 1_000_000  # five and a half hours at 50 Hz
@@ -80,7 +80,7 @@ class Hdf5Options:
     """
 
     fps: int | None = None
-    gripper: str = units.AUTO
+    gripper: str = gripper_and_joint_scales.AUTO
     gripper_action: str = ""
     motor_open: str | float = ""
     motor_open_action: str | float = ""
@@ -90,7 +90,9 @@ class Hdf5Options:
 
     def __post_init__(self) -> None:
         for said in self.grippers().values():
-            if said != units.AUTO and any(scale.opened <= scale.closed for scale in units.parse(said)):
+            if said != gripper_and_joint_scales.AUTO and any(
+                scale.opened <= scale.closed for scale in gripper_and_joint_scales.parse(said)
+            ):
                 raise FineVLAError(f"gripper scale '{said}': an open gripper must read more than a closed one")
         if self.colours not in ("rgb", "bgr"):
             raise FineVLAError(f"colour order '{self.colours}' is unknown; choose rgb or bgr")
@@ -99,8 +101,8 @@ class Hdf5Options:
         """What is said of the grippers' scale, by group."""
         state, action = str(self.motor_open or ""), str(self.motor_open_action or self.motor_open or "")
         given = {"state": self.gripper, "action": self.gripper_action or self.gripper}
-        motor = {"state": state or units.MOTOR, "action": action or units.MOTOR}
-        return {g: motor[g] if text == units.MOTOR else text for g, text in given.items()}
+        motor = {"state": state or gripper_and_joint_scales.MOTOR, "action": action or gripper_and_joint_scales.MOTOR}
+        return {g: motor[g] if text == gripper_and_joint_scales.MOTOR else text for g, text in given.items()}
 
 
 class Content:
@@ -170,14 +172,16 @@ class Content:
     def cameras(self) -> Iterator[CameraStream]:
         """Cameras by the robot's names, with the size of their first pictures."""
         for name, images in self.images.items():
-            height, width = pictures.size(images.at(0), images.where(0))
+            height, width = compressed_pictures.size(images.at(0), images.where(0))
             yield CameraStream(name, height, width)
 
-    def values(self, which: str, begin: int, end: int, scales: Mapping[str, units.GripperScale]) -> NDArray[np.float32]:
+    def values(
+        self, which: str, begin: int, end: int, scales: Mapping[str, gripper_and_joint_scales.GripperScale]
+    ) -> NDArray[np.float32]:
         """States or actions `(end - begin, D)`: joints as they are, grippers 0 (closed) to 1 (open)."""
         rows = self._rows(which, begin, end)
         for column, side in self._grippers().items():
-            scale, value = scales.get(f"{which}.{side}", units.UNSCALED), self._robot.values[column]
+            scale, value = scales.get(f"{which}.{side}", gripper_and_joint_scales.UNSCALED), self._robot.values[column]
             closed, opened = scale.closed, scale.opened
             if scale.name in ("metres", "finger-metres"):  # of both fingers, or of one as the robot's joint
                 fingers = 2 if scale.name == "metres" else 1
@@ -188,9 +192,9 @@ class Content:
             rows = np.concatenate([rows, self._block(self._base[0], begin, end)], axis=1)
         return rows
 
-    def gripper_ranges(self) -> dict[str, units.Range]:
+    def gripper_ranges(self) -> dict[str, gripper_and_joint_scales.Range]:
         """The least and greatest reading of each gripper, `<state or action>.<side>`."""
-        found: dict[str, units.Range] = {}
+        found: dict[str, gripper_and_joint_scales.Range] = {}
         columns = self._grippers()
         for which in ("state", "action"):
             for begin in range(0, self.frames, BLOCK):
@@ -294,7 +298,7 @@ class Content:
             raise FineVLAError(
                 f"'{self.path}': /{name} has {counted(shape[0], 'picture')} for {counted(self.frames, 'frame')}"
             )
-        if is_raw and max(shape[1:3]) > pictures.MAX_SIDE:
+        if is_raw and max(shape[1:3]) > compressed_pictures.MAX_SIDE:
             raise FineVLAError(f"'{self.path}': /{name} is {shape[2]}x{shape[1]}; at most 8192 pixels a side are read")
         if (is_padded and shape[1] > MAX_CHUNK) or found.dtype.itemsize > MAX_CHUNK:
             raise FineVLAError(f"'{self.path}': /{name} declares compressed pictures of over {MAX_CHUNK >> 20} MiB")
@@ -326,7 +330,7 @@ class Images:
             raise FineVLAError(
                 f"{self.where(i)} has {counted(len(data), 'byte')}, which /compress_len does not say; it is broken"
             )
-        picture = pictures.encoded(data, self.where(i))
+        picture = compressed_pictures.encoded(data, self.where(i))
         if self._is_bgr:
-            return np.ascontiguousarray(pictures.decode(picture, self.where(i))[..., ::-1])
+            return np.ascontiguousarray(compressed_pictures.decode(picture, self.where(i))[..., ::-1])
         return picture

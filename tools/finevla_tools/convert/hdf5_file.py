@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_tools.convert import pictures
+from finevla_tools.convert import compressed_pictures
 
 MAX_CHUNK = 1 << 28  # bytes that one read may have to unpack; collectors use one picture per chunk
 KNOWN_FILTERS = {1, 2, 3, 5, 6, 32000}  # deflate, shuffle, fletcher32, nbit, scaleoffset, lzf: part of every h5py
@@ -32,7 +32,7 @@ def opened(path: Path) -> Iterator[Any]:
     except (FineVLAError, GeneratorExit):
         raise
     except Exception as error:  # a broken file makes h5py raise almost anything
-        raise DamagedFileError(f"'{path}' is no intact HDF5 file: {pictures.said(error)}") from error
+        raise DamagedFileError(f"'{path}' is no intact HDF5 file: {compressed_pictures.said(error)}") from error
 
 
 class Stored:

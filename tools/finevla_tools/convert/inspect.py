@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.convert.episode import Header, Reference, Source
-from finevla_tools.convert.sources import SourceKind
+from finevla_tools.convert.source_registry import SourceKind
 
 LOOKED_AT = 20  # episodes that are opened
 NAMES = 16
@@ -52,14 +52,14 @@ def inspect(source: Source, kind: SourceKind, arguments: argparse.Namespace, out
 
 def _lerobot(source: Source, arguments: argparse.Namespace, out: Path | None, say: Callable[[str], None]) -> bool:
     """Its columns, and its field map to `out`; whether they are certain."""
-    from finevla_tools.convert.lerobot_in import LeRobotSource
+    from finevla_tools.convert.lerobot_source import LeRobotSource
 
     if not isinstance(source, LeRobotSource):
         if out is not None:
             raise FineVLAError("a field map is written of LeRobot data sets only; leave the file out")
         return True
+    from finevla_tools.canonical.field_map_scales import Given
     from finevla_tools.canonical.inspect import inspect as columns
-    from finevla_tools.canonical.scales import Given
 
     return columns(source.files(), None, Given(arguments.gripper, arguments.gripper_action), out, say) == 0
 

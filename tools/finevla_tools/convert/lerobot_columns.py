@@ -43,9 +43,9 @@ class Columns:
 
 def columns_of(files: Any, state: str, action: str, gripper: str, gripper_action: str) -> Columns:
     """Decide over all episodes of an opened data set; raises `FineVLAError` if it has no such column or no one scale."""
-    from finevla_tools.canonical.choose import choose_map
-    from finevla_tools.canonical.recognise import describe, number_columns
-    from finevla_tools.canonical.scales import Given, settle
+    from finevla_tools.canonical.column_recognition import describe, number_columns
+    from finevla_tools.canonical.field_map_choice import choose_map
+    from finevla_tools.canonical.field_map_scales import Given, settle
 
     told: list[str] = []
     try:

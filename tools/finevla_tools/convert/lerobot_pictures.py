@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_tools.convert import pictures
+from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, Encoded
-from finevla_tools.convert.naming import inside
+from finevla_tools.convert.episode_names import inside
 
 TOLERANCE_S = 1e-3  # so far a picture may be from its row's time
 
@@ -75,9 +75,10 @@ def declared_camera(key: str, name: str, shape: Any, root: Path) -> CameraStream
     if not (isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and n > 0 for n in shape)):
         raise FineVLAError(f"'{root}/meta/info.json': shape of {key[:80]} is not (height, width, 3)")
     height, width, channels = shape if shape[2] in (1, 3) else (shape[1], shape[2], shape[0])
-    if channels != 3 or max(height, width) > pictures.MAX_SIDE:
+    if channels != 3 or max(height, width) > compressed_pictures.MAX_SIDE:
         raise FineVLAError(
-            f"'{root}/meta/info.json': {key[:80]} is {shape}; RGB of at most {pictures.MAX_SIDE} pixels a side is read"
+            f"'{root}/meta/info.json': {key[:80]} is {shape}; RGB of at most {compressed_pictures.MAX_SIDE} pixels a side "
+            "is read"
         )
     return CameraStream(name, height, width)
 
@@ -92,7 +93,7 @@ def stored_picture(cell: Any, root: Path, where: str) -> Encoded:
         data = path.read_bytes()
     if not isinstance(data, bytes):
         raise DamagedFileError(f"{where} is missing")
-    return pictures.encoded(data, where)
+    return compressed_pictures.encoded(data, where)
 
 
 @contextlib.contextmanager
@@ -103,4 +104,4 @@ def sentences(where: str) -> Iterator[None]:
     except (FineVLAError, GeneratorExit):
         raise
     except Exception as error:
-        raise DamagedFileError(f"{where} cannot be read: {pictures.said(error)}") from error
+        raise DamagedFileError(f"{where} cannot be read: {compressed_pictures.said(error)}") from error

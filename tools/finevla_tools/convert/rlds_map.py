@@ -8,12 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_core.text_files import read_yaml
-from finevla_tools.convert import pictures
+from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import SAFE_NAME
-from finevla_tools.datasets.units import GripperScale
+from finevla_tools.datasets.gripper_and_joint_scales import GripperScale
 from finevla_tools.datasets.value_names import meaning
 
 ENTRIES = {"names", "robot", "fps", "state", "action", "actions", "images", "language"}
@@ -99,7 +99,7 @@ def load_map(path: Path) -> DatasetMap:
             language=tuple(str(key) for key in raw["language"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineVLAError(f"map '{path}': missing or malformed entry ({pictures.said(error)})") from error
+        raise FineVLAError(f"map '{path}': missing or malformed entry ({compressed_pictures.said(error)})") from error
     if not made.state or not made.action or not all(SAFE_NAME.fullmatch(name) for name in images):
         raise FineVLAError(f"map '{path}' needs state, action and pictures with plain names")
     return made

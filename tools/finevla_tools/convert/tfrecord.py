@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.plural_phrases import counted
 
 MAX_RECORD = 1 << 31  # bytes; TensorFlow itself writes no larger message
 MAX_FEATURES = 10_000

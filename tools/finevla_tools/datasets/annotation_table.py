@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_core.recording.atomic import write_by
+from finevla_core.recording.atomic_files import write_by
 from finevla_tools.annotate.annotation import APPROVED, DRAFT, REJECTED, SPOKEN_SLOTS, TEXT, Annotation
 
 ANNOTATIONS_FILE = "meta/finevla/annotations.parquet"

@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_core.text_files import json_line
 from finevla_sim.episode import Episode
-from finevla_tools.work.staged import refuse_existing
+from finevla_tools.work.staged_output import refuse_existing
 
 
 class EpisodeWriter(ABC):

@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.lerobot_paths import filled, template
-from finevla_tools.datasets.single_values import stored_columns, vectors, with_vectors
+from finevla_tools.datasets.scalar_columns import stored_columns, vectors, with_vectors
 from finevla_tools.datasets.value_names import flat_names
-from finevla_tools.path_kinds import no_data_set
+from finevla_tools.path_hints import no_data_set
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
 MAX_WIDTH = 4096  # values of one feature

@@ -12,14 +12,14 @@ from pathlib import Path
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_sim.episode import Episode
-from finevla_tools.convert.encode import Codec
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header
-from finevla_tools.convert.lerobot_v3 import write_v3
-from finevla_tools.convert.worker import PartOptions, make_part
+from finevla_tools.convert.episode_worker import PartOptions, make_part
+from finevla_tools.convert.lerobot_v3_writer import write_v3
+from finevla_tools.convert.video_encoder import Codec
+from finevla_tools.datasets.episode_words import FIELDS, operator_rows
 from finevla_tools.datasets.episode_writer import EpisodeWriter, facts
 from finevla_tools.datasets.language_row import LanguageRow
-from finevla_tools.datasets.words import FIELDS, operator_rows
-from finevla_tools.work.staged import Staged
+from finevla_tools.work.staged_output import Staged
 
 # The cores are busy with the next episodes: an encoder's own threads would only wait for each other, for the same videos.
 CODEC = Codec(threads=1)

@@ -17,7 +17,7 @@ from finevla_core.instruction import Instruction
 from finevla_core.time_units import NS_PER_S
 from finevla_sim.episode import Episode
 from finevla_tools.datasets.episode_writer import EpisodeWriter, facts, to_json
-from finevla_tools.work.staged import Staged
+from finevla_tools.work.staged_output import Staged
 
 BAG_VERSION = 9  # rosbag2's metadata version in Jazzy
 # What image_transport calls a PNG of an rgb8 image: its decoder swaps colours unless the file is said to be bgr8.

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finevla_core.errors import DamagedFileError
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_core.text_files import json_line, read_json_lines
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 

@@ -18,18 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import DamagedFileError, FineVLAError, unwritable
 from finevla_core.instruction import check_signs
-from finevla_core.recording.atomic import replace_folder, write_by, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import replace_folder, write_by, write_text
 from finevla_core.text_files import json_line, read_json, read_json_lines
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.datasets import task_tables
 from finevla_tools.datasets.annotation_table import ANNOTATIONS_FILE, appended, read_annotations, write_annotations
+from finevla_tools.datasets.episode_words import EPISODES_FILE, FIELDS, EpisodeWords, WordsReader
 from finevla_tools.datasets.language_rows import FEATURES, check_row, columns, nearest, same_calls
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.datasets.words import EPISODES_FILE, FIELDS, EpisodeWords, WordsReader
-from finevla_tools.work.staged import Staged, refuse_existing
+from finevla_tools.work.staged_output import Staged, refuse_existing
 
 FINE_FILE = "meta/FineGrainedInstruction.jsonl"
 LINKED = (".mp4", ".parquet", ".png", ".jpg", ".jpeg")  # files that every writer of ours replaces and none changes

@@ -16,8 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.plural_phrases import counted
 from finevla_tools.dedup.automatic_cut import Candidate, best, candidates
 
 DistancesOf = Callable[[NDArray[np.int64]], NDArray[np.float64]]

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.command import add_gripper_arguments
 
 WORTH_A_PROCESS = 3000  # episodes: a process takes as long to start as so many to be read
@@ -105,8 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when all was looked at, whatever was skipped."""
-    from finevla_tools.announcements import announce
     from finevla_tools.argument_checks import refuse_no_folder, refuse_no_output
+    from finevla_tools.stderr_notices import announce
 
     _check(arguments)
     for dataset in arguments.dataset:
@@ -114,8 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
     refuse_no_output("--out", arguments.out)
     announce(f"reading {', '.join(map(str, arguments.dataset))}")
     from finevla_tools.dedup import prior_decisions
-    from finevla_tools.dedup.source import check_rates, entries_of, open_sources
-    from finevla_tools.work.parallel import cores
+    from finevla_tools.dedup.trajectory_source import check_rates, entries_of, open_sources
+    from finevla_tools.work.parallel_map import cores
 
     job = _job(arguments)
     sources = open_sources(arguments.dataset, job.request, arguments.map)
@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_intent(sources, entries, job)
         return 0
     if arguments.plan:
-        from finevla_tools.dedup.planning import plan
+        from finevla_tools.dedup.plan_option import plan
 
         for line in plan(sources, entries, job, arguments.cores or cores(), arguments.price):
             print(line)
@@ -140,29 +140,29 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _dedup(arguments: argparse.Namespace, sources: Any, entries: Any, job: Any, out: Path) -> int:
-    from finevla_tools.dedup import outputs, tables
+    from finevla_tools.dedup import result_tables, run_outputs
     from finevla_tools.dedup import run as runs
 
-    outputs.refuse_datasets(sources, arguments.kept)
+    run_outputs.refuse_datasets(sources, arguments.kept)
     with runs.workplace(out, arguments.force) as (work, made):
         outcome = runs.dedup(sources, entries, job, made, work)
-        differ, compared = outputs.differences(job, outcome)
-        outputs.write_page(made, sources, job, outcome, differ, compared)
-        said = outputs.said_of(sources, job, outcome, differ)
-        tables.write_run(made, said)
+        differ, compared = run_outputs.differences(job, outcome)
+        run_outputs.write_page(made, sources, job, outcome, differ, compared)
+        said = run_outputs.said_of(sources, job, outcome, differ)
+        result_tables.write_run(made, said)
     _print(said, outcome)
-    print(f"report: {out / outputs.PAGE}")
-    for folder, count in outputs.write_datasets(sources, arguments.kept, outcome):
+    print(f"report: {out / run_outputs.PAGE}")
+    for folder, count in run_outputs.write_datasets(sources, arguments.kept, outcome):
         print(f"data set of {counted(count, 'episode')}: {folder}")
     return 0
 
 
 def _job(arguments: argparse.Namespace) -> Any:
-    from finevla_tools.canonical.scales import Given
+    from finevla_tools.canonical.field_map_scales import Given
     from finevla_tools.dedup.clusters import Cut
-    from finevla_tools.dedup.cost import Metric
+    from finevla_tools.dedup.frame_cost import Metric
     from finevla_tools.dedup.run import DedupJob
-    from finevla_tools.dedup.source import ARMS, EpisodeRequest
+    from finevla_tools.dedup.trajectory_source import ARMS, EpisodeRequest
 
     compat = arguments.compat == "finevla"
     arms = ARMS if arguments.arms == "both" else (arguments.arms,)
@@ -209,7 +209,7 @@ def _recursion(arguments: argparse.Namespace) -> Any:
 def _with_processes(job: Any, arguments: argparse.Namespace, episodes: int) -> Any:
     from dataclasses import replace
 
-    from finevla_tools.work.parallel import cores
+    from finevla_tools.work.parallel_map import cores
 
     return replace(job, jobs=arguments.jobs or min(cores(), 1 + episodes // WORTH_A_PROCESS))
 
@@ -243,7 +243,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _print_intent(sources: Any, entries: Any, job: Any) -> None:
-    from finevla_tools.dedup.planning import intended
+    from finevla_tools.dedup.plan_option import intended
 
     groups = intended(sources, entries, job)
     count, pairs = sum(len(group.members) for group in groups), sum(group.pairs for group in groups)

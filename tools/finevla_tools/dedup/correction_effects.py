@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
 from finevla_tools.dedup.clusters import KMEDOIDS, Clusters, Cut, cluster
-from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
+from finevla_tools.dedup.distance_store import pairs_of
 from finevla_tools.dedup.finevla_clusters import flat
-from finevla_tools.dedup.store import pairs_of
+from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
 
 PAIRS = 100  # looked at in each group
 ALL_PAIRS = 2000  # in all of them
@@ -116,7 +116,7 @@ def _enough(
 
 
 def _of(trajectories: Sequence[PoseTrajectory], measure: Metric, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
-    from finevla_tools.dedup.kernel import pair_distances
+    from finevla_tools.dedup.dtw_distances import pair_distances
 
     return pair_distances(prepare(trajectories, measure), pairs)
 

@@ -11,7 +11,7 @@ from numba import cuda
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.dedup.cost import Prepared, Values
+from finevla_tools.dedup.frame_cost import Prepared, Values
 
 THREADS = 256
 BLOCKS = 1024  # each takes pair after pair; what they keep of the table lies in the GPU's memory

@@ -8,7 +8,7 @@ cost. Long tables are swept in strips of rows, so that what a strip reads stays 
 import numba
 import numpy as np
 
-from finevla_tools.dedup.simd import WIDTH, load, root, size, spread, store, where, widened
+from finevla_tools.dedup.simd_vectors import WIDTH, load, root, size, spread, store, where, widened
 
 F4 = np.float32
 ONE = F4(1)

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_tools.dedup.clusters import Clusters, Cut
-from finevla_tools.dedup.cost import Metric
 from finevla_tools.dedup.finevla_clusters import (
     Flat,
     Node,
@@ -29,6 +28,7 @@ from finevla_tools.dedup.finevla_clusters import (
     recursive,
     representatives,
 )
+from finevla_tools.dedup.frame_cost import Metric
 
 FOLDER = "finevla"
 MATRIX, MATRIX_JSON, RESULTS, SUMMARY, TASKS = (

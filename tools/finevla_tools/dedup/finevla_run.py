@@ -10,14 +10,14 @@ from scipy.spatial.distance import squareform
 from finevla_core.errors import FineVLAError
 from finevla_tools.dedup import finevla_files as files
 from finevla_tools.dedup.clusters import Cut, looked_up
-from finevla_tools.dedup.compare import GroupResult, alone, to_medoids, whole
-from finevla_tools.dedup.cost import Metric, PoseTrajectory, prepare
+from finevla_tools.dedup.distance_store import Work
+from finevla_tools.dedup.episode_selection import EpisodeChoice
 from finevla_tools.dedup.finevla_clusters import Recursion
+from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
+from finevla_tools.dedup.group_comparison import GroupResult, alone, to_medoids, whole
 from finevla_tools.dedup.groups import Group
-from finevla_tools.dedup.reading import Read
-from finevla_tools.dedup.sampling import EpisodeChoice
-from finevla_tools.dedup.source import DedupSource
-from finevla_tools.dedup.store import Work
+from finevla_tools.dedup.read_trajectories import Read
+from finevla_tools.dedup.trajectory_source import DedupSource
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
-from finevla_tools.dedup.embedding import embed, filled
-from finevla_tools.dedup.overlay import frames, members_to_draw, overlay, panels, still
-from finevla_tools.dedup.report import GroupReport, Run
-from finevla_tools.dedup.thinning import Thinning, by_size, square_of, thin, to_medoid
-from finevla_tools.report.distances import colours_of, heat_map, plane, root_scale, tree
-from finevla_tools.report.page import Block, Container, Figure, Heading, Paragraph, Table, bold, link, meter
-from finevla_tools.text_format import number
+from finevla_core.plural_phrases import counted
+from finevla_tools.dedup.mds_embedding import embed, filled
+from finevla_tools.dedup.path_overlay import frames, members_to_draw, overlay, panels, still
+from finevla_tools.dedup.plotted_episodes import Thinning, by_size, square_of, thin, to_medoid
+from finevla_tools.dedup.report_contents import GroupReport, Run
+from finevla_tools.number_format import number
+from finevla_tools.report.distance_plots import colours_of, heat_map, plane, root_scale, tree
+from finevla_tools.report.html_page import Block, Container, Figure, Heading, Paragraph, Table, bold, link, meter
 
 Array = NDArray[np.float64]
 PATHS = 720  # episodes whose paths are drawn, on the whole page

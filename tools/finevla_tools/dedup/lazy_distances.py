@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError, unknown
-from finevla_tools.dedup.bounds import lower_bounds
-from finevla_tools.dedup.cost import Prepared
-from finevla_tools.dedup.kernel import pair_distances
-from finevla_tools.dedup.outlines import COARSE, FINE, outline
+from finevla_tools.dedup.distance_lower_bounds import lower_bounds
+from finevla_tools.dedup.dtw_distances import pair_distances
+from finevla_tools.dedup.frame_cost import Prepared
+from finevla_tools.dedup.trajectory_outlines import COARSE, FINE, outline
 
 OfPairs = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """Pairs of indices (P, 2) to a number for each (P,)."""

@@ -9,10 +9,10 @@ from functools import partial
 from itertools import groupby
 
 from finevla_tools.dedup.clusters import Cut
-from finevla_tools.dedup.compare import GroupResult, compare
-from finevla_tools.dedup.cost import Metric, PoseTrajectory
-from finevla_tools.dedup.store import Work
-from finevla_tools.work.parallel import over
+from finevla_tools.dedup.distance_store import Work
+from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory
+from finevla_tools.dedup.group_comparison import GroupResult, compare
+from finevla_tools.work.parallel_map import over
 
 SMALL = 1000  # trajectories: so many are sent to a process, and a larger group has work for all threads
 WORTH = 2_000_000  # pairs, most of a minute: to start processes takes some seconds

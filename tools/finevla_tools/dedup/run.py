@@ -9,22 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, is_disk_full, unwritable
-from finevla_tools.dedup import tables
-from finevla_tools.dedup.budget import shares
+from finevla_core.plural_phrases import counted
+from finevla_tools.dedup import result_tables
 from finevla_tools.dedup.clusters import TREES, Cut
-from finevla_tools.dedup.compare import GroupResult, cut_again, distances, tells
-from finevla_tools.dedup.cost import Metric
+from finevla_tools.dedup.distance_store import Work
+from finevla_tools.dedup.episode_budget import shares
+from finevla_tools.dedup.episode_selection import EpisodeChoice, Keep, select
 from finevla_tools.dedup.finevla_clusters import Recursion
 from finevla_tools.dedup.finevla_run import Batch, PaperRequest
+from finevla_tools.dedup.frame_cost import Metric
+from finevla_tools.dedup.group_comparison import GroupResult, cut_again, distances, tells
 from finevla_tools.dedup.groups import Group, grouped
 from finevla_tools.dedup.parallel_groups import WORTH, compare_all
-from finevla_tools.dedup.reading import Read, read_all
-from finevla_tools.dedup.sampling import EpisodeChoice, Keep, select
-from finevla_tools.dedup.source import DedupSource, Entry, EpisodeRequest
-from finevla_tools.dedup.store import Work
-from finevla_tools.work import staged
+from finevla_tools.dedup.read_trajectories import Read, read_all
+from finevla_tools.dedup.trajectory_source import DedupSource, Entry, EpisodeRequest
+from finevla_tools.work import staged_output
 from finevla_tools.work.progress import Progress
 
 SHOWN = 100  # of so many groups, the largest, distances stay at hand for the page: each is an open file
@@ -80,7 +80,7 @@ def workplace(out: Path, fresh: bool) -> Iterator[tuple[Path, Path]]:
     work = out.with_name(f".{out.name}.work")
     busy = f"'{out}' is being made by another process; wait, or name another --out"
     try:
-        with staged.workplace(out, work, busy) as made:
+        with staged_output.workplace(out, work, busy) as made:
             for old in (made, work / "distances") if fresh else (made,):
                 shutil.rmtree(old, ignore_errors=True)
             made.mkdir()
@@ -118,7 +118,7 @@ def dedup(
     finally:
         store.close()
     _fill(read, groups, known, choices)
-    tables.write_episodes(folder, read.rows)
+    result_tables.write_episodes(folder, read.rows)
     return DedupOutcome(read, groups, known, choices, seconds)
 
 
@@ -180,9 +180,9 @@ def _share_threshold(read: Read, groups: Sequence[Group], known: list[GroupResul
 
 def _distances(
     folder: Path, groups: Sequence[Group], job: DedupJob
-) -> AbstractContextManager[tables.DistanceWriter | None]:
+) -> AbstractContextManager[result_tables.DistanceWriter | None]:
     names = [group.name for group in groups]
-    return tables.DistanceWriter(folder, names) if job.with_distances else nullcontext()
+    return result_tables.DistanceWriter(folder, names) if job.with_distances else nullcontext()
 
 
 def _choices(

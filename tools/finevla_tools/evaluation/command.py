@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from finevla_core.bundle import load_bundle
 from finevla_core.errors import FineVLAError
 from finevla_sim.tasks import TASKS
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import UNKNOWN, at_least, bundle_path, refuse_other_content
 from finevla_tools.evaluation.baselines import BASELINES
-from finevla_tools.evaluation.sizes import KINDS, QUICK, SUMMARY, Size
+from finevla_tools.evaluation.scene_counts import KINDS, QUICK, SUMMARY, Size
+from finevla_tools.stderr_notices import announce
 
 if TYPE_CHECKING:
     from finevla_tools.evaluation.trials import Case
@@ -98,11 +98,11 @@ def _evaluate(
     arguments: argparse.Namespace, name: str, cases: "list[Case]", baselines: list[str], share: float, out: Path
 ) -> int:
     """Try everything that was not tried yet, and write the reports; returns the exit code."""
+    from finevla_tools.evaluation.pair_videos import pair_cases, write_videos
     from finevla_tools.evaluation.report import markdown, tables_of, write_reports
     from finevla_tools.evaluation.runner import BUNDLE, TrialJob, open_folder, run_jobs
+    from finevla_tools.evaluation.stack_trials import compare, run_through_stack, sample
     from finevla_tools.evaluation.statistics import summarise
-    from finevla_tools.evaluation.through_stack import compare, run_through_stack, sample
-    from finevla_tools.evaluation.videos import pair_cases, write_videos
 
     open_folder(out, arguments.bundle)
     easy = [case for case in cases if case.kind != "hard"]

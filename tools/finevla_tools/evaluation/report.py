@@ -8,15 +8,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finevla_core.recording.atomic import write_by, write_text
+from finevla_core.recording.atomic_files import write_by, write_text
 from finevla_sim.tasks import FACTORS, TASKS
 from finevla_tools.evaluation.baselines import BASELINES
+from finevla_tools.evaluation.pair_videos import video_name
 from finevla_tools.evaluation.runner import BUNDLE, as_row
-from finevla_tools.evaluation.sizes import SUMMARY
+from finevla_tools.evaluation.scene_counts import SUMMARY
 from finevla_tools.evaluation.statistics import Share, average, plain
 from finevla_tools.evaluation.trials import Case
-from finevla_tools.evaluation.videos import video_name
-from finevla_tools.report.page import Block, Container, Heading, Paragraph, Table, Video, bold, render, soft
+from finevla_tools.report.html_page import Block, Container, Heading, Paragraph, Table, Video, bold, render, soft
 
 TABLE, PAGE = "trials.parquet", "index.html"
 

@@ -16,11 +16,11 @@ from finevla_core.bundle import load_bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_sim.demonstrator import Demonstrator
-from finevla_sim.ik import ArmIK
+from finevla_sim.gripper_path_planner import UNDISTURBED, Unreachable
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.judge import TaskOutcome, judge, obeyed, score, success
 from finevla_sim.language import how_of, say
-from finevla_sim.planner import UNDISTURBED, Unreachable
-from finevla_sim.robot import default_robot
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
 from finevla_sim.tasks import TASKS, sample_goal
 from finevla_sim.world import World
@@ -28,7 +28,7 @@ from finevla_tools.evaluation.baselines import Wanderer
 from finevla_tools.evaluation.trials import Case, Trial, trials_of
 from finevla_tools.rollout import Rollout, Watch, load_limited_policy, roll_out
 from finevla_tools.work.json_lines import JsonLines, read_json_lines
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Lines, Progress
 
 RECORDS, HEADER = "trials.jsonl", "evaluation.json"

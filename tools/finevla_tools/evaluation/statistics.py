@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from finevla_sim.tasks import FACTORS, TASKS
-from finevla_tools.evaluation.sizes import PAIRED
+from finevla_tools.evaluation.scene_counts import PAIRED
 
 Record = Mapping[str, Any]
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from finevla_core.errors import FineVLAError
 from finevla_sim.demonstrator import clean_order
-from finevla_sim.ik import ArmIK
+from finevla_sim.gripper_path_planner import PathPlanner, Unreachable
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import InstructionText, how_of, say
-from finevla_sim.planner import PathPlanner, Unreachable
-from finevla_sim.sampling import TEST_SEEDS, sample_scene
 from finevla_sim.scene import BOWLS, Scene
+from finevla_sim.scene_sampling import TEST_SEEDS, sample_scene
 from finevla_sim.tasks import (
     APPROACHES,
     EITHER_BOWL,
@@ -28,7 +28,7 @@ from finevla_sim.tasks import (
     sample_goal,
     supports,
 )
-from finevla_tools.evaluation.sizes import KINDS, PAIRED, Size
+from finevla_tools.evaluation.scene_counts import KINDS, PAIRED, Size
 
 FIRST_SEED = TEST_SEEDS + 1_000_000  # of a million seeds of the test split, used for nothing else
 SEEDS_PER_KIND, SEEDS_PER_TRY, TRIES = 100_000, 2_000, 40

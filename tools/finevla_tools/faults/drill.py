@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from finevla_tools.faults.inject import Injector
+    from finevla_tools.faults.fault_injection import Injector
 
 
 class Promise(enum.Enum):

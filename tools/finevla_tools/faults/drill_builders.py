@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery
-from finevla_tools.faults.inject import Fault
+from finevla_tools.faults.fault_injection import Fault
 
 STOPS, BRAKES, RESTS, FOLLOWS, SAFE, HOLDS = (
     Promise.STOPS,

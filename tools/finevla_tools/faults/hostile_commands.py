@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from finevla_tools.faults import inject as do
-from finevla_tools.faults import intruders, recordings
+from finevla_tools.faults import command_intruders, replayed_messages
+from finevla_tools.faults import fault_injection as do
 from finevla_tools.faults.drill import Drill, Moment
 from finevla_tools.faults.drill_builders import (
     FOLLOWING,
@@ -26,13 +26,13 @@ from finevla_tools.faults.drill_builders import (
 
 def trajectories_drills() -> list[Drill]:
     """Somebody else commands a controller: `went_rad` is how far that may lead an arm at rest."""
-    way = intruders.way(0.3, 0.5)
+    way = command_intruders.way(0.3, 0.5)
     variants: tuple[tuple[str, str, do.Fault, float, float, tuple[Moment, ...]], ...] = (
-        ("once", "one trajectory", intruders.commands(way), 0.1, 3.0, (REST, FOLLOWING, MOTION, STOPPED)),
+        ("once", "one trajectory", command_intruders.commands(way), 0.1, 3.0, (REST, FOLLOWING, MOTION, STOPPED)),
         (
             "for 30 ms",
             "a publisher that is gone after 30 ms",
-            intruders.commands(way, lives_s=0.03),
+            command_intruders.commands(way, lives_s=0.03),
             0.1,
             3.0,
             (REST, FOLLOWING),
@@ -40,7 +40,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "for 50 ms",
             "a publisher that is gone after 50 ms",
-            intruders.commands(way, rate_hz=50.0, lives_s=0.05),
+            command_intruders.commands(way, rate_hz=50.0, lives_s=0.05),
             0.1,
             3.0,
             (REST, FOLLOWING),
@@ -48,7 +48,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "as safety_watchdog",
             "a node named safety_watchdog, at 50 Hz",
-            intruders.commands(way, "safety_watchdog", 50.0),
+            command_intruders.commands(way, "safety_watchdog", 50.0),
             0.3,
             5.0,
             (REST, FOLLOWING),
@@ -56,7 +56,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "as safety_bridge",
             "a node named safety_bridge",
-            intruders.commands(way, "safety_bridge"),
+            command_intruders.commands(way, "safety_bridge"),
             0.1,
             3.0,
             (REST, FOLLOWING),
@@ -64,7 +64,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "as teleop",
             "a node named teleop, at 50 Hz",
-            intruders.commands(way, "teleop", 50.0),
+            command_intruders.commands(way, "teleop", 50.0),
             0.3,
             5.0,
             (REST, FOLLOWING),
@@ -72,7 +72,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "with a false seal",
             "in the bridge's name with a seal that is wrong",
-            intruders.commands(intruders.named_frame, "safety_bridge"),
+            command_intruders.commands(command_intruders.named_frame, "safety_bridge"),
             0.1,
             3.0,
             (REST,),
@@ -80,7 +80,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "replayed",
             "what the bridge sent last, seal and all",
-            intruders.commands(intruders.replayed),
+            command_intruders.commands(command_intruders.replayed),
             0.1,
             3.0,
             (REST, FOLLOWING),
@@ -88,7 +88,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "tampered with",
             "the bridge's seal over another goal",
-            intruders.commands(intruders.tampered),
+            command_intruders.commands(command_intruders.tampered),
             0.1,
             3.0,
             (REST, FOLLOWING),
@@ -96,7 +96,7 @@ def trajectories_drills() -> list[Drill]:
         (
             "of an earlier run",
             "a watchdog's stop from a recording, without a stamp, sealed with this stack's key",
-            intruders.commands(recordings.brake, "safety_watchdog"),
+            command_intruders.commands(replayed_messages.brake, "safety_watchdog"),
             0.1,
             3.0,
             (REST, FOLLOWING),
@@ -104,12 +104,19 @@ def trajectories_drills() -> list[Drill]:
         (
             "to NaN",
             "a goal that is not a number",
-            intruders.commands(intruders.way(float("nan"), 0.5)),
+            command_intruders.commands(command_intruders.way(float("nan"), 0.5)),
             0.01,
             3.0,
             (REST, FOLLOWING),
         ),
-        ("far away", "10 rad in 0.2 s", intruders.commands(intruders.way(10.0, 0.2)), 6.0, 60.0, (REST, FOLLOWING)),
+        (
+            "far away",
+            "10 rad in 0.2 s",
+            command_intruders.commands(command_intruders.way(10.0, 0.2)),
+            6.0,
+            60.0,
+            (REST, FOLLOWING),
+        ),
     )
     found = []
     for name, does, fault, went, speed, moments in variants:
@@ -131,37 +138,37 @@ def trajectories_drills() -> list[Drill]:
 
 def chunks_drills() -> list[Drill]:
     """Chunks that are not the policy's, and such that no policy sends."""
-    stranger, field = "/finevla/stranger", intruders.field
+    stranger, field = "/finevla/stranger", command_intruders.field
     foreign = (
-        ("without authority", "good ones of another client", intruders.as_it_is, ("chunk.authority",)),
+        ("without authority", "good ones of another client", command_intruders.as_it_is, ("chunk.authority",)),
         (
             "as a motion",
             "good ones that pretend to be an operator's motion",
-            intruders.as_motion,
+            command_intruders.as_motion,
             ("chunk.authority", "chunk.instruction"),
         ),
         ("of no name", "good ones of nobody", field("client", ""), ("chunk.authority",)),
         ("of a long name", "of a client with 5000 letters", field("client", "x" * 5000), ("chunk.authority",)),
     )
     own = (
-        ("of the future", "stamped 10 s ahead", intruders.stamped(10.0), ("chunk.future",)),
+        ("of the future", "stamped 10 s ahead", command_intruders.stamped(10.0), ("chunk.future",)),
         ("of the next epoch", "of the next epoch", field("epoch", lambda c: c.epoch + 1), ("chunk.epoch",)),
         ("of sequence 2^63", "with the highest sequence", field("sequence", 2**63), ("chunk.sequence",)),
         ("of sequence 0", "with sequence 0", field("sequence", 0), ("chunk.sequence",)),
         ("without names", "without joint names", field("names", lambda _: []), ("chunk.joints",)),
-        ("of NaN", "of NaN alone", intruders.all_nan, ("chunk.finite",)),
+        ("of NaN", "of NaN alone", command_intruders.all_nan, ("chunk.finite",)),
         ("without time", "with dt_s = 0", field("dt_s", 0.0), ("chunk.dt",)),
         ("of negative time", "with dt_s = -0.1", field("dt_s", -0.1), ("chunk.dt",)),
         ("of another robot", "for another robot", field("embodiment", "other"), ("chunk.embodiment",)),
         ("of a long id", "with an id of 5000 letters", field("instruction_id", "x" * 5000), ("chunk.ended",)),
         ("of no id", "without an instruction", field("instruction_id", ""), ("chunk.instruction",)),
-        ("of 100 s", "100 rows of 1 s", intruders.long(100, 1.0), ("chunk.long", "chunk.dt")),
+        ("of 100 s", "100 rows of 1 s", command_intruders.long(100, 1.0), ("chunk.long", "chunk.dt")),
     )
     found = [
         drill(
             f"chunks {name}",
             f"beside the policy's chunks {does}",
-            intruders.chunks(change, client=stranger if name != "of no name" else ""),
+            command_intruders.chunks(change, client=stranger if name != "of no name" else ""),
             FOLLOWS,
             codes,
         )
@@ -169,7 +176,7 @@ def chunks_drills() -> list[Drill]:
         if name != "of no name"
     ]
     found += [
-        drill(f"chunks {name}", f"in the policy's name: chunks {does}", intruders.chunks(change), SAFE, codes)
+        drill(f"chunks {name}", f"in the policy's name: chunks {does}", command_intruders.chunks(change), SAFE, codes)
         for name, does, change, codes in own
     ]
     return [
@@ -177,7 +184,7 @@ def chunks_drills() -> list[Drill]:
         drill(
             "policy says 100 s",
             "every chunk of the policy has 100 rows of 1 s",
-            do.spoiled(lambda c, i: intruders.long(100, 1.0)(i, c)),
+            do.spoiled(lambda c, i: command_intruders.long(100, 1.0)(i, c)),
             STOPS,
             ("chunk.rejections",),
             observable_s=REFUSALS_S,
@@ -185,7 +192,7 @@ def chunks_drills() -> list[Drill]:
         drill(
             "chunks at rest",
             "good chunks of the instruction that ended, in the policy's name",
-            intruders.chunks(intruders.as_it_is),
+            command_intruders.chunks(command_intruders.as_it_is),
             HOLDS,
             ("chunk.ended",),
             moment=REST,
@@ -193,7 +200,7 @@ def chunks_drills() -> list[Drill]:
         drill(
             "motion at rest",
             "good chunks that pretend to be an operator's motion, without authority",
-            intruders.chunks(intruders.as_motion, client=stranger),
+            command_intruders.chunks(command_intruders.as_motion, client=stranger),
             HOLDS,
             ("chunk.authority", "chunk.instruction"),
             moment=REST,
@@ -201,7 +208,7 @@ def chunks_drills() -> list[Drill]:
         drill(
             "chunks when stopped",
             "good chunks while the arms are stopped",
-            intruders.chunks(intruders.as_it_is),
+            command_intruders.chunks(command_intruders.as_it_is),
             HOLDS,
             ("bridge.state", "chunk.ended"),
             moment=STOPPED,
@@ -210,7 +217,7 @@ def chunks_drills() -> list[Drill]:
         drill(
             "motion when stopped",
             "an operator's motion while the arms are stopped",
-            intruders.chunks(intruders.as_motion, client=stranger),
+            command_intruders.chunks(command_intruders.as_motion, client=stranger),
             HOLDS,
             ("bridge.state",),
             moment=STOPPED,
@@ -219,7 +226,7 @@ def chunks_drills() -> list[Drill]:
         drill(
             "chunks in step mode",
             "good chunks while another plan waits for its yes",
-            intruders.chunks(intruders.as_it_is),
+            command_intruders.chunks(command_intruders.as_it_is),
             HOLDS,
             ("step.waiting",),
             moment=STEPPING,

@@ -5,8 +5,8 @@ from typing import Any
 
 from lifecycle_msgs.msg import Transition
 
-from finevla_tools.faults import inject as do
-from finevla_tools.faults import node_endings, operator_requests
+from finevla_tools.faults import fault_injection as do
+from finevla_tools.faults import node_terminations, operator_requests
 from finevla_tools.faults.drill import Drill
 from finevla_tools.faults.drill_builders import FOLLOWING, FOLLOWS, MOTION, NONE, REST, RIVAL, SAFE, STOPS, at, drill
 from finevla_tools.faults.ignored_stops import both
@@ -62,12 +62,17 @@ def nodes_drills() -> list[Drill]:
             FOLLOWS,
         ),
         *at(FOLLOWING, REST)(
-            drill("second watchdog", "a second watchdog is started", node_endings.second("safety_watchdog", True), SAFE)
+            drill(
+                "second watchdog",
+                "a second watchdog is started",
+                node_terminations.second("safety_watchdog", True),
+                SAFE,
+            )
         ),
         drill(
             "second watchdog, bridge hangs",
             "SIGSTOP of the bridge, and a second watchdog is started",
-            both(do.hung("safety_bridge"), node_endings.second("safety_watchdog", True)),
+            both(do.hung("safety_bridge"), node_terminations.second("safety_watchdog", True)),
             STOPS,
             ("watchdog.bridge",),
         ),
@@ -75,7 +80,7 @@ def nodes_drills() -> list[Drill]:
             drill(
                 "watchdog of another name",
                 "a watchdog under another name is started",
-                node_endings.second("safety_watchdog", False, "guard"),
+                node_terminations.second("safety_watchdog", False, "guard"),
                 STOPS,
                 RIVAL,
             )
@@ -84,7 +89,7 @@ def nodes_drills() -> list[Drill]:
             drill(
                 "second bridge",
                 "a second bridge is started",
-                node_endings.second("safety_bridge", False),
+                node_terminations.second("safety_bridge", False),
                 STOPS,
                 (*RIVAL, "watchdog.restart", "watchdog.two"),
             )
@@ -92,36 +97,38 @@ def nodes_drills() -> list[Drill]:
         drill(
             "bridge told to end",
             "SIGTERM of the bridge in a motion",
-            node_endings.ended("safety_bridge", signal.SIGTERM),
+            node_terminations.ended("safety_bridge", signal.SIGTERM),
             STOPS,
             ("stop.ending",),
         ),
         drill(
             "watchdog told to end",
             "SIGINT of the watchdog in a motion",
-            node_endings.ended("safety_watchdog", signal.SIGINT),
+            node_terminations.ended("safety_watchdog", signal.SIGINT),
             SAFE,
             lasts_s=4.0,
         ),
         drill(
             "process ends with 1",
             "a process of the stack ends with code 1 in a motion",
-            node_endings.process_ends(signal.SIGUSR1),
+            node_terminations.process_ends(signal.SIGUSR1),
             STOPS,
             **ending,
         ),
         drill(
             "process ends with 2",
             "a process of the stack ends with code 2 in a motion",
-            node_endings.process_ends(signal.SIGUSR2),
+            node_terminations.process_ends(signal.SIGUSR2),
             STOPS,
             **ending,
         ),
-        drill("stack told to end", "Ctrl-C of the whole stack in a motion", node_endings.told_to_end, STOPS, **ending),
+        drill(
+            "stack told to end", "Ctrl-C of the whole stack in a motion", node_terminations.told_to_end, STOPS, **ending
+        ),
         drill(
             "stack told to end in a motion",
             "the same while an arm goes to a pose",
-            node_endings.told_to_end,
+            node_terminations.told_to_end,
             STOPS,
             moment=MOTION,
             **ending,

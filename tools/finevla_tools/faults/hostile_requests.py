@@ -8,8 +8,8 @@ from trajectory_msgs.msg import JointTrajectory
 from finevla_interfaces import msg
 from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
-from finevla_tools.faults import floods, imposters, intruders, operator_requests
-from finevla_tools.faults import inject as do
+from finevla_tools.faults import command_intruders, message_floods, operator_requests, status_imposters
+from finevla_tools.faults import fault_injection as do
 from finevla_tools.faults.drill import Drill
 from finevla_tools.faults.drill_builders import (
     BRAKES,
@@ -145,7 +145,7 @@ def people_drills() -> list[Drill]:
         drill(
             "reset with a second driver",
             "somebody resets and adopts while two publish joint states",
-            operator_requests.insists(imposters.second_states(imposters.off(0.35), 0.02), 0.0),
+            operator_requests.insists(status_imposters.second_states(status_imposters.off(0.35), 0.02), 0.0),
             STOPS,
             TWO_STATES,
         ),
@@ -160,7 +160,7 @@ def people_drills() -> list[Drill]:
         drill(
             "reset with a rival",
             "somebody resets and adopts while a rival commands",
-            operator_requests.insists(intruders.commands(intruders.way(0.0, 0.5), rate_hz=20.0), 0.0),
+            operator_requests.insists(command_intruders.commands(command_intruders.way(0.0, 0.5), rate_hz=20.0), 0.0),
             STOPS,
             RIVAL,
             stranger_speed=5.0,
@@ -174,14 +174,16 @@ def floods_drills() -> list[Drill]:
         drill(
             f"flood of {name}",
             f"{name} flood {topic} for a second, then a stop",
-            both(operator_requests.activated_afterwards, floods.flows()) if what == "statuses" else floods.flows(),
+            both(operator_requests.activated_afterwards, message_floods.flows())
+            if what == "statuses"
+            else message_floods.flows(),
             STOPS,
             codes,
-            prepare=floods.ready(topic, what),
+            prepare=message_floods.ready(topic, what),
             is_flood=True,
             lasts_s=1.5,
         )
-        for name, (topic, what, codes) in floods.FLOODS.items()
+        for name, (topic, what, codes) in message_floods.FLOODS.items()
     ]
     calls = (
         ("authority", lambda: (Authority, "safety/authority", Authority.Request(client="/finevla/other"))),
@@ -191,8 +193,8 @@ def floods_drills() -> list[Drill]:
     found += [
         drill(
             f"flood of calls: {name}",
-            f"{floods.CALLS} calls of a service at once, then a stop",
-            floods.service_calls(kind, floods.CALLS),
+            f"{message_floods.CALLS} calls of a service at once, then a stop",
+            message_floods.service_calls(kind, message_floods.CALLS),
             STOPS,
             FLOOD,
             is_flood=True,
@@ -226,7 +228,7 @@ def malformed_drills() -> list[Drill]:
         drill(
             f"malformed {topic.rpartition('/')[2] if topic.startswith('left') else topic}",
             f"bytes on {topic} that are no message",
-            floods.malformed(kind, topic, profile),
+            message_floods.malformed(kind, topic, profile),
             strict.get(topic, SAFE),
             RIVAL if "controller" in topic else (),
             stranger_speed=3.0 if "controller" in topic else 0.0,

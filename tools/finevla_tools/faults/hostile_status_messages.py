@@ -2,8 +2,8 @@
 
 from finevla_interfaces import msg
 from finevla_ros import qos
-from finevla_tools.faults import imposters, intruders, operator_requests, recordings
-from finevla_tools.faults import inject as do
+from finevla_tools.faults import command_intruders, operator_requests, replayed_messages, status_imposters
+from finevla_tools.faults import fault_injection as do
 from finevla_tools.faults.drill import Drill, Moment
 from finevla_tools.faults.drill_builders import (
     BRIDGE_S,
@@ -25,8 +25,8 @@ from finevla_tools.faults.drill_builders import (
     at,
     drill,
 )
+from finevla_tools.faults.foreign_publisher import says
 from finevla_tools.faults.ignored_stops import both
-from finevla_tools.faults.stranger import says
 
 
 def states_drills() -> list[Drill]:
@@ -35,57 +35,67 @@ def states_drills() -> list[Drill]:
         (
             "second states 0.35",
             "says that joint 1 is 0.35 rad elsewhere, 20 ms ahead",
-            imposters.second_states(imposters.off(0.35), 0.02),
+            status_imposters.second_states(status_imposters.off(0.35), 0.02),
             (REST, FOLLOWING, MOTION),
         ),
         (
             "second states 0.8",
             "says that joint 1 is 0.8 rad elsewhere, 20 ms ahead",
-            imposters.second_states(imposters.off(0.8), 0.02),
+            status_imposters.second_states(status_imposters.off(0.8), 0.02),
             (REST, FOLLOWING),
         ),
         (
             "second states shifted plan",
             "says that the arms are where they are wanted, joint 1 0.1 rad beside",
-            imposters.second_states(imposters.as_planned(0.1), 0.02),
+            status_imposters.second_states(status_imposters.as_planned(0.1), 0.02),
             (FOLLOWING, MOTION),
         ),
         (
             "second states still",
             "says that the arms rest where they were",
-            imposters.second_states(imposters.at_rest),
+            status_imposters.second_states(status_imposters.at_rest),
             (FOLLOWING,),
         ),
-        ("second states NaN", "says NaN of joint 1", imposters.second_states(imposters.no_number), (REST, FOLLOWING)),
+        (
+            "second states NaN",
+            "says NaN of joint 1",
+            status_imposters.second_states(status_imposters.no_number),
+            (REST, FOLLOWING),
+        ),
         (
             "second states of the future",
             "says that joint 1 is 0.35 rad elsewhere, stamped 10 s ahead",
-            imposters.second_states(imposters.off(0.35), 10.0),
+            status_imposters.second_states(status_imposters.off(0.35), 10.0),
             (REST, FOLLOWING),
         ),
         (
             "second states drift",
             "says that joint 1 creeps away at 0.05 rad/s",
-            imposters.second_states(imposters.drifting(0.05), 0.02),
+            status_imposters.second_states(status_imposters.drifting(0.05), 0.02),
             (REST, FOLLOWING),
         ),
         (
             "second states true",
             "says the truth, as two drivers would",
-            imposters.second_states(imposters.as_it_is),
+            status_imposters.second_states(status_imposters.as_it_is),
             (REST, FOLLOWING),
         ),
         (
             "second states one joint",
             "says of one joint that it is 0.5 rad elsewhere",
-            imposters.second_states(imposters.one_joint),
+            status_imposters.second_states(status_imposters.one_joint),
             (REST, FOLLOWING),
         ),
     )
     found = []
     for name, does, fault, moments in variants:
         one = drill(
-            name, f"a second publisher of joint states {does}", fault, STOPS, TWO_STATES, prepare=imposters.remembering
+            name,
+            f"a second publisher of joint states {does}",
+            fault,
+            STOPS,
+            TWO_STATES,
+            prepare=status_imposters.remembering,
         )
         found += at(*moments)(one)
     return [
@@ -93,7 +103,7 @@ def states_drills() -> list[Drill]:
         drill(
             "second states, then words",
             "joint 1 is said to be 0.8 rad elsewhere, and new words are said on top of it",
-            both(imposters.second_states(imposters.off(0.8), 0.02), imposters.told_meanwhile),
+            both(status_imposters.second_states(status_imposters.off(0.8), 0.02), status_imposters.told_meanwhile),
             STOPS,
             TWO_STATES,
             moment=REST,
@@ -101,7 +111,7 @@ def states_drills() -> list[Drill]:
         drill(
             "encoder slips at rest",
             "the one driver says from now on that joint 1 is 0.35 rad elsewhere",
-            imposters.slipped(0.35),
+            status_imposters.slipped(0.35),
             STOPS,
             ("state.leap",),
             moment=REST,
@@ -112,25 +122,29 @@ def states_drills() -> list[Drill]:
 def heartbeats_drills() -> list[Drill]:
     """The watchdog hangs, and somebody else says that it is well."""
     variants = (
-        ("unsealed, stamped 1970", imposters.unsealed),
-        ("copied", imposters.copied),
-        ("counted on", imposters.counted_on),
-        ("with the newest challenge", imposters.rechallenged),
-        ("sealed with another key", imposters.of_another_key),
+        ("unsealed, stamped 1970", status_imposters.unsealed),
+        ("copied", status_imposters.copied),
+        ("counted on", status_imposters.counted_on),
+        ("with the newest challenge", status_imposters.rechallenged),
+        ("sealed with another key", status_imposters.of_another_key),
     )
     found = [
         drill(
             f"beats {name}",
             f"SIGSTOP of the watchdog; heartbeats {name}, in its name",
-            both(do.hung("safety_watchdog"), imposters.beats(make)),
+            both(do.hung("safety_watchdog"), status_imposters.beats(make)),
             STOPS,
             ("heartbeat.lost",),
             observable_s=WATCHDOG_S,
-            prepare=imposters.remembering,
+            prepare=status_imposters.remembering,
         )
         for name, make in variants
     ]
-    at_rest = both(do.hung("safety_watchdog"), imposters.beats(imposters.rechallenged), imposters.told_meanwhile)
+    at_rest = both(
+        do.hung("safety_watchdog"),
+        status_imposters.beats(status_imposters.rechallenged),
+        status_imposters.told_meanwhile,
+    )
     return [
         *found,
         drill(
@@ -141,75 +155,75 @@ def heartbeats_drills() -> list[Drill]:
             FORGED,
             moment=REST,
             lasts_s=2.0,
-            prepare=imposters.after_silence,
+            prepare=status_imposters.after_silence,
         ),
         drill(
             "beats beside the watchdog",
             "forged heartbeats beside the true ones",
-            imposters.beats(imposters.unsealed),
+            status_imposters.beats(status_imposters.unsealed),
             FOLLOWS,
             FORGED,
-            prepare=imposters.after_silence,
+            prepare=status_imposters.after_silence,
         ),
         drill(
             "beats that are not well",
             "somebody says in the watchdog's name that something is wrong",
-            imposters.beats(imposters.unwell),
+            status_imposters.beats(status_imposters.unwell),
             FOLLOWS,
             FORGED,
-            prepare=imposters.after_silence,
+            prepare=status_imposters.after_silence,
         ),
         drill(
             "beats of a motion",
             "SIGSTOP of the watchdog while an arm goes to a pose; copied heartbeats",
-            both(do.hung("safety_watchdog"), imposters.beats(imposters.rechallenged)),
+            both(do.hung("safety_watchdog"), status_imposters.beats(status_imposters.rechallenged)),
             STOPS,
             ("heartbeat.lost",),
             observable_s=WATCHDOG_S,
             moment=MOTION,
-            prepare=imposters.remembering,
+            prepare=status_imposters.remembering,
         ),
     ]
 
 
 def statuses_drills() -> list[Drill]:
     """Somebody says how policy or bridge are, what the instruction is, and what time it is."""
-    past = imposters.policy_since(3600.0)
+    past = status_imposters.policy_since(3600.0)
     return [
         drill(
             "elder policy once",
             "one policy/status of a policy that is active since an hour",
-            imposters.statuses(past, 0.0),
+            status_imposters.statuses(past, 0.0),
             FOLLOWS,
         ),
         drill(
             "elder policy",
             "policy/status of one that is active since an hour, at 10 Hz",
-            both(operator_requests.activated_afterwards, imposters.statuses(past)),
+            both(operator_requests.activated_afterwards, status_imposters.statuses(past)),
             SAFE,
             lasts_s=4.0,
         ),
         drill(
             "policy is deaf",
             "SIGSTOP of the policy; its heartbeat goes on, and takes no observation",
-            both(do.hung("policy"), imposters.statuses(imposters.policy_alive)),
+            both(do.hung("policy"), status_imposters.statuses(status_imposters.policy_alive)),
             RESTS,
             ("watchdog.policy_deaf", "watchdog.chunks"),
             observable_s=DEAF_S,
             recovery=ITSELF,
-            prepare=imposters.remembering,
+            prepare=status_imposters.remembering,
         ),
         drill(
             "policy says it is idle",
             "policy/status says idle while it runs",
-            imposters.statuses(imposters.policy_since(0.0, state="idle", instruction_id="")),
+            status_imposters.statuses(status_imposters.policy_since(0.0, state="idle", instruction_id="")),
             FOLLOWS,
         ),
         *at(FOLLOWING, REST)(
             drill(
                 "bridge said to hold",
                 "somebody in the bridge's name says that it holds",
-                imposters.bridge_says(1),
+                status_imposters.bridge_says(1),
                 SAFE,
                 lasts_s=1.5,
             )
@@ -217,7 +231,7 @@ def statuses_drills() -> list[Drill]:
         drill(
             "bridge said to hold when stopped",
             "the same while it is stopped",
-            imposters.bridge_says(1),
+            status_imposters.bridge_says(1),
             HOLDS,
             moment=STOPPED,
             recovery=RESET,
@@ -225,7 +239,7 @@ def statuses_drills() -> list[Drill]:
         drill(
             "bridge said to follow when stopped",
             "somebody in the bridge's name says that it follows",
-            imposters.bridge_says(2),
+            status_imposters.bridge_says(2),
             HOLDS,
             moment=STOPPED,
             recovery=RESET,
@@ -233,19 +247,19 @@ def statuses_drills() -> list[Drill]:
         drill(
             "bridge said to be new",
             "somebody in the bridge's name says another epoch",
-            imposters.bridge_says(2, 1),
+            status_imposters.bridge_says(2, 1),
             SAFE,
         ),
         drill(
             "bridge said to be stopped",
             "somebody in the bridge's name says that it is stopped",
-            imposters.bridge_says(3),
+            status_imposters.bridge_says(3),
             SAFE,
         ),
         drill(
             "bridge hangs, said to follow",
             "SIGSTOP of the bridge; somebody in its name says that it follows",
-            both(do.hung("safety_bridge"), imposters.bridge_says(2)),
+            both(do.hung("safety_bridge"), status_imposters.bridge_says(2)),
             STOPS,
             ("watchdog.bridge", "watchdog.motion", "watchdog.two"),
             observable_s=BRIDGE_S,
@@ -254,7 +268,7 @@ def statuses_drills() -> list[Drill]:
         drill(
             "bridge hangs, recording follows",
             "SIGSTOP of the bridge; a recording of an earlier one, sealed with this stack's key, says that it follows",
-            both(do.hung("safety_bridge"), recordings.statuses(2)),
+            both(do.hung("safety_bridge"), replayed_messages.statuses(2)),
             STOPS,
             ("watchdog.bridge", "watchdog.motion", "watchdog.two"),
             observable_s=BRIDGE_S,
@@ -262,23 +276,30 @@ def statuses_drills() -> list[Drill]:
         ),
         *at(REST, STOPPED)(
             drill(
-                "other instruction", "somebody announces an instruction of his own", imposters.announces("mine"), HOLDS
+                "other instruction",
+                "somebody announces an instruction of his own",
+                status_imposters.announces("mine"),
+                HOLDS,
             )
         ),
         drill(
             "other instruction",
             "somebody announces an instruction of his own at 20 Hz",
-            imposters.announces("mine", 20.0),
+            status_imposters.announces("mine", 20.0),
             SAFE,
             ("chunk.instruction", "chunk.ended", "watchdog.chunks"),
         ),
         drill(
-            "no instruction", "somebody announces that none is active", imposters.announces(""), SAFE, recovery=RESET
+            "no instruction",
+            "somebody announces that none is active",
+            status_imposters.announces(""),
+            SAFE,
+            recovery=RESET,
         ),
         drill(
             "late joiner's instruction",
             "one that was announced before anybody heard it",
-            imposters.announces("old", latched_before=True),
+            status_imposters.announces("old", latched_before=True),
             HOLDS,
             moment=REST,
         ),
@@ -287,24 +308,24 @@ def statuses_drills() -> list[Drill]:
                 "old instruction again",
                 "somebody announces the instruction that has ended at 20 Hz, and its chunks come",
                 both(
-                    says(msg.Instruction, "active_instruction", imposters.announces_again, 20.0, qos.LATCHED),
-                    intruders.chunks(intruders.as_it_is),
+                    says(msg.Instruction, "active_instruction", status_imposters.announces_again, 20.0, qos.LATCHED),
+                    command_intruders.chunks(command_intruders.as_it_is),
                 ),
                 HOLDS,
                 ("chunk.ended", "bridge.state"),
-                prepare=imposters.remembering,
+                prepare=status_imposters.remembering,
             )
         ),
         drill(
             "clock of a stranger",
             "somebody publishes /clock, where nobody listens to it",
-            imposters.clock_says(5.0),
+            status_imposters.clock_says(5.0),
             FOLLOWS,
         ),
         drill(
             "second clock",
             "somebody publishes another time on /clock, 2 s ahead",
-            imposters.clock_says(2.0),
+            status_imposters.clock_says(2.0),
             STOPS,
             ("clock.jump", "watchdog.clock_jump"),
             clock=True,

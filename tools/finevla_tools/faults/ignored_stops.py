@@ -12,12 +12,12 @@ import rclpy
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import String
 
-from finevla_core.safety.mandate import is_motion
+from finevla_core.safety.instruction_in_force import is_motion
 from finevla_ros import qos
-from finevla_tools.faults.relay import CHUNKS
+from finevla_tools.faults.message_relay import CHUNKS
 
 if TYPE_CHECKING:
-    from finevla_tools.faults.inject import Injector
+    from finevla_tools.faults.fault_injection import Injector
 
 FOUND_S = 10.0
 PERIOD_S = 0.1

@@ -7,8 +7,8 @@ from rclpy.serialization import deserialize_message
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_ros.trajectories import sender_of
-from finevla_tools.faults.inject import Fault, Injector
-from finevla_tools.faults.relay import Relay, stamp_ns, told_topic
+from finevla_tools.faults.fault_injection import Fault, Injector
+from finevla_tools.faults.message_relay import Relay, stamp_ns, told_topic
 
 # Whether a message to a controller is lost.
 Loss = Callable[[bytes], bool]

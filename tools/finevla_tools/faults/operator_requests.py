@@ -20,11 +20,11 @@ from finevla_core.instruction import Instruction
 from finevla_interfaces import msg
 from finevla_interfaces.srv import AdoptPose, Approve, Authority, SetInstruction
 from finevla_ros import qos
-from finevla_tools.faults.inject import Fault
-from finevla_tools.faults.stranger import says
+from finevla_tools.faults.fault_injection import Fault
+from finevla_tools.faults.foreign_publisher import says
 
 if TYPE_CHECKING:
-    from finevla_tools.faults.inject import Injector
+    from finevla_tools.faults.fault_injection import Injector
 
 HOLDING, FOLLOWING = 1, 2
 Act = Callable[["Injector"], None]

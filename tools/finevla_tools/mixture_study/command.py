@@ -5,20 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import UNKNOWN, at_least, refuse_other_content
-from finevla_tools.mixture_study.study import MixtureStudy, StudyCell, load_study
-from finevla_tools.text_format import duration
-from finevla_tools.unexpected import remember
-from finevla_tools.work.parallel import cores, over
+from finevla_tools.crash_report import remember
+from finevla_tools.mixture_study.study_config import MixtureStudy, StudyCell, load_study
+from finevla_tools.number_format import duration
+from finevla_tools.stderr_notices import announce
+from finevla_tools.work.parallel_map import cores, over
 from finevla_tools.work.progress import Lines, Progress, clock
-from finevla_tools.work.staged import locked
+from finevla_tools.work.staged_output import locked
 
 if TYPE_CHECKING:
-    from finevla_tools.mixture_study.cell import CellEnd, CellJob
-    from finevla_tools.mixture_study.measure import HeadPace
+    from finevla_tools.mixture_study.resource_estimate import HeadPace
+    from finevla_tools.mixture_study.study_cell import CellEnd, CellJob
 
 CELLS = "cells"
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, study: MixtureStudy, out: Path) -> int:
-    from finevla_tools.mixture_study.cell import CellEnd, CellJob, read_cell
+    from finevla_tools.mixture_study.study_cell import CellEnd, CellJob, read_cell
 
     cells = study.cells()
     found = {cell.name: read_cell(out / CELLS / cell.name, cell, study.evaluation) for cell in cells}
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace, study: MixtureStudy, out: Path) -> int:
 
 def _paces(study: MixtureStudy, todo: Sequence[StudyCell], out: Path, jobs: int) -> "list[HeadPace]":
     """Measure each head that has cells to come; raises `FineVLAError` for what is wrong with one, before hours of work."""
-    from finevla_tools.mixture_study.measure import PaceJob, measure
+    from finevla_tools.mixture_study.resource_estimate import PaceJob, measure
 
     threads = max(1, cores() // min(jobs or cores(), len(todo)))
     heads = dict.fromkeys(cell.head for cell in todo)
@@ -90,7 +90,7 @@ def _paces(study: MixtureStudy, todo: Sequence[StudyCell], out: Path, jobs: int)
 
 
 def _at_once(paces: "Sequence[HeadPace]", cells: int) -> int:
-    from finevla_tools.mixture_study.measure import cells_at_once
+    from finevla_tools.mixture_study.resource_estimate import cells_at_once
 
     return cells_at_once(paces, cells)
 
@@ -110,7 +110,7 @@ def _tell(todo: Sequence[StudyCell], paces: "Sequence[HeadPace]", at_once: int) 
 
 
 def _make(study: MixtureStudy, jobs: "Sequence[CellJob]", ends: "dict[str, CellEnd]", out: Path, at_once: int) -> None:
-    from finevla_tools.mixture_study.cell import CellEnd, place_of, run_cell
+    from finevla_tools.mixture_study.study_cell import CellEnd, place_of, run_cell
 
     died = "its process was killed twice, as happens when memory runs out; see its output.txt, or use fewer --jobs"
     lines = Lines(lambda: f"{progress.steps}/{len(jobs)} cells", every=1, left=clock)
@@ -129,9 +129,9 @@ def _make(study: MixtureStudy, jobs: "Sequence[CellJob]", ends: "dict[str, CellE
 
 
 def _write(study: MixtureStudy, ends: "dict[str, CellEnd]", out: Path) -> None:
-    from finevla_core.recording.atomic import write_text
+    from finevla_core.recording.atomic_files import write_text
     from finevla_tools.mixture_study.page import PAGE, study_page
-    from finevla_tools.mixture_study.table import rows_of, write_tables
+    from finevla_tools.mixture_study.result_tables import rows_of, write_tables
 
     rows = rows_of(study.cells(), ends)
     write_tables(out, study, rows)
@@ -141,7 +141,7 @@ def _write(study: MixtureStudy, ends: "dict[str, CellEnd]", out: Path) -> None:
 def _end(study: MixtureStudy, ends: "dict[str, CellEnd]", out: Path) -> int:
     from finevla_tools.evaluation.report import markdown
     from finevla_tools.mixture_study.page import PAGE, findings, study_tables
-    from finevla_tools.mixture_study.table import rows_of, scores_of
+    from finevla_tools.mixture_study.result_tables import rows_of, scores_of
 
     _write(study, ends, out)
     rows = rows_of(study.cells(), ends)

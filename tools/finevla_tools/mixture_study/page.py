@@ -3,13 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from finevla_core.counts import counted
-from finevla_tools.mixture_study.cell import HELD_OUT, Row
-from finevla_tools.mixture_study.paper import RATIOS, REAL_ROBOT, ROBOTWIN, SOURCE
-from finevla_tools.mixture_study.study import STEERBENCH, MixtureStudy
-from finevla_tools.mixture_study.table import FAILED, LEFT, MADE, RatioScore, SeedMean, scores_of
-from finevla_tools.report.drawing import Drawing, round_places
-from finevla_tools.report.page import Block, Container, Figure, Heading, Items, Paragraph, Table, bold, render, soft
+from finevla_core.plural_phrases import counted
+from finevla_tools.mixture_study.paper_results import RATIOS, REAL_ROBOT, ROBOTWIN, SOURCE
+from finevla_tools.mixture_study.result_tables import FAILED, LEFT, MADE, RatioScore, SeedMean, scores_of
+from finevla_tools.mixture_study.study_cell import HELD_OUT, Row
+from finevla_tools.mixture_study.study_config import STEERBENCH, MixtureStudy
+from finevla_tools.report.html_page import (
+    Block,
+    Container,
+    Figure,
+    Heading,
+    Items,
+    Paragraph,
+    Table,
+    bold,
+    render,
+    soft,
+)
+from finevla_tools.report.svg import Drawing, round_places
 
 PAGE = "index.html"
 WIDTH, HEIGHT, LEFT_EDGE, RIGHT_EDGE, TOP, BOTTOM = 340, 210, 30, 12, 10, 26

@@ -11,11 +11,11 @@ from finevla_sim.tasks import TASKS
 from finevla_tools.evaluation.runner import BUNDLE, TrialJob, open_folder, run_jobs, trials_in
 from finevla_tools.evaluation.statistics import average, summarise
 from finevla_tools.evaluation.trials import Case, cases_of
-from finevla_tools.mixture_study.cell import PART
-from finevla_tools.mixture_study.study import LEVELS, STEERBENCH, StudyEvaluation
+from finevla_tools.mixture_study.study_cell import PART
+from finevla_tools.mixture_study.study_config import LEVELS, STEERBENCH, StudyEvaluation
+from finevla_tools.steerbench.benchmarked_policies import contestant_of
 from finevla_tools.steerbench.cases import SteerCase, frozen_cases
-from finevla_tools.steerbench.contestants import contestant_of
-from finevla_tools.steerbench.results import summarise_rows
+from finevla_tools.steerbench.result_files import summarise_rows
 from finevla_tools.steerbench.runner import open_steer_folder, run_cases
 
 TRIAL_LIMIT_S = 300.0

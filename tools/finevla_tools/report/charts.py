@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
-from finevla_tools.report.drawing import Drawing, round_places
-from finevla_tools.text_format import number
+from finevla_core.plural_phrases import counted
+from finevla_tools.number_format import number
+from finevla_tools.report.svg import Drawing, round_places
 
 Array = NDArray[np.float64]
 BINS = 36

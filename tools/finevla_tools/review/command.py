@@ -9,15 +9,15 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import refuse_no_data_set
 from finevla_tools.serve.command import checked_token
+from finevla_tools.stderr_notices import announce
 
 if TYPE_CHECKING:  # what needs more than the robot has is imported when it is wanted
+    from finevla_tools.review.review_store import ReviewStore
     from finevla_tools.review.server import ReviewOptions, ReviewServer
-    from finevla_tools.review.store import ReviewStore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"--annotations '{arguments.annotations}' is no file; 'finevla annotate' writes such a table"
         )
     from finevla_tools.datasets.lerobot_files import open_dataset
-    from finevla_tools.review.database import Database
-    from finevla_tools.review.store import ReviewStore
+    from finevla_tools.review.review_store import ReviewStore
+    from finevla_tools.review.sql_connection import Database
 
     dataset = open_dataset(arguments.dataset)
     database = Database(place)
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _take(store: "ReviewStore", path: Path, episodes: list[int]) -> None:
     from finevla_tools.datasets.annotation_table import read_annotations
-    from finevla_tools.review.schema import has_drafts, take_drafts
+    from finevla_tools.review.database_schema import has_drafts, take_drafts
 
     mark = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     if mark and has_drafts(store.database, mark):
@@ -100,7 +100,7 @@ def _take(store: "ReviewStore", path: Path, episodes: list[int]) -> None:
 
 def _export(store: "ReviewStore", path: Path) -> int:
     from finevla_tools.datasets.annotation_table import SCHEMA
-    from finevla_tools.review.files import HISTORY, write_table
+    from finevla_tools.review.review_export import HISTORY, write_table
 
     count = write_table(path, SCHEMA, map(astuple, store.approved()))
     history = path.with_name(f"{path.stem}_history.parquet")

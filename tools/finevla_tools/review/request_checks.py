@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.review.store import CHANGEABLE, Edit
+from finevla_tools.review.review_store import CHANGEABLE, Edit
 from finevla_tools.serve.command import is_loopback
 
 MAX_BODY = 1 << 20

@@ -15,10 +15,10 @@ from finevla_tools.annotate.annotation import APPROVED, DIMENSIONS, DRAFT, REJEC
 from finevla_tools.datasets.annotation_table import SCHEMA
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
 from finevla_tools.review import request_checks
-from finevla_tools.review.agreement import agreements
-from finevla_tools.review.files import write_table
-from finevla_tools.review.store import ConflictError, EpisodeState, ReviewStore, Revision
-from finevla_tools.review.tracks import read_tracks
+from finevla_tools.review.review_export import write_table
+from finevla_tools.review.review_store import ConflictError, EpisodeState, ReviewStore, Revision
+from finevla_tools.review.reviewer_agreement import agreements
+from finevla_tools.review.signal_tracks import read_tracks
 
 PAGE = Path(__file__).parent / "page"
 FILES = {path.name: path for path in PAGE.iterdir() if path.suffix in (".js", ".css", ".svg")}

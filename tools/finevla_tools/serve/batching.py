@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.graphs import PolicyGraphs, PromptReader, Thinker
+from finevla_core.plural_phrases import counted
+from finevla_core.policy.network_interface import PolicyGraphs, PromptReader, Thinker
 
 
 class BatchedGraphs:

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest
-from finevla_core.policy_wire.arrays import OPENPI, map_of
-from finevla_core.policy_wire.dialects import STARVLA_SERVER
+from finevla_core.plural_phrases import counted
 from finevla_core.policy_wire.finevla_dialect import (
     INFER,
     MAX_ID,
@@ -27,6 +25,8 @@ from finevla_core.policy_wire.finevla_dialect import (
     instruction_of,
     state_of,
 )
+from finevla_core.policy_wire.msgpack_arrays import OPENPI, map_of
+from finevla_core.policy_wire.server_dialects import STARVLA_SERVER
 from finevla_core.understanding import NotUnderstood, TargetAbsent
 
 # openpi's ALOHA names of the cameras that this robot has.

@@ -14,7 +14,7 @@ from finevla_core.instruction import Instruction
 from finevla_core.instruction_history import with_history
 from finevla_core.manifest import Manifest
 from finevla_core.observation import Observation
-from finevla_core.policy.interface import Policy, understand
+from finevla_core.policy.policy_interface import Policy, understand
 from finevla_core.policy_wire.finevla_dialect import INFER, UNDERSTAND, ServedObservation, plain_understanding
 from finevla_tools.serve.client_requests import (
     PING,

@@ -9,15 +9,15 @@ import threading
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
-from finevla_core.policy.execution import Execution
-from finevla_tools.announcements import announce, note
+from finevla_core.plural_phrases import counted
+from finevla_core.policy.onnx_options import Execution
 from finevla_tools.argument_checks import at_least, bundle_path
 from finevla_tools.argument_parser import add_execution_options
+from finevla_tools.stderr_notices import announce, note
 
 if TYPE_CHECKING:
-    from finevla_tools.serve.hosting import HostedBundle
+    from finevla_tools.serve.served_bundle import HostedBundle
 
 MAX_CLIENTS = 256
 
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     robotwin, xpolicylab = (endpoint(getattr(arguments, name), f"--{name}") for name in ("robotwin", "xpolicylab"))
     folder = bundle_path(arguments.bundle)
     announce(f"loading bundle '{arguments.bundle}'")
-    from finevla_tools.serve.hosting import host_bundle
-    from finevla_tools.serve.server import PolicyServer, ServerOptions
+    from finevla_tools.serve.served_bundle import host_bundle
+    from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
 
     execution = Execution(arguments.provider, arguments.precision, note)
     hosted = host_bundle(folder, arguments.threads, arguments.batch, execution)
@@ -84,10 +84,10 @@ def start_simulator_doors(
     clients: int,
 ) -> None:
     """Listen for simulators at these addresses, until `life` ends; raises `FineVLAError` where that cannot be."""
-    from finevla_tools.serve.robotwin import RobotwinServer
-    from finevla_tools.serve.server import PolicyServer, ServerOptions
+    from finevla_tools.serve.robotwin_protocol import RobotwinServer
     from finevla_tools.serve.simulator_observations import state_places
-    from finevla_tools.serve.xpolicylab import XPolicyLabSession
+    from finevla_tools.serve.websocket_server import PolicyServer, ServerOptions
+    from finevla_tools.serve.xpolicylab_protocol import XPolicyLabSession
 
     if robotwin is not None:
         classic = RobotwinServer(hosted.session, robotwin, clients, _print)

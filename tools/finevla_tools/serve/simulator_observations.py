@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest
-from finevla_core.policy_wire.arrays import map_of
+from finevla_core.plural_phrases import counted
 from finevla_core.policy_wire.finevla_dialect import ServedObservation, checked_picture, state_of
+from finevla_core.policy_wire.msgpack_arrays import map_of
 
 # Names of the robot's cameras in the two simulators.
 ROBOTWIN_CAMERAS = {"front": "head_camera", "left": "left_camera", "right": "right_camera"}

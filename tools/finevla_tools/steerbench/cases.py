@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import FineVLAError
-from finevla_sim.ik import ArmIK
-from finevla_sim.sampling import TEST_SEEDS
+from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.scene import LEVELS, Scene
+from finevla_sim.scene_sampling import TEST_SEEDS
 from finevla_sim.tasks import FACTORS, sample_goal
 from finevla_tools.evaluation.trials import Case, Trial, trials_at
-from finevla_tools.steerbench.settings import NAME, ROUNDS, SEED, SETTINGS, VERSION
+from finevla_tools.steerbench.benchmark_settings import NAME, ROUNDS, SEED, SETTINGS, VERSION
 
 FIRST_SEED = TEST_SEEDS + 2_000_000  # behind those of `finevla evaluate`; used for nothing else
 SEEDS_PER_VERSION, SEEDS_PER_LEVEL, SEEDS_PER_SETTING, TRIES = 100_000_000, 10_000_000, 100_000, 200

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import UNKNOWN, at_least, refuse_other_content
-from finevla_tools.steerbench.contestants import Contestant, contestant_of
-from finevla_tools.steerbench.settings import NAME, ROUNDS, VERSION
+from finevla_tools.stderr_notices import announce
+from finevla_tools.steerbench.benchmark_settings import NAME, ROUNDS, VERSION
+from finevla_tools.steerbench.benchmarked_policies import Contestant, contestant_of
 
 if TYPE_CHECKING:
     from finevla_tools.steerbench.cases import SteerCase
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path("out/steer") / contestant.name
     refuse_other_content(out, UNKNOWN)
     if arguments.key is not None:
-        from finevla_tools.steerbench.signing import read_private_key
+        from finevla_tools.steerbench.result_signing import read_private_key
 
         read_private_key(arguments.key)  # before hours of work
     announce(f"loading the simulator; '{contestant.name}' is run in {NAME} {VERSION} to {out}")
@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace, contestant: Contestant, out: Path) -> int:
     from finevla_tools.evaluation.report import markdown
-    from finevla_tools.steerbench.films import write_films
-    from finevla_tools.steerbench.page import result_tables
+    from finevla_tools.steerbench.case_videos import write_films
+    from finevla_tools.steerbench.result_pages import result_tables
     from finevla_tools.steerbench.runner import open_steer_folder
 
     other = _read(arguments.against)[2] if arguments.against is not None else None
@@ -98,7 +98,7 @@ def _run_rounds(
 ) -> "tuple[list[SteerCase], list[Row]]":
     """Run all rounds, or, beside another result, as many as it takes to know."""
     from finevla_tools.steerbench.cases import frozen_cases
-    from finevla_tools.steerbench.page import verdicts_of
+    from finevla_tools.steerbench.result_pages import verdicts_of
     from finevla_tools.steerbench.runner import run_cases
 
     levels = ("easy", "hard") if arguments.level == "both" else (arguments.level,)
@@ -121,14 +121,14 @@ def _run_rounds(
 def _write(contestant: Contestant, rows: "list[Row]", shown: "list[SteerCase]", out: Path, key: Path | None) -> None:
     from datetime import UTC, datetime
 
-    from finevla_core.recording.atomic import write_text
-    from finevla_tools.steerbench.page import PAGE, result_page
-    from finevla_tools.steerbench.results import make_body, write_result
+    from finevla_core.recording.atomic_files import write_text
+    from finevla_tools.steerbench.result_files import make_body, write_result
+    from finevla_tools.steerbench.result_pages import PAGE, result_page
 
     body = make_body(contestant.identity(), rows, datetime.now(UTC).isoformat(timespec="seconds"))
     signature = None
     if key is not None:
-        from finevla_tools.steerbench.signing import sign_result
+        from finevla_tools.steerbench.result_signing import sign_result
 
         signature = sign_result(body, key)
     write_result(out, body, signature)
@@ -137,7 +137,7 @@ def _write(contestant: Contestant, rows: "list[Row]", shown: "list[SteerCase]", 
 
 def _compare(paths: list[Path], margin: float) -> int:
     from finevla_tools.evaluation.report import markdown
-    from finevla_tools.steerbench.page import comparison_tables
+    from finevla_tools.steerbench.result_pages import comparison_tables
 
     results: dict[str, list[Row]] = {}
     for path in paths:
@@ -159,7 +159,7 @@ def _verify(path: Path, public_key: Path | None) -> int:
             raise FineVLAError(f"'{path}' is not signed")
         print("not signed: whoever has the file may have changed it")
         return 1
-    from finevla_tools.steerbench.signing import check_signature, read_public_fingerprint
+    from finevla_tools.steerbench.result_signing import check_signature, read_public_fingerprint
 
     try:
         signer = check_signature(body, signature)
@@ -172,6 +172,6 @@ def _verify(path: Path, public_key: Path | None) -> int:
 
 
 def _read(path: Path) -> "tuple[dict[str, Any], dict[str, str] | None, list[Row]]":
-    from finevla_tools.steerbench.results import read_result
+    from finevla_tools.steerbench.result_files import read_result
 
     return read_result(path)

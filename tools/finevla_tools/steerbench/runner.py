@@ -14,17 +14,17 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.remote_policy import RemotePolicy
-from finevla_sim.ik import ArmIK
-from finevla_sim.robot import default_robot
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
 from finevla_tools.evaluation.runner import Trier
 from finevla_tools.evaluation.trials import Trial
+from finevla_tools.steerbench.benchmark_settings import NAME, SETTINGS, VERSION
+from finevla_tools.steerbench.benchmarked_policies import Contestant
 from finevla_tools.steerbench.cases import SteerCase, cases_sha256, chance, steer_trials
-from finevla_tools.steerbench.contestants import Contestant
-from finevla_tools.steerbench.credit import WEIGHTS, milestones, nothing_earned, points
-from finevla_tools.steerbench.settings import NAME, SETTINGS, VERSION
+from finevla_tools.steerbench.partial_credit import WEIGHTS, milestones, nothing_earned, points
 from finevla_tools.work.json_lines import JsonLines, read_json_lines
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Lines, Progress
 
 ROWS, HEADER = "trials.jsonl", "steerbench.json"

@@ -20,17 +20,17 @@ import yaml
 from torch import Tensor
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import publish, temporary_of
+from finevla_core.recording.atomic_files import publish, temporary_of
 from finevla_core.text_files import read_yaml
-from finevla_models.vla.files import save_vla
 from finevla_models.vla.head import VLAPolicy
-from finevla_tools.training.adapters import merged
+from finevla_models.vla.policy_files import save_vla
 from finevla_tools.training.config import PROVENANCE, VLARunConfig, parse_run_config
 from finevla_tools.training.distributed import Placement, agreed
+from finevla_tools.training.lora_adapters import merged
 from finevla_tools.training.optimiser import WeightAverage, moments, set_moments, trained_parameters
 from finevla_tools.training.run_folder import AVERAGE, POLICY_FILE, RUN_FILE, checkpoint_of, checkpoint_steps
-from finevla_tools.training.samples import TrainingSamples
-from finevla_tools.work.staged import Staged
+from finevla_tools.training.sample_source import TrainingSamples
+from finevla_tools.work.staged_output import Staged
 
 STATE = "state"
 # What may be another when a run goes on: none of it changes a step that has been done.

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.announcements import announce
 from finevla_tools.argument_checks import at_least
+from finevla_tools.stderr_notices import announce
 from finevla_tools.training.config import load_run_config
-from finevla_tools.training.launch import TOLD, run_ranks
-from finevla_tools.work.parallel import cores
+from finevla_tools.training.process_launch import TOLD, run_ranks
+from finevla_tools.work.parallel_map import cores
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
     out = arguments.out or Path("out/train") / config.name
     if arguments.memory:
         announce("counting parameters")
-        from finevla_tools.training.memory import memory_table
+        from finevla_tools.training.memory_estimate import memory_table
 
         print(memory_table(config))
         return 0
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
         announce(f"loading torch and {', '.join(str(one.path) for one in config.data.sets)}")
     if is_first:
         refuse_unfit(out, arguments.resume)
-    from finevla_tools.training.samples import open_samples
+    from finevla_tools.training.sample_source import open_samples
 
     # Once for all processes: the first to open a set decodes its pictures.
     samples = open_samples(config, world, cores(), say=tell if tells else None)

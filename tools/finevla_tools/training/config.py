@@ -13,7 +13,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat
 from finevla_core.policy.manifest_transforms import parse_prompt
 from finevla_core.text_files import read_yaml
-from finevla_tools.training.entries import (
+from finevla_tools.training.config_entries import (
     MAX_RATE,
     check_names,
     mapping_of,
@@ -23,8 +23,7 @@ from finevla_tools.training.entries import (
     section,
     value_of,
 )
-from finevla_tools.training.mixture import ALSO, MIXES
-from finevla_tools.training.options import (
+from finevla_tools.training.config_types import (
     DataOptions,
     LanguageRates,
     LoRAOptions,
@@ -33,6 +32,7 @@ from finevla_tools.training.options import (
     SourceSet,
     TrainingOptions,
 )
+from finevla_tools.training.mixture import ALSO, MIXES
 
 THINKS = "instruct"  # the head that says something before it acts
 ANSWERS = "language"  # the head without actions: it needs no robot

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from finevla_models.vla.batch import VLABatch
 from finevla_models.vla.head import Losses, VLAPolicy
-from finevla_tools.training.options import TrainingOptions
+from finevla_tools.training.config_types import TrainingOptions
 
 
 class Placement(Protocol):

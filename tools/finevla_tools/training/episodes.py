@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import ACTORS, APPROACHES, MAX_STEPS, Factors, Instruction
 from finevla_tools.annotate.paraphrases import claims_of
+from finevla_tools.datasets.episode_words import EpisodeWords, WordsReader
+from finevla_tools.datasets.instructvla_rows import main_camera
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.language_rows import EVENTS, PERSISTENT, nearest
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
-from finevla_tools.datasets.spoken_rows import main_camera
-from finevla_tools.datasets.words import EpisodeWords, WordsReader
-from finevla_tools.datasets.words_apply import with_annotations
-from finevla_tools.training.values import RobotColumns
-from finevla_tools.work.parallel import Once, over
+from finevla_tools.datasets.words_from_annotations import with_annotations
+from finevla_tools.training.robot_columns import RobotColumns
+from finevla_tools.work.parallel_map import Once, over
 from finevla_tools.work.progress import Progress
 
 STAMP = "timestamp"

@@ -11,8 +11,8 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from finevla_core.errors import FineVLAError, quoted
-from finevla_tools.training.draws import generator, permuted
-from finevla_tools.training.options import LanguageRates
+from finevla_tools.training.config_types import LanguageRates
+from finevla_tools.training.random_draws import generator, permuted
 
 FINE, RAW, FACTORS, PARAPHRASE, NONE = "fine", "raw", "factors", "paraphrase", "none"
 WORDING = "fine paraphrase"

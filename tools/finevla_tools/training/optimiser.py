@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError, unknown
 from finevla_models.vla.head import VLAPolicy
-from finevla_tools.training.options import TrainingOptions
+from finevla_tools.training.config_types import TrainingOptions
 
 BETAS = (0.9, 0.95)  # of the FineVLA and starVLA recipes: the second moment forgets sooner than AdamW's usual 0.999
 FINAL_SHARE = 0.1  # of the rate, at the last step

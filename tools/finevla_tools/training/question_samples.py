@@ -12,9 +12,9 @@ import numpy as np
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.text_files import read_json_lines
 from finevla_models.vla.batch import VLAExample
-from finevla_tools.training.draws import permuted
-from finevla_tools.training.options import PolicyOptions
+from finevla_tools.training.config_types import PolicyOptions
 from finevla_tools.training.questions import fitted_answer, named_picture, question_content, read_picture
+from finevla_tools.training.random_draws import permuted
 
 ORDER_STREAM, SPLIT_STREAM = 21, 22  # of `draws`
 NEEDED = ("question", "answer")

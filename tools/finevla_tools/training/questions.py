@@ -17,8 +17,8 @@ from PIL import Image
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.images import BROKEN, CompressedImage, ImageFormat, fit_point, to_policy_image
 from finevla_core.text_files import read_json_lines
+from finevla_tools.convert.episode_names import inside
 from finevla_tools.convert.lerobot_pictures import declared_camera
-from finevla_tools.convert.naming import inside
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.training.episodes import TrainingEpisode, answer_json
 

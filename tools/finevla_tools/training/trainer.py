@@ -16,17 +16,15 @@ import torch
 
 from finevla_core.errors import FineVLAError, unwritable
 from finevla_models.vla.head import Losses
-from finevla_tools.canonical.arms import load_robot
-from finevla_tools.text_format import number
+from finevla_tools.canonical.arm_kinematics import load_robot
+from finevla_tools.number_format import number
 from finevla_tools.training import checkpoint
-from finevla_tools.training.build import build_policy
+from finevla_tools.training.batch_loader import batch_indices, batches
 from finevla_tools.training.checkpoint import RunFacts, TrainingState
 from finevla_tools.training.command import refuse_unfit, tell
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.distributed import agreed, end_ranks, gathered, placed, start_ranks
-from finevla_tools.training.failures import Position, in_words, refuse_not_finite
-from finevla_tools.training.loader import batch_indices, batches
-from finevla_tools.training.log import RunLog
+from finevla_tools.training.failure_messages import Position, in_words, refuse_not_finite
 from finevla_tools.training.optimiser import (
     WeightAverage,
     make_optimiser,
@@ -34,8 +32,10 @@ from finevla_tools.training.optimiser import (
     set_rates,
     trained_parameters,
 )
+from finevla_tools.training.policy_build import build_policy
 from finevla_tools.training.run_folder import checkpoint_steps, newest_checkpoint
-from finevla_tools.training.samples import TrainingSamples
+from finevla_tools.training.run_log import RunLog
+from finevla_tools.training.sample_source import TrainingSamples
 from finevla_tools.training.validation import (
     COUNT,
     FIRST,
@@ -46,7 +46,7 @@ from finevla_tools.training.validation import (
     steerability,
 )
 from finevla_tools.work.progress import Lines, Progress, clock
-from finevla_tools.work.staged import locked
+from finevla_tools.work.staged_output import locked
 
 
 def train(config: VLARunConfig, samples: TrainingSamples, run: Path, resume: bool = False) -> Path:

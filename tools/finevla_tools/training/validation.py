@@ -17,10 +17,10 @@ from finevla_core.policy.manifest_transforms import parse_transforms
 from finevla_core.policy.transforms import Sample, Transforms, ValueOrder
 from finevla_models.vla.action_codec import ActionDecodeError
 from finevla_models.vla.batch import VLAExample
+from finevla_tools.training.config_types import TrainingOptions
 from finevla_tools.training.distributed import Placement, autocast, evaluating
-from finevla_tools.training.options import TrainingOptions
-from finevla_tools.training.samples import TrainingSamples
-from finevla_tools.training.wordings import named_arm, variants
+from finevla_tools.training.prompt_variants import named_arm, variants
+from finevla_tools.training.sample_source import TrainingSamples
 
 COUNT = 32  # held-out samples: a minute at most, even on a CPU
 FIRST, AGAIN = 1, 2  # seeds of the noise of a flow: two answers to the same words differ by it alone

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from finevla_core.errors import FineVLAError, unwritable
-from finevla_core.recording.atomic import write_text
+from finevla_core.recording.atomic_files import write_text
 
 RECORD = struct.Struct("<II")  # bytes of the payload, its CRC-32
 MAX_HEAD = 1 << 16

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import can
 
 from finevla_control.piper import protocol as p
-from finevla_control.piper.link import open_bus
+from finevla_control.piper.can_link import open_bus
 from finevla_core.errors import FineVLAError
 
 AT_LEAST = 5  # stop frames, even if the arm confirms at once

@@ -1,10 +1,10 @@
 """Contradictions of a Chinese text: two words for one slot, a thing wanted and denied, an object below itself."""
 
-from finevla_core.language.chinese_completion import is_for_other_arm
-from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_ellipsis import is_for_other_arm
+from finevla_core.language.chinese_object_description import SHORT, Role, Things
 from finevla_core.language.chinese_phrases import ChinesePhrases
-from finevla_core.language.chinese_things import SHORT, Role, Things
-from finevla_core.language.reading import Reading
+from finevla_core.language.chinese_word_kinds import Kind
+from finevla_core.language.reader_result import Reading
 
 _DOWN = ("放下", "放下来", "放下去")
 _STILL = ("保持", "不变", "静止", "一动不动")

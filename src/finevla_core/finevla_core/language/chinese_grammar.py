@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_outside import DEEDS, HEADS
+from finevla_core.language.chinese_refused_words import DEEDS, HEADS
 from finevla_core.language.chinese_tokens import ChineseToken
+from finevla_core.language.chinese_word_kinds import Kind
 
 _LETTERS = {kind: chr(0x4E00 + place) for place, kind in enumerate(Kind)}
 PLACES = (
@@ -68,7 +68,7 @@ def compile_rule(rule: str) -> re.Pattern[str]:
 
 @dataclass(slots=True)
 class Phrase:
-    """A phrase and what it says; clause, sentence, `is_negated` and `is_remark` are filled in by `chinese_clauses`."""
+    """A phrase and what it says; clause, sentence, `is_negated` and `is_remark` are filled in by `chinese_clause_polarity`."""
 
     kind: Kind
     text: str

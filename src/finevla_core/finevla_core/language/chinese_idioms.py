@@ -2,8 +2,8 @@
 
 import re
 
-from finevla_core.language.chinese_requests import NAMED as _NAMED
-from finevla_core.language.chinese_requests import as_requested
+from finevla_core.language.chinese_indirect_requests import NAMED as _NAMED
+from finevla_core.language.chinese_indirect_requests import as_requested
 
 _SHORT = 120  # characters: longer texts describe motions in steps
 _BELOW, _ABOVE = (
@@ -106,7 +106,7 @@ def plainly(text: str) -> str:
     """Write a short text in plainer words.
 
     Args:
-        text: a text that `chinese_characters.plain` made.
+        text: a text that `chinese_normalization.plain` made.
 
     Returns:
         The text with its idioms written plainly; a long text as it is.

@@ -6,7 +6,7 @@ from functools import cache, cached_property
 from itertools import chain
 
 from finevla_core.language.chinese_grammar import Phrase, compile_rule, letters
-from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_word_kinds import Kind
 
 MARKS = (Kind.CLAUSE, Kind.SENTENCE, Kind.COLON, Kind.ASK)
 # Small words that leave a denial as plain as it is; all others make it one of the manner ("do not grasp it too hard").

@@ -1,10 +1,10 @@
 """Which words of a Chinese text keep it from being acted on: unknown ones, other actions, questions, statements."""
 
 from finevla_core.language.chinese_contradictions import refused
-from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_object_description import LONG, SHORT, Role, Things
 from finevla_core.language.chinese_phrases import ChinesePhrases
-from finevla_core.language.chinese_things import LONG, SHORT, Role, Things
-from finevla_core.language.reading import Reading
+from finevla_core.language.chinese_word_kinds import Kind
+from finevla_core.language.reader_result import Reading
 
 _NEXT_TO = (
     "靠",

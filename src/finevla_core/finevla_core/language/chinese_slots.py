@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_object_description import LONG, Role, Things
 from finevla_core.language.chinese_phrases import ChinesePhrases
-from finevla_core.language.chinese_things import LONG, Role, Things
+from finevla_core.language.chinese_word_kinds import Kind
 
 _LIFTS = (
     "拎",

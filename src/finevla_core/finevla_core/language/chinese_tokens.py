@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
-from finevla_core.language import chinese_outside as outside
-from finevla_core.language.chinese_compounds import COMPOUNDS
-from finevla_core.language.chinese_cues import Cues, cues_of
+from finevla_core.language import chinese_refused_words as outside
+from finevla_core.language.chinese_attribute_words import VALUES
+from finevla_core.language.chinese_compound_verbs import COMPOUNDS
 from finevla_core.language.chinese_fillers import FILLERS
-from finevla_core.language.chinese_grips import GRIP_PATTERNS
-from finevla_core.language.chinese_kinds import Kind
-from finevla_core.language.chinese_patterns import PATTERNS
-from finevla_core.language.chinese_sayings import SAYING_PATTERNS
-from finevla_core.language.chinese_speech import SPEECH_PATTERNS
-from finevla_core.language.chinese_values import VALUES
+from finevla_core.language.chinese_grip_words import GRIP_PATTERNS
+from finevla_core.language.chinese_motion_patterns import PATTERNS
+from finevla_core.language.chinese_regex_prefilter import Cues, cues_of
+from finevla_core.language.chinese_remark_patterns import SAYING_PATTERNS
+from finevla_core.language.chinese_talk_patterns import SPEECH_PATTERNS
 from finevla_core.language.chinese_verbs import VERBS
+from finevla_core.language.chinese_word_kinds import Kind
 from finevla_core.language.chinese_words import WORDS
 
 UNKNOWN_COST = 6  # words of one character that an unknown character may be avoided with
@@ -43,7 +43,7 @@ class ChineseToken:
 
 
 def split(text: str) -> list[ChineseToken]:
-    """Split text that `chinese_characters.plain` made; spaces between Chinese characters count nothing."""
+    """Split text that `chinese_normalization.plain` made; spaces between Chinese characters count nothing."""
     text = _SPACES.sub("", text.strip())
     edges = _pattern_edges(text)
     words, lengths = _vocabulary()

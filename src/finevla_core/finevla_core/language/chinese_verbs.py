@@ -1,6 +1,6 @@
 """Chinese words for what hands and things do, by kind; simplified characters only."""
 
-from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_word_kinds import Kind
 
 VERBS: dict[Kind, str] = {
     Kind.GRASP: """

@@ -1,6 +1,6 @@
 """Chinese words for the rest of the world, by what they are for the grammar; simplified characters only."""
 
-from finevla_core.language.chinese_kinds import Kind
+from finevla_core.language.chinese_word_kinds import Kind
 
 WORDS: dict[Kind, str] = {
     Kind.LEFT: """

@@ -2,7 +2,7 @@
 
 import re
 
-from finevla_core.language.english_names import in_names
+from finevla_core.language.english_role_placeholders import in_names
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import EnglishText
 

@@ -2,12 +2,12 @@
 
 import re
 
-from finevla_core.language.english_names import in_names
+from finevla_core.language.english_noun_phrase_words import PARTS
 from finevla_core.language.english_parse_types import Act
-from finevla_core.language.english_phrases import PARTS
-from finevla_core.language.english_sets import word_set
+from finevla_core.language.english_role_placeholders import in_names
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import EnglishText
+from finevla_core.language.english_word_tables import word_set
 
 _SAME = {
     "pick": ("pick", "squeeze"),

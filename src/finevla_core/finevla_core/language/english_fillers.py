@@ -1,6 +1,6 @@
 """English words that say nothing about the table: praise and blame, people, office and workshop, time, and derived forms."""
 
-from finevla_core.language.english_sets import phrase_list, word_set
+from finevla_core.language.english_word_tables import phrase_list, word_set
 
 # Before a noun: how one feels about a thing, or which one was spoken of. None is a property that a camera sees.
 ADJECTIVES = word_set("""

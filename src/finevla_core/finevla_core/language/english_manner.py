@@ -3,14 +3,14 @@
 
 import re
 
+from finevla_core.language.english_acting_arm import decide_arm
 from finevla_core.language.english_approach import way_of_coming
-from finevla_core.language.english_arms import decide_arm
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_parse_types import Cue
-from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import EnglishText
 from finevla_core.language.english_tokens import END, EnglishToken
+from finevla_core.language.english_word_tables import word_set
 
 OPPOSITE = {"clockwise": "counterclockwise", "counterclockwise": "clockwise", "over": "round", "round": "over"}
 _FAR = frozenset(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from finevla_core.language.english_phrases import (
+from finevla_core.language.english_noun_phrase_words import (
     AFTER_COLOR,
     AMOUNTS,
     BEFORE_SIDE,
@@ -18,7 +18,7 @@ from finevla_core.language.english_phrases import (
     ROWS,
     UNSEEN,
 )
-from finevla_core.language.english_things import FRUIT
+from finevla_core.language.english_object_words import FRUIT
 from finevla_core.language.english_tokens import EnglishToken
 
 _OPENING_WORDS = 8  # bounds the time for a text of articles

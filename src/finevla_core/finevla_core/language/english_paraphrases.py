@@ -3,8 +3,8 @@
 import re
 
 from finevla_core.language.english_idioms import ANYWHERE
-from finevla_core.language.english_orders import ONE_DEED
-from finevla_core.language.english_requests import ANNOUNCED, SPOKEN
+from finevla_core.language.english_indirect_requests import ANNOUNCED, SPOKEN
+from finevla_core.language.english_short_idioms import ONE_DEED
 
 _SHORT = 300  # letters: longer texts describe motions in steps
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"

@@ -1,12 +1,12 @@
 """Walks once through the tokens of an English text: clauses, verbs, mentions and cues, with negation and corrections."""
 
+from finevla_core.language.english_clause_arguments import _PERSONS, AUXILIARY, Steps
 from finevla_core.language.english_mentions import Mention, mention_at
+from finevla_core.language.english_noun_phrase_words import PLEASED, SAYS
 from finevla_core.language.english_parse_types import Act, Parse, Unknown
-from finevla_core.language.english_phrases import PLEASED, SAYS
 from finevla_core.language.english_remarks import is_call, remarks
-from finevla_core.language.english_sets import word_set
-from finevla_core.language.english_steps import _PERSONS, AUXILIARY, Steps
 from finevla_core.language.english_tokens import END, EnglishToken
+from finevla_core.language.english_word_tables import word_set
 
 PRONOUNS = frozenset(("it", "them", "itself", "they"))
 CONDITIONS = frozenset(

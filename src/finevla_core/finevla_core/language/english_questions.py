@@ -4,10 +4,10 @@ import itertools
 import re
 
 from finevla_core.language.english_mentions import Mention
-from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, EnglishText
 from finevla_core.language.english_tokens import EnglishToken
+from finevla_core.language.english_word_tables import word_set
 
 _ASK = word_set("where what who whom whose why how when which is are was were does did do has have am")
 _ASK_WHAT = word_set("where who whom whose how which when")

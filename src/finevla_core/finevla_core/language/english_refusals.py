@@ -1,20 +1,20 @@
 """Says why an English text must not be acted on, in one sentence; "" where nothing speaks against it."""
 
-from finevla_core.language.english_checks import cannot, no_end, wrong_arms, wrong_target
 from finevla_core.language.english_contradictions import contradiction
-from finevla_core.language.english_deeds import strange_addition
-from finevla_core.language.english_jobs import several
-from finevla_core.language.english_limits import limit
-from finevla_core.language.english_long import ATTACK, long_problem
+from finevla_core.language.english_impossible import cannot, no_end, wrong_arms, wrong_target
+from finevla_core.language.english_long_refusals import ATTACK, long_problem
 from finevla_core.language.english_mentions import Mention
+from finevla_core.language.english_misplaced_words import strange_deed
+from finevla_core.language.english_missing_tools import wrong_way
+from finevla_core.language.english_noun_phrase_words import FOREIGN
 from finevla_core.language.english_parse_types import Act, Unknown
-from finevla_core.language.english_phrases import FOREIGN
 from finevla_core.language.english_questions import no_command, questions
-from finevla_core.language.english_sets import word_set
+from finevla_core.language.english_short_impossible import limit
 from finevla_core.language.english_slots import Decision
-from finevla_core.language.english_strange import strange_deed
 from finevla_core.language.english_text import WANTING, EnglishText
-from finevla_core.language.english_ways import wrong_way
+from finevla_core.language.english_two_jobs import several
+from finevla_core.language.english_unknown_deeds import strange_addition
+from finevla_core.language.english_word_tables import word_set
 
 _FOREIGN_WORDS = word_set("""
     le la les une des du et est dans avec sur pour au aux ce cette il elle je tu nous vous ne pas el los las

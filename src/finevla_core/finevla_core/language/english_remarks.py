@@ -1,8 +1,8 @@
 """Finds the clauses of a short English text that only tell of somebody or something else: "my sister needs it for school"."""
 
-from finevla_core.language.english_phrases import FOREIGN
-from finevla_core.language.english_sets import word_set
+from finevla_core.language.english_noun_phrase_words import FOREIGN
 from finevla_core.language.english_tokens import BREAKS, EnglishToken
+from finevla_core.language.english_word_tables import word_set
 
 _SHORT = 45  # tokens
 _WORLD = word_set("color shape shapeword bowl arm post thing all approach turn grasp finger cup neg corr sub way bad")

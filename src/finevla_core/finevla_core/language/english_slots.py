@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from finevla_core.language.english_bowls import bowl_there, corrected_bowl, that_bowl, waiting_bowl
-from finevla_core.language.english_clean import is_clean
+from finevla_core.language.english_clear_table import is_clean
+from finevla_core.language.english_implied_bowl import bowl_there, corrected_bowl, that_bowl, waiting_bowl
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_objects import OPPOSITE, Entity
 from finevla_core.language.english_parse_types import Act
-from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_text import WANTING, EnglishText
+from finevla_core.language.english_word_tables import word_set
 
 _LIGHT = word_set("""
     take takes taking taken took get gets getting got hold holds holding held catch catches obtain collect

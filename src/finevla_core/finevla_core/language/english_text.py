@@ -1,12 +1,12 @@
 """An English text with everything that was made of it: clauses, roles, objects, and what is wanted."""
 
-from finevla_core.language.english_entities import Links
+from finevla_core.language.english_ambiguous_verbs import settle
+from finevla_core.language.english_coreference import Links
+from finevla_core.language.english_mention_roles import Roles, is_mover
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_objects import Entity
 from finevla_core.language.english_parse_types import Act, Parse
-from finevla_core.language.english_roles import Roles, is_mover
-from finevla_core.language.english_sets import word_set
-from finevla_core.language.english_settling import settle
+from finevla_core.language.english_word_tables import word_set
 
 LONG = 45  # tokens; above, a text describes motions in steps
 _POSES = word_set("there here still this that its position pose steady station")

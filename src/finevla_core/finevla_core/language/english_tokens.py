@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from finevla_core.language import english_fillers as fillers
-from finevla_core.language import english_things as things
+from finevla_core.language import english_function_words as words
+from finevla_core.language import english_object_words as things
 from finevla_core.language import english_verbs as verbs
-from finevla_core.language import english_words as words
-from finevla_core.language.english_arm_names import name_arms
-from finevla_core.language.english_forms import forms
+from finevla_core.language.english_arm_by_place import name_arms
 from finevla_core.language.english_paraphrases import plain
-from finevla_core.language.english_sets import word_set
-from finevla_core.language.english_slips import mend, written_out
+from finevla_core.language.english_typos import mend, written_out
+from finevla_core.language.english_verb_forms import forms
+from finevla_core.language.english_word_tables import word_set
 
 MAX_TOKENS = 4000
 MAX_LETTERS = 12_000

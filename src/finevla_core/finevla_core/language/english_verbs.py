@@ -1,6 +1,6 @@
 """English verbs by what they do here, and the actions that are known by name because the robot does not do them."""
 
-from finevla_core.language.english_sets import phrase_list
+from finevla_core.language.english_word_tables import phrase_list
 
 VERBS: dict[str, list[str]] = {
     "pick": phrase_list(

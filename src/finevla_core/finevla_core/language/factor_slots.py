@@ -1,7 +1,7 @@
 """The ten factors, given as data, to the slots of a sentence: read by the same words as a text, or refused by name."""
 
 from finevla_core.instruction import Factors
-from finevla_core.language.english import read_english
+from finevla_core.language.english_reader import read_english
 from finevla_core.language.slots import SLOTS
 from finevla_core.understanding import NotUnderstood
 

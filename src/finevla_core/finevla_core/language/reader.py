@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from finevla_core.instruction import Factors, Instruction
-from finevla_core.language.chinese import read_chinese
-from finevla_core.language.english import read_english
+from finevla_core.language.chinese_reader import read_chinese
+from finevla_core.language.english_reader import read_english
 from finevla_core.language.factor_slots import not_used, slots_of
-from finevla_core.language.reading import Reading
+from finevla_core.language.reader_result import Reading
 from finevla_core.language.slots import SLOTS
 from finevla_core.understanding import NotUnderstood, Understanding
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from finevla_core.bundle import Bundle, check_embodiment
 from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import ChunkLimiter
-from finevla_core.continuation import Accepted, aligned, row_weights
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
@@ -23,8 +22,7 @@ from finevla_core.language.reader import read
 from finevla_core.language.slots import one_hot
 from finevla_core.observation import Observation
 from finevla_core.policy.chunk_maker import ChunkMaker
-from finevla_core.policy.execution import Execution
-from finevla_core.policy.graphs import (
+from finevla_core.policy.network_interface import (
     MEMORY,
     PRESENT,
     PREVIOUS,
@@ -35,9 +33,11 @@ from finevla_core.policy.graphs import (
     Thinker,
 )
 from finevla_core.policy.onnx_loading import open_graphs
+from finevla_core.policy.onnx_options import Execution
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.policy.transforms import Sample
-from finevla_core.text import PIECES, Vocabulary, encode, load_vocabulary, words
+from finevla_core.real_time_chunking import Accepted, aligned, row_weights
+from finevla_core.subword_vocabulary import PIECES, Vocabulary, encode, load_vocabulary, words
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding, unchecked
 
 EARLIER = "; what was said before in this episode counts, too, until a stop"

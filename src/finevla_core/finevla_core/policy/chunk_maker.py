@@ -14,7 +14,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest
 from finevla_core.observation import Observation
-from finevla_core.policy.interface import PolicyDescription
+from finevla_core.policy.policy_interface import PolicyDescription
 from finevla_core.policy.transforms import Sample
 
 

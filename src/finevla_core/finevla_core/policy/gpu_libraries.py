@@ -14,7 +14,7 @@ from typing import Any
 import onnxruntime as ort
 
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.engine_cache import Accelerator
+from finevla_core.policy.tensorrt_cache import Accelerator
 
 # ONNX Runtime 1.31 is linked with TensorRT 10; in this order, for each needs those before it.
 TENSORRT_LIBRARIES = ("libnvinfer.so.10", "libnvinfer_plugin.so.10", "libnvonnxparser.so.10")

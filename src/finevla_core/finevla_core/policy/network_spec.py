@@ -1,6 +1,6 @@
 """What a bundle of the runtime "torch" says of its network: enough to build it without the folder that it was trained in.
 
-No torch here: a manifest is checked wherever it is read. `finevla_models.networks` builds what stands here.
+No torch here: a manifest is checked wherever it is read. `finevla_models.tabletop_network` builds what stands here.
 """
 
 import dataclasses
@@ -60,8 +60,8 @@ class TabletopSpec:
 class VLASpec:
     """A vision-language-action policy of `finevla train CONFIG`, which reads the prompt itself.
 
-    What its head and backbone are stands in the bundle's own files (`finevla_models.vla.files`); `head` names the head and
-    `has_state` says whether it takes the robot's state, for readers and for the check that both belong together. A policy
+    What its head and backbone are stands in the bundle's own files (`finevla_models.vla.policy_files`); `head` names the head
+    and `has_state` says whether it takes the robot's state, for readers and for the check that both belong together. A policy
     that thinks in words does so every `think_every` chunks (0: never), and keeps its latent actions for `latent_every` chunks;
     None: as its options in the bundle say, or it is one that does not think.
     """

@@ -10,14 +10,7 @@ from numpy.typing import NDArray
 
 from finevla_core.bundle import Bundle
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.execution import (
-    CPU,
-    TENSORRT,
-    ProviderEntry,
-    effective_precision,
-    provider_options,
-)
-from finevla_core.policy.graphs import (
+from finevla_core.policy.network_interface import (
     MEMORY,
     POLICY_SIGNATURE,
     PRESENT,
@@ -25,6 +18,13 @@ from finevla_core.policy.graphs import (
     REMEMBERED,
     TEXT_SIGNATURE,
     WEIGHTS,
+)
+from finevla_core.policy.onnx_options import (
+    CPU,
+    TENSORRT,
+    ProviderEntry,
+    effective_precision,
+    provider_options,
 )
 
 
@@ -50,7 +50,7 @@ class OnnxGraphs:
             bundle: Of runtime "onnx", verified.
             threads: CPU threads.
             provider: Execution provider that must be in use; what it cannot run is left to the others.
-            precision: See `finevla_core.policy.execution`.
+            precision: See `finevla_core.policy.onnx_options`.
             cache: Folder of TensorRT's engines; None = they are not kept.
 
         Raises:

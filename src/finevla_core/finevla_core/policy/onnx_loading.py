@@ -15,12 +15,12 @@ import onnxruntime as ort
 
 from finevla_core.bundle import Bundle
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.engine_cache import EngineCache, engine_store
-from finevla_core.policy.execution import CPU, SPOKEN, TENSORRT, Execution, candidates, effective_precision
 from finevla_core.policy.gpu_libraries import load_gpu_libraries, this_accelerator
-from finevla_core.policy.graphs import PolicyGraphs
+from finevla_core.policy.network_interface import PolicyGraphs
 from finevla_core.policy.onnx_graphs import OnnxGraphs
+from finevla_core.policy.onnx_options import CPU, SPOKEN, TENSORRT, Execution, candidates, effective_precision
 from finevla_core.policy.onnx_prompt_graphs import OnnxPromptGraphs
+from finevla_core.policy.tensorrt_cache import EngineCache, engine_store
 
 TOLD_EVERY_S = 10.0
 

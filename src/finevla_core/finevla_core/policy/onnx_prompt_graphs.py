@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from finevla_core.bundle import Bundle
 from finevla_core.errors import FineVLAError
-from finevla_core.policy.execution import CPU, effective_precision, provider_options
 from finevla_core.policy.network_spec import VLASpec
 from finevla_core.policy.onnx_graphs import one_line, open_session
+from finevla_core.policy.onnx_options import CPU, effective_precision, provider_options
 from finevla_core.policy.prompt_bytes import decode_prompt
 from finevla_core.policy.prompt_tokens import PromptTokens
 from finevla_core.understanding import NotUnderstood

@@ -21,10 +21,9 @@ from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest, RemoteServer
 from finevla_core.observation import Observation
 from finevla_core.policy.chunk_maker import ChunkMaker
-from finevla_core.policy.interface import PolicyDescription
+from finevla_core.policy.policy_interface import PolicyDescription
 from finevla_core.policy.transforms import from_unit_range
 from finevla_core.policy_wire.connection import PolicyConnection
-from finevla_core.policy_wire.dialects import OpenPi, PolicyDialect, ServerAnswer, StarVla, recognise
 from finevla_core.policy_wire.finevla_dialect import (
     NAME,
     ServedObservation,
@@ -32,8 +31,9 @@ from finevla_core.policy_wire.finevla_dialect import (
     read_understanding,
     understand_request,
 )
-from finevla_core.policy_wire.fork_dialect import FineVlaFork
-from finevla_core.policy_wire.statistics import ValueStatistics, starvla_statistics
+from finevla_core.policy_wire.normalisation_statistics import ValueStatistics, starvla_statistics
+from finevla_core.policy_wire.server_dialects import OpenPi, PolicyDialect, ServerAnswer, StarVla, recognise
+from finevla_core.policy_wire.starvla_fork_dialect import FineVlaFork
 from finevla_core.understanding import NotUnderstood, Understanding, unchecked
 
 HANDSHAKE_S = 5.0

@@ -11,7 +11,7 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy_wire.address import ServerAddress
-from finevla_core.policy_wire.link import Link, PolicyConnectionError
+from finevla_core.policy_wire.websocket_link import Link, PolicyConnectionError
 
 MAX_ANSWER_BYTES = 1 << 24  # a chunk of 50 rows of 32 values has 13 kB
 FIRST_DELAY_S, MAX_DELAY_S = 0.1, 1.0  # between a fault and the next attempt to connect

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.instruction_history import MAX_HISTORY
-from finevla_core.policy_wire.arrays import OPENPI, map_of
-from finevla_core.policy_wire.dialects import last_line
+from finevla_core.policy_wire.msgpack_arrays import OPENPI, map_of
+from finevla_core.policy_wire.server_dialects import last_line
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
 
 NAME = "finevla"  # entry of the handshake's metadata, and start of the types below

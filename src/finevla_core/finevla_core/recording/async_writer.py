@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
-from finevla_core.recording.mcap import Buffer, McapWriter
+from finevla_core.recording.mcap_writer import Buffer, McapWriter
 
 QUEUE_BYTES = 256 << 20  # three seconds of three raw 640x480 cameras at 30 Hz
 TICK_S = 0.05

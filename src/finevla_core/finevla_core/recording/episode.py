@@ -18,8 +18,8 @@ from typing import Any
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import MAX_TEXT, check_signs
 from finevla_core.recording.async_writer import QUEUE_BYTES, AsyncWriter, free_bytes
-from finevla_core.recording.atomic import write_text
-from finevla_core.recording.metadata import EPISODE, Bag, Topic, custom_data
+from finevla_core.recording.atomic_files import write_text
+from finevla_core.recording.bag_metadata import EPISODE, Bag, Topic, custom_data
 from finevla_core.text_files import read_json
 
 SCHEMA = "finevla.episode/1"

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finevla_core.counts import counted
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.atomic import publish, write_text
+from finevla_core.plural_phrases import counted
+from finevla_core.recording.atomic_files import publish, write_text
+from finevla_core.recording.bag_metadata import EPISODE, Bag, Definitions, Topic, custom_data
+from finevla_core.recording.bag_reader import PACKED, BagReader, offered, unpacked
 from finevla_core.recording.episode import RECOVERED, REPAIRED, load
-from finevla_core.recording.metadata import EPISODE, Bag, Definitions, Topic, custom_data
-from finevla_core.recording.reading import PACKED, BagReader, offered, unpacked
-from finevla_core.recording.scan import Attachment, Channel, Metadata, RecordedMessage, Report, Scan, Schema
-from finevla_core.recording.sqlite import SqliteScan
+from finevla_core.recording.mcap_scan import Attachment, Channel, Metadata, RecordedMessage, Report, Scan, Schema
+from finevla_core.recording.sqlite_reader import SqliteScan
 
 MAX_YAML = 8 << 20  # bytes; metadata of a recording has kilobytes
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.embodiment import Embodiment
-from finevla_core.safety.commands import LEAD_NS, trajectories
+from finevla_core.safety.controller_trajectories import LEAD_NS, trajectories
 from finevla_core.safety.events import Trajectory
 from finevla_core.safety.foreign_commands import StrangerLead
 from finevla_core.safety.limits import Limits

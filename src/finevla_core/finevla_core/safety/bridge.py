@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from finevla_core.chunk import ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import one_line
-from finevla_core.safety.approval import Waiting, is_same_motion
 from finevla_core.safety.authority import CommandAuthority
 from finevla_core.safety.bridge_options import BridgeOptions
-from finevla_core.safety.commands import ControllerCommands
+from finevla_core.safety.clock_jumps import Timekeeper
+from finevla_core.safety.controller_trajectories import ControllerCommands
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.events import MAX_EVENT, MAX_REASON, RESET_ADVICE, Event, State, Trajectory, state_sentence
 from finevla_core.safety.gate import Gate, GateContext, GateOptions, Judged, Rejection
-from finevla_core.safety.heartbeats import Heartbeats
+from finevla_core.safety.heartbeat_checks import Heartbeats
+from finevla_core.safety.instruction_in_force import MAX_ID, Mandate, is_motion
 from finevla_core.safety.joining import ENSEMBLED
 from finevla_core.safety.joint_state_filter import MeasuredArms
-from finevla_core.safety.mandate import MAX_ID, Mandate, is_motion
 from finevla_core.safety.plan import Plan, hold, stop
+from finevla_core.safety.plan_approval import Waiting, is_same_motion
 from finevla_core.safety.publisher_monitor import CounterWatch
-from finevla_core.safety.timekeeping import Timekeeper
 from finevla_core.stop_words import StopUtterance
 from finevla_core.time_units import S_PER_NS
 

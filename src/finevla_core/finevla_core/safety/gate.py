@@ -10,10 +10,10 @@ from finevla_core.chunk import JOININGS, ActionChunk
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.authority import MAX_CLIENT
 from finevla_core.safety.clearance import Clearance
-from finevla_core.safety.commands import LEAD_NS
+from finevla_core.safety.controller_trajectories import LEAD_NS
 from finevla_core.safety.envelope import Envelope
+from finevla_core.safety.instruction_in_force import is_motion
 from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, ensembled, join
-from finevla_core.safety.mandate import is_motion
 from finevla_core.safety.plan import Extremes, Plan
 from finevla_core.time_units import S_PER_NS
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.safety.findings import WATCHES, silence
-from finevla_core.safety.monitors import Cameras, HeartbeatMonitor
+from finevla_core.safety.watchdog_findings import WATCHES, silence
+from finevla_core.safety.watchdog_monitors import Cameras, HeartbeatMonitor
 from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.time_units import S_PER_NS
 

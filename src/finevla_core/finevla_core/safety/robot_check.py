@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from finevla_core.description import differences, read_joints
 from finevla_core.embodiment import Controller, Embodiment
 from finevla_core.errors import FineVLAError, quoted
+from finevla_core.robot_description import differences, read_joints
 
 ANSWER_S = 10.0  # controller_manager answers once a second; it is held up for some seconds while it loads a controller
 ACTIVE = "active"

@@ -13,10 +13,12 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import one_line
 from finevla_core.safety.brake import Brake
 from finevla_core.safety.events import MAX_EVENT, Event, State, Trajectory
-from finevla_core.safety.findings import WATCHES, Verdict, silence
+from finevla_core.safety.instruction_in_force import MAX_ID
 from finevla_core.safety.limits import Limits
-from finevla_core.safety.mandate import MAX_ID
-from finevla_core.safety.monitors import (
+from finevla_core.safety.policy_monitor import PolicyMonitor
+from finevla_core.safety.publisher_monitor import CounterWatch
+from finevla_core.safety.watchdog_findings import WATCHES, Verdict, silence
+from finevla_core.safety.watchdog_monitors import (
     EpochMonitor,
     HeartbeatMonitor,
     OtherWatchdogs,
@@ -24,8 +26,6 @@ from finevla_core.safety.monitors import (
     RosClock,
     Strangers,
 )
-from finevla_core.safety.policy_monitor import PolicyMonitor
-from finevla_core.safety.publisher_monitor import CounterWatch
 from finevla_core.safety.watchdog_options import WatchdogOptions
 from finevla_core.time_units import S_PER_NS
 

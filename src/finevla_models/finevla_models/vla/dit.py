@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla.flow import FlowMatching, sinusoidal
+from finevla_models.vla.flow_matching import FlowMatching, sinusoidal
 from finevla_models.vla.head import ChunkShape
 
 TIME_WIDTH = 256  # of the sinusoidal embedding before the MLP, as in DiT

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from finevla_models.vla.film_vision import FiLMDinov2
-from finevla_models.vla.flow import Velocity, sinusoidal
+from finevla_models.vla.flow_matching import Velocity, sinusoidal
 from finevla_models.vla.head import ChunkShape
 from finevla_models.vla.instruct_config import InstructConfig
 

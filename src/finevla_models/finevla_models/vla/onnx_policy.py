@@ -16,11 +16,11 @@ from finevla_core.images import ImageFormat
 from finevla_core.policy.prompt_tokens import FixedPrompt
 from finevla_models.vla.backbone import HiddenStates
 from finevla_models.vla.batch import VLABatch, VLAExample
-from finevla_models.vla.flow import FlowHead
-from finevla_models.vla.gr00t import GR00THead
+from finevla_models.vla.flow_matching import FlowHead
+from finevla_models.vla.gr00t_head import GR00THead
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.heads import head_name
-from finevla_models.vla.oft import OFTHead
+from finevla_models.vla.head_registry import head_name
+from finevla_models.vla.oft_head import OFTHead
 
 WORDS = 128  # tokens that a prompt may have; a few times those of a long instruction
 MARK = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the words stand while the template is looked at
