@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from claimed_motion import ARMS, FIFTH, FOURTH, SECOND, SENSES, SIDES, THIRD, TUNED, SaidMotion, said_motions
 from eighth_claims import EIGHTH, EIGHTH_WORDS
+from eleventh_claims import ELEVENTH, ELEVENTH_WORDS
 from ninth_claims import NINTH, NINTH_WORDS
 from tenth_claims import TENTH, TENTH_WORDS
 from unseen_claims import SEVENTH, SIXTH
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)
-    parser.add_argument("--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,simulator")
+    parser.add_argument("--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,simulator")
     options = parser.parse_args()
     print("| sentences | false | flagged | true | flagged wrongly | sentences/s |\n|---|---|---|---|---|---|")
     sets = {
@@ -114,6 +115,7 @@ def main() -> None:
         "eighth": lambda: said_motions(EIGHTH, options.count, options.seed, EIGHTH_WORDS),
         "ninth": lambda: said_motions(NINTH, options.count, options.seed, NINTH_WORDS),
         "tenth": lambda: said_motions(TENTH, options.count, options.seed, TENTH_WORDS),
+        "eleventh": lambda: said_motions(ELEVENTH, options.count, options.seed, ELEVENTH_WORDS),
         "simulator": lambda: simulated(min(options.count, 1000), options.seed),
     }
     for name in options.sets.split(","):
