@@ -101,7 +101,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)
-    parser.add_argument("--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,simulator")
+    parser.add_argument(
+        "--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,simulator"
+    )
     options = parser.parse_args()
     print("| sentences | false | flagged | true | flagged wrongly | sentences/s |\n|---|---|---|---|---|---|")
     sets = {

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-_I = re.IGNORECASE
 SENTENCES = re.compile(r"[;!?。；！？\n]|\.(?!\d)")
 # A comma or `and` is no border within numbers; `before` and the like are, for a new act begins there.
 _BORDERS = re.compile(
@@ -13,15 +12,14 @@ _BORDERS = re.compile(
     r"|when|as soon as|which|who|so that|by the time|by which time|though|although|followed by)\s"
     r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)同时|但是?|却(?!还)"
     r"|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
-    r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)",
-    _I,
+    r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)"
 )
 _KEPT = ("同时",)
 # What part `a` of a sentence tells was before its part `b`; the first pattern that matches counts.
 _PRIOR = r"(?:(?:just |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
 _LATER = r"(?:(?:only |just |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
 _REORDERED = tuple(
-    re.compile(pattern, _I)
+    re.compile(pattern)
     for pattern in (
         r"^(?P<a>.+? had already .+?) (?:when|as|before) (?P<b>.+)$",
         rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$",
@@ -39,20 +37,17 @@ _REORDERED = tuple(
 )  # fmt: skip
 _NOT_UNTIL = re.compile(
     r"\b(?:(?:do(?:es)?|did|is|was|are|were|has|had) )?(?:not|never) (?P<x>(?:\w+ ){1,6}?)(?:until"
-    r"|till)(?= (?:about |around |roughly )?\d)",
-    _I,
+    r"|till)(?= (?:about |around |roughly )?\d)"
 )
 _NOT_UNTIL_THEN = re.compile(
     r"^\s*(?:it is |it was )?not until (?P<a>[^,]+?)(?:,| (?:that|does|did"
-    r"|do) )(?P<b>.+)$",
-    _I,
+    r"|do) )(?P<b>.+)$"
 )
 # A sentence in the past perfect, or one that begins so, is told late.
 EARLIER = re.compile(
     r"^\s*(?:(?:before (?:that|this|doing (?:so|that|this))|beforehand|earlier|previously|prior to (?:that"
     r"|this))\b|(?:it|they|this|the (?:\w+ ){1,3})had "
-    r"(?:already |previously |just |first |earlier )?(?!to\b)\w+|(?:在)?(?:此|这)之?前|之前(?=，|它|左|右))",
-    _I,
+    r"(?:already |previously |just |first |earlier )?(?!to\b)\w+|(?:在)?(?:此|这)之?前|之前(?=，|它|左|右))"
 )
 
 

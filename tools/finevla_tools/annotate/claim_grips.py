@@ -23,51 +23,43 @@ VERBS = (
     "turn",
     "lose",
 )
-_GRIP_IN_ARM = re.compile(r"grip|hand|claw|jaw|finger|pincer|effector|爪|手|夹", re.IGNORECASE)
+_GRIP_IN_ARM = re.compile(r"grip|hand|claw|jaw|finger|pincer|effector|爪|手|夹")
 _GRIP_HEAD = re.compile(
     r"^\s*(?:(?:the|its|his|their|your|both|left|right|robot|robot's|arm's|parallel|two|a|again|up|fully|wide"
     r"|widely)\s+)*(?:gripper|finger"
-    r"|fingertip|claw|jaw|hand|pincer|prong|effector|grasper|end[- ]effector|grip\b|grasp\b|hold\b)",
-    re.IGNORECASE,
+    r"|fingertip|claw|jaw|hand|pincer|prong|effector|grasper|end[- ]effector|grip\b|grasp\b|hold\b)"
 )
-_THING = re.compile(r"^\s+(?:the|a|an|its|this|that|another)\s+(?!way\b|same\b|end\b)\w+", re.IGNORECASE)
+_THING = re.compile(r"^\s+(?:the|a|an|its|this|that|another)\s+(?!way\b|same\b|end\b)\w+")
 _PRONOUN = re.compile(
     r"(?:^|\b)(?:it|they|these|which|that|both)(?: \w+ly| then| is| are| had| has| have| was"
-    r"| were| only| later| finally| slowly)*\s*$",
-    re.IGNORECASE,
+    r"| were| only| later| finally| slowly)*\s*$"
 )
 _BARE = re.compile(
     r"^(?:\W|\b(?:then|finally|first|later|only|again|also|lastly|at|about|s|the|time|it|slowly"
-    r"|gently|is|are|on|from|by|of|and|t|to|mark|around|roughly)\b|[\d.=:]|\w+ly\b)*$",
-    re.IGNORECASE,
+    r"|gently|is|are|on|from|by|of|and|t|to|mark|around|roughly)\b|[\d.=:]|\w+ly\b)*$"
 )
 _STAYS = re.compile(
     r"(?:remain\w*|stay\w*|keep\w*|kept|with|initially|already|being|is held|is left|sits?"
-    r"|hover\w*)\b[^,]{0,28}$",
-    re.IGNORECASE,
+    r"|hover\w*)\b[^,]{0,28}$"
 )
 _LIDDED = re.compile(
     r"\b(?:drawer|door|lid|cabinet|cap|microwave|oven|fridge|refrigerator|laptop|zipper|cupboard|faucet|tap"
-    r"|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头",
-    re.IGNORECASE,
+    r"|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头"
 )
 _GAP = re.compile(r"^(?:\s*\S+){0,3}\s*$")
 _OPEN_VERB = re.compile(
     r"(?:\b(?:fingers|jaws|claws|grippers|pincers|to|then|finally|can|will|should|must"
-    r"|they)\s*$|^\s*$)",
-    re.IGNORECASE,
+    r"|they)\s*$|^\s*$)"
 )
-_NO_LONGER = re.compile(r"no longer|any ?(?:longer|more)|不再", re.IGNORECASE)
+_NO_LONGER = re.compile(r"no longer|any ?(?:longer|more)|不再")
 _COMES = re.compile(
     r"\b(?:com\w+|came|ends|ended|leav\w+|away|up with|return\w*|gets?|got|catch\w*|caught"
-    r"|yields?|secur\w+|with|emerg\w+)\b",
-    re.IGNORECASE,
+    r"|yields?|secur\w+|with|emerg\w+)\b"
 )
-_ALWAYS = re.compile(rf"not (?:between|inside|within)|[一-鿿]|{_COMES.pattern}", re.IGNORECASE)
+_ALWAYS = re.compile(rf"not (?:between|inside|within)|[一-鿿]|{_COMES.pattern}")
 _ON_THING = re.compile(
     r"\b(?:a?round|on|onto|over|upon|about) (?:it|them|the|this|that|its \w+|a|an"
-    r"|something)\b",
-    re.IGNORECASE,
+    r"|something)\b"
 )
 
 
@@ -152,10 +144,10 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
 def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
     """Whether it is a gripper that closes or opens, and not a drawer, and that it does so and is not just so."""
     before, after = clause[: one.begin], clause[one.end :]
-    if clause.strip() == one.text and one.text.lower().endswith("ed"):
+    if clause.strip() == one.text and one.text.endswith("ed"):
         return False  # a state: `closed`
     if _GRIP_HEAD.match(after):
-        return not (one.text.lower() == "open" and re.search(r"\b(?:with|an?|the|its)\s+$", before))
+        return not (one.text == "open" and re.search(r"\b(?:with|an?|the|its)\s+$", before))
     if HAN.search(clause):
         is_short = len(clause) <= 6  # `手指先分开，后并拢`
         return bool(_grips(mentions)) or (
@@ -163,13 +155,13 @@ def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bo
         )
     if _STAYS.search(before) or _THING.match(after):
         return False
-    if one.text.lower() == "open" and not _OPEN_VERB.search(before):
+    if one.text == "open" and not _OPEN_VERB.search(before):
         return False
     if any(grip.end <= one.begin for grip in _grips(mentions)):
         return True
     if _LIDDED.search(clause):
         return False
-    if re.match(r"meet|part|relax|ease|separat|loosen|slacken|widen|converge", one.text, re.IGNORECASE):
+    if re.match(r"meet|part|relax|ease|separat|loosen|slacken|widen|converge", one.text):
         return False
     arms = any(arm.end <= one.begin for arm in of_kind(mentions, "arm", "one"))
     return arms or bool(_PRONOUN.search(before)) or bool(_BARE.match(before))

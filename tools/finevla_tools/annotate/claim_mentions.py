@@ -12,7 +12,7 @@ Patterns = tuple[tuple[str, str, re.Pattern[str]], ...]
 
 
 def _compiled(words: Sequence[tuple[str, str, str]]) -> Patterns:
-    return tuple((kind, value, re.compile(pattern, re.IGNORECASE)) for kind, value, pattern in words)
+    return tuple((kind, value, re.compile(pattern)) for kind, value, pattern in words)
 
 
 _EN = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))
@@ -53,10 +53,10 @@ def mentions_in(clause: str) -> tuple[Mention, ...]:
 
 def _mention(kind: str, value: str, match: re.Match[str]) -> Mention:
     groups = {name: said for name, said in match.groupdict().items() if said}
-    side = groups.get("side", "").lower()
+    side = groups.get("side", "")
     number = next((groups[name] for name in "nmo" if name in groups), "")
     value = value or _SIDES.get(side, side)
-    return Mention(kind, value, match.start(), match.end(), match[0], number.lower(), groups.get("u", "").lower())
+    return Mention(kind, value, match.start(), match.end(), match[0], number, groups.get("u", ""))
 
 
 def of_kind(mentions: Sequence[Mention], *kinds: str) -> list[Mention]:

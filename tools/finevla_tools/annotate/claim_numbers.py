@@ -93,4 +93,4 @@ def moment(clause: str, mentions: Sequence[Mention]) -> float | None:
 
 def _is_end(clause: str, one: Mention) -> bool:
     """`holds it until 9 s` gives no moment at which it is grasped."""
-    return clause[: one.begin].rstrip().lower().endswith(("until", "till", "up to", "until about", "by", "before"))
+    return clause[: one.begin].rstrip().endswith(("until", "till", "up to", "until about", "by", "before"))

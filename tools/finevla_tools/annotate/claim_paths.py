@@ -12,26 +12,23 @@ from finevla_tools.annotate.claim_mentions import Mention, of_kind
 
 _COMING = re.compile(
     r"\b(?:in|line|path|coming|came|comes|moving|approaching|approached|entering|arriving"
-    r"|starting|descending|reached|gripped|grasped) $",
-    re.IGNORECASE,
+    r"|starting|descending|reached|gripped|grasped) $"
 )
-_MOVED_THING = re.compile(r"(?:^|\b)(?:the|a) (?:\w+ )?\w+ (?:then |is |was |slowly |thus )?$", re.IGNORECASE)
+_MOVED_THING = re.compile(r"(?:^|\b)(?:the|a) (?:\w+ )?\w+ (?:then |is |was |slowly |thus )?$")
 _OTHER_LENGTH = re.compile(
     r"^[ -]?(?:tall|high|long|wide|thick|deep|above|below|from|off|of|in (?:height|length"
     r"|diameter)|高|长|宽|厚|处|见方|直径)"
 )
 _BOUND = re.compile(
     r"(?:more than|less than|at least|at most|no more than|fewer than|up to|nearly|almost|within|beyond"
-    r"|exceeding|well over|超过|不到|至少|不足|不超过|最多|将近|多于|少于) ?$",
-    re.IGNORECASE,
+    r"|exceeding|well over|超过|不到|至少|不足|不超过|最多|将近|多于|少于) ?$"
 )
 _BOUND_ZH = re.compile(r"(?:以上|以内|多(?!次|个))")
 _ARTICLE = re.compile(
     r"\b(?:the|a|an|this|that)(?: (?:red|green|blue|yellow|small|big|large|white"
-    r"|black))* $",
-    re.IGNORECASE,
+    r"|black))* $"
 )
-_AT_ANGLE = re.compile(r"\bat (?:an? )?(?:angle of )?(?:about |roughly |around )?$", re.IGNORECASE)
+_AT_ANGLE = re.compile(r"\bat (?:an? )?(?:angle of )?(?:about |roughly |around )?$")
 _ITS = re.compile(r"^(?: (?:the|its|your|both|his))* $")
 _METRES = {"mm": 1e-3, "mi": 1e-3, "毫米": 1e-3, "cm": 1e-2, "ce": 1e-2, "厘米": 1e-2, "公分": 1e-2, "in": 0.0254}
 _NOT_CARRYING = ("reach", "retreat", "turn", "grasp", "shut", "spread", "release", "lose")

@@ -107,6 +107,5 @@ WORDS: tuple[tuple[str, str, str], ...] = (
 BESIDE = re.compile(
     r"(?:towards?|near|beside|away from|(?:front|left|right|side|top|reach|ahead|out|path|base|behalf) of"
     r"|closer to|close to|next to"
-    r"|below|beneath|under|facing|past|behind|opposite|between|than|avoiding|around) (?:the |its |your |robot's )*$",
-    re.IGNORECASE,
+    r"|below|beneath|under|facing|past|behind|opposite|between|than|avoiding|around) (?:the |its |your |robot's )*$"
 )

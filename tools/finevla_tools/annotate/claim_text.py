@@ -18,8 +18,7 @@ _UNIT = (
 NUMBER_WORDS = re.compile(
     rf"\b(?P<n>(?:{_WORD})(?:(?:[ -]|-?and-?| and )(?:{_WORD}))*)(?= (?:more |whole |full |complete |single "
     rf"|separate |failed "
-    rf"|unsuccessful |grasp(?:ing)? |different |whole-)*{_UNIT}\b|-{_UNIT}\b|°)",
-    re.IGNORECASE,
+    rf"|unsuccessful |grasp(?:ing)? |different |whole-)*{_UNIT}\b|-{_UNIT}\b|°)"
 )
 NUMBERS_ZH = re.compile(
     r"(?<!之)(?P<n>[零〇一二两俩三四五六七八九十百]+)(?:点(?P<f>[零一二三四五六七八九]+))?"
@@ -30,7 +29,7 @@ _WHOLE = {"half": 180, "third": 120, "quarter": 90, "fifth": 72, "sixth": 60, "e
 _PART = "|".join(_WHOLE)
 # Each rewrites what it finds; in this order.
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), new)
+    (re.compile(pattern), new)
     for pattern, new in (
         (r"[’‘`´]", "'"),
         (r"[‐‑–]", "-"),
@@ -62,40 +61,39 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )  # fmt: skip
 _PARTS_OF_TURN = re.compile(
-    rf"\b(?P<n>two|three|four|five|seven)[- ](?P<p>{_PART})s? (?:of )?(?:an? |one )?(?:full )?{_TURN}\b", re.IGNORECASE
+    rf"\b(?P<n>two|three|four|five|seven)[- ](?P<p>{_PART})s? (?:of )?(?:an? |one )?(?:full )?{_TURN}\b"
 )
 _PART_OF_TURN = re.compile(
     rf"\b(?:an? |one[- ])?(?P<p>{_PART})(?:[- ]|s? of )(?:an? |one )?(?:full |complete "
-    rf"|whole )?{_TURN}s?\b",
-    re.IGNORECASE,
+    rf"|whole )?{_TURN}s?\b"
 )
-_TURNS = re.compile(rf"\b(?P<n>\d+) (?:full |complete |whole )?{_TURN}s?\b", re.IGNORECASE)
-_AND_HALF = re.compile(rf"\b(?P<n>one|two|three|\d) and a half {_TURN}s?\b", re.IGNORECASE)
-_FULL_TURN = re.compile(rf"\b(?:an? |one )?(?:full|complete|whole|entire) {_TURN}\b", re.IGNORECASE)
+_TURNS = re.compile(rf"\b(?P<n>\d+) (?:full |complete |whole )?{_TURN}s?\b")
+_AND_HALF = re.compile(rf"\b(?P<n>one|two|three|\d) and a half {_TURN}s?\b")
+_FULL_TURN = re.compile(rf"\b(?:an? |one )?(?:full|complete|whole|entire) {_TURN}\b")
 _TURN_ZH = re.compile(
     r"(?:(?P<p>[二三四六八])分之(?P<q>[一二三])(?:整?圈|周)|半(?:圈|周)|(?P<n>\d+)(?P<h>圈半)"
     r"|(?P<m>\d+|整|一)整?[圈周])"
 )
-_RADIANS = re.compile(r"(?P<n>\d+(?:\.\d+)?) ?(?:rad(?:ian)?s?\b|弧度)", re.IGNORECASE)
+_RADIANS = re.compile(r"(?P<n>\d+(?:\.\d+)?) ?(?:rad(?:ian)?s?\b|弧度)")
 _CLOCK = re.compile(r"(?<![\d:.])(?P<m>0?\d):(?P<s>[0-5]\d(?:\.\d+)?)(?![\d:])")
-_MILLISECONDS = re.compile(r"(?P<n>\d+) ?(?:ms\b|milliseconds?|毫秒)", re.IGNORECASE)
+_MILLISECONDS = re.compile(r"(?P<n>\d+) ?(?:ms\b|milliseconds?|毫秒)")
 _PART_OF_METRE = re.compile(
     r"\b(?:an? |one )?(?P<p>half|quarter|third)(?: of)?(?: a)? met(?:er|re)\b"
-    r"|(?P<z>半)米",
-    re.IGNORECASE,
+    r"|(?P<z>半)米"
 )
 _METRES = {"half": "0.5", "quarter": "0.25", "third": "0.33"}
 
 
 def plain_text(text: str) -> str:
-    """Return a text with its numbers as digits, angles in degrees, moments in seconds and the usual short forms written out."""
+    """Return a text in small letters, numbers as digits, angles in degrees, moments in seconds, short forms written out."""
+    text = text.lower()
     for pattern, new in _RULES:
         text = pattern.sub(new, text)
-    text = _PARTS_OF_TURN.sub(lambda m: f"{_WORTH[m['n'].lower()] * _WHOLE[m['p'].lower()]} degrees", text)
-    text = _AND_HALF.sub(lambda m: f"{360 * int(_WORTH.get(m['n'].lower(), m['n'])) + 180} degrees", text)
-    text = _PART_OF_TURN.sub(lambda m: f"{_WHOLE[m['p'].lower()]} degrees", text)
+    text = _PARTS_OF_TURN.sub(lambda m: f"{_WORTH[m['n']] * _WHOLE[m['p']]} degrees", text)
+    text = _AND_HALF.sub(lambda m: f"{360 * int(_WORTH.get(m['n'], m['n'])) + 180} degrees", text)
+    text = _PART_OF_TURN.sub(lambda m: f"{_WHOLE[m['p']]} degrees", text)
     text = _FULL_TURN.sub("360 degrees", text)
-    text = _PART_OF_METRE.sub(lambda m: "0.5米" if m["z"] else f"{_METRES[m['p'].lower()]} m", text)
+    text = _PART_OF_METRE.sub(lambda m: "0.5米" if m["z"] else f"{_METRES[m['p']]} m", text)
     text = NUMBER_WORDS.sub(lambda m: str(_english_number(m["n"])), text)
     text = _TURN_ZH.sub(_turn_zh, NUMBERS_ZH.sub(_chinese, text))
     text = _TURNS.sub(lambda m: f"{360 * int(m['n'])} degrees", text)
@@ -106,7 +104,7 @@ def plain_text(text: str) -> str:
 
 def _english_number(words: str) -> int:
     total = 0
-    for word in re.findall(r"[a-z]+", words.lower()):
+    for word in re.findall(r"[a-z]+", words):
         if word == "hundred":
             total = 100 * max(total, 1)
         else:

@@ -29,8 +29,7 @@ _NOUNS = {"grasp", "hold"}  # kinds whose base forms are nouns after an article
 _CONSONANT_Y = re.compile(r"[^aeiou]y$")
 _NOUN_BEFORE = re.compile(
     r"(?:\b(?:a|an|the|its|his|their|this|that|each|no|any|firm|good|secure|tight|solid|strong|stable|gentle|full|failed|successful"
-    r"|first|second|third|single|proper|of|in)|'s) $",
-    re.IGNORECASE,
+    r"|first|second|third|single|proper|of|in)|'s) $"
 )
 WORD = re.compile(r"[A-Za-z]+")
 
@@ -56,7 +55,7 @@ FORMS: Mapping[str, str] = {
 
 def verb_kind(clause: str, word: re.Match[str]) -> str | None:
     """Return what kind of act a word is, None if it is none: `a firm grip` is a thing."""
-    kind = FORMS.get(word[0].lower())
+    kind = FORMS.get(word[0])
     if kind in _NOUNS and _NOUN_BEFORE.search(clause[: word.start()]):
         return None
     return kind

@@ -18,25 +18,22 @@ from finevla_tools.annotate.claim_paths import approach_claims, path_claims, tur
 from finevla_tools.annotate.claim_text import plain_text
 
 __all__ = ["Claim", "claims_in"]
-_NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪", re.IGNORECASE)
+_NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪")
 # An arm after these is where something is or by what it is held, and not what stands still.
-_HELD_BY = re.compile(r"\b(?:in|by|with|inside|between|from|of|using) (?:the |its )?$|被$", re.IGNORECASE)
+_HELD_BY = re.compile(r"\b(?:in|by|with|inside|between|from|of|using) (?:the |its )?$|被$")
 _WITHOUT = re.compile(
     r"\b(?:without(?: using| moving| involving)?|not(?: use| move| with| by| using)?|never(?: use| uses)?"
     r"|rather than|instead of"
     r"|(?:nobody|no one|nothing|none) \w+)"
-    r"(?: with| by)? (?:the |its |your )?$|(?:不|没|别|勿|未|不要|而非|而不)(?:使?用|动用?|靠|是)?$",
-    re.IGNORECASE,
+    r"(?: with| by)? (?:the |its |your )?$|(?:不|没|别|勿|未|不要|而非|而不)(?:使?用|动用?|靠|是)?$"
 )
 _LEFT_OUT = re.compile(
     r"\b(?:leav(?:e|es|ing)|left|keep(?:s|ing)?|kept|hold(?:s|ing)?) (?:the |its "
-    r"|your )?$",
-    re.IGNORECASE,
+    r"|your )?$"
 )
 _AS_IT_IS = re.compile(
     r" (?:where|as|in place|in its|alone|out|be\b|still|put|at rest|idle|unused|parked|behind"
-    r"|aside)",
-    re.IGNORECASE,
+    r"|aside)"
 )
 
 
