@@ -10,22 +10,27 @@ _BORDERS = re.compile(
     r"|\s(?:and then|then|and|before|after|while|whilst|whereas|but|yet|until(?! \d| about \d| around \d)"
     r"|till(?! \d)|once(?= \w+)"
     r"|when|as soon as|which|who|so that|by the time|by which time|though|although|followed by)\s"
-    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)同时|但是?|却(?!还)"
+    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)(?<!不是)(?<!并非)(?<!没有)同时|但是?|却(?!还)"
     r"|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
     r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)"
 )
 _KEPT = ("同时",)
 # What part `a` of a sentence tells was before its part `b`; the first pattern that matches counts.
-_PRIOR = r"(?:(?:just |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
-_LATER = r"(?:(?:only |just |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
+_PRIOR = r"(?:(?:just |right |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
+_LATER = r"(?:(?:only |just |right |soon |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
 _REORDERED = tuple(
     re.compile(pattern)
     for pattern in (
+        r"^(?P<b>[^,]+?) (?:that|which) (?P<a>(?:the |its )?(?:left|right|other)\b[^,]*? (?:has|had) .+)$",
+        r"^(?P<b>[^,]+?)\bafter (?P<a>\w+ing [^,]+?),? and (?P<c>(?:the|its) (?:left|right|other)\b.+)$",
+        r"^(?P<b>(?:(?!等)[^，])+?)等(?:到|待)?(?P<a>[^，]*?[左右臂手][^，]*?)(?:之后|以后|后)(?P<c>.+)$",
+        r"^(?:.*?，)?(?P<a>[^，]+?)在前，(?P<b>[^，]+?)在后",
+        r"^(?P<b>.+?) waits? (?:until|till|for) (?P<a>.+)$",
         r"^(?P<a>.+? had already .+?) (?:when|as|before) (?P<b>.+)$",
         rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$",
         rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$",
         rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$",
-        r"^(?P<b>.+?)\b(?:only |just |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
+        r"^(?P<b>.+?)\b(?:only |just |right |soon |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
         r"^(?P<b>.+?)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$",
         r"^(?P<b>.+?), (?:but|though)(?: only)? (?:first|beforehand|before that)\b(?P<a>.+)$",
         r"^(?P<b>.+?), (?:having|after having) (?P<a>.+)$",
@@ -38,6 +43,9 @@ _REORDERED = tuple(
 _NOT_UNTIL = re.compile(
     r"\b(?:(?:do(?:es)?|did|is|was|are|were|has|had) )?(?:not|never) (?P<x>(?:\w+ ){1,6}?)(?:until"
     r"|till)(?= (?:about |around |roughly )?\d)"
+)
+_NOT_UNTIL_DONE = re.compile(
+    r"^(?P<x>.+?) (?:do(?:es)? not|did not|is not|was not|not|never) (?P<b>[^,]+?),? (?:until|till|before) (?P<a>(?!\d)[^,]+)"
 )
 _NOT_UNTIL_THEN = re.compile(
     r"^\s*(?:it is |it was )?not until (?P<a>[^,]+?)(?:,| (?:that|does|did"
@@ -64,9 +72,11 @@ def in_order(sentence: str) -> str:
     sentence = _NOT_UNTIL.sub(lambda m: f"{m['x']}at", sentence)
     if match := _NOT_UNTIL_THEN.match(sentence):
         return f"{match['a']}, {match['b']}"
+    if match := _NOT_UNTIL_DONE.match(sentence):
+        return f"{match['a']}, {match['x']} {match['b']}{sentence[match.end() :]}"
     for pattern in _REORDERED:
         if match := pattern.match(sentence):
-            return f"{match['a']}, {match['b']}"
+            return ", ".join(match.groupdict()[part] for part in "abc" if part in match.groupdict())
     return sentence
 
 

@@ -42,6 +42,20 @@ _STAYS = re.compile(
     r"(?:remain\w*|stay\w*|keep\w*|kept|with|initially|already|being|is held|is left|sits?"
     r"|hover\w*)\b[^,]{0,28}$"
 )
+_STATE_BEFORE = re.compile(
+    r"(?:\b(?:stay|remain|keep|kept)\w*(?: (?!then\b|thus\b)\w+){0,2} |\b(?:are|is|was|were) (?:still |already )|保持|一直|始终|仍)$"
+)
+_IS = re.compile(r"\b(?:is|are|was|were|be)(?: \w+ly)? $")
+_GRASPS = frozenset(("grasp", "hold", "take", "lift", "shut", "reach", "release"))
+_TO_DO = re.compile(r"(?P<to> to|) (?:(?:be|get|quite|\w+ly) )*(?=\w)")
+_LIFTED = re.compile(r"\b(?:is|was|gets|being|been) (?:\w+ )?\||\| (?:it|the|a) (?!(?:\w+ )?(?:arm|gripper|hand|wrist)\b)|[被把将][^左右]*\|")
+_ELSE = re.compile(
+    r"^ (?:is )?(?:left\b|remains|else|but|other|unusual|special|more|wrong|on the|around|nearby|(?:is|was|gets?|has) (?:been )?(?:moved|touched"
+    r"|disturbed|knocked|damaged|broken|hit|changed|left behind))"
+)
+_OTHERS_ZH = re.compile(r"(?:其他|其它|别的|其余|周围)\S*$")
+_EMPTY_STATE = re.compile(r"empty$|^nothing$|空着|里面?(?:却|还)?是空的|为空|空无一物|空空如也|没有任何|任何东西")
+_EVENT = re.compile(r"\b(?:end|come|came|coming|return|remain|stay|still)|却|还是|结果|依然")
 _LIDDED = re.compile(
     r"\b(?:drawer|door|lid|cabinet|cap|microwave|oven|fridge|refrigerator|laptop|zipper|cupboard|faucet|tap"
     r"|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头"
@@ -72,11 +86,21 @@ def is_denied(clause: str, mentions: Sequence[Mention], of: Mention) -> bool:
     return len(gap) <= 5 if HAN.search(clause) else bool(_GAP.match(gap))
 
 
+def is_state(clause: str, one: Mention) -> bool:
+    """Return whether fingers are open or closed and do not move: `the gripper stays open`."""
+    if one.kind not in ("shut", "spread"):
+        return False
+    before = clause[: one.begin]
+    return bool(_STATE_BEFORE.search(before) or (one.text == "open" and _IS.search(before)))
+
+
 def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Placed]:
     """Give the claims on grippers of a clause, each with its place."""
     if (missed := _missed(clause, mentions)) is not None:
-        yield missed.begin, Claim("miss", "left" if missed.kind == "left" else "", clause)
-        return
+        value = _miss_of(clause, mentions, missed)
+        yield missed.begin, Claim("miss", value, clause)
+        if value != "state":
+            return
     tries = of_kind(mentions, "try")
     seen = set[tuple[str, bool, bool]]()
     for one in mentions:
@@ -93,16 +117,17 @@ def _claim_of(clause: str, mentions: Sequence[Mention], one: Mention, told: Told
     denied = is_denied(clause, mentions, one)
     if one.kind == "grasp" or (one.kind == "take" and _is_grasp(clause, mentions, one, told)):
         return Claim("close", "", clause)
-    if one.kind == "shut" and _is_of_gripper(clause, mentions, one):
+    if one.kind == "shut" and not is_state(clause, one) and _is_of_gripper(clause, mentions, one):
         value = "" if _ON_THING.search(clause[one.end :]) else "shut"
         return Claim("close", value, clause, denied=denied)
-    if one.kind == "spread" and _is_of_gripper(clause, mentions, one):
-        return Claim("open", "", clause, denied=denied)
+    if one.kind == "spread" and not is_state(clause, one) and _is_of_gripper(clause, mentions, one):
+        return Claim("open", "", clause, denied=denied, bare=True)
     if one.kind == "release":
         return Claim("open", "", clause, denied=denied)
     if one.kind == "place" and not denied:
         return Claim("open", "place", clause)
-    if one.kind in ("hold", "succeed") and not denied:
+    is_lifted = one.kind == "lift" and _LIFTED.search(f"{clause[: one.begin]}|{clause[one.end :]}")
+    if (one.kind in ("hold", "succeed") or is_lifted) and not denied:
         return Claim("hold", "", clause)
     if one.kind == "lose":
         return Claim("lose", "", clause, denied=denied)
@@ -126,11 +151,12 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
     for one in mentions:
         if one.kind == "left":
             return one
+        if one.kind == "nothing" and _is_of_others(clause, mentions, one):
+            continue
         if one.kind == "nothing" and (about_grips or of_kind(mentions, "arm", "one") or _ALWAYS.search(clause)):
             return one
         if one.kind == "fail" and not is_denied(clause, mentions, one):
-            after = next((m for m in mentions if m.begin >= one.end and m.kind in VERBS), None)
-            if after is None or after.kind in ("grasp", "hold", "take", "lift", "shut", "reach", "release"):
+            if _fails_to_grasp(clause, mentions, one):
                 return one
         if (
             one.kind in ("grasp", "hold", "succeed")
@@ -139,6 +165,28 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
         ):
             return one
     return None
+
+
+def _miss_of(clause: str, mentions: Sequence[Mention], missed: Mention) -> str:
+    if missed.kind == "left":
+        return "left"
+    is_state_word = missed.kind == "nothing" and bool(_EMPTY_STATE.search(missed.text)) and not _EVENT.search(clause)
+    return "state" if is_state_word and not of_kind(mentions, "grasp", "shut", "take", "try", "tries") else ""
+
+
+def _is_of_others(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+    """`and nothing else`, `without closing on nothing`."""
+    is_else = _ELSE.match(clause[one.end :]) or _OTHERS_ZH.search(clause[: one.begin])
+    return bool(is_else) or is_denied(clause, mentions, one)
+
+
+def _fails_to_grasp(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+    """`fails to grasp it`, and not `fails to keep it level` nor `cannot be seen`."""
+    after = next((m for m in mentions if m.begin >= one.end and m.kind in VERBS), None)
+    to_do = _TO_DO.match(clause, one.end)
+    if to_do and (to_do["to"] or one.text.startswith("c")):
+        return after is not None and after.kind in _GRASPS and after.begin == to_do.end()
+    return after is None or after.kind in _GRASPS
 
 
 def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:

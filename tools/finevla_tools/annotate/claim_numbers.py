@@ -1,5 +1,6 @@
 """Claims of a clause on how often something was tried, and the moments that it gives to what grippers do."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ _NUMBERS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "once": 1, "twice": 2, "thrice": 3, "a": 1, "an": 1,
     "the first": 1, "one": 1, "two": 2, "three": 3,
 }  # fmt: skip
+_MOMENTS = re.compile(r"\d+(?:\.\d+)?")
 TIMED = ("close", "open", "miss")
 
 
@@ -19,6 +21,15 @@ def _number(one: Mention) -> int:
     said = one.number or one.value
     digits = "".join(sign for sign in said if sign.isdigit())
     return int(digits) if digits else _NUMBERS.get(said, 0)
+
+
+def held_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
+    """Give from when to when a clause says that something is held."""
+    if of_kind(mentions, "hold"):
+        for span in of_kind(mentions, "span"):
+            moments = _MOMENTS.findall(span.text)
+            if len(moments) == 2:
+                yield Claim("held", "-".join(moments), clause)
 
 
 def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:

@@ -30,6 +30,9 @@ _ARTICLE = re.compile(
 )
 _AT_ANGLE = re.compile(r"\bat (?:an? )?(?:angle of )?(?:about |roughly |around )?$")
 _ITS = re.compile(r"^(?: (?:the|its|your|both|his))* $")
+_TURNS_BACK = re.compile(r"\bback\b|\breturn|\breset|\b(?:rest|home|initial) (?:pose|position)|复位|回")
+_IN_STEPS = re.compile(r"\b(?:steps|stages|increments|parts|each|per|every)\b|每次|各")
+_TAKEN_ZH = re.compile(r"[把将被]")
 _METRES = {"mm": 1e-3, "mi": 1e-3, "毫米": 1e-3, "cm": 1e-2, "ce": 1e-2, "厘米": 1e-2, "公分": 1e-2, "in": 0.0254}
 _NOT_CARRYING = ("reach", "retreat", "turn", "grasp", "shut", "spread", "release", "lose")
 
@@ -93,6 +96,8 @@ def _is_carried(clause: str, mentions: Sequence[Mention], one: Mention, told: To
         return False
     if verb.kind in ("carry", "place", "take"):
         return True
+    if verb.kind == "retreat" and _TAKEN_ZH.search(clause[: verb.begin]):
+        return True  # `把杯子向左移走`
     if verb.kind in _NOT_CARRYING:
         return False
     holds = told.holds or any(other.kind == "hold" for other in mentions)
@@ -128,6 +133,8 @@ def approach_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Ite
 def turn_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
     """Give the sense and the angle of a turn; `told.turned` says that the clause before was of one."""
     turns, senses = of_kind(mentions, "turn"), of_kind(mentions, "sense")
+    if told.let_go or _TURNS_BACK.search(clause):
+        return  # how the wrist goes back is not how the thing was turned
     if not told.holds and any(_is_of_arm(clause, mentions, turn) for turn in turns):
         return  # a wrist that turns before it grasps
     for sense in senses:
@@ -135,5 +142,5 @@ def turn_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
         yield Claim("rotation", sense.value, clause, denied=denied)
     if (turns or senses or told.turned) and not of_kind(mentions, "tilt"):
         for angle in of_kind(mentions, "angle")[:1]:
-            if not _AT_ANGLE.search(clause[: angle.begin]):
+            if not _AT_ANGLE.search(clause[: angle.begin]) and not _IN_STEPS.search(clause):
                 yield Claim("angle", str(float(angle.number)), clause, hedged=is_bound(clause, angle))

@@ -34,6 +34,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"[’‘`´]", "'"),
         (r"[‐‑–]", "-"),
         (r"\s*—\s*", ", "),
+        (r"\b(approx|ca|vs|e\.g|i\.e|resp|incl)\.(?= ?[\w,])", r"\1"),
         (r"\bcan't\b|\bcannot\b", "can not"), (r"\bwon't\b", "will not"), (r"n't\b", " not"),
         (r"\bccw\b|\bcounter[- ]?clock[- ]?wise\b|\banti[- ]?clock[- ]?wise\b", "counterclockwise"), (r"反时针"
             r"|逆时钟", "逆时针"),
@@ -55,6 +56,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:移动|平移|搬运|运动|位移)(?:方向)?[：:](?:向)?([左右前后])", r"向\1移动"), (r"(?:移动|平移|搬运"
             r"|位移)?距离[：:](?=\d)", "移动"),
         (r"(?:执行|使用|动作)?(?:手)?臂[：:]([左右])(?!臂|手|机|侧|边)", r"\1臂"),
+        (r"\b(left|right)(?: one)? first,? (?:and )?(?:then )?(?:the )?(left|right)(?: one)? (?:second|next|afterwards|later|last)\b",
+         r"\1 arm first, then \2 arm"),
+        (r"\b(arms\b[^:.;]{0,40}: )(?:the )?(left|right),? (?:and )?then (?:the )?(left|right)\b(?! \w)", r"\1\2 arm, then \3 arm"),
         (r"\bright[- ]angled?( turn)?\b(?! arm)", "90 degrees"), (r"直角", "90度"),
         (r"\ba (?:couple|pair) of (?=attempts|tries|times|goes)", "two "),
         (r"\ba half(?= turn| rotation| circle)", "half"),

@@ -31,6 +31,7 @@ _NOUN_BEFORE = re.compile(
     r"(?:\b(?:a|an|the|its|his|their|this|that|each|no|any|firm|good|secure|tight|solid|strong|stable|gentle|full|failed|successful"
     r"|first|second|third|single|proper|of|in)|'s) $"
 )
+_POSE_AFTER = re.compile(r" (?:pose|posture|position|point|location|height|approach|configuration|candidate|planner)\b")
 WORD = re.compile(r"[A-Za-z]+")
 
 
@@ -57,6 +58,8 @@ def verb_kind(clause: str, word: re.Match[str]) -> str | None:
     """Return what kind of act a word is, None if it is none: `a firm grip` is a thing."""
     kind = FORMS.get(word[0])
     if kind in _NOUNS and _NOUN_BEFORE.search(clause[: word.start()]):
+        return None
+    if kind == "grasp" and (clause.endswith("pre-", 0, word.start()) or _POSE_AFTER.match(clause, word.end())):
         return None
     return kind
 

@@ -9,15 +9,22 @@ from dataclasses import replace
 
 from finevla_tools.annotate import claim_sides_en as en
 from finevla_tools.annotate import claim_words_zh as zh
+from finevla_tools.annotate.claim_asides import FOR_A_WHILE, goes_on, is_of_picture, told_here
 from finevla_tools.annotate.claim_clauses import sentences_in
-from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied
+from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied, is_state
 from finevla_tools.annotate.claim_kinds import OTHER, SIDES, Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, mentions_in, of_kind
-from finevla_tools.annotate.claim_numbers import count_claims, moment, with_times
+from finevla_tools.annotate.claim_numbers import count_claims, held_claims, moment, with_times
 from finevla_tools.annotate.claim_paths import approach_claims, path_claims, turn_claims
 from finevla_tools.annotate.claim_text import plain_text
 
 __all__ = ["Claim", "claims_in"]
+ACTS = (*VERBS, "act", "try", "together", "in turn")
+_DOES = ("do", "does", "did")
+# What an arm is like, and not what it does.
+_IS_SO = re.compile(
+    r" (?:(?:is|are|was|were)(?! (?:the|it|used|active|chosen)\b)|remains?|stay(?:s|ed)?|hangs?|hovers?|looks?|appears?|seems?|can be)\b"
+)
 _NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪")
 # An arm after these is where something is or by what it is held, and not what stands still.
 _HELD_BY = re.compile(r"\b(?:in|by|with|inside|between|from|of|using) (?:the |its )?$|被$")
@@ -42,15 +49,16 @@ def claims_in(text: str) -> list[Claim]:
     text = plain_text(text)
     told = Told(names_arms=bool(_NAMES_ARMS.search(text)))
     groups: list[list[Claim]] = []
-    for _, clauses, is_earlier in sentences_in(text):
-        found = _of_sentence(clauses, told)
+    for sentence, clauses, is_earlier in sentences_in(text):
+        told.part += not is_earlier and not goes_on(sentence)
+        found = _of_sentence(sentence, clauses, told)
         groups.insert(max(len(groups) - 1, 0) if is_earlier else len(groups), found)
     return [claim for group in groups for claim in group]
 
 
-def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
-    told.at_s, told.turned, told.carried = None, False, False
-    read = _read(clauses)
+def _of_sentence(sentence: str, clauses: Sequence[str], told: Told) -> list[Claim]:
+    told.at_s, told.carried = None, False
+    read = told_here(_read(clauses))
     if any(of_kind(mentions, "unless") for _, mentions in read):
         return []  # `if it misses, it tries again` says what may happen
     arms = [_arms(clause, mentions, told) for clause, mentions in read]
@@ -66,10 +74,18 @@ def _of_sentence(clauses: Sequence[str], told: Told) -> list[Claim]:
         made = list(_of_clause(clause, mentions, told))
         if not made and found and (at_s := moment(clause, mentions)) is not None and (clause, mentions) == read[-1]:
             found[-1] = _timed(found[-1], at_s)
-        made = [replace(claim, arm=claim.arm or told.arm) for claim in made]
+        made = [replace(claim, arm=claim.arm or told.arm, part=told.part) for claim in made]
         found += made
         _remember(clause, mentions, made, told)
+    found = [claim for claim in found if not _is_unsure(claim, sentence)]
     return list(_with_last_attempts(_merged(found)))
+
+
+def _is_unsure(claim: Claim, sentence: str) -> bool:
+    """Whether a claim is one of sides as a picture may show them, or of an arm that rests only for a while."""
+    if claim.kind == "idle" or (claim.kind == "miss" and claim.value == "state"):
+        return bool(FOR_A_WHILE.search(sentence))
+    return claim.kind in ("direction", "approach", "rotation") and is_of_picture(sentence)
 
 
 def _merged(claims: Sequence[Claim]) -> list[Claim]:
@@ -122,6 +138,7 @@ def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator
     yield from approach_claims(clause, mentions, told)
     yield from turn_claims(clause, mentions, told)
     yield from count_claims(clause, mentions)
+    yield from held_claims(clause, mentions)
     for kind, other in (("together", "in turn"), ("in turn", "together")):
         for one in of_kind(mentions, kind)[:1]:
             is_denied_here = any(no.end <= one.begin for no in of_kind(mentions, "not"))  # `never act at the same time`
@@ -132,9 +149,9 @@ def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], t
     """Keep what the next clause builds on."""
     for claim in made:
         if claim.kind in ("close", "hold") and not claim.denied and claim.value != "try":
-            told.holds = True
+            told.holds, told.let_go = True, False
         elif (claim.kind == "open" and not claim.denied) or claim.kind in ("miss", "lose"):
-            told.holds = False
+            told.holds, told.let_go = False, claim.kind == "open"
     at_s = moment(clause, mentions)
     told.at_s = (
         None if made and any(claim.kind != "count" for claim in made) else at_s if at_s is not None else told.at_s
@@ -150,17 +167,25 @@ def _arms(clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
     """The arms that a clause says act, or do not."""
     named = [(one, _which(one, mentions, told)) for one in mentions if one.kind in ("arm", "one", "hold")]
     named = [(one, arm) for one, arm in named if arm and not _is_beside(clause, one)]
-    acts = bool(of_kind(mentions, *VERBS, "act", "try", "together", "in turn"))
+    acts = any(one.kind in ACTS and not is_state(clause, one) for one in mentions)
     found = []
     idle = {arm for one, arm in named if _is_idle(clause, mentions, one)}
-    for _, arm in named:
+    for one, arm in named:
         if arm in idle:
             found.append(Claim("idle", arm, clause, arm))
         elif arm != "both" or acts:
+            if _is_denied_act(clause, mentions, one) or (not acts and _IS_SO.match(clause, one.end)):
+                continue
             unsure = not acts or bool(of_kind(mentions, "not"))
             found.append(Claim("arm", arm, clause, arm, hedged=unsure))
             told.arm = arm
     return found
+
+
+def _is_denied_act(clause: str, mentions: Sequence[Mention], arm: Mention) -> bool:
+    """`the left arm does not need to help` does not say that it acts."""
+    after = [one for one in mentions if one.begin >= arm.end and one.kind in ("not", *ACTS) and one.text not in _DOES]
+    return bool(after) and after[0].kind == "not" and clause[after[0].begin : after[0].end] not in ("without", "no")
 
 
 def _which(one: Mention, mentions: Sequence[Mention], told: Told) -> str:
