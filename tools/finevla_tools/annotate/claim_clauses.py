@@ -16,8 +16,8 @@ _BORDERS = re.compile(
 )
 _KEPT = ("同时",)
 # What part `a` of a sentence tells was before its part `b`; the first pattern that matches counts.
-_PRIOR = r"(?:(?:just |right |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
-_LATER = r"(?:(?:only |just |right |soon |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
+_PRIOR = r"(?:(?:just |(?<!the )right |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
+_LATER = r"(?:(?:only |just |(?<!the )right |soon |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
 _REORDERED = tuple(
     re.compile(pattern)
     for pattern in (
@@ -30,7 +30,7 @@ _REORDERED = tuple(
         rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$",
         rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$",
         rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$",
-        r"^(?P<b>.+?)\b(?:only |just |right |soon |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
+        r"^(?P<b>.+?)\b(?:only |just |(?<!the )right |soon |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
         r"^(?P<b>.+?)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$",
         r"^(?P<b>.+?), (?:but|though)(?: only)? (?:first|beforehand|before that)\b(?P<a>.+)$",
         r"^(?P<b>.+?), (?:having|after having) (?P<a>.+)$",

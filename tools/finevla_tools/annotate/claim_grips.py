@@ -48,7 +48,10 @@ _STATE_BEFORE = re.compile(
 _IS = re.compile(r"\b(?:is|are|was|were|be)(?: \w+ly)? $")
 _GRASPS = frozenset(("grasp", "hold", "take", "lift", "shut", "reach", "release"))
 _TO_DO = re.compile(r"(?P<to> to|) (?:(?:be|get|quite|\w+ly) )*(?=\w)")
-_LIFTED = re.compile(r"\b(?:is|was|gets|being|been) (?:\w+ )?\||\| (?:it|the|a) (?!(?:\w+ )?(?:arm|gripper|hand|wrist)\b)|[被把将][^左右]*\|")
+_LOWER = re.compile(r"lower|降低|下放|放低")
+_LIFTED = re.compile(
+    r"\b(?:is|was|gets|being|been) (?:\w+ )?\||\| (?:it|the|a) (?!(?:\w+ )?(?:arm|gripper|hand|wrist)\b)|[被把将][^左右]*\|"
+)
 _ELSE = re.compile(
     r"^ (?:is )?(?:left\b|remains|else|but|other|unusual|special|more|wrong|on the|around|nearby|(?:is|was|gets?|has) (?:been )?(?:moved|touched"
     r"|disturbed|knocked|damaged|broken|hit|changed|left behind))"
@@ -126,7 +129,11 @@ def _claim_of(clause: str, mentions: Sequence[Mention], one: Mention, told: Told
         return Claim("open", "", clause, denied=denied)
     if one.kind == "place" and not denied:
         return Claim("open", "place", clause)
-    is_lifted = one.kind == "lift" and _LIFTED.search(f"{clause[: one.begin]}|{clause[one.end :]}")
+    is_lifted = (
+        one.kind == "lift"
+        and not _LOWER.match(one.text)
+        and _LIFTED.search(f"{clause[: one.begin]}|{clause[one.end :]}")
+    )
     if (one.kind in ("hold", "succeed") or is_lifted) and not denied:
         return Claim("hold", "", clause)
     if one.kind == "lose":

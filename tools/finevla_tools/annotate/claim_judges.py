@@ -104,9 +104,7 @@ def _miss(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: Motion
 def _goes_on(claims: Sequence[Claim]) -> bool:
     """Return whether a text tells of something that was grasped."""
     grasped = ("hold", "direction", "extent", "open", "rotation")
-    return any(
-        not one.denied and (one.kind in grasped or (one.kind == "close" and one.value == "")) for one in claims
-    )
+    return any(not one.denied and (one.kind in grasped or (one.kind == "close" and one.value == "")) for one in claims)
 
 
 def _lose(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionView) -> Said:

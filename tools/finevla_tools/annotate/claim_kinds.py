@@ -16,7 +16,7 @@ class Claim:
     count, attempt (which one succeeds), one of attempts, failed attempts, no retry, together, in turn. A close or open has the value "try", "shut" (on
     what is not said) or "place" where less is told than that something was grasped or let go; a miss has "left" where all that
     is told is a thing that stays where it was, "state" where a gripper only is empty. `denied` turns a claim round:
-    `does not close the gripper`. `bare` is an opening of fingers alone, that may prepare a grasp; `part` counts the tellings of
+    `does not close the gripper`. `bare` is an opening of fingers alone, that may prepare a grasp, or a grasp so prepared; `part` counts the tellings of
     the motion in a text, for a summary tells it once more.
     """
 
@@ -42,5 +42,6 @@ class Told:
     carried: bool = False
     turned: bool = False
     let_go: bool = False
+    is_ready: bool = False
     part: int = 0
     names_arms: bool = False

@@ -100,6 +100,8 @@ def _is_carried(clause: str, mentions: Sequence[Mention], one: Mention, told: To
         return True  # `把杯子向左移走`
     if verb.kind in _NOT_CARRYING:
         return False
+    if verb.kind == "go" and verb.end <= one.begin and " back " in clause[verb.end : one.begin + 1]:
+        return False  # `swings back left` is the arm's way home
     holds = told.holds or any(other.kind == "hold" for other in mentions)
     is_thing = bool(_MOVED_THING.search(clause[: verb.begin])) and not of_kind(
         [other for other in mentions if other.end <= verb.begin], "arm", "one", "grip"

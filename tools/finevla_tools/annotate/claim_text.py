@@ -42,7 +42,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(arm|hand|gripper|manipulator|actor)(?: used)? ?[:=] ?(?:the )?(left|right|both)\b(?! arm)", r"\2 arm"),
         (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:the |from )?(?:the )?(left"
          r"|right|front|back|rear|far side"
-         r"|near side)\b", r"approaches from the \1"),
+         r"|near side)\b(?![- ](?:\w+ )?(?:hand|arm|gripper))", r"approaches from the \1"),
         (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:from )?(?:the )?(?:top|above"
          r"|overhead)\b", "approaches from above"),
         (r"\b(?:translation|carry|transport|movement|motion|move|displacement"

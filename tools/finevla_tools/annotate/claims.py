@@ -61,8 +61,10 @@ def _of_sentence(sentence: str, clauses: Sequence[str], told: Told) -> list[Clai
     read = told_here(_read(clauses))
     if any(of_kind(mentions, "unless") for _, mentions in read):
         return []  # `if it misses, it tries again` says what may happen
+    arm_before = told.arm
     arms = [_arms(clause, mentions, told) for clause, mentions in read]
     acting = [claim.arm for found in arms for claim in found if claim.kind == "arm"]
+    told.arm = arm_before
     if len(set(acting)) == 1:
         told.arm = acting[0]  # `having gripped it, the left arm moves`: it is named later
     found: list[Claim] = []
@@ -74,11 +76,17 @@ def _of_sentence(sentence: str, clauses: Sequence[str], told: Told) -> list[Clai
         made = list(_of_clause(clause, mentions, told))
         if not made and found and (at_s := moment(clause, mentions)) is not None and (clause, mentions) == read[-1]:
             found[-1] = _timed(found[-1], at_s)
-        made = [replace(claim, arm=claim.arm or told.arm, part=told.part) for claim in made]
+        made = [_placed(claim, told) for claim in made]
         found += made
         _remember(clause, mentions, made, told)
     found = [claim for claim in found if not _is_unsure(claim, sentence)]
     return list(_with_last_attempts(_merged(found)))
+
+
+def _placed(claim: Claim, told: Told) -> Claim:
+    """The claim with its arm and its telling; a grasp is `bare` where the arm went to it with fingers that opened for it."""
+    is_ready = claim.kind == "close" and told.is_ready
+    return replace(claim, arm=claim.arm or told.arm, part=told.part, bare=claim.bare or is_ready)
 
 
 def _is_unsure(claim: Claim, sentence: str) -> bool:
@@ -152,6 +160,7 @@ def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], t
             told.holds, told.let_go = True, False
         elif (claim.kind == "open" and not claim.denied) or claim.kind in ("miss", "lose"):
             told.holds, told.let_go = False, claim.kind == "open"
+    told.is_ready = told.let_go and (told.is_ready or bool(of_kind(mentions, "reach")))
     at_s = moment(clause, mentions)
     told.at_s = (
         None if made and any(claim.kind != "count" for claim in made) else at_s if at_s is not None else told.at_s

@@ -105,7 +105,9 @@ def _scope(row: Annotation, view: MotionView) -> MotionView:
 
 def _wrong_outcome(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str] | None:
     """The failure with which a text ends, where the last grasp was one; a text that counts its attempts may end with any."""
-    told = [c for c in claims if c.kind in OUTCOMES and not c.denied and c.value not in ("try", "place", "left")]
+    told = [
+        c for c in claims if c.kind in OUTCOMES and not c.denied and c.value not in ("try", "place", "left", "state")
+    ]
     if not told or told[-1].kind != "miss" or any(c.kind in COUNTED for c in claims):
         return None
     closes = scope.of_kind("close", told[-1].arm)
@@ -146,6 +148,8 @@ def _prepares(told: Sequence[Claim], claims: Sequence[Claim]) -> bool:
     """Whether fingers are first told to open for a grasp: more is told after it, as of what was grasped."""
     if len(told) < 2 or not told[0].bare or told[1].kind != "close":
         return False
+    if told[1].bare:
+        return True
     after = claims[next(k for k, claim in enumerate(claims) if claim is told[1]) + 1 :]
     return any(one.kind in ("open", "direction", "extent", "rotation", "hold") and not one.denied for one in after)
 
