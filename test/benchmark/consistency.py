@@ -25,6 +25,7 @@ from eighth_claims import EIGHTH, EIGHTH_WORDS
 from eleventh_claims import ELEVENTH, ELEVENTH_WORDS
 from ninth_claims import NINTH, NINTH_WORDS
 from tenth_claims import TENTH, TENTH_WORDS
+from twelfth_claims import TWELFTH, TWELFTH_WORDS
 from unseen_claims import SEVENTH, SIXTH
 
 from finevla_sim.ik import ArmIK
@@ -102,7 +103,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)
     parser.add_argument(
-        "--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,simulator"
+        "--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,twelfth,simulator"
     )
     options = parser.parse_args()
     print("| sentences | false | flagged | true | flagged wrongly | sentences/s |\n|---|---|---|---|---|---|")
@@ -118,6 +119,7 @@ def main() -> None:
         "ninth": lambda: said_motions(NINTH, options.count, options.seed, NINTH_WORDS),
         "tenth": lambda: said_motions(TENTH, options.count, options.seed, TENTH_WORDS),
         "eleventh": lambda: said_motions(ELEVENTH, options.count, options.seed, ELEVENTH_WORDS),
+        "twelfth": lambda: said_motions(TWELFTH, options.count, options.seed, TWELFTH_WORDS),
         "simulator": lambda: simulated(min(options.count, 1000), options.seed),
     }
     for name in options.sets.split(","):
