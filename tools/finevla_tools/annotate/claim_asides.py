@@ -31,7 +31,7 @@ _OF_WHICH = re.compile(r"^(?:where|in which|which|there)\b")
 _OF_PICTURE = re.compile(
     r"\b(?:viewer|observer|spectator|audience|photographer)(?:'s)?\b|\bfrom the (?:front |external |opposite |third-person )?"
     r"camera\b|\bcamera(?:'s)? (?:perspective|view|viewpoint|left|right|side)\b"
-    r"|\b(?:in|of|on|across) the (?:image|picture|frame|screen|photo)\b|\bin (?:the )?(?:camera )?view\b|\bon[- ]screen\b"
+    r"|\b(?:in|of|on|across) the (?:image|picture|frame|screen|photo)\b|\bin the camera(?:'s)? view\b|\bon[- ]screen\b"
     r"|\b(?:seen|viewed|looking|looks|appears|observed)(?: \w+)? from (?:below|behind|the (?:front|opposite|other|far) )"
     r"|(?:画面|镜头|图像|图片)(?:中|里|上|内)?的?[左右]|从(?:画面|图像|图片)|(?:相机|摄像头|镜头|观察者|观众)的?(?:视角|角度|方向|看)"
 )

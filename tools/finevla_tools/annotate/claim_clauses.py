@@ -22,6 +22,9 @@ _REORDERED = tuple(
     re.compile(pattern)
     for pattern in (
         r"^(?P<b>[^,]+?) (?:that|which) (?P<a>(?:the |its )?(?:left|right|other)\b[^,]*? (?:has|had) .+)$",
+        r"^(?P<b>(?:the |its |my )?(?:left|right|other) \w+) (?:follows|followed|comes after) (?P<a>(?:the |its |my )?(?:left|right|other)"
+        r"(?: \w+)?)(?P<c>\b.*)$",
+        r"^(?P<a>.+(?:,| and)) (?P<c>[^,]+?)\b(?:only |just )?after (?P<b>\w+ing [^,]+)$",
         r"^(?P<b>[^,]+?)\bafter (?P<a>\w+ing [^,]+?),? and (?P<c>(?:the|its) (?:left|right|other)\b.+)$",
         r"^(?P<b>(?:(?!等)[^，])+?)等(?:到|待)?(?P<a>[^，]*?[左右臂手][^，]*?)(?:之后|以后|后)(?P<c>.+)$",
         r"^(?:.*?，)?(?P<a>[^，]+?)在前，(?P<b>[^，]+?)在后",
@@ -42,7 +45,7 @@ _REORDERED = tuple(
 )  # fmt: skip
 _NOT_UNTIL = re.compile(
     r"\b(?:(?:do(?:es)?|did|is|was|are|were|has|had) )?(?:not|never) (?P<x>(?:\w+ ){1,6}?)(?:until"
-    r"|till)(?= (?:about |around |roughly )?\d)"
+    r"|till|before)(?= (?:about |around |roughly )?\d)"
 )
 _NOT_UNTIL_DONE = re.compile(
     r"^(?P<x>.+?) (?:do(?:es)? not|did not|is not|was not|not|never) (?P<b>[^,]+?),? (?:until|till|before) (?P<a>(?!\d)[^,]+)"

@@ -57,8 +57,8 @@ _ELSE = re.compile(
     r"|disturbed|knocked|damaged|broken|hit|changed|left behind))"
 )
 _OTHERS_ZH = re.compile(r"(?:其他|其它|别的|其余|周围)\S*$")
-_EMPTY_STATE = re.compile(r"empty$|^nothing$|空着|里面?(?:却|还)?是空的|为空|空无一物|空空如也|没有任何|任何东西")
-_EVENT = re.compile(r"\b(?:end|come|came|coming|return|remain|stay|still)|却|还是|结果|依然")
+_EMPTY_STATE = re.compile(r"empty$|空手|空着|里面?(?:却|还)?是空的|为空|空无一物|空空如也|没有任何|任何东西")
+_EVENT = re.compile(r"\b(?:end|come|came|coming|return|remain|stay|still)|归|返|收|却|还是|结果|依然")
 _LIDDED = re.compile(
     r"\b(?:drawer|door|lid|cabinet|cap|microwave|oven|fridge|refrigerator|laptop|zipper|cupboard|faucet|tap"
     r"|valve|window|book)s?\b|抽屉|门|盖|柜|微波炉|烤箱|冰箱|窗|龙头"
@@ -108,6 +108,8 @@ def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
     seen = set[tuple[str, bool, bool]]()
     for one in mentions:
         claim = _claim_of(clause, mentions, one, told)
+        if missed is not None and claim is not None and claim.kind == "hold":
+            continue
         if claim is None or (key := (claim.kind, claim.denied, claim.value == "shut")) in seen:
             continue
         seen.add(key)
@@ -192,7 +194,7 @@ def _fails_to_grasp(clause: str, mentions: Sequence[Mention], one: Mention) -> b
     after = next((m for m in mentions if m.begin >= one.end and m.kind in VERBS), None)
     to_do = _TO_DO.match(clause, one.end)
     if to_do and (to_do["to"] or one.text.startswith("c")):
-        return after is not None and after.kind in _GRASPS and after.begin == to_do.end()
+        return after is not None and after.kind in _GRASPS and one.end < after.begin <= to_do.end()
     return after is None or after.kind in _GRASPS
 
 

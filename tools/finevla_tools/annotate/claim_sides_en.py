@@ -50,7 +50,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                     r"|\bapproach\w* (?:\w+ )?overhead\b"),
     ("from", "", rf"{_FROM} {_THE}?{SIDE}(?:[- ]hand)?[- ](?:side|flank|edge|face)\b(?! to\b){_OF}"),
     ("from", "", rf"{_FROM} {_THE}{SIDE}(?:[- ]hand)?(?: of (?:it|the (?!{_SURFACE}\b)\w+)\b)?(?! to\b){_END}"),
-    ("from", "", rf"\b{SIDE}(?:ward)?s?[- ](?:hand[- ])?(?:side[- ])?approach\b"),
+    ("from", "", rf"\b{SIDE}(?:ward)?s?(?:-hand)?(?:[- ]side)?[- ]approach\b"),
     ("from", "front", rf"{_FROM} {_THE}{_FAR}(?:[- ]front)?[- ]{_WHERE}\b{_OF}"
                       rf"|{_FROM} {_THE}(?:far )?front\b(?! to\b){_END}"
                       rf"|{_FROM} {_THE}front side\b|{_FROM} (?:the|its) {_WHERE} (?:\w+ ){{0,2}}(?:away"

@@ -42,7 +42,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(arm|hand|gripper|manipulator|actor)(?: used)? ?[:=] ?(?:the )?(left|right|both)\b(?! arm)", r"\2 arm"),
         (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:the |from )?(?:the )?(left"
          r"|right|front|back|rear|far side"
-         r"|near side)\b(?![- ](?:\w+ )?(?:hand|arm|gripper))", r"approaches from the \1"),
+         r"|near side)(?=\s*(?:$|[,.;\n)]|\bside\b(?! \w)))", r"approaches from the \1"),
         (r"\b(?:approach|contact|grasp)(?:ed|es)?(?: direction| side)? ?[:=] ?(?:from )?(?:the )?(?:top|above"
          r"|overhead)\b", "approaches from above"),
         (r"\b(?:translation|carry|transport|movement|motion|move|displacement"
@@ -53,6 +53,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          r"carries it \1"),
         (r"\b(?:distance|extent|translation|displacement|travel)(?: covered)? ?[:=] ?(?=\d)", "carries it "),
         (r"(?:接近|接触|抓取)(?:方向|侧)?[：:](?:从)?(上方|左侧|右侧|前方|后方|远侧|近侧|顶部)", r"从\1接近"),
+        (r"(?<![动转触近取])方向(?:应)?(?:该)?(?:为|是)?[：:]?(?=[向往朝])", "搬运"),
         (r"(?:移动|平移|搬运|运动|位移)(?:方向)?[：:](?:向)?([左右前后])", r"向\1移动"), (r"(?:移动|平移|搬运"
             r"|位移)?距离[：:](?=\d)", "移动"),
         (r"(?:执行|使用|动作)?(?:手)?臂[：:]([左右])(?!臂|手|机|侧|边)", r"\1臂"),

@@ -25,7 +25,7 @@ _LEMMAS: dict[str, str] = {
     "act": "act work operate use handle manipulate perform participate cooperate collaborate employ start"
     " begin+:began,begun lead:led follow coordinate execute contribute do:did,done,does",
 }
-_NOUNS = {"grasp", "hold"}  # kinds whose base forms are nouns after an article
+_NOUNS = {"grasp", "hold", "reach"}  # kinds whose base forms are nouns after an article
 _CONSONANT_Y = re.compile(r"[^aeiou]y$")
 _NOUN_BEFORE = re.compile(
     r"(?:\b(?:a|an|the|its|his|their|this|that|each|no|any|firm|good|secure|tight|solid|strong|stable|gentle|full|failed|successful"

@@ -8,7 +8,7 @@ from finevla_tools.annotate.claim_verbs import either
 HAND = (
     r"(?:arms?|hands?|grippers?|manipulators?|claws?|end[- ]?effectors?|effectors?|limbs?|jaws|fingers|pincers?"
     r"|graspers?"
-    r"|grabbers?|wrists?|forearms?|robot|piper|follower)"
+    r"|grabbers?|wrists?|forearms?|eef?|robot|piper|follower)"
 )
 GRIP = (
     r"(?:grippers?|fingers?|fingertips|claws?|jaws?|hands?|pincers?|prongs?|end[- ]?effectors?|effectors?|graspers?"
@@ -57,7 +57,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("grip", "", rf"\b{GRIP}\b(?! (?:camera|view|image|side))"),
     # what grippers do
     ("grasp", "", either(
-        rf"{_GET} (?:\w+ ){{0,3}}?(?:grip|grasp|hold|clutch|purchase)(?: of| on)?", r"tak(?:es?|ing|en) hold",
+        rf"{_GET} (?:\w+ ){{0,3}}?(?:grip|grasp|hold|clutch|purchase)(?: of| on)?", r"tak(?:es?|ing|en) hold", r"gets? (?:it|the \w+) (?:off|up)(?! to\b)",
         r"(?:lays?|laying|laid) hold", r"(?:latch|lock|clamp|cling)(?:e?s|ed|ing)? (?:down )?on(?:to)?",
         rf"(?:wraps?|wrapping|curls?|folds?|clos(?:es?|ing)|fastens?) (?:\w+ ){{0,3}}?{GRIP} (?:a?round|on|over"
         rf"|about|upon)",
@@ -71,7 +71,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("release", "", either(
         r"(?:frees|freed|freeing)", r"free (?=it|the)", r"lets? loose", r"parts? with (?:it|the)",
         r"(?:lets?|letting) (?:go(?: of)?\b|(?:(?!and\b)\w+ ){1,4}(?:go|drop|fall|loose|down)(?! of the way))",
-        r"(?:sets?|setting) (?:\w+ ){1,4}free", r"(?:turns?|cuts?) (?:\w+ ){1,3}loose", r"gives? up (?:its"
+        r"(?:sets?|setting) (?:\w+ ){0,4}free", r"(?:turns?|cuts?) (?:\w+ ){1,3}loose", r"gives? up (?:its"
         r"|the) (?:grip|hold|grasp)",
         r"lets? (?:it|the \w+) (?:slip|slide) out")),
     ("place", "", either(
@@ -133,7 +133,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"mov(?:es?|ed|ing) (?:it|them|this|that|the (?!(?:\w+ )?(?:arm|gripper|hand|robot|end|tool|claw"
         r"|manipulator|effector)"
         r"|left\b|right\b)\w+)", r"(?:is|was|gets?|been|being) (?:then |thereafter |finally )?(?:moved|taken)",
-        r"displacement|translation", r"end(?:s|ed)? up", r"net motion", r"(?:sits|lies|rests|stands"
+        r"displacement|translation|chang(?:es|ed) (?:its )?(?:place|position|location)", r"end(?:s|ed)? up", r"net motion", r"(?:sits|lies|rests|stands"
         r"|is)(?= (?:\d+ ?\w+ )?(?:further|farther))",
         r"tak(?:es?|ing|en) (?:it|the \w+)(?= (?:to|towards?|away|over|off|further|farther|left|right|back"
         r"|forward)\b)")),
@@ -202,7 +202,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"|tries again)",
         r"(?:at|on) the first (?:\w+ )?(?:attempt|try|go)")),
     ("together", "", either(
-        r"simultaneous(?:ly)?", r"at the same (?:time"
+        r"simultaneous(?:ly)?", r"at (?:the )?same (?:time"
                                 r"|moment)", r"in parallel", r"in unison", r"both at once", r"concurrent(?:ly)?",
         r"side by side", r"(?:both|the two) [^,;]*(?<!not) together", r"in tandem", r"in sync\w*", r"synchronous(?:ly)?", r"together(?= (?:they|both"
         r"|the arms))", r"jointly")),

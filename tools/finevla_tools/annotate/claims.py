@@ -117,6 +117,7 @@ def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
             read
             and all(one.kind in ("arm", "one", "grip") for one in read[-1][1])
             and of_kind(read[-1][1], "arm", "one")
+            and not _IS_SO.search(read[-1][0])
         ):
             clause = f"{read.pop()[0]} {clause}"
         read.append((clause, mentions_in(clause)))

@@ -20,7 +20,7 @@ APPROACHES = ("top", "left", "right", "front", "back", "below")
 OUTCOMES = ("close", "open", "hold", "miss", "direction", "rotation")
 COUNTED = ("count", "one of attempts", "attempt", "failed attempts", "no retry")
 FIRST_S = 0.5  # arms that begin nearer together begin at once
-_COMES_LAST = re.compile(r"\b(?:arm|gripper|hand|one|manipulator)(?: \w+){0,4}(?<! the) (?:last|second)\b|最后|第二")
+_COMES_LAST = re.compile(r"(?:the |its )?(?:left|right) \w+(?: (?!left\b|right\b|the\b)\w+){0,2}(?: the \w+)? (?:last|second)\b|[^左右]{0,2}[左右][^左右]*(?:最后|第二)")
 # Slots whose values are words of sentences already, and those that need a few around them to be read as one.
 SLOTS: Mapping[str, str] = {
     "active_actor": "{} acts", "gripper_state": "{}", "primitive_action": "{}", "rotation_direction": "turns it {}",
@@ -180,7 +180,7 @@ def _wrong_first(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str
     if any(f.value in ("simultaneous", "stabilise and act") for f in scope.of_kind("coordination")):
         return None
     first, second = told[0], told[1]
-    if _COMES_LAST.search(arms[0].words):
+    if _COMES_LAST.match(arms[0].words):
         first, second = second, first
     if begins[first] > begins[second] + FIRST_S:  # type: ignore[operator]
         return arms[0], f"the {second} arm begins at {begins[second]:.2f} s, the {first} arm at {begins[first]:.2f} s"
