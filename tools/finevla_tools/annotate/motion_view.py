@@ -72,7 +72,8 @@ def _facts_of(row: Annotation, arm: str) -> Iterator[Fact]:
             yield Fact("open", "", arm, row)
     elif row.slot == "translation_direction":
         for part in value.split(" and "):
-            found = [part.strip()] if part.strip() in AXIS else [one.value for one in of_kind(mentions_in(part), "dir")]
+            word = part.strip().removeprefix("to the ")
+            found = [word] if word in AXIS else [one.value for one in of_kind(mentions_in(part), "dir")]
             for name in found:
                 yield Fact("direction", name, arm, row)
     elif row.slot == "translation_extent":
