@@ -15,34 +15,41 @@ _BORDERS = re.compile(
     r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)"
 )
 _KEPT = ("同时",)
-# What part `a` of a sentence tells was before its part `b`; the first pattern that matches counts.
-_PRIOR = r"(?:(?:just |(?<!the )right |shortly |immediately |some time )?before|prior to|ahead of|in advance of)"
-_LATER = r"(?:(?:only |just |(?<!the )right |soon |shortly |immediately |directly )?(?:after|once|when|as soon as|following)|on|upon)"
-_REORDERED = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"^(?P<b>[^,]+?) (?:that|which) (?P<a>(?:the |its )?(?:left|right|other)\b[^,]*? (?:has|had) .+)$",
-        r"^(?P<b>(?:the |its |my )?(?:left|right|other) \w+) (?:follows|followed|comes after) (?P<a>(?:the |its |my )?(?:left|right|other)"
-        r"(?: \w+)?)(?P<c>\b.*)$",
-        r"^(?P<a>.+(?:,| and)) (?P<c>[^,]+?)\b(?:only |just )?after (?P<b>\w+ing [^,]+)$",
-        r"^(?P<b>[^,]+?)\bafter (?P<a>\w+ing [^,]+?),? and (?P<c>(?:the|its) (?:left|right|other)\b.+)$",
-        r"^(?P<b>(?:(?!等)[^，])+?)等(?:到|待)?(?P<a>[^，]*?[左右臂手][^，]*?)(?:之后|以后|后)(?P<c>.+)$",
-        r"^(?:.*?，)?(?P<a>[^，]+?)在前，(?P<b>[^，]+?)在后",
-        r"^(?P<b>.+?) waits? (?:until|till|for) (?P<a>.+)$",
-        r"^(?P<a>.+? had already .+?) (?:when|as|before) (?P<b>.+)$",
-        rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$",
-        rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$",
-        rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$",
-        r"^(?P<b>.+?)\b(?:only |just |(?<!the )right |soon |shortly |immediately |directly )?after (?!that\b|this\b|wards\b|\d)(?P<a>.+)$",
-        r"^(?P<b>.+?)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$",
-        r"^(?P<b>.+?), (?:but|though)(?: only)? (?:first|beforehand|before that)\b(?P<a>.+)$",
-        r"^(?P<b>.+?), (?:having|after having) (?P<a>.+)$",
-        r"^(?P<b>[^,]+?), (?:which|that|who) (?:it )?had (?P<a>.+)$",
-        r"^(?:在)?(?P<b>[^，]+?)(?:之前|以前|前)，(?:先)?(?P<a>.+)$",
-        r"^(?:在)?(?P<b>[^，]+?)(?:之前|以前)(?:先)?(?P<a>.+)$",
-        r"^(?P<b>.+?)，(?:而)?(?:在此|在这|此|这)之?前(?P<a>.+)$",
+# What part `a` of a sentence tells was before its part `b`, and that before `c`; the first pattern that matches counts. Before
+# each stand the words of which one is in all that it matches, for most sentences have none and patterns fail slowly.
+_JUST = r"(?:(?:only |just |(?<!the )right |soon |shortly |immediately |directly |some time )?"
+_PRIOR_WORDS = ("before", "prior to", "ahead of", "in advance of")
+_PRIOR = rf"{_JUST}before|prior to|ahead of|in advance of)"
+_LATER_WORDS = ("after", "once", "when", "as soon as", "following", "on")
+_LATER = rf"(?:{_JUST}(?:after|once|when|as soon as|following))|on|upon)"
+_SIDE = r"(?:the |its |my )?(?:left|right|other)\b"
+_REORDERED: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
+    (words, re.compile(pattern))
+    for words, pattern in (
+        ((" that ", " which "), rf"^(?P<b>[^,]+?) (?:that|which) (?P<a>{_SIDE}[^,]*? (?:has|had) .+)$"),
+        (("follow", "comes after"),
+         rf"^(?P<b>{_SIDE} \w+) (?:follows|followed|comes after) (?P<a>{_SIDE}(?: \w+)?)(?P<c>\b.*)$"),
+        (("after",), r"^(?P<a>.+(?:,| and)) (?P<c>[^,]+?)\b(?:only |just )?after (?P<b>\w+ing [^,]+)$"),
+        (("after",), rf"^(?P<b>[^,]+?)\bafter (?P<a>\w+ing [^,]+?),? and (?P<c>{_SIDE}.+)$"),
+        (("等",), r"^(?P<b>(?:(?!等)[^，])+?)等(?:到|待)?(?P<a>[^，]*?[左右臂手][^，]*?)(?:之后|以后|后)(?P<c>.+)$"),
+        (("在前",), r"^(?:.*?，)?(?P<a>[^，]+?)在前，(?P<b>[^，]+?)在后"),
+        (("wait",), r"^(?P<b>.+?) waits? (?:until|till|for) (?P<a>.+)$"),
+        (("had already",), r"^(?P<a>.+? had already .+?) (?:when|as|before) (?P<b>.+)$"),
+        (_PRIOR_WORDS, rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$"),
+        (_LATER_WORDS, rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$"),
+        (_PRIOR_WORDS, rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$"),
+        (("after",), rf"^(?P<b>.+?)\b{_JUST}after) (?!that\b|this\b|wards\b|\d)(?P<a>.+)$"),
+        (_LATER_WORDS[1:-1],
+         r"^(?P<b>.+?)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$"),
+        ((", but", ", though"), r"^(?P<b>.+?), (?:but|though)(?: only)? (?:first|beforehand|before that)\b(?P<a>.+)$"),
+        (("having",), r"^(?P<b>.+?), (?:having|after having) (?P<a>.+)$"),
+        (("had ",), r"^(?P<b>[^,]+?), (?:which|that|who) (?:it )?had (?P<a>.+)$"),
+        (("前，",), r"^(?:在)?(?P<b>[^，]+?)(?:之前|以前|前)，(?:先)?(?P<a>.+)$"),
+        (("之前", "以前"), r"^(?:在)?(?P<b>[^，]+?)(?:之前|以前)(?:先)?(?P<a>.+)$"),
+        (("前",), r"^(?P<b>.+?)，(?:而)?(?:在此|在这|此|这)之?前(?P<a>.+)$"),
     )
 )  # fmt: skip
+_UNTIL_WORDS = ("until", "till", "before")
 _NOT_UNTIL = re.compile(
     r"\b(?:(?:do(?:es)?|did|is|was|are|were|has|had) )?(?:not|never) (?P<x>(?:\w+ ){1,6}?)(?:until"
     r"|till|before)(?= (?:about |around |roughly )?\d)"
@@ -72,14 +79,15 @@ def sentences_in(text: str) -> Iterator[tuple[str, list[str], bool]]:
 
 def in_order(sentence: str) -> str:
     """Return a sentence with its parts in the order of time."""
-    sentence = _NOT_UNTIL.sub(lambda m: f"{m['x']}at", sentence)
-    if match := _NOT_UNTIL_THEN.match(sentence):
-        return f"{match['a']}, {match['b']}"
-    if match := _NOT_UNTIL_DONE.match(sentence):
-        return f"{match['a']}, {match['x']} {match['b']}{sentence[match.end() :]}"
-    for pattern in _REORDERED:
-        if match := pattern.match(sentence):
-            return ", ".join(match.groupdict()[part] for part in "abc" if part in match.groupdict())
+    if any(word in sentence for word in _UNTIL_WORDS):
+        sentence = _NOT_UNTIL.sub(lambda m: f"{m['x']}at", sentence)
+        if match := _NOT_UNTIL_THEN.match(sentence):
+            return f"{match['a']}, {match['b']}"
+        if match := _NOT_UNTIL_DONE.match(sentence):
+            return f"{match['a']}, {match['x']} {match['b']}{sentence[match.end() :]}"
+    for words, pattern in _REORDERED:
+        if any(word in sentence for word in words) and (match := pattern.match(sentence)):
+            return ", ".join(part for _, part in sorted(match.groupdict().items()))
     return sentence
 
 

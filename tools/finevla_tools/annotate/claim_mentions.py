@@ -59,11 +59,11 @@ def mentions_in(clause: str) -> tuple[Mention, ...]:
 def _near(clause: str, is_chinese: bool) -> Iterator[Patterns]:
     """The patterns that may match: those of measures have a digit in all they match, and those of approaches one of these words."""
     if not is_chinese or _LATIN.search(clause):
+        if _MAY_BE_FROM.search(clause):
+            yield _EN_FROM
         yield _EN
         if _DIGIT.search(clause):
             yield _EN_MEASURES
-        if _MAY_BE_FROM.search(clause):
-            yield _EN_FROM
     if is_chinese:
         yield _ZH
 
