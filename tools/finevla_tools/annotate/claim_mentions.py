@@ -1,7 +1,7 @@
 """The mentions of a clause: what of a text means an arm, an act, a side or a number, each with its place; longest first."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,19 +9,52 @@ from finevla_tools.annotate import claim_sides_en, claim_words_en, claim_words_z
 from finevla_tools.annotate.claim_text import HAN
 from finevla_tools.annotate.claim_verbs import WORD, verb_kind
 
-Patterns = tuple[tuple[str, str, re.Pattern[str]], ...]
+_EACH = 8  # patterns that are asked for together; 5 to 15 are about as fast
 
 
-def _compiled(words: Sequence[tuple[str, str, str]]) -> Patterns:
-    return tuple((kind, value, re.compile(pattern)) for kind, value, pattern in words)
+@dataclass(frozen=True)
+class Patterns:
+    """A few patterns with their kinds and values, and one pattern that matches wherever any of them does."""
+
+    any_of: re.Pattern[str]
+    each: tuple[tuple[str, str, re.Pattern[str]], ...]
+
+
+def _compiled(words: Sequence[tuple[str, str, str]]) -> tuple[Patterns, ...]:
+    """Most clauses have no match of most patterns, and one pattern for all of a group finds that out far faster."""
+    groups = [words[k : k + _EACH] for k in range(0, len(words), _EACH)]
+    return tuple(
+        Patterns(
+            re.compile(_any_of([pattern for _, _, pattern in group])),
+            tuple((kind, value, re.compile(pattern)) for kind, value, pattern in group),
+        )
+        for group in groups
+    )
+
+
+def _any_of(patterns: Sequence[str]) -> str:
+    """Return a pattern that matches where any of some does; the edge of a word that most begin with is looked for once."""
+    unnamed = [re.sub(r"\?P<\w+>", "?:", pattern) for pattern in patterns]
+    ways = [way for pattern in unnamed for way in _ways(pattern)]
+    at_words = [way.removeprefix(r"\b") for way in ways if way.startswith(r"\b")]
+    others = [way for way in ways if not way.startswith(r"\b")]
+    return "|".join([rf"\b(?:{'|'.join(at_words)})"] * bool(at_words) + others)
+
+
+def _ways(pattern: str) -> list[str]:
+    """The alternatives of a pattern, cut at `|` outside of its groups."""
+    ways, depth = [""], 0
+    for sign in re.findall(r"\\.|\[[^\]]*\]|.", pattern):
+        depth += (sign == "(") - (sign == ")")
+        if sign == "|" and depth == 0:
+            ways.append("")
+        else:
+            ways[-1] += sign
+    return ways
 
 
 _EN = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))
-_EN_MEASURES = _compiled(claim_sides_en.MEASURES)
-_EN_FROM = _compiled(claim_sides_en.FROM)
 _ZH = _compiled(claim_words_zh.WORDS)
-_DIGIT = re.compile(r"\d")
-_MAY_BE_FROM = re.compile(r"\bfrom\b|approach|top|straight|vertical|overhead")
 _LATIN = re.compile(r"[A-Za-z]{2}")
 _SIDES = {"l": "left", "r": "right"}
 
@@ -43,9 +76,14 @@ class Mention:
 def mentions_in(clause: str) -> tuple[Mention, ...]:
     """Return the mentions of a clause in their order; where two overlap, the earlier and longer one."""
     is_chinese = bool(HAN.search(clause))
-    found: list[Mention] = []
-    for patterns in _near(clause, is_chinese):
-        found += [_mention(kind, value, match) for kind, value, pattern in patterns for match in pattern.finditer(clause)]
+    groups = (*(_EN if _LATIN.search(clause) or not is_chinese else ()), *(_ZH if is_chinese else ()))
+    found = [
+        _mention(kind, value, match)
+        for group in groups
+        if group.any_of.search(clause)
+        for kind, value, pattern in group.each
+        for match in pattern.finditer(clause)
+    ]
     found += [
         _mention(kind, "", word) for word in WORD.finditer(clause) if (kind := verb_kind(clause, word)) is not None
     ]
@@ -54,18 +92,6 @@ def mentions_in(clause: str) -> tuple[Mention, ...]:
         if not taken or one.begin >= taken[-1].end:
             taken.append(one)
     return tuple(taken)
-
-
-def _near(clause: str, is_chinese: bool) -> Iterator[Patterns]:
-    """The patterns that may match: those of measures have a digit in all they match, and those of approaches one of these words."""
-    if not is_chinese or _LATIN.search(clause):
-        if _MAY_BE_FROM.search(clause):
-            yield _EN_FROM
-        yield _EN
-        if _DIGIT.search(clause):
-            yield _EN_MEASURES
-    if is_chinese:
-        yield _ZH
 
 
 def _mention(kind: str, value: str, match: re.Match[str]) -> Mention:

@@ -42,8 +42,7 @@ _WHERE = r"(?:side|end|edge|flank|face)"
 _COVERED = r"\d+(?:\.\d+)?"
 _SECONDS = r"(?:s\b|secs?\b|seconds?\b)"
 
-# All that these match has `from`, `approach`, `top`, `straight`, `vertical` or `overhead` in it.
-FROM: tuple[tuple[str, str, str], ...] = (
+WORDS: tuple[tuple[str, str, str], ...] = (
     ("from", "top", rf"{_FROM} (?:straight |directly |right |its |the |an? |up |high |just )*(?:above|top"
                     rf"|overhead|over (?:it|the \w+))"
                     r"\b(?: (?:position|side))?(?! of)|\bfrom up high\b|\btop[- ]down\b|\bstraight down(?:wards?)?\b"
@@ -51,7 +50,7 @@ FROM: tuple[tuple[str, str, str], ...] = (
                     r"|\bapproach\w* (?:\w+ )?overhead\b"),
     ("from", "", rf"{_FROM} {_THE}?{SIDE}(?:[- ]hand)?[- ](?:side|flank|edge|face)\b(?! to\b){_OF}"),
     ("from", "", rf"{_FROM} {_THE}{SIDE}(?:[- ]hand)?(?: of (?:it|the (?!{_SURFACE}\b)\w+)\b)?(?! to\b){_END}"),
-    ("from", "", rf"\b{SIDE}(?:ward)?s?(?:-hand)?(?:[- ]side)?[- ]approach\b"),
+    ("from", "", rf"\b{SIDE}(?:ward)?s?[- ](?:hand[- ])?(?:side[- ])?approach\b"),
     ("from", "front", rf"{_FROM} {_THE}{_FAR}(?:[- ]front)?[- ]{_WHERE}\b{_OF}"
                       rf"|{_FROM} {_THE}(?:far )?front\b(?! to\b){_END}"
                       rf"|{_FROM} {_THE}front side\b|{_FROM} (?:the|its) {_WHERE} (?:\w+ ){{0,2}}(?:away"
@@ -67,8 +66,6 @@ FROM: tuple[tuple[str, str, str], ...] = (
                      rf"|{_FROM} in front of (?:it|the \w+)\b"
                      r"|\bnear-side approach\b"),
     ("from", "below", rf"{_FROM} (?:below|underneath|beneath|under)(?: it)?{_END}"),
-)  # fmt: skip
-WORDS: tuple[tuple[str, str, str], ...] = (
     ("place side", "", r"\b(?:on|at|in|to|towards?|near|beside|by|from|of) (?:the |its |your "
                        r"|his )?(?:far )?(?:left|right)(?:most)?"
                        rf"(?:[- ]hand)?(?:[- ]side)? of\b|\b(?:left|right)(?:most)?(?:[- ]hand)?[- ]{PLACE}\b"
@@ -102,11 +99,6 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                                   r"|counter) to the clock"),
     ("sense", "clockwise", r"\bclockwise\b|\b(?:with|like) (?:the )?(?:hands of )?(?:the|a) clock|\bas a clock goes"
                            r"|\bthe way a clock goes|\bin the direction of the clock|\bin the clock's direction"),
-    ("tilt", "", r"\b(?:tilt|inclin|lean|slant|pitch)\w*\b"),
-    ("unless", "", either(r"if|unless|in case|should it|whether|would have|could have")),
-)  # fmt: skip
-# All that these match has a digit in it.
-MEASURES: tuple[tuple[str, str, str], ...] = (
     ("time", "", rf"(?<![\d.])(?P<n>{_COVERED})[ -]?{_SECONDS}"),
     ("span", "", rf"\b(?:from|between) {_COVERED} ?{_SECONDS}? ?(?:to|until|and|-) ?{_COVERED} ?{_SECONDS}"
                  rf"|\b{_COVERED} ?s? ?(?:-|to) ?{_COVERED} ?{_SECONDS}"),
@@ -118,6 +110,8 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ("length", "", rf"(?<![\d.])(?P<n>{_COVERED})[ -]?(?P<u>mm|cm|m|millimet(?:er|re)s?|centimet(?:er|re)s?"
                    rf"|met(?:er|re)s?|inch(?:es)?)"
                    r"(?![A-Za-z])"),
+    ("tilt", "", r"\b(?:tilt|inclin|lean|slant|pitch)\w*\b"),
+    ("unless", "", either(r"if|unless|in case|should it|whether|would have|could have")),
 )  # fmt: skip
 
 # Names of an arm after these words do not say that it acts.
