@@ -55,6 +55,11 @@ _GOES_ON = re.compile(
 _LATER = re.compile(r"\b(?:only )?(?:later|afterwards|subsequently|thereafter)\b|才|后来")
 
 
+def may_tell_of_others(sentence: str) -> bool:
+    """Return whether a part of a sentence may tell of another text or episode."""
+    return bool(_ELSEWHERE.search(sentence))
+
+
 def told_here(read: Sequence[tuple[str, Sequence[Mention]]]) -> list[tuple[str, Sequence[Mention]]]:
     """Leave out the clauses that tell what another text says or what another episode shows."""
     here: list[tuple[str, Sequence[Mention]]] = []

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from finevla_tools.annotate import claim_sides_en as en
 from finevla_tools.annotate import claim_words_zh as zh
-from finevla_tools.annotate.claim_asides import FOR_A_WHILE, goes_on, is_of_picture, told_here
+from finevla_tools.annotate.claim_asides import FOR_A_WHILE, goes_on, is_of_picture, may_tell_of_others, told_here
 from finevla_tools.annotate.claim_clauses import sentences_in
 from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied, is_state
 from finevla_tools.annotate.claim_kinds import OTHER, SIDES, Claim, Told
@@ -58,7 +58,9 @@ def claims_in(text: str) -> list[Claim]:
 
 def _of_sentence(sentence: str, clauses: Sequence[str], told: Told) -> list[Claim]:
     told.at_s, told.carried = None, False
-    read = told_here(_read(clauses))
+    read = _read(clauses)
+    if may_tell_of_others(sentence):
+        read = told_here(read)
     if any(of_kind(mentions, "unless") for _, mentions in read):
         return []  # `if it misses, it tries again` says what may happen
     arm_before = told.arm
@@ -79,7 +81,8 @@ def _of_sentence(sentence: str, clauses: Sequence[str], told: Told) -> list[Clai
         made = [_placed(claim, told) for claim in made]
         found += made
         _remember(clause, mentions, made, told)
-    found = [claim for claim in found if not _is_unsure(claim, sentence)]
+    unsure = _unsure_kinds(found, sentence)
+    found = [claim for claim in found if claim.kind not in unsure and (claim.kind, claim.value) not in unsure]
     return list(_with_last_attempts(_merged(found)))
 
 
@@ -89,11 +92,14 @@ def _placed(claim: Claim, told: Told) -> Claim:
     return replace(claim, arm=claim.arm or told.arm, part=told.part, bare=claim.bare or is_ready)
 
 
-def _is_unsure(claim: Claim, sentence: str) -> bool:
-    """Whether a claim is one of sides as a picture may show them, or of an arm that rests only for a while."""
-    if claim.kind == "idle" or (claim.kind == "miss" and claim.value == "state"):
-        return bool(FOR_A_WHILE.search(sentence))
-    return claim.kind in ("direction", "approach", "rotation") and is_of_picture(sentence)
+def _unsure_kinds(found: Sequence[Claim], sentence: str) -> set[object]:
+    """Sides as a picture may show them, and what arms and grippers are like only for a while: kinds, or kinds with a value."""
+    kinds, unsure = {claim.kind for claim in found}, set[object]()
+    if ("idle" in kinds or "miss" in kinds) and FOR_A_WHILE.search(sentence):
+        unsure |= {"idle", ("miss", "state")}
+    if kinds & {"direction", "approach", "rotation"} and is_of_picture(sentence):
+        unsure |= {"direction", "approach", "rotation"}
+    return unsure
 
 
 def _merged(claims: Sequence[Claim]) -> list[Claim]:

@@ -9,6 +9,11 @@ from finevla_tools.annotate.claim_kinds import AXIS, SIDES
 from finevla_tools.annotate.claim_mentions import mentions_in, of_kind
 from finevla_tools.annotate.claim_paths import metres
 
+COMPARED = frozenset((
+    "gripper_state", "translation_direction", "translation_extent", "approach_direction", "rotation_direction",
+    "rotation_angle", "primitive_action", "failure", "interaction_type",
+))  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -56,19 +61,23 @@ class MotionView:
         return [fact for fact in self.facts if fact.kind == kind and (not arm or fact.arm in sides or not fact.arm)]
 
 
-def _arm_in(text: str) -> str:
-    found = re.search(r"\b(left|right)[ _](?:arm|gripper|hand)\b", text)
-    return found[1] if found else ""
+_SIDE_OF_ARM = re.compile(r"\b(left|right)[ _](?:arm|gripper|hand)\b")
+_CLOSES = re.compile(r"\bclos")
+_OPENS = re.compile(r"\bopen|\blets? go|\breleas")
 
 
 def _facts_of(row: Annotation, arm: str) -> Iterator[Fact]:
-    value, arm = row.value.lower(), _arm_in(row.value.lower()) or arm
+    if row.slot not in COMPARED:
+        return
+    value = row.value.lower()
+    if named := _SIDE_OF_ARM.search(value):
+        arm = named[1]
     if row.slot == "gripper_state":
-        if re.search(r"\bclos", value):
+        if _CLOSES.search(value):
             yield Fact(
                 "close", "nothing" if "nothing" in value else "something" if "something" in value else "", arm, row
             )
-        elif re.search(r"\bopen|\blets? go|\breleas", value):
+        elif _OPENS.search(value):
             yield Fact("open", "", arm, row)
     elif row.slot == "translation_direction":
         for part in value.split(" and "):
