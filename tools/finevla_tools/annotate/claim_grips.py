@@ -46,6 +46,9 @@ _STATE_BEFORE = re.compile(
     r"(?:\b(?:stay|remain|keep|kept)\w*(?: (?!then\b|thus\b)\w+){0,2} |\b(?:are|is|was|were) (?:still |already )|保持|一直|始终|仍)$"
 )
 _IS = re.compile(r"\b(?:is|are|was|were|be)(?: \w+ly)? $")
+_ABOUT_GRIPS = ("grasp", "shut", "hold", "grip", "try", "take", "arm", "one")
+_OF_GRIPS = frozenset(("grasp", "take", "shut", "spread", "release", "place", "hold", "succeed", "lift", "lose"))
+_OF_MISSES = frozenset(("left", "nothing", "fail", "grasp", "hold", "succeed"))
 _GRASPS = frozenset(("grasp", "hold", "take", "lift", "shut", "reach", "release"))
 _TO_DO = re.compile(r"(?P<to> to|) (?:(?:be|get|quite|\w+ly) )*(?=\w)")
 _LOWER = re.compile(r"lower|降低|下放|放低")
@@ -107,6 +110,8 @@ def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
     tries = of_kind(mentions, "try")
     seen = set[tuple[str, bool, bool]]()
     for one in mentions:
+        if one.kind not in _OF_GRIPS:
+            continue
         claim = _claim_of(clause, mentions, one, told)
         if missed is not None and claim is not None and claim.kind == "hold":
             continue
@@ -156,13 +161,14 @@ def _is_grasp(clause: str, mentions: Sequence[Mention], one: Mention, told: Told
 
 def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
     """The mention that says that nothing was grasped."""
-    about_grips = of_kind(mentions, "grasp", "shut", "hold", "grip", "try", "take")
     for one in mentions:
+        if one.kind not in _OF_MISSES:
+            continue
         if one.kind == "left":
             return one
         if one.kind == "nothing" and _is_of_others(clause, mentions, one):
             continue
-        if one.kind == "nothing" and (about_grips or of_kind(mentions, "arm", "one") or _ALWAYS.search(clause)):
+        if one.kind == "nothing" and (of_kind(mentions, *_ABOUT_GRIPS) or _ALWAYS.search(clause)):
             return one
         if one.kind == "fail" and not is_denied(clause, mentions, one):
             if _fails_to_grasp(clause, mentions, one):

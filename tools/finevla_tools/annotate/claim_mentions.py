@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from finevla_tools.annotate import claim_sides_en, claim_words_en, claim_words_zh
 from finevla_tools.annotate.claim_text import HAN
-from finevla_tools.annotate.claim_verbs import WORD, verb_kind
+from finevla_tools.annotate.claim_verbs import WORD, any_of, verb_kind
 
 _EACH = 8  # patterns that are asked for together; 5 to 15 are about as fast
 
@@ -25,32 +25,11 @@ def _compiled(words: Sequence[tuple[str, str, str]]) -> tuple[Patterns, ...]:
     groups = [words[k : k + _EACH] for k in range(0, len(words), _EACH)]
     return tuple(
         Patterns(
-            re.compile(_any_of([pattern for _, _, pattern in group])),
+            re.compile(any_of([pattern for _, _, pattern in group])),
             tuple((kind, value, re.compile(pattern)) for kind, value, pattern in group),
         )
         for group in groups
     )
-
-
-def _any_of(patterns: Sequence[str]) -> str:
-    """Return a pattern that matches where any of some does; the edge of a word that most begin with is looked for once."""
-    unnamed = [re.sub(r"\?P<\w+>", "?:", pattern) for pattern in patterns]
-    ways = [way for pattern in unnamed for way in _ways(pattern)]
-    at_words = [way.removeprefix(r"\b") for way in ways if way.startswith(r"\b")]
-    others = [way for way in ways if not way.startswith(r"\b")]
-    return "|".join([rf"\b(?:{'|'.join(at_words)})"] * bool(at_words) + others)
-
-
-def _ways(pattern: str) -> list[str]:
-    """The alternatives of a pattern, cut at `|` outside of its groups."""
-    ways, depth = [""], 0
-    for sign in re.findall(r"\\.|\[[^\]]*\]|.", pattern):
-        depth += (sign == "(") - (sign == ")")
-        if sign == "|" and depth == 0:
-            ways.append("")
-        else:
-            ways[-1] += sign
-    return ways
 
 
 _EN = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))

@@ -14,6 +14,7 @@ _NUMBERS = {
     "the first": 1, "one": 1, "two": 2, "three": 3,
 }  # fmt: skip
 _MOMENTS = re.compile(r"\d+(?:\.\d+)?")
+COUNTED = frozenset(("no retry", "again", "anew", "failed tries", "ordinal", "tries", "times"))  # mentions of how often
 TIMED = ("close", "open", "miss")
 
 
@@ -24,12 +25,11 @@ def _number(one: Mention) -> int:
 
 
 def held_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
-    """Give from when to when a clause says that something is held."""
-    if of_kind(mentions, "hold"):
-        for span in of_kind(mentions, "span"):
-            moments = _MOMENTS.findall(span.text)
-            if len(moments) == 2:
-                yield Claim("held", "-".join(moments), clause)
+    """Give from when to when a clause that tells of holding says that something is held."""
+    for span in of_kind(mentions, "span"):
+        moments = _MOMENTS.findall(span.text)
+        if len(moments) == 2:
+            yield Claim("held", "-".join(moments), clause)
 
 
 def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:

@@ -1,7 +1,7 @@
 """English verbs by what they mean, in all their forms: what grippers do, what arms do with what they hold, how it comes out."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # `grip+` doubles its last letter, `take:took,taken` has its own past.
 _LEMMAS: dict[str, str] = {
@@ -67,3 +67,24 @@ def verb_kind(clause: str, word: re.Match[str]) -> str | None:
 def either(*patterns: str) -> str:
     """Return a pattern of whole words for any of some patterns."""
     return rf"\b(?:{'|'.join(patterns)})\b"
+
+
+def any_of(patterns: Sequence[str]) -> str:
+    """Return a pattern that matches where any of some does; the edge of a word that most begin with is looked for once."""
+    unnamed = [re.sub(r"\?P<\w+>", "?:", pattern) for pattern in patterns]
+    ways = [way for pattern in unnamed for way in _ways(pattern)]
+    at_words = [way.removeprefix(r"\b") for way in ways if way.startswith(r"\b")]
+    others = [way for way in ways if not way.startswith(r"\b")]
+    return "|".join([rf"\b(?:{'|'.join(at_words)})"] * bool(at_words) + others)
+
+
+def _ways(pattern: str) -> list[str]:
+    """The alternatives of a pattern, cut at `|` outside of its groups."""
+    ways, depth = [""], 0
+    for sign in re.findall(r"\\.|\[[^\]]*\]|.", pattern):
+        depth += (sign == "(") - (sign == ")")
+        if sign == "|" and depth == 0:
+            ways.append("")
+        else:
+            ways[-1] += sign
+    return ways

@@ -14,7 +14,7 @@ from finevla_tools.annotate.claim_clauses import sentences_in
 from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied, is_state
 from finevla_tools.annotate.claim_kinds import OTHER, SIDES, Claim, Told
 from finevla_tools.annotate.claim_mentions import Mention, mentions_in, of_kind
-from finevla_tools.annotate.claim_numbers import count_claims, held_claims, moment, with_times
+from finevla_tools.annotate.claim_numbers import COUNTED, count_claims, held_claims, moment, with_times
 from finevla_tools.annotate.claim_paths import approach_claims, path_claims, turn_claims
 from finevla_tools.annotate.claim_text import plain_text
 
@@ -149,11 +149,17 @@ def _timed(claim: Claim, at_s: float) -> Claim:
 
 def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
     yield from with_times(list(grip_claims(clause, mentions, told)), clause, mentions, told)
-    yield from path_claims(clause, mentions, told)
-    yield from approach_claims(clause, mentions, told)
-    yield from turn_claims(clause, mentions, told)
-    yield from count_claims(clause, mentions)
-    yield from held_claims(clause, mentions)
+    kinds = {one.kind for one in mentions}
+    if "dir" in kinds or "length" in kinds:
+        yield from path_claims(clause, mentions, told)
+    if "from" in kinds:
+        yield from approach_claims(clause, mentions, told)
+    if "sense" in kinds or "angle" in kinds:
+        yield from turn_claims(clause, mentions, told)
+    if not COUNTED.isdisjoint(kinds):
+        yield from count_claims(clause, mentions)
+    if "span" in kinds and "hold" in kinds:
+        yield from held_claims(clause, mentions)
     for kind, other in (("together", "in turn"), ("in turn", "together")):
         for one in of_kind(mentions, kind)[:1]:
             is_denied_here = any(no.end <= one.begin for no in of_kind(mentions, "not"))  # `never act at the same time`
