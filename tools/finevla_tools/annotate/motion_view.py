@@ -62,6 +62,9 @@ class MotionView:
 
 
 _SIDE_OF_ARM = re.compile(r"\b(left|right)[ _](?:arm|gripper|hand)\b")
+# As motion itself writes them; other words of rows are read as those of sentences are.
+_METRES = re.compile(r"(\d+(?:\.\d+)?) m$")
+_SENSES = ("clockwise", "counterclockwise")
 _CLOSES = re.compile(r"\bclos")
 _OPENS = re.compile(r"\bopen|\blets? go|\breleas")
 
@@ -86,13 +89,15 @@ def _facts_of(row: Annotation, arm: str) -> Iterator[Fact]:
             for name in found:
                 yield Fact("direction", name, arm, row)
     elif row.slot == "translation_extent":
-        for length in of_kind(mentions_in(value), "length")[:1]:
-            yield Fact("extent", str(metres(length)), arm, row)
+        own = _METRES.match(value)
+        lengths = [float(own[1])] if own else [metres(one) for one in of_kind(mentions_in(value), "length")]
+        for length in lengths[:1]:
+            yield Fact("extent", str(length), arm, row)
     elif row.slot == "approach_direction":
         yield Fact("approach", value, arm, row)
     elif row.slot == "rotation_direction":
-        for one in of_kind(mentions_in(value), "sense"):
-            yield Fact("rotation", one.value, arm, row)
+        for sense in [value] if value in _SENSES else [one.value for one in of_kind(mentions_in(value), "sense")]:
+            yield Fact("rotation", sense, arm, row)
     elif row.slot == "rotation_angle" and (number := re.search(r"\d+(?:\.\d+)?", value)):
         yield Fact("angle", number[0], arm, row)
     elif row.slot == "primitive_action":
