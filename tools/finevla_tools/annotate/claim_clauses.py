@@ -3,14 +3,19 @@
 import re
 from collections.abc import Iterator
 
+from finevla_tools.annotate.claim_text import HAN
+
 SENTENCES = re.compile(r"[;!?。；！？\n]|\.(?!\d)")
 # A comma or `and` is no border within numbers; `before` and the like are, for a new act begins there.
-_BORDERS = re.compile(
+_BORDERS_EN = (
     r"[,:](?!\d)|[，、：]"
     r"|\s(?:and then|then|and|before|after|while|whilst|whereas|but|yet|until(?! \d| about \d| around \d)"
     r"|till(?! \d)|once(?= \w+)"
     r"|when|as soon as|which|who|so that|by the time|by which time|though|although|followed by)\s"
-    r"|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)(?<!不是)(?<!并非)(?<!没有)同时|但是?|却(?!还)"
+)
+_BORDERS = re.compile(_BORDERS_EN)
+_BORDERS_ZH = re.compile(
+    rf"{_BORDERS_EN}|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)(?<!不是)(?<!并非)(?<!没有)同时|但是?|却(?!还)"
     r"|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
     r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)"
 )
@@ -86,14 +91,14 @@ def in_order(sentence: str) -> str:
         if match := _NOT_UNTIL_DONE.match(sentence):
             return f"{match['a']}, {match['x']} {match['b']}{sentence[match.end() :]}"
     for words, pattern in _REORDERED:
-        if any(word in sentence for word in words) and (match := pattern.match(sentence)):
+        if any(map(sentence.__contains__, words)) and (match := pattern.match(sentence)):
             return ", ".join(part for _, part in sorted(match.groupdict().items()))
     return sentence
 
 
 def _clauses(sentence: str) -> list[str]:
     parts, at = [], 0
-    for cut in _BORDERS.finditer(sentence):
+    for cut in (_BORDERS_ZH if HAN.search(sentence) else _BORDERS).finditer(sentence):
         parts.append(sentence[at : cut.start()])
         at = cut.start() if cut[0].strip() in _KEPT else cut.end()
     parts.append(sentence[at:])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from finevla_tools.annotate import claim_sides_en, claim_words_en, claim_words_zh
 from finevla_tools.annotate.claim_text import HAN
@@ -38,8 +39,7 @@ _LATIN = re.compile(r"[A-Za-z]{2}")
 _SIDES = {"l": "left", "r": "right"}
 
 
-@dataclass(frozen=True)
-class Mention:
+class Mention(NamedTuple):
     """Something that a clause means; `kind` as in `WORDS`, `number` where it has one, `unit` of a length."""
 
     kind: str
