@@ -44,6 +44,11 @@ _OF_PICTURE = re.compile(
         ]
     )
 )
+# One of these is in all that is so read, and substrings are found faster.
+_PICTURE_WORDS = (
+    "viewer", "observer", "spectator", "audience", "photo", "camera", "image", "picture", "frame", "screen", "from below",
+    "from behind", "from the ", "画面", "镜头", "图像", "图片", "相机", "摄像头", "观察者", "观众",
+)  # fmt: skip
 _AS_THE_ROBOT = re.compile(r"\bbehind the robot|\b(?:ego|head|robot's|wrist)\b|头部|腕部|机器人视角")
 FOR_A_WHILE = re.compile(
     any_of(
@@ -65,6 +70,7 @@ _GOES_ON = re.compile(
     r"|lastly|later|following|thereafter|once|now|second\w*|third\w*|last|when|while|at \d|only|before|beforehand|earlier|previously"
     r"|然后|接着|随后|随即|最后|之后|再|继而|此后|后来|第[二三四五]|在?\d)"
 )
+_LATER_WORDS = ("later", "afterwards", "subsequently", "thereafter", "才", "后来")
 _LATER = re.compile(r"\b(?:only )?(?:later|afterwards|subsequently|thereafter)\b|才|后来")
 
 
@@ -86,9 +92,13 @@ def told_here(read: Sequence[tuple[str, Sequence[Mention]]]) -> list[tuple[str, 
 
 def is_of_picture(text: str) -> bool:
     """Return whether sides in a text may be those of a picture."""
+    if not any(map(text.__contains__, _PICTURE_WORDS)):
+        return False
     return bool(_OF_PICTURE.search(text)) and not _AS_THE_ROBOT.search(text)
 
 
 def goes_on(sentence: str) -> bool:
     """Return whether a sentence says that it follows the one before it."""
-    return bool(_GOES_ON.match(sentence) or _LATER.search(sentence))
+    return bool(_GOES_ON.match(sentence)) or (
+        any(map(sentence.__contains__, _LATER_WORDS)) and bool(_LATER.search(sentence))
+    )

@@ -68,7 +68,7 @@ _CHINESE = _rules(
     (r"反时针|逆时钟", "逆时针"), ("顺时钟", "顺时针"), ("直角", "90度"),
     (r"(?<![动转触近取])方向(?:应)?(?:该)?(?:为|是)?[：:]?(?=[向往朝])", "搬运"),
 )  # fmt: skip
-_IS_RARE = re.compile(r"angle|couple|pair of|half|(?:approx|ca|vs|e\.g|i\.e|resp|incl)\.")
+_RARE_WORDS = ("angle", "couple", "pair of", "half", "approx.", "ca.", "vs.", "e.g.", "i.e.", "resp.", "incl.")
 _RARE = _rules(
     (r"\b(approx|ca|vs|e\.g|i\.e|resp|incl)\.(?= ?[\w,])", r"\1"),
     (r"\bright[- ]angled?( turn)?\b(?! arm)", "90 degrees"),
@@ -110,7 +110,7 @@ def plain_text(text: str) -> str:
         ("cw" in text or "clock" in text, _SENSES),
         (any(sign in text for sign in ":=："), _LABELS),
         ("first" in text, _ORDERS),
-        (_IS_RARE.search(text) is not None, _RARE),
+        (any(map(text.__contains__, _RARE_WORDS)), _RARE),
     ):
         if is_near:
             for pattern, new in rules:

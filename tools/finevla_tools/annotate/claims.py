@@ -25,6 +25,7 @@ _DOES = ("do", "does", "did")
 _IS_SO = re.compile(
     r" (?:(?:is|are|was|were)(?! (?:the|it|used|active|chosen)\b)|remains?|stay(?:s|ed)?|hangs?|hovers?|looks?|appears?|seems?|can be)\b"
 )
+_NEAR = 60  # signs before an arm in which there is room for all that is looked for there
 _NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪")
 # An arm after these is where something is or by what it is held, and not what stands still.
 _HELD_BY = re.compile(r"\b(?:in|by|with|inside|between|from|of|using) (?:the |its )?$|被$")
@@ -218,12 +219,12 @@ def _which(one: Mention, mentions: Sequence[Mention], told: Told) -> str:
 
 
 def _is_beside(clause: str, one: Mention) -> bool:
-    before, after = clause[: one.begin], clause[one.end :]
+    before, after = clause[max(one.begin - _NEAR, 0) : one.begin], clause[one.end :]
     return bool(en.BESIDE.search(before) or zh.BESIDE.search(before) or zh.INSIDE.match(after))
 
 
 def _is_idle(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
-    before = clause[: one.begin]
+    before = clause[max(one.begin - _NEAR, 0) : one.begin]
     if _WITHOUT.search(before):
         return True
     if _LEFT_OUT.search(before) and _AS_IT_IS.match(clause[one.end :]):
