@@ -78,6 +78,8 @@ def _repeats(clause: str, mentions: Sequence[Mention]) -> list[Mention]:
 
 def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
     """Return the claims with their moments: of several each goes to the nearest act that has none yet."""
+    if not placed:
+        return []
     times = [one for one in of_kind(mentions, "time") if not _is_end(clause, one)]
     claims = dict(enumerate(placed))
     events = [k for k, (_, claim) in claims.items() if claim.kind in TIMED and not claim.denied]

@@ -84,7 +84,8 @@ def _of_sentence(sentence: str, clauses: Sequence[str], told: Told) -> list[Clai
         _remember(clause, mentions, made, told)
     unsure = _unsure_kinds(found, sentence)
     found = [claim for claim in found if claim.kind not in unsure and (claim.kind, claim.value) not in unsure]
-    return list(_with_last_attempts(_merged(found)))
+    merged = _merged(found)
+    return list(_with_last_attempts(merged)) if any(claim.kind == "one of attempts" for claim in merged) else merged
 
 
 def _placed(claim: Claim, told: Told) -> Claim:
@@ -175,10 +176,10 @@ def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], t
         elif (claim.kind == "open" and not claim.denied) or claim.kind in ("miss", "lose"):
             told.holds, told.let_go = False, claim.kind == "open"
     told.is_ready = told.let_go and (told.is_ready or bool(of_kind(mentions, "reach")))
-    at_s = moment(clause, mentions)
-    told.at_s = (
-        None if made and any(claim.kind != "count" for claim in made) else at_s if at_s is not None else told.at_s
-    )
+    if any(claim.kind != "count" for claim in made):
+        told.at_s = None
+    elif (at_s := moment(clause, mentions)) is not None:
+        told.at_s = at_s
     carries = any(claim.kind == "direction" and claim.carried for claim in made)
     told.carried = carries or bool(of_kind(mentions, "carry")) or (told.carried and not made)
     # `turns it clockwise, seen from above, by 90 degrees`: what claims nothing does not end a turn
@@ -190,6 +191,8 @@ def _arms(clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
     """The arms that a clause says act, or do not."""
     named = [(one, _which(one, mentions, told)) for one in mentions if one.kind in ("arm", "one", "hold")]
     named = [(one, arm) for one, arm in named if arm and not _is_beside(clause, one)]
+    if not named:
+        return []
     acts = any(one.kind in ACTS and not is_state(clause, one) for one in mentions)
     found = []
     idle = {arm for one, arm in named if _is_idle(clause, mentions, one)}
