@@ -15,7 +15,8 @@ _BORDERS_EN = (
 )
 _BORDERS = re.compile(_BORDERS_EN)
 _BORDERS_ZH = re.compile(
-    rf"{_BORDERS_EN}|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)|(?<!不)(?<!不是)(?<!并非)(?<!没有)同时|但是?|却(?!还)"
+    rf"{_BORDERS_EN}|然后|接着|随后|随即|继而|再(?!次)|并(?!未|没|拢|且|列|行|进|肩|排)|而(?!且|下)"
+    rf"|(?<!不)(?<!不是)(?<!并非)(?<!没有)同时|但是?|却(?!还)"
     r"|才(?=把|将|放|松|抓|夹)|等到?(?=左|右|另)"
     r"|(?<![向往朝左右着最前先今以])之?[后前](?!方|侧|面|端|部|退|者|移|推|拉|夹爪|抓了|共)"
 )
@@ -60,7 +61,8 @@ _NOT_UNTIL = re.compile(
     r"|till|before)(?= (?:about |around |roughly )?\d)"
 )
 _NOT_UNTIL_DONE = re.compile(
-    r"^(?P<x>.+?) (?:do(?:es)? not|did not|is not|was not|not|never) (?P<b>[^,]+?),? (?:until|till|before) (?P<a>(?!\d)[^,]+)"
+    r"^(?P<x>.+?) (?:do(?:es)? not|did not|is not|was not|not|never) (?P<b>[^,]+?),? (?:until|till"
+    r"|before) (?P<a>(?!\d)[^,]+)"
 )
 _NOT_UNTIL_THEN = re.compile(
     r"^\s*(?:it is |it was )?not until (?P<a>[^,]+?)(?:,| (?:that|does|did"

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from finevla_tools.annotate.claim_kinds import Claim, Told
-from finevla_tools.annotate.claim_mentions import HAN, Mention, of_kind
+from finevla_tools.annotate.claim_mentions import Mention, of_kind
+from finevla_tools.annotate.claim_text import HAN
 
 Placed = tuple[int, Claim]
 VERBS = (
@@ -43,7 +44,8 @@ _STAYS = re.compile(
     r"|hover\w*)\b[^,]{0,28}$"
 )
 _STATE_BEFORE = re.compile(
-    r"(?:\b(?:stay|remain|keep|kept)\w*(?: (?!then\b|thus\b)\w+){0,2} |\b(?:are|is|was|were) (?:still |already )|保持|一直|始终|仍)$"
+    r"(?:\b(?:stay|remain|keep|kept)\w*(?: (?!then\b|thus\b)\w+){0,2} |\b(?:are|is|was|were) (?:still |already )|保持"
+    r"|一直|始终|仍)$"
 )
 _IS = re.compile(r"\b(?:is|are|was|were|be)(?: \w+ly)? $")
 _ABOUT_GRIPS = ("grasp", "shut", "hold", "grip", "try", "take", "arm", "one")
@@ -53,10 +55,12 @@ _GRASPS = frozenset(("grasp", "hold", "take", "lift", "shut", "reach", "release"
 _TO_DO = re.compile(r"(?P<to> to|) (?:(?:be|get|quite|\w+ly) )*(?=\w)")
 _LOWER = re.compile(r"lower|降低|下放|放低")
 _LIFTED = re.compile(
-    r"\b(?:is|was|gets|being|been) (?:\w+ )?\||\| (?:it|the|a) (?!(?:\w+ )?(?:arm|gripper|hand|wrist)\b)|[被把将][^左右]*\|"
+    r"\b(?:is|was|gets|being|been) (?:\w+ )?\||\| (?:it|the|a) (?!(?:\w+ )?(?:arm|gripper|hand|wrist)\b)"
+    r"|[被把将][^左右]*\|"
 )
 _ELSE = re.compile(
-    r"^ (?:is )?(?:left\b|remains|else|but|other|unusual|special|more|wrong|on the|around|nearby|(?:is|was|gets?|has) (?:been )?(?:moved|touched"
+    r"^ (?:is )?(?:left\b|remains|else|but|other|unusual|special|more|wrong|on the|around|nearby|(?:is|was|gets?"
+    r"|has) (?:been )?(?:moved|touched"
     r"|disturbed|knocked|damaged|broken|hit|changed|left behind))"
 )
 _OTHERS_ZH = re.compile(r"(?:其他|其它|别的|其余|周围)\S*$")
@@ -170,9 +174,8 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
             continue
         if one.kind == "nothing" and (of_kind(mentions, *_ABOUT_GRIPS) or _ALWAYS.search(clause)):
             return one
-        if one.kind == "fail" and not is_denied(clause, mentions, one):
-            if _fails_to_grasp(clause, mentions, one):
-                return one
+        if one.kind == "fail" and not is_denied(clause, mentions, one) and _fails_to_grasp(clause, mentions, one):
+            return one
         if (
             one.kind in ("grasp", "hold", "succeed")
             and is_denied(clause, mentions, one)

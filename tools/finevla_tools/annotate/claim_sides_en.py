@@ -28,7 +28,8 @@ _THE = r"(?:the |its |his |your |the robot's |the object's |the target's |robot'
 _END = (
     r"(?=\s*$|\s*[,.;:!?)(]|\s+(?:and(?! (?:left|right))|or|by|for|about|around|until|till|while|whilst|then"
     r"|before|after|again"
-    r"|slightly|over|across|along|with|at|in|round|from|w/|past|beyond|beside|near|between|through|throughout|onto|into|up|down|forwards?"
+    r"|slightly|over|across|along|with|at|in|round|from|w/|past|beyond|beside|near|between|through|throughout|onto"
+    r"|into|up|down|forwards?"
     r"|backwards?|a bit|a distance"
     r"|roughly|approximately|some|via|thanks|as|when|once|so|but|where|which|because|rather|instead|not|though"
     r"|although|thereby"
@@ -73,17 +74,22 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                        rf"|\b(?:on|at) (?:the |its |your )(?:left"
                        rf"|right)(?:[- ]hand)?(?: side)?\b(?! (?:robot\w* )?{HAND}\b)"
                        r"|\bfingers? (?:to|on) (?:its|the) (?:left|right)(?: and (?:left|right))?\b"),
-    ("place side", "", r"\b(?:facing|faces|faced|pointing|points|oriented|leaning|tilted)(?: to(?:wards?)?)?(?: the)? (?:left|right)\b"),
-    ("place side", "", r"\b(?:in|into|on|onto|inside|at|beside|by|near|with|behind) (?:the |an? |its |another )(?:\w+ ){0,2}?"
+    ("place side", "", r"\b(?:facing|faces|faced|pointing|points|oriented|leaning"
+                       r"|tilted)(?: to(?:wards?)?)?(?: the)? (?:left|right)\b"),
+    ("place side", "", r"\b(?:in|into|on|onto|inside|at|beside|by|near|with|behind) (?:the |an? |its "
+                       r"|another )(?:\w+ ){0,2}?"
                        rf"{_VESSEL} (?:to|on|at) (?:the |its )?(?:far )?(?:left|right)\b"),
-    ("place side", "", r"\b(?:first|second|third|fourth|fifth|last|one|1|2|3|\d(?:st|nd|rd|th))(?: \w+)? from (?:the )?(?:left|right)\b"),
-    ("dir", "", rf"\btowards? (?:the |its )(?:far )?{SIDE}[- ](?:hand )?(?:side|half|part|end|edge|area|region) of (?:the |its )?{_ROOM}"),
+    ("place side", "", r"\b(?:first|second|third|fourth|fifth|last|one|1|2|3|\d(?:st|nd|rd"
+                       r"|th))(?: \w+)? from (?:the )?(?:left|right)\b"),
+    ("dir", "", rf"\btowards? (?:the |its )(?:far )?{SIDE}[- ](?:hand )?(?:side|half|part|end|edge|area"
+                rf"|region) of (?:the |its )?{_ROOM}"),
     ("dir", "", rf"\b(?:to|towards?|over to|off to|further to|farther to) (?:the |its |your |the robot's "
                 rf"|robot's |his )(?:far )?{SIDE}"
                 rf"(?:-hand| hand(?= side))?(?:[- ]side)?\b(?! of\b)(?! {HAND})(?![ -]{PLACE}){_END}"),
     ("dir", "", rf"\b{SIDE}wards?\b(?![- ]side)"),
     ("dir", "", rf"\b(?:to )?(?<!the )(?<!its )(?<!your )(?<!on )(?<!from )(?<!and )(?<!is )(?<!was )(?<!has )(?<!are ){SIDE}\b"
-                rf"(?! (?:after|before|when|as|at the|once|away|next to|beside|it|the|them|alone|in|at|on|behind|above|from|over|with|as|untouched)\b){_END}"),
+                rf"(?! (?:after|before|when|as|at the|once|away|next to|beside|it|the|them|alone|in|at|on|behind"
+                rf"|above|from|over|with|as|untouched)\b){_END}"),
     ("dir", "forward", rf"\bforwards?\b|\b(?:(?:farther|further|farthest|furthest) )?away from {_SELF}"
                        rf"|\b(?:farther|further) (?:out )?"
                        rf"(?:from|off) {_SELF}|\b(?:straight |dead )ahead\b|\b(?:to|towards?) the far (?:side"
@@ -118,5 +124,6 @@ WORDS: tuple[tuple[str, str, str], ...] = (
 BESIDE = re.compile(
     r"(?:towards?|near|beside|away from|(?:front|left|right|side|top|reach|ahead|out|path|base|behalf) of"
     r"|closer to|close to|next to"
-    r"|below|beneath|under|facing|past|behind|opposite|between|than|avoiding|around|touching|touches|hitting|hits|bumping into|meets|meeting|resembles) (?:the |its |your |robot's )*$"
+    r"|below|beneath|under|facing|past|behind|opposite|between|than|avoiding|around|touching|touches|hitting|hits"
+    r"|bumping into|meets|meeting|resembles) (?:the |its |your |robot's )*$"
 )

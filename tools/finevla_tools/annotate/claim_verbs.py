@@ -28,7 +28,8 @@ _LEMMAS: dict[str, str] = {
 _NOUNS = {"grasp", "hold", "reach"}  # kinds whose base forms are nouns after an article
 _CONSONANT_Y = re.compile(r"[^aeiou]y$")
 _NOUN_BEFORE = re.compile(
-    r"(?:\b(?:a|an|the|its|his|their|this|that|each|no|any|firm|good|secure|tight|solid|strong|stable|gentle|full|failed|successful"
+    r"(?:\b(?:a|an|the|its|his|their|this|that|each|no|any|firm|good|secure|tight|solid|strong|stable|gentle|full"
+    r"|failed|successful"
     r"|first|second|third|single|proper|of|in)|'s) $"
 )
 _POSE_AFTER = re.compile(r" (?:pose|posture|position|point|location|height|approach|configuration|candidate|planner)\b")

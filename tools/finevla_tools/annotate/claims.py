@@ -23,7 +23,8 @@ ACTS = (*VERBS, "act", "try", "together", "in turn")
 _DOES = ("do", "does", "did")
 # What an arm is like, and not what it does.
 _IS_SO = re.compile(
-    r" (?:(?:is|are|was|were)(?! (?:the|it|used|active|chosen)\b)|remains?|stay(?:s|ed)?|hangs?|hovers?|looks?|appears?|seems?|can be)\b"
+    r" (?:(?:is|are|was|were)(?! (?:the|it|used|active|chosen)\b)|remains?|stay(?:s|ed)?|hangs?|hovers?|looks?"
+    r"|appears?|seems?|can be)\b"
 )
 _NEAR = 60  # signs before an arm in which there is room for all that is looked for there
 _NAMES_ARMS = re.compile(r"\b(?:arm|gripper|hand|manipulator)s?\b|臂|手|爪")
@@ -170,20 +171,23 @@ def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator
 
 def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], told: Told) -> None:
     """Keep what the next clause builds on."""
+    if not mentions:
+        return
     for claim in made:
         if claim.kind in ("close", "hold") and not claim.denied and claim.value != "try":
             told.holds, told.let_go = True, False
         elif (claim.kind == "open" and not claim.denied) or claim.kind in ("miss", "lose"):
             told.holds, told.let_go = False, claim.kind == "open"
-    told.is_ready = told.let_go and (told.is_ready or bool(of_kind(mentions, "reach")))
+    kinds = {one.kind for one in mentions}
+    told.is_ready = told.let_go and (told.is_ready or "reach" in kinds)
     if any(claim.kind != "count" for claim in made):
         told.at_s = None
     elif (at_s := moment(clause, mentions)) is not None:
         told.at_s = at_s
     carries = any(claim.kind == "direction" and claim.carried for claim in made)
-    told.carried = carries or bool(of_kind(mentions, "carry")) or (told.carried and not made)
+    told.carried = carries or "carry" in kinds or (told.carried and not made)
     # `turns it clockwise, seen from above, by 90 degrees`: what claims nothing does not end a turn
-    turns = any(claim.kind in ("rotation", "angle") for claim in made) or bool(of_kind(mentions, "turn"))
+    turns = any(claim.kind in ("rotation", "angle") for claim in made) or "turn" in kinds
     told.turned = turns or (told.turned and not made)
 
 

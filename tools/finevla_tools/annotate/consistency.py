@@ -21,7 +21,8 @@ OUTCOMES = ("close", "open", "hold", "miss", "direction", "rotation")
 COUNTED = ("count", "one of attempts", "attempt", "failed attempts", "no retry")
 FIRST_S = 0.5  # arms that begin nearer together begin at once
 _COMES_LAST = re.compile(
-    r"(?:the |its )?(?:left|right) \w+(?: (?!left\b|right\b|the\b)\w+){0,2}(?: the \w+)? (?:last|second)\b|[^左右]{0,2}[左右][^左右]*(?:最后|第二)"
+    r"(?:the |its )?(?:left|right) \w+(?: (?!left\b|right\b|the\b)\w+){0,2}(?: the \w+)? (?:last|second)\b"
+    r"|[^左右]{0,2}[左右][^左右]*(?:最后|第二)"
 )
 # Slots whose values are words of sentences already, and those that need a few around them to be read as one.
 SLOTS: Mapping[str, str] = {
