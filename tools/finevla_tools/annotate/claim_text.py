@@ -64,6 +64,7 @@ _ORDERS = _rules(
     (r"\b(left|right)(?: one)? first,? (?:and )?(?:then )?(?:the )?(left|right)(?: one)?"
      r" (?:second|next|afterwards|later|last)\b", r"\1 arm first, then \2 arm"),
 )  # fmt: skip
+_SPANS = _rules((r"\bbetween (\d[\d.]*(?: ?s\b| seconds?)?) and (?=\d)", r"from \1 to "))
 _CHINESE = _rules(
     (r"反时针|逆时钟", "逆时针"), ("顺时钟", "顺时针"), ("直角", "90度"),
     (r"(?<![动转触近取])方向(?:应)?(?:该)?(?:为|是)?[：:]?(?=[向往朝])", "搬运"),
@@ -110,6 +111,7 @@ def plain_text(text: str) -> str:
         ("cw" in text or "clock" in text, _SENSES),
         (any(sign in text for sign in ":=："), _LABELS),
         ("first" in text, _ORDERS),
+        ("between" in text, _SPANS),
         (any(map(text.__contains__, _RARE_WORDS)), _RARE),
     ):
         if is_near:

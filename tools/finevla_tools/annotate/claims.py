@@ -122,15 +122,17 @@ def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
     """The clauses with their mentions; what only names an arm belongs to the next one: `its partner, the left arm, waits`."""
     read: list[tuple[str, Sequence[Mention]]] = []
     for clause in clauses:
-        if (
-            read
-            and all(one.kind in ("arm", "one", "grip") for one in read[-1][1])
-            and of_kind(read[-1][1], "arm", "one")
-            and not _IS_SO.search(read[-1][0])
-        ):
+        if read and _is_of_next(*read[-1]):
             clause = f"{read.pop()[0]} {clause}"
         read.append((clause, mentions_in(clause)))
     return read
+
+
+def _is_of_next(clause: str, mentions: Sequence[Mention]) -> bool:
+    """Whether a clause only names an arm, or from when to when something was."""
+    kinds = {one.kind for one in mentions}
+    names = kinds <= {"arm", "one", "grip"} and not kinds.isdisjoint({"arm", "one"})
+    return kinds == {"span"} or (names and not _IS_SO.search(clause))
 
 
 def _with_last_attempts(claims: Sequence[Claim]) -> Iterator[Claim]:
