@@ -39,7 +39,7 @@ _REORDERED: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (("after",), rf"^(?P<b>[^,]+?)\bafter (?P<a>\w+ing [^,]+?),? and (?P<c>{_SIDE}.+)$"),
         (("等",), r"^(?P<b>(?:(?!等)[^，])+?)等(?:到|待)?(?P<a>[^，]*?[左右臂手][^，]*?)(?:之后|以后|后)(?P<c>.+)$"),
         (("在前",), r"^(?:.*?，)?(?P<a>[^，]+?)在前，(?P<b>[^，]+?)在后"),
-        (("wait",), r"^(?P<b>.+?) waits? (?:until|till|for) (?P<a>.+)$"),
+        (("wait",), rf"^(?P<b>.+?) waits? (?:until|till|for(?= {_SIDE})) (?P<a>.+)$"),
         (("had already",), r"^(?P<a>.+? had already .+?) (?:when|as|before) (?P<b>.+)$"),
         (_PRIOR_WORDS, rf"^\s*{_PRIOR} (?!that\b|this\b|long\b)(?P<b>[^,]+),(?P<a>.+)$"),
         (_LATER_WORDS, rf"^\s*{_LATER} (?!that\b|this\b)(?P<a>[^,]+),(?P<b>.+)$"),
