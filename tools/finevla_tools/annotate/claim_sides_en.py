@@ -51,7 +51,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                     r"|\bapproach\w* (?:\w+ )?overhead\b"),
     ("from", "", rf"{_FROM} {_THE}?{SIDE}(?:[- ]hand)?[- ](?:side|flank|edge|face)\b(?! to\b){_OF}"),
     ("from", "", rf"{_FROM} {_THE}{SIDE}(?:[- ]hand)?(?: of (?:it|the (?!{_SURFACE}\b)\w+)\b)?(?! to\b){_END}"),
-    ("from", "", rf"\b{SIDE}(?:ward)?s?[- ](?:hand[- ])?(?:side[- ])?approach\b"),
+    ("from", "", rf"\b{SIDE}(?:ward)?s?(?:-hand)?(?:[- ]side)?[- ]approach\b"),
     ("from", "front", rf"{_FROM} {_THE}{_FAR}(?:[- ]front)?[- ]{_WHERE}\b{_OF}"
                       rf"|{_FROM} {_THE}(?:far )?front\b(?! to\b){_END}"
                       rf"|{_FROM} {_THE}front side\b|{_FROM} (?:the|its) {_WHERE} (?:\w+ ){{0,2}}(?:away"
@@ -80,7 +80,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                        r"|another )(?:\w+ ){0,2}?"
                        rf"{_VESSEL} (?:to|on|at) (?:the |its )?(?:far )?(?:left|right)\b"),
     ("place side", "", r"\b(?:first|second|third|fourth|fifth|last|one|1|2|3|\d(?:st|nd|rd"
-                       r"|th))(?: \w+)? from (?:the )?(?:left|right)\b"),
+                       r"|th))(?: (?!in\b)\w+)? from (?:the )?(?:left|right)\b"),
     ("dir", "", rf"\btowards? (?:the |its )(?:far )?{SIDE}[- ](?:hand )?(?:side|half|part|end|edge|area"
                 rf"|region) of (?:the |its )?{_ROOM}"),
     ("dir", "", rf"\b(?:to|towards?|over to|off to|further to|farther to) (?:the |its |your |the robot's "
