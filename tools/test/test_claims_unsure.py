@@ -9,7 +9,7 @@ from eighth_claims import EIGHTH, EIGHTH_WORDS
 from eleventh_claims import ELEVENTH, ELEVENTH_WORDS
 from twelfth_claims import TWELFTH, TWELFTH_WORDS
 
-from finevla_tools.annotate.claim_mentions import _EN, _ZH
+from finevla_tools.annotate.claim_mentions import CHINESE, ENGLISH
 from finevla_tools.annotate.consistency import contradictions
 
 EPISODES = {
@@ -123,7 +123,7 @@ def test_patterns_that_are_asked_for_together_miss_none_of_theirs() -> None:
     random.Random(1).shuffle(texts)
     found = 0
     for text in re.split(r"[,，。.]", " ".join(texts[:150])):
-        for group in (*_EN, *_ZH):
+        for group in (*ENGLISH, *CHINESE):
             matches = [pattern for _, _, pattern in group.each if pattern.search(text)]
             assert bool(group.any_of.search(text)) == bool(matches), (text, matches)
             found += len(matches)

@@ -33,8 +33,8 @@ def _compiled(words: Sequence[tuple[str, str, str]]) -> tuple[Patterns, ...]:
     )
 
 
-_EN = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))
-_ZH = _compiled(claim_words_zh.WORDS)
+ENGLISH = _compiled((*claim_words_en.WORDS, *claim_sides_en.WORDS))
+CHINESE = _compiled(claim_words_zh.WORDS)
 _LATIN = re.compile(r"[A-Za-z]{2}")
 _SIDES = {"l": "left", "r": "right"}
 
@@ -55,7 +55,7 @@ class Mention(NamedTuple):
 def mentions_in(clause: str) -> tuple[Mention, ...]:
     """Return the mentions of a clause in their order; where two overlap, the earlier and longer one."""
     is_chinese = bool(HAN.search(clause))
-    groups = (*(_EN if _LATIN.search(clause) or not is_chinese else ()), *(_ZH if is_chinese else ()))
+    groups = (*(ENGLISH if _LATIN.search(clause) or not is_chinese else ()), *(CHINESE if is_chinese else ()))
     found = [
         _mention(kind, value, match)
         for group in groups
