@@ -1,4 +1,4 @@
-"""A thirteenth set of phrasings for `claimed_motion`, counted once after the check was mended for the twelfth, and not mended for.
+"""A thirteenth set of phrasings for `claimed_motion`, counted after the check was mended for the twelfth, and not mended for.
 
 An apprentice's report, alt texts, a film script, a model that lists its doubts, a checker who quotes the draft, a manual, chat.
 """
