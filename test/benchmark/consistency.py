@@ -22,8 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from claimed_motion import ARMS, FIFTH, FOURTH, SECOND, SENSES, SIDES, THIRD, TUNED, SaidMotion, said_motions
 from eighth_claims import EIGHTH, EIGHTH_WORDS
+from eleventh_claims import ELEVENTH, ELEVENTH_WORDS
 from ninth_claims import NINTH, NINTH_WORDS
 from tenth_claims import TENTH, TENTH_WORDS
+from thirteenth_claims import THIRTEENTH, THIRTEENTH_WORDS
+from twelfth_claims import TWELFTH, TWELFTH_WORDS
 from unseen_claims import SEVENTH, SIXTH
 
 from finevla_sim.inverse_kinematics import ArmIK
@@ -100,7 +103,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0)
-    parser.add_argument("--sets", default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,simulator")
+    parser.add_argument(
+        "--sets",
+        default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,twelfth,thirteenth,simulator",
+    )
     options = parser.parse_args()
     print("| sentences | false | flagged | true | flagged wrongly | sentences/s |\n|---|---|---|---|---|---|")
     sets = {
@@ -114,6 +120,9 @@ def main() -> None:
         "eighth": lambda: said_motions(EIGHTH, options.count, options.seed, EIGHTH_WORDS),
         "ninth": lambda: said_motions(NINTH, options.count, options.seed, NINTH_WORDS),
         "tenth": lambda: said_motions(TENTH, options.count, options.seed, TENTH_WORDS),
+        "eleventh": lambda: said_motions(ELEVENTH, options.count, options.seed, ELEVENTH_WORDS),
+        "twelfth": lambda: said_motions(TWELFTH, options.count, options.seed, TWELFTH_WORDS),
+        "thirteenth": lambda: said_motions(THIRTEENTH, options.count, options.seed, THIRTEENTH_WORDS),
         "simulator": lambda: simulated(min(options.count, 1000), options.seed),
     }
     for name in options.sets.split(","):

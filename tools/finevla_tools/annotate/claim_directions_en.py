@@ -13,6 +13,12 @@ _SURFACE = (
     r"(?:table|tabletop|desk|plate|bowl|tray|box|workspace|scene|board|mat|shelf|bin|basket|counter|robot|image"
     r"|frame|picture)"
 )
+# What things are carried across, and what they are put in: `in the drawer to the right` is no direction.
+_ROOM = r"(?:table(?:top)?|desk|workspace|scene|mat|counter|work ?surface|work area|work ?bench)\b"
+_VESSEL = (
+    r"(?:bowl|box|drawer|bin|basket|tray|plate|shelf|container|cup|cabinet|rack|pot|pan|bag|dish|crate|bucket|sink|oven"
+    r"|microwave|slot|holder|stand|pile|stack|cloth|towel|coaster)"
+)
 _OF = rf"(?! of (?:the|a|its)? ?(?:\w+ )?{_SURFACE}\b)"
 _SELF = (
     r"(?:the robot(?:'s (?:base|body))?|itself|(?:its|the|robot's) (?:own )?(?:base|body|torso|trunk)|you|the operator)"
@@ -22,7 +28,8 @@ _THE = r"(?:the |its |his |your |the robot's |the object's |the target's |robot'
 _END = (
     r"(?=\s*$|\s*[,.;:!?)(]|\s+(?:and(?! (?:left|right))|or|by|for|about|around|until|till|while|whilst|then"
     r"|before|after|again"
-    r"|slightly|over|across|along|with|at|in|round|from|through|throughout|onto|into|up|down|forwards?"
+    r"|slightly|over|across|along|with|at|in|round|from|w/|past|beyond|beside|near|between|through|throughout|onto"
+    r"|into|up|down|forwards?"
     r"|backwards?|a bit|a distance"
     r"|roughly|approximately|some|via|thanks|as|when|once|so|but|where|which|because|rather|instead|not|though"
     r"|although|thereby"
@@ -44,11 +51,11 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                     r"|\bapproach\w* (?:\w+ )?overhead\b"),
     ("from", "", rf"{_FROM} {_THE}?{SIDE}(?:[- ]hand)?[- ](?:side|flank|edge|face)\b(?! to\b){_OF}"),
     ("from", "", rf"{_FROM} {_THE}{SIDE}(?:[- ]hand)?(?: of (?:it|the (?!{_SURFACE}\b)\w+)\b)?(?! to\b){_END}"),
-    ("from", "", rf"\b{SIDE}(?:ward)?s?[- ](?:hand[- ])?(?:side[- ])?approach\b"),
+    ("from", "", rf"\b{SIDE}(?:ward)?s?(?:-hand)?(?:[- ]side)?[- ]approach\b"),
     ("from", "front", rf"{_FROM} {_THE}{_FAR}(?:[- ]front)?[- ]{_WHERE}\b{_OF}"
                       rf"|{_FROM} {_THE}(?:far )?front\b(?! to\b){_END}"
                       rf"|{_FROM} {_THE}front side\b|{_FROM} (?:the|its) {_WHERE} (?:\w+ ){{0,2}}(?:away"
-                      rf"|farthest|furthest|opposite"
+                      rf"|farther|further|farthest|furthest|opposite"
                       rf"|remote)(?: away)? from {_SELF}|{_FROM} (?:behind|beyond)(?: (?:it"
                       rf"|the (?!{_SURFACE}\b)\w+))?{_END}"
                       r"|\b(?:far|front)-side approach\b"),
@@ -67,12 +74,22 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                        rf"|\b(?:on|at) (?:the |its |your )(?:left"
                        rf"|right)(?:[- ]hand)?(?: side)?\b(?! (?:robot\w* )?{HAND}\b)"
                        r"|\bfingers? (?:to|on) (?:its|the) (?:left|right)(?: and (?:left|right))?\b"),
+    ("place side", "", r"\b(?:facing|faces|faced|pointing|points|oriented|leaning"
+                       r"|tilted)(?: to(?:wards?)?)?(?: the)? (?:left|right)\b"),
+    ("place side", "", r"\b(?:in|into|on|onto|inside|at|beside|by|near|with|behind) (?:the |an? |its "
+                       r"|another )(?:\w+ ){0,2}?"
+                       rf"{_VESSEL} (?:to|on|at) (?:the |its )?(?:far )?(?:left|right)\b"),
+    ("place side", "", r"\b(?:first|second|third|fourth|fifth|last|one|1|2|3|\d(?:st|nd|rd"
+                       r"|th))(?: (?!in\b)\w+)? from (?:the )?(?:left|right)\b"),
+    ("dir", "", rf"\btowards? (?:the |its )(?:far )?{SIDE}[- ](?:hand )?(?:side|half|part|end|edge|area"
+                rf"|region) of (?:the |its )?{_ROOM}"),
     ("dir", "", rf"\b(?:to|towards?|over to|off to|further to|farther to) (?:the |its |your |the robot's "
                 rf"|robot's |his )(?:far )?{SIDE}"
                 rf"(?:-hand| hand(?= side))?(?:[- ]side)?\b(?! of\b)(?! {HAND})(?![ -]{PLACE}){_END}"),
     ("dir", "", rf"\b{SIDE}wards?\b(?![- ]side)"),
     ("dir", "", rf"\b(?:to )?(?<!the )(?<!its )(?<!your )(?<!on )(?<!from )(?<!and )(?<!is )(?<!was )(?<!has )(?<!are ){SIDE}\b"
-                rf"(?! (?:it|the|them|alone|in|at|on|behind|above|from|over|with|as|untouched)\b){_END}"),
+                rf"(?! (?:after|before|when|as|at the|once|away|next to|beside|it|the|them|alone|in|at|on|behind"
+                rf"|above|from|over|with|as|untouched)\b){_END}"),
     ("dir", "forward", rf"\bforwards?\b|\b(?:(?:farther|further|farthest|furthest) )?away from {_SELF}"
                        rf"|\b(?:farther|further) (?:out )?"
                        rf"(?:from|off) {_SELF}|\b(?:straight |dead )ahead\b|\b(?:to|towards?) the far (?:side"
@@ -82,8 +99,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
                         r"|\b(?:to|towards?) the near (?:side|end|edge)\b"),
     ("dir", "up", r"\bupwards?\b|\b(?:mov|carr|bring)\w*(?: \w+){0,3} up(?=\s*$|\s*[,.;]|\s+(?:and|by))"),
     ("dir", "down", r"\bdownwards?\b|\b(?:mov|carr|bring)\w*(?: \w+){0,3} down(?=\s*$|\s*[,.;]|\s+(?:and|by))"),
-    ("seen", "", r"\b(?:seen|viewed|looking|looked|observed|watched|view|as seen)(?: (?:at|down|on))*\b"),
-    ("hedge", "", r"\b(?:slightly|a bit|a little|somewhat|marginally)\b"),
+    ("seen", "", r"\b(?:seen|viewed|looking|looked|looks|appears|observed|watched|view|as seen)(?: (?:at|down|on))*\b"),
+    ("hedge", "", r"\b(?:slightly|slight|a bit|a little|somewhat|marginally|briefly|brief|small)\b"),
     ("sense", "counterclockwise", r"\bcounterclockwise\b|\bagainst the (?:clock|hands)|\b(?:opposite|contrary"
                                   r"|counter) to the clock"),
     ("sense", "clockwise", r"\bclockwise\b|\b(?:with|like) (?:the )?(?:hands of )?(?:the|a) clock|\bas a clock goes"
@@ -107,6 +124,6 @@ WORDS: tuple[tuple[str, str, str], ...] = (
 BESIDE = re.compile(
     r"(?:towards?|near|beside|away from|(?:front|left|right|side|top|reach|ahead|out|path|base|behalf) of"
     r"|closer to|close to|next to"
-    r"|below|beneath|under|facing|past|behind|opposite|between|than|avoiding|around) (?:the |its |your |robot's )*$",
-    re.IGNORECASE,
+    r"|below|beneath|under|facing|past|behind|opposite|between|than|avoiding|around|touching|touches|hitting|hits"
+    r"|bumping into|meets|meeting|resembles) (?:the |its |your |robot's )*$"
 )

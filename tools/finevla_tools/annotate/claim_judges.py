@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from finevla_tools.annotate.claim_asides import WHOLE_TIME
 from finevla_tools.annotate.claim_types import AXIS, OPPOSITE, SIDES, Claim
 from finevla_tools.annotate.motion_view import Fact, MotionView
 
@@ -40,6 +41,8 @@ def _arm(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionV
     acting = f"acting: {' and '.join(sorted(view.arms))} arm"
     claimed = set(SIDES) if claim.arm == "both" else {claim.arm}
     if claim.kind == "idle":
+        if len(view.arms) > 1 and not WHOLE_TIME.search(claim.words):
+            return CANNOT_TELL, acting  # it may rest while the other one acts
         return (CONTRADICTS if claimed & view.arms else AGREES), acting
     if claim.hedged and any(one.kind == "arm" and one.arm in view.arms and not one.hedged for one in claims):
         return CANNOT_TELL, acting  # it is named, and may not be said to act
@@ -85,9 +88,8 @@ def _hold(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: Motion
 
 def _miss(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionView) -> Said:
     closes = scope.of_kind("close", claim.arm)
-    goes_on = any(one.kind in ("hold", "direction", "extent", "open", "rotation") and not one.denied for one in claims)
-    if not closes or (claim.value == "left" and goes_on):  # `leaves the plate untouched`
-        return _UNKNOWN
+    if not closes or (claim.value in ("left", "state") and _goes_on(claims)):
+        return _UNKNOWN  # `leaves the plate untouched`, `is empty in the end`
     missed = [f for f in closes if f.value == "nothing"]
     if claim.at_s is not None:
         missed = _near(missed, claim.at_s, NEAR_S)
@@ -97,6 +99,12 @@ def _miss(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: Motion
     if lost or any(not f.value for f in closes):
         return CANNOT_TELL, shown(lost or closes)
     return CONTRADICTS, shown(closes)
+
+
+def _goes_on(claims: Sequence[Claim]) -> bool:
+    """Return whether a text tells of something that was grasped."""
+    grasped = ("hold", "direction", "extent", "open", "rotation")
+    return any(not one.denied and (one.kind in grasped or (one.kind == "close" and one.value == "")) for one in claims)
 
 
 def _lose(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionView) -> Said:
@@ -127,7 +135,10 @@ def _direction(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: M
         return CANNOT_TELL, shown(facts)  # only where it went altogether is measured
     axis = [f for f in facts if AXIS[f.value] == AXIS[claim.value]]
     if axis:
-        return CONTRADICTS, shown(axis)
+        return (CANNOT_TELL if claim.hedged else CONTRADICTS), shown(axis)
+    others = [one.value for one in claims if one.kind == "direction" and one.carried and not one.denied]
+    if any(f.value in others and AXIS[f.value] != "z" for f in facts):
+        return CANNOT_TELL, shown(facts)  # the main direction is told, and this is a part that is not measured
     level = [f for f in facts if AXIS[f.value] != "z"]
     if AXIS[claim.value] != "z" and level and not claim.hedged:
         return CONTRADICTS, shown(level)
@@ -138,8 +149,10 @@ def _approach(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: Mo
     facts = scope.of_kind("approach", claim.arm)
     if not facts:
         return _UNKNOWN
-    agrees = any(f.value == claim.value for f in facts)
-    return (AGREES if agrees != claim.denied else CONTRADICTS), shown(facts)
+    values = {f.value for f in facts}
+    if claim.value not in values and any(one.kind == "approach" and one.value in values for one in claims):
+        return CANNOT_TELL, shown(facts)  # a part of the way to it; measured is how it is reached
+    return (AGREES if (claim.value in values) != claim.denied else CONTRADICTS), shown(facts)
 
 
 def _rotation(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionView) -> Said:
@@ -204,8 +217,22 @@ def _coordination(claim: Claim, claims: Sequence[Claim], scope: MotionView, view
     return (AGREES if right in kinds else CONTRADICTS if wrong in kinds else CANNOT_TELL), shown(facts)
 
 
+def _held(claim: Claim, claims: Sequence[Claim], scope: MotionView, view: MotionView) -> Said:
+    """Holding from one moment to another: within a grasp and its release."""
+    begin_s, end_s = (float(moment) for moment in claim.value.split("-"))
+    closes = [f for f in scope.of_kind("close", claim.arm) if f.value != "nothing"]
+    opens = scope.of_kind("open", claim.arm)
+    if not closes:
+        return _UNKNOWN
+    for closed in closes:
+        opened = next((f for f in opens if f.row.from_s >= closed.row.from_s), None)
+        if closed.row.from_s - NEAR_S <= begin_s and (opened is None or end_s <= opened.row.to_s + NEAR_S):
+            return AGREES, shown([closed, *([opened] if opened else [])])
+    return CONTRADICTS, shown([*closes, *opens])
+
+
 _JUDGES: Mapping[str, Callable[[Claim, Sequence[Claim], MotionView, MotionView], Said]] = {
-    "arm": _arm, "idle": _arm, "close": _event, "open": _event, "hold": _hold, "miss": _miss, "lose": _lose,
+    "arm": _arm, "idle": _arm, "close": _event, "open": _event, "hold": _hold, "held": _held, "miss": _miss, "lose": _lose,
     "direction": _direction, "approach": _approach, "rotation": _rotation,
     "angle": _number("angle", ANGLE_SHARE, ANGLE_DEG), "extent": _number("extent", EXTENT_SHARE, EXTENT_M),
     "count": _count, "one of attempts": _count, "attempt": _count, "failed attempts": _count, "no retry": _count,

@@ -4,26 +4,42 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from finevla_tools.annotate import claim_directions_en, claim_words_en, claim_words_zh
-from finevla_tools.annotate.claim_verbs import WORD, verb_kind
+from finevla_tools.annotate.claim_text_normalization import HAN
+from finevla_tools.annotate.claim_verbs import WORD, any_of, verb_kind
 
-Patterns = tuple[tuple[str, str, re.Pattern[str]], ...]
-
-
-def _compiled(words: Sequence[tuple[str, str, str]]) -> Patterns:
-    return tuple((kind, value, re.compile(pattern, re.IGNORECASE)) for kind, value, pattern in words)
+_EACH = 8  # patterns that are asked for together; 5 to 15 are about as fast
 
 
-_EN = _compiled((*claim_words_en.WORDS, *claim_directions_en.WORDS))
-_ZH = _compiled(claim_words_zh.WORDS)
-HAN = re.compile(r"[一-鿿]")
+@dataclass(frozen=True)
+class Patterns:
+    """A few patterns with their kinds and values, and one pattern that matches wherever any of them does."""
+
+    any_of: re.Pattern[str]
+    each: tuple[tuple[str, str, re.Pattern[str]], ...]
+
+
+def _compiled(words: Sequence[tuple[str, str, str]]) -> tuple[Patterns, ...]:
+    """Most clauses have no match of most patterns, and one pattern for all of a group finds that out far faster."""
+    groups = [words[k : k + _EACH] for k in range(0, len(words), _EACH)]
+    return tuple(
+        Patterns(
+            re.compile(any_of([pattern for _, _, pattern in group])),
+            tuple((kind, value, re.compile(pattern)) for kind, value, pattern in group),
+        )
+        for group in groups
+    )
+
+
+ENGLISH = _compiled((*claim_words_en.WORDS, *claim_directions_en.WORDS))
+CHINESE = _compiled(claim_words_zh.WORDS)
 _LATIN = re.compile(r"[A-Za-z]{2}")
 _SIDES = {"l": "left", "r": "right"}
 
 
-@dataclass(frozen=True)
-class Mention:
+class Mention(NamedTuple):
     """Something that a clause means; `kind` as in `WORDS`, `number` where it has one, `unit` of a length."""
 
     kind: str
@@ -39,8 +55,14 @@ class Mention:
 def mentions_in(clause: str) -> tuple[Mention, ...]:
     """Return the mentions of a clause in their order; where two overlap, the earlier and longer one."""
     is_chinese = bool(HAN.search(clause))
-    patterns = (*(_EN if _LATIN.search(clause) or not is_chinese else ()), *(_ZH if is_chinese else ()))
-    found = [_mention(kind, value, match) for kind, value, pattern in patterns for match in pattern.finditer(clause)]
+    groups = (*(ENGLISH if _LATIN.search(clause) or not is_chinese else ()), *(CHINESE if is_chinese else ()))
+    found = [
+        _mention(kind, value, match)
+        for group in groups
+        if group.any_of.search(clause)
+        for kind, value, pattern in group.each
+        for match in pattern.finditer(clause)
+    ]
     found += [
         _mention(kind, "", word) for word in WORD.finditer(clause) if (kind := verb_kind(clause, word)) is not None
     ]
@@ -52,11 +74,13 @@ def mentions_in(clause: str) -> tuple[Mention, ...]:
 
 
 def _mention(kind: str, value: str, match: re.Match[str]) -> Mention:
+    if not match.re.groups:
+        return Mention(kind, value, match.start(), match.end(), match[0])
     groups = {name: said for name, said in match.groupdict().items() if said}
-    side = groups.get("side", "").lower()
+    side = groups.get("side", "")
     number = next((groups[name] for name in "nmo" if name in groups), "")
     value = value or _SIDES.get(side, side)
-    return Mention(kind, value, match.start(), match.end(), match[0], number.lower(), groups.get("u", "").lower())
+    return Mention(kind, value, match.start(), match.end(), match[0], number, groups.get("u", ""))
 
 
 def of_kind(mentions: Sequence[Mention], *kinds: str) -> list[Mention]:

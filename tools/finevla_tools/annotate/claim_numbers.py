@@ -1,5 +1,6 @@
 """Claims of a clause on how often something was tried, and the moments that it gives to what grippers do."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ _NUMBERS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "once": 1, "twice": 2, "thrice": 3, "a": 1, "an": 1,
     "the first": 1, "one": 1, "two": 2, "three": 3,
 }  # fmt: skip
+_MOMENTS = re.compile(r"\d+(?:\.\d+)?")
+COUNTED = frozenset(("no retry", "again", "anew", "failed tries", "ordinal", "tries", "times"))  # mentions of how often
 TIMED = ("close", "open", "miss")
 
 
@@ -19,6 +22,14 @@ def _number(one: Mention) -> int:
     said = one.number or one.value
     digits = "".join(sign for sign in said if sign.isdigit())
     return int(digits) if digits else _NUMBERS.get(said, 0)
+
+
+def held_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
+    """Give from when to when a clause that tells of holding says that something is held."""
+    for span in of_kind(mentions, "span"):
+        moments = _MOMENTS.findall(span.text)
+        if len(moments) == 2:
+            yield Claim("held", "-".join(moments), clause)
 
 
 def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
@@ -67,6 +78,8 @@ def _repeats(clause: str, mentions: Sequence[Mention]) -> list[Mention]:
 
 def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
     """Return the claims with their moments: of several each goes to the nearest act that has none yet."""
+    if not placed:
+        return []
     times = [one for one in of_kind(mentions, "time") if not _is_end(clause, one)]
     claims = dict(enumerate(placed))
     events = [k for k, (_, claim) in claims.items() if claim.kind in TIMED and not claim.denied]
@@ -93,4 +106,4 @@ def moment(clause: str, mentions: Sequence[Mention]) -> float | None:
 
 def _is_end(clause: str, one: Mention) -> bool:
     """`holds it until 9 s` gives no moment at which it is grasped."""
-    return clause[: one.begin].rstrip().lower().endswith(("until", "till", "up to", "until about", "by", "before"))
+    return clause[: one.begin].rstrip().endswith(("until", "till", "up to", "until about", "by", "before"))

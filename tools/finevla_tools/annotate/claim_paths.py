@@ -12,27 +12,27 @@ from finevla_tools.annotate.claim_types import Claim, Told
 
 _COMING = re.compile(
     r"\b(?:in|line|path|coming|came|comes|moving|approaching|approached|entering|arriving"
-    r"|starting|descending|reached|gripped|grasped) $",
-    re.IGNORECASE,
+    r"|starting|descending|reached|gripped|grasped) $"
 )
-_MOVED_THING = re.compile(r"(?:^|\b)(?:the|a) (?:\w+ )?\w+ (?:then |is |was |slowly |thus )?$", re.IGNORECASE)
+_MOVED_THING = re.compile(r"(?:^|\b)(?:the|a) (?:\w+ )?\w+ (?:then |is |was |slowly |thus )?$")
 _OTHER_LENGTH = re.compile(
     r"^[ -]?(?:tall|high|long|wide|thick|deep|above|below|from|off|of|in (?:height|length"
     r"|diameter)|高|长|宽|厚|处|见方|直径)"
 )
 _BOUND = re.compile(
     r"(?:more than|less than|at least|at most|no more than|fewer than|up to|nearly|almost|within|beyond"
-    r"|exceeding|well over|超过|不到|至少|不足|不超过|最多|将近|多于|少于) ?$",
-    re.IGNORECASE,
+    r"|exceeding|well over|超过|不到|至少|不足|不超过|最多|将近|多于|少于) ?$"
 )
 _BOUND_ZH = re.compile(r"(?:以上|以内|多(?!次|个))")
 _ARTICLE = re.compile(
     r"\b(?:the|a|an|this|that)(?: (?:red|green|blue|yellow|small|big|large|white"
-    r"|black))* $",
-    re.IGNORECASE,
+    r"|black))* $"
 )
-_AT_ANGLE = re.compile(r"\bat (?:an? )?(?:angle of )?(?:about |roughly |around )?$", re.IGNORECASE)
+_AT_ANGLE = re.compile(r"\bat (?:an? )?(?:angle of )?(?:about |roughly |around )?$")
 _ITS = re.compile(r"^(?: (?:the|its|your|both|his))* $")
+_TURNS_BACK = re.compile(r"\bback\b|\breturn|\breset|\b(?:rest|home|initial) (?:pose|position)|复位|回")
+_IN_STEPS = re.compile(r"\b(?:steps|stages|increments|parts|each|per|every)\b|每次|各")
+_TAKEN_ZH = re.compile(r"[把将被]")
 _METRES = {"mm": 1e-3, "mi": 1e-3, "毫米": 1e-3, "cm": 1e-2, "ce": 1e-2, "厘米": 1e-2, "公分": 1e-2, "in": 0.0254}
 _NOT_CARRYING = ("reach", "retreat", "turn", "grasp", "shut", "spread", "release", "lose")
 
@@ -96,8 +96,12 @@ def _is_carried(clause: str, mentions: Sequence[Mention], one: Mention, told: To
         return False
     if verb.kind in ("carry", "place", "take"):
         return True
+    if verb.kind == "retreat" and _TAKEN_ZH.search(clause[: verb.begin]):
+        return True  # `把杯子向左移走`
     if verb.kind in _NOT_CARRYING:
         return False
+    if verb.kind == "go" and verb.end <= one.begin and " back " in clause[verb.end : one.begin + 1]:
+        return False  # `swings back left` is the arm's way home
     holds = told.holds or any(other.kind == "hold" for other in mentions)
     is_thing = bool(_MOVED_THING.search(clause[: verb.begin])) and not of_kind(
         [other for other in mentions if other.end <= verb.begin], "arm", "one", "grip"
@@ -131,6 +135,8 @@ def approach_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Ite
 def turn_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
     """Give the sense and the angle of a turn; `told.turned` says that the clause before was of one."""
     turns, senses = of_kind(mentions, "turn"), of_kind(mentions, "sense")
+    if told.let_go or _TURNS_BACK.search(clause):
+        return  # how the wrist goes back is not how the thing was turned
     if not told.holds and any(_is_of_arm(clause, mentions, turn) for turn in turns):
         return  # a wrist that turns before it grasps
     for sense in senses:
@@ -138,5 +144,5 @@ def turn_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
         yield Claim("rotation", sense.value, clause, denied=denied)
     if (turns or senses or told.turned) and not of_kind(mentions, "tilt"):
         for angle in of_kind(mentions, "angle")[:1]:
-            if not _AT_ANGLE.search(clause[: angle.begin]):
+            if not _AT_ANGLE.search(clause[: angle.begin]) and not _IN_STEPS.search(clause):
                 yield Claim("angle", str(float(angle.number)), clause, hedged=is_bound(clause, angle))

@@ -8,7 +8,7 @@ from finevla_tools.annotate.claim_verbs import either
 HAND = (
     r"(?:arms?|hands?|grippers?|manipulators?|claws?|end[- ]?effectors?|effectors?|limbs?|jaws|fingers|pincers?"
     r"|graspers?"
-    r"|grabbers?|wrists?|forearms?|robot|piper|follower)"
+    r"|grabbers?|wrists?|forearms?|eef?|robot|piper|follower)"
 )
 GRIP = (
     r"(?:grippers?|fingers?|fingertips|claws?|jaws?|hands?|pincers?|prongs?|end[- ]?effectors?|effectors?|graspers?"
@@ -58,19 +58,22 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     # what grippers do
     ("grasp", "", either(
         rf"{_GET} (?:\w+ ){{0,3}}?(?:grip|grasp|hold|clutch|purchase)(?: of| on)?", r"tak(?:es?|ing|en) hold",
+            r"gets? (?:it|the \w+) (?:off|up)(?! to\b)",
         r"(?:lays?|laying|laid) hold", r"(?:latch|lock|clamp|cling)(?:e?s|ed|ing)? (?:down )?on(?:to)?",
         rf"(?:wraps?|wrapping|curls?|folds?|clos(?:es?|ing)|fastens?) (?:\w+ ){{0,3}}?{GRIP} (?:a?round|on|over"
         rf"|about|upon)",
         rf"(?:has|gets?|got) (?:it|the \w+) (?:firmly |securely )?(?:in|between) (?:its|the) {GRIP}",
         r"(?:a|the) (?:\w+ ){0,2}(?:grasp|grip|hold) (?:is|was|gets) (?:then )?(?:made|performed|executed"
         r"|established|achieved"
-        r"|completed|formed)", r"grasping|gripping", r"(?:the|a|its) (?:grasp|grip|pick)(?= (?:comes|happens"
+        r"|completed|formed)", r"grasping|gripping", r"(?:^|(?:first|then|next|finally"
+          r"|lastly) )(?:comes )?the (?:grasp|grip|pick)(?=\s*$)",
+        r"(?:the|a|its) (?:grasp|grip|pick)(?= (?:comes|happens"
         r"|occurs|takes place|follows))",
         r"(?:comes?|follows?) (?:the|a) (?:grasp|grip|pick)")),
     ("release", "", either(
         r"(?:frees|freed|freeing)", r"free (?=it|the)", r"lets? loose", r"parts? with (?:it|the)",
         r"(?:lets?|letting) (?:go(?: of)?\b|(?:(?!and\b)\w+ ){1,4}(?:go|drop|fall|loose|down)(?! of the way))",
-        r"(?:sets?|setting) (?:\w+ ){1,4}free", r"(?:turns?|cuts?) (?:\w+ ){1,3}loose", r"gives? up (?:its"
+        r"(?:sets?|setting) (?:\w+ ){0,4}free", r"(?:turns?|cuts?) (?:\w+ ){1,3}loose", r"gives? up (?:its"
         r"|the) (?:grip|hold|grasp)",
         r"lets? (?:it|the \w+) (?:slip|slide) out")),
     ("place", "", either(
@@ -88,7 +91,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"|ing)", r"eases?",
         r"(?:com(?:es?|ing)|came|mov(?:es?|ing)|draws?|pulls?|go(?:es)?|springs?|swings?) (?:wide )?(?:apart|open)")),
     ("hold", "", either(
-        r"keeps? hold", rf"in (?:its|the|their) {SIDE}[ -](?:robot )?(?:hand|gripper|claw)\b(?![ -]?{PLACE})(?!-)",
+        r"keeps? hold(?! still| steady)", rf"in (?:its|the|their) {SIDE}[ -](?:robot )?(?:hand|gripper"
+          rf"|claw)\b(?![ -]?{PLACE})(?!-)",
         rf"in (?:its|the|their|his) (?!left|right)(?:\w+ ){{0,2}}?(?:grip|grasp|hold|clutches|possession|{GRIP})",
         rf"between (?:its|the|both|two|their) (?:\w+ )?{GRIP}", r"(?<!not )(?:between them"
         r"|in between)", r"in (?:hand|gripper)", r"(?:it )?has it", r"got it",
@@ -106,7 +110,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"(?:stays|stayed|remains?|remained|is left|was left) (?:put|behind|where it (?:is|was)|on the table"
         r"|in (?:its )?place)")),
     ("fail", "", either(
-        r"failures?", r"unsuccessful(?:ly)?", r"in vain", r"to no avail", r"no luck", r"comes? up short", r"unable", r"futile",
+        r"failures?", r"unsuccessful(?:ly)?", r"in vain", r"to no avail", r"no luck", r"comes? up short", r"unable",
+        r"futile",
         r"can not|could not", r"with(?:out| no"
                               r"| little) success", r"not? succe\w+", r"not (?:\w+ ){0,2}manage\w*", r"falls? short",
         r"(?:slips?|slipped|slipping) past")),
@@ -125,11 +130,16 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"|lowers?)(?: (?!to\b)\w+){0,4} to"
         r"(?= (?:grasp|grip|grab|pick|seize|take|clamp|catch|pinch|get|secure|collect|fetch)\b)")),
     # what arms do
+    ("carry", "", r"^moves? (?!(?:it|its|the|to|towards?|in|on|over|up|down|back|away|off|out|arm|straight|further"
+                  r"|left|right)\b"
+                  r"|\w+ly\b|\w+wards?\b)\w+(?= (?:to the |to its )?(?:left|right|forward|backward|toward|away)s?)"),
+    ("pose", "", r"\b(?:starts?|started|begins?|began) (?:out |off )?(?:in|at|from|with)\b"),
     ("carry", "", either(
         r"mov(?:es?|ed|ing) (?:it|them|this|that|the (?!(?:\w+ )?(?:arm|gripper|hand|robot|end|tool|claw"
         r"|manipulator|effector)"
         r"|left\b|right\b)\w+)", r"(?:is|was|gets?|been|being) (?:then |thereafter |finally )?(?:moved|taken)",
-        r"displacement|translation", r"end(?:s|ed)? up", r"net motion", r"(?:sits|lies|rests|stands"
+        r"displacement|translation|chang(?:es|ed) (?:its )?(?:place|position|location)", r"end(?:s|ed)? up",
+        r"net motion", r"(?:sits|lies|rests|stands"
         r"|is)(?= (?:\d+ ?\w+ )?(?:further|farther))",
         r"tak(?:es?|ing|en) (?:it|the \w+)(?= (?:to|towards?|away|over|off|further|farther|left|right|back"
         r"|forward)\b)")),
@@ -138,6 +148,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"com(?:es|ing)|came|come", r"clos(?:es?|ing|ed) in", r"hom(?:es?|ing) in", r"get(?:s|ting)? (?:there|to)",
         r"aims? (?:at|for)|near(?:s|ed|ing)", r"(?:goes|sneaks?|creeps?|steals?) (?:for|after"
                                               r"|up)", r"lowers? itself", r"lowers(?=\s*$)",
+        r"drop(?:s|ped|ping)? (?:down|to|towards?)\b", r"hold(?:s|ing)? (?:still|steady|(?:its|the|this|that) (?:pose"
+          r"|position|place|posture))",
         r"(?:mov(?:es?|ed|ing)|go(?:es|ing)?|went|head(?:s|ed|ing)?|travel(?:s|ed|ing)?|advanc(?:es?|ing))"
         rf" (?:in(?:to place)?(?! (?:the|a) \w+ direction)|over(?= the \w+| it)(?! the table)|above|up to"
         rf"|down (?:on|to|over)|to(?= (?:the|its|a|an) {_NOT_US})"
@@ -164,14 +176,16 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"(?:stays?|stayed|remains?|remained|sits?|sat|stands?|stood|(?<!the )(?<!its )(?<!your )left|leave"
         r"|leaves|keeps?|kept|waits?"
         r"|waiting|staying|remaining)"
-        r"(?: \w+)? (?:where it (?:is|was)|in (?:its )?place|put|out of (?:the way|play|it)|by|aside|there(?= doing))",
+        r"(?: \w+)? (?:where it (?:is|was)|in (?:its |the same )?(?:place|position|pose|spot)|put|out of (?:the way"
+        r"|play|it)|by|aside|there(?= doing))",
         r"(?:just |merely |only )?(?:watch(?:es|ing)|wait(?:s|ing)?|looks? on|stands? by|rest(?:s|ing))"
         r"(?=\s*$|\s*[,.;)]| (?:all|throughout|the))")),
     ("act", "", either(r"active", r"takes? part", r"up to")),
     # how often
     ("ordinal", "", rf"\b(?P<n>first|second|third|fourth|fifth|\d+(?:st|nd|rd|th))[ -](?:grasp(?:ing)? "
                     rf"|pick(?:ing)? |grip(?:ping)? "
-                    rf"|such )?{_TRIED}\b|\b(?:attempt|try) (?:number |no\.? ?|# ?)?(?P<m>\d+)\b|#(?P<o>\d+)\b"),
+                    rf"|such )?{_TRIED}\b|\b(?:attempt|try|grasp) (?:is |was )?(?:number |no\.? ?|# ?)?(?P<m>\d+)\b"
+                    rf"|#(?P<o>\d+)\b"),
     ("tries", "", r"\b(?P<n>\d+) (?:grasp(?:ing)? |pick(?:ing)? |separate |different |consecutive |successive |whole )*"
                   r"(?:attempts?|tr(?:y|ies)|goes|shots?|efforts?)\b|\b(?:attempts|tries"
                   r"|attempt count) ?[:=] ?(?P<m>\d+)\b"),
@@ -197,9 +211,10 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"|tries again)",
         r"(?:at|on) the first (?:\w+ )?(?:attempt|try|go)")),
     ("together", "", either(
-        r"simultaneous(?:ly)?", r"at the same (?:time"
+        r"simultaneous(?:ly)?", r"at (?:the )?same (?:time"
                                 r"|moment)", r"in parallel", r"in unison", r"both at once", r"concurrent(?:ly)?",
-        r"side by side", r"in tandem", r"in sync\w*", r"synchronous(?:ly)?", r"together(?= (?:they|both"
+        r"side by side", r"(?:both|the two) [^,;]*(?<!not) together", r"in tandem", r"in sync\w*",
+        r"synchronous(?:ly)?", r"together(?= (?:they|both"
         r"|the arms))", r"jointly")),
     ("in turn", "", either(
         r"one after (?:the other|another)", r"sequential(?:ly)?", r"in sequence", r"in turn", r"one at a time",

@@ -3,6 +3,7 @@
 A claim that motion cannot judge gets no verdict against it: what is flagged here is shown to a person first.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,10 @@ APPROACHES = ("top", "left", "right", "front", "back", "below")
 OUTCOMES = ("close", "open", "hold", "miss", "direction", "rotation")
 COUNTED = ("count", "one of attempts", "attempt", "failed attempts", "no retry")
 FIRST_S = 0.5  # arms that begin nearer together begin at once
+_COMES_LAST = re.compile(
+    r"(?:the |its )?(?:left|right) \w+(?: (?!left\b|right\b|the\b)\w+){0,2}(?: the \w+)? (?:last|second)\b"
+    r"|[^左右]{0,2}[左右][^左右]*(?:最后|第二)"
+)
 # Slots whose values are words of sentences already, and those that need a few around them to be read as one.
 SLOTS: Mapping[str, str] = {
     "active_actor": "{} acts", "gripper_state": "{}", "primitive_action": "{}", "rotation_direction": "turns it {}",
@@ -103,7 +108,9 @@ def _scope(row: Annotation, view: MotionView) -> MotionView:
 
 def _wrong_outcome(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str] | None:
     """The failure with which a text ends, where the last grasp was one; a text that counts its attempts may end with any."""
-    told = [c for c in claims if c.kind in OUTCOMES and not c.denied and c.value not in ("try", "place", "left")]
+    told = [
+        c for c in claims if c.kind in OUTCOMES and not c.denied and c.value not in ("try", "place", "left", "state")
+    ]
     if not told or told[-1].kind != "miss" or any(c.kind in COUNTED for c in claims):
         return None
     closes = scope.of_kind("close", told[-1].arm)
@@ -120,8 +127,11 @@ def _wrong_order(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str
     told = [c for c in claims if events and c.kind in ("close", "open") and not c.denied and c.value != "try"]
     if all(claim.at_s is not None for claim in told):
         told = []  # their times were judged
-    at, last = 0, Claim("", "", "")
-    for claim in told:
+    at, last, begun = 0, Claim("", "", ""), False
+    for claim in told[1:] if _prepares(told, claims) else told:
+        if claim.part != last.part and last.kind == "open" and begun:
+            at, begun = 0, False  # a title before, or a summary after what it sums up
+        begun = begun or claim.kind == "close"
         if claim.kind == last.kind and _same(claim.arm, last.arm):
             continue  # the same again: `grasps the cube, gripping it at its sides`
         last = claim
@@ -135,6 +145,16 @@ def _wrong_order(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str
             return claim, "told in another order than " + shown(events)
         at = match + 1
     return _wrong_first(claims, scope)
+
+
+def _prepares(told: Sequence[Claim], claims: Sequence[Claim]) -> bool:
+    """Whether fingers are first told to open for a grasp: more is told after it, as of what was grasped."""
+    if len(told) < 2 or not told[0].bare or told[1].kind != "close":
+        return False
+    if told[1].bare:
+        return True
+    after = claims[next(k for k, claim in enumerate(claims) if claim is told[1]) + 1 :]
+    return any(one.kind in ("open", "direction", "extent", "rotation", "hold") and not one.denied for one in after)
 
 
 def _successes(events: Sequence[Fact]) -> Iterator[Fact]:
@@ -163,6 +183,8 @@ def _wrong_first(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str
     if any(f.value in ("simultaneous", "stabilise and act") for f in scope.of_kind("coordination")):
         return None
     first, second = told[0], told[1]
+    if _COMES_LAST.match(arms[0].words):
+        first, second = second, first
     if begins[first] > begins[second] + FIRST_S:  # type: ignore[operator]
         return arms[0], f"the {second} arm begins at {begins[second]:.2f} s, the {first} arm at {begins[first]:.2f} s"
     return None

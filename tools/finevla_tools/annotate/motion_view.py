@@ -9,6 +9,11 @@ from finevla_tools.annotate.claim_mentions import mentions_in, of_kind
 from finevla_tools.annotate.claim_paths import metres
 from finevla_tools.annotate.claim_types import AXIS, SIDES
 
+COMPARED = frozenset((
+    "gripper_state", "translation_direction", "translation_extent", "approach_direction", "rotation_direction",
+    "rotation_angle", "primitive_action", "failure", "interaction_type",
+))  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -56,33 +61,43 @@ class MotionView:
         return [fact for fact in self.facts if fact.kind == kind and (not arm or fact.arm in sides or not fact.arm)]
 
 
-def _arm_in(text: str) -> str:
-    found = re.search(r"\b(left|right)[ _](?:arm|gripper|hand)\b", text)
-    return found[1] if found else ""
+_SIDE_OF_ARM = re.compile(r"\b(left|right)[ _](?:arm|gripper|hand)\b")
+# As motion itself writes them; other words of rows are read as those of sentences are.
+_METRES = re.compile(r"(\d+(?:\.\d+)?) m$")
+_SENSES = ("clockwise", "counterclockwise")
+_CLOSES = re.compile(r"\bclos")
+_OPENS = re.compile(r"\bopen|\blets? go|\breleas")
 
 
 def _facts_of(row: Annotation, arm: str) -> Iterator[Fact]:
-    value, arm = row.value.lower(), _arm_in(row.value.lower()) or arm
+    if row.slot not in COMPARED:
+        return
+    value = row.value.lower()
+    if named := _SIDE_OF_ARM.search(value):
+        arm = named[1]
     if row.slot == "gripper_state":
-        if re.search(r"\bclos", value):
+        if _CLOSES.search(value):
             yield Fact(
                 "close", "nothing" if "nothing" in value else "something" if "something" in value else "", arm, row
             )
-        elif re.search(r"\bopen|\blets? go|\breleas", value):
+        elif _OPENS.search(value):
             yield Fact("open", "", arm, row)
     elif row.slot == "translation_direction":
         for part in value.split(" and "):
-            found = [part.strip()] if part.strip() in AXIS else [one.value for one in of_kind(mentions_in(part), "dir")]
+            word = part.strip().removeprefix("to the ")
+            found = [word] if word in AXIS else [one.value for one in of_kind(mentions_in(part), "dir")]
             for name in found:
                 yield Fact("direction", name, arm, row)
     elif row.slot == "translation_extent":
-        for length in of_kind(mentions_in(value), "length")[:1]:
-            yield Fact("extent", str(metres(length)), arm, row)
+        own = _METRES.match(value)
+        lengths = [float(own[1])] if own else [metres(one) for one in of_kind(mentions_in(value), "length")]
+        for length in lengths[:1]:
+            yield Fact("extent", str(length), arm, row)
     elif row.slot == "approach_direction":
         yield Fact("approach", value, arm, row)
     elif row.slot == "rotation_direction":
-        for one in of_kind(mentions_in(value), "sense"):
-            yield Fact("rotation", one.value, arm, row)
+        for sense in [value] if value in _SENSES else [one.value for one in of_kind(mentions_in(value), "sense")]:
+            yield Fact("rotation", sense, arm, row)
     elif row.slot == "rotation_angle" and (number := re.search(r"\d+(?:\.\d+)?", value)):
         yield Fact("angle", number[0], arm, row)
     elif row.slot == "primitive_action":
