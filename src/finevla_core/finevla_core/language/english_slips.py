@@ -31,6 +31,8 @@ _WRITTEN = {
     "thou": "you", "thee": "you", "thy": "your", "thine": "your", "shalt": "shall", "wilt": "will", "canst": "can",
     "hast": "have", "wouldst": "would", "couldst": "could", "whilst": "while",
     "g'day": "hello", "gday": "hello", "alrighty": "alright", "righty-ho": "alright", "ahhh": "ah", "gents": "gentlemen",
+    "sml": "small", "lrg": "large", "lge": "large", "clr": "clear", "tbl": "table", "obj": "object", "amr": "arm",
+    "plase": "please", "pleas": "please", "pleae": "please",
     "gimme": "give me", "lemme": "let me", "i'm": "i am",
 }  # fmt: skip
 # Apostrophes left out, where the word is none by itself, or none before what follows.
@@ -82,6 +84,13 @@ _BARE_BEFORE = [
             r"\1 one is ",
         ),
         ((" its ",), rf"\bits {_IS}", "it is "),
+        ((" let ",), r"\b(the|your|its) let (?=(?:bowl|arm|hand|gripper|side|one)\b)", r"\1 left "),
+        (
+            (" cue", " cub"),
+            r"\b(red|green|blue|yellow|purple|orange|small|big) cu[eb]\b(?! (?:ball|stick))",
+            r"\1 cube",
+        ),
+        (("hoover ",), r"\bhoover (?=(?:over|above)\b)", "hover "),
         (("pickup", "pick_up"), r"\bpick(?:up|_up) (?!of\b|on\b|is\b|point\b|and\b|pose\b)(?=[a-z])", "pick up "),
         (
             ("arms ", "hands ", "grippers ", "claws ", "ones "),

@@ -11,6 +11,7 @@ from finevla_core.language import english_verbs as verbs
 from finevla_core.language import english_words as words
 from finevla_core.language.english_arm_names import name_arms
 from finevla_core.language.english_forms import forms
+from finevla_core.language.english_keys import with_core_words
 from finevla_core.language.english_paraphrases import plain
 from finevla_core.language.english_sets import word_set
 from finevla_core.language.english_slips import mend, written_out
@@ -212,6 +213,11 @@ def _ordinary() -> frozenset[str]:
     return words.ORDINARY | fillers.WORDS
 
 
+@cache
+def _known() -> frozenset[str]:
+    return _ordinary() | _lexicon().words.keys()
+
+
 def _is_filler(word: str) -> bool:
     """Whether a word that no table has is derived from one that says nothing about the table."""
     return fillers.is_adverb(word) or any(stem in _ordinary() for stem in fillers.stems(word))
@@ -309,6 +315,7 @@ def _in_context(
 
 def tokens(text: str) -> tuple[list[EnglishToken], list[str]]:
     """Split a text into tokens; the second list says which words were read as others."""
+    text, missed = with_core_words(text[:MAX_LETTERS].lower(), _known())
     mended, read_as = mend(_clean(raw_words(text)), _lexicon().words, _ordinary())
     raw = name_arms(mended)
     lexicon, idle, out = _lexicon(), _idle(), []
@@ -328,4 +335,4 @@ def tokens(text: str) -> tuple[list[EnglishToken], list[str]]:
         kind = "number" if word[0].isdigit() else "word" if _is_filler(word) else "unknown"
         out.append(EnglishToken(word, kind, is_idle=word in idle))
         i += 1
-    return out, read_as
+    return out, missed + read_as
