@@ -13,8 +13,9 @@ from finevla_core.language.english_arm_names import name_arms
 from finevla_core.language.english_forms import forms
 from finevla_core.language.english_keys import with_core_words
 from finevla_core.language.english_paraphrases import plain
+from finevla_core.language.english_repairs import with_repairs
 from finevla_core.language.english_sets import word_set
-from finevla_core.language.english_slips import mend, written_out
+from finevla_core.language.english_slips import WRITTEN, mend, written_out
 
 MAX_TOKENS = 4000
 MAX_LETTERS = 12_000
@@ -66,6 +67,7 @@ _CONTRACTIONS = [
         (r"-(?<=\w-)(?=\w)", " "),
         (r"\bno not (?!that\b)", "no , not "),
         (r"_", " "),
+        (r"&", " and "),
         (r"\bi\.e\.|\be\.g\.", " "),
         (r"[-=]*>|→|⇒", " to "),
         (r"-+(?<=\s-)(?=\s)|[–—]+|--+", " - "),
@@ -215,7 +217,7 @@ def _ordinary() -> frozenset[str]:
 
 @cache
 def _known() -> frozenset[str]:
-    return _ordinary() | _lexicon().words.keys()
+    return _ordinary() | _lexicon().words.keys() | WRITTEN.keys()
 
 
 def _is_filler(word: str) -> bool:
@@ -237,7 +239,7 @@ def raw_words(text: str) -> list[str]:
         text = _THINKING.sub("", text)
     text = _ASKED.sub("could you", text) if " you" in text else text
     text = _TAG.sub(" .", text) if "?" in text[-3:] else text
-    return [word.strip(" ") for word in _WORD.findall(plain(text))[: MAX_TOKENS + 1]]
+    return [word.strip(" ") for word in _WORD.findall(plain(with_repairs(text)))[: MAX_TOKENS + 1]]
 
 
 def _clean(raw: list[str]) -> list[str]:

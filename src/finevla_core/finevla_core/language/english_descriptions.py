@@ -1,0 +1,91 @@
+"""Finds what a short English text says of its things that cannot be seen, told apart, or true of them."""
+
+import re
+
+from finevla_core.language.english_slots import Decision
+from finevla_core.language.english_telling import ARM, COLOR, SHAPE
+from finevla_core.language.english_text import EnglishText
+
+_ANY = rf"(?:{COLOR}|small|big|little|large)"
+# What tells one of several things from the others, and is neither colour, shape nor size.
+_TELLS_APART = (
+    r"(?:clean(?:est)?|dusty|dirty|heavy|heavier|light|old|older|new|newer|used|rotten|fresh|open|closed|pointed|flat|tall|short|"
+    r"wide|narrow|thin|thick|first|third|fourth|fifth|last|wrong|correct|different|moving|rolling|spinning|falling|floating|"
+    r"sleeping|real|fake|painted|coloured|colored|rarest|nicest|prettiest|favourite|favorite)"
+)
+_CUES = "I tell things by their colour, shape and size only"
+_VALUE = r"(?:red|green|blue|yellow|purple|orange|left|right|small|big|clockwise|counterclockwise|anticlockwise|sideways|lengthways)"
+_DESCRIPTIONS = [
+    (needles, re.compile(pattern), reason)
+    for needles, pattern, reason in (
+        (
+            ("round ", "spherical ", "square ", "cubic ", "rolling "),
+            rf"\b(?:the|a|that|this|my) (?:{_ANY} )*(?:(?:round|spherical)(?: {_ANY})* (?:cube|block|brick|bar|slab)|(?:square|cubic|"
+            rf"cubical)(?: {_ANY})* (?:ball|sphere))\b",
+            "nothing here has both of these shapes",
+        ),
+        (
+            (" not ",),
+            rf"\b({_VALUE}) ?,? ?(?:but|and|yet|however) not (?:the )?\1(?= ?(?:$|[.,;!]))",
+            "you contradict yourself",
+        ),
+        (
+            ("which is ", "that is "),
+            rf"\bleft {ARM} ?,? ?(?:which|that) is (?:the |your |my )?right {ARM}\b|\bright {ARM} ?,? ?(?:which|that) is (?:the |"
+            rf"your |my )?left {ARM}\b",
+            "you say both left and right: say which arm",
+        ),
+        (
+            ("bowl ",),
+            r"\b(?:on|onto|against|at|along|over) (?:the |your )?(?:left |right )?(?:bowl|dish) (?:rim|edge|lip|brim|handle|outside|"
+            r"wall)\b|\b(?:left|right) bowl (?:at|on|to|by) the \w+(?: side)? of the (?:left|right) (?:bowl|one)\b|\b(?:in|into|inside) "
+            r"(?:the|whichever|that|any) bowl (?:that|which) is (?:\w+ )?(?:empty|emptier|full|fuller|clean|cleaner|bigger|larger|"
+            r"smaller|free)\b",
+            "I can put things into the left or the right bowl: say which",
+        ),
+        (
+            ("either ",),
+            rf"\beither (?:{_ANY} )*(?:{SHAPE})\b",
+            "say which object: its colour and its shape",
+        ),
+    )
+]  # fmt: skip
+_UNTOLD = re.compile(rf"\b(?:the|that|this) (?:small |big |little |large )?{_TELLS_APART} (?:small |big )?({SHAPE}|one|thing|object)\b")
+_OF_ITSELF = {"flat": ("brick", "slab", "bar"), "tall": ("can", "tin", "cylinder"), "thin": ("bar",)}
+_SPLIT = re.compile(rf"\b{COLOR} (?:\w+ing|\w+ed|clean|spare|open|closed|empty|full) (?:{SHAPE})\b")
+_ECHO = re.compile(r"^(\w+)(?: ?,? ?\1\b){2,} ?[.!?]?$")
+
+
+def untold(text: EnglishText, out: Decision) -> str:
+    """Say what a text tells of its things that is beyond the robot, or against itself.
+
+    Args:
+        text: the text, a short one.
+        out: what it seems to want.
+
+    Returns:
+        One sentence for the operator; "" where there is none.
+    """
+    words = text.words
+    if _ECHO.match(words):
+        return "say what to do"
+    for needles, pattern, reason in _DESCRIPTIONS:
+        if any(needle in words for needle in needles) and pattern.search(words):
+            return reason
+    if out.target is not None and "shape" not in out.slots and _SPLIT.search(words):
+        return _CUES
+    if "color" in out.slots or out.target is None:
+        return ""
+    for found in _UNTOLD.finditer(words):
+        adjective = next(word for word in found[0].split() if re.fullmatch(_TELLS_APART, word))
+        is_target = any(
+            text.is_target(m, out.target) and words_at(text, m.start, m.end).find(adjective) >= 0 for m in text.mentions
+        )
+        if is_target and found[1] not in _OF_ITSELF.get(adjective, ()):
+            return _CUES
+    return ""
+
+
+def words_at(text: EnglishText, start: int, end: int) -> str:
+    """The words of a phrase."""
+    return " ".join(t.text for t in text.parse.tokens[max(0, start - 3) : end])

@@ -1,0 +1,82 @@
+"""Tells English texts that quote, wish, remember or rename something from those that want it done."""
+
+import re
+
+from finevla_core.language.english_telling import COLOR, SHAPE
+
+_START = r"^(?:so |well |and |but |hey |robot |ok |okay |now |oh |please |from now on |,|:|\s)*"
+_ONE = r"[^.:;!?]*[.!]?$"  # all of a text that is one sentence
+_DID = (
+    r"(?:put|took|dropped|lifted|moved|turned|stacked|cleared|placed|picked|grabbed|carried|touched|knocked|brought|threw|"
+    r"held|saw|bought|painted|cleaned)"
+)
+_NO_ROBOT = r"(?!(?:left|right|robot|arm|arms|hand|hands|gripper|grippers|other|free|fingers|claw|machine)\b)"
+_NAME = rf"(?:{COLOR}|{SHAPE})"
+_TOLD = "this only tells what was done: say what to do"
+_WISH = "this tells what somebody else does: say what I shall do"
+_SPEAKS = "I move things, and repeat or translate no words: say what to do"
+_RENAMES = "words keep their meaning here: say the object that you mean"
+# Each with words of which one must stand in the text: most texts have none, and are not searched.
+_QUOTES = [
+    (needles, re.compile(pattern), reason)
+    for needles, pattern, reason in (
+        (
+            ("my ", "our ", "his ", "her ", "their ", "a ", "the "),
+            rf"{_START}(?:my|our|his|her|their|a|the) {_NO_ROBOT}(?!(?:\w+ )?{_NAME}\b)(?:\w+ )?\w+ (?:once|already|just|"
+            rf"never|also|recently|always)? ?{_DID} (?!it\b)(?![^.]*\b(?:you|please|so|and)\b){_ONE}",
+            _TOLD,
+        ),
+        (
+            ("i wish ", "if only ", "i dream", "i dreamt", "i hope "),
+            rf"{_START}(?:i wish|if only|i dreamt?|i dreamed|i hope)(?: that)? (?:i|we|he|she|they|someone|somebody)\b{_ONE}",
+            _WISH,
+        ),
+        (
+            ("myself", "ourselves"),
+            rf"{_START}(?:i|we)\b(?![^.]*\b(?:you|please|can not|so)\b)[^.:;!?]*\b(?:myself|ourselves)\b{_ONE}",
+            _WISH,
+        ),
+        (
+            (" was ", " were ", " had been "),
+            rf"{_START}(?:yesterday|last \w+|the (?:last|previous|old|earlier|former)|my (?:last|previous|old|earlier)|"
+            r"(?:this|the other) (?:morning|day)) ?(?:job|task|order|instruction|command|plan|request|idea|goal|one)s? "
+            rf"(?:was|were|had been) (?!wrong|bad|nonsense|a mistake){_ONE}",
+            _TOLD,
+        ),
+        (
+            ("repeat", "recite", "quote", "echo", "read ", "copy", "print", "write", "type ", "spell", "pronounce", "say "),
+            rf"{_START}(?:(?:could|can|will|would) you )?(?:please )?(?:repeat|recite|quote|echo|read|copy|print|write|type|"
+            r"spell|pronounce|say)(?: (?:after|to) me| it| this| that| these words| the (?:words?|sentence|phrase|text|"
+            r"instruction|order|following)| back| out| loud| aloud| down)+ ?[:,;-]",
+            _SPEAKS,
+        ),
+        (
+            ("mean", "stand for", "stands for", "called", "refers to", "another word"),
+            rf"{_START}(?:the word |the name )?{_NAME} (?:now |shall |will |should |also )*(?:means?|stands? for|is called|"
+            rf"refers to|is another word for|is a name for) (?!the {_NAME} {_NAME}\b)\w+",
+            _RENAMES,
+        ),
+    )
+]  # fmt: skip
+_I_SAY = re.compile(
+    rf"\b(?:when|whenever|if|by)(?: i (?:say|write|type|mention))? (?:the |a )?(?P<said>(?:{_NAME} ?)+)(?: ?,)? "
+    r"(?:i|we|that|it) (?:really |actually |always )?means? (?P<meant>[^.,;:!?]+)"
+)
+
+
+def only_quotes(words: str) -> str:
+    """Say that a text quotes, wishes, remembers or renames.
+
+    Args:
+        words: the words of a short text.
+
+    Returns:
+        One sentence for the operator; "" where it may want something.
+    """
+    for needles, pattern, reason in _QUOTES:
+        if any(needle in words for needle in needles) and pattern.search(words):
+            return reason
+    if " mean" in words and (found := _I_SAY.search(words)) is not None:
+        meant = found["meant"].split()
+        return "" if set(found["said"].split()) & set(meant) else _RENAMES
+    return ""
