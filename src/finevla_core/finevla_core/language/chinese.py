@@ -9,6 +9,7 @@ from finevla_core.language.chinese_characters import is_chinese, plain
 from finevla_core.language.chinese_clauses import scene_of
 from finevla_core.language.chinese_contradictions import contradiction, refused
 from finevla_core.language.chinese_grammar import phrases_of
+from finevla_core.language.chinese_homophones import by_sound
 from finevla_core.language.chinese_idioms import plainly
 from finevla_core.language.chinese_kinds import Kind
 from finevla_core.language.chinese_limits import limit_of
@@ -16,6 +17,7 @@ from finevla_core.language.chinese_paths import path_of, turn_of
 from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_references import with_references
 from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
+from finevla_core.language.chinese_repairs import repaired
 from finevla_core.language.chinese_roles import things_of
 from finevla_core.language.chinese_slots import place_of, task_of
 from finevla_core.language.chinese_things import Things
@@ -37,7 +39,7 @@ def read_chinese(text: str) -> Reading:
         return refused("I read English and Chinese only.")
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
-    words = plainly(plain(text))
+    words = repaired(plainly(by_sound(plain(text))))
     tokens = split(words)
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)

@@ -50,7 +50,9 @@ _DESCRIPTIONS = [
         ),
     )
 ]  # fmt: skip
-_UNTOLD = re.compile(rf"\b(?:the|that|this) (?:small |big |little |large )?{_TELLS_APART} (?:small |big )?({SHAPE}|one|thing|object)\b")
+_UNTOLD = re.compile(
+    rf"\b(?:the|that|this) (?:small |big |little |large )?{_TELLS_APART} (?:small |big )?({SHAPE}|one|thing|object)\b"
+)
 _OF_ITSELF = {"flat": ("brick", "slab", "bar"), "tall": ("can", "tin", "cylinder"), "thin": ("bar",)}
 _SPLIT = re.compile(rf"\b{COLOR} (?:\w+ing|\w+ed|clean|spare|open|closed|empty|full) (?:{SHAPE})\b")
 _ECHO = re.compile(r"^(\w+)(?: ?,? ?\1\b){2,} ?[.!?]?$")
