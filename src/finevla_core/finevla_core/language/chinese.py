@@ -46,7 +46,7 @@ def read_chinese(text: str) -> Reading:
     if len(phrases) > MAX_PHRASES:
         return refused("That is too long: say it in fewer words.")
     reading = _read(with_references(scene_of(phrases, len(words))))
-    return refused(reason) if not reading.refusal and (reason := beyond(words)) else reading
+    return refused(reason) if not reading.refusal and (reason := beyond(words, reading.slots)) else reading
 
 
 def _read(scene: ChinesePhrases) -> Reading:
