@@ -17,6 +17,7 @@ _UNTOLD = re.compile(f"{_TELLS_APART}的?(?:那一?)?[个块只]?{_SHAPE}")
 _CLEAN_ONE = re.compile("(?:拿|抓|取|夹|捡|提)(?:起来?|走)?(?:那个|最)?干净的")
 _ECHO = re.compile("^(.{1,4}?)(?:[,.]?\\1){2,}[.!]*$")
 _PUT_IN = re.compile("(?:放|搁|摆|丢|扔|塞|装)(?:进|入|到|在)[^,.碗]{1,6}(?:里|中|内)(?:面|去)?(?=[,.!]|$)")
+_SET_DOWN = re.compile(f"^(?:请|把|将)*{_OBJECT}(?:给我)?放下(?:来|去)?[.!]*$|{_OBJECT}(?:往|向|朝){_OBJECT}(?:那边|那儿|那里|旁边|方向|这边)(?:挪|移|推|靠|拖)")
 _MOVED = re.compile(
     f"^(?:请|把|将|你)*{_OBJECT}(?:再|给我)?(?:往|向|朝)[左右前后里外上旁](?:边|面)?(?:挪|移|推|拖|搬|拉)(?:动|开|过去|一点|点|一下|[0-9一二两三四五六七八十几]+(?:厘米|公分|毫米|米|步|格))"
 )
@@ -29,7 +30,24 @@ _DESCRIPTIONS = tuple(
             "(?:放|搁|摆|架|搭)(?:到|在)?[左右]边?的?碗的?(?:碗?沿|边沿|边缘|边边|外面|外壁|对面|盖子?|把手)上?",
             "I can put things into a bowl, not onto one.",
         ),
-        ("的", f"{_OBJECT}的(?:影子|照片|图片|画像|味道|名字|主人|盒子|盖子|标签|碎片|孩子|气味)(?!上|旁|边)", "I know no such thing."),
+        ("的", f"{_OBJECT}的(?:影子|照片|图片|画像|味道|名字|主人|盒子|盖子|标签|碎片|孩子|气味|把手|提手|把柄|尾巴|耳朵)(?!上|旁|边)", "I know no such thing."),
+        ("半", "一半(?:放|叠|装)|(?:放|装)(?:进去)?一半|放半截", "I can put things wholly into a bowl or onto another object."),
+        (
+            "碗",
+            "(?:离|靠)[^,.左右]{1,4}(?:最|更|比较)?(?:近|远)的?(?:那[个只])?碗|有[^,.左右有]{1,4}的?那[个只]碗",
+            "There is a left and a right bowl: say which.",
+        ),
+        (
+            "并而",
+            "(?:放|叠|拿|提|抬|抓|夹)[^,.]*(?:并且?|而且)(?:要|让它|把它)?(?:留|待|呆|躺)在?(?:桌|原地|原处)",
+            "You contradict yourself: you want it moved and left where it is.",
+        ),
+        ("就", "左(?:边|手|臂|侧)?[,]?也就是(?:说)?右|右(?:边|手|臂|侧)?[,]?也就是(?:说)?左", "You say both left and right: say one."),
+        (
+            "啥什或要",
+            "(?:什么的|那个啥|啥的)[.!]*$|(?:要不|或者|还是)(?:就)?算了[.!]*$",
+            "Say one thing to do.",
+        ),
         ("桌", "从桌(?:子|面)?(?:的)?(?:里面?|内部|肚子里)(?=[把拿抓夹取提够])", "I cannot come from there."),
         ("桌", "(?:拿|搬|移|挪|放)到桌(?:子|面)?(?:的)?(?:前|后|左|右|对)(?:面|边|方)(?:来|去)?(?=[,.!]|$)", _WHERE),
         (
@@ -60,7 +78,7 @@ def untold(text: str, slots: Mapping[str, str]) -> str:
         if any(needle in text for needle in needles) and pattern.search(text):
             return reason
     task = slots.get("task")
-    if task == "reach" and (_PUT_IN.search(text) or _MOVED.search(text)):
+    if task == "reach" and (_SET_DOWN.search(text) or _PUT_IN.search(text) or _MOVED.search(text)):
         return _WHERE
     if task == "clean":
         if _CLEAN_ONE.search(text):

@@ -2,7 +2,7 @@
 
 import re
 
-from finevla_core.language.english_telling import ARM
+from finevla_core.language.english_telling import ARM, COLOR, SHAPE
 
 _NUMBER = r"(?:a|an|one|two|three|four|five|ten|fifteen|twenty|thirty|sixty|a few|a couple of|some|half an?|\d+)"
 _SIGN = (
@@ -21,7 +21,7 @@ _CONDITIONS = [
             ("tomorrow", "tonight", "later today", "next ", "o'clock", " noon", "midnight", "minute", "hour", "every ", "each "),
             rf"\b(?:tomorrow|tonight|later today|next (?:week|month|year|monday|tuesday|wednesday|thursday|friday|saturday|"
             rf"sunday)|at (?:noon|midnight|\w+ o'clock|\d+ ?(?:am|pm|:\d\d))|(?:in|after) {_NUMBER} (?:more )?(?:minutes?|hours?|days?|"
-            r"weeks?)(?: time)?|(?:every|each) (?:single )?(?:day|hour|minute|morning|night|week|time i \w+))(?= ?(?:$|[.,!;]))",
+            r"weeks?)(?: time)?|over {_NUMBER} (?:hours?|days?)|(?:every|each) (?:single )?(?:day|hour|minute|morning|night|week|time i \w+))(?= ?(?:$|[.,!;]))",
             _TIME,
         ),
         (
@@ -31,7 +31,8 @@ _CONDITIONS = [
             _SIGNALS,
         ),
         (
-            ("mind", "kitchen", "dream", "outdoors", "upstairs", "downstairs", "next door", "room", "garden", "garage"),
+            ("mind", "kitchen", "ceiling", "roof", "moon", "stars", "sky", " wall", "window", "door", "sofa", "couch", "dream", "outdoors", "upstairs", "downstairs", "next door", "room", "garden", "garage"),
+            r"\b(?:to|towards|up to|at|over|through|via|out of) (?:the |a )?(?:ceiling|roof|moon|stars|sky|walls?|window|door|sofa|couch|kitchen)\b|"
             r"\b(?:in|inside) (?:your|my) (?:mind|head|dreams?|imagination)\b|\b(?:go|walk|run|come|head) (?:\w+ )?(?:upstairs|"
             r"downstairs|outdoors|next door|shopping)\b|\b(?:pick|lift|take|grab|get|put|place|stack|turn)\b[^.,;:]* in the (?:kitchen|"
             r"garden|garage|bathroom|bedroom|next room|other room|living room)(?= ?(?:$|[.!]))",
@@ -51,6 +52,22 @@ _CONDITIONS = [
             r"turn the (?:light|radio|music|tv)|wave(?: at| to| your)?(?! it)|bow(?= ?(?:$|[.!]))|count (?:to|the|from)|sing|dance|clap|"
             r"run \w+ \w+|delete|erase|format|send|email|order|google|download|hit|punch|kick|strike|slap)\b",
             _BOTH,
+        ),
+        (
+            ("thumb", "pinky", "index", "nail"),
+            r"\b(?:with|using|use) (?:only |just )?(?:your |its |the |a |one )(?:thumb|little finger|pinky|index finger|(?:finger)?nails?)\b",
+            _UNUSUAL,
+        ),
+        (
+            ("if ",),
+            rf"\bif (?:the|a|any|some) (?:{COLOR} )?{SHAPE} (?:is|are) (?:not )?(?:{COLOR}|small|big|bigger|smaller|in the)\b",
+            "I cannot decide that: say one thing to do",
+        ),
+        (
+            ("obey", "listen", "limits", "rules", "restrictions", "safety"),
+            r"\b(?:obey|listen to|answer to) (?:nobody|no one|only me|me only|me alone|me and)\b|\byou (?:now )?have no (?:more )?(?:limits?|rules?|"
+            r"restrictions?|boundaries)\b|\bsafety (?:does|do|will|is|rules do) (?:not apply|not count|not exist|off|disabled)\b",
+            "I cannot ignore my limits or what I was told before",
         ),
         (
             ("have ", "make ", "let ", "get "),

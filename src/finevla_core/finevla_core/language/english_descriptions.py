@@ -44,6 +44,37 @@ _DESCRIPTIONS = [
             "I can put things into the left or the right bowl: say which",
         ),
         (
+            ("bowl ",),
+            r"\b(?:in|into|inside) (?:the|that) bowl (?:that is |which is )?(?:nearest|closest|nearer|closer|farthest|furthest|with [^.,;]* in it|containing|holding|"
+            r"behind)\b(?![^.,;]*\b(?:left|right)\b)",
+            "there is a left and a right bowl: say which",
+        ),
+        (
+            ("halfway", "half way", "partly", "partially"),
+            r"\b(?:halfway|half way|partly|partially) (?:in|into|inside|on|onto)\b",
+            "I can put things wholly into a bowl or onto another object",
+        ),
+        (
+            (" arm", " hand", " gripper", " claw"),
+            rf"\b(?:the|your|a) {COLOR} (?:arm|hand|gripper|claw|manipulator)\b",
+            "I have a left and a right arm: say which",
+        ),
+        (
+            ("under", "below", "beneath"),
+            rf"\b(?:and|or) (?:then |also )?(?:under|underneath|below|beneath) (?:it|the (?:{COLOR} )?(?:{SHAPE}))\b",
+            "you say two places at once",
+        ),
+        (
+            ("nothing", "anything"),
+            r"\b(?:but|and|yet) (?:do not |never |must not )?(?:touch|move|lift|grab|take) (?:nothing|anything)(?! else| other|\w)",
+            "you say to take things, and to touch nothing",
+        ),
+        (
+            ("or so", "or something", "or whatever", "maybe not"),
+            r"\b(?:or (?:so|something|whatever)|maybe not)(?: like that)? ?[.!]?$",
+            "say one thing to do",
+        ),
+        (
             ("either ",),
             rf"\beither (?:{_ANY} )*(?:{SHAPE})\b",
             "say which object: its colour and its shape",

@@ -39,6 +39,46 @@ EXCLUDED: list[Wording] = [
             r"^((?:only |just )?the (?:\w+ ){1,3}\w+) ?, not [^,.;]+, ?(?=(?:should|must|shall|has to|needs to|is to|ought to) )",
             r"\1 ",
         ),
+        (
+            ("cancel", "scrap", "forget"),
+            r"[;,.] ?(?:cancel|scrap|forget)(?: about)? NAMED ?[,;.] ?(?:use|take|make it|better|rather|instead use|and use) NAMED",
+            r", no , \2",
+        ),
+        (
+            ("did i say",),
+            r" ?[.,;-] ?did i (?:just )?say (?:the )?\w+(?: \w+)? ?[?,.!]+ ?(?:no ,? ?|i (?:mean|meant) )?",
+            " , no , ",
+        ),
+        (("sorry", "think", "see "), r" +- +sorry ?,? (?!the|in|with|from)(?:\w+ ?){1,3} *- +| *,+ *let me (?:think|see) *,+ *", " , no , "),
+        (
+            ("no ", "wait", "sorry", "er ", "actually", "i mean"),
+            r"^(?:please )?(?:go|move|hover|reach|put|place|pick|stack|turn|lift|grab|take|drop|bring) ?(?:over|to|up|on|in|at|towards|it)?"
+            rf" *[,-]+ *(?:oh |uh )?(?:no|wait|sorry|er|actually|i mean|no wait)(?: *, *| +)(?={_LIFT}\b)",
+            "",
+        ),
+        (
+            ("ignore", "disregard", "forget"),
+            r"\b(?:ignore|disregard|forget) (?:everything|all|anything|all things) (?:but|except|apart from|other than) NAMED ?,? (?:and )?"
+            r"(lift|pick up|take|grab|raise) (?:that|it)(?: one)?(?: up)?\b",
+            r"\2 \1",
+        ),
+        (
+            ("anything ", "everything "),
+            r"^(?:anything|everything) (?:other than|but|except) [^;.,]* (?:is|are|would be) (?:wrong|forbidden|bad|no good|not ok)[^;.,]*[;.,] ?",
+            "",
+        ),
+        (("alexa", "siri", "google", "chatgpt", "cortana"), r"^(?:hey |hi |ok |okay )?(?:alexa|siri|google|chatgpt|cortana) ?,? ", ""),
+        (("of the ",), r"^(?:please )?(?:make|do|perform|execute|carry out) (?:the |a )?(turning|lifting|grasping|picking|rotation) of (?=the\b)",
+         lambda found: {"turning": "turn ", "rotation": "turn ", "lifting": "lift "}.get(found[1], "grasp ")),
+        (("necessary", "needed", "required"), r"^(?:it )?is (?:necessary|needed|required) (?:that you |for you )?(?:to )?", ""),
+        (("by above", "by the left", "by the right"), r"\bby (?=above\b|the (?:left|right)(?: side)?(?= ?[.,!]| ?$))", "from "),
+        (
+            ("hand with", "hand for"),
+            r"\b(?:give|lend) (?:me|us) a hand with NAMED ?, (?:it|that|which) (?:belongs|goes|should go|needs to go|has to go|must go|is to go) ",
+            r"put \1 ",
+        ),
+        (("clockwise",), r"^((?:counter)?clockwise) (?:on|with|for) the (?:dial|knob)\b", r"turn the knob \1"),
+        (("left", "right"), r"\b(go|goes|put|place|drop) (left|right) ?, (in|into) the bowl\b", r"\1 \3 the \2 bowl"),
         (("bin ",), r"\bbin (?=(?:the|that|it|every\w*|all)\b[^.;]*\bbowl)", "put "),
         (("greeny", "bluey", "yellowy"), r"\b(green|blue|yellow)y\b", r"\1"),
         (

@@ -51,6 +51,18 @@ _QUOTES = [
             _SPEAKS,
         ),
         (
+            ("do you ", "did you "),
+            rf"{_START}(?:do|did) you (?:happen to |still |even )?(?:know|remember|see|notice|recall|think|believe) (?:where|what|which|who|"
+            r"how|why|when|if|whether)\b",
+            "this is a question: say what to do",
+        ),
+        (
+            (" have ",),
+            rf"{_START}(?:you|he|she|they|it|i|we) (?:could|should|would|might|must) (?:not |never |really |just )?have (?!it\b|the\b|that\b|a\b)"
+            rf"{_ONE}",
+            _TOLD,
+        ),
+        (
             ("mean", "stand for", "stands for", "called", "refers to", "another word"),
             rf"{_START}(?:the word |the name )?{_NAME} (?:now |shall |will |should |also )*(?:means?|stands? for|is called|"
             rf"refers to|is another word for|is a name for) (?!the {_NAME} {_NAME}\b)\w+",
