@@ -9,19 +9,22 @@ from finevla_core.language.english_text import EnglishText
 _ANY = rf"(?:{COLOR}|small|big|little|large)"
 # What tells one of several things from the others, and is neither colour, shape nor size.
 _TELLS_APART = (
-    r"(?:clean(?:est)?|dusty|dirty|heavy|heavier|light|old|older|new|newer|used|rotten|fresh|open|closed|pointed|flat|tall|short|"
-    r"wide|narrow|thin|thick|first|third|fourth|fifth|last|wrong|correct|different|moving|rolling|spinning|falling|floating|"
-    r"sleeping|real|fake|painted|coloured|colored|rarest|nicest|prettiest|favourite|favorite)"
+    r"(?:clean(?:est)?|dusty|dirty|heavy|heavier|light|old|older|new|newer|used|rotten|fresh|open|closed|pointed|flat|"
+    r"tall|short|wide|narrow|thin|thick|first|third|fourth|fifth|last|wrong|correct|different|moving|rolling|spinning|"
+    r"falling|floating|sleeping|real|fake|painted|coloured|colored|rarest|nicest|prettiest|favourite|favorite)"
 )
 _CUES = "I tell things by their colour, shape and size only"
-_VALUE = r"(?:red|green|blue|yellow|purple|orange|left|right|small|big|clockwise|counterclockwise|anticlockwise|sideways|lengthways)"
+_VALUE = (
+    r"(?:red|green|blue|yellow|purple|orange|left|right|small|big|clockwise|counterclockwise|anticlockwise|sideways|"
+    r"lengthways)"
+)
 _DESCRIPTIONS = [
     (needles, re.compile(pattern), reason)
     for needles, pattern, reason in (
         (
             ("round ", "spherical ", "square ", "cubic ", "rolling "),
-            rf"\b(?:the|a|that|this|my) (?:{_ANY} )*(?:(?:round|spherical)(?: {_ANY})* (?:cube|block|brick|bar|slab)|(?:square|cubic|"
-            rf"cubical)(?: {_ANY})* (?:ball|sphere))\b",
+            rf"\b(?:the|a|that|this|my) (?:{_ANY} )*(?:(?:round|spherical)(?: {_ANY})* (?:cube|block|brick|bar|slab)|"
+            rf"(?:square|cubic|cubical)(?: {_ANY})* (?:ball|sphere))\b",
             "nothing here has both of these shapes",
         ),
         (
@@ -31,22 +34,22 @@ _DESCRIPTIONS = [
         ),
         (
             ("which is ", "that is "),
-            rf"\bleft {ARM} ?,? ?(?:which|that) is (?:the |your |my )?right {ARM}\b|\bright {ARM} ?,? ?(?:which|that) is (?:the |"
-            rf"your |my )?left {ARM}\b",
+            rf"\bleft {ARM} ?,? ?(?:which|that) is (?:the |your |my )?right {ARM}\b|\bright {ARM} ?,? ?(?:which|that) "
+            rf"is (?:the |your |my )?left {ARM}\b",
             "you say both left and right: say which arm",
         ),
         (
             ("bowl ",),
-            r"\b(?:on|onto|against|at|along|over) (?:the |your )?(?:left |right )?(?:bowl|dish) (?:rim|edge|lip|brim|handle|outside|"
-            r"wall)\b|\b(?:left|right) bowl (?:at|on|to|by) the \w+(?: side)? of the (?:left|right) (?:bowl|one)\b|\b(?:in|into|inside) "
-            r"(?:the|whichever|that|any) bowl (?:that|which) is (?:\w+ )?(?:empty|emptier|full|fuller|clean|cleaner|bigger|larger|"
-            r"smaller|free)\b",
+            r"\b(?:on|onto|against|at|along|over) (?:the |your )?(?:left |right )?(?:bowl|dish) (?:rim|edge|lip|brim|"
+            r"handle|outside|wall)\b|\b(?:left|right) bowl (?:at|on|to|by) the \w+(?: side)? of the (?:left|right) "
+            r"(?:bowl|one)\b|\b(?:in|into|inside) (?:the|whichever|that|any) bowl (?:that|which) is (?:\w+ )?(?:empty|"
+            r"emptier|full|fuller|clean|cleaner|bigger|larger|smaller|free)\b",
             "I can put things into the left or the right bowl: say which",
         ),
         (
             ("bowl ",),
-            r"\b(?:in|into|inside) (?:the|that) bowl (?:that is |which is )?(?:nearest|closest|nearer|closer|farthest|furthest|with [^.,;]* in it|containing|holding|"
-            r"behind)\b(?![^.,;]*\b(?:left|right)\b)",
+            r"\b(?:in|into|inside) (?:the|that) bowl (?:that is |which is )?(?:nearest|closest|nearer|closer|farthest|"
+            r"furthest|with [^.,;]* in it|containing|holding|behind)\b(?![^.,;]*\b(?:left|right)\b)",
             "there is a left and a right bowl: say which",
         ),
         (
@@ -66,7 +69,8 @@ _DESCRIPTIONS = [
         ),
         (
             ("nothing", "anything"),
-            r"\b(?:but|and|yet) (?:do not |never |must not )?(?:touch|move|lift|grab|take) (?:nothing|anything)(?! else| other|\w)",
+            r"\b(?:but|and|yet) (?:do not |never |must not )?(?:touch|move|lift|grab|take) (?:nothing|anything)(?! "
+            r"else| other|\w)",
             "you say to take things, and to touch nothing",
         ),
         (
@@ -85,6 +89,13 @@ _UNTOLD = re.compile(
     rf"\b(?:the|that|this) (?:small |big |little |large )?{_TELLS_APART} (?:small |big )?({SHAPE}|one|thing|object)\b"
 )
 _OF_ITSELF = {"flat": ("brick", "slab", "bar"), "tall": ("can", "tin", "cylinder"), "thin": ("bar",)}
+# "The ball that costs the most", "the cube my son likes": told apart by what cannot be seen.
+_BY_STORY = re.compile(
+    rf"\b(?:the|that) (?:small |big |large |little )?(?:{SHAPE}) (?:(?:that|which) (?:costs|weighs|smells|sounds|"
+    r"tastes|belongs|fell|rolled|broke|was (?:made|bought|here))\b|(?:that |which )?(?:(?:i|he|she|we|they) "
+    r"(?!want\b|need\b|mean\b|am\b|would\b|said\b|told\b|asked\b|showed\b|point|named\b|mentioned\b)\w+|(?:my|your|"
+    r"his|her|our) \w+ (?:likes|loves|hates|bought|made|touched|owns|painted)\b))"
+)
 _SPLIT = re.compile(rf"\b{COLOR} (?:\w+ing|\w+ed|clean|spare|open|closed|empty|full) (?:{SHAPE})\b")
 _ECHO = re.compile(r"^(\w+)(?: ?,? ?\1\b){2,} ?[.!?]?$")
 
@@ -109,6 +120,8 @@ def untold(text: EnglishText, out: Decision) -> str:
         return _CUES
     if "color" in out.slots or out.target is None:
         return ""
+    if _BY_STORY.search(words):
+        return _CUES
     for found in _UNTOLD.finditer(words):
         adjective = next(word for word in found[0].split() if re.fullmatch(_TELLS_APART, word))
         is_target = any(

@@ -53,13 +53,15 @@ ANYWHERE: list[Wording] = [
         ),
         (
             ("clock",),
-            r"\bin (?:the|that) (?:direction|way|sense|manner) (?:in which|in that|that|which) (?:the )?(?:hands? of (?:the |a )?clock|clock "
+            r"\bin (?:the|that) (?:direction|way|sense|manner) (?:in which|in that|that|which) (?:the )?(?:hands? "
+            r"of (?:the |a )?clock|clock "
             r"hands?)(?: \w+)? (?:moves?|turns?|goe?s?|runs?|travels?)\b",
             "clockwise",
         ),
         (
             (" jar", " lid", " bottle", " tap", " cap"),
-            r"\b(?:as if|like|as though|the way|as when) (?:you |one |we |somebody )?(?:were |was |are |is |would |to )?(clos|tighten|fasten|shut|open|"
+            r"\b(?:as if|like|as though|the way|as when) (?:you |one |we |somebody )?(?:were |was |are |is |would |"
+            r"to )?(clos|tighten|fasten|shut|open|"
             r"loosen|unscrew)(?:ing|e|s|es)? (?:a |the |an )(?:\w+ )?(?:jar|lid|bottle|tap|cap)\b",
             lambda found: "clockwise" if found[1] in ("clos", "tighten", "fasten", "shut") else "counterclockwise",
         ),

@@ -27,16 +27,17 @@ _CORE = (
 ) - word_set("not")  # "nor", "now", "note": a denial is never guessed
 # English words that are such a slip, and mean something else; "wirh" is none.
 _WORDS = word_set("""
-    lets let lefty reed reds ref gree green's blur bluer blued yellows cue cub cubed cuber bloc bock balk bal cab cam brock
-    bow bowel bol pot pots posy pile poke poole poled poler pol poe had hands hans han griper grippe kob dual sided sid sied
-    larger littler form fro wit withy wits overt rounds tale tabled tun lit loft puck pic pock taker gran garb gab placed
-    pace placer sack staci you cleat being brig bering font behinds sode site bell balls poll pond lest lent lost lift lisp
-    thee com hae wat juts haver woulds tales talers takers twit twits twisty lofts hoover hove hoer tuns sab hat tat than thaw thar thai thay his thus thin tis
-    thins thus thirs three tree these where theres haves halve hive hare heave jut rust gust jusy wand wan wang warn went wanty
-    kept keel kee peep ken kelp comer cone cove cme con cime comb gibe given giver gave live gie gove wold cold cloud cound
-    aware sway thank tanks thanes thang you yous tour hour out yourt yor's there's
-    picked takes tuck stark grub lady hind fold told gold wife ought eight tight light night might inti ont ono ito
-    slob slav slap lab slat poser post's pols oiled palled tuned turned
+    lets let lefty reed reds ref gree green's blur bluer blued yellows cue cub cubed cuber bloc bock balk bal cab cam
+    brock bow bowel bol pot pots posy pile poke poole poled poler pol poe had hands hans han griper grippe kob dual
+    sided sid sied larger littler form fro wit withy wits overt rounds tale tabled tun lit loft puck pic pock taker
+    gran garb gab placed pace placer sack staci you cleat being brig bering font behinds sode site bell balls poll
+    pond lest lent lost lift lisp thee com hae wat juts haver woulds tales talers takers twit twits twisty lofts
+    hoover hove hoer tuns sab hat tat than thaw thar thai thay his thus thin tis thins thus thirs three tree these
+    where theres haves halve hive hare heave jut rust gust jusy wand wan wang warn went wanty kept keel kee peep ken
+    kelp comer cone cove cme con cime comb gibe given giver gave live gie gove wold cold cloud cound aware sway thank
+    tanks thanes thang you yous tour hour out yourt yor's there's picked takes tuck stark grub lady hind fold told
+    gold wife ought eight tight light night might inti ont ono ito slob slav slap lab slat poser post's pols oiled
+    palled tuned turned
     """)
 _LETTERS = re.compile(r"[a-z]{3,}")
 _LIKELIER = {"fron": "from"}  # of several

@@ -7,8 +7,8 @@ from finevla_core.language.english_telling import COLOR, SHAPE
 _START = r"^(?:so |well |and |but |hey |robot |ok |okay |now |oh |please |from now on |,|:|\s)*"
 _ONE = r"[^.:;!?]*[.!]?$"  # all of a text that is one sentence
 _DID = (
-    r"(?:put|took|dropped|lifted|moved|turned|stacked|cleared|placed|picked|grabbed|carried|touched|knocked|brought|threw|"
-    r"held|saw|bought|painted|cleaned)"
+    r"(?:put|took|dropped|lifted|moved|turned|stacked|cleared|placed|picked|grabbed|carried|touched|knocked|brought|"
+    r"threw|held|saw|bought|painted|cleaned)"
 )
 _NO_ROBOT = r"(?!(?:left|right|robot|arm|arms|hand|hands|gripper|grippers|other|free|fingers|claw|machine)\b)"
 _NAME = rf"(?:{COLOR}|{SHAPE})"
@@ -22,13 +22,14 @@ _QUOTES = [
     for needles, pattern, reason in (
         (
             ("my ", "our ", "his ", "her ", "their ", "a ", "the "),
-            rf"{_START}(?:my|our|his|her|their|a|the) {_NO_ROBOT}(?!(?:\w+ )?{_NAME}\b)(?:\w+ )?\w+ (?:once|already|just|"
-            rf"never|also|recently|always)? ?{_DID} (?!it\b)(?![^.]*\b(?:you|please|so|and)\b){_ONE}",
+            rf"{_START}(?:my|our|his|her|their|a|the) {_NO_ROBOT}(?!(?:\w+ )?{_NAME}\b)(?:\w+ )?\w+ (?:once|already|"
+            rf"just|never|also|recently|always)? ?{_DID} (?!it\b)(?![^.]*\b(?:you|please|so|and)\b){_ONE}",
             _TOLD,
         ),
         (
             ("i wish ", "if only ", "i dream", "i dreamt", "i hope "),
-            rf"{_START}(?:i wish|if only|i dreamt?|i dreamed|i hope)(?: that)? (?:i|we|he|she|they|someone|somebody)\b{_ONE}",
+            rf"{_START}(?:i wish|if only|i dreamt?|i dreamed|i hope)(?: that)? (?:i|we|he|she|they|someone|"
+            rf"somebody)\b{_ONE}",
             _WISH,
         ),
         (
@@ -38,41 +39,62 @@ _QUOTES = [
         ),
         (
             (" was ", " were ", " had been "),
-            rf"{_START}(?:yesterday|last \w+|the (?:last|previous|old|earlier|former)|my (?:last|previous|old|earlier)|"
-            r"(?:this|the other) (?:morning|day)) ?(?:job|task|order|instruction|command|plan|request|idea|goal|one)s? "
-            rf"(?:was|were|had been) (?!wrong|bad|nonsense|a mistake){_ONE}",
+            rf"{_START}(?:yesterday|last \w+|the (?:last|previous|old|earlier|former)|my (?:last|previous|old|"
+            r"earlier)|(?:this|the other) (?:morning|day)) ?(?:job|task|order|instruction|command|plan|request|idea|"
+            rf"goal|one)s? (?:was|were|had been) (?!wrong|bad|nonsense|a mistake){_ONE}",
             _TOLD,
         ),
         (
             ("repeat", "recite", "quote", "echo", "read ", "copy", "print", "write", "type ", "spell", "pronounce", "say "),
-            rf"{_START}(?:(?:could|can|will|would) you )?(?:please )?(?:repeat|recite|quote|echo|read|copy|print|write|type|"
-            r"spell|pronounce|say)(?: (?:after|to) me| it| this| that| these words| the (?:words?|sentence|phrase|text|"
-            r"instruction|order|following)| back| out| loud| aloud| down)+ ?[:,;-]",
+            rf"{_START}(?:(?:could|can|will|would) you )?(?:please )?(?:repeat|recite|quote|echo|read|copy|print|"
+            r"write|type|spell|pronounce|say)(?: (?:after|to) me| it| this| that| these words| the (?:words?|"
+            r"sentence|phrase|text|instruction|order|following)| back| out| loud| aloud| down)+ ?[:,;-]",
             _SPEAKS,
         ),
         (
+            ("ing ",),
+            rf"{_START}(?:lifting|picking|putting|taking|stacking|turning|moving|grabbing|placing|clearing|carrying) "
+            r"(?:up )?(?:the|a|that) [^.,;:!?]* (?:is|was|looks|seems|feels|would be) (?:\w+ )?(?:easy|hard|fun|"
+            rf"boring|difficult|simple|nice|great|tricky|useful|dull|tiring)\b{_ONE}",
+            _TOLD,
+        ),
+        (
+            ("thank", "sorry", "congrat", "job", "work", "apolog"),
+            rf"{_START}(?:many |so )?(?:thanks|thank you|thanks a lot|sorry|apologies|congratulations|congrats|great "
+            r"job|good job|nice work|good work)(?: so much| very much)? (?:for|that|on|with) (?:you |i |we |your |my "
+            rf")?(?!the\b|that\b|this\b)\w+ (?:the|up|it|my|a)\b{_ONE}",
+            _TOLD,
+        ),
+        (
+            ("was ", "been "),
+            rf"{_START}(?:the|a) (?:small |big )?(?:{COLOR} )?{SHAPE} (?:was|has been|had been|has already been) "
+            r"(?:already |just )?(?:lifted|taken|moved|picked up|picked|dropped|grabbed|stacked|removed)(?: up| "
+            r"away)?[.! ]*$",
+            _TOLD,
+        ),
+        (
             ("do you ", "did you "),
-            rf"{_START}(?:do|did) you (?:happen to |still |even )?(?:know|remember|see|notice|recall|think|believe) (?:where|what|which|who|"
-            r"how|why|when|if|whether)\b",
+            rf"{_START}(?:do|did) you (?:happen to |still |even )?(?:know|remember|see|notice|recall|think|believe) "
+            r"(?:where|what|which|who|how|why|when|if|whether)\b",
             "this is a question: say what to do",
         ),
         (
             (" have ",),
-            rf"{_START}(?:you|he|she|they|it|i|we) (?:could|should|would|might|must) (?:not |never |really |just )?have (?!it\b|the\b|that\b|a\b)"
-            rf"{_ONE}",
+            rf"{_START}(?:you|he|she|they|it|i|we) (?:could|should|would|might|must) (?:not |never |really |just "
+            rf")?have (?!it\b|the\b|that\b|a\b){_ONE}",
             _TOLD,
         ),
         (
             ("mean", "stand for", "stands for", "called", "refers to", "another word"),
-            rf"{_START}(?:the word |the name )?{_NAME} (?:now |shall |will |should |also )*(?:means?|stands? for|is called|"
-            rf"refers to|is another word for|is a name for) (?!the {_NAME} {_NAME}\b)\w+",
+            rf"{_START}(?:the word |the name )?{_NAME} (?:now |shall |will |should |also )*(?:means?|stands? for|is "
+            rf"called|refers to|is another word for|is a name for) (?!the {_NAME} {_NAME}\b)\w+",
             _RENAMES,
         ),
     )
 ]  # fmt: skip
 _I_SAY = re.compile(
-    rf"\b(?:when|whenever|if|by)(?: i (?:say|write|type|mention))? (?:the |a )?(?P<said>(?:{_NAME} ?)+)(?: ?,)? "
-    r"(?:i|we|that|it) (?:really |actually |always )?means? (?P<meant>[^.,;:!?]+)"
+    rf"\b(?:when|whenever|if|by)(?: i (?:say|write|type|mention))? (?:the |a )?(?P<said>(?:{_NAME} ?)+)(?: ?,)? (?:i|"
+    r"we|that|it) (?:really |actually |always )?means? (?P<meant>[^.,;:!?]+)"
 )
 
 
