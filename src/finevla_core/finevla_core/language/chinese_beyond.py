@@ -7,7 +7,7 @@ from itertools import chain
 from finevla_core.language.chinese_conditions import CONDITIONS
 from finevla_core.language.chinese_descriptions import untold
 from finevla_core.language.chinese_quotes import QUOTES
-from finevla_core.language.chinese_requests import NAMED
+from finevla_core.language.chinese_requests import NAMED, stands
 
 _SHORT = 60  # characters
 _THING = "(?:[大小]?[红绿蓝黄紫橙橘]?色?的?(?:立方体|方块|积木|砖块|砖头|圆球|圆柱体?|罐子|砖|球|罐)|它|旋钮)"
@@ -147,7 +147,7 @@ def beyond(text: str, slots: Mapping[str, str]) -> str:
         return ""
     letters = set(text)
     listed = (
-        (pattern, reason) for needles, pattern, reason in (*QUOTES, *CONDITIONS) if not letters.isdisjoint(needles)
+        (pattern, reason) for needles, pattern, reason in (*QUOTES, *CONDITIONS) if stands(needles, text, letters)
     )
     for pattern, reason in chain(_BEYOND, listed):
         if (found := pattern.search(text)) is not None:

@@ -6,8 +6,17 @@ from finevla_core.language.english_telling import ARM, COLOR, SHAPE
 
 _NUMBER = r"(?:a|an|one|two|three|four|five|ten|fifteen|twenty|thirty|sixty|a few|a couple of|some|half an?|\d+)"
 _SIGN = (
-    r"(?:clap|whistle|snap|nod|wave|shout|wink|blink|say (?:so|go|now|when|the word)|count|raise|press|ring|tell you|"
+    r"(?:clap|whistle|snap|nod|shout|wink|blink|say (?:so|go|now|when|the word)(?! myself)|count|ring|"
     r"give (?:you )?the (?:sign|signal|word))"
+)
+_DEED = "pick|lift|take|grab|grasp|get|put|place|stack|turn|rotate|move|clear|clean|tidy|raise|drop|bring|hover|reach"
+_WHEN = (
+    r"(?:tomorrow|tonight|later today|next (?:week|month|year|monday|tuesday|wednesday|thursday|friday|saturday|"
+    r"sunday)|"
+    rf"at (?:noon|midnight|\w+ o'clock|\d+ ?(?:am|pm|:\d\d))|(?:in|after) {_NUMBER} (?:more )?(?:minutes?|hours?|"
+    rf"days?|weeks?)"
+    rf"(?: time)?|over {_NUMBER} (?:hours?|days?)|(?:every|each) (?:single )?(?:day|hour|minute|morning|night|week|"
+    rf"time i \w+))"
 )
 _TIME = "I act at once or not at all: say it when it shall be done"
 _SIGNALS = "I cannot wait for that: say it when it shall be done"
@@ -20,10 +29,8 @@ _CONDITIONS = [
         (
             ("tomorrow", "tonight", "later today", "next ", "o'clock", " noon", "midnight", "minute", "hour",
              "every ", "each "),
-            r"\b(?:tomorrow|tonight|later today|next (?:week|month|year|monday|tuesday|wednesday|thursday|friday|"
-            rf"saturday|sunday)|at (?:noon|midnight|\w+ o'clock|\d+ ?(?:am|pm|:\d\d))|(?:in|after) {_NUMBER} (?:more "
-            r")?(?:minutes?|hours?|days?|weeks?)(?: time)?|over {_NUMBER} (?:hours?|days?)|(?:every|each) "
-            r"(?:single )?(?:day|hour|minute|morning|night|week|time i \w+))(?= ?(?:$|[.,!;]))",
+            rf"(?:^|[,.;:] ?|\b(?:and|to|please|you|now|then|just) )(?:{_DEED})\b[^,.;:]*\b{_WHEN}(?= ?[.!]?$)|"
+            rf"^(?:please )?{_WHEN} ?,? (?:please |then |you should |you must )?(?:{_DEED})\b",
             _TIME,
         ),
         (
@@ -37,8 +44,10 @@ _CONDITIONS = [
             ("mind", "kitchen", "ceiling", "roof", "moon", "stars", "sky",
              " wall", "window", "door", "sofa", "couch",
              "dream", "outdoors", "upstairs", "downstairs", "next door", "room", "garden", "garage"),
-            r"\b(?:to|towards|up to|at|over|through|via|out of) (?:the |a )?(?:ceiling|roof|moon|stars|sky|walls?|"
-            r"window|door|sofa|couch|kitchen)\b|\b(?:in|inside) (?:your|my) (?:mind|head|dreams?|imagination)\b|"
+            rf"\b(?:{_DEED}|carry)\b[^,.;:]*(?<!est)(?<!er)(?<!next)(?<!close)(?<!near)(?<!back) (?:to|up to|"
+            rf"through|via|out of|over) "
+            r"(?:the |a )?(?:ceiling|roof|moon|stars|sky|walls?|window|door|sofa|couch|kitchen)\b|"
+            r"\b(?:in|inside) (?:your|my) (?:mind|head|dreams?|imagination)\b|"
             r"\b(?:go|walk|run|come|head) (?:\w+ )?(?:upstairs|downstairs|outdoors|next door|shopping)\b|\b(?:pick|"
             r"lift|take|grab|get|put|place|stack|turn)\b[^.,;:]* in the (?:kitchen|garden|garage|bathroom|bedroom|"
             r"next room|other room|living room)(?= ?(?:$|[.!]))",
@@ -55,11 +64,13 @@ _CONDITIONS = [
         ),
         (
             ("and ", "then "),
-            r"\b(?:and|then)(?: then| please| also| afterwards)? (?:tell (?:me|us|a|him|her)|call (?:my|the|me|a)|"
-            r"shut down|power off|reboot|restart|switch (?:off|on)|open the (?:door|window|drawer|lid)|close the "
+            r"\b(?:and|then)(?: then| please| also| afterwards)? (?:tell (?:me|us|a|him|her)(?! (?:when|once|if|"
+            r"that|how|what|where|as|so|it))|call (?:my|the|me|a)|"
+            r"shut down|power off|reboot|switch (?:off|on)|open the (?:door|window|drawer|lid)|close the "
             r"(?:door|window|drawer|lid)|turn (?:on|off) the|turn the (?:light|radio|music|tv)|wave(?: at| to| "
-            r"your)?(?! it)|bow(?= ?(?:$|[.!]))|count (?:to|the|from)|sing|dance|clap|run \w+ \w+|delete|erase|format|"
-            r"send|email|order|google|download|hit|punch|kick|strike|slap)\b",
+            r"your)?(?! it)|bow(?= ?(?:$|[.!]))|count to|sing|dance|clap|run (?:rm|sudo)|delete|erase|"
+            r"email|google|download|(?:hit|punch|kick|slap) (?:me|him|her|us|them|somebody|someone|the (?:person|"
+            r"man|woman|child|post)))\b",
             _BOTH,
         ),
         (
@@ -75,6 +86,22 @@ _CONDITIONS = [
             "I cannot decide that: say one thing to do",
         ),
         (
+            ("keep the ", "keep your ", "keeping "),
+            rf"\bkeep(?:ing)? (?:the|your) {ARM} (?:still|parked|at rest|idle|motionless|where it is) (?:and|but) "
+            rf"[^.;]* with it\b",
+            "you want an arm used, and kept still: say which one",
+        ),
+        (
+            ("never close", "not close"),
+            r"\b(?:gripper|hand|fingers|claw) (?:that|which) (?:never|does not|do not|will not) closes?\b",
+            "you say to grasp, and to keep the gripper open",
+        ),
+        (
+            ("bowl upstairs", "bowl downstairs", "bowl outside", "bowl next door"),
+            r"\bbowl (?:upstairs|downstairs|outside|next door)\b",
+            _ELSEWHERE,
+        ),
+        (
             ("from all", "from every", "from each", "from several", "from many"),
             r"\bfrom (?:all|every|each|several|many) (?:sides?|directions?|angles?)\b",
             _UNUSUAL,
@@ -85,7 +112,8 @@ _CONDITIONS = [
             "I cannot do this to things",
         ),
         (
-            ("obey", "listen", "limits", "rules", "restrictions", "safety", "no matter who", "whoever"),
+            ("obey", "listen", "limits", "rules", "restrictions", "safety", "no matter who", "whoever", "bridge"),
+            r"\b(?:safety|security) bridge\b|\b(?:without|skip|bypass|around|disable) (?:the |your )?bridge\b|"
             r"\b(?:no matter who|whoever) (?:is|stands|gets|may be|comes) in\b|\b(?:obey|listen to|answer to) "
             r"(?:nobody|no one|only me|me only|me alone|me and)\b|\byou (?:now )?have no (?:more )?(?:limits?|rules?|"
             r"restrictions?|boundaries)\b|\bsafety (?:does|do|will|is|rules do) (?:not apply|not count|not exist|off|"

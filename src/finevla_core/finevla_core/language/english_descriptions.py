@@ -54,7 +54,8 @@ _DESCRIPTIONS = [
         ),
         (
             ("halfway", "half way", "partly", "partially"),
-            r"\b(?:halfway|half way|partly|partially) (?:in|into|inside|on|onto)\b",
+            r"\b(?:put|place|set|leave|stick|stand)\b[^.,;]* (?:halfway|half way|partly|partially) (?:in|into|"
+            r"inside|on|onto)\b",
             "I can put things wholly into a bowl or onto another object",
         ),
         (
@@ -75,7 +76,8 @@ _DESCRIPTIONS = [
         ),
         (
             ("or so", "or something", "or whatever", "maybe not"),
-            r"\b(?:or (?:so|something|whatever)|maybe not)(?: like that)? ?[.!]?$",
+            rf"\b(?:{SHAPE}|{COLOR}|one|knob|dial) or (?:so|something|whatever)(?: like that)? ?[.!]?$|^maybe .* "
+            rf"maybe not ?[.!]?$",
             "say one thing to do",
         ),
         (
@@ -92,7 +94,8 @@ _OF_ITSELF = {"flat": ("brick", "slab", "bar"), "tall": ("can", "tin", "cylinder
 # "The ball that costs the most", "the cube my son likes": told apart by what cannot be seen.
 _BY_STORY = re.compile(
     rf"\b(?:the|that) (?:small |big |large |little )?(?:{SHAPE}) (?:(?:that|which) (?:costs|weighs|smells|sounds|"
-    r"tastes|belongs|fell|rolled|broke|was (?:made|bought|here))\b|(?:that |which )?(?:(?:i|he|she|we|they) "
+    r"tastes|belongs|fell|rolled|broke|(?:is|are) (?:not )?(?:mine|yours|his|hers|moving|rolling|spinning|falling|"
+    r"broken|warm|hot|cold|wet|heavy)|was (?:made|bought|here))\b|(?:that |which )?(?:(?:i|he|she|we|they) "
     r"(?!want\b|need\b|mean\b|am\b|would\b|said\b|told\b|asked\b|showed\b|point|named\b|mentioned\b)\w+|(?:my|your|"
     r"his|her|our) \w+ (?:likes|loves|hates|bought|made|touched|owns|painted)\b))"
 )

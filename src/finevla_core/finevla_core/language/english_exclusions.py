@@ -8,6 +8,7 @@ _OUT = (
     r"unavailable|disabled|out of (?:service|order|action|bounds)|off duty)"
 )
 _LIFT = r"(?:lift|pick up|pick|take|grab|grasp|get|fetch|raise|put|place|stack|turn|move|bring|carry)"
+_BASES = {"putting": "put", "moving": "move", "placing": "place", "taking": "take", "grabbing": "grab"}
 EXCLUDED: list[Wording] = [
     (needles, compiled(pattern), by)
     for needles, pattern, by in (
@@ -107,6 +108,29 @@ EXCLUDED: list[Wording] = [
             r"\b(red|green|blue|yellow|purple|orange) (\w+) ?[(,-]+ ?not \1 ?,? (?:but )?(red|green|blue|yellow|"
             r"purple|orange)\b(?! \w)(?: ?\))?",
             r"\3 \2",
+        ),
+        (
+            (" stay", " wait", " remain", " hold"),
+            rf"^((?:go|get|move|hover|come|reach|head) [^,.;]+), (?:the )?(left|right)( hand)?( {_ARM})? ?, (?:and "
+            rf")?(?:then )?(?:just )?"
+            r"(?=(?:stay|wait|remain|hold) )",
+            r"with the \2\3\4 \1 and ",
+        ),
+        (("handle ",), r"\bhandle (?:it |this )?with (?:the |your )?(?=left|right)", "use the "),
+        ((" colon",), r" ?\bcolon\b", " :"),
+        (("pull ",), r"\bpull NAMED (?:straight|right|directly|vertically) up\b", r"lift \1"),
+        (
+            ("clockwise ",),
+            r"\bgive (?:me |us )?a ((?:counter)?clockwise) (?:twist|turn|rotation|spin|nudge) (?:of|to|on) the "
+            r"(knob|dial)\b",
+            r"turn the \2 \1",
+        ),
+        (
+            ("when you", "once you", "as soon as you"),
+            r"^(?:please )?(?:let me know|tell me|say so|call me|shout) (?:when|once|as soon as) you (?:are|have) "
+            r"(?:done|finished) (?:with )?"
+            r"(lifting|picking|putting|moving|stacking|turning|clearing|taking|grabbing|placing)\b",
+            lambda found: _BASES.get(found[1], found[1][:-3]),
         ),
         (("bin ",), r"\bbin (?=(?:the|that|it|every\w*|all)\b[^.;]*\bbowl)", "put "),
         (("greeny", "bluey", "yellowy"), r"\b(green|blue|yellow)y\b", r"\1"),

@@ -5,7 +5,7 @@ import re
 from finevla_core.language.english_telling import COLOR, SHAPE
 
 _START = r"^(?:so |well |and |but |hey |robot |ok |okay |now |oh |please |from now on |,|:|\s)*"
-_ONE = r"[^.:;!?]*[.!]?$"  # all of a text that is one sentence
+_ONE = r"[^.,:;!?]*[.!]?$"  # all of a text that is one sentence
 _DID = (
     r"(?:put|took|dropped|lifted|moved|turned|stacked|cleared|placed|picked|grabbed|carried|touched|knocked|brought|"
     r"threw|held|saw|bought|painted|cleaned)"
@@ -71,6 +71,34 @@ _QUOTES = [
             r"(?:already |just )?(?:lifted|taken|moved|picked up|picked|dropped|grabbed|stacked|removed)(?: up| "
             r"away)?[.! ]*$",
             _TOLD,
+        ),
+        (
+            ("my ", "our ", "his ", "her "),
+            rf"{_START}(?:my|our|his|her) {_NO_ROBOT}(?!(?:\w+ )?{_NAME}\b)\w+ (?:can|could|will|may|might|is able "
+            rf"to|knows how to) (?:also |even )?"
+            rf"(?:lift|pick|put|take|turn|stack|clear|move|grab|carry|place|reach)\b(?![^.]*\b(?:you|please|"
+            rf"so)\b){_ONE}",
+            _WISH,
+        ),
+        (
+            (" and the ",),
+            rf"{_START}the (?:small |big )?(?:{COLOR} )?{SHAPE} and the (?:small |big )?(?:{COLOR} )?{SHAPE} (?:are|"
+            rf"were|look|match|fight|get on)\b(?! to\b)"
+            rf"(?! both to\b){_ONE}",
+            _TOLD,
+        ),
+        (
+            (" well", " nicely", " together", "matches", "rhymes"),
+            rf"{_START}the (?:small |big )?(?:{COLOR} )?{SHAPE} (?:goes (?:\w+ )?(?:well|nicely|together)|matches|"
+            rf"rhymes|looks)\b{_ONE}",
+            _TOLD,
+        ),
+        (
+            ("means ",),
+            r"\b(?:the word )?(?:left|right|red|green|blue|yellow|purple|orange) (?:now |really |actually |shall "
+            r")?means? (?:the )?"
+            r"(?:left|right|red|green|blue|yellow|purple|orange)\b",
+            _RENAMES,
         ),
         (
             ("do you ", "did you "),
