@@ -29,7 +29,8 @@ _CONDITIONS = [
         (
             ("tomorrow", "tonight", "later today", "next ", "o'clock", " noon", "midnight", "minute", "hour",
              "every ", "each "),
-            rf"(?:^|[,.;:] ?|\b(?:and|to|please|you|now|then|just) )(?:{_DEED})\b[^,.;:]*\b{_WHEN}(?= ?[.!]?$)|"
+            rf"(?:^|[,.;:] ?|\b(?:and|to|please|you|now|then|just) )(?:{_DEED})\b(?:(?!\b(?:before|until|because|"
+            rf"since|when|that)\b)[^,.;:])*\b{_WHEN}(?= ?[.!]?$)|"
             rf"^(?:please )?{_WHEN} ?,? (?:please |then |you should |you must )?(?:{_DEED})\b",
             _TIME,
         ),

@@ -132,6 +132,11 @@ EXCLUDED: list[Wording] = [
             r"(lifting|picking|putting|moving|stacking|turning|clearing|taking|grabbing|placing)\b",
             lambda found: _BASES.get(found[1], found[1][:-3]),
         ),
+        (
+            ("thank",),
+            r"^(?:many )?(?:thanks|thank you)(?: so much| very much| a lot)? for \w+ing [^.;!?]*[.;!] ?(?=.*\w)",
+            "",
+        ),
         (("bin ",), r"\bbin (?=(?:the|that|it|every\w*|all)\b[^.;]*\bbowl)", "put "),
         (("greeny", "bluey", "yellowy"), r"\b(green|blue|yellow)y\b", r"\1"),
         (
