@@ -24,6 +24,11 @@ def _other_turn(found: re.Match[str]) -> str:
     return ("逆" if found[1] == "顺" else "顺") + "时针" + found[2]
 
 
+def stands(needles: str | tuple[str, ...], text: str, letters: set[str]) -> bool:
+    """Whether one of some characters or words stands in a text of these letters; else its pattern is not searched."""
+    return not letters.isdisjoint(needles) if isinstance(needles, str) else any(needle in text for needle in needles)
+
+
 # Characters of which one must stand in the text, a pattern, and what it becomes.
 REQUESTS = tuple(
     (needles, re.compile(pattern), by)

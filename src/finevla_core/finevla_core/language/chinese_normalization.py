@@ -73,6 +73,9 @@ _MARKS = str.maketrans(
 _PLAIN = _SIMPLIFIED | _MARKS
 _BRACKETED_KEY = re.compile(r"[【\[]([^】\]\n]{1,8})[】\]][ \t]*(?=[^\s:,])")  # a heading before its text on one line
 _QUOTED_KEY = re.compile(r"[\"'“”‘’]\s*[:：]\s*[\"'“”‘’]?")
+# A name in quotation marks within a sentence: no pause.
+_QUOTES = frozenset('「『“"‘')
+_QUOTED_NAME = re.compile('(?<=[\u4e00-\u9fff])[「『“"‘]([\u4e00-\u9fff]{1,8})[」』”"’](?=[\u4e00-\u9fff]|$)')
 # A space between two longer runs is where the writer left a comma out.
 _PAUSE = re.compile("(?<=[\u4e00-\u9fff]{4})[ \t]+(?=[\u4e00-\u9fff]{3})")
 # A side alone between spaces is an arm where other words stand apart, too: "L grasp the ball" as a telegram.
@@ -126,6 +129,7 @@ def plain(text: str) -> str:
         text = _PAUSE.sub(",", _with_side_tags(_NEXT_KEY.sub(",", text) if len(_NEXT_KEY.findall(text)) > 1 else text))
     if "(" in text or "[" in text:
         text = _BRACKETED_QUALITY.sub(r"\1", _BRACKETED_SIZE.sub(r"\1的", _BRACKETED_SIDE.sub(r"\2\1", text)))
+    text = _QUOTED_NAME.sub(r"\1", text) if not _QUOTES.isdisjoint(text) else text
     text = _QUOTED_KEY.sub(":", _BRACKETED_KEY.sub(r",\1:", text))
     text = _INVISIBLE.sub("", text).lower().translate(_PLAIN)
     text = _OPPOSITE_ARM.sub(lambda match: "右手" if match.group(1) == "左" else "左手", text)

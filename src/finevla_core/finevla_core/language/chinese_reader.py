@@ -9,6 +9,7 @@ from finevla_core.language.chinese_clause_polarity import scene_of
 from finevla_core.language.chinese_contradictions import contradiction, refused
 from finevla_core.language.chinese_coreference import with_references
 from finevla_core.language.chinese_grammar import phrases_of
+from finevla_core.language.chinese_homophones import by_sound
 from finevla_core.language.chinese_idioms import plainly
 from finevla_core.language.chinese_impossible import limit_of
 from finevla_core.language.chinese_normalization import is_chinese, plain
@@ -17,6 +18,7 @@ from finevla_core.language.chinese_object_roles import things_of
 from finevla_core.language.chinese_path_and_turn import path_of, turn_of
 from finevla_core.language.chinese_phrases import ChinesePhrases
 from finevla_core.language.chinese_refusals import no_target, refusal_of, unknown_words
+from finevla_core.language.chinese_repairs import repaired
 from finevla_core.language.chinese_short_impossible import beyond
 from finevla_core.language.chinese_slots import place_of, task_of
 from finevla_core.language.chinese_tokens import split
@@ -37,14 +39,14 @@ def read_chinese(text: str) -> Reading:
         return refused("I read English and Chinese only.")
     if len(text) > MAX_CHARACTERS:
         return refused(f"That is too long: say it in at most {MAX_CHARACTERS} characters.")
-    words = plainly(plain(text))
+    words = repaired(plainly(by_sound(plain(text))))
     tokens = split(words)
     has_marks = is_marked(tokens)
     phrases = with_breaks(phrases_of(tokens if has_marks else with_pauses(tokens)), has_marks)
     if len(phrases) > MAX_PHRASES:
         return refused("That is too long: say it in fewer words.")
     reading = _read(with_references(scene_of(phrases, len(words))))
-    return refused(reason) if not reading.refusal and (reason := beyond(words)) else reading
+    return refused(reason) if not reading.refusal and (reason := beyond(words, reading.slots)) else reading
 
 
 def _read(scene: ChinesePhrases) -> Reading:

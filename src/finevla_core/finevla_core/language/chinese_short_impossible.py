@@ -1,8 +1,13 @@
 """What a short Chinese text asks for beyond the robot's means, or only tells or asks; one sentence each, "" for nothing."""
 
 import re
+from collections.abc import Mapping
+from itertools import chain
 
-from finevla_core.language.chinese_indirect_requests import NAMED
+from finevla_core.language.chinese_conditions import CONDITIONS
+from finevla_core.language.chinese_descriptions import untold
+from finevla_core.language.chinese_indirect_requests import NAMED, stands
+from finevla_core.language.chinese_quotes import QUOTES
 
 _SHORT = 60  # characters
 _THING = "(?:[大小]?[红绿蓝黄紫橙橘]?色?的?(?:立方体|方块|积木|砖块|砖头|圆球|圆柱体?|罐子|砖|球|罐)|它|旋钮)"
@@ -128,16 +133,23 @@ _BEYOND = [
 ]
 
 
-def beyond(text: str) -> str:
+def beyond(text: str, slots: Mapping[str, str]) -> str:
     """Say what a short text asks for that cannot be, or that it asks for nothing.
 
     Args:
-        text: a text that `chinese_normalization.plain` made.
+        text: a text that `chinese_characters.plain` made.
+        slots: what was read of it.
 
     Returns:
         One sentence for the operator, with the words that it is about; "" where there is none.
     """
     if len(text) > _SHORT:
         return ""
-    found = ((reason, hit) for pattern, reason in _BEYOND if (hit := pattern.search(text)) is not None)
-    return next((f"{reason[:-1]} ('{hit[0].strip(',.?!')}')." for reason, hit in found), "")
+    letters = set(text)
+    listed = (
+        (pattern, reason) for needles, pattern, reason in (*QUOTES, *CONDITIONS) if stands(needles, text, letters)
+    )
+    for pattern, reason in chain(_BEYOND, listed):
+        if (found := pattern.search(text)) is not None:
+            return f"{reason[:-1]} ('{found[0].strip(',.?!')}')."
+    return untold(text, slots)

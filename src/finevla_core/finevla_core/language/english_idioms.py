@@ -53,6 +53,25 @@ ANYWHERE: list[Wording] = [
         ),
         (
             ("clock",),
+            r"\bin (?:the|that) (?:direction|way|sense|manner) (?:in which|in that|that|which) (?:the )?(?:hands? "
+            r"of (?:the |a )?clock|clock "
+            r"hands?)(?: \w+)? (?:moves?|turns?|goe?s?|runs?|travels?)\b",
+            "clockwise",
+        ),
+        (
+            (" jar", " lid", " bottle", " tap", " cap"),
+            r"\b(?:as if|like|as though|the way|as when) (?:you |one |we |somebody )?(?:were |was |are |is |would |"
+            r"to )?(clos|tighten|fasten|shut|open|"
+            r"loosen|unscrew)(?:ing|e|s|es)? (?:a |the |an )(?:\w+ )?(?:jar|lid|bottle|tap|cap)\b",
+            lambda found: "clockwise" if found[1] in ("clos", "tighten", "fasten", "shut") else "counterclockwise",
+        ),
+        (
+            ("cross",),
+            r"\b((?:post|pole|pillar|column|rod|mast)\b[^.]{0,30}?)\bcross(?:es|ing|ed)? (?:over )?it\b",
+            r"\1passes over it",
+        ),
+        (
+            ("clock",),
             r"\b(?:in )?(?:the )?(?:opposite|reverse|contrary|other|inverse) (?:direction|way|sense)?(?: "
             r"round)? ?(?:to|of|from|than) (?:that of )?(?:the |a )?(?:hands? of (?:the |a )clock|clock(?: 's)?(?: "
             r"hands?)?)\b",

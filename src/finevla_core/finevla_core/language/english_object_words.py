@@ -341,7 +341,8 @@ IDLE = phrase_list(
         no role, not needed, not required, not involved, stays put, stay put, standby, stands by, stand by,
         standing by, where it is, where it was, stays there, waits, waiting, tucked in, tucked away, tucked,
         frozen, immobile, lying, docked, park, parks, asleep, sleeps, sits this out, sit this out, out of action,
-        disabled, broken, defective, out of order, damaged, faulty, as it is, stays as it is, dormant, unmoved,
+        disabled, broken, charging, offline, overheated, overheating, defective, out of order, damaged, faulty, as it is,
+        stays as it is, dormant, unmoved,
         uninvolved, does not help, by its side, at home, clear of the scene, stay out of this, out of the picture,
         out of play, sidelined, locked, stays back, kept back, holds back, pulled back, held back, keeps back,
         well away, held as far away, a spectator, in reserve, on hold, rests, rest, hangs, hanging, stowed, sits

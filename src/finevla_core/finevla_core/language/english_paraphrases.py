@@ -2,6 +2,7 @@
 
 import re
 
+from finevla_core.language.english_exclusions import EXCLUDED
 from finevla_core.language.english_idioms import ANYWHERE
 from finevla_core.language.english_indirect_requests import ANNOUNCED, SPOKEN
 from finevla_core.language.english_short_idioms import ONE_DEED
@@ -321,7 +322,7 @@ def plain(text: str) -> str:
         if any(needle in text for needle in needles):
             text = pattern.sub(by, text)
     if len(text) < _SHORT:
-        for needles, pattern, by in (*ANNOUNCED, *ONE_DEED):
+        for needles, pattern, by in (*EXCLUDED, *ANNOUNCED, *ONE_DEED):
             if any(needle in text for needle in needles):
                 text = pattern.sub(by, text)
         for pattern, by in _ONE_DEED:

@@ -1,6 +1,8 @@
 """Says why an English text must not be acted on, in one sentence; "" where nothing speaks against it."""
 
+from finevla_core.language.english_conditions import another_occasion
 from finevla_core.language.english_contradictions import contradiction
+from finevla_core.language.english_descriptions import untold
 from finevla_core.language.english_impossible import cannot, no_end, wrong_arms, wrong_target
 from finevla_core.language.english_long_refusals import ATTACK, long_problem
 from finevla_core.language.english_mentions import Mention
@@ -9,6 +11,7 @@ from finevla_core.language.english_missing_tools import wrong_way
 from finevla_core.language.english_noun_phrase_words import FOREIGN
 from finevla_core.language.english_parse_types import Act, Unknown
 from finevla_core.language.english_questions import no_command, questions
+from finevla_core.language.english_quotes import only_quotes
 from finevla_core.language.english_short_impossible import limit
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, EnglishText
@@ -46,9 +49,11 @@ def refusal(text: EnglishText, out: Decision) -> tuple[str, tuple[str, ...]]:
     if words:
         return _quoted(words), tuple(dict.fromkeys(words))
     if not text.is_long:
-        for check in (cannot, questions, several, wrong_arms, wrong_target, wrong_way, limit, contradiction):
+        for check in (cannot, questions, several, wrong_arms, wrong_target, wrong_way, limit, untold, contradiction):
             if reason := check(text, out):
                 return reason, ()
+        if reason := only_quotes(text.words) or another_occasion(text.words):
+            return reason, ()
     if text.is_long and (reason := long_problem(text, out)):
         return reason, ()
     if out.problem:

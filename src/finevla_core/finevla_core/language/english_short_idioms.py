@@ -26,8 +26,8 @@ ONE_DEED: list[Wording] = [
         ),
         (("yourself to",), r"\bhelp yourself to (?=the|that|a)", "take "),
         (
-            ("peel", "lever", "pry", "unstick", "detach", "dislodge", "scrape"),
-            r"\b(?:peel|lever|pry|unstick|detach|dislodge|scrape) THING (?:up |clear )?(?:off|from|of|up from|away "
+            ("peel", "lever", "pry", "unstick", "detach", "dislodge", "scrape", "ease", "coax"),
+            r"\b(?:peel|lever|pry|unstick|detach|dislodge|scrape|ease|coax) THING (?:up |clear )?(?:off|from|of|up from|away "
             r"from) (?:the )?(?:table|tabletop|surface|desk)\b",
             r"lift \1",
         ),

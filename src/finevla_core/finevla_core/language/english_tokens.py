@@ -10,8 +10,10 @@ from finevla_core.language import english_function_words as words
 from finevla_core.language import english_object_words as things
 from finevla_core.language import english_verbs as verbs
 from finevla_core.language.english_arm_by_place import name_arms
+from finevla_core.language.english_keys import with_core_words
 from finevla_core.language.english_paraphrases import plain
-from finevla_core.language.english_typos import mend, written_out
+from finevla_core.language.english_repairs import with_repairs
+from finevla_core.language.english_typos import WRITTEN, mend, written_out
 from finevla_core.language.english_verb_forms import forms
 from finevla_core.language.english_word_tables import word_set
 
@@ -65,6 +67,7 @@ _CONTRACTIONS = [
         (r"-(?<=\w-)(?=\w)", " "),
         (r"\bno not (?!that\b)", "no , not "),
         (r"_", " "),
+        (r"&", " and "),
         (r"\bi\.e\.|\be\.g\.", " "),
         (r"[-=]*>|→|⇒", " to "),
         (r"-+(?<=\s-)(?=\s)|[–—]+|--+", " - "),
@@ -212,6 +215,11 @@ def _ordinary() -> frozenset[str]:
     return words.ORDINARY | fillers.WORDS
 
 
+@cache
+def _known() -> frozenset[str]:
+    return _ordinary() | _lexicon().words.keys() | WRITTEN.keys()
+
+
 def _is_filler(word: str) -> bool:
     """Whether a word that no table has is derived from one that says nothing about the table."""
     return fillers.is_adverb(word) or any(stem in _ordinary() for stem in fillers.stems(word))
@@ -231,7 +239,7 @@ def raw_words(text: str) -> list[str]:
         text = _THINKING.sub("", text)
     text = _ASKED.sub("could you", text) if " you" in text else text
     text = _TAG.sub(" .", text) if "?" in text[-3:] else text
-    return [word.strip(" ") for word in _WORD.findall(plain(text))[: MAX_TOKENS + 1]]
+    return [word.strip(" ") for word in _WORD.findall(plain(with_repairs(text)))[: MAX_TOKENS + 1]]
 
 
 def _clean(raw: list[str]) -> list[str]:
@@ -309,6 +317,7 @@ def _in_context(
 
 def tokens(text: str) -> tuple[list[EnglishToken], list[str]]:
     """Split a text into tokens; the second list says which words were read as others."""
+    text, missed = with_core_words(text[:MAX_LETTERS].lower(), _known())
     mended, read_as = mend(_clean(raw_words(text)), _lexicon().words, _ordinary())
     raw = name_arms(mended)
     lexicon, idle, out = _lexicon(), _idle(), []
@@ -328,4 +337,4 @@ def tokens(text: str) -> tuple[list[EnglishToken], list[str]]:
         kind = "number" if word[0].isdigit() else "word" if _is_filler(word) else "unknown"
         out.append(EnglishToken(word, kind, is_idle=word in idle))
         i += 1
-    return out, read_as
+    return out, missed + read_as

@@ -11,7 +11,7 @@ from finevla_core.language.english_verb_forms import forms
 from finevla_core.language.english_word_tables import word_set
 
 # Words as they are typed or spoken, and what they are written out.
-_WRITTEN = {
+WRITTEN = {
     "wi": "with", "tae": "to", "dinnae": "do not", "doesnae": "does not", "cannae": "can not", "doon": "down", "fae": "from",
     "yin": "one", "aboot": "about", "nae": "no", "oot": "out", "ower": "over", "roon": "round", "yer": "your", "ye": "you",
     "dont": "do not", "wont": "will not", "won't": "will not", "thats": "that is", "can't": "can not", "cannot": "can not",
@@ -31,6 +31,8 @@ _WRITTEN = {
     "thou": "you", "thee": "you", "thy": "your", "thine": "your", "shalt": "shall", "wilt": "will", "canst": "can",
     "hast": "have", "wouldst": "would", "couldst": "could", "whilst": "while",
     "g'day": "hello", "gday": "hello", "alrighty": "alright", "righty-ho": "alright", "ahhh": "ah", "gents": "gentlemen",
+    "sml": "small", "lrg": "large", "lge": "large", "clr": "clear", "tbl": "table", "obj": "object", "amr": "arm",
+    "plase": "please", "pleas": "please", "pleae": "please",
     "gimme": "give me", "lemme": "let me", "i'm": "i am",
 }  # fmt: skip
 # Apostrophes left out, where the word is none by itself, or none before what follows.
@@ -52,12 +54,12 @@ _BARE = {
     "everyting": "everything", "seperate": "separate", "comming": "coming", "droping": "dropping", "puting": "putting",
     "griping": "gripping", "grabing": "grabbing", "liftin": "lifting", "usin": "using", "allright": "all right", "yall": "you",
 }  # fmt: skip
-_WRITTEN |= _BARE
+WRITTEN |= _BARE
 _AS_TYPED = re.compile(
-    r"(?<![\w'])'?(" + "|".join(sorted(map(re.escape, _WRITTEN), key=len, reverse=True)) + r")(?![\w])'?(?!\w)"
+    r"(?<![\w'])'?(" + "|".join(sorted(map(re.escape, WRITTEN), key=len, reverse=True)) + r")(?![\w])'?(?!\w)"
 )
 _TYPED = re.compile(r"\w+(?:['/.]\w+)*")
-_SIGNED = tuple(word for word in _WRITTEN if not _TYPED.fullmatch(word))  # "'em", "r.h."
+_SIGNED = tuple(word for word in WRITTEN if not _TYPED.fullmatch(word))  # "'em", "r.h."
 _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
 _IS = "(?=(?:a|an|the|not|too|so|in|on|at|just|still|already|always|never|been|getting|gonna|going|got|lying|standing|"
 _IS += "your|my|our|really|quite|all|done|ready|time|safe|ok|okay)\\b)"
@@ -82,6 +84,13 @@ _BARE_BEFORE = [
             r"\1 one is ",
         ),
         ((" its ",), rf"\bits {_IS}", "it is "),
+        ((" let ",), r"\b(the|your|its) let (?=(?:bowl|arm|hand|gripper|side|one)\b)", r"\1 left "),
+        (
+            (" cue", " cub"),
+            r"\b(red|green|blue|yellow|purple|orange|small|big) cu[eb]\b(?! (?:ball|stick))",
+            r"\1 cube",
+        ),
+        (("hoover ",), r"\bhoover (?=(?:over|above)\b)", "hover "),
         (("pickup", "pick_up"), r"\bpick(?:up|_up) (?!of\b|on\b|is\b|point\b|and\b|pose\b)(?=[a-z])", "pick up "),
         (
             ("arms ", "hands ", "grippers ", "claws ", "ones "),
@@ -150,8 +159,8 @@ def written_out(text: str) -> str:
     Returns:
         The text with "you are" for "youre", "with" for "w", and their like.
     """
-    if not _WRITTEN.keys().isdisjoint(_TYPED.findall(text)) or any(sign in text for sign in _SIGNED):
-        text = _AS_TYPED.sub(lambda match: _WRITTEN[match[1]], text)
+    if not WRITTEN.keys().isdisjoint(_TYPED.findall(text)) or any(sign in text for sign in _SIGNED):
+        text = _AS_TYPED.sub(lambda match: WRITTEN[match[1]], text)
     text = " " + text
     for needles, pattern, by in _BARE_BEFORE:
         if any(needle in text for needle in needles):

@@ -26,7 +26,7 @@ _HOMOGRAPHS = word_set("""
     drill hammer iron brush wrench crane switch button lock step rest truck train car stamp nail shovel rake fan pump
     """)
 _ORDERS = word_set("you to please and then kindly now just") | {"could you", "can you", "would you", "will you"}
-_COMMANDED = word_set("dip hand strike cancel scrap hug sink plunge aim dress post")
+_COMMANDED = word_set("dip hand strike cancel scrap hug sink plunge aim dress post dice multiply bowl")
 
 
 def strange_addition(text: EnglishText, out: Decision) -> str:
