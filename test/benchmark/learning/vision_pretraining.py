@@ -6,6 +6,10 @@ The places of things are those of `lists.jsonl` (`scene_questions.py`). A linear
 token of a picture whether a thing's middle lies in it, its colour and shape, and where in the picture that is; of one without
 a thing the middle of the picture, so that who looks at many tokens a little reads the places of things alone. Printed is the
 share of things whose colour and shape are told right in pictures that were not learned from, and how far off their middles are.
+
+At the end every token's place is made louder: its column and row, which a linear map gives from what the tower says (R2 is
+printed), are added to it along two directions, `--places` for each. Before it they are 2 % of what the language model reads
+after its first norm, and it does not learn to read them.
 """
 
 import argparse
@@ -23,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from finevla_core.language.slots import COLORS
-from finevla_models.vla.backbone import load_backbone
+from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.policy_files import load_vla
 from finevla_sim.scene import SHAPES
 
@@ -83,6 +87,27 @@ def loss(told: Tensor, labels: Tensor) -> Tensor:
     )
 
 
+def make_places_louder(backbone: Backbone, pictures: Pictures, factor: float) -> list[float]:
+    """Add column and row of each token to what the tower says of it, in its last linear layer; return R2 of both before."""
+    patches, grid, labels = pictures.batch(np.arange(256))
+    with torch.no_grad():
+        seen = torch.cat(list(backbone.model.model.get_image_features(patches, grid).pooler_output)).double()
+    count, tokens = labels.shape[:2]
+    columns = int(grid[0, 2]) // 2
+    places = torch.stack([torch.arange(tokens) % columns, torch.arange(tokens) // columns], 1).repeat(count, 1).double()
+    middle, wanted = seen.mean(0), places - places.mean(0)
+    around = seen - middle
+    reading = torch.linalg.solve(around.T @ around + 1e-2 * torch.eye(seen.shape[1]), around.T @ wanted)
+    directions, _ = torch.linalg.qr(reading)
+    added = factor * directions @ reading.T
+    last = backbone.model.model.visual.merger.linear_fc2
+    with torch.no_grad():
+        weight, bias = last.weight.double(), last.bias.double()
+        last.weight.copy_(weight + added @ weight)
+        last.bias.copy_(bias + added @ (bias - middle))
+    return (1 - ((around @ reading - wanted) ** 2).sum(0) / (wanted**2).sum(0)).tolist()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("questions", type=Path, help="folder that scene_questions.py made")
@@ -92,6 +117,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the backbone to make")
     parser.add_argument("--steps", type=int, default=2000, help=f"of {BATCH} pictures")
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--places", type=float, default=4.0, help="how much louder places are made; 0 = as they are")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -137,6 +163,9 @@ def main() -> None:
                 f"by {off:.3f} of a token; {pace:.0f}/s",
                 flush=True,
             )
+    if options.places:
+        told_before = make_places_louder(backbone, pictures, options.places)
+        print("places made louder; R2 of columns and rows before: " + ", ".join(f"{r2:.3f}" for r2 in told_before))
     shutil.copytree(options.backbone / "backbone" if is_run else options.backbone, options.out)
     backbone.model.save_pretrained(options.out)
 

@@ -1,0 +1,184 @@
+"""`finevla train` with a loss on where the policy looks: at the thing that it is told to go to.
+
+    python test/benchmark/learning/looking.py CONFIG.yaml [--weight 0.3] [--layer 1] [--out RUN]
+
+A head of attention of one layer of the language model shall look, from each token that is said or that becomes an action, at
+the token of the picture in which the target lies: the loss is the negative logarithm of the weight that it gives it. Where that
+is, instructions of `scene_questions.py` say in their answers (column and row); of simulated demonstrations the scene is made
+anew from its seed. It counts until 70 % of an episode: by then a thing is in the hand. One process, without workers.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from finevla_core.images import ImageFormat, fit_point
+from finevla_core.text_files import read_json_lines
+from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
+from finevla_models.vla.head import Losses, VLAPolicy
+from finevla_sim.inverse_kinematics import ArmIK
+from finevla_sim.robot_files import default_robot
+from finevla_sim.scene_sampling import sample_scene
+from finevla_sim.world import World
+from finevla_tools.training.config import ANSWERS, load_run_config
+from finevla_tools.training.question_samples import QuestionSamples
+from finevla_tools.training.trainer import train
+from finevla_tools.training.vla_samples import VLASamples
+
+CAMERA, SQUARE = "front", 16  # pixels that one token is wide and high
+NEAR = 0.7  # share of an episode in which the thing still lies where it lay
+PLACE = re.compile(r"\b(\d) (\d)\b")
+WORDS = 6  # of an answer that tells an instruction's target
+
+
+@dataclass(frozen=True)
+class LookingExample(VLAExample):
+    """A sample; `target` is the number of the picture's token in which its target lies, -1 = not known."""
+
+    target: int = -1
+
+
+@dataclass(frozen=True)
+class LookingBatch(VLABatch):
+    """Samples and their targets."""
+
+    targets: tuple[int, ...] = ()
+
+
+def looking(example: VLAExample, target: int) -> LookingExample:
+    return LookingExample(**{f.name: getattr(example, f.name) for f in fields(VLAExample)}, target=target)
+
+
+class Places:
+    """Where the targets of a set's episodes lie in the fitted picture of the front camera, by their scenes."""
+
+    def __init__(self, root: Path, images: ImageFormat) -> None:
+        rows, _ = read_json_lines(root / "meta" / "finevla_episodes.jsonl")
+        self.rows = {row["episode_index"]: row for row in rows}
+        self.images, self.robot, self.world = images, default_robot(), None
+        self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
+        self.token = cache(self._token)
+
+    def _token(self, index: int) -> int:
+        row = self.rows[index]
+        scene = sample_scene(row["seed"], row["task"], self.ik, row["level"])
+        if self.world is None:
+            self.world = World(scene, self.robot.embodiment, self.robot.urdf_path)
+        else:
+            self.world.reset(scene)
+        color, shape = (row["factors"].get(name) for name in ("target_color", "target_shape_or_size"))
+        (item,) = [item for item in scene.objects if (item.color, item.shape) == (color, shape)]
+        x, y = self.world.project(CAMERA, self.world.truth().objects[item.name][:3, 3])
+        height, width = self.world.image_size
+        x, y = fit_point((x + 1) / 2 * width, (y + 1) / 2 * height, height, width, self.images, CAMERA)
+        if not (0 <= x < self.images.width and 0 <= y < self.images.height):
+            return -1
+        return int(y // SQUARE) * (self.images.width // SQUARE) + int(x // SQUARE)
+
+
+class LookingSamples(VLASamples):
+    """Samples that know where their targets lie."""
+
+    def __init__(self, *arguments: object, **more: object) -> None:
+        super().__init__(*arguments, **more)
+        self.places = [Places(one.files.root, self.options.images) for one in self.sets]
+
+    def _made(self, chosen: int, place: int, frame: int, kind: str, which: float) -> VLAExample:
+        episode = self.sets[chosen].episodes[place]
+        is_there = frame < NEAR * len(episode)
+        made = super()._made(chosen, place, frame, kind, which)
+        return looking(made, self.places[chosen].token(episode.index) if is_there else -1)
+
+    def _asked(self, asked: object) -> VLAExample:
+        made = super()._asked(asked)
+        return looking(made, answered(made.answer, made.images[0]))
+
+
+def answered(answer: str, picture: NDArray[np.uint8]) -> int:
+    """The token that an answer names by column and row; -1 for answers of another kind."""
+    found = PLACE.search(answer) if len(answer.split()) == WORDS else None
+    return -1 if found is None else int(found[2]) * (picture.shape[1] // SQUARE) + int(found[1])
+
+
+class Look:
+    """Adds the loss to a policy's; `weight` of it, by the first head of layer `layer`. It stands in for two of its methods."""
+
+    def __init__(self, weight: float, layer: int) -> None:
+        self.weight, self.layer, self.weights = weight, layer, torch.zeros(0)
+        self.is_watched = False
+        self.batch, self.forward = VLAPolicy.batch, VLAPolicy.forward
+
+    def batch_of(self, policy: VLAPolicy, examples: Sequence[VLAExample]) -> VLABatch:
+        made = self.batch(policy, examples)
+        targets = tuple(
+            e.target if isinstance(e, LookingExample) else answered(e.answer, e.images[0]) for e in examples
+        )
+        return LookingBatch(**{f.name: getattr(made, f.name) for f in fields(VLABatch)}, targets=targets)
+
+    def losses(self, policy: VLAPolicy, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
+        if not self.is_watched:
+            policy.backbone.model.set_attn_implementation({"text_config": "eager"})  # others tell no weights
+            watched = policy.backbone.model.model.language_model.layers[self.layer].self_attn
+            watched.register_forward_hook(self._remember)
+            self.is_watched = True
+        made = self.forward(policy, batch, generator)
+        if not policy.training or not isinstance(batch, LookingBatch):
+            return made
+        pictures = batch.tokens == policy.backbone.model.config.image_token_id
+        given = [
+            self.weights[k, row, pictures[k].nonzero()[target, 0]]
+            for k, (row, target) in enumerate(zip(looked_from(batch), batch.targets, strict=True))
+            if target >= 0
+        ]
+        if not given:
+            return made
+        loss = -torch.stack([torch.log(some + 1e-4).mean() for some in given]).mean()
+        share = torch.stack([some.mean() for some in given]).mean().detach()
+        return Losses(made.total + self.weight * loss, {**made.parts, "look": share})
+
+    def _remember(self, _module: torch.nn.Module, _given: object, made: tuple[torch.Tensor, torch.Tensor]) -> None:
+        self.weights = made[1].float()[:, 0]
+
+
+def looked_from(batch: VLABatch) -> torch.Tensor:
+    """The tokens `(B, L)` from which it shall look: those before what is said, placeholders, else the prompt's last three."""
+    if batch.actions is None:
+        return torch.nn.functional.pad((batch.labels != IGNORED)[:, 1:], (0, 1))
+    if bool(batch.queries.any()):
+        return batch.queries
+    behind = batch.mask.flip(1).cumsum(1).flip(1)
+    return batch.mask & (behind <= 3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--weight", type=float, default=0.3)
+    parser.add_argument("--layer", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
+    options = parser.parse_args()
+    config = load_run_config(options.config)
+    if config.training.workers:
+        parser.error(f"{options.config} must say training.workers: 0")
+    torch.set_num_threads(1)
+    policy, data, training = config.policy, config.data, config.training
+    if policy.head == ANSWERS:
+        samples = QuestionSamples([one.path for one in data.sets], policy, data.validation, training.seed)
+    else:
+        samples = LookingSamples(policy, data, training.seed, training.batch, 2)
+    look = Look(options.weight, options.layer)
+    VLAPolicy.batch = lambda policy, examples: look.batch_of(policy, examples)
+    VLAPolicy.forward = lambda policy, batch, generator=None: look.losses(policy, batch, generator)
+    print(f"checkpoint: {train(config, samples, options.out, options.resume)}")
+
+
+if __name__ == "__main__":
+    main()
