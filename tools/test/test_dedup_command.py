@@ -492,7 +492,13 @@ class TestBadInput:
         self, planted: Path, tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:  # fmt: skip
-        ours = {f"finevla_tools.dedup.{n}" for n in ("kernel", "sweep", "lanes", "bounds", "lazy", "compat_distance")}
+        ours = {
+            f"finevla_tools.dedup.{n}"
+            for n in (
+                *("dtw_distances", "dtw_simd", "simd_vectors", "distance_lower_bounds"),
+                *("lazy_distances", "finevla_distance", "cost_estimate"),
+            )
+        }
         for name in [n for n in sys.modules if n in ours or n.startswith(f"{module}.")]:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, module, None)

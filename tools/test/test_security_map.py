@@ -48,9 +48,9 @@ OPERATORS_TOOLS = (
     *(f"finevla_client.{name}" for name in ("connection", "motion", "robot")),
     *(
         f"finevla_tools.{name}"
-        for name in ("adopt", "go", "home", "moves", "record", "reset", "say", "simulation_client")
+        for name in ("adopt", "go", "home", "planned_motion", "record", "reset", "say", "simulation_client")
     ),
-    *(f"finevla_tools.{name}" for name in ("status", "step", "stop")),
+    *(f"finevla_tools.{name}" for name in ("status", "step_mode", "stop")),
 )
 
 
