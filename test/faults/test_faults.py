@@ -11,9 +11,9 @@ from tiny_bundle import make_tiny_bundle
 
 from finevla_core.embodiment import load_embodiment
 from finevla_core.errors import FineVLAError
-from finevla_tools.faults.drill import Drill
 from finevla_tools.faults.drill_catalogue import chosen, drills_for
 from finevla_tools.faults.drill_session import Session
+from finevla_tools.faults.drill_types import Drill
 from finevla_tools.faults.hostile_drills import hostile_drills
 from finevla_tools.launch_file import load_launch
 from finevla_tools.up import DEFAULT_FILE, launch_path

@@ -28,7 +28,7 @@ from finevla_sim.scene_sampling import sample_scene
 from finevla_tools.launch_file import Launch
 from finevla_tools.overload import OverloadWatch
 from finevla_tools.session_host import SessionHost
-from finevla_tools.stack_session import StackSession
+from finevla_tools.simulated_scene_session import StackSession
 from finevla_tools.up import Interrupts
 
 DISABLED, HOLDING, FOLLOWING, STOPPED = range(4)

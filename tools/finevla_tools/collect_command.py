@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from finevla_core.policy.bundle_loading import load_policy
     from finevla_sim.robot_files import default_robot
     from finevla_tools.collect import SHARD_TRIALS, write_collected
-    from finevla_tools.work.write_shards import make_shards
+    from finevla_tools.work.resumable_shards import make_shards
 
     load_policy(bundle, default_robot().embodiment, execution=Execution(tell=note))
     firsts = range(arguments.first, arguments.first + arguments.trials, SHARD_TRIALS)

@@ -19,7 +19,7 @@ from finevla_tools.demo_instructions import PICTURED
 from finevla_tools.demonstration_acts import ActResult
 from finevla_tools.motion_end import RATE_HZ
 from finevla_tools.session_host import SessionHost
-from finevla_tools.stack_session import FollowedRecording
+from finevla_tools.simulated_scene_session import FollowedRecording
 from finevla_tools.video_writer import BAR, Movie, captioned, card, write_picture
 
 CARD_S = 2

@@ -16,7 +16,7 @@ from finevla_tools.node_log import NodeLog
 from finevla_tools.overload import OverloadWatch
 from finevla_tools.session_errors import Interruption, StackDied
 from finevla_tools.session_host import SessionHost
-from finevla_tools.stack_session import StackSession
+from finevla_tools.simulated_scene_session import StackSession
 from finevla_tools.up import Interrupts
 
 HELP = "say what to do ('new' = next scene, 'stop' = stop, 'reset' = go on after a stop, Ctrl-D = end)"

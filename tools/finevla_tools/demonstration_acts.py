@@ -15,7 +15,7 @@ from finevla_tools.demo_instructions import DemoStep
 from finevla_tools.motion_end import RATE_HZ
 from finevla_tools.session_errors import InstructionRefused, NotReady, StackDied
 from finevla_tools.session_host import SessionHost
-from finevla_tools.stack_session import FollowedRecording
+from finevla_tools.simulated_scene_session import FollowedRecording
 
 MOST_TRIES = 6  # of an act
 BLAMED_TRIES = 2  # stops for what the policy sent: beside other work once may be by lateness, twice is a result

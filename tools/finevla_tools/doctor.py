@@ -21,7 +21,7 @@ from finevla_tools.argument_checks import at_least
 from finevla_tools.stderr_notices import note
 
 if TYPE_CHECKING:
-    from finevla_tools.faults.drill import Drill
+    from finevla_tools.faults.drill_types import Drill
 
 DRILL_SEED = 1_000_000  # of the scene in which a drill moves
 
@@ -107,10 +107,10 @@ def _drills(hostile: bool) -> "list[Drill]":
 
 def _drill(arguments: argparse.Namespace) -> int:
     from finevla_ros.share_paths import bundle_directory
-    from finevla_tools.faults.drill import Result
     from finevla_tools.faults.drill_catalogue import chosen
     from finevla_tools.faults.drill_report import line, write
     from finevla_tools.faults.drill_session import Session
+    from finevla_tools.faults.drill_types import Result
 
     named = bool(arguments.drill) and not arguments.hostile
     drills = chosen(arguments.drill, _drills(arguments.hostile) + (_drills(True) if named else []))

@@ -24,7 +24,7 @@ from finevla_core.recording.atomic_files import replace_folder
 from finevla_models.vla.batch import VLAExample
 from finevla_models.vla.flow_matching import draw_noise
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.instruct_session import InstructSession
+from finevla_models.vla.instruct_vla_episode import InstructSession
 from finevla_models.vla.onnx_policy import FixedPolicy
 from finevla_models.vla.policy_files import WEIGHTS, load_vla, policy_files
 from finevla_models.vla_graphs import VLAGraphs, check_network, spec_of

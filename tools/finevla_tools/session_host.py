@@ -9,8 +9,8 @@ from typing import Any, Self
 from finevla_tools.launch_file import Launch
 from finevla_tools.overload import OverloadWatch
 from finevla_tools.session_errors import NotReady, StackDied
+from finevla_tools.simulated_scene_session import StackSession
 from finevla_tools.simulation_client import SimulationClient
-from finevla_tools.stack_session import StackSession
 from finevla_tools.up import Interrupts, Printer, Stack, refuse_second_stack
 
 START_USUAL_S = 20.0

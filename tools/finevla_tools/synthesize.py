@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     tasks = mixture(arguments.tasks)
     announce(f"loading the simulator; {counted(arguments.scenes, 'scene')} to {arguments.out}")
     from finevla_sim.synthetic_motions import SHARD_SCENES, write_motions
-    from finevla_tools.work.write_shards import make_shards
+    from finevla_tools.work.resumable_shards import make_shards
 
     firsts = range(arguments.first, arguments.first + arguments.scenes, SHARD_SCENES)
     paths = [arguments.out / f"drills_{first // SHARD_SCENES:05d}.npz" for first in firsts]

@@ -30,7 +30,7 @@ from finevla_tools.dedup.finevla_files import folder_names
 from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.group_comparison import compare
 from finevla_tools.dedup.groups import Group
-from finevla_tools.dedup.trajectory_source import EpisodeRequest, entries_of, open_sources
+from finevla_tools.dedup.source_data_sets import EpisodeRequest, entries_of, open_sources
 
 quick = settings(max_examples=60, deadline=None)
 TASKS, MOTIONS, COPIES = 2, 3, 3

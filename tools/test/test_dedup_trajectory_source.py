@@ -22,11 +22,10 @@ from finevla_core.kinematics import Kinematics
 from finevla_core.urdf import expand
 from finevla_tools.canonical.rotations import angle_between
 from finevla_tools.cli import main
-from finevla_tools.dedup import prior_decisions
+from finevla_tools.dedup import clean_reports_and_keep_file
 from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.groups import NO_TASK, Item, grouped, task_of
-from finevla_tools.dedup.trajectory_loading import Loaded, Spool, load_all, resampled
-from finevla_tools.dedup.trajectory_source import (
+from finevla_tools.dedup.source_data_sets import (
     DedupSource,
     Entry,
     EpisodeRequest,
@@ -34,6 +33,7 @@ from finevla_tools.dedup.trajectory_source import (
     entries_of,
     open_sources,
 )
+from finevla_tools.dedup.trajectory_loading import Loaded, Spool, load_all, resampled
 
 quick = settings(max_examples=60, deadline=None)
 LEAST = sorted(len(take(seed).state) for seed in range(3))[1]  # frames: below it is one of three
@@ -380,27 +380,29 @@ class TestDecided:
         short = {k for k in range(3) if len(take(k).state) < LEAST}
         assert 0 < len(short) < 3
         for path in (report, report / "episodes.parquet"):
-            made = prior_decisions.without_dropped(entries, sources, [path])
+            made = clean_reports_and_keep_file.without_dropped(entries, sources, [path])
             assert {e.episode for e in made if e.dropped} == short
             assert all(str(LEAST) in e.dropped for e in made if e.dropped)
 
     def test_report_finds_its_data_set(self, joints: Path, tmp_path: Path) -> None:
         report = self.setup_report(joints, tmp_path)
         other = write(tmp_path / "other", [take(seed) for seed in range(3)])
-        made = prior_decisions.without_dropped((both := self.sources(other, joints))[1], both[0], [report])
+        made = clean_reports_and_keep_file.without_dropped((both := self.sources(other, joints))[1], both[0], [report])
         assert {e.source for e in made if e.dropped} == {1}
         more = self.sources(other, write(tmp_path / "third", [take(0)]))
         with pytest.raises(FineVLAError, match="cannot be told"):
-            prior_decisions.without_dropped(more[1], more[0], [report])
+            clean_reports_and_keep_file.without_dropped(more[1], more[0], [report])
 
     def test_finevlas_report_drops(self, joints: Path, tmp_path: Path) -> None:
         path = tmp_path / "set_filter_report.json"
         path.write_text(json.dumps({"summary": {}, "set": {"1": ["too few"]}}))
         sources, entries = self.sources(joints)
-        assert [e.episode for e in prior_decisions.without_dropped(entries, sources, [path]) if e.dropped] == [1]
+        assert [
+            e.episode for e in clean_reports_and_keep_file.without_dropped(entries, sources, [path]) if e.dropped
+        ] == [1]
         path.write_text(json.dumps({"summary": {}, "set": {"12": ["too few"]}}))
         with pytest.raises(FineVLAError, match="episode 12"):
-            prior_decisions.without_dropped(entries, sources, [path])
+            clean_reports_and_keep_file.without_dropped(entries, sources, [path])
 
     @pytest.mark.parametrize("what", ["missing", "text", "table"])
     def test_what_is_no_report_is_one_sentence(self, joints: Path, tmp_path: Path, what: str) -> None:
@@ -411,7 +413,7 @@ class TestDecided:
             pq.write_table(pa.table({"a": [1]}), path)
         sources, entries = self.sources(joints)
         with pytest.raises(FineVLAError, match="episodes.parquet"):
-            prior_decisions.without_dropped(entries, sources, [path])
+            clean_reports_and_keep_file.without_dropped(entries, sources, [path])
 
     @pytest.mark.parametrize(("name", "text"), [
         ("k.txt", "# reviewed\n1\nset/episode_000002\n"), ("k.json", '[1, "set/episode_000002"]'),
@@ -420,7 +422,7 @@ class TestDecided:
         (tmp_path / name).write_text(text)
         sources, entries = self.sources(joints)
         entries = [replace(e, dropped="clean: no") for e in entries]
-        made = prior_decisions.with_forced(entries, sources, tmp_path / name)
+        made = clean_reports_and_keep_file.with_forced(entries, sources, tmp_path / name)
         assert [e.forced for e in made] == [False, True, True]
         assert [bool(e.dropped) for e in made] == [True, False, False]
 
@@ -429,11 +431,11 @@ class TestDecided:
         (tmp_path / "k.txt").write_text(text)
         sources, entries = self.sources(joints)
         with pytest.raises(FineVLAError, match="line 1: there is no episode"):
-            prior_decisions.with_forced(entries, sources, tmp_path / "k.txt")
+            clean_reports_and_keep_file.with_forced(entries, sources, tmp_path / "k.txt")
 
     def test_index_alone_says_nothing_of_two_sets(self, joints: Path, tmp_path: Path) -> None:
         (tmp_path / "k.txt").write_text("1")
         shutil.copytree(joints, tmp_path / "other")
         sources, entries = self.sources(joints, tmp_path / "other")
         with pytest.raises(FineVLAError, match="needs the data set's name"):
-            prior_decisions.with_forced(entries, sources, tmp_path / "k.txt")
+            clean_reports_and_keep_file.with_forced(entries, sources, tmp_path / "k.txt")

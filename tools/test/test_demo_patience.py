@@ -19,7 +19,7 @@ from finevla_tools.demo import DemoRun
 from finevla_tools.demo_report import Outputs
 from finevla_tools.demonstration_acts import BLAMED_TRIES, MOST_TRIES
 from finevla_tools.node_log import NodeLog
-from finevla_tools.stack_session import NO_TRIES, SCENE_TRIES
+from finevla_tools.simulated_scene_session import NO_TRIES, SCENE_TRIES
 from finevla_tools.up import Interrupts
 
 EARLY = "wait: a reset is possible 0.5 s after the stop"

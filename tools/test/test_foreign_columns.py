@@ -27,8 +27,8 @@ from finevla_tools.canonical.unified_values import Rules, Unified
 from finevla_tools.cli import main
 from finevla_tools.convert.lerobot_source import LeRobotOptions, LeRobotSource
 from finevla_tools.datasets.lerobot_files import open_dataset
+from finevla_tools.dedup.source_data_sets import EpisodeRequest, entries_of, open_sources
 from finevla_tools.dedup.trajectory_loading import load_all
-from finevla_tools.dedup.trajectory_source import EpisodeRequest, entries_of, open_sources
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared/data/agilex_episode"
 LEFT, RIGHT = arm(1), arm(2)

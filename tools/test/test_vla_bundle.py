@@ -25,14 +25,14 @@ from finevla_core.policy.bundle_policy import BundlePolicy
 from finevla_core.policy.prompt_bytes import encode_prompt
 from finevla_core.understanding import NotUnderstood
 from finevla_models.torch_loading import load_graphs
-from finevla_models.vla import instruct_session
+from finevla_models.vla import instruct_vla_episode
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import VLABatch, VLAExample
 from finevla_models.vla.flow_matching import draw_noise
 from finevla_models.vla.head import ChunkShape, VLAPolicy
 from finevla_models.vla.head_registry import build_head
-from finevla_models.vla.instruct_head import InstructHead
-from finevla_models.vla.instruct_text import GeneratedText
+from finevla_models.vla.instruct_vla_head import InstructHead
+from finevla_models.vla.instruct_vla_text import GeneratedText
 from finevla_models.vla.policy_files import load_vla, save_vla
 from finevla_tools.cli import main
 from finevla_tools.serve.served_bundle import host_bundle
@@ -149,7 +149,7 @@ def test_each_client_has_thoughts_of_its_own_that_end_with_its_episode(
         passes.append(len(batch))
         return latents(self, backbone, batch)
 
-    monkeypatch.setattr(instruct_session, "generate_text", think)
+    monkeypatch.setattr(instruct_vla_episode, "generate_text", think)
     monkeypatch.setattr(InstructHead, "latents", counted)
     server = PolicyServer(hosted.session, hosted.metadata("test"), ServerOptions(port=0), lambda _: None)
     server.start()

@@ -19,7 +19,7 @@ from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from finevla_control.event_logging import EventLog
-from finevla_control.robot_check_listener import RobotWatch
+from finevla_control.robot_description_watch import RobotWatch
 from finevla_control.separate_listener import SeparateListener
 from finevla_core.embodiment import load_embodiment
 from finevla_core.safety.bridge import Bridge

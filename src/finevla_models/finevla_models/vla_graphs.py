@@ -18,9 +18,9 @@ from finevla_models.torch_graphs import torch_provider
 from finevla_models.vla.batch import VLAExample
 from finevla_models.vla.head import VLAPolicy
 from finevla_models.vla.head_registry import head_name
-from finevla_models.vla.instruct_head import InstructHead, instruct_head
-from finevla_models.vla.instruct_memory import MemoryRow, ThinkingPace
-from finevla_models.vla.instruct_session import next_chunks, pace_of, spoken
+from finevla_models.vla.instruct_vla_episode import next_chunks, pace_of, spoken
+from finevla_models.vla.instruct_vla_head import InstructHead, instruct_head
+from finevla_models.vla.instruct_vla_memory import MemoryRow, ThinkingPace
 from finevla_models.vla.policy_files import load_vla
 
 

@@ -15,8 +15,8 @@ from finevla_core.errors import FineVLAError
 from finevla_models.vla.backbone import load_backbone
 from finevla_models.vla.batch import IGNORED
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.instruct_head import instruct_head
-from finevla_models.vla.instruct_text import answer_text, generate_text
+from finevla_models.vla.instruct_vla_head import instruct_head
+from finevla_models.vla.instruct_vla_text import answer_text, generate_text
 from finevla_models.vla.policy_files import load_vla, save_vla
 
 

@@ -12,7 +12,7 @@ from finevla_models.vla.backbone import load_backbone
 from finevla_models.vla.film_vision import FiLMDinov2, film_block
 from finevla_models.vla.flow_expert import FlowExpert, block_causal_mask
 from finevla_models.vla.head import ChunkShape
-from finevla_models.vla.instruct_config import InstructConfig
+from finevla_models.vla.instruct_vla_config import InstructConfig
 from finevla_models.vla.lora_experts import EXPERTS, ExpertGates, ExpertLinear, GateHead, add_experts
 from finevla_models.vla.query_tokens import QueryEmbedding, QueryLogits, add_query_tokens
 

@@ -11,14 +11,14 @@ from tiny_backbone import make_tiny_backbone
 from tiny_policies import SHAPE
 
 from finevla_core.errors import FineVLAError
-from finevla_models.vla import instruct_session
+from finevla_models.vla import instruct_vla_episode
 from finevla_models.vla.backbone import Backbone, load_backbone
 from finevla_models.vla.batch import VLAExample
 from finevla_models.vla.head import VLAPolicy
 from finevla_models.vla.head_registry import build_head
-from finevla_models.vla.instruct_head import InstructHead, instruct_head
-from finevla_models.vla.instruct_session import InstructSession
-from finevla_models.vla.instruct_text import GeneratedText, generate_text
+from finevla_models.vla.instruct_vla_episode import InstructSession
+from finevla_models.vla.instruct_vla_head import InstructHead, instruct_head
+from finevla_models.vla.instruct_vla_text import GeneratedText, generate_text
 from finevla_models.vla.prompt_encoder import PromptEncoder
 
 
@@ -90,7 +90,7 @@ def test_a_session_thinks_and_keeps_latent_actions(folder: Path, monkeypatch: py
         word = next(thoughts)
         return [GeneratedText(prompts.words(word).tokens, is_whole=word != "ball")]
 
-    monkeypatch.setattr(instruct_session, "generate_text", said)
+    monkeypatch.setattr(instruct_vla_episode, "generate_text", said)
     passes: list[list[int]] = []
     latents = InstructHead.latents
 

@@ -23,7 +23,7 @@ from finevla_core.recording.episode import (
     check_label,
     unfinished,
 )
-from finevla_core.recording.task_label_check import contradiction
+from finevla_core.recording.label_contradiction import contradiction
 from finevla_interfaces import msg
 from finevla_interfaces.action import RecordEpisode
 from finevla_interfaces.srv import StartEpisode, StopEpisode

@@ -17,7 +17,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage, ImageFormat, RawImage, to_policy_image
 from finevla_core.observation import Observation
 from finevla_core.plural_phrases import counted
-from finevla_core.recording.task_label_check import same_words
+from finevla_core.recording.label_contradiction import same_words
 from finevla_core.time_units import NS_PER_S
 from finevla_tools.convert import bag_notices, compressed_pictures, frame_grid
 from finevla_tools.convert.bag_joint_topics import LEADER

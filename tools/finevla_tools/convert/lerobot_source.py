@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.plural_phrases import counted
-from finevla_core.recording.task_label_check import same_words
+from finevla_core.recording.label_contradiction import same_words
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
 from finevla_tools.convert.episode_names import inside

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
-from finevla_core.recording.task_label_check import same_words
+from finevla_core.recording.label_contradiction import same_words
 from finevla_core.text_files import read_json_lines
 from finevla_tools.annotate.annotation import APPROVED, DIMENSIONS, TEXT, Annotation, dimension_of
 from finevla_tools.datasets.annotation_table import ANNOTATIONS_FILE, current, read_annotations

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
-from finevla_core.recording.task_label_check import same_words
+from finevla_core.recording.label_contradiction import same_words
 from finevla_tools.annotate.annotation import DERIVED_SLOTS, DRAFT, REJECTED, Annotation
 from finevla_tools.datasets.annotation_table import appended, current, read_annotations, texts
 from finevla_tools.datasets.episode_words import EpisodeWords, TaskSpan, TimedText, TrainingPair, WordsReader

@@ -113,8 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
         refuse_no_folder(dataset)
     refuse_no_output("--out", arguments.out)
     announce(f"reading {', '.join(map(str, arguments.dataset))}")
-    from finevla_tools.dedup import prior_decisions
-    from finevla_tools.dedup.trajectory_source import check_rates, entries_of, open_sources
+    from finevla_tools.dedup import clean_reports_and_keep_file
+    from finevla_tools.dedup.source_data_sets import check_rates, entries_of, open_sources
     from finevla_tools.work.parallel_map import cores
 
     job = _job(arguments)
@@ -123,8 +123,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"warning: {problem}", file=sys.stderr)
     if arguments.by != "dataset":
         check_rates(sources, arguments.fps)
-    entries = prior_decisions.without_dropped(entries_of(sources), sources, arguments.clean)
-    entries = prior_decisions.with_forced(entries, sources, arguments.keep_file)
+    entries = clean_reports_and_keep_file.without_dropped(entries_of(sources), sources, arguments.clean)
+    entries = clean_reports_and_keep_file.with_forced(entries, sources, arguments.keep_file)
     job = _with_processes(job, arguments, len(entries))
     out = arguments.out or Path("out/dedup") / sources[0].name.replace("/", "_")
     if arguments.dry_run:
@@ -162,7 +162,7 @@ def _job(arguments: argparse.Namespace) -> Any:
     from finevla_tools.dedup.clusters import Cut
     from finevla_tools.dedup.frame_cost import Metric
     from finevla_tools.dedup.run import DedupJob
-    from finevla_tools.dedup.trajectory_source import ARMS, EpisodeRequest
+    from finevla_tools.dedup.source_data_sets import ARMS, EpisodeRequest
 
     compat = arguments.compat == "finevla"
     arms = ARMS if arguments.arms == "both" else (arguments.arms,)

@@ -17,7 +17,7 @@ from finevla_tools.dedup.frame_cost import Metric, PoseTrajectory, prepare
 from finevla_tools.dedup.group_comparison import GroupResult, alone, to_medoids, whole
 from finevla_tools.dedup.groups import Group
 from finevla_tools.dedup.read_trajectories import Read
-from finevla_tools.dedup.trajectory_source import DedupSource
+from finevla_tools.dedup.source_data_sets import DedupSource
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from finevla_tools.dedup.cost_estimate import MOST, Workload, estimate, estimate
 from finevla_tools.dedup.frame_cost import PoseTrajectory
 from finevla_tools.dedup.groups import Group, Item, grouped
 from finevla_tools.dedup.run import DedupJob
+from finevla_tools.dedup.source_data_sets import DedupSource, Entry
 from finevla_tools.dedup.trajectory_loading import load
-from finevla_tools.dedup.trajectory_source import DedupSource, Entry
 
 GROUPS = 8  # read and measured
 READ = 1200  # episodes of these at most

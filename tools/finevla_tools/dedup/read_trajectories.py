@@ -9,8 +9,8 @@ from finevla_core.plural_phrases import counted
 from finevla_tools.dedup import result_tables
 from finevla_tools.dedup.frame_cost import PoseTrajectory
 from finevla_tools.dedup.groups import Item, task_of
+from finevla_tools.dedup.source_data_sets import ARMS, DedupSource, Entry, EpisodeRequest
 from finevla_tools.dedup.trajectory_loading import Spool, load_all
-from finevla_tools.dedup.trajectory_source import ARMS, DedupSource, Entry, EpisodeRequest
 from finevla_tools.work.progress import Progress
 
 

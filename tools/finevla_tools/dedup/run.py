@@ -23,7 +23,7 @@ from finevla_tools.dedup.group_comparison import GroupResult, cut_again, distanc
 from finevla_tools.dedup.groups import Group, grouped
 from finevla_tools.dedup.parallel_groups import WORTH, compare_all
 from finevla_tools.dedup.read_trajectories import Read, read_all
-from finevla_tools.dedup.trajectory_source import DedupSource, Entry, EpisodeRequest
+from finevla_tools.dedup.source_data_sets import DedupSource, Entry, EpisodeRequest
 from finevla_tools.work import staged_output
 from finevla_tools.work.progress import Progress
 

@@ -16,8 +16,8 @@ from finevla_tools.datasets.lerobot_files import LeRobotFiles
 from finevla_tools.dedup.correction_effects import ALL_PAIRS, PAIRS, Differences, between, sample, with_clusters
 from finevla_tools.dedup.report_contents import Compared, GroupReport, Run, write_report
 from finevla_tools.dedup.run import DedupJob, DedupOutcome
+from finevla_tools.dedup.source_data_sets import DedupSource
 from finevla_tools.dedup.trajectory_loading import Spool
-from finevla_tools.dedup.trajectory_source import DedupSource
 
 PAGE = "report.html"
 LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn", "kmedoids")

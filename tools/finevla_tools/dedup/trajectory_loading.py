@@ -22,7 +22,7 @@ from finevla_tools.canonical.unified_files import read_unified
 from finevla_tools.canonical.unified_values import ForwardKinematics, Rules, Unified, unify
 from finevla_tools.crash_report import Unexpected, remember, unexpected
 from finevla_tools.datasets.lerobot_files import values
-from finevla_tools.dedup.trajectory_source import DedupSource, Entry, EpisodeRequest
+from finevla_tools.dedup.source_data_sets import DedupSource, Entry, EpisodeRequest
 from finevla_tools.work.parallel_map import over
 
 UNIT = 1e-3  # a quaternion's norm farther from 1 is said to be mended; float32 alone leaves 1e-7

@@ -15,8 +15,8 @@ from finevla_tools.evaluation.scene_counts import PAIRED
 from finevla_tools.evaluation.statistics import share
 from finevla_tools.evaluation.trials import Case, trials_of
 from finevla_tools.launch_file import load_launch
+from finevla_tools.simulated_scene_session import FollowedRecording, StackSession, wait_for_stack
 from finevla_tools.simulation_client import SimulationClient
-from finevla_tools.stack_session import FollowedRecording, StackSession, wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, launch_path, refuse_second_stack, running
 
 READY_TIMEOUT_S = 60.0

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery
+from finevla_tools.faults.drill_types import Drill, Moment, Promise, Recovery
 from finevla_tools.faults.fault_injection import Fault
 
 STOPS, BRAKES, RESTS, FOLLOWS, SAFE, HOLDS = (

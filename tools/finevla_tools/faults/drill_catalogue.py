@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from finevla_core.errors import FineVLAError
 from finevla_tools.faults import fault_injection as do
 from finevla_tools.faults import ignored_stops, lost_trajectories
-from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery
+from finevla_tools.faults.drill_types import Drill, Moment, Promise, Recovery
 from finevla_tools.faults.message_relay import CHUNKS
 
 STOPS, BRAKES, RESTS, LASTS, FOLLOWS, SAFE = (

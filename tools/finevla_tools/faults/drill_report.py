@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.faults.drill import Drill, Result
+from finevla_tools.faults.drill_types import Drill, Result
 from finevla_tools.number_format import shortened
 
 HEAD = (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
 from finevla_tools.faults import drill_judge
-from finevla_tools.faults.drill import Drill, Moment, Promise, Recovery, Result
 from finevla_tools.faults.drill_recorder import STOP_WORD, Seen
+from finevla_tools.faults.drill_types import Drill, Moment, Promise, Recovery, Result
 
 if TYPE_CHECKING:
     from finevla_tools.faults.drill_session import Session

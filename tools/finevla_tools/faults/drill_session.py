@@ -23,16 +23,16 @@ from finevla_core.urdf import expand
 from finevla_interfaces.action import GoTo
 from finevla_ros import qos
 from finevla_ros.share_paths import robot_file, safety_file
-from finevla_tools.faults.drill import Drill, Moment, Result
 from finevla_tools.faults.drill_judge import STOOD_S
 from finevla_tools.faults.drill_recorder import MotionRecorder
 from finevla_tools.faults.drill_run import COME_TO_REST_S, FOLLOWING, NOT_GONE_ON, SET_OUT_S, Attempt
+from finevla_tools.faults.drill_types import Drill, Moment, Result
 from finevla_tools.faults.fault_injection import Injector
 from finevla_tools.faults.foreign_publisher import Stranger
 from finevla_tools.faults.message_relay import Relays, lines_of
 from finevla_tools.launch_file import Launch, Process, load_launch
+from finevla_tools.simulated_scene_session import wait_for_stack
 from finevla_tools.simulation_client import SimulationClient
-from finevla_tools.stack_session import wait_for_stack
 from finevla_tools.up import DEFAULT_FILE, Stack, launch_path
 
 HOLDING, STOPPED = 1, 3

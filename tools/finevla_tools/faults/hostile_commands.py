@@ -4,7 +4,6 @@ import dataclasses
 
 from finevla_tools.faults import command_intruders, replayed_messages
 from finevla_tools.faults import fault_injection as do
-from finevla_tools.faults.drill import Drill, Moment
 from finevla_tools.faults.drill_builders import (
     FOLLOWING,
     FOLLOWS,
@@ -22,6 +21,7 @@ from finevla_tools.faults.drill_builders import (
     at,
     drill,
 )
+from finevla_tools.faults.drill_types import Drill, Moment
 
 
 def trajectories_drills() -> list[Drill]:

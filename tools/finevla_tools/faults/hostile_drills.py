@@ -1,6 +1,6 @@
 """Hostile and odd clients, as drills: a few kinds, at different moments, in variants."""
 
-from finevla_tools.faults.drill import Drill, Recovery
+from finevla_tools.faults.drill_types import Drill, Recovery
 from finevla_tools.faults.hostile_commands import chunks_drills, trajectories_drills
 from finevla_tools.faults.hostile_nodes import nodes_drills
 from finevla_tools.faults.hostile_requests import floods_drills, malformed_drills, people_drills

@@ -7,8 +7,8 @@ from lifecycle_msgs.msg import Transition
 
 from finevla_tools.faults import fault_injection as do
 from finevla_tools.faults import node_terminations, operator_requests
-from finevla_tools.faults.drill import Drill
 from finevla_tools.faults.drill_builders import FOLLOWING, FOLLOWS, MOTION, NONE, REST, RIVAL, SAFE, STOPS, at, drill
+from finevla_tools.faults.drill_types import Drill
 from finevla_tools.faults.ignored_stops import both
 
 

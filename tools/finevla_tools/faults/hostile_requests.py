@@ -10,7 +10,6 @@ from finevla_interfaces.srv import Approve, Authority
 from finevla_ros import qos
 from finevla_tools.faults import command_intruders, message_floods, operator_requests, status_imposters
 from finevla_tools.faults import fault_injection as do
-from finevla_tools.faults.drill import Drill
 from finevla_tools.faults.drill_builders import (
     BRAKES,
     FLOOD,
@@ -30,6 +29,7 @@ from finevla_tools.faults.drill_builders import (
     at,
     drill,
 )
+from finevla_tools.faults.drill_types import Drill
 from finevla_tools.faults.ignored_stops import both
 
 

@@ -4,7 +4,6 @@ from finevla_interfaces import msg
 from finevla_ros import qos
 from finevla_tools.faults import command_intruders, operator_requests, replayed_messages, status_imposters
 from finevla_tools.faults import fault_injection as do
-from finevla_tools.faults.drill import Drill, Moment
 from finevla_tools.faults.drill_builders import (
     BRIDGE_S,
     DEAF_S,
@@ -25,6 +24,7 @@ from finevla_tools.faults.drill_builders import (
     at,
     drill,
 )
+from finevla_tools.faults.drill_types import Drill, Moment
 from finevla_tools.faults.foreign_publisher import says
 from finevla_tools.faults.ignored_stops import both
 

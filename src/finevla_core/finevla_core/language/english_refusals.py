@@ -7,7 +7,6 @@ from finevla_core.language.english_impossible import cannot, no_end, wrong_arms,
 from finevla_core.language.english_long_refusals import ATTACK, long_problem
 from finevla_core.language.english_mentions import Mention
 from finevla_core.language.english_misplaced_words import strange_deed
-from finevla_core.language.english_missing_tools import wrong_way
 from finevla_core.language.english_noun_phrase_words import FOREIGN
 from finevla_core.language.english_parse_types import Act, Unknown
 from finevla_core.language.english_questions import no_command, questions
@@ -17,6 +16,7 @@ from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_text import WANTING, EnglishText
 from finevla_core.language.english_two_jobs import several
 from finevla_core.language.english_unknown_deeds import strange_addition
+from finevla_core.language.english_unsupported_ways import wrong_way
 from finevla_core.language.english_word_tables import word_set
 
 _FOREIGN_WORDS = word_set("""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from finevla_core.embodiment import Embodiment
 from finevla_core.safety.controller_trajectories import LEAD_NS, trajectories
 from finevla_core.safety.events import Trajectory
-from finevla_core.safety.foreign_commands import StrangerLead
+from finevla_core.safety.foreign_command_motion import StrangerLead
 from finevla_core.safety.limits import Limits
 from finevla_core.safety.plan import Plan, stop
 from finevla_core.safety.plan_tracking import plan_followed

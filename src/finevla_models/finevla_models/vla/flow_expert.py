@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from finevla_models.vla.film_vision import FiLMDinov2
 from finevla_models.vla.flow_matching import Velocity, sinusoidal
 from finevla_models.vla.head import ChunkShape
-from finevla_models.vla.instruct_config import InstructConfig
+from finevla_models.vla.instruct_vla_config import InstructConfig
 
 ROPE_THETA = 1000.0
 

@@ -9,8 +9,8 @@ from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.fast_head import FASTConfig, FASTHead
 from finevla_models.vla.gr00t_head import GR00TConfig, GR00THead
 from finevla_models.vla.head import ChunkShape, VLAHead
-from finevla_models.vla.instruct_config import InstructConfig
-from finevla_models.vla.instruct_head import InstructHead
+from finevla_models.vla.instruct_vla_config import InstructConfig
+from finevla_models.vla.instruct_vla_head import InstructHead
 from finevla_models.vla.language_head import LanguageConfig, LanguageHead
 from finevla_models.vla.oft_head import OFTConfig, OFTHead
 from finevla_models.vla.pi_head import PIConfig, PIHead

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from finevla_sim.npz_shards import load_shards, save_shard
-from finevla_tools.work.write_shards import make_shards
+from finevla_tools.work.resumable_shards import make_shards
 
 
 def write_list(path: Path, content: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finevla_core.recording.task_label_check import contradiction, same_words
+from finevla_core.recording.label_contradiction import contradiction, same_words
 
 
 @pytest.mark.parametrize("other", ["Fold the towel.", "fold  the\ntowel", "FOLD, the towel!"])

@@ -16,7 +16,7 @@ from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample, required_sta
 from finevla_models.vla.flow_expert import FlowExpert
 from finevla_models.vla.flow_matching import FlowMatching, draw_noise
 from finevla_models.vla.head import ChunkShape, Losses, VLAHead, VLAPolicy, required_actions
-from finevla_models.vla.instruct_config import InstructConfig
+from finevla_models.vla.instruct_vla_config import InstructConfig
 from finevla_models.vla.lora_experts import EXPERTS, GateHead, add_experts
 from finevla_models.vla.prompt_encoder import AnswerTokens, PromptEncoder
 from finevla_models.vla.query_tokens import add_query_tokens

@@ -12,7 +12,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.text_files import read_json, read_text
 from finevla_tools.clean.finevla_reports import read_report
 from finevla_tools.clean.run import EPISODES, SUMMARY
-from finevla_tools.dedup.trajectory_source import DedupSource, Entry
+from finevla_tools.dedup.source_data_sets import DedupSource, Entry
 
 Dropped = Mapping[int, str]  # episode: why
 COLUMNS = ("episode_index", "decision", "reasons")

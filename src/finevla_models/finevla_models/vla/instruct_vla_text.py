@@ -14,7 +14,7 @@ from torch import Tensor
 from finevla_models.vla.backbone import Backbone
 from finevla_models.vla.batch import IGNORED, VLABatch
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.instruct_head import InstructHead, instruct_head
+from finevla_models.vla.instruct_vla_head import InstructHead, instruct_head
 from finevla_models.vla.prompt_encoder import BY_TOKEN, one_sample
 
 

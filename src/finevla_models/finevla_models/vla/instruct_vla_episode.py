@@ -8,9 +8,9 @@ from torch import Tensor
 
 from finevla_models.vla.batch import VLAExample
 from finevla_models.vla.head import VLAPolicy
-from finevla_models.vla.instruct_head import instruct_head
-from finevla_models.vla.instruct_memory import InstructMemory, ThinkingPace
-from finevla_models.vla.instruct_text import generate_text
+from finevla_models.vla.instruct_vla_head import instruct_head
+from finevla_models.vla.instruct_vla_memory import InstructMemory, ThinkingPace
+from finevla_models.vla.instruct_vla_text import generate_text
 from finevla_models.vla.prompt_encoder import AnswerTokens
 
 
