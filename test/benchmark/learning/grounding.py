@@ -31,7 +31,7 @@ BATCH, WARMUP, SAID_EVERY = 32, 60, 25
 
 
 def example(folder: Path, row: dict) -> VLAExample:
-    picture = np.array(Image.open(folder / row["images"][0]).convert("RGB"))
+    picture = np.array(Image.open(folder / row["image"]).convert("RGB"))
     return VLAExample((picture,), row["question"], answer=row["answer"])
 
 

@@ -126,7 +126,7 @@ def main() -> None:
             Image.fromarray(picture).save(options.out / name)
             for kind, rows in asked.items():
                 for question, answer in rows:
-                    files[kind].write(json.dumps({"images": [name], "question": question, "answer": answer}) + "\n")
+                    files[kind].write(json.dumps({"image": name, "question": question, "answer": answer}) + "\n")
             progress.step()
 
 

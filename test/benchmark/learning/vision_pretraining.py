@@ -44,7 +44,7 @@ class Pictures:
     """Pictures as the tower takes them, and what lies in each of their tokens `(tokens, 5)`: there, colour, shape, x, y."""
 
     def __init__(self, folder: Path, processor: Any, size: int) -> None:
-        answers = {row["images"][0]: row["answer"] for row in map(json.loads, (folder / "lists.jsonl").open())}
+        answers = {row["image"]: row["answer"] for row in map(json.loads, (folder / "lists.jsonl").open())}
         self.patches, self.labels, self.grid = [], [], None
         for name, answer in sorted(answers.items()):
             picture = np.array(Image.open(folder / name).convert("RGB"))
