@@ -21,10 +21,10 @@ from finevla_sim.robot_files import default_robot
 from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import sample_goal
 from finevla_sim.world import World
-from finevla_tools.annotate.annotation_rows import rows_of
 from finevla_tools.annotate.episode_source import ROOT
 from finevla_tools.annotate.ground_truth_score import Tally, compare
 from finevla_tools.annotate.motion_facts import motion_facts
+from finevla_tools.annotate.motion_rows import rows_of
 from finevla_tools.annotate.trajectory import EpisodeTrajectory, trajectory_of
 from finevla_tools.canonical.arm_kinematics import config_folder, forward_of
 from finevla_tools.canonical.field_map import yaml_map

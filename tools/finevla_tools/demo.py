@@ -13,7 +13,7 @@ from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.robot_files import default_robot
 from finevla_sim.scene_sampling import sample_scene
 from finevla_tools.demo_instructions import DemoStep, programme
-from finevla_tools.demo_report import Outputs, report_of
+from finevla_tools.demo_outputs import Outputs, report_of
 from finevla_tools.demo_terminal import converse
 from finevla_tools.demonstration_acts import NOT_RUN, ActResult, Performance, sentence_of
 from finevla_tools.launch_file import Launch

@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from finevla_client.connection import Connection
-from finevla_client.motion import MotionGoal
+from finevla_client.motion_goal import MotionGoal
 from finevla_tools.stderr_notices import announcer
 
 

@@ -22,7 +22,7 @@ from finevla_tools.benchmarks.caption_repair import AtomicFact
 from finevla_tools.benchmarks.evaluation_files import read_facts, read_questions, read_samples
 from finevla_tools.benchmarks.own_facts import TOLD, own_facts
 from finevla_tools.benchmarks.own_questions import balanced, compatible, own_questions
-from finevla_tools.benchmarks.own_sets import part_of
+from finevla_tools.benchmarks.own_set_writer import part_of
 from finevla_tools.benchmarks.vqa_matching import CHOICE, LETTERS, NUMBER, VqaQuestion
 from finevla_tools.benchmarks.vqa_scoring import VqaRecord, by, interval, judged, shared
 from finevla_tools.cli import main

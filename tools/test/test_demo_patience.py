@@ -16,7 +16,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.safety.events import RESET_ADVICE
 from finevla_interfaces.msg import SafetyEvent
 from finevla_tools.demo import DemoRun
-from finevla_tools.demo_report import Outputs
+from finevla_tools.demo_outputs import Outputs
 from finevla_tools.demonstration_acts import BLAMED_TRIES, MOST_TRIES
 from finevla_tools.node_log import NodeLog
 from finevla_tools.simulated_scene_session import NO_TRIES, SCENE_TRIES
@@ -340,7 +340,7 @@ def test_video_that_cannot_be_written_does_not_cost_the_report(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("finevla_tools.demo_report.Movie.add", full)
+    monkeypatch.setattr("finevla_tools.demo_outputs.Movie.add", full)
     monkeypatch.setattr(f"{__name__}.pictures_of", lambda _: 1)
     code, report = bench.run()
     assert (code, report["acts_run"]) == (1, 2)

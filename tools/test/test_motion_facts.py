@@ -8,9 +8,9 @@ import pytest
 from played_motions import HOME, THING, Player, picked_and_placed, trajectory
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.annotate.annotation_rows import rows_of
 from finevla_tools.annotate.motion_facts import ArmFacts, MotionFacts, motion_facts
 from finevla_tools.annotate.motion_labels import motion_labels
+from finevla_tools.annotate.motion_rows import rows_of
 from finevla_tools.annotate.trajectory import ArmTrack, times_of, trajectory_of
 from finevla_tools.canonical.layout import DIM
 from finevla_tools.canonical.unified_values import Unified

@@ -45,7 +45,7 @@ LITERALS = {
     "subscribe_both",
 }
 OPERATORS_TOOLS = (
-    *(f"finevla_client.{name}" for name in ("connection", "motion", "robot")),
+    *(f"finevla_client.{name}" for name in ("connection", "motion_goal", "robot")),
     *(
         f"finevla_tools.{name}"
         for name in ("adopt", "go", "home", "planned_motion", "record", "reset", "say", "simulation_client")

@@ -13,7 +13,7 @@ from typing import Self
 
 from finevla_client.connection import Connection
 from finevla_client.errors import MotionFailed, NoAnswer, Refusal
-from finevla_client.motion import MotionGoal
+from finevla_client.motion_goal import MotionGoal
 from finevla_client.results import (
     BridgeAnswer,
     FollowingAnswer,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from played_arm import HOLDING, STOPPED, Arm
 
-from finevla_client import connection, motion
+from finevla_client import connection, motion_goal
 from finevla_client import robot as robot_module
 from finevla_client.errors import NoAnswer, Refusal
 from finevla_client.robot import Robot
@@ -54,7 +54,7 @@ def test_no_stack_is_one_sentence(ros_domain: str, request_of: str, monkeypatch:
     for module, patience in (
         (connection, "FOUND_S"),
         (connection, "BRIDGE_S"),
-        (motion, "FOUND_S"),
+        (motion_goal, "FOUND_S"),
         (robot_module, "RECORDER_S"),
     ):
         monkeypatch.setattr(module, patience, 0.3)  # nobody will come

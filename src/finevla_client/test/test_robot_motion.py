@@ -213,7 +213,7 @@ def test_a_motion_ends_with_the_robot_that_asked_for_it(stage: Stage, client: Ro
 def test_a_motion_is_cancelled_where_its_waiting_is_interrupted(
     stage: Stage, client: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from finevla_client.motion import MotionGoal
+    from finevla_client.motion_goal import MotionGoal
 
     def interrupted(motion: MotionGoal, timeout_s: float) -> bool:
         stage.wait(lambda: stage.far() > 0.05, "the arms to move")

@@ -18,11 +18,11 @@ from finevla_core.errors import FineVLAError
 from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line
 from finevla_tools.annotate.annotation import Annotation
-from finevla_tools.annotate.annotation_rows import rows_of
 from finevla_tools.annotate.episode_source import MotionSource, reader_of
 from finevla_tools.annotate.instruct_rows import instruct_rows, only_goal
 from finevla_tools.annotate.motion_facts import MotionFacts, motion_facts
 from finevla_tools.annotate.motion_labels import motion_labels
+from finevla_tools.annotate.motion_rows import rows_of
 from finevla_tools.datasets.annotation_table import SCHEMA
 from finevla_tools.datasets.lerobot_files import EpisodeFile
 from finevla_tools.work.parallel_map import Once, over

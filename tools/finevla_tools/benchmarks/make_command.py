@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError(f"--test-share is {arguments.test_share}; give a share above 0, at most 1")
     announce(f"reading '{arguments.dataset}'")
     from finevla_tools.annotate.episode_source import name_of
-    from finevla_tools.benchmarks.own_sets import card, read_own_set, write_own_set
+    from finevla_tools.benchmarks.own_set_writer import card, read_own_set, write_own_set
     from finevla_tools.datasets.lerobot_files import open_dataset
     from finevla_tools.work.staged_output import refuse_existing
 

@@ -12,7 +12,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
 from finevla_tools.canonical.field_map import Field, FieldMap
 from finevla_tools.datasets.lerobot_files import LeRobotFiles
-from finevla_tools.datasets.value_names import LEFT, OTHER, RIGHT, ValueMeaning, meaning, side_of, words
+from finevla_tools.datasets.value_meanings import LEFT, OTHER, RIGHT, ValueMeaning, meaning, side_of, words
 
 ARM_JOINTS = 6  # of a Piper
 MOST_JOINTS = 7

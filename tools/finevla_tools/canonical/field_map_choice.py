@@ -18,7 +18,7 @@ from finevla_tools.canonical.field_map import Field, FieldMap, Forward, is_tool_
 from finevla_tools.canonical.rotations import Array
 from finevla_tools.canonical.unified_values import Rules, unify
 from finevla_tools.datasets.lerobot_files import LeRobotFiles, values
-from finevla_tools.datasets.value_names import LEFT, RIGHT, meaning
+from finevla_tools.datasets.value_meanings import LEFT, RIGHT, meaning
 
 MAPS, MODALITY_FILE = "canonical", "modality.json"
 PIPER_MAP = "cobotmagic"  # whose kinematics are a Piper's

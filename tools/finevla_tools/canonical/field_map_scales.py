@@ -11,7 +11,7 @@ from finevla_tools.canonical.arm_kinematics import limits
 from finevla_tools.canonical.field_map import Field, FieldMap
 from finevla_tools.datasets import gripper_and_joint_scales
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
-from finevla_tools.datasets.value_names import meaning
+from finevla_tools.datasets.value_meanings import meaning
 from finevla_tools.work.progress import Progress
 
 OURS = "meta/finevla_episodes.jsonl"  # every writer of ours leaves it: grippers are 0 to 1 there

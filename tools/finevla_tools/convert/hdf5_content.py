@@ -19,7 +19,7 @@ from finevla_tools.convert.episode_names import episode_names
 from finevla_tools.convert.hdf5_file import MAX_CHUNK, Stored, text
 from finevla_tools.convert.task_labels import TaskTable
 from finevla_tools.datasets import gripper_and_joint_scales
-from finevla_tools.datasets.value_names import side_of
+from finevla_tools.datasets.value_meanings import side_of
 
 MAX_FRAMES = 1_000_000  # five and a half hours at 50 Hz
 BLOCK = 4096  # rows of numbers in memory at once

@@ -10,7 +10,7 @@ from typing import Any
 
 from finevla_core.embodiment import Embodiment
 from finevla_tools.convert.converted_episode import ACTION, STATE, image_key
-from finevla_tools.datasets.value_names import LEFT, meaning, words
+from finevla_tools.datasets.value_meanings import LEFT, meaning, words
 
 # Values that a slot of FineVLA's 80 can take; what does not fit or has no slot is reserved.
 SIZES = {"joint": 7, "gripper": 1, "hand": 12}

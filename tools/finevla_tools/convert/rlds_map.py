@@ -14,7 +14,7 @@ from finevla_core.text_files import read_yaml
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import SAFE_NAME
 from finevla_tools.datasets.gripper_and_joint_scales import GripperScale
-from finevla_tools.datasets.value_names import meaning
+from finevla_tools.datasets.value_meanings import meaning
 
 ENTRIES = {"names", "robot", "fps", "state", "action", "actions", "images", "language"}
 COLUMN_ENTRIES = {"key", "values", "of", "closed", "open"}

@@ -23,7 +23,7 @@ from finevla_core.plural_phrases import counted
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.lerobot_paths import filled, template
 from finevla_tools.datasets.scalar_columns import stored_columns, vectors, with_vectors
-from finevla_tools.datasets.value_names import flat_names
+from finevla_tools.datasets.value_meanings import flat_names
 from finevla_tools.path_hints import no_data_set
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from finevla_tools.datasets.value_names import flat_names, meaning
+from finevla_tools.datasets.value_meanings import flat_names, meaning
 
 NUMBER = re.compile(r"float\d+|u?int\d+")
 COUNTED = {"timestamp", "frame_index", "episode_index", "index", "task_index"}  # LeRobot's own

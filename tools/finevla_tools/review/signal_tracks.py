@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError
 from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
-from finevla_tools.datasets.value_names import AXES, ValueMeaning, meaning
+from finevla_tools.datasets.value_meanings import AXES, ValueMeaning, meaning
 
 MAX_POINTS = 3000  # of one line: more than a screen has
 

@@ -19,7 +19,7 @@ from finevla_tools.canonical.field_map_choice import choose_map
 from finevla_tools.canonical.field_map_scales import Given, settle
 from finevla_tools.datasets.gripper_and_joint_scales import AUTO
 from finevla_tools.datasets.lerobot_files import LeRobotFiles, values
-from finevla_tools.datasets.value_names import LEFT, RIGHT, meaning
+from finevla_tools.datasets.value_meanings import LEFT, RIGHT, meaning
 
 PARTS = ("joint", "gripper")
 OPTIONS = {"--gripper-action": "gripper_action:", "--gripper": "gripper:", "--map": "map:"}  # entries of a set

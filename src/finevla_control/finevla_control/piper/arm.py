@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from finevla_control.piper import protocol as p
 from finevla_control.piper.feedback import ArmState, Feedback
+from finevla_control.piper.firmware_and_stroke import Setup
 from finevla_control.piper.frozen_feedback import FrozenWatch
-from finevla_control.piper.handshake import Setup
 
 CONFIRM = "the arm may fall"
 STOP_EVERY_S = 0.02
