@@ -84,7 +84,7 @@ class PolicyClient:
         return self.infer(asked["images"], asked["state"], asked["prompt"])
 
     def close(self):
-        """End the conversation."""
+        """End the conversation with the server."""
         self._link.close()
 
     def _received(self):
@@ -95,7 +95,7 @@ class PolicyClient:
 
 
 def _to_map(value):
-    """openpi's encoding of arrays."""
+    """An array as a map, by openpi's encoding."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         data = np.ascontiguousarray(value).tobytes()
         return {b"__ndarray__": True, b"data": data, b"dtype": value.dtype.str, b"shape": value.shape}

@@ -20,7 +20,7 @@ from finevla_models.vla.head import VLAPolicy
 from finevla_models.vla.head_registry import head_name
 from finevla_models.vla.instruct_vla_episode import next_chunks, pace_of, spoken
 from finevla_models.vla.instruct_vla_head import InstructHead, instruct_head
-from finevla_models.vla.instruct_vla_memory import MemoryRow, ThinkingPace
+from finevla_models.vla.instruct_vla_memory import ThinkingPace, ThoughtMemory
 from finevla_models.vla.policy_files import load_vla
 
 
@@ -44,10 +44,10 @@ class VLAGraphs:
         check_network(spec_of(policy), bundle.manifest, f"bundle '{self.name}'")
         self._policy = policy.to(self.device)
         self._pace = _pace(policy, bundle.manifest)
-        self._row: MemoryRow | None = None
+        self._row: ThoughtMemory | None = None
         if self._pace is not None:
             queries = len(instruct_head(policy).query_ids)
-            self._row = MemoryRow(self._pace.max_thought, queries, policy.backbone.width)
+            self._row = ThoughtMemory(self._pace.max_thought, queries, policy.backbone.width)
         self.memory_shape: tuple[int, ...] | None = (1, self._row.size) if self._row else None
         self._noise = torch.Generator().manual_seed(0)
         self.provider = torch_provider(self.device)

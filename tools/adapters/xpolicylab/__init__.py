@@ -1,1 +1,1 @@
-"""XPolicyLab finds `model.Model` here."""
+"""The adapter for XPolicyLab, which finds `model.Model` here."""

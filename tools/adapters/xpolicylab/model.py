@@ -27,7 +27,7 @@ class Model:
         self._observations = {}
 
     def update_obs(self, obs):
-        """Keep the newest observation."""
+        """Keep the newest observation for the next action."""
         self._observations[0] = obs
 
     def get_action(self):
@@ -53,7 +53,7 @@ class Model:
         """Do nothing: words come with the observations."""
 
     def on_trial_end(self, result):
-        """Begin another episode."""
+        """Begin another episode on the server."""
         self.reset()
 
     def _rows(self, env):

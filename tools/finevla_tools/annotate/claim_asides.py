@@ -6,7 +6,7 @@ What they say is not checked: a true sentence that is flagged costs more trust t
 import re
 from collections.abc import Sequence
 
-from finevla_tools.annotate.claim_mentions import Mention
+from finevla_tools.annotate.claim_mentions import ClaimMention
 from finevla_tools.annotate.claim_verbs import any_of
 
 _TEXT = (
@@ -92,9 +92,9 @@ def may_tell_of_others(sentence: str) -> bool:
     return bool(_ELSEWHERE.search(sentence))
 
 
-def told_here(read: Sequence[tuple[str, Sequence[Mention]]]) -> list[tuple[str, Sequence[Mention]]]:
+def told_here(read: Sequence[tuple[str, Sequence[ClaimMention]]]) -> list[tuple[str, Sequence[ClaimMention]]]:
     """Leave out the clauses that tell what another text says or what another episode shows."""
-    here: list[tuple[str, Sequence[Mention]]] = []
+    here: list[tuple[str, Sequence[ClaimMention]]] = []
     was_elsewhere = False
     for clause, mentions in read:
         was_elsewhere = bool(_ELSEWHERE.search(clause)) or (was_elsewhere and bool(_OF_WHICH.match(clause)))

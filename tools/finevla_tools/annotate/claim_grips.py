@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from finevla_tools.annotate.claim_mentions import Mention, of_kind
+from finevla_tools.annotate.claim_mentions import ClaimMention, of_kind
 from finevla_tools.annotate.claim_text_normalization import HAN
 from finevla_tools.annotate.claim_types import Claim, Told
 
@@ -87,7 +87,7 @@ _ON_THING = re.compile(
 )
 
 
-def is_denied(clause: str, mentions: Sequence[Mention], of: Mention) -> bool:
+def is_denied(clause: str, mentions: Sequence[ClaimMention], of: ClaimMention) -> bool:
     """Return whether a `not` stands close before a mention, with no other verb between."""
     before = [one for one in mentions if one.end <= of.begin and one.kind in ("not", *VERBS, "act")]
     if not before or before[-1].kind != "not":
@@ -96,7 +96,7 @@ def is_denied(clause: str, mentions: Sequence[Mention], of: Mention) -> bool:
     return len(gap) <= 5 if HAN.search(clause) else bool(_GAP.match(gap))
 
 
-def is_state(clause: str, one: Mention) -> bool:
+def is_state(clause: str, one: ClaimMention) -> bool:
     """Return whether fingers are open or closed and do not move: `the gripper stays open`."""
     if one.kind not in ("shut", "spread"):
         return False
@@ -104,7 +104,7 @@ def is_state(clause: str, one: Mention) -> bool:
     return bool(_STATE_BEFORE.search(before) or (one.text == "open" and _IS.search(before)))
 
 
-def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Placed]:
+def grip_claims(clause: str, mentions: Sequence[ClaimMention], told: Told) -> Iterator[Placed]:
     """Give the claims on grippers of a clause, each with its place."""
     if (missed := _missed(clause, mentions)) is not None:
         value = _miss_of(clause, mentions, missed)
@@ -127,7 +127,7 @@ def grip_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
         yield one.begin, claim
 
 
-def _claim_of(clause: str, mentions: Sequence[Mention], one: Mention, told: Told) -> Claim | None:
+def _claim_of(clause: str, mentions: Sequence[ClaimMention], one: ClaimMention, told: Told) -> Claim | None:
     denied = is_denied(clause, mentions, one)
     if one.kind == "grasp" or (one.kind == "take" and _is_grasp(clause, mentions, one, told)):
         return Claim("close", "", clause)
@@ -152,7 +152,7 @@ def _claim_of(clause: str, mentions: Sequence[Mention], one: Mention, told: Told
     return None
 
 
-def _is_grasp(clause: str, mentions: Sequence[Mention], one: Mention, told: Told) -> bool:
+def _is_grasp(clause: str, mentions: Sequence[ClaimMention], one: ClaimMention, told: Told) -> bool:
     """`takes the cup` is a grasp; `takes it to the left`, `takes two tries` and `takes place` are not."""
     is_passive = bool(re.search(r"\b(?:is|was|been|being|gets) (?:\w+ )?$", clause[: one.begin]))
     has_object = bool(re.match(r" (?:it|them|the|this|that|a|an)\b", clause[one.end :]))
@@ -163,7 +163,7 @@ def _is_grasp(clause: str, mentions: Sequence[Mention], one: Mention, told: Told
     )
 
 
-def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
+def _missed(clause: str, mentions: Sequence[ClaimMention]) -> ClaimMention | None:
     """The mention that says that nothing was grasped."""
     for one in mentions:
         if one.kind not in _OF_MISSES:
@@ -185,20 +185,20 @@ def _missed(clause: str, mentions: Sequence[Mention]) -> Mention | None:
     return None
 
 
-def _miss_of(clause: str, mentions: Sequence[Mention], missed: Mention) -> str:
+def _miss_of(clause: str, mentions: Sequence[ClaimMention], missed: ClaimMention) -> str:
     if missed.kind == "left":
         return "left"
     is_state_word = missed.kind == "nothing" and bool(_EMPTY_STATE.search(missed.text)) and not _EVENT.search(clause)
     return "state" if is_state_word and not of_kind(mentions, "grasp", "shut", "take", "try", "tries") else ""
 
 
-def _is_of_others(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+def _is_of_others(clause: str, mentions: Sequence[ClaimMention], one: ClaimMention) -> bool:
     """`and nothing else`, `without closing on nothing`."""
     is_else = _ELSE.match(clause[one.end :]) or _OTHERS_ZH.search(clause[: one.begin])
     return bool(is_else) or is_denied(clause, mentions, one)
 
 
-def _fails_to_grasp(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+def _fails_to_grasp(clause: str, mentions: Sequence[ClaimMention], one: ClaimMention) -> bool:
     """`fails to grasp it`, and not `fails to keep it level` nor `cannot be seen`."""
     after = next((m for m in mentions if m.begin >= one.end and m.kind in VERBS), None)
     to_do = _TO_DO.match(clause, one.end)
@@ -207,7 +207,7 @@ def _fails_to_grasp(clause: str, mentions: Sequence[Mention], one: Mention) -> b
     return after is None or after.kind in _GRASPS
 
 
-def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+def _is_of_gripper(clause: str, mentions: Sequence[ClaimMention], one: ClaimMention) -> bool:
     """Whether it is a gripper that closes or opens, and not a drawer, and that it does so and is not just so."""
     before, after = clause[: one.begin], clause[one.end :]
     if clause.strip() == one.text and one.text.endswith("ed"):
@@ -233,7 +233,7 @@ def _is_of_gripper(clause: str, mentions: Sequence[Mention], one: Mention) -> bo
     return arms or bool(_PRONOUN.search(before)) or bool(_BARE.match(before))
 
 
-def _grips(mentions: Sequence[Mention]) -> list[Mention]:
+def _grips(mentions: Sequence[ClaimMention]) -> list[ClaimMention]:
     return [
         one for one in mentions if one.kind == "grip" or (one.kind in ("arm", "one") and _GRIP_IN_ARM.search(one.text))
     ]

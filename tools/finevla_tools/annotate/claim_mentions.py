@@ -39,7 +39,7 @@ _LATIN = re.compile(r"[A-Za-z]{2}")
 _SIDES = {"l": "left", "r": "right"}
 
 
-class Mention(NamedTuple):
+class ClaimMention(NamedTuple):
     """Something that a clause means; `kind` as in `WORDS`, `number` where it has one, `unit` of a length."""
 
     kind: str
@@ -52,7 +52,7 @@ class Mention(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def mentions_in(clause: str) -> tuple[Mention, ...]:
+def mentions_in(clause: str) -> tuple[ClaimMention, ...]:
     """Return the mentions of a clause in their order; where two overlap, the earlier and longer one."""
     is_chinese = bool(HAN.search(clause))
     groups = (*(ENGLISH if _LATIN.search(clause) or not is_chinese else ()), *(CHINESE if is_chinese else ()))
@@ -66,23 +66,23 @@ def mentions_in(clause: str) -> tuple[Mention, ...]:
     found += [
         _mention(kind, "", word) for word in WORD.finditer(clause) if (kind := verb_kind(clause, word)) is not None
     ]
-    taken: list[Mention] = []
+    taken: list[ClaimMention] = []
     for one in sorted(found, key=lambda one: (one.begin, -one.end)):
         if not taken or one.begin >= taken[-1].end:
             taken.append(one)
     return tuple(taken)
 
 
-def _mention(kind: str, value: str, match: re.Match[str]) -> Mention:
+def _mention(kind: str, value: str, match: re.Match[str]) -> ClaimMention:
     if not match.re.groups:
-        return Mention(kind, value, match.start(), match.end(), match[0])
+        return ClaimMention(kind, value, match.start(), match.end(), match[0])
     groups = {name: said for name, said in match.groupdict().items() if said}
     side = groups.get("side", "")
     number = next((groups[name] for name in "nmo" if name in groups), "")
     value = value or _SIDES.get(side, side)
-    return Mention(kind, value, match.start(), match.end(), match[0], number, groups.get("u", ""))
+    return ClaimMention(kind, value, match.start(), match.end(), match[0], number, groups.get("u", ""))
 
 
-def of_kind(mentions: Sequence[Mention], *kinds: str) -> list[Mention]:
+def of_kind(mentions: Sequence[ClaimMention], *kinds: str) -> list[ClaimMention]:
     """Return the mentions of some kinds."""
     return [one for one in mentions if one.kind in kinds]

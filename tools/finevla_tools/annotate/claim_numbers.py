@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from finevla_tools.annotate.claim_grips import VERBS, Placed, is_denied
-from finevla_tools.annotate.claim_mentions import Mention, of_kind
+from finevla_tools.annotate.claim_mentions import ClaimMention, of_kind
 from finevla_tools.annotate.claim_paths import is_bound
 from finevla_tools.annotate.claim_types import Claim, Told
 
@@ -18,13 +18,13 @@ COUNTED = frozenset(("no retry", "again", "anew", "failed tries", "ordinal", "tr
 TIMED = ("close", "open", "miss")
 
 
-def _number(one: Mention) -> int:
+def _number(one: ClaimMention) -> int:
     said = one.number or one.value
     digits = "".join(sign for sign in said if sign.isdigit())
     return int(digits) if digits else _NUMBERS.get(said, 0)
 
 
-def held_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
+def held_claims(clause: str, mentions: Sequence[ClaimMention]) -> Iterator[Claim]:
     """Give from when to when a clause that tells of holding says that something is held."""
     for span in of_kind(mentions, "span"):
         moments = _MOMENTS.findall(span.text)
@@ -32,7 +32,7 @@ def held_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
             yield Claim("held", "-".join(moments), clause)
 
 
-def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
+def count_claims(clause: str, mentions: Sequence[ClaimMention]) -> Iterator[Claim]:
     """Give what a clause says of attempts: how many, which one, whether there was a second."""
     if of_kind(mentions, "no retry"):
         yield Claim("no retry", "", clause)
@@ -59,13 +59,13 @@ def count_claims(clause: str, mentions: Sequence[Mention]) -> Iterator[Claim]:
             yield Claim("one of attempts" if failed else "count", str(number), clause, hedged=failed)
 
 
-def _is_of_grasp(clause: str, mentions: Sequence[Mention]) -> bool:
+def _is_of_grasp(clause: str, mentions: Sequence[ClaimMention]) -> bool:
     if "试" in clause:
         return True
     return bool(of_kind(mentions, "grasp", "shut", "try", "succeed", "hold")) and not of_kind(mentions, "turn")
 
 
-def _repeats(clause: str, mentions: Sequence[Mention]) -> list[Mention]:
+def _repeats(clause: str, mentions: Sequence[ClaimMention]) -> list[ClaimMention]:
     """What says that something was tried again: `grasps it again`, but not `lets it go again`."""
     found = of_kind(mentions, "again")
     for one in of_kind(mentions, "anew"):
@@ -76,7 +76,7 @@ def _repeats(clause: str, mentions: Sequence[Mention]) -> list[Mention]:
     return found
 
 
-def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
+def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[ClaimMention], told: Told) -> list[Claim]:
     """Return the claims with their moments: of several each goes to the nearest act that has none yet."""
     if not placed:
         return []
@@ -98,12 +98,12 @@ def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[Mention
     return [claim for _, claim in claims.values()]
 
 
-def moment(clause: str, mentions: Sequence[Mention]) -> float | None:
+def moment(clause: str, mentions: Sequence[ClaimMention]) -> float | None:
     """Return the only moment that a clause gives, or None."""
     times = [one for one in of_kind(mentions, "time") if not _is_end(clause, one)]
     return float(times[0].number) if len(times) == 1 else None
 
 
-def _is_end(clause: str, one: Mention) -> bool:
+def _is_end(clause: str, one: ClaimMention) -> bool:
     """`holds it until 9 s` gives no moment at which it is grasped."""
     return clause[: one.begin].rstrip().endswith(("until", "till", "up to", "until about", "by", "before"))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from finevla_tools.annotate.claim_grips import VERBS, is_denied
-from finevla_tools.annotate.claim_mentions import Mention, of_kind
+from finevla_tools.annotate.claim_mentions import ClaimMention, of_kind
 from finevla_tools.annotate.claim_types import Claim, Told
 
 _COMING = re.compile(
@@ -37,12 +37,12 @@ _METRES = {"mm": 1e-3, "mi": 1e-3, "毫米": 1e-3, "cm": 1e-2, "ce": 1e-2, "厘�
 _NOT_CARRYING = ("reach", "retreat", "turn", "grasp", "shut", "spread", "release", "lose")
 
 
-def metres(length: Mention) -> float:
+def metres(length: ClaimMention) -> float:
     """Return a length in metres."""
     return float(length.number) * _METRES.get(length.unit[:2], 1.0)
 
 
-def governing(mentions: Sequence[Mention], of: Mention) -> Mention | None:
+def governing(mentions: Sequence[ClaimMention], of: ClaimMention) -> ClaimMention | None:
     """Return the verb that a mention belongs to: the one before it in its clause, or else the next one."""
     verbs = of_kind(mentions, *VERBS)
     before = [verb for verb in verbs if verb.end <= of.begin]
@@ -52,7 +52,7 @@ def governing(mentions: Sequence[Mention], of: Mention) -> Mention | None:
     return before[-1] if before else next(iter(verbs), None)
 
 
-def path_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
+def path_claims(clause: str, mentions: Sequence[ClaimMention], told: Told) -> Iterator[Claim]:
     """Give the directions and lengths of a clause; `carried` says whether they are those of something held."""
     hedged = bool(of_kind(mentions, "hedge"))
     carried = False
@@ -76,19 +76,19 @@ def path_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterato
             return
 
 
-def is_bound(clause: str, number: Mention) -> bool:
+def is_bound(clause: str, number: ClaimMention) -> bool:
     """Return whether a number is only a bound: `more than 20 cm`."""
     return bool(_BOUND.search(clause[: number.begin]) or _BOUND_ZH.match(clause[number.end :]))
 
 
-def _is_size(clause: str, mentions: Sequence[Mention], length: Mention) -> bool:
+def _is_size(clause: str, mentions: Sequence[ClaimMention], length: ClaimMention) -> bool:
     """`the 5 cm cube` is that large; `a 5 cm shift` goes that far."""
     if not _ARTICLE.search(clause[: length.begin]):
         return False
     return not any(0 <= one.begin - length.end <= 1 and one.kind in ("carry", "go", "turn") for one in mentions)
 
 
-def _is_carried(clause: str, mentions: Sequence[Mention], one: Mention, told: Told) -> bool:
+def _is_carried(clause: str, mentions: Sequence[ClaimMention], one: ClaimMention, told: Told) -> bool:
     verb = governing(mentions, one)
     if verb is None:
         return told.carried or told.holds
@@ -109,14 +109,14 @@ def _is_carried(clause: str, mentions: Sequence[Mention], one: Mention, told: To
     return holds or (verb.kind == "go" and is_thing and "robot" not in clause[: verb.begin])
 
 
-def _is_of_arm(clause: str, mentions: Sequence[Mention], verb: Mention) -> bool:
+def _is_of_arm(clause: str, mentions: Sequence[ClaimMention], verb: ClaimMention) -> bool:
     """Whether a verb moves the arm itself: `swings its gripper forward`, `把左臂向前移`."""
     named = of_kind(mentions, "arm", "one", "grip")
     after = any(verb.end <= one.begin and _ITS.match(clause[verb.end : one.begin]) for one in named)
     return after or any(clause[: one.begin].endswith(("把", "将")) for one in named)
 
 
-def approach_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
+def approach_claims(clause: str, mentions: Sequence[ClaimMention], told: Told) -> Iterator[Claim]:
     """Give the sides from which a clause says that something is approached."""
     for one in of_kind(mentions, "from"):
         before = clause[: one.begin]
@@ -132,7 +132,7 @@ def approach_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Ite
         yield Claim("approach", one.value, clause, denied=is_denied(clause, mentions, one))
 
 
-def turn_claims(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
+def turn_claims(clause: str, mentions: Sequence[ClaimMention], told: Told) -> Iterator[Claim]:
     """Give the sense and the angle of a turn; `told.turned` says that the clause before was of one."""
     turns, senses = of_kind(mentions, "turn"), of_kind(mentions, "sense")
     if told.let_go or _TURNS_BACK.search(clause):

@@ -12,7 +12,7 @@ from finevla_tools.annotate import claim_words_zh as zh
 from finevla_tools.annotate.claim_asides import FOR_A_WHILE, goes_on, is_of_picture, may_tell_of_others, told_here
 from finevla_tools.annotate.claim_clauses import sentences_in
 from finevla_tools.annotate.claim_grips import VERBS, grip_claims, is_denied, is_state
-from finevla_tools.annotate.claim_mentions import Mention, mentions_in, of_kind
+from finevla_tools.annotate.claim_mentions import ClaimMention, mentions_in, of_kind
 from finevla_tools.annotate.claim_numbers import COUNTED, count_claims, held_claims, moment, with_times
 from finevla_tools.annotate.claim_paths import approach_claims, path_claims, turn_claims
 from finevla_tools.annotate.claim_text_normalization import plain_text
@@ -118,9 +118,9 @@ def _merged(claims: Sequence[Claim]) -> list[Claim]:
     return merged
 
 
-def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
+def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[ClaimMention]]]:
     """The clauses with their mentions; what only names an arm belongs to the next one: `its partner, the left arm, waits`."""
-    read: list[tuple[str, Sequence[Mention]]] = []
+    read: list[tuple[str, Sequence[ClaimMention]]] = []
     for clause in clauses:
         if read and _is_of_next(*read[-1]):
             clause = f"{read.pop()[0]} {clause}"
@@ -128,7 +128,7 @@ def _read(clauses: Sequence[str]) -> list[tuple[str, Sequence[Mention]]]:
     return read
 
 
-def _is_of_next(clause: str, mentions: Sequence[Mention]) -> bool:
+def _is_of_next(clause: str, mentions: Sequence[ClaimMention]) -> bool:
     """Whether a clause only names an arm, or from when to when something was."""
     kinds = {one.kind for one in mentions}
     names = kinds <= {"arm", "one", "grip"} and not kinds.isdisjoint({"arm", "one"})
@@ -152,7 +152,7 @@ def _timed(claim: Claim, at_s: float) -> Claim:
     return replace(claim, at_s=at_s) if claim.kind in ("close", "open") and claim.at_s is None else claim
 
 
-def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator[Claim]:
+def _of_clause(clause: str, mentions: Sequence[ClaimMention], told: Told) -> Iterator[Claim]:
     yield from with_times(list(grip_claims(clause, mentions, told)), clause, mentions, told)
     kinds = {one.kind for one in mentions}
     if "dir" in kinds or "length" in kinds:
@@ -171,7 +171,7 @@ def _of_clause(clause: str, mentions: Sequence[Mention], told: Told) -> Iterator
             yield Claim(other if is_denied_here else kind, "", clause)
 
 
-def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], told: Told) -> None:
+def _remember(clause: str, mentions: Sequence[ClaimMention], made: Sequence[Claim], told: Told) -> None:
     """Keep what the next clause builds on."""
     if not mentions:
         return
@@ -193,7 +193,7 @@ def _remember(clause: str, mentions: Sequence[Mention], made: Sequence[Claim], t
     told.turned = turns or (told.turned and not made)
 
 
-def _arms(clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
+def _arms(clause: str, mentions: Sequence[ClaimMention], told: Told) -> list[Claim]:
     """The arms that a clause says act, or do not."""
     named = [(one, _which(one, mentions, told)) for one in mentions if one.kind in ("arm", "one", "hold")]
     named = [(one, arm) for one, arm in named if arm and not _is_beside(clause, one)]
@@ -214,25 +214,25 @@ def _arms(clause: str, mentions: Sequence[Mention], told: Told) -> list[Claim]:
     return found
 
 
-def _is_denied_act(clause: str, mentions: Sequence[Mention], arm: Mention) -> bool:
+def _is_denied_act(clause: str, mentions: Sequence[ClaimMention], arm: ClaimMention) -> bool:
     """`the left arm does not need to help` does not say that it acts."""
     after = [one for one in mentions if one.begin >= arm.end and one.kind in ("not", *ACTS) and one.text not in _DOES]
     return bool(after) and after[0].kind == "not" and clause[after[0].begin : after[0].end] not in ("without", "no")
 
 
-def _which(one: Mention, mentions: Sequence[Mention], told: Told) -> str:
+def _which(one: ClaimMention, mentions: Sequence[ClaimMention], told: Told) -> str:
     if one.value == "other":
         named = [arm.value for arm in of_kind(mentions, "arm") if arm.value in SIDES and arm.begin < one.begin]
         return OTHER.get(named[-1] if named else told.arm, "")
     return one.value if one.kind != "one" or told.names_arms else ""
 
 
-def _is_beside(clause: str, one: Mention) -> bool:
+def _is_beside(clause: str, one: ClaimMention) -> bool:
     before, after = clause[max(one.begin - _NEAR, 0) : one.begin], clause[one.end :]
     return bool(en.BESIDE.search(before) or zh.BESIDE.search(before) or zh.INSIDE.match(after))
 
 
-def _is_idle(clause: str, mentions: Sequence[Mention], one: Mention) -> bool:
+def _is_idle(clause: str, mentions: Sequence[ClaimMention], one: ClaimMention) -> bool:
     before = clause[max(one.begin - _NEAR, 0) : one.begin]
     if _WITHOUT.search(before):
         return True

@@ -54,7 +54,7 @@ class ToolTurn:
 
     @property
     def sense(self) -> str:
-        """The word for it."""
+        """The word for its sense of turning."""
         return "counterclockwise" if self.angle_rad > 0 else "clockwise"
 
 

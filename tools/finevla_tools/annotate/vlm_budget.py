@@ -37,7 +37,7 @@ class VlmPrices:
     per_million_out: float = 0.0
 
     def of(self, usage: VlmUsage) -> float:
-        """Return what this costs."""
+        """Return what these tokens cost, in the currency of the prices."""
         return (usage.tokens_in * self.per_million_in + usage.tokens_out * self.per_million_out) / 1e6
 
 

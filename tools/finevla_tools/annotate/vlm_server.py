@@ -166,7 +166,7 @@ class VlmServer:
         self._stop.set()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections to the server."""
         self._stop.set()
         self._client.close()
 

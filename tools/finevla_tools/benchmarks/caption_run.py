@@ -68,13 +68,13 @@ class CaptionReader:
         self._steps: list[str] = []
 
     def __call__(self, value: dict[str, Any]) -> str:
-        """Take a caption."""
+        """Take one caption; return what is wrong with it, or an empty text."""
         self._steps = caption_steps(value) or self._steps
         return "" if self._steps else "there is no step; give Step1, Step2 and so on"
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """The steps, under "steps"."""
+        """The caption's steps under the key "steps"; None without any."""
         return {"steps": self._steps} if self._steps else None
 
 

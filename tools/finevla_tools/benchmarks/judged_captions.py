@@ -106,7 +106,7 @@ def csv_rows(asked: CaptionFacts, runs: Sequence[CaptionRun]) -> list[dict[str, 
 
 
 def models_of(runs: Sequence[CaptionRun]) -> dict[str, list[CaptionRun]]:
-    """Group runs by model."""
+    """Group runs by the model that was judged."""
     found: dict[str, list[CaptionRun]] = {}
     for run in runs:
         found.setdefault(run.model, []).append(run)

@@ -83,7 +83,7 @@ class VqaReader:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """Answers by question id."""
+        """The answers of the run by question id."""
         return dict(self._told) or None
 
 

@@ -48,7 +48,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class EpisodeState:
-    """Where an episode stands."""
+    """Where an episode stands in its review."""
 
     episode: int
     status: str
@@ -103,7 +103,7 @@ class ReviewStore:
         return None
 
     def release(self, episode: int, reviewer: str) -> None:
-        """Give an episode back."""
+        """Give an episode back to the queue."""
         with self.database.transaction() as tx:
             tx.run(
                 "UPDATE episode SET claimed_by = '', claim_until = 0 WHERE episode = ? AND claimed_by = ?",

@@ -76,7 +76,7 @@ class Database:
                 raise FineVLAError(f"the database '{self.name}' cannot be used: {_short(error)}") from error
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection to the database."""
         with self._lock:
             self._connection.close()
 

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until Ctrl-C."""
+    """Serve a bundle until Ctrl-C; return the exit code."""
     at_least(1, threads=arguments.threads, clients=arguments.clients, batch=arguments.batch)
     token = checked_token(arguments.host, arguments.token_env)
     if not 0 <= arguments.port <= 65535:

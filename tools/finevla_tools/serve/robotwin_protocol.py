@@ -99,7 +99,7 @@ class RobotwinServer:
         return int(self._listener.getsockname()[1])
 
     def start(self) -> None:
-        """Serve in the background."""
+        """Serve in a thread in the background."""
         self._thread.start()
 
     def close(self) -> None:

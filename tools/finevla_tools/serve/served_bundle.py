@@ -19,7 +19,7 @@ from finevla_tools.serve.client_session import ClientSession
 
 @dataclass(frozen=True)
 class HostedBundle:
-    """What every session shares."""
+    """What all sessions of one bundle share."""
 
     bundle: Bundle
     embodiment: Embodiment
@@ -32,7 +32,7 @@ class HostedBundle:
 
     @property
     def provider(self) -> str:
-        """What it runs on."""
+        """The execution provider that it runs on."""
         return self.graphs.provider
 
     def session(self) -> ClientSession:

@@ -153,7 +153,7 @@ def start_ranks(needs_group: bool = False) -> tuple[int, int, torch.device]:
 
 
 def end_ranks() -> None:
-    """Leave the other processes."""
+    """Leave the group of training processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

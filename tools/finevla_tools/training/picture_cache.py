@@ -44,7 +44,7 @@ class PictureFile:
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return self.frames * int(np.prod(self.shape))
 
     @property

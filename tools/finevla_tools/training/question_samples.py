@@ -62,7 +62,7 @@ class QuestionSamples:
         return [self._made(one) for one in self._held_out[:count]]
 
     def kind_of(self, index: int) -> str:
-        """Return "question"."""
+        """Return "question", the one kind of these samples."""
         return "question"
 
     def _made(self, asked: _Asked) -> VLAExample:

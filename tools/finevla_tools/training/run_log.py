@@ -27,7 +27,7 @@ class RunLog:
             self._curves = SummaryWriter(str(run / CURVES), purge_step=first_step or None)
 
     def event(self, name: str, **facts: Any) -> None:
-        """Write what happened."""
+        """Write what happened as one line of JSON."""
         if self._lines is not None:
             self._lines.append({"event": name, **facts})
 

@@ -364,5 +364,5 @@ class Links:
         return None
 
     def _recent(self) -> int:
-        """The entity mentioned last."""
+        """The entity that was mentioned last, or None."""
         return max(range(len(self.entities)), key=lambda n: self.entities[n].mentions[-1].start, default=-1)

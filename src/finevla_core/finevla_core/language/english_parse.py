@@ -49,7 +49,7 @@ class Walk(Steps):
     """One pass over the tokens."""
 
     def run(self) -> Parse:
-        """Walk to the end."""
+        """Walk over all tokens to the end of the text."""
         self.remarks = remarks(self.tokens)
         while self.i < len(self.tokens):
             self.context.i, self.context.has_mentions = self.i, bool(self.parse.mentions or self.parse.cues)

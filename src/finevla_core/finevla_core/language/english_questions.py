@@ -159,7 +159,7 @@ def _is_somebody(tokens: list[EnglishToken], at: int) -> bool:
 
 
 def _is_exclamation(words: list[str], tokens: list[EnglishToken]) -> bool:
-    """ "Nice cube!"."""
+    """Whether it only exclaims, as "Nice cube!" does."""
     is_one = all(t.kind != "break" for t in tokens[:-1]) and tokens[-1].text == "!"
     return is_one and len(words) <= 3 and words[0] in _GOOD | {"pretty", "beautiful", "cool"}
 

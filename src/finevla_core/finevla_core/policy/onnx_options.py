@@ -24,7 +24,7 @@ ProviderEntry = str | tuple[str, dict[str, str]]  # as ONNX Runtime takes it: a 
 
 
 def _untold(text: str) -> None:
-    """Say nothing."""
+    """Say nothing: for whoever wants no sentences."""
 
 
 @dataclass(frozen=True)

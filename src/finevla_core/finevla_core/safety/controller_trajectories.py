@@ -53,7 +53,7 @@ class ControllerCommands:
         self._said += self._again
 
     def forget(self) -> None:
-        """Say nothing once more."""
+        """Say none of what was to be said once more."""
         self._again = []
 
     def take(self) -> list[Trajectory]:

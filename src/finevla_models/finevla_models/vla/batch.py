@@ -54,7 +54,7 @@ class VLABatch:
     action_mask: Tensor | None = None
 
     def __len__(self) -> int:
-        """Return B."""
+        """Return the number of samples B."""
         return len(self.tokens)
 
     def to(self, device: torch.device | str) -> "VLABatch":

@@ -1,4 +1,4 @@
-"""Action heads by name."""
+"""All action heads by their names in a configuration."""
 
 from collections.abc import Mapping
 from dataclasses import fields

@@ -35,7 +35,7 @@ class InstructMemory:
 
 
 @dataclass(frozen=True)
-class MemoryRow:
+class ThoughtMemory:
     """Memories as rows of float32, in which every token's id is exact: counters, the thought, the latent actions.
 
     `queries` and `width` are those of the latent actions. A row of zeros is a new memory.
