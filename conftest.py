@@ -17,7 +17,7 @@ import pytest
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_tools.process_priority import give_way
 
-ROOT = Path(__file__).parent
+ROOT, START = Path(__file__).parent, Path.cwd()
 sys.path[:0] = [str(ROOT / "test" / "support"), str(ROOT / "test" / "stack")]  # tiny_bundle, probe, stack_checks
 
 SINGLE_ARM = """
@@ -57,6 +57,15 @@ SINGLE_URDF = """<?xml version="1.0"?>
 # How long an example takes says something of the machine alone.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """A test that leaves its process in another folder spoils those behind it, and which those are changes with names."""
+    yield
+    if (here := Path.cwd()) != START:
+        os.chdir(START)
+        pytest.fail(f"left the process in '{here}'; use monkeypatch.chdir")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
