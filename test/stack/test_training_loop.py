@@ -84,6 +84,7 @@ def _drives_the_arms(bundle: Path) -> None:
             client.say(Instruction("reach the red cube with the left arm"))
             followed = client.wait(lambda: client.newest["safety/status"].state == msg.SafetyStatus.FOLLOWING, 60.0)
             assert followed, "the bridge follows no chunk of the trained policy"
+            client.wait(lambda: bool(chunks), 10.0)  # the bridge's word may come before the chunk that it is about
             assert {chunk.policy for chunk in chunks} == {"mine"}
     except (AssertionError, FineVLAError) as error:
         raise AssertionError(f"{error}\n" + "\n".join(lines[-40:])) from error

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All tests, in the environment of `make setup`: without nodes and with nodes two at a time, the whole stack by itself.
 # Nodes keep deadlines of tenths of a second. One that misses them because two tests share two cores says nothing about
-# the node, so a node test that fails beside another is run once more by itself, and that counts; it is named at the end.
+# the node, so a node test that fails beside another is run once more by itself, and that counts; it is named at the end. The
+# same goes for tests of the whole stack: a machine that stands still for half a second in a motion of one leaves nothing to stop.
 # A test process that dies ends its stage: replaced, it may keep the run waiting for ever.
 set -uo pipefail
 export OMP_NUM_THREADS=1  # two threads in each of two processes wait for each other on two cores: torch thirty times slower
@@ -16,6 +17,22 @@ log=$(mktemp)
 files=$(mktemp)
 trap 'rm -f "$log" "$files"' EXIT
 
+again=()
+# Runs the failed tests of a stage's log once more, if they are few and none died; gives the stage's exit code.
+run_failed_again() {
+  local code=$1 few=$2 failed
+  if [ "$code" -eq 1 ] && ! grep -q 'crashed while running' "$log"; then
+    mapfile -t failed < <(sed -nE '/^(FAILED|ERROR) .*::/ { s/^[A-Z]+ //; s/ - .*//; p }' "$log")
+    if [ ${#failed[@]} -gt 0 ] && [ ${#failed[@]} -le "$few" ]; then
+      again+=("${failed[@]}")
+      printf '[test] by itself once more: %s\n' "${failed[@]}"
+      python -m pytest "${failed[@]}"
+      code=$?
+    fi
+  fi
+  return "$code"
+}
+
 # In the order of the folders: at the end stand small files, which keep both processes busy until the last.
 NODE_TEST_FILES=$files python -m pytest -m 'not nodes' "${side_by_side[@]}" --no-loadscope-reorder
 plain=$?
@@ -25,17 +42,11 @@ plain=$?
 mapfile -t files_of_nodes < "$files"
 python -m pytest -m "$nodes" "${side_by_side[@]}" "${files_of_nodes[@]}" | tee "$log"
 beside=$?
-again=()
-if [ $beside -eq 1 ] && ! grep -q 'crashed while running' "$log"; then
-  mapfile -t again < <(sed -nE '/^(FAILED|ERROR) .*::/ { s/^[A-Z]+ //; s/ - .*//; p }' "$log")
-  if [ ${#again[@]} -gt 0 ] && [ ${#again[@]} -le 5 ]; then
-    printf '[test] by itself once more: %s\n' "${again[@]}"
-    python -m pytest "${again[@]}"
-    beside=$?
-  fi
-fi
+run_failed_again $beside 5
+beside=$?
 
-python -m pytest -m 'stack or alone' "${files_of_nodes[@]}"
+python -m pytest -m 'stack or alone' "${files_of_nodes[@]}" | tee "$log"
+run_failed_again $? 3
 stack=$?
-[ ${#again[@]} -eq 0 ] || printf '[test] failed beside another test: %s\n' "${again[@]}"
+[ ${#again[@]} -eq 0 ] || printf '[test] failed at the first try: %s\n' "${again[@]}"
 exit $((plain || beside || stack))

@@ -56,7 +56,7 @@ def test_deadman_is_heard_best_effort(start_node, robot: Embodiment) -> None:
         arm.wait(lambda: arm.send() or arm.status[-1].state == FOLLOWING, "motion")
         is_held[0] = False
         arm.in_state(STOPPED)
-        assert any(e.code == "deadman" for e in arm.events)
+        arm.wait(lambda: any(e.code == "deadman" for e in arm.events), "the reason")
 
 
 def test_what_is_large_or_no_message_is_told_and_stops_are_heard_all_the_same(start_node, robot: Embodiment) -> None:
