@@ -1,5 +1,6 @@
 """Promises of the dialects: requests key by key as the servers want them, and of an answer only a chunk gets through."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from played_policy_server import (
 )
 
 from finevla_core.errors import FineVLAError
+from finevla_core.policy_wire.finevla_dialect import instruction_of, read_understanding
 from finevla_core.policy_wire.msgpack_arrays import OPENPI
 from finevla_core.policy_wire.server_dialects import OpenPi, PolicyDialect, ServerAnswer, StarVla, last_line, recognise
+from finevla_core.understanding import NotUnderstood, TargetAbsent
 
 FRAMES = Path(__file__).parent / "frames"
 WHERE = "policy server ws://gpu:8000"
@@ -227,6 +230,34 @@ def test_any_answer_is_a_chunk_or_one_sentence(value: Any, dialect: PolicyDialec
         assert "\n" not in str(error)
         return
     assert answer.actions.shape == (ROWS, WIDTH)
+
+
+NAMES = ("env", "available_unnorm_keys", "default_unnorm_key", "request_id", "ok", "data", "error", "status")
+NAMES += ("message", "kind", "unknown", "factors", "summary", "certainty", "is_checked", "server_s", "raw", "history")
+
+
+def entries(*, most: int = 6) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(st.sampled_from(NAMES), SOME, max_size=most)
+
+
+@given(entries())
+def test_any_handshake_is_some_servers_or_one_sentence(metadata: dict[str, Any]) -> None:
+    dialect = {"openpi": OpenPi(), "starvla": StarVla()}[recognise(metadata)]
+    with contextlib.suppress(FineVLAError):
+        dialect.check(metadata)
+
+
+@given(entries(), entries(), st.booleans())
+def test_any_understanding_is_read_or_one_sentence(inner: dict[str, Any], outer: dict[str, Any], is_ok: bool) -> None:
+    frame = OPENPI.encode({"request_id": "7", "ok": is_ok, ("data" if is_ok else "error"): inner} | outer)
+    with contextlib.suppress(FineVLAError, NotUnderstood, TargetAbsent):
+        read_understanding(frame, WHERE, "7")
+
+
+@given(entries())
+def test_any_instruction_of_a_client_is_one_or_one_sentence(said: dict[str, Any]) -> None:
+    with contextlib.suppress(FineVLAError):
+        instruction_of(said)
 
 
 def test_servers_are_told_apart_by_their_first_frame() -> None:

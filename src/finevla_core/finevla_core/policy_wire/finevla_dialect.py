@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.instruction_history import MAX_HISTORY
-from finevla_core.policy_wire.msgpack_arrays import OPENPI, map_of
+from finevla_core.policy_wire.msgpack_arrays import OPENPI, list_of, map_of, text_of
 from finevla_core.policy_wire.server_dialects import last_line
 from finevla_core.understanding import NotUnderstood, TargetAbsent, Understanding
 
@@ -113,9 +113,9 @@ def read_understanding(frame: bytes, where: str, request_id: str) -> Understandi
     summary, certainty = data.get("summary"), data.get("certainty", 0.0)
     if not isinstance(summary, str) or not _is_number(certainty):
         raise FineVLAError(f"{where} does not say what it understood")
-    unknown = tuple(str(word) for word in data.get("unknown") or ())
-    factors = factors_of(data.get("factors") or {})
-    return Understanding(summary, factors, unknown, float(certainty), bool(data.get("is_checked", False)))
+    unknown = tuple(map(text_of, list_of(data.get("unknown"))))
+    factors = factors_of(data.get("factors"))
+    return Understanding(summary, factors, unknown, float(certainty), data.get("is_checked") is True)
 
 
 def plain_understanding(understanding: Understanding) -> dict[str, object]:
@@ -153,12 +153,12 @@ def _without_history(said: Mapping[str, Any]) -> Instruction:
         raise FineVLAError(f"'{odd[0]}' of the instruction is no text")
     stamp_ns = said.get("stamp_ns", 0)
     stamp_ns = stamp_ns if isinstance(stamp_ns, int) else 0
-    return Instruction(factors=factors_of(said.get("factors") or {}), stamp_ns=stamp_ns, **texts)
+    return Instruction(factors=factors_of(said.get("factors")), stamp_ns=stamp_ns, **texts)
 
 
 def factors_of(value: Any) -> Factors:
     """Return the factors of a request; raises `FineVLAError` for slots that there are not."""
-    said, slots = map_of(value, "'factors'"), {slot.name for slot in fields(Factors)}
+    said, slots = map_of({} if value is None else value, "'factors'"), {slot.name for slot in fields(Factors)}
     made: dict[str, Any] = {}
     for name, entry in said.items():
         if name not in slots:
@@ -199,16 +199,16 @@ def _plain_factors(factors: Factors) -> dict[str, object]:
 
 def _data(frame: bytes, where: str, request_id: str) -> Mapping[str, Any]:
     found = map_of(OPENPI.decode(frame, where), f"{where}: the answer")
-    if found.get("request_id") != request_id:
+    if text_of(found.get("request_id")) != request_id:
         raise FineVLAError(f"{where} answers another request than the one that it was sent")
     if found.get("ok") is True:
         return map_of(found.get("data"), f"{where}: 'data' of the answer")
     error = map_of(found.get("error"), f"{where}: 'error' of the answer")
     message = error.get("message")
     text = message if isinstance(message, str) else "nothing more is said"
-    kind = error.get("kind")
+    kind = text_of(error.get("kind"))
     if kind == NOT_UNDERSTOOD:
-        raise NotUnderstood(_one_line(text), tuple(str(word) for word in error.get("unknown") or ()))
+        raise NotUnderstood(_one_line(text), tuple(map(text_of, list_of(error.get("unknown")))))
     if kind == TARGET_ABSENT:
         raise TargetAbsent(_one_line(text))
     raise FineVLAError(f"{where} answers with an error: {last_line(text)}")

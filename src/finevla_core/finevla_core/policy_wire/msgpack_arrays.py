@@ -209,7 +209,8 @@ def _msgpack_numpy_map(value: Any) -> Any:
 
 def _from_msgpack_numpy_map(found: dict[Any, Any]) -> Any:
     if b"nd" in found:
-        if found.get(b"kind", b"") != b"":
+        kind = found.get(b"kind", b"")
+        if not isinstance(kind, bytes) or kind:
             raise _BrokenFrame("an array is of records or pickled objects, which are not read")
         if found[b"nd"] is True:
             return _array(found.get(b"data"), found.get(b"type"), found.get(b"shape"))
@@ -221,6 +222,16 @@ def _from_msgpack_numpy_map(found: dict[Any, Any]) -> Any:
 
 OPENPI = ArrayCodec("openpi", _openpi_map, _from_openpi_map)
 MSGPACK_NUMPY = ArrayCodec("msgpack_numpy", _msgpack_numpy_map, _from_msgpack_numpy_map)
+
+
+def text_of(value: object) -> str:
+    """Return a text of a frame, and an empty one for whatever else stands there: an array compares with nothing."""
+    return value if isinstance(value, str) else ""
+
+
+def list_of(value: object) -> list[Any]:
+    """Return a list of a frame, and an empty one for whatever else stands there."""
+    return value if isinstance(value, list) else []
 
 
 def map_of(value: object, what: str) -> Mapping[str, Any]:

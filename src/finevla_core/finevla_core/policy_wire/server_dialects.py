@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import FineVLAError, quoted
-from finevla_core.policy_wire.msgpack_arrays import OPENPI, map_of
+from finevla_core.policy_wire.msgpack_arrays import OPENPI, map_of, text_of
 
 MAX_ROWS, MAX_WIDTH = 4096, 512  # of a chunk
 MAX_SHOWN = 200  # characters of what a server says
@@ -130,7 +130,7 @@ class StarVla:
         some = ", ".join(quoted(key) for key in known[:20]) or "none"
         if self.unnorm_key and self.unnorm_key not in known:
             raise FineVLAError(f"the model knows no unnorm_key {quoted(self.unnorm_key)}, it knows {some}")
-        if not self.unnorm_key and len(known) > 1 and not metadata.get("default_unnorm_key"):
+        if not self.unnorm_key and len(known) > 1 and not text_of(metadata.get("default_unnorm_key")):
             raise FineVLAError(f"the model was trained on several robots, and no unnorm_key chooses one of {some}")
 
     def request(
@@ -168,11 +168,11 @@ class StarVla:
     ) -> ServerAnswer:
         """Read `data.actions`, or `data.normalized_actions` of FineVLA's fork and of older servers."""
         found = map_of(OPENPI.decode(frame, where), f"{where}: the answer")
-        if found.get("status") == "error" or found.get("ok") is False:
+        if text_of(found.get("status")) == "error" or found.get("ok") is False:
             error = found.get("error")
             said = error.get("message") if isinstance(error, dict) else error
             raise FineVLAError(f"{where} answers with an error: {last_line(said if isinstance(said, str) else '')}")
-        if found.get("request_id", request_id) != request_id:
+        if text_of(found.get("request_id", request_id)) != request_id:
             raise FineVLAError(
                 f"{where} answers another request than the one that it was sent: it mixes up its clients"
             )
@@ -188,7 +188,7 @@ class StarVla:
 
 def recognise(metadata: Mapping[str, Any]) -> str:
     """Return whose server sent a handshake, "starvla" or "openpi"; openpi's metadata may be anything, also empty."""
-    return "starvla" if metadata.get("env") == STARVLA_SERVER or STARVLA_KEYS & set(metadata) else "openpi"
+    return "starvla" if text_of(metadata.get("env")) == STARVLA_SERVER or STARVLA_KEYS & set(metadata) else "openpi"
 
 
 def last_line(text: str) -> str:
