@@ -11,10 +11,8 @@ from finevla_tools.number_format import number
 from finevla_tools.report.svg import Drawing, round_places
 
 Array = NDArray[np.float64]
-BINS = 36
-MAX_POINTS = 300  # of a trace: more is not seen
-WIDTH, HEIGHT = 320, 132
-LEFT, RIGHT, TOP, BOTTOM = 8, 8, 14, 24
+BINS, MAX_POINTS = 36, 300  # of a histogram; of a trace, where more is not seen
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 132, 8, 8, 14, 24
 NAMES, TRACE_WIDTH, STRIP = 120, 640, 34  # of traces: where names end, all of it, a value's height
 
 
