@@ -33,8 +33,7 @@ from finevla_core.time_units import S_PER_NS
 DEAD_LISTED_NS = 25_000_000_000
 # Clocks this far from that of the joint states are not the controllers'; and simulated time that stands still for so long.
 CLOCK_DOUBTFUL_S = 0.1
-HEARD_S = 0.035  # two ticks: what was sent with a message of another topic has come by then
-HEARD_NS = round(HEARD_S / S_PER_NS)
+HEARD_NS = 35_000_000  # two ticks: what was sent with a message of another topic has come by then
 JUMP_TOLD_S = 1.0  # a jump is over at once; for so long it is still a finding
 # Speeds of joint states that leap by any number are no speeds; what the limits allow is over long before.
 LONGEST_STOP_S = 5.0
@@ -291,10 +290,11 @@ class Watchdog:
     def _excuse(self, now_ns: int) -> None:
         """What came while the watchdog slept is still unread: its own sleep is nobody's silence."""
         slept_ns, self._ticked_ns = now_ns - self._ticked_ns, now_ns
-        if (
-            slept_ns > HEARD_NS and now_ns - self._held_up_ns >= WAKING_NS
-        ):  # where all ticks are late it is not for ever
-            self._held_up_ns = now_ns
+        if slept_ns > HEARD_NS:
+            if now_ns - self._held_up_since_ns >= HELD_UP_ANEW_NS:
+                self._held_up_since_ns = now_ns
+            if now_ns - self._held_up_since_ns < WAKING_NS:
+                self._held_up_ns = now_ns
         if slept_ns <= LATE_NS:
             return
         for beat in (self.bridge, self.joints, self.stamps, self.deadman, self.clock.ran, *self.policy.beats):
@@ -426,7 +426,7 @@ class Watchdog:
                 self._latched_ns + round(o.confirm_s / S_PER_NS) if self._confirmed_ns is None else self._confirmed_ns
             )
             why = "the motion may be the rival's, and the bridge can stop only its own"
-            is_due = (now_ns - since_ns) * S_PER_NS >= HEARD_S
+            is_due = now_ns - since_ns >= HEARD_NS
         else:
             why = "the bridge did not confirm the stop"
             is_due = self.bridge.silent_s(now_ns) > o.bridge_timeout_s or (is_late and not is_confirmed)
