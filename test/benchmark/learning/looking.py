@@ -47,7 +47,7 @@ class LookingExample(VLAExample):
 
 @dataclass(frozen=True)
 class LookingBatch(VLABatch):
-    """Samples and their targets."""
+    """Samples, and for each the token that its target lies in."""
 
     targets: tuple[int, ...] = ()
 
@@ -95,10 +95,6 @@ class LookingSamples(VLASamples):
         is_there = frame < NEAR * len(episode)
         made = super()._made(chosen, place, frame, kind, which)
         return looking(made, self.places[chosen].token(episode.index) if is_there else -1)
-
-    def _asked(self, asked: object) -> VLAExample:
-        made = super()._asked(asked)
-        return looking(made, answered(made.answer, made.images[0]))
 
 
 def answered(answer: str, picture: NDArray[np.uint8]) -> int:

@@ -93,7 +93,7 @@ def make_places_louder(backbone: Backbone, pictures: Pictures, factor: float) ->
     with torch.no_grad():
         seen = torch.cat(list(backbone.model.model.get_image_features(patches, grid).pooler_output)).double()
     count, tokens = labels.shape[:2]
-    columns = int(grid[0, 2]) // 2
+    columns = int(grid[0, 2]) // backbone.model.config.vision_config.spatial_merge_size
     places = torch.stack([torch.arange(tokens) % columns, torch.arange(tokens) // columns], 1).repeat(count, 1).double()
     middle, wanted = seen.mean(0), places - places.mean(0)
     around = seen - middle

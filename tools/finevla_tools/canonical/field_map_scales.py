@@ -23,7 +23,8 @@ SHARE = 0.05  # of its frames
 
 @dataclass(frozen=True)
 class Given:
-    """Gripper scale given by the user for states and for actions, as `units.parse` reads it ("" = as for states)."""
+    """Gripper scale given by the user for states and for actions, read by `gripper_and_joint_scales.parse` ("" = as for
+    states)."""
 
     gripper: str = gripper_and_joint_scales.AUTO
     gripper_action: str = ""

@@ -74,7 +74,8 @@ class Hdf5Options:
     """What a file does not say of itself.
 
     `fps` None: 30, the collector's rate, or 50 where the file is ALOHA's own (attribute `sim` and no `base_action`).
-    `gripper` and, if another, `gripper_action` are scales as `units.parse` reads them; `motor_open` (`motor_open_action`
+    `gripper` and, if another, `gripper_action` are scales as `gripper_and_joint_scales.parse` reads them;
+    `motor_open` (`motor_open_action`
     the leader's) is the motors' reading of an open gripper, of the left and the right one with a comma. `colours`: "rgb" or
     "bgr", as stored.
     """

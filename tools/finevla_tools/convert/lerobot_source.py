@@ -38,7 +38,8 @@ class LeRobotOptions:
     """Which columns are state and action, and how far (s) a picture may be from its row's time.
 
     `state` and `action` are names with commas, joined side by side; empty: observation.state and action where they are
-    there, else those that are recognised. `gripper` and `gripper_action` are scales as `units.parse` reads them. `fps` can
+    there, else those that are recognised. `gripper` and `gripper_action` are scales as `gripper_and_joint_scales.parse` reads
+    them. `fps` can
     only be the data set's own: rows are taken as they are.
     """
 

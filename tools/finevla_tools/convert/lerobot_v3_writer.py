@@ -45,7 +45,7 @@ class V3Options:
 def write_v3(
     folders: Sequence[Path], root: Path, embodiment: Embodiment | None = None, options: V3Options | None = None
 ) -> None:
-    """Write the parts of one kind (see `engine`), in order, to a data set at `root`, which must not exist.
+    """Write the parts of one kind (see `conversion_run`), in order, to a data set at `root`, which must not exist.
 
     `embodiment` names the slots of meta/modality.json where its values are the parts'.
     """

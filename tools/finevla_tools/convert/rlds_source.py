@@ -28,7 +28,7 @@ MAX_STEPS = 1_000_000
 class RldsOptions:
     """`dataset` is the name of a map or the path of one; empty: by the file's name, or by its keys.
 
-    `gripper` and `gripper_action` are scales as `units.parse` reads them, in place of the map's.
+    `gripper` and `gripper_action` are scales as `gripper_and_joint_scales.parse` reads them, in place of the map's.
     """
 
     dataset: str = ""

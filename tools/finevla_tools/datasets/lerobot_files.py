@@ -71,7 +71,7 @@ class EpisodeFile:
 class LeRobotFiles:
     """An opened data set; picklable, so that any worker can read it. `problems` are sentences about its metadata.
 
-    `vectors` are features that single columns make together (`single_values`), with the names of those.
+    `vectors` are features that single columns make together (`scalar_columns`), with the names of those.
     """
 
     root: Path

@@ -46,7 +46,7 @@ TRIED = np.resize(np.array([0.0, 0.07, 0.2, 0.5, 1.0], F4), WIDTH)
 
 
 def lower_bounds(prepared: Prepared, pairs: NDArray[np.int64], outlines: Outline | None = None) -> NDArray[np.float64]:
-    """Return lower bounds `(P,)` of the distances of `pairs` `(P, 2)`, never above `kernel.pair_distances`.
+    """Return lower bounds `(P,)` of the distances of `pairs` `(P, 2)`, never above `dtw_distances.pair_distances`.
 
     `outlines` are those of the group if already computed; else fine ones are made.
     """

@@ -34,7 +34,7 @@ TASK = "task_index"
 class Loaded:
     """Result of reading one episode: `values` `(T, A, D)` as in `PoseTrajectory`, or None and the reason in `skipped`.
 
-    Quaternions are as in the data set: `cost.prepare` corrects them, and FineVLA's distance needs them uncorrected.
+    Quaternions are as in the data set: `frame_cost.prepare` corrects them, and FineVLA's distance needs them uncorrected.
     `non_unit` and `flipped` count frames with quaternions to correct; `lacking` names values that the data set does not
     have and that are 0 here.
     """

@@ -22,7 +22,7 @@ MIXES: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 ALSO: Mapping[str, str] = MappingProxyType({FINE: "1:0", RAW: "0:1"})
 BLOCK = 10_000  # samples among which weights of sets are exact; finer ones are rounded
-# Streams of `draws`: no two things share one. Those of frames and of held-out frames are followed by the set's number.
+# Streams of `random_draws`: no two things share one. Those of frames and of held-out frames are followed by the set's number.
 MIX_STREAM, WORD_STREAM, SET_STREAM, QUESTION_STREAM, THOUGHT_STREAM, SPLIT_STREAM = 1, 2, 3, 4, 5, 1 << 32
 FRAME_STREAM, HELD_OUT_STREAM = 2 << 32, 3 << 32
 AS_THEY_ARE = LanguageRates()  # nothing replaces the words

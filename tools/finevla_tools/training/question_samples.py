@@ -16,7 +16,7 @@ from finevla_tools.training.config_types import PolicyOptions
 from finevla_tools.training.questions import fitted_answer, named_picture, question_content, read_picture
 from finevla_tools.training.random_draws import permuted
 
-ORDER_STREAM, SPLIT_STREAM = 21, 22  # of `draws`
+ORDER_STREAM, SPLIT_STREAM = 21, 22  # of `random_draws`
 NEEDED = ("question", "answer")
 
 

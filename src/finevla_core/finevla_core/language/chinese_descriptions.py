@@ -80,7 +80,7 @@ def untold(text: str, slots: Mapping[str, str]) -> str:
     """Say what a text tells of its things that is beyond the robot, or against itself.
 
     Args:
-        text: a short text that `chinese_characters.plain` made.
+        text: a short text that `chinese_normalization.plain` made.
         slots: what was read of it.
 
     Returns:

@@ -47,7 +47,7 @@ def by_sound(text: str) -> str:
     """Write the characters that are meant.
 
     Args:
-        text: a text that `chinese_characters.plain` made.
+        text: a text that `chinese_normalization.plain` made.
 
     Returns:
         The text with the core words spelled out.

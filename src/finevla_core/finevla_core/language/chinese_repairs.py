@@ -184,7 +184,7 @@ def repaired(text: str) -> str:
     """Write repairs and roundabout orders plainly.
 
     Args:
-        text: a text that `chinese_characters.plain` made.
+        text: a text that `chinese_normalization.plain` made.
 
     Returns:
         The text with them written plainly; a long text as it is.

@@ -137,7 +137,7 @@ def beyond(text: str, slots: Mapping[str, str]) -> str:
     """Say what a short text asks for that cannot be, or that it asks for nothing.
 
     Args:
-        text: a text that `chinese_characters.plain` made.
+        text: a text that `chinese_normalization.plain` made.
         slots: what was read of it.
 
     Returns:

@@ -1,6 +1,6 @@
 """Reads rosbag2's SQLite files, with what is still in the write-ahead log beside them; what is read is never changed.
 
-What comes out is what `scan.Scan` gives of an MCAP file.
+What comes out is what `mcap_scan.Scan` gives of an MCAP file.
 """
 
 import shutil
