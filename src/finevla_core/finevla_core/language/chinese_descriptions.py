@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from finevla_core.language.chinese_indirect_requests import NAMED, stands
+from finevla_core.language.chinese_indirect_requests import NAMED
+from finevla_core.language.pattern_tables import first_reason
 
 _OBJECT = NAMED[1:-1]
 _SHAPE = "(?:立方体|方块|积木|砖块|砖头|圆球|圆柱体?|罐子|砖|球|罐)"
@@ -86,12 +87,10 @@ def untold(text: str, slots: Mapping[str, str]) -> str:
     Returns:
         One sentence for the operator; "" where there is none.
     """
-    letters = set(text)
     if _ECHO.match(text):
         return "Say what I shall do with which object."
-    for needles, pattern, reason in _DESCRIPTIONS:
-        if stands(needles, text, letters) and pattern.search(text):
-            return reason
+    if reason := first_reason(text, _DESCRIPTIONS):
+        return reason
     task = slots.get("task")
     if task == "reach" and _VAGUE.search(text):
         return "Say one thing to do."

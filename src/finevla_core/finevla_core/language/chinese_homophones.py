@@ -2,6 +2,8 @@
 
 import re
 
+from finevla_core.language.pattern_tables import reworded
+
 _COLOR = "[红绿蓝黄紫橙]"
 _NOUN = "(?:色|球|方块|砖|罐|圆柱|立方体|积木)"
 # Each with the characters of which one must stand in the text, and a neighbour that leaves no other meaning.
@@ -52,8 +54,4 @@ def by_sound(text: str) -> str:
     Returns:
         The text with the core words spelled out.
     """
-    letters = set(text)
-    for needles, pattern, by in _SOUNDS:
-        if not letters.isdisjoint(needles):
-            text = pattern.sub(by, text)
-    return text
+    return reworded(text, _SOUNDS)

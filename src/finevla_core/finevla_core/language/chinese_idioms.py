@@ -4,6 +4,7 @@ import re
 
 from finevla_core.language.chinese_indirect_requests import NAMED as _NAMED
 from finevla_core.language.chinese_indirect_requests import as_requested
+from finevla_core.language.pattern_tables import reworded
 
 _SHORT = 120  # characters: longer texts describe motions in steps
 _BELOW, _ABOVE = (
@@ -113,9 +114,4 @@ def plainly(text: str) -> str:
     """
     if len(text) > _SHORT:
         return text
-    text = as_requested(text)
-    letters = set(text)
-    for needles, pattern, by in _IDIOMS:
-        if not letters.isdisjoint(needles):
-            text = pattern.sub(by, text)
-    return text
+    return reworded(as_requested(text), _IDIOMS)

@@ -2,6 +2,8 @@
 
 import re
 
+from finevla_core.language.pattern_tables import reworded
+
 NAMED = (
     "((?:[那这]?一?[个只块条颗根])?[大小]?的?[红绿蓝黄紫橙橘]色?的?[大小]?(?:立方体|正方体|长方体|圆柱体|方块|"
     "积木|砖块|砖头|圆球|球体|圆柱|罐子|长条|砖|球|罐))"
@@ -22,11 +24,6 @@ _OTHER_WAY = "(?:往|朝|向)?(?:另|反|相反的?|对|另外)(?:一)?(?:边|�
 def _other_turn(found: re.Match[str]) -> str:
     """ "Not clockwise, the other way": "counterclockwise"."""
     return ("逆" if found[1] == "顺" else "顺") + "时针" + found[2]
-
-
-def stands(needles: str | tuple[str, ...], text: str, letters: set[str]) -> bool:
-    """Whether one of some characters or words stands in a text of these letters; else its pattern is not searched."""
-    return not letters.isdisjoint(needles) if isinstance(needles, str) else any(needle in text for needle in needles)
 
 
 # Characters of which one must stand in the text, a pattern, and what it becomes.
@@ -201,8 +198,4 @@ def as_requested(text: str) -> str:
     Returns:
         The text with what is announced in it said plainly.
     """
-    letters = set(text)
-    for needles, pattern, by in REQUESTS:
-        if not letters.isdisjoint(needles):
-            text = pattern.sub(by, text)
-    return text
+    return reworded(text, REQUESTS)

@@ -2,7 +2,8 @@
 
 import re
 
-from finevla_core.language.chinese_indirect_requests import NAMED, stands
+from finevla_core.language.chinese_indirect_requests import NAMED
+from finevla_core.language.pattern_tables import reworded
 
 _SHORT = 120  # characters: longer texts describe motions in steps
 _OBJECT = NAMED[1:-1]  # without its group
@@ -191,8 +192,4 @@ def repaired(text: str) -> str:
     """
     if len(text) > _SHORT:
         return text
-    letters = set(text)
-    for needles, pattern, by in _REPAIRS:
-        if stands(needles, text, letters):
-            text = pattern.sub(by, text)
-    return text
+    return reworded(text, _REPAIRS)

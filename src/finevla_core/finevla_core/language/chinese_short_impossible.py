@@ -6,8 +6,9 @@ from itertools import chain
 
 from finevla_core.language.chinese_conditions import CONDITIONS
 from finevla_core.language.chinese_descriptions import untold
-from finevla_core.language.chinese_indirect_requests import NAMED, stands
+from finevla_core.language.chinese_indirect_requests import NAMED
 from finevla_core.language.chinese_quotes import QUOTES
+from finevla_core.language.pattern_tables import stands
 
 _SHORT = 60  # characters
 _THING = "(?:[大小]?[红绿蓝黄紫橙橘]?色?的?(?:立方体|方块|积木|砖块|砖头|圆球|圆柱体?|罐子|砖|球|罐)|它|旋钮)"

@@ -136,6 +136,8 @@ _CONDITIONS = [
     )
 ]  # fmt: skip
 
+_NOT = re.compile(r"\b(?:not|never|no|rather than|instead of)\b[^.,;]{0,30}$")
+
 
 def another_occasion(words: str) -> str:
     """Say what a text wants at another time or place, or besides its job.
@@ -152,6 +154,3 @@ def another_occasion(words: str) -> str:
                 if not _NOT.search(words[: found.start()]):
                     return reason
     return ""
-
-
-_NOT = re.compile(r"\b(?:not|never|no|rather than|instead of)\b[^.,;]{0,30}$")

@@ -5,6 +5,7 @@ import re
 from finevla_core.language.english_slots import Decision
 from finevla_core.language.english_statements import ARM, COLOR, SHAPE
 from finevla_core.language.english_text import EnglishText
+from finevla_core.language.pattern_tables import first_reason
 
 _ANY = rf"(?:{COLOR}|small|big|little|large)"
 # What tells one of several things from the others, and is neither colour, shape nor size.
@@ -116,9 +117,8 @@ def untold(text: EnglishText, out: Decision) -> str:
     words = text.words
     if _ECHO.match(words):
         return "say what to do"
-    for needles, pattern, reason in _DESCRIPTIONS:
-        if any(needle in words for needle in needles) and pattern.search(words):
-            return reason
+    if reason := first_reason(words, _DESCRIPTIONS):
+        return reason
     if out.target is not None and "shape" not in out.slots and _SPLIT.search(words):
         return _CUES
     if "color" in out.slots or out.target is None:

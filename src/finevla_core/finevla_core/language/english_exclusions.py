@@ -1,6 +1,7 @@
 """Wordings of short English texts that leave something out, or tell in a telegram, with the plain order that they stand for."""
 
-from finevla_core.language.english_idioms import Wording, compiled
+from finevla_core.language.english_idioms import compiled
+from finevla_core.language.pattern_tables import Wording
 
 _ARM = r"(?:arm|hand|gripper|manipulator|claw)"
 _OUT = (

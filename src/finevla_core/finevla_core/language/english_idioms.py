@@ -1,10 +1,8 @@
 """English idioms with their plain wording: "fill the left bowl with the ball" is to put the ball into it."""
 
 import re
-from collections.abc import Callable
 
-Wording = tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]]
-
+from finevla_core.language.pattern_tables import Wording
 
 # What stands for what in the patterns below; texts are in lower case.
 _PARTS = {

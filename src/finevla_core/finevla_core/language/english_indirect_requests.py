@@ -2,7 +2,8 @@
 
 import re
 
-from finevla_core.language.english_idioms import Wording, compiled
+from finevla_core.language.english_idioms import compiled
+from finevla_core.language.pattern_tables import Wording
 
 _DEEDS = {
     "pick": "pick", "pick up": "pick up", "pickup": "pick up", "lift": "lift", "grasp": "grasp", "grab": "grab",

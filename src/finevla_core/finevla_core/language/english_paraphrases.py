@@ -6,6 +6,7 @@ from finevla_core.language.english_exclusions import EXCLUDED
 from finevla_core.language.english_idioms import ANYWHERE
 from finevla_core.language.english_indirect_requests import ANNOUNCED, SPOKEN
 from finevla_core.language.english_short_idioms import ONE_DEED
+from finevla_core.language.pattern_tables import reworded
 
 _SHORT = 300  # letters: longer texts describe motions in steps
 _NAME = r"((?:the |a |an |that |my )?(?:\w+ ){0,3}\w+)"
@@ -318,13 +319,9 @@ def plain(text: str) -> str:
     Returns:
         The text with what is roundabout in it written plainly.
     """
-    for needles, pattern, by in (*SPOKEN, *_ANYWHERE, *ANYWHERE):
-        if any(needle in text for needle in needles):
-            text = pattern.sub(by, text)
+    text = reworded(text, (*SPOKEN, *_ANYWHERE, *ANYWHERE))
     if len(text) < _SHORT:
-        for needles, pattern, by in (*EXCLUDED, *ANNOUNCED, *ONE_DEED):
-            if any(needle in text for needle in needles):
-                text = pattern.sub(by, text)
+        text = reworded(text, (*EXCLUDED, *ANNOUNCED, *ONE_DEED))
         for pattern, by in _ONE_DEED:
             text = pattern.sub(by, text)
     return text

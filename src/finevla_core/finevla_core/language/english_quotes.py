@@ -3,6 +3,7 @@
 import re
 
 from finevla_core.language.english_statements import COLOR, SHAPE
+from finevla_core.language.pattern_tables import first_reason
 
 _START = r"^(?:so |well |and |but |hey |robot |ok |okay |now |oh |please |from now on |,|:|\s)*"
 _ONE = r"[^.,:;!?]*[.!]?$"  # all of a text that is one sentence
@@ -135,9 +136,8 @@ def only_quotes(words: str) -> str:
     Returns:
         One sentence for the operator; "" where it may want something.
     """
-    for needles, pattern, reason in _QUOTES:
-        if any(needle in words for needle in needles) and pattern.search(words):
-            return reason
+    if reason := first_reason(words, _QUOTES):
+        return reason
     if " mean" in words and (found := _I_SAY.search(words)) is not None:
         meant = found["meant"].split()
         return "" if set(found["said"].split()) & set(meant) else _RENAMES

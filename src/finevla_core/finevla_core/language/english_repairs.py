@@ -3,6 +3,8 @@
 
 import re
 
+from finevla_core.language.pattern_tables import reworded
+
 _FAMILIES = (
     "left|right",
     "red|green|blue|yellow|purple|orange",
@@ -53,7 +55,4 @@ def with_repairs(text: str) -> str:
     Returns:
         The text with commas around them, and without what a repair replaces before a noun that both share.
     """
-    for needles, pattern, by in _REPAIRS:
-        if any(needle in text for needle in needles):
-            text = pattern.sub(by, text)
-    return text
+    return reworded(text, _REPAIRS)

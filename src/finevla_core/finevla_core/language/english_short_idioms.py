@@ -1,6 +1,7 @@
 """English idioms of a short order for one thing, with their plain wording: "mind giving the knob a turn?" is to turn it."""
 
-from finevla_core.language.english_idioms import Wording, compiled
+from finevla_core.language.english_idioms import compiled
+from finevla_core.language.pattern_tables import Wording
 
 ONE_DEED: list[Wording] = [
     (needles, compiled(pattern), by)

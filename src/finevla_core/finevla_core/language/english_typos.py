@@ -9,6 +9,7 @@ from finevla_core.language import english_verbs as verbs
 from finevla_core.language.english_fillers import stems
 from finevla_core.language.english_verb_forms import forms
 from finevla_core.language.english_word_tables import word_set
+from finevla_core.language.pattern_tables import reworded
 
 # Words as they are typed or spoken, and what they are written out.
 WRITTEN = {
@@ -161,11 +162,7 @@ def written_out(text: str) -> str:
     """
     if not WRITTEN.keys().isdisjoint(_TYPED.findall(text)) or any(sign in text for sign in _SIGNED):
         text = _AS_TYPED.sub(lambda match: WRITTEN[match[1]], text)
-    text = " " + text
-    for needles, pattern, by in _BARE_BEFORE:
-        if any(needle in text for needle in needles):
-            text = pattern.sub(by, text)
-    return text[1:]
+    return reworded(" " + text, _BARE_BEFORE)[1:]
 
 
 def mend(
