@@ -147,6 +147,7 @@ def write_video(path: Path, grey: NDArray[np.uint8], fps: int, codec: str = "lib
         stream = container.add_stream(
             codec, fps, options={"crf": "23", "preset": "veryfast"} if codec == "libx264" else {}
         )
+        stream.codec_context.thread_count = 1  # the same bytes whatever the machine does beside it
         stream.height, stream.width = grey.shape[1:]
         stream.pix_fmt, stream.gop_size = "yuv420p", gop
         for picture in grey:

@@ -21,7 +21,7 @@ class Probe:
 
     def __init__(self, namespace: str = "finevla", context: rclpy.Context | None = None) -> None:
         self.messages: dict[str, list[Any]] = {}
-        self.changed = threading.Condition()
+        self.changed, self.came = threading.Condition(), 0
         self.is_own, self.context = context is None, context or rclpy.Context()
         if self.is_own:
             rclpy.init(args=[], context=self.context)
@@ -46,20 +46,27 @@ class Probe:
         def on_message(message: Any) -> None:
             with self.changed:
                 collected.append(message)
+                self.came += 1
                 self.changed.notify_all()
 
         self.node.create_subscription(kind, topic, on_message, profile)
         return collected
 
     def wait(self, condition: Callable[[], Any], what: str, timeout_s: float = TIMEOUT_S) -> Any:
-        """Until `condition` is true; fails with `what` was waited for."""
+        """Until `condition` is true; fails with `what` was waited for.
+
+        The condition may call a service: it is asked without the lock, for which messages wait while the answer comes.
+        """
         deadline = time.monotonic() + timeout_s
-        with self.changed:
-            while not (found := condition()):
-                left = deadline - time.monotonic()
-                assert left > 0, f"waited {timeout_s} s for {what}"
-                self.changed.wait(min(left, 0.2))
-        return found
+        while True:
+            came = self.came
+            if found := condition():
+                return found
+            left = deadline - time.monotonic()
+            assert left > 0, f"waited {timeout_s} s for {what}"
+            with self.changed:
+                if self.came == came:
+                    self.changed.wait(min(left, 0.2))
 
     def publisher(self, kind: Any, topic: str, profile: Any) -> Any:
         """A publisher that already has a subscriber."""

@@ -93,6 +93,10 @@ class SteeringStage(Probe):
     def refusal(self, text: str) -> None:
         self.wait(lambda: text in self.status[-1].refusal, f"'{text}' in policy/status")
 
+    def refuses(self, why: str) -> None:
+        """The node has heard what the bridge said: its service refuses an instruction for it."""
+        self.wait(lambda: why in self.say(CUBE).message, f"'{why}' from the service")
+
     def nothing_moves(self) -> None:
         """Three heartbeats with observations: not a chunk goes out."""
         beats, chunks = len(self.status), len(self.bridge.chunks)

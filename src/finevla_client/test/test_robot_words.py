@@ -59,6 +59,7 @@ def test_factors_and_ready_instructions_are_said_too_and_an_unchecked_one_says_s
 ) -> None:
     policy.understand = None  # a policy that cannot tell
     stage.bridge.say(stepping=True)
+    stage.wait(lambda: stage.say(CUBE).message == STEP_REMARK, "the node to hear of step mode")
     with Robot() as client:
         answer = client.say("reach it", "with care", target_color="red", action_sequence=["go", "reach"])
         assert (answer.is_checked, answer.understood, answer.message) == (False, UNCHECKED_SUMMARY, STEP_REMARK)
@@ -77,14 +78,17 @@ def test_refusals_are_the_policys_and_the_bridges_sentences(stage: SteeringStage
         assert refused.value.unknown == ("pour", "water")
         stage.bridge.say(state=msg.SafetyStatus.FOLLOWING, client="/finevla/motion")
         client.connection.wait(lambda: client.status().bridge.client == "/finevla/motion", 5.0)
+        stage.refuses("has command authority")
         with pytest.raises(Refusal, match="^'/finevla/motion' has command authority and moves the arms"):
             client.say(CUBE)
         stage.bridge.say(state=msg.SafetyStatus.DISABLED, reason="no joint states", client="")
         client.connection.wait(lambda: client.status().bridge.state is State.DISABLED, 5.0)
+        stage.refuses("no joint states")
         with pytest.raises(Refusal, match=r"^the stack is not ready: policy \w+, bridge disabled \(no joint states\)$"):
             client.say(CUBE, timeout_s=0.5)
         stage.bridge.stop("the deadman switch was let go")
         client.connection.wait(client.connection.is_stopped, 5.0)
+        stage.refuses("the deadman switch")
         with pytest.raises(
             BridgeStopped, match=r"^the bridge is stopped \(the deadman switch was let go\): when it is"
         ):

@@ -220,7 +220,7 @@ def test_nobody_says_yes_to_what_cannot_happen(stage: SteeringStage, changes: di
     stage.wait(lambda: not changes or not stage.say("").accepted, "the service to answer")
     if not changes:
         stage.wait(lambda: stage.status[-1].text == UNHEARD, "the silence to be noticed")
-    stage.wait(lambda: said in stage.say(CUBE).message, f"'{said}' from the service")
+    stage.refuses(said)
     assert not stage.say(CUBE).accepted
     result = stage.outcome(stage.follow(CUBE))
     assert (result.status, result.result.success) == (GoalStatus.STATUS_ABORTED, False)
@@ -275,7 +275,7 @@ def test_any_stop_of_the_bridge_ends_the_instruction_and_a_reset_moves_nothing(
 
 def test_old_word_of_the_bridge_does_not_end_a_fresh_instruction(stage: SteeringStage) -> None:
     stage.bridge.stop("by hand")
-    stage.wait(lambda: "by hand" in stage.say(CUBE).message, "the stop to be heard")
+    stage.refuses("by hand")
     stage.bridge.reset()
     stage.wait(lambda: stage.say(CUBE).accepted, "the reset to be heard")
     identity = stage.running()
