@@ -103,9 +103,9 @@ class Checks:
         assert list(self.active().factors.active_actor) == ["left_arm"]
         assert self.action.wait_for_server(20.0)
         goal = FollowInstruction.Goal(instruction=msg.Instruction(id="action", raw="reach up"), timeout_s=1.0)
-        future = self.action.send_goal_async(goal)
+        future = self.client.ask(lambda: self.action.send_goal_async(goal))
         self.wait(future.done, "the goal's acceptance")
-        result = future.result().get_result_async()
+        result = self.client.ask(future.result().get_result_async)
         self.wait(result.done, "the goal's result")
         assert result.result().result.success
         assert result.result().result.followed > 0

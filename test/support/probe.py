@@ -80,6 +80,19 @@ class Probe:
         assert client.wait_for_service(timeout_sec=TIMEOUT_S), f"service {name} is not there"
         return self.result(client.call_async(request), name)
 
+    def answered(self, ask: Callable[[], Any], what: str) -> Any:
+        """What an action's server answers to a question."""
+        return self.result(self.asked(ask), what)
+
+    def asked(self, ask: Callable[[], Any]) -> Any:
+        """The future of a question that is sent in the thread that takes answers: rclpy drops one of an action that comes
+        before it has noted the question.
+        """
+        futures: list[Any] = []
+        self.executor.create_task(lambda: futures.append(ask()))
+        self.wait(lambda: futures, "the question to be sent")
+        return futures[0]
+
     def result(self, future: Any, what: str) -> Any:
         """A future's result."""
         done = threading.Event()

@@ -62,10 +62,12 @@ class SteeringStage(Probe):
 
     def follow(self, text: str, timeout_s: float = 0.0, told: Callable[[Any], None] | None = None) -> Any:
         goal = FollowInstruction.Goal(instruction=msg.Instruction(raw=text), timeout_s=timeout_s)
-        return self.result(self._action.send_goal_async(goal, feedback_callback=told), "the goal's acceptance")
+        return self.answered(
+            lambda: self._action.send_goal_async(goal, feedback_callback=told), "the goal's acceptance"
+        )
 
     def outcome(self, goal: Any) -> Any:
-        return self.result(goal.get_result_async(), "the goal's end")
+        return self.answered(goal.get_result_async, "the goal's end")
 
     def shout(self, text: str) -> None:
         self._text.publish(String(data=text))

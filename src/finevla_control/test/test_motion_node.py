@@ -2,7 +2,6 @@
 
 import math
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,21 +58,15 @@ class Bench(MovingArms):
         handle = self.answered(
             lambda: self.clients[name].send_goal_async(
                 kind.Goal(**goal), feedback_callback=lambda m: self.feedback.append(m.feedback.left_s)
-            )
+            ),
+            "the goal's acceptance",
         )
         assert handle.accepted
         return handle
 
-    def answered(self, ask: Callable[[], Any]) -> Any:
-        """Asked in the thread that takes answers: rclpy may drop one that comes before it has noted the question."""
-        asked: list[Any] = []
-        self.executor.create_task(lambda: asked.append(ask()))
-        self.wait(lambda: asked, "the question to be sent")
-        return self.result(asked[0], "the answer")
-
     def end(self, handle: Any) -> tuple[int, str]:
         """How the goal ended, and what was said of it."""
-        ended = self.answered(handle.get_result_async)
+        ended = self.answered(handle.get_result_async, "the goal's end")
         assert ended.result.success == (ended.status == SUCCEEDED)
         return ended.status, ended.result.message
 
@@ -173,7 +166,7 @@ def test_cancel_brakes_within_the_limits_and_the_arms_hold(bench: Bench, limits:
     bench.begin()
     handle = bench.ask("home", speed_scale=0.3)
     bench.wait(lambda: abs(bench.track[-1][1] - START).max() > 0.15, "the arms to move")
-    bench.answered(handle.cancel_goal_async)
+    bench.answered(handle.cancel_goal_async, "the cancellation")
     cancelled_ns = bench.now_ns()
     assert bench.end(handle) == (CANCELED, "cancelled: the arms were braked and hold")
     bench.in_state(HOLDING)

@@ -337,7 +337,7 @@ def test_action_succeeds_only_if_its_chunks_were_followed(
 ) -> None:
     stage.bridge.refuses = refuses
     goal = stage.follow(CUBE, timeout_s=0.8)
-    done = goal.get_result_async()
+    done = stage.asked(goal.get_result_async)
     ended = threading.Event()
     done.add_done_callback(lambda _: ended.set())
     stage.wait(lambda: stage.observe() or ended.is_set(), "the goal's end")

@@ -111,7 +111,7 @@ class Stage(Probe):
         client = ActionClient(self.node, FollowInstruction, "follow_instruction")
         assert client.wait_for_server(20.0)
         goal = FollowInstruction.Goal(instruction=msg.Instruction(id=identity, raw=text), timeout_s=timeout_s)
-        return self.result(client.send_goal_async(goal), "acceptance")
+        return self.answered(lambda: client.send_goal_async(goal), "acceptance")
 
 
 def test_chunk_begun_for_the_old_instruction_is_dropped(start_node, tmp_path: Path, robot: Embodiment) -> None:
@@ -165,7 +165,7 @@ def test_stop_in_words_ends_the_chunks_and_the_goal(start_node, bundle: Path, ro
         goal = stage.follow("reach the cube", "going")
         stage.chunk_for("going")
         stage.publisher(String, "instruction/text", qos.ALL).publish(String(data="Stop!"))
-        result = stage.result(goal.get_result_async(), "the goal's end")
+        result = stage.answered(goal.get_result_async, "the goal's end")
         assert result.status == GoalStatus.STATUS_ABORTED
         assert result.result.message == "the operator said stop"
         assert result.result.chunks >= 1
@@ -191,7 +191,7 @@ def test_reused_id_and_bad_goal_are_refused_with_the_reason(start_node, bundle: 
         for text, timeout_s, said in ((" ", 0.0, "empty"), ("go", -1.0, "timeout_s is -1.0"), ("go", np.inf, "inf")):
             assert stage.say("reach the cube", f"before {said}").accepted
             goal = stage.follow(text, timeout_s=timeout_s)
-            result = stage.result(goal.get_result_async(), "the refusal")
+            result = stage.answered(goal.get_result_async, "the refusal")
             assert result.status == GoalStatus.STATUS_ABORTED
             assert not result.result.success
             assert result.result.message.startswith("refused: ")

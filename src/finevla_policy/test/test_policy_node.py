@@ -118,12 +118,12 @@ def test_action_gives_feedback_and_succeeds_when_its_time_is_up(start_node, bund
         client, feedback = ActionClient(stage.node, FollowInstruction, "follow_instruction"), []
         assert client.wait_for_server(20.0)
         goal = FollowInstruction.Goal(instruction=msg.Instruction(id="timed", raw="go"), timeout_s=1.0)
-        handle = stage.result(
-            client.send_goal_async(goal, feedback_callback=lambda f: feedback.append(f.feedback)), "acceptance"
+        handle = stage.answered(
+            lambda: client.send_goal_async(goal, feedback_callback=lambda f: feedback.append(f.feedback)), "acceptance"
         )
         assert handle.accepted
         stage.chunk_for("timed")
-        result = stage.result(handle.get_result_async(), "the result")
+        result = stage.answered(handle.get_result_async, "the result")
         assert result.status == GoalStatus.STATUS_SUCCEEDED
         assert result.result.success
         assert feedback
@@ -141,18 +141,18 @@ def test_action_is_cancelled_or_replaced(start_node, bundle: Path, robot: Embodi
 
         def follow(identity: str):
             goal = FollowInstruction.Goal(instruction=msg.Instruction(id=identity, raw="go"))
-            handle = stage.result(client.send_goal_async(goal), "acceptance")
+            handle = stage.answered(lambda: client.send_goal_async(goal), "acceptance")
             stage.chunk_for(identity)
             return handle
 
         handle = follow("to-cancel")
-        stage.result(handle.cancel_goal_async(), "the cancel response")
-        assert stage.result(handle.get_result_async(), "the result").status == GoalStatus.STATUS_CANCELED
+        stage.answered(handle.cancel_goal_async, "the cancel response")
+        assert stage.answered(handle.get_result_async, "the result").status == GoalStatus.STATUS_CANCELED
         first, second = follow("first"), follow("second")
-        result = stage.result(first.get_result_async(), "the replaced goal's result")
+        result = stage.answered(first.get_result_async, "the replaced goal's result")
         assert result.status == GoalStatus.STATUS_ABORTED
         assert "replaced by instruction 'second'" in result.result.message
-        stage.result(second.cancel_goal_async(), "the cancel response")
+        stage.answered(second.cancel_goal_async, "the cancel response")
 
 
 @pytest.mark.slow

@@ -349,16 +349,16 @@ def test_an_action_records_for_a_time_or_until_it_is_cancelled(start_recorder, t
         client = ActionClient(stage.node, RecordEpisode, "record_episode")
         assert client.wait_for_server(20.0)
         timed = RecordEpisode.Goal(task="timed", seconds=0.5, outcome="success")
-        goal = stage.result(client.send_goal_async(timed), "the goal")
-        answer = stage.result(goal.get_result_async(), "the result")
+        goal = stage.answered(lambda: client.send_goal_async(timed), "the goal")
+        answer = stage.answered(goal.get_result_async, "the result")
         assert (answer.status, answer.result.success) == (GoalStatus.STATUS_SUCCEEDED, True), answer.result.message
         told = load(tmp_path / answer.result.episode)
         assert (told["outcome"], told["state"]) == ("success", "finished")
         assert 0.4 < told["duration_s"] < 3.0
-        goal = stage.result(client.send_goal_async(RecordEpisode.Goal(task="open")), "the goal")
+        goal = stage.answered(lambda: client.send_goal_async(RecordEpisode.Goal(task="open")), "the goal")
         stage.wait(lambda: stage.status[-1].state == "recording", "the second episode")
-        stage.result(goal.cancel_goal_async(), "the cancellation")
-        answer = stage.result(goal.get_result_async(), "the result")
+        stage.answered(goal.cancel_goal_async, "the cancellation")
+        answer = stage.answered(goal.get_result_async, "the result")
         assert answer.status == GoalStatus.STATUS_CANCELED
         assert load(tmp_path / answer.result.episode)["state"] == "finished"
 
