@@ -11,7 +11,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.manifest import Manifest
 from finevla_tools.argument_checks import BUNDLE, refuse_no_checkpoints, refuse_other_content
 from finevla_tools.stderr_notices import announce
-from finevla_tools.training.run_folder import checkpoint_steps
+from finevla_tools.training.run_folder import POLICY_FILE, checkpoint_steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Export the checkpoints to a bundle; return the exit code. Raises `FineVLAError` if a checkpoint is missing."""
     if checkpoint_steps(arguments.folder):
         return _run_vla(arguments)
+    if (arguments.folder / POLICY_FILE).is_file():
+        run_folder, step = arguments.folder.resolve().parents[1], arguments.folder.resolve().name
+        raise FineVLAError(
+            f"'{arguments.folder}' is one checkpoint of a run; give the run and the step: '{run_folder.name}' --step {step}"
+        )
     if arguments.step is not None:
         raise FineVLAError(
             "--step chooses a checkpoint of a policy trained by 'finevla train CONFIG'; this folder has none"

@@ -286,6 +286,8 @@ def test_what_is_no_run_or_does_not_fit_is_one_sentence(
     assert not (tmp_path / "b").exists()
     assert main(["export", str(run), "--out", str(tmp_path / "c"), "--finder", str(run)]) == 2
     assert "--finder is of the tabletop policy" in capsys.readouterr().err
+    assert main(["export", str(next(run.glob("checkpoints/*"))), "--out", str(tmp_path / "d")]) == 2
+    assert "is one checkpoint of a run; give the run and the step" in capsys.readouterr().err
 
 
 def test_a_manifest_says_either_a_reader_or_that_the_prompt_is_read(acting: Path, tmp_path: Path) -> None:
