@@ -1,11 +1,15 @@
-"""`finevla train` with a loss on where the policy looks: at the thing that it is told to go to.
+"""`finevla train` with losses on where the policy looks and on what it has read: the thing that it is told to go to, and how.
 
-    python test/benchmark/learning/looking.py CONFIG.yaml [--weight 0.3] [--layer 1] [--out RUN]
+    python test/benchmark/learning/looking.py CONFIG.yaml [--weight 0.3] [--factors 0.03] [--layer 1] [--out RUN]
 
 A head of attention of one layer of the language model shall look, from each token that is said or that becomes an action, at
 the token of the picture in which the target lies: the loss is the negative logarithm of the weight that it gives it. Where that
 is, instructions of `scene_questions.py` say in their answers (column and row); of simulated demonstrations the scene is made
-anew from its seed. It counts until 70 % of an episode: by then a thing is in the hand. One process, without workers.
+anew from its seed. It counts until 70 % of an episode: by then a thing is in the hand.
+
+With `--factors` each token that becomes an action shall also tell what is meant: arm and approach where the words say them,
+colour, shape, column and row of the target. Their sum of cross entropies is read off its last hidden state by a matrix that is
+drawn once and stays as it is: what a policy is made of is the same with and without. One process, without workers.
 """
 
 import argparse
@@ -28,6 +32,7 @@ from finevla_sim.robot_files import default_robot
 from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.world import World
 from finevla_tools.training.config import ANSWERS, load_run_config
+from finevla_tools.training.mixture import FINE, WORDING
 from finevla_tools.training.question_samples import QuestionSamples
 from finevla_tools.training.trainer import train
 from finevla_tools.training.vla_samples import VLASamples
@@ -37,23 +42,39 @@ NEAR = 0.7  # share of an episode in which the thing still lies where it lay
 PLACE = re.compile(r"\b(\d) (\d)\b")
 WORDS = 6  # of an answer that tells an instruction's target
 
+# What a sentence means: of each the number of a word, -1 for what is not said.
+MEANT = {
+    "arm": ("left_arm", "right_arm"),
+    "approach": ("top", "left", "right", "front"),
+    "color": ("red", "green", "blue", "yellow", "purple", "orange"),
+    "shape": ("cube", "cylinder", "ball", "brick"),
+}
+SLOTS = {
+    "arm": "active_actor",
+    "approach": "approach_direction",
+    "color": "target_color",
+    "shape": "target_shape_or_size",
+}
+
 
 @dataclass(frozen=True)
 class LookingExample(VLAExample):
-    """A sample; `target` is the number of the picture's token in which its target lies, -1 = not known."""
+    """A sample; `target` is the number of the picture's token in which its target lies, -1 = not known; `meant` by `MEANT`."""
 
     target: int = -1
+    meant: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class LookingBatch(VLABatch):
-    """Samples, and for each the token that its target lies in."""
+    """Samples, and for each the token that its target lies in; `meant` of those with actions."""
 
     targets: tuple[int, ...] = ()
+    meant: tuple[tuple[int, ...], ...] = ()
 
 
-def looking(example: VLAExample, target: int) -> LookingExample:
-    return LookingExample(**{f.name: getattr(example, f.name) for f in fields(VLAExample)}, target=target)
+def looking(example: VLAExample, target: int, meant: tuple[int, ...]) -> LookingExample:
+    return LookingExample(**{f.name: getattr(example, f.name) for f in fields(VLAExample)}, target=target, meant=meant)
 
 
 class Places:
@@ -94,7 +115,10 @@ class LookingSamples(VLASamples):
         episode = self.sets[chosen].episodes[place]
         is_there = frame < NEAR * len(episode)
         made = super()._made(chosen, place, frame, kind, which)
-        return looking(made, self.places[chosen].token(episode.index) if is_there else -1)
+        factors = self.places[chosen].rows[episode.index]["factors"]
+        is_told = {"arm": kind in (FINE, WORDING), "approach": kind in (FINE, WORDING)}
+        meant = [MEANT[k].index(factors[SLOTS[k]]) if is_told.get(k, True) else -1 for k in MEANT]
+        return looking(made, self.places[chosen].token(episode.index) if is_there else -1, tuple(meant))
 
 
 def answered(answer: str, picture: NDArray[np.uint8]) -> int:
@@ -106,8 +130,10 @@ def answered(answer: str, picture: NDArray[np.uint8]) -> int:
 class Look:
     """Adds the loss to a policy's; `weight` of it, by the first head of layer `layer`. It stands in for two of its methods."""
 
-    def __init__(self, weight: float, layer: int) -> None:
-        self.weight, self.layer, self.weights = weight, layer, torch.zeros(0)
+    def __init__(self, weight: float, factors: float, layer: int, squares: tuple[int, int]) -> None:
+        self.weight, self.factors, self.layer, self.weights = weight, factors, layer, torch.zeros(0)
+        self.squares, self.counts = squares, [*(len(m) for m in MEANT.values()), squares[1], squares[0]]
+        self.last, self.readers = torch.zeros(0), torch.zeros(0)
         self.is_watched = False
         self.batch, self.forward = VLAPolicy.batch, VLAPolicy.forward
 
@@ -116,13 +142,15 @@ class Look:
         targets = tuple(
             e.target if isinstance(e, LookingExample) else answered(e.answer, e.images[0]) for e in examples
         )
-        return LookingBatch(**{f.name: getattr(made, f.name) for f in fields(VLABatch)}, targets=targets)
+        meant = tuple(e.meant for e in examples if isinstance(e, LookingExample))
+        return LookingBatch(**{f.name: getattr(made, f.name) for f in fields(VLABatch)}, targets=targets, meant=meant)
 
     def losses(self, policy: VLAPolicy, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
         if not self.is_watched:
             policy.backbone.model.set_attn_implementation({"text_config": "eager"})  # others tell no weights
             watched = policy.backbone.model.model.language_model.layers[self.layer].self_attn
             watched.register_forward_hook(self._remember)
+            policy.backbone.model.model.language_model.norm.register_forward_hook(self._remember_last)
             self.is_watched = True
         made = self.forward(policy, batch, generator)
         if not policy.training or not isinstance(batch, LookingBatch):
@@ -137,7 +165,37 @@ class Look:
             return made
         loss = -torch.stack([torch.log(some + 1e-4).mean() for some in given]).mean()
         share = torch.stack([some.mean() for some in given]).mean().detach()
-        return Losses(made.total + self.weight * loss, {**made.parts, "look": share})
+        total, parts = made.total + self.weight * loss, {**made.parts, "look": share}
+        if batch.meant and self.factors:
+            told, right = self._told(batch)
+            total, parts = total + self.factors * told, {**parts, **right}
+        return Losses(total, parts)
+
+    def _told(self, batch: LookingBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Cross entropy of what is meant and where it lies, read from the tokens that become actions."""
+        if not len(self.readers):
+            drawn = torch.Generator().manual_seed(0)
+            self.readers = torch.linalg.qr(torch.randn(self.last.shape[-1], sum(self.counts), generator=drawn))[0] * 4.0
+        of = looked_from(batch)
+        logits = (self.last @ self.readers).split(self.counts, -1)
+        columns = self.squares[1]
+        labels = torch.tensor(
+            [
+                [*meant, *((target % columns, target // columns) if target >= 0 else (-1, -1))]
+                for meant, target in zip(batch.meant, batch.targets, strict=True)
+            ]
+        )
+        total, right = torch.zeros(()), {}
+        for k, name in enumerate((*MEANT, "column", "row")):
+            wanted = labels[:, k][:, None].expand(of.shape)[of]
+            if (wanted >= 0).any():
+                one = logits[k][of]
+                total = total + torch.nn.functional.cross_entropy(one, wanted, ignore_index=-1)
+                right[f"told_{name}"] = (one.argmax(-1) == wanted)[wanted >= 0].float().mean()
+        return total, right
+
+    def _remember_last(self, _module: torch.nn.Module, _given: object, made: torch.Tensor) -> None:
+        self.last = made.float()
 
     def _remember(self, _module: torch.nn.Module, _given: object, made: tuple[torch.Tensor, torch.Tensor]) -> None:
         self.weights = made[1].float()[:, 0]
@@ -158,6 +216,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--weight", type=float, default=0.3)
+    parser.add_argument("--factors", type=float, default=0.0)
     parser.add_argument("--layer", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
@@ -170,7 +229,9 @@ def main() -> None:
         samples = QuestionSamples([one.path for one in data.sets], policy, data.validation, training.seed)
     else:
         samples = LookingSamples(policy, data, training.seed, training.batch, 2)
-    look = Look(options.weight, options.layer)
+    look = Look(
+        options.weight, options.factors, options.layer, (policy.images.height // SQUARE, policy.images.width // SQUARE)
+    )
     VLAPolicy.batch = lambda policy, examples: look.batch_of(policy, examples)
     VLAPolicy.forward = lambda policy, batch, generator=None: look.losses(policy, batch, generator)
     print(f"checkpoint: {train(config, samples, options.out, options.resume)}")
