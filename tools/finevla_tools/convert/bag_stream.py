@@ -18,8 +18,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.images import CompressedImage, EncodedImage, RawImage
 from finevla_core.plural_phrases import counted
-from finevla_core.recording.bag_metadata import METADATA
-from finevla_core.recording.bag_reader import BagReader, is_storage
+from finevla_core.recording.bag_reader import BagReader, is_recording, is_storage
 from finevla_core.recording.episode import load
 from finevla_core.recording.mcap_scan import Channel, RecordedMessage
 from finevla_core.time_units import NS_PER_S
@@ -355,10 +354,8 @@ def _labels(bag: Path) -> dict[str, Any]:
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a path looks like a recording: its storage file, or a folder with one or with a metadata.yaml."""
-    if path.is_dir():
-        return (path / METADATA).exists() or any(map(is_storage, path.iterdir()))
-    return is_storage(path)
+    """Whether a path looks like a recording: its storage file, or a folder with those of one or with a metadata.yaml."""
+    return is_recording(path) if path.is_dir() else is_storage(path)
 
 
 @contextmanager
