@@ -18,11 +18,12 @@ SPOKEN = (
 
 
 def types_of(channels: Iterable[Channel]) -> dict[str, str]:
-    """The type of each topic; of several on one, as after a change of versions, the one that can be read."""
+    """The type of each topic; of several on one, as after a change of versions, the one that is read."""
+    ranks = {kind: rank for rank, kind in enumerate(READ)}
     found: dict[str, str] = {}
     for channel in channels:
         kind = kind_of(channel)
-        if channel.topic not in found or (kind in READ and found[channel.topic] not in READ):
+        if ranks.get(kind, len(ranks)) < ranks.get(found.setdefault(channel.topic, kind), len(ranks)):
             found[channel.topic] = kind
     return found
 
