@@ -125,5 +125,6 @@ def _opened(picture: Encoded, file: io.BytesIO, where: str, mosaic: str = "") ->
 
 
 def said(error: BaseException) -> str:
-    """What an exception of others says, in one line."""
-    return " ".join(re.sub(r" <_io.BytesIO[^>]*>", "", str(error)).split()).strip("'")[:200] or type(error).__name__
+    """What an exception of others says, in one line, without its number and the file, which the sentence has already."""
+    text = re.sub(r" <_io.BytesIO[^>]*>|^\[Errno -?\d+\] |: '/[^']*'$", "", " ".join(str(error).split()))
+    return text.strip("'")[:200] or type(error).__name__

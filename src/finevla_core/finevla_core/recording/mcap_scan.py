@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
+from finevla_core.pointer_files import why_no_content
 from finevla_core.recording import mcap_writer
 
 _RECORD = struct.Struct("<BQ")
@@ -125,7 +126,8 @@ class Scan:
                 self.report.size = file.seek(0, 2)
                 file.seek(0)
                 if file.read(len(mcap_writer.MAGIC)) != mcap_writer.MAGIC:
-                    why = "it does not begin like one, nor like SQLite's" if self.report.size else "it is empty"
+                    why = why_no_content(self.path).removeprefix("is ")
+                    why = f"it is {why}" if why else "it does not begin like one, nor like SQLite's"
                     raise FineVLAError(f"'{self.path}' is no MCAP file: {why}")
                 self.report.end = len(mcap_writer.MAGIC)
                 yield from self._file(file)
