@@ -157,6 +157,28 @@ def test_an_empty_task_is_one_sentence_for_words(root: Path, capsys: pytest.Capt
     assert "column 'task_index' has empty cells" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("how", ["empty lists", "beyond float32", "no rows"])
+def test_values_that_cannot_be_are_one_sentence_in_every_tool(
+    root: Path, tmp_path: Path, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = [[] if how == "empty lists" else [1e300] * 14] * FRAMES
+    if how == "no rows":
+        rows(root, lambda table: table.slice(0, 0))
+    else:
+        rows(root, lambda table: with_column(table, "observation.state", pa.array(cells, pa.list_(pa.float64()))))
+    found = read(root)
+    assert found[0] == []
+    assert {"no rows": "has 0 rows", "empty lists": "has no value", "beyond float32": "holds 1e+300"}[how] in found[1]
+    for command in ("canonicalise", "annotate"):
+        assert cli.main([command, str(root), "--out", str(tmp_path / command), "--jobs", "1"]) == 1, command
+    options = ["--report", str(tmp_path / "report"), "--out", str(tmp_path / "clean"), "--jobs", "1"]
+    assert cli.main(["clean", str(root), *options, "--no-video"]) == 0
+    assert len(open_dataset(tmp_path / "clean").episodes) == 1
+    assert cli.main(["words", str(root)]) == 0
+    said = capsys.readouterr()
+    assert "did not expect" not in said.out + said.err
+
+
 @pytest.mark.parametrize("content", ["", POINTER])
 @pytest.mark.parametrize("name", ["data/chunk-000/episode_000001.parquet", f"{VIDEO}/episode_000001.mp4"])
 def test_files_that_were_not_fetched_are_named_with_the_way_on(

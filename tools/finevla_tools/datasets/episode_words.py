@@ -259,7 +259,9 @@ class WordsReader:
 
     def _spans(self, episode: EpisodeFile, table: Any, where: str) -> tuple[TaskSpan, ...]:
         if "task_index" in table.column_names:
-            indices: NDArray[np.int64] = values(table, "task_index", where)[:, 0].astype(np.int64)
+            indices: NDArray[np.int64] = (
+                values(table, "task_index", where).reshape(-1)[: table.num_rows].astype(np.int64)
+            )
         else:
             indices = np.full(table.num_rows, -1)
         edges = [0, *(int(k) + 1 for k in np.flatnonzero(np.diff(indices))), len(indices)]

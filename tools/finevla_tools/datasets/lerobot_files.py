@@ -29,6 +29,7 @@ from finevla_tools.datasets.value_meanings import flat_names
 from finevla_tools.path_hints import no_data_set
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
+MAX_VALUE = float(np.finfo(np.float32).max)  # larger ones would become infinite in what is written
 MAX_WIDTH = 4096  # values of one feature
 DATA_V2 = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
@@ -206,8 +207,14 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise DamagedFileError(f"{where}: column '{key}' holds {kind}, numbers are needed")
     flat = np.asarray(array.to_numpy(zero_copy_only=False))
+    if rows and not len(flat):
+        raise DamagedFileError(f"{where}: column '{key}' has no value in any of its {counted(rows, 'row')}")
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
+    if flat.dtype == np.float64 and (beyond := np.isfinite(flat) & (np.abs(flat) > MAX_VALUE)).any():
+        raise DamagedFileError(
+            f"{where}: column '{key}' holds {flat[beyond][0]:.3g}, more than any unit of a robot makes"
+        )
     return flat.reshape(rows, -1) if rows else flat.reshape(0, 0)
 
 
