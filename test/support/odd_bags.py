@@ -10,6 +10,11 @@ from typing import Any
 import yaml
 from made_bags import Scene
 
+from finevla_core.embodiment import Embodiment
+from finevla_tools.convert.bag_analysis import BagOptions
+from finevla_tools.convert.bag_source import BagSource
+from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
+
 DEFINITION = b"# as its recorder has it\n"
 
 
@@ -159,3 +164,22 @@ def _ended(file: Path, data: bytes) -> Path:
     """Without a summary, as writers may leave it."""
     file.write_bytes(data + struct.pack("<BQQQI", 0x02, 20, 0, 0, 0) + b"\x89MCAP0\r\n")
     return file
+
+
+def convert(path: Path, robot: Embodiment, **options: Any) -> list[tuple[Header, list[EpisodeFrame]]]:
+    """The episodes of a recording, or of a folder of them."""
+    source = BagSource(path, robot, BagOptions(**options))
+    opened = [source.open(piece) for reference in source.references() for piece in source.pieces(reference)]
+    return [(episode.header, list(episode.frames())) for episode in opened]
+
+
+def told(frames: Sequence[EpisodeFrame]) -> list[tuple[bytes, bytes, tuple[bytes, ...]]]:
+    """All that is in frames, to be compared."""
+    return [
+        (
+            f.state.tobytes(),
+            f.action.tobytes(),
+            tuple(p.data if isinstance(p, Encoded) else p.tobytes() for p in f.pictures.values()),
+        )
+        for f in frames
+    ]

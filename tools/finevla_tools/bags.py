@@ -101,7 +101,7 @@ def summary(bag: Path) -> Summary:
         for entry in told["topics_with_message_count"]:
             topic = entry["topic_metadata"]
             found.topics.append((str(topic["name"]), str(topic["type"]), int(entry["message_count"])))
-        found.facts = dict(told.get("custom_data") or {}) | facts
+        found.facts = (custom if isinstance(custom := told.get("custom_data"), dict) else {}) | facts
     except FineVLAError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -158,7 +158,12 @@ def _one_line(text: str) -> str:
 
 def show(bag: Path) -> int:
     """All about one recording; of an unfinished one, or a single file, what its messages tell."""
-    found = read_summary(bag) if bag.is_file() else summary(bag)
+    try:
+        found = read_summary(bag) if bag.is_file() else summary(bag)
+    except DamagedFileError:  # of metadata.yaml: the messages are there all the same
+        if not any(map(is_storage, bag.iterdir())):
+            raise
+        found = Summary(bag, "unfinished")
     if found.state == "unfinished" or (bag.is_dir() and not _is_there(bag, found.messages)):
         found = read_summary(bag)
     lines = [
@@ -167,7 +172,7 @@ def show(bag: Path) -> int:
         ("storage", found.storage),
         (
             "start",
-            time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(found.start_ns // NS_PER_S)) if found.messages else "",
+            _date(found.start_ns) if found.messages else "",
         ),
         ("duration", f"{found.duration_s:.3f} s"),
         ("size", f"{found.size / 1e6:.1f} MB"),
@@ -211,7 +216,7 @@ def read_summary(bag: Path) -> Summary:
             found.state = "unfinished"
     found.start_ns, found.duration_s = first, (last - first) * 1e-9
     found.topics = [(name, kind, count) for (name, kind), count in counts.items()]
-    found.facts = dict(reader.stored.told.get("custom_data") or {}) | found.facts
+    found.facts = reader.stored.custom | found.facts
     for name, written in reader.stored.counts.items():
         lacking = written - sum(count for (topic, _), count in counts.items() if topic == name)
         if lacking > 0:
@@ -247,6 +252,13 @@ def mend(bag: Path, out: Path | None) -> int:
 def _key(channel: Channel) -> tuple[str, str]:
     kind = channel.schema.name if channel.schema else ""
     return channel.topic, kind if channel.encoding == "cdr" else f"{kind} ({channel.encoding})".strip()
+
+
+def _date(ns: int) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(ns // NS_PER_S))
+    except (OverflowError, ValueError, OSError):
+        return f"{ns} ns after 1970, which no clock tells"
 
 
 def _plain(value: Any) -> str:

@@ -20,7 +20,9 @@ from backports import zstd
 from made_bags import MS, SECOND, START, Scene, aligned
 from odd_bags import (
     Packet,
+    convert,
     packets,
+    told,
     without_message_indexes,
     write_mcap,
     write_metadata,
@@ -32,30 +34,9 @@ from finevla_core.errors import FineVLAError
 from finevla_core.recording.bag_reader import BagReader
 from finevla_core.recording.repair import repair
 from finevla_tools import cli
-from finevla_tools.convert.bag_analysis import BagOptions
-from finevla_tools.convert.bag_source import BagSource
-from finevla_tools.convert.episode import Encoded, EpisodeFrame, Header
 
 STEPS = 30
 Layout = Callable[[Path, Sequence[Packet]], Path]
-
-
-def convert(path: Path, robot: Embodiment, **options: Any) -> list[tuple[Header, list[EpisodeFrame]]]:
-    source = BagSource(path, robot, BagOptions(**options))
-    opened = [source.open(piece) for reference in source.references() for piece in source.pieces(reference)]
-    return [(episode.header, list(episode.frames())) for episode in opened]
-
-
-def told(frames: Sequence[EpisodeFrame]) -> list[tuple[bytes, bytes, tuple[bytes, ...]]]:
-    """All that is in frames, to be compared."""
-    return [
-        (
-            f.state.tobytes(),
-            f.action.tobytes(),
-            tuple(p.data if isinstance(p, Encoded) else p.tobytes() for p in f.pictures.values()),
-        )
-        for f in frames
-    ]
 
 
 def in_folder(name: str, layout: Callable[[Path, Sequence[Packet]], Any], **metadata: Any) -> Layout:

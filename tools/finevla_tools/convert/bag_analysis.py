@@ -43,6 +43,7 @@ OBSERVED = "observation"
 # Part of a step by which an observation may come early or late before it counts as a gap (live mode).
 LIVE_JITTER = 0.5
 STALE_S = 60.0  # an instruction that was given longer before is worth a sentence
+FOREVER_NS = 2**63 - 1
 STAND_IN = RawImage("mono8", 1, 1, 1, b"\0")  # a picture that nobody looks at
 
 
@@ -122,6 +123,7 @@ class BagAnalysis:
         observed = self._scan()
         self.times = self._moments() if options.mode == "fixed" else observed
         self.segments = self._decide()
+        self.unframed = self._unframed()
         streams = [*self.cameras, *recording.state_streams, *((OBSERVED,) if options.mode == "live" else ())]
         self.histograms = frame_grid.report(self.skews, {stream: self.stamps(stream) for stream in streams})
         # The second pass needs what was chosen, not what it was chosen from: an hour's stamps are megabytes.
@@ -201,7 +203,8 @@ class BagAnalysis:
     def _moments(self) -> Stamps:
         needed = {stream: self.stamps(stream) for stream in (*self.cameras, *self.recording.state_streams)}
         if empty := [stream for stream, stamps in needed.items() if not len(stamps)]:
-            raise FineVLAError(f"nothing usable of {empty[0]} was recorded")
+            why = "; its messages name a joint twice" if self.recording.twice and empty[0] not in self.cameras else ""
+            raise FineVLAError(f"nothing usable of {empty[0]} was recorded{why}")
         first, last = (max(needed, key=lambda s: needed[s].min()), min(needed, key=lambda s: needed[s].max()))
         if (apart_ns := int(needed[first].min() - needed[last].max())) > 0:
             hint = "" if self.options.stamps == RECEIVED else "; if a clock was wrong, use --stamps received"
@@ -239,6 +242,15 @@ class BagAnalysis:
         cut = self._segments(lacks)
         self._refuse_repeats(cut)
         return cut
+
+    def _unframed(self) -> list[str]:
+        """What was recorded before the first frame and after the last, in words."""
+        needed = [*self.needs, *self._measured]
+        spans = {s: (int(stamps.min()), int(stamps.max())) for s in needed if len(stamps := self.stamps(s))}
+        if self.said and not self.options.task and not self.label:
+            spans["an instruction"] = self.said[0][0], FOREVER_NS
+        first, last = self.segments[0].first, self.segments[-1].end - 1
+        return bag_notices.unframed(spans, self._measured, int(self.times[first]), int(self.times[last]))
 
     def _segments(self, lacks: Mapping[str, NDArray[np.bool_]]) -> list[Segment]:
         least = max(1, self.options.min_frames) + (self.options.actions == "next")
@@ -364,6 +376,7 @@ class BagAnalysis:
     def notes(self, segment: Segment) -> list[str]:
         """Where label and instructions contradict each other, and how old an instruction was that nobody gave again."""
         found = [*self.recording.notes, *([bag_notices.odd_stamps(self.odd_stamps)] if self.odd_stamps else [])]
+        found += self.unframed
         if self.is_led:
             found.append(bag_notices.led([part.topic for part in self.recording.leaders]))
         if self.options.task:

@@ -44,10 +44,12 @@ class StatePart:
     factors: NDArray[np.float64]
 
     def read(self, robot: Embodiment, names: Sequence[str], positions: Sequence[float]) -> NDArray[np.float64] | None:
-        """The robot's values `(D,)`, NaN where the part has none; None if a joint lacks or is not finite."""
+        """The robot's values `(D,)`, NaN where the part has none; None if a joint lacks, is named twice or not finite."""
         index = {name: i for i, name in enumerate(names)}
         if any(index.get(source, len(positions)) >= len(positions) for source in self.sources):
             return None
+        if sum(name in self.sources for name in names) > len(self.sources):
+            return None  # of two values nobody knows which is true
         told = np.array([positions[index[source]] for source in self.sources], np.float64)
         if not np.isfinite(told).all():
             return None

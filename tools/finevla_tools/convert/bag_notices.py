@@ -1,12 +1,36 @@
 """Sentences about a bag's frames and actions that a person is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from finevla_core.time_units import NS_PER_S
+
+UNTOLD_S = 1.0  # so much of a recording may make no frames at either end before it is told: topics do not begin at once
 
 
 def odd_stamps(odd: Mapping[str, int]) -> str:
     """By stream, how many stamps do not fit."""
     named = ", ".join(f"{count} of {stream}" for stream, count in odd.items())
     return f"stamps that do not fit when their messages were recorded: {named}; a clock was set, or they are damaged"
+
+
+def unframed(spans: Mapping[str, tuple[int, int]], measured: Collection[str], first_ns: int, last_ns: int) -> list[str]:
+    """By stream, its first and last stamp; of the `measured` ones, what of them no frame shows, and for want of what."""
+    begin_ns = min((spans[s][0] for s in measured if s in spans), default=first_ns)
+    end_ns = max((spans[s][1] for s in measured if s in spans), default=last_ns)
+    said = []
+    if (first_ns - begin_ns) > UNTOLD_S * NS_PER_S:
+        late = max(spans, key=lambda stream: spans[stream][0])
+        said.append(
+            f"its first {(first_ns - begin_ns) / NS_PER_S:.1f} s make no frames: {late} begins "
+            f"{(spans[late][0] - begin_ns) / NS_PER_S:.1f} s after the start"
+        )
+    if (end_ns - last_ns) > UNTOLD_S * NS_PER_S:
+        early = min(spans, key=lambda stream: spans[stream][1])
+        said.append(
+            f"its last {(end_ns - last_ns) / NS_PER_S:.1f} s make no frames: {early} ends "
+            f"{(end_ns - spans[early][1]) / NS_PER_S:.1f} s before the end"
+        )
+    return said
 
 
 def led(topics: Sequence[str]) -> str:

@@ -4,10 +4,10 @@ Both passes of the bag reader (first the stamps, then the frames) go through `Ba
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,31 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.images import CompressedImage, EncodedImage, RawImage
 from finevla_core.plural_phrases import counted
-from finevla_core.recording.bag_metadata import METADATA
-from finevla_core.recording.bag_reader import BagReader, is_storage
+from finevla_core.recording.bag_reader import BagReader, is_recording, is_storage
 from finevla_core.recording.episode import load
 from finevla_core.recording.mcap_scan import Channel, RecordedMessage
 from finevla_core.time_units import NS_PER_S
 from finevla_tools.convert import bag_joint_topics
 from finevla_tools.convert.bag_joint_topics import LEADER, STATE, StatePart
-from finevla_tools.convert.bag_topics import TEXT, is_at, is_below, listed, spoken_topic
+from finevla_tools.convert.bag_topics import is_at, is_below, listed, spoken_topic, types_of
 from finevla_tools.convert.compressed_pictures import said
+from finevla_tools.convert.message_types import (
+    CHUNK,
+    COMPRESSED,
+    INSTRUCTION,
+    JOINT_STATE,
+    RAW,
+    TEXT,
+    TRAJECTORY,
+    deserialize,
+    is_installed,
+    kind_of,
+)
 
-RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-JOINT_STATE, TRAJECTORY = "sensor_msgs/msg/JointState", "trajectory_msgs/msg/JointTrajectory"
-CHUNK, INSTRUCTION = "finevla_interfaces/msg/ActionChunk", "finevla_interfaces/msg/Instruction"
 SAID, PLANNED = "instruction", "action_chunk"
 RECEIVED = "received"
 STAMPS = ("header", RECEIVED)
+LAST_NS = 2**63 - 1  # of any clock; MCAP's own fields hold more
 # Where the stamp of a message that begins with a header is: after 4 bytes that say, by the second one, how to read it.
 _STAMP = {1: struct.Struct("<iI"), 0: struct.Struct(">iI")}
 
@@ -105,9 +114,11 @@ class BagRecording:
         """Raises `FineVLAError` unless it is a readable bag in which the robot's joint states and cameras are."""
         self.path, self.embodiment, self.cameras, self.stamps = path, embodiment, cameras, stamps
         self.leader_problem = ""
+        self._others: Counter[tuple[str, str]] = Counter()  # messages of another type than their topic's
+        self.twice: Counter[str] = Counter()  # messages that name a joint twice
         with _in_words(path):
             self._reader = BagReader(path)
-            types = {c.topic: kind_of(c) for c in self._reader.channels()}
+            types = types_of(self._reader.channels())
             self._states, self.parts = self._state_topics(types, namespace, tuple(state_topics))
             self.leaders = self._leader_parts(types, namespace)
         self.labels = _labels(path)
@@ -124,8 +135,10 @@ class BagRecording:
         """All messages that count, in the order in which they were recorded; a broken one is a `FineVLAError`."""
         leaders = (part.stream for part in self.leaders)
         counts = dict.fromkeys((*self.topics.by_topic.values(), *self.state_streams, *leaders), 0)
+        self._others.clear()
+        self.twice.clear()
         with _in_words(self.path):
-            for message in self._reader.messages(lambda c: self.topics.types.get(c.topic) == kind_of(c)):
+            for message in self._reader.messages(self._counts):
                 found = self._read(message)
                 if found is not None:
                     stream, stamp_ns, content = found
@@ -138,7 +151,21 @@ class BagRecording:
         """What is to be told of the recording; complete once its messages were read."""
         lost = [f"{n} of {counted(written, 'message')} of {topic}" for topic, (n, written) in self.lost.items()]
         said = [f"its metadata.yaml counts messages that are not in it: {', '.join(lost[:8])}"] if lost else []
+        for (topic, kind), count in self._others.items():
+            wanted = self.topics.types[topic]
+            said.append(
+                f"{counted(count, 'message', 'are')} left out, which came on {topic} as {kind}, not as {wanted}"
+            )
+        for topic, count in self.twice.items():
+            said.append(f"{counted(count, 'message', 'are')} left out, which named a joint twice on {topic}")
         return [*self._reader.stored.notes, *said]
+
+    def _counts(self, channel: Channel) -> bool:
+        """Whether a message of this channel is read; one of another type than its topic's is counted."""
+        kind, wanted = kind_of(channel), self.topics.types.get(channel.topic)
+        if wanted not in (None, kind):
+            self._others[channel.topic, kind] += 1
+        return wanted == kind
 
     @property
     def lost(self) -> dict[str, tuple[int, int]]:
@@ -168,11 +195,18 @@ class BagRecording:
     def _read(self, found: RecordedMessage) -> tuple[str, int, Any] | None:
         """Stream, stamp and content; None for what does not count (another device's joints, an empty command)."""
         stream, kind = self.topics.by_topic[found.channel.topic], kind_of(found.channel)
+        if found.log_ns > LAST_NS:
+            raise DamagedFileError(
+                f"a message of {found.channel.topic} was recorded at {found.log_ns} ns, later than any clock can tell; "
+                "the recorder's clock or the file is damaged"
+            )
         received_ns = found.log_ns if self.stamps == RECEIVED else None
         if kind in (RAW, COMPRESSED):
+            if not is_installed(found.channel):
+                raise FineVLAError(f"{kind} is defined in it in another way than by ROS 2; such pictures are not read")
             data = bytes(found.data)
             return stream, _stamp_ns(data) if received_ns is None else received_ns, data
-        message = deserialize(found.data, kind)
+        message = _message(found)
         if kind == TEXT:
             spoken = str(message.data).strip()
             return (stream, 0, SpokenInstruction("", spoken, "", {})) if spoken else None
@@ -197,9 +231,11 @@ class BagRecording:
         index = {name: i for i, name in enumerate(names)}
         if topic not in self._states or self.parts or (index and not any(joint in index for joint in e.joints)):
             return None  # another device on the same topic
-        values = None
-        if all(index.get(joint, len(positions)) < len(positions) for joint in e.joints):
-            values = e.to_values([positions[index[joint]] for joint in e.joints])
+        values, order = None, e.order_in(names)
+        if len(index) < len(names) and order is None:
+            self.twice[topic] += 1
+        if order is not None and max(order) < len(positions):
+            values = e.to_values([positions[i] for i in order])
             values = values if np.isfinite(values).all() else None
         return STATE, stamp_ns, JointReading(names, positions, values)
 
@@ -222,9 +258,9 @@ class BagRecording:
         others = bag_joint_topics.candidates(types, JOINT_STATE, lambda topic: is_below(topic, namespace))
         looked_at = list(chosen or dict.fromkeys((*usual, *others)))
         if not looked_at:
-            raise FineVLAError(f"it has no {e.state_topic} of type {JOINT_STATE}; {listed(types)}")
-        messages = self._reader.messages(lambda channel: channel.topic in looked_at)
-        heard = bag_joint_topics.heard_in(messages, lambda m: tuple(deserialize(m.data, JOINT_STATE).name), looked_at)
+            raise FineVLAError(f"it has no {e.state_topic} of type {JOINT_STATE}; {listed(types, e.state_topic)}")
+        messages = self._reader.messages(lambda c: c.topic in looked_at and kind_of(c) == JOINT_STATE)
+        heard = bag_joint_topics.heard_in(messages, lambda m: tuple(_message(m).name), looked_at)
         whole = [t for t in chosen or usual if any(set(e.joints) <= set(names) for names in heard[t])]
         if len(whole) > 1:
             raise FineVLAError(f"it has {' and '.join(sorted(whole))}; say which robot's by --namespace")
@@ -239,8 +275,8 @@ class BagRecording:
         topics = [topic for topic in topics if topic not in self._states]
         if not topics:
             return ()
-        messages = self._reader.messages(lambda channel: channel.topic in topics)
-        heard = bag_joint_topics.heard_in(messages, lambda m: tuple(deserialize(m.data, JOINT_STATE).name), topics)
+        messages = self._reader.messages(lambda c: c.topic in topics and kind_of(c) == JOINT_STATE)
+        heard = bag_joint_topics.heard_in(messages, lambda m: tuple(_message(m).name), topics)
         with suppress(FineVLAError):
             return bag_joint_topics.parts_of(self.embodiment, heard, LEADER)
         return ()
@@ -260,6 +296,10 @@ class BagRecording:
             return None  # takes a command back
         if missing := [joint for joint in joints if joint not in names]:
             raise FineVLAError(f"a command to {stream} lacks joint '{missing[0]}'; is it this robot's?")
+        if twice := [joint for joint in joints if names.count(joint) > 1]:
+            raise FineVLAError(
+                f"a command to {stream} names joint '{twice[0]}' twice; nobody knows which position counts"
+            )
         at = [names.index(joint) for joint in joints]
         if any(len(point.positions) < len(names) for point in message.points):
             raise FineVLAError(f"a command to {stream} has a point without a position for every joint")
@@ -291,12 +331,17 @@ class BagRecording:
                     break
             else:
                 if (stream, relative, kinds) in wanted:
-                    raise FineVLAError(f"it has no {relative} of type {' or '.join(kinds)}; {listed(types)}")
+                    there = listed(types, relative)
+                    raise FineVLAError(f"it has no {relative} of type {' or '.join(kinds)}; {there}")
         if SAID not in by_topic.values() and (spoken := spoken_topic(types, namespace)):
             by_topic[spoken] = SAID
         state = self._states[0]
         space = state[: -len(e.state_topic)].strip("/") if state.endswith(e.state_topic) else ""
         return Topics(by_topic, {t: types[t] for t in by_topic}, space)
+
+
+def _message(found: RecordedMessage) -> Any:
+    return deserialize(found.data, kind_of(found.channel), found.channel.schema)
 
 
 def _labels(bag: Path) -> dict[str, Any]:
@@ -309,36 +354,8 @@ def _labels(bag: Path) -> dict[str, Any]:
 
 
 def is_bag(path: Path) -> bool:
-    """Whether a path looks like a recording: its storage file, or a folder with one or with a metadata.yaml."""
-    if path.is_dir():
-        return (path / METADATA).exists() or any(map(is_storage, path.iterdir()))
-    return is_storage(path)
-
-
-def kind_of(channel: Channel) -> str:
-    """The type of a topic's messages; of those that are not serialized as ROS 2 does, it says so and fits no other."""
-    name = channel.schema.name if channel.schema else ""
-    if channel.encoding != "cdr":
-        return f"{name} as {channel.encoding or 'nothing known'}"
-    package, _, rest = name.partition("/")
-    return name if not rest or "/" in rest else f"{package}/msg/{rest}"
-
-
-def deserialize(data: bytes | memoryview, kind: str) -> Any:
-    """A message as rosbags gives it; raises `FineVLAError` if the bytes are no such message."""
-    try:
-        if bytes(data[:2]) not in (b"\0\0", b"\0\1"):
-            raise ValueError(f"it begins with {bytes(data[:4]).hex(' ')}, which is no plain CDR (XCDR1)")
-        return _store().deserialize_cdr(bytes(data), kind)
-    except Exception as error:  # rosbags' generated code raises whatever broken bytes lead to
-        raise DamagedFileError(f"a {kind.rsplit('/', 1)[1]} message cannot be read: {said(error)}") from error
-
-
-@cache
-def _store() -> Any:
-    from finevla_tools.datasets.rosbag_writer import _typestore
-
-    return _typestore()
+    """Whether a path looks like a recording: its storage file, or a folder with those of one or with a metadata.yaml."""
+    return is_recording(path) if path.is_dir() else is_storage(path)
 
 
 @contextmanager

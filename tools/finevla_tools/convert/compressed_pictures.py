@@ -16,6 +16,7 @@ from finevla_core.images import CompressedImage, ImageFormat, RawImage, demosaic
 from finevla_tools.convert.episode import Encoded, Picture
 
 MAX_SIDE = 8192  # pixels; larger than any robot's camera, small enough that a wrong header cannot fill the memory
+ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND"}
 KINDS = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 
 
@@ -66,6 +67,17 @@ class Sizes:
         return self._size
 
 
+def refuse_cut(picture: Encoded, where: str) -> None:
+    """Raise `DamagedFileError` for a picture that ends before its end; padding behind it does not matter.
+
+    For those that are kept as they are: whoever decodes them later would fail.
+    """
+    if (
+        picture.data.rfind(ENDS[picture.kind], len(picture.data) // 2) < 0
+    ):  # a thumbnail has an end too, in the first half
+        raise DamagedFileError(f"{where} ends before its end; it was cut off while it was written or sent")
+
+
 def decode(picture: Picture, where: str, mosaic: str = "") -> NDArray[np.uint8]:
     """`(H, W, 3)` RGB, of a `mosaic` ("rggb") with its colours.
 
@@ -113,5 +125,6 @@ def _opened(picture: Encoded, file: io.BytesIO, where: str, mosaic: str = "") ->
 
 
 def said(error: BaseException) -> str:
-    """What an exception of others says, in one line."""
-    return " ".join(re.sub(r" <_io.BytesIO[^>]*>", "", str(error)).split()).strip("'")[:200] or type(error).__name__
+    """What an exception of others says, in one line, without its number and the file, which the sentence has already."""
+    text = re.sub(r" <_io.BytesIO[^>]*>|^\[Errno -?\d+\] |: '/[^']*'$", "", " ".join(str(error).split()))
+    return text.strip("'")[:200] or type(error).__name__

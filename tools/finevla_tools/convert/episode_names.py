@@ -33,9 +33,16 @@ def inside(root: Path, relative: str, where: str) -> Path:
         resolved, top = path.resolve(), root.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # too long a name, links in a ring
         raise FineVLAError(f"{where} names '{relative[:100]}', which is no usable path") from error
-    if not resolved.is_relative_to(top):
-        raise FineVLAError(f"{where} names '{relative[:100]}', a link out of the data set; it is not followed")
+    if not any(resolved.is_relative_to(place) for place in (top, *_blobs(top))):
+        raise FineVLAError(
+            f"{where} names '{relative[:100]}', a link out of the data set; it is not followed: copy what it names there"
+        )
     return path
+
+
+def _blobs(top: Path) -> list[Path]:
+    """Where the cache of the Hugging Face hub keeps what a snapshot of a data set consists of: there are only links in it."""
+    return [folder.parent / "blobs" for folder in top.parents if folder.name == "snapshots"][:1]
 
 
 def task_of_folder(path: Path, root: Path) -> str:

@@ -144,6 +144,7 @@ class _ImageSink:
         self._count += 1
         if passes:
             assert isinstance(picture, Encoded)
+            compressed_pictures.refuse_cut(picture, where)
             return picture.data
         return _png(decoded)
 

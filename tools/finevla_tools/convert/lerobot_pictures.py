@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.pointer_files import why_no_content
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, Encoded
 from finevla_tools.convert.episode_names import inside
 
+MOST_ADDED = 2  # pictures behind the last row's that say nothing
 TOLERANCE_S = 1e-3  # so far a picture may be from its row's time
 
 
@@ -30,6 +33,8 @@ class VideoPictures:
 
         if not self._path.is_file():
             raise DamagedFileError(f"{self._where} is missing")
+        if why := why_no_content(self._path):
+            raise DamagedFileError(f"{self._where} {why}")
         with sentences(self._where):
             self._container = av.open(str(self._path), metadata_errors="replace", options=UNCUT)
             if not self._container.streams.video:
@@ -68,6 +73,11 @@ class VideoPictures:
                     )
                 return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
         raise DamagedFileError(f"{self._where} ends before {due:.4f} s; pictures are missing")
+
+    def has_more(self) -> bool:
+        """Whether pictures follow those that were asked for, but for the odd one that an encoder adds."""
+        with sentences(self._where):
+            return len(list(islice(self._decoded, MOST_ADDED + 1))) > MOST_ADDED
 
 
 def declared_camera(key: str, name: str, shape: Any, root: Path) -> CameraStream:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.plural_phrases import counted
+from finevla_core.pointer_files import why_no_content
 from finevla_core.recording.label_contradiction import same_words
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
@@ -29,7 +30,9 @@ ROWS = 256  # of numbers in memory at once
 ROWS_WITH_PICTURES = 4
 IMAGES = "observation.images."
 DEFAULTS = {"timestamp", "frame_index", "episode_index", "index", "task_index", "next.done"}
+COUNTED = ("timestamp", "task_index", "frame_index")
 LANGUAGE = ("language_persistent", "language_events")
+TOLD = 5  # sentences on broken metadata, of which there may be thousands
 MAX_ROWS = 1_000_000
 
 
@@ -121,6 +124,7 @@ class LeRobotEpisode:
     ) -> None:
         self._files, self._options, self._columns = files, options, columns
         self._where = f"'{files.root}', episode {reference.part}"
+        self._first = 0  # the frame that its first row says it is
         found = [episode for episode in files.episodes if episode.index == reference.part]
         if not found:
             raise FineVLAError(f"{self._where} is not in the metadata of the data set")
@@ -149,7 +153,7 @@ class LeRobotEpisode:
             "source_episode": self._file.index,
             "actions": f"as in the source ({', '.join(action.keys)})",
             "grippers": list(self._columns.told),
-            "notes": [],
+            "notes": self._problems(),
             "left_out": sorted(str(key)[:80] for key in set(files.features) - used - set(files.vectors))[:50],
         }
         if files.depth:
@@ -167,6 +171,12 @@ class LeRobotEpisode:
             facts=facts,
         )
 
+    def _problems(self) -> list[str]:
+        """Of the metadata: the first few, which stand for the rest."""
+        problems = list(self._files.problems)
+        more = [f"and {len(problems) - TOLD} more of its metadata"] if len(problems) > TOLD else []
+        return [*problems[:TOLD], *more]
+
     def frames(self) -> Iterator[EpisodeFrame]:
         """Rows in blocks, pictures one at a time; each is checked against the rate of the data set."""
         header, fps = self.header, self.header.fps
@@ -176,7 +186,8 @@ class LeRobotEpisode:
         with sentences(self._where), contextlib.ExitStack() as stack:
             footage = {name: stack.enter_context(video) for name, video in self._videos.items()}
             k = 0
-            for table in self._tables((*state.keys, *action.keys, "timestamp", "task_index", *self._images.values())):
+            for table in self._tables((*state.keys, *action.keys, *COUNTED, *self._images.values())):
+                self._follow(table, k)
                 columns = [self._vector(table, state), self._vector(table, action)]
                 columns += [self._numbers(table, key, 1) for key in ("timestamp", "task_index")]
                 shown_columns = {name: table.column(key) for name, key in self._images.items()}
@@ -195,10 +206,23 @@ class LeRobotEpisode:
                             raise FineVLAError(f"{what} is {found[1]}x{found[0]}")
                     yield EpisodeFrame(columns[0][i], columns[1][i], shown, self._task(int(columns[3][i, 0]), k))
                     k += 1
+            for name, video in footage.items():
+                if not self._file.is_shared and video.has_more():
+                    self._tell(f"its video of {name} goes on behind its last row; rows may be missing")
             if k == 0 or (self._file.length is not None and k != self._file.length):
                 raise DamagedFileError(
                     f"{self._where} has {counted(k, 'row')}, {self._file.length} are said to be there"
                 )
+
+    def _follow(self, table: Any, k: int) -> None:
+        """Refuse rows, from the episode's `k`-th on, whose numbers are mixed up; tell of those that say they are others."""
+        from finevla_tools.datasets.row_numbers import refuse_mixed_rows, whole_numbers
+
+        self._first = refuse_mixed_rows(table, self._where, k, self._first if k else None)
+        if self._first:
+            self._tell(f"its rows begin with frame {self._first}; pictures are taken by their times all the same")
+        if others := set(whole_numbers(table, "episode_index").tolist()) - {self._file.index}:
+            self._tell(f"its rows say that they are of episode {min(others)}; was the file renamed or copied?")
 
     def _all_videos(self) -> Iterator[VideoPictures]:
         for footage in self._file.videos:
@@ -279,6 +303,8 @@ class LeRobotEpisode:
 
         if not self._path.is_file():
             raise DamagedFileError(f"'{self._path}' is missing")
+        if why := why_no_content(self._path):
+            raise DamagedFileError(f"'{self._path}' {why}")
         with pq.ParquetFile(self._path) as file:
             wanted = stored_columns((*columns, "episode_index"), self._files.vectors)
             there = [c for c in wanted if c in file.schema_arrow.names]

@@ -22,7 +22,7 @@ from finevla_tools.annotate.annotation import APPROVED, DIMENSIONS, TEXT, Annota
 from finevla_tools.datasets.annotation_table import ANNOTATIONS_FILE, current, read_annotations
 from finevla_tools.datasets.language_row import LanguageRow
 from finevla_tools.datasets.language_rows import EVENTS, PERSISTENT, read_rows
-from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles
+from finevla_tools.datasets.lerobot_files import EpisodeFile, LeRobotFiles, values
 
 EPISODES_FILE = "meta/finevla_episodes.jsonl"
 IMAGES = "observation.images."
@@ -259,7 +259,9 @@ class WordsReader:
 
     def _spans(self, episode: EpisodeFile, table: Any, where: str) -> tuple[TaskSpan, ...]:
         if "task_index" in table.column_names:
-            indices: NDArray[np.int64] = table.column("task_index").to_numpy()
+            indices: NDArray[np.int64] = (
+                values(table, "task_index", where).reshape(-1)[: table.num_rows].astype(np.int64)
+            )
         else:
             indices = np.full(table.num_rows, -1)
         edges = [0, *(int(k) + 1 for k in np.flatnonzero(np.diff(indices))), len(indices)]

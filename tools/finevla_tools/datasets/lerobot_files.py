@@ -20,13 +20,16 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
 from finevla_core.plural_phrases import counted
+from finevla_core.pointer_files import why_no_content
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.lerobot_paths import filled, template
+from finevla_tools.datasets.row_numbers import FRAME, refuse_mixed_rows
 from finevla_tools.datasets.scalar_columns import stored_columns, vectors, with_vectors
 from finevla_tools.datasets.value_meanings import flat_names
 from finevla_tools.path_hints import no_data_set
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
+MAX_VALUE = float(np.finfo(np.float32).max)  # larger ones would become infinite in what is written
 MAX_WIDTH = 4096  # values of one feature
 DATA_V2 = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
@@ -110,13 +113,19 @@ class LeRobotFiles:
         return size if size <= MAX_WIDTH else 0
 
     def read(self, episode: EpisodeFile, columns: Iterable[str] | None = None) -> pa.Table:
-        """The episode's rows; of `columns` those that are there. Raises `FineVLAError` naming file and fault."""
+        """The episode's rows; of `columns` those that are there. Raises `FineVLAError` naming file and fault.
+
+        Rows that say they are not in their order are a fault: what is computed of them would be of no motion.
+        """
         wanted = None if columns is None else tuple(dict.fromkeys(columns))
-        stored = None if wanted is None else stored_columns(wanted, self.vectors)
+        stored = None if wanted is None else stored_columns((*wanted, FRAME), self.vectors)
         if not episode.is_shared:
             table = _whole(episode.path, stored)
         elif (table := _part(episode.path, episode.index, stored)).num_rows == 0:
             raise DamagedFileError(f"'{episode.path}' has no rows of episode {episode.index}")
+        refuse_mixed_rows(table, f"'{episode.path}'")
+        if wanted is not None and FRAME not in wanted and FRAME in table.column_names:
+            table = table.drop_columns([FRAME])
         return table if wanted is None else self.joined(table, wanted, f"'{episode.path}'")
 
     def joined(self, table: pa.Table, keys: Iterable[str], where: str) -> pa.Table:
@@ -198,15 +207,21 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise DamagedFileError(f"{where}: column '{key}' holds {kind}, numbers are needed")
     flat = np.asarray(array.to_numpy(zero_copy_only=False))
+    if rows and not len(flat):
+        raise DamagedFileError(f"{where}: column '{key}' has no value in any of its {counted(rows, 'row')}")
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
+    if flat.dtype == np.float64 and (beyond := np.isfinite(flat) & (np.abs(flat) > MAX_VALUE)).any():
+        raise DamagedFileError(
+            f"{where}: column '{key}' holds {flat[beyond][0]:.3g}, more than any unit of a robot makes"
+        )
     return flat.reshape(rows, -1) if rows else flat.reshape(0, 0)
 
 
 def _whole(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
     try:
-        if path.stat().st_size == 0:
-            raise DamagedFileError(f"'{path}' is empty (0 bytes)")
+        if why := why_no_content(path):
+            raise DamagedFileError(f"'{path}' {why}")
         with pq.ParquetFile(path) as file:
             return file.read(columns=_there(file, columns), use_threads=False)
     except FileNotFoundError:
@@ -220,6 +235,8 @@ def _whole(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
 def _part(path: Path, index: int, columns: tuple[str, ...] | None) -> pa.Table:
     """Rows of one episode out of a shared file: only its row groups are read."""
     try:
+        if why := why_no_content(path):
+            raise DamagedFileError(f"'{path}' {why}")
         groups = _groups(path, _stamp(path))
         tables = []
         for group, (low, high) in enumerate(groups):
@@ -288,6 +305,8 @@ def _list_v2(
             for row in found:
                 number = row.get("episode_index")
                 if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < MAX_EPISODES:
+                    if rows.setdefault(number, row) != row:
+                        problems.append(f"'{root}/meta/{name}' has two lines for episode {number}; the last counts")
                     rows[number] = row
                 else:
                     problems.append(f"'{root}/meta/{name}' has a line without an episode_index; it was left out")
@@ -338,7 +357,7 @@ def _list_v3(
     parts = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
     wanted += [f"videos/{key}/{part}" for key in video_keys for part in parts]
     episodes: dict[int, EpisodeFile] = {}
-    problems: list[str] = []
+    tasks, problems = _tasks_v3(root / "meta" / "tasks.parquet")
     files = sorted((root / "meta" / "episodes").glob("**/*.parquet"))
     for file in files:
         try:
@@ -359,24 +378,29 @@ def _list_v3(
                     path = filled(root, video_path, {**at, "video_key": key})
                     videos.append(Footage(key, path, float(at["from_timestamp"]), float(at["to_timestamp"])))
             path = filled(root, data_path, place)
-            episodes[number] = EpisodeFile(number, path, _length(row), _tasks(row, {}), True, tuple(videos))
+            episodes[number] = EpisodeFile(number, path, _length(row), _tasks(row, tasks), True, tuple(videos))
     if not episodes:
-        raise FineVLAError(problems[0] if problems else f"'{root}' has no meta/episodes/*/*.parquet")
-    tasks: dict[int, str] = {}
-    if (root / "meta" / "tasks.parquet").is_file():
-        try:
-            table = pq.read_table(root / "meta" / "tasks.parquet")
-            text = "task" if "task" in table.column_names else "__index_level_0__"
-            tasks = dict(zip(table["task_index"].to_pylist(), map(str, table[text].to_pylist()), strict=True))
-        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-            problems.append(f"'{root}/meta/tasks.parquet' cannot be read: {_short(error)}")
+        raise FineVLAError(problems[-1] if problems else f"'{root}' has no meta/episodes/*/*.parquet")
     return [episodes[number] for number in sorted(episodes)], tasks, problems
+
+
+def _tasks_v3(path: Path) -> tuple[dict[int, str], list[str]]:
+    """Texts by number of a tasks.parquet, where they are the index of pandas or a column, and sentences about its rows."""
+    if not path.is_file():
+        return {}, []
+    try:
+        table = pq.read_table(path, partitioning=None)
+        text = "task" if "task" in table.column_names else "__index_level_0__"
+        pairs = zip(table["task_index"].to_pylist(), table[text].to_pylist(), strict=True)
+        return _task_table([{"task_index": number, "task": task} for number, task in pairs], path)
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        return {}, [f"'{path}' cannot be read: {_short(error)}"]
 
 
 def _count(info: Mapping[str, Any], key: str, default: int) -> int:
     given = info.get(key, default)
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= MAX_EPISODES:
-        raise FineVLAError(f"meta/info.json: {key} is {str(given)[:40]}; a number of 0 to {MAX_EPISODES} is needed")
+        raise FineVLAError(f"meta/info.json: {key} is {repr(given)[:40]}; a number of 0 to {MAX_EPISODES} is needed")
     return given
 
 
@@ -394,7 +418,14 @@ def _tasks(row: Mapping[str, Any], table: Mapping[int, str]) -> tuple[str, ...] 
         return tuple(table[i] for i in some if isinstance(i, int) and i in table) or None
     if isinstance(given, str):
         return (given,)
-    return tuple("" if text is None else str(text) for text in given) if isinstance(given, list) else None
+    return tuple(_text(task, table) for task in given) if isinstance(given, list) else None
+
+
+def _text(task: Any, table: Mapping[int, str]) -> str:
+    """A task's text; some sets list numbers of the table in place of texts."""
+    if type(task) is int:
+        return table.get(task, str(task))
+    return "" if task is None else str(task)
 
 
 def _short(error: BaseException) -> str:

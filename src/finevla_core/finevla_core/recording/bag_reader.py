@@ -17,7 +17,7 @@ import yaml
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.recording import sqlite_reader
 from finevla_core.recording.bag_metadata import METADATA, Qos
-from finevla_core.recording.mcap_scan import MAX_CHUNK, Channel, RecordedMessage, Scan
+from finevla_core.recording.mcap_scan import MAX_CHUNK, Channel, Found, RecordedMessage, Report, Scan
 from finevla_core.recording.message_order import in_order
 from finevla_core.recording.sqlite_reader import SqliteScan
 from finevla_core.text_files import read_yaml
@@ -61,6 +61,13 @@ def is_storage(path: Path) -> bool:
     return Path(path.name.removesuffix(PACKED)).suffix in STORAGE and not path.name.startswith(".") and path.is_file()
 
 
+def is_recording(folder: Path) -> bool:
+    """Whether a folder is one recording: it has a metadata.yaml, or its storage files are of one series."""
+    return (folder / METADATA).exists() or len(
+        {_series(path.name) for path in folder.iterdir() if is_storage(path)}
+    ) == 1
+
+
 def stored(bag: Path) -> StoredBag:
     """The files of a recording (its folder, or one file of it); raises `FineVLAError` where they are not all there."""
     if bag.is_file():
@@ -75,6 +82,12 @@ def stored(bag: Path) -> StoredBag:
     if not there:
         raise FineVLAError(f"'{bag}' is no recording: no MCAP or SQLite (.db3) file is in it")
     names = _names(told)
+    if not names and len(several := {_series(path.name): path.name for path in there}) > 1:
+        one, other = list(several.values())[:2]
+        raise FineVLAError(
+            f"'{bag}' holds several recordings ({one}, {other} ...) and no {METADATA} that says which belong together: give "
+            "one file, or a folder each"
+        )
     if not names:
         return StoredBag(tuple(there), told, notes)
     return _named(bag, there, names, told, notes)
@@ -153,6 +166,24 @@ def information(file: Path) -> dict[str, Any]:
     return told
 
 
+class EmptyScan:
+    """Stands for a file of 0 bytes among others."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.report = path, Report(complaints=["it is empty (0 bytes); nothing was written to it"])
+
+    def __iter__(self) -> Iterator[Found]:
+        return iter(())
+
+    def channels(self) -> list[Channel]:
+        """There is none."""
+        return []
+
+    def count(self) -> int | None:
+        """There is none, as far as is known."""
+        return None
+
+
 class BagReader:
     """An open recording: `channels` and `messages` may be asked for again and again.
 
@@ -177,10 +208,14 @@ class BagReader:
         """Whether metadata.yaml says that each message is packed by itself."""
         return self._packing == "message"
 
-    def scans(self) -> Iterator[Scan | SqliteScan]:
-        """One per file, to be iterated over; packed files are unpacked aside."""
+    def scans(self) -> Iterator[Scan | SqliteScan | EmptyScan]:
+        """One per file, to be iterated over; packed files are unpacked aside.
+
+        A file into which nothing was written, as a crash leaves the newest of several, is one that was not finished.
+        """
+        is_alone = len(self.stored.files) == 1
         for file in self.stored.files:
-            yield scan(self._plain(file))
+            yield scan(self._plain(file)) if is_alone or file.stat().st_size else EmptyScan(file)
 
     def channels(self) -> list[Channel]:
         """Every topic, those without a message too."""

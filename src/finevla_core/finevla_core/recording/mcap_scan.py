@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
+from finevla_core.pointer_files import why_no_content
 from finevla_core.recording import mcap_writer
 
 _RECORD = struct.Struct("<BQ")
@@ -117,6 +118,7 @@ class Scan:
         self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, Channel] = {}
         self._counts: Counter[int] = Counter()
+        self._behind = 0  # where the end of the file should be, by its footer
 
     def __iter__(self) -> Iterator[Found]:
         try:
@@ -124,7 +126,8 @@ class Scan:
                 self.report.size = file.seek(0, 2)
                 file.seek(0)
                 if file.read(len(mcap_writer.MAGIC)) != mcap_writer.MAGIC:
-                    why = "it does not begin like one, nor like SQLite's" if self.report.size else "it is empty"
+                    why = why_no_content(self.path).removeprefix("is ")
+                    why = f"it is {why}" if why else "it does not begin like one, nor like SQLite's"
                     raise FineVLAError(f"'{self.path}' is no MCAP file: {why}")
                 self.report.end = len(mcap_writer.MAGIC)
                 yield from self._file(file)
@@ -168,6 +171,7 @@ class Scan:
             opcode, length = _RECORD.unpack(head)
             left = self.report.size - file.tell()
             if opcode in (mcap_writer.DATA_END, mcap_writer.FOOTER):
+                self._note_footer(opcode, file.tell() + length)
                 file.seek(length, 1)
                 yield from self._summary(file)
                 self._end(file)
@@ -197,10 +201,12 @@ class Scan:
         written: dict[int, int] = {}
         while len(head := file.read(_RECORD.size)) == _RECORD.size:
             opcode, length = _RECORD.unpack(head)
+            self._note_footer(opcode, file.tell() + length)
             if not opcode or opcode == mcap_writer.FOOTER or length > min(self.report.size - file.tell(), MAX_CHUNK):
                 break
             content = memoryview(file.read(length))
-            if opcode in (mcap_writer.SCHEMA, mcap_writer.CHANNEL):
+            is_known = opcode == mcap_writer.CHANNEL and int.from_bytes(content[:2], "little") in self._channels
+            if opcode in (mcap_writer.SCHEMA, mcap_writer.CHANNEL) and not is_known:
                 yield from self._record(opcode, content)
             elif opcode == mcap_writer.STATISTICS and length >= _COUNTS.size:
                 self.report.written, _, self.report.topics = _COUNTS.unpack_from(content)
@@ -218,13 +224,23 @@ class Scan:
                     f"{lacking} of {counted(count, 'message')} of {topic} that its index counts are not there"
                 )
 
+    def _note_footer(self, opcode: int, end: int) -> None:
+        if opcode == mcap_writer.FOOTER:
+            self._behind = end + len(mcap_writer.MAGIC)
+
     def _end(self, file: BinaryIO) -> None:
-        file.seek(-len(mcap_writer.MAGIC), 2)
-        self.report.is_finished = file.read() == mcap_writer.MAGIC
-        if self.report.is_finished:
-            self.report.end = self.report.size
-        else:
+        end = self._behind or self.report.size
+        file.seek(max(0, end - len(mcap_writer.MAGIC)))
+        if file.read(len(mcap_writer.MAGIC)) != mcap_writer.MAGIC:
             self._complain("the index is cut off")
+            return
+        self.report.end, self.report.is_finished = end, end == self.report.size
+        if not self.report.is_finished:
+            is_another = file.read(len(mcap_writer.MAGIC)) == mcap_writer.MAGIC
+            what = (
+                "another MCAP file, which was appended to it; make two files of it" if is_another else "no part of it"
+            )
+            self._complain(f"{counted(self.report.size - end, 'byte')} behind its end are {what}")
 
     def _chunk(self, file: BinaryIO, length: int, is_cut: bool) -> Iterator[Found]:
         if length < mcap_writer.CHUNK_HEAD:
@@ -270,7 +286,10 @@ class Scan:
                 self._schemas[schema.number] = schema
             elif opcode == mcap_writer.CHANNEL:
                 channel = self._channel(data)
-                if channel.number not in self._channels:
+                known = self._channels.get(channel.number)
+                if known is not None and _told(known) != _told(channel):
+                    self._complain(f"topic {channel.topic[:80]} has the number that {known.topic[:80]} had before")
+                if known is None or _told(known) != _told(channel):
                     self._channels[channel.number] = channel
                     yield channel
             elif opcode == mcap_writer.METADATA:
@@ -303,6 +322,10 @@ class Scan:
     def _complain(self, sentence: str) -> None:
         if sentence not in self.report.complaints and len(self.report.complaints) < 20:
             self.report.complaints.append(sentence)
+
+
+def _told(channel: Channel) -> tuple[str, str, str]:
+    return channel.topic, channel.encoding, channel.schema.name if channel.schema else ""
 
 
 def _schema(data: memoryview) -> Schema:
@@ -361,9 +384,10 @@ def _unpacked(compression: str, body: bytes, size: int) -> tuple[bytes, bool]:
     unpacker = _unpacker(compression)
     data, at = bytearray(), 0
     try:
-        while at < len(body) and len(data) < size:
-            data += unpacker.decompress(body[at : at + _READ])
-            at += _READ
+        while len(data) < size and not unpacker.eof and (at < len(body) or not unpacker.needs_input):
+            piece = body[at : at + _READ] if unpacker.needs_input else b""
+            data += unpacker.decompress(piece, size - len(data))  # a few bytes may claim to be gigabytes
+            at += len(piece)
     except MemoryError:
         raise
     except Exception:  # each library has an error of its own, some of them private

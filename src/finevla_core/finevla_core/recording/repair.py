@@ -14,7 +14,7 @@ from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
 from finevla_core.recording.atomic_files import publish, write_text
 from finevla_core.recording.bag_metadata import EPISODE, Bag, Definitions, Topic, custom_data
-from finevla_core.recording.bag_reader import PACKED, BagReader, offered, unpacked
+from finevla_core.recording.bag_reader import PACKED, BagReader, EmptyScan, offered, unpacked
 from finevla_core.recording.episode import RECOVERED, REPAIRED, load
 from finevla_core.recording.mcap_scan import Attachment, Channel, Metadata, RecordedMessage, Report, Scan, Schema
 from finevla_core.recording.sqlite_reader import SqliteScan
@@ -107,7 +107,7 @@ class _Copy:
         self._numbers: dict[tuple[str, str, str, str, bytes], int] = {}
         self._newest: dict[int, int] = {}
 
-    def take(self, scan: Scan | SqliteScan) -> None:
+    def take(self, scan: Scan | SqliteScan | EmptyScan) -> None:
         """Copy all records of one file to the new recording."""
         for found in scan:
             if isinstance(found, RecordedMessage):

@@ -187,8 +187,11 @@ def _lost_of_log(database: sqlite3.Connection, path: Path) -> list[str]:
 
 
 def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    """Names of a table's columns; a view has none: what it computes may have no end."""
     with suppress(sqlite3.DatabaseError):
-        return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+        kind = database.execute("SELECT type FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        if kind == ("table",):
+            return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
     return set()
 
 
