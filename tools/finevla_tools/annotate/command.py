@@ -154,8 +154,9 @@ def _show(source: "MotionSource", index: int, way: "MotionWay") -> int:
 
     chosen = [episode for episode in source.files.episodes if episode.index == index]
     if not chosen:
-        there = f"{source.files.episodes[0].index} to {source.files.episodes[-1].index}"
-        raise FineVLAError(f"--show {index}: '{source.files.root}' has episodes {there}")
+        indices = [episode.index for episode in source.files.episodes]
+        there = f"episodes {indices[0]} to {indices[-1]}" if indices else "no episodes"
+        raise FineVLAError(f"--show {index}: '{source.files.root}' has {there}")
     made = next(iter(annotate_episodes(source, chosen, 1, way)))
     if made.failed:
         raise FineVLAError(made.failed)

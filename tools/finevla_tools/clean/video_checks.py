@@ -15,6 +15,7 @@ from finevla_core.plural_phrases import counted
 from finevla_tools.clean.checks import Array, Measurement, PictureSample
 from finevla_tools.clean.frozen_camera import frozen
 from finevla_tools.datasets.lerobot_files import UNCUT, Footage
+from finevla_tools.datasets.lfs_pointers import refuse_pointer
 
 GRID = 8  # a picture is compared with the next by the means of 8 x 8 fields: noise and encoders vanish in them
 BLACK_LEVEL = 40  # of 255: black is 16 in most videos, and a lens cap lets a little light in
@@ -28,6 +29,7 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
     av.logging.set_libav_level(av.logging.PANIC)
     if not footage.path.is_file():
         raise DamagedFileError(f"'{footage.path}' is missing")
+    refuse_pointer(footage.path)
     try:
         with av.open(str(footage.path), options=UNCUT) as container:
             if not container.streams.video:

@@ -208,7 +208,7 @@ class LeRobotEpisode:
             path = inside(self._files.root, str(footage.path.relative_to(self._files.root)), self._where)
             if not np.isfinite(footage.begin_s) or footage.begin_s < 0:
                 raise FineVLAError(f"{self._where}: its video of {camera.name} begins at {footage.begin_s} s")
-            yield VideoPictures(camera, path, footage.begin_s, self._options.tolerance_s)
+            yield VideoPictures(camera, replace(footage, path=path), self._options.tolerance_s)
         stated = {key for key, feature in self._files.features.items() if feature.get("dtype") == "video"}
         if lacking := stated - self._files.depth - {footage.key for footage in self._file.videos}:
             raise FineVLAError(f"{self._where} has no video of {min(lacking)}; the metadata are incomplete")
@@ -277,10 +277,12 @@ class LeRobotEpisode:
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
+        from finevla_tools.datasets.lerobot_files import OWN_INDEX, refuse_another
+
         if not self._path.is_file():
             raise DamagedFileError(f"'{self._path}' is missing")
         with pq.ParquetFile(self._path) as file:
-            wanted = stored_columns((*columns, "episode_index"), self._files.vectors)
+            wanted = stored_columns((*columns, OWN_INDEX), self._files.vectors)
             there = [c for c in wanted if c in file.schema_arrow.names]
             if file.metadata.num_rows > 1000 * MAX_ROWS:
                 raise DamagedFileError(
@@ -291,8 +293,10 @@ class LeRobotEpisode:
             for group in groups:
                 for batch in file.iter_batches(size, row_groups=[group], columns=there, use_threads=False):
                     table = pa.Table.from_batches([batch])
-                    if "episode_index" in there and self._file.is_shared:
-                        table = table.filter(pc.equal(table.column("episode_index"), self._file.index))
+                    if OWN_INDEX in there and self._file.is_shared:
+                        table = table.filter(pc.equal(table.column(OWN_INDEX), self._file.index))
+                    elif OWN_INDEX in there:
+                        refuse_another(table.column(OWN_INDEX), self._file)
                     if table.num_rows:
                         yield self._files.joined(table, columns, self._where)
 
