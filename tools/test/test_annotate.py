@@ -181,14 +181,18 @@ def test_what_is_not_what_it_seems_of_an_episode_is_told(tmp_path: Path, capsys:
     assert set(json.loads((tmp_path / "draft" / RECORD).read_text())["doubts"]) == {"2", "3"}
 
 
-def test_a_file_with_the_rows_of_another_episode_is_not_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_with_the_rows_of_another_episode_is_not_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = write(tmp_path / "set", [grasping(), grasping(0.0), take(1)])
     first, second = sorted(root.glob("data/**/*.parquet"))[:2]
     content = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(content)
     assert main(["annotate", str(root), "--out", str(tmp_path / "draft")]) == 1
-    assert "has rows of episode 1 by its column 'episode_index', by its name it is of episode 0" in capsys.readouterr().err
+    assert (
+        "has rows of episode 1 by its column 'episode_index', by its name it is of episode 0" in capsys.readouterr().err
+    )
     assert {row.episode for row in read_annotations(tmp_path / "draft" / ANNOTATIONS)} == {2}
 
 

@@ -13,9 +13,9 @@ from bench_sets import write_set
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_tools.benchmarks.evaluation_files import BenchSample, read_facts, read_questions, read_samples
 from finevla_tools.benchmarks.set_folders import facts_file, set_folder
-from finevla_tools.datasets.lfs_pointers import POINTER
 from finevla_tools.benchmarks.video_frames import find_views, why_missing
 from finevla_tools.cli import main
+from finevla_tools.datasets.lfs_pointers import POINTER
 
 LFS = POINTER.decode() + "v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
 

@@ -285,7 +285,9 @@ def test_pictures_of_the_next_episode_are_none_of_this_one(folder: Path, tmp_pat
     root = as_v3(folder / "one", tmp_path / "short")
     (path,) = (root / "meta/episodes").glob("**/*.parquet")
     rows = pq.read_table(path).to_pylist()
-    for key in KEYS.values():  # its video is half a second shorter than its rows; the next one begins there all the same
+    for (
+        key
+    ) in KEYS.values():  # its video is half a second shorter than its rows; the next one begins there all the same
         rows[0][f"videos/{key}/to_timestamp"] -= 0.5
     pq.write_table(pa.Table.from_pylist(rows), path)
     with pytest.raises(FineVLAError, match=r"what comes there are pictures of another episode; leave it out"):

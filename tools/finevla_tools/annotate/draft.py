@@ -126,7 +126,9 @@ def _annotated(made: tuple[Any, MotionWay], episode: EpisodeFile) -> AnnotatedEp
         rows = rows_of(facts, way.language)
         if way.instruct:
             rows += instruct_rows(rows, only_goal(episode.tasks or ()))
-        return AnnotatedEpisode(episode.index, tuple(rows), tuple(motion_labels(trajectory)), facts, doubt=trajectory.clock)
+        return AnnotatedEpisode(
+            episode.index, tuple(rows), tuple(motion_labels(trajectory)), facts, doubt=trajectory.clock
+        )
     except FineVLAError as error:
         return AnnotatedEpisode(episode.index, failed=str(error))
 

@@ -17,8 +17,8 @@ from finevla_tools.benchmarks.capabilities import CAPABILITIES
 from finevla_tools.benchmarks.caption_repair import AtomicFact
 from finevla_tools.benchmarks.caption_scoring import LABELS, FactVerdict, JudgedSample
 from finevla_tools.benchmarks.set_folders import FACTS, QUESTIONS, SETS
-from finevla_tools.datasets.lfs_pointers import refuse_pointer
 from finevla_tools.benchmarks.vqa_matching import ANSWER_TYPES, CHOICE, LETTERS, VqaQuestion
+from finevla_tools.datasets.lfs_pointers import refuse_pointer
 
 CURLY = str.maketrans("“”‘’，", "\"\"'',")  # what editors make of quotes and commas
 BLACK = "error (black screen)"  # a published ground truth that says that there is none

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
 from finevla_core.plural_phrases import counted
 from finevla_core.text_files import read_json, read_json_lines
-from finevla_tools.datasets.lfs_pointers import refuse_pointer
 from finevla_tools.datasets.lerobot_paths import filled, template
+from finevla_tools.datasets.lfs_pointers import refuse_pointer
 from finevla_tools.datasets.scalar_columns import stored_columns, vectors, with_vectors
 from finevla_tools.datasets.value_meanings import flat_names
 from finevla_tools.path_hints import no_data_set
