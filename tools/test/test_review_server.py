@@ -221,7 +221,6 @@ class TestCrash:
             assert edited(stage, "again", 19, "b19")[0] == 200  # its answer was lost: sent again it counts once
             assert item(stage, "target_color")["value"] == "red 19"
 
-
     def test_a_batch_of_another_episode_is_not_taken_for_one_sent_twice(self, stage: ReviewStage) -> None:
         assert edited(stage, "orange", batch="one")[0] == 200
         said = {"reviewer": "Li", "batch": "one", "edits": [{"item": "1-7", "version": 0, "changes": {"value": "x"}}]}
@@ -317,7 +316,9 @@ class TestCommand:
         out = str(tmp_path / "approved.parquet")
         assert cli.main(["review", str(other), "--db", place, "--export", out]) == 2
         assert "was begun on another data set: episode 0 had " in capsys.readouterr().err
-        longer = write(tmp_path / "longer", [take(seed, cameras=CAMERAS) for seed in range(4)])  # the same, and one more
+        longer = write(
+            tmp_path / "longer", [take(seed, cameras=CAMERAS) for seed in range(4)]
+        )  # the same, and one more
         assert cli.main(["review", str(longer), "--db", place, "--export", out]) == 0
 
     def test_drafts_of_another_data_set_are_refused(

@@ -117,7 +117,9 @@ def _refuse_another(
             why = f"a {row.slot} of episode {row.episode} begins at {row.from_s:.2f} s, after its {length / dataset.fps:.2f} s"
         else:
             continue
-        raise FineVLAError(f"--annotations '{path}' is not of '{dataset.root}': {why}; give the drafts made of this one")
+        raise FineVLAError(
+            f"--annotations '{path}' is not of '{dataset.root}': {why}; give the drafts made of this one"
+        )
 
 
 def _export(store: "ReviewStore", path: Path) -> int:

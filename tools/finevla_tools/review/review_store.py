@@ -256,7 +256,7 @@ def _is_new(tx: Transaction, batch: str, episode: int) -> bool:
     if known := tx.rows("SELECT episode FROM batch WHERE batch = ?", batch):
         if known[0][0] != episode:
             raise FineVLAError(
-                f"batch '{batch}' was of episode {known[0][0]}, and is not taken for episode {episode}; give it a name of its own"
+                f"batch '{batch}' was of episode {known[0][0]}, not of episode {episode}; give it a name of its own"
             )
         return False
     tx.run("INSERT INTO batch VALUES (?, ?, ?)", batch, episode, time.time())
