@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from claimed_motion import ARMS, FIFTH, FOURTH, SECOND, SENSES, SIDES, THIRD, TUNED, SaidMotion, said_motions
 from eighth_claims import EIGHTH, EIGHTH_WORDS
 from eleventh_claims import ELEVENTH, ELEVENTH_WORDS
+from fourteenth_claims import told_motions
 from ninth_claims import NINTH, NINTH_WORDS
 from tenth_claims import TENTH, TENTH_WORDS
 from thirteenth_claims import THIRTEENTH, THIRTEENTH_WORDS
@@ -105,7 +106,7 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0)
     parser.add_argument(
         "--sets",
-        default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,twelfth,thirteenth,simulator",
+        default="tuned,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,twelfth,thirteenth,fourteenth,simulator",
     )
     options = parser.parse_args()
     print("| sentences | false | flagged | true | flagged wrongly | sentences/s |\n|---|---|---|---|---|---|")
@@ -123,6 +124,7 @@ def main() -> None:
         "eleventh": lambda: said_motions(ELEVENTH, options.count, options.seed, ELEVENTH_WORDS),
         "twelfth": lambda: said_motions(TWELFTH, options.count, options.seed, TWELFTH_WORDS),
         "thirteenth": lambda: said_motions(THIRTEENTH, options.count, options.seed, THIRTEENTH_WORDS),
+        "fourteenth": lambda: told_motions(),
         "simulator": lambda: simulated(min(options.count, 1000), options.seed),
     }
     for name in options.sets.split(","):

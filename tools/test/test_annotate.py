@@ -11,6 +11,7 @@ pytest.importorskip("pyarrow", reason="pyarrow comes with 'make train-setup'")
 import pyarrow.parquet as pq
 from lerobot_sets import HOME, JOINTS, Take, take, write
 
+from finevla_core.pointer_files import POINTER
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.annotate.draft import ANNOTATIONS, LABELS, RECORD
 from finevla_tools.annotate.ground_truth_score import Score, Tally, compare
@@ -163,3 +164,50 @@ def test_a_real_recording_is_told_as_a_person_saw_it(tmp_path: Path) -> None:
     assert set(said(rows, "active_actor")) == {"left_arm"}
     assert said(rows, "retry") == said(rows, "failure") == said(rows, "attempt_count") == []
     assert said(rows, "translation_direction")[0].startswith("to the right")
+
+
+def test_what_is_not_what_it_seems_of_an_episode_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one_frame, fast, back = grasping(), grasping(), grasping()
+    one_frame = Take(one_frame.state[:1], one_frame.action[:1], one_frame.stamps[:1], ["take it"])
+    fast.stamps = fast.stamps * np.float32(1e6)  # nanoseconds, or the like
+    back.stamps = back.stamps[::-1]
+    root = write(tmp_path / "set", [grasping(0.0), one_frame, fast, back])
+    assert main(["annotate", str(root), "--out", str(tmp_path / "draft")]) == 1
+    said_of = capsys.readouterr()
+    assert "3 episodes," in said_of.out
+    assert "left out: episode 1: nothing is said of it" in said_of.err
+    assert "in doubt: episode 2: its time stamps run at 3e-05 frames a second, the data set says 30" in said_of.err
+    assert "in doubt: episode 3: its time stamps do not rise" in said_of.err
+    assert set(json.loads((tmp_path / "draft" / RECORD).read_text())["doubts"]) == {"2", "3"}
+
+
+def test_a_file_with_the_rows_of_another_episode_is_not_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write(tmp_path / "set", [grasping(), grasping(0.0), take(1)])
+    first, second = sorted(root.glob("data/**/*.parquet"))[:2]
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    assert main(["annotate", str(root), "--out", str(tmp_path / "draft")]) == 1
+    assert (
+        "has rows of episode 1 by its column 'episode_index', by its name it is of episode 0" in capsys.readouterr().err
+    )
+    assert {row.episode for row in read_annotations(tmp_path / "draft" / ANNOTATIONS)} == {2}
+
+
+def test_a_set_without_episodes_has_none_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "set", [take(0)])
+    next(root.glob("data/**/*.parquet")).unlink()
+    (root / "meta/episodes.jsonl").write_text("")
+    info = json.loads((root / "meta/info.json").read_text())
+    (root / "meta/info.json").write_text(json.dumps(info | {"total_episodes": 0}))
+    assert main(["annotate", str(root), "--show", "0"]) == 2
+    assert f"--show 0: '{root}' has no episodes" in capsys.readouterr().err
+
+
+def test_a_pointer_of_git_lfs_is_called_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path / "set", [grasping(), take(1)])
+    sorted(root.glob("data/**/*.parquet"))[1].write_bytes(POINTER + b"v1\noid sha256:00\nsize 1\n")
+    assert main(["annotate", str(root), "--out", str(tmp_path / "draft")]) == 1
+    assert "is a pointer of Git LFS" in capsys.readouterr().err

@@ -182,6 +182,13 @@ def test_recorded_verdicts_are_scored_without_a_server(tmp_path: Path, capsys: p
     out = capsys.readouterr().out
     assert "theirs: repaired" in out
     assert "published 0.3333" in out  # (0.5 + 0.5 + 0) / 3
+    lines = [json.dumps(raw), json.dumps({**raw, "sample_id": "elsewhere", "gt_evaluations": []})]
+    (tmp_path / "theirs/direct_align_raw.jsonl").write_text("\n".join(lines))  # a stranger is in no mean
+    assert bench(folder, "--judged", str(tmp_path / "theirs")) == 0
+    shown = capsys.readouterr()
+    assert "published 0.3333" in shown.out
+    assert "scored 1 of 1" in shown.out
+    assert "1 verdict of 'theirs' is of no sample of" in shown.err
     raw["sample_id"] = "elsewhere"
     (tmp_path / "theirs/direct_align_raw.jsonl").write_text(json.dumps(raw))
     assert bench(folder, "--judged", str(tmp_path / "theirs")) == 2

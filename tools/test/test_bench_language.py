@@ -1,6 +1,7 @@
 """Promises of `finevla bench language`: what each metric is, what is missing is said, and that facts see what others do not."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from finevla_tools.benchmarks.language_facts import word_facts, word_score, word
 from finevla_tools.benchmarks.language_metrics import (
     LanguageWay,
     atomic,
+    bleu,
     cleaned,
     exact,
     measure,
     plain_words,
     relaxed,
+    rouge_l,
     wordnet_folder,
 )
 from finevla_tools.benchmarks.language_report import CHANGED, REFERENCE, SAME, read_pairs
@@ -159,6 +162,23 @@ def test_bad_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
         assert said in capsys.readouterr().err.splitlines()[-1]
     assert main(["bench", "language"]) == 2
     assert "--demonstrate" in capsys.readouterr().err
+
+
+def test_chinese_sentences_have_words_for_every_metric() -> None:
+    pytest.importorskip("sacrebleu", reason="comes with 'make bench-setup'")
+    pytest.importorskip("rouge_score", reason="comes with 'make bench-setup'")
+    same, other = "左臂抓住红色杯子并放下", "右臂抓住红色杯子并放下"
+    for metric in (partial(bleu, 4), rouge_l):
+        assert metric([same], [[same]]).value == pytest.approx(1.0)
+        assert 0.5 < metric([same], [[other]]).value < 1.0
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "m.jsonl"
+    for told in ({"prediction": {"a": 1}, "reference": "x"}, {"prediction": "x", "reference": 5}):
+        file.write_text(json.dumps(told))
+        with pytest.raises(FineVLAError, match="must be texts"):
+            read_pairs(file)
 
 
 def test_word_overlap_ranks_the_wrong_arm_above_the_paraphrase() -> None:

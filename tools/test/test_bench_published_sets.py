@@ -11,8 +11,9 @@ pytest.importorskip("av", reason="videos need 'make data-setup'; the robot does 
 from bench_sets import write_set
 
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.pointer_files import POINTER
 from finevla_tools.benchmarks.evaluation_files import BenchSample, read_facts, read_questions, read_samples
-from finevla_tools.benchmarks.set_folders import POINTER, facts_file, set_folder
+from finevla_tools.benchmarks.set_folders import facts_file, set_folder
 from finevla_tools.benchmarks.video_frames import find_views, why_missing
 from finevla_tools.cli import main
 

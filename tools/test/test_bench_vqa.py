@@ -239,6 +239,59 @@ def test_bad_input_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["bench", "vqa", str(tmp_path / "nowhere")]) == 2
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: [*rows, rows[0] | {"model_answer_raw": "no idea"}], "has two answers to 'set-0_q1'"),
+        (lambda rows: [rows[0] | {"call_success": "false"}, *rows[1:]], "'call_success' of 'set-0_q1' is 'false'"),
+        (lambda rows: [*rows, "half"], "line 13, is not a JSON object"),
+        (lambda rows: [rows[0] | {"elapsed": "long", "token_usage": [1]}, *rows[1:]], ""),
+        (
+            lambda rows: [rows[0] | {"call_success": False, "model_answer_raw": ""}, *rows],
+            "",
+        ),  # tried again, as published
+    ],
+)
+def test_recorded_results_lose_nothing_without_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, said: str
+) -> None:
+    folder = write_set(tmp_path / "set", 4, videos=False)
+    rows = [
+        {"question_id": one.question_id, "model_answer_raw": oracle(one), "call_success": True}
+        for some in opened(folder).questions.values()
+        for one in some
+    ]
+    rows.append({"_type": "summary", "model": "a\n\x1b[31mb"})
+    told = change(rows[:-1])
+    file = tmp_path / "r.jsonl"
+    file.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in [*told, rows[-1]]))
+    code = main(["bench", "vqa", str(folder), "--results", str(file), "--out", str(tmp_path / "out")])
+    shown = capsys.readouterr()
+    assert (code, said in shown.err) == (2 if said else 0, True)
+    if not said:
+        assert shown.out.startswith("a [31mb: 100.0 %")
+        assert "of 12 of 12 questions" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("EvalSets.json", lambda rows: [*rows, rows[0]], "has the sample 'set-0' twice"),
+        ("EvalSets.json", lambda rows: [rows[0] | {"views": ["a.mp4"]}], "'views' of 'set-0' is no object"),
+        ("EvalSets.json", lambda rows: [rows[0] | {"meta": 3}], "'meta' of 'set-0' is no object"),
+        ("QAEvalSets.json", lambda rows: [rows[0], rows[0] | {"qas": [{}]}], "has the sample 'set-0' twice"),
+        ("QAEvalSets.json", lambda rows: [rows[0] | {"qas": 1}], "'qas' of 'set-0' is no list"),
+    ],
+)
+def test_a_sample_that_is_there_twice_or_of_another_form_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, change: Any, said: str
+) -> None:
+    folder = write_set(tmp_path / "set", 2, videos=False)
+    (folder / file).write_text(json.dumps(change(json.loads((folder / file).read_text()))))
+    assert main(["bench", "vqa", str(folder), "--model", "m", "--dry-run"]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_question_without_a_right_option_is_left_out_of_the_repaired_score(tmp_path: Path) -> None:
     folder = write_set(tmp_path / "set", 1)
     wrong = opened(folder).questions["set-0"][2]

@@ -34,6 +34,13 @@ def flagged(kind: str, text: str) -> list[str]:
         ("carry", "In contrast to the last episode, where the left arm was used, the right arm grasps the cup."),
         ("carry", "The instruction asks for the left arm, but the robot uses the right arm."),
         ("carry", "标注写的是左臂，实际是右臂。"),
+        # notes, and what sounds like a second try or an order
+        ("pair", "R: grasp 4.0 s, release 8.0 s. L: grasp 10.0 s, release 13.0 s."),
+        ("pair", "Right hand goes first, and once it is done the left one gets its turn."),
+        ("pair", "R first, then L."),
+        ("miss", "R: closed empty at t=4."),
+        ("carry", "It lets go of the cup between 7 and 9 seconds."),
+        ("carry", "The right one did everything."),
         # sides of a picture
         ("carry", "From the viewer's perspective, the cup is carried to the left."),
         ("turn", "The right arm turns the cup clockwise, which looks counterclockwise from below."),

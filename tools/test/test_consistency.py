@@ -3,9 +3,10 @@
 import random
 
 import pytest
-from claimed_motion import FIFTH, FOURTH, TUNED, MadeEpisode, Phrasings, Wordings, said_motions
+from claimed_motion import FIFTH, FOURTH, TUNED, MadeEpisode, Phrasings, SaidMotion, Wordings, said_motions
 from eighth_claims import EIGHTH, EIGHTH_WORDS
 from eleventh_claims import ELEVENTH, ELEVENTH_WORDS
+from fourteenth_claims import motions, told_motions
 from ninth_claims import NINTH, NINTH_WORDS
 from tenth_claims import TENTH, TENTH_WORDS
 from twelfth_claims import TWELFTH, TWELFTH_WORDS
@@ -164,3 +165,25 @@ def test_any_text_is_read_without_an_error() -> None:
     for _ in range(500):
         text = " ".join(rng.choices(signs, k=rng.randrange(1, 30)))
         list(verdicts([said(text or "-")] if text.strip() else [], facts))
+
+
+@pytest.mark.parametrize(
+    ("motion", "text"),
+    [
+        ("A", "Left gripper closes t=3.7, opens t=9.5."),
+        ("A", "It lets go of the block between 4 and 5 seconds."),
+        ("A", "The left one sat still, right did everything."),
+        ("D", "L first, then R."),
+        ("D", "Only the right arm did anything."),
+        ("E", "L: closed empty at 5 s."),
+    ],
+)
+def test_false_notes_and_idioms_are_flagged(motion: str, text: str) -> None:
+    facts = motions()[motion]
+    assert contradictions([SaidMotion(text, "x", facts, 0).row], facts)
+
+
+def test_sentences_of_four_voices_are_judged_rightly() -> None:
+    wrong = [one for one in told_motions() if bool(contradictions([one.row], one.facts)) != bool(one.planted)]
+    assert sum(not one.planted for one in wrong) <= 1, wrong
+    assert sum(bool(one.planted) for one in wrong) <= 5, wrong

@@ -135,7 +135,7 @@ def test_a_last_frame_whose_length_others_left_open_is_read(
     count, looks = count_and_look(footage, 10, 10.0)
     assert count == 13
     assert looks[-1].at_s == pytest.approx(1.2)
-    with VideoPictures(CameraStream("front", HEIGHT, WIDTH), footage.path, 0.0) as read:
+    with VideoPictures(CameraStream("front", HEIGHT, WIDTH), footage) as read:
         assert [read.at(k / 10).shape for k in range(13)] == [(HEIGHT, WIDTH, 3)] * 13
     assert [frame.time_s for frame in read_frames(ViewFile("front", footage.path), [0.0, 1.2])] == [0.0, 1.2]
 

@@ -23,7 +23,7 @@ from finevla_tools import cli
 from finevla_tools.evaluation import report, runner
 from finevla_tools.evaluation.baselines import Wanderer
 from finevla_tools.evaluation.pair_videos import pair_cases
-from finevla_tools.evaluation.runner import BUNDLE, TrialJob, Trier, open_folder, read_records, run_jobs
+from finevla_tools.evaluation.runner import BUNDLE, HEADER, TrialJob, Trier, open_folder, read_records, run_jobs
 from finevla_tools.evaluation.scene_counts import KINDS, PAIRED, Size
 from finevla_tools.evaluation.statistics import Share, average, paired, plain, summarise, together, wilson
 from finevla_tools.evaluation.trials import Case, cases_of, trials_of
@@ -258,6 +258,19 @@ def test_mistakes_are_one_sentence(
 ) -> None:
     assert cli.main(["evaluate", *(str(bundle) if word == "BUNDLE" else word for word in words)]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"contestants": []}', "[" * 100_000])
+def test_a_damaged_summary_or_header_is_one_sentence(
+    content: str, tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (report.SUMMARY, HEADER):
+        (tmp_path / name).write_text(content)
+    for words in (["--compare", str(tmp_path)], [str(bundle), "--out", str(tmp_path)]):
+        assert cli.main(["evaluate", *words]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith("error: ")
+        assert str(tmp_path) in error
 
 
 def test_every_kind_has_scenes_of_its_own() -> None:

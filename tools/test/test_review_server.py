@@ -4,7 +4,9 @@ import io
 import json
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("aiohttp")
+from lerobot_sets import CAMERAS, take, write
 from review_stage import ReviewStage, data_set, drafts, write_drafts
 
 from finevla_tools import cli
@@ -119,6 +122,8 @@ class TestHostileRequests:
             {"Host": "[::1"},
             {"Origin": "http://evil.example"},
             {"Origin": "null"},
+            {"Origin": "http://["},
+            {"Origin": "http://[::1"},
             {"Sec-Fetch-Site": "cross-site"},
             {"Content-Type": "text/plain"},
             {"Content-Type": "application/x-www-form-urlencoded"},
@@ -156,6 +161,9 @@ class TestHostileRequests:
             {"reviewer": "Li", "batch": "b", "edits": [{"item": "no", "version": 0, "changes": {"value": "x"}}]},
             {"reviewer": "Li", "batch": "b", "edits": [{"item": "", "version": 0, "changes": {"value": "x"}}]},
             {"reviewer": "Li", "batch": "b", "edits": [{"item": "0-7", "version": 0, "changes": {"to_s": 1e400}}]},
+            {"reviewer": "Li", "batch": "b", "edits": [{"item": "0-7", "version": 0, "changes": {"to_s": 10**400}}]},
+            {"reviewer": "Li", "batch": "b", "edits": [{"item": "0-7", "version": 0, "changes": {"value": "\ud800"}}]},
+            {"reviewer": "Li", "batch": "\ud800", "edits": [{"item": "0-7", "version": 0, "changes": {"value": "x"}}]},
         ],
     )  # fmt: skip
     def test_what_cannot_be_an_edit_gets_a_sentence(self, shared: ReviewStage, said: Any) -> None:
@@ -212,6 +220,23 @@ class TestCrash:
             assert (found["value"], found["version"]) == ("red 19", 20)
             assert edited(stage, "again", 19, "b19")[0] == 200  # its answer was lost: sent again it counts once
             assert item(stage, "target_color")["value"] == "red 19"
+
+    def test_a_batch_of_another_episode_is_not_taken_for_one_sent_twice(self, stage: ReviewStage) -> None:
+        assert edited(stage, "orange", batch="one")[0] == 200
+        said = {"reviewer": "Li", "batch": "one", "edits": [{"item": "1-7", "version": 0, "changes": {"value": "x"}}]}
+        status, answer = stage.ask("POST", "/api/episodes/1/edits", said)
+        assert (status, "was of episode 0" in answer["error"]) == (400, True)
+
+    def test_a_fault_of_the_database_is_no_fault_of_the_edit(self, stage: ReviewStage, tmp_path: Path) -> None:
+        # The page sends again what gets 503, and drops what gets 400.
+        with sqlite3.connect(tmp_path / "r.db") as other:
+            other.execute("ALTER TABLE batch RENAME TO elsewhere")
+        status, answer = edited(stage, "orange")
+        assert (status, "cannot be used" in answer["error"]) == (503, True)
+        with sqlite3.connect(tmp_path / "r.db") as other:
+            other.execute("ALTER TABLE elsewhere RENAME TO batch")
+        assert edited(stage, "orange")[0] == 200
+        assert item(stage, "target_color")["value"] == "orange"
 
 
 class TestTwoReviewers:
@@ -280,6 +305,32 @@ class TestCommand:
         error = capsys.readouterr().err.splitlines()[-1]
         assert sentence in error
         assert error.startswith("error: ")
+
+    def test_a_review_is_of_one_data_set(
+        self, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        place = str(tmp_path / "r.db")
+        with ReviewStage(folder / "set", folder / "annotations.parquet", "--db", place):
+            pass
+        other = write(tmp_path / "other", [take(seed, cameras=CAMERAS) for seed in (7, 8, 9)])
+        out = str(tmp_path / "approved.parquet")
+        assert cli.main(["review", str(other), "--db", place, "--export", out]) == 2
+        assert "was begun on another data set: episode 0 had " in capsys.readouterr().err
+        longer = write(
+            tmp_path / "longer", [take(seed, cameras=CAMERAS) for seed in range(4)]
+        )  # the same, and one more
+        assert cli.main(["review", str(longer), "--db", place, "--export", out]) == 0
+
+    def test_drafts_of_another_data_set_are_refused(
+        self, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        one = write(tmp_path / "one", [take(0, cameras=CAMERAS)])
+        given = ["review", str(one), "--db", str(tmp_path / "r.db"), "--export", str(tmp_path / "out.parquet")]
+        assert cli.main([*given, "--annotations", str(folder / "annotations.parquet")]) == 2
+        assert "it has rows of episode 1, which the data set does not have" in capsys.readouterr().err
+        late = [replace(row, from_s=60.0, to_s=61.0) for row in drafts(0)]
+        assert cli.main([*given, "--annotations", str(write_drafts(tmp_path / "late.parquet", late))]) == 2
+        assert "begins at 60.00 s, after its" in capsys.readouterr().err
 
     def test_the_data_set_is_not_touched(self, folder: Path, tmp_path: Path) -> None:
         def state() -> list[tuple[str, int, int]]:

@@ -185,7 +185,7 @@ def test_files_that_were_not_fetched_are_named_with_the_way_on(
     root: Path, tmp_path: Path, name: str, content: str
 ) -> None:
     (root / name).write_text(content)
-    says = "run 'git lfs pull'" if content else "is empty (0 bytes)"
+    says = "'git lfs pull'" if content else "is empty (0 bytes)"
     found = read(root)
     assert found[0] == []
     assert says in found[1]

@@ -159,7 +159,7 @@ def test_a_result_that_does_not_agree_with_itself_is_refused(tmp_path: Path, cha
         read_result(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"body": 3}', "no"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"body": 3}', "no", "[" * 100_000])
 def test_what_is_no_result_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(FineVLAError, match="is no result.json of 'finevla bench steer'"):

@@ -23,6 +23,7 @@ from training_sets import FPS, KEYS, SIZE, add_words, as_v3, make_set, only
 from finevla_core.active_instruction import Steering
 from finevla_core.assembler import Assembler
 from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
 from finevla_core.images import ImageFormat, RawImage
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.manifest import Manifest
@@ -31,7 +32,7 @@ from finevla_core.policy.chunk_maker import ChunkMaker
 from finevla_models.vla.batch import VLAExample
 from finevla_tools.convert.episode import CameraStream
 from finevla_tools.convert.lerobot_pictures import VideoPictures
-from finevla_tools.datasets.lerobot_files import open_dataset, values
+from finevla_tools.datasets.lerobot_files import Footage, open_dataset, values
 from finevla_tools.training.config_types import DataOptions, LanguageRates, SampleOptions, SourceSet
 from finevla_tools.training.mixture import MIXES
 from finevla_tools.training.vla_samples import VLASamples
@@ -264,7 +265,7 @@ def observed(robot: Embodiment, state: np.ndarray, files: object, place: int, fr
         picture = np.zeros((*SIZE, 3), np.uint8)
         if name in KEYS:
             path = files.root / f"videos/chunk-000/{KEYS[name]}/episode_{place:06d}.mp4"  # type: ignore[attr-defined]
-            with VideoPictures(CameraStream(name, *SIZE), path, 0.0) as video:
+            with VideoPictures(CameraStream(name, *SIZE), Footage(name, path, 0.0, None)) as video:
                 picture = video.at(frame / FPS)
         raw = RawImage("rgb8", *SIZE, SIZE[1] * 3, picture.tobytes())
         assembler.add_image(name, 1, lambda raw=raw: raw)  # type: ignore[misc]
@@ -278,6 +279,19 @@ def test_v21_and_v30_give_the_same_samples(folder: Path, opened: Open) -> None:
     old, new = opened("one"), opened("one_v3")
     assert [digest(old.example(k)) for k in range(60)] == [digest(new.example(k)) for k in range(60)]
     assert old.transforms == new.transforms
+
+
+def test_pictures_of_the_next_episode_are_none_of_this_one(folder: Path, tmp_path: Path, opened: Open) -> None:
+    root = as_v3(folder / "one", tmp_path / "short")
+    (path,) = (root / "meta/episodes").glob("**/*.parquet")
+    rows = pq.read_table(path).to_pylist()
+    for (
+        key
+    ) in KEYS.values():  # its video is half a second shorter than its rows; the next one begins there all the same
+        rows[0][f"videos/{key}/to_timestamp"] -= 0.5
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    with pytest.raises(FineVLAError, match=r"what comes there are pictures of another episode; leave it out"):
+        opened(str(root), cache=tmp_path / "cache")
 
 
 def test_rows_behind_the_end_are_masked_and_repeat_the_last(folder: Path, opened: Open) -> None:

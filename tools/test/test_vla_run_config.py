@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from finevla_core.errors import FineVLAError
+from finevla_models.head_names import VLA_HEADS
 from finevla_tools.cli import main
 from finevla_tools.training.config import load_run_config, parse_run_config
 
@@ -116,6 +117,12 @@ def test_a_good_file_is_read_and_written_the_same(tmp_path: Path) -> None:
         ("training.rates", {"visual": -1.0}, "training.rates.visual is -1; it must be 0 to 10"),
         ("training.rates", {"visual": "fast"}, "training.rates.visual is 'fast'; it must be a number"),
         ("training.rates", {3: 1.0}, "training.rates: '3' is no module's name"),
+        ("name", "..", "name is '..'; it becomes the name of a folder"),
+        ("policy.head", "ofd", "policy.head: unknown head 'ofd'; did you mean 'oft'"),
+        ("policy.cameras", {"front": "k", "left": "k"}, "policy.cameras: 'k' is the pictures of two cameras"),
+        ("policy.images.filter", [], "policy.images: the filter of pictures is '[]'; known are"),
+        ("policy.images.fit", {}, "policy.images: the fit of pictures is '{}'; known are"),
+        ("training", {"steps": 1, "lora": {"rank": 4}, "backbone_rate": 0}, "so that its adapters would not learn"),
         ("training.batch", 2.5, "training.batch is '2.5'; it must be a whole number"),
     ],
 )
@@ -170,6 +177,36 @@ def test_a_configuration_is_refused_without_loading_torch(tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["2", "False", "False"]
     assert "policy: unknown entry 'haed'; did you mean 'head'" in done.stderr
+
+
+def test_the_names_of_heads_are_those_that_there_are() -> None:
+    registry = pytest.importorskip("finevla_models.vla.head_registry", reason="torch comes with 'make train-setup'")
+    assert tuple(registry.HEADS) == VLA_HEADS
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("head: oft", "head: oft\n  options: {hiden: 3}", "head 'oft': unknown option 'hiden'; did you mean 'hidden'"),
+        ("backbone: hub/name", "backbone: nope", "backbone 'nope' cannot be loaded: there is no such folder"),
+        (
+            "backbone: hub/name",
+            "backbone: models/nope",
+            "backbone 'models/nope' cannot be loaded: there is no such folder",
+        ),
+        ("backbone: hub/name", "backbone: {new: nope}", "policy.backbone: there is no folder 'nope'"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_before_data_are_decoded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, old: str, new: str, said: str
+) -> None:
+    pytest.importorskip("torch", reason="torch comes with 'make train-setup'")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    file = tmp_path / "run.yaml"
+    file.write_text(GOOD.replace(old, new))  # its data sets do not exist, which would be told later
+    assert main(["train", str(file)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_the_page_shows_every_entry_with_the_value_that_holds_without_it() -> None:

@@ -13,6 +13,7 @@ pytest.importorskip("httpx", reason="httpx comes with 'make data-setup'")
 from PIL import Image
 from vlm_run import write_video
 
+from finevla_core.errors import DamagedFileError
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.annotate.json_schema import find_json, schema_errors
 from finevla_tools.annotate.vlm_frames import ViewFile, fixed_times, phase_times, read_frames
@@ -47,6 +48,16 @@ def test_later_episode_of_a_shared_file_is_found(tmp_path: Path) -> None:
     (frame,) = read_frames(ViewFile("high", path, begin_s=2.0), (1.0,))
     light = float(np.asarray(Image.open(io.BytesIO(frame.jpeg)))[30:, 40:].mean())
     assert abs(light - 255 * 30 / 41) < 12
+
+
+def test_pictures_of_the_next_episode_in_a_shared_file_are_not_taken(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", seconds=4.0)
+    view = ViewFile("high", path, begin_s=1.0, end_s=2.0)
+    (last,) = read_frames(view, (1.0,))  # the last picture of its own, at 1.9 s of the file
+    light = float(np.asarray(Image.open(io.BytesIO(last.jpeg)))[30:, 40:].mean())
+    assert abs(light - 255 * 19 / 41) < 4
+    with pytest.raises(DamagedFileError, match=r"ends before 2\.00 s of the episode"):
+        read_frames(view, (0.5, 2.0))
 
 
 def test_phases_choose_the_times() -> None:

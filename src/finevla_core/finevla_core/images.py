@@ -74,7 +74,7 @@ class ImageFormat:
             if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= MAX_SIDE:
                 raise FineVLAError(f"the {name} of pictures is {side!r}; it must be a whole number, 1 to {MAX_SIDE}")
         for name, word, known in (("fit", self.fit, FITS), ("filter", self.filter, FILTERS)):
-            if word not in known:
+            if not isinstance(word, str) or word not in known:
                 raise FineVLAError(f"the {name} of pictures is {quoted(str(word))}; known are {', '.join(known)}")
         if not isinstance(self.regions, Mapping):
             raise FineVLAError("the regions of pictures must be given by camera, as left, top, right, bottom")

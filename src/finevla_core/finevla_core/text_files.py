@@ -29,6 +29,7 @@ HALF = re.compile("[\ud800-\udfff]")
 CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 KANA = re.compile("[\u3040-\u30ff]")
 COMMON = 0.9  # of the characters of a GBK text of two bytes, so many at least are among the 6,763 of everyday writing
+MERGE = "<<"  # YAML's key that takes other mappings' entries; may stand there more than once
 MAX_BYTES = 1 << 31
 BETWEEN = re.compile(r"[\s,\x1e\ufeff]*")  # what may stand between two JSON values of a file of them
 
@@ -108,11 +109,27 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return rows, problems
 
 
+class _NamesOnce(yaml.SafeLoader):
+    """Plain data, of which no mapping names an entry twice: YAML's own reader lets the last one count, and says nothing."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen and key.value != MERGE:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"entry {key.value!r} is there twice; leave one out", key.start_mark
+                    )
+                seen.add(key.value)
+        return node
+
+
 def read_yaml(path: Path, most: int = MAX_BYTES) -> Any:
-    """Read a YAML file without tags of Python; raises `FineVLAError` naming the file."""
+    """Read a YAML file without tags of Python and entries named twice; raises `FineVLAError` naming the file."""
     text = read_text(path, most).text.removeprefix("\ufeff")
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_NamesOnce)  # a subclass of SafeLoader: it makes plain data only
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise DamagedFileError(f"'{path}' cannot be read as YAML: {_said(error)}") from error
 

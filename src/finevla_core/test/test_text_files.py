@@ -109,6 +109,13 @@ def test_json_and_yaml_of_windows_are_read(tmp_path: Path) -> None:
         read_yaml(write(tmp_path / "x.yaml", "a: [1"))
     with pytest.raises(DamagedFileError, match="read as YAML"):
         read_yaml(write(tmp_path / "x.yaml", "!!python/object/apply:os.getcwd []"))
+
+
+def test_an_entry_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DamagedFileError, match="entry 'steps' is there twice.*line 4"):
+        read_yaml(write(tmp_path / "x.yaml", "name: x\ntraining:\n  steps: 5\n  steps: 500\n"))
+    merged = "base: &base {a: 1, b: 2}\nmore: &more\n  <<: *base\n  b: 3\nlast: {<<: *more, b: 4}\n"
+    assert read_yaml(write(tmp_path / "x.yaml", merged))["last"] == {"a": 1, "b": 4}
     with pytest.raises(FineVLAError, match="cannot be read"):
         read_text(tmp_path / "none")
 

@@ -46,7 +46,7 @@ _REORDERED: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (_PRIOR_WORDS, rf"^(?P<a>.+?)[, ]+{_PRIOR} (?!that\b|this\b|long\b)(?P<b>.+)$"),
         (("after",), rf"^(?P<b>.+?)\b{_JUST}after) (?!that\b|this\b|wards\b|\d)(?P<a>.+)$"),
         (_LATER_WORDS[1:-1],
-         r"^(?P<b>.+?)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$"),
+         r"^(?P<b>.+?)(?<! and)(?<! then)[, ]+(?:(?:only |just )?(?:once|as soon as|when)|following) (?=\w+ \w+)(?P<a>.+)$"),
         ((", but", ", though"), r"^(?P<b>.+?), (?:but|though)(?: only)? (?:first|beforehand|before that)\b(?P<a>.+)$"),
         (("having",), r"^(?P<b>.+?), (?:having|after having) (?P<a>.+)$"),
         (("had ",), r"^(?P<b>[^,]+?), (?:which|that|who) (?:it )?had (?P<a>.+)$"),

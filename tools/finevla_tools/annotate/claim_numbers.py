@@ -15,6 +15,7 @@ _NUMBERS = {
 }  # fmt: skip
 _MOMENTS = re.compile(r"\d+(?:\.\d+)?")
 COUNTED = frozenset(("no retry", "again", "anew", "failed tries", "ordinal", "tries", "times"))  # mentions of how often
+SHORT_S = 1.5  # a span that means a moment
 TIMED = ("close", "open", "miss")
 
 
@@ -71,7 +72,9 @@ def _repeats(clause: str, mentions: Sequence[ClaimMention]) -> list[ClaimMention
     for one in of_kind(mentions, "anew"):
         acts = [act for act in mentions if act.end <= one.begin and act.kind in (*VERBS, "try", "tries")]
         near = bool(acts) and acts[-1].kind in ("grasp", "shut", "try", "tries", "reach", "go")
-        if near and len(clause[acts[-1].end : one.begin].split()) <= 3:
+        # `after letting go it closes the gripper again` is no try.
+        after = near and acts[-1].kind == "shut" and any(act.kind in ("release", "spread") for act in acts)
+        if near and not after and len(clause[acts[-1].end : one.begin].split()) <= 3:
             found.append(one)
     return found
 
@@ -83,7 +86,12 @@ def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[ClaimMe
     times = [one for one in of_kind(mentions, "time") if not _is_end(clause, one)]
     claims = dict(enumerate(placed))
     events = [k for k, (_, claim) in claims.items() if claim.kind in TIMED and not claim.denied]
-    if not times and told.at_s is not None:
+    between = _between(mentions)
+    if not times and between is not None:
+        for k in events:
+            if claims[k][1].kind == "open":
+                claims[k] = (claims[k][0], replace(claims[k][1], at_s=between))
+    elif not times and told.at_s is not None:
         for k in events:
             claims[k] = (claims[k][0], replace(claims[k][1], at_s=told.at_s))
     elif times and len({claims[k][1].kind for k in events}) == 1 and len(times) == 1:
@@ -96,6 +104,15 @@ def with_times(placed: Sequence[Placed], clause: str, mentions: Sequence[ClaimMe
                 k = min(free, key=lambda k: abs(claims[k][0] - one.begin))
                 claims[k] = (claims[k][0], replace(claims[k][1], at_s=float(one.number)))
     return [claim for _, claim in claims.values()]
+
+
+def _between(mentions: Sequence[ClaimMention]) -> float | None:
+    """The middle of the only span of a clause, if that is short: `lets go between 5 and 6 s` is no span of holding."""
+    spans = [_MOMENTS.findall(one.text) for one in of_kind(mentions, "span")]
+    if len(spans) != 1 or len(spans[0]) != 2:
+        return None
+    begin, end = map(float, spans[0])
+    return (begin + end) / 2 if 0.0 <= end - begin <= SHORT_S else None
 
 
 def moment(clause: str, mentions: Sequence[ClaimMention]) -> float | None:

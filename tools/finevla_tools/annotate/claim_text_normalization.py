@@ -64,6 +64,23 @@ _ORDERS = _rules(
     (r"\b(left|right)(?: one)? first,? (?:and )?(?:then )?(?:the )?(left|right)(?: one)?"
      r" (?:second|next|afterwards|later|last)\b", r"\1 arm first, then \2 arm"),
 )  # fmt: skip
+# Notes of people who are short of time: `L: grasp @3.7 s`, `opens t=9.5`, `R first, then L`, `to -y (right)`.
+_NOTES = _rules(
+    (r"(?:^|(?<=[.;,\n] )|(?<=\n))l ?: ?", "left arm: "),
+    (r"(?:^|(?<=[.;,\n] )|(?<=\n))r ?: ?", "right arm: "),
+    (r"\bl first,? (?:and )?then r\b(?! \w)", "left arm first, then right arm"),
+    (r"\br first,? (?:and )?then l\b(?! \w)", "right arm first, then left arm"),
+    (r"(?<![\w.])(?:at )?t ?[=≈~] ?(?=\d)(\d+(?:\.\d+)?)(?: ?s(?:ec(?:onds)?)?\b)?", r"at \1 s"),
+    (r"@ ?(?=\d)", "at "),
+    (r"\b(?:to |along |in )?[+-] ?[xy] ?\((?:to the )?(left|right)\)", r"to the \1"),
+)  # fmt: skip
+_DID_ALL = r"(?: one| arm| hand)? (?:did|does|handled|handles) (?:everything|all the work|it all)(?=\s*(?:$|[.;,!\n]))"
+_DID_ONLY = r"(?: one| arm| hand) (?:did|does) anything(?=\s*(?:$|[.;,!\n]))"
+_ALONE = tuple(
+    (re.compile(pattern), f"the {side} arm acts and the {other} arm stays idle throughout")
+    for side, other in (("left", "right"), ("right", "left"))
+    for pattern in (rf"\b(?:the )?{side}{_DID_ALL}", rf"\bonly the {side}{_DID_ONLY}")
+)
 _SPANS = _rules((r"\bbetween (\d[\d.]*(?: ?s\b| seconds?)?) and (?=\d)", r"from \1 to "))
 _CHINESE = _rules(
     (r"反时针|逆时钟", "逆时针"), ("顺时钟", "顺时针"), ("直角", "90度"),
@@ -110,6 +127,8 @@ def plain_text(text: str) -> str:
         ("n't" in text or "cannot" in text, _DENIALS),
         ("cw" in text or "clock" in text, _SENSES),
         (any(sign in text for sign in ":=："), _LABELS),
+        (any(sign in text for sign in ":=≈~@(") or " first" in text, _NOTES),
+        ("everything" in text or "anything" in text or " all" in text, _ALONE),
         ("first" in text, _ORDERS),
         ("between" in text, _SPANS),
         (any(map(text.__contains__, _RARE_WORDS)), _RARE),

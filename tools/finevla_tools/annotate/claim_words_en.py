@@ -103,7 +103,8 @@ WORDS: tuple[tuple[str, str, str], ...] = (
         r"nothing", r"(?:only|just|but|mere|thin|empty) air", r"air(?= alone)", r"empty[- ]handed",
         r"(?:is|are|was|comes? (?:up|away|back)|came (?:up|away|back)|stays?|remains?|ends? up|with (?:its|an?"
         r"|the)|returns?|still"
-        r"|leaves?|left) (?:\w+ )?empty", rf"{GRIP} empty", r"an empty (?:gripper|hand|claw|grip)",
+        r"|leaves?|left) (?:\w+ )?empty", r"(?<=closes )empty|(?<=closed )empty|(?<=closing )empty",
+        rf"{GRIP} empty", r"an empty (?:gripper|hand|claw|grip)",
         r"not? (?:between|inside|within|in) (?:them|it|its|the)\b(?! air)")),
     ("left", "", either(
         r"untouched|undisturbed|unmoved|ungrasped|unheld",
@@ -185,7 +186,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("ordinal", "", rf"\b(?P<n>first|second|third|fourth|fifth|\d+(?:st|nd|rd|th))[ -](?:grasp(?:ing)? "
                     rf"|pick(?:ing)? |grip(?:ping)? "
                     rf"|such )?{_TRIED}\b|\b(?:attempt|try|grasp) (?:is |was )?(?:number |no\.? ?|# ?)?(?P<m>\d+)\b"
-                    rf"|#(?P<o>\d+)\b"),
+                    rf"(?!\.\d)(?! ?(?:s|sec|seconds?|cm|mm|m)\b)|#(?P<o>\d+)\b"),
     ("tries", "", r"\b(?P<n>\d+) (?:grasp(?:ing)? |pick(?:ing)? |separate |different |consecutive |successive |whole )*"
                   r"(?:attempts?|tr(?:y|ies)|goes|shots?|efforts?)\b|\b(?:attempts|tries"
                   r"|attempt count) ?[:=] ?(?P<m>\d+)\b"),

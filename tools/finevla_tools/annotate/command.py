@@ -100,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     outcome = write_draft(made, source, out, said_by)
     _say("left out", outcome.failed)
     _say("without the model's part", outcome.without_model)
+    _say("in doubt", outcome.doubts)
     print(f"{counted(outcome.episodes, 'episode')}, {outcome.rows} facts and sentences: {out}")
     if arguments.score:
         print("\n".join(score.lines()))
@@ -107,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _say(what: str, sentences: "Mapping[int, str]") -> None:
-    """Name the episodes that lack something, up to `SHOWN`."""
+    """Name the episodes of which something is to be told, up to `SHOWN`."""
     for index, sentence in list(sentences.items())[:SHOWN]:
         print(f"{what}: episode {index}: {sentence}", file=sys.stderr)
     if len(sentences) > SHOWN:
@@ -150,15 +151,17 @@ def _write_questions(
 
 def _show(source: "MotionSource", index: int, way: "MotionWay") -> int:
     """Print the rows of one episode."""
-    from finevla_tools.annotate.draft import annotate_episodes
+    from finevla_tools.annotate.draft import NOTHING_SAID, annotate_episodes
 
     chosen = [episode for episode in source.files.episodes if episode.index == index]
     if not chosen:
-        there = f"{source.files.episodes[0].index} to {source.files.episodes[-1].index}"
-        raise FineVLAError(f"--show {index}: '{source.files.root}' has episodes {there}")
+        indices = [episode.index for episode in source.files.episodes]
+        there = f"episodes {indices[0]} to {indices[-1]}" if indices else "no episodes"
+        raise FineVLAError(f"--show {index}: '{source.files.root}' has {there}")
     made = next(iter(annotate_episodes(source, chosen, 1, way)))
-    if made.failed:
-        raise FineVLAError(made.failed)
+    if made.failed or not made.rows:
+        raise FineVLAError(made.failed or f"episode {index}: {NOTHING_SAID}")
+    _say("in doubt", {index: made.doubt} if made.doubt else {})
     for row in made.rows:
         where = f"step {row.step}" if row.step else "all"
         print(f"{where:8s} {row.from_s:7.2f} {row.to_s:7.2f}  {row.confidence:.2f}  {row.slot}: {row.value}")

@@ -121,7 +121,7 @@ def _wrong_outcome(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, s
 
 def _wrong_order(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str] | None:
     """The first claim that comes too late: told events must follow each other in the motion as they do in the words."""
-    events = [f for f in scope.facts if f.kind in ("close", "open")]
+    every = events = [f for f in scope.facts if f.kind in ("close", "open")]
     if not says_failure(claims):
         events = list(_successes(events))
     told = [c for c in claims if events and c.kind in ("close", "open") and not c.denied and c.value != "try"]
@@ -139,12 +139,19 @@ def _wrong_order(claims: Sequence[Claim], scope: MotionView) -> tuple[Claim, str
             (k for k in range(at, len(events)) if events[k].kind == claim.kind and _same(events[k].arm, claim.arm)),
             None,
         )
+        if match is None and claim.value == "shut" and at and _shuts_after(every, events[at - 1]):
+            continue
         if match is None and claim.value == "place" and not any(event.kind == "open" for event in events):
             continue
         if match is None:
             return claim, "told in another order than " + shown(events)
         at = match + 1
     return _wrong_first(claims, scope)
+
+
+def _shuts_after(events: Sequence[Fact], last: Fact) -> bool:
+    """Whether fingers close once more after an event, on whatever: `lets it go and closes the gripper again`."""
+    return any(event.kind == "close" and event.row.from_s > last.row.from_s for event in events)
 
 
 def _prepares(told: Sequence[Claim], claims: Sequence[Claim]) -> bool:

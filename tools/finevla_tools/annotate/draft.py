@@ -31,6 +31,7 @@ from finevla_tools.work.staged_output import Staged
 
 ANNOTATIONS, LABELS, RECORD = "annotations.parquet", "motion.parquet", "annotate.json"
 LABEL_SCHEMA = pa.schema([("episode", pa.int64()), ("time_s", pa.float64()), ("text", pa.string())])
+NOTHING_SAID = "nothing is said of it, for no arm or gripper is seen to move in it"
 BATCH = 500  # episodes per row group
 
 
@@ -44,7 +45,10 @@ class MotionWay:
 
 @dataclass(frozen=True)
 class AnnotatedEpisode:
-    """What came of one episode; `failed` says why there is nothing, `without_model` why there is motion's part alone."""
+    """What came of one episode; `failed` says why there is nothing, `without_model` why there is motion's part alone.
+
+    `doubt` is what a reviewer must know of all its rows.
+    """
 
     index: int
     rows: tuple[Annotation, ...] = ()
@@ -52,16 +56,18 @@ class AnnotatedEpisode:
     facts: MotionFacts | None = None
     failed: str = ""
     without_model: str = ""
+    doubt: str = ""
 
 
 @dataclass
 class DraftOutcome:
-    """How many rows of how many episodes; a sentence for each that was left out, or has no part of the model that was asked."""
+    """How many rows of how many episodes; a sentence for each that was left out, lacks the model's part, or is in doubt."""
 
     episodes: int = 0
     rows: int = 0
     failed: dict[int, str] = field(default_factory=dict)
     without_model: dict[int, str] = field(default_factory=dict)
+    doubts: dict[int, str] = field(default_factory=dict)
 
 
 def annotate_episodes(
@@ -87,9 +93,11 @@ def write_draft(
         rows: list[Annotation] = []
         labels: list[tuple[int, float, str]] = []
         for number, episode in enumerate(made, start=1):
-            if episode.failed:
-                outcome.failed[episode.index] = episode.failed
+            if episode.failed or not episode.rows:
+                outcome.failed[episode.index] = episode.failed or NOTHING_SAID
                 continue
+            if episode.doubt:
+                outcome.doubts[episode.index] = episode.doubt
             if episode.without_model:
                 outcome.without_model[episode.index] = episode.without_model
             outcome.episodes += 1
@@ -118,7 +126,9 @@ def _annotated(made: tuple[Any, MotionWay], episode: EpisodeFile) -> AnnotatedEp
         rows = rows_of(facts, way.language)
         if way.instruct:
             rows += instruct_rows(rows, only_goal(episode.tasks or ()))
-        return AnnotatedEpisode(episode.index, tuple(rows), tuple(motion_labels(trajectory)), facts)
+        return AnnotatedEpisode(
+            episode.index, tuple(rows), tuple(motion_labels(trajectory)), facts, doubt=trajectory.clock
+        )
     except FineVLAError as error:
         return AnnotatedEpisode(episode.index, failed=str(error))
 
@@ -149,6 +159,7 @@ def _record(source: MotionSource, outcome: DraftOutcome, annotator: str) -> dict
         "rows": outcome.rows,
         "left_out": {str(index): sentence for index, sentence in outcome.failed.items()},
         "without_model": {str(index): sentence for index, sentence in outcome.without_model.items()},
+        "doubts": {str(index): sentence for index, sentence in outcome.doubts.items()},
         "map": source.fields.name,
         "told": list(source.fields.told),
         "one_frame": source.is_shared,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from finevla_core.errors import FineVLAError
-from finevla_tools.annotate.trajectory import EpisodeTrajectory, times_of, trajectory_of
+from finevla_tools.annotate.trajectory import EpisodeTrajectory, clock_doubt, times_of, trajectory_of
 from finevla_tools.canonical.arm_kinematics import forward_of
 from finevla_tools.canonical.field_map import Field, FieldMap
 from finevla_tools.canonical.field_map_choice import choose_map
@@ -75,7 +75,8 @@ def reader_of(source: MotionSource) -> Callable[[EpisodeFile], EpisodeTrajectory
             stamps = values(table, STAMPS, where)[:, 0].astype(np.float64) if table.num_rows else None
         times_s = times_of(stamps, table.num_rows, source.files.fps)
         unified = unify(columns, rules, forward, where)
-        return trajectory_of(unified, episode.index, times_s, axes, source.is_shared)
+        trajectory = trajectory_of(unified, episode.index, times_s, axes, source.is_shared)
+        return replace(trajectory, clock=clock_doubt(stamps, table.num_rows, source.files.fps))
 
     return read
 

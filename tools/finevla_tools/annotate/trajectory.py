@@ -12,6 +12,7 @@ from finevla_tools.canonical.unified_values import Unified
 
 Array = NDArray[np.float64]
 ARMS = ("left", "right")
+OFF_RATE = 0.1  # share by which a rate may differ: drivers drop frames, but not so many
 MAX_UNKNOWN = 0.2  # share of rows with NaN or infinity: of more, the column is not known
 
 
@@ -38,12 +39,16 @@ class ArmTrack:
 
 @dataclass(frozen=True)
 class EpisodeTrajectory:
-    """One episode: `times_s` (T,) from 0, rising, and its arms by side; `is_shared` says if all poses are in one frame."""
+    """One episode: `times_s` (T,) from 0, rising, and its arms by side; `is_shared` says if all poses are in one frame.
+
+    `clock` is a sentence where times are not what the data set says of its rate (`clock_doubt`).
+    """
 
     episode: int
     times_s: Array
     arms: Mapping[str, ArmTrack]
     is_shared: bool = False
+    clock: str = ""
 
     @property
     def end_s(self) -> float:
@@ -73,6 +78,21 @@ def times_of(stamps: Array | None, frames: int, fps: float) -> Array:
     if stamps is not None and len(stamps) == frames and np.isfinite(stamps).all() and (np.diff(stamps) > 0).all():
         return np.asarray(stamps - stamps[0], np.float64)
     return np.arange(frames) / fps
+
+
+def clock_doubt(stamps: Array | None, frames: int, fps: float) -> str:
+    """Return a sentence where an episode's time stamps cannot be used, or run at another rate than `fps`; else nothing."""
+    if stamps is None or frames < 2:
+        return ""
+    if len(stamps) != frames or not np.isfinite(stamps).all() or not (np.diff(stamps) > 0).all():
+        return f"its time stamps do not rise from frame to frame; times are counted at {fps:g} frames a second instead"
+    rate = 1.0 / float(np.median(np.diff(stamps)))
+    if abs(rate / fps - 1.0) > OFF_RATE:
+        return (
+            f"its time stamps run at {rate:.3g} frames a second, the data set says {fps:g}; times are the stamps', "
+            f"0 to {float(stamps[-1] - stamps[0]):.4g} s"
+        )
+    return ""
 
 
 def _arm(unified: Unified, side: str, tool_axes: bool) -> ArmTrack:

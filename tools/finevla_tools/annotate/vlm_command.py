@@ -139,7 +139,8 @@ def shown_episode(made: "AnnotatedEpisode", episode: "EpisodeFile", source: "Mot
     if made.facts is None:
         raise FineVLAError(f"episode {made.index} has no motion that a model could be shown")
     views = [
-        ViewFile(video.key.removeprefix("observation.images."), video.path, video.begin_s) for video in episode.videos
+        ViewFile(video.key.removeprefix("observation.images."), video.path, video.begin_s, video.end_s)
+        for video in episode.videos
     ]
     words = "; ".join(episode.tasks or ())
     duration_s = max((row.to_s for row in made.rows), default=(episode.length or 1) / source.files.fps)

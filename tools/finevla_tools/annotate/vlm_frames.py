@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.annotate.annotation import Annotation
 from finevla_tools.datasets.lerobot_files import UNCUT
 
@@ -23,16 +24,18 @@ MAX_WIDTH = 512
 QUALITY = 85
 TIME_SHARE = 0.12  # of a picture's height: smaller times are misread
 LATEST_S = 0.5  # the last picture of a video stands for what comes this much later
+EDGE_S = 1e-3  # a picture that is nearer to a time is of that time
 APART_S = 0.05  # two phases' edges that are nearer than this are shown once
 
 
 @dataclass(frozen=True)
 class ViewFile:
-    """A camera's video of an episode, which begins `begin_s` after the file does."""
+    """A camera's video of an episode, from `begin_s` to `end_s` of the file; after it come other episodes' pictures."""
 
     name: str
     path: Path
     begin_s: float = 0.0
+    end_s: float | None = None  # to the end of the file
 
     @property
     def label(self) -> str:
@@ -122,7 +125,9 @@ def _pictures(view: ViewFile, times_s: Sequence[float]) -> Iterator[tuple[float,
 
     if not view.path.is_file():
         raise DamagedFileError(f"view '{view.name}': '{view.path}' is missing")
+    refuse_no_content(view.path)
     todo, shown = list(times_s)[::-1], None
+    length_s = math.inf if view.end_s is None else view.end_s - view.begin_s - EDGE_S
     try:
         with av.open(str(view.path), metadata_errors="replace", options=UNCUT) as container:
             stream = container.streams.video[0]
@@ -132,7 +137,9 @@ def _pictures(view: ViewFile, times_s: Sequence[float]) -> Iterator[tuple[float,
                 if frame.pts is None:
                     continue
                 at_s = float(frame.pts * stream.time_base) - view.begin_s
-                while todo and shown is not None and at_s > todo[-1] + 1e-3:
+                if at_s > length_s:
+                    break
+                while todo and shown is not None and at_s > todo[-1] + EDGE_S:
                     yield todo.pop(), np.asarray(shown.to_ndarray(format="rgb24"), np.uint8)
                 shown, shown_s = frame, at_s
                 if not todo:

@@ -4,10 +4,12 @@ import argparse
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.argument_checks import at_least, refuse_no_folder, refuse_no_output
 from finevla_tools.benchmarks.server_options import add_server_arguments, server_options
 from finevla_tools.benchmarks.vqa_command import add_set_arguments, say_missing
@@ -77,9 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise FineVLAError(
             f"nothing in '{out}' is judged; give --judge MODEL, or folders of a recorded judge by --judged"
         )
-    for one in runs:
-        if not set(one.judged) & set(asked.facts):
-            raise FineVLAError(f"the verdicts '{one.name}' are of no sample of '{arguments.set}'")
+    runs = [_of_the_set(one, asked, arguments.set) for one in runs]
     write_report(out, asked, runs, axes, arguments.as_published)
     table = headline(asked, runs, arguments.as_published)
     for row in table.rows:
@@ -90,6 +90,20 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{cells[0]}: {told}")
     print(f"written: {out / PAGE}")
     return 1 if failed else 0
+
+
+def _of_the_set(run: "CaptionRun", asked: "CaptionFacts", folder: Path) -> "CaptionRun":
+    """A run without verdicts on samples that the set does not have, which would count in its means."""
+    mine = {name: judged for name, judged in run.judged.items() if name in asked.facts}
+    if not mine:
+        raise FineVLAError(f"the verdicts '{run.name}' are of no sample of '{folder}'")
+    if strangers := len(run.judged) - len(mine):
+        print(
+            f"warning: {counted(strangers, 'verdict')} of '{run.name}' {'is' if strangers == 1 else 'are'} of no sample of "
+            f"'{folder}', and left out",
+            file=sys.stderr,
+        )
+    return replace(run, judged=mine)
 
 
 def _dry_run(arguments: argparse.Namespace, asked: "CaptionFacts", way: "VqaWay") -> int:

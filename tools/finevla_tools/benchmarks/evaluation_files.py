@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import FineVLAError
+from finevla_core.pointer_files import refuse_no_content
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.benchmarks.capabilities import CAPABILITIES
 from finevla_tools.benchmarks.caption_repair import AtomicFact
 from finevla_tools.benchmarks.caption_scoring import LABELS, FactVerdict, JudgedSample
-from finevla_tools.benchmarks.set_folders import FACTS, QUESTIONS, SETS, refuse_pointer
+from finevla_tools.benchmarks.set_folders import FACTS, QUESTIONS, SETS
 from finevla_tools.benchmarks.vqa_matching import ANSWER_TYPES, CHOICE, LETTERS, VqaQuestion
 
 CURLY = str.maketrans("“”‘’，", "\"\"'',")  # what editors make of quotes and commas
@@ -43,6 +44,10 @@ def read_samples(path: Path) -> dict[str, BenchSample]:
         name = row.get("sample_id")
         if not isinstance(name, str) or not name:
             raise FineVLAError(f"'{path}': entry {k} has no 'sample_id'; that is no file of evaluation samples")
+        _once(path, name, found)
+        for key, kind in (("views", dict), ("meta", dict)):
+            if row.get(key) and not isinstance(row[key], kind):
+                raise FineVLAError(f"'{path}': '{key}' of '{name}' is no object; is it a file of another version?")
         found[name] = _sample(name, row)
     if not found:
         raise FineVLAError(f"'{path}' holds no samples")
@@ -53,7 +58,8 @@ def _sample(name: str, row: Mapping[str, Any]) -> BenchSample:
     words = row.get("instruction_raw") or ""
     meta = row["meta"] if isinstance(row.get("meta"), dict) else {}
     addresses = {key: value for key, value in (row.get("views") or {}).items() if isinstance(value, str)}
-    views = tuple(str(view) for view in meta.get("view_names") or addresses)
+    names = meta.get("view_names")
+    views = tuple(str(view) for view in (names if isinstance(names, list) and names else addresses))
     # `views` has the keys view1, view2 ... in the order of the names, or the names themselves.
     named = {
         view: address
@@ -100,6 +106,9 @@ def read_questions(path: Path) -> dict[str, list[VqaQuestion]]:
         if row.get("status") != "ok" or not row.get("qas"):
             continue
         name = str(row.get("sample_id", ""))
+        _once(path, name, found)
+        if not isinstance(row["qas"], list):
+            raise FineVLAError(f"'{path}': 'qas' of '{name}' is no list; is it a file of another version?")
         found[name] = [_question(path, name, told) for told in row["qas"]]
         for one in found[name]:
             if one.question_id in seen:
@@ -149,6 +158,7 @@ def read_facts(path: Path) -> dict[str, list[AtomicFact]]:
         blocks = row.get("capability_results")
         if not isinstance(blocks, list):
             raise FineVLAError(f"'{path}': '{name}' has no 'capability_results'; that is no file of atomic facts")
+        _once(path, name, found)
         found[name] = [fact for block in blocks for fact in _facts(path, name, block)]
     if not found:
         raise FineVLAError(f"'{path}' holds no facts: no line has the status 'ok'")
@@ -196,7 +206,9 @@ def read_captions(path: Path) -> dict[str, list[str]]:
             raise FineVLAError(f"'{path}': a line has no 'sample_id'; that is no file of captions")
         steps = row.get("caption_result", row.get("fineGrainedSteps"))
         if row.get("call_success", True) and steps is not None:
-            found[name] = told_steps(steps)
+            told = told_steps(steps)
+            if found.setdefault(name, told) != told:
+                raise FineVLAError(f"'{path}' has two captions of '{name}'; leave the one that counts")
     if not found:
         raise FineVLAError(f"'{path}' holds no captions")
     return found
@@ -222,7 +234,14 @@ def _first_number(key: str) -> int:
 
 def read_judged(path: Path) -> dict[str, JudgedSample]:
     """Return what a judge said, from `direct_align_raw.jsonl`; what breaks the published form is a sample with an error."""
-    found = {str(row.get("sample_id") or ""): judged_of(row) for row in _rows(path)}
+    found: dict[str, JudgedSample] = {}
+    for row in _rows(path):
+        one = judged_of(row)
+        was = found.get(one.sample_id)
+        if was is not None and not was.error and not one.error and was != one:
+            raise FineVLAError(f"'{path}' judges '{one.sample_id}' twice, and otherwise; leave the one that counts")
+        if was is None or was.error:  # what failed and was tried again stays in the file, as published
+            found[one.sample_id] = one
     if not found or "" in found:
         raise FineVLAError(f"'{path}' is no file of a judge's verdicts: a line has no 'sample_id', or there is none")
     return found
@@ -277,11 +296,23 @@ def judged_line(judged: JudgedSample) -> dict[str, Any]:
     }
 
 
+def _once(path: Path, name: str, found: Mapping[str, Any]) -> None:
+    """Raise `FineVLAError` for a sample that is there already: the other one would be lost without a word."""
+    if name in found:
+        raise FineVLAError(f"'{path}' has the sample '{name[:80]}' twice; leave one of them out")
+
+
+def printable(value: Any) -> str:
+    """A name out of a file as it may be shown: on one line, without signs that a terminal obeys; "" for what is no text."""
+    text = value if isinstance(value, str) else ""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())[:100]
+
+
 def _rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSON array or of a .jsonl file."""
     if not path.is_file():
         raise FineVLAError(f"'{path}' does not exist; a set has {SETS}, {QUESTIONS} and {FACTS}")
-    refuse_pointer(path)
+    refuse_no_content(path)
     if path.suffix == ".json":
         value = read_json(path)
         if isinstance(value, list) and all(isinstance(row, dict) for row in value):

@@ -30,6 +30,7 @@ LEXNAMES = (
     "verb.contact", "verb.creation", "verb.emotion", "verb.motion", "verb.perception", "verb.possession", "verb.social",
     "verb.stative", "verb.weather", "adj.ppl",
 )  # fmt: skip
+HAN = re.compile("[\u4e00-\u9fff]")
 KINDS = {"noun": 1, "verb": 2, "adj": 3, "adv": 4}
 
 
@@ -96,6 +97,7 @@ def bleu(order: int, predictions: Texts, references: References) -> LanguageScor
     """BLEU of n-grams up to `order` of the whole corpus (Papineni 2002), 0 to 1."""
     from sacrebleu.metrics.bleu import BLEU
 
+    predictions, references = [spaced(told) for told in predictions], [list(map(spaced, some)) for some in references]
     most = max(map(len, references))
     streams = [[some[k] if k < len(some) else None for some in references] for k in range(most)]
     metric: Any = BLEU(max_ngram_order=order, effective_order=False, lowercase=True)
@@ -113,12 +115,15 @@ def rouge_l(predictions: Texts, references: References) -> LanguageScore:
     """F-measure of the longest common subsequence (Lin 2004) with the best reference, mean over predictions."""
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer: Any = RougeScorer(["rougeL"], use_stemmer=False)
+    is_chinese = any(HAN.search(text) for texts in (predictions, *references) for text in texts)
+    # Its own tokenizer leaves out whatever is no ASCII letter or digit.
+    scorer: Any = RougeScorer(["rougeL"], use_stemmer=False, tokenizer=_PlainWords() if is_chinese else None)
     each = tuple(
         max(scorer.score(text, told)["rougeL"].fmeasure for text in some)
         for told, some in zip(predictions, references, strict=True)
     )
-    return LanguageScore("ROUGE-L", fmean(each), f"rouge-score {version('rouge-score')}, F, no stemmer", each)
+    told = f"rouge-score {version('rouge-score')}, F, no stemmer{', Chinese by characters' if is_chinese else ''}"
+    return LanguageScore("ROUGE-L", fmean(each), told, each)
 
 
 def cider(predictions: Texts, references: References) -> LanguageScore:
@@ -192,6 +197,18 @@ def atomic(predictions: Texts, references: References) -> LanguageScore:
     known = [value for value in each if value is not None]
     told = f"claims read by rules; {len(known)} of {len(each)} references have some"
     return LanguageScore("atomic facts (words)", fmean(known) if known else float("nan"), told, each)
+
+
+class _PlainWords:
+    """A tokenizer for rouge-score that knows Chinese."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return plain_words(text)
+
+
+def spaced(text: str) -> str:
+    """Return a text with blanks around Chinese characters, which are words; any other text as it is."""
+    return HAN.sub(r" \g<0> ", text) if HAN.search(text) else text
 
 
 def plain_words(text: str) -> list[str]:

@@ -82,6 +82,8 @@ def _pair(path: Path, number: int, row: Mapping[str, Any]) -> tuple[str, str, tu
     truth = next((row[key] for key in REFERENCES if key in row), None)
     if told is None or not truth:
         raise FineVLAError(f"'{path}', sample '{name}': a 'prediction' (or 'response') and a 'reference' are needed")
+    if not isinstance(told, str | list) or not isinstance(truth, str | list):
+        raise FineVLAError(f"'{path}', sample '{name}': prediction and reference must be texts, or lists of texts")
     prediction = " ".join(map(str, told)) if isinstance(told, list) else str(told)
     return name, prediction, tuple(map(str, truth)) if isinstance(truth, list) else (str(truth),)
 

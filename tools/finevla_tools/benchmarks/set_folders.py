@@ -1,18 +1,16 @@
-"""Where the files of a set lie: the folders that the published instructions clone it to, and what Git LFS has not brought.
+"""Where the files of a set lie: the folders that the published instructions clone it to, and under which names.
 
-RoboFine-Bench is a data set of Hugging Face; `git clone` without `git lfs install` writes small texts in place of files.
+Folders and names differ between the published instructions, which have changed.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.errors import FineVLAError
 
 SETS, QUESTIONS, FACTS = "EvalSets.json", "QAEvalSets.json", "GT_AtomicFacts.jsonl"
 CLONES = ("", "EvalData", "Eval_Set")  # of the newer and of the older instructions
 VIDEOS = ("Videos", "videos")  # both cases are in use
-POINTER = b"version https://git-lfs.github.com/spec/"
-LFS = "run 'git lfs install' and 'git lfs pull' where it was cloned"
 
 
 def set_folder(folder: Path) -> Path:
@@ -36,18 +34,6 @@ def facts_file(folder: Path) -> Path:
             f"'{folder}' has several files of atomic facts ({names}); rename the one that counts to {FACTS}"
         )
     return others[0]
-
-
-def is_pointer(path: Path) -> bool:
-    """Return whether a file only stands for another one, which Git LFS has not brought."""
-    with path.open("rb") as file:
-        return file.read(len(POINTER)) == POINTER
-
-
-def refuse_pointer(path: Path) -> None:
-    """Raise `DamagedFileError` for a file that only stands for another one."""
-    if path.is_file() and is_pointer(path):
-        raise DamagedFileError(f"'{path}' is a pointer of Git LFS, the file itself was not brought: {LFS}")
 
 
 def video_files(folder: Path, dataset: str, sample_id: str, stems: tuple[str, ...]) -> Iterator[Path]:

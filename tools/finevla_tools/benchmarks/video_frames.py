@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from finevla_core.errors import DamagedFileError, FineVLAError
+from finevla_core.pointer_files import LFS, is_pointer
 from finevla_tools.annotate.vlm_frames import ViewFile, read_frames
 from finevla_tools.benchmarks.evaluation_files import BenchSample
 from finevla_tools.benchmarks.model_requests import text_part
-from finevla_tools.benchmarks.set_folders import LFS, is_pointer, video_files
+from finevla_tools.benchmarks.set_folders import video_files
 
 SPAN = re.compile(r"#t=(\d+(?:\.\d+)?),(\d+(?:\.\d+)?)$")
 
@@ -78,7 +79,7 @@ def _clip(folder: Path, sample: BenchSample, name: str, key: str) -> ViewClip | 
     if span is None:
         return ViewClip(ViewFile(name, path))
     begin, end = float(span[1]), float(span[2])
-    return ViewClip(ViewFile(name, path, begin), max(end - begin, 0.0))
+    return ViewClip(ViewFile(name, path, begin, end), max(end - begin, 0.0))
 
 
 def picture_times(clip: ViewClip, rule: FrameRule) -> list[float]:

@@ -1,6 +1,7 @@
 """Asks a model the questions of a set, all of one video in one request, and keeps its answers as published result files."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from finevla_core.errors import DamagedFileError
 from finevla_core.recording.atomic_files import write_text
 from finevla_core.text_files import json_line, read_json_lines
 from finevla_tools.annotate.vlm_budget import BYTES_PER_TOKEN, IMAGE_TOKENS, VlmUsage
 from finevla_tools.annotate.vlm_prompts import prompt
-from finevla_tools.benchmarks.evaluation_files import BenchSample
+from finevla_tools.benchmarks.evaluation_files import BenchSample, printable
 from finevla_tools.benchmarks.model_requests import Messages, ModelAnswer, ModelRequest, object_schema, text_part
 from finevla_tools.benchmarks.video_frames import VQA_FRAMES, expected_pictures, find_views, view_parts
 from finevla_tools.benchmarks.vqa_matching import CHOICE, LETTERS, NUMBER, YES_NO, VqaQuestion, shown_options
@@ -180,27 +182,39 @@ class VqaResults:
 
 def read_results(path: Path, asked: VqaSet) -> VqaResults:
     """Read a result file, anybody's, and match its answers anew; raises `FineVLAError` naming the file."""
-    rows, _ = read_json_lines(path)
+    rows, problems = read_json_lines(path)
+    if problems:  # left out, it would only make the denominator smaller
+        raise DamagedFileError(problems[0])
     known = {one.question_id: one for some in asked.questions.values() for one in some}
     records, strangers, model = dict[str, VqaRecord](), 0, ""
     for row in rows:
         if row.get("_type") == "summary":
-            model = str(row.get("model") or model)  # a stale summary may stand before the last one
+            model = printable(row.get("model")) or model  # a stale summary may stand before the last one
             continue
         question = known.get(str(row.get("question_id")))
         if question is None:
             strangers += 1
             continue
         sample = asked.samples.get(question.sample_id)
-        answer, success = row.get("model_answer_raw"), bool(row.get("call_success", True))
-        records[question.question_id] = judged(
+        answer, success = row.get("model_answer_raw"), row.get("call_success", True)
+        if not isinstance(success, bool):
+            raise DamagedFileError(
+                f"'{path}': 'call_success' of '{question.question_id}' is {str(success)[:40]!r}; it must be true or false"
+            )
+        elapsed, usage = row.get("elapsed"), row.get("token_usage")
+        made = judged(
             question,
             sample.dataset if sample else "",
             "" if answer is None else str(answer),
             success,
-            float(row.get("elapsed") or 0.0),
-            row.get("token_usage") or {},
+            float(elapsed) if type(elapsed) in (int, float) and 0.0 <= elapsed < math.inf else 0.0,
+            usage if isinstance(usage, dict) else {},
         )
+        was = records.get(question.question_id)
+        if was is not None and was.call_success and success and was.answer != made.answer:
+            raise DamagedFileError(f"'{path}' has two answers to '{question.question_id}'; leave the one that counts")
+        if was is None or success:  # a failed call that was tried again stays in the file, as published
+            records[question.question_id] = made
     stem = path.name.removesuffix(SUFFIX)
     found = re.search(r"_round(\d+)$", stem)
     stem = stem[: found.start()] if found else stem

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.plural_phrases import counted
-from finevla_core.pointer_files import why_no_content
+from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.clean.checks import Array, Measurement, PictureSample
 from finevla_tools.clean.frozen_camera import frozen
 from finevla_tools.datasets.lerobot_files import UNCUT, Footage
@@ -29,8 +29,7 @@ def count_and_look(footage: Footage, fps: float, rate_hz: float) -> tuple[int, l
     av.logging.set_libav_level(av.logging.PANIC)
     if not footage.path.is_file():
         raise DamagedFileError(f"'{footage.path}' is missing")
-    if why := why_no_content(footage.path):
-        raise DamagedFileError(f"'{footage.path}' {why}")
+    refuse_no_content(footage.path)
     try:
         with av.open(str(footage.path), options=UNCUT) as container:
             if not container.streams.video:

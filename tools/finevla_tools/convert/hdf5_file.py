@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_core.pointer_files import why_no_content
+from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.convert import compressed_pictures
 
 MAX_CHUNK = 1 << 28  # bytes that one read may have to unpack; collectors use one picture per chunk
@@ -27,8 +27,7 @@ def opened(path: Path) -> Iterator[Any]:
         import h5py
     except ImportError as error:
         raise FineVLAError("HDF5 files need h5py; run 'make data-setup' first") from error
-    if why := why_no_content(path):
-        raise DamagedFileError(f"'{path}' {why}")
+    refuse_no_content(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file

@@ -1,30 +1,38 @@
 """Pictures of a LeRobot episode by the times of its rows: out of videos (PyAV), or out of image columns."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError
-from finevla_core.pointer_files import why_no_content
+from finevla_core.pointer_files import refuse_no_content
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, Encoded
 from finevla_tools.convert.episode_names import inside
+
+if TYPE_CHECKING:
+    from finevla_tools.datasets.lerobot_files import Footage
 
 MOST_ADDED = 2  # pictures behind the last row's that say nothing
 TOLERANCE_S = 1e-3  # so far a picture may be from its row's time
 
 
 class VideoPictures:
-    """A video, decoded forward from where the episode begins, `begin_s` after the file's start; a context manager."""
+    """A video, decoded forward from where the episode begins, `footage.begin_s` after the file's start; a context manager.
 
-    def __init__(self, camera: CameraStream, path: Path, begin_s: float, tolerance_s: float = TOLERANCE_S) -> None:
-        self.camera, self._path, self._begin_s, self._tolerance_s = camera, path, begin_s, tolerance_s
-        self._where = f"'{path}'"
+    What comes after `footage.end_s` in a file that episodes share are pictures of the next one: they are refused.
+    """
+
+    def __init__(self, camera: CameraStream, footage: "Footage", tolerance_s: float = TOLERANCE_S) -> None:
+        self.camera, self._path, self._begin_s, self._tolerance_s = camera, footage.path, footage.begin_s, tolerance_s
+        self._end_s = math.inf if footage.end_s is None else footage.end_s
+        self._where = f"'{footage.path}'"
 
     def __enter__(self) -> "VideoPictures":
         import av
@@ -33,8 +41,7 @@ class VideoPictures:
 
         if not self._path.is_file():
             raise DamagedFileError(f"{self._where} is missing")
-        if why := why_no_content(self._path):
-            raise DamagedFileError(f"{self._where} {why}")
+        refuse_no_content(self._path, self._where)
         with sentences(self._where):
             self._container = av.open(str(self._path), metadata_errors="replace", options=UNCUT)
             if not self._container.streams.video:
@@ -56,6 +63,11 @@ class VideoPictures:
     def at(self, time_s: float) -> NDArray[np.uint8]:
         """Return the picture `(H, W, 3)` shown at that second of the episode; times must not go back."""
         due = self._begin_s + time_s
+        if due > self._end_s + self._tolerance_s:
+            raise DamagedFileError(
+                f"{self._where}: the episode's pictures end at {self._end_s:.4f} s by the metadata, its rows go on to "
+                f"{due:.4f} s; what comes there are pictures of another episode"
+            )
         with sentences(self._where):
             for frame in self._decoded:
                 if frame.pts is None or frame.pts * self._base < due - self._tolerance_s:

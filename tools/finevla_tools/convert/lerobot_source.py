@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError
 from finevla_core.plural_phrases import counted
-from finevla_core.pointer_files import why_no_content
+from finevla_core.pointer_files import refuse_no_content
 from finevla_core.recording.label_contradiction import same_words
 from finevla_tools.convert import compressed_pictures
 from finevla_tools.convert.episode import CameraStream, EpisodeFrame, Header, Picture, Reference
@@ -232,7 +232,7 @@ class LeRobotEpisode:
             path = inside(self._files.root, str(footage.path.relative_to(self._files.root)), self._where)
             if not np.isfinite(footage.begin_s) or footage.begin_s < 0:
                 raise FineVLAError(f"{self._where}: its video of {camera.name} begins at {footage.begin_s} s")
-            yield VideoPictures(camera, path, footage.begin_s, self._options.tolerance_s)
+            yield VideoPictures(camera, replace(footage, path=path), self._options.tolerance_s)
         stated = {key for key, feature in self._files.features.items() if feature.get("dtype") == "video"}
         if lacking := stated - self._files.depth - {footage.key for footage in self._file.videos}:
             raise FineVLAError(f"{self._where} has no video of {min(lacking)}; the metadata are incomplete")
@@ -301,12 +301,13 @@ class LeRobotEpisode:
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
+        from finevla_tools.datasets.lerobot_files import OWN_INDEX, refuse_another
+
         if not self._path.is_file():
             raise DamagedFileError(f"'{self._path}' is missing")
-        if why := why_no_content(self._path):
-            raise DamagedFileError(f"'{self._path}' {why}")
+        refuse_no_content(self._path)
         with pq.ParquetFile(self._path) as file:
-            wanted = stored_columns((*columns, "episode_index"), self._files.vectors)
+            wanted = stored_columns((*columns, OWN_INDEX), self._files.vectors)
             there = [c for c in wanted if c in file.schema_arrow.names]
             if file.metadata.num_rows > 1000 * MAX_ROWS:
                 raise DamagedFileError(
@@ -317,8 +318,10 @@ class LeRobotEpisode:
             for group in groups:
                 for batch in file.iter_batches(size, row_groups=[group], columns=there, use_threads=False):
                     table = pa.Table.from_batches([batch])
-                    if "episode_index" in there and self._file.is_shared:
-                        table = table.filter(pc.equal(table.column("episode_index"), self._file.index))
+                    if OWN_INDEX in there and self._file.is_shared:
+                        table = table.filter(pc.equal(table.column(OWN_INDEX), self._file.index))
+                    elif OWN_INDEX in there:
+                        refuse_another(table.column(OWN_INDEX), self._file)
                     if table.num_rows:
                         yield self._files.joined(table, columns, self._where)
 

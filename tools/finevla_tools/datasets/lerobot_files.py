@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
 from finevla_core.plural_phrases import counted
-from finevla_core.pointer_files import why_no_content
+from finevla_core.pointer_files import refuse_no_content
 from finevla_core.text_files import read_json, read_json_lines
 from finevla_tools.datasets.lerobot_paths import filled, template
 from finevla_tools.datasets.row_numbers import FRAME, refuse_mixed_rows
@@ -31,6 +31,7 @@ from finevla_tools.path_hints import no_data_set
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
 MAX_VALUE = float(np.finfo(np.float32).max)  # larger ones would become infinite in what is written
 MAX_WIDTH = 4096  # values of one feature
+OWN_INDEX = "episode_index"  # the column that says of which episode a row is
 DATA_V2 = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 DATA_V3 = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -120,7 +121,7 @@ class LeRobotFiles:
         wanted = None if columns is None else tuple(dict.fromkeys(columns))
         stored = None if wanted is None else stored_columns((*wanted, FRAME), self.vectors)
         if not episode.is_shared:
-            table = _whole(episode.path, stored)
+            table = _alone(episode, stored)
         elif (table := _part(episode.path, episode.index, stored)).num_rows == 0:
             raise DamagedFileError(f"'{episode.path}' has no rows of episode {episode.index}")
         refuse_mixed_rows(table, f"'{episode.path}'")
@@ -218,10 +219,29 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
     return flat.reshape(rows, -1) if rows else flat.reshape(0, 0)
 
 
+def _alone(episode: EpisodeFile, columns: tuple[str, ...] | None) -> pa.Table:
+    """Rows of a file that has one episode; its own `episode_index` must say the same as its name."""
+    wanted = None if columns is None else (*columns, OWN_INDEX)
+    table = _whole(episode.path, wanted)
+    if OWN_INDEX not in table.column_names:
+        return table
+    refuse_another(table.column(OWN_INDEX), episode)
+    return table if columns is None or OWN_INDEX in columns else table.drop_columns([OWN_INDEX])
+
+
+def refuse_another(numbers: pa.ChunkedArray, episode: EpisodeFile) -> None:
+    """Raise `DamagedFileError` where rows of an episode's own file say that they are another's (v2.x)."""
+    others = [number for number in pc.unique(numbers).to_pylist() if number != episode.index]
+    if others:
+        raise DamagedFileError(
+            f"'{episode.path}' has rows of episode {others[0]} by its column '{OWN_INDEX}', by its name it is of "
+            f"episode {episode.index}; rename the file or correct the column"
+        )
+
+
 def _whole(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
     try:
-        if why := why_no_content(path):
-            raise DamagedFileError(f"'{path}' {why}")
+        refuse_no_content(path)
         with pq.ParquetFile(path) as file:
             return file.read(columns=_there(file, columns), use_threads=False)
     except FileNotFoundError:
@@ -235,8 +255,7 @@ def _whole(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
 def _part(path: Path, index: int, columns: tuple[str, ...] | None) -> pa.Table:
     """Rows of one episode out of a shared file: only its row groups are read."""
     try:
-        if why := why_no_content(path):
-            raise DamagedFileError(f"'{path}' {why}")
+        refuse_no_content(path)
         groups = _groups(path, _stamp(path))
         tables = []
         for group, (low, high) in enumerate(groups):

@@ -8,7 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finevla_core.errors import DamagedFileError
 from finevla_core.recording.atomic_files import write_by, write_text
+from finevla_core.text_files import read_json
 from finevla_sim.tasks import FACTORS, TASKS
 from finevla_tools.evaluation.baselines import BASELINES
 from finevla_tools.evaluation.pair_videos import video_name
@@ -88,9 +90,17 @@ def write_reports(
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """Read the policy's summary from a finished evaluation's folder; shares become `Share` again."""
-    data = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    found: dict[str, Any] = _shares(data["contestants"][BUNDLE])
+    """Read the policy's summary from a finished evaluation's folder; shares become `Share` again.
+
+    Raises `FineVLAError` for a file that is none.
+    """
+    data = read_json(folder / SUMMARY)
+    try:
+        found: dict[str, Any] = _shares(data["contestants"][BUNDLE])
+    except (KeyError, TypeError, IndexError) as error:
+        raise DamagedFileError(
+            f"'{folder / SUMMARY}' is no summary of 'finevla evaluate'; give that command once more, trials that are done stay"
+        ) from error
     return found
 
 

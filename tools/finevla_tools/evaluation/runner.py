@@ -15,6 +15,8 @@ import numpy as np
 from finevla_core.bundle import load_bundle, used_files
 from finevla_core.errors import FineVLAError
 from finevla_core.instruction import Instruction
+from finevla_core.recording.atomic_files import write_text
+from finevla_core.text_files import read_json
 from finevla_sim.demonstrator import Demonstrator
 from finevla_sim.gripper_path_planner import UNDISTURBED, Unreachable
 from finevla_sim.inverse_kinematics import ArmIK
@@ -149,14 +151,14 @@ def open_folder(folder: Path, bundle: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / HEADER
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         if found != header:
+            other = found.get("bundle") if isinstance(found, dict) else None
             raise FineVLAError(
-                f"'{folder}' holds an evaluation of another bundle ({found.get('bundle')}); give another --out or "
-                "remove it"
+                f"'{folder}' holds an evaluation of another bundle ({other}); give another --out or remove it"
             )
     else:
-        path.write_text(json.dumps(header, indent=1), encoding="utf-8")
+        write_text(path, json.dumps(header, indent=1))
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from finevla_core.errors import DiskFullError, FineVLAError, is_disk_full
+from finevla_core.errors import DamagedFileError, DiskFullError, FineVLAError, is_disk_full
 from finevla_core.recording.atomic_files import write_text
+from finevla_core.text_files import read_json
 from finevla_tools.crash_report import Unexpected, unexpected
 from finevla_tools.mixture_study.study_config import StudyCell, StudyEvaluation
 from finevla_tools.training.config import VLARunConfig
@@ -86,7 +87,9 @@ def read_cell(folder: Path, cell: StudyCell, evaluation: StudyEvaluation) -> Row
     path = folder / DONE
     if not path.is_file():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = read_json(path)
+    if not isinstance(found, dict) or not {"identity", "row"} <= found.keys():
+        raise DamagedFileError(f"'{path}' does not say what was tried; remove it, and the cell is tried again")
     was, now = _flat(found["identity"]), _flat(json.loads(json.dumps(identity_of(cell, evaluation))))
     for name in sorted(was.keys() | now.keys()):
         if was.get(name) != now.get(name):

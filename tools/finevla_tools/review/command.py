@@ -16,6 +16,10 @@ from finevla_tools.serve.command import checked_token
 from finevla_tools.stderr_notices import announce
 
 if TYPE_CHECKING:  # what needs more than the robot has is imported when it is wanted
+    from collections.abc import Mapping, Sequence
+
+    from finevla_tools.annotate.annotation import Annotation
+    from finevla_tools.datasets.lerobot_files import LeRobotFiles
     from finevla_tools.review.review_store import ReviewStore
     from finevla_tools.review.server import ReviewOptions, ReviewServer
 
@@ -66,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"--annotations '{arguments.annotations}' is no file; 'finevla annotate' writes such a table"
         )
     from finevla_tools.datasets.lerobot_files import open_dataset
+    from finevla_tools.review.database_schema import keep_to_dataset
     from finevla_tools.review.review_store import ReviewStore
     from finevla_tools.review.sql_connection import Database
 
@@ -73,8 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     database = Database(place)
     try:
         store = ReviewStore(database, arguments.reviewers)
+        keep_to_dataset(database, {episode.index: episode.length for episode in dataset.episodes})
         if arguments.annotations is not None:
-            _take(store, arguments.annotations, [episode.index for episode in dataset.episodes])
+            _take(store, arguments.annotations, dataset)
         if arguments.export is not None:
             return _export(store, arguments.export)
         from finevla_tools.review.server import ReviewOptions, ReviewServer
@@ -86,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _take(store: "ReviewStore", path: Path, episodes: list[int]) -> None:
+def _take(store: "ReviewStore", path: Path, dataset: "LeRobotFiles") -> None:
     from finevla_tools.datasets.annotation_table import read_annotations
     from finevla_tools.review.database_schema import has_drafts, take_drafts
 
@@ -94,8 +100,26 @@ def _take(store: "ReviewStore", path: Path, episodes: list[int]) -> None:
     if mark and has_drafts(store.database, mark):
         return
     announce(f"reading '{path}'")
-    if left := take_drafts(store.database, mark, read_annotations(path), episodes):
+    drafts, lengths = read_annotations(path), {episode.index: episode.length for episode in dataset.episodes}
+    _refuse_another(path, drafts, lengths, dataset)
+    if left := take_drafts(store.database, mark, drafts, list(lengths)):
         print(f"{counted(left, 'episode', 'were')} reviewed already: their new drafts were left out", flush=True)
+
+
+def _refuse_another(
+    path: Path, drafts: "Sequence[Annotation]", lengths: "Mapping[int, int | None]", dataset: "LeRobotFiles"
+) -> None:
+    """Raise `FineVLAError` for drafts that cannot be of this data set."""
+    for row in drafts:
+        if row.episode not in lengths:
+            why = f"it has rows of episode {row.episode}, which the data set does not have"
+        elif (length := lengths[row.episode]) is not None and row.from_s > (length + 1) / dataset.fps:
+            why = f"a {row.slot} of episode {row.episode} begins at {row.from_s:.2f} s, after its {length / dataset.fps:.2f} s"
+        else:
+            continue
+        raise FineVLAError(
+            f"--annotations '{path}' is not of '{dataset.root}': {why}; give the drafts made of this one"
+        )
 
 
 def _export(store: "ReviewStore", path: Path) -> int:

@@ -1,15 +1,18 @@
 """The tables of a review and their version, and how drafts get into them."""
 
+import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from finevla_core.errors import FineVLAError
+from finevla_core.plural_phrases import counted
 from finevla_tools.annotate.annotation import TEXT, Annotation
 from finevla_tools.annotate.consistency import contradictions
 from finevla_tools.review.sql_connection import Database, Transaction
 
 VERSION = 1
+DATASET = "dataset"  # fact: frames by episode
 # A row of `revision` is never changed: the newest of an item counts. `track` is '' or, where two reviewers judge alone, whose.
 _TABLES = (
     "CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -61,6 +64,25 @@ def prepare(database: Database, reviewers: int) -> None:
 def facts(tx: Transaction) -> dict[str, str]:
     """What the database says of itself."""
     return dict(tx.rows("SELECT name, value FROM fact"))  # type: ignore[arg-type]
+
+
+def keep_to_dataset(database: Database, lengths: Mapping[int, int | None]) -> None:
+    """Note how many frames the data set's episodes have; raises `FineVLAError` if those of an earlier run had others.
+
+    A data set may grow; of another one, what was approved would be given to episodes that it was never said of.
+    """
+    with database.transaction() as tx:
+        known = {int(n): length for n, length in json.loads(facts(tx).get(DATASET, "{}")).items()}
+        here = {n: length for n, length in lengths.items() if length is not None}
+        if odd := [n for n in sorted(known.keys() & here.keys()) if known[n] != here[n]]:
+            raise FineVLAError(
+                f"the review in '{database.name}' was begun on another data set: episode {odd[0]} had "
+                f"{counted(known[odd[0]], 'frame')} there and has {here[odd[0]]} here; give the data set that it is of, or "
+                "--db another one"
+            )
+        if known.keys() < (both := known | here).keys():
+            tx.run("DELETE FROM fact WHERE name = ?", DATASET)
+            tx.run("INSERT INTO fact VALUES (?, ?)", DATASET, json.dumps(both))
 
 
 def has_drafts(database: Database, mark: str) -> bool:

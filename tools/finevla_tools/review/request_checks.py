@@ -16,6 +16,7 @@ from finevla_tools.serve.command import is_loopback
 
 MAX_BODY = 1 << 20
 MAX_EDITS = 500  # of one request: splitting a step of a long episode changes many rows
+MAX_DIGITS = 18  # of a whole number: what a database holds
 MAX_TEXT = 4000
 COOKIE = "finevla_review"
 NEW = (*CHANGEABLE, "dimension", "slot")
@@ -39,15 +40,14 @@ class AccessCheck:
 
     def refusal(self, request: web.Request) -> str:
         """Why a request is refused, or nothing."""
-        host = request.headers.get("Host", "")
+        host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
         try:
-            name = urlsplit(f"//{host}").hostname or ""
+            name, page = urlsplit(f"//{host}").hostname or "", urlsplit(origin or "").netloc
         except ValueError:
-            return "the Host header is damaged"
+            return "the Host or the Origin header is damaged"
         if not self.token and not is_loopback(name):  # a name of another's that was pointed at this machine
             return f"'{name[:60]}' is not a name of this machine; open http://127.0.0.1 and the port"
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and page != host:
             return "the request comes from a page of another origin"
         is_ours = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
         if not is_ours and (request.method != "GET" or request.path != "/"):  # a link to the page itself is no harm
@@ -72,8 +72,11 @@ class AccessCheck:
 async def body(request: web.Request) -> dict[str, Any]:
     """The JSON object of a request; raises `FineVLAError`."""
     try:
-        said = json.loads(await request.text(), parse_constant=_no_constant)
-    except (ValueError, UnicodeDecodeError, RecursionError) as error:
+        said = json.loads(await request.text(), parse_constant=_no_constant, parse_int=_whole)
+        json.dumps(said, ensure_ascii=False).encode()  # which half a character cannot be
+    except UnicodeEncodeError:
+        raise FineVLAError("the request holds half a character (a lone surrogate)") from None
+    except (ValueError, RecursionError) as error:
         raise FineVLAError(f"the request is not JSON: {str(error)[:100]}") from None
     if not isinstance(said, dict):
         raise FineVLAError("the request must be a JSON object")
@@ -141,6 +144,12 @@ def versions(said: Mapping[str, Any]) -> dict[str, int]:
     if not isinstance(found, dict) or not all(type(v) is int for v in found.values()):
         raise FineVLAError("versions must be an object of numbers by item")
     return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _no_constant(name: str) -> float:

@@ -253,7 +253,11 @@ def _add(tx: Transaction, row: Revision, track: str, action: str, now: float) ->
 
 
 def _is_new(tx: Transaction, batch: str, episode: int) -> bool:
-    if tx.rows("SELECT 1 FROM batch WHERE batch = ?", batch):
+    if known := tx.rows("SELECT episode FROM batch WHERE batch = ?", batch):
+        if known[0][0] != episode:
+            raise FineVLAError(
+                f"batch '{batch}' was of episode {known[0][0]}, not of episode {episode}; give it a name of its own"
+            )
         return False
     tx.run("INSERT INTO batch VALUES (?, ?, ?)", batch, episode, time.time())
     return True

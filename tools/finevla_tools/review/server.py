@@ -19,6 +19,7 @@ from finevla_tools.review.review_export import write_table
 from finevla_tools.review.review_store import ConflictError, EpisodeState, ReviewStore, Revision
 from finevla_tools.review.reviewer_agreement import agreements
 from finevla_tools.review.signal_tracks import read_tracks
+from finevla_tools.review.sql_connection import DatabaseFaultError
 
 PAGE = Path(__file__).parent / "page"
 FILES = {path.name: path for path in PAGE.iterdir() if path.suffix in (".js", ".css", ".svg")}
@@ -80,6 +81,8 @@ class ReviewServer:
                 answer = await handler(request)
         except ConflictError as error:
             answer = _sentence(409, str(error))
+        except DatabaseFaultError as error:  # the page keeps what it wanted to say, and sends it again
+            answer = _sentence(503, str(error))
         except FineVLAError as error:
             answer = _sentence(400, str(error))
         except web.HTTPException as error:

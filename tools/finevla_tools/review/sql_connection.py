@@ -16,6 +16,10 @@ from finevla_core.errors import FineVLAError
 WAIT_S = 30.0  # for another process that writes to the same file
 
 
+class DatabaseFaultError(FineVLAError):
+    """The database cannot be used now: what was to be written is not lost if it is sent again."""
+
+
 class Transaction:
     """Statements that take effect together or not at all."""
 
@@ -61,7 +65,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commit at the end, roll back on any exception; raises `FineVLAError` for a fault of the database."""
+        """Commit at the end, roll back on any exception; raises `DatabaseFaultError` for a fault of the database."""
         with self._lock:
             try:
                 cursor = self._begin()
@@ -73,7 +77,7 @@ class Database:
                         cursor.execute("ROLLBACK")
                     raise
             except self._error as error:
-                raise FineVLAError(f"the database '{self.name}' cannot be used: {_short(error)}") from error
+                raise DatabaseFaultError(f"the database '{self.name}' cannot be used: {_short(error)}") from error
 
     def close(self) -> None:
         """Close the connection to the database."""

@@ -108,7 +108,7 @@ def read_result(path: Path) -> tuple[dict[str, Any], dict[str, str] | None, list
         whole = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FineVLAError(f"'{path}' cannot be read ({error.strerror}); give a {RESULT}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FineVLAError(f"'{path}' is no {RESULT} of 'finevla bench steer'") from error
     body, signature = (whole.get(name) if isinstance(whole, dict) else None for name in ("body", "signature"))
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:

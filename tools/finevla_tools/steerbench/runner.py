@@ -14,6 +14,8 @@ from typing import Any
 
 from finevla_core.errors import FineVLAError
 from finevla_core.policy.remote_policy import RemotePolicy
+from finevla_core.recording.atomic_files import write_text
+from finevla_core.text_files import read_json
 from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.robot_files import default_robot
 from finevla_sim.scene import Scene
@@ -113,12 +115,13 @@ def open_steer_folder(folder: Path, contestant: Contestant) -> None:
     header = {"benchmark": NAME, "version": VERSION, "cases_sha256": cases_sha256(), "policy": contestant.identity()}
     path = folder / HEADER
     if path.is_file():
-        if (found := json.loads(path.read_text(encoding="utf-8"))) != header:
-            name = found.get("policy", {}).get("name", "?")
+        if (found := read_json(path)) != header:
+            policy = found.get("policy") if isinstance(found, dict) else None
+            name = policy.get("name", "?") if isinstance(policy, dict) else "?"
             raise FineVLAError(f"'{folder}' holds a run of another policy or version ({name}); give another --out")
         return
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(header, indent=1), encoding="utf-8")
+    write_text(path, json.dumps(header, indent=1))
 
 
 def run_cases(

@@ -48,8 +48,10 @@ def run(arguments: argparse.Namespace, path: Path) -> int:
         announce(f"loading torch and {', '.join(str(one.path) for one in config.data.sets)}")
     if is_first:
         refuse_unfit(out, arguments.resume)
+    from finevla_tools.training.policy_build import refuse_unfit_policy
     from finevla_tools.training.sample_source import open_samples
 
+    refuse_unfit_policy(config.policy)  # before hours of decoding
     # Once for all processes: the first to open a set decodes its pictures.
     samples = open_samples(config, world, cores(), say=tell if tells else None)
     if arguments.processes > 1:

@@ -4,15 +4,17 @@ Reading and checking it imports no torch: what is wrong is said at once.
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, unknown
 from finevla_core.images import ImageFormat
 from finevla_core.policy.manifest_transforms import parse_prompt
 from finevla_core.text_files import read_yaml
+from finevla_models.head_names import VLA_HEADS
 from finevla_tools.training.config_entries import (
     MAX_RATE,
     check_names,
@@ -82,7 +84,7 @@ def parse_run_config(raw: Any) -> VLARunConfig:
     found = {key: value for key, value in mapping_of(raw, "the file").items() if key != PROVENANCE}
     check_names(found, sections, sections, "the file")
     name = value_of(found, "name", str, "")
-    if Path(name).name != name:
+    if Path(name).name != name or name == ".." or not name.isprintable():
         raise FineVLAError(f"name is {said(name)}; it becomes the name of a folder, give one without '/'")
     policy = _policy(mapping_of(found["policy"], "policy"))
     data = _data(mapping_of(found["data"], "data"))
@@ -111,6 +113,12 @@ def _policy(raw: Mapping[str, Any]) -> PolicyOptions:
     cameras = mapping_of(raw["cameras"], "policy.cameras")
     if not cameras or not all(isinstance(word, str) and word for pair in cameras.items() for word in pair):
         raise FineVLAError("policy.cameras must map at least one camera's name to the data set's key of its pictures")
+    if twice := [key for key, count in Counter(cameras.values()).items() if count > 1]:
+        raise FineVLAError(
+            f"policy.cameras: {said(twice[0])} is the pictures of two cameras; each has a key of its own"
+        )
+    if raw.get("head") not in VLA_HEADS:
+        raise FineVLAError(f"policy.head: {unknown('head', str(raw.get('head')), VLA_HEADS)}")
     shape = mapping_of(raw["images"], "policy.images")
     known = [entry.name for entry in dataclasses.fields(ImageFormat)]
     check_names(shape, known, ("height", "width"), "policy.images")
@@ -194,4 +202,9 @@ def _training(raw: Any) -> TrainingOptions:
     made: TrainingOptions = read_entries(TrainingOptions, entries, "training", lora=lora, rates=rates)
     if made.rate == 0.0 and made.backbone_rate == 0.0:
         raise FineVLAError("training.rate and training.backbone_rate are both 0, so that nothing would be learned")
+    if made.lora.rank and made.backbone_rate == 0.0 and not any(made.rates.values()):
+        raise FineVLAError(
+            "training.lora is there and training.backbone_rate is 0, so that its adapters would not learn: leave lora out, or "
+            "give a rate"
+        )
     return made

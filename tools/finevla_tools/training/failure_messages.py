@@ -35,6 +35,24 @@ class Position:
 
 
 @contextmanager
+def built_in_words() -> Iterator[None]:
+    """Turn a lack of memory while weights are made or loaded into a `FineVLAError` that says what to change."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if (
+            isinstance(error, RuntimeError)
+            and not isinstance(error, torch.OutOfMemoryError)
+            and CPU_MEMORY not in str(error)
+        ):
+            raise
+        raise FineVLAError(
+            "out of memory before the first step: the policy's weights alone do not fit; take a smaller backbone or smaller "
+            "policy.options, 'finevla train CONFIG --memory' counts them"
+        ) from error
+
+
+@contextmanager
 def in_words(at: Position, policy: nn.Module, options: TrainingOptions, world: int) -> Iterator[None]:
     """Turn what torch, its loader and the system raise into a `FineVLAError` that says what to change."""
     try:

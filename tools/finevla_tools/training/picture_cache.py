@@ -162,15 +162,13 @@ def _made(job: PictureJob) -> str:
 
 def _write(job: PictureJob, path: Path) -> None:
     root, features = job.files.root, job.files.features
-    begins = {footage.key: footage for footage in job.episode.videos}
+    footage = {one.key: one for one in job.episode.videos}
     stored = [key for key in job.cameras.values() if features[key]["dtype"] == "image"]
     table = job.files.read(job.episode, stored) if stored else None
     with ExitStack() as stack, path.open("wb") as out:
         videos = {
             key: stack.enter_context(
-                VideoPictures(
-                    declared_camera(key, key, features[key].get("shape"), root), begins[key].path, begins[key].begin_s
-                )
+                VideoPictures(declared_camera(key, key, features[key].get("shape"), root), footage[key])
             )
             for key in job.cameras.values()
             if key not in stored

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from finevla_core.errors import FineVLAError, unknown
-from finevla_models.vla.backbone import Backbone, load_backbone, new_backbone
+from finevla_core.errors import FineVLAError, quoted
+from finevla_models.vla.backbone import Backbone, load_backbone, new_backbone, refuse_no_backbone
 from finevla_models.vla.head import ChunkShape, VLAHead, VLAPolicy
-from finevla_models.vla.head_registry import HEADS, build_head
+from finevla_models.vla.head_registry import build_head, check_options
 from finevla_models.vla.policy_files import BACKBONE, load_vla, load_weights, saved_head
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.config_types import PolicyOptions
@@ -33,8 +33,6 @@ def build_policy(
             adapt.
     """
     options, training = config.policy, config.training
-    if options.head not in HEADS:
-        raise FineVLAError(f"policy.head: {unknown('head', options.head, HEADS)}")
     start = Path(options.start) if options.start else None
     is_continued = start is not None and saved_head(start) == options.head
     torch.manual_seed(training.seed)
@@ -78,6 +76,19 @@ def build_policy(
         policy.head.requires_grad_(False)
     keep_unrated(policy, training)
     return policy
+
+
+def refuse_unfit_policy(options: PolicyOptions) -> None:
+    """Raise `FineVLAError` for what of a policy can be told without its data and before weights are loaded."""
+    check_options(options.head, options.options)
+    if options.start:
+        saved_head(Path(options.start))
+    elif options.is_new and not Path(options.backbone).is_dir():
+        raise FineVLAError(
+            f"policy.backbone: there is no folder {quoted(options.backbone)}; 'finevla backbone' makes one"
+        )
+    elif not options.is_new:
+        refuse_no_backbone(options.backbone)
 
 
 def _backbone(options: PolicyOptions, dtype: torch.dtype) -> Backbone:

@@ -24,7 +24,7 @@ from finevla_tools.training.checkpoint import RunFacts, TrainingState
 from finevla_tools.training.command import refuse_unfit, tell
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.distributed import agreed, end_ranks, gathered, placed, start_ranks
-from finevla_tools.training.failure_messages import Position, in_words, refuse_not_finite
+from finevla_tools.training.failure_messages import Position, built_in_words, in_words, refuse_not_finite
 from finevla_tools.training.optimiser import (
     WeightAverage,
     make_optimiser,
@@ -92,7 +92,8 @@ class _Run:
 
     def __init__(self, config: VLARunConfig, samples: TrainingSamples, run: Path, rank: int, world: int) -> None:
         self.config, self.samples, self.options, self.at = config, samples, config.training, Position(run)
-        policy = build_policy(config, samples, tell if rank == 0 else lambda _: None)
+        with built_in_words():
+            policy = build_policy(config, samples, tell if rank == 0 else lambda _: None)
         if not trained_parameters(policy):
             raise FineVLAError("nothing of the policy is trained; raise training.rate or training.backbone_rate")
         self.facts = RunFacts(config, samples, world, checkpoint.fingerprint(policy))

@@ -1,5 +1,6 @@
 """A vision-language model of transformers as the backbone of a policy: tokens and pictures to hidden states."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,12 @@ from torch import Tensor, nn
 from finevla_core.errors import FineVLAError, quoted
 from finevla_models.vla.batch import VLABatch
 from finevla_models.vla.prompt_encoder import PromptEncoder
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # owner/name
+PLACE = (
+    "give a folder with config.json, *.safetensors and the processor's files, or download it where the hub is reached: "
+    "hf download NAME --local-dir FOLDER"
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,14 @@ def _quiet() -> None:
     logging.disable_progress_bar()
 
 
+def refuse_no_backbone(source: str) -> None:
+    """Raise `FineVLAError` for what is neither a folder nor can be a hub's id: asking the hub for it takes minutes offline."""
+    folder = Path(source)
+    is_path = len(folder.parts) > 1 and folder.parent.is_dir()  # a typing error in the name of a folder
+    if not folder.is_dir() and (is_path or not HUB_ID.fullmatch(source)):
+        raise FineVLAError(f"backbone {quoted(source)} cannot be loaded: there is no such folder; {PLACE}")
+
+
 def load_backbone(source: str, max_tokens: int = 1024, dtype: torch.dtype = torch.float32) -> Backbone:
     """Load a backbone and its processor from a folder or by its id on the hub.
 
@@ -94,15 +109,14 @@ def load_backbone(source: str, max_tokens: int = 1024, dtype: torch.dtype = torc
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     _quiet()
+    refuse_no_backbone(source)
     try:
         processor = AutoProcessor.from_pretrained(source)
         model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, use_safetensors=True)
     except Exception as error:  # whatever a hub, a file or a class that is not there makes of it
         said = " ".join(str(error).split())[:200]
         raise FineVLAError(
-            f"backbone {quoted(source)} cannot be loaded ({type(error).__name__}: {said}); give a folder with config.json, "
-            "*.safetensors and the processor's files, or download it where the hub is reached: hf download NAME "
-            "--local-dir FOLDER"
+            f"backbone {quoted(source)} cannot be loaded ({type(error).__name__}: {said}); {PLACE}"
         ) from error
     return Backbone(model, PromptEncoder(processor, max_tokens))
 

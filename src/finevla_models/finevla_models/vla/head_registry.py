@@ -31,16 +31,23 @@ KINDS = {
 
 def build_head(name: str, options: Mapping[str, Any], shape: ChunkShape, backbone: Backbone) -> VLAHead:
     """Return an action head of that name; raises `FineVLAError` for an unknown name, an unknown option or a wrong value."""
+    check_options(name, options)
+    config, head = HEADS[name]
+    made: VLAHead = head(config(**options), shape, backbone)
+    return made
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise `FineVLAError` for an unknown head, an unknown option of it or a wrong value, before anything is built."""
     if name not in HEADS:
         raise FineVLAError(unknown("head", name, HEADS))
-    config, head = HEADS[name]
+    config, _ = HEADS[name]
     defaults = {field.name: getattr(config(), field.name) for field in fields(config)}
     for key, value in options.items():
         if key not in defaults:
             raise FineVLAError(f"head '{name}': {unknown('option', key, defaults)}")
         _check(f"head '{name}': option '{key}'", value, defaults[key])
-    made: VLAHead = head(config(**options), shape, backbone)
-    return made
+    config(**options)
 
 
 def _check(where: str, value: Any, default: Any) -> None:

@@ -21,7 +21,7 @@ export async function ask(path, said) {
 /** Sends batches in order, each until the server has answered; a batch that arrives twice counts once there. */
 export class Outbox {
   constructor(key, { saved, refused, changed }) {
-    Object.assign(this, { key, saved, refused, changed, isSending: false, isCut: false });
+    Object.assign(this, { key, saved, refused, changed, isSending: false, isCut: false, why: "" });
     this.waiting = JSON.parse(localStorage.getItem(key) ?? "[]");
   }
 
@@ -53,11 +53,13 @@ export class Outbox {
       try {
         const answer = await ask(`/api/episodes/${entry.episode}/edits`, entry);
         this.isCut = false;
+        this.why = "";
         this.drop(entry);
         this.saved(entry, answer.items);
       } catch (error) {
         if (error.status === 0 || error.status >= 500 || error.status === 401) {
           this.isCut = true;
+          this.why = error.status ? error.message : "";
           this.timer = setTimeout(() => this.send(), RETRY_MS);
           break;
         }

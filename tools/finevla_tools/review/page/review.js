@@ -282,7 +282,7 @@ function showTime(time) {
 
 function showSaved() {
   const isCut = outbox.isCut, isBusy = outbox.holds();
-  text("saved", isCut ? say("unsaved") : say(isBusy ? "saving" : "saved"));
+  text("saved", isCut ? outbox.why || say("unsaved") : say(isBusy ? "saving" : "saved"));
   $("saved").className = isCut ? "bad" : "";
   document.body.dataset.saved = isCut ? "cut" : isBusy ? "busy" : "yes";
 }
