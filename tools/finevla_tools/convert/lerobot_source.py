@@ -215,14 +215,12 @@ class LeRobotEpisode:
                 )
 
     def _follow(self, table: Any, k: int) -> None:
-        """Refuse rows, from the episode's `k`-th on, whose numbers are mixed up; tell of those that say they are others."""
-        from finevla_tools.datasets.row_numbers import refuse_mixed_rows, whole_numbers
+        """Refuse rows, from the episode's `k`-th on, whose numbers are mixed up; tell where they do not begin with 0."""
+        from finevla_tools.datasets.row_numbers import refuse_mixed_rows
 
         self._first = refuse_mixed_rows(table, self._where, k, self._first if k else None)
         if self._first:
             self._tell(f"its rows begin with frame {self._first}; pictures are taken by their times all the same")
-        if others := set(whole_numbers(table, "episode_index").tolist()) - {self._file.index}:
-            self._tell(f"its rows say that they are of episode {min(others)}; was the file renamed or copied?")
 
     def _all_videos(self) -> Iterator[VideoPictures]:
         for footage in self._file.videos:
