@@ -48,6 +48,8 @@ def run_node(
 def _run(make: Callable[[], Node], argv: Sequence[str] | None, executor: Callable[[], Executor]) -> int:
     told = threading.Event()
     is_lasting = isinstance(make, type) and issubclass(make, LastingNode)
+    # What comes before the handlers are there waits; `finevla up` starts nodes so.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     if is_lasting:
         for number in ENDING:
             signal.signal(number, lambda *_: told.set())
@@ -57,6 +59,7 @@ def _run(make: Callable[[], Node], argv: Sequence[str] | None, executor: Callabl
         signal.signal(signal.SIGINT, lambda *_: None)
     handlers = SignalHandlerOptions.NO if is_lasting else None
     rclpy.init(args=list(argv) if argv is not None else None, signal_handler_options=handlers)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     node: Node | None = None
     try:
         node = make()
