@@ -17,6 +17,7 @@ from typing import Self
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
+from finevla_ros.namespaces import checked_namespace
 from finevla_ros.share_paths import bundle_directory, robot_file, safety_file, share
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
 from finevla_tools.stderr_notices import announce
@@ -353,6 +354,7 @@ def run(arguments: argparse.Namespace) -> int:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
         return 0
+    checked_namespace(launch.arguments.get("namespace", ""))
     refuse_bad_numbers(launch)
     refuse_missing_files(launch)
     refuse_missing_drivers(launch)
