@@ -13,5 +13,5 @@ setup(
     zip_safe=False,
     description="Camera ingest node: time-aligned images and joint state to one Observation.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["camera_ingest = finevla_camera.ingest_node:main"]},
+    entry_points={"console_scripts": ["camera_ingest = finevla_camera.executables:camera_ingest"]},
 )

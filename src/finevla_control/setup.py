@@ -15,12 +15,12 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
-            "safety_bridge = finevla_control.bridge_node:main",
-            "motion = finevla_control.motion_node:main",
-            "safety_watchdog = finevla_control.watchdog_node:main",
-            "piper_driver = finevla_control.piper_node:main",
-            "vendor_bridge = finevla_control.vendor_node:main",
-            "robot_state_publisher = finevla_control.robot_state_node:main",
+            "safety_bridge = finevla_control.executables:safety_bridge",
+            "motion = finevla_control.executables:motion",
+            "safety_watchdog = finevla_control.executables:safety_watchdog",
+            "piper_driver = finevla_control.executables:piper_driver",
+            "vendor_bridge = finevla_control.executables:vendor_bridge",
+            "robot_state_publisher = finevla_control.executables:robot_state_publisher",
             "piper_estop = finevla_control.piper.estop:main",
         ]
     },

@@ -13,5 +13,5 @@ setup(
     zip_safe=False,
     description="Policy node (lifecycle): instruction and observation to ActionChunk.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["policy = finevla_policy.policy_node:main"]},
+    entry_points={"console_scripts": ["policy = finevla_policy.executables:policy"]},
 )

@@ -13,5 +13,5 @@ setup(
     zip_safe=False,
     description="Episode recorder node: the topics of the running stack to rosbag2 (MCAP) recordings.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["recorder = finevla_recorder.recorder_node:main"]},
+    entry_points={"console_scripts": ["recorder = finevla_recorder.executables:recorder"]},
 )

@@ -13,5 +13,5 @@ setup(
     zip_safe=False,
     description="MuJoCo Cobot Magic that answers on the robot's own topics; scenes, tasks, demonstrator.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["simulator = finevla_sim.simulator_node:main"]},
+    entry_points={"console_scripts": ["simulator = finevla_sim.executables:simulator"]},
 )

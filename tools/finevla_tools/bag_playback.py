@@ -15,6 +15,7 @@ from finevla_core.plural_phrases import counted
 from finevla_core.recording.bag_reader import BagReader, offered
 from finevla_core.recording.mcap_scan import Channel
 from finevla_core.time_units import NS_PER_S
+from finevla_ros.ros_start import start_ros
 
 COMMANDS = (
     *("trajectory_msgs/msg/JointTrajectory", "finevla_interfaces/msg/ActionChunk", "finevla_interfaces/msg/Heartbeat"),
@@ -57,7 +58,7 @@ def _play(reader: BagReader, rate: float, wanted: Sequence[str], prefix: str, ha
 
     use_stack_transport()
     context = rclpy.Context()
-    rclpy.init(args=[], context=context)
+    start_ros(context=context)
     node = rclpy.create_node("bag_player", context=context, enable_rosout=False)
     try:
         names = {c.topic: f"{prefix}{c.topic}" for c in channels}

@@ -193,8 +193,10 @@ def _python() -> str:
 def _ros() -> str:
     import rclpy
 
+    from finevla_ros.ros_start import start_ros
+
     context = rclpy.Context()
-    rclpy.init(args=[], context=context)
+    start_ros(context=context)
     rclpy.create_node("finevla_doctor", context=context, enable_rosout=False).destroy_node()
     rclpy.shutdown(context=context)
     importlib.import_module("finevla_interfaces.msg")

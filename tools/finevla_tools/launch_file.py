@@ -98,8 +98,9 @@ def _read_yaml(path: Path) -> list[Any]:
     try:
         # A subclass of SafeLoader: it makes plain data only.
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, TypeError) as error:
-        raise FineVLAError(f"launch file '{path}' cannot be read: {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        text = " ".join(str(error).split())
+        raise FineVLAError(f"launch file '{path}' cannot be read: {text}") from error
     if not isinstance(raw, dict) or not isinstance(raw.get("launch"), list):
         raise FineVLAError(f"launch file '{path}' has no list 'launch:'")
     return list(raw["launch"])

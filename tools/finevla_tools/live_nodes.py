@@ -10,6 +10,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from type_description_interfaces.srv import GetTypeDescription
 
+from finevla_ros.ros_start import start_ros
 from finevla_ros.transport import use_stack_transport
 
 DISCOVERY_S = 3.5  # discovery has no end to wait for; when its first calls are lost, DDS announces again after 3 s
@@ -21,7 +22,7 @@ def answering(names: Sequence[str]) -> list[str]:
     """Return which of the nodes (full names) are alive in this ROS domain; waits until DDS has dropped dead ones."""
     use_stack_transport()
     context = rclpy.Context()
-    rclpy.init(args=[], context=context)
+    start_ros(context=context)
     node = rclpy.create_node("finevla_look", context=context, enable_rosout=False)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)

@@ -17,6 +17,7 @@ from typing import Self
 
 from finevla_core.errors import FineVLAError
 from finevla_core.plural_phrases import counted
+from finevla_ros.namespaces import checked_namespace
 from finevla_ros.share_paths import bundle_directory, robot_file, safety_file, share
 from finevla_tools.launch_file import Launch, Process, load_launch, parse_arguments
 from finevla_tools.stderr_notices import announce
@@ -130,16 +131,17 @@ class Stack:
             if self._stopping.is_set():
                 return None
             try:
-                child = subprocess.Popen(
-                    [*_leash(process.command[0]), *process.command],
-                    env=os.environ | dict(process.environment) | {"PYTHONUNBUFFERED": "1"},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    errors="replace",
-                    start_new_session=True,
-                )
+                with _interrupts_blocked(is_own_node(process)):
+                    child = subprocess.Popen(
+                        [*_leash(process.command[0]), *process.command],
+                        env=os.environ | dict(process.environment) | {"PYTHONUNBUFFERED": "1"},
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT,
+                        text=True,
+                        errors="replace",
+                        start_new_session=True,
+                    )
             except OSError as error:
                 self.printer(process.name, f"cannot be started: {error}")
                 self._ended(127, f"{process.name} cannot be started: {error}")
@@ -352,6 +354,7 @@ def run(arguments: argparse.Namespace) -> int:
         for process in launch.processes:
             print(f"{process.name}: {' '.join(process.command)}")
         return 0
+    checked_namespace(launch.arguments.get("namespace", ""))
     refuse_bad_numbers(launch)
     refuse_missing_files(launch)
     refuse_missing_drivers(launch)
@@ -366,6 +369,21 @@ def run(arguments: argparse.Namespace) -> int:
     if code:
         print(f"error: {stack.epitaph}", file=sys.stderr)  # once more, behind what all the others said
     return code
+
+
+def is_own_node(process: Process) -> bool:
+    """Whether it is one of our nodes: these take Ctrl-C from when they can end in order, see `finevla_ros.node_start`."""
+    return Path(process.command[0]).parent.name.startswith("finevla_")
+
+
+@contextlib.contextmanager
+def _interrupts_blocked(is_wanted: bool) -> Iterator[None]:
+    """What this thread starts meanwhile inherits it: Python itself takes a while before a program can say what it wants."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT} if is_wanted else set())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leash(program: str) -> Sequence[str]:

@@ -1,5 +1,6 @@
 """Promises of how a stack ends: what drives the robot goes last, whatever else takes its time or ended why ever."""
 
+import signal
 import sys
 import textwrap
 import time
@@ -83,6 +84,34 @@ def test_robot_ends_last_whatever_ended_first(journal: Path, code: str) -> None:
     assert lines.index("safety_bridge told") < lines.index(
         "motion gone"
     )  # the arms are braked before anybody is waited for
+
+
+@pytest.mark.parametrize("namespace", ["a b", "9x", "a//b", "x" * 200, "\x1b[31m"])
+def test_namespace_that_ros_does_not_take_is_refused_before_anything_starts(
+    namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every node ended with a traceback, was started again, and the command never came back."""
+    assert main(["up", str(ROOT / "launch" / "cobotmagic.launch.yaml"), f"namespace:={namespace}"]) == 2
+    said = capsys.readouterr().err
+    assert "is no namespace" in said
+    assert said.strip().isprintable()
+
+
+@pytest.mark.parametrize(("folder", "is_ours"), [("finevla_policy", True), ("rviz2", False)])
+def test_our_nodes_begin_with_interrupts_held_back(tmp_path: Path, folder: str, is_ours: bool) -> None:
+    """Python itself takes a while before a program can say what becomes of a Ctrl-C; others might never let it in."""
+    program = tmp_path / folder / "node"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nimport signal\nprint(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))\n"
+    )
+    program.chmod(0o755)
+    lines: list[str] = []
+    stack = Stack(Launch((Process("node", (str(program),), {}, False, 0.0),), {}), lambda _, line: lines.append(line))
+    stack.start()
+    stack.wait()
+    assert lines[0] == str(is_ours)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from finevla_interfaces.srv import AdoptPose, SetInstruction
 from finevla_ros import qos
 from finevla_ros.messages import instruction_to_msg, report_from_msg
 from finevla_ros.namespaces import checked_namespace
+from finevla_ros.ros_start import start_ros
 from finevla_ros.spin_thread import SpinThread
 from finevla_ros.transport import use_stack_transport
 
@@ -74,7 +75,7 @@ class Connection:
             self._notice.start()
         use_stack_transport()
         self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context)
+        start_ros(context=self._context)
         self.node = self._made_node(name)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._spinner = SpinThread(self.node, self._executor, name)

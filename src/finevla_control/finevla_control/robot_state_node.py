@@ -33,6 +33,7 @@ from finevla_ros.bounded_subscriptions import subscribe
 from finevla_ros.messages import to_ns, to_stamp
 from finevla_ros.node_main import run_node
 from finevla_ros.params import declare, param
+from finevla_ros.ros_start import start_ros
 from finevla_ros.share_paths import robot_file
 
 NAME = "robot_state_publisher"  # of this node, and of ROS's own package and program
@@ -147,7 +148,7 @@ def hand_over(program: Path, words: list[str]) -> None:
 
     Raises `FineVLAError` as the node itself would.
     """
-    rclpy.init(args=words)
+    start_ros(words)
     try:
         node = Node(NAME, enable_rosout=False, start_parameter_services=False)
         p = declare(node, RobotStateParameters)

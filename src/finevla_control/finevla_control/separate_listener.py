@@ -16,6 +16,7 @@ from rclpy.subscription import Subscription
 from finevla_ros.bounded_services import serve
 from finevla_ros.bounded_subscriptions import Tell, subscribe, subscribe_both
 from finevla_ros.executor import OneThreadExecutor
+from finevla_ros.ros_start import start_ros
 from finevla_ros.spin_thread import SpinThread
 from finevla_ros.trajectory_message import listen_to_controllers
 
@@ -31,7 +32,7 @@ class SeparateListener:
         self._failed: BaseException | None = None  # what a callback raised; the owner must end with it
         self._turned = (-1, 0.0, 0)  # turns of the thread when last looked at, since when, and looks since
         self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        start_ros(context=self._context, handlers=SignalHandlerOptions.NO)
         self._node = Node(
             f"{owner.get_name()}_{name}",
             namespace=owner.get_namespace(),

@@ -13,6 +13,7 @@ from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError
 from finevla_core.manifest import MANIFEST, Manifest, parse_manifest, plain_manifest
 from finevla_core.recording.atomic_files import remove_abandoned, replace_folder, temporary_of
+from finevla_core.text_files import read_settings
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,7 @@ def read_manifest(path: Path) -> Manifest:
     """Return what the bundle in a folder says of itself, its other files unseen; raises `FineVLAError` naming the bundle."""
     if not (path / MANIFEST).is_file():
         raise FineVLAError(f"bundle '{path}' has no {MANIFEST}; give the directory of a policy bundle")
-    try:
-        raw = yaml.safe_load((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        text = " ".join(str(error).split())
-        raise FineVLAError(f"bundle '{path}': {MANIFEST} cannot be read: {text}") from error
+    raw = read_settings(path / MANIFEST, f"bundle '{path}': {MANIFEST}:")
     try:
         return parse_manifest(raw)
     except FineVLAError as error:

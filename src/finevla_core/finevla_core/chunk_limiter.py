@@ -226,13 +226,12 @@ class _Running:
         self.recent.clear()
         limits = self.limits
         velocity = np.clip(velocity, -limits.velocity, limits.velocity)
-        start = np.clip(state, limits.lower, limits.upper)
         if not velocity.any():
-            self.plan = hold(start, stamp_ns)
+            self.plan = hold(state, stamp_ns)
             return
         self.plan = Plan(
             np.array([stamp_ns, stamp_ns + round(FORGOTTEN_S / S_PER_NS)], np.int64),
-            np.stack([start, start + velocity * FORGOTTEN_S]),
+            np.stack([state, state + velocity * FORGOTTEN_S]),
             np.stack([velocity, velocity]),
         )
 

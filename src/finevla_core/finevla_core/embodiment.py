@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import ArrayLike, NDArray
 
 from finevla_core.alignment import IMAGE_POLICIES, POLICIES
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.images import FITS, ImageFormat
+from finevla_core.text_files import MALFORMED, read_settings
 
 HOME = "home"
 DEVICE_KEYS = ("serial", "usb_port", "device")  # each names one device, and so stands at one camera only
@@ -168,18 +168,16 @@ class Embodiment:
 def load_embodiment(path: str | Path) -> Embodiment:
     """Read and check a robot file; raises `FineVLAError` that names the file and the entry."""
     path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FineVLAError(f"robot file '{path}' cannot be read: {error}") from error
+    raw = read_settings(path, "robot file")
     if not isinstance(raw, Mapping):
         raise FineVLAError(f"robot file '{path}' is not a mapping; see config/robots/cobotmagic.yaml for the shape")
     try:
         return _parse(raw)
     except FineVLAError as error:
         raise FineVLAError(f"robot file '{path}': {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineVLAError(f"robot file '{path}': missing or malformed entry ({error})") from error
+    except MALFORMED as error:
+        text = " ".join(str(error).split())[:200]
+        raise FineVLAError(f"robot file '{path}': missing or malformed entry ({text})") from error
 
 
 def _parse(raw: Mapping[str, Any]) -> Embodiment:
@@ -274,5 +272,17 @@ def _check(e: Embodiment) -> None:
     for entry, policy, known in (("images_by", e.images_by, IMAGE_POLICIES), ("states_by", e.states_by, POLICIES)):
         if policy not in known:
             raise FineVLAError(f"observation.{entry}: {unknown('policy', policy, known)}")
-    if not e.values or min(*e.max_acceleration, *e.max_jerk, e.observation_rate_hz) <= 0:
-        raise FineVLAError("values, max_acceleration, max_jerk and observation.rate_hz must be there and positive")
+    if not e.values or not all(
+        0.0 < number < np.inf for number in (*e.max_acceleration, *e.max_jerk, e.observation_rate_hz)
+    ):
+        raise FineVLAError(
+            "values, max_acceleration, max_jerk and observation.rate_hz must be there, positive and finite"
+        )
+    if not all(0.0 <= number < np.inf for number in (e.max_skew_s, e.max_age_s)):
+        raise FineVLAError("observation.max_skew_s and max_age_s must be finite, and not negative")
+    for value in e.values:
+        if not np.isfinite([value.zero, value.one]).all():
+            raise FineVLAError(f"gripper '{value.name}': closed_m and open_m must be finite")
+    texts = (e.name, e.urdf, e.base_frame, e.state_topic, *e.names, *e.joints, *(c.name for c in e.controllers))
+    if odd_text := next((text for text in texts if not isinstance(text, str) or not text), None):
+        raise FineVLAError(f"{odd_text!r} stands where a name must: put it in quotes")

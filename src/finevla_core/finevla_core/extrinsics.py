@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from finevla_core.errors import FineVLAError, unknown
+from finevla_core.text_files import read_settings
 
 NORM_OFF = 0.01  # a quaternion that was written with four digits is nearer to 1 than this
 FARTHEST_M = 10.0  # a camera of a robot is nearer to what it is mounted on; millimetres taken for metres are not
@@ -35,10 +34,7 @@ def load_extrinsics(path: str | Path, links: Collection[str]) -> tuple[StaticTra
     A parent must be one of them, or a child of the same file; a child must not: the URDF has placed it already, and a
     frame in two places is in neither. Raises `FineVLAError` that names file and frame.
     """
-    try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FineVLAError(f"calibration file '{path}' cannot be read: {error}") from error
+    raw = read_settings(path, "calibration file")
     try:
         found = _parse(raw)
         _check(found, links)

@@ -30,7 +30,8 @@ CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 KANA = re.compile("[\u3040-\u30ff]")
 COMMON = 0.9  # of the characters of a GBK text of two bytes, so many at least are among the 6,763 of everyday writing
 MERGE = "<<"  # YAML's key that takes other mappings' entries; may stand there more than once
-MAX_BYTES = 1 << 31
+MAX_BYTES, MAX_SETTINGS_BYTES = 1 << 31, 1 << 20
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError)
 BETWEEN = re.compile(r"[\s,\x1e\ufeff]*")  # what may stand between two JSON values of a file of them
 
 
@@ -112,7 +113,7 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
 class _NamesOnce(yaml.SafeLoader):
     """Plain data, of which no mapping names an entry twice: YAML's own reader lets the last one count, and says nothing."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
@@ -132,6 +133,17 @@ def read_yaml(path: Path, most: int = MAX_BYTES) -> Any:
         return yaml.load(text, Loader=_NamesOnce)  # a subclass of SafeLoader: it makes plain data only
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise DamagedFileError(f"'{path}' cannot be read as YAML: {_said(error)}") from error
+
+
+def read_settings(path: str | Path, what: str) -> Any:
+    """Read a YAML file that a person wrote for this stack; raises `FineVLAError` that begins with `what` and names the file.
+
+    `MALFORMED` are the exceptions of whoever takes its entries for what they should be.
+    """
+    try:
+        return read_yaml(Path(path), MAX_SETTINGS_BYTES)
+    except FineVLAError as error:
+        raise FineVLAError(f"{what} {error}") from error
 
 
 def json_line(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from commanded import DrivenBridge
 from guarded_arms import SECOND, START, Guarded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -220,11 +221,74 @@ def test_what_no_encoder_in_order_says_stops_motion_and_is_never_adopted(guarded
     assert np.allclose(resting.plan.at(START + SECOND)[0], guarded.home)
 
 
-def test_arm_whose_zero_is_set_wrong_is_believed(guarded: Guarded) -> None:
+@pytest.mark.parametrize(("joint", "off"), [(5, 1.0), (5, 0.06), (6, 0.6)])
+def test_arm_whose_zero_is_set_wrong_is_believed_and_not_held(guarded: Guarded, joint: int, off: float) -> None:
     bridge = Bridge(guarded.embodiment, guarded.envelope, GateOptions(), BridgeOptions())
-    is_wrist = np.arange(len(guarded.home)) == 5
-    guarded.feel(bridge, np.where(is_wrist, guarded.limits.upper + 1.0, guarded.home), START)
-    assert bridge.state is State.HOLDING
+    there = np.where(np.arange(len(guarded.home)) == joint, guarded.limits.upper + off, guarded.home)
+    guarded.feel(bridge, there, START)
+    assert bridge.arms.position == pytest.approx(there)
+    assert bridge.state is State.DISABLED
+    assert f"{guarded.embodiment.names[joint]} is measured {off:.2f}" in bridge.reason
+    assert "outside its limits" in bridge.reason
+
+
+@pytest.mark.parametrize("off", [0.0, 0.003, 0.01, 0.049, -0.002, -0.049])
+@pytest.mark.parametrize("joint", [3, 5, 6])
+def test_arms_that_rest_a_little_outside_their_limits_come_in_within_all_others(
+    guarded: Guarded, joint: int, off: float
+) -> None:
+    """Controllers that were led from there to the limit leapt: 13 rad/s where a wrist was 0.24 rad outside."""
+    limits, start = guarded.limits, guarded.home
+    start[joint] = limits.upper[joint] + off if off >= 0 else limits.lower[joint] + off
+    inside = np.clip(start, limits.lower + 0.03, limits.upper - 0.03)
+    arms = DrivenBridge(guarded.embodiment, guarded.envelope, start)
+    arms.run(arms.now_ns + SECOND // 5)
+    phase = np.arange(1, 17) / 16
+    rows = start + (inside - start) * (phase**3 * (10 - 15 * phase + 6 * phase**2))[:, None]
+    arms.bridge.on_chunk(guarded.chunk(arms.now_ns, instruction_id="x", actions=rows, sequence=1), arms.now_ns)
+    arms.run(arms.now_ns + SECOND)
+    assert arms.bridge.state is State.FOLLOWING
+    arms.bridge.on_stop(arms.now_ns, "stop.topic", "stop was asked for")
+    arms.run(arms.now_ns + SECOND)
+    assert set(arms.arms.offences()) <= {f"position of {guarded.embodiment.names[joint]}"}
+    commands = arms.arms.commands()[:, joint]
+    assert abs(commands - inside[joint]).max() <= abs(start[joint] - inside[joint]) + 1e-9  # no farther out than it was
+    assert abs(commands[-1] - inside[joint]) < abs(start[joint] - inside[joint])
+
+
+def test_arms_that_rest_outside_go_no_farther_out(guarded: Guarded) -> None:
+    start = guarded.home
+    start[5] = guarded.limits.upper[5] + 0.04
+    arms = DrivenBridge(guarded.embodiment, guarded.envelope, start)
+    rows = np.tile(start, (16, 1))
+    rows[:, 5] += 0.01 * np.linspace(0, 1, 16)
+    arms.bridge.on_chunk(guarded.chunk(arms.now_ns, instruction_id="x", actions=rows, sequence=1), arms.now_ns)
+    assert arms.bridge.counts.rejected == {"chunk.position": 1}
+
+
+def told(bridge: Bridge, code: str) -> list[str]:
+    return [event.text for event in bridge.take()[1] if event.code == code]
+
+
+def test_joint_states_that_tell_nothing_are_named_once_a_second_and_not_called_missing(guarded: Guarded) -> None:
+    bridge, joints = (
+        Bridge(guarded.embodiment, guarded.envelope, GateOptions(), BridgeOptions(), steady_ns=lambda: START),
+        guarded.embodiment.joints,
+    )
+    bridge.on_joint_state(START, ["wheel_left", "wheel_right"], [0.0, 0.0], START)
+    assert (bridge.reason, bridge.take()[1]) == ("no joint state yet", [])
+    for names, positions, says in (
+        (joints[:-1], [0.0] * (len(joints) - 1), f"lacks {joints[-1]}"),
+        (joints, [0.0], f"has 1 positions for {len(joints)} joints"),
+        ((*joints, joints[0]), [0.0] * (len(joints) + 1), f"names {joints[0]} more than once"),
+    ):
+        bridge._seldom_told_ns.clear()
+        for _ in range(50):
+            bridge.on_joint_state(START, names, positions, START)
+        assert bridge.state is State.DISABLED
+        assert "joint states come, but none" in bridge.reason
+        (text,) = told(bridge, "state.joints")
+        assert says in text
 
 
 def test_clock_that_jumps_back_stops_motion(guarded: Guarded) -> None:

@@ -8,8 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finevla_core.bundle import read_manifest
 from finevla_core.embodiment import Embodiment, load_embodiment
 from finevla_core.errors import FineVLAError
+from finevla_core.extrinsics import load_extrinsics
 from finevla_core.instruction import MAX_TEXT, Factors, Instruction
 
 
@@ -90,6 +92,14 @@ def test_robot_file_mistakes_are_named(cobotmagic_file: Path, tmp_path: Path) ->
         "unknown entry 'wheels'": lambda d: d.update(wheels=4),
         "closed_m and open_m": lambda d: d["values"][6].pop("open_m"),
         "missing or malformed": lambda d: d.pop("base_frame"),
+        "max_acceleration, max_jerk .* positive and finite": lambda d: d["values"][0].update(
+            max_acceleration=float("nan")
+        ),
+        "observation.rate_hz must be there, positive": lambda d: d["observation"].update(rate_hz=float("inf")),
+        "max_skew_s and max_age_s must be finite": lambda d: d["observation"].update(max_age_s=float("nan")),
+        "closed_m and open_m must be finite": lambda d: d["values"][6].update(open_m=float("inf")),
+        "5 stands where a name must": lambda d: d.update(urdf=5),
+        "malformed entry .int too large": lambda d: d["values"][0].update(max_jerk=10**400),
     }
     for said, spoil in mistakes.items():
         data = yaml.safe_load(yaml.safe_dump(good))
@@ -108,6 +118,21 @@ _yaml_values = st.recursive(
 _keys = st.sampled_from(
     ["name", "urdf", "base_frame", "state_topic", "values", "cameras", "controllers", "observation"]
 )
+
+
+def test_file_of_brackets_is_one_sentence(tmp_path: Path) -> None:
+    """YAML's reader goes as deep as the file does."""
+    file = tmp_path / "deep.yaml"
+    file.write_text("[" * 5000)
+    for load in (load_embodiment, lambda path: load_extrinsics(path, [])):
+        with pytest.raises(
+            FineVLAError, match=r"^(robot|calibration) file '.*deep\.yaml' cannot be read as YAML"
+        ) as caught:
+            load(file)
+        assert str(caught.value).isprintable()
+    (tmp_path / "manifest.yaml").write_text("{" * 5000)
+    with pytest.raises(FineVLAError, match="manifest.yaml' cannot be read as YAML"):
+        read_manifest(tmp_path)
 
 
 @given(data=st.dictionaries(_keys, _yaml_values, max_size=8))

@@ -17,6 +17,7 @@ from recording_server import STARVLA_METADATA, RecordingServer
 from finevla_core.assembler import Assembler
 from finevla_core.bundle import load_bundle
 from finevla_core.embodiment import Embodiment
+from finevla_core.errors import FineVLAError
 from finevla_core.images import CompressedImage, EncodedImage, RawImage, to_policy_image
 from finevla_core.instruction import Instruction
 from finevla_core.observation import Observation
@@ -128,6 +129,20 @@ def test_every_example_loads_for_this_robot_and_its_chunks_pass_the_bridges_rule
     assert d.horizon <= 100
     assert d.horizon_s <= 5.0
     assert d.horizon_s - 0.3 >= 0.5, "what is left after a delay of 300 ms"
+    policy.close()
+
+
+def test_server_that_is_refused_changes_nothing_for_the_connection_that_holds_the_one_before(robot: Embodiment) -> None:
+    """Words and observations go by two connections, and one of them may meet another server: predict asked it by no dialect."""
+    policy = load_policy(EXAMPLES / "pi0_aloha", robot)
+    assert isinstance(policy, RemotePolicy)
+    policy._meet({"finevla": {"history": 3}})
+    assert policy.is_finevla
+    with pytest.raises(FineVLAError, match="choose the starvla dialect"):
+        policy._meet(STARVLA_METADATA)
+    assert policy.is_finevla
+    policy._meet({})
+    assert not policy.is_finevla
     policy.close()
 
 

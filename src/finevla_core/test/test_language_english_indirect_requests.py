@@ -110,3 +110,33 @@ def test_a_job_that_is_excluded_is_not_done(say: str) -> None:
 def test_a_colour_said_again_without_a_pause_replaces_the_first(color: str) -> None:
     reading = read_english(f"the yellow ball no the {color} ball lift it")
     assert dict(reading.slots) == {"task": "pick", "color": color, "shape": "ball"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do you know what, just lift the red cube.",
+        "do you know what? just lift the red cube",
+        "D'you know what, can you lift the red cube?",
+        "Hey, do you know what, please lift the red cube",
+    ],
+)
+def test_do_you_know_what_before_a_command_asks_nothing(text: str) -> None:
+    assert read_english(text).slots == slots_in("task=pick color=red shape=cube")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do you know what lifts the red cube?",
+        "Do you know what just lifted the red cube?",
+        "Do you know what, if anything, lifts the red cube",
+        "Do you know what, roughly, lift the red cube weighs",
+        "Do you know what, did you just lift the red cube?",
+        "Do you know what, lift the red cube means?",
+        "Do you know what, the red cube was lifted by the left arm",
+        "Do you know how to lift the red cube?",
+    ],
+)
+def test_do_you_know_what_before_anything_else_is_a_question(text: str) -> None:
+    assert read_english(text).refusal == "this is a question: say what to do"

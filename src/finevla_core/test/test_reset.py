@@ -1,5 +1,6 @@
 """Promises of a reset: it never moves. Whatever stopped the arms has ended what they did; they rest until new words come."""
 
+import numpy as np
 import pytest
 from bridge_run import MOTION, OPTIONS, POLICY, STOPS, BridgeRun, lose_states
 from guarded_arms import SECOND, START, Guarded
@@ -347,3 +348,45 @@ def test_no_sequence_of_events_moves_the_arms_between_a_reset_and_new_words(guar
 
     machine = type("GuardedChaos", (Chaos,), {"guarded": guarded})
     run_state_machine_as_test(machine, settings=settings(max_examples=80, stateful_step_count=20, deadline=None))
+
+
+def test_clock_that_was_put_right_again_does_not_put_a_reset_off(guarded: Guarded) -> None:
+    """The stop was an hour ahead: half a second after it was an hour away."""
+    run = under_way(guarded, "clock ahead", "policy")
+    for way in (3600, -3600):
+        run.now += way * SECOND
+        run.bridge.tick(run.now)
+    run.reset()
+
+
+def test_stop_that_is_on_is_asked_for_again_by_name_and_holds_a_reset_off(guarded: Guarded) -> None:
+    run = under_way(guarded, "topic", "policy")
+    run.bridge.on_stop(run.now, "stop.topic", "stop was asked for by topic")
+    run.pass_time(100)
+    run.bridge.take()
+    for _ in range(200):  # a button that is held
+        run.pass_time(1)
+        run.bridge.on_stop(run.now, "stop.service", "stop was asked for by service")
+        assert not run.bridge.reset(run.now)[0]
+    (event,) = run.bridge.take()[1]
+    assert event.code == "stop.service"
+    assert event.text.startswith(
+        "stop was asked for by service; the arms are stopped already: stop was asked for by topic"
+    )
+    run.reset()
+
+
+def test_reset_that_is_refused_leaves_the_stop_on(guarded: Guarded) -> None:
+    """Where the arms may not be held a reset ended the stop, and said that it had not: they held once they were moved."""
+    run = under_way(guarded, "topic", "policy")
+    STOPS["topic"](run)
+    run.pass_time(100)
+    wrist = guarded.limits.upper[5] + 0.1
+    run.at = np.where(np.arange(len(guarded.home)) == 5, wrist, run.position())
+    run.are_stuck, run.bridge.plan = True, None
+    run.bridge.arms.position = run.at
+    before = run.bridge.epoch
+    done, why = run.bridge.reset(run.now)
+    assert not done
+    assert "outside its limits" in why
+    assert (run.bridge.state, run.bridge.epoch) == (State.STOPPED, before)

@@ -25,8 +25,23 @@ def test_safety_file_can_tighten_but_not_loosen(guarded: Guarded, tmp_path: Path
 BROKEN_FILES = {
     "values: {NAME: {velocity: 30.0}}": "looser than the robot's 3",
     "values: {NAME: {lower: -9}}": "looser",
-    "values: {NAME: {velocity: .nan}}": "looser",
-    "values: {NAME: {jerk: 0}}": "looser",
+    "values: {NAME: {velocity: .nan}}": "velocity is nan; it must be finite and above 0",
+    "values: {NAME: {lower: -.inf}}": "lower is -inf; it must be finite",
+    "values: {NAME: {jerk: 0}}": "jerk is 0.0; it must be finite and above 0",
+    "values: {NAME: {velocity: -1}}": "must be finite and above 0",
+    "values: {NAME: {velocity: yes}}": "velocity is no number: 'True'",
+    f"values: {{NAME: {{velocity: {10**400}}}}}": "velocity is no number",
+    "values: {NAME: {velocity: [1]}}": "velocity is no number",
+    "values: {NAME: 5}": "must be followed by its limits",
+    "values: [1]": "must name values and their limits",
+    "values: {NAME: {acceleration: 0.01}}": "would need 300 s to stop from 3 rad/s, 5 s are allowed",
+    "values: {NAME: {jerk: 0.1}}": "s to stop from 3 rad/s",
+    f"margin_rad: {10**400}": "margin_rad is no number",
+    "margin_rad: true": "margin_rad is no number",
+    "[" * 5000: "cannot be read as YAML",
+    "? ? ?": "cannot be read as YAML",
+    "\x00": "cannot be read as YAML",
+    "!!python/object:os.system x": "cannot be read as YAML",
     "values: {elbow: {velocity: 1}}": "unknown value 'elbow'",
     "values: {NAME: {veloctiy: 1}}": "did you mean 'velocity'",
     "values: {NAME: {lower: 1.0, upper: 0.9}}": "no room",
@@ -39,7 +54,7 @@ BROKEN_FILES = {
     "margin_rad: -0.1": "margin_rad is -0.1",
     "max_chunk_s: 60": "must be 0.2 to 20",
     "based_on: limits.yaml": "circle",
-    "values: 3": "cannot be read",
+    "values: 3": "must name values and their limits",
     "3": "not a mapping",
     "[": "cannot be read",
 }
@@ -49,5 +64,6 @@ BROKEN_FILES = {
 def test_broken_safety_file_is_refused_in_a_sentence(guarded: Guarded, tmp_path: Path, text: str) -> None:
     file = tmp_path / "limits.yaml"
     file.write_text(text.replace("NAME", guarded.embodiment.names[0]))
-    with pytest.raises(FineVLAError, match=rf"limits\.yaml.*{BROKEN_FILES[text]}"):
+    with pytest.raises(FineVLAError, match=rf"limits\.yaml.*{BROKEN_FILES[text]}") as caught:
         load_envelope(guarded.embodiment, guarded.urdf, file)
+    assert str(caught.value).isprintable()

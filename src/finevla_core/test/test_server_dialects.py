@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from played_policy_server import (
 )
 
 from finevla_core.errors import FineVLAError
+from finevla_core.policy.remote_policy import check_layout, check_same_bundle
 from finevla_core.policy_wire.finevla_dialect import instruction_of, read_understanding
 from finevla_core.policy_wire.msgpack_arrays import OPENPI
 from finevla_core.policy_wire.server_dialects import OpenPi, PolicyDialect, ServerAnswer, StarVla, last_line, recognise
@@ -252,6 +254,43 @@ def test_any_understanding_is_read_or_one_sentence(inner: dict[str, Any], outer:
     frame = OPENPI.encode({"request_id": "7", "ok": is_ok, ("data" if is_ok else "error"): inner} | outer)
     with contextlib.suppress(FineVLAError, NotUnderstood, TargetAbsent):
         read_understanding(frame, WHERE, "7")
+
+
+@pytest.mark.parametrize("says", ["a\x00b\x1b[31m\nc", "x" * 2000])
+def test_what_a_server_says_to_the_operator_is_short_and_printable(says: str) -> None:
+    words = [says] * 5000
+    good = {"summary": says, "certainty": 1.0, "unknown": words}
+    found = read_understanding(OPENPI.encode({"request_id": "7", "ok": True, "data": good}), WHERE, "7")
+    bad = {"message": says, "kind": "not_understood", "unknown": words}
+    with pytest.raises(NotUnderstood) as caught:
+        read_understanding(OPENPI.encode({"request_id": "7", "ok": False, "error": bad}), WHERE, "7")
+    for text, unknown in ((found.summary, found.unknown), (str(caught.value), caught.value.unknown)):
+        assert 0 < len(text) <= 1000
+        assert all(shown.isprintable() for shown in (text, *unknown))
+        assert sum(map(len, unknown)) < 4000
+
+
+ODD = (np.zeros(3), np.zeros(0), [np.zeros(2)], None, {}, b"x", "\x1b[31m\n" * 1000, True, 7)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize("key", ["embodiment", "values", "dt_s", "policy", "horizon", "cameras"])
+def test_odd_layout_of_a_server_is_refused_in_one_line(key: str, odd: object) -> None:
+    manifest = SimpleNamespace(name="tabletop", horizon=16, cameras=("front",))
+    said = {
+        "embodiment": "cobotmagic",
+        "values": ["a"],
+        "dt_s": 0.1,
+        "policy": "tabletop",
+        "horizon": 16,
+        "cameras": ["front"],
+    }
+    for layout in (said, said | {key: odd}):
+        with pytest.raises(FineVLAError) if layout is not said else contextlib.nullcontext() as caught:
+            check_layout(layout, ("a",), 0.1, "cobotmagic")
+            check_same_bundle(layout, manifest)  # type: ignore[arg-type]
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
 
 
 @given(entries())

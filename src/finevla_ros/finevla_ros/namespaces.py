@@ -2,7 +2,7 @@
 
 import re
 
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 
 _NAMESPACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*")
 _LONGEST_NAMESPACE = 128
@@ -13,6 +13,6 @@ def checked_namespace(namespace: str) -> str:
     plain = namespace.strip("/")
     if len(plain) > _LONGEST_NAMESPACE or (plain and not _NAMESPACE.fullmatch(plain)):
         raise FineVLAError(
-            f"'{plain[:60]}' is no namespace; give at most {_LONGEST_NAMESPACE} letters, digits and underscores, as finevla"
+            f"{quoted(plain)} is no namespace; give at most {_LONGEST_NAMESPACE} letters, digits and underscores, as finevla"
         )
     return plain

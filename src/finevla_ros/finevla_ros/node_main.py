@@ -14,6 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 from finevla_core.errors import FineVLAError
 from finevla_ros.executor import OneThreadExecutor
 from finevla_ros.log_limit import LimitedOutput
+from finevla_ros.ros_start import start_ros
 
 ENDING_S = 3.0  # a motion that is braked is over within half a second; whatever takes longer will not rest
 WAKE_S = 0.05
@@ -48,6 +49,8 @@ def run_node(
 def _run(make: Callable[[], Node], argv: Sequence[str] | None, executor: Callable[[], Executor]) -> int:
     told = threading.Event()
     is_lasting = isinstance(make, type) and issubclass(make, LastingNode)
+    # What comes before the handlers are there waits; `finevla up` starts nodes so.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     if is_lasting:
         for number in ENDING:
             signal.signal(number, lambda *_: told.set())
@@ -56,9 +59,12 @@ def _run(make: Callable[[], Node], argv: Sequence[str] | None, executor: Callabl
         # KeyboardInterrupt anywhere, even inside a message conversion, where it comes out as some other error.
         signal.signal(signal.SIGINT, lambda *_: None)
     handlers = SignalHandlerOptions.NO if is_lasting else None
-    rclpy.init(args=list(argv) if argv is not None else None, signal_handler_options=handlers)
     node: Node | None = None
     try:
+        try:
+            start_ros(argv, handlers=handlers)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         node = make()
         spinner = executor()
         spinner.add_node(node)

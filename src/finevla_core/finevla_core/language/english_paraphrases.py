@@ -29,6 +29,10 @@ _VALUE = r"(?:red|green|blue|yellow|purple|orange|left|right|small|big|little|la
 _CARE_FOR = r"(?:wish|desire|request|hope|plan|idea|intention|goal|aim|dream|order|preference|suggestion)"
 _WANT = r"((?:i|we) (?:would (?:really |rather )?(?:like|love|prefer)|want|need|wish))"
 
+_COMMAND = (
+    r"(?:(?:lift|pick|grab|grasp|take|put|place|set|stack|drop|turn|twist|rotate|reach|go|move|push|bring|fetch|get|raise|"
+    r"hand|use|let|clear|clean|close)(?![^.!?]*(?:\?|\b(?:weighs|means|is|does|costs|takes) ?[.!]?$)))"
+)
 _DEED_NOUNS = {
     "lift": "lift", "lifting": "lift", "grab": "grab", "grasp": "grasp", "grasping": "grasp", "pick": "pick",
     "pickup": "pick up",
@@ -93,6 +97,9 @@ _ANYWHERE = [
         ((" you can not ", " you could not ", " you will not "), r"\b(?:i|we) (?:\w+ )?(?:bet|wager|doubt|reckon"
          r"|guess|think)(?: that)? you "
          r"(?:can|could|will) not (?:even )?", ""),
+        # With a pause and a command behind it nothing is asked; "do you know what, roughly, it weighs" is a question.
+        (("you know what",), r"(?:^|(?<=[.,;!?] ))(?:do|d) you know what ?[,?!;.]+ ?(?=(?:(?:just|please|simply|actually|now|"
+         r"ok|okay|right|then) ?,? ?){0,3}(?:(?:can|could|will|would) you|" + _COMMAND + r")\b)", ""),
         (("clockwise",), rf"\b{_REVERSE} (?:counter|anti) ?clockwise\b", "clockwise"),
         (("clockwise",), rf"\b{_REVERSE} clockwise\b", "counterclockwise"),
         (tuple(f"{place} the {side}" for place in ("to", "of", "as", "with", "where", "by", "near", "est", "beside", "er")

@@ -16,7 +16,7 @@ from finevla_core.bundle import Bundle, check_embodiment
 from finevla_core.chunk import ActionChunk
 from finevla_core.chunk_limiter import ChunkLimiter
 from finevla_core.embodiment import Embodiment
-from finevla_core.errors import FineVLAError
+from finevla_core.errors import FineVLAError, quoted
 from finevla_core.instruction import Instruction
 from finevla_core.manifest import Manifest, RemoteServer
 from finevla_core.observation import Observation
@@ -32,7 +32,7 @@ from finevla_core.policy_wire.finevla_dialect import (
     understand_request,
 )
 from finevla_core.policy_wire.normalisation_statistics import ValueStatistics, starvla_statistics
-from finevla_core.policy_wire.server_dialects import OpenPi, PolicyDialect, ServerAnswer, StarVla, recognise
+from finevla_core.policy_wire.server_dialects import MAX_SHOWN, OpenPi, PolicyDialect, ServerAnswer, StarVla, recognise
 from finevla_core.policy_wire.starvla_fork_dialect import FineVlaFork
 from finevla_core.understanding import NotUnderstood, Understanding, unchecked
 
@@ -40,6 +40,14 @@ HANDSHAKE_S = 5.0
 UNDERSTAND_S = 2.0  # for the answer to what a server takes an instruction for
 WATCH_S, KNOCK_S = 0.2, 0.5  # between looks whether the server is there, and for one attempt to connect to it
 KEPT = 64  # newest chunks whose numbers on the server are remembered
+
+
+@dataclass(frozen=True)
+class _Met:
+    """How to ask a server: `dialect` None = as `finevla serve`, which reads `history` earlier instructions."""
+
+    dialect: PolicyDialect | None
+    history: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,15 +79,13 @@ class RemotePolicy:
             bundle.manifest if is_whole else replace(bundle.manifest, transforms=()), embodiment, limiter
         )
         self._statistics = _statistics(bundle, self.server)
-        self._dialect: PolicyDialect | None = None
+        self._met: _Met | None = None
         self._connection, self._words = (
             PolicyConnection(
                 url or self.server.url, self.server.token_env, connect_timeout_s=HANDSHAKE_S, check=self._meet
             )
             for _ in range(2)
         )
-        self._is_ours = False
-        self._history = 0  # earlier instructions that `finevla serve` asks for
         self._server_s: float | None = None
         self.thought = ""  # behind the last chunk, if the server's policy thinks
         self._accepted = (0, 0, 1.0)  # by the server's numbers
@@ -108,7 +114,7 @@ class RemotePolicy:
     @property
     def is_finevla(self) -> bool:
         """Whether the server that was met last is `finevla serve`."""
-        return self._is_ours
+        return self._met is not None and self._met.dialect is None
 
     @property
     def waiting_text(self) -> str:
@@ -118,15 +124,15 @@ class RemotePolicy:
     def ready(self) -> str:
         """Return the server's address and dialect, having met it; raises `FineVLAError` where it cannot be had."""
         self._connection.connect(HANDSHAKE_S)
-        dialect = NAME if self._is_ours else self._dialect.name if self._dialect else "?"
-        return f"{self._connection.where}, which speaks {dialect}'s dialect"
+        dialect = self._met.dialect if self._met else None
+        return f"{self._connection.where}, which speaks {dialect.name if dialect else NAME}'s dialect"
 
     def understand(self, instruction: Instruction) -> Understanding:
         """Return what the server's policy takes an instruction for, or that it cannot tell; raises `NotUnderstood`."""
         try:
             with self._asking_words:
                 self._words.connect(UNDERSTAND_S)
-                if not self._is_ours:
+                if not self.is_finevla:
                     return unchecked()
                 number = f"words {next(self._ids)}"
                 frame = self._words.request(understand_request(self._told(instruction), number), UNDERSTAND_S)
@@ -148,10 +154,10 @@ class RemotePolicy:
         state = None if sample.state is None else sample.state.astype(np.float32)
         self._connection.connect(self.server.timeout_s)  # costs nothing while it is open; a new server is looked at
         number, where = str(next(self._ids)), self._connection.where
-        if not self._is_ours:
-            assert self._dialect is not None
-            frame = self._ask(self._dialect.request(sample.images, state, sample.prompt, {}, number))
-            answer = self._dialect.answer(frame, where, number)
+        met = self._met  # the other connection may meet another server meanwhile
+        if met is not None and met.dialect is not None:
+            frame = self._ask(met.dialect.request(sample.images, state, sample.prompt, {}, number))
+            answer = met.dialect.answer(frame, where, number)
             self._server_s = answer.server_s
             return self.maker.chunk(observation, encoded.instruction, self._actions(answer), trail, started_s)
         if state is None:
@@ -199,25 +205,26 @@ class RemotePolicy:
 
     def _told(self, instruction: Instruction) -> Instruction:
         """What of an instruction our server's policy reads: as much of its history as it says."""
-        return replace(instruction, history=instruction.history[-self._history :] if self._history else ())
+        most = self._met.history if self._met else 0
+        return replace(instruction, history=instruction.history[-most:] if most else ())
 
     def _ask(self, frame: bytes) -> bytes:
         return self._connection.request(frame, self.server.timeout_s)
 
     def _meet(self, metadata: Mapping[str, Any]) -> None:
-        """Take a server at its first word, at each connection: it may have come back as another."""
+        """Take a server at its first word, at each connection: it may have come back as another. One that is refused changes
+        nothing: the other connection may still hold the one before."""
         if isinstance(ours := metadata.get(NAME), Mapping):
             check_layout(ours, self.manifest.values, self.manifest.dt_s, self.manifest.embodiment)
             if self.manifest.remote is None:
                 check_same_bundle(ours, self.manifest)
-            self._is_ours, asked = True, ours.get("history", 0)
-            self._history = asked if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0 else 0
+            asked = ours.get("history", 0)
+            self._met = _Met(None, asked if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0 else 0)
             return
         if self.manifest.remote is None:
             raise FineVLAError(
                 f"it is no 'finevla serve', which bundle '{self.manifest.name}' runs in: give its address"
             )
-        self._is_ours = False
         wanted = self.server.dialect if self.server.dialect != "auto" else recognise(metadata)
         s = self.server
         dialects: dict[str, PolicyDialect] = {
@@ -227,7 +234,7 @@ class RemotePolicy:
         }
         dialect = dialects[wanted]
         dialect.check(metadata)
-        self._dialect = dialect
+        self._met = _Met(dialect)
 
     def _actions(self, answer: ServerAnswer) -> NDArray[np.float64]:
         if not answer.is_normalised:
@@ -259,7 +266,7 @@ def restored(actions: NDArray[np.float64], statistics: ValueStatistics, where: s
 def check_layout(said: Mapping[str, Any], values: tuple[str, ...], dt_s: float, embodiment: str) -> None:
     """Refuse a server of ours whose chunks are of another robot, order or rate than the bundle expects."""
     for key, wanted in (("embodiment", embodiment), ("values", list(values)), ("dt_s", dt_s)):
-        if key in said and said[key] != wanted:
+        if key in said and _differs(said[key], wanted):
             raise FineVLAError(
                 f"the server's policy has {key} {_short(said[key])}, the bundle {_short(wanted)}: they do not belong together"
             )
@@ -269,16 +276,21 @@ def check_same_bundle(said: Mapping[str, Any], manifest: Manifest) -> None:
     """Refuse a server of ours that serves another bundle than the one whose weights it should run."""
     wanted = {"policy": manifest.name, "horizon": manifest.horizon, "cameras": list(manifest.cameras)}
     for key, value in wanted.items():
-        if said.get(key) != value:
+        if _differs(said.get(key), value):
             raise FineVLAError(
                 f"the server serves another bundle: its {key} is {_short(said.get(key))}, not {_short(value)}; "
                 f"start 'finevla serve' with bundle '{manifest.name}', on another port"
             )
 
 
+def _differs(said: object, wanted: object) -> bool:
+    """Whether a server says another value; an array, which compares with nothing, is one."""
+    is_plain = isinstance(said, str | int | float) or (isinstance(said, list) and all(isinstance(x, str) for x in said))
+    return not is_plain or said != wanted
+
+
 def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    return quoted(str(value), MAX_SHOWN)
 
 
 def _statistics(bundle: Bundle, server: RemoteServer) -> ValueStatistics | None:

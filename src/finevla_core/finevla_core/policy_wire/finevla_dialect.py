@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from finevla_core.errors import FineVLAError, quoted
+from finevla_core.errors import FineVLAError, one_line, quoted
 from finevla_core.instruction import Factors, Instruction
 from finevla_core.instruction_history import MAX_HISTORY
 from finevla_core.policy_wire.msgpack_arrays import OPENPI, list_of, map_of, text_of
@@ -22,6 +22,11 @@ INFER, UNDERSTAND = "finevla_infer", "finevla_understand"
 # Refusals that are more than a fault: the operator is told, and the arms hold.
 NOT_UNDERSTOOD, TARGET_ABSENT = "not_understood", "target_absent"
 MAX_ID = 200  # characters of an episode's name
+MAX_TEXT, MAX_WORDS, MAX_WORD = (
+    1000,
+    64,
+    60,
+)  # of what a server says to the operator: characters, and words unknown to it
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,9 @@ def read_understanding(frame: bytes, where: str, request_id: str) -> Understandi
     summary, certainty = data.get("summary"), data.get("certainty", 0.0)
     if not isinstance(summary, str) or not _is_number(certainty):
         raise FineVLAError(f"{where} does not say what it understood")
-    unknown = tuple(map(text_of, list_of(data.get("unknown"))))
     factors = factors_of(data.get("factors"))
-    return Understanding(summary, factors, unknown, float(certainty), data.get("is_checked") is True)
+    is_checked = data.get("is_checked") is True
+    return Understanding(_one_line(summary), factors, _unknown(data), float(certainty), is_checked)
 
 
 def plain_understanding(understanding: Understanding) -> dict[str, object]:
@@ -208,14 +213,19 @@ def _data(frame: bytes, where: str, request_id: str) -> Mapping[str, Any]:
     text = message if isinstance(message, str) else "nothing more is said"
     kind = text_of(error.get("kind"))
     if kind == NOT_UNDERSTOOD:
-        raise NotUnderstood(_one_line(text), tuple(map(text_of, list_of(error.get("unknown")))))
+        raise NotUnderstood(_one_line(text), _unknown(error))
     if kind == TARGET_ABSENT:
         raise TargetAbsent(_one_line(text))
     raise FineVLAError(f"{where} answers with an error: {last_line(text)}")
 
 
+def _unknown(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words that a policy does not know: some of them, for what a server says is shown to the operator."""
+    return tuple(one_line(text_of(word), MAX_WORD) for word in list_of(said.get("unknown"))[:MAX_WORDS])
+
+
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:1000]
+    return one_line(" ".join(text.split()), MAX_TEXT)
 
 
 def _is_number(value: object) -> bool:

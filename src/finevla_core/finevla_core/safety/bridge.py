@@ -38,7 +38,8 @@ NOT_COUNTED = frozenset(
 )
 UNREADY = (State.DISABLED, State.STOPPED)  # in these nothing that is said or sent counts
 ADOPT_ADVICE = "if it is true: finevla adopt (service safety/adopt)"
-FUTURE_TOLD_S = 1.0  # how often stamps from the future are told
+SELDOM_S = 1.0  # how often joint states that do not count are told
+TOLD_AGAIN_S = 10.0  # and what asks for a stop that is on already
 
 
 @dataclass
@@ -94,10 +95,11 @@ class Bridge:
         self._steady_ns, self._state_publishers, self.why_unready = steady_ns, state_publishers, why_unready
         self._counter, self._switches = CounterWatch(steady_ns), CounterWatch(steady_ns)
         self._shown = 0  # plans so far
-        self._future_told_ns = -1
+        self._seldom_told_ns: dict[str, int] = {}
         self._motion_id = ""  # of the chunk of an operator's motion that is followed or shown
         self._recent: deque[ActionChunk] = deque(maxlen=ENSEMBLED - 1)
         self._stopped_ns = self._now_ns = 0
+        self._stops_told_ns: dict[str, int] = {}  # of the stop that is on: each cause, and when it was named
         self._last_stamp_ns = self._last_sequence = -1
         self._in_a_row = 0
 
@@ -120,14 +122,14 @@ class Bridge:
         """
         measured = self.arms.read(names, positions)
         if measured is None:
-            return self._say(1, "state.joints", "joint state lacks joints of this robot; it is ignored")
+            return self._say_unread(self.arms.why_unread(names, positions))
         if self._counter.note(number) and self.state is not State.STOPPED:
             self._stop(now_ns, "state.two", self._two_publishers())
         if (i := self.limits.incredible(measured)) is not None:
             text = f"joint state says {measured[i]:g} of {self.embodiment.names[i]}, which it cannot reach"
             if self.state is State.FOLLOWING:
                 return self._stop(now_ns, "state.range", text)
-            return self._say(1, "state.range", f"{text}; it is ignored")
+            return self._say_seldom("state.range", f"{text}; it is ignored")
         self._watch_clock(now_ns)
         self._repeat(now_ns)
         if not self._is_timely(stamp_ns, now_ns):
@@ -290,7 +292,7 @@ class Bridge:
             return False, f"{told}; {why}", difference
         self.arms.adopt()
         assert self.arms.position is not None
-        self.plan = hold(np.clip(self.arms.position, self.limits.lower, self.limits.upper), now_ns)
+        self.plan = hold(self.arms.position, now_ns)
         self.commands.is_obeyed = False
         self._say(1, "state.adopted", f"the operator took the measured pose as the true one: {told}")
         return True, f"adopted: {told}; {RESET_ADVICE}", difference
@@ -314,13 +316,14 @@ class Bridge:
             )
         if self.arms.moves(self.options.rest_velocity):
             return False, "the arm still moves; wait until it rests"
-        if missing := self.why_unready() or self.heartbeats.missing():
+        if missing := self._unready() or self.heartbeats.missing():
             return False, missing
         if trouble := self.heartbeats.trouble():
             return False, f"the watchdog says: {trouble}"
+        if why := self._why_not_here(now_ns):
+            return False, why
         self.epoch += 1
-        if not self._adopt(now_ns):
-            return False, self.reason
+        self._hold(now_ns)
         self._say(0, "reset", "stop was reset; the arms hold until new words come")
         return True, "holding; the arms rest until new words come"
 
@@ -332,7 +335,7 @@ class Bridge:
             self._stop(now_ns, *lost)
         self.time.tick(now_ns)
         if self.state is State.FOLLOWING and not self.arms.is_fresh(now_ns):
-            self._stop(now_ns, "state.lost", f"no joint state for {self.options.state_timeout_s} s")
+            self._stop(now_ns, "state.lost", f"no joint state of all joints for {self.options.state_timeout_s} s")
         if self.state is State.HOLDING and not self.time.just_woke():  # nothing moves, and no chunk is judged by it
             if not self.arms.is_fresh(now_ns):
                 self._enter(State.DISABLED, "joint states stopped coming; nothing is commanded")
@@ -473,12 +476,27 @@ class Bridge:
             and (lost := self.time.lost(now_ns))
         ):
             self._stop(now_ns, *lost)
-        told_s = (self._steady_ns() - self._future_told_ns) * S_PER_NS
-        if ahead_s > 0 and (self._future_told_ns < 0 or told_s > FUTURE_TOLD_S):
-            self._future_told_ns = self._steady_ns()
+        if ahead_s > 0:
             text = f"a joint state is stamped {ahead_s:.2f} s in the future, and ignored; check use_sim_time and the clocks"
-            self._say(1, "state.future", text)
+            self._say_seldom("state.future", text)
         return False
+
+    def _say_unread(self, why: str) -> None:
+        """A joint state that tells nothing; one of other joints alone, of a mobile base, say, is nobody's mistake."""
+        if not why:
+            return
+        if self.state is State.DISABLED and self.arms.position is None:
+            self.reason = (
+                "joint states come, but none that names each joint of this robot once; see the event state.joints"
+            )
+        self._say_seldom("state.joints", f"a joint state {why}; it is ignored")
+
+    def _say_seldom(self, code: str, text: str) -> None:
+        """Warn of what comes with each joint state: a hundred times a second it would be a flood."""
+        told_ns, now_ns = self._seldom_told_ns.get(code), self._steady_ns()
+        if told_ns is None or (now_ns - told_ns) * S_PER_NS > SELDOM_S:
+            self._seldom_told_ns[code] = now_ns
+            self._say(1, code, text)
 
     def _two_publishers(self) -> str:
         names = sorted(set(self._state_publishers()))
@@ -510,33 +528,41 @@ class Bridge:
             self._say(1, "motion.ended", f"the motion has ended: {why}", self._motion_id)
             self._motion_id = ""
 
-    def _adopt(self, now_ns: int) -> bool:
-        """Hold: where the arm was last commanded to if it still is there, else where it is - if it may be there.
+    def _adopt(self, now_ns: int) -> None:
+        """Hold if the robot is ready, the watchdog answers and the arms may be there: who holds is ready to follow."""
+        if why := self._unready() or self._why_not_here(now_ns):
+            self._enter(State.DISABLED, why)
+        else:
+            self._hold(now_ns)
 
-        Not before the robot is ready and the watchdog answers: who holds is ready to follow.
-        """
-        assert self.arms.position is not None
-        if missing := self._unready():
-            self._enter(State.DISABLED, missing)
-            return False
-        position = np.clip(self.arms.position, self.limits.lower, self.limits.upper)
-        is_there = False  # where the controllers were commanded to: then they hold that, whatever an arm lags or sags
-        if self.plan is not None and self.commands.is_obeyed and now_ns >= self.plan.end_ns:
-            gap = abs(self.plan.positions[-1] - self.arms.position) * ~self.limits.is_gripper
-            is_there = bool(gap.max() < self.gate.options.max_tracking_error)
-            position = self.plan.positions[-1] if is_there else position
-        here = self.envelope.clearance.at(self.arms.position, self.options.adoption_slack_m)
-        if here.code:
-            self._enter(
-                State.DISABLED, f"this pose is not allowed: {here.violation}; move the arm, or mend the safety file"
-            )
-            return False
+    def _hold(self, now_ns: int) -> None:
+        position, is_there = self._held(now_ns)
         self.plan, self.judged, self.waiting = hold(position, now_ns), None, None
         self.commands.is_obeyed = is_there
         self._last_sequence, self._in_a_row = -1, 0
         self._recent.clear()
         self._enter(State.HOLDING, "joint states are fresh; holding")
-        return True
+
+    def _held(self, now_ns: int) -> tuple[NDArray[np.float64], bool]:
+        """Where to hold `(D,)`, and whether controllers were commanded there: they hold that, whatever an arm lags or sags.
+
+        Else it is where the arm is measured, outside its limits too: controllers led from there to a limit would leap.
+        """
+        assert self.arms.position is not None
+        if self.plan is not None and self.commands.is_obeyed and now_ns >= self.plan.end_ns:
+            gap = abs(self.plan.positions[-1] - self.arms.position) * ~self.limits.is_gripper
+            if gap.max() < self.gate.options.max_tracking_error:
+                return self.plan.positions[-1], True
+        return self.arms.position, False
+
+    def _why_not_here(self, now_ns: int) -> str:
+        """Return why the arms cannot be held where they are, "" if they can."""
+        position, is_there = self._held(now_ns)
+        if not is_there and (why := self.arms.why_outside(position)):
+            return why
+        assert self.arms.position is not None
+        here = self.envelope.clearance.at(self.arms.position, self.options.adoption_slack_m)
+        return f"this pose is not allowed: {here.violation}; move the arm, or mend the safety file" if here.code else ""
 
     def _unready(self) -> str:
         """Say why nothing may begin, "" if it may. What controllers hold that were not ready is not what they were told."""
@@ -546,12 +572,19 @@ class Bridge:
         return self.heartbeats.unwatched()
 
     def _stop(self, now_ns: int, code: str, text: str) -> None:
-        if self.state is State.STOPPED:
+        """Stop; once stopped, name what else asks for it, and begin the cool-down anew: a button may be held."""
+        is_first, self._stopped_ns = self.state is not State.STOPPED, now_ns
+        told_s = (self._steady_ns() - self._stops_told_ns.get(code, 0)) * S_PER_NS
+        if is_first:
+            self._brake(now_ns)
+            self._enter(State.STOPPED, text)
+            self._say(2, code, f"stopped: {self.reason}; {RESET_ADVICE}")
+            self._stops_told_ns.clear()
+        elif code not in self._stops_told_ns or told_s >= TOLD_AGAIN_S:
+            self._say(1, code, f"{text}; the arms are stopped already: {self.reason}; {RESET_ADVICE}")
+        else:
             return
-        self._stopped_ns = now_ns
-        self._brake(now_ns)
-        self._enter(State.STOPPED, text)
-        self._say(2, code, f"stopped: {self.reason}; {RESET_ADVICE}")
+        self._stops_told_ns[code] = self._steady_ns()
 
     def _brake(self, now_ns: int) -> None:
         """Let the running motion come to rest - unless we lost track of it: then the watchdog brakes what still moves.
@@ -574,6 +607,7 @@ class Bridge:
                 self._enter(State.DISABLED, "the clock jumped back; waiting for a fresh joint state")
             self.arms.forget_stamps()
             self._last_stamp_ns, self.plan = -1, None
+            self._stopped_ns = min(self._stopped_ns, now_ns)
             self.commands.is_obeyed = False
             self.commands.forget()
         self._now_ns = now_ns

@@ -65,14 +65,17 @@ class ControllerCommands:
 def trajectories(
     plan: Plan, embodiment: Embodiment, limits: Limits, continues: Collection[str], lead_ns: int = 0
 ) -> list[Trajectory]:
-    """One trajectory per controller, positions cut to the limits and their slack, which no accepted plan leaves.
+    """One trajectory per controller, positions cut to the limits and their slack, or to the plan's start where that is beyond.
+
+    No accepted plan leaves these.
 
     Where the plan starts at a controller's own command (`continues` names these), its first knot goes along: stamped in the
     past when it arrives, it makes the controller follow the plan itself. Without it the controller leads from its command to
     the next one, which in motion is a jerk - but with it, where it is not at the command, the command would step there: such
     a controller is led onto the plan in `lead_ns`, or until its second knot.
     """
-    led, (lower, upper) = _led(plan, lead_ns), (limits.lower - limits.slack, limits.upper + limits.slack)
+    led, start = _led(plan, lead_ns), plan.positions[0]
+    lower, upper = np.minimum(limits.lower - limits.slack, start), np.maximum(limits.upper + limits.slack, start)
     made = []
     for controller in embodiment.controllers:
         columns = [embodiment.joints.index(joint) for joint in controller.joints]

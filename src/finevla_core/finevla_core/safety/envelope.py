@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from finevla_core.embodiment import Embodiment
 from finevla_core.errors import FineVLAError, unknown
 from finevla_core.safety.clearance import ClearanceModel
 from finevla_core.safety.collision_pairs import Spacing, Zone
-from finevla_core.safety.limits import Limits, robot_limits, tightened
+from finevla_core.safety.limits import Limits, plain_number, robot_limits, tightened
+from finevla_core.text_files import MALFORMED, read_settings
 
 KEYS = ("based_on", "margin_rad", "slowest", "max_chunk_s", "values", "spacing", "zones", "frames_within")
 MAX_CHUNK_S = 5.0  # where no file says otherwise
@@ -84,8 +84,8 @@ def _read(path: str | Path | None) -> list[tuple[Path, Mapping[str, Any]]]:
     entries: list[tuple[Path, Mapping[str, Any]]] = []
     while path is not None:
         path = Path(path)
+        raw = read_settings(path, "safety file")
         with _blamed(path):
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
             if not isinstance(raw, Mapping):
                 raise FineVLAError("it is not a mapping; see config/safety/cobotmagic.yaml for the shape")
             _known("entry", raw, KEYS)
@@ -104,8 +104,9 @@ def _blamed(path: str | Path | None) -> Iterator[None]:
         yield
     except FineVLAError as error:
         raise FineVLAError(f"safety file '{path}': {error}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FineVLAError(f"safety file '{path}' cannot be read: {type(error).__name__}: {error}") from error
+    except MALFORMED as error:
+        text = " ".join(str(error).split())[:200]
+        raise FineVLAError(f"safety file '{path}' cannot be read: {type(error).__name__}: {text}") from error
 
 
 def _spacing(raw: Mapping[str, Any], base: Spacing) -> Spacing:
@@ -161,7 +162,7 @@ def _three(raw: Mapping[str, Any], key: str, where: str) -> tuple[float, ...]:
 
 
 def _number(raw: Mapping[str, Any], key: str, default: float, least: float, most: float, where: str = "") -> float:
-    number = float(raw.get(key, default))
+    number = plain_number(raw.get(key, default), f"{where}{key}")
     if not least <= number <= most:
         raise FineVLAError(f"{where}{key} is {number}; it must be {least} to {most}")
     return number

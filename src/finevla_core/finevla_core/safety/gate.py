@@ -14,7 +14,7 @@ from finevla_core.safety.controller_trajectories import LEAD_NS
 from finevla_core.safety.envelope import Envelope
 from finevla_core.safety.instruction_in_force import is_motion
 from finevla_core.safety.joining import BLEND_PROFILES, LEAVE_NS, ensembled, join
-from finevla_core.safety.plan import Extremes, Plan
+from finevla_core.safety.plan import Plan
 from finevla_core.time_units import S_PER_NS
 
 # Between a chunk's targets and the margin of a limit there is a zone in which motion towards the limit is slowed down.
@@ -144,7 +144,7 @@ class Gate:
             plan = join(context.plan, chunk, context.now_ns, self.limits, profile, speed_scale, context.leave_ns)
             if plan is None:
                 break
-            found = self._motion(plan.extremes())
+            found = self._motion(plan)
             if found is None:
                 return plan
             rejection = found
@@ -231,10 +231,10 @@ class Gate:
         return None
 
     def _targets(self, chunk: ActionChunk, context: GateContext) -> Rejection | None:
-        """Positions with their margin - less only where the arm is in it already - and how far a step goes."""
+        """Positions with their margin - less only where the arm is in it, or beyond, already - and how far a step goes."""
         limits, start = self.limits, context.plan.at(context.now_ns)[0]
-        lower = np.minimum(limits.lower + limits.margin, np.maximum(start, limits.lower))
-        upper = np.maximum(limits.upper - limits.margin, np.minimum(start, limits.upper))
+        lower = np.minimum(limits.lower + limits.margin, start)
+        upper = np.maximum(limits.upper - limits.margin, start)
         if rejection := self._inside(chunk.actions.min(0), chunk.actions.max(0), lower, upper):
             return rejection
         step = abs(np.diff(chunk.actions, axis=0)).max(0) / (limits.velocity * chunk.dt_s) * ~limits.is_gripper
@@ -261,9 +261,11 @@ class Gate:
             return Rejection(code, text)
         return None
 
-    def _motion(self, found: Extremes) -> Rejection | None:
-        limits = self.limits
-        if rejection := self._inside(found.lowest, found.highest, limits.lower, limits.upper):
+    def _motion(self, plan: Plan) -> Rejection | None:
+        """Arms that rest a little outside a position limit may come in from there, and go no farther out."""
+        limits, start, found = self.limits, plan.positions[0], plan.extremes()
+        lower, upper = np.minimum(limits.lower, start), np.maximum(limits.upper, start)
+        if rejection := self._inside(found.lowest, found.highest, lower, upper):
             return rejection
         for code, values, limit, unit in (
             ("chunk.velocity", found.speed, limits.velocity, "/s"),

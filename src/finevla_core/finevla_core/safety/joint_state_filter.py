@@ -4,7 +4,7 @@ A reading is believed if it continues what was known. Arms at rest stay where th
 are somewhere on their way; what says otherwise is told as a difference, and counts only once the operator adopts it.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -25,7 +25,8 @@ SETTLED_S = 0.5  # at rest for so long: from now on they stay there
 SPEED_SPAN_S = 0.1
 SPEED_SHARE, SPEED_RAD_S = 1.2, 0.05
 STEADY_S, STEADY_RAD = 0.5, 0.01  # a pose that is adopted was measured for so long, and moved by no more
-OUTSIDE_RAD = 0.05  # and lies no further outside the limits: beyond that a zero is set wrong
+# Arms that rest no further outside their limits may come in from there: else a zero, or a gripper's stroke, is set wrong.
+OUTSIDE_RAD, OUTSIDE_OPENING = 0.05, 0.5
 
 
 class MeasuredArms:
@@ -61,6 +62,20 @@ class MeasuredArms:
         if len(positions) != len(names) or order is None:
             return None
         return self.embodiment.to_values([positions[i] for i in order])
+
+    def why_unread(self, names: Sequence[str], positions: Sequence[float]) -> str:
+        """Return what is wrong with a joint state that tells nothing, "" if it is of other joints alone."""
+        counted = Counter(names)
+        own = [joint for joint in self.embodiment.joints if joint in counted]
+        if not own:
+            return ""
+        if len(positions) != len(names):
+            return f"has {len(positions)} positions for {len(names)} joints"
+        if double := next((joint for joint in own if counted[joint] > 1), ""):
+            return f"names {double} more than once"
+        missing = [joint for joint in self.embodiment.joints if joint not in own]
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return f"lacks {missing[0]}{more}: one message must name all joints of this robot"
 
     def note(self, position: NDArray[np.float64], stamp_ns: int, is_following: bool) -> str:
         """Believe a reading that continues what is known, "" then; else return the sentence of why it does not.
@@ -124,14 +139,28 @@ class MeasuredArms:
         """Return why the pose that is measured cannot be taken as the true one now, "" if it can."""
         if self.is_disputed():
             return "joint states contradict each other: some say so, others not; end one of their publishers"
-        poses = np.array([position for _, position in self._strange]) * ~self.limits.is_gripper
-        if self._age_s(self._strange[0][0]) < STEADY_S or np.ptp(poses, axis=0).max() > STEADY_RAD:
+        poses = np.array([position for _, position in self._strange])
+        if (
+            self._age_s(self._strange[0][0]) < STEADY_S
+            or (np.ptp(poses, axis=0) * ~self.limits.is_gripper).max() > STEADY_RAD
+        ):
             return f"the arms have not been measured at rest there for {STEADY_S} s; wait until they rest"
-        outside = np.maximum(self.limits.lower - poses[-1], poses[-1] - self.limits.upper) * ~self.limits.is_gripper
-        if outside.max() > OUTSIDE_RAD:
-            name = self.embodiment.names[int(outside.argmax())]
-            return f"{name} would be {outside.max():.2f} rad outside its limits; is its zero set right?"
-        return ""
+        return self.why_outside(poses[-1])
+
+    def why_outside(self, position: NDArray[np.float64]) -> str:
+        """Return why arms at `position` `(D,)` cannot be held there, "" if they are inside their limits or a little outside."""
+        limits = self.limits
+        outside = np.maximum(limits.lower - position, position - limits.upper)
+        excess = outside - np.where(limits.is_gripper, OUTSIDE_OPENING, OUTSIDE_RAD)
+        if excess.max() <= 0:
+            return ""
+        i = int(excess.argmax())
+        name, off = self.embodiment.names[i], outside[i]
+        if limits.is_gripper[i]:
+            return f"{name} is measured {off:.2f} of its opening outside its limits; are its stroke and its zero set right?"
+        return (
+            f"{name} is measured {off:.2f} rad outside its limits; is its zero set right? Else move it inside by hand"
+        )
 
     def measured(self) -> NDArray[np.float64]:
         """The newest reading `(D,)` that is not believed; there is one if there is a difference."""
