@@ -176,7 +176,7 @@ class EmptyScan:
         return iter(())
 
     def channels(self) -> list[Channel]:
-        """There is none."""
+        """Return none: an empty file has no channels."""
         return []
 
     def count(self) -> int | None:
