@@ -74,7 +74,7 @@ def edited(scene: Scene, kind: str, edit: Callable[[Any, int], None]) -> list[Pa
     return found
 
 
-class TestDefinitions:
+class TestStoredDefinitions:
     """A message is read by the definition that its recording has of it."""
 
     @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -200,7 +200,7 @@ def test_what_makes_no_frames_is_told(robot: Embodiment, tmp_path: Path, end: st
     assert any(note.startswith(said) for note in header.facts["notes"])
 
 
-class TestFiles:
+class TestStorageFiles:
     """What is beside, behind and in place of a recording's files."""
 
     @pytest.mark.parametrize("suffix", ["mcap", "db3"])

@@ -212,3 +212,61 @@ def test_a_snapshot_of_the_hub_s_cache_is_read_and_other_links_are_not(root: Pat
         assert found == {0: [], 1: []}
     else:
         assert all("a link out of the data set" in said for said in found.values())
+
+
+class TestSharedFiles:
+    """Of v3.0, where many episodes share a file and a table says whose is what."""
+
+    @pytest.fixture(scope="class")
+    def shared(self, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        out = tmp_path_factory.mktemp("shared") / "set"
+        assert cli.main(["convert", str(made), "--out", str(out), "--jobs", "1"]) == 0
+        assert read(out) == {0: [], 1: []}
+        return out
+
+    @pytest.fixture
+    def root(self, shared: Path, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(shared, tmp_path / "shared"))
+
+    FROM = "videos/observation.images.front/from_timestamp"
+    TO = "videos/observation.images.front/to_timestamp"
+    LENGTH_S = FRAMES / 30
+
+    @pytest.mark.parametrize(("begin", "end", "says"), [
+        (LENGTH_S - 1 / 30, 2 * LENGTH_S, "its piece of observation.images.front is said to last 0.833 s"),
+        (LENGTH_S - 0.2, 2 * LENGTH_S - 0.2, "episodes 0 and 1 are said to share 0.20 s of observation.images.front"),
+    ])  # fmt: skip
+    def test_pictures_that_may_be_another_s_are_told(self, root: Path, begin: float, end: float, says: str) -> None:
+        self._edit(root, {self.FROM: [0.0, begin], self.TO: [self.LENGTH_S, end]})
+        assert any(says in note for note in read(root)[1])
+
+    @pytest.mark.parametrize("column", [FROM, TO, "data/chunk_index", "data/file_index"])
+    @pytest.mark.parametrize("value", [None, float("nan")])
+    def test_a_row_that_does_not_say_where_costs_its_episode_only(
+        self, root: Path, column: str, value: float | None
+    ) -> None:
+        self._edit(root, {column: [self.LENGTH_S if column == self.TO else 0.0, value]})
+        [notes] = read(root).values()
+        assert "does not say where the rows and videos of episode 1 are" in notes[0]
+
+    def test_two_rows_that_contradict_are_not_chosen_from(self, root: Path) -> None:
+        self._edit(root, {"episode_index": [1, 1]})
+        file = next((root / "meta/episodes").glob("**/*.parquet"))
+        first = pq.read_table(file)
+        extra = with_column(first.slice(0, 1), "episode_index", pa.array([0]))
+        pq.write_table(pa.concat_tables([first, extra, extra]), file)  # said twice alike is no contradiction
+        [notes] = read(root).values()
+        assert "two rows for episode 1 that contradict" in notes[0]
+
+    def test_a_task_without_a_text_is_no_text(self, root: Path) -> None:
+        file = root / "meta/tasks.parquet"
+        table = pq.read_table(file)
+        pq.write_table(with_column(table, "task", pa.array([None, None], pa.string())), file)
+        assert open_dataset(root).task_table == {}
+
+    def _edit(self, root: Path, columns: dict[str, list[Any]]) -> None:
+        file = next((root / "meta/episodes").glob("**/*.parquet"))
+        table = pq.read_table(file)
+        for name, cells in columns.items():
+            table = with_column(table, name, pa.array(cells))
+        pq.write_table(table, file)

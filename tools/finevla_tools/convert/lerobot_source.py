@@ -171,9 +171,20 @@ class LeRobotEpisode:
             facts=facts,
         )
 
+    def _footage_problems(self) -> Iterator[str]:
+        """Where the piece of a shared video is said to be longer or shorter than the episode's rows."""
+        due_s = (self._file.length or 0) / self._files.fps
+        for video in self._file.videos:
+            said_s = due_s if video.end_s is None else video.end_s - video.begin_s
+            if due_s and abs(said_s - due_s) > 0.75 / self._files.fps:
+                yield (
+                    f"its piece of {video.key} is said to last {said_s:.3f} s, its rows take {due_s:.3f} s; its pictures may "
+                    "be another episode's"
+                )
+
     def _problems(self) -> list[str]:
         """Of the metadata: the first few, which stand for the rest."""
-        problems = list(self._files.problems)
+        problems = [*self._footage_problems(), *self._files.problems]
         more = [f"and {len(problems) - TOLD} more of its metadata"] if len(problems) > TOLD else []
         return [*problems[:TOLD], *more]
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from finevla_tools.datasets.value_meanings import flat_names
 from finevla_tools.path_hints import no_data_set
 
 MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list of them would fill the memory
+MOST_SHARED_S = 0.02  # of two episodes' pictures: less than one at any usual rate, more than times are rounded by
 MAX_VALUE = float(np.finfo(np.float32).max)  # larger ones would become infinite in what is written
 MAX_WIDTH = 4096  # values of one feature
 OWN_INDEX = "episode_index"  # the column that says of which episode a row is
@@ -376,6 +378,7 @@ def _list_v3(
     parts = ("chunk_index", "file_index", "from_timestamp", "to_timestamp")
     wanted += [f"videos/{key}/{part}" for key in video_keys for part in parts]
     episodes: dict[int, EpisodeFile] = {}
+    doubtful: set[int] = set()
     tasks, problems = _tasks_v3(root / "meta" / "tasks.parquet")
     files = sorted((root / "meta" / "episodes").glob("**/*.parquet"))
     for file in files:
@@ -390,17 +393,54 @@ def _list_v3(
                 problems.append(f"'{file}' has a row without an episode_index; it was left out")
                 continue
             place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
-            videos = []
-            for key in video_keys:
-                at = {part: row.get(f"videos/{key}/{part}") for part in parts}
-                if at["chunk_index"] is not None:
-                    path = filled(root, video_path, {**at, "video_key": key})
-                    videos.append(Footage(key, path, float(at["from_timestamp"]), float(at["to_timestamp"])))
+            at = {key: {part: row.get(f"videos/{key}/{part}") for part in parts} for key in video_keys}
+            shown = {key: place_of for key, place_of in at.items() if place_of["chunk_index"] is not None}
+            if not all(map(_is_number, (*place.values(), *(v for some in shown.values() for v in some.values())))):
+                problems.append(
+                    f"'{file}' does not say where the rows and videos of episode {number} are; it was left out"
+                )
+                continue
+            videos = [
+                Footage(
+                    key,
+                    filled(root, video_path, {**some, "video_key": key}),
+                    float(some["from_timestamp"]),
+                    float(some["to_timestamp"]),
+                )
+                for key, some in shown.items()
+            ]
             path = filled(root, data_path, place)
-            episodes[number] = EpisodeFile(number, path, _length(row), _tasks(row, tasks), True, tuple(videos))
+            made = EpisodeFile(number, path, _length(row), _tasks(row, tasks), True, tuple(videos))
+            if episodes.setdefault(number, made) != made:
+                doubtful.add(number)
+    for number in sorted(doubtful):
+        problems.append(f"'{root}/meta/episodes' has two rows for episode {number} that contradict; it was left out")
+        del episodes[number]
     if not episodes:
         raise FineVLAError(problems[-1] if problems else f"'{root}' has no meta/episodes/*/*.parquet")
-    return [episodes[number] for number in sorted(episodes)], tasks, problems
+    listed = [episodes[number] for number in sorted(episodes)]
+    return listed, tasks, [*problems, *_shared_footage(listed)]
+
+
+def _shared_footage(episodes: Sequence[EpisodeFile]) -> list[str]:
+    """Sentences on episodes that are said to show the same pictures."""
+    taken: dict[Path, list[tuple[float, float, int, str]]] = {}
+    for episode in episodes:
+        for video in episode.videos:
+            taken.setdefault(video.path, []).append((video.begin_s, video.end_s or 0.0, episode.index, video.key))
+    found = []
+    for path, some in taken.items():
+        for (_, end, one, key), (begin, _, other, _) in pairwise(sorted(some)):
+            if end - begin > MOST_SHARED_S:
+                found.append(
+                    f"episodes {one} and {other} are said to share {end - begin:.2f} s of {key} in '{path}'; one of them shows "
+                    "the other's pictures"
+                )
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _tasks_v3(path: Path) -> tuple[dict[int, str], list[str]]:
