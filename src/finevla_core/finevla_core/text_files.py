@@ -112,7 +112,7 @@ def read_json_lines(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
 class _NamesOnce(yaml.SafeLoader):
     """Plain data, of which no mapping names an entry twice: YAML's own reader lets the last one count, and says nothing."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
