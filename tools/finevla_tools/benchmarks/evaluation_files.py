@@ -39,7 +39,7 @@ class BenchSample:
 
 def read_samples(path: Path) -> dict[str, BenchSample]:
     """Return the samples of `EvalSets.json` by id; raises `FineVLAError` naming the file and what is not understood."""
-    found = {}
+    found: dict[str, BenchSample] = {}
     for k, row in enumerate(_rows(path)):
         name = row.get("sample_id")
         if not isinstance(name, str) or not name:
@@ -200,7 +200,7 @@ def facts_line(sample_id: str, facts: list[AtomicFact]) -> dict[str, Any]:
 
 def read_captions(path: Path) -> dict[str, list[str]]:
     """Return the steps of each caption that there is; calls that failed and empty captions of those are left out."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for row in _rows(path):
         if not (name := str(row.get("sample_id") or "")):
             raise FineVLAError(f"'{path}': a line has no 'sample_id'; that is no file of captions")

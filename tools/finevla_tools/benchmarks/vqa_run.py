@@ -207,7 +207,7 @@ def read_results(path: Path, asked: VqaSet) -> VqaResults:
             sample.dataset if sample else "",
             "" if answer is None else str(answer),
             success,
-            float(elapsed) if type(elapsed) in (int, float) and 0.0 <= elapsed < math.inf else 0.0,
+            float(elapsed) if isinstance(elapsed, int | float) and 0.0 <= elapsed < math.inf else 0.0,
             usage if isinstance(usage, dict) else {},
         )
         was = records.get(question.question_id)
