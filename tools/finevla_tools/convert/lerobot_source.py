@@ -310,7 +310,7 @@ class LeRobotEpisode:
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
-        from finevla_tools.datasets.lerobot_files import OWN_INDEX, refuse_another
+        from finevla_tools.datasets.episode_rows import OWN_INDEX, refuse_another
 
         if not self._path.is_file():
             raise DamagedFileError(f"'{self._path}' is missing")
@@ -330,7 +330,7 @@ class LeRobotEpisode:
                     if OWN_INDEX in there and self._file.is_shared:
                         table = table.filter(pc.equal(table.column(OWN_INDEX), self._file.index))
                     elif OWN_INDEX in there:
-                        refuse_another(table.column(OWN_INDEX), self._file)
+                        refuse_another(table.column(OWN_INDEX), self._path, self._file.index)
                     if table.num_rows:
                         yield self._files.joined(table, columns, self._where)
 

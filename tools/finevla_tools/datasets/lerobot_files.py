@@ -8,21 +8,19 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from finevla_core.errors import DamagedFileError, FineVLAError, unknown
 from finevla_core.plural_phrases import counted
-from finevla_core.pointer_files import refuse_no_content
 from finevla_core.text_files import read_json, read_json_lines
+from finevla_tools.datasets.episode_rows import rows_alone, rows_among_others, short, whole_table
 from finevla_tools.datasets.lerobot_paths import filled, template
 from finevla_tools.datasets.row_numbers import FRAME, refuse_mixed_rows
 from finevla_tools.datasets.scalar_columns import stored_columns, vectors, with_vectors
@@ -33,7 +31,6 @@ MAX_EPISODES = 10_000_000  # of an info.json: more is a typing error, and a list
 MOST_SHARED_S = 0.02  # of two episodes' pictures: less than one at any usual rate, more than times are rounded by
 MAX_VALUE = float(np.finfo(np.float32).max)  # larger ones would become infinite in what is written
 MAX_WIDTH = 4096  # values of one feature
-OWN_INDEX = "episode_index"  # the column that says of which episode a row is
 DATA_V2 = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
 VIDEO_V2 = "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
 DATA_V3 = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -123,8 +120,8 @@ class LeRobotFiles:
         wanted = None if columns is None else tuple(dict.fromkeys(columns))
         stored = None if wanted is None else stored_columns((*wanted, FRAME), self.vectors)
         if not episode.is_shared:
-            table = _alone(episode, stored)
-        elif (table := _part(episode.path, episode.index, stored)).num_rows == 0:
+            table = rows_alone(episode.path, episode.index, stored)
+        elif (table := rows_among_others(episode.path, episode.index, stored)).num_rows == 0:
             raise DamagedFileError(f"'{episode.path}' has no rows of episode {episode.index}")
         refuse_mixed_rows(table, f"'{episode.path}'")
         if wanted is not None and FRAME not in wanted and FRAME in table.column_names:
@@ -168,7 +165,7 @@ def open_dataset(root: Path | str) -> LeRobotFiles:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, FineVLAError):
             raise
-        raise DamagedFileError(f"'{root}/meta' cannot be understood: {_short(error)}") from error
+        raise DamagedFileError(f"'{root}/meta' cannot be understood: {short(error)}") from error
     episodes, tasks, problems = listed
     robot, made = str(info.get("robot_type") or ""), vectors(features)
     features = with_vectors(features, made)
@@ -219,100 +216,6 @@ def values(table: pa.Table, key: str, where: str) -> NDArray[Any]:
             f"{where}: column '{key}' holds {flat[beyond][0]:.3g}, more than any unit of a robot makes"
         )
     return flat.reshape(rows, -1) if rows else flat.reshape(0, 0)
-
-
-def _alone(episode: EpisodeFile, columns: tuple[str, ...] | None) -> pa.Table:
-    """Rows of a file that has one episode; its own `episode_index` must say the same as its name."""
-    wanted = None if columns is None else (*columns, OWN_INDEX)
-    table = _whole(episode.path, wanted)
-    if OWN_INDEX not in table.column_names:
-        return table
-    refuse_another(table.column(OWN_INDEX), episode)
-    return table if columns is None or OWN_INDEX in columns else table.drop_columns([OWN_INDEX])
-
-
-def refuse_another(numbers: pa.ChunkedArray, episode: EpisodeFile) -> None:
-    """Raise `DamagedFileError` where rows of an episode's own file say that they are another's (v2.x)."""
-    others = [number for number in pc.unique(numbers).to_pylist() if number != episode.index]
-    if others:
-        raise DamagedFileError(
-            f"'{episode.path}' has rows of episode {others[0]} by its column '{OWN_INDEX}', by its name it is of "
-            f"episode {episode.index}; rename the file or correct the column"
-        )
-
-
-def _whole(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
-    try:
-        refuse_no_content(path)
-        with pq.ParquetFile(path) as file:
-            return file.read(columns=_there(file, columns), use_threads=False)
-    except FileNotFoundError:
-        raise DamagedFileError(f"'{path}' is missing") from None
-    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
-        if isinstance(error, FineVLAError):
-            raise
-        raise DamagedFileError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
-
-
-def _part(path: Path, index: int, columns: tuple[str, ...] | None) -> pa.Table:
-    """Rows of one episode out of a shared file: only its row groups are read."""
-    try:
-        refuse_no_content(path)
-        groups = _groups(path, _stamp(path))
-        tables = []
-        for group, (low, high) in enumerate(groups):
-            if low <= index <= high:
-                table = _group(path, _stamp(path), group, columns)
-                tables.append(table.filter(pc.equal(table.column("episode_index"), index)))
-    except FileNotFoundError:
-        raise DamagedFileError(f"'{path}' is missing") from None
-    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
-        if isinstance(error, FineVLAError):
-            raise
-        raise DamagedFileError(f"'{path}' cannot be read as Parquet: {_short(error)}") from error
-    if not tables:
-        raise DamagedFileError(f"'{path}' has no rows of episode {index}")
-    return pa.concat_tables(tables)
-
-
-@lru_cache(maxsize=8)
-def _groups(path: Path, _: tuple[int, int]) -> list[tuple[int, int]]:
-    """First and last episode of each row group, by the file's statistics or, where it has none, by looking."""
-    with pq.ParquetFile(path) as file:
-        column = file.schema_arrow.get_field_index("episode_index")
-        if column < 0:
-            raise DamagedFileError(f"'{path}' has no column 'episode_index'")
-        first = range(file.metadata.num_columns if file.metadata.num_row_groups else 0)
-        names = [file.metadata.row_group(0).column(c).path_in_schema for c in first]
-        found = []
-        for group in range(file.metadata.num_row_groups):
-            stats = file.metadata.row_group(group).column(names.index("episode_index")).statistics
-            if stats is not None and stats.has_min_max:
-                found.append((int(stats.min), int(stats.max)))
-            else:
-                rows = file.read_row_group(group, columns=["episode_index"]).column(0).to_numpy()
-                found.append((int(rows.min()), int(rows.max())) if len(rows) else (0, -1))
-        return found
-
-
-@lru_cache(maxsize=1)  # files that were rewritten by other tools have one group for all episodes: it is read once
-def _group(path: Path, stamp: tuple[int, int], group: int, columns: tuple[str, ...] | None) -> pa.Table:
-    with pq.ParquetFile(path, metadata=_metadata(path, stamp)) as file:
-        wanted = None if columns is None else (*columns, "episode_index")
-        return file.read_row_group(group, columns=_there(file, wanted), use_threads=False)
-
-
-@lru_cache(maxsize=8)  # of a file with a group per episode it takes longer to parse than the group to read
-def _metadata(path: Path, _: tuple[int, int]) -> pq.FileMetaData:
-    return pq.read_metadata(path)
-
-
-def _there(file: pq.ParquetFile, columns: tuple[str, ...] | None) -> list[str] | None:
-    return None if columns is None else [c for c in dict.fromkeys(columns) if c in file.schema_arrow.names]
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    return (status := path.stat()).st_size, status.st_mtime_ns
 
 
 def _list_v2(
@@ -383,7 +286,7 @@ def _list_v3(
     files = sorted((root / "meta" / "episodes").glob("**/*.parquet"))
     for file in files:
         try:
-            table = _whole(file, tuple(wanted))
+            table = whole_table(file, tuple(wanted))
         except FineVLAError as error:
             problems.append(str(error))
             continue
@@ -453,7 +356,7 @@ def _tasks_v3(path: Path) -> tuple[dict[int, str], list[str]]:
         pairs = zip(table["task_index"].to_pylist(), table[text].to_pylist(), strict=True)
         return _task_table([{"task_index": number, "task": task} for number, task in pairs], path)
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        return {}, [f"'{path}' cannot be read: {_short(error)}"]
+        return {}, [f"'{path}' cannot be read: {short(error)}"]
 
 
 def _count(info: Mapping[str, Any], key: str, default: int) -> int:
@@ -485,8 +388,3 @@ def _text(task: Any, table: Mapping[int, str]) -> str:
     if type(task) is int:
         return table.get(task, str(task))
     return "" if task is None else str(task)
-
-
-def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:200] + "..."
