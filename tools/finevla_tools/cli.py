@@ -177,10 +177,9 @@ def _told(name: str, error: Exception) -> int:
     elif isinstance(error, MemoryError):
         said = f"there is not enough memory for '{name}'; use fewer --jobs, or a machine with more"
     elif type(error).__name__ == "RCLError" and os.environ.get("ROS_SECURITY_ENABLE") == "true":
-        said = (
-            f"ROS_SECURITY_ENABLE is true and DDS does not let this process in (it says: {said[:200]}); "
-            "see docs/security.md, or unset ROS_SECURITY_ENABLE"
-        )
+        from finevla_ros.ros_start import why_kept_out
+
+        said = why_kept_out(error)
     else:
         found = crash_report.unexpected(f"'{name}'", error)
         crash_report.remember(found)

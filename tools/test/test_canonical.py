@@ -1,7 +1,6 @@
 """Promises of the canonical form: what goes into the 80 values comes out again, and FineVLA's files are read and written."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from scipy.spatial.transform import Rotation
 pytest.importorskip("pyarrow")
 import pyarrow as pa
 import pyarrow.parquet as pq
-from lerobot_sets import HOME, JOINTS, take, write
+from lerobot_sets import HOME, JOINTS, take, write, write_rows
 
 from finevla_core.errors import FineVLAError
 from finevla_core.kinematics import Kinematics
@@ -299,12 +298,9 @@ class TestExisting:
         mended = convert(open_dataset(joints), joints / "u", options(joints, force=True))
         assert (mended.made, mended.kept) == (1, 2)
 
-    def test_a_changed_episode_alone_is_made_anew(self, joints: Path, tmp_path: Path) -> None:
+    def test_a_changed_episode_alone_is_made_anew(self, joints: Path) -> None:
         convert(open_dataset(joints), joints / "u", options(joints))
-        other = write(tmp_path / "other", [take(9)])
-        shutil.copyfile(
-            other / "data/chunk-000/episode_000000.parquet", joints / "data/chunk-000/episode_000002.parquet"
-        )
+        write_rows(joints / "data/chunk-000/episode_000002.parquet", take(9), 2, 0, 0)
         again = convert(open_dataset(joints), joints / "u", options(joints, force=True))
         assert (again.made, again.kept) == (1, 2)
         assert np.allclose(read_unified(joints / "u/episode_000002.parquet").state[:, :6], take(9).state[:, :6])

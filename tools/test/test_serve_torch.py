@@ -116,7 +116,7 @@ def test_server_of_another_bundle_is_refused_by_name(
     server = serve(make(tmp_path / "another", robot))
     policy = remote(bundle, robot, server.port)
     try:
-        with pytest.raises(FineVLAError, match="serves another bundle: its policy is another, not weights"):
+        with pytest.raises(FineVLAError, match="serves another bundle: its policy is 'another', not 'weights'"):
             policy.ready()
         until(lambda: "serves another bundle" in policy.waiting_text, "it is not said")
     finally:

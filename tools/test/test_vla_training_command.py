@@ -82,10 +82,10 @@ def test_processes_of_one_run_end_together() -> None:
 
 
 def test_what_was_decided_of_the_data_is_told_once(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, backbone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = str(only(make_set(tmp_path / "set"), JOINTS[:7]))
-    file = write_config(tmp_path, tmp_path / "none", {"sets": [root, root], "mix": "raw"})
+    file = write_config(tmp_path, backbone, {"sets": [root, root], "mix": "raw"})
     monkeypatch.setattr(command, "run_ranks", lambda *_: 0)
     assert main(["train", str(file), "--out", str(tmp_path / "run"), "--processes", "2"]) == 0
     assert capsys.readouterr().err.count("does not have right_joint1") == 1

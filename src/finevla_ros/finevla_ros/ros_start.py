@@ -24,9 +24,17 @@ def start_ros(
     except (RCLInvalidROSArgsError, UnknownROSArgsError) as error:
         raise FineVLAError(f"these arguments are not ROS's: {_said(error)}; see 'ros2 run --help'") from error
     except RCLError as error:
-        raise FineVLAError(
-            f"ROS cannot be started here: {_said(error)}; see the environment's ROS_ variables"
-        ) from error
+        raise FineVLAError(why_kept_out(error)) from error
+
+
+def why_kept_out(error: Exception) -> str:
+    """Return what an `RCLError` of a process that joins ROS means for the person."""
+    if os.environ.get("ROS_SECURITY_ENABLE") == "true":
+        return (
+            f"ROS_SECURITY_ENABLE is true and DDS does not let this process in (it says: {_said(error)}); "
+            "see docs/security.md, or unset ROS_SECURITY_ENABLE"
+        )
+    return f"ROS cannot be started here: {_said(error)}; see the environment's ROS_ variables"
 
 
 def _check_domain(given: str) -> None:

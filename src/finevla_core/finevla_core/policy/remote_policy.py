@@ -290,7 +290,8 @@ def _differs(said: object, wanted: object) -> bool:
 
 
 def _short(value: object) -> str:
-    return quoted(str(value), MAX_SHOWN)
+    is_number = isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 63)
+    return str(value) if is_number else quoted(str(value), MAX_SHOWN)
 
 
 def _statistics(bundle: Bundle, server: RemoteServer) -> ValueStatistics | None:
