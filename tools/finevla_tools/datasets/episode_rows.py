@@ -1,5 +1,7 @@
 """The rows of one episode out of Parquet: of a file of its own, or of one that it shares."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,55 +37,53 @@ def refuse_another(numbers: pa.ChunkedArray, path: Path, index: int) -> None:
 
 def whole_table(path: Path, columns: tuple[str, ...] | None) -> pa.Table:
     """Return a Parquet file's rows, of `columns` those that are there; raises `DamagedFileError` naming it."""
-    try:
-        refuse_no_content(path)
-        with pq.ParquetFile(path) as file:
-            return file.read(columns=_there(file, columns), use_threads=False)
-    except FileNotFoundError:
-        raise DamagedFileError(f"'{path}' is missing") from None
-    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
-        if isinstance(error, FineVLAError):
-            raise
-        raise DamagedFileError(f"'{path}' cannot be read as Parquet: {short(error)}") from error
+    with _in_words(path), pq.ParquetFile(path) as file:
+        return file.read(columns=_there(file, columns), use_threads=False)
 
 
 def rows_among_others(path: Path, index: int, columns: tuple[str, ...] | None) -> pa.Table:
     """Return the rows of one episode out of a shared file: only its row groups are read."""
-    try:
-        refuse_no_content(path)
-        groups = _groups(path, _stamp(path))
-        tables = []
-        for group, (low, high) in enumerate(groups):
+    tables = []
+    with _in_words(path):
+        for group, (low, high) in enumerate(_groups(path, _stamp(path))):
             if low <= index <= high:
                 table = _group(path, _stamp(path), group, columns)
-                tables.append(table.filter(pc.equal(table.column("episode_index"), index)))
+                tables.append(table.filter(pc.equal(table.column(OWN_INDEX), index)))
+    if not tables:
+        raise DamagedFileError(f"'{path}' has no rows of episode {index}")
+    return pa.concat_tables(tables)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """Refuse a file without content, and turn what reading it raises into a `DamagedFileError` that names it."""
+    try:
+        refuse_no_content(path)
+        yield
     except FileNotFoundError:
         raise DamagedFileError(f"'{path}' is missing") from None
     except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
         if isinstance(error, FineVLAError):
             raise
         raise DamagedFileError(f"'{path}' cannot be read as Parquet: {short(error)}") from error
-    if not tables:
-        raise DamagedFileError(f"'{path}' has no rows of episode {index}")
-    return pa.concat_tables(tables)
 
 
 @lru_cache(maxsize=8)
 def _groups(path: Path, _: tuple[int, int]) -> list[tuple[int, int]]:
     """First and last episode of each row group, by the file's statistics or, where it has none, by looking."""
     with pq.ParquetFile(path) as file:
-        column = file.schema_arrow.get_field_index("episode_index")
+        column = file.schema_arrow.get_field_index(OWN_INDEX)
         if column < 0:
-            raise DamagedFileError(f"'{path}' has no column 'episode_index'")
+            raise DamagedFileError(f"'{path}' has no column '{OWN_INDEX}'")
         first = range(file.metadata.num_columns if file.metadata.num_row_groups else 0)
         names = [file.metadata.row_group(0).column(c).path_in_schema for c in first]
         found = []
         for group in range(file.metadata.num_row_groups):
-            stats = file.metadata.row_group(group).column(names.index("episode_index")).statistics
+            stats = file.metadata.row_group(group).column(names.index(OWN_INDEX)).statistics
             if stats is not None and stats.has_min_max:
                 found.append((int(stats.min), int(stats.max)))
             else:
-                rows = file.read_row_group(group, columns=["episode_index"]).column(0).to_numpy()
+                rows = file.read_row_group(group, columns=[OWN_INDEX]).column(0).to_numpy()
                 found.append((int(rows.min()), int(rows.max())) if len(rows) else (0, -1))
         return found
 
@@ -91,7 +91,7 @@ def _groups(path: Path, _: tuple[int, int]) -> list[tuple[int, int]]:
 @lru_cache(maxsize=1)  # files that were rewritten by other tools have one group for all episodes: it is read once
 def _group(path: Path, stamp: tuple[int, int], group: int, columns: tuple[str, ...] | None) -> pa.Table:
     with pq.ParquetFile(path, metadata=_metadata(path, stamp)) as file:
-        wanted = None if columns is None else (*columns, "episode_index")
+        wanted = None if columns is None else (*columns, OWN_INDEX)
         return file.read_row_group(group, columns=_there(file, wanted), use_threads=False)
 
 

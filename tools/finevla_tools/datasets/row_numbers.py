@@ -1,4 +1,4 @@
-"""The numbers that rows of a data set give themselves: which frame they are, and of which episode."""
+"""The numbers that rows of a data set give themselves: which frame of their episode they are."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from finevla_core.errors import DamagedFileError
 FRAME = "frame_index"
 
 
-def whole_numbers(table: Any, key: str) -> NDArray[np.int64]:
-    """Return a column of whole numbers `(T,)`; nothing where it is not there or is none: no set needs these columns."""
+def _frame_numbers(table: Any) -> NDArray[np.int64]:
+    """The column's whole numbers `(T,)`; nothing where it is not there or holds none: no set needs it."""
     import pyarrow as pa
 
-    if key not in table.column_names:
+    if FRAME not in table.column_names:
         return np.zeros(0, np.int64)
-    column = table.column(key)
+    column = table.column(FRAME)
     if not pa.types.is_integer(column.type) or column.null_count:
         return np.zeros(0, np.int64)
     return np.asarray(column.to_numpy(), np.int64)
@@ -27,7 +27,7 @@ def refuse_mixed_rows(table: Any, where: str, row: int = 0, first: int | None = 
 
     Raises `DamagedFileError` beginning with `where` if rows do not follow each other. The same number in all says nothing.
     """
-    frames = whole_numbers(table, FRAME)
+    frames = _frame_numbers(table)
     if not len(frames) or (len(frames) > 1 and (frames == frames[0]).all()):
         return first or 0
     first = int(frames[0]) if first is None else first
