@@ -23,6 +23,7 @@ from finevla_tools.convert import bag_notices, compressed_pictures, frame_grid
 from finevla_tools.convert.bag_joint_topics import LEADER
 from finevla_tools.convert.bag_stamps import StampCheck
 from finevla_tools.convert.bag_stream import (
+    LAST_NS,
     PLANNED,
     RECEIVED,
     SAID,
@@ -43,7 +44,6 @@ OBSERVED = "observation"
 # Part of a step by which an observation may come early or late before it counts as a gap (live mode).
 LIVE_JITTER = 0.5
 STALE_S = 60.0  # an instruction that was given longer before is worth a sentence
-FOREVER_NS = 2**63 - 1
 STAND_IN = RawImage("mono8", 1, 1, 1, b"\0")  # a picture that nobody looks at
 
 
@@ -248,7 +248,7 @@ class BagAnalysis:
         needed = [*self.needs, *self._measured]
         spans = {s: (int(stamps.min()), int(stamps.max())) for s in needed if len(stamps := self.stamps(s))}
         if self.said and not self.options.task and not self.label:
-            spans["an instruction"] = self.said[0][0], FOREVER_NS
+            spans["an instruction"] = self.said[0][0], LAST_NS
         first, last = self.segments[0].first, self.segments[-1].end - 1
         return bag_notices.unframed(spans, self._measured, int(self.times[first]), int(self.times[last]))
 

@@ -22,11 +22,8 @@ INFER, UNDERSTAND = "finevla_infer", "finevla_understand"
 # Refusals that are more than a fault: the operator is told, and the arms hold.
 NOT_UNDERSTOOD, TARGET_ABSENT = "not_understood", "target_absent"
 MAX_ID = 200  # characters of an episode's name
-MAX_TEXT, MAX_WORDS, MAX_WORD = (
-    1000,
-    64,
-    60,
-)  # of what a server says to the operator: characters, and words unknown to it
+# Of what a server says to the operator: characters of a text, words unknown to it, characters of one.
+MAX_TEXT, MAX_WORDS, MAX_WORD = 1000, 64, 60
 
 
 @dataclass(frozen=True)
