@@ -21,15 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from demonstrated_scenes import DemonstratedScenes
 from numpy.typing import NDArray
 
 from finevla_core.images import ImageFormat, fit_point
-from finevla_core.text_files import read_json_lines
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
 from finevla_models.vla.head import Losses, VLAPolicy
-from finevla_sim.inverse_kinematics import ArmIK
-from finevla_sim.robot_files import default_robot
-from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.world import World
 from finevla_tools.training.config import ANSWERS, load_run_config
 from finevla_tools.training.mixture import FINE, WORDING
@@ -44,17 +41,12 @@ WORDS = 6  # of an answer that tells an instruction's target
 
 # What a sentence means: of each the number of a word, -1 for what is not said.
 MEANT = {
-    "arm": ("left_arm", "right_arm"),
-    "approach": ("top", "left", "right", "front"),
-    "color": ("red", "green", "blue", "yellow", "purple", "orange"),
-    "shape": ("cube", "cylinder", "ball", "brick"),
+    "active_actor": ("left_arm", "right_arm"),
+    "approach_direction": ("top", "left", "right", "front"),
+    "target_color": ("red", "green", "blue", "yellow", "purple", "orange"),
+    "target_shape_or_size": ("cube", "cylinder", "ball", "brick"),
 }
-SLOTS = {
-    "arm": "active_actor",
-    "approach": "approach_direction",
-    "color": "target_color",
-    "shape": "target_shape_or_size",
-}
+SEEN = ("target_color", "target_shape_or_size")  # also where the words do not say them: the target has them
 
 
 @dataclass(frozen=True)
@@ -81,21 +73,16 @@ class Places:
     """Where the targets of a set's episodes lie in the fitted picture of the front camera, by their scenes."""
 
     def __init__(self, root: Path, images: ImageFormat) -> None:
-        rows, _ = read_json_lines(root / "meta" / "finevla_episodes.jsonl")
-        self.rows = {row["episode_index"]: row for row in rows}
-        self.images, self.robot, self.world = images, default_robot(), None
-        self.ik = ArmIK(self.robot.embodiment, self.robot.urdf_path)
+        self.demonstrated, self.images, self.world = DemonstratedScenes(root), images, None
         self.token = cache(self._token)
 
     def _token(self, index: int) -> int:
-        row = self.rows[index]
-        scene = sample_scene(row["seed"], row["task"], self.ik, row["level"])
+        scene, item = self.demonstrated.scene(index)
         if self.world is None:
-            self.world = World(scene, self.robot.embodiment, self.robot.urdf_path)
+            robot = self.demonstrated.robot
+            self.world = World(scene, robot.embodiment, robot.urdf_path)
         else:
             self.world.reset(scene)
-        color, shape = (row["factors"].get(name) for name in ("target_color", "target_shape_or_size"))
-        (item,) = [item for item in scene.objects if (item.color, item.shape) == (color, shape)]
         x, y = self.world.project(CAMERA, self.world.truth().objects[item.name][:3, 3])
         height, width = self.world.image_size
         x, y = fit_point((x + 1) / 2 * width, (y + 1) / 2 * height, height, width, self.images, CAMERA)
@@ -115,9 +102,9 @@ class LookingSamples(VLASamples):
         episode = self.sets[chosen].episodes[place]
         is_there = frame < NEAR * len(episode)
         made = super()._made(chosen, place, frame, kind, which)
-        factors = self.places[chosen].rows[episode.index]["factors"]
-        is_told = {"arm": kind in (FINE, WORDING), "approach": kind in (FINE, WORDING)}
-        meant = [MEANT[k].index(factors[SLOTS[k]]) if is_told.get(k, True) else -1 for k in MEANT]
+        factors = self.places[chosen].demonstrated.rows[episode.index]["factors"]
+        is_fine = kind in (FINE, WORDING)
+        meant = [words.index(factors[name]) if is_fine or name in SEEN else -1 for name, words in MEANT.items()]
         return looking(made, self.places[chosen].token(episode.index) if is_there else -1, tuple(meant))
 
 

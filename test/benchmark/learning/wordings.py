@@ -11,12 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from demonstrated_scenes import DemonstratedScenes
 
-from finevla_core.text_files import read_json_lines
-from finevla_sim.inverse_kinematics import ArmIK
 from finevla_sim.language import how_of, say
-from finevla_sim.robot_files import default_robot
-from finevla_sim.scene_sampling import sample_scene
 from finevla_sim.tasks import Goal
 from finevla_tools.datasets.episode_words import TimedText, WordsReader
 from finevla_tools.datasets.lerobot_files import open_dataset
@@ -30,18 +27,13 @@ def main() -> None:
     parser.add_argument("--fine", type=int, default=16)
     parser.add_argument("--raw", type=int, default=4)
     options = parser.parse_args()
-    robot = default_robot()
-    ik = ArmIK(robot.embodiment, robot.urdf_path)
+    demonstrated = DemonstratedScenes(options.set)
     files = open_dataset(options.set)
     reader = WordsReader(files)
-    rows, _ = read_json_lines(options.set / "meta" / "finevla_episodes.jsonl")
-    known = {row["episode_index"]: row for row in rows}
     made = {}
     for episode in files.episodes:
-        row, words = known[episode.index], reader.read(episode)
-        scene = sample_scene(row["seed"], row["task"], ik, row["level"])
-        color, shape = (row["factors"].get(name) for name in ("target_color", "target_shape_or_size"))
-        (item,) = [item for item in scene.objects if (item.color, item.shape) == (color, shape)]
+        row, words = demonstrated.rows[episode.index], reader.read(episode)
+        scene, item = demonstrated.scene(episode.index)
         truth = row["truth"]
         goal = Goal(row["task"], truth["arm"], item.name, truth["approach"], truth["grasp"])
         rng = np.random.default_rng([row["seed"], 61])
