@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from finevla_core.errors import FineVLAError
+from finevla_models.vla.hub import from_cache_alone
 from finevla_models.vla.policy_files import BACKBONE
 from finevla_tools.training.config import VLARunConfig
 from finevla_tools.training.config_types import LoRAOptions
@@ -85,7 +86,7 @@ def own_shape(source: str, lora: LoRAOptions) -> BackboneShape:
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     try:
-        config = AutoConfig.from_pretrained(source)
+        config = AutoConfig.from_pretrained(source, local_files_only=from_cache_alone(source))
         with torch.device("meta"):
             model = AutoModelForImageTextToText.from_config(config)
     except Exception as error:  # whatever a hub, a file or a class that is not there makes of it

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError, quoted
 from finevla_models.vla.batch import VLABatch
+from finevla_models.vla.hub import from_cache_alone
 from finevla_models.vla.prompt_encoder import PromptEncoder
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")  # owner/name
@@ -110,9 +111,12 @@ def load_backbone(source: str, max_tokens: int = 1024, dtype: torch.dtype = torc
 
     _quiet()
     refuse_no_backbone(source)
+    is_local = from_cache_alone(source)
     try:
-        processor = AutoProcessor.from_pretrained(source)
-        model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, use_safetensors=True)
+        processor = AutoProcessor.from_pretrained(source, local_files_only=is_local)
+        model = AutoModelForImageTextToText.from_pretrained(
+            source, dtype=dtype, use_safetensors=True, local_files_only=is_local
+        )
     except Exception as error:  # whatever a hub, a file or a class that is not there makes of it
         said = " ".join(str(error).split())[:200]
         raise FineVLAError(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from finevla_core.errors import FineVLAError, quoted
+from finevla_models.vla.hub import from_cache_alone
 
 # ImageNet's, which DINOv2 was trained with.
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -71,7 +72,9 @@ def _dinov2(source: str | Mapping[str, Any]) -> Any:
 
     try:
         if isinstance(source, str):
-            model: Any = AutoModel.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
+            model: Any = AutoModel.from_pretrained(
+                source, dtype=torch.float32, use_safetensors=True, local_files_only=from_cache_alone(source)
+            )
         else:
             options = {key: value for key, value in source.items() if key != "model_type"}
             model = AutoModel.from_config(AutoConfig.for_model(source.get("model_type", _KINDS[0]), **options))
