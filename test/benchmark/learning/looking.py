@@ -1,6 +1,6 @@
 """`finevla train` with losses on where the policy looks and on what it has read: the thing that it is told to go to, and how.
 
-    python test/benchmark/learning/looking.py CONFIG.yaml [--weight 0.3] [--factors 0.03] [--layer 1] [--out RUN]
+    python test/benchmark/learning/looking.py CONFIG.yaml --out RUN [--weight 0.3] [--factors 0.03] [--noise 0.08] [--layer 1]
 
 A head of attention of one layer of the language model shall look, from each token that is said or that becomes an action, at
 the token of the picture in which the target lies: the loss is the negative logarithm of the weight that it gives it. Where that
@@ -9,7 +9,8 @@ anew from its seed. It counts until 70 % of an episode: by then a thing is in th
 
 With `--factors` each token that becomes an action shall also tell what is meant: arm and approach where the words say them,
 colour, shape, column and row of the target. Their sum of cross entropies is read off its last hidden state by a matrix that is
-drawn once and stays as it is: what a policy is made of is the same with and without. One process, without workers.
+drawn once and stays as it is: what a policy is made of is the same with and without. With `--noise` that share of the pieces of
+words before actions is replaced by others at random: no single word shall decide. One process, without workers.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from finevla_core.images import ImageFormat, fit_point
 from finevla_models.vla.batch import IGNORED, VLABatch, VLAExample
 from finevla_models.vla.head import Losses, VLAPolicy
+from finevla_models.vla.small_backbone import SPECIAL
 from finevla_sim.world import World
 from finevla_tools.training.config import ANSWERS, load_run_config
 from finevla_tools.training.mixture import FINE, WORDING
@@ -37,6 +39,7 @@ from finevla_tools.training.vla_samples import VLASamples
 CAMERA, SQUARE = "front", 16  # pixels that one token is wide and high
 NEAR = 0.7  # share of an episode in which the thing still lies where it lay
 PLACE = re.compile(r"\b(\d) (\d)\b")
+ORIGINAL = VLAPolicy.batch, VLAPolicy.forward
 WORDS = 6  # of an answer that tells an instruction's target
 
 # What a sentence means: of each the number of a word, -1 for what is not said.
@@ -117,12 +120,18 @@ def answered(answer: str, picture: NDArray[np.uint8]) -> int:
 class Look:
     """Adds the loss to a policy's; `weight` of it, by the first head of layer `layer`. It stands in for two of its methods."""
 
-    def __init__(self, weight: float, factors: float, layer: int, squares: tuple[int, int]) -> None:
+    def __init__(self, weight: float, factors: float, noise: float, layer: int, squares: tuple[int, int]) -> None:
         self.weight, self.factors, self.layer, self.weights = weight, factors, layer, torch.zeros(0)
+        self.noise, self.drawn = noise, torch.Generator().manual_seed(0)
         self.squares, self.counts = squares, [*(len(m) for m in MEANT.values()), squares[1], squares[0]]
         self.last, self.readers = torch.zeros(0), torch.zeros(0)
         self.is_watched = False
-        self.batch, self.forward = VLAPolicy.batch, VLAPolicy.forward
+        self.batch, self.forward = ORIGINAL
+
+    def stand_in(self) -> None:
+        """From now on policies batch and lose with this."""
+        VLAPolicy.batch = lambda policy, examples: self.batch_of(policy, examples)
+        VLAPolicy.forward = lambda policy, batch, generator=None: self.losses(policy, batch, generator)
 
     def batch_of(self, policy: VLAPolicy, examples: Sequence[VLAExample]) -> VLABatch:
         made = self.batch(policy, examples)
@@ -130,7 +139,16 @@ class Look:
             e.target if isinstance(e, LookingExample) else answered(e.answer, e.images[0]) for e in examples
         )
         meant = tuple(e.meant for e in examples if isinstance(e, LookingExample))
-        return LookingBatch(**{f.name: getattr(made, f.name) for f in fields(VLABatch)}, targets=targets, meant=meant)
+        parts = {f.name: getattr(made, f.name) for f in fields(VLABatch)}
+        if self.noise and policy.training and made.actions is not None:
+            parts["tokens"] = self._misheard(made, len(policy.backbone.prompts.tokenizer))
+        return LookingBatch(**parts, targets=targets, meant=meant)
+
+    def _misheard(self, made: VLABatch, vocabulary: int) -> torch.Tensor:
+        """The tokens with some pieces of words replaced; what is special stays."""
+        others = torch.randint(len(SPECIAL), vocabulary, made.tokens.shape, generator=self.drawn)
+        chosen = torch.rand(made.tokens.shape, generator=self.drawn) < self.noise
+        return torch.where(chosen & made.mask & ~made.queries & (made.tokens >= len(SPECIAL)), others, made.tokens)
 
     def losses(self, policy: VLAPolicy, batch: VLABatch, generator: torch.Generator | None = None) -> Losses:
         if not self.is_watched:
@@ -204,6 +222,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--weight", type=float, default=0.3)
     parser.add_argument("--factors", type=float, default=0.0)
+    parser.add_argument("--noise", type=float, default=0.0)
     parser.add_argument("--layer", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
@@ -216,11 +235,9 @@ def main() -> None:
         samples = QuestionSamples([one.path for one in data.sets], policy, data.validation, training.seed)
     else:
         samples = LookingSamples(policy, data, training.seed, training.batch, 2)
-    look = Look(
-        options.weight, options.factors, options.layer, (policy.images.height // SQUARE, policy.images.width // SQUARE)
-    )
-    VLAPolicy.batch = lambda policy, examples: look.batch_of(policy, examples)
-    VLAPolicy.forward = lambda policy, batch, generator=None: look.losses(policy, batch, generator)
+    squares = policy.images.height // SQUARE, policy.images.width // SQUARE
+    look = Look(options.weight, options.factors, options.noise, options.layer, squares)
+    look.stand_in()
     print(f"checkpoint: {train(config, samples, options.out, options.resume)}")
 
 
