@@ -315,5 +315,24 @@ def test_intervals_hold_the_value_and_shrink_with_more_samples() -> None:
     assert many.high - many.low < few.high - few.low
     assert bootstrap([1, 0] * 200, [1] * 400) == many
     assert bootstrap([], []).value != 0
+
+
+def test_samples_that_all_agree_leave_open_what_so_many_can_miss() -> None:
+    for count in (1, 10, 400):
+        every = bootstrap([2.0] * count, [2] * count)
+        assert every.value == every.high == 1.0
+        assert every.low**count == pytest.approx(
+            0.025
+        )  # that many samples miss what is so frequent in one of forty cases
+        none = bootstrap([0.0] * count, [3] * count)
+        assert (none.low, none.high) == (0.0, pytest.approx(1.0 - every.low))
+    halves = bootstrap([1.0] * 10, [2] * 10)
+    assert halves.value == 0.5
+    assert halves.low == pytest.approx(1.0 - halves.high)
+    assert 0.3 < halves.low < 0.4
+    assert bootstrap([3.0] * 10, [1] * 10, span=None).low == 3.0
+    assert bootstrap([-2.0] * 10, [1] * 10).low == -2.0  # published anti-hallucination ends below its span
     same = {str(k): float(k % 2) for k in range(50)}
-    assert bootstrap_difference(same, same).high == 0.0
+    equal = bootstrap_difference(same, same)
+    assert equal.value == 0.0
+    assert equal.high == -equal.low == pytest.approx(1.0 - 0.025 ** (1 / 50))

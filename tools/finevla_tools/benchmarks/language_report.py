@@ -118,7 +118,7 @@ def score_table(scores: Mapping[str, Sequence[LanguageScore]]) -> Table:
         cells = []
         for own in scores.values():
             known = [value for value in own[k].each if value is not None]
-            spread = bootstrap(known, [1.0] * len(known))
+            spread = bootstrap(known, [1.0] * len(known), span=None)  # CIDEr ends nowhere
             is_mean = len(known) > 1 and not name.startswith("BLEU")  # BLEU of a corpus is no mean
             cells.append(f"{own[k].value:.4f}" + (soft(f"{spread.low:.4f} to {spread.high:.4f}") if is_mean else ""))
         rows.append([name, *cells, next(iter(scores.values()))[k].implementation])
