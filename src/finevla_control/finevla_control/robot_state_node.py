@@ -149,7 +149,8 @@ def hand_over(program: Path, words: list[str]) -> None:
 
     Raises `FineVLAError` as the node itself would.
     """
-    start_ros(words, handlers=SignalHandlerOptions.NO)  # rclpy's, once given back, come no more when it is started again
+    # Without rclpy's handlers: once given back, they come no more when it is started again.
+    start_ros(words, handlers=SignalHandlerOptions.NO)
     try:
         node = Node(NAME, enable_rosout=False, start_parameter_services=False)
         p = declare(node, RobotStateParameters)
