@@ -1,5 +1,6 @@
 """Fixtures for all packages: the robots, a tiny policy bundle, and ROS domains and processes of a test's own."""
 
+import gc
 import itertools
 import os
 import signal
@@ -8,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -57,6 +58,17 @@ SINGLE_URDF = """<?xml version="1.0"?>
 # How long an example takes says something of the machine alone.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What thousands of tests and their libraries are made of stays: the garbage collector need not look at it again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -19,6 +19,7 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
@@ -148,7 +149,8 @@ def hand_over(program: Path, words: list[str]) -> None:
 
     Raises `FineVLAError` as the node itself would.
     """
-    start_ros(words)
+    # Without rclpy's handlers: once given back, they come no more when it is started again.
+    start_ros(words, handlers=SignalHandlerOptions.NO)
     try:
         node = Node(NAME, enable_rosout=False, start_parameter_services=False)
         p = declare(node, RobotStateParameters)

@@ -148,6 +148,7 @@ def test_ros_own_program_takes_over_where_it_is_installed(
     assert node.wait_for_exit() == 0
     kept = start_node("finevla_control", "robot_state_publisher", robot=other, hand_over="false")
     kept.wait_for_line("describing single: ")
+    assert kept.stop() == 0
     wrong = start_node("finevla_control", "robot_state_publisher", robot="none_such")
     wrong.wait_for_line("error: robot 'none_such'")
     assert wrong.wait_for_exit() == 2

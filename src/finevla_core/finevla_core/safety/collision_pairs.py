@@ -1,5 +1,6 @@
 """Which shapes of a robot and of the zones around it could touch, and how far each joint can move them against each other."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -121,25 +122,32 @@ class CollisionPairs:
 
     def _possible(self, pairs: list[CollisionPair]) -> list[CollisionPair]:
         """Without the pairs that one or two joints move and that cannot touch within the joints' limits."""
-        lower, upper = self._model.lowerPositionLimit, self._model.upperPositionLimit
-        order = self.kinematics.order
-        data = pinocchio.GeometryData(self.shapes)
-        kept = []
+        asked: dict[tuple[int, ...], list[CollisionPair]] = {}
         for pair in pairs:
-            moving = np.flatnonzero(pair.reach)
-            if pair.code != COLLISION or len(moving) > 2:
-                kept.append(pair)
-                continue
-            ends = [np.linspace(lower[order[j]], upper[order[j]], GRID) for j in moving]
-            least = np.inf
-            for combination in np.stack(np.meshgrid(*ends), -1).reshape(-1, len(moving)):
-                q = pinocchio.neutral(self._model)
-                q[order[moving]] = combination
-                pinocchio.updateGeometryPlacements(self._model, self.kinematics.data, self.shapes, data, q)
-                least = min(least, _distance(self.shapes, data, *pair.shapes))
-            if least < 0:
-                kept.append(pair)
-        return kept
+            moving = tuple(np.flatnonzero(pair.reach).tolist())
+            if pair.code == COLLISION and len(moving) <= 2:
+                asked.setdefault(moving, []).append(pair)
+        apart = {pair.shapes for moving, group in asked.items() for pair in self._apart(moving, group)}
+        return [pair for pair in pairs if pair.code != COLLISION or pair.shapes not in apart]
+
+    def _apart(self, moving: Sequence[int], pairs: list[CollisionPair]) -> list[CollisionPair]:
+        """Those of `pairs` that touch nowhere on a grid of the positions of the joints that move them."""
+        places = self.kinematics.order[list(moving)]
+        lower, upper = self._model.lowerPositionLimit[places], self._model.upperPositionLimit[places]
+        used = sorted({shape for pair in pairs for shape in pair.shapes})
+        first, second = np.searchsorted(used, [pair.shapes for pair in pairs]).T
+        radii = np.array([bounding_radius(self.shapes.geometryObjects[i].geometry) for i in used])
+        data, q = pinocchio.GeometryData(self.shapes), pinocchio.neutral(self._model)
+        is_apart = np.ones(len(pairs), bool)
+        for positions in itertools.product(*np.linspace(lower, upper, GRID).T):
+            q[places] = positions
+            pinocchio.updateGeometryPlacements(self._model, self.kinematics.data, self.shapes, data, q)
+            centres = np.array([data.oMg[i].translation for i in used])
+            # Of most it is seen at once that they are apart, and nearly all the time would go into how far.
+            is_near = np.linalg.norm(centres[first] - centres[second], axis=1) <= radii[first] + radii[second]
+            for i in np.flatnonzero(is_apart & is_near):
+                is_apart[i] = _distance(self.shapes, data, *pairs[i].shapes) >= 0
+        return [pair for pair, apart in zip(pairs, is_apart, strict=True) if apart]
 
     def _driver(self, joint: int) -> tuple[int, float]:
         """The joint that moves this one, which is itself unless it mimics another, and by how much of its motion."""
